@@ -1,0 +1,92 @@
+"""The command line: `python -m bot` runs the service, its sub-commands do one thing each."""
+
+import asyncio
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bot import __version__
+from bot.errors import ConfigError, DingRunError
+
+
+class Commands(click.Group):
+    """Says our own errors in one line and ends with 2 for a wrong setting, 1 for anything else."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            click.echo(str(error), err=True)
+            sys.exit(2)
+        except DingRunError as error:
+            click.echo(str(error), err=True)
+            sys.exit(1)
+
+
+@click.group(cls=Commands, invoke_without_command=True)
+@click.version_option(__version__, prog_name="dingrun")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Settings; without it ./config.yaml if there is one, else the defaults.",
+)
+@click.pass_context
+def main(ctx: click.Context, config: Path | None) -> None:
+    """DingRun: tells a DingTalk group what came of its scheduled runs."""
+    ctx.obj = config
+    if ctx.invoked_subcommand is None:
+        _serve(config)
+
+
+def _serve(config: Path | None) -> None:
+    from bot.app import serve  # noqa: PLC0415 - `sandbox` and `--help` need none of it
+    from bot.config import load  # noqa: PLC0415
+    from bot.log import configure  # noqa: PLC0415
+
+    settings = load(config)
+    configure(settings.log.level)
+    asyncio.run(serve(settings))
+
+
+@main.command()
+@click.option("--port", default=8790, show_default=True, help="Where the chat page is.")
+@click.option("--no-browser", is_flag=True, help="Do not open the chat page.")
+@click.option("--data", type=click.Path(path_type=Path), help="Keep runs and reports here.")
+def demo(port: int, no_browser: bool, data: Path | None) -> None:
+    """Sandbox, service and something real to scan, in one command, without an account."""
+    from bot.demo import run  # noqa: PLC0415
+
+    asyncio.run(run(port=port, data=data, when_ready=None if no_browser else webbrowser.open))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Other than loopback on your own risk.")
+@click.option("--port", default=8790, show_default=True)
+def sandbox(host: str, port: int) -> None:
+    """The fake DingTalk alone."""
+    from bot.demo import run_sandbox  # noqa: PLC0415
+
+    asyncio.run(run_sandbox(host=host, port=port))
+
+
+@main.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; default RUN.xlsx.")
+@click.pass_obj
+def export(config: Path | None, run_id: str, output: Path | None) -> None:
+    """Write the Excel report of an ended run to a file."""
+    from bot.config import load  # noqa: PLC0415
+    from bot.export import export_run  # noqa: PLC0415
+
+    path = (output or Path(f"{run_id}.xlsx")).resolve()
+    if path.exists():
+        raise ConfigError(f"{path} is there already: name another file with -o")
+    rows = asyncio.run(export_run(load(config), run_id, path))
+    click.echo(f"{path}: {rows} rows")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Who may do what. Pure, and closed by default: who is not known to be of the organisation may do nothing."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.models import Person
+
+
+class Act(StrEnum):
+    VIEW = "view"  #: see runs, schedules and reports
+    OPERATE = "operate"  #: start and stop runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """The `access` section of the settings. An empty list leaves the question open to every member.
+
+    operators: staffIds that may operate (and view); viewers: staffIds that may view;
+    conversations: the only conversations in which anything may be done.
+    """
+
+    operators: tuple[str, ...] = ()
+    viewers: tuple[str, ...] = ()
+    conversations: tuple[str, ...] = ()
+
+
+def may(person: Person, conversation: str, act: Act, rules: Rules) -> bool:
+    """Whether this person may do this here.
+
+    `Person.id` is empty for people outside the robot's organisation (0699-robot-message-type, senderStaffId).
+    """
+    if not person.id:
+        return False
+    if rules.conversations and conversation not in rules.conversations:
+        return False
+    if act is Act.OPERATE:
+        return not rules.operators or person.id in rules.operators
+    return not rules.viewers or person.id in {*rules.viewers, *rules.operators}

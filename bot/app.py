@@ -1,0 +1,240 @@
+"""Puts the parts together, and runs them until told to stop."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
+
+from bot.config import Settings, schedules_of, webhooks_of
+from bot.context import Context
+from bot.deliver import Channels, Deliver
+from bot.dingtalk.openapi import OpenApiMessenger
+from bot.dingtalk.silent import SilentMessenger
+from bot.dingtalk.stream import StreamConnection
+from bot.dingtalk.token import App as Robot
+from bot.dingtalk.token import Tokens
+from bot.dingtalk.webhook import WebhookMessenger
+from bot.dingtalk.work import WorkMessenger
+from bot.engines.embedded import EmbeddedEngine
+from bot.engines.probes import ProbeLimits
+from bot.errors import DingRunError
+from bot.exporters.inprocess import InProcessExporter
+from bot.intake import Intake
+from bot.jobs import Jobs, Lane
+from bot.models import Clock, DestinationKind
+from bot.ports import Messenger
+from bot.reports import Reports, Shelf
+from bot.router import usages
+from bot.runs import Runs
+from bot.scheduler import Missed, Scheduler, Timetable
+from bot.stores.sqlite import SqliteStore, sqlite_path
+from bot.stores.sqlite_tasks import SqliteTaskStore
+from bot.watcher import Watcher
+from cards.render import Cards
+from cards.template import CardTemplate
+from handlers import router
+
+log = logging.getLogger(__name__)
+
+LANES = (
+    Lane(name="talk", kinds=("message", "tap"), places=8),
+    Lane(name="submit", kinds=("submit",), places=2),
+    Lane(name="push", kinds=("card", "note", "file", "update"), places=4),
+    Lane(name="export", kinds=("export",), places=1),
+)
+WATCH_EVERY = 1.0  # seconds
+HOUSEKEEPING = 60.0  # seconds
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def open_store(settings: Settings) -> SqliteStore:
+    return SqliteStore(sqlite_path(settings.store.url))
+
+
+def owner_name() -> str:
+    """Names this process in leases: host, process, and a part that no restart repeats."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wire:
+    """The way to DingTalk: the messengers and, with an app, its Stream."""
+
+    channels: Channels
+    replies: Messenger
+    robot: Robot | None
+    session: aiohttp.ClientSession
+
+
+class App:
+    """The service: `async with App(settings) as app: await app.run(stop)`."""
+
+    def __init__(self, settings: Settings, *, clock: Clock = utc_now) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._owner = owner_name()
+        self._stack = AsyncExitStack()
+        self.started = clock()
+        self.stream: StreamConnection | None = None
+
+    async def __aenter__(self) -> "App":
+        async with self._stack:
+            self.store = open_store(self._settings)
+            await self.store.open()
+            self._stack.push_async_callback(self.store.close)
+            session = await self._stack.enter_async_context(aiohttp.ClientSession())
+            self._build(wire(self._settings, session, self._clock))
+            self._stack = self._stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._stack.aclose()
+
+    def _build(self, wire: Wire) -> None:
+        settings = self._settings
+        zone = ZoneInfo(settings.timezone)
+        cards = cards_of(settings)
+        self.engine = engine_of(settings, self.store, clock=self._clock, owner=self._owner)
+        exporter = InProcessExporter(self.engine, zone=settings.timezone, lang=settings.lang)
+        shelf = Shelf(
+            folder=Path(settings.reports.dir), keep=timedelta(days=settings.reports.keep_days), zone=zone
+        )
+        timetable = Timetable(
+            zone=zone,
+            missed=Missed(settings.scheduler.missed),
+            grace=timedelta(seconds=settings.scheduler.grace),
+        )
+        self.jobs = Jobs(self.store, clock=self._clock, owner=self._owner)
+        self.reports = Reports(self.store, exporter, shelf, clock=self._clock)
+        self.runs = Runs(self.store, self.engine, self.jobs, clock=self._clock)
+        self.deliver = Deliver(self.store, self.jobs, self.reports, channels=wire.channels, cards=cards)
+        self.watcher = Watcher(self.store, self.engine, self.runs, clock=self._clock)
+        self.scheduler = Scheduler(self.store, self.engine, self.runs, timetable=timetable)
+        context = Context(
+            engine=self.engine,
+            runs=self.runs,
+            reports=self.reports,
+            deliver=self.deliver,
+            cards=cards,
+            timetable=timetable,
+            clock=self._clock,
+            commands=usages(router.commands, settings.lang),
+        )
+        intake = Intake(self.jobs, context, wire.replies, router=router, rules=settings.access.rules())
+        for kinds in (
+            self.runs.kinds,
+            self.deliver.kinds,
+            self.reports.kinds(self.deliver.report_settled),
+            intake.kinds,
+        ):
+            self.jobs.register(kinds)
+        if wire.robot:
+            self.stream = StreamConnection(wire.session, wire.robot, intake.on_message, intake.on_tap)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until `stop` is set; a loop that dies ends the service loudly."""
+        await self.deliver.reconcile()
+        loops: Sequence[tuple[str, Coroutine[Any, Any, None]]] = [
+            ("engine", self.engine.work()),
+            ("jobs", self.jobs.run(LANES)),
+            ("watcher", self.watcher.watch(WATCH_EVERY)),
+            ("scheduler", self.scheduler.keep_time(self._clock)),
+            ("housekeeping", self._keep_house()),
+            *([("stream", self.stream.run())] if self.stream else []),
+        ]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(loop, name=name) for name, loop in loops]
+            await stop.wait()
+            log.info("stopping")
+            for task in tasks:
+                task.cancel()
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING)
+            try:
+                await self.deliver.reconcile()
+                await self.reports.sweep()
+            except (DingRunError, OSError) as error:
+                log.warning("housekeeping put off: %s", error)
+
+
+def wire(settings: Settings, session: aiohttp.ClientSession, clock: Clock) -> Wire:
+    """The messengers that the settings allow; without any, everything is logged and nothing pushed."""
+    silent = SilentMessenger()
+    by_kind: dict[DestinationKind, Messenger] = {}
+    robot = robot_of(settings)
+    if robot:
+        tokens = Tokens(session, robot, clock)
+        openapi = OpenApiMessenger(session, robot, tokens, clock=clock)
+        by_kind |= {DestinationKind.GROUP: openapi, DestinationKind.USER: openapi}
+        by_kind[DestinationKind.WORK] = WorkMessenger(session, robot, tokens)
+    webhooks = webhooks_of(settings)
+    if webhooks:
+        by_kind[DestinationKind.WEBHOOK] = WebhookMessenger(
+            session, webhooks, clock=clock, base=settings.dingding.oapi_base
+        )
+    replies = by_kind.get(DestinationKind.GROUP, silent)
+    channels = Channels(by_kind=by_kind, silent=silent)
+    return Wire(channels=channels, replies=replies, robot=robot, session=session)
+
+
+def robot_of(settings: Settings) -> Robot | None:
+    """The app that the settings name, or None when they name none."""
+    ding = settings.dingding
+    if ding.app_secret is None:
+        return None
+    return Robot(
+        app_key=ding.app_key,
+        app_secret=ding.app_secret.get_secret_value(),
+        robot_code=ding.robot_code or ding.app_key,
+        agent_id=ding.agent_id,
+        openapi_base=ding.openapi_base,
+        oapi_base=ding.oapi_base,
+    )
+
+
+def cards_of(settings: Settings) -> Cards:
+    ding = settings.dingding
+    template = CardTemplate.chosen(ding.card_template_id, ding.card_variables)
+    return Cards(lang=settings.lang, zone=settings.timezone, template=template)
+
+
+def engine_of(settings: Settings, store: SqliteStore, *, clock: Clock, owner: str) -> EmbeddedEngine:
+    engine = settings.engine
+    limits = ProbeLimits(
+        tasks=engine.concurrency,
+        connections=engine.connections,
+        connect_timeout=engine.connect_timeout,
+        http_timeout=engine.http_timeout,
+        task_timeout=engine.task_timeout,
+        max_hosts=engine.max_hosts,
+        ports=tuple(engine.ports),
+    )
+    tasks = SqliteTaskStore(store)
+    return EmbeddedEngine(schedules_of(settings), tasks, limits=limits, clock=clock, owner=owner)
+
+
+async def serve(settings: Settings) -> None:
+    """Run the service until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with App(settings) as app:
+        await app.run(stop)
+    log.info("stopped")

@@ -1,0 +1,69 @@
+"""Calls in the name of the app: with its token, and once more with a new one when it is not taken."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+
+from bot.dingtalk.faults import TokenRefused, of_oapi, of_openapi
+from bot.dingtalk.http import UPLOAD_TIMEOUT, Answer, call
+from bot.dingtalk.token import App, Tokens
+
+HEADER = "x-acs-dingtalk-access-token"
+
+Body = Mapping[str, Any]
+
+
+class Calls:
+    """DingTalk's two APIs, for one app."""
+
+    def __init__(self, session: aiohttp.ClientSession, app: App, tokens: Tokens) -> None:
+        self._session = session
+        self._app = app
+        self._tokens = tokens
+
+    async def openapi(self, method: str, path: str, body: Body) -> Body:
+        """A call of the new API; the body of its success."""
+
+        async def attempt(token: str) -> Body:
+            url = f"{self._app.openapi_base}{path}"
+            status, answer = await call(self._session, method, url, json=body, headers={HEADER: token})
+            return _checked(answer, of_openapi(status, answer))
+
+        return await self._with_token(attempt)
+
+    async def oapi(self, path: str, body: Body) -> Body:
+        """A call of the old API, whose token stands in the query."""
+
+        async def attempt(token: str) -> Body:
+            answer = await self._old(path, {"access_token": token}, json=body)
+            return _checked(answer[1], of_oapi(answer[1]))
+
+        return await self._with_token(attempt)
+
+    async def upload(self, path: str, form: Callable[[], aiohttp.FormData]) -> Body:
+        """A multipart call of the old API; `form` makes the body anew for each attempt."""
+
+        async def attempt(token: str) -> Body:
+            query = {"access_token": token, "type": "file"}
+            answer = await self._old(path, query, data=form(), timeout=UPLOAD_TIMEOUT)
+            return _checked(answer[1], of_oapi(answer[1]))
+
+        return await self._with_token(attempt)
+
+    async def _old(self, path: str, query: Mapping[str, str], **options: Any) -> Answer:
+        return await call(self._session, "POST", f"{self._app.oapi_base}{path}", params=query, **options)
+
+    async def _with_token(self, attempt: Callable[[str], Awaitable[Body]]) -> Body:
+        token = await self._tokens.get()
+        try:
+            return await attempt(token)
+        except TokenRefused:
+            self._tokens.drop(token)
+            return await attempt(await self._tokens.get())
+
+
+def _checked(answer: Body, problem: Exception | None) -> Body:
+    if problem:
+        raise problem
+    return answer

@@ -1,0 +1,106 @@
+"""What DingTalk's refusals mean for us: one table from its words to what happens next.
+
+New API: HTTP 4xx/5xx with `code` (0013-server-api-error-codes-1, 0714, 0716, 0783). Old API: HTTP 200 with
+`errcode`
+(0013, 0717, 0769). What is not in the table is tried again: better late than lost.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.errors import DingRunError, Permanent, Temporary
+
+SECOND, MINUTE, PENALTY, HOUR = 1.0, 60.0, 600.0, 3600.0
+
+TOKEN_CODES = frozenset({"InvalidAuthentication", "40014", "42001", "41001"})
+"""The token is not taken (any more): fetch another, once."""
+
+LATER = {  # code: seconds after which another try makes sense
+    "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi": SECOND,
+    "Forbidden.AccessDenied.QpsLimitForApi": 2 * SECOND,
+    "Forbidden.AccessDenied.QpmLimitForAppkeyAndApi": MINUTE,
+    "Forbidden.AccessDenied.ApiCountLimitForOrg": HOUR,
+    "send.too.fast": 2 * SECOND,
+    "send.byToken.tooFast": MINUTE,
+    "too.many.group": MINUTE,
+    "too.many.people": MINUTE,
+    "system.busy": 2 * SECOND,
+    "systemBusy": 2 * SECOND,
+    "system.error": 2 * SECOND,
+    "ServiceUnavailable": 2 * SECOND,
+    "-1": 2 * SECOND,
+    "15": 2 * SECOND,
+    "90018": SECOND,
+    "90002": 2 * SECOND,
+    "90020": HOUR,
+    "90030": HOUR,
+    "130101": PENALTY,
+    "410100": PENALTY,
+}
+
+NEVER = frozenset({
+    "group.disbanded", "conversation.org.notMatch", "bot.stopped", "bot.forbidden.sendMessage",
+    "send.forbidden",
+    "chatbotId.notAllow.sendOTO", "robot.oto.notExist", "staffId.notExisted", "unauthorized", "auth.error",
+    "resource.not.found", "resource.unavailable", "session.expired", "session.notExisted",
+    "Forbidden.AccessDenied.AccessTokenPermissionDenied", "Forbidden.AccessDenied.IpNotInWhiteList",
+    "invalidClientIdOrSecret", "invalid.client", "unauthorized.client", "unsupported.grant.type",
+    "permession.checkFailed", "invalideChatId", "invalid.openConversationId",
+    "33001", "33012", "34016", "40004", "40005", "40006", "40007", "40013", "40035", "40089", "41005",
+    "41029",
+    "41044", "41049", "41101", "43002", "43004", "43008", "44001", "45001", "60011", "300001", "300005",
+    "310000",
+    "400002", "400013", "400101", "400102", "400105", "400106", "401102", "430101", "430102", "430103",
+    "430104",
+})  # fmt: skip
+NEVER_PREFIXES = ("invalidParameter.", "param.", "miss.", "contain.", "template.")
+
+MAYBE_SENT = frozenset({"unknown.send.result"})
+
+HINTS = {
+    "Forbidden.AccessDenied.AccessTokenPermissionDenied": "grant the scope and publish a version",
+    "Forbidden.AccessDenied.IpNotInWhiteList": "add this machine's address to the app's white list",
+    "invalidClientIdOrSecret": "DINGDING.APP_KEY and DINGDING.APP_SECRET do not belong together",
+    "310000": "the robot's security settings refuse it: keyword, sign (and this clock), or address",
+    "invalidParameter.robotCode.notExsit": "is the robot in this group?",
+}
+
+EXISTS = "param.cardAlreadyExist"
+
+
+class TokenRefused(Temporary):
+    """DingTalk does not take the access token"""
+
+
+def refusal(code: str, message: str, *, scopes: tuple[str, ...] = ()) -> DingRunError:
+    """The error of ours for a `code` or `errcode` that is not a success."""
+    said = " ".join(filter(None, [f"DingTalk answered {code}", message[:200], *scopes, HINTS.get(code, "")]))
+    if code in TOKEN_CODES:
+        return TokenRefused(said)
+    if code in LATER:
+        return Temporary(said, retry_after=LATER[code])
+    if code in MAYBE_SENT:
+        return Temporary(said, uncertain=True)
+    if code in NEVER or code.startswith(NEVER_PREFIXES):
+        return Permanent(said, code=code)
+    return Temporary(said)
+
+
+def of_openapi(status: int, body: Mapping[str, Any]) -> DingRunError | None:
+    """The error in an answer of the new API, or None for a success."""
+    if status < 400:  # noqa: PLR2004 - HTTP's own border
+        return None
+    if status == 401 and not body.get("code"):  # noqa: PLR2004
+        return TokenRefused("DingTalk answered 401")
+    detail = body.get("accessdenieddetail")
+    scopes = detail.get("requiredScopes", ()) if isinstance(detail, dict) else ()
+    code = str(body.get("code") or status)
+    return refusal(code, str(body.get("message", "")), scopes=tuple(map(str, scopes)))
+
+
+def of_oapi(body: Mapping[str, Any]) -> DingRunError | None:
+    """The error in an answer of the old API, or None for a success."""
+    code = body.get("errcode", body.get("status"))
+    if code in {0, "0"}:
+        return None
+    return refusal(str(code), str(body.get("errmsg", "")))

@@ -1,0 +1,182 @@
+"""The app's robot: cards, messages and files, to groups and to persons."""
+
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from alibabacloud_dingtalk.card_1_0 import models as card_models
+from alibabacloud_dingtalk.robot_1_0 import models as robot_models
+
+from bot.dingtalk.calls import Body, Calls
+from bot.dingtalk.faults import EXISTS, of_oapi
+from bot.dingtalk.http import post_json
+from bot.dingtalk.media import upload
+from bot.dingtalk.token import App, Tokens
+from bot.errors import Permanent, Temporary
+from bot.models import CardView, Clock, Destination, DestinationKind, Message, Note, Receipt
+
+log = logging.getLogger(__name__)
+
+MSG_PARAM_BYTES = 15_000  # 0716-the-robot-sends-a-group-message
+
+
+class OpenApiMessenger:
+    """The Messenger port over `/v1.0/card/*` and `/v1.0/robot/*`."""
+
+    def __init__(self, session: aiohttp.ClientSession, app: App, tokens: Tokens, *, clock: Clock) -> None:
+        self._session = session
+        self._app = app
+        self._clock = clock
+        self._calls = Calls(session, app, tokens)
+        self._conversations: dict[str, str] = {}  # old chatId: openConversationId
+        self._undelivered: set[str] = set()  # cards that were made, but reached nobody
+
+    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
+        """0783-create-and-deliver-cards. A success can hide a failed delivery: each result is read."""
+        space = await self._space(destination, card)
+        if card_id in self._undelivered:
+            return await self._deliver(space, card_id)
+        request = card_models.CreateAndDeliverRequest(
+            card_template_id=card.template_id,
+            out_track_id=card_id,
+            callback_type="STREAM",
+            user_id_type=1,
+            card_data=card_models.CreateAndDeliverRequestCardData(card_param_map=dict(card.params)),
+        )
+        try:
+            answer = await self._calls.openapi(
+                "POST", "/v1.0/card/instances/createAndDeliver", _without_empty(request.to_map()) | space
+            )
+        except Permanent as error:
+            if error.code != EXISTS:
+                raise
+            log.info("card %s is there already", card_id)
+            return Receipt(message_id=card_id)
+        result = answer.get("result")
+        return self._delivered(result.get("deliverResults") if isinstance(result, dict) else None, card_id)
+
+    async def _deliver(self, space: Mapping[str, Any], card_id: str) -> Receipt:
+        models = {key: value for key, value in space.items() if not key.endswith("SpaceModel")}
+        answer = await self._calls.openapi(
+            "POST", "/v1.0/card/instances/deliver", {"outTrackId": card_id, "userIdType": 1} | models
+        )
+        return self._delivered(answer.get("result"), card_id)
+
+    def _delivered(self, results: object, card_id: str) -> Receipt:
+        if not isinstance(results, list) or not results:
+            raise Temporary("DingTalk's answer does not tell where the card went", uncertain=True)
+        failed = [entry for entry in results if not (isinstance(entry, dict) and entry.get("success"))]
+        if failed:
+            self._undelivered.add(card_id)
+            why = failed[0].get("errorMsg", "") if isinstance(failed[0], dict) else ""
+            raise Temporary(f"the card was made but not delivered: {str(why)[:200]}")
+        self._undelivered.discard(card_id)
+        return Receipt(message_id=str(results[0].get("carrierId") or card_id))
+
+    async def _space(self, destination: Destination, card: CardView) -> Mapping[str, Any]:
+        """Where a card goes: the group, or the person's conversation with the robot."""
+        shown = {"supportForward": True, "lastMessageI18n": {"ZH_CN": card.headline, "EN_US": card.headline}}
+        if destination.kind is DestinationKind.GROUP:
+            conversation = await self._conversation(destination.id)
+            return {
+                "openSpaceId": f"dtv1.card//IM_GROUP.{conversation}",
+                "imGroupOpenSpaceModel": shown,
+                "imGroupOpenDeliverModel": {"robotCode": self._app.robot_code},
+            }
+        return {
+            "openSpaceId": f"dtv1.card//IM_ROBOT.{destination.id}",
+            "imRobotOpenSpaceModel": shown,
+            "imRobotOpenDeliverModel": {"spaceType": "IM_ROBOT", "robotCode": self._app.robot_code},
+        }
+
+    async def update_card(self, card_id: str, card: CardView) -> None:
+        """0782-interactive-card-update-interface; by key, so that nothing else on the card is wiped."""
+        request = card_models.UpdateCardRequest(
+            out_track_id=card_id,
+            user_id_type=1,
+            card_data=card_models.UpdateCardRequestCardData(card_param_map=dict(card.params)),
+            card_update_options=card_models.UpdateCardRequestCardUpdateOptions(update_card_data_by_key=True),
+        )
+        await self._calls.openapi("PUT", "/v1.0/card/instances", _without_empty(request.to_map()))
+
+    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
+        return await self._send(destination, "sampleMarkdown", {"title": note.title, "text": note.text})
+
+    async def upload(self, path: Path, name: str) -> str:
+        return await upload(self._calls, path, name)
+
+    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
+        """0699-robot-message-type, sampleFile: xlsx, pdf, zip, rar, doc, docx."""
+        kind = name.rpartition(".")[2].lower()
+        param = {"mediaId": media_id, "fileName": name, "fileType": kind}
+        return await self._send(destination, "sampleFile", param)
+
+    async def reply(self, message: Message, note: Note) -> Receipt:
+        """0718-receive-message: the session webhook of the message, good for about 90 minutes."""
+        if not message.session_webhook or (
+            message.session_expires and message.session_expires <= self._clock()
+        ):
+            raise Permanent("the session of the message is over", code="session.expired")
+        body = {"msgtype": "markdown", "markdown": {"title": note.title, "text": note.text}}
+        _, answer = await post_json(self._session, message.session_webhook, body)
+        problem = of_oapi(answer)
+        if problem:
+            raise problem
+        return Receipt()
+
+    async def _send(self, destination: Destination, key: str, param: Mapping[str, str]) -> Receipt:
+        packed = json.dumps(param, ensure_ascii=False)
+        if len(packed.encode()) > MSG_PARAM_BYTES:
+            raise Permanent(f"the message has more than {MSG_PARAM_BYTES} bytes")
+        if destination.kind is DestinationKind.GROUP:
+            return await self._send_to_group(destination.id, key, packed)
+        return await self._send_to_person(destination.id, key, packed)
+
+    async def _send_to_group(self, group: str, key: str, param: str) -> Receipt:
+        request = robot_models.OrgGroupSendRequest(
+            robot_code=self._app.robot_code,
+            open_conversation_id=await self._conversation(group),
+            msg_key=key,
+            msg_param=param,
+        )
+        answer = await self._calls.openapi("POST", "/v1.0/robot/groupMessages/send", request.to_map())
+        return _accepted(answer)
+
+    async def _send_to_person(self, person: str, key: str, param: str) -> Receipt:
+        """0714: HTTP 200 may hide that nobody got it, both lists are read."""
+        request = robot_models.BatchSendOTORequest(
+            robot_code=self._app.robot_code, user_ids=[person], msg_key=key, msg_param=param
+        )
+        answer = await self._calls.openapi("POST", "/v1.0/robot/oToMessages/batchSend", request.to_map())
+        if answer.get("invalidStaffIdList"):
+            raise Permanent(f"DingTalk knows nobody with the staffId {person}", code="staffId.notExisted")
+        if answer.get("flowControlledStaffIdList"):
+            raise Temporary("DingTalk throttles messages to this person", retry_after=60)
+        return _accepted(answer)
+
+    async def _conversation(self, group: str) -> str:
+        """An old chatId is converted once (0745); anything else is an openConversationId."""
+        if not group.startswith("chat"):
+            return group
+        if group not in self._conversations:
+            path = f"/v1.0/im/chat/{group}/convertToOpenConversationId"
+            answer = await self._calls.openapi("POST", path, {})
+            found = answer.get("openConversationId")
+            if not isinstance(found, str):
+                raise Temporary("DingTalk's answer holds no openConversationId")
+            self._conversations[group] = found
+        return self._conversations[group]
+
+
+def _accepted(answer: Body) -> Receipt:
+    key = answer.get("processQueryKey")
+    if not isinstance(key, str):
+        raise Temporary("DingTalk's answer holds no processQueryKey", uncertain=True)
+    return Receipt(message_id=key)
+
+
+def _without_empty(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if value != {}}

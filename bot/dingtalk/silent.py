@@ -1,0 +1,37 @@
+"""The messenger of a service without DingTalk settings: logs what it would have sent, and sends nothing."""
+
+import logging
+from pathlib import Path
+
+from bot.models import CardView, Destination, Message, Note, Receipt
+
+log = logging.getLogger(__name__)
+
+_NOTHING_SENT = Receipt(silent=True)
+
+
+class SilentMessenger:
+    """Implements the Messenger port by logging."""
+
+    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
+        log.info("not pushed, no DingTalk configured: card %s: %s", card_id, card.headline)
+        return _NOTHING_SENT
+
+    async def update_card(self, card_id: str, card: CardView) -> None:
+        log.info("not pushed, no DingTalk configured: news of card %s: %s", card_id, card.headline)
+
+    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
+        log.info("not pushed, no DingTalk configured: message %s: %s", key, note.title)
+        return _NOTHING_SENT
+
+    async def upload(self, path: Path, name: str) -> str:
+        log.info("not uploaded, no DingTalk configured: %s", name)
+        return ""
+
+    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
+        log.info("not pushed, no DingTalk configured: file %s", name)
+        return _NOTHING_SENT
+
+    async def reply(self, message: Message, note: Note) -> Receipt:
+        log.info("not answered, no DingTalk configured: %s", note.title)
+        return _NOTHING_SENT

@@ -1,0 +1,299 @@
+"""The Stream: DingTalk's frames by the vendor's classes, the connection by ours.
+
+The vendor's own loop blocks the event loop, storms the gateway and cannot be stopped; its frames, handlers
+and acks
+are kept. The protocol is in open-dingtalk/developerpedia, docs/learn/stream/protocol.md.
+"""
+
+import asyncio
+import json
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+from dingtalk_stream import AckMessage, CallbackHandler, CallbackMessage, Credential, DingTalkStreamClient
+from dingtalk_stream.frames import SystemMessage
+
+from bot.dingtalk.frames import message_of, tap_of
+from bot.dingtalk.http import post_json
+from bot.dingtalk.token import App
+from bot.errors import DingRunError, Permanent, Temporary
+from bot.models import CardTap, Message
+
+log = logging.getLogger(__name__)
+
+MESSAGES = "/v1.0/im/bot/messages/get"
+TAPS = CallbackHandler.TOPIC_CARD_CALLBACK
+
+LONGEST_WAIT = 60.0
+REFUSED_WAIT = 60.0  # between tries with keys that DingTalk refuses
+MOST_BUSY = 500  # frames under way; more are answered 500, so that DingTalk delivers them again
+FRAME_BYTES = 4 * 1024 * 1024
+
+OnMessage = Callable[[Message], Awaitable[None]]
+OnTap = Callable[[CardTap], Awaitable[Mapping[str, str]]]
+Answer = tuple[int, Mapping[str, Any] | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How patient a connection is, in seconds; tests hand in their own `sleep`."""
+
+    idle: float = 90.0  # without a frame it is taken for dead; DingTalk pings every 20 to 30 s
+    healthy: float = 10.0  # it must live so long for the next one to be opened without a wait
+    drain: float = 12.0  # an old one is kept for its last acks; DingTalk closes it after 10
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class _Topic(CallbackHandler):  # type: ignore[misc]
+    """One callback topic of the vendor's client, answered by a function of ours."""
+
+    def __init__(self, answer: Callable[[Mapping[str, Any]], Awaitable[Answer]]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    async def process(self, message: CallbackMessage) -> Answer:
+        return await self._answer(message.data if isinstance(message.data, dict) else {})
+
+
+class _Client(DingTalkStreamClient):  # type: ignore[misc]
+    """The vendor's client without its connection: it holds the handlers and makes the acks."""
+
+    def subscriptions(self) -> list[dict[str, str]]:
+        return [{"type": "CALLBACK", "topic": topic} for topic in self.callback_handler_map]
+
+    async def ack(self, frame: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The answer to a frame; None for one that wants none."""
+        kind = frame.get("type")
+        if kind == SystemMessage.TYPE:
+            ack = await self.system_handler.raw_process(SystemMessage.from_dict(frame))
+        elif kind == CallbackMessage.TYPE:
+            message = CallbackMessage.from_dict(frame)
+            handler = self.callback_handler_map.get(message.headers.topic)
+            if handler is None:
+                return _plain_ack(frame, AckMessage.STATUS_NOT_IMPLEMENT)
+            ack = await handler.raw_process(message)
+        else:
+            return None
+        answer: dict[str, Any] = ack.to_dict()
+        return answer
+
+
+@dataclass(eq=False)
+class _Link:
+    """One WebSocket and what is under way on it."""
+
+    socket: aiohttp.ClientWebSocketResponse
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)  # DingTalk said `disconnect`
+    busy: set[asyncio.Task[None]] = field(default_factory=set)
+    reader: asyncio.Task[None] | None = None
+
+
+class StreamConnection:
+    """Keeps one connection to the Stream gateway, and a second one while the first is on its way out."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        app: App,
+        on_message: OnMessage,
+        on_tap: OnTap,
+        *,
+        pace: Pace | None = None,
+    ) -> None:
+        self._session = session
+        self._app = app
+        self._on_message = on_message
+        self._on_tap = on_tap
+        self._pace = pace or Pace()
+        self._links: set[_Link] = set()
+        self._short_lives = 0
+        self.connected = asyncio.Event()
+        self._client = _Client(Credential(app.app_key, app.app_secret), logging.getLogger("dingtalk_stream"))
+        self._client.register_callback_handler(MESSAGES, _Topic(self._message))
+        self._client.register_callback_handler(TAPS, _Topic(self._tap))
+        self._client.pre_start()
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        try:
+            while True:
+                link = await self._connect()
+                lived = await self._keep(link)
+                self._short_lives = 0 if lived >= self._pace.healthy else self._short_lives + 1
+                if self._short_lives > 1:  # one early end may be a routine one: no gap for it
+                    await self._pace.sleep(self._wait())
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """Close what is open; within a second or two whatever the gateway does."""
+        self.connected.clear()
+        links, self._links = self._links, set()
+        for link in links:
+            for task in [*link.busy, *([link.reader] if link.reader else [])]:
+                task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await asyncio.gather(*(link.socket.close() for link in links), return_exceptions=True)
+
+    def _wait(self) -> float:
+        """1, 2, 4 … 60 s, spread by half, so that many bots do not come back together."""
+        longest = min(LONGEST_WAIT, 2.0 ** min(self._short_lives - 1, 10))
+        return longest * (0.5 + random.random() / 2)  # noqa: S311 - no secret in it
+
+    async def _connect(self) -> _Link:
+        while True:
+            try:
+                link = await self._open()
+            except Permanent as error:
+                log.error("the Stream refuses DINGDING.APP_KEY and DINGDING.APP_SECRET: %s", error)  # noqa: TRY400
+                await self._pace.sleep(REFUSED_WAIT * (0.5 + random.random()))  # noqa: S311 - no secret in it
+            except Temporary as error:
+                self._short_lives += 1
+                wait = self._wait()
+                log.warning("the Stream is not connected, next try in %.1f s: %s", wait, error)
+                await self._pace.sleep(wait)
+            else:
+                log.info("the Stream is connected")
+                self.connected.set()
+                return link
+
+    async def _open(self) -> _Link:
+        url = await self._ticket()
+        try:
+            async with asyncio.timeout(10):
+                socket = await self._session.ws_connect(url, heartbeat=30, max_msg_size=FRAME_BYTES)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Temporary(f"the WebSocket does not open: {type(error).__name__}") from None
+        link = _Link(socket)
+        self._links.add(link)
+        link.reader = asyncio.create_task(self._read(link), name="stream reader")
+        return link
+
+    async def _ticket(self) -> str:
+        """The address to connect to, with its ticket: good for 90 s and one connection, never logged."""
+        body = {
+            "clientId": self._app.app_key,
+            "clientSecret": self._app.app_secret,
+            "subscriptions": self._client.subscriptions(),
+            "ua": "dingtalk-sdk-python/v0.24.3-dingrun",
+        }
+        url = f"{self._app.openapi_base}/v1.0/gateway/connections/open"
+        status, answer = await post_json(self._session, url, body, headers={"Accept": "application/json"})
+        if status in {400, 401, 403}:
+            raise Permanent(f"DingTalk answered {status} {answer.get('code', '')}")
+        endpoint, ticket = answer.get("endpoint"), answer.get("ticket")
+        if not isinstance(endpoint, str) or not isinstance(ticket, str):
+            raise Temporary(f"DingTalk answered {status} without endpoint and ticket")
+        if urlsplit(endpoint).scheme != "wss" and self._app.openapi_base.startswith("https"):
+            raise Temporary("DingTalk's endpoint is not wss://")
+        return f"{endpoint}?ticket={quote(ticket)}"
+
+    async def _keep(self, link: _Link) -> float:
+        """Wait until this connection must be replaced; how long it lived, in seconds."""
+        loop = asyncio.get_running_loop()
+        born = loop.time()
+        leaving = asyncio.create_task(link.leaving.wait())
+        try:
+            readers = [link.reader] if link.reader else []
+            await asyncio.wait([leaving, *readers], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+        if not link.leaving.is_set():
+            self.connected.clear()
+            log.warning("the Stream was cut after %.0f s", loop.time() - born)
+        return loop.time() - born
+
+    async def _read(self, link: _Link) -> None:
+        """Take frames until the connection ends, or is silent for too long."""
+        try:
+            while True:
+                received = await link.socket.receive(
+                    timeout=self._pace.drain if link.leaving.is_set() else self._pace.idle
+                )
+                if received.type is not aiohttp.WSMsgType.TEXT:
+                    break
+                await self._take(link, received.data)
+        except TimeoutError:
+            log.info("the Stream was silent for too long")
+        except (aiohttp.ClientError, OSError) as error:
+            log.info("the Stream broke: %s", type(error).__name__)
+        finally:
+            self._links.discard(link)
+            with suppress(TimeoutError, aiohttp.ClientError, OSError):
+                async with asyncio.timeout(1):
+                    await link.socket.close()
+
+    async def _take(self, link: _Link, raw: str) -> None:
+        """System frames at once, others beside each other; a malformed frame is skipped."""
+        try:
+            frame = json.loads(raw)
+        except (ValueError, RecursionError):
+            frame = None
+        if not isinstance(frame, dict) or not isinstance(frame.get("headers"), dict):
+            log.warning("a frame of %d characters makes no sense and is skipped", len(raw))
+            return
+        if frame.get("type") == SystemMessage.TYPE:
+            await self._answer(link, frame)
+            if frame["headers"].get("topic") == SystemMessage.TOPIC_DISCONNECT:
+                log.info("DingTalk ends this connection, another one is opened")
+                link.leaving.set()
+            return
+        if len(link.busy) >= MOST_BUSY:
+            await self._send(link, _plain_ack(frame, AckMessage.STATUS_SYSTEM_EXCEPTION))
+            return
+        task = asyncio.create_task(self._answer(link, frame), name="stream frame")
+        link.busy.add(task)
+        task.add_done_callback(link.busy.discard)
+
+    async def _answer(self, link: _Link, frame: Mapping[str, Any]) -> None:
+        try:
+            ack = await self._client.ack(frame)
+        except (DingRunError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+            log.warning(
+                "a frame could not be taken: %s", error if isinstance(error, DingRunError) else "malformed"
+            )
+            ack = _plain_ack(frame, AckMessage.STATUS_SYSTEM_EXCEPTION)
+        if ack:
+            await self._send(link, ack)
+
+    async def _send(self, link: _Link, ack: Mapping[str, Any]) -> None:
+        try:
+            await link.socket.send_str(json.dumps(ack))
+        except (aiohttp.ClientError, OSError):
+            log.warning("an answer was not sent, the connection is gone")
+
+    async def _message(self, data: Mapping[str, Any]) -> Answer:
+        message = message_of(data)
+        if message is None:
+            return AckMessage.STATUS_BAD_REQUEST, None
+        await self._on_message(message)
+        return AckMessage.STATUS_OK, None
+
+    async def _tap(self, data: Mapping[str, Any]) -> Answer:
+        tap = tap_of(data)
+        if tap is None:
+            return AckMessage.STATUS_BAD_REQUEST, None
+        params = await self._on_tap(tap)
+        return AckMessage.STATUS_OK, _private(params)
+
+
+def _private(params: Mapping[str, str]) -> Mapping[str, Any]:
+    """What only the presser sees (0007-event-callback-card)."""
+    if not params:
+        return {}
+    return {
+        "cardUpdateOptions": {"updateCardDataByKey": True},
+        "cardData": {"cardParamMap": dict(params)},
+    }
+
+
+def _plain_ack(frame: Mapping[str, Any], code: int) -> dict[str, Any]:
+    headers = {"messageId": frame["headers"].get("messageId"), "contentType": "application/json"}
+    return {"code": code, "headers": headers, "message": "", "data": json.dumps({"response": None})}

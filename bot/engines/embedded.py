@@ -1,0 +1,125 @@
+"""The engine in the box: looks at the targets of a schedule itself, one task per target."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from bot.engines.probes import NothingFound, Probe, ProbeLimits
+from bot.engines.reasons import reason
+from bot.errors import DingRunError, Permanent, Temporary
+from bot.models import Clock, Run, Schedule, Task, TaskStatus
+from bot.ports import TaskStore
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=10)
+BEAT = 1.0  # seconds between looks whether a task is still ours; a stop is noticed within it
+POLL = 1.0  # seconds between looks for tasks that other processes added
+
+
+class EmbeddedEngine:
+    """The Engine port over a TaskStore and real probes. Only targets that a schedule names are contacted."""
+
+    def __init__(
+        self,
+        schedules: Sequence[Schedule],
+        tasks: TaskStore,
+        *,
+        limits: ProbeLimits,
+        clock: Clock,
+        owner: str,
+    ) -> None:
+        self._schedules = tuple(schedules)
+        self._tasks = tasks
+        self._limits = limits
+        self._clock = clock
+        self._owner = owner
+        self._added = asyncio.Event()
+
+    async def schedules(self) -> Sequence[Schedule]:
+        return self._schedules
+
+    async def submit(self, run: Run) -> Sequence[str]:
+        if not run.schedule.targets:
+            raise Permanent(reason("no_target"))
+        tasks = [
+            Task(id=f"{run.id}-{number:03}", run_id=run.id, target=target, ports=run.schedule.ports)
+            for number, target in enumerate(run.schedule.targets, 1)
+        ]
+        await self._tasks.add_tasks(tasks)
+        self._wake()
+        return [task.id for task in tasks]
+
+    async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
+        return {task.id: task for task in await self._tasks.find_tasks(ids=task_ids)}
+
+    async def stop(self, task_ids: Collection[str]) -> None:
+        await self._tasks.stop_tasks(task_ids, self._clock())
+
+    def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
+        return self._tasks.assets(task_ids, kind)
+
+    def _wake(self) -> None:
+        self._added.set()
+        self._added = asyncio.Event()
+
+    async def work(self) -> None:
+        """Do tasks until cancelled; those under way are then left to their lease."""
+        async with Probe(self._limits) as probe, asyncio.TaskGroup() as group:
+            for number in range(self._limits.tasks):
+                group.create_task(self._worker(probe), name=f"prober {number}")
+
+    async def _worker(self, probe: Probe) -> None:
+        while True:
+            added = self._added
+            try:
+                task = await self._tasks.claim_task(self._owner, self._clock(), self._clock() + LEASE)
+                if task:
+                    await self._do(probe, task)
+                    continue
+            except Temporary as error:
+                log.warning("the store does not answer, tasks wait: %s", error)
+            try:
+                async with asyncio.timeout(POLL):
+                    await added.wait()
+            except TimeoutError:
+                continue
+
+    async def _do(self, probe: Probe, task: Task) -> None:
+        looking = asyncio.create_task(self._look(probe, task), name=f"task {task.id}")
+        try:
+            while not looking.done():
+                await asyncio.wait([looking], timeout=BEAT)
+                if not await self._tasks.extend_task(task.id, self._owner, self._clock() + LEASE):
+                    return  # stopped, or taken over
+            ended = await looking
+        finally:
+            looking.cancel()
+        await self._tasks.end_task(replace(ended, end_time=self._clock()), self._owner)
+        log.info("task %s %s %s %s", task.id, ended.status, dict(ended.found), ended.reason)
+
+    async def _look(self, probe: Probe, task: Task) -> Task:
+        """The task as it ended; a mistake in one must not end the others."""
+        try:
+            async with asyncio.timeout(self._limits.task_timeout):
+                found = await probe.look(task)
+                for kind, assets in found.items():
+                    await self._tasks.save_assets(task.id, kind, assets)
+        except NothingFound as nothing:
+            return replace(task, status=TaskStatus.ERROR, reason=str(nothing))
+        except TimeoutError:
+            why = reason("too_long", seconds=f"{self._limits.task_timeout:g}")
+            return replace(task, status=TaskStatus.ERROR, reason=why)
+        except DingRunError:
+            raise
+        except Exception:  # the edge of the engine's loop
+            log.exception("task %s failed by a mistake of ours", task.id)
+            return replace(task, status=TaskStatus.ERROR, reason=reason("mistake"))
+        return replace(
+            task,
+            status=TaskStatus.DONE,
+            found={kind: len(assets) for kind, assets in found.items() if assets},
+        )

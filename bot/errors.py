@@ -1,0 +1,61 @@
+"""Errors, named by what happens next.
+
+    DingRunError
+    ├── ConfigError    the operator mends the setting it names; the service does not start
+    ├── UserError      said to the person who asked; never tried again
+    ├── Temporary      tried again, later
+    └── Permanent      never tried again; the next channel, or the operator, takes over
+
+Adapters translate at their border: above them nobody knows HTTP, SQL or a vendor's exception. A message
+never holds
+a secret, and an error without one says its class docstring.
+"""
+
+
+class DingRunError(Exception):
+    """Something went wrong in DingRun"""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (self.__doc__ or "").partition("\n")[0])
+
+
+class ConfigError(DingRunError):
+    """A setting is wrong: name its key, what it got and what it takes"""
+
+
+class UserError(DingRunError):
+    """That cannot be done as asked
+
+    `phrase` and `values` choose the words of the answer (`cards/templates/*/phrases.yaml`).
+    """
+
+    def __init__(self, phrase: str, **values: object) -> None:
+        super().__init__(phrase)
+        self.phrase = phrase
+        self.values = values
+
+
+class Temporary(DingRunError):
+    """The other side cannot do it now
+
+    `retry_after`: seconds that the other side asks for, or None for our own backoff.
+    `uncertain`: the request went out and no clear answer came back, so it may have been done all the same.
+    """
+
+    def __init__(
+        self, message: str = "", *, retry_after: float | None = None, uncertain: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.uncertain = uncertain
+
+
+class Permanent(DingRunError):
+    """The other side refuses it for good
+
+    `code`: the other side's own word for it, e.g. `param.templateNotExist`.
+    """
+
+    def __init__(self, message: str = "", *, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code

@@ -1,0 +1,142 @@
+"""What comes in from DingTalk: the wish is made durable, then answered in time, then done.
+
+DingTalk waits 3 s for the answer to a message (1435-appendix-b-proposals-for-rational-use-of-resources)
+and 2 s for
+that to a press (0007-event-callback-card); we answer within 1.2 s. The same message may come again, with
+the same
+msgId; a press has no id at all, so it is known by card, button and the state of its run.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from pydantic import TypeAdapter
+
+from bot.access import Act, Rules, may
+from bot.context import Context
+from bot.errors import DingRunError, Permanent, Temporary, UserError
+from bot.jobs import Claim, JobKind, Jobs, Result
+from bot.models import CardTap, Job, Message, Note, Run
+from bot.plan import run_of_card
+from bot.ports import Messenger
+from bot.router import Button, Router
+
+log = logging.getLogger(__name__)
+
+ANSWER_WITHIN = 1.2  # seconds
+
+_MESSAGE = TypeAdapter(Message)
+_TAP = TypeAdapter(CardTap)
+
+
+class Intake:
+    """Takes messages and presses, and does them as jobs of the kinds `message` and `tap`."""
+
+    def __init__(
+        self, jobs: Jobs, context: Context, messenger: Messenger, *, router: Router, rules: Rules
+    ) -> None:
+        self._jobs = jobs
+        self._context = context
+        self._messenger = messenger
+        self._router = router
+        self._rules = rules
+
+    @property
+    def kinds(self) -> Mapping[str, JobKind]:
+        return {"message": JobKind(act=self._answer), "tap": JobKind(act=self._do_tap)}
+
+    async def on_message(self, message: Message) -> None:
+        """Keep a message; raises `Temporary` when that takes too long, so that DingTalk delivers it again."""
+        fresh = await self._keep(
+            "message", f"{message.robot_code}:{message.id}", _MESSAGE.dump_python(message, mode="json")
+        )
+        if not fresh:
+            log.info("message %s came again and is not done again", message.id)
+
+    async def on_tap(self, tap: CardTap) -> Mapping[str, str]:
+        """Keep a press and return the card's variables that only the presser sees."""
+        cards = self._context.cards
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await self._take_tap(tap)
+        except UserError as error:
+            return cards.tapped(error.phrase, **error.values)
+        except (TimeoutError, Temporary) as error:
+            log.warning("press of %s on %s not taken: %s", tap.action, tap.card_id, error or "too slow")
+            return cards.tapped("busy")
+
+    async def _take_tap(self, tap: CardTap) -> Mapping[str, str]:
+        button = self._router.buttons.get(tap.action)
+        run_id = run_of_card(tap.card_id)
+        run = await self._context.runs.find(run_id) if run_id else None
+        if button is None or run is None:
+            raise UserError("card_unknown")
+        self._admit_tap(tap, button)
+        who = f":{tap.user.id}" if button.answers.per_person else ""
+        key = f"{tap.card_id}:{tap.action}:{run.status}{who}"
+        if await self._jobs.known(f"tap:{key}"):
+            return self._context.cards.tapped(button.answers.again)
+        await button.answers.check(self._context, run)
+        fresh = await self._keep("tap", key, _TAP.dump_python(tap, mode="json"), run_id=run.id)
+        return self._context.cards.tapped(button.answers.accepted if fresh else button.answers.again)
+
+    def _admit_tap(self, tap: CardTap, button: Button) -> None:
+        if not may(tap.user, tap.conversation_id, button.act, self._rules):
+            raise UserError("denied", name=str(tap.user)) if tap.user.id else UserError("outsider")
+
+    async def _keep(self, kind: str, key: str, payload: Mapping[str, object], *, run_id: str = "") -> bool:
+        now = self._context.clock()
+        job = Job(id=f"{kind}:{key}", kind=kind, run_id=run_id, payload=payload, created_at=now, due_at=now)
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                return await self._jobs.add(job)
+        except TimeoutError:
+            raise Temporary("the store takes too long") from None
+
+    async def _answer(self, claim: Claim) -> Result:
+        message = _MESSAGE.validate_python(claim.job.payload)
+        note = await self._say(message)
+        await claim.mark()
+        await self._messenger.reply(message, note)
+        return {}
+
+    async def _say(self, message: Message) -> Note:
+        """The answer to a message, whatever happens."""
+        cards = self._context.cards
+        try:
+            return await self._route(message)
+        except UserError as error:
+            return cards.say(error.phrase, **error.values)
+        except Permanent as error:
+            log.warning("message %s could not be done: %s", message.id, error)
+            return cards.say("failed", id=message.id)
+        except DingRunError:
+            raise  # the job comes back
+        except Exception:  # the edge of intake: a mistake of ours must not leave a person without an answer
+            log.exception("message %s failed by a mistake of ours", message.id)
+            return cards.say("failed", id=message.id)
+
+    async def _route(self, message: Message) -> Note:
+        if not message.sender.id:
+            raise UserError("outsider")
+        found = self._router.match(message.text)
+        act = found[0].act if found else Act.VIEW
+        if not may(message.sender, message.conversation_id, act, self._rules):
+            raise UserError("denied", name=str(message.sender))
+        if found is None:
+            raise UserError("unknown", text=message.text, nearest=self._router.nearest(message.text))
+        command, rest = found
+        return await command.do(self._context, message, rest)
+
+    async def _do_tap(self, claim: Claim) -> Result:
+        tap = _TAP.validate_python(claim.job.payload)
+        run = await self._run(claim.job)
+        await self._router.buttons[tap.action].do(self._context, tap, run, claim.job.id)
+        return {}
+
+    async def _run(self, job: Job) -> Run:
+        run = await self._context.runs.find(job.run_id)
+        if run is None:
+            raise Permanent(f"run {job.run_id} is not in the store")
+        return run

@@ -1,0 +1,271 @@
+"""The durable queue: every slow or fallible act of ours is a job, and this runs them.
+
+The intention is stored before the act and the outcome after it; a process that dies in between leaves the job
+to whoever claims it once its lease is over. Jobs run in lanes, so that a slow export holds up no answer.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.errors import DingRunError, Temporary
+from bot.models import Clock, Job, JobState
+from bot.ports import Store
+from bot.retry import wait_before_retry
+
+log = logging.getLogger(__name__)
+
+POLL = 1.0  # seconds between looks at the store for what other processes added
+PATIENCE = 3.0  # seconds that a stop gives running jobs to end
+
+Result = Mapping[str, object]
+
+
+class NotYet(Exception):
+    """What the job waits for has not happened; look again at `due` at the latest. Not a failure."""
+
+    def __init__(self, due: datetime) -> None:
+        super().__init__(f"waits until {due:%H:%M:%S}")
+        self.due = due
+
+
+class Claim:
+    """A job while it is ours; knows when it no longer is."""
+
+    def __init__(self, store: Store, job: Job, clock: Clock, lease: timedelta) -> None:
+        self.job = job
+        self._store = store
+        self._clock = clock
+        self._lease = lease
+        self._writing = asyncio.Lock()
+
+    async def mark(self) -> None:
+        """Store that a request which must not be repeated is about to leave. Call it right before."""
+        if not await self.save(marker=True):
+            raise Temporary("the claim was lost before the request left")
+
+    async def extend(self) -> bool:
+        return await self.save(lease_until=self._clock() + self._lease)
+
+    async def save(self, **changes: object) -> bool:
+        async with self._writing:  # the heartbeat and the act write the same row
+            self.job = replace(self.job, **changes)  # type: ignore[arg-type]
+            return await self._store.save_job(self.job)
+
+
+async def _nothing(job: Job) -> None:
+    """Most kinds need nothing after their end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobKind:
+    """How jobs of one kind are done.
+
+    `act` returns what to keep of the answer. It may raise `NotYet`, `Temporary` (tried again) or any other of
+    our errors (given up). `settled` is told once a job has ended and may be told twice.
+    """
+
+    act: Callable[[Claim], Awaitable[Result]]
+    settled: Callable[[Job], Awaitable[None]] = _nothing
+    lease: timedelta = timedelta(seconds=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """Kinds that share a number of places."""
+
+    name: str
+    kinds: Collection[str]
+    places: int
+
+
+class Jobs:
+    """Adds jobs, and runs them while `run` does."""
+
+    def __init__(self, store: Store, *, clock: Clock, owner: str) -> None:
+        self._store = store
+        self.clock = clock
+        self._owner = owner
+        self._kinds: dict[str, JobKind] = {}
+        self._added = asyncio.Event()
+
+    def register(self, kinds: Mapping[str, JobKind]) -> None:
+        """Say how kinds are done. A kind said twice is a mistake in the program."""
+        twice = self._kinds.keys() & kinds.keys()
+        if twice:
+            raise ValueError(f"job kinds registered twice: {', '.join(sorted(twice))}")
+        self._kinds.update(kinds)
+
+    async def add(self, job: Job) -> bool:
+        """Keep a job and start it as soon as it is due; False when it is, or was, there already."""
+        fresh = await self._store.add_job(job)
+        self.wake()
+        return fresh
+
+    async def known(self, job_id: str) -> bool:
+        """Whether this was asked for before."""
+        return await self._store.find_job(job_id) is not None
+
+    async def advance(self, job_ids: Collection[str]) -> None:
+        """What these jobs wait for has happened."""
+        await self._store.advance_jobs(job_ids, self.clock())
+        self.wake()
+
+    def wake(self) -> None:
+        """Look at the store at once instead of at the next poll."""
+        self._added.set()
+        self._added = asyncio.Event()
+
+    async def run(self, lanes: Sequence[Lane]) -> None:
+        """Run jobs until cancelled; then give running ones a little time, and give back the others."""
+        running: set[asyncio.Task[None]] = set()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for lane in lanes:
+                    group.create_task(self._feed(lane, running), name=f"lane {lane.name}")
+        finally:
+            await self._wind_down(running)
+
+    async def _feed(self, lane: Lane, running: set[asyncio.Task[None]]) -> None:
+        places = asyncio.Semaphore(lane.places)
+        while True:
+            await places.acquire()
+            try:
+                claim = await self._next(lane)
+            except BaseException:
+                places.release()
+                raise
+            task = asyncio.create_task(self.do(claim), name=f"job {claim.job.id}")
+            running.add(task)
+            task.add_done_callback(running.discard)
+            task.add_done_callback(lambda _: places.release())
+
+    async def _next(self, lane: Lane) -> Claim:
+        while True:
+            added = self._added
+            claim = await self._claim(lane.kinds)
+            if claim:
+                return claim
+            try:
+                async with asyncio.timeout(POLL):
+                    await added.wait()
+            except TimeoutError:
+                continue
+
+    async def _claim(self, kinds: Collection[str]) -> Claim | None:
+        now = self.clock()
+        longest = max(self._kinds[kind].lease for kind in kinds)
+        try:
+            job = await self._store.claim_job(kinds, self._owner, now, now + longest)
+        except Temporary as error:
+            log.warning("the store does not answer, jobs wait: %s", error)
+            return None
+        return Claim(self._store, job, self.clock, longest) if job else None
+
+    async def run_due(self, kinds: Collection[str]) -> int:
+        """Do what is due of these kinds, one after another; how many. For tests and single commands."""
+        done = 0
+        while claim := await self._claim(kinds):
+            await self.do(claim)
+            done += 1
+        return done
+
+    async def do(self, claim: Claim) -> None:
+        """Do one claimed job, once, and store its outcome."""
+        kind = self._kinds[claim.job.kind]
+        started = self.clock()
+        try:
+            outcome = await self._outcome(claim, kind)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._give_back(claim))
+            raise
+        await self._store_outcome(claim, kind, outcome, started)
+
+    async def _outcome(self, claim: Claim, kind: JobKind) -> dict[str, object]:
+        if claim.job.marker:
+            return {"state": JobState.UNCONFIRMED, "error": "may have been sent before the process ended"}
+        try:
+            return {"state": JobState.DONE, "result": await self._act(claim, kind), "error": ""}
+        except NotYet as wait:
+            return {"state": JobState.TODO, "due_at": wait.due}
+        except Temporary as error:
+            return self._after_failure(claim.job, error)
+        except DingRunError as error:
+            return {"state": JobState.DEAD, "error": str(error)}
+        except Exception as error:  # the edge of the jobs' loop: one bug stops no other job
+            log.exception("job %s failed by a mistake of ours", claim.job.id)
+            return self._after_failure(claim.job, Temporary(type(error).__name__, uncertain=True))
+
+    async def _act(self, claim: Claim, kind: JobKind) -> Result:
+        act = asyncio.ensure_future(kind.act(claim))
+        beat = asyncio.create_task(self._heartbeat(claim, kind, act), name=f"lease {claim.job.id}")
+        try:
+            return await act
+        except asyncio.CancelledError:
+            if beat.done() and not beat.cancelled():  # the heartbeat cancelled it: somebody else has the job
+                raise Temporary("the claim was lost") from None
+            raise
+        finally:
+            act.cancel()
+            beat.cancel()
+
+    async def _heartbeat(self, claim: Claim, kind: JobKind, act: "asyncio.Future[Result]") -> None:
+        while True:
+            await asyncio.sleep(kind.lease.total_seconds() / 3)
+            try:
+                if not await claim.extend():
+                    log.warning("job %s was claimed by somebody else", claim.job.id)
+                    act.cancel()
+                    return
+            except Temporary as error:
+                log.warning("the lease of job %s could not be extended: %s", claim.job.id, error)
+
+    def _after_failure(self, job: Job, error: Temporary) -> dict[str, object]:
+        if error.uncertain and job.marker:
+            return {"state": JobState.UNCONFIRMED, "error": str(error)}
+        failures = job.failures + 1
+        wait = wait_before_retry(failures, error, spread=random.random())  # noqa: S311 - no secret in it
+        if wait is None:
+            return {"state": JobState.DEAD, "error": str(error), "failures": failures}
+        due = self.clock() + wait
+        changes = {"failures": failures, "due_at": due, "marker": False, "error": str(error)}
+        return {"state": JobState.TODO, **changes}
+
+    async def _store_outcome(
+        self, claim: Claim, kind: JobKind, outcome: dict[str, object], started: datetime
+    ) -> None:
+        now = self.clock()
+        ended = JobState(str(outcome["state"])).ended
+        changes = {
+            **outcome,
+            "owner": claim.job.owner,
+            "lease_until": None,
+            "ended_at": now if ended else None,
+        }
+        try:
+            kept = await claim.save(**changes)
+            if kept and ended:
+                await kind.settled(claim.job)
+        except DingRunError as error:  # the lease will bring the job back
+            log.warning("the outcome of job %s could not be stored: %s", claim.job.id, error)
+            return
+        level = logging.INFO if outcome["state"] in {JobState.DONE, JobState.TODO} else logging.ERROR
+        ms = (now - started).total_seconds() * 1000
+        log.log(level, "job %s %s in %d ms %s", claim.job.id, outcome["state"], ms, claim.job.error)
+
+    async def _give_back(self, claim: Claim) -> None:
+        """A stop came: a job whose request may be under way is left to its lease, any other is free at
+        once."""
+        if not claim.job.marker:
+            await claim.save(state=JobState.TODO, lease_until=None, due_at=self.clock())
+
+    async def _wind_down(self, running: Collection[asyncio.Task[None]]) -> None:
+        if not running:
+            return
+        _, late = await asyncio.wait(running, timeout=PATIENCE)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)

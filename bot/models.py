@@ -1,0 +1,317 @@
+"""The nouns of DingRun, one meaning each; `docs/glossary.md` gives the Chinese words beside them.
+
+Everything here is frozen: a change makes a new object (`dataclasses.replace`), so nothing moves under a
+reader.
+Times are aware and in UTC; only what people read is turned into the time zone of the settings.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+Clock = Callable[[], datetime]
+"""Tells the present as an aware UTC time; tests hand in one that they can turn."""
+
+
+class Trigger(StrEnum):
+    CRON = "cron"  #: its time had come (cron or `at`)
+    CHAT = "chat"  #: a person typed the command
+    CARD = "card"  #: a person pressed a button
+    ENGINE = "engine"  #: the engine started it by itself
+
+
+class RunStatus(StrEnum):
+    RUNNING = "running"  #: stored, and not all of its tasks have ended
+    FINISHED = "finished"  #: every task has ended, well or badly
+    ERROR = "error"  #: the run itself came to nothing: its tasks could not be submitted
+
+
+class PushStatus(StrEnum):
+    PENDING = "pending"  #: the summary has not been delivered to every destination yet
+    SUCCESS = "success"  #: every destination has the summary
+    ERROR = "error"  #: at least one destination will not get it
+    SKIP = "skip"  #: nobody is to be told, or no DingTalk is configured
+
+
+class ExportStatus(StrEnum):
+    PENDING = "pending"  #: the report is asked for
+    RUNNING = "running"  #: the report is being written
+    SUCCESS = "success"  #: the report is stored
+    ERROR = "error"  #: the report could not be made; `Run.export_error` says why
+    SKIP = "skip"  #: the schedule wants no report
+
+
+class TaskStatus(StrEnum):
+    WAITING = "waiting"  #: submitted, nobody works on it
+    RUNNING = "running"  #: somebody works on it
+    DONE = "done"  #: ended well
+    ERROR = "error"  #: ended badly; `Task.reason` says why
+    STOP = "stop"  #: ended because a person stopped it
+    MISSING = "missing"  #: the engine does not know it (any more)
+
+    @property
+    def ended(self) -> bool:
+        return self not in {TaskStatus.WAITING, TaskStatus.RUNNING}
+
+
+class JobState(StrEnum):
+    TODO = "todo"  #: waits for `due_at`
+    DOING = "doing"  #: claimed until `lease_until`; then anyone may claim it again
+    DONE = "done"  #: the act is certain to have happened
+    DEAD = "dead"  #: given up; `error` says why
+    UNCONFIRMED = "unconfirmed"  #: may have happened and must not be repeated by itself
+
+    @property
+    def ended(self) -> bool:
+        return self not in {JobState.TODO, JobState.DOING}
+
+
+class NotifyOn(StrEnum):
+    FINISHED = "finished"  #: runs whose tasks have all ended
+    FAILED = "failed"  #: runs in error, and runs with a task that did not end well
+    ALWAYS = "always"  #: both
+
+
+class Channel(StrEnum):
+    DINGDING = "dingding"  #: the best that is configured: card, markdown, webhook
+    WEBHOOK = "webhook"  #: custom group robot only
+    OPENAPI = "openapi"  #: cards, messages and files of the app's robot only
+    WORK_NOTICE = "work_notice"  #: work notifications only
+
+
+class DestinationKind(StrEnum):
+    GROUP = "group"  #: an openConversationId, `cid…` (an old chatId is converted once)
+    USER = "user"  #: a staffId, one to one with the robot
+    WORK = "work"  #: a staffId, as a work notification
+    WEBHOOK = "webhook"  #: the name of a custom group robot
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    """Where a message goes; written `kind:id`, as in `group:cid6EU…==` or `work:manager01`."""
+
+    kind: DestinationKind
+    id: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Destination":
+        """Read `kind:id`. Raises `ValueError` with what it takes."""
+        kind, colon, id_ = text.partition(":")
+        if not colon or not id_ or kind not in set(DestinationKind):
+            raise ValueError(f"takes group:cid…, user:staffId, work:staffId or webhook:name, got {text!r}")
+        return cls(kind=DestinationKind(kind), id=id_)
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Who asked. `id` is the staffId (userId); empty for people outside the organisation."""
+
+    id: str
+    name: str = ""
+    admin: bool = False
+
+    def __str__(self) -> str:
+        return self.name or self.id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """What should run and when, on which engine, and who is told (计划任务)."""
+
+    id: str
+    name: str
+    cron: str = ""  # five fields, in the time zone of the settings; "" with `at`
+    at: datetime | None = None  # once
+    targets: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()  # () = the engine's own list
+    notify_enable: bool = False
+    notify_channel: Channel = Channel.DINGDING
+    notify_on: NotifyOn = NotifyOn.FINISHED
+    export: bool = True
+    send_to: tuple[Destination, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One unit the engine executes (子任务)."""
+
+    id: str
+    run_id: str
+    target: str
+    ports: tuple[int, ...] = ()  # embedded engine only
+    status: TaskStatus = TaskStatus.WAITING
+    reason: str = ""  # why it did not end well, in words for people
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    found: Mapping[str, int] = field(default_factory=dict)  # assets by kind: site, ip, domain, service …
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """How the tasks of a run ended, in numbers; `found` sums their assets by kind, repeats included."""
+
+    total: int
+    done: int = 0
+    error: int = 0
+    stop: int = 0
+    missing: int = 0
+    found: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> int:
+        return self.error + self.stop + self.missing
+
+    @property
+    def ended(self) -> int:
+        return self.done + self.failed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """A task that did not end well, and why."""
+
+    task_id: str
+    target: str
+    status: TaskStatus
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One trigger of a schedule (执行实例). `schedule` is the schedule as it was when this run was triggered.
+
+    `status` is judged from the tasks alone: a failed export or push never changes it.
+    """
+
+    id: str
+    cause: str  # what triggered it, e.g. `cron:<schedule>:<time>`; the same cause is the same run
+    schedule: Schedule
+    trigger: Trigger
+    start_time: datetime
+    asked_by: Person | None = None
+    asked_in: Destination | None = None  # the conversation it was asked in
+    task_ids: tuple[str, ...] = ()  # () until the engine has taken them
+    status: RunStatus = RunStatus.RUNNING
+    push_status: PushStatus = PushStatus.PENDING
+    export_status: ExportStatus = ExportStatus.PENDING
+    end_time: datetime | None = None
+    error_msg: str = ""
+    export_error: str = ""
+    tally: Tally | None = None  # once ended
+    failures: tuple[Failure, ...] = ()  # once ended; the first 100
+
+    @property
+    def schedule_id(self) -> str:
+        return self.schedule.id
+
+    @property
+    def schedule_name(self) -> str:
+        return self.schedule.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One slow or fallible act of ours, durable and claimed with a lease.
+
+    The id says what caused it (`export:<run>`, `card:<run>:<destination>`), so asking twice is asking once.
+    `marker` is set, and stored, right before a request that nothing makes safe to repeat; a job that comes
+    back
+    with it set ends `UNCONFIRMED` instead of being done again.
+    """
+
+    id: str
+    kind: str
+    run_id: str = ""
+    payload: Mapping[str, object] = field(default_factory=dict)  # JSON values only
+    created_at: datetime
+    due_at: datetime
+    state: JobState = JobState.TODO
+    attempts: int = 0  # claims so far; with `owner` it names one claim
+    failures: int = 0  # attempts that ended badly; waiting for something else is none
+    owner: str = ""
+    lease_until: datetime | None = None
+    marker: bool = False
+    error: str = ""
+    result: Mapping[str, object] = field(default_factory=dict)  # the other side's ids, no secrets
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The Excel file of a run (报告). `path` is relative to the reports folder; `media_id` once it is
+    uploaded."""
+
+    run_id: str
+    schedule_id: str
+    schedule_name: str
+    path: str
+    name: str  # what people see, with its extension
+    size: int  # bytes
+    sha256: str
+    made_at: datetime
+    rows: int
+    media_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What a person said to the robot. `id` is DingTalk's msgId, which stays the same when it is delivered
+    again."""
+
+    id: str
+    robot_code: str
+    conversation_id: str
+    group: bool
+    sender: Person
+    text: str  # trimmed, without the mention of the robot
+    title: str = ""  # of the group
+    session_webhook: str = field(default="", repr=False)  # a secret while it lives (about 90 minutes)
+    session_expires: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardTap:
+    """What a person pressed. There is no id: a press is known by card, action and the state of the run."""
+
+    card_id: str  # outTrackId
+    action: str  # the button's id
+    user: Person
+    conversation_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A markdown message, rendered for one dialect and its byte limit."""
+
+    title: str  # shown in the chat list only
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardView:
+    """A card, rendered for one template: values are strings, as DingTalk demands."""
+
+    template_id: str
+    params: Mapping[str, str]
+    headline: str  # the line in the chat list
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What the other side answered to a delivery: its id for the message, to be kept as proof."""
+
+    message_id: str = ""
+    silent: bool = False  # nothing was sent, only logged
+
+
+def derived_id(prefix: str, *parts: str, length: int = 10) -> str:
+    """An id that says what caused it: the same parts give the same id (base32 letters and digits, lower
+    case)."""
+    digest = hashlib.sha256("\0".join(parts).encode()).digest()
+    return prefix + base64.b32encode(digest).decode().lower()[:length]

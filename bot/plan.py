@@ -1,0 +1,127 @@
+"""Who is told of an ended run, and the jobs that follow from its end. Pure."""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.models import (
+    Channel,
+    Destination,
+    DestinationKind,
+    Job,
+    JobState,
+    NotifyOn,
+    PushStatus,
+    Run,
+    RunStatus,
+    derived_id,
+)
+
+EXPORT_PATIENCE = timedelta(seconds=60)  # how long the card waits for the report
+
+NOBODY = Destination(kind=DestinationKind.GROUP, id="nobody")
+"""Stands in where no destination is configured: what would have been pushed is logged."""
+
+CARD_KINDS = frozenset({DestinationKind.GROUP, DestinationKind.USER})
+FILE_KINDS = CARD_KINDS | {DestinationKind.WORK}
+REACH = {
+    Channel.DINGDING: frozenset(DestinationKind),
+    Channel.OPENAPI: CARD_KINDS,
+    Channel.WEBHOOK: frozenset({DestinationKind.WEBHOOK}),
+    Channel.WORK_NOTICE: frozenset({DestinationKind.WORK}),
+}
+
+
+def wants_to_tell(run: Run) -> bool:
+    """Whether the schedule asks for a push of this ended run: `notify_enable` and `notify_on`."""
+    went_badly = run.status is RunStatus.ERROR or bool(run.tally and run.tally.failed)
+    wanted = {
+        NotifyOn.ALWAYS: True,
+        NotifyOn.FINISHED: run.status is RunStatus.FINISHED,
+        NotifyOn.FAILED: went_badly,
+    }
+    return run.schedule.notify_enable and wanted[run.schedule.notify_on]
+
+
+def audience(run: Run) -> tuple[Destination, ...]:
+    """Where the summary goes, each once: the schedule's destinations that its channel reaches, and where
+    it was
+    asked for."""
+    everyone = [*run.schedule.send_to, *([run.asked_in] if run.asked_in else [])]
+    channel = run.schedule.notify_channel
+    if channel is Channel.WORK_NOTICE:
+        everyone = [_as_work(destination) for destination in everyone]
+    reached = [destination for destination in everyone if destination.kind in REACH[channel]]
+    return tuple(dict.fromkeys(reached)) or (NOBODY,)
+
+
+def _as_work(destination: Destination) -> Destination:
+    if destination.kind is DestinationKind.USER:
+        return Destination(kind=DestinationKind.WORK, id=destination.id)
+    return destination
+
+
+def ending_jobs(run: Run, now: datetime) -> Sequence[Job]:
+    """What must follow from the end of a run, in the order of their acts.
+
+    The summary is sent once, in its final state: with a report to come it is due when patience ends, and
+    the end of
+    the export advances it.
+    """
+    export = run.schedule.export and run.status is RunStatus.FINISHED
+    jobs = [_job("export", run, now)] if export else []
+    if not wants_to_tell(run):
+        return jobs
+    due = now + EXPORT_PATIENCE if export else now
+    for destination in audience(run):
+        kind = "card" if destination.kind in CARD_KINDS else "note"
+        jobs.append(_job(kind, run, now, destination=destination, due=due))
+        if export and destination.kind in FILE_KINDS and destination != NOBODY:
+            jobs.append(_job("file", run, now, destination=destination, due=due))
+    return jobs
+
+
+def job_id(kind: str, run_id: str, destination: Destination) -> str:
+    return f"{kind}:{run_id}:{destination}"
+
+
+def _job(
+    kind: str, run: Run, now: datetime, *, destination: Destination | None = None, due: datetime | None = None
+) -> Job:
+    return Job(
+        id=job_id(kind, run.id, destination) if destination else f"{kind}:{run.id}",
+        kind=kind,
+        run_id=run.id,
+        payload={"destination": str(destination)} if destination else {},
+        created_at=now,
+        due_at=due or now,
+    )
+
+
+def card_id(run_id: str, destination: Destination) -> str:
+    """The outTrackId of the one card of this run at this destination; it tells the run."""
+    return derived_id(f"{run_id}-", run_id, str(destination), length=16)
+
+
+def run_of_card(card: str) -> str | None:
+    """The run whose card this is, or None for a card that is not of DingRun."""
+    known = re.fullmatch(r"(r[a-z2-7]{10})-[a-z2-7]{16}", card)
+    return known and known.group(1)
+
+
+def push_verdict(jobs: Sequence[Job]) -> PushStatus:
+    """What the `card` and `note` jobs of a run say of its push: one success per destination is a success."""
+    verdicts = set()
+    destinations = {str(job.payload.get("destination")) for job in jobs}
+    for destination in destinations:
+        mine = [job for job in jobs if job.payload.get("destination") == destination]
+        verdicts.add(_verdict(mine))
+    order = [PushStatus.PENDING, PushStatus.ERROR, PushStatus.SUCCESS]
+    return next((verdict for verdict in order if verdict in verdicts), PushStatus.SKIP)
+
+
+def _verdict(jobs: Sequence[Job]) -> PushStatus:
+    done = [job for job in jobs if job.state is JobState.DONE]
+    if done:
+        return PushStatus.SKIP if all(job.result.get("silent") for job in done) else PushStatus.SUCCESS
+    return PushStatus.ERROR if all(job.state.ended for job in jobs) else PushStatus.PENDING

@@ -1,0 +1,206 @@
+"""The outside world as DingRun wants it: what each port promises, not how. Policy stays above them.
+
+Verbs: `find_` may find nothing, `add_` is idempotent, `claim_` takes exclusively. Every adapter, and every
+fake, passes
+the port's contract suite (`tests/contract`). All of them raise `Temporary` or `Permanent` and nothing of a
+vendor.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from bot.models import (
+    CardView,
+    Destination,
+    Job,
+    JobState,
+    Message,
+    Note,
+    Receipt,
+    Report,
+    Run,
+    RunStatus,
+    Schedule,
+    Task,
+)
+
+
+class Store(Protocol):
+    """Remembers runs, jobs and reports. What a verb has returned from survives a `kill -9` of the process.
+
+    Several processes may use one store at once; each verb is atomic by itself, and none needs more than that.
+    """
+
+    async def open(self) -> None:
+        """Connect and make what is missing. A store written by a newer DingRun is refused with
+        `ConfigError`."""
+
+    async def close(self) -> None:
+        """Let go; pending writes are finished first."""
+
+    async def add_run(self, run: Run) -> bool:
+        """Keep a new run. False, and nothing changes, when a run with this id is there already."""
+
+    async def find_run(self, run_id: str) -> Run | None:
+        """The run as it is now."""
+
+    async def update_run(
+        self, run_id: str, changes: Mapping[str, Any], *, when: RunStatus | None = None
+    ) -> Run | None:
+        """Set these fields (names and values of `Run`) and leave all others to other writers; the run
+        afterwards.
+
+        None, and nothing changes, when the run is unknown or, with `when`, its status is another by now.
+        """
+
+    async def find_runs(
+        self, *, status: RunStatus | None = None, schedule_id: str = "", limit: int = 20
+    ) -> Sequence[Run]:
+        """The newest runs by `start_time`, newest first. `limit=0` means all."""
+
+    async def add_job(self, job: Job) -> bool:
+        """Keep a new job. False, and nothing changes, when a job with this id is or was there."""
+
+    async def claim_job(
+        self, kinds: Collection[str], owner: str, now: datetime, until: datetime
+    ) -> Job | None:
+        """Take the job of one of these kinds that is due longest (todo, or doing with its lease over) for
+        `owner`.
+
+        It comes back `doing`, leased `until` then, with `attempts` raised by one. No two claims share a job.
+        """
+
+    async def save_job(self, job: Job) -> bool:
+        """Write a claimed job (a longer lease, a marker, an outcome, a new `due_at`).
+
+        False, and nothing changes, when the claim (`owner` and `attempts`) is no longer the job's own.
+        """
+
+    async def advance_jobs(self, job_ids: Collection[str], now: datetime) -> None:
+        """Make waiting jobs due now: what they waited for has happened. Jobs in any other state are left
+        alone."""
+
+    async def find_job(self, job_id: str) -> Job | None:
+        """The job as it is now."""
+
+    async def find_jobs(
+        self, *, run_id: str = "", kind: str = "", states: Collection[JobState] = (), limit: int = 100
+    ) -> Sequence[Job]:
+        """Jobs that match all that is given, oldest first."""
+
+    async def save_report(self, report: Report) -> None:
+        """Keep the report of a run; one per run, the newest wins."""
+
+    async def find_reports(
+        self, *, run_id: str = "", schedule_id: str = "", limit: int = 1
+    ) -> Sequence[Report]:
+        """The newest reports, newest first."""
+
+    async def remember(self, key: str, value: str) -> None:
+        """Keep a small fact, such as the last tick of a schedule, over the one under the same key."""
+
+    async def recall(self, key: str) -> str | None:
+        """The fact, or None."""
+
+
+class TaskStore(Protocol):
+    """Where the embedded engine keeps its tasks and what they found; ARL has its own database for this.
+
+    Assets are documents shaped like ARL's result collections (kinds `site`, `ip`, `domain`, `cert`), each
+    with the key
+    it is merged by: `site`, `ip`, `domain`, `fingerprint`.
+    """
+
+    async def add_tasks(self, tasks: Sequence[Task]) -> None:
+        """Keep new tasks; those whose id is there already are left as they are."""
+
+    async def claim_task(self, owner: str, now: datetime, until: datetime) -> Task | None:
+        """Take the oldest task that waits, or whose lease is over, for `owner`; it comes back `running`.
+
+        A task that is claimed a second time lost its first worker; what that one found is dropped.
+        """
+
+    async def extend_task(self, task_id: str, owner: str, until: datetime) -> bool:
+        """Lengthen the lease. False when the task is no longer this owner's, or was stopped."""
+
+    async def save_assets(self, task_id: str, kind: str, assets: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep what a task found, by merge key; a key that is there already is replaced."""
+
+    async def end_task(self, task: Task, owner: str) -> bool:
+        """Write the outcome of a claimed task. False, and nothing changes, when it is no longer this
+        owner's."""
+
+    async def stop_tasks(self, task_ids: Collection[str], now: datetime) -> None:
+        """End with `stop` those that have not ended."""
+
+    async def find_tasks(self, *, ids: Collection[str] = (), run_id: str = "") -> Sequence[Task]:
+        """Tasks by id or by run, in the order they were added, in one question however many."""
+
+    def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
+        """What these tasks found, sorted by merge key, so that equal keys stand together; streamed."""
+
+
+class Engine(Protocol):
+    """Where schedules live and tasks run."""
+
+    async def schedules(self) -> Sequence[Schedule]:
+        """All schedules, in the order people wrote them."""
+
+    async def submit(self, run: Run) -> Sequence[str]:
+        """Hand over the tasks of a run and return their ids.
+
+        The tasks carry the run, so asking again submits only what is missing and returns the same ids.
+        `Permanent` when the engine will never take it (no valid target).
+        """
+
+    async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
+        """The tasks as they are now, all in one question. Ids the engine does not know are left out."""
+
+    async def stop(self, task_ids: Collection[str]) -> None:
+        """Ask these tasks to stop; those that have ended stay as they are."""
+
+    def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
+        """What the tasks found, shaped like ARL's collection `kind`, sorted by its merge key; streamed."""
+
+    async def work(self) -> None:
+        """Whatever the engine must do by itself in this process, until cancelled; may return at once."""
+
+
+class Messenger(Protocol):
+    """How destinations are reached. A verb that returns has been accepted by the other side.
+
+    A refusal for good is `Permanent`, anything else `Temporary`; `uncertain` there means it may have been
+    accepted.
+    A verb that the channel cannot do at all (a file by webhook) is `Permanent`.
+    """
+
+    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
+        """Show a card. The same `card_id` again is the same card: it shows once, and its second time
+        succeeds."""
+
+    async def update_card(self, card_id: str, card: CardView) -> None:
+        """Show new content on a card, to everyone who sees it. Repeatable."""
+
+    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
+        """Send a markdown message. `key` makes a repeat harmless where the channel knows such a thing."""
+
+    async def upload(self, path: Path, name: str) -> str:
+        """Hand over a file and return the id to send it by. Repeatable."""
+
+    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
+        """Send an uploaded file as a file message; nothing makes a repeat harmless."""
+
+    async def reply(self, message: Message, note: Note) -> Receipt:
+        """Answer where the person spoke, through the session of the message; costs no API call."""
+
+
+class Exporter(Protocol):
+    """Where the Excel file of a run is written, away from the event loop."""
+
+    async def export(self, run: Run, path: Path) -> int:
+        """Write the workbook of an ended run to `path` (which does not exist yet) and return its data rows.
+
+        On an error, or when cancelled, nothing is left at `path`.
+        """

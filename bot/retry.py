@@ -1,0 +1,24 @@
+"""When to try again: pure, so that it can be read as a table."""
+
+from datetime import timedelta
+
+from bot.errors import Temporary
+
+FIRST_WAIT = 2.0  # seconds
+LONGEST_WAIT = 600.0
+GIVE_UP_AFTER = 12  # failures; with the waits above that is about an hour
+
+
+def wait_before_retry(failures: int, error: Temporary, *, spread: float) -> timedelta | None:
+    """How long to wait after the `failures`-th failure (from 1), or None to give up.
+
+    The wait doubles from 2 s to 10 minutes and is spread by up to a quarter (`spread` from 0 to 1, drawn
+    by the
+    caller), so that what failed together does not come back together. What the other side asks for
+    (`retry_after`) is never undercut.
+    """
+    if failures >= GIVE_UP_AFTER:
+        return None
+    backoff = min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT)
+    asked = error.retry_after or 0.0
+    return timedelta(seconds=max(backoff, asked) * (1 + spread / 4))

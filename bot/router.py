@@ -1,0 +1,157 @@
+"""From words and presses to handlers: routes are declared in `handlers/`, listed there, and found here."""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bot.access import Act
+from bot.context import Context
+from bot.models import CardTap, Message, Note, Run
+
+CommandHandler = Callable[[Context, Message, str], Awaitable[Note]]
+ButtonHandler = Callable[[Context, CardTap, Run, str], Awaitable[None]]
+ButtonCheck = Callable[[Context, Run], Awaitable[None]]
+
+NEAR = 0.45  # likeness from which an unknown word is taken for a slip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """Something a person can type. The first word is the one that help shows."""
+
+    words: tuple[str, ...]
+    do: CommandHandler
+    act: Act
+    argument: str  # what may follow, for help; "" for nothing
+    summary: dict[str, str]  # by language
+
+
+async def _always(ctx: Context, run: Run) -> None:
+    """Most buttons can always be pressed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What the presser of a button sees, by phrase, and when it can be pressed."""
+
+    accepted: str  # the first press
+    again: str  # the same press again
+    per_person: bool = False  # everyone may press once; else the first press counts for all
+    check: ButtonCheck = _always  # raises `UserError` when it makes no sense now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Button:
+    """Something a person can press on a card."""
+
+    action: str
+    do: ButtonHandler
+    act: Act
+    answers: Answers
+
+
+class Router:
+    """Commands and buttons, and those of the routers given. Two of one name are a mistake in the program."""
+
+    def __init__(self, *parts: "Router") -> None:
+        self.commands: list[Command] = []
+        self.buttons: dict[str, Button] = {}
+        for part in parts:
+            for command in part.commands:
+                self._add_command(command)
+            for button in part.buttons.values():
+                self._add_button(button)
+
+    def command(
+        self, *words: str, act: Act, zh: str, en: str, argument: str = ""
+    ) -> Callable[[CommandHandler], CommandHandler]:
+        """Declare a command: its words, who may, its summaries for help, and what may follow it."""
+
+        def declare(do: CommandHandler) -> CommandHandler:
+            summary = {"zh-CN": zh, "en": en}
+            self._add_command(Command(words=words, do=do, act=act, argument=argument, summary=summary))
+            return do
+
+        return declare
+
+    def button(self, action: str, *, act: Act, answers: Answers) -> Callable[[ButtonHandler], ButtonHandler]:
+        """Declare a button: its id, who may, and what its presser sees."""
+
+        def declare(do: ButtonHandler) -> ButtonHandler:
+            self._add_button(Button(action=action, do=do, act=act, answers=answers))
+            return do
+
+        return declare
+
+    def _add_command(self, command: Command) -> None:
+        taken = {plain(word) for other in self.commands for word in other.words}
+        twice = taken & {plain(word) for word in command.words}
+        if twice:
+            raise ValueError(f"two commands share {', '.join(sorted(twice))}")
+        self.commands.append(command)
+
+    def _add_button(self, button: Button) -> None:
+        if button.action in self.buttons:
+            raise ValueError(f"two buttons share {button.action}")
+        self.buttons[button.action] = button
+
+    def match(self, text: str) -> tuple[Command, str] | None:
+        """The command that a text begins with, the longest word first, and what follows it."""
+        said = plain(text)
+        for word, command in self._words():
+            rest = _after(said, plain(word))
+            if rest is not None:
+                return command, _original_tail(text, rest)
+        return None
+
+    def nearest(self, text: str) -> str:
+        """The command word most like what was typed, or ""."""
+        said = plain(text)
+        words = {plain(word): word for word, _ in self._words()}
+        for candidate in (said, said.split(" ")[0]):
+            close = difflib.get_close_matches(candidate, words, n=1, cutoff=NEAR)
+            if close:
+                return words[close[0]]
+        return ""
+
+    def _words(self) -> Iterator[tuple[str, Command]]:
+        pairs = [(word, command) for command in self.commands for word in command.words]
+        yield from sorted(pairs, key=lambda pair: len(pair[0]), reverse=True)
+
+
+def plain(text: str) -> str:
+    """What was said, for comparing: half width, lower case, single blanks, without mentions and a leading
+    slash."""
+    return " ".join(shown(text).casefold().split()).removeprefix("/").strip()
+
+
+def shown(text: str) -> str:
+    """What was said, half width, without mentions and without characters that nobody sees."""
+    folded = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
+    return " ".join(word for word in folded.split() if not word.startswith("@"))
+
+
+def _after(said: str, word: str) -> str | None:
+    """What follows the word, or None. Chinese needs no blank behind it, English does."""
+    if not said.startswith(word):
+        return None
+    rest = said[len(word) :]
+    bounded = not rest or rest[0] in " ,，:：。.!！?？" or not word[-1].isascii()
+    return rest.strip(" ,，:：。.!！?？") if bounded else None
+
+
+def _original_tail(text: str, rest: str) -> str:
+    """The same rest as the person wrote it, with its capitals."""
+    said = shown(text)
+    found = re.search(re.escape(rest) + r"\W*$", said, re.IGNORECASE) if rest else None
+    return said[found.start() : found.start() + len(rest)] if found else rest
+
+
+def usages(commands: Sequence[Command], lang: str) -> list[dict[str, object]]:
+    """The commands as help shows them."""
+    return [
+        {"words": command.words, "usage": command.argument, "summary": command.summary[lang]}
+        for command in commands
+    ]

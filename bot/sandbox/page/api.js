@@ -1,0 +1,59 @@
+// The sandbox's control API, as the page uses it.
+
+import { t } from "./i18n.js";
+
+export class ApiError extends Error {}
+
+async function call(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, { cache: "no-store", ...options });
+  } catch {
+    throw new ApiError(t("offline"));
+  }
+  const text = await response.text();
+  let body;
+  try {
+    body = text ? JSON.parse(text) : {};
+  } catch {
+    body = { message: text };
+  }
+  if (!response.ok) throw new ApiError(body.error || body.message || `HTTP ${response.status}`);
+  return body;
+}
+
+function post(path, body, method = "POST") {
+  return call(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+}
+
+export const api = {
+  scene: () => call("/_sandbox/scene"),
+  counters: () => call("/_sandbox/counters"),
+  say: (conversation, user, text) => post("/_sandbox/say", { conversation, user, text }),
+  tap: (card, user, action) => post("/_sandbox/tap", { card, user, action }),
+  stream: (body) => post("/_sandbox/stream", body),
+  clock: (body) => post("/_sandbox/clock", body),
+  faults: (rules) => post("/_sandbox/faults", { faults: rules }),
+  messages(conversation, viewer) {
+    const query = new URLSearchParams({ conversation, viewer });
+    return call(`/_sandbox/messages?${query}`);
+  },
+};
+
+function parsed(event) {
+  try {
+    return JSON.parse(event.data || "{}") ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/** Follow the server's events; the browser reconnects by itself. `onLive(bool)` says whether it is there. */
+export function follow({ onChange, onStream, onLive }) {
+  const source = new EventSource("/_sandbox/events");
+  source.addEventListener("change", (event) => onChange(parsed(event)));
+  source.addEventListener("stream", (event) => onStream(parsed(event)));
+  source.addEventListener("open", () => onLive(true));
+  source.addEventListener("error", () => onLive(false));
+  return source;
+}

@@ -1,0 +1,198 @@
+// The chat page of the sandbox: loads the scene, follows its changes, and hands out what people do.
+import { api, follow } from "./api.js";
+import { buildComposer, drawComposer } from "./composer.js";
+import { openControls, refreshControls } from "./controls.js";
+import { byId, h, icon } from "./dom.js";
+import { language, setLanguage, t, translatePage } from "./i18n.js";
+import { closePanel, inspect, openPanel, panelShows } from "./inspector.js";
+import { drawList, drawMe, face, title } from "./list.js";
+import { drawLog, toEnd, watchScroll } from "./log.js";
+import { cardId } from "./reading.js";
+import { answerOf } from "./answer.js";
+import { become, conversation, myConversations, people, rememberedMe, state } from "./state.js";
+
+const LOST = { "no connection": "say.lost", "the connection is mute": "say.mute" };
+let toastTimer = 0;
+
+function toast(text) {
+  clearTimeout(toastTimer);
+  byId("toast").textContent = text;
+  byId("toast").hidden = false;
+  toastTimer = setTimeout(() => { byId("toast").hidden = true; }, 6000);
+}
+
+const acts = {
+  inspect: (message, from) => openPanel("inspector", t("inspector"), inspect(message), from),
+  send: (text) => acts.say(text),
+  async say(text) {
+    try {
+      const { delivered, why } = await api.say(state.current, state.me, text);
+      if (!delivered && LOST[why]) toast(t(LOST[why]));
+    } catch (error) {
+      toast(t("say.failed", { why: error.message }));
+      return false;
+    }
+    toEnd();
+    return load([state.current]);
+  },
+  async tap(message, button) {
+    const card = cardId(message);
+    const [press, mine] = [`${card} ${button.id}`, `${card} ${state.me}`];
+    state.pressing.add(press);
+    state.answers.delete(mine);
+    drawLog(acts);
+    state.answers.set(mine, await answerOf(() => api.tap(card, mine.slice(card.length + 1), button.id)));
+    state.pressing.delete(press);
+    drawLog(acts);
+    await load([state.current]);
+  },
+  async become(id) {
+    const kind = conversation()?.kind;
+    become(id);
+    state.messages.clear();
+    await load();
+    const mine = myConversations();
+    if (!mine.some((c) => c.id === state.current)) {
+      state.current = (mine.find((c) => c.kind === kind) ?? mine[0])?.id ?? null;
+    }
+    for (const c of mine) state.seen.set(c.id, state.messages.get(c.id)?.length ?? 0);
+    draw();
+  },
+};
+
+function drawStream() {
+  const node = byId("stream");
+  const on = state.streams > 0;
+  node.className = `link-state ${state.live ? (on ? "on" : "off") : "lost"}`;
+  const words = !state.live ? t("stream.down") : !on ? t("stream.off") : t(state.streams > 1 ? "stream.many" : "stream.on", { n: state.streams });
+  node.replaceChildren(h("span", { class: "dot", "aria-hidden": "true" }), h("span", { class: "link-words" }, words));
+  node.title = on ? words : t("stream.off.hint");
+}
+
+function drawTop() {
+  const open = conversation();
+  byId("title").textContent = open ? title(open) : t("pick");
+  byId("top-face").replaceChildren(...(open ? [face(open)] : []));
+  const count = open ? people(open).length : 0;
+  const words = { group: () => t("group.members", { n: count }), oto: () => t("oto.sub"), work: () => t("work.sub") };
+  byId("subtitle").textContent = open ? words[open.kind]() : "";
+  byId("subtitle").title = open ? people(open).map((p) => p.name).join("、") : "";
+  byId("scroll").setAttribute("aria-label", open ? t("log.label", { title: title(open) }) : "");
+  drawStream();
+}
+
+function drawAround() {
+  drawMe();
+  drawTop();
+  drawComposer();
+}
+
+function draw() {
+  drawAround();
+  drawLog(acts);
+  drawList(openConversation);
+}
+
+function openConversation(id) {
+  state.current = id;
+  document.body.dataset.view = "chat";
+  draw();
+  const narrow = matchMedia("(max-width: 760px)").matches;
+  (narrow ? byId("back") : byId("say").disabled ? byId("scroll") : byId("say")).focus({ preventScroll: true });
+}
+
+function back() {
+  document.body.dataset.view = "list";
+  document.querySelector(".item[aria-current]")?.focus();
+}
+
+/** Fetch the messages of these conversations (all of mine by default), then draw what changed. */
+async function load(ids = myConversations().map((c) => c.id)) {
+  const me = state.me;
+  const found = await Promise.all(ids.filter(Boolean).map(async (id) => [id, await api.messages(id, me).catch(() => null)]));
+  if (me !== state.me) return;
+  for (const [id, messages] of found) if (messages) state.messages.set(id, messages);
+  drawLog(acts);
+  drawList(openConversation);
+}
+
+async function loadScene() {
+  state.scene = await api.scene();
+  state.streams = state.scene.connections;
+  if (!state.scene.people.some((p) => p.id === state.me)) state.me = rememberedMe();
+}
+
+const dirty = { scene: true, all: true, ids: new Set() };
+let working = false;
+
+/** Something changed: `what` as the server told it. Reloads never overlap and never miss the last change. */
+async function changed(what = {}) {
+  if (what?.conversation) dirty.ids.add(what.conversation);
+  else dirty.scene = dirty.all = true;
+  await settle();
+}
+
+async function streamChanged({ connections }) {
+  state.streams = connections ?? state.streams;
+  drawStream();
+  if (panelShows("controls")) await refreshControls();
+}
+
+async function settle() {
+  if (working) return;
+  working = true;
+  while (dirty.scene || dirty.all || dirty.ids.size) await refresh().catch(() => null);
+  working = false;
+}
+
+async function refresh() {
+  const { scene, all } = dirty;
+  const mine = () => myConversations().map((c) => c.id);
+  const ids = [...dirty.ids];
+  Object.assign(dirty, { scene: false, all: false });
+  dirty.ids.clear();
+  if (scene) await loadScene();
+  if (!conversation()) state.current = myConversations()[0]?.id ?? null;
+  await load(all ? mine() : ids.filter((id) => mine().includes(id)));
+  if (scene) drawAround();
+  if (panelShows("controls")) await refreshControls();
+}
+
+function setUp() {
+  byId("back").append(icon("back"));
+  byId("controls-open").append(icon("tools"));
+  buildComposer(acts);
+  translatePage();
+  watchScroll();
+  byId("back").addEventListener("click", back);
+  byId("me").addEventListener("change", (event) => acts.become(event.target.value));
+  byId("controls-open").addEventListener("click", (event) =>
+    (panelShows("controls") ? closePanel() : openControls(event.currentTarget)));
+  byId("lang").addEventListener("click", () => {
+    setLanguage(language() === "en" ? "zh" : "en");
+    translatePage();
+    closePanel();
+    draw();
+  });
+  document.addEventListener("keydown", (event) => event.key === "Escape" && !byId("panel").hidden && closePanel());
+}
+
+async function start() {
+  setUp();
+  follow({
+    onChange: changed,
+    onStream: streamChanged,
+    onLive(live) {
+      state.live = live;
+      drawStream();
+      if (live) changed();
+    },
+  });
+  await changed();
+  state.current = myConversations()[0]?.id ?? null;
+  for (const c of myConversations()) state.seen.set(c.id, state.messages.get(c.id)?.length ?? 0);
+  draw();
+  document.body.dataset.ready = "yes";
+}
+
+start();

@@ -1,0 +1,105 @@
+// Interactive cards: header, body, tips and buttons that call back, and what only the tapper sees.
+import { words } from "./answer.js";
+import { h, icon } from "./dom.js";
+import { clockTime, t } from "./i18n.js";
+import { link } from "./inline.js";
+import { markdown } from "./markdown.js";
+import { buttonsOf, cardId, cardTitle, variablesOf } from "./reading.js";
+import { mentionable, state } from "./state.js";
+
+const COLOURS = ["blue", "gray", "red", "gold", "green"];
+const AI_BLOCKS = ["msgTitle", "msgContent", "staticMsgContent", "msgButtons"];
+
+function rich(text, acts) {
+  return h("div", { class: "md" }, markdown(text, { dialect: "card", names: mentionable(), onSend: acts.send }));
+}
+
+function head(title, state_) {
+  return h("header", { class: "card-head" }, h("span", { class: "card-dot", "aria-hidden": "true" }),
+    h("h3", { class: "card-title" }, title), state_);
+}
+
+function flow(status) {
+  if (["1", "2", "4"].includes(status)) return h("span", { class: "flow" }, h("span", { class: "spinner" }), t("card.busy"));
+  return status === "5" ? h("span", { class: "flow bad" }, t("card.failed")) : null;
+}
+
+function order(variables) {
+  try {
+    const wanted = JSON.parse(variables.sys_full_json_obj || "{}").order;
+    return Array.isArray(wanted) ? wanted : AI_BLOCKS;
+  } catch {
+    return AI_BLOCKS;
+  }
+}
+
+function buttonClass(button) {
+  return `act ${COLOURS.includes(button.color) ? button.color : "gray"}`;
+}
+
+function callback(button, message, acts) {
+  const key = `${cardId(message)} ${button.id}`;
+  const busy = state.pressing.has(key);
+  const dead = button.status === "disabled" || !button.id;
+  return h("button", {
+    type: "button", class: buttonClass(button), data: { testid: "card-button", action: button.id ?? "" },
+    disabled: dead, "aria-busy": busy ? "true" : null, "aria-disabled": busy ? "true" : null,
+    on: { click: () => !state.pressing.has(key) && acts.tap(message, button) },
+  }, busy && h("span", { class: "spinner", "aria-hidden": "true" }), button.text);
+}
+
+function drawButton(button, message, acts) {
+  if (button.request || !button.url) return callback(button, message, acts);
+  const node = link(button.url, button.text, { onSend: acts.send });
+  node.setAttribute("class", `${buttonClass(button)} ${node.className}`);
+  if (node.tagName === "A") node.append(icon("out"));
+  return node;
+}
+
+function buttons(message, acts) {
+  const list = buttonsOf(message);
+  return list.length && h("div", { class: `acts n${Math.min(list.length, 4)}` }, list.map((b) => drawButton(b, message, acts)));
+}
+
+function ofTable(variables) {
+  const rows = Object.entries(variables).filter(([name]) => name !== "sys_full_json_obj");
+  return [h("p", { class: "tips" }, t("card.unknown")),
+    h("dl", { class: "variables" }, rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))]))];
+}
+
+function ofAi(variables, acts) {
+  const blocks = {
+    msgContent: () => variables.msgContent && rich(variables.msgContent, acts),
+    staticMsgContent: () => variables.staticMsgContent && rich(variables.staticMsgContent, acts),
+  };
+  return order(variables).map((name) => blocks[name]?.());
+}
+
+function body(variables, acts) {
+  if ("msgContent" in variables || "msgTitle" in variables) return ofAi(variables, acts);
+  if ("markdown" in variables) return [rich(variables.markdown, acts)];
+  return "content" in variables ? [rich(variables.content, acts)] : ofTable(variables);
+}
+
+/** What a person's last press came to, said to that person alone. */
+function privateLine(answer) {
+  if (!answer) return null;
+  const said = answer.text || t("private.empty");
+  const shown = answer.bad ? said : h("div", { class: "md" }, markdown(said, { dialect: "card", names: mentionable() }));
+  return h("div", { class: answer.bad ? "private bad" : "private", role: "status", data: { testid: "private" } },
+    h("span", { class: "private-tag" }, icon(answer.bad ? "warn" : "lock"), t("private"), answer.at && h("time", {}, clockTime(answer.at))),
+    shown);
+}
+
+/** The inside of a card's bubble. */
+export function drawCard(message, acts) {
+  const variables = variablesOf(message);
+  const title = cardTitle(message);
+  const kept = words(message.private ?? {}); // from an earlier press, or given with the card
+  const answer = state.answers.get(`${cardId(message)} ${state.me}`) ?? (kept && { text: kept });
+  return [h("section", { class: "card-inside", "aria-label": t("card.label", { title }), data: { testid: "card", card: cardId(message) } },
+    head(title, flow(variables.flowStatus)),
+    h("div", { class: "card-body" }, body(variables, acts)),
+    variables.tips && variables.tips !== answer?.text && h("p", { class: "tips" }, variables.tips),
+    buttons(message, acts), privateLine(answer))];
+}

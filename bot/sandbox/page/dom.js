@@ -1,0 +1,83 @@
+// Making elements without ever parsing markup: text stays text, whatever is in it.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+const setters = {
+  class: (node, value) => node.setAttribute("class", value),
+  data: (node, value) => Object.assign(node.dataset, value),
+  on: (node, value) => {
+    for (const [event, handler] of Object.entries(value)) node.addEventListener(event, handler);
+  },
+  vars: (node, value) => {
+    for (const [name, v] of Object.entries(value)) node.style.setProperty(name, v);
+  },
+};
+
+function apply(node, props) {
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (setters[name]) setters[name](node, value);
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  return node;
+}
+
+/** h("p", {class: "x", on: {click}}, "text", child, …): an element; empty children are left out. */
+export function h(tag, props = {}, ...children) {
+  const node = apply(document.createElement(tag), props);
+  node.append(...children.flat().filter(Boolean));
+  return node;
+}
+
+/** Things that repeat must look the same each time, so a person gets one colour out of eight by id. */
+export function hueOf(id) {
+  let sum = 0;
+  for (const char of String(id)) sum = (sum * 31 + char.codePointAt(0)) % 9973;
+  return sum % 8;
+}
+
+const PATHS = {
+  robot: "M12 2v3M5 9a3 3 0 0 1 3-3h8a3 3 0 0 1 3 3v7a3 3 0 0 1-3 3H8a3 3 0 0 1-3-3zM9.5 11.5v2M14.5 11.5v2M2.5 11v4M21.5 11v4",
+  group: "M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20c0-3.6 2.9-6 6.5-6s6.5 2.4 6.5 6M16 4.4a3.5 3.5 0 0 1 0 6.4M18 14.6c2.1.8 3.5 2.7 3.5 5.4",
+  work: "M4 8h16v11H4zM9 8V5h6v3M4 13h16",
+  info: "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 11v5M12 7.8v.4",
+  close: "M6 6l12 12M18 6L6 18",
+  back: "M15 5l-7 7 7 7",
+  down: "M12 5v14M6 13l6 6 6-6",
+  chevron: "M7 10l5 5 5-5",
+  send: "M4 12l16-8-6 16-2.6-6.4z",
+  tools: "M4 7h9M17 7h3M4 17h3M11 17h9M15 4.5v5M9 14.5v5",
+  lock: "M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3",
+  download: "M12 4v11M7 11l5 5 5-5M5 20h14",
+  copy: "M9 9h11v11H9zM15 9V4H4v11h5",
+  out: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",
+  warn: "M12 4l9 16H3zM12 10v4M12 17v.3",
+};
+
+/** A line icon; it says nothing to a screen reader, its button does. */
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  apply(svg, { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" });
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", PATHS[name]);
+  svg.append(path);
+  return svg;
+}
+
+/** DingTalk's way with names: the last two characters of a Chinese one, else the initials. */
+export function initials(name) {
+  const words = String(name || "?").trim();
+  if (/[\u3400-\u9fff]/.test(words)) return [...words.replace(/[^\u3400-\u9fff]/g, "")].slice(-2).join("");
+  const parts = words.split(/\s+/);
+  return (parts.length > 1 ? parts[0][0] + parts.at(-1)[0] : words.slice(0, 2)).toUpperCase();
+}
+
+/** The picture of a person, the robot or a conversation (`kind` robot, group, work or person). */
+export function avatar(kind, id, name) {
+  const face = kind === "person" ? initials(name) : icon(kind);
+  return h("span", { class: `avatar ${kind} hue${hueOf(id)}`, "aria-hidden": "true" }, face);
+}
+
+export function byId(id) {
+  return document.getElementById(id);
+}

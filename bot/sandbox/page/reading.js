@@ -1,0 +1,30 @@
+// Reading a message of the control API: what its content is called, and how it looks in one line.
+import { t } from "./i18n.js";
+
+export const textOf = (message) => String(message.content?.text ?? "");
+export const titleOf = (message) => String(message.content?.title ?? "");
+export const fileOf = (message) => ({ name: message.fileName ?? "", size: message.size ?? 0, url: message.downloadUrl ?? "" });
+export const variablesOf = (message) => message.variables ?? {};
+export const buttonsOf = (message) => message.buttons ?? message.content?.buttons ?? [];
+export const cardId = (message) => message.outTrackId ?? message.id;
+export const isRobot = (message) => Boolean(message.sender?.robot);
+
+/** The title of a card, whatever its template calls it. */
+export function cardTitle(message) {
+  const variables = variablesOf(message);
+  return variables.title || variables.msgTitle || "";
+}
+
+function bare(markdown) {
+  return String(markdown).replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/<[^<>]{0,200}>/g, " ")
+    .replace(/[*_`#>|]+/g, " ").replace(/&nbsp;|&#160;/g, " ").replace(/\s+/g, " ").trim();
+}
+
+/** One line for the list and for the screen reader. */
+export function summary(message) {
+  if (message.recalled) return t("recalled", { name: message.sender?.name ?? "" });
+  if (message.fileName) return `${t("kind.file")} ${message.fileName}`;
+  if (message.kind === "card") return `${t("kind.card")} ${bare(cardTitle(message))}`;
+  if (message.kind === "text") return textOf(message).slice(0, 400).replace(/\s+/g, " ").trim();
+  return bare((titleOf(message) || textOf(message)).slice(0, 400));
+}

@@ -1,0 +1,79 @@
+// What the page knows. One object, changed in app.js and read everywhere else.
+import { keep, recall } from "./i18n.js";
+
+export const state = {
+  scene: { robot: {}, people: [], conversations: [] },
+  me: null, // id of the person who speaks
+  current: null, // id of the open conversation
+  messages: new Map(), // conversation id → messages, oldest first, as `me` sees them
+  seen: new Map(), // conversation id → how many messages have been looked at
+  answers: new Map(), // "card user" → what that person's last press came to
+  pressing: new Set(), // "card action" while a press is under way
+  live: true, // the event stream of the sandbox is open
+  streams: 0, // Stream connections of the robot
+};
+
+export function person(id) {
+  return state.scene.people.find((p) => p.id === id);
+}
+
+export function myself() {
+  return person(state.me) ?? state.scene.people[0] ?? { id: "", name: "" };
+}
+
+export function become(id) {
+  state.me = id;
+  keep("sandbox.me", id);
+}
+
+export function rememberedMe() {
+  return person(recall("sandbox.me"))?.id ?? state.scene.people[0]?.id ?? null;
+}
+
+function idsOf(conversation) {
+  return (conversation.members ?? []).map((member) => member.id ?? member);
+}
+
+/** Whether a person finds this conversation in their list. */
+export function sees(conversation, user) {
+  if (conversation.owner) return conversation.owner === user;
+  return idsOf(conversation).includes(user);
+}
+
+export function conversation(id = state.current) {
+  return state.scene.conversations.find((c) => c.id === id);
+}
+
+export function lastMessage(id) {
+  return state.messages.get(id)?.at(-1);
+}
+
+/** My conversations, the one with the newest message first. */
+export function myConversations() {
+  const at = (c) => new Date(lastMessage(c.id)?.at ?? 0).getTime() || 0;
+  return state.scene.conversations.filter((c) => sees(c, state.me)).sort((a, b) => at(b) - at(a));
+}
+
+export function people(conversation_) {
+  return idsOf(conversation_).map(person).filter(Boolean);
+}
+
+/** Whether the open conversation can be seen: on a phone the list may be in front of it. */
+export function inSight() {
+  return document.getElementById("log").offsetParent !== null;
+}
+
+export function unread(id) {
+  return Math.max(0, (state.messages.get(id)?.length ?? 0) - (state.seen.get(id) ?? 0));
+}
+
+export function robotName() {
+  return state.scene.robot?.name || "DingRun";
+}
+
+/** What may stand after an @ → the name that is shown; longest first, so that no name hides in another. */
+export function mentionable() {
+  const names = [robotName(), ...state.scene.people.map((p) => p.name)].map((name) => [name, name]);
+  const ids = state.scene.people.map((p) => [p.id, p.name]);
+  return new Map([...names, ...ids].filter(([word]) => word).sort(([a], [b]) => b.length - a.length));
+}

@@ -1,0 +1,55 @@
+"""How DingTalk says no: the two error styles, as exceptions that carry the answer.
+
+The new API (api.dingtalk.com) answers 4xx/5xx with `{"code","message","requestid"}`; the old one
+(oapi.dingtalk.com) and the webhooks answer 200 with `{"errcode","errmsg"}` ("0013-server-api-error-codes-1").
+"""
+
+import secrets
+from typing import Any
+
+Json = dict[str, Any]
+"""A JSON object as it went over the wire."""
+
+
+class Refusal(Exception):
+    """DingTalk's answer to a request it does not accept: an HTTP status and a body."""
+
+    def __init__(self, status: int, body: Json) -> None:
+        super().__init__(body.get("code") or body.get("errcode"))
+        self.status = status
+        self.body = body
+
+
+class WrongUse(Exception):
+    """The control API was called wrongly; the text says what it takes."""
+
+
+def request_id() -> str:
+    return secrets.token_hex(16).upper()
+
+
+def refuse(code: str, message: str = "", *, status: int = 400, **more: object) -> Refusal:
+    """A refusal in the style of the new API; the message repeats the code when there is no better one."""
+    return Refusal(status, {"code": code, "requestid": request_id(), "message": message or code, **more})
+
+
+def refuse_oapi(errcode: int, errmsg: str, **more: object) -> Refusal:
+    """A refusal in the style of the old API and the webhooks: HTTP 200."""
+    return Refusal(200, {"errcode": errcode, "errmsg": errmsg, **more})
+
+
+def invalid_authentication(status: int) -> Refusal:
+    return refuse("InvalidAuthentication", "不合法的access_token", status=status)
+
+
+def missing_scope(scope: str) -> Refusal:
+    """A scope that was not granted ("0003-add-api-permission")."""
+    text = f"应用尚未开通所需的权限：[{scope}]，请在开发者后台申请开通"
+    code = "Forbidden.AccessDenied.AccessTokenPermissionDenied"
+    return refuse(code, text, status=403, accessdenieddetail={"requiredScopes": [scope]})
+
+
+def throttled(code: str) -> Refusal:
+    """A limit on calls ("0012-call-frequency-limit"): `QpsLimitForAppkeyAndApi`, `ApiCountLimitForOrg` …"""
+    text = "您的企业应用调用钉钉开放平台当前接口的所有请求都被暂时禁用了"
+    return refuse(f"Forbidden.AccessDenied.{code}", text, status=403)

@@ -1,0 +1,38 @@
+"""Streaming text into a variable of an AI card ("0785-api-streamingupdate"), with a scope of its own."""
+
+from bot.sandbox import rules_card
+from bot.sandbox.refusals import Json, refuse
+from bot.sandbox.state import World
+from bot.sandbox.wire import Call, Endpoint
+
+CODES = {
+    "outTrackId": "param.stream.outTrackId",
+    "guid": "param.stream.guidEmpty",
+    "key": "param.stream.keyEmpty",
+    "content": "param.stream.contentEmpty",
+}
+
+
+def stream(world: World, call: Call) -> Json:
+    """Replace (`isFull`) or lengthen one variable, for everybody."""
+    body = call.body
+    for name, code in CODES.items():
+        if not isinstance(body.get(name), str) or not body[name]:
+            raise refuse(code)
+    if not isinstance(body.get("isFull", False), bool):
+        raise refuse("param.stream.isFull")
+    card = world.cards.get(body["outTrackId"])
+    if card is None or card.app.key != call.app.key:
+        raise refuse("param.cardNotExist")
+    before = "" if body.get("isFull") else card.public.get(body["key"], "")
+    grown = card.public | {body["key"]: before + body["content"]}
+    if rules_card.size_of(grown) > rules_card.DATA_LIMIT:
+        raise refuse("param.stream.content")
+    card.public = grown
+    for message in world.board.of_card(card.out_track_id):
+        message.updates.append(call.wire)
+        world.board.changed(message)
+    return {"success": True, "result": True}
+
+
+ENDPOINTS = (Endpoint(method="PUT", path="/v1.0/card/streaming", act=stream, scope="Card.Streaming.Write"),)

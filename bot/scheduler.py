@@ -1,0 +1,122 @@
+"""Fires schedules: by cron or once, in the time zone of the settings, and sees what was missed.
+
+What fired is known by its time (`cron:<schedule>:<time>`), so that several processes, or one that starts
+again, make
+one run of it.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+from bot.errors import DingRunError
+from bot.models import Clock, Schedule, Trigger
+from bot.ports import Engine, Store
+from bot.runs import Cause, Runs
+
+log = logging.getLogger(__name__)
+
+TICK = 1.0  # seconds
+
+
+class Missed(StrEnum):
+    """What to do with a time that passed while nothing of DingRun ran."""
+
+    ONCE = "once"  #: run once, however many were missed
+    SKIP = "skip"  #: log it and wait for the next
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timetable:
+    """How times are read."""
+
+    zone: ZoneInfo
+    missed: Missed = Missed.ONCE
+    grace: timedelta = timedelta(seconds=60)  # later than this is missed
+
+
+def last_due(schedule: Schedule, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """The latest time up to now at which the schedule should have fired; None when there is none yet."""
+    if schedule.at:
+        return schedule.at if schedule.at <= now else None
+    soon = now.astimezone(zone).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    latest: datetime | None = next(CronSim(schedule.cron, soon, reverse=True), None)
+    return latest and latest.astimezone(UTC)
+
+
+def next_due(schedule: Schedule, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """The next time at which the schedule will fire, or None when it never will again."""
+    if schedule.at:
+        return schedule.at if schedule.at > now else None
+    following: datetime | None = next(CronSim(schedule.cron, now.astimezone(zone)), None)
+    return following and following.astimezone(UTC)
+
+
+class Scheduler:
+    """Triggers what is due."""
+
+    def __init__(self, store: Store, engine: Engine, runs: Runs, *, timetable: Timetable) -> None:
+        self._store = store
+        self._engine = engine
+        self._runs = runs
+        self._timetable = timetable
+        self._seen: dict[str, datetime] = {}  # a copy of what the store remembers
+
+    async def keep_time(self, clock: Clock) -> None:
+        """Tick once a second until cancelled."""
+        while True:
+            try:
+                await self.tick(clock())
+            except DingRunError as error:
+                log.warning("schedules could not be looked at: %s", error)
+            await asyncio.sleep(TICK)
+
+    async def tick(self, now: datetime) -> int:
+        """Fire what is due; the number of runs triggered."""
+        schedules = await self._engine.schedules()
+        return sum([await self._look(schedule, now) for schedule in schedules])
+
+    async def _look(self, schedule: Schedule, now: datetime) -> bool:
+        due = last_due(schedule, now, self._timetable.zone)
+        if schedule.id in self._seen and (due is None or due <= self._seen[schedule.id]):
+            return False
+        seen = await self._last_seen(schedule, now)
+        if due is None or due <= seen:
+            return False
+        fired = await self._fire(schedule, due, now)
+        await self._see(schedule, due)
+        return fired
+
+    async def _fire(self, schedule: Schedule, due: datetime, now: datetime) -> bool:
+        late = now - due
+        if late > self._timetable.grace and self._timetable.missed is Missed.SKIP:
+            log.warning("schedule %s missed %s and is not made up for", schedule.name, due.isoformat())
+            return False
+        if late > self._timetable.grace:
+            log.warning("schedule %s missed %s and runs now", schedule.name, due.isoformat())
+        cause = Cause(id=f"cron:{schedule.id}:{due.isoformat()}", trigger=Trigger.CRON)
+        await self._runs.trigger(schedule, cause)
+        return True
+
+    async def _last_seen(self, schedule: Schedule, now: datetime) -> datetime:
+        """The last time that was handled; a schedule seen for the first time starts from now."""
+        kept = await self._store.recall(_key(schedule))
+        if kept is None:
+            await self._see(schedule, now)
+            return now
+        self._seen[schedule.id] = datetime.fromisoformat(kept)
+        return self._seen[schedule.id]
+
+    async def _see(self, schedule: Schedule, time: datetime) -> None:
+        await self._store.remember(_key(schedule), time.isoformat())
+        self._seen[schedule.id] = time
+
+
+def _key(schedule: Schedule) -> str:
+    """A changed cron line starts anew: what it would have fired in the past was never promised."""
+    return f"tick:{schedule.id}:{schedule.cron or schedule.at}"

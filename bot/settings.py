@@ -1,0 +1,283 @@
+"""The tree of settings: every key, its type and its default, as `config.yaml` has them."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bot.access import Rules
+from bot.models import Channel, Destination, NotifyOn
+from bot.targets import parse_target
+
+PREFIX = "DINGRUN_"
+HIGHEST_PORT = 65_535
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def _destination(value: object) -> object:
+    """`kind:id`; an openConversationId or an old chatId alone is a group."""
+    if not isinstance(value, str):
+        return value
+    if value.startswith(("cid", "chat")) and ":" not in value:
+        value = f"group:{value}"
+    return Destination.parse(value)
+
+
+def _port(value: int) -> int:
+    if not 0 < value <= HIGHEST_PORT:
+        raise ValueError(f"takes ports from 1 to 65535, got {value}")
+    return value
+
+
+def _base(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise ValueError("takes an https:// address (http:// only on loopback): secrets travel over it")
+    return value.rstrip("/")
+
+
+Place = Annotated[Destination, BeforeValidator(_destination)]
+Port = Annotated[int, AfterValidator(_port)]
+Base = Annotated[str, AfterValidator(_base)]
+
+
+class Section(BaseModel):
+    """A part of the tree; unknown keys are errors, and an empty value is as good as none."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", coerce_numbers_to_str=True, hide_input_in_errors=True
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _blank_is_absent(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return {} if values is None else values
+        return {key: value for key, value in values.items() if value is not None}
+
+
+class UpperSection(Section):
+    """A part whose keys are written in capitals, as ARL's settings have them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _any_case(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {str(key).lower(): value for key, value in values.items() if value is not None and value != ""}
+
+
+class DingDing(UpperSection):
+    """The app and the custom robot at DingTalk."""
+
+    secret: SecretStr | None = None
+    access_token: SecretStr | None = None
+    app_key: str = ""
+    app_secret: SecretStr | None = None
+    agent_id: int | None = None
+    default_chat_id: str = ""
+    robot_code: str = ""
+    card_template_id: str = "buttons"
+    card_variables: dict[str, str] = {}
+    openapi_base: Base = "https://api.dingtalk.com"
+    oapi_base: Base = "https://oapi.dingtalk.com"
+
+    @model_validator(mode="after")
+    def _pairs(self) -> "DingDing":
+        for have, lack in (("app_key", "app_secret"), ("app_secret", "app_key"), ("secret", "access_token")):
+            if getattr(self, have) and not getattr(self, lack):
+                raise ValueError(f"has {have.upper()}, but DINGDING.{lack.upper()} is missing")
+        return self
+
+
+class Webhook(UpperSection):
+    """A custom group robot."""
+
+    access_token: SecretStr
+    secret: SecretStr | None = None
+
+
+class StoreSettings(Section):
+    url: str = "sqlite:///data/dingrun.db"
+
+    @field_validator("url")
+    @classmethod
+    def _scheme(cls, url: str) -> str:
+        scheme, _, rest = url.partition("://")
+        if scheme != "sqlite" or not rest.strip("/"):
+            raise ValueError(f"takes sqlite:///FILE in this version, got {scheme}://…")
+        return url
+
+
+class EngineSettings(Section):
+    kind: Literal["embedded"] = "embedded"
+    concurrency: int = Field(4, ge=1, le=64)
+    connections: int = Field(64, ge=1, le=1024)
+    connect_timeout: float = Field(3.0, gt=0)
+    http_timeout: float = Field(8.0, gt=0)
+    task_timeout: float = Field(120.0, gt=0)
+    max_hosts: int = Field(256, ge=1, le=65536)
+    ports: tuple[Port, ...] = (80, 443, 8080, 8443)
+
+
+class ScheduleSettings(Section):
+    """A schedule of the embedded engine."""
+
+    name: str = Field(min_length=1, max_length=60)
+    cron: str = ""
+    at: datetime | None = None
+    targets: tuple[str, ...] = Field(min_length=1)
+    ports: tuple[Port, ...] = ()
+    notify_enable: bool = False
+    notify_channel: Channel = Channel.DINGDING
+    notify_on: NotifyOn = NotifyOn.FINISHED
+    export: bool = True
+    send_to: tuple[Place, ...] = ()
+
+    @field_validator("cron")
+    @classmethod
+    def _cron(cls, cron: str) -> str:
+        try:
+            CronSim(cron, datetime.now(UTC))
+        except CronSimError as error:
+            raise ValueError(f"must be five cron fields such as 0 3 * * *, got {cron!r}: {error}") from None
+        return cron
+
+    @field_validator("targets")
+    @classmethod
+    def _targets(cls, targets: tuple[str, ...]) -> tuple[str, ...]:
+        for target in targets:
+            parse_target(target)
+        return targets
+
+    @model_validator(mode="after")
+    def _one_time(self) -> "ScheduleSettings":
+        if bool(self.cron) == (self.at is not None):
+            raise ValueError(
+                f"takes either cron or at, and {self.name} has {'both' if self.cron else 'none'}"
+            )
+        return self
+
+
+class SchedulerSettings(Section):
+    missed: Literal["once", "skip"] = "once"
+    grace: float = Field(60.0, ge=1)
+
+
+class NotifySettings(Section):
+    routes: dict[str, tuple[Place, ...]] = {}
+    webhooks: dict[str, Webhook] = {}
+
+
+class ReportSettings(Section):
+    dir: str = "data/reports"
+    keep_days: int = Field(30, ge=1)
+    link_ttl: int = Field(86400, ge=60)
+    max_file_mb: int = Field(10, ge=1, le=20)
+
+
+class ExporterSettings(Section):
+    kind: Literal["inprocess"] = "inprocess"
+
+
+class WebSettings(Section):
+    host: str = "127.0.0.1"
+    port: int = Field(0, ge=0, le=65535)
+    public_url: str = ""
+
+
+class AccessSettings(Section):
+    operators: tuple[str, ...] = ()
+    viewers: tuple[str, ...] = ()
+    conversations: tuple[str, ...] = ()
+
+    def rules(self) -> Rules:
+        return Rules(**self.model_dump())
+
+
+class QuotaSettings(Section):
+    api: int = Field(5_000, ge=0)
+    stream_webhook: int = Field(3_000, ge=0)
+
+
+class LogSettings(Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+
+class Settings(BaseSettings):
+    """Everything a person can set."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        hide_input_in_errors=True,
+    )
+
+    dingding: DingDing = DingDing()
+    store: StoreSettings = StoreSettings()
+    engine: EngineSettings = EngineSettings()
+    schedules: tuple[ScheduleSettings, ...] = ()
+    scheduler: SchedulerSettings = SchedulerSettings()
+    notify: NotifySettings = NotifySettings()
+    reports: ReportSettings = ReportSettings()
+    exporter: ExporterSettings = ExporterSettings()
+    web: WebSettings = WebSettings()
+    access: AccessSettings = AccessSettings()
+    quota: QuotaSettings = QuotaSettings()
+    timezone: str = "Asia/Shanghai"
+    lang: Literal["zh-CN", "en"] = "zh-CN"
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file; nothing else is read."""
+        return env_settings, init_settings
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"must be a time zone such as Asia/Shanghai, got {name!r}") from None
+        return name
+
+    @field_validator("schedules")
+    @classmethod
+    def _names(cls, schedules: tuple[ScheduleSettings, ...]) -> tuple[ScheduleSettings, ...]:
+        names = [schedule.name.casefold() for schedule in schedules]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise ValueError(f"has two schedules named {schedules[number].name}")
+        return schedules
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def configured(self) -> bool:
+        """Whether anything of DingTalk is set; without it the service only logs."""
+        return bool(self.dingding.app_key or self.dingding.access_token or self.notify.webhooks)

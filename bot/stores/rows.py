@@ -1,0 +1,63 @@
+"""Nouns to rows and back: one column per field, nested values as JSON (pydantic converts them).
+
+Times are text of one width in UTC, so that SQLite compares them rightly.
+"""
+
+import json
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+from bot.models import Job, Report, Run, Task
+
+Noun = TypeVar("Noun")
+
+
+class Rows(Generic[Noun]):
+    """How one noun is written.
+
+    `nested` names the fields that are kept as JSON; `also` names properties that get a column for searching.
+    """
+
+    def __init__(self, noun: type[Noun], *, nested: tuple[str, ...] = (), also: tuple[str, ...] = ()) -> None:
+        self._adapter: TypeAdapter[Noun] = TypeAdapter(noun)
+        self._fields: tuple[str, ...] = tuple(noun.__dataclass_fields__)  # type: ignore[attr-defined]
+        self._nested = frozenset(nested)
+        self._also = also
+        self.columns = (*self._fields, *also)
+
+    def row(self, noun: Noun) -> dict[str, Any]:
+        """Values by column, ready for SQLite."""
+        values: dict[str, Any] = self._adapter.dump_python(noun, mode="json")
+        for name in self._nested:
+            values[name] = None if values[name] is None else json.dumps(values[name], ensure_ascii=False)
+        for name in self._fields:
+            original = getattr(noun, name)
+            if isinstance(original, datetime):
+                values[name] = stamp(original)
+        return values | {name: getattr(noun, name) for name in self._also}
+
+    def noun(self, row: sqlite3.Row) -> Noun:
+        values = {name: row[name] for name in self._fields}
+        for name in self._nested:
+            values[name] = None if values[name] is None else json.loads(values[name])
+        return self._adapter.validate_python(values)
+
+
+def stamp(time: datetime) -> str:
+    """A time as it is stored and compared; refuses naive ones."""
+    if time.tzinfo is None:
+        raise ValueError("times in the store are aware")
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+RUNS = Rows(
+    Run,
+    nested=("schedule", "asked_by", "asked_in", "task_ids", "tally", "failures"),
+    also=("schedule_id", "schedule_name"),
+)
+JOBS = Rows(Job, nested=("payload", "result"))
+REPORTS = Rows(Report)
+TASKS = Rows(Task, nested=("ports", "found"))

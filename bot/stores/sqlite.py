@@ -1,0 +1,226 @@
+"""The store in one SQLite file: the default, good for one process and for a few on one machine.
+
+WAL with `synchronous=full`: what a verb has returned from survives a killed process and a pulled plug.
+"""
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from bot.errors import ConfigError, Permanent, Temporary
+from bot.models import Job, JobState, Report, Run, RunStatus
+from bot.stores.rows import JOBS, REPORTS, RUNS, stamp
+
+SCHEMA = Path(__file__).with_name("schema.sql")
+VERSION = 1
+BUSY_SECONDS = 5.0
+EVERYTHING = -1  # SQLite's word for no limit
+
+PRAGMAS = ("journal_mode=wal", "synchronous=full", "foreign_keys=on")
+
+CLAIM = """
+update jobs set state = 'doing', owner = :owner, lease_until = :until, attempts = attempts + 1
+where id = (
+    select id from (
+        select id, due_at as since from jobs
+        where state = 'todo' and kind in (select value from json_each(:kinds)) and due_at <= :now
+        union all
+        select id, lease_until from jobs
+        where state = 'doing' and kind in (select value from json_each(:kinds)) and lease_until <= :now
+    ) order by since limit 1
+) returning *
+"""
+
+
+def sqlite_path(url: str) -> Path:
+    """The file a `store.url` names: `sqlite:///relative.db` or `sqlite:////absolute.db`."""
+    scheme, _, path = url.partition(":///")
+    if scheme != "sqlite" or not path:
+        raise ConfigError(f"store.url takes sqlite:///FILE, got {url.partition('://')[0]}://…")
+    return Path(path)
+
+
+class SqliteStore:
+    """The Store port on one SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: aiosqlite.Connection | None = None
+
+    @property
+    def _db(self) -> aiosqlite.Connection:
+        if self._connection is None:
+            raise Temporary("the store is closed")
+        return self._connection
+
+    async def open(self) -> None:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=BUSY_SECONDS)
+            self._connection.row_factory = sqlite3.Row
+            for pragma in PRAGMAS:
+                await self._connection.execute(f"pragma {pragma}")
+            await self._upgrade()
+        except (OSError, sqlite3.OperationalError) as error:
+            await self.close()
+            raise ConfigError(f"store.url: {self._path} cannot be used: {error}") from error
+        except sqlite3.DatabaseError as error:
+            await self.close()
+            raise ConfigError(f"store.url: {self._path} is not a DingRun store: {error}") from error
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            await connection.close()
+
+    async def _upgrade(self) -> None:
+        """Make the tables in a new file; several processes may try at once, one does it."""
+        async with self.transaction():
+            (version,) = (await self.rows("pragma user_version"))[0]
+            if version > VERSION:
+                raise ConfigError(
+                    f"store.url: {self._path} was written by a newer DingRun (schema {version}, this one"
+                    f" knows {VERSION}): start that version, or name another file"
+                )
+            if version == 0:
+                for statement in SCHEMA.read_text(encoding="utf-8").split(";"):
+                    await self._db.execute(statement)
+                await self._db.execute(f"pragma user_version = {VERSION}")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Several statements as one; nothing else may use this connection meanwhile."""
+        await self._db.execute("begin immediate")
+        try:
+            yield
+        except BaseException:
+            await self._db.execute("rollback")
+            raise
+        await self._db.execute("commit")
+
+    async def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
+        """Run one statement and return its rows; SQLite's errors become ours."""
+        try:
+            return list(await self._db.execute_fetchall(sql, values or {}))
+        except sqlite3.OperationalError as error:  # locked, full, or the disk fails
+            raise Temporary(f"the store cannot do it now: {error}") from error
+        except sqlite3.DatabaseError as error:
+            raise Permanent(f"the store {self._path} is damaged: {error}") from error
+
+    async def change(self, sql: str, values: Mapping[str, Any]) -> bool:
+        """Run one statement; whether it changed anything (it must end in `returning`)."""
+        return bool(await self.rows(sql, values))
+
+    async def add_run(self, run: Run) -> bool:
+        return await self.change(insert("runs", RUNS.columns), RUNS.row(run))
+
+    async def find_run(self, run_id: str) -> Run | None:
+        rows = await self.rows("select * from runs where id = :id", {"id": run_id})
+        return RUNS.noun(rows[0]) if rows else None
+
+    async def update_run(
+        self, run_id: str, changes: Mapping[str, Any], *, when: RunStatus | None = None
+    ) -> Run | None:
+        current = await self.find_run(run_id)
+        if current is None:
+            return None
+        row = RUNS.row(replace(current, **changes))  # turns each value into its column's form
+        setting = ", ".join(f"{name} = :{name}" for name in changes)
+        guard = "and status = :when" if when else ""
+        sql = f"update runs set {setting} where id = :id {guard} returning *"  # noqa: S608 - names of fields
+        values = {name: row[name] for name in changes} | {"id": run_id, "when": when}
+        rows = await self.rows(sql, values)
+        return RUNS.noun(rows[0]) if rows else None
+
+    async def find_runs(
+        self, *, status: RunStatus | None = None, schedule_id: str = "", limit: int = 20
+    ) -> Sequence[Run]:
+        where = {"status": status, "schedule_id": schedule_id}
+        sql = f"select * from runs {filters(where)} order by start_time desc, rowid desc limit :limit"  # noqa: S608
+        rows = await self.rows(sql, where | {"limit": limit or EVERYTHING})
+        return [RUNS.noun(row) for row in rows]
+
+    async def add_job(self, job: Job) -> bool:
+        return await self.change(insert("jobs", JOBS.columns), JOBS.row(job))
+
+    async def claim_job(
+        self, kinds: Collection[str], owner: str, now: datetime, until: datetime
+    ) -> Job | None:
+        values = {"kinds": array(kinds), "owner": owner, "now": stamp(now), "until": stamp(until)}
+        rows = await self.rows(CLAIM, values)
+        return JOBS.noun(rows[0]) if rows else None
+
+    async def save_job(self, job: Job) -> bool:
+        row = JOBS.row(job)
+        fixed = {"id", "owner", "attempts"}
+        setting = ", ".join(f"{name} = :{name}" for name in JOBS.columns if name not in fixed)
+        sql = (
+            f"update jobs set {setting} where id = :id and owner = :owner and attempts = :attempts"  # noqa: S608
+            " and state = 'doing' returning id"
+        )
+        return await self.change(sql, row)
+
+    async def advance_jobs(self, job_ids: Collection[str], now: datetime) -> None:
+        sql = (
+            "update jobs set due_at = :now where state = 'todo' and due_at > :now"
+            " and id in (select value from json_each(:ids))"
+        )
+        await self.rows(sql, {"ids": array(job_ids), "now": stamp(now)})
+
+    async def find_job(self, job_id: str) -> Job | None:
+        rows = await self.rows("select * from jobs where id = :id", {"id": job_id})
+        return JOBS.noun(rows[0]) if rows else None
+
+    async def find_jobs(
+        self, *, run_id: str = "", kind: str = "", states: Collection[JobState] = (), limit: int = 100
+    ) -> Sequence[Job]:
+        where = {"run_id": run_id, "kind": kind}
+        among = "and state in (select value from json_each(:states))" if states else ""
+        sql = f"select * from jobs {filters(where)} {among} order by created_at, rowid limit :limit"  # noqa: S608
+        rows = await self.rows(sql, where | {"states": array(states), "limit": limit})
+        return [JOBS.noun(row) for row in rows]
+
+    async def save_report(self, report: Report) -> None:
+        await self.rows(insert("reports", REPORTS.columns, over=True), REPORTS.row(report))
+
+    async def find_reports(
+        self, *, run_id: str = "", schedule_id: str = "", limit: int = 1
+    ) -> Sequence[Report]:
+        where = {"run_id": run_id, "schedule_id": schedule_id}
+        sql = f"select * from reports {filters(where)} order by made_at desc, rowid desc limit :limit"  # noqa: S608
+        return [REPORTS.noun(row) for row in await self.rows(sql, where | {"limit": limit})]
+
+    async def remember(self, key: str, value: str) -> None:
+        await self.rows(insert("facts", ("key", "value"), over=True), {"key": key, "value": value})
+
+    async def recall(self, key: str) -> str | None:
+        rows = await self.rows("select value from facts where key = :key", {"key": key})
+        return str(rows[0]["value"]) if rows else None
+
+
+def insert(table: str, columns: Collection[str], *, over: bool = False) -> str:
+    """An insert that leaves, or with `over` replaces, the row that is there; a row back means it wrote."""
+    conflict = "replace" if over else "ignore"
+    names, places = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+    return f"insert or {conflict} into {table} ({names}) values ({places}) returning 1"  # noqa: S608
+
+
+def filters(where: Mapping[str, object]) -> str:
+    """A where clause over the columns whose value is given."""
+    given = [f"{name} = :{name}" for name, value in where.items() if value]
+    return "where " + (" and ".join(given) or "true")
+
+
+def array(values: Collection[str]) -> str:
+    """A list as one JSON value, whatever its length."""
+    return json.dumps(list(values))

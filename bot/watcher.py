@@ -1,0 +1,58 @@
+"""Sees runs end: one question to the engine per tick, for all open runs together."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bot.errors import DingRunError
+from bot.models import Clock, JobState, Run, RunStatus
+from bot.ports import Engine, Store
+from bot.runs import Runs
+
+log = logging.getLogger(__name__)
+
+GRACE = timedelta(seconds=5)  # how long a run may be stored before its submit job must be there
+
+
+class Watcher:
+    """Looks at every open run at each tick, and ends those whose tasks have all ended."""
+
+    def __init__(self, store: Store, engine: Engine, runs: Runs, *, clock: Clock) -> None:
+        self._store = store
+        self._engine = engine
+        self._runs = runs
+        self._clock = clock
+
+    async def watch(self, every: float) -> None:
+        """Tick every so many seconds until cancelled."""
+        while True:
+            try:
+                await self.tick()
+            except DingRunError as error:
+                log.warning("open runs could not be looked at, next try in %g s: %s", every, error)
+            except Exception:  # the edge of the watcher's loop: one bad answer must not end it
+                log.exception("open runs could not be looked at by a mistake of ours")
+            await asyncio.sleep(every)
+
+    async def tick(self) -> int:
+        """Look once; the number of runs that were ended."""
+        open_runs = await self._store.find_runs(status=RunStatus.RUNNING, limit=0)
+        await self._mend([run for run in open_runs if not run.task_ids])
+        submitted = [run for run in open_runs if run.task_ids]
+        if not submitted:
+            return 0
+        tasks = await self._engine.tasks([id_ for run in submitted for id_ in run.task_ids])
+        return sum([await self._runs.finish(run, tasks) for run in submitted])
+
+    async def _mend(self, unsubmitted: Sequence[Run]) -> None:
+        """A process may have died between a run and its submit job, or between that job's end and what it
+        means."""
+        for run in unsubmitted:
+            if self._clock() - run.start_time < GRACE:
+                continue
+            job = await self._store.find_job(f"submit:{run.id}")
+            if job is None:
+                await self._runs.ask_to_submit(run.id)
+            elif job.state in {JobState.DEAD, JobState.UNCONFIRMED}:
+                await self._runs.fail(run.id, job.error)

@@ -1,0 +1,110 @@
+"""Numbers and times as people read them, in the language and the time zone of the settings. Pure."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cards.neutral import Safe, cut
+
+_KB = 1024
+_CRONS = {  # the usual forms, by the name of their sentence in words.yaml
+    "minutely": re.compile(r"\*/(?P<step>\d{1,2}) \* \* \* \*"),
+    "hourly": re.compile(r"(?P<minute>\d{1,2}) \* \* \* \*"),
+    "daily": re.compile(r"(?P<minute>\d{1,2}) (?P<hour>\d{1,2}) \* \* \*"),
+    "weekly": re.compile(r"(?P<minute>\d{1,2}) (?P<hour>\d{1,2}) \* \* (?P<weekday>[0-7])"),
+    "monthly": re.compile(r"(?P<minute>\d{1,2}) (?P<hour>\d{1,2}) (?P<day>\d{1,2}) \* \*"),
+}
+
+
+class Filters:
+    """What templates say of values: `{{ run.start | moment }}`. Everything returned is `Safe`."""
+
+    def __init__(self, words: Mapping[str, Any], zone: ZoneInfo) -> None:
+        self._words = words
+        self._zone = zone
+
+    @property
+    def table(self) -> dict[str, Callable[..., Any]]:
+        """The filters by the names that templates use."""
+        own = (self.moment, self.short, self.until, self.offset, self.duration, self.size, self.number)
+        return {each.__name__: each for each in (*own, self.found, self.cron, self.spoken, cut)}
+
+    def moment(self, at: datetime) -> Safe:
+        """2026-11-24 03:00:05"""
+        return Safe(f"{at.astimezone(self._zone):%Y-%m-%d %H:%M:%S}")
+
+    def short(self, at: datetime) -> Safe:
+        """11-24 03:00"""
+        return Safe(f"{at.astimezone(self._zone):%m-%d %H:%M}")
+
+    def until(self, end: datetime, start: datetime) -> Safe:
+        """The end of a span whose start is shown as well: with its day only when that is another."""
+        there, here = end.astimezone(self._zone), start.astimezone(self._zone)
+        return Safe(f"{there:%H:%M:%S}" if there.date() == here.date() else f"{there:%m-%d %H:%M:%S}")
+
+    def offset(self, at: datetime) -> Safe:
+        """UTC+8, UTC-3:30, UTC"""
+        minutes = int((at.astimezone(self._zone).utcoffset() or timedelta()).total_seconds()) // 60
+        hours, rest = divmod(abs(minutes), 60)
+        shown = f"{hours}:{rest:02}" if rest else f"{hours}"
+        return Safe(f"UTC{'-' if minutes < 0 else '+'}{shown}" if minutes else "UTC")
+
+    def duration(self, span: timedelta) -> Safe:
+        """The two largest units that count: 3 d 4 h, 12 min 35 s."""
+        units: Mapping[str, str] = self._words["units"]
+        seconds = max(int(span.total_seconds()), 0)
+        days, hours = divmod(seconds // 3600, 24)
+        minutes = seconds % 3600 // 60
+        parts = list(
+            zip((days, hours, minutes, seconds % 60), ("day", "hour", "minute", "second"), strict=True)
+        )
+        first = next((place for place, (count, _) in enumerate(parts) if count), None)
+        if first is None:
+            return Safe(units["instant"])
+        return Safe(" ".join(f"{count} {units[unit]}" for count, unit in parts[first : first + 2] if count))
+
+    def size(self, count: int) -> Safe:
+        """Bytes as B, KB or MB (1024)."""
+        if count < _KB:
+            return Safe(f"{count} B")
+        return Safe(f"{count / _KB:.1f} KB" if count < _KB * _KB else f"{count / _KB / _KB:.1f} MB")
+
+    def number(self, count: int) -> Safe:
+        """12,345"""
+        return Safe(f"{count:,}")
+
+    def found(self, counts: Mapping[str, int]) -> list[tuple[str, int]]:
+        """Kinds of assets with their counts: in the order of words.yaml, then unknown kinds; no zeros."""
+        labels: Mapping[str, str] = self._words["found"]
+        kinds = [*(kind for kind in labels if kind in counts), *sorted(counts.keys() - labels.keys())]
+        return [(labels.get(kind, cut(kind, 20)), counts[kind]) for kind in kinds if counts[kind] > 0]
+
+    def cron(self, line: str) -> str:
+        """The usual cron lines as a sentence; any other as it is, to be neutralised."""
+        plain = " ".join(line.split())
+        for name, form in _CRONS.items():
+            known = form.fullmatch(plain)
+            if known:
+                return Safe(self._sentence(name, known.groupdict()))
+        return plain
+
+    def spoken(self, words: Sequence[str]) -> str:
+        """The words of a command as help shows them: the language's own first."""
+        english = _first(word for word in words if word.isascii() and word[:1].isalpha())
+        chinese = _first(word for word in words if not word.isascii())
+        shown = {"first": english or chinese, "second": ""}
+        if self._words["chinese_first"]:
+            shown = {"first": chinese or english, "second": english if chinese else ""}
+        return f"{shown['first']} ({shown['second']})" if shown["second"] else shown["first"]
+
+    def _sentence(self, name: str, fields: Mapping[str, str]) -> str:
+        hour, minute = int(fields.get("hour", 0)), int(fields.get("minute", 0))
+        weekday = self._words["weekdays"][int(fields.get("weekday", 0)) % 7]
+        values = {**fields, "at": f"{hour:02}:{minute:02}", "minute": f"{minute:02}", "weekday": weekday}
+        return str(self._words["cron"][name]).format(**values)
+
+
+def _first(words: Iterable[str]) -> str:
+    return next(iter(words), "")

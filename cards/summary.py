@@ -1,0 +1,101 @@
+"""What the templates are told of an ended run, in more or less detail. Pure; the words are theirs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.models import ExportStatus, Failure, Report, Run, RunStatus, Tally, TaskStatus
+
+ERROR_CHARACTERS = 300  # of why a run came to nothing
+
+TYPED_CHARACTERS = 40  # of a name that people are asked to type; the run's id names its schedule as well
+
+_WORST_FIRST = {TaskStatus.ERROR: 0, TaskStatus.MISSING: 1, TaskStatus.STOP: 2}
+_MARKS = {"well": "✅", "failed": "⚠️", "stopped": "⚠️", "error": "❌", "running": "⏳"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detail:
+    """How much of the lists is shown."""
+
+    failures: int
+    characters: int  # of a failure's target, and of its reason
+    ids: int
+    text: int = ERROR_CHARACTERS  # characters of the reasons of a run or an export
+
+
+DETAILS = (
+    Detail(failures=5, characters=120, ids=3),
+    Detail(failures=5, characters=60, ids=3, text=200),
+    Detail(failures=3, characters=40, ids=1, text=100),
+    Detail(failures=1, characters=30, ids=0, text=60),
+    Detail(failures=0, characters=0, ids=0, text=40),
+)
+"""From all there is to say to the least; a message takes the first that fits."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """An ended run with its report and what has become of both since."""
+
+    run: Run
+    report: Report | None
+    rerun_by: str = ""
+    report_failed: bool = False  # known to have failed, whatever the run says yet
+
+    @property
+    def kind(self) -> str:
+        """well, failed, stopped (nothing worse), error, running."""
+        if self.run.status is not RunStatus.FINISHED:
+            return self.run.status.value
+        if self.tally.error or self.tally.missing:
+            return "failed"
+        return "stopped" if self.tally.stop else "well"
+
+    @property
+    def tally(self) -> Tally:
+        return self.run.tally or Tally(total=len(self.run.task_ids))
+
+    @property
+    def report_state(self) -> str:
+        """ready, failed, coming, gone (its time is over), none (not wanted, or no run to report on)."""
+        if self.report is not None:
+            return "ready"
+        if self.report_failed:
+            return "failed"
+        if not self.run.schedule.export or self.run.status is not RunStatus.FINISHED:
+            return "none"
+        states = {
+            ExportStatus.ERROR: "failed",
+            ExportStatus.SKIP: "none",
+            ExportStatus.SUCCESS: "gone",
+        }
+        return states.get(self.run.export_status, "coming")
+
+    def values(self, detail: Detail) -> dict[str, object]:
+        """The variables of `title.md`, `body.md`, `note.md` and `tips.md`."""
+        run, tally = self.run, self.tally
+        shown = worst(run.failures, detail.failures)
+        return {
+            "mark": _MARKS[self.kind],
+            "kind": self.kind,
+            "name": run.schedule_name,
+            "typed": run.schedule_name if len(run.schedule_name) <= TYPED_CHARACTERS else run.id,
+            "run": run,
+            "tally": tally,
+            "failed": tally.error + tally.missing,
+            "took": run.end_time - run.start_time if run.end_time else None,
+            "trigger": run.trigger.value,
+            "asked_by": str(run.asked_by) if run.asked_by else "",
+            "task_ids": run.task_ids[: detail.ids],
+            "failures": shown,
+            "unlisted": max(tally.failed - len(shown), 0),
+            "report": self.report,
+            "report_state": self.report_state,
+            "rerun_by": self.rerun_by,
+            "detail": detail,
+        }
+
+
+def worst(failures: Sequence[Failure], count: int) -> Sequence[Failure]:
+    """The first of them, errors before tasks that are lost, those before the ones that people stopped."""
+    return sorted(failures, key=lambda failure: _WORST_FIRST.get(failure.status, 0))[:count]

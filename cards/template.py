@@ -1,0 +1,114 @@
+"""Which card template is filled, and how: our four variables (title, markdown, tips, buttons) and its own."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, Self
+
+from bot.errors import ConfigError
+
+SETTING = "DINGDING.CARD_TEMPLATE_ID"
+VARIABLES = ("title", "markdown", "tips", "buttons")
+KEY_BYTES = 100  # of a variable's name, 0004 of the card pages
+
+_FULL_JSON = "sys_full_json_obj"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardButton:
+    """A button that calls back; `id` is what the callback reports."""
+
+    id: str
+    text: str
+    color: str  # blue, gray or red
+
+    def as_json(self) -> dict[str, object]:
+        """The form that every template known to us takes: some report `id`, some echo `params`."""
+        return {
+            "text": self.text,
+            "color": self.color,
+            "id": self.id,
+            "request": True,
+            "params": {"id": self.id},
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardTemplate:
+    """A template's id, its names for our variables, and what else it must be told with every card.
+
+    The buttons travel as JSON: inside `sys_full_json_obj` as `{"msgButtons": […]}`, in a variable of any
+    other name as the bare list.
+    """
+
+    id: str
+    mapping: Mapping[str, str]
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    order: tuple[str, ...] = ()  # the blocks of an AI card from top to bottom; the buttons come last
+
+    @classmethod
+    def own(cls, id: str, mapping: Mapping[str, str] | None = None) -> Self:
+        """A template of the organisation's own. Variables that `mapping` leaves out are not sent; without a
+        mapping they have the names of `buttons`. Raises `ConfigError`."""
+        wrong = sorted(set(mapping or {}) - set(VARIABLES))
+        if wrong:
+            raise ConfigError(f"{SETTING}: the mapping takes {', '.join(VARIABLES)}, got {', '.join(wrong)}")
+        for ours, theirs in (mapping or {}).items():
+            if not 0 < len(theirs.encode()) <= KEY_BYTES:
+                raise ConfigError(f"{SETTING}: {ours} takes a name of 1 to {KEY_BYTES} bytes, got {theirs!r}")
+        return cls(id=id, mapping=MappingProxyType(dict(mapping or BUTTONS.mapping)))
+
+    @classmethod
+    def chosen(cls, setting: str, mapping: Mapping[str, str] | None = None) -> "CardTemplate":
+        """The template that the setting names: `buttons`, `ai` or an own `….schema`. Raises `ConfigError`."""
+        if setting in PRESETS:
+            return PRESETS[setting]
+        if setting.endswith(".schema") and len(setting) > len(".schema") and setting.split() == [setting]:
+            return cls.own(setting, mapping)
+        raise ConfigError(f"{SETTING}: takes buttons, ai or an own id that ends in .schema, got {setting!r}")
+
+    def params(
+        self, *, title: str, markdown: str, tips: str, buttons: Sequence[CardButton]
+    ) -> dict[str, str]:
+        """The whole `cardParamMap`, strings only: an update replaces everything and needs all of it."""
+        ours = {"title": title, "markdown": markdown, "tips": tips, "buttons": self._buttons(buttons)}
+        return dict(self.fixed) | {theirs: ours[name] for name, theirs in self.mapping.items()}
+
+    def private(self, tips: str) -> dict[str, str]:
+        """What changes for one person only: the tips, where the template has any."""
+        return {self.mapping["tips"]: tips} if "tips" in self.mapping else {}
+
+    def _buttons(self, buttons: Sequence[CardButton]) -> str:
+        listed = [button.as_json() for button in buttons]
+        if self.mapping.get("buttons") != _FULL_JSON:
+            return json.dumps(listed, ensure_ascii=False)
+        order = {"order": [*self.order, *(["msgButtons"] if listed else [])]} if self.order else {}
+        return json.dumps({**order, "msgButtons": listed}, ensure_ascii=False)
+
+
+BUTTONS: Final = CardTemplate(
+    id="1366a1eb-bc54-4859-ac88-517c56a9acb1.schema",
+    mapping=MappingProxyType({
+        "title": "title",
+        "markdown": "markdown",
+        "tips": "tips",
+        "buttons": _FULL_JSON,
+    }),
+)
+"""The public template with markdown and buttons; its id stands in DingTalk's SDK, not in its pages."""
+
+AI: Final = CardTemplate(
+    id="382e4302-551d-4880-bf29-a30acfab2e71.schema",
+    mapping=MappingProxyType({
+        "title": "msgTitle",
+        "markdown": "msgContent",
+        "tips": "staticMsgContent",
+        "buttons": _FULL_JSON,
+    }),
+    fixed=MappingProxyType({"flowStatus": "3"}),  # finished; without it the card stays empty
+    order=("msgTitle", "msgContent", "staticMsgContent"),
+)
+"""The public AI template: the same, with an AI look."""
+
+PRESETS: Final[Mapping[str, CardTemplate]] = MappingProxyType({"buttons": BUTTONS, "ai": AI})

@@ -1,0 +1,13 @@
+"""What a person can do: one file per thing, the command and its button together, all in this list."""
+
+from bot.router import Router
+from handlers import help, last_report, rerun, schedules, status, stop
+
+router = Router(
+    rerun.router,
+    last_report.router,
+    status.router,
+    schedules.router,
+    stop.router,
+    help.router,
+)

@@ -1,0 +1,34 @@
+"""`计划` / `schedules`: what is scheduled, when it fires next, and who is told."""
+
+from bot.access import Act
+
+from bot.context import Context
+from bot.models import Message, Note, Schedule
+from bot.router import Router
+from bot.scheduler import next_due
+
+router = Router()
+
+SHOWN = 30
+
+
+@router.command("计划", "schedules", act=Act.VIEW, zh="列出全部计划", en="list all schedules")
+async def schedules(ctx: Context, message: Message, name: str) -> Note:
+    known = await ctx.engine.schedules()
+    if not known:
+        return ctx.cards.say("no_schedules")
+    items = [await _item(ctx, schedule) for schedule in known[:SHOWN]]
+    return ctx.cards.say("schedules", items=items, total=len(known))
+
+
+async def _item(ctx: Context, schedule: Schedule) -> dict[str, object]:
+    last = await ctx.runs.last_of(schedule.id)
+    return {
+        "name": schedule.name,
+        "when": schedule.cron or "",
+        "at": schedule.at,
+        "next": next_due(schedule, ctx.clock(), ctx.timetable.zone),
+        "targets": len(schedule.targets),
+        "notify": schedule.notify_enable,
+        "last": last.start_time if last else None,
+    }

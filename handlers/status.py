@@ -1,0 +1,57 @@
+"""`状态 [计划]` / `status [schedule]`: what runs now and how the last runs ended."""
+
+from bot.access import Act
+
+from bot.context import Context
+from bot.models import Message, Note, Run, RunStatus, Tally
+from bot.router import Router
+
+router = Router()
+
+SHOWN = 5
+
+
+@router.command(
+    "状态",
+    "status",
+    act=Act.VIEW,
+    argument="[计划]",
+    zh="正在执行的和最近结束的",
+    en="what runs now and what ended lately",
+)
+async def status(ctx: Context, message: Message, name: str) -> Note:
+    schedule_id = (await ctx.schedule_named(name)).id if name else ""
+    running = await ctx.runs.recent(schedule_id, running=True, limit=SHOWN)
+    ended = [run for run in await ctx.runs.recent(schedule_id, limit=SHOWN * 2) if run.tally]
+    tallies = await ctx.runs.progress(running)
+    return ctx.cards.say(
+        "status",
+        running=[_running(run, tallies[run.id]) for run in running],
+        recent=[_ended(run) for run in ended[:SHOWN]],
+    )
+
+
+def _running(run: Run, tally: Tally) -> dict[str, object]:
+    return {
+        "schedule": run.schedule_name,
+        "run": run.id,
+        "ended": tally.ended,
+        "total": tally.total,
+        "since": run.start_time,
+    }
+
+
+def _ended(run: Run) -> dict[str, object]:
+    tally = run.tally or Tally(total=0)
+    went_badly = run.status is RunStatus.ERROR
+    return {
+        "schedule": run.schedule_name,
+        "run": run.id,
+        "mark": "❌" if went_badly else "⚠️" if tally.failed else "✅",
+        "done": tally.done,
+        "failed": tally.failed,
+        "total": tally.total,
+        "ended_at": run.end_time,
+        "push": run.push_status.value,
+        "export": run.export_status.value,
+    }

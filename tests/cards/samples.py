@@ -1,0 +1,204 @@
+"""Ended runs as people meet them, for the tests of what they look like."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from bot.models import (
+    ExportStatus,
+    Failure,
+    Person,
+    Report,
+    Run,
+    RunStatus,
+    Tally,
+    TaskStatus,
+    Trigger,
+)
+from tests.factories import NOW, make_report, make_run, make_schedule
+
+HOSTILE = (
+    "[点我](http://evil.example/) @all **x** <a atId=1>#h ${title} `c` \u202etxt\n# h | https://e.example"
+)
+
+FAILURES = (
+    Failure(task_id="t1", target="192.0.2.0/28", status=TaskStatus.STOP, reason=""),
+    Failure(
+        task_id="t2",
+        target="https://shop.example.com:8443/login_page",
+        status=TaskStatus.ERROR,
+        reason="连接 shop.example.com:8443 超时（10 秒）",
+    ),
+    Failure(task_id="t3", target="example.org", status=TaskStatus.MISSING, reason=""),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A run, its report, and what has become of it."""
+
+    run: Run
+    report: Report | None = None
+    options: Mapping[str, Any]
+
+
+def ended(**changes: Any) -> Run:
+    """A run over three targets that went well, with its report."""
+    defaults: dict[str, Any] = {
+        "id": "rabcdefghij",
+        "status": RunStatus.FINISHED,
+        "end_time": NOW + timedelta(minutes=12, seconds=35),
+        "task_ids": ("t1", "t2", "t3"),
+        "tally": Tally(total=3, done=3, found={"site": 12, "ip": 8, "domain": 3, "cert": 4, "service": 0}),
+        "export_status": ExportStatus.SUCCESS,
+    }
+    return make_run(**(defaults | changes))
+
+
+def report(**changes: Any) -> Report:
+    return make_report(**({"run_id": "rabcdefghij", "size": 23_961, "rows": 1_234} | changes))
+
+
+def sample(given: Report | None = None, options: Mapping[str, Any] | None = None, **changes: Any) -> Sample:
+    return Sample(run=ended(**changes), report=given, options=options or {})
+
+
+def failed(**changes: Any) -> Run:
+    """A run over twelve targets, of which nine went well."""
+    tally = Tally(total=12, done=9, error=1, missing=1, stop=1, found={"site": 1_200})
+    many = tuple(f"6742f0c1e1b2a3d4e5f6a7{number:02}" for number in range(12))
+    return ended(**({"tally": tally, "failures": FAILURES, "task_ids": many} | changes))
+
+
+SAMPLES = {
+    "well": sample(report()),
+    "failed": Sample(run=failed(), report=report(), options={}),
+    "rerun": Sample(run=failed(), report=report(), options={"rerun_by": "张三"}),
+    "stopped": sample(tally=Tally(total=3, stop=3), failures=FAILURES[:1], export_status=ExportStatus.SKIP),
+    "error": sample(
+        status=RunStatus.ERROR,
+        task_ids=(),
+        tally=None,
+        error_msg="没有一个有效的目标：999.1.1.1 不是地址",
+        export_status=ExportStatus.SKIP,
+        end_time=NOW + timedelta(milliseconds=300),
+    ),
+    "report_coming": sample(
+        export_status=ExportStatus.RUNNING, trigger=Trigger.CHAT, asked_by=Person(id="u1", name="张三")
+    ),
+    "report_failed": sample(
+        export_status=ExportStatus.ERROR, export_error="磁盘满了", trigger=Trigger.CARD, task_ids=("t1",)
+    ),
+    "report_failed_now": sample(options={"now_failed_report": True}, trigger=Trigger.ENGINE),
+    "report_gone": sample(end_time=NOW + timedelta(days=1, hours=2)),
+    "report_unwanted": sample(schedule=make_schedule(export=False)),
+    "running": sample(
+        status=RunStatus.RUNNING, end_time=None, tally=None, export_status=ExportStatus.PENDING
+    ),
+    "hostile": Sample(
+        run=failed(
+            schedule=make_schedule(name=HOSTILE),
+            trigger=Trigger.CHAT,
+            asked_by=Person(id="u1", name=HOSTILE),
+            tally=Tally(total=1, error=1, found={HOSTILE: 2}),
+            failures=(Failure(task_id="t", target=HOSTILE, status=TaskStatus.ERROR, reason=HOSTILE),),
+            task_ids=(HOSTILE,),
+        ),
+        report=report(name=HOSTILE),
+        options={"rerun_by": HOSTILE},
+    ),
+}
+
+COMMANDS = [
+    {"words": ("重跑", "rerun"), "usage": "[计划]", "summary": "重新执行一个计划"},
+    {"words": ("最近报告", "last report", "报告"), "usage": "[计划]", "summary": "把最近一份报告发到这里"},
+    {"words": ("帮助", "help", "?"), "usage": "", "summary": "显示这些命令"},
+]
+
+_RUNNING = {"schedule": "每日巡检", "run": "r1", "ended": 3, "total": 12, "since": NOW}
+_ENDED = {
+    "schedule": "每日巡检",
+    "run": "r2",
+    "mark": "✅",
+    "done": 12,
+    "failed": 0,
+    "total": 12,
+    "ended_at": NOW,
+}
+_ITEM = {"name": "每日巡检", "when": "0 3 * * *", "next": NOW, "targets": 4, "notify": True, "last": NOW}
+
+ANSWERS: dict[str, list[dict[str, Any]]] = {
+    "help": [{"commands": COMMANDS}],
+    "unknown": [
+        {"text": "重炮", "nearest": "重跑"},
+        {"text": "你好", "nearest": ""},
+        {"text": "", "nearest": ""},
+    ],
+    "denied": [{"name": "张三"}, {"name": ""}],
+    "outsider": [{}],
+    "card_unknown": [{}],
+    "busy": [{}],
+    "failed": [{"id": "msgrK2+x/A=="}, {}],
+    "silent": [{}],
+    "rerun_accepted": [
+        {"schedule": "每日巡检", "run": "r1"},
+        {"schedule": "每日巡检", "run": "r1", "told": False},
+    ],
+    "rerun_running": [_RUNNING, {**_RUNNING, "total": 0, "ended": 0}],
+    "rerun_pressed": [{}],
+    "rerun_taken": [{}],
+    "which_schedule": [{"names": ["每日巡检", "www.example.com", "a_b"]}],
+    "no_such_schedule": [
+        {"name": "每曰", "nearest": "每日巡检", "names": ["每日巡检"]},
+        {"name": "x", "nearest": "", "names": ["每日巡检", "www.example.com"]},
+        {"name": "x", "nearest": "", "names": []},
+    ],
+    "no_schedules": [{}],
+    "status": [
+        {"running": [], "recent": []},
+        {
+            "running": [{**_RUNNING, "export_rows": 5_000}, {**_RUNNING, "total": 0}],
+            "recent": [
+                {**_ENDED, "push": "success", "export": "success"},
+                {**_ENDED, "mark": "⚠️", "done": 10, "failed": 2, "push": "error", "export": "error"},
+                {**_ENDED, "ended_at": None, "push": "pending", "export": "running"},
+            ],
+        },
+    ],
+    "schedules": [
+        {"items": [_ITEM]},
+        {
+            "items": [
+                {**_ITEM, "when": "*/10 * * * *", "notify": False, "last": None},
+                {**_ITEM, "when": "5 * * * *", "targets": 1},
+                {**_ITEM, "when": "30 9 * * 1"},
+                {**_ITEM, "when": "0 2 15 * *"},
+                {**_ITEM, "when": "0 9-18/3 * * 1-5"},
+                {**_ITEM, "when": "", "at": NOW},
+                {**_ITEM, "when": "", "at": None, "next": None},
+            ],
+            "total": 40,
+        },
+    ],
+    "no_report": [
+        {"schedule": "每日巡检", "why": why}
+        for why in ("never_ran", "not_wanted", "running", "exporting", "failed", "swept", "磁盘满了")
+    ],
+    "report_on_its_way": [{"name": "每日巡检_20261124.xlsx", "size": 23_961}],
+    "report_sent": [{"name": "每日巡检_20261124.xlsx", "size": 3_000_000}],
+    "report_pressed": [{}],
+    "report_taken": [{}],
+    "stop_accepted": [{"schedule": "每日巡检", "run": "r1"}],
+    "nothing_running": [{}],
+    "which_run": [{"runs": ["每日巡检", "周扫描"]}],
+    "button_rerun": [{}],
+    "button_report": [{}],
+}
+"""Every phrase with the values it is said with."""
+
+TAPPED = (
+    "denied", "outsider", "card_unknown", "busy", "failed", "rerun_running", "rerun_pressed", "rerun_taken",
+    "no_such_schedule", "report_pressed", "report_taken",
+)  # fmt: skip
+"""The phrases that a press may be answered with."""

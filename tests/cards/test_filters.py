@@ -1,0 +1,83 @@
+"""Numbers and times as people read them."""
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from cards.dialects import FOLDER, read_yaml
+from cards.filters import Filters
+from tests.factories import NOW
+
+zh = Filters(read_yaml(FOLDER / "zh-CN" / "words.yaml"), ZoneInfo("Asia/Shanghai"))
+en = Filters(read_yaml(FOLDER / "en" / "words.yaml"), ZoneInfo("America/St_Johns"))
+
+
+def test_times_are_told_in_the_zone_of_the_settings() -> None:
+    assert (zh.moment(NOW), zh.short(NOW)) == ("2026-11-24 11:00:00", "11-24 11:00")
+    assert en.moment(NOW) == "2026-11-23 23:30:00"
+
+
+def test_a_zone_is_told_by_its_offset() -> None:
+    utc = Filters({}, ZoneInfo("UTC"))
+    assert (zh.offset(NOW), en.offset(NOW), utc.offset(NOW)) == ("UTC+8", "UTC-3:30", "UTC")
+
+
+def test_an_end_names_its_day_only_when_that_is_another() -> None:
+    assert zh.until(NOW + timedelta(hours=1), NOW) == "12:00:00"
+    assert zh.until(NOW + timedelta(days=1), NOW) == "11-25 11:00:00"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chinese", "english"),
+    [
+        (-5, "不到 1 秒", "under 1 s"),
+        (0.4, "不到 1 秒", "under 1 s"),
+        (59, "59 秒", "59 s"),
+        (755, "12 分 35 秒", "12 min 35 s"),
+        (3_600, "1 小时", "1 h"),
+        (3_605, "1 小时", "1 h"),
+        (273_600, "3 天 4 小时", "3 d 4 h"),
+    ],
+)
+def test_a_duration_is_told_in_two_units(seconds: float, chinese: str, english: str) -> None:
+    span = timedelta(seconds=seconds)
+    assert (zh.duration(span), en.duration(span)) == (chinese, english)
+
+
+@pytest.mark.parametrize(("count", "told"), [(999, "999 B"), (23_961, "23.4 KB"), (3_000_000, "2.9 MB")])
+def test_a_size_is_told_in_its_unit(count: int, told: str) -> None:
+    assert zh.size(count) == told
+
+
+@pytest.mark.parametrize(
+    ("line", "chinese", "english"),
+    [
+        ("*/10 * * * *", "每 10 分钟", "every 10 min"),
+        ("5 * * * *", "每小时的第 05 分", "every hour at :05"),
+        ("0  3 * * *", "每天 03:00", "daily 03:00"),
+        ("30 9 * * 7", "每周日 09:30", "Sun 09:30"),
+        ("0 2 15 * *", "每月 15 日 02:00", "day 15 of the month 02:00"),
+        ("0 9-18/3 * * 1-5", "0 9-18/3 * * 1-5", "0 9-18/3 * * 1-5"),
+    ],
+)
+def test_usual_cron_lines_become_sentences(line: str, chinese: str, english: str) -> None:
+    assert (zh.cron(line), en.cron(line)) == (chinese, english)
+
+
+def test_assets_come_in_order_without_zeros_and_unknown_kinds_last() -> None:
+    assert zh.found({"zzz": 1, "ip": 2, "site": 3, "cert": 0}) == [("站点", 3), ("IP", 2), ("zzz", 1)]
+
+
+@pytest.mark.parametrize(
+    ("words", "chinese", "english"),
+    [
+        (("重跑", "rerun"), "重跑 (rerun)", "rerun"),
+        (("?", "help"), "help", "help"),
+        (("重跑",), "重跑", "重跑"),
+    ],
+)
+def test_a_command_is_shown_by_the_word_of_the_language(
+    words: tuple[str, ...], chinese: str, english: str
+) -> None:
+    assert (zh.spoken(words), en.spoken(words)) == (chinese, english)

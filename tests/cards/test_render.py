@@ -1,0 +1,205 @@
+"""How cards, messages and answers look. `DINGRUN_GOLDEN=1` writes the golden files anew; read them then."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.errors import ConfigError
+from bot.models import Failure, Tally, TaskStatus
+from cards.dialects import FOLDER, LANGUAGES, read_yaml
+from cards.render import ANSWER_BYTES, MARKDOWN_BYTES, TIPS_BYTES, TITLE_BYTES, Cards
+from cards.template import AI
+from tests.cards.reading import CARD_MENTION, constructs, outside_code
+from tests.cards.samples import ANSWERS, SAMPLES, TAPPED, Sample, ended, failed, report
+from tests.factories import make_schedule
+
+GOLDEN = Path(__file__).parent / "golden"
+CARDS = {lang: Cards(lang=lang) for lang in LANGUAGES}
+WORK_NOTICE = 1_700
+
+TEXTS = st.text(max_size=400) | st.sampled_from([
+    "巡检" * 2_000,
+    "👩‍💻" * 500,
+    "\u202e" * 9_000,
+    "é" * 900,
+    "**" * 900,
+])
+fixed = settings(derandomize=True, deadline=None, max_examples=60)
+
+
+def check(name: str, text: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("DINGRUN_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+
+
+def summary_page(cards: Cards, sample: Sample) -> str:
+    card = cards.summary(sample.run, sample.report, **sample.options)
+    note = cards.summary_note(sample.run, sample.report, limit=12_000)
+    buttons = [button["text"] for button in json.loads(card.params["sys_full_json_obj"])["msgButtons"]]
+    parts = (
+        card.params["title"],
+        card.params["markdown"],
+        card.params["tips"],
+        f"{buttons}",
+        note.title,
+        note.text,
+    )
+    return "\n\n---\n\n".join(parts) + "\n"
+
+
+def answer_page(cards: Cards) -> Iterator[str]:
+    for phrase, cases in ANSWERS.items():
+        yield f"# {phrase}"
+        for values in cases:
+            note = cards.say(phrase, **values)
+            yield f"({note.title})\n\n{note.text}"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_summary_looks_as_agreed(name: str, lang: str) -> None:
+    check(f"{name}.{lang}.md", summary_page(CARDS[lang], SAMPLES[name]))
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_answers_look_as_agreed(lang: str) -> None:
+    check(f"answers.{lang}.md", "\n\n".join(answer_page(CARDS[lang])) + "\n")
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_presses_are_answered_as_agreed(lang: str) -> None:
+    said = {phrase: [CARDS[lang].tapped(phrase, **values) for values in ANSWERS[phrase]] for phrase in TAPPED}
+    check(f"taps.{lang}.json", json.dumps(said, ensure_ascii=False, indent=1) + "\n")
+
+
+def test_variables_are_sent_as_agreed() -> None:
+    view = Cards(template=AI).summary(failed(), report())
+    check("failed.ai.json", json.dumps(dict(view.params), ensure_ascii=False, indent=1) + "\n")
+
+
+def test_languages_say_the_same_things() -> None:
+    one, other = (FOLDER / lang for lang in LANGUAGES)
+    assert {path.name for path in one.iterdir()} == {path.name for path in other.iterdir()}
+    assert (
+        read_yaml(one / "phrases.yaml").keys() == read_yaml(other / "phrases.yaml").keys() == ANSWERS.keys()
+    )
+    for section, words in read_yaml(one / "words.yaml").items():
+        same = read_yaml(other / "words.yaml")[section]
+        assert not isinstance(words, dict) or words.keys() == same.keys()
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("phrase", TAPPED)
+def test_what_a_press_is_answered_is_plain_text(phrase: str, lang: str) -> None:
+    for values in ANSWERS[phrase]:
+        assert constructs(CARDS[lang].tapped(phrase, **values)["tips"], addresses=False) <= {"mark"}
+
+
+def test_buttons_go_when_there_is_nothing_behind_them() -> None:
+    cards = CARDS["en"]
+    ids = [cards.summary(ended(), None), cards.summary(ended(), report(), rerun_by="Li")]
+    assert ['"rerun"' in view.params["sys_full_json_obj"] for view in ids] == [True, False]
+    assert ['"report"' in view.params["sys_full_json_obj"] for view in ids] == [False, True]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_hostile_run_puts_no_markup_of_its_own_on_a_card(lang: str) -> None:
+    sample = SAMPLES["hostile"]
+    card = CARDS[lang].summary(sample.run, sample.report, **sample.options)
+    for line in outside_code(card.params["markdown"]).splitlines():
+        assert constructs(line.replace("**", "")) <= {"list"}
+    assert not CARD_MENTION.search(card.params["markdown"])
+    assert constructs(card.params["title"] + card.params["tips"]) <= {"mention"}  # our own "@我"
+
+
+@fixed
+@given(name=TEXTS, reason=TEXTS, lang=st.sampled_from(LANGUAGES))
+def test_a_card_keeps_its_limits_whatever_it_must_show(name: str, reason: str, lang: str) -> None:
+    failures = (Failure(task_id="t", target=name, status=TaskStatus.ERROR, reason=reason),) * 5
+    run = failed(
+        schedule=make_schedule(name=name), failures=failures, task_ids=(name,) * 10, error_msg=reason
+    )
+    card = CARDS[lang].summary(run, report(name=name), rerun_by=reason)
+    sizes = {key: len(value.encode()) for key, value in card.params.items()}
+    assert sizes["title"] <= TITLE_BYTES
+    assert sizes["tips"] <= TIPS_BYTES
+    assert 0 < sizes["markdown"] <= MARKDOWN_BYTES
+
+
+@fixed
+@given(name=TEXTS, reason=TEXTS, limit=st.integers(0, 2_000))
+def test_a_message_keeps_its_limit_by_whole_lines(name: str, reason: str, limit: int) -> None:
+    failures = (Failure(task_id="t", target=name, status=TaskStatus.ERROR, reason=reason),) * 5
+    run = failed(schedule=make_schedule(name=name), failures=failures)
+    text = CARDS["zh-CN"].summary_note(run, report(), limit=limit).text
+    assert len(text.encode()) <= limit
+    assert all(line.count("**") in {0, 2} for line in text.splitlines())
+
+
+def test_ten_thousand_failures_fit_a_work_notification() -> None:
+    lost = Failure(task_id="t", target="https://" + "x" * 300, status=TaskStatus.ERROR, reason="超时" * 300)
+    run = replace(failed(), failures=(lost,) * 10_000, tally=Tally(total=10_000, error=10_000))
+    text = CARDS["zh-CN"].summary_note(run, report(), limit=WORK_NOTICE).text
+    assert "失败 10,000" in text
+    assert "`" not in text
+    assert run.id in text  # a text that DingTalk has seen today is dropped
+    assert len(text.encode()) <= WORK_NOTICE
+
+
+def test_a_name_too_long_to_type_is_replaced_by_the_run() -> None:
+    run = ended(schedule=make_schedule(name="巡检" * 40))
+    assert f"重跑 {run.id}" in CARDS["zh-CN"].summary_note(run, None, limit=12_000).text
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize(
+    ("phrase", "values"),
+    [
+        ("which_schedule", {"names": ["x" * 5_000] * 10_000}),
+        (
+            "help",
+            {"commands": [{"words": ("重跑", "rerun"), "usage": "y" * 500, "summary": "z" * 500}] * 1_000},
+        ),
+        ("no_such_schedule", {"name": "n" * 50_000, "nearest": "", "names": ["巡检" * 5_000] * 10_000}),
+        ("unknown", {"text": "👩‍💻" * 50_000, "nearest": "**"}),
+    ],
+)
+def test_an_answer_keeps_its_limit(phrase: str, values: dict[str, object], lang: str) -> None:
+    note = CARDS[lang].say(phrase, **values)
+    assert 0 < len(note.text.encode()) <= ANSWER_BYTES
+    assert 0 < len(note.title.encode()) <= TITLE_BYTES
+
+
+def test_a_value_joined_in_a_template_is_neutralised_too() -> None:
+    dialect = CARDS["en"]._dialects.card
+    made = dialect._templates["title.md"].environment.from_string(
+        "{{ a ~ '**' ~ b }}{{ (a | exact) + '<br>' }}"
+    )
+    assert "*" not in made.render(a="<b>", b="x")
+    assert "<" not in made.render(a="<b>", b="x")
+
+
+def test_a_missing_value_is_a_mistake_and_not_a_gap() -> None:
+    with pytest.raises(Exception, match="schedule"):
+        CARDS["en"].say("stop_accepted", run="r1")
+
+
+def test_a_phrase_that_does_not_exist_is_a_mistake() -> None:
+    with pytest.raises(KeyError):
+        CARDS["en"].say("nonsense")
+
+
+@pytest.mark.parametrize(
+    ("settings_", "key"), [({"lang": "fr"}, "lang"), ({"zone": "Mars/Base"}, "timezone")]
+)
+def test_a_wrong_setting_is_refused_by_its_key(settings_: dict[str, str], key: str) -> None:
+    with pytest.raises(ConfigError, match=key):
+        Cards(**settings_)  # type: ignore[arg-type]

@@ -1,0 +1,160 @@
+"""What most tests need: a clock that stands still, a store in a file, and the core on fakes."""
+
+from collections.abc import AsyncIterator, Generator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.access import Rules
+from bot.context import Context
+from bot.deliver import Channels, Deliver
+from bot.dingtalk.silent import SilentMessenger
+from bot.intake import Intake
+from bot.jobs import Jobs
+from bot.models import (
+    Destination,
+    DestinationKind,
+    Message,
+    Run,
+    Schedule,
+    TaskStatus,
+    Trigger,
+)
+from bot.reports import Reports, Shelf
+from bot.router import usages
+from bot.runs import Cause, Runs
+from bot.scheduler import Timetable
+from bot.stores.sqlite import SqliteStore
+from bot.watcher import Watcher
+from cards.render import Cards
+from handlers import router
+from tests.factories import make_message, make_schedule
+from tests.fakes import FakeClock, FakeEngine, FakeExporter, FakeMessenger
+
+GROUP = Destination.parse("group:cidA")
+ZONE = ZoneInfo("Asia/Shanghai")
+KINDS = ("message", "tap", "submit", "export", "card", "note", "file", "update")
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(tmp_path / "dingrun.db")
+    await store.open()
+    yield store
+    await store.close()
+
+
+@dataclass
+class Desk:
+    """The core on a real store and fakes, with the few steps that tests take again and again."""
+
+    store: SqliteStore
+    clock: FakeClock
+    folder: Path
+    rules: Rules = field(default_factory=Rules)
+    engine: FakeEngine = field(default_factory=FakeEngine)
+    messenger: FakeMessenger = field(default_factory=FakeMessenger)
+    exporter: FakeExporter = field(default_factory=FakeExporter)
+
+    def __post_init__(self) -> None:
+        self.schedule = make_schedule(notify_enable=True, send_to=(GROUP,))
+        self.engine.known.append(self.schedule)
+        self.build()
+
+    def build(self) -> None:
+        """As at a start: a second build stands for a process that starts again on the same store."""
+        clock, store = self.clock, self.store
+        cards = Cards()
+        self.jobs = Jobs(store, clock=clock, owner="test")
+        shelf = Shelf(folder=self.folder, keep=timedelta(days=30), zone=ZONE)
+        self.reports = Reports(store, self.exporter, shelf, clock=clock)
+        kinds = dict.fromkeys(DestinationKind, self.messenger)
+        channels = Channels(by_kind=kinds, silent=SilentMessenger())
+        self.deliver = Deliver(store, self.jobs, self.reports, channels=channels, cards=cards)
+        self.runs = Runs(store, self.engine, self.jobs, clock=clock)
+        self.watcher = Watcher(store, self.engine, self.runs, clock=clock)
+        self.context = Context(
+            engine=self.engine,
+            runs=self.runs,
+            reports=self.reports,
+            deliver=self.deliver,
+            cards=cards,
+            timetable=Timetable(zone=ZONE),
+            clock=clock,
+            commands=usages(router.commands, "zh-CN"),
+        )
+        self.intake = Intake(self.jobs, self.context, self.messenger, router=router, rules=self.rules)
+        for kinds_of in (
+            self.runs.kinds,
+            self.deliver.kinds,
+            self.reports.kinds(self.deliver.report_settled),
+            self.intake.kinds,
+        ):
+            self.jobs.register(kinds_of)
+
+    async def do_jobs(self) -> int:
+        return await self.jobs.run_due(KINDS)
+
+    async def trigger(self, schedule: Schedule | None = None, cause: str = "cron:s1:now") -> Run:
+        """Trigger a run and hand it to the engine."""
+        run = await self.runs.trigger(schedule or self.schedule, Cause(id=cause, trigger=Trigger.CRON))
+        await self.do_jobs()
+        return await self.run(run.id)
+
+    async def finish(self, *, status: TaskStatus = TaskStatus.DONE, **changes: object) -> None:
+        """End all tasks, let the watcher see it, and do what follows."""
+        self.engine.end_all(status, **changes)
+        await self.watcher.tick()
+        await self.do_jobs()
+
+    async def finished_run(self) -> Run:
+        run = await self.trigger(cause=f"cron:s1:{self.clock().isoformat()}")
+        await self.finish()
+        return await self.run(run.id)
+
+    async def run(self, run_id: str) -> Run:
+        run = await self.store.find_run(run_id)
+        assert run is not None
+        return run
+
+    async def say(self, text: str, **changes: object) -> str:
+        """Say something in the group and return the answer."""
+        await self.intake.on_message(make_message(text, **changes))
+        await self.do_jobs()
+        return self.answer()
+
+    async def hear(self, message: Message) -> None:
+        await self.intake.on_message(message)
+        await self.do_jobs()
+
+    def answer(self) -> str:
+        """The last answer given."""
+        return [what for verb, _, what in self.messenger.sent if verb == "reply"][-1]
+
+
+@pytest.fixture
+def desk(store: SqliteStore, clock: FakeClock, tmp_path: Path) -> Desk:
+    return Desk(store=store, clock=clock, folder=tmp_path / "reports")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a skipped test is a failed test")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.skipped and item.config.getoption("--no-skips"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and skips are forbidden here: {report.longrepr}"
+    return report

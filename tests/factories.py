@@ -1,0 +1,76 @@
+"""Nouns with sensible defaults; a test names only what it is about."""
+
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from bot.models import Job, Message, Person, Report, Run, Schedule, Task, Trigger, derived_id
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+_numbers = count(1)
+
+
+def make_schedule(**changes: Any) -> Schedule:
+    defaults: dict[str, Any] = {
+        "id": "s1",
+        "name": "每日巡检",
+        "cron": "0 3 * * *",
+        "targets": ("127.0.0.1",),
+    }
+    return Schedule(**(defaults | changes))
+
+
+def make_run(**changes: Any) -> Run:
+    cause = f"test:{next(_numbers)}"
+    defaults: dict[str, Any] = {
+        "id": derived_id("r", cause),
+        "cause": cause,
+        "schedule": make_schedule(),
+        "trigger": Trigger.CRON,
+        "start_time": NOW,
+    }
+    return Run(**(defaults | changes))
+
+
+def make_job(**changes: Any) -> Job:
+    defaults: dict[str, Any] = {
+        "id": f"job:{next(_numbers)}",
+        "kind": "card",
+        "created_at": NOW,
+        "due_at": NOW,
+    }
+    return Job(**(defaults | changes))
+
+
+def make_task(**changes: Any) -> Task:
+    defaults: dict[str, Any] = {"id": f"t{next(_numbers)}", "run_id": "r1", "target": "127.0.0.1"}
+    return Task(**(defaults | changes))
+
+
+def make_report(**changes: Any) -> Report:
+    run_id = changes.get("run_id", "r1")
+    defaults: dict[str, Any] = {
+        "run_id": run_id,
+        "schedule_id": "s1",
+        "schedule_name": "每日巡检",
+        "path": f"2026-11-24/{run_id}.xlsx",
+        "name": f"每日巡检_{run_id}.xlsx",
+        "size": 4096,
+        "sha256": "0" * 64,
+        "made_at": NOW,
+        "rows": 3,
+    }
+    return Report(**(defaults | changes))
+
+
+def make_message(text: str = "帮助", **changes: Any) -> Message:
+    defaults: dict[str, Any] = {
+        "id": f"msg{next(_numbers)}",
+        "robot_code": "dingsandboxapp",
+        "conversation_id": "cidA",
+        "group": True,
+        "sender": Person(id="user01", name="李雷"),
+        "text": text,
+    }
+    return Message(**(defaults | changes))

@@ -1,0 +1,141 @@
+"""The few fakes that tests share; each passes the contract suite of its port."""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from bot.models import (
+    CardView,
+    Destination,
+    Message,
+    Note,
+    Receipt,
+    Run,
+    Schedule,
+    Task,
+    TaskStatus,
+)
+from tests.factories import NOW
+
+
+class FakeClock:
+    """Stands still until it is turned."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def turn(self, *, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class FakeEngine:
+    """Takes every run and leaves its tasks waiting until a test ends them."""
+
+    def __init__(self, *schedules: Schedule) -> None:
+        self.known = list(schedules)
+        self.all_tasks: dict[str, Task] = {}
+        self.questions = 0
+        self.refusal: Exception | None = None
+
+    async def schedules(self) -> Sequence[Schedule]:
+        return self.known
+
+    async def submit(self, run: Run) -> Sequence[str]:
+        if self.refusal:
+            raise self.refusal
+        ids = []
+        for number, target in enumerate(run.schedule.targets, 1):
+            task = Task(id=f"{run.id}-{number:03}", run_id=run.id, target=target)
+            self.all_tasks.setdefault(task.id, task)
+            ids.append(task.id)
+        return ids
+
+    async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
+        self.questions += 1
+        return {id_: self.all_tasks[id_] for id_ in task_ids if id_ in self.all_tasks}
+
+    async def stop(self, task_ids: Collection[str]) -> None:
+        for id_ in task_ids:
+            if not self.all_tasks[id_].status.ended:
+                self.end(id_, TaskStatus.STOP)
+
+    def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
+        return _nothing()
+
+    async def work(self) -> None:
+        return
+
+    def end(self, task_id: str, status: TaskStatus = TaskStatus.DONE, **changes: Any) -> None:
+        self.all_tasks[task_id] = replace(self.all_tasks[task_id], status=status, **changes)
+
+    def end_all(self, status: TaskStatus = TaskStatus.DONE, **changes: Any) -> None:
+        for id_, task in self.all_tasks.items():
+            if not task.status.ended:
+                self.end(id_, status, **changes)
+
+
+async def _nothing() -> AsyncIterator[Mapping[str, Any]]:
+    return
+    yield {}
+
+
+class FakeMessenger:
+    """Remembers what it was given; `trouble` holds the errors of the next calls, None for a success."""
+
+    def __init__(self) -> None:
+        self.cards: dict[str, CardView] = {}
+        self.sent: list[tuple[str, str, str]] = []  # verb, destination or card, what
+        self.trouble: list[Exception | None] = []
+
+    def _act(self, verb: str, where: str, what: str) -> Receipt:
+        error = self.trouble.pop(0) if self.trouble else None
+        if error:
+            raise error
+        self.sent.append((verb, where, what))
+        return Receipt(message_id=f"message{len(self.sent)}")
+
+    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
+        if card_id in self.cards:
+            return Receipt(message_id=card_id)
+        receipt = self._act("card", str(destination), card_id)
+        self.cards[card_id] = card
+        return receipt
+
+    async def update_card(self, card_id: str, card: CardView) -> None:
+        self._act("update", card_id, card.headline)
+        self.cards[card_id] = card
+
+    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
+        return self._act("note", str(destination), note.text)
+
+    async def upload(self, path: Path, name: str) -> str:
+        return self._act("upload", name, "").message_id
+
+    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
+        return self._act("file", str(destination), name)
+
+    async def reply(self, message: Message, note: Note) -> Receipt:
+        return self._act("reply", message.conversation_id, note.text)
+
+    def verbs(self) -> list[str]:
+        return [verb for verb, _, _ in self.sent]
+
+
+class FakeExporter:
+    """Writes a few bytes; `trouble` holds the errors of the next calls."""
+
+    def __init__(self) -> None:
+        self.trouble: list[Exception] = []
+        self.made: list[str] = []
+
+    async def export(self, run: Run, path: Path) -> int:
+        if self.trouble:
+            raise self.trouble.pop(0)
+        path.write_bytes(b"workbook of " + run.id.encode())  # noqa: ASYNC240 - a few bytes in a test
+        self.made.append(run.id)
+        return 3

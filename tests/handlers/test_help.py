@@ -1,0 +1,13 @@
+"""`帮助`."""
+
+import pytest
+
+from handlers import router
+from tests.conftest import Desk
+
+
+@pytest.mark.parametrize("word", ["帮助", "help", "?"])
+async def test_help_shows_every_command_in_both_languages(desk: Desk, word: str) -> None:
+    answer = await desk.say(word)
+    for command in router.commands:
+        assert all(name in answer for name in command.words[:2])

@@ -1,0 +1,54 @@
+"""`最近报告`: the command and the button."""
+
+import pytest
+
+from bot.models import ExportStatus, Person
+from tests.conftest import Desk
+from tests.factories import make_schedule
+from tests.test_intake import tap_on
+
+
+@pytest.mark.parametrize("words", ["最近报告", "last report", "报告 每日巡检"])
+async def test_the_newest_report_comes_as_a_file_without_a_second_upload(desk: Desk, words: str) -> None:
+    await desk.finished_run()
+    desk.messenger.sent.clear()
+    assert ".xlsx" in await desk.say(words)
+    assert desk.messenger.verbs() == ["reply", "file"]
+
+
+async def test_in_a_one_to_one_conversation_it_comes_there(desk: Desk) -> None:
+    await desk.finished_run()
+    await desk.say("最近报告", group=False, conversation_id="cidOto")
+    assert desk.messenger.sent[-1][:2] == ("file", "user:user01")
+
+
+@pytest.mark.parametrize("status", [*ExportStatus, None])
+async def test_without_a_report_it_says_why(desk: Desk, status: ExportStatus | None) -> None:
+    if status:
+        run = await desk.trigger()
+        await desk.store.update_run(run.id, {"export_status": status})
+    assert "每日巡检" in await desk.say("最近报告")
+    assert desk.messenger.verbs() == ["reply"]
+
+
+async def test_a_schedule_without_export_says_so(desk: Desk) -> None:
+    desk.engine.known[0] = make_schedule(export=False)
+    await desk.trigger()
+    assert "每日巡检" in await desk.say("最近报告")
+
+
+async def test_the_button_sends_the_file_where_the_card_is(desk: Desk) -> None:
+    run = await desk.finished_run()
+    desk.messenger.sent.clear()
+    await desk.intake.on_tap(tap_on(run.id, "report"))
+    await desk.do_jobs()
+    assert [sent[:2] for sent in desk.messenger.sent] == [("file", "group:cidA")]
+
+
+async def test_each_person_may_press_once(desk: Desk) -> None:
+    run = await desk.finished_run()
+    desk.messenger.sent.clear()
+    for user in ("user01", "user01", "user02"):
+        await desk.intake.on_tap(tap_on(run.id, "report", Person(id=user)))
+        await desk.do_jobs()
+    assert desk.messenger.verbs() == ["file", "file"]

@@ -1,0 +1,81 @@
+"""`重跑`: the command and the button."""
+
+from bot.models import Trigger
+from bot.plan import card_id
+from tests.conftest import GROUP, Desk
+from tests.factories import make_schedule
+from tests.test_intake import tap_on
+
+
+async def test_rerun_runs_the_only_schedule(desk: Desk) -> None:
+    assert "每日巡检" in await desk.say("重跑")
+    (run,) = await desk.store.find_runs()
+    assert run.asked_by is not None
+    assert (run.trigger, run.asked_by.id, run.asked_in) == (Trigger.CHAT, "user01", GROUP)
+
+
+async def test_rerun_takes_a_name_in_any_case(desk: Desk) -> None:
+    desk.engine.known.append(make_schedule(id="s2", name="Weekly Scan"))
+    assert "Weekly" in await desk.say("rerun weekly scan")
+
+
+async def test_rerun_takes_a_part_of_a_name_and_the_id_of_a_run(desk: Desk) -> None:
+    run = await desk.finished_run()
+    await desk.say(f"重跑 {run.id}")
+    await desk.finish()
+    await desk.say("重跑 巡检")
+    assert len(await desk.store.find_runs()) == 3
+
+
+async def test_without_a_name_the_schedule_last_told_here_is_meant(desk: Desk) -> None:
+    desk.engine.known.append(make_schedule(id="s2", name="Weekly"))
+    await desk.finished_run()
+    assert "每日巡检" in await desk.say("重跑")
+
+
+async def test_with_several_schedules_it_asks_which(desk: Desk) -> None:
+    desk.engine.known.append(make_schedule(id="s2", name="Weekly"))
+    answer = await desk.say("重跑")
+    assert "Weekly" in answer
+    assert await desk.store.find_runs() == []
+
+
+async def test_a_name_that_fits_two_schedules_asks_which(desk: Desk) -> None:
+    desk.engine.known += [make_schedule(id="s2", name="内网一"), make_schedule(id="s3", name="内网二")]
+    answer = await desk.say("重跑 内网")
+    assert "内网一" in answer
+    assert "内网二" in answer
+
+
+async def test_an_unknown_name_gets_the_nearest(desk: Desk) -> None:
+    assert "每日巡检" in await desk.say("重跑 每日寻检")
+
+
+async def test_without_schedules_it_says_so(desk: Desk) -> None:
+    desk.engine.known.clear()
+    assert await desk.say("重跑")
+
+
+async def test_a_run_that_is_under_way_is_not_started_again(desk: Desk) -> None:
+    await desk.trigger()
+    assert "0/1" in await desk.say("重跑")
+    assert len(await desk.store.find_runs()) == 1
+
+
+async def test_the_button_reruns_and_the_card_tells_everyone(desk: Desk) -> None:
+    run = await desk.finished_run()
+    await desk.intake.on_tap(tap_on(run.id))
+    await desk.do_jobs()
+    (fresh, _) = await desk.store.find_runs()
+    assert fresh.trigger is Trigger.CARD
+    shown = "".join(desk.messenger.cards[card_id(run.id, GROUP)].params.values())
+    assert "李雷" in shown
+    assert '"rerun"' not in shown
+
+
+async def test_a_button_of_a_schedule_that_is_gone_reruns_nothing(desk: Desk) -> None:
+    run = await desk.finished_run()
+    desk.engine.known.clear()
+    await desk.intake.on_tap(tap_on(run.id))
+    await desk.do_jobs()
+    assert len(await desk.store.find_runs()) == 1

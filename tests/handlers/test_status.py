@@ -1,0 +1,29 @@
+"""`状态`."""
+
+from bot.errors import Permanent
+from bot.models import TaskStatus
+from tests.conftest import Desk
+
+
+async def test_status_shows_what_runs_and_how_far_it_is(desk: Desk) -> None:
+    await desk.trigger()
+    assert "每日巡检  0/1" in await desk.say("状态")
+
+
+async def test_status_shows_how_the_last_runs_ended(desk: Desk) -> None:
+    await desk.trigger()
+    await desk.finish(status=TaskStatus.ERROR, reason="连接被拒绝")
+    desk.engine.refusal = Permanent("gone")
+    await desk.trigger(cause="cron:s1:2")
+    answer = await desk.say("status")
+    assert "⚠️" in answer
+    assert "❌" in answer
+
+
+async def test_status_of_one_schedule(desk: Desk) -> None:
+    await desk.finished_run()
+    assert "每日巡检" in await desk.say("状态 每日巡检")
+
+
+async def test_status_with_nothing_yet(desk: Desk) -> None:
+    assert await desk.say("状态")

@@ -1,0 +1,88 @@
+"""A bot of a few lines, to have somebody at the other end of the sandbox's wire."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+
+GROUP = "cidSandboxGroupOps=="
+APP = {"clientId": "dingsandboxapp", "clientSecret": "sandbox-app-secret"}
+BUTTONS = "1366a1eb-bc54-4859-ac88-517c56a9acb1.schema"
+MESSAGES, CARDS = "/v1.0/im/bot/messages/get", "/v1.0/card/instances/callback"
+
+
+@dataclass(kw_only=True)
+class TinyBot:
+    """Speaks to the sandbox as a bot does: by HTTP outward, by Stream inward; it acks all it hears."""
+
+    http: aiohttp.ClientSession
+    url: str
+    token: str = ""
+    heard: list[Mapping[str, Any]] = field(default_factory=list)
+    answer: Mapping[str, Any] = field(default_factory=dict)  # the response to a card tap
+
+    async def call(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        headers = {"x-acs-dingtalk-access-token": self.token, "Accept": "application/json"}
+        async with self.http.request(method, self.url + path, json=body, headers=headers) as response:
+            assert response.status == 200, await response.text()
+            return await response.json()
+
+    async def log_in(self) -> None:
+        body = {"appKey": APP["clientId"], "appSecret": APP["clientSecret"]}
+        self.token = (await self.call("POST", "/v1.0/oauth2/accessToken", body))["accessToken"]
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        wanted = [{"type": "CALLBACK", "topic": topic} for topic in (MESSAGES, CARDS)]
+        door = await self.call("POST", "/v1.0/gateway/connections/open", {**APP, "subscriptions": wanted})
+        async with self.http.ws_connect(f"{door['endpoint']}?ticket={quote(door['ticket'])}") as socket:
+            task = asyncio.create_task(self._listen(socket))
+            yield
+            await socket.close()
+            await task
+
+    async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        async for message in socket:
+            frame = json.loads(message.data)
+            self.heard.append(frame)
+            said = frame["data"] if frame["type"] == "SYSTEM" else json.dumps({"response": self.answer})
+            headers = {"messageId": frame["headers"]["messageId"], "contentType": "application/json"}
+            await socket.send_json({"code": 200, "headers": headers, "message": "OK", "data": said})
+
+    async def send_card(
+        self, *, id_: str = "run-1", markdown: str = "**12** 成功", title: str = "每日巡检"
+    ) -> None:
+        buttons = [{"text": "重跑", "color": "blue", "id": "rerun", "request": True}]
+        values = {"title": title, "markdown": markdown, "tips": "保留 30 天",
+                  "sys_full_json_obj": json.dumps({"msgButtons": buttons})}  # fmt: skip
+        await self.call("POST", "/v1.0/card/instances/createAndDeliver", {
+            "cardTemplateId": BUTTONS, "outTrackId": id_, "callbackType": "STREAM",
+            "cardData": {"cardParamMap": values},
+            "openSpaceId": f"dtv1.card//IM_GROUP.{GROUP}",
+            "imGroupOpenSpaceModel": {"supportForward": True},
+            "imGroupOpenDeliverModel": {"robotCode": APP["clientId"]},
+        })  # fmt: skip
+
+    async def send(self, key: str, **param: str) -> None:
+        await self.call("POST", "/v1.0/robot/groupMessages/send", {
+            "robotCode": APP["clientId"], "openConversationId": GROUP, "msgKey": key,
+            "msgParam": json.dumps(param),
+        })  # fmt: skip
+
+    async def send_file(self, name: str, content: bytes) -> None:
+        form = aiohttp.FormData()
+        form.add_field("type", "file")
+        form.add_field("media", content, filename=name, content_type="application/octet-stream")
+        where = f"{self.url}/media/upload?access_token={self.token}&type=file"
+        async with self.http.post(where, data=form) as response:
+            media = (await response.json())["media_id"]
+        await self.send("sampleFile", mediaId=media, fileName=name, fileType=name.rsplit(".", maxsplit=1)[-1])
+
+    def told(self, topic: str) -> list[Any]:
+        """The data of what came on that topic, in order."""
+        return [json.loads(f["data"]) for f in self.heard if f["headers"].get("topic") == topic]

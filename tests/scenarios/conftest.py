@@ -1,0 +1,165 @@
+"""The whole program against the sandbox: `python -m bot` in a process of its own, over real sockets."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import yaml
+
+from bot.neighbours import Neighbours
+from bot.sandbox import Sandbox
+
+GROUP = "cidSandboxGroupOps=="
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE = 45  # seconds; a busy machine, not the speed to expect
+
+Json = dict[str, Any]
+
+
+class Service:
+    """`python -m bot` on a settings file, as a person would start it."""
+
+    def __init__(self, config: Path, log: Path) -> None:
+        self._config, self.log = config, log
+        self.process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bot", "--config", str(self._config), cwd=ROOT, stderr=log, stdout=log
+            )
+
+    async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; the exit code."""
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        return await self.process.wait()
+
+    async def kill(self) -> None:
+        await self.end(signal.SIGKILL)
+
+
+class Chat:
+    """What a person, or a test, does in the sandbox."""
+
+    def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
+        self.sandbox, self._session = sandbox, session
+
+    async def get(self, path: str, **query: str) -> Any:
+        async with self._session.get(f"{self.sandbox.url}/_sandbox/{path}", params=query) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def post(self, path: str, body: Any) -> Any:
+        async with self._session.post(f"{self.sandbox.url}/_sandbox/{path}", json=body) as answer:
+            assert answer.status == 200, await answer.text()
+            return await answer.json()
+
+    async def messages(self, kind: str = "", conversation: str = GROUP) -> list[Json]:
+        found = await self.get("messages", conversation=conversation)
+        rows: list[Json] = found["messages"] if isinstance(found, dict) else found
+        return [row for row in rows if kind in {"", row["kind"]}]
+
+    async def say(self, text: str, user: str = "user01") -> str:
+        """Say something in the group, wait for the robot's answer and return it."""
+        before = len(await self.messages("markdown"))
+        said = await self.post("say", {"conversation": GROUP, "user": user, "text": text})
+        assert said["delivered"], said
+        answers = await self.wait("markdown", before + 1)
+        return str(answers[-1]["content"])
+
+    async def tap(self, card: Json, action: str, user: str = "user01") -> Json:
+        shown: Json = await self.post("tap", {"card": card["outTrackId"], "user": user, "action": action})
+        return shown
+
+    async def wait(self, kind: str, number: int) -> list[Json]:
+        """Wait until the group has so many messages of a kind."""
+        await until(lambda: self._has(kind, number))
+        return await self.messages(kind)
+
+    async def _has(self, kind: str, number: int) -> bool:
+        return len(await self.messages(kind)) >= number
+
+    async def calls(self, endpoint: str) -> int:
+        """How often an endpoint was called."""
+        counters = await self.get("counters")
+        return sum(number for name, number in counters["calls"].items() if endpoint in name)
+
+    async def connected(self) -> bool:
+        scene = await self.get("scene")
+        return bool(scene["connections"])
+
+    async def download(self, file: Json) -> bytes:
+        async with self._session.get(file["downloadUrl"]) as answer:
+            assert answer.status == 200
+            return await answer.read()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for something that another process does."""
+    async with asyncio.timeout(PATIENCE):
+        while not await condition():  # noqa: ASYNC110 - the other side is another process
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def chat(sandbox: Sandbox) -> AsyncIterator[Chat]:
+    async with aiohttp.ClientSession() as session:
+        yield Chat(sandbox, session)
+
+
+@pytest.fixture
+async def neighbours() -> AsyncIterator[Neighbours]:
+    async with Neighbours() as neighbours:
+        yield neighbours
+
+
+def settings(sandbox: Sandbox, targets: list[str]) -> Json:
+    """A settings file as a person would write it."""
+    return {
+        "DINGDING": {
+            "APP_KEY": "dingsandboxapp",
+            "APP_SECRET": "sandbox-app-secret",
+            "DEFAULT_CHAT_ID": GROUP,
+            "OPENAPI_BASE": sandbox.url,
+            "OAPI_BASE": sandbox.url,
+        },
+        "schedules": [
+            {
+                "name": "每日巡检",
+                "cron": "0 3 1 1 *",
+                "targets": targets,
+                "notify_enable": True,
+                "notify_on": "always",
+            }
+        ],
+    }
+
+
+@pytest.fixture
+async def service(
+    sandbox: Sandbox, chat: Chat, neighbours: Neighbours, tmp_path: Path
+) -> AsyncIterator[Service]:
+    """The service, connected."""
+    config = tmp_path / "config.yaml"
+    values = settings(sandbox, [*neighbours.targets, neighbours.closed])
+    values["store"] = {"url": f"sqlite:///{tmp_path}/data/dingrun.db"}
+    values["reports"] = {"dir": str(tmp_path / "reports")}
+    config.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
+    service = Service(config, tmp_path / "log.txt")
+    await service.start()
+    await until(chat.connected)
+    yield service
+    await service.end()

@@ -1,0 +1,119 @@
+"""A finished run, a command, a button, a message that comes again, a cut connection, a killed process."""
+
+import asyncio
+import io
+import signal
+
+from python_calamine import CalamineWorkbook
+
+from tests.scenarios.conftest import Chat, Service, until
+
+
+async def test_a_finished_run_shows_one_card_then_the_report(service: Service, chat: Chat) -> None:
+    await chat.say("@DingRun 重跑")
+    (file,) = await chat.wait("file", 1)
+    (card,) = await chat.messages("card")
+    kinds = [message["kind"] for message in await chat.messages()]
+    assert kinds == ["text", "markdown", "card", "file"]
+    assert "⚠" in card["variables"]["title"]
+    assert "3" in card["variables"]["markdown"]
+    assert [button["id"] for button in card["buttons"]] == ["rerun", "report"]
+    workbook = CalamineWorkbook.from_filelike(io.BytesIO(await chat.download(file)))
+    assert workbook.sheet_names == ["概览", "站点", "IP", "系统服务", "域名", "资产统计"]
+    titles = [row[1] for row in workbook.get_sheet_by_name("站点").to_python()[1:]]
+    assert "云杉科技 官网 · Portal" in titles
+
+
+async def test_a_run_with_a_file_costs_three_calls_and_a_reply_none(service: Service, chat: Chat) -> None:
+    await chat.say("@DingRun 重跑")
+    await chat.wait("file", 1)
+    counters = await chat.get("counters")
+    assert counters["buckets"]["api"] == 3
+
+
+async def test_every_command_is_answered(service: Service, chat: Chat) -> None:
+    await chat.say("@DingRun rerun 每日巡检")
+    await chat.wait("file", 1)
+    for words in ("状态", "status", "计划", "schedules", "帮助", "help", "重泡"):
+        assert await chat.say(f"@DingRun {words}")
+    await chat.say("@DingRun 最近报告")
+    await chat.wait("file", 2)
+    assert await chat.calls("media/upload") == 1
+
+
+async def test_the_buttons_do_what_they_say_and_a_second_press_does_nothing(
+    service: Service, chat: Chat
+) -> None:
+    await chat.say("@DingRun 重跑")
+    await chat.wait("file", 1)
+    (card,) = await chat.messages("card")
+    first = await chat.tap(card, "rerun")
+    second = await chat.tap(card, "rerun", user="user02")
+    assert first["ok"]
+    assert second["ok"]
+    assert first["private"] != second["private"]
+    await chat.wait("file", 2)
+    assert len(await chat.messages("card")) == 2
+    await chat.tap(card, "report")
+    await chat.wait("file", 3)
+    assert len(await chat.messages("card")) == 2
+
+
+async def test_the_same_message_twice_runs_once(service: Service, chat: Chat) -> None:
+    await chat.say("@DingRun 重跑")
+    (said, *_) = await chat.messages("text")
+    await chat.post("redeliver", {"id": said["id"]})
+    await chat.wait("file", 1)
+    assert len(await chat.messages("card")) == 1
+
+
+async def test_a_cut_stream_is_connected_again(service: Service, chat: Chat) -> None:
+    await chat.post("stream", {"action": "drop"})
+    await until(chat.connected)
+    assert await chat.say("@DingRun 帮助")
+
+
+async def test_a_disconnect_leaves_no_gap(service: Service, chat: Chat) -> None:
+    await chat.post("stream", {"action": "disconnect"})
+    await until(chat.connected)
+    assert await chat.say("@DingRun 帮助")
+    assert "was cut" not in service.log.read_text(encoding="utf-8")
+
+
+async def test_killed_between_sent_and_recorded_there_is_one_card(service: Service, chat: Chat) -> None:
+    await chat.post("faults", [{"match": "createAndDeliver", "kind": "lose_answer", "times": 1}])
+    await chat.say("@DingRun 重跑")
+    await chat.wait("card", 1)
+    await service.kill()
+    await service.start()
+    await chat.wait("file", 1)
+    assert await chat.calls("createAndDeliver") == 2
+    assert len(await chat.messages("card")) == 1
+
+
+async def test_killed_in_the_middle_of_a_run_it_goes_on(service: Service, chat: Chat) -> None:
+    await chat.post(
+        "say", {"conversation": "cidSandboxGroupOps==", "user": "user01", "text": "@DingRun 重跑"}
+    )
+    await chat.wait("markdown", 1)
+    await service.kill()
+    await service.start()
+    await chat.wait("file", 1)
+    assert len(await chat.messages("card")) == 1
+
+
+async def test_sigterm_ends_it_cleanly_within_five_seconds(service: Service, chat: Chat) -> None:
+    async with asyncio.timeout(5):
+        assert await service.end(signal.SIGTERM) == 0
+    assert not await chat.connected()
+    assert "Traceback" not in service.log.read_text(encoding="utf-8")
+
+
+async def test_no_secret_is_in_the_log(service: Service, chat: Chat) -> None:
+    await chat.say("@DingRun 重跑")
+    await chat.wait("file", 1)
+    await service.end()
+    log = service.log.read_text(encoding="utf-8")
+    assert "sandbox-app-secret" not in log
+    assert "ticket=" not in log
+    assert "sendBySession?session=" not in log

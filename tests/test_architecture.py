@@ -1,0 +1,106 @@
+"""Who may import whom (the table of docs/architecture.md), read from the sources."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+NOUNS = {"bot", "bot.models", "bot.errors"}
+PURE = {
+    "bot.ports", "bot.config", "bot.settings", "bot.retry", "bot.access", "bot.plan", "bot.workbook",
+    "bot.sheets", "bot.targets", "bot.log", "cards",
+}  # fmt: skip
+ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
+CORE = {
+    "bot.runs", "bot.watcher", "bot.scheduler", "bot.jobs", "bot.deliver", "bot.reports", "bot.router",
+    "bot.intake", "bot.context",
+}  # fmt: skip
+VENDORS = {
+    "motor": {"bot.mongo"},
+    "pymongo": {"bot.mongo"},
+    "dingtalk_stream": {"bot.dingtalk"},
+    "alibabacloud_dingtalk": {"bot.dingtalk"},
+    "aiosqlite": {"bot.stores"},
+    "openpyxl": {"bot.workbook", "bot.sheets"},
+    "celery": {"bot.exporters"},
+}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    for top in ("bot", "handlers", "cards"):
+        for path in sorted((ROOT / top).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            yield ".".join(parts).removesuffix(".__init__"), path
+
+
+MODULES = dict(modules())
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file names in an import, wherever it stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            below = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= (below & MODULES.keys()) or {node.module}
+    return found
+
+
+def ring(module: str) -> str:
+    """The ring of the design a module belongs to."""
+    rings = {"handlers": "surface", "bot.web": "surface", "bot.sandbox": "sandbox", "cards": "pure"}
+    for prefix, name in (rings | dict.fromkeys(ADAPTERS, "adapter")).items():
+        if module == prefix or module.startswith(prefix + "."):
+            return name
+    table = dict.fromkeys(NOUNS, "noun") | dict.fromkeys(PURE, "pure") | dict.fromkeys(CORE, "core")
+    return table.get(module, "app")
+
+
+ALLOWED = {
+    "noun": {"noun"},
+    "pure": {"noun", "pure"},
+    "adapter": {"noun", "pure", "adapter"},
+    "core": {"noun", "pure", "core"},
+    "surface": {"noun", "pure", "core", "surface"},
+    "sandbox": {"sandbox"},
+    "app": {"noun", "pure", "adapter", "core", "surface", "sandbox", "app"},
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_inward(module: str) -> None:
+    for name in imports(MODULES[module]) & MODULES.keys():
+        assert ring(name) in ALLOWED[ring(module)], f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if ring(name) == "adapter"])
+def test_adapters_never_import_each_other(module: str) -> None:
+    family = module.split(".")[1]
+    for name in imports(MODULES[module]) & MODULES.keys():
+        assert ring(name) != "adapter" or name.split(".")[1] == family, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_vendor_package_stays_in_its_corner(vendor: str) -> None:
+    for module, path in MODULES.items():
+        named = any(name == vendor or name.startswith(vendor + ".") for name in imports(path))
+        home = any(module == place or module.startswith(place + ".") for place in VENDORS[vendor])
+        assert home or not named, f"{module} imports {vendor}"
+
+
+def test_there_is_no_import_cycle() -> None:
+    edges = {module: imports(path) & MODULES.keys() - {module} for module, path in MODULES.items()}
+    while leaves := {module for module, targets in edges.items() if not targets & edges.keys()}:
+        edges = {module: targets for module, targets in edges.items() if module not in leaves}
+    assert not edges
+
+
+def test_every_handler_has_its_test() -> None:
+    names = {path.stem for path in (ROOT / "handlers").glob("*.py")} - {"__init__"}
+    tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests/handlers").glob("test_*.py")}
+    assert names <= tests

@@ -1,0 +1,139 @@
+"""The deliveries of an ended run."""
+
+import pytest
+
+from bot.errors import Permanent, Temporary
+from bot.models import Destination, ExportStatus, JobState, PushStatus, Run, RunStatus
+from bot.plan import card_id
+from tests.conftest import GROUP, Desk
+from tests.factories import make_schedule
+
+
+async def state(desk: Desk, kind: str) -> JobState:
+    (job,) = await desk.store.find_jobs(kind=kind)
+    return job.state
+
+
+async def test_a_finished_run_is_one_card_one_upload_one_file(desk: Desk) -> None:
+    run = await desk.finished_run()
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+    assert (run.push_status, run.export_status) == (PushStatus.SUCCESS, ExportStatus.SUCCESS)
+
+
+async def test_the_card_comes_after_the_report_and_before_the_file(desk: Desk) -> None:
+    run = await desk.finished_run()
+    view = desk.messenger.cards[card_id(run.id, GROUP)]
+    assert ".xlsx" in "".join(view.params.values())
+
+
+async def test_one_upload_serves_all_destinations(desk: Desk) -> None:
+    person = Destination.parse("user:user01")
+    desk.schedule = make_schedule(notify_enable=True, send_to=(GROUP, person))
+    await desk.trigger()
+    await desk.finish()
+    assert sorted(desk.messenger.verbs()) == ["card", "card", "file", "file", "upload"]
+
+
+async def test_the_card_does_not_wait_for_ever(desk: Desk) -> None:
+    desk.exporter.trouble = [Temporary("disk full")] * 9
+    run = await desk.trigger()
+    await desk.finish()
+    assert desk.messenger.verbs() == []
+    desk.clock.turn(seconds=61)
+    await desk.do_jobs()
+    assert desk.messenger.verbs() == ["card"]
+    assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
+
+
+async def test_a_late_report_renews_the_card_and_sends_the_file(desk: Desk) -> None:
+    desk.exporter.trouble = [Temporary("disk full", retry_after=100)]
+    await desk.trigger()
+    await desk.finish()
+    desk.clock.turn(seconds=61)
+    await desk.do_jobs()
+    desk.clock.turn(seconds=100)
+    await desk.do_jobs()
+    assert desk.messenger.verbs() == ["card", "upload", "file", "update"]
+
+
+async def test_a_failed_export_changes_nothing_else(desk: Desk) -> None:
+    desk.exporter.trouble = [Permanent("no such engine")]
+    run = await desk.trigger()
+    await desk.finish()
+    ended = await desk.run(run.id)
+    assert (ended.status, ended.push_status) == (RunStatus.FINISHED, PushStatus.SUCCESS)
+    assert (ended.export_status, ended.export_error) == (ExportStatus.ERROR, "no such engine")
+    assert desk.messenger.verbs() == ["card"]
+    (file,) = await desk.store.find_jobs(kind="file")
+    assert file.result == {"skipped": "no such engine"}
+
+
+async def test_without_cards_a_plain_message_goes(desk: Desk) -> None:
+    desk.messenger.trouble = [Permanent("scope missing", code="AccessTokenPermissionDenied")]
+    run = await desk.finished_run()
+    assert desk.messenger.verbs() == ["note", "upload", "file"]
+    assert run.push_status is PushStatus.SUCCESS
+
+
+async def test_a_lost_answer_to_a_card_is_repeated_and_shows_once(desk: Desk) -> None:
+    desk.messenger.trouble = [Temporary("no answer", uncertain=True)]
+    await desk.trigger()
+    await desk.finish()
+    desk.clock.turn(seconds=5)
+    await desk.do_jobs()
+    assert len(desk.messenger.cards) == 1
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+
+
+async def test_a_lost_answer_to_a_file_is_unconfirmed_and_not_repeated(desk: Desk) -> None:
+    desk.messenger.trouble = [None, None, Temporary("no answer", uncertain=True)]
+    await desk.finished_run()
+    desk.clock.turn(seconds=5)
+    await desk.do_jobs()
+    assert desk.messenger.verbs() == ["card", "upload"]
+    assert await state(desk, "file") is JobState.UNCONFIRMED
+
+
+async def test_a_clear_refusal_of_a_file_is_tried_again(desk: Desk) -> None:
+    desk.messenger.trouble = [None, None, Temporary("too fast", retry_after=1)]
+    await desk.finished_run()
+    desk.clock.turn(seconds=5)
+    await desk.do_jobs()
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+
+
+async def test_nothing_configured_means_log_only(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    desk.schedule = make_schedule(notify_enable=True)
+    with caplog.at_level("INFO"):
+        run = await desk.trigger()
+        await desk.finish()
+    assert desk.messenger.sent == []
+    assert (await desk.run(run.id)).push_status is PushStatus.SKIP
+    assert "每日巡检" in caplog.text
+
+
+async def test_what_a_crash_left_pending_is_made_good(desk: Desk) -> None:
+    run = await desk.finished_run()
+    await desk.store.update_run(run.id, {"push_status": PushStatus.PENDING})
+    desk.build()
+    await desk.deliver.reconcile()
+    assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
+
+
+async def test_a_push_that_nobody_got_is_an_error(desk: Desk) -> None:
+    desk.messenger.trouble = [Permanent("no card"), Permanent("no robot")]
+    run = await desk.finished_run()
+    assert run.push_status is PushStatus.ERROR
+
+
+async def test_a_delivery_of_an_unknown_run_is_given_up(desk: Desk) -> None:
+    await desk.jobs.add(desk.deliver._job("card", "rnobody", GROUP))
+    await desk.do_jobs()
+    assert await state(desk, "card") is JobState.DEAD
+
+
+async def test_a_card_of_a_run_whose_end_is_not_written_waits(desk: Desk) -> None:
+    run: Run = await desk.trigger()
+    await desk.jobs.add(desk.deliver._job("card", run.id, GROUP))
+    await desk.do_jobs()
+    assert await state(desk, "card") is JobState.TODO

@@ -1,0 +1,175 @@
+"""What comes in: safe first, then answered, then done, and nothing twice."""
+
+import asyncio
+
+import pytest
+
+from bot.access import Rules
+from bot.errors import Permanent, Temporary
+from bot.models import CardTap, JobState, Message, Person
+from bot.plan import card_id
+from tests.conftest import GROUP, Desk
+from tests.factories import make_message
+
+MEMBER = Person(id="user01", name="李雷")
+OUTSIDER = Person(id="", name="外部顾问")
+
+
+def tap_on(run_id: str, action: str = "rerun", user: Person = MEMBER) -> CardTap:
+    return CardTap(card_id=card_id(run_id, GROUP), action=action, user=user, conversation_id="cidA")
+
+
+def words(params: dict[str, str]) -> str:
+    return " ".join(params.values())
+
+
+async def runs(desk: Desk) -> int:
+    return len(await desk.store.find_runs())
+
+
+async def test_a_message_is_kept_before_it_is_answered(desk: Desk) -> None:
+    message = make_message("重跑")
+    await desk.intake.on_message(message)
+    job = await desk.store.find_job(f"message:{message.robot_code}:{message.id}")
+    assert job is not None
+    assert (job.state, desk.messenger.sent, await runs(desk)) == (JobState.TODO, [], 0)
+
+
+async def test_the_same_message_twice_reruns_once_and_is_answered_once(desk: Desk) -> None:
+    message = make_message("重跑")
+    await desk.hear(message)
+    await desk.hear(message)
+    assert (await runs(desk), desk.messenger.verbs()) == (1, ["reply"])
+
+
+async def test_two_robots_in_one_message_are_two_wishes(desk: Desk) -> None:
+    for robot in ("dingA", "dingB"):
+        await desk.hear(make_message("帮助", id="same", robot_code=robot))
+    assert desk.messenger.verbs() == ["reply", "reply"]
+
+
+async def test_a_store_that_hangs_is_said_to_dingtalk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.intake.ANSWER_WITHIN", 0.01)
+
+    async def hang(job: object) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr(desk.jobs, "add", hang)
+    with pytest.raises(Temporary, match="too long"):
+        await desk.intake.on_message(make_message())
+    assert await desk.intake.on_tap(tap_on("rabcdefghij")) != {}
+
+
+async def test_unknown_words_get_the_nearest_command(desk: Desk) -> None:
+    assert "重跑" in await desk.say("重泡")
+
+
+async def test_somebody_from_outside_may_do_nothing(desk: Desk) -> None:
+    await desk.say("重跑", sender=OUTSIDER)
+    assert await runs(desk) == 0
+
+
+async def test_only_operators_may_operate(desk: Desk) -> None:
+    desk.rules = Rules(operators=("manager01",))
+    desk.build()
+    await desk.say("重跑")
+    assert await runs(desk) == 0
+    await desk.say("重跑", sender=Person(id="manager01", name="王敏"))
+    assert await runs(desk) == 1
+
+
+async def test_a_mistake_of_ours_is_answered_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(desk.engine, "schedules", broken)
+    assert "重跑" not in await desk.say("重跑", id="msg-broken")
+    monkeypatch.undo()
+
+
+async def test_a_refusal_is_answered_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused() -> None:
+        raise Permanent("the engine is gone")
+
+    monkeypatch.setattr(desk.engine, "schedules", refused)
+    assert await desk.say("重跑")
+
+
+async def test_an_engine_that_is_away_is_asked_again_before_the_answer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = desk.engine.schedules
+    answers: list[Exception | None] = [Temporary("away"), None]
+
+    async def sometimes() -> object:
+        error = answers.pop(0) if answers else None
+        if error:
+            raise error
+        return await known()
+
+    monkeypatch.setattr(desk.engine, "schedules", sometimes)
+    await desk.hear(make_message("重跑"))
+    assert desk.messenger.sent == []
+    desk.clock.turn(seconds=5)
+    await desk.do_jobs()
+    assert desk.messenger.verbs() == ["reply"]
+
+
+async def test_a_press_is_kept_then_shown_to_its_presser(desk: Desk) -> None:
+    run = await desk.finished_run()
+    shown = await desk.intake.on_tap(tap_on(run.id))
+    assert words(dict(shown))
+    assert await runs(desk) == 1
+    await desk.do_jobs()
+    assert await runs(desk) == 2
+
+
+async def test_a_second_press_on_the_same_card_starts_nothing(desk: Desk) -> None:
+    run = await desk.finished_run()
+    first = await desk.intake.on_tap(tap_on(run.id))
+    await desk.do_jobs()
+    second = await desk.intake.on_tap(tap_on(run.id, user=Person(id="user02", name="韩梅梅")))
+    await desk.do_jobs()
+    assert (first != second, await runs(desk)) == (True, 2)
+
+
+async def test_a_press_while_it_runs_starts_nothing(desk: Desk) -> None:
+    run = await desk.finished_run()
+    await desk.trigger(cause="cron:s1:later")
+    await desk.intake.on_tap(tap_on(run.id))
+    await desk.do_jobs()
+    assert await runs(desk) == 2
+
+
+@pytest.mark.parametrize(
+    "tap",
+    [
+        CardTap(card_id="somebody-elses", action="rerun", user=MEMBER),
+        tap_on("rabcdefghij"),
+        tap_on("rabcdefghij", action="format-disk"),
+    ],
+)
+async def test_a_press_on_an_unknown_card_is_answered(desk: Desk, tap: CardTap) -> None:
+    assert words(dict(await desk.intake.on_tap(tap)))
+
+
+@pytest.mark.parametrize("user", [OUTSIDER, Person(id="user09")])
+async def test_a_press_by_somebody_who_may_not_does_nothing(desk: Desk, user: Person) -> None:
+    desk.rules = Rules(operators=("manager01",))
+    desk.build()
+    run = await desk.finished_run()
+    assert words(dict(await desk.intake.on_tap(tap_on(run.id, user=user))))
+    await desk.do_jobs()
+    assert await runs(desk) == 1
+
+
+async def test_a_lost_answer_is_not_given_twice(desk: Desk) -> None:
+    desk.messenger.trouble = [Temporary("no answer", uncertain=True)]
+    message: Message = make_message("帮助")
+    await desk.hear(message)
+    desk.clock.turn(seconds=60)
+    await desk.do_jobs()
+    job = await desk.store.find_job(f"message:{message.robot_code}:{message.id}")
+    assert job is not None
+    assert (job.state, desk.messenger.sent) == (JobState.UNCONFIRMED, [])

@@ -1,0 +1,234 @@
+"""The durable queue."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from bot.errors import Permanent, Temporary
+from bot.jobs import Claim, JobKind, Jobs, Lane, NotYet, Result
+from bot.models import Job, JobState
+from bot.retry import GIVE_UP_AFTER
+from bot.stores.sqlite import SqliteStore
+from tests.factories import NOW, make_job
+from tests.fakes import FakeClock
+
+
+class Work:
+    """Job kind `work`: does what `todo` says, in turn, then succeeds."""
+
+    def __init__(self, store: SqliteStore, clock: FakeClock) -> None:
+        self.store, self.clock = store, clock
+        self.todo: list[Callable[[Claim], Result]] = []
+        self.marked = False
+        self.acts = 0
+        self.settled: list[Job] = []
+        self.ended = asyncio.Semaphore(0)
+        self.jobs = self.again()
+
+    def again(self) -> Jobs:
+        """The queue as a process that has just started sees it."""
+        jobs = Jobs(self.store, clock=self.clock, owner="somebody")
+        jobs.register({"work": JobKind(act=self.act, settled=self.end)})
+        return jobs
+
+    async def act(self, claim: Claim) -> Result:
+        self.acts += 1
+        if self.marked:
+            await claim.mark()
+        return self.todo.pop(0)(claim) if self.todo else {"id": "m1"}
+
+    async def end(self, job: Job) -> None:
+        self.settled.append(job)
+        self.ended.release()
+
+    async def run_due(self) -> None:
+        await self.jobs.run_due(["work"])
+
+    async def job(self) -> Job:
+        (job,) = await self.store.find_jobs(kind="work")
+        return job
+
+
+@pytest.fixture
+async def work(store: SqliteStore, clock: FakeClock) -> Work:
+    work = Work(store, clock)
+    await work.jobs.add(make_job(id="work:1", kind="work"))
+    return work
+
+
+def failing(error: Exception) -> Callable[[Claim], Result]:
+    def fail(claim: Claim) -> Result:
+        raise error
+
+    return fail
+
+
+async def test_a_job_is_done_once_and_keeps_what_was_answered(work: Work) -> None:
+    await work.run_due()
+    await work.run_due()
+    job = await work.job()
+    assert (work.acts, job.state, job.result, job.ended_at) == (1, JobState.DONE, {"id": "m1"}, NOW)
+
+
+async def test_asking_twice_is_asking_once(work: Work) -> None:
+    assert not await work.jobs.add(make_job(id="work:1", kind="work"))
+    assert await work.jobs.known("work:1")
+
+
+async def test_a_temporary_failure_is_tried_again_later(work: Work, clock: FakeClock) -> None:
+    work.todo = [failing(Temporary("busy"))]
+    await work.run_due()
+    job = await work.job()
+    assert (job.state, job.failures, job.error) == (JobState.TODO, 1, "busy")
+    clock.turn(seconds=3)
+    await work.run_due()
+    assert (await work.job()).state is JobState.DONE
+
+
+async def test_what_the_other_side_asks_for_is_waited_for(work: Work) -> None:
+    work.todo = [failing(Temporary("silence", retry_after=600))]
+    await work.run_due()
+    assert ((await work.job()).due_at - NOW).total_seconds() >= 600
+
+
+async def test_after_enough_failures_a_job_is_dead(work: Work, clock: FakeClock) -> None:
+    work.todo = [failing(Temporary("busy"))] * GIVE_UP_AFTER
+    for _ in range(GIVE_UP_AFTER):
+        await work.run_due()
+        clock.turn(seconds=1000)
+    assert (await work.job()).state is JobState.DEAD
+    assert [job.state for job in work.settled] == [JobState.DEAD]
+
+
+async def test_a_refusal_for_good_is_not_tried_again(work: Work) -> None:
+    work.todo = [failing(Permanent("no such group"))]
+    await work.run_due()
+    job = await work.job()
+    assert (job.state, job.error) == (JobState.DEAD, "no such group")
+
+
+async def test_waiting_is_no_failure(work: Work, clock: FakeClock) -> None:
+    clock.turn(seconds=5)
+    work.todo = [failing(NotYet(clock()))] * 3
+    await work.run_due()
+    job = await work.job()
+    assert (job.state, job.failures, job.attempts) == (JobState.DONE, 0, 4)
+
+
+async def test_a_mistake_of_ours_stops_no_other_job(work: Work) -> None:
+    await work.jobs.add(make_job(id="work:2", kind="work"))
+    work.todo = [failing(ZeroDivisionError())]
+    await work.run_due()
+    states = [job.state for job in await work.store.find_jobs(kind="work")]
+    assert states == [JobState.TODO, JobState.DONE]
+
+
+async def test_a_job_comes_back_when_its_process_dies(work: Work, clock: FakeClock) -> None:
+    assert await work.store.claim_job(["work"], "dead process", NOW, clock())
+    clock.turn(seconds=1)
+    await work.run_due()
+    assert (work.acts, (await work.job()).state) == (1, JobState.DONE)
+
+
+async def test_a_marked_job_that_comes_back_is_not_repeated(work: Work, clock: FakeClock) -> None:
+    lost = await work.store.claim_job(["work"], "dead process", NOW, clock())
+    assert lost
+    assert await work.store.save_job(replace(lost, marker=True))
+    clock.turn(seconds=1)
+    await work.run_due()
+    assert (work.acts, (await work.job()).state) == (0, JobState.UNCONFIRMED)
+
+
+async def test_a_lost_answer_after_the_marker_is_unconfirmed(work: Work) -> None:
+    work.marked = True
+    work.todo = [failing(Temporary("no answer", uncertain=True))]
+    await work.run_due()
+    assert (await work.job()).state is JobState.UNCONFIRMED
+
+
+async def test_a_clear_refusal_after_the_marker_is_tried_again(work: Work, clock: FakeClock) -> None:
+    work.marked = True
+    work.todo = [failing(Temporary("too fast"))]
+    await work.run_due()
+    clock.turn(seconds=10)
+    await work.run_due()
+    assert (work.acts, (await work.job()).state) == (2, JobState.DONE)
+
+
+async def test_a_lost_answer_without_a_marker_is_repeated(work: Work, clock: FakeClock) -> None:
+    work.todo = [failing(Temporary("no answer", uncertain=True))]
+    await work.run_due()
+    clock.turn(seconds=10)
+    await work.run_due()
+    assert (work.acts, (await work.job()).state) == (2, JobState.DONE)
+
+
+async def test_who_lost_the_claim_leaves_no_marker(work: Work, clock: FakeClock) -> None:
+    job = await work.store.claim_job(["work"], "slow", NOW, clock())
+    assert job
+    claim = Claim(work.store, job, clock, JobKind(act=work.act).lease)
+    clock.turn(seconds=1)
+    assert await work.store.claim_job(["work"], "fast", clock(), clock())
+    with pytest.raises(Temporary, match="claim was lost"):
+        await claim.mark()
+
+
+async def test_a_kind_has_one_way_to_be_done(work: Work) -> None:
+    with pytest.raises(ValueError, match="work"):
+        work.jobs.register({"work": JobKind(act=work.act)})
+
+
+async def test_the_runner_starts_an_added_job_at_once(work: Work) -> None:
+    runner = asyncio.create_task(work.jobs.run([Lane(name="w", kinds=["work"], places=2)]))
+    async with asyncio.timeout(5):
+        await work.ended.acquire()
+        await work.jobs.add(make_job(id="work:2", kind="work"))
+        await work.ended.acquire()
+    runner.cancel()
+    await asyncio.gather(runner, return_exceptions=True)
+    assert work.acts == 2
+
+
+async def test_a_stop_lets_running_jobs_end(store: SqliteStore, clock: FakeClock) -> None:
+    started, go = asyncio.Event(), asyncio.Event()
+
+    async def act(claim: Claim) -> Result:
+        started.set()
+        await go.wait()
+        return {}
+
+    jobs = Jobs(store, clock=clock, owner="me")
+    jobs.register({"slow": JobKind(act=act)})
+    await jobs.add(make_job(id="slow:1", kind="slow"))
+    runner = asyncio.create_task(jobs.run([Lane(name="s", kinds=["slow"], places=1)]))
+    await started.wait()
+    runner.cancel()
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(runner, return_exceptions=True)
+    (job,) = await store.find_jobs(kind="slow")
+    assert job.state is JobState.DONE
+
+
+async def test_a_stop_gives_back_what_does_not_end(
+    store: SqliteStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.jobs.PATIENCE", 0.01)
+    started = asyncio.Event()
+
+    async def act(claim: Claim) -> Result:
+        started.set()
+        await asyncio.Event().wait()
+        return {}
+
+    jobs = Jobs(store, clock=clock, owner="me")
+    jobs.register({"slow": JobKind(act=act)})
+    await jobs.add(make_job(id="slow:1", kind="slow"))
+    runner = asyncio.create_task(jobs.run([Lane(name="s", kinds=["slow"], places=1)]))
+    await started.wait()
+    runner.cancel()
+    await asyncio.gather(runner, return_exceptions=True)
+    (job,) = await store.find_jobs(kind="slow")
+    assert (job.state, job.lease_until) == (JobState.TODO, None)

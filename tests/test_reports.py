@@ -1,0 +1,86 @@
+"""Reports are made once per run, named safely, found again and swept."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.errors import Permanent
+from bot.models import ExportStatus
+from bot.plan import ending_jobs
+from bot.reports import file_name
+from tests.conftest import ZONE, Desk
+from tests.factories import make_run, make_schedule
+
+
+async def test_a_report_lies_under_its_day_with_size_and_digest(desk: Desk) -> None:
+    run = await desk.finished_run()
+    report = await desk.reports.find(run_id=run.id)
+    assert report is not None
+    path = desk.reports.path(report)
+    assert report.path.startswith("2026-11-24/每日巡检_20261124-110000_")
+    assert (report.size, report.rows, path.is_file()) == (path.stat().st_size, 3, True)
+    assert len(report.sha256) == 64
+
+
+async def test_an_export_that_was_made_but_not_recorded_is_made_again(desk: Desk) -> None:
+    run = await desk.trigger()
+    desk.folder.joinpath("2026-11-24").mkdir(parents=True)
+    desk.folder.joinpath("2026-11-24", file_name(run, ZONE)).write_bytes(b"half")
+    await desk.finish()
+    report = await desk.reports.find(run_id=run.id)
+    assert report is not None
+    assert report.size > 4
+
+
+async def test_a_report_that_is_there_is_not_made_again(desk: Desk) -> None:
+    run = await desk.finished_run()
+    await desk.store._db.execute("delete from jobs where kind = 'export'")
+    await desk.jobs.add(ending_jobs(run, desk.clock())[0])
+    await desk.do_jobs()
+    assert desk.exporter.made == [run.id]
+
+
+async def test_a_report_whose_file_is_gone_is_not_found(desk: Desk) -> None:
+    run = await desk.finished_run()
+    report = await desk.reports.find(run_id=run.id)
+    assert report is not None
+    desk.reports.path(report).unlink()
+    assert await desk.reports.find(run_id=run.id) is None
+
+
+async def test_a_folder_that_cannot_be_written_is_temporary(desk: Desk) -> None:
+    desk.folder.write_bytes(b"a file where the folder should be")
+    run = await desk.trigger()
+    await desk.finish()
+    job = await desk.store.find_job(f"export:{run.id}")
+    assert job is not None
+    assert "reports.dir" in job.error
+
+
+async def test_a_failed_export_says_why(desk: Desk) -> None:
+    desk.exporter.trouble = [Permanent("the engine is gone")]
+    run = await desk.finished_run()
+    assert (run.export_status, run.export_error) == (ExportStatus.ERROR, "the engine is gone")
+
+
+async def test_old_days_are_swept_and_nothing_else(desk: Desk, tmp_path: Path) -> None:
+    outside = tmp_path / "precious"
+    outside.mkdir()
+    for day in ("2026-10-01", "2026-11-23", "notes"):
+        (desk.folder / day).mkdir(parents=True)
+    (desk.folder / "2026-10-02").symlink_to(outside)
+    desk.clock.turn(seconds=timedelta(days=1).total_seconds())
+    await desk.reports.sweep()
+    assert {path.name for path in desk.folder.iterdir()} == {"2026-11-23", "notes", "2026-10-02"}
+    assert outside.is_dir()
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "a/b\\c", "con:", "💥" * 200, "...", "", "x" * 300, "每日 巡检\n\x00"]
+)
+def test_any_name_makes_a_safe_file_name(name: str) -> None:
+    safe = file_name(make_run(schedule=make_schedule(name=name)), ZONE)
+    assert len(safe.encode()) < 200
+    assert not set("/\\:\n\x00 ") & set(safe)
+    assert not safe.startswith(".")

@@ -1,0 +1,150 @@
+"""The life of a run."""
+
+from bot.errors import Permanent, Temporary
+from bot.models import (
+    Destination,
+    ExportStatus,
+    JobState,
+    NotifyOn,
+    PushStatus,
+    RunStatus,
+    TaskStatus,
+    Trigger,
+)
+from bot.runs import Cause, failures_of, judge
+from tests.conftest import Desk
+from tests.factories import NOW, make_schedule, make_task
+
+CAUSE = Cause(id="cron:s1:now", trigger=Trigger.CRON)
+
+
+async def test_a_run_is_stored_before_its_tasks_are_submitted(desk: Desk) -> None:
+    run = await desk.runs.trigger(desk.schedule, CAUSE)
+    stored = await desk.run(run.id)
+    assert (stored.task_ids, stored.status, desk.engine.all_tasks) == ((), RunStatus.RUNNING, {})
+    await desk.do_jobs()
+    assert (await desk.run(run.id)).task_ids == tuple(desk.engine.all_tasks)
+
+
+async def test_the_same_cause_is_the_same_run(desk: Desk) -> None:
+    first = await desk.trigger()
+    again = await desk.trigger()
+    assert first.id == again.id
+    assert len(await desk.store.find_runs()) == 1
+
+
+async def test_submitting_again_after_a_crash_changes_nothing(desk: Desk) -> None:
+    run = await desk.trigger()
+    await desk.store.update_run(run.id, {"task_ids": ()})
+    desk.build()
+    await desk.runs.ask_to_submit(run.id)
+    assert len(desk.engine.all_tasks) == 1
+
+
+async def test_an_engine_that_is_away_is_asked_again(desk: Desk) -> None:
+    desk.engine.refusal = Temporary("away")
+    run = await desk.trigger()
+    desk.engine.refusal = None
+    desk.clock.turn(seconds=10)
+    await desk.do_jobs()
+    assert (await desk.run(run.id)).task_ids
+
+
+async def test_a_run_that_no_engine_takes_is_in_error_and_says_why(desk: Desk) -> None:
+    desk.schedule = make_schedule(notify_enable=True, notify_on=NotifyOn.ALWAYS)
+    desk.engine.refusal = Permanent("没有有效目标")
+    run = await desk.trigger()
+    assert (run.status, run.error_msg, run.end_time) == (RunStatus.ERROR, "没有有效目标", NOW)
+    assert run.export_status is ExportStatus.SKIP
+
+
+async def test_a_run_ends_when_its_last_task_has(desk: Desk) -> None:
+    desk.schedule = make_schedule(targets=("a", "b"))
+    run = await desk.trigger()
+    desk.engine.end(run.task_ids[0])
+    await desk.watcher.tick()
+    assert (await desk.run(run.id)).status is RunStatus.RUNNING
+    desk.engine.end(run.task_ids[1], TaskStatus.ERROR, reason="连接被拒绝")
+    desk.clock.turn(seconds=9)
+    await desk.watcher.tick()
+    ended = await desk.run(run.id)
+    assert (ended.status, ended.end_time) == (RunStatus.FINISHED, desk.clock())
+    assert ended.tally is not None
+    assert (ended.tally.done, ended.tally.error) == (1, 1)
+    assert ended.failures[0].reason == "连接被拒绝"
+
+
+async def test_jobs_are_written_before_the_status(desk: Desk) -> None:
+    run = await desk.trigger()
+    desk.engine.end_all()
+    await desk.watcher.tick()
+    kinds = [job.kind for job in await desk.store.find_jobs(run_id=run.id)]
+    assert kinds == ["submit", "export", "card", "file"]
+
+
+async def test_a_crash_between_the_jobs_and_the_status_tells_once(desk: Desk) -> None:
+    run = await desk.trigger()
+    await desk.finish()
+    await desk.store.update_run(run.id, {"status": RunStatus.RUNNING})
+    await desk.watcher.tick()
+    await desk.do_jobs()
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+    assert (await desk.run(run.id)).status is RunStatus.FINISHED
+
+
+async def test_without_notify_enable_nothing_is_pushed(desk: Desk) -> None:
+    desk.schedule = make_schedule(send_to=(Destination.parse("group:cidA"),))
+    run = await desk.trigger()
+    await desk.finish()
+    assert desk.messenger.sent == []
+    ended = await desk.run(run.id)
+    assert (ended.push_status, ended.export_status) == (PushStatus.SKIP, ExportStatus.SUCCESS)
+
+
+async def test_a_stopped_run_ends_with_stopped_tasks(desk: Desk) -> None:
+    run = await desk.trigger()
+    await desk.runs.stop(run)
+    await desk.watcher.tick()
+    ended = await desk.run(run.id)
+    assert ended.tally is not None
+    assert (ended.status, ended.tally.stop) == (RunStatus.FINISHED, 1)
+
+
+async def test_one_question_per_tick_however_many_runs(desk: Desk) -> None:
+    for number in range(20):
+        await desk.trigger(cause=f"cron:s1:{number}")
+    desk.engine.questions = 0
+    await desk.watcher.tick()
+    assert desk.engine.questions == 1
+
+
+async def test_a_run_whose_submit_job_was_lost_gets_it_again(desk: Desk) -> None:
+    run = await desk.runs.trigger(desk.schedule, CAUSE)
+    await desk.store._db.execute("delete from jobs")
+    desk.clock.turn(seconds=10)
+    await desk.watcher.tick()
+    await desk.do_jobs()
+    assert (await desk.run(run.id)).task_ids
+
+
+async def test_a_run_whose_dead_submit_was_not_noticed_ends(desk: Desk) -> None:
+    desk.engine.refusal = Permanent("没有有效目标")
+    run = await desk.trigger()
+    await desk.store.update_run(run.id, {"status": RunStatus.RUNNING})
+    desk.clock.turn(seconds=10)
+    await desk.watcher.tick()
+    assert (await desk.run(run.id)).status is RunStatus.ERROR
+
+
+def test_unknown_tasks_are_missing() -> None:
+    tasks = {"t1": make_task(id="t1", status=TaskStatus.DONE, found={"site": 2})}
+    tally = judge(["t1", "t2"], tasks)
+    assert (tally.total, tally.done, tally.missing, tally.found) == (2, 1, 1, {"site": 2})
+    assert [f.status for f in failures_of(["t1", "t2"], tasks)] == [TaskStatus.MISSING]
+
+
+async def test_a_done_submit_job_leaves_no_trace_of_failure(desk: Desk) -> None:
+    run = await desk.trigger()
+    job = await desk.store.find_job(f"submit:{run.id}")
+    assert job is not None
+    assert (job.state, job.result) == (JobState.DONE, {"tasks": 1})

@@ -1,0 +1,121 @@
+"""Schedules fire in their time zone, once, and what was missed is seen."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bot.models import Schedule
+from bot.scheduler import Missed, Scheduler, Timetable, last_due, next_due
+from tests.conftest import Desk
+from tests.factories import make_schedule
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+def at(text: str) -> datetime:
+    """A time in Shanghai."""
+    return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI).astimezone(UTC)
+
+
+def daily(**changes: object) -> Schedule:
+    return make_schedule(**({"cron": "0 3 * * *"} | changes))
+
+
+@pytest.mark.parametrize(
+    ("now", "last", "following"),
+    [
+        ("2026-11-24 02:59:59", "2026-11-23 03:00", "2026-11-24 03:00"),
+        ("2026-11-24 03:00:00", "2026-11-24 03:00", "2026-11-25 03:00"),
+        ("2026-11-24 03:00:30", "2026-11-24 03:00", "2026-11-25 03:00"),
+    ],
+)
+def test_cron_is_read_in_the_time_zone(now: str, last: str, following: str) -> None:
+    assert last_due(daily(), at(now), SHANGHAI) == at(last)
+    assert next_due(daily(), at(now), SHANGHAI) == at(following)
+
+
+def test_a_time_that_a_clock_change_skips_fires_once() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    schedule = daily(cron="30 2 * * *")
+    before = datetime(2027, 3, 28, 0, 0, tzinfo=UTC)
+    after = datetime(2027, 3, 28, 12, 0, tzinfo=UTC)
+    assert last_due(schedule, before, berlin) != last_due(schedule, after, berlin)
+
+
+def test_a_schedule_for_once_fires_once() -> None:
+    once = daily(cron="", at=at("2026-12-01 03:00"))
+    assert last_due(once, at("2026-12-01 02:59"), SHANGHAI) is None
+    assert next_due(once, at("2026-12-01 02:59"), SHANGHAI) == once.at
+    assert last_due(once, at("2026-12-02 00:00"), SHANGHAI) == once.at
+    assert next_due(once, at("2026-12-02 00:00"), SHANGHAI) is None
+
+
+class Days:
+    """A scheduler on a desk, with starts and days."""
+
+    def __init__(self, desk: Desk, missed: Missed = Missed.ONCE) -> None:
+        self.desk, self.missed = desk, missed
+        self.start()
+
+    def start(self) -> None:
+        timetable = Timetable(zone=SHANGHAI, missed=self.missed)
+        self.scheduler = Scheduler(self.desk.store, self.desk.engine, self.desk.runs, timetable=timetable)
+
+    async def tick(self, time: str) -> int:
+        return await self.scheduler.tick(at(time))
+
+    async def causes(self) -> list[str]:
+        return [run.cause for run in await self.desk.store.find_runs()]
+
+
+async def test_it_fires_at_its_minute_and_once(desk: Desk) -> None:
+    days = Days(desk)
+    assert [await days.tick(f"2026-11-24 {time}") for time in ("02:59:59", "03:00:00", "03:00:01")] == [
+        0,
+        1,
+        0,
+    ]
+    assert await days.causes() == ["cron:s1:2026-11-23T19:00:00+00:00"]
+
+
+async def test_a_new_schedule_does_not_fire_for_the_past(desk: Desk) -> None:
+    assert await Days(desk).tick("2026-11-24 03:00:01") == 0
+
+
+async def test_two_processes_make_one_run_of_a_tick(desk: Desk) -> None:
+    first, second = Days(desk), Days(desk)
+    for days in (first, second):
+        await days.tick("2026-11-24 02:00")
+    for days in (first, second):
+        await days.tick("2026-11-24 03:00:01")
+    assert len(await desk.store.find_runs()) == 1
+
+
+async def test_what_was_missed_runs_once(desk: Desk) -> None:
+    days = Days(desk)
+    await days.tick("2026-11-20 12:00")
+    days.start()
+    assert await days.tick("2026-11-24 12:00") == 1
+    assert await days.tick("2026-11-24 12:01") == 0
+    assert await days.causes() == ["cron:s1:2026-11-23T19:00:00+00:00"]
+
+
+async def test_what_was_missed_can_be_skipped(desk: Desk) -> None:
+    days = Days(desk, Missed.SKIP)
+    await days.tick("2026-11-20 12:00")
+    days.start()
+    assert await days.tick("2026-11-24 12:00") == 0
+    assert await days.tick("2026-11-25 03:00:01") == 1
+
+
+async def test_a_changed_cron_line_starts_anew(desk: Desk) -> None:
+    days = Days(desk)
+    await days.tick("2026-11-24 12:00")
+    desk.engine.known = [daily(cron="0 11 * * *")]
+    days.start()
+    assert await days.tick("2026-11-24 12:00:01") == 0
+
+
+def test_the_grace_is_a_minute() -> None:
+    assert Timetable(zone=SHANGHAI).grace == timedelta(minutes=1)
