@@ -128,9 +128,9 @@ class Play:
         ack = await self._hub.answer(push, self._world.settings.redeliver_after)
         if ack is None:
             return False
-        wires = [w for w in (letter.message.wire, *letter.message.updates) if w and "response" not in w]
-        for wire in wires[:1]:
-            wire["response"] = ack
+        for wire in filter(None, (letter.message.wire, *letter.message.updates)):
+            if wire["request"]["headers"] == push.frame["headers"]:
+                wire["response"] = ack
         self._world.board.changed(letter.message)
         return True
 
@@ -142,9 +142,8 @@ class Play:
         card = self._world.cards.get(out_track_id)
         person = self._world.scene.person(user)
         if card is None or person is None:
-            raise WrongUse(
-                f"there is no card {out_track_id!r}" if card is None else f"there is nobody {user!r}"
-            )
+            missing = f"card {out_track_id!r}" if card is None else f"person {user!r}"
+            raise WrongUse(f"there is no {missing}")
         button = next((b for b in self.buttons(card, user) if b["id"] == action), None)
         if problem := self._hindrance(card, person, button):
             return {"ok": False, "reason": problem}

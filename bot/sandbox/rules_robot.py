@@ -24,6 +24,7 @@ KEYS_LIMIT = 20
 """Messages of one recall."""
 
 INVALID = "invalidParameter.msgParam.invalid"
+UNSUPPORTED = "invalidParameter.msg.unsupport"  # codespell:ignore unsupport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +76,7 @@ def _numbered(count: int) -> MsgKey:
 
 def _file(p: Json) -> Look:
     if p["fileType"].lower() not in FILE_TYPES:
-        raise refuse(
-            "invalidParameter.msg.unsupport", f"fileType {p['fileType']} is not supported"
-        )  # codespell:ignore unsupport
+        raise refuse(UNSUPPORTED, f"fileType {p['fileType']} is not supported")
     content = {"msgtype": "file", "fileType": p["fileType"]}
     return Look(kind="file", content=content, media_id=p["mediaId"], file_name=p["fileName"])
 
@@ -89,9 +88,7 @@ def _audio(p: Json) -> Look:
 
 def _video(p: Json) -> Look:
     if p["videoType"].lower() != "mp4":
-        raise refuse(
-            "invalidParameter.msg.unsupport", f"videoType {p['videoType']} is not supported"
-        )  # codespell:ignore unsupport
+        raise refuse(UNSUPPORTED, f"videoType {p['videoType']} is not supported")
     content = {"msgtype": "video", "duration": p["duration"]}
     return Look(kind="file", content=content, media_id=p["videoMediaId"])
 

@@ -14,6 +14,7 @@ from bot.sandbox.clock import SandboxClock, utc_now
 from bot.sandbox.control import Control
 from bot.sandbox.downloads import Downloads
 from bot.sandbox.events import Events
+from bot.sandbox.guard import at_home, is_loopback
 from bot.sandbox.hub import Hub
 from bot.sandbox.play import Play
 from bot.sandbox.scene import Scene, scene_from
@@ -94,7 +95,9 @@ class Sandbox:
         await self.stop()
 
     def _application(self) -> web.Application:
-        application = web.Application(client_max_size=BODY_LIMIT)
+        application = web.Application(
+            client_max_size=BODY_LIMIT, middlewares=[at_home(loopback=is_loopback(self._host))]
+        )
         wire = Wire(self.world)
         for endpoint in ENDPOINTS:
             application.router.add_route(endpoint.method, endpoint.path, wire.handler(endpoint))

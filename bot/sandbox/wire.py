@@ -25,9 +25,9 @@ from bot.sandbox.refusals import (
     refuse,
     refuse_oapi,
     throttled,
-)  # fmt: skip
+)
 from bot.sandbox.scene import App
-from bot.sandbox.state import Bucket, Upload, World
+from bot.sandbox.state import Bucket, World
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,6 @@ class Call:
     headers: Mapping[str, str]
     body: Json
     raw: bytes
-    upload: Upload | None = None
     wire: Json = field(default_factory=dict)
     _app: App | None = None
 

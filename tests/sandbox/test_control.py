@@ -139,7 +139,7 @@ def test_a_scene_is_read_from_yaml(tmp_path: Path) -> None:
     [
         ({"x": 1}, "x"),
         ({"people": [5]}, "people"),
-        ({"people": [{"id": "a", "nmme": "A"}]}, "nmme"),
+        ({"people": [{"id": "a", "color": "A"}]}, "color"),
         ({"people": [{"id": "a"}]}, "name"),
         ({"people": [{"id": "a", "name": "A", "role": "king"}]}, "people.role"),
         ({"people": 5}, "people"),

@@ -36,3 +36,5 @@ async def test_half_an_hour_with_ends_and_repeats(client: Client, sandbox: Sandb
     assert len(tokens) == 4
     assert sandbox.hub.counts["redelivered"] == 30
     assert sandbox.hub.counts["opened"] == 30
+    said = next(m for m in await client.messages() if m["kind"] == "text")
+    assert ["response" in wire for wire in (said["wire"], *said["updates"])] == [False, True]

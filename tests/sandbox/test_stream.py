@@ -130,6 +130,20 @@ async def test_an_acked_message_does_not_come_again(client: Client, sandbox: San
     assert (await client.last())["wire"]["response"]["code"] == 200
 
 
+async def test_a_message_waits_for_its_ack_though_nobody_is_connected_any_more(
+    client: Client, sandbox: Sandbox
+) -> None:
+    async with client.listen() as bot:
+        said = await client.say("@DingRun hi")
+        await bot.frame()
+    while sandbox.hub.connections:
+        await client.counters()
+    await client.later(60)
+    async with client.listen() as bot:
+        await client.later(60)
+        assert (await bot.said())["msgId"] == said["id"]
+
+
 async def test_redelivery_gives_up(client: Client, sandbox: Sandbox) -> None:
     await client.set(redeliver_limit=2)
     async with client.listen() as bot:

@@ -95,6 +95,11 @@ class Chat:
         scene = await self.get("scene")
         return bool(scene["connections"])
 
+    async def opened(self, number: int) -> bool:
+        """Whether so many Stream connections have been opened since the start."""
+        counters = await self.get("counters")
+        return int(counters["stream"]["opened"]) >= number
+
     async def download(self, file: Json) -> bytes:
         async with self._session.get(file["downloadUrl"]) as answer:
             assert answer.status == 200

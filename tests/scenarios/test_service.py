@@ -69,13 +69,13 @@ async def test_the_same_message_twice_runs_once(service: Service, chat: Chat) ->
 
 async def test_a_cut_stream_is_connected_again(service: Service, chat: Chat) -> None:
     await chat.post("stream", {"action": "drop"})
-    await until(chat.connected)
+    await until(lambda: chat.opened(2))
     assert await chat.say("@DingRun 帮助")
 
 
 async def test_a_disconnect_leaves_no_gap(service: Service, chat: Chat) -> None:
     await chat.post("stream", {"action": "disconnect"})
-    await until(chat.connected)
+    await until(lambda: chat.opened(2))
     assert await chat.say("@DingRun 帮助")
     assert "was cut" not in service.log.read_text(encoding="utf-8")
 

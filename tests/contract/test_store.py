@@ -1,0 +1,218 @@
+"""What every Store promises. A MongoDB store joins by another parameter."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.models import (
+    Destination,
+    ExportStatus,
+    Failure,
+    JobState,
+    Person,
+    PushStatus,
+    RunStatus,
+    Tally,
+    TaskStatus,
+)
+from bot.ports import Store
+from bot.stores.sqlite import SqliteStore
+from tests.factories import NOW, make_job, make_report, make_run, make_schedule
+
+LATER = NOW + timedelta(seconds=30)
+
+
+def open_store(kind: str, folder: Path) -> Store:
+    return {"sqlite": SqliteStore}[kind](folder / "contract.db")
+
+
+@pytest.fixture(params=["sqlite"])
+async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Store, Store]]:
+    """The same store, seen by two processes."""
+    first, second = open_store(request.param, tmp_path), open_store(request.param, tmp_path)
+    await first.open()
+    await second.open()
+    yield first, second
+    await first.close()
+    await second.close()
+
+
+@pytest.fixture
+def store(stores: tuple[Store, Store]) -> Store:
+    return stores[0]
+
+
+async def test_a_run_comes_back_as_it_was(store: Store) -> None:
+    run = make_run(
+        schedule=make_schedule(send_to=(Destination.parse("group:cidA"),), at=NOW, ports=(80,)),
+        asked_by=Person(id="user01", name="李雷"),
+        asked_in=Destination.parse("user:user01"),
+        task_ids=("t1", "t2"),
+        tally=Tally(total=2, done=1, error=1, found={"site": 3}),
+        failures=(Failure(task_id="t2", target="[::1]:80", status=TaskStatus.ERROR, reason="{拒绝}"),),
+        end_time=LATER,
+    )
+    await store.add_run(run)
+    assert await store.find_run(run.id) == run
+
+
+async def test_a_run_is_kept_once(store: Store) -> None:
+    run = make_run()
+    assert await store.add_run(run)
+    assert not await store.add_run(replace(run, error_msg="another"))
+    found = await store.find_run(run.id)
+    assert found is not None
+    assert found.error_msg == ""
+
+
+async def test_an_unknown_run_is_not_found(store: Store) -> None:
+    assert await store.find_run("r0") is None
+    assert await store.update_run("r0", {"error_msg": "x"}) is None
+
+
+async def test_an_update_leaves_the_other_fields_to_other_writers(stores: tuple[Store, Store]) -> None:
+    run = make_run()
+    await stores[0].add_run(run)
+    await stores[0].update_run(run.id, {"push_status": PushStatus.SUCCESS})
+    after = await stores[1].update_run(run.id, {"export_status": ExportStatus.ERROR, "export_error": "full"})
+    assert after is not None
+    assert (after.push_status, after.export_error) == (PushStatus.SUCCESS, "full")
+
+
+async def test_an_update_can_ask_for_a_status(store: Store) -> None:
+    run = make_run()
+    await store.add_run(run)
+    first = await store.update_run(run.id, {"status": RunStatus.FINISHED}, when=RunStatus.RUNNING)
+    second = await store.update_run(run.id, {"status": RunStatus.ERROR}, when=RunStatus.RUNNING)
+    assert first is not None
+    assert second is None
+    found = await store.find_run(run.id)
+    assert found is not None
+    assert found.status is RunStatus.FINISHED
+
+
+async def test_the_newest_runs_come_first(store: Store) -> None:
+    for minute in (2, 0, 1):
+        start = NOW + timedelta(minutes=minute)
+        schedule = make_schedule(id=f"s{minute % 2}")
+        await store.add_run(make_run(id=f"r{minute}", start_time=start, schedule=schedule))
+    assert [run.id for run in await store.find_runs()] == ["r2", "r1", "r0"]
+    assert [run.id for run in await store.find_runs(limit=1)] == ["r2"]
+    assert [run.id for run in await store.find_runs(schedule_id="s0")] == ["r2", "r0"]
+
+
+async def test_open_runs_are_found_however_many(store: Store) -> None:
+    for number in range(30):
+        status = RunStatus.RUNNING if number % 2 else RunStatus.FINISHED
+        await store.add_run(make_run(status=status))
+    assert len(await store.find_runs(status=RunStatus.RUNNING, limit=0)) == 15
+
+
+async def test_a_job_is_kept_once_even_after_its_end(store: Store) -> None:
+    job = make_job(payload={"a": [1, {"b": None}]})
+    assert await store.add_job(job)
+    claimed = await store.claim_job(["card"], "me", NOW, LATER)
+    assert claimed is not None
+    await store.save_job(replace(claimed, state=JobState.DONE))
+    assert not await store.add_job(job)
+    assert await store.find_job("nothing") is None
+
+
+async def test_the_job_due_longest_is_claimed_first(store: Store) -> None:
+    await store.add_job(make_job(id="young", due_at=NOW - timedelta(seconds=1)))
+    await store.add_job(make_job(id="old", due_at=NOW - timedelta(seconds=2)))
+    await store.add_job(make_job(id="future", due_at=LATER))
+    claims = [await store.claim_job(["card"], "me", NOW, LATER) for _ in range(3)]
+    assert [claim and claim.id for claim in claims] == ["old", "young", None]
+
+
+async def test_a_claim_is_leased_and_counted(store: Store) -> None:
+    await store.add_job(make_job())
+    job = await store.claim_job(["card"], "me", NOW, LATER)
+    assert job is not None
+    assert (job.state, job.owner, job.lease_until, job.attempts) == (JobState.DOING, "me", LATER, 1)
+
+
+async def test_only_the_kinds_asked_for_are_claimed(store: Store) -> None:
+    await store.add_job(make_job(kind="export"))
+    assert await store.claim_job(["card", "file"], "me", NOW, LATER) is None
+
+
+async def test_ten_claims_at_once_never_share_a_job(stores: tuple[Store, Store]) -> None:
+    for number in range(7):
+        await stores[0].add_job(make_job(id=f"job{number}"))
+    claims = [stores[n % 2].claim_job(["card"], f"p{n}", NOW, LATER) for n in range(10)]
+    got = [job.id for job in await asyncio.gather(*claims) if job]
+    assert sorted(got) == [f"job{number}" for number in range(7)]
+
+
+async def test_a_job_comes_back_when_its_lease_ends(stores: tuple[Store, Store]) -> None:
+    await stores[0].add_job(make_job())
+    await stores[0].claim_job(["card"], "dead", NOW, LATER)
+    assert await stores[1].claim_job(["card"], "me", LATER - timedelta(seconds=1), LATER) is None
+    again = await stores[1].claim_job(["card"], "me", LATER, LATER + timedelta(seconds=30))
+    assert again is not None
+    assert again.attempts == 2
+
+
+async def test_a_lost_claim_writes_nothing(stores: tuple[Store, Store]) -> None:
+    await stores[0].add_job(make_job(id="j"))
+    slow = await stores[0].claim_job(["card"], "same", NOW, LATER)
+    fast = await stores[1].claim_job(["card"], "same", LATER, LATER + timedelta(seconds=30))
+    assert slow is not None
+    assert fast is not None
+    assert not await stores[0].save_job(replace(slow, state=JobState.DONE))
+    assert await stores[1].save_job(replace(fast, marker=True, result={"id": "m"}))
+    found = await stores[0].find_job("j")
+    assert found is not None
+    assert (found.state, found.marker, found.result) == (JobState.DOING, True, {"id": "m"})
+
+
+async def test_a_job_that_ended_is_written_no_more(store: Store) -> None:
+    await store.add_job(make_job())
+    job = await store.claim_job(["card"], "me", NOW, LATER)
+    assert job is not None
+    assert await store.save_job(replace(job, state=JobState.DONE, ended_at=NOW))
+    assert not await store.save_job(replace(job, state=JobState.TODO))
+
+
+async def test_only_waiting_jobs_are_advanced(store: Store) -> None:
+    await store.add_job(make_job(id="waiting", due_at=LATER))
+    await store.add_job(make_job(id="done"))
+    job = await store.claim_job(["card"], "me", NOW, LATER)
+    assert job is not None
+    await store.save_job(replace(job, state=JobState.DONE))
+    await store.advance_jobs(["waiting", "done", "unknown"], NOW)
+    claims = [await store.claim_job(["card"], "me", NOW, LATER) for _ in range(2)]
+    assert [claim and claim.id for claim in claims] == ["waiting", None]
+
+
+async def test_jobs_are_found_by_run_kind_and_state_oldest_first(store: Store) -> None:
+    for number in range(3):
+        created = NOW + timedelta(seconds=2 - number)
+        await store.add_job(make_job(id=f"j{number}", run_id="r1", created_at=created))
+    await store.add_job(make_job(id="other", run_id="r2", kind="file", state=JobState.DEAD))
+    assert [job.id for job in await store.find_jobs(run_id="r1")] == ["j2", "j1", "j0"]
+    assert [job.id for job in await store.find_jobs(kind="file")] == ["other"]
+    assert [job.id for job in await store.find_jobs(states={JobState.DEAD})] == ["other"]
+    assert len(await store.find_jobs(limit=2)) == 2
+
+
+async def test_a_report_per_run_and_the_newest_wins(store: Store) -> None:
+    await store.save_report(make_report(run_id="r1"))
+    await store.save_report(make_report(run_id="r1", media_id="@abc"))
+    await store.save_report(make_report(run_id="r2", made_at=LATER))
+    assert [report.media_id for report in await store.find_reports(run_id="r1")] == ["@abc"]
+    assert [report.run_id for report in await store.find_reports(schedule_id="s1", limit=5)] == ["r2", "r1"]
+    assert await store.find_reports(run_id="r3") == []
+
+
+async def test_a_fact_is_remembered_over_the_one_before(stores: tuple[Store, Store]) -> None:
+    assert await stores[0].recall("tick") is None
+    await stores[0].remember("tick", "1")
+    await stores[1].remember("tick", "2")
+    assert await stores[0].recall("tick") == "2"

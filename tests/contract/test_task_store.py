@@ -1,0 +1,104 @@
+"""What every TaskStore promises."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.models import TaskStatus
+from bot.ports import TaskStore
+from bot.stores.sqlite import SqliteStore
+from bot.stores.sqlite_tasks import SqliteTaskStore
+from tests.factories import NOW, make_task
+
+LATER = NOW + timedelta(seconds=30)
+
+
+@pytest.fixture(params=["sqlite"])
+async def tasks(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TaskStore]:
+    store = SqliteStore(tmp_path / "tasks.db")
+    await store.open()
+    yield SqliteTaskStore(store)
+    await store.close()
+
+
+async def found(tasks: TaskStore, ids: list[str], kind: str) -> list[str]:
+    return [str(document["v"]) async for document in tasks.assets(ids, kind)]
+
+
+async def test_tasks_are_kept_once_and_in_order(tasks: TaskStore) -> None:
+    await tasks.add_tasks([make_task(id="b"), make_task(id="a", ports=(80, 443))])
+    await tasks.add_tasks([make_task(id="a", target="another"), make_task(id="c")])
+    known = await tasks.find_tasks(run_id="r1")
+    assert [task.id for task in known] == ["b", "a", "c"]
+    assert (known[1].target, known[1].ports) == ("127.0.0.1", (80, 443))
+
+
+async def test_many_tasks_are_one_question(tasks: TaskStore) -> None:
+    await tasks.add_tasks([make_task(id="a")])
+    ids = [f"unknown{number}" for number in range(100_000)]
+    assert [task.id for task in await tasks.find_tasks(ids=[*ids, "a"])] == ["a"]
+
+
+async def test_ten_claims_at_once_never_share_a_task(tasks: TaskStore) -> None:
+    await tasks.add_tasks([make_task(id=f"t{number}") for number in range(7)])
+    claims = [tasks.claim_task(f"p{number}", NOW, LATER) for number in range(10)]
+    got = [task.id for task in await asyncio.gather(*claims) if task]
+    assert sorted(got) == [f"t{number}" for number in range(7)]
+
+
+async def test_a_claimed_task_runs_and_comes_back_when_its_lease_ends(tasks: TaskStore) -> None:
+    await tasks.add_tasks([make_task(id="t")])
+    task = await tasks.claim_task("dead", NOW, LATER)
+    assert task is not None
+    assert (task.status, task.start_time) == (TaskStatus.RUNNING, NOW)
+    assert await tasks.claim_task("me", NOW, LATER) is None
+    again = await tasks.claim_task("me", LATER, LATER + timedelta(seconds=9))
+    assert again is not None
+    assert not await tasks.end_task(replace(task, status=TaskStatus.DONE), "dead")
+    assert await tasks.end_task(replace(again, status=TaskStatus.DONE, end_time=LATER), "me")
+
+
+async def test_a_second_claim_drops_what_the_first_found(tasks: TaskStore) -> None:
+    await tasks.add_tasks([make_task(id="t")])
+    await tasks.claim_task("dead", NOW, LATER)
+    await tasks.save_assets("t", "site", {"k": {"v": 1}})
+    await tasks.claim_task("me", LATER, LATER)
+    assert await found(tasks, ["t"], "site") == []
+
+
+async def test_an_extended_lease_holds(tasks: TaskStore) -> None:
+    await tasks.add_tasks([make_task(id="t")])
+    await tasks.claim_task("me", NOW, LATER)
+    assert await tasks.extend_task("t", "me", LATER + timedelta(seconds=30))
+    assert not await tasks.extend_task("t", "other", LATER)
+    assert await tasks.claim_task("other", LATER, LATER) is None
+
+
+async def test_a_stopped_task_is_nobodys_any_more(tasks: TaskStore) -> None:
+    await tasks.add_tasks([make_task(id="a"), make_task(id="b"), make_task(id="c")])
+    first = await tasks.claim_task("me", NOW, LATER)
+    assert first is not None
+    await tasks.end_task(replace(first, status=TaskStatus.DONE), "me")
+    second = await tasks.claim_task("me", NOW, LATER)
+    assert second is not None
+    await tasks.stop_tasks(["a", "b", "c"], LATER)
+    assert not await tasks.extend_task("b", "me", LATER)
+    states = [(task.status, task.end_time) for task in await tasks.find_tasks(run_id="r1")]
+    assert states == [(TaskStatus.DONE, None), (TaskStatus.STOP, LATER), (TaskStatus.STOP, LATER)]
+
+
+async def test_assets_stream_sorted_by_key_over_all_tasks(tasks: TaskStore) -> None:
+    await tasks.save_assets("t2", "ip", {"b": {"v": "b2"}, "a": {"v": "a2"}})
+    await tasks.save_assets("t1", "ip", {f"m{number:04}": {"v": f"m{number:04}"} for number in range(1200)})
+    await tasks.save_assets("t1", "ip", {"b": {"v": "old"}})
+    await tasks.save_assets("t1", "ip", {"b": {"v": "b1"}})
+    await tasks.save_assets("t1", "site", {"x": {"v": "site"}})
+    got = await found(tasks, ["t1", "t2"], "ip")
+    assert got[:3] == ["a2", "b1", "b2"]
+    assert got == sorted(got)
+    assert len(got) == 1203
+    assert await found(tasks, ["t2"], "ip") == ["a2", "b2"]
