@@ -67,7 +67,6 @@ def counters_view(world: World, hub: Hub) -> Json:
         "calls": dict(sorted(world.calls.items())),
         "refused": dict(sorted(world.refused.items())),
         "buckets": {bucket.value: month[bucket] for bucket in (Bucket.API, Bucket.STREAM)},
-        "free": month[Bucket.FREE],
         "limits": {"api": world.settings.api_limit, "stream_webhook": world.settings.stream_limit},
         "month": world.clock.month(),
         "months": {name: dict(booked) for name, booked in sorted(world.booked.items())},
