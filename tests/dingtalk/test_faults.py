@@ -1,0 +1,78 @@
+"""DingTalk's words to what happens next."""
+
+import pytest
+
+from bot.dingtalk.faults import TokenRefused, of_oapi, of_openapi
+from bot.errors import Permanent, Temporary
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "retry_after"),
+    [
+        (400, "InvalidAuthentication", TokenRefused, None),
+        (401, "", TokenRefused, None),
+        (403, "Forbidden.AccessDenied.AccessTokenPermissionDenied", Permanent, None),
+        (403, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", Temporary, 1),
+        (403, "Forbidden.AccessDenied.ApiCountLimitForOrg", Temporary, 3600),
+        (400, "send.too.fast", Temporary, 2),
+        (400, "invalidParameter.robotCode.notExsit", Permanent, None),
+        (400, "param.templateNotExist", Permanent, None),
+        (400, "contain.notAllowed.text", Permanent, None),
+        (500, "system.busy", Temporary, 2),
+        (500, "something.new", Temporary, None),
+        (502, "", Temporary, None),
+    ],
+)
+def test_the_new_api(status: int, code: str, kind: type[Exception], retry_after: float | None) -> None:
+    error = of_openapi(status, {"code": code, "message": "说明"})
+    assert isinstance(error, kind)
+    assert getattr(error, "retry_after", None) == retry_after
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "retry_after"),
+    [
+        (40014, TokenRefused, None),
+        (42001, TokenRefused, None),
+        (-1, Temporary, 2),
+        (90018, Temporary, 1),
+        (130101, Temporary, 600),
+        (410100, Temporary, 600),
+        (310000, Permanent, None),
+        (300005, Permanent, None),
+        (430104, Permanent, None),
+        (99999999, Temporary, None),
+    ],
+)
+def test_the_old_api(code: int, kind: type[Exception], retry_after: float | None) -> None:
+    error = of_oapi({"errcode": code, "errmsg": "说明"})
+    assert isinstance(error, kind)
+    assert getattr(error, "retry_after", None) == retry_after
+
+
+def test_a_success_is_none() -> None:
+    assert of_openapi(200, {"code": "anything"}) is None
+    assert of_oapi({"errcode": 0}) is None
+
+
+def test_a_result_that_nobody_knows_may_have_been_sent() -> None:
+    error = of_openapi(400, {"code": "unknown.send.result"})
+    assert isinstance(error, Temporary)
+    assert error.uncertain
+
+
+def test_a_missing_scope_is_named() -> None:
+    body = {
+        "code": "Forbidden.AccessDenied.AccessTokenPermissionDenied",
+        "message": "应用尚未开通所需的权限",
+        "accessdenieddetail": {"requiredScopes": ["Card.Instance.Write"]},
+    }
+    error = of_openapi(403, body)
+    assert isinstance(error, Permanent)
+    assert error.code == body["code"]
+    assert "Card.Instance.Write" in str(error)
+
+
+@pytest.mark.parametrize("body", [{}, {"status": 1111, "wait": 5}, {"errcode": None}])
+def test_an_answer_without_a_verdict_is_tried_again(body: dict[str, object]) -> None:
+    assert isinstance(of_oapi(body), Temporary)
