@@ -90,7 +90,7 @@ def _check_environment(environment: Mapping[str, str]) -> None:
         if name.startswith(PREFIX):
             section = name.removeprefix(PREFIX).partition("__")[0].lower()
             if section not in Settings.model_fields:
-                near = _nearest(section, list(Settings.model_fields))
+                near = _hint(_nearest(section, list(Settings.model_fields)))
                 raise ConfigError(f"environment: {name} is not a setting{near}")
 
 
@@ -102,10 +102,11 @@ def _explain(error: ValidationError) -> str:
     if kind == "missing":
         return f"{key} is missing"
     if kind == "extra_forbidden":
-        return f"{key} is not a setting{_nearest(str(path[-1]), _siblings(path))}"
+        near = _nearest(str(path[-1]), _siblings(path))
+        return f"{key} is not a setting{_hint(near.upper() if key.isupper() else near)}"
     if kind in {"value_error", "assertion_error"}:
         return f"{key} {problem['ctx']['error']}" if key else str(problem["ctx"]["error"])
-    expected = EXPECTED.get(kind) or problem["msg"][:1].lower() + problem["msg"][1:]
+    expected = EXPECTED.get(kind) or problem["msg"].replace("Input should", "must")
     shown = "***" if _is_secret(path) else repr(got)
     return f"{key} {expected}, got {shown}"
 
@@ -147,7 +148,11 @@ def _is_secret(path: tuple[int | str, ...]) -> bool:
 
 def _nearest(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name.lower(), known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    return near[0] if near else ""
+
+
+def _hint(near: str) -> str:
+    return f"; did you mean {near}?" if near else ""
 
 
 def _check_together(settings: Settings, path: Path) -> None:

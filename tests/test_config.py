@@ -1,0 +1,167 @@
+"""Settings: typed, frozen, and complaining by name in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.config import load, schedules_of, webhooks_of
+from bot.errors import ConfigError
+from bot.models import Channel, NotifyOn
+from bot.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+ROBOT = "DINGDING: {APP_KEY: k, APP_SECRET: verysecret, DEFAULT_CHAT_ID: cidA, AGENT_ID: 5}\n"
+DAILY = "schedules: [{name: 每日, cron: 0 3 * * *, targets: [example.com], notify_enable: true%s}]"
+
+
+def read(tmp_path: Path, text: str) -> Settings:
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+WRONG = [
+    ("reports: {keep_days: x}", "reports.keep_days must be a whole number, got 'x'"),
+    ("reports: {keep_days: 1.5}", "reports.keep_days must be a whole number, got 1.5"),
+    ("reports: {keep_days: 0}", "reports.keep_days must be greater than or equal to 1, got 0"),
+    ("reports: {keep_day: 1}", "reports.keep_day is not a setting; did you mean keep_days?"),
+    ("report: {}", "report is not a setting; did you mean reports?"),
+    ("reports: 5", "reports must be a mapping, got 5"),
+    ("DINGDING: {APP_KEY: k}", "DINGDING has APP_KEY, but DINGDING.APP_SECRET is missing"),
+    ("DINGDING: {SECRET: k}", "DINGDING has SECRET, but DINGDING.ACCESS_TOKEN is missing"),
+    ("DINGDING: {APPKEY: k}", "DINGDING.APPKEY is not a setting; did you mean APP_KEY?"),
+    ("DINGDING: {APP_KEY: k, APP_SECRET: [verysecret]}", "DINGDING.APP_SECRET must be text, got ***"),
+    ("DINGDING: {AGENT_ID: x}", "DINGDING.AGENT_ID must be a whole number, got 'x'"),
+    ("DINGDING: {OAPI_BASE: 'http://a.com'}", "DINGDING.OAPI_BASE takes an https:// address"),
+    ("timezone: Mars/Olympus", "timezone must be a time zone such as Asia/Shanghai, got 'Mars/Olympus'"),
+    ("lang: fr", "lang must be 'zh-CN' or 'en', got 'fr'"),
+    ("store: {url: 'mongodb://u:verysecret@h/d'}",
+     "store.url takes sqlite:///FILE in this version, got mongodb"),
+    ("exporter: {kind: celery}", "exporter.kind must be 'inprocess', got 'celery'"),
+    ("schedules: [{name: a, cron: x, targets: [a.com]}]", "schedules[0].cron must be five cron fields"),
+    ("schedules: [{name: a, targets: [a.com]}]", "schedules[0] takes either cron or at, and a has none"),
+    ("schedules: [{cron: 0 3 * * *, targets: [a.com]}]", "schedules[0].name is missing"),
+    ("schedules: [{name: a, cron: 0 3 * * *, targets: []}]", "schedules[0].targets"),
+    ("schedules: [{name: a, cron: 0 3 * * *, targets: ['a b']}]", "schedules[0].targets takes hosts, URLs"),
+    ("schedules: [{name: a, at: soon, targets: [a.com]}]", "schedules[0].at must be a time such as"),
+    (DAILY % ", ports: [0]", "schedules[0].ports[0] takes ports from 1 to 65535, got 0"),
+    (DAILY % ", send_to: [x]", "schedules[0].send_to[0] takes group:cid"),
+    (DAILY % ", notify_on: never", "schedules[0].notify_on must be 'finished', 'failed' or 'always'"),
+    ("schedules: [{name: a, cron: 0 3 * * *, targets: [b]}, {name: A, cron: 0 3 * * *, targets: [b]}]",
+     "schedules has two schedules named A"),
+    (ROBOT + DAILY % ", send_to: ['webhook:ops']",
+     "schedules[0].send_to names webhook:ops, which is not in"),
+    (ROBOT + DAILY % ", notify_channel: webhook",
+     "schedules[0].notify_channel is webhook, but send_to has no"),
+    ("DINGDING: {ACCESS_TOKEN: t}\n" + DAILY % ", send_to: [cidA]",
+     "schedules[0].send_to needs DINGDING.APP_KEY"),
+    ("DINGDING: {APP_KEY: k, APP_SECRET: s}\n" + DAILY % ", send_to: ['work:u']",
+     "needs DINGDING.AGENT_ID"),
+    ("- a", "must be a mapping of sections, got list"),
+    ("a: [", "this is not valid YAML at line"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "complaint"), WRONG)
+def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path, text)
+    assert str(refused.value).startswith("config.yaml: ")
+    assert complaint in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert "verysecret" not in str(refused.value)
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DINGRUN_REPORTS__KEEP_DAYS", "7")
+    monkeypatch.setenv("DINGRUN_DINGDING__APP_SECRET", "fromenv")
+    settings = read(tmp_path, "reports: {keep_days: 3}\nDINGDING: {APP_KEY: k, APP_SECRET: infile}")
+    assert settings.reports.keep_days == 7
+    assert settings.dingding.app_secret is not None
+    assert settings.dingding.app_secret.get_secret_value() == "fromenv"
+
+
+def test_a_slip_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DINGRUN_REPORT__KEEP_DAYS", "7")
+    with pytest.raises(
+        ConfigError, match=r"DINGRUN_REPORT__KEEP_DAYS is not a setting; did you mean reports\?"
+    ):
+        load(None)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: there is no such file"):
+        load(tmp_path / "nowhere.yaml")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_bytes(b"\xff\xfe\x00a")
+    with pytest.raises(ConfigError, match=r"bad\.yaml"):
+        load(tmp_path / "bad.yaml")
+
+
+def test_without_a_file_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load(None)
+    assert (settings.configured, settings.timezone, settings.lang) == (False, "Asia/Shanghai", "zh-CN")
+
+
+def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
+    assert not read(tmp_path, "").configured
+
+
+def test_secrets_print_as_stars(tmp_path: Path) -> None:
+    assert "verysecret" not in repr(read(tmp_path, ROBOT))
+
+
+def test_an_operators_block_with_blanks_can_be_pasted(tmp_path: Path) -> None:
+    blanks = (
+        "DINGDING: {SECRET: '', ACCESS_TOKEN: , APP_KEY: '', APP_SECRET: , AGENT_ID: '', DEFAULT_CHAT_ID: ''}"
+    )
+    assert not read(tmp_path, blanks).configured
+
+
+def test_a_schedule_is_read_with_its_defaults(tmp_path: Path) -> None:
+    (schedule,) = schedules_of(read(tmp_path, "schedules: [{name: 每日, cron: 0 3 * * *, targets: [a.com]}]"))
+    assert (schedule.notify_enable, schedule.export) == (False, True)
+    assert (schedule.notify_channel, schedule.notify_on) == (Channel.DINGDING, NotifyOn.FINISHED)
+    assert schedule.send_to == ()
+
+
+def test_a_time_without_a_zone_is_of_the_settings_zone(tmp_path: Path) -> None:
+    once = "schedules: [{name: a, at: %s, targets: [a.com]}]"
+    for written in ("2026-12-01 03:00", "2026-12-01 03:00:00", "'2026-11-30T19:00:00Z'"):
+        (schedule,) = schedules_of(read(tmp_path, once % written))
+        assert schedule.at is not None
+        assert schedule.at.timestamp() == 1_796_065_200
+
+
+@pytest.mark.parametrize(
+    ("more", "send_to"),
+    [
+        ("", ["group:cidA"]),
+        (", send_to: [cidB, 'user:u', chatOld]", ["group:cidB", "user:u", "group:chatOld"]),
+        ("}]\nnotify: {routes: {每日: ['work:u']}}\nlog: {level: INFO}\n# [{", ["work:u"]),
+    ],
+)
+def test_destinations_are_filled_in(tmp_path: Path, more: str, send_to: list[str]) -> None:
+    (schedule,) = schedules_of(read(tmp_path, ROBOT + DAILY % more))
+    assert [str(place) for place in schedule.send_to] == send_to
+
+
+def test_only_a_custom_robot_is_the_default_destination_then(tmp_path: Path) -> None:
+    settings = read(tmp_path, "DINGDING: {ACCESS_TOKEN: tok, SECRET: SECx}\n" + DAILY % "")
+    (schedule,) = schedules_of(settings)
+    assert [str(place) for place in schedule.send_to] == ["webhook:default"]
+    assert webhooks_of(settings) == {"default": ("tok", "SECx")}
+
+
+def test_more_custom_robots_have_names(tmp_path: Path) -> None:
+    settings = read(
+        tmp_path, "notify: {webhooks: {ops: {ACCESS_TOKEN: tok}}}\n" + DAILY % ", send_to: ['webhook:ops']"
+    )
+    assert webhooks_of(settings) == {"ops": ("tok", "")}
+
+
+def test_the_example_in_the_repository_is_valid_and_harmless() -> None:
+    assert not load(ROOT / "config.yaml").configured
