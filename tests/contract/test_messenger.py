@@ -1,0 +1,145 @@
+"""What every Messenger promises, as far as its channel goes."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.dingtalk.openapi import OpenApiMessenger
+from bot.dingtalk.silent import SilentMessenger
+from bot.dingtalk.token import App, Tokens
+from bot.dingtalk.webhook import WebhookMessenger
+from bot.dingtalk.work import WorkMessenger
+from bot.errors import Permanent
+from bot.models import CardView, Destination, Note
+from bot.ports import Messenger
+from bot.sandbox import Sandbox
+from tests.factories import make_message
+from tests.fakes import FakeMessenger
+
+GROUP = "cidSandboxGroupOps=="
+CARD = CardView(
+    template_id="1366a1eb-bc54-4859-ac88-517c56a9acb1.schema",
+    params={"title": "标题", "markdown": "**正文**", "tips": "", "sys_full_json_obj": '{"msgButtons":[]}'},
+    headline="标题",
+)
+NOTE = Note(title="标题", text="**正文** r1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A messenger, where it sends, what it can do, and the sandbox behind it."""
+
+    messenger: Messenger
+    to: Destination
+    can: frozenset[str]
+    sandbox: Sandbox
+
+    def shown(self) -> int:
+        """How many messages people see."""
+        return sum(len(self.sandbox.world.board.of(place)) for place in (GROUP, "work-user01"))
+
+
+EVERYTHING = frozenset({"card", "note", "file", "reply"})
+
+
+def made(
+    kind: str, session: aiohttp.ClientSession, sandbox: Sandbox
+) -> tuple[Messenger, str, frozenset[str]]:
+    clock = sandbox.world.clock.now
+    app = App(
+        app_key="dingsandboxapp",
+        app_secret="sandbox-app-secret",  # noqa: S106 - the sandbox's own
+        robot_code="dingsandboxapp",
+        agent_id=3001,
+        openapi_base=sandbox.url,
+        oapi_base=sandbox.url,
+    )
+    tokens = Tokens(session, app, clock)
+    robots = {"ops": ("sandbox-webhook-token", "SECsandbox0123456789")}
+    table: dict[str, tuple[Messenger, str, frozenset[str]]] = {
+        "openapi": (
+            OpenApiMessenger(session, app, tokens, clock=clock),
+            f"group:{GROUP}",
+            EVERYTHING - {"reply"},
+        ),
+        "person": (
+            OpenApiMessenger(session, app, tokens, clock=clock),
+            "user:user01",
+            EVERYTHING - {"reply"},
+        ),
+        "work": (WorkMessenger(session, app, tokens), "work:user01", frozenset({"note", "file"})),
+        "webhook": (
+            WebhookMessenger(session, robots, clock=clock, base=sandbox.url),
+            "webhook:ops",
+            frozenset({"note"}),
+        ),
+        "silent": (SilentMessenger(), f"group:{GROUP}", EVERYTHING),
+        "fake": (FakeMessenger(), f"group:{GROUP}", EVERYTHING),
+    }
+    return table[kind]
+
+
+@pytest.fixture(params=["openapi", "person", "work", "webhook", "silent", "fake"])
+async def case(request: pytest.FixtureRequest) -> AsyncIterator[Case]:
+    async with AsyncExitStack() as stack:
+        sandbox = await stack.enter_async_context(Sandbox())
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        messenger, to, can = made(request.param, session, sandbox)
+        yield Case(messenger=messenger, to=Destination.parse(to), can=can, sandbox=sandbox)
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    path = tmp_path / "r.xlsx"
+    path.write_bytes(b"PK\x03\x04 a workbook")
+    return path
+
+
+async def test_a_card_shows_once_however_often_it_is_sent(case: Case) -> None:
+    if "card" not in case.can:
+        with pytest.raises(Permanent):
+            await case.messenger.send_card(case.to, CARD, "card1")
+        return
+    for _ in range(2):
+        await case.messenger.send_card(case.to, CARD, "card1")
+    assert case.shown() <= 1
+
+
+async def test_a_card_can_be_renewed_again_and_again(case: Case) -> None:
+    if "card" not in case.can:
+        with pytest.raises(Permanent):
+            await case.messenger.update_card("card1", CARD)
+        return
+    await case.messenger.send_card(case.to, CARD, "card1")
+    for _ in range(2):
+        await case.messenger.update_card("card1", CARD)
+    assert case.shown() <= 1
+
+
+async def test_a_note_is_accepted_with_an_id(case: Case) -> None:
+    receipt = await case.messenger.send_note(case.to, NOTE, "note:r1")
+    assert receipt.silent or receipt.message_id
+
+
+async def test_a_file_is_uploaded_then_sent(case: Case, report: Path) -> None:
+    if "file" not in case.can:
+        with pytest.raises(Permanent):
+            await case.messenger.upload(report, "巡检.xlsx")
+        with pytest.raises(Permanent):
+            await case.messenger.send_file(case.to, "@media", "巡检.xlsx")
+        return
+    media_id = await case.messenger.upload(report, "巡检.xlsx")
+    receipt = await case.messenger.send_file(case.to, media_id, "巡检.xlsx")
+    assert receipt.silent or (media_id and receipt.message_id)
+
+
+async def test_an_answer_without_a_session_is_refused_or_only_logged(case: Case) -> None:
+    if "reply" in case.can:
+        await case.messenger.reply(make_message(), NOTE)
+        return
+    with pytest.raises(Permanent):
+        await case.messenger.reply(make_message(), NOTE)
