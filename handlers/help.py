@@ -1,7 +1,6 @@
 """`帮助` / `help`: everything one can say."""
 
 from bot.access import Act
-
 from bot.context import Context
 from bot.models import Message, Note
 from bot.router import Router

@@ -1,7 +1,6 @@
 """`最近报告 [计划]` / `last report [schedule]`: the newest report as a file, and the button on its card."""
 
 from bot.access import Act
-
 from bot.context import Context, here
 from bot.models import CardTap, Destination, DestinationKind, ExportStatus, Message, Note, Run, Schedule
 from bot.plan import audience

@@ -1,7 +1,6 @@
 """`重跑 [计划]` / `rerun [schedule]`: run a schedule again, and the button that does the same."""
 
 from bot.access import Act
-
 from bot.context import Context, here
 from bot.errors import UserError
 from bot.models import CardTap, Message, Note, Run, Trigger

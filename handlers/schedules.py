@@ -1,7 +1,6 @@
 """`计划` / `schedules`: what is scheduled, when it fires next, and who is told."""
 
 from bot.access import Act
-
 from bot.context import Context
 from bot.models import Message, Note, Schedule
 from bot.router import Router

@@ -1,7 +1,6 @@
 """`状态 [计划]` / `status [schedule]`: what runs now and how the last runs ended."""
 
 from bot.access import Act
-
 from bot.context import Context
 from bot.models import Message, Note, Run, RunStatus, Tally
 from bot.router import Router

@@ -1,7 +1,6 @@
 """`停止 [计划]` / `stop [schedule]`: stop what is left of a run."""
 
 from bot.access import Act
-
 from bot.context import Context
 from bot.models import Message, Note
 from bot.router import Router

@@ -137,3 +137,44 @@ async def test_a_card_of_a_run_whose_end_is_not_written_waits(desk: Desk) -> Non
     await desk.jobs.add(desk.deliver._job("card", run.id, GROUP))
     await desk.do_jobs()
     assert await state(desk, "card") is JobState.TODO
+
+
+async def test_a_file_waits_for_its_card(desk: Desk) -> None:
+    desk.messenger.trouble = [Temporary("busy")]
+    await desk.finished_run()
+    desk.clock.turn(seconds=1)
+    await desk.do_jobs()
+    assert desk.messenger.verbs() == []
+    desk.clock.turn(seconds=9)
+    await desk.do_jobs()
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+
+
+async def test_a_webhook_gets_a_note_that_names_the_command(desk: Desk) -> None:
+    desk.schedule = make_schedule(notify_enable=True, send_to=(Destination.parse("webhook:ops"),))
+    run = await desk.trigger()
+    await desk.finish()
+    ((verb, where, text),) = desk.messenger.sent
+    assert (verb, where) == ("note", "webhook:ops")
+    assert "重跑" in text
+    assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
+
+
+async def test_a_renewed_card_still_says_who_reran_it(desk: Desk) -> None:
+    run = await desk.finished_run()
+    await desk.deliver.show_rerun(run, "李雷")
+    await desk.do_jobs()
+    export = await desk.store.find_job(f"export:{run.id}")
+    assert export is not None
+    await desk.deliver.report_settled(export)
+    await desk.do_jobs()
+    assert "李雷" in "".join(desk.messenger.cards[card_id(run.id, GROUP)].params.values())
+
+
+async def test_a_card_that_was_only_logged_is_not_renewed(desk: Desk) -> None:
+    desk.schedule = make_schedule(notify_enable=True)
+    run = await desk.trigger()
+    await desk.finish()
+    await desk.deliver.show_rerun(await desk.run(run.id), "李雷")
+    await desk.do_jobs()
+    assert await desk.store.find_jobs(kind="update") == []

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -232,3 +233,88 @@ async def test_a_stop_gives_back_what_does_not_end(
     await asyncio.gather(runner, return_exceptions=True)
     (job,) = await store.find_jobs(kind="slow")
     assert (job.state, job.lease_until) == (JobState.TODO, None)
+
+
+async def test_a_store_that_is_away_ends_nothing(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    claim, troubles = work.store.claim_job, [Temporary("away")]
+
+    async def sometimes(*args: object) -> object:
+        if troubles:
+            raise troubles.pop()
+        return await claim(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(work.store, "claim_job", sometimes)
+    monkeypatch.setattr("bot.jobs.POLL", 0.001)
+    runner = asyncio.create_task(work.jobs.run([Lane(name="w", kinds=["work"], places=1)]))
+    async with asyncio.timeout(5):
+        await work.ended.acquire()
+    runner.cancel()
+    await asyncio.gather(runner, return_exceptions=True)
+    assert work.acts == 1
+
+
+async def test_an_outcome_that_cannot_be_stored_leaves_the_job_to_its_lease(
+    work: Work, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(job: Job) -> bool:
+        raise Temporary("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work.store, "save_job", refuse)
+        await work.run_due()
+    assert (await work.job()).state is JobState.DOING
+    clock.turn(seconds=60)
+    await work.run_due()
+    assert (work.acts, (await work.job()).state) == (2, JobState.DONE)
+
+
+class Slow:
+    """A job that takes longer than its lease, which is a moment."""
+
+    def __init__(self, store: SqliteStore, clock: FakeClock) -> None:
+        self.started, self.go = asyncio.Event(), asyncio.Event()
+        self.jobs = Jobs(store, clock=clock, owner="slow")
+        self.jobs.register({"slow": JobKind(act=self.act, lease=timedelta(seconds=0.03))})
+
+    async def act(self, claim: Claim) -> Result:
+        self.started.set()
+        await self.go.wait()
+        return {}
+
+
+async def test_a_lease_is_extended_while_its_job_lasts(store: SqliteStore, clock: FakeClock) -> None:
+    slow, extended = Slow(store, clock), asyncio.Event()
+    save = store.save_job
+
+    async def watched(job: Job) -> bool:
+        extended.set()
+        return await save(job)
+
+    store.save_job = watched  # type: ignore[method-assign]
+    await slow.jobs.add(make_job(id="slow:1", kind="slow"))
+    doing = asyncio.create_task(slow.jobs.run_due(["slow"]))
+    await slow.started.wait()
+    clock.turn(seconds=60)
+    async with asyncio.timeout(5):
+        await extended.wait()
+        while (await store.claim_job(["slow"], "other", clock(), clock())) is not None:
+            pytest.fail("claimed by another although its lease was extended")
+    slow.go.set()
+    await doing
+    (job,) = await store.find_jobs(kind="slow")
+    assert job.state is JobState.DONE
+
+
+async def test_who_loses_the_lease_stops_and_writes_nothing(store: SqliteStore, clock: FakeClock) -> None:
+    slow = Slow(store, clock)
+    await slow.jobs.add(make_job(id="slow:1", kind="slow"))
+    doing = asyncio.create_task(slow.jobs.run_due(["slow"]))
+    await slow.started.wait()
+    taken = None
+    while taken is None:  # between two of its heartbeats
+        clock.turn(seconds=60)
+        taken = await store.claim_job(["slow"], "other", clock(), clock() + timedelta(hours=1))
+    async with asyncio.timeout(5):
+        await doing
+    (job,) = await store.find_jobs(kind="slow")
+    assert (job.state, job.owner) == (JobState.DOING, "other")

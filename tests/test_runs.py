@@ -1,5 +1,10 @@
 """The life of a run."""
 
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+import pytest
+
 from bot.errors import Permanent, Temporary
 from bot.models import (
     Destination,
@@ -7,7 +12,9 @@ from bot.models import (
     JobState,
     NotifyOn,
     PushStatus,
+    Run,
     RunStatus,
+    Task,
     TaskStatus,
     Trigger,
 )
@@ -148,3 +155,51 @@ async def test_a_done_submit_job_leaves_no_trace_of_failure(desk: Desk) -> None:
     job = await desk.store.find_job(f"submit:{run.id}")
     assert job is not None
     assert (job.state, job.result) == (JobState.DONE, {"tasks": 1})
+
+
+async def test_the_watcher_goes_on_whatever_the_engine_does(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await desk.trigger()
+    answers: list[Exception] = [Temporary("away"), ZeroDivisionError()]
+    ask = desk.engine.tasks
+
+    async def sometimes(task_ids: Collection[str]) -> Mapping[str, Task]:
+        if answers:
+            raise answers.pop(0)
+        return await ask(task_ids)
+
+    monkeypatch.setattr(desk.engine, "tasks", sometimes)
+    desk.engine.end_all()
+    watching = asyncio.create_task(desk.watcher.watch(every=0.001))
+    async with asyncio.timeout(5):
+        while (await desk.run(run.id)).status is RunStatus.RUNNING:  # noqa: ASYNC110 - the watcher's own pace
+            await asyncio.sleep(0.001)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_a_fresh_run_is_given_time_to_be_submitted(desk: Desk) -> None:
+    await desk.runs.trigger(desk.schedule, CAUSE)
+    assert await desk.watcher.tick() == 0
+    desk.clock.turn(seconds=10)
+    assert await desk.watcher.tick() == 0
+
+
+async def test_a_run_of_an_engine_that_makes_no_task_is_in_error(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(run: Run) -> Sequence[str]:
+        return []
+
+    monkeypatch.setattr(desk.engine, "submit", nothing)
+    assert (await desk.trigger()).status is RunStatus.ERROR
+
+
+async def test_a_run_that_has_ended_is_not_submitted_again(desk: Desk) -> None:
+    run = await desk.finished_run()
+    await desk.store._db.execute("delete from jobs where kind = 'submit'")
+    await desk.runs.ask_to_submit(run.id)
+    await desk.do_jobs()
+    await desk.runs.fail(run.id, "too late")
+    assert (await desk.run(run.id)).status is RunStatus.FINISHED

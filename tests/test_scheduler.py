@@ -1,10 +1,13 @@
 """Schedules fire in their time zone, once, and what was missed is seen."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.errors import Temporary
 from bot.models import Schedule
 from bot.scheduler import Missed, Scheduler, Timetable, last_due, next_due
 from tests.conftest import Desk
@@ -119,3 +122,24 @@ async def test_a_changed_cron_line_starts_anew(desk: Desk) -> None:
 
 def test_the_grace_is_a_minute() -> None:
     assert Timetable(zone=SHANGHAI).grace == timedelta(minutes=1)
+
+
+async def test_it_keeps_time_whatever_the_engine_does(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.scheduler.TICK", 0.001)
+    days, known, asked = Days(desk), desk.engine.schedules, asyncio.Semaphore(0)
+    answers: list[Exception] = [Temporary("away")]
+
+    async def sometimes() -> Sequence[Schedule]:
+        asked.release()
+        if answers:
+            raise answers.pop()
+        return await known()
+
+    monkeypatch.setattr(desk.engine, "schedules", sometimes)
+    keeping = asyncio.create_task(days.scheduler.keep_time(desk.clock))
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            await asked.acquire()
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+    assert answers == []

@@ -76,7 +76,7 @@ class OpenApiMessenger:
         self._undelivered.discard(card_id)
         return Receipt(message_id=str(results[0].get("carrierId") or card_id))
 
-    async def _space(self, destination: Destination, card: CardView) -> Mapping[str, Any]:
+    async def _space(self, destination: Destination, card: CardView) -> dict[str, Any]:
         """Where a card goes: the group, or the person's conversation with the robot."""
         shown = {"supportForward": True, "lastMessageI18n": {"ZH_CN": card.headline, "EN_US": card.headline}}
         if destination.kind is DestinationKind.GROUP:

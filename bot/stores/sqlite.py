@@ -3,6 +3,7 @@
 WAL with `synchronous=full`: what a verb has returned from survives a killed process and a pulled plug.
 """
 
+import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -21,6 +22,7 @@ from bot.stores.rows import JOBS, REPORTS, RUNS, stamp
 SCHEMA = Path(__file__).with_name("schema.sql")
 VERSION = 1
 BUSY_SECONDS = 5.0
+BUSY_TRIES = 50
 EVERYTHING = -1  # SQLite's word for no limit
 
 PRAGMAS = ("journal_mode=wal", "synchronous=full", "foreign_keys=on")
@@ -66,7 +68,7 @@ class SqliteStore:
             self._connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=BUSY_SECONDS)
             self._connection.row_factory = sqlite3.Row
             for pragma in PRAGMAS:
-                await self._connection.execute(f"pragma {pragma}")
+                await self._patiently(self._connection, f"pragma {pragma}")
             await self._upgrade()
         except (OSError, sqlite3.OperationalError) as error:
             await self.close()
@@ -82,6 +84,17 @@ class SqliteStore:
         connection, self._connection = self._connection, None
         if connection:
             await connection.close()
+
+    async def _patiently(self, connection: aiosqlite.Connection, sql: str) -> None:
+        """The switch to WAL knows no patience of its own: with several processes on a new file, one waits."""
+        for _ in range(BUSY_TRIES):
+            try:
+                await connection.execute(sql)
+            except sqlite3.OperationalError:
+                await asyncio.sleep(BUSY_SECONDS / BUSY_TRIES)
+            else:
+                return
+        await connection.execute(sql)
 
     async def _upgrade(self) -> None:
         """Make the tables in a new file; several processes may try at once, one does it."""

@@ -326,19 +326,16 @@ async def test_a_stop_ends_it_at_once(gateway: Gateway, bot: Bot) -> None:
     assert not bot.connection.connected.is_set()
 
 
-async def test_an_unsafe_endpoint_of_a_safe_host_is_refused(bot: Bot, gateway: Gateway) -> None:
-    bot.connection._app = App(app_key="k", app_secret="s", robot_code="k")  # noqa: S106 - and its https base
-
+async def test_an_unsafe_endpoint_of_a_safe_host_is_refused(
+    bot: Bot, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def answer(*args: object, **options: object) -> tuple[int, dict[str, str]]:
         return 200, {"endpoint": "ws://evil.example", "ticket": "t"}
 
-    original = stream_module.post_json
-    stream_module.post_json = answer  # type: ignore[assignment]
-    try:
-        with pytest.raises(Temporary, match="wss"):
-            await bot.connection._ticket()
-    finally:
-        stream_module.post_json = original
+    monkeypatch.setattr(stream_module, "post_json", answer)
+    bot.connection._app = App(app_key="k", app_secret="s", robot_code="k")  # noqa: S106 - and its https base
+    with pytest.raises(Temporary, match="wss"):
+        await bot.connection._ticket()
 
 
 async def test_neither_ticket_nor_secret_is_logged(

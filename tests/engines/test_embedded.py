@@ -7,7 +7,7 @@ import pytest
 
 from bot.engines import embedded
 from bot.engines.embedded import EmbeddedEngine
-from bot.engines.probes import Probe
+from bot.engines.probes import Probe, ProbeLimits
 from bot.errors import Temporary
 from bot.models import Task, TaskStatus
 from bot.stores.sqlite_tasks import SqliteTaskStore
@@ -70,7 +70,7 @@ async def test_a_task_that_takes_too_long_fails(
     tasks: SqliteTaskStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Probe, "look", hang)
-    limits = embedded.ProbeLimits(task_timeout=0.05)
+    limits = ProbeLimits(task_timeout=0.05)
     engine = EmbeddedEngine([], tasks, limits=limits, clock=clock, owner="me")
     work = asyncio.create_task(engine.work())
     (task,) = await ended(engine, "127.0.0.1")

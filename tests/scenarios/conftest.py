@@ -41,6 +41,16 @@ class Service:
             self.process.send_signal(number)
         return await self.process.wait()
 
+    async def command(self, *words: str) -> str:
+        """Run another command on the same settings; what it said."""
+        command = [sys.executable, "-m", "bot", "--config", str(self._config), *words]
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        said, _ = await process.communicate()
+        assert process.returncode == 0, said
+        return said.decode()
+
     async def kill(self) -> None:
         await self.end(signal.SIGKILL)
 

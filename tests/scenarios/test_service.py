@@ -3,6 +3,7 @@
 import asyncio
 import io
 import signal
+from pathlib import Path
 
 from python_calamine import CalamineWorkbook
 
@@ -107,6 +108,15 @@ async def test_sigterm_ends_it_cleanly_within_five_seconds(service: Service, cha
         assert await service.end(signal.SIGTERM) == 0
     assert not await chat.connected()
     assert "Traceback" not in service.log.read_text(encoding="utf-8")
+
+
+async def test_a_report_is_exported_on_the_command_line(service: Service, chat: Chat, tmp_path: Path) -> None:
+    await chat.say("@DingRun 重跑")
+    (file,) = await chat.wait("file", 1)
+    run_id = file["fileName"].removesuffix(".xlsx").rpartition("_")[2]
+    said = await service.command("export", run_id, "-o", str(tmp_path / "mine.xlsx"))
+    assert "mine.xlsx" in said
+    assert "站点" in CalamineWorkbook.from_path(tmp_path / "mine.xlsx").sheet_names
 
 
 async def test_no_secret_is_in_the_log(service: Service, chat: Chat) -> None:
