@@ -47,12 +47,19 @@ def audience(run: Run) -> tuple[Destination, ...]:
     """Where the summary goes, each once: the schedule's destinations that its channel reaches, and where
     it was
     asked for."""
-    everyone = [*run.schedule.send_to, *([run.asked_in] if run.asked_in else [])]
+    everyone = [*run.schedule.send_to, *([run.asked_in] if run.asked_in and not _old_group(run) else [])]
     channel = run.schedule.notify_channel
     if channel is Channel.WORK_NOTICE:
         everyone = [_as_work(destination) for destination in everyone]
     reached = [destination for destination in everyone if destination.kind in REACH[channel]]
     return tuple(dict.fromkeys(reached)) or (NOBODY,)
+
+
+def _old_group(run: Run) -> bool:
+    """Whether it was asked for in a group while one is told by its old chatId: they may be the same."""
+    groups = [place.id for place in run.schedule.send_to if place.kind is DestinationKind.GROUP]
+    asked_in_group = run.asked_in is not None and run.asked_in.kind is DestinationKind.GROUP
+    return asked_in_group and any(id_.startswith("chat") for id_ in groups)
 
 
 def _as_work(destination: Destination) -> Destination:

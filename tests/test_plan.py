@@ -69,6 +69,11 @@ def test_who_asked_elsewhere_is_told_there_too() -> None:
     assert audience(run) == (GROUP, PERSON)
 
 
+def test_a_group_known_by_its_old_id_is_not_told_twice() -> None:
+    old = Destination.parse("group:chatold")
+    assert audience(make_run(schedule=make_schedule(send_to=(old,)), asked_in=GROUP)) == (old,)
+
+
 def test_without_a_destination_nobody_is_told_but_the_log() -> None:
     jobs = ending_jobs(ended(send_to=()), NOW)
     assert [job.id.split(":")[0] for job in jobs] == ["export", "card"]

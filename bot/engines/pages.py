@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import unescape
 
 import aiohttp
+from yarl import URL
 
 from bot import __version__
 
@@ -33,10 +34,17 @@ class Page:
     fingers: Sequence[str]
 
 
-async def fetch(session: aiohttp.ClientSession, url: str, *, most: int) -> Page | None:
-    """The page at `url`, reading at most `most` bytes of it; None when no HTTP is spoken there."""
+async def fetch(session: aiohttp.ClientSession, url: str, *, address: str, most: int) -> Page | None:
+    """The page at `url` as the server at `address` shows it, at most `most` bytes of it; None without HTTP.
+
+    The name is not resolved again: what was found at an address was asked of that address.
+    """
+    shown = URL(url)
+    asked = {"User-Agent": AGENT, "Host": shown.raw_authority}
+    name = shown.raw_host if shown.scheme == "https" and not _is_address(shown.raw_host) else None
     try:
-        async with session.get(url, allow_redirects=False, headers={"User-Agent": AGENT}) as answer:
+        where = shown.with_host(address)
+        async with session.get(where, allow_redirects=False, headers=asked, server_hostname=name) as answer:
             body = await _beginning(answer, most)
             charset = answer.charset
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
@@ -45,7 +53,7 @@ async def fetch(session: aiohttp.ClientSession, url: str, *, most: int) -> Page 
     server = answer.headers.get("Server", "")
     return Page(
         url=_short(url),
-        scheme=answer.url.scheme,
+        scheme=shown.scheme,
         status=answer.status,
         title=title_of(body, charset),
         server=server,
@@ -53,6 +61,10 @@ async def fetch(session: aiohttp.ClientSession, url: str, *, most: int) -> Page 
         length=len(body),
         fingers=[name for name in [server, *[answer.headers.get(key, "") for key in TELLING]] if name],
     )
+
+
+def _is_address(host: str | None) -> bool:
+    return host is None or host.replace(".", "").isdecimal() or ":" in host
 
 
 async def _beginning(answer: aiohttp.ClientResponse, most: int) -> bytes:

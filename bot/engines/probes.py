@@ -161,7 +161,7 @@ class Probe:
         other = "http" if likely == "https" else "https"
         for scheme in (likely,) if target.scheme else (likely, other):
             url = f"{scheme}://{_bracketed(target.host or address)}:{port}{target.path}"
-            page = await fetch(self._session, url, most=self._limits.body)
+            page = await fetch(self._session, url, address=address, most=self._limits.body)
             if page:
                 return page
         return None

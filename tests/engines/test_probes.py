@@ -55,6 +55,18 @@ async def test_a_name_is_resolved_and_tls_is_looked_at() -> None:
     assert len(cert["cert"]["fingerprint"]["sha256"]) == 64
 
 
+async def test_the_server_is_asked_for_the_name_at_the_address_that_was_found(street: Street) -> None:
+    asked = []
+
+    async def note(request: web.Request) -> web.Response:
+        asked.append(request.headers["Host"])
+        return web.Response(text="ok")
+
+    port = await street.web(note)
+    await look(f"http://localhost:{port}/")
+    assert set(asked) == {f"localhost:{port}"}
+
+
 async def test_an_error_status_is_a_finding(street: Street) -> None:
     async def broken(request: web.Request) -> web.Response:
         return web.Response(status=500, text="<title>oops</title>")
