@@ -73,6 +73,17 @@ def sandbox(host: str, port: int) -> None:
 
 
 @main.command()
+@click.pass_obj
+def check(config: Path | None) -> None:
+    """Try everything the service needs, once; nothing is sent."""
+    from bot.config import load  # noqa: PLC0415
+    from bot.doctor import examine  # noqa: PLC0415
+
+    if not asyncio.run(examine(load(config), click.echo)):
+        sys.exit(1)
+
+
+@main.command()
 @click.argument("run_id", metavar="RUN")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; default RUN.xlsx.")
 @click.pass_obj

@@ -33,6 +33,7 @@ from bot.exporters.inprocess import InProcessExporter
 from bot.intake import Intake
 from bot.jobs import Jobs, Lane
 from bot.models import Clock, DestinationKind
+from bot.people import People
 from bot.ports import Messenger
 from bot.reports import Reports, Shelf
 from bot.router import usages
@@ -129,6 +130,7 @@ class App:
             runs=self.runs,
             reports=self.reports,
             deliver=self.deliver,
+            people=People(self.store),
             cards=cards,
             timetable=timetable,
             clock=self._clock,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.deliver import Deliver
 from bot.errors import UserError
 from bot.models import Clock, Destination, DestinationKind, Message, Run, Schedule
+from bot.people import People
 from bot.ports import Engine
 from bot.reports import Reports
 from bot.runs import Runs
@@ -25,6 +26,7 @@ class Context:
     runs: Runs
     reports: Reports
     deliver: Deliver
+    people: People
     cards: Cards
     timetable: Timetable
     clock: Clock

@@ -10,6 +10,7 @@ msgId; a press has no id at all, so it is known by card, button and the state of
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
 from pydantic import TypeAdapter
 
@@ -96,6 +97,7 @@ class Intake:
 
     async def _answer(self, claim: Claim) -> Result:
         message = _MESSAGE.validate_python(claim.job.payload)
+        await self._context.people.met(message.sender)
         note = await self._say(message)
         await claim.mark()
         await self._messenger.reply(message, note)
@@ -131,6 +133,7 @@ class Intake:
 
     async def _do_tap(self, claim: Claim) -> Result:
         tap = _TAP.validate_python(claim.job.payload)
+        tap = replace(tap, user=await self._context.people.named(tap.user))
         run = await self._run(claim.job)
         await self._router.buttons[tap.action].do(self._context, tap, run, claim.job.id)
         return {}

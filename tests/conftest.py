@@ -23,6 +23,7 @@ from bot.models import (
     TaskStatus,
     Trigger,
 )
+from bot.people import People
 from bot.reports import Reports, Shelf
 from bot.router import usages
 from bot.runs import Cause, Runs
@@ -86,6 +87,7 @@ class Desk:
             runs=self.runs,
             reports=self.reports,
             deliver=self.deliver,
+            people=People(store),
             cards=cards,
             timetable=Timetable(zone=ZONE),
             clock=clock,

@@ -165,7 +165,7 @@ class StreamConnection:
                 return link
 
     async def _open(self) -> _Link:
-        url = await self._ticket()
+        url = await self.ticket()
         try:
             async with asyncio.timeout(10):
                 socket = await self._session.ws_connect(url, heartbeat=30, max_msg_size=FRAME_BYTES)
@@ -176,8 +176,11 @@ class StreamConnection:
         link.reader = asyncio.create_task(self._read(link), name="stream reader")
         return link
 
-    async def _ticket(self) -> str:
-        """The address to connect to, with its ticket: good for 90 s and one connection, never logged."""
+    async def ticket(self) -> str:
+        """The address to connect to, with its ticket: good for 90 s and one connection, never to be logged.
+
+        Raises `Permanent` when DingTalk refuses the keys, else `Temporary`.
+        """
         body = {
             "clientId": self._app.app_key,
             "clientSecret": self._app.app_secret,

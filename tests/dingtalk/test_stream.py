@@ -335,7 +335,7 @@ async def test_an_unsafe_endpoint_of_a_safe_host_is_refused(
     monkeypatch.setattr(stream_module, "post_json", answer)
     bot.connection._app = App(app_key="k", app_secret="s", robot_code="k")  # noqa: S106 - and its https base
     with pytest.raises(Temporary, match="wss"):
-        await bot.connection._ticket()
+        await bot.connection.ticket()
 
 
 async def test_neither_ticket_nor_secret_is_logged(

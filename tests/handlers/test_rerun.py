@@ -1,6 +1,6 @@
 """`重跑`: the command and the button."""
 
-from bot.models import Trigger
+from bot.models import Person, Trigger
 from bot.plan import card_id
 from tests.conftest import GROUP, Desk
 from tests.factories import make_schedule
@@ -64,7 +64,8 @@ async def test_a_run_that_is_under_way_is_not_started_again(desk: Desk) -> None:
 
 async def test_the_button_reruns_and_the_card_tells_everyone(desk: Desk) -> None:
     run = await desk.finished_run()
-    await desk.intake.on_tap(tap_on(run.id))
+    await desk.say("状态", sender=Person(id="user01", name="李雷"))
+    await desk.intake.on_tap(tap_on(run.id, user=Person(id="user01")))
     await desk.do_jobs()
     (fresh, _) = await desk.store.find_runs()
     assert fresh.trigger is Trigger.CARD

@@ -1,0 +1,106 @@
+"""`python -m bot check`: everything the service needs, tried once, nothing sent."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import aiohttp
+
+from bot.app import open_store, robot_of, utc_now
+from bot.config import Settings, schedules_of, webhooks_of
+from bot.dingtalk.stream import StreamConnection
+from bot.dingtalk.token import Tokens
+from bot.errors import ConfigError, DingRunError
+from bot.models import CardTap, Message
+from bot.scheduler import next_due
+
+Check = Callable[[Settings], Awaitable[str]]
+
+NOT_CONFIGURED = "没有配置，只写日志 / not configured, log only"
+
+
+async def check_store(settings: Settings) -> str:
+    """The store opens, and can be written."""
+    store = open_store(settings)
+    await store.open()
+    try:
+        await store.remember("check", utc_now().isoformat())
+        return settings.store.url
+    finally:
+        await store.close()
+
+
+async def check_reports(settings: Settings) -> str:
+    """The reports folder can be written."""
+    folder = Path(settings.reports.dir)
+    probe = folder / ".check"
+    try:
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(probe.write_bytes, b"")
+        await asyncio.to_thread(probe.unlink)
+    except OSError as error:
+        raise ConfigError(f"reports.dir: {folder} cannot be written: {error.strerror}") from None
+    return str(folder)
+
+
+async def check_token(settings: Settings) -> str:
+    """DingTalk takes the app's keys."""
+    robot = robot_of(settings)
+    if robot is None:
+        return NOT_CONFIGURED
+    async with aiohttp.ClientSession() as session:
+        await Tokens(session, robot, utc_now).get()
+    return f"{robot.openapi_base}, APP_KEY {robot.app_key}"
+
+
+async def check_stream(settings: Settings) -> str:
+    """The Stream gateway gives a ticket; it is left unused, so that a running service keeps its messages."""
+    robot = robot_of(settings)
+    if robot is None:
+        return NOT_CONFIGURED
+
+    async def nothing(message: Message) -> None:
+        """Nothing is received with an unused ticket."""
+
+    async def silence(tap: CardTap) -> Mapping[str, str]:
+        return {}
+
+    async with aiohttp.ClientSession() as session:
+        address = await StreamConnection(session, robot, nothing, silence).ticket()
+    return address.partition("?")[0]
+
+
+async def check_webhooks(settings: Settings) -> str:
+    """The custom robots that are known; sending is the only way to try one, so none is tried."""
+    return ", ".join(webhooks_of(settings)) or NOT_CONFIGURED
+
+
+async def check_schedules(settings: Settings) -> str:
+    """The schedules, and when the next one fires."""
+    schedules = schedules_of(settings)
+    times = [time for schedule in schedules if (time := next_due(schedule, utc_now(), settings.zone))]
+    if not times:
+        return f"{len(schedules)}"
+    return f"{len(schedules)}, 下次 / next {min(times).astimezone(settings.zone):%Y-%m-%d %H:%M %Z}"
+
+
+CHECKS: Mapping[str, Check] = {
+    "存储 / store": check_store,
+    "报告 / reports": check_reports,
+    "凭证 / keys": check_token,
+    "Stream": check_stream,
+    "群机器人 / webhooks": check_webhooks,
+    "计划 / schedules": check_schedules,
+}
+
+
+async def examine(settings: Settings, say: Callable[[str], object]) -> bool:
+    """Say one line per check; whether all went well."""
+    well = True
+    for name, check in CHECKS.items():
+        try:
+            say(f"✓ {name}: {await check(settings)}")
+        except DingRunError as error:
+            say(f"✗ {name}: {error}")
+            well = False
+    return well
