@@ -84,6 +84,18 @@ def check(config: Path | None) -> None:
 
 
 @main.command()
+@click.argument("what", metavar="[RUN | JOB]", default="")
+@click.pass_obj
+def redeliver(config: Path | None, what: str) -> None:
+    """Send again what did not arrive for sure: of one run, one job, or (without either) list it."""
+    from bot.config import load  # noqa: PLC0415
+    from bot.redeliver import redeliver as ask  # noqa: PLC0415
+
+    for line in asyncio.run(ask(load(config), what)):
+        click.echo(line)
+
+
+@main.command()
 @click.argument("run_id", metavar="RUN")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; default RUN.xlsx.")
 @click.pass_obj

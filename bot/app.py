@@ -19,6 +19,7 @@ import aiohttp
 from bot.config import Settings, schedules_of, webhooks_of
 from bot.context import Context
 from bot.deliver import Channels, Deliver
+from bot.deliveries import Deliveries
 from bot.dingtalk.openapi import OpenApiMessenger
 from bot.dingtalk.silent import SilentMessenger
 from bot.dingtalk.stream import StreamConnection
@@ -130,6 +131,7 @@ class App:
             runs=self.runs,
             reports=self.reports,
             deliver=self.deliver,
+            deliveries=Deliveries(self.store, self.jobs),
             people=People(self.store),
             cards=cards,
             timetable=timetable,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.deliver import Deliver
+from bot.deliveries import Deliveries
 from bot.errors import UserError
 from bot.models import Clock, Destination, DestinationKind, Message, Run, Schedule
 from bot.people import People
@@ -26,6 +27,7 @@ class Context:
     runs: Runs
     reports: Reports
     deliver: Deliver
+    deliveries: Deliveries
     people: People
     cards: Cards
     timetable: Timetable

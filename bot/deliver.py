@@ -67,7 +67,7 @@ class Deliver:
         return {
             "card": JobKind(act=self._card, settled=self._summary_settled),
             "note": JobKind(act=self._note, settled=self._summary_settled),
-            "file": JobKind(act=self._file, lease=timedelta(seconds=20)),
+            "file": JobKind(act=self._file, settled=self._file_settled, lease=timedelta(seconds=20)),
             "update": JobKind(act=self._update),
         }
 
@@ -135,7 +135,12 @@ class Deliver:
         run = await self._ended_run(claim.job)
         destination = _destination(claim.job)
         report = await self._reports.find(run_id=run.id)
-        view = self._cards.summary(run, report, rerun_by=await self._rerun_by(run.id, destination))
+        view = self._cards.summary(
+            run,
+            report,
+            rerun_by=await self._rerun_by(run.id, destination),
+            unconfirmed=await self._is_unconfirmed(run.id, destination),
+        )
         await self._channels.to(destination).update_card(card_id(run.id, destination), view)
         return {}
 
@@ -180,6 +185,21 @@ class Deliver:
             await self._jobs.add(self._job("note", job.run_id, destination))
         await self._jobs.advance([job_id("file", job.run_id, destination)])
         await self._judge_push(job.run_id)
+
+    async def _is_unconfirmed(self, run_id: str, destination: Destination) -> bool:
+        """Whether the newest attempt at the file of this card is one of which nobody knows."""
+        jobs = await self._store.find_jobs(run_id=run_id, kind="file")
+        mine = [job.state for job in jobs if job.payload.get("destination") == str(destination)]
+        return bool(mine) and mine[-1] is JobState.UNCONFIRMED
+
+    async def _file_settled(self, job: Job) -> None:
+        """The card says so when its file is unconfirmed, and no longer once that was sent again."""
+        again = "again" in job.payload
+        if job.state is not JobState.UNCONFIRMED and not again:
+            return
+        card = await self._store.find_job(job_id("card", job.run_id, _destination(job)))
+        if card and card.state is JobState.DONE and not card.result.get("silent"):
+            await self._jobs.add(self._job("update", job.run_id, _destination(job), cause=job.id))
 
     async def _judge_push(self, run_id: str) -> None:
         jobs = await self._store.find_jobs(run_id=run_id)

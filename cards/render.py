@@ -30,14 +30,14 @@ class Cards:
         self._template = template
 
     def summary(
-        self, run: Run, report: Report | None, *, rerun_by: str = "", now_failed_report: bool = False
+        self, run: Run, report: Report | None, *, rerun_by: str = "", unconfirmed: bool = False
     ) -> CardView:
         """The one card of an ended run.
 
         `rerun_by`: somebody has started it again; the button is gone and the tips say who.
-        `now_failed_report`: the report is known to have failed, whatever the run says yet.
+        `unconfirmed`: something of it may not have arrived; a button sends it again.
         """
-        ended = Ended(run=run, report=report, rerun_by=rerun_by, report_failed=now_failed_report)
+        ended = Ended(run=run, report=report, rerun_by=rerun_by, unconfirmed=unconfirmed)
         title = self._title(ended)
         bodies = (self._dialects.card.page("body.md", ended.values(detail)) for detail in DETAILS)
         tips = self._dialects.message.page("tips.md", ended.values(DETAILS[-1]))
@@ -78,6 +78,8 @@ class Cards:
             shown.append(CardButton(id="rerun", text=self._word("button_rerun"), color="blue"))
         if ended.report is not None:
             shown.append(CardButton(id="report", text=self._word("button_report"), color="gray"))
+        if ended.unconfirmed:
+            shown.append(CardButton(id="resend", text=self._word("button_resend"), color="red"))
         return shown
 
     def _word(self, phrase: str) -> str:

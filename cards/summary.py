@@ -40,7 +40,7 @@ class Ended:
     run: Run
     report: Report | None
     rerun_by: str = ""
-    report_failed: bool = False  # known to have failed, whatever the run says yet
+    unconfirmed: bool = False  # something of it may not have arrived
 
     @property
     def kind(self) -> str:
@@ -60,8 +60,6 @@ class Ended:
         """ready, failed, coming, gone (its time is over), none (not wanted, or no run to report on)."""
         if self.report is not None:
             return "ready"
-        if self.report_failed:
-            return "failed"
         if not self.run.schedule.export or self.run.status is not RunStatus.FINISHED:
             return "none"
         states = {
@@ -92,6 +90,7 @@ class Ended:
             "report": self.report,
             "report_state": self.report_state,
             "rerun_by": self.rerun_by,
+            "unconfirmed": self.unconfirmed,
             "detail": detail,
         }
 

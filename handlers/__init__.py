@@ -1,7 +1,7 @@
 """What a person can do: one file per thing, the command and its button together, all in this list."""
 
 from bot.router import Router
-from handlers import help, last_report, rerun, schedules, status, stop
+from handlers import help, last_report, proof, redeliver, rerun, schedules, status, stop
 
 router = Router(
     rerun.router,
@@ -9,5 +9,7 @@ router = Router(
     status.router,
     schedules.router,
     stop.router,
+    redeliver.router,
+    proof.router,
     help.router,
 )

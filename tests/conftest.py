@@ -11,6 +11,7 @@ import pytest
 from bot.access import Rules
 from bot.context import Context
 from bot.deliver import Channels, Deliver
+from bot.deliveries import Deliveries
 from bot.dingtalk.silent import SilentMessenger
 from bot.intake import Intake
 from bot.jobs import Jobs
@@ -87,6 +88,7 @@ class Desk:
             runs=self.runs,
             reports=self.reports,
             deliver=self.deliver,
+            deliveries=Deliveries(store, self.jobs),
             people=People(store),
             cards=cards,
             timetable=Timetable(zone=ZONE),

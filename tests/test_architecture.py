@@ -16,7 +16,7 @@ PURE = {
 ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {
     "bot.runs", "bot.watcher", "bot.scheduler", "bot.jobs", "bot.deliver", "bot.reports", "bot.router",
-    "bot.intake", "bot.context", "bot.people",
+    "bot.intake", "bot.context", "bot.people", "bot.deliveries",
 }  # fmt: skip
 VENDORS = {
     "motor": {"bot.mongo"},

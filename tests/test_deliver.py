@@ -90,7 +90,7 @@ async def test_a_lost_answer_to_a_file_is_unconfirmed_and_not_repeated(desk: Des
     await desk.finished_run()
     desk.clock.turn(seconds=5)
     await desk.do_jobs()
-    assert desk.messenger.verbs() == ["card", "upload"]
+    assert desk.messenger.verbs() == ["card", "upload", "update"]
     assert await state(desk, "file") is JobState.UNCONFIRMED
 
 

@@ -90,7 +90,7 @@ SAMPLES = {
     "report_failed": sample(
         export_status=ExportStatus.ERROR, export_error="磁盘满了", trigger=Trigger.CARD, task_ids=("t1",)
     ),
-    "report_failed_now": sample(options={"now_failed_report": True}, trigger=Trigger.ENGINE),
+    "unconfirmed": Sample(run=failed(), report=report(), options={"unconfirmed": True}),
     "report_gone": sample(end_time=NOW + timedelta(days=1, hours=2)),
     "report_unwanted": sample(schedule=make_schedule(export=False)),
     "running": sample(
@@ -127,6 +127,19 @@ _ENDED = {
     "ended_at": NOW,
 }
 _ITEM = {"name": "每日巡检", "when": "0 3 * * *", "next": NOW, "targets": 4, "notify": True, "last": NOW}
+
+_STEP = {
+    "kind": "card",
+    "to": "group:cidA",
+    "state": "done",
+    "asked_at": NOW,
+    "ended_at": NOW,
+    "attempts": 1,
+    "message_id": "4v+AzU",
+    "error": "",
+    "by": "",
+}
+_AGAIN = {"kind": "file", "state": "unconfirmed", "message_id": "", "error": "answer lost", "by": "user01"}
 
 ANSWERS: dict[str, list[dict[str, Any]]] = {
     "help": [{"commands": COMMANDS}],
@@ -194,11 +207,22 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "which_run": [{"runs": ["每日巡检", "周扫描"]}],
     "button_rerun": [{}],
     "button_report": [{}],
+    "button_resend": [{}],
+    "no_such_run": [{"run": "r0"}],
+    "nothing_to_resend": [{}],
+    "resend_accepted": [{"schedule": "每日巡检", "run": "r1", "count": 2}],
+    "resend_pressed": [{}],
+    "resend_taken": [{}],
+    "proof": [
+        {"run": failed(cause="cron:s1:now"), "steps": [_STEP, {**_STEP, **_AGAIN}], "unlisted": 0},
+        {"run": failed(cause="cron:s1:now", end_time=None), "steps": [], "unlisted": 3},
+    ],
 }
 """Every phrase with the values it is said with."""
 
 TAPPED = (
     "denied", "outsider", "card_unknown", "busy", "failed", "rerun_running", "rerun_pressed", "rerun_taken",
-    "no_such_schedule", "report_pressed", "report_taken",
+    "no_such_schedule", "report_pressed", "report_taken", "no_such_run",
+    "nothing_to_resend", "resend_pressed", "resend_taken",
 )  # fmt: skip
 """The phrases that a press may be answered with."""

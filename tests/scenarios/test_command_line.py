@@ -53,4 +53,4 @@ def test_exporting_never_writes_over_a_file(tmp_path: Path) -> None:
 
 def test_help_names_the_commands() -> None:
     shown = bot("--help").stdout
-    assert all(command in shown for command in ("demo", "sandbox", "check", "export"))
+    assert all(command in shown for command in ("demo", "sandbox", "check", "export", "redeliver"))

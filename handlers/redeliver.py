@@ -1,0 +1,41 @@
+"""`重发 [执行]` / `redeliver [run]`: send again what did not arrive for sure, and the button on its card."""
+
+from bot.access import Act
+from bot.context import Context, here
+from bot.errors import UserError
+from bot.models import CardTap, Message, Note, Run
+from bot.router import Answers, Router
+
+router = Router()
+
+
+@router.command(
+    "重发",
+    "redeliver",
+    act=Act.OPERATE,
+    argument="[执行]",
+    zh="再送一次没送到或没确认的",
+    en="send again what did not arrive",
+)
+async def redeliver(ctx: Context, message: Message, run_id: str) -> Note:
+    run = await ctx.runs.find(run_id) if run_id else await ctx.runs.last_told(here(message))
+    if run is None:
+        raise UserError("no_such_run", run=run_id)
+    sent = await ctx.deliveries.resend_all(run.id, by=message.sender.id)
+    if not sent:
+        raise UserError("nothing_to_resend")
+    return ctx.cards.say("resend_accepted", schedule=run.schedule_name, run=run.id, count=len(sent))
+
+
+async def something_is_troubled(ctx: Context, run: Run) -> None:
+    if not await ctx.deliveries.troubled(run.id):
+        raise UserError("nothing_to_resend")
+
+
+@router.button(
+    "resend",
+    act=Act.OPERATE,
+    answers=Answers(accepted="resend_pressed", again="resend_taken", check=something_is_troubled),
+)
+async def resend_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
+    await ctx.deliveries.resend_all(run.id, by=tap.user.id)

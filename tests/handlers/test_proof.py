@@ -1,0 +1,31 @@
+"""`凭据`."""
+
+from bot.errors import Temporary
+from tests.conftest import Desk
+
+
+async def test_the_chain_of_a_run_is_told(desk: Desk) -> None:
+    run = await desk.finished_run()
+    answer = await desk.say(f"凭据 {run.id}")
+    assert run.id in answer
+    assert all(kind in answer for kind in ("submit", "export", "card", "file"))
+    assert "message1" in answer
+
+
+async def test_an_unconfirmed_delivery_is_told_with_its_reason(desk: Desk) -> None:
+    desk.messenger.trouble = [None, None, Temporary("answer lost", uncertain=True)]
+    await desk.finished_run()
+    answer = await desk.say("proof")
+    assert "unconfirmed" in answer
+    assert "answer lost" in answer
+
+
+async def test_who_asked_for_another_attempt_is_told(desk: Desk) -> None:
+    desk.messenger.trouble = [None, None, Temporary("answer lost", uncertain=True)]
+    run = await desk.finished_run()
+    await desk.say("重发")
+    assert "user01" in await desk.say(f"凭据 {run.id}")
+
+
+async def test_an_unknown_run_is_said(desk: Desk) -> None:
+    assert "r0" in await desk.say("凭据 r0")
