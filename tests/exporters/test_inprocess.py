@@ -59,9 +59,9 @@ async def test_the_loop_stays_free_during_an_export(tmp_path: Path) -> None:
             longest = max(longest, loop.time() - before)
 
     feeling = asyncio.create_task(feel())
-    await exporter(FullEngine(10_000)).export(RUN, tmp_path / "r.xlsx")
+    await exporter(FullEngine(20_000)).export(RUN, tmp_path / "r.xlsx")  # more than a second of writing
     feeling.cancel()
-    assert longest < 0.3
+    assert longest < 0.6
 
 
 async def test_progress_is_told_while_it_lasts(tmp_path: Path) -> None:

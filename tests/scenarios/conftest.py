@@ -163,17 +163,21 @@ def settings(sandbox: Sandbox, targets: list[str]) -> Json:
     }
 
 
+def service_on(values: Json, folder: Path) -> Service:
+    """A service with these settings, whose data lies in the folder."""
+    config = folder / "config.yaml"
+    values["store"] = {"url": f"sqlite:///{folder}/data/dingrun.db"}
+    values["reports"] = {"dir": str(folder / "reports")}
+    config.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
+    return Service(config, folder / "log.txt")
+
+
 @pytest.fixture
 async def service(
     sandbox: Sandbox, chat: Chat, neighbours: Neighbours, tmp_path: Path
 ) -> AsyncIterator[Service]:
     """The service, connected."""
-    config = tmp_path / "config.yaml"
-    values = settings(sandbox, [*neighbours.targets, neighbours.closed])
-    values["store"] = {"url": f"sqlite:///{tmp_path}/data/dingrun.db"}
-    values["reports"] = {"dir": str(tmp_path / "reports")}
-    config.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
-    service = Service(config, tmp_path / "log.txt")
+    service = service_on(settings(sandbox, [*neighbours.targets, neighbours.closed]), tmp_path)
     await service.start()
     await until(chat.connected)
     yield service
