@@ -29,10 +29,11 @@ from bot.dingtalk.webhook import WebhookMessenger
 from bot.dingtalk.work import WorkMessenger
 from bot.engines.embedded import EmbeddedEngine
 from bot.engines.probes import ProbeLimits
-from bot.errors import DingRunError
+from bot.errors import ConfigError, DingRunError
 from bot.exporters.inprocess import InProcessExporter
 from bot.intake import Intake
 from bot.jobs import Jobs, Lane
+from bot.metrics import Metrics
 from bot.models import Clock, DestinationKind
 from bot.people import People
 from bot.ports import Messenger
@@ -43,6 +44,9 @@ from bot.scheduler import Missed, Scheduler, Timetable
 from bot.stores.sqlite import SqliteStore, sqlite_path
 from bot.stores.sqlite_tasks import SqliteTaskStore
 from bot.watcher import Watcher
+from bot.web.health import Health
+from bot.web.server import serve_web
+from bot.web.status import Status
 from cards.render import Cards
 from cards.template import CardTemplate
 from handlers import router
@@ -90,6 +94,7 @@ class App:
         self._clock = clock
         self._owner = owner_name()
         self._stack = AsyncExitStack()
+        self._metrics = Metrics()
         self.started = clock()
         self.stream: StreamConnection | None = None
 
@@ -120,7 +125,7 @@ class App:
             missed=Missed(settings.scheduler.missed),
             grace=timedelta(seconds=settings.scheduler.grace),
         )
-        self.jobs = Jobs(self.store, clock=self._clock, owner=self._owner)
+        self.jobs = Jobs(self.store, clock=self._clock, owner=self._owner, on_outcome=self._metrics.outcome)
         self.reports = Reports(self.store, exporter, shelf, clock=self._clock)
         self.runs = Runs(self.store, self.engine, self.jobs, clock=self._clock)
         self.deliver = Deliver(self.store, self.jobs, self.reports, channels=wire.channels, cards=cards)
@@ -159,13 +164,31 @@ class App:
             ("scheduler", self.scheduler.keep_time(self._clock)),
             ("housekeeping", self._keep_house()),
             *([("stream", self.stream.run())] if self.stream else []),
+            *([("web", self._serve_web())] if self._settings.web.port else []),
         ]
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(loop, name=name) for name, loop in loops]
-            await stop.wait()
-            log.info("stopping")
-            for task in tasks:
-                task.cancel()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(loop, name=name) for name, loop in loops]
+                await stop.wait()
+                log.info("stopping")
+                for task in tasks:
+                    task.cancel()
+        except ExceptionGroup as failures:
+            wrong = [failure for failure in failures.exceptions if isinstance(failure, ConfigError)]
+            if len(wrong) == len(failures.exceptions):
+                raise wrong[0] from None
+            raise
+
+    async def _serve_web(self) -> None:
+        web, zone = self._settings.web, ZoneInfo(self._settings.timezone)
+        token = web.status_token.get_secret_value() if web.status_token else ""
+        deliveries = Deliveries(self.store, self.jobs)
+        health = Health(self.store, deliveries, self._metrics, self._connected)
+        status = Status(self.store, deliveries, zone=zone, token=token)
+        await serve_web(web.host, web.port, [*health.routes(), *status.routes()])
+
+    def _connected(self) -> bool | None:
+        return self.stream.connected.is_set() if self.stream else None
 
     async def _keep_house(self) -> None:
         while True:

@@ -85,8 +85,11 @@ class Lane:
 class Jobs:
     """Adds jobs, and runs them while `run` does."""
 
-    def __init__(self, store: Store, *, clock: Clock, owner: str) -> None:
+    def __init__(
+        self, store: Store, *, clock: Clock, owner: str, on_outcome: Callable[[Job], None] | None = None
+    ) -> None:
         self._store = store
+        self._on_outcome = on_outcome
         self.clock = clock
         self._owner = owner
         self._kinds: dict[str, JobKind] = {}
@@ -247,6 +250,8 @@ class Jobs:
         }
         try:
             kept = await claim.save(**changes)
+            if self._on_outcome:
+                self._on_outcome(claim.job)
             if kept and ended:
                 await kind.settled(claim.job)
         except DingRunError as error:  # the lease will bring the job back

@@ -197,6 +197,7 @@ class WebSettings(Section):
     host: str = "127.0.0.1"
     port: int = Field(0, ge=0, le=65535)
     public_url: str = ""
+    status_token: SecretStr | None = None
 
 
 class AccessSettings(Section):

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 NOUNS = {"bot", "bot.models", "bot.errors"}
 PURE = {
     "bot.ports", "bot.config", "bot.settings", "bot.retry", "bot.access", "bot.plan", "bot.workbook",
-    "bot.sheets", "bot.targets", "bot.log", "cards",
+    "bot.sheets", "bot.targets", "bot.log", "bot.metrics", "cards",
 }  # fmt: skip
 ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {

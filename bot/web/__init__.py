@@ -1,0 +1,1 @@
+"""What DingRun shows over HTTP: health, metrics, and a page for people."""

@@ -1,0 +1,161 @@
+"""Health, metrics and the status page, over a real socket."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from zoneinfo import ZoneInfo
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
+
+from bot.deliveries import Deliveries
+from bot.errors import ConfigError, Temporary
+from bot.metrics import Metrics
+from bot.models import Run
+from bot.web.health import Health
+from bot.web.server import serve_web
+from bot.web.status import COOKIE, Status
+from tests.conftest import Desk
+from tests.factories import make_schedule
+
+Client = TestClient[web.Request, web.Application]
+
+
+class Site:
+    """The site of a desk; `connected` is what the Stream is said to be."""
+
+    def __init__(self, desk: Desk, token: str = "") -> None:
+        self.connected: bool | None = True
+        self.metrics = Metrics()
+        deliveries = Deliveries(desk.store, desk.jobs)
+        health = Health(desk.store, deliveries, self.metrics, lambda: self.connected)
+        status = Status(desk.store, deliveries, zone=ZoneInfo("Asia/Shanghai"), token=token)
+        self.app = web.Application()
+        self.app.add_routes([*health.routes(), *status.routes()])
+
+
+@pytest.fixture
+def site(desk: Desk) -> Site:
+    return Site(desk)
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with TestClient(TestServer(site.app)) as client:
+        yield client
+
+
+async def unconfirmed(desk: Desk) -> Run:
+    desk.messenger.trouble = [None, None, Temporary("answer lost", uncertain=True)]
+    return await desk.finished_run()
+
+
+async def secret(client: Client) -> str:
+    found = re.search(r'name="secret" value="(\w+)"', await (await client.get("/status")).text())
+    assert found is not None
+    return found.group(1)
+
+
+async def test_the_process_is_alive_and_ready(client: Client) -> None:
+    for path in ("/healthz", "/readyz"):
+        assert (await client.get(path)).status == 200
+
+
+@pytest.mark.parametrize(("connected", "status"), [(True, 200), (None, 200), (False, 503)])
+async def test_without_its_stream_it_is_not_ready(
+    site: Site, client: Client, connected: bool | None, status: int
+) -> None:
+    site.connected = connected
+    assert (await client.get("/readyz")).status == status
+
+
+async def test_without_its_store_it_is_not_ready(desk: Desk, client: Client) -> None:
+    await desk.store.close()
+    answer = await client.get("/readyz")
+    assert (answer.status, "store" in await answer.text()) == (503, True)
+
+
+async def test_outcomes_and_troubles_are_counted(desk: Desk, site: Site, client: Client) -> None:
+    desk.jobs._on_outcome = site.metrics.outcome
+    await unconfirmed(desk)
+    text = await (await client.get("/metrics")).text()
+    assert 'dingrun_jobs_total{kind="card",state="done"} 1.0' in text
+    assert "dingrun_deliveries_unconfirmed 1.0" in text
+    assert "dingrun_stream_connected 1.0" in text
+    assert "dingrun_open_runs 0.0" in text
+
+
+async def test_the_page_shows_runs_and_what_did_not_arrive(desk: Desk, client: Client) -> None:
+    run = await unconfirmed(desk)
+    answer = await client.get("/status")
+    text = await answer.text()
+    assert all(word in text for word in (run.id, "每日巡检", "unconfirmed", "answer lost", "11-24 11:00:00"))
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+async def test_an_empty_store_has_a_page_too(client: Client) -> None:
+    assert "还没有执行过" in await (await client.get("/status")).text()
+
+
+async def test_hostile_names_stay_inert(desk: Desk, client: Client) -> None:
+    desk.schedule = make_schedule(name="<script>alert(1)</script>")
+    await desk.trigger()
+    assert "<script>" not in await (await client.get("/status")).text()
+
+
+async def test_the_button_sends_it_again_once(desk: Desk, client: Client) -> None:
+    run = await unconfirmed(desk)
+    form = {"secret": await secret(client), "job": f"file:{run.id}:group:cidA"}
+    for _ in range(2):
+        answer = await client.post("/status/resend", data=form, allow_redirects=False)
+        assert (answer.status, answer.headers["Location"]) == (303, "/status")
+    await desk.do_jobs()
+    assert desk.messenger.verbs()[-2:] == ["file", "update"]
+
+
+async def test_a_form_of_another_site_sends_nothing(desk: Desk, client: Client) -> None:
+    run = await unconfirmed(desk)
+    form = {"secret": "guess", "job": f"file:{run.id}:group:cidA"}
+    assert (await client.post("/status/resend", data=form)).status == 403
+
+
+async def test_what_arrived_is_not_sent_again(desk: Desk, client: Client) -> None:
+    run = await unconfirmed(desk)
+    form = {"secret": await secret(client), "job": f"card:{run.id}:group:cidA"}
+    assert (await client.post("/status/resend", data=form)).status == 409
+
+
+async def test_without_a_token_it_is_for_this_machine_alone(site: Site, desk: Desk) -> None:
+    status = Status(desk.store, Deliveries(desk.store, desk.jobs), zone=ZoneInfo("UTC"))
+    for address, admitted in (("127.0.0.1", True), ("::1", True), ("192.0.2.1", False), (None, False)):
+        request = make_mocked_request("GET", "/status").clone(remote=address or "?")
+        assert status._admitted(request) is admitted
+
+
+async def test_a_token_opens_it_and_is_remembered(desk: Desk) -> None:
+    site = Site(desk, token="let-me-in")  # noqa: S106 - a test's own
+    async with TestClient(TestServer(site.app)) as client:
+        assert (await client.get("/status")).status == 404
+        assert (await client.get("/status?token=wrong")).status == 404
+        bearer = {"Authorization": "Bearer let-me-in"}
+        assert (await client.get("/status", headers=bearer)).status == 200
+        first = await client.get("/status?token=let-me-in", allow_redirects=False)
+        assert (first.status, COOKIE in first.cookies) == (303, True)
+        assert (await client.get("/status")).status == 200
+
+
+async def test_the_server_serves_until_it_is_stopped(site: Site) -> None:
+    async def ok(request: web.Request) -> web.Response:
+        return web.Response(text="ok")
+
+    serving = asyncio.create_task(serve_web("127.0.0.1", 0, [web.get("/", ok)]))
+    await asyncio.sleep(0)
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+async def test_a_port_that_is_taken_is_named(site: Site) -> None:
+    async with TestServer(site.app) as server:
+        with pytest.raises(ConfigError, match=r"web\.port"):
+            await serve_web("127.0.0.1", server.port or 0, [])
