@@ -46,6 +46,10 @@ class Case:
 EVERYTHING = frozenset({"card", "note", "file", "reply"})
 
 
+async def at_once(seconds: float) -> None:
+    """No test waits for a verdict."""
+
+
 def made(
     kind: str, session: aiohttp.ClientSession, sandbox: Sandbox
 ) -> tuple[Messenger, str, frozenset[str]]:
@@ -71,7 +75,11 @@ def made(
             "user:user01",
             EVERYTHING - {"reply"},
         ),
-        "work": (WorkMessenger(session, app, tokens), "work:user01", frozenset({"note", "file"})),
+        "work": (
+            WorkMessenger(session, app, tokens, sleep=at_once),
+            "work:user01",
+            frozenset({"note", "file"}),
+        ),
         "webhook": (
             WebhookMessenger(session, robots, clock=clock, base=sandbox.url),
             "webhook:ops",

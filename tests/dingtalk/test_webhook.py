@@ -1,23 +1,20 @@
-"""Custom robots and work notifications."""
+"""Custom robots."""
 
 import aiohttp
 import pytest
 from aioresponses import aioresponses
 from yarl import URL
 
-from bot.dingtalk.token import App, Tokens
 from bot.dingtalk.webhook import WebhookMessenger, sign
-from bot.dingtalk.work import WorkMessenger
-from bot.errors import ConfigError, Permanent, Temporary
+from bot.errors import Permanent
 from bot.models import Destination, Note
 from bot.sandbox import Sandbox
-from tests.dingtalk.conftest import APP, OAPI
+from tests.dingtalk.conftest import OAPI
 from tests.factories import NOW
 from tests.fakes import FakeClock
 
-ROBOT, WORK = Destination.parse("webhook:ops"), Destination.parse("work:user01")
+ROBOT = Destination.parse("webhook:ops")
 NOTE = Note(title="标题", text="**正文** [r1]")
-ASYNC = f"{OAPI}/topapi/message/corpconversation/asyncsend_v2?access_token=token-1"
 
 
 @pytest.fixture
@@ -66,36 +63,3 @@ async def test_a_clock_that_is_off_is_refused_in_plain_words(sandbox: Sandbox, c
         robot = WebhookMessenger(session, robots, clock=clock, base=sandbox.url)
         with pytest.raises(Permanent, match="clock"):
             await robot.send_note(ROBOT, NOTE, "note:r1")
-
-
-async def test_a_work_notification_returns_its_task(
-    wire: aioresponses, session: aiohttp.ClientSession, tokens: Tokens
-) -> None:
-    work = WorkMessenger(session, APP, tokens)
-    wire.post(ASYNC, payload={"errcode": 0, "task_id": 42}, repeat=True)
-    assert (await work.send_note(WORK, NOTE, "k")).message_id == "42"
-    assert (await work.send_file(WORK, "@media", "a.xlsx")).message_id == "42"
-
-
-async def test_a_work_notification_over_its_limit_never_leaves(
-    session: aiohttp.ClientSession, tokens: Tokens
-) -> None:
-    with pytest.raises(Permanent, match="2048"):
-        await WorkMessenger(session, APP, tokens).send_note(WORK, Note(title="t", text="字" * 700), "k")
-
-
-async def test_a_work_notification_needs_an_agent(session: aiohttp.ClientSession, tokens: Tokens) -> None:
-    app = App(app_key="k", app_secret="s", robot_code="k")  # noqa: S106
-    with pytest.raises(ConfigError, match=r"DINGDING\.AGENT_ID"):
-        await WorkMessenger(session, app, tokens).send_note(WORK, NOTE, "k")
-
-
-async def test_an_old_token_is_renewed_for_the_old_api(
-    wire: aioresponses, session: aiohttp.ClientSession, tokens: Tokens
-) -> None:
-    wire.post(ASYNC, payload={"errcode": 40014, "errmsg": "不合法的access_token"}, repeat=True)
-    wire.post(
-        "https://api.dingtalk.com/v1.0/oauth2/accessToken", payload={"accessToken": "token-1", "expireIn": 9}
-    )
-    with pytest.raises(Temporary):
-        await WorkMessenger(session, APP, tokens).send_note(WORK, NOTE, "k")
