@@ -1,7 +1,7 @@
 """Work notifications (0769-asynchronous-sending-of-enterprise-session-messages).
 
-Acceptance is not delivery: DingTalk drops a text that the person had within a day, and throttles, and does not
-say so in its answer. What became of it is asked once (0773, getsendresult).
+Acceptance is not delivery: DingTalk drops a text that the person had within a day, and throttles, without
+saying so in its answer. What became of it is asked once (0773, getsendresult).
 """
 
 import asyncio
