@@ -56,6 +56,13 @@ class Claim:
             return await self._store.save_job(self.job)
 
 
+def _level(outcome: Mapping[str, object]) -> int:
+    """Waiting is nothing to tell; trying again is worth a look, giving up an alarm."""
+    if outcome["state"] is JobState.TODO:
+        return logging.WARNING if "failures" in outcome else logging.DEBUG
+    return logging.INFO if outcome["state"] is JobState.DONE else logging.ERROR
+
+
 async def _nothing(job: Job) -> None:
     """Most kinds need nothing after their end."""
 
@@ -257,9 +264,8 @@ class Jobs:
         except DingRunError as error:  # the lease will bring the job back
             log.warning("the outcome of job %s could not be stored: %s", claim.job.id, error)
             return
-        level = logging.INFO if outcome["state"] in {JobState.DONE, JobState.TODO} else logging.ERROR
         ms = (now - started).total_seconds() * 1000
-        log.log(level, "job %s %s in %d ms %s", claim.job.id, outcome["state"], ms, claim.job.error)
+        log.log(_level(outcome), "job %s %s in %d ms %s", claim.job.id, outcome["state"], ms, claim.job.error)
 
     async def _give_back(self, claim: Claim) -> None:
         """A stop came: a job whose request may be under way is left to its lease, any other is free at

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from bot.dingtalk.token import App
 from bot.models import Job, Message, Person, Report, Run, Schedule, Task, Trigger, derived_id
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -62,6 +63,18 @@ def make_report(**changes: Any) -> Report:
         "rows": 3,
     }
     return Report(**(defaults | changes))
+
+
+def make_sandbox_app(url: str) -> App:
+    """The app of the sandbox's default scene."""
+    return App(
+        app_key="dingsandboxapp",
+        app_secret="sandbox-app-secret",  # noqa: S106 - the sandbox's own
+        robot_code="dingsandboxapp",
+        agent_id=3001,
+        openapi_base=url,
+        oapi_base=url,
+    )
 
 
 def make_message(text: str = "帮助", **changes: Any) -> Message:

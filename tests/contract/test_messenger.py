@@ -10,14 +10,14 @@ import pytest
 
 from bot.dingtalk.openapi import OpenApiMessenger
 from bot.dingtalk.silent import SilentMessenger
-from bot.dingtalk.token import App, Tokens
+from bot.dingtalk.token import Tokens
 from bot.dingtalk.webhook import WebhookMessenger
 from bot.dingtalk.work import WorkMessenger
 from bot.errors import Permanent
 from bot.models import CardView, Destination, Note
 from bot.ports import Messenger
 from bot.sandbox import Sandbox
-from tests.factories import make_message
+from tests.factories import make_message, make_sandbox_app
 from tests.fakes import FakeMessenger
 
 GROUP = "cidSandboxGroupOps=="
@@ -54,14 +54,7 @@ def made(
     kind: str, session: aiohttp.ClientSession, sandbox: Sandbox
 ) -> tuple[Messenger, str, frozenset[str]]:
     clock = sandbox.world.clock.now
-    app = App(
-        app_key="dingsandboxapp",
-        app_secret="sandbox-app-secret",  # noqa: S106 - the sandbox's own
-        robot_code="dingsandboxapp",
-        agent_id=3001,
-        openapi_base=sandbox.url,
-        oapi_base=sandbox.url,
-    )
+    app = make_sandbox_app(sandbox.url)
     tokens = Tokens(session, app, clock)
     robots = {"ops": ("sandbox-webhook-token", "SECsandbox0123456789")}
     table: dict[str, tuple[Messenger, str, frozenset[str]]] = {

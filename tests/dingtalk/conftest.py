@@ -11,6 +11,7 @@ from bot.dingtalk.openapi import OpenApiMessenger
 from bot.dingtalk.token import App, Tokens
 from bot.models import CardView
 from bot.sandbox import Sandbox
+from tests.factories import make_sandbox_app
 from tests.fakes import FakeClock
 
 API, OAPI = "https://api.dingtalk.com", "https://oapi.dingtalk.com"
@@ -65,11 +66,4 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 def sandbox_app(sandbox: Sandbox) -> App:
-    return App(
-        app_key="dingsandboxapp",
-        app_secret="sandbox-app-secret",  # noqa: S106 - the sandbox's own
-        robot_code="dingsandboxapp",
-        agent_id=3001,
-        openapi_base=sandbox.url,
-        oapi_base=sandbox.url,
-    )
+    return make_sandbox_app(sandbox.url)

@@ -15,13 +15,13 @@ from typing import Any
 import aiohttp
 
 from bot.dingtalk.openapi import OpenApiMessenger
-from bot.dingtalk.token import App, Tokens
+from bot.dingtalk.token import Tokens
 from bot.errors import DingRunError
 from bot.models import Destination, JobState, RunStatus
 from bot.sandbox import Sandbox
 from bot.stores.sqlite import SqliteStore
 from tests.conftest import Desk
-from tests.factories import make_message, make_schedule
+from tests.factories import make_message, make_sandbox_app, make_schedule
 from tests.fakes import FakeClock
 
 GROUP = "cidSandboxGroupOps=="
@@ -111,13 +111,7 @@ class World:
     def start(self) -> None:
         """As a process starts: nothing is remembered but what the store has."""
         clock = self.desk.clock
-        app = App(
-            app_key="dingsandboxapp",
-            app_secret="sandbox-app-secret",  # noqa: S106 - the sandbox's own
-            robot_code="dingsandboxapp",
-            openapi_base=self.sandbox.url,
-            oapi_base=self.sandbox.url,
-        )
+        app = make_sandbox_app(self.sandbox.url)
         session: Any = FaultySession(self.session, self.fault)
         messenger: Any = OpenApiMessenger(session, app, Tokens(session, app, clock), clock=clock)
         self.desk.messenger = messenger
