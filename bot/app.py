@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
+from bot import __version__
 from bot.config import Settings, schedules_of, webhooks_of
 from bot.context import Context
 from bot.deliver import Channels, Deliver
@@ -156,6 +157,7 @@ class App:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; a loop that dies ends the service loudly."""
+        log.info("DingRun %s starts: %s", __version__, self._summary())
         await self.deliver.reconcile()
         loops: Sequence[tuple[str, Coroutine[Any, Any, None]]] = [
             ("engine", self.engine.work()),
@@ -178,6 +180,13 @@ class App:
             if len(wrong) == len(failures.exceptions):
                 raise wrong[0] from None
             raise
+
+    def _summary(self) -> str:
+        """What the settings amount to, in one line for whoever starts it."""
+        settings = self._settings
+        ding = settings.dingding.app_key or ("webhook" if settings.configured else "none, log only")
+        schedules, store = len(settings.schedules), settings.store.url
+        return f"{schedules} schedules, DingTalk {ding}, store {store}, {settings.timezone}"
 
     async def _serve_web(self) -> None:
         web, zone = self._settings.web, ZoneInfo(self._settings.timezone)

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import signal
 import tempfile
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import click
@@ -104,8 +104,17 @@ def demo_settings(url: str, folder: Path, neighbours: Neighbours) -> Settings:
     })
 
 
-def _sandbox(host: str, port: int) -> Sandbox:
-    return Sandbox(host=host, port=port)
+@asynccontextmanager
+async def _sandbox(host: str, port: int) -> AsyncIterator[Sandbox]:
+    sandbox = Sandbox(host=host, port=port)
+    try:
+        await sandbox.start()
+    except OSError as error:
+        raise ConfigError(f"--port {port} cannot be had: {error.strerror}; name another one") from None
+    try:
+        yield sandbox
+    finally:
+        await sandbox.stop()
 
 
 def _stop_on_signals() -> asyncio.Event:

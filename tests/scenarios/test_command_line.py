@@ -1,8 +1,11 @@
 """The command line, as a person types it."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -49,6 +52,17 @@ def test_exporting_never_writes_over_a_file(tmp_path: Path) -> None:
     done = bot("export", "r1", "-o", str(there), DINGRUN_STORE__URL=f"sqlite:///{tmp_path}/x.db")
     assert done.returncode == 2
     assert there.read_bytes() == b"precious"
+
+
+@pytest.mark.parametrize("command", [("sandbox",), ("demo", "--no-browser")])
+def test_a_port_that_is_taken_is_said_in_one_line(command: tuple[str, ...]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = bot(*command, "--port", str(taken.getsockname()[1]))
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("--port ")
+    assert "Traceback" not in done.stderr
 
 
 def test_help_names_the_commands() -> None:
