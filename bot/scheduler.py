@@ -105,7 +105,7 @@ class Scheduler:
 
     async def _last_seen(self, schedule: Schedule, now: datetime) -> datetime:
         """The last time that was handled; a schedule seen for the first time starts from now."""
-        kept = await self._store.recall(_key(schedule))
+        kept = await self._store.recall(seen_key(schedule))
         if kept is None:
             await self._see(schedule, now)
             return now
@@ -113,10 +113,13 @@ class Scheduler:
         return self._seen[schedule.id]
 
     async def _see(self, schedule: Schedule, time: datetime) -> None:
-        await self._store.remember(_key(schedule), time.isoformat())
+        await self._store.remember(seen_key(schedule), time.isoformat())
         self._seen[schedule.id] = time
 
 
-def _key(schedule: Schedule) -> str:
-    """A changed cron line starts anew: what it would have fired in the past was never promised."""
+def seen_key(schedule: Schedule) -> str:
+    """The fact that says up to when a schedule was handled.
+
+    A changed cron line starts anew: what it would have fired in the past was never promised.
+    """
     return f"tick:{schedule.id}:{schedule.cron or schedule.at}"

@@ -3,19 +3,33 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bot.config import schedules_of
 from bot.neighbours import Neighbours
 from bot.sandbox import Sandbox
+from bot.scheduler import seen_key
+from bot.settings import Settings
+from bot.stores.sqlite import SqliteStore
 from tests.scenarios.conftest import Chat, Json, service_on, until
 
 
-def soon(**changes: object) -> Json:
-    """A schedule that fires two seconds from now."""
-    at = datetime.now(UTC) + timedelta(seconds=2)
+def missed(**changes: object) -> Json:
+    """A schedule whose time passed ten minutes ago, while nothing ran."""
+    at = datetime.now(UTC) - timedelta(minutes=10)
     defaults = {"name": "Nightly", "at": at.isoformat(), "notify_enable": True, "notify_on": "always"}
     return defaults | changes
 
 
-async def test_a_custom_robot_alone_is_told_when_the_time_has_come(
+async def seen_yesterday(values: Json, folder: Path) -> None:
+    """The service knew its schedules before it went down."""
+    store = SqliteStore(folder / "data/dingrun.db")
+    await store.open()
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    for schedule in schedules_of(Settings.model_validate(values)):
+        await store.remember(seen_key(schedule), yesterday)
+    await store.close()
+
+
+async def test_a_custom_robot_alone_is_told_of_what_was_missed(
     sandbox: Sandbox, chat: Chat, neighbours: Neighbours, tmp_path: Path
 ) -> None:
     robot = {
@@ -23,8 +37,9 @@ async def test_a_custom_robot_alone_is_told_when_the_time_has_come(
         "SECRET": "SECsandbox0123456789",
         "OAPI_BASE": sandbox.url,
     }
-    values = {"DINGDING": robot, "lang": "en", "schedules": [soon(targets=neighbours.targets)]}
-    service = service_on(values, tmp_path)
+    values = {"lang": "en", "schedules": [missed(targets=neighbours.targets)]}
+    await seen_yesterday(values, tmp_path)
+    service = service_on({**values, "DINGDING": robot}, tmp_path)
     await service.start()
     (note,) = await chat.wait("markdown", 1)
     assert await service.end() == 0
@@ -37,7 +52,9 @@ async def test_a_custom_robot_alone_is_told_when_the_time_has_come(
 async def test_with_nothing_configured_it_logs_what_it_would_have_pushed(
     neighbours: Neighbours, tmp_path: Path
 ) -> None:
-    service = service_on({"schedules": [soon(targets=neighbours.targets)]}, tmp_path)
+    values = {"schedules": [missed(targets=neighbours.targets)]}
+    await seen_yesterday(values, tmp_path)
+    service = service_on(values, tmp_path)
     await service.start()
 
     async def logged() -> bool:
@@ -46,5 +63,5 @@ async def test_with_nothing_configured_it_logs_what_it_would_have_pushed(
     await until(logged)
     assert await service.end() == 0
     log = service.log.read_text(encoding="utf-8")
-    assert "Nightly" in log
+    assert "missed" in log
     assert len(list(tmp_path.glob("reports/*/*.xlsx"))) == 1  # noqa: ASYNC240 - a test's own folder
