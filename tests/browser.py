@@ -1,6 +1,8 @@
 """A real browser for tests: `from tests.browser import browser, page` makes the fixtures known to a file.
 
 It is the system's Chromium, driven by playwright. Without one the tests are skipped with the reason.
+The tests of a file share one browser and so one event loop: the file says `pytestmark = IN_BROWSER`, and
+fixtures that live beside a page are made with `beside_page`.
 """
 
 import os
@@ -8,6 +10,7 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 
 MISSING = "no Chromium found: `apt-get install chromium`, or name a Chromium or Chrome in CHROMIUM_PATH"
@@ -23,6 +26,10 @@ QUIET = (
 )
 
 
+IN_BROWSER = pytest.mark.asyncio(loop_scope="session")
+beside_page = pytest_asyncio.fixture(loop_scope="session")
+
+
 def chromium() -> str | None:
     """The path of a Chromium, or None."""
     named = os.environ.get("CHROMIUM_PATH")
@@ -31,9 +38,9 @@ def chromium() -> str | None:
     )
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """Chromium without a window, for one test."""
+    """Chromium without a window, for the tests of one file."""
     path = chromium()
     if path is None:
         pytest.skip(MISSING)
@@ -43,7 +50,7 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@beside_page
 async def page(browser: Browser) -> AsyncIterator[Page]:
     """A Chinese desktop page in which anything that asks for another host than loopback, or throws, fails."""
     context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="zh-CN")

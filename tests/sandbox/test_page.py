@@ -1,40 +1,18 @@
 """The sandbox's page in a real browser, against the real sandbox, with a bot of a few lines."""
 
-from collections.abc import AsyncIterator
-
-import aiohttp
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Page, expect
 
-from bot.sandbox import Sandbox
-from tests.browser import browser, page
+from tests.browser import IN_BROWSER, browser, page
+from tests.sandbox.on_page import bot, chat, last
 from tests.sandbox.tiny_bot import CARDS, GROUP, MESSAGES, TinyBot
 
-__all__ = ["browser", "page"]  # fixtures
+__all__ = ["bot", "browser", "chat", "page"]  # fixtures
+
+pytestmark = IN_BROWSER
 
 EVIL = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
 HOSTILE = ("javascript:window.hacked=1", "JaVaScRiPt:alert(1)", "data:text/html,x", "vbscript:x")
-
-
-@pytest.fixture
-async def bot() -> AsyncIterator[TinyBot]:
-    async with Sandbox() as sandbox, aiohttp.ClientSession() as http:
-        bot = TinyBot(http=http, url=sandbox.url)
-        await bot.log_in()
-        yield bot
-
-
-@pytest.fixture
-async def chat(page: Page, bot: TinyBot) -> Page:
-    """The page, open on the group, as the administrator."""
-    await page.goto(bot.url)
-    await page.locator("body[data-ready]").wait_for()
-    await page.locator(f'[data-testid=conversation][data-id="{GROUP}"]').click()
-    return page
-
-
-def last(chat: Page, kind: str) -> Locator:
-    return chat.locator(f"[data-testid=message][data-kind={kind}]").last
 
 
 async def no_markup(chat: Page) -> None:
@@ -100,9 +78,7 @@ async def test_a_card_that_is_updated_changes_in_place(chat: Page, bot: TinyBot)
     await bot.send_card()
     button = last(chat, "card").locator("[data-action=rerun]")
     await button.focus()
-    change = {"outTrackId": "run-1", "cardData": {"cardParamMap": {"markdown": "**正在重跑**"}},
-              "cardUpdateOptions": {"updateCardDataByKey": True}}  # fmt: skip
-    await bot.call("PUT", "/v1.0/card/instances", change)
+    await bot.update_card(markdown="**正在重跑**")
     await expect(last(chat, "card").locator("strong")).to_have_text("正在重跑")
     await expect(button).to_be_focused()
 
@@ -165,6 +141,7 @@ async def test_the_page_speaks_english_to_an_english_browser(browser: Browser, b
     await expect(english.get_by_test_id("stream")).to_contain_text("Stream not connected")
     await english.get_by_test_id("language").click()
     await expect(english.get_by_test_id("stream")).to_contain_text("Stream 未连接")
+    await english.context.close()
 
 
 async def test_on_a_phone_the_list_and_the_chat_take_turns(page: Page, bot: TinyBot) -> None:

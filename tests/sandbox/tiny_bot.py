@@ -13,6 +13,9 @@ import aiohttp
 GROUP = "cidSandboxGroupOps=="
 APP = {"clientId": "dingsandboxapp", "clientSecret": "sandbox-app-secret"}
 BUTTONS = "1366a1eb-bc54-4859-ac88-517c56a9acb1.schema"
+AI = "382e4302-551d-4880-bf29-a30acfab2e71.schema"
+HOOK = "plain-token"  # of a custom robot without a signature
+RERUN = {"text": "重跑", "color": "blue", "id": "rerun", "request": True}
 MESSAGES, CARDS = "/v1.0/im/bot/messages/get", "/v1.0/card/instances/callback"
 
 
@@ -57,16 +60,28 @@ class TinyBot:
     async def send_card(
         self, *, id_: str = "run-1", markdown: str = "**12** 成功", title: str = "每日巡检"
     ) -> None:
-        buttons = [{"text": "重跑", "color": "blue", "id": "rerun", "request": True}]
         values = {"title": title, "markdown": markdown, "tips": "保留 30 天",
-                  "sys_full_json_obj": json.dumps({"msgButtons": buttons})}  # fmt: skip
+                  "sys_full_json_obj": json.dumps({"msgButtons": [RERUN]})}  # fmt: skip
+        await self.deliver(id_, values)
+
+    async def deliver(self, id_: str, values: Mapping[str, str], template: str = BUTTONS) -> None:
         await self.call("POST", "/v1.0/card/instances/createAndDeliver", {
-            "cardTemplateId": BUTTONS, "outTrackId": id_, "callbackType": "STREAM",
+            "cardTemplateId": template, "outTrackId": id_, "callbackType": "STREAM",
             "cardData": {"cardParamMap": values},
             "openSpaceId": f"dtv1.card//IM_GROUP.{GROUP}",
             "imGroupOpenSpaceModel": {"supportForward": True},
             "imGroupOpenDeliverModel": {"robotCode": APP["clientId"]},
         })  # fmt: skip
+
+    async def update_card(self, id_: str = "run-1", **values: str) -> None:
+        options = {"updateCardDataByKey": True}
+        body = {"outTrackId": id_, "cardData": {"cardParamMap": values}, "cardUpdateOptions": options}
+        await self.call("PUT", "/v1.0/card/instances", body)
+
+    async def hook(self, text: str, **more: Any) -> Any:
+        """A text of the custom robot; the answer."""
+        body = {"msgtype": "text", "text": {"content": text}, **more}
+        return await self.call("POST", f"/robot/send?access_token={HOOK}", body)
 
     async def send(self, key: str, **param: str) -> None:
         await self.call("POST", "/v1.0/robot/groupMessages/send", {

@@ -22,8 +22,8 @@ async function call(path, options = {}) {
   return body;
 }
 
-function post(path, body, method = "POST") {
-  return call(path, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+function post(path, body) {
+  return call(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 }
 
 export const api = {
@@ -33,6 +33,12 @@ export const api = {
   tap: (card, user, action) => post("/_sandbox/tap", { card, user, action }),
   stream: (body) => post("/_sandbox/stream", body),
   clock: (body) => post("/_sandbox/clock", body),
+  calls: (endpoint) => call(`/_sandbox/calls?${new URLSearchParams({ endpoint })}`),
+  recall: (id) => post("/_sandbox/recall", { id }),
+  settings: (changes) => post("/_sandbox/settings", changes),
+  reset: (how) => post("/_sandbox/reset", how),
+  saveScene: () => call("/_sandbox/save"),
+  loadScene: (text) => call("/_sandbox/scene", { method: "POST", headers: { "content-type": "application/json" }, body: text }),
   faults: (rules) => post("/_sandbox/faults", { faults: rules }),
   messages(conversation, viewer) {
     const query = new URLSearchParams({ conversation, viewer });

@@ -4,7 +4,7 @@ import { buildComposer, drawComposer } from "./composer.js";
 import { openControls, refreshControls } from "./controls.js";
 import { byId, h, icon } from "./dom.js";
 import { language, setLanguage, t, translatePage } from "./i18n.js";
-import { closePanel, inspect, openPanel, panelShows } from "./inspector.js";
+import { closePanel, inspect, panelShows, refreshInspector } from "./inspector.js";
 import { drawList, drawMe, face, title } from "./list.js";
 import { drawLog, toEnd, watchScroll } from "./log.js";
 import { cardId } from "./reading.js";
@@ -22,7 +22,7 @@ function toast(text) {
 }
 
 const acts = {
-  inspect: (message, from) => openPanel("inspector", t("inspector"), inspect(message), from),
+  inspect,
   send: (text) => acts.say(text),
   async say(text) {
     try {
@@ -45,6 +45,14 @@ const acts = {
     state.pressing.delete(press);
     drawLog(acts);
     await load([state.current]);
+  },
+  async recall(message) {
+    try {
+      await api.recall(message.id);
+    } catch (error) {
+      return toast(t("recall.failed", { why: error.message }));
+    }
+    return load([message.conversation]);
   },
   async become(id) {
     const kind = conversation()?.kind;
@@ -114,6 +122,7 @@ async function load(ids = myConversations().map((c) => c.id)) {
   for (const [id, messages] of found) if (messages) state.messages.set(id, messages);
   drawLog(acts);
   drawList(openConversation);
+  await refreshInspector();
 }
 
 async function loadScene() {
@@ -132,8 +141,10 @@ async function changed(what = {}) {
   await settle();
 }
 
-async function streamChanged({ connections }) {
+async function streamChanged({ event, id, connections }) {
   state.streams = connections ?? state.streams;
+  if (event === "open") state.opened.set(id, { id, muted: false });
+  else state.opened.delete(id);
   drawStream();
   if (panelShows("controls")) await refreshControls();
 }
@@ -154,8 +165,15 @@ async function refresh() {
   if (scene) await loadScene();
   if (!conversation()) state.current = myConversations()[0]?.id ?? null;
   await load(all ? mine() : ids.filter((id) => mine().includes(id)));
+  if (all) forgetAnswers();
   if (scene) drawAround();
   if (panelShows("controls")) await refreshControls();
+}
+
+/** What a press came to is forgotten with its card, when the sandbox is started anew. */
+function forgetAnswers() {
+  const cards = new Set([...state.messages.values()].flat().filter((m) => m.kind === "card").map(cardId));
+  for (const key of state.answers.keys()) if (!cards.has(key.slice(0, key.lastIndexOf(" ")))) state.answers.delete(key);
 }
 
 function setUp() {

@@ -5,6 +5,7 @@ import { clockTime, fileSize, fullTime, t } from "./i18n.js";
 import { link, plainText } from "./inline.js";
 import { markdown } from "./markdown.js";
 import { buttonsOf, fileOf, isRobot, textOf, titleOf } from "./reading.js";
+import { highlighted, ringLines } from "./rings.js";
 import { mentionable, person, robotName, state } from "./state.js";
 
 const FILE_TONES = {
@@ -12,16 +13,17 @@ const FILE_TONES = {
   pdf: ["pdf", "red"], ppt: ["p", "orange"], pptx: ["p", "orange"], zip: ["zip", "gray"], rar: ["rar", "gray"],
 };
 
-function rich(text, acts) {
-  return h("div", { class: "md" }, markdown(text, { names: mentionable(), onSend: acts.send }));
+function rich(message, acts) {
+  const names = highlighted(message, mentionable());
+  return h("div", { class: "md" }, markdown(textOf(message), { names, onSend: acts.send }));
 }
 
 function text(message) {
-  return [h("div", { class: "words" }, plainText(textOf(message), mentionable()))];
+  return [h("div", { class: "words" }, plainText(textOf(message), highlighted(message, mentionable())))];
 }
 
 function notice(message, acts) {
-  const body = message.downloadUrl ? file(message) : [rich(textOf(message), acts)];
+  const body = message.downloadUrl ? file(message) : [rich(message, acts)];
   return [h("div", { class: "notice-head" }, icon("work"), h("span", {}, robotName())),
     titleOf(message) && h("h3", { class: "card-title plain" }, titleOf(message)), ...body, ...linkButtons(message, acts)];
 }
@@ -37,7 +39,7 @@ function linkButtons(message, acts) {
 
 function actionCard(message, acts) {
   const picture = message.content?.picUrl && h("p", { class: "tips" }, markdown(`![](${message.content.picUrl})`));
-  return [h("h3", { class: "card-title plain" }, titleOf(message)), rich(textOf(message), acts), picture, ...linkButtons(message, acts)];
+  return [h("h3", { class: "card-title plain" }, titleOf(message)), rich(message, acts), picture, ...linkButtons(message, acts)];
 }
 
 function file(message) {
@@ -54,49 +56,53 @@ function file(message) {
 
 const KINDS = {
   text,
-  markdown: (message, acts) => [rich(textOf(message), acts)],
+  markdown: (message, acts) => [rich(message, acts)],
   action_card: actionCard,
   card: drawCard,
   file,
   work_notice: notice,
 };
 
-function inspectButton(message, acts) {
+function tool(name, press, words) {
   return h("button", {
-    type: "button", class: "icon-button small inspect", data: { testid: "inspect" },
-    "aria-label": t("inspect"), title: t("inspect"), on: { click: (event) => acts.inspect(message, event.currentTarget) },
-  }, icon("info"));
+    type: "button", class: "icon-button small inspect", data: { testid: name }, "aria-label": words, title: words,
+    on: { click: (event) => press(event.currentTarget) },
+  }, icon(name === "recall" ? "undo" : "info"));
 }
 
-function names(ids) {
-  return ids.map((id) => person(id)?.name ?? id).join("、");
+function inspectButton(message, acts) {
+  return tool("inspect", (from) => acts.inspect(message, from), t("inspect"));
 }
 
-/** For whom a mention of a webhook rings, and for whom DingTalk would not. */
-function rings(message) {
-  const { rings: loud = [], silent = [], all = false } = message.content?.mentions ?? {};
-  const onCard = Object.keys(message.content?.at ?? {});
-  const heard = all || onCard.includes("@ALL") ? t("rings.all") : names([...loud, ...onCard]);
-  return [heard && h("p", { class: "rings" }, t("rings", { names: heard })),
-    silent.length && h("p", { class: "rings not" }, t("rings.not", { names: names(silent) }))];
+/** One's own messages and the robot's can be taken back. */
+function recallButton(message, acts) {
+  const able = isRobot(message) || message.sender?.id === state.me;
+  return able && tool("recall", () => acts.recall(message), t(isRobot(message) ? "recall.robot" : "recall"));
 }
 
-/** The element of a message; `acts` are {send, tap, inspect}. */
+function recalled(message, acts, data) {
+  const name = message.sender?.id === state.me ? t("you") : message.sender?.name ?? "";
+  return h("div", { class: "recalled message", data }, h("p", {}, t("recalled", { name })), inspectButton(message, acts));
+}
+
+function meta(message, sender) {
+  return h("header", { class: "meta" }, h("span", { class: "name" }, sender.name),
+    isRobot(message) && h("span", { class: "tag" }, t("robot")),
+    person(sender.id)?.role === "outsider" && h("span", { class: "tag outside" }, t("role.outsider")),
+    h("time", { datetime: new Date(message.at).toISOString(), title: fullTime(message.at) }, clockTime(message.at)));
+}
+
+/** The element of a message; `acts` are {send, tap, inspect, recall}. */
 export function drawMessage(message, acts) {
   const sender = message.sender ?? {};
   const mine = sender.id === state.me && !isRobot(message);
   const data = { testid: "message", id: message.id, kind: message.kind };
-  if (message.recalled) {
-    return h("p", { class: "recalled", data }, t("recalled", { name: sender.name ?? "" }));
-  }
+  if (message.recalled) return recalled(message, acts, data);
   const make = KINDS[message.kind] ?? KINDS.markdown;
+  const tools = h("div", { class: "bubble-tools" }, inspectButton(message, acts), recallButton(message, acts));
   return h("article", { class: `message ${mine ? "mine" : "theirs"} of-${message.kind}`, data, "aria-label": sender.name },
     avatar(isRobot(message) ? "robot" : "person", sender.id, sender.name),
-    h("div", { class: "column" },
-      h("header", { class: "meta" }, h("span", { class: "name" }, sender.name),
-        isRobot(message) && h("span", { class: "tag" }, t("robot")),
-        person(sender.id)?.role === "outsider" && h("span", { class: "tag outside" }, t("role.outsider")),
-        h("time", { datetime: new Date(message.at).toISOString(), title: fullTime(message.at) }, clockTime(message.at))),
-      h("div", { class: "row" }, h("div", { class: `bubble ${message.kind}` }, make(message, acts)), inspectButton(message, acts)),
-      rings(message)));
+    h("div", { class: "column" }, meta(message, sender),
+      h("div", { class: "row" }, h("div", { class: `bubble ${message.kind}` }, make(message, acts)), tools),
+      ringLines(message)));
 }

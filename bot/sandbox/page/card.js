@@ -1,36 +1,24 @@
 // Interactive cards: header, body, tips and buttons that call back, and what only the tapper sees.
 import { words } from "./answer.js";
+import { aiBody, aiFoot, aiTitle, flow, isAi } from "./ai.js";
 import { h, icon } from "./dom.js";
 import { clockTime, t } from "./i18n.js";
 import { link } from "./inline.js";
 import { markdown } from "./markdown.js";
 import { buttonsOf, cardId, cardTitle, variablesOf } from "./reading.js";
+import { highlighted } from "./rings.js";
 import { mentionable, state } from "./state.js";
 
 const COLOURS = ["blue", "gray", "red", "gold", "green"];
-const AI_BLOCKS = ["msgTitle", "msgContent", "staticMsgContent", "msgButtons"];
 
-function rich(text, acts) {
-  return h("div", { class: "md" }, markdown(text, { dialect: "card", names: mentionable(), onSend: acts.send }));
+function rich(text, message, acts) {
+  const names = highlighted(message, mentionable());
+  return h("div", { class: "md" }, markdown(text, { dialect: "card", names, onSend: acts.send }));
 }
 
 function head(title, state_) {
   return h("header", { class: "card-head" }, h("span", { class: "card-dot", "aria-hidden": "true" }),
     h("h3", { class: "card-title" }, title), state_);
-}
-
-function flow(status) {
-  if (["1", "2", "4"].includes(status)) return h("span", { class: "flow" }, h("span", { class: "spinner" }), t("card.busy"));
-  return status === "5" ? h("span", { class: "flow bad" }, t("card.failed")) : null;
-}
-
-function order(variables) {
-  try {
-    const wanted = JSON.parse(variables.sys_full_json_obj || "{}").order;
-    return Array.isArray(wanted) ? wanted : AI_BLOCKS;
-  } catch {
-    return AI_BLOCKS;
-  }
 }
 
 function buttonClass(button) {
@@ -67,18 +55,11 @@ function ofTable(variables) {
     h("dl", { class: "variables" }, rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))]))];
 }
 
-function ofAi(variables, acts) {
-  const blocks = {
-    msgContent: () => variables.msgContent && rich(variables.msgContent, acts),
-    staticMsgContent: () => variables.staticMsgContent && rich(variables.staticMsgContent, acts),
-  };
-  return order(variables).map((name) => blocks[name]?.());
-}
-
-function body(variables, acts) {
-  if ("msgContent" in variables || "msgTitle" in variables) return ofAi(variables, acts);
-  if ("markdown" in variables) return [rich(variables.markdown, acts)];
-  return "content" in variables ? [rich(variables.content, acts)] : ofTable(variables);
+function body(message, acts) {
+  const variables = variablesOf(message);
+  if (isAi(variables)) return aiBody(variables, (text) => rich(text, message, acts));
+  if ("markdown" in variables) return [rich(variables.markdown, message, acts)];
+  return "content" in variables ? [rich(variables.content, message, acts)] : ofTable(variables);
 }
 
 /** What a person's last press came to, said to that person alone. */
@@ -94,12 +75,14 @@ function privateLine(answer) {
 /** The inside of a card's bubble. */
 export function drawCard(message, acts) {
   const variables = variablesOf(message);
-  const title = cardTitle(message);
+  const ai = isAi(variables);
+  const title = ai ? aiTitle(variables) : cardTitle(message);
   const kept = words(message.private ?? {}); // from an earlier press, or given with the card
   const answer = state.answers.get(`${cardId(message)} ${state.me}`) ?? (kept && { text: kept });
-  return [h("section", { class: "card-inside", "aria-label": t("card.label", { title }), data: { testid: "card", card: cardId(message) } },
-    head(title, flow(variables.flowStatus)),
-    h("div", { class: "card-body" }, body(variables, acts)),
+  const data = { testid: "card", card: cardId(message) };
+  return [h("section", { class: ai ? "card-inside ai" : "card-inside", "aria-label": t("card.label", { title }), data },
+    (title || ai) && head(title, ai && flow(variables)),
+    h("div", { class: "card-body" }, body(message, acts)),
     variables.tips && variables.tips !== answer?.text && h("p", { class: "tips" }, variables.tips),
-    buttons(message, acts), privateLine(answer))];
+    buttons(message, acts), privateLine(answer), ai && aiFoot(variables))];
 }

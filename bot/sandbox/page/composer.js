@@ -1,9 +1,10 @@
 // Writing: @-completion, quick commands, Enter sends, Shift+Enter makes a line.
 import { byId, h, icon } from "./dom.js";
-import { t } from "./i18n.js";
+import { language, t } from "./i18n.js";
 import { fillPeople } from "./list.js";
 import { conversation, myself, people, robotName, sees, state } from "./state.js";
 
+// Each is [Chinese, English]; a scene may bring its own: `chips`, of words or of such pairs.
 const CHIPS = [["重跑", "rerun"], ["最近报告", "last report"], ["状态", "status"], ["计划", "schedules"], ["帮助", "help"]];
 const drafts = new Map();
 let acts = {};
@@ -143,9 +144,13 @@ export function buildComposer(given) {
   byId("as").addEventListener("change", (event) => acts.become(event.target.value));
 }
 
+function chips() {
+  const own = Array.isArray(state.scene.chips) ? state.scene.chips : CHIPS;
+  return own.map((chip) => [chip].flat()).map(([zh, en]) => String((language() === "en" ? en : zh) ?? zh ?? "")).filter(Boolean);
+}
+
 function drawChips() {
-  byId("chips").replaceChildren(...CHIPS.map(([zh, en]) => {
-    const text = document.documentElement.lang.startsWith("en") ? en : zh;
+  byId("chips").replaceChildren(...chips().map((text) => {
     return h("button", { type: "button", class: "chip", data: { testid: "chip" }, title: t("chip.title", { text: addressed(text) }),
       on: { click: () => acts.say(addressed(text)) } }, text);
   }));
@@ -167,7 +172,7 @@ export function drawComposer() {
   const able = open.kind !== "work" && sees(open, state.me);
   byId("composer").dataset.open = able ? "yes" : "";
   for (const id of ["say", "at"]) byId(id).disabled = !able;
-  byId("chips").hidden = !able;
+  byId("chips").hidden = !able || !chips().length;
   byId("at").hidden = open.kind !== "group";
   box().placeholder = placeholder(open);
   box().setAttribute("aria-label", t("say.label"));

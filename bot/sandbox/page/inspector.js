@@ -1,7 +1,9 @@
 // What went over the wire for one bubble: endpoint, size against the limit, cost, request, response.
+import { costOf, refused, relatedCalls, roleOf } from "./calls.js";
 import { byId, h, icon } from "./dom.js";
-import { fullTime, t } from "./i18n.js";
-import { cardId } from "./reading.js";
+import { clockTime, fullTime, t } from "./i18n.js";
+import { cardId, isRobot } from "./reading.js";
+import { state } from "./state.js";
 
 const PIECE = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g;
 
@@ -79,22 +81,34 @@ function endpoint(name) {
   return h("p", { class: "endpoint" }, h("span", { class: `method ${method.toLowerCase()}` }, method), h("code", {}, path.join(" ")));
 }
 
-function bucket(name) {
+function bucket(name, n = 0) {
   const words = t(`bucket.${name}`);
-  return h("span", { class: `bucket ${name}` }, words === `bucket.${name}` ? name : words);
+  return h("span", { class: `bucket ${name}` }, words === `bucket.${name}` ? name : words, n > 0 && ` × ${n}`);
 }
 
-/** The parts of the panel for a message. */
-export function inspect(message) {
-  const wire = message.wire;
+function costRow(message, related) {
+  const sums = Object.entries(costOf(message, related));
+  const chips = sums.map(([name, n]) => bucket(name, n));
+  return row(t("inspector.cost"), h("span", { class: "costs", data: { testid: "cost" } }, chips.length ? chips : bucket("free")));
+}
+
+function retriesRow(message, related) {
+  const n = related.filter((wire) => ["retry", "redelivery"].includes(roleOf(wire, message))).length;
+  return row(t("inspector.retries"), h("span", { data: { testid: "retries" } }, n ? t("inspector.times", { n }) : t("inspector.never")));
+}
+
+/** The parts of the panel for a message and the calls that belong to it. */
+function parts(message, related) {
+  const { wire } = message;
   const facts = h("dl", { class: "facts" },
     wire && size(wire),
-    wire && bucketRow(wire),
+    wire && costRow(message, related),
+    wire && retriesRow(message, related),
     row(t("inspector.at"), fullTime(message.at)),
     row(t("inspector.id"), h("code", {}, message.id)),
     message.kind === "card" && row(t("inspector.card"), h("code", {}, cardId(message))));
-  if (!wire) return [h("p", { class: "hint" }, t("inspector.none")), facts];
-  return [...exchange(wire, facts), ...updates(message.updates ?? [])];
+  if (!wire) return [h("p", { class: "hint" }, t(isRobot(message) ? "inspector.nowire" : "inspector.none")), facts];
+  return [...exchange(wire, facts), ...others(message, related)];
 }
 
 function exchange(wire, facts) {
@@ -102,16 +116,43 @@ function exchange(wire, facts) {
     json(t("inspector.request"), wire.request), json(t("inspector.response"), wire.response)];
 }
 
-/** What changed the message later: updates of a card, repeated deliveries. */
-function updates(wires) {
-  if (!wires.length) return [];
-  return [h("h3", { class: "later" }, t("updates", { n: wires.length })),
-    ...wires.map((wire) => h("details", { class: "block" }, h("summary", {}, h("code", {}, wire.endpoint)),
+function others(message, related) {
+  if (!related.length) return [];
+  return [h("h3", { class: "later" }, t("related", { n: related.length })),
+    ...related.map((wire, i) => h("details", { class: "block call", data: { call: i, testid: "related" } },
+      h("summary", {}, h("span", { class: refused(wire) ? "role bad" : "role" }, t(`role.of.${roleOf(wire, message)}`)),
+        h("code", {}, wire.endpoint), h("small", {}, outcome(wire))),
       h("div", { class: "block-body" }, exchange(wire, h("dl", { class: "facts" }, size(wire), bucketRow(wire))))))];
+}
+
+function outcome(wire) {
+  const code = wire.response?.code ?? wire.response?.errcode;
+  return [refused(wire) && code, wire.at && clockTime(wire.at)].filter(Boolean).join(" · ");
 }
 
 function bucketRow(wire) {
   return wire.bucket && row(t("inspector.bucket"), bucket(wire.bucket));
+}
+
+let shown = null; // {id, conversation, text} of the message in the panel
+
+/** Show what went over the wire for a message. */
+export async function inspect(message, from) {
+  shown = { id: message.id, conversation: message.conversation, text: JSON.stringify(message) };
+  const related = await relatedCalls(message).catch(() => message.updates ?? []);
+  openPanel("inspector", t("inspector"), parts(message, related), from);
+}
+
+/** Draw the message again if it has changed; what was opened and scrolled to stays so. */
+export async function refreshInspector() {
+  if (!panelShows("inspector")) return;
+  const message = state.messages.get(shown.conversation)?.find((m) => m.id === shown.id);
+  if (!message || JSON.stringify(message) === shown.text) return;
+  const open = [...document.querySelectorAll("#panel details[data-call][open]")].map((d) => d.dataset.call);
+  const scroll = document.querySelector("#panel .panel-body").scrollTop;
+  await inspect(message);
+  for (const call of open) document.querySelector(`#panel details[data-call="${call}"]`)?.setAttribute("open", "");
+  document.querySelector("#panel .panel-body").scrollTop = scroll;
 }
 
 let opener = null;

@@ -19,7 +19,7 @@ export function face(conversation) {
 function lastLine(conversation) {
   const message = lastMessage(conversation.id);
   if (!message) return t("no.messages");
-  const who = conversation.kind === "group" && message.sender?.id !== state.me ? message.sender?.name : "";
+  const who = conversation.kind === "group" && !message.recalled && message.sender?.id !== state.me ? message.sender?.name : "";
   return who ? `${who}：${summary(message)}` : summary(message);
 }
 

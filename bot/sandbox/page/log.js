@@ -68,7 +68,8 @@ const refocus = [];
 function restoreFocus() {
   for (const [node, { testid, action }] of refocus.splice(0)) {
     const exact = action && node.querySelector(`[data-action="${CSS.escape(action)}"]`);
-    (exact || node.querySelector(`[data-testid="${testid ?? ""}"]`))?.focus({ preventScroll: true });
+    const same = node.querySelector(`[data-testid="${testid ?? ""}"]`);
+    (exact || same || node.querySelector("[data-testid=inspect]"))?.focus({ preventScroll: true });
   }
 }
 

@@ -11,6 +11,7 @@ export const state = {
   pressing: new Set(), // "card action" while a press is under way
   live: true, // the event stream of the sandbox is open
   streams: 0, // Stream connections of the robot
+  opened: new Map(), // id → {id, muted} of the connections that opened while the page looked on
 };
 
 export function person(id) {

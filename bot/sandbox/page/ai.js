@@ -1,0 +1,84 @@
+// The public AI template (382e4302…): blocks in the order that `sys_full_json_obj` asks for, and its states.
+import { h, icon } from "./dom.js";
+import { t } from "./i18n.js";
+import { link } from "./inline.js";
+
+const BLOCKS = ["msgTitle", "msgContent", "staticMsgContent", "msgTextList", "msgImages", "msgSlider", "msgButtons"];
+const BUSY = ["1", "2", "4"];
+
+export const isAi = (variables) => ["msgContent", "msgTitle", "flowStatus"].some((name) => name in variables);
+
+function whole(variables) {
+  try {
+    const value = JSON.parse(variables.sys_full_json_obj || "{}");
+    return value && typeof value === "object" ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+function order(variables) {
+  const wanted = whole(variables).order;
+  return Array.isArray(wanted) ? wanted : BLOCKS;
+}
+
+/** The title, unless the order of the blocks leaves it out. */
+export function aiTitle(variables) {
+  return order(variables).includes("msgTitle") ? variables.msgTitle ?? "" : "";
+}
+
+/** What the state of the card says at its top. */
+export function flow(variables) {
+  const status = variables.flowStatus;
+  if (BUSY.includes(status)) {
+    return h("span", { class: "flow" }, h("span", { class: "spinner", "aria-hidden": "true" }), t("card.busy"));
+  }
+  return status === "5" ? h("span", { class: "flow bad" }, icon("warn"), t("card.failed")) : null;
+}
+
+/** Grey lines in place of the words that are still to come. */
+function waiting() {
+  return h("div", { class: "waiting", "aria-hidden": "true" }, h("span", {}), h("span", {}), h("span", {}));
+}
+
+function listOf(value) {
+  return Array.isArray(value) ? value : [];
+}
+
+function wordsOf(item) {
+  return typeof item === "object" && item ? String(item.text ?? item.title ?? "") : String(item ?? "");
+}
+
+function texts(items) {
+  return items.length && h("ul", { class: "ai-texts" }, items.map((item) => h("li", {}, wordsOf(item))));
+}
+
+/** Pictures are named, not fetched: the page asks nobody but the sandbox. */
+function pictures(items) {
+  const one = (item) => h("li", { class: "picture" }, icon("out"),
+    link(String(item?.image ?? item?.url ?? item ?? ""), wordsOf(item) || t("image"), {}));
+  return items.length && h("ul", { class: "ai-pictures" }, items.map(one));
+}
+
+/** The body of the card; `rich(text)` makes the card's markdown. */
+export function aiBody(variables, rich) {
+  const given = whole(variables);
+  const blocks = {
+    msgContent: () => variables.msgContent && rich(variables.msgContent),
+    staticMsgContent: () => variables.staticMsgContent && h("div", { class: "ai-static" }, rich(variables.staticMsgContent)),
+    msgTextList: () => texts(listOf(given.msgTextList)),
+    msgImages: () => pictures(listOf(given.msgImages)),
+    msgSlider: () => pictures(listOf(given.msgSlider)),
+  };
+  const shown = order(variables).map((name) => blocks[name]?.()).filter(Boolean);
+  return !shown.length && BUSY.includes(variables.flowStatus) ? [waiting()] : shown;
+}
+
+/** The line under the card: who made it, and the thumbs that DingTalk draws there. */
+export function aiFoot(variables) {
+  const source = wordsOf(whole(variables).source);
+  const missing = !variables.flowStatus && t("ai.noflow");
+  return h("footer", { class: "ai-foot" }, h("span", {}, icon("spark"), source || t("ai.made")),
+    missing && h("span", { class: "ai-missing", title: t("ai.noflow.hint") }, missing),
+    h("span", { class: "thumbs", title: t("ai.thumbs") }, icon("up"), icon("thumbdown")));
+}

@@ -1,0 +1,142 @@
+"""`python -m bot demo` as a newcomer meets it: one process, a real browser, the first card by itself."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from playwright.async_api import Locator, Page, expect
+from python_calamine import CalamineWorkbook
+
+from bot.neighbours import PAGES
+from tests.browser import IN_BROWSER, beside_page, browser, page
+
+__all__ = ["browser", "page"]  # fixtures
+
+pytestmark = IN_BROWSER
+
+ROOT = Path(__file__).parent.parent.parent
+SOON = 30_000  # ms: the first card on a busy machine
+ENDS_WITHIN = 5.0  # seconds after SIGTERM
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """A running demo."""
+
+    process: asyncio.subprocess.Process
+    url: str
+
+
+def free_port() -> int:
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        return int(door.getsockname()[1])
+
+
+@asynccontextmanager
+async def running(folder: Path) -> AsyncIterator[Demo]:
+    """A demo whose page answers; it is killed at the end if it has not ended by itself."""
+    port = free_port()
+    words = ["-m", "bot", "demo", "--no-browser", "--port", str(port), "--data", str(folder)]
+    with (folder / "log").open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *words, cwd=ROOT, stdout=output, stderr=output, env=os.environ | {"NO_PROXY": "*"}
+        )
+    demo = Demo(process=process, url=f"http://127.0.0.1:{port}")
+    try:
+        async with asyncio.timeout(SOON / 1000):
+            await answers(demo)
+        yield demo
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def answers(demo: Demo) -> None:
+    async with aiohttp.ClientSession() as http:
+        while demo.process.returncode is None:
+            try:
+                await (await http.get(demo.url)).read()
+            except aiohttp.ClientConnectionError:
+                await asyncio.sleep(0.1)  # it is a process: there is nothing to wait on
+            else:
+                return
+    raise AssertionError(f"the demo ended at once with {demo.process.returncode}")
+
+
+async def terminated(demo: Demo) -> int:
+    """Its exit code after SIGTERM. Raises `TimeoutError` when it takes too long."""
+    demo.process.terminate()
+    return await asyncio.wait_for(demo.process.wait(), ENDS_WITHIN)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
+    """One demo for all tests of this file; it ends well."""
+    async with running(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
+        assert await terminated(demo) == 0
+
+
+@beside_page
+async def chat(page: Page, demo: Demo) -> Page:
+    """The page on the group that the demo writes to, once the first report has come."""
+    await page.goto(demo.url)
+    await page.get_by_test_id("conversation").first.click()
+    await expect(messages(page, "file").first).to_be_visible(timeout=SOON)
+    return page
+
+
+def messages(chat: Page, kind: str) -> Locator:
+    return chat.locator(f"[data-testid=message][data-kind={kind}]")
+
+
+async def test_one_card_with_both_buttons_comes_by_itself_and_then_its_file(chat: Page) -> None:
+    card, file = messages(chat, "card").first, messages(chat, "file").first
+    await expect(card.get_by_role("button", name="获取报告")).to_be_enabled()
+    await expect(card).to_contain_text("每日巡检")
+    kinds = await chat.get_by_test_id("message").evaluate_all("all => all.map(one => one.dataset.kind)")
+    assert kinds.index("card") < kinds.index("file")
+    assert await file.get_by_test_id("download").count() == 1
+
+
+async def test_a_question_is_answered(chat: Page) -> None:
+    await expect(chat.get_by_test_id("stream")).to_contain_text("已连接")
+    answered = await messages(chat, "markdown").count() + 1
+    await chat.get_by_test_id("composer").fill("@DingRun 状态")
+    await chat.get_by_test_id("composer").press("Enter")
+    await expect(messages(chat, "markdown")).to_have_count(answered)
+    await expect(messages(chat, "markdown").last).to_contain_text("每日巡检")
+
+
+async def test_a_press_is_told_in_private_and_a_second_card_follows(chat: Page) -> None:
+    card = messages(chat, "card").first
+    await card.get_by_role("button", name="重跑").click()
+    await expect(card.get_by_test_id("private")).to_contain_text("重跑")
+    second = messages(chat, "card").filter(has_text="王敏 在卡片上点了重跑")
+    await expect(second).to_be_visible(timeout=SOON)
+
+
+async def test_the_file_opens_and_lists_what_was_found(chat: Page) -> None:
+    async with chat.expect_download() as waiting:
+        await messages(chat, "file").first.get_by_test_id("download").click()
+    download = await waiting.value
+    assert download.suggested_filename.startswith("每日巡检")
+    rows = CalamineWorkbook.from_path(str(await download.path())).get_sheet_by_name("站点").to_python()
+    assert {row[1] for row in rows[1:]} == {title for _, title, _ in PAGES.values()}
+
+
+async def test_sigterm_ends_it_well_while_someone_looks_on(page: Page, tmp_path: Path) -> None:
+    async with running(tmp_path) as demo:
+        await page.goto(demo.url)
+        await expect(messages(page, "card").first).to_be_visible(timeout=SOON)
+        assert await terminated(demo) == 0
