@@ -65,11 +65,14 @@ def demo(port: int, no_browser: bool, data: Path | None) -> None:
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Other than loopback on your own risk.")
 @click.option("--port", default=8790, show_default=True)
-def sandbox(host: str, port: int) -> None:
+@click.option(
+    "--scene", type=click.Path(path_type=Path), help="A YAML file of people, groups, apps, switches."
+)
+def sandbox(host: str, port: int, scene: Path | None) -> None:
     """The fake DingTalk alone."""
     from bot.demo import run_sandbox  # noqa: PLC0415
 
-    asyncio.run(run_sandbox(host=host, port=port))
+    asyncio.run(run_sandbox(host=host, port=port, scene=scene))
 
 
 @main.command()

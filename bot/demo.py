@@ -18,6 +18,8 @@ from bot.models import Trigger
 from bot.neighbours import Neighbours
 from bot.runs import Cause
 from bot.sandbox import Sandbox
+from bot.sandbox.refusals import WrongUse
+from bot.sandbox.scene import read_scene
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +51,11 @@ async def run(*, port: int, data: Path | None, when_ready: Callable[[str], objec
         await service
 
 
-async def run_sandbox(*, host: str, port: int) -> None:
-    """Run the fake DingTalk alone until SIGINT or SIGTERM."""
+async def run_sandbox(*, host: str, port: int, scene: Path | None) -> None:
+    """Run the fake DingTalk alone until SIGINT or SIGTERM. Raises `ConfigError` for a scene that is wrong."""
     configure("INFO")
     stop = _stop_on_signals()
-    async with _sandbox(host, port) as sandbox:
+    async with _sandbox(host, port, scene) as sandbox:
         click.echo(f"  钉钉沙箱 / chat page   {sandbox.url}\n  停止 / stop            Ctrl-C")
         await stop.wait()
 
@@ -105,8 +107,11 @@ def demo_settings(url: str, folder: Path, neighbours: Neighbours) -> Settings:
 
 
 @asynccontextmanager
-async def _sandbox(host: str, port: int) -> AsyncIterator[Sandbox]:
-    sandbox = Sandbox(host=host, port=port)
+async def _sandbox(host: str, port: int, scene: Path | None = None) -> AsyncIterator[Sandbox]:
+    try:
+        sandbox = Sandbox(host=host, port=port, scene=read_scene(scene) if scene else None)
+    except (OSError, WrongUse) as error:
+        raise ConfigError(f"--scene {scene}: {error}") from None
     try:
         await sandbox.start()
     except OSError as error:

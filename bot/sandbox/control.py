@@ -18,6 +18,7 @@ from bot.sandbox.hub import Connection, Hub
 from bot.sandbox.play import Play
 from bot.sandbox.refusals import WrongUse
 from bot.sandbox.scene import changed, scene_from
+from bot.sandbox.scripting import Scripting, parsed
 from bot.sandbox.state import World
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -60,6 +61,7 @@ class Control:
         self._world = world
         self._hub = hub
         self._play = play
+        self._scripting = Scripting(world)
         self._streams: dict[str, Callable[[list[Connection]], Awaitable[None]]] = {
             "disconnect": self._disconnect, "drop": self._drop, "mute": self._mute, "unmute": self._unmute,
             "ping": self._ping,
@@ -70,6 +72,7 @@ class Control:
             "messages": self.messages,
             "counters": self.counters,
             "scene": self.scene,
+            "save": self._scripting.save,
             "faults": self.list_faults,
             "clock": self.tell_time,
             "calls": self.calls,
@@ -87,6 +90,7 @@ class Control:
             "scopes": self.scopes,
             "reset": self.reset,
             "scene": self.load,
+            "expect": self.expect,
         }
         found = [web.get(f"/_sandbox/{path}", guarded(handler)) for path, handler in gets.items()]
         return found + [web.post(f"/_sandbox/{path}", guarded(handler)) for path, handler in posts.items()]
@@ -94,6 +98,8 @@ class Control:
     async def messages(self, request: web.Request) -> web.Response:
         conversation, viewer = request.query.get("conversation", ""), request.query.get("viewer", "")
         base = f"{request.scheme}://{request.host}"
+        if not conversation:
+            return web.json_response(views.everything_view(self._world, viewer=viewer, base=base))
         found = views.conversation_view(self._world, conversation, viewer=viewer, base=base)
         if not found and not self._world.members(conversation):
             raise WrongUse(f"there is no conversation {conversation!r}")
@@ -109,8 +115,12 @@ class Control:
 
     async def load(self, request: web.Request) -> web.Response:
         """Another scene, in the form of a YAML seed; all that happened is forgotten."""
-        self._world.start = scene_from(await body_of(request))
-        return await self.reset(request)
+        self._world.start = scene_from(parsed((await request.read()).decode("utf-8", "replace")))
+        return await self._forget()
+
+    async def expect(self, request: web.Request) -> web.Response:
+        """Wait for messages: `{conversation, kind?, contains?, count?, within?}`."""
+        return await self._scripting.expect(await body_of(request), f"{request.scheme}://{request.host}")
 
     async def scene(self, _: web.Request) -> web.Response:
         return web.json_response(views.scene_view(self._world, self._hub))
@@ -176,9 +186,12 @@ class Control:
     async def reset(self, request: web.Request) -> web.Response:
         """As at the start; `{"hard": true}` takes the tokens and connections as well."""
         body = await body_of(request)
+        return await self._forget(hard=isinstance(body, dict) and bool(body.get("hard")))
+
+    async def _forget(self, *, hard: bool = False) -> web.Response:
         self._world.reset()
         self._play.clear()
-        if isinstance(body, dict) and body.get("hard"):
+        if hard:
             self._world.tokens.clear()
             await self._drop(list(self._hub.connections.values()))
         self._world.feed.tell("change", None)

@@ -1,12 +1,12 @@
 """Server-sent events for the page: `change` when a message is added or changes, `stream` when a bot comes or
-goes."""
+goes. An event names what changed and does not show it: not everybody may see it."""
 
 import asyncio
 import json
+from contextlib import suppress
 
 from aiohttp import web
 
-from bot.sandbox import views
 from bot.sandbox.board import Message
 from bot.sandbox.state import World
 
@@ -25,8 +25,12 @@ class Events:
         """Runs until the reader leaves or the sandbox stops."""
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         response = web.StreamResponse(headers=headers)
-        await response.prepare(request)
-        base = f"{request.scheme}://{request.host}"
+        with suppress(ConnectionError):  # the reader left
+            await response.prepare(request)
+            await self._tell(response)
+        return response
+
+    async def _tell(self, response: web.StreamResponse) -> None:
         with self._world.feed.listen() as queue:
             await response.write(b"retry: 1000\n\n")
             while True:
@@ -36,11 +40,11 @@ class Events:
                     await response.write(b": still here\n\n")
                     continue
                 if item is None:
-                    return response
-                await response.write(self._text(*item, base))
+                    return
+                await response.write(event_text(*item))
 
-    def _text(self, event: str, what: object, base: str) -> bytes:
-        if isinstance(what, Message):
-            view = views.message_view(self._world, what, base=base)
-            what = {"conversation": what.conversation, "message": view}
-        return f"event: {event}\ndata: {json.dumps(what, ensure_ascii=False)}\n\n".encode("utf-8", "replace")
+
+def event_text(event: str, what: object) -> bytes:
+    if isinstance(what, Message):
+        what = {"conversation": what.conversation, "message": what.id}
+    return f"event: {event}\ndata: {json.dumps(what, ensure_ascii=False)}\n\n".encode("utf-8", "replace")

@@ -139,7 +139,8 @@ class Play:
 
         Raises `WrongUse` when there is no such card or person.
         """
-        card = self._world.cards.get(out_track_id)
+        shown = self._world.board.find(out_track_id)  # the id of the message that shows it will do as well
+        card = self._world.cards.get(shown.card if shown else out_track_id)
         person = self._world.scene.person(user)
         if card is None or person is None:
             missing = f"card {out_track_id!r}" if card is None else f"person {user!r}"
@@ -151,7 +152,7 @@ class Play:
             corp_id=self._world.scene.corp_id,
             user_id=person.id if card.user_id_type == 1 else person.union_id,
             user_id_type=card.user_id_type,
-            out_track_id=out_track_id,
+            out_track_id=card.out_track_id,
             space_id=self._where(card, person) or "cidSandboxForwarded==",
             action=action,
             params=(button or {}).get("params", {}),

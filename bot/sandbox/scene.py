@@ -142,6 +142,7 @@ class Scene:
     custom_robots: tuple[CustomRobot, ...] = ()
     templates: tuple[Template, ...] = PUBLIC_TEMPLATES
     settings: Settings = Settings()
+    chips: tuple[Any, ...] = ()  # what the page offers to say: texts, or pairs of Chinese and English
 
     def person(self, id_: str, kind: int = 1) -> Person | None:
         """Who that is, by userId (kind 1) or unionId (kind 2)."""
@@ -217,6 +218,8 @@ def scene_from(given: Mapping[str, Any] | None) -> Scene:
             changes[key] = _listed(key, value)
         elif key == "settings":
             changes[key] = changed(scene.settings, value)
+        elif key == "chips":
+            changes[key] = _chips(value)
         elif key == "corp_id":
             changes[key] = str(value)
         else:
@@ -224,6 +227,17 @@ def scene_from(given: Mapping[str, Any] | None) -> Scene:
     if "templates" in changes:
         changes["templates"] += PUBLIC_TEMPLATES
     return replace(scene, **changes)
+
+
+def _chips(value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple) or not all(_is_chip(chip) for chip in value):
+        raise WrongUse("chips takes a list of texts, or of pairs of Chinese and English")
+    return tuple(value)
+
+
+def _is_chip(chip: Any) -> bool:
+    pair = isinstance(chip, list | tuple) and len(chip) == 2  # noqa: PLR2004 - a pair
+    return isinstance(chip, str) or (pair and all(isinstance(text, str) for text in chip))
 
 
 def _listed(key: str, value: Any) -> tuple[Any, ...]:

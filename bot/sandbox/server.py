@@ -106,8 +106,15 @@ class Sandbox:
         application.add_routes(Events(self.world).routes() + Downloads(self.world).routes())
         application.router.add_get("/", _index)
         application.router.add_static("/page/", PAGE)
+        application.on_response_prepare.append(_fresh)
         application.router.add_route("*", "/{path:.*}", not_emulated(self.world))
         return application
+
+
+async def _fresh(request: web.Request, response: web.StreamResponse) -> None:
+    """After an upgrade no browser keeps the old modules of the page."""
+    if request.path.startswith("/page/"):
+        response.headers["Cache-Control"] = "no-cache"
 
 
 async def _index(_: web.Request) -> web.StreamResponse:

@@ -60,6 +60,12 @@ def conversation_view(world: World, conversation: str, *, viewer: str = "", base
     return [message_view(world, m, viewer=viewer, base=base) for m in seen]
 
 
+def everything_view(world: World, *, viewer: str = "", base: str = "") -> list[Json]:
+    """The messages of all conversations, one conversation after another."""
+    places = [place["id"] for place in _conversations(world)]
+    return [view for place in places for view in conversation_view(world, place, viewer=viewer, base=base)]
+
+
 def counters_view(world: World, hub: Hub) -> Json:
     """Calls by endpoint since the start, the present month by bucket, the Stream's own counts."""
     month = world.booked[world.clock.month()]
@@ -121,5 +127,7 @@ def scene_view(world: World, hub: Hub) -> Json:
         "settings": asdict(scene.settings),
         "faults": world.faults.rules(),
         "now": world.clock.now().isoformat(),
+        "chips": list(scene.chips),
         "connections": len(hub.connections),
+        "streams": [{"id": c.id, "muted": c.muted, "leaving": c.leaving} for c in hub.connections.values()],
     }

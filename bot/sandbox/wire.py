@@ -147,6 +147,7 @@ class Wire:
         await asyncio.sleep(sum(f.ms for f in faults if f.kind == Kind.LATENCY) / 1000)
         for fault in faults:
             if (answer := broken(fault, endpoint, request)) is not None:
+                self._note_fault(endpoint, fault, answer.status)
                 return answer
         raw = await request.read()
         status, body = self._answer(endpoint, request, raw)
@@ -155,6 +156,14 @@ class Wire:
         if isinstance(body, str):
             return web.Response(text=body, status=status, content_type="application/xml")
         return web.json_response(body, status=status)
+
+    def _note_fault(self, endpoint: Endpoint, fault: Fault, status: int) -> None:
+        """For the inspector: trouble that was ordered is a call as well, one that did nothing."""
+        at = self._world.clock.now().isoformat()
+        wire: Json = {"endpoint": endpoint.name, "bucket": Bucket.FREE.value, "bytes": 0, "limit": 0}
+        self._world.log.append(
+            wire | {"request": {}, "response": {"fault": fault.kind.value}, "status": status, "at": at}
+        )
 
     def _answer(self, endpoint: Endpoint, request: web.Request, raw: bytes) -> tuple[int, Any]:
         wire: Json = {

@@ -61,7 +61,8 @@ async def test_what_is_no_json_is_no_use(client: Client) -> None:
 
 
 async def test_an_unknown_conversation_and_path_are_told(client: Client) -> None:
-    assert (await client.call("GET", "/_sandbox/messages")).status == 400
+    unknown = {"conversation": "cidNone=="}
+    assert (await client.call("GET", "/_sandbox/messages", params=unknown)).status == 400
     assert (await client.call("GET", "/_sandbox/nothing")).status == 404
 
 
@@ -99,7 +100,11 @@ async def test_events_tell_of_messages_and_connections(client: Client) -> None:
         assert await events.content.readuntil(b"\n\n") == b"retry: 1000\n\n"
         await client.say("hi")
         name, data = (await events.content.readuntil(b"\n\n")).decode().split("\n")[:2]
-        assert (name, json.loads(data[6:])["message"]["content"]) == ("event: change", {"text": "hi"})
+        (message,) = await client.messages()
+        assert (name, json.loads(data[6:])) == (
+            "event: change",
+            {"conversation": GROUP, "message": message["id"]},
+        )
         async with client.listen():
             text = (await events.content.readuntil(b"\n\n")).decode()
         assert text.startswith('event: stream\ndata: {"event": "open"')

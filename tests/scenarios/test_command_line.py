@@ -65,6 +65,14 @@ def test_a_port_that_is_taken_is_said_in_one_line(command: tuple[str, ...]) -> N
     assert "Traceback" not in done.stderr
 
 
+def test_a_scene_that_is_wrong_is_said_in_one_line(tmp_path: Path) -> None:
+    scene = tmp_path / "scene.yaml"
+    scene.write_text("peeple: []", encoding="utf-8")
+    done = bot("sandbox", "--port", "0", "--scene", str(scene))
+    assert done.returncode == 2
+    assert "peeple" in done.stderr.splitlines()[-1]
+
+
 def test_help_names_the_commands() -> None:
     shown = bot("--help").stdout
     assert all(command in shown for command in ("demo", "sandbox", "check", "export", "redeliver"))
