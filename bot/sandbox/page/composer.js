@@ -145,7 +145,7 @@ export function buildComposer(given) {
 }
 
 function chips() {
-  const own = Array.isArray(state.scene.chips) ? state.scene.chips : CHIPS;
+  const own = state.scene.chips?.length ? state.scene.chips : CHIPS;
   return own.map((chip) => [chip].flat()).map(([zh, en]) => String((language() === "en" ? en : zh) ?? zh ?? "")).filter(Boolean);
 }
 
