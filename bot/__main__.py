@@ -4,12 +4,15 @@ import asyncio
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bot import __version__
 from bot.errors import ConfigError, DingRunError
+
+if TYPE_CHECKING:
+    from bot.config import Settings
 
 
 class Commands(click.Group):
@@ -43,12 +46,19 @@ def main(ctx: click.Context, config: Path | None) -> None:
 
 def _serve(config: Path | None) -> None:
     from bot.app import serve  # noqa: PLC0415 - `sandbox` and `--help` need none of it
-    from bot.config import load  # noqa: PLC0415
+
+    settings = _settings(config)
+    asyncio.run(serve(settings))
+
+
+def _settings(config: Path | None, *, quiet: bool = False) -> "Settings":
+    """Read the settings, and log from now on without their secrets; `quiet` says only what goes wrong."""
+    from bot.config import load, secrets_of  # noqa: PLC0415
     from bot.log import configure  # noqa: PLC0415
 
     settings = load(config)
-    configure(settings.log.level)
-    asyncio.run(serve(settings))
+    configure("WARNING" if quiet else settings.log.level, secrets=secrets_of(settings))
+    return settings
 
 
 @main.command()
@@ -79,10 +89,9 @@ def sandbox(host: str, port: int, scene: Path | None) -> None:
 @click.pass_obj
 def check(config: Path | None) -> None:
     """Try everything the service needs, once; nothing is sent."""
-    from bot.config import load  # noqa: PLC0415
     from bot.doctor import examine  # noqa: PLC0415
 
-    if not asyncio.run(examine(load(config), click.echo)):
+    if not asyncio.run(examine(_settings(config, quiet=True), click.echo)):
         sys.exit(1)
 
 
@@ -91,10 +100,9 @@ def check(config: Path | None) -> None:
 @click.pass_obj
 def redeliver(config: Path | None, what: str) -> None:
     """Send again what did not arrive for sure: of one run, one job, or (without either) list it."""
-    from bot.config import load  # noqa: PLC0415
     from bot.redeliver import redeliver as ask  # noqa: PLC0415
 
-    for line in asyncio.run(ask(load(config), what)):
+    for line in asyncio.run(ask(_settings(config, quiet=True), what)):
         click.echo(line)
 
 
@@ -104,13 +112,12 @@ def redeliver(config: Path | None, what: str) -> None:
 @click.pass_obj
 def export(config: Path | None, run_id: str, output: Path | None) -> None:
     """Write the Excel report of an ended run to a file."""
-    from bot.config import load  # noqa: PLC0415
     from bot.export import export_run  # noqa: PLC0415
 
     path = (output or Path(f"{run_id}.xlsx")).resolve()
     if path.exists():
         raise ConfigError(f"{path} is there already: name another file with -o")
-    rows = asyncio.run(export_run(load(config), run_id, path))
+    rows = asyncio.run(export_run(_settings(config, quiet=True), run_id, path))
     click.echo(f"{path}: {rows} rows")
 
 

@@ -25,7 +25,7 @@ class Rules:
 
 
 def may(person: Person, conversation: str, act: Act, rules: Rules) -> bool:
-    """Whether this person may do this here.
+    """Whether this person may do this here. Nobody operates what they may not view.
 
     `Person.id` is empty for people outside the robot's organisation (0699-robot-message-type, senderStaffId).
     """
@@ -33,6 +33,6 @@ def may(person: Person, conversation: str, act: Act, rules: Rules) -> bool:
         return False
     if rules.conversations and conversation not in rules.conversations:
         return False
-    if act is Act.OPERATE:
-        return not rules.operators or person.id in rules.operators
-    return not rules.viewers or person.id in {*rules.viewers, *rules.operators}
+    if rules.viewers and person.id not in {*rules.viewers, *rules.operators}:
+        return False
+    return act is Act.VIEW or not rules.operators or person.id in rules.operators

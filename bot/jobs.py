@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.errors import DingRunError, Temporary
+from bot.log import about
 from bot.models import Clock, Job, JobState
 from bot.ports import Store
 from bot.retry import wait_before_retry
@@ -185,6 +186,10 @@ class Jobs:
 
     async def do(self, claim: Claim) -> None:
         """Do one claimed job, once, and store its outcome."""
+        with about(run=claim.job.run_id):
+            await self._do(claim)
+
+    async def _do(self, claim: Claim) -> None:
         kind = self._kinds[claim.job.kind]
         started = self.clock()
         try:

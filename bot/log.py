@@ -1,30 +1,83 @@
-"""One line per record: time, level, logger, message; secrets as stars, whatever wrote them."""
+"""One line per record: time, level, logger, message, ids; secrets as stars, whatever wrote them.
+
+A traceback stands below its record, indented, so that no text from outside can pass for a record.
+"""
 
 import logging
 import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import TracebackType
 from typing import TextIO
 
-FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s%(ids)s"
 STARS = "***"
 SHORTEST_SECRET = 6  # shorter ones would star words
+WIDE_SPACE = "\u3000"  # of Chinese text; unprintable to Python
 
+_NAMES = (
+    r"access[_-]?token|ticket|session|app[_-]?secret|client[_-]?secret|sign|session[_-]?webhook|"
+    r"x-acs-dingtalk-access-token"
+)
 _PATTERNS = re.compile(
-    r"((?:access_token|ticket|session|appsecret|appSecret|client_secret|clientSecret|sign)=|"
-    r"[\"'](?:ticket|accessToken|access_token|appSecret|clientSecret|sessionWebhook)[\"']\s*:\s*[\"']|"
-    r"x-acs-dingtalk-access-token:?\s*)[^&\s\"',}]+",
-    re.IGNORECASE,
+    rf"""((?<![a-z])(?:{_NAMES})(?:=|\\?["']?\s*:\s*\\?["']?))[^&\s"',}}\\]+""", re.IGNORECASE
 )
 _SIGNING_SECRET = re.compile(r"SEC[0-9a-f]{32,}")
-LOUD = ("dingtalk_stream", "alibabacloud-tea", "darabonba-core", "aiohttp.access", "aiosqlite", "asyncio")
+LOUD = (
+    "dingtalk_stream", "dingtalk_stream.client", "dingtalk_stream.handler", "dingtalk_stream.card_replier",
+    "alibabacloud-tea", "darabonba-core", "credentials", "aiohttp.access", "aiosqlite", "asyncio",
+)  # fmt: skip
+
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+_ids: ContextVar[Mapping[str, str]] = ContextVar("ids")
+
+
+@contextmanager
+def about(**ids: str) -> Iterator[None]:
+    """Put these ids (`run`, `job`, `message`) on every line logged inside, also by tasks started there."""
+    token = _ids.set({**_ids.get({}), **{name: value for name, value in ids.items() if value}})
+    try:
+        yield
+    finally:
+        _ids.reset(token)
+
+
+class _Ids(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        known = " ".join(f"{name}={value}" for name, value in _ids.get({}).items())
+        record.ids = f" [{known}]" if known else ""
+        return True
+
+
+class _Calm(logging.Filter):
+    """Keeps a package's logger quiet and its records on our stream, whatever the package sets up later.
+
+    `dingtalk_stream` sets its level when a client is made; the alibabacloud packages set theirs, and add
+    handlers of their own that know nothing of secrets, when they are imported.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        logging.getLogger(record.name).handlers.clear()
+        return record.levelno >= logging.WARNING
+
+
+_CALM = _Calm()
+
+
+def _visible(letter: str) -> str:
+    """The letter, or what stands for it when it would break the line or hide something in it."""
+    plain = letter.isprintable() or letter == WIDE_SPACE
+    return letter if plain else letter.encode("unicode_escape").decode()
 
 
 class Redacting(logging.Formatter):
     """The last defence: what looks like a secret, or is known to be one, is never written."""
 
     def __init__(self, known: Collection[str] = ()) -> None:
-        super().__init__(FORMAT)
+        super().__init__(FORMAT, defaults={"ids": ""})
         self._known = sorted(
             {secret for secret in known if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True
         )
@@ -36,13 +89,23 @@ class Redacting(logging.Formatter):
         line = _PATTERNS.sub(lambda found: found.group(1) + STARS, line)
         return _SIGNING_SECRET.sub(STARS, line)
 
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return "".join(map(_visible, super().formatMessage(record)))
+
+    def formatException(self, ei: ExcInfo) -> str:
+        lines = super().formatException(ei).splitlines()
+        return "\n".join("    " + "".join(map(_visible, line)) for line in lines)
+
 
 def configure(level: str = "INFO", *, secrets: Collection[str] = (), stream: TextIO | None = None) -> None:
     """Send all logging to `stream` (stderr by default), and calm the loggers of the packages we use."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(Redacting(secrets))
+    handler.addFilter(_Ids())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
     for name in LOUD:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        loud = logging.getLogger(name)
+        loud.setLevel(logging.WARNING)
+        loud.addFilter(_CALM)

@@ -1,8 +1,8 @@
 """The tree of settings: every key, its type and its default, as `config.yaml` has them."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -16,15 +16,17 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot.access import Rules
 from bot.models import Channel, Destination, NotifyOn
 from bot.targets import parse_target
 
-PREFIX = "DINGRUN_"
 HIGHEST_PORT = 65_535
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+CRON_FIELDS = 5
+
+_SAFE_BASE = re.compile(
+    r"(https://([\w.-]+|\[[\da-f:]+])|http://(127\.0\.0\.1|localhost|\[::1]))(:\d+)?(/\S*)?", re.IGNORECASE
+)
 
 
 def _destination(value: object) -> object:
@@ -43,15 +45,28 @@ def _port(value: int) -> int:
 
 
 def _base(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+    if not _SAFE_BASE.fullmatch(value):
         raise ValueError("takes an https:// address (http:// only on loopback): secrets travel over it")
     return value.rstrip("/")
 
 
+def _refuse(takes: str, *kinds: type) -> BeforeValidator:
+    """Refuse what would be taken for something else: `true` for 1, a number for seconds since 1970."""
+
+    def check(value: object) -> object:
+        if isinstance(value, kinds):
+            raise ValueError(f"{takes}, got {value!r}")  # noqa: TRY004 - pydantic wants a ValueError
+        return value
+
+    return BeforeValidator(check)
+
+
 Place = Annotated[Destination, BeforeValidator(_destination)]
-Port = Annotated[int, AfterValidator(_port)]
+Whole = Annotated[int, _refuse("must be a whole number", bool)]
+Seconds = Annotated[float, _refuse("must be a number", bool), Field(gt=0, allow_inf_nan=False)]
+Port = Annotated[Whole, AfterValidator(_port)]
 Base = Annotated[str, AfterValidator(_base)]
+Time = Annotated[datetime, _refuse("must be a time such as 2026-12-01 03:00", int, float)]
 
 
 class Section(BaseModel):
@@ -87,7 +102,7 @@ class DingDing(UpperSection):
     access_token: SecretStr | None = None
     app_key: str = ""
     app_secret: SecretStr | None = None
-    agent_id: int | None = None
+    agent_id: Whole | None = None
     default_chat_id: str = ""
     robot_code: str = ""
     card_template_id: str = "buttons"
@@ -116,20 +131,20 @@ class StoreSettings(Section):
     @field_validator("url")
     @classmethod
     def _scheme(cls, url: str) -> str:
-        scheme, _, rest = url.partition("://")
-        if scheme != "sqlite" or not rest.strip("/"):
-            raise ValueError(f"takes sqlite:///FILE in this version, got {scheme}://…")
+        if not re.fullmatch(r"sqlite:///.+", url):
+            got = re.match(r"[a-z+]+://", url)  # what follows may hold a password
+            raise ValueError(f"takes sqlite:///FILE in this version, got {got[0] if got else ''}…")
         return url
 
 
 class EngineSettings(Section):
     kind: Literal["embedded"] = "embedded"
-    concurrency: int = Field(4, ge=1, le=64)
-    connections: int = Field(64, ge=1, le=1024)
-    connect_timeout: float = Field(3.0, gt=0)
-    http_timeout: float = Field(8.0, gt=0)
-    task_timeout: float = Field(120.0, gt=0)
-    max_hosts: int = Field(256, ge=1, le=65536)
+    concurrency: Whole = Field(4, ge=1, le=64)
+    connections: Whole = Field(64, ge=1, le=1024)
+    connect_timeout: Seconds = 3.0
+    http_timeout: Seconds = 8.0
+    task_timeout: Seconds = 120.0
+    max_hosts: Whole = Field(256, ge=1, le=65536)
     ports: tuple[Port, ...] = (80, 443, 8080, 8443)
 
 
@@ -138,7 +153,7 @@ class ScheduleSettings(Section):
 
     name: str = Field(min_length=1, max_length=60)
     cron: str = ""
-    at: datetime | None = None
+    at: Time | None = None
     targets: tuple[str, ...] = Field(min_length=1)
     ports: tuple[Port, ...] = ()
     notify_enable: bool = False
@@ -147,13 +162,23 @@ class ScheduleSettings(Section):
     export: bool = True
     send_to: tuple[Place, ...] = ()
 
+    @field_validator("name")
+    @classmethod
+    def _name(cls, name: str) -> str:
+        if not name.strip() or not name.isprintable():
+            raise ValueError(f"takes one line of text, got {name!r}")
+        return name.strip()
+
     @field_validator("cron")
     @classmethod
     def _cron(cls, cron: str) -> str:
         try:
             CronSim(cron, datetime.now(UTC))
+            why = "" if len(cron.split()) == CRON_FIELDS else "the sixth would be seconds"
         except CronSimError as error:
-            raise ValueError(f"must be five cron fields such as 0 3 * * *, got {cron!r}: {error}") from None
+            why = str(error)
+        if why:
+            raise ValueError(f"must be five cron fields such as 0 3 * * *, got {cron!r}: {why}")
         return cron
 
     @field_validator("targets")
@@ -174,7 +199,7 @@ class ScheduleSettings(Section):
 
 class SchedulerSettings(Section):
     missed: Literal["once", "skip"] = "once"
-    grace: float = Field(60.0, ge=1)
+    grace: Seconds = Field(60.0, ge=1)
 
 
 class NotifySettings(Section):
@@ -184,9 +209,9 @@ class NotifySettings(Section):
 
 class ReportSettings(Section):
     dir: str = "data/reports"
-    keep_days: int = Field(30, ge=1)
-    link_ttl: int = Field(86400, ge=60)
-    max_file_mb: int = Field(10, ge=1, le=20)
+    keep_days: Whole = Field(30, ge=1)
+    link_ttl: Whole = Field(86400, ge=60)
+    max_file_mb: Whole = Field(10, ge=1, le=20)
 
 
 class ExporterSettings(Section):
@@ -195,7 +220,7 @@ class ExporterSettings(Section):
 
 class WebSettings(Section):
     host: str = "127.0.0.1"
-    port: int = Field(0, ge=0, le=65535)
+    port: Whole = Field(0, ge=0, le=65535)
     public_url: str = ""
     status_token: SecretStr | None = None
 
@@ -210,24 +235,16 @@ class AccessSettings(Section):
 
 
 class QuotaSettings(Section):
-    api: int = Field(5_000, ge=0)
-    stream_webhook: int = Field(3_000, ge=0)
+    api: Whole = Field(5_000, ge=0)
+    stream_webhook: Whole = Field(3_000, ge=0)
 
 
 class LogSettings(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
 
-class Settings(BaseSettings):
-    """Everything a person can set."""
-
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        hide_input_in_errors=True,
-    )
+class Settings(Section):
+    """Everything a person can set, and nothing read: that is what `bot.config.load` does."""
 
     dingding: DingDing = DingDing()
     store: StoreSettings = StoreSettings()
@@ -244,17 +261,13 @@ class Settings(BaseSettings):
     lang: Literal["zh-CN", "en"] = "zh-CN"
     log: LogSettings = LogSettings()
 
+    @model_validator(mode="before")
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file; nothing else is read."""
-        return env_settings, init_settings
+    def _as_written(cls, values: Any) -> Any:
+        """The block is written `DINGDING` as in ARL's settings."""
+        if not isinstance(values, dict):
+            return values
+        return {"dingding" if key == "DINGDING" else key: value for key, value in values.items()}
 
     @field_validator("timezone")
     @classmethod

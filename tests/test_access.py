@@ -22,6 +22,12 @@ OPEN, CLOSED = Rules(), Rules(operators=("o",), viewers=("v",), conversations=("
         (MEMBER, "cidA", Act.VIEW, CLOSED, False),
         (OPERATOR, "cidB", Act.OPERATE, CLOSED, False),
         (MEMBER, "any", Act.VIEW, Rules(operators=("o",)), True),
+        (MEMBER, "any", Act.OPERATE, Rules(operators=("o",)), False),
+        (VIEWER, "any", Act.OPERATE, Rules(viewers=("v",)), True),
+        (MEMBER, "any", Act.OPERATE, Rules(viewers=("v",)), False),
+        (OUTSIDER, "any", Act.VIEW, Rules(viewers=("",)), False),
+        (MEMBER, "cidA", Act.OPERATE, Rules(conversations=("cidA",)), True),
+        (MEMBER, "", Act.VIEW, Rules(conversations=("cidA",)), False),
     ],
 )
 def test_who_may_do_what(person: Person, conversation: str, act: Act, rules: Rules, allowed: bool) -> None:

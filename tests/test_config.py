@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import load, schedules_of, webhooks_of
+from bot.config import load, schedules_of, secrets_of, webhooks_of
 from bot.errors import ConfigError
 from bot.models import Channel, NotifyOn
 from bot.settings import Settings
@@ -37,8 +37,40 @@ WRONG = [
     ("lang: fr", "lang must be 'zh-CN' or 'en', got 'fr'"),
     ("store: {url: 'mongodb://u:verysecret@h/d'}",
      "store.url takes sqlite:///FILE in this version, got mongodb"),
-    ("exporter: {kind: celery}", "exporter.kind must be 'inprocess', got 'celery'"),
+    ("exporter: {kind: celery, broker_url: 'redis://:verysecret@h'}",
+     "exporter.kind must be 'inprocess'; celery is not in this version"),
+    ("engine: {kind: arl}", "engine.kind must be 'embedded'; arl is not in this version"),
+    ("engine: {kind: []}", "engine.kind must be 'embedded', got []"),
+    ("engine: {http_timeout: .inf}", "engine.http_timeout must be a finite number, got inf"),
+    ("store: {url: 'u:verysecret@h'}", "store.url takes sqlite:///FILE in this version"),
+    ("store: {url: 'sqlite:///'}", "store.url takes sqlite:///FILE in this version"),
+    ("DINGDING: verysecret", "DINGDING must be a mapping, got ***"),
+    ("notify: {webhooks: verysecret}", "notify.webhooks must be a mapping, got ***"),
+    ("notify: {webhooks: {ops: verysecret}}", "notify.webhooks.ops must be a mapping, got ***"),
+    ("notify: {webhooks: {ops: {ACCESS_TOKEN: [verysecret]}}}",
+     "notify.webhooks.ops.ACCESS_TOKEN must be text, got ***"),
+    ("notify: {webhooks: {ops: {ACCESS_TOKE: verysecret}}}",
+     "notify.webhooks.ops.ACCESS_TOKE is not a setting; did you mean ACCESS_TOKEN?"),
+    ("notify: {webhooks: {ops: {SECRET: verysecret}}}", "notify.webhooks.ops.ACCESS_TOKEN is missing"),
+    ("notify: {routes: {a: [x]}}", "notify.routes.a[0] takes group:cid"),
+    ("web: {status_token: [verysecret]}", "web.status_token must be text, got ***"),
+    ("web: {port: true}", "web.port must be a whole number, got True"),
+    ("reports: {1: 2}", "reports.1 is not a setting"),
+    ("DINGDING: {CARD_VARIABLES: {title: [a]}}", "DINGDING.CARD_VARIABLES.title must be text"),
+    ("DINGDING: {OAPI_BASE: 'ftp://127.0.0.1'}", "DINGDING.OAPI_BASE takes an https:// address"),
+    ("DINGDING: {OAPI_BASE: 'https://'}", "DINGDING.OAPI_BASE takes an https:// address"),
+    ("DINGDING: {OAPI_BASE: 'http://127.0.0.1@a.com'}", "DINGDING.OAPI_BASE takes an https:// address"),
+    ("DINGDING: {APP_KEY: k}\nDINGDING: {APP_KEY: ''}", "dingding is given twice below line 1"),
+    ("DINGDING: {APP_KEY: k}\ndingding: {}", "dingding is given twice below line 1"),
     ("schedules: [{name: a, cron: x, targets: [a.com]}]", "schedules[0].cron must be five cron fields"),
+    ("schedules: [{name: a, cron: 0 0 3 * * *, targets: [a.com]}]", "the sixth would be seconds"),
+    ("schedules: [{name: a, at: 5, targets: [a.com]}]", "schedules[0].at must be a time such as"),
+    ("schedules: [{name: %s, cron: 0 3 * * *, targets: [b]}]" % ("n" * 61),
+     "schedules[0].name takes at most 60 characters, got 'nnn"),
+    ('schedules: [{name: "a\\nb", cron: 0 3 * * *, targets: [b]}]',
+     r"schedules[0].name takes one line of text, got 'a\nb'"),
+    ("schedules: [{name: ' ', cron: 0 3 * * *, targets: [b]}]", "schedules[0].name takes one line"),
+    ("schedules: [{name: '', cron: 0 3 * * *, targets: [b]}]", "schedules[0].name must not be empty"),
     ("schedules: [{name: a, targets: [a.com]}]", "schedules[0] takes either cron or at, and a has none"),
     ("schedules: [{cron: 0 3 * * *, targets: [a.com]}]", "schedules[0].name is missing"),
     ("schedules: [{name: a, cron: 0 3 * * *, targets: []}]", "schedules[0].targets"),
@@ -57,6 +89,19 @@ WRONG = [
      "schedules[0].send_to needs DINGDING.APP_KEY"),
     ("DINGDING: {APP_KEY: k, APP_SECRET: s}\n" + DAILY % ", send_to: ['work:u']",
      "needs DINGDING.AGENT_ID"),
+    ("DINGDING: {ACCESS_TOKEN: t}\n" + DAILY % ", notify_channel: openapi",
+     "schedules[0].notify_channel is openapi, which needs DINGDING.APP_KEY (schedule 每日)"),
+    ("DINGDING: {ACCESS_TOKEN: t}\n" + DAILY % ", notify_channel: work_notice",
+     "schedules[0].notify_channel is work_notice, which needs DINGDING.APP_KEY"),
+    ("DINGDING: {APP_KEY: k, APP_SECRET: s}\n" + DAILY % ", notify_channel: work_notice",
+     "schedules[0].notify_channel is work_notice, which needs DINGDING.AGENT_ID"),
+    (ROBOT + DAILY % ", notify_channel: work_notice",
+     "schedules[0].notify_channel is work_notice, but send_to has no user:… or work:…"),
+    (ROBOT + "notify: {webhooks: {ops: {ACCESS_TOKEN: t}}}\n"
+     + DAILY % ", notify_channel: openapi, send_to: ['webhook:ops']",
+     "schedules[0].notify_channel is openapi, but send_to has no group:… or user:…"),
+    ("lang: %s" % ("x" * 999), "lang must be 'zh-CN' or 'en', got 'xxx"),
+    ("DINGDING: {APP_SECRET: *verysecret }", "this is not valid YAML at line 1"),
     ("- a", "must be a mapping of sections, got list"),
     ("a: [", "this is not valid YAML at line"),
 ]  # fmt: skip
@@ -69,6 +114,7 @@ def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path, text: str, co
     assert str(refused.value).startswith("config.yaml: ")
     assert complaint in str(refused.value)
     assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 320
     assert "verysecret" not in str(refused.value)
 
 
@@ -81,12 +127,64 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert settings.dingding.app_secret.get_secret_value() == "fromenv"
 
 
-def test_a_slip_in_the_environment_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DINGRUN_REPORT__KEEP_DAYS", "7")
-    with pytest.raises(
-        ConfigError, match=r"DINGRUN_REPORT__KEEP_DAYS is not a setting; did you mean reports\?"
-    ):
-        load(None)
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("DINGRUN_REPORT__KEEP_DAYS", "7", "DINGRUN_REPORT__KEEP_DAYS is not a setting; did you mean"),
+        ("DINGRUN_REPORTS_KEEP_DAYS", "7", "is not a setting; did you mean DINGRUN_REPORTS__KEEP_DAYS?"),
+        ("dingrun_lang__x", "7", "dingrun_lang__x is not a setting; did you mean DINGRUN_LANG?"),
+        ("DINGRUN_REPORTS__KEEP_DAYS", "x", "reports.keep_days must be a whole number, got 'x'"),
+        (
+            "DINGRUN_ACCESS__OPERATORS",
+            "manager01",
+            "access.operators must be a list in JSON, got 'manager01'",
+        ),
+        ("DINGRUN_SCHEDULES", '[{"cron": "x"}]', "schedules[0].cron must be five cron fields"),
+        ("DINGRUN_SCHEDULES", '[{"cron": "0 3 * * *", "targets": ["a"]}]', "schedules[0].name is missing"),
+        ("DINGRUN_DINGDING", '{"APP_SECRET": "verysecret"', "DINGDING must be a mapping in JSON, got ***"),
+        (
+            "DINGRUN_NOTIFY__WEBHOOKS__OPS",
+            "verysecret",
+            "notify.webhooks.ops must be a mapping in JSON, got ***",
+        ),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str, complaint: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path, "reports: {dir: a}\nschedules: [{name: b, cron: 0 3 * * *, targets: [c]}]")
+    assert str(refused.value).startswith("environment: ")
+    assert complaint in str(refused.value)
+    assert "verysecret" not in str(refused.value)
+
+
+def test_a_wrong_key_of_the_file_is_not_laid_on_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DINGRUN_REPORTS__KEEP_DAYS", "7")
+    with pytest.raises(ConfigError, match=r"^config\.yaml: reports\.link_ttl must be a whole number"):
+        read(tmp_path, "reports: {link_ttl: x}")
+
+
+def test_the_environment_adds_to_what_the_file_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DINGRUN_NOTIFY__WEBHOOKS__OPS__SECRET", "SECx")
+    monkeypatch.setenv("DINGRUN_ENGINE__PORTS", "[22]")
+    settings = read(tmp_path, "notify: {webhooks: {Ops: {ACCESS_TOKEN: tok}}}\nengine: {concurrency: 2}")
+    assert webhooks_of(settings) == {"Ops": ("tok", "SECx")}
+    assert (settings.engine.ports, settings.engine.concurrency) == ((22,), 2)
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DINGRUN_ACCESS__OPERATORS", "")
+    assert read(tmp_path, "access: {operators: [boss]}").access.operators == ("boss",)
+
+
+def test_only_load_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DINGRUN_DINGDING__OPENAPI_BASE", "https://api.dingtalk.com")
+    own = Settings.model_validate({"DINGDING": {"OPENAPI_BASE": "http://127.0.0.1:8790"}})
+    assert own.dingding.openapi_base == "http://127.0.0.1:8790"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -114,6 +212,30 @@ def test_secrets_print_as_stars(tmp_path: Path) -> None:
     assert "verysecret" not in repr(read(tmp_path, ROBOT))
 
 
+def test_every_secret_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
+    robots = "notify: {webhooks: {default: {ACCESS_TOKEN: c, SECRET: d}}}\nweb: {status_token: e}"
+    ding = "DINGDING: {APP_KEY: k, APP_SECRET: a, ACCESS_TOKEN: b}\n"
+    assert sorted(secrets_of(read(tmp_path, ding + robots))) == ["a", "b", "c", "d", "e"]
+
+
+def test_a_channel_that_reaches_nobody_is_nothing_to_complain_of_when_all_is_only_logged(
+    tmp_path: Path,
+) -> None:
+    assert not read(tmp_path, DAILY % ", notify_channel: webhook").configured
+
+
+def test_a_channel_does_not_matter_while_nobody_is_told(tmp_path: Path) -> None:
+    quiet = DAILY.replace("true", "false") % ", notify_channel: webhook"
+    assert read(tmp_path, ROBOT + quiet).configured
+
+
+def test_keys_of_a_base_block_may_be_given_anew(tmp_path: Path) -> None:
+    """A merge key (`<<`) is no key given twice."""
+    one = "- &one {name: a, cron: 0 3 * * *, targets: [b]}"
+    settings = read(tmp_path, f"schedules:\n  {one}\n  - {{<<: *one, name: c}}\n")
+    assert [schedule.name for schedule in settings.schedules] == ["a", "c"]
+
+
 def test_an_operators_block_with_blanks_can_be_pasted(tmp_path: Path) -> None:
     blanks = (
         "DINGDING: {SECRET: '', ACCESS_TOKEN: , APP_KEY: '', APP_SECRET: , AGENT_ID: '', DEFAULT_CHAT_ID: ''}"
@@ -133,7 +255,7 @@ def test_a_time_without_a_zone_is_of_the_settings_zone(tmp_path: Path) -> None:
     for written in ("2026-12-01 03:00", "2026-12-01 03:00:00", "'2026-11-30T19:00:00Z'"):
         (schedule,) = schedules_of(read(tmp_path, once % written))
         assert schedule.at is not None
-        assert schedule.at.timestamp() == 1_796_065_200
+        assert schedule.at.isoformat() == "2026-11-30T19:00:00+00:00"
 
 
 @pytest.mark.parametrize(

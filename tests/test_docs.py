@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from bot.config import PREFIX, load
 from bot.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +32,31 @@ def test_every_setting_is_documented(key: str) -> None:
     assert f"| `{key}` |" in (ROOT / "docs/config.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("key", list(keys(Settings)))
+def test_every_setting_has_its_variable_and_an_example(key: str) -> None:
+    text = (ROOT / "docs/config.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| `{re.escape(key)}` \|(.*)\|$", text, re.MULTILINE)
+    type_, _, meaning, example, variable = (cell.strip() for cell in row.split("|"))
+    assert variable == f"`{PREFIX}{key.partition('[]')[0].upper().replace('.', '__')}`"
+    assert all((type_, meaning, example))
+
+
+def default(key: str) -> object:
+    """What a key of the tree is when nobody sets it; None for a list's items."""
+    here: Any = Settings()
+    for part in key.lower().split("."):
+        here = getattr(here, part, None)
+    return list(here) if isinstance(here, tuple) else here
+
+
+@pytest.mark.parametrize("key", [key for key in keys(Settings) if default(key) not in (None, "")])
+def test_defaults_are_documented_as_they_are(key: str) -> None:
+    text = (ROOT / "docs/config.md").read_text(encoding="utf-8")
+    shown = re.search(rf"^\| `{re.escape(key)}` \| [^|]* \| `([^`]*)` \|", text, re.MULTILINE)
+    assert shown is not None
+    assert yaml.safe_load(shown.group(1)) == default(key)
+
+
 def test_nothing_is_documented_that_is_no_setting() -> None:
     text = (ROOT / "docs/config.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)) == set(keys(Settings))
@@ -40,6 +66,16 @@ def test_the_example_shows_every_section_that_has_an_effect() -> None:
     shown: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     silent = {"quota"}
     assert {name.lower() for name in shown} == set(Settings.model_fields) - silent
+
+
+def test_what_the_example_has_as_comments_is_valid_too(tmp_path: Path) -> None:
+    text = (ROOT / "config.yaml").read_text(encoding="utf-8").replace("schedules: []", "schedules:")
+    plain = re.sub(r"^( *)# ?(?=[ -]*[A-Za-z_]+:( |$))", r"\1", text, flags=re.MULTILINE)
+    (tmp_path / "config.yaml").write_text(plain, encoding="utf-8")
+    settings = load(tmp_path / "config.yaml")
+    assert [schedule.name for schedule in settings.schedules] == ["每日巡检"]
+    assert settings.dingding.card_variables
+    assert settings.web.status_token
 
 
 def test_links_between_documents_lead_somewhere() -> None:

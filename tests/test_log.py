@@ -1,23 +1,28 @@
 """One line per record, and no secret in it, whoever wrote it."""
 
+import asyncio
 import io
 import logging
 from collections.abc import Iterator
 
 import pytest
 
-from bot.log import LOUD, configure
+from bot.log import LOUD, about, configure
 
 
 @pytest.fixture
 def logged() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
+    loud = {name: (logging.getLogger(name).filters[:], logging.getLogger(name).level) for name in LOUD}
     stream = io.StringIO()
     configure("INFO", secrets=["app-secret-1", "ab", ""], stream=stream)
     yield stream
     root.handlers[:] = before
     root.setLevel(level)
+    for name, (filters, own) in loud.items():
+        logging.getLogger(name).filters[:] = filters
+        logging.getLogger(name).setLevel(own)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +34,11 @@ def logged() -> Iterator[io.StringIO]:
         "{'endpoint': 'wss://x', 'ticket': 'HIDDEN'}",
         '{"accessToken":"HIDDEN","expireIn":7200}',
         "x-acs-dingtalk-access-token: HIDDEN",
+        "{'x-acs-dingtalk-access-token': 'HIDDEN'}",
+        '{"data":"{\\"ticket\\":\\"HIDDEN\\"}"}',
+        '{"clientId":"k","clientSecret":"HIDDEN"}',
+        "/gettoken?appkey=k&appsecret=HIDDEN",
+        "DINGRUN_DINGDING__APP_SECRET=HIDDEN",
         "the key is app-secret-1",
     ],
 )
@@ -49,6 +59,61 @@ def test_a_line_tells_when_how_bad_who_and_what(logged: io.StringIO) -> None:
     line = logged.getvalue()
     assert line.endswith("INFO    bot.jobs: job card:r1 done\n")
     assert line.count("\n") == 1
+
+
+def test_what_only_resembles_a_secret_is_left_alone(logged: io.StringIO) -> None:
+    logging.getLogger("anybody").warning("design=new, session.expired, 2 tickets, absent")
+    assert logged.getvalue().endswith("design=new, session.expired, 2 tickets, absent\n")
+
+
+def test_ids_stand_at_the_end_of_what_is_logged_about_them(logged: io.StringIO) -> None:
+    with about(run="r1"):
+        with about(job="card:r1", message=""):
+            logging.getLogger("bot.jobs").info("inside")
+        logging.getLogger("bot.jobs").info("between")
+    logging.getLogger("bot.jobs").info("outside")
+    ends = [line.partition("bot.jobs: ")[2] for line in logged.getvalue().splitlines()]
+    assert ends == ["inside [run=r1 job=card:r1]", "between [run=r1]", "outside"]
+
+
+async def test_tasks_started_inside_have_the_ids_too(logged: io.StringIO) -> None:
+    async def work() -> None:
+        logging.getLogger("bot.jobs").info("worked")
+
+    with about(message="msg1"):
+        task = asyncio.create_task(work())
+    await task
+    assert logged.getvalue().endswith("worked [message=msg1]\n")
+
+
+def test_text_from_outside_cannot_forge_a_line(logged: io.StringIO) -> None:
+    logging.getLogger("bot").info("said %s", "重跑\u3000a\n2026 ERROR forged\x1b[2J\u202e")
+    assert logged.getvalue().endswith("said 重跑\u3000a\\n2026 ERROR forged\\x1b[2J\\u202e\n")
+
+
+def fail(why: str) -> None:
+    raise ValueError(why)
+
+
+def test_a_traceback_stands_indented_below_its_line_and_holds_no_secret(logged: io.StringIO) -> None:
+    try:
+        fail("a\n2026 ERROR forged access_token=HIDDEN")
+    except ValueError:
+        logging.getLogger("bot").exception("failed")
+    first, *below = logged.getvalue().splitlines()
+    assert first.endswith("ERROR   bot: failed")
+    assert all(line.startswith("    ") for line in below)
+    assert "HIDDEN" not in logged.getvalue()
+
+
+def test_a_package_that_sets_up_its_own_logging_later_is_overruled(logged: io.StringIO) -> None:
+    own, package = io.StringIO(), logging.getLogger("darabonba-core")
+    package.setLevel(logging.DEBUG)
+    package.addHandler(logging.StreamHandler(own))
+    package.info("chatter")
+    package.warning("access_token=HIDDEN")
+    assert own.getvalue() == ""
+    assert logged.getvalue().endswith("WARNING darabonba-core: access_token=***\n")
 
 
 @pytest.mark.parametrize("name", LOUD)
