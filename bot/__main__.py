@@ -80,7 +80,7 @@ def demo(port: int, no_browser: bool, data: Path | None) -> None:
 )
 def sandbox(host: str, port: int, scene: Path | None) -> None:
     """The fake DingTalk alone."""
-    from bot.demo import run_sandbox  # noqa: PLC0415
+    from bot.standalone import run_sandbox  # noqa: PLC0415
 
     asyncio.run(run_sandbox(host=host, port=port, scene=scene))
 

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import secrets
-import signal
 import socket
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
@@ -42,6 +41,7 @@ from bot.reports import Reports, Shelf
 from bot.router import usages
 from bot.runs import Runs
 from bot.scheduler import Missed, Scheduler, Timetable
+from bot.signals import stop_on_signals
 from bot.stores.sqlite import SqliteStore, sqlite_path
 from bot.stores.sqlite_tasks import SqliteTaskStore
 from bot.watcher import Watcher
@@ -267,10 +267,7 @@ def engine_of(settings: Settings, store: SqliteStore, *, clock: Clock, owner: st
 
 async def serve(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_on_signals()
     async with App(settings) as app:
         await app.run(stop)
     log.info("stopped")

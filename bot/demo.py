@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-import signal
 import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import click
@@ -17,9 +16,8 @@ from bot.log import configure
 from bot.models import Trigger
 from bot.neighbours import Neighbours
 from bot.runs import Cause
-from bot.sandbox import Sandbox
-from bot.sandbox.refusals import WrongUse
-from bot.sandbox.scene import read_scene
+from bot.signals import stop_on_signals
+from bot.standalone import sandbox_on
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +34,10 @@ WELCOME = """
 async def run(*, port: int, data: Path | None, when_ready: Callable[[str], object] | None) -> None:
     """Run the demo until SIGINT or SIGTERM; its data is thrown away at the end unless `data` is given."""
     configure("INFO")
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dingrun-demo-")))
-        sandbox = await stack.enter_async_context(_sandbox("127.0.0.1", port))
+        sandbox = await stack.enter_async_context(sandbox_on("127.0.0.1", port))
         neighbours = await stack.enter_async_context(Neighbours())
         app = await stack.enter_async_context(App(demo_settings(sandbox.url, folder, neighbours)))
         service = asyncio.create_task(app.run(stop), name="service")
@@ -49,15 +47,6 @@ async def run(*, port: int, data: Path | None, when_ready: Callable[[str], objec
         if when_ready:
             when_ready(sandbox.url)
         await service
-
-
-async def run_sandbox(*, host: str, port: int, scene: Path | None) -> None:
-    """Run the fake DingTalk alone until SIGINT or SIGTERM. Raises `ConfigError` for a scene that is wrong."""
-    configure("INFO")
-    stop = _stop_on_signals()
-    async with _sandbox(host, port, scene) as sandbox:
-        click.echo(f"  钉钉沙箱 / chat page   {sandbox.url}\n  停止 / stop            Ctrl-C")
-        await stop.wait()
 
 
 async def _first_run(app: App, stop: asyncio.Event) -> None:
@@ -104,27 +93,3 @@ def demo_settings(url: str, folder: Path, neighbours: Neighbours) -> Settings:
             },
         ],
     })
-
-
-@asynccontextmanager
-async def _sandbox(host: str, port: int, scene: Path | None = None) -> AsyncIterator[Sandbox]:
-    try:
-        sandbox = Sandbox(host=host, port=port, scene=read_scene(scene) if scene else None)
-    except (OSError, WrongUse) as error:
-        raise ConfigError(f"--scene {scene}: {error}") from None
-    try:
-        await sandbox.start()
-    except OSError as error:
-        raise ConfigError(f"--port {port} cannot be had: {error.strerror}; name another one") from None
-    try:
-        yield sandbox
-    finally:
-        await sandbox.stop()
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop

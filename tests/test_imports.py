@@ -1,0 +1,27 @@
+"""What a command need not pay for, it does not import."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PROGRAM = "import sys, {modules}; print([name for name in {unwanted!r} if name in sys.modules])"
+
+
+@pytest.mark.parametrize(
+    ("modules", "unwanted"),
+    [
+        ("bot.__main__", ["dingtalk_stream", "aiohttp", "pydantic", "bot.sandbox"]),
+        ("bot.standalone", ["dingtalk_stream", "alibabacloud_dingtalk", "aiosqlite", "openpyxl", "bot.app"]),
+        ("bot.app", ["alibabacloud_dingtalk.card_1_0.client", "alibabacloud_tea_openapi", "bot.sandbox"]),
+        ("bot.exporters.child", ["aiohttp", "dingtalk_stream", "alibabacloud_dingtalk", "aiosqlite"]),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(modules: str, unwanted: list[str]) -> None:
+    program = PROGRAM.format(modules=modules, unwanted=unwanted)
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
