@@ -5,21 +5,24 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import aiohttp
 
 from bot import __version__
-from bot.config import Settings, schedules_of, webhooks_of
+from bot.channels import Channels
+from bot.config import Settings
 from bot.context import Context
-from bot.deliver import Channels, Deliver
+from bot.deliver import Deliver
 from bot.deliveries import Deliveries
+from bot.destinations import beside_of, schedules_of, webhooks_of
+from bot.dingtalk.meter import Meter, Unmetered
 from bot.dingtalk.openapi import OpenApiMessenger
 from bot.dingtalk.silent import SilentMessenger
 from bot.dingtalk.stream import StreamConnection
@@ -43,6 +46,7 @@ from bot.runs import Runs
 from bot.scheduler import Missed, Scheduler, Timetable
 from bot.signals import stop_on_signals
 from bot.stores.sqlite import SqliteStore, sqlite_path
+from bot.stores.sqlite_ledger import SqliteLedger
 from bot.stores.sqlite_tasks import SqliteTaskStore
 from bot.watcher import Watcher
 from bot.web.health import Health
@@ -62,6 +66,10 @@ LANES = (
 )
 WATCH_EVERY = 1.0  # seconds
 HOUSEKEEPING = 60.0  # seconds
+COUNT_WITHIN = 0.5  # seconds; DingTalk waits for the answer meanwhile
+
+Incoming = TypeVar("Incoming")
+Taken = TypeVar("Taken")
 
 
 def utc_now() -> datetime:
@@ -79,11 +87,11 @@ def owner_name() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Wire:
-    """The way to DingTalk: the messengers and, with an app, its Stream."""
+    """The way to DingTalk: the messengers and, with apps, their Streams."""
 
     channels: Channels
     replies: Messenger
-    robot: Robot | None
+    robots: Mapping[str, Robot]  # by the names of the apps, "" is the one in `DINGDING`
     session: aiohttp.ClientSession
 
 
@@ -97,7 +105,7 @@ class App:
         self._stack = AsyncExitStack()
         self._metrics = Metrics()
         self.started = clock()
-        self.stream: StreamConnection | None = None
+        self.streams: Mapping[str, StreamConnection] = {}
 
     async def __aenter__(self) -> "App":
         async with self._stack:
@@ -105,14 +113,15 @@ class App:
             await self.store.open()
             self._stack.push_async_callback(self.store.close)
             session = await self._stack.enter_async_context(aiohttp.ClientSession())
-            self._build(wire(self._settings, session, self._clock))
+            meter = Meter(SqliteLedger(self.store), self._settings.quota.budget(), clock=self._clock)
+            self._build(wire(self._settings, session, self._clock, meter), meter)
             self._stack = self._stack.pop_all()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
 
-    def _build(self, wire: Wire) -> None:
+    def _build(self, wire: Wire, meter: Meter) -> None:
         settings = self._settings
         zone = ZoneInfo(settings.timezone)
         cards = cards_of(settings)
@@ -152,8 +161,12 @@ class App:
             intake.kinds,
         ):
             self.jobs.register(kinds)
-        if wire.robot:
-            self.stream = StreamConnection(wire.session, wire.robot, intake.on_message, intake.on_tap)
+        self.streams = {
+            name: StreamConnection(
+                wire.session, robot, counted(meter, intake.on_message), counted(meter, intake.on_tap)
+            )
+            for name, robot in wire.robots.items()
+        }
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; a loop that dies ends the service loudly."""
@@ -165,7 +178,7 @@ class App:
             ("watcher", self.watcher.watch(WATCH_EVERY)),
             ("scheduler", self.scheduler.keep_time(self._clock)),
             ("housekeeping", self._keep_house()),
-            *([("stream", self.stream.run())] if self.stream else []),
+            *((f"stream {name}".strip(), stream.run()) for name, stream in self.streams.items()),
             *([("web", self._serve_web())] if self._settings.web.port else []),
         ]
         try:
@@ -197,7 +210,8 @@ class App:
         await serve_web(web.host, web.port, [*health.routes(), *status.routes()])
 
     def _connected(self) -> bool | None:
-        return self.stream.connected.is_set() if self.stream else None
+        streams = self.streams.values()
+        return all(stream.connected.is_set() for stream in streams) if streams else None
 
     async def _keep_house(self) -> None:
         while True:
@@ -209,24 +223,59 @@ class App:
                 log.warning("housekeeping put off: %s", error)
 
 
-def wire(settings: Settings, session: aiohttp.ClientSession, clock: Clock) -> Wire:
+def counted(
+    meter: Meter, take: Callable[[Incoming], Awaitable[Taken]]
+) -> Callable[[Incoming], Awaitable[Taken]]:
+    """Book what comes in, after it was taken: the answer is what matters."""
+
+    async def take_and_count(incoming: Incoming) -> Taken:
+        answer = await take(incoming)
+        try:
+            async with asyncio.timeout(COUNT_WITHIN):
+                await meter.came_in()
+        except (TimeoutError, DingRunError) as error:
+            log.warning("what came in was not counted: %s", error or "too slow")
+        return answer
+
+    return take_and_count
+
+
+def wire(settings: Settings, session: aiohttp.ClientSession, clock: Clock, meter: Unmetered) -> Wire:
     """The messengers that the settings allow; without any, everything is logged and nothing pushed."""
     silent = SilentMessenger()
-    by_kind: dict[DestinationKind, Messenger] = {}
-    robot = robot_of(settings)
-    if robot:
+    reached: dict[tuple[DestinationKind, str], Messenger] = {}
+    robots = robots_of(settings)
+    for name, robot in robots.items():
         tokens = Tokens(session, robot, clock)
-        openapi = OpenApiMessenger(session, robot, tokens, clock=clock)
-        by_kind |= {DestinationKind.GROUP: openapi, DestinationKind.USER: openapi}
-        by_kind[DestinationKind.WORK] = WorkMessenger(session, robot, tokens)
+        openapi = OpenApiMessenger(session, robot, tokens, clock=clock, meter=meter)
+        reached |= {(kind, name): openapi for kind in (DestinationKind.GROUP, DestinationKind.USER)}
+        reached[DestinationKind.WORK, name] = WorkMessenger(session, robot, tokens, meter=meter)
     webhooks = webhooks_of(settings)
     if webhooks:
-        by_kind[DestinationKind.WEBHOOK] = WebhookMessenger(
-            session, webhooks, clock=clock, base=settings.dingding.oapi_base
+        reached[DestinationKind.WEBHOOK, ""] = WebhookMessenger(
+            session, webhooks, clock=clock, base=settings.dingding.oapi_base, meter=meter
         )
-    replies = by_kind.get(DestinationKind.GROUP, silent)
-    channels = Channels(by_kind=by_kind, silent=silent)
-    return Wire(channels=channels, replies=replies, robot=robot, session=session)
+    replies = next((reached[DestinationKind.GROUP, name] for name in robots), silent)
+    channels = Channels(messengers=reached, silent=silent, beside=beside_of(settings))
+    return Wire(channels=channels, replies=replies, robots=robots, session=session)
+
+
+def robots_of(settings: Settings) -> dict[str, Robot]:
+    """The apps of the settings by name, "" for the one in `DINGDING`."""
+    ding = settings.dingding
+    main = robot_of(settings)
+    others = {
+        name: Robot(
+            app_key=app.app_key,
+            app_secret=app.app_secret.get_secret_value(),
+            robot_code=app.robot_code or app.app_key,
+            agent_id=app.agent_id,
+            openapi_base=ding.openapi_base,
+            oapi_base=ding.oapi_base,
+        )
+        for name, app in settings.notify.apps.items()
+    }
+    return ({"": main} if main else {}) | others
 
 
 def robot_of(settings: Settings) -> Robot | None:

@@ -9,7 +9,6 @@ import difflib
 import os
 import reprlib
 from collections.abc import Hashable, Iterator, Mapping
-from datetime import UTC
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,16 +17,19 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
+from bot.destinations import wrong_together
 from bot.errors import ConfigError
-from bot.models import Channel, Destination, DestinationKind, Schedule, derived_id
-from bot.plan import REACH
-from bot.settings import DingDing, ScheduleSettings, Settings, Webhook
+from bot.notify import OtherApp, Webhook
+from bot.settings import DingDing, Settings
 
-__all__ = ["Settings", "load", "schedules_of", "secrets_of", "webhooks_of"]
+__all__ = ["Settings", "load", "secrets_of"]
 
 DEFAULT_FILE = "config.yaml"
 PREFIX = "DINGRUN_"
-MAPPINGS = ("DINGRUN_DINGDING__CARD_VARIABLES__", "DINGRUN_NOTIFY__ROUTES__", "DINGRUN_NOTIFY__WEBHOOKS__")
+MAPPINGS = (
+    "DINGRUN_DINGDING__CARD_VARIABLES__",
+    *(f"DINGRUN_NOTIFY__{name}__" for name in ("ROUTES", "WEBHOOKS", "APPS", "BESIDE")),
+)
 LATER = {"arl", "celery"}  # names that a later version brings
 LONGEST_LINE = 300
 
@@ -43,9 +45,6 @@ TAKES = {  # what we say a key takes: pydantic's words for the error
     "must be a time such as 2026-12-01 03:00": "datetime_parsing datetime_from_date_parsing datetime_type",
 }
 EXPECTED = {kind: takes for takes, kinds in TAKES.items() for kind in kinds.split()}
-APP_NEEDED = "needs DINGDING.APP_KEY for anything but webhook:name"
-AGENT_NEEDED = "names a work notification, which needs DINGDING.AGENT_ID"
-NEEDS = {Channel.OPENAPI: ("app_key",), Channel.WORK_NOTICE: ("app_key", "agent_id")}
 
 Place = tuple[int | str, ...]  # of a setting in the tree, as in `("schedules", 0, "cron")`
 
@@ -64,7 +63,7 @@ def load(path: Path | None = None) -> Settings:
         settings = Settings.model_validate(_merged(written, given))
     except ValidationError as error:
         raise ConfigError(_line(_explain(error, chosen, given))) from None
-    if wrong := _wrong_together(settings):
+    if wrong := wrong_together(settings):
         raise ConfigError(_line(f"{_source(('schedules',), chosen, given)}: {wrong}"))
     return settings
 
@@ -205,7 +204,7 @@ def _shown(place: Place, got: object) -> str:
 
 def _name(parent: Place, part: int | str) -> str:
     """The name as it is written: `DINGDING` and the keys of robots are in capitals."""
-    upper = (parent, part) == ((), "dingding") or _type_at(parent) in {DingDing, Webhook}
+    upper = (parent, part) == ((), "dingding") or _type_at(parent) in {DingDing, OtherApp, Webhook}
     return str(part).upper() if upper else str(part)
 
 
@@ -222,79 +221,10 @@ def _hint(name: str, known: list[str]) -> str:
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def _wrong_together(settings: Settings) -> str:
-    """What no single key can tell, or "". With nothing of DingTalk set everything is right: it only logs."""
-    if not settings.configured:
-        return ""
-    webhooks = webhooks_of(settings)
-    told = [(at, each) for at, each in enumerate(schedules_of(settings)) if each.notify_enable]
-    found = ((at, each.name, _wrong(settings, each, webhooks)) for at, each in told)
-    return next((f"schedules[{at}].{wrong} (schedule {name})" for at, name, wrong in found if wrong), "")
-
-
-def _wrong(settings: Settings, schedule: Schedule, webhooks: Mapping[str, object]) -> str:
-    """What is wrong with the channel and the destinations of a schedule, or ""."""
-    ding, channel = settings.dingding, schedule.notify_channel
-    kinds = {place.kind for place in schedule.send_to}
-    robots = {place.id for place in schedule.send_to if place.kind is DestinationKind.WEBHOOK}
-    unknown = ", ".join(sorted(robots - webhooks.keys()))
-    lacks = next((key.upper() for key in NEEDS.get(channel, ()) if not getattr(ding, key)), "")
-    reach = REACH[channel] | ({DestinationKind.USER} if channel is Channel.WORK_NOTICE else set())
-    takes = " or ".join(sorted(f"{kind}:…" for kind in reach))
-    nobody = not kinds & reach and (kinds or channel is Channel.WEBHOOK)
-    checks = (
-        (unknown, f"send_to names webhook:{unknown}, which is not in notify.webhooks"),
-        (lacks, f"notify_channel is {channel}, which needs DINGDING.{lacks}"),
-        (not ding.app_key and kinds - {DestinationKind.WEBHOOK}, f"send_to {APP_NEEDED}"),
-        (not ding.agent_id and DestinationKind.WORK in kinds, f"send_to {AGENT_NEEDED}"),
-        (nobody, f"notify_channel is {channel}, but send_to has no {takes}"),
-    )
-    return next((problem for wrong, problem in checks if wrong), "")
-
-
-def webhooks_of(settings: Settings) -> dict[str, tuple[str, str]]:
-    """The custom group robots by name: access token and secret ("" without one)."""
-    ding, robots = settings.dingding, dict(settings.notify.webhooks)
-    if ding.access_token:
-        robots.setdefault("default", Webhook(access_token=ding.access_token, secret=ding.secret))
-    return {
-        name: (robot.access_token.get_secret_value(), robot.secret.get_secret_value() if robot.secret else "")
-        for name, robot in robots.items()
-    }
-
-
 def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Everything the settings hold that must never be written anywhere; for `bot.log.configure`."""
-    ding, robots = settings.dingding, settings.notify.webhooks.values()
+    ding, notify = settings.dingding, settings.notify
     held = [ding.app_secret, ding.access_token, ding.secret, settings.web.status_token]
-    held += [word for robot in robots for word in (robot.access_token, robot.secret)]
+    held += [word for robot in notify.webhooks.values() for word in (robot.access_token, robot.secret)]
+    held += [app.app_secret for app in notify.apps.values()]
     return tuple(each.get_secret_value() for each in held if each)
-
-
-def schedules_of(settings: Settings) -> tuple[Schedule, ...]:
-    """The schedules of the embedded engine, with their destinations filled in."""
-    return tuple(_schedule(settings, schedule) for schedule in settings.schedules)
-
-
-def _schedule(settings: Settings, schedule: ScheduleSettings) -> Schedule:
-    at = schedule.at
-    if at is not None and at.tzinfo is None:
-        at = at.replace(tzinfo=settings.zone)
-    return Schedule(
-        id=derived_id("s", schedule.name),
-        at=at and at.astimezone(UTC),
-        send_to=_destinations(settings, schedule),
-        **schedule.model_dump(exclude={"at", "send_to"}),
-    )
-
-
-def _destinations(settings: Settings, schedule: ScheduleSettings) -> tuple[Destination, ...]:
-    """The schedule's own, else its route, else the default group, else the default webhook robot."""
-    if own := schedule.send_to or settings.notify.routes.get(schedule.name):
-        return own
-    ding = settings.dingding
-    if ding.default_chat_id and schedule.notify_channel is not Channel.WEBHOOK:
-        return (Destination(kind=DestinationKind.GROUP, id=ding.default_chat_id),)
-    if ding.access_token:
-        return (Destination(kind=DestinationKind.WEBHOOK, id="default"),)
-    return ()

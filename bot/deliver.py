@@ -5,9 +5,10 @@ Each is a job; what makes a repeat harmless is told in the table of `docs/archit
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.channels import Channels
 from bot.errors import Permanent
 from bot.jobs import Claim, JobKind, Jobs, NotYet, Result
 from bot.models import (
@@ -22,8 +23,8 @@ from bot.models import (
     Run,
     RunStatus,
 )
-from bot.plan import CARD_KINDS, EXPORT_PATIENCE, NOBODY, card_id, job_id, push_verdict
-from bot.ports import Messenger, Store
+from bot.plan import CARD_KINDS, EXPORT_PATIENCE, card_id, job_id, push_verdict
+from bot.ports import Store
 from bot.reports import Reports
 from cards.render import Cards
 
@@ -36,17 +37,6 @@ NOTE_LIMITS = {  # bytes of text, with room for what the channel wraps around it
     DestinationKind.WORK: 1_700,  # whole msg 2,048, 0769-asynchronous-sending-of-enterprise-session-messages
     DestinationKind.WEBHOOK: 18_000,  # 20,000 seen in the wild; not documented
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Channels:
-    """Which messenger reaches which kind of destination; kinds without one are only logged."""
-
-    by_kind: Mapping[DestinationKind, Messenger]
-    silent: Messenger
-
-    def to(self, destination: Destination) -> Messenger:
-        return self.silent if destination == NOBODY else self.by_kind.get(destination.kind, self.silent)
 
 
 class Deliver:

@@ -51,7 +51,7 @@ async def run(*, port: int, data: Path | None, when_ready: Callable[[str], objec
 
 async def _first_run(app: App, stop: asyncio.Event) -> None:
     """The demo asks for its first run itself, so that nobody waits for the cron; the next ones come by it."""
-    stream = app.stream
+    stream = app.streams.get("")
     if stream is None:
         raise ConfigError("DINGDING.APP_KEY is missing: the demo needs the Stream")
     connected = asyncio.create_task(stream.connected.wait())

@@ -7,7 +7,8 @@ from pathlib import Path
 import aiohttp
 
 from bot.app import open_store, robot_of, utc_now
-from bot.config import Settings, schedules_of, webhooks_of
+from bot.config import Settings
+from bot.destinations import schedules_of, webhooks_of
 from bot.dingtalk.stream import StreamConnection
 from bot.dingtalk.token import Tokens
 from bot.errors import ConfigError, DingRunError

@@ -4,6 +4,7 @@
     ├── ConfigError    the operator mends the setting it names; the service does not start
     ├── UserError      said to the person who asked; never tried again
     ├── Temporary      tried again, later
+    │   └── Held       our own pace or budget holds it back: waiting, and no failure
     └── Permanent      never tried again; the next channel, or the operator, takes over
 
 Adapters translate at their border: above them nobody knows HTTP, SQL or a vendor's exception. A message
@@ -48,6 +49,13 @@ class Temporary(DingRunError):
         super().__init__(message)
         self.retry_after = retry_after
         self.uncertain = uncertain
+
+
+class Held(Temporary):
+    """Our own pace or budget holds it back; nothing was asked of the other side
+
+    `retry_after` is when it may go, in seconds.
+    """
 
 
 class Permanent(DingRunError):

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.errors import DingRunError, Temporary
+from bot.errors import DingRunError, Held, Temporary
 from bot.log import about
 from bot.models import Clock, Job, JobState
 from bot.ports import Store
@@ -239,6 +239,9 @@ class Jobs:
                 log.warning("the lease of job %s could not be extended: %s", claim.job.id, error)
 
     def _after_failure(self, job: Job, error: Temporary) -> dict[str, object]:
+        if isinstance(error, Held):
+            due = self.clock() + timedelta(seconds=error.retry_after or POLL)
+            return {"state": JobState.TODO, "due_at": due, "marker": False, "error": str(error)}
         if error.uncertain and job.marker:
             return {"state": JobState.UNCONFIRMED, "error": str(error)}
         failures = job.failures + 1

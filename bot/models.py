@@ -91,21 +91,48 @@ class DestinationKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """Where a message goes; written `kind:id`, as in `group:cid6EU…==` or `work:manager01`."""
+    """Where a message goes; written `kind:id`, as in `group:cid6EU…==` or `work:manager01`.
+
+    `app` names the app that carries it, written `group:cid6EU…==#name`; "" is the one in `DINGDING`.
+    """
 
     kind: DestinationKind
     id: str
+    app: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "Destination":
-        """Read `kind:id`. Raises `ValueError` with what it takes."""
-        kind, colon, id_ = text.partition(":")
+        """Read `kind:id` or `kind:id#app`. Raises `ValueError` with what it takes."""
+        place, _, app = text.partition("#")
+        kind, colon, id_ = place.partition(":")
         if not colon or not id_ or kind not in set(DestinationKind):
             raise ValueError(f"takes group:cid…, user:staffId, work:staffId or webhook:name, got {text!r}")
-        return cls(kind=DestinationKind(kind), id=id_)
+        return cls(kind=DestinationKind(kind), id=id_, app=app)
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.id}"
+        return f"{self.kind}:{self.id}#{self.app}" if self.app else f"{self.kind}:{self.id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How one destination of a schedule is told, where it differs from the others.
+
+    `mention` rings for these people: staffIds, mobile numbers, or `all`.
+    """
+
+    to: Destination
+    notify_on: NotifyOn | None = None
+    mention: tuple[str, ...] = ()
+    only_failed: bool = False  # rings for runs that did not end well
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomRobot:
+    """A custom group robot (自定义机器人); its messages hold `keyword`, if there is one."""
+
+    access_token: str = field(repr=False)
+    secret: str = field(default="", repr=False)
+    keyword: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +162,7 @@ class Schedule:
     notify_on: NotifyOn = NotifyOn.FINISHED
     export: bool = True
     send_to: tuple[Destination, ...] = ()
+    manners: tuple[Manner, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,6 +319,7 @@ class Note:
 
     title: str  # shown in the chat list only
     text: str
+    mention: tuple[str, ...] = ()  # staffIds, mobile numbers or `all`, where the channel can ring for them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,6 +329,7 @@ class CardView:
     template_id: str
     params: Mapping[str, str]
     headline: str  # the line in the chat list
+    mention: tuple[str, ...] = ()  # staffIds or `all` that it rings for
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ vendor.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -103,6 +103,28 @@ class Store(Protocol):
 
     async def recall(self, key: str) -> str | None:
         """The fact, or None."""
+
+
+class Ledger(Protocol):
+    """What calls cost and how fast they go, held by all bots on a store together. Each verb is atomic."""
+
+    async def book(self, month: str, bucket: str, calls: int) -> int:
+        """Add to what is booked (a negative number takes back); what is booked afterwards."""
+
+    async def booked(self, month: str) -> Mapping[str, int]:
+        """What is booked in a month, by bucket."""
+
+    async def take_place(self, gate: str, places: int, now: datetime, span: timedelta) -> datetime | None:
+        """Take one of a gate's places for a span. None when it is taken, else when to ask again.
+
+        In no span do more pass than there are places, whoever asks. A closed gate has no place.
+        """
+
+    async def close_gate(self, gate: str, until: datetime) -> None:
+        """Let nobody pass before then; the later of two closings counts."""
+
+    async def closed_until(self, gate: str) -> datetime | None:
+        """Until when a gate is, or was, closed; None when it never was."""
 
 
 class TaskStore(Protocol):

@@ -2,97 +2,20 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from bot.access import Rules
-from bot.models import Channel, Destination, NotifyOn
+from bot.fields import Base, Port, Seconds, Section, Time, UpperSection, Whole
+from bot.models import Channel, NotifyOn
+from bot.notify import NotifySettings, Telling
+from bot.quota import Bucket, Budget
 from bot.targets import parse_target
 
-HIGHEST_PORT = 65_535
 CRON_FIELDS = 5
-
-_SAFE_BASE = re.compile(
-    r"(https://([\w.-]+|\[[\da-f:]+])|http://(127\.0\.0\.1|localhost|\[::1]))(:\d+)?(/\S*)?", re.IGNORECASE
-)
-
-
-def _destination(value: object) -> object:
-    """`kind:id`; an openConversationId or an old chatId alone is a group."""
-    if not isinstance(value, str):
-        return value
-    if value.startswith(("cid", "chat")) and ":" not in value:
-        value = f"group:{value}"
-    return Destination.parse(value)
-
-
-def _port(value: int) -> int:
-    if not 0 < value <= HIGHEST_PORT:
-        raise ValueError(f"takes ports from 1 to 65535, got {value}")
-    return value
-
-
-def _base(value: str) -> str:
-    if not _SAFE_BASE.fullmatch(value):
-        raise ValueError("takes an https:// address (http:// only on loopback): secrets travel over it")
-    return value.rstrip("/")
-
-
-def _refuse(takes: str, *kinds: type) -> BeforeValidator:
-    """Refuse what would be taken for something else: `true` for 1, a number for seconds since 1970."""
-
-    def check(value: object) -> object:
-        if isinstance(value, kinds):
-            raise ValueError(f"{takes}, got {value!r}")  # noqa: TRY004 - pydantic wants a ValueError
-        return value
-
-    return BeforeValidator(check)
-
-
-Place = Annotated[Destination, BeforeValidator(_destination)]
-Whole = Annotated[int, _refuse("must be a whole number", bool)]
-Seconds = Annotated[float, _refuse("must be a number", bool), Field(gt=0, allow_inf_nan=False)]
-Port = Annotated[Whole, AfterValidator(_port)]
-Base = Annotated[str, AfterValidator(_base)]
-Time = Annotated[datetime, _refuse("must be a time such as 2026-12-01 03:00", int, float)]
-
-
-class Section(BaseModel):
-    """A part of the tree; unknown keys are errors, and an empty value is as good as none."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", coerce_numbers_to_str=True, hide_input_in_errors=True
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _blank_is_absent(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return {} if values is None else values
-        return {key: value for key, value in values.items() if value is not None}
-
-
-class UpperSection(Section):
-    """A part whose keys are written in capitals, as ARL's settings have them."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _any_case(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        return {str(key).lower(): value for key, value in values.items() if value is not None and value != ""}
 
 
 class DingDing(UpperSection):
@@ -100,13 +23,14 @@ class DingDing(UpperSection):
 
     secret: SecretStr | None = None
     access_token: SecretStr | None = None
+    keyword: str = ""
     app_key: str = ""
     app_secret: SecretStr | None = None
     agent_id: Whole | None = None
     default_chat_id: str = ""
     robot_code: str = ""
     card_template_id: str = "buttons"
-    card_variables: dict[str, str] = {}
+    card_variables: dict[str, str] = Field(default_factory=dict)
     openapi_base: Base = "https://api.dingtalk.com"
     oapi_base: Base = "https://oapi.dingtalk.com"
 
@@ -116,13 +40,6 @@ class DingDing(UpperSection):
             if getattr(self, have) and not getattr(self, lack):
                 raise ValueError(f"has {have.upper()}, but DINGDING.{lack.upper()} is missing")
         return self
-
-
-class Webhook(UpperSection):
-    """A custom group robot."""
-
-    access_token: SecretStr
-    secret: SecretStr | None = None
 
 
 class StoreSettings(Section):
@@ -160,7 +77,8 @@ class ScheduleSettings(Section):
     notify_channel: Channel = Channel.DINGDING
     notify_on: NotifyOn = NotifyOn.FINISHED
     export: bool = True
-    send_to: tuple[Place, ...] = ()
+    owner: str = ""
+    send_to: tuple[Telling, ...] = ()
 
     @field_validator("name")
     @classmethod
@@ -202,11 +120,6 @@ class SchedulerSettings(Section):
     grace: Seconds = Field(60.0, ge=1)
 
 
-class NotifySettings(Section):
-    routes: dict[str, tuple[Place, ...]] = {}
-    webhooks: dict[str, Webhook] = {}
-
-
 class ReportSettings(Section):
     dir: str = "data/reports"
     keep_days: Whole = Field(30, ge=1)
@@ -237,6 +150,9 @@ class AccessSettings(Section):
 class QuotaSettings(Section):
     api: Whole = Field(5_000, ge=0)
     stream_webhook: Whole = Field(3_000, ge=0)
+
+    def budget(self) -> Budget:
+        return Budget(limits={Bucket.API: self.api, Bucket.STREAM: self.stream_webhook})
 
 
 class LogSettings(Section):

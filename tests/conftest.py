@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.access import Rules
+from bot.channels import Channels
 from bot.context import Context
-from bot.deliver import Channels, Deliver
+from bot.deliver import Deliver
 from bot.deliveries import Deliveries
 from bot.dingtalk.silent import SilentMessenger
 from bot.intake import Intake
@@ -78,8 +79,8 @@ class Desk:
         self.jobs = Jobs(store, clock=clock, owner="test")
         shelf = Shelf(folder=self.folder, keep=timedelta(days=30), zone=ZONE)
         self.reports = Reports(store, self.exporter, shelf, clock=clock)
-        kinds = dict.fromkeys(DestinationKind, self.messenger)
-        channels = Channels(by_kind=kinds, silent=SilentMessenger())
+        kinds = {(kind, ""): self.messenger for kind in DestinationKind}
+        channels = Channels(messengers=kinds, silent=SilentMessenger())
         self.deliver = Deliver(store, self.jobs, self.reports, channels=channels, cards=cards)
         self.runs = Runs(store, self.engine, self.jobs, clock=clock)
         self.watcher = Watcher(store, self.engine, self.runs, clock=clock)

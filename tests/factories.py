@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 from bot.dingtalk.token import App
-from bot.models import Job, Message, Person, Report, Run, Schedule, Task, Trigger, derived_id
+from bot.models import CustomRobot, Job, Message, Person, Report, Run, Schedule, Task, Trigger, derived_id
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
@@ -87,3 +87,12 @@ def make_message(text: str = "帮助", **changes: Any) -> Message:
         "text": text,
     }
     return Message(**(defaults | changes))
+
+
+def make_robot(
+    token: str = "sandbox-webhook-token",  # noqa: S107 - the sandbox's own
+    secret: str = "SECsandbox0123456789",  # noqa: S107
+    keyword: str = "",
+) -> CustomRobot:
+    """The custom robot of the sandbox's default scene."""
+    return CustomRobot(access_token=token, secret=secret, keyword=keyword)

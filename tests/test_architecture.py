@@ -11,12 +11,14 @@ ROOT = Path(__file__).parent.parent
 NOUNS = {"bot", "bot.models", "bot.errors"}
 PURE = {
     "bot.ports", "bot.config", "bot.settings", "bot.retry", "bot.access", "bot.plan", "bot.workbook",
-    "bot.sheets", "bot.targets", "bot.log", "bot.metrics", "cards",
+    "bot.sheets", "bot.targets", "bot.log", "bot.metrics", "bot.fields", "bot.notify", "bot.destinations",
+    "bot.quota", "cards",
 }  # fmt: skip
 ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {
     "bot.runs", "bot.watcher", "bot.scheduler", "bot.jobs", "bot.deliver", "bot.reports", "bot.router",
-    "bot.intake", "bot.context", "bot.people", "bot.deliveries",
+    "bot.intake", "bot.context", "bot.people", "bot.deliveries", "bot.channels", "bot.governor",
+    "bot.notices",    "bot.ladder", "bot.digests",
 }  # fmt: skip
 VENDORS = {
     "motor": {"bot.mongo"},

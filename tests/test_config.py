@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import load, schedules_of, secrets_of, webhooks_of
+from bot.config import load, secrets_of
+from bot.destinations import schedules_of, webhooks_of
 from bot.errors import ConfigError
 from bot.models import Channel, NotifyOn
 from bot.settings import Settings
+from tests.factories import make_robot
 
 ROOT = Path(__file__).parent.parent
 ROBOT = "DINGDING: {APP_KEY: k, APP_SECRET: verysecret, DEFAULT_CHAT_ID: cidA, AGENT_ID: 5}\n"
@@ -172,7 +174,7 @@ def test_the_environment_adds_to_what_the_file_has(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("DINGRUN_NOTIFY__WEBHOOKS__OPS__SECRET", "SECx")
     monkeypatch.setenv("DINGRUN_ENGINE__PORTS", "[22]")
     settings = read(tmp_path, "notify: {webhooks: {Ops: {ACCESS_TOKEN: tok}}}\nengine: {concurrency: 2}")
-    assert webhooks_of(settings) == {"Ops": ("tok", "SECx")}
+    assert webhooks_of(settings) == {"Ops": make_robot("tok", "SECx")}
     assert (settings.engine.ports, settings.engine.concurrency) == ((22,), 2)
 
 
@@ -275,14 +277,14 @@ def test_only_a_custom_robot_is_the_default_destination_then(tmp_path: Path) -> 
     settings = read(tmp_path, "DINGDING: {ACCESS_TOKEN: tok, SECRET: SECx}\n" + DAILY % "")
     (schedule,) = schedules_of(settings)
     assert [str(place) for place in schedule.send_to] == ["webhook:default"]
-    assert webhooks_of(settings) == {"default": ("tok", "SECx")}
+    assert webhooks_of(settings) == {"default": make_robot("tok", "SECx")}
 
 
 def test_more_custom_robots_have_names(tmp_path: Path) -> None:
     settings = read(
         tmp_path, "notify: {webhooks: {ops: {ACCESS_TOKEN: tok}}}\n" + DAILY % ", send_to: ['webhook:ops']"
     )
-    assert webhooks_of(settings) == {"ops": ("tok", "")}
+    assert webhooks_of(settings) == {"ops": make_robot("tok", "")}
 
 
 def test_the_example_in_the_repository_is_valid_and_harmless() -> None:

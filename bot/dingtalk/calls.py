@@ -7,7 +7,9 @@ import aiohttp
 
 from bot.dingtalk.faults import TokenRefused, of_oapi, of_openapi
 from bot.dingtalk.http import UPLOAD_TIMEOUT, Answer, call
+from bot.dingtalk.meter import Unmetered, app_gate
 from bot.dingtalk.token import App, Tokens
+from bot.quota import Bucket
 
 HEADER = "x-acs-dingtalk-access-token"
 
@@ -17,10 +19,14 @@ Body = Mapping[str, Any]
 class Calls:
     """DingTalk's two APIs, for one app."""
 
-    def __init__(self, session: aiohttp.ClientSession, app: App, tokens: Tokens) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, app: App, tokens: Tokens, meter: Unmetered | None = None
+    ) -> None:
         self._session = session
         self._app = app
         self._tokens = tokens
+        self._meter = meter or Unmetered()
+        self._gate = app_gate(app.app_key)
 
     async def openapi(self, method: str, path: str, body: Body) -> Body:
         """A call of the new API; the body of its success."""
@@ -57,10 +63,13 @@ class Calls:
     async def _with_token(self, attempt: Callable[[str], Awaitable[Body]]) -> Body:
         token = await self._tokens.get()
         try:
-            return await attempt(token)
+            async with self._meter.call(self._gate, Bucket.API):
+                return await attempt(token)
         except TokenRefused:
             self._tokens.drop(token)
-            return await attempt(await self._tokens.get())
+        token = await self._tokens.get()
+        async with self._meter.call(self._gate, Bucket.API):
+            return await attempt(token)
 
 
 def _checked(answer: Body, problem: Exception | None) -> Body:

@@ -8,18 +8,14 @@ New API: HTTP 4xx/5xx with `code` (0013-server-api-error-codes-1, 0714, 0716, 07
 from collections.abc import Mapping
 from typing import Any
 
-from bot.errors import DingRunError, Permanent, Temporary
+from bot.errors import DingRunError, Held, Permanent, Temporary
 
-SECOND, MINUTE, PENALTY, HOUR = 1.0, 60.0, 600.0, 3600.0
+SECOND, MINUTE, PENALTY = 1.0, 60.0, 600.0
 
 TOKEN_CODES = frozenset({"InvalidAuthentication", "40014", "42001", "41001"})
 """The token is not taken (any more): fetch another, once."""
 
 LATER = {  # code: seconds after which another try makes sense
-    "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi": SECOND,
-    "Forbidden.AccessDenied.QpsLimitForApi": 2 * SECOND,
-    "Forbidden.AccessDenied.QpmLimitForAppkeyAndApi": MINUTE,
-    "Forbidden.AccessDenied.ApiCountLimitForOrg": HOUR,
     "send.too.fast": 2 * SECOND,
     "send.byToken.tooFast": MINUTE,
     "too.many.group": MINUTE,
@@ -30,13 +26,22 @@ LATER = {  # code: seconds after which another try makes sense
     "ServiceUnavailable": 2 * SECOND,
     "-1": 2 * SECOND,
     "15": 2 * SECOND,
+}
+
+TOO_FAST = {  # code: seconds for which nobody may go on
+    "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi": SECOND,
+    "Forbidden.AccessDenied.QpsLimitForApi": 2 * SECOND,
+    "Forbidden.AccessDenied.QpmLimitForAppkeyAndApi": MINUTE,
     "90018": SECOND,
     "90002": 2 * SECOND,
-    "90020": HOUR,
-    "90030": HOUR,
     "130101": PENALTY,
     "410100": PENALTY,
 }
+
+MONTH_CODES = frozenset({"Forbidden.AccessDenied.ApiCountLimitForOrg", "90020", "90030"})
+"""The calls of the month are used up; by other apps of the organisation, when our count says otherwise."""
+
+BAN = 300.0  # seconds that an address is banned for (0012-call-frequency-limit)
 
 NEVER = frozenset({
     "group.disbanded", "conversation.org.notMatch", "bot.stopped", "bot.forbidden.sendMessage",
@@ -68,8 +73,20 @@ HINTS = {
 EXISTS = "param.cardAlreadyExist"
 
 
-class TokenRefused(Temporary):
+class Uncounted(Temporary):
+    """DingTalk did not do it, and does not count it as a call"""
+
+
+class TokenRefused(Uncounted):
     """DingTalk does not take the access token"""
+
+
+class TooFast(Uncounted):
+    """DingTalk throttles us"""
+
+
+class MonthSpent(Held):
+    """DingTalk refuses until the month is over, or more calls are bought"""
 
 
 def refusal(code: str, message: str, *, scopes: tuple[str, ...] = ()) -> DingRunError:
@@ -77,8 +94,11 @@ def refusal(code: str, message: str, *, scopes: tuple[str, ...] = ()) -> DingRun
     said = " ".join(filter(None, [f"DingTalk answered {code}", message[:200], *scopes, HINTS.get(code, "")]))
     if code in TOKEN_CODES:
         return TokenRefused(said)
-    if code in LATER:
-        return Temporary(said, retry_after=LATER[code])
+    if code in MONTH_CODES:
+        return MonthSpent(said, retry_after=SECOND)
+    for kind, waits in ((TooFast, TOO_FAST), (Temporary, LATER)):
+        if code in waits:
+            return kind(said, retry_after=waits[code])
     if code in MAYBE_SENT:
         return Temporary(said, uncertain=True)
     if code in NEVER or code.startswith(NEVER_PREFIXES):
@@ -88,6 +108,8 @@ def refusal(code: str, message: str, *, scopes: tuple[str, ...] = ()) -> DingRun
 
 def of_openapi(status: int, body: Mapping[str, Any]) -> DingRunError | None:
     """The error in an answer of the new API, or None for a success."""
+    if banned := _ban(body):
+        return banned
     if status < 400:  # noqa: PLR2004 - HTTP's own border
         return None
     if status == 401 and not body.get("code"):  # noqa: PLR2004
@@ -100,7 +122,16 @@ def of_openapi(status: int, body: Mapping[str, Any]) -> DingRunError | None:
 
 def of_oapi(body: Mapping[str, Any]) -> DingRunError | None:
     """The error in an answer of the old API, or None for a success."""
+    if banned := _ban(body):
+        return banned
     code = body.get("errcode", body.get("status"))
     if code in {0, "0"}:
         return None
     return refusal(str(code), str(body.get("errmsg", "")))
+
+
+def _ban(body: Mapping[str, Any]) -> DingRunError | None:
+    """To an address that called too often: `{"status": 1111, "punish": "deny", …}`, on any path."""
+    if body.get("punish") != "deny":
+        return None
+    return Uncounted("DingTalk bans this machine's address for some minutes", retry_after=BAN)

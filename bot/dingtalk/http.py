@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from bot.dingtalk.faults import Uncounted
 from bot.errors import Temporary
 
 TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
@@ -46,7 +47,7 @@ async def call(session: aiohttp.ClientSession, method: str, url: str, **options:
                 raw += more
             return answer.status, _object(answer.status, raw)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise Temporary(f"DingTalk cannot be reached: {type(error).__name__}") from None
+        raise Uncounted(f"DingTalk cannot be reached: {type(error).__name__}") from None
     except TimeoutError:
         raise Temporary("DingTalk did not answer in time", uncertain=True) from None
     except (aiohttp.ClientError, OSError) as error:

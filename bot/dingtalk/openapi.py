@@ -14,6 +14,7 @@ from bot.dingtalk.calls import Body, Calls
 from bot.dingtalk.faults import EXISTS, of_oapi
 from bot.dingtalk.http import post_json
 from bot.dingtalk.media import upload
+from bot.dingtalk.meter import Unmetered
 from bot.dingtalk.token import App, Tokens
 from bot.errors import Permanent, Temporary
 from bot.models import CardView, Clock, Destination, DestinationKind, Message, Note, Receipt
@@ -26,11 +27,19 @@ MSG_PARAM_BYTES = 15_000  # 0716-the-robot-sends-a-group-message
 class OpenApiMessenger:
     """The Messenger port over `/v1.0/card/*` and `/v1.0/robot/*`."""
 
-    def __init__(self, session: aiohttp.ClientSession, app: App, tokens: Tokens, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        app: App,
+        tokens: Tokens,
+        *,
+        clock: Clock,
+        meter: Unmetered | None = None,
+    ) -> None:
         self._session = session
         self._app = app
         self._clock = clock
-        self._calls = Calls(session, app, tokens)
+        self._calls = Calls(session, app, tokens, meter)
         self._conversations: dict[str, str] = {}  # old chatId: openConversationId
         self._undelivered: set[str] = set()  # cards that were made, but reached nobody
 

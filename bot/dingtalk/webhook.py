@@ -3,17 +3,23 @@
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from bot.dingtalk.faults import of_oapi
 from bot.dingtalk.http import call
-from bot.errors import Permanent
-from bot.models import CardView, Clock, Destination, Message, Note, Receipt, derived_id
+from bot.dingtalk.meter import Unmetered, robot_gate
+from bot.errors import DingRunError, Permanent, Temporary
+from bot.models import CardView, Clock, CustomRobot, Destination, Message, Note, Receipt, derived_id
+from bot.quota import Bucket
 
 DEFAULT_BASE = "https://oapi.dingtalk.com"
+CLOCK_WAIT = 300.0  # seconds, between tries while this machine's clock is wrong
+MOST_MENTIONED = 50  # people in one message
 
 
 def sign(secret: str, milliseconds: int) -> str:
@@ -22,21 +28,46 @@ def sign(secret: str, milliseconds: int) -> str:
     return base64.b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()).decode()
 
 
+def message_body(note: Note, keyword: str = "") -> dict[str, Any]:
+    """A markdown message that rings for whom it mentions (0717): named in the list and in the text alike."""
+    text = note.text
+    people = [each for each in note.mention if each != "all"][:MOST_MENTIONED]
+    if people:
+        text += "\n\n" + " ".join(f"@{each}" for each in people)
+    if keyword and keyword not in text and keyword not in note.title:
+        text += f"\n\n{keyword}"
+    mobiles = [each for each in people if is_mobile(each)]
+    at = {
+        "atMobiles": mobiles,
+        "atUserIds": [each for each in people if each not in mobiles],
+        "isAtAll": "all" in note.mention,
+    }
+    body = {"msgtype": "markdown", "markdown": {"title": note.title, "text": text}}
+    return body | {"at": at} if note.mention else body
+
+
+def is_mobile(person: str) -> bool:
+    """Whether it is a mobile number, such as 13800000000 or +852-90000000."""
+    return re.fullmatch(r"1\d{10}|\+\d{1,4}-\d{5,13}", person) is not None
+
+
 class WebhookMessenger:
-    """The Messenger port over `/robot/send`: notes only. `robots`: name to access token and secret."""
+    """The Messenger port over `/robot/send`: notes only."""
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        robots: Mapping[str, tuple[str, str]],
+        robots: Mapping[str, CustomRobot],
         *,
         clock: Clock,
         base: str = DEFAULT_BASE,
+        meter: Unmetered | None = None,
     ) -> None:
         self._session = session
         self._robots = robots
         self._clock = clock
         self._base = base
+        self._meter = meter or Unmetered()
 
     async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
         raise Permanent("a custom robot cannot show interactive cards")
@@ -47,22 +78,37 @@ class WebhookMessenger:
     async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
         if destination.id not in self._robots:
             raise Permanent(f"there is no robot {destination.id} in notify.webhooks")
-        token, secret = self._robots[destination.id]
-        query = {"access_token": token}
-        if secret:
-            now = int(self._clock().timestamp() * 1000)
-            query |= {"timestamp": str(now), "sign": sign(secret, now)}
-        uuid = derived_id("", key, length=32)
-        body = {
-            "msgtype": "markdown",
-            "markdown": {"title": note.title, "text": note.text},
-            "msgUuid": uuid,
-        }
-        _, answer = await call(self._session, "POST", f"{self._base}/robot/send", params=query, json=body)
-        problem = of_oapi(answer)
-        if problem:
-            raise problem
+        robot, uuid = self._robots[destination.id], derived_id("", key, length=32)
+        body = message_body(note, robot.keyword) | {"msgUuid": uuid}
+        gate = robot_gate(derived_id("", robot.access_token))
+        async with self._meter.call(gate, Bucket.STREAM):
+            url, query = f"{self._base}/robot/send", self._query(robot)
+            _, answer = await call(self._session, "POST", url, params=query, json=body)
+            problem = of_oapi(answer)
+            if problem:
+                raise self._explained(problem)
         return Receipt(message_id=uuid)
+
+    def _query(self, robot: CustomRobot) -> dict[str, str]:
+        if not robot.secret:
+            return {"access_token": robot.access_token}
+        now = int(self._clock().timestamp() * 1000)
+        return {
+            "access_token": robot.access_token,
+            "timestamp": str(now),
+            "sign": sign(robot.secret, now),
+        }
+
+    def _explained(self, problem: DingRunError) -> DingRunError:
+        """A wrong clock is not for ever: somebody sets it right, and the message goes."""
+        if "invalid timestamp" not in str(problem):
+            return problem
+        shown = f"{self._clock():%Y-%m-%d %H:%M} UTC"
+        return Temporary(
+            f"this machine's clock says {shown}, more than an hour off from DingTalk's:"
+            " set it right, for example with NTP",
+            retry_after=CLOCK_WAIT,
+        )
 
     async def upload(self, path: Path, name: str) -> str:
         raise Permanent("a custom robot cannot send files")

@@ -14,6 +14,7 @@ import aiohttp
 
 from bot.dingtalk.calls import Calls
 from bot.dingtalk.media import upload
+from bot.dingtalk.meter import Unmetered
 from bot.dingtalk.token import App, Tokens
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.models import CardView, Destination, Message, Note, Receipt
@@ -36,11 +37,12 @@ class WorkMessenger:
         app: App,
         tokens: Tokens,
         *,
+        meter: Unmetered | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._app = app
         self._sleep = sleep
-        self._calls = Calls(session, app, tokens)
+        self._calls = Calls(session, app, tokens, meter)
 
     async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
         raise Permanent("a work notification cannot be a card")

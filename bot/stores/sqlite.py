@@ -19,8 +19,8 @@ from bot.errors import ConfigError, Permanent, Temporary
 from bot.models import Job, JobState, Report, Run, RunStatus
 from bot.stores.rows import JOBS, REPORTS, RUNS, stamp
 
-SCHEMA = Path(__file__).with_name("schema.sql")
-VERSION = 1
+UPGRADES = ("schema.sql", "ledger.sql")  # what makes version 1 of nothing, version 2 of 1 …
+VERSION = len(UPGRADES)
 BUSY_SECONDS = 5.0
 BUSY_TRIES = 50
 EVERYTHING = -1  # SQLite's word for no limit
@@ -97,7 +97,7 @@ class SqliteStore:
         await connection.execute(sql)
 
     async def _upgrade(self) -> None:
-        """Make the tables in a new file; several processes may try at once, one does it."""
+        """Bring a new or an older file to this version; several processes may try at once, one does it."""
         async with self.transaction():
             (version,) = (await self.rows("pragma user_version"))[0]
             if version > VERSION:
@@ -105,10 +105,10 @@ class SqliteStore:
                     f"store.url: {self._path} was written by a newer DingRun (schema {version}, this one"
                     f" knows {VERSION}): start that version, or name another file"
                 )
-            if version == 0:
-                for statement in SCHEMA.read_text(encoding="utf-8").split(";"):
+            for name in UPGRADES[version:]:
+                for statement in Path(__file__).with_name(name).read_text(encoding="utf-8").split(";"):
                     await self._db.execute(statement)
-                await self._db.execute(f"pragma user_version = {VERSION}")
+            await self._db.execute(f"pragma user_version = {VERSION}")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

@@ -17,7 +17,7 @@ from bot.errors import Permanent
 from bot.models import CardView, Destination, Note
 from bot.ports import Messenger
 from bot.sandbox import Sandbox
-from tests.factories import make_message, make_sandbox_app
+from tests.factories import make_message, make_robot, make_sandbox_app
 from tests.fakes import FakeMessenger
 
 GROUP = "cidSandboxGroupOps=="
@@ -56,7 +56,7 @@ def made(
     clock = sandbox.world.clock.now
     app = make_sandbox_app(sandbox.url)
     tokens = Tokens(session, app, clock)
-    robots = {"ops": ("sandbox-webhook-token", "SECsandbox0123456789")}
+    robots = {"ops": make_robot()}
     table: dict[str, tuple[Messenger, str, frozenset[str]]] = {
         "openapi": (
             OpenApiMessenger(session, app, tokens, clock=clock),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.dingtalk.faults import TokenRefused, of_oapi, of_openapi
+from bot.dingtalk.faults import MonthSpent, TokenRefused, TooFast, Uncounted, of_oapi, of_openapi
 from bot.errors import Permanent, Temporary
 
 
@@ -12,8 +12,8 @@ from bot.errors import Permanent, Temporary
         (400, "InvalidAuthentication", TokenRefused, None),
         (401, "", TokenRefused, None),
         (403, "Forbidden.AccessDenied.AccessTokenPermissionDenied", Permanent, None),
-        (403, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", Temporary, 1),
-        (403, "Forbidden.AccessDenied.ApiCountLimitForOrg", Temporary, 3600),
+        (403, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", TooFast, 1),
+        (403, "Forbidden.AccessDenied.ApiCountLimitForOrg", MonthSpent, 1),
         (400, "send.too.fast", Temporary, 2),
         (400, "invalidParameter.robotCode.notExsit", Permanent, None),
         (400, "param.templateNotExist", Permanent, None),
@@ -35,9 +35,11 @@ def test_the_new_api(status: int, code: str, kind: type[Exception], retry_after:
         (40014, TokenRefused, None),
         (42001, TokenRefused, None),
         (-1, Temporary, 2),
-        (90018, Temporary, 1),
-        (130101, Temporary, 600),
-        (410100, Temporary, 600),
+        (90018, TooFast, 1),
+        (130101, TooFast, 600),
+        (410100, TooFast, 600),
+        (90020, MonthSpent, 1),
+        (90030, MonthSpent, 1),
         (310000, Permanent, None),
         (300005, Permanent, None),
         (430104, Permanent, None),
@@ -76,3 +78,10 @@ def test_a_missing_scope_is_named() -> None:
 @pytest.mark.parametrize("body", [{}, {"status": 1111, "wait": 5}, {"errcode": None}])
 def test_an_answer_without_a_verdict_is_tried_again(body: dict[str, object]) -> None:
     assert isinstance(of_oapi(body), Temporary)
+
+
+def test_a_banned_address_waits_and_nothing_was_done() -> None:
+    body = {"status": 1111, "wait": 5, "source": "x5", "punish": "deny", "uuid": "u"}
+    for error in (of_openapi(200, body), of_openapi(403, body), of_oapi(body)):
+        assert isinstance(error, Uncounted)
+        assert (error.retry_after, error.uncertain) == (300, False)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.config import schedules_of
+from bot.destinations import schedules_of
 from bot.neighbours import Neighbours
 from bot.sandbox import Sandbox
 from bot.scheduler import seen_key

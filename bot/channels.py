@@ -1,0 +1,29 @@
+"""Which messenger reaches a destination, and what else stands beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bot.models import Destination, DestinationKind
+from bot.plan import NOBODY
+from bot.ports import Messenger
+
+
+@dataclass(frozen=True, kw_only=True)
+class Channels:
+    """Messengers by kind of destination and app; what none of them reaches is only logged.
+
+    `beside` names, by destination, the webhook robot in the same group.
+    """
+
+    messengers: Mapping[tuple[DestinationKind, str], Messenger]
+    silent: Messenger
+    beside: Mapping[str, Destination] = field(default_factory=dict)
+
+    def to(self, destination: Destination) -> Messenger:
+        if destination == NOBODY:
+            return self.silent
+        return self.messengers.get((destination.kind, destination.app), self.silent)
+
+    def stand_in(self, destination: Destination) -> Destination | None:
+        """The webhook robot that can speak in its place."""
+        return self.beside.get(str(destination))

@@ -1,0 +1,142 @@
+"""From the settings to who is told, by which robots, and what no single key can tell. Pure."""
+
+from collections.abc import Mapping
+from datetime import UTC
+
+from bot.models import Channel, CustomRobot, Destination, DestinationKind, Manner, Schedule, derived_id
+from bot.notify import TellingSettings, Webhook
+from bot.plan import REACH
+from bot.settings import ScheduleSettings, Settings
+
+APP_NEEDED = "needs DINGDING.APP_KEY for anything but webhook:name"
+AGENT_NEEDED = "names a work notification, which needs DINGDING.AGENT_ID"
+NEEDS = {Channel.OPENAPI: ("app_key",), Channel.WORK_NOTICE: ("app_key", "agent_id")}
+ALL = "all"
+
+
+def schedules_of(settings: Settings) -> tuple[Schedule, ...]:
+    """The schedules of the embedded engine, with their destinations filled in."""
+    return tuple(_schedule(settings, schedule) for schedule in settings.schedules)
+
+
+def _schedule(settings: Settings, schedule: ScheduleSettings) -> Schedule:
+    at = schedule.at
+    if at is not None and at.tzinfo is None:
+        at = at.replace(tzinfo=settings.zone)
+    told = _told(settings, schedule)
+    return Schedule(
+        id=derived_id("s", schedule.name),
+        at=at and at.astimezone(UTC),
+        send_to=tuple(telling.to for telling in told),
+        manners=tuple(_manner(settings, schedule, telling) for telling in told if _differs(telling)),
+        **schedule.model_dump(exclude={"at", "send_to", "owner"}),
+    )
+
+
+def _told(settings: Settings, schedule: ScheduleSettings) -> tuple[TellingSettings, ...]:
+    """The schedule's own, else its route, else the default group, else the default webhook robot."""
+    if own := schedule.send_to or settings.notify.routes.get(schedule.name):
+        return own
+    ding = settings.dingding
+    if ding.default_chat_id and schedule.notify_channel is not Channel.WEBHOOK:
+        return (TellingSettings(to=Destination(kind=DestinationKind.GROUP, id=ding.default_chat_id)),)
+    if ding.access_token:
+        return (TellingSettings(to=Destination(kind=DestinationKind.WEBHOOK, id="default")),)
+    return ()
+
+
+def _differs(telling: TellingSettings) -> bool:
+    return bool(telling.notify_on or telling.mention)
+
+
+def _manner(settings: Settings, schedule: ScheduleSettings, telling: TellingSettings) -> Manner:
+    stands_for = {"owner": (schedule.owner,) if schedule.owner else (), "duty": settings.notify.duty}
+    people = [each for name in telling.mention for each in stands_for.get(name, (name,))]
+    return Manner(
+        to=telling.to,
+        notify_on=telling.notify_on,
+        mention=tuple(dict.fromkeys(people)),
+        only_failed=telling.mention_on == "failed",
+    )
+
+
+def webhooks_of(settings: Settings) -> dict[str, CustomRobot]:
+    """The custom group robots by name."""
+    ding, robots = settings.dingding, dict(settings.notify.webhooks)
+    if ding.access_token:
+        default = Webhook(access_token=ding.access_token, secret=ding.secret, keyword=ding.keyword)
+        robots.setdefault("default", default)
+    return {
+        name: CustomRobot(
+            access_token=robot.access_token.get_secret_value(),
+            secret=robot.secret.get_secret_value() if robot.secret else "",
+            keyword=robot.keyword,
+        )
+        for name, robot in robots.items()
+    }
+
+
+def beside_of(settings: Settings) -> dict[str, Destination]:
+    """By destination, the webhook robot in the same group; the default one in the default group."""
+    ding = settings.dingding
+    pairs = dict(settings.notify.beside)
+    if ding.default_chat_id and ding.access_token:
+        pairs.setdefault(ding.default_chat_id, "default")
+    return {
+        place if ":" in place else f"group:{place}": Destination(kind=DestinationKind.WEBHOOK, id=name)
+        for place, name in pairs.items()
+    }
+
+
+def operators_of(settings: Settings) -> tuple[Destination, ...]:
+    """Who is told of the service's own troubles: `notify.operators`, else the default group."""
+    if settings.notify.operators:
+        return settings.notify.operators
+    if settings.dingding.default_chat_id:
+        return (Destination(kind=DestinationKind.GROUP, id=settings.dingding.default_chat_id),)
+    if settings.dingding.access_token:
+        return (Destination(kind=DestinationKind.WEBHOOK, id="default"),)
+    return ()
+
+
+def wrong_together(settings: Settings) -> str:
+    """What no single key can tell, or "". With nothing of DingTalk set everything is right: it only logs."""
+    if not settings.configured:
+        return ""
+    known = webhooks_of(settings)
+    for place, robot in settings.notify.beside.items():
+        if robot not in known:
+            return f"notify.beside.{place} names {robot}, which is not in notify.webhooks"
+    told = [(at, each) for at, each in enumerate(schedules_of(settings)) if each.notify_enable]
+    found = ((at, each.name, _wrong(settings, each, known)) for at, each in told)
+    return next((f"schedules[{at}].{wrong} (schedule {name})" for at, name, wrong in found if wrong), "")
+
+
+def _wrong(settings: Settings, schedule: Schedule, webhooks: Mapping[str, object]) -> str:
+    """What is wrong with the channel and the destinations of a schedule, or ""."""
+    ding, channel = settings.dingding, schedule.notify_channel
+    kinds = {place.kind for place in schedule.send_to}
+    robots = {place.id for place in schedule.send_to if place.kind is DestinationKind.WEBHOOK}
+    unknown = ", ".join(sorted(robots - webhooks.keys()))
+    apps = ", ".join(sorted({place.app for place in schedule.send_to} - {"", *settings.notify.apps}))
+    lacks = next((key.upper() for key in NEEDS.get(channel, ()) if not getattr(ding, key)), "")
+    reach = REACH[channel] | ({DestinationKind.USER} if channel is Channel.WORK_NOTICE else set())
+    takes = " or ".join(sorted(f"{kind}:…" for kind in reach))
+    nobody = not kinds & reach and (kinds or channel is Channel.WEBHOOK)
+    agentless = any(_agentless(settings, place) for place in schedule.send_to)
+    checks = (
+        (unknown, f"send_to names webhook:{unknown}, which is not in notify.webhooks"),
+        (apps, f"send_to names the app {apps}, which is not in notify.apps"),
+        (lacks, f"notify_channel is {channel}, which needs DINGDING.{lacks}"),
+        (not ding.app_key and kinds - {DestinationKind.WEBHOOK}, f"send_to {APP_NEEDED}"),
+        (agentless, f"send_to {AGENT_NEEDED}"),
+        (nobody, f"notify_channel is {channel}, but send_to has no {takes}"),
+    )
+    return next((problem for wrong, problem in checks if wrong), "")
+
+
+def _agentless(settings: Settings, place: Destination) -> bool:
+    """Whether a work notification goes by an app that has no agent."""
+    app = settings.notify.apps.get(place.app)
+    agent = app.agent_id if app else settings.dingding.agent_id
+    return place.kind is DestinationKind.WORK and not agent
