@@ -21,7 +21,8 @@ from bot.config import Settings
 from bot.context import Context
 from bot.deliver import Deliver
 from bot.deliveries import Deliveries
-from bot.destinations import beside_of, schedules_of, webhooks_of
+from bot.destinations import beside_of, operators_of, schedules_of, webhooks_of
+from bot.digests import Digests
 from bot.dingtalk.meter import Meter, Unmetered
 from bot.dingtalk.openapi import OpenApiMessenger
 from bot.dingtalk.silent import SilentMessenger
@@ -34,12 +35,15 @@ from bot.engines.embedded import EmbeddedEngine
 from bot.engines.probes import ProbeLimits
 from bot.errors import ConfigError, DingRunError
 from bot.exporters.inprocess import InProcessExporter
+from bot.governor import Governor
 from bot.intake import Intake
 from bot.jobs import Jobs, Lane
+from bot.ladder import Ladder
 from bot.metrics import Metrics
 from bot.models import Clock, DestinationKind
+from bot.notices import Notices
 from bot.people import People
-from bot.ports import Messenger
+from bot.ports import Ledger, Messenger
 from bot.reports import Reports, Shelf
 from bot.router import usages
 from bot.runs import Runs
@@ -48,6 +52,7 @@ from bot.signals import stop_on_signals
 from bot.stores.sqlite import SqliteStore, sqlite_path
 from bot.stores.sqlite_ledger import SqliteLedger
 from bot.stores.sqlite_tasks import SqliteTaskStore
+from bot.summaries import Means
 from bot.watcher import Watcher
 from bot.web.health import Health
 from bot.web.server import serve_web
@@ -61,7 +66,7 @@ log = logging.getLogger(__name__)
 LANES = (
     Lane(name="talk", kinds=("message", "tap"), places=8),
     Lane(name="submit", kinds=("submit",), places=2),
-    Lane(name="push", kinds=("card", "note", "file", "update"), places=4),
+    Lane(name="push", kinds=("card", "note", "file", "update", "digest", "notice"), places=4),
     Lane(name="export", kinds=("export",), places=1),
 )
 WATCH_EVERY = 1.0  # seconds
@@ -113,15 +118,16 @@ class App:
             await self.store.open()
             self._stack.push_async_callback(self.store.close)
             session = await self._stack.enter_async_context(aiohttp.ClientSession())
-            meter = Meter(SqliteLedger(self.store), self._settings.quota.budget(), clock=self._clock)
-            self._build(wire(self._settings, session, self._clock, meter), meter)
+            ledger = SqliteLedger(self.store)
+            meter = Meter(ledger, self._settings.quota.budget(), clock=self._clock)
+            self._build(wire(self._settings, session, self._clock, meter), ledger, meter)
             self._stack = self._stack.pop_all()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
 
-    def _build(self, wire: Wire, meter: Meter) -> None:
+    def _build(self, wire: Wire, ledger: Ledger, meter: Meter) -> None:
         settings = self._settings
         zone = ZoneInfo(settings.timezone)
         cards = cards_of(settings)
@@ -138,7 +144,8 @@ class App:
         self.jobs = Jobs(self.store, clock=self._clock, owner=self._owner, on_outcome=self._metrics.outcome)
         self.reports = Reports(self.store, exporter, shelf, clock=self._clock)
         self.runs = Runs(self.store, self.engine, self.jobs, clock=self._clock)
-        self.deliver = Deliver(self.store, self.jobs, self.reports, channels=wire.channels, cards=cards)
+        means = self._means(wire.channels, cards, ledger)
+        self.deliver = Deliver(self.store, self.jobs, self.reports, means=means)
         self.watcher = Watcher(self.store, self.engine, self.runs, clock=self._clock)
         self.scheduler = Scheduler(self.store, self.engine, self.runs, timetable=timetable)
         context = Context(
@@ -148,6 +155,7 @@ class App:
             deliver=self.deliver,
             deliveries=Deliveries(self.store, self.jobs),
             people=People(self.store),
+            governor=self.governor,
             cards=cards,
             timetable=timetable,
             clock=self._clock,
@@ -157,6 +165,7 @@ class App:
         for kinds in (
             self.runs.kinds,
             self.deliver.kinds,
+            self.notices.kinds,
             self.reports.kinds(self.deliver.report_settled),
             intake.kinds,
         ):
@@ -167,6 +176,19 @@ class App:
             )
             for name, robot in wire.robots.items()
         }
+
+    def _means(self, channels: Channels, cards: Cards, ledger: Ledger) -> Means:
+        settings = self._settings
+        self.governor = Governor(
+            ledger,
+            settings.quota.budget(),
+            clock=self._clock,
+            cards_per_minute=settings.notify.cards_per_minute,
+        )
+        self.notices = Notices(self.jobs, channels=channels, cards=cards, operators=operators_of(settings))
+        ladder = Ladder(self.store, self.notices, clock=self._clock)
+        digests = Digests(self.store, self.jobs, channels=channels, cards=cards, ladder=ladder)
+        return Means(channels=channels, cards=cards, governor=self.governor, ladder=ladder, digests=digests)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; a loop that dies ends the service loudly."""
@@ -205,7 +227,9 @@ class App:
         web, zone = self._settings.web, ZoneInfo(self._settings.timezone)
         token = web.status_token.get_secret_value() if web.status_token else ""
         deliveries = Deliveries(self.store, self.jobs)
-        health = Health(self.store, deliveries, self._metrics, self._connected)
+        health = Health(
+            self.store, deliveries, self.governor, metrics=self._metrics, connected=self._connected
+        )
         status = Status(self.store, deliveries, zone=zone, token=token)
         await serve_web(web.host, web.port, [*health.routes(), *status.routes()])
 
@@ -219,6 +243,7 @@ class App:
             try:
                 await self.deliver.reconcile()
                 await self.reports.sweep()
+                await self.notices.warn(await self.governor.warnings())
             except (DingRunError, OSError) as error:
                 log.warning("housekeeping put off: %s", error)
 

@@ -24,6 +24,10 @@ class Channels:
             return self.silent
         return self.messengers.get((destination.kind, destination.app), self.silent)
 
+    def is_silent(self, destination: Destination) -> bool:
+        """Whether what goes there is only logged."""
+        return self.to(destination) is self.silent
+
     def stand_in(self, destination: Destination) -> Destination | None:
         """The webhook robot that can speak in its place."""
         return self.beside.get(str(destination))

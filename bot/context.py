@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.deliver import Deliver
 from bot.deliveries import Deliveries
 from bot.errors import UserError
+from bot.governor import Governor
 from bot.models import Clock, Destination, DestinationKind, Message, Run, Schedule
 from bot.people import People
 from bot.ports import Engine
@@ -29,6 +30,7 @@ class Context:
     deliver: Deliver
     deliveries: Deliveries
     people: People
+    governor: Governor
     cards: Cards
     timetable: Timetable
     clock: Clock

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from bot.errors import UserError
 from bot.jobs import Jobs
-from bot.models import Job, JobState
+from bot.models import Destination, Job, JobState
+from bot.plan import job_id
 from bot.ports import Store
 
 KINDS = frozenset({"card", "note", "file", "update"})
 TROUBLED = frozenset({JobState.DEAD, JobState.UNCONFIRMED})
+CHOICES = ("way", "digest", "via", "bare")  # how an attempt went: the next one chooses anew
 CHAIN = 200  # jobs of one run that a proof tells
 
 
@@ -42,7 +44,11 @@ class Deliveries:
             id=_next_id(job),
             kind=job.kind,
             run_id=job.run_id,
-            payload={**job.payload, "again": job.id, "by": by},
+            payload={
+                **{key: value for key, value in job.payload.items() if key not in CHOICES},
+                "again": job.id,
+                "by": by,
+            },
             created_at=now,
             due_at=now,
         )
@@ -54,8 +60,12 @@ class Deliveries:
         return [await self.resend(job.id, by=by) for job in await self.troubled(run_id)]
 
     async def _successor(self, job: Job) -> Job | None:
-        """The attempt that somebody asked for after this one."""
-        return await self._store.find_job(_next_id(job))
+        """What came after this one: the attempt that somebody asked for, or the message instead of a card."""
+        again = await self._store.find_job(_next_id(job))
+        if again or job.kind != "card":
+            return again
+        place = Destination.parse(str(job.payload["destination"]))
+        return await self._store.find_job(job_id("note", job.run_id, place))
 
 
 def _next_id(job: Job) -> str:

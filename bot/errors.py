@@ -62,8 +62,10 @@ class Permanent(DingRunError):
     """The other side refuses it for good
 
     `code`: the other side's own word for it, e.g. `param.templateNotExist`.
+    `content`: it is the words of this one message that are refused; the way itself is open.
     """
 
-    def __init__(self, message: str = "", *, code: str = "") -> None:
+    def __init__(self, message: str = "", *, code: str = "", content: bool = False) -> None:
         super().__init__(message)
         self.code = code
+        self.content = content

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pydantic import TypeAdapter
 
 from bot.access import Act, Rules, may
-from bot.context import Context
+from bot.context import Context, here
 from bot.errors import DingRunError, Permanent, Temporary, UserError
 from bot.jobs import Claim, JobKind, Jobs, Result
 from bot.models import CardTap, Job, Message, Note, Run
@@ -100,7 +100,11 @@ class Intake:
         await self._context.people.met(message.sender)
         note = await self._say(message)
         await claim.mark()
-        await self._messenger.reply(message, note)
+        try:
+            await self._messenger.reply(message, note)
+        except Permanent as error:  # the session is over: a message of its own costs a call, silence more
+            log.warning("message %s is answered outside of its session: %s", message.id, error)
+            await self._messenger.send_note(here(message), note, claim.job.id)
         return {}
 
     async def _say(self, message: Message) -> Note:

@@ -20,6 +20,7 @@ from bot.retry import wait_before_retry
 log = logging.getLogger(__name__)
 
 POLL = 1.0  # seconds between looks at the store for what other processes added
+TRIES_KEPT = 12  # of a job, the last ones
 PATIENCE = 3.0  # seconds that a stop gives running jobs to end
 
 Result = Mapping[str, object]
@@ -47,6 +48,16 @@ class Claim:
         """Store that a request which must not be repeated is about to leave. Call it right before."""
         if not await self.save(marker=True):
             raise Temporary("the claim was lost before the request left")
+
+    async def keep(
+        self, changes: Mapping[str, object], *, without: Collection[str] = (), marker: bool | None = None
+    ) -> None:
+        """Store what was decided, in the payload, before it is acted on. Raises `Temporary` when the claim is
+        lost."""
+        payload = {key: value for key, value in self.job.payload.items() if key not in without}
+        marked = self.job.marker if marker is None else marker
+        if not await self.save(payload=payload | dict(changes), marker=marked):
+            raise Temporary("the claim was lost")
 
     async def extend(self) -> bool:
         return await self.save(lease_until=self._clock() + self._lease)
@@ -203,16 +214,26 @@ class Jobs:
         if claim.job.marker:
             return {"state": JobState.UNCONFIRMED, "error": "may have been sent before the process ended"}
         try:
-            return {"state": JobState.DONE, "result": await self._act(claim, kind), "error": ""}
+            result = await self._act(claim, kind)
         except NotYet as wait:
             return {"state": JobState.TODO, "due_at": wait.due}
         except Temporary as error:
-            return self._after_failure(claim.job, error)
+            return self._after_failure(claim.job, error) | self._tried(claim.job, error)
         except DingRunError as error:
-            return {"state": JobState.DEAD, "error": str(error)}
+            return {"state": JobState.DEAD, "error": str(error)} | self._tried(claim.job, error)
         except Exception as error:  # the edge of the jobs' loop: one bug stops no other job
             log.exception("job %s failed by a mistake of ours", claim.job.id)
             return self._after_failure(claim.job, Temporary(type(error).__name__, uncertain=True))
+        tries = {"tries": claim.job.result["tries"]} if "tries" in claim.job.result else {}
+        return {"state": JobState.DONE, "result": {**result, **tries}, "error": ""}
+
+    def _tried(self, job: Job, error: DingRunError) -> dict[str, object]:
+        """The attempt that failed, kept with the last few of its kind: proof of what was tried."""
+        if isinstance(error, Held):  # nothing was asked
+            return {}
+        before = job.result.get("tries")
+        tries = [*(before if isinstance(before, list) else []), [self.clock().isoformat(), str(error)]]
+        return {"result": {**job.result, "tries": tries[-TRIES_KEPT:]}}
 
     async def _act(self, claim: Claim, kind: JobKind) -> Result:
         act = asyncio.ensure_future(kind.act(claim))

@@ -31,6 +31,14 @@ class Metrics:
             "unconfirmed": Gauge(
                 "dingrun_deliveries_unconfirmed", "Deliveries nobody knows of", registry=self._registry
             ),
+            "api_calls": Gauge(
+                "dingrun_api_calls_month", "API calls booked this month", registry=self._registry
+            ),
+            "stream_calls": Gauge(
+                "dingrun_stream_webhook_calls_month",
+                "Webhook and Stream calls booked this month",
+                registry=self._registry,
+            ),
             "stream": Gauge("dingrun_stream_connected", "1 while the Stream is", registry=self._registry),
         }
 
@@ -42,7 +50,8 @@ class Metrics:
             self._waited.labels(kind=job.kind).observe(waited)
 
     def show(self, **present: float) -> bytes:
-        """Everything as text; `present` are the gauges: open_runs, dead, unconfirmed, stream."""
+        """Everything as text; `present` are the gauges: open_runs, dead, unconfirmed,
+        api_calls, stream_calls, stream."""
         for name, value in present.items():
             self._gauges[name].set(value)
         return generate_latest(self._registry)

@@ -7,6 +7,7 @@ Times are aware and in UTC; only what people read is turned into the time zone o
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -345,3 +346,8 @@ def derived_id(prefix: str, *parts: str, length: int = 10) -> str:
     case)."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()
     return prefix + base64.b32encode(digest).decode().lower()[:length]
+
+
+def is_mobile(person: str) -> bool:
+    """Whether a mention is a mobile number, such as 13800000000 or +852-90000000, and no staffId."""
+    return re.fullmatch(r"1\d{10}|\+\d{1,4}-\d{5,13}", person) is not None

@@ -19,6 +19,10 @@ class People:
             await self._store.remember(f"name:{person.id}", person.name)
             self._names[person.id] = person.name
 
+    async def called(self, id_: str) -> str:
+        """The name of a staffId if it is known, else the staffId."""
+        return str(await self.named(Person(id=id_)))
+
     async def named(self, person: Person) -> Person:
         """The same person, with the name if it is known."""
         if person.name or not person.id:

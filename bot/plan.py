@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.models import (
@@ -10,10 +11,12 @@ from bot.models import (
     DestinationKind,
     Job,
     JobState,
+    Manner,
     NotifyOn,
     PushStatus,
     Run,
     RunStatus,
+    Schedule,
     derived_id,
 )
 
@@ -32,21 +35,47 @@ REACH = {
 }
 
 
-def wants_to_tell(run: Run) -> bool:
-    """Whether the schedule asks for a push of this ended run: `notify_enable` and `notify_on`."""
-    went_badly = run.status is RunStatus.ERROR or bool(run.tally and run.tally.failed)
+NOTE_LIMITS = {  # bytes of text, with room for what the channel wraps around it
+    DestinationKind.GROUP: 12_000,  # msgParam 15,000, 0716-the-robot-sends-a-group-message
+    DestinationKind.USER: 12_000,
+    DestinationKind.WORK: 1_700,  # whole msg 2,048, 0769-asynchronous-sending-of-enterprise-session-messages
+    DestinationKind.WEBHOOK: 18_000,  # 20,000 seen in the wild; not documented
+}
+
+
+def went_badly(run: Run) -> bool:
+    """Whether an ended run has anything that did not end well."""
+    return run.status is RunStatus.ERROR or bool(run.tally and run.tally.failed)
+
+
+def told(run: Run) -> tuple[Destination, ...]:
+    """Who is told of this ended run: `notify_enable`, and the `notify_on` of schedule and destination."""
+    if not run.schedule.notify_enable:
+        return ()
     wanted = {
         NotifyOn.ALWAYS: True,
         NotifyOn.FINISHED: run.status is RunStatus.FINISHED,
-        NotifyOn.FAILED: went_badly,
+        NotifyOn.FAILED: went_badly(run),
     }
-    return run.schedule.notify_enable and wanted[run.schedule.notify_on]
+    asked = {place: manner_of(run.schedule, place).notify_on for place in audience(run)}
+    return tuple(place for place, notify_on in asked.items() if wanted[notify_on or run.schedule.notify_on])
+
+
+def mentioned(run: Run, destination: Destination) -> tuple[str, ...]:
+    """For whom the summary of an ended run rings at a destination: staffIds, mobile numbers or `all`."""
+    manner = manner_of(run.schedule, destination)
+    return () if manner.only_failed and not went_badly(run) else manner.mention
+
+
+def manner_of(schedule: Schedule, destination: Destination) -> Manner:
+    """How the schedule tells this destination."""
+    mine = (each for each in schedule.manners if destination in {each.to, _as_work(each.to)})
+    return next(mine, Manner(to=destination))
 
 
 def audience(run: Run) -> tuple[Destination, ...]:
-    """Where the summary goes, each once: the schedule's destinations that its channel reaches, and where
-    it was
-    asked for."""
+    """Where a summary may go, each once: the schedule's destinations that its channel reaches, and where it
+    was asked for."""
     everyone = [*run.schedule.send_to, *([run.asked_in] if run.asked_in and not _old_group(run) else [])]
     channel = run.schedule.notify_channel
     if channel is Channel.WORK_NOTICE:
@@ -64,7 +93,7 @@ def _old_group(run: Run) -> bool:
 
 def _as_work(destination: Destination) -> Destination:
     if destination.kind is DestinationKind.USER:
-        return Destination(kind=DestinationKind.WORK, id=destination.id)
+        return replace(destination, kind=DestinationKind.WORK)
     return destination
 
 
@@ -77,10 +106,8 @@ def ending_jobs(run: Run, now: datetime) -> Sequence[Job]:
     """
     export = run.schedule.export and run.status is RunStatus.FINISHED
     jobs = [_job("export", run, now)] if export else []
-    if not wants_to_tell(run):
-        return jobs
     due = now + EXPORT_PATIENCE if export else now
-    for destination in audience(run):
+    for destination in told(run):
         kind = "card" if destination.kind in CARD_KINDS else "note"
         jobs.append(_job(kind, run, now, destination=destination, due=due))
         if export and destination.kind in FILE_KINDS and destination != NOBODY:
@@ -117,7 +144,10 @@ def run_of_card(card: str) -> str | None:
 
 
 def push_verdict(jobs: Sequence[Job]) -> PushStatus:
-    """What the `card` and `note` jobs of a run say of its push: one success per destination is a success."""
+    """What the `card` and `note` jobs of a run say of its push: one success per destination is a success.
+
+    A card that fell is no success by itself: the message that went instead is.
+    """
     verdicts = set()
     destinations = {str(job.payload.get("destination")) for job in jobs}
     for destination in destinations:
@@ -128,7 +158,7 @@ def push_verdict(jobs: Sequence[Job]) -> PushStatus:
 
 
 def _verdict(jobs: Sequence[Job]) -> PushStatus:
-    done = [job for job in jobs if job.state is JobState.DONE]
+    done = [job for job in jobs if job.state is JobState.DONE and not job.result.get("fell")]
     if done:
         return PushStatus.SKIP if all(job.result.get("silent") for job in done) else PushStatus.SUCCESS
     return PushStatus.ERROR if all(job.state.ended for job in jobs) else PushStatus.PENDING

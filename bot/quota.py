@@ -18,6 +18,7 @@ NO_UPDATES_AT, NO_FILE_AT, THRIFTY_AT, SPENT_AT = 0.80, 0.88, 0.95, 0.99
 WEBHOOK_UNTIL = 0.90  # of Webhook & Stream calls; the rest is for what people say and press
 DIGEST_EVERY = timedelta(minutes=10)  # at most so often
 SETTLES = timedelta(hours=6)  # of a month; before, a forecast says nothing
+RUN_COSTS = {"card": 1, "upload": 1, "file": 1}  # API calls of a finished run with a report
 
 
 class Bucket(StrEnum):
@@ -86,6 +87,11 @@ def month_of(now: datetime) -> str:
     return f"{now.astimezone(CHINA):%Y-%m}"
 
 
+def month_gate(bucket: Bucket) -> str:
+    """The gate that is closed while DingTalk says that the month's calls are used up."""
+    return f"month:{bucket}"
+
+
 def month_start(now: datetime) -> datetime:
     return now.astimezone(CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
@@ -95,8 +101,8 @@ def month_end(now: datetime) -> datetime:
     return (month_start(now) + timedelta(days=32)).replace(day=1)
 
 
-def rung_of(balance: Balance, *, beside: bool) -> Rung:
-    """How a summary goes now; `beside`: a webhook robot stands beside its destination."""
+def rung_of(balance: Balance, *, beside: bool = False) -> Rung:
+    """How a summary goes by the API now; `beside`: a webhook robot stands beside its destination."""
     used = balance.share(Bucket.API)
     steps = ((NO_UPDATES_AT, Rung.FULL), (NO_FILE_AT, Rung.NO_UPDATES), (THRIFTY_AT, Rung.NO_FILE))
     for border, rung in steps:
@@ -107,10 +113,18 @@ def rung_of(balance: Balance, *, beside: bool) -> Rung:
     return Rung.DIGEST if used < SPENT_AT else Rung.SPENT
 
 
-def digest_wait(balance: Balance) -> timedelta:
+def webhook_rung_of(balance: Balance) -> Rung:
+    """How a summary goes to a destination that is a webhook robot."""
+    used = balance.share(Bucket.STREAM)
+    if used < WEBHOOK_UNTIL:
+        return Rung.FULL
+    return Rung.DIGEST if used < SPENT_AT else Rung.SPENT
+
+
+def digest_wait(balance: Balance, bucket: Bucket = Bucket.API) -> timedelta:
     """How long a digest gathers, so that what is left for digests lasts to the month's end."""
-    limit = balance.budget.limit(Bucket.API)
-    left = max(int(limit * SPENT_AT) - balance.used(Bucket.API), 1)
+    limit = balance.budget.limit(bucket)
+    left = max(int(limit * SPENT_AT) - balance.used(bucket), 1)
     return max((month_end(balance.now) - balance.now) / left, DIGEST_EVERY)
 
 

@@ -6,7 +6,7 @@ from bot.errors import Temporary
 
 FIRST_WAIT = 2.0  # seconds
 LONGEST_WAIT = 600.0
-GIVE_UP_AFTER = 12  # failures; with the waits above that is about an hour
+GIVE_UP_AFTER = 24  # failures; with the waits above that is two and a half hours, or a little more
 
 
 def wait_before_retry(failures: int, error: Temporary, *, spread: float) -> timedelta | None:

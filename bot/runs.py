@@ -24,7 +24,7 @@ from bot.models import (
     Trigger,
     derived_id,
 )
-from bot.plan import audience, ending_jobs, wants_to_tell
+from bot.plan import audience, ending_jobs, told
 from bot.ports import Engine, Store
 
 log = logging.getLogger(__name__)
@@ -142,7 +142,7 @@ class Runs:
         jobs = ending_jobs(ended, now)
         for job in jobs:
             await self._store.add_job(job)  # nobody is woken before the status is there
-        if not wants_to_tell(ended):
+        if not told(ended):
             changes["push_status"] = PushStatus.SKIP
         if not any(job.kind == "export" for job in jobs):
             changes["export_status"] = ExportStatus.SKIP

@@ -1,11 +1,12 @@
 """Runs, answers and presses as cards and messages: pure, once the templates are read."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from bot.models import CardView, Note, Report, Run
 from cards.dialects import load
+from cards.digest import LINES, digest_values
 from cards.neutral import cut_bytes
-from cards.summary import DETAILS, Ended
+from cards.summary import DETAILS, NO_NEWS, Ended, News
 from cards.template import BUTTONS, CardButton, CardTemplate
 
 TITLE_BYTES = 200
@@ -13,6 +14,7 @@ TIPS_BYTES = 900  # under the documented 1 KB of a variable, 0004-data of the ca
 MARKDOWN_BYTES = 3_000
 """Of a card's body. The documented figure is 1 KB per value and 100 KB per card; longer markdown is sent in
 practice by every published connector."""
+DIGEST_BYTES = 8_000  # of a digest's body: each run has its line
 ANSWER_BYTES = 18_000  # of an answer in the chat; DingTalk refuses 20,000 around it
 LIST_TITLE_BYTES = 90  # of a message's title, which only the list of chats shows
 
@@ -30,14 +32,15 @@ class Cards:
         self._template = template
 
     def summary(
-        self, run: Run, report: Report | None, *, rerun_by: str = "", unconfirmed: bool = False
+        self,
+        run: Run,
+        report: Report | None,
+        *,
+        news: News = NO_NEWS,
+        mention: Sequence[str] = (),
     ) -> CardView:
-        """The one card of an ended run.
-
-        `rerun_by`: somebody has started it again; the button is gone and the tips say who.
-        `unconfirmed`: something of it may not have arrived; a button sends it again.
-        """
-        ended = Ended(run=run, report=report, rerun_by=rerun_by, unconfirmed=unconfirmed)
+        """The one card of an ended run: `news` is what has become of it since, it rings for `mention`."""
+        ended = Ended(run=run, report=report, news=news)
         title = self._title(ended)
         bodies = (self._dialects.card.page("body.md", ended.values(detail)) for detail in DETAILS)
         tips = self._dialects.message.page("tips.md", ended.values(DETAILS[-1]))
@@ -47,14 +50,38 @@ class Cards:
             tips=cut_bytes(_one_line(tips), TIPS_BYTES),
             buttons=self._buttons(ended),
         )
-        return CardView(template_id=self._template.id, params=params, headline=title)
+        return CardView(template_id=self._template.id, params=params, headline=title, mention=tuple(mention))
 
-    def summary_note(self, run: Run, report: Report | None, *, limit: int) -> Note:
+    def summary_note(
+        self, run: Run, report: Report | None, *, limit: int, mention: Sequence[str] = ()
+    ) -> Note:
         """The same as a message of at most `limit` bytes, with words to type instead of buttons."""
         ended = Ended(run=run, report=report)
         title = self._title(ended)
         texts = (self._dialects.message.page("note.md", ended.values(detail)) for detail in DETAILS)
-        return Note(title=title, text=_fitting(texts, limit) or cut_bytes(title, limit))
+        text = _fitting(texts, limit) or cut_bytes(title, limit)
+        return Note(title=title, text=text, mention=tuple(mention))
+
+    def digest(self, runs: Sequence[Run], unconfirmed: Collection[str] = ()) -> CardView:
+        """Many ended runs in one card, a line each; `unconfirmed` are the runs whose file may be lost."""
+        title = self._digest_title(runs)
+        pages = (
+            self._dialects.card.page("digest.md", digest_values(runs, lines, unconfirmed)) for lines in LINES
+        )
+        markdown = _fitting(pages, DIGEST_BYTES)
+        params = self._template.params(title=title, markdown=markdown, tips="", buttons=[])
+        return CardView(template_id=self._template.id, params=params, headline=title)
+
+    def digest_note(self, runs: Sequence[Run], *, limit: int) -> Note:
+        """The same as a message of at most `limit` bytes."""
+        title = self._digest_title(runs)
+        pages = (self._dialects.message.page("digest.md", digest_values(runs, lines)) for lines in LINES)
+        room = limit - len(title.encode()) - 16
+        return Note(title=title, text=f"### {title}\n\n{_fitting(pages, room)}")
+
+    def _digest_title(self, runs: Sequence[Run]) -> str:
+        title = self._dialects.message.page("digest.md", digest_values(runs, None))
+        return cut_bytes(_one_line(title), TITLE_BYTES)
 
     def say(self, phrase: str, /, **values: object) -> Note:
         """An answer in the chat. Raises `KeyError` for a phrase that does not exist."""
@@ -74,11 +101,11 @@ class Cards:
 
     def _buttons(self, ended: Ended) -> list[CardButton]:
         shown = []
-        if not ended.rerun_by:
+        if not ended.news.rerun_by:
             shown.append(CardButton(id="rerun", text=self._word("button_rerun"), color="blue"))
         if ended.report is not None:
             shown.append(CardButton(id="report", text=self._word("button_report"), color="gray"))
-        if ended.unconfirmed:
+        if ended.news.unconfirmed:
             shown.append(CardButton(id="resend", text=self._word("button_resend"), color="red"))
         return shown
 

@@ -10,7 +10,7 @@ ERROR_CHARACTERS = 300  # of why a run came to nothing
 TYPED_CHARACTERS = 40  # of a name that people are asked to type; the run's id names its schedule as well
 
 _WORST_FIRST = {TaskStatus.ERROR: 0, TaskStatus.MISSING: 1, TaskStatus.STOP: 2}
-_MARKS = {"well": "✅", "failed": "⚠️", "stopped": "⚠️", "error": "❌", "running": "⏳"}
+MARKS = {"well": "✅", "failed": "⚠️", "stopped": "⚠️", "error": "❌", "running": "⏳"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,13 +34,24 @@ DETAILS = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class News:
+    """What has become of a run since it ended."""
+
+    rerun_by: str = ""  # somebody has started it again: the button is gone and the tips say who
+    unconfirmed: bool = False  # something of it may not have arrived: a button sends it again
+    withheld: bool = False  # its file is not sent by itself, the month's calls run out
+
+
+NO_NEWS = News()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ended:
     """An ended run with its report and what has become of both since."""
 
     run: Run
     report: Report | None
-    rerun_by: str = ""
-    unconfirmed: bool = False  # something of it may not have arrived
+    news: News = NO_NEWS
 
     @property
     def kind(self) -> str:
@@ -74,7 +85,7 @@ class Ended:
         run, tally = self.run, self.tally
         shown = worst(run.failures, detail.failures)
         return {
-            "mark": _MARKS[self.kind],
+            "mark": MARKS[self.kind],
             "kind": self.kind,
             "name": run.schedule_name,
             "typed": run.schedule_name if len(run.schedule_name) <= TYPED_CHARACTERS else run.id,
@@ -89,8 +100,9 @@ class Ended:
             "unlisted": max(tally.failed - len(shown), 0),
             "report": self.report,
             "report_state": self.report_state,
-            "rerun_by": self.rerun_by,
-            "unconfirmed": self.unconfirmed,
+            "rerun_by": self.news.rerun_by,
+            "unconfirmed": self.news.unconfirmed,
+            "withheld": self.news.withheld,
             "detail": detail,
         }
 

@@ -1,7 +1,7 @@
 """What a person can do: one file per thing, the command and its button together, all in this list."""
 
 from bot.router import Router
-from handlers import help, last_report, proof, redeliver, rerun, schedules, status, stop
+from handlers import help, last_report, proof, quota, redeliver, rerun, schedules, status, stop
 
 router = Router(
     rerun.router,
@@ -11,5 +11,6 @@ router = Router(
     stop.router,
     redeliver.router,
     proof.router,
+    quota.router,
     help.router,
 )

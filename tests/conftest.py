@@ -13,9 +13,12 @@ from bot.channels import Channels
 from bot.context import Context
 from bot.deliver import Deliver
 from bot.deliveries import Deliveries
+from bot.digests import Digests
 from bot.dingtalk.silent import SilentMessenger
+from bot.governor import Governor
 from bot.intake import Intake
 from bot.jobs import Jobs
+from bot.ladder import Ladder
 from bot.models import (
     Destination,
     DestinationKind,
@@ -25,12 +28,16 @@ from bot.models import (
     TaskStatus,
     Trigger,
 )
+from bot.notices import Notices
 from bot.people import People
+from bot.quota import Budget
 from bot.reports import Reports, Shelf
 from bot.router import usages
 from bot.runs import Cause, Runs
 from bot.scheduler import Timetable
 from bot.stores.sqlite import SqliteStore
+from bot.stores.sqlite_ledger import SqliteLedger
+from bot.summaries import Means
 from bot.watcher import Watcher
 from cards.render import Cards
 from handlers import router
@@ -39,7 +46,7 @@ from tests.fakes import FakeClock, FakeEngine, FakeExporter, FakeMessenger
 
 GROUP = Destination.parse("group:cidA")
 ZONE = ZoneInfo("Asia/Shanghai")
-KINDS = ("message", "tap", "submit", "export", "card", "note", "file", "update")
+KINDS = ("message", "tap", "submit", "export", "card", "note", "file", "update", "digest", "notice")
 
 
 @pytest.fixture
@@ -66,6 +73,9 @@ class Desk:
     engine: FakeEngine = field(default_factory=FakeEngine)
     messenger: FakeMessenger = field(default_factory=FakeMessenger)
     exporter: FakeExporter = field(default_factory=FakeExporter)
+    budget: Budget = field(default_factory=Budget)
+    operators: tuple[Destination, ...] = ()
+    beside: dict[str, Destination] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.schedule = make_schedule(notify_enable=True, send_to=(GROUP,))
@@ -80,8 +90,14 @@ class Desk:
         shelf = Shelf(folder=self.folder, keep=timedelta(days=30), zone=ZONE)
         self.reports = Reports(store, self.exporter, shelf, clock=clock)
         kinds = {(kind, ""): self.messenger for kind in DestinationKind}
-        channels = Channels(messengers=kinds, silent=SilentMessenger())
-        self.deliver = Deliver(store, self.jobs, self.reports, channels=channels, cards=cards)
+        channels = Channels(messengers=kinds, silent=SilentMessenger(), beside=self.beside)
+        ledger = SqliteLedger(store)
+        self.governor = Governor(ledger, self.budget, clock=clock)
+        self.notices = Notices(self.jobs, channels=channels, cards=cards, operators=self.operators)
+        ladder = Ladder(store, self.notices, clock=clock)
+        digests = Digests(store, self.jobs, channels=channels, cards=cards, ladder=ladder)
+        means = Means(channels=channels, cards=cards, governor=self.governor, ladder=ladder, digests=digests)
+        self.deliver = Deliver(store, self.jobs, self.reports, means=means)
         self.runs = Runs(store, self.engine, self.jobs, clock=clock)
         self.watcher = Watcher(store, self.engine, self.runs, clock=clock)
         self.context = Context(
@@ -91,6 +107,7 @@ class Desk:
             deliver=self.deliver,
             deliveries=Deliveries(store, self.jobs),
             people=People(store),
+            governor=self.governor,
             cards=cards,
             timetable=Timetable(zone=ZONE),
             clock=clock,
@@ -100,6 +117,7 @@ class Desk:
         for kinds_of in (
             self.runs.kinds,
             self.deliver.kinds,
+            self.notices.kinds,
             self.reports.kinds(self.deliver.report_settled),
             self.intake.kinds,
         ):

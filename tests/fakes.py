@@ -85,15 +85,20 @@ async def _nothing() -> AsyncIterator[Mapping[str, Any]]:
 
 
 class FakeMessenger:
-    """Remembers what it was given; `trouble` holds the errors of the next calls, None for a success."""
+    """Remembers what it was given; `trouble` holds the errors of the next calls, None for a success.
+
+    `trouble_with` holds those of one verb.
+    """
 
     def __init__(self) -> None:
         self.cards: dict[str, CardView] = {}
         self.sent: list[tuple[str, str, str]] = []  # verb, destination or card, what
         self.trouble: list[Exception | None] = []
+        self.trouble_with: dict[str, list[Exception]] = {}
 
     def _act(self, verb: str, where: str, what: str) -> Receipt:
-        error = self.trouble.pop(0) if self.trouble else None
+        coming = self.trouble_with.get(verb) or self.trouble
+        error = coming.pop(0) if coming else None
         if error:
             raise error
         self.sent.append((verb, where, what))

@@ -18,7 +18,7 @@ ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {
     "bot.runs", "bot.watcher", "bot.scheduler", "bot.jobs", "bot.deliver", "bot.reports", "bot.router",
     "bot.intake", "bot.context", "bot.people", "bot.deliveries", "bot.channels", "bot.governor",
-    "bot.notices",    "bot.ladder", "bot.digests",
+    "bot.notices", "bot.ladder", "bot.digests", "bot.summaries", "bot.chain",
 }  # fmt: skip
 VENDORS = {
     "motor": {"bot.mongo"},

@@ -13,7 +13,7 @@ from bot.plan import (
     ending_jobs,
     push_verdict,
     run_of_card,
-    wants_to_tell,
+    told,
 )
 from tests.factories import NOW, make_job, make_run, make_schedule
 
@@ -29,7 +29,7 @@ def ended(status: RunStatus = RunStatus.FINISHED, error: int = 0, **schedule: ob
 
 
 @pytest.mark.parametrize(
-    ("notify_on", "status", "error", "told"),
+    ("notify_on", "status", "error", "tells"),
     [
         (NotifyOn.FINISHED, RunStatus.FINISHED, 0, True),
         (NotifyOn.FINISHED, RunStatus.FINISHED, 1, True),
@@ -41,12 +41,12 @@ def ended(status: RunStatus = RunStatus.FINISHED, error: int = 0, **schedule: ob
         (NotifyOn.ALWAYS, RunStatus.ERROR, 0, True),
     ],
 )
-def test_notify_on_decides(notify_on: NotifyOn, status: RunStatus, error: int, told: bool) -> None:
-    assert wants_to_tell(ended(status, error, notify_on=notify_on)) is told
+def test_notify_on_decides(notify_on: NotifyOn, status: RunStatus, error: int, tells: bool) -> None:
+    assert told(ended(status, error, notify_on=notify_on)) == ((GROUP,) if tells else ())
 
 
 def test_notifications_are_off_by_default() -> None:
-    assert not wants_to_tell(make_run(schedule=make_schedule(), status=RunStatus.FINISHED))
+    assert not told(make_run(schedule=make_schedule(), status=RunStatus.FINISHED))
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,9 @@ NEVER = frozenset({
     "400002", "400013", "400101", "400102", "400105", "400106", "401102", "430101", "430102", "430103",
     "430104",
 })  # fmt: skip
+CONTENT_PREFIXES = ("contain.", "param.contentUnsafe", "43010", "41049")
+"""The audit refuses the words of a message; another one may go the same way."""
+
 NEVER_PREFIXES = ("invalidParameter.", "param.", "miss.", "contain.", "template.")
 
 MAYBE_SENT = frozenset({"unknown.send.result"})
@@ -102,7 +105,7 @@ def refusal(code: str, message: str, *, scopes: tuple[str, ...] = ()) -> DingRun
     if code in MAYBE_SENT:
         return Temporary(said, uncertain=True)
     if code in NEVER or code.startswith(NEVER_PREFIXES):
-        return Permanent(said, code=code)
+        return Permanent(said, code=code, content=code.startswith(CONTENT_PREFIXES))
     return Temporary(said)
 
 

@@ -15,7 +15,7 @@ from bot.dingtalk.faults import MonthSpent, TooFast, Uncounted
 from bot.errors import Held
 from bot.models import Clock
 from bot.ports import Ledger
-from bot.quota import Bucket, Budget, month_end, month_of
+from bot.quota import Bucket, Budget, month_end, month_gate, month_of
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +39,6 @@ def app_gate(app_key: str, *, per_second: int = 20) -> Gate:
 
 def robot_gate(name: str, *, per_minute: int = 20) -> Gate:
     return Gate(name=f"robot:{name}", places=per_minute, span=ROBOT_SPAN)
-
-
-def month_gate(bucket: Bucket) -> str:
-    """Closed while DingTalk says that the month is used up."""
-    return f"month:{bucket}"
 
 
 class Unmetered:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from bot.dingtalk.media import upload
 from bot.dingtalk.meter import Unmetered
 from bot.dingtalk.token import App, Tokens
 from bot.errors import Permanent, Temporary
-from bot.models import CardView, Clock, Destination, DestinationKind, Message, Note, Receipt
+from bot.models import CardView, Clock, Destination, DestinationKind, Message, Note, Receipt, is_mobile
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class OpenApiMessenger:
             return {
                 "openSpaceId": f"dtv1.card//IM_GROUP.{conversation}",
                 "imGroupOpenSpaceModel": shown,
-                "imGroupOpenDeliverModel": {"robotCode": self._app.robot_code},
+                "imGroupOpenDeliverModel": {"robotCode": self._app.robot_code} | _ringing(card.mention),
             }
         return {
             "openSpaceId": f"dtv1.card//IM_ROBOT.{destination.id}",
@@ -178,6 +178,14 @@ class OpenApiMessenger:
                 raise Temporary("DingTalk's answer holds no openConversationId")
             self._conversations[group] = found
         return self._conversations[group]
+
+
+def _ringing(people: Sequence[str]) -> dict[str, Any]:
+    """For whom a card in a group rings (0783, atUserIds): staffIds; mobile numbers are for webhooks alone."""
+    if "all" in people:
+        return {"atUserIds": {"@ALL": "@ALL"}}
+    known = {person: person for person in people if not is_mobile(person)}
+    return {"atUserIds": known} if known else {}
 
 
 def _accepted(answer: Body) -> Receipt:

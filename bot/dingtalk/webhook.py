@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,17 @@ from bot.dingtalk.faults import of_oapi
 from bot.dingtalk.http import call
 from bot.dingtalk.meter import Unmetered, robot_gate
 from bot.errors import DingRunError, Permanent, Temporary
-from bot.models import CardView, Clock, CustomRobot, Destination, Message, Note, Receipt, derived_id
+from bot.models import (
+    CardView,
+    Clock,
+    CustomRobot,
+    Destination,
+    Message,
+    Note,
+    Receipt,
+    derived_id,
+    is_mobile,
+)
 from bot.quota import Bucket
 
 DEFAULT_BASE = "https://oapi.dingtalk.com"
@@ -44,11 +53,6 @@ def message_body(note: Note, keyword: str = "") -> dict[str, Any]:
     }
     body = {"msgtype": "markdown", "markdown": {"title": note.title, "text": text}}
     return body | {"at": at} if note.mention else body
-
-
-def is_mobile(person: str) -> bool:
-    """Whether it is a mobile number, such as 13800000000 or +852-90000000."""
-    return re.fullmatch(r"1\d{10}|\+\d{1,4}-\d{5,13}", person) is not None
 
 
 class WebhookMessenger:

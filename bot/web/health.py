@@ -6,9 +6,11 @@ from aiohttp import web
 
 from bot.deliveries import Deliveries
 from bot.errors import DingRunError
+from bot.governor import Governor
 from bot.metrics import Metrics
 from bot.models import JobState, RunStatus
 from bot.ports import Store
+from bot.quota import Bucket
 
 Connected = Callable[[], bool | None]  # None without an app: there is no Stream to be connected
 
@@ -16,8 +18,17 @@ Connected = Callable[[], bool | None]  # None without an app: there is no Stream
 class Health:
     """Says whether the process lives, whether it can work, and what it has done."""
 
-    def __init__(self, store: Store, deliveries: Deliveries, metrics: Metrics, connected: Connected) -> None:
+    def __init__(
+        self,
+        store: Store,
+        deliveries: Deliveries,
+        governor: Governor,
+        *,
+        metrics: Metrics,
+        connected: Connected,
+    ) -> None:
         self._store = store
+        self._governor = governor
         self._deliveries = deliveries
         self._metrics = metrics
         self._connected = connected
@@ -44,11 +55,14 @@ class Health:
 
     async def metrics(self, request: web.Request) -> web.Response:
         troubled = await self._deliveries.troubled()
+        balance = await self._governor.balance()
         unconfirmed = sum(job.state is JobState.UNCONFIRMED for job in troubled)
         text = self._metrics.show(
             open_runs=len(await self._store.find_runs(status=RunStatus.RUNNING, limit=0)),
             dead=len(troubled) - unconfirmed,
             unconfirmed=unconfirmed,
+            api_calls=balance.used(Bucket.API),
+            stream_calls=balance.used(Bucket.STREAM),
             stream=bool(self._connected()),
         )
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})

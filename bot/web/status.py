@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
+from bot.chain import chain_of, seen_by
 from bot.deliveries import Deliveries
 from bot.errors import UserError
 from bot.ports import Store
@@ -40,11 +41,12 @@ class Status:
         loader = FileSystemLoader(Path(__file__).parent / "templates")
         pages = Environment(loader=loader, autoescape=select_autoescape(["html"]), trim_blocks=True)
         pages.filters["moment"] = self._moment
-        self._page = pages.get_template("status.html")
+        self._page, self._chain = pages.get_template("status.html"), pages.get_template("chain.html")
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/status", self._guarded(self.show)),
+            web.get("/status/{run}", self._guarded(self.chain)),
             web.post("/status/resend", self._guarded(self.resend)),
         ]
 
@@ -77,6 +79,15 @@ class Status:
             troubled=await self._deliveries.troubled(),
             secret=self._form_secret,
         )
+        return web.Response(text=html, content_type="text/html", headers=HEADERS)
+
+    async def chain(self, request: web.Request) -> web.StreamResponse:
+        """Everything that is known of one run."""
+        run = await self._store.find_run(request.match_info["run"])
+        if run is None:
+            raise web.HTTPNotFound
+        jobs = await self._deliveries.chain(run.id)
+        html = self._chain.render(run=run, steps=chain_of(jobs), seen=seen_by(jobs))
         return web.Response(text=html, content_type="text/html", headers=HEADERS)
 
     async def resend(self, request: web.Request) -> web.StreamResponse:

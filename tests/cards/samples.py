@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from bot.chain import Try
 from bot.models import (
     ExportStatus,
     Failure,
@@ -16,6 +17,8 @@ from bot.models import (
     TaskStatus,
     Trigger,
 )
+from bot.quota import Forecast
+from cards.summary import News
 from tests.factories import NOW, make_report, make_run, make_schedule
 
 HOSTILE = (
@@ -74,7 +77,7 @@ def failed(**changes: Any) -> Run:
 SAMPLES = {
     "well": sample(report()),
     "failed": Sample(run=failed(), report=report(), options={}),
-    "rerun": Sample(run=failed(), report=report(), options={"rerun_by": "张三"}),
+    "rerun": Sample(run=failed(), report=report(), options={"news": News(rerun_by="张三")}),
     "stopped": sample(tally=Tally(total=3, stop=3), failures=FAILURES[:1], export_status=ExportStatus.SKIP),
     "error": sample(
         status=RunStatus.ERROR,
@@ -90,7 +93,8 @@ SAMPLES = {
     "report_failed": sample(
         export_status=ExportStatus.ERROR, export_error="磁盘满了", trigger=Trigger.CARD, task_ids=("t1",)
     ),
-    "unconfirmed": Sample(run=failed(), report=report(), options={"unconfirmed": True}),
+    "unconfirmed": Sample(run=failed(), report=report(), options={"news": News(unconfirmed=True)}),
+    "withheld": Sample(run=failed(), report=report(), options={"news": News(withheld=True)}),
     "report_gone": sample(end_time=NOW + timedelta(days=1, hours=2)),
     "report_unwanted": sample(schedule=make_schedule(export=False)),
     "running": sample(
@@ -106,7 +110,7 @@ SAMPLES = {
             task_ids=(HOSTILE,),
         ),
         report=report(name=HOSTILE),
-        options={"rerun_by": HOSTILE},
+        options={"news": News(rerun_by=HOSTILE)},
     ),
 }
 
@@ -136,10 +140,39 @@ _STEP = {
     "ended_at": NOW,
     "attempts": 1,
     "message_id": "4v+AzU",
-    "error": "",
+    "why": "",
     "by": "",
+    "tries": (),
 }
-_AGAIN = {"kind": "file", "state": "unconfirmed", "message_id": "", "error": "answer lost", "by": "user01"}
+_TRIES = (Try(at=NOW, said="DingTalk cannot be reached"),)
+_AGAIN = {
+    "kind": "file",
+    "state": "unconfirmed",
+    "message_id": "",
+    "why": "answer lost",
+    "by": "user01",
+    "tries": _TRIES,
+}
+_TAP = {**_STEP, "kind": "tap", "to": "report", "message_id": "", "by": "张三"}
+_FORECAST = Forecast(at_end=7_200, lasts_until=NOW + timedelta(days=3))
+_API = {
+    "bucket": "api",
+    "used": 4_100,
+    "limit": 5_000,
+    "left": 900,
+    "percent": 82,
+    "refused": False,
+    "forecast": _FORECAST,
+}
+_STREAM = {
+    "bucket": "stream_webhook",
+    "used": 12,
+    "limit": 0,
+    "left": None,
+    "percent": 0,
+    "refused": False,
+    "forecast": None,
+}
 
 ANSWERS: dict[str, list[dict[str, Any]]] = {
     "help": [{"commands": COMMANDS}],
@@ -214,9 +247,26 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "resend_pressed": [{}],
     "resend_taken": [{}],
     "proof": [
-        {"run": failed(cause="cron:s1:now"), "steps": [_STEP, {**_STEP, **_AGAIN}], "unlisted": 0},
-        {"run": failed(cause="cron:s1:now", end_time=None), "steps": [], "unlisted": 3},
+        {
+            "run": failed(cause="cron:s1:now"),
+            "steps": [_STEP, {**_STEP, **_AGAIN}, _TAP],
+            "unlisted": 0,
+            "seen": ["张三"],
+        },
+        {"run": failed(cause="cron:s1:now", end_time=None), "steps": [], "unlisted": 3, "seen": []},
     ],
+    "summary_withheld": [{"run": "rabcdefghij"}],
+    "channel_fell": [
+        {"destination": "group:cid6EU==", "step": "card", "why": "DingTalk answered param.templateNotExist"},
+        {"destination": "user:user01", "step": "message", "why": "staffId.notExisted"},
+    ],
+    "channel_healed": [{"destination": "group:cid6EU==", "step": step} for step in ("card", "message")],
+    "quota_warning": [
+        {"bucket": "api", "percent": 80, "used": 4_000, "limit": 5_000},
+        {"bucket": "stream_webhook", "percent": 95, "used": 2_860, "limit": 3_000},
+    ],
+    "quota": [{"month": "2026-11", "rows": [_API, _STREAM], "price": 3, "rung": rung} for rung in range(6)]
+    + [{"month": "2026-11", "rows": [{**_API, "forecast": None, "refused": True}], "price": 3, "rung": 5}],
 }
 """Every phrase with the values it is said with."""
 

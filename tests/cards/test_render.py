@@ -14,6 +14,7 @@ from bot.errors import ConfigError
 from bot.models import Failure, Tally, TaskStatus
 from cards.dialects import FOLDER, LANGUAGES, read_yaml
 from cards.render import ANSWER_BYTES, MARKDOWN_BYTES, TIPS_BYTES, TITLE_BYTES, Cards
+from cards.summary import News
 from cards.template import AI
 from tests.cards.reading import CARD_MENTION, constructs, outside_code
 from tests.cards.samples import ANSWERS, SAMPLES, TAPPED, Sample, ended, failed, report
@@ -105,7 +106,7 @@ def test_what_a_press_is_answered_is_plain_text(phrase: str, lang: str) -> None:
 
 def test_buttons_go_when_there_is_nothing_behind_them() -> None:
     cards = CARDS["en"]
-    ids = [cards.summary(ended(), None), cards.summary(ended(), report(), rerun_by="Li")]
+    ids = [cards.summary(ended(), None), cards.summary(ended(), report(), news=News(rerun_by="Li"))]
     assert ['"rerun"' in view.params["sys_full_json_obj"] for view in ids] == [True, False]
     assert ['"report"' in view.params["sys_full_json_obj"] for view in ids] == [False, True]
 
@@ -127,7 +128,7 @@ def test_a_card_keeps_its_limits_whatever_it_must_show(name: str, reason: str, l
     run = failed(
         schedule=make_schedule(name=name), failures=failures, task_ids=(name,) * 10, error_msg=reason
     )
-    card = CARDS[lang].summary(run, report(name=name), rerun_by=reason)
+    card = CARDS[lang].summary(run, report(name=name), news=News(rerun_by=reason))
     sizes = {key: len(value.encode()) for key, value in card.params.items()}
     assert sizes["title"] <= TITLE_BYTES
     assert sizes["tips"] <= TIPS_BYTES

@@ -7,9 +7,9 @@ import pytest
 from aioresponses import aioresponses
 from yarl import URL
 
-from bot.dingtalk.webhook import WebhookMessenger, is_mobile, message_body, sign
+from bot.dingtalk.webhook import WebhookMessenger, message_body, sign
 from bot.errors import Permanent, Temporary
-from bot.models import Destination, Note
+from bot.models import Destination, Note, is_mobile
 from bot.sandbox import Sandbox
 from tests.dingtalk.conftest import OAPI
 from tests.factories import NOW, make_robot

@@ -29,7 +29,9 @@ class Site:
         self.connected: bool | None = True
         self.metrics = Metrics()
         deliveries = Deliveries(desk.store, desk.jobs)
-        health = Health(desk.store, deliveries, self.metrics, lambda: self.connected)
+        health = Health(
+            desk.store, deliveries, desk.governor, metrics=self.metrics, connected=lambda: self.connected
+        )
         status = Status(desk.store, deliveries, zone=ZoneInfo("Asia/Shanghai"), token=token)
         self.app = web.Application()
         self.app.add_routes([*health.routes(), *status.routes()])

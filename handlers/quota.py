@@ -1,0 +1,33 @@
+"""`额度` / `quota`: what is used and left of the month's calls, what a run costs, where the month goes."""
+
+from bot.access import Act
+from bot.context import Context
+from bot.models import Message, Note
+from bot.quota import RUN_COSTS, Balance, Bucket, forecast, month_of, rung_of
+from bot.router import Router
+
+router = Router()
+
+
+@router.command("额度", "quota", act=Act.VIEW, zh="本月调用用了多少", en="the month's calls")
+async def quota(ctx: Context, message: Message, name: str) -> Note:
+    balance = await ctx.governor.balance()
+    return ctx.cards.say(
+        "quota",
+        month=month_of(balance.now),
+        rows=[_row(balance, bucket) for bucket in Bucket],
+        price=sum(RUN_COSTS.values()),
+        rung=int(rung_of(balance)),
+    )
+
+
+def _row(balance: Balance, bucket: Bucket) -> dict[str, object]:
+    return {
+        "bucket": bucket.value,
+        "used": balance.used(bucket),
+        "limit": balance.budget.limit(bucket),
+        "left": balance.left(bucket),
+        "percent": round(balance.share(bucket) * 100),
+        "refused": bucket in balance.refused,
+        "forecast": forecast(balance, bucket),
+    }
