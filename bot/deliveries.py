@@ -10,7 +10,7 @@ from bot.ports import Store
 
 KINDS = frozenset({"card", "note", "file", "update"})
 TROUBLED = frozenset({JobState.DEAD, JobState.UNCONFIRMED})
-CHOICES = ("way", "digest", "via", "bare")  # how an attempt went: the next one chooses anew
+CHOICES = ("way", "digest", "via", "bare", "words")  # how an attempt went: the next one chooses anew
 CHAIN = 200  # jobs of one run that a proof tells
 
 

@@ -15,9 +15,9 @@ from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.governor import Governor
 from bot.jobs import Claim, Jobs, NotYet, Result
 from bot.ladder import Ladder, Step
-from bot.models import Destination, ExportStatus, Job, Receipt, Run, RunStatus
+from bot.models import Destination, DestinationKind, ExportStatus, Job, Note, Receipt, Run, RunStatus
 from bot.plan import CARD_KINDS, EXPORT_PATIENCE, NOTE_LIMITS, card_id, job_id, mentioned
-from bot.ports import Messenger, Store
+from bot.ports import Store
 from bot.quota import Rung
 from bot.reports import Reports
 from cards.render import Cards
@@ -81,10 +81,11 @@ class Summaries:
         place = _place(claim.job)
         if not await self._means.ladder.holds(Step.MESSAGE, place) and self._beside(claim.job):
             return await self._go_beside(claim)
+        note = await self._note_for(claim, run, place)
         if place.kind in CARD_KINDS:  # nothing makes a robot's message safe to repeat
             await claim.mark()
         try:
-            receipt = await self._say(claim.job, run, place)
+            receipt = await self._means.channels.to(place).send_note(place, note, claim.job.id)
         except REFUSED as error:
             return await self._after_refusal(claim, error)
         await self._means.ladder.stands(Step.MESSAGE, place)
@@ -180,19 +181,29 @@ class Summaries:
             return False
         return await self._means.governor.rung(destination) >= Rung.NO_FILE
 
-    async def _say(self, job: Job, run: Run, place: Destination) -> Receipt:
-        messenger, cards = self._messenger(place), self._means.cards
+    async def _note_for(self, claim: Claim, run: Run, place: Destination) -> Note:
+        """The words of a message. A work notification is safe to repeat as long as its words do not change
+        (0769: the same text once a day), so they are kept."""
+        kept = claim.job.payload.get("words")
+        if isinstance(kept, list):
+            return Note(title=kept[0], text=kept[1])
+        note = await self._note_now(claim.job, run, place)
+        if place.kind is DestinationKind.WORK:
+            await claim.keep({"words": [note.title, note.text]})
+        return note
+
+    async def _note_now(self, job: Job, run: Run, place: Destination) -> Note:
+        cards = self._means.cards
         if job.payload.get("bare"):
-            return await messenger.send_note(place, cards.say("summary_withheld", run=run.id), job.id)
+            return cards.say("summary_withheld", run=run.id)
         report = await self._reports.find(run_id=run.id)
         mention = mentioned(run, destination_of(job))
-        note = cards.summary_note(run, report, limit=NOTE_LIMITS[place.kind], mention=mention)
-        return await messenger.send_note(place, note, job.id)
+        return cards.summary_note(run, report, limit=NOTE_LIMITS[place.kind], mention=mention)
 
     async def _after_refusal(self, claim: Claim, error: DingRunError) -> Result:
         """A refused message goes without words from outside, or by the robot beside, or not at all."""
         if is_of_content(error) and not claim.job.payload.get("bare"):
-            await claim.keep({"bare": True}, marker=False)
+            await claim.keep({"bare": True}, without=("words",), marker=False)
             raise NotYet(self._jobs.clock())
         if is_of_content(error):
             raise error
@@ -208,9 +219,6 @@ class Summaries:
     def _beside(self, job: Job) -> Destination | None:
         """The webhook robot that has not been tried yet."""
         return self._means.channels.stand_in(_place(job))
-
-    def _messenger(self, place: Destination) -> Messenger:
-        return self._means.channels.to(place)
 
 
 def destination_of(job: Job) -> Destination:

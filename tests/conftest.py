@@ -30,6 +30,7 @@ from bot.models import (
 )
 from bot.notices import Notices
 from bot.people import People
+from bot.ports import Ledger, Messenger
 from bot.quota import Budget
 from bot.reports import Reports, Shelf
 from bot.router import usages
@@ -45,6 +46,7 @@ from tests.factories import make_message, make_schedule
 from tests.fakes import FakeClock, FakeEngine, FakeExporter, FakeMessenger
 
 GROUP = Destination.parse("group:cidA")
+CARDS = Cards()  # its templates are compiled once
 ZONE = ZoneInfo("Asia/Shanghai")
 KINDS = ("message", "tap", "submit", "export", "card", "note", "file", "update", "digest", "notice")
 
@@ -73,6 +75,8 @@ class Desk:
     engine: FakeEngine = field(default_factory=FakeEngine)
     messenger: FakeMessenger = field(default_factory=FakeMessenger)
     exporter: FakeExporter = field(default_factory=FakeExporter)
+    reached: dict[DestinationKind, Messenger] = field(default_factory=dict)  # others than `messenger`
+    ledger: Ledger | None = None
     budget: Budget = field(default_factory=Budget)
     operators: tuple[Destination, ...] = ()
     beside: dict[str, Destination] = field(default_factory=dict)
@@ -85,13 +89,13 @@ class Desk:
     def build(self) -> None:
         """As at a start: a second build stands for a process that starts again on the same store."""
         clock, store = self.clock, self.store
-        cards = Cards()
+        cards = CARDS
         self.jobs = Jobs(store, clock=clock, owner="test")
         shelf = Shelf(folder=self.folder, keep=timedelta(days=30), zone=ZONE)
         self.reports = Reports(store, self.exporter, shelf, clock=clock)
-        kinds = {(kind, ""): self.messenger for kind in DestinationKind}
+        kinds = {(kind, ""): self.reached.get(kind, self.messenger) for kind in DestinationKind}
         channels = Channels(messengers=kinds, silent=SilentMessenger(), beside=self.beside)
-        ledger = SqliteLedger(store)
+        ledger = self.ledger or SqliteLedger(store)
         self.governor = Governor(ledger, self.budget, clock=clock)
         self.notices = Notices(self.jobs, channels=channels, cards=cards, operators=self.operators)
         ladder = Ladder(store, self.notices, clock=clock)

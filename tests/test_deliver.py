@@ -178,3 +178,20 @@ async def test_a_card_that_was_only_logged_is_not_renewed(desk: Desk) -> None:
     await desk.deliver.show_rerun(await desk.run(run.id), "李雷")
     await desk.do_jobs()
     assert await desk.store.find_jobs(kind="update") == []
+
+
+async def test_a_work_notification_is_repeated_word_for_word_whatever_has_come_meanwhile(desk: Desk) -> None:
+    """DingTalk drops the same text within a day; other words would be a second message."""
+    person = Destination.parse("work:user01")
+    desk.schedule = make_schedule(notify_enable=True, send_to=(person,))
+    desk.exporter.trouble = [Temporary("disk full", retry_after=90)]
+    desk.messenger.trouble_with["note"] = [Temporary("no answer", uncertain=True)]
+    await desk.trigger()
+    await desk.finish()
+    for _ in range(3):
+        desk.clock.turn(seconds=61)
+        await desk.do_jobs()
+    (job,) = await desk.store.find_jobs(kind="note")
+    (said,) = [what for verb, _, what in desk.messenger.sent if verb == "note"]
+    assert job.payload["words"] == [job.payload["words"][0], said]  # type: ignore[index]
+    assert "还在生成" in said

@@ -23,9 +23,13 @@ LATER = {  # code: seconds after which another try makes sense
     "system.busy": 2 * SECOND,
     "systemBusy": 2 * SECOND,
     "system.error": 2 * SECOND,
+    "server.error": 2 * SECOND,
     "ServiceUnavailable": 2 * SECOND,
     "-1": 2 * SECOND,
     "15": 2 * SECOND,
+    "41046": MINUTE,
+    "41047": MINUTE,
+    "41048": MINUTE,
 }
 
 TOO_FAST = {  # code: seconds for which nobody may go on
@@ -52,9 +56,8 @@ NEVER = frozenset({
     "invalidClientIdOrSecret", "invalid.client", "unauthorized.client", "unsupported.grant.type",
     "permession.checkFailed", "invalideChatId", "invalid.openConversationId",
     "33001", "33012", "34016", "40004", "40005", "40006", "40007", "40013", "40035", "40089", "41005",
-    "41029",
-    "41044", "41049", "41101", "43002", "43004", "43008", "44001", "45001", "60011", "300001", "300005",
-    "310000",
+    "41029", "41044", "41045", "41049", "41101", "43002", "43004", "43008", "44001", "45001", "60011",
+    "300001", "300005", "310000",
     "400002", "400013", "400101", "400102", "400105", "400106", "401102", "430101", "430102", "430103",
     "430104",
 })  # fmt: skip
@@ -72,6 +75,9 @@ HINTS = {
     "310000": "the robot's security settings refuse it: keyword, sign (and this clock), or address",
     "invalidParameter.robotCode.notExsit": "is the robot in this group?",
 }
+
+UNAUTHORISED = "88"
+"""Why stands in `sub_code`; without one the check itself timed out (0013)."""
 
 EXISTS = "param.cardAlreadyExist"
 
@@ -130,6 +136,8 @@ def of_oapi(body: Mapping[str, Any]) -> DingRunError | None:
     code = body.get("errcode", body.get("status"))
     if code in {0, "0"}:
         return None
+    if str(code) == UNAUTHORISED and body.get("sub_code"):
+        return refusal(str(body["sub_code"]), str(body.get("sub_msg", "")))
     return refusal(str(code), str(body.get("errmsg", "")))
 
 

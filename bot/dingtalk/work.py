@@ -85,7 +85,7 @@ class WorkMessenger:
         await self._sleep(VERDICT_AFTER)
         try:
             answer = await self._calls.oapi(RESULT, {"agent_id": self._app.agent_id, "task_id": task})
-        except Temporary:
+        except DingRunError:
             return None  # it was accepted, and that is what is known
         result = answer.get("send_result")
         return verdict(result if isinstance(result, dict) else {}, person)

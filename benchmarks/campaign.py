@@ -1,0 +1,79 @@
+"""The whole fault campaign with its counts: `python -m benchmarks.campaign [--seeds 40]`."""
+
+import asyncio
+import logging
+import random
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tests.scenarios.campaign import (
+    deaths,
+    go_through,
+    lost_answers,
+    other_answers,
+    points_of,
+    run_case,
+)
+from tests.scenarios.faults import Fault
+
+RUNS, BOTS = 4, 2
+KINDS = ("lost", "doubled", "stuck")
+Wrong = Mapping[str, Sequence[str]]
+
+
+async def by_chance(folder: Path, seeds: int) -> tuple[Wrong, int]:
+    """Two bots that die by chance over several runs, once per seed; what is wrong, and how often one died."""
+    wrong, died = {}, 0
+    for seed in range(seeds):
+        fault = Fault(chance=random.Random(seed))  # noqa: S311 - the seed is printed
+        found = await run_case(folder / f"seed {seed}", fault, bots=BOTS, asked=RUNS, seed=seed)
+        died += fault.deaths
+        if found:
+            wrong[f"seed {seed}"] = found
+    return wrong, died
+
+
+def row(name: str, cases: int, wrong: Wrong) -> list[str]:
+    words = Counter(text.partition(":")[0] for texts in wrong.values() for text in texts)
+    other = words.total() - sum(words[kind] for kind in KINDS)
+    return [name, str(cases), *(str(words[kind]) for kind in KINDS), str(other)]
+
+
+async def campaign(folder: Path, seeds: int) -> tuple[Table, Wrong]:
+    points = await points_of(folder / "calm")
+    plans = {"a death": deaths, "a lost answer": lost_answers, "another answer": other_answers}
+    table, all_wrong = Table(title=f"{len(points)} points"), dict[str, Sequence[str]]()
+    for heading in ("at a point", "cases", *KINDS, "else wrong"):
+        table.add_column(heading)
+    for name, plan in plans.items():
+        faults = plan(points)
+        wrong = await go_through(folder / name, faults)
+        table.add_row(*row(name, len(faults), wrong))
+        all_wrong |= wrong
+    wrong_by_chance, died = await by_chance(folder, seeds)
+    title = f"{died} deaths by chance, {BOTS} bots, {RUNS} runs, seeds 0 to {seeds - 1}"
+    table.add_row(*row(title, seeds, wrong_by_chance))
+    return table, {**all_wrong, **wrong_by_chance}
+
+
+@click.command()
+@click.option("--seeds", default=40, show_default=True)
+def main(seeds: int) -> None:
+    """Go through all cases and print what was lost, doubled or stuck."""
+    logging.disable(logging.CRITICAL)
+    console = Console()
+    with tempfile.TemporaryDirectory() as folder:
+        table, wrong = asyncio.run(campaign(Path(folder), seeds))
+    console.print(table)
+    for case, found in wrong.items():
+        console.print(f"{case}: {found}")
+
+
+if __name__ == "__main__":
+    main()
