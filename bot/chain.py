@@ -31,7 +31,6 @@ class Step:
     state: str
     asked_at: datetime
     ended_at: datetime | None
-    attempts: int
     message_id: str  # DingTalk's own
     why: str  # why it went another way, was left out, or failed
     by: str  # who asked for it
@@ -50,7 +49,9 @@ def seen_by(jobs: Sequence[Job]) -> Sequence[str]:
 
 def _step(job: Job) -> Step:
     result = job.result
-    reasons = (result.get("fell"), result.get("skipped"), result.get("digest"), job.error)
+    tries = _tries(result.get("tries"))
+    error = "" if tries and tries[-1].said == job.error else job.error
+    reasons = (result.get("fell"), result.get("skipped"), result.get("digest"), error)
     return Step(
         job_id=job.id,
         kind=job.kind,
@@ -58,11 +59,10 @@ def _step(job: Job) -> Step:
         state=job.state.value,
         asked_at=job.created_at,
         ended_at=job.ended_at,
-        attempts=job.attempts,
         message_id=str(result.get("message_id") or ""),
         why=str(next(filter(None, reasons), "")),
         by=_presser(job) if job.kind == "tap" else str(job.payload.get("by", "")),
-        tries=_tries(result.get("tries")),
+        tries=tries,
     )
 
 

@@ -75,7 +75,7 @@ def load(lang: str, zone: str) -> Dialects:
     for name, (prose, exact) in _PROSE_AND_EXACT.items():
         environment = _environment(sources, prose)
         environment.filters.update(filters, exact=exact)
-        environment.globals["reasons"] = words["reasons"]
+        environment.globals.update({name: words[name] for name in ("reasons", "steps", "states")})
         made[name] = Dialect(environment, phrases)
     return Dialects(**made)
 

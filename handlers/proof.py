@@ -22,4 +22,4 @@ async def proof(ctx: Context, message: Message, run_id: str) -> Note:
     jobs = await ctx.deliveries.chain(run.id)
     steps, seen = chain_of(jobs), [await ctx.people.called(each) for each in seen_by(jobs)]
     unlisted = max(len(steps) - SHOWN, 0)
-    return ctx.cards.say("proof", run=run, steps=steps[:SHOWN], unlisted=unlisted, seen=seen)
+    return ctx.cards.say("proof", run=run, chain=steps[:SHOWN], unlisted=unlisted, seen=seen)

@@ -4,13 +4,25 @@ from datetime import timedelta
 
 import pytest
 
-from bot.models import Channel, Destination, Job, JobState, NotifyOn, PushStatus, Run, RunStatus, Tally
+from bot.models import (
+    Channel,
+    Destination,
+    Job,
+    JobState,
+    Manner,
+    NotifyOn,
+    PushStatus,
+    Run,
+    RunStatus,
+    Tally,
+)
 from bot.plan import (
     EXPORT_PATIENCE,
     NOBODY,
     audience,
     card_id,
     ending_jobs,
+    mentioned,
     push_verdict,
     run_of_card,
     told,
@@ -144,3 +156,32 @@ def job(destination: Destination, state: JobState, *, kind: str = "card", silent
 )
 def test_the_push_is_judged_per_destination(jobs: list[Job], verdict: PushStatus) -> None:
     assert push_verdict(jobs) is verdict
+
+
+def manner(place: Destination, **changes: object) -> Manner:
+    return Manner(to=place, **changes)  # type: ignore[arg-type]
+
+
+def test_each_destination_may_be_told_of_other_ends() -> None:
+    manners = (manner(PERSON, notify_on=NotifyOn.FAILED),)
+    both = {"send_to": (GROUP, PERSON), "manners": manners}
+    assert told(ended(**both)) == (GROUP,)  # type: ignore[arg-type]
+    assert told(ended(error=1, **both)) == (GROUP, PERSON)  # type: ignore[arg-type]
+
+
+def test_a_person_told_by_work_notification_keeps_the_manner() -> None:
+    manners = (manner(PERSON, notify_on=NotifyOn.FAILED),)
+    run = ended(notify_channel=Channel.WORK_NOTICE, send_to=(PERSON,), manners=manners)
+    assert told(run) == ()
+
+
+def test_it_rings_for_whom_the_destination_names() -> None:
+    run = ended(send_to=(GROUP, ROBOT), manners=(manner(GROUP, mention=("user01", "all")),))
+    assert mentioned(run, GROUP) == ("user01", "all")
+    assert mentioned(run, ROBOT) == ()
+
+
+def test_it_may_ring_only_when_something_failed() -> None:
+    manners = (manner(GROUP, mention=("user01",), only_failed=True),)
+    assert mentioned(ended(manners=manners), GROUP) == ()
+    assert mentioned(ended(error=1, manners=manners), GROUP) == ("user01",)

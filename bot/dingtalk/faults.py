@@ -76,6 +76,9 @@ HINTS = {
     "invalidParameter.robotCode.notExsit": "is the robot in this group?",
 }
 
+SESSION_OVER = frozenset({"session.expired", "session.notExisted"})
+"""Said of a session webhook; the errcode beside it is not documented (0716 lists the words)."""
+
 UNAUTHORISED = "88"
 """Why stands in `sub_code`; without one the check itself timed out (0013)."""
 
@@ -136,6 +139,8 @@ def of_oapi(body: Mapping[str, Any]) -> DingRunError | None:
     code = body.get("errcode", body.get("status"))
     if code in {0, "0"}:
         return None
+    if str(body.get("errmsg")) in SESSION_OVER:
+        return refusal(str(body["errmsg"]), "")
     if str(code) == UNAUTHORISED and body.get("sub_code"):
         return refusal(str(body["sub_code"]), str(body.get("sub_msg", "")))
     return refusal(str(code), str(body.get("errmsg", "")))

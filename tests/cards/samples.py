@@ -138,7 +138,6 @@ _STEP = {
     "state": "done",
     "asked_at": NOW,
     "ended_at": NOW,
-    "attempts": 1,
     "message_id": "4v+AzU",
     "why": "",
     "by": "",
@@ -249,11 +248,11 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "proof": [
         {
             "run": failed(cause="cron:s1:now"),
-            "steps": [_STEP, {**_STEP, **_AGAIN}, _TAP],
+            "chain": [_STEP, {**_STEP, **_AGAIN}, _TAP],
             "unlisted": 0,
             "seen": ["张三"],
         },
-        {"run": failed(cause="cron:s1:now", end_time=None), "steps": [], "unlisted": 3, "seen": []},
+        {"run": failed(cause="cron:s1:now", end_time=None), "chain": [], "unlisted": 3, "seen": []},
     ],
     "summary_withheld": [{"run": "rabcdefghij"}],
     "channel_fell": [

@@ -1,6 +1,7 @@
 """Tokens, calls and what can go wrong with them."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -291,3 +292,24 @@ async def test_twenty_calls_at_once_over_one_session(
         path = "/v1.0/robot/oToMessages/batchSend"
         answers = await asyncio.gather(*(calls.openapi("POST", path, body) for _ in range(20)))
     assert len({answer["processQueryKey"] for answer in answers}) == 20
+
+
+@pytest.mark.parametrize(
+    ("people", "rings"),
+    [
+        (("user01", "user02"), {"user01": "user01", "user02": "user02"}),
+        (("user01", "13800000000"), {"user01": "user01"}),
+        (("all", "user01"), {"@ALL": "@ALL"}),
+        ((), {}),
+    ],
+)
+async def test_a_card_in_a_group_rings_for_staff_ids(
+    sandbox: Sandbox, sandbox_app: App, clock: FakeClock, people: tuple[str, ...], rings: dict[str, str]
+) -> None:
+    group = Destination.parse("group:cidSandboxGroupOps==")
+    async with aiohttp.ClientSession() as session:
+        tokens = Tokens(session, sandbox_app, clock)
+        messenger = OpenApiMessenger(session, sandbox_app, tokens, clock=clock)
+        await messenger.send_card(group, replace(CARD, mention=people), "run-1")
+    (message,) = sandbox.world.board.of(group.id)
+    assert message.content["at"] == rings

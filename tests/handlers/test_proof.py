@@ -8,7 +8,7 @@ async def test_the_chain_of_a_run_is_told(desk: Desk) -> None:
     run = await desk.finished_run()
     answer = await desk.say(f"凭据 {run.id}")
     assert run.id in answer
-    assert all(kind in answer for kind in ("submit", "export", "card", "file"))
+    assert all(step in answer for step in ("提交任务", "生成报告", "卡片", "文件"))
     assert "message1" in answer
 
 
@@ -16,7 +16,7 @@ async def test_an_unconfirmed_delivery_is_told_with_its_reason(desk: Desk) -> No
     desk.messenger.trouble = [None, None, Temporary("answer lost", uncertain=True)]
     await desk.finished_run()
     answer = await desk.say("proof")
-    assert "unconfirmed" in answer
+    assert "没能确认" in answer
     assert "answer lost" in answer
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
+from aiohttp.client_reqrep import ConnectionKey
 
 WRITES = (
     "add_run",
@@ -19,6 +20,7 @@ WRITES = (
     "remember",
 )
 BOOKINGS = ("book", "take_place", "close_gate")
+DINGTALK = ConnectionKey("api.dingtalk.com", 443, True, True, None, None, None)
 HUGE = 2 * 1024 * 1024  # bytes
 
 ANSWERS: Mapping[str, tuple[int, bytes]] = {
@@ -52,6 +54,7 @@ class Fault:
     points: list[str] = field(default_factory=list)
     chance: random.Random | None = None  # dies now and then instead of at one point
     deaths: int = 0
+    dead: bool = False  # DingTalk cannot be reached at all
 
     def pass_point(self, name: str) -> None:
         self.points.append(name)
@@ -125,6 +128,8 @@ class FaultySession:
     async def request(self, method: str, url: str, **options: Any) -> AsyncIterator[Any]:
         name = url.rpartition("/")[2].partition("?")[0]
         self._fault.pass_point(f"before request {name}")
+        if self._fault.dead:
+            raise aiohttp.ClientConnectorDNSError(DINGTALK, OSError("no route"))
         if self._fault.answer:
             yield Said(*self._fault.answer)
             return

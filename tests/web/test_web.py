@@ -13,6 +13,8 @@ from bot.deliveries import Deliveries
 from bot.errors import ConfigError, Temporary
 from bot.metrics import Metrics
 from bot.models import Run
+from bot.quota import Bucket, month_of
+from bot.stores.sqlite_ledger import SqliteLedger
 from bot.web.health import Health
 from bot.web.server import serve_web
 from bot.web.status import COOKIE, Status
@@ -161,3 +163,24 @@ async def test_a_port_that_is_taken_is_named(site: Site) -> None:
     async with TestServer(site.app) as server:
         with pytest.raises(ConfigError, match=r"web\.port"):
             await serve_web("127.0.0.1", server.port or 0, [])
+
+
+async def test_the_chain_of_a_run_is_a_page_of_its_own(desk: Desk, client: Client) -> None:
+    desk.messenger.trouble = [Temporary("busy just now")]
+    run = await desk.trigger()
+    await desk.finish()
+    desk.clock.turn(seconds=5)
+    await desk.do_jobs()
+    assert f'href="/status/{run.id}"' in await (await client.get("/status")).text()
+    page = await (await client.get(f"/status/{run.id}")).text()
+    assert all(word in page for word in ("submit", "export", "card", "file", "message1", "busy just now"))
+
+
+async def test_a_run_that_nobody_knows_has_no_page(client: Client) -> None:
+    assert (await client.get("/status/r0")).status == 404
+
+
+async def test_the_calls_of_the_month_can_be_scraped(desk: Desk, client: Client) -> None:
+    await SqliteLedger(desk.store).book(month_of(desk.clock()), Bucket.API, 7)
+    text = await (await client.get("/metrics")).text()
+    assert "dingrun_api_calls_month 7.0" in text

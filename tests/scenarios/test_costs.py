@@ -1,0 +1,58 @@
+"""What a run costs is held: three calls with a file, one without, none for a reply (design: cost per run)."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.models import Destination
+from bot.quota import Bucket, month_of
+from bot.stores.sqlite_ledger import SqliteLedger
+from tests.factories import make_message
+from tests.scenarios.campaign import GROUP, World, world
+from tests.scenarios.faults import Fault
+
+HERE = Destination.parse(f"group:{GROUP}")
+PERSON = Destination.parse("user:user01")
+
+
+async def live(case: World, **schedule: object) -> dict[str, int]:
+    """One run, asked for in the group; the calls that DingTalk has counted."""
+    engine = case.bots[0].desk.engine
+    engine.known[:] = [replace(engine.known[0], **({"send_to": (HERE,)} | schedule))]  # type: ignore[arg-type]
+    await case.live()
+    booked = case.sandbox.world.booked[month_of(case.bots[0].desk.clock())]
+    return {f"{bucket}": count for bucket, count in booked.items()}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "calls"),
+    [
+        ({}, 3),
+        ({"export": False}, 1),
+        ({"send_to": (HERE, PERSON)}, 5),
+        ({"send_to": (HERE, PERSON), "export": False}, 2),
+        ({"notify_enable": False}, 0),
+    ],
+    ids=["card upload file", "card", "one upload for two places", "two cards", "told nobody"],
+)
+async def test_a_run_costs(tmp_path: Path, schedule: dict[str, object], calls: int) -> None:
+    async with world(tmp_path, Fault()) as case:
+        assert (await live(case, **schedule)).get("api", 0) == calls
+
+
+async def test_what_we_book_is_what_dingtalk_counts(tmp_path: Path) -> None:
+    async with world(tmp_path, Fault()) as case:
+        places = (HERE, PERSON, Destination.parse("webhook:default"), Destination.parse("work:user01"))
+        counted = await live(case, send_to=places)
+        desk = case.bots[0].desk
+        booked = await SqliteLedger(desk.store).booked(month_of(desk.clock()))
+        assert booked == {Bucket.API: counted["api"], Bucket.STREAM: counted["stream_webhook"]}
+
+
+async def test_a_reply_costs_nothing(tmp_path: Path) -> None:
+    async with world(tmp_path, Fault()) as case:
+        hook, _ = case.sandbox.world.open_session(GROUP, case.sandbox.world.scene.apps[0])
+        for words in ("帮助", "状态", "计划", "额度", "凭据"):
+            await case.bots[0].desk.hear(make_message(words, conversation_id=GROUP, session_webhook=hook))
+        assert sum(case.sandbox.world.booked[month_of(case.bots[0].desk.clock())].values()) == 0

@@ -1,0 +1,128 @@
+"""What makes a repeat harmless, row by row (the table of docs/architecture.md), over real sockets."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.models import CardTap, JobState, Person
+from bot.plan import card_id
+from tests.factories import make_message
+from tests.scenarios.campaign import GROUP, PERSON, PLACES, ROBOT_GROUP, World, world
+from tests.scenarios.faults import Fault
+
+LOSE = {"kind": "lose_answer", "times": 1}
+
+
+@pytest.fixture
+async def case(tmp_path: Path) -> AsyncIterator[World]:
+    async with world(tmp_path, Fault()) as case:
+        yield case
+
+
+async def live(case: World, *faults: dict[str, object]) -> str:
+    """One run through these faults; its id."""
+    case.sandbox.world.faults.replace(list(faults))
+    await case.live()
+    (run,) = await case.runs()
+    return run.id
+
+
+def calls(case: World, endpoint: str) -> int:
+    counted = case.sandbox.world.calls.items()
+    return sum(number for name, number in counted if endpoint in name)
+
+
+async def state(case: World, kind: str, place: str) -> JobState:
+    (run,) = await case.runs()
+    job = await case.store.find_job(f"{kind}:{run.id}:{place}")
+    return JobState(job.state)
+
+
+async def test_card_its_track_id_says_run_and_destination_and_exists_already_is_done(case: World) -> None:
+    run = await live(case, {"match": "createAndDeliver", **LOSE})
+    assert calls(case, "createAndDeliver") == 2
+    assert case.shown(GROUP, "card", run) == 1
+    assert await state(case, "card", f"group:{GROUP}") is JobState.DONE
+    assert card_id(run, PLACES[0]) in case.sandbox.world.cards
+
+
+async def test_webhook_message_its_uuid_says_run_and_destination(case: World) -> None:
+    run = await live(case, {"match": "/robot/send", **LOSE})
+    assert calls(case, "/robot/send") == 2
+    assert case.shown(ROBOT_GROUP, "markdown", run) == 1
+    assert await state(case, "note", "webhook:default") is JobState.DONE
+
+
+async def test_work_notification_the_same_text_is_dropped_and_the_verdict_is_asked(case: World) -> None:
+    run = await live(case, {"match": "asyncsend_v2", **LOSE})
+    notices = [each for each in case.sandbox.world.board.of(PERSON) if run in str(each.content)]
+    assert len(notices) == 1
+    assert calls(case, "getsendresult") >= 1
+    assert await state(case, "note", "work:user01") is JobState.DONE
+
+
+async def test_upload_is_repeated_and_one_file_goes(case: World) -> None:
+    run = await live(case, {"match": "media/upload", **LOSE})
+    assert calls(case, "media/upload") == 2
+    assert case.shown(GROUP, "file", run) == 1
+
+
+async def test_update_is_repeated(case: World) -> None:
+    run = await live(case)
+    desk = case.bots[0].desk
+    case.sandbox.world.faults.replace([{"match": "PUT /v1.0/card/instances", **LOSE}])
+    await desk.deliver.show_rerun(await desk.run(run), "李雷")
+    for _ in range(3):
+        await desk.do_jobs()
+        desk.clock.turn(seconds=61)
+    assert "李雷" in case.sandbox.world.cards[card_id(run, PLACES[0])].public["tips"]
+
+
+async def test_a_file_whose_answer_is_lost_is_not_repeated_but_shown_as_unconfirmed(case: World) -> None:
+    run = await live(case, {"match": "groupMessages/send", **LOSE})
+    assert case.shown(GROUP, "file", run) == 1
+    assert await state(case, "file", f"group:{GROUP}") is JobState.UNCONFIRMED
+    card = case.sandbox.world.cards[card_id(run, PLACES[0])]
+    assert "resend" in card.public["sys_full_json_obj"]
+    assert [job.kind for job in await case.bots[0].desk.context.deliveries.troubled()] == ["file"]
+
+
+async def test_a_file_that_surely_did_not_leave_is_repeated(case: World) -> None:
+    busy = {"match": "groupMessages/send", "kind": "error", "code": "system.busy", "status": 500, "times": 1}
+    run = await live(case, busy)
+    assert case.shown(GROUP, "file", run) == 1
+    assert await state(case, "file", f"group:{GROUP}") is JobState.DONE
+
+
+async def test_submit_what_the_engine_has_is_not_submitted_again(tmp_path: Path) -> None:
+    async with world(tmp_path / "calm", Fault()) as calm:
+        await calm.live()
+        points = calm.fault.points
+    done = points.index("after update_run") - 1
+    async with world(tmp_path / "case", Fault(at=done)) as case:
+        await case.live()
+        (run,) = await case.runs()
+        assert case.fault.deaths == 1
+        assert len(case.bots[0].desk.engine.all_tasks) == len(run.task_ids)
+
+
+async def test_chat_command_the_same_message_is_answered_once(case: World) -> None:
+    await live(case)
+    hook, _ = case.sandbox.world.open_session(GROUP, case.sandbox.world.scene.apps[0])
+    message = make_message("重跑 计划0", conversation_id=GROUP, session_webhook=hook)
+    for _ in range(3):
+        await case.bots[0].desk.hear(message)
+    assert len(await case.runs()) == 2
+
+
+async def test_button_the_second_press_is_answered_and_not_executed(case: World) -> None:
+    run = await live(case)
+    desk = case.bots[0].desk
+    tap = CardTap(
+        card_id=card_id(run, PLACES[0]), action="rerun", user=Person(id="user01"), conversation_id=GROUP
+    )
+    first, second = await desk.intake.on_tap(tap), await desk.intake.on_tap(tap)
+    await desk.do_jobs()
+    assert first != second
+    assert len(await case.runs()) == 2
