@@ -1,4 +1,4 @@
-"""Many runs that end together, on two bots: few messages, each run told once, DingTalk never has to throttle."""
+"""Many runs that end together, on two bots: few messages, each run told once, nothing throttled."""
 
 import random
 from collections import Counter
