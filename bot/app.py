@@ -43,7 +43,7 @@ from bot.metrics import Metrics
 from bot.models import Clock, DestinationKind
 from bot.notices import Notices
 from bot.people import People
-from bot.ports import Ledger, Messenger
+from bot.ports import Engine, Ledger, Messenger
 from bot.reports import Reports, Shelf
 from bot.router import usages
 from bot.runs import Runs
@@ -132,7 +132,7 @@ class App:
         zone = ZoneInfo(settings.timezone)
         cards = cards_of(settings)
         self.engine = engine_of(settings, self.store, clock=self._clock, owner=self._owner)
-        exporter = InProcessExporter(self.engine, zone=settings.timezone, lang=settings.lang)
+        exporter = exporter_of(settings, self.engine)
         shelf = Shelf(
             folder=Path(settings.reports.dir), keep=timedelta(days=settings.reports.keep_days), zone=zone
         )
@@ -337,6 +337,15 @@ def engine_of(settings: Settings, store: SqliteStore, *, clock: Clock, owner: st
     )
     tasks = SqliteTaskStore(store)
     return EmbeddedEngine(schedules_of(settings), tasks, limits=limits, clock=clock, owner=owner)
+
+
+def exporter_of(settings: Settings, engine: Engine) -> InProcessExporter:
+    return InProcessExporter(
+        engine,
+        zone=settings.timezone,
+        lang=settings.lang,
+        show_secrets=settings.reports.show_secrets,
+    )
 
 
 async def serve(settings: Settings) -> None:

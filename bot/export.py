@@ -4,13 +4,23 @@ import asyncio
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
-from bot.app import engine_of, open_store, owner_name, utc_now
+from bot.app import engine_of, exporter_of, open_store, owner_name, utc_now
 from bot.config import Settings
 from bot.errors import Permanent
-from bot.exporters.inprocess import InProcessExporter
-from bot.models import Run, RunStatus
+from bot.models import RunStatus
+from bot.ports import Exporter, Story
+from bot.story import story_of
+
+EVERY = 0.2  # seconds between two looks
 
 
 async def export_run(settings: Settings, run_id: str, path: Path) -> int:
@@ -24,22 +34,32 @@ async def export_run(settings: Settings, run_id: str, path: Path) -> int:
         if run.status is RunStatus.RUNNING:
             raise Permanent(f"run {run_id} has not ended yet")
         engine = engine_of(settings, store, clock=utc_now, owner=owner_name())
-        exporter = InProcessExporter(engine, zone=settings.timezone, lang=settings.lang)
-        return await _with_progress(exporter, run, path)
+        return await with_bar(exporter_of(settings, engine), await story_of(store, run), path)
     finally:
         await store.close()
 
 
-async def _with_progress(exporter: InProcessExporter, run: Run, path: Path) -> int:
-    export = asyncio.create_task(exporter.export(run, path))
+async def with_bar(exporter: Exporter, story: Story, path: Path, *, console: Console | None = None) -> int:
+    """Export, and show how far it is: finds taken, of all that both runs counted."""
+    export = asyncio.create_task(exporter.export(story, path))
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description} {task.completed:.0f} rows"),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(run.schedule_name, total=None)
+    with Progress(*columns, console=console or Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(story.run.schedule_name, total=expected(story))
         while not export.done():
-            progress.update(bar, completed=exporter.progress(run.id) or 0)
-            await asyncio.wait([export], timeout=0.2)
+            taken = exporter.progress(story.run.id)
+            if taken is not None:
+                progress.update(bar, completed=taken, total=max(taken, expected(story) or 0) or None)
+            await asyncio.wait([export], timeout=EVERY)
     return await export
+
+
+def expected(story: Story) -> int | None:
+    """How many finds both runs counted; None when they counted none."""
+    tallies = [run.tally for run in (story.run, story.previous) if run and run.tally]
+    return sum(sum(tally.found.values()) for tally in tallies) or None

@@ -7,6 +7,7 @@ vendor.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
@@ -218,11 +219,24 @@ class Messenger(Protocol):
         """Answer where the person spoke, through the session of the message; costs no API call."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """What the report of a run tells of: the run, the one it is compared with, the last ones."""
+
+    run: Run
+    previous: Run | None = None  # the finished run of the same schedule before it
+    history: tuple[Run, ...] = ()  # ended runs of the schedule, oldest first, up to this one
+
+
 class Exporter(Protocol):
     """Where the Excel file of a run is written, away from the event loop."""
 
-    async def export(self, run: Run, path: Path) -> int:
+    async def export(self, story: Story, path: Path) -> int:
         """Write the workbook of an ended run to `path` (which does not exist yet) and return its data rows.
 
-        On an error, or when cancelled, nothing is left at `path`.
+        The file is at `path` as a whole or not at all, also when several write it at once, or one is killed.
+        On an error, or when cancelled, nothing is left.
         """
+
+    def progress(self, run_id: str) -> int | None:
+        """How many assets an export under way has taken so far, of both runs; None when there is none."""

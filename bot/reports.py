@@ -15,6 +15,7 @@ from bot.errors import Permanent, Temporary
 from bot.jobs import Claim, JobKind, NotYet, Result
 from bot.models import Clock, ExportStatus, Job, JobState, Report, Run, RunStatus
 from bot.ports import Exporter, Store
+from bot.story import story_of
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,10 @@ class Reports:
                 return report
         return None
 
+    def progress(self, run: Run) -> int | None:
+        """How many assets a report under way has taken so far; None when none is being made here."""
+        return self._exporter.progress(run.id)
+
     def path(self, report: Report) -> Path:
         return self._shelf.folder / report.path
 
@@ -81,7 +86,7 @@ class Reports:
         except OSError as error:
             raise Temporary(f"reports.dir cannot be written: {error.strerror}") from error
         started = self._clock()
-        rows = await self._exporter.export(run, path)
+        rows = await self._exporter.export(await story_of(self._store, run), path)
         size, digest = await asyncio.to_thread(_measure, path)
         await self._store.save_report(
             Report(

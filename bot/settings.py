@@ -125,6 +125,7 @@ class ReportSettings(Section):
     keep_days: Whole = Field(30, ge=1)
     link_ttl: Whole = Field(86400, ge=60)
     max_file_mb: Whole = Field(10, ge=1, le=20)
+    show_secrets: bool = False
 
 
 class ExporterSettings(Section):

@@ -1,243 +1,180 @@
 """The Excel file of a run: documents in, workbook out; memory stays flat in rows. Pure but for the file.
 
-Cells with text from outside are written as text, whatever they begin with, so that no formula comes of them.
+概览, 变化, ARL's sheets, then one sheet for every other kind that has documents.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import groupby
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from openpyxl import Workbook
-from openpyxl.cell import Cell, WriteOnlyCell
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet._write_only import WriteOnlyWorksheet
-
-from bot.models import Run, Tally
-from bot.sheets import (
-    DOMAIN,
-    IP,
-    SERVICE,
-    SITE,
-    STATISTICS,
-    Document,
-    Row,
-    SheetPlan,
-    Statistics,
-    domain_row,
-    ip_row,
-    ports_of,
-    service_rows,
-    site_row,
-    text,
-)
-
-MOST_ROWS = 1_048_576  # of a sheet, Excel's own limit
-MOST_CHARACTERS = 32_767  # of a cell, likewise
-CUT = "…（已截断 / cut）"
-KEYS = {"ip": "ip", "site": "site", "domain": "domain"}  # what the documents of a kind are merged by
-
-_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_HEADER = PatternFill("solid", fgColor="1677FF")
-_WHITE = Font(bold=True, color="FFFFFF")
-_BOLD = Font(bold=True)
-
-WORDS = {
-    "zh-CN": {
-        "overview": "概览", "schedule": "计划", "run": "执行", "trigger": "触发",
-        "asked_by": "发起人",
-        "start": "开始", "end": "结束", "seconds": "用时（秒）", "total": "子任务",
-        "done": "成功", "error": "失败",
-        "stop": "停止", "missing": "丢失", "found": "发现", "failures": "失败明细",
-        "target": "目标", "status": "状态",
-        "reason": "原因", "task": "子任务编号", "targets": "扫描目标",
-        "tasks": "全部子任务编号", "message": "说明",
-    },
-    "en": {
-        "overview": "Overview", "schedule": "Schedule", "run": "Run", "trigger": "Trigger",
-        "asked_by": "Asked by", "start": "Start", "end": "End", "seconds": "Duration (s)", "total": "Tasks",
-        "done": "Done", "error": "Failed", "stop": "Stopped", "missing": "Missing", "found": "Found",
-        "failures": "Failures", "target": "Target", "status": "Status", "reason": "Reason", "task": "Task id",
-        "targets": "Targets", "tasks": "All task ids", "message": "Message",
-    },
-}  # fmt: skip
+from bot.cells import WorkbookLook
+from bot.diff import Change, Finds, Pair, Sorted, Verdict, changes, paired
+from bot.findings import FINDINGS, KINDS, shown
+from bot.overview import WIDTHS, Found, Overview
+from bot.package import Book, Sheet
+from bot.ports import Story
+from bot.sheets import ARL_KINDS, IP, SERVICE, Kind, Row, SheetPlan, ip_row, services_of
+from bot.spool import Spool
+from bot.statistics import PLAN, Statistics
+from bot.values import Document, ip_order, text
+from bot.words import WORDS
 
 
-@dataclass(frozen=True, kw_only=True)
-class WorkbookLook:
-    """How people want to read it."""
+@dataclass(kw_only=True)
+class Section:
+    """One sheet under way, and how its things differ from the run before."""
 
-    zone: ZoneInfo
-    lang: str = "zh-CN"
-
-
-class Sheet:
-    """Rows of one plan; goes on in a second sheet when Excel's limit is reached."""
-
-    def __init__(self, book: Workbook, plan: SheetPlan, *, most_rows: int = MOST_ROWS) -> None:
-        self._book = book
-        self._plan = plan
-        self._most = most_rows
-        self._parts = 0
-        self._used = 0
-        self.rows = 0
-        self._begin()
-
-    def _begin(self) -> None:
-        self._parts += 1
-        title = self._plan.title if self._parts == 1 else f"{self._plan.title} {self._parts}"
-        self._sheet: Any = self._book.create_sheet(title)  # its stubs lack half of what it has
-        for number, width in enumerate(self._plan.widths, 1):
-            self._sheet.column_dimensions[get_column_letter(number)].width = width
-        if self._plan.header:
-            self._sheet.freeze_panes = "A2"
-            self._sheet.append([header_cell(self._sheet, name) for name in self._plan.header])
-        self._used = len(self._plan.header) and 1
-
-    def append(self, row: Row) -> None:
-        if self._used >= self._most:
-            self._finish()
-            self._begin()
-        self._sheet.append([cell(self._sheet, value) for value in row])
-        self._used += 1
-        self.rows += 1
-
-    def _finish(self) -> None:
-        if self._plan.header:
-            last = get_column_letter(len(self._plan.header))
-            self._sheet.auto_filter.ref = f"A1:{last}{self._used}"
-
-    close = _finish
+    plan: SheetPlan
+    sheet: Sheet
+    counts: Counter[Verdict] = field(default_factory=Counter)
+    held: bool = True
 
 
-def cell(sheet: WriteOnlyWorksheet, value: object) -> object:
-    """A value as a cell takes it: numbers as numbers, anything else as inert text."""
-    if value is None or isinstance(value, bool | int | float | datetime | Cell):
-        return value
-    clean = _UNWRITABLE.sub("", str(value))
-    if len(clean) > MOST_CHARACTERS:
-        clean = clean[: MOST_CHARACTERS - len(CUT)] + CUT
-    if clean[:1] not in {"=", "#"}:
-        return clean
-    inert = WriteOnlyCell(sheet, value=clean)
-    inert.data_type = "s"  # else openpyxl makes a formula, or an error, of it
-    return inert
-
-
-def header_cell(sheet: WriteOnlyWorksheet, name: str) -> Cell:
-    styled = WriteOnlyCell(sheet, value=name)
-    styled.font, styled.fill, styled.alignment = _WHITE, _HEADER, Alignment(vertical="center")
-    return styled
-
-
-def write_workbook(
-    path: Path, run: Run, documents: Iterable[tuple[str, Document]], *, look: WorkbookLook
-) -> int:
-    """Write the report of an ended run; its data rows.
-
-    `documents` are pairs of kind and document in the order `ip`, `site`, `domain`, those of a kind sorted
-    by the
-    key they are merged by. Raises `OSError` when the disk does.
-    """
-    book = Workbook(write_only=True)
-    overview = Sheet(book, SheetPlan(title=WORDS[look.lang]["overview"], header=(), widths=(22, 40, 40, 46)))
-    for row in overview_rows(run, look):
-        overview.append(row)
-    assets = Assets(book)
-    for kind, group in merged(documents):
-        assets.add(kind, group)
-    counts = Sheet(book, SheetPlan(title=STATISTICS, header=(), widths=_wide({"A": 20, "F": 20, "K": 40})))
-    for row in assets.statistics.rows():
-        counts.append(row)
-    rows = assets.close()
-    book.save(path)
+def write_workbook(path: Path, story: Story, finds: Iterable[Finds], *, look: WorkbookLook) -> int:
+    """Write the report of an ended run; its data rows. Raises `OSError` when the disk does."""
+    made = story.run.end_time or story.run.start_time
+    book = Book(look, made=made)
+    try:
+        report = Report(book, story)
+        for each in finds:
+            report.add(each)
+        rows = report.finish()
+        book.save(path)
+    finally:
+        book.close()
     return rows
 
 
-class Assets:
-    """ARL's sheets of assets; those of addresses are fed together, in one pass."""
+class Report:
+    """The sheets of one workbook, filled kind by kind."""
 
-    def __init__(self, book: Workbook) -> None:
-        self.statistics = Statistics()
-        self._site, self._ip, self._service, self._domain = (
-            Sheet(book, plan) for plan in (SITE, IP, SERVICE, DOMAIN)
-        )
+    def __init__(self, book: Book, story: Story) -> None:
+        self._book = book
+        self._story = story
+        self._words = WORDS[book.look.lang]
+        lang, zone = book.look.lang, book.look.zone.key
+        self._kinds = KINDS | {name: shown(kind, lang, zone) for name, kind in FINDINGS.items()}
+        self._overview = book.plain_sheet(self._words["overview"], WIDTHS)
+        self._changes = book.sheet(self._changes_plan())
+        self._sections: dict[str, Section] = {}
+        for plan in (ARL_KINDS["site"].plan, IP, SERVICE, ARL_KINDS["domain"].plan):
+            self._section(plan)
+        self._counted = book.sheet(PLAN)
+        self._statistics = Statistics()
 
-    def add(self, kind: str, group: Sequence[Document]) -> None:
-        """One merged thing; kinds without a sheet are left out."""
-        if kind == "site":
-            self._site.append(site_row(group))
-        elif kind == "domain":
-            self._domain.append(domain_row(group))
-        elif kind == "ip":
-            ports = ports_of(group)
-            self._ip.append(ip_row(group, ports))
-            for row in service_rows(text(group[0].get("ip")), ports):
-                self._service.append(row)
-            self.statistics.add(ports)
+    def _changes_plan(self) -> SheetPlan:
+        compared = ("kind", "verdict", "name", "column", "before", "after")
+        header = [self._words[name] for name in compared] if self._story.previous else []
+        return SheetPlan(title=self._words["changes"], header=header, widths=(14, 10, 50, 18, 50, 50))
 
-    def close(self) -> int:
-        """Finish the sheets; their data rows."""
-        sheets = (self._site, self._ip, self._service, self._domain)
-        for sheet in sheets:
+    def _section(self, plan: SheetPlan) -> Section:
+        if plan.title not in self._sections:
+            self._sections[plan.title] = Section(plan=plan, sheet=self._book.sheet(plan))
+        return self._sections[plan.title]
+
+    def add(self, finds: Finds) -> None:
+        """Everything of one kind; a kind that is not known is left out."""
+        kind = self._kinds.get(finds.kind)
+        if kind is None:
+            return
+        mine, theirs = Sorted(finds.mine, kind.key), Sorted(finds.theirs, kind.key)
+        pairs = paired(mine, theirs)
+        if finds.kind == "ip":
+            self._add_addresses(pairs)
+        else:
+            self._add_things(kind, pairs)
+        section = self._sections.get(kind.plan.title)
+        if section:
+            section.held = mine.held and theirs.held
+
+    def _add_things(self, kind: Kind, pairs: Iterator[Pair]) -> None:
+        for pair in pairs:
+            section = self._section(kind.plan)
+            after = kind.row(pair.mine) if pair.mine else None
+            before = kind.row(pair.theirs) if pair.theirs else None
+            self._put(section, before, after)
+
+    def _add_addresses(self, pairs: Iterator[Pair]) -> None:
+        """Addresses come in the order of their letters and are shown in that of their numbers."""
+        addresses, services = self._section(IP), self._section(SERVICE)
+        with Spool() as spool:
+            for pair in pairs:
+                spool.add(ip_order(pair.key[0]), (_address(pair.theirs), _address(pair.mine)))
+            for before, after in spool:
+                self._put(addresses, before and before[0], after and after[0])
+                self._put_services(services, before, after)
+
+    def _put_services(self, section: Section, before: Any, after: Any) -> None:
+        was, now = _by_port(before), _by_port(after)
+        if after:
+            self._statistics.add(after[1])
+        for port in dict.fromkeys((*now, *was)):
+            rows, old = now.get(port, ()), was.get(port, ())
+            for row in rows:
+                section.sheet.append(row)
+            self._compare(section, _joined(old), _joined(rows))
+
+    def _put(self, section: Section, before: Row | None, after: Row | None) -> None:
+        if after is not None:
+            section.sheet.append(after)
+        self._compare(section, before, after)
+
+    def _compare(self, section: Section, before: Row | None, after: Row | None) -> None:
+        if not self._story.previous or before == after:
+            return
+        found = list(changes(section.plan, before, after))
+        for change in found:
+            self._changes.append(self._change_row(section.plan, change))
+        if found:
+            section.counts[found[0].verdict] += 1
+
+    def _change_row(self, plan: SheetPlan, change: Change) -> Row:
+        name = " ".join(map(self._book.cells.plain, change.name))
+        return (plan.title, self._words[change.verdict], name, change.column, change.before, change.after)
+
+    def finish(self) -> int:
+        """Close all sheets; the data rows of those of assets."""
+        if not self._changes.rows:
+            self._changes.append((self._words["same" if self._story.previous else "no_previous"],))
+        for row in self._statistics.rows():
+            self._counted.append(row)
+        sections = self._sections.values()
+        for sheet in (self._changes, self._counted, *(section.sheet for section in sections)):
             sheet.close()
-        return sum(sheet.rows for sheet in sheets)
+        found = [
+            Found(title=each.plan.title, rows=each.sheet.rows, changes=each.counts, held=each.held)
+            for each in sections
+        ]
+        Overview(self._overview, self._book.look).write(self._story, found)
+        return sum(each.rows for each in found)
 
 
-def merged(documents: Iterable[tuple[str, Document]]) -> Iterator[tuple[str, list[Document]]]:
-    """The documents of one thing together, as long as they stand together."""
-
-    def key(pair: tuple[str, Document]) -> tuple[str, str]:
-        kind, document = pair
-        return kind, text(document.get(KEYS.get(kind, "")))
-
-    for (kind, _), group in groupby(documents, key):
-        yield kind, [document for _, document in group]
+def _address(documents: Sequence[Document]) -> tuple[Row, Sequence[Row]] | None:
+    if not documents:
+        return None
+    services = services_of(documents)
+    return ip_row(documents, services), services
 
 
-def overview_rows(run: Run, look: WorkbookLook) -> Iterator[Row]:
-    """What was run, when, by whom, how it ended, and what failed and why."""
-    words, tally = WORDS[look.lang], run.tally or Tally(total=0)
-    seconds = round((run.end_time - run.start_time).total_seconds(), 1) if run.end_time else None
-    facts: Mapping[str, Any] = {
-        "schedule": run.schedule_name,
-        "run": run.id,
-        "trigger": run.trigger.value,
-        "asked_by": text(run.asked_by),
-        "start": _local(run.start_time, look),
-        "end": _local(run.end_time, look),
-        "seconds": seconds,
-        "message": run.error_msg,
-        "targets": ", ".join(run.schedule.targets),
-        "total": tally.total,
-        "done": tally.done,
-        "error": tally.error,
-        "stop": tally.stop,
-        "missing": tally.missing,
-        "found": ", ".join(f"{kind} {count}" for kind, count in sorted(tally.found.items())),
-    }
-    yield from ((words[name], value) for name, value in facts.items() if value not in {None, ""})
-    if run.failures:
-        yield ()
-        yield (words["failures"],)
-        yield tuple(words[name] for name in ("target", "status", "reason", "task"))
-        for failure in run.failures:
-            yield failure.target, failure.status.value, failure.reason, failure.task_id
-    yield ()
-    yield (words["tasks"],)
-    for task_id in run.task_ids:
-        yield (task_id,)
+def _by_port(address: Any) -> dict[object, list[Row]]:
+    """The rows of what answers at an address, by port."""
+    found: dict[object, list[Row]] = {}
+    row, services = address or (("",), ())
+    for service in services:
+        found.setdefault(service[0], []).append((row[0], *service))
+    return found
 
 
-def _local(time: datetime | None, look: WorkbookLook) -> str:
-    """A time with its zone, as text: Excel's own times know none."""
-    return time.astimezone(look.zone).strftime("%Y-%m-%d %H:%M:%S %z") if time else ""
+def _joined(rows: Sequence[Row]) -> Row | None:
+    """All that answers at one port as one row, to be compared with another time."""
+    if not rows:
+        return None
+    columns = zip(*rows, strict=True)
+    return tuple(values[0] if len(rows) == 1 else _lines(values) for values in columns)
 
 
-def _wide(widths: Mapping[str, int]) -> list[int]:
-    return [widths.get(get_column_letter(number), 12) for number in range(1, 14)]
+def _lines(values: Sequence[object]) -> object:
+    different = list(dict.fromkeys(values))
+    return different[0] if len(different) == 1 else "\n".join(map(text, different))

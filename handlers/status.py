@@ -26,7 +26,7 @@ async def status(ctx: Context, message: Message, name: str) -> Note:
     return ctx.cards.say(
         "status",
         running=[_running(run, tallies[run.id]) for run in running],
-        recent=[_ended(run) for run in ended[:SHOWN]],
+        recent=[_ended(run, ctx.reports.progress(run)) for run in ended[:SHOWN]],
     )
 
 
@@ -40,7 +40,7 @@ def _running(run: Run, tally: Tally) -> dict[str, object]:
     }
 
 
-def _ended(run: Run) -> dict[str, object]:
+def _ended(run: Run, exported: int | None) -> dict[str, object]:
     tally = run.tally or Tally(total=0)
     went_badly = run.status is RunStatus.ERROR
     return {
@@ -53,4 +53,5 @@ def _ended(run: Run) -> dict[str, object]:
         "ended_at": run.end_time,
         "push": run.push_status.value,
         "export": run.export_status.value,
+        "export_rows": exported,
     }

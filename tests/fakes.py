@@ -17,6 +17,7 @@ from bot.models import (
     Task,
     TaskStatus,
 )
+from bot.ports import Story
 from tests.factories import NOW
 
 
@@ -137,10 +138,14 @@ class FakeExporter:
     def __init__(self) -> None:
         self.trouble: list[Exception] = []
         self.made: list[str] = []
+        self.under_way: dict[str, int] = {}
 
-    async def export(self, run: Run, path: Path) -> int:
+    async def export(self, story: Story, path: Path) -> int:
         if self.trouble:
             raise self.trouble.pop(0)
-        path.write_bytes(b"workbook of " + run.id.encode())  # noqa: ASYNC240 - a few bytes in a test
-        self.made.append(run.id)
+        path.write_bytes(b"workbook of " + story.run.id.encode())  # noqa: ASYNC240 - a few bytes in a test
+        self.made.append(story.run.id)
         return 3
+
+    def progress(self, run_id: str) -> int | None:
+        return self.under_way.get(run_id)

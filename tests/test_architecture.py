@@ -11,14 +11,16 @@ ROOT = Path(__file__).parent.parent
 NOUNS = {"bot", "bot.models", "bot.errors"}
 PURE = {
     "bot.ports", "bot.config", "bot.settings", "bot.retry", "bot.access", "bot.plan", "bot.workbook",
-    "bot.sheets", "bot.targets", "bot.log", "bot.metrics", "bot.fields", "bot.notify", "bot.destinations",
-    "bot.quota", "cards",
+    "bot.sheets", "bot.findings", "bot.values", "bot.secrecy", "bot.diff", "bot.spool", "bot.cells",
+    "bot.package", "bot.overview", "bot.statistics", "bot.words", "bot.targets",
+    "bot.log", "bot.metrics", "bot.fields", "bot.notify", "bot.destinations", "bot.quota", "cards",
 }  # fmt: skip
 ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {
     "bot.runs", "bot.watcher", "bot.scheduler", "bot.jobs", "bot.deliver", "bot.reports", "bot.router",
     "bot.intake", "bot.context", "bot.people", "bot.deliveries", "bot.channels", "bot.governor",
     "bot.notices", "bot.ladder", "bot.digests", "bot.summaries", "bot.chain",
+    "bot.story",
 }  # fmt: skip
 VENDORS = {
     "motor": {"bot.mongo"},
@@ -26,7 +28,8 @@ VENDORS = {
     "dingtalk_stream": {"bot.dingtalk"},
     "alibabacloud_dingtalk": {"bot.dingtalk"},
     "aiosqlite": {"bot.stores"},
-    "openpyxl": {"bot.workbook", "bot.sheets"},
+    "openpyxl": {"bot.package", "bot.overview"},
+    "sqlite3": {"bot.stores", "bot.spool"},
     "celery": {"bot.exporters"},
 }
 

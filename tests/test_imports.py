@@ -15,7 +15,10 @@ PROGRAM = "import sys, {modules}; print([name for name in {unwanted!r} if name i
     [
         ("bot.__main__", ["dingtalk_stream", "aiohttp", "pydantic", "bot.sandbox"]),
         ("bot.standalone", ["dingtalk_stream", "alibabacloud_dingtalk", "aiosqlite", "openpyxl", "bot.app"]),
-        ("bot.app", ["alibabacloud_dingtalk.card_1_0.client", "alibabacloud_tea_openapi", "bot.sandbox"]),
+        (
+            "bot.app",
+            ["openpyxl", "alibabacloud_dingtalk.card_1_0.client", "alibabacloud_tea_openapi", "bot.sandbox"],
+        ),
         ("bot.exporters.child", ["aiohttp", "dingtalk_stream", "alibabacloud_dingtalk", "aiosqlite"]),
     ],
 )

@@ -1,74 +1,47 @@
-"""The workbook: ARL's sheets without ARL's bugs, read back by another program."""
+"""The workbook as data: written by us, read back by another program."""
 
-import zipfile
-from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from openpyxl import Workbook
-from python_calamine import CalamineWorkbook
 
-from bot.models import Failure, Person, Run, RunStatus, Tally, TaskStatus
-from bot.sheets import SheetPlan
-from bot.workbook import CUT, MOST_CHARACTERS, Sheet, WorkbookLook, write_workbook
-from tests.factories import NOW, make_run
+from bot.models import Run, Tally
+from bot.ports import Story
+from bot.workbook import write_workbook
+from tests.factories import NOW
+from tests.workbooks import (
+    LOOK,
+    TITLES,
+    Documents,
+    book,
+    cells,
+    ended_run,
+    facts,
+    finds,
+    port,
+    run_before,
+    written,
+)
 
-LOOK = WorkbookLook(zone=ZoneInfo("Asia/Shanghai"))
-TITLES = ["概览", "站点", "IP", "系统服务", "域名", "资产统计"]
-
-
-def ended_run() -> Run:
-    return make_run(
-        id="rabcdefghij",
-        status=RunStatus.FINISHED,
-        end_time=NOW + timedelta(seconds=90),
-        asked_by=Person(id="user01", name="李雷"),
-        task_ids=("t1", "t2"),
-        tally=Tally(total=2, done=1, error=1, found={"site": 1}),
-        failures=(Failure(task_id="t2", target="=1+1", status=TaskStatus.ERROR, reason="连接被拒绝"),),
-    )
-
-
-def port(number: object, service: str = "http", product: str = "nginx", version: str = "1") -> dict[str, Any]:
-    return {"port_id": number, "service_name": service, "product": product, "version": version}
-
-
-DOCUMENTS: list[tuple[str, dict[str, Any]]] = [
-    ("ip", {"ip": "192.0.2.10", "port_info": [port(443, "https"), port(80)], "domain": ["b.com"]}),
-    ("ip", {"ip": "192.0.2.10", "port_info": [port(80)], "domain": ["a.com"], "ip_type": "PUBLIC",
-            "geo_city": {"country_name": "CN", "region_name": "浙江"}, "geo_asn": {"organization": "AS1"},
-            "os_info": {"name": "Linux"}, "cdn_name": "cdn"}),
-    ("ip", {"ip": "192.0.2.9", "port_info": [port("8080", "http-alt", "")]}),
-    ("site", {"site": "http://a.com", "title": "", "finger": [{"name": "x"}]}),
-    ("site", {"site": "http://a.com", "title": "首页", "status": 200, "favicon": {"hash": -5},
-              "finger": [{"name": "x"}, {"name": "y, z"}]}),
-    ("domain", {"domain": "a.com", "type": "A", "record": ["192.0.2.10", "192.0.2.9"], "ips": ["192.0.2.10",
-                "192.0.2.9"]}),
-]  # fmt: skip
-
-
-def book(path: Path) -> dict[str, list[list[Any]]]:
-    workbook = CalamineWorkbook.from_path(path)
-    names = workbook.sheet_names
-    return {name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in names}
-
-
-def written(
-    tmp_path: Path, documents: Iterable[tuple[str, dict[str, Any]]], *, lang: str = "zh-CN"
-) -> dict[str, list[list[Any]]]:
-    path = tmp_path / "book.xlsx"
-    look = WorkbookLook(zone=LOOK.zone, lang=lang)
-    write_workbook(path, ended_run(), documents, look=look)
-    return book(path)
-
-
-def cells(rows: Sequence[Sequence[Any]]) -> set[str]:
-    return {str(cell) for row in rows for cell in row}
+DOCUMENTS: dict[str, list[dict[str, Any]]] = {
+    "ip": [
+        {"ip": "192.0.2.10", "port_info": [port(443, "https"), port(80)], "domain": ["b.com"]},
+        {"ip": "192.0.2.10", "port_info": [port(80)], "domain": ["a.com"], "ip_type": "PUBLIC",
+         "geo_city": {"country_name": "CN", "region_name": "浙江"}, "geo_asn": {"organization": "AS1"},
+         "os_info": {"name": "Linux"}, "cdn_name": "cdn"},
+        {"ip": "192.0.2.9", "port_info": [port("8080", "http-alt", ""), port(9.0, "x")]},
+    ],
+    "site": [
+        {"site": "http://a.com", "title": "", "finger": [{"name": "x"}]},
+        {"site": "http://a.com", "title": "首页", "status": 200, "favicon": {"hash": -5, "data": "AAAA"},
+         "finger": [{"name": "x"}, {"name": "y, z"}]},
+    ],
+    "domain": [
+        {"domain": "a.com", "type": "A", "record": ["192.0.2.10", "192.0.2.9"],
+         "ips": ["192.0.2.10", "192.0.2.9"]},
+    ],
+}  # fmt: skip
 
 
 def test_the_sheets_and_headers_are_arls(tmp_path: Path) -> None:
@@ -84,23 +57,21 @@ def test_the_sheets_and_headers_are_arls(tmp_path: Path) -> None:
 
 def test_what_several_tasks_found_is_one_row(tmp_path: Path) -> None:
     sheets = written(tmp_path, DOCUMENTS)
-    assert sheets["IP"][1] == [
+    assert sheets["IP"][2] == [
         "192.0.2.10", "80 \n443", 2, "CN/浙江", "AS1", "a.com \nb.com", "Linux", "cdn", "PUBLIC",
     ]  # fmt: skip
-    assert sheets["站点"][1] == ["http://a.com", "首页", "x \ny, z", 200, "-5"]
-    assert sheets["系统服务"][1:] == [
-        ["192.0.2.10", 80, "http", "nginx", "1"],
-        ["192.0.2.10", 443, "https", "nginx", "1"],
-        ["192.0.2.9", 8080, "http-alt", "", "1"],
+    assert sheets["站点"][1:] == [["http://a.com", "首页", "x \ny, z", 200, -5]]
+    assert sheets["域名"][1:] == [
+        ["a.com", "A", "192.0.2.10 \n192.0.2.9", "192.0.2.9 \n192.0.2.10"],
     ]
 
 
-def test_addresses_sort_as_numbers(tmp_path: Path) -> None:
-    assert written(tmp_path, DOCUMENTS)["域名"][1] == [
-        "a.com",
-        "A",
-        "192.0.2.10 \n192.0.2.9",
-        "192.0.2.9 \n192.0.2.10",
+def test_addresses_and_ports_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    assert written(tmp_path, DOCUMENTS)["系统服务"][1:] == [
+        ["192.0.2.9", 9, "x", "nginx", "1"],
+        ["192.0.2.9", 8080, "http-alt", "", "1"],
+        ["192.0.2.10", 80, "http", "nginx", "1"],
+        ["192.0.2.10", 443, "https", "nginx", "1"],
     ]
 
 
@@ -108,78 +79,153 @@ def test_the_statistics_count_ports_services_and_products(tmp_path: Path) -> Non
     rows = written(tmp_path, DOCUMENTS)["资产统计"]
     assert (rows[0][0], rows[0][5], rows[0][10]) == ("端口信息统计", "系统服务信息统计", "软件产品信息统计")
     assert rows[4][:3] == ["端口", "数量", "占比"]
-    assert rows[5][10:13] == ["nginx", 2, "100.00%"]
-    assert (rows[26][0], rows[27][0]) == ("端口开放总数", 3)
-    assert rows[27][5] == 2
+    assert rows[5][10:13] == ["nginx", 3, "100.00%"]
+    assert (rows[26][0], rows[27][0]) == ("端口开放总数", 4)
 
 
-def test_the_overview_tells_what_failed_and_why(tmp_path: Path) -> None:
-    told = cells(written(tmp_path, DOCUMENTS)["概览"])
-    assert {"每日巡检", "rabcdefghij", "李雷", "=1+1", "连接被拒绝", "t2"} <= told
-    assert "2026-11-24 11:00:00 +0800" in told
+def test_the_overview_tells_what_when_who_how_long_and_what_failed(tmp_path: Path) -> None:
+    rows = written(tmp_path, DOCUMENTS)["概览"]
+    told = facts(rows)
+    assert (told["计划"], told["执行"], told["发起人"]) == ("每日巡检", "rabcdefghij", "李雷")
+    assert told["开始（Asia/Shanghai +08:00）"] == datetime(2026, 11, 24, 11, 0)  # noqa: DTZ001 - as shown
+    assert (told["用时（秒）"], told["成功"], told["出错"], told["站点"]) == (90, 1, 1, 1)
+    assert {"=1+1", "连接被拒绝", "t2"} <= cells(rows)
+
+
+def test_failures_that_are_not_listed_are_counted(tmp_path: Path) -> None:
+    run = ended_run(tally=Tally(total=300, error=250, done=50))
+    assert "另有 249 个失败没有列出" in cells(written(tmp_path, {}, story=Story(run=run))["概览"])
 
 
 def test_the_overview_speaks_english_too(tmp_path: Path) -> None:
-    sheets = written(tmp_path, [], lang="en")
-    assert "Schedule" in cells(sheets["Overview"])
+    sheets = written(tmp_path, {"cert": [{"ip": "192.0.2.1", "port": 443}]}, lang="en")
+    assert {"Schedule", "Certificates"} <= cells(sheets["Overview"])
+    assert sheets["Certificates"][0][:2] == ["Subject", "Issuer"]
 
 
-HOSTILE = ["=1+1", "=HYPERLINK(1)", "+1", "-1", "@x", "#N/A", "#REF!", "\x00\x08\x1f", "\ud800",
-           "\ufffe\uffff", "\u202eabc", "x" * 40_000, "", None, 5, ["a"], {"a": 1}, True]  # fmt: skip
+def test_the_last_runs_stand_in_a_table_with_native_charts(tmp_path: Path) -> None:
+    history = (run_before(), ended_run())
+    rows = written(tmp_path, {}, story=Story(run=ended_run(), history=history))["概览"]
+    table = [row[1:6] for row in rows if isinstance(row[0], datetime)]
+    assert table == [["rbefore", 70, 2, 0, 2], ["rabcdefghij", 90, 1, 1, 1]]
+    assert len(parts(tmp_path / "book.xlsx", "charts/chart")) == 2
 
 
-@pytest.mark.parametrize("value", HOSTILE)
-def test_hostile_values_stay_inert(tmp_path: Path, value: object) -> None:
-    documents: list[tuple[str, dict[str, Any]]] = [
-        ("ip", {"ip": value, "port_info": [port(value, "=s", "=p", "=v"), value], "domain": [value]}),
-        ("site", {"site": "k", "title": value, "status": value, "finger": [{"name": value}, value],
-                  "favicon": value}),
-        ("domain", {"domain": "d", "type": value, "record": [value], "ips": value}),
-        ("unheard", {"of": value}),
-    ]  # fmt: skip
-    written(tmp_path, documents)
-    with zipfile.ZipFile(tmp_path / "book.xlsx") as archive:
-        xml = b"".join(archive.read(name) for name in archive.namelist() if "sheet" in name)
-    assert b"<f>" not in xml
-    assert b't="e"' not in xml
+def parts(path: Path, name: str) -> list[bytes]:
+    from zipfile import ZipFile  # noqa: PLC0415 - here only
+
+    with ZipFile(path) as archive:
+        return [archive.read(each) for each in archive.namelist() if name in each]
 
 
-def test_a_long_cell_is_cut_with_a_mark(tmp_path: Path) -> None:
-    title = written(tmp_path, [("site", {"site": "a", "title": "x" * 40_000})])["站点"][1][1]
-    assert len(title) == MOST_CHARACTERS
-    assert title.endswith(CUT)
+def test_links_lead_to_sheets_of_the_workbook_only(tmp_path: Path) -> None:
+    written(tmp_path, DOCUMENTS)
+    assert b"location=\"'\xe7\xab\x99\xe7\x82\xb9'!A1\"" in parts(tmp_path / "book.xlsx", "sheet1.xml")[0]
+    assert not any(b"hyperlink" in part for part in parts(tmp_path / "book.xlsx", "sheet3.xml"))
+    assert not any(b"External" in part for part in parts(tmp_path / "book.xlsx", ".rels"))
+
+
+def test_headers_stay_in_sight_and_filter_their_columns(tmp_path: Path) -> None:
+    written(tmp_path, DOCUMENTS)
+    (site,) = parts(tmp_path / "book.xlsx", "sheet3.xml")
+    assert b'state="frozen"' in site
+    assert b'<autoFilter ref="A1:E2"' in site
+
+
+def test_the_same_finds_make_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a.xlsx", "b.xlsx"):
+        write_workbook(tmp_path / name, Story(run=ended_run()), finds(DOCUMENTS), look=LOOK)
+    assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()
 
 
 def test_a_full_sheet_goes_on_in_a_second_one(tmp_path: Path) -> None:
-    workbook = Workbook(write_only=True)
-    sheet = Sheet(workbook, SheetPlan(title="站点", header=("a",), widths=(9,)), most_rows=3)
-    for number in range(5):
-        sheet.append([number])
-    sheet.close()
-    workbook.save(tmp_path / "full.xlsx")
-    assert book(tmp_path / "full.xlsx") == {
-        "站点": [["a"], [0], [1]], "站点 2": [["a"], [2], [3]], "站点 3": [["a"], [4]],
-    }  # fmt: skip
+    domains = [{"domain": f"{letter}.com"} for letter in "abcde"]
+    sheets = written(tmp_path, {"domain": domains}, most_rows=3)
+    assert list(sheets)[5:8] == ["域名", "域名 2", "域名 3"]
+    assert [[row[0] for row in sheets[name]] for name in ("域名", "域名 2", "域名 3")] == [
+        ["域名", "a.com", "b.com"],
+        ["域名", "c.com", "d.com"],
+        ["域名", "e.com"],
+    ]
+    assert facts(sheets["概览"])["域名"] == 5
 
 
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
-FIELDS = st.sampled_from([
-    "ip", "site", "domain", "title", "status", "finger", "favicon", "port_info", "record", "ips", "type",
-    "geo_city", "geo_asn", "os_info", "cdn_name", "ip_type",
-])  # fmt: skip
-DOCUMENT = st.tuples(st.sampled_from(["ip", "site", "domain"]), st.dictionaries(FIELDS, ANYTHING, max_size=8))
+def test_a_kind_that_nobody_knows_is_left_out(tmp_path: Path) -> None:
+    assert list(written(tmp_path, {"unheard": [{"of": 1}]})) == TITLES
 
 
-@settings(
-    derandomize=True,
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(documents=st.lists(DOCUMENT, max_size=4))
-def test_no_document_breaks_a_workbook(tmp_path: Path, documents: list[tuple[str, dict[str, Any]]]) -> None:
-    assert list(written(tmp_path, documents)) == TITLES
+def test_what_changed_is_told_by_kind_and_key(tmp_path: Path) -> None:
+    before: Documents = {
+        "ip": [{"ip": "192.0.2.10", "port_info": [port(80, version="0.9"), port(22, "ssh")]}],
+        "site": [{"site": "http://a.com", "title": "旧"}, {"site": "http://gone.com", "title": "再见"}],
+        "domain": DOCUMENTS["domain"],
+    }
+    now: Documents = {
+        "ip": [{"ip": "192.0.2.10", "port_info": [port(80, version="1")]}, {"ip": "192.0.2.9"}],
+        "site": [{"site": "http://a.com", "title": "新"}],
+        "domain": DOCUMENTS["domain"],
+    }
+    sheets = written(tmp_path, now, before)
+    assert sheets["变化"] == [
+        ["类别", "变化", "对象", "字段", "之前", "现在"],
+        ["IP", "新增", "192.0.2.9", "", "", "IP: 192.0.2.9\n开放端口数目: 0"],
+        ["IP", "变化", "192.0.2.10", "端口信息", "22 \n80", "80"],
+        ["IP", "变化", "192.0.2.10", "开放端口数目", 2, 1],
+        ["系统服务", "变化", "192.0.2.10 80", "版本", "0.9", "1"],
+        [
+            "系统服务",
+            "消失",
+            "192.0.2.10 22",
+            "",
+            "IP: 192.0.2.10\n端口: 22\n服务: ssh\n产品: nginx\n版本: 1",
+            "",
+        ],
+        ["站点", "变化", "http://a.com", "title", "旧", "新"],
+        ["站点", "消失", "http://gone.com", "", "site: http://gone.com\ntitle: 再见", ""],
+    ]
+    counts = {row[0]: row[1:5] for row in sheets["概览"] if row[0] in TITLES}
+    assert counts == {
+        "站点": [1, 0, 1, 1],
+        "IP": [2, 1, 0, 1],
+        "系统服务": [1, 0, 1, 1],
+        "域名": [1, 0, 0, 0],
+    }
+
+
+def test_two_banners_at_one_port_are_one_thing_that_changes(tmp_path: Path) -> None:
+    before = {"ip": [{"ip": "192.0.2.1", "port_info": [port(80, version="1"), port(80, version="2")]}]}
+    now = {"ip": [{"ip": "192.0.2.1", "port_info": [port(80, version="1"), port(80, version="3")]}]}
+    assert written(tmp_path, now, before)["变化"][1:] == [
+        ["系统服务", "变化", "192.0.2.1 80", "版本", "1\n2", "1\n3"],
+    ]
+
+
+def test_a_first_run_has_nothing_to_compare(tmp_path: Path) -> None:
+    sheets = written(tmp_path, DOCUMENTS)
+    assert sheets["变化"] == [["没有更早完成的执行，无可对比"]]
+    assert facts(sheets["概览"])["对比的执行"] == "没有更早完成的执行，无可对比"
+
+
+def test_a_run_like_the_one_before_says_so(tmp_path: Path) -> None:
+    assert written(tmp_path, DOCUMENTS, DOCUMENTS)["变化"][1][0] == "和上一次相同，没有变化"
+
+
+def test_failed_tasks_are_named_as_a_cause_of_what_is_gone(tmp_path: Path) -> None:
+    assert any("列为“消失”" in cell for cell in cells(written(tmp_path, {}, DOCUMENTS)["概览"]))
+
+
+def test_documents_out_of_order_are_noted_and_break_nothing(tmp_path: Path) -> None:
+    found = finds({}, {})
+    (place,) = [number for number, each in enumerate(found) if each.kind == "domain"]
+    found[place] = type(found[place])(
+        kind="domain", mine=[{"domain": "b.com"}, {"domain": "a.com"}], theirs=[{"domain": "a.com"}]
+    )
+    story = Story(run=ended_run(), previous=run_before())
+    write_workbook(tmp_path / "book.xlsx", story, found, look=LOOK)
+    assert any("域名 的数据不是按序" in cell for cell in cells(book(tmp_path / "book.xlsx")["概览"]))
+
+
+@pytest.mark.parametrize("end", [None, NOW + timedelta(seconds=1)])
+def test_a_run_that_came_to_nothing_has_a_workbook(tmp_path: Path, end: datetime | None) -> None:
+    run: Run = ended_run(tally=None, task_ids=(), failures=(), end_time=end, error_msg="没有目标")
+    assert facts(written(tmp_path, {}, story=Story(run=run))["概览"])["说明"] == "没有目标"

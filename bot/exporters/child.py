@@ -1,50 +1,37 @@
-"""The child process of an export: documents come in as JSON lines, one answer goes out.
+"""The child process of an export: `python -m bot.exporters.child SPOOL`; lines come in, one answer goes out.
 
-First line: the run, the look, the path. Then `[kind, document]` lines, and `null` at the end. A parent that
-dies closes the pipe before that `null`: nothing is left behind then.
+Nothing is left behind, also when the parent dies: SPOOL, the folder for its temporary files, goes with it.
 """
 
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
-from bot.models import Run
-from bot.workbook import WorkbookLook, write_workbook
+from bot.cells import WorkbookLook
+from bot.exporters.lines import ParentGone, finds
+from bot.ports import Story
+from bot.workbook import write_workbook
 
-PROGRESS_EVERY = 1_000  # documents
-
-
-class ParentGone(Exception):
-    """The pipe ended before its last line."""
+PARENT_GONE = 3  # exit code
 
 
-def documents(lines: IO[str], answers: IO[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for number, line in enumerate(lines, 1):
-        pair = json.loads(line)
-        if pair is None:
-            return
-        if number % PROGRESS_EVERY == 0:
-            answers.write(f'{{"progress": {number}}}\n')
-            answers.flush()
-        yield pair[0], pair[1]
-    raise ParentGone
-
-
-def write(lines: IO[str], answers: IO[str]) -> int:
+def write(lines: Iterator[bytes]) -> int:
     """Write the workbook that the lines describe; its data rows."""
-    order = json.loads(lines.readline())
-    path = Path(order["path"])
-    part = path.with_name(path.name + ".part")
-    look = WorkbookLook(zone=ZoneInfo(order["zone"]), lang=order["lang"])
-    run = TypeAdapter(Run).validate_python(order["run"])
+    order: dict[str, Any] = json.loads(next(lines, b"null"))
+    if order is None:
+        raise ParentGone
+    path, part = Path(order["path"]), Path(order["part"])
+    look = WorkbookLook(zone=ZoneInfo(order["zone"]), lang=order["lang"], show_secrets=order["show_secrets"])
+    story = TypeAdapter(Story).validate_python(order["story"])
     try:
-        rows = write_workbook(part, run, documents(lines, answers), look=look)
+        rows = write_workbook(part, story, finds(lines), look=look)
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
@@ -53,17 +40,18 @@ def write(lines: IO[str], answers: IO[str]) -> int:
     return rows
 
 
-def main() -> int:
-    lines = open(sys.stdin.fileno(), encoding="utf-8", errors="surrogatepass", closefd=False)  # noqa: SIM115
+def main(spool: str) -> int:
     try:
-        answer: dict[str, object] = {"rows": write(lines, sys.stdout)}
+        answer: dict[str, object] = {"rows": write(iter(sys.stdin.buffer))}
     except ParentGone:
-        return 3
+        return PARENT_GONE
     except OSError as error:
         answer = {"error": error.strerror or type(error).__name__}
+    finally:
+        shutil.rmtree(spool, ignore_errors=True)
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1]))

@@ -4,67 +4,83 @@ import asyncio
 import json
 import logging
 import os
+import secrets
 import sys
 import tempfile
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from bot.errors import Temporary
+from bot.exporters.lines import END, MINE, THEIRS, batch_line
+from bot.findings import KINDS
 from bot.models import Run
-from bot.ports import Engine
+from bot.ports import Engine, Story
+from bot.values import Document
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 1
-KINDS = ("ip", "site", "domain")  # in this order
-LINE_BYTES = 1024 * 1024
+BATCH = 200  # documents of a line: few enough that the loop is free again within milliseconds
+LINE_BYTES = 1024 * 1024  # of an answer
 
-_RUN = TypeAdapter(Run)
+_STORY = TypeAdapter(Story)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One export: what is told, where it goes, and the places nobody else writes to meanwhile."""
+
+    story: Story
+    path: Path
+    part: Path
+    spool: str
 
 
 class InProcessExporter:
     """The Exporter port on this machine."""
 
-    def __init__(self, engine: Engine, *, zone: str, lang: str) -> None:
+    def __init__(self, engine: Engine, *, zone: str, lang: str, show_secrets: bool = False) -> None:
         self._engine = engine
-        self._zone = zone
-        self._lang = lang
+        self._look = {"zone": zone, "lang": lang, "show_secrets": show_secrets}
         self._places = asyncio.Semaphore(AT_ONCE)
         self._progress: dict[str, int] = {}
 
     def progress(self, run_id: str) -> int | None:
-        """Documents written so far of an export under way, or None."""
         return self._progress.get(run_id)
 
-    async def export(self, run: Run, path: Path) -> int:
+    async def export(self, story: Story, path: Path) -> int:
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         async with self._places:
-            self._progress[run.id] = 0
+            self._progress[story.run.id] = 0
             try:
                 with tempfile.TemporaryDirectory(prefix="dingrun-export-") as spool:
-                    return await self._in_child(run, path, spool)
+                    return await self._in_child(Order(story=story, path=path, part=part, spool=spool))
             except OSError as error:
                 raise Temporary(f"the report cannot be written: {error.strerror}") from error
             finally:
-                del self._progress[run.id]
+                del self._progress[story.run.id]
 
-    async def _in_child(self, run: Run, path: Path, spool: str) -> int:
+    async def _in_child(self, order: Order) -> int:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "bot.exporters.child",
+            order.spool,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=LINE_BYTES,
-            env=os.environ | {"TMPDIR": spool, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env=os.environ | {"TMPDIR": order.spool, "PYTHONPATH": str(Path(__file__).parents[2])},
         )
-        feeding = asyncio.create_task(self._feed(child, run, path))
-        complaints = asyncio.create_task(_last_line(child))
+        feeding = asyncio.create_task(self._feed(child, order))
+        complaints = asyncio.create_task(_last_line(child.stderr))
         try:
-            answer = await self._listen(child, run.id)
+            answer = await _last_line(child.stdout)
             with suppress(BrokenPipeError, ConnectionResetError):
                 await feeding
             await child.wait()
@@ -72,62 +88,71 @@ class InProcessExporter:
         finally:
             feeding.cancel()
             complaints.cancel()
-            await _end(child, path)
+            await _end(child, order.part)
 
-    async def _feed(self, child: asyncio.subprocess.Process, run: Run, path: Path) -> None:
+    async def _feed(self, child: asyncio.subprocess.Process, order: Order) -> None:
         """Everything the child needs, no faster than it takes it."""
         if child.stdin is None:
             return
+        told = {
+            "story": _STORY.dump_python(order.story, mode="json"),
+            "path": str(order.path),
+            "part": str(order.part),
+            **self._look,
+        }
         try:
-            order = {
-                "run": _RUN.dump_python(run, mode="json"),
-                "path": str(path),
-                "zone": self._zone,
-                "lang": self._lang,
-            }
-            child.stdin.write(_line(order))
-            for kind in KINDS:
-                async for document in self._engine.assets(run.task_ids, kind):
-                    child.stdin.write(_line([kind, document]))
+            child.stdin.write(json.dumps(told).encode() + b"\n")
+            for kind, side, run in errands(order.story):
+                async for batch in self._batches(kind, run):
+                    child.stdin.write(batch_line(kind, side, batch))
+                    self._progress[order.story.run.id] += len(batch)
                     await child.stdin.drain()
-            child.stdin.write(_line(None))
+                    await asyncio.sleep(0)  # an engine that never waits must not keep the loop
+            child.stdin.write(END)
             await child.stdin.drain()
         finally:
             child.stdin.close()
 
-    async def _listen(self, child: asyncio.subprocess.Process, run_id: str) -> dict[str, Any]:
-        """The child's last line; those before tell its progress."""
-        answer: dict[str, Any] = {}
-        if child.stdout is not None:
-            async for line in child.stdout:
-                answer = json.loads(line)
-                self._progress[run_id] = answer.get("progress", self._progress[run_id])
-        return answer
+    async def _batches(self, kind: str, run: Run) -> AsyncIterator[list[Document]]:
+        """What a run found of one kind."""
+        batch: list[Document] = []
+        async for document in self._engine.assets(run.task_ids, kind):
+            batch.append(KINDS[kind].slimmed(document))
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
 
 
-async def _last_line(child: asyncio.subprocess.Process) -> str:
-    """What the child complained of last; its pipe is emptied all the while."""
+def errands(story: Story) -> Iterator[tuple[str, bytes, Run]]:
+    """What is asked of the engine, in this order: kind by kind, the run before first."""
+    for kind in KINDS:
+        if story.previous:
+            yield kind, THEIRS, story.previous
+        yield kind, MINE, story.run
+
+
+async def _last_line(pipe: asyncio.StreamReader | None) -> str:
+    """What the child said last; its pipe is emptied all the while."""
     last = ""
-    if child.stderr is not None:
-        async for line in child.stderr:
+    if pipe is not None:
+        async for line in pipe:
             last = line.decode(errors="replace").strip() or last
     return last
 
 
-def _rows(answer: dict[str, Any], complaint: str) -> int:
-    if "rows" in answer:
-        return int(answer["rows"])
-    raise Temporary(f"the report cannot be written: {answer.get('error') or complaint or 'its process died'}")
+def _rows(answer: str, complaint: str) -> int:
+    said: dict[str, Any] = json.loads(answer) if answer else {}
+    if "rows" in said:
+        return int(said["rows"])
+    raise Temporary(f"the report cannot be written: {said.get('error') or complaint or 'its process died'}")
 
 
-def _line(value: object) -> bytes:
-    return json.dumps(value).encode() + b"\n"
-
-
-async def _end(child: asyncio.subprocess.Process, path: Path) -> None:
+async def _end(child: asyncio.subprocess.Process, part: Path) -> None:
     """Nothing of a child that did not come to its end is left."""
     if child.returncode is None:
         child.kill()
         await child.wait()
     if child.returncode != 0:
-        await asyncio.to_thread(path.with_name(path.name + ".part").unlink, missing_ok=True)
+        await asyncio.to_thread(part.unlink, missing_ok=True)

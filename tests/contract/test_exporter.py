@@ -8,11 +8,12 @@ import pytest
 from bot.errors import Temporary
 from bot.exporters.inprocess import InProcessExporter
 from bot.models import RunStatus, Tally
-from bot.ports import Exporter
+from bot.ports import Exporter, Story
 from tests.factories import NOW, make_run
 from tests.fakes import FakeEngine, FakeExporter
 
 RUN = make_run(status=RunStatus.FINISHED, end_time=NOW, tally=Tally(total=1, done=1), task_ids=("t1",))
+STORY = Story(run=RUN)
 
 
 @pytest.fixture(params=["inprocess", "fake"])
@@ -23,7 +24,7 @@ def exporter(request: pytest.FixtureRequest) -> Exporter:
 
 
 async def test_the_file_is_there_when_it_returns(exporter: Exporter, tmp_path: Path) -> None:
-    rows = await exporter.export(RUN, tmp_path / "r.xlsx")
+    rows = await exporter.export(STORY, tmp_path / "r.xlsx")
     assert rows >= 0
     assert os.listdir(tmp_path) == ["r.xlsx"]
 
@@ -32,5 +33,10 @@ async def test_on_an_error_nothing_is_left(exporter: Exporter, tmp_path: Path) -
     if isinstance(exporter, FakeExporter):
         exporter.trouble = [Temporary("disk full")]
     with pytest.raises(Temporary):
-        await exporter.export(RUN, tmp_path / "missing" / "r.xlsx")
+        await exporter.export(STORY, tmp_path / "missing" / "r.xlsx")
     assert os.listdir(tmp_path) == []
+
+
+async def test_without_an_export_there_is_no_progress(exporter: Exporter, tmp_path: Path) -> None:
+    await exporter.export(STORY, tmp_path / "r.xlsx")
+    assert exporter.progress(RUN.id) is None

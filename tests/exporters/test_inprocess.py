@@ -1,22 +1,29 @@
 """The exporter's child process: beside the loop, flat in memory, gone when it should be."""
 
 import asyncio
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from bot.errors import Temporary
+from bot.exporters.child import PARENT_GONE
 from bot.exporters.inprocess import InProcessExporter
 from bot.models import RunStatus, Tally
+from bot.ports import Story
 from tests.factories import NOW, make_run
 from tests.fakes import FakeEngine
-from tests.test_workbook import book
+from tests.workbooks import book, cells, run_before
 
 RUN = make_run(status=RunStatus.FINISHED, end_time=NOW, tally=Tally(total=1, done=1), task_ids=("t1",))
+STORY = Story(run=RUN)
 
 Assets = AsyncIterator[Mapping[str, Any]]
 
@@ -43,7 +50,7 @@ def exporter(engine: FakeEngine) -> InProcessExporter:
 
 
 async def test_a_workbook_is_written_by_a_child(tmp_path: Path) -> None:
-    rows = await exporter(FullEngine(20)).export(RUN, tmp_path / "r.xlsx")
+    rows = await exporter(FullEngine(20)).export(STORY, tmp_path / "r.xlsx")
     assert (rows, len(book(tmp_path / "r.xlsx")["站点"])) == (20, 21)
     assert os.listdir(tmp_path) == ["r.xlsx"]
 
@@ -59,7 +66,7 @@ async def test_the_loop_stays_free_during_an_export(tmp_path: Path) -> None:
             longest = max(longest, loop.time() - before)
 
     feeling = asyncio.create_task(feel())
-    await exporter(FullEngine(20_000)).export(RUN, tmp_path / "r.xlsx")  # more than a second of writing
+    await exporter(FullEngine(20_000)).export(STORY, tmp_path / "r.xlsx")  # more than a second of writing
     feeling.cancel()
     assert longest < 0.6
 
@@ -68,14 +75,11 @@ async def test_progress_is_told_while_it_lasts(tmp_path: Path) -> None:
     seen: list[int | None] = []
 
     async def look() -> None:
-        async with asyncio.timeout(10):
-            while not works.progress(RUN.id):  # noqa: ASYNC110 - the child tells it in its own time
-                await asyncio.sleep(0.01)
         seen.append(works.progress(RUN.id))
 
     works = exporter(FullEngine(8_000, look))
-    await works.export(RUN, tmp_path / "r.xlsx")
-    assert seen[0] in range(1, 4_001)
+    await works.export(STORY, tmp_path / "r.xlsx")
+    assert seen == [4_000]
     assert works.progress(RUN.id) is None
 
 
@@ -91,7 +95,7 @@ async def test_a_killed_child_leaves_nothing_and_is_temporary(tmp_path: Path) ->
             os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(Temporary, match="cannot be written"):
-        await exporter(FullEngine(5_000, kill)).export(RUN, tmp_path / "r.xlsx")
+        await exporter(FullEngine(5_000, kill)).export(STORY, tmp_path / "r.xlsx")
     assert os.listdir(tmp_path) == []
 
 
@@ -102,7 +106,7 @@ async def test_a_cancelled_export_ends_its_child_and_leaves_nothing(tmp_path: Pa
         paused.set()
         await asyncio.Event().wait()
 
-    export = asyncio.create_task(exporter(FullEngine(5_000, pause)).export(RUN, tmp_path / "r.xlsx"))
+    export = asyncio.create_task(exporter(FullEngine(5_000, pause)).export(STORY, tmp_path / "r.xlsx"))
     await paused.wait()
     export.cancel()
     await asyncio.gather(export, return_exceptions=True)
@@ -114,16 +118,85 @@ async def test_an_engine_that_fails_meanwhile_is_told(tmp_path: Path) -> None:
         raise Temporary("the engine is away")
 
     with pytest.raises(Temporary, match="engine is away"):
-        await exporter(FullEngine(10, fail)).export(RUN, tmp_path / "r.xlsx")
+        await exporter(FullEngine(10, fail)).export(STORY, tmp_path / "r.xlsx")
     assert os.listdir(tmp_path) == []
 
 
 async def test_a_place_that_cannot_be_written_is_temporary(tmp_path: Path) -> None:
     with pytest.raises(Temporary, match="cannot be written"):
-        await exporter(FullEngine(1)).export(RUN, tmp_path / "no" / "folder" / "r.xlsx")
+        await exporter(FullEngine(1)).export(STORY, tmp_path / "no" / "folder" / "r.xlsx")
+
+
+async def test_an_export_that_was_killed_can_be_repeated(tmp_path: Path) -> None:
+    async def kill() -> None:
+        for pid in children():
+            os.kill(pid, signal.SIGKILL)
+
+    with pytest.raises(Temporary):
+        await exporter(FullEngine(5_000, kill)).export(STORY, tmp_path / "r.xlsx")
+    assert await exporter(FullEngine(5_000)).export(STORY, tmp_path / "r.xlsx") == 5_000
+    assert os.listdir(tmp_path) == ["r.xlsx"]
 
 
 async def test_two_exports_at_once_wait_for_each_other(tmp_path: Path) -> None:
     works = exporter(FullEngine(50))
     paths = [tmp_path / f"{number}.xlsx" for number in range(2)]
-    assert await asyncio.gather(*(works.export(RUN, path) for path in paths)) == [50, 50]
+    assert await asyncio.gather(*(works.export(STORY, path) for path in paths)) == [50, 50]
+
+
+async def test_two_exporters_at_once_on_one_run_give_one_whole_file(tmp_path: Path) -> None:
+    works = [exporter(FullEngine(500)) for _ in range(2)]
+    assert await asyncio.gather(*(each.export(STORY, tmp_path / "r.xlsx") for each in works)) == [500, 500]
+    assert os.listdir(tmp_path) == ["r.xlsx"]
+    assert len(book(tmp_path / "r.xlsx")["站点"]) == 501
+
+
+class EngineOfTwo(FakeEngine):
+    """An engine that keeps what each task found."""
+
+    def __init__(self, found: Mapping[str, Mapping[str, list[dict[str, Any]]]]) -> None:
+        super().__init__()
+        self.found = found
+
+    async def assets(self, task_ids: Collection[str], kind: str) -> Assets:
+        for task_id in task_ids:
+            for document in self.found.get(task_id, {}).get(kind, ()):
+                yield document
+
+
+async def test_the_run_before_is_compared(tmp_path: Path) -> None:
+    before = [{"domain": f"{number:04}.example"} for number in range(0, 900, 2)]
+    now = [{"domain": f"{number:04}.example"} for number in range(0, 900, 3)]
+    works = exporter(EngineOfTwo({"old": {"domain": before}, "t1": {"domain": now}}))
+    await works.export(Story(run=RUN, previous=run_before(task_ids=("old",))), tmp_path / "r.xlsx")
+    verdicts = [row[1] for row in book(tmp_path / "r.xlsx")["变化"][1:]]
+    assert (verdicts.count("新增"), verdicts.count("消失"), verdicts.count("变化")) == (150, 300, 0)
+
+
+async def test_documents_with_odd_values_travel(tmp_path: Path) -> None:
+    odd = {"vuln": [{"target": "a", "vul_name": NOW, "save_date": NOW, "verify_data": {1: float("nan")}}]}
+    await exporter(EngineOfTwo({"t1": odd})).export(STORY, tmp_path / "r.xlsx")
+    assert "2026-11-24 03:00:00+00:00" in cells(book(tmp_path / "r.xlsx")["漏洞"])
+
+
+async def test_secrets_are_hidden_unless_the_exporter_is_told_otherwise(tmp_path: Path) -> None:
+    found = EngineOfTwo({"t1": {"wih": [{"record_type": "app_key", "content": "secret"}]}})
+    await exporter(found).export(STORY, tmp_path / "hidden.xlsx")
+    works = InProcessExporter(found, zone="Asia/Shanghai", lang="zh-CN", show_secrets=True)
+    await works.export(STORY, tmp_path / "open.xlsx")
+    assert "secret" not in cells(book(tmp_path / "hidden.xlsx")["WIH"])
+    assert "secret" in cells(book(tmp_path / "open.xlsx")["WIH"])
+
+
+def test_a_child_whose_parent_dies_leaves_nothing(tmp_path: Path) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    place = {"path": str(tmp_path / "r.xlsx"), "part": str(tmp_path / "r.part"), "zone": "UTC", "lang": "en"}
+    story = TypeAdapter(Story).dump_python(STORY, mode="json")
+    lines = json.dumps({**place, "show_secrets": False, "story": story}) + '\nsite mine [{"site": "a"}]\n'
+    for said in ("", lines):
+        spool.mkdir(exist_ok=True)
+        done = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-m", "bot.exporters.child", str(spool)], input=said, text=True, check=False
+        )
+        assert (done.returncode, os.listdir(tmp_path)) == (PARENT_GONE, [])

@@ -1,7 +1,7 @@
 """`状态`."""
 
 from bot.errors import Permanent
-from bot.models import TaskStatus
+from bot.models import ExportStatus, TaskStatus
 from tests.conftest import Desk
 
 
@@ -27,3 +27,10 @@ async def test_status_of_one_schedule(desk: Desk) -> None:
 
 async def test_status_with_nothing_yet(desk: Desk) -> None:
     assert await desk.say("状态")
+
+
+async def test_status_shows_how_far_a_report_is(desk: Desk) -> None:
+    run = await desk.finished_run()
+    await desk.store.update_run(run.id, {"export_status": ExportStatus.RUNNING})
+    desk.exporter.under_way[run.id] = 12_345
+    assert "报告生成中，已处理 12,345 条" in await desk.say("状态")

@@ -20,7 +20,7 @@ async def test_a_finished_run_shows_one_card_then_the_report(service: Service, c
     assert "3" in card["variables"]["markdown"]
     assert [button["id"] for button in card["buttons"]] == ["rerun", "report"]
     workbook = CalamineWorkbook.from_filelike(io.BytesIO(await chat.download(file)))
-    assert workbook.sheet_names == ["概览", "站点", "IP", "系统服务", "域名", "资产统计"]
+    assert workbook.sheet_names == ["概览", "变化", "站点", "IP", "系统服务", "域名", "资产统计", "证书"]
     titles = [row[1] for row in workbook.get_sheet_by_name("站点").to_python()[1:]]
     assert "云杉科技 官网 · Portal" in titles
 

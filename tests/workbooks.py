@@ -1,0 +1,85 @@
+"""Writes workbooks from plain lists, and reads them back with another program."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from python_calamine import CalamineWorkbook
+
+from bot.cells import WorkbookLook
+from bot.diff import Finds
+from bot.findings import KINDS
+from bot.models import Failure, Person, Run, RunStatus, Tally, TaskStatus
+from bot.ports import Story
+from bot.values import Document
+from bot.workbook import write_workbook
+from tests.factories import NOW, make_run
+
+LOOK = WorkbookLook(zone=ZoneInfo("Asia/Shanghai"))
+TITLES = ["概览", "变化", "站点", "IP", "系统服务", "域名", "资产统计"]  # of every workbook
+
+Documents = Mapping[str, Sequence[Document]]
+Book = dict[str, list[list[Any]]]
+
+
+def ended_run(**changes: Any) -> Run:
+    defaults: dict[str, Any] = {
+        "id": "rabcdefghij",
+        "status": RunStatus.FINISHED,
+        "end_time": NOW + timedelta(seconds=90),
+        "asked_by": Person(id="user01", name="李雷"),
+        "task_ids": ("t1", "t2"),
+        "tally": Tally(total=2, done=1, error=1, found={"site": 1}),
+        "failures": (Failure(task_id="t2", target="=1+1", status=TaskStatus.ERROR, reason="连接被拒绝"),),
+    }
+    return make_run(**(defaults | changes))
+
+
+def run_before(**changes: Any) -> Run:
+    times = {
+        "start_time": NOW - timedelta(days=1),
+        "end_time": NOW - timedelta(days=1) + timedelta(seconds=70),
+    }
+    tally = Tally(total=2, done=2, found={"site": 2})
+    return ended_run(**({"id": "rbefore", "tally": tally, "failures": (), **times} | changes))
+
+
+def finds(mine: Documents, theirs: Documents | None = None) -> list[Finds]:
+    """What two runs found, as an engine gives it: sorted by key."""
+    found = []
+    for kind in dict.fromkeys((*KINDS, *mine, *(theirs or {}))):
+        key = KINDS[kind].key if kind in KINDS else str
+        sides = [sorted(each.get(kind, ()), key=key) for each in (mine, theirs or {})]
+        found.append(Finds(kind=kind, mine=sides[0], theirs=sides[1]))
+    return found
+
+
+def written(
+    folder: Path, mine: Documents, theirs: Documents | None = None, story: Story | None = None, **look: Any
+) -> Book:
+    """A workbook, written and read back; with `theirs` there was a run before."""
+    told = story or Story(run=ended_run(), previous=None if theirs is None else run_before())
+    write_workbook(folder / "book.xlsx", told, finds(mine, theirs), look=replace(LOOK, **look))
+    return book(folder / "book.xlsx")
+
+
+def book(path: Path) -> Book:
+    workbook = CalamineWorkbook.from_path(path)
+    names = workbook.sheet_names
+    return {name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in names}
+
+
+def cells(rows: Sequence[Sequence[Any]]) -> set[str]:
+    return {str(cell) for row in rows for cell in row}
+
+
+def facts(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """The first two columns, as the sheet 概览 has them."""
+    return {str(row[0]): row[1] for row in rows if len(row) > 1}
+
+
+def port(number: object, service: str = "http", product: str = "nginx", version: str = "1") -> dict[str, Any]:
+    return {"port_id": number, "service_name": service, "product": product, "version": version}
