@@ -56,6 +56,11 @@ class Pair:
     mine: list[Document]
     theirs: list[Document]
 
+    @property
+    def same(self) -> bool:
+        """Whether both found exactly the same."""
+        return self.mine == self.theirs
+
 
 def paired(mine: Iterator[Keyed], theirs: Iterator[Keyed]) -> Iterator[Pair]:
     """Both streams as one, in the order of their keys."""

@@ -50,11 +50,12 @@ class Kind:
     fields: Sequence[str]
     key: Callable[[Document], Key]
     row: Callable[[Sequence[Document]], Row]
-    slim: Callable[[Document], Document] = dict  # what is left of a document before it travels
+    slim: Callable[[Document], Document] | None = None  # what of those fields need not travel
 
     def slimmed(self, document: Document) -> Document:
         """All that is read of a document; a page's headers or an icon's bytes need not travel."""
-        return self.slim({field: document[field] for field in self.fields if field in document})
+        read = {field: document[field] for field in self.fields if field in document}
+        return self.slim(read) if self.slim else read
 
 
 def keyed(*names: str) -> Callable[[Document], Key]:

@@ -24,7 +24,7 @@ def text(value: object) -> str:
 
 
 def mapping(value: object) -> Document:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def items(value: object) -> Sequence[Any]:

@@ -91,30 +91,31 @@ class Report:
 
     def _add_things(self, kind: Kind, pairs: Iterator[Pair]) -> None:
         for pair in pairs:
-            section = self._section(kind.plan)
             after = kind.row(pair.mine) if pair.mine else None
-            before = kind.row(pair.theirs) if pair.theirs else None
-            self._put(section, before, after)
+            before = after if pair.same else kind.row(pair.theirs) if pair.theirs else None
+            self._put(self._section(kind.plan), before, after)
 
     def _add_addresses(self, pairs: Iterator[Pair]) -> None:
         """Addresses come in the order of their letters and are shown in that of their numbers."""
         addresses, services = self._section(IP), self._section(SERVICE)
         with Spool() as spool:
             for pair in pairs:
-                spool.add(ip_order(pair.key[0]), (_address(pair.theirs), _address(pair.mine)))
-            for before, after in spool:
+                sides = [pair.mine] if pair.same else [pair.theirs, pair.mine]
+                spool.add(ip_order(pair.key[0]), [_address(side) for side in sides])
+            for sides in spool:
+                before, after = sides[0], sides[-1]
                 self._put(addresses, before and before[0], after and after[0])
                 self._put_services(services, before, after)
 
     def _put_services(self, section: Section, before: Any, after: Any) -> None:
-        was, now = _by_port(before), _by_port(after)
         if after:
             self._statistics.add(after[1])
-        for port in dict.fromkeys((*now, *was)):
-            rows, old = now.get(port, ()), was.get(port, ())
-            for row in rows:
-                section.sheet.append(row)
-            self._compare(section, _joined(old), _joined(rows))
+            for service in after[1]:
+                section.sheet.append((after[0][0], *service))
+        if before is not after and self._story.previous:
+            was, now = _by_port(before), _by_port(after)
+            for port in dict.fromkeys((*now, *was)):
+                self._compare(section, _joined(was.get(port, ())), _joined(now.get(port, ())))
 
     def _put(self, section: Section, before: Row | None, after: Row | None) -> None:
         if after is not None:
