@@ -17,6 +17,7 @@ from bot.values import EXACT, text
 MOST_ROWS = 1_048_576  # of a sheet, Excel's own limit
 MOST_CHARACTERS = 32_767  # of a cell, likewise; in UTF-16
 CUT = "…（已截断 / cut）"
+LINES_SHOWN, LINE_HEIGHT = 6, 15  # of a row, in points
 ACTIVE = frozenset("=+-@＝＋－＠\t\r\n")  # a program may take what begins with these for more than text
 
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -42,8 +43,11 @@ class Styles:
     """Numbers of the styles that a workbook has for them."""
 
     header: int
+    plain: int
     time: int
     inert: int  # stays text even when a person edits the cell
+    lines: int  # shows several lines
+    inert_lines: int
 
 
 class Cells:
@@ -51,7 +55,7 @@ class Cells:
 
     def __init__(self, styles: Styles, look: WorkbookLook) -> None:
         self._styles = styles
-        self._inert = f' s="{styles.inert}"'
+        self._text_styles = ((styles.plain, styles.inert), (styles.lines, styles.inert_lines))
         self._look = look
 
     def header(self, number: int, names: Sequence[str]) -> str:
@@ -63,28 +67,29 @@ class Cells:
         return f'<row r="{number}">{"".join(cells)}</row>'
 
     def row(self, number: int, values: Iterable[object]) -> str:
-        parts = [f'<row r="{number}">']
+        parts = []
         for letter, value in zip(_LETTERS, values, strict=False):
             if isinstance(value, str):
                 parts.append(self._text(f"{letter}{number}", value))
             elif value is not None:
                 parts.append(self._other(f"{letter}{number}", value))
-        parts.append("</row>")
-        return "".join(parts)
+        cells = "".join(parts)
+        height = _height(parts) if "\n" in cells else ""
+        return f'<row r="{number}"{height}>{cells}</row>'
 
     def _text(self, place: str, value: str) -> str:
         if len(value) > MOST_CHARACTERS // 2 or _SPECIAL.search(value):
             value = xml(value)
         if not value:
             return ""
-        style = self._inert if value[0] in ACTIVE else ""
-        return f'<c r="{place}"{style} t="inlineStr"><is><t xml:space="preserve">{value}</t></is></c>'
+        style = self._text_styles["\n" in value][value[0] in ACTIVE]
+        return f'<c r="{place}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{value}</t></is></c>'
 
     def _other(self, place: str, value: object) -> str:
         if isinstance(value, int) and not isinstance(value, bool) and -EXACT < value < EXACT:
-            return f'<c r="{place}"><v>{value}</v></c>'
+            return f'<c r="{place}" s="{self._styles.plain}"><v>{value}</v></c>'
         if isinstance(value, float) and isfinite(value):
-            return f'<c r="{place}"><v>{value!r}</v></c>'
+            return f'<c r="{place}" s="{self._styles.plain}"><v>{value!r}</v></c>'
         if isinstance(value, datetime):
             value = local(value, self._look.zone)
             if isinstance(value, datetime):
@@ -100,6 +105,12 @@ class Cells:
         if isinstance(value, datetime):
             return str(local(value, self._look.zone))
         return text(value)
+
+
+def _height(cells: Iterable[str]) -> str:
+    """Room for the lines of a row, but never so much that the next rows are out of sight."""
+    lines = min(max(cell.count("\n") for cell in cells) + 1, LINES_SHOWN)
+    return f' ht="{lines * LINE_HEIGHT}" customHeight="1"'
 
 
 def local(time: datetime, zone: ZoneInfo) -> datetime | str:

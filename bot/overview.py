@@ -139,7 +139,7 @@ class Overview:
         last, top = self._used, self._used - runs  # `top` is the header
         times = Reference(self._sheet, min_col=1, min_row=top + 1, max_row=last)
         tasks: Any = BarChart()
-        tasks.grouping, tasks.overlap = "stacked", 100
+        tasks.grouping, tasks.overlap, tasks.y_axis.scaling.min = "stacked", 100, 0
         tasks.add_data(
             Reference(self._sheet, min_col=facts - 1, max_col=facts, min_row=top, max_row=last),
             titles_from_data=True,

@@ -27,6 +27,7 @@ from bot.sheets import Row, SheetPlan
 TIME_FORMAT = "yyyy-mm-dd hh:mm:ss"
 PACKED = 3  # of 9: a third of the time of the usual 6, for a file a few hundredths larger
 PIECE = 1 << 18  # bytes written or copied at once
+LARGE = 2_000_000_000  # bytes of a sheet
 
 _ROOM = re.compile(rb"<sheetData\s*/>|<sheetData>\s*</sheetData>")
 _HEADER = PatternFill("solid", fgColor="1677FF")
@@ -46,12 +47,21 @@ class Book:
 
     def _styles(self) -> Styles:
         sheet = self.workbook.create_sheet("styles")
-        header, time, inert = (WriteOnlyCell(sheet) for _ in range(3))
+        header, plain, time, inert, lines, inert_lines = (WriteOnlyCell(sheet) for _ in range(6))
         dress(header)
         time.number_format = TIME_FORMAT
-        inert.quotePrefix = True
+        inert.quotePrefix = inert_lines.quotePrefix = True
+        plain.alignment = time.alignment = inert.alignment = Alignment(vertical="top")
+        lines.alignment = inert_lines.alignment = Alignment(vertical="top", wrap_text=True)
         self.workbook.remove(sheet)
-        return Styles(header=header.style_id, time=time.style_id, inert=inert.style_id)
+        return Styles(
+            header=header.style_id,
+            plain=plain.style_id,
+            time=time.style_id,
+            inert=inert.style_id,
+            lines=lines.style_id,
+            inert_lines=inert_lines.style_id,
+        )
 
     def plain_sheet(self, title: str, widths: Row) -> Any:
         """A short sheet, all of it written by openpyxl."""
@@ -135,7 +145,9 @@ class Package(ZipFile):
             self.writestr(arcname, around)
             return
         head, tail = _ROOM.split(around)
-        with self.open(arcname, "w", force_zip64=True) as part:
+        # The header for large files only where it must be: Excel offers to repair a file without need of it.
+        large = rows.tell() + len(around) > LARGE
+        with self.open(arcname, "w", force_zip64=large) as part:
             part.write(head + b"<sheetData>")
             rows.seek(0)
             shutil.copyfileobj(rows, part, PIECE)

@@ -19,7 +19,7 @@ from tests.workbooks import TITLES, Book, Documents, port, run_before, written
 from tests.workbooks import ended_run as ended
 
 ZONE = ZoneInfo("Asia/Shanghai")
-CELLS = Cells(Styles(header=1, time=2, inert=3), WorkbookLook(zone=ZONE))
+CELLS = Cells(Styles(header=1, plain=6, time=2, inert=3, lines=4, inert_lines=5), WorkbookLook(zone=ZONE))
 
 HOSTILE = [
     "=1+1", "=HYPERLINK(1)", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", "＝1+1", "#N/A", "#REF!", "{=1}",
@@ -76,6 +76,13 @@ def test_what_begins_like_a_formula_stays_text_when_it_is_edited(first: str) -> 
     assert f's="3" t="inlineStr"><is><t xml:space="preserve">{first}1<' in CELLS.row(1, [f"{first}1"])
 
 
+@pytest.mark.parametrize(("lines", "height"), [(2, 30), (6, 90), (500, 90)])
+def test_several_lines_have_room_but_never_the_whole_screen(lines: int, height: int) -> None:
+    row = CELLS.row(1, ["one", "=\n" + "x\n" * (lines - 2), 5, "a\nb"])
+    assert row.startswith(f'<row r="1" ht="{height}" customHeight="1">')
+    assert ('r="B1" s="5"' in row, 'r="D1" s="4"' in row) == (True, True)
+
+
 @pytest.mark.parametrize("text", ["x" * 40_000, "💥" * 20_000, "\x01" * 9 + "=" * 40_000])
 def test_a_long_cell_is_cut_with_a_mark(text: str) -> None:
     short = cut(text)
@@ -88,10 +95,10 @@ def test_a_cell_that_just_fits_is_left_alone() -> None:
 
 
 CASES: list[tuple[object, str]] = [
-    (80, '<c r="A1"><v>80</v></c>'),
-    (0.5, '<c r="A1"><v>0.5</v></c>'),
+    (80, '<c r="A1" s="6"><v>80</v></c>'),
+    (0.5, '<c r="A1" s="6"><v>0.5</v></c>'),
     (datetime(2026, 11, 24, 3, 0, tzinfo=UTC), '<c r="A1" s="2"><v>46350.458333333336</v></c>'),
-    (10**15, '<c r="A1" t="inlineStr"><is><t xml:space="preserve">1000000000000000</t></is></c>'),
+    (10**15, '<c r="A1" s="6" t="inlineStr"><is><t xml:space="preserve">1000000000000000</t></is></c>'),
     (None, ""),
     ("", ""),
     ("\x00", ""),

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -112,8 +113,6 @@ def test_the_last_runs_stand_in_a_table_with_native_charts(tmp_path: Path) -> No
 
 
 def parts(path: Path, name: str) -> list[bytes]:
-    from zipfile import ZipFile  # noqa: PLC0415 - here only
-
     with ZipFile(path) as archive:
         return [archive.read(each) for each in archive.namelist() if name in each]
 
@@ -130,6 +129,15 @@ def test_headers_stay_in_sight_and_filter_their_columns(tmp_path: Path) -> None:
     (site,) = parts(tmp_path / "book.xlsx", "sheet3.xml")
     assert b'state="frozen"' in site
     assert b'<autoFilter ref="A1:E2"' in site
+
+
+def test_no_part_has_the_header_for_large_files_needlessly(tmp_path: Path) -> None:
+    """Excel offers to repair a workbook that has."""
+    written(tmp_path, DOCUMENTS)
+    made = (tmp_path / "book.xlsx").read_bytes()
+    with ZipFile(tmp_path / "book.xlsx") as archive:
+        needed = {made[info.header_offset + 4] for info in archive.infolist()}  # version of ZIP, in tenths
+    assert needed == {20}
 
 
 def test_the_same_finds_make_the_same_bytes(tmp_path: Path) -> None:
