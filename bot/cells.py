@@ -12,7 +12,7 @@ from string import ascii_uppercase
 from zoneinfo import ZoneInfo
 
 from bot.secrecy import Secret
-from bot.values import EXACT, text
+from bot.values import EXACT, Share, text
 
 MOST_ROWS = 1_048_576  # of a sheet, Excel's own limit
 MOST_CHARACTERS = 32_767  # of a cell, likewise; in UTF-16
@@ -44,6 +44,7 @@ class Styles:
 
     header: int
     plain: int
+    share: int
     time: int
     inert: int  # stays text even when a person edits the cell
     lines: int  # shows several lines
@@ -89,7 +90,8 @@ class Cells:
         if isinstance(value, int) and not isinstance(value, bool) and -EXACT < value < EXACT:
             return f'<c r="{place}" s="{self._styles.plain}"><v>{value}</v></c>'
         if isinstance(value, float) and isfinite(value):
-            return f'<c r="{place}" s="{self._styles.plain}"><v>{value!r}</v></c>'
+            style = self._styles.share if isinstance(value, Share) else self._styles.plain
+            return f'<c r="{place}" s="{style}"><v>{value!r}</v></c>'
         if isinstance(value, datetime):
             value = local(value, self._look.zone)
             if isinstance(value, datetime):

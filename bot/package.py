@@ -47,16 +47,17 @@ class Book:
 
     def _styles(self) -> Styles:
         sheet = self.workbook.create_sheet("styles")
-        header, plain, time, inert, lines, inert_lines = (WriteOnlyCell(sheet) for _ in range(6))
+        header, plain, share, time, inert, lines, inert_lines = (WriteOnlyCell(sheet) for _ in range(7))
         dress(header)
-        time.number_format = TIME_FORMAT
+        share.number_format, time.number_format = "0.00%", TIME_FORMAT
         inert.quotePrefix = inert_lines.quotePrefix = True
-        plain.alignment = time.alignment = inert.alignment = Alignment(vertical="top")
+        plain.alignment = share.alignment = time.alignment = inert.alignment = Alignment(vertical="top")
         lines.alignment = inert_lines.alignment = Alignment(vertical="top", wrap_text=True)
         self.workbook.remove(sheet)
         return Styles(
             header=header.style_id,
             plain=plain.style_id,
+            share=share.style_id,
             time=time.style_id,
             inert=inert.style_id,
             lines=lines.style_id,

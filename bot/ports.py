@@ -185,7 +185,11 @@ class Engine(Protocol):
         """Ask these tasks to stop; those that have ended stay as they are."""
 
     def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
-        """What the tasks found, shaped like ARL's collection `kind`, sorted by its merge key; streamed."""
+        """What the tasks found, shaped like ARL's collection `kind`, streamed; nothing of a kind it lacks.
+
+        Sorted by the key of the kind (`bot.findings.KINDS`), so that equal keys stand together, and what two
+        runs found can be merged as it comes.
+        """
 
     async def work(self) -> None:
         """Whatever the engine must do by itself in this process, until cancelled; may return at once."""

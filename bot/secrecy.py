@@ -14,13 +14,15 @@ LONG_KEY = 16
 
 _TELLING = (
     r"pass(?:w(?:or)?d)?|pwd|secret|token|api_?key|access_?key|private_?key|auth(?:orization)?|credential"
-    r"|密码|口令|密钥"
+    r"|session|cookie|密码|口令|密钥"
 )
 _FIELD = re.compile(rf"(?i){_TELLING}|^[as]k$|^key$")
 _ASSIGNED = re.compile(  # bounded: whoever writes the text must not choose how long this takes
-    rf"(?i)((?:{_TELLING})[\w.-]{{0,32}}[\"']?\s{{0,4}}[:=：]\s{{0,4}}[\"']?(?:(?:bearer|basic)\s{{1,4}})?)"
-    r"([^\s\"'&,;}]+)"
+    rf"(?i)((?:{_TELLING}|(?<=[?&])key)[\w.-]{{0,32}}[\"']?\s{{0,4}}[:=：]\s{{0,4}}[\"']?"
+    r"(?:(?:bearer|basic)\s{1,4})?)"
+    r"((?<=\")[^\"]+|(?<=')[^']+|[^\s\"'&,;}]+)"
 )
+_ACCOUNT = re.compile(r"(?i)user|name|login|account|host|port|url|target|^ip$")  # tells where, not with what
 _USERINFO = re.compile(r"(://[^\s/:@]*:)([^\s/@]+)(@)")
 _PAIR = re.compile(r"([^\s:/|]{1,64}[:/|])(\S+)")
 HARMLESS = {"domain", "domain_url", "email", "host", "ip", "path", "phone", "site", "url"}  # kinds of WIH
@@ -61,23 +63,26 @@ def proof(document: Document) -> Secret | str:
     if isinstance(found, str) and found.lstrip()[:1] == "{":
         with suppress(ValueError, RecursionError):  # not JSON after all: text like any other
             found = json.loads(found)
+    cracked = document.get("plg_type") == "brute"
     if isinstance(found, Mapping):
-        return veiled(_written(found), _written({key: _hidden(key, value) for key, value in found.items()}))
+        masked = {key: _field_masked(text(key), text(value), cracked) for key, value in found.items()}
+        return veiled(_written(found), _written(masked))
     plain = text(found)
-    return veiled(plain, _pair_masked(plain, cracked=document.get("plg_type") == "brute"))
+    return veiled(plain, _pair_masked(plain, cracked))
 
 
 def _written(found: Mapping[str, object]) -> str:
-    return ", ".join(f"{key}: {text(value)}" for key, value in found.items())
+    return ", ".join(f"{text(key)}: {text(value)}" for key, value in found.items())
 
 
-def _hidden(key: object, value: object) -> str:
-    if _FIELD.search(text(key)):
-        return HIDDEN if text(value) else ""
-    return text_masked(text(value))
+def _field_masked(name: str, value: str, cracked: bool) -> str:
+    """Of what was cracked, only what is known to be harmless is shown."""
+    if _FIELD.search(name) or (cracked and not _ACCOUNT.search(name)):
+        return value and HIDDEN
+    return text_masked(value)
 
 
-def _pair_masked(value: str, *, cracked: bool) -> str:
+def _pair_masked(value: str, cracked: bool) -> str:
     pair = _PAIR.fullmatch(value.strip())
     if pair and "://" not in value:
         return pair[1] + HIDDEN

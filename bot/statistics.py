@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.sheets import Row, Service, SheetPlan
+from bot.values import Share
 
 TOP = 20  # of each count
 SAME_SERVICE = {"https-alt": "https", "http-alt": "http"}
@@ -52,7 +53,7 @@ def _share(top: Sequence[tuple[object, int]], place: int, total: int) -> Row:
     if place >= len(top):
         return ()
     name, count = top[place]
-    return (name, count, f"{count / total:.2%}")
+    return (name, count, Share(count / total))
 
 
 def _beside(blocks: Sequence[Row]) -> Row:

@@ -1,5 +1,6 @@
 """The sheets of the kinds that ARL's export leaves out, and what is hidden in them."""
 
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,10 @@ SECRETS: list[tuple[str, dict[str, Any]]] = [
     ("toor", {"plg_type": "poc", "verify_data": "http://root:toor@192.0.2.1/"}),
     ("toor", {"plg_type": "poc", "verify_data": {"request": "Authorization: Basic toor"}}),
     ("toor", {"plg_type": "poc", "verify_data": {"ak": "toor"}}),
+    ("toor", {"plg_type": "poc", "verify_data": 'user="root" password="my toor"'}),
+    ("toor", {"plg_type": "poc", "verify_data": "http://192.0.2.1/?key=toor&x=1"}),
+    ("toor", {"plg_type": "brute", "verify_data": {"username": "root", "what": "toor"}}),
+    ("toor", {"plg_type": "poc", "verify_data": {"answer": "password: toor"}}),
 ]
 
 
@@ -125,6 +130,20 @@ PLAIN = [
 @pytest.mark.parametrize("value", PLAIN)
 def test_proof_without_a_secret_is_shown(value: object) -> None:
     assert isinstance(proof({"plg_type": "poc", "verify_data": value}), str)
+
+
+def test_whoever_writes_the_text_does_not_choose_how_long_masking_takes() -> None:
+    """A quadratic pattern would take minutes for these."""
+    started = time.process_time()
+    for text in (
+        "password" * 40_000,
+        "://" * 100_000,
+        "pass=" * 60_000,
+        "key:" + " " * 300_000,
+        "a.-" * 99_999,
+    ):
+        proof({"verify_data": text})
+    assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("kind", ["secret_key", "Aliyun_AK_ID", "jwt_token", "", None, "something new"])

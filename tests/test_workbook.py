@@ -80,7 +80,7 @@ def test_the_statistics_count_ports_services_and_products(tmp_path: Path) -> Non
     rows = written(tmp_path, DOCUMENTS)["资产统计"]
     assert (rows[0][0], rows[0][5], rows[0][10]) == ("端口信息统计", "系统服务信息统计", "软件产品信息统计")
     assert rows[4][:3] == ["端口", "数量", "占比"]
-    assert rows[5][10:13] == ["nginx", 3, "100.00%"]
+    assert rows[5][10:13] == ["nginx", 3, 1.0]
     assert (rows[26][0], rows[27][0]) == ("端口开放总数", 4)
 
 

@@ -203,11 +203,12 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "status": [
         {"running": [], "recent": []},
         {
-            "running": [{**_RUNNING, "export_rows": 5_000}, {**_RUNNING, "total": 0}],
+            "running": [_RUNNING, {**_RUNNING, "total": 0}],
             "recent": [
                 {**_ENDED, "push": "success", "export": "success"},
                 {**_ENDED, "mark": "⚠️", "done": 10, "failed": 2, "push": "error", "export": "error"},
-                {**_ENDED, "ended_at": None, "push": "pending", "export": "running"},
+                {**_ENDED, "ended_at": None, "push": "pending", "export": "pending"},
+                {**_ENDED, "push": "pending", "export": "running", "export_rows": 5_000},
             ],
         },
     ],

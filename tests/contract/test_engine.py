@@ -8,6 +8,7 @@ import pytest
 from bot.engines.embedded import EmbeddedEngine
 from bot.engines.probes import ProbeLimits
 from bot.errors import Permanent
+from bot.findings import KINDS
 from bot.models import TaskStatus
 from bot.ports import Engine
 from bot.stores.sqlite import SqliteStore
@@ -61,9 +62,10 @@ async def test_stop_leaves_what_has_ended(engine: Engine) -> None:
     assert {task.status for task in (await engine.tasks(ids)).values()} == {TaskStatus.STOP}
 
 
-async def test_tasks_without_finds_have_no_assets(engine: Engine) -> None:
+@pytest.mark.parametrize("kind", [*KINDS, "unheard of"])
+async def test_tasks_without_finds_have_no_assets(engine: Engine, kind: str) -> None:
     ids = await engine.submit(RUN)
-    assert [asset async for asset in engine.assets(ids, "site")] == []
+    assert [asset async for asset in engine.assets(ids, kind)] == []
 
 
 async def test_a_run_without_targets_is_refused_for_good(tmp_path: Path, clock: FakeClock) -> None:
