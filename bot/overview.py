@@ -26,10 +26,10 @@ _LINK = Font(color="1677FF", underline="single")
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What one sheet holds, and how that differs from the run before."""
+    """What was found of one kind, and how that differs from the run before."""
 
     title: str
-    rows: int
+    rows: int | None  # of its sheet; None when it has none
     changes: Mapping[Verdict, int]
     held: bool = True  # the documents came in order, so the comparison is complete
 
@@ -106,7 +106,11 @@ class Overview:
         verdicts = list(Verdict) if story.previous else []
         header = [words["kind"], words["rows"], *(words[verdict] for verdict in verdicts)]
         rows = (
-            (self._link(each.title), each.rows, *(each.changes.get(verdict, 0) for verdict in verdicts))
+            (
+                each.title if each.rows is None else self._link(each.title),
+                each.rows or 0,
+                *(each.changes.get(verdict, 0) for verdict in verdicts),
+            )
             for each in found
         )
         self._block("found", header, rows)

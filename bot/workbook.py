@@ -24,12 +24,22 @@ from bot.words import WORDS
 
 @dataclass(kw_only=True)
 class Section:
-    """One sheet under way, and how its things differ from the run before."""
+    """The things of one kind: their sheet, once there is one, and how they differ from the run before."""
 
     plan: SheetPlan
-    sheet: Sheet
+    sheet: Sheet | None = None
     counts: Counter[Verdict] = field(default_factory=Counter)
     held: bool = True
+
+    def append(self, book: Book, row: Row) -> None:
+        if self.sheet is None:
+            self.sheet = book.sheet(self.plan)
+        self.sheet.append(row)
+
+    def told(self) -> Found:
+        """What 概览 tells of it."""
+        rows = self.sheet.rows if self.sheet else None
+        return Found(title=self.plan.title, rows=rows, changes=self.counts, held=self.held)
 
 
 def write_workbook(path: Path, story: Story, finds: Iterable[Finds], *, look: WorkbookLook) -> int:
@@ -37,17 +47,17 @@ def write_workbook(path: Path, story: Story, finds: Iterable[Finds], *, look: Wo
     made = story.run.end_time or story.run.start_time
     book = Book(look, made=made)
     try:
-        report = Report(book, story)
+        contents = Contents(book, story)
         for each in finds:
-            report.add(each)
-        rows = report.finish()
+            contents.add(each)
+        rows = contents.finish()
         book.save(path)
     finally:
         book.close()
     return rows
 
 
-class Report:
+class Contents:
     """The sheets of one workbook, filled kind by kind."""
 
     def __init__(self, book: Book, story: Story) -> None:
@@ -60,7 +70,7 @@ class Report:
         self._changes = book.sheet(self._changes_plan())
         self._sections: dict[str, Section] = {}
         for plan in (ARL_KINDS["site"].plan, IP, SERVICE, ARL_KINDS["domain"].plan):
-            self._section(plan)
+            self._section(plan).sheet = book.sheet(plan)
         self._counted = book.sheet(PLAN)
         self._statistics = Statistics()
 
@@ -71,7 +81,7 @@ class Report:
 
     def _section(self, plan: SheetPlan) -> Section:
         if plan.title not in self._sections:
-            self._sections[plan.title] = Section(plan=plan, sheet=self._book.sheet(plan))
+            self._sections[plan.title] = Section(plan=plan)
         return self._sections[plan.title]
 
     def add(self, finds: Finds) -> None:
@@ -111,7 +121,7 @@ class Report:
         if after:
             self._statistics.add(after[1])
             for service in after[1]:
-                section.sheet.append((after[0][0], *service))
+                section.append(self._book, (after[0][0], *service))
         if before is not after and self._story.previous:
             was, now = _by_port(before), _by_port(after)
             for port in dict.fromkeys((*now, *was)):
@@ -119,7 +129,7 @@ class Report:
 
     def _put(self, section: Section, before: Row | None, after: Row | None) -> None:
         if after is not None:
-            section.sheet.append(after)
+            section.append(self._book, after)
         self._compare(section, before, after)
 
     def _compare(self, section: Section, before: Row | None, after: Row | None) -> None:
@@ -143,13 +153,11 @@ class Report:
             self._counted.append(row)
         sections = self._sections.values()
         for sheet in (self._changes, self._counted, *(section.sheet for section in sections)):
-            sheet.close()
-        found = [
-            Found(title=each.plan.title, rows=each.sheet.rows, changes=each.counts, held=each.held)
-            for each in sections
-        ]
+            if sheet:
+                sheet.close()
+        found = [section.told() for section in sections]
         Overview(self._overview, self._book.look).write(self._story, found)
-        return sum(each.rows for each in found)
+        return sum(each.rows or 0 for each in found)
 
 
 def _address(documents: Sequence[Document]) -> tuple[Row, Sequence[Row]] | None:

@@ -9,6 +9,7 @@ import pytest
 
 from bot.findings import KINDS
 from bot.secrecy import HIDDEN, Secret, leak, proof
+from bot.values import moment
 from tests.workbooks import TITLES, cells, facts, written
 
 CERT = {
@@ -60,6 +61,13 @@ def test_each_kind_with_documents_has_its_sheet(tmp_path: Path) -> None:
     sheets = written(tmp_path, FOUND)
     assert list(sheets) == [*TITLES, *ROWS]
     assert {name: sheets[name][1:] for name in ROWS} == ROWS
+
+
+def test_a_kind_that_is_all_gone_has_its_changes_and_no_sheet(tmp_path: Path) -> None:
+    sheets = written(tmp_path, {}, {"url": FOUND["url"]})
+    assert list(sheets) == TITLES
+    assert sheets["变化"][1][:3] == ["URL", "消失", "http://a.com/x"]
+    assert ["URL", 0, 0, 1, 0] in [row[:5] for row in sheets["概览"]]
 
 
 def test_times_name_their_zone(tmp_path: Path) -> None:
@@ -175,3 +183,17 @@ def test_secrets_are_shown_when_the_setting_says_so(tmp_path: Path) -> None:
 def test_no_sheet_tells_a_secret_otherwise(tmp_path: Path) -> None:
     sheets = written(tmp_path, FOUND, {})
     assert not any("toor" in cell for rows in sheets.values() for cell in cells(rows))
+
+
+def test_what_is_not_read_does_not_travel() -> None:
+    site = {"site": "a", "headers": "long", "favicon": {"hash": 5, "data": "long"}, "status": 200}
+    assert KINDS["site"].slimmed(site) == {"site": "a", "favicon": {"hash": 5}, "status": 200}
+    cert = {"cert": CERT | {"extensions": {"subjectAltName": "DNS:a.com", "other": "long"}}}
+    slim = KINDS["cert"].slimmed(cert)
+    assert "long" not in str(slim)
+    assert KINDS["cert"].row([slim]) == KINDS["cert"].row([cert])
+
+
+@pytest.mark.parametrize("text", ["2026-13-45 11:00:05", "2026-11-24", "yesterday", "", "0000-00-00 00:00"])
+def test_what_is_no_time_stays_text(text: str) -> None:
+    assert moment(text) == text
