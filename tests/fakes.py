@@ -138,6 +138,7 @@ class FakeExporter:
     def __init__(self) -> None:
         self.trouble: list[Exception] = []
         self.made: list[str] = []
+        self.told: list[Story] = []
         self.under_way: dict[str, int] = {}
 
     async def export(self, story: Story, path: Path) -> int:
@@ -145,6 +146,7 @@ class FakeExporter:
             raise self.trouble.pop(0)
         path.write_bytes(b"workbook of " + story.run.id.encode())  # noqa: ASYNC240 - a few bytes in a test
         self.made.append(story.run.id)
+        self.told.append(story)
         return 3
 
     def progress(self, run_id: str) -> int | None:

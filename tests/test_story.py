@@ -5,6 +5,7 @@ from datetime import timedelta
 from bot.models import Run, RunStatus, Tally
 from bot.stores.sqlite import SqliteStore
 from bot.story import HISTORY, LOOKED_AT, story_of
+from tests.conftest import Desk
 from tests.factories import NOW, make_run, make_schedule
 
 
@@ -54,3 +55,12 @@ async def test_a_failed_month_hides_no_finished_run(store: SqliteStore) -> None:
     story = await story_of(store, await ended(store, LOOKED_AT + 5))
     assert story.previous is not None
     assert story.previous.id == "r0"
+
+
+async def test_the_report_of_a_second_run_is_compared_with_the_first(desk: Desk) -> None:
+    first = await desk.finished_run()
+    desk.clock.turn(seconds=60)
+    second = await desk.finished_run()
+    story = desk.exporter.told[-1]
+    assert story.previous is not None
+    assert (story.run.id, story.previous.id, len(story.history)) == (second.id, first.id, 2)
