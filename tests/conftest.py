@@ -44,6 +44,9 @@ from cards.render import Cards
 from handlers import router
 from tests.factories import make_message, make_schedule
 from tests.fakes import FakeClock, FakeEngine, FakeExporter, FakeMessenger
+from tests.mongo_server import add_option, database
+
+__all__ = ["database"]
 
 GROUP = Destination.parse("group:cidA")
 CARDS = Cards()  # its templates are compiled once
@@ -174,6 +177,7 @@ def desk(store: SqliteStore, clock: FakeClock, tmp_path: Path) -> Desk:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test is a failed test")
+    add_option(parser)
 
 
 @pytest.hookimpl(wrapper=True)

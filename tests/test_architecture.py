@@ -22,9 +22,12 @@ CORE = {
     "bot.notices", "bot.ladder", "bot.digests", "bot.summaries", "bot.chain",
     "bot.story",
 }  # fmt: skip
+DRIVERS = {"bot.mongo"}  # what adapters share to reach a server
 VENDORS = {
     "motor": {"bot.mongo"},
     "pymongo": {"bot.mongo"},
+    "gridfs": {"bot.mongo"},
+    "bson": {"bot.mongo"},
     "dingtalk_stream": {"bot.dingtalk"},
     "alibabacloud_dingtalk": {"bot.dingtalk"},
     "aiosqlite": {"bot.stores"},
@@ -63,17 +66,18 @@ def ring(module: str) -> str:
         if module == prefix or module.startswith(prefix + "."):
             return name
     table = dict.fromkeys(NOUNS, "noun") | dict.fromkeys(PURE, "pure") | dict.fromkeys(CORE, "core")
-    return table.get(module, "app")
+    return table.get(module, "driver" if module in DRIVERS else "app")
 
 
 ALLOWED = {
     "noun": {"noun"},
     "pure": {"noun", "pure"},
-    "adapter": {"noun", "pure", "adapter"},
+    "driver": {"noun", "pure"},
+    "adapter": {"noun", "pure", "driver", "adapter"},
     "core": {"noun", "pure", "core"},
     "surface": {"noun", "pure", "core", "surface"},
     "sandbox": {"sandbox"},
-    "app": {"noun", "pure", "adapter", "core", "surface", "sandbox", "app"},
+    "app": {"noun", "pure", "driver", "adapter", "core", "surface", "sandbox", "app"},
 }
 
 

@@ -1,0 +1,51 @@
+"""A MongoDB server for the tests, and a database of its own for each of them."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+
+from bot.mongo import Mongo
+from tests.turnstile import Turnstile
+
+VARIABLE = "DINGRUN_TEST_MONGODB"
+HOW = f"Need a MongoDB server: pytest --mongo mongodb://127.0.0.1:27017/ or {VARIABLE} (.ci/run starts one)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Database:
+    """An empty database, and the turnstile on the way to it."""
+
+    address: str
+    turnstile: Turnstile
+
+
+def add_option(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--mongo", default=os.environ.get(VARIABLE, ""), metavar="URI", help="test the MongoDB store here too"
+    )
+
+
+@pytest.fixture
+async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
+    """A database of a test's own, removed after it; without a server the test is skipped."""
+    server = request.config.getoption("--mongo")
+    if not server:
+        pytest.skip(HOW)
+    parts = urlsplit(server)
+    async with Turnstile(parts.hostname or "127.0.0.1", parts.port or 27017) as turnstile:
+        user, at, _ = parts.netloc.rpartition("@")
+        name = f"dingrun_test_{secrets.token_hex(6)}"
+        netloc = f"{user}{at}127.0.0.1:{turnstile.port}"
+        address = urlunsplit(parts._replace(netloc=netloc, path=f"/{name}"))
+        yield Database(address=address, turnstile=turnstile)
+    await _remove(urlunsplit(parts._replace(path=f"/{name}")))
+
+
+async def _remove(address: str) -> None:
+    mongo = Mongo(address)
+    await mongo.drop()
+    await mongo.close()
