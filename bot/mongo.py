@@ -8,7 +8,7 @@ Everything is read from the primary, and a write has returned when a majority ha
 import asyncio
 import logging
 import warnings
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC
 from typing import Any, BinaryIO
@@ -189,7 +189,7 @@ class Collection:
 
     async def stream(
         self, where: Where, *, sort: Sort = (), batch: int = 500, fields: Sequence[str] | None = None
-    ) -> AsyncIterator[Document]:
+    ) -> AsyncGenerator[Document, None]:
         """All that match, read `batch` at a time."""
         cursor = self._inner.find(where, fields, sort=list(sort) or None, batch_size=batch)
         try:

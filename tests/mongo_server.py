@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -31,8 +32,24 @@ def add_option(parser: pytest.Parser) -> None:
 
 @pytest.fixture
 async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
-    """A database of a test's own, removed after it; without a server the test is skipped."""
-    server = request.config.getoption("--mongo")
+    """A database of a test's own."""
+    async with database_for(request.config) as database:
+        yield database
+
+
+@pytest.fixture
+async def mongo(database: Database) -> AsyncIterator[Mongo]:
+    """The way to it."""
+    mongo = Mongo(database.address)
+    await mongo.open()
+    yield mongo
+    await mongo.close()
+
+
+@asynccontextmanager
+async def database_for(config: pytest.Config) -> AsyncIterator[Database]:
+    """A new database, removed afterwards; without a server the test is skipped."""
+    server = config.getoption("--mongo")
     if not server:
         pytest.skip(HOW)
     parts = urlsplit(server)

@@ -1,6 +1,5 @@
 """The door to MongoDB: what its driver raises becomes our errors, and no secret gets out."""
 
-from collections.abc import AsyncIterator
 from io import BytesIO
 
 import pytest
@@ -18,14 +17,6 @@ from bot.mongo import DOWN, UP, Mongo, as_object_id, translate
 from tests.mongo_server import Database
 
 QUICK = "?serverSelectionTimeoutMS=1200"
-
-
-@pytest.fixture
-async def mongo(database: Database) -> AsyncIterator[Mongo]:
-    mongo = Mongo(database.address)
-    await mongo.open()
-    yield mongo
-    await mongo.close()
 
 
 async def test_a_document_is_kept_once(mongo: Mongo) -> None:

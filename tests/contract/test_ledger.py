@@ -1,26 +1,26 @@
 """What every Ledger promises."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
+from bot.opening import Stores
 from bot.ports import Ledger
-from bot.stores.sqlite import SqliteStore
-from bot.stores.sqlite_ledger import SqliteLedger
 from tests.factories import NOW
 
 MINUTE = timedelta(minutes=1)
 
 
-@pytest.fixture(params=["sqlite"])
-async def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ledger]:
-    store = SqliteStore(tmp_path / "ledger.db")
-    await store.open()
-    yield SqliteLedger(store)
-    await store.close()
+@pytest.fixture
+def ledgers(both: tuple[Stores, Stores]) -> tuple[Ledger, Ledger]:
+    """The same ledger, seen by two processes."""
+    return both[0].ledger, both[1].ledger
+
+
+@pytest.fixture
+def ledger(ledgers: tuple[Ledger, Ledger]) -> Ledger:
+    return ledgers[0]
 
 
 async def test_calls_are_booked_by_month_and_bucket(ledger: Ledger) -> None:
@@ -80,3 +80,22 @@ async def test_a_bot_whose_clock_is_hours_ahead_does_not_close_the_gate_for_othe
     for _ in range(3):
         await ledger.take_place("robot", 3, NOW + timedelta(hours=2), MINUTE)
     assert await ledger.take_place("robot", 3, NOW, MINUTE) is None
+
+
+async def test_two_processes_share_the_places_of_a_gate(ledgers: tuple[Ledger, Ledger]) -> None:
+    asked = (ledgers[number % 2].take_place("robot", 7, NOW, MINUTE) for number in range(20))
+    assert (await asyncio.gather(*asked)).count(None) == 7
+
+
+async def test_no_microsecond_lets_anyone_pass_early(ledger: Ledger) -> None:
+    now = NOW + timedelta(microseconds=1)
+    await ledger.take_place("robot", 1, now, MINUTE)
+    assert await ledger.take_place("robot", 1, now + MINUTE - timedelta(microseconds=1), MINUTE) is not None
+    await ledger.close_gate("other", now)
+    assert await ledger.take_place("other", 1, NOW, MINUTE) is not None
+
+
+async def test_a_place_that_was_never_asked_for_can_be_closed(ledger: Ledger) -> None:
+    await ledger.close_gate("robot", NOW + MINUTE)
+    assert await ledger.take_place("robot", 1, NOW, MINUTE) == NOW + MINUTE
+    assert await ledger.take_place("robot", 1, NOW + MINUTE, MINUTE) is None

@@ -1,10 +1,8 @@
-"""What every Store promises. A MongoDB store joins by another parameter."""
+"""What every Store promises."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -19,26 +17,17 @@ from bot.models import (
     Tally,
     TaskStatus,
 )
+from bot.opening import Stores, stores_at
 from bot.ports import Store
-from bot.stores.sqlite import SqliteStore
 from tests.factories import NOW, make_job, make_report, make_run, make_schedule
 
 LATER = NOW + timedelta(seconds=30)
 
 
-def open_store(kind: str, folder: Path) -> Store:
-    return {"sqlite": SqliteStore}[kind](folder / "contract.db")
-
-
-@pytest.fixture(params=["sqlite"])
-async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[tuple[Store, Store]]:
+@pytest.fixture
+def stores(both: tuple[Stores, Stores]) -> tuple[Store, Store]:
     """The same store, seen by two processes."""
-    first, second = open_store(request.param, tmp_path), open_store(request.param, tmp_path)
-    await first.open()
-    await second.open()
-    yield first, second
-    await first.close()
-    await second.close()
+    return both[0].store, both[1].store
 
 
 @pytest.fixture
@@ -216,3 +205,59 @@ async def test_a_fact_is_remembered_over_the_one_before(stores: tuple[Store, Sto
     await stores[0].remember("tick", "1")
     await stores[1].remember("tick", "2")
     assert await stores[0].recall("tick") == "2"
+
+
+async def test_a_microsecond_is_kept(store: Store) -> None:
+    moment = NOW + timedelta(microseconds=123_456)
+    run = make_run(start_time=moment, end_time=moment, schedule=make_schedule(at=moment))
+    await store.add_run(run)
+    assert await store.find_run(run.id) == run
+    job = make_job(created_at=moment, due_at=moment, ended_at=moment, state=JobState.DONE)
+    await store.add_job(job)
+    assert await store.find_job(job.id) == job
+    report = make_report(made_at=moment)
+    await store.save_report(report)
+    assert await store.find_reports(run_id="r1") == [report]
+
+
+async def test_a_changed_time_is_kept_to_the_microsecond(store: Store) -> None:
+    moment = NOW + timedelta(microseconds=999_999)
+    run = make_run()
+    await store.add_run(run)
+    changed = await store.update_run(run.id, {"end_time": moment})
+    assert changed is not None
+    assert changed.end_time == moment
+    await store.add_job(make_job(id="j"))
+    job = await store.claim_job(["card"], "me", moment, moment + timedelta(seconds=1))
+    assert job is not None
+    assert job.lease_until == moment + timedelta(seconds=1)
+    assert await store.save_job(replace(job, state=JobState.TODO, due_at=moment, lease_until=None))
+    await store.advance_jobs(["j"], moment - timedelta(microseconds=5_001))
+    found = await store.find_job("j")
+    assert found is not None
+    assert (found.due_at, found.lease_until) == (moment - timedelta(microseconds=5_001), None)
+
+
+async def test_what_comes_from_outside_is_kept_whatever_it_is_called(store: Store) -> None:
+    odd = {"a.b": 1, "$set": {"": "\0"}, "很大": 2**70, "list": [None, True, 1.5, {"c.d": []}]}
+    await store.add_job(make_job(id="j", payload=odd, result=odd))
+    job = await store.claim_job(["card"], "me", NOW, LATER)
+    assert job is not None
+    assert (job.payload, job.result) == (odd, odd)
+
+
+async def test_equal_times_keep_the_order_of_adding(store: Store) -> None:
+    for id_ in ("c", "a", "b"):
+        await store.add_job(make_job(id=id_, run_id="r1"))
+        await store.add_run(make_run(id=f"run-{id_}"))
+    assert [job.id for job in await store.find_jobs(run_id="r1")] == ["c", "a", "b"]
+    assert [run.id for run in await store.find_runs()] == ["run-b", "run-a", "run-c"]
+
+
+async def test_a_store_opens_twice_at_once(address: str) -> None:
+    several = [stores_at(address).store for _ in range(3)]
+    await asyncio.gather(*(store.open() for store in several))
+    assert await several[0].add_run(make_run(id="r"))
+    assert not await several[2].add_run(make_run(id="r"))
+    for store in several:
+        await store.close()

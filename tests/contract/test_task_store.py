@@ -1,28 +1,28 @@
 """What every TaskStore promises."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from bot.models import TaskStatus
+from bot.opening import Stores
 from bot.ports import TaskStore
-from bot.stores.sqlite import SqliteStore
-from bot.stores.sqlite_tasks import SqliteTaskStore
 from tests.factories import NOW, make_task
 
 LATER = NOW + timedelta(seconds=30)
 
 
-@pytest.fixture(params=["sqlite"])
-async def tasks(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TaskStore]:
-    store = SqliteStore(tmp_path / "tasks.db")
-    await store.open()
-    yield SqliteTaskStore(store)
-    await store.close()
+@pytest.fixture
+def two(both: tuple[Stores, Stores]) -> tuple[TaskStore, TaskStore]:
+    """The same task store, seen by two processes."""
+    return both[0].tasks, both[1].tasks
+
+
+@pytest.fixture
+def tasks(two: tuple[TaskStore, TaskStore]) -> TaskStore:
+    return two[0]
 
 
 async def found(tasks: TaskStore, ids: list[str], kind: str) -> list[str]:
@@ -43,9 +43,9 @@ async def test_many_tasks_are_one_question(tasks: TaskStore) -> None:
     assert [task.id for task in await tasks.find_tasks(ids=[*ids, "a"])] == ["a"]
 
 
-async def test_ten_claims_at_once_never_share_a_task(tasks: TaskStore) -> None:
-    await tasks.add_tasks([make_task(id=f"t{number}") for number in range(7)])
-    claims = [tasks.claim_task(f"p{number}", NOW, LATER) for number in range(10)]
+async def test_ten_claims_at_once_never_share_a_task(two: tuple[TaskStore, TaskStore]) -> None:
+    await two[0].add_tasks([make_task(id=f"t{number}") for number in range(7)])
+    claims = [two[number % 2].claim_task(f"p{number}", NOW, LATER) for number in range(10)]
     got = [task.id for task in await asyncio.gather(*claims) if task]
     assert sorted(got) == [f"t{number}" for number in range(7)]
 
@@ -102,3 +102,21 @@ async def test_assets_stream_sorted_by_key_over_all_tasks(tasks: TaskStore) -> N
     assert got == sorted(got)
     assert len(got) == 1203
     assert await found(tasks, ["t2"], "ip") == ["a2", "b2"]
+
+
+async def test_assets_of_many_tasks_are_in_order_and_hold_whatever_was_found(tasks: TaskStore) -> None:
+    ids = [f"t{number}" for number in range(250)]
+    for number, id_ in enumerate(ids):
+        await tasks.save_assets(id_, "cert", {f"k{number % 7}": {"v": number, "a.b": {"$c": [2**70, "\0"]}}})
+    got = [asset async for asset in tasks.assets(ids, "cert")]
+    assert [asset["v"] % 7 for asset in got] == sorted(number % 7 for number in range(250))
+    assert got[0]["a.b"] == {"$c": [2**70, "\0"]}
+
+
+async def test_the_oldest_task_is_claimed_first(tasks: TaskStore) -> None:
+    await tasks.add_tasks([make_task(id="b"), make_task(id="a"), make_task(id="c")])
+    await tasks.claim_task("dead", NOW, LATER)
+    claims = [await tasks.claim_task("me", LATER, LATER + timedelta(seconds=9)) for _ in range(4)]
+    assert [claim and claim.id for claim in claims] == ["b", "a", "c", None]
+    assert claims[0] is not None
+    assert claims[0].start_time == NOW

@@ -1,0 +1,41 @@
+"""Opens the store that `store.url` names: all three ports on one file or one database."""
+
+from dataclasses import dataclass
+
+from bot.errors import ConfigError
+from bot.ports import Ledger, Store, TaskStore
+from bot.stores.sqlite import SqliteStore, sqlite_path
+from bot.stores.sqlite_ledger import SqliteLedger
+from bot.stores.sqlite_tasks import SqliteTaskStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """The ports that share one place; `store` opens and closes it for all of them."""
+
+    store: Store
+    ledger: Ledger
+    tasks: TaskStore
+
+
+def stores_at(url: str) -> Stores:
+    """The stores at an address, not open yet."""
+    return _in_mongodb(url) if url.startswith("mongodb") else _in_sqlite(url)
+
+
+def _in_sqlite(url: str) -> Stores:
+    store = SqliteStore(sqlite_path(url))
+    return Stores(store=store, ledger=SqliteLedger(store), tasks=SqliteTaskStore(store))
+
+
+def _in_mongodb(url: str) -> Stores:
+    try:
+        from bot.mongo import Mongo  # noqa: PLC0415 - an extra, and 0.2 s that SQLite need not pay
+    except ImportError:
+        raise ConfigError("store.url: mongodb:// needs the extra: pip install 'dingrun[mongo]'") from None
+    from bot.stores.mongo import MongoStore  # noqa: PLC0415
+    from bot.stores.mongo_ledger import MongoLedger  # noqa: PLC0415
+    from bot.stores.mongo_tasks import MongoTaskStore  # noqa: PLC0415
+
+    mongo = Mongo(url)
+    return Stores(store=MongoStore(mongo), ledger=MongoLedger(mongo), tasks=MongoTaskStore(mongo))

@@ -1,0 +1,151 @@
+"""The store in MongoDB, for several bots on several machines.
+
+Every verb is one command on one collection and atomic for each document: no transactions, no joins, nothing
+that servers compatible with MongoDB lack. `docs/mongodb.md` has the collections and their indexes.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.errors import ConfigError
+from bot.models import Job, JobState, Report, Run, RunStatus
+from bot.mongo import DOWN, UP, Mongo
+from bot.stores.documents import JOBS, REPORTS, RUNS, Numbers, moment, since
+
+VERSION = 1  # of the documents; whoever raises it writes here how the older ones are brought up
+Keys = Sequence[tuple[str, int]]
+INDEXES: Mapping[str, Sequence[Keys]] = {
+    "runs": (
+        [("start_time", DOWN)],
+        [("schedule_id", UP), ("start_time", DOWN)],
+        [("status", UP), ("start_time", DOWN)],
+    ),
+    "jobs": (
+        [("kind", UP), ("since", UP)],
+        [("run_id", UP), ("created_at", UP)],
+        [("kind", UP), ("state", UP), ("created_at", UP)],
+        [("state", UP), ("created_at", UP)],
+    ),
+    "reports": ([("made_at", DOWN)], [("schedule_id", UP), ("made_at", DOWN)]),
+    "booked": ([("month", UP)],),
+    "tasks": ([("run_id", UP), ("number", UP)], [("status", UP), ("number", UP)]),
+    "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),
+}
+FIXED = {"_id", "owner", "attempts"}  # what names a claim
+
+
+class MongoStore:
+    """The Store port on one MongoDB database."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
+        self._runs = mongo.collection("runs")
+        self._jobs = mongo.collection("jobs")
+        self._reports = mongo.collection("reports")
+        self._facts = mongo.collection("facts")
+        self._numbers = Numbers()
+
+    async def open(self) -> None:
+        try:
+            await self._mongo.open()
+            await self._upgrade()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        await self._mongo.close()
+
+    async def _upgrade(self) -> None:
+        """Make what is missing; harmless when several processes do it at once."""
+        about = self._mongo.collection("about")
+        found = await about.find_one({"_id": "schema"})
+        version = found["version"] if found else 0
+        if version > VERSION:
+            raise ConfigError(
+                f"store.url: database {self._mongo.name} was written by a newer DingRun (schema {version},"
+                f" this one knows {VERSION}): start that version, or name another database"
+            )
+        for name, indexes in INDEXES.items():
+            for keys in indexes:
+                await self._mongo.collection(name).index(*keys)
+        await about.change({"_id": "schema"}, {"$max": {"version": VERSION}}, make=True)
+
+    async def add_run(self, run: Run) -> bool:
+        return await self._runs.insert(RUNS.document(run) | {"number": self._numbers.next()})
+
+    async def find_run(self, run_id: str) -> Run | None:
+        found = await self._runs.find_one({"_id": run_id})
+        return RUNS.noun(found) if found else None
+
+    async def update_run(
+        self, run_id: str, changes: Mapping[str, Any], *, when: RunStatus | None = None
+    ) -> Run | None:
+        where = {"_id": run_id} | filters(status=when)
+        found = await self._runs.change(where, {"$set": RUNS.changes(changes)})
+        return RUNS.noun(found) if found else None
+
+    async def find_runs(
+        self, *, status: RunStatus | None = None, schedule_id: str = "", limit: int = 20
+    ) -> Sequence[Run]:
+        where = filters(status=status, schedule_id=schedule_id)
+        newest = [("start_time", DOWN), ("number", DOWN)]
+        return [RUNS.noun(each) for each in await self._runs.find(where, sort=newest, limit=limit)]
+
+    async def add_job(self, job: Job) -> bool:
+        document = JOBS.document(job) | {"since": since(job), "number": self._numbers.next()}
+        return await self._jobs.insert(document)
+
+    async def claim_job(
+        self, kinds: Collection[str], owner: str, now: datetime, until: datetime
+    ) -> Job | None:
+        where = {"kind": {"$in": list(kinds)}, "since": {"$lte": moment(now)}}
+        taken = JOBS.changes({"state": JobState.DOING, "owner": owner, "lease_until": until})
+        update = {"$set": taken | {"since": moment(until)}, "$inc": {"attempts": 1}}
+        found = await self._jobs.change(where, update, sort=[("since", UP)])
+        return JOBS.noun(found) if found else None
+
+    async def save_job(self, job: Job) -> bool:
+        where = {"_id": job.id, "owner": job.owner, "attempts": job.attempts, "state": JobState.DOING.value}
+        fields = [name for name in Job.__dataclass_fields__ if name not in {"id", *FIXED}]
+        written = JOBS.changes({name: getattr(job, name) for name in fields}) | {"since": since(job)}
+        return await self._jobs.change(where, {"$set": written}) is not None
+
+    async def advance_jobs(self, job_ids: Collection[str], now: datetime) -> None:
+        where = {"_id": {"$in": list(job_ids)}, "state": JobState.TODO.value, "due_at": {"$gt": moment(now)}}
+        await self._jobs.change_all(where, {"$set": JOBS.changes({"due_at": now}) | {"since": moment(now)}})
+
+    async def find_job(self, job_id: str) -> Job | None:
+        found = await self._jobs.find_one({"_id": job_id})
+        return JOBS.noun(found) if found else None
+
+    async def find_jobs(
+        self, *, run_id: str = "", kind: str = "", states: Collection[JobState] = (), limit: int = 100
+    ) -> Sequence[Job]:
+        among = {"$in": sorted(states)} if states else None
+        where = filters(run_id=run_id, kind=kind, state=among)
+        oldest = [("created_at", UP), ("number", UP)]
+        return [JOBS.noun(each) for each in await self._jobs.find(where, sort=oldest, limit=limit)]
+
+    async def save_report(self, report: Report) -> None:
+        await self._reports.put([REPORTS.document(report) | {"number": self._numbers.next()}])
+
+    async def find_reports(
+        self, *, run_id: str = "", schedule_id: str = "", limit: int = 1
+    ) -> Sequence[Report]:
+        where = filters(_id=run_id, schedule_id=schedule_id)
+        newest = [("made_at", DOWN), ("number", DOWN)]
+        return [REPORTS.noun(each) for each in await self._reports.find(where, sort=newest, limit=limit)]
+
+    async def remember(self, key: str, value: str) -> None:
+        await self._facts.put([{"_id": key, "value": value}])
+
+    async def recall(self, key: str) -> str | None:
+        found = await self._facts.find_one({"_id": key})
+        return str(found["value"]) if found else None
+
+
+def filters(**where: object) -> dict[str, Any]:
+    """What a document must hold, over the fields whose value is given."""
+    return {name: value for name, value in where.items() if value}
