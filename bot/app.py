@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from bot import __version__
+from bot.addresses import shown
 from bot.channels import Channels
 from bot.config import Settings
 from bot.context import Context
@@ -42,16 +43,14 @@ from bot.ladder import Ladder
 from bot.metrics import Metrics
 from bot.models import Clock, DestinationKind
 from bot.notices import Notices
+from bot.opening import Stores, stores_at
 from bot.people import People
-from bot.ports import Engine, Ledger, Messenger
+from bot.ports import Engine, Ledger, Messenger, TaskStore
 from bot.reports import Reports, Shelf
 from bot.router import usages
 from bot.runs import Runs
 from bot.scheduler import Missed, Scheduler, Timetable
 from bot.signals import stop_on_signals
-from bot.stores.sqlite import SqliteStore, sqlite_path
-from bot.stores.sqlite_ledger import SqliteLedger
-from bot.stores.sqlite_tasks import SqliteTaskStore
 from bot.summaries import Means
 from bot.watcher import Watcher
 from bot.web.health import Health
@@ -81,8 +80,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_store(settings: Settings) -> SqliteStore:
-    return SqliteStore(sqlite_path(settings.store.url))
+def open_store(settings: Settings) -> Stores:
+    return stores_at(settings.store.url)
 
 
 def owner_name() -> str:
@@ -114,11 +113,12 @@ class App:
 
     async def __aenter__(self) -> "App":
         async with self._stack:
-            self.store = open_store(self._settings)
+            self.stores = open_store(self._settings)
+            self.store = self.stores.store
             await self.store.open()
             self._stack.push_async_callback(self.store.close)
             session = await self._stack.enter_async_context(aiohttp.ClientSession())
-            ledger = SqliteLedger(self.store)
+            ledger = self.stores.ledger
             meter = Meter(ledger, self._settings.quota.budget(), clock=self._clock)
             self._build(wire(self._settings, session, self._clock, meter), ledger, meter)
             self._stack = self._stack.pop_all()
@@ -131,7 +131,7 @@ class App:
         settings = self._settings
         zone = ZoneInfo(settings.timezone)
         cards = cards_of(settings)
-        self.engine = engine_of(settings, self.store, clock=self._clock, owner=self._owner)
+        self.engine = engine_of(settings, self.stores.tasks, clock=self._clock, owner=self._owner)
         exporter = exporter_of(settings, self.engine)
         shelf = Shelf(
             folder=Path(settings.reports.dir), keep=timedelta(days=settings.reports.keep_days), zone=zone
@@ -220,7 +220,7 @@ class App:
         """What the settings amount to, in one line for whoever starts it."""
         settings = self._settings
         ding = settings.dingding.app_key or ("webhook" if settings.configured else "none, log only")
-        schedules, store = len(settings.schedules), settings.store.url
+        schedules, store = len(settings.schedules), shown(settings.store.url)
         return f"{schedules} schedules, DingTalk {ding}, store {store}, {settings.timezone}"
 
     async def _serve_web(self) -> None:
@@ -324,7 +324,7 @@ def cards_of(settings: Settings) -> Cards:
     return Cards(lang=settings.lang, zone=settings.timezone, template=template)
 
 
-def engine_of(settings: Settings, store: SqliteStore, *, clock: Clock, owner: str) -> EmbeddedEngine:
+def engine_of(settings: Settings, tasks: TaskStore, *, clock: Clock, owner: str) -> EmbeddedEngine:
     engine = settings.engine
     limits = ProbeLimits(
         tasks=engine.concurrency,
@@ -335,7 +335,6 @@ def engine_of(settings: Settings, store: SqliteStore, *, clock: Clock, owner: st
         max_hosts=engine.max_hosts,
         ports=tuple(engine.ports),
     )
-    tasks = SqliteTaskStore(store)
     return EmbeddedEngine(schedules_of(settings), tasks, limits=limits, clock=clock, owner=owner)
 
 

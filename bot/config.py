@@ -17,6 +17,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
+from bot.addresses import secrets_in
 from bot.destinations import wrong_together
 from bot.errors import ConfigError
 from bot.notify import OtherApp, Webhook
@@ -199,7 +200,8 @@ def _holds_secret(kind: Any) -> bool:
 def _shown(place: Place, got: object) -> str:
     """A wrong value, shortened; where a secret may stand, never."""
     kind = _type_at(place)
-    return "***" if kind is None or _holds_secret(kind) else reprlib.repr(got)
+    hidden = kind is None or _holds_secret(kind) or place == ("store", "url")
+    return "***" if hidden else reprlib.repr(got)
 
 
 def _name(parent: Place, part: int | str) -> str:
@@ -227,4 +229,4 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     held = [ding.app_secret, ding.access_token, ding.secret, settings.web.status_token]
     held += [word for robot in notify.webhooks.values() for word in (robot.access_token, robot.secret)]
     held += [app.app_secret for app in notify.apps.values()]
-    return tuple(each.get_secret_value() for each in held if each)
+    return (*(each.get_secret_value() for each in held if each), *secrets_in(settings.store.url))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import aiohttp
 
+from bot.addresses import shown
 from bot.app import open_store, robot_of, utc_now
 from bot.config import Settings
 from bot.destinations import schedules_of, webhooks_of
@@ -22,11 +23,11 @@ NOT_CONFIGURED = "没有配置，只写日志 / not configured, log only"
 
 async def check_store(settings: Settings) -> str:
     """The store opens, and can be written."""
-    store = open_store(settings)
+    store = open_store(settings).store
     await store.open()
     try:
         await store.remember("check", utc_now().isoformat())
-        return settings.store.url
+        return shown(settings.store.url)
     finally:
         await store.close()
 

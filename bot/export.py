@@ -25,7 +25,8 @@ EVERY = 0.2  # seconds between two looks
 
 async def export_run(settings: Settings, run_id: str, path: Path) -> int:
     """Write the workbook of an ended run to `path`, which must be absolute and new; its data rows."""
-    store = open_store(settings)
+    stores = open_store(settings)
+    store = stores.store
     await store.open()
     try:
         run = await store.find_run(run_id)
@@ -33,7 +34,7 @@ async def export_run(settings: Settings, run_id: str, path: Path) -> int:
             raise Permanent(f"there is no run {run_id}; the chat command 状态 / status lists them")
         if run.status is RunStatus.RUNNING:
             raise Permanent(f"run {run_id} has not ended yet")
-        engine = engine_of(settings, store, clock=utc_now, owner=owner_name())
+        engine = engine_of(settings, stores.tasks, clock=utc_now, owner=owner_name())
         return await with_bar(exporter_of(settings, engine), await story_of(store, run), path)
     finally:
         await store.close()

@@ -18,7 +18,7 @@ async def redeliver(settings: Settings, what: str) -> Sequence[str]:
 
     Raises `Permanent` when there is no such run or job, or nothing to send again.
     """
-    store = open_store(settings)
+    store = open_store(settings).store
     await store.open()
     try:
         deliveries = Deliveries(store, Jobs(store, clock=utc_now, owner=owner_name()))

@@ -43,14 +43,14 @@ class DingDing(UpperSection):
 
 
 class StoreSettings(Section):
-    url: str = "sqlite:///data/dingrun.db"
+    url: str = Field("sqlite:///data/dingrun.db", repr=False)  # may hold a password
 
     @field_validator("url")
     @classmethod
     def _scheme(cls, url: str) -> str:
-        if not re.fullmatch(r"sqlite:///.+", url):
+        if not re.fullmatch(r"sqlite:///.+|mongodb(\+srv)?://\S+", url):
             got = re.match(r"[a-z+]+://", url)  # what follows may hold a password
-            raise ValueError(f"takes sqlite:///FILE in this version, got {got[0] if got else ''}…")
+            raise ValueError(f"takes sqlite:///FILE or mongodb://…, got {got[0] if got else ''}…")
         return url
 
 

@@ -45,7 +45,7 @@ def sqlite_path(url: str) -> Path:
     """The file a `store.url` names: `sqlite:///relative.db` or `sqlite:////absolute.db`."""
     scheme, _, path = url.partition(":///")
     if scheme != "sqlite" or not path:
-        raise ConfigError(f"store.url takes sqlite:///FILE, got {url.partition('://')[0]}://…")
+        raise ConfigError(f"store.url takes sqlite:///FILE or mongodb://…, got {url.partition('://')[0]}://…")
     return Path(path)
 
 
