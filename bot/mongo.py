@@ -8,16 +8,15 @@ Everything is read from the primary, and a write has returned when a majority ha
 import asyncio
 import logging
 import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import parse_qsl
 
 from bson import CodecOptions, ObjectId
 from bson.errors import BSONError
-from gridfs.errors import NoFile
-from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorGridFSBucket
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import ReadPreference, ReplaceOne, ReturnDocument
 from pymongo.errors import (
     BulkWriteError,
@@ -55,11 +54,7 @@ DEFAULTS: Mapping[str, Any] = {  # an option of the address wins
 TAKEN = 11000  # the key of a document is taken
 NOT_SENT = (ServerSelectionTimeoutError, WaitQueueTimeoutError)
 REFUSED_BEFORE = {10107, 13435, 13436}  # asked of a server that is not the primary: nothing was written
-NOBODY = {
-    13: "lets this user do too little",
-    18: "refuses the name or the password",
-    8000: "refuses the user",
-}
+NOBODY = {13: "lets this user do too little", 18: "refuses the user", 8000: "refuses the user"}
 PASSING = {
     6, 7, 24, 46, 50, 64, 89, 91, 112, 134, 136, 175, 189, 202, 262, 9001, 10107, 11600, 11602, 13435, 13436,
     14031, 16500,
@@ -96,9 +91,6 @@ class Mongo:
 
     def collection(self, name: str) -> "Collection":
         return Collection(self._database[name], self._setting)
-
-    def files(self, name: str) -> "Files":
-        return Files(AsyncIOMotorGridFSBucket(self._database, bucket_name=name), self._setting)
 
     async def drop(self) -> None:
         """Remove the whole database."""
@@ -202,31 +194,6 @@ class Collection:
     async def count(self, where: Where | None = None) -> int:
         with _translated(self._setting, writing=False):
             return int(await self._inner.count_documents(where or {}))
-
-
-class Files:
-    """Whole files by name (GridFS). One is there when all of it is, and not before."""
-
-    def __init__(self, inner: AsyncIOMotorGridFSBucket, setting: str) -> None:
-        self._inner = inner
-        self._setting = setting
-
-    async def put(self, name: str, file: BinaryIO) -> None:
-        """Keep a file, read piece by piece, over what has this name or is left of a broken attempt."""
-        await self.remove(name)
-        with _translated(self._setting, writing=True):
-            await self._inner.upload_from_stream_with_id(name, name, file)
-
-    async def read(self, name: str) -> AsyncIterator[bytes]:
-        """The file, piece by piece. `Permanent` when there is none."""
-        with _translated(self._setting, writing=False):
-            file = await self._inner.open_download_stream(name)
-            while piece := await file.readchunk():
-                yield piece
-
-    async def remove(self, name: str) -> None:
-        with _translated(self._setting, writing=True), suppress(NoFile):
-            await self._inner.delete(name)
 
 
 def as_object_id(text: str) -> Any:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.archive import Archive
 from bot.errors import ConfigError
 from bot.ports import Ledger, Store, TaskStore
 from bot.stores.sqlite import SqliteStore, sqlite_path
@@ -16,6 +17,7 @@ class Stores:
     store: Store
     ledger: Ledger
     tasks: TaskStore
+    archive: Archive | None = None  # of reports; in SQLite there is none
 
 
 def stores_at(url: str) -> Stores:
@@ -34,8 +36,14 @@ def _in_mongodb(url: str) -> Stores:
     except ImportError:
         raise ConfigError("store.url: mongodb:// needs the extra: pip install 'dingrun[mongo]'") from None
     from bot.stores.mongo import MongoStore  # noqa: PLC0415
+    from bot.stores.mongo_archive import MongoArchive  # noqa: PLC0415
     from bot.stores.mongo_ledger import MongoLedger  # noqa: PLC0415
     from bot.stores.mongo_tasks import MongoTaskStore  # noqa: PLC0415
 
     mongo = Mongo(url)
-    return Stores(store=MongoStore(mongo), ledger=MongoLedger(mongo), tasks=MongoTaskStore(mongo))
+    return Stores(
+        store=MongoStore(mongo),
+        ledger=MongoLedger(mongo),
+        tasks=MongoTaskStore(mongo),
+        archive=MongoArchive(mongo),
+    )

@@ -1,7 +1,5 @@
 """The door to MongoDB: what its driver raises becomes our errors, and no secret gets out."""
 
-from io import BytesIO
-
 import pytest
 from pymongo.errors import (
     AutoReconnect,
@@ -62,18 +60,6 @@ async def test_a_stream_reads_all_in_small_pieces(mongo: Mongo) -> None:
     await notes.insert_new([{"_id": number} for number in range(25)])
     got = [each["_id"] async for each in notes.stream({}, sort=[("_id", UP)], batch=10)]
     assert got == list(range(25))
-
-
-async def test_a_file_comes_back_whole_and_can_be_replaced(mongo: Mongo) -> None:
-    files = mongo.files("reports")
-    await files.put("a.xlsx", BytesIO(b"x" * 700_000))
-    await files.put("a.xlsx", BytesIO(b"y" * 600_000))
-    assert b"".join([piece async for piece in files.read("a.xlsx")]) == b"y" * 600_000
-    await files.remove("a.xlsx")
-    await files.remove("a.xlsx")
-    assert await mongo.collection("reports.chunks").count() == 0
-    with pytest.raises(Permanent, match="NoFile"):
-        [piece async for piece in files.read("a.xlsx")]
 
 
 @pytest.mark.parametrize("value", [2**70, "\ud800", object()])

@@ -70,6 +70,7 @@ class MongoStore:
         for name, indexes in INDEXES.items():
             for keys in indexes:
                 await self._mongo.collection(name).index(*keys)
+        await self._mongo.collection("files.chunks").index(("files_id", UP), ("n", UP), unique=True)
         await about.change({"_id": "schema"}, {"$max": {"version": VERSION}}, make=True)
 
     async def add_run(self, run: Run) -> bool:
