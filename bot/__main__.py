@@ -121,5 +121,27 @@ def export(config: Path | None, run_id: str, output: Path | None) -> None:
     click.echo(f"{path}: {rows} rows")
 
 
+@main.command()
+@click.argument("source", metavar="SOURCE")
+@click.argument("target", metavar="[TARGET]", required=False)
+@click.pass_obj
+def migrate(config: Path | None, source: str, target: str | None) -> None:
+    """Carry a whole history from one store to another: sqlite:///… mongodb://…, or back.
+
+    Without TARGET it goes to the `store.url` of the settings. Stop all bots first. It can be called again
+    and goes on where it stopped.
+    """
+    from bot.addresses import secrets_in  # noqa: PLC0415
+    from bot.config import secrets_of  # noqa: PLC0415
+    from bot.log import configure  # noqa: PLC0415
+    from bot.migrate import migrate as carry  # noqa: PLC0415
+
+    settings = _settings(config, quiet=True)
+    target = target or settings.store.url
+    configure("WARNING", secrets=[*secrets_of(settings), *secrets_in(source), *secrets_in(target)])
+    folder = Path(settings.reports.dir) if settings.reports.store == "gridfs" else None
+    asyncio.run(carry(source, target, click.echo, folder=folder))
+
+
 if __name__ == "__main__":
     main()

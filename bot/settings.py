@@ -122,6 +122,7 @@ class SchedulerSettings(Section):
 
 class ReportSettings(Section):
     dir: str = "data/reports"
+    store: Literal["folder", "gridfs"] = "folder"
     keep_days: Whole = Field(30, ge=1)
     link_ttl: Whole = Field(86400, ge=60)
     max_file_mb: Whole = Field(10, ge=1, le=20)

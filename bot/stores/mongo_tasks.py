@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from heapq import heappop, heappush
 from typing import Any
 
 from bot.models import Task, TaskStatus
 from bot.mongo import UP, Mongo
+from bot.moving import Asset
 from bot.stores.documents import TASKS, Document, Numbers, moment
 
 BATCH = 500  # documents in one command
@@ -55,7 +57,11 @@ class MongoTaskStore:
         return await self._tasks.change(where, {"$set": changes}) is not None
 
     async def save_assets(self, task_id: str, kind: str, assets: Mapping[str, Mapping[str, Any]]) -> None:
-        documents = [_asset(task_id, kind, key, asset) for key, asset in assets.items()]
+        found = {key: json.dumps(asset, ensure_ascii=False) for key, asset in assets.items()}
+        documents = [
+            asset_document(Asset(kind=kind, task_id=task_id, key=key, document=text))
+            for key, text in found.items()
+        ]
         for batch in _batches(documents, BATCH):
             await self._assets.put(batch)
 
@@ -81,14 +87,9 @@ class MongoTaskStore:
             yield json.loads(each["document"])
 
 
-def _asset(task_id: str, kind: str, key: str, asset: Mapping[str, Any]) -> Document:
-    return {
-        "_id": json.dumps([task_id, kind, key], ensure_ascii=False),
-        "task_id": task_id,
-        "kind": kind,
-        "key": key,
-        "document": json.dumps(asset, ensure_ascii=False),
-    }
+def asset_document(asset: Asset) -> Document:
+    id_ = json.dumps([asset.task_id, asset.kind, asset.key], ensure_ascii=False)
+    return {"_id": id_} | asdict(asset)
 
 
 def _batches(values: list[Any], size: int) -> Iterator[list[Any]]:

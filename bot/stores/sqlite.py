@@ -6,8 +6,8 @@ WAL with `synchronous=full`: what a verb has returned from survives a killed pro
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -122,13 +122,35 @@ class SqliteStore:
         await self._db.execute("commit")
 
     async def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
-        """Run one statement and return its rows; SQLite's errors become ours."""
-        try:
+        """Run one statement and return its rows."""
+        with self._translated():
             return list(await self._db.execute_fetchall(sql, values or {}))
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """SQLite's errors become ours."""
+        try:
+            yield
         except sqlite3.OperationalError as error:  # locked, full, or the disk fails
             raise Temporary(f"the store cannot do it now: {error}") from error
         except sqlite3.DatabaseError as error:
             raise Permanent(f"the store {self._path} is damaged: {error}") from error
+
+    async def stream(self, sql: str) -> AsyncIterator[sqlite3.Row]:
+        """Run one statement and return its rows a few at a time; nothing else may be written meanwhile."""
+        with self._translated():
+            async with self._db.execute(sql) as cursor:
+                async for row in cursor:
+                    yield row
+
+    async def insert_many(
+        self, table: str, columns: Collection[str], rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Insert rows in one transaction; those that are there already are left as they are."""
+        sql = insert(table, columns).removesuffix("returning 1")
+        with self._translated():
+            async with self.transaction():
+                await self._db.executemany(sql, rows)
 
     async def change(self, sql: str, values: Mapping[str, Any]) -> bool:
         """Run one statement; whether it changed anything (it must end in `returning`)."""
