@@ -1,6 +1,7 @@
 """Where reports lie for all bots together; the folder of each is the nearest copy."""
 
 import asyncio
+import hashlib
 import logging
 import os
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.errors import Permanent, Temporary
+from bot.models import Report
 
 log = logging.getLogger(__name__)
 
@@ -33,37 +35,47 @@ class Archive(Protocol):
         """Remove the files of all days before this one; how many."""
 
 
-async def fetch(archive: Archive, path: str, folder: Path) -> bool:
-    """Bring a file into the folder, whole or not at all. False when the archive has none."""
-    if not _PATH.fullmatch(path):
-        raise Permanent(f"{path} is no path of a report")
-    if not await archive.has(path):
+async def fetch(archive: Archive, report: Report, folder: Path) -> bool:
+    """Bring the file of a report into the folder, whole or not at all.
+
+    False when the archive has none, or another than was recorded.
+    """
+    if not _PATH.fullmatch(report.path):
+        raise Permanent(f"{report.path} is no path of a report")
+    if not await archive.has(report.path):
         return False
-    final = folder / path
-    try:
-        await asyncio.to_thread(final.parent.mkdir, parents=True, exist_ok=True)
-        await _bring(archive.read(path), final)
-    except OSError as error:
-        raise Temporary(f"reports.dir cannot be written: {error.strerror}") from error
-    log.info("report %s fetched from the store", path)
-    return True
-
-
-async def _bring(pieces: AsyncIterator[bytes], final: Path) -> None:
+    final = folder / report.path
     part = final.with_name(f"{final.name}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
-        await _write(pieces, part)
+        await asyncio.to_thread(final.parent.mkdir, parents=True, exist_ok=True)
+        return await _bring(archive, report, part, final)
+    except OSError as error:
+        raise Temporary(f"reports.dir cannot be written: {error.strerror}") from error
+
+
+async def _bring(archive: Archive, report: Report, part: Path, final: Path) -> bool:
+    try:
+        digest = await _write(archive.read(report.path), part)
+        if digest != report.sha256:
+            log.error("report %s is another in the store than was recorded", report.path)
+            return False
         await asyncio.to_thread(part.replace, final)
     finally:
         await asyncio.to_thread(part.unlink, missing_ok=True)
+    log.info("report %s fetched from the store", report.path)
+    return True
 
 
-async def _write(pieces: AsyncIterator[bytes], part: Path) -> None:
+async def _write(pieces: AsyncIterator[bytes], part: Path) -> str:
+    """Write the pieces to disk; their digest."""
+    digest = hashlib.sha256()
     file = await asyncio.to_thread(part.open, "xb")
     try:
         async for piece in pieces:
+            digest.update(piece)
             await asyncio.to_thread(file.write, piece)
         await asyncio.to_thread(file.flush)
         await asyncio.to_thread(os.fsync, file.fileno())
     finally:
         await asyncio.to_thread(file.close)
+    return digest.hexdigest()

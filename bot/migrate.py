@@ -110,7 +110,7 @@ async def _carry_files(here: Stores, there: Stores, folder: Path) -> int:
         if there.archive:
             carried += await _put(there.archive, entry.record, folder)
         elif here.archive and not await asyncio.to_thread((folder / entry.record.path).is_file):
-            carried += await fetch(here.archive, entry.record.path, folder)
+            carried += await fetch(here.archive, entry.record, folder)
     return carried
 
 

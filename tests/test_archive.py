@@ -1,5 +1,6 @@
 """Reports in the archive: any bot can have any of them, whole or not at all."""
 
+import hashlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,12 +11,21 @@ from pymongo import AsyncMongoClient
 
 from bot.archive import fetch
 from bot.errors import Permanent, Temporary
+from bot.models import Report
 from bot.mongo import Mongo
 from bot.stores.mongo_archive import CHUNK, MongoArchive
+from tests.factories import make_report
 from tests.mongo_server import Database
 
 PATH = "2026-11-24/每日巡检_r1.xlsx"
 CONTENT = os.urandom(700_000)  # three chunks
+
+
+def report_of(content: bytes, path: str = PATH) -> Report:
+    return make_report(path=path, sha256=hashlib.sha256(content).hexdigest())
+
+
+REPORT = report_of(CONTENT)
 
 
 @pytest.fixture
@@ -32,14 +42,14 @@ def written(tmp_path: Path) -> Path:
 async def test_another_bot_has_the_file(archive: MongoArchive, written: Path, tmp_path: Path) -> None:
     await archive.put(PATH, written)
     assert await archive.has(PATH)
-    assert await fetch(archive, PATH, tmp_path / "other")
+    assert await fetch(archive, REPORT, tmp_path / "other")
     assert (tmp_path / "other" / PATH).read_bytes() == CONTENT
     assert len(os.listdir(tmp_path / "other/2026-11-24")) == 1
 
 
 async def test_what_is_not_there_is_not_fetched(archive: MongoArchive, tmp_path: Path) -> None:
     assert not await archive.has(PATH)
-    assert not await fetch(archive, PATH, tmp_path)
+    assert not await fetch(archive, REPORT, tmp_path)
     assert os.listdir(tmp_path) == []
     with pytest.raises(Permanent):
         [piece async for piece in archive.read(PATH)]
@@ -50,7 +60,7 @@ async def test_what_is_not_there_is_not_fetched(archive: MongoArchive, tmp_path:
 )
 async def test_nothing_is_written_elsewhere(archive: MongoArchive, path: str, tmp_path: Path) -> None:
     with pytest.raises(Permanent, match="no path"):
-        await fetch(archive, path, tmp_path)
+        await fetch(archive, report_of(b"", path), tmp_path)
 
 
 async def test_putting_again_is_harmless(archive: MongoArchive, written: Path, mongo: Mongo) -> None:
@@ -87,7 +97,7 @@ async def test_a_file_that_lost_a_piece_does_not_end_early(
     await archive.put(PATH, written)
     await mongo.collection("files.chunks").delete({"n": 2})
     with pytest.raises(Temporary, match="changed while"):
-        await fetch(archive, PATH, tmp_path / "other")
+        await fetch(archive, REPORT, tmp_path / "other")
     assert os.listdir(tmp_path / "other/2026-11-24") == []
 
 
@@ -95,7 +105,7 @@ async def test_a_file_that_lost_a_piece_does_not_end_early(
 async def test_a_file_of_any_size_is_the_same_again(archive: MongoArchive, size: int, tmp_path: Path) -> None:
     (tmp_path / "some").write_bytes(b"x" * size)
     await archive.put(PATH, tmp_path / "some")
-    assert await fetch(archive, PATH, tmp_path / "other")
+    assert await fetch(archive, report_of(b"x" * size), tmp_path / "other")
     assert (tmp_path / "other" / PATH).stat().st_size == size
 
 
@@ -105,6 +115,15 @@ async def test_any_tool_for_gridfs_reads_it(archive: MongoArchive, written: Path
     async with client:
         bucket = AsyncGridFSBucket(client.get_default_database(), "files")
         assert await (await bucket.open_download_stream_by_name(PATH)).read() == CONTENT
+
+
+async def test_another_file_than_was_recorded_is_not_handed_out(
+    archive: MongoArchive, written: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    await archive.put(PATH, written)
+    assert not await fetch(archive, report_of(b"another"), tmp_path / "other")
+    assert os.listdir(tmp_path / "other/2026-11-24") == []
+    assert "than was recorded" in caplog.text
 
 
 class Broken:
@@ -126,14 +145,14 @@ class Broken:
 
 async def test_half_a_file_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(Temporary, match="lost"):
-        await fetch(Broken(), PATH, tmp_path)
+        await fetch(Broken(), REPORT, tmp_path)
     assert os.listdir(tmp_path / "2026-11-24") == []
 
 
 async def test_a_folder_that_cannot_be_written_is_temporary(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(Temporary, match=r"reports\.dir"):
-        await fetch(Broken(), PATH, tmp_path / "file")
+        await fetch(Broken(), REPORT, tmp_path / "file")
 
 
 async def test_a_file_that_is_gone_is_not_put(archive: MongoArchive, tmp_path: Path) -> None:
