@@ -134,7 +134,10 @@ class App:
         self.engine = engine_of(settings, self.stores.tasks, clock=self._clock, owner=self._owner)
         exporter = exporter_of(settings, self.engine)
         shelf = Shelf(
-            folder=Path(settings.reports.dir), keep=timedelta(days=settings.reports.keep_days), zone=zone
+            folder=Path(settings.reports.dir),
+            keep=timedelta(days=settings.reports.keep_days),
+            zone=zone,
+            archive=self.stores.archive if settings.reports.store == "gridfs" else None,
         )
         timetable = Timetable(
             zone=zone,

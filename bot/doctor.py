@@ -42,7 +42,7 @@ async def check_reports(settings: Settings) -> str:
         await asyncio.to_thread(probe.unlink)
     except OSError as error:
         raise ConfigError(f"reports.dir: {folder} cannot be written: {error.strerror}") from None
-    return str(folder)
+    return f"{folder}, {settings.reports.store}" if settings.reports.store != "folder" else str(folder)
 
 
 async def check_token(settings: Settings) -> str:

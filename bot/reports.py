@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from bot.archive import Archive, fetch
 from bot.errors import Permanent, Temporary
 from bot.jobs import Claim, JobKind, NotYet, Result
 from bot.models import Clock, ExportStatus, Job, JobState, Report, Run, RunStatus
@@ -24,11 +25,12 @@ NAME_BYTES = 120  # of the schedule's part of a file name; file systems take 255
 
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
-    """Where reports lie and for how long."""
+    """Where reports lie and for how long; with an archive, for all bots on the store together."""
 
     folder: Path
     keep: timedelta
     zone: ZoneInfo
+    archive: Archive | None = None
 
 
 class Reports:
@@ -54,9 +56,16 @@ class Reports:
     async def find(self, *, run_id: str = "", schedule_id: str = "") -> Report | None:
         """The newest report of a run or a schedule whose file is still there."""
         for report in await self._store.find_reports(run_id=run_id, schedule_id=schedule_id, limit=1):
-            if await asyncio.to_thread(self.path(report).is_file):
+            if await self._near(report):
                 return report
         return None
+
+    async def _near(self, report: Report) -> bool:
+        """Whether the file is in our folder; one that another bot made is brought here."""
+        if await asyncio.to_thread(self.path(report).is_file):
+            return True
+        archive = self._shelf.archive
+        return archive is not None and await fetch(archive, report, self._shelf.folder)
 
     def progress(self, run: Run) -> int | None:
         """How many assets a report under way has taken so far; None when none is being made here."""
@@ -88,6 +97,8 @@ class Reports:
         started = self._clock()
         rows = await self._exporter.export(await story_of(self._store, run), path)
         size, digest = await asyncio.to_thread(_measure, path)
+        if self._shelf.archive:
+            await self._shelf.archive.put(relative, path)
         await self._store.save_report(
             Report(
                 run_id=run.id,
@@ -107,6 +118,8 @@ class Reports:
     async def sweep(self) -> int:
         """Remove the folders of days that are over `keep`; how many."""
         last = (self._clock() - self._shelf.keep).astimezone(self._shelf.zone)
+        if self._shelf.archive:
+            await self._shelf.archive.sweep(f"{last:%Y-%m-%d}")
         return await asyncio.to_thread(_sweep, self._shelf.folder, last)
 
 

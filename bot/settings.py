@@ -6,7 +6,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from bot.access import Rules
 from bot.fields import Base, Port, Seconds, Section, Time, UpperSection, Whole
@@ -195,6 +195,14 @@ class Settings(Section):
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"must be a time zone such as Asia/Shanghai, got {name!r}") from None
         return name
+
+    @field_validator("reports")
+    @classmethod
+    def _shared(cls, reports: ReportSettings, known: ValidationInfo) -> ReportSettings:
+        store = known.data.get("store")
+        if reports.store == "gridfs" and store and not store.url.startswith("mongodb"):
+            raise ValueError("has store: gridfs, which needs store.url: mongodb://…")
+        return reports
 
     @field_validator("schedules")
     @classmethod

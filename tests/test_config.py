@@ -46,6 +46,8 @@ WRONG = [
     ("engine: {http_timeout: .inf}", "engine.http_timeout must be a finite number, got inf"),
     ("store: {url: 'u:verysecret@h'}", "store.url takes sqlite:///FILE or mongodb://…"),
     ("store: {url: 'sqlite:///'}", "store.url takes sqlite:///FILE or mongodb://…"),
+    ("reports: {store: gridfs}", "reports has store: gridfs, which needs store.url: mongodb://…"),
+    ("reports: {store: s3}", "reports.store must be 'folder' or 'gridfs', got 's3'"),
     ("DINGDING: verysecret", "DINGDING must be a mapping, got ***"),
     ("notify: {webhooks: verysecret}", "notify.webhooks must be a mapping, got ***"),
     ("notify: {webhooks: {ops: verysecret}}", "notify.webhooks.ops must be a mapping, got ***"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+CLIENTS = ["alibabacloud_dingtalk.card_1_0.client", "alibabacloud_tea_openapi"]
 PROGRAM = "import sys, {modules}; print([name for name in {unwanted!r} if name in sys.modules])"
 
 
@@ -15,10 +16,7 @@ PROGRAM = "import sys, {modules}; print([name for name in {unwanted!r} if name i
     [
         ("bot.__main__", ["dingtalk_stream", "aiohttp", "pydantic", "bot.sandbox"]),
         ("bot.standalone", ["dingtalk_stream", "alibabacloud_dingtalk", "aiosqlite", "openpyxl", "bot.app"]),
-        (
-            "bot.app",
-            ["openpyxl", "alibabacloud_dingtalk.card_1_0.client", "alibabacloud_tea_openapi", "bot.sandbox"],
-        ),
+        ("bot.app", [*CLIENTS, "openpyxl", "bot.sandbox", "motor", "pymongo"]),
         ("bot.exporters.child", ["aiohttp", "dingtalk_stream", "alibabacloud_dingtalk", "aiosqlite"]),
     ],
 )
