@@ -15,21 +15,20 @@ from bot.stores.documents import JOBS, REPORTS, RUNS, Numbers, moment, since
 
 VERSION = 1  # of the documents; whoever raises it writes here how the older ones are brought up
 Keys = Sequence[tuple[str, int]]
-INDEXES: Mapping[str, Sequence[Keys]] = {
-    "runs": (
-        [("start_time", DOWN)],
-        [("schedule_id", UP), ("start_time", DOWN)],
-        [("status", UP), ("start_time", DOWN)],
-    ),
+NEWEST_RUN = [("start_time", DOWN), ("number", DOWN)]
+OLDEST_JOB = [("created_at", UP), ("number", UP)]
+NEWEST_REPORT = [("made_at", DOWN), ("number", DOWN)]
+INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a server sorts everything
+    "runs": (NEWEST_RUN, [("schedule_id", UP), *NEWEST_RUN], [("status", UP), *NEWEST_RUN]),
     "jobs": (
         [("kind", UP), ("since", UP)],
-        [("run_id", UP), ("created_at", UP)],
-        [("kind", UP), ("state", UP), ("created_at", UP)],
-        [("state", UP), ("created_at", UP)],
+        [("run_id", UP), *OLDEST_JOB],
+        [("kind", UP), ("state", UP), *OLDEST_JOB],
+        [("state", UP), *OLDEST_JOB],
     ),
-    "reports": ([("made_at", DOWN)], [("schedule_id", UP), ("made_at", DOWN)]),
+    "reports": (NEWEST_REPORT, [("schedule_id", UP), *NEWEST_REPORT]),
     "booked": ([("month", UP)],),
-    "tasks": ([("run_id", UP), ("number", UP)], [("status", UP), ("number", UP)]),
+    "tasks": ([("run_id", UP)], [("status", UP), ("number", UP)]),
     "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),
 }
 FIXED = {"_id", "owner", "attempts"}  # what names a claim
@@ -91,8 +90,7 @@ class MongoStore:
         self, *, status: RunStatus | None = None, schedule_id: str = "", limit: int = 20
     ) -> Sequence[Run]:
         where = filters(status=status, schedule_id=schedule_id)
-        newest = [("start_time", DOWN), ("number", DOWN)]
-        return [RUNS.noun(each) for each in await self._runs.find(where, sort=newest, limit=limit)]
+        return [RUNS.noun(each) for each in await self._runs.find(where, sort=NEWEST_RUN, limit=limit)]
 
     async def add_job(self, job: Job) -> bool:
         document = JOBS.document(job) | {"since": since(job), "number": self._numbers.next()}
@@ -126,8 +124,7 @@ class MongoStore:
     ) -> Sequence[Job]:
         among = {"$in": sorted(states)} if states else None
         where = filters(run_id=run_id, kind=kind, state=among)
-        oldest = [("created_at", UP), ("number", UP)]
-        return [JOBS.noun(each) for each in await self._jobs.find(where, sort=oldest, limit=limit)]
+        return [JOBS.noun(each) for each in await self._jobs.find(where, sort=OLDEST_JOB, limit=limit)]
 
     async def save_report(self, report: Report) -> None:
         await self._reports.put([REPORTS.document(report) | {"number": self._numbers.next()}])
@@ -136,8 +133,9 @@ class MongoStore:
         self, *, run_id: str = "", schedule_id: str = "", limit: int = 1
     ) -> Sequence[Report]:
         where = filters(_id=run_id, schedule_id=schedule_id)
-        newest = [("made_at", DOWN), ("number", DOWN)]
-        return [REPORTS.noun(each) for each in await self._reports.find(where, sort=newest, limit=limit)]
+        return [
+            REPORTS.noun(each) for each in await self._reports.find(where, sort=NEWEST_REPORT, limit=limit)
+        ]
 
     async def remember(self, key: str, value: str) -> None:
         await self._facts.put([{"_id": key, "value": value}])
