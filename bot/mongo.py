@@ -83,7 +83,7 @@ class Mongo:
         with _translated(self._setting, writing=False):
             about = await self._client.admin.command("buildInfo")
             await self._database.command("ping")
-        if str(about.get("ferretdb", {}).get("version", "")).startswith("v1."):
+        if str(about.get("ferretdbVersion", "")).startswith("v1."):
             log.warning("FerretDB 1 changes a document in two steps: it is for tries and tests, not for use")
 
     async def close(self) -> None:

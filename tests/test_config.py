@@ -213,13 +213,15 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
 
 
 def test_secrets_print_as_stars(tmp_path: Path) -> None:
-    assert "verysecret" not in repr(read(tmp_path, ROBOT))
+    store = "\nstore: {url: 'mongodb://me:verysecret@h/d'}"
+    assert "verysecret" not in repr(read(tmp_path, ROBOT + store))
 
 
 def test_every_secret_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
     robots = "notify: {webhooks: {default: {ACCESS_TOKEN: c, SECRET: d}}}\nweb: {status_token: e}"
     ding = "DINGDING: {APP_KEY: k, APP_SECRET: a, ACCESS_TOKEN: b}\n"
-    assert sorted(secrets_of(read(tmp_path, ding + robots))) == ["a", "b", "c", "d", "e"]
+    store = "store: {url: 'mongodb://me:f@h/d'}\n"
+    assert sorted(secrets_of(read(tmp_path, ding + store + robots))) == ["a", "b", "c", "d", "e", "f"]
 
 
 def test_a_channel_that_reaches_nobody_is_nothing_to_complain_of_when_all_is_only_logged(

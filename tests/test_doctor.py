@@ -32,11 +32,19 @@ async def test_nothing_configured_is_sound_too(tmp_path: Path) -> None:
     assert "log only" in lines[2]
 
 
+NOBODY = "mongodb://me:verysecret@127.0.0.1:9/dingrun"
+
+
 @pytest.mark.parametrize(
     ("values", "line", "complaint"),
     [
         ({"store": {"url": "sqlite:////dev/null/x.db"}}, 0, "store.url"),
         ({"reports": {"dir": "/dev/null/reports"}}, 1, "reports.dir"),
+        (
+            {"store": {"url": f"{NOBODY}?serverSelectionTimeoutMS=200"}},
+            0,
+            "MongoDB does not answer: 127.0.0.1:9",
+        ),
     ],
 )
 async def test_what_is_wrong_is_named(
@@ -46,6 +54,7 @@ async def test_what_is_wrong_is_named(
     assert not well
     assert lines[line].startswith("✗")
     assert complaint in lines[line]
+    assert "verysecret" not in "".join(lines)
 
 
 async def test_wrong_keys_are_named_twice_and_never_shown(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The door to MongoDB: what its driver raises becomes our errors, and no secret gets out."""
 
 import pytest
+from pymongo import AsyncMongoClient
 from pymongo.errors import (
     AutoReconnect,
     NotPrimaryError,
@@ -94,6 +95,17 @@ async def test_a_lost_answer_to_a_question_is_asked_again(database: Database, mo
     await mongo.collection("notes").insert({"_id": "a"})
     database.turnstile.lose_answer_to("find")
     assert await mongo.collection("notes").find_one({"_id": "a"}) == {"_id": "a"}
+
+
+async def test_a_server_that_is_not_atomic_is_warned_of(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with AsyncMongoClient[dict[str, object]](database.address) as client:
+        ferret = "ferretdbVersion" in await client.admin.command("buildInfo")
+    mongo = Mongo(database.address)
+    await mongo.open()
+    await mongo.close()
+    assert ("FerretDB 1" in caplog.text) == ferret
 
 
 async def test_a_closed_connection_says_so(mongo: Mongo) -> None:
