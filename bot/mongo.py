@@ -47,8 +47,8 @@ DEFAULTS: Mapping[str, Any] = {  # an option of the address wins
     "journal": True,
     "serverSelectionTimeoutMS": 5_000,
     "connectTimeoutMS": 5_000,
-    "socketTimeoutMS": 20_000,
-    "waitQueueTimeoutMS": 10_000,
+    "socketTimeoutMS": 8_000,  # so that a stop in front of a frozen server takes less than ten
+    "waitQueueTimeoutMS": 5_000,
     "appName": "dingrun",
 }
 TAKEN = 11000  # the key of a document is taken

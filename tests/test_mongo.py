@@ -91,6 +91,16 @@ async def test_a_lost_answer_to_a_write_is_uncertain(database: Database, mongo: 
     assert not await mongo.collection("notes").insert({"_id": "a"})
 
 
+async def test_a_frozen_server_is_given_up(database: Database, mongo: Mongo) -> None:
+    impatient = Mongo(f"{database.address}?socketTimeoutMS=200")
+    await impatient.open()
+    async with database.turnstile.held():
+        with pytest.raises(Temporary) as given_up:
+            await impatient.collection("notes").insert({"_id": "a"})
+    assert given_up.value.uncertain
+    await impatient.close()
+
+
 async def test_a_lost_answer_to_a_question_is_asked_again(database: Database, mongo: Mongo) -> None:
     await mongo.collection("notes").insert({"_id": "a"})
     database.turnstile.lose_answer_to("find")

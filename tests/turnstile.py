@@ -46,6 +46,10 @@ class Turnstile:
         for writer in self._open:
             writer.transport.abort()
 
+    def held(self) -> asyncio.Lock:
+        """`async with turnstile.held()`: let no command through meanwhile, as a server that is frozen."""
+        return self._one
+
     def lose_answer_to(self, command: str) -> None:
         """Break the connection once, after the server has done this command and before it could say so."""
         word = b"\x02" + command.encode() + b"\x00"
