@@ -17,7 +17,7 @@ from bot.errors import ConfigError, Permanent, Temporary
 from bot.migrate import BATCH, migrate
 from bot.models import JobState, Person, RunStatus
 from bot.mongo import Mongo
-from bot.moving import Movable
+from bot.moving import Entry, Movable
 from bot.opening import Stores, stores_at
 from bot.stores.sqlite_moving import TABLES
 from tests.factories import NOW, make_job, make_report, make_run, make_task
@@ -43,10 +43,10 @@ def sqlite(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/old.db"
 
 
-async def fill(url: str, runs: int = 3) -> None:
+async def fill(url: str) -> None:
     """A bit of everything."""
     async with opened(url) as stores:
-        for number in range(runs):
+        for number in range(3):
             run = make_run(
                 id=f"r{number}", start_time=NOW + ODD, asked_by=Person(id="u"), status=RunStatus.FINISHED
             )
@@ -63,6 +63,14 @@ async def fill(url: str, runs: int = 3) -> None:
         await stores.tasks.add_tasks([make_task(id=id_) for id_ in ("b", "a")])
         await stores.tasks.claim_task("dead", NOW, LATER)
         await stores.tasks.save_assets("b", "site", {"k": {"$v": {"x.y": "值"}}})
+
+
+async def fill_up(url: str) -> None:
+    """More runs and jobs than are written at once."""
+    numbers = range(100, 100 + 2 * BATCH)
+    async with opened(url) as stores:
+        await stores.moving.write("runs", [Entry(number=n, record=make_run(id=f"r{n}")) for n in numbers])
+        await stores.moving.write("jobs", [Entry(number=n, record=make_job(id=f"j{n}")) for n in numbers])
 
 
 async def records(moving: Movable) -> dict[str, list[object]]:
@@ -170,7 +178,8 @@ async def test_a_source_that_is_not_there_is_not_made(database: Database, tmp_pa
 
 
 async def test_a_move_that_is_killed_goes_on(sqlite: str, database: Database, mongo: Mongo) -> None:
-    await fill(sqlite, runs=2 * BATCH)
+    await fill(sqlite)
+    await fill_up(sqlite)
     command = [sys.executable, "-m", "bot", "migrate", sqlite, database.address]
     for kind in ("runs", "jobs"):
         process = await asyncio.create_subprocess_exec(*command, cwd=ROOT)
@@ -181,7 +190,7 @@ async def test_a_move_that_is_killed_goes_on(sqlite: str, database: Database, mo
     done = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     said, _ = await done.communicate()
     assert done.returncode == 0
-    assert "runs           1,000 in the source       1,000 in the target" in said.decode()
+    assert "runs           1,003 in the source       1,003 in the target" in said.decode()
     assert await everything(database.address) == await everything(sqlite)
 
 
