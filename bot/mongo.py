@@ -127,7 +127,7 @@ class Collection:
             try:
                 await self._inner.insert_many(documents, ordered=False)
             except BulkWriteError as error:
-                if any(wrong["code"] != TAKEN for wrong in error.details["writeErrors"]):
+                if _codes(error) != {TAKEN}:
                     raise
 
     async def put(self, documents: Sequence[Document]) -> None:
@@ -136,7 +136,12 @@ class Collection:
             return
         orders = [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in documents]
         with _translated(self._setting, writing=True):
-            await self._inner.bulk_write(orders, ordered=False)
+            try:
+                await self._inner.bulk_write(orders, ordered=False)
+            except BulkWriteError as error:
+                if _codes(error) != {TAKEN}:
+                    raise
+                await self._inner.bulk_write(orders, ordered=False)  # others made them meanwhile
 
     async def change(
         self, where: Where, update: Where, *, sort: Sort = (), make: bool = False
@@ -193,7 +198,8 @@ class Collection:
 
     async def count(self, where: Where | None = None) -> int:
         with _translated(self._setting, writing=False):
-            return int(await self._inner.count_documents(where or {}))
+            told = await self._inner.database.command("count", self._inner.name, query=where or {})
+            return int(told["n"])
 
 
 def as_object_id(text: str) -> Any:

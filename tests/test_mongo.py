@@ -1,5 +1,7 @@
 """The door to MongoDB: what its driver raises becomes our errors, and no secret gets out."""
 
+import asyncio
+
 import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import (
@@ -46,6 +48,23 @@ async def test_many_are_kept_or_left(mongo: Mongo) -> None:
     assert await notes.find({"n": 3}, limit=1, sort=[("_id", UP)]) == [{"_id": "b", "n": 3}]
     assert await notes.count() == 3
     assert await notes.delete({"n": 3}) == 2
+
+
+async def test_many_at_once_keep_the_same_document(mongo: Mongo) -> None:
+    notes = mongo.collection("notes")
+    await asyncio.gather(*(notes.put([{"_id": "a", "n": number}]) for number in range(20)))
+    made = [notes.change({"_id": "b"}, {"$inc": {"n": 1}}, make=True) for _ in range(20)]
+    assert sorted(each["n"] for each in await asyncio.gather(*made) if each) == list(range(1, 21))
+    assert await notes.count() == 2
+
+
+async def test_a_refusal_is_none_of_ours_to_hide(mongo: Mongo) -> None:
+    notes = mongo.collection("notes")
+    await notes.insert({"_id": "a"})
+    with pytest.raises(Permanent, match="refuses"):
+        await notes.change({"_id": "a"}, {"$unknown": {"n": 1}})
+    with pytest.raises(Permanent, match="refuses"):
+        await notes.find({"$unknown": 1})
 
 
 async def test_a_change_is_told_as_it_is_afterwards(mongo: Mongo) -> None:
