@@ -44,9 +44,9 @@ from cards.render import Cards
 from handlers import router
 from tests.factories import make_message, make_schedule
 from tests.fakes import FakeClock, FakeEngine, FakeExporter, FakeMessenger
-from tests.mongo_server import add_option, database, mongo
+from tests.mongo_server import add_option, database, mongo, own_variable
 
-__all__ = ["database", "mongo"]
+__all__ = ["database", "mongo", "own_variable"]
 
 GROUP = Destination.parse("group:cidA")
 CARDS = Cards()  # its templates are compiled once

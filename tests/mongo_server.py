@@ -30,6 +30,12 @@ def add_option(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_variable() -> None:
+    """The variable is for the tests alone: a service that they start refuses one that is no setting of its."""
+    os.environ.pop(VARIABLE, None)
+
+
 @pytest.fixture
 async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
     """A database of a test's own."""
