@@ -32,7 +32,7 @@ def add_option(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_variable() -> None:
-    """The variable is for the tests alone: a service that they start refuses one that is no setting of its."""
+    """The variable is for the tests alone: a service refuses one that is no setting of its own."""
     os.environ.pop(VARIABLE, None)
 
 

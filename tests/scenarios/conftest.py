@@ -90,10 +90,10 @@ class Chat:
 
     async def wait(self, kind: str, number: int) -> list[Json]:
         """Wait until the group has so many messages of a kind."""
-        await until(lambda: self._has(kind, number))
+        await until(lambda: self.has(kind, number))
         return await self.messages(kind)
 
-    async def _has(self, kind: str, number: int) -> bool:
+    async def has(self, kind: str, number: int) -> bool:
         return len(await self.messages(kind)) >= number
 
     async def calls(self, endpoint: str) -> int:

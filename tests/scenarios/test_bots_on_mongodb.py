@@ -2,8 +2,9 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,16 @@ class Ground:
         }
         (folder / "config.yaml").write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
         return Service(folder / "config.yaml", folder / "log.txt")
+
+    async def done(self, condition: Callable[[], Awaitable[bool]]) -> None:
+        """Wait for it; if it does not come, say what is not done, and what the bots said last."""
+        try:
+            await until(condition)
+        except TimeoutError:
+            states = {JobState.TODO, JobState.DOING}
+            waiting = [str(job) for job in await self.stores.store.find_jobs(states=states)]
+            said = [log.read_text(encoding="utf-8")[-3000:] for log in self.folder.glob("*/log.txt")]
+            raise AssertionError("\n".join([*waiting, *said])) from None
 
     async def settled(self) -> bool:
         jobs = await self.stores.store.find_jobs(states={JobState.TODO, JobState.DOING})
@@ -81,12 +92,12 @@ async def test_two_bots_killed_at_random_announce_every_run_once(chat: Chat, gro
     for number in range(SCHEDULES):
         await ask(chat, f"@DingRun 重跑 计划{number}")
     for number in range(KILLS):
-        await chat.wait("card", number)
+        await ground.done(partial(chat.has, "card", number))
         victim = chance.choice(bots)
         await victim.kill()
         await victim.start()
-    await chat.wait("card", SCHEDULES)
-    await until(ground.settled)
+    await ground.done(partial(chat.has, "card", SCHEDULES))
+    await ground.done(ground.settled)
     for bot in bots:
         assert await bot.end() == 0
     titles = Counter(str(card["variables"]["title"]) for card in await chat.messages("card"))
