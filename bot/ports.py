@@ -15,6 +15,8 @@ from typing import Any, Protocol
 from bot.models import (
     CardView,
     Destination,
+    Download,
+    Grant,
     Job,
     JobState,
     Message,
@@ -126,6 +128,35 @@ class Ledger(Protocol):
 
     async def closed_until(self, gate: str) -> datetime | None:
         """Until when a gate is, or was, closed; None when it never was."""
+
+
+class Links(Protocol):
+    """What the links to reports allow and who used them, for all bots on a store together. Each verb is
+    atomic."""
+
+    async def signing_key(self, fresh: str) -> str:
+        """The key that signs links: `fresh` when there is none yet. From then on it is every bot's."""
+
+    async def add_link(self, grant: Grant) -> bool:
+        """Keep a new link. False, and nothing changes, when one with this id is there already."""
+
+    async def find_link(self, link_id: str) -> Grant | None:
+        """The link as it is now, with its downloads so far."""
+
+    async def find_links(self, run_id: str, *, limit: int = 100) -> Sequence[Grant]:
+        """The links of a run, newest first."""
+
+    async def take_download(self, download: Download) -> bool:
+        """Count a download and keep who made it, as one.
+
+        False, and nothing changes, when its link is unknown, over at that time, revoked or used up.
+        """
+
+    async def revoke_links(self, run_id: str, now: datetime) -> int:
+        """Let the links of a run lead nowhere from now on; how many would have led somewhere."""
+
+    async def find_downloads(self, run_id: str, *, limit: int = 100) -> Sequence[Download]:
+        """What was downloaded of a run, newest first."""
 
 
 class TaskStore(Protocol):

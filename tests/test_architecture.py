@@ -14,6 +14,7 @@ PURE = {
     "bot.sheets", "bot.findings", "bot.values", "bot.secrecy", "bot.diff", "bot.spool", "bot.cells",
     "bot.package", "bot.overview", "bot.statistics", "bot.words", "bot.targets",
     "bot.log", "bot.metrics", "bot.fields", "bot.notify", "bot.destinations", "bot.quota", "cards",
+    "bot.links",
 }  # fmt: skip
 ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {
@@ -21,6 +22,7 @@ CORE = {
     "bot.intake", "bot.context", "bot.people", "bot.deliveries", "bot.channels", "bot.governor",
     "bot.notices", "bot.ladder", "bot.digests", "bot.summaries", "bot.chain",
     "bot.story",
+    "bot.audit", "bot.report_links",
 }  # fmt: skip
 VENDORS = {
     "motor": {"bot.mongo"},

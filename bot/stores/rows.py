@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from bot.models import Job, Report, Run, Task
+from bot.models import Download, Grant, Job, Report, Run, Task
 
 Noun = TypeVar("Noun")
 
@@ -60,4 +60,6 @@ RUNS = Rows(
 )
 JOBS = Rows(Job, nested=("payload", "result"))
 REPORTS = Rows(Report)
+GRANTS = Rows(Grant)
+DOWNLOADS = Rows(Download)
 TASKS = Rows(Task, nested=("ports", "found"))

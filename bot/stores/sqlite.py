@@ -19,7 +19,7 @@ from bot.errors import ConfigError, Permanent, Temporary
 from bot.models import Job, JobState, Report, Run, RunStatus
 from bot.stores.rows import JOBS, REPORTS, RUNS, stamp
 
-UPGRADES = ("schema.sql", "ledger.sql")  # what makes version 1 of nothing, version 2 of 1 …
+UPGRADES = ("schema.sql", "ledger.sql", "links.sql")  # what makes version 1 of nothing, version 2 of 1 …
 VERSION = len(UPGRADES)
 BUSY_SECONDS = 5.0
 BUSY_TRIES = 50
