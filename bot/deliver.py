@@ -123,7 +123,7 @@ class Deliver:
         """One upload serves all destinations of a run, and whoever asks later."""
         if report.media_id:
             return report
-        path = self._reports.path(report)
+        path = await self._reports.checked(report)
         media_id = await self._means.channels.to(destination).upload(path, report.name)
         report = replace(report, media_id=media_id)
         await self._store.save_report(report)

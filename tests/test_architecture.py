@@ -23,6 +23,7 @@ CORE = {
     "bot.notices", "bot.ladder", "bot.digests", "bot.summaries", "bot.chain",
     "bot.story",
     "bot.audit", "bot.report_links",
+    "bot.shelf",
 }  # fmt: skip
 VENDORS = {
     "motor": {"bot.mongo"},
