@@ -68,6 +68,10 @@ class ReportLinks:
             raise NoLink("unknown")
         return grant
 
+    def why_closed(self, grant: Grant) -> str:
+        """Why this link leads nowhere now, in one word; "" while it leads to its report."""
+        return why_closed(grant, self._clock())
+
     async def any_open(self, run_id: str) -> bool:
         """Whether a link to the report of this run still leads somewhere."""
         now = self._clock()
