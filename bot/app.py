@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from bot import __version__
+from bot.audit import Audit
 from bot.channels import Channels
 from bot.config import Settings
 from bot.context import Context
@@ -35,15 +36,20 @@ from bot.engines.embedded import EmbeddedEngine
 from bot.engines.probes import ProbeLimits
 from bot.errors import ConfigError, DingRunError
 from bot.exporters.inprocess import InProcessExporter
+from bot.exporters.split import split_report
 from bot.governor import Governor
 from bot.intake import Intake
 from bot.jobs import Jobs, Lane
 from bot.ladder import Ladder
+from bot.links import Terms
 from bot.metrics import Metrics
 from bot.models import Clock, DestinationKind
 from bot.notices import Notices
+from bot.parcels import Limits, Parcels
 from bot.people import People
 from bot.ports import Engine, Ledger, Messenger
+from bot.remakes import Remakes
+from bot.report_links import ReportLinks
 from bot.reports import Reports, Shelf
 from bot.router import usages
 from bot.runs import Runs
@@ -51,12 +57,15 @@ from bot.scheduler import Missed, Scheduler, Timetable
 from bot.signals import stop_on_signals
 from bot.stores.sqlite import SqliteStore, sqlite_path
 from bot.stores.sqlite_ledger import SqliteLedger
+from bot.stores.sqlite_links import SqliteLinks
 from bot.stores.sqlite_tasks import SqliteTaskStore
 from bot.summaries import Means
 from bot.watcher import Watcher
+from bot.web.downloads import Downloads
 from bot.web.health import Health
 from bot.web.server import serve_web
 from bot.web.status import Status
+from bot.web.visitors import Visitors
 from cards.render import Cards
 from cards.template import CardTemplate
 from handlers import router
@@ -71,6 +80,7 @@ LANES = (
 )
 WATCH_EVERY = 1.0  # seconds
 HOUSEKEEPING = 60.0  # seconds
+MB = 1024 * 1024
 COUNT_WITHIN = 0.5  # seconds; DingTalk waits for the answer meanwhile
 
 Incoming = TypeVar("Incoming")
@@ -156,6 +166,10 @@ class App:
             deliveries=Deliveries(self.store, self.jobs),
             people=People(self.store),
             governor=self.governor,
+            parcels=means.parcels,
+            links=self.links,
+            audit=self.audit,
+            remakes=Remakes(self.store, self.jobs, self.reports),
             cards=cards,
             timetable=timetable,
             clock=self._clock,
@@ -185,10 +199,32 @@ class App:
             clock=self._clock,
             cards_per_minute=settings.notify.cards_per_minute,
         )
+        parcels = self._parcels()
         self.notices = Notices(self.jobs, channels=channels, cards=cards, operators=operators_of(settings))
         ladder = Ladder(self.store, self.notices, clock=self._clock)
         digests = Digests(self.store, self.jobs, channels=channels, cards=cards, ladder=ladder)
-        return Means(channels=channels, cards=cards, governor=self.governor, ladder=ladder, digests=digests)
+        return Means(
+            channels=channels,
+            cards=cards,
+            governor=self.governor,
+            ladder=ladder,
+            digests=digests,
+            parcels=parcels,
+        )
+
+    def _parcels(self) -> Parcels:
+        """How reports reach people: as files, in parts, or by a link."""
+        reports, port = self._settings.reports, SqliteLinks(self.store)
+        terms = Terms(
+            public_url=self._settings.web.public_url,
+            ttl=timedelta(seconds=reports.link_ttl),
+            most=reports.link_limit,
+        )
+        key = reports.link_secret.get_secret_value() if reports.link_secret else ""
+        self.links = ReportLinks(port, terms, clock=self._clock, key=key)
+        self.audit = Audit(port, clock=self._clock)
+        limits = Limits(most_bytes=reports.max_file_mb * MB, split=split_report)
+        return Parcels(self.store, self.jobs, self.reports, self.links, limits)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; a loop that dies ends the service loudly."""
@@ -231,7 +267,11 @@ class App:
             self.store, deliveries, self.governor, metrics=self._metrics, connected=self._connected
         )
         status = Status(self.store, deliveries, zone=zone, token=token)
-        await serve_web(web.host, web.port, [*health.routes(), *status.routes()])
+        downloads = Downloads(
+            self.links, self.reports, self.audit, visitors=Visitors(web.proxies), metrics=self._metrics
+        )
+        routes = [*health.routes(), *status.routes(), *downloads.routes()]
+        await serve_web(web.host, web.port, routes)
 
     def _connected(self) -> bool | None:
         streams = self.streams.values()

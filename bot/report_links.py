@@ -72,6 +72,10 @@ class ReportLinks:
         """Why this link leads nowhere now, in one word; "" while it leads to its report."""
         return why_closed(grant, self._clock())
 
+    async def count(self, run_id: str) -> int:
+        """How many links there have been to the report of this run."""
+        return len(await self._links.find_links(run_id, limit=LOOKED_BACK))
+
     async def any_open(self, run_id: str) -> bool:
         """Whether a link to the report of this run still leads somewhere."""
         now = self._clock()

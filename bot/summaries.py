@@ -16,6 +16,7 @@ from bot.governor import Governor
 from bot.jobs import Claim, Jobs, NotYet, Result
 from bot.ladder import Ladder, Step
 from bot.models import Destination, DestinationKind, ExportStatus, Job, Note, Receipt, Run, RunStatus
+from bot.parcels import Parcels
 from bot.plan import CARD_KINDS, EXPORT_PATIENCE, NOTE_LIMITS, card_id, job_id, mentioned
 from bot.ports import Store
 from bot.quota import Rung
@@ -46,6 +47,7 @@ class Means:
     governor: Governor
     ladder: Ladder
     digests: Digests
+    parcels: Parcels
 
 
 class Summaries:

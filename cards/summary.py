@@ -39,6 +39,7 @@ class News:
 
     rerun_by: str = ""  # somebody has started it again: the button is gone and the tips say who
     unconfirmed: bool = False  # something of it may not have arrived: a button sends it again
+    linked: bool = False  # somebody has a link to its report: a button calls it back
     withheld: bool = False  # its file is not sent by itself, the month's calls run out
 
 

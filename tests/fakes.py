@@ -151,3 +151,13 @@ class FakeExporter:
 
     def progress(self, run_id: str) -> int | None:
         return self.under_way.get(run_id)
+
+
+async def fake_split(source: Path, folder: Path, stem: str, most_bytes: int) -> list[Path]:
+    """Cuts any file into pieces of so many bytes."""
+    whole = source.read_bytes()  # noqa: ASYNC240 - a few bytes in a test
+    pieces = [whole[at : at + most_bytes] for at in range(0, len(whole), most_bytes)]
+    paths = [folder / f"{stem}_{number}-{len(pieces)}.xlsx" for number in range(1, len(pieces) + 1)]
+    for path, piece in zip(paths, pieces, strict=True):
+        path.write_bytes(piece)
+    return paths

@@ -25,6 +25,7 @@ CORE = {
     "bot.story",
     "bot.audit", "bot.report_links",
     "bot.shelf",
+    "bot.parcels", "bot.remakes",
 }  # fmt: skip
 VENDORS = {
     "motor": {"bot.mongo"},
