@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.jobs import Claim, Jobs, Result
-from bot.models import Destination, DestinationKind, Job, Receipt, Report
+from bot.models import Destination, DestinationKind, Job, Link, Receipt, Report
 from bot.plan import CARD_KINDS
 from bot.ports import Messenger, Store
 from bot.report_links import ReportLinks
@@ -52,6 +52,10 @@ class Parcels:
     def fits(self, report: Report, destination: Destination) -> bool:
         """Whether it goes there as one file."""
         return report.size <= self._limits.at(destination)
+
+    async def link_for(self, report: Report, *, cause: str) -> Link | None:
+        """A link for those who get no file; None where links are not offered."""
+        return await self._links.link_for(report, cause=cause)
 
     async def linked(self, run_id: str) -> bool:
         """Whether somebody has a link to the report of this run that leads somewhere."""

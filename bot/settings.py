@@ -16,6 +16,7 @@ from bot.quota import Bucket, Budget
 from bot.targets import parse_target
 
 CRON_FIELDS = 5
+SHORTEST_KEY = 16  # characters of what signs links
 
 
 class DingDing(UpperSection):
@@ -125,9 +126,16 @@ class ReportSettings(Section):
     keep_days: Whole = Field(30, ge=1)
     link_ttl: Whole = Field(86400, ge=60)
     link_limit: Whole = Field(20, ge=1, le=1000)
-    link_secret: SecretStr | None = Field(None, min_length=16)
+    link_secret: SecretStr | None = None
     max_file_mb: Whole = Field(10, ge=1, le=20)
     show_secrets: bool = False
+
+    @field_validator("link_secret")
+    @classmethod
+    def _guessable(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret and len(secret.get_secret_value()) < SHORTEST_KEY:
+            raise ValueError(f"takes at least {SHORTEST_KEY} characters")
+        return secret
 
 
 class ExporterSettings(Section):

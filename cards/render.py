@@ -53,10 +53,16 @@ class Cards:
         return CardView(template_id=self._template.id, params=params, headline=title, mention=tuple(mention))
 
     def summary_note(
-        self, run: Run, report: Report | None, *, limit: int, mention: Sequence[str] = ()
+        self,
+        run: Run,
+        report: Report | None,
+        *,
+        limit: int,
+        news: News = NO_NEWS,
+        mention: Sequence[str] = (),
     ) -> Note:
         """The same as a message of at most `limit` bytes, with words to type instead of buttons."""
-        ended = Ended(run=run, report=report)
+        ended = Ended(run=run, report=report, news=news)
         title = self._title(ended)
         texts = (self._dialects.message.page("note.md", ended.values(detail)) for detail in DETAILS)
         text = _fitting(texts, limit) or cut_bytes(title, limit)

@@ -10,6 +10,8 @@ from bot.links import Terms
 from bot.models import Destination, Job, JobState
 from bot.parcels import MOST_IN_WORK
 from bot.plan import card_id
+from bot.quota import Bucket, Budget
+from bot.stores.sqlite_ledger import SqliteLedger
 from tests.conftest import GROUP, Desk
 from tests.factories import make_report, make_schedule
 
@@ -134,3 +136,33 @@ async def test_an_upload_that_fails_is_tried_again_from_the_start(small: Desk) -
     small.clock.turn(seconds=60)
     await small.do_jobs()
     assert small.messenger.verbs().count("file") == 3
+
+
+async def test_a_webhook_robot_that_carries_no_files_tells_the_link(desk: Desk) -> None:
+    desk.terms = TERMS
+    desk.schedule = make_schedule(notify_enable=True, send_to=(Destination.parse("webhook:ops"),))
+    desk.build()
+    run = await desk.trigger()
+    await desk.finish()
+    ((verb, _, text),) = desk.messenger.sent
+    assert (verb, "](https://run.example.com/reports/l" in text) == ("note", True)
+    assert await desk.links.any_open(run.id)
+
+
+async def test_when_calls_run_out_the_card_has_the_link_and_can_call_it_back(desk: Desk) -> None:
+    desk.terms, desk.budget = TERMS, Budget(limits={Bucket.API: 100})
+    desk.build()
+    await SqliteLedger(desk.store).book("2026-11", Bucket.API, 90)
+    run = await desk.finished_run()
+    assert desk.messenger.verbs() == ["card"]
+    shown = "".join(desk.messenger.cards[card_id(run.id, GROUP)].params.values())
+    assert "](https://run.example.com/reports/l" in shown
+    assert '"revoke"' in shown
+
+
+async def test_where_the_file_comes_no_link_is_told(desk: Desk) -> None:
+    desk.terms = TERMS
+    desk.build()
+    run = await desk.finished_run()
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+    assert not await desk.links.any_open(run.id)

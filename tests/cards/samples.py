@@ -76,6 +76,8 @@ def failed(**changes: Any) -> Run:
     return ended(**({"tally": tally, "failures": FAILURES, "task_ids": many} | changes))
 
 
+_URL = "https://run.example.com/reports/lq2x.c2lnbmF0dXJl_-x"
+
 SAMPLES = {
     "well": sample(report()),
     "failed": Sample(run=failed(), report=report(), options={}),
@@ -96,6 +98,11 @@ SAMPLES = {
         export_status=ExportStatus.ERROR, export_error="磁盘满了", trigger=Trigger.CARD, task_ids=("t1",)
     ),
     "unconfirmed": Sample(run=failed(), report=report(), options={"news": News(unconfirmed=True)}),
+    "link_instead": Sample(
+        run=failed(),
+        report=report(),
+        options={"news": News(withheld=True, linked=True, link=Link(url=_URL, expires_at=NOW, most=20))},
+    ),
     "withheld": Sample(run=failed(), report=report(), options={"news": News(withheld=True)}),
     "linked": Sample(run=failed(), report=report(), options={"news": News(linked=True)}),
     "report_gone": sample(end_time=NOW + timedelta(days=1, hours=2)),
@@ -175,7 +182,6 @@ _STREAM = {
     "refused": False,
     "forecast": None,
 }
-_URL = "https://run.example.com/reports/lq2x.c2lnbmF0dXJl_-x"
 _DOWNLOAD = make_download(make_grant(), agent="Mozilla/5.0 (X11; Linux) [x](http://evil.example)")
 
 ANSWERS: dict[str, list[dict[str, Any]]] = {
