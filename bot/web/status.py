@@ -19,12 +19,7 @@ from bot.ports import Store
 RUNS = 30
 COOKIE = "dingrun_status"
 COOKIE_SECONDS = 12 * 3600
-PROXIED = (
-    "Forwarded",
-    "X-Forwarded-For",
-    "X-Real-IP",
-    "Via",
-)  # a proxy of this machine asks for somebody else
+PROXIED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")  # asked for somebody elsewhere
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
