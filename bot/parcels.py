@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bot.errors import Temporary
 from bot.jobs import Claim, Jobs, Result
 from bot.models import Destination, DestinationKind, Job, Link, Receipt, Report
 from bot.plan import CARD_KINDS
@@ -82,8 +83,10 @@ class Parcels:
 
     async def _uploaded(self, report: Report, messenger: Messenger) -> str:
         async with self._uploading:
-            (known, *_) = await self._store.find_reports(run_id=report.run_id)
-            if known.media_id and known.sha256 == report.sha256:
+            known = await self._reports.recorded(report.run_id)
+            if known is None or known.sha256 != report.sha256:
+                raise Temporary("the report was made again meanwhile")
+            if known.media_id:
                 return known.media_id
             media_id = await messenger.upload(await self._reports.checked(report), report.name)
             await self._store.save_report(replace(report, media_id=media_id))

@@ -54,6 +54,11 @@ class Reports:
         """How many assets a report under way has taken so far; None when none is being made here."""
         return self._exporter.progress(run.id)
 
+    async def recorded(self, run_id: str) -> Report | None:
+        """The report of a run as it was recorded, whether or not its file is still there."""
+        found = await self._store.find_reports(run_id=run_id, limit=1)
+        return found[0] if found else None
+
     async def newest(self, schedule_id: str = "", *, limit: int = 10) -> Sequence[Report]:
         """The newest reports whose files are still there, of one schedule or of all, newest first."""
         found = await self._store.find_reports(schedule_id=schedule_id, limit=limit)

@@ -1,6 +1,7 @@
 """How a report travels: one file, a link, or parts."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -166,3 +167,13 @@ async def test_where_the_file_comes_no_link_is_told(desk: Desk) -> None:
     run = await desk.finished_run()
     assert desk.messenger.verbs() == ["card", "upload", "file"]
     assert not await desk.links.any_open(run.id)
+
+
+async def test_a_report_made_again_meanwhile_is_not_written_over(desk: Desk) -> None:
+    run = await desk.finished_run()
+    old = await desk.reports.recorded(run.id)
+    assert old is not None
+    await desk.store.save_report(replace(old, sha256="1" * 64, media_id=""))
+    with pytest.raises(Temporary, match="made again"):
+        await desk.context.parcels._uploaded(old, desk.messenger)
+    assert (await desk.store.find_reports(run_id=run.id))[0].sha256 == "1" * 64

@@ -59,7 +59,8 @@ class Downloads:
             grant = await self._links.find(request.match_info["token"])
             return await self._answer(request, grant, visitor)
         except NoLink as refusal:
-            log.info("no report for %s: the link is %s", visitor.address, refusal.why)
+            level = logging.DEBUG if refusal.why == "forged" else logging.INFO  # a guesser fills no log
+            log.log(level, "no report for %s: the link is %s", visitor.address, refusal.why)
             self._metrics.link(refusal.why)
             await self._visitors.hold(visitor)
             return web.Response(status=HTTPStatus.NOT_FOUND, text="404: Not Found", headers=HEADERS)
@@ -76,14 +77,15 @@ class Downloads:
         closed = self._links.why_closed(grant)
         if closed and closed != "used_up":
             raise NoLink(closed)
-        report = await self._reports.find(run_id=grant.run_id)
+        report = await self._reports.recorded(grant.run_id)
         if report is None or report.sha256 != grant.sha256:
             raise NoLink("gone")
-        if request.method == hdrs.METH_HEAD:
-            if closed:
-                raise NoLink(closed)
-            return _head(report, Span(start=0, stop=report.size, size=report.size))
-        return await self._serve(request, grant, report, visitor)
+        if request.method != hdrs.METH_HEAD:
+            return await self._serve(request, grant, report, visitor)
+        if closed:
+            raise NoLink(closed)
+        (await self._opened(report)).close()
+        return _head(report, Span(start=0, stop=report.size, size=report.size))
 
     async def _serve(
         self, request: web.Request, grant: Grant, report: Report, visitor: Visitor

@@ -282,7 +282,12 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "proof": [
         {
             "run": failed(cause="cron:s1:now"),
-            "chain": [_STEP, {**_STEP, **_AGAIN}, _TAP],
+            "chain": [
+                _STEP,
+                {**_STEP, **_AGAIN},
+                _TAP,
+                {**_STEP, "kind": "export", "to": "", "by": "user02"},
+            ],
             "unlisted": 0,
             "seen": ["张三"],
             "downloads": [_DOWNLOAD, replace(_DOWNLOAD, address="2001:db8::1", agent="")],

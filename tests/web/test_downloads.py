@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientResponse, web
@@ -14,6 +15,7 @@ from bot.links import Terms
 from bot.metrics import Metrics
 from bot.models import Report, Run
 from bot.report_links import ReportLinks
+from bot.stores.sqlite import SqliteStore
 from bot.stores.sqlite_links import SqliteLinks
 from bot.web.downloads import CHUNK, HEADERS, Downloads, disposition
 from bot.web.visitors import Visitors
@@ -157,6 +159,20 @@ async def test_a_one_time_link_serves_one_of_two_who_ask_at_once(desk: Desk, run
         assert (await client.head(path)).status == 404
 
 
+async def test_two_bots_on_one_store_serve_a_one_time_link_once(desk: Desk, run: Run, tmp_path: Path) -> None:
+    other = SqliteStore(tmp_path / "dingrun.db")
+    await other.open()
+    twin = Desk(store=other, clock=desk.clock, folder=desk.folder)
+    async with (
+        TestClient(TestServer(Shop(desk, most=1).app)) as one,
+        TestClient(TestServer(Shop(twin, most=1).app)) as two,
+    ):
+        path = await Shop(desk, most=1).path()
+        answers = await asyncio.gather(*(bot.get(path) for bot in (one, two) * 4))
+        assert sorted(answer.status for answer in answers) == [200] + [404] * 7
+    await other.close()
+
+
 async def test_whatever_leads_nowhere_gets_the_same_answer(shop: Shop, client: Client, run: Run) -> None:
     token = await shop.path("used up")
     wrong = [
@@ -228,11 +244,11 @@ async def test_a_file_that_changes_at_the_last_moment_is_not_served(
 ) -> None:
     path, report = await shop.path(), await shop.report()
 
-    async def found(**_: str) -> Report:
+    async def found(run_id: str) -> Report:
         shop.desk.reports.path(report).write_bytes(b"another")
         return report
 
-    monkeypatch.setattr(shop.desk.reports, "find", found)
+    monkeypatch.setattr(shop.desk.reports, "recorded", found)
     assert (await client.get(path)).status == 404
 
 
