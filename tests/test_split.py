@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.chart import BarChart, Reference
 from openpyxl.styles import Font
 from python_calamine import CalamineWorkbook
 
@@ -85,6 +86,26 @@ def test_what_cannot_be_small_enough_is_said(source: Path) -> None:
     with pytest.raises(TooBig):
         split(source, cut(source, 1 / (2 * MOST_PARTS)))
     assert list(source.parent.glob("*.xlsx")) == [source]
+
+
+def test_charts_and_short_sheets_stand_whole_in_every_part(tmp_path: Path) -> None:
+    book = Workbook()
+    overview: Any = book.active  # its stubs know neither its charts nor those of a sheet that was read
+    counts, sites = book.create_sheet("资产统计"), book.create_sheet("站点")
+    for number in range(5):
+        counts.append(["nginx", number])
+    chart = BarChart()
+    chart.add_data(Reference(counts, min_col=2, min_row=1, max_row=5))
+    overview.append(["计划"])
+    overview.add_chart(chart, "A3")
+    for number in range(4 * SHORT):
+        sites.append([sha256(str(number).encode()).hexdigest()])
+    book.save(path := tmp_path / "chart.xlsx")
+    for part in split(path, cut(path, 0.7)):
+        read = load_workbook(part)
+        first: Any = read.worksheets[0]
+        assert len(first._charts) == 1
+        assert [row[1].value for row in read["资产统计"].iter_rows()] == list(range(5))
 
 
 def test_words_that_look_like_rows_stay_as_they_are(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ async def split_report(source: Path, folder: Path, stem: str, most_bytes: int) -
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=os.environ | {"TMPDIR": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])},
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     try:
         said, complaint = await child.communicate()

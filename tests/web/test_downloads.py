@@ -1,8 +1,9 @@
 """`/reports/<token>` over a real socket."""
 
 import asyncio
+import ipaddress
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from bot.report_links import ReportLinks
 from bot.stores.sqlite import SqliteStore
 from bot.stores.sqlite_links import SqliteLinks
 from bot.web.downloads import CHUNK, HEADERS, Downloads, disposition
-from bot.web.visitors import Visitors
+from bot.web.visitors import Network, Visitors
 from tests.conftest import Desk
 
 Client = TestClient[web.Request, web.Application]
@@ -27,13 +28,13 @@ Client = TestClient[web.Request, web.Application]
 class Shop:
     """A report of a desk, the links to it, and the server that has it."""
 
-    def __init__(self, desk: Desk, *, most: int = 20) -> None:
+    def __init__(self, desk: Desk, *, most: int = 20, proxies: Sequence[Network] = ()) -> None:
         self.desk, self.metrics, self.waits = desk, Metrics(), list[float]()
         port = SqliteLinks(desk.store)
         terms = Terms(public_url="http://x", ttl=timedelta(hours=1), most=most)
         self.links = ReportLinks(port, terms, clock=desk.clock)
         self.audit = Audit(port, clock=desk.clock)
-        visitors = Visitors(sleep=self._sleep)
+        visitors = Visitors(proxies, sleep=self._sleep)
         downloads = Downloads(self.links, desk.reports, self.audit, visitors=visitors, metrics=self.metrics)
         self.app = web.Application()
         self.app.add_routes(downloads.routes())
@@ -105,6 +106,13 @@ async def test_every_download_is_in_the_audit(shop: Shop, client: Client, run: R
     assert (download.address, download.at) == ("127.0.0.1", shop.desk.clock())
     assert download.agent.startswith("curl/8.5.0 x")
     assert len(download.agent) == 200
+
+
+async def test_behind_a_proxy_of_ours_the_audit_names_who_asked_it(desk: Desk, run: Run) -> None:
+    shop = Shop(desk, proxies=(ipaddress.ip_network("127.0.0.0/8"),))
+    async with TestClient(TestServer(shop.app)) as client:
+        await client.get(await shop.path(), headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.1"})
+    assert [each.address for each in await shop.audit.of_run(run.id)] == ["198.51.100.1"]
 
 
 async def test_a_head_tells_all_and_counts_nothing(shop: Shop, client: Client, run: Run) -> None:
