@@ -165,6 +165,7 @@ async def test_a_one_time_link_serves_one_of_two_who_ask_at_once(desk: Desk, run
         assert sorted(answer.status for answer in answers) == [200] + [404] * 7
         assert len(await shop.audit.of_run(run.id)) == 1
         assert (await client.head(path)).status == 404
+        assert await seen(await client.get(path)) == await seen(await client.get("/reports/forged"))
 
 
 async def test_two_bots_on_one_store_serve_a_one_time_link_once(desk: Desk, run: Run, tmp_path: Path) -> None:
