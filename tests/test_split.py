@@ -1,5 +1,7 @@
 """A report too big to send becomes parts that each open alone."""
 
+import asyncio
+import os
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -119,6 +121,32 @@ def test_words_that_look_like_rows_stay_as_they_are(tmp_path: Path) -> None:
     together = [row for part in parts for row in rows(part, "站点")[1:]]
     assert together == rows(path, "站点")[1:]
     assert together[0][0] == evil
+
+
+def test_rows_of_unlike_size_are_cut_finer_until_all_parts_fit(tmp_path: Path) -> None:
+    book = Workbook(write_only=True)
+    book.create_sheet("概览").append(["计划"])
+    sheet = book.create_sheet("站点")
+    for number in range(4_000):
+        sheet.append([sha256(str(number).encode()).hexdigest() if number < 2_000 else "same"])
+    book.save(path := tmp_path / "uneven.xlsx")
+    parts = split(path, order := cut(path, 0.6))
+    assert len(parts) > 2
+    assert max(part.stat().st_size for part in parts) <= order.most_bytes
+    assert sum(len(rows(part, "站点")) - 1 for part in parts) == 3_999
+    assert sorted(tmp_path.glob("每日巡检*")) == sorted(parts)
+
+
+async def test_a_child_that_nobody_waits_for_is_ended(tmp_path: Path) -> None:
+    os.mkfifo(source := tmp_path / "endless.xlsx")
+    cutting = asyncio.create_task(split_report(source, tmp_path, "x", 10_000_000))
+    writer = await asyncio.to_thread(os.open, source, os.O_WRONLY)  # returns once the child reads
+    cutting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cutting
+    with pytest.raises(BrokenPipeError):
+        os.write(writer, b"nobody reads this")
+    os.close(writer)
 
 
 async def test_the_child_does_the_same(source: Path, tmp_path: Path) -> None:
