@@ -186,6 +186,9 @@ class TaskStore(Protocol):
         """Write the outcome of a claimed task. False, and nothing changes, when it is no longer this
         owner's."""
 
+    async def find_open(self, ids: Collection[str]) -> Collection[str]:
+        """Those of these tasks that have not ended, in one question; unknown ones are left out."""
+
     async def stop_tasks(self, task_ids: Collection[str], now: datetime) -> None:
         """End with `stop` those that have not ended."""
 
@@ -211,6 +214,12 @@ class Engine(Protocol):
 
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
         """The tasks as they are now, all in one question. Ids the engine does not know are left out."""
+
+    async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
+        """Those of these tasks that have not ended, in one cheap question: it is asked every second.
+
+        Ids the engine does not know are left out.
+        """
 
     async def stop(self, task_ids: Collection[str]) -> None:
         """Ask these tasks to stop; those that have ended stay as they are."""

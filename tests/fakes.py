@@ -60,6 +60,9 @@ class FakeEngine:
         self.questions += 1
         return {id_: self.all_tasks[id_] for id_ in task_ids if id_ in self.all_tasks}
 
+    async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
+        return {id_ for id_, task in (await self.tasks(task_ids)).items() if not task.status.ended}
+
     async def stop(self, task_ids: Collection[str]) -> None:
         for id_ in task_ids:
             if not self.all_tasks[id_].status.ended:

@@ -56,6 +56,9 @@ class EmbeddedEngine:
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
         return {task.id: task for task in await self._tasks.find_tasks(ids=task_ids)}
 
+    async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
+        return await self._tasks.find_open(task_ids)
+
     async def stop(self, task_ids: Collection[str]) -> None:
         await self._tasks.stop_tasks(task_ids, self._clock())
 
