@@ -1,9 +1,9 @@
 """What a tick of the watcher costs while 100, 1,000 and 10,000 runs of ten tasks are open.
 
-`python -m benchmarks.watcher` prints the questions a tick asks, its time, and how long the event loop stood still
-in it, beside the loop of the ARL fork (for every open run, at every tick: its tasks, its document, and the whole
-document written back) over the same file. Nothing ends, as at most ticks; in the last line of each size a
-hundredth of the runs does. The fork's loop is timed on at most 1,000 runs and counted up from there.
+`python -m benchmarks.watcher` prints the questions a tick asks, its time, and how long the event loop stood
+still in it, beside the loop of the ARL fork (for every open run, at every tick: its tasks, its document, and
+the whole document written back) over the same file. Nothing ends, as at most ticks; in the last line of each
+size a hundredth of the runs does. The fork's loop is timed on at most 1,000 runs and counted up from there.
 """
 
 import asyncio
