@@ -3,6 +3,7 @@
 from bot.router import Router
 from handlers import (
     help,
+    history,
     last_report,
     proof,
     quota,
@@ -23,6 +24,7 @@ router = Router(
     regenerate.router,
     revoke.router,
     status.router,
+    history.router,
     schedules.router,
     stop.router,
     redeliver.router,

@@ -140,6 +140,10 @@ _ENDED = {
     "total": 12,
     "ended_at": NOW,
 }
+_PAST = {
+    **{"schedule": "每日巡检", "run": "r2", "mark": "✅", "since": NOW, "running": False},
+    **{"took": timedelta(seconds=754), "done": 12, "failed": 0, "total": 12},
+}
 _ITEM = {"name": "每日巡检", "when": "0 3 * * *", "next": NOW, "targets": 4, "notify": True, "last": NOW}
 
 _STEP = {
@@ -222,6 +226,20 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
                 {**_ENDED, "push": "pending", "export": "running", "export_rows": 5_000},
             ],
         },
+    ],
+    "history": [
+        {
+            "schedule": "",
+            "runs": [
+                {**_PAST, "mark": "⏳", "running": True, "took": None, "done": 0, "total": 0},
+                _PAST,
+                {**_PAST, "mark": "⚠️", "done": 10, "failed": 2},
+                {**_PAST, "mark": "❌", "done": 0, "total": 0},
+            ],
+        },
+        {"schedule": "每日巡检", "runs": [_PAST]},
+        {"schedule": "每日巡检", "runs": []},
+        {"schedule": "", "runs": []},
     ],
     "schedules": [
         {"items": [_ITEM]},

@@ -10,7 +10,7 @@ from python_calamine import CalamineWorkbook
 from tests.scenarios.conftest import Chat, Service, until
 
 COMMANDS = (
-    "状态", "status", "计划", "schedules", "帮助", "help", "报告列表",
+    "状态", "status", "计划", "schedules", "帮助", "help", "报告列表", "历史", "history",
     "reports", "重新生成", "撤销链接", "重泡",
 )  # fmt: skip
 
