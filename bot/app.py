@@ -33,7 +33,7 @@ from bot.dingtalk.token import Tokens
 from bot.dingtalk.webhook import WebhookMessenger
 from bot.dingtalk.work import WorkMessenger
 from bot.engines.embedded import EmbeddedEngine
-from bot.engines.probes import ProbeLimits
+from bot.engines.probes import LEASE, ProbeLimits
 from bot.errors import ConfigError, DingRunError
 from bot.exporters.inprocess import InProcessExporter
 from bot.exporters.split import split_report
@@ -80,6 +80,7 @@ LANES = (
 )
 WATCH_EVERY = 1.0  # seconds
 HOUSEKEEPING = 60.0  # seconds
+CLOCKS_DIFFER = timedelta(seconds=30)  # at most, between machines
 MB = 1024 * 1024
 COUNT_WITHIN = 0.5  # seconds; DingTalk waits for the answer meanwhile
 
@@ -93,6 +94,11 @@ def utc_now() -> datetime:
 
 def open_store(settings: Settings) -> SqliteStore:
     return SqliteStore(sqlite_path(settings.store.url))
+
+
+def skew_of(url: str) -> timedelta:
+    """How far the clocks of the bots on this store may differ: those on one file share one machine's."""
+    return timedelta() if url.startswith("sqlite:") else CLOCKS_DIFFER
 
 
 def owner_name() -> str:
@@ -151,7 +157,13 @@ class App:
             missed=Missed(settings.scheduler.missed),
             grace=timedelta(seconds=settings.scheduler.grace),
         )
-        self.jobs = Jobs(self.store, clock=self._clock, owner=self._owner, on_outcome=self._metrics.outcome)
+        self.jobs = Jobs(
+            self.store,
+            clock=self._clock,
+            owner=self._owner,
+            skew=skew_of(settings.store.url),
+            on_outcome=self._metrics.outcome,
+        )
         self.reports = Reports(self.store, exporter, shelf, clock=self._clock)
         self.runs = Runs(self.store, self.engine, self.jobs, clock=self._clock)
         means = self._means(wire.channels, cards, ledger)
@@ -367,6 +379,7 @@ def cards_of(settings: Settings) -> Cards:
 def engine_of(settings: Settings, store: SqliteStore, *, clock: Clock, owner: str) -> EmbeddedEngine:
     engine = settings.engine
     limits = ProbeLimits(
+        lease=LEASE + skew_of(settings.store.url),
         tasks=engine.concurrency,
         connections=engine.connections,
         connect_timeout=engine.connect_timeout,
