@@ -18,6 +18,7 @@ import aiosqlite
 from bot.errors import ConfigError, Permanent, Temporary
 from bot.models import Job, JobState, Report, Run, RunStatus
 from bot.stores.rows import JOBS, REPORTS, RUNS, nouns, stamp
+from bot.stores.sqlite_commits import Commits
 
 UPGRADES = (
     "schema.sql",
@@ -60,6 +61,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: aiosqlite.Connection | None = None
+        self._commits: Commits | None = None
 
     @property
     def _db(self) -> aiosqlite.Connection:
@@ -67,11 +69,18 @@ class SqliteStore:
             raise Temporary("the store is closed")
         return self._connection
 
+    @property
+    def _turns(self) -> Commits:
+        if self._commits is None:
+            raise Temporary("the store is closed")
+        return self._commits
+
     async def open(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=BUSY_SECONDS)
             self._connection.row_factory = sqlite3.Row
+            self._commits = Commits(self._connection)
             for pragma in PRAGMAS:
                 await self._patiently(self._connection, f"pragma {pragma}")
             await self._upgrade()
@@ -86,6 +95,9 @@ class SqliteStore:
             raise
 
     async def close(self) -> None:
+        commits, self._commits = self._commits, None
+        if commits:
+            await commits.finish()
         connection, self._connection = self._connection, None
         if connection:
             await connection.close()
@@ -117,19 +129,14 @@ class SqliteStore:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """Several statements as one; nothing else may use this connection meanwhile."""
-        await self._db.execute("begin immediate")
-        try:
+        """What the task that opened it runs, as one; others wait."""
+        async with self._turns.transaction():
             yield
-        except BaseException:
-            await self._db.execute("rollback")
-            raise
-        await self._db.execute("commit")
 
     async def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
         """Run one statement and return its rows; SQLite's errors become ours."""
         try:
-            return list(await self._db.execute_fetchall(sql, values or {}))
+            return await self._turns.run(sql, values or {})
         except sqlite3.OperationalError as error:  # locked, full, or the disk fails
             raise Temporary(f"the store cannot do it now: {error}") from error
         except sqlite3.DatabaseError as error:
