@@ -17,6 +17,7 @@ import aiohttp
 
 from bot import __version__
 from bot.addresses import shown
+from bot.audit import Audit
 from bot.channels import Channels
 from bot.config import Settings
 from bot.context import Context
@@ -33,19 +34,24 @@ from bot.dingtalk.token import Tokens
 from bot.dingtalk.webhook import WebhookMessenger
 from bot.dingtalk.work import WorkMessenger
 from bot.engines.embedded import EmbeddedEngine
-from bot.engines.probes import ProbeLimits
+from bot.engines.probes import LEASE, ProbeLimits
 from bot.errors import ConfigError, DingRunError
 from bot.exporters.inprocess import InProcessExporter
+from bot.exporters.split import split_report
 from bot.governor import Governor
 from bot.intake import Intake
 from bot.jobs import Jobs, Lane
 from bot.ladder import Ladder
+from bot.links import Terms
 from bot.metrics import Metrics
 from bot.models import Clock, DestinationKind
 from bot.notices import Notices
 from bot.opening import Stores, stores_at
+from bot.parcels import Limits, Parcels
 from bot.people import People
 from bot.ports import Engine, Ledger, Messenger, TaskStore
+from bot.remakes import Remakes
+from bot.report_links import ReportLinks
 from bot.reports import Reports, Shelf
 from bot.router import usages
 from bot.runs import Runs
@@ -53,9 +59,11 @@ from bot.scheduler import Missed, Scheduler, Timetable
 from bot.signals import stop_on_signals
 from bot.summaries import Means
 from bot.watcher import Watcher
+from bot.web.downloads import Downloads
 from bot.web.health import Health
 from bot.web.server import serve_web
 from bot.web.status import Status
+from bot.web.visitors import Visitors
 from cards.render import Cards
 from cards.template import CardTemplate
 from handlers import router
@@ -70,6 +78,8 @@ LANES = (
 )
 WATCH_EVERY = 1.0  # seconds
 HOUSEKEEPING = 60.0  # seconds
+CLOCKS_DIFFER = timedelta(seconds=30)  # at most, between machines
+MB = 1024 * 1024
 COUNT_WITHIN = 0.5  # seconds; DingTalk waits for the answer meanwhile
 
 Incoming = TypeVar("Incoming")
@@ -82,6 +92,11 @@ def utc_now() -> datetime:
 
 def open_store(settings: Settings) -> Stores:
     return stores_at(settings.store.url)
+
+
+def skew_of(url: str) -> timedelta:
+    """How far the clocks of the bots on this store may differ: those on one file share one machine's."""
+    return timedelta() if url.startswith("sqlite:") else CLOCKS_DIFFER
 
 
 def owner_name() -> str:
@@ -144,7 +159,13 @@ class App:
             missed=Missed(settings.scheduler.missed),
             grace=timedelta(seconds=settings.scheduler.grace),
         )
-        self.jobs = Jobs(self.store, clock=self._clock, owner=self._owner, on_outcome=self._metrics.outcome)
+        self.jobs = Jobs(
+            self.store,
+            clock=self._clock,
+            owner=self._owner,
+            skew=skew_of(settings.store.url),
+            on_outcome=self._metrics.outcome,
+        )
         self.reports = Reports(self.store, exporter, shelf, clock=self._clock)
         self.runs = Runs(self.store, self.engine, self.jobs, clock=self._clock)
         means = self._means(wire.channels, cards, ledger)
@@ -159,6 +180,10 @@ class App:
             deliveries=Deliveries(self.store, self.jobs),
             people=People(self.store),
             governor=self.governor,
+            parcels=means.parcels,
+            links=self.links,
+            audit=self.audit,
+            remakes=Remakes(self.store, self.jobs, self.reports),
             cards=cards,
             timetable=timetable,
             clock=self._clock,
@@ -188,10 +213,32 @@ class App:
             clock=self._clock,
             cards_per_minute=settings.notify.cards_per_minute,
         )
+        parcels = self._parcels()
         self.notices = Notices(self.jobs, channels=channels, cards=cards, operators=operators_of(settings))
         ladder = Ladder(self.store, self.notices, clock=self._clock)
         digests = Digests(self.store, self.jobs, channels=channels, cards=cards, ladder=ladder)
-        return Means(channels=channels, cards=cards, governor=self.governor, ladder=ladder, digests=digests)
+        return Means(
+            channels=channels,
+            cards=cards,
+            governor=self.governor,
+            ladder=ladder,
+            digests=digests,
+            parcels=parcels,
+        )
+
+    def _parcels(self) -> Parcels:
+        """How reports reach people: as files, in parts, or by a link."""
+        reports, port = self._settings.reports, self.stores.links
+        terms = Terms(
+            public_url=self._settings.web.public_url,
+            ttl=timedelta(seconds=reports.link_ttl),
+            most=reports.link_limit,
+        )
+        key = reports.link_secret.get_secret_value() if reports.link_secret else ""
+        self.links = ReportLinks(port, terms, clock=self._clock, key=key)
+        self.audit = Audit(port, clock=self._clock)
+        limits = Limits(most_bytes=reports.max_file_mb * MB, split=split_report)
+        return Parcels(self.store, self.jobs, self.reports, self.links, limits)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; a loop that dies ends the service loudly."""
@@ -234,7 +281,11 @@ class App:
             self.store, deliveries, self.governor, metrics=self._metrics, connected=self._connected
         )
         status = Status(self.store, deliveries, zone=zone, token=token)
-        await serve_web(web.host, web.port, [*health.routes(), *status.routes()])
+        downloads = Downloads(
+            self.links, self.reports, self.audit, visitors=Visitors(web.proxies), metrics=self._metrics
+        )
+        routes = [*health.routes(), *status.routes(), *downloads.routes()]
+        await serve_web(web.host, web.port, routes)
 
     def _connected(self) -> bool | None:
         streams = self.streams.values()
@@ -330,6 +381,7 @@ def cards_of(settings: Settings) -> Cards:
 def engine_of(settings: Settings, tasks: TaskStore, *, clock: Clock, owner: str) -> EmbeddedEngine:
     engine = settings.engine
     limits = ProbeLimits(
+        lease=LEASE + skew_of(settings.store.url),
         tasks=engine.concurrency,
         connections=engine.connections,
         connect_timeout=engine.connect_timeout,

@@ -43,6 +43,7 @@ TAKES = {  # what we say a key takes: pydantic's words for the error
     "must not be empty": "string_too_short too_short",
     "must be a list": "list_type tuple_type",
     "must be a mapping": "dict_type model_type model_attributes_type",
+    "must be an address or a network such as 192.0.2.0/28": "ip_any_network",
     "must be a time such as 2026-12-01 03:00": "datetime_parsing datetime_from_date_parsing datetime_type",
 }
 EXPECTED = {kind: takes for takes, kinds in TAKES.items() for kind in kinds.split()}
@@ -227,6 +228,7 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Everything the settings hold that must never be written anywhere; for `bot.log.configure`."""
     ding, notify = settings.dingding, settings.notify
     held = [ding.app_secret, ding.access_token, ding.secret, settings.web.status_token]
+    held += [settings.reports.link_secret]
     held += [word for robot in notify.webhooks.values() for word in (robot.access_token, robot.secret)]
     held += [app.app_secret for app in notify.apps.values()]
     return (*(each.get_secret_value() for each in held if each), *secrets_in(settings.store.url))

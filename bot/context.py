@@ -5,13 +5,17 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.audit import Audit
 from bot.deliver import Deliver
 from bot.deliveries import Deliveries
 from bot.errors import UserError
 from bot.governor import Governor
 from bot.models import Clock, Destination, DestinationKind, Message, Run, Schedule
+from bot.parcels import Parcels
 from bot.people import People
 from bot.ports import Engine
+from bot.remakes import Remakes
+from bot.report_links import ReportLinks
 from bot.reports import Reports
 from bot.runs import Runs
 from bot.scheduler import Timetable
@@ -31,6 +35,10 @@ class Context:
     deliveries: Deliveries
     people: People
     governor: Governor
+    parcels: Parcels
+    links: ReportLinks
+    audit: Audit
+    remakes: Remakes
     cards: Cards
     timetable: Timetable
     clock: Clock

@@ -5,16 +5,15 @@ Each is a job; what makes a repeat harmless is told in the table of `docs/archit
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.jobs import Claim, JobKind, Jobs, NotYet, Result
-from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, Report, Run, RunStatus
+from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, Run, RunStatus
 from bot.plan import card_id, job_id, push_verdict
 from bot.ports import Store
 from bot.quota import Rung
 from bot.reports import Reports
-from bot.summaries import Means, Summaries, destination_of, ended_run, proof
+from bot.summaries import Means, Summaries, destination_of, ended_run
 from cards.summary import News
 
 log = logging.getLogger(__name__)
@@ -50,8 +49,12 @@ class Deliver:
 
     async def show_rerun(self, run: Run, by: str) -> None:
         """Tell everyone who sees a card of this run that it was started again, and by whom."""
+        await self.renew(run, "rerun", rerun_by=by)
+
+    async def renew(self, run: Run, cause: str, **payload: object) -> None:
+        """Show everyone who sees a card of this run how it stands now; once for each cause."""
         for job in await self._shown(run.id):
-            await self._jobs.add(self._job("update", run.id, destination_of(job), cause="rerun", rerun_by=by))
+            await self._jobs.add(self._job("update", run.id, destination_of(job), cause=cause, **payload))
 
     async def report_settled(self, job: Job) -> None:
         """The export has ended, well or badly: cards and files wait no longer, cards already out are
@@ -82,10 +85,8 @@ class Deliver:
             return {"skipped": run.export_error or "there is no report"}
         if not asked_for(claim.job) and await self._rung(destination) >= Rung.NO_FILE:
             return {"skipped": "the month's calls run out"}
-        report = await self._uploaded(report, destination)
-        await claim.mark()
         messenger = self._means.channels.to(destination)
-        return proof(await messenger.send_file(destination, report.media_id, report.name))
+        return await self._means.parcels.send(claim, report, messenger, self._means.cards)
 
     async def _update(self, claim: Claim) -> Result:
         run = await ended_run(self._store, claim.job, self._jobs)
@@ -97,7 +98,11 @@ class Deliver:
         if shown and "digest" in shown[0].result:
             await self._means.digests.renew(str(shown[0].result["digest"]))
             return {}
-        news = News(rerun_by=await self._rerun_by(run.id, destination), unconfirmed=unconfirmed)
+        news = News(
+            rerun_by=await self._rerun_by(run.id, destination),
+            unconfirmed=unconfirmed,
+            linked=await self._means.parcels.linked(run.id),
+        )
         view = self._means.cards.summary(run, await self._reports.find(run_id=run.id), news=news)
         await self._means.channels.to(destination).update_card(card_id(run.id, destination), view)
         return {}
@@ -118,16 +123,6 @@ class Deliver:
             summary = await self._store.find_job(job_id(kind, run_id, destination))
             if summary and not summary.state.ended:
                 raise NotYet(max(summary.due_at, self._clock()) + timedelta(seconds=5))
-
-    async def _uploaded(self, report: Report, destination: Destination) -> Report:
-        """One upload serves all destinations of a run, and whoever asks later."""
-        if report.media_id:
-            return report
-        path = self._reports.path(report)
-        media_id = await self._means.channels.to(destination).upload(path, report.name)
-        report = replace(report, media_id=media_id)
-        await self._store.save_report(report)
-        return report
 
     async def _rerun_by(self, run_id: str, destination: Destination) -> str:
         rerun = await self._store.find_job(f"{job_id('update', run_id, destination)}:rerun")
@@ -151,9 +146,9 @@ class Deliver:
         return bool(mine) and mine[-1] is JobState.UNCONFIRMED
 
     async def _file_settled(self, job: Job) -> None:
-        """The card says so when its file is unconfirmed, and no longer once that was sent again."""
-        again = "again" in job.payload
-        if job.state is not JobState.UNCONFIRMED and not again:
+        """The card says so when its file is unconfirmed, and no longer once that was sent again; where a link
+        went, it can call it back."""
+        if job.state is not JobState.UNCONFIRMED and "again" not in job.payload and "link" not in job.result:
             return
         if any(destination_of(card) == destination_of(job) for card in await self._shown(job.run_id)):
             await self._jobs.add(self._job("update", job.run_id, destination_of(job), cause=job.id))

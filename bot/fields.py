@@ -13,6 +13,7 @@ HIGHEST_PORT = 65_535
 _SAFE_BASE = re.compile(
     r"(https://([\w.-]+|\[[\da-f:]+])|http://(127\.0\.0\.1|localhost|\[::1]))(:\d+)?(/\S*)?", re.IGNORECASE
 )
+_PUBLIC = re.compile(r"https?://([\w.-]+|\[[\da-f:]+])(:\d+)?(/[\w./~-]*)?", re.IGNORECASE | re.ASCII)
 
 
 def place_of(value: object) -> object:
@@ -36,6 +37,14 @@ def _base(value: str) -> str:
     return value.rstrip("/")
 
 
+def _public(value: str) -> str:
+    if value and not _PUBLIC.fullmatch(value):
+        raise ValueError(
+            "takes an http:// or https:// address that people reach, such as https://run.example.com"
+        )
+    return value.rstrip("/")
+
+
 def _refuse(takes: str, *kinds: type) -> BeforeValidator:
     """Refuse what would be taken for something else: `true` for 1, a number for seconds since 1970."""
 
@@ -52,6 +61,7 @@ Whole = Annotated[int, _refuse("must be a whole number", bool)]
 Seconds = Annotated[float, _refuse("must be a number", bool), Field(gt=0, allow_inf_nan=False)]
 Port = Annotated[Whole, AfterValidator(_port)]
 Base = Annotated[str, AfterValidator(_base)]
+PublicUrl = Annotated[str, AfterValidator(_public)]
 Time = Annotated[datetime, _refuse("must be a time such as 2026-12-01 03:00", int, float)]
 
 

@@ -75,7 +75,8 @@ class Intake:
             raise UserError("card_unknown")
         self._admit_tap(tap, button)
         who = f":{tap.user.id}" if button.answers.per_person else ""
-        key = f"{tap.card_id}:{tap.action}:{run.status}{who}"
+        turn = await button.answers.turn(self._context, run)
+        key = f"{tap.card_id}:{tap.action}:{run.status}{who}" + (f":{turn}" if turn else "")
         if await self._jobs.known(f"tap:{key}"):
             return self._context.cards.tapped(button.answers.again)
         await button.answers.check(self._context, run)

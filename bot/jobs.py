@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 POLL = 1.0  # seconds between looks at the store for what other processes added
 TRIES_KEPT = 12  # of a job, the last ones
 PATIENCE = 3.0  # seconds that a stop gives running jobs to end
+NO_SKEW = timedelta()
 
 Result = Mapping[str, object]
 
@@ -102,15 +103,26 @@ class Lane:
 
 
 class Jobs:
-    """Adds jobs, and runs them while `run` does."""
+    """Adds jobs, and runs them while `run` does.
+
+    `skew` is how far the clocks of bots on the store may differ: leases last that much longer, so that none
+    is over by another's clock while its bot lives.
+    """
 
     def __init__(
-        self, store: Store, *, clock: Clock, owner: str, on_outcome: Callable[[Job], None] | None = None
+        self,
+        store: Store,
+        *,
+        clock: Clock,
+        owner: str,
+        skew: timedelta = NO_SKEW,
+        on_outcome: Callable[[Job], None] | None = None,
     ) -> None:
         self._store = store
         self._on_outcome = on_outcome
         self.clock = clock
         self._owner = owner
+        self._skew = skew
         self._kinds: dict[str, JobKind] = {}
         self._added = asyncio.Event()
 
@@ -168,7 +180,7 @@ class Jobs:
     async def _next(self, lane: Lane) -> Claim:
         while True:
             added = self._added
-            claim = await self._claim(lane.kinds)
+            claim = await self._claim_or_give_back(lane.kinds)
             if claim:
                 return claim
             try:
@@ -177,9 +189,20 @@ class Jobs:
             except TimeoutError:
                 continue
 
+    async def _claim_or_give_back(self, kinds: Collection[str]) -> Claim | None:
+        """A stop may come while the store answers: what it gives then is not left to its lease."""
+        claiming = asyncio.ensure_future(self._claim(kinds))
+        try:
+            return await asyncio.shield(claiming)
+        except asyncio.CancelledError:
+            claim = await claiming
+            if claim:
+                await self._give_back(claim)
+            raise
+
     async def _claim(self, kinds: Collection[str]) -> Claim | None:
         now = self.clock()
-        longest = max(self._kinds[kind].lease for kind in kinds)
+        longest = max(self._kinds[kind].lease for kind in kinds) + self._skew
         try:
             job = await self._store.claim_job(kinds, self._owner, now, now + longest)
         except Temporary as error:
@@ -300,7 +323,7 @@ class Jobs:
         """A stop came: a job whose request may be under way is left to its lease, any other is free at
         once."""
         if not claim.job.marker:
-            await claim.save(state=JobState.TODO, lease_until=None, due_at=self.clock())
+            await claim.save(state=JobState.TODO, lease_until=None)
 
     async def _wind_down(self, running: Collection[asyncio.Task[None]]) -> None:
         if not running:

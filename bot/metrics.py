@@ -25,6 +25,12 @@ class Metrics:
             buckets=SECONDS,
             registry=self._registry,
         )
+        self._links = Counter(
+            "dingrun_link_requests_total",
+            "Requests for reports by link: served, resumed, or why not",
+            ["outcome"],
+            registry=self._registry,
+        )
         self._gauges = {
             "open_runs": Gauge("dingrun_open_runs", "Runs that have not ended", registry=self._registry),
             "dead": Gauge("dingrun_deliveries_dead", "Deliveries given up", registry=self._registry),
@@ -48,6 +54,10 @@ class Metrics:
         if job.ended_at:
             waited = (job.ended_at - job.created_at).total_seconds()
             self._waited.labels(kind=job.kind).observe(waited)
+
+    def link(self, outcome: str) -> None:
+        """Somebody asked for a report by a link; `outcome` is one of a few words."""
+        self._links.labels(outcome=outcome).inc()
 
     def show(self, **present: float) -> bytes:
         """Everything as text; `present` are the gauges: open_runs, dead, unconfirmed,

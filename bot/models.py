@@ -289,6 +289,41 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Grant:
+    """What a link to a report allows (许可): this one file, until a time, so many downloads."""
+
+    id: str
+    run_id: str
+    sha256: str  # of the report it was given for; no other file is served by it
+    cause: str  # what it was given for, e.g. a job; the same cause is the same link
+    made_at: datetime
+    expires_at: datetime
+    most: int  # downloads
+    used: int = 0  # downloads so far
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A link as people get it: whoever has the URL has the report, until it is over."""
+
+    url: str = field(repr=False)
+    expires_at: datetime
+    most: int  # downloads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """A report that was fetched through a link (下载), as auditors read it; written before a byte leaves."""
+
+    link_id: str
+    run_id: str
+    at: datetime
+    address: str
+    agent: str  # what the program said of itself
+
+
+@dataclass(frozen=True, kw_only=True)
 class Message:
     """What a person said to the robot. `id` is DingTalk's msgId, which stays the same when it is delivered
     again."""

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from bot.archive import Archive
 from bot.errors import ConfigError
 from bot.moving import Movable
-from bot.ports import Ledger, Store, TaskStore
+from bot.ports import Ledger, Links, Store, TaskStore
 from bot.stores.sqlite import SqliteStore, sqlite_path
 from bot.stores.sqlite_ledger import SqliteLedger
+from bot.stores.sqlite_links import SqliteLinks
 from bot.stores.sqlite_moving import SqliteMoving
 from bot.stores.sqlite_tasks import SqliteTaskStore
 
@@ -19,6 +20,7 @@ class Stores:
     store: Store
     ledger: Ledger
     tasks: TaskStore
+    links: Links
     moving: Movable
     archive: Archive | None = None  # of reports; in SQLite there is none
 
@@ -31,7 +33,11 @@ def stores_at(url: str) -> Stores:
 def _in_sqlite(url: str) -> Stores:
     store = SqliteStore(sqlite_path(url))
     return Stores(
-        store=store, ledger=SqliteLedger(store), tasks=SqliteTaskStore(store), moving=SqliteMoving(store)
+        store=store,
+        ledger=SqliteLedger(store),
+        tasks=SqliteTaskStore(store),
+        links=SqliteLinks(store),
+        moving=SqliteMoving(store),
     )
 
 
@@ -43,6 +49,7 @@ def _in_mongodb(url: str) -> Stores:
     from bot.stores.mongo import MongoStore  # noqa: PLC0415
     from bot.stores.mongo_archive import MongoArchive  # noqa: PLC0415
     from bot.stores.mongo_ledger import MongoLedger  # noqa: PLC0415
+    from bot.stores.mongo_links import MongoLinks  # noqa: PLC0415
     from bot.stores.mongo_moving import MongoMoving  # noqa: PLC0415
     from bot.stores.mongo_tasks import MongoTaskStore  # noqa: PLC0415
 
@@ -51,6 +58,7 @@ def _in_mongodb(url: str) -> Stores:
         store=MongoStore(mongo),
         ledger=MongoLedger(mongo),
         tasks=MongoTaskStore(mongo),
+        links=MongoLinks(mongo),
         moving=MongoMoving(mongo),
         archive=MongoArchive(mongo),
     )

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 from bot.models import (
     CardView,
     Destination,
+    Download,
+    Grant,
     Job,
     JobState,
     Message,
@@ -128,6 +130,35 @@ class Ledger(Protocol):
         """Until when a gate is, or was, closed; None when it never was."""
 
 
+class Links(Protocol):
+    """What the links to reports allow and who used them, for all bots on a store together. Each verb is
+    atomic."""
+
+    async def signing_key(self, fresh: str) -> str:
+        """The key that signs links: `fresh` when there is none yet. From then on it is every bot's."""
+
+    async def add_link(self, grant: Grant) -> bool:
+        """Keep a new link. False, and nothing changes, when one with this id is there already."""
+
+    async def find_link(self, link_id: str) -> Grant | None:
+        """The link as it is now, with its downloads so far."""
+
+    async def find_links(self, run_id: str, *, limit: int = 100) -> Sequence[Grant]:
+        """The links of a run, newest first."""
+
+    async def take_download(self, download: Download) -> bool:
+        """Count a download and keep who made it, as one.
+
+        False, and nothing changes, when its link is unknown, over at that time, revoked or used up.
+        """
+
+    async def revoke_links(self, run_id: str, now: datetime) -> int:
+        """Let the links of a run lead nowhere from now on; how many would have led somewhere."""
+
+    async def find_downloads(self, run_id: str, *, limit: int = 100) -> Sequence[Download]:
+        """What was downloaded of a run, newest first."""
+
+
 class TaskStore(Protocol):
     """Where the embedded engine keeps its tasks and what they found; ARL has its own database for this.
 
@@ -155,6 +186,9 @@ class TaskStore(Protocol):
         """Write the outcome of a claimed task. False, and nothing changes, when it is no longer this
         owner's."""
 
+    async def find_open(self, ids: Collection[str]) -> Collection[str]:
+        """Those of these tasks that have not ended, in one question; unknown ones are left out."""
+
     async def stop_tasks(self, task_ids: Collection[str], now: datetime) -> None:
         """End with `stop` those that have not ended."""
 
@@ -180,6 +214,12 @@ class Engine(Protocol):
 
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
         """The tasks as they are now, all in one question. Ids the engine does not know are left out."""
+
+    async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
+        """Those of these tasks that have not ended, in one cheap question: it is asked every second.
+
+        Ids the engine does not know are left out.
+        """
 
     async def stop(self, task_ids: Collection[str]) -> None:
         """Ask these tasks to stop; those that have ended stay as they are."""

@@ -1,36 +1,27 @@
 """The reports: made once per run, kept under their day, found again."""
 
 import asyncio
-import hashlib
 import logging
 import re
-import shutil
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
+from io import BufferedReader
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bot.archive import Archive, fetch
+from bot.archive import fetch
 from bot.errors import Permanent, Temporary
 from bot.jobs import Claim, JobKind, NotYet, Result
 from bot.models import Clock, ExportStatus, Job, JobState, Report, Run, RunStatus
 from bot.ports import Exporter, Store
+from bot.shelf import Shelf
 from bot.story import story_of
+
+__all__ = ["Reports", "Shelf", "file_name"]
 
 log = logging.getLogger(__name__)
 
 NAME_BYTES = 120  # of the schedule's part of a file name; file systems take 255 for the whole
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shelf:
-    """Where reports lie and for how long; with an archive, for all bots on the store together."""
-
-    folder: Path
-    keep: timedelta
-    zone: ZoneInfo
-    archive: Archive | None = None
 
 
 class Reports:
@@ -61,15 +52,42 @@ class Reports:
         return None
 
     async def _near(self, report: Report) -> bool:
-        """Whether the file is in our folder; one that another bot made is brought here."""
-        if await asyncio.to_thread(self.path(report).is_file):
+        """Whether the file is in our folder as it was recorded; one that another bot made is brought here."""
+        if await asyncio.to_thread(self._shelf.has, report):
             return True
         archive = self._shelf.archive
         return archive is not None and await fetch(archive, report, self._shelf.folder)
 
+    async def _exists(self, report: Report) -> bool:
+        """The same without bringing it here."""
+        if await asyncio.to_thread(self._shelf.has, report):
+            return True
+        return self._shelf.archive is not None and await self._shelf.archive.has(report.path)
+
     def progress(self, run: Run) -> int | None:
         """How many assets a report under way has taken so far; None when none is being made here."""
         return self._exporter.progress(run.id)
+
+    async def recorded(self, run_id: str) -> Report | None:
+        """The report of a run as it was recorded, whether or not its file is still there."""
+        found = await self._store.find_reports(run_id=run_id, limit=1)
+        return found[0] if found else None
+
+    async def newest(self, schedule_id: str = "", *, limit: int = 10) -> Sequence[Report]:
+        """The newest reports whose files are still there, of one schedule or of all, newest first."""
+        found = await self._store.find_reports(schedule_id=schedule_id, limit=limit)
+        return [report for report in found if await self._exists(report)]
+
+    async def open(self, report: Report) -> BufferedReader:
+        """The file as it was recorded. Raises `Permanent` when it is gone or changed on disk since."""
+        if self._shelf.archive:
+            await self._near(report)
+        return await asyncio.to_thread(self._shelf.open, report)
+
+    async def checked(self, report: Report) -> Path:
+        """Where the file lies, as it was recorded. Raises `Permanent` likewise."""
+        (await self.open(report)).close()
+        return self.path(report)
 
     def path(self, report: Report) -> Path:
         return self._shelf.folder / report.path
@@ -82,45 +100,47 @@ class Reports:
             raise NotYet(self._clock() + timedelta(seconds=1))
         if not await self.find(run_id=run.id):
             await self._store.update_run(run.id, {"export_status": ExportStatus.RUNNING, "export_error": ""})
-            await self._make(run)
+            await self._make(claim, run)
         await self._store.update_run(run.id, {"export_status": ExportStatus.SUCCESS, "export_error": ""})
         return {}
 
-    async def _make(self, run: Run) -> None:
+    async def _make(self, claim: Claim, run: Run) -> None:
+        """The file is whole and in its place before anything tells of it."""
         name = file_name(run, self._shelf.zone)
-        relative = f"{run.start_time.astimezone(self._shelf.zone):%Y-%m-%d}/{name}"
-        path = self._shelf.folder / relative
-        try:
-            await asyncio.to_thread(_make_room, path)
-        except OSError as error:
-            raise Temporary(f"reports.dir cannot be written: {error.strerror}") from error
+        stem, day = name.removesuffix(".xlsx"), f"{run.start_time.astimezone(self._shelf.zone):%Y-%m-%d}"
+        written = await asyncio.to_thread(self._shelf.room, day, stem)
         started = self._clock()
-        rows = await self._exporter.export(await story_of(self._store, run), path)
-        size, digest = await asyncio.to_thread(_measure, path)
+        try:
+            rows = await self._exporter.export(await story_of(self._store, run), written)
+            if not await claim.extend():
+                raise Temporary("another process has this export now")
+            path, measure = await asyncio.to_thread(self._shelf.place, written, stem)
+        finally:
+            await asyncio.to_thread(written.unlink, missing_ok=True)
         if self._shelf.archive:
-            await self._shelf.archive.put(relative, path)
+            await self._shelf.archive.put(path, self._shelf.folder / path)
         await self._store.save_report(
             Report(
                 run_id=run.id,
                 schedule_id=run.schedule_id,
                 schedule_name=run.schedule_name,
-                path=relative,
+                path=path,
                 name=name,
-                size=size,
-                sha256=digest,
+                size=measure.size,
+                sha256=measure.sha256,
                 made_at=self._clock(),
                 rows=rows,
             )
         )
         seconds = (self._clock() - started).total_seconds()
-        log.info("report of run %s made: %d rows, %d bytes in %.1f s", run.id, rows, size, seconds)
+        log.info("report of run %s made: %d rows, %d bytes in %.1f s", run.id, rows, measure.size, seconds)
 
     async def sweep(self) -> int:
-        """Remove the folders of days that are over `keep`; how many."""
-        last = (self._clock() - self._shelf.keep).astimezone(self._shelf.zone)
+        """Remove the days that are over, and what dead exports left; how many days."""
+        now = self._clock()
         if self._shelf.archive:
-            await self._shelf.archive.sweep(f"{last:%Y-%m-%d}")
-        return await asyncio.to_thread(_sweep, self._shelf.folder, last)
+            await self._shelf.archive.sweep(self._shelf.first_day(now))
+        return await asyncio.to_thread(self._shelf.sweep, now)
 
 
 def file_name(run: Run, zone: ZoneInfo) -> str:
@@ -128,26 +148,3 @@ def file_name(run: Run, zone: ZoneInfo) -> str:
     plain = re.sub(r"[^\w.-]+", "_", run.schedule_name).strip("._") or "report"
     plain = plain.encode()[:NAME_BYTES].decode(errors="ignore")
     return f"{plain}_{run.start_time.astimezone(zone):%Y%m%d-%H%M%S}_{run.id}.xlsx"
-
-
-def _make_room(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)  # of an export that was not recorded any more
-
-
-def _measure(path: Path) -> tuple[int, str]:
-    with path.open("rb") as file:
-        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sweep(folder: Path, last: datetime) -> int:
-    old = [
-        day
-        for day in (folder.iterdir() if folder.is_dir() else ())
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", day.name) and day.name < f"{last:%Y-%m-%d}" and day.is_dir()
-    ]
-    for day in old:
-        if not day.is_symlink():
-            shutil.rmtree(day)
-            log.info("reports of %s removed, their time is over", day.name)
-    return len(old)

@@ -13,6 +13,7 @@ from bot.models import CardTap, Message, Note, Run
 CommandHandler = Callable[[Context, Message, str], Awaitable[Note]]
 ButtonHandler = Callable[[Context, CardTap, Run, str], Awaitable[None]]
 ButtonCheck = Callable[[Context, Run], Awaitable[None]]
+ButtonTurn = Callable[[Context, Run], Awaitable[str]]
 
 NEAR = 0.45  # likeness from which an unknown word is taken for a slip
 
@@ -32,6 +33,11 @@ async def _always(ctx: Context, run: Run) -> None:
     """Most buttons can always be pressed."""
 
 
+async def _once(ctx: Context, run: Run) -> str:
+    """Most buttons mean the same whenever they are pressed."""
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Answers:
     """What the presser of a button sees, by phrase, and when it can be pressed."""
@@ -40,6 +46,7 @@ class Answers:
     again: str  # the same press again
     per_person: bool = False  # everyone may press once; else the first press counts for all
     check: ButtonCheck = _always  # raises `UserError` when it makes no sense now
+    turn: ButtonTurn = _once  # another turn makes another press a new wish
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -137,7 +137,7 @@ class Runs:
     async def _end(self, run: Run, changes: dict[str, object]) -> None:
         """The jobs that follow from the end are written first, the status last: a crash between repeats
         both."""
-        now = self._clock()
+        now = max(self._clock(), run.start_time)  # another bot began it, by another clock
         ended = _with(run, {**changes, "end_time": now})
         jobs = ending_jobs(ended, now)
         for job in jobs:

@@ -6,16 +6,24 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
-from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from bot.access import Rules
-from bot.fields import Base, Port, Seconds, Section, Time, UpperSection, Whole
+from bot.fields import Base, Port, PublicUrl, Seconds, Section, Time, UpperSection, Whole
 from bot.models import Channel, NotifyOn
 from bot.notify import NotifySettings, Telling
 from bot.quota import Bucket, Budget
 from bot.targets import parse_target
 
 CRON_FIELDS = 5
+SHORTEST_KEY = 16  # characters of what signs links
 
 
 class DingDing(UpperSection):
@@ -125,8 +133,17 @@ class ReportSettings(Section):
     store: Literal["folder", "gridfs"] = "folder"
     keep_days: Whole = Field(30, ge=1)
     link_ttl: Whole = Field(86400, ge=60)
+    link_limit: Whole = Field(20, ge=1, le=1000)
+    link_secret: SecretStr | None = None
     max_file_mb: Whole = Field(10, ge=1, le=20)
     show_secrets: bool = False
+
+    @field_validator("link_secret")
+    @classmethod
+    def _guessable(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret and len(secret.get_secret_value()) < SHORTEST_KEY:
+            raise ValueError(f"takes at least {SHORTEST_KEY} characters")
+        return secret
 
 
 class ExporterSettings(Section):
@@ -136,8 +153,15 @@ class ExporterSettings(Section):
 class WebSettings(Section):
     host: str = "127.0.0.1"
     port: Whole = Field(0, ge=0, le=65535)
-    public_url: str = ""
+    public_url: PublicUrl = ""
+    proxies: tuple[IPvAnyNetwork, ...] = ()
     status_token: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _served(self) -> "WebSettings":
+        if self.public_url and not self.port:
+            raise ValueError("has public_url, but web.port is 0: nothing serves the links")
+        return self
 
 
 class AccessSettings(Section):

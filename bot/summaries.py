@@ -15,8 +15,19 @@ from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.governor import Governor
 from bot.jobs import Claim, Jobs, NotYet, Result
 from bot.ladder import Ladder, Step
-from bot.models import Destination, DestinationKind, ExportStatus, Job, Note, Receipt, Run, RunStatus
-from bot.plan import CARD_KINDS, EXPORT_PATIENCE, NOTE_LIMITS, card_id, job_id, mentioned
+from bot.models import (
+    Destination,
+    DestinationKind,
+    ExportStatus,
+    Job,
+    Note,
+    Receipt,
+    Report,
+    Run,
+    RunStatus,
+)
+from bot.parcels import Parcels
+from bot.plan import CARD_KINDS, EXPORT_PATIENCE, FILE_KINDS, NOTE_LIMITS, card_id, job_id, mentioned
 from bot.ports import Store
 from bot.quota import Rung
 from bot.reports import Reports
@@ -46,6 +57,7 @@ class Means:
     governor: Governor
     ladder: Ladder
     digests: Digests
+    parcels: Parcels
 
 
 class Summaries:
@@ -163,7 +175,7 @@ class Summaries:
     async def _show(self, run: Run, destination: Destination) -> Result:
         means, card = self._means, card_id(run.id, destination)
         report = await self._reports.find(run_id=run.id)
-        news = News(withheld=await self._withheld(destination))
+        news = await self._news(report, destination, card)
         view = means.cards.summary(run, report, news=news, mention=mentioned(run, destination))
         try:
             receipt = await means.channels.to(destination).send_card(destination, view, card)
@@ -174,6 +186,14 @@ class Summaries:
             return await self.fall(run.id, destination, str(error))
         await means.ladder.stands(Step.CARD, destination)
         return {**proof(receipt), "card_id": card}
+
+    async def _news(self, report: Report | None, place: Destination, cause: str) -> News:
+        """What the summary tells of its file: that it does not come by itself, and the link instead."""
+        withheld = place.kind in FILE_KINDS and await self._withheld(place)
+        link = None
+        if report and (withheld or place.kind not in FILE_KINDS):
+            link = await self._means.parcels.link_for(report, cause=cause)
+        return News(withheld=withheld, link=link, linked=link is not None)
 
     async def _withheld(self, destination: Destination) -> bool:
         """Whether the file of a run is not sent by itself: the month's calls run out."""
@@ -198,7 +218,9 @@ class Summaries:
             return cards.say("summary_withheld", run=run.id)
         report = await self._reports.find(run_id=run.id)
         mention = mentioned(run, destination_of(job))
-        return cards.summary_note(run, report, limit=NOTE_LIMITS[place.kind], mention=mention)
+        news = await self._news(report, place, job.id)
+        limit = NOTE_LIMITS[place.kind]
+        return cards.summary_note(run, report, limit=limit, news=news, mention=mention)
 
     async def _after_refusal(self, claim: Claim, error: DingRunError) -> Result:
         """A refused message goes without words from outside, or by the robot beside, or not at all."""

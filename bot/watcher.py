@@ -1,4 +1,4 @@
-"""Sees runs end: one question to the engine per tick, for all open runs together."""
+"""Sees runs end: a few questions per tick for all open runs together, however many they are."""
 
 import asyncio
 import logging
@@ -12,6 +12,8 @@ from bot.runs import Runs
 
 log = logging.getLogger(__name__)
 
+OPEN = {JobState.TODO, JobState.DOING}
+SPARE = 100  # jobs; of runs that are not looked at
 GRACE = timedelta(seconds=5)  # how long a run may be stored before its submit job must be there
 
 
@@ -42,14 +44,21 @@ class Watcher:
         submitted = [run for run in open_runs if run.task_ids]
         if not submitted:
             return 0
-        tasks = await self._engine.tasks([id_ for run in submitted for id_ in run.task_ids])
-        return sum([await self._runs.finish(run, tasks) for run in submitted])
+        still_open = await self._engine.open_tasks([id_ for run in submitted for id_ in run.task_ids])
+        over = [run for run in submitted if not any(id_ in still_open for id_ in run.task_ids)]
+        tasks = await self._engine.tasks([id_ for run in over for id_ in run.task_ids]) if over else {}
+        return sum([await self._runs.finish(run, tasks) for run in over])
 
     async def _mend(self, unsubmitted: Sequence[Run]) -> None:
         """A process may have died between a run and its submit job, or between that job's end and what it
         means."""
-        for run in unsubmitted:
-            if self._clock() - run.start_time < GRACE:
+        due = [run for run in unsubmitted if self._clock() - run.start_time >= GRACE]
+        if not due:
+            return
+        waiting = await self._store.find_jobs(kind="submit", states=OPEN, limit=len(due) + SPARE)
+        submitting = {job.run_id for job in waiting}
+        for run in due:
+            if run.id in submitting:
                 continue
             job = await self._store.find_job(f"submit:{run.id}")
             if job is None:

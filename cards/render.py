@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from bot.models import CardView, Note, Report, Run
+from bot.models import CardView, Link, Note, Report, Run
 from cards.dialects import load
 from cards.digest import LINES, digest_values
-from cards.neutral import cut_bytes
+from cards.neutral import Safe, cut_bytes
 from cards.summary import DETAILS, NO_NEWS, Ended, News
 from cards.template import BUTTONS, CardButton, CardTemplate
 
@@ -53,10 +53,16 @@ class Cards:
         return CardView(template_id=self._template.id, params=params, headline=title, mention=tuple(mention))
 
     def summary_note(
-        self, run: Run, report: Report | None, *, limit: int, mention: Sequence[str] = ()
+        self,
+        run: Run,
+        report: Report | None,
+        *,
+        limit: int,
+        news: News = NO_NEWS,
+        mention: Sequence[str] = (),
     ) -> Note:
         """The same as a message of at most `limit` bytes, with words to type instead of buttons."""
-        ended = Ended(run=run, report=report)
+        ended = Ended(run=run, report=report, news=news)
         title = self._title(ended)
         texts = (self._dialects.message.page("note.md", ended.values(detail)) for detail in DETAILS)
         text = _fitting(texts, limit) or cut_bytes(title, limit)
@@ -90,6 +96,10 @@ class Cards:
         title = text.partition("\n")[0].replace("**", "").lstrip("# ")
         return Note(title=cut_bytes(title, LIST_TITLE_BYTES), text=text)
 
+    def link_note(self, report: Report, link: Link) -> Note:
+        """A link to a report, with all that people want to know before they use it."""
+        return self.say("report_link", report=report, link=link, url=Safe(link.url))
+
     def tapped(self, phrase: str, /, **values: object) -> dict[str, str]:
         """The card's variables that only the person who pressed sees (0007-event-callback-card)."""
         tips = _one_line(self._dialects.message.phrase(phrase, values))
@@ -107,6 +117,10 @@ class Cards:
             shown.append(CardButton(id="report", text=self._word("button_report"), color="gray"))
         if ended.news.unconfirmed:
             shown.append(CardButton(id="resend", text=self._word("button_resend"), color="red"))
+        if ended.report_state == "failed":
+            shown.append(CardButton(id="regenerate", text=self._word("button_regenerate"), color="gray"))
+        if ended.news.linked:
+            shown.append(CardButton(id="revoke", text=self._word("button_revoke"), color="red"))
         return shown
 
     def _word(self, phrase: str) -> str:

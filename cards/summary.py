@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.models import ExportStatus, Failure, Report, Run, RunStatus, Tally, TaskStatus
+from bot.models import ExportStatus, Failure, Link, Report, Run, RunStatus, Tally, TaskStatus
+from cards.neutral import Safe
 
 ERROR_CHARACTERS = 300  # of why a run came to nothing
 
@@ -39,6 +40,8 @@ class News:
 
     rerun_by: str = ""  # somebody has started it again: the button is gone and the tips say who
     unconfirmed: bool = False  # something of it may not have arrived: a button sends it again
+    link: Link | None = None  # to its report, instead of a file
+    linked: bool = False  # somebody has a link to its report: a button calls it back
     withheld: bool = False  # its file is not sent by itself, the month's calls run out
 
 
@@ -103,6 +106,8 @@ class Ended:
             "rerun_by": self.news.rerun_by,
             "unconfirmed": self.news.unconfirmed,
             "withheld": self.news.withheld,
+            "link": self.news.link,
+            "url": Safe(self.news.link.url) if self.news.link else "",
             "detail": detail,
         }
 

@@ -1,8 +1,8 @@
-"""`最近报告 [计划]` / `last report [schedule]`: the newest report as a file, and the button on its card."""
+"""`最近报告 [计划]`, `报告 <执行>`: a report as a file, or as a link; and the button on its card."""
 
 from bot.access import Act
 from bot.context import Context, here
-from bot.models import CardTap, Destination, DestinationKind, ExportStatus, Message, Note, Run, Schedule
+from bot.models import CardTap, Destination, DestinationKind, ExportStatus, Message, Note, Report, Run
 from bot.plan import audience
 from bot.router import Answers, Router
 
@@ -15,19 +15,40 @@ router = Router()
     "报告",
     "report",
     act=Act.VIEW,
-    argument="[计划]",
-    zh="把最近一份报告发到这里",
-    en="send the newest report here",
+    argument="[计划或执行]",
+    zh="把最近一份报告，或一次执行的报告，发到这里",
+    en="send the newest report, or that of one run, here",
 )
 async def last_report(ctx: Context, message: Message, name: str) -> Note:
-    place = here(message)
-    schedule = await (ctx.schedule_named(name) if name else ctx.schedule_here(place))
+    run = await ctx.runs.find(name.lower()) if name else None
+    if run is None:
+        return await _newest(ctx, message, name)
+    report = await ctx.reports.find(run_id=run.id)
+    if report is None:
+        return ctx.cards.say("no_report", schedule=run.schedule_name, why=_why(run))
+    return await _hand_over(ctx, message, run, report)
+
+
+async def _newest(ctx: Context, message: Message, name: str) -> Note:
+    schedule = await (ctx.schedule_named(name) if name else ctx.schedule_here(here(message)))
     report = await ctx.reports.find(schedule_id=schedule.id)
     run = await ctx.runs.find(report.run_id) if report else None
-    if report is None or run is None:
-        return ctx.cards.say("no_report", schedule=schedule.name, why=await _why(ctx, schedule))
-    await ctx.deliver.send_report(run, place, f"{message.robot_code}:{message.id}")
-    return ctx.cards.say("report_on_its_way", name=report.name, size=report.size)
+    if report and run:
+        return await _hand_over(ctx, message, run, report)
+    last = await ctx.runs.last_of(schedule.id)
+    why = "never_ran" if last is None else "not_wanted" if not schedule.export else _why(last)
+    return ctx.cards.say("no_report", schedule=schedule.name, why=why)
+
+
+async def _hand_over(ctx: Context, message: Message, run: Run, report: Report) -> Note:
+    """A link costs no call, as it stands in the answer; the file comes by a job."""
+    place, cause = here(message), f"{message.robot_code}:{message.id}"
+    if not ctx.parcels.fits(report, place):
+        link = await ctx.links.link_for(report, cause=f"message:{cause}")
+        if link:
+            return ctx.cards.link_note(report, link)
+    await ctx.deliver.send_report(run, place, cause)
+    return ctx.cards.say("report_on_its_way", name=report.name, size=report.size, made_at=report.made_at)
 
 
 @router.button(
@@ -36,19 +57,17 @@ async def last_report(ctx: Context, message: Message, name: str) -> Note:
     answers=Answers(accepted="report_pressed", again="report_taken", per_person=True),
 )
 async def report_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
-    """The file comes where the card is; to a card that was forwarded elsewhere, to the presser alone."""
+    await ctx.deliver.send_report(run, card_place(run, tap), cause)
+
+
+def card_place(run: Run, tap: CardTap) -> Destination:
+    """Where the card is that was pressed; of a card that was forwarded elsewhere, the presser alone."""
     shown = [place for place in audience(run) if place.id in {tap.conversation_id, tap.user.id}]
-    alone = Destination(kind=DestinationKind.USER, id=tap.user.id)
-    await ctx.deliver.send_report(run, shown[0] if shown else alone, cause)
+    return shown[0] if shown else Destination(kind=DestinationKind.USER, id=tap.user.id)
 
 
-async def _why(ctx: Context, schedule: Schedule) -> str:
-    """The key of the sentence that says why there is no report."""
-    run = await ctx.runs.last_of(schedule.id)
-    if run is None:
-        return "never_ran"
-    if not schedule.export:
-        return "not_wanted"
+def _why(run: Run) -> str:
+    """The key of the sentence that says why a run has no report."""
     reasons = {
         ExportStatus.PENDING: "running",
         ExportStatus.RUNNING: "exporting",

@@ -22,4 +22,6 @@ async def proof(ctx: Context, message: Message, run_id: str) -> Note:
     jobs = await ctx.deliveries.chain(run.id)
     steps, seen = chain_of(jobs), [await ctx.people.called(each) for each in seen_by(jobs)]
     unlisted = max(len(steps) - SHOWN, 0)
-    return ctx.cards.say("proof", run=run, chain=steps[:SHOWN], unlisted=unlisted, seen=seen)
+    downloads = await ctx.audit.of_run(run.id)
+    values = {"chain": steps[:SHOWN], "unlisted": unlisted, "seen": seen, "downloads": downloads}
+    return ctx.cards.say("proof", run=run, **values)

@@ -30,6 +30,15 @@ async def status(ctx: Context, message: Message, name: str) -> Note:
     )
 
 
+def mark_of(run: Run) -> str:
+    """How a run ended, in one sign."""
+    if run.status is RunStatus.RUNNING:
+        return "⏳"
+    if run.status is RunStatus.ERROR:
+        return "❌"
+    return "⚠️" if run.tally and run.tally.failed else "✅"
+
+
 def _running(run: Run, tally: Tally) -> dict[str, object]:
     return {
         "schedule": run.schedule_name,
@@ -42,11 +51,10 @@ def _running(run: Run, tally: Tally) -> dict[str, object]:
 
 def _ended(run: Run, exported: int | None) -> dict[str, object]:
     tally = run.tally or Tally(total=0)
-    went_badly = run.status is RunStatus.ERROR
     return {
         "schedule": run.schedule_name,
         "run": run.id,
-        "mark": "❌" if went_badly else "⚠️" if tally.failed else "✅",
+        "mark": mark_of(run),
         "done": tally.done,
         "failed": tally.failed,
         "total": tally.total,

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.access import Rules
+from bot.audit import Audit
 from bot.channels import Channels
 from bot.context import Context
 from bot.deliver import Deliver
@@ -19,6 +20,7 @@ from bot.governor import Governor
 from bot.intake import Intake
 from bot.jobs import Jobs
 from bot.ladder import Ladder
+from bot.links import Terms
 from bot.models import (
     Destination,
     DestinationKind,
@@ -29,21 +31,25 @@ from bot.models import (
     Trigger,
 )
 from bot.notices import Notices
+from bot.parcels import Limits, Parcels
 from bot.people import People
 from bot.ports import Ledger, Messenger
 from bot.quota import Budget
+from bot.remakes import Remakes
+from bot.report_links import ReportLinks
 from bot.reports import Reports, Shelf
 from bot.router import usages
 from bot.runs import Cause, Runs
 from bot.scheduler import Timetable
 from bot.stores.sqlite import SqliteStore
 from bot.stores.sqlite_ledger import SqliteLedger
+from bot.stores.sqlite_links import SqliteLinks
 from bot.summaries import Means
 from bot.watcher import Watcher
 from cards.render import Cards
 from handlers import router
 from tests.factories import make_message, make_schedule
-from tests.fakes import FakeClock, FakeEngine, FakeExporter, FakeMessenger
+from tests.fakes import FakeClock, FakeEngine, FakeExporter, FakeMessenger, fake_split
 from tests.mongo_server import add_option, database, mongo, own_variable
 
 __all__ = ["database", "mongo", "own_variable"]
@@ -80,6 +86,8 @@ class Desk:
     exporter: FakeExporter = field(default_factory=FakeExporter)
     reached: dict[DestinationKind, Messenger] = field(default_factory=dict)  # others than `messenger`
     ledger: Ledger | None = None
+    terms: Terms = field(default_factory=Terms)
+    most_bytes: int = 1_000_000
     budget: Budget = field(default_factory=Budget)
     operators: tuple[Destination, ...] = ()
     beside: dict[str, Destination] = field(default_factory=dict)
@@ -103,7 +111,18 @@ class Desk:
         self.notices = Notices(self.jobs, channels=channels, cards=cards, operators=self.operators)
         ladder = Ladder(store, self.notices, clock=clock)
         digests = Digests(store, self.jobs, channels=channels, cards=cards, ladder=ladder)
-        means = Means(channels=channels, cards=cards, governor=self.governor, ladder=ladder, digests=digests)
+        port = SqliteLinks(store)
+        self.links, self.audit = ReportLinks(port, self.terms, clock=clock), Audit(port, clock=clock)
+        limits = Limits(most_bytes=self.most_bytes, split=fake_split)
+        parcels = Parcels(store, self.jobs, self.reports, self.links, limits)
+        means = Means(
+            channels=channels,
+            cards=cards,
+            governor=self.governor,
+            ladder=ladder,
+            digests=digests,
+            parcels=parcels,
+        )
         self.deliver = Deliver(store, self.jobs, self.reports, means=means)
         self.runs = Runs(store, self.engine, self.jobs, clock=clock)
         self.watcher = Watcher(store, self.engine, self.runs, clock=clock)
@@ -115,6 +134,10 @@ class Desk:
             deliveries=Deliveries(store, self.jobs),
             people=People(store),
             governor=self.governor,
+            parcels=parcels,
+            links=self.links,
+            audit=self.audit,
+            remakes=Remakes(store, self.jobs, self.reports),
             cards=cards,
             timetable=Timetable(zone=ZONE),
             clock=clock,

@@ -1,11 +1,24 @@
 """Nouns with sensible defaults; a test names only what it is about."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 from bot.dingtalk.token import App
-from bot.models import CustomRobot, Job, Message, Person, Report, Run, Schedule, Task, Trigger, derived_id
+from bot.models import (
+    CustomRobot,
+    Download,
+    Grant,
+    Job,
+    Message,
+    Person,
+    Report,
+    Run,
+    Schedule,
+    Task,
+    Trigger,
+    derived_id,
+)
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 
@@ -63,6 +76,30 @@ def make_report(**changes: Any) -> Report:
         "rows": 3,
     }
     return Report(**(defaults | changes))
+
+
+def make_grant(**changes: Any) -> Grant:
+    defaults: dict[str, Any] = {
+        "id": f"l{next(_numbers)}",
+        "run_id": "r1",
+        "sha256": "0" * 64,
+        "cause": "test",
+        "made_at": NOW,
+        "expires_at": NOW + timedelta(days=1),
+        "most": 3,
+    }
+    return Grant(**(defaults | changes))
+
+
+def make_download(grant: Grant, **changes: Any) -> Download:
+    defaults: dict[str, Any] = {
+        "link_id": grant.id,
+        "run_id": grant.run_id,
+        "at": NOW,
+        "address": "192.0.2.7",
+        "agent": "curl/8.5.0",
+    }
+    return Download(**(defaults | changes))
 
 
 def make_sandbox_app(url: str) -> App:

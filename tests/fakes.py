@@ -60,6 +60,9 @@ class FakeEngine:
         self.questions += 1
         return {id_: self.all_tasks[id_] for id_ in task_ids if id_ in self.all_tasks}
 
+    async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
+        return {id_ for id_, task in (await self.tasks(task_ids)).items() if not task.status.ended}
+
     async def stop(self, task_ids: Collection[str]) -> None:
         for id_ in task_ids:
             if not self.all_tasks[id_].status.ended:
@@ -151,3 +154,13 @@ class FakeExporter:
 
     def progress(self, run_id: str) -> int | None:
         return self.under_way.get(run_id)
+
+
+async def fake_split(source: Path, folder: Path, stem: str, most_bytes: int) -> list[Path]:
+    """Cuts any file into pieces of so many bytes."""
+    whole = source.read_bytes()  # noqa: ASYNC240 - a few bytes in a test
+    pieces = [whole[at : at + most_bytes] for at in range(0, len(whole), most_bytes)]
+    paths = [folder / f"{stem}_{number}-{len(pieces)}.xlsx" for number in range(1, len(pieces) + 1)]
+    for path, piece in zip(paths, pieces, strict=True):
+        path.write_bytes(piece)
+    return paths

@@ -14,14 +14,14 @@ PURE = {
     "bot.sheets", "bot.findings", "bot.values", "bot.secrecy", "bot.diff", "bot.spool", "bot.cells",
     "bot.package", "bot.overview", "bot.statistics", "bot.words", "bot.targets",
     "bot.log", "bot.metrics", "bot.fields", "bot.notify", "bot.destinations", "bot.quota", "cards",
-    "bot.addresses", "bot.archive", "bot.moving",
+    "bot.addresses", "bot.archive", "bot.moving", "bot.links", "bot.split",
 }  # fmt: skip
 ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {
     "bot.runs", "bot.watcher", "bot.scheduler", "bot.jobs", "bot.deliver", "bot.reports", "bot.router",
     "bot.intake", "bot.context", "bot.people", "bot.deliveries", "bot.channels", "bot.governor",
     "bot.notices", "bot.ladder", "bot.digests", "bot.summaries", "bot.chain",
-    "bot.story",
+    "bot.story", "bot.audit", "bot.report_links", "bot.shelf", "bot.parcels", "bot.remakes",
 }  # fmt: skip
 DRIVERS = {"bot.mongo"}  # what adapters share to reach a server
 VENDORS = {

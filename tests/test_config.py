@@ -28,7 +28,7 @@ WRONG = [
     ("reports: {keep_days: 0}", "reports.keep_days must be greater than or equal to 1, got 0"),
     ("reports: {keep_day: 1}", "reports.keep_day is not a setting; did you mean keep_days?"),
     ("report: {}", "report is not a setting; did you mean reports?"),
-    ("reports: 5", "reports must be a mapping, got 5"),
+    ("scheduler: 5", "scheduler must be a mapping, got 5"),
     ("DINGDING: {APP_KEY: k}", "DINGDING has APP_KEY, but DINGDING.APP_SECRET is missing"),
     ("DINGDING: {SECRET: k}", "DINGDING has SECRET, but DINGDING.ACCESS_TOKEN is missing"),
     ("DINGDING: {APPKEY: k}", "DINGDING.APPKEY is not a setting; did you mean APP_KEY?"),
@@ -57,6 +57,13 @@ WRONG = [
      "notify.webhooks.ops.ACCESS_TOKE is not a setting; did you mean ACCESS_TOKEN?"),
     ("notify: {webhooks: {ops: {SECRET: verysecret}}}", "notify.webhooks.ops.ACCESS_TOKEN is missing"),
     ("notify: {routes: {a: [x]}}", "notify.routes.a[0] takes group:cid"),
+    ("web: {public_url: run.example.com, port: 1}", "web.public_url takes an http:// or https:// address"),
+    ("web: {public_url: 'https://a b', port: 1}", "web.public_url takes an http:// or https:// address"),
+    ("web: {public_url: 'https://a/)x', port: 1}", "web.public_url takes an http:// or https:// address"),
+    ("web: {public_url: 'https://run.example.com'}", "web has public_url, but web.port is 0"),
+    ("web: {proxies: [nginx]}", "web.proxies[0] must be an address or a network"),
+    ("reports: {link_secret: verysecret}", "reports.link_secret takes at least 16 characters"),
+    ("reports: {link_limit: 0}", "reports.link_limit"),
     ("web: {status_token: [verysecret]}", "web.status_token must be text, got ***"),
     ("web: {port: true}", "web.port must be a whole number, got True"),
     ("reports: {1: 2}", "reports.1 is not a setting"),
@@ -218,10 +225,12 @@ def test_secrets_print_as_stars(tmp_path: Path) -> None:
 
 
 def test_every_secret_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
-    robots = "notify: {webhooks: {default: {ACCESS_TOKEN: c, SECRET: d}}}\nweb: {status_token: e}"
+    robots = "notify: {webhooks: {default: {ACCESS_TOKEN: c, SECRET: d}}}\nweb: {status_token: e}\n"
+    links = "reports: {link_secret: ffffffffffffffff}"
     ding = "DINGDING: {APP_KEY: k, APP_SECRET: a, ACCESS_TOKEN: b}\n"
-    store = "store: {url: 'mongodb://me:f@h/d'}\n"
-    assert sorted(secrets_of(read(tmp_path, ding + store + robots))) == ["a", "b", "c", "d", "e", "f"]
+    store = "store: {url: 'mongodb://me:g@h/d'}\n"
+    told = secrets_of(read(tmp_path, ding + store + robots + links))
+    assert sorted(told) == ["a", "b", "c", "d", "e", "f" * 16, "g"]
 
 
 def test_a_channel_that_reaches_nobody_is_nothing_to_complain_of_when_all_is_only_logged(

@@ -318,3 +318,25 @@ async def test_who_loses_the_lease_stops_and_writes_nothing(store: SqliteStore, 
         await doing
     (job,) = await store.find_jobs(kind="slow")
     assert (job.state, job.owner) == (JobState.DOING, "other")
+
+
+async def test_a_stop_gives_back_what_is_claimed_in_its_moment(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim, asked, go = work.store.claim_job, asyncio.Event(), asyncio.Event()
+
+    async def slowly(*args: object) -> object:
+        job = await claim(*args)  # type: ignore[arg-type]
+        asked.set()
+        await go.wait()
+        return job
+
+    monkeypatch.setattr(work.store, "claim_job", slowly)
+    runner = asyncio.create_task(work.jobs.run([Lane(name="w", kinds=["work"], places=1)]))
+    await asked.wait()
+    runner.cancel()
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(runner, return_exceptions=True)
+    job = await work.job()
+    assert (work.acts, job.state, job.lease_until) == (0, JobState.TODO, None)

@@ -20,7 +20,7 @@ from bot.mongo import Mongo
 from bot.moving import Entry, Movable
 from bot.opening import Stores, stores_at
 from bot.stores.sqlite_moving import TABLES
-from tests.factories import NOW, make_job, make_report, make_run, make_task
+from tests.factories import NOW, make_download, make_grant, make_job, make_report, make_run, make_task
 from tests.mongo_server import Database
 
 ROOT = Path(__file__).parent.parent
@@ -55,6 +55,9 @@ async def fill(url: str) -> None:
                 make_job(id=f"card:r{number}", run_id=run.id, payload={"a.b": [1, None]})
             )
             await stores.store.save_report(make_report(run_id=run.id, made_at=NOW + ODD, sha256=DIGEST))
+            grant = make_grant(id=f"l{number}", run_id=run.id)
+            await stores.links.add_link(grant)
+            await stores.links.take_download(make_download(grant))
         await stores.store.claim_job(["card"], "dead", NOW, LATER + ODD)
         await stores.store.remember("tick", "1")
         await stores.ledger.book("2026-11", "api", 7)

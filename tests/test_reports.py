@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import Permanent
-from bot.models import ExportStatus
+from bot.errors import Permanent, Temporary
+from bot.jobs import Claim
+from bot.models import ExportStatus, Report
 from bot.plan import ending_jobs
 from bot.reports import file_name
 from tests.conftest import ZONE, Desk
@@ -23,14 +24,37 @@ async def test_a_report_lies_under_its_day_with_size_and_digest(desk: Desk) -> N
     assert len(report.sha256) == 64
 
 
-async def test_an_export_that_was_made_but_not_recorded_is_made_again(desk: Desk) -> None:
+async def test_a_death_between_the_file_and_its_record_is_made_good(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(report: Report) -> None:
+        raise Temporary("the process is gone")
+
     run = await desk.trigger()
-    desk.folder.joinpath("2026-11-24").mkdir(parents=True)
-    desk.folder.joinpath("2026-11-24", file_name(run, ZONE)).write_bytes(b"half")
-    await desk.finish()
+    with monkeypatch.context() as dying:
+        dying.setattr(desk.store, "save_report", dies)
+        await desk.finish()
+    assert await desk.reports.find(run_id=run.id) is None
+    desk.clock.turn(seconds=60)
+    await desk.do_jobs()
     report = await desk.reports.find(run_id=run.id)
     assert report is not None
-    assert report.size > 4
+    assert (await desk.run(run.id)).export_status is ExportStatus.SUCCESS
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+
+
+async def test_an_export_that_somebody_else_has_by_now_records_nothing(desk: Desk) -> None:
+    run = await desk.trigger()
+    desk.engine.end_all()
+    await desk.watcher.tick()
+    job = await desk.store.claim_job(["export"], "slow", desk.clock(), desk.clock())
+    assert job is not None
+    claim = Claim(desk.store, job, desk.clock, timedelta(seconds=20))
+    await desk.store.claim_job(["export"], "fast", desk.clock(), desk.clock() + timedelta(seconds=20))
+    with pytest.raises(Temporary, match="another process"):
+        await desk.reports._export(claim)
+    assert await desk.reports.find(run_id=run.id) is None
+    assert not list(desk.folder.rglob("*.*"))
 
 
 async def test_a_report_that_is_there_is_not_made_again(desk: Desk) -> None:
@@ -47,6 +71,17 @@ async def test_a_report_whose_file_is_gone_is_not_found(desk: Desk) -> None:
     assert report is not None
     desk.reports.path(report).unlink()
     assert await desk.reports.find(run_id=run.id) is None
+
+
+async def test_a_report_that_changed_on_disk_is_as_good_as_gone(desk: Desk) -> None:
+    run = await desk.finished_run()
+    report = await desk.reports.find(run_id=run.id)
+    assert report is not None
+    assert (await desk.reports.checked(report)).is_file()
+    desk.reports.path(report).write_bytes(b"another")
+    assert await desk.reports.find(run_id=run.id) is None
+    with pytest.raises(Permanent, match="changed"):
+        await desk.reports.checked(report)
 
 
 async def test_a_folder_that_cannot_be_written_is_temporary(desk: Desk) -> None:

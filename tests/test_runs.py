@@ -9,6 +9,7 @@ from bot.errors import Permanent, Temporary
 from bot.models import (
     Destination,
     ExportStatus,
+    Job,
     JobState,
     NotifyOn,
     PushStatus,
@@ -123,6 +124,31 @@ async def test_one_question_per_tick_however_many_runs(desk: Desk) -> None:
     desk.engine.questions = 0
     await desk.watcher.tick()
     assert desk.engine.questions == 1
+
+
+async def test_one_more_question_however_many_runs_end(desk: Desk) -> None:
+    for number in range(20):
+        await desk.trigger(cause=f"cron:s1:{number}")
+    desk.engine.questions = 0
+    desk.engine.end_all()
+    assert await desk.watcher.tick() == 20
+    assert desk.engine.questions == 2
+
+
+async def test_runs_that_wait_for_their_submission_are_not_asked_for_one_by_one(desk: Desk) -> None:
+    for number in range(20):
+        await desk.runs.trigger(desk.schedule, Cause(id=f"cron:s1:{number}", trigger=Trigger.CRON))
+    desk.clock.turn(seconds=10)
+    asked: list[str] = []
+    find = desk.store.find_job
+
+    async def counted(job_id: str) -> Job | None:
+        asked.append(job_id)
+        return await find(job_id)
+
+    desk.store.find_job = counted  # type: ignore[method-assign]
+    await desk.watcher.tick()
+    assert asked == []
 
 
 async def test_a_run_whose_submit_job_was_lost_gets_it_again(desk: Desk) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
 from bot.engines.probes import NothingFound, Probe, ProbeLimits
@@ -15,7 +15,6 @@ from bot.ports import TaskStore
 
 log = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=10)
 BEAT = 1.0  # seconds between looks whether a task is still ours; a stop is noticed within it
 POLL = 1.0  # seconds between looks for tasks that other processes added
 
@@ -56,6 +55,9 @@ class EmbeddedEngine:
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
         return {task.id: task for task in await self._tasks.find_tasks(ids=task_ids)}
 
+    async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
+        return await self._tasks.find_open(task_ids)
+
     async def stop(self, task_ids: Collection[str]) -> None:
         await self._tasks.stop_tasks(task_ids, self._clock())
 
@@ -67,7 +69,7 @@ class EmbeddedEngine:
         self._added = asyncio.Event()
 
     async def work(self) -> None:
-        """Do tasks until cancelled; those under way are then left to their lease."""
+        """Do tasks until cancelled; those under way are then free for others at once."""
         async with Probe(self._limits) as probe, asyncio.TaskGroup() as group:
             for number in range(self._limits.tasks):
                 group.create_task(self._worker(probe), name=f"prober {number}")
@@ -76,7 +78,7 @@ class EmbeddedEngine:
         while True:
             added = self._added
             try:
-                task = await self._tasks.claim_task(self._owner, self._clock(), self._clock() + LEASE)
+                task = await self._tasks.claim_task(self._owner, self._clock(), self._lease_end())
                 if task:
                     await self._do(probe, task)
                     continue
@@ -93,13 +95,27 @@ class EmbeddedEngine:
         try:
             while not looking.done():
                 await asyncio.wait([looking], timeout=BEAT)
-                if not await self._tasks.extend_task(task.id, self._owner, self._clock() + LEASE):
+                if not await self._tasks.extend_task(task.id, self._owner, self._lease_end()):
                     return  # stopped, or taken over
             ended = await looking
+        except asyncio.CancelledError:
+            looking.cancel()
+            await asyncio.shield(self._give_back(task))
+            raise
         finally:
             looking.cancel()
         await self._tasks.end_task(replace(ended, end_time=self._clock()), self._owner)
         log.info("task %s %s %s %s", task.id, ended.status, dict(ended.found), ended.reason)
+
+    def _lease_end(self) -> datetime:
+        return self._clock() + self._limits.lease
+
+    async def _give_back(self, task: Task) -> None:
+        """A lease that is over by every bot's clock."""
+        try:
+            await self._tasks.extend_task(task.id, self._owner, self._clock() - self._limits.lease)
+        except DingRunError as error:
+            log.warning("task %s is left to its lease: %s", task.id, error)
 
     async def _look(self, probe: Probe, task: Task) -> Task:
         """The task as it ended; a mistake in one must not end the others."""

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -25,6 +26,7 @@ Assets = Mapping[str, Mapping[str, Any]]
 TLS_PORTS = {443, 8443, 4443, 9443}
 SERVICES = {21: "ftp", 22: "ssh", 25: "smtp", 53: "domain", 80: "http", 443: "https", 3306: "mysql"}
 PORTS_SHOWN = 5
+LEASE = timedelta(seconds=10)
 
 
 class NothingFound(Exception):
@@ -41,6 +43,7 @@ class ProbeLimits:
     http_timeout: float = 8.0
     task_timeout: float = 120.0
     body: int = 256 * 1024  # bytes read of a page at most
+    lease: timedelta = LEASE  # a task without a sign of life for so long is another's
     max_hosts: int = 256
     ports: tuple[int, ...] = (80, 443, 8080, 8443)
 

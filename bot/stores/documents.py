@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter
 
-from bot.models import Job, JobState, Report, Run, Task
+from bot.models import Download, Grant, Job, JobState, Report, Run, Task
 
 Document = dict[str, Any]
 Noun = TypeVar("Noun")
@@ -106,3 +106,5 @@ RUNS = Documents(Run, also=("schedule_id", "schedule_name"))
 JOBS = Documents(Job, text=("payload", "result"))
 REPORTS = Documents(Report, key="run_id")
 TASKS = Documents(Task)
+GRANTS = Documents(Grant)
+DOWNLOADS = Documents(Download, key="link_id")

@@ -27,6 +27,7 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a
         [("state", UP), *OLDEST_JOB],
     ),
     "reports": (NEWEST_REPORT, [("schedule_id", UP), *NEWEST_REPORT]),
+    "links": ([("run_id", UP), ("made_at", DOWN), ("number", DOWN)],),
     "booked": ([("month", UP)],),
     "tasks": ([("run_id", UP)], [("status", UP), ("number", UP)]),
     "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),

@@ -77,6 +77,13 @@ class MongoTaskStore:
             found += await self._tasks.find(where)
         return [TASKS.noun(each) for each in sorted(found, key=lambda each: int(each["number"]))]
 
+    async def find_open(self, ids: Collection[str]) -> Collection[str]:
+        found: set[str] = set()
+        for where in _among("_id", ids, IDS):
+            among = where | {"status": {"$in": [WAITING, RUNNING]}}
+            found |= {each["_id"] for each in await self._tasks.find(among, fields=[])}
+        return found
+
     async def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         order = [("key", UP), ("task_id", UP)]
         streams = [

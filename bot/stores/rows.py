@@ -3,16 +3,20 @@
 Times are text of one width in UTC, so that SQLite compares them rightly.
 """
 
+import asyncio
 import json
 import sqlite3
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from bot.models import Job, Report, Run, Task
+from bot.models import Download, Grant, Job, Report, Run, Task
 
 Noun = TypeVar("Noun")
+
+FEW = 200  # rows that are read in a few milliseconds
 
 
 class Rows(Generic[Noun]):
@@ -39,11 +43,20 @@ class Rows(Generic[Noun]):
                 values[name] = stamp(original)
         return values | {name: getattr(noun, name) for name in self._also}
 
-    def noun(self, row: sqlite3.Row) -> Noun:
+    def noun(self, row: sqlite3.Row | Mapping[str, Any]) -> Noun:
         values = {name: row[name] for name in self._fields}
         for name in self._nested:
             values[name] = None if values[name] is None else json.loads(values[name])
         return self._adapter.validate_python(values)
+
+
+async def nouns(kind: Rows[Noun], rows: Sequence[sqlite3.Row]) -> list[Noun]:
+    """Rows as nouns; many of them beside the event loop, where answers are waited for."""
+
+    def read() -> list[Noun]:
+        return [kind.noun(row) for row in rows]
+
+    return read() if len(rows) <= FEW else await asyncio.to_thread(read)
 
 
 def stamp(time: datetime) -> str:
@@ -60,4 +73,6 @@ RUNS = Rows(
 )
 JOBS = Rows(Job, nested=("payload", "result"))
 REPORTS = Rows(Report)
+GRANTS = Rows(Grant)
+DOWNLOADS = Rows(Download)
 TASKS = Rows(Task, nested=("ports", "found"))

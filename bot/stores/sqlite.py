@@ -17,9 +17,15 @@ import aiosqlite
 
 from bot.errors import ConfigError, Permanent, Temporary
 from bot.models import Job, JobState, Report, Run, RunStatus
-from bot.stores.rows import JOBS, REPORTS, RUNS, stamp
+from bot.stores.rows import JOBS, REPORTS, RUNS, nouns, stamp
+from bot.stores.sqlite_commits import Commits
 
-UPGRADES = ("schema.sql", "ledger.sql")  # what makes version 1 of nothing, version 2 of 1 …
+UPGRADES = (
+    "schema.sql",
+    "ledger.sql",
+    "links.sql",
+    "growth.sql",
+)  # what makes version 1 of nothing, version 2 of 1 …
 VERSION = len(UPGRADES)
 BUSY_SECONDS = 5.0
 BUSY_TRIES = 50
@@ -29,16 +35,16 @@ PRAGMAS = ("journal_mode=wal", "synchronous=full", "foreign_keys=on")
 
 CLAIM = """
 update jobs set state = 'doing', owner = :owner, lease_until = :until, attempts = attempts + 1
-where id = (
-    select id from (
-        select id, due_at as since from jobs
-        where state = 'todo' and kind in (select value from json_each(:kinds)) and due_at <= :now
+where rowid = (
+    select rowid from jobs where rowid in (
+        select (select rowid from jobs where state = 'todo' and kind = wanted.value and due_at <= :now
+            order by due_at limit 1) from json_each(:kinds) as wanted
         union all
-        select id, lease_until from jobs
-        where state = 'doing' and kind in (select value from json_each(:kinds)) and lease_until <= :now
-    ) order by since limit 1
+        select (select rowid from jobs where state = 'doing' and kind = wanted.value and lease_until <= :now
+            order by lease_until limit 1) from json_each(:kinds) as wanted
+    ) order by case state when 'todo' then due_at else lease_until end limit 1
 ) returning *
-"""
+"""  # the first of each kind by its index, and the first of those: however many wait
 
 
 def sqlite_path(url: str) -> Path:
@@ -55,6 +61,7 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: aiosqlite.Connection | None = None
+        self._commits: Commits | None = None
 
     @property
     def _db(self) -> aiosqlite.Connection:
@@ -62,11 +69,18 @@ class SqliteStore:
             raise Temporary("the store is closed")
         return self._connection
 
+    @property
+    def _turns(self) -> Commits:
+        if self._commits is None:
+            raise Temporary("the store is closed")
+        return self._commits
+
     async def open(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=BUSY_SECONDS)
             self._connection.row_factory = sqlite3.Row
+            self._commits = Commits(self._connection)
             for pragma in PRAGMAS:
                 await self._patiently(self._connection, f"pragma {pragma}")
             await self._upgrade()
@@ -81,6 +95,9 @@ class SqliteStore:
             raise
 
     async def close(self) -> None:
+        commits, self._commits = self._commits, None
+        if commits:
+            await commits.finish()
         connection, self._connection = self._connection, None
         if connection:
             await connection.close()
@@ -112,19 +129,14 @@ class SqliteStore:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """Several statements as one; nothing else may use this connection meanwhile."""
-        await self._db.execute("begin immediate")
-        try:
+        """What the task that opened it runs, as one; others wait."""
+        async with self._turns.transaction():
             yield
-        except BaseException:
-            await self._db.execute("rollback")
-            raise
-        await self._db.execute("commit")
 
     async def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
         """Run one statement and return its rows."""
         with self._translated():
-            return list(await self._db.execute_fetchall(sql, values or {}))
+            return await self._turns.run(sql, values or {})
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -181,9 +193,12 @@ class SqliteStore:
         self, *, status: RunStatus | None = None, schedule_id: str = "", limit: int = 20
     ) -> Sequence[Run]:
         where = {"status": status, "schedule_id": schedule_id}
-        sql = f"select * from runs {filters(where)} order by start_time desc, rowid desc limit :limit"  # noqa: S608
+        clause = filters(where)
+        if status is RunStatus.RUNNING:  # the index of open runs, not that of all runs of a schedule
+            clause = clause.replace("schedule_id", "+schedule_id", 1)
+        sql = f"select * from runs {clause} order by start_time desc, rowid desc limit :limit"  # noqa: S608
         rows = await self.rows(sql, where | {"limit": limit or EVERYTHING})
-        return [RUNS.noun(row) for row in rows]
+        return await nouns(RUNS, rows)
 
     async def add_job(self, job: Job) -> bool:
         return await self.change(insert("jobs", JOBS.columns), JOBS.row(job))
@@ -223,7 +238,7 @@ class SqliteStore:
         among = "and state in (select value from json_each(:states))" if states else ""
         sql = f"select * from jobs {filters(where)} {among} order by created_at, rowid limit :limit"  # noqa: S608
         rows = await self.rows(sql, where | {"states": array(states), "limit": limit})
-        return [JOBS.noun(row) for row in rows]
+        return await nouns(JOBS, rows)
 
     async def save_report(self, report: Report) -> None:
         await self.rows(insert("reports", REPORTS.columns, over=True), REPORTS.row(report))

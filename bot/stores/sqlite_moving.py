@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlite3 import Row
 from typing import Any
 
+from bot.models import Grant
 from bot.moving import MARKS, Asset, Booked, Closing, Entry, Fact, Held
-from bot.stores.rows import JOBS, REPORTS, RUNS, TASKS, Rows, stamp
+from bot.stores.rows import DOWNLOADS, GRANTS, JOBS, REPORTS, RUNS, TASKS, Rows, stamp
 from bot.stores.sqlite import SqliteStore
 
 Values = dict[str, Any]
@@ -49,6 +50,13 @@ def _held_row(held: Held) -> Values:
     return TASKS.row(held.task) | {"owner": held.owner, "lease_until": lease}
 
 
+LINK_COLUMNS = tuple(name for name in GRANTS.columns if name != "used")  # its downloads tell that
+
+
+def _grant(row: Row) -> Grant:
+    return GRANTS.noun({"used": 0, **dict(row)})
+
+
 TABLES: Mapping[str, Table] = {
     "runs": _of(RUNS, "runs"),
     "jobs": _of(JOBS, "jobs"),
@@ -62,6 +70,20 @@ TABLES: Mapping[str, Table] = {
         number="number",
     ),
     "assets": _plain(Asset, "assets"),
+    "links": Table(
+        name="links",
+        columns=LINK_COLUMNS,
+        record=_grant,
+        row=lambda grant: {name: GRANTS.row(grant)[name] for name in LINK_COLUMNS},
+        number="rowid",
+    ),
+    "downloads": Table(
+        name="downloads",
+        columns=DOWNLOADS.columns,
+        record=DOWNLOADS.noun,
+        row=DOWNLOADS.row,
+        number="number",
+    ),
     "booked": _plain(Booked, "booked"),
     "gates": Table(
         name="gates",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.models import Task
-from bot.stores.rows import TASKS, stamp
+from bot.stores.rows import TASKS, nouns, stamp
 from bot.stores.sqlite import SqliteStore, array, insert
 
 BATCH = 500  # documents read at once
@@ -15,11 +15,13 @@ CLAIM = """
 update tasks set status = 'running', owner = :owner, lease_until = :until,
     start_time = coalesce(start_time, :now)
 where number = (
-    select number from tasks
-    where status = 'waiting' or (status = 'running' and lease_until <= :now)
-    order by number limit 1
+    select min(number) from (
+        select min(number) as number from tasks where status = 'waiting'
+        union all
+        select min(+number) from tasks where status = 'running' and lease_until <= :now
+    )
 ) returning *
-"""
+"""  # each by its index: those that have ended are not walked past
 
 ASSETS = """
 select key, task_id, document from assets
@@ -85,7 +87,14 @@ class SqliteTaskStore:
         if not run_id:
             sql = "select * from tasks where id in (select value from json_each(:ids)) order by number"
         rows = await self._store.rows(sql, {"ids": array(ids), "run_id": run_id})
-        return [TASKS.noun(row) for row in rows]
+        return await nouns(TASKS, rows)
+
+    async def find_open(self, ids: Collection[str]) -> Collection[str]:
+        sql = (
+            "select id from tasks where status in ('waiting', 'running')"
+            " and id in (select value from json_each(:ids))"
+        )
+        return {row["id"] for row in await self._store.rows(sql, {"ids": array(ids)})}
 
     async def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         values = {"kind": kind, "ids": array(task_ids), "key": "", "task_id": "", "batch": BATCH}

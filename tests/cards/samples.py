@@ -1,7 +1,7 @@
 """Ended runs as people meet them, for the tests of what they look like."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ from bot.chain import Try
 from bot.models import (
     ExportStatus,
     Failure,
+    Link,
     Person,
     Report,
     Run,
@@ -18,8 +19,9 @@ from bot.models import (
     Trigger,
 )
 from bot.quota import Forecast
+from cards.neutral import Safe
 from cards.summary import News
-from tests.factories import NOW, make_report, make_run, make_schedule
+from tests.factories import NOW, make_download, make_grant, make_report, make_run, make_schedule
 
 HOSTILE = (
     "[点我](http://evil.example/) @all **x** <a atId=1>#h ${title} `c` \u202etxt\n# h | https://e.example"
@@ -74,6 +76,8 @@ def failed(**changes: Any) -> Run:
     return ended(**({"tally": tally, "failures": FAILURES, "task_ids": many} | changes))
 
 
+_URL = "https://run.example.com/reports/lq2x.c2lnbmF0dXJl_-x"
+
 SAMPLES = {
     "well": sample(report()),
     "failed": Sample(run=failed(), report=report(), options={}),
@@ -94,7 +98,13 @@ SAMPLES = {
         export_status=ExportStatus.ERROR, export_error="磁盘满了", trigger=Trigger.CARD, task_ids=("t1",)
     ),
     "unconfirmed": Sample(run=failed(), report=report(), options={"news": News(unconfirmed=True)}),
+    "link_instead": Sample(
+        run=failed(),
+        report=report(),
+        options={"news": News(withheld=True, linked=True, link=Link(url=_URL, expires_at=NOW, most=20))},
+    ),
     "withheld": Sample(run=failed(), report=report(), options={"news": News(withheld=True)}),
+    "linked": Sample(run=failed(), report=report(), options={"news": News(linked=True)}),
     "report_gone": sample(end_time=NOW + timedelta(days=1, hours=2)),
     "report_unwanted": sample(schedule=make_schedule(export=False)),
     "running": sample(
@@ -129,6 +139,10 @@ _ENDED = {
     "failed": 0,
     "total": 12,
     "ended_at": NOW,
+}
+_PAST = {
+    **{"schedule": "每日巡检", "run": "r2", "mark": "✅", "since": NOW, "running": False},
+    **{"took": timedelta(seconds=754), "done": 12, "failed": 0, "total": 12},
 }
 _ITEM = {"name": "每日巡检", "when": "0 3 * * *", "next": NOW, "targets": 4, "notify": True, "last": NOW}
 
@@ -172,6 +186,7 @@ _STREAM = {
     "refused": False,
     "forecast": None,
 }
+_DOWNLOAD = make_download(make_grant(), agent="Mozilla/5.0 (X11; Linux) [x](http://evil.example)")
 
 ANSWERS: dict[str, list[dict[str, Any]]] = {
     "help": [{"commands": COMMANDS}],
@@ -212,6 +227,20 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             ],
         },
     ],
+    "history": [
+        {
+            "schedule": "",
+            "runs": [
+                {**_PAST, "mark": "⏳", "running": True, "took": None, "done": 0, "total": 0},
+                _PAST,
+                {**_PAST, "mark": "⚠️", "done": 10, "failed": 2},
+                {**_PAST, "mark": "❌", "done": 0, "total": 0},
+            ],
+        },
+        {"schedule": "每日巡检", "runs": [_PAST]},
+        {"schedule": "每日巡检", "runs": []},
+        {"schedule": "", "runs": []},
+    ],
     "schedules": [
         {"items": [_ITEM]},
         {
@@ -231,7 +260,29 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"schedule": "每日巡检", "why": why}
         for why in ("never_ran", "not_wanted", "running", "exporting", "failed", "swept", "磁盘满了")
     ],
-    "report_on_its_way": [{"name": "每日巡检_20261124.xlsx", "size": 23_961}],
+    "report_on_its_way": [{"name": "每日巡检_20261124.xlsx", "size": 23_961, "made_at": NOW}],
+    "reports": [
+        {"schedule": "", "reports": [report(), report(run_id="r2", rows=1)]},
+        {"schedule": "每日巡检", "reports": [report()]},
+        {"schedule": "每日巡检", "reports": []},
+        {"schedule": "", "reports": []},
+    ],
+    "report_link": [
+        {"report": report(rows=rows), "link": Link(url=_URL, expires_at=NOW, most=most), "url": Safe(_URL)}
+        for most, rows in ((20, 1_234), (1, 1))
+    ],
+    "regenerate_accepted": [{"schedule": "每日巡检", "run": "r1"}],
+    "regenerate_pressed": [{}],
+    "regenerate_running": [{}],
+    "regenerate_unwanted": [{}],
+    "report_is_there": [{"run": "r1"}],
+    "nothing_to_report": [{"running": True}, {"running": False}],
+    "button_regenerate": [{}],
+    "revoke_accepted": [{"schedule": "每日巡检", "run": "r1", "count": count} for count in (1, 3)],
+    "revoke_pressed": [{}],
+    "revoke_taken": [{}],
+    "no_links": [{}],
+    "button_revoke": [{}],
     "report_sent": [{"name": "每日巡检_20261124.xlsx", "size": 3_000_000}],
     "report_pressed": [{}],
     "report_taken": [{}],
@@ -249,11 +300,23 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "proof": [
         {
             "run": failed(cause="cron:s1:now"),
-            "chain": [_STEP, {**_STEP, **_AGAIN}, _TAP],
+            "chain": [
+                _STEP,
+                {**_STEP, **_AGAIN},
+                _TAP,
+                {**_STEP, "kind": "export", "to": "", "by": "user02"},
+            ],
             "unlisted": 0,
             "seen": ["张三"],
+            "downloads": [_DOWNLOAD, replace(_DOWNLOAD, address="2001:db8::1", agent="")],
         },
-        {"run": failed(cause="cron:s1:now", end_time=None), "chain": [], "unlisted": 3, "seen": []},
+        {
+            "run": failed(cause="cron:s1:now", end_time=None),
+            "chain": [],
+            "unlisted": 3,
+            "seen": [],
+            "downloads": [],
+        },
     ],
     "summary_withheld": [{"run": "rabcdefghij"}],
     "channel_fell": [
@@ -272,7 +335,9 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
 
 TAPPED = (
     "denied", "outsider", "card_unknown", "busy", "failed", "rerun_running", "rerun_pressed", "rerun_taken",
-    "no_such_schedule", "report_pressed", "report_taken", "no_such_run",
+    "no_such_schedule", "regenerate_pressed", "regenerate_running", "regenerate_unwanted", "report_is_there",
+    "nothing_to_report", "revoke_pressed", "revoke_taken", "no_links",
+    "report_pressed", "report_taken", "no_such_run",
     "nothing_to_resend", "resend_pressed", "resend_taken",
 )  # fmt: skip
 """The phrases that a press may be answered with."""

@@ -14,7 +14,7 @@ from bot.errors import ConfigError
 from bot.models import Failure, Tally, TaskStatus
 from cards.dialects import FOLDER, LANGUAGES, read_yaml
 from cards.render import ANSWER_BYTES, MARKDOWN_BYTES, TIPS_BYTES, TITLE_BYTES, Cards
-from cards.summary import News
+from cards.summary import NO_NEWS, News
 from cards.template import AI
 from tests.cards.reading import CARD_MENTION, constructs, outside_code
 from tests.cards.samples import ANSWERS, SAMPLES, TAPPED, Sample, ended, failed, report
@@ -43,7 +43,8 @@ def check(name: str, text: str) -> None:
 
 def summary_page(cards: Cards, sample: Sample) -> str:
     card = cards.summary(sample.run, sample.report, **sample.options)
-    note = cards.summary_note(sample.run, sample.report, limit=12_000)
+    news = sample.options.get("news", NO_NEWS)
+    note = cards.summary_note(sample.run, sample.report, limit=12_000, news=news)
     buttons = [button["text"] for button in json.loads(card.params["sys_full_json_obj"])["msgButtons"]]
     parts = (
         card.params["title"],

@@ -55,6 +55,12 @@ async def test_unknown_tasks_are_left_out(engine: Engine) -> None:
     assert list(await engine.tasks(["nobody", ids[0]])) == [ids[0]]
 
 
+async def test_open_tasks_are_those_that_have_not_ended(engine: Engine) -> None:
+    ids = await engine.submit(RUN)
+    await engine.stop(ids[:1])
+    assert set(await engine.open_tasks([*ids, "nobody"])) == {ids[1]}
+
+
 async def test_stop_leaves_what_has_ended(engine: Engine) -> None:
     ids = await engine.submit(RUN)
     await engine.stop(ids)

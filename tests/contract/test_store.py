@@ -119,6 +119,16 @@ async def test_the_job_due_longest_is_claimed_first(store: Store) -> None:
     assert [claim and claim.id for claim in claims] == ["old", "young", None]
 
 
+async def test_of_all_kinds_the_job_due_longest_is_claimed_first(store: Store) -> None:
+    for number, kind in enumerate(["file", "card", "file", "note", "card"]):
+        since = NOW - timedelta(seconds=10 - number)
+        await store.add_job(make_job(id=f"{number}", kind=kind, due_at=since))
+    lost = make_job(id="lost", kind="note", state=JobState.DOING, lease_until=NOW - timedelta(seconds=7.5))
+    await store.add_job(lost)
+    claims = [await store.claim_job(["card", "file", "note"], "me", NOW, LATER) for _ in range(7)]
+    assert [claim and claim.id for claim in claims] == ["0", "1", "2", "lost", "3", "4", None]
+
+
 async def test_a_claim_is_leased_and_counted(store: Store) -> None:
     await store.add_job(make_job())
     job = await store.claim_job(["card"], "me", NOW, LATER)

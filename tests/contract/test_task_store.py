@@ -43,6 +43,13 @@ async def test_many_tasks_are_one_question(tasks: TaskStore) -> None:
     assert [task.id for task in await tasks.find_tasks(ids=[*ids, "a"])] == ["a"]
 
 
+async def test_open_tasks_are_found_by_their_ids(tasks: TaskStore) -> None:
+    states = {"w": TaskStatus.WAITING, "r": TaskStatus.RUNNING, "d": TaskStatus.DONE, "s": TaskStatus.STOP}
+    await tasks.add_tasks([make_task(id=id_, status=status) for id_, status in states.items()])
+    assert set(await tasks.find_open([*states, "unknown"])) == {"w", "r"}
+    assert set(await tasks.find_open(["r", "d"])) == {"r"}
+
+
 async def test_ten_claims_at_once_never_share_a_task(two: tuple[TaskStore, TaskStore]) -> None:
     await two[0].add_tasks([make_task(id=f"t{number}") for number in range(7)])
     claims = [two[number % 2].claim_task(f"p{number}", NOW, LATER) for number in range(10)]

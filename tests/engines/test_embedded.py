@@ -11,7 +11,7 @@ from bot.engines.probes import Probe, ProbeLimits
 from bot.errors import Temporary
 from bot.models import Task, TaskStatus
 from bot.stores.sqlite_tasks import SqliteTaskStore
-from tests.engines.conftest import Street
+from tests.engines.conftest import LIMITS, Street
 from tests.engines.test_probes import page
 from tests.factories import make_run, make_schedule
 from tests.fakes import FakeClock
@@ -103,8 +103,8 @@ async def test_a_task_of_a_dead_process_is_taken_over(
     port = await street.web(page)
     run = make_run(schedule=make_schedule(targets=(f"127.0.0.1:{port}",)))
     (id_,) = await engine.submit(run)
-    await tasks.claim_task("dead", clock(), clock() + embedded.LEASE)
-    clock.turn(seconds=embedded.LEASE.total_seconds())
+    await tasks.claim_task("dead", clock(), clock() + LIMITS.lease)
+    clock.turn(seconds=LIMITS.lease.total_seconds())
     work = asyncio.create_task(engine.work())
 
     async def done() -> bool:

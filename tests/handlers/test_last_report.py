@@ -2,6 +2,8 @@
 
 import pytest
 
+from bot.errors import Permanent
+from bot.links import Terms
 from bot.models import ExportStatus, Person
 from tests.conftest import Desk
 from tests.factories import make_schedule
@@ -52,3 +54,30 @@ async def test_each_person_may_press_once(desk: Desk) -> None:
         await desk.intake.on_tap(tap_on(run.id, "report", Person(id=user)))
         await desk.do_jobs()
     assert desk.messenger.verbs() == ["file", "file"]
+
+
+async def test_the_report_of_one_run_is_had_by_its_number(desk: Desk) -> None:
+    first = await desk.finished_run()
+    desk.clock.turn(seconds=3600)
+    await desk.finished_run()
+    assert first.id in await desk.say(f"报告 {first.id.upper()}")
+    await desk.do_jobs()
+    verb, _, name = desk.messenger.sent[-1]
+    assert (verb, first.id in name) == ("file", True)
+
+
+async def test_a_run_without_a_report_says_why(desk: Desk) -> None:
+    desk.exporter.trouble = [Permanent("disk")]
+    run = await desk.finished_run()
+    assert "重新生成" in await desk.say(f"报告 {run.id}")
+
+
+async def test_what_is_too_big_comes_as_a_link_in_the_answer(desk: Desk) -> None:
+    desk.most_bytes, desk.terms = 10, Terms(public_url="https://run.example.com")
+    desk.build()
+    run = await desk.finished_run()
+    desk.messenger.sent.clear()
+    answer = await desk.say("最近报告")
+    assert "](https://run.example.com/reports/l" in answer
+    assert all(word in answer for word in (run.id, "23 B", "11-24 11:00:00 生成", "11-25 11:00:00 前有效"))
+    assert desk.messenger.verbs() == ["reply"]

@@ -1,7 +1,10 @@
 """`凭据`."""
 
+from bot.audit import Visitor
 from bot.errors import Temporary
+from bot.stores.sqlite_links import SqliteLinks
 from tests.conftest import Desk
+from tests.factories import make_grant
 
 
 async def test_the_chain_of_a_run_is_told(desk: Desk) -> None:
@@ -29,3 +32,13 @@ async def test_who_asked_for_another_attempt_is_told(desk: Desk) -> None:
 
 async def test_an_unknown_run_is_said(desk: Desk) -> None:
     assert "r0" in await desk.say("凭据 r0")
+
+
+async def test_who_fetched_the_report_by_a_link_is_told(desk: Desk) -> None:
+    run = await desk.finished_run()
+    grant = make_grant(run_id=run.id)
+    await SqliteLinks(desk.store).add_link(grant)
+    assert await desk.audit.begin(grant, Visitor.of("192.0.2.77", "curl/8.5.0"))
+    answer = await desk.say(f"凭据 {run.id}")
+    assert "192.0.2.77" in answer
+    assert "curl" in answer

@@ -9,6 +9,11 @@ from python_calamine import CalamineWorkbook
 
 from tests.scenarios.conftest import Chat, Service, until
 
+COMMANDS = (
+    "状态", "status", "计划", "schedules", "帮助", "help", "报告列表", "历史", "history",
+    "reports", "重新生成", "撤销链接", "重泡",
+)  # fmt: skip
+
 
 async def test_a_finished_run_shows_one_card_then_the_report(service: Service, chat: Chat) -> None:
     await chat.say("@DingRun 重跑")
@@ -35,7 +40,7 @@ async def test_a_run_with_a_file_costs_three_calls_and_a_reply_none(service: Ser
 async def test_every_command_is_answered(service: Service, chat: Chat) -> None:
     await chat.say("@DingRun rerun 每日巡检")
     await chat.wait("file", 1)
-    for words in ("状态", "status", "计划", "schedules", "帮助", "help", "重泡"):
+    for words in COMMANDS:
         assert await chat.say(f"@DingRun {words}")
     await chat.say("@DingRun 最近报告")
     await chat.wait("file", 2)

@@ -137,6 +137,13 @@ async def test_without_a_token_it_is_for_this_machine_alone(site: Site, desk: De
         assert status._admitted(request) is admitted
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via"])
+async def test_what_a_proxy_of_this_machine_asks_for_is_not_of_this_machine(
+    client: Client, header: str
+) -> None:
+    assert (await client.get("/status", headers={header: "127.0.0.1"})).status == 404
+
+
 async def test_a_token_opens_it_and_is_remembered(desk: Desk) -> None:
     site = Site(desk, token="let-me-in")  # noqa: S106 - a test's own
     async with TestClient(TestServer(site.app)) as client:

@@ -1,0 +1,40 @@
+"""`历史 [计划]` / `history [schedule]`: the last runs, the newest first, one line each."""
+
+from bot.access import Act
+from bot.context import Context
+from bot.models import Message, Note, Run, RunStatus, Tally
+from bot.router import Router
+from handlers.status import mark_of
+
+router = Router()
+
+SHOWN = 10
+
+
+@router.command(
+    "历史",
+    "history",
+    act=Act.VIEW,
+    argument="[计划]",
+    zh="列出最近的执行和结果",
+    en="list the last runs and how they ended",
+)
+async def history(ctx: Context, message: Message, name: str) -> Note:
+    schedule = await ctx.schedule_named(name) if name else None
+    runs = await ctx.runs.recent(schedule.id if schedule else "", limit=SHOWN)
+    return ctx.cards.say("history", schedule=schedule.name if schedule else "", runs=[_line(r) for r in runs])
+
+
+def _line(run: Run) -> dict[str, object]:
+    tally = run.tally or Tally(total=0)
+    return {
+        "schedule": run.schedule_name,
+        "run": run.id,
+        "mark": mark_of(run),
+        "since": run.start_time,
+        "running": run.status is RunStatus.RUNNING,
+        "took": run.end_time - run.start_time if run.end_time else None,
+        "done": tally.done,
+        "failed": tally.failed,
+        "total": tally.total,
+    }

@@ -1,0 +1,48 @@
+"""`重新生成 [执行]` / `regenerate [run]`: make a report again that failed, and the button on its card."""
+
+from bot.access import Act
+from bot.context import Context, here
+from bot.errors import UserError
+from bot.models import CardTap, Message, Note, Run
+from bot.router import Answers, Router
+from handlers.last_report import card_place
+
+router = Router()
+
+
+@router.command(
+    "重新生成",
+    "regenerate",
+    act=Act.OPERATE,
+    argument="[执行]",
+    zh="再生成一次失败了的报告",
+    en="make a report again that failed",
+)
+async def regenerate(ctx: Context, message: Message, run_id: str) -> Note:
+    run = await (ctx.runs.find(run_id.lower()) if run_id else ctx.runs.last_told(here(message)))
+    if run is None:
+        raise UserError("no_such_run", run=run_id)
+    cause = f"{message.robot_code}:{message.id}"
+    await ctx.remakes.ask(run, by=message.sender.id, cause=cause)
+    await ctx.deliver.send_report(run, here(message), cause)
+    return ctx.cards.say("regenerate_accepted", schedule=run.schedule_name, run=run.id)
+
+
+async def can_be_made(ctx: Context, run: Run) -> None:
+    await ctx.remakes.check(run)
+
+
+async def attempt(ctx: Context, run: Run) -> str:
+    return str(await ctx.remakes.attempts(run))
+
+
+@router.button(
+    "regenerate",
+    act=Act.OPERATE,
+    answers=Answers(
+        accepted="regenerate_pressed", again="regenerate_running", check=can_be_made, turn=attempt
+    ),
+)
+async def regenerate_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
+    await ctx.remakes.ask(run, by=tap.user.id, cause=cause)
+    await ctx.deliver.send_report(run, card_place(run, tap), cause)

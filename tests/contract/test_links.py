@@ -1,0 +1,107 @@
+"""What every Links promises."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.opening import Stores
+from bot.ports import Links
+from tests.factories import NOW, make_download, make_grant
+
+Pair = tuple[Links, Links]
+
+
+@pytest.fixture
+def two(both: tuple[Stores, Stores]) -> Pair:
+    """Two bots on one store."""
+    return both[0].links, both[1].links
+
+
+@pytest.fixture
+def links(two: Pair) -> Links:
+    return two[0]
+
+
+async def test_the_first_key_is_every_bots(two: Pair) -> None:
+    keys = await asyncio.gather(*(two[n % 2].signing_key(f"key{n}") for n in range(10)))
+    assert len(set(keys)) == 1
+    assert await two[0].signing_key("late") == keys[0]
+
+
+async def test_a_link_comes_back_as_it_was(links: Links) -> None:
+    grant = make_grant()
+    assert await links.add_link(grant)
+    assert await links.find_link(grant.id) == grant
+
+
+async def test_a_link_is_kept_once(links: Links) -> None:
+    grant = make_grant()
+    await links.add_link(grant)
+    assert not await links.add_link(replace(grant, most=99))
+    assert await links.find_link(grant.id) == grant
+
+
+async def test_the_links_of_a_run_come_newest_first(links: Links) -> None:
+    for minute in (1, 0, 2):
+        await links.add_link(make_grant(id=f"l{minute}", made_at=NOW + timedelta(minutes=minute)))
+    await links.add_link(make_grant(run_id="r2"))
+    assert [grant.id for grant in await links.find_links("r1")] == ["l2", "l1", "l0"]
+    assert [grant.id for grant in await links.find_links("r1", limit=1)] == ["l2"]
+    assert await links.find_links("r3") == []
+
+
+async def test_downloads_are_counted_until_the_link_is_used_up(links: Links) -> None:
+    grant = make_grant(most=2)
+    await links.add_link(grant)
+    taken = [await links.take_download(make_download(grant)) for _ in range(3)]
+    assert taken == [True, True, False]
+    found = await links.find_link(grant.id)
+    assert found == replace(grant, used=2)
+    assert [each.used for each in await links.find_links("r1")] == [2]
+
+
+async def test_a_one_time_link_is_used_once_whoever_asks_at_once(two: Pair) -> None:
+    grant = make_grant(most=1)
+    await two[0].add_link(grant)
+    downloads = [two[n % 2].take_download(make_download(grant, agent=f"a{n}")) for n in range(10)]
+    assert sorted(await asyncio.gather(*downloads)) == [False] * 9 + [True]
+    assert len(await two[1].find_downloads("r1")) == 1
+
+
+async def test_a_link_that_is_over_counts_nothing(links: Links) -> None:
+    grant = make_grant()
+    await links.add_link(grant)
+    assert not await links.take_download(make_download(grant, at=grant.expires_at))
+    assert not await links.take_download(make_download(make_grant(id="unknown")))
+    assert await links.take_download(make_download(grant, at=grant.expires_at - timedelta(seconds=1)))
+
+
+async def test_revoked_links_lead_nowhere(two: Pair) -> None:
+    grants = [make_grant(), make_grant(), make_grant(run_id="r2")]
+    for grant in [*grants, make_grant(expires_at=NOW)]:
+        await two[0].add_link(grant)
+    assert await two[1].revoke_links("r1", NOW) == 2
+    assert await two[0].revoke_links("r1", NOW + timedelta(seconds=9)) == 0
+    assert not await two[0].take_download(make_download(grants[0]))
+    assert await two[0].take_download(make_download(grants[2]))
+    assert await two[0].find_link(grants[0].id) == replace(grants[0], revoked_at=NOW)
+
+
+async def test_revoking_counts_those_that_led_somewhere(links: Links) -> None:
+    grant = make_grant(most=1)
+    await links.add_link(grant)
+    await links.take_download(make_download(grant))
+    assert await links.revoke_links("r1", NOW) == 0
+
+
+async def test_downloads_are_told_with_who_made_them_newest_first(links: Links) -> None:
+    grant, other = make_grant(), make_grant(run_id="r2")
+    downloads = [make_download(grant, address=f"192.0.2.{number}") for number in range(3)]
+    for each in (grant, other):
+        await links.add_link(each)
+    for download in [*downloads, make_download(other)]:
+        await links.take_download(download)
+    assert await links.find_downloads("r1") == downloads[::-1]
+    assert await links.find_downloads("r1", limit=1) == downloads[-1:]

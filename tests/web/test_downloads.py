@@ -1,0 +1,292 @@
+"""`/reports/<token>` over a real socket."""
+
+import asyncio
+import ipaddress
+import random
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from bot.audit import Audit
+from bot.links import Terms
+from bot.metrics import Metrics
+from bot.models import Report, Run
+from bot.report_links import ReportLinks
+from bot.stores.sqlite import SqliteStore
+from bot.stores.sqlite_links import SqliteLinks
+from bot.web.downloads import CHUNK, HEADERS, Downloads, disposition
+from bot.web.visitors import Network, Visitors
+from tests.conftest import Desk
+
+Client = TestClient[web.Request, web.Application]
+
+
+class Shop:
+    """A report of a desk, the links to it, and the server that has it."""
+
+    def __init__(self, desk: Desk, *, most: int = 20, proxies: Sequence[Network] = ()) -> None:
+        self.desk, self.metrics, self.waits = desk, Metrics(), list[float]()
+        port = SqliteLinks(desk.store)
+        terms = Terms(public_url="http://x", ttl=timedelta(hours=1), most=most)
+        self.links = ReportLinks(port, terms, clock=desk.clock)
+        self.audit = Audit(port, clock=desk.clock)
+        visitors = Visitors(proxies, sleep=self._sleep)
+        downloads = Downloads(self.links, desk.reports, self.audit, visitors=visitors, metrics=self.metrics)
+        self.app = web.Application()
+        self.app.add_routes(downloads.routes())
+
+    async def _sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    async def report(self) -> Report:
+        report = await self.desk.reports.find()
+        assert report is not None
+        return report
+
+    async def path(self, cause: str = "test") -> str:
+        link = await self.links.link_for(await self.report(), cause=cause)
+        assert link is not None
+        return link.url.removeprefix("http://x")
+
+
+@pytest.fixture
+async def run(desk: Desk) -> Run:
+    return await desk.finished_run()
+
+
+@pytest.fixture
+def shop(desk: Desk, run: Run) -> Shop:
+    return Shop(desk)
+
+
+@pytest.fixture
+async def client(shop: Shop) -> AsyncIterator[Client]:
+    async with TestClient(TestServer(shop.app)) as client:
+        yield client
+
+
+async def seen(answer: ClientResponse) -> tuple[int, bytes, dict[str, str]]:
+    """Everything that can be told from an answer, without its time."""
+    headers = {name: value for name, value in answer.headers.items() if name != "Date"}
+    return answer.status, await answer.read(), headers
+
+
+async def test_the_report_comes_as_a_file_with_its_name(shop: Shop, client: Client) -> None:
+    report = await shop.report()
+    answer = await client.get(await shop.path())
+    assert (answer.status, await answer.read()) == (200, shop.desk.reports.path(report).read_bytes())
+    told = answer.content_disposition
+    assert told is not None
+    assert (told.type, told.filename) == ("attachment", report.name)
+    assert HEADERS.items() <= dict(answer.headers).items()
+    assert answer.content_type.endswith("spreadsheetml.sheet")
+
+
+@pytest.mark.parametrize(
+    "name", ["每日巡检_r1.xlsx", 'a"b\\c\r\nX: y.xlsx', "plain_r1.xlsx", "\ud800.xlsx", "报告.xlsx"]
+)
+def test_a_name_is_told_in_full_and_in_ascii(name: str) -> None:
+    shown = disposition(name)
+    assert shown.isascii()
+    assert shown.isprintable()
+    assert shown.count('"') == 2
+    plain = shown.partition('filename="')[2].partition('"')[0]
+    assert plain.endswith("xlsx")
+    assert plain[0].isalnum()
+
+
+async def test_every_download_is_in_the_audit(shop: Shop, client: Client, run: Run) -> None:
+    agent = {"User-Agent": "curl/8.5.0 " + "x" * 900}
+    await client.get(await shop.path(), headers=agent)
+    (download,) = await shop.audit.of_run(run.id)
+    assert (download.address, download.at) == ("127.0.0.1", shop.desk.clock())
+    assert download.agent.startswith("curl/8.5.0 x")
+    assert len(download.agent) == 200
+
+
+async def test_behind_a_proxy_of_ours_the_audit_names_who_asked_it(desk: Desk, run: Run) -> None:
+    shop = Shop(desk, proxies=(ipaddress.ip_network("127.0.0.0/8"),))
+    async with TestClient(TestServer(shop.app)) as client:
+        await client.get(await shop.path(), headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.1"})
+    assert [each.address for each in await shop.audit.of_run(run.id)] == ["198.51.100.1"]
+
+
+async def test_a_head_tells_all_and_counts_nothing(shop: Shop, client: Client, run: Run) -> None:
+    path, report = await shop.path(), await shop.report()
+    for _ in range(30):
+        answer = await client.head(path)
+        assert (answer.status, answer.content_length) == (200, report.size)
+    assert await shop.audit.of_run(run.id) == []
+    assert (await client.get(path)).headers["ETag"] == answer.headers["ETag"]
+
+
+async def test_a_download_that_broke_off_goes_on_and_counts_once(shop: Shop, desk: Desk, run: Run) -> None:
+    shop = Shop(desk, most=1)
+    async with TestClient(TestServer(shop.app)) as client:
+        path, size = await shop.path(), (await shop.report()).size
+        first = await client.get(path, headers={"Range": "bytes=0-3"})
+        rest = await client.get(path, headers={"Range": "bytes=4-", "If-Range": first.headers["ETag"]})
+        assert (first.status, rest.status) == (206, 206)
+        assert rest.headers["Content-Range"] == f"bytes 4-{size - 1}/{size}"
+        whole = await first.read() + await rest.read()
+        assert whole == desk.reports.path(await shop.report()).read_bytes()
+        assert (await client.get(path)).status == 404
+        assert len(await shop.audit.of_run(run.id)) == 1
+
+
+async def test_a_range_behind_the_start_is_no_way_around_the_count(desk: Desk, run: Run) -> None:
+    shop = Shop(desk, most=1)
+    async with TestClient(TestServer(shop.app)) as client:
+        path = await shop.path()
+        assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 206
+        other = {"Range": "bytes=1-", "User-Agent": "another"}
+        assert (await client.get(path, headers=other)).status == 404
+        desk.clock.turn(seconds=3599)
+        assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 206
+        desk.clock.turn(seconds=1)
+        assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 404
+
+
+async def test_a_range_outside_is_said(shop: Shop, client: Client, run: Run) -> None:
+    answer = await client.get(await shop.path(), headers={"Range": "bytes=99999-"})
+    assert (answer.status, answer.headers["Content-Range"]) == (416, f"bytes */{(await shop.report()).size}")
+    assert await shop.audit.of_run(run.id) == []
+
+
+async def test_a_one_time_link_serves_one_of_two_who_ask_at_once(desk: Desk, run: Run) -> None:
+    shop = Shop(desk, most=1)
+    async with TestClient(TestServer(shop.app)) as client:
+        path = await shop.path()
+        answers = await asyncio.gather(*(client.get(path) for _ in range(8)))
+        assert sorted(answer.status for answer in answers) == [200] + [404] * 7
+        assert len(await shop.audit.of_run(run.id)) == 1
+        assert (await client.head(path)).status == 404
+        assert await seen(await client.get(path)) == await seen(await client.get("/reports/forged"))
+
+
+async def test_two_bots_on_one_store_serve_a_one_time_link_once(desk: Desk, run: Run, tmp_path: Path) -> None:
+    other = SqliteStore(tmp_path / "dingrun.db")
+    await other.open()
+    twin = Desk(store=other, clock=desk.clock, folder=desk.folder)
+    async with (
+        TestClient(TestServer(Shop(desk, most=1).app)) as one,
+        TestClient(TestServer(Shop(twin, most=1).app)) as two,
+    ):
+        path = await Shop(desk, most=1).path()
+        answers = await asyncio.gather(*(bot.get(path) for bot in (one, two) * 4))
+        assert sorted(answer.status for answer in answers) == [200] + [404] * 7
+    await other.close()
+
+
+async def test_whatever_leads_nowhere_gets_the_same_answer(shop: Shop, client: Client, run: Run) -> None:
+    token = await shop.path("used up")
+    wrong = [
+        token[:-1],
+        token + "A",
+        "/reports/" + token[9:].swapcase(),
+        "/reports/x",
+        "/reports/" + "x" * 5000,
+    ]
+    answers = [await seen(await client.get(path)) for path in wrong]
+    expired = await shop.path("expired")
+    shop.desk.clock.turn(seconds=3600)
+    answers.append(await seen(await client.get(expired)))
+    revoked = await shop.path("revoked")
+    await shop.links.revoke(run.id)
+    answers.append(await seen(await client.get(revoked)))
+    assert answers == [answers[0]] * len(answers)
+    assert answers[0][:2] == (404, b"404: Not Found")
+
+
+async def test_refusals_are_counted_and_each_takes_longer(shop: Shop, client: Client) -> None:
+    for _ in range(8):
+        await client.get("/reports/guess")
+    assert shop.waits == sorted(shop.waits)
+    assert len(shop.waits) == 5
+    assert (await client.get(await shop.path())).status == 200
+    counted = shop.metrics.show().decode()
+    assert 'dingrun_link_requests_total{outcome="forged"} 8.0' in counted
+    assert 'dingrun_link_requests_total{outcome="served"} 1.0' in counted
+
+
+async def test_a_thousand_altered_tokens_open_nothing(shop: Shop, client: Client, run: Run) -> None:
+    path, chance = await shop.path(), random.Random(7)  # noqa: S311 - the same every time
+    place = path.rindex("/") + 1
+    for _ in range(1_000):
+        at = chance.randrange(place, len(path))
+        altered = path[:at] + chr((ord(path[at]) - 32 + chance.randrange(1, 94)) % 94 + 33) + path[at + 1 :]
+        if altered != path:
+            assert (await client.get(altered)).status == 404, altered
+    assert await shop.audit.of_run(run.id) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/reports", "/reports/", "/reports/../dingrun.db", "/reports/%2e%2e%2fdingrun.db", "/reports/2026-11-24",
+     "/reports/2026-11-24/", "/", "/reports/a/b"],
+)  # fmt: skip
+async def test_nothing_else_is_there(client: Client, path: str) -> None:
+    assert (await client.get(path)).status == 404
+
+
+async def test_only_the_report_named_is_served(shop: Shop, client: Client, run: Run) -> None:
+    path = await shop.path()
+    report = await shop.report()
+    await shop.desk.store.save_report(
+        Report(**{**vars(report), "sha256": "1" * 64, "path": "2026-11-24/other.xlsx"})
+    )
+    assert (await client.get(path)).status == 404
+
+
+async def test_a_file_that_changed_on_disk_is_not_served(shop: Shop, client: Client) -> None:
+    path = await shop.path()
+    shop.desk.reports.path(await shop.report()).write_bytes(b"another")
+    assert (await client.get(path)).status == 404
+
+
+async def test_a_file_that_changes_at_the_last_moment_is_not_served(
+    shop: Shop, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, report = await shop.path(), await shop.report()
+
+    async def found(run_id: str) -> Report:
+        shop.desk.reports.path(report).write_bytes(b"another")
+        return report
+
+    monkeypatch.setattr(shop.desk.reports, "recorded", found)
+    assert (await client.get(path)).status == 404
+
+
+async def test_a_big_file_comes_whole(shop: Shop, client: Client, run: Run) -> None:
+    shelf, content = shop.desk.reports._shelf, random.Random(1).randbytes(3 * CHUNK + 7)  # noqa: S311
+    written = shelf.room("2026-11-24", "big")
+    written.write_bytes(content)
+    path, measure = shelf.place(written, "big")
+    report = await shop.report()
+    big = {**vars(report), "path": path, "size": measure.size, "sha256": measure.sha256}
+    await shop.desk.store.save_report(Report(**big))
+    assert await (await client.get(await shop.path())).read() == content
+
+
+async def test_a_store_that_does_not_answer_is_said(shop: Shop, client: Client) -> None:
+    path = await shop.path()
+    await shop.desk.store.close()
+    answer = await client.get(path)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "60")
+
+
+async def test_whoever_goes_away_in_the_middle_stops_nothing(shop: Shop, client: Client) -> None:
+    shelf = shop.desk.reports._shelf
+    written = shelf.room("2026-11-24", "big")
+    written.write_bytes(b"x" * 64 * CHUNK)
+    path, measure = shelf.place(written, "big")
+    big = {**vars(await shop.report()), "path": path, "size": measure.size, "sha256": measure.sha256}
+    await shop.desk.store.save_report(Report(**big))
+    answer = await client.get(await shop.path())
+    await answer.content.readexactly(10)
+    answer.close()
+    assert (await client.get(await shop.path())).status == 200
