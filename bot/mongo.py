@@ -10,7 +10,7 @@ import logging
 import warnings
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -205,6 +205,11 @@ class Collection:
 def as_object_id(text: str) -> Any:
     """MongoDB's own kind of id from its 24 hex digits; anything else stays what it is."""
     return ObjectId(text) if ObjectId.is_valid(text) else text
+
+
+def first_id_at(time: datetime) -> Any:
+    """The least id of MongoDB's own kind that a document made at this time can have."""
+    return ObjectId.from_datetime(time)
 
 
 def _client(address: str, setting: str) -> AsyncIOMotorClient[Document]:

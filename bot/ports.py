@@ -199,8 +199,22 @@ class TaskStore(Protocol):
         """What these tasks found, sorted by merge key, so that equal keys stand together; streamed."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """A run that the engine began by itself; the same `cause` is the same run."""
+
+    cause: str  # such as `arl:<schedule>:<number>`
+    schedule: Schedule
+    task_ids: tuple[str, ...]  # of tasks that never came too: the engine knows them as missing
+    start_time: datetime
+
+
 class Engine(Protocol):
     """Where schedules live and tasks run."""
+
+    @property
+    def fires(self) -> bool:
+        """Whether it fires its schedules by itself; otherwise DingRun's scheduler does."""
 
     async def schedules(self) -> Sequence[Schedule]:
         """All schedules, in the order people wrote them."""
@@ -221,8 +235,23 @@ class Engine(Protocol):
         Ids the engine does not know are left out.
         """
 
-    async def stop(self, task_ids: Collection[str]) -> None:
-        """Ask these tasks to stop; those that have ended stay as they are."""
+    async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
+        """Begin ended tasks of an earlier run again, as tasks of this one, and return the new ids.
+
+        Asking again begins nothing twice and returns the same ids. `Permanent` when none can be begun again.
+        """
+
+    async def stop(self, task_ids: Collection[str]) -> Mapping[str, Task]:
+        """Ask these tasks to stop; those that have ended stay as they are. All of them, as they are then.
+
+        One that would not stop is not ended, and its `reason` says what the engine said.
+        """
+
+    async def started(self, since: datetime) -> Sequence[Started]:
+        """The runs that the engine began by itself since then, oldest first, each once it is whole.
+
+        A run that was told once is told again, the same, as long as its time is asked for.
+        """
 
     def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         """What the tasks found, shaped like ARL's collection `kind`, streamed; nothing of a kind it lacks.

@@ -25,12 +25,13 @@ from bot.models import (
     derived_id,
 )
 from bot.plan import audience, ending_jobs, told
-from bot.ports import Engine, Store
+from bot.ports import Engine, Started, Store
 
 log = logging.getLogger(__name__)
 
 KEPT_FAILURES = 100  # of a run; their number is always exact
 LOOKED_BACK = 100  # runs
+RETRY = "retry:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +56,28 @@ def judge(task_ids: Collection[str], tasks: Mapping[str, Task]) -> Tally:
     return Tally(total=len(states), found=found, **counts)
 
 
+def not_well(task: Task | None) -> bool:
+    """Whether a task has ended otherwise than well; one that the engine does not know has."""
+    return task is None or (task.status.ended and task.status is not TaskStatus.DONE)
+
+
+def retry_cause(run: Run, cause: str) -> str:
+    """The cause of a run that repeats what did not end well in another."""
+    return f"{RETRY}{run.id}:{cause}"
+
+
+def retried_run(cause: str) -> str:
+    """The id of that other run, or ""."""
+    return cause.removeprefix(RETRY).partition(":")[0] if cause.startswith(RETRY) else ""
+
+
 def failures_of(task_ids: Collection[str], tasks: Mapping[str, Task]) -> tuple[Failure, ...]:
     """The tasks that did not end well, and why; the first 100."""
     bad = [
         Failure(task_id=id_, target=task.target, status=task.status, reason=task.reason)
         for id_ in task_ids
         for task in [tasks.get(id_) or Task(id=id_, run_id="", target="", status=TaskStatus.MISSING)]
-        if task.status.ended and task.status is not TaskStatus.DONE
+        if not_well(task)
     ]
     return tuple(bad[:KEPT_FAILURES])
 
@@ -97,6 +113,28 @@ class Runs:
         await self.ask_to_submit(run.id)
         return await self._store.find_run(run.id) or run
 
+    async def adopt(self, started: Started, *, quiet: bool) -> Run | None:
+        """Keep a run that the engine began by itself; None when it is kept already.
+
+        A `quiet` one is only kept: nobody is told, and no report is made.
+        """
+        schedule = started.schedule
+        if quiet:
+            schedule = replace(schedule, notify_enable=False, export=False)
+        run = Run(
+            id=derived_id("r", started.cause),
+            cause=started.cause,
+            schedule=schedule,
+            trigger=Trigger.ENGINE,
+            start_time=started.start_time,
+            task_ids=started.task_ids,
+            export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIP,
+        )
+        if not await self._store.add_run(run):
+            return None
+        log.info("run %s of %s was begun by the engine: %s", run.id, schedule.name, started.cause)
+        return run
+
     async def ask_to_submit(self, run_id: str) -> None:
         """The job that hands the run to the engine; asking twice is asking once."""
         now = self._clock()
@@ -108,12 +146,21 @@ class Runs:
         run = await self._store.find_run(claim.job.run_id)
         if run is None or run.task_ids or run.status is not RunStatus.RUNNING:
             return {}
-        task_ids = tuple(await self._engine.submit(run))
+        task_ids = tuple(await self._handed_over(run))
         if not task_ids:
             raise Permanent("the engine made no task of it")
         await self._store.update_run(run.id, {"task_ids": task_ids}, when=RunStatus.RUNNING)
         log.info("run %s submitted as %d tasks", run.id, len(task_ids))
         return {"tasks": len(task_ids)}
+
+    async def _handed_over(self, run: Run) -> Sequence[str]:
+        """The tasks of a run: of its schedule, or those of an earlier run that did not end well."""
+        earlier = await self._store.find_run(retried_run(run.cause))
+        if earlier is None:
+            return await self._engine.submit(run)
+        tasks = await self._engine.tasks(earlier.task_ids)
+        failed = [id_ for id_ in earlier.task_ids if not_well(tasks.get(id_))]
+        return await self._engine.restart(run, failed)
 
     async def _submitted(self, job: Job) -> None:
         if job.state in {JobState.DEAD, JobState.UNCONFIRMED}:
@@ -130,15 +177,23 @@ class Runs:
         tally = judge(run.task_ids, tasks)
         if tally.ended < tally.total:
             return False
-        failures = failures_of(run.task_ids, tasks)
-        await self._end(run, {"status": RunStatus.FINISHED, "tally": tally, "failures": failures})
+        changes: dict[str, object] = {
+            "status": RunStatus.FINISHED,
+            "tally": tally,
+            "failures": failures_of(run.task_ids, tasks),
+        }
+        ends = [task.end_time for task in tasks.values() if task.id in run.task_ids and task.end_time]
+        if run.trigger is Trigger.ENGINE and ends:  # it may have been found long after
+            changes["end_time"] = max(ends)
+        await self._end(run, changes)
         return True
 
     async def _end(self, run: Run, changes: dict[str, object]) -> None:
         """The jobs that follow from the end are written first, the status last: a crash between repeats
         both."""
         now = max(self._clock(), run.start_time)  # another bot began it, by another clock
-        ended = _with(run, {**changes, "end_time": now})
+        changes = {"end_time": now, **changes}
+        ended = _with(run, changes)
         jobs = ending_jobs(ended, now)
         for job in jobs:
             await self._store.add_job(job)  # nobody is woken before the status is there
@@ -146,14 +201,14 @@ class Runs:
             changes["push_status"] = PushStatus.SKIP
         if not any(job.kind == "export" for job in jobs):
             changes["export_status"] = ExportStatus.SKIP
-        done = await self._store.update_run(run.id, {**changes, "end_time": now}, when=RunStatus.RUNNING)
+        done = await self._store.update_run(run.id, changes, when=RunStatus.RUNNING)
         if done:
             log.info("run %s of %s is %s", run.id, run.schedule_name, done.status)
             self._jobs.wake()
 
-    async def stop(self, run: Run) -> None:
-        """Ask the engine to stop what is left of a run; the watcher then ends it."""
-        await self._engine.stop(run.task_ids)
+    async def stop(self, run: Run) -> Mapping[str, Task]:
+        """Ask the engine to stop what is left of a run; its tasks afterwards. The watcher then ends it."""
+        return await self._engine.stop(run.task_ids)
 
     async def find(self, run_id: str) -> Run | None:
         """A run by its id."""

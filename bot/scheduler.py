@@ -42,8 +42,8 @@ class Timetable:
 
 def last_due(schedule: Schedule, now: datetime, zone: ZoneInfo) -> datetime | None:
     """The latest time up to now at which the schedule should have fired; None when there is none yet."""
-    if schedule.at:
-        return schedule.at if schedule.at <= now else None
+    if schedule.at or not schedule.cron:
+        return schedule.at if schedule.at and schedule.at <= now else None
     soon = now.astimezone(zone).replace(second=0, microsecond=0) + timedelta(minutes=1)
     latest: datetime | None = next(CronSim(schedule.cron, soon, reverse=True), None)
     return latest and latest.astimezone(UTC)
@@ -51,8 +51,8 @@ def last_due(schedule: Schedule, now: datetime, zone: ZoneInfo) -> datetime | No
 
 def next_due(schedule: Schedule, now: datetime, zone: ZoneInfo) -> datetime | None:
     """The next time at which the schedule will fire, or None when it never will again."""
-    if schedule.at:
-        return schedule.at if schedule.at > now else None
+    if schedule.at or not schedule.cron:
+        return schedule.at if schedule.at and schedule.at > now else None
     following: datetime | None = next(CronSim(schedule.cron, now.astimezone(zone)), None)
     return following and following.astimezone(UTC)
 
@@ -77,7 +77,9 @@ class Scheduler:
             await asyncio.sleep(TICK)
 
     async def tick(self, now: datetime) -> int:
-        """Fire what is due; the number of runs triggered."""
+        """Fire what is due; the number of runs triggered. An engine that fires by itself is left to it."""
+        if self._engine.fires:
+            return 0
         schedules = await self._engine.schedules()
         return sum([await self._look(schedule, now) for schedule in schedules])
 

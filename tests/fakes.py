@@ -17,7 +17,7 @@ from bot.models import (
     Task,
     TaskStatus,
 )
-from bot.ports import Story
+from bot.ports import Started, Story
 from tests.factories import NOW
 
 
@@ -40,6 +40,9 @@ class FakeEngine:
     def __init__(self, *schedules: Schedule) -> None:
         self.known = list(schedules)
         self.all_tasks: dict[str, Task] = {}
+        self.begun: list[Started] = []
+        self.stubborn: dict[str, str] = {}  # tasks that will not stop, and why
+        self.fires = False
         self.questions = 0
         self.refusal: Exception | None = None
 
@@ -63,10 +66,20 @@ class FakeEngine:
     async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
         return {id_ for id_, task in (await self.tasks(task_ids)).items() if not task.status.ended}
 
-    async def stop(self, task_ids: Collection[str]) -> None:
+    async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
+        targets = tuple(self.all_tasks[id_].target for id_ in task_ids)
+        return await self.submit(replace(run, schedule=replace(run.schedule, targets=targets)))
+
+    async def stop(self, task_ids: Collection[str]) -> Mapping[str, Task]:
         for id_ in task_ids:
-            if not self.all_tasks[id_].status.ended:
+            if id_ in self.stubborn:
+                self.all_tasks[id_] = replace(self.all_tasks[id_], reason=self.stubborn[id_])
+            elif not self.all_tasks[id_].status.ended:
                 self.end(id_, TaskStatus.STOP)
+        return await self.tasks(task_ids)
+
+    async def started(self, since: datetime) -> Sequence[Started]:
+        return [each for each in self.begun if each.start_time >= since]
 
     def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         return _nothing()

@@ -11,7 +11,7 @@ from bot.engines.probes import NothingFound, Probe, ProbeLimits
 from bot.engines.reasons import reason
 from bot.errors import DingRunError, Permanent, Temporary
 from bot.models import Clock, Run, Schedule, Task, TaskStatus
-from bot.ports import TaskStore
+from bot.ports import Started, TaskStore
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,8 @@ POLL = 1.0  # seconds between looks for tasks that other processes added
 
 class EmbeddedEngine:
     """The Engine port over a TaskStore and real probes. Only targets that a schedule names are contacted."""
+
+    fires = False
 
     def __init__(
         self,
@@ -58,8 +60,24 @@ class EmbeddedEngine:
     async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
         return await self._tasks.find_open(task_ids)
 
-    async def stop(self, task_ids: Collection[str]) -> None:
+    async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
+        old = {task.id: task for task in await self._tasks.find_tasks(ids=task_ids)}
+        tasks = [
+            Task(id=f"{run.id}-{number:03}", run_id=run.id, target=old[id_].target, ports=old[id_].ports)
+            for number, id_ in enumerate([id_ for id_ in task_ids if id_ in old], 1)
+        ]
+        if not tasks:
+            raise Permanent(reason("no_target"))
+        await self._tasks.add_tasks(tasks)
+        self._wake()
+        return [task.id for task in tasks]
+
+    async def stop(self, task_ids: Collection[str]) -> Mapping[str, Task]:
         await self._tasks.stop_tasks(task_ids, self._clock())
+        return await self.tasks(task_ids)
+
+    async def started(self, since: datetime) -> Sequence[Started]:
+        return ()
 
     def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         return self._tasks.assets(task_ids, kind)

@@ -1,4 +1,4 @@
-"""What every Engine promises; ARL's joins by another parameter."""
+"""What every Engine promises: the one in the box, ARL with its database and by its API alone, the fake."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,15 +13,23 @@ from bot.models import TaskStatus
 from bot.ports import Engine
 from bot.stores.sqlite import SqliteStore
 from bot.stores.sqlite_tasks import SqliteTaskStore
-from tests.factories import make_run, make_schedule
+from tests.arl.beside import beside_arl
+from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock, FakeEngine
 
 SCHEDULES = (make_schedule(id="s1", name="一"), make_schedule(id="s2", name="二"))
 RUN = make_run(schedule=make_schedule(targets=("a.example", "b.example")))
 
 
-@pytest.fixture(params=["embedded", "fake"])
+@pytest.fixture(params=["embedded", "fake", "arl", "arl by its API"])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Engine]:
+    if request.param.startswith("arl"):
+        async with beside_arl(clock, request.config if request.param == "arl" else None) as beside:
+            for schedule in SCHEDULES:
+                beside.world.schedule(schedule.name, "a.example b.example", id_=schedule.id)
+            await beside.world.flush()
+            yield beside.engine
+        return
     store = SqliteStore(tmp_path / "engine.db")
     await store.open()
     tasks = SqliteTaskStore(store)
@@ -63,9 +71,25 @@ async def test_open_tasks_are_those_that_have_not_ended(engine: Engine) -> None:
 
 async def test_stop_leaves_what_has_ended(engine: Engine) -> None:
     ids = await engine.submit(RUN)
+    stopped = await engine.stop(ids)
+    assert await engine.stop(ids) == stopped
+    assert {task.status for task in stopped.values()} == {TaskStatus.STOP}
+
+
+async def test_what_has_ended_begins_again_once_as_another_run(engine: Engine, clock: FakeClock) -> None:
+    ids = await engine.submit(RUN)
     await engine.stop(ids)
-    await engine.stop(ids)
-    assert {task.status for task in (await engine.tasks(ids)).values()} == {TaskStatus.STOP}
+    clock.turn(seconds=60)
+    again = make_run(schedule=RUN.schedule, start_time=clock())
+    fresh = await engine.restart(again, ids[1:])
+    assert await engine.restart(again, ids[1:]) == fresh
+    assert not {*fresh} & {*ids}
+    assert [task.target for task in (await engine.tasks(fresh)).values()] == ["b.example"]
+
+
+async def test_what_was_submitted_is_not_begun_by_the_engine_itself(engine: Engine) -> None:
+    await engine.submit(RUN)
+    assert list(await engine.started(NOW)) == []
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "unheard of"])

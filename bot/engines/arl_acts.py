@@ -1,0 +1,117 @@
+"""What the engine lets ARL do, by its API: begin tasks, begin them again, stop them."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from bot.engines.arl_documents import (
+    ENDINGS,
+    NAME_LETTERS,
+    Aim,
+    Document,
+    aim_of,
+    aims_of,
+    written,
+)
+from bot.engines.arl_reads import Reads
+from bot.engines.arl_tasks import unsubmitted
+from bot.engines.arl_wire import ArlWire, Refused
+from bot.engines.reasons import reason
+from bot.errors import Permanent, Temporary
+from bot.models import Run
+
+log = logging.getLogger(__name__)
+
+AGAIN = "重新运行-"  # what ARL puts before the name of a task that it begins again, once
+EARLIER = timedelta(seconds=60)  # its clock may differ from ours
+CLOCKS = timedelta(seconds=2)  # likewise, where a minute would find an earlier wish
+AT_ONCE = 4
+NO_TASK, IS_DONE = "103", "105"  # codes of a stop that is not needed
+
+
+class ArlActs:
+    """Acts that can be asked for twice: what is there already is looked up first."""
+
+    def __init__(self, wire: ArlWire, reads: Reads) -> None:
+        self._wire = wire
+        self._reads = reads
+
+    async def submit(self, run: Run, targets: Sequence[str]) -> Sequence[str]:
+        """Begin the tasks of a run, in ARL's order, with the policy that its schedule has today."""
+        schedule = await self._schedule(run.schedule_id)
+        tag = str(schedule.get("task_tag"))
+        aims = aims_of(targets, tag)
+        if not aims:
+            raise Permanent(reason("no_target"))
+        name = f"重跑-{run.schedule_name[:NAME_LETTERS]}-{run.id}"
+        made = await self._made(name, run.start_time)
+        missing = [aim for aim in aims if aim not in made]
+        if missing:
+            body = {
+                "name": name,
+                "task_tag": tag,
+                "policy_id": schedule.get("policy_id"),
+                "target": " ".join(map(written, missing)),
+            }
+            await self._wire.post("/task/policy/", body)
+            made = await self._made(name, run.start_time)
+        if not made:
+            raise Temporary("ARL took the tasks and does not show them yet", uncertain=True)
+        return [made.get(aim) or unsubmitted(run.id, written(aim)) for aim in aims]
+
+    async def _schedule(self, schedule_id: str) -> Document:
+        for schedule in await self._reads.schedules():
+            if schedule["_id"] == schedule_id:
+                return schedule
+        raise Permanent(reason("no_schedule"))
+
+    async def _made(self, name: str, start: datetime) -> Mapping[Aim, str]:
+        """The tasks that carry a name, by what they are for; the oldest counts."""
+        found = await self._reads.named(name, start - EARLIER)
+        return {aim_of(task): task["_id"] for task in reversed(found)}
+
+    async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
+        """Begin ended tasks again, each by ARL's own restart; its answer names the old one, so we look."""
+        found = {task["_id"]: task for task in await self._reads.tasks(task_ids)}
+        ids = [await self._again(run, found[id_]) for id_ in task_ids if id_ in found]
+        return [id_ for id_ in ids if id_]
+
+    async def _again(self, run: Run, task: Document) -> str:
+        name = AGAIN + str(task.get("name")).removeprefix(AGAIN)
+        if old := await self._restarted(name, task, run.start_time):
+            return old
+        if task.get("status") not in ENDINGS:  # ARL takes it for running, and would refuse all
+            return ""
+        try:
+            await self._wire.post("/task/restart/", {"task_id": [task["_id"]]})
+        except Refused as error:  # it may be submitted anew all the same
+            log.warning("task %s is not begun again: %s", task["_id"], error)
+            return ""
+        new = await self._restarted(name, task, run.start_time)
+        if not new:
+            raise Temporary("ARL took the restart and does not show it yet", uncertain=True)
+        return new
+
+    async def _restarted(self, name: str, task: Document, start: datetime) -> str:
+        aim, found = aim_of(task), await self._reads.named(name, start - CLOCKS)
+        newer = [each["_id"] for each in found if aim_of(each) == aim and each["_id"] > task["_id"]]
+        return newer[0] if newer else ""
+
+    async def stop(self, task_ids: Collection[str]) -> Mapping[str, str]:
+        """Ask for each to be stopped; what ARL said of those that it would not stop."""
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def ask(id_: str) -> str:
+            async with places:
+                return await self._stop(id_)
+
+        said = await asyncio.gather(*map(ask, task_ids))
+        return {id_: words for id_, words in zip(task_ids, said, strict=True) if words}
+
+    async def _stop(self, id_: str) -> str:
+        try:
+            await self._wire.get(f"/task/stop/{id_}")
+        except Refused as error:
+            return "" if error.code in {NO_TASK, IS_DONE} else error.words
+        return ""

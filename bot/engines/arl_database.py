@@ -1,0 +1,76 @@
+"""ARL's MongoDB, read. Nothing is ever written there: ARL replaces whole documents, and would lose it."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.engines.arl_documents import STEMS, TASK_FIELDS, Document
+from bot.engines.arl_finds import FINDINGS
+from bot.errors import Permanent
+from bot.mongo import UP, Mongo, as_object_id, first_id_at
+from bot.mongo import Collection as Documents
+
+PART = 1_000  # task ids of one question
+SCHEDULED = {"$regex": f"^({'|'.join(STEMS.values())})-"}
+
+
+class DatabaseReads:
+    """The port Reads over the database of a running ARL."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
+
+    async def close(self) -> None:
+        await self._mongo.close()
+
+    def forget(self, task_ids: Collection[str]) -> None:
+        """Nothing is kept here."""
+
+    async def schedules(self) -> Sequence[Document]:
+        found = await self._mongo.collection("task_schedule").find({}, sort=(("_id", UP),))
+        return _with_text_ids(found)
+
+    async def tasks(self, task_ids: Collection[str]) -> Sequence[Document]:
+        wanted = {"_id": {"$in": [as_object_id(id_) for id_ in task_ids]}}
+        return await self._tasks(wanted)
+
+    async def begun(self, since: datetime) -> Sequence[Document]:
+        return await self._tasks({"_id": {"$gte": first_id_at(since)}, "name": SCHEDULED})
+
+    async def named(self, name: str, since: datetime) -> Sequence[Document]:
+        return await self._tasks({"_id": {"$gte": first_id_at(since)}, "name": name})
+
+    async def _tasks(self, where: dict[str, Any]) -> Sequence[Document]:
+        tasks = self._mongo.collection("task")
+        return _with_text_ids(await tasks.find(where, sort=(("_id", UP),), fields=TASK_FIELDS))
+
+    async def records(self, since: datetime) -> Sequence[Document]:
+        where = {"start_time": {"$gte": int(since.timestamp())}}
+        found = await self._mongo.collection("task_schedule_run").find(where, fields=RECORD_FIELDS)
+        return _with_text_ids(found)
+
+    async def count(self, task_id: str, kind: str) -> int:
+        return await self._mongo.collection(kind).count({"task_id": task_id})
+
+    async def finds(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
+        ids = list(task_ids)
+        for start in range(0, len(ids), PART):
+            where = {"task_id": {"$in": ids[start : start + PART]}}
+            async for document in self._kind(kind).stream(where, fields=FINDINGS[kind].fields):
+                document.pop("_id")
+                yield document
+
+    def _kind(self, kind: str) -> Documents:
+        if kind not in FINDINGS:
+            raise Permanent(f"ARL has no {kind}")
+        return self._mongo.collection(kind)
+
+
+RECORD_FIELDS = (
+    "schedule_id", "schedule_name", "schedule_type", "task_tag", "run_number", "task_ids",
+    "start_time", "push_status",
+)  # fmt: skip
+
+
+def _with_text_ids(documents: Sequence[dict[str, Any]]) -> Sequence[Document]:
+    return [{**document, "_id": str(document["_id"])} for document in documents]

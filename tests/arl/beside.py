@@ -1,0 +1,66 @@
+"""A fake ARL and the engine beside it, with or without its database."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import aiohttp
+import pytest
+
+from bot.engines.arl import ArlEngine, ArlWays
+from bot.engines.arl_api import ApiReads
+from bot.engines.arl_database import DatabaseReads
+from bot.engines.arl_reads import Reads
+from bot.engines.arl_wire import ArlWire
+from bot.models import Schedule
+from bot.mongo import Mongo
+from tests.arl.scheduler import ArlScheduler
+from tests.arl.server import KEY, FakeArl
+from tests.arl.world import ZONE, World
+from tests.fakes import FakeClock
+from tests.mongo_server import database_for
+
+LIMIT = timedelta(hours=72)
+
+
+@dataclass(kw_only=True)
+class Beside:
+    """One ARL, and DingRun's engine beside it."""
+
+    world: World
+    arl: FakeArl
+    scheduler: ArlScheduler
+    engine: ArlEngine
+    clock: FakeClock
+
+    async def turn(self, seconds: float) -> None:
+        """Let time pass; what ARL has written meanwhile is in its database then."""
+        await self.world.flush()
+        self.clock.turn(seconds=seconds)
+
+
+def loud(schedule: Schedule) -> Schedule:
+    return replace(schedule, notify_enable=True)
+
+
+@asynccontextmanager
+async def beside_arl(
+    clock: FakeClock, config: pytest.Config | None, *, fork: bool = False
+) -> AsyncIterator[Beside]:
+    """With a `config` ARL's database is a real one and read; without, the API alone is used."""
+    async with AsyncExitStack() as stack:
+        mongo = None
+        if config is not None:
+            database = await stack.enter_async_context(database_for(config))
+            mongo = Mongo(database.address)
+            stack.push_async_callback(mongo.close)
+        world = World(clock, mongo)
+        arl = await stack.enter_async_context(FakeArl(world=world, fork=fork))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        wire = ArlWire(session, url=arl.url, api_key=KEY)
+        reads: Reads = DatabaseReads(mongo) if mongo else ApiReads(wire, clock=clock)
+        ways = ArlWays(dressed=loud, zone=ZONE, limit=LIMIT)
+        engine = ArlEngine(wire, reads, ways=ways, clock=clock)
+        scheduler = ArlScheduler(world, fork=arl.fork)
+        yield Beside(world=world, arl=arl, scheduler=scheduler, engine=engine, clock=clock)

@@ -1,0 +1,114 @@
+"""Runs that the engine began by itself are taken in, told while they are news, and kept silently after."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.errors import Temporary
+from bot.finder import Finder
+from bot.models import ExportStatus, PushStatus, TaskStatus, Trigger
+from bot.ports import Started
+from bot.scheduler import Scheduler, Timetable
+from tests.conftest import ZONE, Desk
+from tests.factories import NOW, make_task
+
+HOUR = timedelta(hours=1)
+
+
+def finder_of(desk: Desk) -> Finder:
+    return Finder(desk.store, desk.engine, desk.runs, clock=desk.clock, tell_within=3 * HOUR)
+
+
+@pytest.fixture
+def finder(desk: Desk) -> Finder:
+    return finder_of(desk)
+
+
+def begin(desk: Desk, number: int = 1, start: datetime = NOW, end: datetime | None = None) -> Started:
+    """The engine begins a run with one task, which ends where a time is given."""
+    task = make_task(id=f"t{number}", status=TaskStatus.DONE if end else TaskStatus.RUNNING, end_time=end)
+    desk.engine.all_tasks[task.id] = task
+    started = Started(cause=f"arl:s1:{number}", schedule=desk.schedule, task_ids=(task.id,), start_time=start)
+    desk.engine.begun.append(started)
+    return started
+
+
+async def test_a_run_of_the_engine_is_watched_and_told_like_any_other(desk: Desk, finder: Finder) -> None:
+    begin(desk)
+    assert await finder.look() == 1
+    await desk.finish()
+    (run,) = await desk.store.find_runs()
+    assert (run.trigger, run.start_time, run.push_status) == (Trigger.ENGINE, NOW, PushStatus.SUCCESS)
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+
+
+async def test_looking_again_finds_nothing_twice_and_neither_does_another_process(
+    desk: Desk, finder: Finder
+) -> None:
+    begin(desk)
+    looks = [await each.look() for each in (finder, finder, finder_of(desk), finder_of(desk))]
+    assert looks == [1, 0, 0, 0]
+    assert len(await desk.store.find_runs()) == 1
+
+
+async def test_what_ended_while_dingrun_was_down_is_told_with_its_own_times(
+    desk: Desk, finder: Finder
+) -> None:
+    await finder.look()
+    begin(desk, start=NOW + HOUR, end=NOW + 2 * HOUR)
+    desk.clock.turn(seconds=4 * 3600)
+    await finder_of(desk).look()
+    await desk.finish()
+    (run,) = await desk.store.find_runs()
+    assert (run.push_status, run.end_time) == (PushStatus.SUCCESS, NOW + 2 * HOUR)
+
+
+async def test_what_ended_long_ago_is_kept_and_not_told(desk: Desk, finder: Finder) -> None:
+    await finder.look()
+    begin(desk, start=NOW + HOUR, end=NOW + 2 * HOUR)
+    desk.clock.turn(seconds=40 * 86_400)
+    await finder_of(desk).look()
+    await desk.finish()
+    (run,) = await desk.store.find_runs()
+    assert (run.push_status, run.export_status) == (PushStatus.SKIP, ExportStatus.SKIP)
+    assert desk.messenger.sent == []
+
+
+async def test_the_first_look_ever_goes_back_as_far_as_runs_are_told(desk: Desk, finder: Finder) -> None:
+    begin(desk, 1, start=NOW - 4 * HOUR, end=NOW - 3 * HOUR)
+    begin(desk, 2, start=NOW - 2 * HOUR, end=NOW - HOUR)
+    await finder.look()
+    assert [run.cause for run in await desk.store.find_runs()] == ["arl:s1:2"]
+
+
+async def test_tasks_that_a_run_has_already_make_no_second_one(desk: Desk, finder: Finder) -> None:
+    started = begin(desk)
+    await finder.look()
+    other = Started(
+        cause="arl:s1:9", schedule=started.schedule, task_ids=started.task_ids, start_time=NOW + HOUR
+    )
+    desk.engine.begun.append(other)
+    assert await finder.look() == 0
+
+
+async def test_a_look_that_fails_is_made_again_from_where_it_was(
+    desk: Desk, finder: Finder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(desk)
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.engine, "tasks", _down)
+        with pytest.raises(Temporary):
+            await finder.look()
+    assert await finder.look() == 1
+
+
+async def _down(task_ids: object) -> object:
+    raise Temporary("down")
+
+
+async def test_an_engine_that_fires_is_left_to_it(desk: Desk) -> None:
+
+    desk.engine.fires = True
+    scheduler = Scheduler(desk.store, desk.engine, desk.runs, timetable=Timetable(zone=ZONE))
+    for hours in (0, 30):
+        assert await scheduler.tick(NOW + hours * HOUR) == 0
