@@ -23,7 +23,7 @@ from bot.config import Settings
 from bot.context import Context
 from bot.deliver import Deliver
 from bot.deliveries import Deliveries
-from bot.destinations import beside_of, operators_of, schedules_of, webhooks_of
+from bot.destinations import beside_of, operators_of, webhooks_of
 from bot.digests import Digests
 from bot.dingtalk.meter import Meter, Unmetered
 from bot.dingtalk.openapi import OpenApiMessenger
@@ -33,11 +33,12 @@ from bot.dingtalk.token import App as Robot
 from bot.dingtalk.token import Tokens
 from bot.dingtalk.webhook import WebhookMessenger
 from bot.dingtalk.work import WorkMessenger
-from bot.engines.embedded import EmbeddedEngine
-from bot.engines.probes import LEASE, ProbeLimits
+from bot.engine_choice import engine_on
+from bot.engines.arl import ArlEngine
 from bot.errors import ConfigError, DingRunError
 from bot.exporters.inprocess import InProcessExporter
 from bot.exporters.split import split_report
+from bot.finder import Finder
 from bot.governor import Governor
 from bot.intake import Intake
 from bot.jobs import Jobs, Lane
@@ -46,10 +47,10 @@ from bot.links import Terms
 from bot.metrics import Metrics
 from bot.models import Clock, DestinationKind
 from bot.notices import Notices
-from bot.opening import Stores, stores_at
+from bot.opening import Stores, skew_of, stores_at
 from bot.parcels import Limits, Parcels
 from bot.people import People
-from bot.ports import Engine, Ledger, Messenger, TaskStore
+from bot.ports import Engine, Ledger, Messenger
 from bot.remakes import Remakes
 from bot.report_links import ReportLinks
 from bot.reports import Reports, Shelf
@@ -77,8 +78,8 @@ LANES = (
     Lane(name="export", kinds=("export",), places=1),
 )
 WATCH_EVERY = 1.0  # seconds
+FIND_EVERY = 5.0  # seconds
 HOUSEKEEPING = 60.0  # seconds
-CLOCKS_DIFFER = timedelta(seconds=30)  # at most, between machines
 MB = 1024 * 1024
 COUNT_WITHIN = 0.5  # seconds; DingTalk waits for the answer meanwhile
 
@@ -92,11 +93,6 @@ def utc_now() -> datetime:
 
 def open_store(settings: Settings) -> Stores:
     return stores_at(settings.store.url)
-
-
-def skew_of(url: str) -> timedelta:
-    """How far the clocks of the bots on this store may differ: those on one file share one machine's."""
-    return timedelta() if url.startswith("sqlite:") else CLOCKS_DIFFER
 
 
 def owner_name() -> str:
@@ -133,6 +129,9 @@ class App:
             await self.store.open()
             self._stack.push_async_callback(self.store.close)
             session = await self._stack.enter_async_context(aiohttp.ClientSession())
+            self.engine = await self._stack.enter_async_context(
+                engine_on(self._settings, self.stores.tasks, clock=self._clock, owner=self._owner)
+            )
             ledger = self.stores.ledger
             meter = Meter(ledger, self._settings.quota.budget(), clock=self._clock)
             self._build(wire(self._settings, session, self._clock, meter), ledger, meter)
@@ -146,7 +145,6 @@ class App:
         settings = self._settings
         zone = ZoneInfo(settings.timezone)
         cards = cards_of(settings)
-        self.engine = engine_of(settings, self.stores.tasks, clock=self._clock, owner=self._owner)
         exporter = exporter_of(settings, self.engine)
         shelf = Shelf(
             folder=Path(settings.reports.dir),
@@ -171,6 +169,13 @@ class App:
         means = self._means(wire.channels, cards, ledger)
         self.deliver = Deliver(self.store, self.jobs, self.reports, means=means)
         self.watcher = Watcher(self.store, self.engine, self.runs, clock=self._clock)
+        self.finder = Finder(
+            self.store,
+            self.engine,
+            self.runs,
+            clock=self._clock,
+            tell_within=timedelta(seconds=settings.engine.tell_within),
+        )
         self.scheduler = Scheduler(self.store, self.engine, self.runs, timetable=timetable)
         context = Context(
             engine=self.engine,
@@ -249,6 +254,7 @@ class App:
             ("jobs", self.jobs.run(LANES)),
             ("watcher", self.watcher.watch(WATCH_EVERY)),
             ("scheduler", self.scheduler.keep_time(self._clock)),
+            *([("finder", self.finder.keep_looking(FIND_EVERY))] if self.engine.fires else []),
             ("housekeeping", self._keep_house()),
             *((f"stream {name}".strip(), stream.run()) for name, stream in self.streams.items()),
             *([("web", self._serve_web())] if self._settings.web.port else []),
@@ -270,8 +276,10 @@ class App:
         """What the settings amount to, in one line for whoever starts it."""
         settings = self._settings
         ding = settings.dingding.app_key or ("webhook" if settings.configured else "none, log only")
-        schedules, store = len(settings.schedules), shown(settings.store.url)
-        return f"{schedules} schedules, DingTalk {ding}, store {store}, {settings.timezone}"
+        arl = settings.engine.kind == "arl"
+        schedules = f"schedules of {settings.engine.url}" if arl else f"{len(settings.schedules)} schedules"
+        store = shown(settings.store.url)
+        return f"{schedules}, DingTalk {ding}, store {store}, {settings.timezone}"
 
     async def _serve_web(self) -> None:
         web, zone = self._settings.web, ZoneInfo(self._settings.timezone)
@@ -298,8 +306,15 @@ class App:
                 await self.deliver.reconcile()
                 await self.reports.sweep()
                 await self.notices.warn(await self.governor.warnings())
+                await self._warn_of_pushes()
             except (DingRunError, OSError) as error:
                 log.warning("housekeeping put off: %s", error)
+
+    async def _warn_of_pushes(self) -> None:
+        """Tell the operators once that ARL pushes by itself as well."""
+        names = await self.engine.pushes() if isinstance(self.engine, ArlEngine) else ()
+        if names:
+            await self.notices.tell("arl_pushes", "arl_pushes", names=list(names))
 
 
 def counted(
@@ -376,21 +391,6 @@ def cards_of(settings: Settings) -> Cards:
     ding = settings.dingding
     template = CardTemplate.chosen(ding.card_template_id, ding.card_variables)
     return Cards(lang=settings.lang, zone=settings.timezone, template=template)
-
-
-def engine_of(settings: Settings, tasks: TaskStore, *, clock: Clock, owner: str) -> EmbeddedEngine:
-    engine = settings.engine
-    limits = ProbeLimits(
-        lease=LEASE + skew_of(settings.store.url),
-        tasks=engine.concurrency,
-        connections=engine.connections,
-        connect_timeout=engine.connect_timeout,
-        http_timeout=engine.http_timeout,
-        task_timeout=engine.task_timeout,
-        max_hosts=engine.max_hosts,
-        ports=tuple(engine.ports),
-    )
-    return EmbeddedEngine(schedules_of(settings), tasks, limits=limits, clock=clock, owner=owner)
 
 
 def exporter_of(settings: Settings, engine: Engine) -> InProcessExporter:

@@ -31,7 +31,7 @@ MAPPINGS = (
     "DINGRUN_DINGDING__CARD_VARIABLES__",
     *(f"DINGRUN_NOTIFY__{name}__" for name in ("ROUTES", "WEBHOOKS", "APPS", "BESIDE")),
 )
-LATER = {"arl", "celery"}  # names that a later version brings
+LATER = {"celery"}  # names that a later version brings
 LONGEST_LINE = 300
 
 TAKES = {  # what we say a key takes: pydantic's words for the error
@@ -231,4 +231,9 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     held += [settings.reports.link_secret]
     held += [word for robot in notify.webhooks.values() for word in (robot.access_token, robot.secret)]
     held += [app.app_secret for app in notify.apps.values()]
-    return (*(each.get_secret_value() for each in held if each), *secrets_in(settings.store.url))
+    engine = settings.engine
+    pair = engine.basic_auth.get_secret_value() if engine.basic_auth else ""
+    uri = engine.mongo_uri.get_secret_value() if engine.mongo_uri else ""
+    words = [each.get_secret_value() for each in (*held, engine.api_key, engine.mongo_uri) if each]
+    words += [word for word in (pair, pair.partition(":")[2]) if word]
+    return (*words, *secrets_in(settings.store.url), *secrets_in(uri))

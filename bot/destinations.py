@@ -1,6 +1,7 @@
 """From the settings to who is told, by which robots, and what no single key can tell. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC
 
 from bot.models import Channel, CustomRobot, Destination, DestinationKind, Manner, Schedule, derived_id
@@ -28,17 +29,41 @@ def _schedule(settings: Settings, schedule: ScheduleSettings) -> Schedule:
         id=derived_id("s", schedule.name),
         at=at and at.astimezone(UTC),
         send_to=tuple(telling.to for telling in told),
-        manners=tuple(_manner(settings, schedule, telling) for telling in told if _differs(telling)),
+        manners=tuple(_manner(settings, schedule.owner, telling) for telling in told if _differs(telling)),
         **schedule.model_dump(exclude={"at", "send_to", "owner"}),
     )
 
 
+def dressed_by(settings: Settings) -> Callable[[Schedule], Schedule]:
+    """What gives a schedule of ARL the people it tells.
+
+    A route by its id or name turns its notifications on; without one, what the schedule itself says counts.
+    """
+
+    def dressed(schedule: Schedule) -> Schedule:
+        routes = settings.notify.routes
+        own = routes.get(schedule.id) or routes.get(schedule.name) or ()
+        told = own or _default(settings, schedule.notify_channel)
+        return replace(
+            schedule,
+            notify_enable=bool(own) or schedule.notify_enable,
+            send_to=tuple(telling.to for telling in told),
+            manners=tuple(_manner(settings, "", telling) for telling in told if _differs(telling)),
+        )
+
+    return dressed
+
+
 def _told(settings: Settings, schedule: ScheduleSettings) -> tuple[TellingSettings, ...]:
-    """The schedule's own, else its route, else the default group, else the default webhook robot."""
-    if own := schedule.send_to or settings.notify.routes.get(schedule.name):
-        return own
+    """The schedule's own, else its route, else the default ones."""
+    own = schedule.send_to or settings.notify.routes.get(schedule.name)
+    return own or _default(settings, schedule.notify_channel)
+
+
+def _default(settings: Settings, channel: Channel) -> tuple[TellingSettings, ...]:
+    """The default group, else the default webhook robot."""
     ding = settings.dingding
-    if ding.default_chat_id and schedule.notify_channel is not Channel.WEBHOOK:
+    if ding.default_chat_id and channel is not Channel.WEBHOOK:
         return (TellingSettings(to=Destination(kind=DestinationKind.GROUP, id=ding.default_chat_id)),)
     if ding.access_token:
         return (TellingSettings(to=Destination(kind=DestinationKind.WEBHOOK, id="default")),)
@@ -49,8 +74,8 @@ def _differs(telling: TellingSettings) -> bool:
     return bool(telling.notify_on or telling.mention)
 
 
-def _manner(settings: Settings, schedule: ScheduleSettings, telling: TellingSettings) -> Manner:
-    stands_for = {"owner": (schedule.owner,) if schedule.owner else (), "duty": settings.notify.duty}
+def _manner(settings: Settings, owner: str, telling: TellingSettings) -> Manner:
+    stands_for = {"owner": (owner,) if owner else (), "duty": settings.notify.duty}
     people = [each for name in telling.mention for each in stands_for.get(name, (name,))]
     return Manner(
         to=telling.to,
@@ -101,15 +126,27 @@ def operators_of(settings: Settings) -> tuple[Destination, ...]:
 
 def wrong_together(settings: Settings) -> str:
     """What no single key can tell, or "". With nothing of DingTalk set everything is right: it only logs."""
+    if settings.engine.kind == "arl" and settings.schedules:
+        return "schedules belong to engine.kind embedded; with arl they are ARL's own"
     if not settings.configured:
         return ""
     known = webhooks_of(settings)
     for place, robot in settings.notify.beside.items():
         if robot not in known:
             return f"notify.beside.{place} names {robot}, which is not in notify.webhooks"
+    if settings.engine.kind == "arl":
+        return _wrong_with_arl(settings, known)
     told = [(at, each) for at, each in enumerate(schedules_of(settings)) if each.notify_enable]
     found = ((at, each.name, _wrong(settings, each, known)) for at, each in told)
     return next((f"schedules[{at}].{wrong} (schedule {name})" for at, name, wrong in found if wrong), "")
+
+
+def _wrong_with_arl(settings: Settings, known: Mapping[str, object]) -> str:
+    """What is wrong with the routes, which are all that ARL's schedules have here."""
+    dressed = dressed_by(settings)
+    routed = ((name, dressed(Schedule(id=name, name=name))) for name in settings.notify.routes)
+    found = ((name, _wrong(settings, each, known)) for name, each in routed)
+    return next((f"notify.routes.{name}: {wrong}" for name, wrong in found if wrong), "")
 
 
 def _wrong(settings: Settings, schedule: Schedule, webhooks: Mapping[str, object]) -> str:

@@ -13,8 +13,9 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from bot.app import engine_of, exporter_of, open_store, owner_name, utc_now
+from bot.app import exporter_of, open_store, owner_name, utc_now
 from bot.config import Settings
+from bot.engine_choice import engine_on
 from bot.errors import Permanent
 from bot.models import RunStatus
 from bot.ports import Exporter, Story
@@ -34,8 +35,8 @@ async def export_run(settings: Settings, run_id: str, path: Path) -> int:
             raise Permanent(f"there is no run {run_id}; the chat command 状态 / status lists them")
         if run.status is RunStatus.RUNNING:
             raise Permanent(f"run {run_id} has not ended yet")
-        engine = engine_of(settings, stores.tasks, clock=utc_now, owner=owner_name())
-        return await with_bar(exporter_of(settings, engine), await story_of(store, run), path)
+        async with engine_on(settings, stores.tasks, clock=utc_now, owner=owner_name()) as engine:
+            return await with_bar(exporter_of(settings, engine), await story_of(store, run), path)
     finally:
         await store.close()
 

@@ -1,6 +1,7 @@
 """Opens the store that `store.url` names: all three ports on one file or one database."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.archive import Archive
 from bot.errors import ConfigError
@@ -11,6 +12,8 @@ from bot.stores.sqlite_ledger import SqliteLedger
 from bot.stores.sqlite_links import SqliteLinks
 from bot.stores.sqlite_moving import SqliteMoving
 from bot.stores.sqlite_tasks import SqliteTaskStore
+
+CLOCKS_DIFFER = timedelta(seconds=30)  # at most, between machines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,11 @@ class Stores:
     links: Links
     moving: Movable
     archive: Archive | None = None  # of reports; in SQLite there is none
+
+
+def skew_of(url: str) -> timedelta:
+    """How far the clocks of the bots on this store may differ: those on one file share one machine's."""
+    return timedelta() if url.startswith("sqlite:") else CLOCKS_DIFFER
 
 
 def stores_at(url: str) -> Stores:

@@ -49,9 +49,18 @@ def went_badly(run: Run) -> bool:
 
 
 def told(run: Run) -> tuple[Destination, ...]:
-    """Who is told of this ended run: `notify_enable`, and the `notify_on` of schedule and destination."""
-    if not run.schedule.notify_enable:
-        return ()
+    """Who is told of this ended run: `notify_enable`, and the `notify_on` of schedule and destination.
+
+    Whoever asked for a run that came to nothing is told where they asked, whatever the schedule says.
+    """
+    places = _wanting(run) if run.schedule.notify_enable else ()
+    refused = run.status is RunStatus.ERROR and run.asked_in is not None
+    if not refused or (places and _old_group(run)):
+        return places
+    return tuple(dict.fromkeys([*places, *([run.asked_in] if run.asked_in else [])]))
+
+
+def _wanting(run: Run) -> tuple[Destination, ...]:
     wanted = {
         NotifyOn.ALWAYS: True,
         NotifyOn.FINISHED: run.status is RunStatus.FINISHED,

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from bot.access import Rules
+from bot.engine_settings import EngineSettings
 from bot.fields import Base, Port, PublicUrl, Seconds, Section, Time, UpperSection, Whole
 from bot.models import Channel, NotifyOn
 from bot.notify import NotifySettings, Telling
@@ -60,17 +61,6 @@ class StoreSettings(Section):
             got = re.match(r"[a-z+]+://", url)  # what follows may hold a password
             raise ValueError(f"takes sqlite:///FILE or mongodb://…, got {got[0] if got else ''}…")
         return url
-
-
-class EngineSettings(Section):
-    kind: Literal["embedded"] = "embedded"
-    concurrency: Whole = Field(4, ge=1, le=64)
-    connections: Whole = Field(64, ge=1, le=1024)
-    connect_timeout: Seconds = 3.0
-    http_timeout: Seconds = 8.0
-    task_timeout: Seconds = 120.0
-    max_hosts: Whole = Field(256, ge=1, le=65536)
-    ports: tuple[Port, ...] = (80, 443, 8080, 8443)
 
 
 class ScheduleSettings(Section):

@@ -14,7 +14,7 @@ PURE = {
     "bot.sheets", "bot.findings", "bot.values", "bot.secrecy", "bot.diff", "bot.spool", "bot.cells",
     "bot.package", "bot.overview", "bot.statistics", "bot.words", "bot.targets",
     "bot.log", "bot.metrics", "bot.fields", "bot.notify", "bot.destinations", "bot.quota", "cards",
-    "bot.addresses", "bot.archive", "bot.moving", "bot.links", "bot.split",
+    "bot.addresses", "bot.engine_settings", "bot.archive", "bot.moving", "bot.links", "bot.split",
 }  # fmt: skip
 ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.app import CLOCKS_DIFFER, skew_of
 from bot.engines.embedded import EmbeddedEngine
 from bot.engines.probes import LEASE
 from bot.jobs import Claim, JobKind, Jobs, Result
 from bot.models import JobState, RunStatus, TaskStatus
+from bot.opening import CLOCKS_DIFFER, skew_of
 from bot.scheduler import Scheduler, Timetable
 from bot.stores.sqlite import SqliteStore
 from bot.stores.sqlite_ledger import SqliteLedger

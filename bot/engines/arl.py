@@ -145,6 +145,10 @@ class ArlEngine:
             start_time=run.start,
         )
 
+    async def answers(self) -> int:
+        """Ask the API itself, whatever is read from the database; the number of ARL's schedules."""
+        return await self._acts.ask()
+
     async def pushes(self) -> Sequence[str]:
         """The schedules of which ARL itself tells DingTalk as well, as far as can be seen."""
         schedules = await self._reads.schedules()

@@ -37,6 +37,10 @@ class ArlActs:
         self._wire = wire
         self._reads = reads
 
+    async def ask(self) -> int:
+        """The number of ARL's schedules: shows that it answers, and takes the key."""
+        return int((await self._wire.get("/task_schedule/", size=1)).get("total", 0))
+
     async def submit(self, run: Run, targets: Sequence[str]) -> Sequence[str]:
         """Begin the tasks of a run, in ARL's order, with the policy that its schedule has today."""
         schedule = await self._schedule(run.schedule_id)

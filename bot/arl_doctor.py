@@ -1,0 +1,56 @@
+"""What `python -m bot check` tries of ARL: API, key and database, and whether it pushes by itself."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import urlsplit
+
+from bot.app import utc_now
+from bot.config import Settings
+from bot.engine_choice import arl_on
+from bot.errors import ConfigError
+
+LOCAL = {"127.0.0.1", "localhost", "::1"}
+SHOWN = 5
+CLEAR = "；http:// 会明文传密钥 / the key travels in clear"
+
+
+async def check_api(settings: Settings) -> str:
+    """ARL takes the key, and tells its schedules."""
+    async with arl_on(settings, clock=utc_now) as arl:
+        number = await arl.answers()
+    url = settings.engine.url
+    clear = url.startswith("http://") and urlsplit(url).hostname not in LOCAL
+    return f"{url}, {number} 个计划 / schedules{CLEAR if clear else ''}"
+
+
+async def check_database(settings: Settings) -> str:
+    """Its database lets us read."""
+    if settings.engine.mongo_uri is None:
+        return "没有配置，只走接口 / not configured, by the API alone"
+    async with arl_on(settings, clock=utc_now) as arl:
+        schedules, number = await arl.schedules(), await arl.answers()
+    if len(schedules) != number:
+        raise ConfigError(
+            f"engine.mongo_uri: this database has {len(schedules)} schedules, ARL has {number}: another one?"
+        )
+    told = sum(schedule.notify_enable for schedule in schedules)
+    return f"{len(schedules)} 个计划，{told} 个会推送 / schedules, {told} of them tell"
+
+
+async def check_pushes(settings: Settings) -> str:
+    """ARL does not push as well; if it does, that is no fault, and how to turn it off is said."""
+    async with arl_on(settings, clock=utc_now) as arl:
+        names = await arl.pushes()
+    if not names:
+        return "没有 / none"
+    listed = "、".join(names[:SHOWN])
+    return (
+        f"{listed}：会收到两份，清空 ARL 的 DINGDING.SECRET 和 ACCESS_TOKEN 并重启它"
+        " / heard twice: empty these two of ARL's settings and restart it"
+    )
+
+
+ARL_CHECKS: Mapping[str, Callable[[Settings], Awaitable[str]]] = {
+    "ARL 接口 / API": check_api,
+    "ARL 数据库 / database": check_database,
+    "ARL 自己的推送 / its own pushes": check_pushes,
+}

@@ -1,0 +1,98 @@
+"""The engine that the settings name, with the connections it needs."""
+
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import aiohttp
+
+from bot.destinations import dressed_by, schedules_of
+from bot.engine_settings import EngineSettings
+from bot.engines.arl import ArlEngine, ArlWays
+from bot.engines.arl_api import ApiReads
+from bot.engines.arl_reads import Reads
+from bot.engines.arl_wire import ArlWire
+from bot.engines.embedded import EmbeddedEngine
+from bot.engines.probes import LEASE, ProbeLimits
+from bot.errors import ConfigError
+from bot.models import Clock
+from bot.opening import skew_of
+from bot.ports import Engine, TaskStore
+from bot.settings import Settings
+
+
+@asynccontextmanager
+async def engine_on(
+    settings: Settings, tasks: TaskStore, *, clock: Clock, owner: str
+) -> AsyncIterator[Engine]:
+    """The engine of the settings, and its connections closed at the end."""
+    if settings.engine.kind == "arl":
+        async with arl_on(settings, clock=clock) as arl:
+            yield arl
+    else:
+        yield embedded_of(settings, tasks, clock=clock, owner=owner)
+
+
+def embedded_of(settings: Settings, tasks: TaskStore, *, clock: Clock, owner: str) -> EmbeddedEngine:
+    engine = settings.engine
+    limits = ProbeLimits(
+        lease=LEASE + skew_of(settings.store.url),
+        tasks=engine.concurrency,
+        connections=engine.connections,
+        connect_timeout=engine.connect_timeout,
+        http_timeout=engine.http_timeout,
+        task_timeout=engine.task_timeout,
+        max_hosts=engine.max_hosts,
+        ports=tuple(engine.ports),
+    )
+    return EmbeddedEngine(schedules_of(settings), tasks, limits=limits, clock=clock, owner=owner)
+
+
+@asynccontextmanager
+async def arl_on(settings: Settings, *, clock: Clock) -> AsyncIterator[ArlEngine]:
+    """ARL's API by a session of its own; its database as well where the settings name it."""
+    engine = settings.engine
+    ways = ArlWays(
+        dressed=dressed_by(settings),
+        zone=ZoneInfo(engine.timezone),
+        limit=timedelta(seconds=engine.task_limit),
+    )
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        wire = ArlWire(
+            session,
+            url=engine.url,
+            api_key=engine.api_key.get_secret_value() if engine.api_key else "",
+            basic_auth=engine.basic_auth.get_secret_value() if engine.basic_auth else "",
+            tls=pinned(engine),
+        )
+        reads = reads_of(engine, wire, clock)
+        try:
+            yield ArlEngine(wire, reads, ways=ways, clock=clock)
+        finally:
+            await reads.close()
+
+
+def pinned(engine: EngineSettings) -> ssl.SSLContext | aiohttp.Fingerprint | bool:
+    """Whose certificate is taken: one file's, one fingerprint's, or what the system trusts."""
+    if engine.fingerprint:
+        return aiohttp.Fingerprint(bytes.fromhex(engine.fingerprint))
+    if engine.ca_file:
+        try:
+            return ssl.create_default_context(cafile=engine.ca_file)
+        except (ssl.SSLError, OSError):
+            raise ConfigError(f"engine.ca_file: {engine.ca_file} holds no certificates in PEM") from None
+    return True
+
+
+def reads_of(engine: EngineSettings, wire: ArlWire, clock: Clock) -> Reads:
+    if engine.mongo_uri is None:
+        return ApiReads(wire, clock=clock)
+    try:
+        from bot.engines.arl_database import DatabaseReads  # noqa: PLC0415 - an extra
+        from bot.mongo import Mongo  # noqa: PLC0415
+    except ImportError:
+        raise ConfigError("engine.mongo_uri needs the extra: pip install 'dingrun[mongo]'") from None
+    uri = engine.mongo_uri.get_secret_value()
+    return DatabaseReads(Mongo(uri, setting="engine.mongo_uri", database=engine.mongo_db))

@@ -1,0 +1,127 @@
+"""The settings of ARL as the engine, and which engine they choose."""
+
+import ssl
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.config import load, secrets_of
+from bot.destinations import dressed_by
+from bot.engine_choice import engine_on, pinned
+from bot.engines.arl import ArlEngine
+from bot.engines.embedded import EmbeddedEngine
+from bot.errors import ConfigError
+from bot.models import NotifyOn
+from bot.settings import Settings
+from bot.stores.sqlite import SqliteStore
+from bot.stores.sqlite_tasks import SqliteTaskStore
+from tests.arl.tls import self_signed
+from tests.factories import make_schedule
+from tests.fakes import FakeClock
+
+ARL = "engine: {kind: arl, url: 'https://a.com:5003/api/', api_key: k%s}"
+DIGEST = "AB:" * 31 + "AB"
+
+WRONG = [
+    ("engine: {kind: arl}", "engine is arl, but engine.url is missing"),
+    ("engine: {kind: arl, url: 'https://a.com'}", "engine is arl, but engine.api_key is missing"),
+    ("engine: {url: 'https://u:verysecret@a.com'}", "engine.url takes the address of ARL"),
+    ("engine: {api_key: [verysecret]}", "engine.api_key must be text, got ***"),
+    ("engine: {basic_auth: verysecret}", "engine.basic_auth takes user:password"),
+    ("engine: {mongo_uri: verysecret}", "engine.mongo_uri takes mongodb://"),
+    ("engine: {fingerprint: 12}", "engine.fingerprint takes the SHA-256 of the certificate"),
+    ("engine: {ca_file: /no/such.pem}", "engine.ca_file takes a file of certificates"),
+    ("engine: {timezone: Mars}", "engine.timezone must be a time zone"),
+    (f"engine: {{url: 'http://a.com', fingerprint: '{DIGEST}'}}", "engine pins a certificate, so"),
+    (
+        f"engine: {{url: 'https://a.com', ca_file: /etc/hosts, fingerprint: '{DIGEST}'}}",
+        "engine takes ca_file or",
+    ),
+    (
+        ARL % "" + "\nschedules: [{name: a, cron: '0 3 * * *', targets: [a.com]}]",
+        "schedules belong to engine.kind",
+    ),
+    (
+        ARL % "" + "\nDINGDING: {ACCESS_TOKEN: t}\nnotify: {routes: {a: ['webhook:no']}}",
+        "notify.routes.a: send_to names webhook:no",
+    ),
+]
+
+
+def read(tmp_path: Path, text: str) -> Settings:
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+@pytest.mark.parametrize(("text", "complaint"), WRONG)
+def test_what_is_wrong_is_named_and_no_secret_shown(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        read(tmp_path, text)
+    assert f"config.yaml: {complaint}" in str(error.value)
+    assert "verysecret" not in str(error.value)
+
+
+def test_the_address_is_taken_with_and_without_its_api(tmp_path: Path) -> None:
+    assert read(tmp_path, ARL % "").engine.url == "https://a.com:5003"
+
+
+def test_every_secret_of_arl_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
+    more = ", basic_auth: 'admin:p', mongo_uri: 'mongodb://u:m@h/arl'"
+    assert set(secrets_of(read(tmp_path, ARL % more))) == {"k", "admin:p", "p", "m", "mongodb://u:m@h/arl"}
+
+
+def test_a_certificate_is_pinned_by_its_fingerprint(tmp_path: Path) -> None:
+    pin = pinned(read(tmp_path, ARL % f", fingerprint: '{DIGEST}'").engine)
+    assert isinstance(pin, aiohttp.Fingerprint)
+
+
+def test_without_a_pin_the_system_s_own_trust_counts(tmp_path: Path) -> None:
+    assert pinned(read(tmp_path, ARL % "").engine) is True
+
+
+def test_certificates_are_taken_from_a_file_alone(tmp_path: Path) -> None:
+    files = self_signed(tmp_path)
+    pin = pinned(read(tmp_path, ARL % f", ca_file: {files.certificate}").engine)
+    assert isinstance(pin, ssl.SSLContext)
+    assert pin.verify_mode is ssl.CERT_REQUIRED
+    assert pin.cert_store_stats()["x509"] == 1
+
+
+def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"engine\.ca_file"):
+        pinned(read(tmp_path, ARL % ", ca_file: /etc/hosts").engine)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("", EmbeddedEngine), (ARL % "", ArlEngine), (ARL % ", mongo_uri: 'mongodb://h'", ArlEngine)],
+)
+async def test_the_settings_choose_the_engine(
+    tmp_path: Path, clock: FakeClock, text: str, kind: type
+) -> None:
+    tasks = SqliteTaskStore(SqliteStore(tmp_path / "x.db"))
+    async with engine_on(read(tmp_path, text), tasks, clock=clock, owner="me") as engine:
+        assert isinstance(engine, kind)
+        assert engine.fires is (kind is ArlEngine)
+
+
+ROUTES = "\nnotify: {routes: {%s: ['user:boss', {to: 'group:cidB', notify_on: failed}]}}"
+
+
+@pytest.mark.parametrize("by", ["s1", "每日巡检"])
+def test_a_route_by_id_or_name_turns_the_notifications_of_a_schedule_on(tmp_path: Path, by: str) -> None:
+    schedule = dressed_by(read(tmp_path, ARL % "" + ROUTES % by))(make_schedule())
+    assert (schedule.notify_enable, [str(place) for place in schedule.send_to]) == (
+        True,
+        ["user:boss", "group:cidB"],
+    )
+    assert schedule.manners[0].notify_on is NotifyOn.FAILED
+
+
+@pytest.mark.parametrize("enable", [True, False])
+def test_without_a_route_the_schedule_itself_says_whether_it_tells(tmp_path: Path, enable: bool) -> None:
+    ding = "\nDINGDING: {APP_KEY: k, APP_SECRET: s, DEFAULT_CHAT_ID: cidA}"
+    schedule = dressed_by(read(tmp_path, ARL % "" + ding))(make_schedule(notify_enable=enable))
+    assert (schedule.notify_enable, [str(place) for place in schedule.send_to]) == (enable, ["group:cidA"])
