@@ -11,6 +11,7 @@ from handlers import (
     regenerate,
     reports,
     rerun,
+    retry_failed,
     revoke,
     schedules,
     status,
@@ -19,6 +20,7 @@ from handlers import (
 
 router = Router(
     rerun.router,
+    retry_failed.router,
     last_report.router,
     reports.router,
     regenerate.router,

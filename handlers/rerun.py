@@ -23,7 +23,7 @@ async def rerun(ctx: Context, message: Message, name: str) -> Note:
         asked_by=message.sender,
         asked_in=place,
     )
-    running = await _already_running(ctx, schedule.id, cause.id)
+    running = await already_running(ctx, schedule.id, cause.id)
     if running:
         raise UserError("rerun_running", **running)
     run = await ctx.runs.trigger(schedule, cause)
@@ -32,7 +32,7 @@ async def rerun(ctx: Context, message: Message, name: str) -> Note:
 
 
 async def none_is_running(ctx: Context, run: Run) -> None:
-    running = await _already_running(ctx, run.schedule_id)
+    running = await already_running(ctx, run.schedule_id)
     if running:
         raise UserError("rerun_running", **running)
 
@@ -57,7 +57,7 @@ async def rerun_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> Non
     await ctx.deliver.show_rerun(run, str(tap.user))
 
 
-async def _already_running(ctx: Context, schedule_id: str, cause: str = "") -> dict[str, object] | None:
+async def already_running(ctx: Context, schedule_id: str, cause: str = "") -> dict[str, object] | None:
     """The open run of this schedule that another cause has: two at once tell nothing that one does not."""
     run = await ctx.runs.open_run_of(schedule_id)
     if run is None or run.cause == cause:  # the same wish, done again after a crash

@@ -2,7 +2,7 @@
 
 from bot.access import Act
 from bot.context import Context
-from bot.models import Message, Note
+from bot.models import Message, Note, TaskStatus
 from bot.router import Router
 
 router = Router()
@@ -18,5 +18,14 @@ async def stop(ctx: Context, message: Message, name: str) -> Note:
         return ctx.cards.say("nothing_running")
     if len(running) > 1:
         return ctx.cards.say("which_run", runs=[run.schedule_name for run in running])
-    await ctx.runs.stop(running[0])
-    return ctx.cards.say("stop_accepted", schedule=running[0].schedule_name, run=running[0].id)
+    tasks = (await ctx.runs.stop(running[0])).values()
+    stopped = sum(task.status is TaskStatus.STOP for task in tasks)
+    left = [{"target": task.target, "why": task.reason} for task in tasks if not task.status.ended]
+    return ctx.cards.say(
+        "stop_accepted",
+        schedule=running[0].schedule_name,
+        run=running[0].id,
+        stopped=stopped,
+        before=len(tasks) - stopped - len(left),
+        left=left,
+    )

@@ -286,7 +286,21 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "report_sent": [{"name": "每日巡检_20261124.xlsx", "size": 3_000_000}],
     "report_pressed": [{}],
     "report_taken": [{}],
-    "stop_accepted": [{"schedule": "每日巡检", "run": "r1"}],
+    "stop_accepted": [
+        {"schedule": "每日巡检", "run": "r1", "stopped": 3, "before": 2, "left": []},
+        {
+            "schedule": "每日巡检",
+            "run": "r1",
+            "stopped": 1,
+            "before": 0,
+            "left": [{"target": "a.example", "why": "没有找到celery_id"}, {"target": "b.example", "why": ""}],
+        },
+    ],
+    "retry_accepted": [
+        {"schedule": "每日巡检", "run": "r1", "count": 2, "told": told} for told in (True, False)
+    ],
+    "nothing_failed": [{"schedule": "每日巡检"}],
+    "arl_pushes": [{"names": ["每日巡检", "www.example.com"]}],
     "nothing_running": [{}],
     "which_run": [{"runs": ["每日巡检", "周扫描"]}],
     "button_rerun": [{}],

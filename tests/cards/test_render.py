@@ -191,7 +191,7 @@ def test_a_value_joined_in_a_template_is_neutralised_too() -> None:
 
 def test_a_missing_value_is_a_mistake_and_not_a_gap() -> None:
     with pytest.raises(Exception, match="schedule"):
-        CARDS["en"].say("stop_accepted", run="r1")
+        CARDS["en"].say("rerun_accepted", run="r1")
 
 
 def test_a_phrase_that_does_not_exist_is_a_mistake() -> None:

@@ -26,3 +26,15 @@ async def test_stop_asks_which_of_several(desk: Desk) -> None:
     await desk.say("停止 Weekly")
     stopped = [task for task in desk.engine.all_tasks.values() if task.status.ended]
     assert len(stopped) == 1
+
+
+async def test_stop_tells_what_has_ended_before_and_what_would_not_stop(desk: Desk) -> None:
+    schedule = make_schedule(id="s2", name="三个", targets=("a.example", "b.example", "c.example"))
+    run = await desk.trigger(schedule)
+    desk.engine.end(run.task_ids[0])
+    assert "停止 2 个，之前已结束的 1 个" in await desk.say("停止")
+    await desk.watcher.tick()
+    second = await desk.trigger(schedule, cause="cron:s2:later")
+    desk.engine.stubborn = {second.task_ids[0]: "没有找到任务的编号"}
+    answer = await desk.say("停止")
+    assert "a.example：没有找到任务的编号" in answer

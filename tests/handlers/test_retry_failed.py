@@ -1,0 +1,70 @@
+"""`重跑失败`: only what did not end well the last time."""
+
+from bot.errors import Permanent
+from bot.models import NotifyOn, Run, RunStatus, TaskStatus, Trigger
+from tests.conftest import GROUP, Desk
+from tests.factories import make_message, make_schedule
+
+BOTH = ("a.example", "b.example")
+
+
+async def half_failed(desk: Desk) -> Run:
+    """A run of two tasks, one of which failed."""
+    schedule = make_schedule(targets=BOTH, notify_enable=True, send_to=(GROUP,))
+    desk.engine.known[:] = [schedule]
+    run = await desk.trigger(schedule)
+    desk.engine.end(run.task_ids[0])
+    await desk.finish(status=TaskStatus.ERROR)
+    return await desk.run(run.id)
+
+
+async def newest(desk: Desk) -> Run:
+    return max(await desk.store.find_runs(), key=lambda run: run.start_time)
+
+
+async def test_only_the_failed_tasks_run_again_and_who_asked_is_told(desk: Desk) -> None:
+    await half_failed(desk)
+    desk.clock.turn(seconds=60)
+    assert "1 个开始重跑" in await desk.say("重跑失败")
+    run = await newest(desk)
+    assert (run.trigger, run.asked_in) == (Trigger.CHAT, GROUP)
+    assert [desk.engine.all_tasks[id_].target for id_ in run.task_ids] == ["b.example"]
+
+
+async def test_the_same_message_again_repeats_nothing_twice(desk: Desk) -> None:
+    await half_failed(desk)
+    desk.clock.turn(seconds=60)
+    message = make_message("rerun failed 巡检")
+    await desk.hear(message)
+    await desk.finish()
+    await desk.hear(message)
+    assert len(await desk.store.find_runs()) == 2
+
+
+async def test_with_nothing_failed_it_says_so(desk: Desk) -> None:
+    await desk.finished_run()
+    assert "没有失败" in await desk.say("重跑失败")
+
+
+async def test_a_schedule_that_never_ran_has_nothing_failed(desk: Desk) -> None:
+    assert "没有失败" in await desk.say("重跑失败")
+
+
+async def test_while_a_run_is_under_way_nothing_is_repeated(desk: Desk) -> None:
+    await half_failed(desk)
+    desk.clock.turn(seconds=60)
+    await desk.trigger(desk.engine.known[0], cause="cron:s1:later")
+    assert "正在跑" in await desk.say("重跑失败")
+
+
+async def test_what_the_engine_refuses_is_said_where_it_was_asked_whatever_the_schedule_tells(
+    desk: Desk,
+) -> None:
+    desk.engine.known[:] = [make_schedule(notify_enable=False, notify_on=NotifyOn.FINISHED)]
+    desk.engine.refusal = Permanent("ARL 拒绝：1.1.1.1 在黑名单IP中")
+    await desk.say("重跑")
+    await desk.do_jobs()
+    (run,) = await desk.store.find_runs()
+    assert run.status is RunStatus.ERROR
+    (card,) = desk.messenger.cards.values()
+    assert "黑名单" in "".join(card.params.values())
