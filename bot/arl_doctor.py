@@ -30,7 +30,7 @@ async def check_database(settings: Settings) -> str:
         schedules, number = await arl.schedules(), await arl.answers()
     if len(schedules) != number:
         raise ConfigError(
-            f"engine.mongo_uri: this database has {len(schedules)} schedules, ARL has {number}: another one?"
+            f"engine.mongo_uri: it has {len(schedules)} schedules and ARL {number}: is it another one?"
         )
     told = sum(schedule.notify_enable for schedule in schedules)
     return f"{len(schedules)} 个计划，{told} 个会推送 / schedules, {told} of them tell"
