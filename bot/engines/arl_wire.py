@@ -4,6 +4,7 @@ ARL answers HTTP 200 to nearly everything; `code` in the body is what counts. A 
 answered with a redirection to plain HTTP, and a redirection is never followed: the key would travel there.
 """
 
+import base64
 import json
 import logging
 import re
@@ -53,8 +54,7 @@ class ArlWire:
         self._base = url.rstrip("/").removesuffix("/api") + "/api"
         self._headers = {"Token": api_key}
         if basic_auth:
-            user, _, password = basic_auth.partition(":")
-            self._headers["Authorization"] = aiohttp.BasicAuth(user, password, "utf-8").encode()
+            self._headers["Authorization"] = f"Basic {base64.b64encode(basic_auth.encode()).decode()}"
         self._tls = tls
 
     async def get(self, path: str, **query: str | int) -> Body:

@@ -32,6 +32,7 @@ class Beside:
     arl: FakeArl
     scheduler: ArlScheduler
     engine: ArlEngine
+    address: str  # of its database
     clock: FakeClock
 
     async def turn(self, seconds: float) -> None:
@@ -50,10 +51,11 @@ async def beside_arl(
 ) -> AsyncIterator[Beside]:
     """With a `config` ARL's database is a real one and read; without, the API alone is used."""
     async with AsyncExitStack() as stack:
-        mongo = None
+        mongo, address = None, ""
         if config is not None:
             database = await stack.enter_async_context(database_for(config))
-            mongo = Mongo(database.address)
+            address = database.address
+            mongo = Mongo(address)
             stack.push_async_callback(mongo.close)
         world = World(clock, mongo)
         arl = await stack.enter_async_context(FakeArl(world=world, fork=fork))
@@ -63,4 +65,4 @@ async def beside_arl(
         ways = ArlWays(dressed=loud, zone=ZONE, limit=LIMIT)
         engine = ArlEngine(wire, reads, ways=ways, clock=clock)
         scheduler = ArlScheduler(world, fork=arl.fork)
-        yield Beside(world=world, arl=arl, scheduler=scheduler, engine=engine, clock=clock)
+        yield Beside(world=world, arl=arl, scheduler=scheduler, engine=engine, address=address, clock=clock)

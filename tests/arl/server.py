@@ -1,11 +1,11 @@
 """ARL's REST API as it answers: HTTP 200 for nearly everything, `code` in the body, and its quirks."""
 
+import base64
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
 from aiohttp import web
 
 from tests.arl.world import Refusal, World
@@ -178,5 +178,4 @@ def _fits(document: dict[str, Any], wanted: Mapping[str, str]) -> bool:
 
 
 def _basic(pair: str) -> str:
-    user, _, password = pair.partition(":")
-    return aiohttp.BasicAuth(user, password, "utf-8").encode()
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"

@@ -1,0 +1,77 @@
+"""The doctor on ARL: key, database, and whether it pushes by itself."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.arl_doctor import check_api, check_database, check_pushes
+from bot.doctor import examine
+from bot.errors import ConfigError
+from bot.settings import Settings
+from tests.arl.beside import Beside, beside_arl
+from tests.arl.server import KEY
+from tests.fakes import FakeClock
+from tests.mongo_server import Database
+
+
+def beside_settings(beside: Beside, folder: Path, **engine: str) -> Settings:
+    return Settings.model_validate({
+        "engine": {"kind": "arl", "url": beside.arl.url, "api_key": KEY} | engine,
+        "store": {"url": f"sqlite:///{folder}/d.db"},
+        "reports": {"dir": str(folder / "reports")},
+    })
+
+
+async def test_a_sound_arl_is_all_ticks(clock: FakeClock, tmp_path: Path) -> None:
+    lines: list[str] = []
+    async with beside_arl(clock, None) as beside:
+        beside.world.schedule()
+        assert await examine(beside_settings(beside, tmp_path), lines.append)
+    assert [line[0] for line in lines] == ["✓"] * 8
+    assert "1 个计划" in lines[5]
+    assert "API alone" in lines[6]
+
+
+async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, tmp_path: Path) -> None:
+    lines: list[str] = []
+    async with beside_arl(clock, None) as beside:
+        settings = beside_settings(beside, tmp_path, api_key="not-the-key")
+        assert not await examine(settings, lines.append)
+    assert "engine.api_key" in lines[5]
+    assert "not-the-key" not in "".join(lines)
+
+
+async def test_the_database_of_another_arl_is_found_out(
+    clock: FakeClock, tmp_path: Path, database: Database
+) -> None:
+    async with beside_arl(clock, None) as beside:
+        beside.world.schedule()
+        settings = beside_settings(beside, tmp_path, mongo_uri=database.address)
+        with pytest.raises(ConfigError, match="it has 0 schedules and ARL 1"):
+            await check_database(settings)
+
+
+async def test_the_database_of_this_arl_says_how_many_schedules_tell(
+    request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with beside_arl(clock, request.config) as beside:
+        beside.world.schedule("开", notify_enable=True)
+        beside.world.schedule("关")
+        await beside.world.flush()
+        settings = beside_settings(beside, tmp_path, mongo_uri=beside.address)
+        assert "2 个计划，1 个会推送" in await check_database(settings)
+
+
+async def test_pushes_of_arl_s_own_are_named_with_how_to_turn_them_off(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    async with beside_arl(clock, None) as beside:
+        beside.world.schedule("每日扫描", notify_enable=True)
+        said = await check_pushes(beside_settings(beside, tmp_path))
+    assert "每日扫描" in said
+    assert "DINGDING.SECRET" in said
+
+
+async def test_a_key_in_clear_is_pointed_out_but_on_this_machine(clock: FakeClock, tmp_path: Path) -> None:
+    async with beside_arl(clock, None) as beside:
+        assert "明文" not in await check_api(beside_settings(beside, tmp_path))
