@@ -306,11 +306,11 @@ class App:
                 await self.deliver.reconcile()
                 await self.reports.sweep()
                 await self.notices.warn(await self.governor.warnings())
-                await self._warn_of_pushes()
+                await self.warn_of_pushes()
             except (DingRunError, OSError) as error:
                 log.warning("housekeeping put off: %s", error)
 
-    async def _warn_of_pushes(self) -> None:
+    async def warn_of_pushes(self) -> None:
         """Tell the operators once that ARL pushes by itself as well."""
         names = await self.engine.pushes() if isinstance(self.engine, ArlEngine) else ()
         if names:

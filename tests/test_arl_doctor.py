@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import App
 from bot.arl_doctor import check_api, check_database, check_pushes
 from bot.doctor import examine
 from bot.errors import ConfigError
+from bot.notify import NotifySettings
 from bot.settings import Settings
 from tests.arl.beside import Beside, beside_arl
 from tests.arl.server import KEY
@@ -75,3 +77,16 @@ async def test_pushes_of_arl_s_own_are_named_with_how_to_turn_them_off(
 async def test_a_key_in_clear_is_pointed_out_but_on_this_machine(clock: FakeClock, tmp_path: Path) -> None:
     async with beside_arl(clock, None) as beside:
         assert "明文" not in await check_api(beside_settings(beside, tmp_path))
+
+
+async def test_operators_are_told_once_that_arl_pushes_as_well(clock: FakeClock, tmp_path: Path) -> None:
+    async with beside_arl(clock, None) as beside:
+        beside.world.schedule("每日扫描", notify_enable=True)
+        settings = beside_settings(beside, tmp_path)
+        told = {"operators": ["user:boss"]}
+        settings = settings.model_copy(update={"notify": NotifySettings.model_validate(told)})
+        async with App(settings, clock=clock) as app:
+            await app.warn_of_pushes()
+            await app.warn_of_pushes()
+            (job,) = await app.store.find_jobs(kind="notice")
+    assert job.payload["values"] == {"names": ["每日扫描"]}

@@ -12,6 +12,7 @@ from bot.engines.arl_documents import (
     Document,
     aim_of,
     aims_of,
+    born,
     written,
 )
 from bot.engines.arl_reads import Reads
@@ -24,8 +25,8 @@ from bot.models import Run
 log = logging.getLogger(__name__)
 
 AGAIN = "重新运行-"  # what ARL puts before the name of a task that it begins again, once
-EARLIER = timedelta(seconds=60)  # its clock may differ from ours
-CLOCKS = timedelta(seconds=2)  # likewise, where a minute would find an earlier wish
+CLOCKS = timedelta(seconds=60)  # so much ARL's clock may be behind ours
+A_DAY = timedelta(days=1)  # likewise, where the name alone is enough
 AT_ONCE = 4
 NO_TASK, IS_DONE = "103", "105"  # codes of a stop that is not needed
 
@@ -72,7 +73,7 @@ class ArlActs:
 
     async def _made(self, name: str, start: datetime) -> Mapping[Aim, str]:
         """The tasks that carry a name, by what they are for; the oldest counts."""
-        found = await self._reads.named(name, start - EARLIER)
+        found = await self._reads.named(name, start - A_DAY)
         return {aim_of(task): task["_id"] for task in reversed(found)}
 
     async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
@@ -82,9 +83,13 @@ class ArlActs:
         return [id_ for id_ in ids if id_]
 
     async def _again(self, run: Run, task: Document) -> str:
-        name = AGAIN + str(task.get("name")).removeprefix(AGAIN)
-        if old := await self._restarted(name, task, run.start_time):
-            return old
+        """The task that repeats this one in the run, or "" when ARL would not.
+
+        Of what ARL makes only what is new is ours: its clock may differ from ours, and it is asked once.
+        """
+        before = await self._restarts(task)
+        if ours := [id_ for id_ in before if born(id_) >= run.start_time - CLOCKS]:
+            return ours[0]
         if task.get("status") not in ENDINGS:  # ARL takes it for running, and would refuse all
             return ""
         try:
@@ -92,15 +97,16 @@ class ArlActs:
         except Refused as error:  # it may be submitted anew all the same
             log.warning("task %s is not begun again: %s", task["_id"], error)
             return ""
-        new = await self._restarted(name, task, run.start_time)
+        new = [id_ for id_ in await self._restarts(task) if id_ not in before]
         if not new:
-            raise Temporary("ARL took the restart and does not show it yet", uncertain=True)
-        return new
+            raise Permanent("ARL took the restart and made no task")
+        return new[0]
 
-    async def _restarted(self, name: str, task: Document, start: datetime) -> str:
-        aim, found = aim_of(task), await self._reads.named(name, start - CLOCKS)
-        newer = [each["_id"] for each in found if aim_of(each) == aim and each["_id"] > task["_id"]]
-        return newer[0] if newer else ""
+    async def _restarts(self, task: Document) -> Sequence[str]:
+        """The tasks that repeat this one, or one before it; ARL gives all of them one name."""
+        name, aim = AGAIN + str(task.get("name")).removeprefix(AGAIN), aim_of(task)
+        found = await self._reads.named(name, born(task["_id"]))
+        return [each["_id"] for each in found if aim_of(each) == aim and each["_id"] != task["_id"]]
 
     async def stop(self, task_ids: Collection[str]) -> Mapping[str, str]:
         """Ask for each to be stopped; what ARL said of those that it would not stop."""

@@ -211,6 +211,16 @@ async def test_a_second_restart_is_not_taken_for_the_first(beside: Beside) -> No
     assert len(beside.world.tasks("重新运行-重跑-每日扫描")) == 2
 
 
+async def test_a_clock_of_arl_that_is_behind_makes_no_second_restart(beside: Beside) -> None:
+    run = await a_run(beside, "a.example")
+    ids = await beside.engine.submit(run)
+    beside.world.end(ids[0], "error")
+    await beside.world.flush()
+    again = make_run(schedule=run.schedule, start_time=beside.clock() + timedelta(hours=2))
+    (fresh,) = await beside.engine.restart(again, ids)
+    assert [task["_id"] for task in beside.world.tasks("重新运行-")] == [fresh]
+
+
 async def test_what_arl_will_not_begin_again_is_submitted_anew(beside: Beside) -> None:
     run = await a_run(beside)
     ids = await beside.engine.submit(run)
