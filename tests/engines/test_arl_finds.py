@@ -7,6 +7,7 @@ import pymongo.monitoring
 import pytest
 
 from bot.engines.arl_finds import FINDINGS, keyed, slimmed, sorted_by_key
+from bot.findings import KINDS
 from tests.arl.beside import Beside, beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
@@ -145,3 +146,14 @@ async def use(beside: Beside, schedule_id: str) -> None:
     run = make_run(schedule=make_schedule(id=schedule_id, targets=("a.example",)))
     with pytest.raises(Exception, match="does not show"):
         await engine.submit(run)
+
+
+CERT = {"ip": "1.1.1.1", "port": 443, "cert": {"fingerprint": {"sha1": "aa"}}}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_workbook_and_arl_mean_the_same_key(kind: str) -> None:
+    fields = {field.partition(".")[0] for field in FINDINGS[kind].fields}
+    document = CERT if kind == "cert" else {field: f"{field} of it" for field in fields}
+    assert set(KINDS[kind].fields) - {"url"} <= fields  # a site of ARL's has no url of its own
+    assert FINDINGS[kind].key(document) == KINDS[kind].key(document)
