@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
-from bot.app import utc_now
 from bot.config import Settings
 from bot.engine_choice import arl_on
 from bot.errors import ConfigError
+from bot.process import utc_now
 
 LOCAL = {"127.0.0.1", "localhost", "::1"}
 SHOWN = 5

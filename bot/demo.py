@@ -51,7 +51,7 @@ async def run(*, port: int, data: Path | None, when_ready: Callable[[str], objec
 
 async def _first_run(app: App, stop: asyncio.Event) -> None:
     """The demo asks for its first run itself, so that nobody waits for the cron; the next ones come by it."""
-    stream = app.streams.get("")
+    stream = app.parts.streams.get("")
     if stream is None:
         raise ConfigError("DINGDING.APP_KEY is missing: the demo needs the Stream")
     connected = asyncio.create_task(stream.connected.wait())
@@ -60,7 +60,9 @@ async def _first_run(app: App, stop: asyncio.Event) -> None:
     for waiting in (connected, stopped):
         waiting.cancel()
     schedules = await app.engine.schedules()
-    await app.runs.trigger(schedules[0], Cause(id=f"demo:{app.started.isoformat()}", trigger=Trigger.CRON))
+    await app.parts.runs.trigger(
+        schedules[0], Cause(id=f"demo:{app.started.isoformat()}", trigger=Trigger.CRON)
+    )
 
 
 def demo_settings(url: str, folder: Path, neighbours: Neighbours) -> Settings:

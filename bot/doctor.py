@@ -7,7 +7,6 @@ from pathlib import Path
 import aiohttp
 
 from bot.addresses import shown
-from bot.app import open_store, robot_of, utc_now
 from bot.arl_doctor import ARL_CHECKS
 from bot.config import Settings
 from bot.destinations import schedules_of, webhooks_of
@@ -15,7 +14,10 @@ from bot.dingtalk.stream import StreamConnection
 from bot.dingtalk.token import Tokens
 from bot.errors import ConfigError, DingRunError
 from bot.models import CardTap, Message
+from bot.opening import stores_at
+from bot.process import utc_now
 from bot.scheduler import next_due
+from bot.wire import robot_of
 
 Check = Callable[[Settings], Awaitable[str]]
 
@@ -24,7 +26,7 @@ NOT_CONFIGURED = "没有配置，只写日志 / not configured, log only"
 
 async def check_store(settings: Settings) -> str:
     """The store opens, and can be written."""
-    store = open_store(settings).store
+    store = stores_at(settings.store.url).store
     await store.open()
     try:
         await store.remember("check", utc_now().isoformat())

@@ -13,12 +13,14 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from bot.app import exporter_of, open_store, owner_name, utc_now
 from bot.config import Settings
 from bot.engine_choice import engine_on
 from bot.errors import Permanent
 from bot.models import RunStatus
+from bot.opening import stores_at
+from bot.parts import exporter_of
 from bot.ports import Exporter, Story
+from bot.process import owner_name, utc_now
 from bot.story import story_of
 
 EVERY = 0.2  # seconds between two looks
@@ -26,7 +28,7 @@ EVERY = 0.2  # seconds between two looks
 
 async def export_run(settings: Settings, run_id: str, path: Path) -> int:
     """Write the workbook of an ended run to `path`, which must be absolute and new; its data rows."""
-    stores = open_store(settings)
+    stores = stores_at(settings.store.url)
     store = stores.store
     await store.open()
     try:

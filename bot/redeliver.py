@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from bot.app import open_store, owner_name, utc_now
 from bot.config import Settings
 from bot.deliveries import Deliveries
 from bot.errors import Permanent, UserError
 from bot.jobs import Jobs
 from bot.models import Job
+from bot.opening import stores_at
 from bot.ports import Store
+from bot.process import owner_name, utc_now
 
 OPERATOR = "command line"
 
@@ -18,7 +19,7 @@ async def redeliver(settings: Settings, what: str) -> Sequence[str]:
 
     Raises `Permanent` when there is no such run or job, or nothing to send again.
     """
-    store = open_store(settings).store
+    store = stores_at(settings.store.url).store
     await store.open()
     try:
         deliveries = Deliveries(store, Jobs(store, clock=utc_now, owner=owner_name()))

@@ -88,5 +88,5 @@ async def test_operators_are_told_once_that_arl_pushes_as_well(clock: FakeClock,
         async with App(settings, clock=clock) as app:
             await app.warn_of_pushes()
             await app.warn_of_pushes()
-            (job,) = await app.store.find_jobs(kind="notice")
+            (job,) = await app.stores.store.find_jobs(kind="notice")
     assert job.payload["values"] == {"names": ["每日扫描"]}

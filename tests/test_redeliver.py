@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import utc_now
 from bot.errors import Permanent, Temporary
+from bot.process import utc_now
 from bot.redeliver import redeliver
 from bot.settings import Settings
 from tests.conftest import Desk

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bot.app import utc_now
+from bot.process import utc_now
 
 
 @dataclass(frozen=True, kw_only=True)

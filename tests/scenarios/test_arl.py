@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from python_calamine import CalamineWorkbook
 
-from bot.app import utc_now
+from bot.process import utc_now
 from bot.sandbox import Sandbox
 from tests.arl.beside import Beside, beside_arl
 from tests.arl.server import KEY

@@ -1,0 +1,269 @@
+"""The parts of the service, and how they hold on to each other; `bot.app` runs them."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from bot.audit import Audit
+from bot.config import Settings
+from bot.context import Context
+from bot.deliver import Deliver
+from bot.deliveries import Deliveries
+from bot.destinations import operators_of
+from bot.digests import Digests
+from bot.dingtalk.meter import Meter
+from bot.dingtalk.stream import StreamConnection
+from bot.errors import DingRunError
+from bot.exporters.inprocess import InProcessExporter
+from bot.exporters.split import split_report
+from bot.finder import Finder
+from bot.governor import Governor
+from bot.intake import Intake
+from bot.jobs import Jobs
+from bot.ladder import Ladder
+from bot.links import Terms
+from bot.metrics import Metrics
+from bot.models import Clock
+from bot.notices import Notices
+from bot.opening import Stores, skew_of
+from bot.parcels import Limits, Parcels
+from bot.people import People
+from bot.ports import Engine
+from bot.remakes import Remakes
+from bot.report_links import ReportLinks
+from bot.reports import Reports, Shelf
+from bot.router import usages
+from bot.runs import Runs
+from bot.scheduler import Missed, Scheduler, Timetable
+from bot.summaries import Means
+from bot.watcher import Watcher
+from bot.wire import Wire
+from cards.render import Cards
+from cards.template import CardTemplate
+from handlers import router
+
+log = logging.getLogger(__name__)
+
+MB = 1024 * 1024
+COUNT_WITHIN = 0.5  # seconds; DingTalk waits for the answer meanwhile
+
+Incoming = TypeVar("Incoming")
+Taken = TypeVar("Taken")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outside:
+    """What the parts stand on, opened: the store, the engine, the way to DingTalk, the clock."""
+
+    stores: Stores
+    engine: Engine
+    wire: Wire
+    meter: Meter
+    metrics: Metrics
+    clock: Clock
+    owner: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """What the service consists of; `streams` by the names of their apps, "" for the one in `DINGDING`."""
+
+    jobs: Jobs
+    reports: Reports
+    runs: Runs
+    deliver: Deliver
+    deliveries: Deliveries
+    watcher: Watcher
+    finder: Finder
+    scheduler: Scheduler
+    governor: Governor
+    notices: Notices
+    links: ReportLinks
+    audit: Audit
+    streams: Mapping[str, StreamConnection]
+
+
+def parts_of(settings: Settings, outside: Outside) -> Parts:
+    """The parts made and bound together, and the jobs that they know registered; nothing runs yet."""
+    return _Builder(settings, outside).parts()
+
+
+class _Builder:
+    """Makes each part once, those first that others hold."""
+
+    def __init__(self, settings: Settings, outside: Outside) -> None:
+        self._settings = settings
+        self._outside = outside
+        self._store = outside.stores.store
+        self._cards = cards_of(settings)
+        self._timetable = timetable_of(settings)
+        self._jobs = Jobs(
+            self._store,
+            clock=outside.clock,
+            owner=outside.owner,
+            skew=skew_of(settings.store.url),
+            on_outcome=outside.metrics.outcome,
+        )
+        exporter = exporter_of(settings, outside.engine)
+        self._reports = Reports(
+            self._store, exporter, shelf_of(settings, outside.stores), clock=outside.clock
+        )
+        self._runs = Runs(self._store, outside.engine, self._jobs, clock=outside.clock)
+        self._deliveries = Deliveries(self._store, self._jobs)
+        self._links = links_of(settings, outside)
+        self._audit = Audit(outside.stores.links, clock=outside.clock)
+        self._notices = Notices(
+            self._jobs,
+            channels=outside.wire.channels,
+            cards=self._cards,
+            operators=operators_of(settings),
+        )
+        self._means = self._made_means()
+        self._deliver = Deliver(self._store, self._jobs, self._reports, means=self._means)
+
+    def parts(self) -> Parts:
+        outside, store = self._outside, self._store
+        return Parts(
+            jobs=self._jobs,
+            reports=self._reports,
+            runs=self._runs,
+            deliver=self._deliver,
+            deliveries=self._deliveries,
+            watcher=Watcher(store, outside.engine, self._runs, clock=outside.clock),
+            finder=Finder(
+                store,
+                outside.engine,
+                self._runs,
+                clock=outside.clock,
+                tell_within=timedelta(seconds=self._settings.engine.tell_within),
+            ),
+            scheduler=Scheduler(store, outside.engine, self._runs, timetable=self._timetable),
+            governor=self._means.governor,
+            notices=self._notices,
+            links=self._links,
+            audit=self._audit,
+            streams=self._streams(),
+        )
+
+    def _made_means(self) -> Means:
+        outside, channels = self._outside, self._outside.wire.channels
+        governor = Governor(
+            outside.stores.ledger,
+            self._settings.quota.budget(),
+            clock=outside.clock,
+            cards_per_minute=self._settings.notify.cards_per_minute,
+        )
+        limits = Limits(most_bytes=self._settings.reports.max_file_mb * MB, split=split_report)
+        ladder = Ladder(self._store, self._notices, clock=outside.clock)
+        return Means(
+            channels=channels,
+            cards=self._cards,
+            governor=governor,
+            ladder=ladder,
+            digests=Digests(self._store, self._jobs, channels=channels, cards=self._cards, ladder=ladder),
+            parcels=Parcels(self._store, self._jobs, self._reports, self._links, limits),
+        )
+
+    def _context(self) -> Context:
+        return Context(
+            engine=self._outside.engine,
+            runs=self._runs,
+            reports=self._reports,
+            deliver=self._deliver,
+            deliveries=self._deliveries,
+            people=People(self._store),
+            governor=self._means.governor,
+            parcels=self._means.parcels,
+            links=self._links,
+            audit=self._audit,
+            remakes=Remakes(self._store, self._jobs, self._reports),
+            cards=self._cards,
+            timetable=self._timetable,
+            clock=self._outside.clock,
+            commands=usages(router.commands, self._settings.lang),
+        )
+
+    def _streams(self) -> Mapping[str, StreamConnection]:
+        """What comes in by the Streams, and all other jobs, are known to the queue from here on."""
+        wire, meter, rules = self._outside.wire, self._outside.meter, self._settings.access.rules()
+        intake = Intake(self._jobs, self._context(), wire.replies, router=router, rules=rules)
+        for kinds in (
+            self._runs.kinds,
+            self._deliver.kinds,
+            self._notices.kinds,
+            self._reports.kinds(self._deliver.report_settled),
+            intake.kinds,
+        ):
+            self._jobs.register(kinds)
+        on_message, on_tap = counted(meter, intake.on_message), counted(meter, intake.on_tap)
+        return {
+            name: StreamConnection(wire.session, robot, on_message, on_tap)
+            for name, robot in wire.robots.items()
+        }
+
+
+def counted(
+    meter: Meter, take: Callable[[Incoming], Awaitable[Taken]]
+) -> Callable[[Incoming], Awaitable[Taken]]:
+    """Book what comes in, after it was taken: the answer is what matters."""
+
+    async def take_and_count(incoming: Incoming) -> Taken:
+        answer = await take(incoming)
+        try:
+            async with asyncio.timeout(COUNT_WITHIN):
+                await meter.came_in()
+        except (TimeoutError, DingRunError) as error:
+            log.warning("what came in was not counted: %s", error or "too slow")
+        return answer
+
+    return take_and_count
+
+
+def timetable_of(settings: Settings) -> Timetable:
+    return Timetable(
+        zone=ZoneInfo(settings.timezone),
+        missed=Missed(settings.scheduler.missed),
+        grace=timedelta(seconds=settings.scheduler.grace),
+    )
+
+
+def shelf_of(settings: Settings, stores: Stores) -> Shelf:
+    """Where reports lie: in a folder, or in the store's own archive."""
+    reports = settings.reports
+    return Shelf(
+        folder=Path(reports.dir),
+        keep=timedelta(days=reports.keep_days),
+        zone=ZoneInfo(settings.timezone),
+        archive=stores.archive if reports.store == "gridfs" else None,
+    )
+
+
+def links_of(settings: Settings, outside: Outside) -> ReportLinks:
+    reports = settings.reports
+    terms = Terms(
+        public_url=settings.web.public_url,
+        ttl=timedelta(seconds=reports.link_ttl),
+        most=reports.link_limit,
+    )
+    key = reports.link_secret.get_secret_value() if reports.link_secret else ""
+    return ReportLinks(outside.stores.links, terms, clock=outside.clock, key=key)
+
+
+def cards_of(settings: Settings) -> Cards:
+    ding = settings.dingding
+    template = CardTemplate.chosen(ding.card_template_id, ding.card_variables)
+    return Cards(lang=settings.lang, zone=settings.timezone, template=template)
+
+
+def exporter_of(settings: Settings, engine: Engine) -> InProcessExporter:
+    return InProcessExporter(
+        engine,
+        zone=settings.timezone,
+        lang=settings.lang,
+        show_secrets=settings.reports.show_secrets,
+    )
