@@ -13,12 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import aiosqlite
-
 from bot.errors import ConfigError, Permanent, Temporary
 from bot.models import Job, JobState, Report, Run, RunStatus
 from bot.stores.rows import JOBS, REPORTS, RUNS, nouns, stamp
 from bot.stores.sqlite_commits import Commits
+from bot.stores.sqlite_thread import Connection, connect
 
 UPGRADES = (
     "schema.sql",
@@ -60,11 +59,11 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection: aiosqlite.Connection | None = None
+        self._connection: Connection | None = None
         self._commits: Commits | None = None
 
     @property
-    def _db(self) -> aiosqlite.Connection:
+    def _db(self) -> Connection:
         if self._connection is None:
             raise Temporary("the store is closed")
         return self._connection
@@ -78,7 +77,7 @@ class SqliteStore:
     async def open(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = await aiosqlite.connect(self._path, isolation_level=None, timeout=BUSY_SECONDS)
+            self._connection = await connect(self._path, patience=BUSY_SECONDS)
             self._connection.row_factory = sqlite3.Row
             self._commits = Commits(self._connection)
             for pragma in PRAGMAS:
@@ -102,7 +101,7 @@ class SqliteStore:
         if connection:
             await connection.close()
 
-    async def _patiently(self, connection: aiosqlite.Connection, sql: str) -> None:
+    async def _patiently(self, connection: Connection, sql: str) -> None:
         """The switch to WAL knows no patience of its own: with several processes on a new file, one waits."""
         for _ in range(BUSY_TRIES):
             try:

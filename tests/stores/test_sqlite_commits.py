@@ -2,40 +2,49 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
-import aiosqlite
 import pytest
 
 from bot.stores.sqlite_commits import MOST, Commits
+from bot.stores.sqlite_thread import Connection, Statement, connect
 
 ADD = "insert into things (name) values (:name) returning name"
 
 
 @pytest.fixture
-async def db(tmp_path: Path) -> AsyncIterator[aiosqlite.Connection]:
-    async with aiosqlite.connect(tmp_path / "c.db", isolation_level=None) as db:
-        await db.execute("pragma journal_mode=wal")
-        await db.execute("create table things (name text not null unique) strict")
-        yield db
+async def db(tmp_path: Path) -> AsyncIterator[Connection]:
+    db = await connect(tmp_path / "c.db", patience=0.01)
+    await db.execute("pragma journal_mode=wal")
+    await db.execute("create table things (name text not null unique) strict")
+    yield db
+    await db.close()
 
 
 @pytest.fixture
-def begun(db: aiosqlite.Connection, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The transactions that were begun, ended or taken back."""
-    said: list[str] = []
-    execute = db.execute
-
-    async def watched(sql: str) -> object:
-        said.append(sql)
-        return await execute(sql)
-
-    monkeypatch.setattr(db, "execute", watched)
-    return said
+async def said(db: Connection) -> list[str]:
+    """The first word of each statement, in the order in which SQLite began them."""
+    words: list[str] = []
+    await db.set_trace_callback(lambda sql: words.append(sql.split()[0]))
+    return words
 
 
-async def names(db: aiosqlite.Connection) -> set[str]:
+@pytest.fixture
+def visits(db: Connection, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many statements each visit to the thread took along."""
+    taken: list[int] = []
+    carry_out = db.carry_out
+
+    async def watched(statements: Sequence[Statement]) -> object:
+        taken.append(len(statements))
+        return await carry_out(statements)
+
+    monkeypatch.setattr(db, "carry_out", watched)
+    return taken
+
+
+async def names(db: Connection) -> set[str]:
     return {row[0] for row in await db.execute_fetchall("select name from things")}
 
 
@@ -43,58 +52,64 @@ def add(commits: Commits, *given: str | None) -> list[asyncio.Task[list[sqlite3.
     return [asyncio.create_task(commits.run(ADD, {"name": name})) for name in given]
 
 
-async def test_writes_at_once_share_a_commit(db: aiosqlite.Connection, begun: list[str]) -> None:
+async def test_writes_at_once_share_a_commit(db: Connection, said: list[str]) -> None:
     rows = await asyncio.gather(*add(Commits(db), "a", "b", "c"))
     assert [row[0][0] for row in rows] == ["a", "b", "c"]
-    assert begun == ["begin immediate", "commit"]
+    assert said == ["begin", "insert", "insert", "insert", "commit"]
 
 
-async def test_a_write_alone_needs_no_transaction(db: aiosqlite.Connection, begun: list[str]) -> None:
+async def test_a_write_alone_needs_no_transaction(db: Connection, said: list[str]) -> None:
     await asyncio.gather(*add(Commits(db), "a"))
-    assert (await names(db), begun) == ({"a"}, [])
+    assert said == ["insert"]
 
 
-async def test_a_commit_has_a_size(db: aiosqlite.Connection, begun: list[str]) -> None:
+async def test_statements_at_once_share_a_visit(db: Connection, visits: list[int]) -> None:
+    commits = Commits(db)
+    await asyncio.gather(*add(commits, "a", "b"), commits.run("select name from things", {}))
+    assert visits == [3]
+
+
+async def test_a_visit_has_a_size(db: Connection, visits: list[int]) -> None:
     await asyncio.gather(*add(Commits(db), *(str(number) for number in range(MOST + 2))))
-    assert begun == ["begin immediate", "commit"] * 2
+    assert visits == [MOST, 2]
 
 
-async def test_one_that_fails_takes_back_itself_alone(db: aiosqlite.Connection) -> None:
+async def test_reads_come_after_the_commit(db: Connection, said: list[str]) -> None:
+    commits = Commits(db)
+    reading = asyncio.create_task(commits.run("select name from things", {}))
+    await asyncio.gather(*add(commits, "a", "b"))
+    assert (len(await reading), said[-2:]) == (2, ["commit", "select"])
+
+
+async def test_one_that_fails_takes_back_itself_alone(db: Connection) -> None:
     told = await asyncio.gather(*add(Commits(db), "a", None, "a", "\ud800", "b"), return_exceptions=True)
     assert [isinstance(each, Exception) for each in told] == [False, True, True, True, False]
     assert await names(db) == {"a", "b"}
 
 
-async def test_a_commit_that_fails_is_told_to_all_of_it(
-    db: aiosqlite.Connection, begun: list[str], tmp_path: Path
-) -> None:
-    await db.execute_fetchall("pragma busy_timeout = 1")
-    other = sqlite3.connect(tmp_path / "c.db", isolation_level=None)
+async def test_a_commit_that_fails_is_told_to_all_of_it(db: Connection, tmp_path: Path) -> None:
+    commits, other = Commits(db), sqlite3.connect(tmp_path / "c.db", isolation_level=None)
     other.execute("begin immediate")
-    told = await asyncio.gather(*add(Commits(db), "a", "b"), return_exceptions=True)
+    asked = [*add(commits, "a", "b"), asyncio.create_task(commits.run("select name from things", {}))]
+    *told, read = await asyncio.gather(*asked, return_exceptions=True)
     other.close()
     assert [type(each) for each in told] == [sqlite3.OperationalError] * 2
-    assert await names(db) == set()
+    assert read == []
 
 
-async def test_nothing_is_told_before_the_commit(
-    db: aiosqlite.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    execute, commits = db.execute, Commits(db)
-    told_before: list[object] = []
-
-    async def watched(sql: str) -> object:
-        if sql == "commit":
-            told_before.extend(write for write in writes if write.done())
-        return await execute(sql)
-
-    monkeypatch.setattr(db, "execute", watched)
-    writes = add(commits, "a", "b")
+async def test_nothing_is_told_before_the_commit(db: Connection, tmp_path: Path) -> None:
+    other, seen = sqlite3.connect(tmp_path / "c.db"), list[int]()
+    writes = add(Commits(db), "a", "b")
+    for write in writes:
+        write.add_done_callback(
+            lambda _: seen.extend(other.execute("select count(*) from things").fetchone())
+        )
     await asyncio.gather(*writes)
-    assert told_before == []
+    other.close()
+    assert seen == [2, 2]
 
 
-async def test_who_no_longer_waits_holds_up_nobody(db: aiosqlite.Connection) -> None:
+async def test_who_no_longer_waits_holds_up_nobody(db: Connection) -> None:
     gone, *others = add(Commits(db), "a", "b", "c")
     await asyncio.sleep(0)
     gone.cancel()
@@ -102,7 +117,7 @@ async def test_who_no_longer_waits_holds_up_nobody(db: aiosqlite.Connection) -> 
     assert {"b", "c"} <= await names(db)
 
 
-async def test_nothing_joins_a_transaction(db: aiosqlite.Connection) -> None:
+async def test_nothing_joins_a_transaction(db: Connection) -> None:
     commits = Commits(db)
     async with commits.transaction():
         (waiting,) = add(commits, "a")
@@ -113,7 +128,7 @@ async def test_nothing_joins_a_transaction(db: aiosqlite.Connection) -> None:
     assert "a" in await names(db)
 
 
-async def test_a_transaction_that_breaks_off_is_taken_back(db: aiosqlite.Connection) -> None:
+async def test_a_transaction_that_breaks_off_is_taken_back(db: Connection) -> None:
     commits = Commits(db)
 
     async def break_off() -> None:
@@ -127,17 +142,17 @@ async def test_a_transaction_that_breaks_off_is_taken_back(db: aiosqlite.Connect
     assert await names(db) == {"b"}
 
 
-async def test_nobody_waits_for_ever(db: aiosqlite.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobody_waits_for_ever(db: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, commits = asyncio.Event(), Commits(db)
 
-    async def hang(sql: str) -> object:
+    async def hang(statements: object) -> object:
         begun.set()
         return await asyncio.Event().wait()
 
-    monkeypatch.setattr(db, "execute", hang)
+    monkeypatch.setattr(db, "carry_out", hang)
     writes = add(commits, "a", "b")
     await begun.wait()
-    assert commits._committing is not None
-    commits._committing.cancel()
+    assert commits._visiting is not None
+    commits._visiting.cancel()
     told = await asyncio.gather(*writes, return_exceptions=True)
     assert [type(each) for each in told] == [asyncio.CancelledError] * 2
