@@ -8,13 +8,16 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from enum import Enum
+from typing import Any, Generic, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter
 
 from bot.models import Download, Grant, Job, Report, Run, Task
 
 Noun = TypeVar("Noun")
+
+_JSON = json.JSONEncoder(ensure_ascii=False).encode
 
 FEW = 200  # rows that are read in a few milliseconds
 
@@ -28,20 +31,24 @@ class Rows(Generic[Noun]):
     def __init__(self, noun: type[Noun], *, nested: tuple[str, ...] = (), also: tuple[str, ...] = ()) -> None:
         self._adapter: TypeAdapter[Noun] = TypeAdapter(noun)
         self._fields: tuple[str, ...] = tuple(noun.__dataclass_fields__)  # type: ignore[attr-defined]
-        self._nested = frozenset(nested)
+        kinds = get_type_hints(noun)
+        self._nested: Mapping[str, TypeAdapter[Any]] = {name: TypeAdapter(kinds[name]) for name in nested}
         self._also = also
         self.columns = (*self._fields, *also)
 
     def row(self, noun: Noun) -> dict[str, Any]:
         """Values by column, ready for SQLite."""
-        values: dict[str, Any] = self._adapter.dump_python(noun, mode="json")
-        for name in self._nested:
-            values[name] = None if values[name] is None else json.dumps(values[name], ensure_ascii=False)
-        for name in self._fields:
-            original = getattr(noun, name)
-            if isinstance(original, datetime):
-                values[name] = stamp(original)
-        return values | {name: getattr(noun, name) for name in self._also}
+        return {name: self._value(name, getattr(noun, name)) for name in self.columns}
+
+    def _value(self, name: str, value: Any) -> Any:
+        if value is None:
+            return None
+        nested = self._nested.get(name)
+        if nested:
+            return _JSON(nested.dump_python(value, mode="json"))
+        if isinstance(value, datetime):
+            return stamp(value)
+        return value.value if isinstance(value, Enum) else value
 
     def noun(self, row: sqlite3.Row | Mapping[str, Any]) -> Noun:
         values = {name: row[name] for name in self._fields}

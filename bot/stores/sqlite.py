@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequen
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,13 @@ where rowid = (
     ) order by case state when 'todo' then due_at else lease_until end limit 1
 ) returning *
 """  # the first of each kind by its index, and the first of those: however many wait
+
+CLAIMED = ("id", "owner", "attempts")  # what names a claim
+SETTING = ", ".join(f"{name} = :{name}" for name in JOBS.columns if name not in CLAIMED)
+SAVE = (
+    f"update jobs set {SETTING} where id = :id and owner = :owner and attempts = :attempts"  # noqa: S608 - names
+    " and state = 'doing' returning 1"
+)
 
 
 def sqlite_path(url: str) -> Path:
@@ -155,7 +163,7 @@ class SqliteStore:
                     yield row
 
     async def insert_many(
-        self, table: str, columns: Collection[str], rows: Sequence[Mapping[str, Any]]
+        self, table: str, columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
     ) -> None:
         """Insert rows in one transaction; those that are there already are left as they are."""
         sql = insert(table, columns).removesuffix("returning 1")
@@ -210,14 +218,7 @@ class SqliteStore:
         return JOBS.noun(rows[0]) if rows else None
 
     async def save_job(self, job: Job) -> bool:
-        row = JOBS.row(job)
-        fixed = {"id", "owner", "attempts"}
-        setting = ", ".join(f"{name} = :{name}" for name in JOBS.columns if name not in fixed)
-        sql = (
-            f"update jobs set {setting} where id = :id and owner = :owner and attempts = :attempts"  # noqa: S608
-            " and state = 'doing' returning id"
-        )
-        return await self.change(sql, row)
+        return await self.change(SAVE, JOBS.row(job))
 
     async def advance_jobs(self, job_ids: Collection[str], now: datetime) -> None:
         sql = (
@@ -257,7 +258,8 @@ class SqliteStore:
         return str(rows[0]["value"]) if rows else None
 
 
-def insert(table: str, columns: Collection[str], *, over: bool = False) -> str:
+@cache
+def insert(table: str, columns: tuple[str, ...], *, over: bool = False) -> str:
     """An insert that leaves, or with `over` replaces, the row that is there; a row back means it wrote."""
     conflict = "replace" if over else "ignore"
     names, places = ", ".join(columns), ", ".join(f":{name}" for name in columns)

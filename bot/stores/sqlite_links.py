@@ -40,7 +40,7 @@ class SqliteLinks:
         return str(row["value"])
 
     async def add_link(self, grant: Grant) -> bool:
-        columns = [name for name in GRANTS.columns if name != "used"]
+        columns = tuple(name for name in GRANTS.columns if name != "used")
         return await self._store.change(insert("links", columns), GRANTS.row(grant))
 
     async def find_link(self, link_id: str) -> Grant | None:

@@ -117,4 +117,4 @@ class SqliteMoving:
         table = TABLES[kind]
         places = [table.number] if table.number else []
         rows = [table.row(entry.record) | dict.fromkeys(places, entry.number) for entry in entries]
-        await self._store.insert_many(table.name, [*table.columns, *places], rows)
+        await self._store.insert_many(table.name, (*table.columns, *places), rows)
