@@ -18,7 +18,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bot.jobs import Claim, JobKind, Jobs, Lane, Result
+from bot.jobs import Claim, JobKind, Jobs, Result
+from bot.lanes import Lane
 from bot.models import Job
 from bot.stores.rows import JOBS
 from bot.stores.sqlite import SqliteStore, insert

@@ -16,7 +16,7 @@ from bot.dingtalk.meter import Meter
 from bot.engine_choice import engine_on
 from bot.engines.arl import ArlEngine
 from bot.errors import ConfigError, DingRunError
-from bot.jobs import Lane
+from bot.lanes import Lane
 from bot.metrics import Metrics
 from bot.models import Clock
 from bot.opening import stores_at

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.errors import DingRunError, Held, Temporary
+from bot.lanes import POLL, Lane, Lanes
 from bot.log import about
 from bot.models import Clock, Job, JobState
 from bot.ports import Store
@@ -19,9 +20,7 @@ from bot.retry import wait_before_retry
 
 log = logging.getLogger(__name__)
 
-POLL = 1.0  # seconds between looks at the store for what other processes added
 TRIES_KEPT = 12  # of a job, the last ones
-PATIENCE = 3.0  # seconds that a stop gives running jobs to end
 NO_SKEW = timedelta()
 
 Result = Mapping[str, object]
@@ -93,15 +92,6 @@ class JobKind:
     lease: timedelta = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Lane:
-    """Kinds that share a number of places."""
-
-    name: str
-    kinds: Collection[str]
-    places: int
-
-
 class Jobs:
     """Adds jobs, and runs them while `run` does.
 
@@ -124,7 +114,7 @@ class Jobs:
         self._owner = owner
         self._skew = skew
         self._kinds: dict[str, JobKind] = {}
-        self._added = asyncio.Event()
+        self._lanes = Lanes(self)
 
     def register(self, kinds: Mapping[str, JobKind]) -> None:
         """Say how kinds are done. A kind said twice is a mistake in the program."""
@@ -136,7 +126,7 @@ class Jobs:
     async def add(self, job: Job) -> bool:
         """Keep a job and start it as soon as it is due; False when it is, or was, there already."""
         fresh = await self._store.add_job(job)
-        self.wake()
+        self.wake(job.kind)
         return fresh
 
     async def known(self, job_id: str) -> bool:
@@ -148,59 +138,16 @@ class Jobs:
         await self._store.advance_jobs(job_ids, self.clock())
         self.wake()
 
-    def wake(self) -> None:
-        """Look at the store at once instead of at the next poll."""
-        self._added.set()
-        self._added = asyncio.Event()
+    def wake(self, kind: str = "") -> None:
+        """Look at the store for jobs of this kind, or of any, at once instead of at the next poll."""
+        self._lanes.wake(kind)
 
     async def run(self, lanes: Sequence[Lane]) -> None:
         """Run jobs until cancelled; then give running ones a little time, and give back the others."""
-        running: set[asyncio.Task[None]] = set()
-        try:
-            async with asyncio.TaskGroup() as group:
-                for lane in lanes:
-                    group.create_task(self._feed(lane, running), name=f"lane {lane.name}")
-        finally:
-            await self._wind_down(running)
+        await self._lanes.run(lanes)
 
-    async def _feed(self, lane: Lane, running: set[asyncio.Task[None]]) -> None:
-        places = asyncio.Semaphore(lane.places)
-        while True:
-            await places.acquire()
-            try:
-                claim = await self._next(lane)
-            except BaseException:
-                places.release()
-                raise
-            task = asyncio.create_task(self.do(claim), name=f"job {claim.job.id}")
-            running.add(task)
-            task.add_done_callback(running.discard)
-            task.add_done_callback(lambda _: places.release())
-
-    async def _next(self, lane: Lane) -> Claim:
-        while True:
-            added = self._added
-            claim = await self._claim_or_give_back(lane.kinds)
-            if claim:
-                return claim
-            try:
-                async with asyncio.timeout(POLL):
-                    await added.wait()
-            except TimeoutError:
-                continue
-
-    async def _claim_or_give_back(self, kinds: Collection[str]) -> Claim | None:
-        """A stop may come while the store answers: what it gives then is not left to its lease."""
-        claiming = asyncio.ensure_future(self._claim(kinds))
-        try:
-            return await asyncio.shield(claiming)
-        except asyncio.CancelledError:
-            claim = await claiming
-            if claim:
-                await self._give_back(claim)
-            raise
-
-    async def _claim(self, kinds: Collection[str]) -> Claim | None:
+    async def claim(self, kinds: Collection[str]) -> Claim | None:
+        """Take a job of one of these kinds that is due; None as well when the store does not answer."""
         now = self.clock()
         longest = max(self._kinds[kind].lease for kind in kinds) + self._skew
         try:
@@ -213,7 +160,7 @@ class Jobs:
     async def run_due(self, kinds: Collection[str]) -> int:
         """Do what is due of these kinds, one after another; how many. For tests and single commands."""
         done = 0
-        while claim := await self._claim(kinds):
+        while claim := await self.claim(kinds):
             await self.do(claim)
             done += 1
         return done
@@ -229,7 +176,7 @@ class Jobs:
         try:
             outcome = await self._outcome(claim, kind)
         except asyncio.CancelledError:
-            await asyncio.shield(self._give_back(claim))
+            await asyncio.shield(self.give_back(claim))
             raise
         await self._store_outcome(claim, kind, outcome, started)
 
@@ -319,16 +266,8 @@ class Jobs:
         ms = (now - started).total_seconds() * 1000
         log.log(_level(outcome), "job %s %s in %d ms %s", claim.job.id, outcome["state"], ms, claim.job.error)
 
-    async def _give_back(self, claim: Claim) -> None:
+    async def give_back(self, claim: Claim) -> None:
         """A stop came: a job whose request may be under way is left to its lease, any other is free at
         once."""
         if not claim.job.marker:
             await claim.save(state=JobState.TODO, lease_until=None)
-
-    async def _wind_down(self, running: Collection[asyncio.Task[None]]) -> None:
-        if not running:
-            return
-        _, late = await asyncio.wait(running, timeout=PATIENCE)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)

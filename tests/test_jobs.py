@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import Permanent, Temporary
-from bot.jobs import Claim, JobKind, Jobs, Lane, NotYet, Result
+from bot.jobs import Claim, JobKind, Jobs, NotYet, Result
+from bot.lanes import Lane
 from bot.models import Job, JobState
 from bot.retry import GIVE_UP_AFTER
 from bot.stores.sqlite import SqliteStore
@@ -216,7 +217,7 @@ async def test_a_stop_lets_running_jobs_end(store: SqliteStore, clock: FakeClock
 async def test_a_stop_gives_back_what_does_not_end(
     store: SqliteStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.jobs.PATIENCE", 0.01)
+    monkeypatch.setattr("bot.lanes.PATIENCE", 0.01)
     started = asyncio.Event()
 
     async def act(claim: Claim) -> Result:
@@ -244,7 +245,7 @@ async def test_a_store_that_is_away_ends_nothing(work: Work, monkeypatch: pytest
         return await claim(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(work.store, "claim_job", sometimes)
-    monkeypatch.setattr("bot.jobs.POLL", 0.001)
+    monkeypatch.setattr("bot.lanes.POLL", 0.001)
     runner = asyncio.create_task(work.jobs.run([Lane(name="w", kinds=["work"], places=1)]))
     async with asyncio.timeout(5):
         await work.ended.acquire()
