@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bot.dingtalk.arrivals import Arrivals
 from bot.dingtalk.faults import MonthSpent, TooFast, Uncounted
 from bot.errors import Held
 from bot.models import Clock
@@ -65,6 +66,7 @@ class Meter(Unmetered):
         self._budget = budget
         self._clock = clock
         self._sleep = sleep
+        self._arrivals = Arrivals(lambda calls: self._book(Bucket.STREAM, calls))
 
     @asynccontextmanager
     async def call(self, gate: Gate, bucket: Bucket) -> AsyncIterator[None]:
@@ -89,7 +91,7 @@ class Meter(Unmetered):
 
     async def came_in(self) -> None:
         """A message or a press came in, which costs one of the Webhook & Stream calls."""
-        await self._book(Bucket.STREAM, 1)
+        await self._arrivals.add()
 
     async def _not_refused(self, bucket: Bucket) -> None:
         closed, now = await self._ledger.closed_until(month_gate(bucket)), self._clock()
