@@ -6,10 +6,11 @@ Times are text of one width in UTC, so that SQLite compares them rightly.
 import asyncio
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Generic, TypeVar, get_type_hints
+from operator import attrgetter
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter
 
@@ -17,7 +18,7 @@ from bot.models import Download, Grant, Job, Report, Run, Task
 
 Noun = TypeVar("Noun")
 
-_JSON = json.JSONEncoder(ensure_ascii=False).encode
+Writer = Callable[[Any], Any]
 
 FEW = 200  # rows that are read in a few milliseconds
 
@@ -32,23 +33,18 @@ class Rows(Generic[Noun]):
         self._adapter: TypeAdapter[Noun] = TypeAdapter(noun)
         self._fields: tuple[str, ...] = tuple(noun.__dataclass_fields__)  # type: ignore[attr-defined]
         kinds = get_type_hints(noun)
-        self._nested: Mapping[str, TypeAdapter[Any]] = {name: TypeAdapter(kinds[name]) for name in nested}
-        self._also = also
+        writers = {name: _writer(kinds[name], nested=name in nested) for name in self._fields}
+        self._writers = [(name, write) for name, write in writers.items() if write]
+        self._nested = nested
         self.columns = (*self._fields, *also)
 
     def row(self, noun: Noun) -> dict[str, Any]:
         """Values by column, ready for SQLite."""
-        return {name: self._value(name, getattr(noun, name)) for name in self.columns}
-
-    def _value(self, name: str, value: Any) -> Any:
-        if value is None:
-            return None
-        nested = self._nested.get(name)
-        if nested:
-            return _JSON(nested.dump_python(value, mode="json"))
-        if isinstance(value, datetime):
-            return stamp(value)
-        return value.value if isinstance(value, Enum) else value
+        values = {name: getattr(noun, name) for name in self.columns}
+        for name, write in self._writers:
+            if values[name] is not None:
+                values[name] = write(values[name])
+        return values
 
     def noun(self, row: sqlite3.Row | Mapping[str, Any]) -> Noun:
         values = {name: row[name] for name in self._fields}
@@ -70,7 +66,19 @@ def stamp(time: datetime) -> str:
     """A time as it is stored and compared; refuses naive ones."""
     if time.tzinfo is None:
         raise ValueError("times in the store are aware")
-    return time.astimezone(UTC).isoformat(timespec="microseconds")
+    there = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return there.isoformat(timespec="microseconds")
+
+
+def _writer(kind: Any, *, nested: bool) -> Writer | None:
+    """What turns values of a field's type into what SQLite keeps; None when it keeps them as they are."""
+    if nested:
+        adapter: TypeAdapter[Any] = TypeAdapter(kind)
+        return lambda value: adapter.dump_json(value).decode()
+    kinds = get_args(kind) or (kind,)
+    if datetime in kinds:
+        return stamp
+    return attrgetter("value") if any(issubclass(each, Enum) for each in kinds) else None
 
 
 RUNS = Rows(
