@@ -3,7 +3,7 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bot.access import Act
@@ -65,6 +65,7 @@ class Router:
     def __init__(self, *parts: "Router") -> None:
         self.commands: list[Command] = []
         self.buttons: dict[str, Button] = {}
+        self._by_length: list[tuple[str, Command]] = []  # plain words, the longest first
         for part in parts:
             for command in part.commands:
                 self._add_command(command)
@@ -98,6 +99,8 @@ class Router:
         if twice:
             raise ValueError(f"two commands share {', '.join(sorted(twice))}")
         self.commands.append(command)
+        words = [(plain(word), command) for word in command.words]
+        self._by_length = sorted([*self._by_length, *words], key=lambda pair: len(pair[0]), reverse=True)
 
     def _add_button(self, button: Button) -> None:
         if button.action in self.buttons:
@@ -107,8 +110,8 @@ class Router:
     def match(self, text: str) -> tuple[Command, str] | None:
         """The command that a text begins with, the longest word first, and what follows it."""
         said = plain(text)
-        for word, command in self._words():
-            rest = _after(said, plain(word))
+        for word, command in self._by_length:
+            rest = _after(said, word)
             if rest is not None:
                 return command, _original_tail(text, rest)
         return None
@@ -116,16 +119,12 @@ class Router:
     def nearest(self, text: str) -> str:
         """The command word most like what was typed, or ""."""
         said = plain(text)
-        words = {plain(word): word for word, _ in self._words()}
+        words = {plain(word): word for command in self.commands for word in command.words}
         for candidate in (said, said.split(" ")[0]):
             close = difflib.get_close_matches(candidate, words, n=1, cutoff=NEAR)
             if close:
                 return words[close[0]]
         return ""
-
-    def _words(self) -> Iterator[tuple[str, Command]]:
-        pairs = [(word, command) for command in self.commands for word in command.words]
-        yield from sorted(pairs, key=lambda pair: len(pair[0]), reverse=True)
 
 
 def plain(text: str) -> str:

@@ -8,6 +8,7 @@ template spells itself is trusted.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,6 +19,7 @@ import yaml
 from bot.errors import ConfigError
 from cards.filters import Filters
 from cards.neutral import (
+    LENGTH,
     Safe,
     exact_card,
     exact_message,
@@ -26,6 +28,7 @@ from cards.neutral import (
 )
 
 FOLDER = Path(__file__).parent / "templates"
+VALUES_KEPT = 2_000  # neutralised values per dialect: names, targets and words of ours come again and again
 LANGUAGES = ("zh-CN", "en")
 
 Neutral = Callable[[str], Safe]
@@ -86,10 +89,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _environment(sources: Mapping[str, str], prose: Neutral) -> jinja2.Environment:
+    kept = lru_cache(VALUES_KEPT)(prose)
+
     def neutralised(value: object) -> object:
         if isinstance(value, Safe | int):
             return value
-        return prose("" if value is None else str(value))
+        text = "" if value is None else str(value)
+        return kept(text) if len(text) <= LENGTH else prose(text)
 
     return jinja2.Environment(  # noqa: S701 (not HTML: `finalize` makes values inert in markdown)
         loader=jinja2.DictLoader(sources),
