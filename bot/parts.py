@@ -210,15 +210,13 @@ class _Builder:
 def counted(
     meter: Meter, take: Callable[[Incoming], Awaitable[Taken]]
 ) -> Callable[[Incoming], Awaitable[Taken]]:
-    """Book what comes in, after it was taken: the answer is what matters."""
+    """Book what comes in while it is taken; its answer waits for the booking, but not for long."""
 
     async def take_and_count(incoming: Incoming) -> Taken:
+        booked = meter.came_in()
         answer = await take(incoming)
-        try:
-            async with asyncio.timeout(COUNT_WITHIN):
-                await meter.came_in()
-        except (TimeoutError, DingRunError) as error:
-            log.warning("what came in was not counted: %s", error or "too slow")
+        if not booked.done():
+            await asyncio.wait([booked], timeout=COUNT_WITHIN)
         return answer
 
     return take_and_count

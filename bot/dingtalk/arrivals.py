@@ -1,9 +1,14 @@
 """What comes in, counted: all that comes while one booking is under way is booked by the next, as one."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from bot.errors import DingRunError
+
+log = logging.getLogger(__name__)
+
+Booked = asyncio.Future[None]
 
 
 class Arrivals:
@@ -11,41 +16,33 @@ class Arrivals:
 
     def __init__(self, book: Callable[[int], Awaitable[object]]) -> None:
         self._book = book
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: list[Booked] = []
         self._booking: asyncio.Task[None] | None = None
 
-    async def add(self) -> None:
-        """Count one; returns once it is booked, and raises what its booking raised."""
-        booked = asyncio.get_running_loop().create_future()
+    def add(self) -> Booked:
+        """Count one; done once it is booked, or could not be, whether anybody waits for it or not."""
+        booked: Booked = asyncio.get_running_loop().create_future()
         self._waiting.append(booked)
         if self._booking is None:
             self._booking = asyncio.create_task(self._book_all(), name="arrivals")
-        await booked
+        return booked
 
     async def _book_all(self) -> None:
-        together: Sequence[asyncio.Future[None]] = ()
+        together: Sequence[Booked] = ()
         try:
             while self._waiting:
                 together, self._waiting = self._waiting, []
-                _tell(together, await self._booked(len(together)))
+                await self._book_together(together)
         finally:
             self._booking = None
             for each in [*together, *self._waiting]:  # when this was cancelled: nobody waits for ever
                 each.cancel()
 
-    async def _booked(self, number: int) -> DingRunError | None:
+    async def _book_together(self, arrived: Sequence[Booked]) -> None:
         try:
-            await self._book(number)
+            await self._book(len(arrived))
         except DingRunError as error:
-            return error
-        return None
-
-
-def _tell(waiting: Sequence[asyncio.Future[None]], error: DingRunError | None) -> None:
-    for each in waiting:
-        if each.done():  # who waited has given up; it is booked all the same
-            continue
-        if error:
-            each.set_exception(error)
-        else:
-            each.set_result(None)
+            log.warning("%d that came in were not counted: %s", len(arrived), error)
+        for each in arrived:
+            if not each.done():  # who waited may have given up; it is booked all the same
+                each.set_result(None)

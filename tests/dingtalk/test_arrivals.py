@@ -29,10 +29,6 @@ def book() -> Book:
     return Book()
 
 
-def arrive(arrivals: Arrivals, number: int) -> list[asyncio.Task[None]]:
-    return [asyncio.create_task(arrivals.add()) for _ in range(number)]
-
-
 async def test_one_is_booked_by_itself(book: Book) -> None:
     book.go.set()
     await Arrivals(book).add()
@@ -41,37 +37,37 @@ async def test_one_is_booked_by_itself(book: Book) -> None:
 
 async def test_those_that_come_during_a_booking_share_the_next(book: Book) -> None:
     arrivals = Arrivals(book)
-    first = arrive(arrivals, 1)
+    first = arrivals.add()
     await book.asked.acquire()
-    others = arrive(arrivals, 3)
-    await asyncio.sleep(0)
+    others = [arrivals.add() for _ in range(3)]
     book.go.set()
-    await asyncio.gather(*first, *others)
+    await asyncio.gather(first, *others)
     assert book.written == [1, 3]
 
 
-async def test_nobody_is_told_before_the_booking(book: Book) -> None:
-    coming = arrive(Arrivals(book), 2)
+async def test_none_is_done_before_its_booking(book: Book) -> None:
+    arrivals = Arrivals(book)
+    coming = [arrivals.add(), arrivals.add()]
     await book.asked.acquire()
     assert not any(each.done() for each in coming)
     book.go.set()
     await asyncio.gather(*coming)
 
 
-async def test_trouble_is_told_to_those_it_concerns(book: Book) -> None:
+async def test_trouble_is_told_once_and_holds_up_nobody(book: Book, caplog: pytest.LogCaptureFixture) -> None:
     arrivals = Arrivals(book)
     book.troubles = [Temporary("away")]
     book.go.set()
-    told = await asyncio.gather(*arrive(arrivals, 2), return_exceptions=True)
+    await asyncio.gather(arrivals.add(), arrivals.add())
     await arrivals.add()
-    assert ([type(each) for each in told], book.written) == ([Temporary] * 2, [1])
+    assert (book.written, caplog.messages) == ([1], ["2 that came in were not counted: away"])
 
 
 async def test_who_gives_up_is_booked_all_the_same(book: Book) -> None:
-    gone, stays = arrive(Arrivals(book), 2)
+    arrivals = Arrivals(book)
+    gone, stays = arrivals.add(), arrivals.add()
     await book.asked.acquire()
     gone.cancel()
-    await asyncio.sleep(0)
     book.go.set()
     await stays
     assert book.written == [2]
@@ -79,7 +75,7 @@ async def test_who_gives_up_is_booked_all_the_same(book: Book) -> None:
 
 async def test_nobody_waits_for_ever(book: Book) -> None:
     arrivals = Arrivals(book)
-    coming = arrive(arrivals, 2)
+    coming = [arrivals.add(), arrivals.add()]
     await book.asked.acquire()
     assert arrivals._booking is not None
     arrivals._booking.cancel()
