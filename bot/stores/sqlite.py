@@ -6,15 +6,15 @@ WAL with `synchronous=full`: what a verb has returned from survives a killed pro
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bot.errors import ConfigError, Permanent, Temporary
+from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.models import Job, JobState, Report, Run, RunStatus
 from bot.stores.rows import JOBS, REPORTS, RUNS, nouns, stamp
 from bot.stores.sqlite_commits import Commits
@@ -142,34 +142,36 @@ class SqliteStore:
 
     async def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
         """Run one statement and return its rows."""
-        with self._translated():
-            return await self._turns.run(sql, values or {})
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """SQLite's errors become ours."""
         try:
-            yield
-        except sqlite3.OperationalError as error:  # locked, full, or the disk fails
-            raise Temporary(f"the store cannot do it now: {error}") from error
+            return await self._turns.run(sql, values or {})
         except sqlite3.DatabaseError as error:
-            raise Permanent(f"the store {self._path} is damaged: {error}") from error
+            raise self._translated(error) from error
+
+    def _translated(self, error: sqlite3.DatabaseError) -> DingRunError:
+        """Our error for one of SQLite's."""
+        if isinstance(error, sqlite3.OperationalError):  # locked, full, or the disk fails
+            return Temporary(f"the store cannot do it now: {error}")
+        return Permanent(f"the store {self._path} is damaged: {error}")
 
     async def stream(self, sql: str) -> AsyncIterator[sqlite3.Row]:
         """Run one statement and return its rows a few at a time; nothing else may be written meanwhile."""
-        with self._translated():
+        try:
             async with self._db.execute(sql) as cursor:
                 async for row in cursor:
                     yield row
+        except sqlite3.DatabaseError as error:
+            raise self._translated(error) from error
 
     async def insert_many(
         self, table: str, columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
     ) -> None:
         """Insert rows in one transaction; those that are there already are left as they are."""
         sql = insert(table, columns).removesuffix("returning 1")
-        with self._translated():
+        try:
             async with self.transaction():
                 await self._db.executemany(sql, rows)
+        except sqlite3.DatabaseError as error:
+            raise self._translated(error) from error
 
     async def change(self, sql: str, values: Mapping[str, Any]) -> bool:
         """Run one statement; whether it changed anything (it must end in `returning`)."""

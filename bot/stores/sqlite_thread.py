@@ -2,9 +2,8 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiosqlite
 
@@ -16,8 +15,7 @@ Rows = list[sqlite3.Row]
 Outcome = Rows | Exception
 
 
-@dataclass(frozen=True, kw_only=True)
-class Statement:
+class Statement(NamedTuple):
     """What is asked of SQLite."""
 
     sql: str
