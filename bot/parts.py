@@ -1,7 +1,5 @@
 """The parts of the service, and how they hold on to each other; `bot.app` runs them."""
 
-import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +16,6 @@ from bot.destinations import operators_of
 from bot.digests import Digests
 from bot.dingtalk.meter import Meter
 from bot.dingtalk.stream import StreamConnection
-from bot.errors import DingRunError
 from bot.exporters.inprocess import InProcessExporter
 from bot.exporters.split import split_report
 from bot.finder import Finder
@@ -47,10 +44,7 @@ from cards.render import Cards
 from cards.template import CardTemplate
 from handlers import router
 
-log = logging.getLogger(__name__)
-
 MB = 1024 * 1024
-COUNT_WITHIN = 0.5  # seconds; DingTalk waits for the answer meanwhile
 
 Incoming = TypeVar("Incoming")
 Taken = TypeVar("Taken")
@@ -215,8 +209,7 @@ def counted(
     async def take_and_count(incoming: Incoming) -> Taken:
         booked = meter.came_in()
         answer = await take(incoming)
-        if not booked.done():
-            await asyncio.wait([booked], timeout=COUNT_WITHIN)
+        await booked.wait()
         return answer
 
     return take_and_count

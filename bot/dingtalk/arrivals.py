@@ -1,14 +1,21 @@
-"""What comes in, counted: all that comes while one booking is under way is booked by the next, as one."""
+"""What comes in, counted: all that comes in one turn of the loop is booked as one."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from bot.errors import DingRunError
 
 log = logging.getLogger(__name__)
 
-Booked = asyncio.Future[None]
+WITHIN = 0.5  # seconds; what takes longer is booked all the same, but nobody waits for it
+
+
+@dataclass
+class _Batch:
+    number: int = 0
+    over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Arrivals:
@@ -16,33 +23,26 @@ class Arrivals:
 
     def __init__(self, book: Callable[[int], Awaitable[object]]) -> None:
         self._book = book
-        self._waiting: list[Booked] = []
-        self._booking: asyncio.Task[None] | None = None
+        self._filling: _Batch | None = None
+        self._booking: set[asyncio.Task[None]] = set()
 
-    def add(self) -> Booked:
-        """Count one; done once it is booked, or could not be, whether anybody waits for it or not."""
-        booked: Booked = asyncio.get_running_loop().create_future()
-        self._waiting.append(booked)
-        if self._booking is None:
-            self._booking = asyncio.create_task(self._book_all(), name="arrivals")
-        return booked
+    def add(self) -> asyncio.Event:
+        """Count one; set once it is booked, could not be, or takes too long."""
+        if self._filling is None:
+            self._filling = _Batch()
+            task = asyncio.create_task(self._book_all(self._filling), name="arrivals")
+            self._booking.add(task)
+            task.add_done_callback(self._booking.discard)
+        self._filling.number += 1
+        return self._filling.over
 
-    async def _book_all(self) -> None:
-        together: Sequence[Booked] = ()
+    async def _book_all(self, batch: _Batch) -> None:
+        self._filling = None
+        alarm = asyncio.get_running_loop().call_later(WITHIN, batch.over.set)
         try:
-            while self._waiting:
-                together, self._waiting = self._waiting, []
-                await self._book_together(together)
-        finally:
-            self._booking = None
-            for each in [*together, *self._waiting]:  # when this was cancelled: nobody waits for ever
-                each.cancel()
-
-    async def _book_together(self, arrived: Sequence[Booked]) -> None:
-        try:
-            await self._book(len(arrived))
+            await self._book(batch.number)
         except DingRunError as error:
-            log.warning("%d that came in were not counted: %s", len(arrived), error)
-        for each in arrived:
-            if not each.done():  # who waited may have given up; it is booked all the same
-                each.set_result(None)
+            log.warning("%d that came in were not counted: %s", batch.number, error)
+        finally:
+            alarm.cancel()
+            batch.over.set()

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.dingtalk.arrivals import Arrivals, Booked
+from bot.dingtalk.arrivals import Arrivals
 from bot.dingtalk.faults import MonthSpent, TooFast, Uncounted
 from bot.errors import Held
 from bot.models import Clock
@@ -89,9 +89,9 @@ class Meter(Unmetered):
             await self._book(bucket, -1)
             raise
 
-    def came_in(self) -> Booked:
-        """A message or a press came in, which costs one of the Webhook & Stream calls; done once that is
-        booked."""
+    def came_in(self) -> asyncio.Event:
+        """A message or a press came in, which costs one of the Webhook & Stream calls; set once that is
+        booked, or cannot be in time."""
         return self._arrivals.add()
 
     async def _not_refused(self, bucket: Bucket) -> None:

@@ -31,53 +31,55 @@ def book() -> Book:
 
 async def test_one_is_booked_by_itself(book: Book) -> None:
     book.go.set()
-    await Arrivals(book).add()
+    await Arrivals(book).add().wait()
     assert book.written == [1]
 
 
-async def test_those_that_come_during_a_booking_share_the_next(book: Book) -> None:
+async def test_those_that_come_in_one_turn_are_booked_as_one(book: Book) -> None:
     arrivals = Arrivals(book)
-    first = arrivals.add()
+    coming = [arrivals.add() for _ in range(3)]
     await book.asked.acquire()
-    others = [arrivals.add() for _ in range(3)]
+    coming.append(arrivals.add())
     book.go.set()
-    await asyncio.gather(first, *others)
-    assert book.written == [1, 3]
+    await asyncio.gather(*(each.wait() for each in coming))
+    assert sorted(book.written) == [1, 3]
 
 
-async def test_none_is_done_before_its_booking(book: Book) -> None:
+async def test_none_is_over_before_its_booking(book: Book) -> None:
     arrivals = Arrivals(book)
     coming = [arrivals.add(), arrivals.add()]
     await book.asked.acquire()
-    assert not any(each.done() for each in coming)
+    assert not any(each.is_set() for each in coming)
     book.go.set()
-    await asyncio.gather(*coming)
+    await asyncio.gather(*(each.wait() for each in coming))
 
 
 async def test_trouble_is_told_once_and_holds_up_nobody(book: Book, caplog: pytest.LogCaptureFixture) -> None:
     arrivals = Arrivals(book)
     book.troubles = [Temporary("away")]
     book.go.set()
-    await asyncio.gather(arrivals.add(), arrivals.add())
-    await arrivals.add()
+    coming = [arrivals.add(), arrivals.add()]
+    await asyncio.gather(*(each.wait() for each in coming))
+    await arrivals.add().wait()
     assert (book.written, caplog.messages) == ([1], ["2 that came in were not counted: away"])
 
 
-async def test_who_gives_up_is_booked_all_the_same(book: Book) -> None:
+async def test_what_takes_too_long_is_booked_all_the_same(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.dingtalk.arrivals.WITHIN", 0.001)
     arrivals = Arrivals(book)
-    gone, stays = arrivals.add(), arrivals.add()
-    await book.asked.acquire()
-    gone.cancel()
+    await arrivals.add().wait()
+    assert book.written == []
     book.go.set()
-    await stays
-    assert book.written == [2]
+    await asyncio.gather(*arrivals._booking)
+    assert book.written == [1]
 
 
 async def test_nobody_waits_for_ever(book: Book) -> None:
     arrivals = Arrivals(book)
-    coming = [arrivals.add(), arrivals.add()]
+    coming = arrivals.add()
     await book.asked.acquire()
-    assert arrivals._booking is not None
-    arrivals._booking.cancel()
-    told = await asyncio.gather(*coming, return_exceptions=True)
-    assert [type(each) for each in told] == [asyncio.CancelledError] * 2
+    (booking,) = arrivals._booking
+    booking.cancel()
+    await coming.wait()

@@ -56,7 +56,7 @@ async def test_every_call_is_booked(counter: Counter) -> None:
         await counter.call(error=Permanent("no such card"))
     with pytest.raises(Temporary):
         await counter.call(error=Temporary("no answer", uncertain=True))
-    await counter.meter.came_in()
+    await counter.meter.came_in().wait()
     assert (await counter.booked(), await counter.booked(Bucket.STREAM)) == (3, 1)
 
 

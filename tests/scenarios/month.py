@@ -81,7 +81,7 @@ class Month:
         app = self.sandbox.world.scene.apps[0]
         hook, _ = self.sandbox.world.open_session(GROUP, app)
         await self.desk.hear(make_message("状态", conversation_id=GROUP, session_webhook=hook))
-        await self.meter.came_in()
+        await self.meter.came_in().wait()
 
     async def untold(self, runs: list[Run]) -> list[str]:
         """The runs that no message in the group tells of."""
