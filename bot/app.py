@@ -1,6 +1,7 @@
 """Opens what the service stands on, and runs its parts until told to stop."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
@@ -153,5 +154,6 @@ async def serve(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT."""
     stop = stop_on_signals()
     async with App(settings) as app:
+        gc.freeze()  # what stays for good is not looked through again and again: that holds up answers
         await app.run(stop)
     log.info("stopped")
