@@ -10,6 +10,7 @@ msgId; a press has no id at all, so it is known by card, button and the state of
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from pydantic import TypeAdapter
@@ -26,6 +27,8 @@ from bot.router import Button, Router
 log = logging.getLogger(__name__)
 
 ANSWER_WITHIN = 1.2  # seconds
+CROWD = 50  # messages and presses that are being kept at once; from there on DingTalk is answered first
+PEOPLE_WAIT = 1.0  # seconds, at most, for that
 
 _MESSAGE = TypeAdapter(Message)
 _TAP = TypeAdapter(CardTap)
@@ -42,6 +45,9 @@ class Intake:
         self._messenger = messenger
         self._router = router
         self._rules = rules
+        self._keeping = 0
+        self._calm = asyncio.Event()
+        self._calm.set()
 
     @property
     def kinds(self) -> Mapping[str, JobKind]:
@@ -90,13 +96,32 @@ class Intake:
     async def _keep(self, kind: str, key: str, payload: Mapping[str, object], *, run_id: str = "") -> bool:
         now = self._context.clock()
         job = Job(id=f"{kind}:{key}", kind=kind, run_id=run_id, payload=payload, created_at=now, due_at=now)
+        self._crowd(1)
         try:
             async with asyncio.timeout(ANSWER_WITHIN):
                 return await self._jobs.add(job)
         except TimeoutError:
             raise Temporary("the store takes too long") from None
+        finally:
+            self._crowd(-1)
+
+    def _crowd(self, more: int) -> None:
+        self._keeping += more
+        if self._keeping < CROWD:
+            self._calm.set()
+        else:
+            self._calm.clear()
+
+    async def _wait_for_calm(self) -> None:
+        """In a burst people wait a little for their answer: DingTalk gives up on what it gets no word of."""
+        if self._calm.is_set():
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PEOPLE_WAIT):
+                await self._calm.wait()
 
     async def _answer(self, claim: Claim) -> Result:
+        await self._wait_for_calm()
         message = _MESSAGE.validate_python(claim.job.payload)
         await self._context.people.met(message.sender)
         note = await self._say(message)

@@ -1,17 +1,20 @@
 """What comes in: safe first, then answered, then done, and nothing twice."""
 
 import asyncio
+from typing import Literal
 
 import pytest
+from pydantic import TypeAdapter
 
 from bot.access import Rules
 from bot.errors import Permanent, Temporary
-from bot.models import CardTap, JobState, Message, Person
+from bot.models import CardTap, Job, JobState, Message, Person
 from bot.plan import card_id
 from tests.conftest import GROUP, Desk
-from tests.factories import make_message
+from tests.factories import make_job, make_message
 
 MEMBER = Person(id="user01", name="李雷")
+PAYLOAD = TypeAdapter(Message).dump_python(make_message("帮助"), mode="json")
 OUTSIDER = Person(id="", name="外部顾问")
 
 
@@ -59,6 +62,60 @@ async def test_a_store_that_hangs_is_said_to_dingtalk(desk: Desk, monkeypatch: p
     with pytest.raises(Temporary, match="too long"):
         await desk.intake.on_message(make_message())
     assert await desk.intake.on_tap(tap_on("rabcdefghij")) != {}
+
+
+@pytest.fixture
+def crowded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """One message is already a crowd, and takes until this is set to be kept."""
+    monkeypatch.setattr("bot.intake.CROWD", 1)
+    monkeypatch.setattr("bot.intake.ANSWER_WITHIN", 60.0)
+    add, go = desk.jobs.add, asyncio.Event()
+
+    async def slowly(job: Job) -> bool:
+        await go.wait()
+        return await add(job)
+
+    monkeypatch.setattr(desk.jobs, "add", slowly)
+    return go
+
+
+class Calm(asyncio.Event):
+    """Tells when somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.awaited = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        self.awaited.set()
+        return await super().wait()
+
+
+async def test_in_a_burst_dingtalk_is_answered_first(
+    desk: Desk, crowded: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.intake.PEOPLE_WAIT", 60.0)
+    desk.intake._calm = calm = Calm()
+    await desk.store.add_job(make_job(id="message:1", kind="message", payload=PAYLOAD))
+    burst = asyncio.create_task(desk.intake.on_message(make_message()))
+    answering = asyncio.create_task(desk.jobs.run_due(["message"]))
+    await calm.awaited.wait()
+    assert desk.messenger.sent == []
+    crowded.set()
+    await asyncio.gather(burst, answering)
+    assert desk.messenger.verbs()[0] == "reply"
+
+
+async def test_nobody_waits_for_the_end_of_a_burst(
+    desk: Desk, crowded: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.intake.PEOPLE_WAIT", 0.001)
+    await desk.store.add_job(make_job(id="message:1", kind="message", payload=PAYLOAD))
+    burst = asyncio.create_task(desk.intake.on_message(make_message()))
+    await desk.jobs.run_due(["message"])
+    assert desk.messenger.verbs() == ["reply"]
+    crowded.set()
+    await burst
 
 
 async def test_unknown_words_get_the_nearest_command(desk: Desk) -> None:
