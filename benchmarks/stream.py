@@ -148,10 +148,15 @@ class Gateway:
                 await self._acked.acquire()
         return sorted(self.took[id_] for id_, _ in frames)
 
+    @property
+    def ended(self) -> int:
+        """Messages that were answered to people, or refused: nothing here delivers those again."""
+        return self.replies + self.refused
+
     async def answered(self, messages: int) -> None:
-        """Wait until so many replies have come in all."""
+        """Wait until so many messages have ended in all."""
         async with asyncio.timeout(PATIENCE):
-            while self.replies < messages:  # noqa: ASYNC110 - another process answers
+            while self.ended < messages:  # noqa: ASYNC110 - another process answers
                 await asyncio.sleep(0.02)
 
 
@@ -173,7 +178,7 @@ class Program:
     answers: bool
 
     async def flood(self, messages: int) -> Flood:
-        started, before, used = time.perf_counter(), self.gateway.replies, self._used()
+        started, before, used = time.perf_counter(), self.gateway.ended, self._used()
         acked = messages / await self.gateway.flood(messages)
         if self.answers:
             await self.gateway.answered(before + messages)
@@ -217,7 +222,7 @@ def settings(gateway: Gateway, folder: Path) -> Path:
 async def steady(bot: Program) -> dict[int, Sequence[float]]:
     took = {}
     for rate in RATES:
-        before = bot.gateway.replies
+        before = bot.gateway.ended
         took[rate] = await bot.gateway.steady(rate)
         await bot.gateway.answered(before + len(took[rate]))
     return took
