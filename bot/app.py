@@ -42,6 +42,7 @@ LANES = (
 WATCH_EVERY = 1.0  # seconds
 FIND_EVERY = 5.0  # seconds
 HOUSEKEEPING = 60.0  # seconds
+YOUNG = 20_000  # new objects between two looks for garbage; a burst has many that live for a moment
 
 
 class App:
@@ -155,5 +156,6 @@ async def serve(settings: Settings) -> None:
     stop = stop_on_signals()
     async with App(settings) as app:
         gc.freeze()  # what stays for good is not looked through again and again: that holds up answers
+        gc.set_threshold(YOUNG)
         await app.run(stop)
     log.info("stopped")
