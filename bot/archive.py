@@ -31,6 +31,9 @@ class Archive(Protocol):
     def read(self, path: str) -> AsyncIterator[bytes]:
         """The file in pieces. Raises `Permanent` when there is none."""
 
+    async def remove(self, path: str) -> None:
+        """Forget this file; nothing happens when there is none."""
+
     async def sweep(self, day: str) -> int:
         """Remove the files of all days before this one; how many."""
 
@@ -55,7 +58,7 @@ async def fetch(archive: Archive, report: Report, folder: Path) -> bool:
 
 async def _bring(archive: Archive, report: Report, part: Path, final: Path) -> bool:
     try:
-        digest = await _write(archive.read(report.path), part)
+        digest = await write_pieces(archive.read(report.path), part)
         if digest != report.sha256:
             log.error("report %s is another in the store than was recorded", report.path)
             return False
@@ -66,7 +69,7 @@ async def _bring(archive: Archive, report: Report, part: Path, final: Path) -> b
     return True
 
 
-async def _write(pieces: AsyncIterator[bytes], part: Path) -> str:
+async def write_pieces(pieces: AsyncIterator[bytes], part: Path) -> str:
     """Write the pieces to disk; their digest."""
     digest = hashlib.sha256()
     file = await asyncio.to_thread(part.open, "xb")

@@ -139,6 +139,9 @@ class Broken:
         yield b"half"
         raise Temporary("lost")
 
+    async def remove(self, path: str) -> None:
+        """Has nothing to forget."""
+
     async def sweep(self, day: str) -> int:
         return 0
 

@@ -27,7 +27,7 @@ class MongoArchive:
 
     async def put(self, path: str, file: Path) -> None:
         """The file is there when the last thing that is written, its description, is."""
-        await self._remove({"_id": path}, {"files_id": path})
+        await self.remove(path)
         size = 0
         async for pieces in _pieces(file):
             first = size // CHUNK
@@ -48,6 +48,9 @@ class MongoArchive:
             if chunk is None or len(chunk["data"]) != min(CHUNK, file["length"] - start):
                 raise Temporary(f"the report {path} changed while it was read")  # written over, or swept
             yield bytes(chunk["data"])
+
+    async def remove(self, path: str) -> None:
+        await self._remove({"_id": path}, {"files_id": path})
 
     async def sweep(self, day: str) -> int:
         """Paths start with their day, so the older ones sort before it; so do what dead writers left."""
