@@ -99,10 +99,18 @@ class Reports:
         if run.status is RunStatus.RUNNING:  # jobs are written before the status
             raise NotYet(self._clock() + timedelta(seconds=1))
         if not await self.find(run_id=run.id):
-            await self._store.update_run(run.id, {"export_status": ExportStatus.RUNNING, "export_error": ""})
-            await self._make(claim, run)
+            await self._try(claim, run)
         await self._store.update_run(run.id, {"export_status": ExportStatus.SUCCESS, "export_error": ""})
         return {}
+
+    async def _try(self, claim: Claim, run: Run) -> None:
+        """Make it; why that has to wait stands with the run, for whoever asks where the report is."""
+        await self._store.update_run(run.id, {"export_status": ExportStatus.RUNNING})
+        try:
+            await self._make(claim, run)
+        except Temporary as error:
+            await self._store.update_run(run.id, {"export_error": str(error)})
+            raise
 
     async def _make(self, claim: Claim, run: Run) -> None:
         """The file is whole and in its place before anything tells of it."""

@@ -62,4 +62,5 @@ def _ended(run: Run, exported: int | None) -> dict[str, object]:
         "push": run.push_status.value,
         "export": run.export_status.value,
         "export_rows": exported,
+        "export_error": run.export_error,
     }

@@ -1,6 +1,6 @@
 """`状态`."""
 
-from bot.errors import Permanent
+from bot.errors import Permanent, Temporary
 from bot.models import ExportStatus, TaskStatus
 from tests.conftest import Desk
 
@@ -34,3 +34,10 @@ async def test_status_shows_how_far_a_report_is(desk: Desk) -> None:
     await desk.store.update_run(run.id, {"export_status": ExportStatus.RUNNING})
     desk.exporter.under_way[run.id] = 12_345
     assert "报告生成中，已处理 12,345 条" in await desk.say("状态")
+
+
+async def test_status_shows_what_a_report_waits_for(desk: Desk) -> None:
+    desk.exporter.trouble = [Temporary("the broker does not answer")]
+    run = await desk.finished_run()
+    assert (run.export_status, run.export_error) == (ExportStatus.RUNNING, "the broker does not answer")
+    assert "报告生成中（the broker does not answer）" in await desk.say("状态")
