@@ -96,6 +96,18 @@ def check(config: Path | None) -> None:
 
 
 @main.command()
+@click.option("--concurrency", default=1, show_default=True, type=click.IntRange(1), help="Reports at once.")
+@click.option("--ping", is_flag=True, help="Only ask whether the worker of this machine answers.")
+@click.pass_obj
+def worker(config: Path | None, concurrency: int, ping: bool) -> None:
+    """Write reports for the bots on the same store and broker (exporter.kind: celery)."""
+    from bot.worker import answers, work  # noqa: PLC0415
+
+    settings = _settings(config, quiet=ping)
+    sys.exit(not answers(settings) if ping else work(settings, at_once=concurrency))
+
+
+@main.command()
 @click.argument("what", metavar="[RUN | JOB]", default="")
 @click.pass_obj
 def redeliver(config: Path | None, what: str) -> None:

@@ -5,6 +5,7 @@ import gc
 import logging
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -39,6 +40,7 @@ LANES = (
     Lane(name="push", kinds=("card", "note", "file", "update", "digest", "notice"), places=4),
     Lane(name="export", kinds=("export",), places=1),
 )
+WAITING = 16  # exports that wait for workers at once; they cost next to nothing here
 WATCH_EVERY = 1.0  # seconds
 FIND_EVERY = 5.0  # seconds
 HOUSEKEEPING = 60.0  # seconds
@@ -88,7 +90,7 @@ class App:
         await self.parts.deliver.reconcile()
         loops: Sequence[tuple[str, Coroutine[Any, Any, None]]] = [
             ("engine", self.engine.work()),
-            ("jobs", self.parts.jobs.run(LANES)),
+            ("jobs", self.parts.jobs.run(lanes_of(self._settings))),
             ("watcher", self.parts.watcher.watch(WATCH_EVERY)),
             ("scheduler", self.parts.scheduler.keep_time(self._clock)),
             *([("finder", self.parts.finder.keep_looking(FIND_EVERY))] if self.engine.fires else []),
@@ -149,6 +151,12 @@ class App:
         names = await self.engine.pushes() if isinstance(self.engine, ArlEngine) else ()
         if names:
             await self.parts.notices.tell("arl_pushes", "arl_pushes", names=list(names))
+
+
+def lanes_of(settings: Settings) -> Sequence[Lane]:
+    if settings.exporter.kind == "inprocess":
+        return LANES
+    return [replace(lane, places=WAITING) if lane.name == "export" else lane for lane in LANES]
 
 
 async def serve(settings: Settings) -> None:

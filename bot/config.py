@@ -31,7 +31,6 @@ MAPPINGS = (
     "DINGRUN_DINGDING__CARD_VARIABLES__",
     *(f"DINGRUN_NOTIFY__{name}__" for name in ("ROUTES", "WEBHOOKS", "APPS", "BESIDE")),
 )
-LATER = {"celery"}  # names that a later version brings
 LONGEST_LINE = 300
 
 TAKES = {  # what we say a key takes: pydantic's words for the error
@@ -166,8 +165,6 @@ def _explain(error: ValidationError, path: Path, given: Mapping[str, Any]) -> st
     if kind == "value_error":
         return f"{key} {context['error']}"
     takes = EXPECTED.get(kind, "").format(**context) or problem["msg"].replace("Input should", "must")
-    if kind == "literal_error" and str(problem["input"]) in LATER:
-        return f"{key} {takes}; {problem['input']} is not in this version"
     if source == "environment" and takes in {"must be a list", "must be a mapping"}:
         takes += " in JSON"
     return f"{key} {takes}, got {_shown(place, problem['input'])}"
@@ -231,9 +228,10 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     held += [settings.reports.link_secret]
     held += [word for robot in notify.webhooks.values() for word in (robot.access_token, robot.secret)]
     held += [app.app_secret for app in notify.apps.values()]
-    engine = settings.engine
+    engine, broker = settings.engine, settings.exporter.broker_url
     pair = engine.basic_auth.get_secret_value() if engine.basic_auth else ""
     uri = engine.mongo_uri.get_secret_value() if engine.mongo_uri else ""
     words = [each.get_secret_value() for each in (*held, engine.api_key, engine.mongo_uri) if each]
     words += [word for word in (pair, pair.partition(":")[2]) if word]
-    return (*words, *secrets_in(settings.store.url), *secrets_in(uri))
+    addresses = (settings.store.url, uri, broker.get_secret_value() if broker else "")
+    return (*words, *(word for address in addresses for word in secrets_in(address)))

@@ -12,7 +12,8 @@ from bot.config import Settings
 from bot.destinations import schedules_of, webhooks_of
 from bot.dingtalk.stream import StreamConnection
 from bot.dingtalk.token import Tokens
-from bot.errors import ConfigError, DingRunError
+from bot.errors import ConfigError, DingRunError, Temporary
+from bot.exporting import broker_of
 from bot.models import CardTap, Message
 from bot.opening import stores_at
 from bot.process import utc_now
@@ -46,6 +47,17 @@ async def check_reports(settings: Settings) -> str:
     except OSError as error:
         raise ConfigError(f"reports.dir: {folder} cannot be written: {error.strerror}") from None
     return f"{folder}, {settings.reports.store}" if settings.reports.store != "folder" else str(folder)
+
+
+async def check_exporter(settings: Settings) -> str:
+    """With Celery, the broker answers, and a worker does."""
+    if settings.exporter.kind == "inprocess":
+        return "inprocess"
+    broker = broker_of(settings)
+    workers = await asyncio.to_thread(broker.check)
+    if not workers:
+        raise Temporary(f"{broker.place}: no worker answers; start one: python -m bot worker")
+    return f"{broker.place}, {workers} worker{'s' * (workers > 1)}"
 
 
 async def check_token(settings: Settings) -> str:
@@ -92,6 +104,7 @@ async def check_schedules(settings: Settings) -> str:
 CHECKS: Mapping[str, Check] = {
     "存储 / store": check_store,
     "报告 / reports": check_reports,
+    "导出 / exporter": check_exporter,
     "凭证 / keys": check_token,
     "Stream": check_stream,
     "群机器人 / webhooks": check_webhooks,

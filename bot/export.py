@@ -16,9 +16,9 @@ from rich.progress import (
 from bot.config import Settings
 from bot.engine_choice import engine_on
 from bot.errors import Permanent
+from bot.exporting import inprocess_of
 from bot.models import RunStatus
 from bot.opening import stores_at
-from bot.parts import exporter_of
 from bot.ports import Exporter, Story
 from bot.process import owner_name, utc_now
 from bot.story import story_of
@@ -38,7 +38,7 @@ async def export_run(settings: Settings, run_id: str, path: Path) -> int:
         if run.status is RunStatus.RUNNING:
             raise Permanent(f"run {run_id} has not ended yet")
         async with engine_on(settings, stores.tasks, clock=utc_now, owner=owner_name()) as engine:
-            return await with_bar(exporter_of(settings, engine), await story_of(store, run), path)
+            return await with_bar(inprocess_of(settings, engine), await story_of(store, run), path)
     finally:
         await store.close()
 

@@ -28,6 +28,7 @@ _SIGNING_SECRET = re.compile(r"SEC[0-9a-f]{32,}")
 LOUD = (
     "dingtalk_stream", "dingtalk_stream.client", "dingtalk_stream.handler", "dingtalk_stream.card_replier",
     "alibabacloud-tea", "darabonba-core", "credentials", "aiohttp.access", "aiosqlite", "asyncio", "pymongo",
+    "celery", "kombu", "amqp",
 )  # fmt: skip
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]

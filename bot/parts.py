@@ -16,8 +16,8 @@ from bot.destinations import operators_of
 from bot.digests import Digests
 from bot.dingtalk.meter import Meter
 from bot.dingtalk.stream import StreamConnection
-from bot.exporters.inprocess import InProcessExporter
 from bot.exporters.split import split_report
+from bot.exporting import exporter_of
 from bot.finder import Finder
 from bot.governor import Governor
 from bot.intake import Intake
@@ -103,7 +103,7 @@ class _Builder:
             skew=skew_of(settings.store.url),
             on_outcome=outside.metrics.outcome,
         )
-        exporter = exporter_of(settings, outside.engine)
+        exporter = exporter_of(settings, outside.stores, outside.engine, clock=outside.clock)
         self._reports = Reports(
             self._store, exporter, shelf_of(settings, outside.stores), clock=outside.clock
         )
@@ -249,12 +249,3 @@ def cards_of(settings: Settings) -> Cards:
     ding = settings.dingding
     template = CardTemplate.chosen(ding.card_template_id, ding.card_variables)
     return Cards(lang=settings.lang, zone=settings.timezone, template=template)
-
-
-def exporter_of(settings: Settings, engine: Engine) -> InProcessExporter:
-    return InProcessExporter(
-        engine,
-        zone=settings.timezone,
-        lang=settings.lang,
-        show_secrets=settings.reports.show_secrets,
-    )

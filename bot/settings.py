@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
@@ -137,7 +138,34 @@ class ReportSettings(Section):
 
 
 class ExporterSettings(Section):
-    kind: Literal["inprocess"] = "inprocess"
+    kind: Literal["inprocess", "celery"] = "inprocess"
+    broker_url: SecretStr | None = None
+    time_limit: Seconds = Field(1800.0, ge=10)
+
+    @field_validator("broker_url")
+    @classmethod
+    def _scheme(cls, url: SecretStr | None) -> SecretStr | None:
+        if url and not is_broker(url.get_secret_value()):
+            raise ValueError(
+                "takes redis://[:PASSWORD@]HOST[:PORT][/NUMBER] or amqp://[USER:PASSWORD@]HOST[:PORT]//"
+                " (rediss:// and amqps:// over TLS), special characters of a password as %XX"
+            )
+        return url
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "ExporterSettings":
+        if self.kind == "celery" and not self.broker_url:
+            raise ValueError("has kind: celery, but exporter.broker_url is missing")
+        return self
+
+
+def is_broker(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, say
+        return False
+    return named and bool(re.fullmatch(r"rediss?://[^/\s]+(/\d*)?|amqps?://\S+", url.partition("?")[0]))
 
 
 class WebSettings(Section):

@@ -48,11 +48,12 @@ from bot.summaries import Means
 from bot.watcher import Watcher
 from cards.render import Cards
 from handlers import router
+from tests.brokers import rabbitmq, redis
 from tests.factories import make_message, make_schedule
 from tests.fakes import FakeClock, FakeEngine, FakeExporter, FakeMessenger, fake_split
 from tests.mongo_server import add_option, database, mongo, own_variable
 
-__all__ = ["database", "mongo", "own_variable"]
+__all__ = ["database", "mongo", "own_variable", "rabbitmq", "redis"]
 
 GROUP = Destination.parse("group:cidA")
 CARDS = Cards()  # its templates are compiled once

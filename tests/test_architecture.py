@@ -35,6 +35,7 @@ VENDORS = {
     "openpyxl": {"bot.package", "bot.overview"},
     "sqlite3": {"bot.stores", "bot.spool"},
     "celery": {"bot.exporters"},
+    "kombu": {"bot.exporters"},
 }
 
 

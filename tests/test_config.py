@@ -39,8 +39,13 @@ WRONG = [
     ("lang: fr", "lang must be 'zh-CN' or 'en', got 'fr'"),
     ("store: {url: 'mysql://u:verysecret@h/d'}", "store.url takes sqlite:///FILE or mongodb://…, got mysql"),
     ("store: {url: ['mongodb://u:verysecret@h/d']}", "store.url must be text, got ***"),
-    ("exporter: {kind: celery, broker_url: 'redis://:verysecret@h'}",
-     "exporter.kind must be 'inprocess'; celery is not in this version"),
+    ("exporter: {kind: celery}", "exporter has kind: celery, but exporter.broker_url is missing"),
+    ("exporter: {kind: rq}", "exporter.kind must be 'inprocess' or 'celery', got 'rq'"),
+    *(
+        (f"exporter: {{broker_url: '{url}'}}", "exporter.broker_url takes redis://[:PASSWORD@]HOST[:PORT]")
+        for url in ("http://u:verysecret@h", "redis://:very/secret@h", "redis://h/x", "amqp://h:x", "amqp://")
+    ),
+    ("exporter: {time_limit: 1}", "exporter.time_limit must be greater than or equal to 10, got 1"),
     ("engine: {kind: []}", "engine.kind must be 'embedded' or 'arl', got []"),
     ("engine: {http_timeout: .inf}", "engine.http_timeout must be a finite number, got inf"),
     ("store: {url: 'u:verysecret@h'}", "store.url takes sqlite:///FILE or mongodb://…"),
@@ -228,8 +233,25 @@ def test_every_secret_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
     links = "reports: {link_secret: ffffffffffffffff}"
     ding = "DINGDING: {APP_KEY: k, APP_SECRET: a, ACCESS_TOKEN: b}\n"
     store = "store: {url: 'mongodb://me:g@h/d'}\n"
-    told = secrets_of(read(tmp_path, ding + store + robots + links))
-    assert sorted(told) == ["a", "b", "c", "d", "e", "f" * 16, "g"]
+    broker = "exporter: {broker_url: 'redis://:h@h'}\n"
+    told = secrets_of(read(tmp_path, ding + store + robots + broker + links))
+    assert sorted(told) == ["a", "b", "c", "d", "e", "f" * 16, "g", "h"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://h",
+        "redis://:p%2Fw@h:6379/0",
+        "rediss://u:p@h/1?a=b",
+        "amqp://u:p@h//",
+        "amqps://[::1]:5671/v",
+    ],
+)
+def test_a_broker_is_at_redis_or_rabbitmq(tmp_path: Path, url: str) -> None:
+    settings = read(tmp_path, f"exporter: {{kind: celery, broker_url: '{url}'}}")
+    assert settings.exporter.broker_url
+    assert url not in str(settings)
 
 
 def test_a_channel_that_reaches_nobody_is_nothing_to_complain_of_when_all_is_only_logged(

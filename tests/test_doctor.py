@@ -7,6 +7,7 @@ import pytest
 from bot.doctor import examine
 from bot.sandbox import Sandbox
 from bot.settings import Settings
+from tests.brokers import BrokerServer
 from tests.scenarios.conftest import settings as service_settings
 
 
@@ -22,14 +23,14 @@ async def test_a_sound_service_is_all_ticks(tmp_path: Path) -> None:
         well, lines = await examined(service_settings(sandbox, ["example.com"]), tmp_path)
         assert sandbox.world.board.of("cidSandboxGroupOps==") == []
     assert well
-    assert [line[0] for line in lines] == ["✓"] * 6
+    assert [line[0] for line in lines] == ["✓"] * 7
     assert "ticket" not in "".join(lines)
 
 
 async def test_nothing_configured_is_sound_too(tmp_path: Path) -> None:
     well, lines = await examined({}, tmp_path)
     assert well
-    assert "log only" in lines[2]
+    assert "log only" in lines[3]
 
 
 NOBODY = "mongodb://me:verysecret@127.0.0.1:9/dingrun"
@@ -44,6 +45,11 @@ NOBODY = "mongodb://me:verysecret@127.0.0.1:9/dingrun"
             {"store": {"url": f"{NOBODY}?serverSelectionTimeoutMS=200"}},
             0,
             "MongoDB does not answer: 127.0.0.1:9",
+        ),
+        (
+            {"exporter": {"kind": "celery", "broker_url": "redis://:verysecret@127.0.0.1:9"}},
+            2,
+            "exporter.broker_url: redis://***@127.0.0.1:9 does not answer",
         ),
     ],
 )
@@ -63,5 +69,11 @@ async def test_wrong_keys_are_named_twice_and_never_shown(tmp_path: Path) -> Non
         values["DINGDING"]["APP_SECRET"] = "not-the-secret"  # noqa: S105 - it is not
         well, lines = await examined(values, tmp_path)
     assert not well
-    assert [line[0] for line in lines[2:4]] == ["✗", "✗"]
+    assert [line[0] for line in lines[3:5]] == ["✗", "✗"]
     assert "not-the-secret" not in "".join(lines)
+
+
+async def test_a_broker_without_a_worker_is_not_enough(redis: BrokerServer, tmp_path: Path) -> None:
+    well, lines = await examined({"exporter": {"kind": "celery", "broker_url": redis.url}}, tmp_path)
+    assert not well
+    assert "no worker answers; start one: python -m bot worker" in lines[2]

@@ -9,34 +9,46 @@ from bot.errors import Temporary
 from bot.exporters.inprocess import InProcessExporter
 from bot.models import RunStatus, Tally
 from bot.ports import Exporter, Story
+from bot.stores.sqlite import SqliteStore
 from tests.factories import NOW, make_run
 from tests.fakes import FakeEngine, FakeExporter
+from tests.workshop import Workshop
 
 RUN = make_run(status=RunStatus.FINISHED, end_time=NOW, tally=Tally(total=1, done=1), task_ids=("t1",))
 STORY = Story(run=RUN)
 
 
-@pytest.fixture(params=["inprocess", "fake"])
-def exporter(request: pytest.FixtureRequest) -> Exporter:
+@pytest.fixture(params=["inprocess", "celery", "fake"])
+async def exporter(request: pytest.FixtureRequest, store: SqliteStore, tmp_path: Path) -> Exporter:
+    if request.param == "fake":
+        return FakeExporter()
+    here = InProcessExporter(FakeEngine(), zone="Asia/Shanghai", lang="zh-CN")
     if request.param == "inprocess":
-        return InProcessExporter(FakeEngine(), zone="Asia/Shanghai", lang="zh-CN")
-    return FakeExporter()
+        return here
+    await store.add_run(RUN)
+    return Workshop(store, tmp_path / "shared", pen=here).exporter()
 
 
-async def test_the_file_is_there_when_it_returns(exporter: Exporter, tmp_path: Path) -> None:
-    rows = await exporter.export(STORY, tmp_path / "r.xlsx")
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "bot").mkdir()
+    return tmp_path / "bot"
+
+
+async def test_the_file_is_there_when_it_returns(exporter: Exporter, folder: Path) -> None:
+    rows = await exporter.export(STORY, folder / "r.xlsx")
     assert rows >= 0
-    assert os.listdir(tmp_path) == ["r.xlsx"]
+    assert os.listdir(folder) == ["r.xlsx"]
 
 
-async def test_on_an_error_nothing_is_left(exporter: Exporter, tmp_path: Path) -> None:
+async def test_on_an_error_nothing_is_left(exporter: Exporter, folder: Path) -> None:
     if isinstance(exporter, FakeExporter):
         exporter.trouble = [Temporary("disk full")]
     with pytest.raises(Temporary):
-        await exporter.export(STORY, tmp_path / "missing" / "r.xlsx")
-    assert os.listdir(tmp_path) == []
+        await exporter.export(STORY, folder / "missing" / "r.xlsx")
+    assert os.listdir(folder) == []
 
 
-async def test_without_an_export_there_is_no_progress(exporter: Exporter, tmp_path: Path) -> None:
-    await exporter.export(STORY, tmp_path / "r.xlsx")
+async def test_without_an_export_there_is_no_progress(exporter: Exporter, folder: Path) -> None:
+    await exporter.export(STORY, folder / "r.xlsx")
     assert exporter.progress(RUN.id) is None

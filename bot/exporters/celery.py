@@ -1,0 +1,125 @@
+"""The exporter of several machines: a worker writes the workbook, and this one waits for it, by the store.
+
+The wish and its outcome are a job of kind `make` (`bot/exporters/orders.py`); through the broker goes only a
+ring. A worker that dies stops extending the lease of its order; then it is rung for again.
+"""
+
+import asyncio
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from bot.archive import UNFINISHED
+from bot.errors import Held, Temporary
+from bot.exporters.handover import Handover
+from bot.exporters.orders import KIND, new_order, place_of, rows_of, taken
+from bot.models import Clock, Job, JobState, Run
+from bot.ports import Store, Story
+
+LOOK = 0.3  # seconds between two looks at an order
+PATIENCE = 6.0  # seconds that a ring may take
+AT_ONCE = 2  # rings: a broker that keeps one waiting holds up nobody else
+RING_AGAIN = timedelta(seconds=30)  # for an order that nobody took
+NOBODY_CAME = timedelta(seconds=90)  # then the wait is told and goes on later
+COME_BACK = 10.0  # seconds
+
+
+class Bell(Protocol):
+    """Wakes a worker."""
+
+    def ring(self) -> None:
+        """Blocks. Raises `Temporary` while there is no way to any worker."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ring:
+    """When a worker was rung for last, and for what."""
+
+    at: datetime
+    attempts: int  # workers that had taken the order by then
+
+
+class CeleryExporter:
+    """The Exporter port by workers that share the store."""
+
+    def __init__(self, store: Store, handover: Handover, bell: Bell, *, clock: Clock) -> None:
+        self._store = store
+        self._handover = handover
+        self._bell = bell
+        self._clock = clock
+        self._progress: dict[str, int] = {}
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="broker")
+
+    def progress(self, run_id: str) -> int | None:
+        return self._progress.get(run_id)
+
+    async def export(self, story: Story, path: Path) -> int:
+        run = story.run
+        order = await self._open_order(run) or await self._new_order(run, path)
+        try:
+            ended = await self._ended(order)
+        finally:
+            self._progress.pop(run.id, None)
+        rows = rows_of(ended)
+        await self._handover.take(place_of(ended), path)
+        return rows
+
+    async def _open_order(self, run: Run) -> Job | None:
+        """What was asked for this run before a bot died or stopped, and is not fetched yet."""
+        states = {JobState.TODO, JobState.DOING, JobState.DONE}
+        orders = await self._store.find_jobs(run_id=run.id, kind=KIND, states=states)
+        last = orders[-1] if orders else None
+        if last and last.state is JobState.DONE and not await self._handover.has(place_of(last)):
+            return None
+        return last
+
+    async def _new_order(self, run: Run, path: Path) -> Job:
+        name = f"{run.id}.{secrets.token_hex(4)}"
+        order = new_order(run.id, name, f"{path.parent.name}/{name}{UNFINISHED}", self._clock())
+        await self._store.add_job(order)
+        return order
+
+    async def _ended(self, order: Job) -> Job:
+        """Wait for the order's end, and ring whenever it waits for a worker."""
+        came, rung = self._clock(), None
+        while not order.state.ended:
+            now = self._clock()
+            if is_left_alone(order, now):
+                if now - came >= NOBODY_CAME:
+                    raise Held("waits for a worker: none is free, or none runs", retry_after=COME_BACK)
+                rung = await self._rung(order, rung, now)
+            else:
+                came = now
+                self._progress[order.run_id] = taken(order)
+            await asyncio.sleep(LOOK)
+            found = await self._store.find_job(order.id)
+            if found is None:
+                raise Temporary(f"{order.id} is gone from the store")
+            order = found
+        return order
+
+    async def _rung(self, order: Job, last: Ring | None, now: datetime) -> Ring:
+        """Ring if it is time; the last ring."""
+        if last and not rings_again(order, last, now):
+            return last
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._bell.ring)
+        except TimeoutError:
+            raise Temporary("exporter.broker_url: the broker does not answer in time") from None
+        return Ring(at=now, attempts=order.attempts)
+
+
+def is_left_alone(order: Job, now: datetime) -> bool:
+    """Whether nobody is at it: it waits, or its worker has died."""
+    if order.state is JobState.TODO:
+        return True
+    return order.state is JobState.DOING and order.lease_until is not None and order.lease_until <= now
+
+
+def rings_again(order: Job, last: Ring, now: datetime) -> bool:
+    """At once for a worker that took it since and died; else seldom: all workers may be busy."""
+    return order.attempts > last.attempts or now - last.at >= RING_AGAIN

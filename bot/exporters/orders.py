@@ -1,0 +1,67 @@
+"""What a bot asks of a worker, and what the worker answers: a job of kind `make` in the store.
+
+Nothing of it travels through the broker. Pure.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from bot import __version__
+from bot.errors import DingRunError, Permanent, Temporary
+from bot.models import Job, JobState
+
+KIND = "make"
+LEASE = timedelta(seconds=10)
+CLOCKS_DIFFER = timedelta(seconds=30)  # at most: a worker's may be that far behind
+DEATHS = 3  # workers that one order may cost
+
+
+def new_order(run_id: str, name: str, place: str, now: datetime) -> Job:
+    """The wish for the workbook of a run, to be handed over at a place."""
+    payload = {"place": place, "version": __version__}
+    return Job(
+        id=f"{KIND}:{name}",
+        kind=KIND,
+        run_id=run_id,
+        payload=payload,
+        created_at=now,
+        due_at=now - CLOCKS_DIFFER,
+    )
+
+
+def place_of(order: Job) -> str:
+    """Where what is made is handed over."""
+    return str(order.payload["place"])
+
+
+def refusal(order: Job, worker: str) -> str:
+    """Why a worker does not do it; "" when it does."""
+    asked = order.payload.get("version")
+    if asked != __version__:
+        return f"the bot is DingRun {asked}, the worker {worker} is {__version__}: run the same on both"
+    if order.attempts > DEATHS:
+        return f"{DEATHS} workers died of the report, see their logs"
+    return ""
+
+
+def made(rows: int) -> Mapping[str, object]:
+    """The answer to an order whose workbook is handed over."""
+    return {"state": JobState.DONE, "result": {"rows": rows}, "error": ""}
+
+
+def failed(error: DingRunError) -> Mapping[str, object]:
+    """The answer to any other; the bot asks again, by another order, if that makes sense."""
+    result = {"for_good": isinstance(error, Permanent)}
+    return {"state": JobState.DONE, "result": result, "error": str(error)}
+
+
+def rows_of(order: Job) -> int:
+    """The data rows of what was made. Raises what the worker said instead."""
+    if "rows" in order.result:
+        return int(str(order.result["rows"]))
+    raise (Permanent if order.result.get("for_good") else Temporary)(order.error)
+
+
+def taken(order: Job) -> int:
+    """How many assets the worker has taken so far."""
+    return int(str(order.result.get("taken") or 0))

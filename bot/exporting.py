@@ -1,0 +1,55 @@
+"""Which exporter the settings name."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.config import Settings
+from bot.errors import ConfigError
+from bot.exporters.celery import CeleryExporter
+from bot.exporters.handover import ByArchive, Handover, SharedFolder
+from bot.exporters.inprocess import InProcessExporter
+from bot.models import Clock
+from bot.opening import Stores
+from bot.ports import Engine, Exporter
+
+if TYPE_CHECKING:
+    from bot.exporters.broker import Broker
+
+
+def exporter_of(settings: Settings, stores: Stores, engine: Engine, *, clock: Clock) -> Exporter:
+    """The exporter of a bot."""
+    if settings.exporter.kind == "inprocess":
+        return inprocess_of(settings, engine)
+    return CeleryExporter(stores.store, handover_of(settings, stores), broker_of(settings), clock=clock)
+
+
+def inprocess_of(settings: Settings, engine: Engine) -> InProcessExporter:
+    """The exporter that writes here."""
+    return InProcessExporter(
+        engine,
+        zone=settings.timezone,
+        lang=settings.lang,
+        show_secrets=settings.reports.show_secrets,
+    )
+
+
+def handover_of(settings: Settings, stores: Stores) -> Handover:
+    """How workbooks come from workers to bots: the way that reports lie for all bots."""
+    if stores.archive and settings.reports.store == "gridfs":
+        return ByArchive(stores.archive)
+    return SharedFolder(Path(settings.reports.dir))
+
+
+def broker_of(settings: Settings) -> "Broker":
+    """The broker of the settings. Raises `ConfigError` when they name none, or its package is missing."""
+    exporter = settings.exporter
+    if exporter.kind != "celery" or exporter.broker_url is None:
+        raise ConfigError(
+            f"exporter.kind: a worker needs celery and exporter.broker_url, got {exporter.kind}"
+        )
+    try:
+        from bot.exporters.broker import Broker  # noqa: PLC0415 - an extra, and imported by nobody else
+
+        return Broker(exporter.broker_url.get_secret_value(), time_limit=exporter.time_limit)
+    except ImportError:
+        raise ConfigError("exporter.kind: celery needs the extra: pip install 'dingrun[celery]'") from None
