@@ -201,6 +201,12 @@ class Collection:
             told = await self._inner.database.command("count", self._inner.name, query=where or {})
             return int(told["n"])
 
+    async def tally(self, where: Where, *, by: str) -> dict[Any, int]:
+        """How many match for each value of a field, in one question."""
+        steps: list[Where] = [{"$match": where}, {"$group": {"_id": f"${by}", "number": {"$sum": 1}}}]
+        with _translated(self._setting, writing=False):
+            return {each["_id"]: int(each["number"]) async for each in self._inner.aggregate(steps)}
+
 
 def as_object_id(text: str) -> Any:
     """MongoDB's own kind of id from its 24 hex digits; anything else stays what it is."""

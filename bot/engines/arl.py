@@ -1,6 +1,5 @@
 """ARL as the engine: its schedules, its tasks, its results. ARL fires; DingRun looks, tells and asks."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +46,7 @@ class ArlEngine:
         self._ways = ways
         self._clock = clock
         self._looked: set[str] = set()  # done, and without an end time
-        self._counted: dict[str, Mapping[str, int]] = {}
+        self._counted: dict[str, Mapping[str, int]] = {}  # of tasks that ended without a statistic
 
     async def schedules(self) -> Sequence[Schedule]:
         return [self._ways.dressed(schedule_of(each)) for each in await self._reads.schedules()]
@@ -57,10 +56,10 @@ class ArlEngine:
 
     async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
         """What ARL would not begin again (it takes it for running, or never had it) is submitted anew."""
-        tasks = await self.tasks(task_ids)
+        tasks, _ = await self._seen(task_ids)
         ids = list(await self._acts.restart(run, [id_ for id_ in task_ids if _is_real(id_)]))
         done = {tasks[id_].target for id_ in task_ids if id_ in tasks}
-        begun = {task.target for task in (await self.tasks(ids)).values()}
+        begun = {task.target for task in (await self._seen(ids))[0].values()}
         rest = targets_of(" ".join(sorted(done - begun)))
         if rest:
             ids += await self._acts.submit(run, rest)
@@ -69,44 +68,50 @@ class ArlEngine:
         return ids
 
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
-        seen = await self._seen(task_ids)
-        tasks = {id_: await self._counted_out(task) if lacks else task for id_, (task, lacks) in seen.items()}
-        tasks |= {id_: never_was(id_) for id_ in task_ids if not _is_real(id_)}
-        return {id_: tasks[id_] for id_ in task_ids if id_ in tasks}
+        tasks, uncounted = await self._seen(task_ids)
+        counts = await self._counts(uncounted)
+        return {
+            id_: replace(task, found=counts[id_]) if id_ in counts else task for id_, task in tasks.items()
+        }
 
     async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
-        return {id_ for id_, (task, _) in (await self._seen(task_ids)).items() if not task.status.ended}
+        tasks, _ = await self._seen([id_ for id_ in task_ids if _is_real(id_)])
+        return {id_ for id_, task in tasks.items() if not task.status.ended}
 
-    async def _seen(self, task_ids: Collection[str]) -> Mapping[str, tuple[Task, bool]]:
-        """The tasks that ARL has, and of each whether what it found is still to be counted."""
+    async def _seen(self, task_ids: Collection[str]) -> tuple[Mapping[str, Task], Sequence[str]]:
+        """The tasks in their order, and those of them whose finds are still to be counted."""
         real = [id_ for id_ in task_ids if _is_real(id_)]
         reading = Reading(now=self._clock(), zone=self._ways.zone, limit=self._ways.limit)
-        documents = await self._reads.tasks(real) if real else ()
-        return {each["_id"]: self._read(each, reading) for each in documents}
+        documents = {each["_id"]: each for each in (await self._reads.tasks(real) if real else ())}
+        tasks = {id_: self._read(each, reading) for id_, each in documents.items()}
+        tasks |= {id_: never_was(id_) for id_ in task_ids if not _is_real(id_)}
+        uncounted = [id_ for id_, each in documents.items() if _lacks_counts(each, tasks[id_])]
+        return {id_: tasks[id_] for id_ in task_ids if id_ in tasks}, uncounted
 
-    def _read(self, document: Document, reading: Reading) -> tuple[Task, bool]:
+    def _read(self, document: Document, reading: Reading) -> Task:
         id_ = document["_id"]
         task = task_of(document, reading, looked_before=id_ in self._looked)
         if document.get("status") == "done":
             self._looked = set() if len(self._looked) >= KEPT else self._looked
             self._looked.add(id_)
-        return task, task.status.ended and not document.get("statistic")
+        return task
 
-    async def _counted_out(self, task: Task) -> Task:
-        """With what it found. ARL counts only for tasks that are done; the others are counted here, once."""
-        if task.id not in self._counted:
-            counts = await asyncio.gather(*(self._reads.count(task.id, kind) for kind in FINDINGS))
-            self._counted = {} if len(self._counted) >= KEPT else self._counted
-            self._counted[task.id] = {
-                kind: count for kind, count in zip(FINDINGS, counts, strict=True) if count
-            }
-        return replace(task, found=self._counted[task.id])
+    async def _counts(self, task_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
+        """What ended tasks found. ARL counts only for those that are done; the others we count, once."""
+        new = [id_ for id_ in task_ids if id_ not in self._counted]
+        known = {id_: self._counted[id_] for id_ in task_ids if id_ in self._counted}
+        if new:
+            kept = self._counted if len(self._counted) + len(new) <= KEPT else known
+            fresh = await self._reads.counts(new)
+            self._counted = {**kept, **fresh}
+            known |= fresh
+        return known
 
     async def stop(self, task_ids: Collection[str]) -> Mapping[str, Task]:
-        tasks = await self.tasks(task_ids)
+        tasks, _ = await self._seen(task_ids)
         said = await self._acts.stop([id_ for id_, task in tasks.items() if not task.status.ended])
         self._reads.forget(task_ids)
-        after = await self.tasks(task_ids)
+        after, _ = await self._seen(task_ids)
         return {
             id_: task if task.status.ended else replace(task, reason=said.get(id_, ""))
             for id_, task in after.items()
@@ -163,6 +168,10 @@ class ArlEngine:
 
     async def close(self) -> None:
         await self._reads.close()
+
+
+def _lacks_counts(document: Document, task: Task) -> bool:
+    return task.status.ended and not document.get("statistic")
 
 
 def _is_real(id_: str) -> bool:

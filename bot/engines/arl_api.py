@@ -1,24 +1,48 @@
 """Reading ARL through its API alone, where its database cannot be reached.
 
-The API answers one task at a time and has no dates to ask by, so this is slower and asks less often.
+The API takes one id or one name at a time, has no dates to ask by, and leaves no field out. So open tasks are
+asked for by the name that those of one run share; of lists of tasks only the newest pages are read; and of
+each document only what is needed is kept. An answer about an open task counts for some seconds, and however
+many runs are open, a look asks for a few names and leaves the others to the next one.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.engines.arl_documents import ENDINGS, STEMS, Document, born, is_id
+from bot.engines.arl_documents import ENDINGS, STEMS, TASK_FIELDS, Document, born, is_id
 from bot.engines.arl_finds import FINDINGS, slimmed
 from bot.engines.arl_wire import ArlWire
 from bot.errors import Permanent
 from bot.models import Clock
 
 UNCACHED = 5_001  # items of a page: a fork keeps answers of up to 5,000 for a minute
-SITES = 500  # of a page: each brings its icon
+HEAVY = {"site": 500, "cert": 500}  # of a page: they bring icons, heads and extensions along
+SOME = range(200, 700)  # tasks of a page; the cache knows answers by their size, so each has its own
 AT_ONCE = 4  # of the three workers that ARL has, one is left to people for most of the time
+NAMES = 4  # that one look asks for again
 TASKS_FOR = timedelta(seconds=10)  # so long an answer about an open task is as good as a new one
 BEGUN_FOR = timedelta(seconds=60)  # lists of all tasks are heavy
 KEPT = 10_000  # tasks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What ARL last said of a task; `task` is None when it has none such."""
+
+    at: datetime
+    task: Document | None
+
+    @property
+    def name(self) -> str:
+        return str(self.task["name"]) if self.task else ""
+
+    def is_good(self, now: datetime) -> bool:
+        """Whether it need not be asked for again."""
+        return now - self.at < TASKS_FOR or (self.task is not None and _final(self.task))
 
 
 class ApiReads:
@@ -28,8 +52,8 @@ class ApiReads:
         self._wire = wire
         self._clock = clock
         self._places = asyncio.Semaphore(AT_ONCE)
-        self._known: dict[str, tuple[datetime, Document | None]] = {}
-        self._begun: tuple[datetime, Sequence[Document]] | None = None
+        self._known: dict[str, Known] = {}
+        self._begun: tuple[datetime, datetime, Sequence[Document]] | None = None  # when, since when, what
 
     async def close(self) -> None:
         self._known.clear()
@@ -42,56 +66,108 @@ class ApiReads:
         return [each async for each in self._wire.pages("/task_schedule/", size=UNCACHED)]
 
     async def tasks(self, task_ids: Collection[str]) -> Sequence[Document]:
-        found = await asyncio.gather(*(self._task(id_) for id_ in task_ids if is_id(id_)))
-        return [task for task in found if task is not None]
+        ids = [id_ for id_ in task_ids if is_id(id_)]
+        if len(self._known) > KEPT:
+            self._known = {id_: self._known[id_] for id_ in ids if id_ in self._known}
+        await self._ask_again(ids)
+        while unknown := [id_ for id_ in ids if id_ not in self._known]:
+            await self._meet(unknown)
+        return [task for id_ in ids if (task := self._known[id_].task)]
 
-    async def _task(self, id_: str) -> Document | None:
+    async def _ask_again(self, ids: Iterable[str]) -> None:
+        """Bring what is known up to date, a few names at a time, the oldest answers first."""
         now = self._clock()
-        if id_ in self._known:
-            asked, task = self._known[id_]
-            if now - asked < TASKS_FOR or (task and _final(task)):
-                return task
-        async with self._places:
-            items = (await self._wire.get("/task/", _id=id_, size=UNCACHED)).get("items", ())
-        if len(self._known) >= KEPT:
-            self._known.clear()
-        self._known[id_] = now, items[0] if items else None
-        return self._known[id_][1]
+        alike: dict[str, list[str]] = defaultdict(list)
+        for id_ in ids:
+            if id_ in self._known and not self._known[id_].is_good(now):
+                alike[self._known[id_].name or id_].append(id_)
+        oldest = sorted(alike, key=lambda name: min(self._known[id_].at for id_ in alike[name]))
+        await asyncio.gather(*(self._ask(name, alike[name]) for name in oldest[:NAMES]))
+
+    async def _meet(self, unknown: Sequence[str]) -> None:
+        """Ask for the first of these by its id, and for those that share its name by the name."""
+        first, *others = unknown
+        await self._ask("", [first])
+        if others and (name := self._known[first].name):
+            found = await self._called(name, min(map(born, others)))
+            self._learn({id_: task for id_, task in found.items() if id_ in others})
+
+    async def _ask(self, name: str, ids: Sequence[str]) -> None:
+        """Ask for tasks that share a name; one alone is asked for by its id."""
+        if len(ids) > 1:
+            found = await self._called(name, min(map(born, ids)))
+        else:
+            async with self._places:
+                items = (await self._wire.get("/task/", _id=ids[0], size=UNCACHED)).get("items", ())
+            found = _by_id(items)
+        self._learn({id_: found.get(id_) for id_ in ids})
+
+    def _learn(self, tasks: Mapping[str, Document | None]) -> None:
+        now = self._clock()
+        self._known |= {id_: Known(at=now, task=task) for id_, task in tasks.items()}
 
     async def begun(self, since: datetime) -> Sequence[Document]:
         now = self._clock()
-        if self._begun is None or now - self._begun[0] >= BEGUN_FOR:
-            found = [task for stem in STEMS.values() for task in await self._called(f"{stem}-")]
-            self._begun = now, found
-        return [
-            task
-            for task in self._begun[1]
-            if born(task["_id"]) >= since and task["name"].startswith(tuple(STEMS.values()))
-        ]
+        if self._begun is None or now - self._begun[0] >= BEGUN_FOR or since < self._begun[1]:
+            found: dict[str, Document] = {}
+            for stem in STEMS.values():
+                found |= await self._called(f"{stem}-", since, size=random.choice(SOME))  # noqa: S311 - no secret
+            self._learn(found)
+            self._begun = now, since, [task for task in found.values() if _is_scheduled(task)]
+        return [task for task in self._begun[2] if born(task["_id"]) >= since]
 
     async def named(self, name: str, since: datetime) -> Sequence[Document]:
-        found = await self._called(name)
-        return [task for task in found if task["name"] == name and born(task["_id"]) >= since]
+        found = await self._called(name, since)
+        return [found[id_] for id_ in sorted(found) if found[id_]["name"] == name]
 
-    async def _called(self, part: str) -> list[Document]:
-        """Tasks with this in their name: the API looks for a part."""
-        return [task async for task in self._wire.pages("/task/", size=UNCACHED, name=part)]
+    async def _called(self, part: str, since: datetime, *, size: int = UNCACHED) -> dict[str, Document]:
+        """Tasks with this in their name (the API looks for a part) that were made since then, by id.
+
+        Read from the newest on: what ARL adds meanwhile shifts pages, so that one may come twice and none is
+        left out.
+        """
+        found: dict[str, Document] = {}
+        async with self._places:
+            async for task in self._wire.pages("/task/", size=size, order="-_id", name=part):
+                if born(task["_id"]) < since:
+                    break
+                found |= _by_id([task])
+        return found
 
     async def records(self, since: datetime) -> Sequence[Document]:
         return ()  # there is no such list
 
-    async def count(self, task_id: str, kind: str) -> int:
-        answer = await self._wire.get(f"/{kind}/", task_id=task_id, size=1)
-        return int(answer.get("total", 0))
+    async def counts(self, task_ids: Collection[str]) -> Mapping[str, Mapping[str, int]]:
+        """A question for each task and kind: a list tells its `total`, and takes one task at a time."""
+        counts: dict[str, dict[str, int]] = {}
+        for id_ in task_ids:
+            totals = await asyncio.gather(*(self._total(id_, kind) for kind in FINDINGS))
+            counts[id_] = {kind: total for kind, total in zip(FINDINGS, totals, strict=True) if total}
+        return counts
+
+    async def _total(self, task_id: str, kind: str) -> int:
+        async with self._places:
+            return int((await self._wire.get(f"/{kind}/", task_id=task_id, size=1)).get("total", 0))
 
     async def finds(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
+        """Page by page in the order in which ARL wrote them, so that what it adds comes on the last one."""
         if kind not in FINDINGS:
             raise Permanent(f"ARL has no {kind}")
-        size, fields = SITES if kind == "site" else UNCACHED, FINDINGS[kind].fields
+        fields = FINDINGS[kind].fields
         for id_ in task_ids:
-            async for document in self._wire.pages(f"/{kind}/", size=size, task_id=id_):
+            pages = self._wire.pages(f"/{kind}/", size=HEAVY.get(kind, UNCACHED), task_id=id_)
+            async for document in pages:
                 yield slimmed(document, fields)
 
 
 def _final(task: Document) -> bool:
     return task.get("status") in ENDINGS and task.get("end_time", "-") != "-"
+
+
+def _is_scheduled(task: Document) -> bool:
+    return str(task["name"]).startswith(tuple(STEMS.values()))
+
+
+def _by_id(tasks: Iterable[Document]) -> dict[str, Document]:
+    """Without their options and whatever else is not read: those can be long."""
+    return {task["_id"]: slimmed(task, ("_id", *TASK_FIELDS)) for task in tasks}

@@ -1,6 +1,6 @@
 """ARL's MongoDB, read. Nothing is ever written there: ARL replaces whole documents, and would lose it."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -49,13 +49,18 @@ class DatabaseReads:
         found = await self._mongo.collection("task_schedule_run").find(where, fields=RECORD_FIELDS)
         return _with_text_ids(found)
 
-    async def count(self, task_id: str, kind: str) -> int:
-        return await self._mongo.collection(kind).count({"task_id": task_id})
+    async def counts(self, task_ids: Collection[str]) -> Mapping[str, Mapping[str, int]]:
+        """One question for each kind, however many tasks: three of the collections have no index, so that
+        every question reads them whole."""
+        counts: dict[str, dict[str, int]] = {id_: {} for id_ in task_ids}
+        for kind in FINDINGS:
+            for where in _parts(task_ids):
+                for id_, number in (await self._kind(kind).tally(where, by="task_id")).items():
+                    counts[id_][kind] = number
+        return counts
 
     async def finds(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
-        ids = list(task_ids)
-        for start in range(0, len(ids), PART):
-            where = {"task_id": {"$in": ids[start : start + PART]}}
+        for where in _parts(task_ids):
             async for document in self._kind(kind).stream(where, fields=FINDINGS[kind].fields):
                 document.pop("_id")
                 yield document
@@ -70,6 +75,13 @@ RECORD_FIELDS = (
     "schedule_id", "schedule_name", "schedule_type", "task_tag", "run_number", "task_ids",
     "start_time", "push_status",
 )  # fmt: skip
+
+
+def _parts(task_ids: Collection[str]) -> Iterator[dict[str, Any]]:
+    """What finds the documents of these tasks, in as many questions as there must be."""
+    ids = list(task_ids)
+    for start in range(0, len(ids), PART):
+        yield {"task_id": {"$in": ids[start : start + PART]}}
 
 
 def _with_text_ids(documents: Sequence[dict[str, Any]]) -> Sequence[Document]:

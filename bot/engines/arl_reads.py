@@ -1,6 +1,6 @@
 """What the engine asks ARL for, whichever way: from its database, or through its API alone."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -25,8 +25,8 @@ class Reads(Protocol):
     async def records(self, since: datetime) -> Sequence[Document]:
         """What a fork has written down of triggers since then; nothing where there is no such thing."""
 
-    async def count(self, task_id: str, kind: str) -> int:
-        """How many documents of a kind a task has."""
+    async def counts(self, task_ids: Collection[str]) -> Mapping[str, Mapping[str, int]]:
+        """How many documents these tasks have, by task and kind; kinds without any are left out."""
 
     def finds(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
         """The documents of a kind of these tasks, in any order, streamed, only with what is read of them."""

@@ -64,14 +64,16 @@ class ArlWire:
     async def post(self, path: str, body: Body) -> Body:
         return await self._ask("POST", path, json=body)
 
-    async def pages(self, path: str, *, size: int, **query: str | int) -> AsyncIterator[dict[str, Any]]:
-        """All items of a list, a page at a time, oldest first.
+    async def pages(
+        self, path: str, *, size: int, order: str = "+_id", **query: str | int
+    ) -> AsyncIterator[dict[str, Any]]:
+        """All items of a list, a page at a time, oldest first; `-_id` begins with the newest.
 
         A fork keeps answers of up to 5,000 items for a minute; a larger `size` asks past that.
         """
         page, left = 1, 1
         while left > 0:
-            answer = await self.get(path, page=page, size=size, order="+_id", **query)
+            answer = await self.get(path, page=page, size=size, order=order, **query)
             for item in answer.get("items", ()):
                 yield item
             left = int(answer.get("total", 0)) - page * size
