@@ -10,14 +10,14 @@ import heapq
 import json
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import IO, Any
 
 from bot.engines.arl_documents import Document
 
 PIECE = 5_000  # documents that are held in memory at once
+FILES = 32  # that are read side by side; so many become one
 BATCH = 500  # documents that are read back at once
 
 Key = tuple[str, ...]
@@ -124,36 +124,58 @@ async def sorted_by_key(
 
 
 class Pieces:
-    """Pairs of key and document: some in memory, the others sorted in files that nobody else sees."""
+    """Pairs of key and document: some in memory, the others sorted in files that nobody else sees.
 
-    def __init__(self) -> None:
+    Files of one size become one of the next when there are too many of them, so that a million pairs need
+    no more open files, and no more memory to read them, than a few.
+    """
+
+    def __init__(self, *, files: int = FILES) -> None:
         self.held: list[Pair] = []
-        self._files: list[IO[str]] = []
-        self._stack = ExitStack()
+        self._most = files
+        self._sizes: list[list[IO[str]]] = []  # files, from the smallest on
 
     def __enter__(self) -> "Pieces":
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._stack.close()
+        for file in chain(*self._sizes):
+            file.close()
 
     def lay_down(self) -> None:
         """Move what is held into a file."""
         self.held.sort(key=_order)
-        file = tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass")  # noqa: SIM115 - below
-        self._stack.enter_context(file)
-        self._files.append(file)
-        file.writelines(json.dumps(pair, ensure_ascii=False) + "\n" for pair in self.held)
+        self._keep(_line(pair) for pair in self.held)
         self.held = []
+
+    def _keep(self, lines: Iterator[str], size: int = 0) -> None:
+        """Write sorted lines into a file of this size; if that makes too many, make them one."""
+        self._sizes += [[]] if size == len(self._sizes) else []
+        files = self._sizes[size]
+        file = tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass")  # noqa: SIM115 - __exit__
+        files.append(file)
+        file.writelines(lines)
+        if len(files) == self._most:
+            self._keep((_line(pair) for pair in _read_together(files)), size + 1)
+            while files:
+                files.pop().close()
 
     def merged(self) -> Iterator[Pair]:
         """All of them, in order."""
         self.held.sort(key=_order)
-        return heapq.merge(*map(_read_back, self._files), self.held, key=_order)
+        return heapq.merge(_read_together(list(chain(*self._sizes))), self.held, key=_order)
 
 
 def _order(pair: Pair) -> Key:
     return pair[0]
+
+
+def _line(pair: Pair) -> str:
+    return json.dumps(pair, ensure_ascii=False) + "\n"
+
+
+def _read_together(files: Sequence[IO[str]]) -> Iterator[Pair]:
+    return heapq.merge(*map(_read_back, files), key=_order)
 
 
 def _read_back(file: IO[str]) -> Iterator[Pair]:

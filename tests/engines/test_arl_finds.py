@@ -7,7 +7,7 @@ import pymongo.monitoring
 import pytest
 
 from bot.engines.arl_documents import Document
-from bot.engines.arl_finds import FINDINGS, keyed, slimmed, sorted_by_key
+from bot.engines.arl_finds import FINDINGS, Pieces, keyed, slimmed, sorted_by_key
 from bot.findings import KINDS
 from tests.arl.beside import Beside, beside_arl
 from tests.factories import NOW, make_run, make_schedule
@@ -84,6 +84,17 @@ async def test_what_does_not_fit_into_memory_is_sorted_by_way_of_files() -> None
     urls = [each["url"] async for each in sorted_by_key(many(1000), keyed("url"), piece=64)]
     assert urls == sorted(urls)
     assert len(set(urls)) == 1000
+
+
+def test_many_pieces_become_few_files_and_stay_in_order() -> None:
+    with Pieces(files=3) as pieces:
+        most = 0
+        for number in range(100):
+            pieces.held.append(((f"{number * 37 % 100:03}",), {"number": number}))
+            pieces.lay_down()
+            most = max(most, sum(map(len, pieces._sizes)))
+        assert [key for (key,), _ in pieces.merged()] == [f"{number:03}" for number in range(100)]
+    assert most <= 2 * 5  # sizes up to 3 to the power of 4
 
 
 async def peak(documents: AsyncIterator[Document]) -> int:
