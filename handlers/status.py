@@ -1,7 +1,10 @@
 """`状态 [计划]` / `status [schedule]`: what runs now and how the last runs ended."""
 
+from collections.abc import Mapping, Sequence
+
 from bot.access import Act
 from bot.context import Context
+from bot.errors import Permanent, Temporary
 from bot.models import Message, Note, Run, RunStatus, Tally
 from bot.router import Router
 
@@ -22,12 +25,23 @@ async def status(ctx: Context, message: Message, name: str) -> Note:
     schedule_id = (await ctx.schedule_named(name)).id if name else ""
     running = await ctx.runs.recent(schedule_id, running=True, limit=SHOWN)
     ended = [run for run in await ctx.runs.recent(schedule_id, limit=SHOWN * 2) if run.tally]
-    tallies = await ctx.runs.progress(running)
+    tallies, trouble = await _progress(ctx, running)
     return ctx.cards.say(
         "status",
-        running=[_running(run, tallies[run.id]) for run in running],
+        trouble=trouble,
+        running=[_running(run, tallies.get(run.id)) for run in running],
         recent=[_ended(run, ctx.reports.progress(run)) for run in ended[:SHOWN]],
     )
+
+
+async def _progress(ctx: Context, running: Sequence[Run]) -> tuple[Mapping[str, Tally], str]:
+    """How far the open runs are; and what is wrong when the engine, which is asked in any case, does not
+    say."""
+    try:
+        await ctx.engine.schedules()
+        return await ctx.runs.progress(running), ""
+    except (Temporary, Permanent) as error:
+        return {}, str(error)
 
 
 def mark_of(run: Run) -> str:
@@ -39,12 +53,12 @@ def mark_of(run: Run) -> str:
     return "⚠️" if run.tally and run.tally.failed else "✅"
 
 
-def _running(run: Run, tally: Tally) -> dict[str, object]:
+def _running(run: Run, tally: Tally | None) -> dict[str, object]:
     return {
         "schedule": run.schedule_name,
         "run": run.id,
-        "ended": tally.ended,
-        "total": tally.total,
+        "ended": tally.ended if tally else None,
+        "total": len(run.task_ids),
         "since": run.start_time,
     }
 

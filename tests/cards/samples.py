@@ -216,8 +216,14 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     ],
     "no_schedules": [{}],
     "status": [
-        {"running": [], "recent": []},
+        {"trouble": "", "running": [], "recent": []},
         {
+            "trouble": "ARL does not answer (A_B)",
+            "running": [{**_RUNNING, "ended": None}],
+            "recent": [],
+        },
+        {
+            "trouble": "",
             "running": [_RUNNING, {**_RUNNING, "total": 0}],
             "recent": [
                 {**_ENDED, "push": "success", "export": "success"},

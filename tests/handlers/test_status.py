@@ -1,5 +1,7 @@
 """`状态`."""
 
+import pytest
+
 from bot.errors import Permanent, Temporary
 from bot.models import ExportStatus, TaskStatus
 from tests.conftest import Desk
@@ -18,6 +20,21 @@ async def test_status_shows_how_the_last_runs_ended(desk: Desk) -> None:
     answer = await desk.say("status")
     assert "⚠️" in answer
     assert "❌" in answer
+
+
+async def test_status_says_that_the_engine_does_not_answer_and_shows_what_is_known(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.trigger()
+    monkeypatch.setattr(desk.engine, "schedules", _down)
+    answer = await desk.say("状态")
+    assert "扫描引擎没有正常回答" in answer
+    assert "ARL does not answer" in answer
+    assert "进度未知" in answer
+
+
+async def _down() -> object:
+    raise Temporary("ARL does not answer (ClientConnectorError)")
 
 
 async def test_status_of_one_schedule(desk: Desk) -> None:
