@@ -28,6 +28,7 @@ class ArlSettings(Section):
     timezone: str = "Asia/Shanghai"
     task_limit: Seconds = 259_200.0
     tell_within: Seconds = 86_400.0
+    look_back: Seconds = 604_800.0
 
     @field_validator("url")
     @classmethod

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.errors import DingRunError
@@ -17,17 +18,23 @@ MARK_EVERY = timedelta(seconds=60)
 LOOKED_AT = 100  # runs of a schedule
 
 
-class Finder:
-    """Looks every few seconds; a run that ended longer ago than `tell_within` is kept and not told."""
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """What becomes of runs that ended while nobody looked."""
 
-    def __init__(
-        self, store: Store, engine: Engine, runs: Runs, *, clock: Clock, tell_within: timedelta
-    ) -> None:
+    tell_within: timedelta  # what ended longer ago is kept and not told
+    look_back: timedelta  # of the first look ever: what began since then is kept, and what is over not told
+
+
+class Finder:
+    """Looks every few seconds for runs that are not kept yet."""
+
+    def __init__(self, store: Store, engine: Engine, runs: Runs, *, clock: Clock, past: Past) -> None:
         self._store = store
         self._engine = engine
         self._runs = runs
         self._clock = clock
-        self._tell_within = tell_within
+        self._past = past
         self._known: set[str] = set()  # causes
         self._mark: datetime | None = None
 
@@ -38,37 +45,40 @@ class Finder:
                 await self.look()
             except DingRunError as error:
                 log.warning("runs of the engine could not be looked for, next try in %g s: %s", every, error)
+            except Exception:  # the edge of the finder's loop: one strange document must not end the service
+                log.exception("runs of the engine could not be looked for by a mistake of ours")
             await asyncio.sleep(every)
 
     async def look(self) -> int:
         """Look once; the number of runs that were new."""
         now = self._clock()
-        mark = self._mark or await self._last_mark(now)
-        started = await self._engine.started(mark - AGAIN)
+        mark = self._mark or await self._last_mark()
+        started = await self._engine.started(mark - AGAIN if mark else now - self._past.look_back)
         new = [each for each in started if each.cause not in self._known]
-        taken = sum([await self._take(each) for each in new])
+        taken = sum([await self._take(each, first_look=mark is None) for each in new])
         self._known = {each.cause for each in started}
-        await self._remember(mark, now)
+        await self._remember(mark or now, now)
         return taken
 
-    async def _last_mark(self, now: datetime) -> datetime:
-        """What began before the first look ever, and cannot be told any more, is no business of ours."""
+    async def _last_mark(self) -> datetime | None:
+        """None before the first look ever has come to its end."""
         kept = await self._store.recall(MARK)
-        return datetime.fromisoformat(kept) if kept else now - self._tell_within + AGAIN
+        return datetime.fromisoformat(kept) if kept else None
 
     async def _remember(self, mark: datetime, now: datetime) -> None:
         if self._mark is None or now - mark >= MARK_EVERY:
             await self._store.remember(MARK, max(mark, now).isoformat())
             self._mark = max(mark, now)
 
-    async def _take(self, started: Started) -> bool:
+    async def _take(self, started: Started, *, first_look: bool) -> bool:
+        """Keep a run; without a word where it is no news."""
         if await self._is_another(started):
             return False
         tasks = await self._engine.tasks(started.task_ids)
         over = all(task.status.ended for task in tasks.values())
         ends = [task.end_time or started.start_time for task in tasks.values()]
         last = max(ends, default=started.start_time)
-        quiet = over and self._clock() - last > self._tell_within
+        quiet = over and (first_look or self._clock() - last > self._past.tell_within)
         return await self._runs.adopt(started, quiet=quiet) is not None
 
     async def _is_another(self, started: Started) -> bool:

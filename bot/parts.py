@@ -18,7 +18,7 @@ from bot.dingtalk.meter import Meter
 from bot.dingtalk.stream import StreamConnection
 from bot.exporters.split import split_report
 from bot.exporting import exporter_of
-from bot.finder import Finder
+from bot.finder import Finder, Past
 from bot.governor import Governor
 from bot.intake import Intake
 from bot.jobs import Jobs
@@ -134,7 +134,10 @@ class _Builder:
                 outside.engine,
                 self._runs,
                 clock=outside.clock,
-                tell_within=timedelta(seconds=self._settings.engine.tell_within),
+                past=Past(
+                    tell_within=timedelta(seconds=self._settings.engine.tell_within),
+                    look_back=timedelta(seconds=self._settings.engine.look_back),
+                ),
             ),
             scheduler=Scheduler(store, outside.engine, self._runs, timetable=self._timetable),
             governor=self._means.governor,

@@ -1,11 +1,13 @@
 """Runs that the engine began by itself are taken in, told while they are news, and kept silently after."""
 
+import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
 
 from bot.errors import Temporary
-from bot.finder import Finder
+from bot.finder import Finder, Past
 from bot.models import ExportStatus, PushStatus, TaskStatus, Trigger
 from bot.ports import Started
 from bot.scheduler import Scheduler, Timetable
@@ -13,10 +15,11 @@ from tests.conftest import ZONE, Desk
 from tests.factories import NOW, make_task
 
 HOUR = timedelta(hours=1)
+PAST = Past(tell_within=3 * HOUR, look_back=48 * HOUR)
 
 
 def finder_of(desk: Desk) -> Finder:
-    return Finder(desk.store, desk.engine, desk.runs, clock=desk.clock, tell_within=3 * HOUR)
+    return Finder(desk.store, desk.engine, desk.runs, clock=desk.clock, past=PAST)
 
 
 @pytest.fixture
@@ -74,11 +77,47 @@ async def test_what_ended_long_ago_is_kept_and_not_told(desk: Desk, finder: Find
     assert desk.messenger.sent == []
 
 
-async def test_the_first_look_ever_goes_back_as_far_as_runs_are_told(desk: Desk, finder: Finder) -> None:
-    begin(desk, 1, start=NOW - 4 * HOUR, end=NOW - 3 * HOUR)
-    begin(desk, 2, start=NOW - 2 * HOUR, end=NOW - HOUR)
+async def test_the_first_look_ever_keeps_what_is_over_and_tells_nothing_of_it(
+    desk: Desk, finder: Finder
+) -> None:
+    begin(desk, 1, start=NOW - 49 * HOUR, end=NOW - 48 * HOUR)
+    begin(desk, 2, start=NOW - 40 * HOUR, end=NOW - 39 * HOUR)
+    begin(desk, 3, start=NOW - HOUR, end=NOW)
     await finder.look()
-    assert [run.cause for run in await desk.store.find_runs()] == ["arl:s1:2"]
+    desk.clock.turn(seconds=60)
+    await finder_of(desk).look()
+    await desk.finish()
+    assert [run.cause for run in await desk.store.find_runs()] == ["arl:s1:3", "arl:s1:2"]
+    assert desk.messenger.sent == []
+
+
+async def test_what_still_runs_at_the_first_look_ever_is_told_when_it_ends(
+    desk: Desk, finder: Finder
+) -> None:
+    begin(desk, start=NOW - 40 * HOUR)
+    await finder.look()
+    await desk.finish()
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+
+
+async def test_a_first_look_that_was_cut_off_is_still_the_first(
+    desk: Desk, finder: Finder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(desk, start=NOW - HOUR, end=NOW)
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.engine, "tasks", _down)
+        with pytest.raises(Temporary):
+            await finder.look()
+    await finder_of(desk).look()
+    await desk.finish()
+    assert desk.messenger.sent == []
+
+
+async def test_two_bots_that_find_a_run_at_the_same_moment_tell_it_once(desk: Desk, finder: Finder) -> None:
+    begin(desk)
+    assert sum(await asyncio.gather(finder.look(), finder_of(desk).look())) == 1
+    await desk.finish()
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
 
 
 async def test_tasks_that_a_run_has_already_make_no_second_one(desk: Desk, finder: Finder) -> None:
@@ -100,6 +139,20 @@ async def test_a_look_that_fails_is_made_again_from_where_it_was(
         with pytest.raises(Temporary):
             await finder.look()
     assert await finder.look() == 1
+
+
+async def test_a_document_that_makes_no_sense_does_not_end_the_looking(
+    desk: Desk, finder: Finder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(desk.engine, "started", _strange)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await finder.keep_looking(0.01)
+    assert caplog.text.count("a mistake of ours") > 1
+
+
+async def _strange(since: object) -> object:
+    raise ValueError("run_number is no number")
 
 
 async def _down(task_ids: object) -> object:
