@@ -36,9 +36,12 @@ async def retry_failed(ctx: Context, message: Message, name: str) -> Note:
 
 
 async def _last_ended(ctx: Context, schedule: Schedule, wish: str) -> Run:
-    """The newest ended run with something to repeat, but for what this very wish has begun already."""
+    """The newest ended run with something to repeat, but for what this very wish has begun already.
+
+    One that came to nothing changes nothing: what failed before it can still be repeated.
+    """
     runs = await ctx.runs.recent(schedule.id)
-    ended = [run for run in runs if run.tally and not run.cause.endswith(wish)]
+    ended = [run for run in runs if run.tally and run.tally.total and not run.cause.endswith(wish)]
     if not ended or not ended[0].tally or not ended[0].tally.failed:
         raise UserError("nothing_failed", schedule=schedule.name)
     return ended[0]

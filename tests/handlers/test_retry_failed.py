@@ -57,6 +57,18 @@ async def test_while_a_run_is_under_way_nothing_is_repeated(desk: Desk) -> None:
     assert "正在跑" in await desk.say("重跑失败")
 
 
+async def test_what_was_refused_once_can_be_asked_for_again(desk: Desk) -> None:
+    await half_failed(desk)
+    desk.clock.turn(seconds=60)
+    desk.engine.refusal = Permanent("ARL 拒绝")
+    await desk.say("重跑失败")
+    await desk.do_jobs()
+    desk.engine.refusal = None
+    desk.clock.turn(seconds=60)
+    assert "1 个开始重跑" in await desk.say("重跑失败")
+    assert len((await newest(desk)).task_ids) == 1
+
+
 async def test_what_the_engine_refuses_is_said_where_it_was_asked_whatever_the_schedule_tells(
     desk: Desk,
 ) -> None:

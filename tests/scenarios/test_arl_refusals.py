@@ -1,0 +1,114 @@
+"""What ARL refuses, through the whole service and by its API alone: said where it was asked, in its words."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot.process import utc_now
+from bot.sandbox import Sandbox
+from tests.arl.beside import Beside, beside_arl
+from tests.arl.server import KEY
+from tests.arl.world import Refusal
+from tests.fakes import FakeClock
+from tests.scenarios.conftest import Chat, service_on, settings, until
+
+NAME = "每日扫描"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """An ARL with one schedule that tells nobody, and a group where people ask."""
+
+    beside: Beside
+    chat: Chat
+
+    async def refused(self, ask: str, number: int) -> str:
+        """Ask for something, and read the card that says that it came to nothing."""
+        await self.chat.say(ask)
+        card = (await self.chat.wait("card", number))[-1]
+        return str(card["variables"]["markdown"]).replace(
+            "\u2060", ""
+        )  # what keeps addresses from being links
+
+    async def statuses(self) -> list[str]:
+        return [task["status"] for task in self.beside.world.tasks()]
+
+
+@pytest.fixture
+async def asking(sandbox: Sandbox, chat: Chat, tmp_path: Path) -> AsyncIterator[Asking]:
+    async with beside_arl(FakeClock(utc_now()), None) as beside:
+        beside.world.schedule(NAME, "1.1.1.1 a.example")
+        engine = {"kind": "arl", "url": beside.arl.url, "api_key": KEY}
+        service = service_on(settings(sandbox, []) | {"schedules": [], "engine": engine}, tmp_path)
+        await service.start()
+        await until(chat.connected)
+        yield Asking(beside=beside, chat=chat)
+        await service.end()
+
+
+def refuse(code: int, words: str) -> object:
+    """What stands in for ARL's look at the targets."""
+
+    def check(targets: object) -> None:
+        raise Refusal(code, words)
+
+    return check
+
+
+async def test_a_repeat_that_arl_refuses_is_answered_where_it_was_asked_in_its_words(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = asking.beside.world
+    world.black.add("1.1.1.1")
+    said = await asking.refused("@DingRun 重跑", 1)
+    assert "ARL 拒绝" in said
+    assert "1.1.1.1 在黑名单IP中" in said
+    world.black.clear()
+    scope = "系统异常 error:a.example不在范围b.example中"
+    monkeypatch.setattr(world, "_check", refuse(500, scope))
+    assert "不在范围" in await asking.refused("@DingRun 重跑", 2)
+    monkeypatch.undo()
+    world.delete("policy", world.policy)
+    assert "策略ID不存在" in await asking.refused("@DingRun 重跑", 3)
+    assert world.tasks() == []
+
+
+async def test_failed_tasks_that_arl_begins_in_no_way_again_are_said_in_its_words(asking: Asking) -> None:
+    world = asking.beside.world
+    await asking.chat.say("@DingRun 重跑")
+    await until(lambda: _has(asking, 2))
+    for task in world.tasks():
+        world.end(task["_id"], "error")
+        world.change("task", task["_id"], result_set_id="x")  # ARL restarts no such task
+    await until(lambda: _over(asking))
+    world.black.add("1.1.1.1")
+    assert "在黑名单IP中" in await asking.refused("@DingRun 重跑失败", 1)
+    world.black.clear()
+    await asking.chat.say("@DingRun 重跑失败")
+    await until(lambda: _has(asking, 4))
+
+
+async def test_a_stop_says_of_each_task_how_it_took_it(asking: Asking) -> None:
+    world = asking.beside.world
+    await asking.chat.say("@DingRun 重跑")
+    await until(lambda: _has(asking, 2))
+    await until(lambda: _running(asking, "0/2"))
+    world.change("task", world.tasks("重跑")[1]["_id"], celery_id="")
+    said = await asking.chat.say("@DingRun 停止")
+    assert "有 1 个任务没有停下" in said
+    assert "a.example：没有找到celery" in said
+    assert await asking.statuses() == ["stop", "waiting"]
+
+
+async def _has(asking: Asking, number: int) -> bool:
+    return len(asking.beside.world.tasks()) == number
+
+
+async def _over(asking: Asking) -> bool:
+    return "失败 2/2" in await asking.chat.say("@DingRun 状态")
+
+
+async def _running(asking: Asking, progress: str) -> bool:
+    return progress in await asking.chat.say("@DingRun 状态")
