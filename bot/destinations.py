@@ -1,6 +1,6 @@
 """From the settings to who is told, by which robots, and what no single key can tell. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC
 
@@ -37,21 +37,33 @@ def _schedule(settings: Settings, schedule: ScheduleSettings) -> Schedule:
 def dressed_by(settings: Settings) -> Callable[[Schedule], Schedule]:
     """What gives a schedule of ARL the people it tells.
 
-    A route by its id or name turns its notifications on; without one, what the schedule itself says counts.
+    A route by its id, else by its name, turns its notifications on and says where to, by whichever channel
+    reaches it. Without a route the schedule's own switch and channel count; a channel that reaches nobody
+    here gives way to the usual one. When it is told, a destination of the route may say, else the schedule.
     """
+    known = webhooks_of(settings)
 
     def dressed(schedule: Schedule) -> Schedule:
         routes = settings.notify.routes
         own = routes.get(schedule.id) or routes.get(schedule.name) or ()
-        told = own or _default(settings, schedule.notify_channel)
-        return replace(
-            schedule,
-            notify_enable=bool(own) or schedule.notify_enable,
-            send_to=tuple(telling.to for telling in told),
-            manners=tuple(_manner(settings, "", telling) for telling in told if _differs(telling)),
-        )
+        usual = replace(schedule, notify_channel=Channel.DINGDING)
+        if own:
+            return _addressed(settings, replace(usual, notify_enable=True), own)
+        mine = _addressed(settings, schedule, _default(settings, schedule.notify_channel))
+        if _wrong(settings, mine, known):
+            return _addressed(settings, usual, _default(settings, Channel.DINGDING))
+        return mine
 
     return dressed
+
+
+def _addressed(settings: Settings, schedule: Schedule, told: Sequence[TellingSettings]) -> Schedule:
+    """The schedule with whom it tells, and how."""
+    return replace(
+        schedule,
+        send_to=tuple(telling.to for telling in told),
+        manners=tuple(_manner(settings, "", telling) for telling in told if _differs(telling)),
+    )
 
 
 def _told(settings: Settings, schedule: ScheduleSettings) -> tuple[TellingSettings, ...]:

@@ -12,7 +12,7 @@ from bot.engine_choice import engine_on, pinned
 from bot.engines.arl import ArlEngine
 from bot.engines.embedded import EmbeddedEngine
 from bot.errors import ConfigError
-from bot.models import NotifyOn
+from bot.models import Channel, NotifyOn
 from bot.settings import Settings
 from bot.stores.sqlite import SqliteStore
 from bot.stores.sqlite_tasks import SqliteTaskStore
@@ -125,3 +125,40 @@ def test_without_a_route_the_schedule_itself_says_whether_it_tells(tmp_path: Pat
     ding = "\nDINGDING: {APP_KEY: k, APP_SECRET: s, DEFAULT_CHAT_ID: cidA}"
     schedule = dressed_by(read(tmp_path, ARL % "" + ding))(make_schedule(notify_enable=enable))
     assert (schedule.notify_enable, [str(place) for place in schedule.send_to]) == (enable, ["group:cidA"])
+
+
+DING = "\nDINGDING: {APP_KEY: k, APP_SECRET: s, DEFAULT_CHAT_ID: cidA}"
+
+
+@pytest.mark.parametrize("channel", [Channel.WEBHOOK, Channel.WORK_NOTICE])
+def test_a_channel_that_reaches_nobody_here_gives_way_to_the_usual_one(
+    tmp_path: Path, channel: Channel
+) -> None:
+    fork = make_schedule(notify_enable=True, notify_channel=channel)
+    schedule = dressed_by(read(tmp_path, ARL % "" + DING))(fork)
+    assert (schedule.notify_channel, [str(place) for place in schedule.send_to]) == (
+        Channel.DINGDING,
+        ["group:cidA"],
+    )
+
+
+def test_a_channel_of_the_fork_that_reaches_somebody_is_kept(tmp_path: Path) -> None:
+    robot = "\nDINGDING: {APP_KEY: k, APP_SECRET: s, DEFAULT_CHAT_ID: cidA, ACCESS_TOKEN: t}"
+    fork = make_schedule(notify_enable=True, notify_channel=Channel.WEBHOOK)
+    schedule = dressed_by(read(tmp_path, ARL % "" + robot))(fork)
+    assert (schedule.notify_channel, [str(place) for place in schedule.send_to]) == (
+        Channel.WEBHOOK,
+        ["webhook:default"],
+    )
+
+
+def test_a_route_goes_before_the_channel_of_the_fork_and_leaves_it_its_notify_on(tmp_path: Path) -> None:
+    fork = make_schedule(notify_channel=Channel.WEBHOOK, notify_on=NotifyOn.FAILED)
+    schedule = dressed_by(read(tmp_path, ARL % "" + DING + ROUTES % "s1"))(fork)
+    assert (schedule.notify_channel, schedule.notify_on) == (Channel.DINGDING, NotifyOn.FAILED)
+
+
+def test_a_route_by_id_goes_before_one_by_name(tmp_path: Path) -> None:
+    routes = "\nnotify: {routes: {每日巡检: ['user:name'], s1: ['user:id']}}"
+    schedule = dressed_by(read(tmp_path, ARL % "" + routes))(make_schedule())
+    assert [str(place) for place in schedule.send_to] == ["user:id"]

@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from bot.engines.arl_schedules import schedule_of
+from bot.models import Channel, NotifyOn
 from tests.arl.beside import Beside, beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
@@ -92,3 +94,25 @@ async def test_by_its_api_alone_the_cache_of_a_minute_is_asked_past(clock: FakeC
         clock.turn(seconds=11)
         after = await beside.engine.tasks(ids)
         assert [before[ids[0]].status.value, after[ids[0]].status.value] == ["waiting", "done"]
+
+
+SWITCHES = ("notify_enable", "notify_channel", "notify_on")
+
+
+@pytest.mark.parametrize(
+    ("said", "understood"),
+    [
+        ({}, (False, Channel.DINGDING, NotifyOn.FINISHED)),
+        ({"notify_enable": False}, (False, Channel.DINGDING, NotifyOn.FINISHED)),
+        ({"notify_enable": True}, (True, Channel.DINGDING, NotifyOn.FINISHED)),
+        ({"notify_enable": "true"}, (False, Channel.DINGDING, NotifyOn.FINISHED)),
+        ({"notify_on": "always", "notify_channel": "webhook"}, (False, Channel.WEBHOOK, NotifyOn.ALWAYS)),
+        ({"notify_enable": True, "notify_channel": "feishu"}, (True, Channel.DINGDING, NotifyOn.FINISHED)),
+        ({"notify_enable": True, "notify_on": None}, (True, Channel.DINGDING, NotifyOn.FINISHED)),
+    ],
+)
+def test_what_the_fork_says_of_notifying_is_taken_and_what_is_absent_is_off(
+    said: dict[str, object], understood: tuple[object, ...]
+) -> None:
+    schedule = schedule_of({"_id": "5" * 24, "name": "每日扫描", **said})
+    assert tuple(getattr(schedule, switch) for switch in SWITCHES) == understood
