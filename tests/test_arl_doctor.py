@@ -43,6 +43,17 @@ async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, tmp_path: Pa
     assert "not-the-key" not in "".join(lines)
 
 
+async def test_an_arl_that_is_down_is_named_and_the_rest_is_examined_all_the_same(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    lines: list[str] = []
+    async with beside_arl(clock, None) as beside:
+        settings = beside_settings(beside, tmp_path)
+    assert not await examine(settings, lines.append)
+    assert [line[0] for line in lines] == ["✓"] * 5 + ["✗", "✓", "✗"]
+    assert "ARL does not answer" in lines[5]
+
+
 async def test_the_database_of_another_arl_is_found_out(
     clock: FakeClock, tmp_path: Path, database: Database
 ) -> None:
@@ -79,14 +90,19 @@ async def test_a_key_in_clear_is_pointed_out_but_on_this_machine(clock: FakeCloc
         assert "明文" not in await check_api(beside_settings(beside, tmp_path))
 
 
-async def test_operators_are_told_once_that_arl_pushes_as_well(clock: FakeClock, tmp_path: Path) -> None:
+async def test_operators_are_told_once_that_arl_pushes_as_well_by_all_bots_and_across_restarts(
+    clock: FakeClock, tmp_path: Path
+) -> None:
     async with beside_arl(clock, None) as beside:
         beside.world.schedule("每日扫描", notify_enable=True)
         settings = beside_settings(beside, tmp_path)
         told = {"operators": ["user:boss"]}
         settings = settings.model_copy(update={"notify": NotifySettings.model_validate(told)})
-        async with App(settings, clock=clock) as app:
-            await app.warn_of_pushes()
-            await app.warn_of_pushes()
-            (job,) = await app.stores.store.find_jobs(kind="notice")
+        async with App(settings, clock=clock) as app, App(settings, clock=clock) as other:
+            for each in (app, other, app):
+                await each.warn_of_pushes()
+        beside.world.schedule("每周扫描", notify_enable=True)
+        async with App(settings, clock=clock) as restarted:
+            await restarted.warn_of_pushes()
+            (job,) = await restarted.stores.store.find_jobs(kind="notice")
     assert job.payload["values"] == {"names": ["每日扫描"]}

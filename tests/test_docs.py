@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from bot.config import PREFIX, load
+from bot.engines.arl_finds import FINDINGS
 from bot.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -89,3 +90,29 @@ def test_the_readme_has_two_lines_that_set_everything_up() -> None:
     assert len(setup) == 2
     assert "-m bot demo" in setup[0]
     assert "-m pytest" in setup[1]
+
+
+ARL_PAGE = (ROOT / "docs/arl.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"`((?:engine|notify|store|reports)\.\w+)", ARL_PAGE)))
+)
+def test_a_setting_that_the_page_on_arl_names_is_one(name: str) -> None:
+    assert name in set(keys(Settings))
+
+
+def test_the_settings_on_the_page_on_arl_are_taken_as_they_are(tmp_path: Path) -> None:
+    block = re.findall(r"```yaml\n(.*?)```", ARL_PAGE, re.DOTALL)[0]
+    digest = ":".join(["AB"] * 32)
+    (tmp_path / "config.yaml").write_text(block.replace("AB:CD:…", digest), encoding="utf-8")
+    settings = load(tmp_path / "config.yaml")
+    assert settings.engine.kind == "arl"
+    assert list(settings.notify.routes) == ["每日扫描"]
+
+
+def test_what_the_page_on_arl_says_is_read_is_what_is_read() -> None:
+    asked = set(re.findall(r"`(?:GET|POST) (/[\w/]+/)", ARL_PAGE))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot/engines").glob("arl_*.py"))
+    assert asked == set(re.findall(r'"(/task[\w/]*/)"', sources)) | {"/task/stop/"}
+    assert all(f"`{kind}`" in ARL_PAGE for kind in FINDINGS)
