@@ -1,6 +1,7 @@
 """What `python -m bot check` tries of ARL: API, key and database, and whether it pushes by itself."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from bot.config import Settings
@@ -10,16 +11,26 @@ from bot.process import utc_now
 
 LOCAL = {"127.0.0.1", "localhost", "::1"}
 SHOWN = 5
+APART = timedelta(seconds=30)  # clocks; four times as much, and runs are told before they are whole
 CLEAR = "；http:// 会明文传密钥 / the key travels in clear"
 
 
 async def check_api(settings: Settings) -> str:
     """ARL takes the key, and tells its schedules."""
     async with arl_on(settings, clock=utc_now) as arl:
-        number = await arl.answers()
+        number, ahead = await arl.answers(), await arl.clock_ahead()
     url = settings.engine.url
     clear = url.startswith("http://") and urlsplit(url).hostname not in LOCAL
-    return f"{url}, {number} 个计划 / schedules{CLEAR if clear else ''}"
+    return f"{url}, {number} 个计划 / schedules{CLEAR if clear else ''}{clocks(ahead)}"
+
+
+def clocks(ahead: timedelta) -> str:
+    """What is said of two clocks, or ""."""
+    seconds = round(ahead.total_seconds())
+    if abs(ahead) < APART:
+        return ""
+    way = "快" if seconds > 0 else "慢"
+    return f"；ARL 的时钟{way} {abs(seconds)} 秒，请对时 / clocks differ by {seconds} s"
 
 
 async def check_database(settings: Settings) -> str:

@@ -1,14 +1,16 @@
 """The doctor on ARL: key, database, and whether it pushes by itself."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bot.app import App
-from bot.arl_doctor import check_api, check_database, check_pushes
+from bot.arl_doctor import check_api, check_database, check_pushes, clocks
 from bot.doctor import examine
 from bot.errors import ConfigError
 from bot.notify import NotifySettings
+from bot.process import utc_now
 from bot.settings import Settings
 from tests.arl.beside import Beside, beside_arl
 from tests.arl.server import KEY
@@ -88,6 +90,20 @@ async def test_pushes_of_arl_s_own_are_named_with_how_to_turn_them_off(
 async def test_a_key_in_clear_is_pointed_out_but_on_this_machine(clock: FakeClock, tmp_path: Path) -> None:
     async with beside_arl(clock, None) as beside:
         assert "明文" not in await check_api(beside_settings(beside, tmp_path))
+
+
+@pytest.mark.parametrize(("ahead", "said"), [(29, ""), (-29, ""), (31, "快 31 秒"), (-3600, "慢 3600 秒")])
+def test_clocks_that_differ_are_pointed_out(ahead: int, said: str) -> None:
+    words = clocks(timedelta(seconds=ahead))
+    assert (said in words) if said else words == ""
+
+
+@pytest.mark.parametrize("seconds", [-300, 300])
+async def test_how_far_arl_s_clock_is_ahead_is_read_of_its_answers(clock: FakeClock, seconds: int) -> None:
+    clock.now = utc_now() - timedelta(seconds=seconds)
+    async with beside_arl(clock, None) as beside:
+        ahead = await beside.engine.clock_ahead()
+    assert abs(ahead - timedelta(seconds=seconds)) < timedelta(seconds=20)
 
 
 async def test_operators_are_told_once_that_arl_pushes_as_well_by_all_bots_and_across_restarts(

@@ -154,6 +154,12 @@ class ArlEngine:
         """Ask the API itself, whatever is read from the database; the number of ARL's schedules."""
         return await self._acts.ask()
 
+    async def clock_ahead(self) -> timedelta:
+        """How far ARL's clock is ahead of ours; nothing where it does not tell."""
+        await self._acts.ask()
+        said, now = self._acts.said_at(), self._clock()
+        return said - now if said else timedelta()
+
     async def pushes(self) -> Sequence[str]:
         """The schedules of which ARL itself tells DingTalk as well, as far as can be seen."""
         schedules = await self._reads.schedules()

@@ -42,6 +42,10 @@ class ArlActs:
         """The number of ARL's schedules: shows that it answers, and takes the key."""
         return int((await self._wire.get("/task_schedule/", size=1)).get("total", 0))
 
+    def said_at(self) -> datetime | None:
+        """ARL's time at its last answer."""
+        return self._wire.said_at
+
     async def submit(self, run: Run, targets: Sequence[str]) -> Sequence[str]:
         """Begin the tasks of a run, in ARL's order, with the policy that its schedule has today."""
         schedule = await self._schedule(run.schedule_id)

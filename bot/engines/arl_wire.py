@@ -9,6 +9,8 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from ssl import SSLContext
 from typing import Any
 
@@ -56,6 +58,7 @@ class ArlWire:
         if basic_auth:
             self._headers["Authorization"] = f"Basic {base64.b64encode(basic_auth.encode()).decode()}"
         self._tls = tls
+        self.said_at: datetime | None = None  # ARL's time at its last answer, to the second
 
     async def get(self, path: str, **query: str | int) -> Body:
         """Ask. `path` begins and, but for ids, ends with a slash."""
@@ -90,6 +93,7 @@ class ArlWire:
                 allow_redirects=False,
                 **parts,
             ) as answer:
+                self.said_at = _date(answer.headers.get("Date", ""))
                 return understood(answer.status, await answer.read())
         except (aiohttp.ServerFingerprintMismatch, aiohttp.ClientConnectorCertificateError):
             raise Permanent(
@@ -101,6 +105,13 @@ class ArlWire:
             raise Temporary(
                 f"the answer of ARL was lost ({type(error).__name__})", retry_after=SETTLED, uncertain=True
             ) from None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text)
+    except ValueError:
+        return None
 
 
 def understood(status: int, content: bytes) -> Body:
