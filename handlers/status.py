@@ -22,7 +22,7 @@ SHOWN = 5
     en="what runs now and what ended lately",
 )
 async def status(ctx: Context, message: Message, name: str) -> Note:
-    schedule_id = (await ctx.schedule_named(name)).id if name else ""
+    schedule_id = await _meant(ctx, name)
     running = await ctx.runs.recent(schedule_id, running=True, limit=SHOWN)
     ended = [run for run in await ctx.runs.recent(schedule_id, limit=SHOWN * 2) if run.tally]
     tallies, trouble = await _progress(ctx, running)
@@ -32,6 +32,14 @@ async def status(ctx: Context, message: Message, name: str) -> Note:
         running=[_running(run, tallies.get(run.id)) for run in running],
         recent=[_ended(run, ctx.reports.progress(run)) for run in ended[:SHOWN]],
     )
+
+
+async def _meant(ctx: Context, name: str) -> str:
+    """The id of the schedule, "" for all of them: also when the engine cannot say which one is meant."""
+    try:
+        return (await ctx.schedule_named(name)).id if name else ""
+    except (Temporary, Permanent):
+        return ""
 
 
 async def _progress(ctx: Context, running: Sequence[Run]) -> tuple[Mapping[str, Tally], str]:

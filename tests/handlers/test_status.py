@@ -22,12 +22,13 @@ async def test_status_shows_how_the_last_runs_ended(desk: Desk) -> None:
     assert "❌" in answer
 
 
+@pytest.mark.parametrize("ask", ["状态", "状态 每日巡检"])
 async def test_status_says_that_the_engine_does_not_answer_and_shows_what_is_known(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, ask: str
 ) -> None:
     await desk.trigger()
     monkeypatch.setattr(desk.engine, "schedules", _down)
-    answer = await desk.say("状态")
+    answer = await desk.say(ask)
     assert "扫描引擎没有正常回答" in answer
     assert "ARL does not answer" in answer
     assert "进度未知" in answer
