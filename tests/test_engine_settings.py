@@ -1,6 +1,7 @@
 """The settings of ARL as the engine, and which engine they choose."""
 
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -8,7 +9,7 @@ import pytest
 
 from bot.config import load, secrets_of
 from bot.destinations import dressed_by
-from bot.engine_choice import engine_on, pinned
+from bot.engine_choice import arl_on, engine_on, pinned
 from bot.engines.arl import ArlEngine
 from bot.engines.embedded import EmbeddedEngine
 from bot.errors import ConfigError
@@ -16,6 +17,8 @@ from bot.models import Channel, NotifyOn
 from bot.settings import Settings
 from bot.stores.sqlite import SqliteStore
 from bot.stores.sqlite_tasks import SqliteTaskStore
+from tests.arl.beside import beside_arl
+from tests.arl.server import KEY
 from tests.arl.tls import self_signed
 from tests.factories import make_schedule
 from tests.fakes import FakeClock
@@ -105,6 +108,18 @@ async def test_the_settings_choose_the_engine(
     async with engine_on(read(tmp_path, text), tasks, clock=clock, owner="me") as engine:
         assert isinstance(engine, kind)
         assert engine.fires is (kind is ArlEngine)
+
+
+@pytest.mark.parametrize(("zone", "hour"), [("Asia/Shanghai", 3), ("UTC", 11)])
+async def test_times_of_arl_are_read_in_the_zone_of_the_settings(
+    tmp_path: Path, clock: FakeClock, zone: str, hour: int
+) -> None:
+    async with beside_arl(clock, None) as beside:
+        id_ = beside.world.task("x", "domain", "a.example", start_time="2026-11-24 11:00:00")
+        text = f"engine: {{kind: arl, url: '{beside.arl.url}', api_key: {KEY}, timezone: {zone}}}"
+        async with arl_on(read(tmp_path, text), clock=clock) as engine:
+            (task,) = (await engine.tasks([id_])).values()
+    assert task.start_time == datetime(2026, 11, 24, hour, tzinfo=UTC)
 
 
 ROUTES = "\nnotify: {routes: {%s: ['user:boss', {to: 'group:cidB', notify_on: failed}]}}"

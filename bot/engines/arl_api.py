@@ -150,7 +150,10 @@ class ApiReads:
             return int((await self._wire.get(f"/{kind}/", task_id=task_id, size=1)).get("total", 0))
 
     async def finds(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
-        """Page by page in the order in which ARL wrote them, so that what it adds comes on the last one."""
+        """Page by page in the order in which ARL wrote them, so that what it adds comes on the last one.
+
+        A page that a fork keeps for a minute does no harm: reports are made of tasks that have ended.
+        """
         if kind not in FINDINGS:
             raise Permanent(f"ARL has no {kind}")
         fields = FINDINGS[kind].fields

@@ -113,6 +113,22 @@ async def test_all_pages_of_a_list_come_oldest_first(
     assert names == [f"t{number}" for number in range(7)]
 
 
+@pytest.mark.parametrize(("order", "came"), [("+_id", "0 1 2 3 new"), ("-_id", "3 2 2 1 0")])
+async def test_what_arl_adds_between_two_pages_leaves_none_of_the_others_out(
+    clock: FakeClock, session: aiohttp.ClientSession, order: str, came: str
+) -> None:
+    world = World(clock)
+    for number in range(4):
+        world.task(str(number), "domain", "a.example")
+    async with FakeArl(world=world) as arl:
+        names: list[str] = []
+        async for task in ArlWire(session, url=arl.url, api_key=KEY).pages("/task/", size=2, order=order):
+            if not names:
+                world.task("new", "domain", "a.example")
+            names.append(task["name"])
+    assert " ".join(names) == came
+
+
 async def test_a_certificate_is_taken_by_its_file_or_its_fingerprint_and_no_other_way(
     clock: FakeClock, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
