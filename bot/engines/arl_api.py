@@ -21,7 +21,7 @@ from bot.models import Clock
 
 UNCACHED = 5_001  # items of a page: a fork keeps answers of up to 5,000 for a minute
 HEAVY = {"site": 500, "cert": 500}  # of a page: they bring icons, heads and extensions along
-SOME = range(200, 700)  # tasks of a page; the cache knows answers by their size, so each has its own
+SOME = range(50, 150)  # tasks of a page; the cache knows an answer by its size, so each has another
 AT_ONCE = 4  # of the three workers that ARL has, one is left to people for most of the time
 NAMES = 4  # that one look asks for again
 TASKS_FOR = timedelta(seconds=10)  # so long an answer about an open task is as good as a new one

@@ -198,6 +198,19 @@ async def test_failed_tasks_begin_again_and_are_found_by_name(beside: Beside) ->
     assert len(beside.world.tasks()) == 4
 
 
+async def test_a_lost_answer_does_not_begin_a_task_twice(beside: Beside) -> None:
+    run = await a_run(beside, "a.example")
+    ids = await beside.engine.submit(run)
+    beside.world.end(ids[0], "error")
+    await beside.turn(60)
+    again = make_run(schedule=run.schedule, start_time=beside.clock())
+    beside.arl.lose = {"/api/task/restart/"}
+    with pytest.raises(Temporary):
+        await beside.engine.restart(again, ids)
+    (fresh,) = await beside.engine.restart(again, ids)
+    assert [task["_id"] for task in beside.world.tasks("重新运行-")] == [fresh]
+
+
 async def test_a_second_restart_is_not_taken_for_the_first(beside: Beside) -> None:
     run = await a_run(beside, "a.example")
     ids = await beside.engine.submit(run)
