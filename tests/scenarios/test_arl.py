@@ -11,6 +11,7 @@ from python_calamine import CalamineWorkbook
 from bot.process import utc_now
 from bot.sandbox import Sandbox
 from tests.arl.beside import Beside, beside_arl
+from tests.arl.looked import has_looked
 from tests.arl.server import KEY
 from tests.fakes import FakeClock
 from tests.scenarios.conftest import GROUP, Chat, Service, service_on, settings, until
@@ -53,6 +54,7 @@ async def both(
         service = service_on(values, tmp_path)
         await service.start()
         await until(chat.connected)
+        await until(lambda: has_looked(tmp_path))
         yield Both(beside=beside, service=service, chat=chat)
         await service.end()
 

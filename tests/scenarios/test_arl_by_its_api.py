@@ -1,4 +1,5 @@
-"""What ARL refuses, through the whole service and by its API alone: said where it was asked, in its words."""
+"""The whole service beside an ARL by its API alone: what it refuses is said where it was asked, in its words;
+what it ran is told once."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -9,10 +10,11 @@ import pytest
 from bot.process import utc_now
 from bot.sandbox import Sandbox
 from tests.arl.beside import Beside, beside_arl
+from tests.arl.looked import has_looked
 from tests.arl.server import KEY
 from tests.arl.world import Refusal
 from tests.fakes import FakeClock
-from tests.scenarios.conftest import Chat, service_on, settings, until
+from tests.scenarios.conftest import Chat, Service, service_on, settings, until
 
 NAME = "每日扫描"
 
@@ -23,6 +25,7 @@ class Asking:
 
     beside: Beside
     chat: Chat
+    service: Service
 
     async def refused(self, ask: str, number: int) -> str:
         """Ask for something, and read the card that says that it came to nothing."""
@@ -44,7 +47,8 @@ async def asking(sandbox: Sandbox, chat: Chat, tmp_path: Path) -> AsyncIterator[
         service = service_on(settings(sandbox, []) | {"schedules": [], "engine": engine}, tmp_path)
         await service.start()
         await until(chat.connected)
-        yield Asking(beside=beside, chat=chat)
+        await until(lambda: has_looked(tmp_path))
+        yield Asking(beside=beside, chat=chat, service=service)
         await service.end()
 
 
@@ -100,6 +104,25 @@ async def test_a_stop_says_of_each_task_how_it_took_it(asking: Asking) -> None:
     assert "有 1 个任务没有停下" in said
     assert "a.example：没有找到celery" in said
     assert await asking.statuses() == ["stop", "waiting"]
+
+
+async def test_what_ran_while_the_service_was_dead_is_told_once(asking: Asking) -> None:
+    world, chat = asking.beside.world, asking.chat
+    await asking.service.kill()
+    (schedule,) = world.tables["task_schedule"]
+    world.change("task_schedule", schedule, notify_enable=True, notify_on="always")
+    for id_ in asking.beside.scheduler.run(schedule):
+        world.find(id_, "site", {"site": f"https://{id_}.example", "title": "首页", "status": 200})
+        world.end(id_, "error")
+    await asking.service.start()
+    (card,) = await chat.wait("card", 1)
+    assert NAME in card["variables"]["title"]
+    await chat.wait("file", 1)
+    await asking.service.kill()
+    await asking.service.start()
+    await until(lambda: chat.opened(3))
+    assert "失败 2/2" in await chat.say("@DingRun 状态")
+    assert len(await chat.messages("card")) == 1
 
 
 async def _has(asking: Asking, number: int) -> bool:
