@@ -11,6 +11,7 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, islice
 from typing import IO, Any
 
@@ -91,21 +92,27 @@ FINDINGS: Mapping[str, Finding] = {
 
 def slimmed(document: Document, fields: Sequence[str]) -> dict[str, Any]:
     """A document with these fields alone; `a.b` is the field `b` of `a`, or of each of its items."""
-    slim: dict[str, Any] = {}
+    return {
+        name: _inside(document[name], inner) if inner else document[name]
+        for name, inner in _paths(tuple(fields))
+        if name in document
+    }
+
+
+@cache
+def _paths(fields: tuple[str, ...]) -> Sequence[tuple[str, tuple[str, ...]]]:
+    """Each name of a document with the fields that are wanted of what it holds; none means all of it."""
+    inner: dict[str, tuple[str, ...]] = {}
     for field in fields:
-        name, _, inner = field.partition(".")
-        if name not in document:
-            continue
-        value = document[name]
-        part = value if not inner else _inside(value, inner)
-        slim[name] = slim[name] | part if isinstance(part, dict) and name in slim else part
-    return slim
+        name, _, rest = field.partition(".")
+        inner[name] = (*inner.get(name, ()), *([rest] if rest else []))
+    return tuple(inner.items())
 
 
-def _inside(value: object, inner: str) -> object:
-    if isinstance(value, Mapping):
-        return slimmed(value, (inner,))
-    return [_inside(each, inner) for each in value] if isinstance(value, list) else None
+def _inside(value: object, fields: tuple[str, ...]) -> object:
+    if isinstance(value, dict):
+        return slimmed(value, fields)
+    return [_inside(each, fields) for each in value] if isinstance(value, list) else None
 
 
 async def sorted_by_key(

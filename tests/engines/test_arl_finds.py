@@ -75,6 +75,12 @@ def test_slimming_keeps_several_fields_of_one_document() -> None:
     assert slim == {"cert": {"subject_dn": "CN=a", "validity": {"end": "x"}}}
 
 
+def test_slimming_goes_into_lists_and_leaves_out_what_is_neither() -> None:
+    document = {"finger": [{"name": "nginx", "icon": "n.png", "version": "1"}, "odd"], "favicon": "odd"}
+    slim = slimmed(document, ("finger.name", "finger.version", "favicon.hash"))
+    assert slim == {"finger": [{"name": "nginx", "version": "1"}, None], "favicon": None}
+
+
 async def many(number: int) -> AsyncIterator[dict[str, object]]:
     for each in range(number):
         yield {"url": f"https://{each * 7919 % number:07}.example", "title": "x" * 100}
