@@ -38,7 +38,7 @@ class Known:
 
     @property
     def name(self) -> str:
-        return str(self.task["name"]) if self.task else ""
+        return str(self.task.get("name", "")) if self.task else ""
 
     def is_good(self, now: datetime) -> bool:
         """Whether it need not be asked for again."""
@@ -118,7 +118,7 @@ class ApiReads:
 
     async def named(self, name: str, since: datetime) -> Sequence[Document]:
         found = await self._called(name, since)
-        return [found[id_] for id_ in sorted(found) if found[id_]["name"] == name]
+        return [found[id_] for id_ in sorted(found) if found[id_].get("name") == name]
 
     async def _called(self, part: str, since: datetime, *, size: int = UNCACHED) -> dict[str, Document]:
         """Tasks with this in their name (the API looks for a part) that were made since then, by id.
@@ -168,7 +168,7 @@ def _final(task: Document) -> bool:
 
 
 def _is_scheduled(task: Document) -> bool:
-    return str(task["name"]).startswith(tuple(STEMS.values()))
+    return str(task.get("name")).startswith(tuple(STEMS.values()))
 
 
 def _by_id(tasks: Iterable[Document]) -> dict[str, Document]:
