@@ -31,9 +31,10 @@ async def test_a_sound_arl_is_all_ticks(clock: FakeClock, tmp_path: Path) -> Non
     async with beside_arl(clock, None) as beside:
         beside.world.schedule()
         assert await examine(beside_settings(beside, tmp_path), lines.append)
-    assert [line[0] for line in lines] == ["✓"] * 8
-    assert "1 个计划" in lines[5]
-    assert "API alone" in lines[6]
+    assert {line[0] for line in lines} == {"✓"}
+    api, database, _ = lines[-3:]
+    assert "1 个计划" in api
+    assert "API alone" in database
 
 
 async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, tmp_path: Path) -> None:
@@ -41,7 +42,7 @@ async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, tmp_path: Pa
     async with beside_arl(clock, None) as beside:
         settings = beside_settings(beside, tmp_path, api_key="not-the-key")
         assert not await examine(settings, lines.append)
-    assert "engine.api_key" in lines[5]
+    assert "engine.api_key" in lines[-3]
     assert "not-the-key" not in "".join(lines)
 
 
@@ -52,8 +53,8 @@ async def test_an_arl_that_is_down_is_named_and_the_rest_is_examined_all_the_sam
     async with beside_arl(clock, None) as beside:
         settings = beside_settings(beside, tmp_path)
     assert not await examine(settings, lines.append)
-    assert [line[0] for line in lines] == ["✓"] * 5 + ["✗", "✓", "✗"]
-    assert "ARL does not answer" in lines[5]
+    assert [line[0] for line in lines[-3:]] == ["✗", "✓", "✗"]
+    assert "ARL does not answer" in lines[-3]
 
 
 async def test_the_database_of_another_arl_is_found_out(
