@@ -11,9 +11,9 @@ from bot.doctor import examine
 from bot.errors import ConfigError
 from bot.notify import NotifySettings
 from bot.process import utc_now
+from bot.sandbox.arl import KEY
 from bot.settings import Settings
 from tests.arl.beside import Beside, beside_arl
-from tests.arl.server import KEY
 from tests.fakes import FakeClock
 from tests.mongo_server import Database
 

@@ -14,11 +14,11 @@ from bot.engines.arl import ArlEngine
 from bot.engines.embedded import EmbeddedEngine
 from bot.errors import ConfigError
 from bot.models import Channel, NotifyOn
+from bot.sandbox.arl import KEY
 from bot.settings import Settings
 from bot.stores.sqlite import SqliteStore
 from bot.stores.sqlite_tasks import SqliteTaskStore
 from tests.arl.beside import beside_arl
-from tests.arl.server import KEY
 from tests.arl.tls import self_signed
 from tests.factories import make_schedule
 from tests.fakes import FakeClock

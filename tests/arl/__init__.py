@@ -1,1 +1,1 @@
-"""A fake ARL: its documents, its scheduler second by second, and its REST API with the quirks it has."""
+"""The fake ARL as tests use it: with a clock that they turn, and DingRun's engine beside it."""

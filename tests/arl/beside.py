@@ -8,6 +8,7 @@ from datetime import timedelta
 import aiohttp
 import pytest
 
+from bot.arl_mirror import MongoMirror
 from bot.engines.arl import ArlEngine, ArlWays
 from bot.engines.arl_api import ApiReads
 from bot.engines.arl_database import DatabaseReads
@@ -15,9 +16,7 @@ from bot.engines.arl_reads import Reads
 from bot.engines.arl_wire import ArlWire
 from bot.models import Schedule
 from bot.mongo import Mongo
-from tests.arl.scheduler import ArlScheduler
-from tests.arl.server import KEY, FakeArl
-from tests.arl.world import ZONE, World
+from bot.sandbox.arl import KEY, ZONE, ArlScheduler, FakeArl, World
 from tests.fakes import FakeClock
 from tests.mongo_server import database_for
 
@@ -57,7 +56,7 @@ async def beside_arl(
             address = database.address
             mongo = Mongo(address)
             stack.push_async_callback(mongo.close)
-        world = World(clock, mongo)
+        world = World(clock, MongoMirror(mongo) if mongo else None)
         arl = await stack.enter_async_context(FakeArl(world=world, fork=fork))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         wire = ArlWire(session, url=arl.url, api_key=KEY)

@@ -8,8 +8,8 @@ import pytest
 from bot.engines.arl_tasks import UNSUBMITTED
 from bot.models import TaskStatus
 from bot.ports import Started
+from bot.sandbox.arl.world import WEB_TOO
 from tests.arl.beside import Beside, beside_arl
-from tests.arl.world import WEB_TOO
 from tests.factories import NOW
 from tests.fakes import FakeClock
 

@@ -149,7 +149,7 @@ async def test_nothing_is_ever_written_into_arl_s_database(
         id_ = beside.world.schedule(target="1.1.1.1 a.example")
         beside.scheduler.run(id_)
         await beside.world.flush()
-        beside.world.mongo = None  # from here on nobody else reaches the database
+        beside.world.mirror = None  # from here on nobody else reaches the database
         COMMANDS.listens = True
         await use(beside, id_)
         COMMANDS.listens = False

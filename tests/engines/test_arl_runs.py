@@ -7,8 +7,9 @@ import pytest
 from bot.engines.arl_runs import GRACE, FoundRun, found_runs, plan_of
 from bot.engines.arl_tasks import Reading, state_of, task_of
 from bot.models import TaskStatus
-from tests.arl.scheduler import ArlScheduler
-from tests.arl.world import WEB_TOO, ZONE, World
+from bot.sandbox.arl import ZONE, ArlScheduler
+from bot.sandbox.arl.world import WEB_TOO
+from tests.arl.world import TurnedWorld as World
 from tests.factories import NOW
 from tests.fakes import FakeClock
 

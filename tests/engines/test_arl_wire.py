@@ -11,9 +11,8 @@ import pytest
 
 from bot.engines.arl_wire import ArlWire, Refused, understood
 from bot.errors import DingRunError, Permanent, Temporary
-from tests.arl.server import KEY, FakeArl
+from bot.sandbox.arl import KEY, FakeArl, World
 from tests.arl.tls import self_signed
-from tests.arl.world import World
 from tests.fakes import FakeClock
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from bot.process import utc_now
 from bot.sandbox import Sandbox
+from bot.sandbox.arl import KEY
+from bot.sandbox.arl.world import Refusal
 from tests.arl.beside import Beside, beside_arl
 from tests.arl.looked import has_looked
-from tests.arl.server import KEY
-from tests.arl.world import Refusal
 from tests.fakes import FakeClock
 from tests.scenarios.conftest import Chat, Service, service_on, settings, until
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from cronsim import CronSim
 
-from tests.arl.world import SCHEDULER, ZONE, Refusal, World
+from bot.sandbox.arl.documents import ZONE
+from bot.sandbox.arl.world import SCHEDULER, Refusal, World
 
 CYCLE = 58  # seconds, and whatever the work takes
+JUST_RAN = 180  # seconds after a trigger in which a schedule does not fire again
 
 
 class ArlScheduler:
@@ -81,4 +83,4 @@ class ArlScheduler:
         if schedule["schedule_type"] != "recurrent_scan":
             return bool(0 < schedule["start_time"] <= now.timestamp())
         soon = next(CronSim(schedule["cron"], now.astimezone(ZONE))) - now < timedelta(seconds=60)
-        return soon and abs(now.timestamp() - schedule["last_run_time"]) > 180
+        return soon and abs(now.timestamp() - schedule["last_run_time"]) > JUST_RAN

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.arl.world import Refusal, World
+from bot.sandbox.arl.world import Refusal, World
 
 KEY = "arl-api-key"
 KINDS = (

@@ -1,0 +1,36 @@
+"""How ARL reads targets and writes times, and the words it has for states. Pure."""
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+ZONE = ZoneInfo("Asia/Shanghai")  # of all its containers
+NOT_YET = "-"  # a time that has not come
+RECURRENT, FUTURE = "recurrent_scan", "future_scan"
+RISK = "risk_cruising"
+ENDINGS = frozenset({"done", "error", "stop"})
+STEMS = {RECURRENT: "周期任务", FUTURE: "定时任务"}
+NAME_LETTERS = 15  # of a schedule's name, in the names of its tasks
+
+_ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}(/\d{1,2}|-\d{1,3})?")
+_ID = re.compile(r"[0-9a-fA-F]{24}")
+
+
+def is_id(text: object) -> bool:
+    """Whether MongoDB's driver takes it for an id; ARL fails with HTTP 500 on anything else."""
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
+
+
+def written(time: datetime) -> str:
+    """A time as ARL writes it: its own, without a zone."""
+    return time.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def split(target: str) -> tuple[list[str], list[str]]:
+    """The addresses (ranges, networks) and the domains of a line, each once, in lower case."""
+    words = list(dict.fromkeys(word for word in re.split(r"[,\s]+", target.lower()) if word))
+    return [word for word in words if is_address(word)], [word for word in words if not is_address(word)]
+
+
+def is_address(word: str) -> bool:
+    return _ADDRESS.fullmatch(word) is not None
