@@ -32,7 +32,7 @@ VENDORS = {
     "dingtalk_stream": {"bot.dingtalk"},
     "alibabacloud_dingtalk": {"bot.dingtalk"},
     "aiosqlite": {"bot.stores"},
-    "openpyxl": {"bot.package", "bot.overview"},
+    "openpyxl": {"bot.package", "bot.overview", "bot.sandbox.arl"},
     "sqlite3": {"bot.stores", "bot.spool"},
     "celery": {"bot.exporters"},
     "kombu": {"bot.exporters"},

@@ -89,6 +89,7 @@ async def test_by_its_api_alone_the_cache_of_a_minute_is_asked_past(clock: FakeC
         id_ = beside.world.schedule(target="a.example")
         schedule = make_schedule(id=id_, targets=("a.example",))
         ids = await beside.engine.submit(make_run(schedule=schedule, start_time=clock()))
+        beside.arl.racing = True
         before = await beside.engine.tasks(ids)
         beside.world.end(ids[0])
         clock.turn(seconds=11)

@@ -4,9 +4,16 @@ What ARL does is written after three of its source trees; where those say nothin
 is marked as chosen.
 """
 
+from bot.sandbox.arl.answers import KEY
 from bot.sandbox.arl.documents import ZONE
-from bot.sandbox.arl.scheduler import ArlScheduler
-from bot.sandbox.arl.server import KEY, FakeArl
+from bot.sandbox.arl.records import Pushing
+from bot.sandbox.arl.scheduler import ArlScheduler, Rhythm
+from bot.sandbox.arl.server import FakeArl
+from bot.sandbox.arl.timeline import Timeline
+from bot.sandbox.arl.worker import Tempo, Worker
 from bot.sandbox.arl.world import Mirror, World
 
-__all__ = ["KEY", "ZONE", "ArlScheduler", "FakeArl", "Mirror", "World"]
+__all__ = [
+    "KEY", "ZONE", "ArlScheduler", "FakeArl", "Mirror", "Pushing", "Rhythm", "Tempo", "Timeline", "Worker",
+    "World",
+]  # fmt: skip

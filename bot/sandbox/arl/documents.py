@@ -13,6 +13,7 @@ STEMS = {RECURRENT: "周期任务", FUTURE: "定时任务"}
 NAME_LETTERS = 15  # of a schedule's name, in the names of its tasks
 
 _ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}(/\d{1,2}|-\d{1,3})?")
+_DOMAIN = re.compile(r"([\w-]+\.)+[\w-]+")
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 
 
@@ -34,3 +35,7 @@ def split(target: str) -> tuple[list[str], list[str]]:
 
 def is_address(word: str) -> bool:
     return _ADDRESS.fullmatch(word) is not None
+
+
+def is_domain(word: str) -> bool:
+    return _DOMAIN.fullmatch(word) is not None

@@ -2,85 +2,140 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
-from cronsim import CronSim
+from bot.sandbox.arl.cron import next_fire
+from bot.sandbox.arl.documents import FUTURE, NAME_LETTERS, NOT_YET, RECURRENT, STEMS, written
+from bot.sandbox.arl.policies import options_of
+from bot.sandbox.arl.records import Pushing, looked_after, record_of
+from bot.sandbox.arl.refusals import Refusal
+from bot.sandbox.arl.tasks import Order, submit
+from bot.sandbox.arl.world import SCHEDULER, World
 
-from bot.sandbox.arl.documents import ZONE
-from bot.sandbox.arl.world import SCHEDULER, Refusal, World
+Json = dict[str, Any]
 
-CYCLE = 58  # seconds, and whatever the work takes
 JUST_RAN = 180  # seconds after a trigger in which a schedule does not fire again
+EARLY = timedelta(seconds=60)  # it looks so far ahead, and fires as soon as it sees a time coming
+TRIGGERED, INSERTED, PUBLISHED, RECORDED = "run_number", "inserted", "published", "record"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rhythm:
+    """Seconds of the scheduler's life; between two passes it always sleeps `cycle`, whatever those took."""
+
+    cycle: float = 58.0
+    reading: float = 0.05  # the list of schedules
+    write: float = 0.05
 
 
 class ArlScheduler:
-    """Each step it yields is one write that a reader may see; `fork` also keeps records of its runs."""
+    """One process. `fork` also keeps records of its runs and tells DingTalk of them, which blocks it."""
 
-    def __init__(self, world: World, *, fork: bool = False, process: str = SCHEDULER) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        fork: bool = False,
+        process: str = SCHEDULER,
+        rhythm: Rhythm | None = None,
+        pushing: Pushing | None = None,
+    ) -> None:
         self._world = world
         self._fork = fork
         self._process = process
+        self._rhythm = rhythm or Rhythm()
+        self.pushing = pushing or Pushing()
+
+    def loop(self) -> Iterator[float]:
+        """Its life, as a process of a `Timeline`. What comes due and is gone before it looks is lost."""
+        while True:
+            yield from self.one_pass()
+            yield self._rhythm.cycle
+
+    def one_pass(self) -> Iterator[float]:
+        """All schedules are read first; what people change meanwhile is written over."""
+        read = [dict(each) for each in self._world.tables["task_schedule"].values()]
+        yield self._rhythm.reading
+        for schedule in read:
+            if schedule["status"] == "scheduled" and is_due(schedule, self._world.clock()):
+                for _ in self._trigger(schedule):
+                    yield self._rhythm.write
+        if self._fork:
+            yield from looked_after(self._world, self.pushing)
+
+    def tick(self) -> list[str]:
+        """One pass at once; the ids of the schedules that fired."""
+        tables = self._world.tables["task_schedule"]
+        before = {id_: each["run_number"] for id_, each in tables.items()}
+        for _ in self.one_pass():
+            pass
+        return [id_ for id_, each in tables.items() if each["run_number"] != before[id_]]
 
     def fire(self, schedule_id: str) -> Iterator[str]:
-        """One trigger: the schedule is written first, its tasks one by one, the fork's record last."""
-        world = self._world
-        schedule = world.tables["task_schedule"][schedule_id]
-        recurrent = schedule["schedule_type"] == "recurrent_scan"
-        number = schedule["run_number"] + 1
-        times = {"last_run_time": int(world.clock().timestamp()), "last_run_date": world.now()}
-        world.change("task_schedule", schedule_id, run_number=number, **(times if recurrent else {}))
-        if not recurrent:
-            world.change("task_schedule", schedule_id, status="done")
-        yield "run_number"
-        if schedule["policy_id"] not in world.tables["policy"]:
-            world.change("task_schedule", schedule_id, status="error")
-            return
-        short = schedule["name"][:15]
-        name = f"周期任务-{short}-{number + 1}" if recurrent else f"定时任务-{short}"
-        ids = []
-        with suppress(Refusal):
-            for id_ in world.submit(name, schedule["target"], schedule["task_tag"], process=self._process):
-                world.tables["task"][id_]["options"]["policy_name"] = schedule["policy_name"]
-                ids.append(id_)
-                yield id_
-            self._record(schedule, ids)
-            yield "record"
-
-    def _record(self, schedule: dict[str, Any], ids: list[str]) -> None:
-        if self._fork:
-            self._world.insert(
-                "task_schedule_run",
-                {
-                    "schedule_id": schedule["_id"],
-                    "schedule_name": schedule["name"],
-                    "schedule_type": schedule["schedule_type"],
-                    "task_tag": schedule["task_tag"],
-                    "run_number": schedule["run_number"],
-                    "task_ids": ids,
-                    "status": "running",
-                    "push_status": "pending",
-                    "start_time": int(self._world.clock().timestamp()),
-                    "end_time": 0,
-                },
-                process=self._process,
-            )
+        """One trigger, due or not: "run_number", the ids of its tasks one by one, and "record"."""
+        schedule = dict(self._world.tables["task_schedule"][schedule_id])
+        for step, id_ in self._trigger(schedule):
+            if step != INSERTED:
+                yield id_ or step
 
     def run(self, schedule_id: str) -> list[str]:
         """A whole trigger at once; the ids of its tasks."""
-        return [step for step in self.fire(schedule_id) if step not in {"run_number", "record"}]
+        return [step for step in self.fire(schedule_id) if step not in {TRIGGERED, RECORDED}]
 
-    def tick(self) -> list[str]:
-        """One pass of its loop; the schedules that fired."""
-        schedules = list(self._world.tables["task_schedule"].values())
-        due = [each["_id"] for each in schedules if each["status"] == "scheduled" and self._due(each)]
-        for id_ in due:
-            self.run(id_)
-        return due
+    def _trigger(self, schedule: Json) -> Iterator[tuple[str, str]]:
+        """The schedule is written first, as it was read; its tasks one by one; the fork's record last."""
+        world = self._world
+        schedule |= self._counted(schedule)
+        world.replace("task_schedule", schedule["_id"], schedule)
+        yield TRIGGERED, ""
+        policy = world.tables["policy"].get(schedule["policy_id"])
+        if policy is None:
+            schedule["status"] = "error"
+            world.replace("task_schedule", schedule["_id"], schedule)
+            return
+        order = self._order(schedule, policy)
+        ids: list[str] = []
+        with suppress(Refusal):
+            for step, id_ in submit(world, order):
+                ids += [id_] if step == PUBLISHED else []
+                yield step, id_
+            if self._fork:
+                world.insert("task_schedule_run", record_of(world, schedule, ids), process=self._process)
+            yield RECORDED, ""
 
-    def _due(self, schedule: dict[str, Any]) -> bool:
-        now = self._world.clock()
-        if schedule["schedule_type"] != "recurrent_scan":
-            return bool(0 < schedule["start_time"] <= now.timestamp())
-        soon = next(CronSim(schedule["cron"], now.astimezone(ZONE))) - now < timedelta(seconds=60)
-        return soon and abs(now.timestamp() - schedule["last_run_time"]) > JUST_RAN
+    def _counted(self, schedule: Json) -> Json:
+        """What a trigger changes in its schedule; the next time is told a minute too early."""
+        number, now = schedule["run_number"] + 1, self._world.clock()
+        if schedule["schedule_type"] == FUTURE:
+            return {"run_number": number, "status": "done"}
+        coming = next_fire(schedule["cron"], now + EARLY)
+        return {
+            "run_number": number,
+            "last_run_time": int(now.timestamp()),
+            "last_run_date": written(now),
+            "next_run_date": written(coming - EARLY) if coming else NOT_YET,
+        }
+
+    def _order(self, schedule: Json, policy: Json) -> Order:
+        """The number in the names is one more than that of the trigger."""
+        recurrent = schedule["schedule_type"] == RECURRENT
+        name = f"{STEMS[schedule['schedule_type']]}-{schedule['name'][:NAME_LETTERS]}"
+        options = options_of(policy, schedule["task_tag"])
+        return Order(
+            name=f"{name}-{schedule['run_number'] + 1}" if recurrent else name,
+            target=schedule["target"],
+            tag=schedule["task_tag"],
+            options=options | ({"from_task_schedule": True} if self._fork else {}),
+            process=self._process,
+        )
+
+
+def is_due(schedule: Json, now: datetime) -> bool:
+    """A cron line within the coming minute, unless it has just run; a single time that has passed."""
+    if schedule["schedule_type"] == FUTURE:
+        return bool(0 < schedule["start_time"] <= now.timestamp())
+    coming = next_fire(schedule["cron"], now)
+    soon = coming is not None and coming - now < EARLY
+    return soon and abs(now.timestamp() - schedule["last_run_time"]) > JUST_RAN

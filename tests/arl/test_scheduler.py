@@ -1,0 +1,123 @@
+"""The fake's scheduler as ARL's: early, once too often, too late, or not at all, and write by write."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from bot.sandbox.arl import ArlScheduler, Rhythm
+from bot.sandbox.arl.world import WEB
+from tests.arl.conftest import Living, timeline_of
+from tests.arl.world import TurnedWorld
+
+THREE = datetime(2026, 11, 24, 19, tzinfo=UTC)  # 03:00 in Shanghai
+
+
+def at(world: TurnedWorld, hour: int, minute: int, second: int = 0) -> None:
+    """Turn the clock to a time in Shanghai on the 24th in UTC."""
+    world.clock.now = datetime(2026, 11, 24, hour, minute, second, tzinfo=UTC)
+
+
+def state(world: TurnedWorld, id_: str) -> dict[str, Any]:
+    return world.tables["task_schedule"][id_]
+
+
+async def test_it_fires_up_to_a_minute_early_and_once(living: Living) -> None:
+    at(living.world, 18, 58, 30)
+    id_ = living.world.schedule()
+    living.timeline.add(living.scheduler.loop())
+    await living.timeline.run(3600)
+    schedule = state(living.world, id_)
+    assert (schedule["run_number"], schedule["last_run_date"]) == (1, "2026-11-25 02:59:28")
+    assert schedule["next_run_date"] == "2026-11-26 02:59:00"
+    assert living.world.tasks()[0]["name"] == "周期任务-每日扫描-2"
+
+
+async def test_each_write_of_a_trigger_can_be_seen_on_its_own(living: Living) -> None:
+    at(living.world, 18, 59, 30)
+    id_ = living.world.schedule(target="1.1.1.1 a.example b.example")
+    timeline, seen = timeline_of(living.world), []
+    timeline.add(living.scheduler.loop())
+    for _ in range(9):
+        await timeline.step()
+        celery = [bool(task["celery_id"]) for task in living.world.tasks()]
+        seen.append((state(living.world, id_)["run_number"], celery))
+    assert seen[:5] == [(0, []), (1, []), (1, [False]), (1, [True]), (1, [True, False])]
+    assert seen[8] == (1, [True, True, True])
+
+
+async def test_a_time_that_comes_and_goes_while_it_works_is_lost(living: Living) -> None:
+    at(living.world, 18, 57)
+    id_ = living.world.schedule()
+    slow = ArlScheduler(living.world, rhythm=Rhythm(reading=240))
+    living.timeline.add(slow.loop())
+    await living.timeline.run(86_000)
+    assert state(living.world, id_)["run_number"] == 0
+
+
+async def test_two_copies_that_look_at_the_same_time_fire_twice(living: Living) -> None:
+    at(living.world, 18, 59, 30)
+    id_ = living.world.schedule(target="a.example")
+    living.timeline.add(living.scheduler.loop(), ArlScheduler(living.world, process=WEB).loop())
+    await living.timeline.run(30)
+    names = [task["name"] for task in living.world.tasks()]
+    assert names == ["周期任务-每日扫描-2"] * 2
+    assert state(living.world, id_)["run_number"] == 1
+
+
+async def test_a_single_time_is_fired_late_and_its_state_tells_nothing_of_when(living: Living) -> None:
+    at(living.world, 19, 0, 40)
+    id_ = living.world.schedule(schedule_type="future_scan", cron="", start_time=THREE.timestamp())
+    living.timeline.add(living.scheduler.loop())
+    await living.timeline.run(300)
+    schedule = state(living.world, id_)
+    assert (schedule["status"], schedule["run_number"]) == ("done", 1)
+    assert (schedule["last_run_time"], schedule["last_run_date"]) == (0, "-")
+    assert [task["name"] for task in living.world.tasks()] == ["定时任务-每日扫描"] * 2
+
+
+def steps(living: Living) -> Iterator[float]:
+    at(living.world, 18, 59, 30)
+    return living.scheduler.one_pass()
+
+
+def test_a_stop_while_it_works_is_written_over(living: Living) -> None:
+    id_ = living.world.schedule()
+    one_pass = steps(living)
+    next(one_pass)
+    living.world.change("task_schedule", id_, status="stop")
+    list(one_pass)
+    assert state(living.world, id_)["status"] == "scheduled"
+
+
+def test_a_schedule_deleted_while_it_works_does_not_come_back(living: Living) -> None:
+    id_ = living.world.schedule()
+    one_pass = steps(living)
+    next(one_pass)
+    living.world.delete("task_schedule", id_)
+    list(one_pass)
+    assert id_ not in living.world.tables["task_schedule"]
+    assert len(living.world.tasks()) == 2
+
+
+def test_a_policy_that_is_gone_is_an_error_for_ever(living: Living) -> None:
+    id_ = living.world.schedule()
+    living.world.delete("policy", living.world.policy)
+    list(steps(living))
+    assert (state(living.world, id_)["status"], state(living.world, id_)["run_number"]) == ("error", 1)
+    assert living.world.tasks() == []
+
+
+def test_a_broker_that_fails_half_way_leaves_what_was_made(living: Living) -> None:
+    living.world.schedule(target="1.1.1.1 a.example b.example")
+    living.world.publish_left = 1
+    list(steps(living))
+    assert [task["type"] for task in living.world.tasks()] == ["ip"]
+
+
+@pytest.mark.parametrize(("status", "runs"), [("scheduled", 1), ("stop", 0), ("error", 0), ("done", 0)])
+def test_only_what_is_scheduled_fires(living: Living, status: str, runs: int) -> None:
+    id_ = living.world.schedule(status=status)
+    list(steps(living))
+    assert state(living.world, id_)["run_number"] == runs
