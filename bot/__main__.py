@@ -65,11 +65,19 @@ def _settings(config: Path | None, *, quiet: bool = False) -> "Settings":
 @click.option("--port", default=8790, show_default=True, help="Where the chat page is.")
 @click.option("--no-browser", is_flag=True, help="Do not open the chat page.")
 @click.option("--data", type=click.Path(path_type=Path), help="Keep runs and reports here.")
-def demo(port: int, no_browser: bool, data: Path | None) -> None:
-    """Sandbox, service and something real to scan, in one command, without an account."""
-    from bot.demo import run  # noqa: PLC0415
+@click.option(
+    "--engine",
+    type=click.Choice(["embedded", "arl"]),
+    default="embedded",
+    show_default=True,
+    help="arl: beside a fake ARL, which fires by itself.",
+)
+@click.option("--arl-mongo", metavar="URI", default="", help="mongodb://… for that ARL, read by the service.")
+def demo(*, no_browser: bool, **asked: Any) -> None:
+    """Sandbox, service and something to scan, in one command, without an account."""
+    from bot.demo import Demo, run  # noqa: PLC0415
 
-    asyncio.run(run(port=port, data=data, when_ready=None if no_browser else webbrowser.open))
+    asyncio.run(run(Demo(**asked), None if no_browser else webbrowser.open))
 
 
 @main.command()

@@ -1,56 +1,105 @@
-"""`python -m bot demo`: a fake DingTalk, three web servers and the service, in one process, on loopback."""
+"""`python -m bot demo`: a fake DingTalk, something to scan, and the service, in one process, on loopback."""
 
 import asyncio
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
 from bot.app import App
 from bot.config import Settings
+from bot.demo_arl import arl_on, settings_for
 from bot.errors import ConfigError
 from bot.log import configure
 from bot.models import Trigger
 from bot.neighbours import Neighbours
 from bot.runs import Cause
+from bot.sandbox.arl import KEY
 from bot.signals import stop_on_signals
 from bot.standalone import sandbox_on
 
 log = logging.getLogger(__name__)
 
 CONNECT_WITHIN = 20.0  # seconds
+GROUP = "cidSandboxGroupOps=="
 
 WELCOME = """
   钉钉沙箱 / chat page   {url}
-  数据 / data            {data}
-  在群里试试 / try       @DingRun 帮助 · 重跑 · 最近报告 · 状态 · 计划
+  数据 / data            {data}{about}
+  在群里试试 / try       @DingRun 帮助 · {words}
   停止 / stop            Ctrl-C
 """
+WELCOME_ARL = """
+  假灯塔 / fake ARL      {url}/api/（Token: {key}）它自己触发计划，{reads}"""
 
 
-async def run(*, port: int, data: Path | None, when_ready: Callable[[str], object] | None) -> None:
-    """Run the demo until SIGINT or SIGTERM; its data is thrown away at the end unless `data` is given."""
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """What is scanned: what it adds to the settings, what one can say, what the welcome tells of it."""
+
+    settings: Mapping[str, Any]
+    words: str
+    about: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """What the command line asks for. Its data is thrown away at the end unless `data` is given."""
+
+    port: int
+    data: Path | None = None
+    engine: str = "embedded"
+    arl_mongo: str = ""
+
+    @property
+    def beside_arl(self) -> bool:
+        return self.engine == "arl"
+
+
+async def run(demo: Demo, when_ready: Callable[[str], object] | None) -> None:
+    """Run the demo until SIGINT or SIGTERM."""
+    if demo.arl_mongo and not demo.beside_arl:
+        raise ConfigError("--arl-mongo belongs to --engine arl")
     configure("INFO")
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
-        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dingrun-demo-")))
-        sandbox = await stack.enter_async_context(sandbox_on("127.0.0.1", port))
-        neighbours = await stack.enter_async_context(Neighbours())
-        app = await stack.enter_async_context(App(demo_settings(sandbox.url, folder, neighbours)))
+        folder = demo.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dingrun-demo-")))
+        sandbox = await stack.enter_async_context(sandbox_on("127.0.0.1", demo.port))
+        around = await (_arl if demo.beside_arl else _neighbours)(demo, stack, stop)
+        app = await stack.enter_async_context(App(demo_settings(sandbox.url, folder, around.settings)))
         service = asyncio.create_task(app.run(stop), name="service")
         service.add_done_callback(lambda _: stop.set())
-        await _first_run(app, stop)
-        click.echo(WELCOME.format(url=sandbox.url, data=folder))
+        await _connected(app, stop)
+        if not demo.beside_arl:
+            await _first_run(app)
+        click.echo(WELCOME.format(url=sandbox.url, data=folder, about=around.about, words=around.words))
         if when_ready:
             when_ready(sandbox.url)
         await service
 
 
-async def _first_run(app: App, stop: asyncio.Event) -> None:
-    """The demo asks for its first run itself, so that nobody waits for the cron; the next ones come by it."""
+async def _neighbours(_demo: Demo, stack: AsyncExitStack, _stop: asyncio.Event) -> Around:
+    neighbours = await stack.enter_async_context(Neighbours())
+    return Around(settings=schedules_of(neighbours), words="重跑 · 最近报告 · 状态 · 计划")
+
+
+async def _arl(demo: Demo, stack: AsyncExitStack, stop: asyncio.Event) -> Around:
+    arl = await stack.enter_async_context(arl_on(demo.arl_mongo, stop))
+    reads = "DingRun 读它的数据库" if demo.arl_mongo else "DingRun 只用它的接口"
+    return Around(
+        settings=settings_for(arl, demo.arl_mongo, GROUP),
+        words="重跑 · 重跑失败 · 停止 · 最近报告 · 计划",
+        about=WELCOME_ARL.format(url=arl.url, key=KEY, reads=reads),
+    )
+
+
+async def _connected(app: App, stop: asyncio.Event) -> None:
+    """Wait for the Stream, so that what is said is heard."""
     stream = app.parts.streams.get("")
     if stream is None:
         raise ConfigError("DINGDING.APP_KEY is missing: the demo needs the Stream")
@@ -59,25 +108,36 @@ async def _first_run(app: App, stop: asyncio.Event) -> None:
     await asyncio.wait([connected, stopped], timeout=CONNECT_WITHIN, return_when=asyncio.FIRST_COMPLETED)
     for waiting in (connected, stopped):
         waiting.cancel()
+
+
+async def _first_run(app: App) -> None:
+    """The demo asks for its first run itself, so that nobody waits for the cron; the next ones come by it."""
     schedules = await app.engine.schedules()
     await app.parts.runs.trigger(
         schedules[0], Cause(id=f"demo:{app.started.isoformat()}", trigger=Trigger.CRON)
     )
 
 
-def demo_settings(url: str, folder: Path, neighbours: Neighbours) -> Settings:
+def demo_settings(url: str, folder: Path, more: Mapping[str, Any]) -> Settings:
     """Settings as a person would write them, with the addresses of this demo."""
     return Settings.model_validate({
         "DINGDING": {
             "APP_KEY": "dingsandboxapp",
             "APP_SECRET": "sandbox-app-secret",
             "AGENT_ID": 3001,
-            "DEFAULT_CHAT_ID": "cidSandboxGroupOps==",
+            "DEFAULT_CHAT_ID": GROUP,
             "OPENAPI_BASE": url,
             "OAPI_BASE": url,
         },
         "store": {"url": f"sqlite:///{folder.resolve()}/dingrun.db"},
         "reports": {"dir": str(folder.resolve() / "reports")},
+        **more,
+    })
+
+
+def schedules_of(neighbours: Neighbours) -> Mapping[str, Any]:
+    """Schedules of the engine in the box, over the web servers of this demo."""
+    return {
         "schedules": [
             {
                 "name": "每日巡检",
@@ -94,4 +154,4 @@ def demo_settings(url: str, folder: Path, neighbours: Neighbours) -> Settings:
                 "notify_on": "always",
             },
         ],
-    })
+    }

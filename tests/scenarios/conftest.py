@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import pytest
@@ -54,10 +54,18 @@ class Service:
         await self.end(signal.SIGKILL)
 
 
+class Reached(Protocol):
+    """A sandbox, here or in another process."""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+
+
 class Chat:
     """What a person, or a test, does in the sandbox."""
 
-    def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
+    def __init__(self, sandbox: Reached, session: aiohttp.ClientSession) -> None:
         self.sandbox, self._session = sandbox, session
 
     async def get(self, path: str, **query: str) -> Any:

@@ -73,6 +73,19 @@ def test_a_scene_that_is_wrong_is_said_in_one_line(tmp_path: Path) -> None:
     assert "peeple" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--arl-mongo", "mongodb://127.0.0.1:1/x"), "--arl-mongo belongs to --engine arl"),
+        (("--engine", "arl", "--arl-mongo", "x"), "--arl-mongo takes mongodb://"),
+    ],
+)
+def test_a_wrong_wish_for_the_demo_is_said_in_one_line(words: tuple[str, ...], told: str) -> None:
+    done = bot("demo", "--no-browser", "--port", "0", *words)
+    assert done.returncode == 2
+    assert told in done.stderr.splitlines()[-1]
+
+
 def test_help_names_the_commands() -> None:
     shown = bot("--help").stdout
     assert all(command in shown for command in ("demo", "sandbox", "check", "export", "redeliver"))

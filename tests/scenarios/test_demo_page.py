@@ -1,15 +1,8 @@
 """`python -m bot demo` as a newcomer meets it: one process, a real browser, the first card by itself."""
 
-import asyncio
-import os
-import socket
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import aiohttp
 import pytest
 import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
@@ -17,66 +10,13 @@ from python_calamine import CalamineWorkbook
 
 from bot.neighbours import PAGES
 from tests.browser import IN_BROWSER, beside_page, browser, page
+from tests.scenarios.demos import Demo, running
 
 __all__ = ["browser", "page"]  # fixtures
 
 pytestmark = IN_BROWSER
 
-ROOT = Path(__file__).parent.parent.parent
 SOON = 30_000  # ms: the first card on a busy machine
-ENDS_WITHIN = 5.0  # seconds after SIGTERM
-
-
-@dataclass(frozen=True, kw_only=True)
-class Demo:
-    """A running demo."""
-
-    process: asyncio.subprocess.Process
-    url: str
-
-
-def free_port() -> int:
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        return int(door.getsockname()[1])
-
-
-@asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Demo]:
-    """A demo whose page answers; it is killed at the end if it has not ended by itself."""
-    port = free_port()
-    words = ["-m", "bot", "demo", "--no-browser", "--port", str(port), "--data", str(folder)]
-    with (folder / "log").open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *words, cwd=ROOT, stdout=output, stderr=output, env=os.environ | {"NO_PROXY": "*"}
-        )
-    demo = Demo(process=process, url=f"http://127.0.0.1:{port}")
-    try:
-        async with asyncio.timeout(SOON / 1000):
-            await answers(demo)
-        yield demo
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def answers(demo: Demo) -> None:
-    async with aiohttp.ClientSession() as http:
-        while demo.process.returncode is None:
-            try:
-                await (await http.get(demo.url)).read()
-            except aiohttp.ClientConnectionError:
-                await asyncio.sleep(0.1)  # it is a process: there is nothing to wait on
-            else:
-                return
-    raise AssertionError(f"the demo ended at once with {demo.process.returncode}")
-
-
-async def terminated(demo: Demo) -> int:
-    """Its exit code after SIGTERM. Raises `TimeoutError` when it takes too long."""
-    demo.process.terminate()
-    return await asyncio.wait_for(demo.process.wait(), ENDS_WITHIN)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -84,7 +24,7 @@ async def demo(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Demo]:
     """One demo for all tests of this file; it ends well."""
     async with running(tmp_path_factory.mktemp("demo")) as demo:
         yield demo
-        assert await terminated(demo) == 0
+        assert await demo.terminated() == 0
 
 
 @beside_page
@@ -139,4 +79,4 @@ async def test_sigterm_ends_it_well_while_someone_looks_on(page: Page, tmp_path:
     async with running(tmp_path) as demo:
         await page.goto(demo.url)
         await expect(messages(page, "card").first).to_be_visible(timeout=SOON)
-        assert await terminated(demo) == 0
+        assert await demo.terminated() == 0
