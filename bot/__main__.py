@@ -73,11 +73,12 @@ def _settings(config: Path | None, *, quiet: bool = False) -> "Settings":
     help="arl: beside a fake ARL, which fires by itself.",
 )
 @click.option("--arl-mongo", metavar="URI", default="", help="mongodb://… for that ARL, read by the service.")
-def demo(*, no_browser: bool, **asked: Any) -> None:
+def demo(port: int, no_browser: bool, data: Path | None, engine: str, arl_mongo: str) -> None:
     """Sandbox, service and something to scan, in one command, without an account."""
     from bot.demo import Demo, run  # noqa: PLC0415
 
-    asyncio.run(run(Demo(**asked), None if no_browser else webbrowser.open))
+    wish = Demo(port=port, data=data, engine=engine, arl_mongo=arl_mongo)
+    asyncio.run(run(wish, None if no_browser else webbrowser.open))
 
 
 @main.command()

@@ -16,7 +16,8 @@ from bot.engines.arl_reads import Reads
 from bot.engines.arl_wire import ArlWire
 from bot.models import Schedule
 from bot.mongo import Mongo
-from bot.sandbox.arl import KEY, ZONE, ArlScheduler, FakeArl, World
+from bot.sandbox.arl import KEY, ZONE, ArlScheduler, FakeArl
+from tests.arl.world import TurnedWorld
 from tests.fakes import FakeClock
 from tests.mongo_server import database_for
 
@@ -27,7 +28,7 @@ LIMIT = timedelta(hours=72)
 class Beside:
     """One ARL, and DingRun's engine beside it."""
 
-    world: World
+    world: TurnedWorld
     arl: FakeArl
     scheduler: ArlScheduler
     engine: ArlEngine
@@ -56,7 +57,7 @@ async def beside_arl(
             address = database.address
             mongo = Mongo(address)
             stack.push_async_callback(mongo.close)
-        world = World(clock, MongoMirror(mongo) if mongo else None)
+        world = TurnedWorld(clock, MongoMirror(mongo) if mongo else None)
         arl = await stack.enter_async_context(FakeArl(world=world, fork=fork))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         wire = ArlWire(session, url=arl.url, api_key=KEY)

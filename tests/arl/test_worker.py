@@ -119,7 +119,7 @@ async def test_a_shaky_target_fails_at_every_odd_try(living: Living) -> None:
 def stopped(living: Living, id_: str, *, fork: bool = False) -> list[tuple[str, bool]]:
     """The state, and whether there is an end, after each write of a stop."""
     task = living.task(id_)
-    return [(task["status"], task["end_time"] != "-") for _ in stop(living.world, id_, fork=fork)]
+    return [(task["status"], task["end_time"] != "-") for _ in stop(living.world, task, fork=fork)]
 
 
 async def test_a_stop_and_its_end_are_two_writes(living: Living) -> None:

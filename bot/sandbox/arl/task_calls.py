@@ -10,11 +10,12 @@ from bot.sandbox.arl.documents import RISK, is_id
 from bot.sandbox.arl.lists import SWITCHES
 from bot.sandbox.arl.policies import options_of
 from bot.sandbox.arl.refusals import ANY_WORDS, Crash, Refusal
-from bot.sandbox.arl.tasks import Order, delete, known, restart, stop, submit
+from bot.sandbox.arl.tasks import Order, delete, restart, stop, stoppable, submit
 
 Json = dict[str, Any]
 
 TAGS = ("task", RISK)
+WORDS = ("domain_brute_type", "port_scan_type", "port_custom")
 
 
 class TaskCalls:
@@ -36,8 +37,9 @@ class TaskCalls:
 
     async def _make(self, request: web.Request) -> web.Response:
         """Its answer has no `data`."""
-        asked = await payload(request, {"name": str, "target": str}, dict.fromkeys(SWITCHES, bool))
-        options = {name: asked.get(name, False) for name in SWITCHES}
+        optional = {**dict.fromkeys(SWITCHES, bool), **dict.fromkeys(WORDS, str)}
+        asked = await payload(request, {"name": str, "target": str}, optional)
+        options = dict.fromkeys(SWITCHES, False) | {name: asked[name] for name in optional if name in asked}
         items = self._submitted(Order(name=asked["name"], target=asked["target"], options=options))
         return web.json_response({"code": 200, "message": "success", "items": items})
 
@@ -107,11 +109,10 @@ class TaskCalls:
         return success({"task_id": id_})
 
     def _stopping(self, id_: object) -> Iterator[None]:
-        steps = stop(self._world, id_, fork=self._arl.fork)
-        task = known(self._world, id_)
+        task = stoppable(self._world, id_)
         if self._arl.late_celery and task["status"] == "waiting":
             raise Refusal(102, task_id=id_)
-        return iter(()) if self._arl.ignored_stop else steps
+        return iter(()) if self._arl.ignored_stop else stop(self._world, task, fork=self._arl.fork)
 
     async def _write(self, steps: Iterator[None]) -> None:
         """Each write on its own: a reader may come in between."""

@@ -103,13 +103,18 @@ def ended(world: World, id_: object) -> dict[str, Any]:
     return task
 
 
-def stop(world: World, id_: object, *, fork: bool = False) -> Iterator[None]:
-    """Each step is a write. The worker is told first, and the fork's says `error` when it dies of it."""
+def stoppable(world: World, id_: object) -> dict[str, Any]:
+    """The task of an id, which must be open and known to the broker."""
     task = known(world, id_)
     if task["status"] in ENDINGS:
         raise Refusal(105, task_id=id_)
     if not task["celery_id"]:
         raise Refusal(102, task_id=id_)
+    return task
+
+
+def stop(world: World, task: Mapping[str, Any], *, fork: bool = False) -> Iterator[None]:
+    """Each step is a write. The worker is told first, and the fork's says `error` when it dies of it."""
     world.revoked.add(task["_id"])
     if fork and task["status"] != "waiting":
         world.change("task", task["_id"], status="error", stop_reason="SIGTERM", interrupted=True)
