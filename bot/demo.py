@@ -35,7 +35,8 @@ WELCOME = """
   停止 / stop            Ctrl-C
 """
 WELCOME_ARL = """
-  假灯塔 / fake ARL      {url}/api/（Token: {key}）它自己触发计划，{reads}"""
+  假灯塔 / fake ARL      {url}/api/  Token: {key}
+  怎么读 / read by       {reads}"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ async def _neighbours(_demo: Demo, stack: AsyncExitStack, _stop: asyncio.Event) 
 
 async def _arl(demo: Demo, stack: AsyncExitStack, stop: asyncio.Event) -> Around:
     arl = await stack.enter_async_context(arl_on(demo.arl_mongo, stop))
-    reads = "DingRun 读它的数据库" if demo.arl_mongo else "DingRun 只用它的接口"
+    reads = "它的数据库 / its database" if demo.arl_mongo else "只用接口 / its API alone"
     return Around(
         settings=settings_for(arl, demo.arl_mongo, GROUP),
         words="重跑 · 重跑失败 · 停止 · 最近报告 · 计划",

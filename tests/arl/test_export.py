@@ -130,6 +130,24 @@ async def test_an_export_of_many_has_errors_of_its_own(caller: Caller, world: Tu
     assert await said[2].json() == {"error": "导出失败: 未找到可导出的任务数据"}
 
 
+@FORK
+async def test_an_export_of_many_takes_a_list_alone(caller: Caller) -> None:
+    bodies = [b"no json", b"[]", b'{"task_ids": "x"}']
+    assert [await caller.status("POST", "/export/batch", data=body) for body in bodies] == [400] * 3
+
+
+@FORK
+async def test_an_odd_value_breaks_the_export_of_many_with_its_words(
+    caller: Caller, world: TurnedWorld
+) -> None:
+    id_ = a_task(world)
+    for record in (None, ["1.1.1.1"]):
+        world.find(id_, "domain", DOMAIN | {"record": record})
+    answer = await many(caller, id_)
+    assert answer.status == 500
+    assert (await answer.json())["error"].startswith("导出失败: ")
+
+
 async def test_vanilla_exports_no_many(caller: Caller, world: TurnedWorld) -> None:
     assert (await many(caller, a_task(world))).status == 404
 

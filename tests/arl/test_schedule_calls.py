@@ -79,6 +79,13 @@ async def test_the_fork_pushes_unless_told_otherwise(caller: Caller) -> None:
     assert (await create(caller, notify_channel="wechat"))["code"] == 999
 
 
+async def test_a_malformed_policy_is_a_crash(caller: Caller) -> None:
+    body = {"name": "x", "target": "a.example", "task_tag": "task", "policy_id": "x"}
+    kind = {"schedule_type": "recurrent_scan", "cron": "0 3 * * *"}
+    assert await caller.status("POST", "/task_schedule/", json=body | kind) == 500
+    assert await caller.status("POST", "/task/policy/", json=body) == 500
+
+
 async def test_stop_and_recover_change_the_state_and_the_next_time(
     caller: Caller, world: TurnedWorld
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.sandbox.arl import ArlScheduler, Rhythm
+from bot.sandbox.arl import ArlScheduler, Pushing, Rhythm
 from bot.sandbox.arl.world import WEB
 from tests.arl.conftest import Living, timeline_of
 from tests.arl.world import TurnedWorld
@@ -47,13 +47,22 @@ async def test_each_write_of_a_trigger_can_be_seen_on_its_own(living: Living) ->
     assert seen[8] == (1, [True, True, True])
 
 
-async def test_a_time_that_comes_and_goes_while_it_works_is_lost(living: Living) -> None:
-    at(living.world, 18, 57)
-    id_ = living.world.schedule()
-    slow = ArlScheduler(living.world, rhythm=Rhythm(reading=240))
-    living.timeline.add(slow.loop())
-    await living.timeline.run(86_000)
-    assert state(living.world, id_)["run_number"] == 0
+async def test_a_time_that_comes_and_goes_while_it_pushes_is_lost(world: TurnedWorld) -> None:
+    fork = ArlScheduler(world, fork=True, pushing=Pushing(seconds=40))
+    for name in "一二三":
+        for task in fork.run(world.schedule(name, cron="0 12 * * *")):
+            world.end(task)
+    at(world, 18, 58, 50)
+    id_ = world.schedule()
+    timeline = timeline_of(world)
+    timeline.add(fork.loop())
+    await timeline.run(3600)
+    assert state(world, id_)["run_number"] == 0
+
+
+async def test_a_pass_that_takes_long_is_what_makes_the_next_one_late(living: Living) -> None:
+    slow = ArlScheduler(living.world, rhythm=Rhythm(cycle=58, reading=5))
+    assert [pause for pause, _ in zip(slow.loop(), range(4), strict=False)] == [5, 58, 5, 58]
 
 
 async def test_two_copies_that_look_at_the_same_time_fire_twice(living: Living) -> None:
