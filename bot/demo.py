@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from bot.addresses import secrets_in
 from bot.app import App
 from bot.config import Settings
 from bot.demo_arl import arl_on, settings_for
@@ -66,7 +67,7 @@ async def run(demo: Demo, when_ready: Callable[[str], object] | None) -> None:
     """Run the demo until SIGINT or SIGTERM."""
     if demo.arl_mongo and not demo.beside_arl:
         raise ConfigError("--arl-mongo belongs to --engine arl")
-    configure("INFO")
+    configure("INFO", secrets=secrets_in(demo.arl_mongo))
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         folder = demo.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dingrun-demo-")))

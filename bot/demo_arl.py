@@ -73,14 +73,16 @@ async def _mirror(uri: str) -> AsyncIterator[Mirror]:
     except ImportError:
         raise ConfigError("--arl-mongo needs the extra: pip install 'dingrun[mongo]'") from None
     if not uri.startswith(SCHEMES):
-        raise ConfigError(f"--arl-mongo takes mongodb://HOST:PORT/DATABASE, got {uri!r}")
+        raise ConfigError("--arl-mongo takes mongodb://HOST:PORT/DATABASE")
     mongo = Mongo(uri, setting="--arl-mongo", database=DATABASE)
     try:
         await mongo.open()
         mirror = MongoMirror(mongo)
         if await mirror.holds_an_arl():
             raise ConfigError(f"--arl-mongo: the database {mongo.name} holds an ARL; name an empty one")
-        yield mirror
-        await mirror.clear()
+        try:
+            yield mirror
+        finally:
+            await mirror.clear()
     finally:
         await mongo.close()

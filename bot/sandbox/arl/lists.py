@@ -20,7 +20,8 @@ SWITCHES = (
     "os_detection", "ssl_cert", "site_identify", "site_capture", "search_engines", "site_spider", "file_leak",
     "nuclei_scan", "web_info_hunter", "findvhost", "npoc_service_detection",
 )  # fmt: skip
-FIELDS: Mapping[str, str] = {  # text, `=` exact, `#` number
+# text, `=` exact, `#` number; which ones, but for those of tasks and schedules, is chosen
+FIELDS: Mapping[str, str] = {
     "task": "name target status =task_tag",
     "task_schedule": "name target policy_name schedule_type schedule_status",  # the last is no field at all
     "policy": "name",
@@ -86,6 +87,7 @@ class Lists:
 
 
 def _whole(query: Mapping[str, str], name: str, default: int) -> int:
+    """The number of a query. What else is refused as a payload is; that is chosen."""
     text = query.get(name, str(default))
     if not re.fullmatch(r"-?\d{1,12}", text):
         raise Invalid({name: f"invalid literal for int() with base 10: {text!r}"})
