@@ -13,7 +13,6 @@ from bot.sandbox.arl import KEY, ZONE, ArlScheduler, FakeArl, Mirror, Tempo, Tim
 DAILY, AGAIN = "每日资产扫描", "边界资产复查"
 SHAKY = "portal.yunshan.example"  # its tasks fail at every odd try
 TEMPO = Tempo(stage=0.25, gap=0.2, idle=0.2)  # seconds; a real one takes hours
-FIRST_PASS = 1.0  # second; its first trigger is over then
 DATABASE = "arl_demo"
 SCHEMES = ("mongodb://", "mongodb+srv://")
 
@@ -29,10 +28,11 @@ async def arl_on(mongo_uri: str, stop: asyncio.Event) -> AsyncIterator[FakeArl]:
         worker = Worker(world, tempo=TEMPO)
         worker.shaky.add(SHAKY)
         timeline = Timeline(world, asyncio.sleep)
-        timeline.add(ArlScheduler(world).loop())
-        await timeline.run(FIRST_PASS)
-        timeline.add(worker.place(), worker.place())  # not before: what is over at its first look is no news
-        living = asyncio.create_task(timeline.run(), name="the fake ARL")
+        scheduler = ArlScheduler(world)
+        timeline.add(scheduler.one_pass())
+        await timeline.run_out()  # the service, when it looks first, sees a run that is whole and not over
+        timeline.add(scheduler.loop(), worker.place(), worker.place())
+        living = asyncio.create_task(timeline.run_out(), name="the fake ARL")
         living.add_done_callback(lambda _: stop.set())
         try:
             yield arl

@@ -10,7 +10,6 @@ import pytest
 from bot.process import utc_now
 from bot.sandbox import Sandbox
 from bot.sandbox.arl import KEY
-from bot.sandbox.arl.world import Refusal
 from tests.arl.beside import Beside, beside_arl
 from tests.arl.looked import has_looked
 from tests.fakes import FakeClock
@@ -52,17 +51,8 @@ async def asking(sandbox: Sandbox, chat: Chat, tmp_path: Path) -> AsyncIterator[
         await service.end()
 
 
-def refuse(code: int, words: str) -> object:
-    """What stands in for ARL's look at the targets."""
-
-    def check(targets: object) -> None:
-        raise Refusal(code, words)
-
-    return check
-
-
 async def test_a_repeat_that_arl_refuses_is_answered_where_it_was_asked_in_its_words(
-    asking: Asking, monkeypatch: pytest.MonkeyPatch
+    asking: Asking,
 ) -> None:
     world = asking.beside.world
     world.black.add("1.1.1.1")
@@ -70,10 +60,9 @@ async def test_a_repeat_that_arl_refuses_is_answered_where_it_was_asked_in_its_w
     assert "ARL 拒绝" in said
     assert "1.1.1.1 在黑名单IP中" in said
     world.black.clear()
-    scope = "系统异常 error:a.example不在范围b.example中"
-    monkeypatch.setattr(world, "_check", refuse(500, scope))
-    assert "不在范围" in await asking.refused("@DingRun 重跑", 2)
-    monkeypatch.undo()
+    scope_id = world.insert("asset_scope", {"scope_array": ["b.example"]})
+    world.tables["policy"][world.policy]["policy"]["scope_config"]["scope_id"] = scope_id
+    assert "不在范围b.example中" in await asking.refused("@DingRun 重跑", 2)
     world.delete("policy", world.policy)
     assert "策略ID不存在" in await asking.refused("@DingRun 重跑", 3)
     assert world.tasks() == []

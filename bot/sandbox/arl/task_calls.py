@@ -82,7 +82,7 @@ class TaskCalls:
             raise Refusal(601, scope_id=scope_id)
         for word in target.lower().split():
             if not any(word == each or word.endswith(f".{each}") for each in scope["scope_array"]):
-                raise Refusal(500, error=f"{word} 不在资产组中")  # the words are chosen
+                raise Refusal(500, error=f"{word}不在范围{' '.join(scope['scope_array'])}中")
         return target
 
     def _result_set(self, id_: str) -> str:

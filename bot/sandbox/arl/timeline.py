@@ -34,12 +34,17 @@ class Timeline:
         if pause is not None:
             heappush(self._coming, (self._now() + pause, next(self._order), process))
 
-    async def run(self, seconds: float = float("inf")) -> None:
+    async def run(self, seconds: float) -> None:
         """Let everything happen that happens within so many seconds, and let them pass."""
         end = self._now() + seconds
         while self._coming and self._coming[0][0] <= end:
             await self.step()
         await self._sleep(max(0.0, end - self._now()))
+
+    async def run_out(self) -> None:
+        """Let everything happen until every process has ended, if ever."""
+        while self._coming:
+            await self.step()
 
     def _now(self) -> float:
         return self._world.clock().timestamp()
