@@ -19,7 +19,8 @@ from bot.exporters.orders import KIND, new_order, place_of, rows_of, taken
 from bot.models import Clock, Job, JobState, Run
 from bot.ports import Store, Story
 
-LOOK = 0.3  # seconds between two looks at an order
+LOOK = 0.3  # seconds between two looks at an order that a worker is at
+SELDOM = 2.0  # the most while nobody is: as many wait as a bot has places, and each look is a question
 PATIENCE = 6.0  # seconds that a ring may take
 AT_ONCE = 2  # rings: a broker that keeps one waiting holds up nobody else
 RING_AGAIN = timedelta(seconds=30)  # for an order that nobody took
@@ -84,7 +85,7 @@ class CeleryExporter:
 
     async def _ended(self, order: Job) -> Job:
         """Wait for the order's end, and ring whenever it waits for a worker."""
-        came, rung = self._clock(), None
+        came, rung, pause = self._clock(), None, LOOK
         while not order.state.ended:
             now = self._clock()
             if is_left_alone(order, now):
@@ -94,7 +95,8 @@ class CeleryExporter:
             else:
                 came = now
                 self._progress[order.run_id] = taken(order)
-            await asyncio.sleep(LOOK)
+            pause = next_pause(order, now, pause)
+            await asyncio.sleep(pause)
             found = await self._store.find_job(order.id)
             if found is None:
                 raise Temporary(f"{order.id} is gone from the store")
@@ -118,6 +120,11 @@ def is_left_alone(order: Job, now: datetime) -> bool:
     if order.state is JobState.TODO:
         return True
     return order.state is JobState.DOING and order.lease_until is not None and order.lease_until <= now
+
+
+def next_pause(order: Job, now: datetime, last: float) -> float:
+    """Seconds until the next look: ever more while nobody is at it."""
+    return min(last * 2, SELDOM) if is_left_alone(order, now) else LOOK
 
 
 def rings_again(order: Job, last: Ring, now: datetime) -> bool:

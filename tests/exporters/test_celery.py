@@ -2,18 +2,21 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from datetime import timedelta
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
 
 from bot.errors import Held, Permanent, Temporary
 from bot.exporters import celery
-from bot.exporters.celery import NOBODY_CAME, RING_AGAIN
-from bot.exporters.orders import CLOCKS_DIFFER, DEATHS
+from bot.exporters.celery import LOOK, NOBODY_CAME, RING_AGAIN, SELDOM, next_pause
+from bot.exporters.orders import CLOCKS_DIFFER, DEATHS, new_order
 from bot.models import JobState
 from bot.process import utc_now
 from bot.stores.sqlite import SqliteStore
+from tests.factories import NOW
 from tests.fakes import FakeClock, FakeExporter
 from tests.workshop import Workshop
 
@@ -94,6 +97,14 @@ async def test_an_order_that_nobody_took_is_rung_for_again(workshop: Workshop) -
         await asyncio.sleep(0.01)
     clock.turn(seconds=RING_AGAIN.total_seconds())
     assert (await exporting, workshop.rings) == (3, 2)
+
+
+def test_the_longer_nobody_is_at_an_order_the_seldomer_it_is_looked_at() -> None:
+    order = new_order("r1", "r1.a", "day/r1.part", NOW)
+    pauses = list(accumulate(range(5), lambda last, _: next_pause(order, NOW, last), initial=LOOK))[1:]
+    assert pauses == pytest.approx([0.6, 1.2, SELDOM, SELDOM, SELDOM])
+    taken = replace(order, state=JobState.DOING, lease_until=NOW + RING_AGAIN)
+    assert next_pause(taken, NOW, SELDOM) == LOOK
 
 
 async def test_nobody_who_comes_is_told_and_waited_for(workshop: Workshop) -> None:
