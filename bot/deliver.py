@@ -4,7 +4,7 @@ Each is a job; what makes a repeat harmless is told in the table of `docs/archit
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.jobs import Claim, JobKind, Jobs, NotYet, Result
@@ -18,7 +18,8 @@ from cards.summary import News
 
 log = logging.getLogger(__name__)
 
-RECENT = 50  # runs that are looked at again after a crash
+RECENT = 50  # runs at least that are looked at again after a crash
+BURST = timedelta(hours=1)  # and all that began within it, however many
 
 
 class Deliver:
@@ -68,11 +69,31 @@ class Deliver:
 
     async def reconcile(self) -> None:
         """What a crash left between the end of a job and its consequence is made good."""
-        for run in await self._store.find_runs(limit=RECENT):
-            if run.status is not RunStatus.RUNNING and run.push_status is PushStatus.PENDING:
+        for run in await self._recent():
+            if run.status is RunStatus.RUNNING:
+                continue
+            if run.push_status is PushStatus.PENDING:
                 for job in await self._store.find_jobs(run_id=run.id, kind="card", states={JobState.DEAD}):
                     await self._instead(job)
                 await self._judge_push(run.id)
+            if run.export_status in {ExportStatus.PENDING, ExportStatus.RUNNING}:
+                await self._judge_export(run.id)
+
+    async def _recent(self) -> Sequence[Run]:
+        limit = RECENT
+        while True:
+            runs = await self._store.find_runs(limit=limit)
+            if len(runs) < limit or self._clock() - runs[-1].start_time > BURST:
+                return runs
+            limit *= 4
+
+    async def _judge_export(self, run_id: str) -> None:
+        """A report that was given up while nobody could write it into the run."""
+        exports = await self._store.find_jobs(run_id=run_id, kind="export")
+        if exports and exports[-1].state is JobState.DEAD:
+            why = {"export_status": ExportStatus.ERROR, "export_error": exports[-1].error}
+            await self._store.update_run(run_id, why)
+            await self.report_settled(exports[-1])
 
     async def _file(self, claim: Claim) -> Result:
         run = await ended_run(self._store, claim.job, self._jobs)

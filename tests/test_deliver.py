@@ -2,11 +2,12 @@
 
 import pytest
 
+from bot.deliver import RECENT
 from bot.errors import Permanent, Temporary
 from bot.models import Destination, ExportStatus, JobState, PushStatus, Run, RunStatus
 from bot.plan import card_id
 from tests.conftest import GROUP, Desk
-from tests.factories import make_schedule
+from tests.factories import make_run, make_schedule
 
 
 async def state(desk: Desk, kind: str) -> JobState:
@@ -118,6 +119,25 @@ async def test_what_a_crash_left_pending_is_made_good(desk: Desk) -> None:
     desk.build()
     await desk.deliver.reconcile()
     assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
+
+
+async def test_a_crash_in_the_middle_of_a_burst_is_made_good_too(desk: Desk) -> None:
+    run = await desk.finished_run()
+    await desk.store.update_run(run.id, {"push_status": PushStatus.PENDING})
+    for _ in range(3 * RECENT):
+        later = make_run(start_time=desk.clock(), status=RunStatus.FINISHED, push_status=PushStatus.SKIP)
+        await desk.store.add_run(later)
+    await desk.deliver.reconcile()
+    assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
+
+
+async def test_a_report_given_up_by_a_process_that_died_then_holds_up_nobody(desk: Desk) -> None:
+    desk.exporter.trouble = [Permanent("no such engine")]
+    run = await desk.finished_run()
+    await desk.store.update_run(run.id, {"export_status": ExportStatus.RUNNING, "export_error": ""})
+    await desk.deliver.reconcile()
+    mended = await desk.run(run.id)
+    assert (mended.export_status, mended.export_error) == (ExportStatus.ERROR, "no such engine")
 
 
 async def test_a_push_that_nobody_got_is_an_error(desk: Desk) -> None:
