@@ -67,15 +67,22 @@ class Turnstile:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        with suppress(OSError, asyncio.IncompleteReadError):
-            there, to = await asyncio.open_connection(*self._there)
-            self._open |= {writer, to}
-            try:
-                await self._pass(reader, writer, there, to)
-            finally:
-                self._open -= {writer, to}
-                to.close()
-                writer.close()
+        self._open.add(writer)
+        try:
+            with suppress(OSError, asyncio.IncompleteReadError):
+                await self._connect(reader, writer)
+        finally:
+            self._open.discard(writer)
+            writer.close()
+
+    async def _connect(self, reader: Reads, writer: Writes) -> None:
+        there, to = await asyncio.open_connection(*self._there)
+        self._open.add(to)
+        try:
+            await self._pass(reader, writer, there, to)
+        finally:
+            self._open.discard(to)
+            to.close()
 
     async def _pass(self, reader: Reads, writer: Writes, there: Reads, to: Writes) -> None:
         while True:

@@ -189,3 +189,8 @@ async def service(
     await until(chat.connected)
     yield service
     await service.end()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that nobody waits for it in the end."""
+    items.sort(key=lambda item: item.path.name != "test_topology.py")
