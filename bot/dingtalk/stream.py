@@ -32,7 +32,7 @@ TAPS = CallbackHandler.TOPIC_CARD_CALLBACK
 
 LONGEST_WAIT = 60.0
 REFUSED_WAIT = 60.0  # between tries with keys that DingTalk refuses
-MOST_BUSY = 500  # frames under way; more are answered 500, so that DingTalk delivers them again
+MOST_BUSY = 500  # frames under way; more are left unanswered, so that DingTalk delivers them again
 FRAME_BYTES = 4 * 1024 * 1024
 
 OnMessage = Callable[[Message], Awaitable[None]]
@@ -249,7 +249,6 @@ class StreamConnection:
                 link.leaving.set()
             return
         if len(link.busy) >= MOST_BUSY:
-            await self._send(link, _plain_ack(frame, AckMessage.STATUS_SYSTEM_EXCEPTION))
             return
         task = asyncio.create_task(self._answer(link, frame), name="stream frame")
         link.busy.add(task)
@@ -258,6 +257,11 @@ class StreamConnection:
     async def _answer(self, link: _Link, frame: Mapping[str, Any]) -> None:
         try:
             ack = await self._client.ack(frame)
+        except (
+            Temporary
+        ) as error:  # messages come again that nobody acked; of those that failed nobody says so
+            log.warning("a frame could not be taken and is left unanswered: %s", error)
+            return
         except (DingRunError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             log.warning(
                 "a frame could not be taken: %s", error if isinstance(error, DingRunError) else "malformed"

@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from bot.dingtalk import stream as stream_module
 from bot.dingtalk.stream import MESSAGES, TAPS, Pace, StreamConnection
 from bot.dingtalk.token import App
-from bot.errors import Temporary
+from bot.errors import Permanent, Temporary
 from bot.models import CardTap, Message
 
 Socket = web.WebSocketResponse
@@ -173,9 +173,21 @@ async def test_what_makes_no_sense_is_acked_so(
     assert (await gateway.acks.get())["code"] == code
 
 
-async def test_a_handler_that_cannot_take_it_acks_500(gateway: Gateway, bot: Bot) -> None:
+async def test_what_cannot_be_taken_now_is_left_unanswered_so_that_it_comes_again(
+    gateway: Gateway, bot: Bot
+) -> None:
     gateway.behaviours = [gateway.keep_acks]
     bot.trouble = Temporary("the store takes too long")
+    await gateway.arrived.acquire()
+    await gateway.push(MESSAGES, SAID)
+    await gateway.push("ping", {"opaque": "123"}, kind="SYSTEM")
+    assert json.loads((await gateway.acks.get())["data"]) == {"opaque": "123"}
+    assert gateway.acks.empty()
+
+
+async def test_a_handler_that_refuses_it_acks_500(gateway: Gateway, bot: Bot) -> None:
+    gateway.behaviours = [gateway.keep_acks]
+    bot.trouble = Permanent("the store refuses it")
     await gateway.arrived.acquire()
     await gateway.push(MESSAGES, SAID)
     assert (await gateway.acks.get())["code"] == 500
@@ -221,7 +233,7 @@ async def test_events_and_other_kinds_want_no_ack(gateway: Gateway, bot: Bot) ->
     assert (await gateway.acks.get())["code"] == 200
 
 
-async def test_too_much_at_once_is_sent_back(
+async def test_too_much_at_once_is_left_unanswered(
     gateway: Gateway, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_module, "MOST_BUSY", 2)
@@ -230,9 +242,11 @@ async def test_too_much_at_once_is_sent_back(
     await gateway.arrived.acquire()
     for _ in range(3):
         await gateway.push(MESSAGES, SAID)
-    assert (await gateway.acks.get())["code"] == 500
+    await gateway.push("ping", {"opaque": "123"}, kind="SYSTEM")
+    assert json.loads((await gateway.acks.get())["data"]) == {"opaque": "123"}
     bot.go.set()
     assert [(await gateway.acks.get())["code"] for _ in range(2)] == [200, 200]
+    assert gateway.acks.empty()
 
 
 async def test_on_disconnect_another_is_opened_and_the_old_one_still_answers(
