@@ -104,6 +104,7 @@ class RabbitMqServer(BrokerServer):
             "RABBITMQ_MNESIA_BASE": str(self.folder / "mnesia"),
             "RABBITMQ_LOG_BASE": str(self.folder / "log"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"),
+            "ERL_CRASH_DUMP": str(self.folder / "crash.dump"),  # not where the tests are started
             "ERL_EPMD_PORT": self._epmd,
             "ERL_EPMD_ADDRESS": "127.0.0.1",
         }
