@@ -64,7 +64,7 @@ async def ask_for_all(chat: Chat, chance: random.Random) -> None:
 
 
 async def test_one_process_is_killed_each_second_and_every_run_is_told_once(
-    chat: Chat, services: Topology, stores: Stores
+    sandbox: Sandbox, chat: Chat, services: Topology, stores: Stores
 ) -> None:
     chance = random.Random(1)  # noqa: S311 - the same kills every time
     await chat.post("settings", {"redeliver_after": 1, "redeliver_limit": 120})
@@ -81,10 +81,10 @@ async def test_one_process_is_killed_each_second_and_every_run_is_told_once(
     assert {run.push_status for run in runs} == {PushStatus.SUCCESS}
     assert {run.export_status for run in runs if run.schedule.export} == {ExportStatus.SUCCESS}
     assert {job.kind for job in jobs if job.state is JobState.DEAD} <= {"make"}  # asked for anew
-    assert told(chat) == dict.fromkeys((run.id for run in runs), 1)
+    assert told(sandbox) == dict.fromkeys((run.id for run in runs), 1)
     assert {report.run_id for report in reports} == wanted(runs)
     assert await archived(services, stores, reports) == []
-    assert misdelivered(chat, wanted(runs), jobs) == []
+    assert misdelivered(sandbox, wanted(runs), jobs) == []
     assert await services.stop() == dict.fromkeys((*BOTS, *WORKERS), 0)
 
 
@@ -121,9 +121,9 @@ def wanted(runs: Sequence[Run]) -> set[str]:
     return {run.id for run in runs if run.schedule.export}
 
 
-def told(chat: Chat) -> Counter[str]:
+def told(sandbox: Sandbox) -> Counter[str]:
     """How many of the messages that people see tell of a run, its own card or one that it shares."""
-    world = chat.sandbox.world
+    world = sandbox.world
     texts = [str(world.cards[each.card].public) for each in world.board.of(GROUP) if each.card]
     return Counter(run for text in texts for run in {*RUN.findall(text)})
 
@@ -143,9 +143,9 @@ async def archived(services: Topology, stores: Stores, reports: Sequence[Report]
     return wrong
 
 
-def misdelivered(chat: Chat, runs: set[str], jobs: Sequence[Job]) -> list[str]:
+def misdelivered(sandbox: Sandbox, runs: set[str], jobs: Sequence[Job]) -> list[str]:
     """Reports that came twice, or uncalled for, or not at all while nobody says that it is unsure."""
-    files = [each.file_name for each in chat.sandbox.world.board.of(GROUP) if each.kind == "file"]
+    files = [each.file_name for each in sandbox.world.board.of(GROUP) if each.kind == "file"]
     came = Counter(name.removesuffix(".xlsx").rpartition("_")[2] for name in files)
     unsure = {job.run_id for job in jobs if job.kind == "file" and job.state is JobState.UNCONFIRMED}
     return [run for run in came if came[run] > 1 or run not in runs] + [*runs - came.keys() - unsure]
