@@ -35,7 +35,7 @@ from bot.wire import wire
 log = logging.getLogger(__name__)
 
 LANES = (
-    Lane(name="talk", kinds=("message", "tap"), places=32),
+    Lane(name="talk", kinds=("message", "delay", "tap"), places=32),
     Lane(name="submit", kinds=("submit",), places=2),
     Lane(name="push", kinds=("card", "note", "file", "update", "digest", "notice"), places=4),
     Lane(name="export", kinds=("export",), places=1),

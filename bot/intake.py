@@ -1,10 +1,9 @@
 """What comes in from DingTalk: the wish is made durable, then answered in time, then done.
 
-DingTalk waits 3 s for the answer to a message (1435-appendix-b-proposals-for-rational-use-of-resources)
-and 2 s for
-that to a press (0007-event-callback-card); we answer within 1.2 s. The same message may come again, with
-the same
-msgId; a press has no id at all, so it is known by card, button and the state of its run.
+DingTalk waits 3 s for the answer to a message (1435-appendix-b-proposals-for-rational-use-of-resources) and
+2 s for that to a press (0007-event-callback-card); we answer within 1.2 s. The same message may come again,
+with the same msgId; a press has no id at all, so it is known by card, button and the state of its run.
+Whoever waits for an engine that does not answer is told so, once, and told again if it is given up.
 """
 
 import asyncio
@@ -19,7 +18,7 @@ from bot.access import Act, Rules, may
 from bot.context import Context, here
 from bot.errors import DingRunError, Permanent, Temporary, UserError
 from bot.jobs import Claim, JobKind, Jobs, Result
-from bot.models import CardTap, Job, Message, Note, Run
+from bot.models import CardTap, Job, JobState, Message, Note, Run
 from bot.plan import run_of_card
 from bot.ports import Messenger
 from bot.router import Button, Router
@@ -29,6 +28,7 @@ log = logging.getLogger(__name__)
 ANSWER_WITHIN = 1.2  # seconds
 CROWD = 50  # messages and presses that are being kept at once; from there on DingTalk is answered first
 PEOPLE_WAIT = 1.0  # seconds, at most, for that
+PATIENT = 1  # failures of which nobody is told: most are over after the first wait
 
 _MESSAGE = TypeAdapter(Message)
 _TAP = TypeAdapter(CardTap)
@@ -51,7 +51,11 @@ class Intake:
 
     @property
     def kinds(self) -> Mapping[str, JobKind]:
-        return {"message": JobKind(act=self._answer), "tap": JobKind(act=self._do_tap)}
+        return {
+            "message": JobKind(act=self._answer, settled=self._settled),
+            "delay": JobKind(act=self._tell_delay),
+            "tap": JobKind(act=self._do_tap),
+        }
 
     async def on_message(self, message: Message) -> None:
         """Keep a message; raises `Temporary` when that takes too long, so that DingTalk delivers it again."""
@@ -124,13 +128,40 @@ class Intake:
         await self._wait_for_calm()
         message = _MESSAGE.validate_python(claim.job.payload)
         await self._context.people.met(message.sender)
-        note = await self._say(message)
+        try:
+            note = await self._say(message)
+        except Temporary as error:
+            if claim.job.failures == PATIENT:
+                await self._delay(claim.job, "late", str(error))
+            raise
+        await self._reply(claim, message, note)
+        return {}
+
+    async def _reply(self, claim: Claim, message: Message, note: Note) -> None:
         await claim.mark()
         try:
             await self._messenger.reply(message, note)
         except Permanent as error:  # the session is over: a message of its own costs a call, silence more
             log.warning("message %s is answered outside of its session: %s", message.id, error)
             await self._messenger.send_note(here(message), note, claim.job.id)
+
+    async def _settled(self, job: Job) -> None:
+        if job.state is JobState.DEAD:
+            await self._delay(job, "given_up", job.error)
+
+    async def _delay(self, job: Job, phrase: str, why: str) -> None:
+        """The wish to tell a person, once, that the answer takes longer or does not come."""
+        now = self._context.clock()
+        payload = {"message": job.payload, "phrase": phrase, "why": why}
+        await self._jobs.add(
+            Job(id=f"{phrase}:{job.id}", kind="delay", payload=payload, created_at=now, due_at=now)
+        )
+
+    async def _tell_delay(self, claim: Claim) -> Result:
+        payload = claim.job.payload
+        message = _MESSAGE.validate_python(payload["message"])
+        note = self._context.cards.say(str(payload["phrase"]), why=payload["why"])
+        await self._reply(claim, message, note)
         return {}
 
     async def _say(self, message: Message) -> Note:

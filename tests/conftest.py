@@ -58,7 +58,10 @@ __all__ = ["database", "mongo", "own_variable", "rabbitmq", "redis"]
 GROUP = Destination.parse("group:cidA")
 CARDS = Cards()  # its templates are compiled once
 ZONE = ZoneInfo("Asia/Shanghai")
-KINDS = ("message", "tap", "submit", "export", "card", "note", "file", "update", "digest", "notice")
+KINDS = (
+    *("message", "delay", "tap", "submit", "export"),
+    *("card", "note", "file", "update", "digest", "notice"),
+)
 
 
 @pytest.fixture

@@ -173,6 +173,36 @@ async def test_an_engine_that_is_away_is_asked_again_before_the_answer(
     assert desk.messenger.verbs() == ["reply"]
 
 
+@pytest.fixture
+def away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine does not answer."""
+
+    async def schedules() -> object:
+        raise Temporary("ARL does not answer")
+
+    monkeypatch.setattr(desk.engine, "schedules", schedules)
+
+
+@pytest.mark.usefixtures("away")
+async def test_who_asks_an_engine_that_stays_away_is_told_once_that_it_takes_longer(desk: Desk) -> None:
+    await desk.hear(make_message("重跑"))
+    for _ in range(4):
+        desk.clock.turn(seconds=60)
+        await desk.do_jobs()
+    assert desk.messenger.verbs() == ["reply"]
+    assert "ARL does not answer" in desk.messenger.sent[0][2]
+
+
+@pytest.mark.usefixtures("away")
+async def test_who_asks_is_told_when_it_is_given_up(desk: Desk) -> None:
+    await desk.hear(make_message("重跑"))
+    for _ in range(30):
+        desk.clock.turn(seconds=1_000)
+        await desk.do_jobs()
+    assert desk.messenger.verbs() == ["reply", "reply"]
+    assert "❌" in desk.messenger.sent[1][2]
+
+
 async def test_a_press_is_kept_then_shown_to_its_presser(desk: Desk) -> None:
     run = await desk.finished_run()
     shown = await desk.intake.on_tap(tap_on(run.id))

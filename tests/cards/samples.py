@@ -200,6 +200,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "card_unknown": [{}],
     "busy": [{}],
     "failed": [{"id": "msgrK2+x/A=="}, {}],
+    "late": [{"why": "ARL does not answer: https://arl.example"}],
+    "given_up": [{"why": "ARL does not answer: https://arl.example"}],
     "silent": [{}],
     "rerun_accepted": [
         {"schedule": "每日巡检", "run": "r1"},
