@@ -1,8 +1,8 @@
 """The Stream: DingTalk's frames by the vendor's classes, the connection by ours.
 
 The vendor's own loop blocks the event loop, storms the gateway and cannot be stopped; its frames, handlers
-and acks
-are kept. The protocol is in open-dingtalk/developerpedia, docs/learn/stream/protocol.md.
+and acks are kept (`bot/dingtalk/client.py`). The protocol is in open-dingtalk/developerpedia,
+docs/learn/stream/protocol.md.
 """
 
 import asyncio
@@ -16,9 +16,10 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import aiohttp
-from dingtalk_stream import AckMessage, CallbackHandler, CallbackMessage, Credential, DingTalkStreamClient
+from dingtalk_stream import AckMessage, CallbackHandler, Credential
 from dingtalk_stream.frames import SystemMessage
 
+from bot.dingtalk.client import Answer, Client, Topic, plain_ack
 from bot.dingtalk.frames import message_of, tap_of
 from bot.dingtalk.http import post_json
 from bot.dingtalk.token import App
@@ -37,7 +38,6 @@ FRAME_BYTES = 4 * 1024 * 1024
 
 OnMessage = Callable[[Message], Awaitable[None]]
 OnTap = Callable[[CardTap], Awaitable[Mapping[str, str]]]
-Answer = tuple[int, Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,40 +48,6 @@ class Pace:
     healthy: float = 10.0  # it must live so long for the next one to be opened without a wait
     drain: float = 12.0  # an old one is kept for its last acks; DingTalk closes it after 10
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-
-
-class _Topic(CallbackHandler):  # type: ignore[misc]
-    """One callback topic of the vendor's client, answered by a function of ours."""
-
-    def __init__(self, answer: Callable[[Mapping[str, Any]], Awaitable[Answer]]) -> None:
-        super().__init__()
-        self._answer = answer
-
-    async def process(self, message: CallbackMessage) -> Answer:
-        return await self._answer(message.data if isinstance(message.data, dict) else {})
-
-
-class _Client(DingTalkStreamClient):  # type: ignore[misc]
-    """The vendor's client without its connection: it holds the handlers and makes the acks."""
-
-    def subscriptions(self) -> list[dict[str, str]]:
-        return [{"type": "CALLBACK", "topic": topic} for topic in self.callback_handler_map]
-
-    async def ack(self, frame: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The answer to a frame; None for one that wants none."""
-        kind = frame.get("type")
-        if kind == SystemMessage.TYPE:
-            ack = await self.system_handler.raw_process(SystemMessage.from_dict(frame))
-        elif kind == CallbackMessage.TYPE:
-            message = CallbackMessage.from_dict(frame)
-            handler = self.callback_handler_map.get(message.headers.topic)
-            if handler is None:
-                return _plain_ack(frame, AckMessage.STATUS_NOT_IMPLEMENT)
-            ack = await handler.raw_process(message)
-        else:
-            return None
-        answer: dict[str, Any] = ack.to_dict()
-        return answer
 
 
 @dataclass(eq=False)
@@ -114,9 +80,9 @@ class StreamConnection:
         self._links: set[_Link] = set()
         self._short_lives = 0
         self.connected = asyncio.Event()
-        self._client = _Client(Credential(app.app_key, app.app_secret), logging.getLogger("dingtalk_stream"))
-        self._client.register_callback_handler(MESSAGES, _Topic(self._message))
-        self._client.register_callback_handler(TAPS, _Topic(self._tap))
+        self._client = Client(Credential(app.app_key, app.app_secret), logging.getLogger("dingtalk_stream"))
+        self._client.register_callback_handler(MESSAGES, Topic(self._message))
+        self._client.register_callback_handler(TAPS, Topic(self._tap))
         self._client.pre_start()
 
     async def run(self) -> None:
@@ -266,7 +232,7 @@ class StreamConnection:
             log.warning(
                 "a frame could not be taken: %s", error if isinstance(error, DingRunError) else "malformed"
             )
-            ack = _plain_ack(frame, AckMessage.STATUS_SYSTEM_EXCEPTION)
+            ack = plain_ack(frame, AckMessage.STATUS_SYSTEM_EXCEPTION)
         if ack:
             await self._send(link, ack)
 
@@ -299,8 +265,3 @@ def _private(params: Mapping[str, str]) -> Mapping[str, Any]:
         "cardUpdateOptions": {"updateCardDataByKey": True},
         "cardData": {"cardParamMap": dict(params)},
     }
-
-
-def _plain_ack(frame: Mapping[str, Any], code: int) -> dict[str, Any]:
-    headers = {"messageId": frame["headers"].get("messageId"), "contentType": "application/json"}
-    return {"code": code, "headers": headers, "message": "", "data": json.dumps({"response": None})}
