@@ -46,6 +46,12 @@ class Notices:
                 cause, "quota_warning", bucket=bucket.value, percent=border, used=used, limit=limit
             )
 
+    async def warn_of_late(self, exports: Sequence[Job]) -> None:
+        """Tell of reports that cannot be made, once a day."""
+        if exports:
+            day = self._jobs.clock().date()
+            await self.tell(f"late_reports:{day}", "late_reports", count=len(exports), why=exports[0].error)
+
     async def _send(self, claim: Claim) -> Result:
         payload = claim.job.payload
         destination = Destination.parse(str(payload["destination"]))

@@ -21,6 +21,7 @@ __all__ = ["Reports", "Shelf", "file_name"]
 
 log = logging.getLogger(__name__)
 
+LATE = timedelta(minutes=10)
 NAME_BYTES = 120  # of the schedule's part of a file name; file systems take 255 for the whole
 
 
@@ -142,6 +143,11 @@ class Reports:
         )
         seconds = (self._clock() - started).total_seconds()
         log.info("report of run %s made: %d rows, %d bytes in %.1f s", run.id, rows, measure.size, seconds)
+
+    async def late(self) -> Sequence[Job]:
+        """Exports that have failed, or waited for a worker, for ten minutes or more, oldest first."""
+        begun = await self._store.find_jobs(kind="export", states={JobState.TODO, JobState.DOING})
+        return [job for job in begun if job.error and self._clock() - job.created_at >= LATE]
 
     async def sweep(self) -> int:
         """Remove the days that are over, and what dead exports left; how many days."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.errors import Temporary
+from bot.errors import Held, Temporary
 from bot.models import Destination, JobState
 from bot.quota import Bucket, Budget, month_of
 from bot.stores.sqlite_ledger import SqliteLedger
@@ -50,6 +50,18 @@ async def test_a_new_month_is_warned_of_anew(watched: Desk) -> None:
     watched.clock.turn(seconds=31 * 86_400)
     await spend(watched, 85)
     assert len(told(watched)) == 2
+
+
+async def test_of_reports_that_cannot_be_made_they_are_told_once_a_day(watched: Desk) -> None:
+    watched.exporter.trouble = [Held("waits for a worker", retry_after=60)] * 30
+    await watched.finished_run()
+    for minutes in (9, 2, 60, 24 * 60):
+        watched.clock.turn(seconds=minutes * 60)
+        await watched.do_jobs()
+        await watched.notices.warn_of_late(await watched.reports.late())
+        await watched.do_jobs()
+    assert len(told(watched)) == 2
+    assert "waits for a worker" in told(watched)[0]
 
 
 async def test_a_notice_that_may_have_been_read_is_not_repeated(watched: Desk) -> None:

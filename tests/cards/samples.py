@@ -308,6 +308,9 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"schedule": "每日巡检", "run": "r1", "count": 2, "told": told} for told in (True, False)
     ],
     "nothing_failed": [{"schedule": "每日巡检"}],
+    "late_reports": [
+        {"count": count, "why": "waits for a worker: none is free, or none runs"} for count in (1, 3)
+    ],
     "arl_pushes": [{"names": ["每日巡检", "www.example.com"]}],
     "nothing_running": [{}],
     "which_run": [{"runs": ["每日巡检", "周扫描"]}],
