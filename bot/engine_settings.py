@@ -3,11 +3,10 @@
 import re
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from bot.fields import Port, Seconds, Section, Whole
+from bot.fields import Port, Seconds, Section, Whole, ZoneName
 
 _ARL_URL = re.compile(r"https?://[^\s/@]+(/api)?/?", re.IGNORECASE)
 _MONGO = re.compile(r"mongodb(\+srv)?://\S+")
@@ -25,7 +24,7 @@ class ArlSettings(Section):
     fingerprint: str = ""
     mongo_uri: SecretStr | None = None
     mongo_db: str = Field("arl", min_length=1)
-    timezone: str = "Asia/Shanghai"
+    timezone: ZoneName = "Asia/Shanghai"
     task_limit: Seconds = 259_200.0
     tell_within: Seconds = 86_400.0
     look_back: Seconds = 604_800.0
@@ -64,15 +63,6 @@ class ArlSettings(Section):
     def _file(cls, name: str) -> str:
         if name and not Path(name).is_file():
             raise ValueError(f"takes a file of certificates, and there is no {name}")
-        return name
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"must be a time zone such as Asia/Shanghai, got {name!r}") from None
         return name
 
     @model_validator(mode="after")

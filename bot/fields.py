@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -45,6 +46,14 @@ def _public(value: str) -> str:
     return value.rstrip("/")
 
 
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"must be a time zone such as Asia/Shanghai, got {name!r}") from None
+    return name
+
+
 def _refuse(takes: str, *kinds: type) -> BeforeValidator:
     """Refuse what would be taken for something else: `true` for 1, a number for seconds since 1970."""
 
@@ -57,6 +66,7 @@ def _refuse(takes: str, *kinds: type) -> BeforeValidator:
 
 
 Place = Annotated[Destination, BeforeValidator(place_of)]
+ZoneName = Annotated[str, AfterValidator(_zone)]
 Whole = Annotated[int, _refuse("must be a whole number", bool)]
 Seconds = Annotated[float, _refuse("must be a number", bool), Field(gt=0, allow_inf_nan=False)]
 Port = Annotated[Whole, AfterValidator(_port)]

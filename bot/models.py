@@ -10,11 +10,14 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 Clock = Callable[[], datetime]
 """Tells the present as an aware UTC time; tests hand in one that they can turn."""
+
+CLOCKS_DIFFER = timedelta(seconds=30)
+"""So much the clocks of the machines on one store may differ, at most."""
 
 
 class Trigger(StrEnum):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from bot.archive import Archive
 from bot.errors import ConfigError
+from bot.models import CLOCKS_DIFFER
 from bot.moving import Movable
 from bot.ports import Ledger, Links, Store, TaskStore
 from bot.stores.sqlite import SqliteStore, sqlite_path
@@ -12,8 +13,6 @@ from bot.stores.sqlite_ledger import SqliteLedger
 from bot.stores.sqlite_links import SqliteLinks
 from bot.stores.sqlite_moving import SqliteMoving
 from bot.stores.sqlite_tasks import SqliteTaskStore
-
-CLOCKS_DIFFER = timedelta(seconds=30)  # at most, between machines
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 from pydantic import (
@@ -18,7 +18,7 @@ from pydantic import (
 
 from bot.access import Rules
 from bot.engine_settings import EngineSettings
-from bot.fields import Base, Port, PublicUrl, Seconds, Section, Time, UpperSection, Whole
+from bot.fields import Base, Port, PublicUrl, Seconds, Section, Time, UpperSection, Whole, ZoneName
 from bot.models import Channel, NotifyOn
 from bot.notify import NotifySettings, Telling
 from bot.quota import Bucket, Budget
@@ -217,7 +217,7 @@ class Settings(Section):
     web: WebSettings = WebSettings()
     access: AccessSettings = AccessSettings()
     quota: QuotaSettings = QuotaSettings()
-    timezone: str = "Asia/Shanghai"
+    timezone: ZoneName = "Asia/Shanghai"
     lang: Literal["zh-CN", "en"] = "zh-CN"
     log: LogSettings = LogSettings()
 
@@ -228,15 +228,6 @@ class Settings(Section):
         if not isinstance(values, dict):
             return values
         return {"dingding" if key == "DINGDING" else key: value for key, value in values.items()}
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"must be a time zone such as Asia/Shanghai, got {name!r}") from None
-        return name
 
     @field_validator("reports")
     @classmethod

@@ -9,8 +9,8 @@ import pytest
 from bot.engines.embedded import EmbeddedEngine
 from bot.engines.probes import LEASE
 from bot.jobs import Claim, JobKind, Jobs, Result
-from bot.models import JobState, RunStatus, TaskStatus
-from bot.opening import CLOCKS_DIFFER, skew_of
+from bot.models import CLOCKS_DIFFER, JobState, RunStatus, TaskStatus
+from bot.opening import skew_of
 from bot.scheduler import Scheduler, Timetable
 from bot.stores.sqlite import SqliteStore
 from bot.stores.sqlite_ledger import SqliteLedger

@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 
 from bot import __version__
 from bot.errors import DingRunError, Permanent, Temporary
-from bot.models import Job, JobState
+from bot.models import CLOCKS_DIFFER, Job, JobState
 
 KIND = "make"
 LEASE = timedelta(seconds=10)
-CLOCKS_DIFFER = timedelta(seconds=30)  # at most: a worker's may be that far behind
 DEATHS = 3  # workers that one order may cost
 
 
@@ -25,7 +24,7 @@ def new_order(run_id: str, name: str, place: str, now: datetime) -> Job:
         run_id=run_id,
         payload=payload,
         created_at=now,
-        due_at=now - CLOCKS_DIFFER,
+        due_at=now - CLOCKS_DIFFER,  # a worker's clock may be that far behind
     )
 
 

@@ -68,9 +68,7 @@ SHAPES: Mapping[str, Shape] = {
     ),
     "tasks": Shape(record=_held, document=_held_document, numbered=True),
     "assets": Shape(record=_asset, document=asset_document),
-    "links": Shape(
-        record=lambda found: replace(grant_of(found), used=0), document=link_document, numbered=True
-    ),
+    "links": Shape(record=_unused, document=link_document, numbered=True),
     "booked": Shape(record=_booked, document=_booked_document),
     "gates": Shape(
         record=lambda found: Closing(gate=found["_id"], until=found["closed_until"]),

@@ -12,8 +12,8 @@ import pytest
 from bot.errors import Held, Permanent, Temporary
 from bot.exporters import celery
 from bot.exporters.celery import LOOK, NOBODY_CAME, RING_AGAIN, SELDOM, next_pause
-from bot.exporters.orders import CLOCKS_DIFFER, DEATHS, new_order
-from bot.models import JobState
+from bot.exporters.orders import DEATHS, new_order
+from bot.models import CLOCKS_DIFFER, JobState
 from bot.process import utc_now
 from bot.stores.sqlite import SqliteStore
 from tests.factories import NOW
