@@ -81,10 +81,7 @@ class Mongo:
     async def open(self) -> None:
         """Try the connection. `Temporary` when nobody answers, `ConfigError` when we are not let in."""
         with _translated(self._setting, writing=False):
-            about = await self._client.admin.command("buildInfo")
             await self._database.command("ping")
-        if str(about.get("ferretdbVersion", "")).startswith("v1."):
-            log.warning("FerretDB 1 changes a document in two steps: it is for tries and tests, not for use")
 
     async def close(self) -> None:
         await asyncio.to_thread(self._client.close)  # it says goodbye to the server
