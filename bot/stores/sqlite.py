@@ -7,18 +7,18 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
+
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.models import Job, JobState, Report, Run, RunStatus
 from bot.stores.rows import JOBS, REPORTS, RUNS, nouns, stamp
-from bot.stores.sqlite_commits import Commits
-from bot.stores.sqlite_thread import Connection, connect
 
 UPGRADES = (
     "schema.sql",
@@ -30,6 +30,7 @@ VERSION = len(UPGRADES)
 BUSY_SECONDS = 5.0
 BUSY_TRIES = 50
 EVERYTHING = -1  # SQLite's word for no limit
+STREAMED_ROWS = 64  # fetched at once by `stream`
 
 PRAGMAS = ("journal_mode=wal", "synchronous=full", "foreign_keys=on")
 
@@ -67,27 +68,22 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection: Connection | None = None
-        self._commits: Commits | None = None
+        self._connection: aiosqlite.Connection | None = None
+        self._idle = asyncio.Lock()  # no statement of another task gets into a transaction
 
     @property
-    def _db(self) -> Connection:
+    def _db(self) -> aiosqlite.Connection:
         if self._connection is None:
             raise Temporary("the store is closed")
         return self._connection
 
-    @property
-    def _turns(self) -> Commits:
-        if self._commits is None:
-            raise Temporary("the store is closed")
-        return self._commits
-
     async def open(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = await connect(self._path, patience=BUSY_SECONDS)
+            self._connection = await aiosqlite.connect(
+                self._path, isolation_level=None, timeout=BUSY_SECONDS, iter_chunk_size=STREAMED_ROWS
+            )
             self._connection.row_factory = sqlite3.Row
-            self._commits = Commits(self._connection)
             for pragma in PRAGMAS:
                 await self._patiently(self._connection, f"pragma {pragma}")
             await self._upgrade()
@@ -102,14 +98,12 @@ class SqliteStore:
             raise
 
     async def close(self) -> None:
-        commits, self._commits = self._commits, None
-        if commits:
-            await commits.finish()
-        connection, self._connection = self._connection, None
-        if connection:
-            await connection.close()
+        async with self._idle:
+            connection, self._connection = self._connection, None
+            if connection:
+                await connection.close()
 
-    async def _patiently(self, connection: Connection, sql: str) -> None:
+    async def _patiently(self, connection: aiosqlite.Connection, sql: str) -> None:
         """The switch to WAL knows no patience of its own: with several processes on a new file, one waits."""
         for _ in range(BUSY_TRIES):
             try:
@@ -123,7 +117,7 @@ class SqliteStore:
     async def _upgrade(self) -> None:
         """Bring a new or an older file to this version; several processes may try at once, one does it."""
         async with self.transaction():
-            (version,) = (await self.rows("pragma user_version"))[0]
+            ((version,),) = await self._db.execute_fetchall("pragma user_version")
             if version > VERSION:
                 raise ConfigError(
                     f"store.url: {self._path} was written by a newer DingRun (schema {version}, this one"
@@ -136,14 +130,22 @@ class SqliteStore:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """What the task that opened it runs, as one; others wait."""
-        async with self._turns.transaction():
-            yield
+        """Commit what is executed inside as one; roll back on an error. Other tasks wait."""
+        async with self._idle:
+            try:
+                await self._db.execute("begin immediate")
+                yield
+                await self._db.execute("commit")
+            except BaseException:  # also when cancelled: what was asked of the thread is done all the same
+                with suppress(sqlite3.OperationalError):  # there is nothing to roll back
+                    await self._db.execute("rollback")
+                raise
 
     async def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
-        """Run one statement and return its rows."""
+        """Run one statement, atomic and on the disk once it returns, and return its rows."""
         try:
-            return await self._turns.run(sql, values or {})
+            async with self._idle:
+                return list(await self._db.execute_fetchall(sql, values or {}))
         except sqlite3.DatabaseError as error:
             raise self._translated(error) from error
 

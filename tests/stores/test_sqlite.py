@@ -106,6 +106,24 @@ async def test_a_damaged_store_is_permanent(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_an_insert_of_many_is_all_or_nothing(store: SqliteStore) -> None:
+    rows: list[dict[str, object]] = [{"key": "a", "value": "1"}, {"key": "b", "value": object()}]
+    with pytest.raises(Permanent):
+        await store.insert_many("facts", ("key", "value"), rows)
+    assert await store.recall("a") is None
+
+
+async def test_a_transaction_that_is_cancelled_leaves_the_store_usable(store: SqliteStore) -> None:
+    rows = [{"key": str(number), "value": "x"} for number in range(20_000)]
+    inserting = asyncio.create_task(store.insert_many("facts", ("key", "value"), rows))
+    other = asyncio.create_task(store.remember("mine", "kept"))
+    await asyncio.sleep(0)
+    inserting.cancel()
+    await asyncio.gather(inserting, other, return_exceptions=True)
+    assert await store.recall("mine") == "kept"
+    assert await store.recall("0") is None
+
+
 async def test_two_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:
     stores = [SqliteStore(tmp_path / "both.db") for _ in range(4)]
     await asyncio.gather(*(store.open() for store in stores))
