@@ -99,12 +99,14 @@ def _manner(settings: Settings, owner: str, telling: TellingSettings) -> Manner:
 
 def webhooks_of(settings: Settings) -> dict[str, CustomRobot]:
     """The custom group robots by name."""
-    ding, robots = settings.dingding, dict(settings.notify.webhooks)
+    ding, named = settings.dingding, settings.notify.webhooks
+    robots = dict(named)
     if ding.access_token:
         default = Webhook(access_token=ding.access_token, secret=ding.secret, keyword=ding.keyword)
         robots.setdefault("default", default)
     return {
         name: CustomRobot(
+            setting=f"notify.webhooks.{name}" if name in named else "DINGDING",
             access_token=robot.access_token.get_secret_value(),
             secret=robot.secret.get_secret_value() if robot.secret else "",
             keyword=robot.keyword,

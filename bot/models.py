@@ -132,11 +132,15 @@ class Manner:
 
 @dataclass(frozen=True, kw_only=True)
 class CustomRobot:
-    """A custom group robot (自定义机器人); its messages hold `keyword`, if there is one."""
+    """A custom group robot (自定义机器人); its messages hold `keyword`, if there is one.
+
+    `setting` is the block of the settings that has its keys; errors name it.
+    """
 
     access_token: str = field(repr=False)
     secret: str = field(default="", repr=False)
     keyword: str = ""
+    setting: str = field(default="DINGDING", compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
