@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from bot.errors import ConfigError
+from bot.errors import ConfigError, missing_extra
 from bot.process import utc_now
 from bot.sandbox.arl import KEY, ZONE, ArlScheduler, FakeArl, Mirror, Tempo, Timeline, Worker, World
 
@@ -72,7 +72,7 @@ async def _mirror(uri: str) -> AsyncIterator[Mirror]:
         from bot.arl_mirror import MongoMirror  # noqa: PLC0415 - an extra
         from bot.mongo import Mongo  # noqa: PLC0415
     except ImportError:
-        raise ConfigError("--arl-mongo needs the extra: pip install 'dingrun[mongo]'") from None
+        raise missing_extra("--arl-mongo", "mongo") from None
     if not uri.startswith(SCHEMES):
         raise ConfigError("--arl-mongo takes mongodb://HOST:PORT/DATABASE")
     mongo = Mongo(uri, setting="--arl-mongo", database=DATABASE)

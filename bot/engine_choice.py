@@ -16,7 +16,7 @@ from bot.engines.arl_reads import Reads
 from bot.engines.arl_wire import ArlWire
 from bot.engines.embedded import EmbeddedEngine
 from bot.engines.probes import LEASE, ProbeLimits
-from bot.errors import ConfigError
+from bot.errors import ConfigError, missing_extra
 from bot.models import Clock
 from bot.opening import skew_of
 from bot.ports import Engine, TaskStore
@@ -93,6 +93,6 @@ def reads_of(engine: EngineSettings, wire: ArlWire, clock: Clock) -> Reads:
         from bot.engines.arl_database import DatabaseReads  # noqa: PLC0415 - an extra
         from bot.mongo import Mongo  # noqa: PLC0415
     except ImportError:
-        raise ConfigError("engine.mongo_uri needs the extra: pip install 'dingrun[mongo]'") from None
+        raise missing_extra("engine.mongo_uri", "mongo") from None
     uri = engine.mongo_uri.get_secret_value()
     return DatabaseReads(Mongo(uri, setting="engine.mongo_uri", database=engine.mongo_db))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.config import Settings
-from bot.errors import ConfigError
+from bot.errors import ConfigError, missing_extra
 from bot.exporters.celery import CeleryExporter
 from bot.exporters.handover import ByArchive, Handover, SharedFolder
 from bot.exporters.inprocess import InProcessExporter
@@ -52,4 +52,4 @@ def broker_of(settings: Settings) -> "Broker":
 
         return Broker(exporter.broker_url.get_secret_value(), time_limit=exporter.time_limit)
     except ImportError:
-        raise ConfigError("exporter.kind: celery needs the extra: pip install 'dingrun[celery]'") from None
+        raise missing_extra("exporter.kind: celery", "celery") from None

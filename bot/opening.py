@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.archive import Archive
-from bot.errors import ConfigError
+from bot.errors import missing_extra
 from bot.models import CLOCKS_DIFFER
 from bot.moving import Movable
 from bot.ports import Ledger, Links, Store, TaskStore
@@ -52,7 +52,7 @@ def _in_mongodb(url: str) -> Stores:
     try:
         from bot.mongo import Mongo  # noqa: PLC0415 - an extra, and 0.2 s that SQLite need not pay
     except ImportError:
-        raise ConfigError("store.url: mongodb:// needs the extra: pip install 'dingrun[mongo]'") from None
+        raise missing_extra("store.url: mongodb://…", "mongo") from None
     from bot.stores.mongo import MongoStore  # noqa: PLC0415
     from bot.stores.mongo_archive import MongoArchive  # noqa: PLC0415
     from bot.stores.mongo_ledger import MongoLedger  # noqa: PLC0415

@@ -1,6 +1,7 @@
 """The documents and the settings say the same."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 
 from bot.config import PREFIX, load
 from bot.engines.arl_finds import FINDINGS
+from bot.errors import missing_extra
 from bot.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -90,6 +92,24 @@ def test_the_readme_has_two_lines_that_set_everything_up() -> None:
     assert len(setup) == 2
     assert "-m bot demo" in setup[0]
     assert "-m pytest" in setup[1]
+
+
+def test_extras_are_installed_from_the_checkout() -> None:
+    """DingRun is not on PyPI: `pip install 'dingrun[mongo]'` finds nothing there, or a stranger's package."""
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").iterdir()]
+    for path in [*pages, *(ROOT / "bot").rglob("*.py")]:
+        words = path.read_text(encoding="utf-8")
+        assert not re.search(r"pip install \S*dingrun", words), path
+        named = set(re.findall(r"pip install '\.\[(\w+)\]'", words))
+        assert named <= known["optional-dependencies"].keys(), path
+
+
+@pytest.mark.parametrize("extra", ["mongo", "celery"])
+def test_a_missing_extra_is_one_that_there_is(extra: str) -> None:
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert extra in known["optional-dependencies"]
+    assert f"pip install '.[{extra}]'" in str(missing_extra("store.url", extra))
 
 
 ARL_PAGE = (ROOT / "docs/arl.md").read_text(encoding="utf-8")

@@ -196,7 +196,7 @@ def test_a_worker_needs_celery(tmp_path: Path) -> None:
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "bot.exporters.broker", raising=False)
     monkeypatch.setitem(sys.modules, "celery", None)
-    with pytest.raises(ConfigError, match=r"pip install 'dingrun\[celery\]'"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[celery\]'"):
         broker_of(settings(tmp_path))
 
 
