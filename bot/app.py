@@ -155,7 +155,7 @@ class App:
 
 
 def lanes_of(settings: Settings) -> Sequence[Lane]:
-    if settings.exporter.kind == "inprocess":
+    if settings.exporter.kind == "local":
         return LANES
     return [replace(lane, places=WAITING) if lane.name == "export" else lane for lane in LANES]
 

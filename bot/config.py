@@ -29,7 +29,7 @@ DEFAULT_FILE = "config.yaml"
 PREFIX = "DINGRUN_"
 MAPPINGS = (
     "DINGRUN_DINGDING__CARD_VARIABLES__",
-    *(f"DINGRUN_NOTIFY__{name}__" for name in ("ROUTES", "WEBHOOKS", "APPS", "BESIDE")),
+    *(f"DINGRUN_NOTIFY__{name}__" for name in ("ROUTES", "WEBHOOKS", "APPS", "FALLBACK_WEBHOOKS")),
 )
 LONGEST_LINE = 300
 

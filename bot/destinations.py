@@ -87,7 +87,7 @@ def _differs(telling: TellingSettings) -> bool:
 
 
 def _manner(settings: Settings, owner: str, telling: TellingSettings) -> Manner:
-    stands_for = {"owner": (owner,) if owner else (), "duty": settings.notify.duty}
+    stands_for = {"owner": (owner,) if owner else (), "on_call": settings.notify.on_call}
     people = [each for name in telling.mention for each in stands_for.get(name, (name,))]
     return Manner(
         to=telling.to,
@@ -118,7 +118,7 @@ def webhooks_of(settings: Settings) -> dict[str, CustomRobot]:
 def beside_of(settings: Settings) -> dict[str, Destination]:
     """By destination, the webhook robot in the same group; the default one in the default group."""
     ding = settings.dingding
-    pairs = dict(settings.notify.beside)
+    pairs = dict(settings.notify.fallback_webhooks)
     if ding.default_chat_id and ding.access_token:
         pairs.setdefault(ding.default_chat_id, "default")
     return {
@@ -145,9 +145,9 @@ def wrong_together(settings: Settings) -> str:
     if not settings.configured:
         return ""
     known = webhooks_of(settings)
-    for place, robot in settings.notify.beside.items():
+    for place, robot in settings.notify.fallback_webhooks.items():
         if robot not in known:
-            return f"notify.beside.{place} names {robot}, which is not in notify.webhooks"
+            return f"notify.fallback_webhooks.{place} names {robot}, which is not in notify.webhooks"
     if settings.engine.kind == "arl":
         return _wrong_with_arl(settings, known)
     told = [(at, each) for at, each in enumerate(schedules_of(settings)) if each.notify_enable]

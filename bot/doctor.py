@@ -51,8 +51,8 @@ async def check_reports(settings: Settings) -> str:
 
 async def check_exporter(settings: Settings) -> str:
     """With Celery, the broker answers, and a worker does."""
-    if settings.exporter.kind == "inprocess":
-        return "inprocess"
+    if settings.exporter.kind == "local":
+        return "local"
     broker = broker_of(settings)
     workers = await asyncio.to_thread(broker.check)
     if not workers:

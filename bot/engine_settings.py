@@ -26,8 +26,8 @@ class ArlSettings(Section):
     mongo_db: str = Field("arl", min_length=1)
     timezone: ZoneName = "Asia/Shanghai"
     task_limit: Seconds = 259_200.0
-    tell_within: Seconds = 86_400.0
-    look_back: Seconds = 604_800.0
+    notify_max_age: Seconds = 86_400.0
+    initial_lookback: Seconds = 604_800.0
 
     @field_validator("url")
     @classmethod

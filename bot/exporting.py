@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def exporter_of(settings: Settings, stores: Stores, engine: Engine, *, clock: Clock) -> Exporter:
     """The exporter of a bot."""
-    if settings.exporter.kind == "inprocess":
+    if settings.exporter.kind == "local":
         return inprocess_of(settings, engine)
     return CeleryExporter(stores.store, handover_of(settings, stores), broker_of(settings), clock=clock)
 

@@ -11,7 +11,7 @@ from bot.models import NotifyOn
 class TellingSettings(Section):
     """One destination, and what differs for it. Written as `group:cid…` alone where nothing does.
 
-    mention: staffIds, mobile numbers, `owner` (the schedule's), `duty` (`notify.duty`) or `all`.
+    mention: staffIds, mobile numbers, `owner` (the schedule's), `on_call` (`notify.on_call`) or `all`.
     """
 
     to: Place
@@ -48,7 +48,7 @@ class NotifySettings(Section):
     routes: dict[str, tuple[Telling, ...]] = Field(default_factory=dict)
     webhooks: dict[str, Webhook] = Field(default_factory=dict)
     apps: dict[str, OtherApp] = Field(default_factory=dict)
-    beside: dict[str, str] = Field(default_factory=dict)
-    duty: tuple[str, ...] = ()
+    fallback_webhooks: dict[str, str] = Field(default_factory=dict)
+    on_call: tuple[str, ...] = ()
     operators: tuple[Place, ...] = ()
     cards_per_minute: Whole = Field(10, ge=1, le=20)

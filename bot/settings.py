@@ -115,8 +115,8 @@ class ScheduleSettings(Section):
 
 
 class SchedulerSettings(Section):
-    missed: Literal["once", "skip"] = "once"
-    grace: Seconds = Field(60.0, ge=1)
+    misfire_policy: Literal["once", "skip"] = "once"
+    misfire_grace: Seconds = Field(60.0, ge=1)
 
 
 class ReportSettings(Section):
@@ -124,7 +124,7 @@ class ReportSettings(Section):
     store: Literal["folder", "gridfs"] = "folder"
     keep_days: Whole = Field(30, ge=1)
     link_ttl: Whole = Field(86400, ge=60)
-    link_limit: Whole = Field(20, ge=1, le=1000)
+    link_max_downloads: Whole = Field(20, ge=1, le=1000)
     link_secret: SecretStr | None = None
     max_file_mb: Whole = Field(10, ge=1, le=20)
     show_secrets: bool = False
@@ -138,7 +138,7 @@ class ReportSettings(Section):
 
 
 class ExporterSettings(Section):
-    kind: Literal["inprocess", "celery"] = "inprocess"
+    kind: Literal["local", "celery"] = "local"
     broker_url: SecretStr | None = None
     time_limit: Seconds = Field(1800.0, ge=10)
 

@@ -40,7 +40,7 @@ WRONG = [
     ("store: {url: 'mysql://u:verysecret@h/d'}", "store.url takes sqlite:///FILE or mongodb://…, got mysql"),
     ("store: {url: ['mongodb://u:verysecret@h/d']}", "store.url must be text, got ***"),
     ("exporter: {kind: celery}", "exporter has kind: celery, but exporter.broker_url is missing"),
-    ("exporter: {kind: rq}", "exporter.kind must be 'inprocess' or 'celery', got 'rq'"),
+    ("exporter: {kind: rq}", "exporter.kind must be 'local' or 'celery', got 'rq'"),
     *(
         (f"exporter: {{broker_url: '{url}'}}", "exporter.broker_url takes redis://[:PASSWORD@]HOST[:PORT]")
         for url in ("http://u:verysecret@h", "redis://:very/secret@h", "redis://h/x", "amqp://h:x", "amqp://")
@@ -67,7 +67,7 @@ WRONG = [
     ("web: {public_url: 'https://run.example.com'}", "web has public_url, but web.port is 0"),
     ("web: {proxies: [nginx]}", "web.proxies[0] must be an address or a network"),
     ("reports: {link_secret: verysecret}", "reports.link_secret takes at least 16 characters"),
-    ("reports: {link_limit: 0}", "reports.link_limit"),
+    ("reports: {link_max_downloads: 0}", "reports.link_max_downloads"),
     ("web: {status_token: [verysecret]}", "web.status_token must be text, got ***"),
     ("web: {port: true}", "web.port must be a whole number, got True"),
     ("reports: {1: 2}", "reports.1 is not a setting"),

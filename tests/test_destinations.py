@@ -48,8 +48,8 @@ def test_a_route_goes_before_the_default_and_the_schedule_s_own_before_the_route
 
 
 def test_a_destination_may_have_its_own_notify_on_and_mentions() -> None:
-    notify = {"duty": ["user02", "13800000000"]}
-    place = {"to": f"group:{GROUP}", "notify_on": "failed", "mention": ["owner", "duty", "user02", "all"]}
+    notify = {"on_call": ["user02", "13800000000"]}
+    place = {"to": f"group:{GROUP}", "notify_on": "failed", "mention": ["owner", "on_call", "user02", "all"]}
     schedule = the_schedule(settings(notify, owner="boss", send_to=[place, "user:boss"]))
     (manner,) = schedule.manners
     assert manner.notify_on is NotifyOn.FAILED
@@ -73,7 +73,9 @@ def test_robots_are_known_by_name_with_their_keyword() -> None:
 
 
 def test_the_default_robot_stands_beside_the_default_group() -> None:
-    found = beside_of(settings({"beside": {"cidB": "ops"}, "webhooks": {"ops": ROBOT}}, APP | ROBOT))
+    found = beside_of(
+        settings({"fallback_webhooks": {"cidB": "ops"}, "webhooks": {"ops": ROBOT}}, APP | ROBOT)
+    )
     assert {place: str(robot) for place, robot in found.items()} == {
         "group:cidB": "webhook:ops",
         f"group:{GROUP}": "webhook:default",
@@ -105,7 +107,11 @@ SECOND = {"apps": {"second": {"APP_KEY": "k", "APP_SECRET": "s"}}}
         (SECOND, ["group:cidA#second"], ""),
         (SECOND, ["work:user01#second"], "needs DINGDING.AGENT_ID"),
         ({}, ["webhook:ops"], "names webhook:ops, which is not in notify.webhooks"),
-        ({"beside": {"cidA": "ops"}}, ["group:cidA"], "names ops, which is not in notify.webhooks"),
+        (
+            {"fallback_webhooks": {"cidA": "ops"}},
+            ["group:cidA"],
+            "names ops, which is not in notify.webhooks",
+        ),
     ],
 )
 def test_what_fits_nowhere_stops_the_start_by_name(

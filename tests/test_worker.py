@@ -190,7 +190,7 @@ def test_a_ring_without_a_store_is_a_warning(tmp_path: Path, caplog: pytest.LogC
 
 def test_a_worker_needs_celery(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"exporter\.kind"):
-        broker_of(settings(tmp_path, kind="inprocess"))
+        broker_of(settings(tmp_path, kind="local"))
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
