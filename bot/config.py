@@ -8,11 +8,10 @@ which wins over it. The `DINGDING` block keeps the names that ARL's operators kn
 import difflib
 import os
 import reprlib
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
@@ -22,6 +21,7 @@ from bot.destinations import wrong_together
 from bot.errors import ConfigError
 from bot.notify import OtherApp, Webhook
 from bot.settings import DingDing, Settings
+from bot.settings_file import read_settings_file
 
 __all__ = ["Settings", "load", "secrets_of"]
 
@@ -58,7 +58,7 @@ def load(path: Path | None = None) -> Settings:
     chosen = path or Path(DEFAULT_FILE)
     if path and not path.is_file():
         raise ConfigError(f"{path}: there is no such file")
-    written = _read(chosen) if chosen.is_file() else {}
+    written = read_settings_file(chosen) if chosen.is_file() else {}
     given = _environment()
     try:
         settings = Settings.model_validate(_merged(written, given))
@@ -67,33 +67,6 @@ def load(path: Path | None = None) -> Settings:
     if wrong := wrong_together(settings):
         raise ConfigError(_line(f"{_source(('schedules',), chosen, given)}: {wrong}"))
     return settings
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice: of a block pasted above an empty one nothing would be left."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        names = [str(key.value).lower() for key, _ in node.value]
-        twice = next((name for name in names if names.count(name) > 1), "")
-        if twice:
-            raise ConfigError(f"{self.name}: {twice} is given twice below line {node.start_mark.line + 1}")
-        return {str(key): value for key, value in super().construct_mapping(node, deep).items()}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        loader = _Loader(path.read_text(encoding="utf-8"))
-        loader.name = path.name
-        values = loader.get_single_data()
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{path.name}: this is not valid YAML{where}") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    if not isinstance(values, dict | None):
-        raise ConfigError(f"{path.name}: must be a mapping of sections, got {type(values).__name__}")
-    return values or {}
 
 
 class _Names(Settings, BaseSettings):

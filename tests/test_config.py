@@ -219,8 +219,51 @@ def test_without_a_file_everything_has_a_default(tmp_path: Path, monkeypatch: py
     assert (settings.configured, settings.timezone, settings.lang) == (False, "Asia/Shanghai", "zh-CN")
 
 
-def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
-    assert not read(tmp_path, "").configured
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
+def test_an_empty_file_is_an_accident_and_said(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"config\.yaml: the file is empty; .* or remove it"):
+        read(tmp_path, text)
+
+
+def test_a_file_of_comments_is_all_defaults(tmp_path: Path) -> None:
+    assert not read(tmp_path, "# reports: {keep_days: 3}").configured
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("reports:\n\tkeep_days: 3", "at line 2, column 1: this is a tab; indent with spaces"),
+        ("schedules:\n  - cron: * * * * *", "at line 2, column 12: put a value that begins with * in quotes"),
+        ("schedules:\n  - cron: */5 * * * *", 'in quotes, as in cron: "*/5 * * * *"'),
+        ("DINGDING: {SECRET: *verysecret }", "put a value that begins with * in quotes"),
+        ("DINGDING:\n  KEYWORD: @verysecret", "put a value that begins with @ in quotes"),
+        ("DINGDING:\n  APP_KEY：verysecret\n  KEYWORD: x", "at line 3, column 10: a full-width colon (：)"),
+        ("DINGDING:\n  KEYWORD: verysecret: x", 'quote a value that holds ": "'),
+        ("DINGDING:\n  KEYWORD: 'verysecret", "a quote is not closed"),
+        ('reports: {dir: "C:\\data"}', "use single quotes"),
+        ("lang: en\n---\nlang: en", "--- begins a second document"),
+        ("lang: !verysecret", "put a value that begins with ! in quotes"),
+        ("lang: e\x07n", "there is a control character in it"),
+    ],
+)
+def test_a_fault_of_yaml_comes_with_its_cure(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match="this is not valid YAML") as refused:
+        read(tmp_path, text)
+    assert complaint in str(refused.value)
+    assert "verysecret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("gb18030", " but GBK, it seems"), ("utf-16", " but UTF-16")])
+def test_a_file_in_another_encoding_is_named(tmp_path: Path, encoding: str, name: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes("lang: en\nschedules: [{name: 每日巡检}]".encode(encoding))
+    with pytest.raises(ConfigError, match=rf"line \d is not UTF-8{name}: save the file as UTF-8"):
+        load(path)
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("lang: en", encoding="utf-8-sig")
+    assert load(tmp_path / "config.yaml").lang == "en"
 
 
 def test_secrets_print_as_stars(tmp_path: Path) -> None:
