@@ -127,7 +127,8 @@ def _source(place: Place, path: Path, given: Any) -> str:
 def _explain(error: ValidationError, path: Path, given: Mapping[str, Any]) -> str:
     """The first problem; a slip in a name comes before the key that is missing because of it."""
     problem = min(error.errors(), key=lambda each: each["type"] == "missing")
-    place, kind, context = problem["loc"], problem["type"], problem.get("ctx", {})
+    place = tuple(part for part in problem["loc"] if part != "[key]")  # a mapping's key, not its value
+    kind, context = problem["type"], problem.get("ctx", {})
     source = _source(place[:-1] if kind == "missing" else place, path, given)
     key = f"{source}: {_key(place)}"
     if kind == "missing":

@@ -5,11 +5,16 @@ from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from bot.models import Destination
+from bot.models import Destination, DestinationKind
 
 HIGHEST_PORT = 65_535
+
+_GROUP = re.compile(r"(cid|chat)\S+")
+_CONVERSATION = re.compile(r"cid\S+")
+_STAFF_ID = re.compile(r"[!-~]{1,64}")  # ASCII without blanks; mobile numbers stand in the same lists
+_TOKEN = re.compile(r"[\w-]+", re.ASCII)
 
 _SAFE_BASE = re.compile(
     r"(https://([\w.-]+|\[[\da-f:]+])|http://(127\.0\.0\.1|localhost|\[::1]))(:\d+)?(/\S*)?", re.IGNORECASE
@@ -18,12 +23,52 @@ _PUBLIC = re.compile(r"https?://([\w.-]+|\[[\da-f:]+])(:\d+)?(/[\w./~-]*)?", re.
 
 
 def place_of(value: object) -> object:
-    """`kind:id`; an openConversationId or an old chatId alone is a group."""
+    """Read `kind:id`; an openConversationId or an old chatId alone is a group."""
     if not isinstance(value, str):
         return value
     if value.startswith(("cid", "chat")) and ":" not in value:
         value = f"group:{value}"
-    return Destination.parse(value)
+    place = Destination.parse(value)
+    if place.kind is DestinationKind.GROUP:
+        _group(place.id)
+    elif place.kind is not DestinationKind.WEBHOOK:
+        _staff_id(place.id)
+    return place
+
+
+def _group(id_: str) -> str:
+    if id_ and not _GROUP.fullmatch(id_):
+        raise ValueError(
+            f"takes the id of a group, cid… (or an old chatId, chat…), not its name, got {id_!r}"
+        )
+    return id_
+
+
+def _group_key(key: str) -> str:
+    """A destination, or a group without `group:`."""
+    if ":" in key:
+        place_of(key)
+    else:
+        _group(key)
+    return key
+
+
+def _conversation(id_: str) -> str:
+    if not _CONVERSATION.fullmatch(id_):
+        raise ValueError(f"takes the id of a conversation, cid…, not its name, got {id_!r}")
+    return id_
+
+
+def _staff_id(id_: str) -> str:
+    if id_ and not _STAFF_ID.fullmatch(id_):
+        raise ValueError(f"takes a staffId such as manager01, not a name, got {id_!r}")
+    return id_
+
+
+def _token(token: SecretStr) -> SecretStr:
+    if not _TOKEN.fullmatch(token.get_secret_value()):
+        raise ValueError("takes what follows access_token= in the robot's address, and nothing else")
+    return token
 
 
 def _port(value: int) -> int:
@@ -66,6 +111,11 @@ def _refuse(takes: str, *kinds: type) -> BeforeValidator:
 
 
 Place = Annotated[Destination, BeforeValidator(place_of)]
+GroupId = Annotated[str, AfterValidator(_group)]
+GroupKey = Annotated[str, AfterValidator(_group_key)]
+ConversationId = Annotated[str, AfterValidator(_conversation)]
+StaffId = Annotated[str, AfterValidator(_staff_id)]
+RobotToken = Annotated[SecretStr, AfterValidator(_token)]
 ZoneName = Annotated[str, AfterValidator(_zone)]
 Whole = Annotated[int, _refuse("must be a whole number", bool)]
 Seconds = Annotated[float, _refuse("must be a number", bool), Field(gt=0, allow_inf_nan=False)]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from bot.fields import Place, Section, UpperSection, Whole, place_of
+from bot.fields import GroupKey, Place, RobotToken, Section, StaffId, UpperSection, Whole, place_of
 from bot.models import NotifyOn
 
 
@@ -16,7 +16,7 @@ class TellingSettings(Section):
 
     to: Place
     notify_on: NotifyOn | None = None
-    mention: tuple[str, ...] = ()
+    mention: tuple[StaffId, ...] = ()
     mention_on: Literal["always", "failed"] = "always"
 
 
@@ -30,7 +30,7 @@ Telling = Annotated[TellingSettings, BeforeValidator(_telling)]
 class Webhook(UpperSection):
     """A custom group robot."""
 
-    access_token: SecretStr
+    access_token: RobotToken
     secret: SecretStr | None = None
     keyword: str = ""
 
@@ -48,7 +48,7 @@ class NotifySettings(Section):
     routes: dict[str, tuple[Telling, ...]] = Field(default_factory=dict)
     webhooks: dict[str, Webhook] = Field(default_factory=dict)
     apps: dict[str, OtherApp] = Field(default_factory=dict)
-    fallback_webhooks: dict[str, str] = Field(default_factory=dict)
-    on_call: tuple[str, ...] = ()
+    fallback_webhooks: dict[GroupKey, str] = Field(default_factory=dict)
+    on_call: tuple[StaffId, ...] = ()
     operators: tuple[Place, ...] = ()
     cards_per_minute: Whole = Field(10, ge=1, le=20)

@@ -18,7 +18,21 @@ from pydantic import (
 
 from bot.access import Rules
 from bot.engine_settings import EngineSettings
-from bot.fields import Base, Port, PublicUrl, Seconds, Section, Time, UpperSection, Whole, ZoneName
+from bot.fields import (
+    Base,
+    ConversationId,
+    GroupId,
+    Port,
+    PublicUrl,
+    RobotToken,
+    Seconds,
+    Section,
+    StaffId,
+    Time,
+    UpperSection,
+    Whole,
+    ZoneName,
+)
 from bot.models import Channel, NotifyOn
 from bot.notify import NotifySettings, Telling
 from bot.quota import Bucket, Budget
@@ -32,12 +46,12 @@ class DingDing(UpperSection):
     """The app and the custom robot at DingTalk."""
 
     secret: SecretStr | None = None
-    access_token: SecretStr | None = None
+    access_token: RobotToken | None = None
     keyword: str = ""
     app_key: str = ""
     app_secret: SecretStr | None = None
     agent_id: Whole | None = None
-    default_chat_id: str = ""
+    default_chat_id: GroupId = ""
     robot_code: str = ""
     card_template_id: str = "buttons"
     card_variables: dict[str, str] = Field(default_factory=dict)
@@ -76,7 +90,7 @@ class ScheduleSettings(Section):
     notify_channel: Channel = Channel.DINGDING
     notify_on: NotifyOn = NotifyOn.FINISHED
     export: bool = True
-    owner: str = ""
+    owner: StaffId = ""
     send_to: tuple[Telling, ...] = ()
 
     @field_validator("name")
@@ -183,9 +197,9 @@ class WebSettings(Section):
 
 
 class AccessSettings(Section):
-    operators: tuple[str, ...] = ()
-    viewers: tuple[str, ...] = ()
-    conversations: tuple[str, ...] = ()
+    operators: tuple[StaffId, ...] = ()
+    viewers: tuple[StaffId, ...] = ()
+    conversations: tuple[ConversationId, ...] = ()
 
     def rules(self) -> Rules:
         return Rules(**self.model_dump())

@@ -99,7 +99,7 @@ def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "kind"),
-    [("", EmbeddedEngine), (ARL % "", ArlEngine), (ARL % ", mongo_uri: 'mongodb://h'", ArlEngine)],
+    [("# nothing", EmbeddedEngine), (ARL % "", ArlEngine), (ARL % ", mongo_uri: 'mongodb://h'", ArlEngine)],
 )
 async def test_the_settings_choose_the_engine(
     tmp_path: Path, clock: FakeClock, text: str, kind: type
