@@ -14,6 +14,7 @@ import aiohttp
 from bot import __version__
 from bot.addresses import shown
 from bot.config import Settings
+from bot.destinations import warnings_of
 from bot.dingtalk.meter import Meter
 from bot.engine_choice import engine_on
 from bot.engines.arl import ArlEngine
@@ -87,6 +88,8 @@ class App:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; a loop that dies ends the service loudly."""
         log.info("DingRun %s starts: %s", __version__, self._summary())
+        for warning in warnings_of(self._settings, self._clock()):
+            log.warning("%s", warning)
         await self.parts.deliver.reconcile()
         loops: Sequence[tuple[str, Coroutine[Any, Any, None]]] = [
             ("engine", self.engine.work()),

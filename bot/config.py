@@ -5,7 +5,6 @@ which wins over it. The `DINGDING` block keeps the names that ARL's operators kn
 `docs/config.md` has every key.
 """
 
-import difflib
 import os
 import reprlib
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 from bot.addresses import secrets_in
 from bot.destinations import wrong_together
 from bot.errors import ConfigError
+from bot.fields import did_you_mean
 from bot.notify import OtherApp, Webhook
 from bot.settings import DingDing, Settings
 from bot.settings_file import read_settings_file
@@ -90,7 +90,7 @@ def _environment() -> dict[str, Any]:
     for name in os.environ:
         ours = name.upper().startswith(PREFIX) and name.upper() not in known
         if ours and not name.upper().startswith(MAPPINGS):
-            raise ConfigError(f"environment: {name} is not a setting{_hint(name.upper(), known)}")
+            raise ConfigError(f"environment: {name} is not a setting{did_you_mean(name.upper(), known)}")
     return _Variables(_Names)()
 
 
@@ -135,7 +135,7 @@ def _explain(error: ValidationError, path: Path, given: Mapping[str, Any]) -> st
         return f"{key} is missing"
     if kind == "extra_forbidden":
         siblings = [_name(place[:-1], each) for each in getattr(_type_at(place[:-1]), "model_fields", {})]
-        return f"{key} is not a setting{_hint(_name(place[:-1], place[-1]), siblings)}"
+        return f"{key} is not a setting{did_you_mean(_name(place[:-1], place[-1]), siblings)}"
     if kind == "value_error":
         return f"{key} {context['error']}"
     takes = EXPECTED.get(kind, "").format(**context) or problem["msg"].replace("Input should", "must")
@@ -188,11 +188,6 @@ def _key(place: Place) -> str:
     for depth, part in enumerate(place):
         key += f"[{part}]" if isinstance(part, int) else f".{_name(place[:depth], part)}"
     return key.removeprefix(".")
-
-
-def _hint(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:

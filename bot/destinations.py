@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 
+from bot.fields import did_you_mean
 from bot.models import Channel, CustomRobot, Destination, DestinationKind, Manner, Schedule, derived_id
 from bot.notify import TellingSettings, Webhook
 from bot.plan import REACH
@@ -12,7 +13,7 @@ from bot.settings import ScheduleSettings, Settings
 APP_NEEDED = "needs DINGDING.APP_KEY for anything but webhook:name"
 AGENT_NEEDED = "names a work notification, which needs DINGDING.AGENT_ID"
 NEEDS = {Channel.OPENAPI: ("app_key",), Channel.WORK_NOTICE: ("app_key", "agent_id")}
-ALL = "all"
+OWNER, ON_CALL = "owner", "on_call"  # words of a mention that stand for people
 
 
 def schedules_of(settings: Settings) -> tuple[Schedule, ...]:
@@ -22,16 +23,19 @@ def schedules_of(settings: Settings) -> tuple[Schedule, ...]:
 
 def _schedule(settings: Settings, schedule: ScheduleSettings) -> Schedule:
     at = schedule.at
-    if at is not None and at.tzinfo is None:
-        at = at.replace(tzinfo=settings.zone)
     told = _told(settings, schedule)
     return Schedule(
         id=derived_id("s", schedule.name),
-        at=at and at.astimezone(UTC),
+        at=at and _aware(settings, at).astimezone(UTC),
         send_to=tuple(telling.to for telling in told),
         manners=tuple(_manner(settings, schedule.owner, telling) for telling in told if _differs(telling)),
         **schedule.model_dump(exclude={"at", "send_to", "owner"}),
     )
+
+
+def _aware(settings: Settings, at: datetime) -> datetime:
+    """A time without a zone is of the settings' zone."""
+    return at if at.tzinfo else at.replace(tzinfo=settings.zone)
 
 
 def dressed_by(settings: Settings) -> Callable[[Schedule], Schedule]:
@@ -87,7 +91,7 @@ def _differs(telling: TellingSettings) -> bool:
 
 
 def _manner(settings: Settings, owner: str, telling: TellingSettings) -> Manner:
-    stands_for = {"owner": (owner,) if owner else (), "on_call": settings.notify.on_call}
+    stands_for = {OWNER: (owner,) if owner else (), ON_CALL: settings.notify.on_call}
     people = [each for name in telling.mention for each in stands_for.get(name, (name,))]
     return Manner(
         to=telling.to,
@@ -142,6 +146,8 @@ def wrong_together(settings: Settings) -> str:
     """What no single key can tell, or "". With nothing of DingTalk set everything is right: it only logs."""
     if settings.engine.kind == "arl" and settings.schedules:
         return "schedules belong to engine.kind embedded; with arl they are ARL's own"
+    if lost := _lost_route(settings):
+        return lost
     if not settings.configured:
         return ""
     known = webhooks_of(settings)
@@ -151,16 +157,59 @@ def wrong_together(settings: Settings) -> str:
     if settings.engine.kind == "arl":
         return _wrong_with_arl(settings, known)
     told = [(at, each) for at, each in enumerate(schedules_of(settings)) if each.notify_enable]
-    found = ((at, each.name, _wrong(settings, each, known)) for at, each in told)
+    found = (
+        (at, each.name, _wrong(settings, each, known) or _nobody_to_mention(settings, settings.schedules[at]))
+        for at, each in told
+    )
     return next((f"schedules[{at}].{wrong} (schedule {name})" for at, name, wrong in found if wrong), "")
+
+
+def _lost_route(settings: Settings) -> str:
+    """A route whose name no schedule has, or "". ARL's own schedules are known only while it answers."""
+    if settings.engine.kind == "arl":
+        return ""
+    names = [schedule.name for schedule in settings.schedules]
+    lost = next((route for route in settings.notify.routes if route not in names), "")
+    return lost and f"notify.routes.{lost}: no schedule has this name{did_you_mean(lost, names)}"
 
 
 def _wrong_with_arl(settings: Settings, known: Mapping[str, object]) -> str:
     """What is wrong with the routes, which are all that ARL's schedules have here."""
     dressed = dressed_by(settings)
-    routed = ((name, dressed(Schedule(id=name, name=name))) for name in settings.notify.routes)
-    found = ((name, _wrong(settings, each, known)) for name, each in routed)
-    return next((f"notify.routes.{name}: {wrong}" for name, wrong in found if wrong), "")
+    for name, told in settings.notify.routes.items():
+        wrong = _wrong(settings, dressed(Schedule(id=name, name=name)), known)
+        wrong = wrong or _mentions_nobody(settings, told, owner="", missing="ARL's schedules have no owner")
+        if wrong:
+            return f"notify.routes.{name}: {wrong}"
+    return ""
+
+
+def _nobody_to_mention(settings: Settings, schedule: ScheduleSettings) -> str:
+    told = _told(settings, schedule)
+    return _mentions_nobody(settings, told, owner=schedule.owner, missing="the schedule has no owner")
+
+
+def _mentions_nobody(settings: Settings, told: Sequence[TellingSettings], *, owner: str, missing: str) -> str:
+    """A mention that stands for nobody, or ""."""
+    words = {word for telling in told for word in telling.mention}
+    if OWNER in words and not owner:
+        return f"send_to mentions {OWNER}, but {missing}"
+    if ON_CALL in words and not settings.notify.on_call:
+        return f"send_to mentions {ON_CALL}, but notify.{ON_CALL} is empty"
+    return ""
+
+
+def warnings_of(settings: Settings, now: datetime) -> Sequence[str]:
+    """What is no error, but may well be a slip; said at the start and by `check`."""
+    warnings = [
+        f"schedules[{number}].at: {schedule.name} was to run at {schedule.at:%Y-%m-%d %H:%M}, which is past:"
+        " it runs only if the service knew of it before"
+        for number, schedule in enumerate(settings.schedules)
+        if schedule.at and _aware(settings, schedule.at) <= now
+    ]
+    if settings.configured and not operators_of(settings):
+        warnings.append("notify.operators is empty and there is no default group: nobody hears of troubles")
+    return warnings
 
 
 def _wrong(settings: Settings, schedule: Schedule, webhooks: Mapping[str, object]) -> str:
@@ -173,7 +222,7 @@ def _wrong(settings: Settings, schedule: Schedule, webhooks: Mapping[str, object
     lacks = next((key.upper() for key in NEEDS.get(channel, ()) if not getattr(ding, key)), "")
     reach = REACH[channel] | ({DestinationKind.USER} if channel is Channel.WORK_NOTICE else set())
     takes = " or ".join(sorted(f"{kind}:…" for kind in reach))
-    nobody = not kinds & reach and (kinds or channel is Channel.WEBHOOK)
+    nobody = kinds and not kinds & reach
     agentless = any(_agentless(settings, place) for place in schedule.send_to)
     checks = (
         (unknown, f"send_to names webhook:{unknown}, which is not in notify.webhooks"),
@@ -182,8 +231,17 @@ def _wrong(settings: Settings, schedule: Schedule, webhooks: Mapping[str, object
         (not ding.app_key and kinds - {DestinationKind.WEBHOOK}, f"send_to {APP_NEEDED}"),
         (agentless, f"send_to {AGENT_NEEDED}"),
         (nobody, f"notify_channel is {channel}, but send_to has no {takes}"),
+        (not kinds, f"send_to is empty, and there is no default: set {_default_key(settings, channel)}"),
     )
     return next((problem for wrong, problem in checks if wrong), "")
+
+
+def _default_key(settings: Settings, channel: Channel) -> str:
+    """The settings that would give a schedule of this channel its destination."""
+    if channel is Channel.WORK_NOTICE:
+        return "it, such as [work:manager01]"
+    by_robot = channel is Channel.WEBHOOK or not settings.dingding.app_key
+    return f"DINGDING.{'ACCESS_TOKEN' if by_robot else 'DEFAULT_CHAT_ID'}, send_to or notify.routes"
 
 
 def _agentless(settings: Settings, place: Destination) -> bool:

@@ -1,6 +1,8 @@
 """What settings are made of: sections that refuse what they do not know, and the types of their keys."""
 
+import difflib
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,6 +22,12 @@ _SAFE_BASE = re.compile(
     r"(https://([\w.-]+|\[[\da-f:]+])|http://(127\.0\.0\.1|localhost|\[::1]))(:\d+)?(/\S*)?", re.IGNORECASE
 )
 _PUBLIC = re.compile(r"https?://([\w.-]+|\[[\da-f:]+])(:\d+)?(/[\w./~-]*)?", re.IGNORECASE | re.ASCII)
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """The known name that looks most like this one, as the end of a complaint; "" where none does."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def place_of(value: object) -> object:

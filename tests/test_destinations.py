@@ -4,9 +4,17 @@ from typing import Any
 
 import pytest
 
-from bot.destinations import beside_of, operators_of, schedules_of, webhooks_of, wrong_together
+from bot.destinations import (
+    beside_of,
+    operators_of,
+    schedules_of,
+    warnings_of,
+    webhooks_of,
+    wrong_together,
+)
 from bot.models import NotifyOn, Schedule
 from bot.settings import Settings
+from tests.factories import NOW
 
 GROUP = "cidOps=="
 APP = {"APP_KEY": "dingkey", "APP_SECRET": "s", "DEFAULT_CHAT_ID": GROUP, "AGENT_ID": 7}
@@ -120,3 +128,20 @@ def test_what_fits_nowhere_stops_the_start_by_name(
     found = wrong_together(settings(notify, send_to=places))
     assert problem in found
     assert bool(found) is bool(problem)
+
+
+@pytest.mark.parametrize(("at", "warned"), [("2020-01-01 03:00", True), ("2030-01-01 03:00", False)])
+def test_a_time_that_is_past_is_no_error_but_said(at: str, warned: bool) -> None:
+    """The schedule may have run at its time, and the service have been restarted since."""
+    given = settings(cron=None, at=at)
+    assert not wrong_together(given)
+    warnings = warnings_of(given, NOW)
+    assert bool(warnings) is warned
+    assert all("schedules[0].at: 每日巡检 was to run at 2020-01-01 03:00" in each for each in warnings)
+
+
+def test_nobody_who_hears_of_troubles_is_said() -> None:
+    ding = {"APP_KEY": "dingkey", "APP_SECRET": "s"}
+    (warning,) = warnings_of(settings(ding=ding, send_to=["group:cidA"]), NOW)
+    assert "notify.operators is empty" in warning
+    assert not warnings_of(settings(ding={}), NOW)

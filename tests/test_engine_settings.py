@@ -49,6 +49,11 @@ WRONG = [
         ARL % "" + "\nDINGDING: {ACCESS_TOKEN: t}\nnotify: {routes: {a: ['webhook:no']}}",
         "notify.routes.a: send_to names webhook:no",
     ),
+    (
+        ARL % ""
+        + "\nDINGDING: {ACCESS_TOKEN: t}\nnotify: {routes: {a: [{to: 'webhook:default', mention: [owner]}]}}",
+        "notify.routes.a: send_to mentions owner, but ARL's schedules have no owner",
+    ),
 ]
 
 
