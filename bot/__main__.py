@@ -97,10 +97,13 @@ def sandbox(host: str, port: int, scene: Path | None) -> None:
 @main.command()
 @click.pass_obj
 def check(config: Path | None) -> None:
-    """Try everything the service needs, once; nothing is sent."""
+    """Try everything the service needs, once; nothing is sent, nothing created."""
+    from bot.config import describe_source  # noqa: PLC0415
     from bot.doctor import examine  # noqa: PLC0415
 
-    if not asyncio.run(examine(_settings(config, quiet=True), click.echo)):
+    settings = _settings(config, quiet=True)
+    click.echo(f"✓ 设置 / settings: {describe_source(config)}")
+    if not asyncio.run(examine(settings, click.echo)):
         sys.exit(1)
 
 

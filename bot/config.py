@@ -84,6 +84,14 @@ class _Variables(EnvSettingsSource):
             return value
 
 
+def describe_source(path: Path | None = None) -> str:
+    """Say what `load` reads: the file by its whole path, and the variables by their names."""
+    chosen = (path or Path(DEFAULT_FILE)).absolute()
+    file = str(chosen) if chosen.is_file() else f"没有 {chosen}，用默认值 / no such file, defaults"
+    given = sorted(name for name, value in os.environ.items() if name.upper().startswith(PREFIX) and value)
+    return f"{file}{'; 环境变量 / environment: ' if given else ''}{', '.join(given)}"
+
+
 def _environment() -> dict[str, Any]:
     """What the environment gives. A variable that is no setting would silently change nothing: an error."""
     known = list(_variables(Settings, PREFIX))

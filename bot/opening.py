@@ -1,7 +1,9 @@
 """Opens the store that `store.url` names: all three ports on one file or one database."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING, cast
 
 from bot.archive import Archive
 from bot.errors import missing_extra
@@ -12,7 +14,11 @@ from bot.stores.sqlite import SqliteStore, sqlite_path
 from bot.stores.sqlite_ledger import SqliteLedger
 from bot.stores.sqlite_links import SqliteLinks
 from bot.stores.sqlite_moving import SqliteMoving
+from bot.stores.sqlite_probe import probe_sqlite
 from bot.stores.sqlite_tasks import SqliteTaskStore
+
+if TYPE_CHECKING:
+    from bot.stores.mongo import MongoStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +41,18 @@ def skew_of(url: str) -> timedelta:
 def stores_at(url: str) -> Stores:
     """The stores at an address, not open yet."""
     return _in_mongodb(url) if url.startswith("mongodb") else _in_sqlite(url)
+
+
+async def probe_store(url: str) -> bool:
+    """Try the store at an address, creating nothing; False when its file is still to be made."""
+    if not url.startswith("mongodb"):
+        return await asyncio.to_thread(probe_sqlite, sqlite_path(url))
+    store = _in_mongodb(url).store
+    try:
+        await cast("MongoStore", store).probe()
+    finally:
+        await store.close()
+    return True
 
 
 def _in_sqlite(url: str) -> Stores:

@@ -57,16 +57,25 @@ class MongoStore:
     async def close(self) -> None:
         await self._mongo.close()
 
-    async def _upgrade(self) -> None:
-        """Make what is missing; harmless when several processes do it at once."""
-        about = self._mongo.collection("about")
-        found = await about.find_one({"_id": "schema"})
+    async def probe(self) -> None:
+        """Try to read and write without creating or changing anything. Raises as `open` does."""
+        await self._mongo.open()
+        await self._check_version()
+        await self._facts.change_all({"_id": {"$in": []}}, {"$set": {"value": ""}})
+
+    async def _check_version(self) -> None:
+        found = await self._mongo.collection("about").find_one({"_id": "schema"})
         version = found["version"] if found else 0
         if version > VERSION:
             raise ConfigError(
                 f"store.url: database {self._mongo.name} was written by a newer DingRun (schema {version},"
                 f" this one knows {VERSION}): start that version, or name another database"
             )
+
+    async def _upgrade(self) -> None:
+        """Make what is missing; harmless when several processes do it at once."""
+        await self._check_version()
+        about = self._mongo.collection("about")
         for name, indexes in INDEXES.items():
             for keys in indexes:
                 await self._mongo.collection(name).index(*keys)
