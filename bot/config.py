@@ -199,16 +199,33 @@ def _key(place: Place) -> str:
 
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
-    """Everything the settings hold that must never be written anywhere; for `bot.log.configure`."""
-    ding, notify = settings.dingding, settings.notify
-    held = [ding.app_secret, ding.access_token, ding.secret, settings.web.status_token]
-    held += [settings.reports.link_secret]
-    held += [word for robot in notify.webhooks.values() for word in (robot.access_token, robot.secret)]
-    held += [app.app_secret for app in notify.apps.values()]
-    engine, broker = settings.engine, settings.exporter.broker_url
-    pair = engine.basic_auth.get_secret_value() if engine.basic_auth else ""
-    uri = engine.mongo_uri.get_secret_value() if engine.mongo_uri else ""
-    words = [each.get_secret_value() for each in (*held, engine.api_key, engine.mongo_uri) if each]
-    words += [word for word in (pair, pair.partition(":")[2]) if word]
-    addresses = (settings.store.url, uri, broker.get_secret_value() if broker else "")
-    return (*words, *(word for address in addresses for word in secrets_in(address)))
+    """Collect everything the settings hold that must never be written anywhere; for `bot.log.configure`.
+
+    Of an address only the password and secret options count, of a `user:password` the password as well.
+    """
+    return tuple(dict.fromkeys(word for value in _leaves(settings) for word in _secret_words(value)))
+
+
+def _leaves(value: object) -> Iterator[object]:
+    """Walk the tree of settings down to its single values."""
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _leaves(each)
+    else:
+        yield value
+
+
+def _secret_words(value: object) -> Iterator[str]:
+    plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not isinstance(plain, str) or not plain:
+        return
+    if "://" in plain:
+        yield from secrets_in(plain)
+    elif isinstance(value, SecretStr):
+        yield plain
+        if password := plain.partition(":")[2]:
+            yield password

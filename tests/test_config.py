@@ -1,8 +1,11 @@
 """Settings: typed, frozen, and complaining by name in one line."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args, get_origin
 
 import pytest
+from pydantic import SecretStr
 
 from bot.config import load, secrets_of
 from bot.destinations import schedules_of, webhooks_of
@@ -310,6 +313,42 @@ def test_every_secret_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
     broker = "exporter: {broker_url: 'redis://:h@h'}\n"
     told = secrets_of(read(tmp_path, ding + store + robots + broker + links))
     assert sorted(told) == ["a", "b", "c", "d", "e", "f" * 16, "g", "h"]
+
+
+def secret_keys(model: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Where the tree of settings has a secret."""
+    for name, field in model.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if kind is SecretStr or SecretStr in get_args(kind):
+                yield (*place, name)
+            elif hasattr(kind, "model_fields"):
+                below = (*place, name, *(["x"] if get_origin(field.annotation) is dict else []))
+                yield from secret_keys(kind, below)
+
+
+KEYS = list(dict.fromkeys(secret_keys(Settings)))
+BESIDES = {  # what else a section must have where a secret of it stands
+    ("dingding",): {"app_key": "k", "app_secret": "s", "access_token": "t"},
+    ("notify", "webhooks", "x"): {"access_token": "t"},
+    ("notify", "apps", "x"): {"app_key": "k", "app_secret": "s"},
+}
+FORMS = {"broker_url": "redis://:{}@h/0", "mongo_uri": "mongodb://me:{}@h/d", "basic_auth": "me:{}"}
+
+
+@pytest.mark.parametrize("key", KEYS, ids=".".join)
+def test_a_secret_anywhere_in_the_settings_is_found(key: tuple[str, ...]) -> None:
+    secret = "verysecret-verysecret"  # noqa: S105 - it is not
+    values: dict[str, Any] = BESIDES.get(key[:-1], {}) | {key[-1]: FORMS.get(key[-1], "{}").format(secret)}
+    for part in reversed(key[:-1]):
+        values = {part: values}
+    assert secret in secrets_of(Settings.model_validate(values))
+
+
+def test_the_walk_knows_where_secrets_stand() -> None:
+    assert {("dingding", "app_secret"), ("notify", "webhooks", "x", "secret"), ("engine", "api_key")} <= set(
+        KEYS
+    )
+    assert len(KEYS) >= 12
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_the_address_is_taken_with_and_without_its_api(tmp_path: Path) -> None:
 
 def test_every_secret_of_arl_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
     more = ", basic_auth: 'admin:p', mongo_uri: 'mongodb://u:m@h/arl'"
-    assert set(secrets_of(read(tmp_path, ARL % more))) == {"k", "admin:p", "p", "m", "mongodb://u:m@h/arl"}
+    assert set(secrets_of(read(tmp_path, ARL % more))) == {"k", "admin:p", "p", "m"}
 
 
 def test_a_certificate_is_pinned_by_its_fingerprint(tmp_path: Path) -> None:
