@@ -17,10 +17,11 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from bot.addresses import secrets_in
 from bot.destinations import wrong_together
+from bot.dingtalk_settings import DingDing
 from bot.errors import ConfigError
 from bot.fields import did_you_mean
 from bot.notify import OtherApp, Webhook
-from bot.settings import DingDing, Settings
+from bot.settings import Settings
 from bot.settings_file import read_settings_file
 
 __all__ = ["Settings", "load", "secrets_of"]

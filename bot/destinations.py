@@ -8,7 +8,8 @@ from bot.fields import did_you_mean
 from bot.models import Channel, CustomRobot, Destination, DestinationKind, Manner, Schedule, derived_id
 from bot.notify import TellingSettings, Webhook
 from bot.plan import REACH
-from bot.settings import ScheduleSettings, Settings
+from bot.schedule_settings import ScheduleSettings
+from bot.settings import Settings
 
 APP_NEEDED = "needs DINGDING.APP_KEY for anything but webhook:name"
 AGENT_NEEDED = "names a work notification, which needs DINGDING.AGENT_ID"

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -118,19 +119,38 @@ def _refuse(takes: str, *kinds: type) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-Place = Annotated[Destination, BeforeValidator(place_of)]
-GroupId = Annotated[str, AfterValidator(_group)]
-GroupKey = Annotated[str, AfterValidator(_group_key)]
-ConversationId = Annotated[str, AfterValidator(_conversation)]
-StaffId = Annotated[str, AfterValidator(_staff_id)]
-RobotToken = Annotated[SecretStr, AfterValidator(_token)]
-ZoneName = Annotated[str, AfterValidator(_zone)]
-Whole = Annotated[int, _refuse("must be a whole number", bool)]
-Seconds = Annotated[float, _refuse("must be a number", bool), Field(gt=0, allow_inf_nan=False)]
-Port = Annotated[Whole, AfterValidator(_port)]
-Base = Annotated[str, AfterValidator(_base)]
-PublicUrl = Annotated[str, AfterValidator(_public)]
-Time = Annotated[datetime, _refuse("must be a time such as 2026-12-01 03:00", int, float)]
+@dataclass(frozen=True)
+class Kind:
+    """Words for a type of setting, as the reference of the settings shows them."""
+
+    en: str
+    zh: str
+
+
+SECONDS = Kind("seconds", "秒")
+
+Place = Annotated[Destination, BeforeValidator(place_of), Kind("destination", "投递目标")]
+GroupId = Annotated[str, AfterValidator(_group), Kind("group id", "群 id")]
+GroupKey = Annotated[str, AfterValidator(_group_key), Kind("group id", "群 id")]
+ConversationId = Annotated[str, AfterValidator(_conversation), Kind("conversation id", "会话 id")]
+StaffId = Annotated[str, AfterValidator(_staff_id), Kind("staffId", "staffId")]
+Person = Annotated[StaffId, Kind("staffId or mobile number", "staffId 或手机号")]
+RobotToken = Annotated[SecretStr, AfterValidator(_token), Kind("secret", "密钥")]
+Target = Annotated[str, Kind("target", "目标")]
+ZoneName = Annotated[str, AfterValidator(_zone), Kind("IANA time zone", "IANA 时区名")]
+Whole = Annotated[int, _refuse("must be a whole number", bool), Kind("whole number", "整数")]
+Seconds = Annotated[
+    float,
+    _refuse("must be a number", bool),
+    Field(gt=0, allow_inf_nan=False),
+    SECONDS,
+]
+Port = Annotated[Whole, AfterValidator(_port), Kind("port", "端口")]
+Base = Annotated[str, AfterValidator(_base), Kind("https address", "https 地址")]
+PublicUrl = Annotated[str, AfterValidator(_public), Kind("http or https address", "http 或 https 地址")]
+Time = Annotated[
+    datetime, _refuse("must be a time such as 2026-12-01 03:00", int, float), Kind("time", "时间")
+]
 
 
 class Section(BaseModel):

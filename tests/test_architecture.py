@@ -15,7 +15,8 @@ PURE = {
     "bot.package", "bot.overview", "bot.statistics", "bot.words", "bot.targets",
     "bot.log", "bot.metrics", "bot.fields", "bot.notify", "bot.destinations", "bot.quota", "cards",
     "bot.addresses", "bot.engine_settings", "bot.archive", "bot.moving", "bot.links", "bot.split",
-    "bot.settings_file", "bot.folders",
+    "bot.settings_file", "bot.folders", "bot.dingtalk_settings", "bot.schedule_settings",
+    "bot.report_settings", "bot.settings_reference",
 }  # fmt: skip
 ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {

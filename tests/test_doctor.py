@@ -143,8 +143,8 @@ async def test_a_port_that_dingrun_itself_has_is_no_fault(tmp_path: Path, unused
     [
         ({"CARD_TEMPLATE_ID": "button"}, "takes buttons, ai or an own id that ends in .schema, got 'button'"),
         (
-            {"CARD_TEMPLATE_ID": "own.schema", "CARD_VARIABLES": {"titel": "title"}},
-            "the mapping takes title, markdown, tips, buttons, got titel",
+            {"CARD_TEMPLATE_ID": "own.schema", "CARD_VARIABLES": {"heading": "title"}},
+            "the mapping takes title, markdown, tips, buttons, got heading",
         ),
     ],
 )
