@@ -6,10 +6,11 @@ which wins over it. The `DINGDING` block keeps the names that ARL's operators kn
 """
 
 import os
+import re
 import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -28,10 +29,6 @@ __all__ = ["Settings", "load", "secrets_of"]
 
 DEFAULT_FILE = "config.yaml"
 PREFIX = "DINGRUN_"
-MAPPINGS = (
-    "DINGRUN_DINGDING__CARD_VARIABLES__",
-    *(f"DINGRUN_NOTIFY__{name}__" for name in ("ROUTES", "WEBHOOKS", "APPS", "FALLBACK_WEBHOOKS")),
-)
 LONGEST_LINE = 300
 
 TAKES = {  # what we say a key takes: pydantic's words for the error
@@ -66,7 +63,8 @@ def load(path: Path | None = None) -> Settings:
     except ValidationError as error:
         raise ConfigError(_line(_explain(error, chosen, given))) from None
     if wrong := wrong_together(settings):
-        raise ConfigError(_line(f"{_source(('schedules',), chosen, given)}: {wrong}"))
+        section = re.split(r"[^a-z]", wrong)[0]
+        raise ConfigError(_line(f"{_source((section,), chosen, given)}: {wrong}"))
     return settings
 
 
@@ -96,16 +94,21 @@ def describe_source(path: Path | None = None) -> str:
 def _environment() -> dict[str, Any]:
     """What the environment gives. A variable that is no setting would silently change nothing: an error."""
     known = list(_variables(Settings, PREFIX))
+    mappings = tuple(name for name in known if name.endswith("__"))
     for name in os.environ:
         ours = name.upper().startswith(PREFIX) and name.upper() not in known
-        if ours and not name.upper().startswith(MAPPINGS):
-            raise ConfigError(f"environment: {name} is not a setting{did_you_mean(name.upper(), known)}")
+        if ours and not name.upper().startswith(mappings):
+            hint = did_you_mean(name.upper(), [each for each in known if each not in mappings])
+            raise ConfigError(f"environment: {name} is not a setting{hint}")
     return _Variables(_Names)()
 
 
 def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """The variables of a section; one that ends in `__` is of a mapping, and any name may follow."""
     for name, field in model.model_fields.items():
         yield f"{prefix}{name.upper()}"
+        if get_origin(field.annotation) is dict:
+            yield f"{prefix}{name.upper()}__"
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _variables(field.annotation, f"{prefix}{name.upper()}__")
 

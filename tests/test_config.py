@@ -217,6 +217,14 @@ def test_a_wrong_key_of_the_file_is_not_laid_on_the_environment(
         read(tmp_path, "reports: {link_ttl: x}")
 
 
+def test_what_does_not_fit_together_is_laid_on_the_section_that_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DINGRUN_SCHEDULES", "[]")
+    with pytest.raises(ConfigError, match=r"^config\.yaml: notify\.routes\.a: no schedule has this name"):
+        read(tmp_path, "notify: {routes: {a: [cidA]}}")
+
+
 def test_the_environment_adds_to_what_the_file_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DINGRUN_NOTIFY__WEBHOOKS__OPS__SECRET", "SECx")
     monkeypatch.setenv("DINGRUN_ENGINE__PORTS", "[22]")
