@@ -1,8 +1,12 @@
 """Addresses that may hold a name and a password: how they are shown, and what in them never is."""
 
+import re
 from urllib.parse import parse_qsl, unquote
 
 STARS = "***"
+_USER = re.compile(r"(://)[^\s/@\[\]'\"]{1,300}@")
+_QUERY = re.compile(r"(://[^\s?'\"]{1,300}\?|access_token=)[^\s'\"]{1,999}")
+_KEY = re.compile(r"SEC[0-9a-f]{32,99}")
 SECRET_OPTIONS = ("password", "properties")  # as in `tlsCertificateKeyFilePassword`
 
 
@@ -12,6 +16,12 @@ def shown(address: str) -> str:
     who, at, where = rest.rpartition("@")
     place, question, _ = where.partition("?")
     return f"{scheme}{mark}{STARS if who else ''}{at}{place}{question}{STARS if question else ''}"
+
+
+def mask_addresses(text: str) -> str:
+    """Put stars into free text for what addresses in it tell of people and keys, and for robots' keys."""
+    text = _USER.sub(rf"\1{STARS}@", text)
+    return _KEY.sub(STARS, _QUERY.sub(rf"\1{STARS}", text))
 
 
 def secrets_in(address: str) -> set[str]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from bot.addresses import secrets_in
+from bot.addresses import mask_addresses, secrets_in
 from bot.destinations import wrong_together
 from bot.dingtalk_settings import DingDing
 from bot.errors import ConfigError
@@ -157,8 +157,8 @@ def _explain(error: ValidationError, path: Path, given: Mapping[str, Any]) -> st
 
 
 def _line(text: str) -> str:
-    """One line, whatever stands in the values it shows."""
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    """Make one line of it, whatever stands in the values it shows, and without keys that stray into them."""
+    line = mask_addresses("".join(letter if letter.isprintable() else " " for letter in text))
     return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
 
 

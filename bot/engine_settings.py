@@ -96,7 +96,7 @@ class ArlSettings(EngineKind):
     @classmethod
     def _scheme(cls, uri: SecretStr | None) -> SecretStr | None:
         if uri and not _MONGO.fullmatch(uri.get_secret_value()):
-            raise ValueError("takes mongodb://USER:PASSWORD@HOST:27017/")
+            raise ValueError("takes mongodb://[USER:PASSWORD@]HOST:27017/")
         return uri
 
     @field_validator("fingerprint")
