@@ -25,7 +25,7 @@ def mask_addresses(text: str) -> str:
 
 
 def secrets_in(address: str) -> set[str]:
-    """What must never be written anywhere, as it stands there and as it is meant."""
+    """Collect the passwords of an address, as written and decoded."""
     rest = address.partition("://")[2]
     who, _, where = rest.rpartition("@")
     options = parse_qsl(where.partition("?")[2])

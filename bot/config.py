@@ -76,7 +76,7 @@ class _Names(Settings, BaseSettings):
 
 class _Variables(EnvSettingsSource):
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """What is no JSON stays text, and is refused by name like any other wrong value."""
+        """Leave text that is not JSON as it is; validation refuses it by name like any other wrong value."""
         try:
             return super().decode_complex_value(field_name, field, value)
         except (ValueError, RecursionError):
@@ -92,7 +92,7 @@ def describe_source(path: Path | None = None) -> str:
 
 
 def _environment() -> dict[str, Any]:
-    """What the environment gives. A variable that is no setting would silently change nothing: an error."""
+    """Read the environment. An unknown variable is an error: it would silently change nothing."""
     known = list(_variables(Settings, PREFIX))
     mappings = tuple(name for name in known if name.endswith("__"))
     for name in os.environ:
@@ -114,7 +114,7 @@ def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
 
 
 def _merged(written: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The environment over the file; its names come in lower case."""
+    """Lay the environment, whose names come in lower case, over the file."""
     merged = dict(written)
     for key, value in given.items():
         name = next((each for each in merged if each.lower() == key.lower()), key)
@@ -124,7 +124,7 @@ def _merged(written: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
 
 
 def _source(place: Place, path: Path, given: Any) -> str:
-    """Where the setting at this place was given: `environment`, or the file's name."""
+    """Name where the setting at this place was given: `environment`, or the file."""
     here = given
     for part in place:
         if isinstance(here, list):
@@ -137,7 +137,7 @@ def _source(place: Place, path: Path, given: Any) -> str:
 
 
 def _explain(error: ValidationError, path: Path, given: Mapping[str, Any]) -> str:
-    """The first problem; a slip in a name comes before the key that is missing because of it."""
+    """Word the first problem; a misspelt key comes before the key that is missing because of it."""
     problem = min(error.errors(), key=lambda each: each["type"] == "missing")
     place = tuple(part for part in problem["loc"] if part != "[key]")  # a mapping's key, not its value
     kind, context = problem["type"], problem.get("ctx", {})

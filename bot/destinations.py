@@ -1,4 +1,4 @@
-"""From the settings to who is told, by which robots, and what no single key can tell. Pure."""
+"""Resolves settings to destinations and robots, and checks what no single key can tell. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -35,12 +35,12 @@ def _schedule(settings: Settings, schedule: ScheduleSettings) -> Schedule:
 
 
 def _aware(settings: Settings, at: datetime) -> datetime:
-    """A time without a zone is of the settings' zone."""
+    """Give a time without a zone the zone of the settings."""
     return at if at.tzinfo else at.replace(tzinfo=settings.zone)
 
 
 def dressed_by(settings: Settings) -> Callable[[Schedule], Schedule]:
-    """What gives a schedule of ARL the people it tells.
+    """Build the function that gives a schedule of ARL its recipients.
 
     A route by its id, else by its name, turns its notifications on and says where to, by whichever channel
     reaches it. Without a route the schedule's own switch and channel count; a channel that reaches nobody
@@ -133,7 +133,7 @@ def beside_of(settings: Settings) -> dict[str, Destination]:
 
 
 def operators_of(settings: Settings) -> tuple[Destination, ...]:
-    """Who is told of the service's own troubles: `notify.operators`, else the default group."""
+    """Resolve who is notified of the service's own troubles: `notify.operators`, else the default group."""
     if settings.notify.operators:
         return settings.notify.operators
     if settings.dingding.default_chat_id:
@@ -144,7 +144,7 @@ def operators_of(settings: Settings) -> tuple[Destination, ...]:
 
 
 def wrong_together(settings: Settings) -> str:
-    """What no single key can tell, or "". With nothing of DingTalk set everything is right: it only logs."""
+    """Find what no single key can tell, or "". Without DingTalk destinations do not matter: it only logs."""
     if settings.engine.kind == "arl" and settings.schedules:
         return "schedules belong to engine.kind embedded; with arl they are ARL's own"
     if lost := _lost_route(settings):
@@ -166,7 +166,7 @@ def wrong_together(settings: Settings) -> str:
 
 
 def _lost_route(settings: Settings) -> str:
-    """A route whose name no schedule has, or "". ARL's own schedules are known only while it answers."""
+    """Find a route that no schedule has, or "". ARL's own schedules are known only while it answers."""
     if settings.engine.kind == "arl":
         return ""
     names = [schedule.name for schedule in settings.schedules]
@@ -175,7 +175,7 @@ def _lost_route(settings: Settings) -> str:
 
 
 def _wrong_with_arl(settings: Settings, known: Mapping[str, object]) -> str:
-    """What is wrong with the routes, which are all that ARL's schedules have here."""
+    """Find what is wrong with the routes, the only settings of ARL's schedules here; or ""."""
     dressed = dressed_by(settings)
     for name, told in settings.notify.routes.items():
         wrong = _wrong(settings, dressed(Schedule(id=name, name=name)), known)
@@ -191,7 +191,7 @@ def _nobody_to_mention(settings: Settings, schedule: ScheduleSettings) -> str:
 
 
 def _mentions_nobody(settings: Settings, told: Sequence[TellingSettings], *, owner: str, missing: str) -> str:
-    """A mention that stands for nobody, or ""."""
+    """Find a mention that stands for nobody, or ""."""
     words = {word for telling in told for word in telling.mention}
     if OWNER in words and not owner:
         return f"send_to mentions {OWNER}, but {missing}"
@@ -201,7 +201,7 @@ def _mentions_nobody(settings: Settings, told: Sequence[TellingSettings], *, own
 
 
 def warnings_of(settings: Settings, now: datetime) -> Sequence[str]:
-    """What is no error, but may well be a slip; said at the start and by `check`."""
+    """List what is no error but may be a slip; the start logs it and `check` shows it."""
     warnings = [
         f"schedules[{number}].at: {schedule.name} was to run at {schedule.at:%Y-%m-%d %H:%M}, which is past:"
         " it runs only if the service knew of it before"
@@ -214,7 +214,7 @@ def warnings_of(settings: Settings, now: datetime) -> Sequence[str]:
 
 
 def _wrong(settings: Settings, schedule: Schedule, webhooks: Mapping[str, object]) -> str:
-    """What is wrong with the channel and the destinations of a schedule, or ""."""
+    """Find what is wrong with the channel and the destinations of a schedule, or ""."""
     ding, channel = settings.dingding, schedule.notify_channel
     kinds = {place.kind for place in schedule.send_to}
     robots = {place.id for place in schedule.send_to if place.kind is DestinationKind.WEBHOOK}
@@ -238,7 +238,7 @@ def _wrong(settings: Settings, schedule: Schedule, webhooks: Mapping[str, object
 
 
 def _default_key(settings: Settings, channel: Channel) -> str:
-    """The settings that would give a schedule of this channel its destination."""
+    """Name the settings that would give a schedule of this channel a destination."""
     if channel is Channel.WORK_NOTICE:
         return "it, such as [work:manager01]"
     by_robot = channel is Channel.WEBHOOK or not settings.dingding.app_key
@@ -246,7 +246,7 @@ def _default_key(settings: Settings, channel: Channel) -> str:
 
 
 def _agentless(settings: Settings, place: Destination) -> bool:
-    """Whether a work notification goes by an app that has no agent."""
+    """Tell if a work notification would go by an app without an agent."""
     app = settings.notify.apps.get(place.app)
     agent = app.agent_id if app else settings.dingding.agent_id
     return place.kind is DestinationKind.WORK and not agent

@@ -1,4 +1,4 @@
-"""What settings are made of: sections that refuse what they do not know, and the types of their keys."""
+"""Building blocks of the settings: sections that refuse unknown keys, and the types of keys."""
 
 import difflib
 import re
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from bot.models import Destination, DestinationKind
 
 HIGHEST_PORT = 65_535
+SHORTEST_KEY = 16  # characters of what must not be guessed
 
 _GROUP = re.compile(r"(cid|chat)\S+")
 _CONVERSATION = re.compile(r"cid\S+")
@@ -80,6 +81,12 @@ def _token(token: SecretStr) -> SecretStr:
     return token
 
 
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < SHORTEST_KEY:
+        raise ValueError(f"takes at least {SHORTEST_KEY} characters")
+    return secret
+
+
 def _port(value: int) -> int:
     if not 0 < value <= HIGHEST_PORT:
         raise ValueError(f"takes ports from 1 to 65535, got {value}")
@@ -135,6 +142,11 @@ GroupKey = Annotated[str, AfterValidator(_group_key), Kind("group id", "群 id")
 ConversationId = Annotated[str, AfterValidator(_conversation), Kind("conversation id", "会话 id")]
 StaffId = Annotated[str, AfterValidator(_staff_id), Kind("staffId", "staffId")]
 Person = Annotated[StaffId, Kind("staffId or mobile number", "staffId 或手机号")]
+KeySecret = Annotated[
+    SecretStr,
+    AfterValidator(_long_enough),
+    Kind("secret of 16 characters or more", "至少 16 个字符的密钥"),
+]
 RobotToken = Annotated[SecretStr, AfterValidator(_token), Kind("secret", "密钥")]
 Target = Annotated[str, Kind("target", "目标")]
 ZoneName = Annotated[str, AfterValidator(_zone), Kind("IANA time zone", "IANA 时区名")]

@@ -1,4 +1,4 @@
-"""The `notify` section of the settings: who is told what, how loudly, and by which robots."""
+"""The `notify` section of the settings: who is notified, how loudly, and by which robots."""
 
 from typing import Annotated, Literal
 

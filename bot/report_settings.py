@@ -6,9 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from bot.fields import Seconds, Section, Whole
-
-SHORTEST_KEY = 16  # characters of what signs links
+from bot.fields import KeySecret, Seconds, Section, Whole
 
 
 class ReportSettings(Section):
@@ -45,19 +43,12 @@ class ReportSettings(Section):
         description="Downloads per link; 1 makes one-time links. A preview by a chat program counts too.",
         examples=[1],
     )
-    link_secret: SecretStr | None = Field(
+    link_secret: KeySecret | None = Field(
         None,
-        description="Key that signs links, from 16 characters. Without it a key is generated and kept in the"
+        description="Key that signs links. Without it a key is generated and kept in the"
         " store for all bots. A new key revokes all links.",
         examples=["at-least-16-characters"],
     )
-
-    @field_validator("link_secret")
-    @classmethod
-    def _guessable(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret and len(secret.get_secret_value()) < SHORTEST_KEY:
-            raise ValueError(f"takes at least {SHORTEST_KEY} characters")
-        return secret
 
 
 class ExporterSettings(Section):

@@ -145,7 +145,7 @@ class Settings(Section):
     @model_validator(mode="before")
     @classmethod
     def _as_written(cls, values: Any) -> Any:
-        """The block is written `DINGDING` as in ARL's settings."""
+        """Take `DINGDING`, as the block is written in ARL's settings."""
         if not isinstance(values, dict):
             return values
         return {"dingding" if key == "DINGDING" else key: value for key, value in values.items()}
@@ -173,5 +173,5 @@ class Settings(Section):
 
     @property
     def configured(self) -> bool:
-        """Whether anything of DingTalk is set; without it the service only logs."""
+        """Tell if anything of DingTalk is set; without it the service only logs."""
         return bool(self.dingding.app_key or self.dingding.access_token or self.notify.webhooks)
