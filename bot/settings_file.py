@@ -1,6 +1,7 @@
 """Reads the YAML file of the settings, and names the cure for what people get wrong in YAML."""
 
 import codecs
+import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,24 @@ CURES = (  # words in YAML's complaint, and what to do about it
     ("could not determine a constructor", "put a value that begins with ! in quotes"),
     ("special characters are not allowed", "there is a control character in it"),
 )
+LEADING_ZERO = re.compile(r"0[0-9]+")
 QUOTED_STARTS = "@`%"
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice: of a block pasted above an empty one nothing would be left."""
+    """Refuses or reads otherwise what YAML 1.1 would take for something else without a word.
+
+    - A key that is given twice: of a block pasted above an empty one nothing would be left.
+    - A value such as `&abc`: a name for nothing.
+    - A number such as `0147`: octal for YAML, and a staffId for whoever wrote it; it stays text.
+    """
+
+    def compose_scalar_node(self, anchor: dict[Any, yaml.Node]) -> yaml.ScalarNode:
+        node: yaml.ScalarNode = super().compose_scalar_node(anchor)
+        if anchor and not node.value:
+            line = node.start_mark.line + 1
+            raise ConfigError(f"{self.name}: put a value that begins with & in quotes, at line {line}")
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         names = [str(key.value).lower() for key, _ in node.value]
@@ -34,6 +48,13 @@ class _Loader(yaml.SafeLoader):
         if twice:
             raise ConfigError(f"{self.name}: {twice} is given twice below line {node.start_mark.line + 1}")
         return {str(key): value for key, value in super().construct_mapping(node, deep).items()}
+
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> int | str:
+    return str(node.value) if LEADING_ZERO.fullmatch(node.value) else int(loader.construct_yaml_int(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _number)
 
 
 def read_settings_file(path: Path) -> dict[str, Any]:

@@ -300,6 +300,19 @@ def test_a_fault_of_yaml_comes_with_its_cure(tmp_path: Path, text: str, complain
     assert "verysecret" not in str(refused.value)
 
 
+def test_a_value_that_yaml_takes_for_an_anchor_is_no_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="put a value that begins with & in quotes, at line 2") as refused:
+        read(tmp_path, "DINGDING:\n  KEYWORD: &verysecret\n  APP_KEY: ''")
+    assert "verysecret" not in str(refused.value)
+
+
+def test_an_id_with_a_leading_zero_is_no_octal_number(tmp_path: Path) -> None:
+    text = "access: {operators: [014712]}\nreports: {keep_days: 010}\nengine: {ports: [80]}"
+    settings = read(tmp_path, text)
+    assert settings.access.operators == ("014712",)
+    assert (settings.reports.keep_days, settings.engine.ports) == (10, (80,))
+
+
 @pytest.mark.parametrize(("encoding", "name"), [("gb18030", " but GBK, it seems"), ("utf-16", " but UTF-16")])
 def test_a_file_in_another_encoding_is_named(tmp_path: Path, encoding: str, name: str) -> None:
     path = tmp_path / "config.yaml"
