@@ -29,7 +29,6 @@ from bot.web.downloads import Downloads
 from bot.web.health import Health
 from bot.web.server import serve_web
 from bot.web.status import Status
-from bot.web.visitors import Visitors
 from bot.wire import wire
 
 log = logging.getLogger(__name__)
@@ -126,8 +125,7 @@ class App:
         store, parts, metrics = self.stores.store, self.parts, self._metrics
         health = Health(store, parts.deliveries, parts.governor, metrics=metrics, connected=self._connected)
         status = Status(store, parts.deliveries, zone=zone, token=token)
-        visitors = Visitors(web.proxies)
-        downloads = Downloads(parts.links, parts.reports, parts.audit, visitors=visitors, metrics=metrics)
+        downloads = Downloads(parts.links, parts.reports, parts.audit, metrics=metrics, proxies=web.proxies)
         routes = [*health.routes(), *status.routes(), *downloads.routes()]
         await serve_web(web.host, web.port, routes)
 
