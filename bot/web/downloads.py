@@ -1,8 +1,8 @@
 """`/reports/<token>`: the one report that a link names, and nothing else.
 
-A download counts when it starts. What does not count: a HEAD, and a range behind the first byte asked for by
-whoever (address and program) started a download by the same link within the hour: it goes on with that one.
-Any other range counts like the whole. Whatever leads nowhere gets one and the same answer.
+A download counts when it starts. Two things do not count: a HEAD, and a range behind the first byte by which
+a client (address and program) resumes an unfinished download of its own (`bot.audit` bounds how long and how
+often). Any other range counts like the whole. Whatever leads nowhere gets one and the same answer.
 
 Ranges are parsed by aiohttp. Its `FileResponse` is not used: it opens the path again after the digest was
 compared, follows links, prefers a `.gz` beside the file, answers 304 without counting, and its `sendfile`
@@ -101,17 +101,30 @@ class Downloads:
         self, request: web.Request, grant: Grant, report: Report, visitor: Visitor
     ) -> web.StreamResponse:
         part = requested_range(request, report)
-        goes_on = part is not None and part.start > 0 and await self._audit.goes_on(grant, visitor)
-        closed = self._links.why_closed(grant)
-        if closed and not goes_on:
-            raise NoLink(closed)
         if part is not None and not part:
+            if closed := self._links.why_closed(grant):
+                raise NoLink(closed)
             return _unsatisfiable(report)
         with await self._opened(report) as file:
-            if not goes_on and not await self._audit.begin(grant, visitor):
-                raise NoLink("used_up")  # by somebody else, since we looked
-            self._metrics.link("resumed" if goes_on else "served")
-            return await _send(request, _head(report, part), file, part or range(report.size))
+            download_id = await self._admit(grant, visitor, part)
+            response, sent = _head(report, part), part or range(report.size)
+            whole = await _send(request, response, file, sent)
+        if whole and sent.stop == report.size:
+            await self._audit.finish(grant, download_id)
+        return response
+
+    async def _admit(self, grant: Grant, visitor: Visitor, part: range | None) -> str:
+        """Resume or start a download; return its id. Raises `NoLink`."""
+        if part is not None and part.start > 0 and (resumed := await self._audit.resume(grant, visitor)):
+            self._metrics.link("resumed")
+            return resumed
+        if closed := self._links.why_closed(grant):
+            raise NoLink(closed)
+        begun = await self._audit.begin(grant, visitor)
+        if not begun:
+            raise NoLink("used_up")  # by somebody else, since we looked
+        self._metrics.link("served")
+        return begun
 
     async def _opened(self, report: Report) -> BufferedReader:
         try:
@@ -169,16 +182,17 @@ def _unsatisfiable(report: Report) -> web.StreamResponse:
 
 async def _send(
     request: web.Request, response: web.StreamResponse, file: BufferedReader, part: range
-) -> web.StreamResponse:
-    """Send these bytes of the file, at the pace of the client."""
-    await response.prepare(request)
-    await asyncio.to_thread(file.seek, part.start)
+) -> bool:
+    """Send these bytes of the file at the pace of the client; False when it went away before the end."""
     left = len(part)
     try:
+        await response.prepare(request)
+        await asyncio.to_thread(file.seek, part.start)
         while left and (chunk := await asyncio.to_thread(file.read, min(CHUNK, left))):
             await response.write(chunk)
             left -= len(chunk)
         await response.write_eof()
     except ConnectionError:
         log.info("a download broke off with %d bytes to go", left)
-    return response
+        return False
+    return not left

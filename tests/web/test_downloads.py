@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.audit import Audit
+from bot.audit import MAX_RESUMES, Audit
 from bot.links import Terms
 from bot.metrics import Metrics
 from bot.models import Report, Run
@@ -46,6 +46,15 @@ class Shop:
         assert report is not None
         return report
 
+    async def store(self, content: bytes) -> None:
+        """Put this content in the place of the report."""
+        shelf = self.desk.reports._shelf
+        written = shelf.room("2026-11-24", "big")
+        written.write_bytes(content)
+        path, measure = shelf.place(written, "big")
+        big = {**vars(await self.report()), "path": path, "size": measure.size, "sha256": measure.sha256}
+        await self.desk.store.save_report(Report(**big))
+
     async def path(self, cause: str = "test") -> str:
         link = await self.links.link_for(await self.report(), cause=cause)
         assert link is not None
@@ -66,6 +75,15 @@ def shop(desk: Desk, run: Run) -> Shop:
 async def client(shop: Shop) -> AsyncIterator[Client]:
     async with TestClient(TestServer(shop.app)) as client:
         yield client
+
+
+async def until(look: Callable[[], Awaitable[object]]) -> None:
+    """Wait for what the server does after its last byte."""
+    for _ in range(500):
+        if await look():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
 
 
 async def seen(answer: ClientResponse) -> tuple[int, bytes, dict[str, str]]:
@@ -141,13 +159,36 @@ async def test_a_range_behind_the_start_is_no_way_around_the_count(desk: Desk, r
     shop = Shop(desk, most=1)
     async with TestClient(TestServer(shop.app)) as client:
         path = await shop.path()
-        assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 206
-        other = {"Range": "bytes=1-", "User-Agent": "another"}
-        assert (await client.get(path, headers=other)).status == 404
-        desk.clock.turn(seconds=3599)
-        assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 206
-        desk.clock.turn(seconds=1)
-        assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 404
+        assert (await client.get(path)).status == 200
+        for asked in ("bytes=1-", "bytes=-4", "bytes=0-", "bytes=99999-"):
+            answer = await client.get(path, headers={"Range": asked})
+            assert await seen(answer) == await seen(await client.get("/reports/forged"))
+        (download,) = await shop.audit.of_run(run.id)
+        assert (download.finished, download.resumes) == (True, 0)
+
+
+async def test_an_unfinished_download_is_resumed_by_its_own_client_alone(desk: Desk, run: Run) -> None:
+    shop = Shop(desk, most=1)
+    async with TestClient(TestServer(shop.app)) as client:
+        path, rest = await shop.path(), {"Range": "bytes=4-5"}
+        assert (await client.get(path, headers={"Range": "bytes=0-3"})).status == 206
+        assert (await client.get(path, headers=rest | {"User-Agent": "another"})).status == 404
+        assert (await client.get(path, headers=rest)).status == 206
+        await shop.links.revoke(run.id)
+        assert (await client.get(path, headers=rest)).status == 404
+
+
+async def test_resumes_are_bounded_and_recorded(desk: Desk, run: Run) -> None:
+    shop = Shop(desk, most=1)
+    async with TestClient(TestServer(shop.app)) as client:
+        path = await shop.path()
+        await client.get(path, headers={"Range": "bytes=0-0"})
+        got = [
+            (await client.get(path, headers={"Range": "bytes=1-9"})).status for _ in range(MAX_RESUMES + 2)
+        ]
+        assert got == [206] * MAX_RESUMES + [404] * 2
+        (download,) = await shop.audit.of_run(run.id)
+        assert (download.finished, download.resumes) == (False, MAX_RESUMES)
 
 
 async def test_a_range_outside_is_said(shop: Shop, client: Client, run: Run) -> None:
@@ -298,13 +339,8 @@ async def test_a_file_that_changes_at_the_last_moment_is_not_served(
 
 
 async def test_a_big_file_comes_whole(shop: Shop, client: Client, run: Run) -> None:
-    shelf, content = shop.desk.reports._shelf, random.Random(1).randbytes(3 * CHUNK + 7)  # noqa: S311
-    written = shelf.room("2026-11-24", "big")
-    written.write_bytes(content)
-    path, measure = shelf.place(written, "big")
-    report = await shop.report()
-    big = {**vars(report), "path": path, "size": measure.size, "sha256": measure.sha256}
-    await shop.desk.store.save_report(Report(**big))
+    content = random.Random(1).randbytes(3 * CHUNK + 7)  # noqa: S311
+    await shop.store(content)
     assert await (await client.get(await shop.path())).read() == content
 
 
@@ -315,13 +351,22 @@ async def test_a_store_that_does_not_answer_is_said(shop: Shop, client: Client) 
     assert (answer.status, answer.headers["Retry-After"]) == (503, "60")
 
 
+async def test_a_download_that_broke_off_on_the_way_comes_whole_in_two(desk: Desk, run: Run) -> None:
+    shop, content = Shop(desk, most=1), random.Random(1).randbytes(64 * CHUNK)  # noqa: S311
+    await shop.store(content)
+    async with TestClient(TestServer(shop.app)) as client:
+        path = await shop.path()
+        answer = await client.get(path)
+        first = await answer.content.readexactly(CHUNK)
+        answer.close()
+        rest = await client.get(path, headers={"Range": f"bytes={CHUNK}-"})
+        assert first + await rest.read() == content
+        await until(lambda: desk.store.rows("select 1 from downloads where finished"))
+        assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 404
+
+
 async def test_whoever_goes_away_in_the_middle_stops_nothing(shop: Shop, client: Client) -> None:
-    shelf = shop.desk.reports._shelf
-    written = shelf.room("2026-11-24", "big")
-    written.write_bytes(b"x" * 64 * CHUNK)
-    path, measure = shelf.place(written, "big")
-    big = {**vars(await shop.report()), "path": path, "size": measure.size, "sha256": measure.sha256}
-    await shop.desk.store.save_report(Report(**big))
+    await shop.store(b"x" * 64 * CHUNK)
     answer = await client.get(await shop.path())
     await answer.content.readexactly(10)
     answer.close()
