@@ -27,7 +27,7 @@ from bot.process import owner_name, utc_now
 from bot.signals import stop_on_signals
 from bot.web.downloads import Downloads
 from bot.web.health import Health
-from bot.web.server import serve_web
+from bot.web.server import WebServer
 from bot.web.status import Status
 from bot.wire import wire
 
@@ -127,7 +127,7 @@ class App:
         status = Status(store, parts.deliveries, zone=zone, token=token)
         downloads = Downloads(parts.links, parts.reports, parts.audit, metrics=metrics, proxies=web.proxies)
         routes = [*health.routes(), *status.routes(), *downloads.routes()]
-        await serve_web(web.host, web.port, routes)
+        await WebServer(routes, metrics=metrics, proxies=web.proxies).serve(web.host, web.port)
 
     def _connected(self) -> bool | None:
         streams = self.parts.streams.values()

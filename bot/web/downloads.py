@@ -32,7 +32,7 @@ from bot.web.visitors import Network, client_address
 log = logging.getLogger(__name__)
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-CHUNK = 256 * 1024  # bytes
+CHUNK = 64 * 1024  # bytes; the web server's send timeout is for one of them
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; sandbox",
@@ -195,4 +195,4 @@ async def _send(
     except ConnectionError:
         log.info("a download broke off with %d bytes to go", left)
         return False
-    return not left
+    return not left and request.transport is not None  # gone: what was not sent yet was dropped

@@ -3,9 +3,10 @@
 import hmac
 import ipaddress
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -72,7 +73,7 @@ class Status:
             return _is_loopback(request.remote) and not any(name in request.headers for name in PROXIED)
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
         given = request.query.get("token") or request.cookies.get(COOKIE) or bearer
-        return hmac.compare_digest(given.encode(), self._token.encode())
+        return _is_same(given, self._token)
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         html = self._page.render(
@@ -92,9 +93,9 @@ class Status:
         return web.Response(text=html, content_type="text/html", headers=HEADERS)
 
     async def resend(self, request: web.Request) -> web.StreamResponse:
-        form = await request.post()
-        given, job = str(form.get("secret", "")), str(form.get("job", ""))
-        if not hmac.compare_digest(given.encode(), self._form_secret.encode()):
+        form = await _form(request)
+        given, job = form.get("secret", ""), form.get("job", "")
+        if not _is_same(given, self._form_secret):
             raise web.HTTPForbidden(text="this form is too old, load the page again\n")
         try:
             await self._deliveries.resend(job, by="status page")
@@ -104,6 +105,17 @@ class Status:
 
     def _moment(self, at: datetime | None) -> str:
         return f"{at.astimezone(self._zone):%m-%d %H:%M:%S}" if at else ""
+
+
+async def _form(request: web.Request) -> Mapping[str, str]:
+    """Read a form of this page. It is UTF-8 whatever charset the request names."""
+    body = await request.read()
+    return dict(parse_qsl(body.decode("utf-8", "replace")))
+
+
+def _is_same(given: str, secret: str) -> bool:
+    """Compare in constant time. Headers that are not UTF-8 come as lone surrogates."""
+    return hmac.compare_digest(given.encode(errors="surrogateescape"), secret.encode())
 
 
 def _is_loopback(address: str | None) -> bool:

@@ -3,8 +3,7 @@
 import asyncio
 import ipaddress
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -13,52 +12,15 @@ from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.audit import MAX_RESUMES, Audit
-from bot.links import Terms
-from bot.metrics import Metrics
+from bot.audit import MAX_RESUMES
 from bot.models import Report, Run
-from bot.report_links import ReportLinks
 from bot.stores.sqlite import SqliteStore
-from bot.stores.sqlite_links import SqliteLinks
-from bot.web.downloads import CHUNK, HEADERS, Downloads, disposition, requested_range
-from bot.web.visitors import Network
+from bot.web.downloads import CHUNK, HEADERS, disposition, requested_range
 from tests.conftest import Desk
 from tests.factories import make_report
+from tests.web.shop import Shop
 
 Client = TestClient[web.Request, web.Application]
-
-
-class Shop:
-    """A report of a desk, the links to it, and the server that has it."""
-
-    def __init__(self, desk: Desk, *, most: int = 20, proxies: Sequence[Network] = ()) -> None:
-        self.desk, self.metrics = desk, Metrics()
-        port = SqliteLinks(desk.store)
-        terms = Terms(public_url="http://x", ttl=timedelta(hours=1), most=most)
-        self.links = ReportLinks(port, terms, clock=desk.clock)
-        self.audit = Audit(port, clock=desk.clock)
-        downloads = Downloads(self.links, desk.reports, self.audit, metrics=self.metrics, proxies=proxies)
-        self.app = web.Application()
-        self.app.add_routes(downloads.routes())
-
-    async def report(self) -> Report:
-        report = await self.desk.reports.find()
-        assert report is not None
-        return report
-
-    async def store(self, content: bytes) -> None:
-        """Put this content in the place of the report."""
-        shelf = self.desk.reports._shelf
-        written = shelf.room("2026-11-24", "big")
-        written.write_bytes(content)
-        path, measure = shelf.place(written, "big")
-        big = {**vars(await self.report()), "path": path, "size": measure.size, "sha256": measure.sha256}
-        await self.desk.store.save_report(Report(**big))
-
-    async def path(self, cause: str = "test") -> str:
-        link = await self.links.link_for(await self.report(), cause=cause)
-        assert link is not None
-        return link.url.removeprefix("http://x")
 
 
 @pytest.fixture
@@ -352,7 +314,7 @@ async def test_a_store_that_does_not_answer_is_said(shop: Shop, client: Client) 
 
 
 async def test_a_download_that_broke_off_on_the_way_comes_whole_in_two(desk: Desk, run: Run) -> None:
-    shop, content = Shop(desk, most=1), random.Random(1).randbytes(64 * CHUNK)  # noqa: S311
+    shop, content = Shop(desk, most=1), random.Random(1).randbytes(256 * CHUNK)  # noqa: S311
     await shop.store(content)
     async with TestClient(TestServer(shop.app)) as client:
         path = await shop.path()
@@ -366,7 +328,7 @@ async def test_a_download_that_broke_off_on_the_way_comes_whole_in_two(desk: Des
 
 
 async def test_whoever_goes_away_in_the_middle_stops_nothing(shop: Shop, client: Client) -> None:
-    await shop.store(b"x" * 64 * CHUNK)
+    await shop.store(b"x" * 256 * CHUNK)
     answer = await client.get(await shop.path())
     await answer.content.readexactly(10)
     answer.close()

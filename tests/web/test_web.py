@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from zoneinfo import ZoneInfo
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 
 from bot.deliveries import Deliveries
@@ -16,7 +16,7 @@ from bot.models import Run
 from bot.quota import Bucket, month_of
 from bot.stores.sqlite_ledger import SqliteLedger
 from bot.web.health import Health
-from bot.web.server import serve_web
+from bot.web.server import WebServer, application
 from bot.web.status import COOKIE, Status
 from tests.conftest import Desk
 from tests.factories import make_schedule
@@ -35,8 +35,7 @@ class Site:
             desk.store, deliveries, desk.governor, metrics=self.metrics, connected=lambda: self.connected
         )
         status = Status(desk.store, deliveries, zone=ZoneInfo("Asia/Shanghai"), token=token)
-        self.app = web.Application()
-        self.app.add_routes([*health.routes(), *status.routes()])
+        self.app = application([*health.routes(), *status.routes()])
 
 
 @pytest.fixture
@@ -160,8 +159,10 @@ async def test_the_server_serves_until_it_is_stopped(site: Site) -> None:
     async def ok(request: web.Request) -> web.Response:
         return web.Response(text="ok")
 
-    serving = asyncio.create_task(serve_web("127.0.0.1", 0, [web.get("/", ok)]))
-    await asyncio.sleep(0)
+    server = WebServer([web.get("/", ok)], metrics=site.metrics)
+    serving = asyncio.create_task(server.serve("127.0.0.1", 0))
+    async with ClientSession() as client, client.get(f"http://127.0.0.1:{await server.port()}/") as answer:
+        assert await answer.text() == "ok"
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
 
@@ -169,7 +170,7 @@ async def test_the_server_serves_until_it_is_stopped(site: Site) -> None:
 async def test_a_port_that_is_taken_is_named(site: Site) -> None:
     async with TestServer(site.app) as server:
         with pytest.raises(ConfigError, match=r"web\.port"):
-            await serve_web("127.0.0.1", server.port or 0, [])
+            await WebServer([], metrics=site.metrics).serve("127.0.0.1", server.port or 0)
 
 
 async def test_the_chain_of_a_run_is_a_page_of_its_own(desk: Desk, client: Client) -> None:
