@@ -26,6 +26,7 @@ from bot.parts import Outside, parts_of
 from bot.process import owner_name, utc_now
 from bot.signals import stop_on_signals
 from bot.web.downloads import Downloads
+from bot.web.guard import AdminGuard
 from bot.web.health import Health
 from bot.web.server import WebServer
 from bot.web.status import Status
@@ -124,10 +125,12 @@ class App:
         token = web.status_token.get_secret_value() if web.status_token else ""
         store, parts, metrics = self.stores.store, self.parts, self._metrics
         health = Health(store, parts.deliveries, parts.governor, metrics=metrics, connected=self._connected)
-        status = Status(store, parts.deliveries, zone=zone, token=token)
+        status = Status(store, parts.deliveries, zone=zone)
         downloads = Downloads(parts.links, parts.reports, parts.audit, metrics=metrics, proxies=web.proxies)
         routes = [*health.routes(), *status.routes(), *downloads.routes()]
-        await WebServer(routes, metrics=metrics, proxies=web.proxies).serve(web.host, web.port)
+        guard = AdminGuard(token, public_url=web.public_url, proxies=web.proxies)
+        server = WebServer(routes, guard=guard, metrics=metrics, proxies=web.proxies)
+        await server.serve(web.host, web.port)
 
     def _connected(self) -> bool | None:
         streams = self.parts.streams.values()

@@ -25,7 +25,14 @@ from bot.quota import Bucket, Budget
 from bot.targets import parse_target
 
 CRON_FIELDS = 5
-SHORTEST_KEY = 16  # characters of what signs links
+SHORTEST_KEY = 16  # characters of what signs links, and of what opens /status
+
+
+def long_enough(secret: SecretStr | None) -> SecretStr | None:
+    """Refuse what can be guessed."""
+    if secret and len(secret.get_secret_value()) < SHORTEST_KEY:
+        raise ValueError(f"takes at least {SHORTEST_KEY} characters")
+    return secret
 
 
 class DingDing(UpperSection):
@@ -132,9 +139,7 @@ class ReportSettings(Section):
     @field_validator("link_secret")
     @classmethod
     def _guessable(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret and len(secret.get_secret_value()) < SHORTEST_KEY:
-            raise ValueError(f"takes at least {SHORTEST_KEY} characters")
-        return secret
+        return long_enough(secret)
 
 
 class ExporterSettings(Section):
@@ -175,10 +180,20 @@ class WebSettings(Section):
     proxies: tuple[IPvAnyNetwork, ...] = ()
     status_token: SecretStr | None = None
 
+    @field_validator("status_token")
+    @classmethod
+    def _guessable(cls, token: SecretStr | None) -> SecretStr | None:
+        return long_enough(token)
+
     @model_validator(mode="after")
     def _served(self) -> "WebSettings":
         if self.public_url and not self.port:
             raise ValueError("has public_url, but web.port is 0: nothing serves the links")
+        if self.public_url and not self.status_token:
+            raise ValueError(
+                "has public_url, but web.status_token is missing: what a reverse proxy passes on comes from"
+                " this machine, so /status and /metrics need one"
+            )
         return self
 
 

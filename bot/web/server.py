@@ -9,6 +9,7 @@ from aiohttp import web
 from bot.errors import ConfigError
 from bot.metrics import Metrics
 from bot.web.connections import ConnectionLimits, ConnectionPool, FaultLog
+from bot.web.guard import AdminGuard
 from bot.web.visitors import Network
 
 FORM_BYTES = 16 * 1024
@@ -24,11 +25,12 @@ class WebServer:
         self,
         routes: Iterable[web.RouteDef],
         *,
+        guard: AdminGuard,
         metrics: Metrics,
         proxies: Sequence[Network] = (),
         limits: ConnectionLimits | None = None,
     ) -> None:
-        self._app = application(routes)
+        self._app = application(routes, guard)
         self._faults = FaultLog(metrics)
         self._proxies = proxies
         self._limits = limits or ConnectionLimits()
@@ -62,9 +64,9 @@ class WebServer:
             raise ConfigError(f"web.port: {host}:{port} cannot be served: {error.strerror}") from None
 
 
-def application(routes: Iterable[web.RouteDef]) -> web.Application:
-    """Build the application that serves these routes."""
-    app = web.Application(client_max_size=FORM_BYTES, middlewares=[_read_body])
+def application(routes: Iterable[web.RouteDef], guard: AdminGuard) -> web.Application:
+    """Build the application that serves these routes behind the guard."""
+    app = web.Application(client_max_size=FORM_BYTES, middlewares=[_read_body, guard.middleware])
     app.add_routes(list(routes))
     return app
 

@@ -10,6 +10,7 @@ from bot.models import Report
 from bot.report_links import ReportLinks
 from bot.stores.sqlite_links import SqliteLinks
 from bot.web.downloads import Downloads
+from bot.web.guard import AdminGuard
 from bot.web.server import application
 from bot.web.visitors import Network
 from tests.conftest import Desk
@@ -27,7 +28,7 @@ class Shop:
         self.downloads = Downloads(
             self.links, desk.reports, self.audit, metrics=self.metrics, proxies=proxies
         )
-        self.app = application(self.downloads.routes())
+        self.app = application(self.downloads.routes(), AdminGuard())
 
     async def report(self) -> Report:
         report = await self.desk.reports.find()

@@ -16,6 +16,7 @@ from bot.deliveries import Deliveries
 from bot.metrics import Metrics
 from bot.web.connections import ConnectionLimits, FaultLog
 from bot.web.downloads import CHUNK
+from bot.web.guard import AdminGuard
 from bot.web.health import Health
 from bot.web.server import WebServer
 from bot.web.status import Status
@@ -72,9 +73,10 @@ async def house(desk: Desk, *, proxies: tuple[str, ...] = (), **limits: float) -
     metrics = Metrics()
     deliveries = Deliveries(desk.store, desk.jobs)
     health = Health(desk.store, deliveries, desk.governor, metrics=metrics, connected=lambda: True)
-    status = Status(desk.store, deliveries, zone=ZoneInfo("UTC"), token=TOKEN)
+    status = Status(desk.store, deliveries, zone=ZoneInfo("UTC"))
     server = WebServer(
         [*health.routes(), *status.routes(), *Shop(desk).downloads.routes()],
+        guard=AdminGuard(TOKEN),
         metrics=metrics,
         proxies=[ip_network(each) for each in proxies],
         limits=ConnectionLimits(**limits),  # type: ignore[arg-type]
@@ -136,7 +138,7 @@ async def test_a_download_that_is_not_read_holds_nothing_for_long(desk: Desk, tm
 async def test_answers_that_nobody_reads_hold_no_connection(desk: Desk) -> None:
     async with house(desk, send_seconds=0.2) as site:
         _, writer = await site.connect(window=4096)
-        writer.write(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 2_000)
+        writer.write(ALIVE * 20_000)
         await until(lambda: site.open == 1)
         await until(lambda: site.open == 0)
         writer.close()
@@ -252,10 +254,10 @@ async def test_a_mistake_of_ours_is_logged_with_its_traceback(
         raise ZeroDivisionError
 
     metrics = Metrics()
-    server = WebServer([web.get("/", broken)], metrics=metrics)
+    server = WebServer([web.get("/", broken)], guard=AdminGuard(), metrics=metrics)
     serving = asyncio.create_task(server.serve("127.0.0.1", 0))
     site = House(desk, server, metrics, await server.port())
-    assert await site.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") == 500
+    assert await site.ask(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") == 500
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
     assert [record.exc_info is not None for record in caplog.records] == [True]
