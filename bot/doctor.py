@@ -14,6 +14,7 @@ from bot.dingtalk.stream import StreamConnection
 from bot.dingtalk.token import Tokens
 from bot.errors import ConfigError, DingRunError, Temporary
 from bot.exporting import broker_of
+from bot.files import make_private_folder
 from bot.models import CardTap, Message
 from bot.opening import stores_at
 from bot.process import utc_now
@@ -41,7 +42,7 @@ async def check_reports(settings: Settings) -> str:
     folder = Path(settings.reports.dir)
     probe = folder / ".check"
     try:
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(make_private_folder, folder)
         await asyncio.to_thread(probe.write_bytes, b"")
         await asyncio.to_thread(probe.unlink)
     except OSError as error:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
+from bot.files import close_to_others, make_private_file, make_private_folder
 from bot.models import Job, JobState, Report, Run, RunStatus
 from bot.stores.rows import JOBS, REPORTS, RUNS, nouns, stamp
 from bot.stores.sqlite_commits import Commits
@@ -85,7 +86,7 @@ class SqliteStore:
 
     async def open(self) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(self._keep_private)
             self._connection = await connect(self._path, patience=BUSY_SECONDS)
             self._connection.row_factory = sqlite3.Row
             self._commits = Commits(self._connection)
@@ -101,6 +102,13 @@ class SqliteStore:
         except BaseException:
             await self.close()
             raise
+
+    def _keep_private(self) -> None:
+        """Create the file; SQLite gives the two beside it the same mode."""
+        make_private_folder(self._path.parent)
+        make_private_file(self._path)
+        for beside in ("-wal", "-shm"):
+            close_to_others(self._path.with_name(self._path.name + beside))
 
     async def close(self) -> None:
         commits, self._commits = self._commits, None
