@@ -142,6 +142,7 @@ class App:
             try:
                 await self.parts.deliver.reconcile()
                 await self.parts.reports.sweep()
+                await self.parts.payloads.sweep()
                 await self.parts.notices.warn(await self.parts.governor.warnings())
                 await self.parts.notices.warn_of_late(await self.parts.reports.late())
                 await self.warn_of_pushes()

@@ -93,6 +93,15 @@ class Store(Protocol):
     ) -> Sequence[Job]:
         """Jobs that match all that is given, oldest first."""
 
+    async def clear_payloads(
+        self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
+    ) -> int:
+        """Empty the payloads of jobs of these kinds that ended at `since` or later and before `before`.
+
+        Clears at most `limit`, oldest first, and returns how many. The jobs themselves stay: their ids are
+        idempotency keys.
+        """
+
     async def save_report(self, report: Report) -> None:
         """Keep the report of a run; one per run, the newest wins."""
 

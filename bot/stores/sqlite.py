@@ -27,6 +27,7 @@ UPGRADES = (
     "links.sql",
     "growth.sql",
     "resumes.sql",
+    "payloads.sql",
 )  # what makes version 1 of nothing, version 2 of 1 …
 VERSION = len(UPGRADES)
 BUSY_SECONDS = 5.0
@@ -47,6 +48,13 @@ where rowid = (
     ) order by case state when 'todo' then due_at else lease_until end limit 1
 ) returning *
 """  # the first of each kind by its index, and the first of those: however many wait
+
+CLEAR = """
+update jobs set payload = '{}' where rowid in (
+    select rowid from jobs where kind in (select value from json_each(:kinds))
+    and ended_at >= :since and ended_at < :before and payload <> '{}' order by ended_at limit :limit
+) returning 1
+"""
 
 CLAIMED = ("id", "owner", "attempts")  # what names a claim
 SETTING = ", ".join(f"{name} = :{name}" for name in JOBS.columns if name not in CLAIMED)
@@ -250,6 +258,12 @@ class SqliteStore:
         sql = f"select * from jobs {filters(where)} {among} order by created_at, rowid limit :limit"  # noqa: S608
         rows = await self.rows(sql, where | {"states": array(states), "limit": limit})
         return await nouns(JOBS, rows)
+
+    async def clear_payloads(
+        self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
+    ) -> int:
+        values = {"kinds": array(kinds), "since": stamp(since), "before": stamp(before), "limit": limit}
+        return len(await self.rows(CLEAR, values))
 
     async def save_report(self, report: Report) -> None:
         await self.rows(insert("reports", REPORTS.columns, over=True), REPORTS.row(report))
