@@ -71,7 +71,7 @@ class ConnectionPool:
         self._server = server
         self._total = min(limits.total, descriptors // DESCRIPTORS_PER_CONNECTION)
         self._proxies = proxies
-        self._open: Counter[str] = Counter()
+        self._open: dict[Connection, str] = {}  # oldest first, with their addresses
 
     def __call__(self) -> "Connection":
         return Connection(self, self._server)
@@ -79,21 +79,29 @@ class ConnectionPool:
     @property
     def open(self) -> int:
         """How many connections there are."""
-        return self._open.total()
+        return len(self._open)
 
-    def admit(self, address: str) -> bool:
-        """Take a place for a new connection. False when there is none."""
-        crowded = self._open[address] >= self.limits.per_address and not is_within(address, self._proxies)
+    def admit(self, connection: "Connection", address: str) -> bool:
+        """Take a place for a new connection; where there is none, the oldest one without a request yields.
+
+        A client that keeps connections open without asking for anything locks nobody out, not even others of
+        its own address.
+        """
+        same = [each for each, its in self._open.items() if its == address]
+        crowded = len(same) >= self.limits.per_address and not is_within(address, self._proxies)
         if crowded or self.open >= self._total:
             self.faults.note("too many connections", address)
-            return False
-        self._open[address] += 1
+            idle = next((each for each in (same if crowded else self._open) if each.is_idle), None)
+            if idle is None:
+                return False
+            self.release(idle)
+            idle.drop()
+        self._open[connection] = address
         return True
 
-    def release(self, address: str) -> None:
-        self._open[address] -= 1
-        if not self._open[address]:
-            del self._open[address]
+    def release(self, connection: "Connection") -> None:
+        """Give a place back. Repeatable."""
+        self._open.pop(connection, None)
 
 
 class Connection(web.RequestHandler):
@@ -110,13 +118,24 @@ class Connection(web.RequestHandler):
         )
         self._pool = pool
         self._address: str | None = None  # once it has a place
+        self.is_busy = False  # while a request is handled; the server says so
         self._send_timer: asyncio.TimerHandle | None = None
         self._wire: asyncio.Transport | None = None  # the base class forgets its own too early
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is done for it: its next request is not complete."""
+        return not self.is_busy and self._send_timer is None
+
+    def drop(self) -> None:
+        """Close it at once, whatever was not sent yet."""
+        if self._wire is not None:
+            self._wire.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._wire = wire = cast(asyncio.Transport, transport)
         address = str((wire.get_extra_info("peername") or ("",))[0])
-        if not self._pool.admit(address):
+        if not self._pool.admit(self, address):
             wire.abort()
             return
         self._address = address
@@ -127,14 +146,14 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._address is None:
             return
-        self._pool.release(self._address)
+        self._pool.release(self)
         self._stop_timer()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
         loop = asyncio.get_running_loop()
-        self._send_timer = loop.call_later(self._pool.limits.send_seconds, self._drop)
+        self._send_timer = loop.call_later(self._pool.limits.send_seconds, self._give_up)
 
     def resume_writing(self) -> None:
         self._stop_timer()
@@ -162,10 +181,9 @@ class Connection(web.RequestHandler):
         bug = None if isinstance(error, HttpProcessingError) else error
         self._pool.faults.note(type(error).__name__, self._address or "", bug=bug)
 
-    def _drop(self) -> None:
+    def _give_up(self) -> None:
         self._pool.faults.note("answer not read", self._address or "")
-        if self._wire is not None:
-            self._wire.abort()
+        self.drop()
 
     def _stop_timer(self) -> None:
         timer, self._send_timer = self._send_timer, None

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from bot.errors import ConfigError
 from bot.metrics import Metrics
-from bot.web.connections import ConnectionLimits, ConnectionPool, FaultLog
+from bot.web.connections import Connection, ConnectionLimits, ConnectionPool, FaultLog
 from bot.web.guard import AdminGuard
 from bot.web.visitors import Network
 
@@ -81,4 +81,11 @@ async def _read_body(request: web.Request, handler: Handler) -> web.StreamRespon
         raise web.HTTPRequestTimeout from None
     except web.RequestPayloadError:
         raise web.HTTPBadRequest from None
-    return await handler(request)
+    connection = request.protocol
+    if not isinstance(connection, Connection):  # a server of a test
+        return await handler(request)
+    connection.is_busy = True
+    try:
+        return await handler(request)
+    finally:
+        connection.is_busy = False

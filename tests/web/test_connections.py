@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import resource
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -36,6 +37,16 @@ class House:
 
     def __init__(self, desk: Desk, server: WebServer, metrics: Metrics, port: int) -> None:
         self.desk, self.server, self.metrics, self.port = desk, server, metrics, port
+        self.gate = asyncio.Event()
+
+    async def slow_requests(self, number: int) -> list[Streams]:
+        """Connections whose requests are being handled until `gate` is set."""
+        held = [await self.connect() for _ in range(number)]
+        for _, writer in held:
+            writer.write(f"GET /slow HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {TOKEN}\r\n\r\n".encode())
+        connections = self.server.pool._open if self.server.pool else {}
+        await until(lambda: sum(each.is_busy for each in connections) == number)
+        return held
 
     async def connect(self, *, window: int = 0) -> Streams:
         """A connection; with `window` its receive buffer has so many bytes."""
@@ -74,8 +85,13 @@ async def house(desk: Desk, *, proxies: tuple[str, ...] = (), **limits: float) -
     deliveries = Deliveries(desk.store, desk.jobs)
     health = Health(desk.store, deliveries, desk.governor, metrics=metrics, connected=lambda: True)
     status = Status(desk.store, deliveries, zone=ZoneInfo("UTC"))
+
+    async def slow(request: web.Request) -> web.Response:
+        await site.gate.wait()
+        return web.Response()
+
     server = WebServer(
-        [*health.routes(), *status.routes(), *Shop(desk).downloads.routes()],
+        [web.get("/slow", slow), *health.routes(), *status.routes(), *Shop(desk).downloads.routes()],
         guard=AdminGuard(TOKEN),
         metrics=metrics,
         proxies=[ip_network(each) for each in proxies],
@@ -83,7 +99,8 @@ async def house(desk: Desk, *, proxies: tuple[str, ...] = (), **limits: float) -
     )
     serving = asyncio.create_task(server.serve("127.0.0.1", 0))
     try:
-        yield House(desk, server, metrics, await server.port())
+        site = House(desk, server, metrics, await server.port())
+        yield site
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
@@ -157,14 +174,26 @@ async def test_a_slow_reader_gets_its_report_whole(desk: Desk) -> None:
         writer.close()
 
 
-async def test_only_so_many_connections_are_open_at_once(desk: Desk) -> None:
+async def test_connections_that_ask_nothing_lock_nobody_out(desk: Desk) -> None:
     async with house(desk, total=3) as site:
         held = [await site.connect() for _ in range(3)]
+        held[2][1].write(b"POST /status/resend HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\na")
         await until(lambda: site.open == 3)
+        assert [await site.ask(ALIVE) for _ in range(8)] == [200] * 8
+        assert site.open <= 3
+        assert site.counted("too many connections") >= 1
+        assert await held[0][0].read() == b""
+        for _, writer in held:
+            writer.close()
+
+
+async def test_only_so_many_requests_are_handled_at_once(desk: Desk) -> None:
+    async with house(desk, total=3) as site:
+        held = await site.slow_requests(3)
         assert [await site.ask(ALIVE) for _ in range(5)] == [0] * 5
         assert (site.open, site.counted("too many connections")) == (3, 5)
-        held[0][1].close()
-        await until(lambda: site.open == 2)
+        site.gate.set()
+        assert [await reader.readline() for reader, _ in held] == [b"HTTP/1.1 200 OK\r\n"] * 3
         assert await site.ask(ALIVE) == 200
         for _, writer in held:
             writer.close()
@@ -175,9 +204,21 @@ async def test_one_address_has_only_some_of_them_unless_it_is_our_proxy(
     desk: Desk, proxies: tuple[str, ...], status: int
 ) -> None:
     async with house(desk, per_address=2, proxies=proxies) as site:
-        held = [await site.connect() for _ in range(2)]
-        await until(lambda: site.open == 2)
+        held = await site.slow_requests(2)
         assert await site.ask(ALIVE) == status
+        site.gate.set()
+        for _, writer in held:
+            writer.close()
+
+
+async def test_a_process_with_few_descriptors_takes_fewer_connections(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (8, 8))
+    async with house(desk) as site:
+        held = await site.slow_requests(2)
+        assert await site.ask(ALIVE) == 0
+        site.gate.set()
         for _, writer in held:
             writer.close()
 
