@@ -78,7 +78,7 @@ class ConnectionPool:
 
     @property
     def open(self) -> int:
-        """How many connections there are."""
+        """The number of connections."""
         return len(self._open)
 
     def admit(self, connection: "Connection", address: str) -> bool:
@@ -124,7 +124,7 @@ class Connection(web.RequestHandler):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is done for it: its next request is not complete."""
+        """Tell if nothing is done for it: its next request is not complete."""
         return not self.is_busy and self._send_timer is None
 
     def drop(self) -> None:

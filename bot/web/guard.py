@@ -89,7 +89,7 @@ class AdminGuard:
         return guard
 
     def _check(self, request: web.Request) -> None:
-        """Whoever may not see it gets the same plain 404 as for any page that is not there."""
+        """Raise the same plain 404 as for any page that is not there, for everybody who may not see it."""
         if not self._of_own_page(request):
             raise web.HTTPForbidden(text="403: only for its own pages\n")
         if not (self._has_token(request) if self._token else _of_this_machine(request)):

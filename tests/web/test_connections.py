@@ -260,6 +260,11 @@ def posted(content_type: bytes, body: bytes, *more: bytes) -> bytes:
     [
         (b"GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer \xff\r\n\r\n", 404),
         (b"GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: dingrun_status=\xff\r\n\r\n", 404),
+        (b"GET /reports/../status HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+        (b"GET /reports/..%2fstatus HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+        (b"GET /reports%2f../metrics HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+        (b"GET //metrics HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+        (b"GET http://a/metrics HTTP/1.1\r\nHost: a\r\n\r\n", 404),
         (b"GET /status?token=%ff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 404),
         (b"GET /reports/%ff HTTP/1.1\r\nHost: \xff\r\nUser-Agent: \xff\r\nRange: \xff\r\n\r\n", 404),
         (b"GET /reports/x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: \xff\r\n\r\n", 404),
