@@ -1,6 +1,7 @@
 """The command line: `python -m bot` runs the service, its sub-commands do one thing each."""
 
 import asyncio
+import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 
 from bot import __version__
 from bot.errors import ConfigError, DingRunError
+from bot.files import PRIVATE_UMASK
 
 if TYPE_CHECKING:
     from bot.config import Settings
@@ -39,6 +41,7 @@ class Commands(click.Group):
 @click.pass_context
 def main(ctx: click.Context, config: Path | None) -> None:
     """DingRun: tells a DingTalk group what came of its scheduled runs."""
+    os.umask(PRIVATE_UMASK)
     ctx.obj = config
     if ctx.invoked_subcommand is None:
         _serve(config)

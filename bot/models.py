@@ -328,6 +328,9 @@ class Download:
     at: datetime
     address: str
     agent: str  # what the program said of itself
+    id: str = ""
+    finished: bool = False  # its last byte was sent; it cannot be resumed any more
+    resumes: int = 0  # times that it went on after it broke off
 
 
 @dataclass(frozen=True, kw_only=True)

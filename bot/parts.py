@@ -29,6 +29,7 @@ from bot.models import Clock
 from bot.notices import Notices
 from bot.opening import Stores, skew_of
 from bot.parcels import Limits, Parcels
+from bot.payloads import PayloadRetention
 from bot.people import People
 from bot.ports import Engine
 from bot.remakes import Remakes
@@ -79,6 +80,7 @@ class Parts:
     notices: Notices
     links: ReportLinks
     audit: Audit
+    payloads: PayloadRetention
     streams: Mapping[str, StreamConnection]
 
 
@@ -144,6 +146,7 @@ class _Builder:
             notices=self._notices,
             links=self._links,
             audit=self._audit,
+            payloads=PayloadRetention(store, clock=outside.clock),
             streams=self._streams(),
         )
 

@@ -93,6 +93,15 @@ class Store(Protocol):
     ) -> Sequence[Job]:
         """Jobs that match all that is given, oldest first."""
 
+    async def clear_payloads(
+        self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
+    ) -> int:
+        """Empty the payloads of jobs of these kinds that ended at `since` or later and before `before`.
+
+        Clears at most `limit`, oldest first, and returns how many. The jobs themselves stay: their ids are
+        idempotency keys.
+        """
+
     async def save_report(self, report: Report) -> None:
         """Keep the report of a run; one per run, the newest wins."""
 
@@ -151,6 +160,16 @@ class Links(Protocol):
 
         False, and nothing changes, when its link is unknown, over at that time, revoked or used up.
         """
+
+    async def resume_download(self, download: Download, *, since: datetime, max_resumes: int) -> str:
+        """Count a resume of the newest download by the same link, address and agent; its id.
+
+        "", and nothing changes, when there is none that began at `since` or later, is unfinished and was
+        resumed less than `max_resumes` times.
+        """
+
+    async def finish_download(self, link_id: str, download_id: str) -> None:
+        """Mark a download as finished: it cannot be resumed any more."""
 
     async def revoke_links(self, run_id: str, now: datetime) -> int:
         """Let the links of a run lead nowhere from now on; how many would have led somewhere."""

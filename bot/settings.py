@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from pydantic import (
     Field,
     IPvAnyNetwork,
-    SecretStr,
     ValidationInfo,
     field_validator,
     model_validator,
@@ -19,7 +18,7 @@ from pydantic import (
 from bot.access import Rules
 from bot.dingtalk_settings import DingDing
 from bot.engine_settings import EngineSettings
-from bot.fields import ConversationId, PublicUrl, Section, StaffId, Whole, ZoneName
+from bot.fields import ConversationId, KeySecret, PublicUrl, Section, StaffId, Whole, ZoneName
 from bot.notify import NotifySettings
 from bot.quota import Bucket, Budget
 from bot.report_settings import ExporterSettings, ReportSettings
@@ -64,16 +63,22 @@ class WebSettings(Section):
         description="Your reverse proxies. Only their `X-Forwarded-For` is believed.",
         examples=[["127.0.0.1", "10.0.0.0/8"]],
     )
-    status_token: SecretStr | None = Field(
+    status_token: KeySecret | None = Field(
         None,
-        description="Opens `/status?token=…`. Without it `/status` is for this machine only.",
-        examples=["…"],
+        description="Opens `/status?token=…`, `/metrics` and `/readyz` (there as `Authorization: Bearer …`)."
+        " Without it they are for this machine only. Required with `public_url`.",
+        examples=["0f2e4d6c8b0a1f3e"],
     )
 
     @model_validator(mode="after")
     def _served(self) -> "WebSettings":
         if self.public_url and not self.port:
             raise ValueError("has public_url, but web.port is 0: nothing serves the links")
+        if self.public_url and not self.status_token:
+            raise ValueError(
+                "has public_url, but web.status_token is missing: what a reverse proxy passes on comes from"
+                " this machine, so /status and /metrics need one"
+            )
         return self
 
 

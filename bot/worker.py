@@ -17,6 +17,7 @@ from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.exporters.handover import Handover
 from bot.exporters.orders import KIND, LEASE, failed, made, place_of, refusal
 from bot.exporting import broker_of, handover_of, inprocess_of
+from bot.files import make_private_folder
 from bot.jobs import Claim
 from bot.log import about
 from bot.models import Job
@@ -52,7 +53,7 @@ async def _try_out(settings: Settings) -> None:
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
     except OSError as error:
         raise ConfigError(f"reports.dir: {folder} cannot be written: {error.strerror}") from None
 

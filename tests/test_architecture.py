@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-NOUNS = {"bot", "bot.models", "bot.errors"}
+NOUNS = {"bot", "bot.models", "bot.errors", "bot.files"}
 PURE = {
     "bot.ports", "bot.config", "bot.settings", "bot.retry", "bot.access", "bot.plan", "bot.workbook",
     "bot.sheets", "bot.findings", "bot.values", "bot.secrecy", "bot.diff", "bot.spool", "bot.cells",
@@ -24,6 +24,7 @@ CORE = {
     "bot.intake", "bot.context", "bot.people", "bot.deliveries", "bot.channels", "bot.governor",
     "bot.notices", "bot.ladder", "bot.digests", "bot.summaries", "bot.chain", "bot.lanes",
     "bot.story", "bot.audit", "bot.report_links", "bot.shelf", "bot.parcels", "bot.remakes", "bot.finder",
+    "bot.payloads",
 }  # fmt: skip
 DRIVERS = {"bot.mongo"}  # what adapters share to reach a server
 VENDORS = {

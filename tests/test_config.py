@@ -68,6 +68,9 @@ WRONG = [
     ("web: {public_url: 'https://a b', port: 1}", "web.public_url takes an http:// or https:// address"),
     ("web: {public_url: 'https://a/)x', port: 1}", "web.public_url takes an http:// or https:// address"),
     ("web: {public_url: 'https://run.example.com'}", "web has public_url, but web.port is 0"),
+    ("web: {public_url: 'https://run.example.com', port: 1}",
+     "web has public_url, but web.status_token is missing"),
+    ("web: {status_token: 'fifteen letters'}", "web.status_token takes at least 16 characters"),
     ("web: {proxies: [nginx]}", "web.proxies[0] must be an address or a network"),
     ("reports: {link_secret: verysecret}", "reports.link_secret takes at least 16 characters"),
     ("reports: {link_max_downloads: 0}", "reports.link_max_downloads"),
@@ -332,13 +335,15 @@ def test_secrets_print_as_stars(tmp_path: Path) -> None:
 
 
 def test_every_secret_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
-    robots = "notify: {webhooks: {default: {ACCESS_TOKEN: c, SECRET: d}}}\nweb: {status_token: e}\n"
+    robots = (
+        "notify: {webhooks: {default: {ACCESS_TOKEN: c, SECRET: d}}}\nweb: {status_token: eeeeeeeeeeeeeeee}\n"
+    )
     links = "reports: {link_secret: ffffffffffffffff}"
     ding = "DINGDING: {APP_KEY: k, APP_SECRET: a, ACCESS_TOKEN: b}\n"
     store = "store: {url: 'mongodb://me:g@h/d'}\n"
     broker = "exporter: {broker_url: 'redis://:h@h'}\n"
     told = secrets_of(read(tmp_path, ding + store + robots + broker + links))
-    assert sorted(told) == ["a", "b", "c", "d", "e", "f" * 16, "g", "h"]
+    assert sorted(told) == ["a", "b", "c", "d", "e" * 16, "f" * 16, "g", "h"]
 
 
 def secret_keys(model: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

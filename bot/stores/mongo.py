@@ -25,6 +25,7 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a
         [("run_id", UP), *OLDEST_JOB],
         [("kind", UP), ("state", UP), *OLDEST_JOB],
         [("state", UP), *OLDEST_JOB],
+        [("kind", UP), ("ended_at", UP)],
     ),
     "reports": (NEWEST_REPORT, [("schedule_id", UP), *NEWEST_REPORT]),
     "links": ([("run_id", UP), ("made_at", DOWN), ("number", DOWN)],),
@@ -33,6 +34,7 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a
     "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),
 }
 FIXED = {"_id", "owner", "attempts"}  # what names a claim
+EMPTY = "{}"  # a payload is JSON text
 
 
 class MongoStore:
@@ -135,6 +137,15 @@ class MongoStore:
         among = {"$in": sorted(states)} if states else None
         where = filters(run_id=run_id, kind=kind, state=among)
         return [JOBS.noun(each) for each in await self._jobs.find(where, sort=OLDEST_JOB, limit=limit)]
+
+    async def clear_payloads(
+        self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
+    ) -> int:
+        ended = {"$gte": moment(since), "$lt": moment(before)}
+        where = {"kind": {"$in": list(kinds)}, "ended_at": ended, "payload": {"$ne": EMPTY}}
+        found = await self._jobs.find(where, sort=[("ended_at", UP)], limit=limit, fields=["_id"])
+        same = {"_id": {"$in": [each["_id"] for each in found]}, "payload": {"$ne": EMPTY}}
+        return await self._jobs.change_all(same, {"$set": {"payload": EMPTY}}) if found else 0
 
     async def save_report(self, report: Report) -> None:
         await self._reports.put([REPORTS.document(report) | {"number": self._numbers.next()}])

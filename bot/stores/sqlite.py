@@ -17,6 +17,7 @@ from typing import Any
 import aiosqlite
 
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
+from bot.files import close_to_others, make_private_file, make_private_folder
 from bot.models import Job, JobState, Report, Run, RunStatus
 from bot.stores.rows import JOBS, REPORTS, RUNS, nouns, stamp
 
@@ -25,6 +26,8 @@ UPGRADES = (
     "ledger.sql",
     "links.sql",
     "growth.sql",
+    "resumes.sql",
+    "payloads.sql",
 )  # what makes version 1 of nothing, version 2 of 1 …
 VERSION = len(UPGRADES)
 BUSY_SECONDS = 5.0
@@ -46,6 +49,13 @@ where rowid = (
     ) order by case state when 'todo' then due_at else lease_until end limit 1
 ) returning *
 """  # the first of each kind by its index, and the first of those: however many wait
+
+CLEAR = """
+update jobs set payload = '{}' where rowid in (
+    select rowid from jobs where kind in (select value from json_each(:kinds))
+    and ended_at >= :since and ended_at < :before and payload <> '{}' order by ended_at limit :limit
+) returning 1
+"""
 
 CLAIMED = ("id", "owner", "attempts")  # what names a claim
 SETTING = ", ".join(f"{name} = :{name}" for name in JOBS.columns if name not in CLAIMED)
@@ -79,7 +89,7 @@ class SqliteStore:
 
     async def open(self) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            await asyncio.to_thread(self._keep_private)
             self._connection = await aiosqlite.connect(
                 self._path, isolation_level=None, timeout=BUSY_SECONDS, iter_chunk_size=STREAMED_ROWS
             )
@@ -96,6 +106,13 @@ class SqliteStore:
         except BaseException:
             await self.close()
             raise
+
+    def _keep_private(self) -> None:
+        """Create the file; SQLite gives the two beside it the same mode."""
+        make_private_folder(self._path.parent)
+        make_private_file(self._path)
+        for beside in ("-wal", "-shm"):
+            close_to_others(self._path.with_name(self._path.name + beside))
 
     async def close(self) -> None:
         async with self._idle:
@@ -243,6 +260,12 @@ class SqliteStore:
         sql = f"select * from jobs {filters(where)} {among} order by created_at, rowid limit :limit"  # noqa: S608
         rows = await self.rows(sql, where | {"states": array(states), "limit": limit})
         return await nouns(JOBS, rows)
+
+    async def clear_payloads(
+        self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
+    ) -> int:
+        values = {"kinds": array(kinds), "since": stamp(since), "before": stamp(before), "limit": limit}
+        return len(await self.rows(CLEAR, values))
 
     async def save_report(self, report: Report) -> None:
         await self.rows(insert("reports", REPORTS.columns, over=True), REPORTS.row(report))

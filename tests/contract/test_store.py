@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from bot.models import (
     Destination,
     ExportStatus,
     Failure,
+    Job,
     JobState,
     Person,
     PushStatus,
@@ -271,3 +273,49 @@ async def test_a_store_opens_twice_at_once(address: str) -> None:
     assert not await several[2].add_run(make_run(id="r"))
     for store in several:
         await store.close()
+
+
+def ended_job(id_: str, **changes: Any) -> Job:
+    values = {"kind": "message", "payload": {"text": "状态"}, "state": JobState.DONE, "ended_at": NOW}
+    return make_job(id=id_, **(values | changes))
+
+
+async def payloads(store: Store) -> dict[str, bool]:
+    """Which jobs still have theirs."""
+    return {job.id: bool(job.payload) for job in await store.find_jobs()}
+
+
+async def test_payloads_of_ended_jobs_are_emptied_by_kind_and_time(store: Store) -> None:
+    for job in (
+        ended_job("old"),
+        ended_job("dead", state=JobState.DEAD),
+        ended_job("unconfirmed", state=JobState.UNCONFIRMED),
+        ended_job("young", ended_at=LATER),
+        ended_job("older", ended_at=NOW - timedelta(seconds=1)),
+        ended_job("waiting", state=JobState.TODO, ended_at=None),
+        ended_job("card", kind="card"),
+    ):
+        await store.add_job(job)
+    assert await store.clear_payloads(["message", "delay"], NOW, LATER, limit=10) == 3
+    assert {id_ for id_, kept in (await payloads(store)).items() if not kept} == {
+        "old",
+        "dead",
+        "unconfirmed",
+    }
+    assert await store.clear_payloads(["message", "delay"], NOW, LATER, limit=10) == 0
+
+
+async def test_only_so_many_payloads_are_emptied_at_once_the_oldest_first(store: Store) -> None:
+    for number in (3, 1, 2):
+        await store.add_job(ended_job(f"m{number}", ended_at=NOW + timedelta(seconds=number)))
+    assert await store.clear_payloads(["message"], NOW, LATER, limit=2) == 2
+    assert await payloads(store) == {"m3": True, "m1": False, "m2": False}
+    assert await store.clear_payloads(["message"], NOW, LATER, limit=2) == 1
+
+
+async def test_what_else_is_known_of_a_job_stays(store: Store) -> None:
+    job = ended_job("m1", result={"message_id": "x"}, error="why", marker=True)
+    await store.add_job(job)
+    await store.clear_payloads(["message"], NOW, LATER, limit=2)
+    assert await store.find_job("m1") == replace(job, payload={})
+    assert not await store.add_job(job)

@@ -4,13 +4,16 @@ import asyncio
 import signal
 import sqlite3
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from bot.errors import ConfigError, Permanent, Temporary
-from bot.stores.sqlite import SqliteStore, sqlite_path
-from tests.factories import make_job, make_run
+from bot.stores.rows import DOWNLOADS
+from bot.stores.sqlite import UPGRADES, SqliteStore, sqlite_path
+from bot.stores.sqlite_links import SqliteLinks
+from tests.factories import make_download, make_grant, make_job, make_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,6 +48,26 @@ async def test_what_was_kept_survives_a_killed_process(tmp_path: Path) -> None:
     store = SqliteStore(path)
     await store.open()
     assert len(await store.find_jobs(limit=100_000)) >= written
+    await store.close()
+
+
+async def test_a_store_of_an_earlier_version_is_opened_with_what_it_has(tmp_path: Path) -> None:
+    grant, earlier = make_grant(), UPGRADES[:4]
+    download, values = make_download(grant, finished=True), DOWNLOADS.row(make_download(grant))
+    with sqlite3.connect(tmp_path / "old.db") as db:
+        for name in earlier:
+            db.executescript(files("bot.stores").joinpath(name).read_text(encoding="utf-8"))
+        db.execute(
+            "insert into downloads (link_id, run_id, at, address, agent)"
+            " values (:link_id, :run_id, :at, :address, :agent)",
+            values,
+        )
+        db.execute(f"pragma user_version = {len(earlier)}")
+    db.close()
+    store = SqliteStore(tmp_path / "old.db")
+    await store.open()
+    assert await SqliteLinks(store).find_downloads(grant.run_id) == [download]
+    assert await store.clear_payloads(["message"], grant.made_at, grant.expires_at, limit=1) == 0
     await store.close()
 
 

@@ -24,6 +24,7 @@ QUESTIONS: Mapping[str, tuple[Callable[[SqliteStore], Awaitable[object]], set[st
     "the jobs of a run": (lambda s: s.find_jobs(run_id="r1"), {"jobs_of_run"}),
     "dead jobs": (lambda s: s.find_jobs(states={JobState.DEAD}), {"jobs_of_state"}),
     "waiting digests": (lambda s: s.find_jobs(kind="digest", states={JobState.TODO}), {"jobs_of_kind"}),
+    "old payloads": (lambda s: s.clear_payloads(["message"], NOW, NOW, limit=9), {"jobs_ended"}),
     "a claim": (lambda s: s.claim_job(["card", "file"], "me", NOW, NOW), {"jobs_waiting", "jobs_doing"}),
     "a claim of a task": (
         lambda s: SqliteTaskStore(s).claim_task("me", NOW, NOW),
@@ -60,4 +61,9 @@ async def test_a_question_walks_along_an_index(question: str, tmp_path: Path) ->
     assert not [step for step in steps if step.endswith("B-TREE FOR ORDER BY")] or question in SORTED
 
 
-SORTED = {"a claim", "dead jobs", "waiting digests"}  # a few rows: one per kind, or what is in trouble
+SORTED = {
+    "a claim",
+    "old payloads",
+    "dead jobs",
+    "waiting digests",
+}  # a few rows: one per kind, or what is in trouble

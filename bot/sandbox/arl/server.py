@@ -17,6 +17,7 @@ from bot.sandbox.arl.refusals import Crash, Invalid, Refusal
 from bot.sandbox.arl.schedule_calls import ScheduleCalls
 from bot.sandbox.arl.task_calls import TaskCalls
 from bot.sandbox.arl.user_calls import UserCalls, is_let_in
+from bot.sandbox.http_log import HEADER_SECONDS, http_log
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -38,7 +39,13 @@ class FakeArl(ArlState):
         self._paths = {route.path for route in routes}
         app.add_routes(routes)
         app.router.add_route("*", "/{path:.*}", self._elsewhere)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=http_log(__name__),
+            keepalive_timeout=HEADER_SECONDS,
+            shutdown_timeout=0.1,
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self.tls).start()
         scheme = "https" if self.tls else "http"
