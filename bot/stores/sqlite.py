@@ -16,6 +16,7 @@ from typing import Any
 
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.models import Job, JobState, Report, Run, RunStatus
+from bot.stores.dumping import storable_values
 from bot.stores.rows import JOBS, REPORTS, RUNS, nouns, stamp
 from bot.stores.sqlite_commits import Commits
 from bot.stores.sqlite_thread import Connection, connect
@@ -143,9 +144,11 @@ class SqliteStore:
     async def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
         """Run one statement and return its rows."""
         try:
-            return await self._turns.run(sql, values or {})
+            return await self._turns.run(sql, storable_values(values or {}))
         except sqlite3.DatabaseError as error:
             raise self._translated(error) from error
+        except OverflowError:
+            raise Permanent("SQLite cannot hold this value (OverflowError)") from None
 
     def _translated(self, error: sqlite3.DatabaseError) -> DingRunError:
         """Our error for one of SQLite's."""
