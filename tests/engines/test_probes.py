@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from bot.engines.pages import title_of
+from bot.engines.page_parser import title_of
 from bot.engines.probes import NothingFound, Probe, ProbeLimits
 from bot.neighbours import Neighbours
 from tests.engines.conftest import LIMITS, Street
