@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from bot.address_policy import DEFAULT_REFUSED, AddressPolicy
 from bot.fields import Port, Seconds, Section, Whole, ZoneName
 
 _ARL_URL = re.compile(r"https?://[^\s/@]+(/api)?/?", re.IGNORECASE)
@@ -85,6 +86,13 @@ class EngineSettings(ArlSettings):
     task_timeout: Seconds = 120.0
     max_hosts: Whole = Field(256, ge=1, le=65536)
     ports: tuple[Port, ...] = (80, 443, 8080, 8443)
+    refuse: tuple[str, ...] = DEFAULT_REFUSED
+
+    @field_validator("refuse")
+    @classmethod
+    def _networks(cls, refused: tuple[str, ...]) -> tuple[str, ...]:
+        AddressPolicy.parse(refused)
+        return refused
 
     @model_validator(mode="after")
     def _reachable(self) -> "EngineSettings":

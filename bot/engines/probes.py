@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 
+from bot.address_policy import DEFAULT_POLICY, AddressPolicy
 from bot.engines.pages import NoCookies, Page, PageReader
 from bot.engines.parser_pool import ParserPool
 from bot.engines.reasons import reason
@@ -50,6 +51,7 @@ class ProbeLimits:
     lease: timedelta = LEASE  # a task without a sign of life for so long is another's
     max_hosts: int = 256
     ports: tuple[int, ...] = (80, 443, 8080, 8443)
+    policy: AddressPolicy = DEFAULT_POLICY
 
 
 @dataclass(kw_only=True)
@@ -96,7 +98,7 @@ class Probe:
         """Assets by kind and merge key. Raises `NothingFound`."""
         target = parse_target(task.target)
         finds = Finds(task_id=task.id)
-        addresses = await self._addresses(target, finds)
+        addresses = self._allowed(await self._addresses(target, finds))
         ports = (target.port,) if target.port else task.ports or self._limits.ports
         problems = await self._look_at_all(target, addresses, ports, finds)
         if not finds.ip:
@@ -121,6 +123,13 @@ class Probe:
             "task_id": finds.task_id,
         }
         return addresses
+
+    def _allowed(self, addresses: Sequence[str]) -> Sequence[str]:
+        """Leave out what `engine.refuse` names; judged here, after names were resolved, and never by name."""
+        allowed = [address for address in addresses if not self._limits.policy.refuses(address)]
+        if addresses and not allowed:
+            raise NothingFound(reason("forbidden", address=addresses[0]))
+        return allowed
 
     async def _resolve(self, name: str) -> list[str]:
         loop = asyncio.get_running_loop()
