@@ -106,7 +106,7 @@ class Probe:
         return finds.by_kind()
 
     async def _addresses(self, target: Target, finds: Finds) -> Sequence[str]:
-        if target.network is not None:
+        if not target.host:
             try:
                 return list(target.hosts(self._limits.max_hosts))
             except ValueError:
