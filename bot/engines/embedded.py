@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bot.engines.probes import NothingFound, Probe, ProbeLimits
+from bot.engines.probes import Finds, NothingFound, Probe, ProbeLimits
 from bot.engines.reasons import reason
 from bot.errors import DingRunError, Permanent, Temporary
 from bot.models import Clock, Run, Schedule, Task, TaskStatus
@@ -167,22 +167,25 @@ class EmbeddedEngine:
     async def _look(self, probe: Probe, task: Task) -> Task:
         """The task as it ended; a mistake in one must not end the others."""
         try:
-            async with asyncio.timeout(self._limits.task_timeout):
-                found = await probe.look(task)
-                for kind, assets in found.items():
-                    await self._tasks.save_assets(task.id, kind, assets)
-        except NothingFound as nothing:
-            return replace(task, status=TaskStatus.ERROR, reason=str(nothing))
-        except TimeoutError:
-            why = reason("too_long", seconds=f"{self._limits.task_timeout:g}")
-            return replace(task, status=TaskStatus.ERROR, reason=why)
+            finds, why = await self._found(probe, task)
+            for kind, assets in finds.by_kind().items():
+                await self._tasks.save_assets(task.id, kind, assets)
         except Temporary:
             raise
         except Exception:  # the edge of the engine's loop
             log.exception("task %s failed by a mistake of ours", task.id)
             return replace(task, status=TaskStatus.ERROR, reason=reason("mistake"))
-        return replace(
-            task,
-            status=TaskStatus.DONE,
-            found={kind: len(assets) for kind, assets in found.items() if assets},
-        )
+        found = {kind: len(assets) for kind, assets in finds.by_kind().items() if assets}
+        return replace(task, status=TaskStatus.ERROR if why else TaskStatus.DONE, reason=why, found=found)
+
+    async def _found(self, probe: Probe, task: Task) -> tuple[Finds, str]:
+        """What was found, and why the look did not end well; slow hosts do not hide what others showed."""
+        finds = Finds(task_id=task.id)
+        try:
+            async with asyncio.timeout(self._limits.task_timeout):
+                await probe.look(task, finds)
+        except NothingFound as nothing:
+            return Finds(task_id=task.id), str(nothing)
+        except TimeoutError:
+            return finds, reason("too_long", seconds=f"{self._limits.task_timeout:g}")
+        return finds, ""

@@ -94,16 +94,14 @@ class Probe:
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
 
-    async def look(self, task: Task) -> Mapping[str, Assets]:
-        """Assets by kind and merge key. Raises `NothingFound`."""
+    async def look(self, task: Task, finds: Finds) -> None:
+        """Look at the target of a task and note in `finds` what is there. Raises `NothingFound`."""
         target = parse_target(task.target)
-        finds = Finds(task_id=task.id)
         addresses = self._allowed(await self._addresses(target, finds))
         ports = (target.port,) if target.port else task.ports or self._limits.ports
         problems = await self._look_at_all(target, addresses, ports, finds)
         if not finds.ip:
             raise NothingFound(_why(problems, ports))
-        return finds.by_kind()
 
     async def _addresses(self, target: Target, finds: Finds) -> Sequence[str]:
         if not target.host:

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.engines import embedded
 from bot.engines.embedded import EmbeddedEngine
-from bot.engines.probes import Probe, ProbeLimits
+from bot.engines.probes import Finds, Probe, ProbeLimits
 from bot.errors import Permanent, Temporary
 from bot.models import Task, TaskStatus
 from bot.opening import stores_at
@@ -54,10 +55,10 @@ async def test_a_mistake_in_one_task_ends_that_one_alone(
 ) -> None:
     look = Probe.look
 
-    async def sometimes(self: Probe, task: Task) -> object:
+    async def sometimes(self: Probe, task: Task, finds: Finds) -> None:
         if task.target == "localhost":
             raise ZeroDivisionError
-        return await look(self, task)
+        await look(self, task, finds)
 
     monkeypatch.setattr(Probe, "look", sometimes)
     port = await street.web(page)
@@ -66,9 +67,8 @@ async def test_a_mistake_in_one_task_ends_that_one_alone(
     assert "日志" in bad.reason
 
 
-async def hang(self: Probe, task: Task) -> object:
+async def hang(self: Probe, task: Task, finds: Finds) -> None:
     await asyncio.Event().wait()
-    return {}
 
 
 async def test_a_task_that_takes_too_long_fails(
@@ -81,6 +81,30 @@ async def test_a_task_that_takes_too_long_fails(
     (task,) = await ended(engine, "127.0.0.1")
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
+    assert task.reason.startswith("超过时间上限")
+
+
+async def test_slow_hosts_do_not_hide_what_others_showed(
+    tasks: SqliteTaskStore, clock: FakeClock, street: Street
+) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    ports = (await street.web(page), await street.raw(silent))
+    limits = replace(LIMITS, task_timeout=1.0, http_timeout=30.0)
+    engine = EmbeddedEngine([], tasks, limits=limits, clock=clock, owner="me")
+    work = asyncio.create_task(engine.work())
+    (id_,) = await engine.submit(make_run(schedule=make_schedule(targets=("127.0.0.1",), ports=ports)))
+
+    async def over() -> bool:
+        return (await engine.tasks([id_]))[id_].status.ended
+
+    await until(over)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    task = (await engine.tasks([id_]))[id_]
+    assert (task.status, task.found) == (TaskStatus.ERROR, {"ip": 1, "site": 1})
     assert task.reason.startswith("超过时间上限")
 
 

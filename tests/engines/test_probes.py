@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot.address_policy import AddressPolicy
 from bot.engines.page_parser import title_of
-from bot.engines.probes import NothingFound, Probe, ProbeLimits
+from bot.engines.probes import Finds, NothingFound, Probe, ProbeLimits
 from bot.neighbours import Neighbours
 from tests.engines.conftest import LIMITS, Street
 from tests.factories import make_task
@@ -21,7 +21,9 @@ Found = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 async def look(target: str, *ports: int, limits: ProbeLimits = LIMITS) -> Found:
     async with Probe(limits) as probe:
-        return await probe.look(make_task(id="t1", target=target, ports=ports))
+        finds = Finds(task_id="t1")
+        await probe.look(make_task(id="t1", target=target, ports=ports), finds)
+        return finds.by_kind()
 
 
 async def page(request: web.Request) -> web.Response:
