@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
+from bot.address_policy import AddressPolicy
 from bot.destinations import dressed_by, schedules_of
 from bot.engine_settings import EngineSettings
 from bot.engines.arl import ArlEngine, ArlWays
@@ -46,6 +47,7 @@ def embedded_of(settings: Settings, tasks: TaskStore, *, clock: Clock, owner: st
         task_timeout=engine.task_timeout,
         max_hosts=engine.max_hosts,
         ports=tuple(engine.ports),
+        policy=AddressPolicy.parse(engine.refuse),
     )
     return EmbeddedEngine(schedules_of(settings), tasks, limits=limits, clock=clock, owner=owner)
 

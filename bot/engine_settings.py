@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from bot.address_policy import DEFAULT_REFUSED, AddressPolicy
 from bot.fields import Port, Seconds, Section, Whole, ZoneName
 
 _ARL_URL = re.compile(r"https?://[^\s/@]+(/api)?/?", re.IGNORECASE)
@@ -139,6 +140,18 @@ class EngineSettings(ArlSettings):
         description="Ports of schedules that name none.",
         examples=[[22, 443]],
     )
+    refuse: tuple[str, ...] = Field(
+        DEFAULT_REFUSED,
+        description="Addresses and networks that are never contacted, compared with the resolved address."
+        " A list of your own replaces the default: link-local, cloud metadata, multicast.",
+        examples=[["169.254.0.0/16"]],
+    )
+
+    @field_validator("refuse")
+    @classmethod
+    def _networks(cls, refused: tuple[str, ...]) -> tuple[str, ...]:
+        AddressPolicy.parse(refused)
+        return refused
 
     @model_validator(mode="after")
     def _reachable(self) -> "EngineSettings":

@@ -125,6 +125,9 @@ class Maker:
             return failed(Temporary(f"it took longer than exporter.time_limit, {self._limits.seconds:g} s"))
         except DingRunError as error:
             return failed(error)
+        except Exception as error:  # the edge of the order: left to its lease it would come again for ever
+            log.exception("order %s failed by a mistake of ours", claim.job.id)
+            return failed(Temporary(f"a mistake of ours, see the worker's log ({type(error).__name__})"))
 
     async def _make(self, claim: Claim) -> int:
         """Write the workbook while the lease is ours; its data rows."""

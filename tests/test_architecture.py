@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-NOUNS = {"bot", "bot.models", "bot.errors", "bot.files"}
+NOUNS = {"bot", "bot.models", "bot.errors", "bot.files", "bot.foreign_text"}
 PURE = {
     "bot.ports", "bot.config", "bot.settings", "bot.retry", "bot.access", "bot.plan", "bot.workbook",
     "bot.sheets", "bot.findings", "bot.values", "bot.secrecy", "bot.diff", "bot.spool", "bot.cells",
@@ -17,6 +17,7 @@ PURE = {
     "bot.addresses", "bot.engine_settings", "bot.archive", "bot.moving", "bot.links", "bot.split",
     "bot.settings_file", "bot.folders", "bot.dingtalk_settings", "bot.schedule_settings",
     "bot.report_settings", "bot.settings_reference",
+    "bot.address_policy",
 }  # fmt: skip
 ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {

@@ -74,6 +74,7 @@ WRONG = [
     ("web: {proxies: [nginx]}", "web.proxies[0] must be an address or a network"),
     ("reports: {link_secret: verysecret}", "reports.link_secret takes at least 16 characters"),
     ("reports: {link_max_downloads: 0}", "reports.link_max_downloads"),
+    ("engine: {refuse: [metadata]}", "engine.refuse takes addresses and networks"),
     ("web: {status_token: [verysecret]}", "web.status_token must be text, got ***"),
     ("web: {port: true}", "web.port must be a whole number, got True"),
     ("reports: {1: 2}", "reports.1 is not a setting"),

@@ -138,6 +138,20 @@ async def test_what_takes_too_long_is_broken_off(workshop: Workshop) -> None:
     assert order.error == "it took longer than exporter.time_limit, 0.05 s"
 
 
+async def test_a_mistake_ends_its_order(workshop: Workshop, caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(story: Story, path: Path) -> int:
+        raise ZeroDivisionError
+
+    workshop.pen.export = broken  # type: ignore[method-assign]
+    await workshop.left()
+    assert await workshop.worker().make_next()
+    order = await the(workshop)
+    assert order.state.ended
+    assert "see the worker's log (ZeroDivisionError)" in order.error
+    assert not order.result["for_good"]
+    assert "ZeroDivisionError" in caplog.text
+
+
 async def test_a_run_that_nobody_knows_is_refused_for_good(workshop: Workshop) -> None:
     await workshop.left(run_id="unknown")
     await workshop.worker().make_next()

@@ -22,7 +22,8 @@ NAME_LETTERS = 15  # of a schedule's name, in the names of its tasks
 RISK = "risk_cruising"
 ENDINGS = frozenset({"done", "error", "stop"})  # states that ARL itself takes for final
 
-_ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}(/\d{1,2}|-\d{1,3})?")
+# As `is_vaild_ip_target` of app/utils/ip.py: numbers of any size, and any sign before a range's last one.
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+(/\d+)?|\d+\.\d+\.(\d+\D\d+|\d{3,})-\d+")
 _ID = re.compile(r"[0-9a-f]{24}")
 
 

@@ -26,7 +26,7 @@ SETTLED = 35.0  # seconds after a lost answer; then ARL has done all that it eve
 SUCCESS, NOT_LOGIN, ANY_ERROR = 200, 401, 500
 FIRST_ERROR = 400
 
-_CHINESE = re.compile(r"error:.*[\u4e00-\u9fff]")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _BAD_KEY = "ARL does not take the key of engine.api_key"
 
 Body = Mapping[str, Any]
@@ -144,10 +144,15 @@ def _not_business(status: int, body: Body | None) -> DingRunError:
     return Permanent(f"what answers at engine.url is no ARL (HTTP {status})")
 
 
+def _are_arl_s_own(words: str) -> bool:
+    """Tell ARL's own words of an error, which are Chinese, from those of a library."""
+    return any(_CHINESE.search(line.partition("error:")[2]) for line in words.split("\n"))
+
+
 def _refusal(code: int, words: str) -> DingRunError:
     """What a code means. Of 500 only ARL's own words, in Chinese, are a refusal; others are a library's."""
     if code == NOT_LOGIN:
         return Permanent(_BAD_KEY)
-    if code == ANY_ERROR and not _CHINESE.search(words):
+    if code == ANY_ERROR and not _are_arl_s_own(words):
         return Temporary(f"ARL fails: {words[:200]}", uncertain=True)
     return Refused(code, words)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.errors import ConfigError
+from bot.foreign_text import storable
 from bot.models import Job, JobState, Report, Run, RunStatus
 from bot.mongo import DOWN, UP, Mongo
 from bot.stores.documents import JOBS, REPORTS, RUNS, Numbers, moment, since
@@ -159,7 +160,7 @@ class MongoStore:
         ]
 
     async def remember(self, key: str, value: str) -> None:
-        await self._facts.put([{"_id": key, "value": value}])
+        await self._facts.put([{"_id": key, "value": storable(value)}])
 
     async def recall(self, key: str) -> str | None:
         found = await self._facts.find_one({"_id": key})

@@ -19,6 +19,7 @@ import aiosqlite
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.files import close_to_others, make_private_file, make_private_folder
 from bot.models import Job, JobState, Report, Run, RunStatus
+from bot.stores.dumping import storable_values
 from bot.stores.rows import JOBS, REPORTS, RUNS, nouns, stamp
 
 UPGRADES = (
@@ -162,9 +163,11 @@ class SqliteStore:
         """Run one statement, atomic and on the disk once it returns, and return its rows."""
         try:
             async with self._idle:
-                return list(await self._db.execute_fetchall(sql, values or {}))
+                return list(await self._db.execute_fetchall(sql, storable_values(values or {})))
         except sqlite3.DatabaseError as error:
             raise self._translated(error) from error
+        except OverflowError:
+            raise Permanent("SQLite cannot hold this value (OverflowError)") from None
 
     def _translated(self, error: sqlite3.DatabaseError) -> DingRunError:
         """Our error for one of SQLite's."""

@@ -319,3 +319,17 @@ async def test_what_else_is_known_of_a_job_stays(store: Store) -> None:
     await store.clear_payloads(["message"], NOW, LATER, limit=2)
     assert await store.find_job("m1") == replace(job, payload={})
     assert not await store.add_job(job)
+
+
+async def test_text_that_utf_8_cannot_hold_is_kept_without_it(store: Store) -> None:
+    payload = {"text": "重跑 \ud83d", "deep": [{"\udcff": ["\udcff"]}]}
+    await store.add_job(make_job(id="odd", run_id="r\udcff", payload=payload))
+    odd = await store.find_job("odd")
+    assert odd is not None
+    assert (odd.run_id, odd.payload["text"]) == ("r\ufffd", "重跑 \ufffd")
+    await store.save_job(replace(odd, error="\udcff"))
+    person = Person(id="u1", name="\ud83d")
+    await store.add_run(make_run(id="r1", schedule=make_schedule(name="\ud83d巡检"), asked_by=person))
+    run = await store.find_run("r1")
+    assert run is not None
+    assert (run.schedule_name, run.asked_by) == ("\ufffd巡检", replace(person, name="\ufffd"))

@@ -64,6 +64,8 @@ async def test_a_real_robot_takes_it_once(sandbox: Sandbox) -> None:
 
 
 async def test_a_clock_that_is_off_is_refused_in_plain_words(sandbox: Sandbox, clock: FakeClock) -> None:
+    settings = replace(sandbox.world.settings, webhook_wording="old")
+    sandbox.world.scene = replace(sandbox.world.scene, settings=settings)
     async with aiohttp.ClientSession() as session:
         robots = {"ops": make_robot()}
         clock.turn(seconds=-9_000_000)

@@ -12,7 +12,8 @@ ENDINGS = frozenset({"done", "error", "stop"})
 STEMS = {RECURRENT: "周期任务", FUTURE: "定时任务"}
 NAME_LETTERS = 15  # of a schedule's name, in the names of its tasks
 
-_ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}(/\d{1,2}|-\d{1,3})?")
+# As `is_vaild_ip_target` of app/utils/ip.py: numbers of any size, and any sign before a range's last one.
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+(/\d+)?|\d+\.\d+\.(\d+\D\d+|\d{3,})-\d+")
 _DOMAIN = re.compile(r"([\w-]+\.)+[\w-]+")
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 
