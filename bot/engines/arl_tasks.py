@@ -72,7 +72,8 @@ def task_of(task: Document, reading: Reading, *, looked_before: bool) -> Task:
 
 def _target(task: Document) -> str:
     if task.get("type") == RISK:
-        return " ".join(map(str, task.get("cruising_target") or ()))
+        listed = task.get("cruising_target")
+        return " ".join(map(str, listed if isinstance(listed, list) else ()))
     return str(task.get("target"))
 
 

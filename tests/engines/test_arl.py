@@ -251,7 +251,7 @@ async def test_a_run_of_arl_s_own_is_found_with_what_it_lacks(beside: Beside) ->
     id_ = beside.world.schedule(target="1.1.1.1 a.example")
     beside.world.publish_left = 1
     beside.scheduler.run(id_)
-    await beside.turn(130)
+    await beside.grace()
     (run,) = await beside.engine.started(NOW - timedelta(hours=1))
     tasks = (await beside.engine.tasks(run.task_ids)).values()
     assert (run.cause, run.start_time, run.schedule.notify_enable) == (f"arl:{id_}:1", NOW, True)
@@ -265,7 +265,7 @@ async def test_what_never_came_is_submitted_when_it_is_repeated(beside: Beside) 
     id_ = beside.world.schedule(target="a.example")
     beside.world.publish_left = 0
     beside.scheduler.run(id_)
-    await beside.turn(130)
+    await beside.grace()
     (started,) = await beside.engine.started(NOW - timedelta(hours=1))
     assert started.task_ids[0].startswith(UNSUBMITTED)
     beside.world.publish_left = 1

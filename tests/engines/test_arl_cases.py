@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.engines.arl_tasks import UNSUBMITTED
+from bot.engines.arl_triggers import GRACE
 from bot.models import TaskStatus
 from bot.ports import Started
 from bot.sandbox.arl.world import WEB_TOO
@@ -23,8 +24,9 @@ async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncItera
         yield beside
 
 
-async def found(beside: Beside, seconds: float = 130) -> list[Started]:
+async def found(beside: Beside, seconds: float = 0) -> list[Started]:
     """What ARL has begun, once the time of grace is over."""
+    await beside.grace()
     await beside.turn(seconds)
     return list(await beside.engine.started(SINCE))
 
@@ -149,8 +151,60 @@ async def test_a_scan_in_the_future_is_one_run(beside: Beside) -> None:
     assert (run.cause, list(run.task_ids)) == (f"arl:{id_}:1", tasks)
 
 
-@pytest.mark.parametrize("minutes", [-1, 1])
-async def test_a_clock_of_arl_a_minute_off_loses_nothing_of_a_run(beside: Beside, minutes: int) -> None:
+async def looks(beside: Beside, seconds: float) -> list[Started]:
+    """What is found by a look each five seconds for so long."""
+    runs: list[Started] = []
+    for _ in range(int(seconds // 5)):
+        await beside.turn(5)
+        runs = list(await beside.engine.started(SINCE))
+    return runs
+
+
+async def late_scan(beside: Beside) -> str:
+    """A scan that was meant for now, with ARL's scheduler down for ten minutes, in which we look."""
+    id_ = beside.world.schedule(
+        target="a.example b.example", schedule_type="future_scan", cron="", start_time=NOW.timestamp()
+    )
+    assert await looks(beside, 600) == []
+    return id_
+
+
+async def test_a_scan_in_the_future_that_comes_late_is_found_with_its_tasks(beside: Beside) -> None:
+    id_ = await late_scan(beside)
+    tasks: list[str] = []
+    for step in beside.scheduler.fire(id_):
+        tasks += [step] if step in beside.world.tables["task"] else []
+        runs = await looks(beside, 5)
+        assert [set(run.task_ids) for run in runs] in ([], [set(tasks)])
+    (run,) = await looks(beside, 65)
+    assert (run.cause, set(run.task_ids), len(tasks)) == (f"arl:{id_}:1", set(tasks), 2)
+    assert await states(beside, run) == [TaskStatus.WAITING] * 2
+
+
+async def test_a_scan_in_the_future_that_comes_late_and_is_refused_is_told(beside: Beside) -> None:
+    id_ = await late_scan(beside)
+    beside.world.forbidden |= {"a.example"}
+    beside.scheduler.run(id_)
+    assert await looks(beside, GRACE.total_seconds()) == []
+    (run,) = await looks(beside, 10)
+    assert await states(beside, run) == [TaskStatus.MISSING] * 2
+    assert run.start_time >= NOW + timedelta(seconds=600)
+
+
+async def test_a_scan_that_comes_days_late_and_is_refused_is_told(beside: Beside) -> None:
+    id_ = await late_scan(beside)
+    await beside.turn(5 * DAY)
+    since = beside.clock() - timedelta(hours=1)
+    await beside.engine.started(since)
+    beside.world.forbidden |= {"a.example"}
+    beside.scheduler.run(id_)
+    await beside.grace()
+    (run,) = await beside.engine.started(since)
+    assert await states(beside, run) == [TaskStatus.MISSING] * 2
+
+
+@pytest.mark.parametrize("minutes", [-30, -1, 1])
+async def test_a_clock_of_arl_that_is_off_loses_nothing_of_a_run(beside: Beside, minutes: int) -> None:
     id_ = beside.world.schedule()
     beside.clock.turn(seconds=60 * minutes)  # so ARL's clock shows
     tasks = beside.scheduler.run(id_)

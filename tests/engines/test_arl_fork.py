@@ -41,7 +41,7 @@ async def test_a_trigger_without_a_record_is_found_by_its_tasks(fork: Beside) ->
     id_ = fork.world.schedule(target="1.1.1.1 a.example")
     fork.world.publish_left = 1
     fork.scheduler.run(id_)
-    await fork.turn(130)
+    await fork.grace()
     (run,) = await fork.engine.started(SINCE)
     assert [id_[:12] for id_ in run.task_ids][1:] == ["unsubmitted:"]
 
@@ -77,11 +77,31 @@ async def test_arl_pushes_when_a_record_says_it_did(fork: Beside, said: str, nam
     assert list(await fork.engine.pushes()) == names
 
 
-async def test_without_records_the_switches_say_that_it_may(fork: Beside) -> None:
+async def test_without_records_the_switches_say_that_it_may_and_nobody_knows_that_it_does(
+    fork: Beside,
+) -> None:
     fork.world.schedule("开了", notify_enable=True)
     fork.world.schedule("没写")
     await fork.world.flush()
-    assert list(await fork.engine.pushes()) == ["开了"]
+    assert list(await fork.engine.may_push()) == ["开了"]
+    assert list(await fork.engine.pushes()) == []
+
+
+async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: Beside) -> None:
+    id_ = fork.world.schedule(notify_enable=True)
+    fork.scheduler.run(id_)
+    for record in list(fork.world.tables["task_schedule_run"]):
+        fork.world.change("task_schedule_run", record, push_status="error")
+    await fork.world.flush()
+    assert [*await fork.engine.pushes(), *await fork.engine.may_push()] == []
+
+
+async def test_by_its_api_alone_no_push_can_be_seen_and_none_is_claimed(clock: FakeClock) -> None:
+    async with beside_arl(clock, None, fork=True) as beside:
+        for task in beside.scheduler.run(beside.world.schedule(notify_enable=True)):
+            beside.world.end(task)
+        assert list(await beside.engine.pushes()) == []
+        assert list(await beside.engine.may_push()) == ["每日扫描"]
 
 
 async def test_by_its_api_alone_the_cache_of_a_minute_is_asked_past(clock: FakeClock) -> None:

@@ -108,6 +108,20 @@ async def test_lists_of_tasks_are_asked_for_once_a_minute_and_past_the_cache(bes
     assert found == [1, 2, 3]
 
 
+async def test_lists_are_read_anew_once_before_a_run_is_told_that_lacks_something(beside: Beside) -> None:
+    beside.world.black.add("1.1.1.1")
+    id_ = beside.world.schedule()
+    await beside.engine.started(SINCE)
+    later(beside, BEGUN_FOR / 2)
+    beside.scheduler.run(id_)
+    asked = {}
+    for seconds in range(0, 131, 5):
+        found = len(await beside.engine.started(SINCE))
+        asked[seconds] = (found, beside.arl.asked.count("GET /api/task/"))
+        later(beside, timedelta(seconds=5))
+    assert [asked[seconds] for seconds in (115, 120, 125)] == [(0, 0), (1, 2), (1, 0)]
+
+
 async def test_nothing_of_a_task_is_held_but_what_is_read(beside: Beside) -> None:
     beside.world.task("周期任务-每日扫描-2", "domain", "a.example")
     (task,) = await beside.engine._reads.begun(SINCE)

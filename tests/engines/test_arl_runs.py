@@ -4,21 +4,31 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.engines.arl_runs import GRACE, FoundRun, found_runs, plan_of
+from bot.engines.arl_documents import task_document
+from bot.engines.arl_runs import FoundRun, found_runs, plan_of
 from bot.engines.arl_tasks import Reading, state_of, task_of
+from bot.engines.arl_triggers import GRACE, TriggerWatch
 from bot.models import TaskStatus
 from bot.sandbox.arl import ZONE, ArlScheduler
 from bot.sandbox.arl.world import WEB_TOO
-from tests.arl.world import TurnedWorld as World
+from tests.arl.world import TurnedWorld
 from tests.factories import NOW
 from tests.fakes import FakeClock
 
 SINCE = NOW - timedelta(hours=1)
 
 
+class World(TurnedWorld):
+    """With somebody who looks."""
+
+    watch: TriggerWatch
+
+
 @pytest.fixture
 def world(clock: FakeClock) -> World:
-    return World(clock)
+    world = World(clock)
+    world.watch = TriggerWatch()
+    return world
 
 
 @pytest.fixture
@@ -28,10 +38,17 @@ def scheduler(world: World) -> ArlScheduler:
 
 def look(world: World, since: datetime = SINCE) -> list[FoundRun]:
     plans = [plan_of(each) for each in world.tables["task_schedule"].values()]
-    return found_runs(plans, world.tasks(), since=since, now=world.clock())
+    tasks = [task_document(each) for each in world.tasks()]
+    now = world.clock()
+    world.watch.note_numbers(plans, now)
+    runs = found_runs(plans, tasks, since=since, raised=world.watch.raised)
+    world.watch.note_runs(runs, now)
+    return [run for run in runs if world.watch.is_settled(run, now)]
 
 
 def after_grace(world: World) -> list[FoundRun]:
+    """What is found when nothing has changed for the time of grace."""
+    look(world)
     world.clock.turn(seconds=GRACE.total_seconds() + 1)
     return look(world)
 

@@ -1,0 +1,66 @@
+"""What was seen of ARL's triggers, and when by our own clock.
+
+ARL's times do not say when a trigger began to write its tasks: a single scan keeps the time it was meant for,
+however late it is, and the two clocks may differ. So a run that lacks something waits for as long as its last
+change is not `GRACE` old, as we saw it. After a start of ours that is counted anew.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+Trigger = tuple[str, int]
+"""A trigger by the id of its schedule and its number."""
+
+GRACE = timedelta(seconds=120)  # ARL publishes one task after the other; after so much silence none comes
+
+
+class Numbered(Protocol):
+    """A schedule with the number of its last trigger."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+
+
+class Seen(Protocol):
+    """A run as it was found just now."""
+
+    @property
+    def trigger(self) -> Trigger: ...
+    @property
+    def task_ids(self) -> Sequence[str]: ...
+    @property
+    def lacking(self) -> Sequence[object]: ...
+
+
+class TriggerWatch:
+    """Remembers when numbers went up, and when what was found of a run last changed."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._changed: dict[Trigger, tuple[int, datetime]] = {}  # how many tasks there were, since when
+        self.raised: Mapping[Trigger, datetime] = {}
+
+    def note_numbers(self, plans: Iterable[Numbered], now: datetime) -> None:
+        """See which numbers are higher than at the last look; a first look shows nothing."""
+        numbers = {plan.id: plan.number for plan in plans}
+        fresh = {
+            (id_, number): now for id_, number in numbers.items() if number > self._numbers.get(id_, number)
+        }
+        kept = {trigger: at for trigger, at in self.raised.items() if trigger in numbers.items()}
+        self._numbers, self.raised = numbers, kept | fresh
+
+    def note_runs(self, runs: Sequence[Seen], now: datetime) -> None:
+        """See which runs have more tasks than at the last look."""
+        lacking = {run.trigger: len(run.task_ids) for run in runs if run.lacking}
+        before = self._changed
+        self._changed = {
+            trigger: before[trigger] if before.get(trigger, (-1,))[0] == size else (size, now)
+            for trigger, size in lacking.items()
+        }
+
+    def is_settled(self, run: Seen, now: datetime) -> bool:
+        """Whether nothing more is to come of a run that was noted."""
+        return not run.lacking or now - self._changed[run.trigger][1] >= GRACE
