@@ -34,7 +34,7 @@ class Signed:
 
 
 def self_signed(
-    folder: Path, *, names_its_host: bool = True, stem: str = "arl", signer: Signed | None = None
+    folder: Path, *, names_its_host: bool = False, stem: str = "arl", signer: Signed | None = None
 ) -> Signed:
     """A new one, signed by itself or another, as two files. ARL's own is for `CN=127.0.0.1` and no host."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -75,16 +75,16 @@ async def test_a_task_that_was_deleted_after_the_run_was_found_is_unknown(beside
 
 
 async def test_a_task_that_somebody_began_again_in_arl_changes_no_run(beside: Beside) -> None:
-    mine = beside.scheduler.run(beside.world.schedule(target="a.example"))
+    mine = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
     beside.world.end(mine[0], "error")
-    beside.world.task("重新运行-周期任务-每日扫描-2", "domain", "a.example", process=WEB_TOO)
+    beside.world.task("重新运行-周期任务-每日扫描-2", "domain", "a.example.com", process=WEB_TOO)
     (run,) = await found(beside)
     assert list(run.task_ids) == mine
     assert await states(beside, run) == [TaskStatus.ERROR]
 
 
 async def test_a_stop_overwritten_by_a_stage_name_ends_the_run(beside: Beside) -> None:
-    (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example"))
+    (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
     beside.world.end(id_, "stop")
     beside.world.change("task", id_, status="site_identify")
     (run,) = await found(beside)
@@ -93,7 +93,7 @@ async def test_a_stop_overwritten_by_a_stage_name_ends_the_run(beside: Beside) -
 
 
 async def test_done_without_an_end_time_ends_the_run_at_the_second_look(beside: Beside) -> None:
-    (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example"))
+    (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
     beside.world.change("task", id_, status="done", statistic={"site_cnt": 1})
     (run,) = await found(beside)
     looks = [await beside.engine.open_tasks(run.task_ids) for _ in range(2)]
@@ -108,7 +108,7 @@ async def test_error_without_an_end_time_ends_the_run(beside: Beside) -> None:
 
 
 async def test_a_task_stuck_for_ever_is_given_up_and_says_where(beside: Beside) -> None:
-    (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example"))
+    (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
     beside.world.begin(id_, "nuclei_scan")
     (run,) = await found(beside, 3 * DAY + 1)
     assert await beside.engine.open_tasks(run.task_ids) == set()
@@ -117,12 +117,12 @@ async def test_a_task_stuck_for_ever_is_given_up_and_says_where(beside: Beside) 
 
 
 async def test_targets_that_never_came_are_told_by_name(beside: Beside) -> None:
-    id_ = beside.world.schedule(target="1.1.1.1 a.example b.example")
+    id_ = beside.world.schedule(target="1.1.1.1 a.example.com b.example.com")
     beside.world.publish_left = 2
     beside.scheduler.run(id_)
     (run,) = await found(beside)
     tasks = (await beside.engine.tasks(run.task_ids)).values()
-    assert [task.target for task in tasks if task.id.startswith(UNSUBMITTED)] == ["a.example"]
+    assert [task.target for task in tasks if task.id.startswith(UNSUBMITTED)] == ["a.example.com"]
 
 
 async def test_a_trigger_that_arl_refused_as_a_whole_is_a_run_of_missing_tasks(beside: Beside) -> None:
@@ -133,7 +133,7 @@ async def test_a_trigger_that_arl_refused_as_a_whole_is_a_run_of_missing_tasks(b
 
 
 async def test_every_run_of_a_time_when_nobody_looked_is_found(beside: Beside) -> None:
-    id_ = beside.world.schedule(target="a.example")
+    id_ = beside.world.schedule(target="a.example.com")
     for _ in range(3):
         (task,) = beside.scheduler.run(id_)
         beside.world.end(task)
@@ -163,7 +163,7 @@ async def looks(beside: Beside, seconds: float) -> list[Started]:
 async def late_scan(beside: Beside) -> str:
     """A scan that was meant for now, with ARL's scheduler down for ten minutes, in which we look."""
     id_ = beside.world.schedule(
-        target="a.example b.example", schedule_type="future_scan", cron="", start_time=NOW.timestamp()
+        target="a.example.com b.example.com", schedule_type="future_scan", cron="", start_time=NOW.timestamp()
     )
     assert await looks(beside, 600) == []
     return id_
@@ -183,7 +183,7 @@ async def test_a_scan_in_the_future_that_comes_late_is_found_with_its_tasks(besi
 
 async def test_a_scan_in_the_future_that_comes_late_and_is_refused_is_told(beside: Beside) -> None:
     id_ = await late_scan(beside)
-    beside.world.forbidden |= {"a.example"}
+    beside.world.forbidden |= {"a.example.com"}
     beside.scheduler.run(id_)
     assert await looks(beside, GRACE.total_seconds()) == []
     (run,) = await looks(beside, 10)
@@ -196,7 +196,7 @@ async def test_a_scan_that_comes_days_late_and_is_refused_is_told(beside: Beside
     await beside.turn(5 * DAY)
     since = beside.clock() - timedelta(hours=1)
     await beside.engine.started(since)
-    beside.world.forbidden |= {"a.example"}
+    beside.world.forbidden |= {"a.example.com"}
     beside.scheduler.run(id_)
     await beside.grace()
     (run,) = await beside.engine.started(since)

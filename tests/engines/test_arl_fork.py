@@ -21,7 +21,7 @@ async def fork(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterato
 
 
 async def test_a_run_is_what_the_record_says(fork: Beside) -> None:
-    id_ = fork.world.schedule(target="1.1.1.1 a.example")
+    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
     ids = fork.scheduler.run(id_)
     await fork.world.flush()
     (run,) = await fork.engine.started(SINCE)
@@ -29,7 +29,7 @@ async def test_a_run_is_what_the_record_says(fork: Beside) -> None:
 
 
 async def test_before_the_record_is_there_the_same_run_is_found_by_its_tasks(fork: Beside) -> None:
-    id_ = fork.world.schedule(target="1.1.1.1 a.example")
+    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
     causes = []
     for _ in fork.scheduler.fire(id_):
         await fork.world.flush()
@@ -38,7 +38,7 @@ async def test_before_the_record_is_there_the_same_run_is_found_by_its_tasks(for
 
 
 async def test_a_trigger_without_a_record_is_found_by_its_tasks(fork: Beside) -> None:
-    id_ = fork.world.schedule(target="1.1.1.1 a.example")
+    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
     fork.world.publish_left = 1
     fork.scheduler.run(id_)
     await fork.grace()
@@ -47,7 +47,7 @@ async def test_a_trigger_without_a_record_is_found_by_its_tasks(fork: Beside) ->
 
 
 async def test_a_record_without_tasks_lacks_the_whole_schedule(fork: Beside) -> None:
-    id_ = fork.world.schedule(target="1.1.1.1 a.example")
+    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
     fork.world.insert(
         "task_schedule_run",
         {"schedule_id": id_, "run_number": 1, "task_ids": [], "start_time": int(NOW.timestamp())},
@@ -55,7 +55,7 @@ async def test_a_record_without_tasks_lacks_the_whole_schedule(fork: Beside) -> 
     await fork.world.flush()
     (run,) = await fork.engine.started(SINCE)
     (task,) = (await fork.engine.tasks(run.task_ids)).values()
-    assert task.target == "1.1.1.1 a.example"
+    assert task.target == "1.1.1.1 a.example.com"
 
 
 async def test_a_run_of_a_schedule_that_is_gone_keeps_its_name(fork: Beside) -> None:
@@ -106,8 +106,8 @@ async def test_by_its_api_alone_no_push_can_be_seen_and_none_is_claimed(clock: F
 
 async def test_by_its_api_alone_the_cache_of_a_minute_is_asked_past(clock: FakeClock) -> None:
     async with beside_arl(clock, None, fork=True) as beside:
-        id_ = beside.world.schedule(target="a.example")
-        schedule = make_schedule(id=id_, targets=("a.example",))
+        id_ = beside.world.schedule(target="a.example.com")
+        schedule = make_schedule(id=id_, targets=("a.example.com",))
         ids = await beside.engine.submit(make_run(schedule=schedule, start_time=clock()))
         beside.arl.racing = True
         before = await beside.engine.tasks(ids)

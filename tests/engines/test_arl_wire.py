@@ -109,7 +109,7 @@ async def test_all_pages_of_a_list_come_oldest_first(
 ) -> None:
     world = World(clock)
     for number in range(7):
-        world.task(f"t{number}", "domain", "a.example")
+        world.task(f"t{number}", "domain", "a.example.com")
     async with FakeArl(world=world) as arl:
         wire = ArlWire(session, url=arl.url, api_key=KEY)
         names = [task["name"] async for task in wire.pages("/task/", size=3)]
@@ -122,12 +122,12 @@ async def test_what_arl_adds_between_two_pages_leaves_none_of_the_others_out(
 ) -> None:
     world = World(clock)
     for number in range(4):
-        world.task(str(number), "domain", "a.example")
+        world.task(str(number), "domain", "a.example.com")
     async with FakeArl(world=world) as arl:
         names: list[str] = []
         async for task in ArlWire(session, url=arl.url, api_key=KEY).pages("/task/", size=2, order=order):
             if not names:
-                world.task("new", "domain", "a.example")
+                world.task("new", "domain", "a.example.com")
             names.append(task["name"])
     assert " ".join(names) == came
 
@@ -159,7 +159,7 @@ async def test_a_certificate_is_taken_by_its_file_or_its_fingerprint_and_no_othe
 async def test_a_certificate_that_is_signed_and_made_out_for_another_host_is_named(
     clock: FakeClock, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    files = self_signed(tmp_path)
+    files = self_signed(tmp_path, names_its_host=True)
     leaf = self_signed(tmp_path, names_its_host=False, stem="leaf", signer=files)
     async with FakeArl(world=World(clock), tls=leaf.context()) as arl:
         wire = ArlWire(session, url=arl.url, api_key=KEY, trust=by_file(str(files.certificate)))
