@@ -14,7 +14,7 @@ Aim = tuple[str, frozenset[str]]  # what one task is for: its type and all of it
 
 TASK_FIELDS = (
     "name", "target", "type", "task_tag", "status", "start_time", "end_time", "statistic", "stop_reason",
-    "cruising_target", "options.policy_name",
+    "end_reason",    "cruising_target", "options.policy_name",
 )  # fmt: skip
 READ_OF_TASKS = {field.partition(".")[0] for field in TASK_FIELDS}
 NOT_YET = "-"  # a time that has not come

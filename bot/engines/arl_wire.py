@@ -90,8 +90,9 @@ class ArlWire:
         """All items of a list, a page at a time, oldest first; `-_id` begins with the newest.
 
         A fork keeps answers of up to 5,000 items for a minute; a larger `size` asks past that. What ARL says
-        of the length is not believed: a page without items is the last one. Where a page is too large to be
-        read at once, smaller ones are asked for; a document that is too large by itself is left out.
+        of the length is not believed: after a full page there is another one, and a page without items is
+        the last. Where a page is too large to be read at once, smaller ones are asked for; a document that
+        is too large by itself is left out.
         """
         first, asked = 0, size  # the first item that is still wanted
         for _ in range(MAX_PAGES):
@@ -107,8 +108,9 @@ class ArlWire:
             items = _listed(answer)
             for item in self.skipped.each(path, items[first - (page - 1) * asked :], dict):
                 yield item
+            full = len(items) >= asked
             first, asked = page * asked, min(size, asked * 2)
-            if not items or not _has_more(answer, first):
+            if not full and not (items and _has_more(answer, first)):
                 return
         raise Permanent(f"ARL's list {path} has no end")
 
@@ -157,9 +159,9 @@ def _listed(answer: Body) -> Sequence[object]:
 
 
 def _has_more(answer: Body, told: int) -> bool:
-    """Whether there may be more than what was told; only the next page shows."""
+    """Whether ARL says that there is more than what was told; only the next page shows."""
     total = answer.get("total")
-    return not isinstance(total, int | float) or total > told
+    return isinstance(total, int | float) and total > told
 
 
 async def _content(answer: aiohttp.ClientResponse) -> bytes:

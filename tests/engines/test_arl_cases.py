@@ -107,6 +107,24 @@ async def test_error_without_an_end_time_ends_the_run(beside: Beside) -> None:
     assert await beside.engine.open_tasks(run.task_ids) == set()
 
 
+@pytest.mark.parametrize("field", ["stop_reason", "end_reason"])
+async def test_why_a_task_failed_is_told_in_the_words_of_either_fork(beside: Beside, field: str) -> None:
+    (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
+    beside.world.change("task", id_, status="error", **{field: "系统重启"})
+    (run,) = await found(beside)
+    (task,) = (await beside.engine.tasks(run.task_ids)).values()
+    assert "系统重启" in task.reason
+
+
+async def test_error_written_over_a_stop_ends_the_run(beside: Beside) -> None:
+    (id_,) = beside.scheduler.run(beside.world.schedule(target="1.1.1.1"))
+    beside.world.end(id_, "stop")
+    beside.world.change("task", id_, status="error")
+    (run,) = await found(beside)
+    assert await beside.engine.open_tasks(run.task_ids) == set()
+    assert await states(beside, run) == [TaskStatus.ERROR]
+
+
 async def test_a_task_stuck_for_ever_is_given_up_and_says_where(beside: Beside) -> None:
     (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
     beside.world.begin(id_, "nuclei_scan")

@@ -255,6 +255,18 @@ def counted(wire: ArlWire, asked: list[int]) -> AsyncIterator[dict[str, object]]
     return wire.pages("/site/", size=2)
 
 
+@pytest.mark.parametrize("total", [0, 1, None, "x"])
+async def test_a_length_that_is_too_small_cuts_nothing_off(
+    session: aiohttp.ClientSession, total: object
+) -> None:
+    pages = [
+        {"code": 200, "items": [{"_id": each} for each in ids], "total": total} for ids in ("ab", "cd", "e")
+    ]
+    async with answering(session, *pages) as wire:
+        items = [item["_id"] async for item in wire.pages("/task_schedule/", size=2)]
+    assert items == ["a", "b", "c", "d", "e"]
+
+
 async def test_a_list_without_an_end_is_an_error(
     session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
