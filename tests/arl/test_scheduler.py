@@ -77,7 +77,7 @@ async def test_two_copies_that_look_at_the_same_time_fire_twice(living: Living) 
 
 async def test_a_single_time_is_fired_late_and_its_state_tells_nothing_of_when(living: Living) -> None:
     at(living.world, 19, 0, 40)
-    planned = {
+    planned: dict[str, Any] = {
         "start_time": THREE.timestamp(), "start_date": "2026-11-25 03:00:00",
         "next_run_date": "2026-11-25 03:00:00",
     }  # fmt: skip

@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import bson
 import pytest
+from bson.datetime_ms import DatetimeMS
 
 from bot.engines.arl_documents import at_epoch, moment, task_document, text_id
 from bot.engines.arl_finds import FINDINGS, check_depth, keyed, sorted_by_key
@@ -15,6 +17,7 @@ from bot.engines.arl_skipped import MAX_REMEMBERED, SkippedDocuments
 from bot.errors import DingRunError
 from bot.findings import KINDS
 from bot.models import TaskStatus
+from bot.mongo import reading_options
 from tests.arl.beside import Beside, beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
@@ -190,6 +193,19 @@ async def test_a_document_of_several_tasks_spoils_no_count(
         await beside.world.flush()
         (task,) = (await beside.engine.tasks([id_])).values()
     assert task.found == {"site": 1}
+
+
+async def test_bytes_and_dates_that_python_does_not_know_hide_nothing(
+    request: pytest.FixtureRequest, clock: FakeClock
+) -> None:
+    async with beside_arl(clock, request.config) as beside:
+        id_ = beside.world.task("t", "domain", "a.example.com")
+        beside.world.find(id_, "url", {"url": "good"}, {"url": "odd", "title": DatetimeMS(10**17)})
+        beside.world.find(id_, "url", {"url": "text", "title": "x?y"})
+        await beside.world.flush()
+        assert [each["url"] async for each in beside.engine.assets([id_], "url")] == ["good", "odd", "text"]
+    options = reading_options()
+    assert bson.decode(bson.encode({"a": "x?y"}).replace(b"?", b"\xff"), options) == {"a": "x\ufffdy"}
 
 
 async def mixed() -> AsyncIterator[dict[str, Any]]:
