@@ -11,7 +11,7 @@ from bot.process import utc_now
 
 LOCAL = {"127.0.0.1", "localhost", "::1"}
 SHOWN = 5
-APART = timedelta(seconds=30)  # clocks; four times as much, and runs are told before they are whole
+APART = timedelta(seconds=30)  # clocks; no run is lost by it, but times are told that do not fit together
 CLEAR = "；http:// 会明文传密钥 / the key travels in clear"
 
 
