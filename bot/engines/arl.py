@@ -3,13 +3,13 @@
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.engines.arl_acts import ArlActs
 from bot.engines.arl_discovery import Discovered, RunDiscovery
-from bot.engines.arl_documents import Document, targets_of, written
+from bot.engines.arl_documents import Document, at_epoch, targets_of, written
 from bot.engines.arl_finds import FINDINGS, is_keyless, sorted_by_key
 from bot.engines.arl_reads import Reads
 from bot.engines.arl_schedules import of_record, schedule_of
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 KEPT = 20_000  # facts about tasks that are remembered
 PUSHED_LATELY = timedelta(days=7)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,21 +175,30 @@ class ArlEngine:
         return said - now if said else timedelta()
 
     async def pushes(self) -> Sequence[str]:
-        """The schedules of which ARL itself has told DingTalk lately, as the fork's records say."""
-        records = await self._reads.records(self._clock() - PUSHED_LATELY)
-        return sorted({
-            str(each.get("schedule_name")) for each in records if each.get("push_status") == "success"
-        })
+        """The schedules of which ARL itself tells DingTalk, as the fork's records of its last pushes say.
+
+        What came before a push that failed says nothing: ARL's keys may have been taken away since.
+        """
+        names: list[str] = []
+        for record in await self._tried_pushes():
+            names = [*names, str(record.get("schedule_name"))] if record["push_status"] == "success" else []
+        return sorted(set(names))
 
     async def may_push(self) -> Sequence[str]:
         """The schedules of which ARL tells DingTalk if its settings name a robot; nobody can see whether.
 
         None where records show what came of it.
         """
-        if await self._reads.records(self._clock() - PUSHED_LATELY):
+        if await self._tried_pushes():
             return ()
         schedules = await self._reads.schedules()
         return [str(each.get("name")) for each in schedules if each.get("notify_enable") is True]
+
+    async def _tried_pushes(self) -> Sequence[Document]:
+        """The records of runs that ARL tried to tell of lately, oldest first."""
+        records = await self._reads.records(self._clock() - PUSHED_LATELY)
+        tried = [each for each in records if each.get("push_status") in ("success", "error")]
+        return sorted(tried, key=lambda each: at_epoch(each.get("start_time")) or LONG_AGO)
 
     async def unlike(self) -> Sequence[str]:
         """The ids that either the API or what is read has, and the other has not: of schedules, or of the

@@ -96,6 +96,24 @@ async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: Be
     assert [*await fork.engine.pushes(), *await fork.engine.may_push()] == []
 
 
+@pytest.mark.parametrize(("first", "then", "names"), [
+    ("success", "error", []), ("error", "success", ["每日扫描"]), ("success", "skip", ["每日扫描"]),
+    ("skip", "pending", []),
+])  # fmt: skip
+async def test_the_newest_push_that_was_tried_shows_whether_arl_pushes_still(
+    fork: Beside, first: str, then: str, names: list[str]
+) -> None:
+    id_ = fork.world.schedule(notify_enable=True)
+    for said in (first, then):
+        fork.scheduler.run(id_)
+        fork.world.change(
+            "task_schedule_run", list(fork.world.tables["task_schedule_run"])[-1], push_status=said
+        )
+        await fork.turn(3600)
+    assert list(await fork.engine.pushes()) == names
+    assert bool(await fork.engine.may_push()) is ({first, then} == {"skip", "pending"})
+
+
 async def test_by_its_api_alone_no_push_can_be_seen_and_none_is_claimed(clock: FakeClock) -> None:
     async with beside_arl(clock, None, fork=True) as beside:
         for task in beside.scheduler.run(beside.world.schedule(notify_enable=True)):
