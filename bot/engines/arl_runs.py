@@ -67,6 +67,11 @@ class FoundRun:
     task_ids: tuple[str, ...]
     lacking: tuple[Aim, ...]
     start: datetime
+    newest: datetime | None = None  # its last sign by ARL's clock, where that is not its start
+
+    @property
+    def last_sign(self) -> datetime:
+        return self.newest or self.start
 
     @property
     def trigger(self) -> Trigger:
@@ -88,6 +93,10 @@ class Block:
     @property
     def start(self) -> datetime:
         return born(next(iter(self.made.values())))
+
+    @property
+    def newest(self) -> datetime:
+        return born(next(reversed(self.made.values())))
 
     def takes(self, task: Document) -> bool:
         """Take a task in, if it goes on what is there."""
@@ -249,6 +258,7 @@ def _run(plan: Plan, number: int, block: Block) -> FoundRun:
         task_ids=tuple(made[aim] for aim in plan.aims if aim in made),
         lacking=tuple(aim for aim in plan.aims if aim not in made),
         start=block.start,
+        newest=block.newest,
     )
 
 

@@ -2,7 +2,7 @@
 
 ARL's times do not say when a trigger began to write its tasks: a single scan keeps the time it was meant for,
 however late it is, and the two clocks may differ. So a run that lacks something waits for as long as its last
-change is not `GRACE` old, as we saw it. After a start of ours that is counted anew.
+change is not `GRACE` old, as we saw it. Only a first look takes ARL's word for what is `LONG_OVER`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +13,8 @@ Trigger = tuple[str, int]
 """A trigger by the id of its schedule and its number."""
 
 GRACE = timedelta(seconds=120)  # ARL publishes one task after the other; after so much silence none comes
+
+LONG_OVER = timedelta(minutes=10)
 
 
 class Numbered(Protocol):
@@ -33,6 +35,8 @@ class Seen(Protocol):
     def task_ids(self) -> Sequence[str]: ...
     @property
     def lacking(self) -> Sequence[object]: ...
+    @property
+    def last_sign(self) -> datetime: ...
 
 
 class TriggerWatch:
@@ -40,7 +44,7 @@ class TriggerWatch:
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
-        self._changed: dict[Trigger, tuple[int, datetime]] = {}  # how many tasks there were, since when
+        self._changed: dict[Trigger, tuple[int, datetime]] | None = None  # how many tasks, since when
         self.raised: Mapping[Trigger, datetime] = {}
 
     def note_numbers(self, plans: Iterable[Numbered], now: datetime) -> None:
@@ -54,13 +58,18 @@ class TriggerWatch:
 
     def note_runs(self, runs: Sequence[Seen], now: datetime) -> None:
         """See which runs have more tasks than at the last look."""
-        lacking = {run.trigger: len(run.task_ids) for run in runs if run.lacking}
-        before = self._changed
-        self._changed = {
-            trigger: before[trigger] if before.get(trigger, (-1,))[0] == size else (size, now)
-            for trigger, size in lacking.items()
-        }
+        before, self._changed = self._changed, {}
+        for run in runs:
+            if run.lacking:
+                seen = _first_seen(run, now) if before is None else before.get(run.trigger, (-1, now))
+                size = len(run.task_ids)
+                self._changed[run.trigger] = seen if seen[0] == size else (size, now)
 
     def is_settled(self, run: Seen, now: datetime) -> bool:
         """Whether nothing more is to come of a run that was noted."""
-        return not run.lacking or now - self._changed[run.trigger][1] >= GRACE
+        return not run.lacking or now - (self._changed or {})[run.trigger][1] >= GRACE
+
+
+def _first_seen(run: Seen, now: datetime) -> tuple[int, datetime]:
+    """What a first look says of a run: it is new, unless its last sign was long ago."""
+    return len(run.task_ids), run.last_sign if now - run.last_sign >= LONG_OVER else now

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.engines.arl_tasks import UNSUBMITTED
-from bot.engines.arl_triggers import GRACE
+from bot.engines.arl_triggers import GRACE, LONG_OVER
 from bot.models import TaskStatus
 from bot.ports import Started
 from bot.sandbox.arl.world import WEB_TOO
@@ -159,6 +159,24 @@ async def test_every_run_of_a_time_when_nobody_looked_is_found(beside: Beside) -
     runs = await found(beside)
     assert [run.cause for run in runs] == [f"arl:{id_}:{number}" for number in (1, 2, 3)]
     assert [run.start_time for run in runs] == [NOW + timedelta(days=days) for days in range(3)]
+
+
+async def test_a_first_look_finds_at_once_what_has_lacked_something_for_long(beside: Beside) -> None:
+    id_ = beside.world.schedule(target="a.example.com b.example.com")
+    beside.world.publish_left = 1
+    beside.scheduler.run(id_)
+    await beside.turn(LONG_OVER.total_seconds())
+    (run,) = await beside.engine.started(SINCE)
+    assert sorted(await states(beside, run)) == [TaskStatus.MISSING, TaskStatus.WAITING]
+
+
+async def test_a_first_look_waits_with_what_may_still_be_written(beside: Beside) -> None:
+    id_ = beside.world.schedule(target="a.example.com b.example.com")
+    beside.world.publish_left = 1
+    beside.scheduler.run(id_)
+    await beside.turn(LONG_OVER.total_seconds() - 10)
+    assert await looks(beside, GRACE.total_seconds()) == []
+    assert len(await looks(beside, 5)) == 1
 
 
 async def test_a_scan_in_the_future_is_one_run(beside: Beside) -> None:
