@@ -12,9 +12,10 @@ from bot.engines import arl
 from bot.errors import ConfigError
 from bot.notify import NotifySettings
 from bot.process import utc_now
-from bot.sandbox.arl import KEY
+from bot.sandbox.arl import KEY, FakeArl, World
 from bot.settings import Settings
 from tests.arl.beside import Beside, beside_arl
+from tests.arl.tls import self_signed
 from tests.fakes import FakeClock
 
 
@@ -44,6 +45,25 @@ async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, tmp_path: Pa
         assert not await examine(settings, lines.append)
     assert "engine.api_key" in lines[-3]
     assert "not-the-key" not in "".join(lines)
+
+
+@pytest.mark.parametrize(("pinned", "said"), [(True, "1 个计划"), (False, "does not trust the certificate")])
+async def test_the_certificate_of_arl_s_own_script_is_taken_by_its_file_and_not_unpinned(
+    clock: FakeClock, tmp_path: Path, *, pinned: bool, said: str
+) -> None:
+    files, lines = self_signed(tmp_path), list[str]()
+    world = World(clock)
+    world.schedule()
+    async with FakeArl(world=world, tls=files.context()) as arl_:
+        engine = {"kind": "arl", "url": arl_.url, "api_key": KEY}
+        engine |= {"ca_file": str(files.certificate)} if pinned else {}
+        settings = Settings.model_validate({
+            "engine": engine,
+            "store": {"url": f"sqlite:///{tmp_path}/d.db"},
+            "reports": {"dir": str(tmp_path / "reports")},
+        })
+        assert await examine(settings, lines.append) is pinned
+    assert said in lines[-3]
 
 
 async def test_an_arl_that_is_down_is_named_and_the_rest_is_examined_all_the_same(
