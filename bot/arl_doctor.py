@@ -38,7 +38,7 @@ async def check_database(settings: Settings) -> str:
     if settings.engine.mongo_uri is None:
         return "没有配置，只走接口 / not configured, by the API alone"
     async with arl_on(settings, clock=utc_now) as arl:
-        unlike = await arl.unlike() and await arl.unlike()  # one may have been made in between
+        unlike = await arl.differing_ids() and await arl.differing_ids()  # one may have been made in between
         schedules = await arl.schedules()
         skipped = arl.skipped
     if unlike:

@@ -12,7 +12,7 @@ from bot.engine_settings import EngineSettings
 from bot.engines.arl import ArlEngine, ArlWays
 from bot.engines.arl_api import ApiReads
 from bot.engines.arl_reads import Reads
-from bot.engines.arl_trust import Trust, by_file, by_fingerprint
+from bot.engines.arl_trust import Trust, trust_file, trust_fingerprint
 from bot.engines.arl_wire import ArlWire
 from bot.engines.embedded import EmbeddedEngine
 from bot.engines.probes import LEASE, ProbeLimits
@@ -65,7 +65,7 @@ async def arl_on(settings: Settings, *, clock: Clock) -> AsyncIterator[ArlEngine
             url=engine.url,
             api_key=engine.api_key.get_secret_value() if engine.api_key else "",
             basic_auth=engine.basic_auth.get_secret_value() if engine.basic_auth else "",
-            trust=trusted(engine),
+            trust=build_trust(engine),
         )
         reads = reads_of(engine, wire, clock)
         try:
@@ -74,11 +74,11 @@ async def arl_on(settings: Settings, *, clock: Clock) -> AsyncIterator[ArlEngine
             await reads.close()
 
 
-def trusted(engine: EngineSettings) -> Trust:
+def build_trust(engine: EngineSettings) -> Trust:
     """Whose certificate is taken: one fingerprint's, those of one file, or what the system trusts."""
     if engine.fingerprint:
-        return by_fingerprint(engine.fingerprint)
-    return by_file(engine.ca_file) if engine.ca_file else Trust()
+        return trust_fingerprint(engine.fingerprint)
+    return trust_file(engine.ca_file) if engine.ca_file else Trust()
 
 
 def reads_of(engine: EngineSettings, wire: ArlWire, clock: Clock) -> Reads:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.config import load, secrets_of
 from bot.destinations import dressed_by
-from bot.engine_choice import arl_on, engine_on, trusted
+from bot.engine_choice import arl_on, build_trust, engine_on
 from bot.engines.arl import ArlEngine
 from bot.engines.embedded import EmbeddedEngine
 from bot.errors import ConfigError
@@ -76,17 +76,17 @@ def test_every_secret_of_arl_is_known_to_whoever_must_star_it(tmp_path: Path) ->
 
 
 def test_a_certificate_is_pinned_by_its_fingerprint(tmp_path: Path) -> None:
-    trust = trusted(read(tmp_path, ARL % f", fingerprint: '{DIGEST}'").engine)
-    assert [type(way) for way in trust.ways] == [aiohttp.Fingerprint]
+    trust = build_trust(read(tmp_path, ARL % f", fingerprint: '{DIGEST}'").engine)
+    assert [type(way) for way in trust.checks] == [aiohttp.Fingerprint]
 
 
 def test_without_a_pin_the_system_s_own_trust_counts(tmp_path: Path) -> None:
-    assert trusted(read(tmp_path, ARL % "").engine).ways == (True,)
+    assert build_trust(read(tmp_path, ARL % "").engine).checks == (True,)
 
 
 def test_certificates_are_taken_from_a_file_alone(tmp_path: Path) -> None:
     files = self_signed(tmp_path)
-    signed, _ = trusted(read(tmp_path, ARL % f", ca_file: {files.certificate}").engine).ways
+    signed, _ = build_trust(read(tmp_path, ARL % f", ca_file: {files.certificate}").engine).checks
     assert isinstance(signed, ssl.SSLContext)
     assert signed.verify_mode is ssl.CERT_REQUIRED
     assert signed.check_hostname
@@ -95,7 +95,7 @@ def test_certificates_are_taken_from_a_file_alone(tmp_path: Path) -> None:
 
 def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"engine\.ca_file"):
-        trusted(read(tmp_path, ARL % ", ca_file: /etc/hosts").engine)
+        build_trust(read(tmp_path, ARL % ", ca_file: /etc/hosts").engine)
 
 
 @pytest.mark.parametrize(

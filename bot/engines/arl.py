@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from bot.engines.arl_acts import ArlActs
 from bot.engines.arl_discovery import Discovered, RunDiscovery
 from bot.engines.arl_documents import Document, at_epoch, targets_of, written
-from bot.engines.arl_finds import FINDINGS, is_keyless, sorted_by_key
+from bot.engines.arl_finds import FINDINGS, has_no_key, sorted_by_key
 from bot.engines.arl_reads import Reads
 from bot.engines.arl_schedules import of_record, schedule_of
 from bot.engines.arl_skipped import UNREADABLE
@@ -53,7 +53,7 @@ class ArlEngine:
 
     async def schedules(self) -> Sequence[Schedule]:
         found = await self._reads.schedules()
-        read = self._reads.skipped.each("task_schedule", found, schedule_of)
+        read = self._reads.skipped.read_each("task_schedule", found, schedule_of)
         return [self._ways.dressed(each) for each in read]
 
     async def submit(self, run: Run) -> Sequence[str]:
@@ -88,7 +88,9 @@ class ArlEngine:
         real = [id_ for id_ in task_ids if _is_real(id_)]
         reading = Reading(now=self._clock(), zone=self._ways.zone, limit=self._ways.limit)
         documents = {each["_id"]: each for each in (await self._reads.tasks(real) if real else ())}
-        read = self._reads.skipped.each("task", documents.values(), lambda each: self._read(each, reading))
+        read = self._reads.skipped.read_each(
+            "task", documents.values(), lambda each: self._read(each, reading)
+        )
         tasks = {task.id: task for task in read}
         tasks |= {id_: never_was(id_) for id_ in task_ids if not _is_real(id_)}
         uncounted = [task.id for task in read if _lacks_counts(documents[task.id], task)]
@@ -135,7 +137,7 @@ class ArlEngine:
         key = FINDINGS[kind].key
         async for document in self._reads.finds(task_ids, kind):
             try:
-                odd = "nothing to know it by" if is_keyless(key(document)) else ""
+                odd = "nothing to know it by" if has_no_key(key(document)) else ""
             except UNREADABLE as error:
                 odd = type(error).__name__
             if odd:
@@ -200,7 +202,7 @@ class ArlEngine:
         tried = [each for each in records if each.get("push_status") in ("success", "error")]
         return sorted(tried, key=lambda each: at_epoch(each.get("start_time")) or LONG_AGO)
 
-    async def unlike(self) -> Sequence[str]:
+    async def differing_ids(self) -> Sequence[str]:
         """The ids that either the API or what is read has, and the other has not: of schedules, or of the
         newest task where ARL has no schedule."""
         asked = set(await self._acts.schedule_ids())

@@ -13,7 +13,7 @@ from bot.engines.arl_documents import (
     aim_of,
     aims_of,
     born,
-    text_id,
+    document_id,
     written,
 )
 from bot.engines.arl_reads import Reads
@@ -47,12 +47,12 @@ class ArlActs:
     async def schedule_ids(self) -> Sequence[str]:
         """The ids of ARL's schedules, by its API."""
         found = [each async for each in self._wire.pages("/task_schedule/", size=ALL)]
-        return self._wire.skipped.each("task_schedule", found, text_id)
+        return self._wire.skipped.read_each("task_schedule", found, document_id)
 
     async def newest_task(self) -> str:
         """The id of the task that was made last, or ""."""
         found = await self._wire.items("/task/", size=1, order="-_id")
-        return next(iter(self._wire.skipped.each("task", found, text_id)), "")
+        return next(iter(self._wire.skipped.read_each("task", found, document_id)), "")
 
     def said_at(self) -> datetime | None:
         """ARL's time at its last answer."""

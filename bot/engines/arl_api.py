@@ -20,8 +20,8 @@ from bot.engines.arl_documents import (
     Document,
     born,
     is_id,
-    task_document,
-    with_text_id,
+    normalize_task,
+    with_document_id,
 )
 from bot.engines.arl_finds import FINDINGS, check_depth, slimmed
 from bot.engines.arl_skipped import SkippedDocuments
@@ -81,7 +81,7 @@ class ApiReads:
 
     async def schedules(self) -> Sequence[Document]:
         found = [each async for each in self._wire.pages("/task_schedule/", size=UNCACHED)]
-        return self.skipped.each("task_schedule", found, with_text_id)
+        return self.skipped.read_each("task_schedule", found, with_document_id)
 
     async def tasks(self, task_ids: Collection[str]) -> Sequence[Document]:
         ids = [id_ for id_ in task_ids if is_id(id_)]
@@ -155,7 +155,7 @@ class ApiReads:
 
     def _by_id(self, tasks: Iterable[object]) -> dict[str, Document]:
         """Without their options and whatever else is not read: those can be long."""
-        return {task["_id"]: task for task in self.skipped.each("task", tasks, task_document)}
+        return {task["_id"]: task for task in self.skipped.read_each("task", tasks, normalize_task)}
 
     async def records(self, since: datetime) -> Sequence[Document]:
         return ()  # there is no such list
@@ -183,7 +183,7 @@ class ApiReads:
         for id_ in task_ids:
             pages = self._wire.pages(f"/{kind}/", size=HEAVY.get(kind, UNCACHED), task_id=id_)
             async for document in pages:
-                for slim in self.skipped.each(kind, [document], lambda found: _slim(found, fields)):
+                for slim in self.skipped.read_each(kind, [document], lambda found: _slim(found, fields)):
                     yield slim
 
 

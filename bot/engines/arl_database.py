@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequen
 from datetime import datetime
 from typing import Any
 
-from bot.engines.arl_documents import STEMS, TASK_FIELDS, Document, task_document, with_text_id
+from bot.engines.arl_documents import STEMS, TASK_FIELDS, Document, normalize_task, with_document_id
 from bot.engines.arl_finds import FINDINGS, slimmed
 from bot.engines.arl_skipped import SkippedDocuments
 from bot.errors import Permanent
@@ -37,7 +37,7 @@ class DatabaseReads:
 
     async def schedules(self) -> Sequence[Document]:
         found = await self._mongo.collection("task_schedule").find({}, sort=(("_id", UP),))
-        return self._skipped.each("task_schedule", found, with_text_id)
+        return self._skipped.read_each("task_schedule", found, with_document_id)
 
     async def tasks(self, task_ids: Collection[str]) -> Sequence[Document]:
         wanted = {"_id": {"$in": [as_object_id(id_) for id_ in task_ids]}}
@@ -52,12 +52,12 @@ class DatabaseReads:
     async def _tasks(self, where: dict[str, Any]) -> Sequence[Document]:
         tasks = self._mongo.collection("task")
         found = await tasks.find(where, sort=(("_id", UP),), fields=TASK_FIELDS)
-        return self._skipped.each("task", found, task_document)
+        return self._skipped.read_each("task", found, normalize_task)
 
     async def records(self, since: datetime) -> Sequence[Document]:
         where = {"start_time": {"$gte": int(since.timestamp())}}
         found = await self._mongo.collection("task_schedule_run").find(where, fields=RECORD_FIELDS)
-        return self._skipped.each("task_schedule_run", found, with_text_id)
+        return self._skipped.read_each("task_schedule_run", found, with_document_id)
 
     async def counts(self, task_ids: Collection[str]) -> Mapping[str, Mapping[str, int]]:
         """One question for each kind, however many tasks: three of the collections have no index, so that

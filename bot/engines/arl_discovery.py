@@ -41,7 +41,7 @@ class RunDiscovery:
     async def _look(self, since: datetime) -> Sequence[Discovered]:
         records = await self._reads.records(since)
         schedules = {str(each["_id"]): each for each in await self._reads.schedules()}
-        recorded = self._reads.skipped.each("task_schedule_run", records, recorded_run)
+        recorded = self._reads.skipped.read_each("task_schedule_run", records, recorded_run)
         found = await self._by_names(schedules, recorded, since)
         documents = {str(each.get("schedule_id")): each for each in records} | schedules
         return [
@@ -58,7 +58,7 @@ class RunDiscovery:
         known = {run.trigger for run in recorded}
         taken = {id_ for run in recorded for id_ in run.task_ids}
         begun = [task for task in await self._reads.begun(since - EARLIER) if task["_id"] not in taken]
-        plans = self._reads.skipped.each("task_schedule", schedules.values(), plan_of)
+        plans = self._reads.skipped.read_each("task_schedule", schedules.values(), plan_of)
         now = self._clock()
         self._watch.note_numbers(plans, now)
         runs = found_runs(plans, begun, since=since, raised=self._watch.raised)

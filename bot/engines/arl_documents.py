@@ -56,7 +56,7 @@ def at_epoch(seconds: object) -> datetime | None:
         return None
 
 
-def text_id(document: Document) -> str:
+def document_id(document: Document) -> str:
     """The id of a document of any kind. Raises `ValueError` or `LookupError` where it has none."""
     id_ = document["_id"]
     if id_ is None or not str(id_):
@@ -64,13 +64,13 @@ def text_id(document: Document) -> str:
     return str(id_)
 
 
-def with_text_id(document: Document) -> Document:
-    return {**document, "_id": text_id(document)}
+def with_document_id(document: Document) -> Document:
+    return {**document, "_id": document_id(document)}
 
 
-def task_document(document: Document) -> Document:
+def normalize_task(document: Document) -> Document:
     """A task with what is read of it alone, its words being words. Raises `ValueError` for no id of ARL's."""
-    id_ = text_id(document)
+    id_ = document_id(document)
     if not is_id(id_):
         raise ValueError("no id of ARL's")
     words = {name: str(document[name]) for name in ("name", "type", "status") if name in document}

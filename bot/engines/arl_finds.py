@@ -51,7 +51,7 @@ def keyed(*names: str) -> Callable[[Document], Key]:
     return lambda document: tuple(text(document.get(name)) for name in names)
 
 
-def is_keyless(key: Key) -> bool:
+def has_no_key(key: Key) -> bool:
     """Whether nothing in a key tells its document from others."""
     return not any(part.strip(":") for part in key)
 

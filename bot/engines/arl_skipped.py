@@ -27,7 +27,7 @@ class SkippedDocuments:
         """How many different documents have been left out so far."""
         return len(self._known)
 
-    def each(
+    def read_each(
         self, what: str, documents: Iterable[object], read: Callable[[Mapping[str, object]], Out]
     ) -> list[Out]:
         """What `read` makes of each document that it can read."""

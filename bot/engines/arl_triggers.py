@@ -2,7 +2,7 @@
 
 ARL's times do not say when a trigger began to write its tasks: a single scan keeps the time it was meant for,
 however late it is, and the two clocks may differ. So a run that lacks something waits for as long as its last
-change is not `GRACE` old, as we saw it. Only a first look takes ARL's word for what is `LONG_OVER`.
+change is not `GRACE` old, as we saw it. Only a first look takes ARL's word for what was settled before it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ Trigger = tuple[str, int]
 
 GRACE = timedelta(seconds=120)  # ARL publishes one task after the other; after so much silence none comes
 
-LONG_OVER = timedelta(minutes=10)
+SETTLED_BEFORE_FIRST_LOOK = timedelta(minutes=10)  # so old is the last sign of what is over by then
 
 
 class Numbered(Protocol):
@@ -72,4 +72,4 @@ class TriggerWatch:
 
 def _first_seen(run: Seen, now: datetime) -> tuple[int, datetime]:
     """What a first look says of a run: it is new, unless its last sign was long ago."""
-    return len(run.task_ids), run.last_sign if now - run.last_sign >= LONG_OVER else now
+    return len(run.task_ids), run.last_sign if now - run.last_sign >= SETTLED_BEFORE_FIRST_LOOK else now

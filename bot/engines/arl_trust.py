@@ -18,7 +18,7 @@ from aiohttp import ClientConnectorCertificateError, ServerFingerprintMismatch
 
 from bot.errors import ConfigError
 
-Way = ssl.SSLContext | aiohttp.Fingerprint | bool
+TlsCheck = ssl.SSLContext | aiohttp.Fingerprint | bool
 
 WRONG_CERTIFICATE = (ServerFingerprintMismatch, ClientConnectorCertificateError)
 ANOTHER_HOST = {62, 64}  # OpenSSL's codes: not made out for this name, for this address
@@ -26,7 +26,7 @@ ANOTHER_HOST = {62, 64}  # OpenSSL's codes: not made out for this name, for this
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
-class AnyOf(aiohttp.Fingerprint):
+class PinnedCertificates(aiohttp.Fingerprint):
     """Takes a server that shows one of several certificates."""
 
     def __init__(self, certificates: Iterable[bytes]) -> None:
@@ -48,16 +48,16 @@ class AnyOf(aiohttp.Fingerprint):
 class Trust:
     """The ways to know ARL, tried in turn, and the setting that says so; "" is what the system trusts."""
 
-    ways: tuple[Way, ...] = (True,)
+    checks: tuple[TlsCheck, ...] = (True,)
     setting: str = ""
 
-    def led_by(self, way: Way) -> "Trust":
-        """The same, with the way first that has just led to ARL."""
-        if way is self.ways[0]:
+    def prefer(self, check: TlsCheck) -> "Trust":
+        """The same, with the check first that ARL has just passed."""
+        if check is self.checks[0]:
             return self
-        return replace(self, ways=(way, *(each for each in self.ways if each is not way)))
+        return replace(self, checks=(check, *(each for each in self.checks if each is not check)))
 
-    def words(self, error: Exception | None) -> str:
+    def error_message(self, error: Exception | None) -> str:
         """What is wrong with the certificate, and which setting to look at."""
         if not self.setting:
             return (
@@ -78,12 +78,12 @@ def _is_for_another_host(error: Exception | None) -> bool:
     return getattr(error.certificate_error, "verify_code", 0) in ANOTHER_HOST
 
 
-def by_fingerprint(digits: str) -> Trust:
+def trust_fingerprint(digits: str) -> Trust:
     """The one certificate with this SHA-256, in hex digits."""
-    return Trust(ways=(aiohttp.Fingerprint(bytes.fromhex(digits)),), setting="engine.fingerprint")
+    return Trust(checks=(aiohttp.Fingerprint(bytes.fromhex(digits)),), setting="engine.fingerprint")
 
 
-def by_file(path: str) -> Trust:
+def trust_file(path: str) -> Trust:
     """What the certificates of a file have signed, and they themselves. Raises `ConfigError`."""
     try:
         context = ssl.create_default_context(cafile=path)
@@ -91,5 +91,5 @@ def by_file(path: str) -> Trust:
         certificates = [ssl.PEM_cert_to_DER_cert(each) for each in found]
     except (ssl.SSLError, OSError, ValueError):
         raise ConfigError(f"engine.ca_file: {path} holds no certificates in PEM") from None
-    itself = (AnyOf(certificates),) if certificates else ()
-    return Trust(ways=(context, *itself), setting="engine.ca_file")
+    itself = (PinnedCertificates(certificates),) if certificates else ()
+    return Trust(checks=(context, *itself), setting="engine.ca_file")

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 
 from bot.engines.arl_skipped import SkippedDocuments
-from bot.engines.arl_trust import WRONG_CERTIFICATE, Trust, Way
+from bot.engines.arl_trust import WRONG_CERTIFICATE, TlsCheck, Trust
 from bot.engines.reasons import reason
 from bot.errors import DingRunError, Permanent, Temporary
 
@@ -82,7 +82,7 @@ class ArlWire:
 
     async def items(self, path: str, **query: str | int) -> Sequence[Mapping[str, Any]]:
         """The items of one answer that are documents."""
-        return self.skipped.each(path, _listed(await self.get(path, **query)), dict)
+        return self.skipped.read_each(path, _listed(await self.get(path, **query)), dict)
 
     async def pages(
         self, path: str, *, size: int, order: str = "+_id", **query: str | int
@@ -106,7 +106,7 @@ class ArlWire:
                 asked = max(1, asked // 2)
                 continue
             items = _listed(answer)
-            for item in self.skipped.each(path, items[first - (page - 1) * asked :], dict):
+            for item in self.skipped.read_each(path, items[first - (page - 1) * asked :], dict):
                 yield item
             full = len(items) >= asked
             first, asked = page * asked, min(size, asked * 2)
@@ -115,25 +115,25 @@ class ArlWire:
         raise Permanent(f"ARL's list {path} has no end")
 
     async def _ask(self, method: str, path: str, **parts: Any) -> Body:
-        """Ask, by whichever way knows whom we talk to: a handshake that failed has sent nothing."""
+        """Ask, by whichever check knows whom we talk to: a handshake that failed has sent nothing."""
         wrong: Exception | None = None
-        for way in self._trust.ways:
+        for check in self._trust.checks:
             try:
-                body = await self._ask_by(way, method, path, **parts)
+                body = await self._ask_by(check, method, path, **parts)
             except WRONG_CERTIFICATE as error:
                 wrong = wrong or error
                 continue
-            self._trust = self._trust.led_by(way)
+            self._trust = self._trust.prefer(check)
             return body
-        raise Permanent(self._trust.words(wrong))
+        raise Permanent(self._trust.error_message(wrong))
 
-    async def _ask_by(self, way: Way, method: str, path: str, **parts: Any) -> Body:
+    async def _ask_by(self, check: TlsCheck, method: str, path: str, **parts: Any) -> Body:
         try:
             async with self._session.request(
                 method,
                 self._base + path,
                 headers=self._headers,
-                ssl=way,
+                ssl=check,
                 timeout=PATIENCE,
                 allow_redirects=False,
                 **parts,

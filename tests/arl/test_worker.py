@@ -152,7 +152,7 @@ async def test_a_dying_worker_may_write_over_the_stop(living: Living) -> None:
 async def test_a_dying_worker_may_write_error_over_the_stop(
     living: Living, target: str, *, ends: bool
 ) -> None:
-    living.worker.errs = True
+    living.worker.error_after_stop = True
     (id_,) = begun(living, target)
     await living.timeline.run(15)
     living.world.revoked.add(id_)

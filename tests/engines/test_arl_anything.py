@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.engines.arl_finds import FINDINGS
-from bot.engines.arl_trust import Way
+from bot.engines.arl_trust import TlsCheck
 from bot.engines.arl_wire import ArlWire, understood
 from bot.errors import DingRunError
 from bot.findings import KINDS
@@ -44,7 +44,7 @@ async def everything(beside: Beside, run: Run, ids: list[str]) -> None:
         engine.schedules, lambda: engine.started(SINCE), lambda: engine.tasks(ids),
         lambda: engine.open_tasks(ids), lambda: engine.stop(ids), lambda: engine.submit(run),
         lambda: engine.restart(run, ids), engine.answers, engine.clock_ahead, engine.pushes, engine.may_push,
-        engine.unlike,
+        engine.differing_ids,
     ]  # fmt: skip
     for call in calls:
         with suppress(DingRunError):
@@ -75,8 +75,10 @@ async def test_no_answer_of_the_api_is_more_than_an_error_of_ours(
     random = Random(13)  # noqa: S311 - no secret
     answer = ArlWire._ask_by
 
-    async def spoil(wire: ArlWire, way: Way, method: str, path: str, **parts: Any) -> Mapping[str, Any]:
-        body = await answer(wire, way, method, path, **parts)
+    async def spoil(
+        wire: ArlWire, check: TlsCheck, method: str, path: str, **parts: Any
+    ) -> Mapping[str, Any]:
+        body = await answer(wire, check, method, path, **parts)
         return understood(200, json.dumps(spoilt(body, random, share)).encode())
 
     monkeypatch.setattr(ArlWire, "_ask_by", spoil)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.engines.arl_tasks import UNSUBMITTED
-from bot.engines.arl_triggers import GRACE, LONG_OVER
+from bot.engines.arl_triggers import GRACE, SETTLED_BEFORE_FIRST_LOOK
 from bot.models import TaskStatus
 from bot.ports import Started
 from bot.sandbox.arl.world import WEB_TOO
@@ -165,7 +165,7 @@ async def test_a_first_look_finds_at_once_what_has_lacked_something_for_long(bes
     id_ = beside.world.schedule(target="a.example.com b.example.com")
     beside.world.publish_left = 1
     beside.scheduler.run(id_)
-    await beside.turn(LONG_OVER.total_seconds())
+    await beside.turn(SETTLED_BEFORE_FIRST_LOOK.total_seconds())
     (run,) = await beside.engine.started(SINCE)
     assert sorted(await states(beside, run)) == [TaskStatus.MISSING, TaskStatus.WAITING]
 
@@ -174,7 +174,7 @@ async def test_a_first_look_waits_with_what_may_still_be_written(beside: Beside)
     id_ = beside.world.schedule(target="a.example.com b.example.com")
     beside.world.publish_left = 1
     beside.scheduler.run(id_)
-    await beside.turn(LONG_OVER.total_seconds() - 10)
+    await beside.turn(SETTLED_BEFORE_FIRST_LOOK.total_seconds() - 10)
     assert await looks(beside, GRACE.total_seconds()) == []
     assert len(await looks(beside, 5)) == 1
 

@@ -10,7 +10,7 @@ import bson
 import pytest
 from bson.datetime_ms import DatetimeMS
 
-from bot.engines.arl_documents import at_epoch, moment, task_document, text_id
+from bot.engines.arl_documents import at_epoch, document_id, moment, normalize_task
 from bot.engines.arl_finds import FINDINGS, check_depth, keyed, sorted_by_key
 from bot.engines.arl_runs import recorded_run
 from bot.engines.arl_skipped import MAX_REMEMBERED, SkippedDocuments
@@ -253,13 +253,13 @@ def test_a_time_that_is_none_is_none(text: object) -> None:
 @pytest.mark.parametrize("id_", [5, None, "", "x", ["a"], {"a": 1}, "6" * 23, "G" * 24])
 def test_a_task_without_an_id_of_arl_s_is_none(id_: object) -> None:
     with pytest.raises((ValueError, LookupError)):
-        task_document({"_id": id_})
+        normalize_task({"_id": id_})
 
 
 def test_a_document_without_an_id_is_none() -> None:
     for document in ({}, {"_id": None}, {"_id": ""}):
         with pytest.raises((ValueError, LookupError)):
-            text_id(document)
+            document_id(document)
 
 
 def test_a_record_says_when_it_was_made_by_its_id_where_its_time_is_none() -> None:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.engines.arl_documents import task_document
+from bot.engines.arl_documents import normalize_task
 from bot.engines.arl_runs import FoundRun, found_runs, plan_of
 from bot.engines.arl_tasks import Reading, state_of, task_of
 from bot.engines.arl_triggers import GRACE, TriggerWatch
@@ -38,7 +38,7 @@ def scheduler(world: World) -> ArlScheduler:
 
 def look(world: World, since: datetime = SINCE) -> list[FoundRun]:
     plans = [plan_of(each) for each in world.tables["task_schedule"].values()]
-    tasks = [task_document(each) for each in world.tasks()]
+    tasks = [normalize_task(each) for each in world.tasks()]
     now = world.clock()
     world.watch.note_numbers(plans, now)
     runs = found_runs(plans, tasks, since=since, raised=world.watch.raised)

@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.engines import arl_wire
-from bot.engines.arl_trust import Trust, by_file, by_fingerprint
+from bot.engines.arl_trust import Trust, trust_file, trust_fingerprint
 from bot.engines.arl_wire import ArlWire, Refused, understood
 from bot.errors import DingRunError, Permanent, Temporary
 from bot.sandbox.arl import KEY, FakeArl, World
@@ -142,13 +142,13 @@ async def test_a_certificate_is_taken_by_its_file_or_its_fingerprint_and_no_othe
     files = self_signed(tmp_path, names_its_host=names_its_host)
     other = self_signed(tmp_path, names_its_host=names_its_host, stem="other")
     async with FakeArl(world=World(clock), tls=files.context()) as arl:
-        for trust in (by_fingerprint(files.fingerprint), by_file(str(files.certificate))):
+        for trust in (trust_fingerprint(files.fingerprint), trust_file(str(files.certificate))):
             wire = ArlWire(session, url=arl.url, api_key=KEY, trust=trust)
             assert [await wire.total("/task/") for _ in range(2)] == [0, 0]
         before = len(arl.asked)
         for trust, words in (
-            (by_fingerprint(other.fingerprint), r"another certificate than that of engine\.fingerprint"),
-            (by_file(str(other.certificate)), r"another certificate than that of engine\.ca_file"),
+            (trust_fingerprint(other.fingerprint), r"another certificate than that of engine\.fingerprint"),
+            (trust_file(str(other.certificate)), r"another certificate than that of engine\.ca_file"),
             (Trust(), TRUSTS_NOBODY),
         ):
             with pytest.raises(Permanent, match=words):
@@ -162,17 +162,17 @@ async def test_a_certificate_that_is_signed_and_made_out_for_another_host_is_nam
     files = self_signed(tmp_path, names_its_host=True)
     leaf = self_signed(tmp_path, names_its_host=False, stem="leaf", signer=files)
     async with FakeArl(world=World(clock), tls=leaf.context()) as arl:
-        wire = ArlWire(session, url=arl.url, api_key=KEY, trust=by_file(str(files.certificate)))
+        wire = ArlWire(session, url=arl.url, api_key=KEY, trust=trust_file(str(files.certificate)))
         with pytest.raises(Permanent, match=r"not made out for the host of engine\.url"):
             await wire.get("/task/")
         assert arl.asked == []
 
 
 async def test_the_way_that_led_to_arl_is_the_first_one_the_next_time(tmp_path: Path) -> None:
-    trust = by_file(str(self_signed(tmp_path).certificate))
-    context, itself = trust.ways
-    assert trust.led_by(itself).ways == (itself, context)
-    assert trust.led_by(itself).led_by(itself).ways == (itself, context)
+    trust = trust_file(str(self_signed(tmp_path).certificate))
+    context, itself = trust.checks
+    assert trust.prefer(itself).checks == (itself, context)
+    assert trust.prefer(itself).prefer(itself).checks == (itself, context)
 
 
 def scripted(*bodies: object) -> web.Application:

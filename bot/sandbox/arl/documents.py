@@ -12,7 +12,7 @@ ENDINGS = frozenset({"done", "error", "stop"})
 STEMS = {RECURRENT: "周期任务", FUTURE: "定时任务"}
 NAME_LETTERS = 15  # of a schedule's name, in the names of its tasks
 
-NO_SUFFIXES = frozenset({
+UNKNOWN_SUFFIXES = frozenset({
     "corp",
     "example",
     "home",
@@ -54,4 +54,4 @@ def is_address(word: str) -> bool:
 def is_domain(word: str) -> bool:
     """Whether it ends as domains do: `a.example.com` does, `a.example` does not."""
     last = word.rpartition(".")[2]
-    return _DOMAIN.fullmatch(word) is not None and last not in NO_SUFFIXES and not last.isdecimal()
+    return _DOMAIN.fullmatch(word) is not None and last not in UNKNOWN_SUFFIXES and not last.isdecimal()

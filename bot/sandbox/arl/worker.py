@@ -39,7 +39,7 @@ class Worker:
     """The workers of one container; each `place` is a process of a `Timeline`, ARL has two.
 
     `shaky` names targets whose tasks fail at every odd try. The last breath of a stopped task is written over
-    `stop`: with `overwrites` the next stage, with `errs` `error`. Both happen at times.
+    `stop`: with `overwrites` the next stage, with `error_after_stop` `error`. Both happen at times.
     """
 
     def __init__(self, world: World, *, tempo: Tempo | None = None) -> None:
@@ -49,7 +49,7 @@ class Worker:
         self._tried: Counter[str] = Counter()
         self.shaky: set[str] = set()
         self.overwrites = False
-        self.errs = False
+        self.error_after_stop = False
 
     def restart(self) -> None:
         """Killed hard, begun anew: what it worked on stands as it is for ever, no stop is remembered."""
@@ -127,7 +127,7 @@ class Worker:
         """The last breath of a task that was stopped."""
         if self.overwrites:
             self._world.update("task", task["_id"], status=stage)
-        if self.errs:
+        if self.error_after_stop:
             yield from self._fail(task)
 
     def _fail(self, task: Mapping[str, Any]) -> Iterator[float]:
