@@ -1,6 +1,5 @@
 """The engine that the settings name, with the connections it needs."""
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -14,10 +13,11 @@ from bot.engine_settings import EngineSettings
 from bot.engines.arl import ArlEngine, ArlWays
 from bot.engines.arl_api import ApiReads
 from bot.engines.arl_reads import Reads
+from bot.engines.arl_trust import Trust, trust_file, trust_fingerprint
 from bot.engines.arl_wire import ArlWire
 from bot.engines.embedded import EmbeddedEngine
 from bot.engines.probes import LEASE, ProbeLimits
-from bot.errors import ConfigError, missing_extra
+from bot.errors import missing_extra
 from bot.models import Clock
 from bot.opening import skew_of
 from bot.ports import Engine, TaskStore
@@ -67,7 +67,7 @@ async def arl_on(settings: Settings, *, clock: Clock) -> AsyncIterator[ArlEngine
             url=engine.url,
             api_key=engine.api_key.get_secret_value() if engine.api_key else "",
             basic_auth=engine.basic_auth.get_secret_value() if engine.basic_auth else "",
-            tls=pinned(engine),
+            trust=build_trust(engine),
         )
         reads = reads_of(engine, wire, clock)
         try:
@@ -76,16 +76,11 @@ async def arl_on(settings: Settings, *, clock: Clock) -> AsyncIterator[ArlEngine
             await reads.close()
 
 
-def pinned(engine: EngineSettings) -> ssl.SSLContext | aiohttp.Fingerprint | bool:
-    """Whose certificate is taken: one file's, one fingerprint's, or what the system trusts."""
+def build_trust(engine: EngineSettings) -> Trust:
+    """Whose certificate is taken: one fingerprint's, those of one file, or what the system trusts."""
     if engine.fingerprint:
-        return aiohttp.Fingerprint(bytes.fromhex(engine.fingerprint))
-    if engine.ca_file:
-        try:
-            return ssl.create_default_context(cafile=engine.ca_file)
-        except (ssl.SSLError, OSError):
-            raise ConfigError(f"engine.ca_file: {engine.ca_file} holds no certificates in PEM") from None
-    return True
+        return trust_fingerprint(engine.fingerprint)
+    return trust_file(engine.ca_file) if engine.ca_file else Trust()
 
 
 def reads_of(engine: EngineSettings, wire: ArlWire, clock: Clock) -> Reads:

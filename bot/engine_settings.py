@@ -37,7 +37,8 @@ class ArlSettings(EngineKind):
     )
     ca_file: str = Field(
         "",
-        description="PEM file of the only certificates that are trusted. Set either this or `fingerprint`.",
+        description="PEM file of the only certificates that are trusted, and of those they have signed."
+        " Set either this or `fingerprint`.",
         examples=["/etc/dingrun/arl.pem"],
     )
     fingerprint: str = Field(

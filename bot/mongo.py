@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from bson import CodecOptions, ObjectId
+from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import ReadPreference, ReplaceOne, ReturnDocument
@@ -68,7 +69,7 @@ class Mongo:
         """`database` counts where the address names none. Raises `ConfigError` for a wrong address."""
         self._setting = setting
         self._client = _client(address, setting)
-        options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
+        options = reading_options()
         self._database = self._client.get_default_database(
             database, codec_options=options, read_preference=ReadPreference.PRIMARY
         )
@@ -203,6 +204,16 @@ class Collection:
         steps: list[Where] = [{"$match": where}, {"$group": {"_id": f"${by}", "number": {"$sum": 1}}}]
         with _translated(self._setting, writing=False):
             return {each["_id"]: int(each["number"]) async for each in self._inner.aggregate(steps)}
+
+
+def reading_options() -> CodecOptions[Document]:
+    """Times in UTC. What Python has no value for, in a document of others, is read as one that says so."""
+    return CodecOptions(
+        tz_aware=True,
+        tzinfo=UTC,
+        datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+        unicode_decode_error_handler="replace",
+    )
 
 
 def as_object_id(text: str) -> Any:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.config import load, secrets_of
 from bot.destinations import dressed_by
-from bot.engine_choice import arl_on, engine_on, pinned
+from bot.engine_choice import arl_on, build_trust, engine_on
 from bot.engines.arl import ArlEngine
 from bot.engines.embedded import EmbeddedEngine
 from bot.errors import ConfigError
@@ -81,25 +81,26 @@ def test_every_secret_of_arl_is_known_to_whoever_must_star_it(tmp_path: Path) ->
 
 
 def test_a_certificate_is_pinned_by_its_fingerprint(tmp_path: Path) -> None:
-    pin = pinned(read(tmp_path, ARL % f", fingerprint: '{DIGEST}'").engine)
-    assert isinstance(pin, aiohttp.Fingerprint)
+    trust = build_trust(read(tmp_path, ARL % f", fingerprint: '{DIGEST}'").engine)
+    assert [type(way) for way in trust.checks] == [aiohttp.Fingerprint]
 
 
 def test_without_a_pin_the_system_s_own_trust_counts(tmp_path: Path) -> None:
-    assert pinned(read(tmp_path, ARL % "").engine) is True
+    assert build_trust(read(tmp_path, ARL % "").engine).checks == (True,)
 
 
 def test_certificates_are_taken_from_a_file_alone(tmp_path: Path) -> None:
     files = self_signed(tmp_path)
-    pin = pinned(read(tmp_path, ARL % f", ca_file: {files.certificate}").engine)
-    assert isinstance(pin, ssl.SSLContext)
-    assert pin.verify_mode is ssl.CERT_REQUIRED
-    assert pin.cert_store_stats()["x509"] == 1
+    signed, _ = build_trust(read(tmp_path, ARL % f", ca_file: {files.certificate}").engine).checks
+    assert isinstance(signed, ssl.SSLContext)
+    assert signed.verify_mode is ssl.CERT_REQUIRED
+    assert signed.check_hostname
+    assert signed.cert_store_stats()["x509"] == 1
 
 
 def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"engine\.ca_file"):
-        pinned(read(tmp_path, ARL % ", ca_file: /etc/hosts").engine)
+        build_trust(read(tmp_path, ARL % ", ca_file: /etc/hosts").engine)
 
 
 @pytest.mark.parametrize(

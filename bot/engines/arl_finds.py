@@ -9,32 +9,41 @@ import asyncio
 import heapq
 import json
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice
 from typing import IO, Any
 
 from bot.engines.arl_documents import Document
+from bot.findings import KINDS
+from bot.values import text
 
 PIECE = 5_000  # documents that are held in memory at once
 FILES = 32  # that are read side by side; so many become one
 BATCH = 500  # documents that are read back at once
+MAX_DEPTH = 40  # of a document in a document
 
 Key = tuple[str, ...]
 Pair = tuple[Key, Document]
 
 
-def text(value: object) -> str:
-    return "" if value is None else str(value)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One of ARL's collections: the fields that are read of it, and the key of a document."""
+    """One of ARL's collections: the fields that are read of it, and the key that its documents are merged by.
+
+    `whole` are fields that are asked for whole and slimmed here: what is no document in them counts too.
+    """
 
     fields: Sequence[str]
     key: Callable[[Document], Key]
+    whole: Collection[str] = ()
+
+    @property
+    def asked(self) -> Sequence[str]:
+        """The fields as MongoDB is asked for them."""
+        names = {field: field.partition(".")[0] for field in self.fields}
+        return tuple(dict.fromkeys(name if name in self.whole else field for field, name in names.items()))
 
 
 def keyed(*names: str) -> Callable[[Document], Key]:
@@ -42,50 +51,49 @@ def keyed(*names: str) -> Callable[[Document], Key]:
     return lambda document: tuple(text(document.get(name)) for name in names)
 
 
-def certificate(document: Document) -> Key:
-    """Its fingerprint; one without stands for where it was seen."""
-    prints = (document.get("cert") or {}).get("fingerprint") or {}
-    place = f"{text(document.get('ip'))}:{text(document.get('port'))}"
-    return (next((text(prints[name]) for name in ("sha256", "sha1", "md5") if prints.get(name)), place),)
+def has_no_key(key: Key) -> bool:
+    """Whether nothing in a key tells its document from others."""
+    return not any(part.strip(":") for part in key)
 
 
 FINDINGS: Mapping[str, Finding] = {
     "ip": Finding(
         fields=("ip", "port_info", "geo_city", "geo_asn", "domain", "os_info.name", "cdn_name", "ip_type"),
-        key=keyed("ip"),
+        key=KINDS["ip"].key,
     ),
     "site": Finding(
         fields=("site", "title", "finger.name", "status", "favicon.hash"),
-        key=keyed("site"),
+        key=KINDS["site"].key,
+        whole={"finger"},
     ),
-    "domain": Finding(fields=("domain", "type", "record", "ips"), key=keyed("domain")),
+    "domain": Finding(fields=("domain", "type", "record", "ips"), key=KINDS["domain"].key),
     "service": Finding(fields=("service_name", "service_info"), key=keyed("service_name")),
-    "url": Finding(fields=("url", "title", "status_code", "content_length", "source"), key=keyed("url")),
+    "url": Finding(fields=("url", "title", "status_code", "content_length", "source"), key=KINDS["url"].key),
     "cert": Finding(
         fields=(
             "ip", "port", "cert.subject_dn", "cert.issuer_dn", "cert.validity", "cert.signature_algorithm",
             "cert.serial_number", "cert.fingerprint", "cert.extensions.subjectAltName",
         ),
-        key=certificate,
+        key=KINDS["cert"].key,
     ),
     "vuln": Finding(
         fields=("target", "vul_name", "plg_name", "plg_type", "app_name", "verify_data", "save_date"),
-        key=keyed("target", "plg_name", "vul_name"),
+        key=KINDS["vuln"].key,
     ),
     "fileleak": Finding(
-        fields=("url", "title", "status_code", "content_length", "site"), key=keyed("url")
+        fields=("url", "title", "status_code", "content_length", "site"), key=KINDS["fileleak"].key
     ),
-    "stat_finger": Finding(fields=("name", "cnt"), key=keyed("name")),
+    "stat_finger": Finding(fields=("name", "cnt"), key=KINDS["stat_finger"].key),
     "wih": Finding(
-        fields=("record_type", "content", "source", "site"), key=keyed("record_type", "content", "site")
+        fields=("record_type", "content", "source", "site"), key=KINDS["wih"].key
     ),
     "nuclei_result": Finding(
         fields=("vuln_url", "vuln_name", "vuln_severity", "template_id", "target", "save_date"),
-        key=keyed("vuln_url", "template_id", "vuln_name"),
+        key=KINDS["nuclei_result"].key,
     ),
-    "cip": Finding(fields=("cidr_ip", "ip_list", "domain_list"), key=keyed("cidr_ip")),
+    "cip": Finding(fields=("cidr_ip", "ip_list", "domain_list"), key=KINDS["cip"].key),
     "npoc_service": Finding(
-        fields=("host", "port", "scheme", "target", "save_date"), key=keyed("host", "port", "scheme")
+        fields=("host", "port", "scheme", "target", "save_date"), key=KINDS["npoc_service"].key
     ),
 }  # fmt: skip
 
@@ -112,7 +120,18 @@ def _paths(fields: tuple[str, ...]) -> Sequence[tuple[str, tuple[str, ...]]]:
 def _inside(value: object, fields: tuple[str, ...]) -> object:
     if isinstance(value, dict):
         return slimmed(value, fields)
-    return [_inside(each, fields) for each in value] if isinstance(value, list) else None
+    if isinstance(value, list):
+        return [each if isinstance(each, str) else _inside(each, fields) for each in value]
+    return None
+
+
+def check_depth(value: object, left: int = MAX_DEPTH) -> None:
+    """Raise `ValueError` for what nobody can write down again, so deep it is."""
+    if not left:
+        raise ValueError("too deep")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        check_depth(each, left - 1)
 
 
 async def sorted_by_key(
@@ -178,7 +197,7 @@ def _order(pair: Pair) -> Key:
 
 
 def _line(pair: Pair) -> str:
-    return json.dumps(pair, ensure_ascii=False) + "\n"
+    return json.dumps(pair, ensure_ascii=False, default=str) + "\n"
 
 
 def _read_together(files: Sequence[IO[str]]) -> Iterator[Pair]:

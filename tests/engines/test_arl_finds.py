@@ -28,7 +28,7 @@ async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncItera
 
 async def two_tasks(beside: Beside, kind: str, *documents: dict[str, object]) -> list[str]:
     """Two tasks that found the documents in turn."""
-    ids = [beside.world.task(f"t{number}", "domain", f"{number}.example") for number in (1, 2)]
+    ids = [beside.world.task(f"t{number}", "domain", f"{number}.example.com") for number in (1, 2)]
     for number, document in enumerate(documents):
         beside.world.find(ids[number % 2], kind, document)
     await beside.world.flush()
@@ -36,12 +36,17 @@ async def two_tasks(beside: Beside, kind: str, *documents: dict[str, object]) ->
 
 
 async def test_sites_come_sorted_over_all_tasks_without_icons_and_headers(beside: Beside) -> None:
-    names = ["https://c.example", "https://a.example", "https://b.example", "https://a.example"]
+    names = [
+        "https://c.example.com",
+        "https://a.example.com",
+        "https://b.example.com",
+        "https://a.example.com",
+    ]
     ids = await two_tasks(beside, "site", *({**SITE, "site": name} for name in names))
     found = [site async for site in beside.engine.assets(ids, "site")]
     assert [site["site"] for site in found] == sorted(names)
     assert found[0] == {
-        "site": "https://a.example",
+        "site": "https://a.example.com",
         "title": "首页",
         "status": 200,
         "finger": [{"name": "nginx"}, {"name": "PHP"}],
@@ -75,15 +80,15 @@ def test_slimming_keeps_several_fields_of_one_document() -> None:
     assert slim == {"cert": {"subject_dn": "CN=a", "validity": {"end": "x"}}}
 
 
-def test_slimming_goes_into_lists_and_leaves_out_what_is_neither() -> None:
-    document = {"finger": [{"name": "nginx", "icon": "n.png", "version": "1"}, "odd"], "favicon": "odd"}
+def test_slimming_goes_into_lists_keeps_their_text_and_leaves_out_what_is_neither() -> None:
+    document = {"finger": [{"name": "nginx", "icon": "n.png", "version": "1"}, "PHP", 5], "favicon": "odd"}
     slim = slimmed(document, ("finger.name", "finger.version", "favicon.hash"))
-    assert slim == {"finger": [{"name": "nginx", "version": "1"}, None], "favicon": None}
+    assert slim == {"finger": [{"name": "nginx", "version": "1"}, "PHP", None], "favicon": None}
 
 
 async def many(number: int) -> AsyncIterator[dict[str, object]]:
     for each in range(number):
-        yield {"url": f"https://{each * 7919 % number:07}.example", "title": "x" * 100}
+        yield {"url": f"https://{each * 7919 % number:07}.example.com", "title": "x" * 100}
 
 
 async def test_what_does_not_fit_into_memory_is_sorted_by_way_of_files() -> None:
@@ -146,7 +151,7 @@ async def test_nothing_is_ever_written_into_arl_s_database(
 ) -> None:
     pymongo.monitoring.register(COMMANDS)
     async with beside_arl(clock, request.config, fork=True) as beside:
-        id_ = beside.world.schedule(target="1.1.1.1 a.example")
+        id_ = beside.world.schedule(target="1.1.1.1 a.example.com")
         beside.scheduler.run(id_)
         await beside.world.flush()
         beside.world.mirror = None  # from here on nobody else reaches the database
@@ -166,7 +171,7 @@ async def use(beside: Beside, schedule_id: str) -> None:
     await engine.pushes()
     for kind in FINDINGS:
         assert [asset async for asset in engine.assets(started.task_ids, kind)] == []
-    run = make_run(schedule=make_schedule(id=schedule_id, targets=("a.example",)))
+    run = make_run(schedule=make_schedule(id=schedule_id, targets=("a.example.com",)))
     with pytest.raises(Exception, match="does not show"):
         await engine.submit(run)
 

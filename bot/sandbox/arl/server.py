@@ -3,6 +3,7 @@
 Not emulated: asset groups, monitoring, fingerprints, PoC lists, GitHub, changing policies, `/task/sync/`.
 """
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -67,6 +68,9 @@ class FakeArl(ArlState):
         self.asked.append(f"{request.method} {request.path}")
         if self.basic and request.headers.get("Authorization") != _basic(self.basic):
             return web.Response(status=401, text="<h1>401 Authorization Required</h1>")
+        if self.world.database_down:  # its driver looks for a server for so long
+            await asyncio.sleep(self.hang)
+            return crash()
         if request.path != LOGIN and not is_let_in(self, request):
             return said(401, "not login")
         answer = await _caught(request, handler)
