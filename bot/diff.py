@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
-from bot.sheets import Key, Row, SheetPlan
+from bot.assets.external_sort import Key
+from bot.sheets import Row, SheetPlan
 from bot.values import Document
 
 Keyed = tuple[Key, list[Document]]
@@ -96,7 +97,7 @@ def changes(plan: SheetPlan, before: Row | None, after: Row | None) -> Iterator[
         yield Change(Verdict.GONE, _name(plan, before), before=_told(plan, before))
     elif before is not None and after is not None:
         for column, was, now in zip(plan.header, before, after, strict=True):
-            if was != now and column not in plan.unsteady:
+            if was != now and column not in plan.volatile_columns:
                 yield Change(Verdict.CHANGED, _name(plan, after), column, was, now)
 
 

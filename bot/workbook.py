@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot.assets.external_sort import ExternalSort
 from bot.cells import WorkbookLook
 from bot.diff import Change, Finds, Pair, Sorted, Verdict, changes, paired
 from bot.findings import FINDINGS, KINDS, shown
@@ -16,7 +17,6 @@ from bot.overview import WIDTHS, Found, Overview
 from bot.package import Book, Sheet
 from bot.ports import Story
 from bot.sheets import ARL_KINDS, IP, SERVICE, Kind, Row, SheetPlan, ip_row, services_of
-from bot.spool import Spool
 from bot.statistics import PLAN, Statistics
 from bot.values import Document, ip_order, text
 from bot.words import WORDS
@@ -89,7 +89,7 @@ class Contents:
         kind = self._kinds.get(finds.kind)
         if kind is None:
             return
-        mine, theirs = Sorted(finds.mine, kind.key), Sorted(finds.theirs, kind.key)
+        mine, theirs = Sorted(finds.mine, kind.asset.key), Sorted(finds.theirs, kind.asset.key)
         pairs = paired(mine, theirs)
         if finds.kind == "ip":
             self._add_addresses(pairs)
@@ -108,11 +108,11 @@ class Contents:
     def _add_addresses(self, pairs: Iterator[Pair]) -> None:
         """Addresses come in the order of their letters and are shown in that of their numbers."""
         addresses, services = self._section(IP), self._section(SERVICE)
-        with Spool() as spool:
+        with ExternalSort() as sort:
             for pair in pairs:
                 sides = [pair.mine] if pair.same else [pair.theirs, pair.mine]
-                spool.add(ip_order(pair.key[0]), [_address(side) for side in sides])
-            for sides in spool:
+                sort.add((ip_order(pair.key[0]).hex(),), [_address(side) for side in sides])
+            for _, sides in sort:
                 before, after = sides[0], sides[-1]
                 self._put(addresses, before and before[0], after and after[0])
                 self._put_services(services, before, after)

@@ -44,8 +44,8 @@ def everywhere(value: object) -> Documents:
     }
     return {
         name: [
-            dict.fromkeys(kind.fields, value),
-            {field: inner.get(field, [value]) for field in kind.fields},
+            dict.fromkeys(kind.asset.columns, value),
+            {field: inner.get(field, [value]) for field in kind.asset.columns},
             {},
         ]
         for name, kind in KINDS.items()
@@ -127,7 +127,7 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=5,
 )
-FIELDS = sorted({field for kind in KINDS.values() for field in kind.fields})
+FIELDS = sorted({field for kind in KINDS.values() for field in kind.asset.columns})
 DOCUMENT = st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=8)
 FINDS = st.dictionaries(st.sampled_from(list(KINDS)), st.lists(DOCUMENT, max_size=3), max_size=4)
 

@@ -6,8 +6,9 @@ from itertools import groupby
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.assets.kinds import keyed
 from bot.diff import Change, Pair, Sorted, Verdict, changes, paired
-from bot.sheets import DOMAIN, SheetPlan, keyed
+from bot.sheets import DOMAIN, SheetPlan
 from bot.values import Document
 
 key = keyed("name")
@@ -75,6 +76,6 @@ def test_a_thing_that_came_or_went_is_told_as_a_whole() -> None:
     assert list(changes(DOMAIN, None, None)) == []
 
 
-def test_an_unsteady_column_does_not_count() -> None:
-    plan = SheetPlan(title="x", header=("a", "at"), widths=(1, 1), unsteady=frozenset({"at"}))
+def test_a_volatile_column_does_not_count() -> None:
+    plan = SheetPlan(title="x", header=("a", "at"), widths=(1, 1), volatile_columns=frozenset({"at"}))
     assert list(changes(plan, ("1", "x"), ("1", "y"))) == []

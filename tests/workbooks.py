@@ -51,7 +51,7 @@ def finds(mine: Documents, theirs: Documents | None = None) -> list[Finds]:
     """What two runs found, as an engine gives it: sorted by key."""
     found = []
     for kind in dict.fromkeys((*KINDS, *mine, *(theirs or {}))):
-        key = KINDS[kind].key if kind in KINDS else str
+        key = KINDS[kind].asset.key if kind in KINDS else str
         sides = [sorted(each.get(kind, ()), key=key) for each in (mine, theirs or {})]
         found.append(Finds(kind=kind, mine=sides[0], theirs=sides[1]))
     return found

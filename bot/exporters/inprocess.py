@@ -117,7 +117,7 @@ class InProcessExporter:
         """What a run found of one kind."""
         batch: list[Document] = []
         async for document in self._engine.assets(run.task_ids, kind):
-            batch.append(KINDS[kind].slimmed(document))
+            batch.append(KINDS[kind].asset.slimmed(document))
             if len(batch) == BATCH:
                 yield batch
                 batch = []
