@@ -73,8 +73,8 @@ class Outcome:
 def told(way: str) -> Story:
     """The story of a run with the tasks that the stand-in has."""
     made = story(compared=way.endswith("diff"))
-    before = made.previous and replace(made.previous, task_ids=BEFORE)
-    return replace(made, run=replace(made.run, task_ids=NOW), previous=before)
+    earlier = tuple(replace(each, task_ids=BEFORE) for each in made.earlier)
+    return replace(made, run=replace(made.run, task_ids=NOW), earlier=earlier)
 
 
 @asynccontextmanager
@@ -108,11 +108,11 @@ async def export(way: str, assets: int, where: str, path: Path) -> Outcome:
             exporter = InProcessExporter(engine, zone=str(ZONE), lang="zh-CN")
             watch, started = Watch(), time.perf_counter()
             watching = asyncio.create_task(watch.look())
-            rows = await exporter.export(told(way), path)
+            findings = await exporter.export(told(way), path)
             seconds = time.perf_counter() - started
             watching.cancel()
     busy = watch.busy * 1000
-    return Outcome(rows=rows, seconds=seconds, cpu=0, ours=peak("self"), child=watch.peak, busy=busy)
+    return Outcome(rows=findings.rows, seconds=seconds, cpu=0, ours=peak("self"), child=watch.peak, busy=busy)
 
 
 def arls_way(assets: int, path: Path) -> Outcome:

@@ -19,7 +19,7 @@ from bot.exporters.orders import KIND, LEASE, failed, made, place_of, refusal
 from bot.exporting import broker_of, handover_of, inprocess_of
 from bot.jobs import Claim
 from bot.log import about
-from bot.models import Job
+from bot.models import Findings, Job
 from bot.opening import skew_of, stores_at
 from bot.ports import Exporter, Store, Story
 from bot.process import owner_name, utc_now
@@ -125,8 +125,8 @@ class Maker:
         except DingRunError as error:
             return failed(error)
 
-    async def _make(self, claim: Claim) -> int:
-        """Write the workbook while the lease is ours; its data rows."""
+    async def _make(self, claim: Claim) -> Findings:
+        """Write the workbook while the lease is ours; what it counted."""
         run = await self._store.find_run(claim.job.run_id)
         if run is None:
             raise Permanent(f"run {claim.job.run_id} is not in the store")
@@ -141,7 +141,7 @@ class Maker:
             making.cancel()
             await asyncio.gather(making, return_exceptions=True)
 
-    async def _hand_over(self, claim: Claim, story: Story) -> int:
+    async def _hand_over(self, claim: Claim, story: Story) -> Findings:
         async with self._handover.room(place_of(claim.job)) as path:
             return await self._exporter.export(story, path)
 

@@ -12,7 +12,7 @@ NOUNS = {"bot", "bot.models", "bot.errors"}
 PURE = {
     "bot.ports", "bot.config", "bot.settings", "bot.retry", "bot.access", "bot.plan", "bot.workbook",
     "bot.sheets", "bot.findings", "bot.values", "bot.secrecy", "bot.diff", "bot.cells", "bot.assets",
-    "bot.assets.kinds", "bot.assets.external_sort",
+    "bot.assets.kinds", "bot.baseline", "bot.assets.external_sort",
     "bot.package", "bot.overview", "bot.statistics", "bot.words", "bot.targets",
     "bot.log", "bot.metrics", "bot.fields", "bot.notify", "bot.destinations", "bot.quota", "cards",
     "bot.addresses", "bot.engine_settings", "bot.archive", "bot.moving", "bot.links", "bot.split",

@@ -3,6 +3,7 @@
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,8 @@ from hypothesis import strategies as st
 
 from bot.cells import ACTIVE, CUT, MOST_CHARACTERS, Cells, Styles, WorkbookLook, cut, local, xml
 from bot.findings import KINDS
-from bot.ports import Story
 from bot.values import Share
-from tests.workbooks import TITLES, Book, Documents, port, run_before, written
+from tests.workbooks import TITLES, Book, Documents, compared_story, port, written
 from tests.workbooks import ended_run as ended
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -142,7 +142,7 @@ thorough: Callable[..., Any] = settings(
 @thorough
 @given(mine=FINDS, theirs=FINDS)
 def test_no_document_breaks_a_workbook(tmp_path: Path, mine: Documents, theirs: Documents) -> None:
-    story = Story(run=ended(), previous=run_before())
+    story = replace(compared_story(), run=ended())
     sheets: Book = written(tmp_path, mine, theirs, story)
     assert list(sheets)[: len(TITLES)] == TITLES
     assert not re.search(rb'<f[ >/]|t="(e|str|b)"', sheets_xml(tmp_path / "book.xlsx"))

@@ -25,6 +25,7 @@ UPGRADES = (
     "ledger.sql",
     "links.sql",
     "growth.sql",
+    "findings.sql",
 )  # what makes version 1 of nothing, version 2 of 1 …
 VERSION = len(UPGRADES)
 BUSY_SECONDS = 5.0
