@@ -59,8 +59,7 @@ class Highlights:
 
     def add(self, kind: AssetKind, pair: Pair, *, compared: bool) -> None:
         """Count one asset of this run."""
-        name = kind.highlight(pair.now[0]) if kind.highlight and pair.now else ""
-        if name:
+        for name in kind.highlights(pair.now[0]) if pair.now else ():
             self.totals[name] += 1
             self.new[name] += compared and not pair.known
 

@@ -152,7 +152,7 @@ def test_what_the_report_counted_is_told_with_what_is_new(tmp_path: Path) -> Non
     found = write_workbook(tmp_path / "book.xlsx", compared_story(), finds(now, {"vuln": [hole]}), look=LOOK)
     assert found.compared
     assert [(each.kind, each.total, each.new) for each in found.highlights] == [
-        ("vuln", 1, 0), ("weak_password", 1, 1),
+        ("vuln", 2, 1), ("weak_password", 1, 1),
     ]  # fmt: skip
     totals = {each.kind: each.total for each in found.kinds}
     assert totals == {"vuln": 2, "wih": 1, "site": 0, "ip": 2, "service": 4, "domain": 0}

@@ -22,7 +22,7 @@ class AssetKind:
 
     `fields` are all that is read of a document: `a.b` is the field `b` of `a`, or of each of its items.
     Documents with the same `key` are one asset, which becomes one row and counts once.
-    `highlight` names the `HIGHLIGHTS` entry that a document belongs to, or "" when nobody needs to look.
+    `highlights` names the `HIGHLIGHTS` that a document belongs to; none when nobody needs to look.
     """
 
     name: str
@@ -30,7 +30,7 @@ class AssetKind:
     english: str
     fields: Sequence[str]
     key: Callable[[Document], Key]
-    highlight: Callable[[Document], str] | None = None
+    highlights: Callable[[Document], Sequence[str]] = lambda _: ()
 
     @property
     def columns(self) -> Sequence[str]:
@@ -66,16 +66,16 @@ def endpoint(document: Document) -> str:
     return f"{text(document.get('ip'))}:{text(document.get('port'))}"
 
 
-def _vuln_highlight(document: Document) -> str:
-    return "weak_password" if document.get("plg_type") == "brute" else "vuln"
+def _vuln_highlights(document: Document) -> Sequence[str]:
+    return ("vuln", "weak_password") if document.get("plg_type") == "brute" else ("vuln",)
 
 
-def _nuclei_highlight(document: Document) -> str:
-    return "" if text(document.get("vuln_severity")).lower() == "info" else "nuclei_result"
+def _nuclei_highlights(document: Document) -> Sequence[str]:
+    return () if text(document.get("vuln_severity")).lower() == "info" else ("nuclei_risk",)
 
 
-def _wih_highlight(document: Document) -> str:
-    return "" if text(document.get("record_type")).lower() in HARMLESS_RECORDS else "leaked_key"
+def _wih_highlights(document: Document) -> Sequence[str]:
+    return () if text(document.get("record_type")).lower() in HARMLESS_RECORDS else ("leaked_key",)
 
 
 ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (
@@ -83,25 +83,25 @@ ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (
         name="vuln", chinese="漏洞", english="Vulnerabilities",
         fields=("target", "vul_name", "plg_name", "plg_type", "app_name", "verify_data", "save_date"),
         key=keyed("target", "plg_name", "vul_name"),
-        highlight=_vuln_highlight,
+        highlights=_vuln_highlights,
     ),
     AssetKind(
         name="nuclei_result", chinese="Nuclei 结果", english="Nuclei results",
         fields=("vuln_url", "vuln_name", "vuln_severity", "template_id", "target", "save_date"),
         key=keyed("vuln_url", "template_id", "vuln_name"),
-        highlight=_nuclei_highlight,
+        highlights=_nuclei_highlights,
     ),
     AssetKind(
         name="fileleak", chinese="文件泄露", english="File leaks",
         fields=("url", "title", "status_code", "content_length", "site"),
         key=keyed("url"),
-        highlight=lambda _: "fileleak",
+        highlights=lambda _: ("fileleak",),
     ),
     AssetKind(
         name="wih", chinese="WIH", english="WIH",  # codespell:ignore
         fields=("record_type", "content", "source", "site"),
         key=keyed("record_type", "content", "site"),
-        highlight=_wih_highlight,
+        highlights=_wih_highlights,
     ),
     AssetKind(
         name="site", chinese="站点", english="Sites",
@@ -154,11 +154,18 @@ ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (
     ),
 )}  # fmt: skip
 
-HIGHLIGHTS = ("vuln", "weak_password", "nuclei_result", "fileleak", "leaked_key")
-"""What a person should look at, the most important first."""
+HIGHLIGHTS = ("vuln", "weak_password", "nuclei_risk", "fileleak", "leaked_key")
+"""What a person should look at, the most important first. Another count than the kind has, another name."""
 
-_HIGHLIGHT_NAMES = {"weak_password": ("弱口令", "Weak passwords"), "leaked_key": ("密钥泄露", "Leaked keys")}
+_HIGHLIGHT_NAMES = {
+    "weak_password": ("弱口令", "Weak passwords"),
+    "nuclei_risk": ("Nuclei 风险", "Nuclei risks"),
+    "leaked_key": ("密钥泄露", "Leaked keys"),
+}
 """In Chinese and English; the others are called like their kinds."""
+
+PARTS_OF = {"weak_password": "vuln"}
+"""Highlights that are counted in another one as well."""
 
 IMPORTANCE: Mapping[str, int] = {name: rank for rank, name in enumerate(ASSET_KINDS)}
 
