@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.assets.kinds import ASSET_KINDS, FINGERPRINTS, display_name, endpoint
+from bot.assets.kinds import ASSET_KINDS, FINGERPRINTS, by_importance, display_name, endpoint
 from bot.secrecy import leak, proof, together
 from bot.sheets import ARL_KINDS, Kind, Row, SheetPlan
 from bot.values import (
@@ -227,7 +227,8 @@ ENGLISH = {
     "域名数": "Name count", "主机": "Host", "端口": "Port", "协议": "Protocol",
 }  # fmt: skip
 
-KINDS = ARL_KINDS | FINDINGS  # in the order in which they are asked for
+KINDS = dict(sorted((ARL_KINDS | FINDINGS).items(), key=lambda item: by_importance(item[0])))
+"""In the order in which they are asked for, which is that of the sheets and of 变化."""
 
 
 def shown(kind: Kind, lang: str, zone: str) -> Kind:

@@ -149,7 +149,9 @@ class Overview:
 
     def _failures(self, run: Run) -> None:
         header = [self._words[name] for name in ("target", "status", "reason", "task")]
-        rows = ((each.target, each.status.value, each.reason, each.task_id) for each in run.failures)
+        rows = (
+            (each.target, self._words[each.status.value], each.reason, each.task_id) for each in run.failures
+        )
         self._block("failures", header, rows)
         hidden = run.tally.failed - len(run.failures) if run.tally and run.failures else 0
         if hidden > 0:

@@ -35,7 +35,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "previous_start": "Which started ({zone})",
         "no_previous": "no finished run before it, nothing to compare",
         "same": "the same as the time before, no changes",
-        "partial_note": "Note: {count} tasks did not finish; their targets have no gone or changed assets.",
+        "partial_note": "Note: unfinished tasks: {count}; none of their assets count as gone or changed.",
         "retry_note": "Note: this run repeated only what failed before; other targets are not compared.",
         "first_note": "Note: never fully scanned before, so everything found counts as new: {targets}",
         "order_note": "Note: {kind} did not come in order; its changes may be incomplete.",

@@ -94,7 +94,7 @@ def test_the_overview_tells_what_when_who_how_long_and_what_failed(tmp_path: Pat
     assert (told["计划"], told["执行"], told["发起人"]) == ("每日巡检", "rabcdefghij", "李雷")
     assert told["开始（Asia/Shanghai +08:00）"] == datetime(2026, 11, 24, 11, 0)  # noqa: DTZ001 - as shown
     assert (told["用时（秒）"], told["成功"], told["出错"], told["站点"]) == (90, 1, 1, 1)
-    assert {"=1+1", "连接被拒绝", "t2"} <= cells(rows)
+    assert {"=1+1", "出错", "连接被拒绝", "t2"} <= cells(rows)
 
 
 def test_failures_that_are_not_listed_are_counted(tmp_path: Path) -> None:
@@ -226,6 +226,8 @@ def test_what_changed_is_told_by_kind_and_key(tmp_path: Path) -> None:
     sheets = written(tmp_path, now, before)
     assert sheets["变化"] == [
         ["类别", "变化", "对象", "字段", "之前", "现在"],
+        ["站点", "变化", "http://a.com", "title", "旧", "新"],
+        ["站点", "消失", "http://gone.com", "", "site: http://gone.com\ntitle: 再见", ""],
         ["IP", "新增", "192.0.2.9", "", "", "IP: 192.0.2.9\n开放端口数目: 0"],
         ["IP", "变化", "192.0.2.10", "端口信息", "22 \n80", "80"],
         ["IP", "变化", "192.0.2.10", "开放端口数目", 2, 1],
@@ -238,8 +240,6 @@ def test_what_changed_is_told_by_kind_and_key(tmp_path: Path) -> None:
             "IP: 192.0.2.10\n端口: 22\n服务: ssh\n产品: nginx\n版本: 1",
             "",
         ],
-        ["站点", "变化", "http://a.com", "title", "旧", "新"],
-        ["站点", "消失", "http://gone.com", "", "site: http://gone.com\ntitle: 再见", ""],
     ]
     counts = {row[0]: row[1:5] for row in sheets["概览"] if row[0] in TITLES}
     assert counts == {
