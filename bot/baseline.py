@@ -27,7 +27,13 @@ async def compared(engine: Engine, story: Story) -> Story:
 
 def targets_of(task: Task | Failure) -> frozenset[str]:
     """Return the single targets of a task; several may stand in one line."""
-    return frozenset(task.target.replace(",", " ").split())
+    return single_targets([task.target])
+
+
+def single_targets(lines: Iterable[str]) -> frozenset[str]:
+    """Split lines of targets; letter case counts in the path of a URL only."""
+    found = (each for line in lines for each in line.replace(",", " ").split())
+    return frozenset(each if "://" in each else each.lower() for each in found)
 
 
 def covered_targets(tasks: Iterable[Task]) -> frozenset[str]:
@@ -40,9 +46,10 @@ async def find_baseline(
 ) -> Baseline | None:
     """Choose among earlier runs, newest first; None when nothing was ever covered before.
 
-    Runs are asked for until every target of the schedule has its task, `MAX_RUNS_ASKED` at most.
+    Earlier runs are taken until every target of the schedule has its task, or until one of them was whole and
+    every target of this run has its task; the engine is asked for `MAX_RUNS_ASKED` of them at most.
     """
-    search = BaselineSearch(covered, wanted=covered.union(*(line.split() for line in run.schedule.targets)))
+    search = BaselineSearch(covered, wanted=covered | single_targets(run.schedule.targets))
     asked = 0
     for each in earlier:
         if search.is_complete or asked == MAX_RUNS_ASKED:
@@ -64,14 +71,16 @@ class BaselineSearch:
         self._wanted = wanted
         self._found: frozenset[str] = frozenset()
         self._runs: list[Run] = []
+        self._met_whole = False
         self._complete: list[str] = []
         self._partial: list[str] = []
         self._elsewhere: list[str] = []
 
     @property
     def is_complete(self) -> bool:
-        """Whether every wanted target has its task."""
-        return self._wanted <= self._found
+        """Whether no older run can add anything."""
+        needed = self._covered if self._met_whole else self._wanted
+        return bool(self._runs) and needed <= self._found
 
     def may_use(self, run: Run) -> bool:
         """Tell from the run alone whether one of its tasks may have covered a target still wanted."""
@@ -87,6 +96,7 @@ class BaselineSearch:
                 (self._complete if targets <= self._covered else self._elsewhere).append(id_)
             elif task.status in NOT_WELL:
                 (self._partial if targets <= self._covered else self._elsewhere).append(id_)
+        self._met_whole |= is_whole(run)
         if done:
             self._runs.append(run)
             self._found |= done
@@ -110,3 +120,8 @@ class BaselineSearch:
             elsewhere=tuple(self._elsewhere),
             first_covered=tuple(sorted(self._covered - self._found)),
         )
+
+
+def is_whole(run: Run) -> bool:
+    """Tell whether a run covered all targets that its schedule had."""
+    return run.tally is not None and run.tally.done == run.tally.total and not run.is_retry

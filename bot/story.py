@@ -1,7 +1,6 @@
 """What the report of a run tells of: the runs that it may be compared with, and the last runs."""
 
-from collections.abc import Sequence
-
+from bot.baseline import is_whole
 from bot.models import Run, RunStatus
 from bot.ports import Store, Story
 
@@ -18,15 +17,10 @@ async def story_of(store: Store, run: Run) -> Story:
         before = [each for each in runs if each.end_time and each.start_time < run.start_time]
         earlier = tuple(each for each in before if _has_tasks(each))[:MAX_EARLIER]
         story = Story(run=run, earlier=earlier, history=(*reversed(before[: HISTORY - 1]), run))
-        if len(runs) < LOOKED_AT or (_covers_all(earlier) and len(story.history) == HISTORY):
+        if len(runs) < LOOKED_AT or (any(map(is_whole, earlier)) and len(story.history) == HISTORY):
             break
     return story
 
 
 def _has_tasks(run: Run) -> bool:
     return run.status is RunStatus.FINISHED and bool(run.task_ids)
-
-
-def _covers_all(runs: Sequence[Run]) -> bool:
-    """Whether one of them covered every target of its schedule."""
-    return any(run.tally and run.tally.done == run.tally.total and not run.is_retry for run in runs)

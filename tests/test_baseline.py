@@ -127,10 +127,26 @@ async def test_tasks_that_the_engine_forgot_leave_a_good_run_whole() -> None:
     assert (await past.story()).unfinished == ()
 
 
+async def test_the_search_ends_at_a_whole_run_whatever_the_schedule_names() -> None:
+    past = Past()
+    for _ in range(5):
+        past.run(("a.example",))
+    await past.baseline()
+    assert past.engine.questions == 2
+
+
+async def test_targets_meet_whatever_their_letter_case_but_urls_do_not() -> None:
+    past = Past()
+    past.run(("A.example,b.example", "https://c.example/A"))
+    past.run(("b.example a.example", "https://c.example/a"))
+    found = await past.baseline()
+    assert (found.complete, found.elsewhere) == (("r0-A",), ("r0-h",))
+
+
 async def test_a_target_that_is_never_covered_costs_a_bounded_number_of_questions() -> None:
     past = Past()
     for _ in range(MAX_RUNS_ASKED + 20):
         past.run(("a.example",))
-    past.run()
+    past.run()  # b.example is new
     await past.story()
     assert past.engine.questions == 1 + MAX_RUNS_ASKED
