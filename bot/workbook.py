@@ -23,6 +23,8 @@ from bot.statistics import PLAN, Statistics
 from bot.values import Document, ip_order, text
 from bot.words import WORDS
 
+ADDRESSES_HELD = 500  # in memory while they are put in order; each may have thousands of ports
+
 
 @dataclass(kw_only=True)
 class Section:
@@ -142,7 +144,7 @@ class Contents:
 
     def _add_addresses(self, pairs: Iterator[Pair]) -> None:
         """Addresses come in the order of their letters and are shown in that of their numbers."""
-        with ExternalSort() as sort:
+        with ExternalSort(chunk=ADDRESSES_HELD) as sort:
             for pair in pairs:
                 earlier = pair.before if pair.comparable else pair.known
                 sides = [pair.now] if pair.comparable and pair.same else [earlier, pair.now]
