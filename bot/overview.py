@@ -183,6 +183,7 @@ class Overview:
         self._draw(chart, "chart_found", "J18", Block(columns=columns, rows=len(history), highest=highest))
         for line in chart.series:
             line.smooth = False  # openpyxl's own choice is a curve, which overshoots
+            line.marker.symbol, line.marker.size = "circle", 5  # a single run is a point, and no line
 
     def _draw(self, chart: Any, title: str, place: str, block: Block) -> None:
         """Put a chart of the table at the end of the sheet beside the others."""
@@ -190,6 +191,7 @@ class Overview:
         data = Reference(self._sheet, min_col=first, max_col=last, min_row=top, max_row=self._used)
         chart.add_data(data, titles_from_data=True)
         chart.title, chart.height, chart.width = self._words[title], 7.5, 16
+        chart.title.overlay = chart.legend.overlay = False
         chart.x_axis.number_format, chart.y_axis.number_format = "mm-dd hh:mm", "#,##0"
         chart.x_axis.delete, chart.y_axis.delete, chart.y_axis.scaling.min = False, False, 0
         if block.highest < LOW_CHART:  # Excel would take steps of a half

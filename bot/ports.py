@@ -257,7 +257,7 @@ class Engine(Protocol):
     def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         """What the tasks found, shaped like ARL's collection `kind`, streamed; nothing of a kind it lacks.
 
-        Sorted by the key of the kind (`bot.findings.KINDS`), so that equal keys stand together, and what two
+        Sorted by the key of the kind (`bot.assets.kinds`), so that equal keys stand together, and what two
         runs found can be merged as it comes.
         """
 

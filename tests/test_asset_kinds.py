@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.assets.kinds import ASSET_KINDS, HIGHLIGHTS, by_importance, display_name
+from bot.assets.kinds import ASSET_KINDS, HIGHLIGHTS, REPORTED_KINDS, by_importance, display_name
 from bot.findings import KINDS
 
 CASES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
@@ -35,6 +35,10 @@ def test_no_two_kinds_share_a_name(lang: str) -> None:
 def test_vulnerabilities_come_first_and_unknown_kinds_last() -> None:
     kinds = sorted(["zzz", "stat_finger", "ip", "vuln", "aaa"], key=by_importance)
     assert kinds == ["vuln", "ip", "stat_finger", "aaa", "zzz"]
+
+
+def test_a_report_has_a_sheet_for_every_kind_that_it_asks_for() -> None:
+    assert list(KINDS) == list(REPORTED_KINDS)
 
 
 @pytest.mark.parametrize("kind", KINDS)

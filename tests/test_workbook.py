@@ -141,7 +141,7 @@ def test_the_trend_is_drawn_in_straight_lines_and_whole_numbers(tmp_path: Path) 
     for chart in (tasks, assets):
         assert b'formatCode="#,##0"' in chart
         assert b'<majorUnit val="1"' in chart
-    assert assets.count(b'<smooth val="0"') == 8
+    assert assets.count(b'<smooth val="0"') == assets.count(b'<symbol val="circle"') == 8
     assert b'<smooth val="1"' not in assets
 
 

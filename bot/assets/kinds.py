@@ -154,6 +154,11 @@ ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (
     ),
 )}  # fmt: skip
 
+REPORTED_KINDS: Mapping[str, AssetKind] = {
+    name: kind for name, kind in ASSET_KINDS.items() if name != "service"
+}
+"""The kinds that a report asks an engine for; services are the open ports of `ip`, as in ARL's export."""
+
 HIGHLIGHTS = ("vuln", "weak_password", "nuclei_risk", "fileleak", "leaked_key")
 """What a person should look at, the most important first. Another count than the kind has, another name."""
 

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable
 from itertools import islice
 
 from bot.assets.external_sort import CHUNK_ITEMS, ExternalSort, Key
-from bot.assets.kinds import ASSET_KINDS, keyed, slimmed
+from bot.assets.kinds import ASSET_KINDS, slimmed
 from bot.engines.arl_documents import Document
 
-__all__ = ["FINDINGS", "keyed", "slimmed", "sorted_by_key"]
+__all__ = ["FINDINGS", "slimmed", "sorted_by_key"]
 
 BATCH = 500  # documents that are read back at once
 

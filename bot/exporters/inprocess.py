@@ -15,11 +15,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from bot.assets.kinds import REPORTED_KINDS
 from bot.baseline import compared
 from bot.diff import Side
 from bot.errors import Temporary
 from bot.exporters.lines import END, batch_line
-from bot.findings import KINDS
 from bot.models import Findings
 from bot.ports import Engine, Story
 from bot.values import Document
@@ -121,7 +121,7 @@ class InProcessExporter:
         """What tasks found of one kind."""
         batch: list[Document] = []
         async for document in self._engine.assets(task_ids, kind):
-            batch.append(KINDS[kind].asset.slimmed(document))
+            batch.append(REPORTED_KINDS[kind].slimmed(document))
             if len(batch) == BATCH:
                 yield batch
                 batch = []
@@ -140,7 +140,7 @@ def errands(story: Story) -> Iterator[tuple[str, Side, Sequence[str]]]:
         Side.PARTIAL: story.unfinished,
         Side.MINE: [id_ for id_ in story.run.task_ids if id_ not in unfinished],
     }
-    for kind in KINDS:
+    for kind in REPORTED_KINDS:
         yield from ((kind, side, task_ids) for side, task_ids in sides.items() if task_ids)
 
 

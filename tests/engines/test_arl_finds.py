@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import pymongo.monitoring
 import pytest
 
+from bot.assets.kinds import keyed
 from bot.engines.arl_documents import Document
-from bot.engines.arl_finds import FINDINGS, keyed, slimmed, sorted_by_key
+from bot.engines.arl_finds import FINDINGS, slimmed, sorted_by_key
 from tests.arl.beside import Beside, beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
