@@ -77,7 +77,9 @@ DOMAIN = SheetPlan(
 def site_row(documents: Sequence[Document]) -> Row:
     """One site, found by several tasks: the first title and status, all fingerprints once."""
     names = (
-        mapping(finger).get("name") for document in documents for finger in items(document.get("finger"))
+        finger if isinstance(finger, str) else mapping(finger).get("name")
+        for document in documents
+        for finger in items(document.get("finger"))
     )
     favicons = [mapping(document.get("favicon")) for document in documents]
     return (

@@ -12,7 +12,7 @@ ERROR_CHARACTERS = 300  # of why a run came to nothing
 TYPED_CHARACTERS = 40  # of a name that people are asked to type; the run's id names its schedule as well
 
 _WORST_FIRST = {TaskStatus.ERROR: 0, TaskStatus.MISSING: 1, TaskStatus.STOP: 2}
-WELL, LOOK, ALARM = "✅", "⚠️", "🔴"  # nothing needs a look; something does; something new does
+WELL, STOPPED, LOOK, ALARM = "✅", "⏹️", "⚠️", "🔴"  # nothing needs a look … something new does
 MARKS = {"error": "❌", "running": "⏳"}
 SOUNDING = ("vuln", "nuclei_result", "fileleak")  # kinds to look at, where only the engine has counted
 MEANS_OTHERWISE = frozenset({"service"})  # of the engine's counts: names of services, not open ports
@@ -115,7 +115,9 @@ class Ended:
         highlights = highlights_of(self.run)
         if any(each.new is None or each.new for each in highlights):
             return ALARM
-        return LOOK if highlights or self.kind != "well" or self.report_state == "failed" else WELL
+        if highlights or self.kind == "failed" or self.report_state == "failed":
+            return LOOK
+        return STOPPED if self.kind == "stopped" else WELL
 
     @property
     def tally(self) -> Tally:

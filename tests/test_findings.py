@@ -196,6 +196,11 @@ def test_no_sheet_tells_a_secret_otherwise(tmp_path: Path) -> None:
     assert not any("toor" in cell for rows in sheets.values() for cell in cells(rows))
 
 
+def test_fingerprints_that_are_plain_text_are_shown(tmp_path: Path) -> None:
+    site = KINDS["site"].asset.slimmed({"site": "a", "finger": ["PHP", {"name": "nginx"}, 5]})
+    assert written(tmp_path, {"site": [site]})["站点"][1][2] == "PHP \nnginx"
+
+
 def test_what_is_not_read_does_not_travel() -> None:
     site = {"site": "a", "headers": "long", "favicon": {"hash": 5, "data": "long"}, "status": 200}
     assert KINDS["site"].asset.slimmed(site) == {"site": "a", "favicon": {"hash": 5}, "status": 200}

@@ -80,6 +80,13 @@ def test_addresses_and_ports_stand_in_the_order_of_their_numbers(tmp_path: Path)
     ]
 
 
+def test_of_services_of_one_kind_only_https_alt_is_counted_with_https_as_arl_does(tmp_path: Path) -> None:
+    ports = [port(number, name) for number, name in enumerate(("http", "http-alt", "https", "https-alt"), 1)]
+    rows = written(tmp_path, {"ip": [{"ip": "192.0.2.9", "port_info": ports}]})["资产统计"]
+    counts = {row[5]: row[6] for row in rows[5:25] if row[5]}
+    assert counts == {"http": 1, "http-alt": 1, "https": 2}
+
+
 def test_the_statistics_count_ports_services_and_products(tmp_path: Path) -> None:
     rows = written(tmp_path, DOCUMENTS)["资产统计"]
     assert (rows[0][0], rows[0][5], rows[0][10]) == ("端口信息统计", "系统服务信息统计", "软件产品信息统计")

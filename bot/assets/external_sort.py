@@ -15,7 +15,7 @@ Keyed = tuple[Key, Any]
 
 
 class ExternalSort:
-    """A stable sort of JSON values by their keys, which are tuples of text.
+    """A stable sort of JSON values by their keys, which are tuples of text; other values become text.
 
     Files of one level are merged into one of the next when there are too many of them, so that a million
     items need no more open files, and no more memory to read them, than a few. The files have no name and
@@ -82,7 +82,7 @@ def _key(keyed: Keyed) -> Key:
 
 
 def _line(keyed: Keyed) -> str:
-    return json.dumps(keyed, ensure_ascii=False) + "\n"
+    return json.dumps(keyed, ensure_ascii=False, default=str) + "\n"
 
 
 def _merged(files: Sequence[IO[str]]) -> Iterator[Keyed]:

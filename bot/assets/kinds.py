@@ -3,7 +3,7 @@
 A kind is named after ARL's collection. Their order here is their importance: lists and charts follow it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -21,6 +21,7 @@ class AssetKind:
     """One kind of asset.
 
     `fields` are all that is read of a document: `a.b` is the field `b` of `a`, or of each of its items.
+    `whole` names fields that a database must give whole, since they may hold plain text instead of documents.
     Documents with the same `key` are one asset, which becomes one row and counts once.
     `highlights` names the `HIGHLIGHTS` that a document belongs to; none when nobody needs to look.
     """
@@ -30,7 +31,14 @@ class AssetKind:
     english: str
     fields: Sequence[str]
     key: Callable[[Document], Key]
+    whole: Collection[str] = ()
     highlights: Callable[[Document], Sequence[str]] = lambda _: ()
+
+    @property
+    def asked(self) -> Sequence[str]:
+        """The fields as a database is asked for them."""
+        names = {field: field.partition(".")[0] for field in self.fields}
+        return tuple(dict.fromkeys(name if name in self.whole else field for field, name in names.items()))
 
     @property
     def columns(self) -> Sequence[str]:
@@ -48,6 +56,11 @@ def keyed(*names: str) -> Callable[[Document], Key]:
         (name,) = names
         return lambda document: (text(document.get(name)),)
     return lambda document: tuple(text(document.get(name)) for name in names)
+
+
+def is_keyless(key: Key) -> bool:
+    """Tell whether nothing in a key sets its document apart from others."""
+    return not any(part.strip(":") for part in key)
 
 
 def site_key(document: Document) -> Key:
@@ -107,6 +120,7 @@ ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (
         name="site", chinese="站点", english="Sites",
         fields=("site", "url", "title", "finger.name", "status", "favicon.hash"),
         key=site_key,
+        whole={"finger"},
     ),
     AssetKind(
         name="ip", chinese="IP", english="IPs",
@@ -210,4 +224,6 @@ def _paths(fields: tuple[str, ...]) -> Sequence[tuple[str, tuple[str, ...]]]:
 def _inside(value: object, fields: tuple[str, ...]) -> object:
     if isinstance(value, dict):
         return slimmed(value, fields)
-    return [_inside(each, fields) for each in value] if isinstance(value, list) else None
+    if isinstance(value, list):
+        return [each if isinstance(each, str) else _inside(each, fields) for each in value]
+    return None

@@ -9,15 +9,25 @@ from collections.abc import AsyncIterator, Callable
 from itertools import islice
 
 from bot.assets.external_sort import CHUNK_ITEMS, ExternalSort, Key
-from bot.assets.kinds import ASSET_KINDS, slimmed
+from bot.assets.kinds import ASSET_KINDS, is_keyless, slimmed
 from bot.engines.arl_documents import Document
 
-__all__ = ["FINDINGS", "slimmed", "sorted_by_key"]
+__all__ = ["FINDINGS", "check_depth", "is_keyless", "slimmed", "sorted_by_key"]
 
 BATCH = 500  # documents that are read back at once
+MAX_DEPTH = 40  # of a document in a document
 
 FINDINGS = ASSET_KINDS
 """ARL's collections are the kinds of assets."""
+
+
+def check_depth(value: object, left: int = MAX_DEPTH) -> None:
+    """Raise `ValueError` for what nobody can write down again, so deep it is."""
+    if not left:
+        raise ValueError("too deep")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        check_depth(each, left - 1)
 
 
 async def sorted_by_key(

@@ -1,2 +1,2 @@
--- version 5: what the report of a run counted
+-- What the report of a run counted
 alter table runs add column findings text

@@ -75,10 +75,10 @@ def test_slimming_keeps_several_fields_of_one_document() -> None:
     assert slim == {"cert": {"subject_dn": "CN=a", "validity": {"end": "x"}}}
 
 
-def test_slimming_goes_into_lists_and_leaves_out_what_is_neither() -> None:
-    document = {"finger": [{"name": "nginx", "icon": "n.png", "version": "1"}, "odd"], "favicon": "odd"}
+def test_slimming_goes_into_lists_keeps_their_text_and_leaves_out_what_is_neither() -> None:
+    document = {"finger": [{"name": "nginx", "icon": "n.png", "version": "1"}, "PHP", 5], "favicon": "odd"}
     slim = slimmed(document, ("finger.name", "finger.version", "favicon.hash"))
-    assert slim == {"finger": [{"name": "nginx", "version": "1"}, None], "favicon": None}
+    assert slim == {"finger": [{"name": "nginx", "version": "1"}, "PHP", None], "favicon": None}
 
 
 async def many(number: int) -> AsyncIterator[dict[str, object]]:
