@@ -87,8 +87,10 @@ class Pair:
 
     @property
     def comparable(self) -> bool:
-        """Whether both sides saw all of it, so that it can be called gone or changed."""
-        return Side.PARTIAL not in self.sides and Side.ELSEWHERE not in self.sides
+        """Whether it can be called gone, or changed: for the latter both sides must have seen all of it."""
+        unknown = Side.ELSEWHERE in self.sides or Side.PARTIAL in self.sides
+        seen_in_part = Side.EARLIER_PARTIAL in self.sides and Side.THEIRS not in self.sides
+        return not unknown and not (self.now and seen_in_part)
 
     @property
     def same(self) -> bool:

@@ -308,6 +308,18 @@ def test_what_only_a_partial_run_saw_is_gone_when_a_whole_one_does_not_see_it(tm
     assert partly(tmp_path, mine=["a"], theirs=["a"], earlier_partial=["b"]) == [["站点", "消失", "b"]]
 
 
+def test_what_was_seen_in_part_before_has_not_changed_when_all_of_it_is_seen(tmp_path: Path) -> None:
+    before: Documents = {"site": [{"site": "a"}], "ip": [{"ip": "192.0.2.1", "port_info": [port(80)]}]}
+    now: Documents = {
+        "site": [{"site": "a", "title": "首页"}],
+        "ip": [{"ip": "192.0.2.1", "port_info": [port(80), port(443)]}],
+    }
+    found = finds_of({Side.EARLIER_PARTIAL: before, Side.MINE: now})
+    write_workbook(tmp_path / "book.xlsx", compared_story(), found, look=LOOK)
+    rows = [row[:3] for row in book(tmp_path / "book.xlsx")["变化"][1:]]
+    assert rows == [["系统服务", "新增", "192.0.2.1 443"]]
+
+
 def test_half_an_address_has_neither_changed_nor_lost_ports(tmp_path: Path) -> None:
     seen = {"ip": [{"ip": "192.0.2.1", "port_info": [port(80)]}]}
     before = {"ip": [{"ip": "192.0.2.1", "port_info": [port(22, "ssh"), port(443)]}]}
