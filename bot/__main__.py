@@ -144,8 +144,8 @@ def export(config: Path | None, run_id: str, output: Path | None) -> None:
     path = (output or Path(f"{run_id}.xlsx")).resolve()
     if path.exists():
         raise ConfigError(f"{path} is there already: name another file with -o")
-    rows = asyncio.run(export_run(_settings(config, quiet=True), run_id, path))
-    click.echo(f"{path}: {rows} rows")
+    findings = asyncio.run(export_run(_settings(config, quiet=True), run_id, path))
+    click.echo(f"{path}: {findings.rows} rows")
 
 
 @main.command()

@@ -11,7 +11,8 @@ ROOT = Path(__file__).parent.parent
 NOUNS = {"bot", "bot.models", "bot.errors", "bot.files", "bot.foreign_text"}
 PURE = {
     "bot.ports", "bot.config", "bot.settings", "bot.retry", "bot.access", "bot.plan", "bot.workbook",
-    "bot.sheets", "bot.findings", "bot.values", "bot.secrecy", "bot.diff", "bot.spool", "bot.cells",
+    "bot.sheets", "bot.findings", "bot.values", "bot.secrecy", "bot.diff", "bot.cells", "bot.assets",
+    "bot.assets.kinds", "bot.baseline", "bot.assets.external_sort",
     "bot.package", "bot.overview", "bot.statistics", "bot.words", "bot.targets",
     "bot.log", "bot.metrics", "bot.fields", "bot.notify", "bot.destinations", "bot.quota", "cards",
     "bot.addresses", "bot.engine_settings", "bot.archive", "bot.moving", "bot.links", "bot.split",
@@ -37,7 +38,7 @@ VENDORS = {
     "alibabacloud_dingtalk": {"bot.dingtalk"},
     "aiosqlite": {"bot.stores"},
     "openpyxl": {"bot.package", "bot.overview", "bot.sandbox.arl"},
-    "sqlite3": {"bot.stores", "bot.spool"},
+    "sqlite3": {"bot.stores"},
     "celery": {"bot.exporters"},
     "kombu": {"bot.exporters"},
 }

@@ -12,7 +12,7 @@ from bot import worker
 from bot.errors import ConfigError, Temporary
 from bot.exporters.orders import new_order
 from bot.exporting import broker_of
-from bot.models import Job, JobState
+from bot.models import Findings, Job, JobState
 from bot.opening import stores_at
 from bot.ports import Story
 from bot.process import utc_now
@@ -30,7 +30,7 @@ class SlowPen(FakeExporter):
         super().__init__()
         self.may, self.begun = asyncio.Event(), asyncio.Event()
 
-    async def export(self, story: Story, path: Path) -> int:
+    async def export(self, story: Story, path: Path) -> Findings:
         self.begun.set()
         await self.may.wait()
         return await super().export(story, path)
@@ -139,7 +139,7 @@ async def test_what_takes_too_long_is_broken_off(workshop: Workshop) -> None:
 
 
 async def test_a_mistake_ends_its_order(workshop: Workshop, caplog: pytest.LogCaptureFixture) -> None:
-    async def broken(story: Story, path: Path) -> int:
+    async def broken(story: Story, path: Path) -> Findings:
         raise ZeroDivisionError
 
     workshop.pen.export = broken  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from bot.engines.arl_acts import ArlActs
 from bot.engines.arl_discovery import Discovered, RunDiscovery
 from bot.engines.arl_documents import Document, at_epoch, targets_of, written
-from bot.engines.arl_finds import FINDINGS, has_no_key, sorted_by_key
+from bot.engines.arl_finds import FINDINGS, is_keyless, sorted_by_key
 from bot.engines.arl_reads import Reads
 from bot.engines.arl_schedules import of_record, schedule_of
 from bot.engines.arl_skipped import UNREADABLE
@@ -137,7 +137,7 @@ class ArlEngine:
         key = FINDINGS[kind].key
         async for document in self._reads.finds(task_ids, kind):
             try:
-                odd = "nothing to know it by" if has_no_key(key(document)) else ""
+                odd = "nothing to know it by" if is_keyless(key(document)) else ""
             except UNREADABLE as error:
                 odd = type(error).__name__
             if odd:

@@ -84,7 +84,7 @@ def _writer(kind: Any, *, nested: bool) -> Writer | None:
 
 RUNS = Rows(
     Run,
-    nested=("schedule", "asked_by", "asked_in", "task_ids", "tally", "failures"),
+    nested=("schedule", "asked_by", "asked_in", "task_ids", "tally", "failures", "findings"),
     also=("schedule_id", "schedule_name"),
 )
 JOBS = Rows(Job, nested=("payload", "result"))

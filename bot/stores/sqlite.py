@@ -29,6 +29,7 @@ UPGRADES = (
     "growth.sql",
     "resumes.sql",
     "payloads.sql",
+    "findings.sql",
 )  # what makes version 1 of nothing, version 2 of 1 …
 VERSION = len(UPGRADES)
 BUSY_SECONDS = 5.0

@@ -11,8 +11,10 @@ from bot.models import (
     Destination,
     ExportStatus,
     Failure,
+    Findings,
     Job,
     JobState,
+    KindSummary,
     Person,
     PushStatus,
     RunStatus,
@@ -46,6 +48,12 @@ async def test_a_run_comes_back_as_it_was(store: Store) -> None:
         tally=Tally(total=2, done=1, error=1, found={"site": 3}),
         failures=(Failure(task_id="t2", target="[::1]:80", status=TaskStatus.ERROR, reason="{拒绝}"),),
         end_time=LATER,
+        findings=Findings(
+            rows=3,
+            compared=True,
+            kinds=(KindSummary(kind="site", total=3, new=1, gone=2, changed=1),),
+            highlights=(KindSummary(kind="weak_password", total=1),),
+        ),
     )
     await store.add_run(run)
     assert await store.find_run(run.id) == run

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pymongo.monitoring
 import pytest
 
+from bot.assets.kinds import keyed
 from bot.engines.arl_documents import Document
-from bot.engines.arl_finds import FINDINGS, Pieces, keyed, slimmed, sorted_by_key
-from bot.findings import KINDS
+from bot.engines.arl_finds import FINDINGS, slimmed, sorted_by_key
 from tests.arl.beside import Beside, beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
@@ -92,20 +92,9 @@ async def many(number: int) -> AsyncIterator[dict[str, object]]:
 
 
 async def test_what_does_not_fit_into_memory_is_sorted_by_way_of_files() -> None:
-    urls = [each["url"] async for each in sorted_by_key(many(1000), keyed("url"), piece=64)]
+    urls = [each["url"] async for each in sorted_by_key(many(1000), keyed("url"), chunk=64)]
     assert urls == sorted(urls)
     assert len(set(urls)) == 1000
-
-
-def test_many_pieces_become_few_files_and_stay_in_order() -> None:
-    with Pieces(files=3) as pieces:
-        most = 0
-        for number in range(100):
-            pieces.held.append(((f"{number * 37 % 100:03}",), {"number": number}))
-            pieces.lay_down()
-            most = max(most, sum(map(len, pieces._sizes)))
-        assert [key for (key,), _ in pieces.merged()] == [f"{number:03}" for number in range(100)]
-    assert most <= 2 * 5  # sizes up to 3 to the power of 4
 
 
 async def peak(documents: AsyncIterator[Document]) -> int:
@@ -119,8 +108,8 @@ async def peak(documents: AsyncIterator[Document]) -> int:
 
 
 async def test_memory_holds_a_piece_and_not_all_rows() -> None:
-    all_at_once = await peak(sorted_by_key(many(30_000), keyed("url"), piece=30_001))
-    in_pieces = await peak(sorted_by_key(many(30_000), keyed("url"), piece=2_000))
+    all_at_once = await peak(sorted_by_key(many(30_000), keyed("url"), chunk=30_001))
+    in_pieces = await peak(sorted_by_key(many(30_000), keyed("url"), chunk=2_000))
     assert in_pieces < all_at_once / 4
 
 
@@ -174,14 +163,3 @@ async def use(beside: Beside, schedule_id: str) -> None:
     run = make_run(schedule=make_schedule(id=schedule_id, targets=("a.example.com",)))
     with pytest.raises(Exception, match="does not show"):
         await engine.submit(run)
-
-
-CERT = {"ip": "1.1.1.1", "port": 443, "cert": {"fingerprint": {"sha1": "aa"}}}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_workbook_and_arl_mean_the_same_key(kind: str) -> None:
-    fields = {field.partition(".")[0] for field in FINDINGS[kind].fields}
-    document = CERT if kind == "cert" else {field: f"{field} of it" for field in fields}
-    assert set(KINDS[kind].fields) - {"url"} <= fields  # a site of ARL's has no url of its own
-    assert FINDINGS[kind].key(document) == KINDS[kind].key(document)

@@ -11,7 +11,7 @@ import pytest
 from bson.datetime_ms import DatetimeMS
 
 from bot.engines.arl_documents import at_epoch, document_id, moment, normalize_task
-from bot.engines.arl_finds import FINDINGS, check_depth, keyed, sorted_by_key
+from bot.engines.arl_finds import FINDINGS, check_depth, sorted_by_key
 from bot.engines.arl_runs import recorded_run
 from bot.engines.arl_skipped import MAX_REMEMBERED, SkippedDocuments
 from bot.errors import DingRunError
@@ -155,7 +155,7 @@ async def test_an_odd_find_stands_beside_the_others_in_the_order_of_keys(
     beside.world.find(id_, kind, odd, good)
     await beside.world.flush()
     found = [each async for each in beside.engine.assets([id_], kind)]
-    keys = [KINDS[kind].key(each) for each in found]
+    keys = [FINDINGS[kind].key(each) for each in found]
     assert keys == sorted(keys)
     assert len(found) == 2
     assert all(isinstance(KINDS[kind].row([each]), tuple) for each in found if hasattr(KINDS[kind], "row"))
@@ -214,7 +214,7 @@ async def mixed() -> AsyncIterator[dict[str, Any]]:
 
 
 async def test_what_json_does_not_know_does_not_stop_the_sorting_by_way_of_files() -> None:
-    found = [each["url"] async for each in sorted_by_key(mixed(), keyed("url"), piece=1)]
+    found = [each["url"] async for each in sorted_by_key(mixed(), FINDINGS["url"].key, chunk=1)]
     assert found == sorted(found)
     assert len(found) == 6
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.errors import ConfigError, Permanent, Temporary
+from bot.models import Findings
+from bot.stores import sqlite
 from bot.stores.rows import DOWNLOADS
 from bot.stores.sqlite import UPGRADES, SqliteStore, sqlite_path
 from bot.stores.sqlite_links import SqliteLinks
@@ -78,6 +80,22 @@ async def test_a_newer_store_is_refused_with_what_to_do(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(ConfigError, match=r"store\.url.*newer DingRun.*99"):
         await SqliteStore(path).open()
+
+
+async def test_a_store_of_an_older_version_gains_the_findings_of_runs(tmp_path: Path) -> None:
+    path = tmp_path / "older.db"
+    folder = Path(sqlite.__file__).parent
+    with sqlite3.connect(path) as db:
+        for name in sqlite.UPGRADES[:4]:
+            db.executescript((folder / name).read_text(encoding="utf-8"))
+        db.execute("pragma user_version = 4")
+    db.close()
+    store = SqliteStore(path)
+    await store.open()
+    run = make_run(findings=Findings(rows=2))
+    await store.add_run(run)
+    assert await store.find_run(run.id) == run
+    await store.close()
 
 
 async def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
