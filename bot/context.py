@@ -88,8 +88,8 @@ class Context:
 def here(message: Message) -> Destination:
     """Where an answer that is more than words goes: the group, or the person in a one-to-one conversation."""
     if message.group:
-        return Destination(kind=DestinationKind.GROUP, id=message.conversation_id)
-    return Destination(kind=DestinationKind.USER, id=message.sender.id)
+        return Destination(kind=DestinationKind.GROUP, id=message.conversation_id, app=message.app)
+    return Destination(kind=DestinationKind.USER, id=message.sender.id, app=message.app)
 
 
 def _plain(name: str) -> str:

@@ -48,6 +48,11 @@ class Deliver:
         before."""
         return await self._jobs.add(self._job("file", run.id, destination, cause=cause, asked=True))
 
+    async def issued(self, run_id: str, card: str) -> bool:
+        """Whether this card of a run was sent, or at least tried, by us."""
+        jobs = await self._store.find_jobs(run_id=run_id, kind="card")
+        return any(job.attempts and card_id(run_id, destination_of(job)) == card for job in jobs)
+
     async def show_rerun(self, run: Run, by: str) -> None:
         """Tell everyone who sees a card of this run that it was started again, and by whom."""
         await self.renew(run, "rerun", rerun_by=by)

@@ -338,6 +338,8 @@ class Message:
     sender: Person
     text: str  # trimmed, without the mention of the robot
     title: str = ""  # of the group
+    corp_id: str = ""  # of the robot's organisation, in which `sender.id` is a staffId
+    app: str = ""  # whose Stream it came by, as in `Destination.app`
     session_webhook: str = field(default="", repr=False)  # a secret while it lives (about 90 minutes)
     session_expires: datetime | None = None
 
@@ -350,6 +352,8 @@ class CardTap:
     action: str  # the button's id
     user: Person
     conversation_id: str = ""
+    corp_id: str = ""  # the organisation in which `user.id` is a staffId
+    app: str = ""  # whose Stream it came by, as in `Destination.app`
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,6 @@ from pydantic import (
     model_validator,
 )
 
-from bot.access import Rules
 from bot.engine_settings import EngineSettings
 from bot.fields import Base, Port, PublicUrl, Seconds, Section, Time, UpperSection, Whole, ZoneName
 from bot.models import Channel, NotifyOn
@@ -186,9 +185,6 @@ class AccessSettings(Section):
     operators: tuple[str, ...] = ()
     viewers: tuple[str, ...] = ()
     conversations: tuple[str, ...] = ()
-
-    def rules(self) -> Rules:
-        return Rules(**self.model_dump())
 
 
 class QuotaSettings(Section):

@@ -3,7 +3,7 @@
 from bot.access import Act
 from bot.context import Context, here
 from bot.models import CardTap, Destination, DestinationKind, ExportStatus, Message, Note, Report, Run
-from bot.plan import audience
+from bot.plan import audience, card_id
 from bot.router import Answers, Router
 
 router = Router()
@@ -62,8 +62,15 @@ async def report_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> No
 
 def card_place(run: Run, tap: CardTap) -> Destination:
     """Where the card is that was pressed; of a card that was forwarded elsewhere, the presser alone."""
-    shown = [place for place in audience(run) if place.id in {tap.conversation_id, tap.user.id}]
-    return shown[0] if shown else Destination(kind=DestinationKind.USER, id=tap.user.id)
+    shown = place_of(run, tap)
+    return shown or Destination(kind=DestinationKind.USER, id=tap.user.id, app=tap.app)
+
+
+def place_of(run: Run, tap: CardTap) -> Destination | None:
+    """The place of this run's card where it was pressed; None elsewhere."""
+    mine = [place for place in audience(run) if card_id(run.id, place) == tap.card_id]
+    near = [place for place in mine if place.id in {tap.conversation_id, tap.user.id}]
+    return near[0] if near else None
 
 
 def _why(run: Run) -> str:

@@ -4,9 +4,9 @@ from bot.access import Act
 from bot.context import Context, here
 from bot.errors import UserError
 from bot.models import CardTap, Message, Note, Run, Trigger
-from bot.plan import audience
 from bot.router import Answers, Router
 from bot.runs import Cause
+from handlers.last_report import place_of
 
 router = Router()
 
@@ -44,14 +44,13 @@ async def none_is_running(ctx: Context, run: Run) -> None:
 )
 async def rerun_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
     schedule = await ctx.schedule_of(run)
-    origin = [place for place in audience(run) if place.id in {tap.conversation_id, tap.user.id}]
     await ctx.runs.trigger(
         schedule,
         Cause(
             id=f"submit:{cause}",
             trigger=Trigger.CARD,
             asked_by=tap.user,
-            asked_in=origin[0] if origin else None,
+            asked_in=place_of(run, tap),
         ),
     )
     await ctx.deliver.show_rerun(run, str(tap.user))

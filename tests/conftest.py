@@ -25,6 +25,7 @@ from bot.models import (
     Destination,
     DestinationKind,
     Message,
+    Person,
     Run,
     Schedule,
     TaskStatus,
@@ -89,6 +90,7 @@ class Desk:
     messenger: FakeMessenger = field(default_factory=FakeMessenger)
     exporter: FakeExporter = field(default_factory=FakeExporter)
     reached: dict[DestinationKind, Messenger] = field(default_factory=dict)  # others than `messenger`
+    apps: dict[str, Messenger] = field(default_factory=dict)  # others than the one in `DINGDING`
     ledger: Ledger | None = None
     terms: Terms = field(default_factory=Terms)
     most_bytes: int = 1_000_000
@@ -109,6 +111,7 @@ class Desk:
         shelf = Shelf(folder=self.folder, keep=timedelta(days=30), zone=ZONE)
         self.reports = Reports(store, self.exporter, shelf, clock=clock)
         kinds = {(kind, ""): self.reached.get(kind, self.messenger) for kind in DestinationKind}
+        kinds |= {(kind, app): each for app, each in self.apps.items() for kind in DestinationKind}
         channels = Channels(messengers=kinds, silent=SilentMessenger(), beside=self.beside)
         ledger = self.ledger or SqliteLedger(store)
         self.governor = Governor(ledger, self.budget, clock=clock)
@@ -147,7 +150,7 @@ class Desk:
             clock=clock,
             commands=usages(router.commands, "zh-CN"),
         )
-        self.intake = Intake(self.jobs, self.context, self.messenger, router=router, rules=self.rules)
+        self.intake = Intake(self.jobs, self.context, channels, router=router, rules=self.rules)
         for kinds_of in (
             self.runs.kinds,
             self.deliver.kinds,
@@ -198,7 +201,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(store: SqliteStore, clock: FakeClock, tmp_path: Path) -> Desk:
+async def desk(store: SqliteStore, clock: FakeClock, tmp_path: Path) -> Desk:
+    """With two members who have spoken before, so that their presses count."""
+    for member in ("user01", "user02"):
+        await People(store).met(Person(id=member))
     return Desk(store=store, clock=clock, folder=tmp_path / "reports")
 
 

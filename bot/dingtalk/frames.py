@@ -13,6 +13,7 @@ from typing import Any
 from bot.models import CardTap, Message, Person
 
 GROUP = "2"
+UNION_ID = 2  # the `userIdType` of ids that are no staffIds
 
 
 def message_of(data: Mapping[str, Any]) -> Message | None:
@@ -33,6 +34,7 @@ def message_of(data: Mapping[str, Any]) -> Message | None:
         sender=sender,
         text=words_of(data),
         title=_text(data, "conversationTitle"),
+        corp_id=_text(data, "chatbotCorpId"),
         session_webhook=_text(data, "sessionWebhook"),
         session_expires=_time(data.get("sessionWebhookExpiredTime")),
     )
@@ -61,8 +63,9 @@ def tap_of(data: Mapping[str, Any]) -> CardTap | None:
     return CardTap(
         card_id=card,
         action=action,
-        user=Person(id=_text(data, "userId")),
+        user=Person(id="" if data.get("userIdType") == UNION_ID else _text(data, "userId")),
         conversation_id=_text(data, "spaceId"),
+        corp_id=_text(data, "corpId"),
     )
 
 

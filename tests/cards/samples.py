@@ -197,6 +197,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     ],
     "denied": [{"name": "张三"}, {"name": ""}],
     "outsider": [{}],
+    "not_met": [{}],
     "card_unknown": [{}],
     "busy": [{}],
     "failed": [{"id": "msgrK2+x/A=="}, {}],
@@ -359,7 +360,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
 """Every phrase with the values it is said with."""
 
 TAPPED = (
-    "denied", "outsider", "card_unknown", "busy", "failed", "rerun_running", "rerun_pressed", "rerun_taken",
+    "denied", "outsider", "not_met", "card_unknown", "busy", "failed",
+    "rerun_running", "rerun_pressed", "rerun_taken",
     "no_such_schedule", "regenerate_pressed", "regenerate_running", "regenerate_unwanted", "report_is_there",
     "nothing_to_report", "revoke_pressed", "revoke_taken", "no_links",
     "report_pressed", "report_taken", "no_such_run",
