@@ -31,8 +31,8 @@ class Deliveries:
         found = [job for job in jobs if job.kind in KINDS]
         return [job for job in found if await self._successor(job) is None]
 
-    async def resend(self, job_id: str, *, by: str) -> Job:
-        """Send once more what was given up or is unconfirmed; `by` is kept with the new job.
+    async def resend(self, job_id: str, *, by: str, cause: str = "") -> Job:
+        """Send once more what was given up or is unconfirmed; `by` and `cause` are kept with the new job.
 
         A delivery is sent again once per attempt: asking twice is asking once. Raises `UserError`.
         """
@@ -48,6 +48,7 @@ class Deliveries:
                 **{key: value for key, value in job.payload.items() if key not in CHOICES},
                 "again": job.id,
                 "by": by,
+                "cause": cause,
             },
             created_at=now,
             due_at=now,
@@ -55,9 +56,12 @@ class Deliveries:
         await self._jobs.add(again)
         return again
 
-    async def resend_all(self, run_id: str, *, by: str) -> Sequence[Job]:
-        """Send once more everything of a run that is troubled."""
-        return [await self.resend(job.id, by=by) for job in await self.troubled(run_id)]
+    async def resend_all(self, run_id: str, *, by: str, cause: str = "") -> Sequence[Job]:
+        """Send once more everything of a run that is troubled; the same cause again has sent it already."""
+        asked = [job for job in await self.chain(run_id) if job.kind in KINDS]
+        mine = [job for job in asked if cause and job.payload.get("cause") == cause]
+        sent = [await self.resend(job.id, by=by, cause=cause) for job in await self.troubled(run_id)]
+        return [*mine, *sent]
 
     async def _successor(self, job: Job) -> Job | None:
         """What came after this one: the attempt that somebody asked for, or the message instead of a card."""

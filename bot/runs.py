@@ -61,14 +61,19 @@ def not_well(task: Task | None) -> bool:
     return task is None or (task.status.ended and task.status is not TaskStatus.DONE)
 
 
-def retry_cause(run: Run, cause: str) -> str:
+def retry_cause(run_id: str, cause: str) -> str:
     """The cause of a run that repeats what did not end well in another."""
-    return f"{RETRY}{run.id}:{cause}"
+    return f"{RETRY}{run_id}:{cause}"
 
 
 def retried_run(cause: str) -> str:
     """The id of that other run, or ""."""
     return cause.removeprefix(RETRY).partition(":")[0] if cause.startswith(RETRY) else ""
+
+
+def _retries(run: Run, wish: str) -> bool:
+    """Whether this wish asked for the run, as the repetition of another."""
+    return run.cause == retry_cause(retried_run(run.cause), wish)
 
 
 def failures_of(task_ids: Collection[str], tasks: Mapping[str, Task]) -> tuple[Failure, ...]:
@@ -213,6 +218,13 @@ class Runs:
     async def find(self, run_id: str) -> Run | None:
         """A run by its id."""
         return await self._store.find_run(run_id)
+
+    async def begun_by(self, wish: str) -> Run | None:
+        """The run that this wish has begun already: it may be asked for again after a crash."""
+        run = await self._store.find_run(derived_id("r", wish))
+        if run:
+            return run
+        return next((each for each in await self.recent(limit=LOOKED_BACK) if _retries(each, wish)), None)
 
     async def recent(self, schedule_id: str = "", *, running: bool = False, limit: int = 10) -> Sequence[Run]:
         """The newest runs, of one schedule or of all, newest first."""

@@ -21,7 +21,9 @@ async def redeliver(ctx: Context, message: Message, run_id: str) -> Note:
     run = await ctx.runs.find(run_id) if run_id else await ctx.runs.last_told(here(message))
     if run is None:
         raise UserError("no_such_run", run=run_id)
-    sent = await ctx.deliveries.resend_all(run.id, by=message.sender.id)
+    sent = await ctx.deliveries.resend_all(
+        run.id, by=message.sender.id, cause=f"{message.robot_code}:{message.id}"
+    )
     if not sent:
         raise UserError("nothing_to_resend")
     return ctx.cards.say("resend_accepted", schedule=run.schedule_name, run=run.id, count=len(sent))
@@ -38,4 +40,4 @@ async def something_is_troubled(ctx: Context, run: Run) -> None:
     answers=Answers(accepted="resend_pressed", again="resend_taken", check=something_is_troubled),
 )
 async def resend_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
-    await ctx.deliveries.resend_all(run.id, by=tap.user.id)
+    await ctx.deliveries.resend_all(run.id, by=tap.user.id, cause=cause)
