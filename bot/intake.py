@@ -168,7 +168,7 @@ class Intake:
         try:
             return await self._route(message)
         except UserError as error:
-            return cards.say(error.phrase, **error.values)
+            return await self._refused(message, error)
         except Permanent as error:
             log.warning("message %s could not be done: %s", message.id, error)
             return cards.say("failed", id=message.id)
@@ -177,6 +177,13 @@ class Intake:
         except Exception:  # the edge of intake: a mistake of ours must not leave a person without an answer
             log.exception("message %s failed by a mistake of ours", message.id)
             return cards.say("failed", id=message.id)
+
+    async def _refused(self, message: Message, error: UserError) -> Note:
+        """Why it is not done, or which of several is meant."""
+        listed = error.values.get("listed")
+        if isinstance(listed, list):
+            await self._context.lists.remember(message, listed)
+        return self._context.cards.say(error.phrase, **error.values)
 
     async def _route(self, message: Message) -> Note:
         if not message.sender.id:
@@ -188,7 +195,8 @@ class Intake:
         if found is None:
             raise UserError("unknown", text=message.text, nearest=self._router.nearest(message.text))
         command, rest = found
-        return await command.do(self._context, message, rest)
+        meant = await self._context.lists.resolve(message, rest)
+        return await command.do(self._context, message, meant)
 
     async def _do_tap(self, claim: Claim) -> Result:
         tap = _TAP.validate_python(claim.job.payload)

@@ -31,6 +31,7 @@ from bot.opening import Stores, skew_of
 from bot.parcels import Limits, Parcels
 from bot.people import People
 from bot.ports import Engine
+from bot.recent_lists import RecentLists
 from bot.remakes import Remakes
 from bot.report_links import ReportLinks
 from bot.reports import Reports, Shelf
@@ -174,6 +175,7 @@ class _Builder:
             deliver=self._deliver,
             deliveries=self._deliveries,
             people=People(self._store),
+            lists=RecentLists(self._store),
             governor=self._means.governor,
             parcels=self._means.parcels,
             links=self._links,

@@ -1,6 +1,7 @@
 """The life of a run: triggered, submitted, judged from its tasks, ended."""
 
 import logging
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 KEPT_FAILURES = 100  # of a run; their number is always exact
 LOOKED_BACK = 100  # runs
+PREFIX = 4  # letters of an id that are enough to tell it
 RETRY = "retry:"
 
 
@@ -218,6 +220,12 @@ class Runs:
     async def find(self, run_id: str) -> Run | None:
         """A run by its id."""
         return await self._store.find_run(run_id)
+
+    async def find_like(self, beginning: str) -> Sequence[Run]:
+        """The runs of late whose id begins so, newest first; too few letters are of none."""
+        if not re.fullmatch(rf"r[a-z2-7]{{{PREFIX - 1},}}", beginning):
+            return ()
+        return [run for run in await self.recent(limit=LOOKED_BACK) if run.id.startswith(beginning)]
 
     async def begun_by(self, wish: str) -> Run | None:
         """The run that this wish has begun already: it may be asked for again after a crash."""

@@ -4,7 +4,7 @@ from bot.access import Act
 from bot.context import Context, here
 from bot.models import CardTap, Destination, DestinationKind, ExportStatus, Message, Note, Report, Run
 from bot.plan import audience, card_id
-from bot.router import Answers, Router
+from bot.router import SCHEDULE_OR_RUN, Answers, Router
 
 router = Router()
 
@@ -15,12 +15,12 @@ router = Router()
     "报告",
     "report",
     act=Act.VIEW,
-    argument="[计划或执行]",
+    argument=SCHEDULE_OR_RUN,
     zh="把最近一份报告，或一次执行的报告，发到这里",
     en="send the newest report, or that of one run, here",
 )
 async def last_report(ctx: Context, message: Message, name: str) -> Note:
-    run = await ctx.runs.find(name.lower()) if name else None
+    run = await ctx.run_named(name) if name else None
     if run is None:
         return await _newest(ctx, message, name)
     report = await ctx.reports.find(run_id=run.id)

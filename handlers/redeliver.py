@@ -4,7 +4,7 @@ from bot.access import Act
 from bot.context import Context, here
 from bot.errors import UserError
 from bot.models import CardTap, Message, Note, Run
-from bot.router import Answers, Router
+from bot.router import RUN, Answers, Router
 
 router = Router()
 
@@ -13,14 +13,12 @@ router = Router()
     "重发",
     "redeliver",
     act=Act.OPERATE,
-    argument="[执行]",
+    argument=RUN,
     zh="再送一次没送到或没确认的",
     en="send again what did not arrive",
 )
 async def redeliver(ctx: Context, message: Message, run_id: str) -> Note:
-    run = await ctx.runs.find(run_id) if run_id else await ctx.runs.last_told(here(message))
-    if run is None:
-        raise UserError("no_such_run", run=run_id)
+    run = await ctx.run_meant(run_id, here(message))
     sent = await ctx.deliveries.resend_all(
         run.id, by=message.sender.id, cause=f"{message.robot_code}:{message.id}"
     )

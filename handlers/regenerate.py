@@ -2,9 +2,8 @@
 
 from bot.access import Act
 from bot.context import Context, here
-from bot.errors import UserError
 from bot.models import CardTap, Message, Note, Run
-from bot.router import Answers, Router
+from bot.router import RUN, Answers, Router
 from handlers.last_report import card_place
 
 router = Router()
@@ -14,14 +13,12 @@ router = Router()
     "重新生成",
     "regenerate",
     act=Act.OPERATE,
-    argument="[执行]",
+    argument=RUN,
     zh="再生成一次失败了的报告",
     en="make a report again that failed",
 )
 async def regenerate(ctx: Context, message: Message, run_id: str) -> Note:
-    run = await (ctx.runs.find(run_id.lower()) if run_id else ctx.runs.last_told(here(message)))
-    if run is None:
-        raise UserError("no_such_run", run=run_id)
+    run = await ctx.run_meant(run_id, here(message))
     cause = f"{message.robot_code}:{message.id}"
     await ctx.remakes.ask(run, by=message.sender.id, cause=cause)
     await ctx.deliver.send_report(run, here(message), cause)

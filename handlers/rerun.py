@@ -4,7 +4,7 @@ from bot.access import Act
 from bot.context import Context, here
 from bot.errors import UserError
 from bot.models import CardTap, Message, Note, Run, Trigger
-from bot.router import Answers, Router
+from bot.router import SCHEDULE, Answers, Router
 from bot.runs import Cause
 from handlers.last_report import place_of
 
@@ -12,7 +12,7 @@ router = Router()
 
 
 @router.command(
-    "重跑", "rerun", act=Act.OPERATE, argument="[计划]", zh="重新执行一个计划", en="run a schedule again"
+    "重跑", "rerun", act=Act.OPERATE, argument=SCHEDULE, zh="重新执行一个计划", en="run a schedule again"
 )
 async def rerun(ctx: Context, message: Message, name: str) -> Note:
     place, wish = here(message), f"submit:{message.robot_code}:{message.id}"

@@ -36,6 +36,7 @@ from bot.parcels import Limits, Parcels
 from bot.people import People
 from bot.ports import Ledger, Messenger
 from bot.quota import Budget
+from bot.recent_lists import RecentLists
 from bot.remakes import Remakes
 from bot.report_links import ReportLinks
 from bot.reports import Reports, Shelf
@@ -140,6 +141,7 @@ class Desk:
             deliver=self.deliver,
             deliveries=Deliveries(store, self.jobs),
             people=People(store),
+            lists=RecentLists(store),
             governor=self.governor,
             parcels=parcels,
             links=self.links,

@@ -211,7 +211,14 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "rerun_running": [_RUNNING, {**_RUNNING, "total": 0, "ended": 0}],
     "rerun_pressed": [{}],
     "rerun_taken": [{}],
-    "which_schedule": [{"names": ["每日巡检", "www.example.com", "a_b"]}],
+    "which_schedule": [
+        {
+            "schedules": [
+                {"name": "每日巡检", "id": "sabcdefghij", "next": NOW},
+                {"name": "www.example.com", "id": "65f0c0ffee65f0c0ffee65f0", "next": None},
+            ]
+        }
+    ],
     "no_such_schedule": [
         {"name": "每曰", "nearest": "每日巡检", "names": ["每日巡检"]},
         {"name": "x", "nearest": "", "names": ["每日巡检", "www.example.com"]},
@@ -308,13 +315,22 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "retry_accepted": [
         {"schedule": "每日巡检", "run": "r1", "count": 2, "told": told} for told in (True, False)
     ],
-    "nothing_failed": [{"schedule": "每日巡检"}],
+    "nothing_failed": [{"schedule": "每日巡检"}, {"schedule": ""}],
     "late_reports": [
         {"count": count, "why": "waits for a worker: none is free, or none runs"} for count in (1, 3)
     ],
     "arl_pushes": [{"names": ["每日巡检", "www.example.com"]}],
     "nothing_running": [{}],
-    "which_run": [{"runs": ["每日巡检", "周扫描"]}],
+    "which_run": [
+        {
+            "runs": [
+                {"schedule": "每日巡检", "since": NOW, "run": "rabcdefghij"},
+                {"schedule": "www.example.com", "since": NOW, "run": "rabcdzzzzzz"},
+            ],
+            "word": word,
+        }
+        for word in ("stop", "")
+    ],
     "button_rerun": [{}],
     "button_report": [{}],
     "button_resend": [{}],

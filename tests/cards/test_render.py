@@ -165,7 +165,10 @@ def test_a_name_too_long_to_type_is_replaced_by_the_run() -> None:
 @pytest.mark.parametrize(
     ("phrase", "values"),
     [
-        ("which_schedule", {"names": ["x" * 5_000] * 10_000}),
+        (
+            "which_schedule",
+            {"schedules": [{"name": "巡检" * 5_000, "id": "s" * 5_000, "next": None}] * 10_000},
+        ),
         (
             "help",
             {"commands": [{"words": ("重跑", "rerun"), "usage": "y" * 500, "summary": "z" * 500}] * 1_000},

@@ -6,7 +6,7 @@ from bot.errors import Permanent
 from bot.links import Terms
 from bot.models import ExportStatus, Person
 from tests.conftest import Desk
-from tests.factories import make_schedule
+from tests.factories import make_run, make_schedule
 from tests.test_intake import tap_on
 
 
@@ -64,6 +64,32 @@ async def test_the_report_of_one_run_is_had_by_its_number(desk: Desk) -> None:
     await desk.do_jobs()
     verb, _, name = desk.messenger.sent[-1]
     assert (verb, first.id in name) == ("file", True)
+
+
+@pytest.mark.parametrize("ask", ["状态", "历史", "报告列表"])
+async def test_the_report_of_a_run_is_had_by_its_place_in_the_last_list(desk: Desk, ask: str) -> None:
+    first = await desk.finished_run()
+    desk.clock.turn(seconds=3600)
+    await desk.finished_run()
+    assert first.id in await desk.say(ask)
+    await desk.say("报告 2")
+    await desk.do_jobs()
+    verb, _, name = desk.messenger.sent[-1]
+    assert (verb, first.id in name) == ("file", True)
+
+
+async def test_the_first_letters_of_a_run_are_enough(desk: Desk) -> None:
+    run = await desk.finished_run()
+    assert run.id in await desk.say(f"报告 {run.id[:6].upper()}")
+
+
+async def test_letters_that_begin_several_runs_offer_them(desk: Desk) -> None:
+    for id_ in ("rabcdaaaaaa", "rabcdbbbbbb"):
+        await desk.store.add_run(make_run(id=id_, cause=id_))
+    answer = await desk.say("报告 rabcd")
+    assert all(id_ in answer for id_ in ("rabcdaaaaaa", "rabcdbbbbbb"))
+    assert await desk.say("凭据 rab")
+    assert "rabcdbbbbbb" in await desk.say("凭据 rabcdb")
 
 
 async def test_a_run_without_a_report_says_why(desk: Desk) -> None:

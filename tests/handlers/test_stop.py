@@ -1,5 +1,6 @@
 """`停止`."""
 
+from bot.models import Run
 from tests.conftest import Desk
 from tests.factories import make_schedule
 
@@ -38,3 +39,40 @@ async def test_stop_tells_what_has_ended_before_and_what_would_not_stop(desk: De
     desk.engine.stubborn = {second.task_ids[0]: "没有找到任务的编号"}
     answer = await desk.say("停止")
     assert "a.example：没有找到任务的编号" in answer
+
+
+async def two_open_runs(desk: Desk) -> tuple[Run, Run]:
+    """Of one schedule, as an engine begins them whose runs overlap."""
+    first = await desk.trigger(cause="arl:s1:1")
+    desk.clock.turn(seconds=90)
+    return first, await desk.trigger(cause="arl:s1:2")
+
+
+async def is_over(desk: Desk, run: Run) -> bool:
+    return all(task.status.ended for task in (await desk.engine.tasks(run.task_ids)).values())
+
+
+async def test_two_open_runs_of_one_schedule_are_offered_and_a_number_is_taken(desk: Desk) -> None:
+    first, second = await two_open_runs(desk)
+    answer = await desk.say("停止 每日巡检")
+    assert all(word in answer for word in (first.id, second.id, "11:00", "11:01"))
+    await desk.say("停止 2")
+    assert (await is_over(desk, first), await is_over(desk, second)) == (True, False)
+
+
+async def test_the_id_of_one_of_them_is_taken(desk: Desk) -> None:
+    first, second = await two_open_runs(desk)
+    await desk.say(f"停止 {second.id.upper()}")
+    assert (await is_over(desk, first), await is_over(desk, second)) == (False, True)
+
+
+async def test_a_run_whose_schedule_is_gone_can_be_stopped_by_name(desk: Desk) -> None:
+    run = await desk.trigger()
+    desk.engine.known.clear()
+    await desk.say("停止 每日巡检")
+    assert await is_over(desk, run)
+
+
+async def test_what_nobody_has_is_said(desk: Desk) -> None:
+    await desk.trigger()
+    assert "没有叫「月扫描」的计划" in await desk.say("停止 月扫描")
