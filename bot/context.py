@@ -18,6 +18,7 @@ from bot.recent_lists import RecentLists
 from bot.remakes import Remakes
 from bot.report_links import ReportLinks
 from bot.reports import Reports
+from bot.request_budget import RequestBudget
 from bot.runs import Runs
 from bot.scheduler import Timetable, next_due
 from cards.render import Cards
@@ -37,6 +38,7 @@ class Context:
     people: People
     lists: RecentLists
     governor: Governor
+    budget: RequestBudget
     parcels: Parcels
     links: ReportLinks
     audit: Audit

@@ -11,6 +11,7 @@ from bot.ports import Store
 KINDS = frozenset({"card", "note", "file", "update"})
 TROUBLED = frozenset({JobState.DEAD, JobState.UNCONFIRMED})
 CHOICES = ("way", "digest", "via", "bare", "words")  # how an attempt went: the next one chooses anew
+MANY = 1_000  # jobs of one run that are looked at
 CHAIN = 200  # jobs of one run that a proof tells
 
 
@@ -57,11 +58,13 @@ class Deliveries:
         return again
 
     async def resend_all(self, run_id: str, *, by: str, cause: str = "") -> Sequence[Job]:
-        """Send once more everything of a run that is troubled; the same cause again has sent it already."""
-        asked = [job for job in await self.chain(run_id) if job.kind in KINDS]
-        mine = [job for job in asked if cause and job.payload.get("cause") == cause]
-        sent = [await self.resend(job.id, by=by, cause=cause) for job in await self.troubled(run_id)]
-        return [*mine, *sent]
+        """Send once more everything of a run that is troubled."""
+        return [await self.resend(job.id, by=by, cause=cause) for job in await self.troubled(run_id)]
+
+    async def sent_for(self, run_id: str, cause: str) -> Sequence[Job]:
+        """What this cause has sent once more already."""
+        jobs = await self._store.find_jobs(run_id=run_id, limit=MANY)
+        return [job for job in jobs if "again" in job.payload and job.payload.get("cause") == cause]
 
     async def _successor(self, job: Job) -> Job | None:
         """What came after this one: the attempt that somebody asked for, or the message instead of a card."""

@@ -90,7 +90,9 @@ class Intake:
         key = f"{tap.card_id}:{tap.action}:{run.status}{who}" + (f":{turn}" if turn else "")
         if await self._jobs.known(f"tap:{key}"):
             return self._context.cards.tapped(button.answers.again)
-        await button.answers.check(self._context, run)
+        await button.answers.check(self._context, tap, run)
+        if not button.answers.free:
+            await self._context.budget.charge(tap.user)
         fresh = await self._keep("tap", key, _TAP.dump_python(tap, mode="json"), run_id=run.id)
         return self._context.cards.tapped(button.answers.accepted if fresh else button.answers.again)
 

@@ -35,6 +35,7 @@ from bot.recent_lists import RecentLists
 from bot.remakes import Remakes
 from bot.report_links import ReportLinks
 from bot.reports import Reports, Shelf
+from bot.request_budget import RequestBudget
 from bot.router import usages
 from bot.runs import Runs
 from bot.scheduler import Missed, Scheduler, Timetable
@@ -177,6 +178,11 @@ class _Builder:
             people=People(self._store),
             lists=RecentLists(self._store),
             governor=self._means.governor,
+            budget=RequestBudget(
+                self._outside.stores.ledger,
+                clock=self._outside.clock,
+                per_hour=self._settings.quota.per_person,
+            ),
             parcels=self._means.parcels,
             links=self._links,
             audit=self._audit,

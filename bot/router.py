@@ -12,7 +12,7 @@ from bot.models import CardTap, Message, Note, Run
 
 CommandHandler = Callable[[Context, Message, str], Awaitable[Note]]
 ButtonHandler = Callable[[Context, CardTap, Run, str], Awaitable[None]]
-ButtonCheck = Callable[[Context, Run], Awaitable[None]]
+ButtonCheck = Callable[[Context, CardTap, Run], Awaitable[None]]
 ButtonTurn = Callable[[Context, Run], Awaitable[str]]
 
 NEAR = 0.45  # likeness from which an unknown word is taken for a slip
@@ -34,7 +34,7 @@ class Command:
     summary: Mapping[str, str]  # by language
 
 
-async def _always(ctx: Context, run: Run) -> None:
+async def _always(ctx: Context, tap: CardTap, run: Run) -> None:
     """Most buttons can always be pressed."""
 
 
@@ -51,6 +51,7 @@ class Answers:
     again: str  # the same press again
     per_person: bool = False  # everyone may press once; else the first press counts for all
     check: ButtonCheck = _always  # raises `UserError` when it makes no sense now
+    free: bool = False  # costs no call, and counts for nobody's budget
     turn: ButtonTurn = _once  # another turn makes another press a new wish
 
 

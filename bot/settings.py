@@ -190,6 +190,7 @@ class AccessSettings(Section):
 class QuotaSettings(Section):
     api: Whole = Field(5_000, ge=0)
     stream_webhook: Whole = Field(3_000, ge=0)
+    per_person: Whole = Field(20, ge=0)
 
     def budget(self) -> Budget:
         return Budget(limits={Bucket.API: self.api, Bucket.STREAM: self.stream_webhook})

@@ -2,7 +2,8 @@
 
 from bot.access import Act
 from bot.context import Context, here
-from bot.models import CardTap, Message, Note, Run
+from bot.errors import UserError
+from bot.models import CardTap, Destination, Message, Note, Run
 from bot.router import RUN, Answers, Router
 from handlers.last_report import card_place
 
@@ -20,13 +21,22 @@ router = Router()
 async def regenerate(ctx: Context, message: Message, run_id: str) -> Note:
     run = await ctx.run_meant(run_id, here(message))
     cause = f"{message.robot_code}:{message.id}"
+    if not await ctx.remakes.asked_by(run, cause):
+        await _ensure_possible(ctx, here(message), run)
+        await ctx.budget.charge(message.sender)
     await ctx.remakes.ask(run, by=message.sender.id, cause=cause)
     await ctx.deliver.send_report(run, here(message), cause)
     return ctx.cards.say("regenerate_accepted", schedule=run.schedule_name, run=run.id)
 
 
-async def can_be_made(ctx: Context, run: Run) -> None:
+async def can_be_made(ctx: Context, tap: CardTap, run: Run) -> None:
+    await _ensure_possible(ctx, card_place(run, tap), run)
+
+
+async def _ensure_possible(ctx: Context, place: Destination, run: Run) -> None:
     await ctx.remakes.check(run)
+    if not await ctx.deliver.has_calls_left(place):
+        raise UserError("calls_run_out")
 
 
 async def attempt(ctx: Context, run: Run) -> str:

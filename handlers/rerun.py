@@ -23,6 +23,7 @@ async def rerun(ctx: Context, message: Message, name: str) -> Note:
     running = await already_running(ctx, schedule.id)
     if running:
         raise UserError("rerun_running", **running)
+    await ctx.budget.charge(message.sender)
     cause = Cause(id=wish, trigger=Trigger.CHAT, asked_by=message.sender, asked_in=place)
     return _accepted(ctx, await ctx.runs.trigger(schedule, cause))
 
@@ -32,7 +33,7 @@ def _accepted(ctx: Context, run: Run) -> Note:
     return ctx.cards.say("rerun_accepted", schedule=run.schedule_name, run=run.id, told=told)
 
 
-async def none_is_running(ctx: Context, run: Run) -> None:
+async def none_is_running(ctx: Context, tap: CardTap, run: Run) -> None:
     running = await already_running(ctx, run.schedule_id)
     if running:
         raise UserError("rerun_running", **running)

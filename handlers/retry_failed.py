@@ -32,6 +32,7 @@ async def retry_failed(ctx: Context, message: Message, name: str) -> Note:
     running = await already_running(ctx, schedule.id)
     if running:
         raise UserError("rerun_running", **running)
+    await ctx.budget.charge(message.sender)
     cause = Cause(
         id=retry_cause(last.id, wish), trigger=Trigger.CHAT, asked_by=message.sender, asked_in=place
     )

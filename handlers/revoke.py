@@ -26,7 +26,7 @@ async def revoke(ctx: Context, message: Message, run_id: str) -> Note:
     return ctx.cards.say("revoke_accepted", schedule=run.schedule_name, run=run.id, count=count)
 
 
-async def some_are_open(ctx: Context, run: Run) -> None:
+async def some_are_open(ctx: Context, tap: CardTap, run: Run) -> None:
     if not await ctx.links.any_open(run.id):
         raise UserError("no_links")
 
@@ -38,7 +38,9 @@ async def links_so_far(ctx: Context, run: Run) -> str:
 @router.button(
     "revoke",
     act=Act.OPERATE,
-    answers=Answers(accepted="revoke_pressed", again="revoke_taken", check=some_are_open, turn=links_so_far),
+    answers=Answers(
+        accepted="revoke_pressed", again="revoke_taken", check=some_are_open, free=True, turn=links_so_far
+    ),
 )
 async def revoke_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
     await ctx.links.revoke(run.id)

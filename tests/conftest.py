@@ -40,6 +40,7 @@ from bot.recent_lists import RecentLists
 from bot.remakes import Remakes
 from bot.report_links import ReportLinks
 from bot.reports import Reports, Shelf
+from bot.request_budget import RequestBudget
 from bot.router import usages
 from bot.runs import Cause, Runs
 from bot.scheduler import Timetable
@@ -96,6 +97,7 @@ class Desk:
     terms: Terms = field(default_factory=Terms)
     most_bytes: int = 1_000_000
     budget: Budget = field(default_factory=Budget)
+    per_hour: int = 20  # requests of one person
     operators: tuple[Destination, ...] = ()
     beside: dict[str, Destination] = field(default_factory=dict)
 
@@ -143,6 +145,7 @@ class Desk:
             people=People(store),
             lists=RecentLists(store),
             governor=self.governor,
+            budget=RequestBudget(ledger, clock=clock, per_hour=self.per_hour),
             parcels=parcels,
             links=self.links,
             audit=self.audit,

@@ -302,6 +302,9 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "report_sent": [{"name": "每日巡检_20261124.xlsx", "size": 3_000_000}],
     "report_pressed": [{}],
     "report_taken": [{}],
+    "report_sent_lately": [{"schedule": "每日巡检", "asked_at": NOW}],
+    "asked_too_often": [{"most": 20, "free_at": NOW}],
+    "calls_run_out": [{}],
     "stop_accepted": [
         {"schedule": "每日巡检", "run": "r1", "stopped": 3, "before": 2, "left": []},
         {
@@ -381,6 +384,7 @@ TAPPED = (
     "no_such_schedule", "regenerate_pressed", "regenerate_running", "regenerate_unwanted", "report_is_there",
     "nothing_to_report", "revoke_pressed", "revoke_taken", "no_links",
     "report_pressed", "report_taken", "no_such_run",
+    "report_sent_lately", "asked_too_often", "calls_run_out",
     "nothing_to_resend", "resend_pressed", "resend_taken",
 )  # fmt: skip
 """The phrases that a press may be answered with."""

@@ -76,3 +76,14 @@ async def test_what_was_sent_again_is_said_though_it_has_arrived(
     await die_before_the_answer(desk, make_message("重发"), monkeypatch)
     assert "1 条正在重发" in await live_again(desk)
     assert desk.messenger.verbs().count("file") == 1
+
+
+@pytest.mark.parametrize("words", ["最近报告", "重跑"])
+async def test_what_was_counted_before_is_not_counted_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    desk.per_hour = 1
+    desk.build()
+    await desk.finished_run()
+    await die_before_the_answer(desk, make_message(words), monkeypatch)
+    assert "以后再来" not in await live_again(desk)
