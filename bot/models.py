@@ -16,6 +16,9 @@ from enum import StrEnum
 Clock = Callable[[], datetime]
 """Tells the present as an aware UTC time; tests hand in one that they can turn."""
 
+UNSUBMITTED = "unsubmitted:"
+"""The ids of tasks that a run should have and never got begin so; they are no ids of the engine's."""
+
 CLOCKS_DIFFER = timedelta(seconds=30)
 """So much the clocks of the machines on one store may differ, at most."""
 
@@ -151,6 +154,12 @@ class Person:
         return self.name or self.id
 
 
+class ScheduleState(StrEnum):
+    ACTIVE = "active"  #: fires at its times
+    STOPPED = "stopped"  #: a person stopped it, until a person starts it again
+    OVER = "over"  #: fires no more: its one time has passed, or the engine gave it up
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """What should run and when, on which engine, and who is told (计划任务)."""
@@ -159,6 +168,7 @@ class Schedule:
     name: str
     cron: str = ""  # five fields, in the time zone of the settings; "" with `at`
     at: datetime | None = None  # once
+    state: ScheduleState = ScheduleState.ACTIVE
     targets: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()  # () = the engine's own list
     notify_enable: bool = False
@@ -237,6 +247,11 @@ class Run:
     export_error: str = ""
     tally: Tally | None = None  # once ended
     failures: tuple[Failure, ...] = ()  # once ended; the first 100
+
+    @property
+    def submitted_task_ids(self) -> tuple[str, ...]:
+        """The tasks that the engine knows, or knew."""
+        return tuple(id_ for id_ in self.task_ids if not id_.startswith(UNSUBMITTED))
 
     @property
     def schedule_id(self) -> str:

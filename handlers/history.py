@@ -36,6 +36,7 @@ def _line(run: Run) -> dict[str, object]:
         "running": run.status is RunStatus.RUNNING,
         "took": run.end_time - run.start_time if run.end_time else None,
         "done": tally.done,
-        "failed": tally.failed,
+        "failed": tally.failed - tally.stop,
+        "stopped": tally.stop,
         "total": tally.total,
     }

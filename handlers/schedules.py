@@ -27,6 +27,7 @@ async def _item(ctx: Context, schedule: Schedule) -> dict[str, object]:
         "name": schedule.name,
         "when": schedule.cron or "",
         "at": schedule.at,
+        "state": schedule.state.value,
         "next": next_due(schedule, ctx.clock(), ctx.timetable.zone),
         "targets": len(schedule.targets),
         "notify": schedule.notify_enable,

@@ -59,7 +59,9 @@ def mark_of(run: Run) -> str:
         return "⏳"
     if run.status is RunStatus.ERROR:
         return "❌"
-    return "⚠️" if run.tally and run.tally.failed else "✅"
+    if run.tally and run.tally.failed == run.tally.stop:
+        return "⏹️" if run.tally.stop else "✅"
+    return "⚠️"
 
 
 def _running(run: Run, tally: Tally | None) -> dict[str, object]:
@@ -79,7 +81,8 @@ def _ended(run: Run, exported: int | None) -> dict[str, object]:
         "run": run.id,
         "mark": mark_of(run),
         "done": tally.done,
-        "failed": tally.failed,
+        "failed": tally.failed - tally.stop,
+        "stopped": tally.stop,
         "total": tally.total,
         "ended_at": run.end_time,
         "push": run.push_status.value,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.access import Act
 from bot.context import Context, plain_name, which_run
-from bot.models import Message, Note, Run, TaskStatus
+from bot.models import Message, Note, Run
 from bot.router import SCHEDULE, Router
 
 router = Router()
@@ -21,16 +21,14 @@ async def stop(ctx: Context, message: Message, name: str) -> Note:
         return ctx.cards.say("nothing_running")
     if len(running) > 1:
         raise which_run(running, word="stop")
-    tasks = (await ctx.runs.stop(running[0])).values()
-    stopped = sum(task.status is TaskStatus.STOP for task in tasks)
-    left = [{"target": task.target, "why": task.reason} for task in tasks if not task.status.ended]
+    result = await ctx.runs.stop(running[0])
     return ctx.cards.say(
         "stop_accepted",
         schedule=running[0].schedule_name,
         run=running[0].id,
-        stopped=stopped,
-        before=len(tasks) - stopped - len(left),
-        left=left,
+        stopped=result.stopped,
+        before=result.before,
+        left=[{"target": task.target, "why": task.reason} for task in result.left],
     )
 
 

@@ -13,11 +13,11 @@ from bot.engines.arl_finds import FINDINGS, sorted_by_key
 from bot.engines.arl_reads import Reads
 from bot.engines.arl_runs import EARLIER, FoundRun, found_runs, plan_of, recorded_runs
 from bot.engines.arl_schedules import of_record, schedule_of
-from bot.engines.arl_tasks import UNSUBMITTED, Reading, never_was, task_of, unsubmitted
+from bot.engines.arl_tasks import Reading, never_was, task_of, unsubmitted
 from bot.engines.arl_wire import ArlWire
 from bot.engines.reasons import reason
 from bot.errors import Permanent
-from bot.models import Clock, Run, Schedule, Task
+from bot.models import UNSUBMITTED, Clock, Run, Schedule, Task
 from bot.ports import Started
 
 log = logging.getLogger(__name__)

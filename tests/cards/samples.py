@@ -137,12 +137,13 @@ _ENDED = {
     "mark": "✅",
     "done": 12,
     "failed": 0,
+    "stopped": 0,
     "total": 12,
     "ended_at": NOW,
 }
 _PAST = {
     **{"schedule": "每日巡检", "run": "r2", "mark": "✅", "since": NOW, "running": False},
-    **{"took": timedelta(seconds=754), "done": 12, "failed": 0, "total": 12},
+    **{"took": timedelta(seconds=754), "done": 12, "failed": 0, "stopped": 0, "total": 12},
 }
 _ITEM = {"name": "每日巡检", "when": "0 3 * * *", "next": NOW, "targets": 4, "notify": True, "last": NOW}
 
@@ -238,6 +239,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             "recent": [
                 {**_ENDED, "push": "success", "export": "success"},
                 {**_ENDED, "mark": "⚠️", "done": 10, "failed": 2, "push": "error", "export": "error"},
+                {**_ENDED, "mark": "⏹️", "done": 9, "stopped": 3, "push": "success", "export": "success"},
                 {**_ENDED, "ended_at": None, "push": "pending", "export": "pending"},
                 {**_ENDED, "push": "pending", "export": "running", "export_rows": 5_000},
             ],
@@ -249,7 +251,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             "runs": [
                 {**_PAST, "mark": "⏳", "running": True, "took": None, "done": 0, "total": 0},
                 _PAST,
-                {**_PAST, "mark": "⚠️", "done": 10, "failed": 2},
+                {**_PAST, "mark": "⚠️", "done": 9, "failed": 2, "stopped": 1},
+                {**_PAST, "mark": "⏹️", "done": 0, "stopped": 12},
                 {**_PAST, "mark": "❌", "done": 0, "total": 0},
             ],
         },
@@ -268,6 +271,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
                 {**_ITEM, "when": "0 9-18/3 * * 1-5"},
                 {**_ITEM, "when": "", "at": NOW},
                 {**_ITEM, "when": "", "at": None, "next": None},
+                {**_ITEM, "when": "", "at": None, "next": None, "state": "stopped"},
+                {**_ITEM, "when": "", "at": None, "next": None, "state": "over"},
             ],
             "total": 40,
         },
@@ -307,6 +312,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "calls_run_out": [{}],
     "stop_accepted": [
         {"schedule": "每日巡检", "run": "r1", "stopped": 3, "before": 2, "left": []},
+        {"schedule": "每日巡检", "run": "r1", "stopped": 0, "before": 2, "left": []},
         {
             "schedule": "每日巡检",
             "run": "r1",

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import ConfigError
-from bot.models import Failure, Tally, TaskStatus
+from bot.models import UNSUBMITTED, Failure, Tally, TaskStatus
 from cards.dialects import FOLDER, LANGUAGES, read_yaml
 from cards.render import ANSWER_BYTES, MARKDOWN_BYTES, TIPS_BYTES, TITLE_BYTES, Cards
 from cards.summary import NO_NEWS, News
@@ -208,3 +208,11 @@ def test_a_phrase_that_does_not_exist_is_a_mistake() -> None:
 def test_a_wrong_setting_is_refused_by_its_key(settings_: dict[str, str], key: str) -> None:
     with pytest.raises(ConfigError, match=key):
         Cards(**settings_)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_stand_in_of_a_task_that_never_was_is_no_id(lang: str) -> None:
+    run = ended(task_ids=("t1", f"{UNSUBMITTED}s1-1:b.example"))
+    shown = "".join(CARDS[lang].summary(run, None).params.values())
+    assert "t1" in shown
+    assert UNSUBMITTED not in shown

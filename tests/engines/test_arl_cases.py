@@ -5,8 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.engines.arl_tasks import UNSUBMITTED
-from bot.models import TaskStatus
+from bot.models import UNSUBMITTED, TaskStatus
 from bot.ports import Started
 from bot.sandbox.arl.world import WEB_TOO
 from tests.arl.beside import Beside, beside_arl
