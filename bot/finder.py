@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.errors import DingRunError
-from bot.models import Clock
+from bot.models import Clock, Schedule
 from bot.ports import Engine, Started, Store
 from bot.runs import Runs
 
@@ -16,6 +16,7 @@ MARK = "found:until"  # the fact that says up to when everything was found
 AGAIN = timedelta(days=1)  # is looked at anew: a run may be whole long after it began
 MARK_EVERY = timedelta(seconds=60)
 LOOKED_AT = 100  # runs of a schedule
+LOOKED_AT_GONE = 1_000  # runs of any, for one whose schedule is gone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +73,8 @@ class Finder:
 
     async def _take(self, started: Started, *, first_look: bool) -> bool:
         """Keep a run; without a word where it is no news."""
+        if started.gone:
+            started = await self._with_last_schedule(started)
         if await self._is_another(started):
             return False
         tasks = await self._engine.tasks(started.task_ids)
@@ -81,9 +84,28 @@ class Finder:
         quiet = over and (first_look or self._clock() - last > self._past.tell_within)
         return await self._runs.adopt(started, quiet=quiet) is not None
 
+    async def _with_last_schedule(self, started: Started) -> Started:
+        """The run with its schedule as it was when a run of it was kept last: that one says whom to tell."""
+        kept = [run.schedule for run in await self._store.find_runs(limit=LOOKED_AT_GONE)]
+        found = next((each for each in kept if _is_what_is_left_of(started.schedule, each)), None)
+        if found is None:
+            log.warning("nobody is told of a run of %s: its schedule is gone", started.schedule.name)
+            return started
+        return replace(started, schedule=found)
+
     async def _is_another(self, started: Started) -> bool:
         """Whether a run that is kept has these tasks already: a task belongs to one run, whatever it is
         called."""
         mine = set(started.task_ids)
-        kept = await self._store.find_runs(schedule_id=started.schedule.id, limit=LOOKED_AT)
+        kept = await (
+            self._store.find_runs(limit=LOOKED_AT_GONE)
+            if started.gone
+            else self._store.find_runs(schedule_id=started.schedule.id, limit=LOOKED_AT)
+        )
         return any(run.cause != started.cause and mine & set(run.task_ids) for run in kept)
+
+
+def _is_what_is_left_of(left: Schedule, known: Schedule) -> bool:
+    """Whether a schedule that is gone was this one: by its id, else by name and targets, which may be cut."""
+    targets = {target.lower() for target in known.targets}
+    return left.id == known.id or (known.name.startswith(left.name) and targets >= set(left.targets))

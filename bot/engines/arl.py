@@ -11,7 +11,15 @@ from bot.engines.arl_acts import ArlActs
 from bot.engines.arl_documents import Document, targets_of, written
 from bot.engines.arl_finds import FINDINGS, sorted_by_key
 from bot.engines.arl_reads import Reads
-from bot.engines.arl_runs import EARLIER, FoundRun, found_runs, plan_of, recorded_runs
+from bot.engines.arl_runs import (
+    EARLIER,
+    FoundRun,
+    OrphanRun,
+    found_runs,
+    orphaned_runs,
+    plan_of,
+    recorded_runs,
+)
 from bot.engines.arl_schedules import of_record, schedule_of
 from bot.engines.arl_tasks import Reading, never_was, task_of, unsubmitted
 from bot.engines.arl_wire import ArlWire
@@ -136,7 +144,20 @@ class ArlEngine:
         found = found_runs(plans, begun, since=since, now=self._clock())
         runs = [*recorded, *(run for run in found if (run.schedule_id, run.number) not in known)]
         named = {str(each.get("schedule_id")): each for each in records} | schedules
-        return [self._started(run, named[run.schedule_id]) for run in sorted(runs, key=lambda run: run.start)]
+        started = [self._started(run, named[run.schedule_id]) for run in runs]
+        started += map(self._orphan, orphaned_runs(plans, begun, since=since, now=self._clock()))
+        return sorted(started, key=lambda each: each.start_time)
+
+    def _orphan(self, run: OrphanRun) -> Started:
+        """A run whose schedule is gone: its name and targets are what its tasks tell."""
+        schedule = Schedule(id=f"gone:{run.key.rpartition(':')[0]}", name=run.name, targets=run.targets)
+        return Started(
+            cause=f"arl:gone:{run.key}",
+            schedule=self._ways.dressed(schedule),
+            task_ids=run.task_ids,
+            start_time=run.start,
+            gone=True,
+        )
 
     def _started(self, run: FoundRun, document: Document) -> Started:
         gone = "schedule_id" in document
@@ -148,6 +169,7 @@ class ArlEngine:
             schedule=schedule,
             task_ids=(*run.task_ids, *(unsubmitted(cause.replace(":", "-"), target) for target in lacking)),
             start_time=run.start,
+            gone=gone,
         )
 
     async def answers(self) -> int:

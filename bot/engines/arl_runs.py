@@ -260,3 +260,48 @@ def _vanished(plan: Plan, since: datetime) -> Iterator[FoundRun]:
 def _last_news(plan: Plan, number: int, block: Block) -> datetime:
     """When something of this trigger was seen last."""
     return max(block.newest, plan.last) if plan.last and number == plan.number else block.newest
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrphanRun:
+    """One trigger of a schedule that is gone, by what its tasks tell; the name is cut as theirs is."""
+
+    key: str
+    name: str
+    targets: tuple[str, ...]
+    task_ids: tuple[str, ...]
+    start: datetime
+
+
+def orphaned_runs(
+    plans: Sequence[Plan], tasks: Sequence[Document], *, since: datetime, now: datetime
+) -> list[OrphanRun]:
+    """The triggers since a time whose schedule was deleted before anybody looked.
+
+    Only what is older than the time of grace: a schedule may be newer than what was read of schedules.
+    """
+    stems = {plan.stem for plan in plans}
+    named: dict[tuple[tuple[str, str, str], int], list[Document]] = defaultdict(list)
+    for task in tasks:
+        key = _stem_and_number(task)
+        if key and key[0] not in stems:
+            named[key].append(task)
+    found = [
+        _orphan(stem, number, block)
+        for (stem, number), alike in named.items()
+        for block in _blocks(alike, [{aim_of(task) for task in alike}])
+        if block.start >= since and now - block.newest >= GRACE
+    ]
+    return sorted(found, key=lambda run: run.start)
+
+
+def _orphan(stem: tuple[str, str, str], number: int, block: Block) -> OrphanRun:
+    kind, name, tag = stem
+    which = number if kind == RECURRENT else int(block.start.timestamp())
+    return OrphanRun(
+        key=f"{kind}-{tag}-{name}:{which}",
+        name=name,
+        targets=tuple(target for aim in block.made for target in sorted(aim[1])),
+        task_ids=tuple(block.ids),
+        start=block.start,
+    )
