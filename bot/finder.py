@@ -87,11 +87,12 @@ class Finder:
     async def _with_last_schedule(self, started: Started) -> Started:
         """The run with its schedule as it was when a run of it was kept last: that one says whom to tell."""
         kept = [run.schedule for run in await self._store.find_runs(limit=LOOKED_AT_GONE)]
-        found = next((each for each in kept if _is_what_is_left_of(started.schedule, each)), None)
-        if found is None:
+        alike = [each for each in kept if _is_what_is_left_of(started.schedule, each)]
+        if not alike:
             log.warning("nobody is told of a run of %s: its schedule is gone", started.schedule.name)
             return started
-        return replace(started, schedule=found)
+        spoken = (each for each in alike if each.notify_enable or each.export)  # others may be kept silently
+        return replace(started, schedule=next(spoken, alike[0]))
 
     async def _is_another(self, started: Started) -> bool:
         """Whether a run that is kept has these tasks already: a task belongs to one run, whatever it is

@@ -193,6 +193,20 @@ async def test_a_run_whose_schedule_was_deleted_meanwhile_is_told_as_its_last_on
     assert {run.schedule_id for run in await desk.store.find_runs()} == {desk.schedule.id}
 
 
+async def test_what_was_kept_silently_does_not_silence_it(desk: Desk, finder: Finder) -> None:
+    await desk.finished_run()
+    desk.clock.turn(seconds=7_200)
+    begin(desk, 1, start=NOW + HOUR, end=NOW + HOUR)
+    await finder.look()
+    await desk.finish()
+    desk.messenger.sent.clear()
+    desk.clock.turn(seconds=3_600)
+    desk.engine.begun.append(gone(desk, 2, "t9"))
+    await finder.look()
+    await desk.finish()
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+
+
 async def test_the_run_that_was_kept_before_its_schedule_was_deleted_is_not_kept_again(
     desk: Desk, finder: Finder
 ) -> None:

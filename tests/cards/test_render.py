@@ -216,3 +216,8 @@ def test_the_stand_in_of_a_task_that_never_was_is_no_id(lang: str) -> None:
     shown = "".join(CARDS[lang].summary(run, None).params.values())
     assert "t1" in shown
     assert UNSUBMITTED not in shown
+
+
+def test_in_a_digest_what_was_stopped_did_not_fail() -> None:
+    run = ended(tally=Tally(total=3, done=1, error=1, stop=1))
+    assert "失败 1/3" in "".join(CARDS["zh-CN"].digest([run]).params.values())
