@@ -14,9 +14,9 @@ from bot.engines.arl_reads import Reads
 from bot.engines.arl_runs import (
     EARLIER,
     FoundRun,
-    OrphanRun,
+    LooseRun,
     found_runs,
-    orphaned_runs,
+    loose_runs,
     plan_of,
     recorded_runs,
 )
@@ -145,18 +145,19 @@ class ArlEngine:
         runs = [*recorded, *(run for run in found if (run.schedule_id, run.number) not in known)]
         named = {str(each.get("schedule_id")): each for each in records} | schedules
         started = [self._started(run, named[run.schedule_id]) for run in runs]
-        started += map(self._orphan, orphaned_runs(plans, begun, since=since, now=self._clock()))
+        for run in loose_runs(plans, begun, since=since, now=self._clock()):
+            started.append(self._loose(run, schedules.get(run.schedule_id)))
         return sorted(started, key=lambda each: each.start_time)
 
-    def _orphan(self, run: OrphanRun) -> Started:
-        """A run whose schedule is gone: its name and targets are what its tasks tell."""
-        schedule = Schedule(id=f"gone:{run.key.rpartition(':')[0]}", name=run.name, targets=run.targets)
+    def _loose(self, run: LooseRun, document: Document | None) -> Started:
+        """A run without its trigger: where its schedule is gone, name and targets are what its tasks tell."""
+        left = Schedule(id=f"gone:{run.key.rpartition(':')[0]}", name=run.name, targets=run.targets)
         return Started(
-            cause=f"arl:gone:{run.key}",
-            schedule=self._ways.dressed(schedule),
+            cause=f"arl:loose:{run.key}",
+            schedule=self._ways.dressed(schedule_of(document) if document else left),
             task_ids=run.task_ids,
             start_time=run.start,
-            gone=True,
+            gone=document is None,
         )
 
     def _started(self, run: FoundRun, document: Document) -> Started:

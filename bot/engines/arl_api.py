@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.engines.arl_documents import ENDINGS, STEMS, TASK_FIELDS, Document, born, is_id
+from bot.engines.arl_documents import AGAIN, ENDINGS, STEMS, TASK_FIELDS, Document, born, is_id
 from bot.engines.arl_finds import FINDINGS, slimmed
 from bot.engines.arl_wire import ArlWire
 from bot.errors import Permanent
@@ -168,7 +168,7 @@ def _final(task: Document) -> bool:
 
 
 def _is_scheduled(task: Document) -> bool:
-    return str(task.get("name")).startswith(tuple(STEMS.values()))
+    return str(task.get("name")).removeprefix(AGAIN).startswith(tuple(STEMS.values()))
 
 
 def _by_id(tasks: Iterable[Document]) -> dict[str, Document]:

@@ -4,14 +4,14 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequen
 from datetime import datetime
 from typing import Any
 
-from bot.engines.arl_documents import STEMS, TASK_FIELDS, Document
+from bot.engines.arl_documents import AGAIN, STEMS, TASK_FIELDS, Document
 from bot.engines.arl_finds import FINDINGS
 from bot.errors import Permanent
 from bot.mongo import UP, Mongo, as_object_id, first_id_at
 from bot.mongo import Collection as Documents
 
 PART = 1_000  # task ids of one question
-SCHEDULED = {"$regex": f"^({'|'.join(STEMS.values())})-"}
+SCHEDULED = {"$regex": f"^({AGAIN})?({'|'.join(STEMS.values())})-"}
 
 
 class DatabaseReads:

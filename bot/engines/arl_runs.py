@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from bot.engines.arl_documents import (
+    AGAIN,
     FUTURE,
     NAME_LETTERS,
     RECURRENT,
@@ -263,45 +264,51 @@ def _last_news(plan: Plan, number: int, block: Block) -> datetime:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OrphanRun:
-    """One trigger of a schedule that is gone, by what its tasks tell; the name is cut as theirs is."""
+class LooseRun:
+    """Tasks that belong together and to no trigger of a schedule that is there; `name` may be cut."""
 
     key: str
     name: str
     targets: tuple[str, ...]
     task_ids: tuple[str, ...]
     start: datetime
+    schedule_id: str = ""  # where it is still there
 
 
-def orphaned_runs(
+def loose_runs(
     plans: Sequence[Plan], tasks: Sequence[Document], *, since: datetime, now: datetime
-) -> list[OrphanRun]:
-    """The triggers since a time whose schedule was deleted before anybody looked.
+) -> list[LooseRun]:
+    """The triggers of schedules that were deleted before anybody looked, and what people began again in ARL.
 
-    Only what is older than the time of grace: a schedule may be newer than what was read of schedules.
+    Only what is older than the time of grace: by then a new schedule is among those that were read, and what
+    DingRun itself has begun again is among its runs.
     """
     stems = {plan.stem for plan in plans}
-    named: dict[tuple[tuple[str, str, str], int], list[Document]] = defaultdict(list)
+    named: dict[tuple[bool, tuple[str, str, str], int], list[Document]] = defaultdict(list)
     for task in tasks:
-        key = _stem_and_number(task)
-        if key and key[0] not in stems:
-            named[key].append(task)
+        name = str(task.get("name"))
+        again, key = name.startswith(AGAIN), _stem_and_number({**task, "name": name.removeprefix(AGAIN)})
+        if key and (again or key[0] not in stems):
+            named[again, *key].append(task)
     found = [
-        _orphan(stem, number, block)
-        for (stem, number), alike in named.items()
+        _loose(plans, key, block)
+        for key, alike in named.items()
         for block in _blocks(alike, [{aim_of(task) for task in alike}])
         if block.start >= since and now - block.newest >= GRACE
     ]
     return sorted(found, key=lambda run: run.start)
 
 
-def _orphan(stem: tuple[str, str, str], number: int, block: Block) -> OrphanRun:
+def _loose(plans: Sequence[Plan], key: tuple[bool, tuple[str, str, str], int], block: Block) -> LooseRun:
+    again, stem, number = key
     kind, name, tag = stem
-    which = number if kind == RECURRENT else int(block.start.timestamp())
-    return OrphanRun(
-        key=f"{kind}-{tag}-{name}:{which}",
+    counted = kind == RECURRENT and not again
+    mine = (plan for plan in plans if again and plan.stem == stem and block.made.keys() <= plan.expected)
+    return LooseRun(
+        key=f"{kind}-{tag}-{name}:{number}" if counted else f"{kind}-{tag}-{name}:{block.ids[0]}",
         name=name,
         targets=tuple(target for aim in block.made for target in sorted(aim[1])),
         task_ids=tuple(block.ids),
         start=block.start,
+        schedule_id=next((plan.id for plan in mine), ""),
     )

@@ -75,9 +75,10 @@ async def test_a_task_that_somebody_began_again_in_arl_changes_no_run(beside: Be
     mine = beside.scheduler.run(beside.world.schedule(target="a.example"))
     beside.world.end(mine[0], "error")
     beside.world.task("重新运行-周期任务-每日扫描-2", "domain", "a.example", process=WEB_TOO)
-    (run,) = await found(beside)
+    run, again = await found(beside)
     assert list(run.task_ids) == mine
     assert await states(beside, run) == [TaskStatus.ERROR]
+    assert await states(beside, again) == [TaskStatus.WAITING]
 
 
 async def test_a_stop_overwritten_by_a_stage_name_ends_the_run(beside: Beside) -> None:
