@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.errors import DingRunError
-from bot.models import Clock, Schedule
+from bot.models import Clock, Run, Schedule
 from bot.ports import Engine, Started, Store
 from bot.runs import Runs
 
@@ -15,7 +16,8 @@ log = logging.getLogger(__name__)
 MARK = "found:until"  # the fact that says up to when everything was found
 AGAIN = timedelta(days=1)  # is looked at anew: a run may be whole long after it began
 MARK_EVERY = timedelta(seconds=60)
-LOOKED_AT = 100  # runs of a schedule
+LOOKED_AT = 100  # runs of a schedule at least
+NEAR = timedelta(hours=3)  # a run is stored before its tasks, and handed over within that time
 LOOKED_AT_GONE = 1_000  # runs of any, for one whose schedule is gone
 
 
@@ -98,12 +100,17 @@ class Finder:
         """Whether a run that is kept has these tasks already: a task belongs to one run, whatever it is
         called."""
         mine = set(started.task_ids)
-        kept = await (
-            self._store.find_runs(limit=LOOKED_AT_GONE)
-            if started.gone
-            else self._store.find_runs(schedule_id=started.schedule.id, limit=LOOKED_AT)
-        )
+        kept = await self._kept_since(started.start_time - NEAR, "" if started.gone else started.schedule.id)
         return any(run.cause != started.cause and mine & set(run.task_ids) for run in kept)
+
+    async def _kept_since(self, since: datetime, schedule_id: str) -> Sequence[Run]:
+        """The runs that began since then, and some before, however many they are."""
+        limit = LOOKED_AT
+        while True:
+            runs = await self._store.find_runs(schedule_id=schedule_id, limit=limit)
+            if len(runs) < limit or runs[-1].start_time < since:
+                return runs
+            limit *= 4
 
 
 def _is_what_is_left_of(left: Schedule, known: Schedule) -> bool:

@@ -13,7 +13,7 @@ from bot.models import ExportStatus, PushStatus, TaskStatus, Trigger
 from bot.ports import Started
 from bot.scheduler import Scheduler, Timetable
 from tests.conftest import ZONE, Desk
-from tests.factories import NOW, make_schedule, make_task
+from tests.factories import NOW, make_run, make_schedule, make_task
 
 HOUR = timedelta(hours=1)
 PAST = Past(tell_within=3 * HOUR, look_back=48 * HOUR)
@@ -128,6 +128,17 @@ async def test_tasks_that_a_run_has_already_make_no_second_one(desk: Desk, finde
         cause="arl:s1:9", schedule=started.schedule, task_ids=started.task_ids, start_time=NOW + HOUR
     )
     desk.engine.begun.append(other)
+    assert await finder.look() == 0
+
+
+async def test_they_are_found_however_many_runs_came_since(desk: Desk, finder: Finder) -> None:
+    kept = begin(desk)
+    await finder.look()
+    for minute in range(120):
+        start = NOW + timedelta(minutes=minute + 1)
+        await desk.store.add_run(make_run(id=f"r{minute}", cause=f"c{minute}", start_time=start))
+    again = Started(cause="arl:loose:1", schedule=kept.schedule, task_ids=kept.task_ids, start_time=NOW)
+    desk.engine.begun[:] = [again]
     assert await finder.look() == 0
 
 
