@@ -16,12 +16,18 @@ class Rules:
     """The `access` section of the settings. An empty list leaves the question open to every member.
 
     operators: staffIds that may operate (and view); viewers: staffIds that may view;
-    conversations: the only conversations in which anything may be done.
+    conversations: the only conversations in which anything may be done;
+    named: staffIds that other settings name, whose presses count before they have spoken.
     """
 
     operators: tuple[str, ...] = ()
     viewers: tuple[str, ...] = ()
     conversations: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+
+    def lists(self, person: str) -> bool:
+        """Whether the settings name this staffId."""
+        return person in {*self.operators, *self.viewers, *self.named}
 
 
 def may(person: Person, conversation: str, act: Act, rules: Rules) -> bool:

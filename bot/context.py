@@ -14,11 +14,13 @@ from bot.models import Clock, Destination, DestinationKind, Message, Run, Schedu
 from bot.parcels import Parcels
 from bot.people import People
 from bot.ports import Engine
+from bot.recent_lists import RecentLists
 from bot.remakes import Remakes
 from bot.report_links import ReportLinks
 from bot.reports import Reports
+from bot.request_budget import RequestBudget
 from bot.runs import Runs
-from bot.scheduler import Timetable
+from bot.scheduler import Timetable, next_due
 from cards.render import Cards
 
 NAMES_SHOWN = 10
@@ -34,7 +36,9 @@ class Context:
     deliver: Deliver
     deliveries: Deliveries
     people: People
+    lists: RecentLists
     governor: Governor
+    budget: RequestBudget
     parcels: Parcels
     links: ReportLinks
     audit: Audit
@@ -47,20 +51,42 @@ class Context:
     async def schedule_named(self, name: str) -> Schedule:
         """The schedule a person means: by name, by id, by the id of one of its runs, by a part of its name.
 
-        Raises `UserError` with the nearest name when there is none, or several.
+        Raises `UserError` with the nearest name when there is none, with all of them when there are several.
         """
-        schedules = await self.engine.schedules()
-        wanted = _plain(name.strip().strip("「」\"'“”"))
+        schedules, wanted = await self.engine.schedules(), plain_name(name)
         run = await self.runs.find(wanted)
         known = {wanted, run.schedule_id if run else wanted}
-        exact = [s for s in schedules if _plain(s.name) == wanted or s.id in known]
-        part = [s for s in schedules if wanted and wanted in _plain(s.name)]
+        exact = [s for s in schedules if s.id in known] or [
+            s for s in schedules if plain_name(s.name) == wanted
+        ]
+        part = [s for s in schedules if wanted and wanted in plain_name(s.name)]
         for found in (exact, part):
             if len(found) == 1:
                 return found[0]
-        if part:
-            raise UserError("which_schedule", names=[s.name for s in part[:NAMES_SHOWN]])
+            if found:
+                raise self._which(found)
+        begun = await self.runs.find_like(wanted)
+        if len(begun) == 1:
+            return await self.schedule_of(begun[0])
         raise _unknown(name, schedules)
+
+    async def run_named(self, text: str) -> Run | None:
+        """The run with this id, or the only one whose id begins so. Raises `UserError` for several."""
+        wanted = plain_name(text)
+        found = await self.runs.find(wanted)
+        if found:
+            return found
+        alike = await self.runs.find_like(wanted)
+        if len(alike) > 1:
+            raise which_run(alike)
+        return alike[0] if alike else None
+
+    async def run_meant(self, text: str, place: Destination) -> Run:
+        """The run a person means; without a word the last one that was told here. Raises `UserError`."""
+        run = await (self.run_named(text) if text else self.runs.last_told(place))
+        if run is None:
+            raise UserError("no_such_run", run=text)
+        return run
 
     async def schedule_here(self, here: Destination) -> Schedule:
         """The schedule meant when none is named: the only one, or the one whose run was last told here."""
@@ -73,7 +99,13 @@ class Context:
         for schedule in schedules:
             if last and schedule.id == last.schedule_id:
                 return schedule
-        raise UserError("which_schedule", names=[s.name for s in schedules[:NAMES_SHOWN]])
+        raise self._which(schedules)
+
+    def _which(self, schedules: Sequence[Schedule]) -> UserError:
+        """Several are meant: each is offered with its number, its next time and its id."""
+        shown, zone = schedules[:NAMES_SHOWN], self.timetable.zone
+        items = [{"name": s.name, "id": s.id, "next": next_due(s, self.clock(), zone)} for s in shown]
+        return UserError("which_schedule", schedules=items, listed=[s.id for s in shown])
 
     async def schedule_of(self, run: Run) -> Schedule:
         """The schedule of a run as it is today. `UserError` when it is gone: only what a schedule names is
@@ -88,13 +120,20 @@ class Context:
 def here(message: Message) -> Destination:
     """Where an answer that is more than words goes: the group, or the person in a one-to-one conversation."""
     if message.group:
-        return Destination(kind=DestinationKind.GROUP, id=message.conversation_id)
-    return Destination(kind=DestinationKind.USER, id=message.sender.id)
+        return Destination(kind=DestinationKind.GROUP, id=message.conversation_id, app=message.app)
+    return Destination(kind=DestinationKind.USER, id=message.sender.id, app=message.app)
 
 
-def _plain(name: str) -> str:
-    """A name for comparison: half width and lower case, as people may type it."""
-    return unicodedata.normalize("NFKC", name).casefold()
+def which_run(runs: Sequence[Run], word: str = "") -> UserError:
+    """Several runs are meant: each is offered with its number, its time and its id."""
+    shown = runs[:NAMES_SHOWN]
+    items = [{"schedule": run.schedule_name, "since": run.start_time, "run": run.id} for run in shown]
+    return UserError("which_run", runs=items, listed=[run.id for run in shown], word=word)
+
+
+def plain_name(name: str) -> str:
+    """A name or an id for comparison: half width, lower case and without quotes, as people may type it."""
+    return unicodedata.normalize("NFKC", name.strip().strip("「」\"'“”")).casefold()
 
 
 def _unknown(name: str, schedules: Sequence[Schedule]) -> UserError:

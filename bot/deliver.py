@@ -18,6 +18,9 @@ from cards.summary import News
 
 log = logging.getLogger(__name__)
 
+LATELY = timedelta(minutes=10)  # a report is sent once to a place, however many ask
+ASKED = 1_000  # files of one run that are looked at
+FAILED = {JobState.DEAD, JobState.UNCONFIRMED}
 RECENT = 50  # runs at least that are looked at again after a crash
 BURST = timedelta(hours=1)  # and all that began within it, however many
 
@@ -47,6 +50,30 @@ class Deliver:
         """Send the report of a run once more, to somebody who asked; False when the same cause asked
         before."""
         return await self._jobs.add(self._job("file", run.id, destination, cause=cause, asked=True))
+
+    async def issued(self, run_id: str, card: str) -> bool:
+        """Whether this card of a run was sent, or at least tried, by us."""
+        jobs = await self._store.find_jobs(run_id=run_id, kind="card")
+        return any(job.attempts and card_id(run_id, destination_of(job)) == card for job in jobs)
+
+    async def was_asked(self, run_id: str, destination: Destination, cause: str) -> bool:
+        """Whether this cause has asked for the report already."""
+        return await self._jobs.known(f"{job_id('file', run_id, destination)}:{cause}")
+
+    async def asked_lately(self, run_id: str, destination: Destination) -> datetime | None:
+        """When this report was asked for at this place within ten minutes; None as well when that failed."""
+        files = await self._store.find_jobs(run_id=run_id, kind="file", limit=ASKED)
+        since = self._clock() - LATELY
+        asked = [
+            job.created_at
+            for job in files
+            if "asked" in job.payload and destination_of(job) == destination and job.state not in FAILED
+        ]
+        return max((at for at in asked if at > since), default=None)
+
+    async def has_calls_left(self, destination: Destination) -> bool:
+        """Whether calls are left for what people ask: it stops before the summaries do."""
+        return await self._rung(destination) < Rung.WEBHOOK
 
     async def show_rerun(self, run: Run, by: str) -> None:
         """Tell everyone who sees a card of this run that it was started again, and by whom."""

@@ -11,6 +11,7 @@ from bot.ports import Store
 KINDS = frozenset({"card", "note", "file", "update"})
 TROUBLED = frozenset({JobState.DEAD, JobState.UNCONFIRMED})
 CHOICES = ("way", "digest", "via", "bare", "words")  # how an attempt went: the next one chooses anew
+MANY = 1_000  # jobs of one run that are looked at
 CHAIN = 200  # jobs of one run that a proof tells
 
 
@@ -31,8 +32,8 @@ class Deliveries:
         found = [job for job in jobs if job.kind in KINDS]
         return [job for job in found if await self._successor(job) is None]
 
-    async def resend(self, job_id: str, *, by: str) -> Job:
-        """Send once more what was given up or is unconfirmed; `by` is kept with the new job.
+    async def resend(self, job_id: str, *, by: str, cause: str = "") -> Job:
+        """Send once more what was given up or is unconfirmed; `by` and `cause` are kept with the new job.
 
         A delivery is sent again once per attempt: asking twice is asking once. Raises `UserError`.
         """
@@ -48,6 +49,7 @@ class Deliveries:
                 **{key: value for key, value in job.payload.items() if key not in CHOICES},
                 "again": job.id,
                 "by": by,
+                "cause": cause,
             },
             created_at=now,
             due_at=now,
@@ -55,9 +57,14 @@ class Deliveries:
         await self._jobs.add(again)
         return again
 
-    async def resend_all(self, run_id: str, *, by: str) -> Sequence[Job]:
+    async def resend_all(self, run_id: str, *, by: str, cause: str = "") -> Sequence[Job]:
         """Send once more everything of a run that is troubled."""
-        return [await self.resend(job.id, by=by) for job in await self.troubled(run_id)]
+        return [await self.resend(job.id, by=by, cause=cause) for job in await self.troubled(run_id)]
+
+    async def sent_for(self, run_id: str, cause: str) -> Sequence[Job]:
+        """What this cause has sent once more already."""
+        jobs = await self._store.find_jobs(run_id=run_id, limit=MANY)
+        return [job for job in jobs if "again" in job.payload and job.payload.get("cause") == cause]
 
     async def _successor(self, job: Job) -> Job | None:
         """What came after this one: the attempt that somebody asked for, or the message instead of a card."""

@@ -21,6 +21,7 @@ from bot.models import Trigger
 from bot.neighbours import Neighbours
 from bot.runs import Cause
 from bot.sandbox.arl import KEY
+from bot.sandbox.scene import default_scene
 from bot.signals import stop_on_signals
 from bot.standalone import sandbox_on
 
@@ -131,6 +132,7 @@ def demo_settings(url: str, folder: Path, more: Mapping[str, Any]) -> Settings:
             "OPENAPI_BASE": url,
             "OAPI_BASE": url,
         },
+        "access": {"viewers": [person.id for person in default_scene().people if person.inside]},
         "store": {"url": f"sqlite:///{folder.resolve()}/dingrun.db"},
         "reports": {"dir": str(folder.resolve() / "reports")},
         **more,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from bot.access import Rules
 from bot.fields import did_you_mean
 from bot.models import Channel, CustomRobot, Destination, DestinationKind, Manner, Schedule, derived_id
 from bot.notify import TellingSettings, Webhook
@@ -15,6 +16,7 @@ APP_NEEDED = "needs DINGDING.APP_KEY for anything but webhook:name"
 AGENT_NEEDED = "names a work notification, which needs DINGDING.AGENT_ID"
 NEEDS = {Channel.OPENAPI: ("app_key",), Channel.WORK_NOTICE: ("app_key", "agent_id")}
 OWNER, ON_CALL = "owner", "on_call"  # words of a mention that stand for people
+PERSONAL = frozenset({DestinationKind.USER, DestinationKind.WORK})
 
 
 def schedules_of(settings: Settings) -> tuple[Schedule, ...]:
@@ -141,6 +143,15 @@ def operators_of(settings: Settings) -> tuple[Destination, ...]:
     if settings.dingding.access_token:
         return (Destination(kind=DestinationKind.WEBHOOK, id="default"),)
     return ()
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Who may do what, and whom the settings name: what goes to a person is pressed by that person."""
+    told = [telling.to for each in settings.schedules for telling in _told(settings, each)]
+    told += [telling.to for tellings in settings.notify.routes.values() for telling in tellings]
+    people = [to.id for to in (*told, *settings.notify.operators) if to.kind in PERSONAL]
+    owners = [each.owner for each in settings.schedules if each.owner]
+    return Rules(named=(*people, *settings.notify.on_call, *owners), **settings.access.model_dump())
 
 
 def wrong_together(settings: Settings) -> str:

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.errors import DingRunError
-from bot.models import Clock
+from bot.models import Clock, Run, Schedule
 from bot.ports import Engine, Started, Store
 from bot.runs import Runs
 
@@ -15,7 +16,9 @@ log = logging.getLogger(__name__)
 MARK = "found:until"  # the fact that says up to when everything was found
 AGAIN = timedelta(days=1)  # is looked at anew: a run may be whole long after it began
 MARK_EVERY = timedelta(seconds=60)
-LOOKED_AT = 100  # runs of a schedule
+LOOKED_AT = 100  # runs of a schedule at least
+NEAR = timedelta(hours=3)  # a run is stored before its tasks, and handed over within that time
+LOOKED_AT_GONE = 1_000  # runs of any, for one whose schedule is gone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,8 @@ class Finder:
 
     async def _take(self, started: Started, *, first_look: bool) -> bool:
         """Keep a run; without a word where it is no news."""
+        if started.gone:
+            started = await self._with_last_schedule(started)
         if await self._is_another(started):
             return False
         tasks = await self._engine.tasks(started.task_ids)
@@ -81,9 +86,34 @@ class Finder:
         quiet = over and (first_look or self._clock() - last > self._past.tell_within)
         return await self._runs.adopt(started, quiet=quiet) is not None
 
+    async def _with_last_schedule(self, started: Started) -> Started:
+        """The run with its schedule as it was when a run of it was kept last: that one says whom to tell."""
+        kept = [run.schedule for run in await self._store.find_runs(limit=LOOKED_AT_GONE)]
+        alike = [each for each in kept if _is_what_is_left_of(started.schedule, each)]
+        if not alike:
+            log.warning("nobody is told of a run of %s: its schedule is gone", started.schedule.name)
+            return started
+        spoken = (each for each in alike if each.notify_enable or each.export)  # others may be kept silently
+        return replace(started, schedule=next(spoken, alike[0]))
+
     async def _is_another(self, started: Started) -> bool:
         """Whether a run that is kept has these tasks already: a task belongs to one run, whatever it is
         called."""
         mine = set(started.task_ids)
-        kept = await self._store.find_runs(schedule_id=started.schedule.id, limit=LOOKED_AT)
+        kept = await self._kept_since(started.start_time - NEAR, "" if started.gone else started.schedule.id)
         return any(run.cause != started.cause and mine & set(run.task_ids) for run in kept)
+
+    async def _kept_since(self, since: datetime, schedule_id: str) -> Sequence[Run]:
+        """The runs that began since then, and some before, however many they are."""
+        limit = LOOKED_AT
+        while True:
+            runs = await self._store.find_runs(schedule_id=schedule_id, limit=limit)
+            if len(runs) < limit or runs[-1].start_time < since:
+                return runs
+            limit *= 4
+
+
+def _is_what_is_left_of(left: Schedule, known: Schedule) -> bool:
+    """Whether a schedule that is gone was this one: by its id, else by name and targets, which may be cut."""
+    targets = {target.lower() for target in known.targets}
+    return left.id == known.id or (known.name.startswith(left.name) and targets >= set(left.targets))

@@ -15,13 +15,14 @@ from dataclasses import replace
 from pydantic import TypeAdapter
 
 from bot.access import Act, Rules, may
+from bot.channels import Channels
 from bot.context import Context, here
 from bot.errors import DingRunError, Permanent, Temporary, UserError
 from bot.jobs import Claim, JobKind, Jobs, Result
 from bot.models import CardTap, Job, JobState, Message, Note, Run
 from bot.plan import run_of_card
-from bot.ports import Messenger
-from bot.router import Button, Router
+from bot.router import Router
+from bot.tap_guard import admit_tap
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +39,11 @@ class Intake:
     """Takes messages and presses, and does them as jobs of the kinds `message` and `tap`."""
 
     def __init__(
-        self, jobs: Jobs, context: Context, messenger: Messenger, *, router: Router, rules: Rules
+        self, jobs: Jobs, context: Context, channels: Channels, *, router: Router, rules: Rules
     ) -> None:
         self._jobs = jobs
         self._context = context
-        self._messenger = messenger
+        self._channels = channels
         self._router = router
         self._rules = rules
         self._keeping = 0
@@ -83,19 +84,17 @@ class Intake:
         run = await self._context.runs.find(run_id) if run_id else None
         if button is None or run is None:
             raise UserError("card_unknown")
-        self._admit_tap(tap, button)
+        await admit_tap(self._context, tap, run, button.act, self._rules)
         who = f":{tap.user.id}" if button.answers.per_person else ""
         turn = await button.answers.turn(self._context, run)
         key = f"{tap.card_id}:{tap.action}:{run.status}{who}" + (f":{turn}" if turn else "")
         if await self._jobs.known(f"tap:{key}"):
             return self._context.cards.tapped(button.answers.again)
-        await button.answers.check(self._context, run)
+        await button.answers.check(self._context, tap, run)
+        if not button.answers.free:
+            await self._context.budget.charge(tap.user)
         fresh = await self._keep("tap", key, _TAP.dump_python(tap, mode="json"), run_id=run.id)
         return self._context.cards.tapped(button.answers.accepted if fresh else button.answers.again)
-
-    def _admit_tap(self, tap: CardTap, button: Button) -> None:
-        if not may(tap.user, tap.conversation_id, button.act, self._rules):
-            raise UserError("denied", name=str(tap.user)) if tap.user.id else UserError("outsider")
 
     async def _keep(self, kind: str, key: str, payload: Mapping[str, object], *, run_id: str = "") -> bool:
         now = self._context.clock()
@@ -127,7 +126,7 @@ class Intake:
     async def _answer(self, claim: Claim) -> Result:
         await self._wait_for_calm()
         message = _MESSAGE.validate_python(claim.job.payload)
-        await self._context.people.met(message.sender)
+        await self._context.people.heard(message)
         try:
             note = await self._say(message)
         except Temporary as error:
@@ -139,11 +138,12 @@ class Intake:
 
     async def _reply(self, claim: Claim, message: Message, note: Note) -> None:
         await claim.mark()
+        messenger = self._channels.to(here(message))
         try:
-            await self._messenger.reply(message, note)
+            await messenger.reply(message, note)
         except Permanent as error:  # the session is over: a message of its own costs a call, silence more
             log.warning("message %s is answered outside of its session: %s", message.id, error)
-            await self._messenger.send_note(here(message), note, claim.job.id)
+            await messenger.send_note(here(message), note, claim.job.id)
 
     async def _settled(self, job: Job) -> None:
         if job.state is JobState.DEAD:
@@ -170,7 +170,7 @@ class Intake:
         try:
             return await self._route(message)
         except UserError as error:
-            return cards.say(error.phrase, **error.values)
+            return await self._refused(message, error)
         except Permanent as error:
             log.warning("message %s could not be done: %s", message.id, error)
             return cards.say("failed", id=message.id)
@@ -179,6 +179,13 @@ class Intake:
         except Exception:  # the edge of intake: a mistake of ours must not leave a person without an answer
             log.exception("message %s failed by a mistake of ours", message.id)
             return cards.say("failed", id=message.id)
+
+    async def _refused(self, message: Message, error: UserError) -> Note:
+        """Why it is not done, or which of several is meant."""
+        listed = error.values.get("listed")
+        if isinstance(listed, list):
+            await self._context.lists.remember(message, listed)
+        return self._context.cards.say(error.phrase, **error.values)
 
     async def _route(self, message: Message) -> Note:
         if not message.sender.id:
@@ -190,7 +197,8 @@ class Intake:
         if found is None:
             raise UserError("unknown", text=message.text, nearest=self._router.nearest(message.text))
         command, rest = found
-        return await command.do(self._context, message, rest)
+        meant = await self._context.lists.resolve(message, rest)
+        return await command.do(self._context, message, meant)
 
     async def _do_tap(self, claim: Claim) -> Result:
         tap = _TAP.validate_python(claim.job.payload)

@@ -18,6 +18,9 @@ RETRY = "retry:"  # how the cause of a run begins that repeats a part of another
 Clock = Callable[[], datetime]
 """Tells the present as an aware UTC time; tests hand in one that they can turn."""
 
+UNSUBMITTED = "unsubmitted:"
+"""The ids of tasks that a run should have and never got begin so; they are no ids of the engine's."""
+
 CLOCKS_DIFFER = timedelta(seconds=30)
 """So much the clocks of the machines on one store may differ, at most."""
 
@@ -157,6 +160,12 @@ class Person:
         return self.name or self.id
 
 
+class ScheduleState(StrEnum):
+    ACTIVE = "active"  #: fires at its times
+    STOPPED = "stopped"  #: a person stopped it, until a person starts it again
+    OVER = "over"  #: fires no more: its one time has passed, or the engine gave it up
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """What should run and when, on which engine, and who is told (计划任务)."""
@@ -165,6 +174,7 @@ class Schedule:
     name: str
     cron: str = ""  # five fields, in the time zone of the settings; "" with `at`
     at: datetime | None = None  # once
+    state: ScheduleState = ScheduleState.ACTIVE
     targets: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()  # () = the engine's own list
     notify_enable: bool = False
@@ -275,6 +285,11 @@ class Run:
         return self.cause.startswith(RETRY)
 
     @property
+    def submitted_task_ids(self) -> tuple[str, ...]:
+        """The tasks that the engine knows, or knew."""
+        return tuple(id_ for id_ in self.task_ids if not id_.startswith(UNSUBMITTED))
+
+    @property
     def schedule_id(self) -> str:
         return self.schedule.id
 
@@ -377,6 +392,8 @@ class Message:
     sender: Person
     text: str  # trimmed, without the mention of the robot
     title: str = ""  # of the group
+    corp_id: str = ""  # of the robot's organisation, in which `sender.id` is a staffId
+    app: str = ""  # whose Stream it came by, as in `Destination.app`
     session_webhook: str = field(default="", repr=False)  # a secret while it lives (about 90 minutes)
     session_expires: datetime | None = None
 
@@ -389,6 +406,8 @@ class CardTap:
     action: str  # the button's id
     user: Person
     conversation_id: str = ""
+    corp_id: str = ""  # the organisation in which `user.id` is a staffId
+    app: str = ""  # whose Stream it came by, as in `Destination.app`
 
 
 @dataclass(frozen=True, kw_only=True)

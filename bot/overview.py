@@ -13,7 +13,7 @@ from openpyxl.worksheet.hyperlink import Hyperlink
 from bot.assets.kinds import by_importance, display_name
 from bot.cells import ACTIVE, WorkbookLook, cleaned, cut, local
 from bot.diff import Verdict
-from bot.models import KindSummary, Run, Tally
+from bot.models import UNSUBMITTED, Failure, KindSummary, Run, Tally
 from bot.package import TIME_FORMAT, dress
 from bot.ports import Story
 from bot.values import text
@@ -59,7 +59,7 @@ class Overview:
         self._counts(story, found)
         self._failures(story.run)
         self._last_runs(story.history)
-        self._block("tasks", (), ((id_,) for id_ in story.run.task_ids))
+        self._block("tasks", (), ((id_,) for id_ in story.run.submitted_task_ids))
 
     def _row(self, values: Iterable[object]) -> None:
         self._sheet.append([self._cell(value) for value in values])
@@ -150,7 +150,8 @@ class Overview:
     def _failures(self, run: Run) -> None:
         header = [self._words[name] for name in ("target", "status", "reason", "task")]
         rows = (
-            (each.target, self._words[each.status.value], each.reason, each.task_id) for each in run.failures
+            (each.target, self._words[each.status.value], each.reason, _shown_id(each))
+            for each in run.failures
         )
         self._block("failures", header, rows)
         hidden = run.tally.failed - len(run.failures) if run.tally and run.failures else 0
@@ -256,3 +257,8 @@ def history_row(run: Run, kinds: Sequence[str]) -> Sequence[object]:
     tally, counts = run.tally or Tally(total=0), counts_of(run)
     numbers = (counts.get(kind, 0) if run.findings else None for kind in kinds)
     return (run.start_time, run.id, seconds_of(run), tally.done, tally.failed, *numbers)
+
+
+def _shown_id(failure: Failure) -> str:
+    """Return the id of the engine's task, or "" for one that was never submitted."""
+    return "" if failure.task_id.startswith(UNSUBMITTED) else failure.task_id

@@ -1,7 +1,7 @@
 """The parts of the service, and how they hold on to each other; `bot.app` runs them."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +12,7 @@ from bot.config import Settings
 from bot.context import Context
 from bot.deliver import Deliver
 from bot.deliveries import Deliveries
-from bot.destinations import operators_of
+from bot.destinations import operators_of, rules_of
 from bot.digests import Digests
 from bot.dingtalk.meter import Meter
 from bot.dingtalk.stream import StreamConnection
@@ -25,16 +25,18 @@ from bot.jobs import Jobs
 from bot.ladder import Ladder
 from bot.links import Terms
 from bot.metrics import Metrics
-from bot.models import Clock
+from bot.models import CardTap, Clock, Message
 from bot.notices import Notices
 from bot.opening import Stores, skew_of
 from bot.parcels import Limits, Parcels
 from bot.payloads import PayloadRetention
 from bot.people import People
 from bot.ports import Engine
+from bot.recent_lists import RecentLists
 from bot.remakes import Remakes
 from bot.report_links import ReportLinks
 from bot.reports import Reports, Shelf
+from bot.request_budget import RequestBudget
 from bot.router import usages
 from bot.runs import Runs
 from bot.scheduler import Missed, Scheduler, Timetable
@@ -47,7 +49,7 @@ from handlers import router
 
 MB = 1024 * 1024
 
-Incoming = TypeVar("Incoming")
+Incoming = TypeVar("Incoming", Message, CardTap)
 Taken = TypeVar("Taken")
 
 
@@ -177,7 +179,13 @@ class _Builder:
             deliver=self._deliver,
             deliveries=self._deliveries,
             people=People(self._store),
+            lists=RecentLists(self._store),
             governor=self._means.governor,
+            budget=RequestBudget(
+                self._outside.stores.ledger,
+                clock=self._outside.clock,
+                per_hour=self._settings.quota.per_person,
+            ),
             parcels=self._means.parcels,
             links=self._links,
             audit=self._audit,
@@ -190,8 +198,8 @@ class _Builder:
 
     def _streams(self) -> Mapping[str, StreamConnection]:
         """What comes in by the Streams, and all other jobs, are known to the queue from here on."""
-        wire, meter, rules = self._outside.wire, self._outside.meter, self._settings.access.rules()
-        intake = Intake(self._jobs, self._context(), wire.replies, router=router, rules=rules)
+        wire, meter, rules = self._outside.wire, self._outside.meter, rules_of(self._settings)
+        intake = Intake(self._jobs, self._context(), wire.channels, router=router, rules=rules)
         for kinds in (
             self._runs.kinds,
             self._deliver.kinds,
@@ -202,9 +210,18 @@ class _Builder:
             self._jobs.register(kinds)
         on_message, on_tap = counted(meter, intake.on_message), counted(meter, intake.on_tap)
         return {
-            name: StreamConnection(wire.session, robot, on_message, on_tap)
+            name: StreamConnection(wire.session, robot, by_app(name, on_message), by_app(name, on_tap))
             for name, robot in wire.robots.items()
         }
+
+
+def by_app(app: str, take: Callable[[Incoming], Awaitable[Taken]]) -> Callable[[Incoming], Awaitable[Taken]]:
+    """Say with what comes in by whose Stream it came."""
+
+    async def take_by_app(incoming: Incoming) -> Taken:
+        return await take(replace(incoming, app=app))
+
+    return take_by_app
 
 
 def counted(

@@ -227,6 +227,7 @@ class Started:
     schedule: Schedule
     task_ids: tuple[str, ...]  # of tasks that never came too: the engine knows them as missing
     start_time: datetime
+    gone: bool = False  # the schedule was deleted since: what is told of it may be cut, and no more than this
 
 
 class Engine(Protocol):

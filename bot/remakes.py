@@ -32,10 +32,10 @@ class Remakes:
 
     async def ask(self, run: Run, *, by: str, cause: str) -> None:
         """Make the report of a run again. The same cause again changes nothing. Raises `UserError`."""
-        exports = await self._exports(run)
-        if any(job.payload.get("cause") == cause for job in exports):
+        if await self.asked_by(run, cause):
             return
         await self.check(run)
+        exports = await self._exports(run)
         number, now = len(exports) + 1, self._jobs.clock()
         await self._store.update_run(run.id, {"export_status": ExportStatus.PENDING, "export_error": ""})
         job = Job(
@@ -47,6 +47,10 @@ class Remakes:
             due_at=now,
         )
         await self._jobs.add(job)
+
+    async def asked_by(self, run: Run, cause: str) -> bool:
+        """Whether this cause has asked already."""
+        return any(job.payload.get("cause") == cause for job in await self._exports(run))
 
     async def attempts(self, run: Run) -> int:
         """How often the report was asked for."""

@@ -3,7 +3,7 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.access import Act
@@ -12,10 +12,15 @@ from bot.models import CardTap, Message, Note, Run
 
 CommandHandler = Callable[[Context, Message, str], Awaitable[Note]]
 ButtonHandler = Callable[[Context, CardTap, Run, str], Awaitable[None]]
-ButtonCheck = Callable[[Context, Run], Awaitable[None]]
+ButtonCheck = Callable[[Context, CardTap, Run], Awaitable[None]]
 ButtonTurn = Callable[[Context, Run], Awaitable[str]]
 
 NEAR = 0.45  # likeness from which an unknown word is taken for a slip
+
+NOTHING = {"zh-CN": "", "en": ""}
+SCHEDULE = {"zh-CN": "[计划]", "en": "[schedule]"}
+RUN = {"zh-CN": "[执行]", "en": "[run]"}
+SCHEDULE_OR_RUN = {"zh-CN": "[计划或执行]", "en": "[schedule or run]"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +30,11 @@ class Command:
     words: tuple[str, ...]
     do: CommandHandler
     act: Act
-    argument: str  # what may follow, for help; "" for nothing
-    summary: dict[str, str]  # by language
+    argument: Mapping[str, str]  # what may follow, for help, by language
+    summary: Mapping[str, str]  # by language
 
 
-async def _always(ctx: Context, run: Run) -> None:
+async def _always(ctx: Context, tap: CardTap, run: Run) -> None:
     """Most buttons can always be pressed."""
 
 
@@ -46,6 +51,7 @@ class Answers:
     again: str  # the same press again
     per_person: bool = False  # everyone may press once; else the first press counts for all
     check: ButtonCheck = _always  # raises `UserError` when it makes no sense now
+    free: bool = False  # costs no call, and counts for nobody's budget
     turn: ButtonTurn = _once  # another turn makes another press a new wish
 
 
@@ -73,7 +79,7 @@ class Router:
                 self._add_button(button)
 
     def command(
-        self, *words: str, act: Act, zh: str, en: str, argument: str = ""
+        self, *words: str, act: Act, zh: str, en: str, argument: Mapping[str, str] = NOTHING
     ) -> Callable[[CommandHandler], CommandHandler]:
         """Declare a command: its words, who may, its summaries for help, and what may follow it."""
 
@@ -158,6 +164,6 @@ def _original_tail(text: str, rest: str) -> str:
 def usages(commands: Sequence[Command], lang: str) -> list[dict[str, object]]:
     """The commands as help shows them."""
     return [
-        {"words": command.words, "usage": command.argument, "summary": command.summary[lang]}
+        {"words": command.words, "usage": command.argument[lang], "summary": command.summary[lang]}
         for command in commands
     ]

@@ -1,6 +1,7 @@
 """The life of a run: triggered, submitted, judged from its tasks, ended."""
 
 import logging
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,11 +28,13 @@ from bot.models import (
 )
 from bot.plan import audience, ending_jobs, told
 from bot.ports import Engine, Started, Store
+from bot.stops import StopResult, Stops
 
 log = logging.getLogger(__name__)
 
 KEPT_FAILURES = 100  # of a run; their number is always exact
 LOOKED_BACK = 100  # runs
+PREFIX = 4  # letters of an id that are enough to tell it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +64,9 @@ def not_well(task: Task | None) -> bool:
     return task is None or (task.status.ended and task.status is not TaskStatus.DONE)
 
 
-def retry_cause(run: Run, cause: str) -> str:
+def retry_cause(run_id: str, cause: str) -> str:
     """The cause of a run that repeats what did not end well in another."""
-    return f"{RETRY}{run.id}:{cause}"
+    return f"{RETRY}{run_id}:{cause}"
 
 
 def retried_run(cause: str) -> str:
@@ -71,12 +74,24 @@ def retried_run(cause: str) -> str:
     return cause.removeprefix(RETRY).partition(":")[0] if cause.startswith(RETRY) else ""
 
 
-def failures_of(task_ids: Collection[str], tasks: Mapping[str, Task]) -> tuple[Failure, ...]:
-    """The tasks that did not end well, and why; the first 100."""
+def _retries(run: Run, wish: str) -> bool:
+    """Whether this wish asked for the run, as the repetition of another."""
+    return run.cause == retry_cause(retried_run(run.cause), wish)
+
+
+def failures_of(
+    task_ids: Collection[str], tasks: Mapping[str, Task], targets: Sequence[str] = ()
+) -> tuple[Failure, ...]:
+    """The tasks that did not end well, and why; the first 100.
+
+    Of one that is gone its targets are known all the same: those that no other task is for.
+    """
+    taken = {word for task in tasks.values() for word in task.target.lower().split()}
+    rest = " ".join(target for target in targets if target.lower() not in taken)
     bad = [
         Failure(task_id=id_, target=task.target, status=task.status, reason=task.reason)
         for id_ in task_ids
-        for task in [tasks.get(id_) or Task(id=id_, run_id="", target="", status=TaskStatus.MISSING)]
+        for task in [tasks.get(id_) or Task(id=id_, run_id="", target=rest, status=TaskStatus.MISSING)]
         if not_well(task)
     ]
     return tuple(bad[:KEPT_FAILURES])
@@ -89,6 +104,7 @@ class Runs:
         self._store = store
         self._engine = engine
         self._jobs = jobs
+        self._stops = Stops(store, engine)
         self._clock = clock
 
     @property
@@ -174,15 +190,18 @@ class Runs:
 
     async def finish(self, run: Run, tasks: Mapping[str, Task]) -> bool:
         """End a run if all of its tasks have ended; says whether they have."""
+        mine = {id_: tasks[id_] for id_ in run.task_ids if id_ in tasks}
+        tasks = await self._stops.as_stopped(run.id, mine)
         tally = judge(run.task_ids, tasks)
         if tally.ended < tally.total:
             return False
+        targets = await self._targets(run) if tally.missing else ()
         changes: dict[str, object] = {
             "status": RunStatus.FINISHED,
             "tally": tally,
-            "failures": failures_of(run.task_ids, tasks),
+            "failures": failures_of(run.task_ids, tasks, targets),
         }
-        ends = [task.end_time for task in tasks.values() if task.id in run.task_ids and task.end_time]
+        ends = [task.end_time for task in tasks.values() if task.end_time]
         if run.trigger is Trigger.ENGINE and ends:  # it may have been found long after
             changes["end_time"] = max(ends)
         await self._end(run, changes)
@@ -206,13 +225,33 @@ class Runs:
             log.info("run %s of %s is %s", run.id, run.schedule_name, done.status)
             self._jobs.wake()
 
-    async def stop(self, run: Run) -> Mapping[str, Task]:
-        """Ask the engine to stop what is left of a run; its tasks afterwards. The watcher then ends it."""
-        return await self._engine.stop(run.task_ids)
+    async def stop(self, run: Run) -> StopResult:
+        """Ask the engine to stop what is left of a run. The watcher then ends it."""
+        return await self._stops.stop(run)
+
+    async def _targets(self, run: Run) -> Sequence[str]:
+        """What the tasks of a run are for: of its schedule, or what did not end well in an earlier run."""
+        earlier = await self._store.find_run(retried_run(run.cause))
+        if earlier is None:
+            return run.schedule.targets
+        return [word for failure in earlier.failures for word in failure.target.split()]
 
     async def find(self, run_id: str) -> Run | None:
         """A run by its id."""
         return await self._store.find_run(run_id)
+
+    async def find_like(self, beginning: str) -> Sequence[Run]:
+        """The runs of late whose id begins so, newest first; too few letters are of none."""
+        if not re.fullmatch(rf"r[a-z2-7]{{{PREFIX - 1},}}", beginning):
+            return ()
+        return [run for run in await self.recent(limit=LOOKED_BACK) if run.id.startswith(beginning)]
+
+    async def begun_by(self, wish: str) -> Run | None:
+        """The run that this wish has begun already: it may be asked for again after a crash."""
+        run = await self._store.find_run(derived_id("r", wish))
+        if run:
+            return run
+        return next((each for each in await self.recent(limit=LOOKED_BACK) if _retries(each, wish)), None)
 
     async def recent(self, schedule_id: str = "", *, running: bool = False, limit: int = 10) -> Sequence[Run]:
         """The newest runs, of one schedule or of all, newest first."""

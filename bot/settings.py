@@ -15,7 +15,6 @@ from pydantic import (
     model_validator,
 )
 
-from bot.access import Rules
 from bot.dingtalk_settings import DingDing
 from bot.engine_settings import EngineSettings
 from bot.fields import ConversationId, KeySecret, PublicUrl, Section, StaffId, Whole, ZoneName
@@ -95,9 +94,6 @@ class AccessSettings(Section):
         (), description="The only conversations that are served. Empty: all.", examples=[["cid6EUabc=="]]
     )
 
-    def rules(self) -> Rules:
-        return Rules(**self.model_dump())
-
 
 class QuotaSettings(Section):
     api: Whole = Field(
@@ -109,6 +105,12 @@ class QuotaSettings(Section):
     )
     stream_webhook: Whole = Field(
         3_000, ge=0, description="Webhook and Stream calls per month; 0 is no limit.", examples=[5_000]
+    )
+    per_person: Whole = Field(
+        20,
+        ge=0,
+        description="Reports, resends and reruns per person and hour; 0 is no limit.",
+        examples=[50],
     )
 
     def budget(self) -> Budget:

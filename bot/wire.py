@@ -26,7 +26,6 @@ class Wire:
     """The way to DingTalk: the messengers and, with apps, their Streams."""
 
     channels: Channels
-    replies: Messenger
     robots: Mapping[str, Robot]  # by the names of the apps, "" is the one in `DINGDING`
     session: aiohttp.ClientSession
 
@@ -46,9 +45,8 @@ def wire(settings: Settings, session: aiohttp.ClientSession, clock: Clock, meter
         reached[DestinationKind.WEBHOOK, ""] = WebhookMessenger(
             session, webhooks, clock=clock, base=settings.dingding.oapi_base, meter=meter
         )
-    replies = next((reached[DestinationKind.GROUP, name] for name in robots), silent)
     channels = Channels(messengers=reached, silent=silent, beside=beside_of(settings))
-    return Wire(channels=channels, replies=replies, robots=robots, session=session)
+    return Wire(channels=channels, robots=robots, session=session)
 
 
 def robots_of(settings: Settings) -> dict[str, Robot]:

@@ -42,7 +42,7 @@ def _line(ended: Ended, unconfirmed: bool) -> Mapping[str, object]:
         "kind": ended.kind,
         "name": run.schedule_name,
         "total": ended.tally.total,
-        "failed": ended.tally.failed,
+        "failed": ended.tally.error + ended.tally.missing,
         "took": run.end_time - run.start_time if run.end_time else None,
         "unconfirmed": unconfirmed,
     }

@@ -156,7 +156,7 @@ class Ended:
             "took": run.end_time - run.start_time if run.end_time else None,
             "trigger": run.trigger.value,
             "asked_by": str(run.asked_by) if run.asked_by else "",
-            "task_ids": run.task_ids[: detail.ids],
+            "task_ids": run.submitted_task_ids[: detail.ids],
             "failures": shown,
             "unlisted": max(tally.failed - len(shown), 0),
             "report": self.report,

@@ -3,7 +3,7 @@
 from bot.access import Act
 from bot.context import Context
 from bot.models import Message, Note, Run, RunStatus, Tally
-from bot.router import Router
+from bot.router import SCHEDULE, Router
 from handlers.status import mark_of
 
 router = Router()
@@ -15,13 +15,14 @@ SHOWN = 10
     "历史",
     "history",
     act=Act.VIEW,
-    argument="[计划]",
+    argument=SCHEDULE,
     zh="列出最近的执行和结果",
     en="list the last runs and how they ended",
 )
 async def history(ctx: Context, message: Message, name: str) -> Note:
     schedule = await ctx.schedule_named(name) if name else None
     runs = await ctx.runs.recent(schedule.id if schedule else "", limit=SHOWN)
+    await ctx.lists.remember(message, [run.id for run in runs])
     return ctx.cards.say("history", schedule=schedule.name if schedule else "", runs=[_line(r) for r in runs])
 
 
@@ -35,6 +36,7 @@ def _line(run: Run) -> dict[str, object]:
         "running": run.status is RunStatus.RUNNING,
         "took": run.end_time - run.start_time if run.end_time else None,
         "done": tally.done,
-        "failed": tally.failed,
+        "failed": tally.failed - tally.stop,
+        "stopped": tally.stop,
         "total": tally.total,
     }

@@ -2,9 +2,10 @@
 
 from bot.access import Act
 from bot.context import Context, here
+from bot.errors import UserError
 from bot.models import CardTap, Destination, DestinationKind, ExportStatus, Message, Note, Report, Run
-from bot.plan import audience
-from bot.router import Answers, Router
+from bot.plan import audience, card_id
+from bot.router import SCHEDULE_OR_RUN, Answers, Router
 
 router = Router()
 
@@ -15,12 +16,12 @@ router = Router()
     "报告",
     "report",
     act=Act.VIEW,
-    argument="[计划或执行]",
+    argument=SCHEDULE_OR_RUN,
     zh="把最近一份报告，或一次执行的报告，发到这里",
     en="send the newest report, or that of one run, here",
 )
 async def last_report(ctx: Context, message: Message, name: str) -> Note:
-    run = await ctx.runs.find(name.lower()) if name else None
+    run = await ctx.run_named(name) if name else None
     if run is None:
         return await _newest(ctx, message, name)
     report = await ctx.reports.find(run_id=run.id)
@@ -43,27 +44,53 @@ async def _newest(ctx: Context, message: Message, name: str) -> Note:
 async def _hand_over(ctx: Context, message: Message, run: Run, report: Report) -> Note:
     """A link costs no call, as it stands in the answer; the file comes by a job."""
     place, cause = here(message), f"{message.robot_code}:{message.id}"
-    if not ctx.parcels.fits(report, place):
+    affordable = await ctx.deliver.has_calls_left(place)
+    if not affordable or not ctx.parcels.fits(report, place):
         link = await ctx.links.link_for(report, cause=f"message:{cause}")
         if link:
             return ctx.cards.link_note(report, link)
+    if not await ctx.deliver.was_asked(run.id, place, cause):
+        await _ensure_worth_a_file(ctx, run, place)
+        await ctx.budget.charge(message.sender)
     await ctx.deliver.send_report(run, place, cause)
     return ctx.cards.say("report_on_its_way", name=report.name, size=report.size, made_at=report.made_at)
+
+
+async def _ensure_worth_a_file(ctx: Context, run: Run, place: Destination) -> None:
+    """Raise `UserError` while calls are for summaries alone, or the same file was asked for just now."""
+    if not await ctx.deliver.has_calls_left(place):
+        raise UserError("calls_run_out")
+    asked_at = await ctx.deliver.asked_lately(run.id, place)
+    if asked_at:
+        raise UserError("report_sent_lately", asked_at=asked_at, schedule=run.schedule_name)
+
+
+async def worth_a_file(ctx: Context, tap: CardTap, run: Run) -> None:
+    await _ensure_worth_a_file(ctx, run, card_place(run, tap))
 
 
 @router.button(
     "report",
     act=Act.VIEW,
-    answers=Answers(accepted="report_pressed", again="report_taken", per_person=True),
+    answers=Answers(accepted="report_pressed", again="report_taken", per_person=True, check=worth_a_file),
 )
 async def report_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
-    await ctx.deliver.send_report(run, card_place(run, tap), cause)
+    place = card_place(run, tap)
+    if not await ctx.deliver.asked_lately(run.id, place):  # two may press at the same moment
+        await ctx.deliver.send_report(run, place, cause)
 
 
 def card_place(run: Run, tap: CardTap) -> Destination:
     """Where the card is that was pressed; of a card that was forwarded elsewhere, the presser alone."""
-    shown = [place for place in audience(run) if place.id in {tap.conversation_id, tap.user.id}]
-    return shown[0] if shown else Destination(kind=DestinationKind.USER, id=tap.user.id)
+    shown = place_of(run, tap)
+    return shown or Destination(kind=DestinationKind.USER, id=tap.user.id, app=tap.app)
+
+
+def place_of(run: Run, tap: CardTap) -> Destination | None:
+    """The place of this run's card where it was pressed; None elsewhere."""
+    mine = [place for place in audience(run) if card_id(run.id, place) == tap.card_id]
+    near = [place for place in mine if place.id in {tap.conversation_id, tap.user.id}]
+    return near[0] if near else None
 
 
 def _why(run: Run) -> str:

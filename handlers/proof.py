@@ -3,22 +3,17 @@
 from bot.access import Act
 from bot.chain import chain_of, seen_by
 from bot.context import Context, here
-from bot.errors import UserError
 from bot.models import Message, Note
-from bot.router import Router
+from bot.router import RUN, Router
 
 router = Router()
 
 SHOWN = 40
 
 
-@router.command(
-    "凭据", "proof", act=Act.VIEW, argument="[执行]", zh="一次执行的全部凭据", en="the chain of a run"
-)
+@router.command("凭据", "proof", act=Act.VIEW, argument=RUN, zh="一次执行的全部凭据", en="the chain of a run")
 async def proof(ctx: Context, message: Message, run_id: str) -> Note:
-    run = await ctx.runs.find(run_id) if run_id else await ctx.runs.last_told(here(message))
-    if run is None:
-        raise UserError("no_such_run", run=run_id)
+    run = await ctx.run_meant(run_id, here(message))
     jobs = await ctx.deliveries.chain(run.id)
     steps, seen = chain_of(jobs), [await ctx.people.called(each) for each in seen_by(jobs)]
     unlisted = max(len(steps) - SHOWN, 0)

@@ -3,8 +3,8 @@
 from bot.access import Act
 from bot.context import Context, here
 from bot.errors import UserError
-from bot.models import CardTap, Message, Note, Run
-from bot.router import Answers, Router
+from bot.models import CardTap, Destination, Message, Note, Run
+from bot.router import RUN, Answers, Router
 from handlers.last_report import card_place
 
 router = Router()
@@ -14,22 +14,29 @@ router = Router()
     "重新生成",
     "regenerate",
     act=Act.OPERATE,
-    argument="[执行]",
+    argument=RUN,
     zh="再生成一次失败了的报告",
     en="make a report again that failed",
 )
 async def regenerate(ctx: Context, message: Message, run_id: str) -> Note:
-    run = await (ctx.runs.find(run_id.lower()) if run_id else ctx.runs.last_told(here(message)))
-    if run is None:
-        raise UserError("no_such_run", run=run_id)
+    run = await ctx.run_meant(run_id, here(message))
     cause = f"{message.robot_code}:{message.id}"
+    if not await ctx.remakes.asked_by(run, cause):
+        await _ensure_possible(ctx, here(message), run)
+        await ctx.budget.charge(message.sender)
     await ctx.remakes.ask(run, by=message.sender.id, cause=cause)
     await ctx.deliver.send_report(run, here(message), cause)
     return ctx.cards.say("regenerate_accepted", schedule=run.schedule_name, run=run.id)
 
 
-async def can_be_made(ctx: Context, run: Run) -> None:
+async def can_be_made(ctx: Context, tap: CardTap, run: Run) -> None:
+    await _ensure_possible(ctx, card_place(run, tap), run)
+
+
+async def _ensure_possible(ctx: Context, place: Destination, run: Run) -> None:
     await ctx.remakes.check(run)
+    if not await ctx.deliver.has_calls_left(place):
+        raise UserError("calls_run_out")
 
 
 async def attempt(ctx: Context, run: Run) -> str:

@@ -3,7 +3,7 @@
 from bot.access import Act
 from bot.context import Context
 from bot.models import Message, Note
-from bot.router import Router
+from bot.router import SCHEDULE, Router
 
 router = Router()
 
@@ -11,9 +11,10 @@ SHOWN = 10
 
 
 @router.command(
-    "报告列表", "reports", act=Act.VIEW, argument="[计划]", zh="列出最近的报告", en="list the newest reports"
+    "报告列表", "reports", act=Act.VIEW, argument=SCHEDULE, zh="列出最近的报告", en="list the newest reports"
 )
 async def reports(ctx: Context, message: Message, name: str) -> Note:
     schedule = await ctx.schedule_named(name) if name else None
     found = await ctx.reports.newest(schedule.id if schedule else "", limit=SHOWN)
+    await ctx.lists.remember(message, [report.run_id for report in found])
     return ctx.cards.say("reports", schedule=schedule.name if schedule else "", reports=found)

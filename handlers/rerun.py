@@ -4,34 +4,36 @@ from bot.access import Act
 from bot.context import Context, here
 from bot.errors import UserError
 from bot.models import CardTap, Message, Note, Run, Trigger
-from bot.plan import audience
-from bot.router import Answers, Router
+from bot.router import SCHEDULE, Answers, Router
 from bot.runs import Cause
+from handlers.last_report import place_of
 
 router = Router()
 
 
 @router.command(
-    "重跑", "rerun", act=Act.OPERATE, argument="[计划]", zh="重新执行一个计划", en="run a schedule again"
+    "重跑", "rerun", act=Act.OPERATE, argument=SCHEDULE, zh="重新执行一个计划", en="run a schedule again"
 )
 async def rerun(ctx: Context, message: Message, name: str) -> Note:
-    place = here(message)
+    place, wish = here(message), f"submit:{message.robot_code}:{message.id}"
+    mine = await ctx.runs.begun_by(wish)
+    if mine:
+        return _accepted(ctx, mine)
     schedule = await (ctx.schedule_named(name) if name else ctx.schedule_here(place))
-    cause = Cause(
-        id=f"submit:{message.robot_code}:{message.id}",
-        trigger=Trigger.CHAT,
-        asked_by=message.sender,
-        asked_in=place,
-    )
-    running = await already_running(ctx, schedule.id, cause.id)
+    running = await already_running(ctx, schedule.id)
     if running:
         raise UserError("rerun_running", **running)
-    run = await ctx.runs.trigger(schedule, cause)
-    told = schedule.notify_enable
-    return ctx.cards.say("rerun_accepted", schedule=schedule.name, run=run.id, told=told)
+    await ctx.budget.charge(message.sender)
+    cause = Cause(id=wish, trigger=Trigger.CHAT, asked_by=message.sender, asked_in=place)
+    return _accepted(ctx, await ctx.runs.trigger(schedule, cause))
 
 
-async def none_is_running(ctx: Context, run: Run) -> None:
+def _accepted(ctx: Context, run: Run) -> Note:
+    told = run.schedule.notify_enable
+    return ctx.cards.say("rerun_accepted", schedule=run.schedule_name, run=run.id, told=told)
+
+
+async def none_is_running(ctx: Context, tap: CardTap, run: Run) -> None:
     running = await already_running(ctx, run.schedule_id)
     if running:
         raise UserError("rerun_running", **running)
@@ -44,23 +46,22 @@ async def none_is_running(ctx: Context, run: Run) -> None:
 )
 async def rerun_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
     schedule = await ctx.schedule_of(run)
-    origin = [place for place in audience(run) if place.id in {tap.conversation_id, tap.user.id}]
     await ctx.runs.trigger(
         schedule,
         Cause(
             id=f"submit:{cause}",
             trigger=Trigger.CARD,
             asked_by=tap.user,
-            asked_in=origin[0] if origin else None,
+            asked_in=place_of(run, tap),
         ),
     )
     await ctx.deliver.show_rerun(run, str(tap.user))
 
 
-async def already_running(ctx: Context, schedule_id: str, cause: str = "") -> dict[str, object] | None:
-    """The open run of this schedule that another cause has: two at once tell nothing that one does not."""
+async def already_running(ctx: Context, schedule_id: str) -> dict[str, object] | None:
+    """The open run of this schedule: two at once tell nothing that one does not."""
     run = await ctx.runs.open_run_of(schedule_id)
-    if run is None or run.cause == cause:  # the same wish, done again after a crash
+    if run is None:
         return None
     tally = (await ctx.runs.progress([run]))[run.id]
     return {"schedule": run.schedule_name, "run": run.id, "ended": tally.ended, "total": tally.total}

@@ -1,11 +1,14 @@
 """`重跑失败 [计划]` / `rerun failed [schedule]`: run again what did not end well the last time."""
 
+from collections.abc import Sequence
+
 from bot.access import Act
 from bot.context import Context, here
 from bot.errors import UserError
-from bot.models import Message, Note, Run, Schedule, Trigger
-from bot.router import Router
-from bot.runs import Cause, retry_cause
+from bot.models import Destination, Message, Note, Run, Trigger
+from bot.plan import audience
+from bot.router import SCHEDULE, Router
+from bot.runs import LOOKED_BACK, Cause, retried_run, retry_cause
 from handlers.rerun import already_running
 
 router = Router()
@@ -15,33 +18,60 @@ router = Router()
     "重跑失败",
     "rerun failed",
     act=Act.OPERATE,
-    argument="[计划]",
+    argument=SCHEDULE,
     zh="只重跑上次没成功的",
     en="run again only what did not end well",
 )
 async def retry_failed(ctx: Context, message: Message, name: str) -> Note:
-    place = here(message)
-    schedule = await (ctx.schedule_named(name) if name else ctx.schedule_here(place))
-    wish = f"submit:{message.robot_code}:{message.id}"
-    last = await _last_ended(ctx, schedule, wish)
-    cause = Cause(id=retry_cause(last, wish), trigger=Trigger.CHAT, asked_by=message.sender, asked_in=place)
-    running = await already_running(ctx, schedule.id, cause.id)
+    place, wish = here(message), f"submit:{message.robot_code}:{message.id}"
+    mine = await ctx.runs.begun_by(wish)
+    if mine:
+        return await _accepted(ctx, mine)
+    last = await (_named(ctx, name) if name else _newest(ctx, place))
+    schedule = await ctx.schedule_of(last)
+    running = await already_running(ctx, schedule.id)
     if running:
         raise UserError("rerun_running", **running)
-    run = await ctx.runs.trigger(schedule, cause)
-    failed = last.tally.failed if last.tally else 0
-    return ctx.cards.say(
-        "retry_accepted", schedule=schedule.name, run=run.id, count=failed, told=schedule.notify_enable
+    await ctx.budget.charge(message.sender)
+    cause = Cause(
+        id=retry_cause(last.id, wish), trigger=Trigger.CHAT, asked_by=message.sender, asked_in=place
     )
+    return await _accepted(ctx, await ctx.runs.trigger(schedule, cause))
 
 
-async def _last_ended(ctx: Context, schedule: Schedule, wish: str) -> Run:
-    """The newest ended run with something to repeat, but for what this very wish has begun already.
+async def _accepted(ctx: Context, run: Run) -> Note:
+    repeated = await ctx.runs.find(retried_run(run.cause))
+    failed = repeated.tally.failed if repeated and repeated.tally else 0
+    told = run.schedule.notify_enable
+    return ctx.cards.say("retry_accepted", schedule=run.schedule_name, run=run.id, count=failed, told=told)
+
+
+async def _named(ctx: Context, name: str) -> Run:
+    """The run with this id, else the newest run of a schedule; something of it did not end well."""
+    run = await ctx.run_named(name)
+    schedule = run.schedule if run else await ctx.schedule_named(name)
+    ended = [run] if run else await ctx.runs.recent(schedule.id)
+    found = _unrepaired(ended)
+    if not found:
+        raise UserError("nothing_failed", schedule=schedule.name)
+    return found[0]
+
+
+async def _newest(ctx: Context, place: Destination) -> Run:
+    """The newest run with something to repeat, of those told here if there is one."""
+    failed = _unrepaired(await ctx.runs.recent(limit=LOOKED_BACK))
+    if not failed:
+        raise UserError("nothing_failed", schedule="")
+    return next((run for run in failed if place in audience(run)), failed[0])
+
+
+def _unrepaired(runs: Sequence[Run]) -> list[Run]:
+    """Of each schedule its newest ended run, if something of it did not end well.
 
     One that came to nothing changes nothing: what failed before it can still be repeated.
     """
-    runs = await ctx.runs.recent(schedule.id)
-    ended = [run for run in runs if run.tally and run.tally.total and not run.cause.endswith(wish)]
-    if not ended or not ended[0].tally or not ended[0].tally.failed:
-        raise UserError("nothing_failed", schedule=schedule.name)
-    return ended[0]
+    newest: dict[str, Run] = {}
+    for run in runs:
+        if run.tally and run.tally.total:
+            newest.setdefault(run.schedule_id, run)
+    return [run for run in newest.values() if run.tally and run.tally.failed]

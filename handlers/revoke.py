@@ -4,7 +4,7 @@ from bot.access import Act
 from bot.context import Context, here
 from bot.errors import UserError
 from bot.models import CardTap, Message, Note, Run
-from bot.router import Answers, Router
+from bot.router import RUN, Answers, Router
 
 router = Router()
 
@@ -13,14 +13,12 @@ router = Router()
     "撤销链接",
     "revoke",
     act=Act.OPERATE,
-    argument="[执行]",
+    argument=RUN,
     zh="作废一份报告的全部下载链接",
     en="call back all links to a report",
 )
 async def revoke(ctx: Context, message: Message, run_id: str) -> Note:
-    run = await (ctx.runs.find(run_id.lower()) if run_id else ctx.runs.last_told(here(message)))
-    if run is None:
-        raise UserError("no_such_run", run=run_id)
+    run = await ctx.run_meant(run_id, here(message))
     count = await ctx.links.revoke(run.id)
     if not count:
         raise UserError("no_links")
@@ -28,7 +26,7 @@ async def revoke(ctx: Context, message: Message, run_id: str) -> Note:
     return ctx.cards.say("revoke_accepted", schedule=run.schedule_name, run=run.id, count=count)
 
 
-async def some_are_open(ctx: Context, run: Run) -> None:
+async def some_are_open(ctx: Context, tap: CardTap, run: Run) -> None:
     if not await ctx.links.any_open(run.id):
         raise UserError("no_links")
 
@@ -40,7 +38,9 @@ async def links_so_far(ctx: Context, run: Run) -> str:
 @router.button(
     "revoke",
     act=Act.OPERATE,
-    answers=Answers(accepted="revoke_pressed", again="revoke_taken", check=some_are_open, turn=links_so_far),
+    answers=Answers(
+        accepted="revoke_pressed", again="revoke_taken", check=some_are_open, free=True, turn=links_so_far
+    ),
 )
 async def revoke_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
     await ctx.links.revoke(run.id)

@@ -17,6 +17,7 @@ async def schedules(ctx: Context, message: Message, name: str) -> Note:
     if not known:
         return ctx.cards.say("no_schedules")
     items = [await _item(ctx, schedule) for schedule in known[:SHOWN]]
+    await ctx.lists.remember(message, [schedule.id for schedule in known[:SHOWN]])
     return ctx.cards.say("schedules", items=items, total=len(known))
 
 
@@ -26,6 +27,7 @@ async def _item(ctx: Context, schedule: Schedule) -> dict[str, object]:
         "name": schedule.name,
         "when": schedule.cron or "",
         "at": schedule.at,
+        "state": schedule.state.value,
         "next": next_due(schedule, ctx.clock(), ctx.timetable.zone),
         "targets": len(schedule.targets),
         "notify": schedule.notify_enable,

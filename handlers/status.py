@@ -6,7 +6,7 @@ from bot.access import Act
 from bot.context import Context
 from bot.errors import Permanent, Temporary
 from bot.models import Message, Note, Run, Tally
-from bot.router import Router
+from bot.router import SCHEDULE, Router
 from cards.summary import Ended
 
 router = Router()
@@ -18,20 +18,21 @@ SHOWN = 5
     "状态",
     "status",
     act=Act.VIEW,
-    argument="[计划]",
+    argument=SCHEDULE,
     zh="正在执行的和最近结束的",
     en="what runs now and what ended lately",
 )
 async def status(ctx: Context, message: Message, name: str) -> Note:
     schedule_id = await _meant(ctx, name)
     running = await ctx.runs.recent(schedule_id, running=True, limit=SHOWN)
-    ended = [run for run in await ctx.runs.recent(schedule_id, limit=SHOWN * 2) if run.tally]
+    ended = [run for run in await ctx.runs.recent(schedule_id, limit=SHOWN * 2) if run.tally][:SHOWN]
+    await ctx.lists.remember(message, [run.id for run in (*running, *ended)])
     tallies, trouble = await _progress(ctx, running)
     return ctx.cards.say(
         "status",
         trouble=trouble,
         running=[_running(run, tallies.get(run.id)) for run in running],
-        recent=[_ended(run, ctx.reports.progress(run)) for run in ended[:SHOWN]],
+        recent=[_ended(run, ctx.reports.progress(run)) for run in ended],
     )
 
 
@@ -75,7 +76,8 @@ def _ended(run: Run, exported: int | None) -> dict[str, object]:
         "run": run.id,
         "mark": mark_of(run),
         "done": tally.done,
-        "failed": tally.failed,
+        "failed": tally.failed - tally.stop,
+        "stopped": tally.stop,
         "total": tally.total,
         "ended_at": run.end_time,
         "push": run.push_status.value,

@@ -1,31 +1,46 @@
 """`停止 [计划]` / `stop [schedule]`: stop what is left of a run."""
 
+from collections.abc import Sequence
+
 from bot.access import Act
-from bot.context import Context
-from bot.models import Message, Note, TaskStatus
-from bot.router import Router
+from bot.context import Context, plain_name, which_run
+from bot.models import Message, Note, Run
+from bot.router import SCHEDULE, Router
 
 router = Router()
 
+LOOKED_AT = 100  # open runs
+
 
 @router.command(
-    "停止", "stop", act=Act.OPERATE, argument="[计划]", zh="停止正在执行的", en="stop what is running"
+    "停止", "stop", act=Act.OPERATE, argument=SCHEDULE, zh="停止正在执行的", en="stop what is running"
 )
 async def stop(ctx: Context, message: Message, name: str) -> Note:
-    schedule_id = (await ctx.schedule_named(name)).id if name else ""
-    running = await ctx.runs.recent(schedule_id, running=True, limit=2)
+    running = await _running(ctx, name)
     if not running:
         return ctx.cards.say("nothing_running")
     if len(running) > 1:
-        return ctx.cards.say("which_run", runs=[run.schedule_name for run in running])
-    tasks = (await ctx.runs.stop(running[0])).values()
-    stopped = sum(task.status is TaskStatus.STOP for task in tasks)
-    left = [{"target": task.target, "why": task.reason} for task in tasks if not task.status.ended]
+        raise which_run(running, word="stop")
+    result = await ctx.runs.stop(running[0])
     return ctx.cards.say(
         "stop_accepted",
         schedule=running[0].schedule_name,
         run=running[0].id,
-        stopped=stopped,
-        before=len(tasks) - stopped - len(left),
-        left=left,
+        stopped=result.stopped,
+        before=result.before,
+        left=[{"target": task.target, "why": task.reason} for task in result.left],
     )
+
+
+async def _running(ctx: Context, name: str) -> Sequence[Run]:
+    """The open runs that are meant: by the run's id, or by what their schedule is, or was, called."""
+    running, wanted = await ctx.runs.recent(running=True, limit=LOOKED_AT), plain_name(name)
+    if not wanted:
+        return running
+    if await ctx.run_named(wanted):
+        return [run for run in running if run.id.startswith(wanted)]
+    exact = [run for run in running if wanted in {run.schedule_id, plain_name(run.schedule_name)}]
+    found = exact or [run for run in running if wanted in plain_name(run.schedule_name)]
+    if not found:
+        await ctx.schedule_named(name)  # says so where there is no such schedule
+    return found

@@ -25,6 +25,7 @@ from bot.models import (
     Destination,
     DestinationKind,
     Message,
+    Person,
     Run,
     Schedule,
     TaskStatus,
@@ -35,9 +36,11 @@ from bot.parcels import Limits, Parcels
 from bot.people import People
 from bot.ports import Ledger, Messenger
 from bot.quota import Budget
+from bot.recent_lists import RecentLists
 from bot.remakes import Remakes
 from bot.report_links import ReportLinks
 from bot.reports import Reports, Shelf
+from bot.request_budget import RequestBudget
 from bot.router import usages
 from bot.runs import Cause, Runs
 from bot.scheduler import Timetable
@@ -89,10 +92,12 @@ class Desk:
     messenger: FakeMessenger = field(default_factory=FakeMessenger)
     exporter: FakeExporter = field(default_factory=FakeExporter)
     reached: dict[DestinationKind, Messenger] = field(default_factory=dict)  # others than `messenger`
+    apps: dict[str, Messenger] = field(default_factory=dict)  # others than the one in `DINGDING`
     ledger: Ledger | None = None
     terms: Terms = field(default_factory=Terms)
     most_bytes: int = 1_000_000
     budget: Budget = field(default_factory=Budget)
+    per_hour: int = 20  # requests of one person
     operators: tuple[Destination, ...] = ()
     beside: dict[str, Destination] = field(default_factory=dict)
 
@@ -109,6 +114,7 @@ class Desk:
         shelf = Shelf(folder=self.folder, keep=timedelta(days=30), zone=ZONE)
         self.reports = Reports(store, self.exporter, shelf, clock=clock)
         kinds = {(kind, ""): self.reached.get(kind, self.messenger) for kind in DestinationKind}
+        kinds |= {(kind, app): each for app, each in self.apps.items() for kind in DestinationKind}
         channels = Channels(messengers=kinds, silent=SilentMessenger(), beside=self.beside)
         ledger = self.ledger or SqliteLedger(store)
         self.governor = Governor(ledger, self.budget, clock=clock)
@@ -137,7 +143,9 @@ class Desk:
             deliver=self.deliver,
             deliveries=Deliveries(store, self.jobs),
             people=People(store),
+            lists=RecentLists(store),
             governor=self.governor,
+            budget=RequestBudget(ledger, clock=clock, per_hour=self.per_hour),
             parcels=parcels,
             links=self.links,
             audit=self.audit,
@@ -147,7 +155,7 @@ class Desk:
             clock=clock,
             commands=usages(router.commands, "zh-CN"),
         )
-        self.intake = Intake(self.jobs, self.context, self.messenger, router=router, rules=self.rules)
+        self.intake = Intake(self.jobs, self.context, channels, router=router, rules=self.rules)
         for kinds_of in (
             self.runs.kinds,
             self.deliver.kinds,
@@ -198,7 +206,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(store: SqliteStore, clock: FakeClock, tmp_path: Path) -> Desk:
+async def desk(store: SqliteStore, clock: FakeClock, tmp_path: Path) -> Desk:
+    """With two members who have spoken before, so that their presses count."""
+    for member in ("user01", "user02"):
+        await People(store).met(Person(id=member))
     return Desk(store=store, clock=clock, folder=tmp_path / "reports")
 
 

@@ -42,6 +42,7 @@ class FakeEngine:
         self.known = list(schedules)
         self.all_tasks: dict[str, Task] = {}
         self.begun: list[Started] = []
+        self.dying: set[str] = set()  # tasks that end with an error when they are stopped
         self.stubborn: dict[str, str] = {}  # tasks that will not stop, and why
         self.fires = False
         self.questions = 0
@@ -76,7 +77,7 @@ class FakeEngine:
             if id_ in self.stubborn:
                 self.all_tasks[id_] = replace(self.all_tasks[id_], reason=self.stubborn[id_])
             elif not self.all_tasks[id_].status.ended:
-                self.end(id_, TaskStatus.STOP)
+                self.end(id_, TaskStatus.ERROR if id_ in self.dying else TaskStatus.STOP)
         return await self.tasks(task_ids)
 
     async def started(self, since: datetime) -> Sequence[Started]:

@@ -22,8 +22,10 @@ PURE = {
 }  # fmt: skip
 ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {
-    "bot.runs", "bot.watcher", "bot.scheduler", "bot.jobs", "bot.deliver", "bot.reports", "bot.router",
-    "bot.intake", "bot.context", "bot.people", "bot.deliveries", "bot.channels", "bot.governor",
+    "bot.runs", "bot.stops", "bot.watcher", "bot.scheduler", "bot.jobs",
+    "bot.deliver", "bot.reports", "bot.router",
+    "bot.intake", "bot.tap_guard", "bot.context", "bot.people", "bot.recent_lists", "bot.request_budget",
+    "bot.deliveries", "bot.channels", "bot.governor",
     "bot.notices", "bot.ladder", "bot.digests", "bot.summaries", "bot.chain", "bot.lanes",
     "bot.story", "bot.audit", "bot.report_links", "bot.shelf", "bot.parcels", "bot.remakes", "bot.finder",
     "bot.payloads",

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from bot.models import ExportStatus, PushStatus, TaskStatus, Trigger
 from bot.ports import Started
 from bot.scheduler import Scheduler, Timetable
 from tests.conftest import ZONE, Desk
-from tests.factories import NOW, make_task
+from tests.factories import NOW, make_run, make_schedule, make_task
 
 HOUR = timedelta(hours=1)
 PAST = Past(tell_within=3 * HOUR, look_back=48 * HOUR)
@@ -130,6 +131,17 @@ async def test_tasks_that_a_run_has_already_make_no_second_one(desk: Desk, finde
     assert await finder.look() == 0
 
 
+async def test_they_are_found_however_many_runs_came_since(desk: Desk, finder: Finder) -> None:
+    kept = begin(desk)
+    await finder.look()
+    for minute in range(120):
+        start = NOW + timedelta(minutes=minute + 1)
+        await desk.store.add_run(make_run(id=f"r{minute}", cause=f"c{minute}", start_time=start))
+    again = Started(cause="arl:loose:1", schedule=kept.schedule, task_ids=kept.task_ids, start_time=NOW)
+    desk.engine.begun[:] = [again]
+    assert await finder.look() == 0
+
+
 async def test_a_look_that_fails_is_made_again_from_where_it_was(
     desk: Desk, finder: Finder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,3 +177,62 @@ async def test_an_engine_that_fires_is_left_to_it(desk: Desk) -> None:
     scheduler = Scheduler(desk.store, desk.engine, desk.runs, timetable=Timetable(zone=ZONE))
     for hours in (0, 30):
         assert await scheduler.tick(NOW + hours * HOUR) == 0
+
+
+def gone(desk: Desk, number: int, *tasks: str) -> Started:
+    """What is left of a run whose schedule was deleted: the beginning of its name, targets, its tasks."""
+    left = make_schedule(id="gone:x", name=desk.schedule.name[:2], targets=desk.schedule.targets)
+    for id_ in tasks:
+        desk.engine.all_tasks[id_] = make_task(id=id_, status=TaskStatus.DONE, end_time=desk.clock())
+    return Started(
+        cause=f"arl:gone:x:{number}", schedule=left, task_ids=tasks, start_time=desk.clock(), gone=True
+    )
+
+
+async def test_a_run_whose_schedule_was_deleted_meanwhile_is_told_as_its_last_one_was(
+    desk: Desk, finder: Finder
+) -> None:
+    await finder.look()
+    await desk.finished_run()
+    desk.messenger.sent.clear()
+    desk.engine.known.clear()
+    desk.clock.turn(seconds=3_600)
+    desk.engine.begun.append(gone(desk, 2, "t8", "t9"))
+    assert await finder.look() == 1
+    await desk.finish()
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+    assert {run.schedule_id for run in await desk.store.find_runs()} == {desk.schedule.id}
+
+
+async def test_what_was_kept_silently_does_not_silence_it(desk: Desk, finder: Finder) -> None:
+    await desk.finished_run()
+    desk.clock.turn(seconds=7_200)
+    begin(desk, 1, start=NOW + HOUR, end=NOW + HOUR)
+    await finder.look()
+    await desk.finish()
+    desk.messenger.sent.clear()
+    desk.clock.turn(seconds=3_600)
+    desk.engine.begun.append(gone(desk, 2, "t9"))
+    await finder.look()
+    await desk.finish()
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+
+
+async def test_the_run_that_was_kept_before_its_schedule_was_deleted_is_not_kept_again(
+    desk: Desk, finder: Finder
+) -> None:
+    started = begin(desk)
+    await finder.look()
+    same = gone(desk, 1, *started.task_ids)
+    renamed = replace(same, cause="arl:gone:y:1", schedule=replace(same.schedule, targets=("c.example",)))
+    desk.engine.begun[:] = [same, renamed]
+    assert await finder.look() == 0
+
+
+async def test_of_a_schedule_that_nobody_knew_the_run_is_kept_and_the_log_says_so(
+    desk: Desk, finder: Finder, caplog: pytest.LogCaptureFixture
+) -> None:
+    await finder.look()
+    desk.engine.begun.append(gone(desk, 2, "t9"))
+    assert await finder.look() == 1
+    assert "its schedule is gone" in caplog.text

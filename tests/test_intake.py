@@ -12,6 +12,7 @@ from bot.models import CardTap, Job, JobState, Message, Person
 from bot.plan import card_id
 from tests.conftest import GROUP, Desk
 from tests.factories import make_job, make_message
+from tests.fakes import FakeMessenger
 
 MEMBER = Person(id="user01", name="李雷")
 PAYLOAD = TypeAdapter(Message).dump_python(make_message("帮助"), mode="json")
@@ -249,6 +250,20 @@ async def test_a_press_by_somebody_who_may_not_does_nothing(desk: Desk, user: Pe
     assert words(dict(await desk.intake.on_tap(tap_on(run.id, user=user))))
     await desk.do_jobs()
     assert await runs(desk) == 1
+
+
+async def test_what_is_said_to_another_app_is_answered_by_that_app(desk: Desk) -> None:
+    second = FakeMessenger()
+    second.trouble = [Permanent("the session of the message is over")]
+    desk.apps = {"second": second}
+    desk.build()
+    await desk.hear(make_message("重跑", conversation_id="cidB", app="second"))
+    await desk.finish()
+    assert [sent[:2] for sent in second.sent] == [
+        ("note", "group:cidB#second"),
+        ("card", "group:cidB#second"),
+        ("file", "group:cidB#second"),
+    ]
 
 
 async def test_a_lost_answer_is_not_given_twice(desk: Desk) -> None:

@@ -229,3 +229,26 @@ async def test_a_run_that_has_ended_is_not_submitted_again(desk: Desk) -> None:
     await desk.do_jobs()
     await desk.runs.fail(run.id, "too late")
     assert (await desk.run(run.id)).status is RunStatus.FINISHED
+
+
+async def test_a_task_that_was_deleted_still_tells_its_target(desk: Desk) -> None:
+    schedule = make_schedule(targets=("a.example", "B.example", "c.example"))
+    run = await desk.trigger(schedule)
+    del desk.engine.all_tasks[run.task_ids[1]]
+    await desk.finish()
+    (failure,) = (await desk.run(run.id)).failures
+    assert (failure.target, failure.status) == ("B.example", TaskStatus.MISSING)
+
+
+async def test_of_a_repeated_run_only_what_was_repeated_can_be_lost(desk: Desk) -> None:
+    schedule = make_schedule(targets=("a.example", "b.example"))
+    desk.engine.known[:] = [schedule]
+    first = await desk.trigger(schedule)
+    desk.engine.end(first.task_ids[0])
+    await desk.finish(status=TaskStatus.ERROR)
+    desk.clock.turn(seconds=60)
+    await desk.say("重跑失败")
+    again = max(await desk.store.find_runs(), key=lambda run: run.start_time)
+    del desk.engine.all_tasks[again.task_ids[0]]
+    await desk.finish()
+    assert [failure.target for failure in (await desk.run(again.id)).failures] == ["b.example"]

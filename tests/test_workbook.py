@@ -9,7 +9,7 @@ from zipfile import ZipFile
 import pytest
 
 from bot.diff import Side
-from bot.models import Findings, KindSummary, Run, Tally
+from bot.models import UNSUBMITTED, Failure, Findings, KindSummary, Run, Tally, TaskStatus
 from bot.ports import Story
 from bot.workbook import write_workbook
 from tests.factories import NOW
@@ -102,6 +102,15 @@ def test_the_overview_tells_what_when_who_how_long_and_what_failed(tmp_path: Pat
     assert told["开始（Asia/Shanghai +08:00）"] == datetime(2026, 11, 24, 11, 0)  # noqa: DTZ001 - as shown
     assert (told["用时（秒）"], told["成功"], told["出错"], told["站点"]) == (90, 1, 1, 1)
     assert {"=1+1", "出错", "连接被拒绝", "t2"} <= cells(rows)
+
+
+def test_the_stand_in_of_a_task_that_never_was_is_no_id(tmp_path: Path) -> None:
+    never = f"{UNSUBMITTED}s1-1:b.example"
+    failure = Failure(task_id=never, target="b.example", status=TaskStatus.MISSING, reason="没有提交")
+    run = ended_run(task_ids=("t1", never), failures=(failure,))
+    shown = cells(written(tmp_path, {}, story=Story(run=run))["概览"])
+    assert {"t1", "b.example"} <= shown
+    assert not any(UNSUBMITTED in str(cell) for cell in shown)
 
 
 def test_failures_that_are_not_listed_are_counted(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from bot.foreign_text import storable
 from bot.models import CardTap, Message, Person
 
 GROUP = "2"
+UNION_ID = 2  # the `userIdType` of ids that are no staffIds
 
 
 def message_of(data: Mapping[str, Any]) -> Message | None:
@@ -34,6 +35,7 @@ def message_of(data: Mapping[str, Any]) -> Message | None:
         sender=sender,
         text=words_of(data),
         title=_text(data, "conversationTitle"),
+        corp_id=_text(data, "chatbotCorpId"),
         session_webhook=_text(data, "sessionWebhook"),
         session_expires=_time(data.get("sessionWebhookExpiredTime")),
     )
@@ -62,8 +64,9 @@ def tap_of(data: Mapping[str, Any]) -> CardTap | None:
     return CardTap(
         card_id=card,
         action=action,
-        user=Person(id=_text(data, "userId")),
+        user=Person(id="" if data.get("userIdType") == UNION_ID else _text(data, "userId")),
         conversation_id=_text(data, "spaceId"),
+        corp_id=_text(data, "corpId"),
     )
 
 

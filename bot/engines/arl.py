@@ -12,13 +12,14 @@ from bot.engines.arl_discovery import Discovered, RunDiscovery
 from bot.engines.arl_documents import Document, at_epoch, targets_of, written
 from bot.engines.arl_finds import FINDINGS, is_keyless, sorted_by_key
 from bot.engines.arl_reads import Reads
+from bot.engines.arl_runs import LooseRun
 from bot.engines.arl_schedules import of_record, schedule_of
 from bot.engines.arl_skipped import UNREADABLE
-from bot.engines.arl_tasks import UNSUBMITTED, Reading, never_was, task_of, unsubmitted
+from bot.engines.arl_tasks import Reading, never_was, task_of, unsubmitted
 from bot.engines.arl_wire import ArlWire
 from bot.engines.reasons import reason
 from bot.errors import Permanent
-from bot.models import Clock, Run, Schedule, Task
+from bot.models import UNSUBMITTED, Clock, Run, Schedule, Task
 from bot.ports import Started
 
 log = logging.getLogger(__name__)
@@ -152,6 +153,8 @@ class ArlEngine:
 
     def _started(self, found: Discovered) -> Started | None:
         run = found.run
+        if isinstance(run, LooseRun):
+            return self._loose(run, found.document if found.has_schedule else None)
         try:
             schedule = self._ways.dressed((schedule_of if found.has_schedule else of_record)(found.document))
         except UNREADABLE as error:
@@ -164,6 +167,18 @@ class ArlEngine:
             schedule=schedule,
             task_ids=(*run.task_ids, *(unsubmitted(cause.replace(":", "-"), target) for target in lacking)),
             start_time=run.start,
+            gone=not found.has_schedule,
+        )
+
+    def _loose(self, run: LooseRun, document: Document | None) -> Started:
+        """Return a run without its trigger: where its schedule is gone, its tasks tell name and targets."""
+        left = Schedule(id=f"gone:{run.key.rpartition(':')[0]}", name=run.name, targets=run.targets)
+        return Started(
+            cause=f"arl:loose:{run.key}",
+            schedule=self._ways.dressed(schedule_of(document) if document else left),
+            task_ids=run.task_ids,
+            start_time=run.start,
+            gone=document is None,
         )
 
     async def answers(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.engines.arl_documents import (
+    AGAIN,
     ENDINGS,
     NAME_LETTERS,
     Aim,
@@ -25,7 +26,6 @@ from bot.models import Run
 
 log = logging.getLogger(__name__)
 
-AGAIN = "重新运行-"  # what ARL puts before the name of a task that it begins again, once
 CLOCKS = timedelta(seconds=60)  # so much ARL's clock may be behind ours
 A_DAY = timedelta(days=1)  # likewise, where the name alone is enough
 AT_ONCE = 4

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.engines.arl_documents import (
+    AGAIN,
     ENDINGS,
     NOT_YET,
     STEMS,
@@ -199,4 +200,4 @@ def _final(task: Document) -> bool:
 
 
 def _is_scheduled(task: Document) -> bool:
-    return str(task.get("name")).startswith(tuple(STEMS.values()))
+    return str(task.get("name")).removeprefix(AGAIN).startswith(tuple(STEMS.values()))

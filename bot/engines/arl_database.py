@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequen
 from datetime import datetime
 from typing import Any
 
-from bot.engines.arl_documents import STEMS, TASK_FIELDS, Document, normalize_task, with_document_id
+from bot.engines.arl_documents import AGAIN, STEMS, TASK_FIELDS, Document, normalize_task, with_document_id
 from bot.engines.arl_finds import FINDINGS, slimmed
 from bot.engines.arl_skipped import SkippedDocuments
 from bot.errors import Permanent
@@ -12,7 +12,7 @@ from bot.mongo import UP, Mongo, as_object_id, first_id_at
 from bot.mongo import Collection as Documents
 
 PART = 1_000  # task ids of one question
-SCHEDULED = {"$regex": f"^({'|'.join(STEMS.values())})-"}
+SCHEDULED = {"$regex": f"^({AGAIN})?({'|'.join(STEMS.values())})-"}
 
 
 class DatabaseReads:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.engines.arl_documents import Document
 from bot.engines.arl_reads import Reads
-from bot.engines.arl_runs import EARLIER, FoundRun, found_runs, plan_of, recorded_run
+from bot.engines.arl_runs import EARLIER, FoundRun, LooseRun, found_runs, loose_runs, plan_of, recorded_run
 from bot.engines.arl_triggers import Trigger, TriggerWatch
 from bot.models import Clock
 
@@ -15,9 +15,14 @@ from bot.models import Clock
 class Discovered:
     """A run, with the schedule it is of, or its record where the schedule is gone."""
 
-    run: FoundRun
+    run: FoundRun | LooseRun
     document: Document
     has_schedule: bool
+
+    @property
+    def lacking_trigger(self) -> Trigger | None:
+        """The trigger, when tasks of it are not there."""
+        return self.run.trigger if isinstance(self.run, FoundRun) and self.run.lacking else None
 
 
 class RunDiscovery:
@@ -32,10 +37,10 @@ class RunDiscovery:
     async def look(self, since: datetime) -> Sequence[Discovered]:
         """The runs since a time, oldest first, each once it is whole or nothing more is to come of it."""
         found = await self._look(since)
-        if not {each.run.trigger for each in found if each.run.lacking} <= self._confirmed:
+        if not _lacking(found) <= self._confirmed:
             self._reads.forget_lists()
             found = await self._look(since)
-            self._confirmed = {each.run.trigger for each in found if each.run.lacking}
+            self._confirmed = _lacking(found)
         return sorted(found, key=lambda each: each.run.start)
 
     async def _look(self, since: datetime) -> Sequence[Discovered]:
@@ -46,14 +51,16 @@ class RunDiscovery:
         documents = {str(each.get("schedule_id")): each for each in records} | schedules
         return [
             Discovered(
-                run=run, document=documents[run.schedule_id], has_schedule=run.schedule_id in schedules
+                run=run,
+                document=documents.get(run.schedule_id, {}),
+                has_schedule=run.schedule_id in schedules,
             )
             for run in (*recorded, *found)
         ]
 
     async def _by_names(
         self, schedules: Mapping[str, Document], recorded: Sequence[FoundRun], since: datetime
-    ) -> Sequence[FoundRun]:
+    ) -> Sequence[FoundRun | LooseRun]:
         """The runs that have no record."""
         known = {run.trigger for run in recorded}
         taken = {id_ for run in recorded for id_ in run.task_ids}
@@ -64,4 +71,9 @@ class RunDiscovery:
         runs = found_runs(plans, begun, since=since, raised=self._watch.raised)
         left = [run for run in runs if run.trigger not in known]
         self._watch.note_runs(left, now)
-        return [run for run in left if self._watch.is_settled(run, now)]
+        settled = [run for run in left if self._watch.is_settled(run, now)]
+        return [*settled, *loose_runs(plans, begun, since=since, now=now)]
+
+
+def _lacking(found: Sequence[Discovered]) -> set[Trigger]:
+    return {each.lacking_trigger for each in found if each.lacking_trigger}

@@ -20,6 +20,7 @@ READ_OF_TASKS = {field.partition(".")[0] for field in TASK_FIELDS}
 NOT_YET = "-"  # a time that has not come
 RECURRENT, FUTURE = "recurrent_scan", "future_scan"
 STEMS = {RECURRENT: "周期任务", FUTURE: "定时任务"}  # the names of scheduled tasks begin so
+AGAIN = "重新运行-"  # what ARL puts before the name of a task that it begins again, once
 NAME_LETTERS = 15  # of a schedule's name, in the names of its tasks
 RISK = "risk_cruising"
 ENDINGS = frozenset({"done", "error", "stop"})  # states that ARL itself takes for final

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.engines.arl_documents import (
+    AGAIN,
     FUTURE,
     NAME_LETTERS,
     RECURRENT,
@@ -272,3 +273,54 @@ def _vanished(plan: Plan, raised: Mapping[Trigger, datetime]) -> Iterator[FoundR
     start = max(filter(None, (plan.last, seen)), default=None)
     if known and start:
         yield FoundRun(schedule_id=plan.id, number=plan.number, task_ids=(), lacking=plan.aims, start=start)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LooseRun:
+    """Tasks that belong together and to no trigger of a schedule that is there; `name` may be cut."""
+
+    key: str
+    name: str
+    targets: tuple[str, ...]
+    task_ids: tuple[str, ...]
+    start: datetime
+    schedule_id: str = ""  # where it is still there
+
+
+def loose_runs(
+    plans: Sequence[Plan], tasks: Sequence[Document], *, since: datetime, now: datetime
+) -> list[LooseRun]:
+    """The triggers of schedules that were deleted before anybody looked, and what people began again in ARL.
+
+    Only what is older than the time of grace: by then a new schedule is among those that were read, and what
+    DingRun itself has begun again is among its runs.
+    """
+    stems = {plan.stem for plan in plans}
+    named: dict[tuple[bool, tuple[str, str, str], int], list[Document]] = defaultdict(list)
+    for task in tasks:
+        name = str(task.get("name"))
+        again, key = name.startswith(AGAIN), _stem_and_number({**task, "name": name.removeprefix(AGAIN)})
+        if key and (again or key[0] not in stems):
+            named[again, *key].append(task)
+    found = [
+        _loose(plans, key, block)
+        for key, alike in named.items()
+        for block in _blocks(alike, [{aim_of(task) for task in alike}])
+        if block.start >= since and now - block.newest >= GRACE
+    ]
+    return sorted(found, key=lambda run: run.start)
+
+
+def _loose(plans: Sequence[Plan], key: tuple[bool, tuple[str, str, str], int], block: Block) -> LooseRun:
+    again, stem, number = key
+    kind, name, tag = stem
+    counted = kind == RECURRENT and not again
+    mine = (plan for plan in plans if again and plan.stem == stem and block.made.keys() <= plan.expected)
+    return LooseRun(
+        key=f"{kind}-{tag}-{name}:{number}" if counted else f"{kind}-{tag}-{name}:{block.ids[0]}",
+        name=name,
+        targets=tuple(target for aim in block.made for target in sorted(aim[1])),
+        task_ids=tuple(block.ids),
+        start=block.start,
+        schedule_id=next((plan.id for plan in mine), ""),
+    )

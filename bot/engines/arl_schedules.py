@@ -6,11 +6,12 @@ from typing import TypeVar
 from cronsim import CronSim, CronSimError
 
 from bot.engines.arl_documents import FUTURE, Document, at_epoch, targets_of
-from bot.models import Channel, NotifyOn, Schedule
+from bot.models import Channel, NotifyOn, Schedule, ScheduleState
 
 Word = TypeVar("Word", Channel, NotifyOn)
 
 CRON_FIELDS = 5
+STATES = {"scheduled": ScheduleState.ACTIVE, "stop": ScheduleState.STOPPED}
 DAY_OF_MONTH, DAY_OF_WEEK = 2, 4
 
 
@@ -23,6 +24,7 @@ def schedule_of(document: Document) -> Schedule:
         name=str(document.get("name")),
         cron=readable_cron(str(document.get("cron") or "")) if waits and not once else "",
         at=at_epoch(document.get("start_time")) if waits and once else None,
+        state=STATES.get(str(document.get("status")), ScheduleState.OVER),
         targets=targets_of(document.get("target")),
         notify_enable=document.get("notify_enable") is True,
         notify_channel=_word(Channel.DINGDING, document.get("notify_channel")),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bot.engines.arl_documents import RISK, Document, born, moment
 from bot.engines.reasons import reason
-from bot.models import Task, TaskStatus
+from bot.models import UNSUBMITTED, Task, TaskStatus
 
 STATES = {
     "waiting": TaskStatus.WAITING,
@@ -17,7 +17,6 @@ STATES = {
     "stop": TaskStatus.STOP,
 }
 OPEN = {TaskStatus.WAITING, TaskStatus.RUNNING}
-UNSUBMITTED = "unsubmitted:"
 SHOWN_TARGET = 200  # letters of the target of a task that never was
 
 _OURS = re.compile(r"-(r[a-z2-7]{10})$")

@@ -184,12 +184,13 @@ _ENDED = {
     "mark": "✅",
     "done": 12,
     "failed": 0,
+    "stopped": 0,
     "total": 12,
     "ended_at": NOW,
 }
 _PAST = {
     **{"schedule": "每日巡检", "run": "r2", "mark": "✅", "since": NOW, "running": False},
-    **{"took": timedelta(seconds=754), "done": 12, "failed": 0, "total": 12},
+    **{"took": timedelta(seconds=754), "done": 12, "failed": 0, "stopped": 0, "total": 12},
 }
 _ITEM = {"name": "每日巡检", "when": "0 3 * * *", "next": NOW, "targets": 4, "notify": True, "last": NOW}
 
@@ -244,6 +245,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     ],
     "denied": [{"name": "张三"}, {"name": ""}],
     "outsider": [{}],
+    "not_met": [{}],
     "card_unknown": [{}],
     "busy": [{}],
     "failed": [{"id": "msgrK2+x/A=="}, {}],
@@ -257,7 +259,14 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "rerun_running": [_RUNNING, {**_RUNNING, "total": 0, "ended": 0}],
     "rerun_pressed": [{}],
     "rerun_taken": [{}],
-    "which_schedule": [{"names": ["每日巡检", "www.example.com", "a_b"]}],
+    "which_schedule": [
+        {
+            "schedules": [
+                {"name": "每日巡检", "id": "sabcdefghij", "next": NOW},
+                {"name": "www.example.com", "id": "65f0c0ffee65f0c0ffee65f0", "next": None},
+            ]
+        }
+    ],
     "no_such_schedule": [
         {"name": "每曰", "nearest": "每日巡检", "names": ["每日巡检"]},
         {"name": "x", "nearest": "", "names": ["每日巡检", "www.example.com"]},
@@ -277,6 +286,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             "recent": [
                 {**_ENDED, "push": "success", "export": "success"},
                 {**_ENDED, "mark": "⚠️", "done": 10, "failed": 2, "push": "error", "export": "error"},
+                {**_ENDED, "mark": "⏹️", "done": 9, "stopped": 3, "push": "success", "export": "success"},
                 {**_ENDED, "ended_at": None, "push": "pending", "export": "pending"},
                 {**_ENDED, "push": "pending", "export": "running", "export_rows": 5_000},
             ],
@@ -288,7 +298,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             "runs": [
                 {**_PAST, "mark": "⏳", "running": True, "took": None, "done": 0, "total": 0},
                 _PAST,
-                {**_PAST, "mark": "⚠️", "done": 10, "failed": 2},
+                {**_PAST, "mark": "⚠️", "done": 9, "failed": 2, "stopped": 1},
+                {**_PAST, "mark": "⏹️", "done": 0, "stopped": 12},
                 {**_PAST, "mark": "❌", "done": 0, "total": 0},
             ],
         },
@@ -307,6 +318,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
                 {**_ITEM, "when": "0 9-18/3 * * 1-5"},
                 {**_ITEM, "when": "", "at": NOW},
                 {**_ITEM, "when": "", "at": None, "next": None},
+                {**_ITEM, "when": "", "at": None, "next": None, "state": "stopped"},
+                {**_ITEM, "when": "", "at": None, "next": None, "state": "over"},
             ],
             "total": 40,
         },
@@ -341,8 +354,12 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "report_sent": [{"name": "每日巡检_20261124.xlsx", "size": 3_000_000}],
     "report_pressed": [{}],
     "report_taken": [{}],
+    "report_sent_lately": [{"schedule": "每日巡检", "asked_at": NOW}],
+    "asked_too_often": [{"most": 20, "free_at": NOW}],
+    "calls_run_out": [{}],
     "stop_accepted": [
         {"schedule": "每日巡检", "run": "r1", "stopped": 3, "before": 2, "left": []},
+        {"schedule": "每日巡检", "run": "r1", "stopped": 0, "before": 2, "left": []},
         {
             "schedule": "每日巡检",
             "run": "r1",
@@ -354,13 +371,22 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "retry_accepted": [
         {"schedule": "每日巡检", "run": "r1", "count": 2, "told": told} for told in (True, False)
     ],
-    "nothing_failed": [{"schedule": "每日巡检"}],
+    "nothing_failed": [{"schedule": "每日巡检"}, {"schedule": ""}],
     "late_reports": [
         {"count": count, "why": "waits for a worker: none is free, or none runs"} for count in (1, 3)
     ],
     "arl_pushes": [{"names": ["每日巡检", "www.example.com"]}],
     "nothing_running": [{}],
-    "which_run": [{"runs": ["每日巡检", "周扫描"]}],
+    "which_run": [
+        {
+            "runs": [
+                {"schedule": "每日巡检", "since": NOW, "run": "rabcdefghij"},
+                {"schedule": "www.example.com", "since": NOW, "run": "rabcdzzzzzz"},
+            ],
+            "word": word,
+        }
+        for word in ("stop", "")
+    ],
     "button_rerun": [{}],
     "button_report": [{}],
     "button_resend": [{}],
@@ -406,10 +432,12 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
 """Every phrase with the values it is said with."""
 
 TAPPED = (
-    "denied", "outsider", "card_unknown", "busy", "failed", "rerun_running", "rerun_pressed", "rerun_taken",
+    "denied", "outsider", "not_met", "card_unknown", "busy", "failed",
+    "rerun_running", "rerun_pressed", "rerun_taken",
     "no_such_schedule", "regenerate_pressed", "regenerate_running", "regenerate_unwanted", "report_is_there",
     "nothing_to_report", "revoke_pressed", "revoke_taken", "no_links",
     "report_pressed", "report_taken", "no_such_run",
+    "report_sent_lately", "asked_too_often", "calls_run_out",
     "nothing_to_resend", "resend_pressed", "resend_taken",
 )  # fmt: skip
 """The phrases that a press may be answered with."""

@@ -11,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import ConfigError
-from bot.models import ExportStatus, Failure, Findings, KindSummary, Report, Run, Tally, TaskStatus
+from bot.models import (
+    UNSUBMITTED,
+    ExportStatus,
+    Failure,
+    Findings,
+    KindSummary,
+    Report,
+    Run,
+    Tally,
+    TaskStatus,
+)
 from cards.dialects import FOLDER, LANGUAGES, read_yaml
 from cards.render import ANSWER_BYTES, MARKDOWN_BYTES, TIPS_BYTES, TITLE_BYTES, Cards
 from cards.summary import NO_NEWS, News
@@ -204,7 +214,10 @@ def test_a_name_too_long_to_type_is_replaced_by_the_run() -> None:
 @pytest.mark.parametrize(
     ("phrase", "values"),
     [
-        ("which_schedule", {"names": ["x" * 5_000] * 10_000}),
+        (
+            "which_schedule",
+            {"schedules": [{"name": "巡检" * 5_000, "id": "s" * 5_000, "next": None}] * 10_000},
+        ),
         (
             "help",
             {"commands": [{"words": ("重跑", "rerun"), "usage": "y" * 500, "summary": "z" * 500}] * 1_000},
@@ -244,3 +257,16 @@ def test_a_phrase_that_does_not_exist_is_a_mistake() -> None:
 def test_a_wrong_setting_is_refused_by_its_key(settings_: dict[str, str], key: str) -> None:
     with pytest.raises(ConfigError, match=key):
         Cards(**settings_)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_stand_in_of_a_task_that_never_was_is_no_id(lang: str) -> None:
+    run = ended(task_ids=("t1", f"{UNSUBMITTED}s1-1:b.example"))
+    shown = "".join(CARDS[lang].summary(run, None).params.values())
+    assert "t1" in shown
+    assert UNSUBMITTED not in shown
+
+
+def test_in_a_digest_what_was_stopped_did_not_fail() -> None:
+    run = ended(tally=Tally(total=3, done=1, error=1, stop=1))
+    assert "失败 1/3" in "".join(CARDS["zh-CN"].digest([run]).params.values())

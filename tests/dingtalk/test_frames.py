@@ -27,6 +27,20 @@ def test_a_message_is_read_and_trimmed() -> None:
     assert "session=s" not in repr(message)
 
 
+def test_the_organisation_of_the_robot_and_of_a_press_is_read() -> None:
+    message = message_of(SAID | {"chatbotCorpId": "dingcorp"})
+    tapped = tap_of(tap({"params": {"id": "rerun"}}, corpId="dingcorp"))
+    assert message is not None
+    assert tapped is not None
+    assert (message.corp_id, tapped.corp_id) == ("dingcorp", "dingcorp")
+
+
+def test_a_press_with_a_union_id_is_of_nobody_we_know() -> None:
+    tapped = tap_of(tap({"params": {"id": "rerun"}}, userIdType=2))
+    assert tapped is not None
+    assert tapped.user.id == ""
+
+
 def test_somebody_from_outside_has_no_id() -> None:
     message = message_of({key: value for key, value in SAID.items() if key != "senderStaffId"})
     assert message is not None

@@ -6,10 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.engines.arl_tasks import UNSUBMITTED
 from bot.engines.arl_wire import Refused
 from bot.errors import Permanent, Temporary
-from bot.models import NotifyOn, Run, TaskStatus
+from bot.models import UNSUBMITTED, NotifyOn, Run, ScheduleState, TaskStatus
 from tests.arl.beside import Beside, beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
@@ -47,6 +46,8 @@ async def test_schedules_are_arl_s_own_with_their_switches(beside: Beside) -> No
     assert (daily.name, daily.cron, daily.targets) == ("每日扫描", "0 3 * * *", ("1.1.1.1", "a.example.com"))
     assert (once.cron, once.at) == ("", NOW)
     assert (stopped.cron, stopped.notify_on) == ("", NotifyOn.FAILED)
+    states = [ScheduleState.ACTIVE, ScheduleState.ACTIVE, ScheduleState.STOPPED]
+    assert [each.state for each in (daily, once, stopped)] == states
 
 
 @pytest.mark.parametrize("cron", ["0 3 1,15 * 1", "0 0 3 * * *", "@daily", "0 3 L * *x"])

@@ -5,9 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.engines.arl_tasks import UNSUBMITTED
 from bot.engines.arl_triggers import GRACE, SETTLED_BEFORE_FIRST_LOOK
-from bot.models import TaskStatus
+from bot.models import UNSUBMITTED, TaskStatus
 from bot.ports import Started
 from bot.sandbox.arl.world import WEB_TOO
 from tests.arl.beside import Beside, beside_arl
@@ -78,9 +77,10 @@ async def test_a_task_that_somebody_began_again_in_arl_changes_no_run(beside: Be
     mine = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
     beside.world.end(mine[0], "error")
     beside.world.task("重新运行-周期任务-每日扫描-2", "domain", "a.example.com", process=WEB_TOO)
-    (run,) = await found(beside)
+    run, again = await found(beside)
     assert list(run.task_ids) == mine
     assert await states(beside, run) == [TaskStatus.ERROR]
+    assert await states(beside, again) == [TaskStatus.WAITING]
 
 
 async def test_a_stop_overwritten_by_a_stage_name_ends_the_run(beside: Beside) -> None:

@@ -2,8 +2,16 @@
 
 import pytest
 
+from bot.router import usages
 from handlers import router
 from tests.conftest import Desk
+
+
+def test_english_help_shows_english_arguments() -> None:
+    shown = usages(router.commands, "en")
+    assert any(command["usage"] for command in shown)
+    for command in shown:
+        assert f"{command['usage']}{command['summary']}".isascii()
 
 
 @pytest.mark.parametrize("word", ["帮助", "help", "?"])

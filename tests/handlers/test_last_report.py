@@ -2,11 +2,13 @@
 
 import pytest
 
-from bot.errors import Permanent
+from bot.errors import Permanent, Temporary
 from bot.links import Terms
 from bot.models import ExportStatus, Person
+from bot.quota import Bucket, Budget, month_of
+from bot.stores.sqlite_ledger import SqliteLedger
 from tests.conftest import Desk
-from tests.factories import make_schedule
+from tests.factories import make_run, make_schedule
 from tests.test_intake import tap_on
 
 
@@ -53,7 +55,66 @@ async def test_each_person_may_press_once(desk: Desk) -> None:
     for user in ("user01", "user01", "user02"):
         await desk.intake.on_tap(tap_on(run.id, "report", Person(id=user)))
         await desk.do_jobs()
+        desk.clock.turn(seconds=601)
     assert desk.messenger.verbs() == ["file", "file"]
+
+
+async def test_the_same_report_at_the_same_place_is_answered_in_words_for_ten_minutes(desk: Desk) -> None:
+    run = await desk.finished_run()
+    desk.messenger.sent.clear()
+    await desk.say(f"报告 {run.id}")
+    assert "往上翻" in await desk.say("最近报告", sender=Person(id="user02"))
+    pressed = await desk.intake.on_tap(tap_on(run.id, "report"))
+    assert "往上翻" in pressed["tips"]
+    await desk.say("最近报告", group=False, conversation_id="cidOto")
+    desk.clock.turn(seconds=601)
+    await desk.say("最近报告")
+    places = [where for verb, where, _ in desk.messenger.sent if verb == "file"]
+    assert places == ["group:cidA", "user:user01", "group:cidA"]
+
+
+async def test_two_who_press_at_the_same_moment_get_one_file(desk: Desk) -> None:
+    run = await desk.finished_run()
+    desk.messenger.sent.clear()
+    for user in ("user01", "user02"):
+        await desk.intake.on_tap(tap_on(run.id, "report", Person(id=user)))
+    await desk.do_jobs()
+    assert desk.messenger.verbs() == ["file"]
+
+
+async def test_a_file_that_did_not_arrive_for_sure_can_be_asked_for_at_once(desk: Desk) -> None:
+    run = await desk.finished_run()
+    desk.messenger.trouble_with["file"] = [Temporary("no answer", uncertain=True)]
+    await desk.say(f"报告 {run.id}")
+    desk.messenger.sent.clear()
+    await desk.say(f"报告 {run.id}")
+    assert desk.messenger.verbs() == ["reply", "file"]
+
+
+async def almost_spent(desk: Desk, percent: int) -> None:
+    desk.budget = Budget(limits={Bucket.API: 1_000})
+    desk.build()
+    await SqliteLedger(desk.store).book(month_of(desk.clock()), Bucket.API, percent * 10)
+
+
+@pytest.mark.parametrize(("percent", "files"), [(94, 1), (95, 0)])
+async def test_as_the_month_runs_out_what_people_ask_for_stops_before_the_summaries(
+    desk: Desk, percent: int, files: int
+) -> None:
+    run = await desk.finished_run()
+    desk.messenger.sent.clear()
+    await almost_spent(desk, percent)
+    answers = await desk.say("最近报告"), (await desk.intake.on_tap(tap_on(run.id, "report")))["tips"]
+    await desk.do_jobs()
+    assert desk.messenger.verbs().count("file") == files
+    assert ["额度" in answer for answer in answers] == [not files, not files]
+
+
+async def test_then_a_link_stands_in_the_answer_where_people_reach_it(desk: Desk) -> None:
+    desk.terms = Terms(public_url="https://run.example.com")
+    await desk.finished_run()
+    await almost_spent(desk, 97)
+    assert "https://run.example.com/reports/" in await desk.say("最近报告")
 
 
 async def test_the_report_of_one_run_is_had_by_its_number(desk: Desk) -> None:
@@ -64,6 +125,32 @@ async def test_the_report_of_one_run_is_had_by_its_number(desk: Desk) -> None:
     await desk.do_jobs()
     verb, _, name = desk.messenger.sent[-1]
     assert (verb, first.id in name) == ("file", True)
+
+
+@pytest.mark.parametrize("ask", ["状态", "历史", "报告列表"])
+async def test_the_report_of_a_run_is_had_by_its_place_in_the_last_list(desk: Desk, ask: str) -> None:
+    first = await desk.finished_run()
+    desk.clock.turn(seconds=3600)
+    await desk.finished_run()
+    assert first.id in await desk.say(ask)
+    await desk.say("报告 2")
+    await desk.do_jobs()
+    verb, _, name = desk.messenger.sent[-1]
+    assert (verb, first.id in name) == ("file", True)
+
+
+async def test_the_first_letters_of_a_run_are_enough(desk: Desk) -> None:
+    run = await desk.finished_run()
+    assert run.id in await desk.say(f"报告 {run.id[:6].upper()}")
+
+
+async def test_letters_that_begin_several_runs_offer_them(desk: Desk) -> None:
+    for id_ in ("rabcdaaaaaa", "rabcdbbbbbb"):
+        await desk.store.add_run(make_run(id=id_, cause=id_))
+    answer = await desk.say("报告 rabcd")
+    assert all(id_ in answer for id_ in ("rabcdaaaaaa", "rabcdbbbbbb"))
+    assert await desk.say("凭据 rab")
+    assert "rabcdbbbbbb" in await desk.say("凭据 rabcdb")
 
 
 async def test_a_run_without_a_report_says_why(desk: Desk) -> None:

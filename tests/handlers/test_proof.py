@@ -52,3 +52,8 @@ async def test_who_fetched_the_report_by_a_link_is_told(desk: Desk) -> None:
     answer = await desk.say(f"凭据 {run.id}")
     assert "192.0.2.77" in answer
     assert "curl" in answer
+
+
+async def test_the_id_of_a_run_is_taken_in_capitals(desk: Desk) -> None:
+    run = await desk.finished_run()
+    assert "没有编号" not in await desk.say(f"凭据 {run.id.upper()}")

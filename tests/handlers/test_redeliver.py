@@ -71,3 +71,8 @@ async def test_an_attempt_that_fails_again_can_be_asked_for_again(desk: Desk) ->
 
 async def test_an_unknown_run_is_said(desk: Desk) -> None:
     assert "r0" in await desk.say("重发 r0")
+
+
+async def test_the_id_of_a_run_is_taken_in_capitals(desk: Desk) -> None:
+    run = await desk.finished_run()
+    assert "没有编号" not in await desk.say(f"重发 {run.id.upper()}")

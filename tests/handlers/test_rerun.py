@@ -80,3 +80,12 @@ async def test_a_button_of_a_schedule_that_is_gone_reruns_nothing(desk: Desk) ->
     await desk.intake.on_tap(tap_on(run.id))
     await desk.do_jobs()
     assert len(await desk.store.find_runs()) == 1
+
+
+async def test_two_schedules_of_one_name_are_offered_and_a_number_or_an_id_is_taken(desk: Desk) -> None:
+    desk.engine.known += [make_schedule(id=id_, name="重叠") for id_ in ("6" * 24, "7" * 24)]
+    answer = await desk.say("重跑 重叠")
+    assert all(word in answer for word in ("6" * 24, "7" * 24, "03:00"))
+    await desk.say("重跑 2")
+    await desk.say(f"重跑 {'6' * 24}")
+    assert {run.schedule_id for run in await desk.store.find_runs()} == {"6" * 24, "7" * 24}

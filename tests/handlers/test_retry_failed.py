@@ -80,3 +80,31 @@ async def test_what_the_engine_refuses_is_said_where_it_was_asked_whatever_the_s
     assert run.status is RunStatus.ERROR
     (card,) = desk.messenger.cards.values()
     assert "黑名单" in "".join(card.params.values())
+
+
+async def test_without_a_name_the_newest_run_that_failed_is_meant(desk: Desk) -> None:
+    failed = await half_failed(desk)
+    other = make_schedule(id="s2", name="Weekly", notify_enable=True, send_to=(GROUP,))
+    desk.engine.known.append(other)
+    desk.clock.turn(seconds=60)
+    await desk.trigger(other, cause="cron:s2:1")
+    await desk.finish()
+    desk.clock.turn(seconds=60)
+    assert "每日巡检" in await desk.say("重跑失败")
+    assert (await newest(desk)).cause.startswith(f"retry:{failed.id}:")
+
+
+async def test_of_several_that_failed_the_one_told_here_is_meant(desk: Desk) -> None:
+    await half_failed(desk)
+    elsewhere = make_schedule(id="s2", name="Weekly", notify_enable=True)
+    desk.engine.known.append(elsewhere)
+    desk.clock.turn(seconds=60)
+    await desk.trigger(elsewhere, cause="cron:s2:1")
+    await desk.finish(status=TaskStatus.ERROR)
+    assert "每日巡检" in await desk.say("重跑失败")
+
+
+async def test_the_id_of_a_run_that_failed_is_taken(desk: Desk) -> None:
+    failed = await half_failed(desk)
+    desk.clock.turn(seconds=60)
+    assert "1 个开始重跑" in await desk.say(f"重跑失败 {failed.id[:7]}")

@@ -1,6 +1,10 @@
 """`计划`."""
 
+import pytest
+
+from bot.models import ScheduleState
 from tests.conftest import Desk
+from tests.factories import make_schedule
 
 
 async def test_schedules_are_listed_with_their_next_time(desk: Desk) -> None:
@@ -13,3 +17,13 @@ async def test_schedules_are_listed_with_their_next_time(desk: Desk) -> None:
 async def test_without_schedules_it_says_how_to_make_one(desk: Desk) -> None:
     desk.engine.known.clear()
     assert "config.yaml" in await desk.say("schedules")
+
+
+@pytest.mark.parametrize(
+    ("state", "word"), [(ScheduleState.STOPPED, "已停用"), (ScheduleState.OVER, "不再执行")]
+)
+async def test_a_schedule_that_fires_no_more_says_why(desk: Desk, state: ScheduleState, word: str) -> None:
+    desk.engine.known[:] = [make_schedule(cron="", state=state)]
+    answer = await desk.say("计划")
+    assert word in answer
+    assert "不定时" not in answer

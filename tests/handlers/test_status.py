@@ -59,3 +59,11 @@ async def test_status_shows_what_a_report_waits_for(desk: Desk) -> None:
     run = await desk.finished_run()
     assert (run.export_status, run.export_error) == (ExportStatus.RUNNING, "the broker does not answer")
     assert "报告生成中（the broker does not answer）" in await desk.say("状态")
+
+
+async def test_status_tells_the_ids_of_what_runs_and_of_what_has_ended(desk: Desk) -> None:
+    ended = await desk.finished_run()
+    desk.clock.turn(seconds=60)
+    running = await desk.trigger(cause="cron:s1:2")
+    answer = await desk.say("状态")
+    assert answer.index(running.id) < answer.index(ended.id)

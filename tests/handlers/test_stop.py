@@ -1,5 +1,8 @@
 """`停止`."""
 
+import pytest
+
+from bot.models import Run, TaskStatus
 from tests.conftest import Desk
 from tests.factories import make_schedule
 
@@ -38,3 +41,76 @@ async def test_stop_tells_what_has_ended_before_and_what_would_not_stop(desk: De
     desk.engine.stubborn = {second.task_ids[0]: "没有找到任务的编号"}
     answer = await desk.say("停止")
     assert "a.example：没有找到任务的编号" in answer
+
+
+async def two_open_runs(desk: Desk) -> tuple[Run, Run]:
+    """Of one schedule, as an engine begins them whose runs overlap."""
+    first = await desk.trigger(cause="arl:s1:1")
+    desk.clock.turn(seconds=90)
+    return first, await desk.trigger(cause="arl:s1:2")
+
+
+async def is_over(desk: Desk, run: Run) -> bool:
+    return all(task.status.ended for task in (await desk.engine.tasks(run.task_ids)).values())
+
+
+async def test_two_open_runs_of_one_schedule_are_offered_and_a_number_is_taken(desk: Desk) -> None:
+    first, second = await two_open_runs(desk)
+    answer = await desk.say("停止 每日巡检")
+    assert all(word in answer for word in (first.id, second.id, "11:00", "11:01"))
+    await desk.say("停止 2")
+    assert (await is_over(desk, first), await is_over(desk, second)) == (True, False)
+
+
+async def test_the_id_of_one_of_them_is_taken(desk: Desk) -> None:
+    first, second = await two_open_runs(desk)
+    await desk.say(f"停止 {second.id.upper()}")
+    assert (await is_over(desk, first), await is_over(desk, second)) == (False, True)
+
+
+async def test_a_run_whose_schedule_is_gone_can_be_stopped_by_name(desk: Desk) -> None:
+    run = await desk.trigger()
+    desk.engine.known.clear()
+    await desk.say("停止 每日巡检")
+    assert await is_over(desk, run)
+
+
+async def test_what_nobody_has_is_said(desk: Desk) -> None:
+    await desk.trigger()
+    assert "没有叫「月扫描」的计划" in await desk.say("停止 月扫描")
+
+
+async def test_a_task_that_dies_of_being_stopped_is_stopped_and_did_not_fail(desk: Desk) -> None:
+    run = await desk.trigger()
+    desk.engine.dying = set(run.task_ids)
+    assert "停止 1 个" in await desk.say("停止")
+    await desk.watcher.tick()
+    tally = (await desk.run(run.id)).tally
+    assert tally is not None
+    assert (tally.stop, tally.error) == (1, 0)
+
+
+async def test_an_error_that_is_written_over_a_stop_later_is_none(desk: Desk) -> None:
+    run = await desk.trigger()
+    await desk.say("停止")
+    desk.engine.end(run.task_ids[0], TaskStatus.ERROR, reason="worker lost")
+    await desk.watcher.tick()
+    (failure,) = (await desk.run(run.id)).failures
+    assert (failure.status, failure.reason) == (TaskStatus.STOP, "")
+
+
+async def test_where_all_have_ended_already_it_says_so(desk: Desk) -> None:
+    await desk.trigger()
+    desk.engine.end_all()
+    assert "都已经结束" in await desk.say("停止")
+
+
+@pytest.mark.parametrize("ask", ["状态", "历史"])
+async def test_a_run_that_was_stopped_did_not_fail(desk: Desk, ask: str) -> None:
+    await desk.trigger()
+    await desk.say("停止")
+    await desk.watcher.tick()
+    answer = await desk.say(ask)
+    assert "⏹️" in answer
+    assert "停止 1/1" in answer
+    assert "失败" not in answer

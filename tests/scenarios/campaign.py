@@ -215,7 +215,7 @@ async def _bot(stack: AsyncExitStack, folder: Path, clock: FakeClock, fault: Fau
     stack.push_async_callback(store.close)
     faulty: Any = Faulty(store, WRITES, fault)
     ledger: Any = Faulty(SqliteLedger(store), BOOKINGS, fault)
-    desk = Desk(store=faulty, clock=clock, folder=folder / "reports", ledger=ledger)
+    desk = Desk(store=faulty, clock=clock, folder=folder / "reports", ledger=ledger, per_hour=0)
     return Bot(desk=desk, url="", session=None)
 
 

@@ -81,11 +81,13 @@ async def test_the_buttons_do_what_they_say_and_a_second_press_does_nothing(
     await chat.say("@DingRun 重跑")
     await chat.wait("file", 1)
     (card,) = await chat.messages("card")
+    await chat.say("@DingRun 帮助", user="user02")
+    refused = await chat.tap(card, "rerun", user="outsider01")
     first = await chat.tap(card, "rerun")
     second = await chat.tap(card, "rerun", user="user02")
     assert first["ok"]
     assert second["ok"]
-    assert first["private"] != second["private"]
+    assert len({str(each["private"]) for each in (refused, first, second)}) == 3
     await chat.wait("file", 2)
     assert len(await chat.messages("card")) == 2
     await chat.tap(card, "report")

@@ -36,6 +36,11 @@ async def test_each_app_tells_its_group_and_hears_its_buttons(neighbours: Neighb
         assert (await chat.tap(card, "report"))["ok"]
         await until(lambda: _has_file(chat, 2))
         assert len(await chat.messages("card")) == 1
+        said = {"conversation": SECOND, "user": "user01", "text": "@Second 重跑"}
+        assert (await chat.post("say", said))["delivered"]
+        await until(lambda: _has_file(chat, 3))
+        assert len(await chat.messages("card", SECOND)) == 2
+        assert "推送没送到" not in await chat.say("@DingRun 状态")
         await service.end()
 
 

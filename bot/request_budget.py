@@ -1,0 +1,27 @@
+"""What one person may ask for, so that nobody spends the month of all others."""
+
+from datetime import timedelta
+
+from bot.errors import UserError
+from bot.models import Clock, Person
+from bot.ports import Ledger
+
+HOUR = timedelta(hours=1)
+
+
+class RequestBudget:
+    """Counts what people ask for that costs calls, for all bots on a store; 0 per hour means no limit."""
+
+    def __init__(self, ledger: Ledger, *, clock: Clock, per_hour: int) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._per_hour = per_hour
+
+    async def charge(self, person: Person) -> None:
+        """Count one request. Raises `UserError`, and counts nothing, when the hour has no more."""
+        if not self._per_hour:
+            return
+        gate, now = f"asked:{person.id}", self._clock()
+        free_at = await self._ledger.take_place(gate, self._per_hour, now, HOUR)
+        if free_at:
+            raise UserError("asked_too_often", most=self._per_hour, free_at=free_at)

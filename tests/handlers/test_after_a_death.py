@@ -1,0 +1,89 @@
+"""A process dies between what a person asked for and the answer: the wish is answered, not done again."""
+
+import pytest
+
+from bot.errors import Temporary
+from bot.jobs import Claim
+from bot.models import Message, TaskStatus
+from tests.conftest import Desk
+from tests.factories import make_message
+
+
+async def die_before_the_answer(desk: Desk, message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked for is done; its answer is not given, and comes when the lease is over."""
+
+    async def dead(claim: Claim) -> None:
+        raise Temporary("the process died")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Claim, "mark", dead)
+        await desk.intake.on_message(message)
+        await desk.jobs.run_due(["message"])
+    await desk.do_jobs()
+
+
+async def live_again(desk: Desk) -> str:
+    desk.build()
+    desk.clock.turn(seconds=60)
+    await desk.do_jobs()
+    return desk.answer()
+
+
+async def test_a_rerun_whose_own_run_has_ended_is_answered_while_another_runs(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await die_before_the_answer(desk, make_message("重跑"), monkeypatch)
+    await desk.finish()
+    (mine,) = await desk.store.find_runs()
+    desk.clock.turn(seconds=1)
+    await desk.trigger(cause="cron:s1:later")
+    answer = await live_again(desk)
+    assert mine.id in answer
+    assert "正在跑" not in answer
+    assert len(await desk.store.find_runs()) == 2
+
+
+async def test_a_rerun_is_answered_though_its_schedule_is_gone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await die_before_the_answer(desk, make_message("重跑"), monkeypatch)
+    (mine,) = await desk.store.find_runs()
+    desk.engine.known.clear()
+    assert mine.id in await live_again(desk)
+
+
+async def test_failed_tasks_are_not_repeated_again_after_a_newer_failure(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.trigger()
+    await desk.finish(status=TaskStatus.ERROR)
+    desk.clock.turn(seconds=60)
+    await die_before_the_answer(desk, make_message("重跑失败"), monkeypatch)
+    (mine, _) = await desk.store.find_runs()
+    await desk.finish()
+    desk.clock.turn(seconds=1)
+    await desk.trigger(cause="cron:s1:later")
+    await desk.finish(status=TaskStatus.ERROR)
+    assert mine.id in await live_again(desk)
+    assert len(await desk.store.find_runs()) == 3
+
+
+async def test_what_was_sent_again_is_said_though_it_has_arrived(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.messenger.trouble = [None, None, Temporary("no answer", uncertain=True)]
+    await desk.finished_run()
+    await die_before_the_answer(desk, make_message("重发"), monkeypatch)
+    assert "1 条正在重发" in await live_again(desk)
+    assert desk.messenger.verbs().count("file") == 1
+
+
+@pytest.mark.parametrize("words", ["最近报告", "重跑"])
+async def test_what_was_counted_before_is_not_counted_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    desk.per_hour = 1
+    desk.build()
+    await desk.finished_run()
+    await die_before_the_answer(desk, make_message(words), monkeypatch)
+    assert "以后再来" not in await live_again(desk)
