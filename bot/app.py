@@ -3,10 +3,9 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -17,8 +16,9 @@ from bot.config import Settings
 from bot.dingtalk.meter import Meter
 from bot.engine_choice import engine_on
 from bot.engines.arl import ArlEngine
-from bot.errors import ConfigError, DingRunError
+from bot.errors import ConfigError
 from bot.lanes import Lane
+from bot.loops import counting_errors, keep_alive, loop_step
 from bot.metrics import Metrics
 from bot.models import Clock
 from bot.opening import stores_at
@@ -85,22 +85,30 @@ class App:
         await self._stack.aclose()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop` is set; a loop that dies ends the service loudly."""
+        """Run until `stop` is set; a loop that dies is started again, a wrong setting ends the service."""
         log.info("DingRun %s starts: %s", __version__, self._summary())
-        await self.parts.deliver.reconcile()
-        loops: Sequence[tuple[str, Coroutine[Any, Any, None]]] = [
-            ("engine", self.engine.work()),
-            ("jobs", self.parts.jobs.run(lanes_of(self._settings))),
-            ("watcher", self.parts.watcher.watch(WATCH_EVERY)),
-            ("scheduler", self.parts.scheduler.keep_time(self._clock)),
-            *([("finder", self.parts.finder.keep_looking(FIND_EVERY))] if self.engine.fires else []),
-            ("housekeeping", self._keep_house()),
-            *((f"stream {name}".strip(), stream.run()) for name, stream in self.parts.streams.items()),
-            *([("web", self._serve_web())] if self._settings.web.port else []),
+        with counting_errors(self._metrics.loop_error):
+            with loop_step("housekeeping"):
+                await self.parts.deliver.reconcile()
+            await self._run_loops(stop)
+
+    def _loops(self) -> Sequence[tuple[str, Callable[[], Awaitable[None]]]]:
+        parts = self.parts
+        return [
+            ("engine", self.engine.work),
+            ("jobs", lambda: parts.jobs.run(lanes_of(self._settings))),
+            ("watcher", lambda: parts.watcher.watch(WATCH_EVERY)),
+            ("scheduler", lambda: parts.scheduler.keep_time(self._clock)),
+            *([("finder", lambda: parts.finder.keep_looking(FIND_EVERY))] if self.engine.fires else []),
+            ("housekeeping", self._keep_house),
+            *((f"stream {name}".strip(), stream.run) for name, stream in parts.streams.items()),
+            *([("web", self._serve_web)] if self._settings.web.port else []),
         ]
+
+    async def _run_loops(self, stop: asyncio.Event) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(loop, name=name) for name, loop in loops]
+                tasks = [group.create_task(keep_alive(name, run), name=name) for name, run in self._loops()]
                 await stop.wait()
                 log.info("stopping")
                 for task in tasks:
@@ -136,16 +144,28 @@ class App:
         return all(stream.connected.is_set() for stream in streams) if streams else None
 
     async def _keep_house(self) -> None:
+        """Take each step by itself: one that fails does not keep the others from being taken."""
         while True:
             await asyncio.sleep(HOUSEKEEPING)
-            try:
-                await self.parts.deliver.reconcile()
-                await self.parts.reports.sweep()
-                await self.parts.notices.warn(await self.parts.governor.warnings())
-                await self.parts.notices.warn_of_late(await self.parts.reports.late())
-                await self.warn_of_pushes()
-            except (DingRunError, OSError) as error:
-                log.warning("housekeeping put off: %s", error)
+            for name, step in self.housekeeping().items():
+                with loop_step(f"housekeeping: {name}"):
+                    await step()
+
+    def housekeeping(self) -> Mapping[str, Callable[[], Awaitable[object]]]:
+        """The steps of housekeeping, by name."""
+        return {
+            "reconcile": self.parts.deliver.reconcile,
+            "sweep reports": self.parts.reports.sweep,
+            "warn of the quota": self._warn_of_quota,
+            "warn of late reports": self._warn_of_late,
+            "warn of pushes": self.warn_of_pushes,
+        }
+
+    async def _warn_of_quota(self) -> None:
+        await self.parts.notices.warn(await self.parts.governor.warnings())
+
+    async def _warn_of_late(self) -> None:
+        await self.parts.notices.warn_of_late(await self.parts.reports.late())
 
     async def warn_of_pushes(self) -> None:
         """Tell the operators once that ARL pushes by itself as well."""

@@ -1,16 +1,13 @@
 """Takes in the runs that the engine began by itself: while DingRun looked, and while it was down."""
 
 import asyncio
-import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.errors import DingRunError
+from bot.loops import loop_item, loop_step
 from bot.models import Clock
 from bot.ports import Engine, Started, Store
 from bot.runs import Runs
-
-log = logging.getLogger(__name__)
 
 MARK = "found:until"  # the fact that says up to when everything was found
 AGAIN = timedelta(days=1)  # is looked at anew: a run may be whole long after it began
@@ -41,12 +38,8 @@ class Finder:
     async def keep_looking(self, every: float) -> None:
         """Look until cancelled."""
         while True:
-            try:
+            with loop_step("finder"):
                 await self.look()
-            except DingRunError as error:
-                log.warning("runs of the engine could not be looked for, next try in %g s: %s", every, error)
-            except Exception:  # the edge of the finder's loop: one strange document must not end the service
-                log.exception("runs of the engine could not be looked for by a mistake of ours")
             await asyncio.sleep(every)
 
     async def look(self) -> int:
@@ -55,8 +48,12 @@ class Finder:
         mark = self._mark or await self._last_mark()
         started = await self._engine.started(mark - AGAIN if mark else now - self._past.look_back)
         new = [each for each in started if each.cause not in self._known]
-        taken = sum([await self._take(each, first_look=mark is None) for each in new])
-        self._known = {each.cause for each in started}
+        taken, known = 0, {each.cause for each in started} & self._known
+        for each in new:
+            with loop_item("finder"):  # one that fails is looked at again
+                taken += await self._take(each, first_look=mark is None)
+                known.add(each.cause)
+        self._known = known
         await self._remember(mark or now, now)
         return taken
 

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from bot.errors import DingRunError, Held, Temporary
 from bot.lanes import POLL, Lane, Lanes
 from bot.log import about
+from bot.loops import loop_step, report_error
 from bot.models import Clock, Job, JobState
 from bot.ports import Store
 from bot.retry import wait_before_retry
@@ -221,13 +222,11 @@ class Jobs:
     async def _heartbeat(self, claim: Claim, kind: JobKind, act: "asyncio.Future[Result]") -> None:
         while True:
             await asyncio.sleep(kind.lease.total_seconds() / 3)
-            try:
+            with loop_step("lease of a job"):
                 if not await claim.extend():
                     log.warning("job %s was claimed by somebody else", claim.job.id)
                     act.cancel()
                     return
-            except Temporary as error:
-                log.warning("the lease of job %s could not be extended: %s", claim.job.id, error)
 
     def _after_failure(self, job: Job, error: Temporary) -> dict[str, object]:
         if isinstance(error, Held):
@@ -262,6 +261,9 @@ class Jobs:
                 await kind.settled(claim.job)
         except DingRunError as error:  # the lease will bring the job back
             log.warning("the outcome of job %s could not be stored: %s", claim.job.id, error)
+            return
+        except Exception as error:  # noqa: BLE001 - the edge of the jobs' loop: housekeeping makes it good
+            report_error("outcome of a job", error)
             return
         ms = (now - started).total_seconds() * 1000
         log.log(_level(outcome), "job %s %s in %d ms %s", claim.job.id, outcome["state"], ms, claim.job.error)

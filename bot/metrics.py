@@ -25,6 +25,12 @@ class Metrics:
             buckets=SECONDS,
             registry=self._registry,
         )
+        self._loop_errors = Counter(
+            "dingrun_loop_errors_total",
+            "Steps of endless loops that failed; the loop went on",
+            ["loop"],
+            registry=self._registry,
+        )
         self._links = Counter(
             "dingrun_link_requests_total",
             "Requests for reports by link: served, resumed, or why not",
@@ -54,6 +60,10 @@ class Metrics:
         if job.ended_at:
             waited = (job.ended_at - job.created_at).total_seconds()
             self._waited.labels(kind=job.kind).observe(waited)
+
+    def loop_error(self, loop: str) -> None:
+        """A step of an endless loop failed; `loop` is one of a few names."""
+        self._loop_errors.labels(loop=loop).inc()
 
     def link(self, outcome: str) -> None:
         """Somebody asked for a report by a link; `outcome` is one of a few words."""

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from bot.errors import DingRunError
+from bot.loops import loop_item, loop_step
 from bot.models import Clock, Schedule, Trigger
 from bot.ports import Engine, Store
 from bot.runs import Cause, Runs
@@ -70,18 +70,19 @@ class Scheduler:
     async def keep_time(self, clock: Clock) -> None:
         """Tick once a second until cancelled."""
         while True:
-            try:
+            with loop_step("scheduler"):
                 await self.tick(clock())
-            except DingRunError as error:
-                log.warning("schedules could not be looked at: %s", error)
             await asyncio.sleep(TICK)
 
     async def tick(self, now: datetime) -> int:
         """Fire what is due; the number of runs triggered. An engine that fires by itself is left to it."""
         if self._engine.fires:
             return 0
-        schedules = await self._engine.schedules()
-        return sum([await self._look(schedule, now) for schedule in schedules])
+        fired = 0
+        for schedule in await self._engine.schedules():
+            with loop_item("scheduler"):
+                fired += await self._look(schedule, now)
+        return fired
 
     async def _look(self, schedule: Schedule, now: datetime) -> bool:
         due = last_due(schedule, now, self._timetable.zone)

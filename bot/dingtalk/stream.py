@@ -24,6 +24,7 @@ from bot.dingtalk.frames import message_of, tap_of
 from bot.dingtalk.http import post_json
 from bot.dingtalk.token import App
 from bot.errors import DingRunError, Permanent, Temporary
+from bot.loops import loop_step, report_error
 from bot.models import CardTap, Message
 
 log = logging.getLogger(__name__)
@@ -125,6 +126,10 @@ class StreamConnection:
                 wait = self._wait()
                 log.warning("the Stream is not connected, next try in %.1f s: %s", wait, error)
                 await self._pace.sleep(wait)
+            except Exception as error:  # noqa: BLE001 - the edge of the loop: the next answer may be a good one
+                self._short_lives += 1
+                report_error("stream", error)
+                await self._pace.sleep(self._wait())
             else:
                 log.info("the Stream is connected")
                 self.connected.set()
@@ -135,7 +140,7 @@ class StreamConnection:
         try:
             async with asyncio.timeout(10):
                 socket = await self._session.ws_connect(url, heartbeat=30, max_msg_size=FRAME_BYTES)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:  # ValueError: a strange URL
             raise Temporary(f"the WebSocket does not open: {type(error).__name__}") from None
         link = _Link(socket)
         self._links.add(link)
@@ -160,9 +165,7 @@ class StreamConnection:
         endpoint, ticket = answer.get("endpoint"), answer.get("ticket")
         if not isinstance(endpoint, str) or not isinstance(ticket, str):
             raise Temporary(f"DingTalk answered {status} without endpoint and ticket")
-        if urlsplit(endpoint).scheme != "wss" and self._app.openapi_base.startswith("https"):
-            raise Temporary("DingTalk's endpoint is not wss://")
-        return f"{endpoint}?ticket={quote(ticket)}"
+        return _address(endpoint, ticket, secure=self._app.openapi_base.startswith("https"))
 
     async def _keep(self, link: _Link) -> float:
         """Wait until this connection must be replaced; how long it lived, in seconds."""
@@ -193,6 +196,8 @@ class StreamConnection:
             log.info("the Stream was silent for too long")
         except (aiohttp.ClientError, OSError) as error:
             log.info("the Stream broke: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the edge of the loop: another connection is opened
+            report_error("stream", error)
         finally:
             self._links.discard(link)
             with suppress(TimeoutError, aiohttp.ClientError, OSError):
@@ -209,16 +214,21 @@ class StreamConnection:
             log.warning("a frame of %d characters makes no sense and is skipped", len(raw))
             return
         if frame.get("type") == SystemMessage.TYPE:
-            await self._answer(link, frame)
+            await self._answer_safely(link, frame)
             if frame["headers"].get("topic") == SystemMessage.TOPIC_DISCONNECT:
                 log.info("DingTalk ends this connection, another one is opened")
                 link.leaving.set()
             return
         if len(link.busy) >= MOST_BUSY:
             return
-        task = asyncio.create_task(self._answer(link, frame), name="stream frame")
+        task = asyncio.create_task(self._answer_safely(link, frame), name="stream frame")
         link.busy.add(task)
         task.add_done_callback(link.busy.discard)
+
+    async def _answer_safely(self, link: _Link, frame: Mapping[str, Any]) -> None:
+        """Leave a frame unanswered that we fail at by a mistake of ours: DingTalk delivers it again."""
+        with loop_step("stream"):
+            await self._answer(link, frame)
 
     async def _answer(self, link: _Link, frame: Mapping[str, Any]) -> None:
         try:
@@ -255,6 +265,21 @@ class StreamConnection:
             return AckMessage.STATUS_BAD_REQUEST, None
         params = await self._on_tap(tap)
         return AckMessage.STATUS_OK, _private(params)
+
+
+def _address(endpoint: str, ticket: str, *, secure: bool) -> str:
+    """Where to connect, from what the gateway answered. Raises `Temporary` when that is no address."""
+    try:
+        parts = urlsplit(endpoint)
+        sane = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
+        address = f"{endpoint}?ticket={quote(ticket)}"
+    except ValueError:  # brackets, a port that is no number, half a character
+        sane, parts, address = False, urlsplit(""), ""
+    if sane and secure and parts.scheme != "wss":
+        raise Temporary("DingTalk's endpoint is not wss://")
+    if not sane:
+        raise Temporary("DingTalk's answer holds no endpoint that is an address")
+    return address
 
 
 def _private(params: Mapping[str, str]) -> Mapping[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from bot.engines.probes import NothingFound, Probe, ProbeLimits
 from bot.engines.reasons import reason
-from bot.errors import DingRunError, Permanent, Temporary
+from bot.errors import DingRunError, Permanent
+from bot.loops import loop_step
 from bot.models import Clock, Run, Schedule, Task, TaskStatus
 from bot.ports import Started, TaskStore
 
@@ -95,13 +96,11 @@ class EmbeddedEngine:
     async def _worker(self, probe: Probe) -> None:
         while True:
             added = self._added
-            try:
+            with loop_step("engine"):
                 task = await self._tasks.claim_task(self._owner, self._clock(), self._lease_end())
                 if task:
                     await self._do(probe, task)
                     continue
-            except Temporary as error:
-                log.warning("the store does not answer, tasks wait: %s", error)
             try:
                 async with asyncio.timeout(POLL):
                     await added.wait()

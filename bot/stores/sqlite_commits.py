@@ -64,6 +64,8 @@ class Commits:
                 async with self._turn:
                     asked, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
                     await self._carry_out([each for each in asked if not each[1].done()])
+        except Exception as error:  # noqa: BLE001 - whoever asked is told: a cancelled future would end its loop
+            _tell_all([*asked, *self._waiting], error)
         finally:
             self._visiting = None
             for _, told in [*asked, *self._waiting]:  # when this was cancelled: nobody waits for ever
@@ -82,3 +84,9 @@ class Commits:
                 told.set_exception(outcome)
             else:
                 told.set_result(outcome)
+
+
+def _tell_all(asked: Sequence[Asked], error: Exception) -> None:
+    for _, told in asked:
+        if not told.done():
+            told.set_exception(error)

@@ -97,6 +97,19 @@ async def test_a_commit_that_fails_is_told_to_all_of_it(db: Connection, tmp_path
     assert read == []
 
 
+async def test_whoever_asks_is_told_of_a_mistake_of_ours_and_not_cancelled(
+    db: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancelled future would silently end the loop that waits for it."""
+
+    async def broken(statements: object) -> object:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(db, "carry_out", broken)
+    told = await asyncio.gather(*add(Commits(db), "a", "b"), return_exceptions=True)
+    assert [type(each) for each in told] == [RuntimeError] * 2
+
+
 async def test_nothing_is_told_before_the_commit(db: Connection, tmp_path: Path) -> None:
     other, seen = sqlite3.connect(tmp_path / "c.db"), list[int]()
     writes = add(Commits(db), "a", "b")
