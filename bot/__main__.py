@@ -106,7 +106,7 @@ def check(config: Path | None) -> None:
 
 @main.command()
 @click.option("--concurrency", default=1, show_default=True, type=click.IntRange(1), help="Reports at once.")
-@click.option("--ping", is_flag=True, help="Only ask whether the worker of this machine answers.")
+@click.option("--ping", is_flag=True, help="Only ask whether a worker of this machine lives.")
 @click.pass_obj
 def worker(config: Path | None, concurrency: int, ping: bool) -> None:
     """Write reports for the bots on the same store and broker (exporter.kind: celery)."""

@@ -19,6 +19,7 @@ from bot.opening import stores_at
 from bot.process import utc_now
 from bot.scheduler import next_due
 from bot.wire import robot_of
+from bot.worker import living_workers
 
 Check = Callable[[Settings], Awaitable[str]]
 
@@ -50,13 +51,14 @@ async def check_reports(settings: Settings) -> str:
 
 
 async def check_exporter(settings: Settings) -> str:
-    """With Celery, the broker answers, and a worker does."""
+    """With Celery, the broker answers, and a worker has said of late that it lives."""
     if settings.exporter.kind == "inprocess":
         return "inprocess"
     broker = broker_of(settings)
-    workers = await asyncio.to_thread(broker.check)
+    await asyncio.to_thread(broker.check)
+    workers = len(await living_workers(settings))
     if not workers:
-        raise Temporary(f"{broker.place}: no worker answers; start one: python -m bot worker")
+        raise Temporary(f"{broker.place}: no worker lives; start one: python -m bot worker")
     return f"{broker.place}, {workers} worker{'s' * (workers > 1)}"
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.archive import UNFINISHED
-from bot.errors import Held, Temporary
+from bot.errors import DingRunError, Held, Temporary
 from bot.exporters.handover import Handover
 from bot.exporters.orders import KIND, new_order, place_of, rows_of, taken
+from bot.loops import report_error
 from bot.models import Clock, Job, JobState, Run
 from bot.ports import Store, Story
 
@@ -112,6 +113,10 @@ class CeleryExporter:
                 await asyncio.get_running_loop().run_in_executor(self._threads, self._bell.ring)
         except TimeoutError:
             raise Temporary("exporter.broker_url: the broker does not answer in time") from None
+        except DingRunError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a worker may come all the same; it is rung for again
+            report_error("broker", error)
         return Ring(at=now, attempts=order.attempts)
 
 
