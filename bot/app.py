@@ -12,6 +12,7 @@ import aiohttp
 
 from bot import __version__
 from bot.addresses import shown
+from bot.clock_guard import ClockGuard
 from bot.config import Settings
 from bot.dingtalk.meter import Meter
 from bot.engine_choice import engine_on
@@ -78,6 +79,7 @@ class App:
                 owner=owner,
             )
             self.parts = parts_of(settings, outside)
+            self._clock_guard = ClockGuard(self.stores.store, self.stores.tasks, clock=clock)
             self._stack = self._stack.pop_all()
         return self
 
@@ -88,8 +90,9 @@ class App:
         """Run until `stop` is set; a loop that dies is started again, a wrong setting ends the service."""
         log.info("DingRun %s starts: %s", __version__, self._summary())
         with counting_errors(self._metrics.loop_error):
-            with loop_step("housekeeping"):
-                await self.parts.deliver.reconcile()
+            for step in (self._clock_guard.check, self.parts.deliver.reconcile):
+                with loop_step("housekeeping"):
+                    await step()
             await self._run_loops(stop)
 
     def _loops(self) -> Sequence[tuple[str, Callable[[], Awaitable[None]]]]:
@@ -154,6 +157,7 @@ class App:
     def housekeeping(self) -> Mapping[str, Callable[[], Awaitable[object]]]:
         """The steps of housekeeping, by name."""
         return {
+            "compare clocks": self._clock_guard.check,
             "reconcile": self.parts.deliver.reconcile,
             "sweep reports": self.parts.reports.sweep,
             "warn of the quota": self._warn_of_quota,

@@ -46,6 +46,7 @@ class Finder:
         """Look once; the number of runs that were new."""
         now = self._clock()
         mark = self._mark or await self._last_mark()
+        mark = mark and min(mark, now)  # one that a clock ahead has written would hide what begins until then
         started = await self._engine.started(mark - AGAIN if mark else now - self._past.look_back)
         new = [each for each in started if each.cause not in self._known]
         taken, known = 0, {each.cause for each in started} & self._known
@@ -54,7 +55,7 @@ class Finder:
                 taken += await self._take(each, first_look=mark is None)
                 known.add(each.cause)
         self._known = known
-        await self._remember(mark or now, now)
+        await self._remember(now)
         return taken
 
     async def _last_mark(self) -> datetime | None:
@@ -62,10 +63,10 @@ class Finder:
         kept = await self._store.recall(MARK)
         return datetime.fromisoformat(kept) if kept else None
 
-    async def _remember(self, mark: datetime, now: datetime) -> None:
-        if self._mark is None or now - mark >= MARK_EVERY:
-            await self._store.remember(MARK, max(mark, now).isoformat())
-            self._mark = max(mark, now)
+    async def _remember(self, now: datetime) -> None:
+        if self._mark is None or abs(now - self._mark) >= MARK_EVERY:
+            await self._store.remember(MARK, now.isoformat())
+            self._mark = now
 
     async def _take(self, started: Started, *, first_look: bool) -> bool:
         """Keep a run; without a word where it is no news."""

@@ -151,6 +151,14 @@ async def test_a_document_that_makes_no_sense_does_not_end_the_looking(
     assert caplog.text.count("run_number is no number") > 1
 
 
+async def test_a_clock_that_was_days_ahead_hides_no_run(desk: Desk, finder: Finder) -> None:
+    desk.clock.turn(seconds=3 * 86_400)
+    await finder.look()
+    desk.clock.turn(seconds=-3 * 86_400)
+    begin(desk)
+    assert await finder.look() == 1
+
+
 async def _strange(since: object) -> object:
     raise ValueError("run_number is no number")
 
