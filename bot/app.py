@@ -8,12 +8,11 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
-import aiohttp
-
 from bot import __version__
 from bot.addresses import shown
 from bot.clock_guard import ClockGuard
 from bot.config import Settings
+from bot.dingtalk.http import dingtalk_session
 from bot.dingtalk.meter import Meter
 from bot.engine_choice import engine_on
 from bot.engines.arl import ArlEngine
@@ -64,7 +63,7 @@ class App:
             self.stores = stores_at(settings.store.url)
             await self.stores.store.open()
             self._stack.push_async_callback(self.stores.store.close)
-            session = await self._stack.enter_async_context(aiohttp.ClientSession())
+            session = await self._stack.enter_async_context(dingtalk_session())
             self.engine = await self._stack.enter_async_context(
                 engine_on(settings, self.stores.tasks, clock=clock, owner=owner)
             )

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-import aiohttp
-
 from bot.addresses import shown
 from bot.arl_doctor import ARL_CHECKS
 from bot.config import Settings
 from bot.destinations import schedules_of, webhooks_of
+from bot.dingtalk.http import dingtalk_session
 from bot.dingtalk.stream import StreamConnection
 from bot.dingtalk.token import Tokens
 from bot.errors import ConfigError, DingRunError, Temporary
@@ -67,7 +66,7 @@ async def check_token(settings: Settings) -> str:
     robot = robot_of(settings)
     if robot is None:
         return NOT_CONFIGURED
-    async with aiohttp.ClientSession() as session:
+    async with dingtalk_session() as session:
         await Tokens(session, robot, utc_now).get()
     return f"{robot.openapi_base}, APP_KEY {robot.app_key}"
 
@@ -84,7 +83,7 @@ async def check_stream(settings: Settings) -> str:
     async def silence(tap: CardTap) -> Mapping[str, str]:
         return {}
 
-    async with aiohttp.ClientSession() as session:
+    async with dingtalk_session() as session:
         address = await StreamConnection(session, robot, nothing, silence).ticket()
     return address.partition("?")[0]
 

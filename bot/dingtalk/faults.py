@@ -46,6 +46,8 @@ MONTH_CODES = frozenset({"Forbidden.AccessDenied.ApiCountLimitForOrg", "90020", 
 """The calls of the month are used up; by other apps of the organisation, when our count says otherwise."""
 
 BAN = 300.0  # seconds that an address is banned for (0012-call-frequency-limit)
+PUNISH_WORDS = (b"punish", b"_____tmd_____", b"x5secdata")  # of the page that comes instead of JSON
+PAGE_BYTES = 64 * 1024
 
 NEVER = frozenset({
     "group.disbanded", "conversation.org.notMatch", "bot.stopped", "bot.forbidden.sendMessage",
@@ -97,6 +99,10 @@ class TooFast(Uncounted):
     """DingTalk throttles us"""
 
 
+class Banned(Uncounted):
+    """DingTalk bans this machine's address for some minutes"""
+
+
 class MonthSpent(Held):
     """DingTalk refuses until the month is over, or more calls are bought"""
 
@@ -146,8 +152,12 @@ def of_oapi(body: Mapping[str, Any]) -> DingRunError | None:
     return refusal(str(code), str(body.get("errmsg", "")))
 
 
+def is_punish_page(raw: bytes) -> bool:
+    """Whether an answer is the page that DingTalk shows to an address that called too often."""
+    page = raw[:PAGE_BYTES].lower()
+    return page.lstrip()[:1] == b"<" and any(word in page for word in PUNISH_WORDS)
+
+
 def _ban(body: Mapping[str, Any]) -> DingRunError | None:
     """To an address that called too often: `{"status": 1111, "punish": "deny", …}`, on any path."""
-    if body.get("punish") != "deny":
-        return None
-    return Uncounted("DingTalk bans this machine's address for some minutes", retry_after=BAN)
+    return Banned(retry_after=BAN) if body.get("punish") == "deny" else None

@@ -39,7 +39,8 @@ class OpenApiMessenger:
         self._session = session
         self._app = app
         self._clock = clock
-        self._calls = Calls(session, app, tokens, meter)
+        self._meter = meter or Unmetered()
+        self._calls = Calls(session, app, tokens, self._meter)
         self._conversations: dict[str, str] = {}  # old chatId: openConversationId
         self._undelivered: set[str] = set()  # cards that were made, but reached nobody
 
@@ -130,7 +131,8 @@ class OpenApiMessenger:
         ):
             raise Permanent("the session of the message is over", code="session.expired")
         body = {"msgtype": "markdown", "markdown": {"title": note.title, "text": note.text}}
-        _, answer = await post_json(self._session, message.session_webhook, body)
+        async with self._meter.free_call():
+            _, answer = await post_json(self._session, message.session_webhook, body)
         problem = of_oapi(answer)
         if problem:
             raise problem

@@ -20,10 +20,11 @@ from dingtalk_stream import AckMessage, CallbackHandler, Credential
 from dingtalk_stream.frames import SystemMessage
 
 from bot.dingtalk.client import Answer, Client, Topic, plain_ack
+from bot.dingtalk.faults import TooFast, of_openapi
 from bot.dingtalk.frames import message_of, tap_of
 from bot.dingtalk.http import post_json
 from bot.dingtalk.token import App
-from bot.errors import DingRunError, Permanent, Temporary
+from bot.errors import DingRunError, Held, Permanent, Temporary
 from bot.loops import loop_step, report_error
 from bot.models import CardTap, Message
 
@@ -33,6 +34,7 @@ MESSAGES = "/v1.0/im/bot/messages/get"
 TAPS = CallbackHandler.TOPIC_CARD_CALLBACK
 
 LONGEST_WAIT = 60.0
+REFUSED = frozenset({400, 401, 403})  # how the gateway answers to what is wrong with the app
 REFUSED_WAIT = 60.0  # between tries with keys that DingTalk refuses
 MOST_BUSY = 500  # frames under way; more are left unanswered, so that DingTalk delivers them again
 FRAME_BYTES = 4 * 1024 * 1024
@@ -119,11 +121,11 @@ class StreamConnection:
             try:
                 link = await self._open()
             except Permanent as error:
-                log.error("the Stream refuses DINGDING.APP_KEY and DINGDING.APP_SECRET: %s", error)  # noqa: TRY400
+                log.error("the Stream refuses the app, next try in about a minute: %s", error)  # noqa: TRY400
                 await self._pace.sleep(REFUSED_WAIT * (0.5 + random.random()))  # noqa: S311 - no secret in it
             except Temporary as error:
-                self._short_lives += 1
-                wait = self._wait()
+                self._short_lives += not isinstance(error, TooFast)  # too many at once is no sign of trouble
+                wait = max(self._wait(), (error.retry_after or 0) * (1 + random.random() / 4))  # noqa: S311
                 log.warning("the Stream is not connected, next try in %.1f s: %s", wait, error)
                 await self._pace.sleep(wait)
             except Exception as error:  # noqa: BLE001 - the edge of the loop: the next answer may be a good one
@@ -160,8 +162,8 @@ class StreamConnection:
         }
         url = f"{self._app.openapi_base}/v1.0/gateway/connections/open"
         status, answer = await post_json(self._session, url, body, headers={"Accept": "application/json"})
-        if status in {400, 401, 403}:
-            raise Permanent(f"DingTalk answered {status} {answer.get('code', '')}")
+        if problem := _refusal(status, answer):
+            raise problem
         endpoint, ticket = answer.get("endpoint"), answer.get("ticket")
         if not isinstance(endpoint, str) or not isinstance(ticket, str):
             raise Temporary(f"DingTalk answered {status} without endpoint and ticket")
@@ -265,6 +267,14 @@ class StreamConnection:
             return AckMessage.STATUS_BAD_REQUEST, None
         params = await self._on_tap(tap)
         return AckMessage.STATUS_OK, _private(params)
+
+
+def _refusal(status: int, answer: Mapping[str, Any]) -> DingRunError | None:
+    """Why the gateway gives no ticket: `Permanent` for keys or settings that somebody must mend."""
+    problem = of_openapi(status, answer)
+    if isinstance(problem, TooFast | Held) or status not in REFUSED:
+        return problem
+    return Permanent(str(problem))
 
 
 def _address(endpoint: str, ticket: str, *, secure: bool) -> str:

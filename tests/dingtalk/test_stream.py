@@ -319,6 +319,24 @@ async def test_refused_keys_are_said_and_tried_slowly(
     assert bot.waits[0] >= 30
 
 
+async def test_too_many_at_once_are_no_wrong_keys_and_cost_a_second_or_two(
+    gateway: Gateway, bot: Bot, caplog: pytest.LogCaptureFixture
+) -> None:
+    code = "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi"
+    gateway.answers = [web.json_response({"code": code}, status=403)]
+    await bot.connection.connected.wait()
+    assert 1 <= bot.waits[0] <= 2
+    assert "APP_KEY" not in caplog.text
+
+
+async def test_a_ban_is_waited_for(gateway: Gateway, bot: Bot) -> None:
+    gateway.answers = [web.json_response({"status": 1111, "punish": "deny"}, status=403)]
+    bot.most_waits = 1
+    await bot.enough.wait()
+    assert bot.waits[0] >= 300
+    assert len(gateway.opened) == 1
+
+
 async def test_silence_for_too_long_is_taken_for_dead(gateway: Gateway) -> None:
     async with aiohttp.ClientSession() as session:
         bot = Bot(session, gateway.endpoint.replace("ws", "http").removesuffix("/connect"))
