@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import worker
+from bot import __version__, worker
 from bot.errors import ConfigError, Temporary
 from bot.exporters.orders import new_order
 from bot.exporting import broker_of
@@ -136,6 +136,25 @@ async def test_what_takes_too_long_is_broken_off(workshop: Workshop) -> None:
     await workshop.worker().make_next()
     order = await the(workshop)
     assert order.error == "it took longer than exporter.time_limit, 0.05 s"
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["../x.part", "/etc/x.part", "2026-11-24/../../x.part", "2026-11-24/x.xlsx", "x.part", "", 7, None],
+)
+async def test_a_place_outside_of_the_folder_is_refused(workshop: Workshop, place: object) -> None:
+    await workshop.left(payload={"place": place, "version": __version__})
+    let_go(workshop)
+    await workshop.worker().make_next()
+    assert "outside of reports.dir" in (await the(workshop)).error
+    assert list(workshop.folder.parent.rglob("*.part")) == []
+
+
+async def test_an_order_with_a_foreign_place_is_not_waited_for(workshop: Workshop) -> None:
+    await workshop.left(payload={"place": "../x.part", "version": __version__})
+    let_go(workshop)
+    story = Story(run=(await workshop.store.find_runs())[0])
+    assert await workshop.exporter().export(story, workshop.path()) == 3
 
 
 async def test_a_run_that_nobody_knows_is_refused_for_good(workshop: Workshop) -> None:

@@ -15,7 +15,7 @@ from typing import Protocol
 from bot.archive import UNFINISHED
 from bot.errors import DingRunError, Held, Temporary
 from bot.exporters.handover import Handover
-from bot.exporters.orders import KIND, new_order, place_of, rows_of, taken
+from bot.exporters.orders import KIND, has_place, new_order, place_of, rows_of, taken
 from bot.loops import report_error
 from bot.models import Clock, Job, JobState, Run
 from bot.ports import Store, Story
@@ -73,7 +73,8 @@ class CeleryExporter:
         """What was asked for this run before a bot died or stopped, and is not fetched yet."""
         states = {JobState.TODO, JobState.DOING, JobState.DONE}
         orders = await self._store.find_jobs(run_id=run.id, kind=KIND, states=states)
-        last = orders[-1] if orders else None
+        ours = [order for order in orders if has_place(order)]
+        last = ours[-1] if ours else None
         if last and last.state is JobState.DONE and not await self._handover.has(place_of(last)):
             return None
         return last

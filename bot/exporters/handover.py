@@ -35,7 +35,7 @@ class SharedFolder:
     async def room(self, place: str) -> AsyncIterator[Path]:
         path = self._folder / place
         try:
-            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+            await asyncio.to_thread(_make_day, path.parent)
         except OSError as error:
             raise Temporary(f"the worker cannot write reports.dir: {error.strerror}") from error
         yield path
@@ -50,6 +50,12 @@ class SharedFolder:
             raise Temporary("what the worker wrote is not here: is reports.dir the same folder?") from error
         except OSError as error:
             raise Temporary(f"reports.dir cannot be written: {error.strerror}") from error
+
+
+def _make_day(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.is_symlink():
+        raise Permanent(f"reports.dir: {folder.name} is a link that leads elsewhere; remove it")
 
 
 class ByArchive:

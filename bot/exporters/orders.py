@@ -3,6 +3,7 @@
 Nothing of it travels through the broker. Pure.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from bot.errors import DingRunError, Permanent, Temporary
 from bot.models import CLOCKS_DIFFER, Job, JobState
 
 KIND = "make"
+_PLACE = re.compile(r"\d{4}-\d{2}-\d{2}/\w[\w.-]{0,200}\.part", re.ASCII)
 LEASE = timedelta(seconds=10)
 DEATHS = 3  # workers that one order may cost
 
@@ -29,8 +31,20 @@ def new_order(run_id: str, name: str, place: str, now: datetime) -> Job:
 
 
 def place_of(order: Job) -> str:
-    """Where what is made is handed over."""
-    return str(order.payload["place"])
+    """Where what is made is handed over: below a day, and nowhere else. Raises `Permanent`."""
+    place = order.payload.get("place")
+    if not isinstance(place, str) or not _PLACE.fullmatch(place):
+        raise Permanent(f"order {order.id} names a place outside of reports.dir")
+    return place
+
+
+def has_place(order: Job) -> bool:
+    """Whether it names a place at all that a file may be handed over at."""
+    try:
+        place_of(order)
+    except Permanent:
+        return False
+    return True
 
 
 def refusal(order: Job, worker: str) -> str:
