@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Protocol
 
 from bot.archive import UNFINISHED, Archive, write_pieces
 from bot.errors import Permanent, Temporary
+from bot.scratch import scratch_folder
 
 
 class Handover(Protocol):
@@ -66,8 +66,8 @@ class ByArchive:
 
     @asynccontextmanager
     async def room(self, place: str) -> AsyncIterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="dingrun-worker-") as folder:
-            path = Path(folder) / "report"
+        async with scratch_folder() as folder:
+            path = folder / "report"
             yield path
             await self._archive.put(place, path)
 

@@ -6,7 +6,6 @@ import logging
 import os
 import secrets
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from bot.exporters.lines import END, MINE, THEIRS, batch_line
 from bot.findings import KINDS
 from bot.models import Run
 from bot.ports import Engine, Story
+from bot.scratch import scratch_folder
 from bot.values import Document
 
 log = logging.getLogger(__name__)
@@ -58,8 +58,8 @@ class InProcessExporter:
         async with self._places:
             self._progress[story.run.id] = 0
             try:
-                with tempfile.TemporaryDirectory(prefix="dingrun-export-") as spool:
-                    return await self._in_child(Order(story=story, path=path, part=part, spool=spool))
+                async with scratch_folder() as spool:
+                    return await self._in_child(Order(story=story, path=path, part=part, spool=str(spool)))
             except OSError as error:
                 raise Temporary(f"the report cannot be written: {error.strerror}") from error
             finally:
