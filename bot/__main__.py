@@ -105,10 +105,10 @@ def check(config: Path | None) -> None:
 
 
 @main.command()
-@click.option("--concurrency", default=1, show_default=True, type=click.IntRange(1), help="Reports at once.")
+@click.option("--concurrency", type=click.IntRange(1), help="Reports at once; default exporter.concurrency.")
 @click.option("--ping", is_flag=True, help="Only ask whether a worker of this machine lives.")
 @click.pass_obj
-def worker(config: Path | None, concurrency: int, ping: bool) -> None:
+def worker(config: Path | None, concurrency: int | None, ping: bool) -> None:
     """Write reports for the bots on the same store and broker (exporter.kind: celery)."""
     from bot.worker import answers, work  # noqa: PLC0415
 

@@ -23,7 +23,7 @@ from bot.metrics import Metrics
 from bot.models import Clock
 from bot.opening import stores_at
 from bot.parts import Outside, parts_of
-from bot.process import owner_name, utc_now
+from bot.process import owner_name, usable_cpus, utc_now
 from bot.signals import stop_on_signals
 from bot.web.downloads import Downloads
 from bot.web.health import Health
@@ -159,10 +159,15 @@ class App:
             "compare clocks": self._clock_guard.check,
             "reconcile": self.parts.deliver.reconcile,
             "sweep reports": self.parts.reports.sweep,
+            "measure how far reports lag": self.measure_backlog,
             "warn of the quota": self._warn_of_quota,
             "warn of late reports": self._warn_of_late,
             "warn of pushes": self.warn_of_pushes,
         }
+
+    async def measure_backlog(self) -> None:
+        backlog = await self.parts.reports.backlog()
+        self._metrics.reports_behind(waiting=backlog.waiting, lag=backlog.lag)
 
     async def _warn_of_quota(self) -> None:
         await self.parts.notices.warn(await self.parts.governor.warnings())
@@ -178,9 +183,10 @@ class App:
 
 
 def lanes_of(settings: Settings) -> Sequence[Lane]:
-    if settings.exporter.kind == "inprocess":
-        return LANES
-    return [replace(lane, places=WAITING) if lane.name == "export" else lane for lane in LANES]
+    """The lanes, with as many places for exports as the exporter writes, or waits for, at once."""
+    inprocess = settings.exporter.kind == "inprocess"
+    places = settings.exporter.at_once(usable_cpus()) if inprocess else WAITING
+    return [replace(lane, places=places) if lane.name == "export" else lane for lane in LANES]
 
 
 async def serve(settings: Settings) -> None:

@@ -1,5 +1,7 @@
 """What can be counted, in Prometheus' format; a registry of our own, nothing global. Pure."""
 
+from datetime import timedelta
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from bot.models import Job
@@ -51,6 +53,14 @@ class Metrics:
                 "Webhook and Stream calls booked this month",
                 registry=self._registry,
             ),
+            "exports_waiting": Gauge(
+                "dingrun_exports_waiting", "Reports asked for and not made yet", registry=self._registry
+            ),
+            "export_lag": Gauge(
+                "dingrun_export_lag_seconds",
+                "How long the oldest report that is not made yet has waited",
+                registry=self._registry,
+            ),
             "stream": Gauge("dingrun_stream_connected", "1 while the Stream is", registry=self._registry),
         }
 
@@ -68,6 +78,11 @@ class Metrics:
     def link(self, outcome: str) -> None:
         """Somebody asked for a report by a link; `outcome` is one of a few words."""
         self._links.labels(outcome=outcome).inc()
+
+    def reports_behind(self, *, waiting: int, lag: timedelta) -> None:
+        """So many reports are asked for and not made, the oldest for so long; said once a minute."""
+        self._gauges["exports_waiting"].set(waiting)
+        self._gauges["export_lag"].set(lag.total_seconds())
 
     def show(self, **present: float) -> bytes:
         """Everything as text; `present` are the gauges: open_runs, dead, unconfirmed,

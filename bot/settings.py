@@ -141,6 +141,11 @@ class ExporterSettings(Section):
     kind: Literal["inprocess", "celery"] = "inprocess"
     broker_url: SecretStr | None = None
     time_limit: Seconds = Field(1800.0, ge=10)
+    concurrency: Whole = Field(0, ge=0, le=64)
+
+    def at_once(self, cpus: int) -> int:
+        """Reports that are written at the same time; 0 leaves one processor to the messages and the runs."""
+        return self.concurrency or max(1, cpus - 1)
 
     @field_validator("broker_url")
     @classmethod

@@ -25,7 +25,7 @@ from bot.loops import loop_step, report_error
 from bot.models import Job
 from bot.opening import skew_of, stores_at
 from bot.ports import Exporter, Store, Story
-from bot.process import owner_name, utc_now
+from bot.process import owner_name, usable_cpus, utc_now
 from bot.story import story_of
 
 log = logging.getLogger(__name__)
@@ -34,12 +34,15 @@ STORE_SECONDS = 3.0  # that a worker waits for the store to say that it lives
 BEAT = 1.0  # seconds between two words to the store that the worker lives, and how far it is
 
 
-def work(settings: Settings, *, at_once: int) -> int:
-    """Be a worker until SIGTERM or SIGINT; the exit code. Raises `ConfigError`."""
+def work(settings: Settings, *, at_once: int | None = None) -> int:
+    """Be a worker until SIGTERM or SIGINT; the exit code. Raises `ConfigError`.
+
+    Without `at_once` it writes as many reports at the same time as the settings say.
+    """
     broker = broker_of(settings)
     from bot.exporters.broker import worker_name  # noqa: PLC0415 - an extra; what is missing is told by then
 
-    name = worker_name()
+    name, places = worker_name(), at_once or settings.exporter.at_once(usable_cpus())
     asyncio.run(_try_out(settings))
 
     def beat() -> None:
@@ -47,7 +50,7 @@ def work(settings: Settings, *, at_once: int) -> int:
             asyncio.run(_tell_life(settings, name, life.seen))
 
     try:
-        return broker.serve(lambda: answer_ring(settings), beat=beat, at_once=at_once)
+        return broker.serve(lambda: answer_ring(settings), beat=beat, at_once=places)
     finally:
         with loop_step("life of the worker"):
             asyncio.run(_tell_life(settings, name, life.gone))

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ from bot.finder import Finder
 from bot.governor import Governor
 from bot.jobs import Jobs
 from bot.loops import LoopErrors, counting_errors, keep_alive, loop_item
+from bot.process import utc_now
 from bot.reports import Reports
 from bot.scheduler import Scheduler
 from bot.stores.sqlite_tasks import SqliteTaskStore
 from bot.watcher import Watcher
 from tests.brokers import free_port
+from tests.factories import make_job
 
 FAST = 0.001  # seconds
 
@@ -90,6 +93,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (Finder, "look", "finder"),
         (Finder, "keep_looking", "finder"),
         (Deliver, "reconcile", "housekeeping"),
+        (App, "measure_backlog", "housekeeping: measure how far reports lag"),
         (Reports, "sweep", "housekeeping: sweep reports"),
         (Governor, "warnings", "housekeeping: warn of the quota"),
         (Reports, "late", "housekeeping: warn of late reports"),
@@ -124,6 +128,18 @@ async def test_a_step_of_housekeeping_that_fails_keeps_no_other_from_being_taken
     last = Fault(monkeypatch, App, "warn_of_pushes")
     async with running(tmp_path):
         await last.survived.wait()
+
+
+async def test_how_far_reports_lag_can_be_measured(tmp_path: Path) -> None:
+    async with running(tmp_path) as app:
+        created = utc_now() - timedelta(minutes=5)
+        await app.stores.store.add_job(
+            make_job(kind="export", created_at=created, due_at=utc_now() + timedelta(hours=1))
+        )
+        await app.measure_backlog()
+        measured = generate_latest(app._metrics._registry).decode()
+    assert "dingrun_exports_waiting 1.0" in measured
+    assert "dingrun_export_lag_seconds 30" in measured
 
 
 async def test_a_wrong_setting_still_ends_the_service() -> None:
