@@ -12,7 +12,7 @@ from bot.errors import DingRunError, Permanent, Temporary
 from bot.models import CLOCKS_DIFFER, Job, JobState
 
 KIND = "make"
-_PLACE = re.compile(r"\d{4}-\d{2}-\d{2}/\w[\w.-]{0,200}\.part", re.ASCII)
+_PLACE = re.compile(r"\w[\w.-]{0,200}/\w[\w.-]{0,200}\.part", re.ASCII)  # one folder, one file, none hidden
 LEASE = timedelta(seconds=10)
 DEATHS = 3  # workers that one order may cost
 
