@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from bot.config import Settings
 
 
+def _say(text: str, *, err: bool = False) -> None:
+    """Say a line at the terminal; names and errors in it may come from anywhere."""
+    from bot.log import for_terminal  # noqa: PLC0415
+
+    click.echo(for_terminal(text), err=err)
+
+
 class Commands(click.Group):
     """Says our own errors in one line and ends with 2 for a wrong setting, 1 for anything else."""
 
@@ -22,10 +29,10 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigError as error:
-            click.echo(str(error), err=True)
+            _say(str(error), err=True)
             sys.exit(2)
         except DingRunError as error:
-            click.echo(str(error), err=True)
+            _say(str(error), err=True)
             sys.exit(1)
 
 
@@ -39,6 +46,9 @@ class Commands(click.Group):
 @click.pass_context
 def main(ctx: click.Context, config: Path | None) -> None:
     """DingRun: tells a DingTalk group what came of its scheduled runs."""
+    from bot.log import guard_last_words  # noqa: PLC0415
+
+    guard_last_words()
     ctx.obj = config
     if ctx.invoked_subcommand is None:
         _serve(config)
@@ -100,7 +110,7 @@ def check(config: Path | None) -> None:
     """Try everything the service needs, once; nothing is sent."""
     from bot.doctor import examine  # noqa: PLC0415
 
-    if not asyncio.run(examine(_settings(config, quiet=True), click.echo)):
+    if not asyncio.run(examine(_settings(config, quiet=True), _say)):
         sys.exit(1)
 
 
@@ -124,7 +134,7 @@ def redeliver(config: Path | None, what: str) -> None:
     from bot.redeliver import redeliver as ask  # noqa: PLC0415
 
     for line in asyncio.run(ask(_settings(config, quiet=True), what)):
-        click.echo(line)
+        _say(line)
 
 
 @main.command()
@@ -139,7 +149,7 @@ def export(config: Path | None, run_id: str, output: Path | None) -> None:
     if path.exists():
         raise ConfigError(f"{path} is there already: name another file with -o")
     rows = asyncio.run(export_run(_settings(config, quiet=True), run_id, path))
-    click.echo(f"{path}: {rows} rows")
+    _say(f"{path}: {rows} rows")
 
 
 @main.command()
@@ -161,7 +171,7 @@ def migrate(config: Path | None, source: str, target: str | None) -> None:
     target = target or settings.store.url
     configure("WARNING", secrets=[*secrets_of(settings), *secrets_in(source), *secrets_in(target)])
     folder = Path(settings.reports.dir) if settings.reports.store == "gridfs" else None
-    asyncio.run(carry(source, target, click.echo, folder=folder))
+    asyncio.run(carry(source, target, _say, folder=folder))
 
 
 if __name__ == "__main__":
