@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from bot.errors import DingRunError, Held, Temporary
 from bot.lanes import POLL, Lane, Lanes
-from bot.log import about
+from bot.log import about, redacted
 from bot.loops import loop_step, report_error
 from bot.models import Clock, Job, JobState
 from bot.ports import Store
@@ -191,7 +191,7 @@ class Jobs:
         except Temporary as error:
             return self._after_failure(claim.job, error) | self._tried(claim.job, error)
         except DingRunError as error:
-            return {"state": JobState.DEAD, "error": str(error)} | self._tried(claim.job, error)
+            return {"state": JobState.DEAD, "error": redacted(str(error))} | self._tried(claim.job, error)
         except Exception as error:  # the edge of the jobs' loop: one bug stops no other job
             log.exception("job %s failed by a mistake of ours", claim.job.id)
             return self._after_failure(claim.job, Temporary(type(error).__name__, uncertain=True))
@@ -203,7 +203,10 @@ class Jobs:
         if isinstance(error, Held):  # nothing was asked
             return {}
         before = job.result.get("tries")
-        tries = [*(before if isinstance(before, list) else []), [self.clock().isoformat(), str(error)]]
+        tries = [
+            *(before if isinstance(before, list) else []),
+            [self.clock().isoformat(), redacted(str(error))],
+        ]
         return {"result": {**job.result, "tries": tries[-TRIES_KEPT:]}}
 
     async def _act(self, claim: Claim, kind: JobKind) -> Result:
@@ -231,15 +234,15 @@ class Jobs:
     def _after_failure(self, job: Job, error: Temporary) -> dict[str, object]:
         if isinstance(error, Held):
             due = self.clock() + timedelta(seconds=error.retry_after or POLL)
-            return {"state": JobState.TODO, "due_at": due, "marker": False, "error": str(error)}
+            return {"state": JobState.TODO, "due_at": due, "marker": False, "error": redacted(str(error))}
         if error.uncertain and job.marker:
-            return {"state": JobState.UNCONFIRMED, "error": str(error)}
+            return {"state": JobState.UNCONFIRMED, "error": redacted(str(error))}
         failures = job.failures + 1
         wait = wait_before_retry(failures, error, spread=random.random())  # noqa: S311 - no secret in it
         if wait is None:
-            return {"state": JobState.DEAD, "error": str(error), "failures": failures}
+            return {"state": JobState.DEAD, "error": redacted(str(error)), "failures": failures}
         due = self.clock() + wait
-        changes = {"failures": failures, "due_at": due, "marker": False, "error": str(error)}
+        changes = {"failures": failures, "due_at": due, "marker": False, "error": redacted(str(error))}
         return {"state": JobState.TODO, **changes}
 
     async def _store_outcome(

@@ -26,7 +26,7 @@ _NAMES = (
 _PATTERNS = re.compile(
     rf"""((?<![a-z])(?:{_NAMES})(?:=|\\?["']?\s{{0,4}}:\s{{0,4}}\\?["']?))[^&\s"',}}\\]+""", re.IGNORECASE
 )
-_USERINFO = re.compile(r"(://[^\s/:@]{0,200}:)[^\s/@]{1,200}@")  # of an address with a password
+_USERINFO = re.compile(r"(://[^\s/:@]{0,200}:)(?!PASSWORD@)[^\s/@]{1,200}@")  # not of our own examples
 _SIGNING_SECRET = re.compile(r"SEC[0-9a-f]{32,}")
 LOUD = (
     "dingtalk_stream", "dingtalk_stream.client", "dingtalk_stream.handler", "dingtalk_stream.card_replier",
@@ -111,12 +111,16 @@ def _indented(text: str) -> str:
     return "\n".join("    " + "".join(map(_visible, line)) for line in text.splitlines())
 
 
-def for_terminal(text: str) -> str:
-    """Text for whoever sits at a terminal: no secret in it, and nothing that the terminal would obey."""
+def redacted(text: str) -> str:
+    """Words of another side, which may repeat what it was told: without the secrets that the log knows."""
     handlers = logging.getLogger().handlers
     formatters = [each.formatter for each in handlers if isinstance(each.formatter, Redacting)]
-    starred = (formatters[0] if formatters else Redacting()).starred(text)
-    return "\n".join("".join(map(_visible, line)) for line in starred.split("\n"))
+    return (formatters[0] if formatters else Redacting()).starred(text)
+
+
+def for_terminal(text: str) -> str:
+    """Text for whoever sits at a terminal: no secret in it, and nothing that the terminal would obey."""
+    return "\n".join("".join(map(_visible, line)) for line in redacted(text).split("\n"))
 
 
 def guard_last_words() -> None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from bot.archive import fetch
 from bot.errors import Permanent, Temporary
 from bot.jobs import Claim, JobKind, NotYet, Result
+from bot.log import redacted
 from bot.models import Clock, ExportStatus, Job, JobState, Report, Run, RunStatus
 from bot.ports import Exporter, Store
 from bot.shelf import Shelf
@@ -120,7 +121,7 @@ class Reports:
         try:
             await self._make(claim, run)
         except Temporary as error:
-            await self._store.update_run(run.id, {"export_error": str(error)})
+            await self._store.update_run(run.id, {"export_error": redacted(str(error))})
             raise
 
     async def _make(self, claim: Claim, run: Run) -> None:

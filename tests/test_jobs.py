@@ -386,3 +386,14 @@ async def test_a_heartbeat_that_fails_by_a_mistake_of_ours_beats_again(
     await jobs.run_due(["work"])
     (job,) = await store.find_jobs(kind="work")
     assert job.state is JobState.DONE
+
+
+async def test_an_error_that_is_kept_holds_no_secret(work: Work) -> None:
+    def refused(claim: Claim) -> Result:
+        raise Permanent("refused: https://host/send?access_token=HIDDEN and redis://:HIDDEN@host")
+
+    work.todo = [refused]
+    await work.run_due()
+    job = await work.job()
+    assert "HIDDEN" not in job.error + str(job.result)
+    assert "access_token=***" in job.error

@@ -142,6 +142,11 @@ def test_before_the_settings_are_read_a_terminal_is_told_no_secret_either() -> N
     assert for_terminal("redis://:HIDDEN@h/0 \x1b[2J") == "redis://:***@h/0 \\x1b[2J"
 
 
+def test_our_own_examples_stay_readable() -> None:
+    example = "takes redis://[:PASSWORD@]HOST or amqp://[USER:PASSWORD@]HOST"
+    assert for_terminal(example) == example
+
+
 @pytest.fixture
 def hooks() -> Iterator[None]:
     before = sys.excepthook, threading.excepthook, sys.unraisablehook

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.errors import DingRunError, Held, Permanent, Temporary
+from bot.log import redacted
 
 SECOND, MINUTE, PENALTY = 1.0, 60.0, 600.0
 
@@ -109,7 +110,8 @@ class MonthSpent(Held):
 
 def refusal(code: str, message: str, *, scopes: tuple[str, ...] = ()) -> DingRunError:
     """The error of ours for a `code` or `errcode` that is not a success."""
-    said = " ".join(filter(None, [f"DingTalk answered {code}", message[:200], *scopes, HINTS.get(code, "")]))
+    words = [f"DingTalk answered {code}", redacted(message[:200]), *scopes, HINTS.get(code, "")]
+    said = " ".join(filter(None, words))
     if code in TOKEN_CODES:
         return TokenRefused(said)
     if code in MONTH_CODES:
