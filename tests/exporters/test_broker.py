@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from kombu.connection import Connection
 from redis import Redis
 
 from bot.errors import Temporary
@@ -173,6 +174,35 @@ async def test_no_foreign_message_is_done_or_ends_a_worker(redis: BrokerServer, 
             queue.lpush("dingrun", "no json at all")
         await asyncio.to_thread(Broker(redis.url, time_limit=60).ring)
         await said(rung, "rung ")
+
+
+def publish_foreign(url: str) -> None:
+    """What another program may publish at RabbitMQ."""
+    with Connection(url) as connection, connection.channel() as channel:  # type: ignore[no-untyped-call]
+        for body, kind, encoding, headers in (
+            (b"\x80\x04N.", "application/x-python-serialize", "binary", HEADERS),
+            (b"[[], {}, {}]", None, None, HEADERS),
+            (b"[[], {}, {}]", "application/json", "nonsense", HEADERS),
+            (b"7", "application/json", "utf-8", HEADERS),
+            (b"\xff", "application/json", "utf-8", HEADERS),
+            (b"[[], {}, {}]", "application/json", "utf-8", {**HEADERS, "timelimit": "x"}),
+            (b"[[], {}, {}]", "application/json", "utf-8", {}),
+        ):
+            message = channel.prepare_message(
+                body, content_type=kind, content_encoding=encoding, headers=headers
+            )
+            channel.basic_publish(message, routing_key="dingrun")
+
+
+async def test_no_foreign_message_of_rabbitmq_ends_a_worker(rabbitmq: BrokerServer, tmp_path: Path) -> None:
+    await rabbitmq.start()
+    rung, wake = tmp_path / "rung", Broker(rabbitmq.url, time_limit=60).ring
+    async with serving(rabbitmq, rung):
+        await asyncio.to_thread(wake)
+        await said(rung, "rung ")
+        await asyncio.to_thread(publish_foreign, rabbitmq.url)
+        await asyncio.to_thread(wake)
+        await said(rung, "rung rung ")
 
 
 async def test_remote_control_does_not_reach_a_worker(redis: BrokerServer, tmp_path: Path) -> None:
