@@ -81,13 +81,18 @@ def loop_item(loop: str) -> Iterator[None]:
         report_error(loop, error)
 
 
-async def keep_alive(loop: str, run: Callable[[], Awaitable[None]]) -> None:
+async def keep_alive(loop: str, run: Callable[[], Awaitable[object]]) -> None:
     """Run an endless loop, and start it again when it dies; only a wrong setting ends it."""
     while True:
         try:
             await run()
         except ConfigError:
             raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            report_error(loop, RuntimeError("cancelled, and nobody asked for it"))
         except Exception as error:  # noqa: BLE001 - the last resort of a whole loop
             report_error(loop, error)
         else:

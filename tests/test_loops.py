@@ -150,6 +150,29 @@ async def test_a_wrong_setting_still_ends_the_service() -> None:
         await keep_alive("web", wrong)
 
 
+async def test_a_cancellation_that_nobody_asked_for_ends_no_loop() -> None:
+    starts = 0
+
+    async def run() -> None:
+        nonlocal starts
+        starts += 1
+        if starts == 1:
+            gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            gone.cancel()
+            await gone
+
+    await keep_alive("watcher", run)
+    assert starts == 2
+
+
+async def test_a_stop_ends_a_loop_at_once() -> None:
+    living = asyncio.create_task(keep_alive("watcher", asyncio.Event().wait))
+    await asyncio.sleep(0)
+    living.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await living
+
+
 def test_what_stays_wrong_has_one_traceback(caplog: pytest.LogCaptureFixture) -> None:
     errors = LoopErrors()
     for error in (RuntimeError("a"), RuntimeError("a"), RuntimeError("b"), Temporary("away")):

@@ -69,6 +69,17 @@ async def test_what_dingtalk_does_not_count_is_not_booked(counter: Counter, erro
     assert await counter.booked() == 0
 
 
+async def test_a_month_is_not_over_for_as_long_as_a_clock_was_ahead(
+    counter: Counter, clock: FakeClock
+) -> None:
+    days_ahead = timedelta(days=3).total_seconds()
+    clock.turn(seconds=days_ahead)
+    with pytest.raises(MonthSpent):
+        await counter.call(error=MonthSpent("90020", retry_after=1))
+    clock.turn(seconds=-days_ahead)
+    await counter.call()
+
+
 async def test_a_ban_closes_every_gate_for_five_minutes(counter: Counter, clock: FakeClock) -> None:
     with pytest.raises(Banned):
         await counter.call(error=Banned(retry_after=300))
