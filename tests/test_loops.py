@@ -17,7 +17,7 @@ from bot.config import Settings
 from bot.deliver import Deliver
 from bot.dingtalk.stream import StreamConnection
 from bot.engines.embedded import EmbeddedEngine
-from bot.errors import ConfigError, Temporary
+from bot.errors import ConfigError, Permanent, Temporary
 from bot.finder import Finder
 from bot.governor import Governor
 from bot.jobs import Jobs
@@ -184,8 +184,9 @@ def test_what_stays_wrong_has_one_traceback(caplog: pytest.LogCaptureFixture) ->
 def test_one_bad_item_does_not_stand_in_the_way_but_a_store_that_is_away_ends_the_step() -> None:
     counted: list[str] = []
     with counting_errors(counted.append):
-        with loop_item("watcher"):
-            raise KeyError
+        for odd in (KeyError(), Permanent("the store refuses this run")):
+            with loop_item("watcher"):
+                raise odd
         with pytest.raises(Temporary), loop_item("watcher"):
             raise Temporary("away")
-    assert counted == ["watcher"]
+    assert counted == ["watcher"] * 2

@@ -23,6 +23,7 @@ from bot.dingtalk.client import Answer, Client, Topic, plain_ack
 from bot.dingtalk.faults import TooFast, of_openapi
 from bot.dingtalk.frames import message_of, tap_of
 from bot.dingtalk.http import post_json
+from bot.dingtalk.meter import Unmetered
 from bot.dingtalk.token import App
 from bot.errors import DingRunError, Held, Permanent, Temporary
 from bot.loops import loop_step, report_error
@@ -51,6 +52,7 @@ class Pace:
     healthy: float = 10.0  # it must live so long for the next one to be opened without a wait
     drain: float = 12.0  # an old one is kept for its last acks; DingTalk closes it after 10
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    meter: Unmetered = field(default_factory=Unmetered)  # holds all calls while DingTalk bans this address
 
 
 @dataclass(eq=False)
@@ -161,7 +163,8 @@ class StreamConnection:
             "ua": "dingtalk-sdk-python/v0.24.3-dingrun",
         }
         url = f"{self._app.openapi_base}/v1.0/gateway/connections/open"
-        status, answer = await post_json(self._session, url, body, headers={"Accept": "application/json"})
+        async with self._pace.meter.free_call():
+            status, answer = await post_json(self._session, url, body, headers={"Accept": "application/json"})
         if problem := _refusal(status, answer):
             raise problem
         endpoint, ticket = answer.get("endpoint"), answer.get("ticket")

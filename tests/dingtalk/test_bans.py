@@ -11,7 +11,7 @@ from bot.dingtalk.faults import Banned
 from bot.dingtalk.http import call, dingtalk_session
 from bot.dingtalk.meter import Meter
 from bot.dingtalk.openapi import OpenApiMessenger
-from bot.dingtalk.stream import StreamConnection
+from bot.dingtalk.stream import Pace, StreamConnection
 from bot.dingtalk.token import App, Tokens
 from bot.errors import Held, Temporary
 from bot.models import CardTap, Destination, Message, Note
@@ -76,6 +76,8 @@ async def test_after_a_ban_not_even_a_token_is_asked_for(
                 await robot.send_note(GROUP, NOTE, "k")
             with pytest.raises(Held, match="bans"):
                 await robot.reply(message, NOTE)
+            with pytest.raises(Held, match="bans"):
+                await StreamConnection(session, app, _nothing, _silence, pace=Pace(meter=meter)).ticket()
         assert host.calls == 1
         clock.turn(seconds=300)
         with pytest.raises(Banned):
