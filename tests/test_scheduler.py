@@ -192,6 +192,15 @@ def test_the_grace_is_a_minute() -> None:
     assert Timetable(zone=SHANGHAI).grace == timedelta(minutes=1)
 
 
+async def test_a_schedule_that_makes_no_sense_does_not_hold_up_the_others(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.engine.known = [daily(id="odd", cron="no cron line at all"), daily()]
+    days = Days(desk)
+    assert [await days.tick(f"2026-11-24 {time}") for time in ("02:59", "03:00:01")] == [0, 1]
+    assert "CronSimError" in caplog.text
+
+
 async def test_it_keeps_time_whatever_the_engine_does(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.scheduler.TICK", 0.001)
     days, known, asked = Days(desk), desk.engine.schedules, asyncio.Semaphore(0)
