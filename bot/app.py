@@ -154,7 +154,7 @@ class App:
                     await step()
 
     def housekeeping(self) -> Mapping[str, Callable[[], Awaitable[object]]]:
-        """The steps of housekeeping, by name."""
+        """Return the steps of housekeeping, by name."""
         return {
             "compare clocks": self._clock_guard.check,
             "reconcile": self.parts.deliver.reconcile,
@@ -183,7 +183,7 @@ class App:
 
 
 def lanes_of(settings: Settings) -> Sequence[Lane]:
-    """The lanes, with as many places for exports as the exporter writes, or waits for, at once."""
+    """Return the lanes, with as many places for exports as are written, or waited for, at once."""
     inprocess = settings.exporter.kind == "inprocess"
     places = settings.exporter.at_once(usable_cpus()) if inprocess else WAITING
     return [replace(lane, places=places) if lane.name == "export" else lane for lane in LANES]

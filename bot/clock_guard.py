@@ -26,7 +26,7 @@ class ClockGuard:
         self._clock = clock
 
     async def check(self) -> bool:
-        """Keep the time. True when it was later before, and what waited for it has been freed."""
+        """Store the time. True when the stored one was in the future; what waited for it has been freed."""
         now, kept = self._clock(), await self._store.recall(FACT)
         set_back = kept is not None and datetime.fromisoformat(kept) > now + AHEAD
         if set_back:

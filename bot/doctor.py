@@ -50,7 +50,7 @@ async def check_reports(settings: Settings) -> str:
 
 
 async def check_exporter(settings: Settings) -> str:
-    """With Celery, the broker answers, and a worker has said of late that it lives."""
+    """With Celery, the broker answers, and a worker has sent a heartbeat lately."""
     if settings.exporter.kind == "inprocess":
         return "inprocess"
     broker = broker_of(settings)

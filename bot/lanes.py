@@ -107,7 +107,7 @@ class _Feed(Generic[Claimed]):
             raise
 
     async def _look(self) -> Claimed | None:
-        """A look that fails finds nothing; what others claimed beside it is not lost with it."""
+        """Claim one; a failed claim finds nothing and loses none of those made beside it."""
         with loop_step(f"lane {self.lane.name}"):
             return await self._work.claim(self.lane.kinds)
         return None

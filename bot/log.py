@@ -99,7 +99,7 @@ class Redacting(logging.Formatter):
         return _indented(stack_info)
 
     def starred(self, text: str) -> str:
-        """The text without what is, or looks like, a secret."""
+        """Replace what is, or looks like, a secret by stars."""
         for secret in self._known:
             text = text.replace(secret, STARS)
         text = _PATTERNS.sub(lambda found: found.group(1) + STARS, text)
@@ -112,14 +112,14 @@ def _indented(text: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """Words of another side, which may repeat what it was told: without the secrets that the log knows."""
+    """Remove the secrets that the log knows from another side's words, which may echo ours."""
     handlers = logging.getLogger().handlers
     formatters = [each.formatter for each in handlers if isinstance(each.formatter, Redacting)]
     return (formatters[0] if formatters else Redacting()).starred(text)
 
 
 def for_terminal(text: str) -> str:
-    """Text for whoever sits at a terminal: no secret in it, and nothing that the terminal would obey."""
+    """Make text safe for a terminal: no secrets, no control characters."""
     return "\n".join("".join(map(_visible, line)) for line in redacted(text).split("\n"))
 
 

@@ -72,7 +72,7 @@ class Metrics:
             self._waited.labels(kind=job.kind).observe(waited)
 
     def loop_error(self, loop: str) -> None:
-        """A step of an endless loop failed; `loop` is one of a few names."""
+        """Count a failed step of an endless loop; `loop` is one of a few names."""
         self._loop_errors.labels(loop=loop).inc()
 
     def link(self, outcome: str) -> None:
@@ -80,7 +80,7 @@ class Metrics:
         self._links.labels(outcome=outcome).inc()
 
     def reports_behind(self, *, waiting: int, lag: timedelta) -> None:
-        """So many reports are asked for and not made, the oldest for so long; said once a minute."""
+        """Set how many reports are pending and for how long the oldest; called once a minute."""
         self._gauges["exports_waiting"].set(waiting)
         self._gauges["export_lag"].set(lag.total_seconds())
 

@@ -20,7 +20,7 @@ def owner_name() -> str:
 
 
 def usable_cpus(limit: Path = CPU_LIMIT) -> int:
-    """How many processors this process may keep busy: those of the machine, or fewer in a container."""
+    """Count the processors that this process may use: those of the machine, or fewer in a container."""
     cpus = len(os.sched_getaffinity(0))
     try:
         quota, period = limit.read_text(encoding="ascii").split()

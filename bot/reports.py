@@ -161,7 +161,7 @@ class Reports:
         return [job for job in begun if job.error and self._clock() - job.created_at >= LATE]
 
     async def backlog(self) -> Backlog:
-        """How far the reports lag behind the runs."""
+        """Tell how far the reports lag behind the runs."""
         states = {JobState.TODO, JobState.DOING}
         exports = await self._store.find_jobs(kind="export", states=states, limit=MOST_COUNTED)
         if not exports:

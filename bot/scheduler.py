@@ -112,7 +112,7 @@ class Scheduler:
         return True
 
     async def _cause_id(self, schedule: Schedule, due: datetime) -> str:
-        """One id for a time, whoever fires it; another one when a clock ahead has fired it too early."""
+        """Derive the id of a firing from its time; a second id when a clock ahead has fired it too early."""
         id_ = f"cron:{schedule.id}:{due.isoformat()}"
         early = await self._store.recall(ahead_key(schedule))
         return f"{id_}:again" if early and due <= datetime.fromisoformat(early) else id_
@@ -131,7 +131,7 @@ class Scheduler:
         return seen
 
     async def _set_back(self, schedule: Schedule, seen: datetime, now: datetime) -> None:
-        """A clock that was ahead has fired times that are still to come; they are fired anew."""
+        """Go back to now: times that a clock ahead has fired are still to come, and are fired again."""
         log.warning(
             "schedule %s was handled up to %s by a clock that was ahead: it goes on from now, %s",
             *(schedule.name, seen.isoformat(), now.isoformat()),
@@ -153,5 +153,5 @@ def seen_key(schedule: Schedule) -> str:
 
 
 def ahead_key(schedule: Schedule) -> str:
-    """The fact that says up to when a clock that was ahead has fired a schedule."""
+    """Name the fact that says up to when a clock that was ahead has fired a schedule."""
     return f"ahead:{schedule.id}"

@@ -1,4 +1,4 @@
-"""Folders for a moment, under the system's folder for temporary files; none outlives its process for long.
+"""Temporary folders that do not outlive their process, not even a killed one.
 
 A process that is killed cannot tidy up. Each folder holds a file that its process keeps locked, and whoever
 makes the next folder removes those whose lock is free: the kernel lets go of a dead process' locks.
@@ -26,7 +26,7 @@ YOUNG_SECONDS = 60.0  # a folder without a lock may be one that is just being ma
 
 @asynccontextmanager
 async def scratch_folder() -> AsyncIterator[Path]:
-    """A folder of our own, which is gone afterwards; those of dead processes go first."""
+    """Make a temporary folder and remove it afterwards; those of dead processes are removed first."""
     folder, lock = await asyncio.to_thread(_make)
     try:
         yield folder

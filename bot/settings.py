@@ -144,7 +144,7 @@ class ExporterSettings(Section):
     concurrency: Whole = Field(0, ge=0, le=64)
 
     def at_once(self, cpus: int) -> int:
-        """Reports that are written at the same time; 0 leaves one processor to the messages and the runs."""
+        """Return how many reports are written concurrently; 0 leaves one processor to everything else."""
         return self.concurrency or max(1, cpus - 1)
 
     @field_validator("broker_url")

@@ -57,13 +57,13 @@ def work(settings: Settings, *, at_once: int | None = None) -> int:
 
 
 def answers(settings: Settings) -> bool:
-    """Whether a worker of this machine, or container, has said of late that it takes rings."""
+    """Check that a worker of this machine, or container, has sent a heartbeat lately."""
     here = f"@{socket.gethostname()}"
     return any(name.endswith(here) for name in asyncio.run(living_workers(settings)))
 
 
 async def living_workers(settings: Settings) -> Sequence[str]:
-    """The workers on this store that have said of late that they take rings."""
+    """List the workers on this store that have sent a heartbeat lately."""
     store = stores_at(settings.store.url).store
     await store.open()
     try:
@@ -73,7 +73,7 @@ async def living_workers(settings: Settings) -> Sequence[str]:
 
 
 async def _tell_life(settings: Settings, name: str, told: Callable[[str | None, str, datetime], str]) -> None:
-    """Write into the store that this worker lives, or that it has stopped; a slow store is not waited for."""
+    """Write a heartbeat, or the end of this worker, into the store; a slow store is not waited for."""
     store = stores_at(settings.store.url).store
     async with asyncio.timeout(STORE_SECONDS):
         await store.open()

@@ -155,7 +155,7 @@ def of_oapi(body: Mapping[str, Any]) -> DingRunError | None:
 
 
 def is_punish_page(raw: bytes) -> bool:
-    """Whether an answer is the page that DingTalk shows to an address that called too often."""
+    """Recognise the page that DingTalk shows to an address that called too often."""
     page = raw[:PAGE_BYTES].lower()
     return page.lstrip()[:1] == b"<" and any(word in page for word in PUNISH_WORDS)
 

@@ -37,7 +37,7 @@ async def _refuse_redirects(
 
 
 def dingtalk_session() -> aiohttp.ClientSession:
-    """The session for all calls to DingTalk, the WebSocket among them: it follows no redirect."""
+    """Open the session for all calls to DingTalk, the WebSocket included: it follows no redirect."""
     return aiohttp.ClientSession(middlewares=[_refuse_redirects])
 
 

@@ -52,7 +52,7 @@ class Unmetered:
 
     @asynccontextmanager
     async def free_call(self) -> AsyncIterator[None]:
-        """Around a request that costs nothing. Raises `Held` while DingTalk bans us."""
+        """Wrap a request that is not billed. Raises `Held` while DingTalk bans us."""
         yield
 
 

@@ -1,4 +1,4 @@
-"""Where an answer may go: whoever forges a message must not choose whom the service writes to. Pure."""
+"""The guard of session webhooks: whoever forges a message must not choose whom we write to. Pure."""
 
 from urllib.parse import SplitResult, urlsplit
 
@@ -9,7 +9,7 @@ PORTS = {"http": 80, "https": 443}
 
 
 def leads_to_dingtalk(address: str, app: App) -> bool:
-    """Whether a session webhook is one of DingTalk's hosts, by TLS, or of those that the settings name."""
+    """Check a session webhook: a host of DingTalk by TLS, or one that the settings name."""
     try:
         parts = urlsplit(address)
         origin = _origin(parts)

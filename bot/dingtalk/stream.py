@@ -273,7 +273,7 @@ class StreamConnection:
 
 
 def _refusal(status: int, answer: Mapping[str, Any]) -> DingRunError | None:
-    """Why the gateway gives no ticket: `Permanent` for keys or settings that somebody must mend."""
+    """Translate a refusal of the gateway: `Permanent` for keys or settings that somebody must fix."""
     problem = of_openapi(status, answer)
     if isinstance(problem, TooFast | Held) or status not in REFUSED:
         return problem
@@ -281,7 +281,7 @@ def _refusal(status: int, answer: Mapping[str, Any]) -> DingRunError | None:
 
 
 def _address(endpoint: str, ticket: str, *, secure: bool) -> str:
-    """Where to connect, from what the gateway answered. Raises `Temporary` when that is no address."""
+    """Build the address to connect to. Raises `Temporary` when the gateway's answer is no address."""
     try:
         parts = urlsplit(endpoint)
         sane = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0

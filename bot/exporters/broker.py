@@ -66,7 +66,7 @@ class Broker:
         self._asked(lambda: self._app.send_task(RING, ignore_result=True, expires=FORGOTTEN))
 
     def check(self) -> None:
-        """Try whether the broker lets us in."""
+        """Open a connection to the broker and close it again."""
         self._asked(self._connect)
 
     def _connect(self) -> None:
@@ -126,7 +126,7 @@ def _options(url: str, time_limit: float) -> dict[str, object]:
 
 
 def worker_name() -> str:
-    """Names the worker that this process is, and its machine."""
+    """Name the worker that this process is, and its machine."""
     return f"dingrun-{os.getpid()}@{socket.gethostname()}"
 
 

@@ -1,4 +1,4 @@
-"""What a worker takes from the broker: rings of ours and nothing else, whatever lies in the queue.
+"""The consumer of a worker: accepts rings of ours and nothing else, whatever lies in the queue.
 
 Celery looks at a message in several places, and a foreign one makes it stumble in many: arguments that are no
 list, a time limit that is a word, a content type that is missing. Each ends the worker that took it, and the
@@ -25,7 +25,7 @@ _NO_LIMITS = (None, [None, None], (None, None))
 
 
 def is_ring(message: Any) -> bool:
-    """Whether this is a ring as `Broker.ring` sends it: no arguments, no date, nothing to follow it."""
+    """Check that a message is exactly what `Broker.ring` sends: no arguments, no date, no follow-up."""
     headers = message.headers
     if not isinstance(headers, dict) or message.errors:
         return False
@@ -37,7 +37,7 @@ def is_ring(message: Any) -> bool:
 
 
 def _asks_nothing(body: Any) -> bool:
-    """The body of a ring: no arguments, and no task that its end would start."""
+    """Check a body: no arguments, and no task that its end would start."""
     try:
         args, kwargs, embedded = json.loads(bytes(body) if isinstance(body, memoryview) else body)
     except (ValueError, TypeError, RecursionError):
@@ -46,7 +46,7 @@ def _asks_nothing(body: Any) -> bool:
 
 
 class RingConsumer(Consumer):  # type: ignore[misc]
-    """Celery's consumer, which survives whatever it is handed."""
+    """Celery's consumer, surviving whatever it is handed."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -71,7 +71,7 @@ class RingConsumer(Consumer):  # type: ignore[misc]
 
 
 class Life(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Calls `beat` every few seconds, in the loop that takes rings: one that hangs says nothing."""
+    """Heartbeat in the loop that consumes: a worker that hangs there sends none."""
 
     requires = (Tasks,)
     beat: Callable[[], None]
@@ -91,5 +91,5 @@ class Life(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 def life(beat: Callable[[], None]) -> type[Life]:
-    """The step of a consumer that calls `beat`."""
+    """Make the step of a consumer that calls `beat`."""
     return type("Life", (Life,), {"beat": staticmethod(beat)})

@@ -1,4 +1,4 @@
-"""Which workers live: each writes the time under its name into one fact of the store. Pure.
+"""Heartbeats of workers: each writes the time under its name into one fact of the store. Pure.
 
 Two that write at the same moment may lose the word of one; it says it again a few seconds later, long before
 it is missed.
@@ -14,17 +14,17 @@ SILENT_AFTER = timedelta(seconds=45) + CLOCKS_DIFFER  # three beats and more, by
 
 
 def seen(kept: str | None, name: str, now: datetime) -> str:
-    """The fact after this worker has said that it lives; those long silent are forgotten."""
+    """Return the fact after a heartbeat of this worker, without those that are long silent."""
     return _written({**_living(kept, now), name: now})
 
 
 def gone(kept: str | None, name: str, now: datetime) -> str:
-    """The fact after this worker has stopped."""
+    """Return the fact after this worker has stopped."""
     return _written({each: at for each, at in _living(kept, now).items() if each != name})
 
 
 def living(kept: str | None, now: datetime) -> list[str]:
-    """The workers that have said of late that they live."""
+    """List the workers with a recent heartbeat."""
     return sorted(_living(kept, now))
 
 

@@ -31,7 +31,7 @@ def new_order(run_id: str, name: str, place: str, now: datetime) -> Job:
 
 
 def place_of(order: Job) -> str:
-    """Where what is made is handed over: below a day, and nowhere else. Raises `Permanent`."""
+    """Return the place of the file: one folder below reports.dir. Raises `Permanent` for any other."""
     place = order.payload.get("place")
     if not isinstance(place, str) or not _PLACE.fullmatch(place):
         raise Permanent(f"order {order.id} names a place outside of reports.dir")
@@ -39,7 +39,7 @@ def place_of(order: Job) -> str:
 
 
 def has_place(order: Job) -> bool:
-    """Whether it names a place at all that a file may be handed over at."""
+    """Check that an order names a valid place."""
     try:
         place_of(order)
     except Permanent:
