@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from bot.config import Settings
 
 
+def _say(text: str, *, err: bool = False) -> None:
+    """Say a line at the terminal; names and errors in it may come from anywhere."""
+    from bot.log import for_terminal  # noqa: PLC0415
+
+    click.echo(for_terminal(text), err=err)
+
+
 class Commands(click.Group):
     """Says our own errors in one line and ends with 2 for a wrong setting, 1 for anything else."""
 
@@ -24,10 +31,10 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigError as error:
-            click.echo(str(error), err=True)
+            _say(str(error), err=True)
             sys.exit(2)
         except DingRunError as error:
-            click.echo(str(error), err=True)
+            _say(str(error), err=True)
             sys.exit(1)
 
 
@@ -42,6 +49,9 @@ class Commands(click.Group):
 def main(ctx: click.Context, config: Path | None) -> None:
     """DingRun: tells a DingTalk group what came of its scheduled runs."""
     os.umask(PRIVATE_UMASK)
+    from bot.log import guard_last_words  # noqa: PLC0415
+
+    guard_last_words()
     ctx.obj = config
     if ctx.invoked_subcommand is None:
         _serve(config)
@@ -105,16 +115,16 @@ def check(config: Path | None) -> None:
     from bot.doctor import examine  # noqa: PLC0415
 
     settings = _settings(config, quiet=True)
-    click.echo(f"✓ 设置 / settings: {describe_source(config)}")
-    if not asyncio.run(examine(settings, click.echo)):
+    _say(f"✓ 设置 / settings: {describe_source(config)}")
+    if not asyncio.run(examine(settings, _say)):
         sys.exit(1)
 
 
 @main.command()
-@click.option("--concurrency", default=1, show_default=True, type=click.IntRange(1), help="Reports at once.")
-@click.option("--ping", is_flag=True, help="Only ask whether the worker of this machine answers.")
+@click.option("--concurrency", type=click.IntRange(1), help="Reports at once; default exporter.concurrency.")
+@click.option("--ping", is_flag=True, help="Only ask whether a worker of this machine lives.")
 @click.pass_obj
-def worker(config: Path | None, concurrency: int, ping: bool) -> None:
+def worker(config: Path | None, concurrency: int | None, ping: bool) -> None:
     """Write reports for the bots on the same store and broker (exporter.kind: celery)."""
     from bot.worker import answers, work  # noqa: PLC0415
 
@@ -130,7 +140,7 @@ def redeliver(config: Path | None, what: str) -> None:
     from bot.redeliver import redeliver as ask  # noqa: PLC0415
 
     for line in asyncio.run(ask(_settings(config, quiet=True), what)):
-        click.echo(line)
+        _say(line)
 
 
 @main.command()
@@ -145,7 +155,7 @@ def export(config: Path | None, run_id: str, output: Path | None) -> None:
     if path.exists():
         raise ConfigError(f"{path} is there already: name another file with -o")
     findings = asyncio.run(export_run(_settings(config, quiet=True), run_id, path))
-    click.echo(f"{path}: {findings.rows} rows")
+    _say(f"{path}: {findings.rows} rows")
 
 
 @main.command()
@@ -167,7 +177,7 @@ def migrate(config: Path | None, source: str, target: str | None) -> None:
     target = target or settings.store.url
     configure("WARNING", secrets=[*secrets_of(settings), *secrets_in(source), *secrets_in(target)])
     folder = Path(settings.reports.dir) if settings.reports.store == "gridfs" else None
-    asyncio.run(carry(source, target, click.echo, folder=folder))
+    asyncio.run(carry(source, target, _say, folder=folder))
 
 
 if __name__ == "__main__":

@@ -3,28 +3,28 @@
 import asyncio
 import gc
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any
 from zoneinfo import ZoneInfo
-
-import aiohttp
 
 from bot import __version__
 from bot.addresses import shown
+from bot.clock_guard import ClockGuard
 from bot.config import Settings
 from bot.destinations import warnings_of
+from bot.dingtalk.http import dingtalk_session
 from bot.dingtalk.meter import Meter
 from bot.engine_choice import engine_on
 from bot.engines.arl import ArlEngine
-from bot.errors import ConfigError, DingRunError
+from bot.errors import ConfigError
 from bot.lanes import Lane
+from bot.loops import counting_errors, keep_alive, loop_step
 from bot.metrics import Metrics
 from bot.models import Clock
 from bot.opening import stores_at
 from bot.parts import Outside, parts_of
-from bot.process import owner_name, utc_now
+from bot.process import owner_name, usable_cpus, utc_now
 from bot.signals import stop_on_signals
 from bot.web.downloads import Downloads
 from bot.web.guard import AdminGuard
@@ -64,7 +64,7 @@ class App:
             self.stores = stores_at(settings.store.url)
             await self.stores.store.open()
             self._stack.push_async_callback(self.stores.store.close)
-            session = await self._stack.enter_async_context(aiohttp.ClientSession())
+            session = await self._stack.enter_async_context(dingtalk_session())
             self.engine = await self._stack.enter_async_context(
                 engine_on(settings, self.stores.tasks, clock=clock, owner=owner)
             )
@@ -79,6 +79,7 @@ class App:
                 owner=owner,
             )
             self.parts = parts_of(settings, outside)
+            self._clock_guard = ClockGuard(self.stores.store, self.stores.tasks, clock=clock)
             self._stack = self._stack.pop_all()
         return self
 
@@ -86,24 +87,33 @@ class App:
         await self._stack.aclose()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop` is set; a loop that dies ends the service loudly."""
+        """Run until `stop` is set; a loop that dies is started again, a wrong setting ends the service."""
         log.info("DingRun %s starts: %s", __version__, self._summary())
         for warning in warnings_of(self._settings, self._clock()):
             log.warning("%s", warning)
-        await self.parts.deliver.reconcile()
-        loops: Sequence[tuple[str, Coroutine[Any, Any, None]]] = [
-            ("engine", self.engine.work()),
-            ("jobs", self.parts.jobs.run(lanes_of(self._settings))),
-            ("watcher", self.parts.watcher.watch(WATCH_EVERY)),
-            ("scheduler", self.parts.scheduler.keep_time(self._clock)),
-            *([("finder", self.parts.finder.keep_looking(FIND_EVERY))] if self.engine.fires else []),
-            ("housekeeping", self._keep_house()),
-            *((f"stream {name}".strip(), stream.run()) for name, stream in self.parts.streams.items()),
-            *([("web", self._serve_web())] if self._settings.web.port else []),
+        with counting_errors(self._metrics.loop_error):
+            for step in (self._clock_guard.check, self.parts.deliver.reconcile):
+                with loop_step("housekeeping"):
+                    await step()
+            await self._run_loops(stop)
+
+    def _loops(self) -> Sequence[tuple[str, Callable[[], Awaitable[None]]]]:
+        parts = self.parts
+        return [
+            ("engine", self.engine.work),
+            ("jobs", lambda: parts.jobs.run(lanes_of(self._settings))),
+            ("watcher", lambda: parts.watcher.watch(WATCH_EVERY)),
+            ("scheduler", lambda: parts.scheduler.keep_time(self._clock)),
+            *([("finder", lambda: parts.finder.keep_looking(FIND_EVERY))] if self.engine.fires else []),
+            ("housekeeping", self._keep_house),
+            *((f"stream {name}".strip(), stream.run) for name, stream in parts.streams.items()),
+            *([("web", self._serve_web)] if self._settings.web.port else []),
         ]
+
+    async def _run_loops(self, stop: asyncio.Event) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(loop, name=name) for name, loop in loops]
+                tasks = [group.create_task(keep_alive(name, run), name=name) for name, run in self._loops()]
                 await stop.wait()
                 log.info("stopping")
                 for task in tasks:
@@ -140,17 +150,35 @@ class App:
         return all(stream.connected.is_set() for stream in streams) if streams else None
 
     async def _keep_house(self) -> None:
+        """Take each step by itself: one that fails does not keep the others from being taken."""
         while True:
             await asyncio.sleep(HOUSEKEEPING)
-            try:
-                await self.parts.deliver.reconcile()
-                await self.parts.reports.sweep()
-                await self.parts.payloads.sweep()
-                await self.parts.notices.warn(await self.parts.governor.warnings())
-                await self.parts.notices.warn_of_late(await self.parts.reports.late())
-                await self.warn_of_pushes()
-            except (DingRunError, OSError) as error:
-                log.warning("housekeeping put off: %s", error)
+            for name, step in self.housekeeping().items():
+                with loop_step(f"housekeeping: {name}"):
+                    await step()
+
+    def housekeeping(self) -> Mapping[str, Callable[[], Awaitable[object]]]:
+        """Return the steps of housekeeping, by name."""
+        return {
+            "compare clocks": self._clock_guard.check,
+            "reconcile": self.parts.deliver.reconcile,
+            "sweep reports": self.parts.reports.sweep,
+            "empty payloads": self.parts.payloads.sweep,
+            "measure how far reports lag": self.measure_backlog,
+            "warn of the quota": self._warn_of_quota,
+            "warn of late reports": self._warn_of_late,
+            "warn of pushes": self.warn_of_pushes,
+        }
+
+    async def measure_backlog(self) -> None:
+        backlog = await self.parts.reports.backlog()
+        self._metrics.reports_behind(waiting=backlog.waiting, lag=backlog.lag)
+
+    async def _warn_of_quota(self) -> None:
+        await self.parts.notices.warn(await self.parts.governor.warnings())
+
+    async def _warn_of_late(self) -> None:
+        await self.parts.notices.warn_of_late(await self.parts.reports.late())
 
     async def warn_of_pushes(self) -> None:
         """Tell the operators once that ARL pushes by itself as well."""
@@ -160,9 +188,10 @@ class App:
 
 
 def lanes_of(settings: Settings) -> Sequence[Lane]:
-    if settings.exporter.kind == "local":
-        return LANES
-    return [replace(lane, places=WAITING) if lane.name == "export" else lane for lane in LANES]
+    """Return the lanes, with as many places for exports as are written, or waited for, at once."""
+    local = settings.exporter.kind == "local"
+    places = settings.exporter.at_once(usable_cpus()) if local else WAITING
+    return [replace(lane, places=places) if lane.name == "export" else lane for lane in LANES]
 
 
 async def serve(settings: Settings) -> None:

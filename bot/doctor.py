@@ -13,6 +13,7 @@ from bot.addresses import shown
 from bot.arl_doctor import ARL_CHECKS
 from bot.config import Settings
 from bot.destinations import schedules_of, warnings_of, webhooks_of
+from bot.dingtalk.http import dingtalk_session
 from bot.dingtalk.stream import StreamConnection
 from bot.dingtalk.token import Tokens
 from bot.engine_choice import arl_on
@@ -25,6 +26,7 @@ from bot.opening import probe_store
 from bot.process import utc_now
 from bot.scheduler import next_due
 from bot.wire import robot_of
+from bot.worker import living_workers
 from cards.template import CardTemplate
 
 Check = Callable[[Settings], Awaitable[str]]
@@ -52,13 +54,14 @@ async def check_reports(settings: Settings) -> str:
 
 
 async def check_exporter(settings: Settings) -> str:
-    """With Celery, the broker answers, and a worker does."""
+    """With Celery, the broker answers, and a worker has sent a heartbeat lately."""
     if settings.exporter.kind == "local":
         return "local"
     broker = broker_of(settings)
-    workers = await asyncio.to_thread(broker.check)
+    await asyncio.to_thread(broker.check)
+    workers = len(await living_workers(settings))
     if not workers:
-        raise Temporary(f"{broker.place}: no worker answers; start one: python -m bot worker")
+        raise Temporary(f"{broker.place}: no worker lives; start one: python -m bot worker")
     return f"{broker.place}, {workers} worker{'s' * (workers > 1)}"
 
 
@@ -67,7 +70,7 @@ async def check_token(settings: Settings) -> str:
     robot = robot_of(settings)
     if robot is None:
         return NOT_CONFIGURED
-    async with aiohttp.ClientSession() as session:
+    async with dingtalk_session() as session:
         await Tokens(session, robot, utc_now).get()
     return f"{robot.openapi_base}, APP_KEY {robot.app_key}"
 
@@ -84,7 +87,7 @@ async def check_stream(settings: Settings) -> str:
     async def silence(tap: CardTap) -> Mapping[str, str]:
         return {}
 
-    async with aiohttp.ClientSession() as session:
+    async with dingtalk_session() as session:
         address = await StreamConnection(session, robot, nothing, silence).ticket()
     return address.partition("?")[0]
 

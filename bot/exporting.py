@@ -11,6 +11,7 @@ from bot.exporters.inprocess import InProcessExporter
 from bot.models import Clock
 from bot.opening import Stores
 from bot.ports import Engine, Exporter
+from bot.process import usable_cpus
 
 if TYPE_CHECKING:
     from bot.exporters.broker import Broker
@@ -30,6 +31,7 @@ def inprocess_of(settings: Settings, engine: Engine) -> InProcessExporter:
         zone=settings.timezone,
         lang=settings.lang,
         show_secrets=settings.reports.show_secrets,
+        at_once=settings.exporter.at_once(usable_cpus()),
     )
 
 

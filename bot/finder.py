@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.errors import DingRunError
+from bot.loops import loop_item, loop_step
 from bot.models import Clock, Run, Schedule
 from bot.ports import Engine, Started, Store
 from bot.runs import Runs
@@ -44,23 +44,24 @@ class Finder:
     async def keep_looking(self, every: float) -> None:
         """Look until cancelled."""
         while True:
-            try:
+            with loop_step("finder"):
                 await self.look()
-            except DingRunError as error:
-                log.warning("runs of the engine could not be looked for, next try in %g s: %s", every, error)
-            except Exception:  # the edge of the finder's loop: one strange document must not end the service
-                log.exception("runs of the engine could not be looked for by a mistake of ours")
             await asyncio.sleep(every)
 
     async def look(self) -> int:
         """Look once; the number of runs that were new."""
         now = self._clock()
         mark = self._mark or await self._last_mark()
+        mark = mark and min(mark, now)  # one that a clock ahead has written would hide what begins until then
         started = await self._engine.started(mark - AGAIN if mark else now - self._past.look_back)
         new = [each for each in started if each.cause not in self._known]
-        taken = sum([await self._take(each, first_look=mark is None) for each in new])
-        self._known = {each.cause for each in started}
-        await self._remember(mark or now, now)
+        taken, known = 0, {each.cause for each in started} & self._known
+        for each in new:
+            with loop_item("finder"):  # one that fails is looked at again
+                taken += await self._take(each, first_look=mark is None)
+                known.add(each.cause)
+        self._known = known
+        await self._remember(now)
         return taken
 
     async def _last_mark(self) -> datetime | None:
@@ -68,10 +69,10 @@ class Finder:
         kept = await self._store.recall(MARK)
         return datetime.fromisoformat(kept) if kept else None
 
-    async def _remember(self, mark: datetime, now: datetime) -> None:
-        if self._mark is None or now - mark >= MARK_EVERY:
-            await self._store.remember(MARK, max(mark, now).isoformat())
-            self._mark = max(mark, now)
+    async def _remember(self, now: datetime) -> None:
+        if self._mark is None or abs(now - self._mark) >= MARK_EVERY:
+            await self._store.remember(MARK, now.isoformat())
+            self._mark = now
 
     async def _take(self, started: Started, *, first_look: bool) -> bool:
         """Keep a run; without a word where it is no news."""

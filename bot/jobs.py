@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 
 from bot.errors import DingRunError, Held, Temporary
 from bot.lanes import POLL, Lane, Lanes
-from bot.log import about
+from bot.log import about, redacted
+from bot.loops import loop_step, report_error
 from bot.models import Clock, Job, JobState
 from bot.ports import Store
 from bot.retry import wait_before_retry
@@ -190,7 +191,7 @@ class Jobs:
         except Temporary as error:
             return self._after_failure(claim.job, error) | self._tried(claim.job, error)
         except DingRunError as error:
-            return {"state": JobState.DEAD, "error": str(error)} | self._tried(claim.job, error)
+            return {"state": JobState.DEAD, "error": redacted(str(error))} | self._tried(claim.job, error)
         except Exception as error:  # the edge of the jobs' loop: one bug stops no other job
             log.exception("job %s failed by a mistake of ours", claim.job.id)
             return self._after_failure(claim.job, Temporary(type(error).__name__, uncertain=True))
@@ -202,7 +203,10 @@ class Jobs:
         if isinstance(error, Held):  # nothing was asked
             return {}
         before = job.result.get("tries")
-        tries = [*(before if isinstance(before, list) else []), [self.clock().isoformat(), str(error)]]
+        tries = [
+            *(before if isinstance(before, list) else []),
+            [self.clock().isoformat(), redacted(str(error))],
+        ]
         return {"result": {**job.result, "tries": tries[-TRIES_KEPT:]}}
 
     async def _act(self, claim: Claim, kind: JobKind) -> Result:
@@ -221,26 +225,24 @@ class Jobs:
     async def _heartbeat(self, claim: Claim, kind: JobKind, act: "asyncio.Future[Result]") -> None:
         while True:
             await asyncio.sleep(kind.lease.total_seconds() / 3)
-            try:
+            with loop_step("lease of a job"):
                 if not await claim.extend():
                     log.warning("job %s was claimed by somebody else", claim.job.id)
                     act.cancel()
                     return
-            except Temporary as error:
-                log.warning("the lease of job %s could not be extended: %s", claim.job.id, error)
 
     def _after_failure(self, job: Job, error: Temporary) -> dict[str, object]:
         if isinstance(error, Held):
             due = self.clock() + timedelta(seconds=error.retry_after or POLL)
-            return {"state": JobState.TODO, "due_at": due, "marker": False, "error": str(error)}
+            return {"state": JobState.TODO, "due_at": due, "marker": False, "error": redacted(str(error))}
         if error.uncertain and job.marker:
-            return {"state": JobState.UNCONFIRMED, "error": str(error)}
+            return {"state": JobState.UNCONFIRMED, "error": redacted(str(error))}
         failures = job.failures + 1
         wait = wait_before_retry(failures, error, spread=random.random())  # noqa: S311 - no secret in it
         if wait is None:
-            return {"state": JobState.DEAD, "error": str(error), "failures": failures}
+            return {"state": JobState.DEAD, "error": redacted(str(error)), "failures": failures}
         due = self.clock() + wait
-        changes = {"failures": failures, "due_at": due, "marker": False, "error": str(error)}
+        changes = {"failures": failures, "due_at": due, "marker": False, "error": redacted(str(error))}
         return {"state": JobState.TODO, **changes}
 
     async def _store_outcome(
@@ -262,6 +264,9 @@ class Jobs:
                 await kind.settled(claim.job)
         except DingRunError as error:  # the lease will bring the job back
             log.warning("the outcome of job %s could not be stored: %s", claim.job.id, error)
+            return
+        except Exception as error:  # noqa: BLE001 - the edge of the jobs' loop: housekeeping makes it good
+            report_error("outcome of a job", error)
             return
         ms = (now - started).total_seconds() * 1000
         log.log(_level(outcome), "job %s %s in %d ms %s", claim.job.id, outcome["state"], ms, claim.job.error)

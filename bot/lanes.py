@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from bot.loops import loop_step, report_error
+
 POLL = 1.0  # seconds between looks at the store for what other processes added
 PATIENCE = 3.0  # seconds that a stop gives running work to end
 
@@ -94,7 +96,8 @@ class _Feed(Generic[Claimed]):
     async def _claim(self, most: int) -> Sequence[Claimed]:
         """A stop may come while the store answers: what it gives then is not left to its lease."""
         self.bell.clear()
-        claiming = asyncio.gather(*(self._work.claim(self.lane.kinds) for _ in range(most)))
+        looks = [self._look() for _ in range(most)]
+        claiming = asyncio.gather(*looks)
         try:
             return [each for each in await asyncio.shield(claiming) if each is not None]
         except asyncio.CancelledError:
@@ -102,6 +105,12 @@ class _Feed(Generic[Claimed]):
                 if each is not None:
                     await self._work.give_back(each)
             raise
+
+    async def _look(self) -> Claimed | None:
+        """Claim one; a failed claim finds nothing and loses none of those made beside it."""
+        with loop_step(f"lane {self.lane.name}"):
+            return await self._work.claim(self.lane.kinds)
+        return None
 
     def _start(self, claimed: Claimed) -> None:
         task = asyncio.create_task(self._work.do(claimed), name=f"work in lane {self.lane.name}")
@@ -111,6 +120,9 @@ class _Feed(Generic[Claimed]):
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.running.discard(task)
         self._places.release()
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            report_error(f"lane {self.lane.name}", error)
 
     async def _wait(self) -> None:
         try:

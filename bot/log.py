@@ -6,6 +6,8 @@ A traceback stands below its record, indented, so that no text from outside can 
 import logging
 import re
 import sys
+import threading
+import traceback
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,6 +26,7 @@ _NAMES = (
 _PATTERNS = re.compile(
     rf"""((?<![a-z])(?:{_NAMES})(?:=|\\?["']?\s{{0,8}}:\s{{0,8}}\\?["']?))[^&\s"',}}\\]+""", re.IGNORECASE
 )
+_USERINFO = re.compile(r"(://[^\s/:@]{0,200}:)(?!PASSWORD@)[^\s/@]{1,200}@")  # not of our own examples
 _SIGNING_SECRET = re.compile(r"SEC[0-9a-f]{32,}")
 LOUD = (
     "dingtalk_stream", "dingtalk_stream.client", "dingtalk_stream.handler", "dingtalk_stream.card_replier",
@@ -84,18 +87,54 @@ class Redacting(logging.Formatter):
         )
 
     def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
-        for secret in self._known:
-            line = line.replace(secret, STARS)
-        line = _PATTERNS.sub(lambda found: found.group(1) + STARS, line)
-        return _SIGNING_SECRET.sub(STARS, line)
+        return self.starred(super().format(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return "".join(map(_visible, super().formatMessage(record)))
 
     def formatException(self, ei: ExcInfo) -> str:
-        lines = super().formatException(ei).splitlines()
-        return "\n".join("    " + "".join(map(_visible, line)) for line in lines)
+        return _indented(super().formatException(ei))
+
+    def formatStack(self, stack_info: str) -> str:
+        return _indented(stack_info)
+
+    def starred(self, text: str) -> str:
+        """Replace what is, or looks like, a secret by stars."""
+        for secret in self._known:
+            text = text.replace(secret, STARS)
+        text = _PATTERNS.sub(lambda found: found.group(1) + STARS, text)
+        text = _USERINFO.sub(rf"\g<1>{STARS}@", text)
+        return _SIGNING_SECRET.sub(STARS, text)
+
+
+def _indented(text: str) -> str:
+    return "\n".join("    " + "".join(map(_visible, line)) for line in text.splitlines())
+
+
+def redacted(text: str) -> str:
+    """Remove the secrets that the log knows from another side's words, which may echo ours."""
+    handlers = logging.getLogger().handlers
+    formatters = [each.formatter for each in handlers if isinstance(each.formatter, Redacting)]
+    return (formatters[0] if formatters else Redacting()).starred(text)
+
+
+def for_terminal(text: str) -> str:
+    """Make text safe for a terminal: no secrets, no control characters."""
+    return "\n".join("".join(map(_visible, line)) for line in redacted(text).split("\n"))
+
+
+def guard_last_words() -> None:
+    """Let the traceback that ends the process, or a thread, pass the same guard as the log."""
+    sys.excepthook = _say_last_words
+    threading.excepthook = lambda args: _say_last_words(args.exc_type, args.exc_value, args.exc_traceback)
+    sys.unraisablehook = lambda args: _say_last_words(args.exc_type, args.exc_value, args.exc_traceback)
+
+
+def _say_last_words(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
+) -> None:
+    text = "".join(traceback.format_exception(kind, error, trace))
+    sys.stderr.write(for_terminal(text.rstrip("\n")) + "\n")
 
 
 def configure(level: str = "INFO", *, secrets: Collection[str] = (), stream: TextIO | None = None) -> None:

@@ -1,5 +1,7 @@
 """What can be counted, in Prometheus' format; a registry of our own, nothing global. Pure."""
 
+from datetime import timedelta
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from bot.models import Job
@@ -23,6 +25,12 @@ class Metrics:
             "Seconds from the intention to the end of a job",
             ["kind"],
             buckets=SECONDS,
+            registry=self._registry,
+        )
+        self._loop_errors = Counter(
+            "dingrun_loop_errors_total",
+            "Steps of endless loops that failed; the loop went on",
+            ["loop"],
             registry=self._registry,
         )
         self._links = Counter(
@@ -51,6 +59,14 @@ class Metrics:
                 "Webhook and Stream calls booked this month",
                 registry=self._registry,
             ),
+            "exports_waiting": Gauge(
+                "dingrun_exports_waiting", "Reports asked for and not made yet", registry=self._registry
+            ),
+            "export_lag": Gauge(
+                "dingrun_export_lag_seconds",
+                "How long the oldest report that is not made yet has waited",
+                registry=self._registry,
+            ),
             "stream": Gauge("dingrun_stream_connected", "1 while the Stream is", registry=self._registry),
         }
 
@@ -61,6 +77,10 @@ class Metrics:
             waited = (job.ended_at - job.created_at).total_seconds()
             self._waited.labels(kind=job.kind).observe(waited)
 
+    def loop_error(self, loop: str) -> None:
+        """Count a failed step of an endless loop; `loop` is one of a few names."""
+        self._loop_errors.labels(loop=loop).inc()
+
     def link(self, outcome: str) -> None:
         """Somebody asked for a report by a link; `outcome` is one of a few words."""
         self._links.labels(outcome=outcome).inc()
@@ -68,6 +88,11 @@ class Metrics:
     def web_fault(self, kind: str) -> None:
         """The web server refused or gave up something; `kind` is one of a few words."""
         self._web_faults.labels(kind=kind).inc()
+
+    def reports_behind(self, *, waiting: int, lag: timedelta) -> None:
+        """Set how many reports are pending and for how long the oldest; called once a minute."""
+        self._gauges["exports_waiting"].set(waiting)
+        self._gauges["export_lag"].set(lag.total_seconds())
 
     def show(self, **present: float) -> bytes:
         """Everything as text; `present` are the gauges: open_runs, dead, unconfirmed,

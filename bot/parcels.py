@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from bot.plan import CARD_KINDS
 from bot.ports import Messenger, Store
 from bot.report_links import ReportLinks
 from bot.reports import Reports
+from bot.scratch import scratch_folder
 from cards.render import Cards
 
 log = logging.getLogger(__name__)
@@ -127,8 +127,8 @@ class Parcels:
 
     async def _cut_and_upload(self, report: Report, most: int, messenger: Messenger) -> list[tuple[str, str]]:
         whole, stem = await self._reports.checked(report), report.name.removesuffix(".xlsx")
-        with tempfile.TemporaryDirectory(prefix="dingrun-parts-") as folder:
-            files = await self._limits.split(whole, Path(folder), stem, most)
+        async with scratch_folder() as folder:
+            files = await self._limits.split(whole, folder, stem, most)
             log.info("report of run %s is too big for one file: %d parts", report.run_id, len(files))
             return [(file.name, await messenger.upload(file, file.name)) for file in files]
 

@@ -15,7 +15,7 @@ from bot.deliveries import Deliveries
 from bot.destinations import operators_of, rules_of
 from bot.digests import Digests
 from bot.dingtalk.meter import Meter
-from bot.dingtalk.stream import StreamConnection
+from bot.dingtalk.stream import Pace, StreamConnection
 from bot.exporters.split import split_report
 from bot.exporting import exporter_of
 from bot.finder import Finder, Past
@@ -210,7 +210,13 @@ class _Builder:
             self._jobs.register(kinds)
         on_message, on_tap = counted(meter, intake.on_message), counted(meter, intake.on_tap)
         return {
-            name: StreamConnection(wire.session, robot, by_app(name, on_message), by_app(name, on_tap))
+            name: StreamConnection(
+                wire.session,
+                robot,
+                by_app(name, on_message),
+                by_app(name, on_tap),
+                pace=Pace(meter=meter),
+            )
             for name, robot in wire.robots.items()
         }
 

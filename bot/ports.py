@@ -86,6 +86,10 @@ class Store(Protocol):
         """Make waiting jobs due now: what they waited for has happened. Jobs in any other state are left
         alone."""
 
+    async def free_future(self, now: datetime, beyond: datetime) -> int:
+        """Make due now what a clock that was ahead has put off: jobs that wait, or are leased, until later
+        than `beyond`. How many."""
+
     async def find_job(self, job_id: str) -> Job | None:
         """The job as it is now."""
 
@@ -205,6 +209,9 @@ class TaskStore(Protocol):
     async def end_task(self, task: Task, owner: str) -> bool:
         """Write the outcome of a claimed task. False, and nothing changes, when it is no longer this
         owner's."""
+
+    async def free_future(self, now: datetime, beyond: datetime) -> int:
+        """End the leases that last longer than `beyond`: a clock that was ahead has given them. How many."""
 
     async def find_open(self, ids: Collection[str]) -> Collection[str]:
         """Those of these tasks that have not ended, in one question; unknown ones are left out."""

@@ -68,6 +68,18 @@ class ExporterSettings(Section):
     time_limit: Seconds = Field(
         1800.0, ge=10, description="Longest time that a worker may take for one report.", examples=[3600]
     )
+    concurrency: Whole = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Reports written at once, by the bot or by each worker; 0 is one less than the CPUs, at"
+        " least one.",
+        examples=[2],
+    )
+
+    def at_once(self, cpus: int) -> int:
+        """Return how many reports are written at once; 0 leaves one processor to everything else."""
+        return self.concurrency or max(1, cpus - 1)
 
     @field_validator("broker_url")
     @classmethod

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from io import BufferedReader
 from pathlib import Path
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 from bot.archive import fetch
 from bot.errors import Permanent, Temporary
 from bot.jobs import Claim, JobKind, NotYet, Result
+from bot.log import redacted
 from bot.models import Clock, ExportStatus, Job, JobState, Report, Run, RunStatus
 from bot.ports import Exporter, Store
 from bot.shelf import Shelf
@@ -22,7 +24,16 @@ __all__ = ["Reports", "Shelf", "file_name"]
 log = logging.getLogger(__name__)
 
 LATE = timedelta(minutes=10)
+MOST_COUNTED = 10_000  # exports that wait
 NAME_BYTES = 120  # of the schedule's part of a file name; file systems take 255 for the whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backlog:
+    """Reports that are asked for and not made: how many, and how long the oldest has waited."""
+
+    waiting: int = 0
+    lag: timedelta = timedelta()
 
 
 class Reports:
@@ -110,7 +121,7 @@ class Reports:
         try:
             await self._make(claim, run)
         except Temporary as error:
-            await self._store.update_run(run.id, {"export_error": str(error)})
+            await self._store.update_run(run.id, {"export_error": redacted(str(error))})
             raise
 
     async def _make(self, claim: Claim, run: Run) -> None:
@@ -151,6 +162,14 @@ class Reports:
         """Exports that have failed, or waited for a worker, for ten minutes or more, oldest first."""
         begun = await self._store.find_jobs(kind="export", states={JobState.TODO, JobState.DOING})
         return [job for job in begun if job.error and self._clock() - job.created_at >= LATE]
+
+    async def backlog(self) -> Backlog:
+        """Tell how far the reports lag behind the runs."""
+        states = {JobState.TODO, JobState.DOING}
+        exports = await self._store.find_jobs(kind="export", states=states, limit=MOST_COUNTED)
+        if not exports:
+            return Backlog()
+        return Backlog(waiting=len(exports), lag=max(timedelta(), self._clock() - exports[0].created_at))
 
     async def sweep(self) -> int:
         """Remove the days that are over, and what dead exports left; how many days."""

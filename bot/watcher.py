@@ -1,16 +1,13 @@
 """Sees runs end: a few questions per tick for all open runs together, however many they are."""
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bot.errors import DingRunError
+from bot.loops import loop_item, loop_step
 from bot.models import Clock, JobState, Run, RunStatus
 from bot.ports import Engine, Store
 from bot.runs import Runs
-
-log = logging.getLogger(__name__)
 
 OPEN = {JobState.TODO, JobState.DOING}
 SPARE = 100  # jobs; of runs that are not looked at
@@ -29,12 +26,8 @@ class Watcher:
     async def watch(self, every: float) -> None:
         """Tick every so many seconds until cancelled."""
         while True:
-            try:
+            with loop_step("watcher"):
                 await self.tick()
-            except DingRunError as error:
-                log.warning("open runs could not be looked at, next try in %g s: %s", every, error)
-            except Exception:  # the edge of the watcher's loop: one bad answer must not end it
-                log.exception("open runs could not be looked at by a mistake of ours")
             await asyncio.sleep(every)
 
     async def tick(self) -> int:
@@ -47,7 +40,11 @@ class Watcher:
         still_open = await self._engine.open_tasks([id_ for run in submitted for id_ in run.task_ids])
         over = [run for run in submitted if not any(id_ in still_open for id_ in run.task_ids)]
         tasks = await self._engine.tasks([id_ for run in over for id_ in run.task_ids]) if over else {}
-        return sum([await self._runs.finish(run, tasks) for run in over])
+        ended = 0
+        for run in over:
+            with loop_item("watcher"):
+                ended += await self._runs.finish(run, tasks)
+        return ended
 
     async def _mend(self, unsubmitted: Sequence[Run]) -> None:
         """A process may have died between a run and its submit job, or between that job's end and what it
@@ -58,10 +55,13 @@ class Watcher:
         waiting = await self._store.find_jobs(kind="submit", states=OPEN, limit=len(due) + SPARE)
         submitting = {job.run_id for job in waiting}
         for run in due:
-            if run.id in submitting:
-                continue
-            job = await self._store.find_job(f"submit:{run.id}")
-            if job is None:
-                await self._runs.ask_to_submit(run.id)
-            elif job.state in {JobState.DEAD, JobState.UNCONFIRMED}:
-                await self._runs.fail(run.id, job.error)
+            if run.id not in submitting:
+                with loop_item("watcher"):
+                    await self._mend_one(run)
+
+    async def _mend_one(self, run: Run) -> None:
+        job = await self._store.find_job(f"submit:{run.id}")
+        if job is None:
+            await self._runs.ask_to_submit(run.id)
+        elif job.state in {JobState.DEAD, JobState.UNCONFIRMED}:
+            await self._runs.fail(run.id, job.error)

@@ -36,7 +36,7 @@ def wire(settings: Settings, session: aiohttp.ClientSession, clock: Clock, meter
     reached: dict[tuple[DestinationKind, str], Messenger] = {}
     robots = robots_of(settings)
     for name, robot in robots.items():
-        tokens = Tokens(session, robot, clock)
+        tokens = Tokens(session, robot, clock, meter)
         openapi = OpenApiMessenger(session, robot, tokens, clock=clock, meter=meter)
         reached |= {(kind, name): openapi for kind in (DestinationKind.GROUP, DestinationKind.USER)}
         reached[DestinationKind.WORK, name] = WorkMessenger(session, robot, tokens, meter=meter)

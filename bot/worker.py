@@ -6,41 +6,82 @@ its lease lives. What it was asked for, and what becomes of the report, is the b
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.config import Settings
 from bot.engine_choice import engine_on
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
+from bot.exporters import life
 from bot.exporters.handover import Handover
 from bot.exporters.orders import KIND, LEASE, failed, made, place_of, refusal
 from bot.exporting import broker_of, handover_of, inprocess_of
 from bot.files import make_private_folder
 from bot.jobs import Claim
 from bot.log import about
+from bot.loops import loop_step, report_error
 from bot.models import Findings, Job
 from bot.opening import skew_of, stores_at
 from bot.ports import Exporter, Store, Story
-from bot.process import owner_name, utc_now
+from bot.process import owner_name, usable_cpus, utc_now
 from bot.story import story_of
 
 log = logging.getLogger(__name__)
 
+STORE_SECONDS = 3.0  # that a worker waits for the store to say that it lives
 BEAT = 1.0  # seconds between two words to the store that the worker lives, and how far it is
 
 
-def work(settings: Settings, *, at_once: int) -> int:
-    """Be a worker until SIGTERM or SIGINT; the exit code. Raises `ConfigError`."""
+def work(settings: Settings, *, at_once: int | None = None) -> int:
+    """Be a worker until SIGTERM or SIGINT; the exit code. Raises `ConfigError`.
+
+    Without `at_once` it writes as many reports at the same time as the settings say.
+    """
     broker = broker_of(settings)
+    from bot.exporters.broker import worker_name  # noqa: PLC0415 - an extra; what is missing is told by then
+
+    name, places = worker_name(), at_once or settings.exporter.at_once(usable_cpus())
     asyncio.run(_try_out(settings))
-    return broker.serve(lambda: answer_ring(settings), at_once=at_once)
+
+    def beat() -> None:
+        with loop_step("life of the worker"):
+            asyncio.run(_tell_life(settings, name, life.seen))
+
+    try:
+        return broker.serve(lambda: answer_ring(settings), beat=beat, at_once=places)
+    finally:
+        with loop_step("life of the worker"):
+            asyncio.run(_tell_life(settings, name, life.gone))
 
 
 def answers(settings: Settings) -> bool:
-    """Whether the worker of this machine answers."""
-    return broker_of(settings).is_served_here()
+    """Check that a worker of this machine, or container, has sent a heartbeat lately."""
+    here = f"@{socket.gethostname()}"
+    return any(name.endswith(here) for name in asyncio.run(living_workers(settings)))
+
+
+async def living_workers(settings: Settings) -> Sequence[str]:
+    """List the workers on this store that have sent a heartbeat lately."""
+    store = stores_at(settings.store.url).store
+    await store.open()
+    try:
+        return life.living(await store.recall(life.FACT), utc_now())
+    finally:
+        await store.close()
+
+
+async def _tell_life(settings: Settings, name: str, told: Callable[[str | None, str, datetime], str]) -> None:
+    """Write a heartbeat, or the end of this worker, into the store; a slow store is not waited for."""
+    store = stores_at(settings.store.url).store
+    async with asyncio.timeout(STORE_SECONDS):
+        await store.open()
+        try:
+            await store.remember(life.FACT, told(await store.recall(life.FACT), name, utc_now()))
+        finally:
+            await store.close()
 
 
 async def _try_out(settings: Settings) -> None:
@@ -64,6 +105,8 @@ def answer_ring(settings: Settings) -> None:
         asyncio.run(_answer(settings))
     except DingRunError as error:  # the order, if there was one, is left to its lease
         log.warning("a ring could not be answered: %s", error)
+    except Exception:  # the edge of the worker's loop: the next ring may be answered
+        log.exception("a ring could not be answered by a mistake of ours")
 
 
 async def _answer(settings: Settings) -> None:
@@ -125,7 +168,7 @@ class Maker:
             return failed(Temporary(f"it took longer than exporter.time_limit, {self._limits.seconds:g} s"))
         except DingRunError as error:
             return failed(error)
-        except Exception as error:  # the edge of the order: left to its lease it would come again for ever
+        except Exception as error:  # the edge of one order: the bot is told, and asks again
             log.exception("order %s failed by a mistake of ours", claim.job.id)
             return failed(Temporary(f"a mistake of ours, see the worker's log ({type(error).__name__})"))
 
@@ -156,7 +199,9 @@ class Maker:
             return await claim.save(lease_until=utc_now() + self._limits.lease, result={"taken": so_far})
         except Temporary as error:  # as long as the lease lasts nobody else begins
             log.warning("the store does not answer: %s", error)
-            return True
+        except Exception as error:  # noqa: BLE001 - the edge of the heartbeat: what is being made goes on
+            report_error("lease of an order", error)
+        return True
 
 
 def _tell(order: Job) -> None:

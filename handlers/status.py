@@ -1,6 +1,7 @@
 """`状态 [计划]` / `status [schedule]`: what runs now and how the last runs ended."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from bot.access import Act
 from bot.context import Context
@@ -12,6 +13,7 @@ from cards.summary import Ended
 router = Router()
 
 SHOWN = 5
+LAG_SHOWN = timedelta(minutes=1)  # of reports; what is younger comes with its card
 
 
 @router.command(
@@ -28,9 +30,12 @@ async def status(ctx: Context, message: Message, name: str) -> Note:
     ended = [run for run in await ctx.runs.recent(schedule_id, limit=SHOWN * 2) if run.tally][:SHOWN]
     await ctx.lists.remember(message, [run.id for run in (*running, *ended)])
     tallies, trouble = await _progress(ctx, running)
+    backlog = await ctx.reports.backlog()
     return ctx.cards.say(
         "status",
         trouble=trouble,
+        waiting=backlog.waiting if backlog.lag >= LAG_SHOWN else 0,
+        lag=backlog.lag,
         running=[_running(run, tallies.get(run.id)) for run in running],
         recent=[_ended(run, ctx.reports.progress(run)) for run in ended],
     )

@@ -19,6 +19,7 @@ PURE = {
     "bot.settings_file", "bot.folders", "bot.dingtalk_settings", "bot.schedule_settings",
     "bot.report_settings", "bot.settings_reference",
     "bot.address_policy",
+    "bot.loops", "bot.scratch",
 }  # fmt: skip
 ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {
@@ -29,6 +30,7 @@ CORE = {
     "bot.notices", "bot.ladder", "bot.digests", "bot.summaries", "bot.chain", "bot.lanes",
     "bot.story", "bot.audit", "bot.report_links", "bot.shelf", "bot.parcels", "bot.remakes", "bot.finder",
     "bot.payloads",
+    "bot.clock_guard",
 }  # fmt: skip
 DRIVERS = {"bot.mongo"}  # what adapters share to reach a server
 VENDORS = {

@@ -1,6 +1,7 @@
 """Runs that the engine began by itself are taken in, told while they are news, and kept silently after."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ import pytest
 
 from bot.errors import Temporary
 from bot.finder import Finder, Past
-from bot.models import ExportStatus, PushStatus, TaskStatus, Trigger
+from bot.models import ExportStatus, PushStatus, Task, TaskStatus, Trigger
 from bot.ports import Started
 from bot.scheduler import Scheduler, Timetable
 from tests.conftest import ZONE, Desk
@@ -160,7 +161,33 @@ async def test_a_document_that_makes_no_sense_does_not_end_the_looking(
     with suppress(TimeoutError):
         async with asyncio.timeout(0.05):
             await finder.keep_looking(0.01)
-    assert caplog.text.count("a mistake of ours") > 1
+    assert caplog.text.count("run_number is no number") > 1
+
+
+async def test_a_run_that_makes_no_sense_does_not_hold_up_the_others_and_is_tried_again(
+    desk: Desk, finder: Finder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd, _ = begin(desk), begin(desk, 2)
+    ask = desk.engine.tasks
+
+    async def sometimes(task_ids: Collection[str]) -> Mapping[str, Task]:
+        if set(task_ids) & set(odd.task_ids):
+            raise TypeError("an odd document")
+        return await ask(task_ids)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.engine, "tasks", sometimes)
+        assert await finder.look() == 1
+    assert "an odd document" in caplog.text
+    assert await finder.look() == 1
+
+
+async def test_a_clock_that_was_days_ahead_hides_no_run(desk: Desk, finder: Finder) -> None:
+    desk.clock.turn(seconds=3 * 86_400)
+    await finder.look()
+    desk.clock.turn(seconds=-3 * 86_400)
+    begin(desk)
+    assert await finder.look() == 1
 
 
 async def _strange(since: object) -> object:

@@ -341,3 +341,59 @@ async def test_a_stop_gives_back_what_is_claimed_in_its_moment(
     await asyncio.gather(runner, return_exceptions=True)
     job = await work.job()
     assert (work.acts, job.state, job.lease_until) == (0, JobState.TODO, None)
+
+
+async def test_a_mistake_of_ours_in_what_follows_a_job_stops_no_other(
+    work: Work, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(job: Job) -> None:
+        work.ended.release()
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(work, "end", broken)
+    work.jobs = work.again()
+    await work.jobs.add(make_job(id="work:2", kind="work"))
+    running = asyncio.create_task(work.jobs.run([Lane(name="all", kinds=("work",), places=1)]))
+    async with asyncio.timeout(5):
+        for _ in range(2):
+            await work.ended.acquire()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert {job.state for job in await work.store.find_jobs(kind="work")} == {JobState.DONE}
+    assert "RuntimeError: a mistake of ours" in caplog.text
+
+
+async def test_a_heartbeat_that_fails_by_a_mistake_of_ours_beats_again(
+    store: SqliteStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults, beaten, extend = [RuntimeError("a mistake of ours")], asyncio.Event(), Claim.extend
+
+    async def sometimes(claim: Claim) -> bool:
+        if faults:
+            raise faults.pop()
+        beaten.set()
+        return await extend(claim)
+
+    async def act(claim: Claim) -> Result:
+        async with asyncio.timeout(5):
+            await beaten.wait()
+        return {}
+
+    monkeypatch.setattr(Claim, "extend", sometimes)
+    jobs = Jobs(store, clock=clock, owner="somebody")
+    jobs.register({"work": JobKind(act=act, lease=timedelta(seconds=0.03))})
+    await jobs.add(make_job(kind="work"))
+    await jobs.run_due(["work"])
+    (job,) = await store.find_jobs(kind="work")
+    assert job.state is JobState.DONE
+
+
+async def test_an_error_that_is_kept_holds_no_secret(work: Work) -> None:
+    def refused(claim: Claim) -> Result:
+        raise Permanent("refused: https://host/send?access_token=HIDDEN and redis://:HIDDEN@host")
+
+    work.todo = [refused]
+    await work.run_due()
+    job = await work.job()
+    assert "HIDDEN" not in job.error + str(job.result)
+    assert "access_token=***" in job.error

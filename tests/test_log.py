@@ -3,11 +3,14 @@
 import asyncio
 import io
 import logging
+import sys
+import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
-from bot.log import LOUD, about, configure
+from bot.log import LOUD, about, configure, for_terminal, guard_last_words
 
 
 @pytest.fixture
@@ -40,6 +43,8 @@ def logged() -> Iterator[io.StringIO]:
         "/gettoken?appkey=k&appsecret=HIDDEN",
         "DINGRUN_DINGDING__APP_SECRET=HIDDEN",
         "the key is app-secret-1",
+        "redis://:HIDDEN@127.0.0.1/0 does not answer",
+        "mongodb://me:HIDDEN@host/db?x=1",
     ],
 )
 def test_what_looks_like_a_secret_is_starred(logged: io.StringIO, text: str) -> None:
@@ -120,3 +125,50 @@ def test_a_package_that_sets_up_its_own_logging_later_is_overruled(logged: io.St
 def test_the_packages_we_use_are_calm(logged: io.StringIO, name: str) -> None:
     logging.getLogger(name).info("chatter")
     assert logged.getvalue() == ""
+
+
+ESCAPES = "a\x1b]0;title\x07 \x1b[2J b\r\x9b31m \u202ec \x7f"
+
+
+def test_a_terminal_is_told_no_secret_and_nothing_that_it_would_obey(logged: io.StringIO) -> None:
+    said = for_terminal(f"the key is app-secret-1\n{ESCAPES}\n访问 access_token=HIDDEN")
+    first, second, third = said.split("\n")
+    assert (first, third) == ("the key is ***", "访问 access_token=***")
+    assert second.isprintable()
+    assert "\\x1b[2J" in second
+
+
+def test_before_the_settings_are_read_a_terminal_is_told_no_secret_either() -> None:
+    assert for_terminal("redis://:HIDDEN@h/0 \x1b[2J") == "redis://:***@h/0 \\x1b[2J"
+
+
+def test_our_own_examples_stay_readable() -> None:
+    example = "takes redis://[:PASSWORD@]HOST or amqp://[USER:PASSWORD@]HOST"
+    assert for_terminal(example) == example
+
+
+@pytest.fixture
+def hooks() -> Iterator[None]:
+    before = sys.excepthook, threading.excepthook, sys.unraisablehook
+    guard_last_words()
+    yield
+    sys.excepthook, threading.excepthook, sys.unraisablehook = before
+
+
+@pytest.mark.usefixtures("hooks")
+def test_the_last_traceback_of_process_and_thread_keeps_secrets(
+    logged: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = RuntimeError(f"app-secret-1 access_token=HIDDEN {ESCAPES}")
+    args = SimpleNamespace(exc_type=RuntimeError, exc_value=error, exc_traceback=None, thread=None)
+    sys.excepthook(RuntimeError, error, None)
+    for hook in (threading.excepthook, sys.unraisablehook):
+        hook(args)  # type: ignore[arg-type]
+    said = capsys.readouterr().err
+    assert said.count("RuntimeError: *** access_token=***") == 3
+    assert all(line.isprintable() for line in said.splitlines())
+
+
+def test_a_stack_stands_below_its_record(logged: io.StringIO) -> None:
+    logging.getLogger("bot").warning("here", stack_info=True)
+    assert all(line.startswith("    ") for line in logged.getvalue().splitlines()[1:])

@@ -205,6 +205,24 @@ async def test_the_watcher_goes_on_whatever_the_engine_does(
     await asyncio.gather(watching, return_exceptions=True)
 
 
+async def test_a_run_that_cannot_be_ended_does_not_hold_up_the_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd, good = await desk.trigger(), await desk.trigger(cause="cron:s1:2")
+    finish = desk.runs.finish
+
+    async def sometimes(run: Run, tasks: Mapping[str, Task]) -> bool:
+        if run.id == odd.id:
+            raise TypeError("an odd document")
+        return await finish(run, tasks)
+
+    monkeypatch.setattr(desk.runs, "finish", sometimes)
+    desk.engine.end_all()
+    assert await desk.watcher.tick() == 1
+    assert (await desk.run(good.id)).status is RunStatus.FINISHED
+    assert "an odd document" in caplog.text
+
+
 async def test_a_fresh_run_is_given_time_to_be_submitted(desk: Desk) -> None:
     await desk.runs.trigger(desk.schedule, CAUSE)
     assert await desk.watcher.tick() == 0

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -44,6 +45,48 @@ def test_a_time_that_a_clock_change_skips_fires_once() -> None:
     before = datetime(2027, 3, 28, 0, 0, tzinfo=UTC)
     after = datetime(2027, 3, 28, 12, 0, tzinfo=UTC)
     assert last_due(schedule, before, berlin) != last_due(schedule, after, berlin)
+
+
+BERLIN, LORD_HOWE = ZoneInfo("Europe/Berlin"), ZoneInfo("Australia/Lord_Howe")
+AUTUMN = datetime(2026, 10, 24, 23, 0, 50, tzinfo=UTC)  # at 01:00 UTC it is 02:00 in Berlin again
+SPRING = datetime(2027, 3, 27, 23, 0, 50, tzinfo=UTC)
+HALF_AN_HOUR = datetime(2027, 4, 3, 13, 0, 50, tzinfo=UTC)  # at 15:00 UTC it is 01:30 on Lord Howe again
+
+
+def times_of(cron: str, start: datetime, zone: ZoneInfo, hours: int = 4) -> list[str]:
+    """When a schedule fires, looked at every minute; never before its time."""
+    looks = [start + timedelta(minutes=minute) for minute in range(-1, hours * 60)]
+    dues = [last_due(daily(cron=cron), now, zone) for now in looks]
+    assert all(due and due <= now for due, now in zip(dues, looks, strict=True))
+    return [f"{due:%H:%M}" for due, before in pairwise(reversed(dues)) if due and due != before][::-1]
+
+
+@pytest.mark.parametrize(("start", "zone"), [(AUTUMN, BERLIN), (SPRING, BERLIN), (HALF_AN_HOUR, LORD_HOWE)])
+def test_what_fires_every_minute_does_so_through_a_clock_change(start: datetime, zone: ZoneInfo) -> None:
+    assert len(times_of("* * * * *", start, zone)) == 4 * 60
+
+
+@pytest.mark.parametrize(
+    ("cron", "start", "zone", "fired"),
+    [
+        ("30 * * * *", AUTUMN, BERLIN, ["23:30", "00:30", "01:30", "02:30"]),
+        ("30 2 * * *", AUTUMN, BERLIN, ["00:30"]),
+        ("*/30 2 * * *", AUTUMN, BERLIN, ["00:00", "00:30", "01:00", "01:30"]),
+        ("45 1 * * *", HALF_AN_HOUR, LORD_HOWE, ["14:45"]),
+        ("30 * * * *", SPRING, BERLIN, ["23:30", "00:30", "01:30", "02:30"]),
+        ("30 2 * * *", SPRING, BERLIN, ["01:00"]),
+    ],
+)
+def test_an_hour_that_comes_twice_or_never_is_fired_in_time(
+    cron: str, start: datetime, zone: ZoneInfo, fired: list[str]
+) -> None:
+    assert times_of(cron, start, zone) == fired
+
+
+def test_the_next_time_is_never_one_that_is_over() -> None:
+    second_time = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)  # 02:10 in Berlin, once more
+    tomorrow = datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
+    assert next_due(daily(cron="30 2 * * *"), second_time, BERLIN) == tomorrow
 
 
 def test_a_schedule_for_once_fires_once() -> None:
@@ -112,6 +155,31 @@ async def test_what_was_missed_can_be_skipped(desk: Desk) -> None:
     assert await days.tick("2026-11-25 03:00:01") == 1
 
 
+@pytest.mark.parametrize("restart", [True, False])
+async def test_a_clock_that_was_ahead_silences_nothing_once_it_is_right(
+    desk: Desk, caplog: pytest.LogCaptureFixture, restart: bool
+) -> None:
+    days = Days(desk)
+    assert await days.tick("2026-11-24 02:59") == 0
+    assert [await days.tick(f"2026-11-{day} 03:00:01") for day in (25, 26)] == [1, 1]  # the clock is ahead
+    if restart:
+        days.start()
+    assert await days.tick("2026-11-24 12:00") == 0  # and is set right
+    assert "by a clock that was ahead" in caplog.text
+    assert [await days.tick(f"2026-11-{day} 03:00:01") for day in (25, 26, 27)] == [1, 1, 1]
+    assert len(await days.causes()) == 5
+
+
+async def test_clocks_that_differ_a_little_are_not_taken_for_one_that_was_ahead(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    days, other = Days(desk), Days(desk)
+    await days.tick("2026-11-24 02:00")
+    assert await days.tick("2026-11-24 03:00:01") == 1
+    assert await other.tick("2026-11-24 02:59:20") == 0
+    assert caplog.text == ""
+
+
 async def test_a_changed_cron_line_starts_anew(desk: Desk) -> None:
     days = Days(desk)
     await days.tick("2026-11-24 12:00")
@@ -122,6 +190,15 @@ async def test_a_changed_cron_line_starts_anew(desk: Desk) -> None:
 
 def test_the_grace_is_a_minute() -> None:
     assert Timetable(zone=SHANGHAI).grace == timedelta(minutes=1)
+
+
+async def test_a_schedule_that_makes_no_sense_does_not_hold_up_the_others(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.engine.known = [daily(id="odd", cron="no cron line at all"), daily()]
+    days = Days(desk)
+    assert [await days.tick(f"2026-11-24 {time}") for time in ("02:59", "03:00:01")] == [0, 1]
+    assert "CronSimError" in caplog.text
 
 
 async def test_it_keeps_time_whatever_the_engine_does(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import worker
+from bot import __version__, worker
 from bot.errors import ConfigError, Temporary
 from bot.exporters.orders import new_order
 from bot.exporting import broker_of
@@ -152,6 +152,25 @@ async def test_a_mistake_ends_its_order(workshop: Workshop, caplog: pytest.LogCa
     assert "ZeroDivisionError" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "place",
+    ["../x.part", "/etc/x.part", "2026-11-24/../../x.part", "2026-11-24/x.xlsx", "x.part", "", 7, None],
+)
+async def test_a_place_outside_of_the_folder_is_refused(workshop: Workshop, place: object) -> None:
+    await workshop.left(payload={"place": place, "version": __version__})
+    let_go(workshop)
+    await workshop.worker().make_next()
+    assert "outside of reports.dir" in (await the(workshop)).error
+    assert list(workshop.folder.parent.rglob("*.part")) == []
+
+
+async def test_an_order_with_a_foreign_place_is_not_waited_for(workshop: Workshop) -> None:
+    await workshop.left(payload={"place": "../x.part", "version": __version__})
+    let_go(workshop)
+    story = Story(run=(await workshop.store.find_runs())[0])
+    assert (await workshop.exporter().export(story, workshop.path())).rows == 3
+
+
 async def test_a_run_that_nobody_knows_is_refused_for_good(workshop: Workshop) -> None:
     await workshop.left(run_id="unknown")
     await workshop.worker().make_next()
@@ -202,6 +221,63 @@ def test_a_ring_without_a_store_is_a_warning(tmp_path: Path, caplog: pytest.LogC
     assert "a ring could not be answered: store.url" in caplog.text
 
 
+def test_a_mistake_of_ours_leaves_the_worker_for_the_next_ring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(settings: Settings) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(worker, "_answer", broken)
+    answer_ring(settings(tmp_path))
+    assert "RuntimeError: a mistake of ours" in caplog.text
+
+
+async def test_a_heartbeat_that_fails_by_a_mistake_of_ours_breaks_nothing_off(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(job: Job) -> bool:
+        raise RuntimeError("a mistake of ours")
+
+    await workshop.left()
+    making = await begun(workshop)
+    with monkeypatch.context() as patched:
+        patched.setattr(workshop.store, "save_job", broken)
+        while "lease of an order" not in caplog.text:  # noqa: ASYNC110 - the worker's own beat
+            await asyncio.sleep(0.01)
+    let_go(workshop)
+    await making
+    assert (await the(workshop)).state is JobState.DONE
+
+
+class ServingBroker:
+    """Stands in for the broker: a worker that beats once and stops, with a look at `--ping` in between."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.seen = settings, [answers(settings)]
+
+    def serve(self, make: Callable[[], None], *, beat: Callable[[], None], at_once: int) -> int:
+        beat()
+        self.seen.append(answers(self.settings))
+        return 0
+
+
+def test_that_a_worker_lives_is_seen_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = ServingBroker(settings(tmp_path))
+    monkeypatch.setattr(worker, "broker_of", lambda _: broker)
+    assert work(broker.settings, at_once=1) == 0
+    assert [*broker.seen, answers(broker.settings)] == [False, True, False]
+
+
+def test_a_store_that_is_away_ends_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*args: object) -> None:
+        raise RuntimeError("the store is away")
+
+    broker = ServingBroker(settings(tmp_path))
+    monkeypatch.setattr(worker, "broker_of", lambda _: broker)
+    monkeypatch.setattr(worker, "_tell_life", away)
+    assert work(broker.settings, at_once=1) == 0
+
+
 def test_a_worker_needs_celery(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"exporter\.kind"):
         broker_of(settings(tmp_path, kind="local"))
@@ -218,8 +294,3 @@ def test_a_worker_does_not_start_without_its_folder(tmp_path: Path) -> None:
     (tmp_path / "reports").write_text("a file")
     with pytest.raises(ConfigError, match=r"reports\.dir"):
         work(settings(tmp_path), at_once=1)
-
-
-def test_a_broker_that_is_away_answers_no_ping(tmp_path: Path) -> None:
-    with pytest.raises(Temporary, match=r"redis://127\.0\.0\.1:9/0 does not answer"):
-        answers(settings(tmp_path))

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from bot.errors import DingRunError
+from bot.loops import report_error
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,8 @@ class Arrivals:
             await self._book(batch.number)
         except DingRunError as error:
             log.warning("%d that came in were not counted: %s", batch.number, error)
+        except Exception as error:  # noqa: BLE001 - the answer to what came in does not depend on it
+            report_error("count of what comes in", error)
         finally:
             alarm.cancel()
             batch.over.set()

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.errors import DingRunError, Held, Permanent, Temporary
+from bot.log import redacted
 
 SECOND, MINUTE, PENALTY = 1.0, 60.0, 600.0
 
@@ -48,6 +49,8 @@ MONTH_CODES = frozenset({"Forbidden.AccessDenied.ApiCountLimitForOrg", "90020", 
 """The calls of the month are used up; by other apps of the organisation, when our count says otherwise."""
 
 BAN = 300.0  # seconds that an address is banned for (0012-call-frequency-limit)
+PUNISH_WORDS = (b"punish", b"_____tmd_____", b"x5secdata")  # of the page that comes instead of JSON
+PAGE_BYTES = 64 * 1024
 
 NEVER = frozenset({
     "group.disbanded", "conversation.org.notMatch", "bot.stopped", "bot.forbidden.sendMessage",
@@ -119,13 +122,18 @@ class TooFast(Uncounted):
     """DingTalk throttles us"""
 
 
+class Banned(Uncounted):
+    """DingTalk bans this machine's address for some minutes"""
+
+
 class MonthSpent(Held):
     """DingTalk refuses until the month is over, or more calls are bought"""
 
 
 def refusal(code: str, message: str, *, scopes: tuple[str, ...] = ()) -> DingRunError:
     """The error of ours for a `code` or `errcode` that is not a success."""
-    said = " ".join(filter(None, [f"DingTalk answered {code}", message[:200], *scopes, HINTS.get(code, "")]))
+    words = [f"DingTalk answered {code}", redacted(message[:200]), *scopes, HINTS.get(code, "")]
+    said = " ".join(filter(None, words))
     if code in TOKEN_CODES:
         return TokenRefused(said)
     if code in MONTH_CODES:
@@ -178,8 +186,12 @@ def security_fault(message: str) -> SecurityFault | None:
     return next(found, None)
 
 
+def is_punish_page(raw: bytes) -> bool:
+    """Recognise the page that DingTalk shows to an address that called too often."""
+    page = raw[:PAGE_BYTES].lower()
+    return page.lstrip()[:1] == b"<" and any(word in page for word in PUNISH_WORDS)
+
+
 def _ban(body: Mapping[str, Any]) -> DingRunError | None:
     """To an address that called too often: `{"status": 1111, "punish": "deny", …}`, on any path."""
-    if body.get("punish") != "deny":
-        return None
-    return Uncounted("DingTalk bans this machine's address for some minutes", retry_after=BAN)
+    return Banned(retry_after=BAN) if body.get("punish") == "deny" else None

@@ -11,14 +11,34 @@ from typing import Any
 
 import aiohttp
 
-from bot.dingtalk.faults import Uncounted
+from bot.dingtalk.faults import BAN, Banned, Uncounted, is_punish_page
 from bot.errors import Temporary
 
 TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=5)
 ANSWER_BYTES = 1024 * 1024
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 Answer = tuple[int, Mapping[str, Any]]
+
+
+class Redirected(aiohttp.ClientError):
+    """DingTalk's hosts do not redirect, and whoever does might lead to an unsafe one."""
+
+
+async def _refuse_redirects(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    answer = await handler(request)
+    if answer.status in REDIRECTS:
+        answer.close()
+        raise Redirected
+    return answer
+
+
+def dingtalk_session() -> aiohttp.ClientSession:
+    """Open the session for all calls to DingTalk, the WebSocket included: it follows no redirect."""
+    return aiohttp.ClientSession(middlewares=[_refuse_redirects])
 
 
 async def post_json(
@@ -57,10 +77,14 @@ async def call(session: aiohttp.ClientSession, method: str, url: str, **options:
 def _object(status: int, raw: bytes) -> Mapping[str, Any]:
     if len(raw) > ANSWER_BYTES:
         raise Temporary(f"DingTalk answered {status} with more than {ANSWER_BYTES} bytes", uncertain=True)
+    if is_punish_page(raw):
+        raise Banned(retry_after=BAN)
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError):
         body = None
+    if isinstance(body, dict) and body.get("punish") == "deny":
+        raise Banned(retry_after=BAN)
     if not isinstance(body, dict):
         raise Temporary(f"DingTalk answered {status} with something that is no JSON object", uncertain=True)
     return body

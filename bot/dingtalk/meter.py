@@ -9,12 +9,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.dingtalk.arrivals import Arrivals
-from bot.dingtalk.faults import MonthSpent, TooFast, Uncounted
+from bot.dingtalk.faults import BAN, Banned, MonthSpent, TooFast, Uncounted
 from bot.errors import Held
-from bot.models import Clock
+from bot.models import CLOCKS_DIFFER, Clock
 from bot.ports import Ledger
 from bot.quota import Bucket, Budget, month_end, month_gate, month_of
 
@@ -50,6 +50,11 @@ class Unmetered:
         """Around one request. Raises `Held` when it may not go now; what DingTalk says is learnt from."""
         yield
 
+    @asynccontextmanager
+    async def free_call(self) -> AsyncIterator[None]:
+        """Wrap a request that is not billed. Raises `Held` while DingTalk bans us."""
+        yield
+
 
 class Meter(Unmetered):
     """Counts in a ledger."""
@@ -66,15 +71,18 @@ class Meter(Unmetered):
         self._budget = budget
         self._clock = clock
         self._sleep = sleep
+        self._banned_until: datetime | None = None  # of this machine's address, so no affair of other bots
         self._arrivals = Arrivals(lambda calls: self._book(Bucket.STREAM, calls))
 
     @asynccontextmanager
     async def call(self, gate: Gate, bucket: Bucket) -> AsyncIterator[None]:
+        self._not_banned()
         await self._not_refused(bucket)
         await self._pass(gate)
         await self._spend(bucket)
         try:
-            yield
+            async with self.free_call():
+                yield
         except MonthSpent as error:
             log.warning("DingTalk says the month's %s calls are used up: %s", bucket, error)
             await self._ledger.close_gate(month_gate(bucket), self._clock() + ASK_AGAIN)
@@ -85,9 +93,24 @@ class Meter(Unmetered):
             await self._ledger.close_gate(gate.name, self._clock() + closed)
             await self._book(bucket, -1)
             raise
-        except Uncounted:
+        except (Uncounted, Held):
             await self._book(bucket, -1)
             raise
+
+    @asynccontextmanager
+    async def free_call(self) -> AsyncIterator[None]:
+        self._not_banned()
+        try:
+            yield
+        except Banned:
+            self._banned_until = self._clock() + timedelta(seconds=BAN)
+            raise
+
+    def _not_banned(self) -> None:
+        """Ask nothing while the address is banned: each call would be lost, and may prolong it."""
+        left = self._banned_until - self._clock() if self._banned_until else timedelta()
+        if timedelta() < left <= timedelta(seconds=BAN):  # more is left when the clock was set back
+            raise Held("DingTalk bans this machine's address", retry_after=_seconds(left))
 
     def came_in(self) -> asyncio.Event:
         """A message or a press came in, which costs one of the Webhook & Stream calls; set once that is
@@ -96,7 +119,9 @@ class Meter(Unmetered):
 
     async def _not_refused(self, bucket: Bucket) -> None:
         closed, now = await self._ledger.closed_until(month_gate(bucket)), self._clock()
-        if closed and closed > now:
+        if (
+            closed and now < closed <= now + ASK_AGAIN + CLOCKS_DIFFER
+        ):  # later: a clock that was ahead closed it
             said = f"DingTalk says the month's {bucket} calls are used up"
             raise Held(said, retry_after=_seconds(closed - now))
 

@@ -15,6 +15,7 @@ from bot.dingtalk.faults import EXISTS, of_oapi
 from bot.dingtalk.http import post_json
 from bot.dingtalk.media import upload
 from bot.dingtalk.meter import Unmetered
+from bot.dingtalk.session_webhook import leads_to_dingtalk
 from bot.dingtalk.token import App, Tokens
 from bot.errors import Permanent, Temporary
 from bot.models import CardView, Clock, Destination, DestinationKind, Message, Note, Receipt, is_mobile
@@ -39,7 +40,8 @@ class OpenApiMessenger:
         self._session = session
         self._app = app
         self._clock = clock
-        self._calls = Calls(session, app, tokens, meter)
+        self._meter = meter or Unmetered()
+        self._calls = Calls(session, app, tokens, self._meter)
         self._conversations: dict[str, str] = {}  # old chatId: openConversationId
         self._undelivered: set[str] = set()  # cards that were made, but reached nobody
 
@@ -129,8 +131,11 @@ class OpenApiMessenger:
             message.session_expires and message.session_expires <= self._clock()
         ):
             raise Permanent("the session of the message is over", code="session.expired")
+        if not leads_to_dingtalk(message.session_webhook, self._app):
+            raise Permanent("the session webhook of the message leads elsewhere than to DingTalk")
         body = {"msgtype": "markdown", "markdown": {"title": note.title, "text": note.text}}
-        _, answer = await post_json(self._session, message.session_webhook, body)
+        async with self._meter.free_call():
+            _, answer = await post_json(self._session, message.session_webhook, body)
         problem = of_oapi(answer)
         if problem:
             raise problem

@@ -20,10 +20,13 @@ from dingtalk_stream import AckMessage, CallbackHandler, Credential
 from dingtalk_stream.frames import SystemMessage
 
 from bot.dingtalk.client import Answer, Client, Topic, plain_ack
+from bot.dingtalk.faults import TooFast, of_openapi
 from bot.dingtalk.frames import message_of, tap_of
 from bot.dingtalk.http import post_json
+from bot.dingtalk.meter import Unmetered
 from bot.dingtalk.token import App
-from bot.errors import DingRunError, Permanent, Temporary
+from bot.errors import DingRunError, Held, Permanent, Temporary
+from bot.loops import loop_step, report_error
 from bot.models import CardTap, Message
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ MESSAGES = "/v1.0/im/bot/messages/get"
 TAPS = CallbackHandler.TOPIC_CARD_CALLBACK
 
 LONGEST_WAIT = 60.0
+REFUSED = frozenset({400, 401, 403})  # how the gateway answers to what is wrong with the app
 REFUSED_WAIT = 60.0  # between tries with keys that DingTalk refuses
 MOST_BUSY = 500  # frames under way; more are left unanswered, so that DingTalk delivers them again
 FRAME_BYTES = 4 * 1024 * 1024
@@ -48,6 +52,7 @@ class Pace:
     healthy: float = 10.0  # it must live so long for the next one to be opened without a wait
     drain: float = 12.0  # an old one is kept for its last acks; DingTalk closes it after 10
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    meter: Unmetered = field(default_factory=Unmetered)  # holds all calls while DingTalk bans this address
 
 
 @dataclass(eq=False)
@@ -118,13 +123,17 @@ class StreamConnection:
             try:
                 link = await self._open()
             except Permanent as error:
-                log.error("the Stream refuses DINGDING.APP_KEY and DINGDING.APP_SECRET: %s", error)  # noqa: TRY400
+                log.error("the Stream refuses the app, next try in about a minute: %s", error)  # noqa: TRY400
                 await self._pace.sleep(REFUSED_WAIT * (0.5 + random.random()))  # noqa: S311 - no secret in it
             except Temporary as error:
-                self._short_lives += 1
-                wait = self._wait()
+                self._short_lives += not isinstance(error, TooFast)  # too many at once is no sign of trouble
+                wait = max(self._wait(), (error.retry_after or 0) * (1 + random.random() / 4))  # noqa: S311
                 log.warning("the Stream is not connected, next try in %.1f s: %s", wait, error)
                 await self._pace.sleep(wait)
+            except Exception as error:  # noqa: BLE001 - the edge of the loop: the next answer may be a good one
+                self._short_lives += 1
+                report_error("stream", error)
+                await self._pace.sleep(self._wait())
             else:
                 log.info("the Stream is connected")
                 self.connected.set()
@@ -135,7 +144,7 @@ class StreamConnection:
         try:
             async with asyncio.timeout(10):
                 socket = await self._session.ws_connect(url, heartbeat=30, max_msg_size=FRAME_BYTES)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:  # ValueError: a strange URL
             raise Temporary(f"the WebSocket does not open: {type(error).__name__}") from None
         link = _Link(socket)
         self._links.add(link)
@@ -154,15 +163,14 @@ class StreamConnection:
             "ua": "dingtalk-sdk-python/v0.24.3-dingrun",
         }
         url = f"{self._app.openapi_base}/v1.0/gateway/connections/open"
-        status, answer = await post_json(self._session, url, body, headers={"Accept": "application/json"})
-        if status in {400, 401, 403}:
-            raise Permanent(f"DingTalk answered {status} {answer.get('code', '')}")
+        async with self._pace.meter.free_call():
+            status, answer = await post_json(self._session, url, body, headers={"Accept": "application/json"})
+        if problem := _refusal(status, answer):
+            raise problem
         endpoint, ticket = answer.get("endpoint"), answer.get("ticket")
         if not isinstance(endpoint, str) or not isinstance(ticket, str):
             raise Temporary(f"DingTalk answered {status} without endpoint and ticket")
-        if urlsplit(endpoint).scheme != "wss" and self._app.openapi_base.startswith("https"):
-            raise Temporary("DingTalk's endpoint is not wss://")
-        return f"{endpoint}?ticket={quote(ticket)}"
+        return _address(endpoint, ticket, secure=self._app.openapi_base.startswith("https"))
 
     async def _keep(self, link: _Link) -> float:
         """Wait until this connection must be replaced; how long it lived, in seconds."""
@@ -193,6 +201,8 @@ class StreamConnection:
             log.info("the Stream was silent for too long")
         except (aiohttp.ClientError, OSError) as error:
             log.info("the Stream broke: %s", type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - the edge of the loop: another connection is opened
+            report_error("stream", error)
         finally:
             self._links.discard(link)
             with suppress(TimeoutError, aiohttp.ClientError, OSError):
@@ -209,16 +219,21 @@ class StreamConnection:
             log.warning("a frame of %d characters makes no sense and is skipped", len(raw))
             return
         if frame.get("type") == SystemMessage.TYPE:
-            await self._answer(link, frame)
+            await self._answer_safely(link, frame)
             if frame["headers"].get("topic") == SystemMessage.TOPIC_DISCONNECT:
                 log.info("DingTalk ends this connection, another one is opened")
                 link.leaving.set()
             return
         if len(link.busy) >= MOST_BUSY:
             return
-        task = asyncio.create_task(self._answer(link, frame), name="stream frame")
+        task = asyncio.create_task(self._answer_safely(link, frame), name="stream frame")
         link.busy.add(task)
         task.add_done_callback(link.busy.discard)
+
+    async def _answer_safely(self, link: _Link, frame: Mapping[str, Any]) -> None:
+        """Leave a frame unanswered that we fail at by a mistake of ours: DingTalk delivers it again."""
+        with loop_step("stream"):
+            await self._answer(link, frame)
 
     async def _answer(self, link: _Link, frame: Mapping[str, Any]) -> None:
         try:
@@ -255,6 +270,29 @@ class StreamConnection:
             return AckMessage.STATUS_BAD_REQUEST, None
         params = await self._on_tap(tap)
         return AckMessage.STATUS_OK, _private(params)
+
+
+def _refusal(status: int, answer: Mapping[str, Any]) -> DingRunError | None:
+    """Translate a refusal of the gateway: `Permanent` for keys or settings that somebody must fix."""
+    problem = of_openapi(status, answer)
+    if isinstance(problem, TooFast | Held) or status not in REFUSED:
+        return problem
+    return Permanent(str(problem))
+
+
+def _address(endpoint: str, ticket: str, *, secure: bool) -> str:
+    """Build the address to connect to. Raises `Temporary` when the gateway's answer is no address."""
+    try:
+        parts = urlsplit(endpoint)
+        sane = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
+        address = f"{endpoint}?ticket={quote(ticket)}"
+    except ValueError:  # brackets, a port that is no number, half a character
+        sane, parts, address = False, urlsplit(""), ""
+    if sane and secure and parts.scheme != "wss":
+        raise Temporary("DingTalk's endpoint is not wss://")
+    if not sane:
+        raise Temporary("DingTalk's answer holds no endpoint that is an address")
+    return address
 
 
 def _private(params: Mapping[str, str]) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from alibabacloud_dingtalk.oauth2_1_0.models import GetAccessTokenRequest
 
 from bot.dingtalk.faults import of_openapi
 from bot.dingtalk.http import post_json
+from bot.dingtalk.meter import Unmetered
 from bot.errors import ConfigError, Permanent, Temporary
 from bot.models import Clock
 
@@ -30,10 +31,13 @@ class App:
 class Tokens:
     """The token of one app: fetched once for all who wait, kept until ten minutes before its end."""
 
-    def __init__(self, session: aiohttp.ClientSession, app: App, clock: Clock) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, app: App, clock: Clock, meter: Unmetered | None = None
+    ) -> None:
         self._session = session
         self._app = app
         self._clock = clock
+        self._meter = meter or Unmetered()
         self._fetching = asyncio.Lock()
         self._token = ""
         self._until: datetime | None = None
@@ -54,7 +58,8 @@ class Tokens:
         asked_at = self._clock()
         request = GetAccessTokenRequest(app_key=self._app.app_key, app_secret=self._app.app_secret)
         url = f"{self._app.openapi_base}/v1.0/oauth2/accessToken"
-        status, body = await post_json(self._session, url, request.to_map())
+        async with self._meter.free_call():
+            status, body = await post_json(self._session, url, request.to_map())
         try:
             problem = of_openapi(status, body)
             if problem:

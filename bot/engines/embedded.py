@@ -10,6 +10,7 @@ from typing import Any
 from bot.engines.probes import Finds, NothingFound, Probe, ProbeLimits
 from bot.engines.reasons import reason
 from bot.errors import DingRunError, Permanent, Temporary
+from bot.loops import loop_step
 from bot.models import Clock, Run, Schedule, Task, TaskStatus
 from bot.ports import Started, TaskStore
 
@@ -95,8 +96,9 @@ class EmbeddedEngine:
     async def _worker(self, probe: Probe) -> None:
         while True:
             added = self._added
-            if await self._did_one(probe):
-                continue
+            with loop_step("engine"):
+                if await self._did_one(probe):
+                    continue
             try:
                 async with asyncio.timeout(POLL):
                     await added.wait()
@@ -104,18 +106,11 @@ class EmbeddedEngine:
                 continue
 
     async def _did_one(self, probe: Probe) -> bool:
-        """Do the oldest task that is free; False when there is none, or trouble."""
-        try:
-            task = await self._tasks.claim_task(self._owner, self._clock(), self._lease_end())
-            if task is None:
-                return False
-            await self._do_whatever_comes(probe, task)
-        except Temporary as error:
-            log.warning("the store does not answer, tasks wait: %s", error)
+        """Do the oldest task that is free. False when there is none."""
+        task = await self._tasks.claim_task(self._owner, self._clock(), self._lease_end())
+        if task is None:
             return False
-        except Exception:  # the edge of the loop: one task must not end the others
-            log.exception("a worker of the embedded engine goes on after a mistake")
-            return False
+        await self._do_whatever_comes(probe, task)
         return True
 
     async def _do_whatever_comes(self, probe: Probe, task: Task) -> None:

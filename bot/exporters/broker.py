@@ -17,11 +17,11 @@ from kombu.exceptions import KombuError
 
 from bot.addresses import STARS, secrets_in, shown
 from bot.errors import Temporary
+from bot.exporters.consumer import RING, RingConsumer, life
 
 log = logging.getLogger(__name__)
 
 QUEUE = "dingrun"
-RING = "dingrun.make"
 CONNECT_SECONDS = 4.0
 ANSWER_SECONDS = 5.0  # a bot that stops may have to wait so long
 FORGOTTEN = 900.0  # seconds; rings that no worker came for do not pile up for the first that does
@@ -48,6 +48,9 @@ class Broker:
             task_time_limit=time_limit + GRACE,
             task_publish_retry_policy=ONCE_MORE,
             worker_prefetch_multiplier=1,
+            worker_consumer=f"{RingConsumer.__module__}:{RingConsumer.__name__}",
+            worker_enable_remote_control=False,  # whoever reaches the broker could stop all workers by it
+            worker_send_task_events=False,
             worker_cancel_long_running_tasks_on_connection_loss=False,
             worker_redirect_stdouts=False,
             broker_connection_timeout=CONNECT_SECONDS,
@@ -62,19 +65,19 @@ class Broker:
         """Wake a worker that is free, or will be."""
         self._asked(lambda: self._app.send_task(RING, ignore_result=True, expires=FORGOTTEN))
 
-    def check(self) -> int:
-        """How many workers answer."""
-        return len(self._asked(lambda: self._app.control.ping(timeout=1.0)))
+    def check(self) -> None:
+        """Open a connection to the broker and close it again."""
+        self._asked(self._connect)
 
-    def is_served_here(self) -> bool:
-        """Whether a worker of this machine, or container, answers."""
-        answers = self._asked(lambda: self._app.control.ping(timeout=2.0))
-        return any(name.endswith(f"@{socket.gethostname()}") for answer in answers for name in answer)
+    def _connect(self) -> None:
+        with self._app.connection_for_write() as connection:
+            connection.ensure_connection(timeout=CONNECT_SECONDS, **ONCE_MORE)
 
-    def serve(self, make: Callable[[], None], *, at_once: int) -> int:
+    def serve(self, make: Callable[[], None], *, beat: Callable[[], None], at_once: int) -> int:
         """Be a worker until told to stop; `make` is called for each ring, in a process of its own.
 
-        The exit code. While the broker does not answer it waits for it.
+        `beat` is called every few seconds while rings can be taken. The exit code. While the broker does not
+        answer it waits for it.
         """
 
         def ring() -> None:
@@ -84,8 +87,9 @@ class Broker:
         warnings.simplefilter("ignore", CPendingDeprecationWarning)  # about what is chosen above
         signals.setup_logging.connect(_keep_logging)
         signals.worker_ready.connect(self._say_ready)
+        self._app.steps["consumer"].add(life(beat))
         worker = self._app.Worker(
-            hostname=_name(),
+            hostname=worker_name(),
             concurrency=at_once,
             pool="prefork",
             quiet=True,
@@ -96,7 +100,7 @@ class Broker:
         return int(worker.exitcode or 0)
 
     def _say_ready(self, **_: object) -> None:
-        log.info("the worker %s takes orders by %s", _name(), self.place)
+        log.info("the worker %s takes orders by %s", worker_name(), self.place)
 
     def _asked(self, ask: Callable[[], Any]) -> Any:
         try:
@@ -121,7 +125,8 @@ def _options(url: str, time_limit: float) -> dict[str, object]:
     }
 
 
-def _name() -> str:
+def worker_name() -> str:
+    """Name the worker that this process is, and its machine."""
     return f"dingrun-{os.getpid()}@{socket.gethostname()}"
 
 

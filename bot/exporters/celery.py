@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.archive import UNFINISHED
-from bot.errors import Held, Temporary
+from bot.errors import DingRunError, Held, Temporary
 from bot.exporters.handover import Handover
-from bot.exporters.orders import KIND, findings_of, new_order, place_of, taken
+from bot.exporters.orders import KIND, findings_of, has_place, new_order, place_of, taken
+from bot.loops import report_error
 from bot.models import Clock, Findings, Job, JobState, Run
 from bot.ports import Store, Story
 
@@ -72,7 +73,8 @@ class CeleryExporter:
         """What was asked for this run before a bot died or stopped, and is not fetched yet."""
         states = {JobState.TODO, JobState.DOING, JobState.DONE}
         orders = await self._store.find_jobs(run_id=run.id, kind=KIND, states=states)
-        last = orders[-1] if orders else None
+        ours = [order for order in orders if has_place(order)]
+        last = ours[-1] if ours else None
         if last and last.state is JobState.DONE and not await self._handover.has(place_of(last)):
             return None
         return last
@@ -112,6 +114,10 @@ class CeleryExporter:
                 await asyncio.get_running_loop().run_in_executor(self._threads, self._bell.ring)
         except TimeoutError:
             raise Temporary("exporter.broker_url: the broker does not answer in time") from None
+        except DingRunError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a worker may come all the same; it is rung for again
+            report_error("broker", error)
         return Ring(at=now, attempts=order.attempts)
 
 

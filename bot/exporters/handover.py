@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Protocol
 from bot.archive import UNFINISHED, Archive, write_pieces
 from bot.errors import Permanent, Temporary
 from bot.files import close_to_others, make_private_folder
+from bot.scratch import scratch_folder
 
 
 class Handover(Protocol):
@@ -36,7 +36,7 @@ class SharedFolder:
     async def room(self, place: str) -> AsyncIterator[Path]:
         path = self._folder / place
         try:
-            await asyncio.to_thread(make_private_folder, path.parent)
+            await asyncio.to_thread(_make_day, path.parent)
             await asyncio.to_thread(close_to_others, self._folder)
         except OSError as error:
             raise Temporary(f"the worker cannot write reports.dir: {error.strerror}") from error
@@ -54,6 +54,12 @@ class SharedFolder:
             raise Temporary(f"reports.dir cannot be written: {error.strerror}") from error
 
 
+def _make_day(folder: Path) -> None:
+    make_private_folder(folder)
+    if folder.is_symlink():
+        raise Permanent(f"reports.dir: {folder.name} is a link that leads elsewhere; remove it")
+
+
 class ByArchive:
     """Bots and workers share no folder: the file passes through the archive, and is removed from there."""
 
@@ -62,8 +68,8 @@ class ByArchive:
 
     @asynccontextmanager
     async def room(self, place: str) -> AsyncIterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="dingrun-worker-") as folder:
-            path = Path(folder) / "report"
+        async with scratch_folder() as folder:
+            path = folder / "report"
             yield path
             await self._archive.put(place, path)
 

@@ -6,7 +6,6 @@ import logging
 import os
 import secrets
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,11 +21,11 @@ from bot.errors import Temporary
 from bot.exporters.lines import END, batch_line
 from bot.models import Findings
 from bot.ports import Engine, Story
+from bot.scratch import scratch_folder
 from bot.values import Document
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 1
 BATCH = 200  # documents of a line: few enough that the loop is free again within milliseconds
 LINE_BYTES = 1024 * 1024  # of an answer
 
@@ -47,10 +46,12 @@ class Order:
 class InProcessExporter:
     """The Exporter port on this machine."""
 
-    def __init__(self, engine: Engine, *, zone: str, lang: str, show_secrets: bool = False) -> None:
+    def __init__(
+        self, engine: Engine, *, zone: str, lang: str, show_secrets: bool = False, at_once: int = 1
+    ) -> None:
         self._engine = engine
         self._look = {"zone": zone, "lang": lang, "show_secrets": show_secrets}
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places = asyncio.Semaphore(at_once)
         self._progress: dict[str, int] = {}
 
     def progress(self, run_id: str) -> int | None:
@@ -62,12 +63,12 @@ class InProcessExporter:
             self._progress[story.run.id] = 0
             try:
                 story = await compared(self._engine, story)
-                with tempfile.TemporaryDirectory(prefix="dingrun-export-") as spool:
-                    return await self._in_child(Order(story=story, path=path, part=part, spool=spool))
+                async with scratch_folder() as spool:
+                    return await self._in_child(Order(story=story, path=path, part=part, spool=str(spool)))
             except OSError as error:
                 raise Temporary(f"the report cannot be written: {error.strerror}") from error
             finally:
-                del self._progress[story.run.id]
+                self._progress.pop(story.run.id, None)  # the same run may be written twice at a time
 
     async def _in_child(self, order: Order) -> Findings:
         child = await asyncio.create_subprocess_exec(
@@ -109,13 +110,16 @@ class InProcessExporter:
             for kind, side, task_ids in errands(order.story):
                 async for batch in self._batches(kind, task_ids):
                     child.stdin.write(batch_line(kind, side, batch))
-                    self._progress[order.story.run.id] += len(batch)
+                    self._took(order.story.run.id, len(batch))
                     await child.stdin.drain()
                     await asyncio.sleep(0)  # an engine that never waits must not keep the loop
             child.stdin.write(END)
             await child.stdin.drain()
         finally:
             child.stdin.close()
+
+    def _took(self, run_id: str, assets: int) -> None:
+        self._progress[run_id] = self._progress.get(run_id, 0) + assets
 
     async def _batches(self, kind: str, task_ids: Sequence[str]) -> AsyncIterator[list[Document]]:
         """What tasks found of one kind."""

@@ -3,6 +3,7 @@
 Nothing of it travels through the broker. Pure.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from bot.models import CLOCKS_DIFFER, Findings, Job, JobState
 _FINDINGS = TypeAdapter(Findings)
 
 KIND = "make"
+_PLACE = re.compile(r"\w[\w.-]{0,200}/\w[\w.-]{0,200}\.part", re.ASCII)  # one folder, one file, none hidden
 LEASE = timedelta(seconds=10)
 DEATHS = 3  # workers that one order may cost
 
@@ -34,8 +36,20 @@ def new_order(run_id: str, name: str, place: str, now: datetime) -> Job:
 
 
 def place_of(order: Job) -> str:
-    """Where what is made is handed over."""
-    return str(order.payload["place"])
+    """Return the place of the file: one folder below reports.dir. Raises `Permanent` for any other."""
+    place = order.payload.get("place")
+    if not isinstance(place, str) or not _PLACE.fullmatch(place):
+        raise Permanent(f"order {order.id} names a place outside of reports.dir")
+    return place
+
+
+def has_place(order: Job) -> bool:
+    """Check that an order names a valid place."""
+    try:
+        place_of(order)
+    except Permanent:
+        return False
+    return True
 
 
 def refusal(order: Job, worker: str) -> str:

@@ -128,6 +128,14 @@ class MongoStore:
         where = {"_id": {"$in": list(job_ids)}, "state": JobState.TODO.value, "due_at": {"$gt": moment(now)}}
         await self._jobs.change_all(where, {"$set": JOBS.changes({"due_at": now}) | {"since": moment(now)}})
 
+    async def free_future(self, now: datetime, beyond: datetime) -> int:
+        late, freed = {"$gt": moment(beyond)}, 0
+        for state, field in ((JobState.TODO, "due_at"), (JobState.DOING, "lease_until")):
+            where = {"state": state.value, field: late}
+            update = {"$set": JOBS.changes({field: now}) | {"since": moment(now)}}
+            freed += await self._jobs.change_all(where, update)
+        return freed
+
     async def find_job(self, job_id: str) -> Job | None:
         found = await self._jobs.find_one({"_id": job_id})
         return JOBS.noun(found) if found else None

@@ -45,6 +45,10 @@ class MongoTaskStore:
         await self._assets.delete({"task_id": found["_id"]})
         return TASKS.noun(found)
 
+    async def free_future(self, now: datetime, beyond: datetime) -> int:
+        where = {"status": RUNNING, "lease_until": {"$gt": moment(beyond)}}
+        return await self._tasks.change_all(where, {"$set": {"lease_until": moment(now)}})
+
     async def extend_task(self, task_id: str, owner: str, until: datetime) -> bool:
         return await self._change_own(task_id, owner, {"lease_until": moment(until)})
 

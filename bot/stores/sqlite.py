@@ -58,6 +58,10 @@ update jobs set payload = '{}' where rowid in (
     and ended_at >= :since and ended_at < :before and payload <> '{}' order by ended_at limit :limit
 ) returning 1
 """
+FREE = (
+    "update jobs set due_at = :now where state = 'todo' and due_at > :beyond returning 1",
+    "update jobs set lease_until = :now where state = 'doing' and lease_until > :beyond returning 1",
+)
 
 CLAIMED = ("id", "owner", "attempts")  # what names a claim
 SETTING = ", ".join(f"{name} = :{name}" for name in JOBS.columns if name not in CLAIMED)
@@ -251,6 +255,11 @@ class SqliteStore:
             " and id in (select value from json_each(:ids))"
         )
         await self.rows(sql, {"ids": array(job_ids), "now": stamp(now)})
+
+    async def free_future(self, now: datetime, beyond: datetime) -> int:
+        values = {"now": stamp(now), "beyond": stamp(beyond)}
+        rows = [await self.rows(sql, values) for sql in FREE]
+        return sum(map(len, rows))
 
     async def find_job(self, job_id: str) -> Job | None:
         rows = await self.rows("select * from jobs where id = :id", {"id": job_id})

@@ -49,6 +49,13 @@ class SqliteTaskStore:
         await self._store.rows("delete from assets where task_id = :id", {"id": task.id})
         return task
 
+    async def free_future(self, now: datetime, beyond: datetime) -> int:
+        sql = (
+            "update tasks set lease_until = :now"
+            " where status = 'running' and lease_until > :beyond returning 1"
+        )
+        return len(await self._store.rows(sql, {"now": stamp(now), "beyond": stamp(beyond)}))
+
     async def extend_task(self, task_id: str, owner: str, until: datetime) -> bool:
         sql = (
             "update tasks set lease_until = :until"

@@ -159,6 +159,17 @@ async def test_ten_claims_at_once_never_share_a_job(stores: tuple[Store, Store])
     assert sorted(got) == [f"job{number}" for number in range(7)]
 
 
+async def test_what_a_clock_ahead_put_off_can_be_freed(store: Store) -> None:
+    far = NOW + timedelta(hours=3)
+    for job in (make_job(id="far", due_at=far), make_job(id="near", due_at=LATER)):
+        await store.add_job(job)
+    leased = make_job(id="leased", state=JobState.DOING, owner="dead", attempts=1, lease_until=far)
+    await store.add_job(leased)
+    assert await store.free_future(NOW, LATER) == 2
+    claims = [await store.claim_job(["card"], "me", NOW, LATER) for _ in range(3)]
+    assert sorted(job.id for job in claims if job) == ["far", "leased"]
+
+
 async def test_a_job_comes_back_when_its_lease_ends(stores: tuple[Store, Store]) -> None:
     await stores[0].add_job(make_job())
     await stores[0].claim_job(["card"], "dead", NOW, LATER)

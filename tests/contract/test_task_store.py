@@ -77,6 +77,14 @@ async def test_a_second_claim_drops_what_the_first_found(tasks: TaskStore) -> No
     assert await found(tasks, ["t"], "site") == []
 
 
+async def test_a_lease_that_a_clock_ahead_gave_can_be_ended(tasks: TaskStore) -> None:
+    await tasks.add_tasks([make_task(id="t")])
+    await tasks.claim_task("dead", NOW, LATER + timedelta(hours=3))
+    assert await tasks.free_future(NOW, LATER + timedelta(hours=4)) == 0
+    assert await tasks.free_future(NOW, LATER) == 1
+    assert await tasks.claim_task("me", NOW, LATER) is not None
+
+
 async def test_an_extended_lease_holds(tasks: TaskStore) -> None:
     await tasks.add_tasks([make_task(id="t")])
     await tasks.claim_task("me", NOW, LATER)

@@ -85,3 +85,12 @@ def test_a_banned_address_waits_and_nothing_was_done() -> None:
     for error in (of_openapi(200, body), of_openapi(403, body), of_oapi(body)):
         assert isinstance(error, Uncounted)
         assert (error.retry_after, error.uncertain) == (300, False)
+
+
+def test_an_answer_that_repeats_what_it_was_told_keeps_our_secrets() -> None:
+    body = {
+        "code": "miss.token",
+        "message": "no such token: access_token=HIDDEN&x-acs-dingtalk-access-token: HIDDEN",
+    }
+    assert "HIDDEN" not in str(of_openapi(400, body))
+    assert "HIDDEN" not in str(of_oapi({"errcode": 40014, "errmsg": "invalid access_token=HIDDEN"}))

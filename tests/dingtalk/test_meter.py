@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.dingtalk.faults import MonthSpent, TokenRefused, TooFast, Uncounted
+from bot.dingtalk.faults import Banned, MonthSpent, TokenRefused, TooFast, Uncounted
 from bot.dingtalk.meter import Gate, Meter, app_gate, robot_gate
 from bot.errors import Held, Permanent, Temporary
 from bot.quota import Bucket, Budget, month_of
@@ -61,12 +61,43 @@ async def test_every_call_is_booked(counter: Counter) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [Uncounted("no way there"), TokenRefused("old"), TooFast("qps", retry_after=1)]
+    "error", [Uncounted("no way there"), TokenRefused("old"), TooFast("qps", retry_after=1), Held("banned")]
 )
 async def test_what_dingtalk_does_not_count_is_not_booked(counter: Counter, error: Exception) -> None:
     with pytest.raises(type(error)):
         await counter.call(error=error)
     assert await counter.booked() == 0
+
+
+async def test_a_month_is_not_over_for_as_long_as_a_clock_was_ahead(
+    counter: Counter, clock: FakeClock
+) -> None:
+    days_ahead = timedelta(days=3).total_seconds()
+    clock.turn(seconds=days_ahead)
+    with pytest.raises(MonthSpent):
+        await counter.call(error=MonthSpent("90020", retry_after=1))
+    clock.turn(seconds=-days_ahead)
+    await counter.call()
+
+
+async def test_a_ban_closes_every_gate_for_five_minutes(counter: Counter, clock: FakeClock) -> None:
+    with pytest.raises(Banned):
+        await counter.call(error=Banned(retry_after=300))
+    for gate, bucket in ((APP, Bucket.API), (ROBOT, Bucket.STREAM)):
+        with pytest.raises(Held, match="bans"):
+            await counter.call(gate, bucket)
+    assert (await counter.booked(), await counter.booked(Bucket.STREAM)) == (0, 0)
+    clock.turn(seconds=300)
+    await counter.call()
+
+
+async def test_a_ban_does_not_last_longer_because_a_clock_is_set_back(
+    counter: Counter, clock: FakeClock
+) -> None:
+    with pytest.raises(Banned):
+        await counter.call(error=Banned(retry_after=300))
+    clock.turn(seconds=-3600)
+    await counter.call()
 
 
 async def test_a_full_second_is_waited_for(counter: Counter) -> None:

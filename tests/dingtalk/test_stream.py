@@ -319,6 +319,24 @@ async def test_refused_keys_are_said_and_tried_slowly(
     assert bot.waits[0] >= 30
 
 
+async def test_too_many_at_once_are_no_wrong_keys_and_cost_a_second_or_two(
+    gateway: Gateway, bot: Bot, caplog: pytest.LogCaptureFixture
+) -> None:
+    code = "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi"
+    gateway.answers = [web.json_response({"code": code}, status=403)]
+    await bot.connection.connected.wait()
+    assert 1 <= bot.waits[0] <= 2
+    assert "APP_KEY" not in caplog.text
+
+
+async def test_a_ban_is_waited_for(gateway: Gateway, bot: Bot) -> None:
+    gateway.answers = [web.json_response({"status": 1111, "punish": "deny"}, status=403)]
+    bot.most_waits = 1
+    await bot.enough.wait()
+    assert bot.waits[0] >= 300
+    assert len(gateway.opened) == 1
+
+
 async def test_silence_for_too_long_is_taken_for_dead(gateway: Gateway) -> None:
     async with aiohttp.ClientSession() as session:
         bot = Bot(session, gateway.endpoint.replace("ws", "http").removesuffix("/connect"))
@@ -338,6 +356,37 @@ async def test_a_stop_ends_it_at_once(gateway: Gateway, bot: Bot) -> None:
     async with asyncio.timeout(3):
         await bot.connection.stop()
     assert not bot.connection.connected.is_set()
+
+
+@pytest.mark.parametrize(
+    "odd", ["ws://[", "ws://a..b/", "ws://a:b/", "ws://h:0/", "ws://\ud800/", "http://h/", "", "ws://", "h"]
+)
+async def test_an_endpoint_that_is_no_address_is_asked_for_again(
+    gateway: Gateway, bot: Bot, odd: str
+) -> None:
+    gateway.answers = [web.json_response({"endpoint": odd, "ticket": "t/1"})]
+    await bot.connection.connected.wait()
+    assert len(gateway.opened) == 2
+
+
+async def test_a_ticket_of_half_a_character_is_asked_for_again(gateway: Gateway, bot: Bot) -> None:
+    gateway.answers = [web.json_response({"endpoint": gateway.endpoint, "ticket": "\ud800"})]
+    await bot.connection.connected.wait()
+    assert len(gateway.opened) == 2
+
+
+async def test_a_frame_that_we_fail_at_is_left_unanswered_and_the_next_one_is_taken(
+    gateway: Gateway, bot: Bot
+) -> None:
+    gateway.behaviours = [gateway.keep_acks]
+    await gateway.arrived.acquire()
+    bot.trouble = RuntimeError("a mistake of ours")
+    await gateway.push(MESSAGES, SAID)
+    await asyncio.sleep(0.05)
+    bot.trouble = None
+    await gateway.push(MESSAGES, SAID | {"msgId": "2"})
+    ack = await gateway.acks.get()
+    assert (ack["code"], [message.id for message in bot.heard], gateway.acks.empty()) == (200, ["2"], True)
 
 
 async def test_an_unsafe_endpoint_of_a_safe_host_is_refused(

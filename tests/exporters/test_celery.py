@@ -54,6 +54,21 @@ async def test_an_order_that_cannot_be_rung_for_waits_and_is_not_asked_twice(wor
     assert len(await workshop.orders()) == 1
 
 
+async def test_a_bell_that_breaks_by_a_mistake_of_ours_does_not_end_the_wait(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("a mistake of ours")
+
+    exporter = workshop.exporter()
+    monkeypatch.setattr(workshop, "ring", broken)
+    waiting = asyncio.create_task(exporter.export(await workshop.story(), workshop.path()))
+    while "a mistake of ours" not in caplog.text:  # noqa: ASYNC110 - the thread's own time
+        await asyncio.sleep(0.01)
+    await workshop.worker().make_next()
+    assert (await waiting).rows == 3
+
+
 async def test_the_loop_never_waits_for_a_broker(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(celery, "PATIENCE", 0.1)
     answered = threading.Event()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import Temporary
+from bot.errors import Permanent, Temporary
 from bot.exporters.handover import ByArchive, Handover, SharedFolder
 from bot.mongo import Mongo
 from bot.stores.mongo_archive import MongoArchive
@@ -85,6 +85,15 @@ async def test_a_shared_folder_that_cannot_be_written_is_temporary(tmp_path: Pat
     (tmp_path / "file").write_text("x")
     with pytest.raises(Temporary, match=r"reports\.dir"):
         await write(SharedFolder(tmp_path / "file"))
+
+
+async def test_a_day_that_is_a_link_leads_a_worker_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / PLACE.partition("/")[0]).symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Permanent, match="leads elsewhere"):
+        await write(SharedFolder(tmp_path / "shared"))
+    assert os.listdir(tmp_path / "elsewhere") == []
 
 
 async def test_a_file_that_breaks_off_on_its_way_is_not_there(

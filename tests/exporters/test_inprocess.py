@@ -56,6 +56,24 @@ async def test_a_workbook_is_written_by_a_child(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["r.xlsx"]
 
 
+@pytest.mark.parametrize("at_once", [1, 2])
+async def test_so_many_are_written_at_the_same_time(tmp_path: Path, at_once: int) -> None:
+    under_way, most, go = 0, 0, asyncio.Event()
+
+    async def pause() -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        if under_way == at_once:
+            go.set()
+        await go.wait()
+        under_way -= 1
+
+    pen = InProcessExporter(FullEngine(2, pause), zone="Asia/Shanghai", lang="zh-CN", at_once=at_once)
+    await asyncio.gather(*(pen.export(STORY, tmp_path / f"{number}.xlsx") for number in range(3)))
+    assert most == at_once
+
+
 async def test_the_loop_stays_free_during_an_export(tmp_path: Path) -> None:
     longest, loop = 0.0, asyncio.get_running_loop()
 

@@ -1,10 +1,13 @@
 """`状态`."""
 
+from datetime import timedelta
+
 import pytest
 
 from bot.errors import Permanent, Temporary
 from bot.models import ExportStatus, TaskStatus
 from tests.conftest import Desk
+from tests.factories import NOW, make_job
 
 
 async def test_status_shows_what_runs_and_how_far_it_is(desk: Desk) -> None:
@@ -67,3 +70,18 @@ async def test_status_tells_the_ids_of_what_runs_and_of_what_has_ended(desk: Des
     running = await desk.trigger(cause="cron:s1:2")
     answer = await desk.say("状态")
     assert answer.index(running.id) < answer.index(ended.id)
+
+
+async def test_status_says_how_far_the_reports_lag_behind(desk: Desk) -> None:
+    later = NOW + timedelta(hours=1)
+    for number in range(3):
+        await desk.store.add_job(make_job(id=f"export:r{number}", kind="export", due_at=later))
+    assert "报告在排队" not in await desk.say("状态")
+    desk.clock.turn(seconds=4 * 60)
+    assert "**报告在排队**：3 份还没出，最早的已等 4 分" in await desk.say("状态")
+
+
+async def test_reports_that_are_made_lag_no_more(desk: Desk) -> None:
+    await desk.finished_run()
+    desk.clock.turn(seconds=4 * 60)
+    assert (await desk.reports.backlog()).waiting == 0

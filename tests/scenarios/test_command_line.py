@@ -89,3 +89,13 @@ def test_a_wrong_wish_for_the_demo_is_said_in_one_line(words: tuple[str, ...], t
 def test_help_names_the_commands() -> None:
     shown = bot("--help").stdout
     assert all(command in shown for command in ("demo", "sandbox", "check", "export", "redeliver"))
+
+
+def test_what_a_command_says_is_nothing_that_a_terminal_would_obey(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/d.db"
+    done = bot(
+        "export", "r1\x1b[2J\x1b]0;owned\x07", "-o", str(tmp_path / "r.xlsx"), DINGRUN_STORE__URL=store
+    )
+    assert done.returncode == 1
+    assert "r1\\x1b[2J" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr

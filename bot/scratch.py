@@ -1,0 +1,72 @@
+"""Temporary folders that do not outlive their process, not even a killed one.
+
+A process that is killed cannot tidy up. Each folder holds a file that its process keeps locked, and whoever
+makes the next folder removes those whose lock is free: the kernel lets go of a dead process' locks.
+"""
+
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+import stat
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO
+
+log = logging.getLogger(__name__)
+
+PREFIX = "dingrun-scratch-"
+LOCK = ".lock"
+YOUNG_SECONDS = 60.0  # a folder without a lock may be one that is just being made
+
+
+@asynccontextmanager
+async def scratch_folder() -> AsyncIterator[Path]:
+    """Make a temporary folder and remove it afterwards; those of dead processes are removed first."""
+    folder, lock = await asyncio.to_thread(_make)
+    try:
+        yield folder
+    finally:
+        lock.close()
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _make() -> tuple[Path, IO[bytes]]:
+    sweep_scratch()
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    lock = (folder / LOCK).open("wb")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return folder, lock
+
+
+def sweep_scratch() -> int:
+    """Remove what dead processes of this user left behind; how many folders."""
+    left = [folder for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if _is_left_behind(folder)]
+    for folder in left:
+        shutil.rmtree(folder, ignore_errors=True)
+        log.info("%s removed, its process died", folder)
+    return len(left)
+
+
+def _is_left_behind(folder: Path) -> bool:
+    try:
+        made = folder.lstat()
+    except OSError:  # its process has just tidied up
+        return False
+    if not stat.S_ISDIR(made.st_mode) or made.st_uid != os.getuid():
+        return False
+    old = time.time() - made.st_mtime > YOUNG_SECONDS
+    return old if not (folder / LOCK).exists() else _is_free(folder / LOCK)
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        with path.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # its process lives, or has just tidied up
+        return False
+    return True
