@@ -14,7 +14,7 @@ from bot.jobs import Claim, JobKind, Jobs, NotYet, Result
 from bot.ladder import Ladder, Step
 from bot.models import Destination, Job, JobState, Run, derived_id
 from bot.plan import CARD_KINDS, NOTE_LIMITS
-from bot.ports import Store
+from bot.ports import Store, unmarked
 from cards.render import Cards
 
 MOST = 60  # runs of one digest: a line each, and all of them fit
@@ -96,10 +96,11 @@ class Digests:
                 return await self._send_card(claim.job.id, destination, runs)
             except (Permanent, ConfigError) as error:
                 await self._ladder.fell(Step.CARD, destination, str(error))
-        if destination.kind in CARD_KINDS:  # nothing makes a robot's message safe to repeat
-            await claim.mark()
+        sending = claim.sending if destination.kind in CARD_KINDS else unmarked
         note = self._cards.digest_note(runs, limit=NOTE_LIMITS[destination.kind])
-        receipt = await self._channels.to(destination).send_note(destination, note, claim.job.id)
+        receipt = await self._channels.to(destination).send_note(
+            destination, note, claim.job.id, sending=sending
+        )
         return {"message_id": receipt.message_id, "silent": receipt.silent}
 
     async def _send_card(self, digest: str, destination: Destination, runs: Sequence[Run]) -> Result:

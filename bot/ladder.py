@@ -1,12 +1,16 @@
 """Where a way of telling is refused for good: the next one is taken, until the first works again."""
 
 import json
+import logging
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bot.errors import Temporary
 from bot.models import Clock, Destination
 from bot.notices import Notices
 from bot.ports import Store
+
+log = logging.getLogger(__name__)
 
 TRY_AGAIN = timedelta(hours=1)  # what is refused costs a call and tells nobody anything
 
@@ -42,7 +46,13 @@ class Ladder:
         )
 
     async def stands(self, step: Step, destination: Destination) -> None:
-        """It was taken."""
+        """It was taken. A store that fails now must not make the caller send it again."""
+        try:
+            await self._heal(step, destination)
+        except Temporary as error:
+            log.warning("that %s reach %s again is not kept yet: %s", step, destination, error)
+
+    async def _heal(self, step: Step, destination: Destination) -> None:
         fall = await self._fall(step, destination)
         if fall:
             await self._store.remember(_key(step, destination), "")

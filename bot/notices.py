@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from bot.channels import Channels
 from bot.jobs import Claim, JobKind, Jobs, Result
-from bot.models import Destination, DestinationKind, Job
+from bot.models import Destination, Job
+from bot.plan import CARD_KINDS
+from bot.ports import unmarked
 from bot.quota import Balance, Bucket
 from cards.render import Cards
 
@@ -57,7 +59,8 @@ class Notices:
         destination = Destination.parse(str(payload["destination"]))
         values = payload["values"]
         note = self._cards.say(str(payload["phrase"]), **(values if isinstance(values, dict) else {}))
-        if destination.kind not in {DestinationKind.WEBHOOK, DestinationKind.WORK}:
-            await claim.mark()  # nothing makes a robot's message safe to repeat
-        receipt = await self._channels.to(destination).send_note(destination, note, claim.job.id)
+        sending = claim.sending if destination.kind in CARD_KINDS else unmarked
+        receipt = await self._channels.to(destination).send_note(
+            destination, note, claim.job.id, sending=sending
+        )
         return {"message_id": receipt.message_id, "silent": receipt.silent}

@@ -12,7 +12,7 @@ from bot.errors import Temporary
 from bot.jobs import Claim, Jobs, Result
 from bot.models import Destination, DestinationKind, Job, Link, Receipt, Report
 from bot.plan import CARD_KINDS
-from bot.ports import Messenger, Store
+from bot.ports import Messenger, Store, unmarked
 from bot.report_links import ReportLinks
 from bot.reports import Reports
 from cards.render import Cards
@@ -67,8 +67,9 @@ class Parcels:
         destination = Destination.parse(str(claim.job.payload["destination"]))
         if self.fits(report, destination):
             media_id = await self._uploaded(report, messenger)
-            await claim.mark()
-            return _proof(await messenger.send_file(destination, media_id, report.name))
+            return _proof(
+                await messenger.send_file(destination, media_id, report.name, sending=claim.sending)
+            )
         if "part" in claim.job.payload:
             return await self._send_part(claim, report, messenger)
         if not self._links.offered:
@@ -76,10 +77,10 @@ class Parcels:
         link = await self._links.link_for(report, cause=claim.job.id)
         if link is None:
             return {"skipped": "its link was revoked"}
-        if destination.kind in CARD_KINDS:  # nothing makes a robot's message safe to repeat
-            await claim.mark()
+        sending = claim.sending if destination.kind in CARD_KINDS else unmarked
         note = cards.link_note(report, link)
-        return {**_proof(await messenger.send_note(destination, note, claim.job.id)), "link": True}
+        receipt = await messenger.send_note(destination, note, claim.job.id, sending=sending)
+        return {**_proof(receipt), "link": True}
 
     async def _uploaded(self, report: Report, messenger: Messenger) -> str:
         async with self._uploading:
@@ -110,9 +111,8 @@ class Parcels:
     async def _send_part(self, claim: Claim, report: Report, messenger: Messenger) -> Result:
         parts = await self._parts(claim.job, report, messenger)
         name, media_id = parts[int(str(claim.job.payload["part"])) - 1]
-        await claim.mark()
         destination = Destination.parse(str(claim.job.payload["destination"]))
-        return _proof(await messenger.send_file(destination, media_id, name))
+        return _proof(await messenger.send_file(destination, media_id, name, sending=claim.sending))
 
     async def _parts(self, job: Job, report: Report, messenger: Messenger) -> Sequence[tuple[str, str]]:
         """Names and media ids of the parts; cut and uploaded once."""

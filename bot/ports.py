@@ -6,7 +6,8 @@ the port's contract suite (`tests/contract`). All of them raise `Temporary` or `
 vendor.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -264,6 +265,16 @@ class Engine(Protocol):
         """Whatever the engine must do by itself in this process, until cancelled; may return at once."""
 
 
+Sending = Callable[[], AbstractAsyncContextManager[None]]
+"""Stands around the one request that nothing makes safe to repeat, and around nothing else: not the token,
+not the wait for a rate limit. Entering it stores that the request is about to leave."""
+
+
+def unmarked() -> AbstractAsyncContextManager[None]:
+    """Do nothing, for requests that may be repeated."""
+    return nullcontext()
+
+
 class Messenger(Protocol):
     """How destinations are reached. A verb that returns has been accepted by the other side.
 
@@ -279,16 +290,20 @@ class Messenger(Protocol):
     async def update_card(self, card_id: str, card: CardView) -> None:
         """Show new content on a card, to everyone who sees it. Repeatable."""
 
-    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
+    async def send_note(
+        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         """Send a markdown message. `key` makes a repeat harmless where the channel knows such a thing."""
 
     async def upload(self, path: Path, name: str) -> str:
         """Hand over a file and return the id to send it by. Repeatable."""
 
-    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
+    async def send_file(
+        self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         """Send an uploaded file as a file message; nothing makes a repeat harmless."""
 
-    async def reply(self, message: Message, note: Note) -> Receipt:
+    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
         """Answer where the person spoke, through the session of the message; costs no API call."""
 
 

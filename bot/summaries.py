@@ -28,7 +28,7 @@ from bot.models import (
 )
 from bot.parcels import Parcels
 from bot.plan import CARD_KINDS, EXPORT_PATIENCE, FILE_KINDS, NOTE_LIMITS, card_id, job_id, mentioned
-from bot.ports import Store
+from bot.ports import Store, unmarked
 from bot.quota import Rung
 from bot.reports import Reports
 from cards.render import Cards
@@ -94,10 +94,11 @@ class Summaries:
         if not await self._means.ladder.holds(Step.MESSAGE, place) and self._beside(claim.job):
             return await self._go_beside(claim)
         note = await self._note_for(claim, run, place)
-        if place.kind in CARD_KINDS:  # nothing makes a robot's message safe to repeat
-            await claim.mark()
+        sending = claim.sending if place.kind in CARD_KINDS else unmarked
         try:
-            receipt = await self._means.channels.to(place).send_note(place, note, claim.job.id)
+            receipt = await self._means.channels.to(place).send_note(
+                place, note, claim.job.id, sending=sending
+            )
         except REFUSED as error:
             return await self._after_refusal(claim, error)
         await self._means.ladder.stands(Step.MESSAGE, place)

@@ -17,7 +17,7 @@ from bot.models import (
     Task,
     TaskStatus,
 )
-from bot.ports import Started, Story
+from bot.ports import Sending, Started, Story, unmarked
 from tests.factories import NOW
 
 
@@ -132,17 +132,24 @@ class FakeMessenger:
         self._act("update", card_id, card.headline)
         self.cards[card_id] = card
 
-    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
-        return self._act("note", str(destination), note.text)
+    async def send_note(
+        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
+    ) -> Receipt:
+        async with sending():
+            return self._act("note", str(destination), note.text)
 
     async def upload(self, path: Path, name: str) -> str:
         return self._act("upload", name, "").message_id
 
-    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
-        return self._act("file", str(destination), name)
+    async def send_file(
+        self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
+    ) -> Receipt:
+        async with sending():
+            return self._act("file", str(destination), name)
 
-    async def reply(self, message: Message, note: Note) -> Receipt:
-        return self._act("reply", message.conversation_id, note.text)
+    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
+        async with sending():
+            return self._act("reply", message.conversation_id, note.text)
 
     def verbs(self) -> list[str]:
         return [verb for verb, _, _ in self.sent]

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from bot.errors import Permanent, Temporary
 from bot.models import Destination, PushStatus
 from bot.plan import card_id
@@ -132,3 +134,22 @@ async def test_a_crash_between_a_given_up_card_and_its_message_is_made_good(desk
     await desk.do_jobs()
     assert len(told(desk, GROUP)) == 1
     assert card_id(run.id, GROUP) not in desk.messenger.cards
+
+
+async def test_a_store_that_fails_after_a_message_went_makes_no_second_one(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.messenger.trouble = [SCOPE]
+    recall, sent = desk.store.recall, desk.messenger.sent
+
+    async def fails(key: str) -> str | None:
+        if sent and key.startswith("fallen:message"):
+            raise Temporary("the store cannot do it now")
+        return await recall(key)
+
+    monkeypatch.setattr(desk.store, "recall", fails)
+    run = await desk.finished_run()
+    desk.clock.turn(seconds=10)
+    await desk.do_jobs()
+    assert len(told(desk, GROUP)) == 1
+    assert run.push_status is PushStatus.SUCCESS

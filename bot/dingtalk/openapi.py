@@ -18,6 +18,7 @@ from bot.dingtalk.meter import Unmetered
 from bot.dingtalk.token import App, Tokens
 from bot.errors import Permanent, Temporary
 from bot.models import CardView, Clock, Destination, DestinationKind, Message, Note, Receipt, is_mobile
+from bot.ports import Sending, unmarked
 
 log = logging.getLogger(__name__)
 
@@ -111,55 +112,65 @@ class OpenApiMessenger:
         )
         await self._calls.openapi("PUT", "/v1.0/card/instances", _without_empty(request.to_map()))
 
-    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
-        return await self._send(destination, "sampleMarkdown", {"title": note.title, "text": note.text})
+    async def send_note(
+        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
+    ) -> Receipt:
+        param = {"title": note.title, "text": note.text}
+        return await self._send(destination, "sampleMarkdown", param, sending)
 
     async def upload(self, path: Path, name: str) -> str:
         return await upload(self._calls, path, name)
 
-    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
+    async def send_file(
+        self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         """0699-robot-message-type, sampleFile: xlsx, pdf, zip, rar, doc, docx."""
         kind = name.rpartition(".")[2].lower()
         param = {"mediaId": media_id, "fileName": name, "fileType": kind}
-        return await self._send(destination, "sampleFile", param)
+        return await self._send(destination, "sampleFile", param, sending)
 
-    async def reply(self, message: Message, note: Note) -> Receipt:
+    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
         """0718-receive-message: the session webhook of the message, good for about 90 minutes."""
         if not message.session_webhook or (
             message.session_expires and message.session_expires <= self._clock()
         ):
             raise Permanent("the session of the message is over", code="session.expired")
         body = {"msgtype": "markdown", "markdown": {"title": note.title, "text": note.text}}
-        _, answer = await post_json(self._session, message.session_webhook, body)
-        problem = of_oapi(answer)
-        if problem:
-            raise problem
+        async with sending():
+            _, answer = await post_json(self._session, message.session_webhook, body)
+            problem = of_oapi(answer)
+            if problem:
+                raise problem
         return Receipt()
 
-    async def _send(self, destination: Destination, key: str, param: Mapping[str, str]) -> Receipt:
+    async def _send(
+        self, destination: Destination, key: str, param: Mapping[str, str], sending: Sending
+    ) -> Receipt:
         packed = json.dumps(param, ensure_ascii=False)
         if len(packed.encode()) > MSG_PARAM_BYTES:
             raise Permanent(f"the message has more than {MSG_PARAM_BYTES} bytes")
         if destination.kind is DestinationKind.GROUP:
-            return await self._send_to_group(destination.id, key, packed)
-        return await self._send_to_person(destination.id, key, packed)
+            return await self._send_to_group(destination.id, key, packed, sending)
+        return await self._send_to_person(destination.id, key, packed, sending)
 
-    async def _send_to_group(self, group: str, key: str, param: str) -> Receipt:
+    async def _send_to_group(self, group: str, key: str, param: str, sending: Sending) -> Receipt:
         request = robot_models.OrgGroupSendRequest(
             robot_code=self._app.robot_code,
             open_conversation_id=await self._conversation(group),
             msg_key=key,
             msg_param=param,
         )
-        answer = await self._calls.openapi("POST", "/v1.0/robot/groupMessages/send", request.to_map())
+        path = "/v1.0/robot/groupMessages/send"
+        answer = await self._calls.openapi("POST", path, request.to_map(), sending=sending)
         return _accepted(answer)
 
-    async def _send_to_person(self, person: str, key: str, param: str) -> Receipt:
+    async def _send_to_person(self, person: str, key: str, param: str, sending: Sending) -> Receipt:
         """0714: HTTP 200 may hide that nobody got it, both lists are read."""
         request = robot_models.BatchSendOTORequest(
             robot_code=self._app.robot_code, user_ids=[person], msg_key=key, msg_param=param
         )
-        answer = await self._calls.openapi("POST", "/v1.0/robot/oToMessages/batchSend", request.to_map())
+        path = "/v1.0/robot/oToMessages/batchSend"
+        answer = await self._calls.openapi("POST", path, request.to_map(), sending=sending)
         if answer.get("invalidStaffIdList"):
             raise Permanent(f"DingTalk knows nobody with the staffId {person}", code="staffId.notExisted")
         if answer.get("flowControlledStaffIdList"):

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from bot.models import CardView, Destination, Message, Note, Receipt
+from bot.ports import Sending, unmarked
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,9 @@ class SilentMessenger:
     async def update_card(self, card_id: str, card: CardView) -> None:
         log.info("not pushed, no DingTalk configured: news of card %s: %s", card_id, card.headline)
 
-    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
+    async def send_note(
+        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         log.info("not pushed, no DingTalk configured: message %s: %s", key, note.title)
         return _NOTHING_SENT
 
@@ -28,10 +31,12 @@ class SilentMessenger:
         log.info("not uploaded, no DingTalk configured: %s", name)
         return ""
 
-    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
+    async def send_file(
+        self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         log.info("not pushed, no DingTalk configured: file %s", name)
         return _NOTHING_SENT
 
-    async def reply(self, message: Message, note: Note) -> Receipt:
+    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
         log.info("not answered, no DingTalk configured: %s", note.title)
         return _NOTHING_SENT

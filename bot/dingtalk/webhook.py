@@ -24,6 +24,7 @@ from bot.models import (
     derived_id,
     is_mobile,
 )
+from bot.ports import Sending, unmarked
 from bot.quota import Bucket
 
 DEFAULT_BASE = "https://oapi.dingtalk.com"
@@ -79,7 +80,9 @@ class WebhookMessenger:
     async def update_card(self, card_id: str, card: CardView) -> None:
         raise Permanent("a custom robot cannot show interactive cards")
 
-    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
+    async def send_note(
+        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         if destination.id not in self._robots:
             raise Permanent(f"there is no robot {destination.id} in notify.webhooks")
         robot, uuid = self._robots[destination.id], derived_id("", key, length=32)
@@ -117,8 +120,10 @@ class WebhookMessenger:
     async def upload(self, path: Path, name: str) -> str:
         raise Permanent("a custom robot cannot send files")
 
-    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
+    async def send_file(
+        self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         raise Permanent("a custom robot cannot send files")
 
-    async def reply(self, message: Message, note: Note) -> Receipt:
+    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
         raise Permanent("a custom robot cannot answer")

@@ -18,6 +18,7 @@ from bot.dingtalk.meter import Unmetered
 from bot.dingtalk.token import App, Tokens
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.models import CardView, Destination, Message, Note, Receipt
+from bot.ports import Sending, unmarked
 
 MSG_BYTES = 2_048
 VERDICT_AFTER = 1.0  # seconds that DingTalk is given to come to one
@@ -50,28 +51,32 @@ class WorkMessenger:
     async def update_card(self, card_id: str, card: CardView) -> None:
         raise Permanent("a work notification cannot be a card")
 
-    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
+    async def send_note(
+        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         """The same text to the same person is dropped by DingTalk within a day, so a repeat is harmless."""
         msg = {"msgtype": "markdown", "markdown": {"title": note.title, "text": note.text}}
-        return await self._send(destination, msg)
+        return await self._send(destination, msg, sending)
 
     async def upload(self, path: Path, name: str) -> str:
         return await upload(self._calls, path, name)
 
-    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
-        return await self._send(destination, {"msgtype": "file", "file": {"media_id": media_id}})
+    async def send_file(
+        self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
+    ) -> Receipt:
+        return await self._send(destination, {"msgtype": "file", "file": {"media_id": media_id}}, sending)
 
-    async def reply(self, message: Message, note: Note) -> Receipt:
+    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
         raise Permanent("a work notification is no answer")
 
-    async def _send(self, destination: Destination, msg: Mapping[str, Any]) -> Receipt:
+    async def _send(self, destination: Destination, msg: Mapping[str, Any], sending: Sending) -> Receipt:
         if self._app.agent_id is None:
             raise ConfigError("DINGDING.AGENT_ID is missing: work notifications need it")
         size = len(json.dumps(msg, ensure_ascii=False).encode())
         if size > MSG_BYTES:
             raise Permanent(f"a work notification takes {MSG_BYTES} bytes, this one has {size}")
         body = {"agent_id": self._app.agent_id, "userid_list": destination.id, "msg": msg}
-        answer = await self._calls.oapi(ASYNC, body)
+        answer = await self._calls.oapi(ASYNC, body, sending=sending)
         task = answer.get("task_id")
         if not isinstance(task, int):
             raise Temporary("DingTalk's answer holds no task_id", uncertain=True)
