@@ -8,6 +8,7 @@ another way. So each run stands in exactly one digest, whatever dies when.
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bot.card_delivery import OutgoingCard, send_card
 from bot.channels import Channels
 from bot.errors import ConfigError, Permanent
 from bot.jobs import Claim, JobKind, Jobs, NotYet, Result
@@ -93,7 +94,7 @@ class Digests:
             return {"skipped": "nobody joined"}
         if destination.kind in CARD_KINDS and await self._ladder.holds(Step.CARD, destination):
             try:
-                return await self._send_card(claim.job.id, destination, runs)
+                return await self._send_card(claim, destination, runs)
             except (Permanent, ConfigError) as error:
                 await self._ladder.fell(Step.CARD, destination, str(error))
         sending = claim.sending if destination.kind in CARD_KINDS else unmarked
@@ -103,10 +104,12 @@ class Digests:
         )
         return {"message_id": receipt.message_id, "silent": receipt.silent}
 
-    async def _send_card(self, digest: str, destination: Destination, runs: Sequence[Run]) -> Result:
-        card = derived_id("digest-", digest, length=16)
+    async def _send_card(self, claim: Claim, destination: Destination, runs: Sequence[Run]) -> Result:
+        card = derived_id("digest-", claim.job.id, length=16)
         view = self._cards.digest(runs)
-        receipt = await self._channels.to(destination).send_card(destination, view, card)
+        messenger = self._channels.to(destination)
+        outgoing = OutgoingCard(destination=destination, card_id=card, content=view)
+        receipt = await send_card(claim, messenger, outgoing)
         await self._ladder.stands(Step.CARD, destination)
         return {"message_id": receipt.message_id, "silent": receipt.silent, "card_id": card}
 

@@ -4,7 +4,8 @@
     ├── ConfigError    the operator mends the setting it names; the service does not start
     ├── UserError      said to the person who asked; never tried again
     ├── Temporary      tried again, later
-    │   └── Held       our own pace or budget holds it back: waiting, and no failure
+    │   ├── Held       our own pace or budget holds it back: waiting, and no failure
+    │   └── CardUndeliveredError   a card was created and not delivered: the next attempt only delivers
     └── Permanent      never tried again; the next channel, or the operator, takes over
 
 Adapters translate at their border: above them nobody knows HTTP, SQL or a vendor's exception. A message
@@ -55,6 +56,13 @@ class Held(Temporary):
     """Our own pace or budget holds it back; nothing was asked of the other side
 
     `retry_after` is when it may go, in seconds.
+    """
+
+
+class CardUndeliveredError(Temporary):
+    """The card was created but not delivered
+
+    Whoever sends it keeps that with the job: creating it again would change nothing.
     """
 
 

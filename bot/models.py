@@ -377,6 +377,7 @@ class Receipt:
 
     message_id: str = ""
     silent: bool = False  # nothing was sent, only logged
+    existed: bool = False  # an earlier attempt created the card, perhaps with other content
 
 
 def derived_id(prefix: str, *parts: str, length: int = 10) -> str:

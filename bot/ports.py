@@ -283,9 +283,16 @@ class Messenger(Protocol):
     A verb that the channel cannot do at all (a file by webhook) is `Permanent`.
     """
 
-    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
-        """Show a card. The same `card_id` again is the same card: it shows once, and its second time
-        succeeds."""
+    async def send_card(
+        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
+    ) -> Receipt:
+        """Create and deliver a card. The same `card_id` again is the same card: it shows once.
+
+        - `CardUndeliveredError`: it was created and reached nobody; pass `created` the next time, from
+          whatever process, and it is only delivered.
+        - A card that exists already is delivered as well, as nobody knows whether the attempt that created it
+          came so far. It keeps its first content: `existed` in the receipt tells so.
+        """
 
     async def update_card(self, card_id: str, card: CardView) -> None:
         """Show new content on a card, to everyone who sees it. Repeatable."""

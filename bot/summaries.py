@@ -8,7 +8,9 @@ import logging
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 
+from bot.card_delivery import OutgoingCard, send_card
 from bot.channels import Channels
 from bot.digests import Digests, Missed, digest_id
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
@@ -77,7 +79,7 @@ class Summaries:
             return await self._share(claim)
         destination = destination_of(claim.job)
         if way is Way.ALONE:
-            return await self._show(run, destination)
+            return await self._show(claim, run)
         beside = self._means.channels.stand_in(destination) if way is Way.BESIDE else None
         why = "the month's calls run out" if beside else "cards are refused here"
         return await self.fall(run.id, destination, why, via=beside)
@@ -173,13 +175,21 @@ class Summaries:
             raise Temporary("the digest may have been shown", uncertain=True)
         return {key: value for key, value in shared.items() if key != "unconfirmed"}
 
-    async def _show(self, run: Run, destination: Destination) -> Result:
-        means, card = self._means, card_id(run.id, destination)
+    async def _show(self, claim: Claim, run: Run) -> Result:
+        means, destination = self._means, destination_of(claim.job)
+        card = card_id(run.id, destination)
         report = await self._reports.find(run_id=run.id)
         news = await self._news(report, destination, card)
         view = means.cards.summary(run, report, news=news, mention=mentioned(run, destination))
+        messenger = means.channels.to(destination)
+        outgoing = OutgoingCard(
+            destination=destination,
+            card_id=card,
+            content=view,
+            may_update=partial(self._may_update, destination),
+        )
         try:
-            receipt = await means.channels.to(destination).send_card(destination, view, card)
+            receipt = await send_card(claim, messenger, outgoing)
         except REFUSED as error:
             if not is_of_content(error):
                 await means.ladder.fell(Step.CARD, destination, str(error))
@@ -187,6 +197,11 @@ class Summaries:
             return await self.fall(run.id, destination, str(error))
         await means.ladder.stands(Step.CARD, destination)
         return {**proof(receipt), "card_id": card}
+
+    async def _may_update(self, destination: Destination) -> bool:
+        if self._means.channels.is_silent(destination):
+            return True
+        return await self._means.governor.rung(destination) < Rung.NO_UPDATES
 
     async def _news(self, report: Report | None, place: Destination, cause: str) -> News:
         """What the summary tells of its file: that it does not come by itself, and the link instead."""

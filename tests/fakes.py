@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from bot.errors import CardUndeliveredError, Temporary
 from bot.models import (
     CardView,
     Destination,
@@ -101,6 +102,13 @@ async def _nothing() -> AsyncIterator[Mapping[str, Any]]:
     yield {}
 
 
+class AnswerLost(Temporary):
+    """The messenger did it, and nobody heard so."""
+
+    def __init__(self) -> None:
+        super().__init__("no answer", uncertain=True)
+
+
 class FakeMessenger:
     """Remembers what it was given; `trouble` holds the errors of the next calls, None for a success.
 
@@ -121,10 +129,16 @@ class FakeMessenger:
         self.sent.append((verb, where, what))
         return Receipt(message_id=f"message{len(self.sent)}")
 
-    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
-        if card_id in self.cards:
-            return Receipt(message_id=card_id)
-        receipt = self._act("card", str(destination), card_id)
+    async def send_card(
+        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
+    ) -> Receipt:
+        try:
+            if created or card_id in self.cards:
+                return replace(self._act("deliver", str(destination), card_id), existed=True)
+            receipt = self._act("card", str(destination), card_id)
+        except (CardUndeliveredError, AnswerLost):
+            self.cards.setdefault(card_id, card)
+            raise
         self.cards[card_id] = card
         return receipt
 

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from bot.dingtalk.http import post_json
 from bot.dingtalk.media import upload
 from bot.dingtalk.meter import Unmetered
 from bot.dingtalk.token import App, Tokens
-from bot.errors import Permanent, Temporary
+from bot.errors import CardUndeliveredError, Permanent, Temporary
 from bot.models import CardView, Clock, Destination, DestinationKind, Message, Note, Receipt, is_mobile
 from bot.ports import Sending, unmarked
 
@@ -42,13 +43,22 @@ class OpenApiMessenger:
         self._clock = clock
         self._calls = Calls(session, app, tokens, meter)
         self._conversations: dict[str, str] = {}  # old chatId: openConversationId
-        self._undelivered: set[str] = set()  # cards that were made, but reached nobody
 
-    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
+    async def send_card(
+        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
+    ) -> Receipt:
         """0783-create-and-deliver-cards. A success can hide a failed delivery: each result is read."""
         space = await self._space(destination, card)
-        if card_id in self._undelivered:
-            return await self._deliver(space, card_id)
+        if not created:
+            try:
+                return await self._create_and_deliver(space, card, card_id)
+            except Permanent as error:
+                if error.code != EXISTS:
+                    raise
+                log.info("card %s exists already", card_id)
+        return replace(await self._deliver(space, card_id), existed=True)
+
+    async def _create_and_deliver(self, space: Mapping[str, Any], card: CardView, card_id: str) -> Receipt:
         request = card_models.CreateAndDeliverRequest(
             card_template_id=card.template_id,
             out_track_id=card_id,
@@ -56,35 +66,18 @@ class OpenApiMessenger:
             user_id_type=1,
             card_data=card_models.CreateAndDeliverRequestCardData(card_param_map=dict(card.params)),
         )
-        try:
-            answer = await self._calls.openapi(
-                "POST", "/v1.0/card/instances/createAndDeliver", _without_empty(request.to_map()) | space
-            )
-        except Permanent as error:
-            if error.code != EXISTS:
-                raise
-            log.info("card %s is there already", card_id)
-            return Receipt(message_id=card_id)
+        body = _without_empty(request.to_map()) | dict(space)
+        answer = await self._calls.openapi("POST", "/v1.0/card/instances/createAndDeliver", body)
         result = answer.get("result")
-        return self._delivered(result.get("deliverResults") if isinstance(result, dict) else None, card_id)
+        return _delivered(result.get("deliverResults") if isinstance(result, dict) else None, card_id)
 
     async def _deliver(self, space: Mapping[str, Any], card_id: str) -> Receipt:
+        """Deliver a card that exists; where it is shown already, it is not shown twice."""
         models = {key: value for key, value in space.items() if not key.endswith("SpaceModel")}
         answer = await self._calls.openapi(
             "POST", "/v1.0/card/instances/deliver", {"outTrackId": card_id, "userIdType": 1} | models
         )
-        return self._delivered(answer.get("result"), card_id)
-
-    def _delivered(self, results: object, card_id: str) -> Receipt:
-        if not isinstance(results, list) or not results:
-            raise Temporary("DingTalk's answer does not tell where the card went", uncertain=True)
-        failed = [entry for entry in results if not (isinstance(entry, dict) and entry.get("success"))]
-        if failed:
-            self._undelivered.add(card_id)
-            why = failed[0].get("errorMsg", "") if isinstance(failed[0], dict) else ""
-            raise Temporary(f"the card was made but not delivered: {str(why)[:200]}")
-        self._undelivered.discard(card_id)
-        return Receipt(message_id=str(results[0].get("carrierId") or card_id))
+        return _delivered(answer.get("result"), card_id)
 
     async def _space(self, destination: Destination, card: CardView) -> dict[str, Any]:
         """Where a card goes: the group, or the person's conversation with the robot."""
@@ -189,6 +182,16 @@ class OpenApiMessenger:
                 raise Temporary("DingTalk's answer holds no openConversationId")
             self._conversations[group] = found
         return self._conversations[group]
+
+
+def _delivered(results: object, card_id: str) -> Receipt:
+    if not isinstance(results, list) or not results:
+        raise Temporary("DingTalk's answer does not tell where the card went", uncertain=True)
+    failed = [entry for entry in results if not (isinstance(entry, dict) and entry.get("success"))]
+    if failed:
+        why = failed[0].get("errorMsg", "") if isinstance(failed[0], dict) else ""
+        raise CardUndeliveredError(f"the card was created but not delivered: {str(why)[:200]}")
+    return Receipt(message_id=str(results[0].get("carrierId") or card_id))
 
 
 def _ringing(people: Sequence[str]) -> dict[str, Any]:

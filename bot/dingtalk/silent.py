@@ -14,7 +14,9 @@ _NOTHING_SENT = Receipt(silent=True)
 class SilentMessenger:
     """Implements the Messenger port by logging."""
 
-    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
+    async def send_card(
+        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
+    ) -> Receipt:
         log.info("not pushed, no DingTalk configured: card %s: %s", card_id, card.headline)
         return _NOTHING_SENT
 

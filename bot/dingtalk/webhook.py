@@ -74,7 +74,9 @@ class WebhookMessenger:
         self._base = base
         self._meter = meter or Unmetered()
 
-    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
+    async def send_card(
+        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
+    ) -> Receipt:
         raise Permanent("a custom robot cannot show interactive cards")
 
     async def update_card(self, card_id: str, card: CardView) -> None:

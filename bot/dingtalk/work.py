@@ -45,7 +45,9 @@ class WorkMessenger:
         self._sleep = sleep
         self._calls = Calls(session, app, tokens, meter)
 
-    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
+    async def send_card(
+        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
+    ) -> Receipt:
         raise Permanent("a work notification cannot be a card")
 
     async def update_card(self, card_id: str, card: CardView) -> None:

@@ -19,7 +19,7 @@ from bot.dingtalk.meter import Gate, Unmetered
 from bot.dingtalk.openapi import OpenApiMessenger
 from bot.dingtalk.token import App, Tokens
 from bot.dingtalk.work import WorkMessenger
-from bot.errors import ConfigError, Permanent, Temporary
+from bot.errors import CardUndeliveredError, ConfigError, Permanent, Temporary
 from bot.models import Destination, Note
 from bot.quota import Bucket
 from bot.sandbox import Sandbox
@@ -30,6 +30,7 @@ from tests.fakes import FakeClock
 GROUP, PERSON = Destination.parse("group:cidA"), Destination.parse("user:user01")
 SEND, BATCH = f"{API}/v1.0/robot/groupMessages/send", f"{API}/v1.0/robot/oToMessages/batchSend"
 CREATE = f"{API}/v1.0/card/instances/createAndDeliver"
+DELIVER = f"{API}/v1.0/card/instances/deliver"
 NOTE = Note(title="标题", text="**正文**")
 TOKEN_REFUSED = {"code": "InvalidAuthentication", "message": "不合法的access_token"}
 
@@ -247,22 +248,30 @@ async def test_a_message_over_the_limit_never_leaves(openapi: OpenApiMessenger) 
         await openapi.send_note(GROUP, Note(title="t", text="字" * 6_000), "k")
 
 
-async def test_a_card_that_is_there_already_counts_as_sent(
-    wire: aioresponses, openapi: OpenApiMessenger
-) -> None:
+async def test_a_card_that_exists_already_is_delivered(wire: aioresponses, openapi: OpenApiMessenger) -> None:
+    """Whether the attempt that created it came so far is not known, as with a process that died."""
     wire.post(CREATE, status=400, payload={"code": "param.cardAlreadyExist"})
-    assert (await openapi.send_card(GROUP, CARD, "card1")).message_id == "card1"
+    wire.post(DELIVER, payload={"success": True, "result": [{"success": True}]})
+    receipt = await openapi.send_card(GROUP, CARD, "card1")
+    assert (receipt.message_id, receipt.existed) == ("card1", True)
+    assert bodies(wire, DELIVER)[0]["outTrackId"] == "card1"
 
 
-async def test_a_card_that_was_made_but_not_delivered_is_delivered_next(
+async def test_a_card_that_was_created_but_not_delivered_is_told_as_that(
     wire: aioresponses, openapi: OpenApiMessenger
 ) -> None:
     failed = {"deliverResults": [{"success": False, "errorMsg": "SYSTEM_ERROR"}]}
     wire.post(CREATE, payload={"success": True, "result": failed})
-    wire.post(f"{API}/v1.0/card/instances/deliver", payload={"success": True, "result": [{"success": True}]})
-    with pytest.raises(Temporary, match="SYSTEM_ERROR"):
+    with pytest.raises(CardUndeliveredError, match="SYSTEM_ERROR"):
         await openapi.send_card(GROUP, CARD, "card1")
-    assert (await openapi.send_card(GROUP, CARD, "card1")).message_id == "card1"
+
+
+async def test_a_created_card_is_delivered_without_creating_it_again(
+    wire: aioresponses, openapi: OpenApiMessenger
+) -> None:
+    wire.post(DELIVER, payload={"success": True, "result": [{"success": True}]})
+    assert (await openapi.send_card(GROUP, CARD, "card1", created=True)).existed
+    assert bodies(wire, CREATE) == []
 
 
 @pytest.mark.parametrize("result", [None, {}, {"deliverResults": []}, {"deliverResults": ["x"]}])
