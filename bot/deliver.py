@@ -8,17 +8,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.jobs import Claim, JobKind, Jobs, NotYet, Result
-from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, Run, RunStatus
-from bot.plan import card_id, job_id, push_verdict
+from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, Run, RunStatus, derived_id
+from bot.plan import card_id, job_id
 from bot.ports import Store
 from bot.quota import Rung
+from bot.reconcile import MAX_JOBS_OF_RUN, Reconciler, destination_of, has_unconfirmed_file, shown_cards
 from bot.reports import Reports
-from bot.summaries import Means, Summaries, destination_of, ended_run
+from bot.summaries import Means, Summaries, ended_run
 from cards.summary import News
 
 log = logging.getLogger(__name__)
 
 RECENT = 50  # runs at least that are looked at again after a crash
+OPEN = frozenset({JobState.TODO, JobState.DOING})
+MAX_OPEN_UPDATES = 5_000
+TURN = timedelta(seconds=1)  # between looks at whether another update of the card is under way
 BURST = timedelta(hours=1)  # and all that began within it, however many
 
 
@@ -31,6 +35,7 @@ class Deliver:
         self._reports = reports
         self._means = means
         self._summaries = Summaries(store, jobs, reports, means)
+        self._reconciler = Reconciler(store, jobs)
         self._clock = jobs.clock
 
     @property
@@ -38,8 +43,8 @@ class Deliver:
         return {
             "card": JobKind(act=self._summaries.card, settled=self._summary_settled),
             "note": JobKind(act=self._summaries.note, settled=self._summary_settled),
-            "file": JobKind(act=self._file, settled=self._file_settled, lease=timedelta(seconds=20)),
-            "update": JobKind(act=self._update),
+            "file": JobKind(act=self._file, settled=self._settled, lease=timedelta(seconds=20)),
+            "update": JobKind(act=self._update, settled=self._settled),
             **self._means.digests.kinds,
         }
 
@@ -62,22 +67,14 @@ class Deliver:
         renewed."""
         waiting = await self._store.find_jobs(run_id=job.run_id)
         await self._jobs.advance([other.id for other in waiting if other.kind in {"card", "note", "file"}])
-        for other in await self._shown(job.run_id):
-            if "digest" not in other.result:  # a line among others says nothing of reports
-                update = self._job("update", job.run_id, destination_of(other), cause=job.id)
-                await self._jobs.add(update)
+        await self._reconciler.settle(job.run_id)
 
     async def reconcile(self) -> None:
-        """What a crash left between the end of a job and its consequence is made good."""
+        """Repair what crashes left between the ends of jobs and their consequences."""
         for run in await self._recent():
-            if run.status is RunStatus.RUNNING:
-                continue
-            if run.push_status is PushStatus.PENDING:
-                for job in await self._store.find_jobs(run_id=run.id, kind="card", states={JobState.DEAD}):
-                    await self._instead(job)
-                await self._judge_push(run.id)
-            if run.export_status in {ExportStatus.PENDING, ExportStatus.RUNNING}:
-                await self._judge_export(run.id)
+            if run.status is not RunStatus.RUNNING and run.push_status is PushStatus.PENDING:
+                await self._reconciler.settle(run.id)
+        await self._reconciler.run()
 
     async def _recent(self) -> Sequence[Run]:
         limit = RECENT
@@ -86,14 +83,6 @@ class Deliver:
             if len(runs) < limit or self._clock() - runs[-1].start_time > BURST:
                 return runs
             limit *= 4
-
-    async def _judge_export(self, run_id: str) -> None:
-        """A report that was given up while nobody could write it into the run."""
-        exports = await self._store.find_jobs(run_id=run_id, kind="export")
-        if exports and exports[-1].state is JobState.DEAD:
-            why = {"export_status": ExportStatus.ERROR, "export_error": exports[-1].error}
-            await self._store.update_run(run_id, why)
-            await self.report_settled(exports[-1])
 
     async def _file(self, claim: Claim) -> Result:
         run = await ended_run(self._store, claim.job, self._jobs)
@@ -110,14 +99,19 @@ class Deliver:
         return await self._means.parcels.send(claim, report, messenger, self._means.cards)
 
     async def _update(self, claim: Claim) -> Result:
+        destination, run_id = destination_of(claim.job), claim.job.run_id
+        cards = [job for job in await self._shown(run_id) if destination_of(job) == destination]
+        digest = str(cards[0].result.get("digest", "")) if cards else ""
+        if await self._is_superseded(claim.job, digest):
+            return {"skipped": "a later update follows"}
+        # what is shown is read from here on
         run = await ended_run(self._store, claim.job, self._jobs)
-        destination = destination_of(claim.job)
-        unconfirmed = await self._is_unconfirmed(run.id, destination)
+        jobs = await self._store.find_jobs(run_id=run_id, limit=MAX_JOBS_OF_RUN)
+        unconfirmed = has_unconfirmed_file(jobs, destination)
         if not unconfirmed and await self._rung(destination) >= Rung.NO_UPDATES:
             return {"skipped": "the month's calls run out"}
-        shown = [job for job in await self._shown(run.id) if destination_of(job) == destination]
-        if shown and "digest" in shown[0].result:
-            await self._means.digests.renew(str(shown[0].result["digest"]))
+        if digest:
+            await self._means.digests.renew(digest)
             return {}
         news = News(
             rerun_by=await self._rerun_by(run.id, destination),
@@ -128,15 +122,38 @@ class Deliver:
         await self._means.channels.to(destination).update_card(card_id(run.id, destination), view)
         return {}
 
+    async def _is_superseded(self, job: Job, digest: str) -> bool:
+        """Return whether a later update of the same card is about to show everything that this one would.
+
+        Updates of one card never overlap, whichever bots make them: raises `NotYet` while another one is
+        under way. What is shown is read after this, so the last one to be made shows the last state.
+        """
+        others = await self._open_updates(job, digest)
+        now = self._clock()
+        if any(other.state is JobState.DOING for other in others if other.id != job.id):
+            raise NotYet(now + wait_for_turn(job.id))
+        ids = [other.id for other in others]
+        later = others[ids.index(job.id) + 1 :] if job.id in ids else []
+        return any(other.due_at <= now for other in later)
+
+    async def _open_updates(self, job: Job, digest: str) -> Sequence[Job]:
+        """Find the updates of one card that have not ended; a card with many runs has updates for each."""
+        if not digest:
+            found = await self._store.find_jobs(run_id=job.run_id, kind="update", states=OPEN)
+            return [other for other in found if destination_of(other) == destination_of(job)]
+        runs = await self._means.digests.runs_in(digest)
+        found = await self._store.find_jobs(kind="update", states=OPEN, limit=MAX_OPEN_UPDATES)
+        mine = [other for other in found if destination_of(other) == destination_of(job)]
+        return [other for other in mine if other.run_id in runs]
+
     async def _rung(self, destination: Destination) -> Rung:
         if self._means.channels.is_silent(destination):
             return Rung.FULL
         return await self._means.governor.rung(destination)
 
-    async def _shown(self, run_id: str) -> list[Job]:
+    async def _shown(self, run_id: str) -> Sequence[Job]:
         """The cards of a run that people see."""
-        cards = await self._store.find_jobs(run_id=run_id, kind="card", states={JobState.DONE})
-        return [job for job in cards if not job.result.get("silent") and not job.result.get("fell")]
+        return shown_cards(await self._store.find_jobs(run_id=run_id, kind="card", states={JobState.DONE}))
 
     async def _wait_for_summary(self, run_id: str, destination: Destination) -> None:
         """People read the summary first, then find the file under it."""
@@ -150,35 +167,11 @@ class Deliver:
         return str(rerun.payload.get("rerun_by", "")) if rerun else ""
 
     async def _summary_settled(self, job: Job) -> None:
-        if job.kind == "card" and job.state is JobState.DEAD:
-            await self._instead(job)
         await self._jobs.advance([job_id("file", job.run_id, destination_of(job))])
-        await self._judge_push(job.run_id)
+        await self._reconciler.settle(job.run_id)
 
-    async def _instead(self, job: Job) -> None:
-        """A card that was given up: a plain message goes."""
-        log.error("no card for %s, a plain message goes instead: %s", destination_of(job), job.error)
-        await self._summaries.fall(job.run_id, destination_of(job), job.error)
-
-    async def _is_unconfirmed(self, run_id: str, destination: Destination) -> bool:
-        """Whether the newest attempt at the file of this card is one of which nobody knows."""
-        jobs = await self._store.find_jobs(run_id=run_id, kind="file")
-        mine = [job.state for job in jobs if job.payload.get("destination") == str(destination)]
-        return bool(mine) and mine[-1] is JobState.UNCONFIRMED
-
-    async def _file_settled(self, job: Job) -> None:
-        """The card says so when its file is unconfirmed, and no longer once that was sent again; where a link
-        went, it can call it back."""
-        if job.state is not JobState.UNCONFIRMED and "again" not in job.payload and "link" not in job.result:
-            return
-        if any(destination_of(card) == destination_of(job) for card in await self._shown(job.run_id)):
-            await self._jobs.add(self._job("update", job.run_id, destination_of(job), cause=job.id))
-
-    async def _judge_push(self, run_id: str) -> None:
-        jobs = await self._store.find_jobs(run_id=run_id)
-        verdict = push_verdict([job for job in jobs if job.kind in {"card", "note"}])
-        if verdict is not PushStatus.PENDING:
-            await self._store.update_run(run_id, {"push_status": verdict})
+    async def _settled(self, job: Job) -> None:
+        await self._reconciler.settle(job.run_id)
 
     def _job(
         self, kind: str, run_id: str, destination: Destination, *, cause: str = "", **payload: object
@@ -193,6 +186,12 @@ class Deliver:
             created_at=now,
             due_at=now,
         )
+
+
+def wait_for_turn(job_id: str) -> timedelta:
+    """Return how long an update waits for another one; each waits a little differently, so that two that
+    wait for each other part."""
+    return TURN * (1 + int(derived_id("", job_id), 36) % 1000 / 1000)
 
 
 def asked_for(job: Job) -> bool:

@@ -1,15 +1,13 @@
 """What became of deliveries: their chain as proof, and another attempt where one did not arrive for sure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.errors import UserError
 from bot.jobs import Jobs
-from bot.models import Destination, Job, JobState
-from bot.plan import job_id
+from bot.models import UNDELIVERED_STATES, Job, JobState
 from bot.ports import Store
 
 KINDS = frozenset({"card", "note", "file", "update"})
-TROUBLED = frozenset({JobState.DEAD, JobState.UNCONFIRMED})
 CHOICES = ("way", "digest", "via", "bare", "words")  # how an attempt went: the next one chooses anew
 CHAIN = 200  # jobs of one run that a proof tells
 
@@ -27,9 +25,11 @@ class Deliveries:
 
     async def troubled(self, run_id: str = "", *, limit: int = CHAIN) -> Sequence[Job]:
         """Deliveries that were given up or are unconfirmed, and that nobody has sent again with success."""
-        jobs = await self._store.find_jobs(run_id=run_id, states=TROUBLED, limit=limit)
-        found = [job for job in jobs if job.kind in KINDS]
-        return [job for job in found if await self._successor(job) is None]
+        return await self._store.find_undelivered(KINDS, run_id=run_id, limit=limit)
+
+    async def count_undelivered(self) -> Mapping[JobState, int]:
+        """Count all of these, however many, by state."""
+        return await self._store.count_undelivered(KINDS)
 
     async def resend(self, job_id: str, *, by: str) -> Job:
         """Send once more what was given up or is unconfirmed; `by` is kept with the new job.
@@ -37,7 +37,7 @@ class Deliveries:
         A delivery is sent again once per attempt: asking twice is asking once. Raises `UserError`.
         """
         job = await self._store.find_job(job_id)
-        if job is None or job.kind not in KINDS or job.state not in TROUBLED:
+        if job is None or job.kind not in KINDS or job.state not in UNDELIVERED_STATES:
             raise UserError("nothing_to_resend")
         now = self._jobs.clock()
         again = Job(
@@ -53,19 +53,12 @@ class Deliveries:
             due_at=now,
         )
         await self._jobs.add(again)
+        await self._store.mark_replaced(job.id, again.id)
         return again
 
     async def resend_all(self, run_id: str, *, by: str) -> Sequence[Job]:
         """Send once more everything of a run that is troubled."""
         return [await self.resend(job.id, by=by) for job in await self.troubled(run_id)]
-
-    async def _successor(self, job: Job) -> Job | None:
-        """What came after this one: the attempt that somebody asked for, or the message instead of a card."""
-        again = await self._store.find_job(_next_id(job))
-        if again or job.kind != "card":
-            return again
-        place = Destination.parse(str(job.payload["destination"]))
-        return await self._store.find_job(job_id("note", job.run_id, place))
 
 
 def _next_id(job: Job) -> str:

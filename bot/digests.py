@@ -78,6 +78,11 @@ class Digests:
         )
         await self._jobs.add(job)
 
+    async def runs_in(self, digest: str) -> Collection[str]:
+        """Find the ids of the runs that stand in a digest."""
+        job = await self._store.find_job(digest)
+        return {_run_of(member) for member in _members(job)} if job else set()
+
     async def renew(self, digest: str) -> None:
         """Show everyone how its runs stand now."""
         job = await self._store.find_job(digest)

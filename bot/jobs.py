@@ -189,6 +189,11 @@ class Jobs:
             done += 1
         return done
 
+    async def settle(self, job: Job) -> None:
+        """Tell the kind of an ended job of its end once more: the process that should have may have died."""
+        if job.kind in self._kinds:
+            await self._kinds[job.kind].settled(job)
+
     async def do(self, claim: Claim) -> None:
         """Do one claimed job, once, and store its outcome."""
         with about(run=claim.job.run_id):

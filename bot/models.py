@@ -73,6 +73,10 @@ class JobState(StrEnum):
         return self not in {JobState.TODO, JobState.DOING}
 
 
+UNDELIVERED_STATES = frozenset({JobState.DEAD, JobState.UNCONFIRMED})
+"""How a delivery ends that did not arrive, or not for sure."""
+
+
 class NotifyOn(StrEnum):
     FINISHED = "finished"  #: runs whose tasks have all ended
     FAILED = "failed"  #: runs in error, and runs with a task that did not end well
@@ -272,6 +276,7 @@ class Job:
     error: str = ""
     result: Mapping[str, object] = field(default_factory=dict)  # the other side's ids, no secrets
     ended_at: datetime | None = None
+    replaced_by: str = ""  # of a dead or unconfirmed job: the later one that stands for it
 
 
 @dataclass(frozen=True, kw_only=True)

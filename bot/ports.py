@@ -94,6 +94,25 @@ class Store(Protocol):
     ) -> Sequence[Job]:
         """Jobs that match all that is given, oldest first."""
 
+    async def find_ended(
+        self, kinds: Collection[str], since: datetime, states: Collection[JobState] = ()
+    ) -> Sequence[Job]:
+        """Find the jobs of these kinds that have ended since then, in the order of their ends.
+
+        With `states`, only those that ended so.
+        """
+
+    async def find_undelivered(
+        self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
+    ) -> Sequence[Job]:
+        """Find the dead and unconfirmed jobs of these kinds that nothing has replaced, oldest first."""
+
+    async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
+        """Count all of these, by state."""
+
+    async def mark_replaced(self, job_id: str, by: str) -> None:
+        """Note that a later job stands for a dead or unconfirmed one. The first one noted stays."""
+
     async def save_report(self, report: Report) -> None:
         """Keep the report of a run; one per run, the newest wins."""
 

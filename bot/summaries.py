@@ -29,9 +29,10 @@ from bot.models import (
     RunStatus,
 )
 from bot.parcels import Parcels
-from bot.plan import CARD_KINDS, EXPORT_PATIENCE, FILE_KINDS, NOTE_LIMITS, card_id, job_id, mentioned
+from bot.plan import CARD_KINDS, EXPORT_PATIENCE, FILE_KINDS, NOTE_LIMITS, card_id, mentioned
 from bot.ports import Store, unmarked
 from bot.quota import Rung
+from bot.reconcile import destination_of, note_instead_of
 from bot.reports import Reports
 from cards.render import Cards
 from cards.summary import News
@@ -82,7 +83,7 @@ class Summaries:
             return await self._show(claim, run)
         beside = self._means.channels.stand_in(destination) if way is Way.BESIDE else None
         why = "the month's calls run out" if beside else "cards are refused here"
-        return await self.fall(run.id, destination, why, via=beside)
+        return await self.fall(claim.job, why, via=beside)
 
     async def note(self, claim: Claim) -> Result:
         """Send the summary as a message."""
@@ -106,20 +107,9 @@ class Summaries:
         await self._means.ladder.stands(Step.MESSAGE, place)
         return proof(receipt)
 
-    async def fall(
-        self, run_id: str, destination: Destination, why: str, *, via: Destination | None = None
-    ) -> Result:
+    async def fall(self, card: Job, why: str, *, via: Destination | None = None) -> Result:
         """The message that goes instead of a card is asked for; what the card's job keeps then."""
-        now = self._jobs.clock()
-        job = Job(
-            id=job_id("note", run_id, destination),
-            kind="note",
-            run_id=run_id,
-            payload={"destination": str(destination), "via": str(via or destination)},
-            created_at=now,
-            due_at=now,
-        )
-        await self._jobs.add(job)
+        await self._jobs.add(note_instead_of(card, self._jobs.clock(), via=via))
         return {"fell": why}
 
     async def _ready(self, job: Job) -> Run:
@@ -178,6 +168,7 @@ class Summaries:
     async def _show(self, claim: Claim, run: Run) -> Result:
         means, destination = self._means, destination_of(claim.job)
         card = card_id(run.id, destination)
+        exports = await self._store.find_jobs(run_id=run.id, kind="export")
         report = await self._reports.find(run_id=run.id)
         news = await self._news(report, destination, card)
         view = means.cards.summary(run, report, news=news, mention=mentioned(run, destination))
@@ -194,9 +185,10 @@ class Summaries:
             if not is_of_content(error):
                 await means.ladder.fell(Step.CARD, destination, str(error))
             log.warning("no card for %s, a plain message goes instead: %s", destination, error)
-            return await self.fall(run.id, destination, str(error))
+            return await self.fall(claim.job, str(error))
         await means.ladder.stands(Step.CARD, destination)
-        return {**proof(receipt), "card_id": card}
+        told = [job.id for job in exports if job.state.ended]  # looked at before the report itself was
+        return {**proof(receipt), "card_id": card, "exports": told}
 
     async def _may_update(self, destination: Destination) -> bool:
         if self._means.channels.is_silent(destination):
@@ -257,11 +249,6 @@ class Summaries:
     def _beside(self, job: Job) -> Destination | None:
         """The webhook robot that has not been tried yet."""
         return self._means.channels.stand_in(_place(job))
-
-
-def destination_of(job: Job) -> Destination:
-    """Whom a delivery is for."""
-    return Destination.parse(str(job.payload["destination"]))
 
 
 def _place(job: Job) -> Destination:

@@ -22,7 +22,7 @@ CORE = {
     "bot.intake", "bot.context", "bot.people", "bot.deliveries", "bot.channels", "bot.governor",
     "bot.notices", "bot.ladder", "bot.digests", "bot.summaries", "bot.chain", "bot.lanes",
     "bot.story", "bot.audit", "bot.report_links", "bot.shelf", "bot.parcels", "bot.remakes", "bot.finder",
-    "bot.card_delivery",
+    "bot.card_delivery", "bot.reconcile",
 }  # fmt: skip
 DRIVERS = {"bot.mongo"}  # what adapters share to reach a server
 VENDORS = {

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from bot.errors import ConfigError
-from bot.models import Job, JobState, Report, Run, RunStatus
+from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.mongo import DOWN, UP, Mongo
 from bot.stores.documents import JOBS, REPORTS, RUNS, Numbers, moment, since
 
-VERSION = 1  # of the documents; whoever raises it writes here how the older ones are brought up
+VERSION = 2  # of the documents; whoever raises it writes here how the older ones are brought up
 Keys = Sequence[tuple[str, int]]
 NEWEST_RUN = [("start_time", DOWN), ("number", DOWN)]
 OLDEST_JOB = [("created_at", UP), ("number", UP)]
@@ -25,6 +25,8 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a
         [("run_id", UP), *OLDEST_JOB],
         [("kind", UP), ("state", UP), *OLDEST_JOB],
         [("state", UP), *OLDEST_JOB],
+        [("replaced_by", UP), ("state", UP), ("kind", UP), *OLDEST_JOB],
+        [("kind", UP), ("ended_at", UP), ("number", UP)],
     ),
     "reports": (NEWEST_REPORT, [("schedule_id", UP), *NEWEST_REPORT]),
     "links": ([("run_id", UP), ("made_at", DOWN), ("number", DOWN)],),
@@ -71,6 +73,8 @@ class MongoStore:
             for keys in indexes:
                 await self._mongo.collection(name).index(*keys)
         await self._mongo.collection("files.chunks").index(("files_id", UP), ("n", UP), unique=True)
+        if version < VERSION:  # of version 1, no job told what replaced it
+            await self._jobs.change_all({"replaced_by": {"$exists": False}}, {"$set": {"replaced_by": ""}})
         await about.change({"_id": "schema"}, {"$max": {"version": VERSION}}, make=True)
 
     async def add_run(self, run: Run) -> bool:
@@ -127,6 +131,27 @@ class MongoStore:
         where = filters(run_id=run_id, kind=kind, state=among)
         return [JOBS.noun(each) for each in await self._jobs.find(where, sort=OLDEST_JOB, limit=limit)]
 
+    async def find_ended(
+        self, kinds: Collection[str], since: datetime, states: Collection[JobState] = ()
+    ) -> Sequence[Job]:
+        among = {"$in": sorted(states)} if states else None
+        where = {"kind": {"$in": sorted(kinds)}, "ended_at": {"$gte": moment(since)}} | filters(state=among)
+        found = await self._jobs.find(where, sort=[("ended_at", UP), ("number", UP)], limit=0)
+        return [JOBS.noun(each) for each in found]
+
+    async def find_undelivered(
+        self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
+    ) -> Sequence[Job]:
+        where = undelivered(kinds, UNDELIVERED_STATES) | filters(run_id=run_id)
+        return [JOBS.noun(each) for each in await self._jobs.find(where, sort=OLDEST_JOB, limit=limit)]
+
+    async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
+        return {state: await self._jobs.count(undelivered(kinds, {state})) for state in UNDELIVERED_STATES}
+
+    async def mark_replaced(self, job_id: str, by: str) -> None:
+        where = {"_id": job_id, "replaced_by": "", "state": {"$in": sorted(UNDELIVERED_STATES)}}
+        await self._jobs.change(where, {"$set": {"replaced_by": by}})
+
     async def save_report(self, report: Report) -> None:
         await self._reports.put([REPORTS.document(report) | {"number": self._numbers.next()}])
 
@@ -144,6 +169,11 @@ class MongoStore:
     async def recall(self, key: str) -> str | None:
         found = await self._facts.find_one({"_id": key})
         return str(found["value"]) if found else None
+
+
+def undelivered(kinds: Collection[str], states: Collection[JobState]) -> dict[str, Any]:
+    """Match the jobs of these kinds and states that nothing has replaced."""
+    return {"replaced_by": "", "state": {"$in": sorted(states)}, "kind": {"$in": sorted(kinds)}}
 
 
 def filters(**where: object) -> dict[str, Any]:

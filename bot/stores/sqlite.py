@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
-from bot.models import Job, JobState, Report, Run, RunStatus
+from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.stores.rows import JOBS, REPORTS, RUNS, nouns, stamp
 from bot.stores.sqlite_commits import Commits
 from bot.stores.sqlite_thread import Connection, connect
@@ -25,6 +25,7 @@ UPGRADES = (
     "ledger.sql",
     "links.sql",
     "growth.sql",
+    "undelivered.sql",
 )  # what makes version 1 of nothing, version 2 of 1 …
 VERSION = len(UPGRADES)
 BUSY_SECONDS = 5.0
@@ -45,6 +46,11 @@ where rowid = (
     ) order by case state when 'todo' then due_at else lease_until end limit 1
 ) returning *
 """  # the first of each kind by its index, and the first of those: however many wait
+
+UNDELIVERED = """
+from jobs where replaced_by = '' and state in ('dead', 'unconfirmed')
+and +kind in (select value from json_each(:kinds))
+"""  # with +, SQLite walks along the few that did not arrive, not along all of a kind
 
 CLAIMED = ("id", "owner", "attempts")  # what names a claim
 SETTING = ", ".join(f"{name} = :{name}" for name in JOBS.columns if name not in CLAIMED)
@@ -241,6 +247,37 @@ class SqliteStore:
         sql = f"select * from jobs {filters(where)} {among} order by created_at, rowid limit :limit"  # noqa: S608
         rows = await self.rows(sql, where | {"states": array(states), "limit": limit})
         return await nouns(JOBS, rows)
+
+    async def find_ended(
+        self, kinds: Collection[str], since: datetime, states: Collection[JobState] = ()
+    ) -> Sequence[Job]:
+        among = "and +state in (select value from json_each(:states))" if states else ""
+        sql = (
+            f"select * from jobs where ended_at >= :since {among}"  # noqa: S608 - no values in it
+            " and +kind in (select value from json_each(:kinds)) order by ended_at, rowid"
+        )
+        values = {"kinds": array(kinds), "states": array(states), "since": stamp(since)}
+        return await nouns(JOBS, await self.rows(sql, values))
+
+    async def find_undelivered(
+        self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
+    ) -> Sequence[Job]:
+        of_run = "and run_id = :run_id" if run_id else ""
+        sql = f"select * {UNDELIVERED} {of_run} order by created_at, rowid limit :limit"
+        values = {"kinds": array(kinds), "run_id": run_id, "limit": limit}
+        return await nouns(JOBS, await self.rows(sql, values))
+
+    async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
+        sql = f"select state, count(*) as number {UNDELIVERED} group by state"
+        rows = await self.rows(sql, {"kinds": array(kinds)})
+        return dict.fromkeys(UNDELIVERED_STATES, 0) | {JobState(row["state"]): row["number"] for row in rows}
+
+    async def mark_replaced(self, job_id: str, by: str) -> None:
+        sql = (
+            "update jobs set replaced_by = :by"
+            " where id = :id and replaced_by = '' and state in ('dead', 'unconfirmed')"
+        )
+        await self.rows(sql, {"id": job_id, "by": by})
 
     async def save_report(self, report: Report) -> None:
         await self.rows(insert("reports", REPORTS.columns, over=True), REPORTS.row(report))
