@@ -96,7 +96,8 @@ class Deliver:
         if not asked_for(claim.job) and await self._rung(destination) >= Rung.NO_FILE:
             return {"skipped": "the month's calls run out"}
         messenger = self._means.channels.to(destination)
-        return await self._means.parcels.send(claim, report, messenger, self._means.cards)
+        async with self._means.ladder.guard(destination, claim.job.id):
+            return await self._means.parcels.send(claim, report, messenger, self._means.cards)
 
     async def _update(self, claim: Claim) -> Result:
         destination, run_id = destination_of(claim.job), claim.job.run_id

@@ -97,10 +97,16 @@ class Digests:
         runs = await self._runs(await self._fix_members(claim))
         if not runs:
             return {"skipped": "nobody joined"}
+        async with self._ladder.guard(destination, claim.job.id):
+            return await self._send_as_it_goes(claim, destination, runs)
+
+    async def _send_as_it_goes(self, claim: Claim, destination: Destination, runs: Sequence[Run]) -> Result:
         if destination.kind in CARD_KINDS and await self._ladder.holds(Step.CARD, destination):
             try:
                 return await self._send_card(claim, destination, runs)
             except (Permanent, ConfigError) as error:
+                if isinstance(error, Permanent) and error.setup_fault:
+                    raise
                 await self._ladder.fell(Step.CARD, destination, str(error))
         sending = claim.sending if destination.kind in CARD_KINDS else unmarked
         note = self._cards.digest_note(runs, limit=NOTE_LIMITS[destination.kind])

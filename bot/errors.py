@@ -71,9 +71,14 @@ class Permanent(DingRunError):
 
     `code`: the other side's own word for it, e.g. `param.templateNotExist`.
     `content`: it is the words of this one message that are refused; the way itself is open.
+    `setup_fault`: what somebody has to set right before anything reaches that destination, by whatever
+    kind of message, e.g. `robot_not_in_group`; the words for it are in `cards/templates/*/phrases.yaml`.
     """
 
-    def __init__(self, message: str = "", *, code: str = "", content: bool = False) -> None:
+    def __init__(
+        self, message: str = "", *, code: str = "", content: bool = False, setup_fault: str = ""
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.content = content
+        self.setup_fault = setup_fault

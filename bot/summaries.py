@@ -99,9 +99,10 @@ class Summaries:
         note = await self._note_for(claim, run, place)
         sending = claim.sending if place.kind in CARD_KINDS else unmarked
         try:
-            receipt = await self._means.channels.to(place).send_note(
-                place, note, claim.job.id, sending=sending
-            )
+            async with self._means.ladder.guard(place, claim.job.id):
+                receipt = await self._means.channels.to(place).send_note(
+                    place, note, claim.job.id, sending=sending
+                )
         except REFUSED as error:
             return await self._after_refusal(claim, error)
         await self._means.ladder.stands(Step.MESSAGE, place)
@@ -180,9 +181,10 @@ class Summaries:
             may_update=partial(self._may_update, destination),
         )
         try:
-            receipt = await send_card(claim, messenger, outgoing)
+            async with means.ladder.guard(destination, claim.job.id):
+                receipt = await send_card(claim, messenger, outgoing)
         except REFUSED as error:
-            if not is_of_content(error):
+            if not is_of_content(error) and not is_of_setup(error):
                 await means.ladder.fell(Step.CARD, destination, str(error))
             log.warning("no card for %s, a plain message goes instead: %s", destination, error)
             return await self.fall(claim.job, str(error))
@@ -237,7 +239,8 @@ class Summaries:
             raise NotYet(self._jobs.clock())
         if is_of_content(error):
             raise error
-        await self._means.ladder.fell(Step.MESSAGE, _place(claim.job), str(error))
+        if not is_of_setup(error):
+            await self._means.ladder.fell(Step.MESSAGE, _place(claim.job), str(error))
         if not self._beside(claim.job):
             raise error
         return await self._go_beside(claim)
@@ -264,6 +267,11 @@ def proof(receipt: Receipt) -> dict[str, object]:
 def is_of_content(error: DingRunError) -> bool:
     """Whether the words of this message are refused, and not the way it goes."""
     return isinstance(error, Permanent) and error.content
+
+
+def is_of_setup(error: DingRunError) -> bool:
+    """Return whether nothing at all reaches the destination until somebody sets something right."""
+    return isinstance(error, Permanent) and bool(error.setup_fault)
 
 
 async def ended_run(store: Store, job: Job, jobs: Jobs) -> Run:

@@ -153,3 +153,72 @@ async def test_a_store_that_fails_after_a_message_went_makes_no_second_one(
     await desk.do_jobs()
     assert len(told(desk, GROUP)) == 1
     assert run.push_status is PushStatus.SUCCESS
+
+
+NOT_IN_GROUP = Permanent("the robot is not in the group", setup_fault="robot_not_in_group")
+
+
+async def unreachable(desk: Desk, *, refusals: int = 1) -> None:
+    """A group that the robot is not in; more than so many requests to it would be taken."""
+    desk.operators = (OPERATOR,)
+    desk.build()
+    desk.messenger.trouble = [NOT_IN_GROUP] * refusals
+    await another_run(desk)
+
+
+def requests_to_group(desk: Desk) -> Sequence[str]:
+    return [verb for verb, where, _ in desk.messenger.sent if where == str(GROUP) or verb == "upload"]
+
+
+async def test_a_fault_of_set_up_costs_one_request_and_not_one_for_each_kind_of_message(desk: Desk) -> None:
+    await unreachable(desk)
+    await another_run(desk)
+    assert requests_to_group(desk) == []
+    assert desk.messenger.trouble == []
+    assert [run.push_status for run in await desk.store.find_runs()] == [PushStatus.ERROR] * 2
+
+
+async def test_operators_are_told_of_a_fault_of_set_up_once_and_how_to_cure_it(desk: Desk) -> None:
+    await unreachable(desk)
+    for _ in range(3):
+        desk.messenger.trouble = [NOT_IN_GROUP]
+        await another_run(desk, hours=1)
+    (said,) = told(desk)
+    assert "机器人不在这个群里" in said
+    assert "加进群" in said
+
+
+async def test_an_hour_later_one_request_finds_out_whether_it_was_cured(desk: Desk) -> None:
+    await unreachable(desk)
+    desk.messenger.trouble = [NOT_IN_GROUP]
+    await another_run(desk, hours=1)
+    await another_run(desk)
+    assert (requests_to_group(desk), desk.messenger.trouble) == ([], [])
+    await another_run(desk, hours=1)
+    await another_run(desk)
+    assert requests_to_group(desk) == ["card", "upload", "file"] * 2
+    assert "又能发到" in told(desk)[-1]
+
+
+async def test_who_finds_out_may_try_more_than_once(desk: Desk) -> None:
+    await unreachable(desk)
+    desk.messenger.trouble = [Temporary("busy")]
+    await another_run(desk, hours=1)
+    desk.clock.turn(seconds=10)
+    await desk.do_jobs()
+    assert requests_to_group(desk) == ["card", "upload", "file"]
+
+
+async def test_a_fault_of_set_up_goes_to_the_robot_beside(desk: Desk) -> None:
+    desk.beside = {str(GROUP): ROBOT}
+    await unreachable(desk)
+    assert len(told(desk, ROBOT)) == 1
+    assert (await desk.store.find_runs())[0].push_status is PushStatus.SUCCESS
+
+
+async def test_what_was_missed_is_sent_again_once_the_fault_is_cured(desk: Desk) -> None:
+    await unreachable(desk)
+    (run,) = await desk.store.find_runs()
+    desk.clock.turn(seconds=3601)
+    await desk.say(f"重发 {run.id}")
+    assert sorted(requests_to_group(desk)) == ["file", "note", "upload"]

@@ -12,12 +12,12 @@ from alibabacloud_dingtalk.card_1_0 import models as card_models
 from alibabacloud_dingtalk.robot_1_0 import models as robot_models
 
 from bot.dingtalk.calls import Body, Calls
-from bot.dingtalk.faults import EXISTS, of_oapi
+from bot.dingtalk.faults import EXISTS, of_oapi, refusal, undelivered
 from bot.dingtalk.http import post_json
 from bot.dingtalk.media import upload
 from bot.dingtalk.meter import Unmetered
 from bot.dingtalk.token import App, Tokens
-from bot.errors import CardUndeliveredError, Permanent, Temporary
+from bot.errors import Permanent, Temporary
 from bot.models import CardView, Clock, Destination, DestinationKind, Message, Note, Receipt, is_mobile
 from bot.ports import Sending, unmarked
 
@@ -165,7 +165,7 @@ class OpenApiMessenger:
         path = "/v1.0/robot/oToMessages/batchSend"
         answer = await self._calls.openapi("POST", path, request.to_map(), sending=sending)
         if answer.get("invalidStaffIdList"):
-            raise Permanent(f"DingTalk knows nobody with the staffId {person}", code="staffId.notExisted")
+            raise refusal("staffId.notExisted", f"DingTalk knows nobody with the staffId {person}")
         if answer.get("flowControlledStaffIdList"):
             raise Temporary("DingTalk throttles messages to this person", retry_after=60)
         return _accepted(answer)
@@ -190,7 +190,7 @@ def _delivered(results: object, card_id: str) -> Receipt:
     failed = [entry for entry in results if not (isinstance(entry, dict) and entry.get("success"))]
     if failed:
         why = failed[0].get("errorMsg", "") if isinstance(failed[0], dict) else ""
-        raise CardUndeliveredError(f"the card was created but not delivered: {str(why)[:200]}")
+        raise undelivered(str(why))
     return Receipt(message_id=str(results[0].get("carrierId") or card_id))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 from bot.dingtalk.calls import Calls
+from bot.dingtalk.faults import refusal
 from bot.dingtalk.media import upload
 from bot.dingtalk.meter import Unmetered
 from bot.dingtalk.token import App, Tokens
@@ -104,7 +105,7 @@ def verdict(result: Mapping[str, Any], person: str) -> DingRunError | None:
         if str(entry.get("userid")) == person:
             return _forbidden(str(entry.get("code")))
     if person in _names(result, "invalid_user_id_list"):
-        return Permanent(f"DingTalk knows nobody with the userId {person}", code="33012")
+        return refusal("33012", f"DingTalk knows nobody with the userId {person}")
     if person in _names(result, "forbidden_user_id_list"):
         return Permanent("DingTalk does not deliver to this person (daily limit, or the same text today)")
     if person in _names(result, "failed_user_id_list"):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.models import CardTap, JobState, Person
+from bot.models import CardTap, Destination, JobState, Person
 from bot.plan import card_id
-from tests.factories import make_message
+from tests.factories import make_message, make_schedule
 from tests.scenarios.campaign import GROUP, PERSON, PLACES, ROBOT_GROUP, World, world
 from tests.scenarios.faults import Fault
 
@@ -126,3 +126,16 @@ async def test_button_the_second_press_is_answered_and_not_executed(case: World)
     await desk.do_jobs()
     assert first != second
     assert len(await case.runs()) == 2
+
+
+async def test_a_group_without_the_robot_costs_one_call(case: World) -> None:
+    desk = case.bots[0].desk
+    place = Destination.parse(f"group:{ROBOT_GROUP}")
+    desk.engine.known[:] = [make_schedule(id="s0", name="计划0", notify_enable=True, send_to=(place,))]
+    run = await live(case)
+    assert (calls(case, "createAndDeliver"), case.shown(GROUP, "card", run)) == (
+        2,
+        1,
+    )  # and where it was asked
+    assert (calls(case, "groupMessages/send"), calls(case, "media/upload")) == (1, 1)
+    assert await state(case, "note", str(place)) is JobState.DEAD
