@@ -16,6 +16,7 @@ from bot.ladder import Ladder, Step
 from bot.models import Destination, Job, JobState, Run, derived_id
 from bot.plan import CARD_KINDS, NOTE_LIMITS
 from bot.ports import Store, unmarked
+from bot.reconcile import has_unconfirmed_file
 from cards.render import Cards
 
 MOST = 60  # runs of one digest: a line each, and all of them fit
@@ -89,7 +90,8 @@ class Digests:
         if job is None or job.state is not JobState.DONE or not job.result.get("card_id"):
             return
         destination, _ = _spelled(digest)
-        view = self._cards.digest(await self._runs(_members(job)), await self._unconfirmed(_members(job)))
+        unconfirmed = await self._unconfirmed(_members(job), destination)
+        view = self._cards.digest(await self._runs(_members(job)), unconfirmed)
         await self._channels.to(destination).update_card(str(job.result["card_id"]), view)
 
     async def _send(self, claim: Claim) -> Result:
@@ -142,14 +144,11 @@ class Digests:
         found = [await self._store.find_run(_run_of(member)) for member in members]
         return [run for run in found if run is not None]
 
-    async def _unconfirmed(self, members: Collection[str]) -> frozenset[str]:
-        """The runs of which something may not have arrived."""
-        found = set()
-        for run in {_run_of(member) for member in members}:
-            states = {JobState.UNCONFIRMED}
-            if await self._store.find_jobs(run_id=run, kind="file", states=states, limit=1):
-                found.add(run)
-        return frozenset(found)
+    async def _unconfirmed(self, members: Collection[str], destination: Destination) -> frozenset[str]:
+        """The runs whose file may not have arrived there."""
+        runs = {_run_of(member) for member in members}
+        files = {run: await self._store.find_jobs(run_id=run, kind="file") for run in runs}
+        return frozenset(run for run in runs if has_unconfirmed_file(files[run], destination))
 
     async def _settled(self, job: Job) -> None:
         await self._jobs.advance(_members(job))
