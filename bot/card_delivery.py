@@ -6,32 +6,28 @@ delivered, and the content that it was created with.
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from bot.errors import CardUndeliveredError, ConfigError, Permanent, Temporary
 from bot.jobs import Claim
 from bot.models import CardView, Destination, Receipt, derived_id
+from bot.payload import DeliveryPayload
 from bot.ports import Messenger
 
 log = logging.getLogger(__name__)
 
-CREATED, CONTENT = "card_created", "card_content"
 FINGERPRINT_LENGTH = 16
-
-
-async def always() -> bool:
-    return True
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutgoingCard:
-    """A card on its way. `may_update` is asked before an update is paid for."""
+    """A card on its way. Without `updates` it keeps the content that an earlier attempt gave it."""
 
     destination: Destination
     card_id: str
     content: CardView
-    may_update: Callable[[], Awaitable[bool]] = always
+    updates: bool = True
 
 
 async def send_card(claim: Claim, messenger: Messenger, card: OutgoingCard) -> Receipt:
@@ -39,27 +35,31 @@ async def send_card(claim: Claim, messenger: Messenger, card: OutgoingCard) -> R
 
     Nobody else updates it meanwhile: other updates begin when the job of the card is done.
     """
-    created = bool(claim.job.payload.get(CREATED))
+    payload, content = DeliveryPayload.of(claim.job), fingerprint(card.content)
     try:
-        receipt = await messenger.send_card(card.destination, card.content, card.card_id, created=created)
+        receipt = await messenger.send_card(
+            card.destination, card.content, card.card_id, created=payload.card_created
+        )
     except Temporary as error:
-        created = created or isinstance(error, CardUndeliveredError)
-        await _remember_attempt(claim, card.content, created=created)
+        await update_payload(
+            claim,
+            card_created=payload.card_created or isinstance(error, CardUndeliveredError),
+            card_content=payload.card_content or content,  # that of the first attempt is the one that counts
+        )
         raise
-    changed = claim.job.payload.get(CONTENT) != fingerprint(card.content)
-    if receipt.existed and changed and await card.may_update():
+    changed = payload.card_content != content
+    if receipt.existed and changed and card.updates:
         await _update(messenger, card)
     return receipt
 
 
-async def _remember_attempt(claim: Claim, content: CardView, *, created: bool) -> None:
-    """Keep what this attempt may have created; the content of the first attempt is the one that counts."""
-    payload = claim.job.payload
-    changes: dict[str, object] = {} if CONTENT in payload else {CONTENT: fingerprint(content)}
-    if created and not payload.get(CREATED):
-        changes |= {CREATED: True}
-    if changes:
-        await claim.keep(changes)
+async def update_payload(claim: Claim, **changes: Any) -> DeliveryPayload:
+    """Store what was decided before it is acted on; `changes` are fields of the payload."""
+    payload = DeliveryPayload.of(claim.job)
+    changed = replace(payload, **changes)
+    if changed != payload:
+        await claim.keep(changed.as_json(), without=payload.as_json())
+    return changed
 
 
 async def _update(messenger: Messenger, card: OutgoingCard) -> None:

@@ -5,21 +5,30 @@ Each is a job; what makes a repeat harmless is told in the table of `docs/archit
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from bot.jobs import Claim, JobKind, Jobs, NotYet, Result
 from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, Run, RunStatus, derived_id
-from bot.plan import card_id, job_id
+from bot.payload import DeliveryPayload, DeliveryResult
+from bot.plan import card_id, delivery_job, job_id
 from bot.ports import Store
-from bot.quota import Rung
-from bot.reconcile import MAX_JOBS_OF_RUN, Reconciler, destination_of, has_unconfirmed_file, shown_cards
+from bot.reconcile import (
+    MAX_JOBS_OF_RUN,
+    Reconciler,
+    destination_of,
+    has_unconfirmed_file,
+    shown_cards,
+    update_job,
+)
 from bot.reports import Reports
+from bot.routing import RoutingSnapshot
 from bot.summaries import Means, Summaries, ended_run
 from cards.summary import News
 
 log = logging.getLogger(__name__)
 
 RECENT = 50  # runs at least that are looked at again after a crash
+OUT_OF_CALLS = "the month's calls run out"
 OPEN = frozenset({JobState.TODO, JobState.DOING})
 MAX_OPEN_UPDATES = 5_000
 TURN = timedelta(seconds=1)  # between looks at whether another update of the card is under way
@@ -51,16 +60,17 @@ class Deliver:
     async def send_report(self, run: Run, destination: Destination, cause: str) -> bool:
         """Send the report of a run once more, to somebody who asked; False when the same cause asked
         before."""
-        return await self._jobs.add(self._job("file", run.id, destination, cause=cause, asked=True))
+        payload = DeliveryPayload(destination=destination, asked=True)
+        return await self._jobs.add(delivery_job("file", run.id, payload, self._clock(), cause=cause))
 
     async def show_rerun(self, run: Run, by: str) -> None:
         """Tell everyone who sees a card of this run that it was started again, and by whom."""
         await self.renew(run, "rerun", rerun_by=by)
 
-    async def renew(self, run: Run, cause: str, **payload: object) -> None:
+    async def renew(self, run: Run, cause: str, *, rerun_by: str = "") -> None:
         """Show everyone who sees a card of this run how it stands now; once for each cause."""
-        for job in await self._shown(run.id):
-            await self._jobs.add(self._job("update", run.id, destination_of(job), cause=cause, **payload))
+        for card in await self._shown(run.id):
+            await self._jobs.add(update_job(card, cause, self._clock(), rerun_by=rerun_by))
 
     async def report_settled(self, job: Job) -> None:
         """The export has ended, well or badly: cards and files wait no longer, cards already out are
@@ -92,9 +102,10 @@ class Deliver:
         await self._wait_for_summary(run.id, destination)
         report = await self._reports.find(run_id=run.id)
         if report is None:
-            return {"skipped": run.export_error or "there is no report"}
-        if not asked_for(claim.job) and await self._rung(destination) >= Rung.NO_FILE:
-            return {"skipped": "the month's calls run out"}
+            return DeliveryResult(skipped=run.export_error or "there is no report").as_json()
+        wanted = DeliveryPayload.of(claim.job).wanted_by_person
+        if not wanted and (await self._quota(destination)).withholds_files:
+            return DeliveryResult(skipped=OUT_OF_CALLS).as_json()
         messenger = self._means.channels.to(destination)
         async with self._means.ladder.guard(destination, claim.job.id):
             return await self._means.parcels.send(claim, report, messenger, self._means.cards)
@@ -102,15 +113,15 @@ class Deliver:
     async def _update(self, claim: Claim) -> Result:
         destination, run_id = destination_of(claim.job), claim.job.run_id
         cards = [job for job in await self._shown(run_id) if destination_of(job) == destination]
-        digest = str(cards[0].result.get("digest", "")) if cards else ""
+        digest = DeliveryResult.of(cards[0]).digest if cards else ""
         if await self._is_superseded(claim.job, digest):
-            return {"skipped": "a later update follows"}
+            return DeliveryResult(skipped="a later update follows").as_json()
         # what is shown is read from here on
         run = await ended_run(self._store, claim.job, self._jobs)
         jobs = await self._store.find_jobs(run_id=run_id, limit=MAX_JOBS_OF_RUN)
         unconfirmed = has_unconfirmed_file(jobs, destination)
-        if not unconfirmed and await self._rung(destination) >= Rung.NO_UPDATES:
-            return {"skipped": "the month's calls run out"}
+        if not unconfirmed and (await self._quota(destination)).withholds_updates:
+            return DeliveryResult(skipped=OUT_OF_CALLS).as_json()
         if digest:
             await self._means.digests.renew(digest)
             return {}
@@ -147,10 +158,11 @@ class Deliver:
         mine = [other for other in found if destination_of(other) == destination_of(job)]
         return [other for other in mine if other.run_id in runs]
 
-    async def _rung(self, destination: Destination) -> Rung:
+    async def _quota(self, destination: Destination) -> RoutingSnapshot:
+        """Look at nothing but the quota."""
         if self._means.channels.is_silent(destination):
-            return Rung.FULL
-        return await self._means.governor.rung(destination)
+            return RoutingSnapshot(silent=True)
+        return RoutingSnapshot(quota=await self._means.governor.rung(destination))
 
     async def _shown(self, run_id: str) -> Sequence[Job]:
         """The cards of a run that people see."""
@@ -165,7 +177,7 @@ class Deliver:
 
     async def _rerun_by(self, run_id: str, destination: Destination) -> str:
         rerun = await self._store.find_job(f"{job_id('update', run_id, destination)}:rerun")
-        return str(rerun.payload.get("rerun_by", "")) if rerun else ""
+        return DeliveryPayload.of(rerun).rerun_by if rerun else ""
 
     async def _summary_settled(self, job: Job) -> None:
         await self._jobs.advance([job_id("file", job.run_id, destination_of(job))])
@@ -174,27 +186,8 @@ class Deliver:
     async def _settled(self, job: Job) -> None:
         await self._reconciler.settle(job.run_id)
 
-    def _job(
-        self, kind: str, run_id: str, destination: Destination, *, cause: str = "", **payload: object
-    ) -> Job:
-        now: datetime = self._clock()
-        id_ = job_id(kind, run_id, destination)
-        return Job(
-            id=f"{id_}:{cause}" if cause else id_,
-            kind=kind,
-            run_id=run_id,
-            payload={"destination": str(destination), **payload},
-            created_at=now,
-            due_at=now,
-        )
-
 
 def wait_for_turn(job_id: str) -> timedelta:
     """Return how long an update waits for another one; each waits a little differently, so that two that
     wait for each other part."""
     return TURN * (1 + int(derived_id("", job_id), 36) % 1000 / 1000)
-
-
-def asked_for(job: Job) -> bool:
-    """Whether a person wants this delivery now, and not the end of a run."""
-    return "asked" in job.payload or "again" in job.payload

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from bot.errors import UserError
 from bot.jobs import Jobs
-from bot.models import UNDELIVERED_STATES, Job, JobState
+from bot.models import UNDELIVERED_STATES, Job, JobState, new_job
+from bot.payload import DeliveryPayload
 from bot.ports import Store
+from bot.reconcile import DELIVERIES
 
-KINDS = frozenset({"card", "note", "file", "update"})
-CHOICES = ("way", "digest", "via", "bare", "words")  # how an attempt went: the next one chooses anew
 CHAIN = 200  # jobs of one run that a proof tells
 
 
@@ -25,11 +25,11 @@ class Deliveries:
 
     async def troubled(self, run_id: str = "", *, limit: int = CHAIN) -> Sequence[Job]:
         """Deliveries that were given up or are unconfirmed, and that nobody has sent again with success."""
-        return await self._store.find_undelivered(KINDS, run_id=run_id, limit=limit)
+        return await self._store.find_undelivered(DELIVERIES, run_id=run_id, limit=limit)
 
     async def count_undelivered(self) -> Mapping[JobState, int]:
         """Count all of these, however many, by state."""
-        return await self._store.count_undelivered(KINDS)
+        return await self._store.count_undelivered(DELIVERIES)
 
     async def resend(self, job_id: str, *, by: str) -> Job:
         """Send once more what was given up or is unconfirmed; `by` is kept with the new job.
@@ -37,21 +37,11 @@ class Deliveries:
         A delivery is sent again once per attempt: asking twice is asking once. Raises `UserError`.
         """
         job = await self._store.find_job(job_id)
-        if job is None or job.kind not in KINDS or job.state not in UNDELIVERED_STATES:
+        if job is None or job.kind not in DELIVERIES or job.state not in UNDELIVERED_STATES:
             raise UserError("nothing_to_resend")
-        now = self._jobs.clock()
-        again = Job(
-            id=_next_id(job),
-            kind=job.kind,
-            run_id=job.run_id,
-            payload={
-                **{key: value for key, value in job.payload.items() if key not in CHOICES},
-                "again": job.id,
-                "by": by,
-            },
-            created_at=now,
-            due_at=now,
-        )
+        payload = DeliveryPayload.of(job).for_resend(job.id, by).as_json()
+        key = _next_id(job).removeprefix(f"{job.kind}:")
+        again = new_job(job.kind, key, self._jobs.clock(), run_id=job.run_id, payload=payload)
         await self._jobs.add(again)
         await self._store.mark_replaced(job.id, again.id)
         return again

@@ -6,6 +6,7 @@ another way. So each run stands in exactly one digest, whatever dies when.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.card_delivery import OutgoingCard, send_card
@@ -13,7 +14,8 @@ from bot.channels import Channels
 from bot.errors import ConfigError, Permanent
 from bot.jobs import Claim, JobKind, Jobs, NotYet, Result
 from bot.ladder import Ladder, Step
-from bot.models import Destination, Job, JobState, Run, derived_id
+from bot.models import Destination, Job, JobState, Run, derived_id, new_job
+from bot.payload import DeliveryPayload, DeliveryResult
 from bot.plan import CARD_KINDS, NOTE_LIMITS
 from bot.ports import Store, unmarked
 from bot.reconcile import has_unconfirmed_file
@@ -27,6 +29,10 @@ A_LITTLE = timedelta(seconds=5)
 
 class Missed(Exception):
     """The digest left, or is gone, without this one"""
+
+
+class Unconfirmed(Exception):
+    """The digest may have been shown"""
 
 
 class Digests:
@@ -47,7 +53,7 @@ class Digests:
         """The digest that gathers for this destination now, or ""."""
         for job in await self._store.find_jobs(kind="digest", states={JobState.TODO}):
             gathers = "members" not in job.payload and job.due_at > self._jobs.clock()
-            if gathers and job.payload["destination"] == str(destination):
+            if gathers and DeliveryPayload.of(job).destination == destination:
                 return job.id
         return ""
 
@@ -55,7 +61,7 @@ class Digests:
         """What became of a member. A digest that is not there yet begins with this.
 
         Raises `NotYet` while it gathers, `Missed` when it left without this one, `Permanent` when it came to
-        nothing. `unconfirmed` in the result: nobody knows whether it was shown.
+        nothing, `Unconfirmed` when nobody knows whether it was shown.
         """
         await self._begin(digest)
         job = await self._store.find_job(digest)
@@ -65,18 +71,16 @@ class Digests:
             raise Permanent(job.error)
         if not job.state.ended:
             raise NotYet(max(job.due_at, self._jobs.clock()) + A_LITTLE)
-        return {**job.result, "digest": digest, "unconfirmed": job.state is JobState.UNCONFIRMED}
+        if job.state is JobState.UNCONFIRMED:
+            raise Unconfirmed
+        return replace(DeliveryResult.of(job), digest=digest).as_json()
 
     async def _begin(self, digest: str) -> None:
         """Keep a digest that leaves when it is due; the same one again changes nothing."""
         destination, due = _spelled(digest)
-        job = Job(
-            id=digest,
-            kind="digest",
-            payload={"destination": str(destination)},
-            created_at=self._jobs.clock(),
-            due_at=due,
-        )
+        payload = DeliveryPayload(destination=destination).as_json()
+        key, now = digest.removeprefix("digest:"), self._jobs.clock()
+        job = replace(new_job("digest", key, now, payload=payload), due_at=due)
         await self._jobs.add(job)
 
     async def runs_in(self, digest: str) -> Collection[str]:
@@ -87,18 +91,19 @@ class Digests:
     async def renew(self, digest: str) -> None:
         """Show everyone how its runs stand now."""
         job = await self._store.find_job(digest)
-        if job is None or job.state is not JobState.DONE or not job.result.get("card_id"):
+        card = DeliveryResult.of(job).card_id if job and job.state is JobState.DONE else ""
+        if job is None or not card:
             return
         destination, _ = _spelled(digest)
         unconfirmed = await self._unconfirmed(_members(job), destination)
         view = self._cards.digest(await self._runs(_members(job)), unconfirmed)
-        await self._channels.to(destination).update_card(str(job.result["card_id"]), view)
+        await self._channels.to(destination).update_card(card, view)
 
     async def _send(self, claim: Claim) -> Result:
         destination, _ = _spelled(claim.job.id)
         runs = await self._runs(await self._fix_members(claim))
         if not runs:
-            return {"skipped": "nobody joined"}
+            return DeliveryResult(skipped="nobody joined").as_json()
         async with self._ladder.guard(destination, claim.job.id):
             return await self._send_as_it_goes(claim, destination, runs)
 
@@ -115,7 +120,7 @@ class Digests:
         receipt = await self._channels.to(destination).send_note(
             destination, note, claim.job.id, sending=sending
         )
-        return {"message_id": receipt.message_id, "silent": receipt.silent}
+        return receipt.as_result()
 
     async def _send_card(self, claim: Claim, destination: Destination, runs: Sequence[Run]) -> Result:
         card = derived_id("digest-", claim.job.id, length=16)
@@ -124,7 +129,7 @@ class Digests:
         outgoing = OutgoingCard(destination=destination, card_id=card, content=view)
         receipt = await send_card(claim, messenger, outgoing)
         await self._ladder.stands(Step.CARD, destination)
-        return {"message_id": receipt.message_id, "silent": receipt.silent, "card_id": card}
+        return {**receipt.as_result(), **DeliveryResult(card_id=card).as_json()}
 
     async def _fix_members(self, claim: Claim) -> Sequence[str]:
         """Who stands in it, decided once and written down before it leaves."""
@@ -134,7 +139,7 @@ class Digests:
             job
             for kind in ("card", "note")
             for job in await self._store.find_jobs(kind=kind, states=OPEN, limit=WAITING)
-            if job.payload.get("digest") == claim.job.id
+            if DeliveryPayload.of(job).digest == claim.job.id
         ]
         members = [job.id for job in sorted(waiting, key=lambda job: job.created_at)][:MOST]
         await claim.keep({"members": members})

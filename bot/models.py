@@ -279,6 +279,15 @@ class Job:
     replaced_by: str = ""  # of a dead or unconfirmed job: the later one that stands for it
 
 
+def new_job(
+    kind: str, key: str, now: datetime, *, run_id: str = "", payload: Mapping[str, object] | None = None
+) -> Job:
+    """Make a job that is due at once. Kind and key are its id: what is asked for twice is one job."""
+    return Job(
+        id=f"{kind}:{key}", kind=kind, run_id=run_id, payload=payload or {}, created_at=now, due_at=now
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """The Excel file of a run (报告). `path` is relative to the reports folder; `media_id` once it is
@@ -383,6 +392,10 @@ class Receipt:
     message_id: str = ""
     silent: bool = False  # nothing was sent, only logged
     existed: bool = False  # an earlier attempt created the card, perhaps with other content
+
+    def as_result(self) -> dict[str, object]:
+        """Return what a job keeps of it as proof."""
+        return {"message_id": self.message_id, "silent": self.silent}
 
 
 def derived_id(prefix: str, *parts: str, length: int = 10) -> str:

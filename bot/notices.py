@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.channels import Channels
 from bot.jobs import Claim, JobKind, Jobs, Result
-from bot.models import Destination, Job
+from bot.models import Destination, Job, new_job
 from bot.plan import CARD_KINDS
 from bot.ports import unmarked
 from bot.quota import Balance, Bucket
@@ -30,14 +30,8 @@ class Notices:
         """Say a phrase to every operator; the same cause again says nothing. Values are JSON values."""
         now = self._jobs.clock()
         for place in self._operators:
-            job = Job(
-                id=f"notice:{cause}:{place}",
-                kind="notice",
-                payload={"destination": str(place), "phrase": phrase, "values": values},
-                created_at=now,
-                due_at=now,
-            )
-            await self._jobs.add(job)
+            payload = {"destination": str(place), "phrase": phrase, "values": values}
+            await self._jobs.add(new_job("notice", f"{cause}:{place}", now, payload=payload))
 
     async def warn(self, warnings: Sequence[tuple[str, Bucket, int, Balance]]) -> None:
         """Tell of borders that a month's calls have passed."""
@@ -63,4 +57,4 @@ class Notices:
         receipt = await self._channels.to(destination).send_note(
             destination, note, claim.job.id, sending=sending
         )
-        return {"message_id": receipt.message_id, "silent": receipt.silent}
+        return receipt.as_result()

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bot.errors import Temporary
 from bot.jobs import Claim, Jobs, Result
-from bot.models import Destination, DestinationKind, Job, Link, Receipt, Report
+from bot.models import Destination, DestinationKind, Job, Link, Report, new_job
+from bot.payload import DeliveryPayload, DeliveryResult
 from bot.plan import CARD_KINDS
 from bot.ports import Messenger, Store, unmarked
 from bot.report_links import ReportLinks
@@ -64,23 +65,23 @@ class Parcels:
 
     async def send(self, claim: Claim, report: Report, messenger: Messenger, cards: Cards) -> Result:
         """Send a report as its destination takes it; what to keep of the answer."""
-        destination = Destination.parse(str(claim.job.payload["destination"]))
+        payload = DeliveryPayload.of(claim.job)
+        destination = payload.destination
         if self.fits(report, destination):
             media_id = await self._uploaded(report, messenger)
-            return _proof(
-                await messenger.send_file(destination, media_id, report.name, sending=claim.sending)
-            )
-        if "part" in claim.job.payload:
-            return await self._send_part(claim, report, messenger)
+            receipt = await messenger.send_file(destination, media_id, report.name, sending=claim.sending)
+            return receipt.as_result()
+        if payload.part is not None:
+            return await self._send_part(claim, payload, report, messenger)
         if not self._links.offered:
             return await self._ask_for_parts(claim.job, report, messenger)
         link = await self._links.link_for(report, cause=claim.job.id)
         if link is None:
-            return {"skipped": "its link was revoked"}
+            return DeliveryResult(skipped="its link was revoked").as_json()
         sending = claim.sending if destination.kind in CARD_KINDS else unmarked
         note = cards.link_note(report, link)
         receipt = await messenger.send_note(destination, note, claim.job.id, sending=sending)
-        return {**_proof(receipt), "link": True}
+        return {**receipt.as_result(), **DeliveryResult(link=True).as_json()}
 
     async def _uploaded(self, report: Report, messenger: Messenger) -> str:
         async with self._uploading:
@@ -97,26 +98,22 @@ class Parcels:
         """A job for each part: nothing makes a file safe to repeat, so each has a marker of its own."""
         parts, now = await self._parts(job, report, messenger), self._jobs.clock()
         for number in range(1, len(parts) + 1):
-            part = Job(
-                id=f"{job.id}:part{number}",
-                kind=job.kind,
-                run_id=job.run_id,
-                payload={**job.payload, "part": number},
-                created_at=now,
-                due_at=now,
-            )
-            await self._jobs.add(part)
-        return {"parts": len(parts)}
+            key = f"{job.id}:part{number}".removeprefix(f"{job.kind}:")
+            payload = replace(DeliveryPayload.of(job), part=number).as_json()
+            await self._jobs.add(new_job(job.kind, key, now, run_id=job.run_id, payload=payload))
+        return DeliveryResult(parts=len(parts)).as_json()
 
-    async def _send_part(self, claim: Claim, report: Report, messenger: Messenger) -> Result:
+    async def _send_part(
+        self, claim: Claim, payload: DeliveryPayload, report: Report, messenger: Messenger
+    ) -> Result:
         parts = await self._parts(claim.job, report, messenger)
-        name, media_id = parts[int(str(claim.job.payload["part"])) - 1]
-        destination = Destination.parse(str(claim.job.payload["destination"]))
-        return _proof(await messenger.send_file(destination, media_id, name, sending=claim.sending))
+        name, media_id = parts[(payload.part or 1) - 1]
+        receipt = await messenger.send_file(payload.destination, media_id, name, sending=claim.sending)
+        return receipt.as_result()
 
     async def _parts(self, job: Job, report: Report, messenger: Messenger) -> Sequence[tuple[str, str]]:
         """Names and media ids of the parts; cut and uploaded once."""
-        most = self._limits.at(Destination.parse(str(job.payload["destination"])))
+        most = self._limits.at(DeliveryPayload.of(job).destination)
         key = f"parts:{report.sha256}:{most}"
         async with self._uploading:
             known = await self._store.recall(key)
@@ -131,7 +128,3 @@ class Parcels:
             files = await self._limits.split(whole, Path(folder), stem, most)
             log.info("report of run %s is too big for one file: %d parts", report.run_id, len(files))
             return [(file.name, await messenger.upload(file, file.name)) for file in files]
-
-
-def _proof(receipt: Receipt) -> dict[str, object]:
-    return {"message_id": receipt.message_id, "silent": receipt.silent}

@@ -29,12 +29,14 @@ from bot.models import (
     Run,
     RunStatus,
 )
-from bot.plan import job_id, push_verdict
+from bot.payload import DeliveryPayload, DeliveryResult
+from bot.plan import delivery_job, job_id, push_verdict
 from bot.ports import Store
 
 log = logging.getLogger(__name__)
 
-KINDS = frozenset({"card", "note", "file", "update", "export"})
+DELIVERIES = frozenset({"card", "note", "file", "update"})
+KINDS = DELIVERIES | {"export"}
 OTHER_KINDS = frozenset({"digest", "submit"})
 ANSWERS = frozenset({"message"})  # as many as people ask: only those that were given up have a consequence
 MAX_JOBS_OF_RUN = 1_000
@@ -70,8 +72,8 @@ class Reconciler:
         for job, by in replacements(jobs).items():
             await self._store.mark_replaced(job, by)
         await self._correct_run(run, jobs)
-        for destination, cause in due_updates(jobs):
-            await self._jobs.add(update_job(run_id, destination, cause, self._jobs.clock()))
+        for update in due_updates(jobs, self._jobs.clock()):
+            await self._jobs.add(update)
 
     async def _repeat(
         self, kinds: Collection[str], since: datetime, states: Collection[JobState] = ()
@@ -110,61 +112,48 @@ class Reconciler:
 
 def destination_of(job: Job) -> Destination:
     """Return whom a delivery is for."""
-    return Destination.parse(str(job.payload["destination"]))
+    return DeliveryPayload.of(job).destination
 
 
 def note_instead_of(card: Job, now: datetime, *, via: Destination | None = None) -> Job:
     """Return the job of the message that goes instead of a card."""
     destination = destination_of(card)
-    return Job(
-        id=job_id("note", card.run_id, destination),
-        kind="note",
-        run_id=card.run_id,
-        payload={"destination": str(destination), "via": str(via or destination)},
-        created_at=now,
-        due_at=now,
-    )
+    payload = DeliveryPayload(destination=destination, via=via or destination)
+    return delivery_job("note", card.run_id, payload, now)
 
 
-def update_job(run_id: str, destination: Destination, cause: str, now: datetime, **payload: object) -> Job:
-    """Return the job that updates a card; one for each cause."""
-    return Job(
-        id=f"{job_id('update', run_id, destination)}:{cause}",
-        kind="update",
-        run_id=run_id,
-        payload={"destination": str(destination), **payload},
-        created_at=now,
-        due_at=now,
-    )
+def update_job(card: Job, cause: str, now: datetime, *, rerun_by: str = "") -> Job:
+    """Return the job that updates what the job of a card has shown; one for each cause."""
+    payload = DeliveryPayload(destination=destination_of(card), rerun_by=rerun_by)
+    return delivery_job("update", card.run_id, payload, now, cause=cause)
 
 
 def shown_cards(jobs: Sequence[Job]) -> Sequence[Job]:
     """Return the jobs whose cards people see, one for each destination."""
     done = [job for job in jobs if job.kind == "card" and job.state is JobState.DONE]
-    seen = [job for job in done if not job.result.get("silent") and not job.result.get("fell")]
-    return list({destination_of(job): job for job in seen}.values())
+    return list({destination_of(job): job for job in done if _is_shown(DeliveryResult.of(job))}.values())
 
 
-def due_updates(jobs: Sequence[Job]) -> Sequence[tuple[Destination, str]]:
-    """Return the updates that the cards of a run need and that nobody has asked for: where, and why."""
-    known = {job.id for job in jobs if job.kind == "update"}
-    wanted = [(destination_of(card), cause) for card in shown_cards(jobs) for cause in _causes(card, jobs)]
-    return [
-        (place, cause)
-        for place, cause in wanted
-        if f"{job_id('update', jobs[0].run_id, place)}:{cause}" not in known
-    ]
+def _is_shown(result: DeliveryResult) -> bool:
+    return not result.silent and not result.fallback_reason
+
+
+def due_updates(jobs: Sequence[Job], now: datetime) -> Sequence[Job]:
+    """Return the updates that the cards of a run need and that nobody has asked for."""
+    known = {job.id for job in jobs}
+    wanted = [update_job(card, cause, now) for card in shown_cards(jobs) for cause in _causes(card, jobs)]
+    return [update for update in wanted if update.id not in known]
 
 
 def _causes(card: Job, jobs: Sequence[Job]) -> Iterator[str]:
     exports = [job.id for job in jobs if job.kind == "export" and job.state.ended]
-    rendered = card.result.get("exports")  # a card with several runs says nothing of reports
-    if exports and isinstance(rendered, list) and exports[-1] not in rendered:
+    rendered = DeliveryResult.of(card).exports  # a card with several runs says nothing of reports
+    if exports and rendered is not None and exports[-1] not in rendered:
         yield exports[-1]
     files = files_at(jobs, destination_of(card))
     for file in files:
         healed = _is_delivered(file) and any(_stands_for(file, other, files) for other in _unconfirmed(files))
-        if file.state is JobState.UNCONFIRMED or "link" in file.result or healed:
+        if file.state is JobState.UNCONFIRMED or DeliveryResult.of(file).link or healed:
             yield file.id
 
 
@@ -191,7 +180,9 @@ def replacements(jobs: Sequence[Job]) -> Mapping[str, str]:
 
 
 def _replacement(job: Job, jobs: Sequence[Job]) -> Job | None:
-    again = [other for other in jobs if other.payload.get("again") == job.id]
+    again = [
+        other for other in jobs if other.kind in DELIVERIES and DeliveryPayload.of(other).resend_of == job.id
+    ]
     if again:
         return again[0]
     if job.kind == "card":
@@ -206,7 +197,7 @@ def _later_update(job: Job, jobs: Sequence[Job]) -> Job | None:
     """Each update shows everything, so a later one stands for all before it."""
     same = [each for each in jobs if each.kind == "update" and destination_of(each) == destination_of(job)]
     later = [each for each in same[same.index(job) + 1 :] if each.state is JobState.DONE]
-    return next((each for each in later if "skipped" not in each.result), None)
+    return next((each for each in later if not DeliveryResult.of(each).skipped), None)
 
 
 def _unconfirmed(files: Sequence[Job]) -> Sequence[Job]:
@@ -219,11 +210,11 @@ def _replacing(job: Job, files: Sequence[Job]) -> Job | None:
 
 def _is_delivered(job: Job) -> bool:
     """Return whether this very job brought the report, or a part of it."""
-    nothing = {"skipped", "parts"} & job.result.keys() or job.result.get("silent")
-    return job.state is JobState.DONE and not nothing
+    result = DeliveryResult.of(job)
+    return job.state is JobState.DONE and not (result.skipped or result.parts or result.silent)
 
 
 def _stands_for(later: Job, earlier: Job, files: Sequence[Job]) -> bool:
     """Return whether a later file brings what an earlier one was to bring: the same part, or the whole."""
-    part = later.payload.get("part")
-    return files.index(later) > files.index(earlier) and part in {None, earlier.payload.get("part")}
+    part, wanted = DeliveryPayload.of(later).part, DeliveryPayload.of(earlier).part
+    return files.index(later) > files.index(earlier) and part in {None, wanted}

@@ -15,6 +15,7 @@ PURE = {
     "bot.package", "bot.overview", "bot.statistics", "bot.words", "bot.targets",
     "bot.log", "bot.metrics", "bot.fields", "bot.notify", "bot.destinations", "bot.quota", "cards",
     "bot.addresses", "bot.engine_settings", "bot.archive", "bot.moving", "bot.links", "bot.split",
+    "bot.payload", "bot.routing",
 }  # fmt: skip
 ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {

@@ -7,7 +7,8 @@ import pytest
 from bot.deliver import RECENT
 from bot.errors import CardUndeliveredError, Permanent, Temporary
 from bot.models import Destination, ExportStatus, JobState, PushStatus, Run, RunStatus
-from bot.plan import card_id
+from bot.payload import DeliveryPayload
+from bot.plan import card_id, delivery_job
 from tests.conftest import GROUP, Desk
 from tests.factories import make_run, make_schedule
 from tests.fakes import AnswerLost
@@ -150,14 +151,14 @@ async def test_a_push_that_nobody_got_is_an_error(desk: Desk) -> None:
 
 
 async def test_a_delivery_of_an_unknown_run_is_given_up(desk: Desk) -> None:
-    await desk.jobs.add(desk.deliver._job("card", "rnobody", GROUP))
+    await desk.jobs.add(delivery_job("card", "rnobody", DeliveryPayload(destination=GROUP), desk.clock()))
     await desk.do_jobs()
     assert await state(desk, "card") is JobState.DEAD
 
 
 async def test_a_card_of_a_run_whose_end_is_not_written_waits(desk: Desk) -> None:
     run: Run = await desk.trigger()
-    await desk.jobs.add(desk.deliver._job("card", run.id, GROUP))
+    await desk.jobs.add(delivery_job("card", run.id, DeliveryPayload(destination=GROUP), desk.clock()))
     await desk.do_jobs()
     assert await state(desk, "card") is JobState.TODO
 
