@@ -16,8 +16,7 @@ from bot.jobs import Claim, JobKind, Jobs, NotYet, Result
 from bot.ladder import Ladder, Step
 from bot.models import Destination, Job, JobState, Run, derived_id, new_job
 from bot.payload import DeliveryPayload, DeliveryResult
-from bot.plan import CARD_KINDS, NOTE_LIMITS
-from bot.ports import Store, unmarked
+from bot.ports import Store
 from bot.reconcile import has_unconfirmed_file
 from cards.render import Cards
 
@@ -108,18 +107,17 @@ class Digests:
             return await self._send_as_it_goes(claim, destination, runs)
 
     async def _send_as_it_goes(self, claim: Claim, destination: Destination, runs: Sequence[Run]) -> Result:
-        if destination.kind in CARD_KINDS and await self._ladder.holds(Step.CARD, destination):
+        messenger = self._channels.to(destination)
+        if messenger.capabilities.cards and await self._ladder.holds(Step.CARD, destination):
             try:
                 return await self._send_card(claim, destination, runs)
             except (Permanent, ConfigError) as error:
                 if isinstance(error, Permanent) and error.setup_fault:
                     raise
                 await self._ladder.fell(Step.CARD, destination, str(error))
-        sending = claim.sending if destination.kind in CARD_KINDS else unmarked
-        note = self._cards.digest_note(runs, limit=NOTE_LIMITS[destination.kind])
-        receipt = await self._channels.to(destination).send_note(
-            destination, note, claim.job.id, sending=sending
-        )
+        sending = claim.sending_text(messenger.capabilities)
+        note = self._cards.digest_note(runs, limit=messenger.capabilities.text_bytes)
+        receipt = await messenger.send_note(destination, note, claim.job.id, sending=sending)
         return receipt.as_result()
 
     async def _send_card(self, claim: Claim, destination: Destination, runs: Sequence[Run]) -> Result:

@@ -16,7 +16,7 @@ from bot.errors import DingRunError, Held, Temporary
 from bot.lanes import POLL, Lane, Lanes
 from bot.log import about
 from bot.models import Clock, Job, JobState
-from bot.ports import Store
+from bot.ports import Capabilities, Sending, Store, TextRepeat, unmarked
 from bot.retry import wait_before_retry
 
 log = logging.getLogger(__name__)
@@ -57,6 +57,10 @@ class Claim:
             raise Temporary(str(error), retry_after=error.retry_after) from error
         if not kept:
             raise Temporary("the claim was lost before the request left")
+
+    def sending_text(self, capabilities: Capabilities) -> Sending:
+        """Hold the marker around a message, where nothing else makes its repeat harmless."""
+        return self.sending if capabilities.text_repeat is TextRepeat.UNSAFE else unmarked
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:

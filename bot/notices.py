@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from bot.channels import Channels
 from bot.jobs import Claim, JobKind, Jobs, Result
 from bot.models import Destination, Job, new_job
-from bot.plan import CARD_KINDS
-from bot.ports import unmarked
 from bot.quota import Balance, Bucket
 from cards.render import Cards
 
@@ -53,8 +51,7 @@ class Notices:
         destination = Destination.parse(str(payload["destination"]))
         values = payload["values"]
         note = self._cards.say(str(payload["phrase"]), **(values if isinstance(values, dict) else {}))
-        sending = claim.sending if destination.kind in CARD_KINDS else unmarked
-        receipt = await self._channels.to(destination).send_note(
-            destination, note, claim.job.id, sending=sending
-        )
+        messenger = self._channels.to(destination)
+        sending = claim.sending_text(messenger.capabilities)
+        receipt = await messenger.send_note(destination, note, claim.job.id, sending=sending)
         return receipt.as_result()

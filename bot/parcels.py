@@ -8,19 +8,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bot.channels import Channels
 from bot.errors import Temporary
 from bot.jobs import Claim, Jobs, Result
-from bot.models import Destination, DestinationKind, Job, Link, Report, new_job
+from bot.models import Destination, Job, Link, Report, new_job
 from bot.payload import DeliveryPayload, DeliveryResult
-from bot.plan import CARD_KINDS
-from bot.ports import Messenger, Store, unmarked
+from bot.ports import Messenger, Store
 from bot.report_links import ReportLinks
 from bot.reports import Reports
 from cards.render import Cards
 
 log = logging.getLogger(__name__)
-
-MOST_IN_WORK = 10 * 1024 * 1024  # bytes of a file in a work notification (0775-message-types-and-data-format)
 
 Split = Callable[[Path, Path, str, int], Awaitable[Sequence[Path]]]
 """Writes a report as smaller files: the report, a folder for them, the stem of their names, their bytes."""
@@ -32,10 +30,11 @@ class Limits:
 
     most_bytes: int
     split: Split
+    channels: Channels
 
     def at(self, destination: Destination) -> int:
-        work = destination.kind is DestinationKind.WORK
-        return min(self.most_bytes, MOST_IN_WORK) if work else self.most_bytes
+        least = self.channels.capabilities(destination).max_file_bytes
+        return min(self.most_bytes, least or self.most_bytes)
 
 
 class Parcels:
@@ -78,7 +77,7 @@ class Parcels:
         link = await self._links.link_for(report, cause=claim.job.id)
         if link is None:
             return DeliveryResult(skipped="its link was revoked").as_json()
-        sending = claim.sending if destination.kind in CARD_KINDS else unmarked
+        sending = claim.sending_text(messenger.capabilities)
         note = cards.link_note(report, link)
         receipt = await messenger.send_note(destination, note, claim.job.id, sending=sending)
         return {**receipt.as_result(), **DeliveryResult(link=True).as_json()}

@@ -37,14 +37,6 @@ REACH = {
 }
 
 
-NOTE_LIMITS = {  # bytes of text, with room for what the channel wraps around it
-    DestinationKind.GROUP: 12_000,  # msgParam 15,000, 0716-the-robot-sends-a-group-message
-    DestinationKind.USER: 12_000,
-    DestinationKind.WORK: 1_700,  # whole msg 2,048, 0769-asynchronous-sending-of-enterprise-session-messages
-    DestinationKind.WEBHOOK: 18_000,  # 20,000 seen in the wild; not documented
-}
-
-
 def went_badly(run: Run) -> bool:
     """Whether an ended run has anything that did not end well."""
     return run.status is RunStatus.ERROR or bool(run.tally and run.tally.failed)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -294,6 +295,23 @@ def unmarked() -> AbstractAsyncContextManager[None]:
     return nullcontext()
 
 
+class TextRepeat(StrEnum):
+    UNSAFE = "unsafe"  #: nothing makes a repeated message harmless: the request is marked
+    BY_KEY = "by_key"  #: the same `key` is the same message
+    BY_WORDS = "by_words"  #: the same words are the same message, so they must not change
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What a channel can do, so that nobody asks for its kind."""
+
+    cards: bool = False
+    files: bool = False
+    text_bytes: int  # of a message, with room for what the channel wraps around it
+    text_repeat: TextRepeat = TextRepeat.UNSAFE
+    max_file_bytes: int | None = None  # where it is less than for others
+
+
 class Messenger(Protocol):
     """How destinations are reached. A verb that returns has been accepted by the other side.
 
@@ -301,6 +319,10 @@ class Messenger(Protocol):
     accepted.
     A verb that the channel cannot do at all (a file by webhook) is `Permanent`.
     """
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Tell what this channel can do."""
 
     async def send_card(
         self, destination: Destination, card: CardView, card_id: str, *, created: bool = False

@@ -17,7 +17,6 @@ from bot.jobs import Claim, Jobs, NotYet, Result
 from bot.ladder import Ladder, Step
 from bot.models import (
     Destination,
-    DestinationKind,
     ExportStatus,
     Job,
     Note,
@@ -27,8 +26,8 @@ from bot.models import (
 )
 from bot.parcels import Parcels
 from bot.payload import DeliveryPayload, DeliveryResult
-from bot.plan import CARD_KINDS, EXPORT_PATIENCE, FILE_KINDS, NOTE_LIMITS, card_id, mentioned
-from bot.ports import Store, unmarked
+from bot.plan import EXPORT_PATIENCE, card_id, mentioned
+from bot.ports import Store, TextRepeat
 from bot.quota import Rung
 from bot.reconcile import destination_of, note_instead_of
 from bot.reports import Reports
@@ -92,12 +91,11 @@ class Summaries:
     async def _say(self, claim: Claim, run: Run, snapshot: RoutingSnapshot) -> Result:
         place = DeliveryPayload.of(claim.job).target
         note = await self._note_for(claim, run, snapshot)
-        sending = claim.sending if place.kind in CARD_KINDS else unmarked
+        messenger = self._means.channels.to(place)
+        sending = claim.sending_text(messenger.capabilities)
         try:
             async with self._means.ladder.guard(place, claim.job.id):
-                receipt = await self._means.channels.to(place).send_note(
-                    place, note, claim.job.id, sending=sending
-                )
+                receipt = await messenger.send_note(place, note, claim.job.id, sending=sending)
         except REFUSED as error:
             return await self._after_refusal(claim, error)
         await self._means.ladder.stands(Step.MESSAGE, place)
@@ -141,7 +139,7 @@ class Summaries:
         if decided or look.quota in {Rung.DIGEST, Rung.SPENT}:
             return look
         slot = await means.governor.may_go_alone(self._spoken_to(destination, look))
-        shows_cards = destination.kind in CARD_KINDS
+        shows_cards = means.channels.capabilities(destination).cards
         accepted = not shows_cards or await means.ladder.holds(Step.CARD, destination)
         return replace(look, slot=slot, cards_accepted=accepted)
 
@@ -199,9 +197,10 @@ class Summaries:
         self, report: Report | None, place: Destination, cause: str, snapshot: RoutingSnapshot
     ) -> News:
         """What the summary tells of its file: that it does not come by itself, and the link instead."""
-        withheld = place.kind in FILE_KINDS and snapshot.withholds_files
+        files = self._means.channels.capabilities(place).files
+        withheld = files and snapshot.withholds_files
         link = None
-        if report and (withheld or place.kind not in FILE_KINDS):
+        if report and (withheld or not files):
             link = await self._means.parcels.link_for(report, cause=cause)
         return News(withheld=withheld, link=link, linked=link is not None)
 
@@ -212,7 +211,8 @@ class Summaries:
         if payload.words:
             return Note(title=payload.words[0], text=payload.words[1])
         note = await self._note_now(claim.job, run, snapshot)
-        if payload.target.kind is DestinationKind.WORK:
+        repeat = self._means.channels.capabilities(payload.target).text_repeat
+        if repeat is TextRepeat.BY_WORDS:
             await update_payload(claim, words=(note.title, note.text))
         return note
 
@@ -223,7 +223,7 @@ class Summaries:
         report = await self._reports.find(run_id=run.id)
         mention = mentioned(run, payload.destination)
         news = await self._news(report, payload.target, job.id, snapshot)
-        limit = NOTE_LIMITS[payload.target.kind]
+        limit = self._means.channels.capabilities(payload.target).text_bytes
         return cards.summary_note(run, report, limit=limit, news=news, mention=mention)
 
     async def _after_refusal(self, claim: Claim, error: DingRunError) -> Result:

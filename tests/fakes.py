@@ -4,12 +4,16 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from bot.dingtalk.openapi import CAPABILITIES as OPENAPI
+from bot.dingtalk.webhook import WebhookMessenger
+from bot.dingtalk.work import WorkMessenger
 from bot.errors import CardUndeliveredError, Temporary
 from bot.models import (
     CardView,
     Destination,
+    DestinationKind,
     Message,
     Note,
     Receipt,
@@ -18,7 +22,7 @@ from bot.models import (
     Task,
     TaskStatus,
 )
-from bot.ports import Sending, Started, Story, unmarked
+from bot.ports import Messenger, Sending, Started, Story, unmarked
 from tests.factories import NOW
 
 
@@ -115,6 +119,8 @@ class FakeMessenger:
     `trouble_with` holds those of one verb.
     """
 
+    capabilities = OPENAPI
+
     def __init__(self) -> None:
         self.cards: dict[str, CardView] = {}
         self.sent: list[tuple[str, str, str]] = []  # verb, destination or card, what
@@ -167,6 +173,32 @@ class FakeMessenger:
 
     def verbs(self) -> list[str]:
         return [verb for verb, _, _ in self.sent]
+
+
+CAPABILITIES = {
+    DestinationKind.GROUP: OPENAPI,
+    DestinationKind.USER: OPENAPI,
+    DestinationKind.WORK: WorkMessenger.capabilities,
+    DestinationKind.WEBHOOK: WebhookMessenger.capabilities,
+}
+
+
+class FakeChannel:
+    """A fake messenger as one kind of destination knows it."""
+
+    def __init__(self, messenger: FakeMessenger, kind: DestinationKind) -> None:
+        self._messenger = messenger
+        self.capabilities = CAPABILITIES[kind]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._messenger, name)
+
+
+def fake_channel(messenger: Messenger, kind: DestinationKind) -> Messenger:
+    """What a messenger is to a kind of destination; one that is no fake knows that itself."""
+    return (
+        cast(Messenger, FakeChannel(messenger, kind)) if isinstance(messenger, FakeMessenger) else messenger
+    )
 
 
 class FakeExporter:

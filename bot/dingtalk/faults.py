@@ -59,10 +59,10 @@ NEVER = frozenset({
     "41029", "41044", "41045", "41049", "41101", "43002", "43004", "43008", "44001", "45001", "60011",
     "300001", "300005", "310000",
     "400002", "400013", "400101", "400102", "400105", "400106", "401102", "430101", "430102", "430103",
-    "430104",
+    "430104", "460101",
 })  # fmt: skip
-CONTENT_PREFIXES = ("contain.", "param.contentUnsafe", "43010", "41049")
-"""The audit refuses the words of a message; another one may go the same way."""
+CONTENT_PREFIXES = ("contain.", "param.contentUnsafe", "43010", "41049", "460101")
+"""The words of a message are refused, by the audit or for their length; another one may go the same way."""
 
 NEVER_PREFIXES = ("invalidParameter.", "param.", "miss.", "contain.", "template.")
 

@@ -19,15 +19,18 @@ from bot.dingtalk.meter import Unmetered
 from bot.dingtalk.token import App, Tokens
 from bot.errors import Permanent, Temporary
 from bot.models import CardView, Clock, Destination, DestinationKind, Message, Note, Receipt, is_mobile
-from bot.ports import Sending, unmarked
+from bot.ports import Capabilities, Sending, unmarked
 
 log = logging.getLogger(__name__)
 
 MSG_PARAM_BYTES = 15_000  # 0716-the-robot-sends-a-group-message
+CAPABILITIES = Capabilities(cards=True, files=True, text_bytes=12_000)
 
 
 class OpenApiMessenger:
     """The Messenger port over `/v1.0/card/*` and `/v1.0/robot/*`."""
+
+    capabilities = CAPABILITIES
 
     def __init__(
         self,

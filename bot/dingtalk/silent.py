@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from bot.models import CardView, Destination, Message, Note, Receipt
-from bot.ports import Sending, unmarked
+from bot.ports import Capabilities, Sending, TextRepeat, unmarked
 
 log = logging.getLogger(__name__)
 
@@ -13,6 +13,8 @@ _NOTHING_SENT = Receipt(silent=True)
 
 class SilentMessenger:
     """Implements the Messenger port by logging."""
+
+    capabilities = Capabilities(cards=True, files=True, text_bytes=12_000, text_repeat=TextRepeat.BY_KEY)
 
     async def send_card(
         self, destination: Destination, card: CardView, card_id: str, *, created: bool = False

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,14 @@ from bot.models import (
     derived_id,
     is_mobile,
 )
-from bot.ports import Sending, unmarked
+from bot.ports import Capabilities, Sending, TextRepeat, unmarked
 from bot.quota import Bucket
 
 DEFAULT_BASE = "https://oapi.dingtalk.com"
 CLOCK_WAIT = 300.0  # seconds, between tries while this machine's clock is wrong
 MOST_MENTIONED = 50  # people in one message
+
+JSON = {"Content-Type": "application/json"}
 
 
 def sign(secret: str, milliseconds: int) -> str:
@@ -56,8 +59,15 @@ def message_body(note: Note, keyword: str = "") -> dict[str, Any]:
     return body | {"at": at} if note.mention else body
 
 
+def _packed(body: Mapping[str, Any]) -> bytes:
+    """Write a body as it is counted: a Chinese character as three bytes, and not as six by its escape."""
+    return json.dumps(body, ensure_ascii=False).encode()
+
+
 class WebhookMessenger:
     """The Messenger port over `/robot/send`: notes only."""
+
+    capabilities = Capabilities(text_bytes=18_000, text_repeat=TextRepeat.BY_KEY)  # 20,000 seen in the wild
 
     def __init__(
         self,
@@ -92,7 +102,7 @@ class WebhookMessenger:
         gate = robot_gate(derived_id("", robot.access_token))
         async with self._meter.call(gate, Bucket.STREAM):
             url, query = f"{self._base}/robot/send", self._query(robot)
-            _, answer = await call(self._session, "POST", url, params=query, json=body)
+            _, answer = await call(self._session, "POST", url, params=query, data=_packed(body), headers=JSON)
             problem = of_oapi(answer)
             if problem:
                 raise self._explained(problem)

@@ -19,9 +19,15 @@ from bot.dingtalk.meter import Unmetered
 from bot.dingtalk.token import App, Tokens
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.models import CardView, Destination, Message, Note, Receipt
-from bot.ports import Sending, unmarked
+from bot.ports import Capabilities, Sending, TextRepeat, unmarked
 
 MSG_BYTES = 2_048
+CAPABILITIES = Capabilities(
+    files=True,
+    text_bytes=1_700,
+    text_repeat=TextRepeat.BY_WORDS,
+    max_file_bytes=10 * 1024 * 1024,  # 0775-message-types-and-data-format
+)
 VERDICT_AFTER = 1.0  # seconds that DingTalk is given to come to one
 ASYNC = "/topapi/message/corpconversation/asyncsend_v2"
 RESULT = "/topapi/message/corpconversation/getsendresult"
@@ -32,6 +38,8 @@ THROTTLED = frozenset({"143103", "143104"})  # per minute
 
 class WorkMessenger:
     """The Messenger port over `/topapi/message/corpconversation/asyncsend_v2`: notes and files, no cards."""
+
+    capabilities = CAPABILITIES
 
     def __init__(
         self,

@@ -43,6 +43,7 @@ def test_the_new_api(status: int, code: str, kind: type[Exception], retry_after:
         (310000, Permanent, None),
         (300005, Permanent, None),
         (430104, Permanent, None),
+        (460101, Permanent, None),
         (99999999, Temporary, None),
     ],
 )
