@@ -106,7 +106,10 @@ class Store(Protocol):
     async def find_undelivered(
         self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
     ) -> Sequence[Job]:
-        """Find the dead and unconfirmed jobs of these kinds that nothing has replaced, oldest first."""
+        """Find the dead and unconfirmed jobs of these kinds that nothing has replaced, oldest first.
+
+        Where there are more than `limit`, the newest of them.
+        """
 
     async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
         """Count all of these, by state."""

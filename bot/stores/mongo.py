@@ -17,6 +17,7 @@ VERSION = 2  # of the documents; whoever raises it writes here how the older one
 Keys = Sequence[tuple[str, int]]
 NEWEST_RUN = [("start_time", DOWN), ("number", DOWN)]
 OLDEST_JOB = [("created_at", UP), ("number", UP)]
+NEWEST_JOB = [("created_at", DOWN), ("number", DOWN)]
 NEWEST_REPORT = [("made_at", DOWN), ("number", DOWN)]
 INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a server sorts everything
     "runs": (NEWEST_RUN, [("schedule_id", UP), *NEWEST_RUN], [("status", UP), *NEWEST_RUN]),
@@ -25,7 +26,7 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a
         [("run_id", UP), *OLDEST_JOB],
         [("kind", UP), ("state", UP), *OLDEST_JOB],
         [("state", UP), *OLDEST_JOB],
-        [("replaced_by", UP), ("state", UP), ("kind", UP), *OLDEST_JOB],
+        [("replaced_by", UP), ("state", UP), ("kind", UP), *NEWEST_JOB],
         [("kind", UP), ("ended_at", UP), ("number", UP)],
     ),
     "reports": (NEWEST_REPORT, [("schedule_id", UP), *NEWEST_REPORT]),
@@ -143,7 +144,8 @@ class MongoStore:
         self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
     ) -> Sequence[Job]:
         where = undelivered(kinds, UNDELIVERED_STATES) | filters(run_id=run_id)
-        return [JOBS.noun(each) for each in await self._jobs.find(where, sort=OLDEST_JOB, limit=limit)]
+        found = await self._jobs.find(where, sort=NEWEST_JOB, limit=limit)
+        return [JOBS.noun(each) for each in reversed(found)]
 
     async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
         return {state: await self._jobs.count(undelivered(kinds, {state})) for state in UNDELIVERED_STATES}

@@ -262,10 +262,10 @@ class SqliteStore:
     async def find_undelivered(
         self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
     ) -> Sequence[Job]:
-        of_run = "and run_id = :run_id" if run_id else ""
-        sql = f"select * {UNDELIVERED} {of_run} order by created_at, rowid limit :limit"
+        where = f"{UNDELIVERED} and run_id = :run_id" if run_id else UNDELIVERED
+        sql = f"select * {where} order by created_at desc, rowid desc limit :limit"
         values = {"kinds": array(kinds), "run_id": run_id, "limit": limit}
-        return await nouns(JOBS, await self.rows(sql, values))
+        return (await nouns(JOBS, await self.rows(sql, values)))[::-1]
 
     async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
         sql = f"select state, count(*) as number {UNDELIVERED} group by state"
