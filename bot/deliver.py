@@ -107,7 +107,7 @@ class Deliver:
         if not wanted and (await self._quota(destination)).withholds_files:
             return DeliveryResult(skipped=OUT_OF_CALLS).as_json()
         messenger = self._means.channels.to(destination)
-        async with self._means.ladder.guard(destination, claim.job.id):
+        async with self._means.ladder.guard(destination, claim.job.id, asked=wanted):
             return await self._means.parcels.send(claim, report, messenger, self._means.cards)
 
     async def _update(self, claim: Claim) -> Result:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.errors import Permanent, Temporary
-from bot.models import Clock, Destination
+from bot.models import Clock, Destination, DestinationKind
 from bot.notices import Notices
 from bot.ports import Store
 
@@ -35,29 +35,35 @@ class Ladder:
         self._probing = asyncio.Lock()  # many runs end at once, and one of them probes
 
     @asynccontextmanager
-    async def guard(self, destination: Destination, job_id: str) -> AsyncIterator[None]:
+    async def guard(
+        self, destination: Destination, job_id: str, *, asked: bool = False
+    ) -> AsyncIterator[None]:
         """Stand around whatever one job sends to a destination.
 
         After a fault of set-up nothing is asked of the other side for an hour: raises `Permanent` at once.
-        Then one job may try, also several times; when it is taken, everybody may.
+        Then one job may try, also several times; when it is taken, everybody may. What a person `asked` for
+        is tried at once: it may have been set right.
         """
         async with self._probing:
-            fall = await self._admit(destination, job_id)
+            fall = await self._admit(destination, job_id, asked=asked)
         try:
             yield
         except Permanent as error:
-            if error.setup_fault:
-                await self.fell(Step.DESTINATION, destination, str(error), fault=error.setup_fault)
+            if not error.setup_fault:
+                raise
+            if not _concerns(error.setup_fault, destination):
+                raise Permanent(str(error), code=error.code, content=error.content) from error
+            await self.fell(Step.DESTINATION, destination, str(error), fault=error.setup_fault)
             raise
         if fall:
             await self.stands(Step.DESTINATION, destination)
 
-    async def _admit(self, destination: Destination, job_id: str) -> dict[str, str]:
+    async def _admit(self, destination: Destination, job_id: str, *, asked: bool) -> dict[str, str]:
         """Let a job pass; the fall that it probes, if there is one."""
         fall, now = await self._fall(Step.DESTINATION, destination), self._clock()
         if not fall or fall.get("probe") == job_id:
             return fall
-        if now - datetime.fromisoformat(fall["last"]) < TRY_AGAIN:
+        if not asked and now - datetime.fromisoformat(fall["last"]) < TRY_AGAIN:
             raise Permanent(fall["why"], setup_fault=fall["fault"])
         fall |= {"last": now.isoformat(), "probe": job_id}
         await self._keep(Step.DESTINATION, destination, fall)
@@ -101,6 +107,12 @@ class Ladder:
     async def _fall(self, step: Step, destination: Destination) -> dict[str, str]:
         found: dict[str, str] = json.loads(await self._store.recall(_key(step, destination)) or "{}")
         return found
+
+
+def _concerns(fault: str, destination: Destination) -> bool:
+    """Return whether a fault is the destination's own: in a group, a wrong person is only mentioned."""
+    person = destination.kind in {DestinationKind.USER, DestinationKind.WORK}
+    return person or fault != "wrong_person"
 
 
 def _key(step: Step, destination: Destination) -> str:

@@ -63,7 +63,16 @@ class Reconciler:
         await self._store.remember(WATERMARK, now.isoformat())
 
     async def settle(self, run_id: str) -> None:
-        """Make everything follow that the jobs of one run demand now."""
+        """Make everything follow that the jobs of one run demand now.
+
+        A job that cannot be read, such as one that somebody changed in the store, holds up its own run alone.
+        """
+        try:
+            await self._settle(run_id)
+        except (KeyError, TypeError, ValueError):
+            log.exception("what follows from the deliveries of run %s cannot be told", run_id)
+
+    async def _settle(self, run_id: str) -> None:
         run = await self._store.find_run(run_id)
         if run is None or run.status is RunStatus.RUNNING:
             return

@@ -89,12 +89,13 @@ class Summaries:
         return await self._say(claim, run, snapshot)
 
     async def _say(self, claim: Claim, run: Run, snapshot: RoutingSnapshot) -> Result:
-        place = DeliveryPayload.of(claim.job).target
+        payload = DeliveryPayload.of(claim.job)
+        place = payload.target
         note = await self._note_for(claim, run, snapshot)
         messenger = self._means.channels.to(place)
         sending = claim.sending_text(messenger.capabilities)
         try:
-            async with self._means.ladder.guard(place, claim.job.id):
+            async with self._means.ladder.guard(place, claim.job.id, asked=payload.wanted_by_person):
                 receipt = await messenger.send_note(place, note, claim.job.id, sending=sending)
         except REFUSED as error:
             return await self._after_refusal(claim, error)
@@ -169,8 +170,9 @@ class Summaries:
 
     async def _show(self, claim: Claim, run: Run, snapshot: RoutingSnapshot) -> Result:
         means, destination = self._means, destination_of(claim.job)
-        card = card_id(run.id, destination)
-        exports = await self._store.find_jobs(run_id=run.id, kind="export")
+        card, wanted = card_id(run.id, destination), DeliveryPayload.of(claim.job).wanted_by_person
+        exports = await self._store.find_jobs(run_id=run.id, kind="export")  # before what they write is read
+        run = await self._store.find_run(run.id) or run
         report = await self._reports.find(run_id=run.id)
         news = await self._news(report, destination, card, snapshot)
         view = means.cards.summary(run, report, news=news, mention=mentioned(run, destination))
@@ -182,7 +184,7 @@ class Summaries:
             updates=not snapshot.withholds_updates,
         )
         try:
-            async with means.ladder.guard(destination, claim.job.id):
+            async with means.ladder.guard(destination, claim.job.id, asked=wanted):
                 receipt = await send_card(claim, messenger, outgoing)
         except REFUSED as error:
             if not is_of_content(error) and not is_of_setup(error):
@@ -190,7 +192,7 @@ class Summaries:
             log.warning("no card for %s, a plain message goes instead: %s", destination, error)
             return await self.fall(claim.job, str(error))
         await means.ladder.stands(Step.CARD, destination)
-        told = [job.id for job in exports if job.state.ended]  # looked at before the report itself was
+        told = [job.id for job in exports if job.state.ended]
         return {**receipt.as_result(), **DeliveryResult(card_id=card, exports=tuple(told)).as_json()}
 
     async def _news(

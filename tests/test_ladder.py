@@ -216,9 +216,14 @@ async def test_a_fault_of_set_up_goes_to_the_robot_beside(desk: Desk) -> None:
     assert (await desk.store.find_runs())[0].push_status is PushStatus.SUCCESS
 
 
-async def test_what_was_missed_is_sent_again_once_the_fault_is_cured(desk: Desk) -> None:
+async def test_what_was_missed_is_sent_again_as_soon_as_somebody_asks(desk: Desk) -> None:
     await unreachable(desk)
     (run,) = await desk.store.find_runs()
-    desk.clock.turn(seconds=3601)
     await desk.say(f"重发 {run.id}")
     assert sorted(requests_to_group(desk)) == ["file", "note", "upload"]
+
+
+async def test_a_wrong_mention_does_not_close_the_group(desk: Desk) -> None:
+    desk.messenger.trouble = [Permanent("param.userIdNotExist", setup_fault="wrong_person")]
+    await another_run(desk)
+    assert requests_to_group(desk) == ["note", "upload", "file"]

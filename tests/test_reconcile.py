@@ -185,6 +185,22 @@ async def test_an_outage_of_any_length_is_looked_back_over(desk: Desk, kill: Kil
     assert '"resend"' in await shown(desk)
 
 
+async def test_a_job_that_cannot_be_read_holds_up_no_other_run(
+    desk: Desk, kill: Kill, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = await desk.finished_run()
+    bad = {"kind": "card", "run_id": odd.id, "state": JobState.DONE, "payload": {"destination": "nowhere"}}
+    await desk.store.add_job(make_job(id="card:odd", ended_at=desk.clock(), **bad))
+    desk.messenger.trouble_with["file"] = [LOST]
+    kill("file")
+    with pytest.raises(Killed):
+        await finish(desk)
+    desk.build()
+    await desk.deliver.reconcile()
+    assert await desk.store.find_jobs(kind="update")
+    assert odd.id in caplog.text
+
+
 async def test_what_did_not_arrive_is_counted_whatever_else_went_wrong(desk: Desk) -> None:
     """Metrics and status read the 200 oldest jobs of any kind, and then looked for deliveries among them."""
     for number in range(250):
