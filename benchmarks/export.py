@@ -22,7 +22,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,9 +36,9 @@ from rich.table import Table
 from benchmarks.arl_export import merged_export
 from benchmarks.finds import KINDS, TASKS, documents, finished_rows
 from bot.cells import WorkbookLook
-from bot.diff import Finds
+from bot.diff import Finds, Side
 from bot.exporters.inprocess import InProcessExporter
-from bot.models import Run, RunStatus, Schedule, Tally, Trigger
+from bot.models import Run, RunStatus, Schedule, Tally, Task, TaskStatus, Trigger
 from bot.ports import Engine, Story
 from bot.sheets import DOMAIN, IP, SERVICE, SITE
 from bot.values import Document
@@ -79,8 +79,8 @@ def arls_way(path: Path, assets: int) -> int:
 
 
 def workbook(path: Path, assets: int) -> int:
-    finds = (Finds(kind=kind, mine=documents(kind, assets)) for kind in KINDS)
-    return write_workbook(path, story(), finds, look=WorkbookLook(zone=ZoneInfo("Asia/Shanghai")))
+    finds = (Finds(kind=kind, sides={Side.MINE: documents(kind, assets)}) for kind in KINDS)
+    return write_workbook(path, story(), finds, look=WorkbookLook(zone=ZoneInfo("Asia/Shanghai"))).rows
 
 
 def story(*, compared: bool = False) -> Story:
@@ -93,8 +93,9 @@ def story(*, compared: bool = False) -> Story:
     before = Run(
         id="rbefore", cause="before", schedule=run.schedule, trigger=run.trigger, task_ids=("before",),
         start_time=start - timedelta(days=1), end_time=start, status=RunStatus.FINISHED,
+        tally=Tally(total=TASKS, done=TASKS),
     )  # fmt: skip
-    return Story(run=run, previous=before if compared else None)
+    return Story(run=run, earlier=(before,) if compared else ())
 
 
 class MadeUp:
@@ -102,6 +103,9 @@ class MadeUp:
 
     def __init__(self, assets: int) -> None:
         self._assets = assets
+
+    async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
+        return {id_: Task(id=id_, run_id="r", target="a", status=TaskStatus.DONE) for id_ in task_ids}
 
     async def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
         if kind not in KINDS:
@@ -117,11 +121,11 @@ def export(*, compared: bool) -> Callable[[Path, int], Coroutine[Any, Any, Outco
         exporter = InProcessExporter(cast(Engine, MadeUp(assets)), zone="Asia/Shanghai", lang="zh-CN")
         watch, started = Watch(), time.perf_counter()
         watching = asyncio.create_task(watch.look())
-        rows = await exporter.export(story(compared=compared), path)
+        findings = await exporter.export(story(compared=compared), path)
         seconds = time.perf_counter() - started
         watching.cancel()
         stall, busy = watch.stall * 1000, watch.busy * 1000
-        return Outcome(rows=rows, seconds=seconds, peak=watch.peak, stall=stall, busy=busy)
+        return Outcome(rows=findings.rows, seconds=seconds, peak=watch.peak, stall=stall, busy=busy)
 
     return run
 

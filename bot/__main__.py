@@ -1,6 +1,7 @@
 """The command line: `python -m bot` runs the service, its sub-commands do one thing each."""
 
 import asyncio
+import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -10,6 +11,7 @@ import click
 
 from bot import __version__
 from bot.errors import ConfigError, DingRunError
+from bot.files import PRIVATE_UMASK
 
 if TYPE_CHECKING:
     from bot.config import Settings
@@ -39,6 +41,7 @@ class Commands(click.Group):
 @click.pass_context
 def main(ctx: click.Context, config: Path | None) -> None:
     """DingRun: tells a DingTalk group what came of its scheduled runs."""
+    os.umask(PRIVATE_UMASK)
     ctx.obj = config
     if ctx.invoked_subcommand is None:
         _serve(config)
@@ -97,10 +100,13 @@ def sandbox(host: str, port: int, scene: Path | None) -> None:
 @main.command()
 @click.pass_obj
 def check(config: Path | None) -> None:
-    """Try everything the service needs, once; nothing is sent."""
+    """Try everything the service needs, once; nothing is sent, nothing created."""
+    from bot.config import describe_source  # noqa: PLC0415
     from bot.doctor import examine  # noqa: PLC0415
 
-    if not asyncio.run(examine(_settings(config, quiet=True), click.echo)):
+    settings = _settings(config, quiet=True)
+    click.echo(f"✓ 设置 / settings: {describe_source(config)}")
+    if not asyncio.run(examine(settings, click.echo)):
         sys.exit(1)
 
 
@@ -138,8 +144,8 @@ def export(config: Path | None, run_id: str, output: Path | None) -> None:
     path = (output or Path(f"{run_id}.xlsx")).resolve()
     if path.exists():
         raise ConfigError(f"{path} is there already: name another file with -o")
-    rows = asyncio.run(export_run(_settings(config, quiet=True), run_id, path))
-    click.echo(f"{path}: {rows} rows")
+    findings = asyncio.run(export_run(_settings(config, quiet=True), run_id, path))
+    click.echo(f"{path}: {findings.rows} rows")
 
 
 @main.command()

@@ -1,8 +1,12 @@
 """Addresses that may hold a name and a password: how they are shown, and what in them never is."""
 
+import re
 from urllib.parse import parse_qsl, unquote
 
 STARS = "***"
+_USER = re.compile(r"(://)[^\s/@\[\]'\"]{1,300}@")
+_QUERY = re.compile(r"(://[^\s?'\"]{1,300}\?|access_token=)[^\s'\"]{1,999}")
+_KEY = re.compile(r"SEC[0-9a-f]{32,99}")
 SECRET_OPTIONS = ("password", "properties")  # as in `tlsCertificateKeyFilePassword`
 
 
@@ -14,8 +18,14 @@ def shown(address: str) -> str:
     return f"{scheme}{mark}{STARS if who else ''}{at}{place}{question}{STARS if question else ''}"
 
 
+def mask_addresses(text: str) -> str:
+    """Put stars into free text for what addresses in it tell of people and keys, and for robots' keys."""
+    text = _USER.sub(rf"\1{STARS}@", text)
+    return _KEY.sub(STARS, _QUERY.sub(rf"\1{STARS}", text))
+
+
 def secrets_in(address: str) -> set[str]:
-    """What must never be written anywhere, as it stands there and as it is meant."""
+    """Collect the passwords of an address, as written and decoded."""
     rest = address.partition("://")[2]
     who, _, where = rest.rpartition("@")
     options = parse_qsl(where.partition("?")[2])

@@ -14,6 +14,7 @@ import aiohttp
 from bot import __version__
 from bot.addresses import shown
 from bot.config import Settings
+from bot.destinations import warnings_of
 from bot.dingtalk.meter import Meter
 from bot.engine_choice import engine_on
 from bot.engines.arl import ArlEngine
@@ -26,10 +27,10 @@ from bot.parts import Outside, parts_of
 from bot.process import owner_name, utc_now
 from bot.signals import stop_on_signals
 from bot.web.downloads import Downloads
+from bot.web.guard import AdminGuard
 from bot.web.health import Health
-from bot.web.server import serve_web
+from bot.web.server import WebServer
 from bot.web.status import Status
-from bot.web.visitors import Visitors
 from bot.wire import wire
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ class App:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set; a loop that dies ends the service loudly."""
         log.info("DingRun %s starts: %s", __version__, self._summary())
+        for warning in warnings_of(self._settings, self._clock()):
+            log.warning("%s", warning)
         await self.parts.deliver.reconcile()
         loops: Sequence[tuple[str, Coroutine[Any, Any, None]]] = [
             ("engine", self.engine.work()),
@@ -125,11 +128,12 @@ class App:
         token = web.status_token.get_secret_value() if web.status_token else ""
         store, parts, metrics = self.stores.store, self.parts, self._metrics
         health = Health(store, parts.deliveries, parts.governor, metrics=metrics, connected=self._connected)
-        status = Status(store, parts.deliveries, zone=zone, token=token)
-        visitors = Visitors(web.proxies)
-        downloads = Downloads(parts.links, parts.reports, parts.audit, visitors=visitors, metrics=metrics)
+        status = Status(store, parts.deliveries, zone=zone)
+        downloads = Downloads(parts.links, parts.reports, parts.audit, metrics=metrics, proxies=web.proxies)
         routes = [*health.routes(), *status.routes(), *downloads.routes()]
-        await serve_web(web.host, web.port, routes)
+        guard = AdminGuard(token, public_url=web.public_url, proxies=web.proxies)
+        server = WebServer(routes, guard=guard, metrics=metrics, proxies=web.proxies)
+        await server.serve(web.host, web.port)
 
     def _connected(self) -> bool | None:
         streams = self.parts.streams.values()
@@ -141,6 +145,7 @@ class App:
             try:
                 await self.parts.deliver.reconcile()
                 await self.parts.reports.sweep()
+                await self.parts.payloads.sweep()
                 await self.parts.notices.warn(await self.parts.governor.warnings())
                 await self.parts.notices.warn_of_late(await self.parts.reports.late())
                 await self.warn_of_pushes()
@@ -155,7 +160,7 @@ class App:
 
 
 def lanes_of(settings: Settings) -> Sequence[Lane]:
-    if settings.exporter.kind == "inprocess":
+    if settings.exporter.kind == "local":
         return LANES
     return [replace(lane, places=WAITING) if lane.name == "export" else lane for lane in LANES]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.errors import Permanent, Temporary
+from bot.files import make_private_folder, private_opener
 from bot.models import Report
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ async def fetch(archive: Archive, report: Report, folder: Path) -> bool:
     final = folder / report.path
     part = final.with_name(f"{final.name}.{secrets.token_hex(4)}{UNFINISHED}")
     try:
-        await asyncio.to_thread(final.parent.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(make_private_folder, final.parent)
         return await _bring(archive, report, part, final)
     except OSError as error:
         raise Temporary(f"reports.dir cannot be written: {error.strerror}") from error
@@ -72,7 +73,7 @@ async def _bring(archive: Archive, report: Report, part: Path, final: Path) -> b
 async def write_pieces(pieces: AsyncIterator[bytes], part: Path) -> str:
     """Write the pieces to disk; their digest."""
     digest = hashlib.sha256()
-    file = await asyncio.to_thread(part.open, "xb")
+    file = await asyncio.to_thread(open, part, "xb", opener=private_opener)
     try:
         async for piece in pieces:
             digest.update(piece)

@@ -5,32 +5,30 @@ which wins over it. The `DINGDING` block keeps the names that ARL's operators kn
 `docs/config.md` has every key.
 """
 
-import difflib
 import os
+import re
 import reprlib
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from bot.addresses import secrets_in
+from bot.addresses import mask_addresses, secrets_in
 from bot.destinations import wrong_together
+from bot.dingtalk_settings import DingDing
 from bot.errors import ConfigError
+from bot.fields import did_you_mean
 from bot.notify import OtherApp, Webhook
-from bot.settings import DingDing, Settings
+from bot.settings import Settings
+from bot.settings_file import read_settings_file
 
 __all__ = ["Settings", "load", "secrets_of"]
 
 DEFAULT_FILE = "config.yaml"
 PREFIX = "DINGRUN_"
-MAPPINGS = (
-    "DINGRUN_DINGDING__CARD_VARIABLES__",
-    *(f"DINGRUN_NOTIFY__{name}__" for name in ("ROUTES", "WEBHOOKS", "APPS", "BESIDE")),
-)
 LONGEST_LINE = 300
 
 TAKES = {  # what we say a key takes: pydantic's words for the error
@@ -58,42 +56,16 @@ def load(path: Path | None = None) -> Settings:
     chosen = path or Path(DEFAULT_FILE)
     if path and not path.is_file():
         raise ConfigError(f"{path}: there is no such file")
-    written = _read(chosen) if chosen.is_file() else {}
+    written = read_settings_file(chosen) if chosen.is_file() else {}
     given = _environment()
     try:
         settings = Settings.model_validate(_merged(written, given))
     except ValidationError as error:
         raise ConfigError(_line(_explain(error, chosen, given))) from None
     if wrong := wrong_together(settings):
-        raise ConfigError(_line(f"{_source(('schedules',), chosen, given)}: {wrong}"))
+        section = re.split(r"[^a-z]", wrong)[0]
+        raise ConfigError(_line(f"{_source((section,), chosen, given)}: {wrong}"))
     return settings
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice: of a block pasted above an empty one nothing would be left."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        names = [str(key.value).lower() for key, _ in node.value]
-        twice = next((name for name in names if names.count(name) > 1), "")
-        if twice:
-            raise ConfigError(f"{self.name}: {twice} is given twice below line {node.start_mark.line + 1}")
-        return {str(key): value for key, value in super().construct_mapping(node, deep).items()}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        loader = _Loader(path.read_text(encoding="utf-8"))
-        loader.name = path.name
-        values = loader.get_single_data()
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{path.name}: this is not valid YAML{where}") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    if not isinstance(values, dict | None):
-        raise ConfigError(f"{path.name}: must be a mapping of sections, got {type(values).__name__}")
-    return values or {}
 
 
 class _Names(Settings, BaseSettings):
@@ -104,32 +76,45 @@ class _Names(Settings, BaseSettings):
 
 class _Variables(EnvSettingsSource):
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """What is no JSON stays text, and is refused by name like any other wrong value."""
+        """Leave text that is not JSON as it is; validation refuses it by name like any other wrong value."""
         try:
             return super().decode_complex_value(field_name, field, value)
         except (ValueError, RecursionError):
             return value
 
 
+def describe_source(path: Path | None = None) -> str:
+    """Say what `load` reads: the file by its whole path, and the variables by their names."""
+    chosen = (path or Path(DEFAULT_FILE)).absolute()
+    file = str(chosen) if chosen.is_file() else f"没有 {chosen}，用默认值 / no such file, defaults"
+    given = sorted(name for name, value in os.environ.items() if name.upper().startswith(PREFIX) and value)
+    return f"{file}{'; 环境变量 / environment: ' if given else ''}{', '.join(given)}"
+
+
 def _environment() -> dict[str, Any]:
-    """What the environment gives. A variable that is no setting would silently change nothing: an error."""
+    """Read the environment. An unknown variable is an error: it would silently change nothing."""
     known = list(_variables(Settings, PREFIX))
+    mappings = tuple(name for name in known if name.endswith("__"))
     for name in os.environ:
         ours = name.upper().startswith(PREFIX) and name.upper() not in known
-        if ours and not name.upper().startswith(MAPPINGS):
-            raise ConfigError(f"environment: {name} is not a setting{_hint(name.upper(), known)}")
+        if ours and not name.upper().startswith(mappings):
+            hint = did_you_mean(name.upper(), [each for each in known if each not in mappings])
+            raise ConfigError(f"environment: {name} is not a setting{hint}")
     return _Variables(_Names)()
 
 
 def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    """The variables of a section; one that ends in `__` is of a mapping, and any name may follow."""
     for name, field in model.model_fields.items():
         yield f"{prefix}{name.upper()}"
+        if get_origin(field.annotation) is dict:
+            yield f"{prefix}{name.upper()}__"
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from _variables(field.annotation, f"{prefix}{name.upper()}__")
 
 
 def _merged(written: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The environment over the file; its names come in lower case."""
+    """Lay the environment, whose names come in lower case, over the file."""
     merged = dict(written)
     for key, value in given.items():
         name = next((each for each in merged if each.lower() == key.lower()), key)
@@ -139,7 +124,7 @@ def _merged(written: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
 
 
 def _source(place: Place, path: Path, given: Any) -> str:
-    """Where the setting at this place was given: `environment`, or the file's name."""
+    """Name where the setting at this place was given: `environment`, or the file."""
     here = given
     for part in place:
         if isinstance(here, list):
@@ -152,16 +137,17 @@ def _source(place: Place, path: Path, given: Any) -> str:
 
 
 def _explain(error: ValidationError, path: Path, given: Mapping[str, Any]) -> str:
-    """The first problem; a slip in a name comes before the key that is missing because of it."""
+    """Word the first problem; a misspelt key comes before the key that is missing because of it."""
     problem = min(error.errors(), key=lambda each: each["type"] == "missing")
-    place, kind, context = problem["loc"], problem["type"], problem.get("ctx", {})
+    place = tuple(part for part in problem["loc"] if part != "[key]")  # a mapping's key, not its value
+    kind, context = problem["type"], problem.get("ctx", {})
     source = _source(place[:-1] if kind == "missing" else place, path, given)
     key = f"{source}: {_key(place)}"
     if kind == "missing":
         return f"{key} is missing"
     if kind == "extra_forbidden":
         siblings = [_name(place[:-1], each) for each in getattr(_type_at(place[:-1]), "model_fields", {})]
-        return f"{key} is not a setting{_hint(_name(place[:-1], place[-1]), siblings)}"
+        return f"{key} is not a setting{did_you_mean(_name(place[:-1], place[-1]), siblings)}"
     if kind == "value_error":
         return f"{key} {context['error']}"
     takes = EXPECTED.get(kind, "").format(**context) or problem["msg"].replace("Input should", "must")
@@ -171,8 +157,8 @@ def _explain(error: ValidationError, path: Path, given: Mapping[str, Any]) -> st
 
 
 def _line(text: str) -> str:
-    """One line, whatever stands in the values it shows."""
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    """Make one line of it, whatever stands in the values it shows, and without keys that stray into them."""
+    line = mask_addresses("".join(letter if letter.isprintable() else " " for letter in text))
     return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
 
 
@@ -216,22 +202,34 @@ def _key(place: Place) -> str:
     return key.removeprefix(".")
 
 
-def _hint(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
-
-
 def secrets_of(settings: Settings) -> tuple[str, ...]:
-    """Everything the settings hold that must never be written anywhere; for `bot.log.configure`."""
-    ding, notify = settings.dingding, settings.notify
-    held = [ding.app_secret, ding.access_token, ding.secret, settings.web.status_token]
-    held += [settings.reports.link_secret]
-    held += [word for robot in notify.webhooks.values() for word in (robot.access_token, robot.secret)]
-    held += [app.app_secret for app in notify.apps.values()]
-    engine, broker = settings.engine, settings.exporter.broker_url
-    pair = engine.basic_auth.get_secret_value() if engine.basic_auth else ""
-    uri = engine.mongo_uri.get_secret_value() if engine.mongo_uri else ""
-    words = [each.get_secret_value() for each in (*held, engine.api_key, engine.mongo_uri) if each]
-    words += [word for word in (pair, pair.partition(":")[2]) if word]
-    addresses = (settings.store.url, uri, broker.get_secret_value() if broker else "")
-    return (*words, *(word for address in addresses for word in secrets_in(address)))
+    """Collect everything the settings hold that must never be written anywhere; for `bot.log.configure`.
+
+    Of an address only the password and secret options count, of a `user:password` the password as well.
+    """
+    return tuple(dict.fromkeys(word for value in _leaves(settings) for word in _secret_words(value)))
+
+
+def _leaves(value: object) -> Iterator[object]:
+    """Walk the tree of settings down to its single values."""
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            yield from _leaves(each)
+    else:
+        yield value
+
+
+def _secret_words(value: object) -> Iterator[str]:
+    plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if not isinstance(plain, str) or not plain:
+        return
+    if "://" in plain:
+        yield from secrets_in(plain)
+    elif isinstance(value, SecretStr):
+        yield plain
+        if password := plain.partition(":")[2]:
+            yield password

@@ -6,12 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from bot.errors import ConfigError
+from bot.errors import ConfigError, missing_extra
 from bot.process import utc_now
 from bot.sandbox.arl import KEY, ZONE, ArlScheduler, FakeArl, Mirror, Tempo, Timeline, Worker, World
 
 DAILY, AGAIN = "每日资产扫描", "边界资产复查"
-SHAKY = "portal.yunshan.example"  # its tasks fail at every odd try
+SHAKY = "portal.yunshan.example.com"  # its tasks fail at every odd try
 TEMPO = Tempo(stage=0.25, gap=0.2, idle=0.2)  # seconds; a real one takes hours
 DATABASE = "arl_demo"
 SCHEMES = ("mongodb://", "mongodb+srv://")
@@ -49,7 +49,7 @@ def plan(world: World) -> None:
     """
     now = world.clock().astimezone(ZONE)
     soon = now + timedelta(minutes=1)
-    targets = "192.0.2.10 192.0.2.16/30 yunshan.example shop.yunshan.example"
+    targets = "192.0.2.10 192.0.2.16/30 yunshan.example.com shop.yunshan.example.com"
     world.schedule(DAILY, targets, cron=f"{soon.minute} {soon.hour} * * *")
     first = (now.minute + 2) % 5
     world.schedule(AGAIN, f"203.0.113.8 {SHAKY}", cron=f"{first}-59/5 * * * *")
@@ -72,7 +72,7 @@ async def _mirror(uri: str) -> AsyncIterator[Mirror]:
         from bot.arl_mirror import MongoMirror  # noqa: PLC0415 - an extra
         from bot.mongo import Mongo  # noqa: PLC0415
     except ImportError:
-        raise ConfigError("--arl-mongo needs the extra: pip install 'dingrun[mongo]'") from None
+        raise missing_extra("--arl-mongo", "mongo") from None
     if not uri.startswith(SCHEMES):
         raise ConfigError("--arl-mongo takes mongodb://HOST:PORT/DATABASE")
     mongo = Mongo(uri, setting="--arl-mongo", database=DATABASE)

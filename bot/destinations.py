@@ -1,18 +1,20 @@
-"""From the settings to who is told, by which robots, and what no single key can tell. Pure."""
+"""Resolves settings to destinations and robots, and checks what no single key can tell. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 
+from bot.fields import did_you_mean
 from bot.models import Channel, CustomRobot, Destination, DestinationKind, Manner, Schedule, derived_id
 from bot.notify import TellingSettings, Webhook
 from bot.plan import REACH
-from bot.settings import ScheduleSettings, Settings
+from bot.schedule_settings import ScheduleSettings
+from bot.settings import Settings
 
 APP_NEEDED = "needs DINGDING.APP_KEY for anything but webhook:name"
 AGENT_NEEDED = "names a work notification, which needs DINGDING.AGENT_ID"
 NEEDS = {Channel.OPENAPI: ("app_key",), Channel.WORK_NOTICE: ("app_key", "agent_id")}
-ALL = "all"
+OWNER, ON_CALL = "owner", "on_call"  # words of a mention that stand for people
 
 
 def schedules_of(settings: Settings) -> tuple[Schedule, ...]:
@@ -22,20 +24,23 @@ def schedules_of(settings: Settings) -> tuple[Schedule, ...]:
 
 def _schedule(settings: Settings, schedule: ScheduleSettings) -> Schedule:
     at = schedule.at
-    if at is not None and at.tzinfo is None:
-        at = at.replace(tzinfo=settings.zone)
     told = _told(settings, schedule)
     return Schedule(
         id=derived_id("s", schedule.name),
-        at=at and at.astimezone(UTC),
+        at=at and _aware(settings, at).astimezone(UTC),
         send_to=tuple(telling.to for telling in told),
         manners=tuple(_manner(settings, schedule.owner, telling) for telling in told if _differs(telling)),
         **schedule.model_dump(exclude={"at", "send_to", "owner"}),
     )
 
 
+def _aware(settings: Settings, at: datetime) -> datetime:
+    """Give a time without a zone the zone of the settings."""
+    return at if at.tzinfo else at.replace(tzinfo=settings.zone)
+
+
 def dressed_by(settings: Settings) -> Callable[[Schedule], Schedule]:
-    """What gives a schedule of ARL the people it tells.
+    """Build the function that gives a schedule of ARL its recipients.
 
     A route by its id, else by its name, turns its notifications on and says where to, by whichever channel
     reaches it. Without a route the schedule's own switch and channel count; a channel that reaches nobody
@@ -87,7 +92,7 @@ def _differs(telling: TellingSettings) -> bool:
 
 
 def _manner(settings: Settings, owner: str, telling: TellingSettings) -> Manner:
-    stands_for = {"owner": (owner,) if owner else (), "duty": settings.notify.duty}
+    stands_for = {OWNER: (owner,) if owner else (), ON_CALL: settings.notify.on_call}
     people = [each for name in telling.mention for each in stands_for.get(name, (name,))]
     return Manner(
         to=telling.to,
@@ -99,12 +104,14 @@ def _manner(settings: Settings, owner: str, telling: TellingSettings) -> Manner:
 
 def webhooks_of(settings: Settings) -> dict[str, CustomRobot]:
     """The custom group robots by name."""
-    ding, robots = settings.dingding, dict(settings.notify.webhooks)
+    ding, named = settings.dingding, settings.notify.webhooks
+    robots = dict(named)
     if ding.access_token:
         default = Webhook(access_token=ding.access_token, secret=ding.secret, keyword=ding.keyword)
         robots.setdefault("default", default)
     return {
         name: CustomRobot(
+            setting=f"notify.webhooks.{name}" if name in named else "DINGDING",
             access_token=robot.access_token.get_secret_value(),
             secret=robot.secret.get_secret_value() if robot.secret else "",
             keyword=robot.keyword,
@@ -116,7 +123,7 @@ def webhooks_of(settings: Settings) -> dict[str, CustomRobot]:
 def beside_of(settings: Settings) -> dict[str, Destination]:
     """By destination, the webhook robot in the same group; the default one in the default group."""
     ding = settings.dingding
-    pairs = dict(settings.notify.beside)
+    pairs = dict(settings.notify.fallback_webhooks)
     if ding.default_chat_id and ding.access_token:
         pairs.setdefault(ding.default_chat_id, "default")
     return {
@@ -126,7 +133,7 @@ def beside_of(settings: Settings) -> dict[str, Destination]:
 
 
 def operators_of(settings: Settings) -> tuple[Destination, ...]:
-    """Who is told of the service's own troubles: `notify.operators`, else the default group."""
+    """Resolve who is notified of the service's own troubles: `notify.operators`, else the default group."""
     if settings.notify.operators:
         return settings.notify.operators
     if settings.dingding.default_chat_id:
@@ -137,32 +144,77 @@ def operators_of(settings: Settings) -> tuple[Destination, ...]:
 
 
 def wrong_together(settings: Settings) -> str:
-    """What no single key can tell, or "". With nothing of DingTalk set everything is right: it only logs."""
+    """Find what no single key can tell, or "". Without DingTalk destinations do not matter: it only logs."""
     if settings.engine.kind == "arl" and settings.schedules:
         return "schedules belong to engine.kind embedded; with arl they are ARL's own"
+    if lost := _lost_route(settings):
+        return lost
     if not settings.configured:
         return ""
     known = webhooks_of(settings)
-    for place, robot in settings.notify.beside.items():
+    for place, robot in settings.notify.fallback_webhooks.items():
         if robot not in known:
-            return f"notify.beside.{place} names {robot}, which is not in notify.webhooks"
+            return f"notify.fallback_webhooks.{place} names {robot}, which is not in notify.webhooks"
     if settings.engine.kind == "arl":
         return _wrong_with_arl(settings, known)
     told = [(at, each) for at, each in enumerate(schedules_of(settings)) if each.notify_enable]
-    found = ((at, each.name, _wrong(settings, each, known)) for at, each in told)
+    found = (
+        (at, each.name, _wrong(settings, each, known) or _nobody_to_mention(settings, settings.schedules[at]))
+        for at, each in told
+    )
     return next((f"schedules[{at}].{wrong} (schedule {name})" for at, name, wrong in found if wrong), "")
 
 
+def _lost_route(settings: Settings) -> str:
+    """Find a route that no schedule has, or "". ARL's own schedules are known only while it answers."""
+    if settings.engine.kind == "arl":
+        return ""
+    names = [schedule.name for schedule in settings.schedules]
+    lost = next((route for route in settings.notify.routes if route not in names), "")
+    return lost and f"notify.routes.{lost}: no schedule has this name{did_you_mean(lost, names)}"
+
+
 def _wrong_with_arl(settings: Settings, known: Mapping[str, object]) -> str:
-    """What is wrong with the routes, which are all that ARL's schedules have here."""
+    """Find what is wrong with the routes, the only settings of ARL's schedules here; or ""."""
     dressed = dressed_by(settings)
-    routed = ((name, dressed(Schedule(id=name, name=name))) for name in settings.notify.routes)
-    found = ((name, _wrong(settings, each, known)) for name, each in routed)
-    return next((f"notify.routes.{name}: {wrong}" for name, wrong in found if wrong), "")
+    for name, told in settings.notify.routes.items():
+        wrong = _wrong(settings, dressed(Schedule(id=name, name=name)), known)
+        wrong = wrong or _mentions_nobody(settings, told, owner="", missing="ARL's schedules have no owner")
+        if wrong:
+            return f"notify.routes.{name}: {wrong}"
+    return ""
+
+
+def _nobody_to_mention(settings: Settings, schedule: ScheduleSettings) -> str:
+    told = _told(settings, schedule)
+    return _mentions_nobody(settings, told, owner=schedule.owner, missing="the schedule has no owner")
+
+
+def _mentions_nobody(settings: Settings, told: Sequence[TellingSettings], *, owner: str, missing: str) -> str:
+    """Find a mention that stands for nobody, or ""."""
+    words = {word for telling in told for word in telling.mention}
+    if OWNER in words and not owner:
+        return f"send_to mentions {OWNER}, but {missing}"
+    if ON_CALL in words and not settings.notify.on_call:
+        return f"send_to mentions {ON_CALL}, but notify.{ON_CALL} is empty"
+    return ""
+
+
+def warnings_of(settings: Settings, now: datetime) -> Sequence[str]:
+    """List what is no error but may be a slip; the start logs it and `check` shows it."""
+    warnings = [
+        f"schedules[{number}].at: {schedule.name} was to run at {schedule.at:%Y-%m-%d %H:%M}, which is past:"
+        " it runs only if the service knew of it before"
+        for number, schedule in enumerate(settings.schedules)
+        if schedule.at and _aware(settings, schedule.at) <= now
+    ]
+    if settings.configured and not operators_of(settings):
+        warnings.append("notify.operators is empty and there is no default group: nobody hears of troubles")
+    return warnings
 
 
 def _wrong(settings: Settings, schedule: Schedule, webhooks: Mapping[str, object]) -> str:
-    """What is wrong with the channel and the destinations of a schedule, or ""."""
+    """Find what is wrong with the channel and the destinations of a schedule, or ""."""
     ding, channel = settings.dingding, schedule.notify_channel
     kinds = {place.kind for place in schedule.send_to}
     robots = {place.id for place in schedule.send_to if place.kind is DestinationKind.WEBHOOK}
@@ -171,7 +223,7 @@ def _wrong(settings: Settings, schedule: Schedule, webhooks: Mapping[str, object
     lacks = next((key.upper() for key in NEEDS.get(channel, ()) if not getattr(ding, key)), "")
     reach = REACH[channel] | ({DestinationKind.USER} if channel is Channel.WORK_NOTICE else set())
     takes = " or ".join(sorted(f"{kind}:…" for kind in reach))
-    nobody = not kinds & reach and (kinds or channel is Channel.WEBHOOK)
+    nobody = kinds and not kinds & reach
     agentless = any(_agentless(settings, place) for place in schedule.send_to)
     checks = (
         (unknown, f"send_to names webhook:{unknown}, which is not in notify.webhooks"),
@@ -180,12 +232,21 @@ def _wrong(settings: Settings, schedule: Schedule, webhooks: Mapping[str, object
         (not ding.app_key and kinds - {DestinationKind.WEBHOOK}, f"send_to {APP_NEEDED}"),
         (agentless, f"send_to {AGENT_NEEDED}"),
         (nobody, f"notify_channel is {channel}, but send_to has no {takes}"),
+        (not kinds, f"send_to is empty, and there is no default: set {_default_key(settings, channel)}"),
     )
     return next((problem for wrong, problem in checks if wrong), "")
 
 
+def _default_key(settings: Settings, channel: Channel) -> str:
+    """Name the settings that would give a schedule of this channel a destination."""
+    if channel is Channel.WORK_NOTICE:
+        return "it, such as [work:manager01]"
+    by_robot = channel is Channel.WEBHOOK or not settings.dingding.app_key
+    return f"DINGDING.{'ACCESS_TOKEN' if by_robot else 'DEFAULT_CHAT_ID'}, send_to or notify.routes"
+
+
 def _agentless(settings: Settings, place: Destination) -> bool:
-    """Whether a work notification goes by an app that has no agent."""
+    """Tell if a work notification would go by an app without an agent."""
     app = settings.notify.apps.get(place.app)
     agent = app.agent_id if app else settings.dingding.agent_id
     return place.kind is DestinationKind.WORK and not agent

@@ -1,27 +1,38 @@
-"""What changed from one run to the next: two streams sorted by key, merged as they come. Pure.
+"""What changed from earlier runs to this one: streams sorted by key, merged as they come. Pure.
 
-Memory holds the documents of one key at a time. A stream that is not sorted breaks nothing, but then what
-stands under one key may not meet: `Sorted.held` says so afterwards.
+Memory holds the documents of two keys at a time. A stream that is not sorted breaks nothing, but then what
+stands under one key may not meet: `Sorted.in_order` says so afterwards.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
-from bot.sheets import Key, Row, SheetPlan
+from bot.assets.external_sort import Key
+from bot.sheets import Row, SheetPlan
 from bot.values import Document
 
 Keyed = tuple[Key, list[Document]]
 
 
+class Side(StrEnum):
+    """Who found a document. What is gone or changed can be said only where both sides saw all of it."""
+
+    ELSEWHERE = "elsewhere"  #: earlier, at targets that this run did not cover
+    EARLIER_PARTIAL = "earlier_partial"  #: earlier, by tasks that did not end well
+    THEIRS = "theirs"  #: earlier, by the last task that covered a target which this run covered too
+    PARTIAL = "partial"  #: this run, by tasks that did not end well
+    MINE = "mine"  #: this run, by tasks that ended well
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finds:
-    """What two runs found of one kind, each sorted by the key of the kind; `theirs` is the run before."""
+    """What was found of one kind, by side; each stream is sorted by the key of the kind."""
 
     kind: str
-    mine: Iterable[Document]
-    theirs: Iterable[Document] = ()
+    sides: Mapping[Side, Iterable[Document]]
 
 
 class Verdict(StrEnum):
@@ -36,45 +47,74 @@ class Sorted:
     def __init__(self, documents: Iterable[Document], key: Callable[[Document], Key]) -> None:
         self._groups = groupby(documents, key)
         self._last: Key = ()
-        self.held = True
+        self.in_order = True
 
     def __iter__(self) -> Iterator[Keyed]:
         return self
 
     def __next__(self) -> Keyed:
         key, group = next(self._groups)
-        self.held = self.held and key > self._last
+        self.in_order = self.in_order and key > self._last
         self._last = key
         return key, list(group)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """What this run and the one before found under one key; an empty list for nothing."""
+    """What was found under one key, by side; a side that found nothing is left out."""
 
     key: Key
-    mine: list[Document]
-    theirs: list[Document]
+    sides: Mapping[Side, list[Document]]
+
+    def of(self, *sides: Side) -> list[Document]:
+        """Return what these sides found."""
+        return [document for side in sides for document in self.sides.get(side, ())]
+
+    @property
+    def now(self) -> list[Document]:
+        """Return what this run found."""
+        return self.of(Side.MINE, Side.PARTIAL)
+
+    @property
+    def known(self) -> list[Document]:
+        """Return all that was found before."""
+        return self.before or self.of(Side.ELSEWHERE)
+
+    @property
+    def before(self) -> list[Document]:
+        """Return what this run is compared with."""
+        return self.of(Side.THEIRS) or self.of(Side.EARLIER_PARTIAL)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether it can be called gone, or changed: for the latter both sides must have seen all of it."""
+        unknown = Side.ELSEWHERE in self.sides or Side.PARTIAL in self.sides
+        seen_in_part = Side.EARLIER_PARTIAL in self.sides and Side.THEIRS not in self.sides
+        return not unknown and not (self.now and seen_in_part)
 
     @property
     def same(self) -> bool:
-        """Whether both found exactly the same."""
-        return self.mine == self.theirs
+        """Whether the run found exactly what was found before."""
+        return self.now == self.before
 
 
-def paired(mine: Iterator[Keyed], theirs: Iterator[Keyed]) -> Iterator[Pair]:
-    """Both streams as one, in the order of their keys."""
-    here, there = next(mine, None), next(theirs, None)
-    while here is not None or there is not None:
-        if here is not None and (there is None or here[0] < there[0]):
-            yield Pair(*here, [])
-            here = next(mine, None)
-        elif there is not None and (here is None or there[0] < here[0]):
-            yield Pair(there[0], [], there[1])
-            there = next(theirs, None)
-        elif here is not None and there is not None:
-            yield Pair(*here, there[1])
-            here, there = next(mine, None), next(theirs, None)
+def paired(streams: Mapping[Side, Iterator[Keyed]]) -> Iterator[Pair]:
+    """Merge the streams into one, in the order of their keys."""
+    labelled = [_labelled(side, stream) for side, stream in streams.items()]
+    for key, group in groupby(heapq.merge(*labelled, key=_key), _key):
+        sides: dict[Side, list[Document]] = {}
+        for _, side, documents in group:
+            sides.setdefault(side, []).extend(documents)
+        yield Pair(key, sides)
+
+
+def _labelled(side: Side, stream: Iterator[Keyed]) -> Iterator[tuple[Key, Side, list[Document]]]:
+    for key, documents in stream:
+        yield key, side, documents
+
+
+def _key(labelled: tuple[Key, Side, list[Document]]) -> Key:
+    return labelled[0]
 
 
 @dataclass(frozen=True)
@@ -96,7 +136,7 @@ def changes(plan: SheetPlan, before: Row | None, after: Row | None) -> Iterator[
         yield Change(Verdict.GONE, _name(plan, before), before=_told(plan, before))
     elif before is not None and after is not None:
         for column, was, now in zip(plan.header, before, after, strict=True):
-            if was != now and column not in plan.unsteady:
+            if was != now and column not in plan.volatile_columns:
                 yield Change(Verdict.CHANGED, _name(plan, after), column, was, now)
 
 

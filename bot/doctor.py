@@ -1,58 +1,60 @@
-"""`python -m bot check`: everything the service needs, tried once, nothing sent."""
+"""`python -m bot check`: everything the service needs, tried once; nothing is sent and nothing created."""
 
 import asyncio
+import os
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import aiohttp
+from yarl import URL
 
 from bot.addresses import shown
 from bot.arl_doctor import ARL_CHECKS
 from bot.config import Settings
-from bot.destinations import schedules_of, webhooks_of
+from bot.destinations import schedules_of, warnings_of, webhooks_of
 from bot.dingtalk.stream import StreamConnection
 from bot.dingtalk.token import Tokens
+from bot.engine_choice import arl_on
 from bot.errors import ConfigError, DingRunError, Temporary
 from bot.exporting import broker_of
+from bot.fields import did_you_mean
+from bot.folders import folder_problem
 from bot.models import CardTap, Message
-from bot.opening import stores_at
+from bot.opening import probe_store
 from bot.process import utc_now
 from bot.scheduler import next_due
 from bot.wire import robot_of
+from cards.template import CardTemplate
 
 Check = Callable[[Settings], Awaitable[str]]
 
+TO_BE_MADE = "，还没有，启动时建立 / made at the first start"
+NAMED = 5  # schedules in one line
+HEALTHY, HEALTHY_BYTES = b"ok\n", 16  # what /healthz answers
+WEB_SECONDS = 3.0
 NOT_CONFIGURED = "没有配置，只写日志 / not configured, log only"
 
 
 async def check_store(settings: Settings) -> str:
-    """The store opens, and can be written."""
-    store = stores_at(settings.store.url).store
-    await store.open()
-    try:
-        await store.remember("check", utc_now().isoformat())
-        return shown(settings.store.url)
-    finally:
-        await store.close()
+    """Try to read and write the store; a file that is missing is not created."""
+    there = await probe_store(settings.store.url)
+    return shown(settings.store.url) + ("" if there else TO_BE_MADE)
 
 
 async def check_reports(settings: Settings) -> str:
-    """The reports folder can be written."""
-    folder = Path(settings.reports.dir)
-    probe = folder / ".check"
-    try:
-        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
-        await asyncio.to_thread(probe.write_bytes, b"")
-        await asyncio.to_thread(probe.unlink)
-    except OSError as error:
-        raise ConfigError(f"reports.dir: {folder} cannot be written: {error.strerror}") from None
-    return f"{folder}, {settings.reports.store}" if settings.reports.store != "folder" else str(folder)
+    """Look whether the folder of the reports can be written; one that is missing is not created."""
+    folder, store = Path(settings.reports.dir), settings.reports.store
+    if problem := await asyncio.to_thread(folder_problem, folder):
+        raise ConfigError(f"reports.dir: {folder} cannot be written: {problem}")
+    there = await asyncio.to_thread(folder.exists)
+    return f"{folder}{f', {store}' if store != 'folder' else ''}{'' if there else TO_BE_MADE}"
 
 
 async def check_exporter(settings: Settings) -> str:
     """With Celery, the broker answers, and a worker does."""
-    if settings.exporter.kind == "inprocess":
-        return "inprocess"
+    if settings.exporter.kind == "local":
+        return "local"
     broker = broker_of(settings)
     workers = await asyncio.to_thread(broker.check)
     if not workers:
@@ -92,6 +94,44 @@ async def check_webhooks(settings: Settings) -> str:
     return ", ".join(webhooks_of(settings)) or NOT_CONFIGURED
 
 
+async def check_card(settings: Settings) -> str:
+    """Read the card template that the settings choose; whether DingTalk has it, only a card tells."""
+    if robot_of(settings) is None:
+        return NOT_CONFIGURED
+    ding = settings.dingding
+    return CardTemplate.chosen(ding.card_template_id, ding.card_variables).id
+
+
+async def check_web(settings: Settings) -> str:
+    """Try to listen at the web port, unless DingRun itself already does."""
+    host, port = settings.web.host, settings.web.port
+    if not port:
+        return "没有开 / off"
+    try:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
+    except OSError as error:
+        if await _answers_as_dingrun(host, port):
+            return f"{host}:{port}, DingRun 正在那里运行 / DingRun is running there"
+        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise ConfigError(f"web.port: {host}:{port} cannot be served: {why}") from None
+    server.close()
+    await server.wait_closed()
+    return f"{host}:{port}"
+
+
+async def _answers_as_dingrun(host: str, port: int) -> bool:
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not listened at
+    url = URL.build(scheme="http", host=here, port=port, path="/healthz")
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WEB_SECONDS)) as session,
+            session.get(url, allow_redirects=False) as answer,
+        ):
+            return await answer.content.read(HEALTHY_BYTES) == HEALTHY
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return False
+
+
 async def check_schedules(settings: Settings) -> str:
     """The schedules, and when the next one fires."""
     schedules = schedules_of(settings)
@@ -101,6 +141,25 @@ async def check_schedules(settings: Settings) -> str:
     return f"{len(schedules)}, 下次 / next {min(times).astimezone(settings.zone):%Y-%m-%d %H:%M %Z}"
 
 
+async def check_routes(settings: Settings) -> str:
+    """Compare the routes with ARL's schedules: each leads somewhere, and who notifies has a destination."""
+    async with arl_on(settings, clock=utc_now) as arl:
+        schedules = await arl.schedules()
+    names = [name for schedule in schedules for name in (schedule.name, schedule.id)]
+    for route in settings.notify.routes:
+        if route not in names:
+            raise ConfigError(
+                f"notify.routes.{route}: ARL has no schedule of this name or id{did_you_mean(route, names)}"
+            )
+    lost = [each.name for each in schedules if each.notify_enable and not each.send_to]
+    if lost and settings.configured:
+        raise ConfigError(
+            f"notify.routes: nobody is told of {', '.join(lost[:NAMED])}; name a destination there,"
+            " or set DINGDING.DEFAULT_CHAT_ID"
+        )
+    return f"{len(settings.notify.routes)} 条路由 / routes"
+
+
 CHECKS: Mapping[str, Check] = {
     "存储 / store": check_store,
     "报告 / reports": check_reports,
@@ -108,6 +167,8 @@ CHECKS: Mapping[str, Check] = {
     "凭证 / keys": check_token,
     "Stream": check_stream,
     "群机器人 / webhooks": check_webhooks,
+    "卡片模板 / card template": check_card,
+    "网页 / web": check_web,
     "计划 / schedules": check_schedules,
 }
 
@@ -117,11 +178,11 @@ def checks_of(settings: Settings) -> Mapping[str, Check]:
     if settings.engine.kind != "arl":
         return CHECKS
     kept = {name: check for name, check in CHECKS.items() if check is not check_schedules}
-    return {**kept, **ARL_CHECKS}
+    return {**kept, "通知路由 / routes": check_routes, **ARL_CHECKS}
 
 
 async def examine(settings: Settings, say: Callable[[str], object]) -> bool:
-    """Say one line per check; whether all went well."""
+    """Say one line per check, and one per warning; whether all checks went well."""
     well = True
     for name, check in checks_of(settings).items():
         try:
@@ -129,4 +190,6 @@ async def examine(settings: Settings, say: Callable[[str], object]) -> bool:
         except DingRunError as error:
             say(f"✗ {name}: {error}")
             well = False
+    for warning in warnings_of(settings, utc_now()):
+        say(f"! {warning}")
     return well

@@ -1,6 +1,5 @@
 """The engine that the settings name, with the connections it needs."""
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -8,15 +7,17 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
+from bot.address_policy import AddressPolicy
 from bot.destinations import dressed_by, schedules_of
 from bot.engine_settings import EngineSettings
 from bot.engines.arl import ArlEngine, ArlWays
 from bot.engines.arl_api import ApiReads
 from bot.engines.arl_reads import Reads
+from bot.engines.arl_trust import Trust, trust_file, trust_fingerprint
 from bot.engines.arl_wire import ArlWire
 from bot.engines.embedded import EmbeddedEngine
 from bot.engines.probes import LEASE, ProbeLimits
-from bot.errors import ConfigError
+from bot.errors import missing_extra
 from bot.models import Clock
 from bot.opening import skew_of
 from bot.ports import Engine, TaskStore
@@ -46,6 +47,7 @@ def embedded_of(settings: Settings, tasks: TaskStore, *, clock: Clock, owner: st
         task_timeout=engine.task_timeout,
         max_hosts=engine.max_hosts,
         ports=tuple(engine.ports),
+        policy=AddressPolicy.parse(engine.refuse),
     )
     return EmbeddedEngine(schedules_of(settings), tasks, limits=limits, clock=clock, owner=owner)
 
@@ -65,7 +67,7 @@ async def arl_on(settings: Settings, *, clock: Clock) -> AsyncIterator[ArlEngine
             url=engine.url,
             api_key=engine.api_key.get_secret_value() if engine.api_key else "",
             basic_auth=engine.basic_auth.get_secret_value() if engine.basic_auth else "",
-            tls=pinned(engine),
+            trust=build_trust(engine),
         )
         reads = reads_of(engine, wire, clock)
         try:
@@ -74,16 +76,11 @@ async def arl_on(settings: Settings, *, clock: Clock) -> AsyncIterator[ArlEngine
             await reads.close()
 
 
-def pinned(engine: EngineSettings) -> ssl.SSLContext | aiohttp.Fingerprint | bool:
-    """Whose certificate is taken: one file's, one fingerprint's, or what the system trusts."""
+def build_trust(engine: EngineSettings) -> Trust:
+    """Whose certificate is taken: one fingerprint's, those of one file, or what the system trusts."""
     if engine.fingerprint:
-        return aiohttp.Fingerprint(bytes.fromhex(engine.fingerprint))
-    if engine.ca_file:
-        try:
-            return ssl.create_default_context(cafile=engine.ca_file)
-        except (ssl.SSLError, OSError):
-            raise ConfigError(f"engine.ca_file: {engine.ca_file} holds no certificates in PEM") from None
-    return True
+        return trust_fingerprint(engine.fingerprint)
+    return trust_file(engine.ca_file) if engine.ca_file else Trust()
 
 
 def reads_of(engine: EngineSettings, wire: ArlWire, clock: Clock) -> Reads:
@@ -93,6 +90,6 @@ def reads_of(engine: EngineSettings, wire: ArlWire, clock: Clock) -> Reads:
         from bot.engines.arl_database import DatabaseReads  # noqa: PLC0415 - an extra
         from bot.mongo import Mongo  # noqa: PLC0415
     except ImportError:
-        raise ConfigError("engine.mongo_uri needs the extra: pip install 'dingrun[mongo]'") from None
+        raise missing_extra("engine.mongo_uri", "mongo") from None
     uri = engine.mongo_uri.get_secret_value()
     return DatabaseReads(Mongo(uri, setting="engine.mongo_uri", database=engine.mongo_db))

@@ -25,6 +25,11 @@ class ConfigError(DingRunError):
     """A setting is wrong: name its key, what it got and what it takes"""
 
 
+def missing_extra(what: str, extra: str) -> ConfigError:
+    """Tell how to install an optional dependency. DingRun is not on PyPI, so its checkout is named."""
+    return ConfigError(f"{what} needs an extra: run  pip install '.[{extra}]'  in the checkout of DingRun")
+
+
 class UserError(DingRunError):
     """That cannot be done as asked
 

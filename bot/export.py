@@ -17,7 +17,7 @@ from bot.config import Settings
 from bot.engine_choice import engine_on
 from bot.errors import Permanent
 from bot.exporting import inprocess_of
-from bot.models import RunStatus
+from bot.models import Findings, RunStatus
 from bot.opening import stores_at
 from bot.ports import Exporter, Story
 from bot.process import owner_name, utc_now
@@ -26,8 +26,8 @@ from bot.story import story_of
 EVERY = 0.2  # seconds between two looks
 
 
-async def export_run(settings: Settings, run_id: str, path: Path) -> int:
-    """Write the workbook of an ended run to `path`, which must be absolute and new; its data rows."""
+async def export_run(settings: Settings, run_id: str, path: Path) -> Findings:
+    """Write the workbook of an ended run to `path`, which must be absolute and new; what it counted."""
     stores = stores_at(settings.store.url)
     store = stores.store
     await store.open()
@@ -43,7 +43,9 @@ async def export_run(settings: Settings, run_id: str, path: Path) -> int:
         await store.close()
 
 
-async def with_bar(exporter: Exporter, story: Story, path: Path, *, console: Console | None = None) -> int:
+async def with_bar(
+    exporter: Exporter, story: Story, path: Path, *, console: Console | None = None
+) -> Findings:
     """Export, and show how far it is: finds taken, of all that both runs counted."""
     export = asyncio.create_task(exporter.export(story, path))
     columns = (
@@ -64,6 +66,6 @@ async def with_bar(exporter: Exporter, story: Story, path: Path, *, console: Con
 
 
 def expected(story: Story) -> int | None:
-    """How many finds both runs counted; None when they counted none."""
-    tallies = [run.tally for run in (story.run, story.previous) if run and run.tally]
+    """How many finds the compared runs counted; None when they counted none."""
+    tallies = [run.tally for run in (story.run, *story.earlier[:1]) if run.tally]
     return sum(sum(tally.found.values()) for tally in tallies) or None

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.config import Settings
-from bot.errors import ConfigError
+from bot.errors import ConfigError, missing_extra
 from bot.exporters.celery import CeleryExporter
 from bot.exporters.handover import ByArchive, Handover, SharedFolder
 from bot.exporters.inprocess import InProcessExporter
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def exporter_of(settings: Settings, stores: Stores, engine: Engine, *, clock: Clock) -> Exporter:
     """The exporter of a bot."""
-    if settings.exporter.kind == "inprocess":
+    if settings.exporter.kind == "local":
         return inprocess_of(settings, engine)
     return CeleryExporter(stores.store, handover_of(settings, stores), broker_of(settings), clock=clock)
 
@@ -52,4 +52,4 @@ def broker_of(settings: Settings) -> "Broker":
 
         return Broker(exporter.broker_url.get_secret_value(), time_limit=exporter.time_limit)
     except ImportError:
-        raise ConfigError("exporter.kind: celery needs the extra: pip install 'dingrun[celery]'") from None
+        raise missing_extra("exporter.kind: celery", "celery") from None

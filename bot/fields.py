@@ -1,15 +1,24 @@
-"""What settings are made of: sections that refuse what they do not know, and the types of their keys."""
+"""Building blocks of the settings: sections that refuse unknown keys, and the types of keys."""
 
+import difflib
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from bot.models import Destination
+from bot.models import Destination, DestinationKind
 
 HIGHEST_PORT = 65_535
+SHORTEST_KEY = 16  # characters of what must not be guessed
+
+_GROUP = re.compile(r"(cid|chat)\S+")
+_CONVERSATION = re.compile(r"cid\S+")
+_STAFF_ID = re.compile(r"[!-~]{1,64}")  # ASCII without blanks; mobile numbers stand in the same lists
+_TOKEN = re.compile(r"[\w-]+", re.ASCII)
 
 _SAFE_BASE = re.compile(
     r"(https://([\w.-]+|\[[\da-f:]+])|http://(127\.0\.0\.1|localhost|\[::1]))(:\d+)?(/\S*)?", re.IGNORECASE
@@ -17,13 +26,65 @@ _SAFE_BASE = re.compile(
 _PUBLIC = re.compile(r"https?://([\w.-]+|\[[\da-f:]+])(:\d+)?(/[\w./~-]*)?", re.IGNORECASE | re.ASCII)
 
 
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """The known name that looks most like this one, as the end of a complaint; "" where none does."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def place_of(value: object) -> object:
-    """`kind:id`; an openConversationId or an old chatId alone is a group."""
+    """Read `kind:id`; an openConversationId or an old chatId alone is a group."""
     if not isinstance(value, str):
         return value
     if value.startswith(("cid", "chat")) and ":" not in value:
         value = f"group:{value}"
-    return Destination.parse(value)
+    place = Destination.parse(value)
+    if place.kind is DestinationKind.GROUP:
+        _group(place.id)
+    elif place.kind is not DestinationKind.WEBHOOK:
+        _staff_id(place.id)
+    return place
+
+
+def _group(id_: str) -> str:
+    if id_ and not _GROUP.fullmatch(id_):
+        raise ValueError(
+            f"takes the id of a group, cid… (or an old chatId, chat…), not its name, got {id_!r}"
+        )
+    return id_
+
+
+def _group_key(key: str) -> str:
+    """A destination, or a group without `group:`."""
+    if ":" in key:
+        place_of(key)
+    else:
+        _group(key)
+    return key
+
+
+def _conversation(id_: str) -> str:
+    if not _CONVERSATION.fullmatch(id_):
+        raise ValueError(f"takes the id of a conversation, cid…, not its name, got {id_!r}")
+    return id_
+
+
+def _staff_id(id_: str) -> str:
+    if id_ and not _STAFF_ID.fullmatch(id_):
+        raise ValueError(f"takes a staffId such as manager01, not a name, got {id_!r}")
+    return id_
+
+
+def _token(token: SecretStr) -> SecretStr:
+    if not _TOKEN.fullmatch(token.get_secret_value()):
+        raise ValueError("takes what follows access_token= in the robot's address, and nothing else")
+    return token
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < SHORTEST_KEY:
+        raise ValueError(f"takes at least {SHORTEST_KEY} characters")
+    return secret
 
 
 def _port(value: int) -> int:
@@ -65,14 +126,43 @@ def _refuse(takes: str, *kinds: type) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-Place = Annotated[Destination, BeforeValidator(place_of)]
-ZoneName = Annotated[str, AfterValidator(_zone)]
-Whole = Annotated[int, _refuse("must be a whole number", bool)]
-Seconds = Annotated[float, _refuse("must be a number", bool), Field(gt=0, allow_inf_nan=False)]
-Port = Annotated[Whole, AfterValidator(_port)]
-Base = Annotated[str, AfterValidator(_base)]
-PublicUrl = Annotated[str, AfterValidator(_public)]
-Time = Annotated[datetime, _refuse("must be a time such as 2026-12-01 03:00", int, float)]
+@dataclass(frozen=True)
+class Kind:
+    """Words for a type of setting, as the reference of the settings shows them."""
+
+    en: str
+    zh: str
+
+
+SECONDS = Kind("seconds", "秒")
+
+Place = Annotated[Destination, BeforeValidator(place_of), Kind("destination", "投递目标")]
+GroupId = Annotated[str, AfterValidator(_group), Kind("group id", "群 id")]
+GroupKey = Annotated[str, AfterValidator(_group_key), Kind("group id", "群 id")]
+ConversationId = Annotated[str, AfterValidator(_conversation), Kind("conversation id", "会话 id")]
+StaffId = Annotated[str, AfterValidator(_staff_id), Kind("staffId", "staffId")]
+Person = Annotated[StaffId, Kind("staffId or mobile number", "staffId 或手机号")]
+KeySecret = Annotated[
+    SecretStr,
+    AfterValidator(_long_enough),
+    Kind("secret of 16 characters or more", "至少 16 个字符的密钥"),
+]
+RobotToken = Annotated[SecretStr, AfterValidator(_token), Kind("secret", "密钥")]
+Target = Annotated[str, Kind("target", "目标")]
+ZoneName = Annotated[str, AfterValidator(_zone), Kind("IANA time zone", "IANA 时区名")]
+Whole = Annotated[int, _refuse("must be a whole number", bool), Kind("whole number", "整数")]
+Seconds = Annotated[
+    float,
+    _refuse("must be a number", bool),
+    Field(gt=0, allow_inf_nan=False),
+    SECONDS,
+]
+Port = Annotated[Whole, AfterValidator(_port), Kind("port", "端口")]
+Base = Annotated[str, AfterValidator(_base), Kind("https address", "https 地址")]
+PublicUrl = Annotated[str, AfterValidator(_public), Kind("http or https address", "http 或 https 地址")]
+Time = Annotated[
+    datetime, _refuse("must be a time such as 2026-12-01 03:00", int, float), Kind("time", "时间")
+]
 
 
 class Section(BaseModel):

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.assets.kinds import ASSET_KINDS, FINGERPRINTS, by_importance, display_name, endpoint
 from bot.secrecy import leak, proof, together
-from bot.sheets import ARL_KINDS, Key, Kind, Row, SheetPlan, keyed
+from bot.sheets import ARL_KINDS, Kind, Row, SheetPlan
 from bot.values import (
     LINES,
     Document,
@@ -22,8 +23,6 @@ from bot.values import (
     utc,
 )
 
-FINGERPRINTS = ("sha256", "sha1", "md5")
-
 
 def url_row(documents: Sequence[Document]) -> Row:
     return (
@@ -33,16 +32,6 @@ def url_row(documents: Sequence[Document]) -> Row:
         first_number(documents, "content_length"),
         LINES.join(once(document.get("source") for document in documents)),
     )
-
-
-def cert_key(document: Document) -> Key:
-    """A certificate is its fingerprint; one without stands for where it was seen."""
-    prints = mapping(mapping(document.get("cert")).get("fingerprint"))
-    return (next((text(prints[name]) for name in FINGERPRINTS if prints.get(name)), endpoint(document)),)
-
-
-def endpoint(document: Document) -> str:
-    return f"{text(document.get('ip'))}:{text(document.get('port'))}"
 
 
 def cert_row(documents: Sequence[Document]) -> Row:
@@ -57,19 +46,12 @@ def cert_row(documents: Sequence[Document]) -> Row:
         utc(validity.get("end")),
         text(cert.get("signature_algorithm")),
         text(cert.get("serial_number")),
-        text(prints.get("sha256") or prints.get("sha1") or prints.get("md5")),
+        next((text(prints[name]) for name in FINGERPRINTS if prints.get(name)), ""),
     )
 
 
 def _alternative(cert: Document) -> object:
     return mapping(cert.get("extensions")).get("subjectAltName")
-
-
-def cert_slim(document: Document) -> Document:
-    """Without all the other extensions."""
-    cert = mapping(document.get("cert"))
-    slim = {**cert, "extensions": {"subjectAltName": _alternative(cert)}, "issuer": None, "subject": None}
-    return {**document, "cert": slim}
 
 
 def vuln_row(documents: Sequence[Document]) -> Row:
@@ -143,19 +125,19 @@ def npoc_row(documents: Sequence[Document]) -> Row:
 
 FINDINGS: dict[str, Kind] = {
     "url": Kind(
+        asset=ASSET_KINDS["url"],
         plan=SheetPlan(
-            title="URL",
+            title=ASSET_KINDS["url"].chinese,
             header=("URL", "标题", "状态码", "长度", "来源"),
             widths=(60, 40, 10, 12, 20),
-            unsteady=frozenset({"长度"}),
+            volatile_columns=frozenset({"长度"}),
         ),
-        fields=("url", "title", "status_code", "content_length", "source"),
-        key=keyed("url"),
         row=url_row,
     ),
     "cert": Kind(
+        asset=ASSET_KINDS["cert"],
         plan=SheetPlan(
-            title="证书",
+            title=ASSET_KINDS["cert"].chinese,
             header=(
                 "主题", "颁发者", "域名", "地址", "生效（{zone}）", "到期（{zone}）", "签名算法",
                 "序列号", "指纹",
@@ -163,94 +145,90 @@ FINDINGS: dict[str, Kind] = {
             widths=(40, 40, 40, 24, 24, 24, 18, 44, 68),
             name=(0, 8),
         ),
-        fields=("ip", "port", "cert"),
-        key=cert_key,
         row=cert_row,
-        slim=cert_slim,
     ),
     "vuln": Kind(
+        asset=ASSET_KINDS["vuln"],
         plan=SheetPlan(
-            title="漏洞",
+            title=ASSET_KINDS["vuln"].chinese,
             header=("目标", "漏洞", "插件", "类型", "应用", "验证信息", "发现时间（{zone}）"),
             widths=(36, 40, 30, 10, 20, 60, 24),
-            unsteady=frozenset({"发现时间（{zone}）"}),
+            volatile_columns=frozenset({"发现时间（{zone}）"}),
             name=(0, 1),
         ),
-        fields=("target", "vul_name", "plg_name", "plg_type", "app_name", "verify_data", "save_date"),
-        key=keyed("target", "plg_name", "vul_name"),
         row=vuln_row,
     ),
     "fileleak": Kind(
+        asset=ASSET_KINDS["fileleak"],
         plan=SheetPlan(
-            title="文件泄露",
+            title=ASSET_KINDS["fileleak"].chinese,
             header=("URL", "标题", "状态码", "长度", "站点"),
             widths=(60, 40, 10, 12, 35),
-            unsteady=frozenset({"长度"}),
+            volatile_columns=frozenset({"长度"}),
         ),
-        fields=("url", "title", "status_code", "content_length", "site"),
-        key=keyed("url"),
         row=fileleak_row,
     ),
     "stat_finger": Kind(
-        plan=SheetPlan(title="指纹", header=("指纹", "站点数"), widths=(40, 12)),
-        fields=("name", "cnt"),
-        key=keyed("name"),
+        asset=ASSET_KINDS["stat_finger"],
+        plan=SheetPlan(title=ASSET_KINDS["stat_finger"].chinese, header=("指纹", "站点数"), widths=(40, 12)),
         row=fingerprint_row,
     ),
     "wih": Kind(
+        asset=ASSET_KINDS["wih"],
         plan=SheetPlan(
-            title="WIH", header=("类型", "内容", "来源", "站点"), widths=(20, 60, 60, 35), name=(0, 1)
+            title=ASSET_KINDS["wih"].chinese,
+            header=("类型", "内容", "来源", "站点"),
+            widths=(20, 60, 60, 35),
+            name=(0, 1),
         ),
-        fields=("record_type", "content", "source", "site"),
-        key=keyed("record_type", "content", "site"),
         row=wih_row,
     ),
     "nuclei_result": Kind(
+        asset=ASSET_KINDS["nuclei_result"],
         plan=SheetPlan(
-            title="Nuclei",
+            title=ASSET_KINDS["nuclei_result"].chinese,
             header=("URL", "漏洞", "级别", "模板", "目标", "发现时间（{zone}）"),
             widths=(60, 40, 12, 30, 36, 24),
-            unsteady=frozenset({"发现时间（{zone}）"}),
+            volatile_columns=frozenset({"发现时间（{zone}）"}),
             name=(0, 1),
         ),
-        fields=("vuln_url", "vuln_name", "vuln_severity", "template_id", "target", "save_date"),
-        key=keyed("vuln_url", "template_id", "vuln_name"),
         row=nuclei_row,
     ),
     "cip": Kind(
+        asset=ASSET_KINDS["cip"],
         plan=SheetPlan(
-            title="C段", header=("C段", "IP 数", "域名数", "IP", "域名"), widths=(20, 10, 10, 40, 50)
+            title=ASSET_KINDS["cip"].chinese,
+            header=("C 段", "IP 数", "域名数", "IP", "域名"),
+            widths=(20, 10, 10, 40, 50),
         ),
-        fields=("cidr_ip", "ip_list", "domain_list"),
-        key=keyed("cidr_ip"),
         row=network_row,
     ),
     "npoc_service": Kind(
+        asset=ASSET_KINDS["npoc_service"],
         plan=SheetPlan(
-            title="服务识别",
+            title=ASSET_KINDS["npoc_service"].chinese,
             header=("主机", "端口", "协议", "目标", "发现时间（{zone}）"),
             widths=(30, 10, 16, 40, 24),
-            unsteady=frozenset({"发现时间（{zone}）"}),
+            volatile_columns=frozenset({"发现时间（{zone}）"}),
             name=(0, 1, 2),
         ),
-        fields=("host", "port", "scheme", "target", "save_date"),
-        key=keyed("host", "port", "scheme"),
         row=npoc_row,
     ),
 }  # fmt: skip
 
 ENGLISH = {
-    "证书": "Certificates", "漏洞": "Vulnerabilities", "文件泄露": "File leaks", "指纹": "Fingerprints",
-    "C段": "Networks", "服务识别": "Services found", "标题": "Title", "状态码": "Status", "长度": "Length",
-    "来源": "Source", "主题": "Subject", "颁发者": "Issuer", "域名": "Names", "地址": "Seen at",
-    "生效（{zone}）": "Valid from ({zone})", "到期（{zone}）": "Valid until ({zone})",
+    "漏洞": "Vulnerability", "指纹": "Fingerprint", "C 段": "Network", "标题": "Title",
+    "状态码": "Status", "长度": "Length", "来源": "Source", "主题": "Subject", "颁发者": "Issuer",
+    "域名": "Names", "地址": "Seen at", "生效（{zone}）": "Valid from ({zone})",
+    "到期（{zone}）": "Valid until ({zone})",
     "签名算法": "Algorithm", "序列号": "Serial number", "目标": "Target", "插件": "Plugin", "类型": "Type",
     "应用": "Product", "验证信息": "Proof", "发现时间（{zone}）": "Found at ({zone})", "站点": "Site",
     "站点数": "Sites", "内容": "Content", "级别": "Severity", "模板": "Template", "IP 数": "Address count",
     "域名数": "Name count", "主机": "Host", "端口": "Port", "协议": "Protocol",
 }  # fmt: skip
 
-KINDS = ARL_KINDS | FINDINGS  # in the order in which they are asked for
+KINDS = dict(sorted((ARL_KINDS | FINDINGS).items(), key=lambda item: by_importance(item[0])))
+"""In the order in which they are asked for, which is that of the sheets and of 变化."""
 
 
 def shown(kind: Kind, lang: str, zone: str) -> Kind:
@@ -261,8 +239,8 @@ def shown(kind: Kind, lang: str, zone: str) -> Kind:
 
     plan = replace(
         kind.plan,
-        title=word(kind.plan.title),
+        title=display_name(kind.asset.name, lang),
         header=[word(name) for name in kind.plan.header],
-        unsteady=frozenset(map(word, kind.plan.unsteady)),
+        volatile_columns=frozenset(map(word, kind.plan.volatile_columns)),
     )
     return replace(kind, plan=plan)

@@ -22,7 +22,7 @@ _NAMES = (
     r"x-acs-dingtalk-access-token"
 )
 _PATTERNS = re.compile(
-    rf"""((?<![a-z])(?:{_NAMES})(?:=|\\?["']?\s*:\s*\\?["']?))[^&\s"',}}\\]+""", re.IGNORECASE
+    rf"""((?<![a-z])(?:{_NAMES})(?:=|\\?["']?\s{{0,8}}:\s{{0,8}}\\?["']?))[^&\s"',}}\\]+""", re.IGNORECASE
 )
 _SIGNING_SECRET = re.compile(r"SEC[0-9a-f]{32,}")
 LOUD = (

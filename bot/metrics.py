@@ -31,6 +31,12 @@ class Metrics:
             ["outcome"],
             registry=self._registry,
         )
+        self._web_faults = Counter(
+            "dingrun_web_faults_total",
+            "Requests and connections that the web server refused or gave up, by kind",
+            ["kind"],
+            registry=self._registry,
+        )
         self._gauges = {
             "open_runs": Gauge("dingrun_open_runs", "Runs that have not ended", registry=self._registry),
             "dead": Gauge("dingrun_deliveries_dead", "Deliveries given up", registry=self._registry),
@@ -58,6 +64,10 @@ class Metrics:
     def link(self, outcome: str) -> None:
         """Somebody asked for a report by a link; `outcome` is one of a few words."""
         self._links.labels(outcome=outcome).inc()
+
+    def web_fault(self, kind: str) -> None:
+        """The web server refused or gave up something; `kind` is one of a few words."""
+        self._web_faults.labels(kind=kind).inc()
 
     def show(self, **present: float) -> bytes:
         """Everything as text; `present` are the gauges: open_runs, dead, unconfirmed,

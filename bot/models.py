@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+RETRY = "retry:"  # how the cause of a run begins that repeats a part of another
+
 Clock = Callable[[], datetime]
 """Tells the present as an aware UTC time; tests hand in one that they can turn."""
 
@@ -136,11 +138,15 @@ class Manner:
 
 @dataclass(frozen=True, kw_only=True)
 class CustomRobot:
-    """A custom group robot (自定义机器人); its messages hold `keyword`, if there is one."""
+    """A custom group robot (自定义机器人); its messages hold `keyword`, if there is one.
+
+    `setting` is the block of the settings that has its keys; errors name it.
+    """
 
     access_token: str = field(repr=False)
     secret: str = field(default="", repr=False)
     keyword: str = ""
+    setting: str = field(default="DINGDING", compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +225,30 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KindSummary:
+    """What a run found of one kind or highlight (`bot/assets/kinds.py`), each asset counted once."""
+
+    kind: str
+    total: int
+    new: int = 0
+    gone: int = 0
+    changed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What the report of a run counted; card, chart and lists show these numbers.
+
+    Without `compared` nothing is known to be new, gone or changed: no earlier run covered any target.
+    """
+
+    rows: int  # of the workbook's sheets of assets
+    compared: bool = False
+    kinds: tuple[KindSummary, ...] = ()  # the most important first
+    highlights: tuple[KindSummary, ...] = ()  # what a person should look at, the most important first
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """One trigger of a schedule (执行实例). `schedule` is the schedule as it was when this run was triggered.
 
@@ -241,6 +271,12 @@ class Run:
     export_error: str = ""
     tally: Tally | None = None  # once ended
     failures: tuple[Failure, ...] = ()  # once ended; the first 100
+    findings: Findings | None = None  # once its report is made
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether it repeats only what did not end well in another run."""
+        return self.cause.startswith(RETRY)
 
     @property
     def schedule_id(self) -> str:
@@ -338,6 +374,9 @@ class Download:
     at: datetime
     address: str
     agent: str  # what the program said of itself
+    id: str = ""
+    finished: bool = False  # its last byte was sent; it cannot be resumed any more
+    resumes: int = 0  # times that it went on after it broke off
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from bson import CodecOptions, ObjectId
+from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection
 from pymongo import ReadPreference, ReplaceOne, ReturnDocument
@@ -68,7 +69,7 @@ class Mongo:
         """`database` counts where the address names none. Raises `ConfigError` for a wrong address."""
         self._setting = setting
         self._client = _client(address, setting)
-        options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
+        options = reading_options()
         self._database = self._client.get_default_database(
             database, codec_options=options, read_preference=ReadPreference.PRIMARY
         )
@@ -81,10 +82,7 @@ class Mongo:
     async def open(self) -> None:
         """Try the connection. `Temporary` when nobody answers, `ConfigError` when we are not let in."""
         with _translated(self._setting, writing=False):
-            about = await self._client.admin.command("buildInfo")
             await self._database.command("ping")
-        if str(about.get("ferretdbVersion", "")).startswith("v1."):
-            log.warning("FerretDB 1 changes a document in two steps: it is for tries and tests, not for use")
 
     async def close(self) -> None:
         await asyncio.to_thread(self._client.close)  # it says goodbye to the server
@@ -206,6 +204,16 @@ class Collection:
         steps: list[Where] = [{"$match": where}, {"$group": {"_id": f"${by}", "number": {"$sum": 1}}}]
         with _translated(self._setting, writing=False):
             return {each["_id"]: int(each["number"]) async for each in self._inner.aggregate(steps)}
+
+
+def reading_options() -> CodecOptions[Document]:
+    """Times in UTC. What Python has no value for, in a document of others, is read as one that says so."""
+    return CodecOptions(
+        tz_aware=True,
+        tzinfo=UTC,
+        datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+        unicode_decode_error_handler="replace",
+    )
 
 
 def as_object_id(text: str) -> Any:

@@ -1,10 +1,12 @@
 """Opens the store that `store.url` names: all three ports on one file or one database."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING, cast
 
 from bot.archive import Archive
-from bot.errors import ConfigError
+from bot.errors import missing_extra
 from bot.models import CLOCKS_DIFFER
 from bot.moving import Movable
 from bot.ports import Ledger, Links, Store, TaskStore
@@ -12,7 +14,11 @@ from bot.stores.sqlite import SqliteStore, sqlite_path
 from bot.stores.sqlite_ledger import SqliteLedger
 from bot.stores.sqlite_links import SqliteLinks
 from bot.stores.sqlite_moving import SqliteMoving
+from bot.stores.sqlite_probe import probe_sqlite
 from bot.stores.sqlite_tasks import SqliteTaskStore
+
+if TYPE_CHECKING:
+    from bot.stores.mongo import MongoStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +43,18 @@ def stores_at(url: str) -> Stores:
     return _in_mongodb(url) if url.startswith("mongodb") else _in_sqlite(url)
 
 
+async def probe_store(url: str) -> bool:
+    """Try the store at an address, creating nothing; False when its file is still to be made."""
+    if not url.startswith("mongodb"):
+        return await asyncio.to_thread(probe_sqlite, sqlite_path(url))
+    store = _in_mongodb(url).store
+    try:
+        await cast("MongoStore", store).probe()
+    finally:
+        await store.close()
+    return True
+
+
 def _in_sqlite(url: str) -> Stores:
     store = SqliteStore(sqlite_path(url))
     return Stores(
@@ -52,7 +70,7 @@ def _in_mongodb(url: str) -> Stores:
     try:
         from bot.mongo import Mongo  # noqa: PLC0415 - an extra, and 0.2 s that SQLite need not pay
     except ImportError:
-        raise ConfigError("store.url: mongodb:// needs the extra: pip install 'dingrun[mongo]'") from None
+        raise missing_extra("store.url: mongodb://…", "mongo") from None
     from bot.stores.mongo import MongoStore  # noqa: PLC0415
     from bot.stores.mongo_archive import MongoArchive  # noqa: PLC0415
     from bot.stores.mongo_ledger import MongoLedger  # noqa: PLC0415

@@ -10,28 +10,39 @@ from openpyxl.chart import BarChart, LineChart, Reference
 from openpyxl.styles import Font
 from openpyxl.worksheet.hyperlink import Hyperlink
 
+from bot.assets.kinds import by_importance, display_name
 from bot.cells import ACTIVE, WorkbookLook, cleaned, cut, local
 from bot.diff import Verdict
-from bot.models import Run, Tally
+from bot.models import KindSummary, Run, Tally
 from bot.package import TIME_FORMAT, dress
 from bot.ports import Story
 from bot.values import text
 from bot.words import WORDS
 
 WIDTHS = (36, 30, 40, 30, 12, 12, 12, 12)
-SHOWN_KINDS = 8  # lines of the chart
+MAX_CHART_LINES = 8
+LOW_CHART = 10
+NAMES_SHOWN = 5  # of runs and targets
 _BOLD = Font(bold=True)
 _LINK = Font(color="1677FF", underline="single")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """What was found of one kind, and how that differs from the run before."""
+    """What was found of one kind, and the sheet it stands on, if there is one."""
 
-    title: str
-    rows: int | None  # of its sheet; None when it has none
-    changes: Mapping[Verdict, int]
-    held: bool = True  # the documents came in order, so the comparison is complete
+    summary: KindSummary
+    sheet: str = ""
+    in_order: bool = True  # the documents came in order, so the comparison is complete
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """Columns and rows of a chart, and the highest number in them."""
+
+    columns: tuple[int, int]
+    rows: int
+    highest: int
 
 
 class Overview:
@@ -80,10 +91,10 @@ class Overview:
         cell.font = _BOLD
         return cell
 
-    def _link(self, title: str) -> Cell:
+    def _link(self, name: str, sheet: str) -> Cell:
         """To a sheet of this workbook; nothing found by a scan becomes a link."""
-        cell = WriteOnlyCell(self._sheet, value=title)
-        cell.hyperlink = Hyperlink(ref="", location=f"'{title}'!A1")
+        cell = WriteOnlyCell(self._sheet, value=name)
+        cell.hyperlink = Hyperlink(ref="", location=f"'{sheet}'!A1")
         cell.font = _LINK
         return cell
 
@@ -103,26 +114,44 @@ class Overview:
 
     def _counts(self, story: Story, found: Sequence[Found]) -> None:
         words = self._words
-        verdicts = list(Verdict) if story.previous else []
+        verdicts = list(Verdict) if story.baseline else []
         header = [words["kind"], words["rows"], *(words[verdict] for verdict in verdicts)]
         rows = (
             (
-                each.title if each.rows is None else self._link(each.title),
-                each.rows or 0,
-                *(each.changes.get(verdict, 0) for verdict in verdicts),
+                self._name(each),
+                each.summary.total,
+                *(getattr(each.summary, verdict) for verdict in verdicts),
             )
             for each in found
         )
         self._block("found", header, rows)
-        if story.previous and story.run.tally and story.run.tally.failed:
-            self._row((words["gone_note"],))
+        self._notes(story, found)
+
+    def _name(self, found: Found) -> object:
+        name = display_name(found.summary.kind, self._look.lang)
+        return self._link(name, found.sheet) if found.sheet else name
+
+    def _notes(self, story: Story, found: Sequence[Found]) -> None:
+        """Say what the comparison leaves out."""
+        words, base = self._words, story.baseline
+        if base is None:
+            return
+        if story.unfinished:
+            self._row((words["partial_note"].format(count=len(story.unfinished)),))
+        if story.run.is_retry:
+            self._row((words["retry_note"],))
+        if base.first_covered:
+            self._row((words["first_note"].format(targets=shortened(base.first_covered)),))
         for each in found:
-            if story.previous and not each.held:
-                self._row((words["order_note"].format(kind=each.title),))
+            if not each.in_order:
+                kind = display_name(each.summary.kind, self._look.lang)
+                self._row((words["order_note"].format(kind=kind),))
 
     def _failures(self, run: Run) -> None:
         header = [self._words[name] for name in ("target", "status", "reason", "task")]
-        rows = ((each.target, each.status.value, each.reason, each.task_id) for each in run.failures)
+        rows = (
+            (each.target, self._words[each.status.value], each.reason, each.task_id) for each in run.failures
+        )
         self._block("failures", header, rows)
         hidden = run.tally.failed - len(run.failures) if run.tally and run.failures else 0
         if hidden > 0:
@@ -132,39 +161,48 @@ class Overview:
         """The table of the last runs, and the charts that show it."""
         kinds = kinds_of(history)
         names = ("start", "run", "seconds", "done", "failed")
-        header = [*(self._words[name] for name in names), *kinds]
+        labels = [display_name(kind, self._look.lang) for kind in kinds]
+        header = [*(self._words[name] for name in names), *labels]
         rows = [history_row(run, kinds) for run in history]
         self._block("history", [name.format(zone=self._look.zone.key) for name in header], rows)
         if rows:
-            self._chart(len(rows), len(names), len(kinds))
+            shown = kinds[:MAX_CHART_LINES]
+            self._draw_tasks(history, (len(names) - 1, len(names)))
+            if shown:
+                self._draw_kinds(history, shown, (len(names) + 1, len(names) + len(shown)))
 
-    def _chart(self, runs: int, facts: int, kinds: int) -> None:
-        """Tasks by how they ended and, where any was counted, what the runs found."""
-        last, top = self._used, self._used - runs  # `top` is the header
-        times = Reference(self._sheet, min_col=1, min_row=top + 1, max_row=last)
-        tasks: Any = BarChart()
-        tasks.grouping, tasks.overlap, tasks.y_axis.scaling.min = "stacked", 100, 0
-        tasks.add_data(
-            Reference(self._sheet, min_col=facts - 1, max_col=facts, min_row=top, max_row=last),
-            titles_from_data=True,
-        )
-        charts: list[tuple[Any, str, str]] = [(tasks, "chart_tasks", "J2")]
-        if kinds:
-            assets = LineChart()
-            shown = facts + min(kinds, SHOWN_KINDS)
-            data = Reference(self._sheet, min_col=facts + 1, max_col=shown, min_row=top, max_row=last)
-            assets.add_data(data, titles_from_data=True)
-            charts.append((assets, "chart_found", "J18"))
-        for chart, title, place in charts:
-            chart.title, chart.height, chart.width = self._words[title], 7.5, 16
-            chart.x_axis.number_format, chart.x_axis.delete, chart.y_axis.delete = "mm-dd hh:mm", False, False
-            chart.set_categories(times)
-            self._sheet.add_chart(chart, place)
+    def _draw_tasks(self, history: Sequence[Run], columns: tuple[int, int]) -> None:
+        chart: Any = BarChart()
+        chart.grouping, chart.overlap = "stacked", 100
+        highest = max(run.tally.ended if run.tally else 0 for run in history)
+        self._draw(chart, "chart_tasks", "J2", Block(columns=columns, rows=len(history), highest=highest))
+
+    def _draw_kinds(self, history: Sequence[Run], kinds: Sequence[str], columns: tuple[int, int]) -> None:
+        chart: Any = LineChart()
+        highest = max(counts_of(run).get(kind, 0) for run in history for kind in kinds)
+        self._draw(chart, "chart_found", "J18", Block(columns=columns, rows=len(history), highest=highest))
+        for line in chart.series:
+            line.smooth = False  # openpyxl's own choice is a curve, which overshoots
+            line.marker.symbol, line.marker.size = "circle", 5  # a single run is a point, and no line
+
+    def _draw(self, chart: Any, title: str, place: str, block: Block) -> None:
+        """Put a chart of the table at the end of the sheet beside the others."""
+        (first, last), top = block.columns, self._used - block.rows  # `top` is the header
+        data = Reference(self._sheet, min_col=first, max_col=last, min_row=top, max_row=self._used)
+        chart.add_data(data, titles_from_data=True)
+        chart.title, chart.height, chart.width = self._words[title], 7.5, 16
+        chart.title.overlay = chart.legend.overlay = False
+        chart.x_axis.number_format, chart.y_axis.number_format = "mm-dd hh:mm", "#,##0"
+        chart.x_axis.delete, chart.y_axis.delete, chart.y_axis.scaling.min = False, False, 0
+        if block.highest < LOW_CHART:  # Excel would take steps of a half
+            chart.y_axis.majorUnit = 1
+        chart.set_categories(Reference(self._sheet, min_col=1, min_row=top + 1, max_row=self._used))
+        self._sheet.add_chart(chart, place)
 
 
 def facts(story: Story, look: WorkbookLook) -> Iterator[tuple[str, object]]:
     """What was run, when, for whom and how it ended; what is not known is left out."""
-    words, run, before = WORDS[look.lang], story.run, story.previous
+    words, run, base = WORDS[look.lang], story.run, story.baseline
     tally = run.tally or Tally(total=0)
     values: Mapping[str, object] = {
         "schedule": run.schedule_name,
@@ -181,8 +219,8 @@ def facts(story: Story, look: WorkbookLook) -> Iterator[tuple[str, object]]:
         "error": tally.error,
         "stop": tally.stop,
         "missing": tally.missing,
-        "previous": before.id if before else words["no_previous"],
-        "previous_start": before.start_time if before else None,
+        "previous": shortened([each.id for each in base.runs]) if base else words["no_previous"],
+        "previous_start": base.runs[0].start_time if base else None,
         "secrets": words["open" if look.show_secrets else "hidden"],
     }
     offset = f"{run.start_time.astimezone(look.zone):%z}"
@@ -192,16 +230,29 @@ def facts(story: Story, look: WorkbookLook) -> Iterator[tuple[str, object]]:
     )
 
 
+def shortened(names: Sequence[str]) -> str:
+    """Return the first names, and how many there are when some are left out."""
+    shown = ", ".join(names[:NAMES_SHOWN])
+    return f"{shown}, … ({len(names)})" if len(names) > NAMES_SHOWN else shown
+
+
 def seconds_of(run: Run) -> float | None:
     return round((run.end_time - run.start_time).total_seconds(), 1) if run.end_time else None
 
 
+def counts_of(run: Run) -> Mapping[str, int]:
+    """Return what the report of a run counted, each asset once; a run without a report has no numbers."""
+    return {each.kind: each.total for each in run.findings.kinds} if run.findings else {}
+
+
 def kinds_of(history: Iterable[Run]) -> list[str]:
-    """The kinds of assets that any of these runs counted."""
-    return sorted({kind for run in history if run.tally for kind in run.tally.found})
+    """Return the kinds that any of these runs found, the most important first."""
+    found = {kind for run in history for kind, total in counts_of(run).items() if total}
+    return sorted(found, key=by_importance)
 
 
 def history_row(run: Run, kinds: Sequence[str]) -> Sequence[object]:
-    tally = run.tally or Tally(total=0)
-    counts = (tally.found.get(kind, 0) for kind in kinds)
-    return (run.start_time, run.id, seconds_of(run), tally.done, tally.failed, *counts)
+    """Return one line of the table; a number that nobody counted stays empty."""
+    tally, counts = run.tally or Tally(total=0), counts_of(run)
+    numbers = (counts.get(kind, 0) if run.findings else None for kind in kinds)
+    return (run.start_time, run.id, seconds_of(run), tally.done, tally.failed, *numbers)

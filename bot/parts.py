@@ -29,6 +29,7 @@ from bot.models import Clock
 from bot.notices import Notices
 from bot.opening import Stores, skew_of
 from bot.parcels import Limits, Parcels
+from bot.payloads import PayloadRetention
 from bot.people import People
 from bot.ports import Engine
 from bot.remakes import Remakes
@@ -79,6 +80,7 @@ class Parts:
     notices: Notices
     links: ReportLinks
     audit: Audit
+    payloads: PayloadRetention
     streams: Mapping[str, StreamConnection]
 
 
@@ -135,8 +137,8 @@ class _Builder:
                 self._runs,
                 clock=outside.clock,
                 past=Past(
-                    tell_within=timedelta(seconds=self._settings.engine.tell_within),
-                    look_back=timedelta(seconds=self._settings.engine.look_back),
+                    tell_within=timedelta(seconds=self._settings.engine.notify_max_age),
+                    look_back=timedelta(seconds=self._settings.engine.initial_lookback),
                 ),
             ),
             scheduler=Scheduler(store, outside.engine, self._runs, timetable=self._timetable),
@@ -144,6 +146,7 @@ class _Builder:
             notices=self._notices,
             links=self._links,
             audit=self._audit,
+            payloads=PayloadRetention(store, clock=outside.clock),
             streams=self._streams(),
         )
 
@@ -222,8 +225,8 @@ def counted(
 def timetable_of(settings: Settings) -> Timetable:
     return Timetable(
         zone=ZoneInfo(settings.timezone),
-        missed=Missed(settings.scheduler.missed),
-        grace=timedelta(seconds=settings.scheduler.grace),
+        missed=Missed(settings.scheduler.misfire_policy),
+        grace=timedelta(seconds=settings.scheduler.misfire_grace),
     )
 
 
@@ -243,7 +246,7 @@ def links_of(settings: Settings, outside: Outside) -> ReportLinks:
     terms = Terms(
         public_url=settings.web.public_url,
         ttl=timedelta(seconds=reports.link_ttl),
-        most=reports.link_limit,
+        most=reports.link_max_downloads,
     )
     key = reports.link_secret.get_secret_value() if reports.link_secret else ""
     return ReportLinks(outside.stores.links, terms, clock=outside.clock, key=key)

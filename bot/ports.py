@@ -18,6 +18,7 @@ from bot.models import (
     CardView,
     Destination,
     Download,
+    Findings,
     Grant,
     Job,
     JobState,
@@ -117,6 +118,15 @@ class Store(Protocol):
     async def mark_replaced(self, job_id: str, by: str) -> None:
         """Note that a later job stands for a dead or unconfirmed one. The first one noted stays."""
 
+    async def clear_payloads(
+        self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
+    ) -> int:
+        """Empty the payloads of jobs of these kinds that ended at `since` or later and before `before`.
+
+        Clears at most `limit`, oldest first, and returns how many. The jobs themselves stay: their ids are
+        idempotency keys.
+        """
+
     async def save_report(self, report: Report) -> None:
         """Keep the report of a run; one per run, the newest wins."""
 
@@ -175,6 +185,16 @@ class Links(Protocol):
 
         False, and nothing changes, when its link is unknown, over at that time, revoked or used up.
         """
+
+    async def resume_download(self, download: Download, *, since: datetime, max_resumes: int) -> str:
+        """Count a resume of the newest download by the same link, address and agent; its id.
+
+        "", and nothing changes, when there is none that began at `since` or later, is unfinished and was
+        resumed less than `max_resumes` times.
+        """
+
+    async def finish_download(self, link_id: str, download_id: str) -> None:
+        """Mark a download as finished: it cannot be resumed any more."""
 
     async def revoke_links(self, run_id: str, now: datetime) -> int:
         """Let the links of a run lead nowhere from now on; how many would have led somewhere."""
@@ -280,7 +300,7 @@ class Engine(Protocol):
     def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         """What the tasks found, shaped like ARL's collection `kind`, streamed; nothing of a kind it lacks.
 
-        Sorted by the key of the kind (`bot.findings.KINDS`), so that equal keys stand together, and what two
+        Sorted by the key of the kind (`bot.assets.kinds`), so that equal keys stand together, and what two
         runs found can be merged as it comes.
         """
 
@@ -359,23 +379,42 @@ class Messenger(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """The earlier tasks that a run is compared with, by target; no target counts but by its newest tasks.
+
+    What a `complete` task found and the run did not is gone. What the others found is known, and so not new.
+    """
+
+    runs: tuple[Run, ...]  # whose tasks they are, newest first
+    complete: tuple[str, ...] = ()  # ended well, and the run covered all of their targets as well
+    partial: tuple[str, ...] = ()  # newer ones for the same targets that did not end well
+    elsewhere: tuple[str, ...] = ()  # for targets that the run did not cover
+    first_covered: tuple[str, ...] = ()  # targets of the run that no earlier task covered
+
+
+@dataclass(frozen=True, kw_only=True)
 class Story:
-    """What the report of a run tells of: the run, the one it is compared with, the last ones."""
+    """What the report of a run tells of: the run, what it is compared with, the last ones.
+
+    The exporter, which has the engine, chooses `unfinished` and `baseline` (`bot/baseline.py`).
+    """
 
     run: Run
-    previous: Run | None = None  # the finished run of the same schedule before it
+    earlier: tuple[Run, ...] = ()  # finished runs of the schedule that it may be compared with, newest first
     history: tuple[Run, ...] = ()  # ended runs of the schedule, oldest first, up to this one
+    unfinished: tuple[str, ...] = ()  # tasks of the run that did not end well: they saw a part at most
+    baseline: Baseline | None = None  # None when no earlier task covered any target
 
 
 class Exporter(Protocol):
     """Where the Excel file of a run is written, away from the event loop."""
 
-    async def export(self, story: Story, path: Path) -> int:
-        """Write the workbook of an ended run to `path` (which does not exist yet) and return its data rows.
+    async def export(self, story: Story, path: Path) -> Findings:
+        """Write the workbook of an ended run to `path` (which does not exist yet) and return what it counted.
 
         The file is at `path` as a whole or not at all, also when several write it at once, or one is killed.
         On an error, or when cancelled, nothing is left.
         """
 
     def progress(self, run_id: str) -> int | None:
-        """How many assets an export under way has taken so far, of both runs; None when there is none."""
+        """How many assets an export under way has taken so far, of all runs; None when there is none."""

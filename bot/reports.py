@@ -120,7 +120,7 @@ class Reports:
         written = await asyncio.to_thread(self._shelf.room, day, stem)
         started = self._clock()
         try:
-            rows = await self._exporter.export(await story_of(self._store, run), written)
+            findings = await self._exporter.export(await story_of(self._store, run), written)
             if not await claim.extend():
                 raise Temporary("another process has this export now")
             path, measure = await asyncio.to_thread(self._shelf.place, written, stem)
@@ -128,6 +128,7 @@ class Reports:
             await asyncio.to_thread(written.unlink, missing_ok=True)
         if self._shelf.archive:
             await self._shelf.archive.put(path, self._shelf.folder / path)
+        await self._store.update_run(run.id, {"findings": findings})
         await self._store.save_report(
             Report(
                 run_id=run.id,
@@ -138,11 +139,13 @@ class Reports:
                 size=measure.size,
                 sha256=measure.sha256,
                 made_at=self._clock(),
-                rows=rows,
+                rows=findings.rows,
             )
         )
         seconds = (self._clock() - started).total_seconds()
-        log.info("report of run %s made: %d rows, %d bytes in %.1f s", run.id, rows, measure.size, seconds)
+        log.info(
+            "report of run %s made: %d rows, %d bytes in %.1f s", run.id, findings.rows, measure.size, seconds
+        )
 
     async def late(self) -> Sequence[Job]:
         """Exports that have failed, or waited for a worker, for ten minutes or more, oldest first."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from bot.errors import Permanent
 from bot.jobs import Claim, JobKind, Jobs, Result
 from bot.models import (
+    RETRY,
     Clock,
     Destination,
     ExportStatus,
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 
 KEPT_FAILURES = 100  # of a run; their number is always exact
 LOOKED_BACK = 100  # runs
-RETRY = "retry:"
 
 
 @dataclass(frozen=True, kw_only=True)

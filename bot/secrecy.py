@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from bot.assets.kinds import HARMLESS_RECORDS
 from bot.values import LINES, Document, once, text
 
 HIDDEN = "••••••"
@@ -25,7 +26,6 @@ _ASSIGNED = re.compile(  # bounded: whoever writes the text must not choose how 
 _ACCOUNT = re.compile(r"(?i)user|name|login|account|host|port|url|target|^ip$")  # tells where, not with what
 _USERINFO = re.compile(r"(://[^\s/:@]*:)([^\s/@]+)(@)")
 _PAIR = re.compile(r"([^\s:/|]{1,64}[:/|])(\S+)")
-HARMLESS = {"domain", "domain_url", "email", "host", "ip", "path", "phone", "site", "url"}  # kinds of WIH
 
 
 @dataclass(frozen=True)
@@ -92,5 +92,5 @@ def _pair_masked(value: str, cracked: bool) -> str:
 def leak(document: Document) -> Secret | str:
     """`content` of what WIH found in a page: all kinds that are not known to be harmless are keys."""
     plain = text(document.get("content"))
-    harmless = text(document.get("record_type")).lower() in HARMLESS
+    harmless = text(document.get("record_type")).lower() in HARMLESS_RECORDS
     return veiled(plain, text_masked(plain) if harmless else key_masked(plain))

@@ -7,6 +7,7 @@ bugs are not: numbers are numbers and sort as such, missing fields stay empty, n
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from bot.assets.kinds import ASSET_KINDS, AssetKind, site_key
 from bot.values import (
     LINES,
     Document,
@@ -21,76 +22,64 @@ from bot.values import (
 )
 
 Row = Sequence[object]
-Key = tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SheetPlan:
     """One sheet: its title, its header, the widths of its columns in characters.
 
-    `{zone}` in a header is the time zone of the settings. A difference in an `unsteady` column is no change:
-    such values are never twice the same. `name` says in which columns the thing itself is named.
+    `{zone}` in a header is the time zone of the settings. A difference in one of the `volatile_columns` is no
+    change: such values are never twice the same. `name` says in which columns the thing itself is named.
     """
 
     title: str
     header: Sequence[str]
     widths: Sequence[int]
-    unsteady: frozenset[str] = frozenset()
+    volatile_columns: frozenset[str] = frozenset()
     name: Sequence[int] = (0,)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One of ARL's collections: what is read of a document, what it is merged by, the row that comes of it.
+    """A kind of assets with its sheet, and the row that comes of the documents of one key.
 
-    The engine gives the documents sorted by `key`; the key of several fields is compared field by field.
+    The engine gives the documents sorted by the key of the kind.
     """
 
+    asset: AssetKind
     plan: SheetPlan
-    fields: Sequence[str]
-    key: Callable[[Document], Key]
     row: Callable[[Sequence[Document]], Row]
-    slim: Callable[[Document], Document] | None = None  # what of those fields need not travel
-
-    def slimmed(self, document: Document) -> Document:
-        """All that is read of a document; a page's headers or an icon's bytes need not travel."""
-        read = {field: document[field] for field in self.fields if field in document}
-        return self.slim(read) if self.slim else read
-
-
-def keyed(*names: str) -> Callable[[Document], Key]:
-    """The key made of these fields."""
-    if len(names) == 1:
-        (name,) = names
-        return lambda document: (text(document.get(name)),)
-    return lambda document: tuple(text(document.get(name)) for name in names)
 
 
 SITE = SheetPlan(
-    title="站点", header=("site", "title", "指纹", "状态码", "favicon hash"), widths=(35, 40, 60, 20, 30)
+    title=ASSET_KINDS["site"].chinese,
+    header=("site", "title", "指纹", "状态码", "favicon hash"),
+    widths=(35, 40, 60, 20, 30),
 )
 IP = SheetPlan(
-    title="IP",
+    title=ASSET_KINDS["ip"].chinese,
     header=("IP", "端口信息", "开放端口数目", "geo", "as 编号", "domain", "操作系统", "CDN", "类别"),
     widths=(22, 50, 14, 25, 55, 60, 40, 40, 20),
 )
 SERVICE = SheetPlan(
-    title="系统服务",
+    title=ASSET_KINDS["service"].chinese,
     header=("IP", "端口", "服务", "产品", "版本"),
     widths=(22, 10, 20, 40, 20),
     name=(0, 1),
 )
-DOMAIN = SheetPlan(title="域名", header=("域名", "解析类型", "记录值", "关联ip"), widths=(30, 20, 50, 50))
-
-
-def site_key(document: Document) -> Key:
-    return (text(document.get("site") or document.get("url")),)
+DOMAIN = SheetPlan(
+    title=ASSET_KINDS["domain"].chinese,
+    header=("域名", "解析类型", "记录值", "关联ip"),
+    widths=(30, 20, 50, 50),
+)
 
 
 def site_row(documents: Sequence[Document]) -> Row:
     """One site, found by several tasks: the first title and status, all fingerprints once."""
     names = (
-        mapping(finger).get("name") for document in documents for finger in items(document.get("finger"))
+        finger if isinstance(finger, str) else mapping(finger).get("name")
+        for document in documents
+        for finger in items(document.get("finger"))
     )
     favicons = [mapping(document.get("favicon")) for document in documents]
     return (
@@ -100,11 +89,6 @@ def site_row(documents: Sequence[Document]) -> Row:
         number(first(documents, "status")),
         number(first(favicons, "hash")),
     )
-
-
-def site_slim(document: Document) -> Document:
-    """An icon's hash without its bytes."""
-    return {**document, "favicon": {"hash": mapping(document.get("favicon")).get("hash")}}
 
 
 def domain_row(documents: Sequence[Document]) -> Row:
@@ -163,22 +147,7 @@ def only_ip_row(documents: Sequence[Document]) -> Row:
 
 
 ARL_KINDS: dict[str, Kind] = {
-    "ip": Kind(
-        plan=IP,
-        fields=(
-            "ip", "port_info", "geo_city", "geo_asn", "domain", "os_info", "cdn_name", "ip_type",
-        ),
-        key=keyed("ip"),
-        row=only_ip_row,
-    ),
-    "site": Kind(
-        plan=SITE,
-        fields=("site", "url", "title", "finger", "status", "favicon"),
-        key=site_key,
-        row=site_row,
-        slim=site_slim,
-    ),
-    "domain": Kind(
-        plan=DOMAIN, fields=("domain", "type", "record", "ips"), key=keyed("domain"), row=domain_row
-    ),
-}  # fmt: skip
+    "ip": Kind(asset=ASSET_KINDS["ip"], plan=IP, row=only_ip_row),
+    "site": Kind(asset=ASSET_KINDS["site"], plan=SITE, row=site_row),
+    "domain": Kind(asset=ASSET_KINDS["domain"], plan=DOMAIN, row=domain_row),
+}

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BufferedRandom, BufferedReader
@@ -20,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 from bot.archive import Archive
 from bot.errors import DingRunError, Permanent, Temporary
+from bot.files import PRIVATE_FILE, close_to_others, make_private_folder
 from bot.models import Report
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,8 @@ class Shelf:
         """A place for a file that is still being written; nobody else gets the same. Raises `Temporary`."""
         folder = self.folder / day
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder)
+            close_to_others(self.folder)
         except OSError as error:
             raise _trouble(error) from error
         if folder.is_symlink():
@@ -66,6 +69,8 @@ class Shelf:
         The name tells its content, so that two writers of one run never share a file.
         """
         try:
+            with suppress(PermissionError):  # a worker of another user wrote it; the folder is closed as well
+                written.chmod(PRIVATE_FILE)
             with written.open("rb+") as file:
                 os.fsync(file.fileno())
                 measure = measure_of(file)

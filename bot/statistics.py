@@ -9,7 +9,7 @@ from bot.sheets import Row, Service, SheetPlan
 from bot.values import Share
 
 TOP = 20  # of each count
-SAME_SERVICE = {"https-alt": "https", "http-alt": "http"}
+SAME_SERVICE = {"https-alt": "https"}  # this one alone, as ARL counts
 
 PLAN = SheetPlan(title="资产统计", header=(), widths=(20, 12, 12, 12, 12, 20, 12, 12, 12, 12, 40, 12, 12))
 

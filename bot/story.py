@@ -1,10 +1,12 @@
-"""What the report of a run tells of: the run before it, and the last ones."""
+"""What the report of a run tells of: the runs that it may be compared with, and the last runs."""
 
+from bot.baseline import is_whole
 from bot.models import Run, RunStatus
 from bot.ports import Store, Story
 
 LOOKED_AT = 50  # runs; all of them when these do not reach far enough back
 HISTORY = 12  # runs on the chart
+MAX_EARLIER = 100  # runs that are compared with
 
 
 async def story_of(store: Store, run: Run) -> Story:
@@ -12,10 +14,13 @@ async def story_of(store: Store, run: Run) -> Story:
     story = Story(run=run)
     for limit in (LOOKED_AT, 0):
         runs = await store.find_runs(schedule_id=run.schedule_id, limit=limit)
-        earlier = [each for each in runs if each.end_time and each.start_time < run.start_time]
-        finished = (each for each in earlier if each.status is RunStatus.FINISHED and each.task_ids)
-        history = (*reversed(earlier[: HISTORY - 1]), run)
-        story = Story(run=run, previous=next(finished, None), history=history)
-        if len(runs) < LOOKED_AT or (story.previous and len(history) == HISTORY):
+        before = [each for each in runs if each.end_time and each.start_time < run.start_time]
+        earlier = tuple(each for each in before if _has_tasks(each))[:MAX_EARLIER]
+        story = Story(run=run, earlier=earlier, history=(*reversed(before[: HISTORY - 1]), run))
+        if len(runs) < LOOKED_AT or (any(map(is_whole, earlier)) and len(story.history) == HISTORY):
             break
     return story
+
+
+def _has_tasks(run: Run) -> bool:
+    return run.status is RunStatus.FINISHED and bool(run.task_ids)

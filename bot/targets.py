@@ -1,4 +1,4 @@
-"""What a schedule may name to look at: hosts, URLs, addresses, networks. Pure."""
+"""What a schedule may name to look at: hosts, URLs, addresses, ranges, networks. Pure."""
 
 import ipaddress
 import re
@@ -12,6 +12,9 @@ LONGEST_NAME = 253  # of a host, RFC 1035
 WEB_PORTS = {"http": 80, "https": 443}
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
+_RANGE = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.)(\d{1,3})-(\d{1,3})", re.ASCII)
+_PREFIX = re.compile(r"0|[1-9]\d{0,2}|\d{1,3}(\.\d{1,3}){3}", re.ASCII)
+_LIKE_ADDRESS = re.compile(r"\d+\.\d+\.\d+\D\d+-\d+")  # ARL takes it for one, whatever the sign
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -19,11 +22,12 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One thing to look at. Exactly one of `host` and `network` is set."""
+    """One thing to look at. Exactly one of `host`, `network` and `span` is set."""
 
     text: str  # as it was written
     host: str = ""  # a name, or an address without brackets
     network: Network | None = None
+    span: tuple[ipaddress.IPv4Address, ipaddress.IPv4Address] | None = None  # first and last of a range
     port: int | None = None  # the only one to look at
     scheme: str = ""  # http or https, when it was written as a URL
     path: str = "/"
@@ -34,6 +38,9 @@ class Target:
 
     def hosts(self, most: int) -> Iterator[str]:
         """The hosts to look at. Raises `ValueError` when a network has more than `most`."""
+        if self.span is not None:
+            yield from self._hosts_of_span(most)
+            return
         if self.network is None:
             yield self.host
             return
@@ -41,15 +48,39 @@ class Target:
             raise ValueError(f"{self.text} has {self.network.num_addresses} addresses, more than {most}")
         yield from (str(address) for address in self.network.hosts())
 
+    def _hosts_of_span(self, most: int) -> Iterator[str]:
+        first, last = map(int, self.span or ())
+        if last - first >= most:
+            raise ValueError(f"{self.text} has {last - first + 1} addresses, more than {most}")
+        yield from (str(ipaddress.IPv4Address(number)) for number in range(first, last + 1))
+
 
 def parse_target(text: str) -> Target:
-    """Read a host, host:port, URL, address or CIDR. Raises `ValueError` that says what it takes."""
-    written = text.strip()
+    """Read a host, host:port, URL, address, range or CIDR. Raises `ValueError` that says what it takes."""
     try:
-        return _url(written) if "://" in written else _network(written) if "/" in written else _host(written)
+        return _parse(text.strip())
     except ValueError as error:
         why = str(error)
         raise ValueError(f"takes hosts, URLs, addresses and networks such as 192.0.2.0/28: {why}") from None
+
+
+def _parse(text: str) -> Target:
+    if "://" in text:
+        return _url(text)
+    if "/" in text:
+        return _network(text)
+    return _span(text) if _LIKE_ADDRESS.fullmatch(text) else _host(text)
+
+
+def _span(text: str) -> Target:
+    """A range as ARL takes it, `192.0.2.1-20`; a name that only looks like one resolves nowhere."""
+    found = _RANGE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no range such as 192.0.2.1-20")
+    first, last = (ipaddress.IPv4Address(found[1] + found[number]) for number in (2, 3))
+    if last < first:
+        raise ValueError(f"{text!r} ends before it begins")
+    return Target(text=text, span=(first, last))
 
 
 def _url(text: str) -> Target:
@@ -66,6 +97,8 @@ def _url(text: str) -> Target:
 
 
 def _network(text: str) -> Target:
+    if not _PREFIX.fullmatch(text.partition("/")[2]):
+        raise ValueError(f"{text!r} has no length of a prefix after its slash")
     network = ipaddress.ip_network(text, strict=False)
     if network.num_addresses > MOST_HOSTS:
         raise ValueError(f"{text} has {network.num_addresses} addresses, more than {MOST_HOSTS}")

@@ -18,6 +18,8 @@ from bot.dingtalk.work import WorkMessenger
 from bot.models import Clock, DestinationKind
 from bot.ports import Messenger
 
+NOWHERE = "no destination; set DINGDING.DEFAULT_CHAT_ID, send_to or notify.routes"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wire:
@@ -31,7 +33,7 @@ class Wire:
 
 def wire(settings: Settings, session: aiohttp.ClientSession, clock: Clock, meter: Unmetered) -> Wire:
     """The messengers that the settings allow; without any, everything is logged and nothing pushed."""
-    silent = SilentMessenger()
+    silent = SilentMessenger(NOWHERE) if settings.configured else SilentMessenger()
     reached: dict[tuple[DestinationKind, str], Messenger] = {}
     robots = robots_of(settings)
     for name, robot in robots.items():

@@ -5,56 +5,85 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bot.assets.external_sort import ExternalSort
+from bot.assets.kinds import HIGHLIGHTS, AssetKind, by_importance, display_name
 from bot.cells import WorkbookLook
 from bot.diff import Change, Finds, Pair, Sorted, Verdict, changes, paired
 from bot.findings import FINDINGS, KINDS, shown
+from bot.models import Findings, KindSummary, Run
 from bot.overview import WIDTHS, Found, Overview
 from bot.package import Book, Sheet
 from bot.ports import Story
-from bot.sheets import ARL_KINDS, IP, SERVICE, Kind, Row, SheetPlan, ip_row, services_of
-from bot.spool import Spool
+from bot.sheets import DOMAIN, IP, SERVICE, SITE, Kind, Row, SheetPlan, ip_row, services_of
 from bot.statistics import PLAN, Statistics
 from bot.values import Document, ip_order, text
 from bot.words import WORDS
 
+ADDRESSES_HELD = 500  # in memory while they are put in order; each may have thousands of ports
+
 
 @dataclass(kw_only=True)
 class Section:
-    """The things of one kind: their sheet, once there is one, and how they differ from the run before."""
+    """The things of one kind: their sheet, once there is one, and how they differ from earlier runs."""
 
+    kind: str
     plan: SheetPlan
     sheet: Sheet | None = None
     counts: Counter[Verdict] = field(default_factory=Counter)
-    held: bool = True
+    in_order: bool = True
 
     def append(self, book: Book, row: Row) -> None:
         if self.sheet is None:
             self.sheet = book.sheet(self.plan)
         self.sheet.append(row)
 
-    def told(self) -> Found:
-        """What 概览 tells of it."""
-        rows = self.sheet.rows if self.sheet else None
-        return Found(title=self.plan.title, rows=rows, changes=self.counts, held=self.held)
+    def summary(self) -> KindSummary:
+        """Return its numbers."""
+        return KindSummary(
+            kind=self.kind,
+            total=self.sheet.rows if self.sheet else 0,
+            new=self.counts[Verdict.NEW],
+            gone=self.counts[Verdict.GONE],
+            changed=self.counts[Verdict.CHANGED],
+        )
 
 
-def write_workbook(path: Path, story: Story, finds: Iterable[Finds], *, look: WorkbookLook) -> int:
-    """Write the report of an ended run; its data rows. Raises `OSError` when the disk does."""
+@dataclass(kw_only=True)
+class Highlights:
+    """Counts what a person should look at, and how much of it is new."""
+
+    totals: Counter[str] = field(default_factory=Counter)
+    new: Counter[str] = field(default_factory=Counter)
+
+    def add(self, kind: AssetKind, pair: Pair, *, compared: bool) -> None:
+        """Count one asset of this run."""
+        for name in kind.highlights(pair.now[0]) if pair.now else ():
+            self.totals[name] += 1
+            self.new[name] += compared and not pair.known
+
+    def summaries(self) -> tuple[KindSummary, ...]:
+        """Return the counts, the most important first."""
+        found = [name for name in HIGHLIGHTS if self.totals[name]]
+        return tuple(KindSummary(kind=name, total=self.totals[name], new=self.new[name]) for name in found)
+
+
+def write_workbook(path: Path, story: Story, finds: Iterable[Finds], *, look: WorkbookLook) -> Findings:
+    """Write the report of an ended run; what it counted. Raises `OSError` when the disk does."""
     made = story.run.end_time or story.run.start_time
     book = Book(look, made=made)
     try:
         contents = Contents(book, story)
         for each in finds:
             contents.add(each)
-        rows = contents.finish()
+        findings = contents.finish()
         book.save(path)
     finally:
         book.close()
-    return rows
+    return findings
 
 
 class Contents:
@@ -69,95 +98,122 @@ class Contents:
         self._overview = book.plain_sheet(self._words["overview"], WIDTHS)
         self._changes = book.sheet(self._changes_plan())
         self._sections: dict[str, Section] = {}
-        for plan in (ARL_KINDS["site"].plan, IP, SERVICE, ARL_KINDS["domain"].plan):
-            self._section(plan).sheet = book.sheet(plan)
+        self._highlights = Highlights()
+        for kind, plan in (("site", SITE), ("ip", IP), ("service", SERVICE), ("domain", DOMAIN)):
+            self._section(kind, plan).sheet = book.sheet(plan)
         self._counted = book.sheet(PLAN)
         self._statistics = Statistics()
 
     def _changes_plan(self) -> SheetPlan:
         compared = ("kind", "verdict", "name", "column", "before", "after")
-        header = [self._words[name] for name in compared] if self._story.previous else []
+        header = [self._words[name] for name in compared] if self._story.baseline else []
         return SheetPlan(title=self._words["changes"], header=header, widths=(14, 10, 50, 18, 50, 50))
 
-    def _section(self, plan: SheetPlan) -> Section:
-        if plan.title not in self._sections:
-            self._sections[plan.title] = Section(plan=plan)
-        return self._sections[plan.title]
+    def _section(self, kind: str, plan: SheetPlan) -> Section:
+        if kind not in self._sections:
+            self._sections[kind] = Section(kind=kind, plan=plan)
+        return self._sections[kind]
 
     def add(self, finds: Finds) -> None:
         """Everything of one kind; a kind that is not known is left out."""
         kind = self._kinds.get(finds.kind)
         if kind is None:
             return
-        mine, theirs = Sorted(finds.mine, kind.key), Sorted(finds.theirs, kind.key)
-        pairs = paired(mine, theirs)
+        streams = {side: Sorted(documents, kind.asset.key) for side, documents in finds.sides.items()}
+        pairs = paired(streams)
         if finds.kind == "ip":
             self._add_addresses(pairs)
         else:
             self._add_things(kind, pairs)
-        section = self._sections.get(kind.plan.title)
+        section = self._sections.get(finds.kind)
         if section:
-            section.held = mine.held and theirs.held
+            section.in_order = all(stream.in_order for stream in streams.values())
 
     def _add_things(self, kind: Kind, pairs: Iterator[Pair]) -> None:
         for pair in pairs:
-            after = kind.row(pair.mine) if pair.mine else None
-            before = after if pair.same else kind.row(pair.theirs) if pair.theirs else None
-            self._put(self._section(kind.plan), before, after)
+            after = kind.row(pair.now) if pair.now else None
+            before = after if pair.same else kind.row(pair.before) if pair.before else None
+            if after is None and not pair.comparable:
+                continue
+            section = self._section(kind.asset.name, kind.plan)
+            if after is not None:
+                section.append(self._book, after)
+            self._highlights.add(kind.asset, pair, compared=self._story.baseline is not None)
+            if pair.comparable or not pair.known:
+                self._compare(section, before, after)
 
     def _add_addresses(self, pairs: Iterator[Pair]) -> None:
         """Addresses come in the order of their letters and are shown in that of their numbers."""
-        addresses, services = self._section(IP), self._section(SERVICE)
-        with Spool() as spool:
+        with ExternalSort(chunk=ADDRESSES_HELD) as sort:
             for pair in pairs:
-                sides = [pair.mine] if pair.same else [pair.theirs, pair.mine]
-                spool.add(ip_order(pair.key[0]), [_address(side) for side in sides])
-            for sides in spool:
-                before, after = sides[0], sides[-1]
-                self._put(addresses, before and before[0], after and after[0])
-                self._put_services(services, before, after)
+                earlier = pair.before if pair.comparable else pair.known
+                sides = [pair.now] if pair.comparable and pair.same else [earlier, pair.now]
+                addresses = [_address(side) for side in sides]
+                sort.add((ip_order(pair.key[0]).hex(),), (pair.comparable, addresses))
+            for _, (comparable, addresses) in sort:
+                self._put_address(addresses[0], addresses[-1], comparable=comparable)
 
-    def _put_services(self, section: Section, before: Any, after: Any) -> None:
+    def _put_address(self, before: Any, after: Any, *, comparable: bool) -> None:
+        addresses, services = self._section("ip", IP), self._section("service", SERVICE)
         if after:
+            addresses.append(self._book, after[0])
             self._statistics.add(after[1])
             for service in after[1]:
-                section.append(self._book, (after[0][0], *service))
-        if before is not after and self._story.previous:
-            was, now = _by_port(before), _by_port(after)
-            for port in dict.fromkeys((*now, *was)):
-                self._compare(section, _joined(was.get(port, ())), _joined(now.get(port, ())))
-
-    def _put(self, section: Section, before: Row | None, after: Row | None) -> None:
-        if after is not None:
-            section.append(self._book, after)
-        self._compare(section, before, after)
+                services.append(self._book, (after[0][0], *service))
+        if comparable or not before:
+            self._compare(addresses, before and before[0], after and after[0])
+        if before is after:
+            return
+        was, now = _by_port(before), _by_port(after)
+        for port in dict.fromkeys((*now, *was)):
+            if comparable or port not in was:
+                self._compare(services, _joined(was.get(port, ())), _joined(now.get(port, ())))
 
     def _compare(self, section: Section, before: Row | None, after: Row | None) -> None:
-        if not self._story.previous or before == after:
+        if not self._story.baseline or before == after:
             return
         found = list(changes(section.plan, before, after))
         for change in found:
-            self._changes.append(self._change_row(section.plan, change))
+            self._changes.append(self._change_row(section, change))
         if found:
             section.counts[found[0].verdict] += 1
 
-    def _change_row(self, plan: SheetPlan, change: Change) -> Row:
+    def _change_row(self, section: Section, change: Change) -> Row:
         name = " ".join(map(self._book.cells.plain, change.name))
-        return (plan.title, self._words[change.verdict], name, change.column, change.before, change.after)
+        kind = display_name(section.kind, self._book.look.lang)
+        return (kind, self._words[change.verdict], name, change.column, change.before, change.after)
 
-    def finish(self) -> int:
-        """Close all sheets; the data rows of those of assets."""
+    def finish(self) -> Findings:
+        """Close all sheets; what they counted."""
         if not self._changes.rows:
-            self._changes.append((self._words["same" if self._story.previous else "no_previous"],))
+            self._changes.append((self._words["same" if self._story.baseline else "no_previous"],))
         for row in self._statistics.rows():
             self._counted.append(row)
-        sections = self._sections.values()
+        sections = sorted(self._sections.values(), key=lambda section: by_importance(section.kind))
         for sheet in (self._changes, self._counted, *(section.sheet for section in sections)):
             if sheet:
                 sheet.close()
-        found = [section.told() for section in sections]
-        Overview(self._overview, self._book.look).write(self._story, found)
-        return sum(each.rows or 0 for each in found)
+        summaries = [section.summary() for section in sections]
+        findings = Findings(
+            rows=sum(summary.total for summary in summaries),
+            compared=self._story.baseline is not None,
+            kinds=tuple(summaries),
+            highlights=self._highlights.summaries(),
+        )
+        found = [
+            Found(
+                summary=summary, sheet=section.plan.title if section.sheet else "", in_order=section.in_order
+            )
+            for section, summary in zip(sections, summaries, strict=True)
+        ]
+        story = replace(self._story, history=with_findings(self._story, findings))
+        Overview(self._overview, self._book.look).write(story, found)
+        return findings
+
+
+def with_findings(story: Story, findings: Findings) -> tuple[Run, ...]:
+    """Return the last runs, this one with what its report counted just now."""
+    return tuple(replace(run, findings=findings) if run.id == story.run.id else run for run in story.history)
 
 
 def _address(documents: Sequence[Document]) -> tuple[Row, Sequence[Row]] | None:

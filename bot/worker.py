@@ -17,9 +17,10 @@ from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.exporters.handover import Handover
 from bot.exporters.orders import KIND, LEASE, failed, made, place_of, refusal
 from bot.exporting import broker_of, handover_of, inprocess_of
+from bot.files import make_private_folder
 from bot.jobs import Claim
 from bot.log import about
-from bot.models import Job
+from bot.models import Findings, Job
 from bot.opening import skew_of, stores_at
 from bot.ports import Exporter, Store, Story
 from bot.process import owner_name, utc_now
@@ -52,7 +53,7 @@ async def _try_out(settings: Settings) -> None:
 
 def _make(folder: Path) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
     except OSError as error:
         raise ConfigError(f"reports.dir: {folder} cannot be written: {error.strerror}") from None
 
@@ -124,9 +125,12 @@ class Maker:
             return failed(Temporary(f"it took longer than exporter.time_limit, {self._limits.seconds:g} s"))
         except DingRunError as error:
             return failed(error)
+        except Exception as error:  # the edge of the order: left to its lease it would come again for ever
+            log.exception("order %s failed by a mistake of ours", claim.job.id)
+            return failed(Temporary(f"a mistake of ours, see the worker's log ({type(error).__name__})"))
 
-    async def _make(self, claim: Claim) -> int:
-        """Write the workbook while the lease is ours; its data rows."""
+    async def _make(self, claim: Claim) -> Findings:
+        """Write the workbook while the lease is ours; what it counted."""
         run = await self._store.find_run(claim.job.run_id)
         if run is None:
             raise Permanent(f"run {claim.job.run_id} is not in the store")
@@ -141,7 +145,7 @@ class Maker:
             making.cancel()
             await asyncio.gather(making, return_exceptions=True)
 
-    async def _hand_over(self, claim: Claim, story: Story) -> int:
+    async def _hand_over(self, claim: Claim, story: Story) -> Findings:
         async with self._handover.room(place_of(claim.job)) as path:
             return await self._exporter.export(story, path)
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.models import Run
-from cards.summary import MARKS, Ended
+from cards.summary import WELL, Ended, highlights_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ def digest_values(
     return {
         "title_only": detail is None,
         "detail": detail,
-        "troubled": sum(each.kind != "well" for each in ended),
+        "troubled": sum(each.mark != WELL for each in ended),
         "lines": [_line(each, each.run.id in unconfirmed) for each in ended],
     }
 
@@ -37,7 +37,8 @@ def _line(ended: Ended, unconfirmed: bool) -> Mapping[str, object]:
     run = ended.run
     return {
         "id": run.id,
-        "mark": MARKS[ended.kind],
+        "mark": ended.mark,
+        "highlights": highlights_of(run),
         "kind": ended.kind,
         "name": run.schedule_name,
         "total": ended.tally.total,

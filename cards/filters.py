@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from bot.assets.kinds import display_name
 from cards.neutral import Safe, cut
 
 _KB = 1024
@@ -29,7 +30,7 @@ class Filters:
     def table(self) -> dict[str, Callable[..., Any]]:
         """The filters by the names that templates use."""
         own = (self.moment, self.short, self.until, self.offset, self.duration, self.size, self.number)
-        return {each.__name__: each for each in (*own, self.found, self.cron, self.spoken, cut)}
+        return {each.__name__: each for each in (*own, self.kind, self.cron, self.spoken, cut)}
 
     def moment(self, at: datetime) -> Safe:
         """2026-11-24 03:00:05"""
@@ -75,11 +76,9 @@ class Filters:
         """12,345"""
         return Safe(f"{count:,}")
 
-    def found(self, counts: Mapping[str, int]) -> list[tuple[str, int]]:
-        """Kinds of assets with their counts: in the order of words.yaml, then unknown kinds; no zeros."""
-        labels: Mapping[str, str] = self._words["found"]
-        kinds = [*(kind for kind in labels if kind in counts), *sorted(counts.keys() - labels.keys())]
-        return [(labels.get(kind, cut(kind, 20)), counts[kind]) for kind in kinds if counts[kind] > 0]
+    def kind(self, name: str) -> str:
+        """The name of a kind of assets, or of a highlight, in the language."""
+        return cut(display_name(name, self._words["lang"]), 20)
 
     def cron(self, line: str) -> str:
         """The usual cron lines as a sentence; any other as it is, to be neutralised."""

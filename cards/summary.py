@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.models import ExportStatus, Failure, Link, Report, Run, RunStatus, Tally, TaskStatus
+from bot.assets.kinds import PARTS_OF, by_importance
+from bot.models import ExportStatus, Failure, KindSummary, Link, Report, Run, RunStatus, Tally, TaskStatus
 from cards.neutral import Safe
 
 ERROR_CHARACTERS = 300  # of why a run came to nothing
@@ -11,7 +12,10 @@ ERROR_CHARACTERS = 300  # of why a run came to nothing
 TYPED_CHARACTERS = 40  # of a name that people are asked to type; the run's id names its schedule as well
 
 _WORST_FIRST = {TaskStatus.ERROR: 0, TaskStatus.MISSING: 1, TaskStatus.STOP: 2}
-MARKS = {"well": "✅", "failed": "⚠️", "stopped": "⚠️", "error": "❌", "running": "⏳"}
+WELL, STOPPED, LOOK, ALARM = "✅", "⏹️", "⚠️", "🔴"  # nothing needs a look … something new does
+MARKS = {"error": "❌", "running": "⏳"}
+SOUNDING = ("vuln", "nuclei_result", "fileleak")  # kinds to look at, where only the engine has counted
+MEANS_OTHERWISE = frozenset({"service"})  # of the engine's counts: names of services, not open ports
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +53,44 @@ NO_NEWS = News()
 
 
 @dataclass(frozen=True, kw_only=True)
+class Highlight:
+    """Something found that a person should look at; `new` is None when nothing was compared."""
+
+    kind: str
+    total: int
+    new: int | None
+    is_part: bool = False  # of the one before it
+
+
+def highlights_of(run: Run) -> Sequence[Highlight]:
+    """Return what a person should look at, by the report, or by the engine while there is none."""
+    if run.findings is None:
+        found = run.tally.found if run.tally else {}
+        return [Highlight(kind=kind, total=found[kind], new=None) for kind in SOUNDING if found.get(kind)]
+    totals = {each.kind: each.total for each in run.findings.highlights}
+    whole = {PARTS_OF[kind] for kind in PARTS_OF if totals.get(kind) == totals.get(PARTS_OF[kind])}
+    return [
+        Highlight(
+            kind=each.kind,
+            total=each.total,
+            new=each.new if run.findings.compared else None,
+            is_part=each.kind in PARTS_OF and PARTS_OF[each.kind] not in whole,
+        )
+        for each in run.findings.highlights
+        if each.kind not in whole
+    ]
+
+
+def found_in(run: Run) -> Sequence[KindSummary]:
+    """Return what was found, the most important first; without a report the engine's counts."""
+    if run.findings is not None:
+        return [each for each in run.findings.kinds if each.total or each.gone]
+    found = run.tally.found if run.tally else {}
+    kinds = sorted(found.keys() - MEANS_OTHERWISE, key=by_importance)
+    return [KindSummary(kind=kind, total=found[kind]) for kind in kinds if found[kind] > 0]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ended:
     """An ended run with its report and what has become of both since."""
 
@@ -64,6 +106,18 @@ class Ended:
         if self.tally.error or self.tally.missing:
             return "failed"
         return "stopped" if self.tally.stop else "well"
+
+    @property
+    def mark(self) -> str:
+        """The sign of how it ended; the tick stands only where nothing needs a look."""
+        if self.kind in MARKS:
+            return MARKS[self.kind]
+        highlights = highlights_of(self.run)
+        if any(each.new is None or each.new for each in highlights):
+            return ALARM
+        if highlights or self.kind == "failed" or self.report_state == "failed":
+            return LOOK
+        return STOPPED if self.kind == "stopped" else WELL
 
     @property
     def tally(self) -> Tally:
@@ -88,8 +142,12 @@ class Ended:
         run, tally = self.run, self.tally
         shown = worst(run.failures, detail.failures)
         return {
-            "mark": MARKS[self.kind],
+            "mark": self.mark,
             "kind": self.kind,
+            "highlights": highlights_of(run),
+            "compared": run.findings is not None and run.findings.compared,
+            "counted": run.findings is not None,
+            "found": found_in(run),
             "name": run.schedule_name,
             "typed": run.schedule_name if len(run.schedule_name) <= TYPED_CHARACTERS else run.id,
             "run": run,

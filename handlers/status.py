@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from bot.access import Act
 from bot.context import Context
 from bot.errors import Permanent, Temporary
-from bot.models import Message, Note, Run, RunStatus, Tally
+from bot.models import Message, Note, Run, Tally
 from bot.router import Router
+from cards.summary import Ended
 
 router = Router()
 
@@ -53,12 +54,8 @@ async def _progress(ctx: Context, running: Sequence[Run]) -> tuple[Mapping[str, 
 
 
 def mark_of(run: Run) -> str:
-    """How a run ended, in one sign."""
-    if run.status is RunStatus.RUNNING:
-        return "⏳"
-    if run.status is RunStatus.ERROR:
-        return "❌"
-    return "⚠️" if run.tally and run.tally.failed else "✅"
+    """How a run ended, in the sign that its card has."""
+    return Ended(run=run, report=None).mark
 
 
 def _running(run: Run, tally: Tally | None) -> dict[str, object]:

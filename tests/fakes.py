@@ -14,6 +14,7 @@ from bot.models import (
     CardView,
     Destination,
     DestinationKind,
+    Findings,
     Message,
     Note,
     Receipt,
@@ -209,14 +210,15 @@ class FakeExporter:
         self.made: list[str] = []
         self.told: list[Story] = []
         self.under_way: dict[str, int] = {}
+        self.findings = Findings(rows=3)
 
-    async def export(self, story: Story, path: Path) -> int:
+    async def export(self, story: Story, path: Path) -> Findings:
         if self.trouble:
             raise self.trouble.pop(0)
         path.write_bytes(b"workbook of " + story.run.id.encode())  # noqa: ASYNC240 - a few bytes in a test
         self.made.append(story.run.id)
         self.told.append(story)
-        return 3
+        return self.findings
 
     def progress(self, run_id: str) -> int | None:
         return self.under_way.get(run_id)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from bot.mongo import Mongo
-from tests.turnstile import Turnstile
+from tests.mongo_proxy import MongoProxy
 
 VARIABLE = "DINGRUN_TEST_MONGODB"
 HOW = f"Need a MongoDB server: pytest --mongo mongodb://127.0.0.1:27017/ or {VARIABLE} (.ci/run starts one)"
@@ -18,10 +18,10 @@ HOW = f"Need a MongoDB server: pytest --mongo mongodb://127.0.0.1:27017/ or {VAR
 
 @dataclass(frozen=True, kw_only=True)
 class Database:
-    """An empty database, and the turnstile on the way to it."""
+    """An empty database, and the proxy on the way to it."""
 
     address: str
-    turnstile: Turnstile
+    proxy: MongoProxy
 
 
 def add_option(parser: pytest.Parser) -> None:
@@ -59,12 +59,12 @@ async def database_for(config: pytest.Config) -> AsyncIterator[Database]:
     if not server:
         pytest.skip(HOW)
     parts = urlsplit(server)
-    async with Turnstile(parts.hostname or "127.0.0.1", parts.port or 27017) as turnstile:
+    async with MongoProxy(parts.hostname or "127.0.0.1", parts.port or 27017) as proxy:
         user, at, _ = parts.netloc.rpartition("@")
         name = f"dingrun_test_{secrets.token_hex(6)}"
-        netloc = f"{user}{at}127.0.0.1:{turnstile.port}"
+        netloc = f"{user}{at}127.0.0.1:{proxy.port}"
         address = urlunsplit(parts._replace(netloc=netloc, path=f"/{name}"))
-        yield Database(address=address, turnstile=turnstile)
+        yield Database(address=address, proxy=proxy)
     await _remove(urlunsplit(parts._replace(path=f"/{name}")))
 
 

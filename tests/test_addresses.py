@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.addresses import secrets_in, shown
+from bot.addresses import mask_addresses, secrets_in, shown
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,18 @@ from bot.addresses import secrets_in, shown
 def test_an_address_is_shown_without_its_secrets(address: str, line: str, secrets: set[str]) -> None:
     assert shown(address) == line
     assert secrets_in(address) == secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("got 'https://me:pw@h/x'", "got 'https://***@h/x'"),
+        ("https://oapi/robot/send?access_token=abc&sign=d e", "https://oapi/robot/send?*** e"),
+        ("webhook?access_token=abc", "webhook?access_token=***"),
+        (f"SEC{'0a' * 32} stays unknown", "*** stays unknown"),
+        ("takes redis://[:PASSWORD@]HOST[:PORT]", "takes redis://[:PASSWORD@]HOST[:PORT]"),
+        ("user:boss@example", "user:boss@example"),
+    ],
+)
+def test_keys_in_free_text_are_masked(text: str, masked: str) -> None:
+    assert mask_addresses(text) == masked

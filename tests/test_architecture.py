@@ -8,14 +8,18 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-NOUNS = {"bot", "bot.models", "bot.errors"}
+NOUNS = {"bot", "bot.models", "bot.errors", "bot.files", "bot.foreign_text"}
 PURE = {
     "bot.ports", "bot.config", "bot.settings", "bot.retry", "bot.access", "bot.plan", "bot.workbook",
-    "bot.sheets", "bot.findings", "bot.values", "bot.secrecy", "bot.diff", "bot.spool", "bot.cells",
+    "bot.sheets", "bot.findings", "bot.values", "bot.secrecy", "bot.diff", "bot.cells", "bot.assets",
+    "bot.assets.kinds", "bot.baseline", "bot.assets.external_sort",
     "bot.package", "bot.overview", "bot.statistics", "bot.words", "bot.targets",
     "bot.log", "bot.metrics", "bot.fields", "bot.notify", "bot.destinations", "bot.quota", "cards",
     "bot.addresses", "bot.engine_settings", "bot.archive", "bot.moving", "bot.links", "bot.split",
     "bot.payload", "bot.routing",
+    "bot.settings_file", "bot.folders", "bot.dingtalk_settings", "bot.schedule_settings",
+    "bot.report_settings", "bot.settings_reference",
+    "bot.address_policy",
 }  # fmt: skip
 ADAPTERS = ("bot.dingtalk", "bot.stores", "bot.engines", "bot.exporters")
 CORE = {
@@ -24,6 +28,7 @@ CORE = {
     "bot.notices", "bot.ladder", "bot.digests", "bot.summaries", "bot.chain", "bot.lanes",
     "bot.story", "bot.audit", "bot.report_links", "bot.shelf", "bot.parcels", "bot.remakes", "bot.finder",
     "bot.card_delivery", "bot.reconcile",
+    "bot.payloads",
 }  # fmt: skip
 DRIVERS = {"bot.mongo"}  # what adapters share to reach a server
 VENDORS = {
@@ -35,7 +40,7 @@ VENDORS = {
     "alibabacloud_dingtalk": {"bot.dingtalk"},
     "aiosqlite": {"bot.stores"},
     "openpyxl": {"bot.package", "bot.overview", "bot.sandbox.arl"},
-    "sqlite3": {"bot.stores", "bot.spool"},
+    "sqlite3": {"bot.stores"},
     "celery": {"bot.exporters"},
     "kombu": {"bot.exporters"},
 }

@@ -72,7 +72,7 @@ async def test_putting_again_is_harmless(archive: MongoArchive, written: Path, m
 async def test_a_broken_attempt_is_no_file_and_is_put_again(
     archive: MongoArchive, written: Path, database: Database, mongo: Mongo
 ) -> None:
-    database.turnstile.lose_answer_to("insert")
+    database.proxy.lose_answer_to("insert")
     with pytest.raises(Temporary):
         await archive.put(PATH, written)
     assert not await archive.has(PATH)

@@ -8,14 +8,15 @@ import pytest
 from bot.app import App
 from bot.arl_doctor import check_api, check_database, check_pushes, clocks
 from bot.doctor import examine
+from bot.engines import arl
 from bot.errors import ConfigError
 from bot.notify import NotifySettings
 from bot.process import utc_now
-from bot.sandbox.arl import KEY
+from bot.sandbox.arl import KEY, FakeArl, World
 from bot.settings import Settings
 from tests.arl.beside import Beside, beside_arl
+from tests.arl.tls import self_signed
 from tests.fakes import FakeClock
-from tests.mongo_server import Database
 
 
 def beside_settings(beside: Beside, folder: Path, **engine: str) -> Settings:
@@ -46,6 +47,25 @@ async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, tmp_path: Pa
     assert "not-the-key" not in "".join(lines)
 
 
+@pytest.mark.parametrize(("pinned", "said"), [(True, "1 个计划"), (False, "does not trust the certificate")])
+async def test_the_certificate_of_arl_s_own_script_is_taken_by_its_file_and_not_unpinned(
+    clock: FakeClock, tmp_path: Path, *, pinned: bool, said: str
+) -> None:
+    files, lines = self_signed(tmp_path), list[str]()
+    world = World(clock)
+    world.schedule()
+    async with FakeArl(world=world, tls=files.context()) as arl_:
+        engine = {"kind": "arl", "url": arl_.url, "api_key": KEY}
+        engine |= {"ca_file": str(files.certificate)} if pinned else {}
+        settings = Settings.model_validate({
+            "engine": engine,
+            "store": {"url": f"sqlite:///{tmp_path}/d.db"},
+            "reports": {"dir": str(tmp_path / "reports")},
+        })
+        assert await examine(settings, lines.append) is pinned
+    assert said in lines[-3]
+
+
 async def test_an_arl_that_is_down_is_named_and_the_rest_is_examined_all_the_same(
     clock: FakeClock, tmp_path: Path
 ) -> None:
@@ -58,13 +78,37 @@ async def test_an_arl_that_is_down_is_named_and_the_rest_is_examined_all_the_sam
 
 
 async def test_the_database_of_another_arl_is_found_out(
-    clock: FakeClock, tmp_path: Path, database: Database
+    request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> None:
-    async with beside_arl(clock, None) as beside:
-        beside.world.schedule()
-        settings = beside_settings(beside, tmp_path, mongo_uri=database.address)
-        with pytest.raises(ConfigError, match="it has 0 schedules and ARL 1"):
+    async with beside_arl(clock, None) as beside, beside_arl(clock, request.config) as other:
+        mine, theirs = beside.world.schedule(id_="5" * 24), other.world.schedule(id_="6" * 24)
+        await other.world.flush()
+        settings = beside_settings(beside, tmp_path, mongo_uri=other.address)
+        with pytest.raises(ConfigError, match=f"another one.*{mine}、{theirs}"):
             await check_database(settings)
+
+
+async def test_without_schedules_the_newest_task_tells_whose_database_it_is(
+    request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with beside_arl(clock, request.config) as beside, beside_arl(clock, request.config) as other:
+        beside.world.task("t", "domain", "a.example.com")
+        await beside.world.flush()
+        mine, theirs = (beside_settings(beside, tmp_path, mongo_uri=each.address) for each in (beside, other))
+        assert "0 个计划" in await check_database(mine)
+        with pytest.raises(ConfigError, match="another one"):
+            await check_database(theirs)
+
+
+async def test_documents_that_cannot_be_read_are_counted(
+    request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with beside_arl(clock, request.config) as beside:
+        beside.world.schedule()
+        await beside.world.flush()
+        monkeypatch.setattr(arl, "schedule_of", {}.__getitem__)
+        said = await check_database(beside_settings(beside, tmp_path, mongo_uri=beside.address))
+    assert "1 条读不懂" in said
 
 
 async def test_the_database_of_this_arl_says_how_many_schedules_tell(
@@ -78,14 +122,31 @@ async def test_the_database_of_this_arl_says_how_many_schedules_tell(
         assert "2 个计划，1 个会推送" in await check_database(settings)
 
 
+async def pushed(beside: Beside, name: str) -> None:
+    """A run of which the fork has told DingTalk, as its record says."""
+    beside.scheduler.run(beside.world.schedule(name, notify_enable=True))
+    for record in beside.world.tables["task_schedule_run"]:
+        beside.world.change("task_schedule_run", record, push_status="success")
+    await beside.world.flush()
+
+
 async def test_pushes_of_arl_s_own_are_named_with_how_to_turn_them_off(
-    clock: FakeClock, tmp_path: Path
+    request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> None:
-    async with beside_arl(clock, None) as beside:
+    clock.now = utc_now()
+    async with beside_arl(clock, request.config, fork=True) as beside:
+        await pushed(beside, "每日扫描")
+        said = await check_pushes(beside_settings(beside, tmp_path, mongo_uri=beside.address))
+    assert "每日扫描：会收到两份" in said
+    assert "DINGDING.SECRET" in said
+
+
+async def test_pushes_that_cannot_be_seen_are_no_pushes(clock: FakeClock, tmp_path: Path) -> None:
+    async with beside_arl(clock, None, fork=True) as beside:
+        assert await check_pushes(beside_settings(beside, tmp_path)) == "没有 / none"
         beside.world.schedule("每日扫描", notify_enable=True)
         said = await check_pushes(beside_settings(beside, tmp_path))
-    assert "每日扫描" in said
-    assert "DINGDING.SECRET" in said
+    assert said.startswith("看不出来（每日扫描 开了推送）")
 
 
 async def test_a_key_in_clear_is_pointed_out_but_on_this_machine(clock: FakeClock, tmp_path: Path) -> None:
@@ -108,18 +169,29 @@ async def test_how_far_arl_s_clock_is_ahead_is_read_of_its_answers(clock: FakeCl
 
 
 async def test_operators_are_told_once_that_arl_pushes_as_well_by_all_bots_and_across_restarts(
-    clock: FakeClock, tmp_path: Path
+    request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> None:
-    async with beside_arl(clock, None) as beside:
-        beside.world.schedule("每日扫描", notify_enable=True)
-        settings = beside_settings(beside, tmp_path)
-        told = {"operators": ["user:boss"]}
-        settings = settings.model_copy(update={"notify": NotifySettings.model_validate(told)})
+    async with beside_arl(clock, request.config, fork=True) as beside:
+        await pushed(beside, "每日扫描")
+        settings = with_operator(beside_settings(beside, tmp_path, mongo_uri=beside.address))
         async with App(settings, clock=clock) as app, App(settings, clock=clock) as other:
             for each in (app, other, app):
                 await each.warn_of_pushes()
-        beside.world.schedule("每周扫描", notify_enable=True)
+        await pushed(beside, "每周扫描")
         async with App(settings, clock=clock) as restarted:
             await restarted.warn_of_pushes()
             (job,) = await restarted.stores.store.find_jobs(kind="notice")
     assert job.payload["values"] == {"names": ["每日扫描"]}
+
+
+async def test_operators_are_not_told_of_pushes_that_nobody_can_see(clock: FakeClock, tmp_path: Path) -> None:
+    async with beside_arl(clock, None, fork=True) as beside:
+        beside.world.schedule(notify_enable=True)
+        async with App(with_operator(beside_settings(beside, tmp_path)), clock=clock) as app:
+            await app.warn_of_pushes()
+            assert await app.stores.store.find_jobs(kind="notice") == []
+
+
+def with_operator(settings: Settings) -> Settings:
+    notify = NotifySettings.model_validate({"operators": ["user:boss"]})
+    return settings.model_copy(update={"notify": notify})

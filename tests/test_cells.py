@@ -3,6 +3,7 @@
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,8 @@ from hypothesis import strategies as st
 
 from bot.cells import ACTIVE, CUT, MOST_CHARACTERS, Cells, Styles, WorkbookLook, cut, local, xml
 from bot.findings import KINDS
-from bot.ports import Story
 from bot.values import Share
-from tests.workbooks import TITLES, Book, Documents, port, run_before, written
+from tests.workbooks import TITLES, Book, Documents, compared_story, port, written
 from tests.workbooks import ended_run as ended
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -44,8 +44,8 @@ def everywhere(value: object) -> Documents:
     }
     return {
         name: [
-            dict.fromkeys(kind.fields, value),
-            {field: inner.get(field, [value]) for field in kind.fields},
+            dict.fromkeys(kind.asset.columns, value),
+            {field: inner.get(field, [value]) for field in kind.asset.columns},
             {},
         ]
         for name, kind in KINDS.items()
@@ -127,7 +127,7 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=5,
 )
-FIELDS = sorted({field for kind in KINDS.values() for field in kind.fields})
+FIELDS = sorted({field for kind in KINDS.values() for field in kind.asset.columns})
 DOCUMENT = st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=8)
 FINDS = st.dictionaries(st.sampled_from(list(KINDS)), st.lists(DOCUMENT, max_size=3), max_size=4)
 
@@ -142,7 +142,7 @@ thorough: Callable[..., Any] = settings(
 @thorough
 @given(mine=FINDS, theirs=FINDS)
 def test_no_document_breaks_a_workbook(tmp_path: Path, mine: Documents, theirs: Documents) -> None:
-    story = Story(run=ended(), previous=run_before())
+    story = replace(compared_story(), run=ended())
     sheets: Book = written(tmp_path, mine, theirs, story)
     assert list(sheets)[: len(TITLES)] == TITLES
     assert not re.search(rb'<f[ >/]|t="(e|str|b)"', sheets_xml(tmp_path / "book.xlsx"))

@@ -1,8 +1,11 @@
 """Settings: typed, frozen, and complaining by name in one line."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args, get_origin
 
 import pytest
+from pydantic import SecretStr
 
 from bot.config import load, secrets_of
 from bot.destinations import schedules_of, webhooks_of
@@ -40,7 +43,7 @@ WRONG = [
     ("store: {url: 'mysql://u:verysecret@h/d'}", "store.url takes sqlite:///FILE or mongodb://…, got mysql"),
     ("store: {url: ['mongodb://u:verysecret@h/d']}", "store.url must be text, got ***"),
     ("exporter: {kind: celery}", "exporter has kind: celery, but exporter.broker_url is missing"),
-    ("exporter: {kind: rq}", "exporter.kind must be 'inprocess' or 'celery', got 'rq'"),
+    ("exporter: {kind: rq}", "exporter.kind must be 'local' or 'celery', got 'rq'"),
     *(
         (f"exporter: {{broker_url: '{url}'}}", "exporter.broker_url takes redis://[:PASSWORD@]HOST[:PORT]")
         for url in ("http://u:verysecret@h", "redis://:very/secret@h", "redis://h/x", "amqp://h:x", "amqp://")
@@ -65,9 +68,13 @@ WRONG = [
     ("web: {public_url: 'https://a b', port: 1}", "web.public_url takes an http:// or https:// address"),
     ("web: {public_url: 'https://a/)x', port: 1}", "web.public_url takes an http:// or https:// address"),
     ("web: {public_url: 'https://run.example.com'}", "web has public_url, but web.port is 0"),
+    ("web: {public_url: 'https://run.example.com', port: 1}",
+     "web has public_url, but web.status_token is missing"),
+    ("web: {status_token: 'fifteen letters'}", "web.status_token takes at least 16 characters"),
     ("web: {proxies: [nginx]}", "web.proxies[0] must be an address or a network"),
     ("reports: {link_secret: verysecret}", "reports.link_secret takes at least 16 characters"),
-    ("reports: {link_limit: 0}", "reports.link_limit"),
+    ("reports: {link_max_downloads: 0}", "reports.link_max_downloads"),
+    ("engine: {refuse: [metadata]}", "engine.refuse takes addresses and networks"),
     ("web: {status_token: [verysecret]}", "web.status_token must be text, got ***"),
     ("web: {port: true}", "web.port must be a whole number, got True"),
     ("reports: {1: 2}", "reports.1 is not a setting"),
@@ -99,7 +106,20 @@ WRONG = [
     (ROBOT + DAILY % ", send_to: ['webhook:ops']",
      "schedules[0].send_to names webhook:ops, which is not in"),
     (ROBOT + DAILY % ", notify_channel: webhook",
-     "schedules[0].notify_channel is webhook, but send_to has no"),
+     "schedules[0].send_to is empty, and there is no default: set DINGDING.ACCESS_TOKEN, send_to or"),
+    ("DINGDING: {APP_KEY: k, APP_SECRET: s}\n" + DAILY % "",
+     "schedules[0].send_to is empty, and there is no default: set DINGDING.DEFAULT_CHAT_ID, send_to or"),
+    ("notify: {webhooks: {ops: {ACCESS_TOKEN: t}}}\n" + DAILY % "",
+     "schedules[0].send_to is empty, and there is no default: set DINGDING.ACCESS_TOKEN, send_to or"),
+    ("DINGDING: {APP_KEY: k, APP_SECRET: s, AGENT_ID: 5}\n" + DAILY % ", notify_channel: work_notice",
+     "set it, such as [work:manager01] (schedule 每日)"),
+    ("notify: {routes: {Nightli: [cidA]}}\n" + (DAILY % "").replace("每日", "Nightly"),
+     "notify.routes.Nightli: no schedule has this name; did you mean Nightly?"),
+    ("notify: {routes: {每日: [cidA]}}", "notify.routes.每日: no schedule has this name"),
+    (ROBOT + DAILY % ", send_to: [{to: cidA, mention: [owner]}]",
+     "schedules[0].send_to mentions owner, but the schedule has no owner (schedule 每日)"),
+    (ROBOT + "notify: {routes: {每日: [{to: cidA, mention: [on_call]}]}}\n" + DAILY % "",
+     "schedules[0].send_to mentions on_call, but notify.on_call is empty"),
     ("DINGDING: {ACCESS_TOKEN: t}\n" + DAILY % ", send_to: [cidA]",
      "schedules[0].send_to needs DINGDING.APP_KEY"),
     ("DINGDING: {APP_KEY: k, APP_SECRET: s}\n" + DAILY % ", send_to: ['work:u']",
@@ -115,6 +135,29 @@ WRONG = [
     (ROBOT + "notify: {webhooks: {ops: {ACCESS_TOKEN: t}}}\n"
      + DAILY % ", notify_channel: openapi, send_to: ['webhook:ops']",
      "schedules[0].notify_channel is openapi, but send_to has no group:… or user:…"),
+    (ROBOT + DAILY % ", send_to: ['group:运维群']", "schedules[0].send_to[0] takes the id of a group, cid…"),
+    (ROBOT + DAILY % ", send_to: ['group:ops team']", "not its name, got 'ops team'"),
+    (ROBOT + DAILY % ", send_to: ['user:张三']", "schedules[0].send_to[0] takes a staffId such as manager01"),
+    (ROBOT + DAILY % ", send_to: ['work:Zhang San']", "not a name, got 'Zhang San'"),
+    (ROBOT + DAILY % ", send_to: [{to: cidA, mention: [张三]}]",
+     "schedules[0].send_to[0].mention[0] takes a staffId"),
+    (ROBOT + DAILY % ", owner: 张三", "schedules[0].owner takes a staffId"),
+    ("DINGDING: {DEFAULT_CHAT_ID: 运维群}", "DINGDING.DEFAULT_CHAT_ID takes the id of a group, cid…"),
+    ("DINGDING: {ACCESS_TOKEN: 'https://oapi.dingtalk.com/robot/send?access_token=verysecret'}",
+     "DINGDING.ACCESS_TOKEN takes what follows access_token= in the robot's address"),
+    ("notify: {webhooks: {ops: {ACCESS_TOKEN: 'access_token=verysecret'}}}",
+     "notify.webhooks.ops.ACCESS_TOKEN takes what follows access_token="),
+    ("notify: {operators: ['group:运维群']}", "notify.operators[0] takes the id of a group"),
+    ("notify: {on_call: [值班]}", "notify.on_call[0] takes a staffId"),
+    ("notify: {fallback_webhooks: {运维群: ops}}", "notify.fallback_webhooks.运维群 takes the id of a group"),
+    ("access: {operators: [张三]}", "access.operators[0] takes a staffId such as manager01, not a name"),
+    ("access: {viewers: [张 三]}", "access.viewers[0] takes a staffId"),
+    ("access: {conversations: [运维群]}", "access.conversations[0] takes the id of a conversation, cid…"),
+    (ROBOT + DAILY % ", send_to: ['https://oapi.dingtalk.com/robot/send?access_token=verysecret']",
+     "schedules[0].send_to[0] takes group:cid…, user:staffId, work:staffId or webhook:name, got 'https://oapi."),
+    (ROBOT + DAILY % ", send_to: ['webhook?access_token=verysecret']", "schedules[0].send_to[0] takes"),
+    ("engine: {url: ['https://u:verysecret@a.com']}", "engine.url must be text, got ['https://***@a.com']"),
+    ("access: {operators: ['SEC%s 1']}" % ("0" * 64), "not a name, got '*** 1'"),
     ("lang: %s" % ("x" * 999), "lang must be 'zh-CN' or 'en', got 'xxx"),
     ("DINGDING: {APP_SECRET: *verysecret }", "this is not valid YAML at line 1"),
     ("- a", "must be a mapping of sections, got list"),
@@ -183,6 +226,14 @@ def test_a_wrong_key_of_the_file_is_not_laid_on_the_environment(
         read(tmp_path, "reports: {link_ttl: x}")
 
 
+def test_what_does_not_fit_together_is_laid_on_the_section_that_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DINGRUN_SCHEDULES", "[]")
+    with pytest.raises(ConfigError, match=r"^config\.yaml: notify\.routes\.a: no schedule has this name"):
+        read(tmp_path, "notify: {routes: {a: [cidA]}}")
+
+
 def test_the_environment_adds_to_what_the_file_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DINGRUN_NOTIFY__WEBHOOKS__OPS__SECRET", "SECx")
     monkeypatch.setenv("DINGRUN_ENGINE__PORTS", "[22]")
@@ -219,8 +270,64 @@ def test_without_a_file_everything_has_a_default(tmp_path: Path, monkeypatch: py
     assert (settings.configured, settings.timezone, settings.lang) == (False, "Asia/Shanghai", "zh-CN")
 
 
-def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
-    assert not read(tmp_path, "").configured
+@pytest.mark.parametrize("text", ["", "\n \n", "\ufeff"])
+def test_an_empty_file_is_an_accident_and_said(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"config\.yaml: the file is empty; .* or remove it"):
+        read(tmp_path, text)
+
+
+def test_a_file_of_comments_is_all_defaults(tmp_path: Path) -> None:
+    assert not read(tmp_path, "# reports: {keep_days: 3}").configured
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("reports:\n\tkeep_days: 3", "at line 2, column 1: this is a tab; indent with spaces"),
+        ("schedules:\n  - cron: * * * * *", "at line 2, column 12: put a value that begins with * in quotes"),
+        ("schedules:\n  - cron: */5 * * * *", 'in quotes, as in cron: "*/5 * * * *"'),
+        ("DINGDING: {SECRET: *verysecret }", "put a value that begins with * in quotes"),
+        ("DINGDING:\n  KEYWORD: @verysecret", "put a value that begins with @ in quotes"),
+        ("DINGDING:\n  APP_KEY：verysecret\n  KEYWORD: x", "at line 3, column 10: a full-width colon (：)"),
+        ("DINGDING:\n  KEYWORD: verysecret: x", 'quote a value that holds ": "'),
+        ("DINGDING:\n  KEYWORD: 'verysecret", "a quote is not closed"),
+        ('reports: {dir: "C:\\data"}', "use single quotes"),
+        ("lang: en\n---\nlang: en", "--- begins a second document"),
+        ("lang: !verysecret", "put a value that begins with ! in quotes"),
+        ("lang: e\x07n", "there is a control character in it"),
+    ],
+)
+def test_a_fault_of_yaml_comes_with_its_cure(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match="this is not valid YAML") as refused:
+        read(tmp_path, text)
+    assert complaint in str(refused.value)
+    assert "verysecret" not in str(refused.value)
+
+
+def test_a_value_that_yaml_takes_for_an_anchor_is_no_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="put a value that begins with & in quotes, at line 2") as refused:
+        read(tmp_path, "DINGDING:\n  KEYWORD: &verysecret\n  APP_KEY: ''")
+    assert "verysecret" not in str(refused.value)
+
+
+def test_an_id_with_a_leading_zero_is_no_octal_number(tmp_path: Path) -> None:
+    text = "access: {operators: [014712]}\nreports: {keep_days: 010}\nengine: {ports: [80]}"
+    settings = read(tmp_path, text)
+    assert settings.access.operators == ("014712",)
+    assert (settings.reports.keep_days, settings.engine.ports) == (10, (80,))
+
+
+@pytest.mark.parametrize(("encoding", "name"), [("gb18030", " but GBK, it seems"), ("utf-16", " but UTF-16")])
+def test_a_file_in_another_encoding_is_named(tmp_path: Path, encoding: str, name: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes("lang: en\nschedules: [{name: 每日巡检}]".encode(encoding))
+    with pytest.raises(ConfigError, match=rf"line \d is not UTF-8{name}: save the file as UTF-8"):
+        load(path)
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("lang: en", encoding="utf-8-sig")
+    assert load(tmp_path / "config.yaml").lang == "en"
 
 
 def test_secrets_print_as_stars(tmp_path: Path) -> None:
@@ -229,13 +336,51 @@ def test_secrets_print_as_stars(tmp_path: Path) -> None:
 
 
 def test_every_secret_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
-    robots = "notify: {webhooks: {default: {ACCESS_TOKEN: c, SECRET: d}}}\nweb: {status_token: e}\n"
+    robots = (
+        "notify: {webhooks: {default: {ACCESS_TOKEN: c, SECRET: d}}}\nweb: {status_token: eeeeeeeeeeeeeeee}\n"
+    )
     links = "reports: {link_secret: ffffffffffffffff}"
     ding = "DINGDING: {APP_KEY: k, APP_SECRET: a, ACCESS_TOKEN: b}\n"
     store = "store: {url: 'mongodb://me:g@h/d'}\n"
     broker = "exporter: {broker_url: 'redis://:h@h'}\n"
     told = secrets_of(read(tmp_path, ding + store + robots + broker + links))
-    assert sorted(told) == ["a", "b", "c", "d", "e", "f" * 16, "g", "h"]
+    assert sorted(told) == ["a", "b", "c", "d", "e" * 16, "f" * 16, "g", "h"]
+
+
+def secret_keys(model: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Where the tree of settings has a secret."""
+    for name, field in model.model_fields.items():
+        for kind in (field.annotation, *get_args(field.annotation)):
+            if kind is SecretStr or SecretStr in get_args(kind):
+                yield (*place, name)
+            elif hasattr(kind, "model_fields"):
+                below = (*place, name, *(["x"] if get_origin(field.annotation) is dict else []))
+                yield from secret_keys(kind, below)
+
+
+KEYS = list(dict.fromkeys(secret_keys(Settings)))
+BESIDES = {  # what else a section must have where a secret of it stands
+    ("dingding",): {"app_key": "k", "app_secret": "s", "access_token": "t"},
+    ("notify", "webhooks", "x"): {"access_token": "t"},
+    ("notify", "apps", "x"): {"app_key": "k", "app_secret": "s"},
+}
+FORMS = {"broker_url": "redis://:{}@h/0", "mongo_uri": "mongodb://me:{}@h/d", "basic_auth": "me:{}"}
+
+
+@pytest.mark.parametrize("key", KEYS, ids=".".join)
+def test_a_secret_anywhere_in_the_settings_is_found(key: tuple[str, ...]) -> None:
+    secret = "verysecret-verysecret"  # noqa: S105 - it is not
+    values: dict[str, Any] = BESIDES.get(key[:-1], {}) | {key[-1]: FORMS.get(key[-1], "{}").format(secret)}
+    for part in reversed(key[:-1]):
+        values = {part: values}
+    assert secret in secrets_of(Settings.model_validate(values))
+
+
+def test_the_walk_knows_where_secrets_stand() -> None:
+    assert {("dingding", "app_secret"), ("notify", "webhooks", "x", "secret"), ("engine", "api_key")} <= set(
+        KEYS
+    )
+    assert len(KEYS) >= 12
 
 
 @pytest.mark.parametrize(

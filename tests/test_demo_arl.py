@@ -31,7 +31,7 @@ async def test_the_first_trigger_is_over_within_a_second(start: timedelta) -> No
     world = TurnedWorld(FakeClock(NOW.replace(second=0) + timedelta(seconds=1) + start))
     await living(world).run(1)
     assert [task["target"] for task in world.tasks(DAILY)] == [
-        "192.0.2.16/30 192.0.2.10", "shop.yunshan.example", "yunshan.example",
+        "192.0.2.16/30 192.0.2.10", "shop.yunshan.example.com", "yunshan.example.com",
     ]  # fmt: skip
     assert all(task["celery_id"] for task in world.tasks())
 

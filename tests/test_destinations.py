@@ -4,9 +4,17 @@ from typing import Any
 
 import pytest
 
-from bot.destinations import beside_of, operators_of, schedules_of, webhooks_of, wrong_together
+from bot.destinations import (
+    beside_of,
+    operators_of,
+    schedules_of,
+    warnings_of,
+    webhooks_of,
+    wrong_together,
+)
 from bot.models import NotifyOn, Schedule
 from bot.settings import Settings
+from tests.factories import NOW
 
 GROUP = "cidOps=="
 APP = {"APP_KEY": "dingkey", "APP_SECRET": "s", "DEFAULT_CHAT_ID": GROUP, "AGENT_ID": 7}
@@ -48,8 +56,8 @@ def test_a_route_goes_before_the_default_and_the_schedule_s_own_before_the_route
 
 
 def test_a_destination_may_have_its_own_notify_on_and_mentions() -> None:
-    notify = {"duty": ["user02", "13800000000"]}
-    place = {"to": f"group:{GROUP}", "notify_on": "failed", "mention": ["owner", "duty", "user02", "all"]}
+    notify = {"on_call": ["user02", "13800000000"]}
+    place = {"to": f"group:{GROUP}", "notify_on": "failed", "mention": ["owner", "on_call", "user02", "all"]}
     schedule = the_schedule(settings(notify, owner="boss", send_to=[place, "user:boss"]))
     (manner,) = schedule.manners
     assert manner.notify_on is NotifyOn.FAILED
@@ -73,7 +81,9 @@ def test_robots_are_known_by_name_with_their_keyword() -> None:
 
 
 def test_the_default_robot_stands_beside_the_default_group() -> None:
-    found = beside_of(settings({"beside": {"cidB": "ops"}, "webhooks": {"ops": ROBOT}}, APP | ROBOT))
+    found = beside_of(
+        settings({"fallback_webhooks": {"cidB": "ops"}, "webhooks": {"ops": ROBOT}}, APP | ROBOT)
+    )
     assert {place: str(robot) for place, robot in found.items()} == {
         "group:cidB": "webhook:ops",
         f"group:{GROUP}": "webhook:default",
@@ -105,7 +115,11 @@ SECOND = {"apps": {"second": {"APP_KEY": "k", "APP_SECRET": "s"}}}
         (SECOND, ["group:cidA#second"], ""),
         (SECOND, ["work:user01#second"], "needs DINGDING.AGENT_ID"),
         ({}, ["webhook:ops"], "names webhook:ops, which is not in notify.webhooks"),
-        ({"beside": {"cidA": "ops"}}, ["group:cidA"], "names ops, which is not in notify.webhooks"),
+        (
+            {"fallback_webhooks": {"cidA": "ops"}},
+            ["group:cidA"],
+            "names ops, which is not in notify.webhooks",
+        ),
     ],
 )
 def test_what_fits_nowhere_stops_the_start_by_name(
@@ -114,3 +128,20 @@ def test_what_fits_nowhere_stops_the_start_by_name(
     found = wrong_together(settings(notify, send_to=places))
     assert problem in found
     assert bool(found) is bool(problem)
+
+
+@pytest.mark.parametrize(("at", "warned"), [("2020-01-01 03:00", True), ("2030-01-01 03:00", False)])
+def test_a_time_that_is_past_is_no_error_but_said(at: str, warned: bool) -> None:
+    """The schedule may have run at its time, and the service have been restarted since."""
+    given = settings(cron=None, at=at)
+    assert not wrong_together(given)
+    warnings = warnings_of(given, NOW)
+    assert bool(warnings) is warned
+    assert all("schedules[0].at: 每日巡检 was to run at 2020-01-01 03:00" in each for each in warnings)
+
+
+def test_nobody_who_hears_of_troubles_is_said() -> None:
+    ding = {"APP_KEY": "dingkey", "APP_SECRET": "s"}
+    (warning,) = warnings_of(settings(ding=ding, send_to=["group:cidA"]), NOW)
+    assert "notify.operators is empty" in warning
+    assert not warnings_of(settings(ding={}), NOW)

@@ -6,8 +6,9 @@ from itertools import groupby
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.diff import Change, Pair, Sorted, Verdict, changes, paired
-from bot.sheets import DOMAIN, SheetPlan, keyed
+from bot.assets.kinds import keyed
+from bot.diff import Change, Pair, Side, Sorted, Verdict, changes, paired
+from bot.sheets import DOMAIN, SheetPlan
 from bot.values import Document
 
 key = keyed("name")
@@ -18,17 +19,17 @@ def things(*names: str) -> list[Document]:
 
 
 def pairs(mine: list[Document], theirs: list[Document]) -> list[Pair]:
-    return list(paired(Sorted(mine, key), Sorted(theirs, key)))
+    return list(paired({Side.THEIRS: Sorted(theirs, key), Side.MINE: Sorted(mine, key)}))
 
 
 def test_what_stands_under_one_key_meets() -> None:
     found = pairs(things("a", "b", "b", "d"), things("b", "c", "d"))
-    assert [(pair.key, len(pair.mine), len(pair.theirs)) for pair in found] == [
+    assert [(pair.key, len(pair.now), len(pair.before)) for pair in found] == [
         (("a",), 1, 0), (("b",), 2, 1), (("c",), 0, 1), (("d",), 1, 1),
     ]  # fmt: skip
 
 
-def test_streams_are_taken_one_key_at_a_time() -> None:
+def test_streams_are_taken_two_keys_ahead_at_most() -> None:
     taken: list[str] = []
 
     def stream() -> Iterator[Document]:
@@ -36,15 +37,15 @@ def test_streams_are_taken_one_key_at_a_time() -> None:
             taken.append(name)
             yield {"name": name}
 
-    first = next(paired(Sorted(stream(), key), Sorted([], key)))
-    assert (first.key, taken) == (("a",), ["a", "b"])
+    first = next(paired({Side.MINE: Sorted(stream(), key)}))
+    assert (first.key, taken) == (("a",), ["a", "b", "c"])
 
 
 def test_order_is_watched() -> None:
-    for names, held in (("abc", True), ("aab", True), ("ba", False), ("aba", False)):
+    for names, in_order in (("abc", True), ("aab", True), ("ba", False), ("aba", False)):
         stream = Sorted(things(*names), key)
         list(stream)
-        assert stream.held is held
+        assert stream.in_order is in_order
 
 
 NAMES = st.lists(st.text("abc", max_size=2), max_size=12).map(sorted)
@@ -55,9 +56,9 @@ NAMES = st.lists(st.text("abc", max_size=2), max_size=12).map(sorted)
 def test_nothing_is_lost_and_nothing_meets_another(mine: list[str], theirs: list[str]) -> None:
     found = pairs(things(*mine), things(*theirs))
     assert [pair.key for pair in found] == [(name,) for name in sorted({*mine, *theirs})]
-    assert [each["name"] for pair in found for each in pair.mine] == mine
-    assert [each["name"] for pair in found for each in pair.theirs] == theirs
-    assert all(len(list(groupby([*pair.mine, *pair.theirs], key))) == 1 for pair in found)
+    assert [each["name"] for pair in found for each in pair.now] == mine
+    assert [each["name"] for pair in found for each in pair.before] == theirs
+    assert all(len(list(groupby([*pair.now, *pair.before], key))) == 1 for pair in found)
 
 
 def test_a_change_names_thing_column_and_both_values() -> None:
@@ -75,6 +76,6 @@ def test_a_thing_that_came_or_went_is_told_as_a_whole() -> None:
     assert list(changes(DOMAIN, None, None)) == []
 
 
-def test_an_unsteady_column_does_not_count() -> None:
-    plan = SheetPlan(title="x", header=("a", "at"), widths=(1, 1), unsteady=frozenset({"at"}))
+def test_a_volatile_column_does_not_count() -> None:
+    plan = SheetPlan(title="x", header=("a", "at"), widths=(1, 1), volatile_columns=frozenset({"at"}))
     assert list(changes(plan, ("1", "x"), ("1", "y"))) == []

@@ -1,71 +1,92 @@
 """The documents and the settings say the same."""
 
 import re
-from collections.abc import Iterator
+import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
-from bot.config import PREFIX, load
+from bot.config import load
 from bot.engines.arl_finds import FINDINGS
+from bot.errors import missing_extra
 from bot.settings import Settings
+from bot.settings_reference import (
+    PAGES,
+    Setting,
+    as_yaml,
+    render_example,
+    render_page,
+    settings_below,
+    translations,
+)
 
 ROOT = Path(__file__).parent.parent
 
 
-def keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        kinds = [field.annotation, *getattr(field.annotation, "__args__", ())]
-        below = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
-        many = "[]" if str(field.annotation).startswith("tuple") and below else ""
-        shown = prefix + name + many
-        if below and name not in {"webhooks", "apps"}:
-            yield from keys(below[0], shown + ".")
-        else:
-            yield re.sub(r"^dingding\.(.*)", lambda found: "DINGDING." + found.group(1).upper(), shown)
+CHINESE = translations(ROOT)
+SETTINGS = list(settings_below())
 
 
-@pytest.mark.parametrize("key", list(keys(Settings)))
-def test_every_setting_is_documented(key: str) -> None:
-    assert f"| `{key}` |" in (ROOT / "docs/config.md").read_text(encoding="utf-8")
+def keys() -> set[str]:
+    return {setting.key for setting in SETTINGS}
 
 
-@pytest.mark.parametrize("key", list(keys(Settings)))
-def test_every_setting_has_its_variable_and_an_example(key: str) -> None:
-    text = (ROOT / "docs/config.md").read_text(encoding="utf-8")
-    (row,) = re.findall(rf"^\| `{re.escape(key)}` \|(.*)\|$", text, re.MULTILINE)
-    type_, _, meaning, example, variable = (cell.strip() for cell in row.split("|"))
-    assert variable == f"`{PREFIX}{key.partition('[]')[0].upper().replace('.', '__')}`"
-    assert all((type_, meaning, example))
+@pytest.mark.parametrize(("lang", "page"), PAGES.items())
+def test_the_pages_of_settings_are_as_their_model_says(lang: str, page: Path) -> None:
+    """Else run `python -m bot.settings_reference`."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert render_page(text, lang, CHINESE) == text
+    assert set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)) == keys()
 
 
-def default(key: str) -> object:
-    """What a key of the tree is when nobody sets it; None for a list's items."""
-    here: Any = Settings()
-    for part in key.lower().split("."):
-        here = getattr(here, part, None)
-    return list(here) if isinstance(here, tuple) else here
+def test_the_example_is_as_the_model_says() -> None:
+    """Else run `python -m bot.settings_reference`."""
+    assert (ROOT / "config.yaml").read_text(encoding="utf-8") == render_example(CHINESE)
 
 
-@pytest.mark.parametrize("key", [key for key in keys(Settings) if default(key) not in (None, "")])
-def test_defaults_are_documented_as_they_are(key: str) -> None:
-    text = (ROOT / "docs/config.md").read_text(encoding="utf-8")
-    shown = re.search(rf"^\| `{re.escape(key)}` \| [^|]* \| `([^`]*)` \|", text, re.MULTILINE)
-    assert shown is not None
-    assert yaml.safe_load(shown.group(1)) == default(key)
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
+def test_every_setting_is_described_in_both_languages(setting: Setting) -> None:
+    assert (setting.field.description or "").endswith(".")
+    assert CHINESE[setting.key].endswith("。")
 
 
-def test_nothing_is_documented_that_is_no_setting() -> None:
-    text = (ROOT / "docs/config.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)) == set(keys(Settings))
+def test_every_translation_is_of_a_setting_or_a_section() -> None:
+    sections = {key.partition(".")[0].removesuffix("[]") for key in keys()}
+    assert CHINESE.keys() == keys() | sections
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
+def test_every_example_is_a_value_that_the_setting_takes(setting: Setting) -> None:
+    kind: Any = setting.field.annotation
+    for each in setting.field.metadata:
+        kind = Annotated[kind, each]
+    TypeAdapter(kind).validate_python(yaml.safe_load(as_yaml(setting.example)))
+
+
+@pytest.mark.parametrize(
+    ("key", "row"),
+    [
+        ("reports.keep_days", "whole number from 1 | `30` | Days to keep reports. | `90`"),
+        ("web.port", "whole number from 0 to 65535 | `0`"),
+        ("schedules[].ports", "list of ports | `[]`"),
+        ("lang", "`zh-CN` or `en` | `zh-CN`"),
+        ("schedules[].name", "text | required"),
+        ("schedules[].notify_on", "`finished`, `failed` or `always` | `finished` |"),
+        ("web.proxies", "list of addresses or networks | `[]`"),
+        ("DINGDING.AGENT_ID", "whole number |  | AgentId of the app."),
+    ],
+)
+def test_a_row_tells_type_default_and_meaning(key: str, row: str) -> None:
+    assert f"| `{key}` | {row}" in (ROOT / "docs/config.md").read_text(encoding="utf-8")
 
 
 def test_the_example_shows_every_section() -> None:
     shown: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     assert {name.lower() for name in shown} == set(Settings.model_fields)
+    assert not load(ROOT / "config.yaml").configured
 
 
 def test_what_the_example_has_as_comments_is_valid_too(tmp_path: Path) -> None:
@@ -74,12 +95,12 @@ def test_what_the_example_has_as_comments_is_valid_too(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(plain, encoding="utf-8")
     settings = load(tmp_path / "config.yaml")
     assert [schedule.name for schedule in settings.schedules] == ["每日巡检"]
-    assert settings.dingding.card_variables
+    assert settings.reports.link_secret
     assert settings.web.status_token
 
 
 def test_links_between_documents_lead_somewhere() -> None:
-    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
@@ -92,6 +113,24 @@ def test_the_readme_has_two_lines_that_set_everything_up() -> None:
     assert "-m pytest" in setup[1]
 
 
+def test_extras_are_installed_from_the_checkout() -> None:
+    """DingRun is not on PyPI: `pip install 'dingrun[mongo]'` finds nothing there, or a stranger's package."""
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").iterdir()]
+    for path in [*pages, *(ROOT / "bot").rglob("*.py")]:
+        words = path.read_text(encoding="utf-8")
+        assert not re.search(r"pip install \S*dingrun", words), path
+        named = set(re.findall(r"pip install '\.\[(\w+)\]'", words))
+        assert named <= known["optional-dependencies"].keys(), path
+
+
+@pytest.mark.parametrize("extra", ["mongo", "celery"])
+def test_a_missing_extra_is_one_that_there_is(extra: str) -> None:
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert extra in known["optional-dependencies"]
+    assert f"pip install '.[{extra}]'" in str(missing_extra("store.url", extra))
+
+
 ARL_PAGE = (ROOT / "docs/arl.md").read_text(encoding="utf-8")
 
 
@@ -99,7 +138,7 @@ ARL_PAGE = (ROOT / "docs/arl.md").read_text(encoding="utf-8")
     "name", sorted(set(re.findall(r"`((?:engine|notify|store|reports)\.\w+)", ARL_PAGE)))
 )
 def test_a_setting_that_the_page_on_arl_names_is_one(name: str) -> None:
-    assert name in set(keys(Settings))
+    assert name in keys()
 
 
 def test_the_settings_on_the_page_on_arl_are_taken_as_they_are(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from bot.config import load, secrets_of
 from bot.destinations import dressed_by
-from bot.engine_choice import arl_on, engine_on, pinned
+from bot.engine_choice import arl_on, build_trust, engine_on
 from bot.engines.arl import ArlEngine
 from bot.engines.embedded import EmbeddedEngine
 from bot.errors import ConfigError
@@ -49,6 +49,11 @@ WRONG = [
         ARL % "" + "\nDINGDING: {ACCESS_TOKEN: t}\nnotify: {routes: {a: ['webhook:no']}}",
         "notify.routes.a: send_to names webhook:no",
     ),
+    (
+        ARL % ""
+        + "\nDINGDING: {ACCESS_TOKEN: t}\nnotify: {routes: {a: [{to: 'webhook:default', mention: [owner]}]}}",
+        "notify.routes.a: send_to mentions owner, but ARL's schedules have no owner",
+    ),
 ]
 
 
@@ -72,34 +77,35 @@ def test_the_address_is_taken_with_and_without_its_api(tmp_path: Path) -> None:
 
 def test_every_secret_of_arl_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
     more = ", basic_auth: 'admin:p', mongo_uri: 'mongodb://u:m@h/arl'"
-    assert set(secrets_of(read(tmp_path, ARL % more))) == {"k", "admin:p", "p", "m", "mongodb://u:m@h/arl"}
+    assert set(secrets_of(read(tmp_path, ARL % more))) == {"k", "admin:p", "p", "m"}
 
 
 def test_a_certificate_is_pinned_by_its_fingerprint(tmp_path: Path) -> None:
-    pin = pinned(read(tmp_path, ARL % f", fingerprint: '{DIGEST}'").engine)
-    assert isinstance(pin, aiohttp.Fingerprint)
+    trust = build_trust(read(tmp_path, ARL % f", fingerprint: '{DIGEST}'").engine)
+    assert [type(way) for way in trust.checks] == [aiohttp.Fingerprint]
 
 
 def test_without_a_pin_the_system_s_own_trust_counts(tmp_path: Path) -> None:
-    assert pinned(read(tmp_path, ARL % "").engine) is True
+    assert build_trust(read(tmp_path, ARL % "").engine).checks == (True,)
 
 
 def test_certificates_are_taken_from_a_file_alone(tmp_path: Path) -> None:
     files = self_signed(tmp_path)
-    pin = pinned(read(tmp_path, ARL % f", ca_file: {files.certificate}").engine)
-    assert isinstance(pin, ssl.SSLContext)
-    assert pin.verify_mode is ssl.CERT_REQUIRED
-    assert pin.cert_store_stats()["x509"] == 1
+    signed, _ = build_trust(read(tmp_path, ARL % f", ca_file: {files.certificate}").engine).checks
+    assert isinstance(signed, ssl.SSLContext)
+    assert signed.verify_mode is ssl.CERT_REQUIRED
+    assert signed.check_hostname
+    assert signed.cert_store_stats()["x509"] == 1
 
 
 def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"engine\.ca_file"):
-        pinned(read(tmp_path, ARL % ", ca_file: /etc/hosts").engine)
+        build_trust(read(tmp_path, ARL % ", ca_file: /etc/hosts").engine)
 
 
 @pytest.mark.parametrize(
     ("text", "kind"),
-    [("", EmbeddedEngine), (ARL % "", ArlEngine), (ARL % ", mongo_uri: 'mongodb://h'", ArlEngine)],
+    [("# nothing", EmbeddedEngine), (ARL % "", ArlEngine), (ARL % ", mongo_uri: 'mongodb://h'", ArlEngine)],
 )
 async def test_the_settings_choose_the_engine(
     tmp_path: Path, clock: FakeClock, text: str, kind: type

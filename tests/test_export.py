@@ -7,13 +7,13 @@ from pathlib import Path
 from rich.console import Console
 
 from bot.export import expected, with_bar
-from bot.models import Tally
+from bot.models import Findings, Tally
 from bot.ports import Story
 from tests.factories import make_run
 from tests.fakes import FakeExporter
 from tests.workbooks import ended_run, run_before
 
-STORY = Story(run=ended_run(tally=Tally(total=1, found={"site": 3, "ip": 4})), previous=run_before())
+STORY = Story(run=ended_run(tally=Tally(total=1, found={"site": 3, "ip": 4})), earlier=(run_before(),))
 
 
 class SlowExporter(FakeExporter):
@@ -23,7 +23,7 @@ class SlowExporter(FakeExporter):
         super().__init__()
         self.screen, self.shown = screen, shown
 
-    async def export(self, story: Story, path: Path) -> int:
+    async def export(self, story: Story, path: Path) -> Findings:
         self.under_way[story.run.id] = 5
         async with asyncio.timeout(10):
             while self.shown not in self.screen.getvalue():  # noqa: ASYNC110 - the bar is drawn in its own time
@@ -34,8 +34,8 @@ class SlowExporter(FakeExporter):
 async def test_the_bar_shows_finds_taken_of_all_that_were_counted(tmp_path: Path) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100)
-    rows = await with_bar(SlowExporter(screen, "5/9"), STORY, tmp_path / "r.xlsx", console=console)
-    assert rows == 3
+    findings = await with_bar(SlowExporter(screen, "5/9"), STORY, tmp_path / "r.xlsx", console=console)
+    assert findings.rows == 3
 
 
 def test_both_runs_are_expected() -> None:

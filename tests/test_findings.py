@@ -51,15 +51,26 @@ ROWS: dict[str, list[list[Any]]] = {
     "文件泄露": [["http://a.com/.git", "", 200, 12, "http://a.com"]],
     "指纹": [["nginx", 5]],
     "WIH": [["domain", "b.com", "a.js", "http://a.com"]],
-    "Nuclei": [["http://a.com", "x", "high", "t-1", "http://a.com", AT]],
-    "C段": [["192.0.2.0/24", 2, 1, "192.0.2.9 \n192.0.2.10", "a.com"]],
+    "Nuclei 结果": [["http://a.com", "x", "high", "t-1", "http://a.com", AT]],
+    "C 段": [["192.0.2.0/24", 2, 1, "192.0.2.9 \n192.0.2.10", "a.com"]],
     "服务识别": [["192.0.2.9", 6379, "redis", "192.0.2.9", AT]],
 }  # fmt: skip
 
 
 def test_each_kind_with_documents_has_its_sheet(tmp_path: Path) -> None:
     sheets = written(tmp_path, FOUND)
-    assert list(sheets) == [*TITLES, *ROWS]
+    assert list(sheets) == [
+        *TITLES,
+        "漏洞",
+        "Nuclei 结果",
+        "文件泄露",
+        "WIH",
+        "服务识别",
+        "证书",
+        "URL",
+        "指纹",
+        "C 段",
+    ]
     assert {name: sheets[name][1:] for name in ROWS} == ROWS
 
 
@@ -185,11 +196,16 @@ def test_no_sheet_tells_a_secret_otherwise(tmp_path: Path) -> None:
     assert not any("toor" in cell for rows in sheets.values() for cell in cells(rows))
 
 
+def test_fingerprints_that_are_plain_text_are_shown(tmp_path: Path) -> None:
+    site = KINDS["site"].asset.slimmed({"site": "a", "finger": ["PHP", {"name": "nginx"}, 5]})
+    assert written(tmp_path, {"site": [site]})["站点"][1][2] == "PHP \nnginx"
+
+
 def test_what_is_not_read_does_not_travel() -> None:
     site = {"site": "a", "headers": "long", "favicon": {"hash": 5, "data": "long"}, "status": 200}
-    assert KINDS["site"].slimmed(site) == {"site": "a", "favicon": {"hash": 5}, "status": 200}
+    assert KINDS["site"].asset.slimmed(site) == {"site": "a", "favicon": {"hash": 5}, "status": 200}
     cert = {"cert": CERT | {"extensions": {"subjectAltName": "DNS:a.com", "other": "long"}}}
-    slim = KINDS["cert"].slimmed(cert)
+    slim = KINDS["cert"].asset.slimmed(cert)
     assert "long" not in str(slim)
     assert KINDS["cert"].row([slim]) == KINDS["cert"].row([cert])
 

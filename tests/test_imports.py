@@ -48,7 +48,7 @@ print([name for name in {unwanted!r} if name in sys.modules])
 
 def test_a_service_that_exports_by_itself_imports_nothing_of_celery(tmp_path: Path) -> None:
     store, reports = {"url": f"sqlite:///{tmp_path}/d.db"}, {"dir": str(tmp_path / "reports")}
-    values = {"store": store, "reports": reports, "exporter": {"kind": "inprocess"}}
+    values = {"store": store, "reports": reports, "exporter": {"kind": "local"}}
     program = SERVICE.format(values=values, unwanted=BROKERS)
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True

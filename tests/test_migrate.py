@@ -199,7 +199,7 @@ async def test_a_move_that_is_killed_goes_on(sqlite: str, database: Database, mo
 
 async def test_a_lost_connection_stops_it_and_the_next_call_goes_on(sqlite: str, database: Database) -> None:
     await fill(sqlite)
-    database.turnstile.lose_answer_to("insert")
+    database.proxy.lose_answer_to("insert")
     with pytest.raises(Temporary):
         await migrate(sqlite, database.address, silent)
     await migrate(sqlite, database.address, silent)

@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from pymongo import AsyncMongoClient
 from pymongo.errors import (
     AutoReconnect,
     NotPrimaryError,
@@ -91,19 +90,19 @@ async def test_what_fits_no_document_is_refused_for_good(mongo: Mongo, value: ob
 async def test_a_server_that_is_gone_is_temporary_and_nothing_was_sent(database: Database) -> None:
     mongo = Mongo(database.address + QUICK)
     await mongo.open()
-    database.turnstile.shut()
+    database.proxy.cut()
     with pytest.raises(Temporary):
         await mongo.collection("notes").find({})
     with pytest.raises(Temporary, match="does not answer") as gone:
         await mongo.collection("notes").insert({"_id": "a"})
     assert not gone.value.uncertain
-    await database.turnstile.let_in()
+    await database.proxy.listen()
     assert await mongo.collection("notes").insert({"_id": "a"})
     await mongo.close()
 
 
 async def test_a_lost_answer_to_a_write_is_uncertain(database: Database, mongo: Mongo) -> None:
-    database.turnstile.lose_answer_to("insert")
+    database.proxy.lose_answer_to("insert")
     with pytest.raises(Temporary) as lost:
         await mongo.collection("notes").insert({"_id": "a"})
     assert lost.value.uncertain
@@ -113,7 +112,7 @@ async def test_a_lost_answer_to_a_write_is_uncertain(database: Database, mongo: 
 async def test_a_frozen_server_is_given_up(database: Database, mongo: Mongo) -> None:
     impatient = Mongo(f"{database.address}?socketTimeoutMS=200")
     await impatient.open()
-    async with database.turnstile.held():
+    async with database.proxy.frozen():
         with pytest.raises(Temporary) as given_up:
             await impatient.collection("notes").insert({"_id": "a"})
     assert given_up.value.uncertain
@@ -122,19 +121,8 @@ async def test_a_frozen_server_is_given_up(database: Database, mongo: Mongo) -> 
 
 async def test_a_lost_answer_to_a_question_is_asked_again(database: Database, mongo: Mongo) -> None:
     await mongo.collection("notes").insert({"_id": "a"})
-    database.turnstile.lose_answer_to("find")
+    database.proxy.lose_answer_to("find")
     assert await mongo.collection("notes").find_one({"_id": "a"}) == {"_id": "a"}
-
-
-async def test_a_server_that_is_not_atomic_is_warned_of(
-    database: Database, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with AsyncMongoClient[dict[str, object]](database.address) as client:
-        ferret = "ferretdbVersion" in await client.admin.command("buildInfo")
-    mongo = Mongo(database.address)
-    await mongo.open()
-    await mongo.close()
-    assert ("FerretDB 1" in caplog.text) == ferret
 
 
 async def test_a_closed_connection_says_so(mongo: Mongo) -> None:

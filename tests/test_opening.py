@@ -28,7 +28,7 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "bot.mongo")
     monkeypatch.setitem(sys.modules, "motor", None)
     monkeypatch.setitem(sys.modules, "motor.motor_asyncio", None)
-    with pytest.raises(ConfigError, match=r"pip install 'dingrun\[mongo\]'"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[mongo\]'"):
         stores_at("mongodb://h/d")
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.audit import AGENT_CHARACTERS, GOES_ON, Audit, Visitor
+from bot.audit import AGENT_CHARACTERS, RESUMABLE, Audit, Visitor
 from bot.links import Terms, why_closed
 from bot.report_links import NoLink, ReportLinks
 from bot.stores.sqlite import SqliteStore
@@ -102,23 +102,32 @@ async def test_what_the_store_does_not_know_leads_nowhere(links: ReportLinks, st
         await links.find(token(first))
 
 
-async def test_whoever_began_may_go_on_for_a_while(
+async def test_only_the_client_that_began_may_resume_and_for_an_hour(
     links: ReportLinks, audit: Audit, clock: FakeClock
 ) -> None:
     grant = await links.find(token(await url(links)))
-    assert not await audit.goes_on(grant, CURL)
-    assert await audit.begin(grant, CURL)
-    assert await audit.goes_on(grant, CURL)
-    assert not await audit.goes_on(grant, Visitor.of("192.0.2.8", "curl/8.5.0"))
-    assert not await audit.goes_on(make_grant(), CURL)
-    clock.turn(seconds=GOES_ON.total_seconds() + 1)
-    assert not await audit.goes_on(grant, CURL)
+    assert not await audit.resume(grant, CURL)
+    begun = await audit.begin(grant, CURL)
+    assert await audit.resume(grant, CURL) == begun
+    assert not await audit.resume(grant, Visitor.of("192.0.2.8", "curl/8.5.0"))
+    assert not await audit.resume(make_grant(), CURL)
+    clock.turn(seconds=RESUMABLE.total_seconds() + 1)
+    assert not await audit.resume(grant, CURL)
+
+
+async def test_an_end_that_cannot_be_stored_is_no_failure(
+    links: ReportLinks, audit: Audit, store: SqliteStore
+) -> None:
+    grant = await links.find(token(await url(links)))
+    begun = await audit.begin(grant, CURL)
+    await store.close()
+    await audit.finish(grant, begun)
 
 
 async def test_downloads_are_told_in_their_order(links: ReportLinks, audit: Audit) -> None:
     grant = await links.find(token(await url(links)))
     began = [await audit.begin(grant, Visitor.of(f"192.0.2.{n}", "wget")) for n in range(3)]
-    assert began == [True, True, False]
+    assert [bool(each) for each in began] == [True, True, False]
     assert [each.address for each in await audit.of_run(REPORT.run_id)] == ["192.0.2.0", "192.0.2.1"]
 
 

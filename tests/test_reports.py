@@ -7,7 +7,7 @@ import pytest
 
 from bot.errors import Permanent, Temporary
 from bot.jobs import Claim
-from bot.models import ExportStatus, Report
+from bot.models import ExportStatus, Findings, KindSummary, Report
 from bot.plan import ending_jobs
 from bot.reports import file_name
 from tests.conftest import ZONE, Desk
@@ -22,6 +22,12 @@ async def test_a_report_lies_under_its_day_with_size_and_digest(desk: Desk) -> N
     assert report.path.startswith("2026-11-24/每日巡检_20261124-110000_")
     assert (report.size, report.rows, path.is_file()) == (path.stat().st_size, 3, True)
     assert len(report.sha256) == 64
+
+
+async def test_what_a_report_counted_is_kept_with_its_run(desk: Desk) -> None:
+    desk.exporter.findings = Findings(rows=3, highlights=(KindSummary(kind="vuln", total=2, new=1),))
+    run = await desk.finished_run()
+    assert (await desk.run(run.id)).findings == desk.exporter.findings
 
 
 async def test_a_death_between_the_file_and_its_record_is_made_good(

@@ -1,4 +1,4 @@
-"""The story of a run: what it is compared with, and the last runs."""
+"""The story of a run: what it may be compared with, and the last runs."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ async def ended(store: SqliteStore, number: int, **changes: object) -> Run:
     return run
 
 
-async def test_a_run_is_compared_with_the_finished_one_before_it(store: SqliteStore) -> None:
+async def test_a_run_may_be_compared_with_the_finished_ones_before_it(store: SqliteStore) -> None:
     await ended(store, 0)
     await ended(store, 1)
     await ended(store, 2, status=RunStatus.ERROR)
@@ -30,21 +30,20 @@ async def test_a_run_is_compared_with_the_finished_one_before_it(store: SqliteSt
     run = await ended(store, 5)
     await ended(store, 6)
     story = await story_of(store, run)
-    assert story.previous is not None
-    assert story.previous.id == "r1"
+    assert [each.id for each in story.earlier] == ["r1", "r0"]
     assert [each.id for each in story.history] == ["r0", "r1", "r2", "r5"]
 
 
 async def test_a_first_run_stands_alone(store: SqliteStore) -> None:
     run = await ended(store, 0)
     story = await story_of(store, run)
-    assert (story.previous, story.history) == (None, (run,))
+    assert (story.earlier, story.history) == ((), (run,))
 
 
 async def test_the_report_of_an_old_run_looks_as_far_back_as_it_must(store: SqliteStore) -> None:
     runs = [await ended(store, number) for number in range(LOOKED_AT + HISTORY + 9)]
     story = await story_of(store, runs[HISTORY + 1])
-    assert story.previous == runs[HISTORY]
+    assert story.earlier[0] == runs[HISTORY]
     assert list(story.history) == runs[2 : HISTORY + 2]
 
 
@@ -53,8 +52,15 @@ async def test_a_failed_month_hides_no_finished_run(store: SqliteStore) -> None:
     for number in range(1, LOOKED_AT + 5):
         await ended(store, number, status=RunStatus.ERROR)
     story = await story_of(store, await ended(store, LOOKED_AT + 5))
-    assert story.previous is not None
-    assert story.previous.id == "r0"
+    assert [each.id for each in story.earlier] == ["r0"]
+
+
+async def test_a_month_of_partial_runs_hides_no_whole_one(store: SqliteStore) -> None:
+    await ended(store, 0)
+    for number in range(1, LOOKED_AT + 5):
+        await ended(store, number, tally=Tally(total=2, done=1, stop=1))
+    story = await story_of(store, await ended(store, LOOKED_AT + 5))
+    assert story.earlier[-1].id == "r0"
 
 
 async def test_the_report_of_a_second_run_is_compared_with_the_first(desk: Desk) -> None:
@@ -62,5 +68,4 @@ async def test_the_report_of_a_second_run_is_compared_with_the_first(desk: Desk)
     desk.clock.turn(seconds=60)
     second = await desk.finished_run()
     story = desk.exporter.told[-1]
-    assert story.previous is not None
-    assert (story.run.id, story.previous.id, len(story.history)) == (second.id, first.id, 2)
+    assert (story.run.id, story.earlier[0].id, len(story.history)) == (second.id, first.id, 2)

@@ -1,5 +1,6 @@
 """The workbook as data: written by us, read back by another program."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from bot.models import Run, Tally
+from bot.diff import Side
+from bot.models import Findings, KindSummary, Run, Tally
 from bot.ports import Story
 from bot.workbook import write_workbook
 from tests.factories import NOW
@@ -17,9 +19,11 @@ from tests.workbooks import (
     Documents,
     book,
     cells,
+    compared_story,
     ended_run,
     facts,
     finds,
+    finds_of,
     port,
     run_before,
     written,
@@ -76,6 +80,13 @@ def test_addresses_and_ports_stand_in_the_order_of_their_numbers(tmp_path: Path)
     ]
 
 
+def test_of_services_of_one_kind_only_https_alt_is_counted_with_https_as_arl_does(tmp_path: Path) -> None:
+    ports = [port(number, name) for number, name in enumerate(("http", "http-alt", "https", "https-alt"), 1)]
+    rows = written(tmp_path, {"ip": [{"ip": "192.0.2.9", "port_info": ports}]})["资产统计"]
+    counts = {row[5]: row[6] for row in rows[5:25] if row[5]}
+    assert counts == {"http": 1, "http-alt": 1, "https": 2}
+
+
 def test_the_statistics_count_ports_services_and_products(tmp_path: Path) -> None:
     rows = written(tmp_path, DOCUMENTS)["资产统计"]
     assert (rows[0][0], rows[0][5], rows[0][10]) == ("端口信息统计", "系统服务信息统计", "软件产品信息统计")
@@ -90,7 +101,7 @@ def test_the_overview_tells_what_when_who_how_long_and_what_failed(tmp_path: Pat
     assert (told["计划"], told["执行"], told["发起人"]) == ("每日巡检", "rabcdefghij", "李雷")
     assert told["开始（Asia/Shanghai +08:00）"] == datetime(2026, 11, 24, 11, 0)  # noqa: DTZ001 - as shown
     assert (told["用时（秒）"], told["成功"], told["出错"], told["站点"]) == (90, 1, 1, 1)
-    assert {"=1+1", "连接被拒绝", "t2"} <= cells(rows)
+    assert {"=1+1", "出错", "连接被拒绝", "t2"} <= cells(rows)
 
 
 def test_failures_that_are_not_listed_are_counted(tmp_path: Path) -> None:
@@ -107,9 +118,55 @@ def test_the_overview_speaks_english_too(tmp_path: Path) -> None:
 def test_the_last_runs_stand_in_a_table_with_native_charts(tmp_path: Path) -> None:
     history = (run_before(), ended_run())
     rows = written(tmp_path, {}, story=Story(run=ended_run(), history=history))["概览"]
-    table = [row[1:6] for row in rows if isinstance(row[0], datetime)]
-    assert table == [["rbefore", 70, 2, 0, 2], ["rabcdefghij", 90, 1, 1, 1]]
-    assert len(parts(tmp_path / "book.xlsx", "charts/chart")) == 2
+    table = [row[1:5] for row in rows if isinstance(row[0], datetime)]
+    assert table == [["rbefore", 70, 2, 0], ["rabcdefghij", 90, 1, 1]]
+    assert len(parts(tmp_path / "book.xlsx", "charts/chart")) == 1
+
+
+MANY_KINDS = ("stat_finger", "cip", "cert", "domain", "ip", "site", "npoc_service", "url", "vuln", "unheard")
+PAST = Findings(rows=20, kinds=tuple(KindSummary(kind=kind, total=2) for kind in MANY_KINDS))
+
+
+@pytest.mark.parametrize(
+    ("lang", "sheet", "vulns"), [("zh-CN", "概览", "漏洞"), ("en", "Overview", "Vulnerabilities")]
+)
+def test_the_trend_shows_the_most_important_kinds_in_the_language(
+    tmp_path: Path, lang: str, sheet: str, vulns: str
+) -> None:
+    history = (run_before(findings=PAST), ended_run())
+    story = Story(run=ended_run(), history=history)
+    rows = written(tmp_path, {"site": [{"site": "a"}]}, story=story, lang=lang)[sheet]
+    (header,) = [row for row in rows if vulns in row[5:6]]
+    assert header[6:7] == (["站点"] if lang == "zh-CN" else ["Sites"])
+    assert [row[5:7] for row in rows if isinstance(row[0], datetime)] == [[2, 2], [0, 1]]
+
+
+def test_the_trend_is_drawn_in_straight_lines_and_whole_numbers(tmp_path: Path) -> None:
+    history = (run_before(findings=PAST), ended_run())
+    written(tmp_path, {}, story=Story(run=ended_run(), history=history))
+    tasks, assets = parts(tmp_path / "book.xlsx", "charts/chart")
+    for chart in (tasks, assets):
+        assert b'formatCode="#,##0"' in chart
+        assert b'<majorUnit val="1"' in chart
+    assert assets.count(b'<smooth val="0"') == assets.count(b'<symbol val="circle"') == 8
+    assert b'<smooth val="1"' not in assets
+
+
+def test_what_the_report_counted_is_told_with_what_is_new(tmp_path: Path) -> None:
+    weak = {"target": "192.0.2.9:22", "plg_name": "SSHBrute", "plg_type": "brute", "vul_name": "弱口令"}
+    hole = {"target": "http://a.com", "plg_name": "x", "plg_type": "poc", "vul_name": "RCE"}
+    now: Documents = {"vuln": [weak, hole, hole], "ip": DOCUMENTS["ip"], "wih": [{"record_type": "ip"}]}
+    found = write_workbook(tmp_path / "book.xlsx", compared_story(), finds(now, {"vuln": [hole]}), look=LOOK)
+    assert found.compared
+    assert [(each.kind, each.total, each.new) for each in found.highlights] == [
+        ("vuln", 2, 1), ("weak_password", 1, 1),
+    ]  # fmt: skip
+    totals = {each.kind: each.total for each in found.kinds}
+    assert totals == {"vuln": 2, "wih": 1, "site": 0, "ip": 2, "service": 4, "domain": 0}
+    assert list(totals)[:2] == ["vuln", "wih"]
+    assert found.rows == sum(totals.values())
+    listed = facts(book(tmp_path / "book.xlsx")["概览"])
+    assert (listed["漏洞"], listed["IP"], listed["系统服务"]) == (2, 2, 4)
 
 
 def parts(path: Path, name: str) -> list[bytes]:
@@ -176,6 +233,8 @@ def test_what_changed_is_told_by_kind_and_key(tmp_path: Path) -> None:
     sheets = written(tmp_path, now, before)
     assert sheets["变化"] == [
         ["类别", "变化", "对象", "字段", "之前", "现在"],
+        ["站点", "变化", "http://a.com", "title", "旧", "新"],
+        ["站点", "消失", "http://gone.com", "", "site: http://gone.com\ntitle: 再见", ""],
         ["IP", "新增", "192.0.2.9", "", "", "IP: 192.0.2.9\n开放端口数目: 0"],
         ["IP", "变化", "192.0.2.10", "端口信息", "22 \n80", "80"],
         ["IP", "变化", "192.0.2.10", "开放端口数目", 2, 1],
@@ -188,8 +247,6 @@ def test_what_changed_is_told_by_kind_and_key(tmp_path: Path) -> None:
             "IP: 192.0.2.10\n端口: 22\n服务: ssh\n产品: nginx\n版本: 1",
             "",
         ],
-        ["站点", "变化", "http://a.com", "title", "旧", "新"],
-        ["站点", "消失", "http://gone.com", "", "site: http://gone.com\ntitle: 再见", ""],
     ]
     counts = {row[0]: row[1:5] for row in sheets["概览"] if row[0] in TITLES}
     assert counts == {
@@ -218,17 +275,68 @@ def test_a_run_like_the_one_before_says_so(tmp_path: Path) -> None:
     assert written(tmp_path, DOCUMENTS, DOCUMENTS)["变化"][1][0] == "和上一次相同，没有变化"
 
 
-def test_failed_tasks_are_named_as_a_cause_of_what_is_gone(tmp_path: Path) -> None:
-    assert any("列为“消失”" in cell for cell in cells(written(tmp_path, {}, DOCUMENTS)["概览"]))
+def test_the_overview_says_what_is_not_compared(tmp_path: Path) -> None:
+    story = compared_story(unfinished=("t2",))
+    assert story.baseline is not None
+    story = replace(story, baseline=replace(story.baseline, first_covered=("new.example",)))
+    told = "\n".join(cells(written(tmp_path, {}, {}, story=story)["概览"]))
+    assert "有 1 个子任务没有做完" in told
+    assert "发现都算“新增”：new.example" in told
+
+
+def partly(folder: Path, **sides: list[str]) -> list[list[Any]]:
+    """The changes of a run when these sites were found, by side."""
+    found = {Side(side): {"site": [{"site": site} for site in sites]} for side, sites in sides.items()}
+    write_workbook(folder / "book.xlsx", compared_story(), finds_of(found), look=LOOK)
+    return [row[:3] for row in book(folder / "book.xlsx")["变化"][1:]]
+
+
+def test_what_a_task_that_did_not_finish_did_not_see_is_not_gone(tmp_path: Path) -> None:
+    assert partly(tmp_path, mine=["a"], theirs=["a", "b"], elsewhere=["c"]) == [["站点", "消失", "b"]]
+
+
+def test_what_a_task_that_did_not_finish_found_is_new_only_if_nobody_knew_it(tmp_path: Path) -> None:
+    found = partly(tmp_path, partial=["a", "b", "c"], elsewhere=["a"], earlier_partial=["b"])
+    assert found == [["站点", "新增", "c"]]
+
+
+def test_what_another_target_had_before_is_not_new(tmp_path: Path) -> None:
+    assert partly(tmp_path, mine=["a", "b"], theirs=["a"], elsewhere=["b"])[0][0] == "和上一次相同，没有变化"
+
+
+def test_what_only_a_partial_run_saw_is_gone_when_a_whole_one_does_not_see_it(tmp_path: Path) -> None:
+    assert partly(tmp_path, mine=["a"], theirs=["a"], earlier_partial=["b"]) == [["站点", "消失", "b"]]
+
+
+def test_what_was_seen_in_part_before_has_not_changed_when_all_of_it_is_seen(tmp_path: Path) -> None:
+    before: Documents = {"site": [{"site": "a"}], "ip": [{"ip": "192.0.2.1", "port_info": [port(80)]}]}
+    now: Documents = {
+        "site": [{"site": "a", "title": "首页"}],
+        "ip": [{"ip": "192.0.2.1", "port_info": [port(80), port(443)]}],
+    }
+    found = finds_of({Side.EARLIER_PARTIAL: before, Side.MINE: now})
+    write_workbook(tmp_path / "book.xlsx", compared_story(), found, look=LOOK)
+    rows = [row[:3] for row in book(tmp_path / "book.xlsx")["变化"][1:]]
+    assert rows == [["系统服务", "新增", "192.0.2.1 443"]]
+
+
+def test_half_an_address_has_neither_changed_nor_lost_ports(tmp_path: Path) -> None:
+    seen = {"ip": [{"ip": "192.0.2.1", "port_info": [port(80)]}]}
+    before = {"ip": [{"ip": "192.0.2.1", "port_info": [port(22, "ssh"), port(443)]}]}
+    found = finds_of({Side.PARTIAL: seen, Side.ELSEWHERE: before})
+    write_workbook(tmp_path / "book.xlsx", compared_story(unfinished=("t2",)), found, look=LOOK)
+    rows = [row[:3] for row in book(tmp_path / "book.xlsx")["变化"][1:]]
+    assert rows == [["系统服务", "新增", "192.0.2.1 80"]]
 
 
 def test_documents_out_of_order_are_noted_and_break_nothing(tmp_path: Path) -> None:
     found = finds({}, {})
     (place,) = [number for number, each in enumerate(found) if each.kind == "domain"]
     found[place] = type(found[place])(
-        kind="domain", mine=[{"domain": "b.com"}, {"domain": "a.com"}], theirs=[{"domain": "a.com"}]
+        kind="domain",
+        sides={Side.THEIRS: [{"domain": "a.com"}], Side.MINE: [{"domain": "b.com"}, {"domain": "a.com"}]},
     )
-    story = Story(run=ended_run(), previous=run_before())
+    story = compared_story()
     write_workbook(tmp_path / "book.xlsx", story, found, look=LOOK)
     assert any("域名 的数据不是按序" in cell for cell in cells(book(tmp_path / "book.xlsx")["概览"]))
 

@@ -12,7 +12,7 @@ from bot import worker
 from bot.errors import ConfigError, Temporary
 from bot.exporters.orders import new_order
 from bot.exporting import broker_of
-from bot.models import Job, JobState
+from bot.models import Findings, Job, JobState
 from bot.opening import stores_at
 from bot.ports import Story
 from bot.process import utc_now
@@ -30,7 +30,7 @@ class SlowPen(FakeExporter):
         super().__init__()
         self.may, self.begun = asyncio.Event(), asyncio.Event()
 
-    async def export(self, story: Story, path: Path) -> int:
+    async def export(self, story: Story, path: Path) -> Findings:
         self.begun.set()
         await self.may.wait()
         return await super().export(story, path)
@@ -138,6 +138,20 @@ async def test_what_takes_too_long_is_broken_off(workshop: Workshop) -> None:
     assert order.error == "it took longer than exporter.time_limit, 0.05 s"
 
 
+async def test_a_mistake_ends_its_order(workshop: Workshop, caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(story: Story, path: Path) -> Findings:
+        raise ZeroDivisionError
+
+    workshop.pen.export = broken  # type: ignore[method-assign]
+    await workshop.left()
+    assert await workshop.worker().make_next()
+    order = await the(workshop)
+    assert order.state.ended
+    assert "see the worker's log (ZeroDivisionError)" in order.error
+    assert not order.result["for_good"]
+    assert "ZeroDivisionError" in caplog.text
+
+
 async def test_a_run_that_nobody_knows_is_refused_for_good(workshop: Workshop) -> None:
     await workshop.left(run_id="unknown")
     await workshop.worker().make_next()
@@ -190,13 +204,13 @@ def test_a_ring_without_a_store_is_a_warning(tmp_path: Path, caplog: pytest.LogC
 
 def test_a_worker_needs_celery(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"exporter\.kind"):
-        broker_of(settings(tmp_path, kind="inprocess"))
+        broker_of(settings(tmp_path, kind="local"))
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "bot.exporters.broker", raising=False)
     monkeypatch.setitem(sys.modules, "celery", None)
-    with pytest.raises(ConfigError, match=r"pip install 'dingrun\[celery\]'"):
+    with pytest.raises(ConfigError, match=r"pip install '\.\[celery\]'"):
         broker_of(settings(tmp_path))
 
 

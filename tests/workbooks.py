@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 from python_calamine import CalamineWorkbook
 
 from bot.cells import WorkbookLook
-from bot.diff import Finds
+from bot.diff import Finds, Side
 from bot.findings import KINDS
 from bot.models import Failure, Person, Run, RunStatus, Tally, TaskStatus
-from bot.ports import Story
+from bot.ports import Baseline, Story
 from bot.values import Document
 from bot.workbook import write_workbook
 from tests.factories import NOW, make_run
@@ -49,19 +49,29 @@ def run_before(**changes: Any) -> Run:
 
 def finds(mine: Documents, theirs: Documents | None = None) -> list[Finds]:
     """What two runs found, as an engine gives it: sorted by key."""
+    return finds_of({Side.MINE: mine, Side.THEIRS: theirs or {}})
+
+
+def finds_of(sides: Mapping[Side, Documents]) -> list[Finds]:
+    """What was found, by side, as an engine gives it: sorted by key."""
     found = []
-    for kind in dict.fromkeys((*KINDS, *mine, *(theirs or {}))):
-        key = KINDS[kind].key if kind in KINDS else str
-        sides = [sorted(each.get(kind, ()), key=key) for each in (mine, theirs or {})]
-        found.append(Finds(kind=kind, mine=sides[0], theirs=sides[1]))
+    for kind in dict.fromkeys((*KINDS, *(kind for side in sides.values() for kind in side))):
+        key = KINDS[kind].asset.key if kind in KINDS else str
+        by_side = {side: sorted(each.get(kind, ()), key=key) for side, each in sides.items()}
+        found.append(Finds(kind=kind, sides=by_side))
     return found
+
+
+def compared_story(**changes: Any) -> Story:
+    """A run that has one before it to be compared with."""
+    return Story(run=ended_run(), baseline=Baseline(runs=(run_before(),), complete=("t0",)), **changes)
 
 
 def written(
     folder: Path, mine: Documents, theirs: Documents | None = None, story: Story | None = None, **look: Any
 ) -> Book:
     """A workbook, written and read back; with `theirs` there was a run before."""
-    told = story or Story(run=ended_run(), previous=None if theirs is None else run_before())
+    told = story or (Story(run=ended_run()) if theirs is None else compared_story())
     write_workbook(folder / "book.xlsx", told, finds(mine, theirs), look=replace(LOOK, **look))
     return book(folder / "book.xlsx")
 

@@ -5,7 +5,9 @@ New API: HTTP 4xx/5xx with `code` (0013-server-api-error-codes-1, 0714, 0716, 07
 (0013, 0717, 0769). What is not in the table is tried again: better late than lost.
 """
 
+import re
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
 
 from bot.errors import CardUndeliveredError, DingRunError, Held, Permanent, Temporary
@@ -112,7 +114,7 @@ HINTS = {
     "Forbidden.AccessDenied.AccessTokenPermissionDenied": "grant the scope and publish a version",
     "Forbidden.AccessDenied.IpNotInWhiteList": "add this machine's address to the app's white list",
     "invalidClientIdOrSecret": "DINGDING.APP_KEY and DINGDING.APP_SECRET do not belong together",
-    "310000": "the robot's security settings refuse it: keyword, sign (and this clock), or address",
+    "310000": "the robot's security settings refuse it: keyword, signature, clock or address",
     "invalidParameter.robotCode.notExsit": "is the robot in this group?",
 }
 
@@ -123,6 +125,26 @@ UNAUTHORISED = "88"
 """Why stands in `sub_code`; without one the check itself timed out (0013)."""
 
 EXISTS = "param.cardAlreadyExist"
+
+SECURITY = "310000"
+"""A custom robot's security settings refuse the message; only the words tell which of them (0717)."""
+
+
+class SecurityFault(StrEnum):
+    """Names the security setting of a custom robot that refuses a message."""
+
+    KEYWORD = "keyword"  #: none of the robot's keywords stands in the message
+    SIGNATURE = "signature"  #: the signature is missing or was made with another secret
+    TIMESTAMP = "timestamp"  #: the timestamp is missing, or more than an hour off
+    ADDRESS = "address"  #: this machine is not in the robot's list of addresses
+
+
+SECURITY_WORDS = {  # the words of the first years, and those of today: "description:…;solution:…;link:…"
+    SecurityFault.KEYWORD: ("keywords not in content", "关键词不匹配"),
+    SecurityFault.SIGNATURE: ("sign not match", "签名不匹配"),
+    SecurityFault.TIMESTAMP: ("invalid timestamp", "签名过期"),
+    SecurityFault.ADDRESS: ("not in whitelist", "白名单"),
+}
 
 
 class Uncounted(Temporary):
@@ -197,6 +219,16 @@ def of_oapi(body: Mapping[str, Any]) -> DingRunError | None:
     if str(code) == UNAUTHORISED and body.get("sub_code"):
         return refusal(str(body["sub_code"]), str(body.get("sub_msg", "")))
     return refusal(str(code), str(body.get("errmsg", "")))
+
+
+def security_fault(message: str) -> SecurityFault | None:
+    """Tell which security setting a refusal with code 310000 is about; None for words nobody knows.
+
+    What follows `solution:` is advice and names other settings as well, so it is not read.
+    """
+    said = re.split(r"[;；]\s*(?:solution|解决方案)", message)[0]
+    found = (fault for fault, words in SECURITY_WORDS.items() if any(word in said for word in words))
+    return next(found, None)
 
 
 def _ban(body: Mapping[str, Any]) -> DingRunError | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.foreign_text import storable
 from bot.models import CardTap, Message, Person
 
 GROUP = "2"
@@ -88,7 +89,7 @@ def _object(value: object) -> Mapping[str, Any]:
 
 def _text(data: Mapping[str, Any], key: str) -> str:
     value = data.get(key)
-    return value if isinstance(value, str) else ""
+    return storable(value) if isinstance(value, str) else ""
 
 
 def _trimmed(text: str) -> str:

@@ -12,35 +12,38 @@ _NOTHING_SENT = Receipt(silent=True)
 
 
 class SilentMessenger:
-    """Implements the Messenger port by logging."""
+    """Implements the Messenger port by logging. `reason` says why nothing is sent."""
 
     capabilities = Capabilities(cards=True, files=True, text_bytes=12_000, text_repeat=TextRepeat.BY_KEY)
+
+    def __init__(self, reason: str = "no DingTalk configured") -> None:
+        self._reason = reason
 
     async def send_card(
         self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
     ) -> Receipt:
-        log.info("not pushed, no DingTalk configured: card %s: %s", card_id, card.headline)
+        log.info("not pushed, %s: card %s: %s", self._reason, card_id, card.headline)
         return _NOTHING_SENT
 
     async def update_card(self, card_id: str, card: CardView) -> None:
-        log.info("not pushed, no DingTalk configured: news of card %s: %s", card_id, card.headline)
+        log.info("not pushed, %s: news of card %s: %s", self._reason, card_id, card.headline)
 
     async def send_note(
         self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
     ) -> Receipt:
-        log.info("not pushed, no DingTalk configured: message %s: %s", key, note.title)
+        log.info("not pushed, %s: message %s: %s", self._reason, key, note.title)
         return _NOTHING_SENT
 
     async def upload(self, path: Path, name: str) -> str:
-        log.info("not uploaded, no DingTalk configured: %s", name)
+        log.info("not uploaded, %s: %s", self._reason, name)
         return ""
 
     async def send_file(
         self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
     ) -> Receipt:
-        log.info("not pushed, no DingTalk configured: file %s", name)
+        log.info("not pushed, %s: file %s", self._reason, name)
         return _NOTHING_SENT
 
     async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
-        log.info("not answered, no DingTalk configured: %s", note.title)
+        log.info("not answered, %s: %s", self._reason, note.title)
         return _NOTHING_SENT

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from bot.dingtalk.faults import of_oapi
+from bot.dingtalk.faults import SECURITY, SETUP_FAULTS, SecurityFault, of_oapi, security_fault
 from bot.dingtalk.http import call
 from bot.dingtalk.meter import Unmetered, robot_gate
 from bot.errors import DingRunError, Permanent, Temporary
@@ -33,6 +33,16 @@ CLOCK_WAIT = 300.0  # seconds, between tries while this machine's clock is wrong
 MOST_MENTIONED = 50  # people in one message
 
 JSON = {"Content-Type": "application/json"}
+_UNSIGNED = "it takes signed messages only (加签), so set {setting}.SECRET to its secret, SEC…"
+_KEYWORD = "it takes messages with a keyword only, so set {setting}.KEYWORD to one of its keywords"
+_ADDRESS = "add the public address of this machine to its list of addresses (IP 地址段)"
+CURES = {  # by the security setting that refuses, and whether the message was signed
+    (SecurityFault.SIGNATURE, False): _UNSIGNED,
+    (SecurityFault.TIMESTAMP, False): _UNSIGNED,  # a missing timestamp is an invalid one
+    (SecurityFault.SIGNATURE, True): "{setting}.SECRET is not its secret; copy it again, from SEC on",
+    **{(SecurityFault.KEYWORD, signed): _KEYWORD for signed in (False, True)},
+    **{(SecurityFault.ADDRESS, signed): _ADDRESS for signed in (False, True)},
+}
 
 
 def sign(secret: str, milliseconds: int) -> str:
@@ -105,7 +115,7 @@ class WebhookMessenger:
             _, answer = await call(self._session, "POST", url, params=query, data=_packed(body), headers=JSON)
             problem = of_oapi(answer)
             if problem:
-                raise self._explained(problem)
+                raise self._explained(problem, robot)
         return Receipt(message_id=uuid)
 
     def _query(self, robot: CustomRobot) -> dict[str, str]:
@@ -118,16 +128,26 @@ class WebhookMessenger:
             "sign": sign(robot.secret, now),
         }
 
-    def _explained(self, problem: DingRunError) -> DingRunError:
-        """A wrong clock is not for ever: somebody sets it right, and the message goes."""
-        if "invalid timestamp" not in str(problem):
+    def _explained(self, problem: DingRunError, robot: CustomRobot) -> DingRunError:
+        """Name the setting that cures a refusal by the robot's security settings.
+
+        A wrong clock is not for ever: somebody sets it right, and the message goes.
+        """
+        if not isinstance(problem, Permanent) or problem.code != SECURITY:
             return problem
-        shown = f"{self._clock():%Y-%m-%d %H:%M} UTC"
-        return Temporary(
-            f"this machine's clock says {shown}, more than an hour off from DingTalk's:"
-            " set it right, for example with NTP",
-            retry_after=CLOCK_WAIT,
-        )
+        fault = security_fault(str(problem))
+        if fault is SecurityFault.TIMESTAMP and robot.secret:
+            shown = f"{self._clock():%Y-%m-%d %H:%M} UTC"
+            return Temporary(
+                f"this machine's clock says {shown}, more than an hour off from DingTalk's:"
+                " set it right, for example with NTP",
+                retry_after=CLOCK_WAIT,
+            )
+        if fault is None:
+            return problem
+        cure = CURES[fault, bool(robot.secret)].format(setting=robot.setting)
+        said = f"the custom robot refuses the message: {cure} (DingTalk: 310000)"
+        return Permanent(said, code=SECURITY, setup_fault=SETUP_FAULTS[SECURITY])
 
     async def upload(self, path: Path, name: str) -> str:
         raise Permanent("a custom robot cannot send files")

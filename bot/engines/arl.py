@@ -3,16 +3,17 @@
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.engines.arl_acts import ArlActs
-from bot.engines.arl_documents import Document, targets_of, written
-from bot.engines.arl_finds import FINDINGS, sorted_by_key
+from bot.engines.arl_discovery import Discovered, RunDiscovery
+from bot.engines.arl_documents import Document, at_epoch, targets_of, written
+from bot.engines.arl_finds import FINDINGS, is_keyless, sorted_by_key
 from bot.engines.arl_reads import Reads
-from bot.engines.arl_runs import EARLIER, FoundRun, found_runs, plan_of, recorded_runs
 from bot.engines.arl_schedules import of_record, schedule_of
+from bot.engines.arl_skipped import UNREADABLE
 from bot.engines.arl_tasks import UNSUBMITTED, Reading, never_was, task_of, unsubmitted
 from bot.engines.arl_wire import ArlWire
 from bot.engines.reasons import reason
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 KEPT = 20_000  # facts about tasks that are remembered
 PUSHED_LATELY = timedelta(days=7)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +45,16 @@ class ArlEngine:
     def __init__(self, wire: ArlWire, reads: Reads, *, ways: ArlWays, clock: Clock) -> None:
         self._reads = reads
         self._acts = ArlActs(wire, reads)
+        self._discovery = RunDiscovery(reads, clock=clock)
         self._ways = ways
         self._clock = clock
         self._looked: set[str] = set()  # done, and without an end time
         self._counted: dict[str, Mapping[str, int]] = {}  # of tasks that ended without a statistic
 
     async def schedules(self) -> Sequence[Schedule]:
-        return [self._ways.dressed(schedule_of(each)) for each in await self._reads.schedules()]
+        found = await self._reads.schedules()
+        read = self._reads.skipped.read_each("task_schedule", found, schedule_of)
+        return [self._ways.dressed(each) for each in read]
 
     async def submit(self, run: Run) -> Sequence[str]:
         return await self._acts.submit(run, targets_of(" ".join(run.schedule.targets)))
@@ -83,9 +88,12 @@ class ArlEngine:
         real = [id_ for id_ in task_ids if _is_real(id_)]
         reading = Reading(now=self._clock(), zone=self._ways.zone, limit=self._ways.limit)
         documents = {each["_id"]: each for each in (await self._reads.tasks(real) if real else ())}
-        tasks = {id_: self._read(each, reading) for id_, each in documents.items()}
+        read = self._reads.skipped.read_each(
+            "task", documents.values(), lambda each: self._read(each, reading)
+        )
+        tasks = {task.id: task for task in read}
         tasks |= {id_: never_was(id_) for id_ in task_ids if not _is_real(id_)}
-        uncounted = [id_ for id_, each in documents.items() if _lacks_counts(each, tasks[id_])]
+        uncounted = [task.id for task in read if _lacks_counts(documents[task.id], task)]
         return {id_: tasks[id_] for id_ in task_ids if id_ in tasks}, uncounted
 
     def _read(self, document: Document, reading: Reading) -> Task:
@@ -121,26 +129,34 @@ class ArlEngine:
         real = [id_ for id_ in task_ids if _is_real(id_)]
         if not real or kind not in FINDINGS:
             return
-        async for document in sorted_by_key(self._reads.finds(real, kind), FINDINGS[kind].key):
+        async for document in sorted_by_key(self._readable(real, kind), FINDINGS[kind].key):
             yield document
+
+    async def _readable(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
+        """Their documents but those that nothing tells from others: all of these would become one."""
+        key = FINDINGS[kind].key
+        async for document in self._reads.finds(task_ids, kind):
+            try:
+                odd = "nothing to know it by" if is_keyless(key(document)) else ""
+            except UNREADABLE as error:
+                odd = type(error).__name__
+            if odd:
+                self._reads.skipped.add(kind, document, odd)
+            else:
+                yield {name: value for name, value in document.items() if name != "_id"}
 
     async def started(self, since: datetime) -> Sequence[Started]:
         """What ARL began by itself: a fork's own records first, what they lack by the names of tasks."""
-        records = await self._reads.records(since)
-        schedules = {each["_id"]: each for each in await self._reads.schedules()}
-        recorded = list(recorded_runs(records))
-        taken = {id_ for run in recorded for id_ in run.task_ids}
-        begun = [task for task in await self._reads.begun(since - EARLIER) if task["_id"] not in taken]
-        plans = [plan_of(each) for each in schedules.values()]
-        known = {(run.schedule_id, run.number) for run in recorded}
-        found = found_runs(plans, begun, since=since, now=self._clock())
-        runs = [*recorded, *(run for run in found if (run.schedule_id, run.number) not in known)]
-        named = {str(each.get("schedule_id")): each for each in records} | schedules
-        return [self._started(run, named[run.schedule_id]) for run in sorted(runs, key=lambda run: run.start)]
+        begun = [self._started(found) for found in await self._discovery.look(since)]
+        return [each for each in begun if each]
 
-    def _started(self, run: FoundRun, document: Document) -> Started:
-        gone = "schedule_id" in document
-        schedule = self._ways.dressed(of_record(document) if gone else schedule_of(document))
+    def _started(self, found: Discovered) -> Started | None:
+        run = found.run
+        try:
+            schedule = self._ways.dressed((schedule_of if found.has_schedule else of_record)(found.document))
+        except UNREADABLE as error:
+            self._reads.skipped.add("task_schedule", found.document, error)
+            return None
         cause = f"{run.schedule_id}:{run.number}"
         lacking = [target for aim in run.lacking for target in [written(aim) or " ".join(schedule.targets)]]
         return Started(
@@ -161,13 +177,45 @@ class ArlEngine:
         return said - now if said else timedelta()
 
     async def pushes(self) -> Sequence[str]:
-        """The schedules of which ARL itself tells DingTalk as well, as far as can be seen."""
+        """The schedules of which ARL itself tells DingTalk, as the fork's records of its last pushes say.
+
+        What came before a push that failed says nothing: ARL's keys may have been taken away since.
+        """
+        names: list[str] = []
+        for record in await self._tried_pushes():
+            names = [*names, str(record.get("schedule_name"))] if record["push_status"] == "success" else []
+        return sorted(set(names))
+
+    async def may_push(self) -> Sequence[str]:
+        """The schedules of which ARL tells DingTalk if its settings name a robot; nobody can see whether.
+
+        None where records show what came of it.
+        """
+        if await self._tried_pushes():
+            return ()
         schedules = await self._reads.schedules()
-        records = await self._reads.records(self._clock() - PUSHED_LATELY)
-        if records:
-            pushed = {str(each["schedule_name"]) for each in records if each.get("push_status") == "success"}
-            return sorted(pushed)
         return [str(each.get("name")) for each in schedules if each.get("notify_enable") is True]
+
+    async def _tried_pushes(self) -> Sequence[Document]:
+        """The records of runs that ARL tried to tell of lately, oldest first."""
+        records = await self._reads.records(self._clock() - PUSHED_LATELY)
+        tried = [each for each in records if each.get("push_status") in ("success", "error")]
+        return sorted(tried, key=lambda each: at_epoch(each.get("start_time")) or LONG_AGO)
+
+    async def differing_ids(self) -> Sequence[str]:
+        """The ids that either the API or what is read has, and the other has not: of schedules, or of the
+        newest task where ARL has no schedule."""
+        asked = set(await self._acts.schedule_ids())
+        read = {str(each["_id"]) for each in await self._reads.schedules()}
+        if asked or read:
+            return sorted(asked ^ read)
+        newest = await self._acts.newest_task()
+        return [newest] if newest and not await self._reads.tasks([newest]) else []
+
+    @property
+    def skipped(self) -> int:
+        """How many documents of ARL could not be read so far."""
+        return self._reads.skipped.count
 
     async def work(self) -> None:
         return
@@ -177,7 +225,8 @@ class ArlEngine:
 
 
 def _lacks_counts(document: Document, task: Task) -> bool:
-    return task.status.ended and not document.get("statistic")
+    statistic = document.get("statistic")
+    return task.status.ended and not (isinstance(statistic, dict) and statistic)
 
 
 def _is_real(id_: str) -> bool:

@@ -13,6 +13,7 @@ from bot.engines.arl_documents import (
     aim_of,
     aims_of,
     born,
+    document_id,
     written,
 )
 from bot.engines.arl_reads import Reads
@@ -28,6 +29,7 @@ AGAIN = "重新运行-"  # what ARL puts before the name of a task that it begin
 CLOCKS = timedelta(seconds=60)  # so much ARL's clock may be behind ours
 A_DAY = timedelta(days=1)  # likewise, where the name alone is enough
 AT_ONCE = 4
+ALL = 5_001  # items of a page: more than what a fork keeps for a minute
 NO_TASK, IS_DONE = "103", "105"  # codes of a stop that is not needed
 
 
@@ -40,7 +42,17 @@ class ArlActs:
 
     async def ask(self) -> int:
         """The number of ARL's schedules: shows that it answers, and takes the key."""
-        return int((await self._wire.get("/task_schedule/", size=1)).get("total", 0))
+        return await self._wire.total("/task_schedule/")
+
+    async def schedule_ids(self) -> Sequence[str]:
+        """The ids of ARL's schedules, by its API."""
+        found = [each async for each in self._wire.pages("/task_schedule/", size=ALL)]
+        return self._wire.skipped.read_each("task_schedule", found, document_id)
+
+    async def newest_task(self) -> str:
+        """The id of the task that was made last, or ""."""
+        found = await self._wire.items("/task/", size=1, order="-_id")
+        return next(iter(self._wire.skipped.read_each("task", found, document_id)), "")
 
     def said_at(self) -> datetime | None:
         """ARL's time at its last answer."""

@@ -13,8 +13,18 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.engines.arl_documents import ENDINGS, STEMS, TASK_FIELDS, Document, born, is_id
-from bot.engines.arl_finds import FINDINGS, slimmed
+from bot.engines.arl_documents import (
+    ENDINGS,
+    NOT_YET,
+    STEMS,
+    Document,
+    born,
+    is_id,
+    normalize_task,
+    with_document_id,
+)
+from bot.engines.arl_finds import FINDINGS, check_depth, slimmed
+from bot.engines.arl_skipped import SkippedDocuments
 from bot.engines.arl_wire import ArlWire
 from bot.errors import Permanent
 from bot.models import Clock
@@ -55,6 +65,10 @@ class ApiReads:
         self._known: dict[str, Known] = {}
         self._begun: tuple[datetime, datetime, Sequence[Document]] | None = None  # when, since when, what
 
+    @property
+    def skipped(self) -> SkippedDocuments:
+        return self._wire.skipped
+
     async def close(self) -> None:
         self._known.clear()
 
@@ -62,8 +76,12 @@ class ApiReads:
         for id_ in task_ids:
             self._known.pop(id_, None)
 
+    def forget_lists(self) -> None:
+        self._begun = None
+
     async def schedules(self) -> Sequence[Document]:
-        return [each async for each in self._wire.pages("/task_schedule/", size=UNCACHED)]
+        found = [each async for each in self._wire.pages("/task_schedule/", size=UNCACHED)]
+        return self.skipped.read_each("task_schedule", found, with_document_id)
 
     async def tasks(self, task_ids: Collection[str]) -> Sequence[Document]:
         ids = [id_ for id_ in task_ids if is_id(id_)]
@@ -98,8 +116,8 @@ class ApiReads:
             found = await self._called(name, min(map(born, ids)))
         else:
             async with self._places:
-                items = (await self._wire.get("/task/", _id=ids[0], size=UNCACHED)).get("items", ())
-            found = _by_id(items)
+                items = await self._wire.items("/task/", _id=ids[0], size=UNCACHED)
+            found = self._by_id(items)
         self._learn({id_: found.get(id_) for id_ in ids})
 
     def _learn(self, tasks: Mapping[str, Document | None]) -> None:
@@ -128,11 +146,16 @@ class ApiReads:
         """
         found: dict[str, Document] = {}
         async with self._places:
-            async for task in self._wire.pages("/task/", size=size, order="-_id", name=part):
-                if born(task["_id"]) < since:
+            async for each in self._wire.pages("/task/", size=size, order="-_id", name=part):
+                task = self._by_id([each])
+                if any(born(id_) < since for id_ in task):
                     break
-                found |= _by_id([task])
+                found |= task
         return found
+
+    def _by_id(self, tasks: Iterable[object]) -> dict[str, Document]:
+        """Without their options and whatever else is not read: those can be long."""
+        return {task["_id"]: task for task in self.skipped.read_each("task", tasks, normalize_task)}
 
     async def records(self, since: datetime) -> Sequence[Document]:
         return ()  # there is no such list
@@ -147,7 +170,7 @@ class ApiReads:
 
     async def _total(self, task_id: str, kind: str) -> int:
         async with self._places:
-            return int((await self._wire.get(f"/{kind}/", task_id=task_id, size=1)).get("total", 0))
+            return await self._wire.total(f"/{kind}/", task_id=task_id)
 
     async def finds(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
         """Page by page in the order in which ARL wrote them, so that what it adds comes on the last one.
@@ -156,21 +179,24 @@ class ApiReads:
         """
         if kind not in FINDINGS:
             raise Permanent(f"ARL has no {kind}")
-        fields = FINDINGS[kind].fields
+        fields = ("_id", *FINDINGS[kind].fields)
         for id_ in task_ids:
             pages = self._wire.pages(f"/{kind}/", size=HEAVY.get(kind, UNCACHED), task_id=id_)
             async for document in pages:
-                yield slimmed(document, fields)
+                for slim in self.skipped.read_each(kind, [document], lambda found: _slim(found, fields)):
+                    yield slim
+
+
+def _slim(document: Document, fields: Sequence[str]) -> Document:
+    """What is read of a document. Raises `ValueError` for one that nobody can write down again."""
+    slim = slimmed(document, fields)
+    check_depth(slim)
+    return slim
 
 
 def _final(task: Document) -> bool:
-    return task.get("status") in ENDINGS and task.get("end_time", "-") != "-"
+    return task.get("status") in ENDINGS and task.get("end_time") != NOT_YET
 
 
 def _is_scheduled(task: Document) -> bool:
     return str(task.get("name")).startswith(tuple(STEMS.values()))
-
-
-def _by_id(tasks: Iterable[Document]) -> dict[str, Document]:
-    """Without their options and whatever else is not read: those can be long."""
-    return {task["_id"]: slimmed(task, ("_id", *TASK_FIELDS)) for task in tasks}

@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequen
 from datetime import datetime
 from typing import Any
 
-from bot.engines.arl_documents import STEMS, TASK_FIELDS, Document
-from bot.engines.arl_finds import FINDINGS
+from bot.engines.arl_documents import STEMS, TASK_FIELDS, Document, normalize_task, with_document_id
+from bot.engines.arl_finds import FINDINGS, slimmed
+from bot.engines.arl_skipped import SkippedDocuments
 from bot.errors import Permanent
 from bot.mongo import UP, Mongo, as_object_id, first_id_at
 from bot.mongo import Collection as Documents
@@ -19,6 +20,11 @@ class DatabaseReads:
 
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
+        self._skipped = SkippedDocuments()
+
+    @property
+    def skipped(self) -> SkippedDocuments:
+        return self._skipped
 
     async def close(self) -> None:
         await self._mongo.close()
@@ -26,9 +32,12 @@ class DatabaseReads:
     def forget(self, task_ids: Collection[str]) -> None:
         """Nothing is kept here."""
 
+    def forget_lists(self) -> None:
+        """Nor here."""
+
     async def schedules(self) -> Sequence[Document]:
         found = await self._mongo.collection("task_schedule").find({}, sort=(("_id", UP),))
-        return _with_text_ids(found)
+        return self._skipped.read_each("task_schedule", found, with_document_id)
 
     async def tasks(self, task_ids: Collection[str]) -> Sequence[Document]:
         wanted = {"_id": {"$in": [as_object_id(id_) for id_ in task_ids]}}
@@ -42,12 +51,13 @@ class DatabaseReads:
 
     async def _tasks(self, where: dict[str, Any]) -> Sequence[Document]:
         tasks = self._mongo.collection("task")
-        return _with_text_ids(await tasks.find(where, sort=(("_id", UP),), fields=TASK_FIELDS))
+        found = await tasks.find(where, sort=(("_id", UP),), fields=TASK_FIELDS)
+        return self._skipped.read_each("task", found, normalize_task)
 
     async def records(self, since: datetime) -> Sequence[Document]:
         where = {"start_time": {"$gte": int(since.timestamp())}}
         found = await self._mongo.collection("task_schedule_run").find(where, fields=RECORD_FIELDS)
-        return _with_text_ids(found)
+        return self._skipped.read_each("task_schedule_run", found, with_document_id)
 
     async def counts(self, task_ids: Collection[str]) -> Mapping[str, Mapping[str, int]]:
         """One question for each kind, however many tasks: three of the collections have no index, so that
@@ -55,15 +65,22 @@ class DatabaseReads:
         counts: dict[str, dict[str, int]] = {id_: {} for id_ in task_ids}
         for kind in FINDINGS:
             for where in _parts(task_ids):
-                for id_, number in (await self._kind(kind).tally(where, by="task_id")).items():
-                    counts[id_][kind] = number
+                for id_, number in (await self._tally(kind, where)).items():
+                    counts.get(id_, {})[kind] = number
         return counts
 
+    async def _tally(self, kind: str, where: dict[str, Any]) -> Mapping[str, int]:
+        try:
+            return await self._kind(kind).tally(where, by="task_id")
+        except TypeError as error:  # a document of several tasks
+            self._skipped.add(kind, {"_id": "task_id"}, error)
+            return {}
+
     async def finds(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
+        fields = ("_id", *FINDINGS[kind].fields)
         for where in _parts(task_ids):
-            async for document in self._kind(kind).stream(where, fields=FINDINGS[kind].fields):
-                document.pop("_id")
-                yield document
+            async for document in self._kind(kind).stream(where, fields=FINDINGS[kind].asked):
+                yield slimmed(document, fields)
 
     def _kind(self, kind: str) -> Documents:
         if kind not in FINDINGS:
@@ -82,7 +99,3 @@ def _parts(task_ids: Collection[str]) -> Iterator[dict[str, Any]]:
     ids = list(task_ids)
     for start in range(0, len(ids), PART):
         yield {"task_id": {"$in": ids[start : start + PART]}}
-
-
-def _with_text_ids(documents: Sequence[dict[str, Any]]) -> Sequence[Document]:
-    return [{**document, "_id": str(document["_id"])} for document in documents]

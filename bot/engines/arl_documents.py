@@ -14,15 +14,18 @@ Aim = tuple[str, frozenset[str]]  # what one task is for: its type and all of it
 
 TASK_FIELDS = (
     "name", "target", "type", "task_tag", "status", "start_time", "end_time", "statistic", "stop_reason",
-    "cruising_target", "options.policy_name",
+    "end_reason",    "cruising_target", "options.policy_name",
 )  # fmt: skip
+READ_OF_TASKS = {field.partition(".")[0] for field in TASK_FIELDS}
+NOT_YET = "-"  # a time that has not come
 RECURRENT, FUTURE = "recurrent_scan", "future_scan"
 STEMS = {RECURRENT: "周期任务", FUTURE: "定时任务"}  # the names of scheduled tasks begin so
 NAME_LETTERS = 15  # of a schedule's name, in the names of its tasks
 RISK = "risk_cruising"
 ENDINGS = frozenset({"done", "error", "stop"})  # states that ARL itself takes for final
 
-_ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}(/\d{1,2}|-\d{1,3})?")
+# As `is_vaild_ip_target` of app/utils/ip.py: numbers of any size, and any sign before a range's last one.
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+(/\d+)?|\d+\.\d+\.(\d+\D\d+|\d{3,})-\d+")
 _ID = re.compile(r"[0-9a-f]{24}")
 
 
@@ -40,15 +43,52 @@ def moment(text: object, zone: ZoneInfo) -> datetime | None:
     """A time as ARL writes it, or None for "-" and anything else that is none."""
     try:
         return datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=zone).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
 def at_epoch(seconds: object) -> datetime | None:
-    """A time that ARL keeps as seconds since 1970; 0 means never."""
-    if isinstance(seconds, int | float) and seconds > 0:
-        return datetime.fromtimestamp(seconds, UTC)
-    return None
+    """A time that ARL keeps as seconds since 1970, or None: 0 means never, and milliseconds are none."""
+    try:
+        return (
+            datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) and seconds > 0 else None
+        )
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def document_id(document: Document) -> str:
+    """The id of a document of any kind. Raises `ValueError` or `LookupError` where it has none."""
+    id_ = document["_id"]
+    if id_ is None or not str(id_):
+        raise ValueError("no id")
+    return str(id_)
+
+
+def with_document_id(document: Document) -> Document:
+    return {**document, "_id": document_id(document)}
+
+
+def normalize_task(document: Document) -> Document:
+    """A task with what is read of it alone, its words being words. Raises `ValueError` for no id of ARL's."""
+    id_ = document_id(document)
+    if not is_id(id_):
+        raise ValueError("no id of ARL's")
+    words = {name: str(document[name]) for name in ("name", "type", "status") if name in document}
+    end = document.get("end_time", NOT_YET)
+    return {
+        **{name: document[name] for name in READ_OF_TASKS & document.keys()},
+        **words,
+        "_id": id_,
+        "end_time": end if isinstance(end, str) and end else NOT_YET,
+        "options": {"policy_name": _policy_name(document)},
+    }
+
+
+def _policy_name(task: Document) -> str | None:
+    options = task.get("options")
+    name = options.get("policy_name") if isinstance(options, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def targets_of(target: object) -> tuple[str, ...]:
@@ -75,7 +115,8 @@ def aim_of(task: Document) -> Aim:
     """What a task is for. The target of a risk task is a phrase; its list stands elsewhere."""
     kind = str(task.get("type"))
     if kind == RISK:
-        return kind, frozenset(str(each).lower() for each in task.get("cruising_target") or ())
+        listed = task.get("cruising_target")
+        return kind, frozenset(str(each).lower() for each in (listed if isinstance(listed, list) else ()))
     return kind, frozenset(targets_of(task.get("target")))
 
 

@@ -5,10 +5,18 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.engines.arl_documents import Document
+from bot.engines.arl_skipped import SkippedDocuments
 
 
 class Reads(Protocol):
-    """Reading ARL, never writing. Ids are text; documents of tasks have the fields of `TASK_FIELDS`."""
+    """Reading ARL, never writing. Ids are text; documents of tasks have the fields of `TASK_FIELDS`.
+
+    A document that cannot be read is left out, and noted in `skipped`.
+    """
+
+    @property
+    def skipped(self) -> SkippedDocuments:
+        """What has been left out so far."""
 
     async def schedules(self) -> Sequence[Document]:
         """All of ARL's schedules, in the order they were made."""
@@ -29,10 +37,13 @@ class Reads(Protocol):
         """How many documents these tasks have, by task and kind; kinds without any are left out."""
 
     def finds(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
-        """The documents of a kind of these tasks, in any order, streamed, only with what is read of them."""
+        """The documents of a kind of these tasks, in any order, streamed, with `_id` and what is read."""
 
     def forget(self, task_ids: Collection[str]) -> None:
         """Take no answer about these tasks that is older than now."""
+
+    def forget_lists(self) -> None:
+        """Take no list of tasks that is older than now."""
 
     async def close(self) -> None:
         """Let go."""

@@ -7,10 +7,11 @@ a run can be counted, and what never came is told after a time of grace.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from bot.engines.arl_documents import (
@@ -24,12 +25,14 @@ from bot.engines.arl_documents import (
     aims_of,
     at_epoch,
     born,
+    is_id,
     targets_of,
 )
+from bot.engines.arl_triggers import GRACE, Trigger
 
-GRACE = timedelta(seconds=120)  # ARL publishes one task after the other; after so much silence none comes
 EARLIER = timedelta(minutes=10)  # a run whose first tasks are older is not seen whole
 CLOCK = timedelta(seconds=2)  # the scheduler's second and the id's
+MAX_DIGITS = 9  # of the number in a name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,15 @@ class FoundRun:
     task_ids: tuple[str, ...]
     lacking: tuple[Aim, ...]
     start: datetime
+    newest: datetime | None = None  # its last sign by ARL's clock, where that is not its start
+
+    @property
+    def last_sign(self) -> datetime:
+        return self.newest or self.start
+
+    @property
+    def trigger(self) -> Trigger:
+        return self.schedule_id, self.number
 
 
 class Block:
@@ -94,7 +106,7 @@ class Block:
             return False
         self._expected = expected
         self.made[aim] = id_
-        self.policies.add(task.get("options", {}).get("policy_name"))
+        self.policies.add(task["options"]["policy_name"])
         return True
 
     def _is_near(self, id_: str) -> bool:
@@ -118,38 +130,39 @@ def plan_of(schedule: Document) -> Plan:
     )
 
 
-def recorded_runs(records: Iterable[Document]) -> Iterator[FoundRun]:
-    """What the fork has written down: a record is complete as soon as it is there."""
-    for record in records:
-        start = at_epoch(record.get("start_time")) or born(record["_id"])
-        ids = tuple(map(str, record.get("task_ids") or ()))
-        yield FoundRun(
-            schedule_id=str(record.get("schedule_id")),
-            number=int(record.get("run_number") or 0),
-            task_ids=ids,
-            lacking=() if ids else (("none", frozenset()),),
-            start=start,
-        )
+def recorded_run(record: Document) -> FoundRun:
+    """What the fork has written down: a record is complete as soon as it is there.
+
+    Raises `ValueError` or `TypeError` where it names no tasks as ARL does.
+    """
+    ids = tuple(map(str, record.get("task_ids") or ()))
+    if not all(map(is_id, ids)):
+        raise ValueError("no ids of tasks")
+    return FoundRun(
+        schedule_id=str(record["schedule_id"]),
+        number=int(record.get("run_number") or 0),
+        task_ids=ids,
+        lacking=() if ids else (("none", frozenset()),),
+        start=at_epoch(record.get("start_time")) or born(record["_id"]),
+    )
 
 
 def found_runs(
-    plans: Sequence[Plan], tasks: Sequence[Document], *, since: datetime, now: datetime
+    plans: Sequence[Plan],
+    tasks: Sequence[Document],
+    *,
+    since: datetime,
+    raised: Mapping[Trigger, datetime] = MappingProxyType({}),
 ) -> list[FoundRun]:
-    """The triggers since a time, each once it is whole or its time of grace is over.
+    """The triggers since a time, with what each still lacks.
 
-    `tasks` are those with names of scheduled tasks, from a little (`EARLIER`) before that time on.
+    `tasks` are those with names of scheduled tasks, from a little (`EARLIER`) before that time on; `raised`
+    says when the numbers of triggers were seen to go up.
     """
-    owned = _owned(plans, tasks)
-    found = [_run(plan, number, block) for plan, number, block in owned]
-    seen = {(run.schedule_id, run.number) for run in found}
-    found += [run for plan in plans for run in _vanished(plan, since) if (plan.id, run.number) not in seen]
-    quiet = {(plan.id, number): _last_news(plan, number, block) for plan, number, block in owned}
-    return [
-        run
-        for run in found
-        if run.start >= since
-        and (not run.lacking or now - quiet.get((run.schedule_id, run.number), run.start) >= GRACE)
-    ]
+    found = [_run(plan, number, block) for plan, number, block in _owned(plans, tasks)]
+    seen = {run.trigger for run in found}
+    found += [run for plan in plans for run in _vanished(plan, raised) if run.trigger not in seen]
+    return [run for run in found if run.start >= since]
 
 
 def _owned(plans: Sequence[Plan], tasks: Sequence[Document]) -> list[tuple[Plan, int, Block]]:
@@ -175,7 +188,7 @@ def _stem_and_number(task: Document) -> tuple[tuple[str, str, str], int] | None:
     if head == STEMS[FUTURE]:
         return (FUTURE, rest, tag), 0
     name, _, number = rest.rpartition("-")
-    if head == STEMS[RECURRENT] and number.isdecimal():
+    if head == STEMS[RECURRENT] and number.isdecimal() and len(number) <= MAX_DIGITS:
         return (RECURRENT, name, tag), int(number) - 1
     return None
 
@@ -245,18 +258,17 @@ def _run(plan: Plan, number: int, block: Block) -> FoundRun:
         task_ids=tuple(made[aim] for aim in plan.aims if aim in made),
         lacking=tuple(aim for aim in plan.aims if aim not in made),
         start=block.start,
+        newest=block.newest,
     )
 
 
-def _vanished(plan: Plan, since: datetime) -> Iterator[FoundRun]:
-    """A last trigger that left no task: refused as a whole, or deleted. Of earlier ones nothing is known."""
-    known = plan.number > 0 if plan.kind == RECURRENT else plan.number == 1
-    if known and plan.last and plan.last >= since:
-        yield FoundRun(
-            schedule_id=plan.id, number=plan.number, task_ids=(), lacking=plan.aims, start=plan.last
-        )
+def _vanished(plan: Plan, raised: Mapping[Trigger, datetime]) -> Iterator[FoundRun]:
+    """A last trigger that left no task: refused as a whole, or deleted. Of earlier ones nothing is known.
 
-
-def _last_news(plan: Plan, number: int, block: Block) -> datetime:
-    """When something of this trigger was seen last."""
-    return max(block.newest, plan.last) if plan.last and number == plan.number else block.newest
+    A scan in the future keeps the time it was meant for, however late it is; only who looked knows more.
+    """
+    seen = raised.get((plan.id, plan.number)) if plan.kind == FUTURE else None
+    known = plan.number > 0 if plan.kind == RECURRENT else plan.number == 1 or seen
+    start = max(filter(None, (plan.last, seen)), default=None)
+    if known and start:
+        yield FoundRun(schedule_id=plan.id, number=plan.number, task_ids=(), lacking=plan.aims, start=start)

@@ -56,7 +56,7 @@ def task_of(task: Document, reading: Reading, *, looked_before: bool) -> Task:
         status, end = TaskStatus.MISSING, begun + reading.limit
         why = reason("stuck", hours=hours, stage=task.get("status"))
     elif status is TaskStatus.ERROR:
-        why = reason("failed_in_arl", why=task.get("stop_reason") or "")
+        why = reason("failed_in_arl", why=task.get("stop_reason") or task.get("end_reason") or "")
     ours = _OURS.search(str(task.get("name")))
     return Task(
         id=task["_id"],
@@ -72,7 +72,8 @@ def task_of(task: Document, reading: Reading, *, looked_before: bool) -> Task:
 
 def _target(task: Document) -> str:
     if task.get("type") == RISK:
-        return " ".join(map(str, task.get("cruising_target") or ()))
+        listed = task.get("cruising_target")
+        return " ".join(map(str, listed if isinstance(listed, list) else ()))
     return str(task.get("target"))
 
 

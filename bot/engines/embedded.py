@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bot.engines.probes import NothingFound, Probe, ProbeLimits
+from bot.engines.probes import Finds, NothingFound, Probe, ProbeLimits
 from bot.engines.reasons import reason
 from bot.errors import DingRunError, Permanent, Temporary
 from bot.models import Clock, Run, Schedule, Task, TaskStatus
@@ -95,18 +95,38 @@ class EmbeddedEngine:
     async def _worker(self, probe: Probe) -> None:
         while True:
             added = self._added
-            try:
-                task = await self._tasks.claim_task(self._owner, self._clock(), self._lease_end())
-                if task:
-                    await self._do(probe, task)
-                    continue
-            except Temporary as error:
-                log.warning("the store does not answer, tasks wait: %s", error)
+            if await self._did_one(probe):
+                continue
             try:
                 async with asyncio.timeout(POLL):
                     await added.wait()
             except TimeoutError:
                 continue
+
+    async def _did_one(self, probe: Probe) -> bool:
+        """Do the oldest task that is free; False when there is none, or trouble."""
+        try:
+            task = await self._tasks.claim_task(self._owner, self._clock(), self._lease_end())
+            if task is None:
+                return False
+            await self._do_whatever_comes(probe, task)
+        except Temporary as error:
+            log.warning("the store does not answer, tasks wait: %s", error)
+            return False
+        except Exception:  # the edge of the loop: one task must not end the others
+            log.exception("a worker of the embedded engine goes on after a mistake")
+            return False
+        return True
+
+    async def _do_whatever_comes(self, probe: Probe, task: Task) -> None:
+        try:
+            await self._do(probe, task)
+        except Temporary:
+            raise
+        except Exception:  # the edge of the task: left to its lease it would come again for ever
+            log.exception("task %s ends by a mistake of ours", task.id)
+            mistake = replace(task, status=TaskStatus.ERROR, reason=reason("mistake"))
+            await self._end(replace(mistake, end_time=self._clock()))
 
     async def _do(self, probe: Probe, task: Task) -> None:
         looking = asyncio.create_task(self._look(probe, task), name=f"task {task.id}")
@@ -122,8 +142,17 @@ class EmbeddedEngine:
             raise
         finally:
             looking.cancel()
-        await self._tasks.end_task(replace(ended, end_time=self._clock()), self._owner)
-        log.info("task %s %s %s %s", task.id, ended.status, dict(ended.found), ended.reason)
+        await self._end(replace(ended, end_time=self._clock()))
+
+    async def _end(self, ended: Task) -> None:
+        """Store the outcome; one that the store refuses for good is stored without its words."""
+        try:
+            await self._tasks.end_task(ended, self._owner)
+        except Permanent as error:
+            log.error("task %s ended as the store cannot hold it: %s", ended.id, error)  # noqa: TRY400
+            ended = replace(ended, status=TaskStatus.ERROR, reason=reason("mistake"), found={})
+            await self._tasks.end_task(ended, self._owner)
+        log.info("task %s %s %s %s", ended.id, ended.status, dict(ended.found), ended.reason)
 
     def _lease_end(self) -> datetime:
         return self._clock() + self._limits.lease
@@ -138,22 +167,25 @@ class EmbeddedEngine:
     async def _look(self, probe: Probe, task: Task) -> Task:
         """The task as it ended; a mistake in one must not end the others."""
         try:
-            async with asyncio.timeout(self._limits.task_timeout):
-                found = await probe.look(task)
-                for kind, assets in found.items():
-                    await self._tasks.save_assets(task.id, kind, assets)
-        except NothingFound as nothing:
-            return replace(task, status=TaskStatus.ERROR, reason=str(nothing))
-        except TimeoutError:
-            why = reason("too_long", seconds=f"{self._limits.task_timeout:g}")
-            return replace(task, status=TaskStatus.ERROR, reason=why)
-        except DingRunError:
+            finds, why = await self._found(probe, task)
+            for kind, assets in finds.by_kind().items():
+                await self._tasks.save_assets(task.id, kind, assets)
+        except Temporary:
             raise
         except Exception:  # the edge of the engine's loop
             log.exception("task %s failed by a mistake of ours", task.id)
             return replace(task, status=TaskStatus.ERROR, reason=reason("mistake"))
-        return replace(
-            task,
-            status=TaskStatus.DONE,
-            found={kind: len(assets) for kind, assets in found.items() if assets},
-        )
+        found = {kind: len(assets) for kind, assets in finds.by_kind().items() if assets}
+        return replace(task, status=TaskStatus.ERROR if why else TaskStatus.DONE, reason=why, found=found)
+
+    async def _found(self, probe: Probe, task: Task) -> tuple[Finds, str]:
+        """What was found, and why the look did not end well; slow hosts do not hide what others showed."""
+        finds = Finds(task_id=task.id)
+        try:
+            async with asyncio.timeout(self._limits.task_timeout):
+                await probe.look(task, finds)
+        except NothingFound as nothing:
+            return Finds(task_id=task.id), str(nothing)
+        except TimeoutError:
+            return finds, reason("too_long", seconds=f"{self._limits.task_timeout:g}")
+        return finds, ""

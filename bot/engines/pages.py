@@ -3,21 +3,28 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import unescape
 
 import aiohttp
 from yarl import URL
 
 from bot import __version__
+from bot.engines.page_parser import title_of
+from bot.engines.parser_pool import ParserPool
+from bot.foreign_text import decode_header
 
 AGENT = f"DingRun/{__version__}"
-TITLE_LENGTH = 200
 HEADERS_LENGTH = 2_000
+HEADER_LENGTH = 200  # of one that is shown by itself
 CHUNK = 16_384
 
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
-_CHARSET = re.compile(rb"charset=[\"']?([\w-]+)", re.IGNORECASE)
 TELLING = ("x-powered-by", "x-generator", "x-aspnet-version")
+
+
+class NoCookies(aiohttp.DummyCookieJar):
+    """Leaves foreign cookies unread; the base class parses them before it drops them."""
+
+    def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
+        pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,32 +41,48 @@ class Page:
     fingers: Sequence[str]
 
 
-async def fetch(session: aiohttp.ClientSession, url: str, *, address: str, most: int) -> Page | None:
-    """The page at `url` as the server at `address` shows it, at most `most` bytes of it; None without HTTP.
+@dataclass(frozen=True, kw_only=True)
+class PageReader:
+    """Fetches pages: at most `most` bytes of each, parsed in `parsers`."""
 
-    The name is not resolved again: what was found at an address was asked of that address.
-    """
-    shown = URL(url)
-    asked = {"User-Agent": AGENT, "Host": shown.raw_authority}
-    name = shown.raw_host if shown.scheme == "https" and not _is_address(shown.raw_host) else None
-    try:
+    session: aiohttp.ClientSession
+    parsers: ParserPool
+    most: int
+
+    async def fetch(self, url: str, *, address: str) -> Page | None:
+        """Fetch `url` as the server at `address` shows it; None without HTTP.
+
+        The name is not resolved again: what was found at an address was asked of that address.
+        """
+        shown = URL(url)
+        asked = {"User-Agent": AGENT, "Host": shown.raw_authority}
+        name = shown.raw_host if shown.scheme == "https" and not _is_address(shown.raw_host) else None
         where = shown.with_host(address)
-        async with session.get(where, allow_redirects=False, headers=asked, server_hostname=name) as answer:
-            body = await _beginning(answer, most)
-            charset = answer.charset
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-        return None
-    headers = "\n".join(f"{name}: {value}" for name, value in answer.headers.items())
-    server = answer.headers.get("Server", "")
+        try:
+            async with self.session.get(
+                where, allow_redirects=False, headers=asked, server_hostname=name
+            ) as answer:
+                body = await _beginning(answer, self.most)
+                charset = answer.charset
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return None
+        title = await self.parsers.run(title_of, body, charset)
+        return _page(shown, url, answer, body, title)
+
+
+def _page(shown: URL, url: str, answer: aiohttp.ClientResponse, body: bytes, title: str) -> Page:
+    headers = [(decode_header(name), decode_header(value)) for name, value in answer.raw_headers]
+    first = {name.lower(): value[:HEADER_LENGTH] for name, value in reversed(headers)}
+    server = first.get("server", "")
     return Page(
         url=_short(url),
         scheme=shown.scheme,
         status=answer.status,
-        title=title_of(body, charset),
+        title=title,
         server=server,
-        headers=headers[:HEADERS_LENGTH],
+        headers="\n".join(f"{name}: {value}" for name, value in headers)[:HEADERS_LENGTH],
         length=len(body),
-        fingers=[name for name in [server, *[answer.headers.get(key, "") for key in TELLING]] if name],
+        fingers=[name for name in [server, *[first.get(key, "") for key in TELLING]] if name],
     )
 
 
@@ -68,30 +91,13 @@ def _is_address(host: str | None) -> bool:
 
 
 async def _beginning(answer: aiohttp.ClientResponse, most: int) -> bytes:
-    body = b""
+    body = bytearray()
     try:
         while len(body) < most and (chunk := await answer.content.read(min(CHUNK, most - len(body)))):
             body += chunk
     except (aiohttp.ClientError, TimeoutError):
         pass  # what came is what there is
-    return body
-
-
-def title_of(body: bytes, charset: str | None) -> str:
-    """The title of a page, decoded by what it says of itself, else UTF-8, else GBK."""
-    said = _CHARSET.search(body[:2048])
-    names = [charset or "", said.group(1).decode() if said else "", "utf-8", "gbk"]
-    found = _TITLE.search(_decoded(body, [name for name in names if name]))
-    return " ".join(unescape(found.group(1)).split())[:TITLE_LENGTH] if found else ""
-
-
-def _decoded(body: bytes, charsets: Sequence[str]) -> str:
-    for name in charsets:
-        try:
-            return body.decode(name)
-        except (UnicodeDecodeError, LookupError):
-            continue
-    return body.decode("utf-8", errors="replace")
+    return bytes(body)
 
 
 def _short(url: str) -> str:

@@ -5,6 +5,7 @@ Nothing is contacted but the target itself: redirects are recorded and not follo
 
 import asyncio
 import ipaddress
+import logging
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
@@ -15,11 +16,15 @@ from typing import Any
 
 import aiohttp
 
-from bot.engines.pages import Page, fetch
+from bot.address_policy import DEFAULT_POLICY, AddressPolicy
+from bot.engines.pages import NoCookies, Page, PageReader
+from bot.engines.parser_pool import ParserPool
 from bot.engines.reasons import reason
-from bot.engines.tls import certificate
+from bot.engines.tls import UNREADABLE, certificate
 from bot.models import Task
 from bot.targets import Target, parse_target
+
+log = logging.getLogger(__name__)
 
 Assets = Mapping[str, Mapping[str, Any]]
 
@@ -46,6 +51,7 @@ class ProbeLimits:
     lease: timedelta = LEASE  # a task without a sign of life for so long is another's
     max_hosts: int = 256
     ports: tuple[int, ...] = (80, 443, 8080, 8443)
+    policy: AddressPolicy = DEFAULT_POLICY
 
 
 @dataclass(kw_only=True)
@@ -78,27 +84,27 @@ class Probe:
         connector = aiohttp.TCPConnector(ssl=self._tls, limit=self._limits.connections, force_close=True)
         timeout = aiohttp.ClientTimeout(total=self._limits.http_timeout)
         session = aiohttp.ClientSession(
-            connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
+            connector=connector, timeout=timeout, cookie_jar=NoCookies(), auto_decompress=True
         )
-        self._session = await self._stack.enter_async_context(session)
+        self._parsers = await self._stack.enter_async_context(ParserPool())
+        session = await self._stack.enter_async_context(session)
+        self._pages = PageReader(session=session, parsers=self._parsers, most=self._limits.body)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
 
-    async def look(self, task: Task) -> Mapping[str, Assets]:
-        """Assets by kind and merge key. Raises `NothingFound`."""
+    async def look(self, task: Task, finds: Finds) -> None:
+        """Look at the target of a task and note in `finds` what is there. Raises `NothingFound`."""
         target = parse_target(task.target)
-        finds = Finds(task_id=task.id)
-        addresses = await self._addresses(target, finds)
+        addresses = self._allowed(await self._addresses(target, finds))
         ports = (target.port,) if target.port else task.ports or self._limits.ports
         problems = await self._look_at_all(target, addresses, ports, finds)
         if not finds.ip:
             raise NothingFound(_why(problems, ports))
-        return finds.by_kind()
 
     async def _addresses(self, target: Target, finds: Finds) -> Sequence[str]:
-        if target.network is not None:
+        if not target.host:
             try:
                 return list(target.hosts(self._limits.max_hosts))
             except ValueError:
@@ -115,6 +121,13 @@ class Probe:
             "task_id": finds.task_id,
         }
         return addresses
+
+    def _allowed(self, addresses: Sequence[str]) -> Sequence[str]:
+        """Leave out what `engine.refuse` names; judged here, after names were resolved, and never by name."""
+        allowed = [address for address in addresses if not self._limits.policy.refuses(address)]
+        if addresses and not allowed:
+            raise NothingFound(reason("forbidden", address=addresses[0]))
+        return allowed
 
     async def _resolve(self, name: str) -> list[str]:
         loop = asyncio.get_running_loop()
@@ -137,13 +150,29 @@ class Probe:
             problem = await self._connect(address, port)
             if problem:
                 return problem
-            page = await self._page(target, address, port)
-            self._note_port(target, address, port, page, finds)
+            page, service = await self._read(target, address, port)
+            asset = finds.ip.setdefault(address, _ip(address, target, finds.task_id))
+            asset["port_info"].append(_port(port, service, page.server if page else ""))
             if page:
                 self._note_page(target, address, page, finds)
             if page and page.scheme == "https":
-                await self._note_certificate(target, address, port, finds)
+                await self._look_at_certificate(target, address, port, finds)
         return ""
+
+    async def _read(self, target: Target, address: str, port: int) -> tuple[Page | None, str]:
+        """Read the page there, if there is one, and name the service."""
+        try:
+            page = await self._page(target, address, port)
+        except Exception as error:  # noqa: BLE001 - no host may hide what was found on its neighbours
+            _complain(address, port, error)
+            return None, UNREADABLE
+        return page, page.scheme if page else SERVICES.get(port, "unknown")
+
+    async def _look_at_certificate(self, target: Target, address: str, port: int, finds: Finds) -> None:
+        try:
+            await self._note_certificate(target, address, port, finds)
+        except Exception as error:  # noqa: BLE001 - no host may hide what was found on its neighbours
+            _complain(address, port, error)
 
     async def _connect(self, address: str, port: int) -> str:
         try:
@@ -153,7 +182,7 @@ class Probe:
             return "no_answer"
         except ConnectionRefusedError:
             return "refused"
-        except OSError:
+        except (OSError, ValueError):
             return "unreachable"
         writer.close()
         return ""
@@ -164,22 +193,10 @@ class Probe:
         other = "http" if likely == "https" else "https"
         for scheme in (likely,) if target.scheme else (likely, other):
             url = f"{scheme}://{_bracketed(target.host or address)}:{port}{target.path}"
-            page = await fetch(self._session, url, address=address, most=self._limits.body)
+            page = await self._pages.fetch(url, address=address)
             if page:
                 return page
         return None
-
-    def _note_port(self, target: Target, address: str, port: int, page: Page | None, finds: Finds) -> None:
-        asset = finds.ip.setdefault(address, _ip(address, target, finds.task_id))
-        product, _, version = (page.server if page else "").partition("/")
-        service = page.scheme if page else SERVICES.get(port, "unknown")
-        asset["port_info"].append({
-            "port_id": port,
-            "service_name": service,
-            "version": version.split(" ")[0],
-            "protocol": "tcp",
-            "product": product,
-        })
 
     def _note_page(self, target: Target, address: str, page: Page, finds: Finds) -> None:
         finds.site[page.url] = {
@@ -209,9 +226,24 @@ class Probe:
         der = peer.getpeercert(binary_form=True) if peer else None
         writer.close()
         if der:
-            found = certificate(der)
+            found = await self._parsers.run(certificate, der)
             asset = {"ip": address, "port": port, "cert": found, "task_id": finds.task_id}
             finds.cert[found["fingerprint"]["sha256"]] = asset
+
+
+def _complain(address: str, port: int, error: Exception) -> None:
+    log.warning("%s port %d is unreadable: %s %a", address, port, type(error).__name__, str(error)[:200])
+
+
+def _port(port: int, service: str, server: str) -> dict[str, Any]:
+    product, _, version = server.partition("/")
+    return {
+        "port_id": port,
+        "service_name": service,
+        "version": version.split(" ")[0],
+        "protocol": "tcp",
+        "product": product,
+    }
 
 
 def _ip(address: str, target: Target, task_id: str) -> dict[str, Any]:

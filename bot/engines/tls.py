@@ -1,36 +1,87 @@
 """A certificate as ARL keeps it in its collection `cert`."""
 
+import hashlib
+import logging
+from collections.abc import Callable
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from bot.foreign_text import printable
+
+log = logging.getLogger(__name__)
+
+UNREADABLE = "unreadable"
+MAX_NAMES = 200
+MAX_NAME_LENGTH = 1_000
+
+WRONG = (  # what cryptography raises for certificates that TLS libraries take all the same
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 def certificate(der: bytes) -> dict[str, Any]:
-    """Subject, issuer, serial, validity and fingerprints of a certificate in DER form."""
-    found = x509.load_der_x509_certificate(der)
-    algorithm = found.signature_hash_algorithm
+    """Read subject, issuer, serial, validity and fingerprints of a certificate in DER form.
+
+    A field that cannot be read is empty; of a certificate that cannot be read at all, the subject says so.
+    """
+    try:
+        told = _told(x509.load_der_x509_certificate(der))
+    except WRONG as error:
+        log.info("a certificate is unreadable: %s", type(error).__name__)
+        told = _EMPTY | {"subject_dn": UNREADABLE}
+    fingerprint = {
+        "sha256": hashlib.sha256(der).hexdigest(),
+        "sha1": hashlib.sha1(der, usedforsecurity=False).hexdigest(),  # as ARL shows it
+    }
+    return told | {"fingerprint": fingerprint}
+
+
+_EMPTY: dict[str, Any] = {
+    "subject_dn": "",
+    "issuer_dn": "",
+    "serial_number": "",
+    "signature_algorithm": "",
+    "version": "",
+    "validity": {"start": "", "end": ""},
+    "names": [],
+}
+
+
+def _told(found: x509.Certificate) -> dict[str, Any]:
     return {
-        "subject_dn": found.subject.rfc4514_string(),
-        "issuer_dn": found.issuer.rfc4514_string(),
-        "serial_number": str(found.serial_number),
-        "signature_algorithm": algorithm.name if algorithm else "",
-        "version": found.version.name,
+        "subject_dn": _text(found, lambda c: c.subject.rfc4514_string()),
+        "issuer_dn": _text(found, lambda c: c.issuer.rfc4514_string()),
+        "serial_number": _text(found, lambda c: str(c.serial_number)),
+        "signature_algorithm": _text(found, lambda c: getattr(c.signature_hash_algorithm, "name", "")),
+        "version": _text(found, lambda c: c.version.name),
         "validity": {
-            "start": found.not_valid_before_utc.isoformat(),
-            "end": found.not_valid_after_utc.isoformat(),
+            "start": _text(found, lambda c: c.not_valid_before_utc.isoformat()),
+            "end": _text(found, lambda c: c.not_valid_after_utc.isoformat()),
         },
         "names": _names(found),
-        "fingerprint": {
-            "sha256": found.fingerprint(hashes.SHA256()).hex(),
-            "sha1": found.fingerprint(hashes.SHA1()).hex(),  # noqa: S303 - as ARL shows it
-        },
     }
+
+
+def _text(found: x509.Certificate, read: Callable[[x509.Certificate], str]) -> str:
+    """Read one field; cryptography parses most of them only when they are asked for."""
+    try:
+        return printable(read(found))[:MAX_NAME_LENGTH]
+    except WRONG:
+        return ""
 
 
 def _names(found: x509.Certificate) -> list[str]:
     try:
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
+        return [printable(name) for name in names.value.get_values_for_type(x509.DNSName)[:MAX_NAMES]]
+    except (x509.ExtensionNotFound, *WRONG):
         return []
-    return names.value.get_values_for_type(x509.DNSName)

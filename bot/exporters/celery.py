@@ -15,8 +15,8 @@ from typing import Protocol
 from bot.archive import UNFINISHED
 from bot.errors import Held, Temporary
 from bot.exporters.handover import Handover
-from bot.exporters.orders import KIND, new_order, place_of, rows_of, taken
-from bot.models import Clock, Job, JobState, Run
+from bot.exporters.orders import KIND, findings_of, new_order, place_of, taken
+from bot.models import Clock, Findings, Job, JobState, Run
 from bot.ports import Store, Story
 
 LOOK = 0.3  # seconds between two looks at an order that a worker is at
@@ -57,16 +57,16 @@ class CeleryExporter:
     def progress(self, run_id: str) -> int | None:
         return self._progress.get(run_id)
 
-    async def export(self, story: Story, path: Path) -> int:
+    async def export(self, story: Story, path: Path) -> Findings:
         run = story.run
         order = await self._open_order(run) or await self._new_order(run, path)
         try:
             ended = await self._ended(order)
         finally:
             self._progress.pop(run.id, None)
-        rows = rows_of(ended)
+        findings = findings_of(ended)
         await self._handover.take(place_of(ended), path)
-        return rows
+        return findings
 
     async def _open_order(self, run: Run) -> Job | None:
         """What was asked for this run before a bot died or stopped, and is not fetched yet."""

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter
 
 from bot.cells import WorkbookLook
 from bot.exporters.lines import ParentGone, finds
+from bot.models import Findings
 from bot.ports import Story
 from bot.workbook import write_workbook
 
@@ -23,8 +25,8 @@ PARENT_GONE = 3  # exit code
 POLITE = 5  # on a busy machine, people who wait for an answer come first
 
 
-def write(lines: Iterator[bytes]) -> int:
-    """Write the workbook that the lines describe; its data rows."""
+def write(lines: Iterator[bytes]) -> Findings:
+    """Write the workbook that the lines describe; what it counted."""
     order: dict[str, Any] = json.loads(next(lines, b"null"))
     if order is None:
         raise ParentGone
@@ -32,19 +34,19 @@ def write(lines: Iterator[bytes]) -> int:
     look = WorkbookLook(zone=ZoneInfo(order["zone"]), lang=order["lang"], show_secrets=order["show_secrets"])
     story = TypeAdapter(Story).validate_python(order["story"])
     try:
-        rows = write_workbook(part, story, finds(lines), look=look)
+        findings = write_workbook(part, story, finds(lines), look=look)
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    return rows
+    return findings
 
 
 def main(spool: str) -> int:
     os.nice(POLITE)
     try:
-        answer: dict[str, object] = {"rows": write(iter(sys.stdin.buffer))}
+        answer: dict[str, object] = {"findings": asdict(write(iter(sys.stdin.buffer)))}
     except ParentGone:
         return PARENT_GONE
     except OSError as error:

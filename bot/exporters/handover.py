@@ -10,6 +10,7 @@ from typing import Protocol
 
 from bot.archive import UNFINISHED, Archive, write_pieces
 from bot.errors import Permanent, Temporary
+from bot.files import close_to_others, make_private_folder
 
 
 class Handover(Protocol):
@@ -35,7 +36,8 @@ class SharedFolder:
     async def room(self, place: str) -> AsyncIterator[Path]:
         path = self._folder / place
         try:
-            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+            await asyncio.to_thread(make_private_folder, path.parent)
+            await asyncio.to_thread(close_to_others, self._folder)
         except OSError as error:
             raise Temporary(f"the worker cannot write reports.dir: {error.strerror}") from error
         yield path

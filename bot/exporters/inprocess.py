@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from bot.assets.kinds import REPORTED_KINDS
+from bot.baseline import compared
+from bot.diff import Side
 from bot.errors import Temporary
-from bot.exporters.lines import END, MINE, THEIRS, batch_line
-from bot.findings import KINDS
-from bot.models import Run
+from bot.exporters.lines import END, batch_line
+from bot.models import Findings
 from bot.ports import Engine, Story
 from bot.values import Document
 
@@ -29,6 +31,7 @@ BATCH = 200  # documents of a line: few enough that the loop is free again withi
 LINE_BYTES = 1024 * 1024  # of an answer
 
 _STORY = TypeAdapter(Story)
+_FINDINGS = TypeAdapter(Findings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +56,12 @@ class InProcessExporter:
     def progress(self, run_id: str) -> int | None:
         return self._progress.get(run_id)
 
-    async def export(self, story: Story, path: Path) -> int:
+    async def export(self, story: Story, path: Path) -> Findings:
         part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         async with self._places:
             self._progress[story.run.id] = 0
             try:
+                story = await compared(self._engine, story)
                 with tempfile.TemporaryDirectory(prefix="dingrun-export-") as spool:
                     return await self._in_child(Order(story=story, path=path, part=part, spool=spool))
             except OSError as error:
@@ -65,7 +69,7 @@ class InProcessExporter:
             finally:
                 del self._progress[story.run.id]
 
-    async def _in_child(self, order: Order) -> int:
+    async def _in_child(self, order: Order) -> Findings:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -84,7 +88,7 @@ class InProcessExporter:
             with suppress(BrokenPipeError, ConnectionResetError):
                 await feeding
             await child.wait()
-            return _rows(answer, await complaints)
+            return _findings(answer, await complaints)
         finally:
             feeding.cancel()
             complaints.cancel()
@@ -102,8 +106,8 @@ class InProcessExporter:
         }
         try:
             child.stdin.write(json.dumps(told).encode() + b"\n")
-            for kind, side, run in errands(order.story):
-                async for batch in self._batches(kind, run):
+            for kind, side, task_ids in errands(order.story):
+                async for batch in self._batches(kind, task_ids):
                     child.stdin.write(batch_line(kind, side, batch))
                     self._progress[order.story.run.id] += len(batch)
                     await child.stdin.drain()
@@ -113,11 +117,11 @@ class InProcessExporter:
         finally:
             child.stdin.close()
 
-    async def _batches(self, kind: str, run: Run) -> AsyncIterator[list[Document]]:
-        """What a run found of one kind."""
+    async def _batches(self, kind: str, task_ids: Sequence[str]) -> AsyncIterator[list[Document]]:
+        """What tasks found of one kind."""
         batch: list[Document] = []
-        async for document in self._engine.assets(run.task_ids, kind):
-            batch.append(KINDS[kind].slimmed(document))
+        async for document in self._engine.assets(task_ids, kind):
+            batch.append(REPORTED_KINDS[kind].slimmed(document))
             if len(batch) == BATCH:
                 yield batch
                 batch = []
@@ -125,12 +129,19 @@ class InProcessExporter:
             yield batch
 
 
-def errands(story: Story) -> Iterator[tuple[str, bytes, Run]]:
-    """What is asked of the engine, in this order: kind by kind, the run before first."""
-    for kind in KINDS:
-        if story.previous:
-            yield kind, THEIRS, story.previous
-        yield kind, MINE, story.run
+def errands(story: Story) -> Iterator[tuple[str, Side, Sequence[str]]]:
+    """What is asked of the engine, in this order: kind by kind, the finds of the run itself last."""
+    unfinished = frozenset(story.unfinished)
+    base = story.baseline
+    sides: dict[Side, Sequence[str]] = {
+        Side.ELSEWHERE: base.elsewhere if base else (),
+        Side.EARLIER_PARTIAL: base.partial if base else (),
+        Side.THEIRS: base.complete if base else (),
+        Side.PARTIAL: story.unfinished,
+        Side.MINE: [id_ for id_ in story.run.task_ids if id_ not in unfinished],
+    }
+    for kind in REPORTED_KINDS:
+        yield from ((kind, side, task_ids) for side, task_ids in sides.items() if task_ids)
 
 
 async def _last_line(pipe: asyncio.StreamReader | None) -> str:
@@ -142,10 +153,10 @@ async def _last_line(pipe: asyncio.StreamReader | None) -> str:
     return last
 
 
-def _rows(answer: str, complaint: str) -> int:
+def _findings(answer: str, complaint: str) -> Findings:
     said: dict[str, Any] = json.loads(answer) if answer else {}
-    if "rows" in said:
-        return int(said["rows"])
+    if "findings" in said:
+        return _FINDINGS.validate_python(said["findings"])
     raise Temporary(f"the report cannot be written: {said.get('error') or complaint or 'its process died'}")
 
 

@@ -1,33 +1,33 @@
 """What goes to the child process of an export: an order, batches of documents, an end; one line each.
 
-A batch is `kind side [documents]`. Of each kind, what the run before found comes first. A parent that dies
+A batch is `kind side [documents]`. Of each kind, what the run itself found comes last. A parent that dies
 closes the pipe before the end.
 """
 
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import IO
 
-from bot.diff import Finds
+from bot.diff import Finds, Side
 from bot.values import Document
 
-MINE, THEIRS = b"mine", b"theirs"
 END = b"end\n"
 
-Batch = tuple[bytes, bytes, bytes]  # kind, side, JSON
+Batch = tuple[bytes, Side, bytes]  # kind, side, JSON
 
 
 class ParentGone(Exception):
     """The pipe ended before its last line."""
 
 
-def batch_line(kind: str, side: bytes, documents: Sequence[Document]) -> bytes:
+def batch_line(kind: str, side: Side, documents: Sequence[Document]) -> bytes:
     """One line; values that JSON has no word for go as text."""
     body = json.dumps(documents, ensure_ascii=False, skipkeys=True, default=str)
-    return b"%s %s %s\n" % (kind.encode(), side, body.encode(errors="surrogatepass"))
+    return b"%s %s %s\n" % (kind.encode(), side.encode(), body.encode(errors="surrogatepass"))
 
 
 def batches(lines: Iterable[bytes]) -> Iterator[Batch]:
@@ -36,25 +36,30 @@ def batches(lines: Iterable[bytes]) -> Iterator[Batch]:
             return
         kind, _, rest = line.partition(b" ")
         side, _, body = rest.partition(b" ")
-        yield kind, side, body
+        yield kind, Side(side.decode()), body
     raise ParentGone
 
 
 def finds(lines: Iterable[bytes]) -> Iterator[Finds]:
-    """What both runs found, kind by kind; what the run before found waits on disk for its turn."""
+    """Yield what was found, kind by kind; all but what the run itself found waits on disk for its turn."""
     for kind, group in groupby(batches(lines), itemgetter(0)):
-        with tempfile.TemporaryFile() as shelf:
-            mine = _put_aside(group, shelf)
-            shelf.seek(0)
-            yield Finds(kind=kind.decode(), mine=_documents(mine), theirs=_documents(shelf))
+        with ExitStack() as stack:
+            aside: dict[Side, IO[bytes]] = {}
+            mine = _put_aside(group, aside, stack)
+            for file in aside.values():
+                file.seek(0)
+            earlier = {side: _documents(file) for side, file in aside.items()}
+            yield Finds(kind=kind.decode(), sides={**earlier, Side.MINE: _documents(mine)})
 
 
-def _put_aside(group: Iterator[Batch], shelf: IO[bytes]) -> Iterator[bytes]:
-    """Keep what comes of the run before; the rest."""
+def _put_aside(group: Iterator[Batch], aside: dict[Side, IO[bytes]], stack: ExitStack) -> Iterator[bytes]:
+    """Write what comes before the run's own finds to a file for each side; return those finds."""
     for _, side, body in group:
-        if side == MINE:
+        if side is Side.MINE:
             return chain([body], (later for _, _, later in group))
-        shelf.write(body)
+        if side not in aside:
+            aside[side] = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+        aside[side].write(body)
     return iter(())
 
 

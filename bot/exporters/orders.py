@@ -4,11 +4,16 @@ Nothing of it travels through the broker. Pure.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
+
+from pydantic import TypeAdapter
 
 from bot import __version__
 from bot.errors import DingRunError, Permanent, Temporary
-from bot.models import CLOCKS_DIFFER, Job, JobState
+from bot.models import CLOCKS_DIFFER, Findings, Job, JobState
+
+_FINDINGS = TypeAdapter(Findings)
 
 KIND = "make"
 LEASE = timedelta(seconds=10)
@@ -43,9 +48,9 @@ def refusal(order: Job, worker: str) -> str:
     return ""
 
 
-def made(rows: int) -> Mapping[str, object]:
+def made(findings: Findings) -> Mapping[str, object]:
     """The answer to an order whose workbook is handed over."""
-    return {"state": JobState.DONE, "result": {"rows": rows}, "error": ""}
+    return {"state": JobState.DONE, "result": {"findings": asdict(findings)}, "error": ""}
 
 
 def failed(error: DingRunError) -> Mapping[str, object]:
@@ -54,10 +59,10 @@ def failed(error: DingRunError) -> Mapping[str, object]:
     return {"state": JobState.DONE, "result": result, "error": str(error)}
 
 
-def rows_of(order: Job) -> int:
-    """The data rows of what was made. Raises what the worker said instead."""
-    if "rows" in order.result:
-        return int(str(order.result["rows"]))
+def findings_of(order: Job) -> Findings:
+    """What the workbook counted. Raises what the worker said instead."""
+    if "findings" in order.result:
+        return _FINDINGS.validate_python(order.result["findings"])
     raise (Permanent if order.result.get("for_good") else Temporary)(order.error)
 
 

@@ -11,11 +11,11 @@ from bot.sandbox.refusals import Json, refuse
 from bot.sandbox.state import Bucket, Ticket, World
 from bot.sandbox.wire import Call, Endpoint, Family
 
-TYPES = {"EVENT", "CALLBACK"}
+TYPES = {"EVENT", "CALLBACK", "SYSTEM"}  # the Go SDK sends the last beside the others
 
 
 def open_connection(world: World, call: Call) -> Json | str:
-    """`{"endpoint","ticket"}`; without `Accept: application/json` the answer is XML."""
+    """Answer `{"endpoint","ticket"}`, as XML only to those who accept nothing but XML."""
     if not call.headers.get("Content-Type", "").startswith("application/json"):
         raise refuse("param.invalid", "Content-Type must be application/json")
     app = app_with(world, call.body.get("clientId"), call.body.get("clientSecret"))
@@ -27,10 +27,15 @@ def open_connection(world: World, call: Call) -> Json | str:
     world.tickets = {k: t for k, t in world.tickets.items() if t.expires > world.clock.now()}
     world.tickets[value] = Ticket(app=app, topics=topics, expires=expires)
     endpoint = world.url.replace("http", "ws", 1) + "/connect"
-    if "application/json" not in call.headers.get("Accept", ""):
+    if _wants_xml(call.headers.get("Accept", "")):
         inner = f"<endpoint>{escape(endpoint)}</endpoint><ticket>{value}</ticket>"
         return f"<OpenConnectionResponse>{inner}</OpenConnectionResponse>"
     return {"endpoint": endpoint, "ticket": value}
+
+
+def _wants_xml(accept: str) -> bool:
+    kinds = {kind.partition(";")[0].strip().lower() for kind in accept.split(",")}
+    return bool(kinds & {"application/xml", "text/xml"}) and not kinds & {"application/json", "*/*"}
 
 
 def _topics(given: Any) -> frozenset[tuple[str, str]]:

@@ -11,6 +11,9 @@ Json = dict[str, Any]
 """A JSON object as it went over the wire."""
 
 
+NOT_EMULATED = "sandbox.notEmulated"
+
+
 class Refusal(Exception):
     """DingTalk's answer to a request it does not accept: an HTTP status and a body."""
 
@@ -36,6 +39,11 @@ def refuse(code: str, message: str = "", *, status: int = 400, **more: object) -
 def refuse_oapi(errcode: int, errmsg: str, **more: object) -> Refusal:
     """A refusal in the style of the old API and the webhooks: HTTP 200."""
     return Refusal(200, {"errcode": errcode, "errmsg": errmsg, **more})
+
+
+def not_emulated(what: str) -> Refusal:
+    """Say that DingTalk may take it and the sandbox does not."""
+    return refuse(NOT_EMULATED, f"not emulated: {what}", status=501)
 
 
 def invalid_authentication(status: int) -> Refusal:

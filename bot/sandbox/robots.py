@@ -158,7 +158,7 @@ def robots_in_group(world: World, call: Call) -> Json:
         raise refuse("invalid.openConversationId")
     apps = [app for app in map(world.scene.app_of, group.robots) if app]
     found = [
-        {"robotCode": app.robot, "robotName": app.robot_name, "robotAvatar": "", "openRobotType": 2}
+        {"robotCode": app.robot, "name": app.robot_name, "downloadIconURL": "", "openRobotType": 2}
         for app in apps
     ]
     return {"chatbotInstanceVOList": found}

@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.sandbox.bodies import too_deep
-from bot.sandbox.refusals import Json, refuse
+from bot.sandbox.refusals import Json, not_emulated, refuse
 
 TRACK_ID_LIMIT = 100
 KEY_LIMIT = 100  # bytes
 DATA_LIMIT = 100 * 1024  # bytes of a whole cardParamMap
-SPACE = re.compile(r"dtv1\.card//(IM_GROUP|IM_ROBOT|IM)\.(\S+)", re.IGNORECASE)
+PREFIX = "dtv1.card//"
+SPACE = re.compile(r"(\w{1,40})\.(\S+)", re.ASCII)
 MODELS = {
     "IM_GROUP": ("imGroupOpenSpaceModel", "imGroupOpenDeliverModel"),
     "IM_ROBOT": ("imRobotOpenSpaceModel", "imRobotOpenDeliverModel"),
 }
+OTHER_SPACES = {"IM", "IM_SINGLE", "ONE_BOX", "COOPERATION_FEED", "CO_FEED", "DOC"}
 NOT_EMULATED = {
     "topOpenSpaceModel", "topOpenDeliverModel", "coFeedOpenSpaceModel", "coFeedOpenDeliverModel",
     "docOpenDeliverModel", "openDynamicDataConfig", "imSingleOpenSpaceModel", "imSingleOpenDeliverModel",
@@ -92,19 +94,27 @@ def data_size(body: Json) -> int:
 
 
 def spaces_of(body: Json) -> list[Space]:
-    """Where a card is to be delivered. Raises `Refusal`."""
+    """Read where a card is to be delivered. Raises `Refusal`.
+
+    Several spaces share one prefix, `dtv1.card//IM_GROUP.x;IM_ROBOT.y`, or have one each.
+    """
     given = body.get("openSpaceId")
     if not given:
         raise refuse("param.openSpaceIdEmpty")
-    if not isinstance(given, str):
+    if not isinstance(given, str) or not given.lstrip().lower().startswith(PREFIX):
         raise refuse("param.openSpaceIdInvalid")
-    found = [SPACE.fullmatch(one.strip()) for one in given.split(";") if one.strip()]
-    if not found or not all(found):
+    spaces = [_space(one.strip()) for one in given.split(";") if one.strip()]
+    if other := sorted({space.kind for space in spaces} - MODELS.keys()):
+        raise not_emulated(f"openSpaceId {', '.join(other)}")
+    return spaces
+
+
+def _space(text: str) -> Space:
+    plain = text[len(PREFIX) :] if text.lower().startswith(PREFIX) else text
+    found = SPACE.fullmatch(plain)
+    if found is None or found[1].upper() not in MODELS.keys() | OTHER_SPACES:
         raise refuse("param.openSpaceIdInvalid")
-    pairs = [(match[1].upper(), match[2]) for match in found if match]
-    if any(kind not in MODELS for kind, _ in pairs):
-        raise refuse("sandbox.notEmulated", "this kind of space is not emulated", status=501)
-    return [Space(kind=kind, id=id_) for kind, id_ in pairs]
+    return Space(kind=found[1].upper(), id=found[2])
 
 
 def space_models(body: Json) -> dict[str, Json]:

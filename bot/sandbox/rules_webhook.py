@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.sandbox.board import Look
-from bot.sandbox.refusals import Json, refuse_oapi
+from bot.sandbox.refusals import Json, Refusal, refuse_oapi
 
 SIZE_LIMIT = 20_000
 """Bytes of a message; DingTalk's pages do not tell, its error text does."""
@@ -114,28 +114,55 @@ def size_of(raw: bytes) -> None:
         raise refuse_oapi(460101, f"message too long, exceed {SIZE_LIMIT} bytes")
 
 
+SECURITY = 310000
+SEE = "link:请参考本接口对应文档获得具体要求，或者在https://open.dingtalk.com/document/  搜索相关文档;"
+SIGN, STAMP, KEYWORD = "sign", "stamp", "keyword"
+WORDINGS = {  # what is wrong → the words of today, and those of "0717"
+    SIGN: (
+        "description:机器人发送签名不匹配;solution:请确认签名和生成签名的时间戳必须都放在调用的网址中，"
+        f"请确认机器人的密钥加密和填写正确;{SEE}",
+        "sign not match",
+    ),
+    STAMP: (
+        f"description:机器人发送签名过期;solution:签名生成时间和发送时间请保持在 timestampms 以内;{SEE}",
+        "invalid timestamp",
+    ),
+    KEYWORD: (
+        f"description:关键词不匹配;solution:请联系群管理员查看此机器人的关键词，并在发送的信息中包含此关键词;{SEE}",
+        "keywords not in content",
+    ),
+}
+
+
+def insecure(what: str, wording: str) -> Refusal:
+    """Say 310000 in the words of `wording`, "today" or "old"."""
+    return refuse_oapi(SECURITY, WORDINGS[what][wording == "old"])
+
+
 def signature(secret: str, timestamp: str) -> str:
     """The signature before it is put into the URL."""
     mac = hmac.new(secret.encode(), f"{timestamp}\n{secret}".encode(), hashlib.sha256)
     return base64.b64encode(mac.digest()).decode()
 
 
-def check_sign(secret: str, query: Mapping[str, str], now_ms: int) -> None:
-    """Raises `Refusal` 310000: the timestamp is judged first."""
+def check_sign(secret: str, query: Mapping[str, str], now_ms: int, wording: str) -> None:
+    """Raise `Refusal` 310000: the timestamp is judged first; today one that is missing is no signature."""
     stamp = query.get("timestamp", "")
-    if not (stamp.isascii() and stamp.isdigit()) or abs(int(stamp[:20]) - now_ms) > SIGN_WINDOW_MS:
-        raise refuse_oapi(310000, "invalid timestamp")
+    if not (stamp.isascii() and stamp.isdigit()):
+        raise insecure(STAMP if wording == "old" else SIGN, wording)
+    if abs(int(stamp[:20]) - now_ms) > SIGN_WINDOW_MS:
+        raise insecure(STAMP, wording)
     if not hmac.compare_digest(
         signature(secret, stamp).encode(), query.get("sign", "").encode("utf-8", "replace")
     ):
-        raise refuse_oapi(310000, "sign not match")
+        raise insecure(SIGN, wording)
 
 
-def check_keywords(keywords: tuple[str, ...], look: Look) -> None:
-    """Raises `Refusal` 310000 when none of the keywords stands in the message."""
+def check_keywords(keywords: tuple[str, ...], look: Look, wording: str) -> None:
+    """Raise `Refusal` 310000 when none of the keywords stands in the message."""
     words = " ".join(str(look.content.get(name, "")) for name in ("title", "text"))
     if keywords and not any(k in words for k in keywords):
-        raise refuse_oapi(310000, "keywords not in content")
+        raise insecure(KEYWORD, wording)
 
 
 def mentions(body: Json, text: str, people: Iterable[tuple[str, str, str]]) -> Json:

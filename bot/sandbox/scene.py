@@ -131,6 +131,7 @@ class Settings:
     webhook_per_minute: int = 20
     webhook_silence: float = 600
     webhook_throttle_code: int = 410100  # the wild shows 130101
+    webhook_wording: str = "today"  # or "old", as the pages have it: the words of 310000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,7 @@ from bot.sandbox.control import Control
 from bot.sandbox.downloads import Downloads
 from bot.sandbox.events import Events
 from bot.sandbox.guard import at_home, is_loopback
+from bot.sandbox.http_log import HEADER_SECONDS, http_log
 from bot.sandbox.hub import Hub
 from bot.sandbox.play import Play
 from bot.sandbox.scene import Scene, scene_from
@@ -63,7 +64,13 @@ class Sandbox:
 
     async def start(self) -> None:
         """Listen. Raises `OSError` when the port is taken."""
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.5)
+        runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            logger=http_log(__name__),
+            keepalive_timeout=HEADER_SECONDS,
+            shutdown_timeout=0.5,
+        )
         await runner.setup()
         site = web.TCPSite(runner, self._host, self._port)
         try:

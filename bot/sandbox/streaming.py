@@ -14,10 +14,13 @@ CODES = {
 
 
 def stream(world: World, call: Call) -> Json:
-    """Replace (`isFull`) or lengthen one variable, for everybody."""
+    """Replace (`isFull`) or lengthen one variable, for everybody.
+
+    Bots send an empty content to move a card from 处理中 to 输入中.
+    """
     body = call.body
     for name, code in CODES.items():
-        if not isinstance(body.get(name), str) or not body[name]:
+        if not isinstance(body.get(name), str) or not (body[name] or name == "content"):
             raise refuse(code)
     if not isinstance(body.get("isFull", False), bool):
         raise refuse("param.stream.isFull")

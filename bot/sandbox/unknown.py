@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from bot.sandbox.refusals import Json, missing_scope, refuse, refuse_oapi
+from bot.sandbox import refusals
+from bot.sandbox.refusals import Json, missing_scope, refuse_oapi
 from bot.sandbox.state import Bucket, World
 from bot.sandbox.wire import Call, Endpoint, Family
 
@@ -42,7 +43,7 @@ def not_emulated(world: World) -> Callable[[web.Request], Awaitable[web.StreamRe
             return web.json_response({"errcode": 43002, "errmsg": "需要POST请求"})
         log.warning("not emulated: %s %s", request.method, request.path)
         world.calls["not emulated"] += 1
-        refusal = refuse("sandbox.notEmulated", f"not emulated: {request.method} {request.path}", status=501)
+        refusal = refusals.not_emulated(f"{request.method} {request.path}")
         return web.json_response(refusal.body, status=refusal.status)
 
     return handle

@@ -47,15 +47,15 @@ def reply(world: World, call: Call) -> Json:
 
 def send(world: World, call: Call) -> Json:
     """A message of a custom robot: security first, then the rate, then the message itself."""
-    robot = _robot(world, call)
+    robot, wording = _robot(world, call), world.settings.webhook_wording
     state, now = world.webhooks[robot.token], world.clock.now()
     if not call.headers.get("Content-Type", "").startswith("application/json"):
         raise refuse_oapi(43004, "无效的HTTP HEADER Content-Type")
     if robot.secret:
-        rules.check_sign(robot.secret, call.query, world.clock.ms())
+        rules.check_sign(robot.secret, call.query, world.clock.ms(), wording)
     rules.size_of(call.raw)
     look = rules.look_of(call.body)
-    rules.check_keywords(robot.keywords, look)
+    rules.check_keywords(robot.keywords, look, wording)
     at = rules.mentions(call.body, str(look.content.get("text", "")), _people(world, robot.group))
     uuid = call.body.get("msgUuid")
     if isinstance(uuid, str) and uuid in state.uuids:

@@ -18,6 +18,7 @@ from aiohttp import web
 from bot.sandbox.bodies import hide, too_deep
 from bot.sandbox.faults import Fault, Kind
 from bot.sandbox.refusals import (
+    NOT_EMULATED,
     Json,
     Refusal,
     invalid_authentication,
@@ -185,10 +186,17 @@ class Wire:
         except Refusal as refusal:
             status, body = refusal.status, refusal.body
             self._world.refused[endpoint.name] += 1
-            log.info("%s refused: %s", endpoint.name, refusal)
+            self._note_refusal(endpoint, refusal)
         wire |= {"response": hide(body), "status": status, "at": self._world.clock.now().isoformat()}
         self._world.log.append(wire)
         return status, body
+
+    def _note_refusal(self, endpoint: Endpoint, refusal: Refusal) -> None:
+        if refusal.body.get("code") != NOT_EMULATED:
+            log.info("%s refused: %s", endpoint.name, refusal)
+            return
+        log.warning("%s: %s", endpoint.name, refusal.body["message"])
+        self._world.calls["not emulated"] += 1
 
 
 def broken(fault: Fault, endpoint: Endpoint, request: web.Request) -> web.Response | None:

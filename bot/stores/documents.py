@@ -9,11 +9,14 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Generic, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter
 
+from bot.foreign_text import storable, storable_value
 from bot.models import Download, Grant, Job, JobState, Report, Run, Task
+from bot.stores.dumping import dump
 
 Document = dict[str, Any]
 Noun = TypeVar("Noun")
@@ -68,8 +71,9 @@ class Documents(Generic[Noun]):
         if isinstance(value, datetime):
             return moment(value)
         if name not in self._parts:
-            return value
-        plain = self._parts[name].dump_python(value, mode="json")
+            return storable(value) if isinstance(value, str) else value
+        adapter = self._parts[name]
+        plain = storable_value(dump(adapter, value, partial(adapter.dump_python, mode="json")))
         return json.dumps(plain, ensure_ascii=False) if name in self._text else plain
 
 

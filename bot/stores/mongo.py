@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.errors import ConfigError
+from bot.foreign_text import storable
 from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.mongo import DOWN, UP, Mongo
 from bot.stores.documents import JOBS, REPORTS, RUNS, Numbers, moment, since
@@ -36,6 +37,7 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a
     "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),
 }
 FIXED = {"_id", "owner", "attempts"}  # what names a claim
+EMPTY = "{}"  # a payload is JSON text
 
 
 class MongoStore:
@@ -60,16 +62,27 @@ class MongoStore:
     async def close(self) -> None:
         await self._mongo.close()
 
-    async def _upgrade(self) -> None:
-        """Make what is missing; harmless when several processes do it at once."""
-        about = self._mongo.collection("about")
-        found = await about.find_one({"_id": "schema"})
+    async def probe(self) -> None:
+        """Try to read and write without creating or changing anything. Raises as `open` does."""
+        await self._mongo.open()
+        await self._check_version()
+        await self._facts.change_all({"_id": {"$in": []}}, {"$set": {"value": ""}})
+
+    async def _check_version(self) -> int:
+        """Tell the version of the documents; refuse one that a newer DingRun wrote."""
+        found = await self._mongo.collection("about").find_one({"_id": "schema"})
         version = found["version"] if found else 0
         if version > VERSION:
             raise ConfigError(
                 f"store.url: database {self._mongo.name} was written by a newer DingRun (schema {version},"
                 f" this one knows {VERSION}): start that version, or name another database"
             )
+        return int(version)
+
+    async def _upgrade(self) -> None:
+        """Make what is missing; harmless when several processes do it at once."""
+        version = await self._check_version()
+        about = self._mongo.collection("about")
         for name, indexes in INDEXES.items():
             for keys in indexes:
                 await self._mongo.collection(name).index(*keys)
@@ -154,6 +167,15 @@ class MongoStore:
         where = {"_id": job_id, "replaced_by": "", "state": {"$in": sorted(UNDELIVERED_STATES)}}
         await self._jobs.change(where, {"$set": {"replaced_by": by}})
 
+    async def clear_payloads(
+        self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
+    ) -> int:
+        ended = {"$gte": moment(since), "$lt": moment(before)}
+        where = {"kind": {"$in": list(kinds)}, "ended_at": ended, "payload": {"$ne": EMPTY}}
+        found = await self._jobs.find(where, sort=[("ended_at", UP)], limit=limit, fields=["_id"])
+        same = {"_id": {"$in": [each["_id"] for each in found]}, "payload": {"$ne": EMPTY}}
+        return await self._jobs.change_all(same, {"$set": {"payload": EMPTY}}) if found else 0
+
     async def save_report(self, report: Report) -> None:
         await self._reports.put([REPORTS.document(report) | {"number": self._numbers.next()}])
 
@@ -166,7 +188,7 @@ class MongoStore:
         ]
 
     async def remember(self, key: str, value: str) -> None:
-        await self._facts.put([{"_id": key, "value": value}])
+        await self._facts.put([{"_id": key, "value": storable(value)}])
 
     async def recall(self, key: str) -> str | None:
         found = await self._facts.find_one({"_id": key})

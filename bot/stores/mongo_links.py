@@ -49,6 +49,31 @@ class MongoLinks:
         }
         return await self._links.change(where, downloaded(download, self._numbers.next())) is not None
 
+    async def resume_download(self, download: Download, *, since: datetime, max_resumes: int) -> str:
+        """A resume is written only over the count that was read, so that two at once are both counted."""
+        while True:
+            kept = await self._downloads(download.link_id)
+            place = _resumable(kept, download, since, max_resumes)
+            if place is None:
+                return ""
+            if await self._change_download(kept[place], place, {"$inc": {f"downloads.{place}.resumes": 1}}):
+                return str(kept[place]["id"])
+
+    async def finish_download(self, link_id: str, download_id: str) -> None:
+        for place, each in enumerate(await self._downloads(link_id)):
+            if each.get("id") == download_id:
+                where = {"_id": link_id, f"downloads.{place}.number": each["number"]}
+                await self._links.change(where, {"$set": {f"downloads.{place}.finished": True}})
+
+    async def _downloads(self, link_id: str) -> Sequence[Mapping[str, Any]]:
+        """The downloads of a link, oldest first: new ones are only ever added at the end."""
+        link = await self._links.find_one({"_id": link_id})
+        return link["downloads"] if link else ()
+
+    async def _change_download(self, kept: Mapping[str, Any], place: int, change: Document) -> bool:
+        same = {f"downloads.{place}.{name}": kept[name] for name in ("number", "finished", "resumes")}
+        return await self._links.change({"_id": kept["_id"], **same}, change) is not None
+
     async def revoke_links(self, run_id: str, now: datetime) -> int:
         mine = await self._links.find({"run_id": run_id, "revoked_at": None})
         led_somewhere = 0
@@ -86,3 +111,15 @@ def download_of(kept: Mapping[str, Any]) -> Download:
 
 def _number(kept: Mapping[str, Any]) -> int:
     return int(kept["number"])
+
+
+def _resumable(
+    kept: Sequence[Mapping[str, Any]], download: Download, since: datetime, max_resumes: int
+) -> int | None:
+    """Find the newest download of the same client that began at `since` or later and can be resumed."""
+    for place in reversed(range(len(kept))):
+        known = download_of(kept[place])
+        same = (known.address, known.agent) == (download.address, download.agent)
+        if same and known.id and not known.finished and known.at >= since and known.resumes < max_resumes:
+            return place
+    return None

@@ -7,6 +7,7 @@ from datetime import datetime
 from heapq import heappop, heappush
 from typing import Any
 
+from bot.foreign_text import storable
 from bot.models import Task, TaskStatus
 from bot.mongo import UP, Mongo
 from bot.moving import Asset
@@ -57,7 +58,9 @@ class MongoTaskStore:
         return await self._tasks.change(where, {"$set": changes}) is not None
 
     async def save_assets(self, task_id: str, kind: str, assets: Mapping[str, Mapping[str, Any]]) -> None:
-        found = {key: json.dumps(asset, ensure_ascii=False) for key, asset in assets.items()}
+        found = {
+            storable(key): storable(json.dumps(asset, ensure_ascii=False)) for key, asset in assets.items()
+        }
         documents = [
             asset_document(Asset(kind=kind, task_id=task_id, key=key, document=text))
             for key, text in found.items()

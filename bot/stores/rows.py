@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 from pydantic import TypeAdapter
 
 from bot.models import Download, Grant, Job, Report, Run, Task
+from bot.stores.dumping import dump
 
 Noun = TypeVar("Noun")
 
@@ -74,7 +75,7 @@ def _writer(kind: Any, *, nested: bool) -> Writer | None:
     """What turns values of a field's type into what SQLite keeps; None when it keeps them as they are."""
     if nested:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)
-        return lambda value: adapter.dump_json(value).decode()
+        return lambda value: dump(adapter, value, adapter.dump_json).decode()
     kinds = get_args(kind) or (kind,)
     if datetime in kinds:
         return stamp
@@ -83,7 +84,7 @@ def _writer(kind: Any, *, nested: bool) -> Writer | None:
 
 RUNS = Rows(
     Run,
-    nested=("schedule", "asked_by", "asked_in", "task_ids", "tally", "failures"),
+    nested=("schedule", "asked_by", "asked_in", "task_ids", "tally", "failures", "findings"),
     also=("schedule_id", "schedule_name"),
 )
 JOBS = Rows(Job, nested=("payload", "result"))

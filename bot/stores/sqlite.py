@@ -7,30 +7,36 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
+
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
+from bot.files import close_to_others, make_private_file, make_private_folder
 from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
+from bot.stores.dumping import storable_values
 from bot.stores.rows import JOBS, REPORTS, RUNS, nouns, stamp
-from bot.stores.sqlite_commits import Commits
-from bot.stores.sqlite_thread import Connection, connect
 
 UPGRADES = (
     "schema.sql",
     "ledger.sql",
     "links.sql",
     "growth.sql",
+    "resumes.sql",
+    "payloads.sql",
+    "findings.sql",
     "undelivered.sql",
 )  # what makes version 1 of nothing, version 2 of 1 …
 VERSION = len(UPGRADES)
 BUSY_SECONDS = 5.0
 BUSY_TRIES = 50
 EVERYTHING = -1  # SQLite's word for no limit
+STREAMED_ROWS = 64  # fetched at once by `stream`
 
 PRAGMAS = ("journal_mode=wal", "synchronous=full", "foreign_keys=on")
 
@@ -51,6 +57,12 @@ UNDELIVERED = """
 from jobs where replaced_by = '' and state in ('dead', 'unconfirmed')
 and +kind in (select value from json_each(:kinds))
 """  # with +, SQLite walks along the few that did not arrive, not along all of a kind
+CLEAR = """
+update jobs set payload = '{}' where rowid in (
+    select rowid from jobs where kind in (select value from json_each(:kinds))
+    and ended_at >= :since and ended_at < :before and payload <> '{}' order by ended_at limit :limit
+) returning 1
+"""
 
 CLAIMED = ("id", "owner", "attempts")  # what names a claim
 SETTING = ", ".join(f"{name} = :{name}" for name in JOBS.columns if name not in CLAIMED)
@@ -73,27 +85,22 @@ class SqliteStore:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection: Connection | None = None
-        self._commits: Commits | None = None
+        self._connection: aiosqlite.Connection | None = None
+        self._idle = asyncio.Lock()  # no statement of another task gets into a transaction
 
     @property
-    def _db(self) -> Connection:
+    def _db(self) -> aiosqlite.Connection:
         if self._connection is None:
             raise Temporary("the store is closed")
         return self._connection
 
-    @property
-    def _turns(self) -> Commits:
-        if self._commits is None:
-            raise Temporary("the store is closed")
-        return self._commits
-
     async def open(self) -> None:
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = await connect(self._path, patience=BUSY_SECONDS)
+            await asyncio.to_thread(self._keep_private)
+            self._connection = await aiosqlite.connect(
+                self._path, isolation_level=None, timeout=BUSY_SECONDS, iter_chunk_size=STREAMED_ROWS
+            )
             self._connection.row_factory = sqlite3.Row
-            self._commits = Commits(self._connection)
             for pragma in PRAGMAS:
                 await self._patiently(self._connection, f"pragma {pragma}")
             await self._upgrade()
@@ -107,15 +114,20 @@ class SqliteStore:
             await self.close()
             raise
 
-    async def close(self) -> None:
-        commits, self._commits = self._commits, None
-        if commits:
-            await commits.finish()
-        connection, self._connection = self._connection, None
-        if connection:
-            await connection.close()
+    def _keep_private(self) -> None:
+        """Create the file; SQLite gives the two beside it the same mode."""
+        make_private_folder(self._path.parent)
+        make_private_file(self._path)
+        for beside in ("-wal", "-shm"):
+            close_to_others(self._path.with_name(self._path.name + beside))
 
-    async def _patiently(self, connection: Connection, sql: str) -> None:
+    async def close(self) -> None:
+        async with self._idle:
+            connection, self._connection = self._connection, None
+            if connection:
+                await connection.close()
+
+    async def _patiently(self, connection: aiosqlite.Connection, sql: str) -> None:
         """The switch to WAL knows no patience of its own: with several processes on a new file, one waits."""
         for _ in range(BUSY_TRIES):
             try:
@@ -129,7 +141,7 @@ class SqliteStore:
     async def _upgrade(self) -> None:
         """Bring a new or an older file to this version; several processes may try at once, one does it."""
         async with self.transaction():
-            (version,) = (await self.rows("pragma user_version"))[0]
+            ((version,),) = await self._db.execute_fetchall("pragma user_version")
             if version > VERSION:
                 raise ConfigError(
                     f"store.url: {self._path} was written by a newer DingRun (schema {version}, this one"
@@ -142,16 +154,26 @@ class SqliteStore:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """What the task that opened it runs, as one; others wait."""
-        async with self._turns.transaction():
-            yield
+        """Commit what is executed inside as one; roll back on an error. Other tasks wait."""
+        async with self._idle:
+            try:
+                await self._db.execute("begin immediate")
+                yield
+                await self._db.execute("commit")
+            except BaseException:  # also when cancelled: what was asked of the thread is done all the same
+                with suppress(sqlite3.OperationalError):  # there is nothing to roll back
+                    await self._db.execute("rollback")
+                raise
 
     async def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
-        """Run one statement and return its rows."""
+        """Run one statement, atomic and on the disk once it returns, and return its rows."""
         try:
-            return await self._turns.run(sql, values or {})
+            async with self._idle:
+                return list(await self._db.execute_fetchall(sql, storable_values(values or {})))
         except sqlite3.DatabaseError as error:
             raise self._translated(error) from error
+        except OverflowError:
+            raise Permanent("SQLite cannot hold this value (OverflowError)") from None
 
     def _translated(self, error: sqlite3.DatabaseError) -> DingRunError:
         """Our error for one of SQLite's."""
@@ -254,7 +276,7 @@ class SqliteStore:
         among = "and +state in (select value from json_each(:states))" if states else ""
         sql = (
             f"select * from jobs where ended_at >= :since {among}"  # noqa: S608 - no values in it
-            " and +kind in (select value from json_each(:kinds)) order by ended_at, rowid"
+            " and kind in (select value from json_each(:kinds)) order by ended_at, rowid"
         )
         values = {"kinds": array(kinds), "states": array(states), "since": stamp(since)}
         return await nouns(JOBS, await self.rows(sql, values))
@@ -278,6 +300,12 @@ class SqliteStore:
             " where id = :id and replaced_by = '' and state in ('dead', 'unconfirmed')"
         )
         await self.rows(sql, {"id": job_id, "by": by})
+
+    async def clear_payloads(
+        self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
+    ) -> int:
+        values = {"kinds": array(kinds), "since": stamp(since), "before": stamp(before), "limit": limit}
+        return len(await self.rows(CLEAR, values))
 
     async def save_report(self, report: Report) -> None:
         await self.rows(insert("reports", REPORTS.columns, over=True), REPORTS.row(report))

@@ -15,12 +15,22 @@ on conflict do update set value = value returning value
 FIND = "select *, (select count(*) from downloads where link_id = links.id) as used from links"
 
 TAKE = """
-insert into downloads (link_id, run_id, at, address, agent)
-select id, run_id, :at, :address, :agent from links
+insert into downloads (link_id, run_id, at, address, agent, id, finished, resumes)
+select id, run_id, :at, :address, :agent, :id, :finished, :resumes from links
 where id = :link_id and revoked_at is null and expires_at > :at
 and (select count(*) from downloads where link_id = links.id) < most
 returning number
 """
+
+RESUME = """
+update downloads set resumes = resumes + 1
+where number = (
+    select number from downloads where link_id = :link_id and address = :address and agent = :agent
+    and at >= :since and not finished and resumes < :max_resumes and id <> '' order by number desc limit 1
+) returning id
+"""
+
+FINISH = "update downloads set finished = 1 where link_id = :link_id and id = :id"
 
 REVOKE = """
 update links set revoked_at = :now
@@ -54,6 +64,14 @@ class SqliteLinks:
 
     async def take_download(self, download: Download) -> bool:
         return await self._store.change(TAKE, DOWNLOADS.row(download))
+
+    async def resume_download(self, download: Download, *, since: datetime, max_resumes: int) -> str:
+        values = DOWNLOADS.row(download) | {"since": stamp(since), "max_resumes": max_resumes}
+        rows = await self._store.rows(RESUME, values)
+        return str(rows[0]["id"]) if rows else ""
+
+    async def finish_download(self, link_id: str, download_id: str) -> None:
+        await self._store.rows(FINISH, {"link_id": link_id, "id": download_id})
 
     async def revoke_links(self, run_id: str, now: datetime) -> int:
         rows = await self._store.rows(REVOKE, {"run_id": run_id, "now": stamp(now)})

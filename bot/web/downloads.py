@@ -1,13 +1,18 @@
 """`/reports/<token>`: the one report that a link names, and nothing else.
 
-A download counts when it starts. What does not count: a HEAD, and a range behind the first byte asked for by
-whoever (address and program) started a download by the same link within the hour: it goes on with that one.
-Any other range counts like the whole. Whatever leads nowhere gets one and the same answer, later each time.
+A download counts when it starts. Two things do not count: a HEAD, and a range behind the first byte by which
+a client (address and program) resumes an unfinished download of its own (`bot.audit` bounds how long and how
+often). Any other range counts like the whole. Whatever leads nowhere gets one and the same answer.
+
+Ranges are parsed by aiohttp. Its `FileResponse` is not used: it opens the path again after the digest was
+compared, follows links, prefers a `.gz` beside the file, answers 304 without counting, and its `sendfile`
+waits for ever for a client that does not read.
 """
 
 import asyncio
 import logging
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from io import BufferedReader
 from typing import Final
@@ -22,16 +27,15 @@ from bot.metrics import Metrics
 from bot.models import Grant, Report
 from bot.report_links import NoLink, ReportLinks
 from bot.reports import Reports
-from bot.web.spans import Span, span_of
-from bot.web.visitors import Visitors
+from bot.web.visitors import Network, client_address
 
 log = logging.getLogger(__name__)
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-CHUNK = 256 * 1024  # bytes
+CHUNK = 64 * 1024  # bytes; the web server's send timeout is for one of them
 HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Robots-Tag": "noindex, nofollow",
@@ -42,19 +46,26 @@ class Downloads:
     """Serves reports to those who have a link."""
 
     def __init__(
-        self, links: ReportLinks, reports: Reports, audit: Audit, *, visitors: Visitors, metrics: Metrics
+        self,
+        links: ReportLinks,
+        reports: Reports,
+        audit: Audit,
+        *,
+        metrics: Metrics,
+        proxies: Sequence[Network] = (),
     ) -> None:
         self._links = links
         self._reports = reports
         self._audit = audit
-        self._visitors = visitors
         self._metrics = metrics
+        self._proxies = proxies
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get(PATH + "{token}", self.fetch)]  # and HEAD
 
     async def fetch(self, request: web.Request) -> web.StreamResponse:
-        visitor = self._visitors.of(request)
+        address = client_address(request, self._proxies)
+        visitor = Visitor.of(address, request.headers.get(hdrs.USER_AGENT, ""))
         try:
             grant = await self._links.find(request.match_info["token"])
             return await self._answer(request, grant, visitor)
@@ -62,7 +73,6 @@ class Downloads:
             level = logging.DEBUG if refusal.why == "forged" else logging.INFO  # a guesser fills no log
             log.log(level, "no report for %s: the link is %s", visitor.address, refusal.why)
             self._metrics.link(refusal.why)
-            await self._visitors.hold(visitor)
             return web.Response(status=HTTPStatus.NOT_FOUND, text="404: Not Found", headers=HEADERS)
         except Temporary as error:
             log.warning("a report cannot be fetched now: %s", error)
@@ -85,28 +95,36 @@ class Downloads:
         if closed:
             raise NoLink(closed)
         (await self._opened(report)).close()
-        return _head(report, Span(start=0, stop=report.size, size=report.size))
+        return _head(report)
 
     async def _serve(
         self, request: web.Request, grant: Grant, report: Report, visitor: Visitor
     ) -> web.StreamResponse:
-        span = span_of(
-            request.headers.get(hdrs.RANGE, ""),
-            request.headers.get(hdrs.IF_RANGE, ""),
-            size=report.size,
-            tag=_tag(report),
-        )
-        goes_on = span is None or (span.start > 0 and await self._audit.goes_on(grant, visitor))
-        closed = self._links.why_closed(grant)
-        if closed and (span is None or not goes_on):
-            raise NoLink(closed)
-        if span is None:
-            return _outside(report)
+        part = requested_range(request, report)
+        if part is not None and not part:
+            if closed := self._links.why_closed(grant):
+                raise NoLink(closed)
+            return _unsatisfiable(report)
         with await self._opened(report) as file:
-            if not goes_on and not await self._audit.begin(grant, visitor):
-                raise NoLink("used_up")  # by somebody else, since we looked
-            self._metrics.link("resumed" if goes_on else "served")
-            return await _send(request, _head(report, span), file, span)
+            download_id = await self._admit(grant, visitor, part)
+            response, sent = _head(report, part), part or range(report.size)
+            whole = await _send(request, response, file, sent)
+        if whole and sent.stop == report.size:
+            await self._audit.finish(grant, download_id)
+        return response
+
+    async def _admit(self, grant: Grant, visitor: Visitor, part: range | None) -> str:
+        """Resume or start a download; return its id. Raises `NoLink`."""
+        if part is not None and part.start > 0 and (resumed := await self._audit.resume(grant, visitor)):
+            self._metrics.link("resumed")
+            return resumed
+        if closed := self._links.why_closed(grant):
+            raise NoLink(closed)
+        begun = await self._audit.begin(grant, visitor)
+        if not begun:
+            raise NoLink("used_up")  # by somebody else, since we looked
+        self._metrics.link("served")
+        return begun
 
     async def _opened(self, report: Report) -> BufferedReader:
         try:
@@ -127,20 +145,35 @@ def _tag(report: Report) -> str:
     return f'"{report.sha256}"'
 
 
-def _head(report: Report, span: Span) -> web.StreamResponse:
-    status = HTTPStatus.PARTIAL_CONTENT if span.partial else HTTPStatus.OK
-    response = web.StreamResponse(status=status, headers=HEADERS)
+def requested_range(request: web.Request, report: Report) -> range | None:
+    """Return the bytes that `Range` asks for, empty when they lie outside; None means the whole file.
+
+    A range that is malformed, of several parts or of another file (`If-Range`) is ignored (RFC 9110, 14.2).
+    """
+    try:
+        asked = request.http_range
+    except ValueError:
+        return None
+    only_if = request.headers.get(hdrs.IF_RANGE, _tag(report))
+    if (asked.start is None and asked.stop is None) or only_if != _tag(report):
+        return None
+    return range(*asked.indices(report.size))
+
+
+def _head(report: Report, part: range | None = None) -> web.StreamResponse:
+    response = web.StreamResponse(status=HTTPStatus.OK, headers=HEADERS)
     response.content_type = XLSX
-    response.content_length = span.length
+    response.content_length = report.size if part is None else len(part)
     response.headers["Content-Disposition"] = disposition(report.name)
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["ETag"] = _tag(report)
-    if span.partial:
-        response.headers["Content-Range"] = span.content_range
+    if part is not None:
+        response.set_status(HTTPStatus.PARTIAL_CONTENT)
+        response.headers["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{report.size}"
     return response
 
 
-def _outside(report: Report) -> web.StreamResponse:
+def _unsatisfiable(report: Report) -> web.StreamResponse:
     return web.Response(
         status=HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE,
         headers=HEADERS | {"Content-Range": f"bytes */{report.size}"},
@@ -148,17 +181,18 @@ def _outside(report: Report) -> web.StreamResponse:
 
 
 async def _send(
-    request: web.Request, response: web.StreamResponse, file: BufferedReader, span: Span
-) -> web.StreamResponse:
-    """The span and no byte more, at the pace of whoever reads it."""
-    await response.prepare(request)
-    await asyncio.to_thread(file.seek, span.start)
-    left = span.length
+    request: web.Request, response: web.StreamResponse, file: BufferedReader, part: range
+) -> bool:
+    """Send these bytes of the file at the pace of the client; False when it went away before the end."""
+    left = len(part)
     try:
+        await response.prepare(request)
+        await asyncio.to_thread(file.seek, part.start)
         while left and (chunk := await asyncio.to_thread(file.read, min(CHUNK, left))):
             await response.write(chunk)
             left -= len(chunk)
         await response.write_eof()
     except ConnectionError:
         log.info("a download broke off with %d bytes to go", left)
-    return response
+        return False
+    return not left and request.transport is not None  # gone: what was not sent yet was dropped

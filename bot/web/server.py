@@ -1,26 +1,91 @@
 """The HTTP server of the service; it runs when `web.port` is set."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import cast
 
 from aiohttp import web
 
 from bot.errors import ConfigError
+from bot.metrics import Metrics
+from bot.web.connections import Connection, ConnectionLimits, ConnectionPool, FaultLog
+from bot.web.guard import AdminGuard
+from bot.web.visitors import Network
 
 FORM_BYTES = 16 * 1024
+BODY_SECONDS = 10.0
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-async def serve_web(host: str, port: int, routes: Iterable[web.RouteDef]) -> None:
-    """Serve these routes until cancelled. Raises `ConfigError` when the address cannot be had."""
-    app = web.Application(client_max_size=FORM_BYTES)
-    app.add_routes(list(routes))
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
+class WebServer:
+    """Serves routes within limits. `port` is known once it listens."""
+
+    def __init__(
+        self,
+        routes: Iterable[web.RouteDef],
+        *,
+        guard: AdminGuard,
+        metrics: Metrics,
+        proxies: Sequence[Network] = (),
+        limits: ConnectionLimits | None = None,
+    ) -> None:
+        self._app = application(routes, guard)
+        self._faults = FaultLog(metrics)
+        self._proxies = proxies
+        self._limits = limits or ConnectionLimits()
+        self._listening: asyncio.Future[int] = asyncio.Future()
+        self.pool: ConnectionPool | None = None
+
+    async def port(self) -> int:
+        """Wait until it listens."""
+        return await asyncio.shield(self._listening)
+
+    async def serve(self, host: str, port: int) -> None:
+        """Serve until cancelled. Raises `ConfigError` when the address cannot be had."""
+        runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        server = cast(web.Server, runner.server)  # it is there after the setup
+        pool = self.pool = ConnectionPool(server, self._limits, self._faults, self._proxies)
         try:
-            await web.TCPSite(runner, host, port).start()
+            listener = await self._listen(pool, host, port)
+            try:
+                self._listening.set_result(listener.sockets[0].getsockname()[1])
+                await asyncio.Event().wait()
+            finally:
+                listener.close()
+        finally:
+            await runner.cleanup()
+
+    async def _listen(self, pool: ConnectionPool, host: str, port: int) -> asyncio.Server:
+        try:
+            return await asyncio.get_running_loop().create_server(pool, host, port)
         except OSError as error:
             raise ConfigError(f"web.port: {host}:{port} cannot be served: {error.strerror}") from None
-        await asyncio.Event().wait()
+
+
+def application(routes: Iterable[web.RouteDef], guard: AdminGuard) -> web.Application:
+    """Build the application that serves these routes behind the guard."""
+    app = web.Application(client_max_size=FORM_BYTES, middlewares=[_read_body, guard.middleware])
+    app.add_routes(list(routes))
+    return app
+
+
+@web.middleware
+async def _read_body(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Read the body before anything else is done for the request, within a time."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            await request.read()
+    except TimeoutError:
+        raise web.HTTPRequestTimeout from None
+    except web.RequestPayloadError:
+        raise web.HTTPBadRequest from None
+    connection = request.protocol
+    if not isinstance(connection, Connection):  # a server of a test
+        return await handler(request)
+    connection.is_busy = True
+    try:
+        return await handler(request)
     finally:
-        await runner.cleanup()
+        connection.is_busy = False

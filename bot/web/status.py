@@ -1,11 +1,10 @@
 """`/status`, a page for people: what ran, how it ended, what did not arrive, a button to send it again."""
 
-import hmac
-import ipaddress
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import parse_qsl
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -15,29 +14,27 @@ from bot.chain import chain_of, seen_by
 from bot.deliveries import Deliveries
 from bot.errors import UserError
 from bot.ports import Store
+from bot.web.guard import is_same
 
 RUNS = 30
-COOKIE = "dingrun_status"
-COOKIE_SECONDS = 12 * 3600
-PROXIED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")  # asked for somebody elsewhere
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
+    ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",  # with no-referrer the page's own form would have no Origin
     "Cache-Control": "no-store",
 }
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 
 class Status:
-    """The page. Without a token it is for this machine alone; with one, for whoever brings it."""
+    """The page, and one for each run."""
 
-    def __init__(self, store: Store, deliveries: Deliveries, *, zone: ZoneInfo, token: str = "") -> None:
+    def __init__(self, store: Store, deliveries: Deliveries, *, zone: ZoneInfo) -> None:
         self._store = store
         self._deliveries = deliveries
         self._zone = zone
-        self._token = token
         self._form_secret = secrets.token_hex(16)  # a form of another site does not know it
         loader = FileSystemLoader(Path(__file__).parent / "templates")
         pages = Environment(loader=loader, autoescape=select_autoescape(["html"]), trim_blocks=True)
@@ -46,33 +43,10 @@ class Status:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.get("/status", self._guarded(self.show)),
-            web.get("/status/{run}", self._guarded(self.chain)),
-            web.post("/status/resend", self._guarded(self.resend)),
+            web.get("/status", self.show),
+            web.get("/status/{run}", self.chain),
+            web.post("/status/resend", self.resend),
         ]
-
-    def _guarded(self, handler: Handler) -> Handler:
-        """Whoever may not see it gets the same plain 404 as for any page that is not there."""
-
-        async def guard(request: web.Request) -> web.StreamResponse:
-            if not self._admitted(request):
-                raise web.HTTPNotFound
-            if self._token and request.query.get("token"):  # not to stay in the address line
-                remembered = web.HTTPSeeOther("/status")
-                remembered.set_cookie(
-                    COOKIE, self._token, httponly=True, samesite="Strict", max_age=COOKIE_SECONDS
-                )
-                raise remembered
-            return await handler(request)
-
-        return guard
-
-    def _admitted(self, request: web.Request) -> bool:
-        if not self._token:
-            return _is_loopback(request.remote) and not any(name in request.headers for name in PROXIED)
-        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        given = request.query.get("token") or request.cookies.get(COOKIE) or bearer
-        return hmac.compare_digest(given.encode(), self._token.encode())
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         troubled = await self._deliveries.troubled()
@@ -95,9 +69,9 @@ class Status:
         return web.Response(text=html, content_type="text/html", headers=HEADERS)
 
     async def resend(self, request: web.Request) -> web.StreamResponse:
-        form = await request.post()
-        given, job = str(form.get("secret", "")), str(form.get("job", ""))
-        if not hmac.compare_digest(given.encode(), self._form_secret.encode()):
+        form = await _form(request)
+        given, job = form.get("secret", ""), form.get("job", "")
+        if not is_same(given, self._form_secret):
             raise web.HTTPForbidden(text="this form is too old, load the page again\n")
         try:
             await self._deliveries.resend(job, by="status page")
@@ -109,8 +83,7 @@ class Status:
         return f"{at.astimezone(self._zone):%m-%d %H:%M:%S}" if at else ""
 
 
-def _is_loopback(address: str | None) -> bool:
-    try:
-        return ipaddress.ip_address(address or "").is_loopback
-    except ValueError:
-        return False
+async def _form(request: web.Request) -> Mapping[str, str]:
+    """Read a form of this page. It is UTF-8 whatever charset the request names."""
+    body = await request.read()
+    return dict(parse_qsl(body.decode("utf-8", "replace")))

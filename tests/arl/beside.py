@@ -13,6 +13,7 @@ from bot.engines.arl import ArlEngine, ArlWays
 from bot.engines.arl_api import ApiReads
 from bot.engines.arl_database import DatabaseReads
 from bot.engines.arl_reads import Reads
+from bot.engines.arl_triggers import GRACE
 from bot.engines.arl_wire import ArlWire
 from bot.models import Schedule
 from bot.mongo import Mongo
@@ -22,6 +23,7 @@ from tests.fakes import FakeClock
 from tests.mongo_server import database_for
 
 LIMIT = timedelta(hours=72)
+LOOKED_BACK = timedelta(days=7)
 
 
 @dataclass(kw_only=True)
@@ -39,6 +41,12 @@ class Beside:
         """Let time pass; what ARL has written meanwhile is in its database then."""
         await self.world.flush()
         self.clock.turn(seconds=seconds)
+
+    async def grace(self) -> None:
+        """Look at what ARL has begun, and let so much time pass that no more can come of it."""
+        await self.world.flush()
+        await self.engine.started(self.clock() - LOOKED_BACK)
+        await self.turn(GRACE.total_seconds() + 1)
 
 
 def loud(schedule: Schedule) -> Schedule:

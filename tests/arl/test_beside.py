@@ -15,7 +15,7 @@ from tests.fakes import FakeClock
 SINCE = NOW - timedelta(hours=1)
 BEFORE_THREE = NOW.replace(hour=18, minute=59, second=30)
 WAYS = ["with its database", "by its API alone", "the fork with its database", "the fork by its API alone"]
-TARGET = "1.1.1.1 a.example b.example"
+TARGET = "1.1.1.1 a.example.com b.example.com"
 
 
 @pytest.fixture(params=WAYS)

@@ -21,17 +21,18 @@ IP: dict[str, Any] = {
     "geo_city": {"country_name": "中国", "region_name": "浙江"},
     "geo_asn": {"organization": "示例网络"},
     "os_info": {"name": "Linux"},
-    "domain": ["a.example"],
+    "domain": ["a.example.com"],
     "cdn_name": "",
     "ip_type": "PUBLIC",
 }
 SITE: dict[str, Any] = {
-    "site": "https://a.example", "title": "首页", "status": 200, "finger": [{"name": "A, B"}], "favicon": {},
+    "site": "https://a.example.com", "title": "首页", "status": 200, "finger": [{"name": "A, B"}],
+    "favicon": {},
 }  # fmt: skip
-DOMAIN = {"domain": "a.example", "type": "A", "record": ["1.1.1.1"], "ips": ["1.1.1.1"]}
+DOMAIN = {"domain": "a.example.com", "type": "A", "record": ["1.1.1.1"], "ips": ["1.1.1.1"]}
 
 
-def a_task(world: TurnedWorld, name: str = "t", kind: str = "domain", target: str = "a.example/x") -> str:
+def a_task(world: TurnedWorld, name: str = "t", kind: str = "domain", target: str = "a.example.com/x") -> str:
     id_ = world.task(name, kind, target)
     world.find(id_, "ip", IP)
     world.find(id_, "site", SITE)
@@ -59,12 +60,12 @@ async def many(caller: Caller, *ids: str) -> aiohttp.ClientResponse:
 async def test_a_task_is_exported_with_arl_s_sheets(caller: Caller, world: TurnedWorld) -> None:
     id_ = a_task(world)
     answer = await caller.raw("GET", f"/export/{id_}")
-    assert file_name(answer) == "ARL资产导出报告_a.example_x.xlsx"
+    assert file_name(answer) == "ARL资产导出报告_a.example.com_x.xlsx"
     sheets = await book(answer)
     assert sheets.sheetnames == ["站点", "IP", "系统服务", "域名", "资产统计"]
-    assert [cell.value for cell in sheets["站点"][2]] == ["https://a.example", "首页", "A\n B", 200, None]
+    assert [cell.value for cell in sheets["站点"][2]] == ["https://a.example.com", "首页", "A\n B", 200, None]
     assert [cell.value for cell in sheets["IP"][2]][:6] == [
-        "1.1.1.1", "443", 1, "中国/浙江", "示例网络", "a.example",
+        "1.1.1.1", "443", 1, "中国/浙江", "示例网络", "a.example.com",
     ]  # fmt: skip
 
 
@@ -87,7 +88,7 @@ async def test_the_statistics_stand_side_by_side(caller: Caller, world: TurnedWo
 
 async def test_a_title_that_begins_like_a_formula_is_one(caller: Caller, world: TurnedWorld) -> None:
     id_ = a_task(world)
-    world.find(id_, "site", SITE | {"title": '=HYPERLINK("https://evil.example")'})
+    world.find(id_, "site", SITE | {"title": '=HYPERLINK("https://evil.example.com")'})
     assert (await one(caller, id_))["站点"]["B3"].data_type == "f"
 
 
@@ -109,21 +110,21 @@ async def test_an_unknown_task_is_http_200_and_two_words(caller: Caller, id_: st
 @FORK
 async def test_many_tasks_are_merged_into_one_book(caller: Caller, world: TurnedWorld) -> None:
     first, second = a_task(world, "一"), a_task(world, "二")
-    world.find(second, "ip", IP | {"domain": ["b.example"], "port_info": [NGINX | {"version": "1.25"}]})
-    world.find(second, "domain", DOMAIN | {"domain": "0.example", "record": ["\x01x"]})
+    world.find(second, "ip", IP | {"domain": ["b.example.com"], "port_info": [NGINX | {"version": "1.25"}]})
+    world.find(second, "domain", DOMAIN | {"domain": "0.example.com", "record": ["\x01x"]})
     answer = await many(caller, first, second, NOBODY)
     assert file_name(answer) == "ARL批量导出报告_一.xlsx"
     sheets = await book(answer)
-    assert [row[0].value for row in sheets["域名"]] == ["域名", "0.example", "a.example"]
+    assert [row[0].value for row in sheets["域名"]] == ["域名", "0.example.com", "a.example.com"]
     assert sheets["域名"]["C2"].value == "x"
     assert sheets["IP"]["C2"].value == 2  # the same port with two banners
-    assert sheets["IP"]["F2"].value.split() == ["a.example", "b.example"]
+    assert sheets["IP"]["F2"].value.split() == ["a.example.com", "b.example.com"]
     assert len(list(sheets["站点"])) == 2
 
 
 @FORK
 async def test_an_export_of_many_has_errors_of_its_own(caller: Caller, world: TurnedWorld) -> None:
-    empty = world.task("t", "domain", "a.example")
+    empty = world.task("t", "domain", "a.example.com")
     said = [await many(caller), await many(caller, NOBODY, empty), await many(caller, empty)]
     assert [answer.status for answer in said] == [400, 404, 500]
     assert [list(await answer.json()) for answer in said] == [["error"]] * 3
@@ -155,9 +156,9 @@ async def test_vanilla_exports_no_many(caller: Caller, world: TurnedWorld) -> No
 @pytest.mark.parametrize(
     ("kind", "line"),
     [
-        ("site", "https://a.example"),
+        ("site", "https://a.example.com"),
         ("ip", "1.1.1.1"),
-        ("domain", "a.example"),
+        ("domain", "a.example.com"),
         ("ip_port", "1.1.1.1:443"),
         ("url", ""),
         ("cip", ""),

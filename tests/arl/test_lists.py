@@ -7,7 +7,7 @@ from tests.arl.conftest import Caller
 from tests.arl.world import TurnedWorld
 
 FORK = pytest.mark.parametrize("caller", ["fork"], indirect=True)
-SITES = (("https://B.example", 200), ("https://a.example", 404), ("https://c.example", 200))
+SITES = (("https://B.example.com", 200), ("https://a.example.com", 404), ("https://c.example.com", 200))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def asked(caller: Caller, **query: str | int) -> list[str]:
         ({"site": "."}, ["c", "a", "B"]),
         ({"site": ".*"}, []),
         ({"site__not": "b.ex"}, ["c", "a"]),
-        ({"site__neq": "https://a.example"}, ["c", "B"]),
+        ({"site__neq": "https://a.example.com"}, ["c", "B"]),
         ({"status": 404}, ["a"]),
         ({"status__neq": 404}, ["c", "B"]),
         ({"tag": "入"}, ["c", "a", "B"]),
@@ -73,8 +73,8 @@ async def test_a_malformed_id_is_a_crash(caller: Caller) -> None:
 
 
 async def test_tasks_are_filtered_by_their_switches(caller: Caller, world: TurnedWorld) -> None:
-    world.task("a", "domain", "a.example", options={"port_scan": True})
-    world.task("b", "domain", "b.example", options={"port_scan": False})
+    world.task("a", "domain", "a.example.com", options={"port_scan": True})
+    world.task("b", "domain", "b.example.com", options={"port_scan": False})
     found = await caller.get("/task/", **{"options.port_scan": "true"})
     assert [task["name"] for task in found["items"]] == ["a"]
 
@@ -95,7 +95,7 @@ async def test_there_is_no_list_of_runs(caller: Caller) -> None:
 async def again(caller: Caller, world: TurnedWorld, *, size: int = 10, write: bool = False) -> int:
     """How many sites are told after one more came into being, seen or not seen by the cache."""
     await caller.get("/site/", size=size)
-    document = {"_id": "x" * 24, "task_id": "t", "site": "https://d.example"}
+    document = {"_id": "x" * 24, "task_id": "t", "site": "https://d.example.com"}
     if write:
         world.find("t", "site", document)
     else:

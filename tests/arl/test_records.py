@@ -16,7 +16,7 @@ def fork(world: TurnedWorld) -> ArlScheduler:
 
 def ran(fork: ArlScheduler, world: World, *statuses: str, **changes: Any) -> dict[str, Any]:
     """The record of a run whose tasks have ended like this, after the scheduler has looked."""
-    id_ = world.schedule(target="1.1.1.1 a.example", **changes)
+    id_ = world.schedule(target="1.1.1.1 a.example.com", **changes)
     for task, status in zip(fork.run(id_), statuses, strict=True):
         if status == "missing":
             world.delete("task", task)
@@ -28,7 +28,7 @@ def ran(fork: ArlScheduler, world: World, *statuses: str, **changes: Any) -> dic
 
 
 def test_a_record_is_complete_when_it_appears(fork: ArlScheduler, world: TurnedWorld) -> None:
-    id_ = world.schedule(target="1.1.1.1 a.example")
+    id_ = world.schedule(target="1.1.1.1 a.example.com")
     seen = [len(world.tables["task_schedule_run"]) for _ in fork.fire(id_)]
     assert seen == [0, 0, 0, 1]
     (record,) = world.tables["task_schedule_run"].values()
@@ -80,7 +80,7 @@ def test_a_push_that_fails_is_never_tried_again(fork: ArlScheduler, world: Turne
 
 
 def test_killed_after_the_push_it_pushes_again(fork: ArlScheduler, world: TurnedWorld) -> None:
-    for task in fork.run(world.schedule(target="a.example")):
+    for task in fork.run(world.schedule(target="a.example.com")):
         world.end(task)
     next(looked_after(world, fork.pushing))  # the process ends here
     list(looked_after(world, fork.pushing))
@@ -88,15 +88,15 @@ def test_killed_after_the_push_it_pushes_again(fork: ArlScheduler, world: Turned
 
 
 def test_a_push_holds_up_the_scheduler(fork: ArlScheduler, world: TurnedWorld) -> None:
-    for task in fork.run(world.schedule(target="a.example")):
+    for task in fork.run(world.schedule(target="a.example.com")):
         world.end(task)
     assert sum(fork.one_pass()) > 40
 
 
 def test_stopped_and_failed_tasks_count_as_nothing(fork: ArlScheduler, world: TurnedWorld) -> None:
-    id_ = world.schedule(target="a.example")
+    id_ = world.schedule(target="a.example.com")
     (task,) = fork.run(id_)
-    world.find(task, "site", {"site": "https://a.example"})
+    world.find(task, "site", {"site": "https://a.example.com"})
     world.end(task, "stop")
     list(looked_after(world, fork.pushing))
     (record,) = world.tables["task_schedule_run"].values()
@@ -104,7 +104,7 @@ def test_stopped_and_failed_tasks_count_as_nothing(fork: ArlScheduler, world: Tu
 
 
 def test_what_others_write_into_a_record_meanwhile_is_lost(fork: ArlScheduler, world: TurnedWorld) -> None:
-    for task in fork.run(world.schedule(target="a.example")):
+    for task in fork.run(world.schedule(target="a.example.com")):
         world.end(task)
     looking = looked_after(world, fork.pushing)
     next(looking)
@@ -116,5 +116,5 @@ def test_what_others_write_into_a_record_meanwhile_is_lost(fork: ArlScheduler, w
 
 def test_a_broker_that_fails_leaves_no_record(fork: ArlScheduler, world: TurnedWorld) -> None:
     world.publish_left = 1
-    fork.run(world.schedule(target="1.1.1.1 a.example"))
+    fork.run(world.schedule(target="1.1.1.1 a.example.com"))
     assert not world.tables["task_schedule_run"]

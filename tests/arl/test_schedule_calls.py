@@ -18,7 +18,7 @@ TOMORROW = (NOW + timedelta(days=1)).astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%
 async def create(caller: Caller, **changes: Any) -> dict[str, Any]:
     body = {
         "name": "每日",
-        "target": "A.example 1.1.1.1 a.example",
+        "target": "A.example.com 1.1.1.1 a.example.com",
         "schedule_type": "recurrent_scan",
         "policy_id": caller.arl.world.policy,
         "task_tag": "task",
@@ -29,14 +29,16 @@ async def create(caller: Caller, **changes: Any) -> dict[str, Any]:
 
 async def test_a_schedule_is_kept_as_arl_keeps_it(caller: Caller) -> None:
     made = (await create(caller))["data"]
-    assert made["target"] == "1.1.1.1 a.example"
+    assert made["target"] == "1.1.1.1 a.example.com"
     assert made["next_run_date"].endswith("03:00:00")
     assert (made["status"], made["run_number"], made["last_run_date"]) == ("scheduled", 0, "-")
     assert "notify_enable" not in made
 
 
 async def test_a_target_without_addresses_begins_with_a_blank(caller: Caller) -> None:
-    assert (await create(caller, target="b.example a.example"))["data"]["target"] == " b.example a.example"
+    assert (await create(caller, target="b.example.com a.example.com"))["data"][
+        "target"
+    ] == " b.example.com a.example.com"
 
 
 async def test_a_scan_of_the_future_has_its_time_twice(caller: Caller) -> None:
@@ -80,7 +82,7 @@ async def test_the_fork_pushes_unless_told_otherwise(caller: Caller) -> None:
 
 
 async def test_a_malformed_policy_is_a_crash(caller: Caller) -> None:
-    body = {"name": "x", "target": "a.example", "task_tag": "task", "policy_id": "x"}
+    body = {"name": "x", "target": "a.example.com", "task_tag": "task", "policy_id": "x"}
     kind = {"schedule_type": "recurrent_scan", "cron": "0 3 * * *"}
     assert await caller.status("POST", "/task_schedule/", json=body | kind) == 500
     assert await caller.status("POST", "/task/policy/", json=body) == 500

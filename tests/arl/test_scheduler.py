@@ -36,7 +36,7 @@ async def test_it_fires_up_to_a_minute_early_and_once(living: Living) -> None:
 
 async def test_each_write_of_a_trigger_can_be_seen_on_its_own(living: Living) -> None:
     at(living.world, 18, 59, 30)
-    id_ = living.world.schedule(target="1.1.1.1 a.example b.example")
+    id_ = living.world.schedule(target="1.1.1.1 a.example.com b.example.com")
     timeline, seen = timeline_of(living.world), []
     timeline.add(living.scheduler.loop())
     for _ in range(9):
@@ -67,7 +67,7 @@ async def test_a_pass_that_takes_long_is_what_makes_the_next_one_late(living: Li
 
 async def test_two_copies_that_look_at_the_same_time_fire_twice(living: Living) -> None:
     at(living.world, 18, 59, 30)
-    id_ = living.world.schedule(target="a.example")
+    id_ = living.world.schedule(target="a.example.com")
     living.timeline.add(living.scheduler.loop(), ArlScheduler(living.world, process=WEB).loop())
     await living.timeline.run(30)
     names = [task["name"] for task in living.world.tasks()]
@@ -77,13 +77,48 @@ async def test_two_copies_that_look_at_the_same_time_fire_twice(living: Living) 
 
 async def test_a_single_time_is_fired_late_and_its_state_tells_nothing_of_when(living: Living) -> None:
     at(living.world, 19, 0, 40)
-    id_ = living.world.schedule(schedule_type="future_scan", cron="", start_time=THREE.timestamp())
+    planned: dict[str, Any] = {
+        "start_time": THREE.timestamp(), "start_date": "2026-11-25 03:00:00",
+        "next_run_date": "2026-11-25 03:00:00",
+    }  # fmt: skip
+    id_ = living.world.schedule(schedule_type="future_scan", cron="", **planned)
     living.timeline.add(living.scheduler.loop())
     await living.timeline.run(300)
     schedule = state(living.world, id_)
     assert (schedule["status"], schedule["run_number"]) == ("done", 1)
     assert (schedule["last_run_time"], schedule["last_run_date"]) == (0, "-")
+    assert planned.items() <= schedule.items()
     assert [task["name"] for task in living.world.tasks()] == ["定时任务-每日扫描"] * 2
+
+
+async def test_without_its_database_it_dies_and_a_new_one_catches_up_with_single_times_alone(
+    living: Living,
+) -> None:
+    at(living.world, 18, 50)
+    once = living.world.schedule(schedule_type="future_scan", cron="", start_time=THREE.timestamp())
+    daily = living.world.schedule()
+    living.world.database_down = True
+    living.timeline.add(living.scheduler.loop())
+    await living.timeline.run(600)
+    living.world.database_down = False
+    await living.timeline.run(600)
+    assert [state(living.world, id_)["run_number"] for id_ in (once, daily)] == [0, 0]
+    living.timeline.add(living.scheduler.loop())
+    await living.timeline.run(600)
+    assert [state(living.world, id_)["run_number"] for id_ in (once, daily)] == [1, 0]
+
+
+async def test_the_fork_s_outlives_its_database(world: TurnedWorld) -> None:
+    at(world, 18, 50)
+    once = world.schedule(schedule_type="future_scan", cron="", start_time=THREE.timestamp())
+    timeline = timeline_of(world)
+    world.database_down = True
+    timeline.add(ArlScheduler(world, fork=True).loop())
+    await timeline.run(900)
+    assert state(world, once)["run_number"] == 0
+    world.database_down = False
+    await timeline.run(60)
+    assert state(world, once)["run_number"] == 1
 
 
 def steps(living: Living) -> Iterator[float]:
@@ -119,7 +154,7 @@ def test_a_policy_that_is_gone_is_an_error_for_ever(living: Living) -> None:
 
 
 def test_a_broker_that_fails_half_way_leaves_what_was_made(living: Living) -> None:
-    living.world.schedule(target="1.1.1.1 a.example b.example")
+    living.world.schedule(target="1.1.1.1 a.example.com b.example.com")
     living.world.publish_left = 1
     list(steps(living))
     assert [task["type"] for task in living.world.tasks()] == ["ip"]

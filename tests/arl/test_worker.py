@@ -11,7 +11,7 @@ from bot.sandbox.arl.world import KINDS
 from tests.arl.conftest import Living
 
 
-def begun(living: Living, target: str = "a.example", **changes: Any) -> list[str]:
+def begun(living: Living, target: str = "a.example.com", **changes: Any) -> list[str]:
     """Tasks with a policy that looks at everything, in the queue."""
     tag = changes.pop("tag", "task")
     options = options_of(policy("全"), tag) | changes
@@ -89,12 +89,12 @@ async def test_a_risk_task_tells_how_far_it_is(living: Living) -> None:
 
 
 async def test_two_tasks_at_a_time_the_third_waits(living: Living) -> None:
-    ids = begun(living, "a.example b.example c.example")
+    ids = begun(living, "a.example.com b.example.com c.example.com")
     await living.timeline.run(20)
     assert sorted(living.task(id_)["status"] == "waiting" for id_ in ids) == [False, False, True]
 
 
-@pytest.mark.parametrize(("target", "has_end"), [("a.example", True), ("1.1.1.1", False)])
+@pytest.mark.parametrize(("target", "has_end"), [("a.example.com", True), ("1.1.1.1", False)])
 async def test_a_failed_task_of_addresses_never_has_an_end(
     living: Living, target: str, has_end: bool
 ) -> None:
@@ -107,7 +107,7 @@ async def test_a_failed_task_of_addresses_never_has_an_end(
 
 
 async def test_a_shaky_target_fails_at_every_odd_try(living: Living) -> None:
-    living.worker.shaky.add("a.example")
+    living.worker.shaky.add("a.example.com")
     ends = []
     for _ in range(3):
         (id_,) = begun(living)
@@ -146,6 +146,19 @@ async def test_a_dying_worker_may_write_over_the_stop(living: Living) -> None:
     task = living.task(id_)
     assert task["status"] in stages_of(task)
     assert task["end_time"] != "-"
+
+
+@pytest.mark.parametrize(("target", "ends"), [("a.example.com", True), ("1.1.1.1", False)])
+async def test_a_dying_worker_may_write_error_over_the_stop(
+    living: Living, target: str, *, ends: bool
+) -> None:
+    living.worker.error_after_stop = True
+    (id_,) = begun(living, target)
+    await living.timeline.run(15)
+    living.world.revoked.add(id_)
+    await living.timeline.run(400)
+    task = living.task(id_)
+    assert (task["status"], task["end_time"] != "-") == ("error", ends)
 
 
 async def test_a_stopped_task_in_the_queue_runs_after_a_restart_of_the_workers(living: Living) -> None:

@@ -27,7 +27,7 @@ class Noted:
 
 async def test_a_mirror_is_told_each_change_once(clock: FakeClock) -> None:
     world = TurnedWorld(clock, noted := Noted())
-    id_ = world.task("一", "domain", "a.example")
+    id_ = world.task("一", "domain", "a.example.com")
     await world.flush()
     await world.flush()
     world.delete("task", id_)
@@ -37,7 +37,7 @@ async def test_a_mirror_is_told_each_change_once(clock: FakeClock) -> None:
 
 async def test_what_is_told_later_arrives_later(clock: FakeClock) -> None:
     world = TurnedWorld(clock, noted := Noted())
-    id_ = world.task("一", "domain", "a.example")
+    id_ = world.task("一", "domain", "a.example.com")
     first = asyncio.create_task(world.flush())
     await asyncio.sleep(0)
     world.change("task", id_, name="二")

@@ -1,4 +1,4 @@
-"""A certificate that nobody has signed but itself, as ARL's is."""
+"""Certificates: one as ARL's own script makes it, and one that names its host as is usual today."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +20,12 @@ class Signed:
     key: Path
     fingerprint: str
 
+    def issuer(self) -> tuple[x509.Name, ec.EllipticCurvePrivateKey]:
+        """Who signs with it, and the key."""
+        key = serialization.load_pem_private_key(self.key.read_bytes(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        return x509.load_pem_x509_certificate(self.certificate.read_bytes()).subject, key
+
     def context(self) -> SSLContext:
         """For a server that shows it."""
         context = SSLContext(PROTOCOL_TLS_SERVER)
@@ -27,19 +33,25 @@ class Signed:
         return context
 
 
-def self_signed(folder: Path) -> Signed:
-    """A new one, for 127.0.0.1, as two files."""
+def self_signed(
+    folder: Path, *, names_its_host: bool = False, stem: str = "arl", signer: Signed | None = None
+) -> Signed:
+    """A new one, signed by itself or another, as two files. ARL's own is for `CN=127.0.0.1` and no host."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "arl")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "signed" if signer else "127.0.0.1")])
     place = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    by, by_key = signer.issuer() if signer else (name, key)
+    builder = x509.CertificateBuilder(by, name, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(utc_now() - timedelta(days=1)).not_valid_after(
         utc_now() + timedelta(days=1)
     )
-    made = builder.add_extension(place, critical=False).sign(key, hashes.SHA256())
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    made = (builder.add_extension(place, critical=False) if names_its_host else builder).sign(
+        by_key, hashes.SHA256()
+    )
     files = Signed(
-        certificate=folder / "arl.pem",
-        key=folder / "arl.key",
+        certificate=folder / f"{stem}.pem",
+        key=folder / f"{stem}.key",
         fingerprint=made.fingerprint(hashes.SHA256()).hex(),
     )
     files.certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))

@@ -9,6 +9,8 @@ from bot.chain import Try
 from bot.models import (
     ExportStatus,
     Failure,
+    Findings,
+    KindSummary,
     Link,
     Person,
     Report,
@@ -78,8 +80,53 @@ def failed(**changes: Any) -> Run:
 
 _URL = "https://run.example.com/reports/lq2x.c2lnbmF0dXJl_-x"
 
+
+def findings(*, new: int = 0, compared: bool = True) -> Findings:
+    """What a report counted: three vulnerabilities, one of them a weak password, and two leaks."""
+    return Findings(
+        rows=1_234,
+        compared=compared,
+        kinds=(
+            KindSummary(kind="vuln", total=3, new=new),
+            KindSummary(kind="fileleak", total=2),
+            KindSummary(kind="site", total=1_200, new=new, gone=2, changed=5),
+            KindSummary(kind="ip", total=8),
+            KindSummary(kind="service", total=10, gone=1),
+            KindSummary(kind="domain", total=0),
+        ),
+        highlights=(
+            KindSummary(kind="vuln", total=3, new=new),
+            KindSummary(kind="weak_password", total=1, new=new),
+            KindSummary(kind="fileleak", total=2),
+        ),
+    )
+
+
+QUIET = Findings(
+    rows=1_234,
+    compared=True,
+    kinds=(
+        KindSummary(kind="site", total=12, new=1),
+        KindSummary(kind="ip", total=8),
+        KindSummary(kind="service", total=10),
+        KindSummary(kind="domain", total=3, gone=2),
+        KindSummary(kind="cert", total=4),
+    ),
+)
+
 SAMPLES = {
-    "well": sample(report()),
+    "well": sample(report(), findings=QUIET),
+    "found_new": sample(report(), findings=findings(new=1)),
+    "found_known": sample(report(), findings=findings()),
+    "found_first": sample(report(), findings=findings(compared=False)),
+    "found_uncounted": sample(
+        schedule=make_schedule(export=False),
+        tally=Tally(total=3, done=3, found={"site": 14, "vuln": 2, "service": 3, "fileleak": 3}),
+    ),
+    "partial": Sample(run=failed(findings=findings(new=1)), report=report(), options={}),
+    "retried": sample(
+        report(), findings=QUIET, cause="retry:rbefore:msg1", task_ids=("t1",), tally=Tally(total=1, done=1)
+    ),
     "failed": Sample(run=failed(), report=report(), options={}),
     "rerun": Sample(run=failed(), report=report(), options={"news": News(rerun_by="张三")}),
     "stopped": sample(tally=Tally(total=3, stop=3), failures=FAILURES[:1], export_status=ExportStatus.SKIP),

@@ -65,8 +65,9 @@ def test_usual_cron_lines_become_sentences(line: str, chinese: str, english: str
     assert (zh.cron(line), en.cron(line)) == (chinese, english)
 
 
-def test_assets_come_in_order_without_zeros_and_unknown_kinds_last() -> None:
-    assert zh.found({"zzz": 1, "ip": 2, "site": 3, "cert": 0}) == [("站点", 3), ("IP", 2), ("zzz", 1)]
+def test_kinds_have_their_names_and_unknown_ones_stay_as_they_are() -> None:
+    assert [zh.kind(name) for name in ("fileleak", "weak_password", "zzz")] == ["文件泄露", "弱口令", "zzz"]
+    assert [en.kind(name) for name in ("fileleak", "service")] == ["File leaks", "Services"]
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.errors import ConfigError
-from bot.models import Failure, Tally, TaskStatus
+from bot.models import ExportStatus, Failure, Findings, KindSummary, Report, Run, Tally, TaskStatus
 from cards.dialects import FOLDER, LANGUAGES, read_yaml
 from cards.render import ANSWER_BYTES, MARKDOWN_BYTES, TIPS_BYTES, TITLE_BYTES, Cards
 from cards.summary import NO_NEWS, News
 from cards.template import AI
 from tests.cards.reading import CARD_MENTION, constructs, outside_code
-from tests.cards.samples import ANSWERS, SAMPLES, TAPPED, Sample, ended, failed, report
+from tests.cards.samples import ANSWERS, QUIET, SAMPLES, TAPPED, Sample, ended, failed, findings, report
 from tests.factories import make_schedule
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -110,6 +110,45 @@ def test_buttons_go_when_there_is_nothing_behind_them() -> None:
     ids = [cards.summary(ended(), None), cards.summary(ended(), report(), news=News(rerun_by="Li"))]
     assert ['"rerun"' in view.params["sys_full_json_obj"] for view in ids] == [True, False]
     assert ['"report"' in view.params["sys_full_json_obj"] for view in ids] == [False, True]
+
+
+def title(run: Run, given: Report | None = None) -> str:
+    return CARDS["zh-CN"].summary(run, given).params["title"]
+
+
+def test_the_tick_means_that_nothing_needs_a_look() -> None:
+    assert title(ended(findings=QUIET), report()).startswith("✅")
+    assert title(ended(findings=findings()), report()).startswith("⚠️")
+    assert title(ended(findings=findings(new=1)), report()).startswith("🔴")
+    assert title(ended(findings=findings(compared=False)), report()).startswith("🔴")
+    assert title(ended(tally=Tally(total=1, done=1, found={"vuln": 1}))).startswith("🔴")
+    assert title(ended(export_status=ExportStatus.ERROR)).startswith("⚠️")
+
+
+def test_the_head_says_what_matters_and_what_of_it_is_new() -> None:
+    assert title(ended(findings=findings(new=1)), report()) == (
+        "🔴 每日巡检 · 漏洞 3（新增 1）、其中弱口令 1（新增 1）、文件泄露 2"
+    )
+    assert title(failed(findings=findings()), report()).endswith("文件泄露 2，没有新增；2 个失败")
+
+
+def test_weak_passwords_alone_are_not_told_twice() -> None:
+    weak = tuple(KindSummary(kind=kind, total=2) for kind in ("vuln", "weak_password"))
+    assert title(ended(findings=Findings(rows=2, highlights=weak))) == "🔴 每日巡检 · 弱口令 2"
+
+
+def test_a_partial_run_says_that_it_is() -> None:
+    body = CARDS["zh-CN"].summary(failed(findings=findings()), report()).params["markdown"]
+    assert "这次没跑完整：3 个任务没做完" in body
+    retried = CARDS["zh-CN"].summary(ended(cause="retry:r1:m"), report())
+    assert retried.params["title"].endswith("重跑的全部成功")
+    assert "只重跑了上次没成功的" in retried.params["markdown"]
+
+
+def test_a_digest_says_what_matters_too() -> None:
+    view = CARDS["zh-CN"].digest([ended(findings=QUIET), ended(id="r2", findings=findings(new=1))])
+    assert view.params["title"] == "📋 2 次执行结束 · 1 次要看一下"
+    assert "**漏洞 3（新增 1）、其中弱口令 1（新增 1）、文件泄露 2**" in view.params["markdown"]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

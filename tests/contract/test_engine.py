@@ -18,7 +18,7 @@ from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock, FakeEngine
 
 SCHEDULES = (make_schedule(id="s1", name="一"), make_schedule(id="s2", name="二"))
-RUN = make_run(schedule=make_schedule(targets=("a.example", "b.example")))
+RUN = make_run(schedule=make_schedule(targets=("a.example.com", "b.example.com")))
 
 
 @pytest.fixture(params=["embedded", "fake", "arl", "arl by its API"])
@@ -26,7 +26,7 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeCloc
     if request.param.startswith("arl"):
         async with beside_arl(clock, request.config if request.param == "arl" else None) as beside:
             for schedule in SCHEDULES:
-                beside.world.schedule(schedule.name, "a.example b.example", id_=schedule.id)
+                beside.world.schedule(schedule.name, "a.example.com b.example.com", id_=schedule.id)
             await beside.world.flush()
             yield beside.engine
         return
@@ -45,7 +45,7 @@ async def test_schedules_come_in_their_order(engine: Engine) -> None:
 async def test_a_run_becomes_tasks_that_carry_it(engine: Engine) -> None:
     ids = await engine.submit(RUN)
     tasks = await engine.tasks(ids)
-    assert [tasks[id_].target for id_ in ids] == ["a.example", "b.example"]
+    assert [tasks[id_].target for id_ in ids] == ["a.example.com", "b.example.com"]
     assert {task.run_id for task in tasks.values()} == {RUN.id}
     assert {task.status for task in tasks.values()} == {TaskStatus.WAITING}
 
@@ -84,7 +84,7 @@ async def test_what_has_ended_begins_again_once_as_another_run(engine: Engine, c
     fresh = await engine.restart(again, ids[1:])
     assert await engine.restart(again, ids[1:]) == fresh
     assert not {*fresh} & {*ids}
-    assert [task.target for task in (await engine.tasks(fresh)).values()] == ["b.example"]
+    assert [task.target for task in (await engine.tasks(fresh)).values()] == ["b.example.com"]
 
 
 async def test_what_was_submitted_is_not_begun_by_the_engine_itself(engine: Engine) -> None:

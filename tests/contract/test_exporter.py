@@ -36,8 +36,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 async def test_the_file_is_there_when_it_returns(exporter: Exporter, folder: Path) -> None:
-    rows = await exporter.export(STORY, folder / "r.xlsx")
-    assert rows >= 0
+    findings = await exporter.export(STORY, folder / "r.xlsx")
+    assert findings.rows >= 0
     assert os.listdir(folder) == ["r.xlsx"]
 
 

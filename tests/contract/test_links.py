@@ -105,3 +105,42 @@ async def test_downloads_are_told_with_who_made_them_newest_first(links: Links) 
         await links.take_download(download)
     assert await links.find_downloads("r1") == downloads[::-1]
     assert await links.find_downloads("r1", limit=1) == downloads[-1:]
+
+
+async def test_an_unfinished_download_is_resumed_by_the_same_client(links: Links) -> None:
+    grant = make_grant()
+    await links.add_link(grant)
+    for download in (make_download(grant, id="d1"), make_download(grant, id="d2", agent="other")):
+        await links.take_download(download)
+    assert await links.resume_download(make_download(grant), since=NOW, max_resumes=3) == "d1"
+    (_, first) = await links.find_downloads("r1")
+    assert (first.resumes, first.finished) == (1, False)
+
+
+async def test_what_cannot_be_resumed(links: Links) -> None:
+    grant = make_grant()
+    await links.add_link(grant)
+    await links.take_download(make_download(grant, id="d1"))
+    for stranger in ({"agent": "other"}, {"address": "192.0.2.9"}, {"link_id": "unknown"}):
+        assert not await links.resume_download(make_download(grant, **stranger), since=NOW, max_resumes=3)
+    assert not await links.resume_download(
+        make_download(grant), since=NOW + timedelta(microseconds=1), max_resumes=3
+    )
+    await links.finish_download(grant.id, "d1")
+    assert not await links.resume_download(make_download(grant), since=NOW, max_resumes=3)
+    assert [each.finished for each in await links.find_downloads("r1")] == [True]
+
+
+async def test_resumes_at_once_are_all_counted(two: Pair) -> None:
+    grant = make_grant()
+    await two[0].add_link(grant)
+    await two[0].take_download(make_download(grant, id="d1"))
+    asked = [two[n % 2].resume_download(make_download(grant), since=NOW, max_resumes=4) for n in range(10)]
+    assert sorted(await asyncio.gather(*asked)) == [""] * 6 + ["d1"] * 4
+
+
+async def test_a_download_of_an_older_release_is_not_resumed(links: Links) -> None:
+    grant = make_grant()
+    await links.add_link(grant)
+    await links.take_download(make_download(grant, id=""))
+    assert not await links.resume_download(make_download(grant), since=NOW, max_resumes=4)

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,10 @@ from bot.models import (
     Destination,
     ExportStatus,
     Failure,
+    Findings,
+    Job,
     JobState,
+    KindSummary,
     Person,
     PushStatus,
     RunStatus,
@@ -44,6 +48,12 @@ async def test_a_run_comes_back_as_it_was(store: Store) -> None:
         tally=Tally(total=2, done=1, error=1, found={"site": 3}),
         failures=(Failure(task_id="t2", target="[::1]:80", status=TaskStatus.ERROR, reason="{拒绝}"),),
         end_time=LATER,
+        findings=Findings(
+            rows=3,
+            compared=True,
+            kinds=(KindSummary(kind="site", total=3, new=1, gone=2, changed=1),),
+            highlights=(KindSummary(kind="weak_password", total=1),),
+        ),
     )
     await store.add_run(run)
     assert await store.find_run(run.id) == run
@@ -313,3 +323,63 @@ async def test_what_ended_lately_is_found_in_the_order_of_its_ends(store: Store)
     assert [job.id for job in found] == ["j1", "j2", "j3"]
     assert await store.find_ended(["file"], NOW) == []
     assert await store.find_ended(["card"], NOW, {JobState.DEAD}) == []
+
+
+def ended_job(id_: str, **changes: Any) -> Job:
+    values = {"kind": "message", "payload": {"text": "状态"}, "state": JobState.DONE, "ended_at": NOW}
+    return make_job(id=id_, **(values | changes))
+
+
+async def payloads(store: Store) -> dict[str, bool]:
+    """Which jobs still have theirs."""
+    return {job.id: bool(job.payload) for job in await store.find_jobs()}
+
+
+async def test_payloads_of_ended_jobs_are_emptied_by_kind_and_time(store: Store) -> None:
+    for job in (
+        ended_job("old"),
+        ended_job("dead", state=JobState.DEAD),
+        ended_job("unconfirmed", state=JobState.UNCONFIRMED),
+        ended_job("young", ended_at=LATER),
+        ended_job("older", ended_at=NOW - timedelta(seconds=1)),
+        ended_job("waiting", state=JobState.TODO, ended_at=None),
+        ended_job("card", kind="card"),
+    ):
+        await store.add_job(job)
+    assert await store.clear_payloads(["message", "delay"], NOW, LATER, limit=10) == 3
+    assert {id_ for id_, kept in (await payloads(store)).items() if not kept} == {
+        "old",
+        "dead",
+        "unconfirmed",
+    }
+    assert await store.clear_payloads(["message", "delay"], NOW, LATER, limit=10) == 0
+
+
+async def test_only_so_many_payloads_are_emptied_at_once_the_oldest_first(store: Store) -> None:
+    for number in (3, 1, 2):
+        await store.add_job(ended_job(f"m{number}", ended_at=NOW + timedelta(seconds=number)))
+    assert await store.clear_payloads(["message"], NOW, LATER, limit=2) == 2
+    assert await payloads(store) == {"m3": True, "m1": False, "m2": False}
+    assert await store.clear_payloads(["message"], NOW, LATER, limit=2) == 1
+
+
+async def test_what_else_is_known_of_a_job_stays(store: Store) -> None:
+    job = ended_job("m1", result={"message_id": "x"}, error="why", marker=True)
+    await store.add_job(job)
+    await store.clear_payloads(["message"], NOW, LATER, limit=2)
+    assert await store.find_job("m1") == replace(job, payload={})
+    assert not await store.add_job(job)
+
+
+async def test_text_that_utf_8_cannot_hold_is_kept_without_it(store: Store) -> None:
+    payload = {"text": "重跑 \ud83d", "deep": [{"\udcff": ["\udcff"]}]}
+    await store.add_job(make_job(id="odd", run_id="r\udcff", payload=payload))
+    odd = await store.find_job("odd")
+    assert odd is not None
+    assert (odd.run_id, odd.payload["text"]) == ("r\ufffd", "重跑 \ufffd")
+    await store.save_job(replace(odd, error="\udcff"))
+    person = Person(id="u1", name="\ud83d")
+    await store.add_run(make_run(id="r1", schedule=make_schedule(name="\ud83d巡检"), asked_by=person))
+    run = await store.find_run("r1")
+    assert run is not None
+    assert (run.schedule_name, run.asked_by) == ("\ufffd巡检", replace(person, name="\ufffd"))

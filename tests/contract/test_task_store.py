@@ -127,3 +127,14 @@ async def test_the_oldest_task_is_claimed_first(tasks: TaskStore) -> None:
     assert [claim and claim.id for claim in claims] == ["b", "a", "c", None]
     assert claims[0] is not None
     assert claims[0].start_time == NOW
+
+
+async def test_text_that_utf_8_cannot_hold_is_kept_without_it(tasks: TaskStore) -> None:
+    await tasks.add_tasks([make_task(id="a", target="a\udcffb")])
+    await tasks.claim_task("me", NOW, LATER)
+    await tasks.save_assets("a", "site", {"k\ud800": {"v": "云\udcff杉", "list": [{"\udfff": "\x00"}]}})
+    ended = make_task(id="a", status=TaskStatus.ERROR, reason="odd \udcff", end_time=NOW)
+    assert await tasks.end_task(ended, "me")
+    (task,) = await tasks.find_tasks(ids=["a"])
+    assert (task.target, task.reason) == ("a\ufffdb", "odd \ufffd")
+    assert await found(tasks, ["a"], "site") == ["云\ufffd杉"]

@@ -33,6 +33,12 @@ def test_somebody_from_outside_has_no_id() -> None:
     assert message.sender.id == ""
 
 
+def test_a_lone_surrogate_is_replaced() -> None:
+    message = message_of(SAID | {"text": {"content": "重跑 \ud83d"}, "senderNick": "\ud83d"})
+    assert message is not None
+    assert (message.text, message.sender.name) == ("重跑 \ufffd", "\ufffd")
+
+
 def test_rich_text_is_joined() -> None:
     rich = {
         "content": {"richText": [{"text": "重跑 "}, {"type": "picture"}, {"text": "每日"}, 5]},

@@ -1,5 +1,6 @@
 """Custom robots."""
 
+import re
 from dataclasses import replace
 
 import aiohttp
@@ -23,7 +24,7 @@ NOTE = Note(title="标题", text="**正文** [r1]")
 def robot(session: aiohttp.ClientSession, clock: FakeClock) -> WebhookMessenger:
     robots = {
         "ops": make_robot("tok", "SECsecret"),
-        "open": make_robot("tok2", ""),
+        "open": replace(make_robot("tok2", ""), setting="notify.webhooks.open"),
     }
     return WebhookMessenger(session, robots, clock=clock)
 
@@ -63,11 +64,63 @@ async def test_a_real_robot_takes_it_once(sandbox: Sandbox) -> None:
 
 
 async def test_a_clock_that_is_off_is_refused_in_plain_words(sandbox: Sandbox, clock: FakeClock) -> None:
+    settings = replace(sandbox.world.settings, webhook_wording="old")
+    sandbox.world.scene = replace(sandbox.world.scene, settings=settings)
     async with aiohttp.ClientSession() as session:
         robots = {"ops": make_robot()}
         clock.turn(seconds=-9_000_000)
         robot = WebhookMessenger(session, robots, clock=clock, base=sandbox.url)
         with pytest.raises(Temporary, match=r"clock says .* set it right"):
+            await robot.send_note(ROBOT, NOTE, "note:r1")
+
+
+LINK = "link:请参考本接口对应文档获得具体要求，或者在https://open.dingtalk.com/document/  搜索相关文档;"
+SIGNATURE = (
+    "description:机器人发送签名不匹配;"
+    "solution:请确认签名和生成签名的时间戳必须都放在调用的网址中，请确认机器人的密钥加密和填写正确;" + LINK
+)
+EXPIRED = "description:机器人发送签名过期;solution:签名生成时间和发送时间请保持在 timestampms 以内;" + LINK
+KEYWORD = (
+    "description:关键词不匹配;solution:请联系群管理员查看此机器人的关键词，并在发送的信息中包含此关键词;"
+)
+OLD_LINK = ", more: [https://ding-doc.dingtalk.com/doc#/serverapi2/qf2nxq]"
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "outcome"),
+    [
+        ("open", "invalid timestamp" + OLD_LINK, (Permanent, "set notify.webhooks.open.SECRET")),
+        ("open", "sign not match" + OLD_LINK, (Permanent, "set notify.webhooks.open.SECRET")),
+        ("open", SIGNATURE, (Permanent, "set notify.webhooks.open.SECRET")),
+        ("open", EXPIRED, (Permanent, "set notify.webhooks.open.SECRET")),
+        ("open", "错误描述:机器人发送签名不匹配;解决方案:请确认时间戳", (Permanent, "webhooks.open.SECRET")),
+        ("ops", "sign not match", (Permanent, "DINGDING.SECRET is not its secret")),
+        ("ops", SIGNATURE, (Permanent, "DINGDING.SECRET is not its secret")),
+        ("ops", "invalid timestamp" + OLD_LINK, (Temporary, "this machine's clock says")),
+        ("ops", EXPIRED, (Temporary, "this machine's clock says")),
+        ("ops", "keywords not in content", (Permanent, "set DINGDING.KEYWORD")),
+        ("ops", KEYWORD, (Permanent, "set DINGDING.KEYWORD")),
+        ("ops", "ip 192.0.2.1 not in whitelist", (Permanent, "list of addresses")),
+        ("ops", "description:something new;", (Permanent, "answered 310000 description:something new")),
+    ],
+)
+async def test_a_refusal_by_the_security_settings_names_its_cure(
+    wire: aioresponses, robot: WebhookMessenger, name: str, words: str, outcome: tuple[type[Exception], str]
+) -> None:
+    """In the words of the first years and in today's alike."""
+    kind, cure = outcome
+    wire.post(re.compile(rf"{OAPI}/robot/send"), payload={"errcode": 310000, "errmsg": words})
+    with pytest.raises(kind) as refused:
+        await robot.send_note(Destination.parse(f"webhook:{name}"), NOTE, "k")
+    assert cure in str(refused.value)
+    assert "SECsecret" not in str(refused.value)
+
+
+async def test_a_signing_robot_without_a_secret_is_no_matter_of_the_clock(sandbox: Sandbox) -> None:
+    async with aiohttp.ClientSession() as session:
+        robots = {"ops": replace(make_robot(), secret="")}
+        robot = WebhookMessenger(session, robots, clock=sandbox.world.clock.now, base=sandbox.url)
+        with pytest.raises(Permanent, match=r"set DINGDING\.SECRET"):
             await robot.send_note(ROBOT, NOTE, "note:r1")
 
 

@@ -1,6 +1,7 @@
 """Real local servers to look at."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -26,14 +27,14 @@ class Street:
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
 
-    async def web(self, handler: Handler) -> int:
+    async def web(self, handler: Handler, *, tls: ssl.SSLContext | None = None) -> int:
         """The port of a web server that answers everything with `handler`."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", handler)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls).start()
         port: int = runner.addresses[0][1]
         return port
 

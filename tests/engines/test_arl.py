@@ -14,7 +14,7 @@ from tests.arl.beside import Beside, beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
 
-TARGETS = ("a.example", "1.1.1.1", "2.2.2.0/24")
+TARGETS = ("a.example.com", "1.1.1.1", "2.2.2.0/24")
 NAMES = "周期任务-每日扫描-2"
 
 
@@ -39,12 +39,12 @@ async def statuses(beside: Beside, *ids: str) -> list[TaskStatus]:
 
 
 async def test_schedules_are_arl_s_own_with_their_switches(beside: Beside) -> None:
-    beside.world.schedule("每日扫描", "1.1.1.1, A.example")
+    beside.world.schedule("每日扫描", "1.1.1.1, A.example.com")
     beside.world.schedule("一次性", schedule_type="future_scan", cron="", start_time=NOW.timestamp())
     beside.world.schedule("停了", status="stop", notify_on="failed")
     await beside.world.flush()
     daily, once, stopped = await beside.engine.schedules()
-    assert (daily.name, daily.cron, daily.targets) == ("每日扫描", "0 3 * * *", ("1.1.1.1", "a.example"))
+    assert (daily.name, daily.cron, daily.targets) == ("每日扫描", "0 3 * * *", ("1.1.1.1", "a.example.com"))
     assert (once.cron, once.at) == ("", NOW)
     assert (stopped.cron, stopped.notify_on) == ("", NotifyOn.FAILED)
 
@@ -61,15 +61,15 @@ async def test_addresses_become_one_task_and_each_domain_its_own(beside: Beside)
     run = await a_run(beside)
     ids = await beside.engine.submit(run)
     tasks = (await beside.engine.tasks(ids)).values()
-    assert [task.target for task in tasks] == ["2.2.2.0/24 1.1.1.1", "a.example"]
+    assert [task.target for task in tasks] == ["2.2.2.0/24 1.1.1.1", "a.example.com"]
     assert {task.run_id for task in tasks} == {run.id}
 
 
 async def test_a_risk_schedule_becomes_one_risk_task(beside: Beside) -> None:
-    run = await a_run(beside, "1.1.1.1", "https://a.example/x", tag="risk_cruising")
+    run = await a_run(beside, "1.1.1.1", "https://a.example.com/x", tag="risk_cruising")
     (id_,) = await beside.engine.submit(run)
     (task,) = (await beside.engine.tasks([id_])).values()
-    assert task.target == "1.1.1.1 https://a.example/x"
+    assert task.target == "1.1.1.1 https://a.example.com/x"
     assert beside.world.tasks()[0]["task_tag"] == "risk_cruising"
 
 
@@ -115,11 +115,11 @@ async def test_a_schedule_that_is_gone_is_refused(beside: Beside) -> None:
 
 
 async def test_a_task_that_is_done_has_what_arl_counted(beside: Beside) -> None:
-    (id_,) = await beside.engine.submit(await a_run(beside, "a.example"))
+    (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
     beside.world.begin(id_)
     await beside.turn(60)
     assert await statuses(beside, id_) == [TaskStatus.RUNNING]
-    beside.world.find(id_, "site", {"site": "https://a.example"}, {"site": "https://b.a.example"})
+    beside.world.find(id_, "site", {"site": "https://a.example.com"}, {"site": "https://b.a.example.com"})
     beside.world.end(id_)
     await beside.turn(60)
     (task,) = (await beside.engine.tasks([id_])).values()
@@ -134,8 +134,8 @@ async def test_a_task_that_is_done_has_what_arl_counted(beside: Beside) -> None:
 async def test_of_a_task_that_did_not_end_well_the_finds_are_counted_by_us(
     beside: Beside, status: str
 ) -> None:
-    (id_,) = await beside.engine.submit(await a_run(beside, "a.example"))
-    beside.world.find(id_, "vuln", {"target": "a.example"})
+    (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
+    beside.world.find(id_, "vuln", {"target": "a.example.com"})
     beside.world.end(id_, status)
     await beside.turn(60)
     (task,) = (await beside.engine.tasks([id_])).values()
@@ -143,7 +143,7 @@ async def test_of_a_task_that_did_not_end_well_the_finds_are_counted_by_us(
 
 
 async def test_done_counts_when_it_was_seen_twice_or_has_its_end_time(beside: Beside) -> None:
-    (id_,) = await beside.engine.submit(await a_run(beside, "a.example"))
+    (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
     beside.world.change("task", id_, status="done", statistic={"site_cnt": 1})
     await beside.turn(60)
     assert await statuses(beside, id_) == [TaskStatus.RUNNING]
@@ -151,7 +151,7 @@ async def test_done_counts_when_it_was_seen_twice_or_has_its_end_time(beside: Be
 
 
 async def test_a_stop_that_the_dying_worker_wrote_over_is_a_stop(beside: Beside) -> None:
-    (id_,) = await beside.engine.submit(await a_run(beside, "a.example"))
+    (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
     beside.world.begin(id_)
     await beside.engine.stop([id_])
     beside.world.change("task", id_, status="site_identify")
@@ -180,7 +180,7 @@ async def test_a_stop_tells_which_tasks_would_not_and_why(beside: Beside) -> Non
 
 
 async def test_a_stop_that_arl_says_and_does_not_do_is_seen(beside: Beside) -> None:
-    ids = await beside.engine.submit(await a_run(beside, "a.example"))
+    ids = await beside.engine.submit(await a_run(beside, "a.example.com"))
     beside.arl.ignored_stop = True
     (task,) = (await beside.engine.stop(ids)).values()
     assert task.status is TaskStatus.WAITING
@@ -199,7 +199,7 @@ async def test_failed_tasks_begin_again_and_are_found_by_name(beside: Beside) ->
 
 
 async def test_a_lost_answer_does_not_begin_a_task_twice(beside: Beside) -> None:
-    run = await a_run(beside, "a.example")
+    run = await a_run(beside, "a.example.com")
     ids = await beside.engine.submit(run)
     beside.world.end(ids[0], "error")
     await beside.turn(60)
@@ -212,7 +212,7 @@ async def test_a_lost_answer_does_not_begin_a_task_twice(beside: Beside) -> None
 
 
 async def test_a_second_restart_is_not_taken_for_the_first(beside: Beside) -> None:
-    run = await a_run(beside, "a.example")
+    run = await a_run(beside, "a.example.com")
     ids = await beside.engine.submit(run)
     begun: list[str] = []
     for _ in range(2):
@@ -225,7 +225,7 @@ async def test_a_second_restart_is_not_taken_for_the_first(beside: Beside) -> No
 
 
 async def test_a_clock_of_arl_that_is_behind_makes_no_second_restart(beside: Beside) -> None:
-    run = await a_run(beside, "a.example")
+    run = await a_run(beside, "a.example.com")
     ids = await beside.engine.submit(run)
     beside.world.end(ids[0], "error")
     await beside.world.flush()
@@ -248,34 +248,34 @@ async def test_what_arl_will_not_begin_again_is_submitted_anew(beside: Beside) -
 
 
 async def test_a_run_of_arl_s_own_is_found_with_what_it_lacks(beside: Beside) -> None:
-    id_ = beside.world.schedule(target="1.1.1.1 a.example")
+    id_ = beside.world.schedule(target="1.1.1.1 a.example.com")
     beside.world.publish_left = 1
     beside.scheduler.run(id_)
-    await beside.turn(130)
+    await beside.grace()
     (run,) = await beside.engine.started(NOW - timedelta(hours=1))
     tasks = (await beside.engine.tasks(run.task_ids)).values()
     assert (run.cause, run.start_time, run.schedule.notify_enable) == (f"arl:{id_}:1", NOW, True)
     assert [(task.target, task.status) for task in tasks] == [
         ("1.1.1.1", TaskStatus.WAITING),
-        ("a.example", TaskStatus.MISSING),
+        ("a.example.com", TaskStatus.MISSING),
     ]
 
 
 async def test_what_never_came_is_submitted_when_it_is_repeated(beside: Beside) -> None:
-    id_ = beside.world.schedule(target="a.example")
+    id_ = beside.world.schedule(target="a.example.com")
     beside.world.publish_left = 0
     beside.scheduler.run(id_)
-    await beside.turn(130)
+    await beside.grace()
     (started,) = await beside.engine.started(NOW - timedelta(hours=1))
     assert started.task_ids[0].startswith(UNSUBMITTED)
     beside.world.publish_left = 1
     again = make_run(schedule=started.schedule, start_time=beside.clock())
     (fresh,) = await beside.engine.restart(again, started.task_ids)
-    assert beside.world.tables["task"][fresh]["target"] == "a.example"
+    assert beside.world.tables["task"][fresh]["target"] == "a.example.com"
 
 
 async def test_when_nothing_is_left_to_begin_again_it_is_refused(beside: Beside) -> None:
-    run = await a_run(beside, "a.example")
+    run = await a_run(beside, "a.example.com")
     ids = await beside.engine.submit(run)
     beside.world.delete("task", ids[0])
     await beside.turn(60)
@@ -287,7 +287,7 @@ async def test_a_thousand_tasks_are_one_question_to_the_database(
     request: pytest.FixtureRequest, clock: FakeClock
 ) -> None:
     async with beside_arl(clock, request.config) as beside:
-        ids = [beside.world.task(f"t{number}", "domain", f"{number}.example") for number in range(300)]
+        ids = [beside.world.task(f"t{number}", "domain", f"{number}.example.com") for number in range(300)]
         await beside.world.flush()
         assert list(await beside.engine.tasks(ids)) == ids
         assert beside.arl.asked == []

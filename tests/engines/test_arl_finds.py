@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pymongo.monitoring
 import pytest
 
+from bot.assets.kinds import keyed
 from bot.engines.arl_documents import Document
-from bot.engines.arl_finds import FINDINGS, Pieces, keyed, slimmed, sorted_by_key
-from bot.findings import KINDS
+from bot.engines.arl_finds import FINDINGS, slimmed, sorted_by_key
 from tests.arl.beside import Beside, beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
@@ -28,7 +28,7 @@ async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncItera
 
 async def two_tasks(beside: Beside, kind: str, *documents: dict[str, object]) -> list[str]:
     """Two tasks that found the documents in turn."""
-    ids = [beside.world.task(f"t{number}", "domain", f"{number}.example") for number in (1, 2)]
+    ids = [beside.world.task(f"t{number}", "domain", f"{number}.example.com") for number in (1, 2)]
     for number, document in enumerate(documents):
         beside.world.find(ids[number % 2], kind, document)
     await beside.world.flush()
@@ -36,12 +36,17 @@ async def two_tasks(beside: Beside, kind: str, *documents: dict[str, object]) ->
 
 
 async def test_sites_come_sorted_over_all_tasks_without_icons_and_headers(beside: Beside) -> None:
-    names = ["https://c.example", "https://a.example", "https://b.example", "https://a.example"]
+    names = [
+        "https://c.example.com",
+        "https://a.example.com",
+        "https://b.example.com",
+        "https://a.example.com",
+    ]
     ids = await two_tasks(beside, "site", *({**SITE, "site": name} for name in names))
     found = [site async for site in beside.engine.assets(ids, "site")]
     assert [site["site"] for site in found] == sorted(names)
     assert found[0] == {
-        "site": "https://a.example",
+        "site": "https://a.example.com",
         "title": "首页",
         "status": 200,
         "finger": [{"name": "nginx"}, {"name": "PHP"}],
@@ -75,32 +80,21 @@ def test_slimming_keeps_several_fields_of_one_document() -> None:
     assert slim == {"cert": {"subject_dn": "CN=a", "validity": {"end": "x"}}}
 
 
-def test_slimming_goes_into_lists_and_leaves_out_what_is_neither() -> None:
-    document = {"finger": [{"name": "nginx", "icon": "n.png", "version": "1"}, "odd"], "favicon": "odd"}
+def test_slimming_goes_into_lists_keeps_their_text_and_leaves_out_what_is_neither() -> None:
+    document = {"finger": [{"name": "nginx", "icon": "n.png", "version": "1"}, "PHP", 5], "favicon": "odd"}
     slim = slimmed(document, ("finger.name", "finger.version", "favicon.hash"))
-    assert slim == {"finger": [{"name": "nginx", "version": "1"}, None], "favicon": None}
+    assert slim == {"finger": [{"name": "nginx", "version": "1"}, "PHP", None], "favicon": None}
 
 
 async def many(number: int) -> AsyncIterator[dict[str, object]]:
     for each in range(number):
-        yield {"url": f"https://{each * 7919 % number:07}.example", "title": "x" * 100}
+        yield {"url": f"https://{each * 7919 % number:07}.example.com", "title": "x" * 100}
 
 
 async def test_what_does_not_fit_into_memory_is_sorted_by_way_of_files() -> None:
-    urls = [each["url"] async for each in sorted_by_key(many(1000), keyed("url"), piece=64)]
+    urls = [each["url"] async for each in sorted_by_key(many(1000), keyed("url"), chunk=64)]
     assert urls == sorted(urls)
     assert len(set(urls)) == 1000
-
-
-def test_many_pieces_become_few_files_and_stay_in_order() -> None:
-    with Pieces(files=3) as pieces:
-        most = 0
-        for number in range(100):
-            pieces.held.append(((f"{number * 37 % 100:03}",), {"number": number}))
-            pieces.lay_down()
-            most = max(most, sum(map(len, pieces._sizes)))
-        assert [key for (key,), _ in pieces.merged()] == [f"{number:03}" for number in range(100)]
-    assert most <= 2 * 5  # sizes up to 3 to the power of 4
 
 
 async def peak(documents: AsyncIterator[Document]) -> int:
@@ -114,8 +108,8 @@ async def peak(documents: AsyncIterator[Document]) -> int:
 
 
 async def test_memory_holds_a_piece_and_not_all_rows() -> None:
-    all_at_once = await peak(sorted_by_key(many(30_000), keyed("url"), piece=30_001))
-    in_pieces = await peak(sorted_by_key(many(30_000), keyed("url"), piece=2_000))
+    all_at_once = await peak(sorted_by_key(many(30_000), keyed("url"), chunk=30_001))
+    in_pieces = await peak(sorted_by_key(many(30_000), keyed("url"), chunk=2_000))
     assert in_pieces < all_at_once / 4
 
 
@@ -146,7 +140,7 @@ async def test_nothing_is_ever_written_into_arl_s_database(
 ) -> None:
     pymongo.monitoring.register(COMMANDS)
     async with beside_arl(clock, request.config, fork=True) as beside:
-        id_ = beside.world.schedule(target="1.1.1.1 a.example")
+        id_ = beside.world.schedule(target="1.1.1.1 a.example.com")
         beside.scheduler.run(id_)
         await beside.world.flush()
         beside.world.mirror = None  # from here on nobody else reaches the database
@@ -166,17 +160,6 @@ async def use(beside: Beside, schedule_id: str) -> None:
     await engine.pushes()
     for kind in FINDINGS:
         assert [asset async for asset in engine.assets(started.task_ids, kind)] == []
-    run = make_run(schedule=make_schedule(id=schedule_id, targets=("a.example",)))
+    run = make_run(schedule=make_schedule(id=schedule_id, targets=("a.example.com",)))
     with pytest.raises(Exception, match="does not show"):
         await engine.submit(run)
-
-
-CERT = {"ip": "1.1.1.1", "port": 443, "cert": {"fingerprint": {"sha1": "aa"}}}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_workbook_and_arl_mean_the_same_key(kind: str) -> None:
-    fields = {field.partition(".")[0] for field in FINDINGS[kind].fields}
-    document = CERT if kind == "cert" else {field: f"{field} of it" for field in fields}
-    assert set(KINDS[kind].fields) - {"url"} <= fields  # a site of ARL's has no url of its own
-    assert FINDINGS[kind].key(document) == KINDS[kind].key(document)

@@ -21,7 +21,7 @@ async def fork(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterato
 
 
 async def test_a_run_is_what_the_record_says(fork: Beside) -> None:
-    id_ = fork.world.schedule(target="1.1.1.1 a.example")
+    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
     ids = fork.scheduler.run(id_)
     await fork.world.flush()
     (run,) = await fork.engine.started(SINCE)
@@ -29,7 +29,7 @@ async def test_a_run_is_what_the_record_says(fork: Beside) -> None:
 
 
 async def test_before_the_record_is_there_the_same_run_is_found_by_its_tasks(fork: Beside) -> None:
-    id_ = fork.world.schedule(target="1.1.1.1 a.example")
+    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
     causes = []
     for _ in fork.scheduler.fire(id_):
         await fork.world.flush()
@@ -38,16 +38,16 @@ async def test_before_the_record_is_there_the_same_run_is_found_by_its_tasks(for
 
 
 async def test_a_trigger_without_a_record_is_found_by_its_tasks(fork: Beside) -> None:
-    id_ = fork.world.schedule(target="1.1.1.1 a.example")
+    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
     fork.world.publish_left = 1
     fork.scheduler.run(id_)
-    await fork.turn(130)
+    await fork.grace()
     (run,) = await fork.engine.started(SINCE)
     assert [id_[:12] for id_ in run.task_ids][1:] == ["unsubmitted:"]
 
 
 async def test_a_record_without_tasks_lacks_the_whole_schedule(fork: Beside) -> None:
-    id_ = fork.world.schedule(target="1.1.1.1 a.example")
+    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
     fork.world.insert(
         "task_schedule_run",
         {"schedule_id": id_, "run_number": 1, "task_ids": [], "start_time": int(NOW.timestamp())},
@@ -55,7 +55,7 @@ async def test_a_record_without_tasks_lacks_the_whole_schedule(fork: Beside) -> 
     await fork.world.flush()
     (run,) = await fork.engine.started(SINCE)
     (task,) = (await fork.engine.tasks(run.task_ids)).values()
-    assert task.target == "1.1.1.1 a.example"
+    assert task.target == "1.1.1.1 a.example.com"
 
 
 async def test_a_run_of_a_schedule_that_is_gone_keeps_its_name(fork: Beside) -> None:
@@ -77,17 +77,55 @@ async def test_arl_pushes_when_a_record_says_it_did(fork: Beside, said: str, nam
     assert list(await fork.engine.pushes()) == names
 
 
-async def test_without_records_the_switches_say_that_it_may(fork: Beside) -> None:
+async def test_without_records_the_switches_say_that_it_may_and_nobody_knows_that_it_does(
+    fork: Beside,
+) -> None:
     fork.world.schedule("开了", notify_enable=True)
     fork.world.schedule("没写")
     await fork.world.flush()
-    assert list(await fork.engine.pushes()) == ["开了"]
+    assert list(await fork.engine.may_push()) == ["开了"]
+    assert list(await fork.engine.pushes()) == []
+
+
+async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: Beside) -> None:
+    id_ = fork.world.schedule(notify_enable=True)
+    fork.scheduler.run(id_)
+    for record in list(fork.world.tables["task_schedule_run"]):
+        fork.world.change("task_schedule_run", record, push_status="error")
+    await fork.world.flush()
+    assert [*await fork.engine.pushes(), *await fork.engine.may_push()] == []
+
+
+@pytest.mark.parametrize(("first", "then", "names"), [
+    ("success", "error", []), ("error", "success", ["每日扫描"]), ("success", "skip", ["每日扫描"]),
+    ("skip", "pending", []),
+])  # fmt: skip
+async def test_the_newest_push_that_was_tried_shows_whether_arl_pushes_still(
+    fork: Beside, first: str, then: str, names: list[str]
+) -> None:
+    id_ = fork.world.schedule(notify_enable=True)
+    for said in (first, then):
+        fork.scheduler.run(id_)
+        fork.world.change(
+            "task_schedule_run", list(fork.world.tables["task_schedule_run"])[-1], push_status=said
+        )
+        await fork.turn(3600)
+    assert list(await fork.engine.pushes()) == names
+    assert bool(await fork.engine.may_push()) is ({first, then} == {"skip", "pending"})
+
+
+async def test_by_its_api_alone_no_push_can_be_seen_and_none_is_claimed(clock: FakeClock) -> None:
+    async with beside_arl(clock, None, fork=True) as beside:
+        for task in beside.scheduler.run(beside.world.schedule(notify_enable=True)):
+            beside.world.end(task)
+        assert list(await beside.engine.pushes()) == []
+        assert list(await beside.engine.may_push()) == ["每日扫描"]
 
 
 async def test_by_its_api_alone_the_cache_of_a_minute_is_asked_past(clock: FakeClock) -> None:
     async with beside_arl(clock, None, fork=True) as beside:
-        id_ = beside.world.schedule(target="a.example")
-        schedule = make_schedule(id=id_, targets=("a.example",))
+        id_ = beside.world.schedule(target="a.example.com")
+        schedule = make_schedule(id=id_, targets=("a.example.com",))
         ids = await beside.engine.submit(make_run(schedule=schedule, start_time=clock()))
         beside.arl.racing = True
         before = await beside.engine.tasks(ids)

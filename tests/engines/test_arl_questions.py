@@ -26,7 +26,8 @@ async def beside(clock: FakeClock) -> AsyncIterator[Beside]:
 def run_of(beside: Beside, number: int, *, tasks: int = 50) -> list[str]:
     """The tasks of one run, which share a name."""
     return [
-        beside.world.task(f"周期任务-计划{number}-2", "domain", f"{each}.example") for each in range(tasks)
+        beside.world.task(f"周期任务-计划{number}-2", "domain", f"{each}.example.com")
+        for each in range(tasks)
     ]
 
 
@@ -74,7 +75,7 @@ async def test_a_task_that_was_deleted_is_missed_among_those_of_its_name(beside:
 
 
 async def test_tasks_that_were_found_as_begun_need_no_question_of_their_own(beside: Beside) -> None:
-    id_ = beside.world.schedule(target="a.example b.example")
+    id_ = beside.world.schedule(target="a.example.com b.example.com")
     beside.scheduler.run(id_)
     (started,) = await beside.engine.started(SINCE)
     beside.arl.asked.clear()
@@ -108,8 +109,22 @@ async def test_lists_of_tasks_are_asked_for_once_a_minute_and_past_the_cache(bes
     assert found == [1, 2, 3]
 
 
+async def test_lists_are_read_anew_once_before_a_run_is_told_that_lacks_something(beside: Beside) -> None:
+    beside.world.black.add("1.1.1.1")
+    id_ = beside.world.schedule()
+    await beside.engine.started(SINCE)
+    later(beside, BEGUN_FOR / 2)
+    beside.scheduler.run(id_)
+    asked = {}
+    for seconds in range(0, 131, 5):
+        found = len(await beside.engine.started(SINCE))
+        asked[seconds] = (found, beside.arl.asked.count("GET /api/task/"))
+        later(beside, timedelta(seconds=5))
+    assert [asked[seconds] for seconds in (115, 120, 125)] == [(0, 0), (1, 2), (1, 0)]
+
+
 async def test_nothing_of_a_task_is_held_but_what_is_read(beside: Beside) -> None:
-    beside.world.task("周期任务-每日扫描-2", "domain", "a.example")
+    beside.world.task("周期任务-每日扫描-2", "domain", "a.example.com")
     (task,) = await beside.engine._reads.begun(SINCE)
     assert task["options"] == {"policy_name": "默认策略"}
     assert "service" not in task
@@ -154,7 +169,7 @@ async def test_finds_of_many_tasks_are_counted_by_one_question_for_each_kind(
 
 async def test_what_was_counted_is_not_counted_again(beside: Beside) -> None:
     (id_,) = run_of(beside, 1, tasks=1)
-    beside.world.find(id_, "vuln", {"target": "a.example"})
+    beside.world.find(id_, "vuln", {"target": "a.example.com"})
     beside.world.end(id_, "error")
     first = await beside.engine.tasks([id_])
     beside.arl.asked.clear()

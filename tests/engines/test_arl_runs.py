@@ -4,21 +4,31 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.engines.arl_runs import GRACE, FoundRun, found_runs, plan_of
+from bot.engines.arl_documents import normalize_task
+from bot.engines.arl_runs import FoundRun, found_runs, plan_of
 from bot.engines.arl_tasks import Reading, state_of, task_of
+from bot.engines.arl_triggers import GRACE, TriggerWatch
 from bot.models import TaskStatus
 from bot.sandbox.arl import ZONE, ArlScheduler
 from bot.sandbox.arl.world import WEB_TOO
-from tests.arl.world import TurnedWorld as World
+from tests.arl.world import TurnedWorld
 from tests.factories import NOW
 from tests.fakes import FakeClock
 
 SINCE = NOW - timedelta(hours=1)
 
 
+class World(TurnedWorld):
+    """With somebody who looks."""
+
+    watch: TriggerWatch
+
+
 @pytest.fixture
 def world(clock: FakeClock) -> World:
-    return World(clock)
+    world = World(clock)
+    world.watch = TriggerWatch()
+    return world
 
 
 @pytest.fixture
@@ -28,10 +38,17 @@ def scheduler(world: World) -> ArlScheduler:
 
 def look(world: World, since: datetime = SINCE) -> list[FoundRun]:
     plans = [plan_of(each) for each in world.tables["task_schedule"].values()]
-    return found_runs(plans, world.tasks(), since=since, now=world.clock())
+    tasks = [normalize_task(each) for each in world.tasks()]
+    now = world.clock()
+    world.watch.note_numbers(plans, now)
+    runs = found_runs(plans, tasks, since=since, raised=world.watch.raised)
+    world.watch.note_runs(runs, now)
+    return [run for run in runs if world.watch.is_settled(run, now)]
 
 
 def after_grace(world: World) -> list[FoundRun]:
+    """What is found when nothing has changed for the time of grace."""
+    look(world)
     world.clock.turn(seconds=GRACE.total_seconds() + 1)
     return look(world)
 
@@ -39,7 +56,7 @@ def after_grace(world: World) -> list[FoundRun]:
 def test_a_trigger_is_found_when_its_last_task_is_there_and_not_before(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    id_ = world.schedule(target="a.example 1.1.1.1 b.example 2.2.2.0/24")
+    id_ = world.schedule(target="a.example.com 1.1.1.1 b.example.com 2.2.2.0/24")
     found = []
     for _ in scheduler.fire(id_):
         found.append(len(look(world)))
@@ -48,7 +65,7 @@ def test_a_trigger_is_found_when_its_last_task_is_there_and_not_before(
     (run,) = look(world)
     types = [world.tables["task"][task]["target"] for task in run.task_ids]
     assert (run.schedule_id, run.number, run.lacking) == (id_, 1, ())
-    assert types == ["2.2.2.0/24 1.1.1.1", "a.example", "b.example"]
+    assert types == ["2.2.2.0/24 1.1.1.1", "a.example.com", "b.example.com"]
 
 
 def test_the_number_in_the_names_is_one_more_than_that_of_the_trigger(
@@ -79,18 +96,18 @@ def test_runs_of_one_schedule_that_overlap_stay_apart(world: World, scheduler: A
 def test_what_a_failing_broker_cut_off_is_told_after_the_time_of_grace(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    id_ = world.schedule(target="1.1.1.1 a.example")
+    id_ = world.schedule(target="1.1.1.1 a.example.com")
     world.publish_left = 1
     scheduler.run(id_)
     assert look(world) == []
     (run,) = after_grace(world)
-    assert (len(run.task_ids), run.lacking) == (1, (("domain", frozenset({"a.example"})),))
+    assert (len(run.task_ids), run.lacking) == (1, (("domain", frozenset({"a.example.com"})),))
 
 
 def test_a_trigger_that_arl_refused_as_a_whole_is_told_after_the_time_of_grace(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    world.schedule(target="1.1.1.1 a.example")
+    world.schedule(target="1.1.1.1 a.example.com")
     world.black.add("1.1.1.1")
     scheduler.tick()
     world.clock.now = world.clock().replace(hour=18, minute=59, second=7)
@@ -134,8 +151,8 @@ def test_twins_that_fire_at_different_times_are_told_by_the_time(
 
 
 def test_twins_with_other_targets_are_told_by_the_targets(world: World, scheduler: ArlScheduler) -> None:
-    one = world.schedule(target="a.example")
-    other = world.schedule(target="b.example")
+    one = world.schedule(target="a.example.com")
+    other = world.schedule(target="b.example.com")
     tasks = {other: scheduler.run(other), one: scheduler.run(one)}
     assert {run.schedule_id: list(run.task_ids) for run in look(world)} == tasks
 
@@ -160,16 +177,16 @@ def test_names_that_are_alike_in_their_first_letters_make_twins_too(
 def test_a_task_that_a_person_made_under_the_same_name_is_nobodys(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    id_ = world.schedule(target="a.example b.example")
+    id_ = world.schedule(target="a.example.com b.example.com")
     mine = scheduler.run(id_)
-    world.task("周期任务-每日扫描-2", "domain", "a.example", process=WEB_TOO)
-    world.task("周期任务-每日扫描-2", "domain", "other.example", process=WEB_TOO)
+    world.task("周期任务-每日扫描-2", "domain", "a.example.com", process=WEB_TOO)
+    world.task("周期任务-每日扫描-2", "domain", "other.example.com", process=WEB_TOO)
     assert [set(run.task_ids) for run in look(world)] == [set(mine)]
 
 
 def test_a_restarted_task_belongs_to_no_trigger(world: World, scheduler: ArlScheduler) -> None:
     mine = scheduler.run(world.schedule())
-    world.task("重新运行-周期任务-每日扫描-2", "domain", "a.example")
+    world.task("重新运行-周期任务-每日扫描-2", "domain", "a.example.com")
     assert [set(run.task_ids) for run in look(world)] == [set(mine)]
 
 
@@ -198,7 +215,7 @@ def test_a_scan_in_the_future_that_never_came_is_told(world: World, scheduler: A
 
 
 def test_a_risk_scan_is_one_task_whatever_it_is_of(world: World, scheduler: ArlScheduler) -> None:
-    id_ = world.schedule(target="1.1.1.1 https://a.example/x", task_tag="risk_cruising")
+    id_ = world.schedule(target="1.1.1.1 https://a.example.com/x", task_tag="risk_cruising")
     ids = scheduler.run(id_)
     assert [run.task_ids for run in look(world)] == [tuple(ids)]
 
@@ -235,7 +252,7 @@ def test_done_without_an_end_time_counts_from_the_second_look_on() -> None:
 
 @pytest.mark.parametrize(("hours", "state"), [(71, TaskStatus.RUNNING), (73, TaskStatus.MISSING)])
 def test_a_task_that_never_ends_is_given_up(world: World, hours: int, state: TaskStatus) -> None:
-    id_ = world.task("x", "domain", "a.example")
+    id_ = world.task("x", "domain", "a.example.com")
     world.begin(id_, "site_spider")
     now = NOW + timedelta(hours=hours)
     task = task_of(
@@ -246,7 +263,7 @@ def test_a_task_that_never_ends_is_given_up(world: World, hours: int, state: Tas
 
 
 def test_times_are_read_in_the_zone_of_arl(world: World) -> None:
-    id_ = world.task("x", "domain", "a.example")
+    id_ = world.task("x", "domain", "a.example.com")
     world.begin(id_)
     world.end(id_)
     task = task_of(world.tables["task"][id_], READING, looked_before=False)

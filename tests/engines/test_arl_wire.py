@@ -2,13 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
-from ssl import create_default_context
 
 import aiohttp
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from bot.engines import arl_wire
+from bot.engines.arl_trust import Trust, trust_file, trust_fingerprint
 from bot.engines.arl_wire import ArlWire, Refused, understood
 from bot.errors import DingRunError, Permanent, Temporary
 from bot.sandbox.arl import KEY, FakeArl, World
@@ -105,7 +109,7 @@ async def test_all_pages_of_a_list_come_oldest_first(
 ) -> None:
     world = World(clock)
     for number in range(7):
-        world.task(f"t{number}", "domain", "a.example")
+        world.task(f"t{number}", "domain", "a.example.com")
     async with FakeArl(world=world) as arl:
         wire = ArlWire(session, url=arl.url, api_key=KEY)
         names = [task["name"] async for task in wire.pages("/task/", size=3)]
@@ -118,28 +122,208 @@ async def test_what_arl_adds_between_two_pages_leaves_none_of_the_others_out(
 ) -> None:
     world = World(clock)
     for number in range(4):
-        world.task(str(number), "domain", "a.example")
+        world.task(str(number), "domain", "a.example.com")
     async with FakeArl(world=world) as arl:
         names: list[str] = []
         async for task in ArlWire(session, url=arl.url, api_key=KEY).pages("/task/", size=2, order=order):
             if not names:
-                world.task("new", "domain", "a.example")
+                world.task("new", "domain", "a.example.com")
             names.append(task["name"])
     assert " ".join(names) == came
 
 
+TRUSTS_NOBODY = "the system does not trust"
+
+
+@pytest.mark.parametrize("names_its_host", [True, False])
 async def test_a_certificate_is_taken_by_its_file_or_its_fingerprint_and_no_other_way(
+    clock: FakeClock, session: aiohttp.ClientSession, tmp_path: Path, *, names_its_host: bool
+) -> None:
+    files = self_signed(tmp_path, names_its_host=names_its_host)
+    other = self_signed(tmp_path, names_its_host=names_its_host, stem="other")
+    async with FakeArl(world=World(clock), tls=files.context()) as arl:
+        for trust in (trust_fingerprint(files.fingerprint), trust_file(str(files.certificate))):
+            wire = ArlWire(session, url=arl.url, api_key=KEY, trust=trust)
+            assert [await wire.total("/task/") for _ in range(2)] == [0, 0]
+        before = len(arl.asked)
+        for trust, words in (
+            (trust_fingerprint(other.fingerprint), r"another certificate than that of engine\.fingerprint"),
+            (trust_file(str(other.certificate)), r"another certificate than that of engine\.ca_file"),
+            (Trust(), TRUSTS_NOBODY),
+        ):
+            with pytest.raises(Permanent, match=words):
+                await ArlWire(session, url=arl.url, api_key=KEY, trust=trust).get("/task/")
+        assert len(arl.asked) == before
+
+
+async def test_a_certificate_that_is_signed_and_made_out_for_another_host_is_named(
     clock: FakeClock, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
-    files = self_signed(tmp_path)
-    pin = aiohttp.Fingerprint(bytes.fromhex(files.fingerprint))
-    other = aiohttp.Fingerprint(bytes(32))
-    async with FakeArl(world=World(clock), tls=files.context()) as arl:
-        for tls in (pin, create_default_context(cafile=files.certificate)):
-            assert (await ArlWire(session, url=arl.url, api_key=KEY, tls=tls).get("/task/"))["total"] == 0
-        before = len(arl.asked)
-        wrong: list[aiohttp.Fingerprint | bool] = [other, True]
-        for no in wrong:
-            with pytest.raises(Permanent, match=r"engine\.fingerprint"):
-                await ArlWire(session, url=arl.url, api_key=KEY, tls=no).get("/task/")
-        assert len(arl.asked) == before
+    files = self_signed(tmp_path, names_its_host=True)
+    leaf = self_signed(tmp_path, names_its_host=False, stem="leaf", signer=files)
+    async with FakeArl(world=World(clock), tls=leaf.context()) as arl:
+        wire = ArlWire(session, url=arl.url, api_key=KEY, trust=trust_file(str(files.certificate)))
+        with pytest.raises(Permanent, match=r"not made out for the host of engine\.url"):
+            await wire.get("/task/")
+        assert arl.asked == []
+
+
+async def test_the_way_that_led_to_arl_is_the_first_one_the_next_time(tmp_path: Path) -> None:
+    trust = trust_file(str(self_signed(tmp_path).certificate))
+    context, itself = trust.checks
+    assert trust.prefer(itself).checks == (itself, context)
+    assert trust.prefer(itself).prefer(itself).checks == (itself, context)
+
+
+def scripted(*bodies: object) -> web.Application:
+    """A server that answers these bodies in turn, the last one for ever."""
+    left = list(bodies)
+
+    async def answer(_: web.Request) -> web.Response:
+        body = left.pop(0) if len(left) > 1 else left[0]
+        text = body if isinstance(body, str) else json.dumps(body)
+        return web.Response(text=text, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    return app
+
+
+@asynccontextmanager
+async def answering(session: aiohttp.ClientSession, *bodies: object) -> AsyncIterator[ArlWire]:
+    async with TestServer(scripted(*bodies)) as server:
+        yield ArlWire(session, url=str(server.make_url("/")), api_key=KEY)
+
+
+DEEP = '{"code": 200, "items": ' + "[" * 100_000 + "]" * 100_000 + "}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"code": "abc"}, {"code": None}, {"code": [200]}, {"code": {"a": 1}}, {"code": 1.5}, [], 5, None,
+        "", "{", '{"code": "\\ud800"}', DEEP, '{"code": NaN}', {"code": 200, "items": 5, "total": 1},
+        {"code": 200, "items": {"a": 1}, "total": 1}, {"code": 200, "items": None, "total": 1},
+    ],
+)  # fmt: skip
+async def test_an_answer_of_any_other_shape_is_none_of_arl_s(
+    session: aiohttp.ClientSession, body: object
+) -> None:
+    async with answering(session, body) as wire:
+        with pytest.raises(Permanent, match="no ARL"):
+            [item async for item in wire.pages("/task/", size=10)]
+
+
+@pytest.mark.parametrize("total", ["abc", None, -1, 1.5, [1], {"a": 1}])
+async def test_a_length_that_is_no_number_is_an_error_and_no_crash(
+    session: aiohttp.ClientSession, total: object
+) -> None:
+    async with answering(session, {"code": 200, "items": [], "total": total}) as wire:
+        with pytest.raises(Permanent, match="how long"):
+            await wire.total("/task/")
+
+
+async def test_an_item_that_is_no_document_is_left_out_counted_and_logged_once(
+    session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with answering(session, {"code": 200, "items": [0, {"_id": "a"}, "x", [1]], "total": 4}) as wire:
+        for _ in range(3):
+            assert [item async for item in wire.pages("/task/", size=10)] == [{"_id": "a"}]
+        assert wire.skipped.count == 3
+    assert len(caplog.records) == 3
+
+
+async def test_pages_end_with_the_first_empty_one_whatever_arl_says_of_the_length(
+    session: aiohttp.ClientSession,
+) -> None:
+    full, empty = ({"code": 200, "items": items, "total": 10**9} for items in ([{"_id": "a"}] * 2, []))
+    asked: list[int] = []
+    async with answering(session, full, empty, full) as wire:
+        items = [item async for item in counted(wire, asked)]
+    assert (len(items), len(asked)) == (2, 2)
+
+
+def counted(wire: ArlWire, asked: list[int]) -> AsyncIterator[dict[str, object]]:
+    """The pages of a list, their numbers written down."""
+    get = wire.get
+
+    async def count(path: str, **query: str | int) -> Mapping[str, object]:
+        asked.append(int(query["page"]))
+        return await get(path, **query)
+
+    wire.get = count  # type: ignore[method-assign]
+    return wire.pages("/site/", size=2)
+
+
+@pytest.mark.parametrize("total", [0, 1, None, "x"])
+async def test_a_length_that_is_too_small_cuts_nothing_off(
+    session: aiohttp.ClientSession, total: object
+) -> None:
+    pages = [
+        {"code": 200, "items": [{"_id": each} for each in ids], "total": total} for ids in ("ab", "cd", "e")
+    ]
+    async with answering(session, *pages) as wire:
+        items = [item["_id"] async for item in wire.pages("/task_schedule/", size=2)]
+    assert items == ["a", "b", "c", "d", "e"]
+
+
+async def test_a_list_without_an_end_is_an_error(
+    session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arl_wire, "MAX_PAGES", 5)
+    async with answering(session, {"code": 200, "items": [{"_id": "a"}], "total": 10**9}) as wire:
+        with pytest.raises(Permanent, match="no end"):
+            [item async for item in wire.pages("/task/", size=1)]
+
+
+async def test_no_more_of_an_answer_is_read_than_anybody_can_want(
+    session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arl_wire, "MAX_ANSWER_BYTES", 100_000)
+    async with answering(session, {"code": 200, "data": "x" * 100_000}) as wire:
+        with pytest.raises(Permanent, match="larger than"):
+            await wire.get("/task/")
+
+
+async def test_large_documents_are_read_in_smaller_pages_and_the_largest_is_left_out(
+    clock: FakeClock, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arl_wire, "MAX_ANSWER_BYTES", 20_000)
+    world = World(clock)
+    sizes = [10, 9_000, 9_000, 9_000, 30_000, 10, 9_000, 10, 10, 10]
+    for number, size in enumerate(sizes):
+        world.find(
+            "5" * 24, "site", {"site": f"https://{number}.example.com", "favicon": {"data": "x" * size}}
+        )
+    async with FakeArl(world=world) as arl:
+        wire = ArlWire(session, url=arl.url, api_key=KEY)
+        sites = [site["site"] async for site in wire.pages("/site/", size=7)]
+    assert sites == [f"https://{number}.example.com" for number in range(10) if number != 4]
+    assert wire.skipped.count == 1
+
+
+async def test_a_compressed_answer_is_not_asked_for(session: aiohttp.ClientSession) -> None:
+    heads: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        heads.append(request.headers["Accept-Encoding"])
+        return web.json_response({"code": 200})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    async with TestServer(app) as server:
+        await ArlWire(session, url=str(server.make_url("/")), api_key=KEY).get("/task/")
+    assert heads == ["identity"]
+
+
+@pytest.mark.parametrize("date", ["Mon, 23 Nov 2026 10:00:00 -0000", "yesterday", "", "9" * 400])
+async def test_a_date_of_any_shape_hurts_nobody(session: aiohttp.ClientSession, date: str) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"code": 200}, headers={"Date": date})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    async with TestServer(app) as server:
+        wire = ArlWire(session, url=str(server.make_url("/")), api_key=KEY)
+        await wire.get("/task/")
+    assert wire.said_at is None or wire.said_at.tzinfo is not None

@@ -3,13 +3,15 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from bot.engines.pages import title_of
-from bot.engines.probes import NothingFound, Probe, ProbeLimits
+from bot.address_policy import AddressPolicy
+from bot.engines.page_parser import title_of
+from bot.engines.probes import Finds, NothingFound, Probe, ProbeLimits
 from bot.neighbours import Neighbours
 from tests.engines.conftest import LIMITS, Street
 from tests.factories import make_task
@@ -19,7 +21,9 @@ Found = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 async def look(target: str, *ports: int, limits: ProbeLimits = LIMITS) -> Found:
     async with Probe(limits) as probe:
-        return await probe.look(make_task(id="t1", target=target, ports=ports))
+        finds = Finds(task_id="t1")
+        await probe.look(make_task(id="t1", target=target, ports=ports), finds)
+        return finds.by_kind()
 
 
 async def page(request: web.Request) -> web.Response:
@@ -174,3 +178,29 @@ async def test_a_network_is_looked_at_beside_the_loop(street: Street) -> None:
 )
 def test_a_title_is_decoded_by_what_the_page_says(body: bytes, charset: str | None, title: str) -> None:
     assert title_of(body, charset) == title
+
+
+async def test_a_refused_address_is_not_contacted_whatever_name_leads_there(street: Street) -> None:
+    asked = []
+
+    async def note(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        return web.Response(text="ok")
+
+    port = await street.web(note)
+    limits = replace(LIMITS, policy=AddressPolicy.parse(["127.0.0.0/8", "::1"]))
+    for target in ("localhost", "127.0.0.1", "127.0.0.0/30", f"http://localhost:{port}/", "::ffff:127.0.0.1"):
+        with pytest.raises(NothingFound, match=r"engine\.refuse"):
+            await look(target, port, limits=limits)
+    assert asked == []
+
+
+async def test_of_a_network_only_the_refused_addresses_are_left_out(street: Street) -> None:
+    port = await street.web(page)
+    limits = replace(LIMITS, policy=AddressPolicy.parse(["127.0.0.2/31"]))
+    assert set((await look("127.0.0.0/29", port, limits=limits))["ip"]) == {"127.0.0.1"}
+
+
+async def test_link_local_addresses_are_refused_without_a_word() -> None:
+    with pytest.raises(NothingFound, match=r"169\.254\.169\.254"):
+        await look("169.254.169.254", limits=LIMITS)

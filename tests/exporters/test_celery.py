@@ -30,7 +30,7 @@ async def workshop(store: SqliteStore, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 async def test_a_worker_makes_what_a_bot_asks_for(workshop: Workshop) -> None:
-    assert await workshop.exporter().export(await workshop.story(), workshop.path()) == 3
+    assert (await workshop.exporter().export(await workshop.story(), workshop.path())).rows == 3
     assert workshop.path().read_bytes() == b"workbook of r1"
     assert [*workshop.path().parent.iterdir()] == [workshop.path()]
     assert [order.state for order in await workshop.orders()] == [JobState.DONE]
@@ -39,7 +39,7 @@ async def test_a_worker_makes_what_a_bot_asks_for(workshop: Workshop) -> None:
 async def test_ten_at_once_are_made_once_each(workshop: Workshop) -> None:
     stories = [await workshop.story(number) for number in range(10)]
     exports = (workshop.exporter().export(story, workshop.path(story.run.id)) for story in stories)
-    assert await asyncio.gather(*exports) == [3] * 10
+    assert [findings.rows for findings in await asyncio.gather(*exports)] == [3] * 10
     assert workshop.rings == 10
     for story in stories:
         assert workshop.path(story.run.id).read_bytes().decode() == f"workbook of {story.run.id}"
@@ -96,7 +96,7 @@ async def test_an_order_that_nobody_took_is_rung_for_again(workshop: Workshop) -
     while workshop.rings < 1:  # noqa: ASYNC110 - it rings in a thread
         await asyncio.sleep(0.01)
     clock.turn(seconds=RING_AGAIN.total_seconds())
-    assert (await exporting, workshop.rings) == (3, 2)
+    assert ((await exporting).rows, workshop.rings) == (3, 2)
 
 
 def test_the_longer_nobody_is_at_an_order_the_seldomer_it_is_looked_at() -> None:
@@ -125,12 +125,12 @@ async def test_what_was_made_while_no_bot_looked_is_taken_as_it_is(workshop: Wor
     await workshop.left()
     story = await workshop.story()
     await workshop.worker().make_next()
-    assert await workshop.exporter().export(story, workshop.path()) == 3
+    assert (await workshop.exporter().export(story, workshop.path())).rows == 3
     assert workshop.rings == 0
 
 
 async def test_what_was_made_and_is_gone_is_made_again(workshop: Workshop) -> None:
-    await workshop.left(state=JobState.DONE, result={"rows": 3})
+    await workshop.left(state=JobState.DONE, result={"findings": {"rows": 3}})
     await workshop.exporter().export(await workshop.story(), workshop.path())
     assert len(await workshop.orders()) == 2
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pydantic import TypeAdapter
 from bot.errors import Temporary
 from bot.exporters.child import PARENT_GONE
 from bot.exporters.inprocess import InProcessExporter
-from bot.models import RunStatus, Tally
+from bot.models import RunStatus, Tally, Task, TaskStatus
 from bot.ports import Story
 from tests.factories import NOW, make_run
 from tests.fakes import FakeEngine
@@ -50,8 +51,8 @@ def exporter(engine: FakeEngine) -> InProcessExporter:
 
 
 async def test_a_workbook_is_written_by_a_child(tmp_path: Path) -> None:
-    rows = await exporter(FullEngine(20)).export(STORY, tmp_path / "r.xlsx")
-    assert (rows, len(book(tmp_path / "r.xlsx")["站点"])) == (20, 21)
+    findings = await exporter(FullEngine(20)).export(STORY, tmp_path / "r.xlsx")
+    assert (findings.rows, len(book(tmp_path / "r.xlsx")["站点"])) == (20, 21)
     assert os.listdir(tmp_path) == ["r.xlsx"]
 
 
@@ -134,19 +135,21 @@ async def test_an_export_that_was_killed_can_be_repeated(tmp_path: Path) -> None
 
     with pytest.raises(Temporary):
         await exporter(FullEngine(5_000, kill)).export(STORY, tmp_path / "r.xlsx")
-    assert await exporter(FullEngine(5_000)).export(STORY, tmp_path / "r.xlsx") == 5_000
+    assert (await exporter(FullEngine(5_000)).export(STORY, tmp_path / "r.xlsx")).rows == 5_000
     assert os.listdir(tmp_path) == ["r.xlsx"]
 
 
 async def test_two_exports_at_once_wait_for_each_other(tmp_path: Path) -> None:
     works = exporter(FullEngine(50))
     paths = [tmp_path / f"{number}.xlsx" for number in range(2)]
-    assert await asyncio.gather(*(works.export(STORY, path) for path in paths)) == [50, 50]
+    made = await asyncio.gather(*(works.export(STORY, path) for path in paths))
+    assert [findings.rows for findings in made] == [50, 50]
 
 
 async def test_two_exporters_at_once_on_one_run_give_one_whole_file(tmp_path: Path) -> None:
     works = [exporter(FullEngine(500)) for _ in range(2)]
-    assert await asyncio.gather(*(each.export(STORY, tmp_path / "r.xlsx") for each in works)) == [500, 500]
+    made = await asyncio.gather(*(each.export(STORY, tmp_path / "r.xlsx") for each in works))
+    assert [findings.rows for findings in made] == [500, 500]
     assert os.listdir(tmp_path) == ["r.xlsx"]
     assert len(book(tmp_path / "r.xlsx")["站点"]) == 501
 
@@ -157,6 +160,8 @@ class EngineOfTwo(FakeEngine):
     def __init__(self, found: Mapping[str, Mapping[str, list[dict[str, Any]]]]) -> None:
         super().__init__()
         self.found = found
+        for id_ in found:
+            self.all_tasks[id_] = Task(id=id_, run_id="", target="a.example", status=TaskStatus.DONE)
 
     async def assets(self, task_ids: Collection[str], kind: str) -> Assets:
         for task_id in task_ids:
@@ -168,9 +173,40 @@ async def test_the_run_before_is_compared(tmp_path: Path) -> None:
     before = [{"domain": f"{number:04}.example"} for number in range(0, 900, 2)]
     now = [{"domain": f"{number:04}.example"} for number in range(0, 900, 3)]
     works = exporter(EngineOfTwo({"old": {"domain": before}, "t1": {"domain": now}}))
-    await works.export(Story(run=RUN, previous=run_before(task_ids=("old",))), tmp_path / "r.xlsx")
+    await works.export(Story(run=RUN, earlier=(run_before(task_ids=("old",)),)), tmp_path / "r.xlsx")
     verdicts = [row[1] for row in book(tmp_path / "r.xlsx")["变化"][1:]]
     assert (verdicts.count("新增"), verdicts.count("消失"), verdicts.count("变化")) == (150, 300, 0)
+
+
+PARTS: dict[str, TaskStatus] = {"o1": TaskStatus.DONE, "o2": TaskStatus.DONE, "p2": TaskStatus.STOP}
+
+
+async def test_after_a_stopped_run_and_a_retry_nothing_false_is_gone_or_new(tmp_path: Path) -> None:
+    """A whole run, one of which the second half was stopped, a retry of that half, a whole run."""
+    first = {"domain": [{"domain": "a.example"}]}
+    second = {"vuln": [{"target": "b.example:22", "vul_name": "弱口令", "plg_type": "brute"}]}
+    engine = EngineOfTwo({
+        "o1": first,
+        "o2": second,
+        "p1": first,
+        "p2": {},
+        "q2": second,
+        "t1": first,
+        "t2": second,
+    })
+    for id_, status in PARTS.items():
+        engine.end(id_, status)
+    for id_ in ("o2", "p2", "q2", "t2"):
+        engine.end(id_, engine.all_tasks[id_].status, target="b.example")
+    whole = run_before(task_ids=("o1", "o2"))
+    tally = Tally(total=2, done=1, stop=1)
+    stopped = run_before(task_ids=("p1", "p2"), tally=tally)
+    retry = run_before(task_ids=("q2",), tally=Tally(total=1, done=1))
+    last = replace(RUN, task_ids=("t1", "t2"), tally=Tally(total=2, done=2))
+    for run, earlier in ((stopped, (whole,)), (retry, (stopped, whole)), (last, (retry, stopped, whole))):
+        path = tmp_path / f"{len(earlier)}.xlsx"
+        await exporter(engine).export(Story(run=run, earlier=earlier), path)
+        assert [row[0] for row in book(path)["变化"][1:]] == ["和上一次相同，没有变化"]
 
 
 async def test_documents_with_odd_values_travel(tmp_path: Path) -> None:

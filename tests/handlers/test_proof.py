@@ -34,6 +34,16 @@ async def test_an_unknown_run_is_said(desk: Desk) -> None:
     assert "r0" in await desk.say("凭据 r0")
 
 
+async def test_resumes_of_a_download_are_told(desk: Desk) -> None:
+    run = await desk.finished_run()
+    grant, visitor = make_grant(run_id=run.id), Visitor.of("192.0.2.7", "curl/8.5.0")
+    await SqliteLinks(desk.store).add_link(grant)
+    await desk.audit.begin(grant, visitor)
+    for _ in range(2):
+        await desk.audit.resume(grant, visitor)
+    assert "，续传 2 次" in await desk.say(f"凭据 {run.id}")
+
+
 async def test_who_fetched_the_report_by_a_link_is_told(desk: Desk) -> None:
     run = await desk.finished_run()
     grant = make_grant(run_id=run.id)

@@ -238,9 +238,36 @@ async def test_wrong_streams_are_refused(client: Client, changes: dict[str, Any]
     assert (await client.api(STREAMING, body, "PUT")).code == code
 
 
-async def test_a_space_that_is_not_emulated_says_so(client: Client) -> None:
-    answer = await client.api(BOTH, card(openSpaceId="dtv1.card//IM.x"))
-    assert (answer.status, answer.code) == (501, "sandbox.notEmulated")
+async def test_an_empty_content_is_streamed(client: Client) -> None:
+    await client.api(BOTH, card())
+    body = {"outTrackId": "run-1", "guid": "g", "key": "markdown", "content": "", "isFull": True}
+    assert (await client.api(STREAMING, body, "PUT")).body == {"success": True, "result": True}
+    assert (await client.last())["variables"]["markdown"] == ""
+
+
+@pytest.mark.parametrize("kind", ["IM", "IM_SINGLE", "ONE_BOX", "one_box", "COOPERATION_FEED", "DOC"])
+async def test_a_space_that_is_not_emulated_says_so(
+    client: Client, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for space in (f"dtv1.card//{kind}.x", f"dtv1.card//IM_GROUP.{GROUP};{kind}.x"):
+        answer = await client.api(BOTH, card(openSpaceId=space))
+        assert (answer.status, answer.code) == (501, "sandbox.notEmulated")
+    assert f"not emulated: openSpaceId {kind.upper()}" in caplog.text
+    assert (await client.counters())["calls"]["not emulated"] == 2
+
+
+async def test_several_spaces_share_one_prefix(client: Client) -> None:
+    space = f"dtv1.card//IM_GROUP.{GROUP};IM_ROBOT.user01"
+    answer = await client.api(BOTH, card(**ROBOT | {"openSpaceId": space}))
+    results = answer.body["result"]["deliverResults"]
+    assert [each["spaceType"] for each in results if each["success"]] == ["IM_GROUP", "IM_ROBOT"]
+
+
+@pytest.mark.parametrize(
+    "space", ["IM_GROUP.x", "dtv1.card//NOWHERE.x", "dtv1.card//IM_GROUP.x;y", "x;dtv1.card//IM_GROUP.y"]
+)
+async def test_a_space_that_nobody_knows_is_wrong(client: Client, space: str) -> None:
+    assert (await client.api(BOTH, card(openSpaceId=space))).code == "param.openSpaceIdInvalid"
 
 
 async def test_the_headline_is_the_last_message_text(client: Client) -> None:

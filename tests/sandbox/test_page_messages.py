@@ -1,5 +1,6 @@
 """What a bubble tells on the page: recalled, whom it rings for, what it cost, how an AI card looks."""
 
+import asyncio
 import json
 
 import pytest
@@ -157,3 +158,10 @@ async def test_a_scene_may_bring_its_own_chips(page: Page, bot: TinyBot) -> None
     await expect(page.get_by_test_id("chip")).to_have_text(["天气", "新闻"])
     await page.get_by_test_id("chip").first.click()
     await expect(last(page, "text")).to_contain_text("@DingRun 天气")
+
+
+async def test_a_heading_of_many_marks_freezes_no_page(chat: Page, bot: TinyBot) -> None:
+    hostile = "# a" + " " * 4_500 + "#" * 4_500 + " " * 4_500 + "x"
+    async with asyncio.timeout(15):
+        await bot.send("sampleMarkdown", title="标题", text=f"{hostile}\n\n## 小结 ##  ")
+        await expect(last(chat, "markdown").locator(".md-h2")).to_have_text("小结")

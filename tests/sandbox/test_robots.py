@@ -223,7 +223,9 @@ async def test_a_recall_takes_at_most_20_keys(client: Client) -> None:
 
 async def test_the_robots_of_a_group_are_listed(client: Client) -> None:
     answer = await client.api("/v1.0/robot/groups/robots/query", {"openConversationId": GROUP})
-    assert [robot["robotCode"] for robot in answer.body["chatbotInstanceVOList"]] == [KEY]
+    assert answer.body["chatbotInstanceVOList"] == [
+        {"robotCode": KEY, "name": "DingRun", "downloadIconURL": "", "openRobotType": 2}
+    ]
     assert (await client.api("/v1.0/robot/groups/robots/query", {"openConversationId": 1})).status == 400
 
 

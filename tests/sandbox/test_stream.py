@@ -24,14 +24,37 @@ async def test_opening_needs_subscriptions(client: Client, subscriptions: object
     assert (await client.open(subscriptions=subscriptions)).status == 400
 
 
-async def test_opening_without_accept_json_answers_xml(client: Client) -> None:
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("application/xml", "application/xml"),
+        ("text/xml;q=0.9, text/html", "application/xml"),
+        ("application/json", "application/json"),
+        ("*/*", "application/json"),
+        ("application/xml, */*;q=0.1", "application/json"),
+        ("", "application/json"),
+    ],
+)
+async def test_only_who_asks_for_xml_gets_it(client: Client, accept: str, kind: str) -> None:
     body = {"clientId": KEY, "clientSecret": SECRET, "subscriptions": [{"type": "EVENT", "topic": "*"}]}
     url = client.sandbox.url + "/v1.0/gateway/connections/open"
-    async with client.http.post(url, json=body) as response:
-        assert response.content_type == "application/xml"
-        assert "<ticket>" in await response.text()
+    async with client.http.post(url, json=body, headers={"Accept": accept}) as response:
+        assert response.content_type == kind
+        assert "ticket" in await response.text()
+
+
+async def test_opening_takes_json_alone(client: Client) -> None:
+    body = {"clientId": KEY, "clientSecret": SECRET, "subscriptions": [{"type": "EVENT", "topic": "*"}]}
+    url = client.sandbox.url + "/v1.0/gateway/connections/open"
     async with client.http.post(url, data=json.dumps(body)) as response:
         assert response.status == 400
+
+
+async def test_system_subscriptions_are_taken_as_the_go_sdk_sends_them(client: Client) -> None:
+    system = [{"type": "SYSTEM", "topic": topic} for topic in ("ping", "disconnect")]
+    async with client.listen(subscriptions=[*system, {"type": "CALLBACK", "topic": MESSAGES}]) as bot:
+        await client.say("@DingRun hi")
+        assert (await bot.said())["text"]["content"] == " hi"
 
 
 async def test_a_ticket_opens_one_connection(client: Client) -> None:

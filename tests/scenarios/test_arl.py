@@ -33,7 +33,7 @@ class Both:
         (schedule,) = world.tables["task_schedule"]
         ids = self.beside.scheduler.run(schedule)
         for id_, status in zip(ids, statuses, strict=True):
-            world.find(id_, "site", {"site": f"https://{id_}.example", "title": "=1+1", "status": 200})
+            world.find(id_, "site", {"site": f"https://{id_}.example.com", "title": "=1+1", "status": 200})
             world.end(id_, status)
         await world.flush()
 
@@ -43,7 +43,7 @@ async def both(
     request: pytest.FixtureRequest, sandbox: Sandbox, chat: Chat, tmp_path: Path
 ) -> AsyncIterator[Both]:
     async with beside_arl(FakeClock(utc_now()), request.config) as beside:
-        beside.world.schedule(NAME, "1.1.1.1 a.example")
+        beside.world.schedule(NAME, "1.1.1.1 a.example.com")
         await beside.world.flush()
         arl = {"kind": "arl", "url": beside.arl.url, "api_key": KEY, "mongo_uri": beside.address}
         values = settings(sandbox, []) | {

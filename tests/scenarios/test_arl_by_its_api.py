@@ -41,7 +41,7 @@ class Asking:
 @pytest.fixture
 async def asking(sandbox: Sandbox, chat: Chat, tmp_path: Path) -> AsyncIterator[Asking]:
     async with beside_arl(FakeClock(utc_now()), None) as beside:
-        beside.world.schedule(NAME, "1.1.1.1 a.example")
+        beside.world.schedule(NAME, "1.1.1.1 a.example.com")
         engine = {"kind": "arl", "url": beside.arl.url, "api_key": KEY}
         service = service_on(settings(sandbox, []) | {"schedules": [], "engine": engine}, tmp_path)
         await service.start()
@@ -60,9 +60,9 @@ async def test_a_repeat_that_arl_refuses_is_answered_where_it_was_asked_in_its_w
     assert "ARL 拒绝" in said
     assert "1.1.1.1 在黑名单IP中" in said
     world.black.clear()
-    scope_id = world.insert("asset_scope", {"scope_array": ["b.example"]})
+    scope_id = world.insert("asset_scope", {"scope_array": ["b.example.com"]})
     world.tables["policy"][world.policy]["policy"]["scope_config"]["scope_id"] = scope_id
-    assert "不在范围b.example中" in await asking.refused("@DingRun 重跑", 2)
+    assert "不在范围b.example.com中" in await asking.refused("@DingRun 重跑", 2)
     world.delete("policy", world.policy)
     assert "策略ID不存在" in await asking.refused("@DingRun 重跑", 3)
     assert world.tasks() == []
@@ -91,7 +91,7 @@ async def test_a_stop_says_of_each_task_how_it_took_it(asking: Asking) -> None:
     world.change("task", world.tasks("重跑")[1]["_id"], celery_id="")
     said = await asking.chat.say("@DingRun 停止")
     assert "有 1 个任务没有停下" in said
-    assert "a.example：没有找到celery" in said
+    assert "a.example.com：没有找到celery" in said
     assert await asking.statuses() == ["stop", "waiting"]
 
 
@@ -101,7 +101,7 @@ async def test_what_ran_while_the_service_was_dead_is_told_once(asking: Asking) 
     (schedule,) = world.tables["task_schedule"]
     world.change("task_schedule", schedule, notify_enable=True, notify_on="always")
     for id_ in asking.beside.scheduler.run(schedule):
-        world.find(id_, "site", {"site": f"https://{id_}.example", "title": "首页", "status": 200})
+        world.find(id_, "site", {"site": f"https://{id_}.example.com", "title": "首页", "status": 200})
         world.end(id_, "error")
     await asking.service.start()
     (card,) = await chat.wait("card", 1)

@@ -23,7 +23,7 @@ def linking(values: Json, folder: Path) -> tuple[Service, str]:
     site = f"http://127.0.0.1:{port}"
     values["notify"] = {"webhooks": {"ops": ROBOT}}
     values["schedules"][0]["send_to"] = [f"group:{GROUP}", "webhook:ops"]
-    values["web"] = {"port": port, "public_url": site}
+    values["web"] = {"port": port, "public_url": site, "status_token": "0123456789abcdef"}
     return service_on(values, folder), site
 
 

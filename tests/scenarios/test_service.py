@@ -30,6 +30,34 @@ async def test_a_finished_run_shows_one_card_then_the_report(service: Service, c
     assert "云杉科技 官网 · Portal" in titles
 
 
+async def test_card_and_report_count_alike(service: Service, chat: Chat) -> None:
+    await chat.say("@DingRun 重跑")
+    (file,) = await chat.wait("file", 1)
+    (card,) = await chat.messages("card")
+    workbook = CalamineWorkbook.from_filelike(io.BytesIO(await chat.download(file)))
+    (line,) = [line for line in card["variables"]["markdown"].splitlines() if line.startswith("- 发现")]
+    counted = dict(each.rsplit(" ", 1) for each in line.removeprefix("- 发现：").split(" · "))
+    assert set(counted) >= {"站点", "IP", "系统服务"}
+    assert counted == {name: str(len(sheet_of(workbook, name)) - 1) for name in counted}
+
+
+async def test_the_report_of_a_retry_claims_nothing_of_what_it_did_not_see(
+    service: Service, chat: Chat
+) -> None:
+    await chat.say("@DingRun 重跑")
+    await chat.wait("file", 1)
+    await chat.say("@DingRun 重跑失败")
+    file = (await chat.wait("file", 2))[-1]
+    card = (await chat.messages("card"))[-1]
+    assert "这次只重跑了上次没成功的" in card["variables"]["markdown"]
+    workbook = CalamineWorkbook.from_filelike(io.BytesIO(await chat.download(file)))
+    assert not [row for row in sheet_of(workbook, "变化") if "消失" in row]
+
+
+def sheet_of(workbook: CalamineWorkbook, name: str) -> list[list[object]]:
+    return [[*row] for row in workbook.get_sheet_by_name(name).to_python()]
+
+
 async def test_a_run_with_a_file_costs_three_calls_and_a_reply_none(service: Service, chat: Chat) -> None:
     await chat.say("@DingRun 重跑")
     await chat.wait("file", 1)

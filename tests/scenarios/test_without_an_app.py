@@ -63,5 +63,6 @@ async def test_with_nothing_configured_it_logs_what_it_would_have_pushed(
     await until(logged)
     assert await service.end() == 0
     log = service.log.read_text(encoding="utf-8")
+    assert "schedules[0].at: Nightly was to run at" in log
     assert "missed" in log
     assert len(list(tmp_path.glob("reports/*/*.xlsx"))) == 1  # noqa: ASYNC240 - a test's own folder

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.exporters.orders import KIND
+from bot.exporters.orders import KIND, findings_of
 from bot.models import Destination, ExportStatus, Job, JobState, Run, RunStatus, Tally, TaskStatus
 from bot.opening import Stores, stores_at
 from bot.plan import ending_jobs
@@ -139,7 +139,7 @@ async def test_a_worker_that_is_killed_costs_time_and_nothing_else(chat: Chat, g
     await kill_whole(victim)
     await ground.done(partial(chat.has, "file", 1))
     orders = await ground.stores.store.find_jobs(kind=KIND)
-    assert [(order.attempts, order.result) for order in orders] == [(2, {"rows": SITES})]
+    assert [(order.attempts, findings_of(order).rows) for order in orders] == [(2, SITES)]
     assert await ground.export_is(ExportStatus.SUCCESS)
     assert len([*(ground.folder / "reports").glob("*/*")]) == 1
     assert len(await chat.messages("card")) == 1

@@ -15,8 +15,8 @@ from pathlib import Path
 import yaml
 
 from tests.brokers import free_port, is_open
+from tests.mongo_proxy import MongoProxy
 from tests.scenarios.conftest import ROOT, Json, until
-from tests.turnstile import Turnstile
 
 BOTS = ("bot-1", "bot-2")
 WORKERS = ("worker-1", "worker-2")
@@ -69,6 +69,29 @@ class Program:
         return await self._process.wait()
 
 
+class Database(Program):
+    """A MongoDB server behind a proxy. A kill cuts the connections and refuses new ones for a moment.
+
+    The server itself lives on: its data is in memory, where a real one would restore it from its journal.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path, proxy: MongoProxy) -> None:
+        super().__init__(command, log)
+        self._proxy = proxy
+        self._restart: asyncio.Task[None] | None = None
+
+    def kill(self) -> bool:
+        if self._restart is not None and not self._restart.done():
+            return False
+        self._proxy.cut()
+        self._restart = asyncio.create_task(self._listen_again())
+        return True
+
+    async def _listen_again(self) -> None:
+        await asyncio.sleep(AGAIN)
+        await self._proxy.listen()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Topology:
     """Two bots, two workers, a database, a broker."""
@@ -108,8 +131,8 @@ async def topology(values: Json, folder: Path) -> AsyncIterator[Topology]:
     """All of them, started. `values` are settings but for those that `deploy/compose.yaml` gives."""
     async with AsyncExitStack() as stack:
         mongo, redis = free_port(), free_port()
-        turnstile = await stack.enter_async_context(Turnstile("127.0.0.1", mongo))
-        database = f"mongodb://127.0.0.1:{turnstile.port}/dingrun"
+        proxy = await stack.enter_async_context(MongoProxy("127.0.0.1", mongo))
+        database = f"mongodb://127.0.0.1:{proxy.port}/dingrun"
         (folder / "mongo").mkdir()
         config = folder / "config.yaml"
         given = {
@@ -120,6 +143,7 @@ async def topology(values: Json, folder: Path) -> AsyncIterator[Topology]:
         config.write_text(yaml.safe_dump(values | given, allow_unicode=True), encoding="utf-8")
         commands = _commands(config, folder, mongo, redis)
         programs = {name: Program(command, folder / f"{name}.log") for name, command in commands.items()}
+        programs["mongo"] = Database(commands["mongo"], folder / "mongo.log", proxy)
         group = await stack.enter_async_context(asyncio.TaskGroup())
         for name in SERVERS:
             group.create_task(programs[name].live(), name=name)

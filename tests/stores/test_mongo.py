@@ -46,7 +46,7 @@ async def test_a_lost_answer_to_a_claim_leaves_the_job_to_its_lease(
     database: Database, store: MongoStore
 ) -> None:
     await store.add_job(make_job(id="j"))
-    database.turnstile.lose_answer_to("findAndModify")
+    database.proxy.lose_answer_to("findAndModify")
     with pytest.raises(Temporary) as lost:
         await store.claim_job(["card"], "me", NOW, LATER)
     assert lost.value.uncertain
@@ -58,12 +58,12 @@ async def test_a_lost_answer_to_a_claim_leaves_the_job_to_its_lease(
 
 async def test_a_store_goes_on_when_its_server_is_back(database: Database, store: MongoStore) -> None:
     assert await store.add_run(make_run(id="r"))
-    database.turnstile.shut()
+    database.proxy.cut()
     with pytest.raises(Temporary):
         await store.find_run("r")
     with pytest.raises(Temporary):
         await store.add_job(make_job())
-    await database.turnstile.let_in()
+    await database.proxy.listen()
     assert await store.find_run("r") is not None
 
 

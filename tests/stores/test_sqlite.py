@@ -4,13 +4,18 @@ import asyncio
 import signal
 import sqlite3
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from bot.errors import ConfigError, Permanent, Temporary
-from bot.stores.sqlite import SqliteStore, sqlite_path
-from tests.factories import make_job, make_run
+from bot.models import Findings
+from bot.stores import sqlite
+from bot.stores.rows import DOWNLOADS
+from bot.stores.sqlite import UPGRADES, SqliteStore, sqlite_path
+from bot.stores.sqlite_links import SqliteLinks
+from tests.factories import make_download, make_grant, make_job, make_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,6 +53,26 @@ async def test_what_was_kept_survives_a_killed_process(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_a_store_of_an_earlier_version_is_opened_with_what_it_has(tmp_path: Path) -> None:
+    grant, earlier = make_grant(), UPGRADES[:4]
+    download, values = make_download(grant, finished=True), DOWNLOADS.row(make_download(grant))
+    with sqlite3.connect(tmp_path / "old.db") as db:
+        for name in earlier:
+            db.executescript(files("bot.stores").joinpath(name).read_text(encoding="utf-8"))
+        db.execute(
+            "insert into downloads (link_id, run_id, at, address, agent)"
+            " values (:link_id, :run_id, :at, :address, :agent)",
+            values,
+        )
+        db.execute(f"pragma user_version = {len(earlier)}")
+    db.close()
+    store = SqliteStore(tmp_path / "old.db")
+    await store.open()
+    assert await SqliteLinks(store).find_downloads(grant.run_id) == [download]
+    assert await store.clear_payloads(["message"], grant.made_at, grant.expires_at, limit=1) == 0
+    await store.close()
+
+
 async def test_a_newer_store_is_refused_with_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "newer.db"
     with sqlite3.connect(path) as db:
@@ -55,6 +80,22 @@ async def test_a_newer_store_is_refused_with_what_to_do(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(ConfigError, match=r"store\.url.*newer DingRun.*99"):
         await SqliteStore(path).open()
+
+
+async def test_a_store_of_an_older_version_gains_the_findings_of_runs(tmp_path: Path) -> None:
+    path = tmp_path / "older.db"
+    folder = Path(sqlite.__file__).parent
+    with sqlite3.connect(path) as db:
+        for name in sqlite.UPGRADES[:4]:
+            db.executescript((folder / name).read_text(encoding="utf-8"))
+        db.execute("pragma user_version = 4")
+    db.close()
+    store = SqliteStore(path)
+    await store.open()
+    run = make_run(findings=Findings(rows=2))
+    await store.add_run(run)
+    assert await store.find_run(run.id) == run
+    await store.close()
 
 
 async def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
@@ -104,6 +145,24 @@ async def test_a_damaged_store_is_permanent(tmp_path: Path) -> None:
     with pytest.raises(Permanent, match=r"damaged\.db"):
         await store.rows("insert into facts (key) values ('no value')")
     await store.close()
+
+
+async def test_an_insert_of_many_is_all_or_nothing(store: SqliteStore) -> None:
+    rows: list[dict[str, object]] = [{"key": "a", "value": "1"}, {"key": "b", "value": object()}]
+    with pytest.raises(Permanent):
+        await store.insert_many("facts", ("key", "value"), rows)
+    assert await store.recall("a") is None
+
+
+async def test_a_transaction_that_is_cancelled_leaves_the_store_usable(store: SqliteStore) -> None:
+    rows = [{"key": str(number), "value": "x"} for number in range(20_000)]
+    inserting = asyncio.create_task(store.insert_many("facts", ("key", "value"), rows))
+    other = asyncio.create_task(store.remember("mine", "kept"))
+    await asyncio.sleep(0)
+    inserting.cancel()
+    await asyncio.gather(inserting, other, return_exceptions=True)
+    assert await store.recall("mine") == "kept"
+    assert await store.recall("0") is None
 
 
 async def test_two_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:

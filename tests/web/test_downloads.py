@@ -3,54 +3,24 @@
 import asyncio
 import ipaddress
 import random
-from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from aiohttp import ClientResponse, web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bot.audit import Audit
-from bot.links import Terms
-from bot.metrics import Metrics
+from bot.audit import MAX_RESUMES
 from bot.models import Report, Run
-from bot.report_links import ReportLinks
 from bot.stores.sqlite import SqliteStore
-from bot.stores.sqlite_links import SqliteLinks
-from bot.web.downloads import CHUNK, HEADERS, Downloads, disposition
-from bot.web.visitors import Network, Visitors
+from bot.web.downloads import CHUNK, HEADERS, disposition, requested_range
 from tests.conftest import Desk
+from tests.factories import make_report
+from tests.web.shop import Shop
 
 Client = TestClient[web.Request, web.Application]
-
-
-class Shop:
-    """A report of a desk, the links to it, and the server that has it."""
-
-    def __init__(self, desk: Desk, *, most: int = 20, proxies: Sequence[Network] = ()) -> None:
-        self.desk, self.metrics, self.waits = desk, Metrics(), list[float]()
-        port = SqliteLinks(desk.store)
-        terms = Terms(public_url="http://x", ttl=timedelta(hours=1), most=most)
-        self.links = ReportLinks(port, terms, clock=desk.clock)
-        self.audit = Audit(port, clock=desk.clock)
-        visitors = Visitors(proxies, sleep=self._sleep)
-        downloads = Downloads(self.links, desk.reports, self.audit, visitors=visitors, metrics=self.metrics)
-        self.app = web.Application()
-        self.app.add_routes(downloads.routes())
-
-    async def _sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
-
-    async def report(self) -> Report:
-        report = await self.desk.reports.find()
-        assert report is not None
-        return report
-
-    async def path(self, cause: str = "test") -> str:
-        link = await self.links.link_for(await self.report(), cause=cause)
-        assert link is not None
-        return link.url.removeprefix("http://x")
 
 
 @pytest.fixture
@@ -67,6 +37,15 @@ def shop(desk: Desk, run: Run) -> Shop:
 async def client(shop: Shop) -> AsyncIterator[Client]:
     async with TestClient(TestServer(shop.app)) as client:
         yield client
+
+
+async def until(look: Callable[[], Awaitable[object]]) -> None:
+    """Wait for what the server does after its last byte."""
+    for _ in range(500):
+        if await look():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
 
 
 async def seen(answer: ClientResponse) -> tuple[int, bytes, dict[str, str]]:
@@ -142,19 +121,81 @@ async def test_a_range_behind_the_start_is_no_way_around_the_count(desk: Desk, r
     shop = Shop(desk, most=1)
     async with TestClient(TestServer(shop.app)) as client:
         path = await shop.path()
-        assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 206
-        other = {"Range": "bytes=1-", "User-Agent": "another"}
-        assert (await client.get(path, headers=other)).status == 404
-        desk.clock.turn(seconds=3599)
-        assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 206
-        desk.clock.turn(seconds=1)
-        assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 404
+        assert (await client.get(path)).status == 200
+        for asked in ("bytes=1-", "bytes=-4", "bytes=0-", "bytes=99999-"):
+            answer = await client.get(path, headers={"Range": asked})
+            assert await seen(answer) == await seen(await client.get("/reports/forged"))
+        (download,) = await shop.audit.of_run(run.id)
+        assert (download.finished, download.resumes) == (True, 0)
+
+
+async def test_an_unfinished_download_is_resumed_by_its_own_client_alone(desk: Desk, run: Run) -> None:
+    shop = Shop(desk, most=1)
+    async with TestClient(TestServer(shop.app)) as client:
+        path, rest = await shop.path(), {"Range": "bytes=4-5"}
+        assert (await client.get(path, headers={"Range": "bytes=0-3"})).status == 206
+        assert (await client.get(path, headers=rest | {"User-Agent": "another"})).status == 404
+        assert (await client.get(path, headers=rest)).status == 206
+        await shop.links.revoke(run.id)
+        assert (await client.get(path, headers=rest)).status == 404
+
+
+async def test_resumes_are_bounded_and_recorded(desk: Desk, run: Run) -> None:
+    shop = Shop(desk, most=1)
+    async with TestClient(TestServer(shop.app)) as client:
+        path = await shop.path()
+        await client.get(path, headers={"Range": "bytes=0-0"})
+        got = [
+            (await client.get(path, headers={"Range": "bytes=1-9"})).status for _ in range(MAX_RESUMES + 2)
+        ]
+        assert got == [206] * MAX_RESUMES + [404] * 2
+        (download,) = await shop.audit.of_run(run.id)
+        assert (download.finished, download.resumes) == (False, MAX_RESUMES)
 
 
 async def test_a_range_outside_is_said(shop: Shop, client: Client, run: Run) -> None:
     answer = await client.get(await shop.path(), headers={"Range": "bytes=99999-"})
     assert (answer.status, answer.headers["Content-Range"]) == (416, f"bytes */{(await shop.report()).size}")
     assert await shop.audit.of_run(run.id) == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("bytes=0-", range(100)),
+        ("bytes=10-19", range(10, 20)),
+        ("bytes=90-1000", range(90, 100)),
+        ("bytes=-5", range(95, 100)),
+        ("bytes=-500", range(100)),
+        ("Bytes=99-99", range(99, 100)),
+        ("bytes=100-", range(0)),
+        ("", None),
+        ("bytes=", None),
+        ("bytes=-", None),
+        ("bytes=20-10", None),
+        ("bytes=0-1,5-9", None),
+        ("lines=1-2", None),
+        ("bytes=" + "9" * 5000 + "-", None),
+        ("bytes=१-२", None),
+    ],
+)
+def test_a_range_is_one_part_of_the_file(asked: str, expected: range | None) -> None:
+    request = make_mocked_request("GET", "/", {"Range": asked} if asked else {})
+    assert requested_range(request, make_report(size=100)) == expected
+
+
+@given(st.text(max_size=40), st.integers(0, 10**6))
+def test_no_range_leads_outside(asked: str, size: int) -> None:
+    part = requested_range(
+        make_mocked_request("GET", "/", {"Range": "bytes=" + asked}), make_report(size=size)
+    )
+    assert part is None or not part or 0 <= part.start < part.stop <= size
+
+
+async def test_a_range_of_another_file_is_the_whole_of_this_one(shop: Shop, client: Client) -> None:
+    for other in ('"another"', "Tue, 24 Nov 2026 03:00:00 GMT"):
+        answer = await client.get(await shop.path(), headers={"Range": "bytes=1-", "If-Range": other})
+        assert (answer.status, answer.content_length) == (200, (await shop.report()).size)
 
 
 async def test_a_one_time_link_serves_one_of_two_who_ask_at_once(desk: Desk, run: Run) -> None:
@@ -202,11 +243,9 @@ async def test_whatever_leads_nowhere_gets_the_same_answer(shop: Shop, client: C
     assert answers[0][:2] == (404, b"404: Not Found")
 
 
-async def test_refusals_are_counted_and_each_takes_longer(shop: Shop, client: Client) -> None:
+async def test_refusals_are_counted(shop: Shop, client: Client) -> None:
     for _ in range(8):
         await client.get("/reports/guess")
-    assert shop.waits == sorted(shop.waits)
-    assert len(shop.waits) == 5
     assert (await client.get(await shop.path())).status == 200
     counted = shop.metrics.show().decode()
     assert 'dingrun_link_requests_total{outcome="forged"} 8.0' in counted
@@ -262,13 +301,8 @@ async def test_a_file_that_changes_at_the_last_moment_is_not_served(
 
 
 async def test_a_big_file_comes_whole(shop: Shop, client: Client, run: Run) -> None:
-    shelf, content = shop.desk.reports._shelf, random.Random(1).randbytes(3 * CHUNK + 7)  # noqa: S311
-    written = shelf.room("2026-11-24", "big")
-    written.write_bytes(content)
-    path, measure = shelf.place(written, "big")
-    report = await shop.report()
-    big = {**vars(report), "path": path, "size": measure.size, "sha256": measure.sha256}
-    await shop.desk.store.save_report(Report(**big))
+    content = random.Random(1).randbytes(3 * CHUNK + 7)  # noqa: S311
+    await shop.store(content)
     assert await (await client.get(await shop.path())).read() == content
 
 
@@ -279,13 +313,22 @@ async def test_a_store_that_does_not_answer_is_said(shop: Shop, client: Client) 
     assert (answer.status, answer.headers["Retry-After"]) == (503, "60")
 
 
+async def test_a_download_that_broke_off_on_the_way_comes_whole_in_two(desk: Desk, run: Run) -> None:
+    shop, content = Shop(desk, most=1), random.Random(1).randbytes(256 * CHUNK)  # noqa: S311
+    await shop.store(content)
+    async with TestClient(TestServer(shop.app)) as client:
+        path = await shop.path()
+        answer = await client.get(path)
+        first = await answer.content.readexactly(CHUNK)
+        answer.close()
+        rest = await client.get(path, headers={"Range": f"bytes={CHUNK}-"})
+        assert first + await rest.read() == content
+        await until(lambda: desk.store.rows("select 1 from downloads where finished"))
+        assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 404
+
+
 async def test_whoever_goes_away_in_the_middle_stops_nothing(shop: Shop, client: Client) -> None:
-    shelf = shop.desk.reports._shelf
-    written = shelf.room("2026-11-24", "big")
-    written.write_bytes(b"x" * 64 * CHUNK)
-    path, measure = shelf.place(written, "big")
-    big = {**vars(await shop.report()), "path": path, "size": measure.size, "sha256": measure.sha256}
-    await shop.desk.store.save_report(Report(**big))
+    await shop.store(b"x" * 256 * CHUNK)
     answer = await client.get(await shop.path())
     await answer.content.readexactly(10)
     answer.close()

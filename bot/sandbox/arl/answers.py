@@ -30,6 +30,7 @@ class ArlState:
     lose: set[str] = field(default_factory=set)  # paths whose next answer is lost, after the deed
     late_celery: bool = False  # a task that was just made cannot be stopped
     ignored_stop: bool = False  # it says 200 and nothing happens
+    hang: float = 30.0  # seconds until a call without ARL's database fails
     racing: bool = False  # reads race writes: what the fork has cached stays for its minute
 
 

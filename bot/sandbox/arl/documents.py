@@ -12,7 +12,22 @@ ENDINGS = frozenset({"done", "error", "stop"})
 STEMS = {RECURRENT: "周期任务", FUTURE: "定时任务"}
 NAME_LETTERS = 15  # of a schedule's name, in the names of its tasks
 
-_ADDRESS = re.compile(r"\d{1,3}(\.\d{1,3}){3}(/\d{1,2}|-\d{1,3})?")
+UNKNOWN_SUFFIXES = frozenset({
+    "corp",
+    "example",
+    "home",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "private",
+    "test",
+})  # ARL looks a domain up in the list of public suffixes; of what is not in it these are written most
+# As `is_vaild_ip_target` of app/utils/ip.py: numbers of any size, and any sign before a range's last one.
+_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+(/\d+)?|\d+\.\d+\.(\d+\D\d+|\d{3,})-\d+")
 _DOMAIN = re.compile(r"([\w-]+\.)+[\w-]+")
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 
@@ -38,4 +53,6 @@ def is_address(word: str) -> bool:
 
 
 def is_domain(word: str) -> bool:
-    return _DOMAIN.fullmatch(word) is not None
+    """Whether it ends as domains do: `a.example.com` does, `a.example` does not."""
+    last = word.rpartition(".")[2]
+    return _DOMAIN.fullmatch(word) is not None and last not in UNKNOWN_SUFFIXES and not last.isdecimal()

@@ -172,7 +172,7 @@ def _fileleak(host: Host, _: str) -> Find:
 
 def _nuclei(host: Host, now: str) -> Find:
     return "nuclei_result", {
-        "template_url": "https://templates.example/tls-version",
+        "template_url": "https://templates.example.com/tls-version",
         "template_id": "weak-tls-version",
         "vuln_name": "TLS 版本过低",
         "vuln_severity": ("low", "medium", "high")[host.seed % 3],

@@ -49,9 +49,13 @@ class ArlScheduler:
         self.pushing = pushing or Pushing()
 
     def loop(self) -> Iterator[float]:
-        """Its life, as a process of a `Timeline`. What comes due and is gone before it looks is lost."""
-        while True:
-            yield from self.one_pass()
+        """Its life, as a process of a `Timeline`. What comes due and is gone before it looks is lost.
+
+        Without its database ARL's dies, until somebody starts it again; that the fork's goes on is chosen.
+        """
+        while self._fork or not self._world.database_down:
+            if not self._world.database_down:
+                yield from self.one_pass()
             yield self._rhythm.cycle
 
     def one_pass(self) -> Iterator[float]:

@@ -3,6 +3,7 @@
 Not emulated: asset groups, monitoring, fingerprints, PoC lists, GitHub, changing policies, `/task/sync/`.
 """
 
+import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from bot.sandbox.arl.refusals import Crash, Invalid, Refusal
 from bot.sandbox.arl.schedule_calls import ScheduleCalls
 from bot.sandbox.arl.task_calls import TaskCalls
 from bot.sandbox.arl.user_calls import UserCalls, is_let_in
+from bot.sandbox.http_log import HEADER_SECONDS, http_log
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -38,7 +40,13 @@ class FakeArl(ArlState):
         self._paths = {route.path for route in routes}
         app.add_routes(routes)
         app.router.add_route("*", "/{path:.*}", self._elsewhere)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=http_log(__name__),
+            keepalive_timeout=HEADER_SECONDS,
+            shutdown_timeout=0.1,
+        )
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self.tls).start()
         scheme = "https" if self.tls else "http"
@@ -60,6 +68,9 @@ class FakeArl(ArlState):
         self.asked.append(f"{request.method} {request.path}")
         if self.basic and request.headers.get("Authorization") != _basic(self.basic):
             return web.Response(status=401, text="<h1>401 Authorization Required</h1>")
+        if self.world.database_down:  # its driver looks for a server for so long
+            await asyncio.sleep(self.hang)
+            return crash()
         if request.path != LOGIN and not is_let_in(self, request):
             return said(401, "not login")
         answer = await _caught(request, handler)

@@ -38,8 +38,8 @@ class Tempo:
 class Worker:
     """The workers of one container; each `place` is a process of a `Timeline`, ARL has two.
 
-    `shaky` names targets whose tasks fail at every odd try. `overwrites` makes a stopped task's last breath
-    the next stage, over `stop`.
+    `shaky` names targets whose tasks fail at every odd try. The last breath of a stopped task is written over
+    `stop`: with `overwrites` the next stage, with `error_after_stop` `error`. Both happen at times.
     """
 
     def __init__(self, world: World, *, tempo: Tempo | None = None) -> None:
@@ -49,6 +49,7 @@ class Worker:
         self._tried: Counter[str] = Counter()
         self.shaky: set[str] = set()
         self.overwrites = False
+        self.error_after_stop = False
 
     def restart(self) -> None:
         """Killed hard, begun anew: what it worked on stands as it is for ever, no stop is remembered."""
@@ -76,8 +77,7 @@ class Worker:
         world.update("task", id_, start_time=world.now())
         for number, stage in enumerate(stages_of(task)):
             if id_ in world.revoked:
-                if self.overwrites:
-                    world.update("task", id_, status=stage)
+                yield from self._die(task, stage)
                 return
             yield from self._pass(task, stage)
             if number == breaks_at:
@@ -122,6 +122,13 @@ class Worker:
                 return
             world.update("task", id_, **write())
             yield self._tempo.gap
+
+    def _die(self, task: Mapping[str, Any], stage: str) -> Iterator[float]:
+        """The last breath of a task that was stopped."""
+        if self.overwrites:
+            self._world.update("task", task["_id"], status=stage)
+        if self.error_after_stop:
+            yield from self._fail(task)
 
     def _fail(self, task: Mapping[str, Any]) -> Iterator[float]:
         """No statistic; and of a task of addresses never a time of its end."""

@@ -40,6 +40,7 @@ class World:
         self.publish_left = 1_000_000  # tasks that the broker still takes
         self.queue: deque[str] = deque()  # tasks that the broker holds
         self.revoked: set[str] = set()  # tasks that the workers were told to drop, in their memory alone
+        self.database_down = False  # ARL's own, while DingRun's mirror of it may be up
         self.writes: Counter[str] = Counter()  # by table
         self._changed: set[tuple[str, str]] = set()
         self._numbers = count(1)
@@ -97,7 +98,7 @@ class World:
             await self.mirror.put(table, deepcopy(document))
 
     def schedule(
-        self, name: str = "每日扫描", target: str = "1.1.1.1 a.example", *, id_: str = "", **changes: Any
+        self, name: str = "每日扫描", target: str = "1.1.1.1 a.example.com", *, id_: str = "", **changes: Any
     ) -> str:
         """A schedule, recurrent by default; as after `POST /task_schedule/`."""
         policy_id = changes.get("policy_id", self.policy)

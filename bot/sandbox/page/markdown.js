@@ -7,7 +7,7 @@ import { t } from "./i18n.js";
 
 const BULLET = /^(\s*)[-*+]\s+(.*)$/;
 const NUMBER = /^(\s*)(\d{1,9})[.)]\s+(.*)$/;
-const HEADING = /^\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$/;
+const HEADING = /^\s{0,3}(#{1,6})\s+(.*)$/;
 const QUOTE = /^\s{0,3}>\s?(.*)$/;
 const RULE = /^\s{0,3}([-*_])(\s*\1){2,}\s*$/;
 const FENCE = /^\s{0,3}```\s*([\w+-]*)\s*$/;
@@ -71,8 +71,17 @@ function quote(lines, start, ctx) {
   return [h("blockquote", {}, blocks(inner, ctx)), i];
 }
 
+/** A heading's words, without the marks that may close it; by hand, since a pattern takes cubic time. */
+function headline(text) {
+  const trimmed = text.trimEnd();
+  let end = trimmed.length;
+  while (trimmed[end - 1] === "#") end -= 1;
+  return trimmed.slice(0, end).trimEnd();
+}
+
 function heading(lines, i, ctx) {
-  const [, marks, text] = lines[i].match(HEADING);
+  const [, marks, rest] = lines[i].match(HEADING);
+  const text = headline(rest);
   const level = Math.min(6, marks.length + 2); // the page itself has h1 and h2
   return [h(`h${level}`, { class: `md-h${marks.length}` }, inline(text, ctx)), i + 1];
 }

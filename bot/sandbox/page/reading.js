@@ -16,7 +16,7 @@ export function cardTitle(message) {
 }
 
 function bare(markdown) {
-  return String(markdown).replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1").replace(/<[^<>]{0,200}>/g, " ")
+  return String(markdown).replace(/!?\[([^\[\]]{0,500})\]\([^()]{0,2000}\)/g, "$1").replace(/<[^<>]{0,200}>/g, " ")
     .replace(/[*_`#>|]+/g, " ").replace(/&nbsp;|&#160;/g, " ").replace(/\s+/g, " ").trim();
 }
 

@@ -9,6 +9,7 @@ const CHOICES = {
   bad_token_status: [400, 401],
   repeated_card: ["refuse", "ignore"],
   webhook_throttle_code: [410100, 130101],
+  webhook_wording: ["today", "old"],
 };
 
 function label(name) {

@@ -18,7 +18,7 @@ const FAMILIES = {
     ["month", denied("ApiCountLimitForOrg")], ["template", { kind: "error", code: "param.templateNotExist", status: 400 }]],
   old: [["old", old(-1, "系统繁忙")], ["old.token", old(42001, "access_token超时")], ["old.qps", old(90018, "调用过于频繁")]],
   webhook: [["hook.fast", old(410100, "send too fast, exceed 20 times per minute")],
-    ["hook.sign", old(310000, "sign not match")]],
+    ["hook.sign", old(310000, "description:机器人发送签名不匹配;solution:请确认签名和生成签名的时间戳必须都放在调用的网址中，请确认机器人的密钥加密和填写正确;link:请参考本接口对应文档获得具体要求，或者在https://open.dingtalk.com/document/  搜索相关文档;")]],
   quota: [["quota.api", { setting: "api_limit", bucket: "api" }],
     ["quota.stream", { setting: "stream_limit", bucket: "stream_webhook" }]],
 };

@@ -1,0 +1,96 @@
+"""Sort any number of items in bounded memory: sorted runs wait in temporary files and are merged."""
+
+import heapq
+import json
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import IO, Any
+
+CHUNK_ITEMS = 5_000  # held in memory at once
+MAX_FAN_IN = 32  # files of one level; so many become one of the next
+
+Key = tuple[str, ...]
+Keyed = tuple[Key, Any]
+
+
+class ExternalSort:
+    """A stable sort of JSON values by their keys, which are tuples of text; other values become text.
+
+    Files of one level are merged into one of the next when there are too many of them, so that a million
+    items need no more open files, and no more memory to read them, than a few. The files have no name and
+    vanish with the process. Everything here blocks.
+    """
+
+    def __init__(self, *, chunk: int = CHUNK_ITEMS, fan_in: int = MAX_FAN_IN) -> None:
+        self._chunk = chunk
+        self._fan_in = fan_in
+        self._held: list[Keyed] = []
+        self._levels: list[list[IO[str]]] = []  # the newest items are on the lowest level
+
+    def __enter__(self) -> "ExternalSort":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for file in chain(*self._levels):
+            file.close()
+
+    @property
+    def open_files(self) -> int:
+        """The number of temporary files in use."""
+        return sum(map(len, self._levels))
+
+    def add(self, key: Key, item: object) -> None:
+        """Take one item."""
+        self._held.append((key, item))
+        if len(self._held) >= self._chunk:
+            self.spill()
+
+    def extend(self, items: Iterable[Keyed]) -> None:
+        """Take many items."""
+        for key, item in items:
+            self.add(key, item)
+
+    def spill(self) -> None:
+        """Move what is held in memory to a file."""
+        self._held.sort(key=_key)
+        self._keep(map(_line, self._held))
+        self._held = []
+
+    def _keep(self, lines: Iterable[str], level: int = 0) -> None:
+        """Write sorted lines to a file of this level; merge the level when it is full."""
+        if level == len(self._levels):
+            self._levels.append([])
+        files = self._levels[level]
+        file = tempfile.TemporaryFile("w+", encoding="utf-8", errors="surrogatepass")  # noqa: SIM115 - __exit__
+        files.append(file)
+        file.writelines(lines)
+        if len(files) == self._fan_in:
+            self._keep(map(_line, _merged(files)), level + 1)
+            while files:
+                files.pop().close()
+
+    def __iter__(self) -> Iterator[Keyed]:
+        """Yield keys and items in order, equal keys in the order they were added."""
+        self._held.sort(key=_key)
+        oldest_first = list(chain(*reversed(self._levels)))
+        return heapq.merge(_merged(oldest_first), self._held, key=_key)
+
+
+def _key(keyed: Keyed) -> Key:
+    return keyed[0]
+
+
+def _line(keyed: Keyed) -> str:
+    return json.dumps(keyed, ensure_ascii=False, default=str) + "\n"
+
+
+def _merged(files: Sequence[IO[str]]) -> Iterator[Keyed]:
+    return heapq.merge(*map(_lines, files), key=_key)
+
+
+def _lines(file: IO[str]) -> Iterator[Keyed]:
+    file.seek(0)
+    for line in file:
+        key, item = json.loads(line)
+        yield tuple(key), item

@@ -1,0 +1,229 @@
+"""The kinds of assets, each defined once: fields, merge key, names, and which of them need a look. Pure.
+
+A kind is named after ARL's collection. Their order here is their importance: lists and charts follow it.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from bot.assets.external_sort import Key
+from bot.values import Document, mapping, text
+
+FINGERPRINTS = ("sha256", "sha1", "md5")
+HARMLESS_RECORDS = frozenset({"domain", "domain_url", "email", "host", "ip", "path", "phone", "site", "url"})
+"""Record types of WIH that are no secret; anything else is taken for a key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssetKind:
+    """One kind of asset.
+
+    `fields` are all that is read of a document: `a.b` is the field `b` of `a`, or of each of its items.
+    `whole` names fields that a database must give whole, since they may hold plain text instead of documents.
+    Documents with the same `key` are one asset, which becomes one row and counts once.
+    `highlights` names the `HIGHLIGHTS` that a document belongs to; none when nobody needs to look.
+    """
+
+    name: str
+    chinese: str
+    english: str
+    fields: Sequence[str]
+    key: Callable[[Document], Key]
+    whole: Collection[str] = ()
+    highlights: Callable[[Document], Sequence[str]] = lambda _: ()
+
+    @property
+    def asked(self) -> Sequence[str]:
+        """The fields as a database is asked for them."""
+        names = {field: field.partition(".")[0] for field in self.fields}
+        return tuple(dict.fromkeys(name if name in self.whole else field for field, name in names.items()))
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The top-level names among the fields."""
+        return tuple(name for name, _ in _paths(tuple(self.fields)))
+
+    def slimmed(self, document: Document) -> Document:
+        """Return the document with nothing but the fields that are read."""
+        return slimmed(document, self.fields)
+
+
+def keyed(*names: str) -> Callable[[Document], Key]:
+    """Build a key from these fields, compared field by field."""
+    if len(names) == 1:
+        (name,) = names
+        return lambda document: (text(document.get(name)),)
+    return lambda document: tuple(text(document.get(name)) for name in names)
+
+
+def is_keyless(key: Key) -> bool:
+    """Tell whether nothing in a key sets its document apart from others."""
+    return not any(part.strip(":") for part in key)
+
+
+def site_key(document: Document) -> Key:
+    """Return the address of a site, which the embedded engine may call `url`."""
+    return (text(document.get("site") or document.get("url")),)
+
+
+def cert_key(document: Document) -> Key:
+    """Return the fingerprint of a certificate; without one, the place where it was seen."""
+    prints = mapping(mapping(document.get("cert")).get("fingerprint"))
+    return (next((text(prints[name]) for name in FINGERPRINTS if prints.get(name)), endpoint(document)),)
+
+
+def endpoint(document: Document) -> str:
+    """Return `address:port`."""
+    return f"{text(document.get('ip'))}:{text(document.get('port'))}"
+
+
+def _vuln_highlights(document: Document) -> Sequence[str]:
+    return ("vuln", "weak_password") if document.get("plg_type") == "brute" else ("vuln",)
+
+
+def _nuclei_highlights(document: Document) -> Sequence[str]:
+    return () if text(document.get("vuln_severity")).lower() == "info" else ("nuclei_risk",)
+
+
+def _wih_highlights(document: Document) -> Sequence[str]:
+    return () if text(document.get("record_type")).lower() in HARMLESS_RECORDS else ("leaked_key",)
+
+
+ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (
+    AssetKind(
+        name="vuln", chinese="漏洞", english="Vulnerabilities",
+        fields=("target", "vul_name", "plg_name", "plg_type", "app_name", "verify_data", "save_date"),
+        key=keyed("target", "plg_name", "vul_name"),
+        highlights=_vuln_highlights,
+    ),
+    AssetKind(
+        name="nuclei_result", chinese="Nuclei 结果", english="Nuclei results",
+        fields=("vuln_url", "vuln_name", "vuln_severity", "template_id", "target", "save_date"),
+        key=keyed("vuln_url", "template_id", "vuln_name"),
+        highlights=_nuclei_highlights,
+    ),
+    AssetKind(
+        name="fileleak", chinese="文件泄露", english="File leaks",
+        fields=("url", "title", "status_code", "content_length", "site"),
+        key=keyed("url"),
+        highlights=lambda _: ("fileleak",),
+    ),
+    AssetKind(
+        name="wih", chinese="WIH", english="WIH",  # codespell:ignore
+        fields=("record_type", "content", "source", "site"),
+        key=keyed("record_type", "content", "site"),
+        highlights=_wih_highlights,
+    ),
+    AssetKind(
+        name="site", chinese="站点", english="Sites",
+        fields=("site", "url", "title", "finger.name", "status", "favicon.hash"),
+        key=site_key,
+        whole={"finger"},
+    ),
+    AssetKind(
+        name="ip", chinese="IP", english="IPs",
+        fields=("ip", "port_info", "geo_city", "geo_asn", "domain", "os_info.name", "cdn_name", "ip_type"),
+        key=keyed("ip"),
+    ),
+    AssetKind(
+        name="service", chinese="系统服务", english="Services",
+        fields=("service_name", "service_info"),
+        key=keyed("service_name"),
+    ),
+    AssetKind(
+        name="domain", chinese="域名", english="Domains",
+        fields=("domain", "type", "record", "ips"),
+        key=keyed("domain"),
+    ),
+    AssetKind(
+        name="npoc_service", chinese="服务识别", english="Identified services",
+        fields=("host", "port", "scheme", "target", "save_date"),
+        key=keyed("host", "port", "scheme"),
+    ),
+    AssetKind(
+        name="cert", chinese="证书", english="Certificates",
+        fields=(
+            "ip", "port", "cert.subject_dn", "cert.issuer_dn", "cert.names", "cert.validity",
+            "cert.signature_algorithm", "cert.serial_number", "cert.fingerprint",
+            "cert.extensions.subjectAltName",
+        ),
+        key=cert_key,
+    ),
+    AssetKind(
+        name="url", chinese="URL", english="URLs",
+        fields=("url", "title", "status_code", "content_length", "source"),
+        key=keyed("url"),
+    ),
+    AssetKind(
+        name="stat_finger", chinese="指纹", english="Fingerprints",
+        fields=("name", "cnt"),
+        key=keyed("name"),
+    ),
+    AssetKind(
+        name="cip", chinese="C 段", english="Networks",
+        fields=("cidr_ip", "ip_list", "domain_list"),
+        key=keyed("cidr_ip"),
+    ),
+)}  # fmt: skip
+
+REPORTED_KINDS: Mapping[str, AssetKind] = {
+    name: kind for name, kind in ASSET_KINDS.items() if name != "service"
+}
+"""The kinds that a report asks an engine for; services are the open ports of `ip`, as in ARL's export."""
+
+HIGHLIGHTS = ("vuln", "weak_password", "nuclei_risk", "fileleak", "leaked_key")
+"""What a person should look at, the most important first. Another count than the kind has, another name."""
+
+_HIGHLIGHT_NAMES = {
+    "weak_password": ("弱口令", "Weak passwords"),
+    "nuclei_risk": ("Nuclei 风险", "Nuclei risks"),
+    "leaked_key": ("密钥泄露", "Leaked keys"),
+}
+"""In Chinese and English; the others are called like their kinds."""
+
+PARTS_OF = {"weak_password": "vuln"}
+"""Highlights that are counted in another one as well."""
+
+IMPORTANCE: Mapping[str, int] = {name: rank for rank, name in enumerate(ASSET_KINDS)}
+
+
+def display_name(kind: str, lang: str) -> str:
+    """Return the one name of a kind or highlight in a language; an unknown kind is called what it is."""
+    if kind in ASSET_KINDS:
+        return ASSET_KINDS[kind].english if lang == "en" else ASSET_KINDS[kind].chinese
+    chinese, english = _HIGHLIGHT_NAMES.get(kind, (kind, kind))
+    return english if lang == "en" else chinese
+
+
+def by_importance(kind: str) -> tuple[int, str]:
+    """Return a sort key: the most important kind first, unknown ones last by name."""
+    return (IMPORTANCE.get(kind, len(IMPORTANCE)), kind)
+
+
+def slimmed(document: Document, fields: Sequence[str]) -> dict[str, Any]:
+    """Return a document with these fields alone; `a.b` is the field `b` of `a`, or of each of its items."""
+    return {
+        name: _inside(document[name], inner) if inner else document[name]
+        for name, inner in _paths(tuple(fields))
+        if name in document
+    }
+
+
+@cache
+def _paths(fields: tuple[str, ...]) -> Sequence[tuple[str, tuple[str, ...]]]:
+    """Return each name of a document with the fields wanted of what it holds; none means all of it."""
+    inner: dict[str, tuple[str, ...]] = {}
+    for field in fields:
+        name, _, rest = field.partition(".")
+        inner[name] = (*inner.get(name, ()), *([rest] if rest else []))
+    return tuple(inner.items())
+
+
+def _inside(value: object, fields: tuple[str, ...]) -> object:
+    if isinstance(value, dict):
+        return slimmed(value, fields)
+    if isinstance(value, list):
+        return [each if isinstance(each, str) else _inside(each, fields) for each in value]
+    return None

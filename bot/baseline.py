@@ -1,0 +1,127 @@
+"""Choose what a run is compared with: for each target, the last earlier task that covered it.
+
+A run may cover some of its targets only: tasks fail, people stop them, and a retry repeats only
+those that did not end well. Such a run is no baseline for the targets that it did not cover.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from bot.models import Failure, Run, Task, TaskStatus
+from bot.ports import Baseline, Engine, Story
+
+MAX_RUNS_ASKED = 30  # of which the engine is asked for their tasks
+NOT_WELL = frozenset({TaskStatus.ERROR, TaskStatus.STOP})
+
+
+async def compared(engine: Engine, story: Story) -> Story:
+    """Fill in which tasks of the run did not end well, and what the run is compared with."""
+    run = story.run
+    tasks = await engine.tasks(run.task_ids)
+    done = {id_ for id_, task in tasks.items() if task.status is TaskStatus.DONE}
+    all_well = run.tally is not None and not run.tally.failed  # also when the engine forgot them since
+    unfinished = () if all_well else tuple(id_ for id_ in run.task_ids if id_ not in done)
+    baseline = await find_baseline(engine, run, covered_targets(tasks.values()), story.earlier)
+    return replace(story, earlier=(), unfinished=unfinished, baseline=baseline)
+
+
+def targets_of(task: Task | Failure) -> frozenset[str]:
+    """Return the single targets of a task; several may stand in one line."""
+    return single_targets([task.target])
+
+
+def single_targets(lines: Iterable[str]) -> frozenset[str]:
+    """Split lines of targets; letter case counts in the path of a URL only."""
+    found = (each for line in lines for each in line.replace(",", " ").split())
+    return frozenset(each if "://" in each else each.lower() for each in found)
+
+
+def covered_targets(tasks: Iterable[Task]) -> frozenset[str]:
+    """Return the targets of the tasks that ended well."""
+    return frozenset().union(*(targets_of(task) for task in tasks if task.status is TaskStatus.DONE))
+
+
+async def find_baseline(
+    engine: Engine, run: Run, covered: frozenset[str], earlier: Sequence[Run]
+) -> Baseline | None:
+    """Choose among earlier runs, newest first; None when nothing was ever covered before.
+
+    Earlier runs are taken until every target of the schedule has its task, or until one of them was whole and
+    every target of this run has its task; the engine is asked for `MAX_RUNS_ASKED` of them at most.
+    """
+    search = BaselineSearch(covered, wanted=covered | single_targets(run.schedule.targets))
+    asked = 0
+    for each in earlier:
+        if search.is_complete or asked == MAX_RUNS_ASKED:
+            break
+        if search.may_use(each):
+            asked += 1
+            tasks = await engine.tasks(each.task_ids)
+            search.add(each, tasks)
+        else:
+            search.add(each, {failure.task_id: failure for failure in each.failures})
+    return search.result()
+
+
+class BaselineSearch:
+    """Takes the tasks of earlier runs, newest first, and keeps those that are compared with."""
+
+    def __init__(self, covered: frozenset[str], *, wanted: frozenset[str]) -> None:
+        self._covered = covered
+        self._wanted = wanted
+        self._found: frozenset[str] = frozenset()
+        self._runs: list[Run] = []
+        self._met_whole = False
+        self._complete: list[str] = []
+        self._partial: list[str] = []
+        self._elsewhere: list[str] = []
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no older run can add anything."""
+        needed = self._covered if self._met_whole else self._wanted
+        return bool(self._runs) and needed <= self._found
+
+    def may_use(self, run: Run) -> bool:
+        """Tell from the run alone whether one of its tasks may have covered a target still wanted."""
+        failed = frozenset().union(*map(targets_of, run.failures))
+        return bool(run.tally and run.tally.done and self._wanted - self._found - failed)
+
+    def add(self, run: Run, tasks: Mapping[str, Task | Failure]) -> None:
+        """Keep the tasks of a run whose targets no newer task covered."""
+        done: frozenset[str] = frozenset()
+        for id_, task, targets in self._uncovered(tasks):
+            if task.status is TaskStatus.DONE:
+                done |= targets
+                (self._complete if targets <= self._covered else self._elsewhere).append(id_)
+            elif task.status in NOT_WELL:
+                (self._partial if targets <= self._covered else self._elsewhere).append(id_)
+        self._met_whole |= is_whole(run)
+        if done:
+            self._runs.append(run)
+            self._found |= done
+
+    def _uncovered(
+        self, tasks: Mapping[str, Task | Failure]
+    ) -> Iterator[tuple[str, Task | Failure, frozenset[str]]]:
+        for id_, task in tasks.items():
+            targets = targets_of(task)
+            if targets - self._found:
+                yield id_, task, targets
+
+    def result(self) -> Baseline | None:
+        """Return the baseline; None when no task that ended well was found."""
+        if not self._runs:
+            return None
+        return Baseline(
+            runs=tuple(self._runs),
+            complete=tuple(self._complete),
+            partial=tuple(self._partial),
+            elsewhere=tuple(self._elsewhere),
+            first_covered=tuple(sorted(self._covered - self._found)),
+        )
+
+
+def is_whole(run: Run) -> bool:
+    """Tell whether a run covered all targets that its schedule had."""
+    return run.tally is not None and run.tally.done == run.tally.total and not run.is_retry

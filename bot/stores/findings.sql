@@ -1,0 +1,2 @@
+-- What the report of a run counted
+alter table runs add column findings text
