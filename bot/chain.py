@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.models import Job
+from bot.payload import DeliveryResult
 
 KINDS = ("submit", "export", "card", "note", "file", "update", "tap")
 
@@ -51,7 +52,8 @@ def _step(job: Job) -> Step:
     result = job.result
     tries = _tries(result.get("tries"))
     error = "" if tries and tries[-1].said == job.error else job.error
-    reasons = (result.get("fell"), result.get("skipped"), result.get("digest"), error)
+    told = DeliveryResult.of(job)
+    reasons = (told.fallback_reason, told.skipped, told.digest, error)
     return Step(
         job_id=job.id,
         kind=job.kind,
@@ -59,7 +61,7 @@ def _step(job: Job) -> Step:
         state=job.state.value,
         asked_at=job.created_at,
         ended_at=job.ended_at,
-        message_id=str(result.get("message_id") or ""),
+        message_id=told.message_id,
         why=str(next(filter(None, reasons), "")),
         by=_presser(job) if job.kind == "tap" else str(job.payload.get("by", "")),
         tries=tries,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from bot.models import Destination, DestinationKind
 from bot.plan import NOBODY
-from bot.ports import Messenger
+from bot.ports import Capabilities, Messenger
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,10 @@ class Channels:
         if destination == NOBODY:
             return self.silent
         return self.messengers.get((destination.kind, destination.app), self.silent)
+
+    def capabilities(self, destination: Destination) -> Capabilities:
+        """Tell what can be done at a destination."""
+        return self.to(destination).capabilities
 
     def is_silent(self, destination: Destination) -> bool:
         """Whether what goes there is only logged."""

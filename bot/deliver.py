@@ -8,12 +8,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.jobs import Claim, JobKind, Jobs, NotYet, Result
-from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, Run, RunStatus
-from bot.plan import card_id, job_id, push_verdict
+from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, Run, RunStatus, derived_id
+from bot.payload import DeliveryPayload, DeliveryResult
+from bot.plan import card_id, delivery_job, job_id
 from bot.ports import Store
 from bot.quota import Rung
+from bot.reconcile import (
+    MAX_JOBS_OF_RUN,
+    Reconciler,
+    destination_of,
+    has_unconfirmed_file,
+    shown_cards,
+    update_job,
+)
 from bot.reports import Reports
-from bot.summaries import Means, Summaries, destination_of, ended_run
+from bot.routing import RoutingSnapshot
+from bot.summaries import Means, Summaries, ended_run
 from cards.summary import News
 
 log = logging.getLogger(__name__)
@@ -22,6 +32,10 @@ LATELY = timedelta(minutes=10)  # a report is sent once to a place, however many
 ASKED = 1_000  # files of one run that are looked at
 FAILED = {JobState.DEAD, JobState.UNCONFIRMED}
 RECENT = 50  # runs at least that are looked at again after a crash
+OUT_OF_CALLS = "the month's calls run out"
+OPEN = frozenset({JobState.TODO, JobState.DOING})
+MAX_OPEN_UPDATES = 5_000
+TURN = timedelta(seconds=1)  # between looks at whether another update of the card is under way
 BURST = timedelta(hours=1)  # and all that began within it, however many
 
 
@@ -34,6 +48,7 @@ class Deliver:
         self._reports = reports
         self._means = means
         self._summaries = Summaries(store, jobs, reports, means)
+        self._reconciler = Reconciler(store, jobs)
         self._clock = jobs.clock
 
     @property
@@ -41,15 +56,16 @@ class Deliver:
         return {
             "card": JobKind(act=self._summaries.card, settled=self._summary_settled),
             "note": JobKind(act=self._summaries.note, settled=self._summary_settled),
-            "file": JobKind(act=self._file, settled=self._file_settled, lease=timedelta(seconds=20)),
-            "update": JobKind(act=self._update),
+            "file": JobKind(act=self._file, settled=self._settled, lease=timedelta(seconds=20)),
+            "update": JobKind(act=self._update, settled=self._settled),
             **self._means.digests.kinds,
         }
 
     async def send_report(self, run: Run, destination: Destination, cause: str) -> bool:
         """Send the report of a run once more, to somebody who asked; False when the same cause asked
         before."""
-        return await self._jobs.add(self._job("file", run.id, destination, cause=cause, asked=True))
+        payload = DeliveryPayload(destination=destination, asked=True)
+        return await self._jobs.add(delivery_job("file", run.id, payload, self._clock(), cause=cause))
 
     async def issued(self, run_id: str, card: str) -> bool:
         """Whether this card of a run was sent, or at least tried, by us."""
@@ -67,44 +83,38 @@ class Deliver:
         asked = [
             job.created_at
             for job in files
-            if "asked" in job.payload and destination_of(job) == destination and job.state not in FAILED
+            if DeliveryPayload.of(job).asked
+            and destination_of(job) == destination
+            and job.state not in FAILED
         ]
         return max((at for at in asked if at > since), default=None)
 
     async def has_calls_left(self, destination: Destination) -> bool:
         """Whether calls are left for what people ask: it stops before the summaries do."""
-        return await self._rung(destination) < Rung.WEBHOOK
+        return await self._means.governor.rung(destination) < Rung.WEBHOOK
 
     async def show_rerun(self, run: Run, by: str) -> None:
         """Tell everyone who sees a card of this run that it was started again, and by whom."""
         await self.renew(run, "rerun", rerun_by=by)
 
-    async def renew(self, run: Run, cause: str, **payload: object) -> None:
+    async def renew(self, run: Run, cause: str, *, rerun_by: str = "") -> None:
         """Show everyone who sees a card of this run how it stands now; once for each cause."""
-        for job in await self._shown(run.id):
-            await self._jobs.add(self._job("update", run.id, destination_of(job), cause=cause, **payload))
+        for card in await self._shown(run.id):
+            await self._jobs.add(update_job(card, cause, self._clock(), rerun_by=rerun_by))
 
     async def report_settled(self, job: Job) -> None:
         """The export has ended, well or badly: cards and files wait no longer, cards already out are
         renewed."""
         waiting = await self._store.find_jobs(run_id=job.run_id)
         await self._jobs.advance([other.id for other in waiting if other.kind in {"card", "note", "file"}])
-        for other in await self._shown(job.run_id):
-            if "digest" not in other.result:  # a line among others says nothing of reports
-                update = self._job("update", job.run_id, destination_of(other), cause=job.id)
-                await self._jobs.add(update)
+        await self._reconciler.settle(job.run_id)
 
     async def reconcile(self) -> None:
-        """What a crash left between the end of a job and its consequence is made good."""
+        """Repair what crashes left between the ends of jobs and their consequences."""
         for run in await self._recent():
-            if run.status is RunStatus.RUNNING:
-                continue
-            if run.push_status is PushStatus.PENDING:
-                for job in await self._store.find_jobs(run_id=run.id, kind="card", states={JobState.DEAD}):
-                    await self._instead(job)
-                await self._judge_push(run.id)
-            if run.export_status in {ExportStatus.PENDING, ExportStatus.RUNNING}:
-                await self._judge_export(run.id)
+            if run.status is not RunStatus.RUNNING and run.push_status is PushStatus.PENDING:
+                await self._reconciler.settle(run.id)
+        await self._reconciler.run()
 
     async def _recent(self) -> Sequence[Run]:
         limit = RECENT
@@ -114,14 +124,6 @@ class Deliver:
                 return runs
             limit *= 4
 
-    async def _judge_export(self, run_id: str) -> None:
-        """A report that was given up while nobody could write it into the run."""
-        exports = await self._store.find_jobs(run_id=run_id, kind="export")
-        if exports and exports[-1].state is JobState.DEAD:
-            why = {"export_status": ExportStatus.ERROR, "export_error": exports[-1].error}
-            await self._store.update_run(run_id, why)
-            await self.report_settled(exports[-1])
-
     async def _file(self, claim: Claim) -> Result:
         run = await ended_run(self._store, claim.job, self._jobs)
         destination = destination_of(claim.job)
@@ -130,21 +132,28 @@ class Deliver:
         await self._wait_for_summary(run.id, destination)
         report = await self._reports.find(run_id=run.id)
         if report is None:
-            return {"skipped": run.export_error or "there is no report"}
-        if not asked_for(claim.job) and await self._rung(destination) >= Rung.NO_FILE:
-            return {"skipped": "the month's calls run out"}
+            return DeliveryResult(skipped=run.export_error or "there is no report").as_json()
+        wanted = DeliveryPayload.of(claim.job).wanted_by_person
+        if not wanted and (await self._quota(destination)).withholds_files:
+            return DeliveryResult(skipped=OUT_OF_CALLS).as_json()
         messenger = self._means.channels.to(destination)
-        return await self._means.parcels.send(claim, report, messenger, self._means.cards)
+        async with self._means.ladder.guard(destination, claim.job.id, asked=wanted):
+            return await self._means.parcels.send(claim, report, messenger, self._means.cards)
 
     async def _update(self, claim: Claim) -> Result:
+        destination, run_id = destination_of(claim.job), claim.job.run_id
+        cards = [job for job in await self._shown(run_id) if destination_of(job) == destination]
+        digest = DeliveryResult.of(cards[0]).digest if cards else ""
+        if await self._is_superseded(claim.job, digest):
+            return DeliveryResult(skipped="a later update follows").as_json()
+        # what is shown is read from here on
         run = await ended_run(self._store, claim.job, self._jobs)
-        destination = destination_of(claim.job)
-        unconfirmed = await self._is_unconfirmed(run.id, destination)
-        if not unconfirmed and await self._rung(destination) >= Rung.NO_UPDATES:
-            return {"skipped": "the month's calls run out"}
-        shown = [job for job in await self._shown(run.id) if destination_of(job) == destination]
-        if shown and "digest" in shown[0].result:
-            await self._means.digests.renew(str(shown[0].result["digest"]))
+        jobs = await self._store.find_jobs(run_id=run_id, limit=MAX_JOBS_OF_RUN)
+        unconfirmed = has_unconfirmed_file(jobs, destination)
+        if not unconfirmed and (await self._quota(destination)).withholds_updates:
+            return DeliveryResult(skipped=OUT_OF_CALLS).as_json()
+        if digest:
+            await self._means.digests.renew(digest)
             return {}
         news = News(
             rerun_by=await self._rerun_by(run.id, destination),
@@ -155,15 +164,39 @@ class Deliver:
         await self._means.channels.to(destination).update_card(card_id(run.id, destination), view)
         return {}
 
-    async def _rung(self, destination: Destination) -> Rung:
-        if self._means.channels.is_silent(destination):
-            return Rung.FULL
-        return await self._means.governor.rung(destination)
+    async def _is_superseded(self, job: Job, digest: str) -> bool:
+        """Return whether a later update of the same card is about to show everything that this one would.
 
-    async def _shown(self, run_id: str) -> list[Job]:
+        Updates of one card never overlap, whichever bots make them: raises `NotYet` while another one is
+        under way. What is shown is read after this, so the last one to be made shows the last state.
+        """
+        others = await self._open_updates(job, digest)
+        now = self._clock()
+        if any(other.state is JobState.DOING for other in others if other.id != job.id):
+            raise NotYet(now + wait_for_turn(job.id))
+        ids = [other.id for other in others]
+        later = others[ids.index(job.id) + 1 :] if job.id in ids else []
+        return any(other.due_at <= now for other in later)
+
+    async def _open_updates(self, job: Job, digest: str) -> Sequence[Job]:
+        """Find the updates of one card that have not ended; a card with many runs has updates for each."""
+        if not digest:
+            found = await self._store.find_jobs(run_id=job.run_id, kind="update", states=OPEN)
+            return [other for other in found if destination_of(other) == destination_of(job)]
+        runs = await self._means.digests.runs_in(digest)
+        found = await self._store.find_jobs(kind="update", states=OPEN, limit=MAX_OPEN_UPDATES)
+        mine = [other for other in found if destination_of(other) == destination_of(job)]
+        return [other for other in mine if other.run_id in runs]
+
+    async def _quota(self, destination: Destination) -> RoutingSnapshot:
+        """Look at nothing but the quota."""
+        if self._means.channels.is_silent(destination):
+            return RoutingSnapshot(silent=True)
+        return RoutingSnapshot(quota=await self._means.governor.rung(destination))
+
+    async def _shown(self, run_id: str) -> Sequence[Job]:
         """The cards of a run that people see."""
-        cards = await self._store.find_jobs(run_id=run_id, kind="card", states={JobState.DONE})
-        return [job for job in cards if not job.result.get("silent") and not job.result.get("fell")]
+        return shown_cards(await self._store.find_jobs(run_id=run_id, kind="card", states={JobState.DONE}))
 
     async def _wait_for_summary(self, run_id: str, destination: Destination) -> None:
         """People read the summary first, then find the file under it."""
@@ -174,54 +207,17 @@ class Deliver:
 
     async def _rerun_by(self, run_id: str, destination: Destination) -> str:
         rerun = await self._store.find_job(f"{job_id('update', run_id, destination)}:rerun")
-        return str(rerun.payload.get("rerun_by", "")) if rerun else ""
+        return DeliveryPayload.of(rerun).rerun_by if rerun else ""
 
     async def _summary_settled(self, job: Job) -> None:
-        if job.kind == "card" and job.state is JobState.DEAD:
-            await self._instead(job)
         await self._jobs.advance([job_id("file", job.run_id, destination_of(job))])
-        await self._judge_push(job.run_id)
+        await self._reconciler.settle(job.run_id)
 
-    async def _instead(self, job: Job) -> None:
-        """A card that was given up: a plain message goes."""
-        log.error("no card for %s, a plain message goes instead: %s", destination_of(job), job.error)
-        await self._summaries.fall(job.run_id, destination_of(job), job.error)
-
-    async def _is_unconfirmed(self, run_id: str, destination: Destination) -> bool:
-        """Whether the newest attempt at the file of this card is one of which nobody knows."""
-        jobs = await self._store.find_jobs(run_id=run_id, kind="file")
-        mine = [job.state for job in jobs if job.payload.get("destination") == str(destination)]
-        return bool(mine) and mine[-1] is JobState.UNCONFIRMED
-
-    async def _file_settled(self, job: Job) -> None:
-        """The card says so when its file is unconfirmed, and no longer once that was sent again; where a link
-        went, it can call it back."""
-        if job.state is not JobState.UNCONFIRMED and "again" not in job.payload and "link" not in job.result:
-            return
-        if any(destination_of(card) == destination_of(job) for card in await self._shown(job.run_id)):
-            await self._jobs.add(self._job("update", job.run_id, destination_of(job), cause=job.id))
-
-    async def _judge_push(self, run_id: str) -> None:
-        jobs = await self._store.find_jobs(run_id=run_id)
-        verdict = push_verdict([job for job in jobs if job.kind in {"card", "note"}])
-        if verdict is not PushStatus.PENDING:
-            await self._store.update_run(run_id, {"push_status": verdict})
-
-    def _job(
-        self, kind: str, run_id: str, destination: Destination, *, cause: str = "", **payload: object
-    ) -> Job:
-        now: datetime = self._clock()
-        id_ = job_id(kind, run_id, destination)
-        return Job(
-            id=f"{id_}:{cause}" if cause else id_,
-            kind=kind,
-            run_id=run_id,
-            payload={"destination": str(destination), **payload},
-            created_at=now,
-            due_at=now,
-        )
+    async def _settled(self, job: Job) -> None:
+        await self._reconciler.settle(job.run_id)
 
 
-def asked_for(job: Job) -> bool:
-    """Whether a person wants this delivery now, and not the end of a run."""
-    return "asked" in job.payload or "again" in job.payload
+def wait_for_turn(job_id: str) -> timedelta:
+    """Return how long an update waits for another one; each waits a little differently, so that two that
+    wait for each other part."""
+    return TURN * (1 + int(derived_id("", job_id), 36) % 1000 / 1000)

@@ -1,17 +1,15 @@
 """What became of deliveries: their chain as proof, and another attempt where one did not arrive for sure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.errors import UserError
 from bot.jobs import Jobs
-from bot.models import Destination, Job, JobState
-from bot.plan import job_id
+from bot.models import UNDELIVERED_STATES, Job, JobState, new_job
+from bot.payload import DeliveryPayload
 from bot.ports import Store
+from bot.reconcile import DELIVERIES
 
-KINDS = frozenset({"card", "note", "file", "update"})
-TROUBLED = frozenset({JobState.DEAD, JobState.UNCONFIRMED})
-CHOICES = ("way", "digest", "via", "bare", "words")  # how an attempt went: the next one chooses anew
-MANY = 1_000  # jobs of one run that are looked at
+MAX_JOBS_OF_RUN = 1_000
 CHAIN = 200  # jobs of one run that a proof tells
 
 
@@ -28,9 +26,11 @@ class Deliveries:
 
     async def troubled(self, run_id: str = "", *, limit: int = CHAIN) -> Sequence[Job]:
         """Deliveries that were given up or are unconfirmed, and that nobody has sent again with success."""
-        jobs = await self._store.find_jobs(run_id=run_id, states=TROUBLED, limit=limit)
-        found = [job for job in jobs if job.kind in KINDS]
-        return [job for job in found if await self._successor(job) is None]
+        return await self._store.find_undelivered(DELIVERIES, run_id=run_id, limit=limit)
+
+    async def count_undelivered(self) -> Mapping[JobState, int]:
+        """Count all of these, however many, by state."""
+        return await self._store.count_undelivered(DELIVERIES)
 
     async def resend(self, job_id: str, *, by: str, cause: str = "") -> Job:
         """Send once more what was given up or is unconfirmed; `by` and `cause` are kept with the new job.
@@ -38,23 +38,13 @@ class Deliveries:
         A delivery is sent again once per attempt: asking twice is asking once. Raises `UserError`.
         """
         job = await self._store.find_job(job_id)
-        if job is None or job.kind not in KINDS or job.state not in TROUBLED:
+        if job is None or job.kind not in DELIVERIES or job.state not in UNDELIVERED_STATES:
             raise UserError("nothing_to_resend")
-        now = self._jobs.clock()
-        again = Job(
-            id=_next_id(job),
-            kind=job.kind,
-            run_id=job.run_id,
-            payload={
-                **{key: value for key, value in job.payload.items() if key not in CHOICES},
-                "again": job.id,
-                "by": by,
-                "cause": cause,
-            },
-            created_at=now,
-            due_at=now,
-        )
+        payload = DeliveryPayload.of(job).for_resend(job.id, by, cause).as_json()
+        key = _next_id(job).removeprefix(f"{job.kind}:")
+        again = new_job(job.kind, key, self._jobs.clock(), run_id=job.run_id, payload=payload)
         await self._jobs.add(again)
+        await self._store.mark_replaced(job.id, again.id)
         return again
 
     async def resend_all(self, run_id: str, *, by: str, cause: str = "") -> Sequence[Job]:
@@ -63,16 +53,9 @@ class Deliveries:
 
     async def sent_for(self, run_id: str, cause: str) -> Sequence[Job]:
         """What this cause has sent once more already."""
-        jobs = await self._store.find_jobs(run_id=run_id, limit=MANY)
-        return [job for job in jobs if "again" in job.payload and job.payload.get("cause") == cause]
-
-    async def _successor(self, job: Job) -> Job | None:
-        """What came after this one: the attempt that somebody asked for, or the message instead of a card."""
-        again = await self._store.find_job(_next_id(job))
-        if again or job.kind != "card":
-            return again
-        place = Destination.parse(str(job.payload["destination"]))
-        return await self._store.find_job(job_id("note", job.run_id, place))
+        jobs = await self._store.find_jobs(run_id=run_id, limit=MAX_JOBS_OF_RUN)
+        resent = [job for job in jobs if job.kind in DELIVERIES]
+        return [job for job in resent if DeliveryPayload.of(job).is_resend_for(cause)]
 
 
 def _next_id(job: Job) -> str:

@@ -6,15 +6,18 @@ another way. So each run stands in exactly one digest, whatever dies when.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.card_delivery import OutgoingCard, send_card
 from bot.channels import Channels
 from bot.errors import ConfigError, Permanent
 from bot.jobs import Claim, JobKind, Jobs, NotYet, Result
 from bot.ladder import Ladder, Step
-from bot.models import Destination, Job, JobState, Run, derived_id
-from bot.plan import CARD_KINDS, NOTE_LIMITS
+from bot.models import Destination, Job, JobState, Run, derived_id, new_job
+from bot.payload import DeliveryPayload, DeliveryResult
 from bot.ports import Store
+from bot.reconcile import has_unconfirmed_file
 from cards.render import Cards
 
 MOST = 60  # runs of one digest: a line each, and all of them fit
@@ -25,6 +28,10 @@ A_LITTLE = timedelta(seconds=5)
 
 class Missed(Exception):
     """The digest left, or is gone, without this one"""
+
+
+class Unconfirmed(Exception):
+    """The digest may have been shown"""
 
 
 class Digests:
@@ -45,7 +52,7 @@ class Digests:
         """The digest that gathers for this destination now, or ""."""
         for job in await self._store.find_jobs(kind="digest", states={JobState.TODO}):
             gathers = "members" not in job.payload and job.due_at > self._jobs.clock()
-            if gathers and job.payload["destination"] == str(destination):
+            if gathers and DeliveryPayload.of(job).destination == destination:
                 return job.id
         return ""
 
@@ -53,7 +60,7 @@ class Digests:
         """What became of a member. A digest that is not there yet begins with this.
 
         Raises `NotYet` while it gathers, `Missed` when it left without this one, `Permanent` when it came to
-        nothing. `unconfirmed` in the result: nobody knows whether it was shown.
+        nothing, `Unconfirmed` when nobody knows whether it was shown.
         """
         await self._begin(digest)
         job = await self._store.find_job(digest)
@@ -63,51 +70,64 @@ class Digests:
             raise Permanent(job.error)
         if not job.state.ended:
             raise NotYet(max(job.due_at, self._jobs.clock()) + A_LITTLE)
-        return {**job.result, "digest": digest, "unconfirmed": job.state is JobState.UNCONFIRMED}
+        if job.state is JobState.UNCONFIRMED:
+            raise Unconfirmed
+        return replace(DeliveryResult.of(job), digest=digest).as_json()
 
     async def _begin(self, digest: str) -> None:
         """Keep a digest that leaves when it is due; the same one again changes nothing."""
         destination, due = _spelled(digest)
-        job = Job(
-            id=digest,
-            kind="digest",
-            payload={"destination": str(destination)},
-            created_at=self._jobs.clock(),
-            due_at=due,
-        )
+        payload = DeliveryPayload(destination=destination).as_json()
+        key, now = digest.removeprefix("digest:"), self._jobs.clock()
+        job = replace(new_job("digest", key, now, payload=payload), due_at=due)
         await self._jobs.add(job)
+
+    async def runs_in(self, digest: str) -> Collection[str]:
+        """Find the ids of the runs that stand in a digest."""
+        job = await self._store.find_job(digest)
+        return {_run_of(member) for member in _members(job)} if job else set()
 
     async def renew(self, digest: str) -> None:
         """Show everyone how its runs stand now."""
         job = await self._store.find_job(digest)
-        if job is None or job.state is not JobState.DONE or not job.result.get("card_id"):
+        card = DeliveryResult.of(job).card_id if job and job.state is JobState.DONE else ""
+        if job is None or not card:
             return
         destination, _ = _spelled(digest)
-        view = self._cards.digest(await self._runs(_members(job)), await self._unconfirmed(_members(job)))
-        await self._channels.to(destination).update_card(str(job.result["card_id"]), view)
+        unconfirmed = await self._unconfirmed(_members(job), destination)
+        view = self._cards.digest(await self._runs(_members(job)), unconfirmed)
+        await self._channels.to(destination).update_card(card, view)
 
     async def _send(self, claim: Claim) -> Result:
         destination, _ = _spelled(claim.job.id)
         runs = await self._runs(await self._fix_members(claim))
         if not runs:
-            return {"skipped": "nobody joined"}
-        if destination.kind in CARD_KINDS and await self._ladder.holds(Step.CARD, destination):
-            try:
-                return await self._send_card(claim.job.id, destination, runs)
-            except (Permanent, ConfigError) as error:
-                await self._ladder.fell(Step.CARD, destination, str(error))
-        if destination.kind in CARD_KINDS:  # nothing makes a robot's message safe to repeat
-            await claim.mark()
-        note = self._cards.digest_note(runs, limit=NOTE_LIMITS[destination.kind])
-        receipt = await self._channels.to(destination).send_note(destination, note, claim.job.id)
-        return {"message_id": receipt.message_id, "silent": receipt.silent}
+            return DeliveryResult(skipped="nobody joined").as_json()
+        async with self._ladder.guard(destination, claim.job.id):
+            return await self._send_as_it_goes(claim, destination, runs)
 
-    async def _send_card(self, digest: str, destination: Destination, runs: Sequence[Run]) -> Result:
-        card = derived_id("digest-", digest, length=16)
+    async def _send_as_it_goes(self, claim: Claim, destination: Destination, runs: Sequence[Run]) -> Result:
+        messenger = self._channels.to(destination)
+        if messenger.capabilities.cards and await self._ladder.holds(Step.CARD, destination):
+            try:
+                return await self._send_card(claim, destination, runs)
+            except (Permanent, ConfigError) as error:
+                if isinstance(error, Permanent) and error.setup_fault:
+                    raise
+                await self._ladder.fell(Step.CARD, destination, str(error))
+        sending = claim.sending_text(messenger.capabilities)
+        note = self._cards.digest_note(runs, limit=messenger.capabilities.text_bytes)
+        receipt = await messenger.send_note(destination, note, claim.job.id, sending=sending)
+        return receipt.as_result()
+
+    async def _send_card(self, claim: Claim, destination: Destination, runs: Sequence[Run]) -> Result:
+        card = derived_id("digest-", claim.job.id, length=16)
         view = self._cards.digest(runs)
-        receipt = await self._channels.to(destination).send_card(destination, view, card)
+        messenger = self._channels.to(destination)
+        outgoing = OutgoingCard(destination=destination, card_id=card, content=view)
+        receipt = await send_card(claim, messenger, outgoing)
         await self._ladder.stands(Step.CARD, destination)
-        return {"message_id": receipt.message_id, "silent": receipt.silent, "card_id": card}
+        return {**receipt.as_result(), **DeliveryResult(card_id=card).as_json()}
 
     async def _fix_members(self, claim: Claim) -> Sequence[str]:
         """Who stands in it, decided once and written down before it leaves."""
@@ -117,7 +137,7 @@ class Digests:
             job
             for kind in ("card", "note")
             for job in await self._store.find_jobs(kind=kind, states=OPEN, limit=WAITING)
-            if job.payload.get("digest") == claim.job.id
+            if DeliveryPayload.of(job).digest == claim.job.id
         ]
         members = [job.id for job in sorted(waiting, key=lambda job: job.created_at)][:MOST]
         await claim.keep({"members": members})
@@ -127,14 +147,11 @@ class Digests:
         found = [await self._store.find_run(_run_of(member)) for member in members]
         return [run for run in found if run is not None]
 
-    async def _unconfirmed(self, members: Collection[str]) -> frozenset[str]:
-        """The runs of which something may not have arrived."""
-        found = set()
-        for run in {_run_of(member) for member in members}:
-            states = {JobState.UNCONFIRMED}
-            if await self._store.find_jobs(run_id=run, kind="file", states=states, limit=1):
-                found.add(run)
-        return frozenset(found)
+    async def _unconfirmed(self, members: Collection[str], destination: Destination) -> frozenset[str]:
+        """The runs whose file may not have arrived there."""
+        runs = {_run_of(member) for member in members}
+        files = {run: await self._store.find_jobs(run_id=run, kind="file") for run in runs}
+        return frozenset(run for run in runs if has_unconfirmed_file(files[run], destination))
 
     async def _settled(self, job: Job) -> None:
         await self._jobs.advance(_members(job))

@@ -4,7 +4,8 @@
     ├── ConfigError    the operator mends the setting it names; the service does not start
     ├── UserError      said to the person who asked; never tried again
     ├── Temporary      tried again, later
-    │   └── Held       our own pace or budget holds it back: waiting, and no failure
+    │   ├── Held       our own pace or budget holds it back: waiting, and no failure
+    │   └── CardUndeliveredError   a card was created and not delivered: the next attempt only delivers
     └── Permanent      never tried again; the next channel, or the operator, takes over
 
 Adapters translate at their border: above them nobody knows HTTP, SQL or a vendor's exception. A message
@@ -63,14 +64,26 @@ class Held(Temporary):
     """
 
 
+class CardUndeliveredError(Temporary):
+    """The card was created but not delivered
+
+    Whoever sends it keeps that with the job: creating it again would change nothing.
+    """
+
+
 class Permanent(DingRunError):
     """The other side refuses it for good
 
     `code`: the other side's own word for it, e.g. `param.templateNotExist`.
     `content`: it is the words of this one message that are refused; the way itself is open.
+    `setup_fault`: what somebody has to set right before anything reaches that destination, by whatever
+    kind of message, e.g. `robot_not_in_group`; the words for it are in `cards/templates/*/phrases.yaml`.
     """
 
-    def __init__(self, message: str = "", *, code: str = "", content: bool = False) -> None:
+    def __init__(
+        self, message: str = "", *, code: str = "", content: bool = False, setup_fault: str = ""
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.content = content
+        self.setup_fault = setup_fault

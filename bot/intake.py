@@ -137,13 +137,12 @@ class Intake:
         return {}
 
     async def _reply(self, claim: Claim, message: Message, note: Note) -> None:
-        await claim.mark()
         messenger = self._channels.to(here(message))
         try:
-            await messenger.reply(message, note)
+            await messenger.reply(message, note, sending=claim.sending)
         except Permanent as error:  # the session is over: a message of its own costs a call, silence more
             log.warning("message %s is answered outside of its session: %s", message.id, error)
-            await messenger.send_note(here(message), note, claim.job.id)
+            await messenger.send_note(here(message), note, claim.job.id, sending=claim.sending)
 
     async def _settled(self, job: Job) -> None:
         if job.state is JobState.DEAD:

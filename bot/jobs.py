@@ -7,7 +7,8 @@ to whoever claims it once its lease is over. Jobs run in lanes, so that a slow e
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,7 +17,7 @@ from bot.lanes import POLL, Lane, Lanes
 from bot.log import about, redacted
 from bot.loops import loop_step, report_error
 from bot.models import Clock, Job, JobState
-from bot.ports import Store
+from bot.ports import Capabilities, Sending, Store, TextRepeat, unmarked
 from bot.retry import wait_before_retry
 
 log = logging.getLogger(__name__)
@@ -46,9 +47,36 @@ class Claim:
         self._writing = asyncio.Lock()
 
     async def mark(self) -> None:
-        """Store that a request which must not be repeated is about to leave. Call it right before."""
-        if not await self.save(marker=True):
+        """Store that a request which must not be repeated is about to leave. Call it right before.
+
+        Raises `Temporary`, never `uncertain`: as long as the marker is not stored, nothing leaves.
+        """
+        try:
+            kept = await self.save(marker=True)
+        except Temporary as error:
+            self.job = replace(self.job, marker=False)
+            raise Temporary(str(error), retry_after=error.retry_after) from error
+        if not kept:
             raise Temporary("the claim was lost before the request left")
+
+    def sending_text(self, capabilities: Capabilities) -> Sending:
+        """Hold the marker around a message, where nothing else makes its repeat harmless."""
+        return self.sending if capabilities.text_repeat is TextRepeat.UNSAFE else unmarked
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[None]:
+        """Hold the marker around the one request that must not be repeated, and around nothing else.
+
+        A clear answer that nothing was done takes the marker away again, whatever is tried after it.
+        """
+        await self.mark()
+        try:
+            yield
+        except DingRunError as error:
+            if not (isinstance(error, Temporary) and error.uncertain):
+                with suppress(Temporary):  # the outcome says it once more
+                    await self.save(marker=False)
+            raise
 
     async def keep(
         self, changes: Mapping[str, object], *, without: Collection[str] = (), marker: bool | None = None
@@ -165,6 +193,11 @@ class Jobs:
             await self.do(claim)
             done += 1
         return done
+
+    async def settle(self, job: Job) -> None:
+        """Tell the kind of an ended job of its end once more: the process that should have may have died."""
+        if job.kind in self._kinds:
+            await self._kinds[job.kind].settled(job)
 
     async def do(self, claim: Claim) -> None:
         """Do one claimed job, once, and store its outcome."""

@@ -78,6 +78,10 @@ class JobState(StrEnum):
         return self not in {JobState.TODO, JobState.DOING}
 
 
+UNDELIVERED_STATES = frozenset({JobState.DEAD, JobState.UNCONFIRMED})
+"""How a delivery ends that did not arrive, or not for sure."""
+
+
 class NotifyOn(StrEnum):
     FINISHED = "finished"  #: runs whose tasks have all ended
     FAILED = "failed"  #: runs in error, and runs with a task that did not end well
@@ -323,6 +327,16 @@ class Job:
     error: str = ""
     result: Mapping[str, object] = field(default_factory=dict)  # the other side's ids, no secrets
     ended_at: datetime | None = None
+    replaced_by: str = ""  # of a dead or unconfirmed job: the later one that stands for it
+
+
+def new_job(
+    kind: str, key: str, now: datetime, *, run_id: str = "", payload: Mapping[str, object] | None = None
+) -> Job:
+    """Make a job that is due at once. Kind and key are its id: what is asked for twice is one job."""
+    return Job(
+        id=f"{kind}:{key}", kind=kind, run_id=run_id, payload=payload or {}, created_at=now, due_at=now
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -435,6 +449,11 @@ class Receipt:
 
     message_id: str = ""
     silent: bool = False  # nothing was sent, only logged
+    existed: bool = False  # an earlier attempt created the card, perhaps with other content
+
+    def as_result(self) -> dict[str, object]:
+        """Return what a job keeps of it as proof."""
+        return {"message_id": self.message_id, "silent": self.silent}
 
 
 def derived_id(prefix: str, *parts: str, length: int = 10) -> str:

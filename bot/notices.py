@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.channels import Channels
 from bot.jobs import Claim, JobKind, Jobs, Result
-from bot.models import Destination, DestinationKind, Job
+from bot.models import Destination, Job, new_job
 from bot.quota import Balance, Bucket
 from cards.render import Cards
 
@@ -28,14 +28,8 @@ class Notices:
         """Say a phrase to every operator; the same cause again says nothing. Values are JSON values."""
         now = self._jobs.clock()
         for place in self._operators:
-            job = Job(
-                id=f"notice:{cause}:{place}",
-                kind="notice",
-                payload={"destination": str(place), "phrase": phrase, "values": values},
-                created_at=now,
-                due_at=now,
-            )
-            await self._jobs.add(job)
+            payload = {"destination": str(place), "phrase": phrase, "values": values}
+            await self._jobs.add(new_job("notice", f"{cause}:{place}", now, payload=payload))
 
     async def warn(self, warnings: Sequence[tuple[str, Bucket, int, Balance]]) -> None:
         """Tell of borders that a month's calls have passed."""
@@ -57,7 +51,7 @@ class Notices:
         destination = Destination.parse(str(payload["destination"]))
         values = payload["values"]
         note = self._cards.say(str(payload["phrase"]), **(values if isinstance(values, dict) else {}))
-        if destination.kind not in {DestinationKind.WEBHOOK, DestinationKind.WORK}:
-            await claim.mark()  # nothing makes a robot's message safe to repeat
-        receipt = await self._channels.to(destination).send_note(destination, note, claim.job.id)
-        return {"message_id": receipt.message_id, "silent": receipt.silent}
+        messenger = self._channels.to(destination)
+        sending = claim.sending_text(messenger.capabilities)
+        receipt = await messenger.send_note(destination, note, claim.job.id, sending=sending)
+        return receipt.as_result()

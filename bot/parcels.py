@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bot.channels import Channels
 from bot.errors import Temporary
 from bot.jobs import Claim, Jobs, Result
-from bot.models import Destination, DestinationKind, Job, Link, Receipt, Report
-from bot.plan import CARD_KINDS
+from bot.models import Destination, Job, Link, Report, new_job
+from bot.payload import DeliveryPayload, DeliveryResult
 from bot.ports import Messenger, Store
 from bot.report_links import ReportLinks
 from bot.reports import Reports
@@ -18,8 +19,6 @@ from bot.scratch import scratch_folder
 from cards.render import Cards
 
 log = logging.getLogger(__name__)
-
-MOST_IN_WORK = 10 * 1024 * 1024  # bytes of a file in a work notification (0775-message-types-and-data-format)
 
 Split = Callable[[Path, Path, str, int], Awaitable[Sequence[Path]]]
 """Writes a report as smaller files: the report, a folder for them, the stem of their names, their bytes."""
@@ -31,10 +30,11 @@ class Limits:
 
     most_bytes: int
     split: Split
+    channels: Channels
 
     def at(self, destination: Destination) -> int:
-        work = destination.kind is DestinationKind.WORK
-        return min(self.most_bytes, MOST_IN_WORK) if work else self.most_bytes
+        least = self.channels.capabilities(destination).max_file_bytes
+        return min(self.most_bytes, least or self.most_bytes)
 
 
 class Parcels:
@@ -64,22 +64,23 @@ class Parcels:
 
     async def send(self, claim: Claim, report: Report, messenger: Messenger, cards: Cards) -> Result:
         """Send a report as its destination takes it; what to keep of the answer."""
-        destination = Destination.parse(str(claim.job.payload["destination"]))
+        payload = DeliveryPayload.of(claim.job)
+        destination = payload.destination
         if self.fits(report, destination):
             media_id = await self._uploaded(report, messenger)
-            await claim.mark()
-            return _proof(await messenger.send_file(destination, media_id, report.name))
-        if "part" in claim.job.payload:
-            return await self._send_part(claim, report, messenger)
+            receipt = await messenger.send_file(destination, media_id, report.name, sending=claim.sending)
+            return receipt.as_result()
+        if payload.part is not None:
+            return await self._send_part(claim, payload, report, messenger)
         if not self._links.offered:
             return await self._ask_for_parts(claim.job, report, messenger)
         link = await self._links.link_for(report, cause=claim.job.id)
         if link is None:
-            return {"skipped": "its link was revoked"}
-        if destination.kind in CARD_KINDS:  # nothing makes a robot's message safe to repeat
-            await claim.mark()
+            return DeliveryResult(skipped="its link was revoked").as_json()
+        sending = claim.sending_text(messenger.capabilities)
         note = cards.link_note(report, link)
-        return {**_proof(await messenger.send_note(destination, note, claim.job.id)), "link": True}
+        receipt = await messenger.send_note(destination, note, claim.job.id, sending=sending)
+        return {**receipt.as_result(), **DeliveryResult(link=True).as_json()}
 
     async def _uploaded(self, report: Report, messenger: Messenger) -> str:
         async with self._uploading:
@@ -96,27 +97,22 @@ class Parcels:
         """A job for each part: nothing makes a file safe to repeat, so each has a marker of its own."""
         parts, now = await self._parts(job, report, messenger), self._jobs.clock()
         for number in range(1, len(parts) + 1):
-            part = Job(
-                id=f"{job.id}:part{number}",
-                kind=job.kind,
-                run_id=job.run_id,
-                payload={**job.payload, "part": number},
-                created_at=now,
-                due_at=now,
-            )
-            await self._jobs.add(part)
-        return {"parts": len(parts)}
+            key = f"{job.id}:part{number}".removeprefix(f"{job.kind}:")
+            payload = replace(DeliveryPayload.of(job), part=number).as_json()
+            await self._jobs.add(new_job(job.kind, key, now, run_id=job.run_id, payload=payload))
+        return DeliveryResult(parts=len(parts)).as_json()
 
-    async def _send_part(self, claim: Claim, report: Report, messenger: Messenger) -> Result:
+    async def _send_part(
+        self, claim: Claim, payload: DeliveryPayload, report: Report, messenger: Messenger
+    ) -> Result:
         parts = await self._parts(claim.job, report, messenger)
-        name, media_id = parts[int(str(claim.job.payload["part"])) - 1]
-        await claim.mark()
-        destination = Destination.parse(str(claim.job.payload["destination"]))
-        return _proof(await messenger.send_file(destination, media_id, name))
+        name, media_id = parts[(payload.part or 1) - 1]
+        receipt = await messenger.send_file(payload.destination, media_id, name, sending=claim.sending)
+        return receipt.as_result()
 
     async def _parts(self, job: Job, report: Report, messenger: Messenger) -> Sequence[tuple[str, str]]:
         """Names and media ids of the parts; cut and uploaded once."""
-        most = self._limits.at(Destination.parse(str(job.payload["destination"])))
+        most = self._limits.at(DeliveryPayload.of(job).destination)
         key = f"parts:{report.sha256}:{most}"
         async with self._uploading:
             known = await self._store.recall(key)
@@ -131,7 +127,3 @@ class Parcels:
             files = await self._limits.split(whole, folder, stem, most)
             log.info("report of run %s is too big for one file: %d parts", report.run_id, len(files))
             return [(file.name, await messenger.upload(file, file.name)) for file in files]
-
-
-def _proof(receipt: Receipt) -> dict[str, object]:
-    return {"message_id": receipt.message_id, "silent": receipt.silent}

@@ -160,7 +160,8 @@ class _Builder:
             clock=outside.clock,
             cards_per_minute=self._settings.notify.cards_per_minute,
         )
-        limits = Limits(most_bytes=self._settings.reports.max_file_mb * MB, split=split_report)
+        most_bytes = self._settings.reports.max_file_mb * MB
+        limits = Limits(most_bytes=most_bytes, split=split_report, channels=channels)
         ladder = Ladder(self._store, self._notices, clock=outside.clock)
         return Means(
             channels=channels,

@@ -18,7 +18,9 @@ from bot.models import (
     RunStatus,
     Schedule,
     derived_id,
+    new_job,
 )
+from bot.payload import DeliveryPayload, DeliveryResult
 
 EXPORT_PATIENCE = timedelta(seconds=60)  # how long the card waits for the report
 
@@ -32,14 +34,6 @@ REACH = {
     Channel.OPENAPI: CARD_KINDS,
     Channel.WEBHOOK: frozenset({DestinationKind.WEBHOOK}),
     Channel.WORK_NOTICE: frozenset({DestinationKind.WORK}),
-}
-
-
-NOTE_LIMITS = {  # bytes of text, with room for what the channel wraps around it
-    DestinationKind.GROUP: 12_000,  # msgParam 15,000, 0716-the-robot-sends-a-group-message
-    DestinationKind.USER: 12_000,
-    DestinationKind.WORK: 1_700,  # whole msg 2,048, 0769-asynchronous-sending-of-enterprise-session-messages
-    DestinationKind.WEBHOOK: 18_000,  # 20,000 seen in the wild; not documented
 }
 
 
@@ -128,17 +122,20 @@ def job_id(kind: str, run_id: str, destination: Destination) -> str:
     return f"{kind}:{run_id}:{destination}"
 
 
+def delivery_job(kind: str, run_id: str, payload: DeliveryPayload, now: datetime, *, cause: str = "") -> Job:
+    """Make the job of a delivery; without a cause, the one that follows from the end of the run."""
+    key = ":".join(filter(None, [run_id, str(payload.destination), cause]))
+    return new_job(kind, key, now, run_id=run_id, payload=payload.as_json())
+
+
 def _job(
     kind: str, run: Run, now: datetime, *, destination: Destination | None = None, due: datetime | None = None
 ) -> Job:
-    return Job(
-        id=job_id(kind, run.id, destination) if destination else f"{kind}:{run.id}",
-        kind=kind,
-        run_id=run.id,
-        payload={"destination": str(destination)} if destination else {},
-        created_at=now,
-        due_at=due or now,
-    )
+    if destination is None:
+        job = new_job(kind, run.id, now, run_id=run.id)
+    else:
+        job = delivery_job(kind, run.id, DeliveryPayload(destination=destination), now)
+    return replace(job, due_at=due or now)
 
 
 def card_id(run_id: str, destination: Destination) -> str:
@@ -157,17 +154,17 @@ def push_verdict(jobs: Sequence[Job]) -> PushStatus:
 
     A card that fell is no success by itself: the message that went instead is.
     """
-    verdicts = set()
-    destinations = {str(job.payload.get("destination")) for job in jobs}
-    for destination in destinations:
-        mine = [job for job in jobs if job.payload.get("destination") == destination]
-        verdicts.add(_verdict(mine))
+    by_place: dict[Destination, list[Job]] = {}
+    for job in jobs:
+        by_place.setdefault(DeliveryPayload.of(job).destination, []).append(job)
+    verdicts = {_verdict(mine) for mine in by_place.values()}
     order = [PushStatus.PENDING, PushStatus.ERROR, PushStatus.SUCCESS]
     return next((verdict for verdict in order if verdict in verdicts), PushStatus.SKIP)
 
 
 def _verdict(jobs: Sequence[Job]) -> PushStatus:
-    done = [job for job in jobs if job.state is JobState.DONE and not job.result.get("fell")]
+    results = [DeliveryResult.of(job) for job in jobs if job.state is JobState.DONE]
+    done = [result for result in results if not result.fallback_reason]
     if done:
-        return PushStatus.SKIP if all(job.result.get("silent") for job in done) else PushStatus.SUCCESS
+        return PushStatus.SKIP if all(result.silent for result in done) else PushStatus.SUCCESS
     return PushStatus.ERROR if all(job.state.ended for job in jobs) else PushStatus.PENDING

@@ -6,9 +6,11 @@ the port's contract suite (`tests/contract`). All of them raise `Temporary` or `
 vendor.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -97,6 +99,28 @@ class Store(Protocol):
         self, *, run_id: str = "", kind: str = "", states: Collection[JobState] = (), limit: int = 100
     ) -> Sequence[Job]:
         """Jobs that match all that is given, oldest first."""
+
+    async def find_ended(
+        self, kinds: Collection[str], since: datetime, states: Collection[JobState] = ()
+    ) -> Sequence[Job]:
+        """Find the jobs of these kinds that have ended since then, in the order of their ends.
+
+        With `states`, only those that ended so.
+        """
+
+    async def find_undelivered(
+        self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
+    ) -> Sequence[Job]:
+        """Find the dead and unconfirmed jobs of these kinds that nothing has replaced, oldest first.
+
+        Where there are more than `limit`, the newest of them.
+        """
+
+    async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
+        """Count all of these, by state."""
+
+    async def mark_replaced(self, job_id: str, by: str) -> None:
+        """Note that a later job stands for a dead or unconfirmed one. The first one noted stays."""
 
     async def clear_payloads(
         self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
@@ -292,6 +316,33 @@ class Engine(Protocol):
         """Whatever the engine must do by itself in this process, until cancelled; may return at once."""
 
 
+Sending = Callable[[], AbstractAsyncContextManager[None]]
+"""Stands around the one request that nothing makes safe to repeat, and around nothing else: not the token,
+not the wait for a rate limit. Entering it stores that the request is about to leave."""
+
+
+def unmarked() -> AbstractAsyncContextManager[None]:
+    """Do nothing, for requests that may be repeated."""
+    return nullcontext()
+
+
+class TextRepeat(StrEnum):
+    UNSAFE = "unsafe"  #: nothing makes a repeated message harmless: the request is marked
+    BY_KEY = "by_key"  #: the same `key` is the same message
+    BY_WORDS = "by_words"  #: the same words are the same message, so they must not change
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capabilities:
+    """What a channel can do, so that nobody asks for its kind."""
+
+    cards: bool = False
+    files: bool = False
+    text_bytes: int  # of a message, with room for what the channel wraps around it
+    text_repeat: TextRepeat = TextRepeat.UNSAFE
+    max_file_bytes: int | None = None  # where it is less than for others
+
+
 class Messenger(Protocol):
     """How destinations are reached. A verb that returns has been accepted by the other side.
 
@@ -300,23 +351,38 @@ class Messenger(Protocol):
     A verb that the channel cannot do at all (a file by webhook) is `Permanent`.
     """
 
-    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
-        """Show a card. The same `card_id` again is the same card: it shows once, and its second time
-        succeeds."""
+    @property
+    def capabilities(self) -> Capabilities:
+        """Tell what this channel can do."""
+
+    async def send_card(
+        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
+    ) -> Receipt:
+        """Create and deliver a card. The same `card_id` again is the same card: it shows once.
+
+        - `CardUndeliveredError`: it was created and reached nobody; pass `created` the next time, from
+          whatever process, and it is only delivered.
+        - A card that exists already is delivered as well, as nobody knows whether the attempt that created it
+          came so far. It keeps its first content: `existed` in the receipt tells so.
+        """
 
     async def update_card(self, card_id: str, card: CardView) -> None:
         """Show new content on a card, to everyone who sees it. Repeatable."""
 
-    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
+    async def send_note(
+        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         """Send a markdown message. `key` makes a repeat harmless where the channel knows such a thing."""
 
     async def upload(self, path: Path, name: str) -> str:
         """Hand over a file and return the id to send it by. Repeatable."""
 
-    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
+    async def send_file(
+        self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         """Send an uploaded file as a file message; nothing makes a repeat harmless."""
 
-    async def reply(self, message: Message, note: Note) -> Receipt:
+    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
         """Answer where the person spoke, through the session of the message; costs no API call."""
 
 

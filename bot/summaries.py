@@ -5,47 +5,39 @@ takes another way while the first may have arrived.
 """
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from enum import StrEnum
 
+from bot.card_delivery import OutgoingCard, send_card, update_payload
 from bot.channels import Channels
-from bot.digests import Digests, Missed, digest_id
+from bot.digests import Digests, Missed, Unconfirmed, digest_id
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.governor import Governor
 from bot.jobs import Claim, Jobs, NotYet, Result
 from bot.ladder import Ladder, Step
 from bot.models import (
     Destination,
-    DestinationKind,
     ExportStatus,
     Job,
     Note,
-    Receipt,
     Report,
     Run,
     RunStatus,
 )
 from bot.parcels import Parcels
-from bot.plan import CARD_KINDS, EXPORT_PATIENCE, FILE_KINDS, NOTE_LIMITS, card_id, job_id, mentioned
-from bot.ports import Store
+from bot.payload import DeliveryPayload, DeliveryResult
+from bot.plan import EXPORT_PATIENCE, card_id, mentioned
+from bot.ports import Store, TextRepeat
 from bot.quota import Rung
+from bot.reconcile import destination_of, note_instead_of
 from bot.reports import Reports
+from bot.routing import Route, RoutingSnapshot, choose_route
 from cards.render import Cards
 from cards.summary import News
 
 log = logging.getLogger(__name__)
 
 REFUSED = (Permanent, ConfigError)
-
-
-class Way(StrEnum):
-    """How a summary goes. A job that follows from another (`via` in it) goes alone."""
-
-    ALONE = "alone"  #: by itself: as the card, or the message, that its job is for
-    MESSAGE = "message"  #: cards are refused at this destination
-    BESIDE = "beside"  #: by the webhook robot beside, the month's API calls run out
-    DIGEST = "digest"  #: with others in one card
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,52 +64,48 @@ class Summaries:
     async def card(self, claim: Claim) -> Result:
         """Show the summary as a card; where it cannot be one, a `note` job is there before this one ends."""
         run = await self._ready(claim.job)
-        way = await self._way(claim)
-        if way is Way.DIGEST:
-            return await self._share(claim)
-        destination = destination_of(claim.job)
-        if way is Way.ALONE:
-            return await self._show(run, destination)
-        beside = self._means.channels.stand_in(destination) if way is Way.BESIDE else None
-        why = "the month's calls run out" if beside else "cards are refused here"
-        return await self.fall(run.id, destination, why, via=beside)
+        payload, snapshot = await self._decide(claim)
+        if payload.route is Route.DIGEST:
+            return await self._share(claim, payload)
+        if payload.route is Route.DIRECT:
+            return await self._show(claim, run, snapshot)
+        fallback = None
+        if payload.route is Route.WEBHOOK_FALLBACK:
+            fallback = self._means.channels.stand_in(payload.destination)
+        why = "the month's calls run out" if fallback else "cards are refused here"
+        return await self.fall(claim.job, why, via=fallback)
 
     async def note(self, claim: Claim) -> Result:
         """Send the summary as a message."""
         run = await self._ready(claim.job)
-        way = Way.ALONE if "via" in claim.job.payload else await self._way(claim)
-        if way is Way.DIGEST:
-            return await self._share(claim)
-        if way is Way.BESIDE and self._beside(claim.job):
-            return await self._go_beside(claim)
-        place = _place(claim.job)
-        if not await self._means.ladder.holds(Step.MESSAGE, place) and self._beside(claim.job):
-            return await self._go_beside(claim)
-        note = await self._note_for(claim, run, place)
-        if place.kind in CARD_KINDS:  # nothing makes a robot's message safe to repeat
-            await claim.mark()
+        payload, snapshot = await self._decide(claim)
+        if payload.route is Route.DIGEST:
+            return await self._share(claim, payload)
+        fallback = self._means.channels.stand_in(payload.target)  # that has not been tried yet
+        if fallback and payload.route is Route.WEBHOOK_FALLBACK and payload.via is None:
+            return await self._go_to(claim, fallback)
+        if fallback and not await self._means.ladder.holds(Step.MESSAGE, payload.target):
+            return await self._go_to(claim, fallback)
+        return await self._say(claim, run, snapshot)
+
+    async def _say(self, claim: Claim, run: Run, snapshot: RoutingSnapshot) -> Result:
+        payload = DeliveryPayload.of(claim.job)
+        place = payload.target
+        note = await self._note_for(claim, run, snapshot)
+        messenger = self._means.channels.to(place)
+        sending = claim.sending_text(messenger.capabilities)
         try:
-            receipt = await self._means.channels.to(place).send_note(place, note, claim.job.id)
+            async with self._means.ladder.guard(place, claim.job.id, asked=payload.wanted_by_person):
+                receipt = await messenger.send_note(place, note, claim.job.id, sending=sending)
         except REFUSED as error:
             return await self._after_refusal(claim, error)
         await self._means.ladder.stands(Step.MESSAGE, place)
-        return proof(receipt)
+        return receipt.as_result()
 
-    async def fall(
-        self, run_id: str, destination: Destination, why: str, *, via: Destination | None = None
-    ) -> Result:
+    async def fall(self, card: Job, why: str, *, via: Destination | None = None) -> Result:
         """The message that goes instead of a card is asked for; what the card's job keeps then."""
-        now = self._jobs.clock()
-        job = Job(
-            id=job_id("note", run_id, destination),
-            kind="note",
-            run_id=run_id,
-            payload={"destination": str(destination), "via": str(via or destination)},
-            created_at=now,
-            due_at=now,
-        )
-        await self._jobs.add(job)
-        return {"fell": why}
+        await self._jobs.add(note_instead_of(card, self._jobs.clock(), via=via))
+        return DeliveryResult(fallback_reason=why).as_json()
 
     async def _ready(self, job: Job) -> Run:
         """The run, once it has ended and its report has been waited for."""
@@ -127,140 +115,147 @@ class Summaries:
             raise NotYet(limit)
         return run
 
-    async def _way(self, claim: Claim) -> Way:
-        """How it goes, decided once."""
-        if "way" not in claim.job.payload:
-            destination = destination_of(claim.job)
-            way, sharing = await self._choose(destination)
-            digest = await self._digest_for(sharing) if sharing else ""
-            await claim.keep({"way": way.value} | ({"digest": digest} if digest else {}))
-        return Way(str(claim.job.payload["way"]))
+    async def _decide(self, claim: Claim) -> tuple[DeliveryPayload, RoutingSnapshot]:
+        """Choose the route once, and keep it before anything leaves; look at everything once."""
+        payload = DeliveryPayload.of(claim.job)
+        decided = payload.route is not None or payload.via is not None
+        snapshot = await self._look(payload.destination, decided=decided)
+        if decided:
+            return replace(payload, route=payload.route or Route.DIRECT), snapshot
+        route = choose_route(snapshot)
+        if route is None:
+            raise NotYet(self._means.governor.better_times())
+        digest = ""
+        if route is Route.DIGEST:
+            digest = await self._digest_for(self._spoken_to(payload.destination, snapshot), snapshot)
+        return await update_payload(claim, route=route, digest=digest), snapshot
 
-    async def _choose(self, destination: Destination) -> tuple[Way, Destination | None]:
-        """A way, and with `DIGEST` the destination whose digest it is."""
+    async def _look(self, destination: Destination, *, decided: bool) -> RoutingSnapshot:
+        """Read what a route depends on; whoever has one takes no slot of the minute."""
         means = self._means
         if means.channels.is_silent(destination):
-            return Way.ALONE, None
-        beside = means.channels.stand_in(destination)
-        rung = await means.governor.rung(destination, beside=beside is not None)
-        if rung is Rung.SPENT:
-            raise NotYet(means.governor.better_times())
-        told = beside if beside and rung is Rung.WEBHOOK else destination
-        if rung is Rung.DIGEST or not await means.governor.may_go_alone(told):
-            return Way.DIGEST, told
-        if rung is Rung.WEBHOOK:
-            return Way.BESIDE, None
-        holds = destination.kind not in CARD_KINDS or await means.ladder.holds(Step.CARD, destination)
-        return (Way.ALONE if holds else Way.MESSAGE), None
+            return RoutingSnapshot(silent=True)
+        fallback = means.channels.stand_in(destination)
+        look = RoutingSnapshot(quota=await means.governor.rung(destination, beside=fallback is not None))
+        if decided or look.quota in {Rung.DIGEST, Rung.SPENT}:
+            return look
+        slot = await means.governor.may_go_alone(self._spoken_to(destination, look))
+        shows_cards = means.channels.capabilities(destination).cards
+        accepted = not shows_cards or await means.ladder.holds(Step.CARD, destination)
+        return replace(look, slot=slot, cards_accepted=accepted)
 
-    async def _digest_for(self, destination: Destination) -> str:
+    def _spoken_to(self, destination: Destination, snapshot: RoutingSnapshot) -> Destination:
+        """Return where a summary of its own would go: to the destination, or to its fallback webhook."""
+        fallback = self._means.channels.stand_in(destination)
+        return fallback if fallback and snapshot.quota is Rung.WEBHOOK else destination
+
+    async def _digest_for(self, destination: Destination, snapshot: RoutingSnapshot) -> str:
         open_one = await self._means.digests.open_for(destination)
         if open_one:
             return open_one
-        rung = await self._means.governor.rung(destination)
-        return digest_id(destination, await self._means.governor.digest_due(destination, rung))
+        by_webhook = snapshot.quota is Rung.WEBHOOK
+        quota = await self._means.governor.rung(destination) if by_webhook else snapshot.quota
+        return digest_id(destination, await self._means.governor.digest_due(destination, quota))
 
-    async def _share(self, claim: Claim) -> Result:
+    async def _share(self, claim: Claim, payload: DeliveryPayload) -> Result:
         """Wait for the digest; one that left without this run is looked for anew."""
         try:
-            shared = await self._means.digests.outcome(str(claim.job.payload["digest"]), claim.job.id)
+            return await self._means.digests.outcome(payload.digest, claim.job.id)
         except Missed:
-            await claim.keep({}, without=("way", "digest"))
+            await update_payload(claim, route=None, digest="")
             raise NotYet(self._jobs.clock()) from None
-        if shared["unconfirmed"]:
+        except Unconfirmed as error:
             await claim.mark()
-            raise Temporary("the digest may have been shown", uncertain=True)
-        return {key: value for key, value in shared.items() if key != "unconfirmed"}
+            raise Temporary(str(error.__doc__), uncertain=True) from None
 
-    async def _show(self, run: Run, destination: Destination) -> Result:
-        means, card = self._means, card_id(run.id, destination)
+    async def _show(self, claim: Claim, run: Run, snapshot: RoutingSnapshot) -> Result:
+        means, destination = self._means, destination_of(claim.job)
+        card, wanted = card_id(run.id, destination), DeliveryPayload.of(claim.job).wanted_by_person
+        exports = await self._store.find_jobs(run_id=run.id, kind="export")  # before what they write is read
+        run = await self._store.find_run(run.id) or run
         report = await self._reports.find(run_id=run.id)
-        news = await self._news(report, destination, card)
+        news = await self._news(report, destination, card, snapshot)
         view = means.cards.summary(run, report, news=news, mention=mentioned(run, destination))
+        messenger = means.channels.to(destination)
+        outgoing = OutgoingCard(
+            destination=destination,
+            card_id=card,
+            content=view,
+            updates=not snapshot.withholds_updates,
+        )
         try:
-            receipt = await means.channels.to(destination).send_card(destination, view, card)
+            async with means.ladder.guard(destination, claim.job.id, asked=wanted):
+                receipt = await send_card(claim, messenger, outgoing)
         except REFUSED as error:
-            if not is_of_content(error):
+            if not is_of_content(error) and not is_of_setup(error):
                 await means.ladder.fell(Step.CARD, destination, str(error))
             log.warning("no card for %s, a plain message goes instead: %s", destination, error)
-            return await self.fall(run.id, destination, str(error))
+            return await self.fall(claim.job, str(error))
         await means.ladder.stands(Step.CARD, destination)
-        return {**proof(receipt), "card_id": card}
+        told = [job.id for job in exports if job.state.ended]
+        return {**receipt.as_result(), **DeliveryResult(card_id=card, exports=tuple(told)).as_json()}
 
-    async def _news(self, report: Report | None, place: Destination, cause: str) -> News:
+    async def _news(
+        self, report: Report | None, place: Destination, cause: str, snapshot: RoutingSnapshot
+    ) -> News:
         """What the summary tells of its file: that it does not come by itself, and the link instead."""
-        withheld = place.kind in FILE_KINDS and await self._withheld(place)
+        files = self._means.channels.capabilities(place).files
+        withheld = files and snapshot.withholds_files
         link = None
-        if report and (withheld or place.kind not in FILE_KINDS):
+        if report and (withheld or not files):
             link = await self._means.parcels.link_for(report, cause=cause)
         return News(withheld=withheld, link=link, linked=link is not None)
 
-    async def _withheld(self, destination: Destination) -> bool:
-        """Whether the file of a run is not sent by itself: the month's calls run out."""
-        if self._means.channels.is_silent(destination):
-            return False
-        return await self._means.governor.rung(destination) >= Rung.NO_FILE
-
-    async def _note_for(self, claim: Claim, run: Run, place: Destination) -> Note:
+    async def _note_for(self, claim: Claim, run: Run, snapshot: RoutingSnapshot) -> Note:
         """The words of a message. A work notification is safe to repeat as long as its words do not change
         (0769: the same text once a day), so they are kept."""
-        kept = claim.job.payload.get("words")
-        if isinstance(kept, list):
-            return Note(title=kept[0], text=kept[1])
-        note = await self._note_now(claim.job, run, place)
-        if place.kind is DestinationKind.WORK:
-            await claim.keep({"words": [note.title, note.text]})
+        payload = DeliveryPayload.of(claim.job)
+        if payload.words:
+            return Note(title=payload.words[0], text=payload.words[1])
+        note = await self._note_now(claim.job, run, snapshot)
+        repeat = self._means.channels.capabilities(payload.target).text_repeat
+        if repeat is TextRepeat.BY_WORDS:
+            await update_payload(claim, words=(note.title, note.text))
         return note
 
-    async def _note_now(self, job: Job, run: Run, place: Destination) -> Note:
-        cards = self._means.cards
-        if job.payload.get("bare"):
+    async def _note_now(self, job: Job, run: Run, snapshot: RoutingSnapshot) -> Note:
+        cards, payload = self._means.cards, DeliveryPayload.of(job)
+        if payload.withheld:
             return cards.say("summary_withheld", run=run.id)
         report = await self._reports.find(run_id=run.id)
-        mention = mentioned(run, destination_of(job))
-        news = await self._news(report, place, job.id)
-        limit = NOTE_LIMITS[place.kind]
+        mention = mentioned(run, payload.destination)
+        news = await self._news(report, payload.target, job.id, snapshot)
+        limit = self._means.channels.capabilities(payload.target).text_bytes
         return cards.summary_note(run, report, limit=limit, news=news, mention=mention)
 
     async def _after_refusal(self, claim: Claim, error: DingRunError) -> Result:
-        """A refused message goes without words from outside, or by the robot beside, or not at all."""
-        if is_of_content(error) and not claim.job.payload.get("bare"):
-            await claim.keep({"bare": True}, without=("words",), marker=False)
+        """A refused message goes without words from outside, or by the fallback webhook, or not at all."""
+        payload = DeliveryPayload.of(claim.job)
+        if is_of_content(error) and not payload.withheld:
+            await update_payload(claim, withheld=True, words=None)
             raise NotYet(self._jobs.clock())
         if is_of_content(error):
             raise error
-        await self._means.ladder.fell(Step.MESSAGE, _place(claim.job), str(error))
-        if not self._beside(claim.job):
+        if not is_of_setup(error):
+            await self._means.ladder.fell(Step.MESSAGE, payload.target, str(error))
+        fallback = self._means.channels.stand_in(payload.target)
+        if fallback is None:
             raise error
-        return await self._go_beside(claim)
+        return await self._go_to(claim, fallback)
 
-    async def _go_beside(self, claim: Claim) -> Result:
-        await claim.keep({"via": str(self._beside(claim.job))}, marker=False)
+    async def _go_to(self, claim: Claim, fallback: Destination) -> Result:
+        await update_payload(claim, via=fallback)
         raise NotYet(self._jobs.clock())
-
-    def _beside(self, job: Job) -> Destination | None:
-        """The webhook robot that has not been tried yet."""
-        return self._means.channels.stand_in(_place(job))
-
-
-def destination_of(job: Job) -> Destination:
-    """Whom a delivery is for."""
-    return Destination.parse(str(job.payload["destination"]))
-
-
-def _place(job: Job) -> Destination:
-    """Where a message goes, which may be the robot beside its destination."""
-    return Destination.parse(str(job.payload.get("via") or job.payload["destination"]))
-
-
-def proof(receipt: Receipt) -> dict[str, object]:
-    """What is kept of an answer."""
-    return {"message_id": receipt.message_id, "silent": receipt.silent}
 
 
 def is_of_content(error: DingRunError) -> bool:
     """Whether the words of this message are refused, and not the way it goes."""
     return isinstance(error, Permanent) and error.content
+
+
+def is_of_setup(error: DingRunError) -> bool:
+    """Return whether nothing at all reaches the destination until somebody sets something right."""
+    return isinstance(error, Permanent) and bool(error.setup_fault)
 
 
 async def ended_run(store: Store, job: Job, jobs: Jobs) -> Run:

@@ -53,7 +53,7 @@ from cards.render import Cards
 from handlers import router
 from tests.brokers import rabbitmq, redis
 from tests.factories import make_message, make_schedule
-from tests.fakes import FakeClock, FakeEngine, FakeExporter, FakeMessenger, fake_split
+from tests.fakes import FakeClock, FakeEngine, FakeExporter, FakeMessenger, fake_channel, fake_split
 from tests.mongo_server import add_option, database, mongo, own_variable
 
 __all__ = ["database", "mongo", "own_variable", "rabbitmq", "redis"]
@@ -113,8 +113,15 @@ class Desk:
         self.jobs = Jobs(store, clock=clock, owner="test")
         shelf = Shelf(folder=self.folder, keep=timedelta(days=30), zone=ZONE)
         self.reports = Reports(store, self.exporter, shelf, clock=clock)
-        kinds = {(kind, ""): self.reached.get(kind, self.messenger) for kind in DestinationKind}
-        kinds |= {(kind, app): each for app, each in self.apps.items() for kind in DestinationKind}
+        kinds = {
+            (kind, ""): self.reached.get(kind) or fake_channel(self.messenger, kind)
+            for kind in DestinationKind
+        }
+        kinds |= {
+            (kind, app): fake_channel(each, kind)
+            for app, each in self.apps.items()
+            for kind in DestinationKind
+        }
         channels = Channels(messengers=kinds, silent=SilentMessenger(), beside=self.beside)
         ledger = self.ledger or SqliteLedger(store)
         self.governor = Governor(ledger, self.budget, clock=clock)
@@ -123,7 +130,7 @@ class Desk:
         digests = Digests(store, self.jobs, channels=channels, cards=cards, ladder=ladder)
         port = SqliteLinks(store)
         self.links, self.audit = ReportLinks(port, self.terms, clock=clock), Audit(port, clock=clock)
-        limits = Limits(most_bytes=self.most_bytes, split=fake_split)
+        limits = Limits(most_bytes=self.most_bytes, split=fake_split, channels=channels)
         parcels = Parcels(store, self.jobs, self.reports, self.links, limits)
         means = Means(
             channels=channels,

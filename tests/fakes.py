@@ -4,11 +4,16 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from bot.dingtalk.openapi import CAPABILITIES as OPENAPI
+from bot.dingtalk.webhook import WebhookMessenger
+from bot.dingtalk.work import WorkMessenger
+from bot.errors import CardUndeliveredError, Temporary
 from bot.models import (
     CardView,
     Destination,
+    DestinationKind,
     Findings,
     Message,
     Note,
@@ -18,7 +23,7 @@ from bot.models import (
     Task,
     TaskStatus,
 )
-from bot.ports import Started, Story
+from bot.ports import Messenger, Sending, Started, Story, unmarked
 from tests.factories import NOW
 
 
@@ -103,11 +108,20 @@ async def _nothing() -> AsyncIterator[Mapping[str, Any]]:
     yield {}
 
 
+class AnswerLost(Temporary):
+    """The messenger did it, and nobody heard so."""
+
+    def __init__(self) -> None:
+        super().__init__("no answer", uncertain=True)
+
+
 class FakeMessenger:
     """Remembers what it was given; `trouble` holds the errors of the next calls, None for a success.
 
     `trouble_with` holds those of one verb.
     """
+
+    capabilities = OPENAPI
 
     def __init__(self) -> None:
         self.cards: dict[str, CardView] = {}
@@ -123,10 +137,16 @@ class FakeMessenger:
         self.sent.append((verb, where, what))
         return Receipt(message_id=f"message{len(self.sent)}")
 
-    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
-        if card_id in self.cards:
-            return Receipt(message_id=card_id)
-        receipt = self._act("card", str(destination), card_id)
+    async def send_card(
+        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
+    ) -> Receipt:
+        try:
+            if created or card_id in self.cards:
+                return replace(self._act("deliver", str(destination), card_id), existed=True)
+            receipt = self._act("card", str(destination), card_id)
+        except (CardUndeliveredError, AnswerLost):
+            self.cards.setdefault(card_id, card)
+            raise
         self.cards[card_id] = card
         return receipt
 
@@ -134,20 +154,53 @@ class FakeMessenger:
         self._act("update", card_id, card.headline)
         self.cards[card_id] = card
 
-    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
-        return self._act("note", str(destination), note.text)
+    async def send_note(
+        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
+    ) -> Receipt:
+        async with sending():
+            return self._act("note", str(destination), note.text)
 
     async def upload(self, path: Path, name: str) -> str:
         return self._act("upload", name, "").message_id
 
-    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
-        return self._act("file", str(destination), name)
+    async def send_file(
+        self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
+    ) -> Receipt:
+        async with sending():
+            return self._act("file", str(destination), name)
 
-    async def reply(self, message: Message, note: Note) -> Receipt:
-        return self._act("reply", message.conversation_id, note.text)
+    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
+        async with sending():
+            return self._act("reply", message.conversation_id, note.text)
 
     def verbs(self) -> list[str]:
         return [verb for verb, _, _ in self.sent]
+
+
+CAPABILITIES = {
+    DestinationKind.GROUP: OPENAPI,
+    DestinationKind.USER: OPENAPI,
+    DestinationKind.WORK: WorkMessenger.capabilities,
+    DestinationKind.WEBHOOK: WebhookMessenger.capabilities,
+}
+
+
+class FakeChannel:
+    """A fake messenger as one kind of destination knows it."""
+
+    def __init__(self, messenger: FakeMessenger, kind: DestinationKind) -> None:
+        self._messenger = messenger
+        self.capabilities = CAPABILITIES[kind]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._messenger, name)
+
+
+def fake_channel(messenger: Messenger, kind: DestinationKind) -> Messenger:
+    """What a messenger is to a kind of destination; one that is no fake knows that itself."""
+    return (
+        cast(Messenger, FakeChannel(messenger, kind)) if isinstance(messenger, FakeMessenger) else messenger
+    )
 
 
 class FakeExporter:

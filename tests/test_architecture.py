@@ -16,6 +16,7 @@ PURE = {
     "bot.package", "bot.overview", "bot.statistics", "bot.words", "bot.targets",
     "bot.log", "bot.metrics", "bot.fields", "bot.notify", "bot.destinations", "bot.quota", "cards",
     "bot.addresses", "bot.engine_settings", "bot.archive", "bot.moving", "bot.links", "bot.split",
+    "bot.payload", "bot.routing",
     "bot.settings_file", "bot.folders", "bot.dingtalk_settings", "bot.schedule_settings",
     "bot.report_settings", "bot.settings_reference",
     "bot.address_policy",
@@ -29,6 +30,7 @@ CORE = {
     "bot.deliveries", "bot.channels", "bot.governor",
     "bot.notices", "bot.ladder", "bot.digests", "bot.summaries", "bot.chain", "bot.lanes",
     "bot.story", "bot.audit", "bot.report_links", "bot.shelf", "bot.parcels", "bot.remakes", "bot.finder",
+    "bot.card_delivery", "bot.reconcile",
     "bot.payloads",
     "bot.clock_guard",
 }  # fmt: skip

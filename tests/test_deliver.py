@@ -1,13 +1,17 @@
 """The deliveries of an ended run."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.deliver import RECENT
-from bot.errors import Permanent, Temporary
+from bot.errors import CardUndeliveredError, Permanent, Temporary
 from bot.models import Destination, ExportStatus, JobState, PushStatus, Run, RunStatus
-from bot.plan import card_id
+from bot.payload import DeliveryPayload
+from bot.plan import card_id, delivery_job
 from tests.conftest import GROUP, Desk
 from tests.factories import make_run, make_schedule
+from tests.fakes import AnswerLost
 
 
 async def state(desk: Desk, kind: str) -> JobState:
@@ -147,14 +151,14 @@ async def test_a_push_that_nobody_got_is_an_error(desk: Desk) -> None:
 
 
 async def test_a_delivery_of_an_unknown_run_is_given_up(desk: Desk) -> None:
-    await desk.jobs.add(desk.deliver._job("card", "rnobody", GROUP))
+    await desk.jobs.add(delivery_job("card", "rnobody", DeliveryPayload(destination=GROUP), desk.clock()))
     await desk.do_jobs()
     assert await state(desk, "card") is JobState.DEAD
 
 
 async def test_a_card_of_a_run_whose_end_is_not_written_waits(desk: Desk) -> None:
     run: Run = await desk.trigger()
-    await desk.jobs.add(desk.deliver._job("card", run.id, GROUP))
+    await desk.jobs.add(delivery_job("card", run.id, DeliveryPayload(destination=GROUP), desk.clock()))
     await desk.do_jobs()
     assert await state(desk, "card") is JobState.TODO
 
@@ -215,3 +219,77 @@ async def test_a_work_notification_is_repeated_word_for_word_whatever_has_come_m
     (said,) = [what for verb, _, what in desk.messenger.sent if verb == "note"]
     assert job.payload["words"] == [job.payload["words"][0], said]  # type: ignore[index]
     assert "还在生成" in said
+
+
+UNDELIVERED = CardUndeliveredError("SYSTEM_ERROR")
+
+
+async def test_a_card_that_was_created_and_not_delivered_is_delivered_next(desk: Desk) -> None:
+    desk.messenger.trouble = [UNDELIVERED]
+    await desk.finished_run()
+    desk.clock.turn(seconds=5)
+    await desk.do_jobs()
+    assert desk.messenger.verbs() == ["deliver", "upload", "file"]
+
+
+async def test_another_process_delivers_a_card_that_reached_nobody(desk: Desk) -> None:
+    desk.messenger.trouble = [UNDELIVERED, UNDELIVERED]
+    await desk.finished_run()
+    for _ in range(2):
+        desk.messenger.cards.clear()  # nothing but the store tells that it was created
+        desk.build()
+        desk.clock.turn(seconds=10)
+        await desk.do_jobs()
+    assert desk.messenger.verbs() == ["deliver", "upload", "file"]
+
+
+async def forget_attempt(desk: Desk, job_id: str) -> None:
+    job = await desk.store.find_job(job_id)
+    assert job
+    claimed = await desk.store.claim_job([job.kind], "dead process", job.due_at, job.due_at)
+    assert claimed
+    forgotten = {key: value for key, value in job.payload.items() if not key.startswith("card_")}
+    await desk.store.save_job(replace(claimed, payload=forgotten))
+
+
+async def late_card(desk: Desk, *, process_dies: bool = False) -> Run:
+    """A card whose answer is lost while its report is being written, then tried again with the report."""
+    desk.exporter.trouble = [Temporary("disk full", retry_after=63)]
+    desk.messenger.trouble = [AnswerLost()]
+    run = await desk.trigger()
+    await desk.finish()
+    desk.clock.turn(seconds=61)
+    await desk.do_jobs()
+    if process_dies:  # before it could store what it sent
+        await forget_attempt(desk, f"card:{run.id}:{GROUP}")
+    desk.clock.turn(seconds=20)
+    await desk.jobs.run_due(["export"])
+    await desk.do_jobs()
+    return await desk.run(run.id)
+
+
+def text_of(desk: Desk, run: Run) -> str:
+    return "".join(desk.messenger.cards[card_id(run.id, GROUP)].params.values())
+
+
+@pytest.mark.parametrize("process_dies", [False, True])
+async def test_a_card_that_exists_with_older_content_is_updated_once(desk: Desk, process_dies: bool) -> None:
+    run = await late_card(desk, process_dies=process_dies)
+    assert ".xlsx" in text_of(desk, run)
+    assert desk.messenger.verbs().count("update") == 1
+
+
+async def test_a_card_that_exists_with_the_same_content_is_not_updated(desk: Desk) -> None:
+    desk.messenger.trouble = [AnswerLost()]
+    run = await desk.finished_run()
+    desk.clock.turn(seconds=10)
+    await desk.do_jobs()
+    assert desk.messenger.verbs() == ["deliver", "upload", "file"]
+    assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
+
+
+async def test_a_card_that_exists_and_cannot_be_updated_still_counts(desk: Desk) -> None:
+    desk.messenger.trouble_with["update"] = [Permanent("param.contentUnsafe", content=True)]
+    run = await late_card(desk)
+    assert run.push_status is PushStatus.SUCCESS
+    assert "note" not in desk.messenger.verbs()

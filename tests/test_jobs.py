@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bot.errors import Permanent, Temporary
+from bot.errors import DingRunError, Permanent, Temporary
 from bot.jobs import Claim, JobKind, Jobs, NotYet, Result
 from bot.lanes import Lane
 from bot.models import Job, JobState
@@ -157,6 +158,49 @@ async def test_a_clear_refusal_after_the_marker_is_tried_again(work: Work, clock
     clock.turn(seconds=10)
     await work.run_due()
     assert (work.acts, (await work.job()).state) == (2, JobState.DONE)
+
+
+async def marked_after(work: Work, end: BaseException | None) -> bool:
+    """Whether the marker is left by a request that ended so."""
+    job = await work.store.claim_job(["work"], "somebody", NOW, NOW)
+    assert job
+    with suppress(DingRunError, asyncio.CancelledError):
+        async with Claim(work.store, job, work.clock, timedelta(seconds=10)).sending():
+            assert (await work.job()).marker
+            if end:
+                raise end
+    return (await work.job()).marker
+
+
+@pytest.mark.parametrize("end", [Permanent("the session is over"), Temporary("too fast")])
+async def test_a_clear_refusal_takes_the_marker_away(work: Work, end: DingRunError) -> None:
+    assert not await marked_after(work, end)
+
+
+@pytest.mark.parametrize("end", [Temporary("no answer", uncertain=True), asyncio.CancelledError(), None])
+async def test_the_marker_stays_when_something_may_have_left(work: Work, end: BaseException | None) -> None:
+    assert await marked_after(work, end)
+
+
+async def test_a_marker_that_could_not_be_stored_leaves_nothing_uncertain(
+    work: Work, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MongoDB tells a write whose answer was lost as uncertain."""
+    save = work.store.save_job
+
+    async def lost_once(job: Job) -> bool:
+        if job.marker:
+            monkeypatch.setattr(work.store, "save_job", save)
+            raise Temporary("MongoDB was lost", uncertain=True)
+        return await save(job)
+
+    monkeypatch.setattr(work.store, "save_job", lost_once)
+    work.marked = True
+    await work.run_due()
+    assert (await work.job()).state is JobState.TODO
+    clock.turn(seconds=10)
+    await work.run_due()
+    assert (await work.job()).state is JobState.DONE
 
 
 async def test_a_lost_answer_without_a_marker_is_repeated(work: Work, clock: FakeClock) -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from bot.errors import Permanent, Temporary
 from bot.models import Destination, PushStatus
 from bot.plan import card_id
@@ -132,3 +134,96 @@ async def test_a_crash_between_a_given_up_card_and_its_message_is_made_good(desk
     await desk.do_jobs()
     assert len(told(desk, GROUP)) == 1
     assert card_id(run.id, GROUP) not in desk.messenger.cards
+
+
+async def test_a_store_that_fails_after_a_message_went_makes_no_second_one(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.messenger.trouble = [SCOPE]
+    recall, sent = desk.store.recall, desk.messenger.sent
+
+    async def fails(key: str) -> str | None:
+        if sent and key.startswith("fallen:message"):
+            raise Temporary("the store cannot do it now")
+        return await recall(key)
+
+    monkeypatch.setattr(desk.store, "recall", fails)
+    run = await desk.finished_run()
+    desk.clock.turn(seconds=10)
+    await desk.do_jobs()
+    assert len(told(desk, GROUP)) == 1
+    assert run.push_status is PushStatus.SUCCESS
+
+
+NOT_IN_GROUP = Permanent("the robot is not in the group", setup_fault="robot_not_in_group")
+
+
+async def unreachable(desk: Desk, *, refusals: int = 1) -> None:
+    """A group that the robot is not in; more than so many requests to it would be taken."""
+    desk.operators = (OPERATOR,)
+    desk.build()
+    desk.messenger.trouble = [NOT_IN_GROUP] * refusals
+    await another_run(desk)
+
+
+def requests_to_group(desk: Desk) -> Sequence[str]:
+    return [verb for verb, where, _ in desk.messenger.sent if where == str(GROUP) or verb == "upload"]
+
+
+async def test_a_fault_of_set_up_costs_one_request_and_not_one_for_each_kind_of_message(desk: Desk) -> None:
+    await unreachable(desk)
+    await another_run(desk)
+    assert requests_to_group(desk) == []
+    assert desk.messenger.trouble == []
+    assert [run.push_status for run in await desk.store.find_runs()] == [PushStatus.ERROR] * 2
+
+
+async def test_operators_are_told_of_a_fault_of_set_up_once_and_how_to_cure_it(desk: Desk) -> None:
+    await unreachable(desk)
+    for _ in range(3):
+        desk.messenger.trouble = [NOT_IN_GROUP]
+        await another_run(desk, hours=1)
+    (said,) = told(desk)
+    assert "机器人不在这个群里" in said
+    assert "加进群" in said
+
+
+async def test_an_hour_later_one_request_finds_out_whether_it_was_cured(desk: Desk) -> None:
+    await unreachable(desk)
+    desk.messenger.trouble = [NOT_IN_GROUP]
+    await another_run(desk, hours=1)
+    await another_run(desk)
+    assert (requests_to_group(desk), desk.messenger.trouble) == ([], [])
+    await another_run(desk, hours=1)
+    await another_run(desk)
+    assert requests_to_group(desk) == ["card", "upload", "file"] * 2
+    assert "又能发到" in told(desk)[-1]
+
+
+async def test_who_finds_out_may_try_more_than_once(desk: Desk) -> None:
+    await unreachable(desk)
+    desk.messenger.trouble = [Temporary("busy")]
+    await another_run(desk, hours=1)
+    desk.clock.turn(seconds=10)
+    await desk.do_jobs()
+    assert requests_to_group(desk) == ["card", "upload", "file"]
+
+
+async def test_a_fault_of_set_up_goes_to_the_robot_beside(desk: Desk) -> None:
+    desk.beside = {str(GROUP): ROBOT}
+    await unreachable(desk)
+    assert len(told(desk, ROBOT)) == 1
+    assert (await desk.store.find_runs())[0].push_status is PushStatus.SUCCESS
+
+
+async def test_what_was_missed_is_sent_again_as_soon_as_somebody_asks(desk: Desk) -> None:
+    await unreachable(desk)
+    (run,) = await desk.store.find_runs()
+    await desk.say(f"重发 {run.id}")
+    assert sorted(requests_to_group(desk)) == ["file", "note", "upload"]
+
+
+async def test_a_wrong_mention_does_not_close_the_group(desk: Desk) -> None:
+    desk.messenger.trouble = [Permanent("param.userIdNotExist", setup_fault="wrong_person")]
+    await another_run(desk)
+    assert requests_to_group(desk) == ["note", "upload", "file"]

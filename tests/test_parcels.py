@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from bot.dingtalk.work import CAPABILITIES
 from bot.errors import Temporary
 from bot.links import Terms
 from bot.models import Destination, Job, JobState
-from bot.parcels import MOST_IN_WORK
 from bot.plan import card_id
 from bot.quota import Bucket, Budget
 from bot.stores.sqlite_ledger import SqliteLedger
@@ -49,7 +49,7 @@ def test_a_work_notification_takes_less_than_a_robot(desk: Desk) -> None:
     parcels = desk.context.parcels
     desk.most_bytes = 20 * 1024 * 1024
     desk.build()
-    big = make_report(size=MOST_IN_WORK + 1)
+    big = make_report(size=(CAPABILITIES.max_file_bytes or 0) + 1)
     assert desk.context.parcels.fits(big, GROUP)
     assert not desk.context.parcels.fits(big, Destination.parse("work:user01"))
     assert not parcels.fits(big, GROUP)

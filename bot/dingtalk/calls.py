@@ -9,6 +9,8 @@ from bot.dingtalk.faults import TokenRefused, of_oapi, of_openapi
 from bot.dingtalk.http import UPLOAD_TIMEOUT, Answer, call
 from bot.dingtalk.meter import Unmetered, app_gate
 from bot.dingtalk.token import App, Tokens
+from bot.errors import Temporary
+from bot.ports import Sending, unmarked
 from bot.quota import Bucket
 
 HEADER = "x-acs-dingtalk-access-token"
@@ -28,22 +30,24 @@ class Calls:
         self._meter = meter or Unmetered()
         self._gate = app_gate(app.app_key)
 
-    async def openapi(self, method: str, path: str, body: Body) -> Body:
+    async def openapi(self, method: str, path: str, body: Body, *, sending: Sending = unmarked) -> Body:
         """A call of the new API; the body of its success."""
 
         async def attempt(token: str) -> Body:
             url = f"{self._app.openapi_base}{path}"
-            status, answer = await call(self._session, method, url, json=body, headers={HEADER: token})
-            return _checked(answer, of_openapi(status, answer))
+            async with sending():
+                status, answer = await call(self._session, method, url, json=body, headers={HEADER: token})
+                return _checked(answer, of_openapi(status, answer))
 
         return await self._with_token(attempt)
 
-    async def oapi(self, path: str, body: Body) -> Body:
+    async def oapi(self, path: str, body: Body, *, sending: Sending = unmarked) -> Body:
         """A call of the old API, whose token stands in the query."""
 
         async def attempt(token: str) -> Body:
-            answer = await self._old(path, {"access_token": token}, json=body)
-            return _checked(answer[1], of_oapi(answer[1]))
+            async with sending():
+                _, answer = await self._old(path, {"access_token": token}, json=body)
+                return _checked(answer, of_oapi(answer))
 
         return await self._with_token(attempt)
 
@@ -61,15 +65,23 @@ class Calls:
         return await call(self._session, "POST", f"{self._app.oapi_base}{path}", params=query, **options)
 
     async def _with_token(self, attempt: Callable[[str], Awaitable[Body]]) -> Body:
-        token = await self._tokens.get()
+        token = await self._token()
         try:
             async with self._meter.call(self._gate, Bucket.API):
                 return await attempt(token)
         except TokenRefused:
             self._tokens.drop(token)
-        token = await self._tokens.get()
+        token = await self._token()
         async with self._meter.call(self._gate, Bucket.API):
             return await attempt(token)
+
+    async def _token(self) -> str:
+        """Get a token. A lost answer to that leaves nothing uncertain: the call itself has not been made."""
+        try:
+            return await self._tokens.get()
+        except Temporary as error:
+            error.uncertain = False
+            raise
 
 
 def _checked(answer: Body, problem: Exception | None) -> Body:

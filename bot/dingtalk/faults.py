@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from bot.errors import DingRunError, Held, Permanent, Temporary
+from bot.errors import CardUndeliveredError, DingRunError, Held, Permanent, Temporary
 from bot.log import redacted
 
 SECOND, MINUTE, PENALTY = 1.0, 60.0, 600.0
@@ -64,12 +64,52 @@ NEVER = frozenset({
     "41029", "41044", "41045", "41049", "41101", "43002", "43004", "43008", "44001", "45001", "60011",
     "300001", "300005", "310000",
     "400002", "400013", "400101", "400102", "400105", "400106", "401102", "430101", "430102", "430103",
-    "430104",
+    "430104", "460101",
 })  # fmt: skip
-CONTENT_PREFIXES = ("contain.", "param.contentUnsafe", "43010", "41049")
-"""The audit refuses the words of a message; another one may go the same way."""
+CONTENT_PREFIXES = ("contain.", "param.contentUnsafe", "43010", "41049", "460101")
+"""The words of a message are refused, by the audit or for their length; another one may go the same way."""
 
 NEVER_PREFIXES = ("invalidParameter.", "param.", "miss.", "contain.", "template.")
+
+SETUP_FAULTS = {  # code: what has to be set right (0714, 0716, 0745, 0783, 0717, 0769)
+    "invalidParameter.robotCode.notExsit": "robot_not_in_group",
+    "invalidParameter.robotCode.auth": "wrong_robot_code",
+    "invalidParameter.robotCode.invalid": "wrong_robot_code",
+    "invalidParameter.robotCode.empty": "wrong_robot_code",
+    "invalidParameter.robotCode.missing": "wrong_robot_code",
+    "invalid.openConversationId": "wrong_group",
+    "miss.openConversationId": "wrong_group",
+    "conversation.org.notMatch": "wrong_group",
+    "group.disbanded": "wrong_group",
+    "invalideChatId": "wrong_group",
+    "permession.checkFailed": "wrong_group",
+    "400013": "wrong_group",
+    "staffId.notExisted": "wrong_person",
+    "param.userIdNotExist": "wrong_person",
+    "33012": "wrong_person",
+    "bot.stopped": "robot_stopped",
+    "bot.forbidden.sendMessage": "robot_stopped",
+    "robot.oto.notExist": "robot_stopped",
+    "chatbotId.notAllow.sendOTO": "robot_stopped",
+    "400102": "robot_stopped",
+    "300001": "wrong_webhook",
+    "300005": "wrong_webhook",
+    "400101": "wrong_webhook",
+    "400106": "wrong_webhook",
+    "310000": "webhook_security",
+}
+
+DELIVERY_FAULTS = (  # words in the errorMsg of a card's delivery (0783), where there is no code
+    ("robot is not in the group", "robot_not_in_group"),
+    ("机器人不在群", "robot_not_in_group"),
+    ("openconversationid", "wrong_group"),
+    ("spaceid", "wrong_group"),
+    ("group not exist", "wrong_group"),
+    ("群不存在", "wrong_group"),
+    ("userid", "wrong_person"),
+    ("用户不存在", "wrong_person"),
+    ("robotcode", "wrong_robot_code"),
+)
 
 MAYBE_SENT = frozenset({"unknown.send.result"})
 
@@ -144,8 +184,21 @@ def refusal(code: str, message: str, *, scopes: tuple[str, ...] = ()) -> DingRun
     if code in MAYBE_SENT:
         return Temporary(said, uncertain=True)
     if code in NEVER or code.startswith(NEVER_PREFIXES):
-        return Permanent(said, code=code, content=code.startswith(CONTENT_PREFIXES))
+        content = code.startswith(CONTENT_PREFIXES)
+        return Permanent(said, code=code, content=content, setup_fault=SETUP_FAULTS.get(code, ""))
     return Temporary(said)
+
+
+def undelivered(words: str) -> DingRunError:
+    """The error of ours for a card that was created and not delivered.
+
+    What a person has to set right is refused for good; anything else, such as `SYSTEM_ERROR`, is tried again.
+    """
+    said = f"the card was created but not delivered: {words[:200]}"
+    by_code = (fault for code, fault in SETUP_FAULTS.items() if not code.isdecimal() and code in words)
+    by_words = (fault for part, fault in DELIVERY_FAULTS if part in words.lower())
+    fault = next(by_code, "") or next(by_words, "")
+    return Permanent(said, setup_fault=fault) if fault else CardUndeliveredError(said)
 
 
 def of_openapi(status: int, body: Mapping[str, Any]) -> DingRunError | None:

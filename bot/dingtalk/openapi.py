@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from alibabacloud_dingtalk.card_1_0 import models as card_models
 from alibabacloud_dingtalk.robot_1_0 import models as robot_models
 
 from bot.dingtalk.calls import Body, Calls
-from bot.dingtalk.faults import EXISTS, of_oapi
+from bot.dingtalk.faults import EXISTS, of_oapi, refusal, undelivered
 from bot.dingtalk.http import post_json
 from bot.dingtalk.media import upload
 from bot.dingtalk.meter import Unmetered
@@ -19,14 +20,18 @@ from bot.dingtalk.session_webhook import leads_to_dingtalk
 from bot.dingtalk.token import App, Tokens
 from bot.errors import Permanent, Temporary
 from bot.models import CardView, Clock, Destination, DestinationKind, Message, Note, Receipt, is_mobile
+from bot.ports import Capabilities, Sending, unmarked
 
 log = logging.getLogger(__name__)
 
 MSG_PARAM_BYTES = 15_000  # 0716-the-robot-sends-a-group-message
+CAPABILITIES = Capabilities(cards=True, files=True, text_bytes=12_000)
 
 
 class OpenApiMessenger:
     """The Messenger port over `/v1.0/card/*` and `/v1.0/robot/*`."""
+
+    capabilities = CAPABILITIES
 
     def __init__(
         self,
@@ -43,13 +48,22 @@ class OpenApiMessenger:
         self._meter = meter or Unmetered()
         self._calls = Calls(session, app, tokens, self._meter)
         self._conversations: dict[str, str] = {}  # old chatId: openConversationId
-        self._undelivered: set[str] = set()  # cards that were made, but reached nobody
 
-    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
+    async def send_card(
+        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
+    ) -> Receipt:
         """0783-create-and-deliver-cards. A success can hide a failed delivery: each result is read."""
         space = await self._space(destination, card)
-        if card_id in self._undelivered:
-            return await self._deliver(space, card_id)
+        if not created:
+            try:
+                return await self._create_and_deliver(space, card, card_id)
+            except Permanent as error:
+                if error.code != EXISTS:
+                    raise
+                log.info("card %s exists already", card_id)
+        return replace(await self._deliver(space, card_id), existed=True)
+
+    async def _create_and_deliver(self, space: Mapping[str, Any], card: CardView, card_id: str) -> Receipt:
         request = card_models.CreateAndDeliverRequest(
             card_template_id=card.template_id,
             out_track_id=card_id,
@@ -57,35 +71,18 @@ class OpenApiMessenger:
             user_id_type=1,
             card_data=card_models.CreateAndDeliverRequestCardData(card_param_map=dict(card.params)),
         )
-        try:
-            answer = await self._calls.openapi(
-                "POST", "/v1.0/card/instances/createAndDeliver", _without_empty(request.to_map()) | space
-            )
-        except Permanent as error:
-            if error.code != EXISTS:
-                raise
-            log.info("card %s is there already", card_id)
-            return Receipt(message_id=card_id)
+        body = _without_empty(request.to_map()) | dict(space)
+        answer = await self._calls.openapi("POST", "/v1.0/card/instances/createAndDeliver", body)
         result = answer.get("result")
-        return self._delivered(result.get("deliverResults") if isinstance(result, dict) else None, card_id)
+        return _delivered(result.get("deliverResults") if isinstance(result, dict) else None, card_id)
 
     async def _deliver(self, space: Mapping[str, Any], card_id: str) -> Receipt:
+        """Deliver a card that exists; where it is shown already, it is not shown twice."""
         models = {key: value for key, value in space.items() if not key.endswith("SpaceModel")}
         answer = await self._calls.openapi(
             "POST", "/v1.0/card/instances/deliver", {"outTrackId": card_id, "userIdType": 1} | models
         )
-        return self._delivered(answer.get("result"), card_id)
-
-    def _delivered(self, results: object, card_id: str) -> Receipt:
-        if not isinstance(results, list) or not results:
-            raise Temporary("DingTalk's answer does not tell where the card went", uncertain=True)
-        failed = [entry for entry in results if not (isinstance(entry, dict) and entry.get("success"))]
-        if failed:
-            self._undelivered.add(card_id)
-            why = failed[0].get("errorMsg", "") if isinstance(failed[0], dict) else ""
-            raise Temporary(f"the card was made but not delivered: {str(why)[:200]}")
-        self._undelivered.discard(card_id)
-        return Receipt(message_id=str(results[0].get("carrierId") or card_id))
+        return _delivered(answer.get("result"), card_id)
 
     async def _space(self, destination: Destination, card: CardView) -> dict[str, Any]:
         """Where a card goes: the group, or the person's conversation with the robot."""
@@ -113,19 +110,24 @@ class OpenApiMessenger:
         )
         await self._calls.openapi("PUT", "/v1.0/card/instances", _without_empty(request.to_map()))
 
-    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
-        return await self._send(destination, "sampleMarkdown", {"title": note.title, "text": note.text})
+    async def send_note(
+        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
+    ) -> Receipt:
+        param = {"title": note.title, "text": note.text}
+        return await self._send(destination, "sampleMarkdown", param, sending)
 
     async def upload(self, path: Path, name: str) -> str:
         return await upload(self._calls, path, name)
 
-    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
+    async def send_file(
+        self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         """0699-robot-message-type, sampleFile: xlsx, pdf, zip, rar, doc, docx."""
         kind = name.rpartition(".")[2].lower()
         param = {"mediaId": media_id, "fileName": name, "fileType": kind}
-        return await self._send(destination, "sampleFile", param)
+        return await self._send(destination, "sampleFile", param, sending)
 
-    async def reply(self, message: Message, note: Note) -> Receipt:
+    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
         """0718-receive-message: the session webhook of the message, good for about 90 minutes."""
         if not message.session_webhook or (
             message.session_expires and message.session_expires <= self._clock()
@@ -134,39 +136,43 @@ class OpenApiMessenger:
         if not leads_to_dingtalk(message.session_webhook, self._app):
             raise Permanent("the session webhook of the message leads elsewhere than to DingTalk")
         body = {"msgtype": "markdown", "markdown": {"title": note.title, "text": note.text}}
-        async with self._meter.free_call():
+        async with self._meter.free_call(), sending():
             _, answer = await post_json(self._session, message.session_webhook, body)
-        problem = of_oapi(answer)
-        if problem:
-            raise problem
+            problem = of_oapi(answer)
+            if problem:
+                raise problem
         return Receipt()
 
-    async def _send(self, destination: Destination, key: str, param: Mapping[str, str]) -> Receipt:
+    async def _send(
+        self, destination: Destination, key: str, param: Mapping[str, str], sending: Sending
+    ) -> Receipt:
         packed = json.dumps(param, ensure_ascii=False)
         if len(packed.encode()) > MSG_PARAM_BYTES:
             raise Permanent(f"the message has more than {MSG_PARAM_BYTES} bytes")
         if destination.kind is DestinationKind.GROUP:
-            return await self._send_to_group(destination.id, key, packed)
-        return await self._send_to_person(destination.id, key, packed)
+            return await self._send_to_group(destination.id, key, packed, sending)
+        return await self._send_to_person(destination.id, key, packed, sending)
 
-    async def _send_to_group(self, group: str, key: str, param: str) -> Receipt:
+    async def _send_to_group(self, group: str, key: str, param: str, sending: Sending) -> Receipt:
         request = robot_models.OrgGroupSendRequest(
             robot_code=self._app.robot_code,
             open_conversation_id=await self._conversation(group),
             msg_key=key,
             msg_param=param,
         )
-        answer = await self._calls.openapi("POST", "/v1.0/robot/groupMessages/send", request.to_map())
+        path = "/v1.0/robot/groupMessages/send"
+        answer = await self._calls.openapi("POST", path, request.to_map(), sending=sending)
         return _accepted(answer)
 
-    async def _send_to_person(self, person: str, key: str, param: str) -> Receipt:
+    async def _send_to_person(self, person: str, key: str, param: str, sending: Sending) -> Receipt:
         """0714: HTTP 200 may hide that nobody got it, both lists are read."""
         request = robot_models.BatchSendOTORequest(
             robot_code=self._app.robot_code, user_ids=[person], msg_key=key, msg_param=param
         )
-        answer = await self._calls.openapi("POST", "/v1.0/robot/oToMessages/batchSend", request.to_map())
+        path = "/v1.0/robot/oToMessages/batchSend"
+        answer = await self._calls.openapi("POST", path, request.to_map(), sending=sending)
         if answer.get("invalidStaffIdList"):
-            raise Permanent(f"DingTalk knows nobody with the staffId {person}", code="staffId.notExisted")
+            raise refusal("staffId.notExisted", f"DingTalk knows nobody with the staffId {person}")
         if answer.get("flowControlledStaffIdList"):
             raise Temporary("DingTalk throttles messages to this person", retry_after=60)
         return _accepted(answer)
@@ -183,6 +189,16 @@ class OpenApiMessenger:
                 raise Temporary("DingTalk's answer holds no openConversationId")
             self._conversations[group] = found
         return self._conversations[group]
+
+
+def _delivered(results: object, card_id: str) -> Receipt:
+    if not isinstance(results, list) or not results:
+        raise Temporary("DingTalk's answer does not tell where the card went", uncertain=True)
+    failed = [entry for entry in results if not (isinstance(entry, dict) and entry.get("success"))]
+    if failed:
+        why = failed[0].get("errorMsg", "") if isinstance(failed[0], dict) else ""
+        raise undelivered(str(why))
+    return Receipt(message_id=str(results[0].get("carrierId") or card_id))
 
 
 def _ringing(people: Sequence[str]) -> dict[str, Any]:

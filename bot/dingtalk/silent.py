@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 
 from bot.models import CardView, Destination, Message, Note, Receipt
+from bot.ports import Capabilities, Sending, TextRepeat, unmarked
 
 log = logging.getLogger(__name__)
 
@@ -13,17 +14,23 @@ _NOTHING_SENT = Receipt(silent=True)
 class SilentMessenger:
     """Implements the Messenger port by logging. `reason` says why nothing is sent."""
 
+    capabilities = Capabilities(cards=True, files=True, text_bytes=12_000, text_repeat=TextRepeat.BY_KEY)
+
     def __init__(self, reason: str = "no DingTalk configured") -> None:
         self._reason = reason
 
-    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
+    async def send_card(
+        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
+    ) -> Receipt:
         log.info("not pushed, %s: card %s: %s", self._reason, card_id, card.headline)
         return _NOTHING_SENT
 
     async def update_card(self, card_id: str, card: CardView) -> None:
         log.info("not pushed, %s: news of card %s: %s", self._reason, card_id, card.headline)
 
-    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
+    async def send_note(
+        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         log.info("not pushed, %s: message %s: %s", self._reason, key, note.title)
         return _NOTHING_SENT
 
@@ -31,10 +38,12 @@ class SilentMessenger:
         log.info("not uploaded, %s: %s", self._reason, name)
         return ""
 
-    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
+    async def send_file(
+        self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         log.info("not pushed, %s: file %s", self._reason, name)
         return _NOTHING_SENT
 
-    async def reply(self, message: Message, note: Note) -> Receipt:
+    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
         log.info("not answered, %s: %s", self._reason, note.title)
         return _NOTHING_SENT

@@ -13,13 +13,21 @@ from typing import Any
 import aiohttp
 
 from bot.dingtalk.calls import Calls
+from bot.dingtalk.faults import refusal
 from bot.dingtalk.media import upload
 from bot.dingtalk.meter import Unmetered
 from bot.dingtalk.token import App, Tokens
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.models import CardView, Destination, Message, Note, Receipt
+from bot.ports import Capabilities, Sending, TextRepeat, unmarked
 
 MSG_BYTES = 2_048
+CAPABILITIES = Capabilities(
+    files=True,
+    text_bytes=1_700,
+    text_repeat=TextRepeat.BY_WORDS,
+    max_file_bytes=10 * 1024 * 1024,  # 0775-message-types-and-data-format
+)
 VERDICT_AFTER = 1.0  # seconds that DingTalk is given to come to one
 ASYNC = "/topapi/message/corpconversation/asyncsend_v2"
 RESULT = "/topapi/message/corpconversation/getsendresult"
@@ -30,6 +38,8 @@ THROTTLED = frozenset({"143103", "143104"})  # per minute
 
 class WorkMessenger:
     """The Messenger port over `/topapi/message/corpconversation/asyncsend_v2`: notes and files, no cards."""
+
+    capabilities = CAPABILITIES
 
     def __init__(
         self,
@@ -44,34 +54,40 @@ class WorkMessenger:
         self._sleep = sleep
         self._calls = Calls(session, app, tokens, meter)
 
-    async def send_card(self, destination: Destination, card: CardView, card_id: str) -> Receipt:
+    async def send_card(
+        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
+    ) -> Receipt:
         raise Permanent("a work notification cannot be a card")
 
     async def update_card(self, card_id: str, card: CardView) -> None:
         raise Permanent("a work notification cannot be a card")
 
-    async def send_note(self, destination: Destination, note: Note, key: str) -> Receipt:
+    async def send_note(
+        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
+    ) -> Receipt:
         """The same text to the same person is dropped by DingTalk within a day, so a repeat is harmless."""
         msg = {"msgtype": "markdown", "markdown": {"title": note.title, "text": note.text}}
-        return await self._send(destination, msg)
+        return await self._send(destination, msg, sending)
 
     async def upload(self, path: Path, name: str) -> str:
         return await upload(self._calls, path, name)
 
-    async def send_file(self, destination: Destination, media_id: str, name: str) -> Receipt:
-        return await self._send(destination, {"msgtype": "file", "file": {"media_id": media_id}})
+    async def send_file(
+        self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
+    ) -> Receipt:
+        return await self._send(destination, {"msgtype": "file", "file": {"media_id": media_id}}, sending)
 
-    async def reply(self, message: Message, note: Note) -> Receipt:
+    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
         raise Permanent("a work notification is no answer")
 
-    async def _send(self, destination: Destination, msg: Mapping[str, Any]) -> Receipt:
+    async def _send(self, destination: Destination, msg: Mapping[str, Any], sending: Sending) -> Receipt:
         if self._app.agent_id is None:
             raise ConfigError("DINGDING.AGENT_ID is missing: work notifications need it")
         size = len(json.dumps(msg, ensure_ascii=False).encode())
         if size > MSG_BYTES:
             raise Permanent(f"a work notification takes {MSG_BYTES} bytes, this one has {size}")
         body = {"agent_id": self._app.agent_id, "userid_list": destination.id, "msg": msg}
-        answer = await self._calls.oapi(ASYNC, body)
+        answer = await self._calls.oapi(ASYNC, body, sending=sending)
         task = answer.get("task_id")
         if not isinstance(task, int):
             raise Temporary("DingTalk's answer holds no task_id", uncertain=True)
@@ -97,7 +113,7 @@ def verdict(result: Mapping[str, Any], person: str) -> DingRunError | None:
         if str(entry.get("userid")) == person:
             return _forbidden(str(entry.get("code")))
     if person in _names(result, "invalid_user_id_list"):
-        return Permanent(f"DingTalk knows nobody with the userId {person}", code="33012")
+        return refusal("33012", f"DingTalk knows nobody with the userId {person}")
     if person in _names(result, "forbidden_user_id_list"):
         return Permanent("DingTalk does not deliver to this person (daily limit, or the same text today)")
     if person in _names(result, "failed_user_id_list"):

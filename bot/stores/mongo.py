@@ -10,14 +10,15 @@ from typing import Any
 
 from bot.errors import ConfigError
 from bot.foreign_text import storable
-from bot.models import Job, JobState, Report, Run, RunStatus
+from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.mongo import DOWN, UP, Mongo
 from bot.stores.documents import JOBS, REPORTS, RUNS, Numbers, moment, since
 
-VERSION = 1  # of the documents; whoever raises it writes here how the older ones are brought up
+VERSION = 2  # of the documents; whoever raises it writes here how the older ones are brought up
 Keys = Sequence[tuple[str, int]]
 NEWEST_RUN = [("start_time", DOWN), ("number", DOWN)]
 OLDEST_JOB = [("created_at", UP), ("number", UP)]
+NEWEST_JOB = [("created_at", DOWN), ("number", DOWN)]
 NEWEST_REPORT = [("made_at", DOWN), ("number", DOWN)]
 INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a server sorts everything
     "runs": (NEWEST_RUN, [("schedule_id", UP), *NEWEST_RUN], [("status", UP), *NEWEST_RUN]),
@@ -26,7 +27,8 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a
         [("run_id", UP), *OLDEST_JOB],
         [("kind", UP), ("state", UP), *OLDEST_JOB],
         [("state", UP), *OLDEST_JOB],
-        [("kind", UP), ("ended_at", UP)],
+        [("replaced_by", UP), ("state", UP), ("kind", UP), *NEWEST_JOB],
+        [("kind", UP), ("ended_at", UP), ("number", UP)],
     ),
     "reports": (NEWEST_REPORT, [("schedule_id", UP), *NEWEST_REPORT]),
     "links": ([("run_id", UP), ("made_at", DOWN), ("number", DOWN)],),
@@ -66,7 +68,8 @@ class MongoStore:
         await self._check_version()
         await self._facts.change_all({"_id": {"$in": []}}, {"$set": {"value": ""}})
 
-    async def _check_version(self) -> None:
+    async def _check_version(self) -> int:
+        """Tell the version of the documents; refuse one that a newer DingRun wrote."""
         found = await self._mongo.collection("about").find_one({"_id": "schema"})
         version = found["version"] if found else 0
         if version > VERSION:
@@ -74,15 +77,18 @@ class MongoStore:
                 f"store.url: database {self._mongo.name} was written by a newer DingRun (schema {version},"
                 f" this one knows {VERSION}): start that version, or name another database"
             )
+        return int(version)
 
     async def _upgrade(self) -> None:
         """Make what is missing; harmless when several processes do it at once."""
-        await self._check_version()
+        version = await self._check_version()
         about = self._mongo.collection("about")
         for name, indexes in INDEXES.items():
             for keys in indexes:
                 await self._mongo.collection(name).index(*keys)
         await self._mongo.collection("files.chunks").index(("files_id", UP), ("n", UP), unique=True)
+        if version < VERSION:  # of version 1, no job told what replaced it
+            await self._jobs.change_all({"replaced_by": {"$exists": False}}, {"$set": {"replaced_by": ""}})
         await about.change({"_id": "schema"}, {"$max": {"version": VERSION}}, make=True)
 
     async def add_run(self, run: Run) -> bool:
@@ -147,6 +153,28 @@ class MongoStore:
         where = filters(run_id=run_id, kind=kind, state=among)
         return [JOBS.noun(each) for each in await self._jobs.find(where, sort=OLDEST_JOB, limit=limit)]
 
+    async def find_ended(
+        self, kinds: Collection[str], since: datetime, states: Collection[JobState] = ()
+    ) -> Sequence[Job]:
+        among = {"$in": sorted(states)} if states else None
+        where = {"kind": {"$in": sorted(kinds)}, "ended_at": {"$gte": moment(since)}} | filters(state=among)
+        found = await self._jobs.find(where, sort=[("ended_at", UP), ("number", UP)], limit=0)
+        return [JOBS.noun(each) for each in found]
+
+    async def find_undelivered(
+        self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
+    ) -> Sequence[Job]:
+        where = undelivered(kinds, UNDELIVERED_STATES) | filters(run_id=run_id)
+        found = await self._jobs.find(where, sort=NEWEST_JOB, limit=limit)
+        return [JOBS.noun(each) for each in reversed(found)]
+
+    async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
+        return {state: await self._jobs.count(undelivered(kinds, {state})) for state in UNDELIVERED_STATES}
+
+    async def mark_replaced(self, job_id: str, by: str) -> None:
+        where = {"_id": job_id, "replaced_by": "", "state": {"$in": sorted(UNDELIVERED_STATES)}}
+        await self._jobs.change(where, {"$set": {"replaced_by": by}})
+
     async def clear_payloads(
         self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
     ) -> int:
@@ -173,6 +201,11 @@ class MongoStore:
     async def recall(self, key: str) -> str | None:
         found = await self._facts.find_one({"_id": key})
         return str(found["value"]) if found else None
+
+
+def undelivered(kinds: Collection[str], states: Collection[JobState]) -> dict[str, Any]:
+    """Match the jobs of these kinds and states that nothing has replaced."""
+    return {"replaced_by": "", "state": {"$in": sorted(states)}, "kind": {"$in": sorted(kinds)}}
 
 
 def filters(**where: object) -> dict[str, Any]:

@@ -18,7 +18,7 @@ import aiosqlite
 
 from bot.errors import ConfigError, DingRunError, Permanent, Temporary
 from bot.files import close_to_others, make_private_file, make_private_folder
-from bot.models import Job, JobState, Report, Run, RunStatus
+from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.stores.dumping import storable_values
 from bot.stores.rows import JOBS, REPORTS, RUNS, nouns, stamp
 
@@ -30,6 +30,7 @@ UPGRADES = (
     "resumes.sql",
     "payloads.sql",
     "findings.sql",
+    "undelivered.sql",
 )  # what makes version 1 of nothing, version 2 of 1 …
 VERSION = len(UPGRADES)
 BUSY_SECONDS = 5.0
@@ -52,6 +53,10 @@ where rowid = (
 ) returning *
 """  # the first of each kind by its index, and the first of those: however many wait
 
+UNDELIVERED = """
+from jobs where replaced_by = '' and state in ('dead', 'unconfirmed')
+and +kind in (select value from json_each(:kinds))
+"""  # with +, SQLite walks along the few that did not arrive, not along all of a kind
 CLEAR = """
 update jobs set payload = '{}' where rowid in (
     select rowid from jobs where kind in (select value from json_each(:kinds))
@@ -273,6 +278,37 @@ class SqliteStore:
         sql = f"select * from jobs {filters(where)} {among} order by created_at, rowid limit :limit"  # noqa: S608
         rows = await self.rows(sql, where | {"states": array(states), "limit": limit})
         return await nouns(JOBS, rows)
+
+    async def find_ended(
+        self, kinds: Collection[str], since: datetime, states: Collection[JobState] = ()
+    ) -> Sequence[Job]:
+        among = "and +state in (select value from json_each(:states))" if states else ""
+        sql = (
+            f"select * from jobs where ended_at >= :since {among}"  # noqa: S608 - no values in it
+            " and kind in (select value from json_each(:kinds)) order by ended_at, rowid"
+        )
+        values = {"kinds": array(kinds), "states": array(states), "since": stamp(since)}
+        return await nouns(JOBS, await self.rows(sql, values))
+
+    async def find_undelivered(
+        self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
+    ) -> Sequence[Job]:
+        where = f"{UNDELIVERED} and run_id = :run_id" if run_id else UNDELIVERED
+        sql = f"select * {where} order by created_at desc, rowid desc limit :limit"
+        values = {"kinds": array(kinds), "run_id": run_id, "limit": limit}
+        return (await nouns(JOBS, await self.rows(sql, values)))[::-1]
+
+    async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
+        sql = f"select state, count(*) as number {UNDELIVERED} group by state"
+        rows = await self.rows(sql, {"kinds": array(kinds)})
+        return dict.fromkeys(UNDELIVERED_STATES, 0) | {JobState(row["state"]): row["number"] for row in rows}
+
+    async def mark_replaced(self, job_id: str, by: str) -> None:
+        sql = (
+            "update jobs set replaced_by = :by"
+            " where id = :id and replaced_by = '' and state in ('dead', 'unconfirmed')"
+        )
+        await self.rows(sql, {"id": job_id, "by": by})
 
     async def clear_payloads(
         self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int

@@ -54,13 +54,12 @@ class Health:
         return web.Response(text="ready\n")
 
     async def metrics(self, request: web.Request) -> web.Response:
-        troubled = await self._deliveries.troubled()
+        undelivered = await self._deliveries.count_undelivered()
         balance = await self._governor.balance()
-        unconfirmed = sum(job.state is JobState.UNCONFIRMED for job in troubled)
         text = self._metrics.show(
             open_runs=len(await self._store.find_runs(status=RunStatus.RUNNING, limit=0)),
-            dead=len(troubled) - unconfirmed,
-            unconfirmed=unconfirmed,
+            dead=undelivered[JobState.DEAD],
+            unconfirmed=undelivered[JobState.UNCONFIRMED],
             api_calls=balance.used(Bucket.API),
             stream_calls=balance.used(Bucket.STREAM),
             stream=bool(self._connected()),

@@ -49,9 +49,12 @@ class Status:
         ]
 
     async def show(self, request: web.Request) -> web.StreamResponse:
+        troubled = await self._deliveries.troubled()
+        counted = await self._deliveries.count_undelivered()
         html = self._page.render(
             runs=await self._store.find_runs(limit=RUNS),
-            troubled=await self._deliveries.troubled(),
+            troubled=troubled,
+            unlisted=max(sum(counted.values()) - len(troubled), 0),
             secret=self._form_secret,
         )
         return web.Response(text=html, content_type="text/html", headers=HEADERS)

@@ -421,7 +421,16 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"destination": "group:cid6EU==", "step": "card", "why": "DingTalk answered param.templateNotExist"},
         {"destination": "user:user01", "step": "message", "why": "staffId.notExisted"},
     ],
-    "channel_healed": [{"destination": "group:cid6EU==", "step": step} for step in ("card", "message")],
+    "destination_unreachable": [
+        {"destination": "group:cid6EU==", "fault": fault, "why": "invalidParameter.robotCode.notExsit"}
+        for fault in (
+            *("robot_not_in_group", "wrong_group", "wrong_person", "wrong_robot_code"),
+            *("robot_stopped", "wrong_webhook", "webhook_security"),
+        )
+    ],
+    "channel_healed": [
+        {"destination": "group:cid6EU==", "step": step} for step in ("card", "message", "destination")
+    ],
     "quota_warning": [
         {"bucket": "api", "percent": 80, "used": 4_000, "limit": 5_000},
         {"bucket": "stream_webhook", "percent": 95, "used": 2_860, "limit": 3_000},

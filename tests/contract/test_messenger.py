@@ -144,3 +144,14 @@ async def test_an_answer_without_a_session_is_refused_or_only_logged(case: Case)
         return
     with pytest.raises(Permanent):
         await case.messenger.reply(make_message(), NOTE)
+
+
+async def test_it_tells_what_it_can_do(case: Case) -> None:
+    told = case.messenger.capabilities
+    assert (told.cards, told.files) == ("card" in case.can, "file" in case.can)
+
+
+async def test_a_message_of_the_length_it_tells_is_taken(case: Case) -> None:
+    text = "字" * (case.messenger.capabilities.text_bytes // 3)
+    receipt = await case.messenger.send_note(case.to, Note(title="标题", text=text), "note:long")
+    assert receipt.silent or receipt.message_id

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -292,6 +292,48 @@ async def test_a_store_opens_twice_at_once(address: str) -> None:
     assert not await several[2].add_run(make_run(id="r"))
     for store in several:
         await store.close()
+
+
+async def end(store: Store, job_id: str, state: JobState, *, at: datetime = NOW, **changes: object) -> None:
+    await store.add_job(make_job(id=job_id, **changes))
+    claimed = await store.claim_job([str(changes.get("kind", "card"))], "me", NOW, NOW + timedelta(seconds=9))
+    assert claimed
+    await store.save_job(replace(claimed, state=state, ended_at=at))
+
+
+async def test_what_did_not_arrive_is_found_among_whatever_else_went_wrong(store: Store) -> None:
+    for number in range(5):
+        await end(store, f"export:{number}", JobState.DEAD, kind="export")
+    await end(store, "a", JobState.DEAD, run_id="r1")
+    await end(store, "b", JobState.UNCONFIRMED, run_id="r2")
+    await end(store, "c", JobState.DONE)
+    found = await store.find_undelivered(["card", "file"])
+    assert [job.id for job in found] == ["a", "b"]
+    assert [job.id for job in await store.find_undelivered(["card"], limit=1)] == ["b"]
+    assert [job.id for job in await store.find_undelivered(["card"], run_id="r2")] == ["b"]
+    assert await store.count_undelivered(["card"]) == {JobState.DEAD: 1, JobState.UNCONFIRMED: 1}
+
+
+async def test_what_was_replaced_is_told_no_more(store: Store) -> None:
+    await end(store, "a", JobState.DEAD)
+    await end(store, "b", JobState.DONE)
+    for by in ("a~2", "a~3"):
+        await store.mark_replaced("a", by)
+        await store.mark_replaced("b", by)
+    assert await store.find_undelivered(["card"]) == []
+    assert await store.count_undelivered(["card"]) == {JobState.DEAD: 0, JobState.UNCONFIRMED: 0}
+    found = [await store.find_job(id_) for id_ in ("a", "b")]
+    assert [job.replaced_by for job in found if job] == ["a~2", ""]
+
+
+async def test_what_ended_lately_is_found_in_the_order_of_its_ends(store: Store) -> None:
+    for number in (3, 1, 2, 0):
+        await end(store, f"j{number}", JobState.DONE, at=NOW + timedelta(seconds=number))
+    await store.add_job(make_job(id="open"))
+    found = await store.find_ended(["card"], NOW + timedelta(seconds=1))
+    assert [job.id for job in found] == ["j1", "j2", "j3"]
+    assert await store.find_ended(["file"], NOW) == []
+    assert await store.find_ended(["card"], NOW, {JobState.DEAD}) == []
 
 
 def ended_job(id_: str, **changes: Any) -> Job:

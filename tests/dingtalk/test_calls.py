@@ -1,6 +1,9 @@
 """Tokens, calls and what can go wrong with them."""
 
 import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +15,13 @@ from aioresponses import aioresponses
 
 from bot.dingtalk.calls import Calls
 from bot.dingtalk.http import ANSWER_BYTES, call
+from bot.dingtalk.meter import Gate, Unmetered
 from bot.dingtalk.openapi import OpenApiMessenger
 from bot.dingtalk.token import App, Tokens
-from bot.errors import ConfigError, Permanent, Temporary
+from bot.dingtalk.work import WorkMessenger
+from bot.errors import CardUndeliveredError, ConfigError, Permanent, Temporary
 from bot.models import Destination, Note
+from bot.quota import Bucket
 from bot.sandbox import Sandbox
 from tests.dingtalk.conftest import API, APP, CARD, OAPI, TOKEN_URL
 from tests.factories import make_message
@@ -24,6 +30,7 @@ from tests.fakes import FakeClock
 GROUP, PERSON = Destination.parse("group:cidA"), Destination.parse("user:user01")
 SEND, BATCH = f"{API}/v1.0/robot/groupMessages/send", f"{API}/v1.0/robot/oToMessages/batchSend"
 CREATE = f"{API}/v1.0/card/instances/createAndDeliver"
+DELIVER = f"{API}/v1.0/card/instances/deliver"
 NOTE = Note(title="标题", text="**正文**")
 TOKEN_REFUSED = {"code": "InvalidAuthentication", "message": "不合法的access_token"}
 
@@ -81,6 +88,75 @@ async def test_a_token_refused_twice_is_temporary(wire: aioresponses, openapi: O
     wire.post(SEND, status=400, payload=TOKEN_REFUSED, repeat=True)
     with pytest.raises(Temporary):
         await openapi.send_note(GROUP, NOTE, "k")
+
+
+class Marker:
+    """Notes how often it was entered, and what was asked of DingTalk before that."""
+
+    def __init__(self, wire: aioresponses) -> None:
+        self._wire = wire
+        self.before: list[set[str]] = []
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator[None]:
+        self.before.append({str(url) for _, url in self._wire.requests})
+        yield
+
+
+async def test_the_marker_stands_between_the_token_and_the_request(
+    wire: aioresponses, openapi: OpenApiMessenger
+) -> None:
+    wire.post(SEND, payload={"processQueryKey": "key"}, repeat=True)
+    marker = Marker(wire)
+    await openapi.send_note(GROUP, NOTE, "k", sending=marker.sending)
+    await openapi.send_file(GROUP, "@media", "a.xlsx", sending=marker.sending)
+    assert marker.before[0] == {TOKEN_URL}
+
+
+@pytest.mark.parametrize("trouble", [TimeoutError(), aiohttp.ServerDisconnectedError()])
+async def test_a_lost_token_sets_no_marker_and_leaves_nothing_uncertain(
+    session: aiohttp.ClientSession, clock: FakeClock, trouble: Exception
+) -> None:
+    """A file counted as unconfirmed though nothing was sent."""
+    with aioresponses() as wire:
+        wire.post(TOKEN_URL, exception=trouble)
+        marker, messenger = (
+            Marker(wire),
+            OpenApiMessenger(session, APP, Tokens(session, APP, clock), clock=clock),
+        )
+        with pytest.raises(Temporary) as lost:
+            await messenger.send_file(GROUP, "@media", "a.xlsx", sending=marker.sending)
+    assert not lost.value.uncertain
+    assert marker.before == []
+
+
+async def test_a_work_notification_is_marked_after_its_token(
+    wire: aioresponses, session: aiohttp.ClientSession, tokens: Tokens
+) -> None:
+    marker = Marker(wire)
+    wire.post(re.compile("asyncsend_v2"), payload={"errcode": 0})
+    with pytest.raises(Temporary):
+        await WorkMessenger(session, APP, tokens).send_file(
+            Destination.parse("work:user01"), "@media", "a.xlsx", sending=marker.sending
+        )
+    assert marker.before == [{TOKEN_URL}]
+
+
+async def test_waiting_for_a_rate_limit_sets_no_marker(
+    wire: aioresponses, session: aiohttp.ClientSession, tokens: Tokens, clock: FakeClock
+) -> None:
+    class Lost(Unmetered):
+        @asynccontextmanager
+        async def call(self, gate: Gate, bucket: Bucket) -> AsyncIterator[None]:
+            raise Temporary("MongoDB was lost", uncertain=True)
+            yield
+
+    marker = Marker(wire)
+    with pytest.raises(Temporary):
+        await OpenApiMessenger(session, APP, tokens, clock=clock, meter=Lost()).send_file(
+            GROUP, "@media", "a.xlsx", sending=marker.sending
+        )
+    assert marker.before == []
 
 
 @pytest.mark.parametrize(
@@ -172,22 +248,30 @@ async def test_a_message_over_the_limit_never_leaves(openapi: OpenApiMessenger) 
         await openapi.send_note(GROUP, Note(title="t", text="字" * 6_000), "k")
 
 
-async def test_a_card_that_is_there_already_counts_as_sent(
-    wire: aioresponses, openapi: OpenApiMessenger
-) -> None:
+async def test_a_card_that_exists_already_is_delivered(wire: aioresponses, openapi: OpenApiMessenger) -> None:
+    """Whether the attempt that created it came so far is not known, as with a process that died."""
     wire.post(CREATE, status=400, payload={"code": "param.cardAlreadyExist"})
-    assert (await openapi.send_card(GROUP, CARD, "card1")).message_id == "card1"
+    wire.post(DELIVER, payload={"success": True, "result": [{"success": True}]})
+    receipt = await openapi.send_card(GROUP, CARD, "card1")
+    assert (receipt.message_id, receipt.existed) == ("card1", True)
+    assert bodies(wire, DELIVER)[0]["outTrackId"] == "card1"
 
 
-async def test_a_card_that_was_made_but_not_delivered_is_delivered_next(
+async def test_a_card_that_was_created_but_not_delivered_is_told_as_that(
     wire: aioresponses, openapi: OpenApiMessenger
 ) -> None:
     failed = {"deliverResults": [{"success": False, "errorMsg": "SYSTEM_ERROR"}]}
     wire.post(CREATE, payload={"success": True, "result": failed})
-    wire.post(f"{API}/v1.0/card/instances/deliver", payload={"success": True, "result": [{"success": True}]})
-    with pytest.raises(Temporary, match="SYSTEM_ERROR"):
+    with pytest.raises(CardUndeliveredError, match="SYSTEM_ERROR"):
         await openapi.send_card(GROUP, CARD, "card1")
-    assert (await openapi.send_card(GROUP, CARD, "card1")).message_id == "card1"
+
+
+async def test_a_created_card_is_delivered_without_creating_it_again(
+    wire: aioresponses, openapi: OpenApiMessenger
+) -> None:
+    wire.post(DELIVER, payload={"success": True, "result": [{"success": True}]})
+    assert (await openapi.send_card(GROUP, CARD, "card1", created=True)).existed
+    assert bodies(wire, CREATE) == []
 
 
 @pytest.mark.parametrize("result", [None, {}, {"deliverResults": []}, {"deliverResults": ["x"]}])

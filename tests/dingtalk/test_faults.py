@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.dingtalk.faults import MonthSpent, TokenRefused, TooFast, Uncounted, of_oapi, of_openapi
-from bot.errors import Permanent, Temporary
+from bot.dingtalk.faults import MonthSpent, TokenRefused, TooFast, Uncounted, of_oapi, of_openapi, undelivered
+from bot.errors import CardUndeliveredError, Permanent, Temporary
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,7 @@ def test_the_new_api(status: int, code: str, kind: type[Exception], retry_after:
         (310000, Permanent, None),
         (300005, Permanent, None),
         (430104, Permanent, None),
+        (460101, Permanent, None),
         (99999999, Temporary, None),
     ],
 )
@@ -94,3 +95,41 @@ def test_an_answer_that_repeats_what_it_was_told_keeps_our_secrets() -> None:
     }
     assert "HIDDEN" not in str(of_openapi(400, body))
     assert "HIDDEN" not in str(of_oapi({"errcode": 40014, "errmsg": "invalid access_token=HIDDEN"}))
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("invalidParameter.robotCode.notExsit", "robot_not_in_group"),
+        ("invalid.openConversationId", "wrong_group"),
+        ("staffId.notExisted", "wrong_person"),
+        ("param.userIdNotExist", "wrong_person"),
+        ("param.templateNotExist", ""),
+    ],
+)
+def test_a_fault_of_set_up_is_told_from_other_refusals(code: str, fault: str) -> None:
+    error = of_openapi(400, {"code": code})
+    assert isinstance(error, Permanent)
+    assert error.setup_fault == fault
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        ("robot is not in the group", "robot_not_in_group"),
+        ("invalidParameter.robotCode.notExsit", "robot_not_in_group"),
+        ("机器人不在群内", "robot_not_in_group"),
+        ("openConversationId is invalid", "wrong_group"),
+        ("param.userIdNotExist", "wrong_person"),
+        ("robotCode is invalid", "wrong_robot_code"),
+    ],
+)
+def test_a_card_that_cannot_be_delivered_as_it_is_set_up_is_not_tried_again(words: str, fault: str) -> None:
+    """It was tried 24 times, at one paid call each."""
+    error = undelivered(words)
+    assert isinstance(error, Permanent)
+    assert error.setup_fault == fault
+
+
+def test_a_card_that_dingtalk_fails_to_deliver_is_tried_again() -> None:
+    assert isinstance(undelivered("SYSTEM_ERROR"), CardUndeliveredError)

@@ -88,7 +88,7 @@ async def test_a_file_that_did_not_arrive_for_sure_can_be_asked_for_at_once(desk
     await desk.say(f"报告 {run.id}")
     desk.messenger.sent.clear()
     await desk.say(f"报告 {run.id}")
-    assert desk.messenger.verbs() == ["reply", "file"]
+    assert desk.messenger.verbs() == ["reply", "file", "update"]
 
 
 async def almost_spent(desk: Desk, percent: int) -> None:

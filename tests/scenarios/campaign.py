@@ -22,6 +22,7 @@ from bot.dingtalk.webhook import WebhookMessenger
 from bot.dingtalk.work import WorkMessenger
 from bot.errors import DingRunError
 from bot.models import Destination, DestinationKind, Job, JobState, Message, Run, RunStatus
+from bot.plan import card_id
 from bot.quota import Budget
 from bot.sandbox import Sandbox
 from bot.stores.sqlite import SqliteStore
@@ -154,6 +155,7 @@ class World:
         group, robot, person = map(str, PLACES)
         summaries = self.shown(GROUP, "card", run.id) + self._instead(run)
         yield from self._wrong_count("summary", summaries, self._told(jobs, group, ("card", "note")))
+        yield from self._wrong_words(run, jobs)
         said = self.shown(ROBOT_GROUP, "markdown", run.id)
         yield from self._wrong_count("webhook message", said, self._told(jobs, robot, ("note",)))
         noticed = self._noticed(run.id, "markdown")
@@ -162,6 +164,16 @@ class World:
         yield from self._wrong_count("file", files, self._told(jobs, group, ("file",)))
         sent = self._noticed(run.id, "file")
         yield from self._wrong_count("file at work", sent, self._told(jobs, person, ("file",)))
+
+    def _wrong_words(self, run: Run, jobs: Sequence[Job]) -> Iterator[str]:
+        """The card offers to send its file again just when nobody knows whether the file arrived."""
+        card = self.sandbox.world.cards.get(card_id(run.id, PLACES[0]))
+        if card is None or not card.carriers:
+            return
+        states = self._told(jobs, str(PLACES[0]), ("file",))
+        offers = '"resend"' in card.public["sys_full_json_obj"]
+        if offers != (states == {JobState.UNCONFIRMED}) and self.fault.kind != OUT_OF_CALLS:
+            yield f"the card of {run.id} {'offers' if offers else 'does not offer'} to send again"
 
     def _noticed(self, run: str, kind: str) -> int:
         notices = self.sandbox.world.board.of(PERSON)

@@ -16,6 +16,7 @@ WRITES = (
     "claim_job",
     "save_job",
     "advance_jobs",
+    "mark_replaced",
     "save_report",
     "remember",
 )

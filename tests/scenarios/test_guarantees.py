@@ -1,15 +1,19 @@
 """What makes a repeat harmless, row by row (the table of docs/architecture.md), over real sockets."""
 
+import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bot.models import CardTap, JobState, Person
+from bot.models import CardTap, Destination, JobState, Person
 from bot.plan import card_id
-from tests.factories import make_message
+from tests.factories import make_message, make_schedule
 from tests.scenarios.campaign import GROUP, PERSON, PLACES, ROBOT_GROUP, World, world
-from tests.scenarios.faults import Fault
+from tests.scenarios.faults import Fault, Killed, Said
 
 LOSE = {"kind": "lose_answer", "times": 1}
 
@@ -45,6 +49,47 @@ async def test_card_its_track_id_says_run_and_destination_and_exists_already_is_
     assert case.shown(GROUP, "card", run) == 1
     assert await state(case, "card", f"group:{GROUP}") is JobState.DONE
     assert card_id(run, PLACES[0]) in case.sandbox.world.cards
+
+
+@dataclass
+class DeliveryFails:
+    """A session on which the first card is created and not delivered; the process may die of it."""
+
+    session: Any
+    dies: bool
+    pending: bool = True
+
+    @asynccontextmanager
+    async def request(self, method: str, url: str, **options: Any) -> AsyncIterator[Any]:
+        fails = self.pending and url.endswith("createAndDeliver")
+        created = url.removesuffix("/createAndDeliver") if fails else url
+        async with self.session.request(method, created, **options) as answer:
+            if not fails:
+                yield answer
+                return
+        self.pending = False
+        if self.dies:
+            raise Killed("before the answer was stored")
+        yield Said(200, json.dumps({"success": True, "result": {"deliverResults": [NOT_SHOWN]}}).encode())
+
+
+NOT_SHOWN = {"success": False, "errorMsg": "SYSTEM_ERROR"}
+
+
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("bots", [1, 2])
+async def test_card_that_was_created_and_not_delivered_is_delivered_by_whoever_tries_next(
+    tmp_path: Path, dies: bool, bots: int
+) -> None:
+    async with world(tmp_path, Fault(), bots=bots) as case:
+        for bot in case.bots:
+            bot.session = DeliveryFails(bot.session, dies)
+            bot.start()
+        run = await live(case)
+        assert case.shown(GROUP, "card", run) == 1
+        assert await state(case, "card", f"group:{GROUP}") is JobState.DONE
+        assert calls(case, "instances/deliver") >= 1
+        assert await case.verdict() == []
 
 
 async def test_webhook_message_its_uuid_says_run_and_destination(case: World) -> None:
@@ -126,3 +171,16 @@ async def test_button_the_second_press_is_answered_and_not_executed(case: World)
     await desk.do_jobs()
     assert first != second
     assert len(await case.runs()) == 2
+
+
+async def test_a_group_without_the_robot_costs_one_call(case: World) -> None:
+    desk = case.bots[0].desk
+    place = Destination.parse(f"group:{ROBOT_GROUP}")
+    desk.engine.known[:] = [make_schedule(id="s0", name="计划0", notify_enable=True, send_to=(place,))]
+    run = await live(case)
+    assert (calls(case, "createAndDeliver"), case.shown(GROUP, "card", run)) == (
+        2,
+        1,
+    )  # and where it was asked
+    assert (calls(case, "groupMessages/send"), calls(case, "media/upload")) == (1, 1)
+    assert await state(case, "note", str(place)) is JobState.DEAD

@@ -38,7 +38,7 @@ async def test_an_older_version_is_raised_and_a_newer_one_never_lowered(
     about = mongo.collection("about")
     await about.put([{"_id": "schema", "version": 0}])
     await store.open()
-    assert await about.find_one({"_id": "schema"}) == {"_id": "schema", "version": 1}
+    assert await about.find_one({"_id": "schema"}) == {"_id": "schema", "version": 2}
     await store.open()
 
 

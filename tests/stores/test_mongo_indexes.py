@@ -8,6 +8,7 @@ import pytest
 from bot.models import JobState, RunStatus
 from bot.mongo import UP, Mongo
 from bot.stores.mongo import INDEXES, MongoStore
+from tests.factories import NOW
 
 Question = tuple[str, list[tuple[str, int]]]
 
@@ -25,7 +26,8 @@ class Listening:
     async def find(
         self, where: Mapping[str, Any], *, sort: Sequence[tuple[str, int]], limit: int
     ) -> list[Any]:
-        self.heard.append((self.name, [*((key, UP) for key in where), *sort]))
+        order = [*((key, UP) for key in where), *sort]
+        self.heard.append((self.name, list(dict.fromkeys(order))))
         return []
 
 
@@ -36,6 +38,8 @@ ASKING: Mapping[str, Callable[[MongoStore], Awaitable[object]]] = {
     "jobs of a run": lambda store: store.find_jobs(run_id="r1"),
     "dead jobs": lambda store: store.find_jobs(states={JobState.DEAD}),
     "dead files": lambda store: store.find_jobs(kind="file", states={JobState.DEAD}),
+    "what did not arrive": lambda store: store.find_undelivered(["card", "file"]),
+    "what ended lately": lambda store: store.find_ended(["card"], NOW),
     "reports": lambda store: store.find_reports(),
     "reports of a schedule": lambda store: store.find_reports(schedule_id="s1"),
 }

@@ -24,6 +24,10 @@ QUESTIONS: Mapping[str, tuple[Callable[[SqliteStore], Awaitable[object]], set[st
     "the jobs of a run": (lambda s: s.find_jobs(run_id="r1"), {"jobs_of_run"}),
     "dead jobs": (lambda s: s.find_jobs(states={JobState.DEAD}), {"jobs_of_state"}),
     "waiting digests": (lambda s: s.find_jobs(kind="digest", states={JobState.TODO}), {"jobs_of_kind"}),
+    "what did not arrive": (lambda s: s.find_undelivered(["card", "file"]), {"jobs_undelivered"}),
+    "how much did not arrive": (lambda s: s.count_undelivered(["card"]), {"jobs_undelivered"}),
+    "what of a run did not arrive": (lambda s: s.find_undelivered(["card"], run_id="r1"), {"jobs_of_run"}),
+    "what ended lately": (lambda s: s.find_ended(["card"], NOW), {"jobs_ended"}),
     "old payloads": (lambda s: s.clear_payloads(["message"], NOW, NOW, limit=9), {"jobs_ended"}),
     "a claim": (lambda s: s.claim_job(["card", "file"], "me", NOW, NOW), {"jobs_waiting", "jobs_doing"}),
     "a claim of a task": (
@@ -61,9 +65,7 @@ async def test_a_question_walks_along_an_index(question: str, tmp_path: Path) ->
     assert not [step for step in steps if step.endswith("B-TREE FOR ORDER BY")] or question in SORTED
 
 
-SORTED = {
-    "a claim",
-    "old payloads",
-    "dead jobs",
-    "waiting digests",
-}  # a few rows: one per kind, or what is in trouble
+SORTED = {  # a few rows: one per kind, or what is in trouble, or what ended lately
+    *("a claim", "old payloads", "dead jobs", "waiting digests"),
+    *("what did not arrive", "how much did not arrive", "what ended lately"),
+}

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from bot.deliveries import Deliveries
 from bot.errors import ConfigError, Temporary
 from bot.metrics import Metrics
-from bot.models import Run
+from bot.models import JobState, Run
 from bot.quota import Bucket, month_of
 from bot.stores.sqlite_ledger import SqliteLedger
 from bot.web.guard import AdminGuard
@@ -20,7 +20,7 @@ from bot.web.health import Health
 from bot.web.server import WebServer, application
 from bot.web.status import Status
 from tests.conftest import Desk
-from tests.factories import make_schedule
+from tests.factories import make_job, make_schedule
 
 Client = TestClient[web.Request, web.Application]
 
@@ -170,3 +170,17 @@ async def test_the_calls_of_the_month_can_be_scraped(desk: Desk, client: Client)
     await SqliteLedger(desk.store).book(month_of(desk.clock()), Bucket.API, 7)
     text = await (await client.get("/metrics")).text()
     assert "dingrun_api_calls_month 7.0" in text
+
+
+async def test_new_trouble_is_seen_behind_any_number_of_old_ones(desk: Desk, client: Client) -> None:
+    for number in range(201):
+        old = make_job(id=f"file:old{number}", kind="file", state=JobState.DEAD, payload={"destination": "x"})
+        await desk.store.add_job(old)
+    desk.clock.turn(seconds=60)
+    run = await unconfirmed(desk)
+    page = await (await client.get("/status")).text()
+    assert f"file:{run.id}:group:cidA" in page
+    assert "2 older ones are not listed" in page
+    metrics = await (await client.get("/metrics")).text()
+    assert "dingrun_deliveries_dead 201.0" in metrics
+    assert "dingrun_deliveries_unconfirmed 1.0" in metrics
