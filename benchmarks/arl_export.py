@@ -12,8 +12,8 @@ from typing import Any
 from openpyxl import Workbook
 from openpyxl.styles import Font
 
-from bot.sheets import DOMAIN, IP, SERVICE, SITE, SheetPlan
-from bot.values import Document
+from bot.assets.values import Document
+from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE, SheetPlan
 
 _UNWRITABLE = re.compile("[\000-\010\013\014\016-\037]")
 STYLED_COLUMNS, STYLED_ROWS = 15, 255

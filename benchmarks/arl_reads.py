@@ -40,16 +40,16 @@ from benchmarks.arl_export import merged_export
 from benchmarks.arl_standin import BEFORE, NOW, Cursor, Found
 from benchmarks.export import Watch, peak, story
 from benchmarks.finds import KINDS, TASKS
-from bot.engines.arl import ArlEngine, ArlWays
-from bot.engines.arl_api import ApiReads
-from bot.engines.arl_database import DatabaseReads
-from bot.engines.arl_reads import Reads
-from bot.engines.arl_wire import ArlWire
-from bot.exporters.inprocess import InProcessExporter
+from bot.assets.values import Document
+from bot.engines.arl.api_reader import ApiReads
+from bot.engines.arl.client import ArlWire
+from bot.engines.arl.engine import ArlEngine, ArlWays
+from bot.engines.arl.mongo_reader import DatabaseReads
+from bot.engines.arl.reader import Reads
+from bot.exporters.local.exporter import InProcessExporter
 from bot.models import Task, TaskStatus
 from bot.mongo import Mongo
 from bot.ports import Story
-from bot.values import Document
 
 SIZES = (10_000, 100_000, 1_000_000)  # rows
 SHEETS = 4  # rows that come of one thing: site, address, service, domain

@@ -13,8 +13,8 @@ from typing import Any
 from aiohttp import web
 
 from benchmarks.finds import KINDS, MAKERS, TASKS
-from bot.engines.arl_finds import slimmed
-from bot.values import Document
+from bot.assets.values import Document
+from bot.engines.arl.assets import slimmed
 
 STEP = 7919  # a prime: through all numbers, in no order
 NOW = tuple(f"{number:024x}" for number in range(TASKS))

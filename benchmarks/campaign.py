@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.scenarios.campaign import (
+from tests.scenarios.fault_injection import (
     deaths,
     go_through,
     lost_answers,

@@ -35,14 +35,14 @@ from rich.table import Table
 
 from benchmarks.arl_export import merged_export
 from benchmarks.finds import KINDS, TASKS, documents, finished_rows
-from bot.cells import WorkbookLook
-from bot.diff import Finds, Side
-from bot.exporters.inprocess import InProcessExporter
+from bot.assets.values import Document
+from bot.exporters.local.exporter import InProcessExporter
 from bot.models import Run, RunStatus, Schedule, Tally, Task, TaskStatus, Trigger
 from bot.ports import Engine, Story
-from bot.sheets import DOMAIN, IP, SERVICE, SITE
-from bot.values import Document
-from bot.workbook import write_workbook
+from bot.workbook.builder import write_workbook
+from bot.workbook.cells import WorkbookLook
+from bot.workbook.diff import Finds, Side
+from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE
 
 SIZES = (1_000, 10_000, 50_000, 250_000)
 REFERENCES = ("ARL's way", "bare openpyxl")

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
-from bot.sheets import Row
-from bot.values import Document
+from bot.assets.values import Document
+from bot.workbook.sheets import Row
 
 TASKS = 10
 KINDS = ("ip", "site", "domain")

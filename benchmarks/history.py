@@ -32,9 +32,9 @@ from bot.models import (
     TaskStatus,
     Trigger,
 )
-from bot.stores.rows import JOBS, REPORTS, RUNS, TASKS, Rows
-from bot.stores.sqlite import SqliteStore
-from bot.stores.sqlite_tasks import SqliteTaskStore
+from bot.stores.sqlite.rows import JOBS, REPORTS, RUNS, TASKS, Rows
+from bot.stores.sqlite.store import SqliteStore
+from bot.stores.sqlite.tasks import SqliteTaskStore
 from handlers import router
 from tests.conftest import GROUP, Desk
 from tests.factories import make_message

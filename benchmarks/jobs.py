@@ -18,11 +18,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bot.jobs import Claim, JobKind, Jobs, Result
-from bot.lanes import Lane
+from bot.jobs.pool import Lane
+from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import Job
-from bot.stores.rows import JOBS
-from bot.stores.sqlite import SqliteStore, insert
+from bot.stores.sqlite.rows import JOBS
+from bot.stores.sqlite.store import SqliteStore, insert
 
 JOBS_WAITING = 10_000
 BOTS = (1, 2, 4)

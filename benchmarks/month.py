@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.scenarios.month import GROUP, Month, Scale, booked, month
+from tests.scenarios.month_simulation import GROUP, Month, Scale, booked, month
 
 HEADINGS = (
     "robot beside",

@@ -25,9 +25,9 @@ from alibabacloud_tea_util import models as util_models
 from rich.console import Console
 from rich.table import Table
 
-from bot.dingtalk.calls import Calls
-from bot.dingtalk.token import App, Tokens
-from bot.neighbours import certificate_for
+from bot.cli.demo.sample_sites import certificate_for
+from bot.messengers.dingtalk.api import Calls
+from bot.messengers.dingtalk.auth import App, Tokens
 
 PATH = "/v1.0/robot/groupMessages/send"
 BODY = {"robotCode": "r", "openConversationId": "cid", "msgKey": "sampleText", "msgParam": '{"content":"hi"}'}

@@ -15,7 +15,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from bot.sandbox import Sandbox
+from dingtalk_sandbox import Sandbox
 
 REFERENCE = "aiohttp"
 IMPORTS = (

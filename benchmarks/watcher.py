@@ -18,15 +18,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bot.engines.embedded import EmbeddedEngine
-from bot.engines.probes import ProbeLimits
-from bot.jobs import Jobs
+from bot.engines.embedded.engine import EmbeddedEngine
+from bot.engines.embedded.probes import ProbeLimits
+from bot.jobs.queue import Jobs
 from bot.models import Run, Schedule, Task, Trigger
-from bot.runs import Runs
-from bot.stores.rows import RUNS, TASKS
-from bot.stores.sqlite import SqliteStore, array, insert
-from bot.stores.sqlite_tasks import SqliteTaskStore
-from bot.watcher import Watcher
+from bot.runs.lifecycle import Runs
+from bot.runs.watcher import Watcher
+from bot.stores.sqlite.rows import RUNS, TASKS
+from bot.stores.sqlite.store import SqliteStore, array, insert
+from bot.stores.sqlite.tasks import SqliteTaskStore
 
 SIZES = (100, 1_000, 10_000)
 TASKS_PER_RUN = 10

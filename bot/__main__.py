@@ -14,12 +14,12 @@ from bot.errors import ConfigError, DingRunError
 from bot.files import PRIVATE_UMASK
 
 if TYPE_CHECKING:
-    from bot.config import Settings
+    from bot.config.loader import Settings
 
 
 def _say(text: str, *, err: bool = False) -> None:
     """Say a line at the terminal; names and errors in it may come from anywhere."""
-    from bot.log import for_terminal  # noqa: PLC0415
+    from bot.telemetry.logging import for_terminal  # noqa: PLC0415
 
     click.echo(for_terminal(text), err=err)
 
@@ -49,7 +49,7 @@ class Commands(click.Group):
 def main(ctx: click.Context, config: Path | None) -> None:
     """DingRun: tells a DingTalk group what came of its scheduled runs."""
     os.umask(PRIVATE_UMASK)
-    from bot.log import guard_last_words  # noqa: PLC0415
+    from bot.telemetry.logging import guard_last_words  # noqa: PLC0415
 
     guard_last_words()
     ctx.obj = config
@@ -66,8 +66,8 @@ def _serve(config: Path | None) -> None:
 
 def _settings(config: Path | None, *, quiet: bool = False) -> "Settings":
     """Read the settings, and log from now on without their secrets; `quiet` says only what goes wrong."""
-    from bot.config import load, secrets_of  # noqa: PLC0415
-    from bot.log import configure  # noqa: PLC0415
+    from bot.config.loader import load, secrets_of  # noqa: PLC0415
+    from bot.telemetry.logging import configure  # noqa: PLC0415
 
     settings = load(config)
     configure("WARNING" if quiet else settings.log.level, secrets=secrets_of(settings))
@@ -88,7 +88,7 @@ def _settings(config: Path | None, *, quiet: bool = False) -> "Settings":
 @click.option("--arl-mongo", metavar="URI", default="", help="mongodb://… for that ARL, read by the service.")
 def demo(port: int, no_browser: bool, data: Path | None, engine: str, arl_mongo: str) -> None:
     """Sandbox, service and something to scan, in one command, without an account."""
-    from bot.demo import Demo, run  # noqa: PLC0415
+    from bot.cli.demo.run import Demo, run  # noqa: PLC0415
 
     wish = Demo(port=port, data=data, engine=engine, arl_mongo=arl_mongo)
     asyncio.run(run(wish, None if no_browser else webbrowser.open))
@@ -102,7 +102,7 @@ def demo(port: int, no_browser: bool, data: Path | None, engine: str, arl_mongo:
 )
 def sandbox(host: str, port: int, scene: Path | None) -> None:
     """The fake DingTalk alone."""
-    from bot.standalone import run_sandbox  # noqa: PLC0415
+    from bot.cli.sandbox import run_sandbox  # noqa: PLC0415
 
     asyncio.run(run_sandbox(host=host, port=port, scene=scene))
 
@@ -111,8 +111,8 @@ def sandbox(host: str, port: int, scene: Path | None) -> None:
 @click.pass_obj
 def check(config: Path | None) -> None:
     """Try everything the service needs, once; nothing is sent, nothing created."""
-    from bot.config import describe_source  # noqa: PLC0415
-    from bot.doctor import examine  # noqa: PLC0415
+    from bot.cli.check import examine  # noqa: PLC0415
+    from bot.config.loader import describe_source  # noqa: PLC0415
 
     settings = _settings(config, quiet=True)
     _say(f"✓ 设置 / settings: {describe_source(config)}")
@@ -126,7 +126,7 @@ def check(config: Path | None) -> None:
 @click.pass_obj
 def worker(config: Path | None, concurrency: int | None, ping: bool) -> None:
     """Write reports for the bots on the same store and broker (exporter.kind: celery)."""
-    from bot.worker import answers, work  # noqa: PLC0415
+    from bot.cli.worker import answers, work  # noqa: PLC0415
 
     settings = _settings(config, quiet=ping)
     sys.exit(not answers(settings) if ping else work(settings, at_once=concurrency))
@@ -137,7 +137,7 @@ def worker(config: Path | None, concurrency: int | None, ping: bool) -> None:
 @click.pass_obj
 def redeliver(config: Path | None, what: str) -> None:
     """Send again what did not arrive for sure: of one run, one job, or (without either) list it."""
-    from bot.redeliver import redeliver as ask  # noqa: PLC0415
+    from bot.cli.resend import redeliver as ask  # noqa: PLC0415
 
     for line in asyncio.run(ask(_settings(config, quiet=True), what)):
         _say(line)
@@ -149,7 +149,7 @@ def redeliver(config: Path | None, what: str) -> None:
 @click.pass_obj
 def export(config: Path | None, run_id: str, output: Path | None) -> None:
     """Write the Excel report of an ended run to a file."""
-    from bot.export import export_run  # noqa: PLC0415
+    from bot.cli.export import export_run  # noqa: PLC0415
 
     path = (output or Path(f"{run_id}.xlsx")).resolve()
     if path.exists():
@@ -168,10 +168,10 @@ def migrate(config: Path | None, source: str, target: str | None) -> None:
     Without TARGET it goes to the `store.url` of the settings. Stop all bots first. It can be called again
     and goes on where it stopped.
     """
-    from bot.addresses import secrets_in  # noqa: PLC0415
-    from bot.config import secrets_of  # noqa: PLC0415
-    from bot.log import configure  # noqa: PLC0415
-    from bot.migrate import migrate as carry  # noqa: PLC0415
+    from bot.cli.migrate import migrate as carry  # noqa: PLC0415
+    from bot.config.loader import secrets_of  # noqa: PLC0415
+    from bot.telemetry.logging import configure  # noqa: PLC0415
+    from bot.telemetry.redaction import secrets_in  # noqa: PLC0415
 
     settings = _settings(config, quiet=True)
     target = target or settings.store.url

@@ -9,29 +9,29 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from bot import __version__
-from bot.addresses import shown
-from bot.clock_guard import ClockGuard
-from bot.config import Settings
-from bot.destinations import warnings_of
-from bot.dingtalk.http import dingtalk_session
-from bot.dingtalk.meter import Meter
-from bot.engine_choice import engine_on
-from bot.engines.arl import ArlEngine
+from bot.config.loader import Settings
+from bot.config.resolve import warnings_of
+from bot.engines.arl.engine import ArlEngine
 from bot.errors import ConfigError
-from bot.lanes import Lane
-from bot.loops import counting_errors, keep_alive, loop_step
-from bot.metrics import Metrics
+from bot.jobs.clock_guard import ClockGuard
+from bot.jobs.pool import Lane
+from bot.messengers.dingtalk.http import dingtalk_session
+from bot.messengers.dingtalk.rate_limiter import Meter
 from bot.models import Clock
-from bot.opening import stores_at
-from bot.parts import Outside, parts_of
-from bot.process import owner_name, usable_cpus, utc_now
+from bot.runtime import owner_name, usable_cpus, utc_now
 from bot.signals import stop_on_signals
+from bot.telemetry.loops import counting_errors, keep_alive, loop_step
+from bot.telemetry.metrics import Metrics
+from bot.telemetry.redaction import shown
 from bot.web.downloads import Downloads
 from bot.web.guard import AdminGuard
 from bot.web.health import Health
 from bot.web.server import WebServer
 from bot.web.status import Status
-from bot.wire import wire
+from bot.wiring.engines import engine_on
+from bot.wiring.messengers import wire
+from bot.wiring.services import Outside, parts_of
+from bot.wiring.stores import stores_at
 
 log = logging.getLogger(__name__)
 

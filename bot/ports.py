@@ -404,7 +404,7 @@ class Baseline:
 class Story:
     """What the report of a run tells of: the run, what it is compared with, the last ones.
 
-    The exporter, which has the engine, chooses `unfinished` and `baseline` (`bot/baseline.py`).
+    The exporter, which has the engine, chooses `unfinished` and `baseline` (`bot/workbook/baseline.py`).
     """
 
     run: Run

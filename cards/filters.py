@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.assets.kinds import display_name
-from cards.neutral import Safe, cut
+from cards.escaping import Safe, cut
 
 _KB = 1024
 _CRONS = {  # the usual forms, by the name of their sentence in words.yaml

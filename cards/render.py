@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from bot.models import CardView, Link, Note, Report, Run
-from cards.dialects import load
+from cards.card_template import BUTTONS, CardButton, CardTemplate
 from cards.digest import LINES, digest_values
-from cards.neutral import Safe, cut_bytes
+from cards.environment import load
+from cards.escaping import Safe, cut_bytes
 from cards.summary import DETAILS, NO_NEWS, Ended, News
-from cards.template import BUTTONS, CardButton, CardTemplate
 
 TITLE_BYTES = 200
 TIPS_BYTES = 900  # under the documented 1 KB of a variable, 0004-data of the card pages

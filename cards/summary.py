@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.assets.kinds import PARTS_OF, by_importance
 from bot.models import ExportStatus, Failure, KindSummary, Link, Report, Run, RunStatus, Tally, TaskStatus
-from cards.neutral import Safe
+from cards.escaping import Safe
 
 ERROR_CHARACTERS = 300  # of why a run came to nothing
 

@@ -1,22 +1,22 @@
 """What a person can do: one file per thing, the command and its button together, all in this list."""
 
-from bot.router import Router
+from bot.chat.router import Router
 from handlers import (
     help,
     history,
     last_report,
     proof,
     quota,
-    redeliver,
     regenerate,
     reports,
     rerun,
-    retry_failed,
-    revoke,
     schedules,
     status,
     stop,
 )
+from handlers import rerun_failed as retry_failed
+from handlers import resend as redeliver
+from handlers import revoke_links as revoke
 
 router = Router(
     rerun.router,

@@ -1,9 +1,9 @@
 """`帮助` / `help`: everything one can say."""
 
-from bot.access import Act
-from bot.context import Context
+from bot.chat.context import Context
+from bot.chat.permissions import Act
+from bot.chat.router import Router
 from bot.models import Message, Note
-from bot.router import Router
 
 router = Router()
 

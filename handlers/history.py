@@ -1,9 +1,9 @@
 """`历史 [计划]` / `history [schedule]`: the last runs, the newest first, one line each."""
 
-from bot.access import Act
-from bot.context import Context
+from bot.chat.context import Context
+from bot.chat.permissions import Act
+from bot.chat.router import SCHEDULE, Router
 from bot.models import Message, Note, Run, RunStatus, Tally
-from bot.router import SCHEDULE, Router
 from handlers.status import mark_of
 
 router = Router()

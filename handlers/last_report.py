@@ -1,11 +1,11 @@
 """`最近报告 [计划]`, `报告 <执行>`: a report as a file, or as a link; and the button on its card."""
 
-from bot.access import Act
-from bot.context import Context, here
+from bot.chat.context import Context, here
+from bot.chat.permissions import Act
+from bot.chat.router import SCHEDULE_OR_RUN, Answers, Router
+from bot.delivery.plan import audience, card_id
 from bot.errors import UserError
 from bot.models import CardTap, Destination, DestinationKind, ExportStatus, Message, Note, Report, Run
-from bot.plan import audience, card_id
-from bot.router import SCHEDULE_OR_RUN, Answers, Router
 
 router = Router()
 

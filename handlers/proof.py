@@ -1,10 +1,10 @@
 """`凭据 <执行>` / `proof <run>`: the chain of a run: intention, attempts, what DingTalk answered."""
 
-from bot.access import Act
-from bot.chain import chain_of, seen_by
-from bot.context import Context, here
+from bot.chat.context import Context, here
+from bot.chat.permissions import Act
+from bot.chat.router import RUN, Router
+from bot.delivery.audit_trail import chain_of, seen_by
 from bot.models import Message, Note
-from bot.router import RUN, Router
 
 router = Router()
 

@@ -1,10 +1,10 @@
 """`额度` / `quota`: what is used and left of the month's calls, what a run costs, where the month goes."""
 
-from bot.access import Act
-from bot.context import Context
+from bot.chat.context import Context
+from bot.chat.permissions import Act
+from bot.chat.router import Router
 from bot.models import Message, Note
-from bot.quota import RUN_COSTS, Balance, Bucket, forecast, month_of, rung_of
-from bot.router import Router
+from bot.quota.budget import RUN_COSTS, Balance, Bucket, forecast, month_of, rung_of
 
 router = Router()
 

@@ -1,10 +1,10 @@
 """`重新生成 [执行]` / `regenerate [run]`: make a report again that failed, and the button on its card."""
 
-from bot.access import Act
-from bot.context import Context, here
+from bot.chat.context import Context, here
+from bot.chat.permissions import Act
+from bot.chat.router import RUN, Answers, Router
 from bot.errors import UserError
 from bot.models import CardTap, Destination, Message, Note, Run
-from bot.router import RUN, Answers, Router
 from handlers.last_report import card_place
 
 router = Router()

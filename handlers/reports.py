@@ -1,9 +1,9 @@
 """`报告列表 [计划]` / `reports [schedule]`: the reports there are."""
 
-from bot.access import Act
-from bot.context import Context
+from bot.chat.context import Context
+from bot.chat.permissions import Act
+from bot.chat.router import SCHEDULE, Router
 from bot.models import Message, Note
-from bot.router import SCHEDULE, Router
 
 router = Router()
 

@@ -1,11 +1,11 @@
 """`重跑 [计划]` / `rerun [schedule]`: run a schedule again, and the button that does the same."""
 
-from bot.access import Act
-from bot.context import Context, here
+from bot.chat.context import Context, here
+from bot.chat.permissions import Act
+from bot.chat.router import SCHEDULE, Answers, Router
 from bot.errors import UserError
 from bot.models import CardTap, Message, Note, Run, Trigger
-from bot.router import SCHEDULE, Answers, Router
-from bot.runs import Cause
+from bot.runs.lifecycle import Cause
 from handlers.last_report import place_of
 
 router = Router()

@@ -1,10 +1,10 @@
 """`计划` / `schedules`: what is scheduled, when it fires next, and who is told."""
 
-from bot.access import Act
-from bot.context import Context
+from bot.chat.context import Context
+from bot.chat.permissions import Act
+from bot.chat.router import Router
 from bot.models import Message, Note, Schedule
-from bot.router import Router
-from bot.scheduler import next_due
+from bot.runs.scheduler import next_due
 
 router = Router()
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from bot.access import Act
-from bot.context import Context
+from bot.chat.context import Context
+from bot.chat.permissions import Act
+from bot.chat.router import SCHEDULE, Router
 from bot.errors import Permanent, Temporary
 from bot.models import Message, Note, Run, Tally
-from bot.router import SCHEDULE, Router
 from cards.summary import Ended
 
 router = Router()

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from bot.access import Act
-from bot.context import Context, plain_name, which_run
+from bot.chat.context import Context, plain_name, which_run
+from bot.chat.permissions import Act
+from bot.chat.router import SCHEDULE, Router
 from bot.models import Message, Note, Run
-from bot.router import SCHEDULE, Router
 
 router = Router()
 

@@ -8,19 +8,22 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.access import Rules
-from bot.audit import Audit
-from bot.channels import Channels
-from bot.context import Context
-from bot.deliver import Deliver
-from bot.deliveries import Deliveries
-from bot.digests import Digests
-from bot.dingtalk.silent import SilentMessenger
-from bot.governor import Governor
-from bot.intake import Intake
-from bot.jobs import Jobs
-from bot.ladder import Ladder
-from bot.links import Terms
+from bot.chat.context import Context
+from bot.chat.dispatcher import Intake
+from bot.chat.permissions import Rules
+from bot.chat.recent_lists import RecentLists
+from bot.chat.router import usages
+from bot.chat.users import People
+from bot.delivery.channels import Channels
+from bot.delivery.circuit_breaker import Ladder
+from bot.delivery.digests import Digests
+from bot.delivery.files import Limits, Parcels
+from bot.delivery.operator_alerts import Notices
+from bot.delivery.pipeline import Deliver
+from bot.delivery.resend import Deliveries
+from bot.delivery.summaries import Means
+from bot.jobs.queue import Jobs
+from bot.messengers.silent import SilentMessenger
 from bot.models import (
     Destination,
     DestinationKind,
@@ -31,24 +34,21 @@ from bot.models import (
     TaskStatus,
     Trigger,
 )
-from bot.notices import Notices
-from bot.parcels import Limits, Parcels
-from bot.people import People
 from bot.ports import Ledger, Messenger
-from bot.quota import Budget
-from bot.recent_lists import RecentLists
-from bot.remakes import Remakes
-from bot.report_links import ReportLinks
-from bot.reports import Reports, Shelf
-from bot.request_budget import RequestBudget
-from bot.router import usages
-from bot.runs import Cause, Runs
-from bot.scheduler import Timetable
-from bot.stores.sqlite import SqliteStore
-from bot.stores.sqlite_ledger import SqliteLedger
-from bot.stores.sqlite_links import SqliteLinks
-from bot.summaries import Means
-from bot.watcher import Watcher
+from bot.quota.budget import Budget
+from bot.quota.governor import Governor
+from bot.quota.request_budget import RequestBudget
+from bot.reports.downloads import Audit
+from bot.reports.exports import Remakes
+from bot.reports.link_tokens import Terms
+from bot.reports.links import ReportLinks
+from bot.reports.repository import Reports, Shelf
+from bot.runs.lifecycle import Cause, Runs
+from bot.runs.scheduler import Timetable
+from bot.runs.watcher import Watcher
+from bot.stores.sqlite.ledger import SqliteLedger
+from bot.stores.sqlite.links import SqliteLinks
+from bot.stores.sqlite.store import SqliteStore
 from cards.render import Cards
 from handlers import router
 from tests.brokers import rabbitmq, redis

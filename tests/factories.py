@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from bot.dingtalk.token import App
+from bot.messengers.dingtalk.auth import App
 from bot.models import (
     CustomRobot,
     Download,

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from bot.dingtalk.openapi import CAPABILITIES as OPENAPI
-from bot.dingtalk.webhook import WebhookMessenger
-from bot.dingtalk.work import WorkMessenger
 from bot.errors import CardUndeliveredError, Temporary
+from bot.messengers.dingtalk.robot import CAPABILITIES as OPENAPI
+from bot.messengers.dingtalk.webhook import WebhookMessenger
+from bot.messengers.dingtalk.work_notification import WorkMessenger
 from bot.models import (
     CardView,
     Destination,

@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.__main__ import main
-from bot.config import load
+from bot.config.loader import load
 from tests.test_architecture import MODULES
 
 ROOT = Path(__file__).parent.parent

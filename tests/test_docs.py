@@ -9,11 +9,8 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from bot.config import load
-from bot.engines.arl_finds import FINDINGS
-from bot.errors import missing_extra
-from bot.settings import Settings
-from bot.settings_reference import (
+from bot.config.loader import load
+from bot.config.reference import (
     PAGES,
     Setting,
     as_yaml,
@@ -22,6 +19,9 @@ from bot.settings_reference import (
     settings_below,
     translations,
 )
+from bot.config.settings import Settings
+from bot.engines.arl.assets import FINDINGS
+from bot.errors import missing_extra
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,14 +36,14 @@ def keys() -> set[str]:
 
 @pytest.mark.parametrize(("lang", "page"), PAGES.items())
 def test_the_pages_of_settings_are_as_their_model_says(lang: str, page: Path) -> None:
-    """Else run `python -m bot.settings_reference`."""
+    """Else run `python -m bot.config.reference`."""
     text = (ROOT / page).read_text(encoding="utf-8")
     assert render_page(text, lang, CHINESE) == text
     assert set(re.findall(r"^\| `([^`]+)` \|", text, re.MULTILINE)) == keys()
 
 
 def test_the_example_is_as_the_model_says() -> None:
-    """Else run `python -m bot.settings_reference`."""
+    """Else run `python -m bot.config.reference`."""
     assert (ROOT / "config.yaml").read_text(encoding="utf-8") == render_example(CHINESE)
 
 
@@ -152,6 +152,6 @@ def test_the_settings_on_the_page_on_arl_are_taken_as_they_are(tmp_path: Path) -
 
 def test_what_the_page_on_arl_says_is_read_is_what_is_read() -> None:
     asked = set(re.findall(r"`(?:GET|POST) (/[\w/]+/)", ARL_PAGE))
-    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot/engines").glob("arl_*.py"))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot/engines/arl").glob("*.py"))
     assert asked == set(re.findall(r'"(/task[\w/]*/)"', sources)) | {"/task/stop/"}
     assert all(f"`{kind}`" in ARL_PAGE for kind in FINDINGS)

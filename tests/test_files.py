@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.archive import fetch, write_pieces
-from bot.exporters.handover import SharedFolder
+from bot.exporters.celery.transfer import SharedFolder
 from bot.files import close_to_others, make_private_file, make_private_folder
-from bot.stores.sqlite import SqliteStore
+from bot.reports.archive import fetch, write_pieces
+from bot.stores.sqlite.store import SqliteStore
 from tests.conftest import Desk
 from tests.factories import make_report, make_run
 

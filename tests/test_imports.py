@@ -15,11 +15,11 @@ PROGRAM = "import sys, {modules}; print([name for name in {unwanted!r} if name i
 @pytest.mark.parametrize(
     ("modules", "unwanted"),
     [
-        ("bot.__main__", ["dingtalk_stream", "aiohttp", "pydantic", "bot.sandbox"]),
-        ("bot.standalone", ["dingtalk_stream", "alibabacloud_dingtalk", "aiosqlite", "openpyxl", "bot.app"]),
-        ("bot.app", [*CLIENTS, "openpyxl", "bot.sandbox", "motor", "pymongo", *BROKERS]),
-        ("bot.worker", ["dingtalk_stream", *CLIENTS, "openpyxl", "bot.app", *BROKERS]),
-        ("bot.exporters.child", ["aiohttp", "dingtalk_stream", "alibabacloud_dingtalk", "aiosqlite"]),
+        ("bot.__main__", ["dingtalk_stream", "aiohttp", "pydantic", "dingtalk_sandbox"]),
+        ("bot.cli.sandbox", ["dingtalk_stream", "alibabacloud_dingtalk", "aiosqlite", "openpyxl", "bot.app"]),
+        ("bot.app", [*CLIENTS, "openpyxl", "dingtalk_sandbox", "motor", "pymongo", *BROKERS]),
+        ("bot.cli.worker", ["dingtalk_stream", *CLIENTS, "openpyxl", "bot.app", *BROKERS]),
+        ("bot.exporters.local.child", ["aiohttp", "dingtalk_stream", "alibabacloud_dingtalk", "aiosqlite"]),
     ],
 )
 def test_a_command_imports_only_what_it_needs(modules: str, unwanted: list[str]) -> None:
@@ -33,7 +33,7 @@ def test_a_command_imports_only_what_it_needs(modules: str, unwanted: list[str])
 SERVICE = """
 import asyncio, sys
 from bot.app import App
-from bot.settings import Settings
+from bot.config.settings import Settings
 
 async def start_and_stop():
     stop = asyncio.Event()

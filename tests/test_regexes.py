@@ -16,13 +16,14 @@ from typing import Any
 
 import pytest
 
-from bot.engines.arl_documents import is_address
-from bot.engines.arl_wire import understood
+from bot.engines.arl.client import understood
+from bot.engines.arl.documents import is_address
 from bot.errors import Temporary
-from bot.log import Redacting
-from bot.secrecy import text_masked
+from bot.telemetry.logging import Redacting
+from bot.workbook.masking import text_masked
 
 ROOT = Path(__file__).parent.parent
+TOPS = ("bot", "handlers", "cards", "dingtalk_sandbox", "arl_sandbox")
 MANY = 1000  # repeats up to here count as bounded
 VERBS = {
     f"re.{verb}"
@@ -33,16 +34,16 @@ APART = "the repeats are kept apart by signs that they do not take themselves"
 OURS = "reads what we wrote ourselves, in which text from outside is escaped"
 SETTING = "reads a setting"
 SAFE = {
-    "bot/engines/arl_documents.py": (1, APART),
-    "bot/sandbox/arl/documents.py": (2, APART),
-    "bot/sandbox/arl/export_calls.py": (1, "reads twenty letters"),
+    "bot/engines/arl/documents.py": (1, APART),
+    "arl_sandbox/documents.py": (2, APART),
+    "arl_sandbox/api/exports.py": (1, "reads twenty letters"),
     "bot/targets.py": (1, SETTING),
-    "bot/secrecy.py": (1, APART),
-    "bot/split.py": (5, OURS),
-    "bot/fields.py": (2, SETTING),
-    "bot/report_settings.py": (1, SETTING),
-    "bot/settings_reference.py": (1, OURS),
-    "bot/sandbox/rules_media.py": (1, APART),
+    "bot/workbook/masking.py": (1, APART),
+    "bot/workbook/splitter.py": (5, OURS),
+    "bot/config/types.py": (2, SETTING),
+    "bot/config/reports.py": (1, SETTING),
+    "bot/config/reference.py": (1, OURS),
+    "dingtalk_sandbox/validation/media.py": (1, APART),
 }
 
 
@@ -59,7 +60,7 @@ def literal(node: ast.expr) -> str:
 
 def patterns() -> Iterator[tuple[str, str]]:
     """Every pattern of the code, with its file."""
-    for path in sorted(path for top in ("bot", "handlers", "cards") for path in (ROOT / top).rglob("*.py")):
+    for path in sorted(path for top in TOPS for path in (ROOT / top).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in VERBS:
                 yield path.relative_to(ROOT).as_posix(), literal(node.args[0])

@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 from python_calamine import CalamineWorkbook
 
-from bot.cells import WorkbookLook
-from bot.diff import Finds, Side
-from bot.findings import KINDS
+from bot.assets.values import Document
 from bot.models import Failure, Person, Run, RunStatus, Tally, TaskStatus
 from bot.ports import Baseline, Story
-from bot.values import Document
-from bot.workbook import write_workbook
+from bot.workbook.builder import write_workbook
+from bot.workbook.cells import WorkbookLook
+from bot.workbook.diff import Finds, Side
+from bot.workbook.finding_sheets import KINDS
 from tests.factories import NOW, make_run
 
 LOOK = WorkbookLook(zone=ZoneInfo("Asia/Shanghai"))

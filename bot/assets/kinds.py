@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from bot.assets.external_sort import Key
-from bot.values import Document, mapping, text
+from bot.assets.values import Document, mapping, text
 
 FINGERPRINTS = ("sha256", "sha1", "md5")
 HARMLESS_RECORDS = frozenset({"domain", "domain_url", "email", "host", "ip", "path", "phone", "site", "url"})

@@ -17,8 +17,8 @@ from typing import Any, cast
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from bot.metrics import Metrics
-from bot.web.visitors import Network, is_within
+from bot.telemetry.metrics import Metrics
+from bot.web.clients import Network, is_within
 
 log = logging.getLogger(__name__)
 

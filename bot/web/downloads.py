@@ -1,8 +1,8 @@
 """`/reports/<token>`: the one report that a link names, and nothing else.
 
 A download counts when it starts. Two things do not count: a HEAD, and a range behind the first byte by which
-a client (address and program) resumes an unfinished download of its own (`bot.audit` bounds how long and how
-often). Any other range counts like the whole. Whatever leads nowhere gets one and the same answer.
+a client (address and program) resumes an unfinished download of its own. How long and how often is bounded in
+`bot.reports.downloads`. Any other range counts like the whole. Whatever leads nowhere gets the same answer.
 
 Ranges are parsed by aiohttp. Its `FileResponse` is not used: it opens the path again after the digest was
 compared, follows links, prefers a `.gz` beside the file, answers 304 without counting, and its `sendfile`
@@ -20,14 +20,14 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from bot.audit import Audit, Visitor
 from bot.errors import Permanent, Temporary
-from bot.links import PATH
-from bot.metrics import Metrics
 from bot.models import Grant, Report
-from bot.report_links import NoLink, ReportLinks
-from bot.reports import Reports
-from bot.web.visitors import Network, client_address
+from bot.reports.downloads import Audit, Visitor
+from bot.reports.link_tokens import PATH
+from bot.reports.links import NoLink, ReportLinks
+from bot.reports.repository import Reports
+from bot.telemetry.metrics import Metrics
+from bot.web.clients import Network, client_address
 
 log = logging.getLogger(__name__)
 

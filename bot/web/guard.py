@@ -16,8 +16,8 @@ from typing import Any
 from aiohttp import hdrs, web
 from yarl import URL
 
-from bot.links import PATH
-from bot.web.visitors import Network, client_address
+from bot.reports.link_tokens import PATH
+from bot.web.clients import Network, client_address
 
 log = logging.getLogger(__name__)
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from bot.deliveries import Deliveries
+from bot.delivery.resend import Deliveries
 from bot.errors import DingRunError
-from bot.governor import Governor
-from bot.metrics import Metrics
 from bot.models import JobState, RunStatus
 from bot.ports import Store
-from bot.quota import Bucket
+from bot.quota.budget import Bucket
+from bot.quota.governor import Governor
+from bot.telemetry.metrics import Metrics
 
 Connected = Callable[[], bool | None]  # None without an app: there is no Stream to be connected
 

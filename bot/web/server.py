@@ -7,10 +7,10 @@ from typing import cast
 from aiohttp import web
 
 from bot.errors import ConfigError
-from bot.metrics import Metrics
+from bot.telemetry.metrics import Metrics
+from bot.web.clients import Network
 from bot.web.connections import Connection, ConnectionLimits, ConnectionPool, FaultLog
 from bot.web.guard import AdminGuard
-from bot.web.visitors import Network
 
 FORM_BYTES = 16 * 1024
 BODY_SECONDS = 10.0

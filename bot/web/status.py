@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from bot.chain import chain_of, seen_by
-from bot.deliveries import Deliveries
+from bot.delivery.audit_trail import chain_of, seen_by
+from bot.delivery.resend import Deliveries
 from bot.errors import UserError
 from bot.ports import Store
 from bot.web.guard import is_same

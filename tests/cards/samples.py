@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from bot.chain import Try
+from bot.delivery.audit_trail import Try
 from bot.models import (
     ExportStatus,
     Failure,
@@ -20,8 +20,8 @@ from bot.models import (
     TaskStatus,
     Trigger,
 )
-from bot.quota import Forecast
-from cards.neutral import Safe
+from bot.quota.budget import Forecast
+from cards.escaping import Safe
 from cards.summary import News
 from tests.factories import NOW, make_download, make_grant, make_report, make_run, make_schedule
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cards.dialects import FOLDER, read_yaml
+from cards.environment import FOLDER, read_yaml
 from cards.filters import Filters
 from tests.factories import NOW
 

@@ -22,11 +22,11 @@ from bot.models import (
     Tally,
     TaskStatus,
 )
-from cards.dialects import FOLDER, LANGUAGES, read_yaml
+from cards.card_template import AI
+from cards.environment import FOLDER, LANGUAGES, read_yaml
 from cards.render import ANSWER_BYTES, MARKDOWN_BYTES, TIPS_BYTES, TITLE_BYTES, Cards
 from cards.summary import NO_NEWS, News
-from cards.template import AI
-from tests.cards.reading import CARD_MENTION, constructs, outside_code
+from tests.cards.markdown_reader import CARD_MENTION, constructs, outside_code
 from tests.cards.samples import ANSWERS, QUIET, SAMPLES, TAPPED, Sample, ended, failed, findings, report
 from tests.factories import make_schedule
 

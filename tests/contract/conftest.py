@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.opening import Stores, stores_at
+from bot.wiring.stores import Stores, stores_at
 from tests.mongo_server import database_for
 
 

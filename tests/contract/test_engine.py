@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.engines.embedded import EmbeddedEngine
-from bot.engines.probes import ProbeLimits
+from bot.engines.embedded.engine import EmbeddedEngine
+from bot.engines.embedded.probes import ProbeLimits
 from bot.errors import Permanent
-from bot.findings import KINDS
 from bot.models import TaskStatus
 from bot.ports import Engine
-from bot.stores.sqlite import SqliteStore
-from bot.stores.sqlite_tasks import SqliteTaskStore
-from tests.arl.beside import beside_arl
+from bot.stores.sqlite.store import SqliteStore
+from bot.stores.sqlite.tasks import SqliteTaskStore
+from bot.workbook.finding_sheets import KINDS
+from tests.arl_sandbox.arl_fixture import beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock, FakeEngine
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from bot.errors import Temporary
-from bot.exporters.inprocess import InProcessExporter
+from bot.exporters.local.exporter import InProcessExporter
 from bot.models import RunStatus, Tally
 from bot.ports import Exporter, Story
-from bot.stores.sqlite import SqliteStore
+from bot.stores.sqlite.store import SqliteStore
 from tests.factories import NOW, make_run
 from tests.fakes import FakeEngine, FakeExporter
-from tests.workshop import Workshop
+from tests.worker_harness import Workshop
 
 RUN = make_run(status=RunStatus.FINISHED, end_time=NOW, tally=Tally(total=1, done=1), task_ids=("t1",))
 STORY = Story(run=RUN)

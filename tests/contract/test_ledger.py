@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.opening import Stores
 from bot.ports import Ledger
+from bot.wiring.stores import Stores
 from tests.factories import NOW
 
 MINUTE = timedelta(minutes=1)

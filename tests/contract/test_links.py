@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.opening import Stores
 from bot.ports import Links
+from bot.wiring.stores import Stores
 from tests.factories import NOW, make_download, make_grant
 
 Pair = tuple[Links, Links]

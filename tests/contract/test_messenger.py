@@ -8,15 +8,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.dingtalk.openapi import OpenApiMessenger
-from bot.dingtalk.silent import SilentMessenger
-from bot.dingtalk.token import Tokens
-from bot.dingtalk.webhook import WebhookMessenger
-from bot.dingtalk.work import WorkMessenger
 from bot.errors import Permanent
+from bot.messengers.dingtalk.auth import Tokens
+from bot.messengers.dingtalk.robot import OpenApiMessenger
+from bot.messengers.dingtalk.webhook import WebhookMessenger
+from bot.messengers.dingtalk.work_notification import WorkMessenger
+from bot.messengers.silent import SilentMessenger
 from bot.models import CardView, Destination, Note
 from bot.ports import Messenger
-from bot.sandbox import Sandbox
+from dingtalk_sandbox import Sandbox
 from tests.factories import make_message, make_robot, make_sandbox_app
 from tests.fakes import FakeMessenger
 

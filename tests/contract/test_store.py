@@ -21,8 +21,8 @@ from bot.models import (
     Tally,
     TaskStatus,
 )
-from bot.opening import Stores, stores_at
 from bot.ports import Store
+from bot.wiring.stores import Stores, stores_at
 from tests.factories import NOW, make_job, make_report, make_run, make_schedule
 
 LATER = NOW + timedelta(seconds=30)

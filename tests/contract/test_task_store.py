@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from bot.models import TaskStatus
-from bot.opening import Stores
 from bot.ports import TaskStore
+from bot.wiring.stores import Stores
 from tests.factories import NOW, make_task
 
 LATER = NOW + timedelta(seconds=30)

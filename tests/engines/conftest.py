@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bot.engines.embedded import EmbeddedEngine
-from bot.engines.probes import ProbeLimits
-from bot.stores.sqlite import SqliteStore
-from bot.stores.sqlite_tasks import SqliteTaskStore
+from bot.engines.embedded.engine import EmbeddedEngine
+from bot.engines.embedded.probes import ProbeLimits
+from bot.stores.sqlite.store import SqliteStore
+from bot.stores.sqlite.tasks import SqliteTaskStore
 from tests.fakes import FakeClock
 
 LIMITS = ProbeLimits(connect_timeout=0.5, http_timeout=1.0, task_timeout=10.0, body=65_536)

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.errors import Temporary
-from bot.jobs import Claim
+from bot.jobs.queue import Claim
 from bot.models import Message, TaskStatus
 from tests.conftest import Desk
 from tests.factories import make_message

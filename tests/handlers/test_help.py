@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.router import usages
+from bot.chat.router import usages
 from handlers import router
 from tests.conftest import Desk
 

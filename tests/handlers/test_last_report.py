@@ -3,13 +3,13 @@
 import pytest
 
 from bot.errors import Permanent, Temporary
-from bot.links import Terms
 from bot.models import ExportStatus, Person
-from bot.quota import Bucket, Budget, month_of
-from bot.stores.sqlite_ledger import SqliteLedger
+from bot.quota.budget import Bucket, Budget, month_of
+from bot.reports.link_tokens import Terms
+from bot.stores.sqlite.ledger import SqliteLedger
+from tests.chat.test_dispatcher import tap_on
 from tests.conftest import Desk
 from tests.factories import make_run, make_schedule
-from tests.test_intake import tap_on
 
 
 @pytest.mark.parametrize("words", ["最近报告", "last report", "报告 每日巡检"])

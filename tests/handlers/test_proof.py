@@ -1,8 +1,8 @@
 """`凭据`."""
 
-from bot.audit import Visitor
 from bot.errors import Temporary
-from bot.stores.sqlite_links import SqliteLinks
+from bot.reports.downloads import Visitor
+from bot.stores.sqlite.links import SqliteLinks
 from tests.conftest import Desk
 from tests.factories import make_grant
 

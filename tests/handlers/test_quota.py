@@ -1,7 +1,7 @@
 """`额度`."""
 
-from bot.quota import Bucket, Budget, month_of
-from bot.stores.sqlite_ledger import SqliteLedger
+from bot.quota.budget import Bucket, Budget, month_of
+from bot.stores.sqlite.ledger import SqliteLedger
 from tests.conftest import Desk
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
+from bot.delivery.plan import card_id
 from bot.errors import Permanent
 from bot.models import CardTap, ExportStatus, Run
-from bot.plan import card_id
+from tests.chat.test_dispatcher import tap_on
 from tests.conftest import GROUP, Desk
 from tests.factories import make_schedule
-from tests.test_intake import tap_on
 
 
 async def failed(desk: Desk, times: int = 1) -> Run:

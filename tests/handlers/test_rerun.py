@@ -1,10 +1,10 @@
 """`重跑`: the command and the button."""
 
+from bot.delivery.plan import card_id
 from bot.models import Person, Trigger
-from bot.plan import card_id
+from tests.chat.test_dispatcher import tap_on
 from tests.conftest import GROUP, Desk
 from tests.factories import make_schedule
-from tests.test_intake import tap_on
 
 
 async def test_rerun_runs_the_only_schedule(desk: Desk) -> None:

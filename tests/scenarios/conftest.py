@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 import yaml
 
-from bot.neighbours import Neighbours
-from bot.sandbox import Sandbox
+from bot.cli.demo.sample_sites import Neighbours
+from dingtalk_sandbox import Sandbox
 
 GROUP = "cidSandboxGroupOps=="
 ROOT = Path(__file__).parent.parent.parent

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.process import utc_now
-from bot.sandbox import Sandbox
-from bot.sandbox.arl import KEY
-from tests.arl.beside import Beside, beside_arl
-from tests.arl.looked import has_looked
+from arl_sandbox import KEY
+from bot.runtime import utc_now
+from dingtalk_sandbox import Sandbox
+from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.arl_sandbox.wait import has_looked
 from tests.fakes import FakeClock
 from tests.scenarios.conftest import Chat, Service, service_on, settings, until
 

@@ -13,10 +13,10 @@ import pytest
 import yaml
 from python_calamine import CalamineWorkbook
 
+from bot.cli.demo.sample_sites import Neighbours
 from bot.models import JobState, RunStatus
-from bot.neighbours import Neighbours
-from bot.opening import Stores, stores_at
-from bot.sandbox import Sandbox
+from bot.wiring.stores import Stores, stores_at
+from dingtalk_sandbox import Sandbox
 from tests.mongo_server import Database
 from tests.scenarios.conftest import GROUP, Chat, Json, Service, settings, until
 

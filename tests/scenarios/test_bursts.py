@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from tests.scenarios.campaign import GROUP, PERSON, ROBOT_GROUP, World, world
+from tests.scenarios.fault_injection import GROUP, PERSON, ROBOT_GROUP, World, world
 from tests.scenarios.faults import Fault
 
 MANY = 30

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.campaign import (
+from tests.scenarios.fault_injection import (
     deaths,
     go_through,
     lost_answers,

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from bot.models import Destination
-from bot.quota import Bucket, month_of
-from bot.stores.sqlite_ledger import SqliteLedger
+from bot.quota.budget import Bucket, month_of
+from bot.stores.sqlite.ledger import SqliteLedger
 from tests.factories import make_message
-from tests.scenarios.campaign import GROUP, World, world
+from tests.scenarios.fault_injection import GROUP, World, world
 from tests.scenarios.faults import Fault
 
 HERE = Destination.parse(f"group:{GROUP}")

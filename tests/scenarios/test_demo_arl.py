@@ -6,9 +6,9 @@ from pathlib import Path
 import aiohttp
 from python_calamine import CalamineWorkbook
 
-from bot.demo_arl import DAILY
+from arl_sandbox.results import TITLES
+from bot.cli.demo.arl import DAILY
 from bot.mongo import Mongo
-from bot.sandbox.arl.finds import TITLES
 from tests.mongo_server import Database
 from tests.scenarios.conftest import Chat
 from tests.scenarios.demos import running

@@ -8,7 +8,7 @@ import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 from python_calamine import CalamineWorkbook
 
-from bot.neighbours import PAGES
+from bot.cli.demo.sample_sites import PAGES
 from tests.browser import IN_BROWSER, beside_page, browser, page
 from tests.scenarios.demos import Demo, running
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from bot.delivery.plan import card_id
 from bot.models import CardTap, Destination, JobState, Person
-from bot.plan import card_id
 from tests.factories import make_message, make_schedule
-from tests.scenarios.campaign import GROUP, PERSON, PLACES, ROBOT_GROUP, World, world
+from tests.scenarios.fault_injection import GROUP, PERSON, PLACES, ROBOT_GROUP, World, world
 from tests.scenarios.faults import Fault, Killed, Said
 
 LOSE = {"kind": "lose_answer", "times": 1}

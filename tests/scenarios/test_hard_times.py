@@ -8,14 +8,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.dingtalk import http
+from bot.cli.demo.sample_sites import Neighbours
+from bot.delivery.plan import card_id
+from bot.messengers.dingtalk import http
 from bot.models import CardTap, JobState, Person
-from bot.neighbours import Neighbours
-from bot.plan import card_id
-from bot.sandbox import Sandbox
+from dingtalk_sandbox import Sandbox
 from tests.factories import make_message
-from tests.scenarios.campaign import GROUP, PLACES, World, world
 from tests.scenarios.conftest import Chat, Service, service_on, settings, until
+from tests.scenarios.fault_injection import GROUP, PLACES, World, world
 from tests.scenarios.faults import Fault
 
 LONGEST_PAUSE = 600 * 1.25  # seconds between two tries at most

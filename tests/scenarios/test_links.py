@@ -8,8 +8,8 @@ from pathlib import Path
 import aiohttp
 from python_calamine import CalamineWorkbook
 
-from bot.neighbours import Neighbours
-from bot.sandbox import Sandbox
+from bot.cli.demo.sample_sites import Neighbours
+from dingtalk_sandbox import Sandbox
 from tests.scenarios.conftest import GROUP, Chat, Json, Service, service_on, settings, until
 
 ROBOT = {"ACCESS_TOKEN": "sandbox-webhook-token", "SECRET": "SECsandbox0123456789"}

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.quota import Bucket
-from tests.scenarios.month import Scale, booked, month
+from bot.quota.budget import Bucket
+from tests.scenarios.month_simulation import Scale, booked, month
 
 TENTH = Scale(runs_per_day=20, api=500, stream_webhook=300)
 """Of 200 runs a day on 5,000 + 3,000 calls; `python -m benchmarks.month` lives through the whole of it."""

@@ -6,8 +6,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bot.neighbours import Neighbours
-from bot.sandbox import Sandbox
+from bot.cli.demo.sample_sites import Neighbours
+from dingtalk_sandbox import Sandbox
 from tests.scenarios.conftest import GROUP, Chat, Service, service_on, settings, until
 from tests.scenarios.test_two_bots import stuck, told_on_a_timeout, unconfirmed
 

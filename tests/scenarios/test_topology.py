@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.demo.sample_sites import Neighbours
 from bot.errors import DingRunError
 from bot.models import ExportStatus, Job, JobState, PushStatus, Report, Run, RunStatus
 from bot.mongo import Mongo
-from bot.neighbours import Neighbours
-from bot.opening import Stores, stores_at
-from bot.sandbox import Sandbox
+from bot.wiring.stores import Stores, stores_at
+from dingtalk_sandbox import Sandbox
 from tests import brokers, mongo_server
 from tests.scenarios.conftest import GROUP, Chat, settings, until
 from tests.scenarios.topology import BOTS, SERVERS, WORKERS, Topology, topology

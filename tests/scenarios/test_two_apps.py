@@ -4,8 +4,8 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.neighbours import Neighbours
-from bot.sandbox import Sandbox
+from bot.cli.demo.sample_sites import Neighbours
+from dingtalk_sandbox import Sandbox
 from tests.scenarios.conftest import GROUP, Chat, service_on, settings, until
 
 SECOND = "cidSandboxGroupSecond=="

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.neighbours import Neighbours
-from bot.sandbox import Sandbox
+from bot.cli.demo.sample_sites import Neighbours
+from dingtalk_sandbox import Sandbox
 from tests.scenarios.conftest import GROUP, Chat, Service, service_on, settings, until
 
 SCHEDULES = 6

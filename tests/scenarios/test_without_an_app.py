@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.destinations import schedules_of
-from bot.neighbours import Neighbours
-from bot.sandbox import Sandbox
-from bot.scheduler import seen_key
-from bot.settings import Settings
-from bot.stores.sqlite import SqliteStore
+from bot.cli.demo.sample_sites import Neighbours
+from bot.config.resolve import schedules_of
+from bot.config.settings import Settings
+from bot.runs.scheduler import seen_key
+from bot.stores.sqlite.store import SqliteStore
+from dingtalk_sandbox import Sandbox
 from tests.scenarios.conftest import Chat, Json, service_on, until
 
 

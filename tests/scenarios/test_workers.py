@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.exporters.orders import KIND, findings_of
+from bot.delivery.plan import ending_jobs
+from bot.exporters.celery.requests import KIND, findings_of
 from bot.models import Destination, ExportStatus, Job, JobState, Run, RunStatus, Tally, TaskStatus
-from bot.opening import Stores, stores_at
-from bot.plan import ending_jobs
-from bot.process import utc_now
-from bot.sandbox import Sandbox
+from bot.runtime import utc_now
+from bot.wiring.stores import Stores, stores_at
+from dingtalk_sandbox import Sandbox
 from tests.brokers import PASSWORD, BrokerServer
 from tests.factories import make_run, make_schedule, make_task
 from tests.mongo_server import Database

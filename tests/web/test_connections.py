@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from aiohttp import web
 
-from bot.deliveries import Deliveries
-from bot.metrics import Metrics
+from bot.delivery.resend import Deliveries
+from bot.telemetry.metrics import Metrics
 from bot.web.connections import ConnectionLimits, FaultLog
 from bot.web.downloads import CHUNK
 from bot.web.guard import AdminGuard
@@ -22,7 +22,7 @@ from bot.web.health import Health
 from bot.web.server import WebServer
 from bot.web.status import Status
 from tests.conftest import Desk
-from tests.web.shop import Shop
+from tests.web.web_harness import Shop
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

@@ -12,13 +12,13 @@ from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.audit import MAX_RESUMES
 from bot.models import Report, Run
-from bot.stores.sqlite import SqliteStore
+from bot.reports.downloads import MAX_RESUMES
+from bot.stores.sqlite.store import SqliteStore
 from bot.web.downloads import CHUNK, HEADERS, disposition, requested_range
 from tests.conftest import Desk
 from tests.factories import make_report
-from tests.web.shop import Shop
+from tests.web.web_harness import Shop
 
 Client = TestClient[web.Request, web.Application]
 
@@ -122,6 +122,7 @@ async def test_a_range_behind_the_start_is_no_way_around_the_count(desk: Desk, r
     async with TestClient(TestServer(shop.app)) as client:
         path = await shop.path()
         assert (await client.get(path)).status == 200
+        await until(lambda: desk.store.rows("select 1 from downloads where finished"))
         for asked in ("bytes=1-", "bytes=-4", "bytes=0-", "bytes=99999-"):
             answer = await client.get(path, headers={"Range": asked})
             assert await seen(answer) == await seen(await client.get("/reports/forged"))

@@ -9,12 +9,12 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from bot.deliveries import Deliveries
+from bot.delivery.resend import Deliveries
 from bot.errors import ConfigError, Temporary
-from bot.metrics import Metrics
 from bot.models import JobState, Run
-from bot.quota import Bucket, month_of
-from bot.stores.sqlite_ledger import SqliteLedger
+from bot.quota.budget import Bucket, month_of
+from bot.stores.sqlite.ledger import SqliteLedger
+from bot.telemetry.metrics import Metrics
 from bot.web.guard import AdminGuard
 from bot.web.health import Health
 from bot.web.server import WebServer, application

@@ -1,0 +1,102 @@
+"""ARL's exports: a workbook of one task, on the fork one of many, and lists as plain text."""
+
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from arl_sandbox.errors import Crash
+from arl_sandbox.export_workbook import as_it_is, book_of, sanitized
+from arl_sandbox.merging import merged
+from arl_sandbox.responses import ArlState, payload
+
+Json = dict[str, Any]
+
+SHOWN = 20  # letters of a target or a name, in the name of a file
+KINDS = ("site", "ip", "domain")
+COLUMNS = {"site": "site", "domain": "domain", "ip": "ip", "url": "url", "cip": "cidr_ip"}
+
+_ADDRESS = re.compile(r"\d+.\d+.\d+.\d+")  # any sign will do between the digits, as in ARL
+
+
+class ExportCalls:
+    """All of it in the web worker, whatever the size; nobody is asked whose task it is."""
+
+    def __init__(self, arl: ArlState) -> None:
+        self._arl = arl
+        self._world = arl.world
+
+    def routes(self) -> list[web.RouteDef]:
+        lists = [*COLUMNS, "ip_port"]
+        return [
+            web.get("/api/export/{id}", self._one),
+            *([web.post("/api/export/batch", self._many)] if self._arl.fork else []),
+            *(web.post(f"/api/batch_export/{kind}/", self._list) for kind in lists),
+        ]
+
+    async def _one(self, request: web.Request) -> web.Response:
+        task = self._world.tables["task"].get(request.match_info["id"])
+        if task is None:
+            return web.json_response("not found")
+        found = {kind: self._found(kind, [task["_id"]]) for kind in KINDS}
+        content = book_of(found, alone=_is_of_addresses(task), clean=as_it_is)
+        return _file(f"ARL资产导出报告_{task['target'].replace('/', '_')[:SHOWN]}.xlsx", content)
+
+    async def _many(self, request: web.Request) -> web.Response:
+        """Only the first id must be known; the answers to what is wrong are in an envelope of their own."""
+        ids = await _ids(request)
+        if not ids:
+            return _error(400, "task_ids 不能为空")  # the words are chosen
+        tasks = [task for id_ in ids if (task := self._world.tables["task"].get(str(id_)))]
+        if not tasks or tasks[0]["_id"] != ids[0]:
+            return _error(404, "任务不存在")  # the words are chosen
+        found = {kind: self._found(kind, [task["_id"] for task in tasks]) for kind in KINDS}
+        if not any(found.values()):
+            return _error(500, "导出失败: 未找到可导出的任务数据")
+        try:
+            alone = all(map(_is_of_addresses, tasks))
+            content = book_of(merged(found), alone=alone, clean=sanitized)
+        except (Crash, KeyError, TypeError) as error:
+            return _error(500, f"导出失败: {error}")
+        return _file(f"ARL批量导出报告_{tasks[0]['name'][:SHOWN]}.xlsx", content)
+
+    async def _list(self, request: web.Request) -> web.Response:
+        """Each line once, in any order."""
+        ids = (await payload(request, {"task_id": list}))["task_id"]
+        kind = request.path.strip("/").rpartition("/")[2]
+        if kind == "ip_port":
+            found = self._found("ip", ids)
+            lines = {f"{ip['ip']}:{port['port_id']}" for ip in found for port in ip["port_info"]}
+        else:
+            lines = {str(each[COLUMNS[kind]]) for each in self._found(kind, ids)}
+        name = f"{kind}_{len(lines)}_{self._world.epoch()}.txt"
+        return _file(name, "\r\n".join(sorted(lines)).encode())
+
+    def _found(self, kind: str, ids: list[str]) -> list[Json]:
+        """Of one task after the other."""
+        rows = self._world.tables[kind].values()
+        return [row for id_ in ids for row in rows if row["task_id"] == id_]
+
+
+async def _ids(request: web.Request) -> list[str]:
+    try:
+        body = json.loads(await request.read())
+        ids = body.get("task_ids")
+    except (ValueError, AttributeError):
+        return []
+    return ids if isinstance(ids, list) else []
+
+
+def _is_of_addresses(task: Json) -> bool:
+    return task["type"] == "ip" or _ADDRESS.match(task["target"][:SHOWN]) is not None
+
+
+def _error(status: int, words: str) -> web.Response:
+    return web.json_response({"error": words}, status=status)
+
+
+def _file(name: str, content: bytes) -> web.Response:
+    headers = {"Content-Disposition": f"attachment; filename={quote(name)}"}
+    return web.Response(body=content, content_type="application/octet-stream", headers=headers)

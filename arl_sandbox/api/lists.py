@@ -1,0 +1,172 @@
+"""ARL's lists: which fields a query may name, how they filter, the order, the pages, and the fork's cache."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from arl_sandbox.documents import is_id
+from arl_sandbox.errors import Crash, Invalid
+from arl_sandbox.responses import ArlState
+
+Json = dict[str, Any]
+Test = Callable[[object], bool]
+
+TEXT, EXACT, NUMBER, SWITCH = "text", "exact", "number", "switch"
+SWITCHES = (
+    "domain_brute", "alt_dns", "arl_search", "dns_query_plugin", "port_scan", "service_detection",
+    "os_detection", "ssl_cert", "site_identify", "site_capture", "search_engines", "site_spider", "file_leak",
+    "nuclei_scan", "web_info_hunter", "findvhost", "npoc_service_detection",
+)  # fmt: skip
+# text, `=` exact, `#` number; which ones, but for those of tasks and schedules, is chosen
+FIELDS: Mapping[str, str] = {
+    "task": "name target status =task_tag",
+    "task_schedule": "name target policy_name schedule_type schedule_status",  # the last is no field at all
+    "policy": "name",
+    "site": "site hostname ip title http_server #status #body_length #favicon.hash finger.name tag fld",
+    "ip": "ip domain port_info.service_name #port_info.port_id os_info.name =ip_type cdn_name"
+    " geo_asn.organization geo_city.country_code",
+    "domain": "domain record ips source fld =type",
+    "url": "site url title source fld #status_code #content_length",
+    "vuln": "plg_name =plg_type vul_name app_name target",
+    "nuclei_result": "template_url template_id vuln_name vuln_severity vuln_url target",
+    "fileleak": "title url site #status_code #content_length",
+    "cert": "ip #port cert.subject_dn cert.issuer_dn cert.serial_number",
+    "service": "service_name service_info.ip service_info.product #service_info.port_id",
+    "npoc_service": "scheme host port target",
+    "cip": "cidr_ip ip_list domain_list #ip_count #domain_count",
+    "stat_finger": "name #cnt",
+    "wih": "record_type content site source fnv_hash",
+}
+PAGED = {"page", "size", "order"}
+MOST = 100_000  # of a page
+CACHED_FOR, CACHED_SIZE = 60, 5_000
+NOT_EQUAL, NOT_LIKE = "__neq", "__not"
+
+
+class Lists:
+    """Serves every list; it holds what the fork has cached."""
+
+    def __init__(self, arl: ArlState) -> None:
+        self._arl = arl
+        self._kept: dict[str, tuple[float, int, Json]] = {}
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get(f"/api/{table}/", self._handler(table)) for table in FIELDS]
+
+    def _handler(self, table: str) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def answer(request: web.Request) -> web.Response:
+            return web.json_response(self._answer(table, request.path_qs, request.query))
+
+        return answer
+
+    def _answer(self, table: str, key: str, query: Mapping[str, str]) -> Json:
+        size = min(_whole(query, "size", 10), MOST)
+        now, writes = self._arl.world.clock().timestamp(), self._arl.world.writes[table]
+        cached = self._arl.fork and size <= CACHED_SIZE
+        if cached and key in self._kept:
+            since, seen, answer = self._kept[key]
+            if now - since < CACHED_FOR and (self._arl.racing or seen == writes):
+                return answer
+        answer = self._page(table, query, size)
+        if cached:
+            self._kept[key] = now, writes, answer
+        return answer
+
+    def _page(self, table: str, query: Mapping[str, str], size: int) -> Json:
+        page = max(_whole(query, "page", 1), 1)
+        tests, shown = tests_of(table, query)
+        rows = list(self._arl.world.tables[table].values())
+        found = [row for row in rows if all(_fits(row, name, test) for name, test in tests)]
+        for name, down in reversed(_order(query.get("order", "-_id"))):
+            found.sort(key=partial(_rank, name), reverse=down)
+        items = [dict(row) for row in found[(page - 1) * size : page * size]]
+        return {"page": page, "size": size, "total": len(found), "items": items, "query": shown, "code": 200}
+
+
+def _whole(query: Mapping[str, str], name: str, default: int) -> int:
+    """The number of a query. What else is refused as a payload is; that is chosen."""
+    text = query.get(name, str(default))
+    if not re.fullmatch(r"-?\d{1,12}", text):
+        raise Invalid({name: f"invalid literal for int() with base 10: {text!r}"})
+    return int(text)
+
+
+def _order(text: str) -> list[tuple[str, bool]]:
+    """Fields, and whether each goes down; a `+` arrives as a blank where nobody quoted it."""
+    fields = [field.strip() for field in text.split(",")]
+    return [(field.lstrip("+-"), field.startswith("-")) for field in fields if field]
+
+
+def _rank(name: str, row: Json) -> tuple[int, Any]:
+    """Nothing first, then numbers, then text."""
+    value = next(iter(values(row, name)), None)
+    if value is None:
+        return 0, 0
+    return (1, value) if isinstance(value, int | float) else (2, str(value))
+
+
+def values(document: object, name: str) -> list[Any]:
+    """All that stands at a dotted name, through lists as well."""
+    if isinstance(document, list):
+        return [value for each in document for value in values(each, name)]
+    if not name:
+        return [document]
+    first, _, rest = name.partition(".")
+    if not isinstance(document, dict) or first not in document:
+        return []
+    return values(document[first], rest)
+
+
+def _declared(table: str) -> dict[str, str]:
+    signs = {"=": EXACT, "#": NUMBER}
+    fields = {name.strip("=#"): signs.get(name[0], TEXT) for name in FIELDS[table].split()}
+    if table == "task":
+        fields |= {f"options.{name}": SWITCH for name in SWITCHES}
+    return fields | {"_id": EXACT, "task_id": EXACT}
+
+
+def tests_of(table: str, query: Mapping[str, str]) -> tuple[list[tuple[str, Test]], Json]:
+    """The tests that a query asks for, and what ARL shows of it; fields that are not declared are ignored."""
+    declared = _declared(table)
+    tests: list[tuple[str, Test]] = []
+    shown: Json = {}
+    for asked, text in query.items():
+        name = asked.removesuffix(NOT_EQUAL).removesuffix(NOT_LIKE)
+        if asked in PAGED or name not in declared or not text:
+            continue
+        if name == "_id" and not is_id(text):
+            raise Crash
+        tests.append((name, _test(declared[name], asked, text)))
+        shown[asked] = text
+    return tests, shown
+
+
+def _test(kind: str, asked: str, text: str) -> Test:
+    """One test of one value; of a list any item will do."""
+    if asked.endswith(NOT_LIKE):
+        like = _like(text)
+        return lambda value: not like(value)
+    wanted = _read(kind, asked, text)
+    if asked.endswith(NOT_EQUAL):
+        return lambda value: value != wanted
+    return _like(text) if kind == TEXT else lambda value: bool(value == wanted)
+
+
+def _like(text: str) -> Test:
+    """A part of it, whatever the case; no signs have a meaning."""
+    part = re.compile(re.escape(text), re.IGNORECASE)
+    return lambda value: isinstance(value, str) and part.search(value) is not None
+
+
+def _read(kind: str, asked: str, text: str) -> object:
+    if kind == NUMBER:
+        return _whole({asked: text}, asked, 0)
+    return text.lower() in {"true", "1"} if kind == SWITCH else text
+
+
+def _fits(row: Json, name: str, test: Test) -> bool:
+    """MongoDB's way: what is not there counts as nothing."""
+    return any(test(value) for value in values(row, name) or [None])

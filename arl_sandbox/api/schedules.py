@@ -1,0 +1,51 @@
+"""ARL's calls about schedules."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from arl_sandbox import schedules
+from arl_sandbox.responses import ArlState, payload, success
+from arl_sandbox.world import World
+
+NEEDED = {"name": str, "target": str, "schedule_type": str, "policy_id": str, "task_tag": str}
+TIMES = {"cron": str, "start_date": str}
+PUSHING = {"notify_enable": bool, "notify_channel": str, "notify_on": str}
+
+
+class ScheduleCalls:
+    """Make, stop, recover, delete."""
+
+    def __init__(self, arl: ArlState) -> None:
+        self._arl = arl
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/api/task_schedule/", self._create),
+            web.post("/api/task_schedule/stop/", self._one_by_one(schedules.stop)),
+            web.post("/api/task_schedule/recover/", self._one_by_one(schedules.recover)),
+            web.post("/api/task_schedule/delete/", self._delete),
+        ]
+
+    async def _create(self, request: web.Request) -> web.Response:
+        optional = TIMES | PUSHING if self._arl.fork else TIMES
+        asked = await payload(request, NEEDED, optional)
+        return success(schedules.create(self._arl.world, asked, fork=self._arl.fork))
+
+    def _one_by_one(
+        self, act: Callable[[World, object], None]
+    ) -> Callable[[web.Request], Awaitable[web.Response]]:
+        """What comes before a refusal has happened."""
+
+        async def answer(request: web.Request) -> web.Response:
+            ids = (await payload(request, {"_id": list}))["_id"]
+            for id_ in ids:
+                act(self._arl.world, id_)
+            return success({"_id": ids})
+
+        return answer
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        ids = (await payload(request, {"_id": list}))["_id"]
+        schedules.delete(self._arl.world, ids)
+        return success({"_id": ids})

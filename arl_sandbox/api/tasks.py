@@ -1,0 +1,141 @@
+"""ARL's calls about tasks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from aiohttp import web
+
+from arl_sandbox.api.lists import SWITCHES
+from arl_sandbox.documents import RISK, is_id
+from arl_sandbox.errors import ANY_WORDS, Crash, Refusal
+from arl_sandbox.policies import options_of
+from arl_sandbox.responses import ArlState, payload, said, success
+from arl_sandbox.tasks import Order, delete, restart, stop, stoppable, submit
+
+Json = dict[str, Any]
+
+TAGS = ("task", RISK)
+WORDS = ("domain_brute_type", "port_scan_type", "port_custom")
+
+
+class TaskCalls:
+    """Make, stop, begin again, delete."""
+
+    def __init__(self, arl: ArlState) -> None:
+        self._arl = arl
+        self._world = arl.world
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/api/task/", self._make),
+            web.post("/api/task/policy/", self._by_policy),
+            web.get("/api/task/stop/{id}", self._stop),
+            web.post("/api/task/batch_stop/", self._stop_many),
+            web.post("/api/task/delete/", self._delete),
+            web.post("/api/task/restart/", self._restart),
+        ]
+
+    async def _make(self, request: web.Request) -> web.Response:
+        """Its answer has no `data`."""
+        optional = {**dict.fromkeys(SWITCHES, bool), **dict.fromkeys(WORDS, str)}
+        asked = await payload(request, {"name": str, "target": str}, optional)
+        options = dict.fromkeys(SWITCHES, False) | {name: asked[name] for name in optional if name in asked}
+        items = self._submitted(Order(name=asked["name"], target=asked["target"], options=options))
+        return web.json_response({"code": 200, "message": "success", "items": items})
+
+    async def _by_policy(self, request: web.Request) -> web.Response:
+        asked = await payload(
+            request,
+            {"name": str, "task_tag": str, "policy_id": str},
+            {"target": str, "result_set_id": str},
+        )
+        if asked["task_tag"] not in TAGS:
+            raise Refusal(ANY_WORDS, f"task_tag 只能取 {' 或 '.join(TAGS)}")  # the words are chosen
+        policy = self._policy(asked["policy_id"])
+        target = self._within(asked.get("target", ""), policy)
+        if set_id := asked.get("result_set_id", ""):
+            target = self._result_set(set_id)
+        order = Order(
+            name=asked["name"],
+            target=target,
+            tag=asked["task_tag"],
+            options=options_of(policy, asked["task_tag"]),
+        )
+        more = {"result_set_id": set_id} if set_id else {}
+        return success({"items": self._submitted(order, more)})
+
+    def _policy(self, id_: str) -> Json:
+        if not is_id(id_):
+            raise Crash
+        policy = self._world.tables["policy"].get(id_)
+        if policy is None:
+            raise Refusal(1100, policy_id=id_)
+        return policy
+
+    def _within(self, target: str, policy: Json) -> str:
+        """The target, which must lie in the policy's scope where it has one."""
+        scope_id = policy["policy"]["scope_config"]["scope_id"]
+        if not scope_id:
+            return target
+        scope = self._world.tables["asset_scope"].get(scope_id)
+        if scope is None:
+            raise Refusal(601, scope_id=scope_id)
+        for word in target.lower().split():
+            if not any(word == each or word.endswith(f".{each}") for each in scope["scope_array"]):
+                raise Refusal(500, error=f"{word}不在范围{' '.join(scope['scope_array'])}中")
+        return target
+
+    def _result_set(self, id_: str) -> str:
+        found = self._world.tables["result_set"].get(id_)
+        if found is None:
+            raise Refusal(1001, result_set_id=id_)
+        return " ".join(found["items"])
+
+    def _submitted(self, order: Order, more: Json | None = None) -> list[Json]:
+        ids = [id_ for step, id_ in submit(self._world, order) if step == "published"]
+        for id_ in ids if more else ():
+            self._world.change("task", id_, **more or {})
+        return [self._told(id_) for id_ in ids]
+
+    def _told(self, id_: str) -> Json:
+        """A task as the call that made it tells of it."""
+        task = {name: value for name, value in self._world.tables["task"][id_].items() if name != "_id"}
+        return task | {"task_id": id_}
+
+    async def _stop(self, request: web.Request) -> web.Response:
+        """By GET, as ARL has it."""
+        id_ = request.match_info["id"]
+        await self._write(self._stopping(id_))
+        return success({"task_id": id_})
+
+    def _stopping(self, id_: object) -> Iterator[None]:
+        task = stoppable(self._world, id_)
+        if self._arl.late_celery and task["status"] == "waiting":
+            raise Refusal(102, task_id=id_)
+        return iter(()) if self._arl.ignored_stop else stop(self._world, task, fork=self._arl.fork)
+
+    async def _write(self, steps: Iterator[None]) -> None:
+        """Each write on its own: a reader may come in between."""
+        for _ in steps:
+            await self._world.flush()
+
+    async def _stop_many(self, request: web.Request) -> web.Response:
+        """It says 200 whatever happens; a malformed id breaks it half way."""
+        asked = await payload(request, {"task_id": list})
+        for id_ in asked["task_id"]:
+            try:
+                await self._write(self._stopping(id_))
+            except Refusal:
+                continue
+        return success({"task_id": asked["task_id"]})
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        asked = await payload(request, {"task_id": list}, {"del_task_data": bool})
+        delete(self._world, asked["task_id"], results=asked.get("del_task_data", False))
+        return success({"task_id": asked["task_id"]})
+
+    async def _restart(self, request: web.Request) -> web.Response:
+        """It tells the ids of the old tasks."""
+        asked = await payload(request, {"task_id": list})
+        restart(self._world, asked["task_id"])
+        return said(200, "success", {"task_id": asked["task_id"]})

@@ -1,0 +1,56 @@
+"""Policies, and the options that a task gets from one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from arl_sandbox.documents import RISK
+
+Json = dict[str, Any]
+
+DOMAIN_ONLY = ("domain_brute", "alt_dns", "dns_query_plugin", "arl_search")
+
+
+def policy(name: str, **changes: Any) -> Json:
+    """A policy that looks at everything."""
+    plugins = ("Redis_Unauth", "ThinkPHP_RCE", "Spring_Actuator")
+    pocs = [{"plugin_name": each, "vul_name": each.replace("_", " "), "enable": True} for each in plugins]
+    return {
+        "name": name,
+        "desc": "",
+        "update_date": "2026-11-01 10:00:00",
+        "policy": {
+            "domain_config": {
+                "domain_brute": True, "domain_brute_type": "test", "alt_dns": False, "arl_search": True,
+                "dns_query_plugin": True,
+            },
+            "ip_config": {
+                "port_scan": True, "port_scan_type": "top100", "port_custom": "", "service_detection": True,
+                "os_detection": False, "ssl_cert": True, "skip_scan_cdn_ip": True,
+            },
+            "site_config": {
+                "site_identify": True, "site_capture": False, "search_engines": False, "site_spider": True,
+                "nuclei_scan": True, "web_info_hunter": True, "findvhost": False,
+            },
+            "poc_config": pocs,
+            "brute_config": [{"plugin_name": "SSH_brute", "vul_name": "SSH 弱口令", "enable": True}],
+            "file_leak": True,
+            "npoc_service_detection": True,
+            "scope_config": {"scope_id": ""},
+        }
+        | changes,
+    }  # fmt: skip
+
+
+def options_of(document: Mapping[str, Any], tag: str) -> Json:
+    """The flat options of a task; the policy itself stays behind, all but its name."""
+    parts = document["policy"]
+    found = {} if tag == RISK else {**parts["domain_config"], **parts["ip_config"]}
+    named = {"policy_name": document["name"], "related_scope_id": parts["scope_config"]["scope_id"]}
+    lists = {name: list(parts[name]) for name in ("poc_config", "brute_config")}
+    switches = {name: parts[name] for name in ("file_leak", "npoc_service_detection")}
+    return {**named, **found, **parts["site_config"], **lists, **switches}
+
+
+def for_addresses(options: Mapping[str, Any]) -> Json:
+    """The same for a task of addresses, which has no domains to look for."""
+    return dict(options) | dict.fromkeys(DOMAIN_ONLY, False)

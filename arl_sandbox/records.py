@@ -1,0 +1,100 @@
+"""What the fork writes down of its runs, and what it tells DingTalk of them, in its scheduler's own loop."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from arl_sandbox.documents import ENDINGS, NOT_YET
+from arl_sandbox.world import World
+
+Json = dict[str, Any]
+
+TABLE = "task_schedule_run"
+COUNTS = ("site_cnt", "domain_cnt", "ip_cnt", "url_cnt", "vuln_cnt")
+BAD = ("error", "stop", "missing")
+
+
+@dataclass(kw_only=True)
+class Pushing:
+    """The fork's own pushes: whether `DINGDING` is set and DingTalk takes them, and how long each blocks."""
+
+    works: bool = False
+    seconds: float = 0.0
+    pushed: list[str] = field(default_factory=list)  # names of schedules, in the order they were told
+
+
+def record_of(world: World, schedule: Mapping[str, Any], ids: list[str]) -> Json:
+    """The record of a trigger, complete when it appears. What a schedule does not say of pushing is on."""
+    return {
+        "schedule_id": schedule["_id"],
+        "schedule_name": schedule["name"],
+        "schedule_type": schedule["schedule_type"],
+        "task_tag": schedule["task_tag"],
+        "run_number": schedule["run_number"],
+        "task_ids": ids,
+        "status": "running",
+        "summary": summary(world, ids),
+        "notify_enable": schedule.get("notify_enable", True),
+        "notify_channel": schedule.get("notify_channel", "dingding"),
+        "notify_on": schedule.get("notify_on", "finished"),
+        "push_status": "pending",
+        "start_time": world.epoch(),
+        "start_date": world.now(),
+        "end_time": 0,
+        "end_date": NOT_YET,
+    }
+
+
+def summary(world: World, ids: list[str]) -> Json:
+    """Counted from what ARL counted, which it does for tasks that are done alone."""
+    details = [_detail(world, id_) for id_ in ids]
+    states = [each["status"] for each in details]
+    known = {"waiting", "missing", *ENDINGS}
+    return {
+        "total": len(ids),
+        **{name: states.count(name) for name in ("done", "error", "stop", "waiting")},
+        "running": sum(state not in known for state in states),
+        "missing": states.count("missing"),
+        **{name: sum(each[name] for each in details) for name in COUNTS},
+        "task_details": details,
+    }
+
+
+def _detail(world: World, id_: str) -> Json:
+    task = world.tables["task"].get(id_, {"status": "missing"})
+    told = {name: task.get(name, "") for name in ("name", "target", "type", "status")}
+    counts = {name: task.get("statistic", {}).get(name, 0) for name in COUNTS}
+    return {"id": id_} | told | counts
+
+
+def looked_after(world: World, pushing: Pushing) -> Iterator[float]:
+    """The end of every pass: each open record is written anew as a whole, after the push if there is one.
+
+    Killed between the two, it pushes again. A push that fails is never tried again.
+    """
+    read = [dict(record) for record in world.tables[TABLE].values() if record["status"] == "running"]
+    for record in read:
+        fresh = record | {"summary": summary(world, record["task_ids"])}
+        if _is_over(fresh["summary"]):
+            bad = any(fresh["summary"][name] for name in BAD)
+            fresh |= {"status": "error" if bad else "finished"}
+            fresh |= {"end_time": world.epoch(), "end_date": world.now()}
+            if _is_told(fresh, bad=bad):
+                pushing.pushed += [record["schedule_name"]] if pushing.works else []
+                yield pushing.seconds
+                fresh |= {"push_status": "success" if pushing.works else "error", "push_date": world.now()}
+            else:
+                fresh["push_status"] = "skip"
+        world.replace(TABLE, record["_id"], fresh)
+        yield 0.0
+
+
+def _is_over(counts: Mapping[str, Any]) -> bool:
+    return not counts["waiting"] and not counts["running"]
+
+
+def _is_told(record: Mapping[str, Any], *, bad: bool) -> bool:
+    """`finished`, the default, tells only of a run in which every task was done."""
+    if not record["notify_enable"]:
+        return False
+    return {"finished": not bad, "failed": bad}.get(record["notify_on"], True)

@@ -1,0 +1,70 @@
+"""What ARL's API is asked and answers: switches of the fake, envelopes, and the check of payloads."""
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from arl_sandbox.errors import Invalid
+from arl_sandbox.world import World
+
+Json = dict[str, Any]
+
+KEY = "arl-api-key"
+NAMES: Mapping[type, str] = {str: "string", list: "array", bool: "boolean"}
+
+
+@dataclass(kw_only=True)
+class ArlState:
+    """One ARL and how it is to behave."""
+
+    world: World
+    fork: bool = False  # with its cache of a minute, its batch export, its switches for pushing
+    basic: str = ""  # user:password that the proxy before it demands
+    tls: ssl.SSLContext | None = None
+    open: bool = False  # `ARL.AUTH: false`: nobody is asked for a token
+    asked: list[str] = field(default_factory=list)
+    lose: set[str] = field(default_factory=set)  # paths whose next answer is lost, after the deed
+    late_celery: bool = False  # a task that was just made cannot be stopped
+    ignored_stop: bool = False  # it says 200 and nothing happens
+    hang: float = 30.0  # seconds until a call without ARL's database fails
+    racing: bool = False  # reads race writes: what the fork has cached stays for its minute
+
+
+def said(code: int, message: str, data: object = None) -> web.Response:
+    """The envelope of an act. HTTP says 200 whatever the code is."""
+    return web.json_response({"message": message, "code": code, "data": {} if data is None else data})
+
+
+def success(data: object = None) -> web.Response:
+    return said(200, "success", data)
+
+
+def crash() -> web.Response:
+    return web.json_response({"message": "Internal Server Error"}, status=500)
+
+
+def invalid(errors: Mapping[str, str]) -> web.Response:
+    return web.json_response({"errors": errors, "message": "Input payload validation failed"}, status=400)
+
+
+async def payload(
+    request: web.Request, required: Mapping[str, type], optional: Mapping[str, type] | None = None
+) -> Json:
+    """The body, with the fields that the call declares. Raises `Invalid`; the words are chosen."""
+    try:
+        body = json.loads(await request.read() or b"{}")
+    except ValueError:
+        raise Invalid({"": "None is not of type 'object'"}) from None
+    if not isinstance(body, dict):
+        raise Invalid({"": f"{body!r} is not of type 'object'"})
+    errors = {name: f"{name!r} is a required property" for name in required if name not in body}
+    for name, kind in {**required, **(optional or {})}.items():
+        if name in body and not isinstance(body[name], kind):
+            errors[name] = f"{body[name]!r} is not of type {NAMES[kind]!r}"
+    if errors:
+        raise Invalid(errors)
+    return {name: body[name] for name in {**required, **(optional or {})} if name in body}

@@ -1,0 +1,145 @@
+"""ARL's scheduler: one process that fires up to a minute before the time, and then writes step by step."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from arl_sandbox.cron import next_fire
+from arl_sandbox.documents import FUTURE, NAME_LETTERS, NOT_YET, RECURRENT, STEMS, written
+from arl_sandbox.errors import Refusal
+from arl_sandbox.policies import options_of
+from arl_sandbox.records import Pushing, looked_after, record_of
+from arl_sandbox.tasks import Order, submit
+from arl_sandbox.world import SCHEDULER, World
+
+Json = dict[str, Any]
+
+JUST_RAN = 180  # seconds after a trigger in which a schedule does not fire again
+EARLY = timedelta(seconds=60)  # it looks so far ahead, and fires as soon as it sees a time coming
+TRIGGERED, INSERTED, PUBLISHED, RECORDED = "run_number", "inserted", "published", "record"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rhythm:
+    """Seconds of the scheduler's life; between two passes it always sleeps `cycle`, whatever those took."""
+
+    cycle: float = 58.0
+    reading: float = 0.05  # the list of schedules
+    write: float = 0.05
+
+
+class ArlScheduler:
+    """One process. `fork` also keeps records of its runs and tells DingTalk of them, which blocks it."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        fork: bool = False,
+        process: str = SCHEDULER,
+        rhythm: Rhythm | None = None,
+        pushing: Pushing | None = None,
+    ) -> None:
+        self._world = world
+        self._fork = fork
+        self._process = process
+        self._rhythm = rhythm or Rhythm()
+        self.pushing = pushing or Pushing()
+
+    def loop(self) -> Iterator[float]:
+        """Its life, as a process of a `Timeline`. What comes due and is gone before it looks is lost.
+
+        Without its database ARL's dies, until somebody starts it again; that the fork's goes on is chosen.
+        """
+        while self._fork or not self._world.database_down:
+            if not self._world.database_down:
+                yield from self.one_pass()
+            yield self._rhythm.cycle
+
+    def one_pass(self) -> Iterator[float]:
+        """All schedules are read first; what people change meanwhile is written over."""
+        read = [dict(each) for each in self._world.tables["task_schedule"].values()]
+        yield self._rhythm.reading
+        for schedule in read:
+            if schedule["status"] == "scheduled" and is_due(schedule, self._world.clock()):
+                for _ in self._trigger(schedule):
+                    yield self._rhythm.write
+        if self._fork:
+            yield from looked_after(self._world, self.pushing)
+
+    def tick(self) -> list[str]:
+        """One pass at once; the ids of the schedules that fired."""
+        tables = self._world.tables["task_schedule"]
+        before = {id_: each["run_number"] for id_, each in tables.items()}
+        for _ in self.one_pass():
+            pass
+        return [id_ for id_, each in tables.items() if each["run_number"] != before[id_]]
+
+    def fire(self, schedule_id: str) -> Iterator[str]:
+        """One trigger, due or not: "run_number", the ids of its tasks one by one, and "record"."""
+        schedule = dict(self._world.tables["task_schedule"][schedule_id])
+        for step, id_ in self._trigger(schedule):
+            if step != INSERTED:
+                yield id_ or step
+
+    def run(self, schedule_id: str) -> list[str]:
+        """A whole trigger at once; the ids of its tasks."""
+        return [step for step in self.fire(schedule_id) if step not in {TRIGGERED, RECORDED}]
+
+    def _trigger(self, schedule: Json) -> Iterator[tuple[str, str]]:
+        """The schedule is written first, as it was read; its tasks one by one; the fork's record last."""
+        world = self._world
+        schedule |= self._counted(schedule)
+        world.replace("task_schedule", schedule["_id"], schedule)
+        yield TRIGGERED, ""
+        policy = world.tables["policy"].get(schedule["policy_id"])
+        if policy is None:
+            schedule["status"] = "error"
+            world.replace("task_schedule", schedule["_id"], schedule)
+            return
+        order = self._order(schedule, policy)
+        ids: list[str] = []
+        with suppress(Refusal):
+            for step, id_ in submit(world, order):
+                ids += [id_] if step == PUBLISHED else []
+                yield step, id_
+            if self._fork:
+                world.insert("task_schedule_run", record_of(world, schedule, ids), process=self._process)
+            yield RECORDED, ""
+
+    def _counted(self, schedule: Json) -> Json:
+        """What a trigger changes in its schedule; the next time is told a minute too early."""
+        number, now = schedule["run_number"] + 1, self._world.clock()
+        if schedule["schedule_type"] == FUTURE:
+            return {"run_number": number, "status": "done"}
+        coming = next_fire(schedule["cron"], now + EARLY)
+        return {
+            "run_number": number,
+            "last_run_time": int(now.timestamp()),
+            "last_run_date": written(now),
+            "next_run_date": written(coming - EARLY) if coming else NOT_YET,
+        }
+
+    def _order(self, schedule: Json, policy: Json) -> Order:
+        """The number in the names is one more than that of the trigger."""
+        recurrent = schedule["schedule_type"] == RECURRENT
+        name = f"{STEMS[schedule['schedule_type']]}-{schedule['name'][:NAME_LETTERS]}"
+        options = options_of(policy, schedule["task_tag"])
+        return Order(
+            name=f"{name}-{schedule['run_number'] + 1}" if recurrent else name,
+            target=schedule["target"],
+            tag=schedule["task_tag"],
+            options=options | ({"from_task_schedule": True} if self._fork else {}),
+            process=self._process,
+        )
+
+
+def is_due(schedule: Json, now: datetime) -> bool:
+    """A cron line within the coming minute, unless it has just run; a single time that has passed."""
+    if schedule["schedule_type"] == FUTURE:
+        return bool(0 < schedule["start_time"] <= now.timestamp())
+    coming = next_fire(schedule["cron"], now)
+    soon = coming is not None and coming - now < EARLY
+    return soon and abs(now.timestamp() - schedule["last_run_time"]) > JUST_RAN

@@ -1,0 +1,103 @@
+"""ARL's REST API as it answers: HTTP 200 for nearly everything, `code` in the body, and its quirks.
+
+Not emulated: asset groups, monitoring, fingerprints, PoC lists, GitHub, changing policies, `/task/sync/`.
+"""
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from aiohttp import web
+
+from arl_sandbox.api.exports import ExportCalls
+from arl_sandbox.api.http_log import HEADER_SECONDS, http_log
+from arl_sandbox.api.lists import Lists
+from arl_sandbox.api.schedules import ScheduleCalls
+from arl_sandbox.api.tasks import TaskCalls
+from arl_sandbox.api.users import UserCalls, is_let_in
+from arl_sandbox.errors import Crash, Invalid, Refusal
+from arl_sandbox.responses import ArlState, crash, invalid, said
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+LOGIN = "/api/user/login"
+
+
+@dataclass(kw_only=True)
+class FakeArl(ArlState):
+    """`async with FakeArl(world=world) as arl:`; it counts what it was asked."""
+
+    port: int = 0
+    url: str = ""
+    _paths: set[str] = field(default_factory=set)
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(middlewares=[self._door])
+        parts = (Lists(self), TaskCalls(self), ScheduleCalls(self), UserCalls(self), ExportCalls(self))
+        routes = [route for part in parts for route in part.routes()]
+        self._paths = {route.path for route in routes}
+        app.add_routes(routes)
+        app.router.add_route("*", "/{path:.*}", self._elsewhere)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=http_log(__name__),
+            keepalive_timeout=HEADER_SECONDS,
+            shutdown_timeout=0.1,
+        )
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port, ssl_context=self.tls).start()
+        scheme = "https" if self.tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._runner.cleanup()
+
+    @property
+    def _door(self) -> Any:
+        @web.middleware
+        async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._enter(request, handler)
+
+        return door
+
+    async def _enter(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self.asked.append(f"{request.method} {request.path}")
+        if self.basic and request.headers.get("Authorization") != _basic(self.basic):
+            return web.Response(status=401, text="<h1>401 Authorization Required</h1>")
+        if self.world.database_down:  # its driver looks for a server for so long
+            await asyncio.sleep(self.hang)
+            return crash()
+        if request.path != LOGIN and not is_let_in(self, request):
+            return said(401, "not login")
+        answer = await _caught(request, handler)
+        await self.world.flush()
+        if request.path in self.lose and request.transport is not None:
+            self.lose.discard(request.path)
+            request.transport.close()
+        return answer
+
+    async def _elsewhere(self, request: web.Request) -> web.Response:
+        """A missing slash at the end leads to plain HTTP, whatever one came by."""
+        if f"{request.path}/" in self._paths:
+            location = f"http://{request.host}{request.path}/"
+            return web.Response(status=308, headers={"Location": location})
+        return web.Response(status=404, text="Not Found")
+
+
+async def _caught(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return said(refusal.code, refusal.words, refusal.data)
+    except Invalid as wrong:
+        return invalid(wrong.errors)
+    except Crash:
+        return crash()
+
+
+def _basic(pair: str) -> str:
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"

@@ -1,0 +1,50 @@
+"""What happens when: processes that each say how long it is until they write again, on one clock."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from heapq import heappop, heappush
+from itertools import count
+
+from arl_sandbox.world import World
+
+Process = Iterator[float]  # it yields the seconds until its next write
+
+
+class Timeline:
+    """Runs processes in the order of their writes; after each one the mirror shows it.
+
+    `sleep` lets time pass: really, or on a clock that is turned.
+    """
+
+    def __init__(self, world: World, sleep: Callable[[float], Awaitable[object]]) -> None:
+        self._world = world
+        self._sleep = sleep
+        self._order = count()
+        self._coming: list[tuple[float, int, Process]] = []
+
+    def add(self, *processes: Process) -> None:
+        for process in processes:
+            heappush(self._coming, (self._now(), next(self._order), process))
+
+    async def step(self) -> None:
+        """Let the next write happen, whenever that is."""
+        due, _, process = heappop(self._coming)
+        await self._sleep(max(0.0, due - self._now()))
+        pause = next(process, None)
+        await self._world.flush()
+        if pause is not None:
+            heappush(self._coming, (self._now() + pause, next(self._order), process))
+
+    async def run(self, seconds: float) -> None:
+        """Let everything happen that happens within so many seconds, and let them pass."""
+        end = self._now() + seconds
+        while self._coming and self._coming[0][0] <= end:
+            await self.step()
+        await self._sleep(max(0.0, end - self._now()))
+
+    async def run_out(self) -> None:
+        """Let everything happen until every process has ended, if ever."""
+        while self._coming:
+            await self.step()
+
+    def _now(self) -> float:
+        return self._world.clock().timestamp()

@@ -1,0 +1,164 @@
+"""What a running ARL holds: documents as it writes them, in memory and, where asked, in a database too."""
+
+from asyncio import Lock
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from datetime import datetime
+from itertools import count
+from typing import Any, Protocol
+
+from arl_sandbox.documents import NOT_YET, RECURRENT, written
+from arl_sandbox.policies import policy
+
+SCHEDULER, WEB, WEB_TOO = "5c4ed01e50", "3eb0000001", "3eb0000002"  # the process part of ids
+KINDS = (
+    "site", "domain", "ip", "cert", "service", "fileleak", "url", "vuln", "npoc_service", "cip",
+    "nuclei_result", "stat_finger", "wih",
+)  # fmt: skip
+
+
+class Mirror(Protocol):
+    """A database that shows what the world holds. Ids are the 24 hex digits of MongoDB's own kind."""
+
+    async def put(self, table: str, document: Mapping[str, Any]) -> None:
+        """Keep it over the one with its `_id`."""
+
+    async def delete(self, table: str, id_: str) -> None:
+        """Keep it no longer."""
+
+
+class World:
+    """Tables of documents by id. `mirror` is where they are written to by `flush`."""
+
+    def __init__(self, clock: Callable[[], datetime], mirror: Mirror | None = None) -> None:
+        self.clock = clock
+        self.mirror = mirror
+        self.tables: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+        self.black: set[str] = set()  # addresses that ARL will not scan
+        self.forbidden: set[str] = set()  # domains likewise
+        self.publish_left = 1_000_000  # tasks that the broker still takes
+        self.queue: deque[str] = deque()  # tasks that the broker holds
+        self.revoked: set[str] = set()  # tasks that the workers were told to drop, in their memory alone
+        self.database_down = False  # ARL's own, while DingRun's mirror of it may be up
+        self.writes: Counter[str] = Counter()  # by table
+        self._changed: set[tuple[str, str]] = set()
+        self._numbers = count(1)
+        self._flushing = Lock()
+        self.policy = self.insert("policy", policy("默认策略"))
+
+    def now(self) -> str:
+        return written(self.clock())
+
+    def epoch(self) -> int:
+        return int(self.clock().timestamp())
+
+    def insert(self, table: str, document: dict[str, Any], *, process: str = WEB, id_: str = "") -> str:
+        """Keep a document; its id is made of the time, the process and a counter, as MongoDB's are."""
+        id_ = id_ or f"{self.epoch():08x}{process}{next(self._numbers):06x}"
+        self.tables[table][id_] = {"_id": id_, **document}
+        self._note(table, id_)
+        return id_
+
+    def change(self, table: str, id_: str, **fields: Any) -> None:
+        self.tables[table][id_] |= fields
+        self._note(table, id_)
+
+    def update(self, table: str, id_: str, **fields: Any) -> None:
+        """As `change`; where the document is gone nothing happens, as in a database."""
+        if id_ in self.tables[table]:
+            self.change(table, id_, **fields)
+
+    def replace(self, table: str, id_: str, document: Mapping[str, Any]) -> None:
+        """The whole document, over whatever is there; where it is gone nothing happens."""
+        if id_ in self.tables[table]:
+            self.tables[table][id_] = {**document, "_id": id_}
+            self._note(table, id_)
+
+    def delete(self, table: str, id_: str) -> None:
+        del self.tables[table][id_]
+        self._note(table, id_)
+
+    def _note(self, table: str, id_: str) -> None:
+        self.writes[table] += 1
+        self._changed.add((table, id_))
+
+    async def flush(self) -> None:
+        """Write into the mirror what has changed since, one after the other."""
+        async with self._flushing:
+            changed, self._changed = sorted(self._changed), set()
+            for table, id_ in changed if self.mirror else ():
+                await self._write(table, id_)
+
+    async def _write(self, table: str, id_: str) -> None:
+        document = self.tables[table].get(id_)
+        if self.mirror and document is None:
+            await self.mirror.delete(table, id_)
+        elif self.mirror and document is not None:
+            await self.mirror.put(table, deepcopy(document))
+
+    def schedule(
+        self, name: str = "每日扫描", target: str = "1.1.1.1 a.example.com", *, id_: str = "", **changes: Any
+    ) -> str:
+        """A schedule, recurrent by default; as after `POST /task_schedule/`."""
+        policy_id = changes.get("policy_id", self.policy)
+        policy_name = self.tables["policy"].get(policy_id, {}).get("name", "")
+        return self.insert(
+            "task_schedule",
+            {
+                "name": name,
+                "target": target,
+                "task_tag": "task",
+                "schedule_type": RECURRENT,
+                "policy_id": policy_id,
+                "policy_name": policy_name,
+                "cron": "0 3 * * *",
+                "start_date": "",
+                "start_time": 0,
+                "status": "scheduled",
+                "run_number": 0,
+                "last_run_time": 0,
+                "last_run_date": NOT_YET,
+                "next_run_date": "2026-11-24 03:00:00",
+            }
+            | changes,
+            id_=id_,
+        )
+
+    def task(self, name: str, kind: str, target: str, *, process: str = WEB, **changes: Any) -> str:
+        """One task, as ARL inserts it."""
+        document = {
+            "name": name,
+            "target": target,
+            "type": kind,
+            "task_tag": "task",
+            "status": "waiting",
+            "start_time": NOT_YET,
+            "end_time": NOT_YET,
+            "options": {"policy_name": "默认策略", "poc_config": [{"plugin_name": "x", "enable": True}] * 3},
+            "service": [],
+            "celery_id": "",
+        }
+        return self.insert("task", document | changes, process=process)
+
+    def begin(self, id_: str, stage: str = "port_scan") -> None:
+        self.change("task", id_, status=stage, start_time=self.now())
+
+    def find(self, id_: str, kind: str, *documents: dict[str, Any]) -> None:
+        """What a task finds."""
+        for document in documents:
+            self.insert(kind, {**document, "task_id": id_})
+
+    def end(self, id_: str, status: str = "done") -> None:
+        """The end of a task in one write; only one that is done has a statistic."""
+        more: dict[str, Any] = {"statistic": self.statistic(id_)} if status == "done" else {}
+        self.change("task", id_, status=status, end_time=self.now(), **more)
+
+    def statistic(self, id_: str) -> dict[str, int]:
+        def number(kind: str) -> int:
+            return sum(each["task_id"] == id_ for each in self.tables[kind].values())
+
+        return {f"{kind}_cnt": number(kind) for kind in KINDS}
+
+    def tasks(self, name: str = "") -> list[dict[str, Any]]:
+        return [task for task in self.tables["task"].values() if name in task["name"]]

@@ -1,0 +1,198 @@
+"""`python -m bot check`: everything the service needs, tried once; nothing is sent and nothing created."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+import aiohttp
+from yarl import URL
+
+from bot.cli.check_arl import ARL_CHECKS
+from bot.cli.worker import living_workers
+from bot.config.loader import Settings
+from bot.config.resolve import schedules_of, warnings_of, webhooks_of
+from bot.config.types import did_you_mean
+from bot.errors import ConfigError, DingRunError, Temporary
+from bot.folders import folder_problem
+from bot.messengers.dingtalk.auth import Tokens
+from bot.messengers.dingtalk.http import dingtalk_session
+from bot.messengers.dingtalk.stream import StreamConnection
+from bot.models import CardTap, Message
+from bot.runs.scheduler import next_due
+from bot.runtime import utc_now
+from bot.telemetry.redaction import shown
+from bot.wiring.engines import arl_on
+from bot.wiring.exporters import broker_of
+from bot.wiring.messengers import robot_of
+from bot.wiring.stores import probe_store
+from cards.card_template import CardTemplate
+
+Check = Callable[[Settings], Awaitable[str]]
+
+TO_BE_MADE = "，还没有，启动时建立 / made at the first start"
+NAMED = 5  # schedules in one line
+HEALTHY, HEALTHY_BYTES = b"ok\n", 16  # what /healthz answers
+WEB_SECONDS = 3.0
+NOT_CONFIGURED = "没有配置，只写日志 / not configured, log only"
+
+
+async def check_store(settings: Settings) -> str:
+    """Try to read and write the store; a file that is missing is not created."""
+    there = await probe_store(settings.store.url)
+    return shown(settings.store.url) + ("" if there else TO_BE_MADE)
+
+
+async def check_reports(settings: Settings) -> str:
+    """Look whether the folder of the reports can be written; one that is missing is not created."""
+    folder, store = Path(settings.reports.dir), settings.reports.store
+    if problem := await asyncio.to_thread(folder_problem, folder):
+        raise ConfigError(f"reports.dir: {folder} cannot be written: {problem}")
+    there = await asyncio.to_thread(folder.exists)
+    return f"{folder}{f', {store}' if store != 'folder' else ''}{'' if there else TO_BE_MADE}"
+
+
+async def check_exporter(settings: Settings) -> str:
+    """With Celery, the broker answers, and a worker has sent a heartbeat lately."""
+    if settings.exporter.kind == "local":
+        return "local"
+    broker = broker_of(settings)
+    await asyncio.to_thread(broker.check)
+    workers = len(await living_workers(settings))
+    if not workers:
+        raise Temporary(f"{broker.place}: no worker lives; start one: python -m bot worker")
+    return f"{broker.place}, {workers} worker{'s' * (workers > 1)}"
+
+
+async def check_token(settings: Settings) -> str:
+    """DingTalk takes the app's keys."""
+    robot = robot_of(settings)
+    if robot is None:
+        return NOT_CONFIGURED
+    async with dingtalk_session() as session:
+        await Tokens(session, robot, utc_now).get()
+    return f"{robot.openapi_base}, APP_KEY {robot.app_key}"
+
+
+async def check_stream(settings: Settings) -> str:
+    """The Stream gateway gives a ticket; it is left unused, so that a running service keeps its messages."""
+    robot = robot_of(settings)
+    if robot is None:
+        return NOT_CONFIGURED
+
+    async def nothing(message: Message) -> None:
+        """Nothing is received with an unused ticket."""
+
+    async def silence(tap: CardTap) -> Mapping[str, str]:
+        return {}
+
+    async with dingtalk_session() as session:
+        address = await StreamConnection(session, robot, nothing, silence).ticket()
+    return address.partition("?")[0]
+
+
+async def check_webhooks(settings: Settings) -> str:
+    """The custom robots that are known; sending is the only way to try one, so none is tried."""
+    return ", ".join(webhooks_of(settings)) or NOT_CONFIGURED
+
+
+async def check_card(settings: Settings) -> str:
+    """Read the card template that the settings choose; whether DingTalk has it, only a card tells."""
+    if robot_of(settings) is None:
+        return NOT_CONFIGURED
+    ding = settings.dingding
+    return CardTemplate.chosen(ding.card_template_id, ding.card_variables).id
+
+
+async def check_web(settings: Settings) -> str:
+    """Try to listen at the web port, unless DingRun itself already does."""
+    host, port = settings.web.host, settings.web.port
+    if not port:
+        return "没有开 / off"
+    try:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
+    except OSError as error:
+        if await _answers_as_dingrun(host, port):
+            return f"{host}:{port}, DingRun 正在那里运行 / DingRun is running there"
+        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise ConfigError(f"web.port: {host}:{port} cannot be served: {why}") from None
+    server.close()
+    await server.wait_closed()
+    return f"{host}:{port}"
+
+
+async def _answers_as_dingrun(host: str, port: int) -> bool:
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not listened at
+    url = URL.build(scheme="http", host=here, port=port, path="/healthz")
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WEB_SECONDS)) as session,
+            session.get(url, allow_redirects=False) as answer,
+        ):
+            return await answer.content.read(HEALTHY_BYTES) == HEALTHY
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return False
+
+
+async def check_schedules(settings: Settings) -> str:
+    """The schedules, and when the next one fires."""
+    schedules = schedules_of(settings)
+    times = [time for schedule in schedules if (time := next_due(schedule, utc_now(), settings.zone))]
+    if not times:
+        return f"{len(schedules)}"
+    return f"{len(schedules)}, 下次 / next {min(times).astimezone(settings.zone):%Y-%m-%d %H:%M %Z}"
+
+
+async def check_routes(settings: Settings) -> str:
+    """Compare the routes with ARL's schedules: each leads somewhere, and who notifies has a destination."""
+    async with arl_on(settings, clock=utc_now) as arl:
+        schedules = await arl.schedules()
+    names = [name for schedule in schedules for name in (schedule.name, schedule.id)]
+    for route in settings.notify.routes:
+        if route not in names:
+            raise ConfigError(
+                f"notify.routes.{route}: ARL has no schedule of this name or id{did_you_mean(route, names)}"
+            )
+    lost = [each.name for each in schedules if each.notify_enable and not each.send_to]
+    if lost and settings.configured:
+        raise ConfigError(
+            f"notify.routes: nobody is told of {', '.join(lost[:NAMED])}; name a destination there,"
+            " or set DINGDING.DEFAULT_CHAT_ID"
+        )
+    return f"{len(settings.notify.routes)} 条路由 / routes"
+
+
+CHECKS: Mapping[str, Check] = {
+    "存储 / store": check_store,
+    "报告 / reports": check_reports,
+    "导出 / exporter": check_exporter,
+    "凭证 / keys": check_token,
+    "Stream": check_stream,
+    "群机器人 / webhooks": check_webhooks,
+    "卡片模板 / card template": check_card,
+    "网页 / web": check_web,
+    "计划 / schedules": check_schedules,
+}
+
+
+def checks_of(settings: Settings) -> Mapping[str, Check]:
+    """With ARL its own checks stand in for that of schedules."""
+    if settings.engine.kind != "arl":
+        return CHECKS
+    kept = {name: check for name, check in CHECKS.items() if check is not check_schedules}
+    return {**kept, "通知路由 / routes": check_routes, **ARL_CHECKS}
+
+
+async def examine(settings: Settings, say: Callable[[str], object]) -> bool:
+    """Say one line per check, and one per warning; whether all checks went well."""
+    well = True
+    for name, check in checks_of(settings).items():
+        try:
+            say(f"✓ {name}: {await check(settings)}")
+        except DingRunError as error:
+            say(f"✗ {name}: {error}")
+            well = False
+    for warning in warnings_of(settings, utc_now()):
+        say(f"! {warning}")
+    return well

@@ -1,0 +1,89 @@
+"""The ARL of `python -m bot demo --engine arl`: a fake one that fires by itself, and finds something."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
+from typing import Any
+
+from arl_sandbox import KEY, ZONE, ArlScheduler, FakeArl, Mirror, Tempo, Timeline, Worker, World
+from bot.errors import ConfigError, missing_extra
+from bot.runtime import utc_now
+
+DAILY, AGAIN = "每日资产扫描", "边界资产复查"
+SHAKY = "portal.yunshan.example.com"  # its tasks fail at every odd try
+TEMPO = Tempo(stage=0.25, gap=0.2, idle=0.2)  # seconds; a real one takes hours
+DATABASE = "arl_demo"
+SCHEMES = ("mongodb://", "mongodb+srv://")
+
+
+@asynccontextmanager
+async def arl_on(mongo_uri: str, stop: asyncio.Event) -> AsyncIterator[FakeArl]:
+    """A fake ARL whose first schedule has just fired, going on by itself; sets `stop` if it cannot."""
+    async with AsyncExitStack() as stack:
+        mirror = await stack.enter_async_context(_mirror(mongo_uri)) if mongo_uri else None
+        world = World(utc_now, mirror)
+        plan(world)
+        arl = await stack.enter_async_context(FakeArl(world=world))
+        worker = Worker(world, tempo=TEMPO)
+        worker.shaky.add(SHAKY)
+        timeline = Timeline(world, asyncio.sleep)
+        scheduler = ArlScheduler(world)
+        timeline.add(scheduler.one_pass())
+        await timeline.run_out()  # the service, when it looks first, sees a run that is whole and not over
+        timeline.add(scheduler.loop(), worker.place(), worker.place())
+        living = asyncio.create_task(timeline.run_out(), name="the fake ARL")
+        living.add_done_callback(lambda _: stop.set())
+        try:
+            yield arl
+        finally:
+            living.cancel()
+            with suppress(asyncio.CancelledError):
+                await living
+
+
+def plan(world: World) -> None:
+    """One schedule that is due at once, and one that comes every five minutes, first in one or two.
+
+    The second is more often than ARL lets anybody make one: it was there before the check.
+    """
+    now = world.clock().astimezone(ZONE)
+    soon = now + timedelta(minutes=1)
+    targets = "192.0.2.10 192.0.2.16/30 yunshan.example.com shop.yunshan.example.com"
+    world.schedule(DAILY, targets, cron=f"{soon.minute} {soon.hour} * * *")
+    first = (now.minute + 2) % 5
+    world.schedule(AGAIN, f"203.0.113.8 {SHAKY}", cron=f"{first}-59/5 * * * *")
+
+
+def settings_for(arl: FakeArl, mongo_uri: str, group: str) -> Mapping[str, Any]:
+    """The settings to stand beside it, as a person writes them: ARL's schedules are silent by default."""
+    reads = {"mongo_uri": mongo_uri, "mongo_db": DATABASE} if mongo_uri else {}
+    told = [{"to": f"group:{group}", "notify_on": "always"}]
+    return {
+        "engine": {"kind": "arl", "url": arl.url, "api_key": KEY} | reads,
+        "notify": {"routes": {DAILY: told, AGAIN: told}},
+    }
+
+
+@asynccontextmanager
+async def _mirror(uri: str) -> AsyncIterator[Mirror]:
+    """An ARL's database to be, emptied at the end. Raises `ConfigError` where an ARL lives already."""
+    try:
+        from bot.cli.demo.arl_mongo import MongoMirror  # noqa: PLC0415 - an extra
+        from bot.mongo import Mongo  # noqa: PLC0415
+    except ImportError:
+        raise missing_extra("--arl-mongo", "mongo") from None
+    if not uri.startswith(SCHEMES):
+        raise ConfigError("--arl-mongo takes mongodb://HOST:PORT/DATABASE")
+    mongo = Mongo(uri, setting="--arl-mongo", database=DATABASE)
+    try:
+        await mongo.open()
+        mirror = MongoMirror(mongo)
+        if await mirror.holds_an_arl():
+            raise ConfigError(f"--arl-mongo: the database {mongo.name} holds an ARL; name an empty one")
+        try:
+            yield mirror
+        finally:
+            await mirror.clear()
+    finally:
+        await mongo.close()

@@ -1,0 +1,162 @@
+"""The `engine` section of the settings: where schedules live and tasks run."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from bot.address_policy import DEFAULT_REFUSED, AddressPolicy
+from bot.config.types import Port, Seconds, Section, Whole, ZoneName
+
+_ARL_URL = re.compile(r"https?://[^\s/@]+(/api)?/?", re.IGNORECASE)
+_MONGO = re.compile(r"mongodb(\+srv)?://\S+")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+ARL_NEEDS = ("url", "api_key")
+
+
+class EngineKind(Section):
+    kind: Literal["embedded", "arl"] = Field(
+        "embedded",
+        description="Where tasks run. `embedded` is built in, `arl` is [a running ARL](arl.md).",
+        examples=["arl"],
+    )
+
+
+class ArlSettings(EngineKind):
+    """A running ARL beside us; without `mongo_uri` it is read by its API alone."""
+
+    url: str = Field(
+        "", description="Address of ARL; arl needs it.", examples=["https://arl.example.com:5003"]
+    )
+    api_key: SecretStr | None = Field(
+        None, description="`ARL.API_KEY` of ARL's own settings; arl needs it.", examples=["…"]
+    )
+    basic_auth: SecretStr | None = Field(
+        None, description="user:password that a proxy before ARL asks for.", examples=["admin:…"]
+    )
+    ca_file: str = Field(
+        "",
+        description="PEM file of the only certificates that are trusted, and of those they have signed."
+        " Set either this or `fingerprint`.",
+        examples=["/etc/dingrun/arl.pem"],
+    )
+    fingerprint: str = Field(
+        "",
+        description="SHA-256 of the only certificate that is trusted, 64 hex digits. Set either this or"
+        " `ca_file`.",
+        examples=["0" * 64],
+    )
+    mongo_uri: SecretStr | None = Field(
+        None,
+        description="ARL's database, read only. Without it ARL is read by its API alone.",
+        examples=["mongodb://dingrun:…@arl.example.com:27017/arl"],
+    )
+    mongo_db: str = Field(
+        "arl",
+        min_length=1,
+        description="Database of ARL where mongo_uri names none.",
+        examples=["ARLV2"],
+    )
+    timezone: ZoneName = Field(
+        "Asia/Shanghai",
+        description="Time zone of ARL's containers. The times that ARL writes name none.",
+        examples=["UTC"],
+    )
+    task_limit: Seconds = Field(
+        259_200.0,
+        description="Time after which a task of ARL is given up. It counts as missing then.",
+        examples=[604_800],
+    )
+    notify_max_age: Seconds = Field(
+        86_400.0,
+        description="Runs of ARL that ended longer ago are recorded without a notification.",
+        examples=[3600],
+    )
+    initial_lookback: Seconds = Field(
+        604_800.0,
+        description="How far the very first start looks back. What has ended by then is recorded without a"
+        " notification.",
+        examples=[2_592_000],
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, url: str) -> str:
+        if url and not _ARL_URL.fullmatch(url):
+            raise ValueError("takes the address of ARL, such as https://arl.example.com:5003")
+        return url.rstrip("/").removesuffix("/api")
+
+    @field_validator("basic_auth")
+    @classmethod
+    def _pair(cls, pair: SecretStr | None) -> SecretStr | None:
+        if pair and ":" not in pair.get_secret_value():
+            raise ValueError("takes user:password")
+        return pair
+
+    @field_validator("mongo_uri")
+    @classmethod
+    def _scheme(cls, uri: SecretStr | None) -> SecretStr | None:
+        if uri and not _MONGO.fullmatch(uri.get_secret_value()):
+            raise ValueError("takes mongodb://[USER:PASSWORD@]HOST:27017/")
+        return uri
+
+    @field_validator("fingerprint")
+    @classmethod
+    def _digest(cls, digest: str) -> str:
+        plain = digest.replace(":", "").lower()
+        if plain and not _SHA256.fullmatch(plain):
+            raise ValueError(f"takes the SHA-256 of the certificate, 64 hex digits, got {digest!r}")
+        return plain
+
+    @field_validator("ca_file")
+    @classmethod
+    def _file(cls, name: str) -> str:
+        if name and not Path(name).is_file():
+            raise ValueError(f"takes a file of certificates, and there is no {name}")
+        return name
+
+    @model_validator(mode="after")
+    def _one_pin(self) -> "ArlSettings":
+        if self.ca_file and self.fingerprint:
+            raise ValueError("takes ca_file or fingerprint, not both")
+        if (self.ca_file or self.fingerprint) and not self.url.startswith("https://"):
+            raise ValueError("pins a certificate, so engine.url must begin with https://")
+        return self
+
+
+class EngineSettings(ArlSettings):
+    """Either engine; the keys of the other one are without effect."""
+
+    concurrency: Whole = Field(4, ge=1, le=64, description="Tasks at once.", examples=[8])
+    connections: Whole = Field(64, ge=1, le=1024, description="Connections at once.", examples=[128])
+    connect_timeout: Seconds = Field(3.0, description="Timeout of one connection.", examples=[1.5])
+    http_timeout: Seconds = Field(8.0, description="Timeout of one page.", examples=[15])
+    task_timeout: Seconds = Field(120.0, description="Timeout of one target.", examples=[600])
+    max_hosts: Whole = Field(
+        256, ge=1, le=65536, description="Biggest network that is scanned, in hosts.", examples=[1024]
+    )
+    ports: tuple[Port, ...] = Field(
+        (80, 443, 8080, 8443),
+        description="Ports of schedules that name none.",
+        examples=[[22, 443]],
+    )
+    refuse: tuple[str, ...] = Field(
+        DEFAULT_REFUSED,
+        description="Addresses and networks that are never contacted, compared with the resolved address."
+        " A list of your own replaces the default: link-local, cloud metadata, multicast.",
+        examples=[["169.254.0.0/16"]],
+    )
+
+    @field_validator("refuse")
+    @classmethod
+    def _networks(cls, refused: tuple[str, ...]) -> tuple[str, ...]:
+        AddressPolicy.parse(refused)
+        return refused
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "EngineSettings":
+        lacks = [name for name in ARL_NEEDS if not getattr(self, name)]
+        if self.kind == "arl" and lacks:
+            raise ValueError(f"is arl, but engine.{lacks[0]} is missing")
+        return self

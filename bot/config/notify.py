@@ -1,0 +1,86 @@
+"""The `notify` section of the settings: who is notified, how loudly, and by which robots."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr
+
+from bot.config.types import GroupKey, Kind, Person, Place, RobotToken, Section, UpperSection, Whole, place_of
+from bot.models import NotifyOn
+
+
+class TellingSettings(Section):
+    """One destination, and what differs for it. Written as `group:cid…` alone where nothing does.
+
+    mention: staffIds, mobile numbers, `owner` (the schedule's), `on_call` (`notify.on_call`) or `all`.
+    """
+
+    to: Place
+    notify_on: NotifyOn | None = None
+    mention: tuple[Person, ...] = ()
+    mention_on: Literal["always", "failed"] = "always"
+
+
+def _telling(value: object) -> object:
+    return {"to": place_of(value)} if isinstance(value, str) else value
+
+
+Telling = Annotated[TellingSettings, BeforeValidator(_telling), Kind("destination", "投递目标")]
+
+
+class Webhook(UpperSection):
+    """A custom group robot."""
+
+    access_token: RobotToken
+    secret: SecretStr | None = None
+    keyword: str = ""
+
+
+class OtherApp(UpperSection):
+    """Another internal app with its robot; `group:cid…#name` goes by it."""
+
+    app_key: str = Field(min_length=1)
+    app_secret: SecretStr
+    agent_id: Whole | None = None
+    robot_code: str = ""
+
+
+class NotifySettings(Section):
+    routes: dict[str, tuple[Telling, ...]] = Field(
+        default_factory=dict,
+        description="Destinations by schedule. The key is a schedule's name, or the id of one of ARL's; the"
+        " value is written as `send_to`.",
+        examples=[{"每日巡检": ["group:cid6EUabc==", "user:manager01"]}],
+    )
+    webhooks: dict[str, Webhook] = Field(
+        default_factory=dict,
+        description="More custom group robots by name. `webhook:name` goes by one; its keys are"
+        " `ACCESS_TOKEN`, `SECRET`, `KEYWORD`.",
+        examples=[{"ops": {"ACCESS_TOKEN": "token-of-the-robot", "SECRET": "SEC…"}}],
+    )
+    apps: dict[str, OtherApp] = Field(
+        default_factory=dict,
+        description="More internal apps by name. `group:cid…#name` goes by one; its keys are `APP_KEY`,"
+        " `APP_SECRET`, `AGENT_ID`, `ROBOT_CODE`.",
+        examples=[{"second": {"APP_KEY": "dingdef456", "APP_SECRET": "…"}}],
+    )
+    fallback_webhooks: dict[GroupKey, str] = Field(
+        default_factory=dict,
+        description="Custom robots by group, used when the app cannot send. That is when neither cards nor"
+        " messages go, or the quota runs out. The default group has `default`.",
+        examples=[{"cid6EUabc==": "ops"}],
+    )
+    on_call: tuple[Person, ...] = Field(
+        (), description="People whom `mention: [on_call]` mentions.", examples=[["user01", "13800000000"]]
+    )
+    operators: tuple[Place, ...] = Field(
+        (),
+        description="Who is notified of the service's own troubles. Empty: the default group.",
+        examples=[["user:manager01"]],
+    )
+    cards_per_minute: Whole = Field(
+        10,
+        ge=1,
+        le=20,
+        description="Cards per minute and destination. Further runs share one digest card.",
+        examples=[3],
+    )

@@ -1,0 +1,276 @@
+"""Renders the reference of the settings from their model: the tables of the docs, and `config.yaml`.
+
+`python -m bot.config.reference` writes them anew in a checkout; a test compares. English descriptions stand
+in the model, their Chinese translations in `docs/zh-CN/settings.yaml`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import yaml
+from annotated_types import Ge, Le
+from pydantic import BaseModel, IPvAnyNetwork, SecretStr
+from pydantic.fields import FieldInfo
+
+from bot.config.dingtalk import DingDing
+from bot.config.schedules import EXAMPLE, ScheduleSettings
+from bot.config.settings import Settings
+from bot.config.types import SECONDS, Kind, UpperSection
+
+ROOT = Path(__file__).parents[2]
+PAGES = {"en": Path("docs/config.md"), "zh": Path("docs/zh-CN/config.md")}
+TRANSLATIONS = Path("docs/zh-CN/settings.yaml")
+EXAMPLE_FILE = Path("config.yaml")
+PREFIX = "DINGRUN_"
+COMMENT_COLUMN = 34
+
+HEADINGS = {
+    "en": "| key | type | default | meaning | example | environment |\n|---|---|---|---|---|---|",
+    "zh": "| 键 | 类型 | 默认值 | 含义 | 例子 | 环境变量 |\n|---|---|---|---|---|---|",
+}
+WORDS = {  # one language each
+    "en": {
+        "required": "required", "list": "list of {}", "or": " or ", "comma": ", ",
+        "range": "{kind} from {least} to {most}", "from": "{kind} from {least}", "mapping": "mapping",
+        "text": "text", "secret": "secret", "flag": "true or false", "network": "address or network",
+    },
+    "zh": {
+        "required": "必填", "list": "{}的列表", "or": "或", "comma": "、",
+        "range": "{least} 到 {most} 的{kind}", "from": "不小于 {least} 的{kind}", "mapping": "映射",
+        "text": "文本", "secret": "密钥", "flag": "true 或 false", "network": "地址或网段",
+    },
+}  # fmt: skip
+PLAIN = {str: "text", SecretStr: "secret", bool: "flag", IPvAnyNetwork: "network"}
+MARKED = re.compile(r"(<!-- settings: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+SENTENCE = {"en": re.compile(r"\.(?= [A-Z`])"), "zh": re.compile("。")}
+
+HEADER = """\
+# DingRun 的全部设置。由设置模型生成（python -m bot.config.reference），说明见 docs/zh-CN/config.md。
+# 每个键也可以用环境变量给出，如 DINGRUN_DINGDING__APP_SECRET。原样可用：没有配置钉钉时只写日志，不推送。
+# Everything that can be set, rendered from the settings model; docs/config.md says more. Each key also works
+# as an environment variable, e.g. DINGRUN_DINGDING__APP_SECRET. The file is valid as it is: without DingTalk
+# settings the service only logs.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One key of the tree, written as a person writes it: `DINGDING.APP_KEY`, `schedules[].cron`."""
+
+    key: str
+    field: FieldInfo
+
+    @property
+    def name(self) -> str:
+        return self.key.rpartition(".")[2]
+
+    @property
+    def variable(self) -> str:
+        """The environment variable; a list can only be given as a whole."""
+        return PREFIX + self.key.partition("[]")[0].upper().replace(".", "__")
+
+    @property
+    def default(self) -> Any:
+        """The value without a word of the operator; None where there is none."""
+        needed = self.field.is_required()
+        return None if needed else plain(self.field.get_default(call_default_factory=True))
+
+    @property
+    def example(self) -> Any:
+        return self.field.examples[0] if self.field.examples else None
+
+
+def section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The section that a field holds, alone or in a list."""
+    kinds = [field.annotation]
+    if get_origin(field.annotation) is tuple:
+        kinds = [get_args(field.annotation)[0]]
+    found = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+    return next(found, None)
+
+
+def settings_below(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[Setting]:
+    """Walk the keys of the tree in the order of the model."""
+    for name, field in model.model_fields.items():
+        section = section_of(field)
+        shown = name.upper() if issubclass(model, UpperSection) or section is DingDing else name
+        if section is None:
+            yield Setting(key=f"{prefix}{shown}", field=field)
+        else:
+            many = "[]" if get_origin(field.annotation) is tuple else ""
+            yield from settings_below(section, f"{prefix}{shown}{many}.")
+
+
+def plain(value: Any) -> Any:
+    """The value as YAML knows it."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, tuple):
+        return [plain(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def as_yaml(value: Any) -> str:
+    """Write a value in one line. What holds a * is quoted: in front, YAML takes it for an alias."""
+    if isinstance(value, str) and (not value or "*" in value):
+        return f'"{value}"'
+    dumped = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000, sort_keys=False)
+    return dumped.removesuffix("...\n").strip()
+
+
+def choices_of(annotation: Any) -> list[str]:
+    """The words that a setting takes; none where it takes more than a few."""
+    if get_origin(annotation) is Literal:
+        return [str(each) for each in get_args(annotation)]
+    is_enum = isinstance(annotation, type) and issubclass(annotation, Enum)
+    return [str(each.value) for each in annotation] if is_enum else []
+
+
+def kind_of(annotation: Any, metadata: Sequence[Any], lang: str) -> str:
+    """Word the type of a setting."""
+    if get_origin(annotation) is Annotated:
+        below, *more = get_args(annotation)
+        return kind_of(below, [*more, *metadata], lang)
+    if kind := _named(metadata):
+        return _bounded(getattr(kind, lang), metadata, lang)
+    return _unnamed(annotation, lang)
+
+
+def _named(metadata: Sequence[Any]) -> Kind | None:
+    return next((each for each in reversed(metadata) if isinstance(each, Kind)), None)
+
+
+def _unnamed(annotation: Any, lang: str) -> str:
+    words = WORDS[lang]
+    if choices := choices_of(annotation):
+        *most, last = (f"`{each}`" for each in choices)
+        return f"{words['comma'].join(most)}{words['or']}{last}"
+    if get_origin(annotation) is dict:
+        return words["mapping"]
+    inner = [each for each in get_args(annotation) if each is not NoneType]  # of a list, or beside None
+    if not inner:
+        return words[PLAIN[annotation]]
+    one = kind_of(inner[0], (), lang)
+    if get_origin(annotation) is not tuple:
+        return one
+    return words["list"].format(_plural(one) if lang == "en" else one)
+
+
+def _plural(word: str) -> str:
+    return " or ".join(f"{each}{'es' if each.endswith('s') else 's'}" for each in word.split(" or "))
+
+
+def _bounded(named: str, metadata: Sequence[Any], lang: str) -> str:
+    least = next((plain(each.ge) for each in metadata if isinstance(each, Ge)), None)
+    most = next((plain(each.le) for each in metadata if isinstance(each, Le)), None)
+    if least is None:
+        return named
+    return WORDS[lang]["from" if most is None else "range"].format(kind=named, least=least, most=most)
+
+
+def translations(root: Path = ROOT) -> Mapping[str, str]:
+    """The Chinese descriptions by key."""
+    known: Mapping[str, str] = yaml.safe_load((root / TRANSLATIONS).read_text(encoding="utf-8"))
+    return known
+
+
+def render_page(text: str, lang: str, chinese: Mapping[str, str]) -> str:
+    """Put the tables of a page anew between their marks: one section each, `*` for all that no mark names."""
+    named = {found[2] for found in MARKED.finditer(text)}
+
+    def table(found: re.Match[str]) -> str:
+        wanted = (setting for setting in settings_below() if _group(setting, named) == found[2])
+        rows = [_row(setting, lang, chinese) for setting in wanted]
+        return "\n".join([f"{found[1]}\n{HEADINGS[lang]}", *rows, "", found[3]])
+
+    return MARKED.sub(table, text)
+
+
+def _group(setting: Setting, named: set[str]) -> str:
+    section = re.split(r"[.\[]", setting.key)[0]
+    return section if section in named else "*"
+
+
+def _row(setting: Setting, lang: str, chinese: Mapping[str, str]) -> str:
+    field = setting.field
+    default = "" if setting.default in (None, "") else f"`{as_yaml(setting.default)}`"
+    cells = (
+        f"`{setting.key}`",
+        kind_of(field.annotation, field.metadata, lang),
+        WORDS[lang]["required"] if field.is_required() else default,
+        (field.description or "") if lang == "en" else chinese.get(setting.key, ""),
+        f"`{as_yaml(setting.example)}`",
+        f"`{setting.variable}`",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def render_example(chinese: Mapping[str, str]) -> str:
+    """The whole `config.yaml`: every key with its default, or as a comment where it has none."""
+    lines = [HEADER]
+    for name, field in Settings.model_fields.items():
+        section = section_of(field)
+        shown = name.upper() if section is DingDing else name
+        if section is None:
+            (setting,) = (each for each in settings_below() if each.key == name)
+            lines += [_commented(f"{name}: {as_yaml(setting.default)}", setting, chinese), ""]
+            continue
+        lines.append(f"# {chinese[shown].rstrip('。')} / {(field.description or '').rstrip('.')}")
+        if section is ScheduleSettings:
+            lines += [f"{shown}: []", *_schedule_lines(chinese), ""]
+        else:
+            below = settings_below(section, f"{shown}.")
+            lines += [f"{shown}:", *(_line(setting, chinese) for setting in below), ""]
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _line(setting: Setting, chinese: Mapping[str, str]) -> str:
+    default, blank = setting.default, setting.key.startswith("DINGDING.")
+    if default is None and not blank:
+        return _commented(f"  # {setting.name}: {as_yaml(setting.example)}", setting, chinese)
+    return _commented(f"  {setting.name}: {as_yaml('' if default is None else default)}", setting, chinese)
+
+
+def _schedule_lines(chinese: Mapping[str, str]) -> Iterator[str]:
+    for setting in settings_below(ScheduleSettings, "schedules[]."):
+        start = "#  - " if setting.name == "name" else "#    "
+        if setting.name in EXAMPLE:
+            shown = f"{start}{setting.name}: {as_yaml(EXAMPLE[setting.name])}"
+        else:
+            shown = f"{start}# {setting.name}: {as_yaml(setting.example)}"
+        yield _commented(shown, setting, chinese)
+
+
+def _commented(text: str, setting: Setting, chinese: Mapping[str, str]) -> str:
+    """Put the choices and the first sentence of both descriptions behind the value."""
+    kind = _named(setting.field.metadata)
+    unit = ("（秒）", " (seconds)") if kind == SECONDS else ("", "")
+    both = (
+        _first(chinese.get(setting.key, ""), "zh") + unit[0],
+        _first(setting.field.description or "", "en") + unit[1],
+    )
+    choices = " | ".join(choices_of(setting.field.annotation))
+    return f"{text:<{COMMENT_COLUMN}}  # {choices}{choices and ': '}{' / '.join(both)}"
+
+
+def _first(description: str, lang: str) -> str:
+    sentence = SENTENCE[lang].split(description, maxsplit=1)[0]
+    return sentence.rstrip(".。").replace("`", "")
+
+
+def write_all(root: Path = ROOT) -> None:
+    """Write the pages and the example anew."""
+    chinese = translations(root)
+    for lang, page in PAGES.items():
+        text = (root / page).read_text(encoding="utf-8")
+        (root / page).write_text(render_page(text, lang, chinese), encoding="utf-8")
+    (root / EXAMPLE_FILE).write_text(render_example(chinese), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_all()

@@ -1,0 +1,184 @@
+"""The tree of settings: every key with its type, default and description.
+
+`docs/config.md`, `docs/zh-CN/config.md` and `config.yaml` are rendered from it (`bot.config.reference`).
+"""
+
+import re
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    Field,
+    IPvAnyNetwork,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from bot.config.dingtalk import DingDing
+from bot.config.engine import EngineSettings
+from bot.config.notify import NotifySettings
+from bot.config.reports import ExporterSettings, ReportSettings
+from bot.config.schedules import SchedulerSettings, ScheduleSettings
+from bot.config.types import ConversationId, KeySecret, PublicUrl, Section, StaffId, Whole, ZoneName
+from bot.quota.budget import Bucket, Budget
+
+
+class StoreSettings(Section):
+    url: str = Field(
+        "sqlite:///data/dingrun.db",
+        repr=False,  # may hold a password
+        description="Where everything is kept: an SQLite file, or MongoDB for several bots. Takes"
+        " `sqlite:///relative`, `sqlite:////absolute` or [`mongodb://…`](mongodb.md); name and password are"
+        " shown as stars.",
+        examples=["mongodb://bot:…@db1,db2/dingrun"],
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _scheme(cls, url: str) -> str:
+        if not re.fullmatch(r"sqlite:///.+|mongodb(\+srv)?://\S+", url):
+            got = re.match(r"[a-z+]+://", url)  # what follows may hold a password
+            raise ValueError(f"takes sqlite:///FILE or mongodb://…, got {got[0] if got else ''}…")
+        return url
+
+
+class WebSettings(Section):
+    host: str = Field(
+        "127.0.0.1",
+        description="Address to listen at. It serves `/healthz`, `/readyz`, `/metrics`, `/status` and"
+        " `/reports/…`.",
+        examples=["192.0.2.10"],
+    )
+    port: Whole = Field(0, ge=0, le=65535, description="Port to listen at; 0 is off.", examples=[8780])
+    public_url: PublicUrl = Field(
+        "",
+        description="Address under which people reach it; download links begin with it. Needs `web.port`."
+        " Without it there are no links.",
+        examples=["https://run.example.com"],
+    )
+    proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (),
+        description="Your reverse proxies. Only their `X-Forwarded-For` is believed.",
+        examples=[["127.0.0.1", "10.0.0.0/8"]],
+    )
+    status_token: KeySecret | None = Field(
+        None,
+        description="Opens `/status?token=…`, `/metrics` and `/readyz` (there as `Authorization: Bearer …`)."
+        " Without it they are for this machine only. Required with `public_url`.",
+        examples=["0f2e4d6c8b0a1f3e"],
+    )
+
+    @model_validator(mode="after")
+    def _served(self) -> "WebSettings":
+        if self.public_url and not self.port:
+            raise ValueError("has public_url, but web.port is 0: nothing serves the links")
+        if self.public_url and not self.status_token:
+            raise ValueError(
+                "has public_url, but web.status_token is missing: what a reverse proxy passes on comes from"
+                " this machine, so /status and /metrics need one"
+            )
+        return self
+
+
+class AccessSettings(Section):
+    operators: tuple[StaffId, ...] = Field(
+        (),
+        description="Who may start and stop runs, and look. Empty: everybody who may look.",
+        examples=[["manager01"]],
+    )
+    viewers: tuple[StaffId, ...] = Field(
+        (), description="Who may look. Empty: every member of the organisation.", examples=[["user01"]]
+    )
+    conversations: tuple[ConversationId, ...] = Field(
+        (), description="The only conversations that are served. Empty: all.", examples=[["cid6EUabc=="]]
+    )
+
+
+class QuotaSettings(Section):
+    api: Whole = Field(
+        5_000,
+        ge=0,
+        description="API calls per month; 0 is no limit. Where other apps of the organisation call too, your"
+        " share of them.",
+        examples=[10_000],
+    )
+    stream_webhook: Whole = Field(
+        3_000, ge=0, description="Webhook and Stream calls per month; 0 is no limit.", examples=[5_000]
+    )
+    per_person: Whole = Field(
+        20,
+        ge=0,
+        description="Reports, resends and reruns per person and hour; 0 is no limit.",
+        examples=[50],
+    )
+
+    def budget(self) -> Budget:
+        return Budget(limits={Bucket.API: self.api, Bucket.STREAM: self.stream_webhook})
+
+
+class LogSettings(Section):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least level that is logged.", examples=["WARNING"]
+    )
+
+
+class Settings(Section):
+    """Everything a person can set, and nothing read: that is what `bot.config.loader.load` does."""
+
+    dingding: DingDing = Field(DingDing(), description="DingTalk: the app and the custom group robot.")
+    schedules: tuple[ScheduleSettings, ...] = Field((), description="Schedules: what runs and when.")
+    timezone: ZoneName = Field(
+        "Asia/Shanghai",
+        description="Time zone of cron, and of times that people read.",
+        examples=["Europe/Berlin"],
+    )
+    lang: Literal["zh-CN", "en"] = Field(
+        "zh-CN", description="Language of cards and answers.", examples=["en"]
+    )
+    scheduler: SchedulerSettings = Field(SchedulerSettings(), description="How times are kept.")
+    store: StoreSettings = Field(StoreSettings(), description="Where data is kept.")
+    engine: EngineSettings = Field(EngineSettings(), description="Where tasks run.")
+    notify: NotifySettings = Field(NotifySettings(), description="Who is notified.")
+    reports: ReportSettings = Field(ReportSettings(), description="Excel reports and links to them.")
+    exporter: ExporterSettings = Field(ExporterSettings(), description="Who writes the reports.")
+    web: WebSettings = Field(WebSettings(), description="HTTP server.")
+    access: AccessSettings = Field(AccessSettings(), description="Who may do what.")
+    quota: QuotaSettings = Field(
+        QuotaSettings(), description="DingTalk's monthly quota, shared by the whole organisation."
+    )
+    log: LogSettings = Field(LogSettings(), description="Log.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, values: Any) -> Any:
+        """Take `DINGDING`, as the block is written in ARL's settings."""
+        if not isinstance(values, dict):
+            return values
+        return {"dingding" if key == "DINGDING" else key: value for key, value in values.items()}
+
+    @field_validator("reports")
+    @classmethod
+    def _shared(cls, reports: ReportSettings, known: ValidationInfo) -> ReportSettings:
+        store = known.data.get("store")
+        if reports.store == "gridfs" and store and not store.url.startswith("mongodb"):
+            raise ValueError("has store: gridfs, which needs store.url: mongodb://…")
+        return reports
+
+    @field_validator("schedules")
+    @classmethod
+    def _names(cls, schedules: tuple[ScheduleSettings, ...]) -> tuple[ScheduleSettings, ...]:
+        names = [schedule.name.casefold() for schedule in schedules]
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise ValueError(f"has two schedules named {schedules[number].name}")
+        return schedules
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def configured(self) -> bool:
+        """Tell if anything of DingTalk is set; without it the service only logs."""
+        return bool(self.dingding.app_key or self.dingding.access_token or self.notify.webhooks)

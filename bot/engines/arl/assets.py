@@ -1,0 +1,49 @@
+"""What ARL found, sorted on our side.
+
+ARL has no index that would give documents by their key, and its MongoDB refuses to sort many without one.
+So they come as they lie, and are sorted here by way of temporary files, so that memory stays flat.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from itertools import islice
+
+from bot.assets.external_sort import CHUNK_ITEMS, ExternalSort, Key
+from bot.assets.kinds import ASSET_KINDS, is_keyless, slimmed
+from bot.engines.arl.documents import Document
+
+__all__ = ["FINDINGS", "check_depth", "is_keyless", "slimmed", "sorted_by_key"]
+
+BATCH = 500  # documents that are read back at once
+MAX_DEPTH = 40  # of a document in a document
+
+FINDINGS = ASSET_KINDS
+"""ARL's collections are the kinds of assets."""
+
+
+def check_depth(value: object, left: int = MAX_DEPTH) -> None:
+    """Raise `ValueError` for what nobody can write down again, so deep it is."""
+    if not left:
+        raise ValueError("too deep")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        check_depth(each, left - 1)
+
+
+async def sorted_by_key(
+    documents: AsyncIterator[Document], key: Callable[[Document], Key], *, chunk: int = CHUNK_ITEMS
+) -> AsyncIterator[Document]:
+    """Yield the same documents by their keys; a few are sorted in memory, many by way of files."""
+    with ExternalSort(chunk=chunk) as sort:
+        batch: list[tuple[Key, Document]] = []
+        async for document in documents:
+            batch.append((key(document), document))
+            if len(batch) >= chunk:
+                await asyncio.to_thread(sort.extend, batch)
+                batch.clear()
+        sort.extend(batch)
+        batch.clear()
+        merging = iter(sort)
+        while found := await asyncio.to_thread(lambda: list(islice(merging, BATCH))):
+            for _, document in found:
+                yield document

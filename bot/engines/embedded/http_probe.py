@@ -1,0 +1,105 @@
+"""One page of a web server: status, title, headers, a part of its body. Redirects are not followed."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiohttp
+from yarl import URL
+
+from bot import __version__
+from bot.engines.embedded.page_parser import title_of
+from bot.engines.embedded.parser_pool import ParserPool
+from bot.foreign_text import decode_header
+
+AGENT = f"DingRun/{__version__}"
+HEADERS_LENGTH = 2_000
+HEADER_LENGTH = 200  # of one that is shown by itself
+CHUNK = 16_384
+
+TELLING = ("x-powered-by", "x-generator", "x-aspnet-version")
+
+
+class NoCookies(aiohttp.DummyCookieJar):
+    """Leaves foreign cookies unread; the base class parses them before it drops them."""
+
+    def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
+        pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What a server answered. `length` is that of the body in bytes, as far as it was read."""
+
+    url: str
+    scheme: str
+    status: int
+    title: str
+    server: str
+    headers: str
+    length: int
+    fingers: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageReader:
+    """Fetches pages: at most `most` bytes of each, parsed in `parsers`."""
+
+    session: aiohttp.ClientSession
+    parsers: ParserPool
+    most: int
+
+    async def fetch(self, url: str, *, address: str) -> Page | None:
+        """Fetch `url` as the server at `address` shows it; None without HTTP.
+
+        The name is not resolved again: what was found at an address was asked of that address.
+        """
+        shown = URL(url)
+        asked = {"User-Agent": AGENT, "Host": shown.raw_authority}
+        name = shown.raw_host if shown.scheme == "https" and not _is_address(shown.raw_host) else None
+        where = shown.with_host(address)
+        try:
+            async with self.session.get(
+                where, allow_redirects=False, headers=asked, server_hostname=name
+            ) as answer:
+                body = await _beginning(answer, self.most)
+                charset = answer.charset
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            return None
+        title = await self.parsers.run(title_of, body, charset)
+        return _page(shown, url, answer, body, title)
+
+
+def _page(shown: URL, url: str, answer: aiohttp.ClientResponse, body: bytes, title: str) -> Page:
+    headers = [(decode_header(name), decode_header(value)) for name, value in answer.raw_headers]
+    first = {name.lower(): value[:HEADER_LENGTH] for name, value in reversed(headers)}
+    server = first.get("server", "")
+    return Page(
+        url=_short(url),
+        scheme=shown.scheme,
+        status=answer.status,
+        title=title,
+        server=server,
+        headers="\n".join(f"{name}: {value}" for name, value in headers)[:HEADERS_LENGTH],
+        length=len(body),
+        fingers=[name for name in [server, *[first.get(key, "") for key in TELLING]] if name],
+    )
+
+
+def _is_address(host: str | None) -> bool:
+    return host is None or host.replace(".", "").isdecimal() or ":" in host
+
+
+async def _beginning(answer: aiohttp.ClientResponse, most: int) -> bytes:
+    body = bytearray()
+    try:
+        while len(body) < most and (chunk := await answer.content.read(min(CHUNK, most - len(body)))):
+            body += chunk
+    except (aiohttp.ClientError, TimeoutError):
+        pass  # what came is what there is
+    return bytes(body)
+
+
+def _short(url: str) -> str:
+    """Without the port that the scheme implies, as people write it."""
+    return re.sub(r"^(http://[^/]+):80(?=/|$)|^(https://[^/]+):443(?=/|$)", r"\1\2", url)

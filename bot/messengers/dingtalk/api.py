@@ -1,0 +1,90 @@
+"""Calls in the name of the app: with its token, and once more with a new one when it is not taken."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import aiohttp
+
+from bot.errors import Temporary
+from bot.messengers.dingtalk.auth import App, Tokens
+from bot.messengers.dingtalk.errors import TokenRefused, of_oapi, of_openapi
+from bot.messengers.dingtalk.http import UPLOAD_TIMEOUT, Answer, call
+from bot.messengers.dingtalk.rate_limiter import Unmetered, app_gate
+from bot.ports import Sending, unmarked
+from bot.quota.budget import Bucket
+
+HEADER = "x-acs-dingtalk-access-token"
+
+Body = Mapping[str, Any]
+
+
+class Calls:
+    """DingTalk's two APIs, for one app."""
+
+    def __init__(
+        self, session: aiohttp.ClientSession, app: App, tokens: Tokens, meter: Unmetered | None = None
+    ) -> None:
+        self._session = session
+        self._app = app
+        self._tokens = tokens
+        self._meter = meter or Unmetered()
+        self._gate = app_gate(app.app_key)
+
+    async def openapi(self, method: str, path: str, body: Body, *, sending: Sending = unmarked) -> Body:
+        """A call of the new API; the body of its success."""
+
+        async def attempt(token: str) -> Body:
+            url = f"{self._app.openapi_base}{path}"
+            async with sending():
+                status, answer = await call(self._session, method, url, json=body, headers={HEADER: token})
+                return _checked(answer, of_openapi(status, answer))
+
+        return await self._with_token(attempt)
+
+    async def oapi(self, path: str, body: Body, *, sending: Sending = unmarked) -> Body:
+        """A call of the old API, whose token stands in the query."""
+
+        async def attempt(token: str) -> Body:
+            async with sending():
+                _, answer = await self._old(path, {"access_token": token}, json=body)
+                return _checked(answer, of_oapi(answer))
+
+        return await self._with_token(attempt)
+
+    async def upload(self, path: str, form: Callable[[], aiohttp.FormData]) -> Body:
+        """A multipart call of the old API; `form` makes the body anew for each attempt."""
+
+        async def attempt(token: str) -> Body:
+            query = {"access_token": token, "type": "file"}
+            answer = await self._old(path, query, data=form(), timeout=UPLOAD_TIMEOUT)
+            return _checked(answer[1], of_oapi(answer[1]))
+
+        return await self._with_token(attempt)
+
+    async def _old(self, path: str, query: Mapping[str, str], **options: Any) -> Answer:
+        return await call(self._session, "POST", f"{self._app.oapi_base}{path}", params=query, **options)
+
+    async def _with_token(self, attempt: Callable[[str], Awaitable[Body]]) -> Body:
+        token = await self._token()
+        try:
+            async with self._meter.call(self._gate, Bucket.API):
+                return await attempt(token)
+        except TokenRefused:
+            self._tokens.drop(token)
+        token = await self._token()
+        async with self._meter.call(self._gate, Bucket.API):
+            return await attempt(token)
+
+    async def _token(self) -> str:
+        """Get a token. A lost answer to that leaves nothing uncertain: the call itself has not been made."""
+        try:
+            return await self._tokens.get()
+        except Temporary as error:
+            error.uncertain = False
+            raise
+
+
+def _checked(answer: Body, problem: Exception | None) -> Body:
+    if problem:
+        raise problem
+    return answer

@@ -1,0 +1,90 @@
+"""One way for all calls to DingTalk: our shared session, a limit on time and size, JSON or an honest error.
+
+The vendor's own transport makes a TLS context and a session per call, blocks the event loop for it, and
+loses the
+HTTP status of bad answers; its models stay the wire contract, this carries them.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+
+from bot.errors import Temporary
+from bot.messengers.dingtalk.errors import BAN, Banned, Uncounted, is_punish_page
+
+TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
+UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=5)
+ANSWER_BYTES = 1024 * 1024
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+Answer = tuple[int, Mapping[str, Any]]
+
+
+class Redirected(aiohttp.ClientError):
+    """DingTalk's hosts do not redirect, and whoever does might lead to an unsafe one."""
+
+
+async def _refuse_redirects(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    answer = await handler(request)
+    if answer.status in REDIRECTS:
+        answer.close()
+        raise Redirected
+    return answer
+
+
+def dingtalk_session() -> aiohttp.ClientSession:
+    """Open the session for all calls to DingTalk, the WebSocket included: it follows no redirect."""
+    return aiohttp.ClientSession(middlewares=[_refuse_redirects])
+
+
+async def post_json(
+    session: aiohttp.ClientSession,
+    url: str,
+    body: Mapping[str, Any],
+    *,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """POST a JSON body; status and JSON object of the answer. Raises `Temporary`."""
+    return await call(session, "POST", url, json=body, headers=headers)
+
+
+async def call(session: aiohttp.ClientSession, method: str, url: str, **options: Any) -> Answer:
+    """Any call; status and JSON object of the answer.
+
+    Raises `Temporary`; `uncertain` when the request may have reached DingTalk. Its text never holds the
+    URL, whose
+    query may be a secret.
+    """
+    options.setdefault("timeout", TIMEOUT)
+    try:
+        async with session.request(method, url, allow_redirects=False, **options) as answer:
+            raw = await answer.content.read(ANSWER_BYTES + 1)
+            while len(raw) <= ANSWER_BYTES and (more := await answer.content.read(ANSWER_BYTES)):
+                raw += more
+            return answer.status, _object(answer.status, raw)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise Uncounted(f"DingTalk cannot be reached: {type(error).__name__}") from None
+    except TimeoutError:
+        raise Temporary("DingTalk did not answer in time", uncertain=True) from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise Temporary(f"DingTalk's answer was lost: {type(error).__name__}", uncertain=True) from None
+
+
+def _object(status: int, raw: bytes) -> Mapping[str, Any]:
+    if len(raw) > ANSWER_BYTES:
+        raise Temporary(f"DingTalk answered {status} with more than {ANSWER_BYTES} bytes", uncertain=True)
+    if is_punish_page(raw):
+        raise Banned(retry_after=BAN)
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        body = None
+    if isinstance(body, dict) and body.get("punish") == "deny":
+        raise Banned(retry_after=BAN)
+    if not isinstance(body, dict):
+        raise Temporary(f"DingTalk answered {status} with something that is no JSON object", uncertain=True)
+    return body

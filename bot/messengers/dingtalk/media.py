@@ -1,0 +1,43 @@
+"""Media upload (0646-upload-media-files): what DingTalk would refuse is refused before it travels."""
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+
+from bot.errors import Permanent, Temporary
+from bot.messengers.dingtalk.api import Calls
+
+MOST_BYTES = 20 * 1024 * 1024
+EXTENSIONS = frozenset({"doc", "docx", "xls", "xlsx", "ppt", "pptx", "zip", "pdf", "rar"})
+
+
+async def upload(calls: Calls, path: Path, name: str) -> str:
+    """Upload a file under a name and return its media_id, which does not expire (0644)."""
+    if name.rpartition(".")[2].lower() not in EXTENSIONS:
+        raise Permanent(f"DingTalk takes {', '.join(sorted(EXTENSIONS))}, not {name}", code="40005")
+    try:
+        data = await asyncio.to_thread(_read, path)
+    except OSError as error:
+        raise Permanent(f"{name} cannot be read: {error.strerror}") from None
+
+    def form() -> aiohttp.FormData:
+        body = aiohttp.FormData(quote_fields=False)
+        body.add_field("type", "file")
+        body.add_field("media", data, filename=name, content_type="application/octet-stream")
+        return body
+
+    answer = await calls.upload("/media/upload", form)
+    media_id = answer.get("media_id")
+    if not isinstance(media_id, str):
+        raise Temporary("DingTalk's answer holds no media_id")
+    return media_id
+
+
+def _read(path: Path) -> bytes:
+    size = path.stat().st_size
+    if not 0 < size <= MOST_BYTES:
+        raise Permanent(
+            f"DingTalk takes files of 1 to {MOST_BYTES} bytes, {path.name} has {size}", code="40006"
+        )
+    return path.read_bytes()

@@ -1,0 +1,151 @@
+"""Lets calls pass at DingTalk's pace, and books what they cost, together with all other bots on the store.
+
+20 messages a minute per custom robot, then ten minutes of silence (0717); 20 calls a second
+per app (0012-call-frequency-limit); a number of calls per month (`bot.quota.budget`).
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.errors import Held
+from bot.messengers.dingtalk.errors import BAN, Banned, MonthSpent, TooFast, Uncounted
+from bot.messengers.dingtalk.inbound_counter import Arrivals
+from bot.models import CLOCKS_DIFFER, Clock
+from bot.ports import Ledger
+from bot.quota.budget import Bucket, Budget, month_end, month_gate, month_of
+
+log = logging.getLogger(__name__)
+
+ASK_AGAIN = timedelta(hours=6)  # after DingTalk said that the month is used up: more may have been bought
+PATIENCE = timedelta(seconds=5)  # of a call for its place; after that its job waits instead
+SECOND, ROBOT_SPAN = timedelta(seconds=1.1), timedelta(seconds=65)  # with room for what a request takes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """Who may pass how often: `places` per `span`."""
+
+    name: str
+    places: int
+    span: timedelta
+
+
+def app_gate(app_key: str, *, per_second: int = 20) -> Gate:
+    return Gate(name=f"app:{app_key}", places=per_second, span=SECOND)
+
+
+def robot_gate(name: str, *, per_minute: int = 20) -> Gate:
+    return Gate(name=f"robot:{name}", places=per_minute, span=ROBOT_SPAN)
+
+
+class Unmetered:
+    """For single commands and tests: nothing is counted and nothing waits."""
+
+    @asynccontextmanager
+    async def call(self, gate: Gate, bucket: Bucket) -> AsyncIterator[None]:
+        """Around one request. Raises `Held` when it may not go now; what DingTalk says is learnt from."""
+        yield
+
+    @asynccontextmanager
+    async def free_call(self) -> AsyncIterator[None]:
+        """Wrap a request that is not billed. Raises `Held` while DingTalk bans us."""
+        yield
+
+
+class Meter(Unmetered):
+    """Counts in a ledger."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        budget: Budget,
+        *,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._ledger = ledger
+        self._budget = budget
+        self._clock = clock
+        self._sleep = sleep
+        self._banned_until: datetime | None = None  # of this machine's address, so no affair of other bots
+        self._arrivals = Arrivals(lambda calls: self._book(Bucket.STREAM, calls))
+
+    @asynccontextmanager
+    async def call(self, gate: Gate, bucket: Bucket) -> AsyncIterator[None]:
+        self._not_banned()
+        await self._not_refused(bucket)
+        await self._pass(gate)
+        await self._spend(bucket)
+        try:
+            async with self.free_call():
+                yield
+        except MonthSpent as error:
+            log.warning("DingTalk says the month's %s calls are used up: %s", bucket, error)
+            await self._ledger.close_gate(month_gate(bucket), self._clock() + ASK_AGAIN)
+            await self._book(bucket, -1)
+            raise
+        except TooFast as error:
+            closed = timedelta(seconds=error.retry_after or 0)
+            await self._ledger.close_gate(gate.name, self._clock() + closed)
+            await self._book(bucket, -1)
+            raise
+        except (Uncounted, Held):
+            await self._book(bucket, -1)
+            raise
+
+    @asynccontextmanager
+    async def free_call(self) -> AsyncIterator[None]:
+        self._not_banned()
+        try:
+            yield
+        except Banned:
+            self._banned_until = self._clock() + timedelta(seconds=BAN)
+            raise
+
+    def _not_banned(self) -> None:
+        """Ask nothing while the address is banned: each call would be lost, and may prolong it."""
+        left = self._banned_until - self._clock() if self._banned_until else timedelta()
+        if timedelta() < left <= timedelta(seconds=BAN):  # more is left when the clock was set back
+            raise Held("DingTalk bans this machine's address", retry_after=_seconds(left))
+
+    def came_in(self) -> asyncio.Event:
+        """A message or a press came in, which costs one of the Webhook & Stream calls; set once that is
+        booked, or cannot be in time."""
+        return self._arrivals.add()
+
+    async def _not_refused(self, bucket: Bucket) -> None:
+        closed, now = await self._ledger.closed_until(month_gate(bucket)), self._clock()
+        if (
+            closed and now < closed <= now + ASK_AGAIN + CLOCKS_DIFFER
+        ):  # later: a clock that was ahead closed it
+            said = f"DingTalk says the month's {bucket} calls are used up"
+            raise Held(said, retry_after=_seconds(closed - now))
+
+    async def _pass(self, gate: Gate) -> None:
+        waited = timedelta()
+        while free := await self._ledger.take_place(gate.name, gate.places, self._clock(), gate.span):
+            wait = max(free - self._clock(), timedelta(milliseconds=10))
+            waited += wait
+            if waited > PATIENCE:
+                said = f"{gate.places} calls per {gate.span.seconds} s are taken"
+                raise Held(said, retry_after=_seconds(wait))
+            await self._sleep(_seconds(wait))
+
+    async def _spend(self, bucket: Bucket) -> None:
+        """Book first and look then: however many bots spend at once, no call goes over the limit."""
+        limit = self._budget.limit(bucket)
+        if await self._book(bucket, 1) > limit > 0:
+            await self._book(bucket, -1)
+            wait = min(month_end(self._clock()) - self._clock(), ASK_AGAIN)
+            raise Held(f"the month's {limit} {bucket} calls are used up", retry_after=_seconds(wait))
+
+    async def _book(self, bucket: Bucket, calls: int) -> int:
+        return await self._ledger.book(month_of(self._clock()), bucket, calls)
+
+
+def _seconds(span: timedelta) -> float:
+    return span.total_seconds()

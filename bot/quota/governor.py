@@ -1,0 +1,78 @@
+"""Watches what the month costs, so that every run is announced to its end, if in fewer words."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from bot.models import Clock, Destination, DestinationKind
+from bot.ports import Ledger
+from bot.quota.budget import (
+    Balance,
+    Bucket,
+    Budget,
+    Rung,
+    digest_wait,
+    month_end,
+    month_gate,
+    month_of,
+    rung_of,
+    warnings_of,
+    webhook_rung_of,
+)
+
+MINUTE = timedelta(minutes=1)
+LOOK_AGAIN = timedelta(hours=6)  # while the month is used up: more may have been bought
+GRID = timedelta(seconds=10)  # digests of several bots fall together
+
+
+class Governor:
+    """Says how a summary may go now. `cards_per_minute` is for one destination."""
+
+    def __init__(self, ledger: Ledger, budget: Budget, *, clock: Clock, cards_per_minute: int = 10) -> None:
+        self._ledger = ledger
+        self._budget = budget
+        self._clock = clock
+        self._cards_per_minute = cards_per_minute
+
+    async def balance(self) -> Balance:
+        """What is booked this month, and what is left."""
+        now = self._clock()
+        closings = {bucket: await self._ledger.closed_until(month_gate(bucket)) for bucket in Bucket}
+        return Balance(
+            budget=self._budget,
+            booked=await self._ledger.booked(month_of(now)),
+            now=now,
+            refused=frozenset(bucket for bucket, until in closings.items() if until and until > now),
+        )
+
+    async def rung(self, destination: Destination, *, beside: bool = False) -> Rung:
+        """How news may go to a destination; `beside`: a webhook robot stands beside it."""
+        balance = await self.balance()
+        if destination.kind is DestinationKind.WEBHOOK:
+            return webhook_rung_of(balance)
+        return rung_of(balance, beside=beside)
+
+    async def warnings(self) -> Sequence[tuple[str, Bucket, int, Balance]]:
+        """The borders that were passed, each with its month: what the operators are told once."""
+        balance = await self.balance()
+        month = month_of(balance.now)
+        return [(month, bucket, border, balance) for bucket, border in warnings_of(balance)]
+
+    async def may_go_alone(self, destination: Destination) -> bool:
+        """Whether one more summary of its own is not too many for this minute and destination."""
+        gate = f"cards:{destination}"
+        taken = await self._ledger.take_place(gate, self._cards_per_minute, self._clock(), MINUTE)
+        return taken is None
+
+    async def digest_due(self, destination: Destination, rung: Rung) -> datetime:
+        """When a digest that begins now has gathered enough: soon for a burst, later when calls are few."""
+        by_webhook = destination.kind is DestinationKind.WEBHOOK
+        wait = GRID
+        if rung >= Rung.DIGEST:
+            wait = digest_wait(await self.balance(), Bucket.STREAM if by_webhook else Bucket.API)
+        due = self._clock() + wait
+        return due + GRID - timedelta(seconds=due.timestamp() % GRID.total_seconds())
+
+    def better_times(self) -> datetime:
+        """When it is worth looking again while nothing may go: at the month's end at the latest."""
+        now = self._clock()
+        return min(month_end(now), now + LOOK_AGAIN)

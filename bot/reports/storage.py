@@ -1,0 +1,184 @@
+"""The folder of reports: a file gets its place there whole or not at all; nothing outside is ever touched.
+
+Everything here blocks; `bot.reports.repository` calls it in threads.
+"""
+
+import errno
+import hashlib
+import logging
+import os
+import re
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from io import BufferedRandom, BufferedReader
+from pathlib import Path, PurePosixPath
+from zoneinfo import ZoneInfo
+
+from bot.errors import DingRunError, Permanent, Temporary
+from bot.files import PRIVATE_FILE, close_to_others, make_private_folder
+from bot.models import Report
+from bot.reports.archive import Archive
+
+log = logging.getLogger(__name__)
+
+UNFINISHED = ".part"  # how the name of a file ends that is still being written
+LEFT_BEHIND = timedelta(hours=12)  # no export takes so long: whoever wrote it is dead
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY
+_FILE = os.O_RDONLY | os.O_NONBLOCK  # a pipe that somebody put there does not hold us up
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """What a file is known by."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """Where reports lie and for how long; with an archive, for all bots on the store together."""
+
+    folder: Path
+    keep: timedelta
+    zone: ZoneInfo
+    archive: Archive | None = None
+
+    def room(self, day: str, stem: str) -> Path:
+        """A place for a file that is still being written; nobody else gets the same. Raises `Temporary`."""
+        folder = self.folder / day
+        try:
+            make_private_folder(folder)
+            close_to_others(self.folder)
+        except OSError as error:
+            raise _trouble(error) from error
+        if folder.is_symlink():
+            raise Permanent(f"reports.dir: {day} is a link that leads elsewhere; remove it")
+        return folder / f"{stem}.{secrets.token_hex(4)}{UNFINISHED}"
+
+    def place(self, written: Path, stem: str) -> tuple[str, Measure]:
+        """Give a finished file its name, for good; where it lies in the folder, and its measure.
+
+        The name tells its content, so that two writers of one run never share a file.
+        """
+        try:
+            with suppress(PermissionError):  # a worker of another user wrote it; the folder is closed as well
+                written.chmod(PRIVATE_FILE)
+            with written.open("rb+") as file:
+                os.fsync(file.fileno())
+                measure = measure_of(file)
+            final = written.with_name(f"{stem}_{measure.sha256[:8]}.xlsx")
+            written.replace(final)
+            _sync(final.parent)
+        except OSError as error:
+            raise _trouble(error) from error
+        return f"{final.parent.name}/{final.name}", measure
+
+    def open(self, report: Report) -> BufferedReader:
+        """The file of a report as it was recorded, at its start. Raises `Permanent` for any other."""
+        file = self._inside(report.path)
+        if file is None:
+            raise Permanent(f"the report {report.path} is gone")
+        if measure_of(file) != Measure(size=report.size, sha256=report.sha256):
+            file.close()
+            log.error("report %s changed on disk and is not handed out", report.path)
+            raise Permanent(f"the report {report.path} changed on disk after it was made")
+        file.seek(0)
+        return file
+
+    def has(self, report: Report) -> bool:
+        """Whether the file is there as it was recorded."""
+        try:
+            self.open(report).close()
+        except Permanent:
+            return False
+        return True
+
+    def _inside(self, path: str) -> BufferedReader | None:
+        """Open a file below the folder, whatever the path says: no `..`, no links, nothing but a file."""
+        parts = PurePosixPath(path).parts
+        if not parts or "\0" in path or not all(map(_is_plain, parts)):
+            return None
+        try:
+            return _open(self.folder, parts)
+        except OSError:
+            return None
+
+    def first_day(self, now: datetime) -> str:
+        """The oldest day whose reports are kept."""
+        return f"{(now - self.keep).astimezone(self.zone):%Y-%m-%d}"
+
+    def sweep(self, now: datetime) -> int:
+        """Remove days that are over `keep`, and what dead exports left behind; how many days."""
+        border = self.first_day(now)
+        old = [day for day in self._days() if day.name < border]
+        for day in old:
+            shutil.rmtree(day)
+            log.info("reports of %s removed, their time is over", day.name)
+        for day in self._days():
+            _sweep_unfinished(day, now - LEFT_BEHIND)
+        return len(old)
+
+    def _days(self) -> Iterator[Path]:
+        for day in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
+            if _DAY.fullmatch(day.name) and day.is_dir() and not day.is_symlink():
+                yield day
+
+
+def measure_of(file: BufferedReader | BufferedRandom) -> Measure:
+    """Size and digest of an open file, whole."""
+    file.seek(0)
+    return Measure(
+        size=os.fstat(file.fileno()).st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest()
+    )
+
+
+def _is_plain(part: str) -> bool:
+    return part not in {"..", ".", "/", "//"} and "/" not in part
+
+
+def _open(folder: Path, parts: tuple[str, ...]) -> BufferedReader:
+    """Each step is taken from the one before, and none of them is a link."""
+    here = os.open(folder, _FOLDER)
+    try:
+        for part in parts[:-1]:
+            below = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
+            os.close(here)
+            here = below
+        found = os.open(parts[-1], _FILE | os.O_NOFOLLOW, dir_fd=here)
+    finally:
+        os.close(here)
+    file = os.fdopen(found, "rb")
+    if not stat.S_ISREG(os.fstat(found).st_mode):
+        file.close()
+        raise FileNotFoundError(errno.ENOENT, "not a file")
+    return file
+
+
+def _sync(folder: Path) -> None:
+    """A new name in a folder survives a pulled plug only once the folder is written."""
+    opened = os.open(folder, _FOLDER)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _sweep_unfinished(day: Path, before: datetime) -> None:
+    for part in day.glob(f"*{UNFINISHED}"):
+        if datetime.fromtimestamp(part.lstat().st_mtime, UTC) < before:
+            part.unlink()
+            log.info("%s removed, its export died", part.name)
+
+
+def _trouble(error: OSError) -> DingRunError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return Temporary("the disk is full (磁盘满了): reports.dir")
+    return Temporary(f"reports.dir cannot be written: {error.strerror}")

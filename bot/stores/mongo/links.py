@@ -1,0 +1,125 @@
+"""The Links in the same MongoDB database as the store: a link is one document with its downloads in it.
+
+So a download is counted and kept in one step, and `left` never falls below zero.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from bot.models import Download, Grant
+from bot.mongo import DOWN, Mongo
+from bot.stores.mongo.documents import DOWNLOADS, GRANTS, Document, Numbers, moment
+
+KEY = "link-key"  # the fact that holds what signs links
+
+
+class MongoLinks:
+    """The Links port on the database of a `MongoStore`, which opens and closes it."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._links = mongo.collection("links")
+        self._facts = mongo.collection("facts")
+        self._numbers = Numbers()
+
+    async def signing_key(self, fresh: str) -> str:
+        found = await self._facts.change({"_id": KEY}, {"$setOnInsert": {"value": fresh}}, make=True)
+        return str(found["value"]) if found else fresh
+
+    async def add_link(self, grant: Grant) -> bool:
+        return await self._links.insert(link_document(grant) | {"number": self._numbers.next()})
+
+    async def find_link(self, link_id: str) -> Grant | None:
+        found = await self._links.find_one({"_id": link_id})
+        return grant_of(found) if found else None
+
+    async def find_links(self, run_id: str, *, limit: int = 100) -> Sequence[Grant]:
+        newest = [("made_at", DOWN), ("number", DOWN)]
+        return [
+            grant_of(each) for each in await self._links.find({"run_id": run_id}, sort=newest, limit=limit)
+        ]
+
+    async def take_download(self, download: Download) -> bool:
+        where = {
+            "_id": download.link_id,
+            "revoked_at": None,
+            "expires_at": {"$gt": moment(download.at)},
+            "left": {"$gt": 0},
+        }
+        return await self._links.change(where, downloaded(download, self._numbers.next())) is not None
+
+    async def resume_download(self, download: Download, *, since: datetime, max_resumes: int) -> str:
+        """A resume is written only over the count that was read, so that two at once are both counted."""
+        while True:
+            kept = await self._downloads(download.link_id)
+            place = _resumable(kept, download, since, max_resumes)
+            if place is None:
+                return ""
+            if await self._change_download(kept[place], place, {"$inc": {f"downloads.{place}.resumes": 1}}):
+                return str(kept[place]["id"])
+
+    async def finish_download(self, link_id: str, download_id: str) -> None:
+        for place, each in enumerate(await self._downloads(link_id)):
+            if each.get("id") == download_id:
+                where = {"_id": link_id, f"downloads.{place}.number": each["number"]}
+                await self._links.change(where, {"$set": {f"downloads.{place}.finished": True}})
+
+    async def _downloads(self, link_id: str) -> Sequence[Mapping[str, Any]]:
+        """The downloads of a link, oldest first: new ones are only ever added at the end."""
+        link = await self._links.find_one({"_id": link_id})
+        return link["downloads"] if link else ()
+
+    async def _change_download(self, kept: Mapping[str, Any], place: int, change: Document) -> bool:
+        same = {f"downloads.{place}.{name}": kept[name] for name in ("number", "finished", "resumes")}
+        return await self._links.change({"_id": kept["_id"], **same}, change) is not None
+
+    async def revoke_links(self, run_id: str, now: datetime) -> int:
+        mine = await self._links.find({"run_id": run_id, "revoked_at": None})
+        led_somewhere = 0
+        for each in mine:
+            where = {"_id": each["_id"], "revoked_at": None, "expires_at": {"$gt": moment(now)}}
+            found = await self._links.change(where, {"$set": GRANTS.changes({"revoked_at": now})})
+            led_somewhere += bool(found and found["left"] > 0)
+        return led_somewhere
+
+    async def find_downloads(self, run_id: str, *, limit: int = 100) -> Sequence[Download]:
+        links = await self._links.find({"run_id": run_id}, fields=["downloads"])
+        kept = sorted((each for link in links for each in link["downloads"]), key=_number, reverse=True)
+        return [download_of(each) for each in kept[:limit]]
+
+
+def link_document(grant: Grant) -> Document:
+    """A link that nobody has used yet."""
+    document = GRANTS.document(replace(grant, used=0))
+    return document | {"revoked_at": document.get("revoked_at"), "left": grant.most, "downloads": []}
+
+
+def downloaded(download: Download, number: int) -> Document:
+    """How a download changes the document of its link."""
+    kept = DOWNLOADS.document(download) | {"number": number}
+    return {"$inc": {"left": -1}, "$push": {"downloads": kept}}
+
+
+def grant_of(document: Mapping[str, Any]) -> Grant:
+    return replace(GRANTS.noun(document), used=int(document["most"]) - int(document["left"]))
+
+
+def download_of(kept: Mapping[str, Any]) -> Download:
+    return DOWNLOADS.noun(kept)
+
+
+def _number(kept: Mapping[str, Any]) -> int:
+    return int(kept["number"])
+
+
+def _resumable(
+    kept: Sequence[Mapping[str, Any]], download: Download, since: datetime, max_resumes: int
+) -> int | None:
+    """Find the newest download of the same client that began at `since` or later and can be resumed."""
+    for place in reversed(range(len(kept))):
+        known = download_of(kept[place])
+        same = (known.address, known.agent) == (download.address, download.agent)
+        if same and known.id and not known.finished and known.at >= since and known.resumes < max_resumes:
+            return place
+    return None

@@ -1,0 +1,213 @@
+"""The store in MongoDB, for several bots on several machines.
+
+Every verb is one command on one collection and atomic for each document: no transactions, no joins, nothing
+that servers compatible with MongoDB lack. `docs/mongodb.md` has the collections and their indexes.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.errors import ConfigError
+from bot.foreign_text import storable
+from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
+from bot.mongo import DOWN, UP, Mongo
+from bot.stores.mongo.documents import JOBS, REPORTS, RUNS, Numbers, moment, since
+
+VERSION = 2  # of the documents; whoever raises it writes here how the older ones are brought up
+Keys = Sequence[tuple[str, int]]
+NEWEST_RUN = [("start_time", DOWN), ("number", DOWN)]
+OLDEST_JOB = [("created_at", UP), ("number", UP)]
+NEWEST_JOB = [("created_at", DOWN), ("number", DOWN)]
+NEWEST_REPORT = [("made_at", DOWN), ("number", DOWN)]
+INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a server sorts everything
+    "runs": (NEWEST_RUN, [("schedule_id", UP), *NEWEST_RUN], [("status", UP), *NEWEST_RUN]),
+    "jobs": (
+        [("kind", UP), ("since", UP)],
+        [("run_id", UP), *OLDEST_JOB],
+        [("kind", UP), ("state", UP), *OLDEST_JOB],
+        [("state", UP), *OLDEST_JOB],
+        [("replaced_by", UP), ("state", UP), ("kind", UP), *NEWEST_JOB],
+        [("kind", UP), ("ended_at", UP), ("number", UP)],
+    ),
+    "reports": (NEWEST_REPORT, [("schedule_id", UP), *NEWEST_REPORT]),
+    "links": ([("run_id", UP), ("made_at", DOWN), ("number", DOWN)],),
+    "booked": ([("month", UP)],),
+    "tasks": ([("run_id", UP)], [("status", UP), ("number", UP)]),
+    "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),
+}
+FIXED = {"_id", "owner", "attempts"}  # what names a claim
+EMPTY = "{}"  # a payload is JSON text
+
+
+class MongoStore:
+    """The Store port on one MongoDB database."""
+
+    def __init__(self, mongo: Mongo) -> None:
+        self._mongo = mongo
+        self._runs = mongo.collection("runs")
+        self._jobs = mongo.collection("jobs")
+        self._reports = mongo.collection("reports")
+        self._facts = mongo.collection("facts")
+        self._numbers = Numbers()
+
+    async def open(self) -> None:
+        try:
+            await self._mongo.open()
+            await self._upgrade()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        await self._mongo.close()
+
+    async def probe(self) -> None:
+        """Try to read and write without creating or changing anything. Raises as `open` does."""
+        await self._mongo.open()
+        await self._check_version()
+        await self._facts.change_all({"_id": {"$in": []}}, {"$set": {"value": ""}})
+
+    async def _check_version(self) -> int:
+        """Tell the version of the documents; refuse one that a newer DingRun wrote."""
+        found = await self._mongo.collection("about").find_one({"_id": "schema"})
+        version = found["version"] if found else 0
+        if version > VERSION:
+            raise ConfigError(
+                f"store.url: database {self._mongo.name} was written by a newer DingRun (schema {version},"
+                f" this one knows {VERSION}): start that version, or name another database"
+            )
+        return int(version)
+
+    async def _upgrade(self) -> None:
+        """Make what is missing; harmless when several processes do it at once."""
+        version = await self._check_version()
+        about = self._mongo.collection("about")
+        for name, indexes in INDEXES.items():
+            for keys in indexes:
+                await self._mongo.collection(name).index(*keys)
+        await self._mongo.collection("files.chunks").index(("files_id", UP), ("n", UP), unique=True)
+        if version < VERSION:  # of version 1, no job told what replaced it
+            await self._jobs.change_all({"replaced_by": {"$exists": False}}, {"$set": {"replaced_by": ""}})
+        await about.change({"_id": "schema"}, {"$max": {"version": VERSION}}, make=True)
+
+    async def add_run(self, run: Run) -> bool:
+        return await self._runs.insert(RUNS.document(run) | {"number": self._numbers.next()})
+
+    async def find_run(self, run_id: str) -> Run | None:
+        found = await self._runs.find_one({"_id": run_id})
+        return RUNS.noun(found) if found else None
+
+    async def update_run(
+        self, run_id: str, changes: Mapping[str, Any], *, when: RunStatus | None = None
+    ) -> Run | None:
+        where = {"_id": run_id} | filters(status=when)
+        found = await self._runs.change(where, {"$set": RUNS.changes(changes)})
+        return RUNS.noun(found) if found else None
+
+    async def find_runs(
+        self, *, status: RunStatus | None = None, schedule_id: str = "", limit: int = 20
+    ) -> Sequence[Run]:
+        where = filters(status=status, schedule_id=schedule_id)
+        return [RUNS.noun(each) for each in await self._runs.find(where, sort=NEWEST_RUN, limit=limit)]
+
+    async def add_job(self, job: Job) -> bool:
+        document = JOBS.document(job) | {"since": since(job), "number": self._numbers.next()}
+        return await self._jobs.insert(document)
+
+    async def claim_job(
+        self, kinds: Collection[str], owner: str, now: datetime, until: datetime
+    ) -> Job | None:
+        where = {"kind": {"$in": list(kinds)}, "since": {"$lte": moment(now)}}
+        taken = JOBS.changes({"state": JobState.DOING, "owner": owner, "lease_until": until})
+        update = {"$set": taken | {"since": moment(until)}, "$inc": {"attempts": 1}}
+        found = await self._jobs.change(where, update, sort=[("since", UP)])
+        return JOBS.noun(found) if found else None
+
+    async def save_job(self, job: Job) -> bool:
+        where = {"_id": job.id, "owner": job.owner, "attempts": job.attempts, "state": JobState.DOING.value}
+        fields = [name for name in Job.__dataclass_fields__ if name not in {"id", *FIXED}]
+        written = JOBS.changes({name: getattr(job, name) for name in fields}) | {"since": since(job)}
+        return await self._jobs.change(where, {"$set": written}) is not None
+
+    async def advance_jobs(self, job_ids: Collection[str], now: datetime) -> None:
+        where = {"_id": {"$in": list(job_ids)}, "state": JobState.TODO.value, "due_at": {"$gt": moment(now)}}
+        await self._jobs.change_all(where, {"$set": JOBS.changes({"due_at": now}) | {"since": moment(now)}})
+
+    async def free_future(self, now: datetime, beyond: datetime) -> int:
+        late, freed = {"$gt": moment(beyond)}, 0
+        for state, field in ((JobState.TODO, "due_at"), (JobState.DOING, "lease_until")):
+            where = {"state": state.value, field: late}
+            update = {"$set": JOBS.changes({field: now}) | {"since": moment(now)}}
+            freed += await self._jobs.change_all(where, update)
+        return freed
+
+    async def find_job(self, job_id: str) -> Job | None:
+        found = await self._jobs.find_one({"_id": job_id})
+        return JOBS.noun(found) if found else None
+
+    async def find_jobs(
+        self, *, run_id: str = "", kind: str = "", states: Collection[JobState] = (), limit: int = 100
+    ) -> Sequence[Job]:
+        among = {"$in": sorted(states)} if states else None
+        where = filters(run_id=run_id, kind=kind, state=among)
+        return [JOBS.noun(each) for each in await self._jobs.find(where, sort=OLDEST_JOB, limit=limit)]
+
+    async def find_ended(
+        self, kinds: Collection[str], since: datetime, states: Collection[JobState] = ()
+    ) -> Sequence[Job]:
+        among = {"$in": sorted(states)} if states else None
+        where = {"kind": {"$in": sorted(kinds)}, "ended_at": {"$gte": moment(since)}} | filters(state=among)
+        found = await self._jobs.find(where, sort=[("ended_at", UP), ("number", UP)], limit=0)
+        return [JOBS.noun(each) for each in found]
+
+    async def find_undelivered(
+        self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
+    ) -> Sequence[Job]:
+        where = undelivered(kinds, UNDELIVERED_STATES) | filters(run_id=run_id)
+        found = await self._jobs.find(where, sort=NEWEST_JOB, limit=limit)
+        return [JOBS.noun(each) for each in reversed(found)]
+
+    async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
+        return {state: await self._jobs.count(undelivered(kinds, {state})) for state in UNDELIVERED_STATES}
+
+    async def mark_replaced(self, job_id: str, by: str) -> None:
+        where = {"_id": job_id, "replaced_by": "", "state": {"$in": sorted(UNDELIVERED_STATES)}}
+        await self._jobs.change(where, {"$set": {"replaced_by": by}})
+
+    async def clear_payloads(
+        self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
+    ) -> int:
+        ended = {"$gte": moment(since), "$lt": moment(before)}
+        where = {"kind": {"$in": list(kinds)}, "ended_at": ended, "payload": {"$ne": EMPTY}}
+        found = await self._jobs.find(where, sort=[("ended_at", UP)], limit=limit, fields=["_id"])
+        same = {"_id": {"$in": [each["_id"] for each in found]}, "payload": {"$ne": EMPTY}}
+        return await self._jobs.change_all(same, {"$set": {"payload": EMPTY}}) if found else 0
+
+    async def save_report(self, report: Report) -> None:
+        await self._reports.put([REPORTS.document(report) | {"number": self._numbers.next()}])
+
+    async def find_reports(
+        self, *, run_id: str = "", schedule_id: str = "", limit: int = 1
+    ) -> Sequence[Report]:
+        where = filters(_id=run_id, schedule_id=schedule_id)
+        return [
+            REPORTS.noun(each) for each in await self._reports.find(where, sort=NEWEST_REPORT, limit=limit)
+        ]
+
+    async def remember(self, key: str, value: str) -> None:
+        await self._facts.put([{"_id": key, "value": storable(value)}])
+
+    async def recall(self, key: str) -> str | None:
+        found = await self._facts.find_one({"_id": key})
+        return str(found["value"]) if found else None
+
+
+def undelivered(kinds: Collection[str], states: Collection[JobState]) -> dict[str, Any]:
+    """Match the jobs of these kinds and states that nothing has replaced."""
+    return {"replaced_by": "", "state": {"$in": sorted(states)}, "kind": {"$in": sorted(kinds)}}
+
+
+def filters(**where: object) -> dict[str, Any]:
+    """What a document must hold, over the fields whose value is given."""
+    return {name: value for name, value in where.items() if value}

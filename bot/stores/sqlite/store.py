@@ -1,0 +1,354 @@
+"""The store in one SQLite file: the default, good for one process and for a few on one machine.
+
+WAL with `synchronous=full`: what a verb has returned from survives a killed process and a pulled plug.
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import aiosqlite
+
+from bot.errors import ConfigError, DingRunError, Permanent, Temporary
+from bot.files import close_to_others, make_private_file, make_private_folder
+from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
+from bot.stores.encoding import storable_values
+from bot.stores.sqlite.rows import JOBS, REPORTS, RUNS, nouns, stamp
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+UPGRADES = (
+    "0001_initial.sql",
+    "0002_ledger.sql",
+    "0003_links.sql",
+    "0004_indexes.sql",
+    "0005_download_resumes.sql",
+    "0006_payload_retention.sql",
+    "0007_findings.sql",
+    "0008_undelivered.sql",
+)  # what makes version 1 of nothing, version 2 of 1 …
+VERSION = len(UPGRADES)
+BUSY_SECONDS = 5.0
+BUSY_TRIES = 50
+EVERYTHING = -1  # SQLite's word for no limit
+STREAMED_ROWS = 64  # fetched at once by `stream`
+
+PRAGMAS = ("journal_mode=wal", "synchronous=full", "foreign_keys=on")
+
+CLAIM = """
+update jobs set state = 'doing', owner = :owner, lease_until = :until, attempts = attempts + 1
+where rowid = (
+    select rowid from jobs where rowid in (
+        select (select rowid from jobs where state = 'todo' and kind = wanted.value and due_at <= :now
+            order by due_at limit 1) from json_each(:kinds) as wanted
+        union all
+        select (select rowid from jobs where state = 'doing' and kind = wanted.value and lease_until <= :now
+            order by lease_until limit 1) from json_each(:kinds) as wanted
+    ) order by case state when 'todo' then due_at else lease_until end limit 1
+) returning *
+"""  # the first of each kind by its index, and the first of those: however many wait
+
+UNDELIVERED = """
+from jobs where replaced_by = '' and state in ('dead', 'unconfirmed')
+and +kind in (select value from json_each(:kinds))
+"""  # with +, SQLite walks along the few that did not arrive, not along all of a kind
+CLEAR = """
+update jobs set payload = '{}' where rowid in (
+    select rowid from jobs where kind in (select value from json_each(:kinds))
+    and ended_at >= :since and ended_at < :before and payload <> '{}' order by ended_at limit :limit
+) returning 1
+"""
+FREE = (
+    "update jobs set due_at = :now where state = 'todo' and due_at > :beyond returning 1",
+    "update jobs set lease_until = :now where state = 'doing' and lease_until > :beyond returning 1",
+)
+
+CLAIMED = ("id", "owner", "attempts")  # what names a claim
+SETTING = ", ".join(f"{name} = :{name}" for name in JOBS.columns if name not in CLAIMED)
+SAVE = (
+    f"update jobs set {SETTING} where id = :id and owner = :owner and attempts = :attempts"  # noqa: S608 - names
+    " and state = 'doing' returning 1"
+)
+
+
+def sqlite_path(url: str) -> Path:
+    """The file a `store.url` names: `sqlite:///relative.db` or `sqlite:////absolute.db`."""
+    scheme, _, path = url.partition(":///")
+    if scheme != "sqlite" or not path:
+        raise ConfigError(f"store.url takes sqlite:///FILE or mongodb://…, got {url.partition('://')[0]}://…")
+    return Path(path)
+
+
+class SqliteStore:
+    """The Store port on one SQLite file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: aiosqlite.Connection | None = None
+        self._idle = asyncio.Lock()  # no statement of another task gets into a transaction
+
+    @property
+    def _db(self) -> aiosqlite.Connection:
+        if self._connection is None:
+            raise Temporary("the store is closed")
+        return self._connection
+
+    async def open(self) -> None:
+        try:
+            await asyncio.to_thread(self._keep_private)
+            self._connection = await aiosqlite.connect(
+                self._path, isolation_level=None, timeout=BUSY_SECONDS, iter_chunk_size=STREAMED_ROWS
+            )
+            self._connection.row_factory = sqlite3.Row
+            for pragma in PRAGMAS:
+                await self._patiently(self._connection, f"pragma {pragma}")
+            await self._upgrade()
+        except (OSError, sqlite3.OperationalError) as error:
+            await self.close()
+            raise ConfigError(f"store.url: {self._path} cannot be used: {error}") from error
+        except sqlite3.DatabaseError as error:
+            await self.close()
+            raise ConfigError(f"store.url: {self._path} is not a DingRun store: {error}") from error
+        except BaseException:
+            await self.close()
+            raise
+
+    def _keep_private(self) -> None:
+        """Create the file; SQLite gives the two beside it the same mode."""
+        make_private_folder(self._path.parent)
+        make_private_file(self._path)
+        for beside in ("-wal", "-shm"):
+            close_to_others(self._path.with_name(self._path.name + beside))
+
+    async def close(self) -> None:
+        async with self._idle:
+            connection, self._connection = self._connection, None
+            if connection:
+                await connection.close()
+
+    async def _patiently(self, connection: aiosqlite.Connection, sql: str) -> None:
+        """The switch to WAL knows no patience of its own: with several processes on a new file, one waits."""
+        for _ in range(BUSY_TRIES):
+            try:
+                await connection.execute(sql)
+            except sqlite3.OperationalError:
+                await asyncio.sleep(BUSY_SECONDS / BUSY_TRIES)
+            else:
+                return
+        await connection.execute(sql)
+
+    async def _upgrade(self) -> None:
+        """Bring a new or an older file to this version; several processes may try at once, one does it."""
+        async with self.transaction():
+            ((version,),) = await self._db.execute_fetchall("pragma user_version")
+            if version > VERSION:
+                raise ConfigError(
+                    f"store.url: {self._path} was written by a newer DingRun (schema {version}, this one"
+                    f" knows {VERSION}): start that version, or name another file"
+                )
+            for name in UPGRADES[version:]:
+                for statement in (MIGRATIONS / name).read_text(encoding="utf-8").split(";"):
+                    await self._db.execute(statement)
+            await self._db.execute(f"pragma user_version = {VERSION}")
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Commit what is executed inside as one; roll back on an error. Other tasks wait."""
+        async with self._idle:
+            try:
+                await self._db.execute("begin immediate")
+                yield
+                await self._db.execute("commit")
+            except BaseException:  # also when cancelled: what was asked of the thread is done all the same
+                with suppress(sqlite3.OperationalError):  # there is nothing to roll back
+                    await self._db.execute("rollback")
+                raise
+
+    async def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
+        """Run one statement, atomic and on the disk once it returns, and return its rows."""
+        try:
+            async with self._idle:
+                return list(await self._db.execute_fetchall(sql, storable_values(values or {})))
+        except sqlite3.DatabaseError as error:
+            raise self._translated(error) from error
+        except OverflowError:
+            raise Permanent("SQLite cannot hold this value (OverflowError)") from None
+
+    def _translated(self, error: sqlite3.DatabaseError) -> DingRunError:
+        """Our error for one of SQLite's."""
+        if isinstance(error, sqlite3.OperationalError):  # locked, full, or the disk fails
+            return Temporary(f"the store cannot do it now: {error}")
+        return Permanent(f"the store {self._path} is damaged: {error}")
+
+    async def stream(self, sql: str) -> AsyncIterator[sqlite3.Row]:
+        """Run one statement and return its rows a few at a time; nothing else may be written meanwhile."""
+        try:
+            async with self._db.execute(sql) as cursor:
+                async for row in cursor:
+                    yield row
+        except sqlite3.DatabaseError as error:
+            raise self._translated(error) from error
+
+    async def insert_many(
+        self, table: str, columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Insert rows in one transaction; those that are there already are left as they are."""
+        sql = insert(table, columns).removesuffix("returning 1")
+        try:
+            async with self.transaction():
+                await self._db.executemany(sql, rows)
+        except sqlite3.DatabaseError as error:
+            raise self._translated(error) from error
+
+    async def change(self, sql: str, values: Mapping[str, Any]) -> bool:
+        """Run one statement; whether it changed anything (it must end in `returning`)."""
+        return bool(await self.rows(sql, values))
+
+    async def add_run(self, run: Run) -> bool:
+        return await self.change(insert("runs", RUNS.columns), RUNS.row(run))
+
+    async def find_run(self, run_id: str) -> Run | None:
+        rows = await self.rows("select * from runs where id = :id", {"id": run_id})
+        return RUNS.noun(rows[0]) if rows else None
+
+    async def update_run(
+        self, run_id: str, changes: Mapping[str, Any], *, when: RunStatus | None = None
+    ) -> Run | None:
+        current = await self.find_run(run_id)
+        if current is None:
+            return None
+        row = RUNS.row(replace(current, **changes))  # turns each value into its column's form
+        setting = ", ".join(f"{name} = :{name}" for name in changes)
+        guard = "and status = :when" if when else ""
+        sql = f"update runs set {setting} where id = :id {guard} returning *"  # noqa: S608 - names of fields
+        values = {name: row[name] for name in changes} | {"id": run_id, "when": when}
+        rows = await self.rows(sql, values)
+        return RUNS.noun(rows[0]) if rows else None
+
+    async def find_runs(
+        self, *, status: RunStatus | None = None, schedule_id: str = "", limit: int = 20
+    ) -> Sequence[Run]:
+        where = {"status": status, "schedule_id": schedule_id}
+        clause = filters(where)
+        if status is RunStatus.RUNNING:  # the index of open runs, not that of all runs of a schedule
+            clause = clause.replace("schedule_id", "+schedule_id", 1)
+        sql = f"select * from runs {clause} order by start_time desc, rowid desc limit :limit"  # noqa: S608
+        rows = await self.rows(sql, where | {"limit": limit or EVERYTHING})
+        return await nouns(RUNS, rows)
+
+    async def add_job(self, job: Job) -> bool:
+        return await self.change(insert("jobs", JOBS.columns), JOBS.row(job))
+
+    async def claim_job(
+        self, kinds: Collection[str], owner: str, now: datetime, until: datetime
+    ) -> Job | None:
+        values = {"kinds": array(kinds), "owner": owner, "now": stamp(now), "until": stamp(until)}
+        rows = await self.rows(CLAIM, values)
+        return JOBS.noun(rows[0]) if rows else None
+
+    async def save_job(self, job: Job) -> bool:
+        return await self.change(SAVE, JOBS.row(job))
+
+    async def advance_jobs(self, job_ids: Collection[str], now: datetime) -> None:
+        sql = (
+            "update jobs set due_at = :now where state = 'todo' and due_at > :now"
+            " and id in (select value from json_each(:ids))"
+        )
+        await self.rows(sql, {"ids": array(job_ids), "now": stamp(now)})
+
+    async def free_future(self, now: datetime, beyond: datetime) -> int:
+        values = {"now": stamp(now), "beyond": stamp(beyond)}
+        rows = [await self.rows(sql, values) for sql in FREE]
+        return sum(map(len, rows))
+
+    async def find_job(self, job_id: str) -> Job | None:
+        rows = await self.rows("select * from jobs where id = :id", {"id": job_id})
+        return JOBS.noun(rows[0]) if rows else None
+
+    async def find_jobs(
+        self, *, run_id: str = "", kind: str = "", states: Collection[JobState] = (), limit: int = 100
+    ) -> Sequence[Job]:
+        where = {"run_id": run_id, "kind": kind}
+        among = "and state in (select value from json_each(:states))" if states else ""
+        sql = f"select * from jobs {filters(where)} {among} order by created_at, rowid limit :limit"  # noqa: S608
+        rows = await self.rows(sql, where | {"states": array(states), "limit": limit})
+        return await nouns(JOBS, rows)
+
+    async def find_ended(
+        self, kinds: Collection[str], since: datetime, states: Collection[JobState] = ()
+    ) -> Sequence[Job]:
+        among = "and +state in (select value from json_each(:states))" if states else ""
+        sql = (
+            f"select * from jobs where ended_at >= :since {among}"  # noqa: S608 - no values in it
+            " and kind in (select value from json_each(:kinds)) order by ended_at, rowid"
+        )
+        values = {"kinds": array(kinds), "states": array(states), "since": stamp(since)}
+        return await nouns(JOBS, await self.rows(sql, values))
+
+    async def find_undelivered(
+        self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
+    ) -> Sequence[Job]:
+        where = f"{UNDELIVERED} and run_id = :run_id" if run_id else UNDELIVERED
+        sql = f"select * {where} order by created_at desc, rowid desc limit :limit"
+        values = {"kinds": array(kinds), "run_id": run_id, "limit": limit}
+        return (await nouns(JOBS, await self.rows(sql, values)))[::-1]
+
+    async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
+        sql = f"select state, count(*) as number {UNDELIVERED} group by state"
+        rows = await self.rows(sql, {"kinds": array(kinds)})
+        return dict.fromkeys(UNDELIVERED_STATES, 0) | {JobState(row["state"]): row["number"] for row in rows}
+
+    async def mark_replaced(self, job_id: str, by: str) -> None:
+        sql = (
+            "update jobs set replaced_by = :by"
+            " where id = :id and replaced_by = '' and state in ('dead', 'unconfirmed')"
+        )
+        await self.rows(sql, {"id": job_id, "by": by})
+
+    async def clear_payloads(
+        self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
+    ) -> int:
+        values = {"kinds": array(kinds), "since": stamp(since), "before": stamp(before), "limit": limit}
+        return len(await self.rows(CLEAR, values))
+
+    async def save_report(self, report: Report) -> None:
+        await self.rows(insert("reports", REPORTS.columns, over=True), REPORTS.row(report))
+
+    async def find_reports(
+        self, *, run_id: str = "", schedule_id: str = "", limit: int = 1
+    ) -> Sequence[Report]:
+        where = {"run_id": run_id, "schedule_id": schedule_id}
+        sql = f"select * from reports {filters(where)} order by made_at desc, rowid desc limit :limit"  # noqa: S608
+        return [REPORTS.noun(row) for row in await self.rows(sql, where | {"limit": limit})]
+
+    async def remember(self, key: str, value: str) -> None:
+        await self.rows(insert("facts", ("key", "value"), over=True), {"key": key, "value": value})
+
+    async def recall(self, key: str) -> str | None:
+        rows = await self.rows("select value from facts where key = :key", {"key": key})
+        return str(rows[0]["value"]) if rows else None
+
+
+@cache
+def insert(table: str, columns: tuple[str, ...], *, over: bool = False) -> str:
+    """An insert that leaves, or with `over` replaces, the row that is there; a row back means it wrote."""
+    conflict = "replace" if over else "ignore"
+    names, places = ", ".join(columns), ", ".join(f":{name}" for name in columns)
+    return f"insert or {conflict} into {table} ({names}) values ({places}) returning 1"  # noqa: S608
+
+
+def filters(where: Mapping[str, object]) -> str:
+    """A where clause over the columns whose value is given."""
+    given = [f"{name} = :{name}" for name, value in where.items() if value]
+    return "where " + (" and ".join(given) or "true")
+
+
+def array(values: Collection[str]) -> str:
+    """A list as one JSON value, whatever its length."""
+    return json.dumps(list(values))

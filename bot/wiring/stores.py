@@ -1,0 +1,89 @@
+"""Opens the store that `store.url` names: all three ports on one file or one database."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, cast
+
+from bot.errors import missing_extra
+from bot.models import CLOCKS_DIFFER
+from bot.ports import Ledger, Links, Store, TaskStore
+from bot.reports.archive import Archive
+from bot.stores.dump import Movable
+from bot.stores.sqlite.dump import SqliteMoving
+from bot.stores.sqlite.ledger import SqliteLedger
+from bot.stores.sqlite.links import SqliteLinks
+from bot.stores.sqlite.probe import probe_sqlite
+from bot.stores.sqlite.store import SqliteStore, sqlite_path
+from bot.stores.sqlite.tasks import SqliteTaskStore
+
+if TYPE_CHECKING:
+    from bot.stores.mongo.store import MongoStore
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """The ports that share one place; `store` opens and closes it for all of them."""
+
+    store: Store
+    ledger: Ledger
+    tasks: TaskStore
+    links: Links
+    moving: Movable
+    archive: Archive | None = None  # of reports; in SQLite there is none
+
+
+def skew_of(url: str) -> timedelta:
+    """How far the clocks of the bots on this store may differ: those on one file share one machine's."""
+    return timedelta() if url.startswith("sqlite:") else CLOCKS_DIFFER
+
+
+def stores_at(url: str) -> Stores:
+    """The stores at an address, not open yet."""
+    return _in_mongodb(url) if url.startswith("mongodb") else _in_sqlite(url)
+
+
+async def probe_store(url: str) -> bool:
+    """Try the store at an address, creating nothing; False when its file is still to be made."""
+    if not url.startswith("mongodb"):
+        return await asyncio.to_thread(probe_sqlite, sqlite_path(url))
+    store = _in_mongodb(url).store
+    try:
+        await cast("MongoStore", store).probe()
+    finally:
+        await store.close()
+    return True
+
+
+def _in_sqlite(url: str) -> Stores:
+    store = SqliteStore(sqlite_path(url))
+    return Stores(
+        store=store,
+        ledger=SqliteLedger(store),
+        tasks=SqliteTaskStore(store),
+        links=SqliteLinks(store),
+        moving=SqliteMoving(store),
+    )
+
+
+def _in_mongodb(url: str) -> Stores:
+    try:
+        from bot.mongo import Mongo  # noqa: PLC0415 - an extra, and 0.2 s that SQLite need not pay
+    except ImportError:
+        raise missing_extra("store.url: mongodb://…", "mongo") from None
+    from bot.stores.mongo.archive import MongoArchive  # noqa: PLC0415
+    from bot.stores.mongo.dump import MongoMoving  # noqa: PLC0415
+    from bot.stores.mongo.ledger import MongoLedger  # noqa: PLC0415
+    from bot.stores.mongo.links import MongoLinks  # noqa: PLC0415
+    from bot.stores.mongo.store import MongoStore  # noqa: PLC0415
+    from bot.stores.mongo.tasks import MongoTaskStore  # noqa: PLC0415
+
+    mongo = Mongo(url)
+    return Stores(
+        store=MongoStore(mongo),
+        ledger=MongoLedger(mongo),
+        tasks=MongoTaskStore(mongo),
+        links=MongoLinks(mongo),
+        moving=MongoMoving(mongo),
+        archive=MongoArchive(mongo),
+    )

@@ -1,0 +1,245 @@
+"""The Excel file of a run: documents in, workbook out; memory stays flat in rows. Pure but for the file.
+
+概览, 变化, ARL's sheets, then one sheet for every other kind that has documents.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bot.assets.external_sort import ExternalSort
+from bot.assets.kinds import HIGHLIGHTS, AssetKind, by_importance, display_name
+from bot.assets.values import Document, ip_order, text
+from bot.models import Findings, KindSummary, Run
+from bot.ports import Story
+from bot.workbook.cells import WorkbookLook
+from bot.workbook.diff import Change, Finds, Pair, Sorted, Verdict, changes, paired
+from bot.workbook.finding_sheets import FINDINGS, KINDS, shown
+from bot.workbook.labels import WORDS
+from bot.workbook.overview import WIDTHS, Found, Overview
+from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE, Kind, Row, SheetPlan, ip_row, services_of
+from bot.workbook.statistics import PLAN, Statistics
+from bot.workbook.writer import Book, Sheet
+
+ADDRESSES_HELD = 500  # in memory while they are put in order; each may have thousands of ports
+
+
+@dataclass(kw_only=True)
+class Section:
+    """The things of one kind: their sheet, once there is one, and how they differ from earlier runs."""
+
+    kind: str
+    plan: SheetPlan
+    sheet: Sheet | None = None
+    counts: Counter[Verdict] = field(default_factory=Counter)
+    in_order: bool = True
+
+    def append(self, book: Book, row: Row) -> None:
+        if self.sheet is None:
+            self.sheet = book.sheet(self.plan)
+        self.sheet.append(row)
+
+    def summary(self) -> KindSummary:
+        """Return its numbers."""
+        return KindSummary(
+            kind=self.kind,
+            total=self.sheet.rows if self.sheet else 0,
+            new=self.counts[Verdict.NEW],
+            gone=self.counts[Verdict.GONE],
+            changed=self.counts[Verdict.CHANGED],
+        )
+
+
+@dataclass(kw_only=True)
+class Highlights:
+    """Counts what a person should look at, and how much of it is new."""
+
+    totals: Counter[str] = field(default_factory=Counter)
+    new: Counter[str] = field(default_factory=Counter)
+
+    def add(self, kind: AssetKind, pair: Pair, *, compared: bool) -> None:
+        """Count one asset of this run."""
+        for name in kind.highlights(pair.now[0]) if pair.now else ():
+            self.totals[name] += 1
+            self.new[name] += compared and not pair.known
+
+    def summaries(self) -> tuple[KindSummary, ...]:
+        """Return the counts, the most important first."""
+        found = [name for name in HIGHLIGHTS if self.totals[name]]
+        return tuple(KindSummary(kind=name, total=self.totals[name], new=self.new[name]) for name in found)
+
+
+def write_workbook(path: Path, story: Story, finds: Iterable[Finds], *, look: WorkbookLook) -> Findings:
+    """Write the report of an ended run; what it counted. Raises `OSError` when the disk does."""
+    made = story.run.end_time or story.run.start_time
+    book = Book(look, made=made)
+    try:
+        contents = Contents(book, story)
+        for each in finds:
+            contents.add(each)
+        findings = contents.finish()
+        book.save(path)
+    finally:
+        book.close()
+    return findings
+
+
+class Contents:
+    """The sheets of one workbook, filled kind by kind."""
+
+    def __init__(self, book: Book, story: Story) -> None:
+        self._book = book
+        self._story = story
+        self._words = WORDS[book.look.lang]
+        lang, zone = book.look.lang, book.look.zone.key
+        self._kinds = KINDS | {name: shown(kind, lang, zone) for name, kind in FINDINGS.items()}
+        self._overview = book.plain_sheet(self._words["overview"], WIDTHS)
+        self._changes = book.sheet(self._changes_plan())
+        self._sections: dict[str, Section] = {}
+        self._highlights = Highlights()
+        for kind, plan in (("site", SITE), ("ip", IP), ("service", SERVICE), ("domain", DOMAIN)):
+            self._section(kind, plan).sheet = book.sheet(plan)
+        self._counted = book.sheet(PLAN)
+        self._statistics = Statistics()
+
+    def _changes_plan(self) -> SheetPlan:
+        compared = ("kind", "verdict", "name", "column", "before", "after")
+        header = [self._words[name] for name in compared] if self._story.baseline else []
+        return SheetPlan(title=self._words["changes"], header=header, widths=(14, 10, 50, 18, 50, 50))
+
+    def _section(self, kind: str, plan: SheetPlan) -> Section:
+        if kind not in self._sections:
+            self._sections[kind] = Section(kind=kind, plan=plan)
+        return self._sections[kind]
+
+    def add(self, finds: Finds) -> None:
+        """Everything of one kind; a kind that is not known is left out."""
+        kind = self._kinds.get(finds.kind)
+        if kind is None:
+            return
+        streams = {side: Sorted(documents, kind.asset.key) for side, documents in finds.sides.items()}
+        pairs = paired(streams)
+        if finds.kind == "ip":
+            self._add_addresses(pairs)
+        else:
+            self._add_things(kind, pairs)
+        section = self._sections.get(finds.kind)
+        if section:
+            section.in_order = all(stream.in_order for stream in streams.values())
+
+    def _add_things(self, kind: Kind, pairs: Iterator[Pair]) -> None:
+        for pair in pairs:
+            after = kind.row(pair.now) if pair.now else None
+            before = after if pair.same else kind.row(pair.before) if pair.before else None
+            if after is None and not pair.comparable:
+                continue
+            section = self._section(kind.asset.name, kind.plan)
+            if after is not None:
+                section.append(self._book, after)
+            self._highlights.add(kind.asset, pair, compared=self._story.baseline is not None)
+            if pair.comparable or not pair.known:
+                self._compare(section, before, after)
+
+    def _add_addresses(self, pairs: Iterator[Pair]) -> None:
+        """Addresses come in the order of their letters and are shown in that of their numbers."""
+        with ExternalSort(chunk=ADDRESSES_HELD) as sort:
+            for pair in pairs:
+                earlier = pair.before if pair.comparable else pair.known
+                sides = [pair.now] if pair.comparable and pair.same else [earlier, pair.now]
+                addresses = [_address(side) for side in sides]
+                sort.add((ip_order(pair.key[0]).hex(),), (pair.comparable, addresses))
+            for _, (comparable, addresses) in sort:
+                self._put_address(addresses[0], addresses[-1], comparable=comparable)
+
+    def _put_address(self, before: Any, after: Any, *, comparable: bool) -> None:
+        addresses, services = self._section("ip", IP), self._section("service", SERVICE)
+        if after:
+            addresses.append(self._book, after[0])
+            self._statistics.add(after[1])
+            for service in after[1]:
+                services.append(self._book, (after[0][0], *service))
+        if comparable or not before:
+            self._compare(addresses, before and before[0], after and after[0])
+        if before is after:
+            return
+        was, now = _by_port(before), _by_port(after)
+        for port in dict.fromkeys((*now, *was)):
+            if comparable or port not in was:
+                self._compare(services, _joined(was.get(port, ())), _joined(now.get(port, ())))
+
+    def _compare(self, section: Section, before: Row | None, after: Row | None) -> None:
+        if not self._story.baseline or before == after:
+            return
+        found = list(changes(section.plan, before, after))
+        for change in found:
+            self._changes.append(self._change_row(section, change))
+        if found:
+            section.counts[found[0].verdict] += 1
+
+    def _change_row(self, section: Section, change: Change) -> Row:
+        name = " ".join(map(self._book.cells.plain, change.name))
+        kind = display_name(section.kind, self._book.look.lang)
+        return (kind, self._words[change.verdict], name, change.column, change.before, change.after)
+
+    def finish(self) -> Findings:
+        """Close all sheets; what they counted."""
+        if not self._changes.rows:
+            self._changes.append((self._words["same" if self._story.baseline else "no_previous"],))
+        for row in self._statistics.rows():
+            self._counted.append(row)
+        sections = sorted(self._sections.values(), key=lambda section: by_importance(section.kind))
+        for sheet in (self._changes, self._counted, *(section.sheet for section in sections)):
+            if sheet:
+                sheet.close()
+        summaries = [section.summary() for section in sections]
+        findings = Findings(
+            rows=sum(summary.total for summary in summaries),
+            compared=self._story.baseline is not None,
+            kinds=tuple(summaries),
+            highlights=self._highlights.summaries(),
+        )
+        found = [
+            Found(
+                summary=summary, sheet=section.plan.title if section.sheet else "", in_order=section.in_order
+            )
+            for section, summary in zip(sections, summaries, strict=True)
+        ]
+        story = replace(self._story, history=with_findings(self._story, findings))
+        Overview(self._overview, self._book.look).write(story, found)
+        return findings
+
+
+def with_findings(story: Story, findings: Findings) -> tuple[Run, ...]:
+    """Return the last runs, this one with what its report counted just now."""
+    return tuple(replace(run, findings=findings) if run.id == story.run.id else run for run in story.history)
+
+
+def _address(documents: Sequence[Document]) -> tuple[Row, Sequence[Row]] | None:
+    if not documents:
+        return None
+    services = services_of(documents)
+    return ip_row(documents, services), services
+
+
+def _by_port(address: Any) -> dict[object, list[Row]]:
+    """The rows of what answers at an address, by port."""
+    found: dict[object, list[Row]] = {}
+    row, services = address or (("",), ())
+    for service in services:
+        found.setdefault(service[0], []).append((row[0], *service))
+    return found
+
+
+def _joined(rows: Sequence[Row]) -> Row | None:
+    """All that answers at one port as one row, to be compared with another time."""
+    if not rows:
+        return None
+    columns = zip(*rows, strict=True)
+    return tuple(values[0] if len(rows) == 1 else _lines(values) for values in columns)
+
+
+def _lines(values: Sequence[object]) -> object:
+    different = list(dict.fromkeys(values))
+    return different[0] if len(different) == 1 else "\n".join(map(text, different))

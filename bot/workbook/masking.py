@@ -1,0 +1,96 @@
+"""What must not be read by everybody who has the report: cracked passwords, keys, tokens. Pure."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from bot.assets.kinds import HARMLESS_RECORDS
+from bot.assets.values import LINES, Document, once, text
+
+HIDDEN = "••••••"
+SHOWN_OF_KEY = 4  # characters by which its owner knows a long key
+LONG_KEY = 16
+
+_TELLING = (
+    r"pass(?:w(?:or)?d)?|pwd|secret|token|api_?key|access_?key|private_?key|auth(?:orization)?|credential"
+    r"|session|cookie|密码|口令|密钥"
+)
+_FIELD = re.compile(rf"(?i){_TELLING}|^[as]k$|^key$")
+_ASSIGNED = re.compile(  # bounded: whoever writes the text must not choose how long this takes
+    rf"(?i)((?:{_TELLING}|(?<=[?&])key)[\w.-]{{0,32}}[\"']?\s{{0,4}}[:=：]\s{{0,4}}[\"']?"
+    r"(?:(?:bearer|basic)\s{1,4})?)"
+    r"((?<=\")[^\"]+|(?<=')[^']+|[^\s\"'&,;}]+)"
+)
+_ACCOUNT = re.compile(r"(?i)user|name|login|account|host|port|url|target|^ip$")  # tells where, not with what
+_USERINFO = re.compile(r"(://[^\s/:@]*:)([^\s/@]+)(@)")
+_PAIR = re.compile(r"([^\s:/|]{1,64}[:/|])(\S+)")
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that is compared as it is, and shown as `masked` unless the settings want it open."""
+
+    plain: str
+    masked: str
+
+
+def veiled(plain: str, masked: str) -> Secret | str:
+    return plain if plain == masked else Secret(plain, masked)
+
+
+def together(values: Iterable[Secret | str]) -> Secret | str:
+    """Several values in one cell, each once."""
+    found = [value if isinstance(value, Secret) else Secret(value, value) for value in values]
+    plain, masked = once(value.plain for value in found), once(value.masked for value in found)
+    return veiled(LINES.join(plain), LINES.join(masked))
+
+
+def key_masked(value: str) -> str:
+    """A key as its owner still knows it."""
+    return value[:SHOWN_OF_KEY] + HIDDEN if len(value) >= LONG_KEY else HIDDEN
+
+
+def text_masked(value: str) -> str:
+    """Free text without what is assigned to a telling name, and without the password of an address."""
+    return _ASSIGNED.sub(rf"\1{HIDDEN}", _USERINFO.sub(rf"\1{HIDDEN}\3", value))
+
+
+def proof(document: Document) -> Secret | str:
+    """`verify_data` of a finding: a mapping, the JSON of one, `user:password`, or the text of an answer."""
+    found = document.get("verify_data")
+    if isinstance(found, str) and found.lstrip()[:1] == "{":
+        with suppress(ValueError, RecursionError):  # not JSON after all: text like any other
+            found = json.loads(found)
+    cracked = document.get("plg_type") == "brute"
+    if isinstance(found, Mapping):
+        masked = {key: _field_masked(text(key), text(value), cracked) for key, value in found.items()}
+        return veiled(_written(found), _written(masked))
+    plain = text(found)
+    return veiled(plain, _pair_masked(plain, cracked))
+
+
+def _written(found: Mapping[str, object]) -> str:
+    return ", ".join(f"{text(key)}: {text(value)}" for key, value in found.items())
+
+
+def _field_masked(name: str, value: str, cracked: bool) -> str:
+    """Of what was cracked, only what is known to be harmless is shown."""
+    if _FIELD.search(name) or (cracked and not _ACCOUNT.search(name)):
+        return value and HIDDEN
+    return text_masked(value)
+
+
+def _pair_masked(value: str, cracked: bool) -> str:
+    pair = _PAIR.fullmatch(value.strip())
+    if pair and "://" not in value:
+        return pair[1] + HIDDEN
+    return HIDDEN if cracked and value else text_masked(value)
+
+
+def leak(document: Document) -> Secret | str:
+    """`content` of what WIH found in a page: all kinds that are not known to be harmless are keys."""
+    plain = text(document.get("content"))
+    harmless = text(document.get("record_type")).lower() in HARMLESS_RECORDS
+    return veiled(plain, text_masked(plain) if harmless else key_masked(plain))

@@ -1,0 +1,153 @@
+"""The sheets of ARL's export, as data: header, widths, and how merged documents become rows. Pure.
+
+Names, headers, order and merge rules are ARL's (`app/routes/export.py` of wpsec/ARL-Source-Install); its
+bugs are not: numbers are numbers and sort as such, missing fields stay empty, nothing becomes a formula.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.assets.kinds import ASSET_KINDS, AssetKind, site_key
+from bot.assets.values import (
+    LINES,
+    Document,
+    first,
+    ip_order,
+    items,
+    mapping,
+    number,
+    once,
+    text,
+    union,
+)
+
+Row = Sequence[object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetPlan:
+    """One sheet: its title, its header, the widths of its columns in characters.
+
+    `{zone}` in a header is the time zone of the settings. A difference in one of the `volatile_columns` is no
+    change: such values are never twice the same. `name` says in which columns the thing itself is named.
+    """
+
+    title: str
+    header: Sequence[str]
+    widths: Sequence[int]
+    volatile_columns: frozenset[str] = frozenset()
+    name: Sequence[int] = (0,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of assets with its sheet, and the row that comes of the documents of one key.
+
+    The engine gives the documents sorted by the key of the kind.
+    """
+
+    asset: AssetKind
+    plan: SheetPlan
+    row: Callable[[Sequence[Document]], Row]
+
+
+SITE = SheetPlan(
+    title=ASSET_KINDS["site"].chinese,
+    header=("site", "title", "指纹", "状态码", "favicon hash"),
+    widths=(35, 40, 60, 20, 30),
+)
+IP = SheetPlan(
+    title=ASSET_KINDS["ip"].chinese,
+    header=("IP", "端口信息", "开放端口数目", "geo", "as 编号", "domain", "操作系统", "CDN", "类别"),
+    widths=(22, 50, 14, 25, 55, 60, 40, 40, 20),
+)
+SERVICE = SheetPlan(
+    title=ASSET_KINDS["service"].chinese,
+    header=("IP", "端口", "服务", "产品", "版本"),
+    widths=(22, 10, 20, 40, 20),
+    name=(0, 1),
+)
+DOMAIN = SheetPlan(
+    title=ASSET_KINDS["domain"].chinese,
+    header=("域名", "解析类型", "记录值", "关联ip"),
+    widths=(30, 20, 50, 50),
+)
+
+
+def site_row(documents: Sequence[Document]) -> Row:
+    """One site, found by several tasks: the first title and status, all fingerprints once."""
+    names = (
+        finger if isinstance(finger, str) else mapping(finger).get("name")
+        for document in documents
+        for finger in items(document.get("finger"))
+    )
+    favicons = [mapping(document.get("favicon")) for document in documents]
+    return (
+        *site_key(documents[0]),
+        text(first(documents, "title")),
+        LINES.join(once(names)),
+        number(first(documents, "status")),
+        number(first(favicons, "hash")),
+    )
+
+
+def domain_row(documents: Sequence[Document]) -> Row:
+    return (
+        text(first(documents, "domain")),
+        text(first(documents, "type")),
+        LINES.join(union(documents, "record")),
+        LINES.join(sorted(union(documents, "ips"), key=ip_order)),
+    )
+
+
+Service = tuple[int | str, str, str, str]  # port, service, product, version
+
+
+def services_of(documents: Iterable[Document]) -> list[Service]:
+    """What answers at the open ports of one address, each banner once, in the order of the ports."""
+    found = {
+        (
+            number(info.get("port_id")),
+            text(info.get("service_name")),
+            text(info.get("product")),
+            text(info.get("version")),
+        )
+        for document in documents
+        for info in map(mapping, items(document.get("port_info")))
+    }
+    return sorted(found, key=_port_order)
+
+
+def _port_order(service: Service) -> tuple[int, str, str, str, str]:
+    port, *rest = service
+    numeric = port if isinstance(port, int) else 1 << 60  # what is no number stands last
+    name, product, version = rest
+    return (numeric, text(port), name, product, version)
+
+
+def ip_row(documents: Sequence[Document], services: Sequence[Service]) -> Row:
+    """One address, found by several tasks: the first of what is single, all of what is many."""
+    city, asn = mapping(first(documents, "geo_city")), mapping(first(documents, "geo_asn"))
+    ports = once(service[0] for service in services)
+    return (
+        text(first(documents, "ip")),
+        LINES.join(ports),
+        len(ports),
+        "/".join(filter(None, (text(city.get("country_name")), text(city.get("region_name"))))),
+        text(asn.get("organization")),
+        LINES.join(union(documents, "domain")),
+        text(mapping(first(documents, "os_info")).get("name")),
+        text(first(documents, "cdn_name")),
+        text(first(documents, "ip_type")),
+    )
+
+
+def only_ip_row(documents: Sequence[Document]) -> Row:
+    return ip_row(documents, services_of(documents))
+
+
+ARL_KINDS: dict[str, Kind] = {
+    "ip": Kind(asset=ASSET_KINDS["ip"], plan=IP, row=only_ip_row),
+    "site": Kind(asset=ASSET_KINDS["site"], plan=SITE, row=site_row),
+    "domain": Kind(asset=ASSET_KINDS["domain"], plan=DOMAIN, row=domain_row),
+}

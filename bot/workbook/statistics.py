@@ -1,0 +1,64 @@
+"""The sheet 资产统计 as ARL lays it out: ports, services and products, counted. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.assets.values import Share
+from bot.workbook.sheets import Row, Service, SheetPlan
+
+TOP = 20  # of each count
+SAME_SERVICE = {"https-alt": "https"}  # this one alone, as ARL counts
+
+PLAN = SheetPlan(title="资产统计", header=(), widths=(20, 12, 12, 12, 12, 20, 12, 12, 12, 12, 40, 12, 12))
+
+
+@dataclass(kw_only=True)
+class Statistics:
+    """ARL's three counts over all open ports; flat in memory as long as their kinds are few."""
+
+    ports: Counter[int | str] = field(default_factory=Counter)
+    services: Counter[str] = field(default_factory=Counter)
+    products: Counter[str] = field(default_factory=Counter)
+
+    def add(self, services: Iterable[Service]) -> None:
+        for port, name, product, _ in services:
+            self.ports[port] += 1
+            if product:
+                self.services[SAME_SERVICE.get(name, name)] += 1
+                if "**" not in product:
+                    self.products[product] += 1
+
+    def rows(self) -> Iterator[Row]:
+        """Three blocks, in columns A, F and K."""
+        blocks: list[tuple[str, Counter[Any], str, str]] = [
+            ("端口信息统计", self.ports, "端口", "端口开放总数"),
+            ("系统服务信息统计", self.services, "系统服务", "系统服务类别总数"),
+            ("软件产品信息统计", self.products, "产品", "产品类别总数"),
+        ]
+        yield _beside([(title,) for title, _, _, _ in blocks])
+        yield from [()] * 3
+        yield _beside([(label, "数量", "占比") for _, _, label, _ in blocks])
+        tops = [counts.most_common(TOP) for _, counts, _, _ in blocks]
+        totals = [counts.total() for _, counts, _, _ in blocks]
+        for place in range(TOP):
+            yield _beside([_share(top, place, total) for top, total in zip(tops, totals, strict=True)])
+        yield ()
+        yield _beside([(label,) for _, _, _, label in blocks])
+        yield _beside([(total,) for total in totals])
+
+
+def _share(top: Sequence[tuple[object, int]], place: int, total: int) -> Row:
+    if place >= len(top):
+        return ()
+    name, count = top[place]
+    return (name, count, Share(count / total))
+
+
+def _beside(blocks: Sequence[Row]) -> Row:
+    """Blocks of up to three cells in columns A, F and K."""
+    row: list[object] = []
+    for block in blocks:
+        row += [*block, *[None] * (5 - len(block))]
+    return row

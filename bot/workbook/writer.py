@@ -1,0 +1,174 @@
+"""The file of a workbook: made by openpyxl, but for the rows of its long sheets, which are ours.
+
+openpyxl writes every part of the file and, for a long sheet, everything around its rows. The rows wait in a
+file of their own and are put in where openpyxl left room for them, while the sheet goes into the archive.
+"""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from openpyxl import Workbook
+from openpyxl.cell import Cell, WriteOnlyCell
+from openpyxl.packaging.core import DocumentProperties
+from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.properties import PageSetupProperties
+from openpyxl.writer.excel import ExcelWriter
+
+from bot.workbook.cells import Cells, Styles, WorkbookLook
+from bot.workbook.sheets import Row, SheetPlan
+
+TIME_FORMAT = "yyyy-mm-dd hh:mm:ss"
+PACKED = 3  # of 9: a third of the time of the usual 6, for a file a few hundredths larger
+PIECE = 1 << 18  # bytes written or copied at once
+LARGE = 2_000_000_000  # bytes of a sheet
+
+_ROOM = re.compile(rb"<sheetData\s*/>|<sheetData>\s*</sheetData>")
+_HEADER = PatternFill("solid", fgColor="1677FF")
+_WHITE = Font(bold=True, color="FFFFFF")
+
+
+class Book:
+    """A workbook under way: sheets by plan, and whatever openpyxl itself can add to them."""
+
+    def __init__(self, look: WorkbookLook, *, made: datetime) -> None:
+        self.look = look
+        self.workbook = Workbook(write_only=True)
+        stamp = made.replace(tzinfo=None)
+        self.workbook.properties = DocumentProperties(creator="DingRun", created=stamp, modified=stamp)
+        self._rows: list[tuple[Any, IO[bytes]]] = []
+        self.cells = Cells(self._styles(), look)
+
+    def _styles(self) -> Styles:
+        sheet = self.workbook.create_sheet("styles")
+        header, plain, share, time, inert, lines, inert_lines = (WriteOnlyCell(sheet) for _ in range(7))
+        dress(header)
+        share.number_format, time.number_format = "0.00%", TIME_FORMAT
+        inert.quotePrefix = inert_lines.quotePrefix = True
+        plain.alignment = share.alignment = time.alignment = inert.alignment = Alignment(vertical="top")
+        lines.alignment = inert_lines.alignment = Alignment(vertical="top", wrap_text=True)
+        self.workbook.remove(sheet)
+        return Styles(
+            header=header.style_id,
+            plain=plain.style_id,
+            share=share.style_id,
+            time=time.style_id,
+            inert=inert.style_id,
+            lines=lines.style_id,
+            inert_lines=inert_lines.style_id,
+        )
+
+    def plain_sheet(self, title: str, widths: Row) -> Any:
+        """A short sheet, all of it written by openpyxl."""
+        sheet: Any = self.workbook.create_sheet(title)  # its stubs lack half of what it has
+        _lay_out(sheet, widths)
+        return sheet
+
+    def sheet(self, plan: SheetPlan) -> "Sheet":
+        return Sheet(self, plan)
+
+    def long_sheet(self, plan: SheetPlan, title: str, after: Any) -> tuple[Any, IO[bytes]]:
+        """A sheet, behind another or the last, and the file that takes its rows."""
+        place = self.workbook.index(after) + 1 if after else None
+        sheet: Any = self.workbook.create_sheet(title, place)
+        _lay_out(sheet, plan.widths)
+        rows = tempfile.TemporaryFile(buffering=PIECE)  # noqa: SIM115 - until `close`
+        self._rows.append((sheet, rows))
+        return sheet, rows
+
+    def save(self, path: Path) -> None:
+        """Write the file. The same content makes the same bytes."""
+        with Package(path, self._rows_of) as package:
+            ExcelWriter(self.workbook, package).write_data()
+
+    def _rows_of(self, name: str) -> IO[bytes] | None:
+        return next((rows for sheet, rows in self._rows if sheet.path == f"/{name}"), None)
+
+    def close(self) -> None:
+        for _, rows in self._rows:
+            rows.close()
+
+
+class Sheet:
+    """Rows of one plan; goes on in a second sheet when Excel's limit is reached."""
+
+    def __init__(self, book: Book, plan: SheetPlan) -> None:
+        self._book = book
+        self._plan = plan
+        self._header = list(plan.header)
+        self._sheet: Any = None
+        self._parts = 0
+        self._used = 0
+        self.rows = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._parts += 1
+        title = self._plan.title if self._parts == 1 else f"{self._plan.title} {self._parts}"
+        self._sheet, self._file = self._book.long_sheet(self._plan, title, self._sheet)
+        self._used = 0
+        if self._header:
+            self._sheet.freeze_panes = "A2"
+            self._file.write(self._book.cells.header(1, self._header).encode())
+            self._used = 1
+
+    def append(self, row: Row) -> None:
+        if self._used >= self._book.look.most_rows:
+            self.close()
+            self._begin()
+        self._used += 1
+        self.rows += 1
+        self._file.write(self._book.cells.row(self._used, row).encode())
+
+    def close(self) -> None:
+        """No more rows come."""
+        if self._header:
+            self._sheet.auto_filter.ref = f"A1:{get_column_letter(len(self._header))}{self._used}"
+
+
+class Package(ZipFile):
+    """The archive of a workbook, with the rows put into the sheets that openpyxl wrote without them."""
+
+    def __init__(self, path: Path, rows_of: Callable[[str], IO[bytes] | None]) -> None:
+        super().__init__(path, "w", ZIP_DEFLATED, compresslevel=PACKED)
+        self._rows_of = rows_of
+
+    def write(self, filename: Any, arcname: Any = None, *_: Any, **__: Any) -> None:
+        around = Path(filename).read_bytes()
+        rows = self._rows_of(arcname)
+        if rows is None:
+            self.writestr(arcname, around)
+            return
+        head, tail = _ROOM.split(around)
+        # The header for large files only where it must be: Excel offers to repair a file without need of it.
+        large = rows.tell() + len(around) > LARGE
+        with self.open(arcname, "w", force_zip64=large) as part:
+            part.write(head + b"<sheetData>")
+            rows.seek(0)
+            shutil.copyfileobj(rows, part, PIECE)
+            part.write(b"</sheetData>" + tail)
+
+    def writestr(self, zinfo_or_arcname: Any, data: Any, *_: Any, **__: Any) -> None:
+        """Without the time of day, so that the same content is the same file."""
+        info = ZipInfo(zinfo_or_arcname)
+        info.compress_type = ZIP_DEFLATED
+        super().writestr(info, data, compresslevel=PACKED)
+
+
+def dress(cell: Cell) -> None:
+    """Make a header of a cell."""
+    cell.font, cell.fill, cell.alignment = _WHITE, _HEADER, Alignment(vertical="center")
+
+
+def _lay_out(sheet: Any, widths: Row) -> None:
+    """Columns as wide as what stands in them; on paper all of them on one page."""
+    sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    sheet.page_setup.orientation, sheet.page_setup.fitToHeight = "landscape", 0
+    for number, width in enumerate(widths, 1):
+        sheet.column_dimensions[get_column_letter(number)].width = width

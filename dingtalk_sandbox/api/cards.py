@@ -1,0 +1,222 @@
+"""Interactive cards: create, deliver, update ("0783", "0782", "0787")."""
+
+import logging
+from dataclasses import dataclass
+
+from dingtalk_sandbox.api.pipeline import Call, Endpoint
+from dingtalk_sandbox.conversations import Message, Sender, new_id
+from dingtalk_sandbox.errors import Json, refuse
+from dingtalk_sandbox.state import Card, World
+from dingtalk_sandbox.validation import cards as rules
+from dingtalk_sandbox.validation.cards import Space
+
+log = logging.getLogger(__name__)
+SCOPE = "Card.Instance.Write"
+
+
+def create(world: World, call: Call) -> Json:
+    card = _create(world, call)
+    return {"success": True, "result": card.out_track_id}
+
+
+def deliver(world: World, call: Call) -> Json:
+    card = world.cards.get(rules.track_id(call.body))
+    if card is None or card.app.key != call.app.key:
+        raise refuse("param.cardNotExist")
+    return {"success": True, "result": _deliver(world, call, card)}
+
+
+def create_and_deliver(world: World, call: Call) -> Json:
+    spaces = rules.spaces_of(call.body)
+    rules.deliver_models(call.body, spaces)
+    models = rules.space_models(call.body)
+    if any(space.kind not in models for space in spaces):
+        raise refuse("param.openSpaceModelInvalid")
+    card = _create(world, call)
+    results = _deliver(world, call, card)
+    return {"success": True, "result": {"outTrackId": card.out_track_id, "deliverResults": results}}
+
+
+def _create(world: World, call: Call) -> Card:
+    body, limit = call.body, world.settings.card_value_limit
+    id_ = rules.track_id(body)
+    template = _template(world, body)
+    if not isinstance(body.get("cardData"), dict):
+        raise refuse("param.cardPublicDataEmpty")
+    kind = rules.user_id_type(body)
+    card = Card(
+        out_track_id=id_,
+        app=call.app,
+        template=template,
+        public=rules.param_map(body["cardData"], value_limit=limit),
+        private=_private(
+            world, template, rules.private_maps(body.get("privateData"), value_limit=limit), kind
+        ),
+        callback=rules.callback_of(body),
+        user_id_type=kind,
+        spaces=rules.space_models(body),
+    )
+    _not_emulated(body)
+    if (old := world.cards.get(id_)) is not None:
+        if world.settings.repeated_card == "ignore" and old.app.key == call.app.key:
+            return old
+        raise refuse("param.cardAlreadyExist")
+    world.cards[id_] = card
+    return card
+
+
+def _template(world: World, body: Json) -> str:
+    id_ = body.get("cardTemplateId")
+    if not id_:
+        raise refuse("param.cardTemplateIdEmpty")
+    template = world.scene.template(id_) if isinstance(id_, str) else None
+    if template is None:
+        raise refuse("param.templateNotExist")
+    if not template.published:
+        raise refuse("param.templateUnpublished")
+    return template.id
+
+
+def _private(
+    world: World, template: str, maps: dict[str, dict[str, str]], kind: int
+) -> dict[str, dict[str, str]]:
+    """Private data by userId, without the variables that the template does not mark private."""
+    marked = getattr(world.scene.template(template), "private", None)
+    found: dict[str, dict[str, str]] = {}
+    for user, values in maps.items():
+        person = world.scene.person(user, kind)
+        if person is None:
+            raise refuse("param.userIdNotExist", user)
+        found[person.id] = {k: v for k, v in values.items() if marked is None or k in marked}
+    return found
+
+
+def _not_emulated(body: Json) -> None:
+    if strange := sorted(rules.NOT_EMULATED & body.keys()):
+        log.warning("not emulated: %s", ", ".join(strange))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """One card on its way into one space."""
+
+    world: World
+    call: Call
+    card: Card
+    space: Space
+    model: Json
+
+
+def _deliver(world: World, call: Call, card: Card) -> list[Json]:
+    spaces = rules.spaces_of(call.body)
+    models = rules.deliver_models(call.body, spaces)
+    return [
+        _arrive(Delivery(world=world, call=call, card=card, space=s, model=models[s.kind])) for s in spaces
+    ]
+
+
+def _arrive(way: Delivery) -> Json:
+    """One row of `deliverResults`. A card that is there already does not appear a second time."""
+    space, carriers = way.space, way.card.carriers
+    result = {"spaceType": space.kind, "spaceId": space.id, "success": False, "carrierId": "", "errorMsg": ""}
+    conversation, problem = _place(way)
+    if problem:
+        return result | {"errorMsg": problem}
+    if space.key not in carriers:
+        carriers[space.key] = new_id("")
+        _show(way, conversation)
+    return result | {"success": True, "carrierId": carriers[space.key]}
+
+
+def _place(way: Delivery) -> tuple[str, str]:
+    """The conversation of a space, or why the card cannot go there."""
+    scene, card, space = way.world.scene, way.card, way.space
+    if space.kind not in card.spaces:
+        return "", "spaceModel is empty"
+    robot = way.model.get("robotCode") or card.app.robot
+    if robot != card.app.robot:
+        return "", "robotCode is invalid"
+    if space.kind == "IM_GROUP":
+        group = scene.group(space.id)
+        if group is None:
+            return "", "openConversationId is invalid"
+        return (group.id, "") if robot in group.robots else ("", "robot is not in the group")
+    person = scene.colleague(space.id, card.user_id_type)
+    return (person.oto, "") if person else ("", "userId is invalid")
+
+
+def _show(way: Delivery, conversation: str) -> None:
+    card, seers = way.card, way.model.get("recipients")
+    model = card.spaces[way.space.kind]
+    way.world.board.add(
+        Message(
+            id=new_id("msg"),
+            conversation=conversation,
+            kind="card",
+            sender=Sender(id=card.app.robot, name=card.app.robot_name, robot=True),
+            at=way.world.clock.now(),
+            content={"at": _mentions(way.model.get("atUserIds")), "headline": rules.headline(model)},
+            card=card.out_track_id,
+            query_key=card.carriers[way.space.key],
+            robot=card.app.robot,
+            recipients=tuple(map(str, seers)) if isinstance(seers, list) else (),
+            wire=way.call.wire,
+        )
+    )
+
+
+def _mentions(given: object) -> dict[str, str]:
+    """Who the card mentions: `{userId: name}`, or `{"@ALL": "@ALL"}`."""
+    return {str(k): str(v) for k, v in given.items()} if isinstance(given, dict) else {}
+
+
+def update(world: World, call: Call) -> Json:
+    """Change a card for everybody; without options the new variables take the place of all."""
+    body, limit = call.body, world.settings.card_value_limit
+    id_ = rules.track_id(body)
+    if body.get("cardData") is None and body.get("privateData") is None:
+        raise refuse("param.cardDataAndPrivateDataBothEmpty")
+    card = world.cards.get(id_)
+    if card is None or card.app.key != call.app.key:
+        raise refuse("param.cardNotExist")
+    values = rules.param_map(body.get("cardData"), value_limit=limit)
+    maps = rules.private_maps(body.get("privateData"), value_limit=limit)
+    private = _private(world, card.template, maps, rules.user_id_type(body))
+    by_key, private_by_key = rules.options(body.get("cardUpdateOptions"))
+    if body.get("cardData") is not None:
+        card.public = rules.merged(card.public, values, by_key=by_key)
+        card.seen.clear()
+    for user, part in private.items():
+        card.private[user] = rules.merged(card.private.get(user, {}), part, by_key=private_by_key)
+    for message in world.board.of_card(id_):
+        message.updates.append(call.wire)
+        world.board.changed(message)
+    return {"success": True, "result": True}
+
+
+def add_spaces(world: World, call: Call) -> Json:
+    """Add space models to a card, so that it can be delivered there ("0787")."""
+    card = world.cards.get(rules.track_id(call.body))
+    if card is None or card.app.key != call.app.key:
+        raise refuse("param.cardNotExist")
+    models = rules.space_models(call.body)
+    if not models:
+        raise refuse("param.openSpaceModelInvalid")
+    card.spaces |= models
+    return {"success": True, "result": True}
+
+
+def _size(call: Call) -> int:
+    return rules.data_size(call.body)
+
+
+ENDPOINTS = tuple(
+    Endpoint(method=method, path=path, act=act, scope=SCOPE, limit=rules.DATA_LIMIT, measure=_size)
+    for method, path, act in (
+        ("POST", "/v1.0/card/instances", create),
+        ("POST", "/v1.0/card/instances/deliver", deliver),
+        ("POST", "/v1.0/card/instances/createAndDeliver", create_and_deliver),
+        ("PUT", "/v1.0/card/instances", update),
+        ("PUT", "/v1.0/card/instances/spaces", add_spaces),
+    )
+)

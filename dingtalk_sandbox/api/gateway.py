@@ -1,0 +1,65 @@
+"""Opening a Stream connection: the request, its ticket, the way to the WebSocket ([proto] of DingTalk's
+public repository "open-dingtalk/developerpedia")."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+from xml.sax.saxutils import escape
+
+from dingtalk_sandbox.api.oauth import app_with
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
+from dingtalk_sandbox.errors import Json, refuse
+from dingtalk_sandbox.state import Bucket, Ticket, World
+
+TYPES = {"EVENT", "CALLBACK", "SYSTEM"}  # the Go SDK sends the last beside the others
+
+
+def open_connection(world: World, call: Call) -> Json | str:
+    """Answer `{"endpoint","ticket"}`, as XML only to those who accept nothing but XML."""
+    if not call.headers.get("Content-Type", "").startswith("application/json"):
+        raise refuse("param.invalid", "Content-Type must be application/json")
+    app = app_with(world, call.body.get("clientId"), call.body.get("clientSecret"))
+    if app is None:
+        raise refuse("invalidClientIdOrSecret", "无效的clientId或者clientSecret")
+    topics = _topics(call.body.get("subscriptions"))
+    value = secrets.token_hex(16)
+    expires = world.clock.now() + timedelta(seconds=world.settings.ticket_life)
+    world.tickets = {k: t for k, t in world.tickets.items() if t.expires > world.clock.now()}
+    world.tickets[value] = Ticket(app=app, topics=topics, expires=expires)
+    endpoint = world.url.replace("http", "ws", 1) + "/connect"
+    if _wants_xml(call.headers.get("Accept", "")):
+        inner = f"<endpoint>{escape(endpoint)}</endpoint><ticket>{value}</ticket>"
+        return f"<OpenConnectionResponse>{inner}</OpenConnectionResponse>"
+    return {"endpoint": endpoint, "ticket": value}
+
+
+def _wants_xml(accept: str) -> bool:
+    kinds = {kind.partition(";")[0].strip().lower() for kind in accept.split(",")}
+    return bool(kinds & {"application/xml", "text/xml"}) and not kinds & {"application/json", "*/*"}
+
+
+def _topics(given: Any) -> frozenset[tuple[str, str]]:
+    """What a connection wants to hear. Raises `Refusal`."""
+    if not isinstance(given, list) or not given:
+        raise refuse("param.invalid", "subscriptions")
+    found = set()
+    for one in given:
+        kind, topic = (str(one.get("type")), one.get("topic")) if isinstance(one, dict) else ("", None)
+        if kind not in TYPES or not isinstance(topic, str) or not topic or (kind == "EVENT" and topic != "*"):
+            raise refuse("param.invalid", "subscriptions")
+        found.add((kind, topic))
+    return frozenset(found)
+
+
+def admit(world: World, value: str) -> Ticket | None:
+    """The ticket, which is thereby used up; None when it is unknown, used or older than 90 s."""
+    ticket = world.tickets.pop(value, None)
+    return ticket if ticket and ticket.expires > world.clock.now() else None
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST", path="/v1.0/gateway/connections/open", act=open_connection, family=Family.OPEN,
+        bucket=Bucket.FREE,
+    ),
+)  # fmt: skip

@@ -1,0 +1,20 @@
+"""Old group ids ("0745")."""
+
+from dingtalk_sandbox.api.pipeline import Call, Endpoint
+from dingtalk_sandbox.errors import Json, refuse
+from dingtalk_sandbox.state import World
+
+
+def convert(world: World, call: Call) -> Json:
+    group = next((g for g in world.scene.groups if g.chat_id and g.chat_id == call.path["chat"]), None)
+    if group is None:
+        raise refuse("invalideChatId", "无效的chatId")  # spelt as DingTalk spells it
+    return {"openConversationId": group.id}
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST", path="/v1.0/im/chat/{chat}/convertToOpenConversationId", act=convert,
+        scope="qyapi_chat_read", body=False,
+    ),
+)  # fmt: skip

@@ -1,0 +1,25 @@
+"""Uploading files ("0646-upload-media-files")."""
+
+import secrets
+
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
+from dingtalk_sandbox.errors import Json
+from dingtalk_sandbox.state import World
+from dingtalk_sandbox.validation.media import MB, read_upload
+
+
+def upload(world: World, call: Call) -> Json:
+    """`{"errcode":0,"media_id":"@lAz…"}`; the id has no file name and never ends."""
+    given = read_upload(call.headers.get("Content-Type", ""), call.raw, call.query.get("type", ""))
+    media_id = "@" + secrets.token_urlsafe(16)
+    world.media[media_id] = given
+    created = world.clock.ms()
+    return {"errcode": 0, "errmsg": "ok", "media_id": media_id, "created_at": created, "type": given.kind}
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST", path="/media/upload", act=upload, family=Family.OLD, scope="qyapi_base", limit=20 * MB,
+        body=False,
+    ),
+)  # fmt: skip

@@ -1,0 +1,201 @@
+"""Messages of an app's robot: sent ("0716", "0714"), recalled ("0725", "0723"), read ("0722", "0720")."""
+
+from datetime import timedelta
+
+from dingtalk_sandbox.api.pipeline import Call, Endpoint
+from dingtalk_sandbox.conversations import Look, Message, Sender, new_id
+from dingtalk_sandbox.errors import Json, refuse
+from dingtalk_sandbox.scenario import App, Group
+from dingtalk_sandbox.state import World
+from dingtalk_sandbox.validation import robots as rules
+
+SCOPE = "qyapi_robot_sendmsg"
+OTO_LIFE = timedelta(hours=24)
+"""How long a one-to-one message can be recalled and its read status asked for."""
+
+
+def _robot(call: Call) -> str:
+    """The robotCode of a call, which has to be the app's own. Raises `Refusal`."""
+    code = call.body.get("robotCode") or call.query.get("robotCode")
+    if not code:
+        raise refuse("invalidParameter.robotCode.empty", "robotCode不能为空")
+    if code != call.app.robot:
+        raise refuse("invalidParameter.robotCode.auth", "robotCode与appKey不匹配")
+    return str(code)
+
+
+def _group(world: World, call: Call, robot: str) -> Group:
+    id_ = call.body.get("openConversationId")
+    if not id_:
+        raise refuse("miss.openConversationId", "openConversationId不能为空")
+    group = world.scene.group(id_) if isinstance(id_, str) else None
+    if group is None:
+        raise refuse("invalid.openConversationId", "无效的openConversationId")
+    if robot not in group.robots:
+        raise refuse("invalidParameter.robotCode.notExsit", "机器人不在群内")
+    return group
+
+
+def post(world: World, app: App, call: Call, look: Look) -> Message:
+    """A message of the robot, not yet in a conversation."""
+    return Message(
+        id=new_id("msg"),
+        conversation="",
+        kind=look.kind,
+        sender=Sender(id=app.robot, name=app.robot_name, robot=True),
+        at=world.clock.now(),
+        content=look.content,
+        media_id=look.media_id,
+        file_name=look.file_name,
+        robot=app.robot,
+        wire=call.wire,
+    )
+
+
+def _look(world: World, call: Call) -> Look:
+    look = rules.look_of(call.body)
+    if look.media_id and look.media_id not in world.media:
+        raise refuse(rules.INVALID, "无效的mediaId")
+    return look
+
+
+def send_to_group(world: World, call: Call) -> Json:
+    robot = _robot(call)
+    look = _look(world, call)
+    message = post(world, call.app, call, look)
+    message.conversation = _group(world, call, robot).id
+    message.query_key = new_id("")
+    world.board.add(message)
+    return {"processQueryKey": message.query_key}
+
+
+def send_to_people(world: World, call: Call) -> Json:
+    """One to one; whoever cannot be reached is in a list of the answer, which is 200 all the same."""
+    _robot(call)
+    if not call.body.get("userIds"):
+        raise refuse("invalidParameter.userIds.empty", "userIds不能为空")
+    users = rules.texts(call.body["userIds"], rules.USERS_LIMIT)
+    if users is None:
+        many = isinstance(call.body["userIds"], list) and len(call.body["userIds"]) > rules.USERS_LIMIT
+        raise refuse("invalidParameter.userIds.overMax" if many else "invalidParameter.param.invalid")
+    look, key = _look(world, call), new_id("")
+    people = {user: world.scene.colleague(user) for user in dict.fromkeys(users)}
+    for person in filter(None, people.values()):
+        message = post(world, call.app, call, look)
+        message.conversation, message.query_key = person.oto, key
+        world.board.add(message)
+    invalid = [user for user, person in people.items() if person is None]
+    return {"processQueryKey": key, "invalidStaffIdList": invalid, "flowControlledStaffIdList": []}
+
+
+def _recall(world: World, call: Call, conversation: str) -> Json:
+    """Recall by processQueryKey; `conversation` "" means one-to-one messages, which can be for a day."""
+    keys = rules.texts(call.body.get("processQueryKeys"), rules.KEYS_LIMIT)
+    if keys is None:
+        raise refuse("invalidParameter.param.invalid", "processQueryKeys")
+    done: list[str] = []
+    failed: dict[str, str] = {}
+    for key in keys:
+        messages = [m for m in world.board.by_query_key(key) if m.robot == call.app.robot]
+        mine = [m for m in messages if not conversation or m.conversation == conversation]
+        if not mine:
+            failed[key] = "robot.processQueryKey.notExist"
+        elif not conversation and world.clock.now() - mine[0].at > OTO_LIFE:
+            failed[key] = "robot.processQueryKey.expired"
+        else:
+            done.append(key)
+            for message in mine:
+                world.board.recall(message)
+    return {"successResult": done, "failedResult": failed}
+
+
+def recall_in_group(world: World, call: Call) -> Json:
+    return _recall(world, call, _group(world, call, _robot(call)).id)
+
+
+def recall_from_people(world: World, call: Call) -> Json:
+    _robot(call)
+    return _recall(world, call, "")
+
+
+def _sent(world: World, call: Call, key: object) -> list[Message]:
+    messages = world.board.by_query_key(key) if isinstance(key, str) else []
+    mine = [m for m in messages if m.robot == call.app.robot]
+    if not mine:
+        raise refuse("invalidParameter.param.invalid", "processQueryKey")
+    return mine
+
+
+def read_in_group(world: World, call: Call) -> Json:
+    """Who has read a group message ("0722")."""
+    group = _group(world, call, _robot(call))
+    message = _sent(world, call, call.body.get("processQueryKey"))[0]
+    if message.conversation != group.id:
+        raise refuse("invalid.openConversationId")
+    status = "RECALLED" if message.recalled else "SUCCESS"
+    return {"sendStatus": status, "readUserIds": sorted(message.read_by), "nextToken": "", "hasMore": False}
+
+
+def read_by_people(world: World, call: Call) -> Json:
+    """Who has read a one-to-one message ("0720")."""
+    _robot(call)
+    messages = _sent(world, call, call.query.get("processQueryKey"))
+    if world.clock.now() - messages[0].at > OTO_LIFE:
+        raise refuse("robot.processQueryKey.expired")
+    people = [(m, p) for m in messages for p in world.members(m.conversation)]
+    infos = [
+        {"name": p.name, "userId": p.id, "readStatus": "READ" if p.id in m.read_by else "UNREAD"}
+        for m, p in people
+    ]
+    return {"sendStatus": "RECALLED" if messages[0].recalled else "SUCCESS", "messageReadInfoList": infos}
+
+
+def robots_in_group(world: World, call: Call) -> Json:
+    """The robots of a group ("0726")."""
+    id_ = call.body.get("openConversationId")
+    group = world.scene.group(id_) if isinstance(id_, str) else None
+    if group is None:
+        raise refuse("invalid.openConversationId")
+    apps = [app for app in map(world.scene.app_of, group.robots) if app]
+    found = [
+        {"robotCode": app.robot, "name": app.robot_name, "downloadIconURL": "", "openRobotType": 2}
+        for app in apps
+    ]
+    return {"chatbotInstanceVOList": found}
+
+
+def download(world: World, call: Call) -> Json:
+    """Where a file that a person sent can be fetched ("0719")."""
+    _robot(call)
+    code = call.body.get("downloadCode")
+    if not isinstance(code, str) or code not in world.media:
+        raise refuse("invalidParameter.param.invalid", "downloadCode")
+    return {"downloadUrl": f"{world.url}/_sandbox/media/{code}"}
+
+
+def _param_size(call: Call) -> int:
+    return rules.param_size(call.body)
+
+
+def _endpoint(path: str, act: object, method: str = "POST", scope: str = SCOPE) -> Endpoint:
+    return Endpoint(
+        method=method,
+        path=f"/v1.0/robot/{path}",
+        act=act,  # type: ignore[arg-type]  # a table of acts
+        scope=scope,
+        malformed="invalidParameter.param.invalid",
+        limit=rules.PARAM_LIMIT if path in {"groupMessages/send", "oToMessages/batchSend"} else 0,
+        measure=_param_size,
+    )
+
+
+ENDPOINTS = (
+    _endpoint("groupMessages/send", send_to_group),
+    _endpoint("oToMessages/batchSend", send_to_people),
+    _endpoint("groupMessages/recall", recall_in_group),
+    _endpoint("otoMessages/batchRecall", recall_from_people),
+    _endpoint("groupMessages/query", read_in_group),
+    _endpoint("oToMessages/readStatus", read_by_people, method="GET"),
+    _endpoint("groups/robots/query", robots_in_group, scope="qyapi_chat_manage"),
+    _endpoint("messageFiles/download", download),
+)

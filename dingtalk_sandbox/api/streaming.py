@@ -1,0 +1,41 @@
+"""Streaming text into a variable of an AI card ("0785-api-streamingupdate"), with a scope of its own."""
+
+from dingtalk_sandbox.api.pipeline import Call, Endpoint
+from dingtalk_sandbox.errors import Json, refuse
+from dingtalk_sandbox.state import World
+from dingtalk_sandbox.validation import cards as rules_card
+
+CODES = {
+    "outTrackId": "param.stream.outTrackId",
+    "guid": "param.stream.guidEmpty",
+    "key": "param.stream.keyEmpty",
+    "content": "param.stream.contentEmpty",
+}
+
+
+def stream(world: World, call: Call) -> Json:
+    """Replace (`isFull`) or lengthen one variable, for everybody.
+
+    Bots send an empty content to move a card from 处理中 to 输入中.
+    """
+    body = call.body
+    for name, code in CODES.items():
+        if not isinstance(body.get(name), str) or not (body[name] or name == "content"):
+            raise refuse(code)
+    if not isinstance(body.get("isFull", False), bool):
+        raise refuse("param.stream.isFull")
+    card = world.cards.get(body["outTrackId"])
+    if card is None or card.app.key != call.app.key:
+        raise refuse("param.cardNotExist")
+    before = "" if body.get("isFull") else card.public.get(body["key"], "")
+    grown = card.public | {body["key"]: before + body["content"]}
+    if rules_card.size_of(grown) > rules_card.DATA_LIMIT:
+        raise refuse("param.stream.content")
+    card.public = grown
+    for message in world.board.of_card(card.out_track_id):
+        message.updates.append(call.wire)
+        world.board.changed(message)
+    return {"success": True, "result": True}
+
+
+ENDPOINTS = (Endpoint(method="PUT", path="/v1.0/card/streaming", act=stream, scope="Card.Streaming.Write"),)

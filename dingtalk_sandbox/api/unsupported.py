@@ -1,0 +1,49 @@
+"""What new apps cannot use any more, and what is not emulated: both are refused, the latter loudly."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from dingtalk_sandbox import errors as refusals
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
+from dingtalk_sandbox.errors import Json, missing_scope, refuse_oapi
+from dingtalk_sandbox.state import Bucket, World
+
+log = logging.getLogger(__name__)
+
+CLOSED = (  # frozen for apps that did not use them before ("1474", "1475", "1476", "1480")
+    ("POST", "/v1.0/im/v1.0/robot/interactiveCards/send"),
+    ("PUT", "/v1.0/im/robots/interactiveCards"),
+    ("POST", "/v1.0/im/interactiveCards/send"),
+    ("PUT", "/v1.0/im/interactiveCards"),
+    ("POST", "/v1.0/im/interactiveCards/templates/send"),
+)
+
+
+def _closed(_: World, __: Call) -> Json:
+    raise missing_scope("qyapi_chat_manage.legacy")
+
+
+def _closed_chat(_: World, __: Call) -> Json:
+    """`/chat/send` is closed to apps without prior use since 2022-09-23 ("1488")."""
+    raise refuse_oapi(60011, "没有调用该接口的权限")
+
+
+def closed_endpoints() -> tuple[Endpoint, ...]:
+    new = [Endpoint(method=m, path=p, act=_closed, bucket=Bucket.API) for m, p in CLOSED]
+    return (*new, Endpoint(method="POST", path="/chat/send", act=_closed_chat, family=Family.OLD))
+
+
+def not_emulated(world: World) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/_sandbox/"):
+            return web.json_response({"error": f"there is no {request.method} {request.path}"}, status=404)
+        if request.path in {"/robot/send", "/robot/sendBySession"}:
+            return web.json_response({"errcode": 43002, "errmsg": "需要POST请求"})
+        log.warning("not emulated: %s %s", request.method, request.path)
+        world.calls["not emulated"] += 1
+        refusal = refusals.not_emulated(f"{request.method} {request.path}")
+        return web.json_response(refusal.body, status=refusal.status)
+
+    return handle

@@ -1,0 +1,142 @@
+"""Work notifications, taken at once and judged later ("0769", "0772", "0773", "0770")."""
+
+import json
+import secrets
+from datetime import timedelta
+
+from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
+from dingtalk_sandbox.conversations import Look, Message, Sender, new_id
+from dingtalk_sandbox.errors import Json, refuse_oapi, request_id
+from dingtalk_sandbox.scenario import Person
+from dingtalk_sandbox.state import NoticeTask, World
+from dingtalk_sandbox.validation import work_notifications as rules
+
+PATH = "/topapi/message/corpconversation"
+RESULT_LIFE = timedelta(hours=24)
+DUPLICATE, DAILY_CAP = "143106", "143105"
+
+
+def _agent(call: Call) -> None:
+    if str(call.body.get("agent_id", "")) != str(call.app.agent_id):
+        raise refuse_oapi(400002, "无效的agentId")
+
+
+def send(world: World, call: Call) -> Json:
+    """Success means taken, not delivered: duplicates of the day are dropped without a word."""
+    _agent(call)
+    msg = rules.message_of(call.body.get("msg"))
+    look = rules.look_of(msg)
+    if look.media_id and look.media_id not in world.media:
+        raise refuse_oapi(40007, "不合法的媒体文件id")
+    people, invalid = _receivers(world, call)
+    if not people:
+        raise refuse_oapi(33012, "无效的USERID")
+    task = NoticeTask(
+        id=secrets.randbelow(10**12),
+        app=call.app,
+        at=world.clock.now(),
+        invalid=invalid,
+        forbidden=[],
+        sent=[],
+        kind=str(msg["msgtype"]),
+    )
+    world.notices[task.id] = task
+    for person in people:
+        _tell(world, call, task, person, look)
+    return {"errcode": 0, "task_id": task.id, "request_id": request_id().lower()}
+
+
+def _receivers(world: World, call: Call) -> tuple[list[Person], list[str]]:
+    """(people, unknown ids). There are no departments in the sandbox: any department is everybody."""
+    everyone = [p for p in world.scene.people if p.inside]
+    if str(call.body.get("to_all_user", "")).lower() == "true":
+        if world.told[world.clock.today(), call.app.key, "all"] >= rules.TO_ALL_PER_DAY:
+            raise refuse_oapi(41045, "全员消息每天最多3次")
+        world.told[world.clock.today(), call.app.key, "all"] += 1
+        return everyone, []
+    users = rules.names(call.body.get("userid_list"), rules.USERS_LIMIT)
+    departments = rules.names(call.body.get("dept_id_list"), 20)
+    if not users and not departments:
+        raise refuse_oapi(40035, "不合法的参数 userid_list/dept_id_list/to_all_user")
+    named = {user: world.scene.colleague(user) for user in users}
+    found = [p for p in named.values() if p] + (everyone if departments else [])
+    return list(dict.fromkeys(found)), [user for user, person in named.items() if person is None]
+
+
+def _tell(world: World, call: Call, task: NoticeTask, person: Person, look: Look) -> None:
+    day, app = world.clock.today(), task.app
+    same = (day, app.key, person.id, json.dumps([look.content, look.media_id], sort_keys=True))
+    if world.told[same]:
+        task.forbidden.append({"code": DUPLICATE, "count": 1, "userid": person.id})
+        return
+    if world.told[day, app.key, person.id] >= rules.PER_DAY:
+        task.forbidden.append({"code": DAILY_CAP, "count": 1, "userid": person.id})
+        return
+    world.told[same] += 1
+    world.told[day, app.key, person.id] += 1
+    task.sent.append(person.id)
+    upload = world.media.get(look.media_id)
+    message = Message(
+        id=new_id("msg"), conversation=person.work, kind="work_notice",
+        sender=Sender(id=app.robot, name=app.robot_name, robot=True), at=task.at, content=look.content,
+        media_id=look.media_id, file_name=upload.name if upload else "", task=task.id, wire=call.wire,
+    )  # fmt: skip
+    world.board.add(message)
+
+
+def _task(world: World, call: Call, field: str = "task_id") -> NoticeTask:
+    _agent(call)
+    given = str(call.body.get(field, ""))
+    task = world.notices.get(int(given)) if given.isascii() and given.isdigit() and len(given) < 20 else None  # noqa: PLR2004 - digits
+    if task is None or task.app.key != call.app.key:
+        raise refuse_oapi(400002, f"无效的{field}")
+    return task
+
+
+def result(world: World, call: Call) -> Json:
+    """Who got it; for a day."""
+    task = _task(world, call)
+    if world.clock.now() - task.at > RESULT_LIFE:
+        raise refuse_oapi(400002, "task_id 已过期")
+    read = sorted({user for m in world.board.of_task(task.id) for user in m.read_by})
+    lists = {
+        "invalid_user_id_list": task.invalid,
+        "forbidden_user_id_list": [row["userid"] for row in task.forbidden],
+        "failed_user_id_list": [],
+        "read_user_id_list": read,
+        "unread_user_id_list": [user for user in task.sent if user not in read],
+        "invalid_dept_id_list": [],
+        "forbidden_list": task.forbidden,
+    }
+    return {"errcode": 0, "errmsg": "ok", "send_result": lists, "request_id": request_id().lower()}
+
+
+def progress(world: World, call: Call) -> Json:
+    _task(world, call)
+    done = {"progress_in_percent": 100, "status": 2}
+    return {"errcode": 0, "errmsg": "ok", "progress": done, "request_id": request_id().lower()}
+
+
+def recall(world: World, call: Call) -> Json:
+    task = _task(world, call, "msg_task_id")
+    if world.clock.now() - task.at > RESULT_LIFE:
+        raise refuse_oapi(400002, "msg_task_id 已过期")
+    task.recalled = True
+    for message in world.board.of_task(task.id):
+        world.board.recall(message)
+    return {"errcode": 0, "errmsg": "ok", "request_id": request_id().lower()}
+
+
+def _msg_size(call: Call) -> int:
+    return rules.size_of(call.body["msg"]) if "msg" in call.body else 0
+
+
+ENDPOINTS = tuple(
+    Endpoint(
+        method="POST", path=f"{PATH}/{name}", act=act, family=Family.OLD, scope="qyapi_base",
+        limit=rules.MSG_LIMIT if name == "asyncsend_v2" else 0, measure=_msg_size,
+    )
+    for name, act in (
+        ("asyncsend_v2", send), ("getsendresult", result), ("getsendprogress", progress), ("recall", recall),
+    )
+)  # fmt: skip

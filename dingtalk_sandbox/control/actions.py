@@ -1,0 +1,233 @@
+"""What people do: say something, press a button. And what DingTalk then does with it."""
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass
+
+from dingtalk_sandbox.conversations import Message, Sender, new_id
+from dingtalk_sandbox.errors import Json, Refusal, WrongUse
+from dingtalk_sandbox.redaction import hide
+from dingtalk_sandbox.scenario import App, Person
+from dingtalk_sandbox.state import Bucket, Card, World
+from dingtalk_sandbox.stream import payloads as incoming
+from dingtalk_sandbox.stream.hub import Hub, Push
+from dingtalk_sandbox.validation import cards as rules_card
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """A robot message that is to reach the robot."""
+
+    app: App
+    data: Json
+    message: Message
+
+
+class Play:
+    """Acts of people, over the world and its connections."""
+
+    def __init__(self, world: World, hub: Hub) -> None:
+        self._world = world
+        self._hub = hub
+        self._letters: dict[str, Letter] = {}
+
+    def clear(self) -> None:
+        self._letters.clear()
+
+    async def say(self, conversation: str, user: str, text: str) -> Json:
+        """`{"id": msgId, "delivered": bool, "why": str}`. Raises `WrongUse`."""
+        world, person = self._world, self._member(conversation, user)
+        if not text.strip():
+            raise WrongUse("there is nothing to say")
+        if conversation == person.work:
+            raise WrongUse("nobody answers in work notifications")
+        message = Message(
+            id=new_id("msg"), conversation=conversation, kind="text", content={"text": text},
+            sender=Sender(id=person.id, name=person.name), at=world.clock.now(),
+        )  # fmt: skip
+        app, group = world.robot_in(conversation), world.scene.group(conversation)
+        heard = app is not None and (group is None or incoming.mentioned(app.robot_name, text))
+        world.board.add(message)
+        sent, why = False, "the robot was not mentioned" if app else "there is no robot here"
+        if app and heard:
+            letter = Letter(app=app, message=message, data=self._data(app, person, message))
+            self._letters[message.id] = letter
+            sent, why = await self._deliver(letter)
+            world.board.changed(message)
+        return {"id": message.id, "delivered": sent, "why": why}
+
+    def _member(self, conversation: str, user: str) -> Person:
+        members = self._world.members(conversation)
+        if not members:
+            raise WrongUse(f"there is no conversation {conversation!r}")
+        person = next((p for p in members if p.id == user), None)
+        if person is None:
+            raise WrongUse(f"{user!r} is not in this conversation")
+        return person
+
+    def _data(self, app: App, person: Person, message: Message) -> Json:
+        url, ends = self._world.open_session(message.conversation, app)
+        exhausted = self._world.used_up(Bucket.STREAM)
+        said = incoming.Spoken(
+            scene=self._world.scene,
+            app=app,
+            person=person,
+            text=message.content["text"],
+            msg_id=message.id,
+            at=message.at,
+            conversation=message.conversation,
+            group=self._world.scene.group(message.conversation),
+            session=url,
+            session_ends=ends,
+            exhausted=exhausted,
+        )
+        return incoming.robot_message(said)
+
+    async def redeliver(self, id_: str) -> Json:
+        """The same message again: a new messageId, the same msgId. Raises `WrongUse`."""
+        letter = self._letters.get(id_)
+        if letter is None:
+            raise WrongUse(f"no message {id_!r} was given to the robot")
+        sent, why = await self._deliver(letter)
+        return {"id": id_, "delivered": sent, "why": why}
+
+    async def _deliver(self, letter: Letter) -> tuple[bool, str]:
+        push = await self._push(letter)
+        if push is None:
+            return False, "no connection"
+        self._hub.start(self._follow(letter, push), f"delivery of {letter.message.id}")
+        return (False, "the connection is mute") if push.connection.muted else (True, "")
+
+    async def _push(self, letter: Letter) -> Push | None:
+        push = await self._hub.push(letter.app, incoming.MESSAGES, letter.data)
+        if push:
+            data = hide(json.loads(push.frame["data"]))
+            wire = {"endpoint": f"CALLBACK {incoming.MESSAGES}", "bucket": Bucket.STREAM.value, "limit": 0}
+            wire |= {"bytes": len(push.frame["data"].encode()), "request": push.frame | {"data": data}}
+            if letter.message.wire is None:
+                letter.message.wire = wire
+                self._world.book(Bucket.STREAM)
+            else:
+                letter.message.updates.append(wire)
+        return push
+
+    async def _follow(self, letter: Letter, push: Push | None) -> None:
+        """Wait for the ack; without one the message comes again, a few times."""
+        for _ in range(1 + self._world.settings.redeliver_limit):
+            if push and await self._acked(letter, push):
+                return
+            if not self._world.settings.redeliver or letter.message.id not in self._letters:
+                return
+            self._hub.counts["redelivered"] += 1
+            push = await self._push(letter) or push
+        log.info("message %s was never acked", letter.message.id)
+
+    async def _acked(self, letter: Letter, push: Push) -> bool:
+        ack = await self._hub.answer(push, self._world.settings.redeliver_after)
+        if ack is None:
+            return False
+        for wire in filter(None, (letter.message.wire, *letter.message.updates)):
+            if wire["request"]["headers"] == push.frame["headers"]:
+                wire["response"] = ack
+        self._world.board.changed(letter.message)
+        return True
+
+    async def tap(self, out_track_id: str, user: str, action: str) -> Json:
+        """What the tapper saw: `{"ok": true, "private", "elapsedMs"}` or `{"ok": false, "reason"}`.
+
+        Raises `WrongUse` when there is no such card or person.
+        """
+        shown = self._world.board.find(out_track_id)  # the id of the message that shows it will do as well
+        card = self._world.cards.get(shown.card if shown else out_track_id)
+        person = self._world.scene.person(user)
+        if card is None or person is None:
+            missing = f"card {out_track_id!r}" if card is None else f"person {user!r}"
+            raise WrongUse(f"there is no {missing}")
+        button = next((b for b in self.buttons(card, user) if b["id"] == action), None)
+        if problem := self._hindrance(card, person, button):
+            return {"ok": False, "reason": problem}
+        tapped = incoming.Tapped(
+            corp_id=self._world.scene.corp_id,
+            user_id=person.id if card.user_id_type == 1 else person.union_id,
+            user_id_type=card.user_id_type,
+            out_track_id=card.out_track_id,
+            space_id=self._where(card, person) or "cidSandboxForwarded==",
+            action=action,
+            params=(button or {}).get("params", {}),
+        )
+        return await self._call_back(card, person, incoming.card_callback(tapped))
+
+    def buttons(self, card: Card, viewer: str) -> list[Json]:
+        template = self._world.scene.template(card.template)
+        return rules_card.buttons_of(card.variables(viewer)) if template and template.buttons else []
+
+    def _hindrance(self, card: Card, person: Person, button: Json | None) -> str:
+        shown = any(not m.recalled for m in self._world.board.of_card(card.out_track_id))
+        forward = any(model.get("supportForward") for model in card.spaces.values())
+        if not self._where(card, person) and not (shown and forward):
+            return "not visible"
+        if button is None:
+            return "no such button"
+        if not button["request"]:
+            return "not a callback button"
+        if button.get("status") == "disabled":
+            return "disabled"
+        return "" if card.callback == "STREAM" else "no callback"
+
+    def _where(self, card: Card, person: Person) -> str:
+        """The conversation in which that person sees the card; a forwarded card keeps the first one."""
+        messages = [m for m in self._world.board.of_card(card.out_track_id) if not m.recalled]
+        mine = [m for m in messages if person in self._world.members(m.conversation)]
+        seen = [m.conversation for m in mine if not m.recipients or person.id in m.recipients]
+        return seen[0] if seen else ""
+
+    async def _call_back(self, card: Card, person: Person, data: Json) -> Json:
+        if self._world.used_up(Bucket.STREAM):
+            return {"ok": False, "reason": "quota"}
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        push = await self._hub.push(card.app, incoming.CARDS, data)
+        if push is None:
+            return {"ok": False, "reason": "no connection"}
+        self._world.book(Bucket.STREAM)
+        ack = await self._hub.answer(push, self._world.settings.card_deadline)
+        self._note(card, push, ack)
+        elapsed = round((loop.time() - begin) * 1000)
+        if ack is None:
+            return {"ok": False, "reason": "timeout", "elapsedMs": elapsed}
+        if ack.get("code") != 200:  # noqa: PLR2004 - the ack's own status
+            return {"ok": False, "reason": "error", "code": ack.get("code"), "elapsedMs": elapsed}
+        answer = rules_card.returned(ack.get("data"))
+        return self._show(card, person, answer) | {"elapsedMs": elapsed}
+
+    def _note(self, card: Card, push: Push, ack: Json | None) -> None:
+        """For the inspector: what the tap sent and what came back."""
+        wire = {"endpoint": f"CALLBACK {incoming.CARDS}", "bucket": Bucket.STREAM.value, "limit": 0}
+        data = json.loads(push.frame["data"])
+        wire |= {
+            "bytes": len(push.frame["data"].encode()),
+            "request": push.frame | {"data": data},
+            "response": ack,
+        }
+        for message in self._world.board.of_card(card.out_track_id):
+            message.updates.append(wire)
+
+    def _show(self, card: Card, person: Person, answer: Json) -> Json:
+        """What a callback's answer changes, for the one who tapped and nobody else."""
+        by_key, private_by_key = rules_card.options(answer.get("cardUpdateOptions"))
+        try:
+            data = rules_card.param_map(answer.get("cardData"))
+            private = rules_card.param_map(answer.get("userPrivateData"))
+        except Refusal as problem:
+            return {"ok": False, "reason": str(problem)}
+        if data:
+            card.seen[person.id] = rules_card.merged(card.variables(), data, by_key=by_key)
+        if private:
+            old = card.private.get(person.id, {})
+            card.private[person.id] = rules_card.merged(old, private, by_key=private_by_key)
+        for message in self._world.board.of_card(card.out_track_id):
+            self._world.board.changed(message)
+        return {"ok": True, "private": data | private, "answer": answer}

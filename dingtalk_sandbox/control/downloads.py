@@ -1,0 +1,36 @@
+"""Files that were uploaded, handed out again: under the name of a message, or as they are."""
+
+from urllib.parse import quote
+
+from aiohttp import web
+
+from dingtalk_sandbox.state import Upload, World
+
+
+class Downloads:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/_sandbox/files/{id}", self.file), web.get("/_sandbox/media/{id}", self.media)]
+
+    async def file(self, request: web.Request) -> web.Response:
+        """The file of a message, under the name that the message gave it."""
+        message = self._world.board.find(request.match_info["id"])
+        upload = self._world.media.get(message.media_id) if message and not message.recalled else None
+        if message is None or upload is None:
+            raise web.HTTPNotFound(text="there is no such file")
+        return _attachment(upload, message.file_name or upload.name)
+
+    async def media(self, request: web.Request) -> web.Response:
+        """An upload by its media_id, for pictures in messages."""
+        upload = self._world.media.get(request.match_info["id"])
+        if upload is None:
+            raise web.HTTPNotFound(text="there is no such file")
+        return _attachment(upload, upload.name)
+
+
+def _attachment(upload: Upload, name: str) -> web.Response:
+    disposition = f"attachment; filename*=UTF-8''{quote(name, safe='', errors='replace')}"
+    headers = {"Content-Disposition": disposition, "X-Content-Type-Options": "nosniff"}
+    return web.Response(body=upload.data, content_type="application/octet-stream", headers=headers)

@@ -1,0 +1,50 @@
+"""Server-sent events for the page: `change` when a message is added or changes, `stream` when a bot comes or
+goes. An event names what changed and does not show it: not everybody may see it."""
+
+import asyncio
+import json
+from contextlib import suppress
+
+from aiohttp import web
+
+from dingtalk_sandbox.conversations import Message
+from dingtalk_sandbox.state import World
+
+KEEP_ALIVE = 15.0
+"""Seconds between comments on a silent stream."""
+
+
+class Events:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/_sandbox/events", self.events)]
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """Runs until the reader leaves or the sandbox stops."""
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        response = web.StreamResponse(headers=headers)
+        with suppress(ConnectionError):  # the reader left
+            await response.prepare(request)
+            await self._tell(response)
+        return response
+
+    async def _tell(self, response: web.StreamResponse) -> None:
+        with self._world.feed.listen() as queue:
+            await response.write(b"retry: 1000\n\n")
+            while True:
+                try:
+                    item = await asyncio.wait_for(queue.get(), KEEP_ALIVE)
+                except TimeoutError:
+                    await response.write(b": still here\n\n")
+                    continue
+                if item is None:
+                    return
+                await response.write(event_text(*item))
+
+
+def event_text(event: str, what: object) -> bytes:
+    if isinstance(what, Message):
+        what = {"conversation": what.conversation, "message": what.id}
+    return f"event: {event}\ndata: {json.dumps(what, ensure_ascii=False)}\n\n".encode("utf-8", "replace")

@@ -1,0 +1,114 @@
+"""For scripts: wait until something is there, keep the scene in a file and take it from one."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+import yaml
+from aiohttp import web
+
+from dingtalk_sandbox.control import views
+from dingtalk_sandbox.errors import Json, WrongUse
+from dingtalk_sandbox.redaction import LEVELS
+from dingtalk_sandbox.scenario import PUBLIC_TEMPLATES, Scene
+from dingtalk_sandbox.state import World
+
+LONGEST = 600.0  # seconds that somebody may wait
+WANTED = ("conversation", "kind", "contains", "count", "within")
+
+
+async def expect(world: World, wanted: Mapping[str, Any], base: str) -> tuple[bool, list[Json]]:
+    """Wait until a conversation has `count` messages of a `kind` with a text; whether it has, and them.
+
+    `{conversation, kind?, contains?, count?, within?}`, `within` in seconds (default 5). Raises `WrongUse`.
+    """
+    conversation, count, within = _checked(world, wanted)
+    found = _matching(world, conversation, wanted, base)
+    with world.feed.listen() as changes, suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            while len(found) < count and await changes.get() is not None:
+                found = _matching(world, conversation, wanted, base)
+    return len(found) >= count, found
+
+
+def _checked(world: World, wanted: Mapping[str, Any]) -> tuple[str, int, float]:
+    strange = set(wanted) - set(WANTED)
+    conversation, count, within = wanted.get("conversation"), wanted.get("count", 1), wanted.get("within", 5)
+    texts = [wanted.get(name, "") for name in ("kind", "contains")]
+    numbers = isinstance(count, int) and isinstance(within, int | float) and not isinstance(within, bool)
+    if strange or not all(isinstance(text, str) for text in texts) or not numbers:
+        raise WrongUse(f"takes {{{', '.join(WANTED)}}}")
+    if not isinstance(conversation, str) or not world.members(conversation):
+        raise WrongUse(f"there is no conversation {conversation!r}")
+    if not 0 <= within <= LONGEST:
+        raise WrongUse(f"within takes 0 to {LONGEST:g} seconds")
+    return conversation, count, float(within)
+
+
+def _matching(world: World, conversation: str, wanted: Mapping[str, Any], base: str) -> list[Json]:
+    kind, text = wanted.get("kind", ""), wanted.get("contains", "")
+    seen = views.conversation_view(world, conversation, base=base)
+    return [m for m in seen if kind in {"", m["kind"]} and text in words_of(m)]
+
+
+def words_of(message: Json) -> str:
+    """Everything a person can read in a message."""
+    variables = message.get("variables", {})
+    parts = [*message["content"].values(), *variables.values(), message.get("fileName", "")]
+    return "\n".join(str(part) for part in parts)
+
+
+def scene_as_given(scene: Scene) -> Json:
+    """A scene in the form that it is seeded in, secrets and all: they open nothing but a sandbox."""
+    given = asdict(scene)
+    given["templates"] = [asdict(t) for t in scene.templates if t not in PUBLIC_TEMPLATES]
+    given["apps"] = [app | {"scopes": sorted(app["scopes"])} for app in given["apps"]]
+    for person in given["people"]:
+        person["role"] = str(person["role"])
+    return given
+
+
+def parsed(text: str) -> Any:
+    """A scene as JSON or YAML text. Raises `WrongUse`."""
+    try:
+        _look_through(text)
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as problem:
+        first = str(problem).partition("\n")[0]
+        raise WrongUse(f"this is neither JSON nor YAML: {first}") from None
+    return {} if value is None else value
+
+
+def _look_through(text: str) -> None:
+    """Refuse what would take long or grow large before it is built: deep nesting, and aliases."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > LEVELS:
+            raise WrongUse("the scene is nested too deeply")
+        if isinstance(event, yaml.AliasEvent):
+            raise WrongUse("a scene takes no YAML aliases")
+
+
+class Scripting:
+    """The handlers of `expect` and `save`."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def expect(self, wanted: Any, base: str) -> web.Response:
+        """200 with the messages, or 408 with what was there instead."""
+        if not isinstance(wanted, dict):
+            raise WrongUse(f"takes {{{', '.join(WANTED)}}}")
+        there, found = await expect(self._world, wanted, base)
+        if there:
+            return web.json_response({"messages": found})
+        present = _matching(self._world, str(wanted["conversation"]), {}, base)
+        return web.json_response(
+            {"error": "not in time", "found": len(found), "messages": present}, status=408
+        )
+
+    async def save(self, _: web.Request) -> web.Response:
+        return web.json_response(scene_as_given(self._world.scene))

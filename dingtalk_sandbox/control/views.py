@@ -1,0 +1,133 @@
+"""The world as the control API shows it: messages as one person sees them, counters, the scene."""
+
+from dataclasses import asdict
+
+from dingtalk_sandbox.conversations import Message
+from dingtalk_sandbox.errors import Json
+from dingtalk_sandbox.scenario import Person
+from dingtalk_sandbox.state import Bucket, Card, World
+from dingtalk_sandbox.stream.hub import Hub
+from dingtalk_sandbox.validation import cards as rules_card
+
+
+def message_view(world: World, message: Message, *, viewer: str = "", base: str = "") -> Json:
+    """One message; with a viewer, that person's private variables are in it."""
+    sender = {"id": message.sender.id, "name": message.sender.name, "robot": message.sender.robot}
+    view: Json = {
+        "id": message.id,
+        "conversation": message.conversation,
+        "kind": message.kind,
+        "sender": sender,
+        "at": message.at.isoformat(),
+        "content": message.content,
+        "recalled": message.recalled,
+        "readers": sorted(message.read_by),
+        "wire": message.wire,
+        "updates": message.updates,
+    }
+    if message.recalled:
+        view["content"] = {}
+    elif message.card:
+        view |= _card(world, world.cards[message.card], viewer)
+    elif message.media_id:
+        view |= _file(world, message, base or world.url)
+    return view
+
+
+def _card(world: World, card: Card, viewer: str) -> Json:
+    template, variables = world.scene.template(card.template), card.variables(viewer)
+    buttons = rules_card.buttons_of(variables) if template and template.buttons else []
+    shown = {
+        "outTrackId": card.out_track_id,
+        "template": card.template,
+        "variables": variables,
+        "buttons": buttons,
+    }
+    return shown | {"callback": card.callback, "private": card.private.get(viewer, {})}
+
+
+def _file(world: World, message: Message, base: str) -> Json:
+    upload = world.media.get(message.media_id)
+    name = message.file_name or (upload.name if upload else "")
+    size = len(upload.data) if upload else 0
+    return {"fileName": name, "size": size, "downloadUrl": f"{base}/_sandbox/files/{message.id}"}
+
+
+def conversation_view(world: World, conversation: str, *, viewer: str = "", base: str = "") -> list[Json]:
+    """The messages of a conversation, oldest first, without those that this viewer may not see."""
+    messages = world.board.of(conversation)
+    seen = [m for m in messages if not viewer or not m.recipients or viewer in m.recipients]
+    return [message_view(world, m, viewer=viewer, base=base) for m in seen]
+
+
+def everything_view(world: World, *, viewer: str = "", base: str = "") -> list[Json]:
+    """The messages of all conversations, one conversation after another."""
+    places = [place["id"] for place in _conversations(world)]
+    return [view for place in places for view in conversation_view(world, place, viewer=viewer, base=base)]
+
+
+def counters_view(world: World, hub: Hub) -> Json:
+    """Calls by endpoint since the start, the present month by bucket, the Stream's own counts."""
+    month = world.booked[world.clock.month()]
+    return {
+        "calls": dict(sorted(world.calls.items())),
+        "refused": dict(sorted(world.refused.items())),
+        "buckets": {bucket.value: month[bucket] for bucket in (Bucket.API, Bucket.STREAM)},
+        "limits": {"api": world.settings.api_limit, "stream_webhook": world.settings.stream_limit},
+        "month": world.clock.month(),
+        "months": {name: dict(booked) for name, booked in sorted(world.booked.items())},
+        "stream": {"connections": len(hub.connections), **hub.counts},
+    }
+
+
+def _person(person: Person) -> Json:
+    role = {"role": person.role.value, "admin": person.role == "admin"}
+    return {"id": person.id, "name": person.name, "staffId": person.id if person.inside else "", **role}
+
+
+def _conversations(world: World) -> list[Json]:
+    scene = world.scene
+    robot = scene.apps[0].robot_name if scene.apps else ""
+    groups = [
+        {"id": g.id, "kind": "group", "title": g.title, "members": list(g.members), "chatId": g.chat_id}
+        for g in scene.groups
+    ]
+    oto = [
+        {"id": p.oto, "kind": "oto", "title": robot, "members": [p.id], "owner": p.id} for p in scene.people
+    ]
+    inside = [p for p in scene.people if p.inside]
+    work = [
+        {"id": p.work, "kind": "work", "title": "工作通知", "members": [p.id], "owner": p.id} for p in inside
+    ]
+    return groups + oto + work
+
+
+def scene_view(world: World, hub: Hub) -> Json:
+    """The scene without its secrets."""
+    scene = world.scene
+    apps = [
+        {
+            "key": a.key,
+            "agentId": a.agent_id,
+            "robotCode": a.robot,
+            "robotName": a.robot_name,
+            "scopes": sorted(a.scopes),
+        }
+        for a in scene.apps
+    ]
+    robot = {"name": apps[0]["robotName"], "code": apps[0]["robotCode"]} if apps else {}
+    return {
+        "corpId": scene.corp_id,
+        "robot": robot,
+        "people": [_person(p) for p in scene.people],
+        "conversations": _conversations(world),
+        "apps": apps,
+        "customRobots": [{"name": r.name, "group": r.group} for r in scene.custom_robots],
+        "templates": [{"id": t.id, "name": t.name, "published": t.published} for t in scene.templates],
+        "settings": asdict(scene.settings),
+        "faults": world.faults.rules(),
+        "now": world.clock.now().isoformat(),
+        "chips": list(scene.chips),
+        "connections": len(hub.connections),
+        "streams": [{"id": c.id, "muted": c.muted, "leaving": c.leaving} for c in hub.connections.values()],
+    }

@@ -1,0 +1,115 @@
+"""What stands in the conversations: messages, in order, and who is told when one changes."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dingtalk_sandbox.errors import Json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sender:
+    id: str
+    name: str
+    robot: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """How something that was sent appears. `kind`: text, markdown, action_card, file; the sandbox adds card
+    and work_notice."""
+
+    kind: str
+    content: Json
+    media_id: str = ""  # of a file
+    file_name: str = ""
+
+
+@dataclass(kw_only=True)
+class Message:
+    id: str
+    conversation: str
+    kind: str
+    sender: Sender
+    at: datetime
+    content: Json
+    media_id: str = ""
+    file_name: str = ""
+    card: str = ""  # outTrackId
+    query_key: str = ""  # processQueryKey or carrierId: the id a robot's message is recalled by
+    robot: str = ""  # robotCode of the sender
+    task: int = 0  # of a work notification
+    recipients: tuple[str, ...] = ()  # who may see it; () = everybody in the conversation
+    recalled: bool = False
+    read_by: dict[str, datetime] = field(default_factory=dict)
+    wire: Json | None = None
+    updates: list[Json] = field(default_factory=list)  # wires of later changes
+
+
+def new_id(prefix: str) -> str:
+    return prefix + secrets.token_urlsafe(18)
+
+
+class Feed:
+    """Tells listeners (the page's event streams) about changes, in order."""
+
+    def __init__(self) -> None:
+        self._queues: set[asyncio.Queue[tuple[str, object] | None]] = set()
+
+    def tell(self, event: str, what: object) -> None:
+        for queue in self._queues:
+            queue.put_nowait((event, what))
+
+    def close(self) -> None:
+        for queue in self._queues:
+            queue.put_nowait(None)
+
+    @contextmanager
+    def listen(self) -> Iterator[asyncio.Queue[tuple[str, object] | None]]:
+        queue: asyncio.Queue[tuple[str, object] | None] = asyncio.Queue()
+        self._queues.add(queue)
+        try:
+            yield queue
+        finally:
+            self._queues.discard(queue)
+
+
+class Board:
+    """All messages, oldest first."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._messages: dict[str, Message] = {}
+        self._feed = feed
+
+    def add(self, message: Message) -> Message:
+        self._messages[message.id] = message
+        self._feed.tell("change", message)
+        return message
+
+    def changed(self, message: Message) -> None:
+        self._feed.tell("change", message)
+
+    def recall(self, message: Message) -> None:
+        message.recalled = True
+        self.changed(message)
+
+    def find(self, id_: str) -> Message | None:
+        return self._messages.get(id_)
+
+    def of(self, conversation: str) -> list[Message]:
+        return [m for m in self._messages.values() if m.conversation == conversation]
+
+    def by_query_key(self, key: str) -> list[Message]:
+        return [m for m in self._messages.values() if key and m.query_key == key]
+
+    def of_card(self, out_track_id: str) -> list[Message]:
+        return [m for m in self._messages.values() if m.card == out_track_id]
+
+    def of_task(self, task: int) -> list[Message]:
+        return [m for m in self._messages.values() if m.task == task]
+
+    def clear(self) -> None:
+        self._messages.clear()

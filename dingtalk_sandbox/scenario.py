@@ -1,0 +1,265 @@
+"""Who and what there is: people, groups, apps, robots, card templates, and the switches of the sandbox.
+
+A scene is data. It starts as the default one and takes what a dict or a YAML file says instead; a key it does
+not know is an error that names the key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from dingtalk_sandbox.errors import WrongUse
+
+ALL_SCOPES = frozenset({
+    "qyapi_robot_sendmsg", "qyapi_base", "qyapi_chat_read", "qyapi_chat_manage",
+    "Card.Instance.Write", "Card.Streaming.Write",
+})  # fmt: skip
+
+T = TypeVar("T")
+LARGEST = 1e9
+"""Of all numbers that a switch takes."""
+
+
+class Role(StrEnum):
+    ADMIN = "admin"  #: administrator of the organisation
+    MEMBER = "member"  #: belongs to the organisation
+    OUTSIDER = "outsider"  #: in a group, but not of the organisation: DingTalk tells no staffId
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    id: str
+    name: str
+    role: Role = Role.MEMBER
+    mobile: str = ""
+
+    @property
+    def inside(self) -> bool:
+        return self.role != Role.OUTSIDER
+
+    @property
+    def union_id(self) -> str:
+        return f"union-{self.id}"
+
+    @property
+    def oto(self) -> str:
+        """The id of this person's conversation with the robot."""
+        return f"cidSandboxOto-{self.id}=="
+
+    @property
+    def work(self) -> str:
+        """The id of the conversation that shows this person's work notifications."""
+        return f"work-{self.id}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class App:
+    key: str
+    secret: str = field(repr=False)
+    agent_id: int
+    robot_name: str
+    robot_code: str = ""  # "" = the key, as DingTalk has it
+    scopes: frozenset[str] = ALL_SCOPES
+
+    @property
+    def robot(self) -> str:
+        return self.robot_code or self.key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    id: str
+    title: str
+    members: tuple[str, ...]
+    robots: tuple[str, ...]  # robot codes
+    chat_id: str = ""  # the old id of the same group
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomRobot:
+    token: str = field(repr=False)
+    group: str
+    name: str = "自定义机器人"
+    secret: str = field(default="", repr=False)  # "" = not signed
+    keywords: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    id: str
+    name: str
+    published: bool = True
+    buttons: bool = True  # shows `msgButtons` of `sys_full_json_obj`
+    private: tuple[str, ...] | None = None  # variables marked private; None = all may be
+
+
+PUBLIC_TEMPLATES = (  # ids from the official SDK's card_instance.py and card_replier.py
+    Template(id="1366a1eb-bc54-4859-ac88-517c56a9acb1.schema", name="markdown with buttons"),
+    Template(id="382e4302-551d-4880-bf29-a30acfab2e71.schema", name="AI markdown"),
+    Template(id="589420e2-c1e2-46ef-a5ed-b8728e654da9.schema", name="markdown", buttons=False),
+    Template(id="7f538f6d-ebb7-4533-a9ac-61a32da094cf.schema", name="RPA plugin", buttons=False),
+    Template(id="d28e2ac5-fb34-4d93-94bc-cf5c580c2d4f.schema", name="graph markdown", buttons=False),
+    Template(id="8aebdfb9-28f4-4a98-98f5-396c3dde41a0.schema", name="AI test", buttons=False),
+    Template(id="02fcf2f4-5e02-4a85-b672-46d1f715543e.schema", name="AI", buttons=False),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Switches; times in seconds. A limit of 0 is no limit."""
+
+    bad_token_status: int = 400  # some clients were written for 401
+    token_life: float = 7200
+    ticket_life: float = 90
+    session_life: float = 5400
+    ping_every: float = 20
+    disconnect_grace: float = 10
+    redeliver: bool = True
+    redeliver_after: float = 60
+    redeliver_limit: int = 3
+    card_deadline: float = 2
+    repeated_card: str = "refuse"  # or "ignore": both are documented
+    card_value_limit: int = 0  # bytes of one value; documented as 1 KB, not held to in practice
+    qps: int = 20
+    api_limit: int = 5000
+    stream_limit: int = 3000
+    webhook_per_minute: int = 20
+    webhook_silence: float = 600
+    webhook_throttle_code: int = 410100  # the wild shows 130101
+    webhook_wording: str = "today"  # or "old", as the pages have it: the words of 310000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    corp_id: str
+    people: tuple[Person, ...]
+    apps: tuple[App, ...]
+    groups: tuple[Group, ...]
+    custom_robots: tuple[CustomRobot, ...] = ()
+    templates: tuple[Template, ...] = PUBLIC_TEMPLATES
+    settings: Settings = Settings()
+    chips: tuple[Any, ...] = ()  # what the page offers to say: texts, or pairs of Chinese and English
+
+    def person(self, id_: str, kind: int = 1) -> Person | None:
+        """Who that is, by userId (kind 1) or unionId (kind 2)."""
+        return next((p for p in self.people if id_ == (p.id if kind == 1 else p.union_id)), None)
+
+    def colleague(self, id_: str, kind: int = 1) -> Person | None:
+        person = self.person(id_, kind)
+        return person if person and person.inside else None
+
+    def group(self, id_: str) -> Group | None:
+        return next((g for g in self.groups if g.id == id_), None)
+
+    def app(self, key: str) -> App | None:
+        return next((a for a in self.apps if a.key == key), None)
+
+    def app_of(self, robot_code: str) -> App | None:
+        return next((a for a in self.apps if a.robot == robot_code), None)
+
+    def template(self, id_: str) -> Template | None:
+        return next((t for t in self.templates if t.id == id_), None)
+
+
+def default_scene() -> Scene:
+    people = (
+        Person(id="manager01", name="王敏", role=Role.ADMIN),
+        Person(id="user01", name="李雷"),
+        Person(id="user02", name="韩梅梅"),
+        Person(id="outsider01", name="外部顾问", role=Role.OUTSIDER),
+    )
+    app = App(key="dingsandboxapp", secret="sandbox-app-secret", agent_id=3001, robot_name="DingRun")  # noqa: S106 - of the sandbox, opens nothing
+    group = Group(
+        id="cidSandboxGroupOps==",
+        title="安全运营群",
+        members=tuple(p.id for p in people),
+        robots=(app.robot,),
+        chat_id="chatsandboxops",
+    )
+    robot = CustomRobot(token="sandbox-webhook-token", secret="SECsandbox0123456789", group=group.id)  # noqa: S106 - of the sandbox, opens nothing
+    return Scene(
+        corp_id="dingsandboxcorp", people=people, apps=(app,), groups=(group,), custom_robots=(robot,)
+    )
+
+
+LISTS: Mapping[str, type] = {
+    "people": Person, "apps": App, "groups": Group, "custom_robots": CustomRobot, "templates": Template,
+}  # fmt: skip
+
+
+def build(cls: type[T], given: Any, *, at: str) -> T:
+    """One dataclass from a mapping. Raises `WrongUse` that names the key."""
+    if not isinstance(given, Mapping):
+        raise WrongUse(f"{at} takes a mapping")
+    known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
+    if strange := set(given) - known:
+        unknown, takes = ", ".join(sorted(map(str, strange))), ", ".join(sorted(known))
+        raise WrongUse(f"{at} does not know {unknown}; it takes {takes}")
+    try:
+        return TypeAdapter(cls).validate_python(dict(given))
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        where = ".".join(map(str, (at, *first["loc"])))
+        raise WrongUse(f"{where}: {first['msg']}, got {first['input']!r}") from None
+
+
+def scene_from(given: Mapping[str, Any] | None) -> Scene:
+    """The default scene with what is given instead. Raises `WrongUse` that names the key."""
+    scene = default_scene()
+    changes: dict[str, Any] = {}
+    if not isinstance(given or {}, Mapping):
+        raise WrongUse("a scene takes a mapping")
+    for key, value in (given or {}).items():
+        if key in LISTS:
+            changes[key] = _listed(key, value)
+        elif key == "settings":
+            changes[key] = changed(scene.settings, value)
+        elif key == "chips":
+            changes[key] = _chips(value)
+        elif key == "corp_id":
+            changes[key] = str(value)
+        else:
+            raise WrongUse(f"a scene does not know {key}")
+    if "templates" in changes:
+        changes["templates"] += PUBLIC_TEMPLATES
+    return replace(scene, **changes)
+
+
+def _chips(value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple) or not all(_is_chip(chip) for chip in value):
+        raise WrongUse("chips takes a list of texts, or of pairs of Chinese and English")
+    return tuple(value)
+
+
+def _is_chip(chip: Any) -> bool:
+    pair = isinstance(chip, list | tuple) and len(chip) == 2  # noqa: PLR2004 - a pair
+    return isinstance(chip, str) or (pair and all(isinstance(text, str) for text in chip))
+
+
+def _listed(key: str, value: Any) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple):
+        raise WrongUse(f"{key} takes a list")
+    return tuple(build(LISTS[key], one, at=key) for one in value)
+
+
+def changed(settings: Settings, given: Mapping[str, Any]) -> Settings:
+    """The switches with some of them turned. Raises `WrongUse` that names the key."""
+    if not isinstance(given, Mapping):
+        raise WrongUse("settings takes a mapping")
+    for key, value in given.items():
+        if isinstance(value, int | float) and not 0 <= value <= LARGEST:
+            raise WrongUse(f"settings.{key} takes 0 to {LARGEST:g}, got {value!r}")
+    return build(Settings, asdict(settings) | dict(given), at="settings")
+
+
+def read_scene(path: Path) -> Scene:
+    """A scene from a YAML file. Raises `WrongUse`, or `OSError` when the file cannot be read."""
+    try:
+        return scene_from(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as problem:
+        raise WrongUse(f"{path}: {problem}") from None

@@ -1,0 +1,133 @@
+"""The sandbox as a server: one loopback port with DingTalk's endpoints, the control API and the page."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from dingtalk_sandbox.api import cards, gateway, media, oauth, robots, streaming, webhooks
+from dingtalk_sandbox.api import groups as chats
+from dingtalk_sandbox.api import work_notifications as notices
+from dingtalk_sandbox.api.pipeline import Wire
+from dingtalk_sandbox.api.unsupported import closed_endpoints, not_emulated
+from dingtalk_sandbox.clock import SandboxClock, utc_now
+from dingtalk_sandbox.control.actions import Play
+from dingtalk_sandbox.control.downloads import Downloads
+from dingtalk_sandbox.control.events import Events
+from dingtalk_sandbox.control.origin_check import at_home, is_loopback
+from dingtalk_sandbox.control.routes import Control
+from dingtalk_sandbox.http_log import HEADER_SECONDS, http_log
+from dingtalk_sandbox.scenario import Scene, scene_from
+from dingtalk_sandbox.state import World
+from dingtalk_sandbox.stream.hub import Hub
+
+PAGE = Path(__file__).parent / "page"
+BODY_LIMIT = 64 * 1024 * 1024
+ENDPOINTS = (
+    *oauth.ENDPOINTS, *gateway.ENDPOINTS, *robots.ENDPOINTS, *webhooks.ENDPOINTS, *media.ENDPOINTS,
+    *notices.ENDPOINTS, *cards.ENDPOINTS, *streaming.ENDPOINTS, *chats.ENDPOINTS, *closed_endpoints(),
+)  # fmt: skip
+
+
+class Sandbox:
+    """A fake DingTalk. `url` is the base of both of its hosts, once it has started.
+
+    `clock` tells an aware UTC time; every expiry goes by it. `scene` is a `Scene`, or a mapping of what is to
+    differ from the default one (raises `WrongUse` naming the key).
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        clock: Callable[[], datetime] | None = None,
+        scene: Scene | Mapping[str, Any] | None = None,
+    ) -> None:
+        chosen = scene if isinstance(scene, Scene) else scene_from(scene)
+        self.world = World(chosen, SandboxClock(clock or utc_now))
+        self.hub = Hub(self.world)
+        self.play = Play(self.world, self.hub)
+        self._host, self._port = host, port
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """`http://127.0.0.1:port`, without a slash at the end."""
+        return self.world.url
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    async def start(self) -> None:
+        """Listen. Raises `OSError` when the port is taken."""
+        runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            logger=http_log(__name__),
+            keepalive_timeout=HEADER_SECONDS,
+            shutdown_timeout=0.5,
+        )
+        await runner.setup()
+        site = web.TCPSite(runner, self._host, self._port)
+        try:
+            await site.start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+        self._port = runner.addresses[0][1]
+        shown = "127.0.0.1" if self._host in {"0.0.0.0", "::"} else self._host  # noqa: S104 - only told apart
+        self.world.url = f"http://{shown}:{self._port}"
+
+    async def stop(self) -> None:
+        """End within 2 s, whatever is connected."""
+        if self._runner is None:
+            return
+        runner, self._runner = self._runner, None
+        self.world.feed.close()
+        await self.hub.close()
+        await asyncio.wait_for(runner.cleanup(), 1.5)
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _application(self) -> web.Application:
+        application = web.Application(
+            client_max_size=BODY_LIMIT, middlewares=[at_home(loopback=is_loopback(self._host))]
+        )
+        wire = Wire(self.world)
+        for endpoint in ENDPOINTS:
+            application.router.add_route(endpoint.method, endpoint.path, wire.handler(endpoint))
+        application.router.add_get("/connect", self.hub.connect)
+        application.add_routes(Control(self.world, self.hub, self.play).routes())
+        application.add_routes(Events(self.world).routes() + Downloads(self.world).routes())
+        application.router.add_get("/", _index)
+        application.router.add_static("/page/", PAGE)
+        application.on_response_prepare.append(_fresh)
+        application.router.add_route("*", "/{path:.*}", not_emulated(self.world))
+        return application
+
+
+async def _fresh(request: web.Request, response: web.StreamResponse) -> None:
+    """After an upgrade no browser keeps the old modules of the page."""
+    if request.path.startswith("/page/"):
+        response.headers["Cache-Control"] = "no-cache"
+
+
+async def _index(_: web.Request) -> web.StreamResponse:
+    index = PAGE / "index.html"
+    if not index.exists():
+        return web.Response(text="The page is not there; the control API is under /_sandbox/", status=404)
+    return web.FileResponse(index, headers={"Cache-Control": "no-cache"})

@@ -1,0 +1,192 @@
+"""Everything the sandbox remembers, in memory."""
+
+import secrets
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from dingtalk_sandbox.clock import SandboxClock
+from dingtalk_sandbox.conversations import Board, Feed
+from dingtalk_sandbox.errors import Json
+from dingtalk_sandbox.faults import Faults
+from dingtalk_sandbox.scenario import App, Person, Scene, Settings
+
+CALLS_KEPT = 2000
+"""How many of the latest calls can be looked at."""
+
+
+class Bucket(StrEnum):
+    """What a call is booked on, per organisation and month ("1431", "1438")."""
+
+    API = "api"  #: API calls
+    STREAM = "stream_webhook"  #: Webhook & Stream calls
+    FREE = "free"  #: not counted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Token:
+    app: App
+    value: str = field(repr=False)
+    expires: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ticket:
+    app: App
+    topics: frozenset[tuple[str, str]]
+    expires: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What a session webhook leads to."""
+
+    conversation: str
+    app: App
+    expires: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A file that was uploaded."""
+
+    name: str
+    kind: str  # image, voice, video, file
+    mime: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(kw_only=True)
+class Card:
+    """A card instance, whether or not it has been delivered."""
+
+    out_track_id: str
+    app: App
+    template: str
+    public: dict[str, str]
+    private: dict[str, dict[str, str]]  # by userId
+    seen: dict[str, dict[str, str]] = field(default_factory=dict)  # what a tap's answer showed the tapper
+    callback: str = ""  # STREAM, HTTP or nothing
+    user_id_type: int = 1
+    spaces: dict[str, Json] = field(default_factory=dict)  # space models by kind: IM_GROUP, IM_ROBOT
+    carriers: dict[str, str] = field(default_factory=dict)  # carrierId by "KIND.id"
+    extension: Json = field(default_factory=dict)
+
+    def variables(self, viewer: str = "") -> dict[str, str]:
+        """What that person sees."""
+        return self.seen.get(viewer, self.public) | self.private.get(viewer, {})
+
+
+@dataclass(kw_only=True)
+class NoticeTask:
+    """A work notification that was taken."""
+
+    id: int
+    app: App
+    at: datetime
+    invalid: list[str]
+    forbidden: list[Json]
+    sent: list[str]
+    kind: str
+    recalled: bool = False
+
+
+@dataclass(kw_only=True)
+class WebhookState:
+    """The recent past of one custom robot."""
+
+    sent: deque[datetime] = field(default_factory=deque)
+    silent_until: datetime | None = None
+    uuids: set[str] = field(default_factory=set)
+
+
+class World:
+    """The scene and all that has happened in it. Changing it is never interrupted: nothing here awaits."""
+
+    def __init__(self, scene: Scene, clock: SandboxClock) -> None:
+        self.start = scene
+        self.scene = scene
+        self.clock = clock
+        self.feed = Feed()
+        self.faults = Faults()
+        self.url = ""
+        self.tokens: dict[str, Token] = {}
+        self.tickets: dict[str, Ticket] = {}
+        self.board = Board(self.feed)
+        self._empty()
+
+    def _empty(self) -> None:
+        self.sessions: dict[str, Session] = {}
+        self.media: dict[str, Upload] = {}
+        self.cards: dict[str, Card] = {}
+        self.notices: dict[int, NoticeTask] = {}
+        self.told: Counter[tuple[str, ...]] = Counter()  # work notifications by day, app and person
+        self.webhooks: defaultdict[str, WebhookState] = defaultdict(WebhookState)
+        self.calls: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.booked: defaultdict[str, Counter[str]] = defaultdict(Counter)  # month → bucket → calls
+        self.log: deque[Json] = deque(maxlen=CALLS_KEPT)
+        self.recent: defaultdict[tuple[str, str], deque[datetime]] = defaultdict(deque)
+
+    def reset(self) -> None:
+        """As at the start; tokens and connections live on, so that a bot need not be started again."""
+        self.scene = self.start
+        self.clock.reset()
+        self.faults.replace([])
+        self.board.clear()
+        self._empty()
+
+    @property
+    def settings(self) -> Settings:
+        return self.scene.settings
+
+    def token_of(self, app: App) -> Token:
+        """The app's token: the same one while it is valid, its life extended by asking ("0033")."""
+        expires = self.clock.now() + timedelta(seconds=self.settings.token_life)
+        old = next(
+            (t for t in self.tokens.values() if t.app.key == app.key and t.expires > self.clock.now()), None
+        )
+        value = old.value if old else secrets.token_hex(16)
+        self.tokens[value] = Token(app=app, value=value, expires=expires)
+        return self.tokens[value]
+
+    def open_session(self, conversation: str, app: App) -> tuple[str, datetime]:
+        """A new session webhook: its URL and when it ends."""
+        key = secrets.token_hex(16)
+        expires = self.clock.now() + timedelta(seconds=self.settings.session_life)
+        self.sessions[key] = Session(conversation=conversation, app=app, expires=expires)
+        return f"{self.url}/robot/sendBySession?session={key}", expires
+
+    def book(self, bucket: Bucket) -> None:
+        self.booked[self.clock.month()][bucket] += 1
+
+    def used_up(self, bucket: Bucket) -> bool:
+        limits = {Bucket.API: self.settings.api_limit, Bucket.STREAM: self.settings.stream_limit}
+        limit = limits.get(bucket, 0)
+        return bool(limit) and self.booked[self.clock.month()][bucket] >= limit
+
+    def too_many(self, app: App, endpoint: str) -> bool:
+        """Count a call against the calls per second of one app and API."""
+        if not self.settings.qps:
+            return False
+        calls, now = self.recent[app.key, endpoint], self.clock.now()
+        while calls and now - calls[0] >= timedelta(seconds=1):
+            calls.popleft()
+        if len(calls) >= self.settings.qps:
+            return True
+        calls.append(now)
+        return False
+
+    def robot_in(self, conversation: str) -> App | None:
+        """The app whose robot is in that conversation."""
+        group = self.scene.group(conversation)
+        codes = group.robots if group else tuple(a.robot for a in self.scene.apps[:1])
+        return next((a for a in self.scene.apps if a.robot in codes), None)
+
+    def members(self, conversation: str) -> list[Person]:
+        """Who is in a conversation; nobody when there is none of that id."""
+        group = self.scene.group(conversation)
+        if group:
+            return [p for p in self.scene.people if p.id in group.members]
+        return [p for p in self.scene.people if conversation in {p.oto, p.work}]

@@ -1,0 +1,127 @@
+"""What the robot is told: the `data` of robot messages and card callbacks ("0699", card "02/0003"). Pure."""
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from dingtalk_sandbox.errors import Json
+from dingtalk_sandbox.scenario import App, Group, Person, Scene
+
+MESSAGES = "/v1.0/im/bot/messages/get"
+CARDS = "/v1.0/card/instances/callback"
+
+
+def encrypted(id_: str) -> str:
+    """The kind of id that DingTalk gives for people and robots; it is no userId."""
+    return "$:LWCP_v1:$" + base64.b64encode(hashlib.sha256(id_.encode()).digest()[:24]).decode()
+
+
+def mention(name: str) -> re.Pattern[str]:
+    return re.compile(rf"@{re.escape(name)}(?![A-Za-z0-9_])", re.IGNORECASE)
+
+
+def mentioned(name: str, text: str) -> bool:
+    return bool(mention(name).search(text))
+
+
+def stripped(name: str, text: str) -> str:
+    """The text as the robot gets it: its own mention is gone, the blanks around it are not."""
+    return mention(name).sub("", text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spoken:
+    """Something a person said where the robot hears it."""
+
+    scene: Scene
+    app: App
+    person: Person
+    text: str
+    msg_id: str
+    at: datetime
+    conversation: str
+    group: Group | None  # None = one to one
+    session: str  # URL
+    session_ends: datetime
+    exhausted: bool = False  # the month's Stream calls are used up
+
+
+def _ms(when: datetime) -> int:
+    return int(when.timestamp() * 1000)
+
+
+def robot_message(said: Spoken) -> Json:
+    """The decoded `data` of a robot message."""
+    scene, person = said.scene, said.person
+    data: Json = {
+        "senderPlatform": "Mac",
+        "conversationId": said.conversation,
+        "chatbotCorpId": scene.corp_id,
+        "chatbotUserId": encrypted(said.app.robot),
+        "msgId": said.msg_id,
+        "senderNick": person.name,
+        "isAdmin": person.role == "admin",
+        "senderId": encrypted(person.id),
+        "sessionWebhookExpiredTime": _ms(said.session_ends),
+        "createAt": _ms(said.at),
+        "conversationType": "2" if said.group else "1",
+        "sessionWebhook": said.session,
+        "robotCode": said.app.robot,
+        "msgtype": "text",
+    }
+    if person.inside:
+        data |= {"senderStaffId": person.id, "senderCorpId": scene.corp_id, "senderUnionId": person.union_id}
+    if said.group:
+        data |= {"conversationTitle": said.group.title, "isInAtList": True, "atUsers": _at_users(said)}
+    return data | _content(said)
+
+
+def _content(said: Spoken) -> Json:
+    if said.exhausted:
+        text = "the monthly quota of Webhook and Stream calls is used up"
+        return {"errorCode": 20001, "errCode": 20001, "errorMessage": text, "errMsg": text}
+    return {"text": {"content": stripped(said.app.robot_name, said.text) if said.group else said.text}}
+
+
+def _at_users(said: Spoken) -> list[Json]:
+    others = [
+        p
+        for p in said.scene.people
+        if said.group and p.id in said.group.members and mentioned(p.name, said.text)
+    ]
+    inside = [{"dingtalkId": encrypted(p.id)} | ({"staffId": p.id} if p.inside else {}) for p in others]
+    return [{"dingtalkId": encrypted(said.app.robot)}, *inside]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tapped:
+    """A button that a person pressed."""
+
+    corp_id: str
+    user_id: str  # of the kind that the card was created with
+    user_id_type: int
+    out_track_id: str
+    space_id: str
+    action: str
+    params: Json
+
+
+def card_callback(tap: Tapped) -> Json:
+    """The decoded `data` of a card callback; `content` and `value` are the same JSON string."""
+    inner = {"cardPrivateData": {"actionIds": [tap.action], "params": tap.params}}
+    content = json.dumps(inner, ensure_ascii=False, separators=(",", ":"))
+    return {
+        "extension": "{}",
+        "corpId": tap.corp_id,
+        "spaceType": "im",
+        "userIdType": tap.user_id_type,
+        "type": "actionCallback",
+        "userId": tap.user_id,
+        "spaceId": tap.space_id,
+        "outTrackId": tap.out_track_id,
+        "content": content,
+        "value": content,
+    }

@@ -1,0 +1,155 @@
+"""What a robot may send through the OpenAPI: message keys, their fields, how each looks in a conversation.
+
+Pure. From "0699-robot-message-type", "0716-the-robot-sends-a-group-message", "0714-chatbots-send-one-on-one-
+chat-messages-in-batches".
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dingtalk_sandbox.conversations import Look
+from dingtalk_sandbox.errors import Json, refuse
+
+PARAM_LIMIT = 15_000
+"""Bytes of `msgParam`."""
+
+FILE_TYPES = frozenset({"xlsx", "pdf", "zip", "rar", "doc", "docx"})
+"""What `sampleFile` takes, fewer than may be uploaded."""
+
+USERS_LIMIT = 20
+"""Receivers of one `batchSend`."""
+
+KEYS_LIMIT = 20
+"""Messages of one recall."""
+
+INVALID = "invalidParameter.msgParam.invalid"
+UNSUPPORTED = "invalidParameter.msg.unsupport"  # codespell:ignore unsupport
+
+
+@dataclass(frozen=True, kw_only=True)
+class MsgKey:
+    """A template of robot messages: the fields it needs, all strings, and how it looks."""
+
+    required: tuple[str, ...]
+    look: Callable[[Json], Look]
+    missing: str = INVALID  # the code when one of them is not there
+
+
+def _text(p: Json) -> Look:
+    return Look(kind="text", content={"msgtype": "text", "text": p["content"]})
+
+
+def _markdown(p: Json) -> Look:
+    return Look(kind="markdown", content={"msgtype": "markdown", "title": p["title"], "text": p["text"]})
+
+
+def _image(p: Json) -> Look:
+    return Look(
+        kind="markdown", content={"msgtype": "image", "title": "[图片]", "text": f"![]({p['photoURL']})"}
+    )
+
+
+def _link(p: Json) -> Look:
+    buttons = [{"text": p["title"], "url": p["messageUrl"]}]
+    content = {"msgtype": "link", "title": p["title"], "text": p["text"], "picUrl": p.get("picUrl", "")}
+    return Look(kind="action_card", content=content | {"buttons": buttons})
+
+
+def _action_card(*pairs: tuple[str, str], orientation: str = "0") -> MsgKey:
+    def look(p: Json) -> Look:
+        buttons = [{"text": p[title], "url": p[url]} for title, url in pairs]
+        content = {
+            "msgtype": "actionCard",
+            "title": p["title"],
+            "text": p["text"],
+            "orientation": orientation,
+        }
+        return Look(kind="action_card", content=content | {"buttons": buttons})
+
+    return MsgKey(required=("title", "text", *(name for pair in pairs for name in pair)), look=look)
+
+
+def _numbered(count: int) -> MsgKey:
+    return _action_card(*((f"actionTitle{i}", f"actionURL{i}") for i in range(1, count + 1)))
+
+
+def _file(p: Json) -> Look:
+    if p["fileType"].lower() not in FILE_TYPES:
+        raise refuse(UNSUPPORTED, f"fileType {p['fileType']} is not supported")
+    content = {"msgtype": "file", "fileType": p["fileType"]}
+    return Look(kind="file", content=content, media_id=p["mediaId"], file_name=p["fileName"])
+
+
+def _audio(p: Json) -> Look:
+    content = {"msgtype": "audio", "duration": p["duration"]}
+    return Look(kind="file", content=content, media_id=p["mediaId"])
+
+
+def _video(p: Json) -> Look:
+    if p["videoType"].lower() != "mp4":
+        raise refuse(UNSUPPORTED, f"videoType {p['videoType']} is not supported")
+    content = {"msgtype": "video", "duration": p["duration"]}
+    return Look(kind="file", content=content, media_id=p["videoMediaId"])
+
+
+MSG_KEYS: dict[str, MsgKey] = {
+    "sampleText": MsgKey(required=("content",), look=_text, missing="miss.param.text"),
+    "sampleMarkdown": MsgKey(required=("title", "text"), look=_markdown, missing="miss.param.markdownTotext"),
+    "sampleImageMsg": MsgKey(required=("photoURL",), look=_image, missing="miss.param.picture"),
+    "sampleLink": MsgKey(required=("text", "title", "messageUrl"), look=_link),
+    "sampleActionCard": _action_card(("singleTitle", "singleURL")),
+    **{f"sampleActionCard{n}": _numbered(n) for n in range(2, 6)},
+    "sampleActionCard6": _action_card(
+        ("buttonTitle1", "buttonUrl1"), ("buttonTitle2", "buttonUrl2"), orientation="1"
+    ),
+    "sampleAudio": MsgKey(required=("mediaId", "duration"), look=_audio, missing="miss.param.audio"),
+    "sampleFile": MsgKey(required=("mediaId", "fileName", "fileType"), look=_file, missing="miss.param.file"),
+    "sampleVideo": MsgKey(
+        required=("duration", "videoMediaId", "videoType", "picMediaId"),
+        look=_video,
+        missing="miss.param.video",
+    ),
+}
+
+
+def param_size(body: Json) -> int:
+    param = body.get("msgParam")
+    return len(param.encode("utf-8", "replace")) if isinstance(param, str) else 0
+
+
+def look_of(body: Json) -> Look:
+    """How a `{msgKey, msgParam}` looks. Raises `Refusal` for what DingTalk would not take."""
+    key, param = body.get("msgKey"), body.get("msgParam")
+    if not key:
+        raise refuse("invalidParameter.msgKey.empty", "msgKey不能为空")
+    form = MSG_KEYS.get(key) if isinstance(key, str) else None
+    if form is None:
+        raise refuse("invalidParameter.msgKey.invalid", "无效的msgKey")
+    if not isinstance(param, str):
+        raise refuse(INVALID, "msgParam必须是JSON字符串")
+    if param_size(body) > PARAM_LIMIT:
+        raise refuse("invalidParameter.msgParam.tooLong", "msgParam超过15000字节")
+    values = _object(param)
+    if any(name not in values or values[name] == "" for name in form.required):
+        raise refuse(form.missing)
+    if not all(isinstance(value, str) for value in values.values()):
+        raise refuse(INVALID, "msgParam的值必须是字符串")
+    return form.look(values)
+
+
+def _object(text: str) -> Json:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        raise refuse(INVALID, "msgParam不是合法的JSON") from None
+    if not isinstance(value, dict):
+        raise refuse(INVALID, "msgParam不是JSON对象")
+    return value
+
+
+def texts(value: object, limit: int) -> list[str] | None:
+    """A list of 1 to `limit` non-empty strings, or None."""
+    if not isinstance(value, list) or not 0 < len(value) <= limit:
+        return None
+    return value if all(isinstance(v, str) and v for v in value) else None

@@ -1,0 +1,118 @@
+"""What a work notification may say ("0775-message-types-and-data-format", "0769"). Pure."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from dingtalk_sandbox.conversations import Look
+from dingtalk_sandbox.errors import Json, refuse_oapi
+
+MSG_LIMIT = 2048
+"""Bytes of `msg`."""
+
+USERS_LIMIT = 100
+"""Receivers in `userid_list`."""
+
+PER_DAY = 500
+"""Notifications to one person from one app in a day."""
+
+TO_ALL_PER_DAY = 3
+
+
+def _need(part: Json, *names: str) -> Json:
+    if any(not isinstance(part.get(name), str) or not part[name] for name in names):
+        raise refuse_oapi(40035, f"不合法的参数 msg: 缺少 {'/'.join(names)}")
+    return part
+
+
+def _text(p: Json) -> Look:
+    return Look(kind="work_notice", content={"text": _need(p, "content")["content"]})
+
+
+def _markdown(p: Json) -> Look:
+    _need(p, "title", "text")
+    return Look(kind="work_notice", content={"title": p["title"], "text": p["text"]})
+
+
+def _media(p: Json) -> Look:
+    return Look(kind="work_notice", content={}, media_id=_need(p, "media_id")["media_id"])
+
+
+def _link(p: Json) -> Look:
+    _need(p, "messageUrl", "picUrl", "title", "text")
+    buttons = [{"text": p["title"], "url": p["messageUrl"]}]
+    return Look(kind="work_notice", content={"title": p["title"], "text": p["text"], "buttons": buttons})
+
+
+def _action_card(p: Json) -> Look:
+    _need(p, "title", "markdown")
+    content: Json = {"title": p["title"], "text": p["markdown"]}
+    if p.get("single_title"):
+        _need(p, "single_title", "single_url")
+        content["buttons"] = [{"text": p["single_title"], "url": p["single_url"]}]
+        return Look(kind="work_notice", content=content)
+    listed = p.get("btn_json_list")
+    if not isinstance(listed, list) or not listed or not all(isinstance(b, dict) for b in listed):
+        raise refuse_oapi(40035, "不合法的参数 msg: btn_json_list")
+    content["orientation"] = str(p.get("btn_orientation") or "0")
+    content["buttons"] = [
+        {"text": _need(b, "title", "action_url")["title"], "url": b["action_url"]} for b in listed
+    ]
+    return Look(kind="work_notice", content=content)
+
+
+def _oa(p: Json) -> Look:
+    head, body = p.get("head"), p.get("body")
+    if not isinstance(head, dict) or not isinstance(body, dict):
+        raise refuse_oapi(40035, "不合法的参数 msg: oa 缺少 head/body")
+    rows = body["form"] if isinstance(body.get("form"), list) else []
+    lines = [f"- {r.get('key', '')} {r.get('value', '')}" for r in rows if isinstance(r, dict)]
+    text = "\n".join([str(body.get("content") or ""), *lines]).strip()
+    title = str(body.get("title") or head.get("text") or "")
+    buttons = [{"text": title, "url": str(p["message_url"])}] if p.get("message_url") else []
+    return Look(kind="work_notice", content={"title": title, "text": text, "buttons": buttons})
+
+
+FORMATS: dict[str, Callable[[Json], Look]] = {
+    "text": _text, "markdown": _markdown, "image": _media, "file": _media, "voice": _media, "link": _link,
+    "action_card": _action_card, "oa": _oa,
+}  # fmt: skip
+
+
+def message_of(given: Any) -> Json:
+    """The `msg` of a call, which may be an object or a JSON string. Raises `Refusal`."""
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except (ValueError, RecursionError):
+            raise refuse_oapi(40035, "不合法的参数 msg") from None
+    if not isinstance(given, dict):
+        raise refuse_oapi(40035, "不合法的参数 msg")
+    if size_of(given) > MSG_LIMIT:
+        raise refuse_oapi(34016, f"消息内容过长，msg 不能超过 {MSG_LIMIT} 字节")
+    return given
+
+
+def size_of(msg: Any) -> int:
+    """Bytes of a message, compact and unescaped."""
+    if isinstance(msg, str):
+        return len(msg.encode("utf-8", "replace"))
+    return len(json.dumps(msg, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+
+
+def look_of(msg: Json) -> Look:
+    """How a work notification looks. Raises `Refusal` for what DingTalk would not take."""
+    kind = msg.get("msgtype")
+    part = msg.get(kind) if isinstance(kind, str) else None
+    if not isinstance(kind, str) or kind not in FORMATS or not isinstance(part, dict):
+        raise refuse_oapi(40035, "不合法的参数 msgtype")
+    look = FORMATS[kind](part)
+    return Look(kind=look.kind, content={"msgtype": kind} | look.content, media_id=look.media_id)
+
+
+def names(value: Any, limit: int) -> list[str]:
+    """A comma-separated list. Raises `Refusal` when it is longer than the limit."""
+    listed = [part.strip() for part in str(value or "").split(",") if part.strip()]
+    if len(listed) > limit:
+        raise refuse_oapi(40035, f"接收者超过 {limit} 个")
+    return listed

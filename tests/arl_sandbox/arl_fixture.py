@@ -1,0 +1,76 @@
+"""A fake ARL and the engine beside it, with or without its database."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import aiohttp
+import pytest
+
+from arl_sandbox import KEY, ZONE, ArlScheduler, FakeArl
+from bot.cli.demo.arl_mongo import MongoMirror
+from bot.engines.arl.api_reader import ApiReads
+from bot.engines.arl.client import ArlWire
+from bot.engines.arl.engine import ArlEngine, ArlWays
+from bot.engines.arl.mongo_reader import DatabaseReads
+from bot.engines.arl.reader import Reads
+from bot.engines.arl.triggers import GRACE
+from bot.models import Schedule
+from bot.mongo import Mongo
+from tests.arl_sandbox.world import TurnedWorld
+from tests.fakes import FakeClock
+from tests.mongo_server import database_for
+
+LIMIT = timedelta(hours=72)
+LOOKED_BACK = timedelta(days=7)
+
+
+@dataclass(kw_only=True)
+class Beside:
+    """One ARL, and DingRun's engine beside it."""
+
+    world: TurnedWorld
+    arl: FakeArl
+    scheduler: ArlScheduler
+    engine: ArlEngine
+    address: str  # of its database
+    clock: FakeClock
+
+    async def turn(self, seconds: float) -> None:
+        """Let time pass; what ARL has written meanwhile is in its database then."""
+        await self.world.flush()
+        self.clock.turn(seconds=seconds)
+
+    async def grace(self) -> None:
+        """Look at what ARL has begun, and let so much time pass that no more can come of it."""
+        await self.world.flush()
+        await self.engine.started(self.clock() - LOOKED_BACK)
+        await self.turn(GRACE.total_seconds() + 1)
+
+
+def loud(schedule: Schedule) -> Schedule:
+    return replace(schedule, notify_enable=True)
+
+
+@asynccontextmanager
+async def beside_arl(
+    clock: FakeClock, config: pytest.Config | None, *, fork: bool = False
+) -> AsyncIterator[Beside]:
+    """With a `config` ARL's database is a real one and read; without, the API alone is used."""
+    async with AsyncExitStack() as stack:
+        mongo, address = None, ""
+        if config is not None:
+            database = await stack.enter_async_context(database_for(config))
+            address = database.address
+            mongo = Mongo(address)
+            stack.push_async_callback(mongo.close)
+        world = TurnedWorld(clock, MongoMirror(mongo) if mongo else None)
+        arl = await stack.enter_async_context(FakeArl(world=world, fork=fork))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        wire = ArlWire(session, url=arl.url, api_key=KEY)
+        reads: Reads = DatabaseReads(mongo) if mongo else ApiReads(wire, clock=clock)
+        ways = ArlWays(dressed=loud, zone=ZONE, limit=LIMIT)
+        engine = ArlEngine(wire, reads, ways=ways, clock=clock)
+        scheduler = ArlScheduler(world, fork=arl.fork)
+        yield Beside(world=world, arl=arl, scheduler=scheduler, engine=engine, address=address, clock=clock)

@@ -1,0 +1,83 @@
+"""The fake ARL by itself: a world on a clock that is turned, its processes, and its API."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+
+from arl_sandbox import KEY, ArlScheduler, FakeArl, Tempo, Timeline, Worker
+from tests.arl_sandbox.world import TurnedWorld
+from tests.fakes import FakeClock
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Somebody with the key who asks ARL's API."""
+
+    arl: FakeArl
+    session: aiohttp.ClientSession
+
+    async def get(self, path: str, **query: str | int) -> Json:
+        body: Json = await (await self.raw("GET", path, params=query)).json()
+        return body
+
+    async def post(self, path: str, **body: Any) -> Json:
+        answer: Json = await (await self.raw("POST", path, json=body)).json()
+        return answer
+
+    async def raw(self, method: str, path: str, **parts: Any) -> aiohttp.ClientResponse:
+        """The answer as it came, redirections not followed."""
+        headers = parts.pop("headers", {"Token": KEY})
+        url = f"{self.arl.url}/api{path}"
+        answer = await self.session.request(method, url, headers=headers, allow_redirects=False, **parts)
+        await answer.read()
+        return answer
+
+    async def status(self, method: str, path: str, **parts: Any) -> int:
+        return (await self.raw(method, path, **parts)).status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Living:
+    """ARL's processes on the turned clock."""
+
+    world: TurnedWorld
+    scheduler: ArlScheduler
+    worker: Worker
+    timeline: Timeline
+
+    def task(self, id_: str) -> Json:
+        return self.world.tables["task"][id_]
+
+
+@pytest.fixture
+def world(clock: FakeClock) -> TurnedWorld:
+    return TurnedWorld(clock)
+
+
+@pytest.fixture
+async def caller(world: TurnedWorld, request: pytest.FixtureRequest) -> AsyncIterator[Caller]:
+    """`@pytest.mark.parametrize("caller", ["fork"], indirect=True)` asks the fork."""
+    fork = getattr(request, "param", "") == "fork"
+    async with FakeArl(world=world, fork=fork) as arl, aiohttp.ClientSession() as session:
+        yield Caller(arl=arl, session=session)
+
+
+def timeline_of(world: TurnedWorld) -> Timeline:
+    async def sleep(seconds: float) -> None:
+        world.clock.turn(seconds=seconds)
+
+    return Timeline(world, sleep)
+
+
+@pytest.fixture
+def living(world: TurnedWorld) -> Living:
+    """A scheduler, which is not started, and the two places of the workers, which are."""
+    worker = Worker(world, tempo=Tempo(stage=10, gap=1, idle=1))
+    timeline = timeline_of(world)
+    timeline.add(worker.place(), worker.place())
+    return Living(world=world, scheduler=ArlScheduler(world), worker=worker, timeline=timeline)

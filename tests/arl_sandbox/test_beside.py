@@ -1,0 +1,73 @@
+"""The engine beside a living ARL: between any two writes it sees whole runs, and ends that are true."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from arl_sandbox import Tempo, Timeline, Worker
+from bot.models import Task, TaskStatus
+from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.arl_sandbox.conftest import timeline_of
+from tests.factories import NOW
+from tests.fakes import FakeClock
+
+SINCE = NOW - timedelta(hours=1)
+BEFORE_THREE = NOW.replace(hour=18, minute=59, second=30)
+WAYS = ["with its database", "by its API alone", "the fork with its database", "the fork by its API alone"]
+TARGET = "1.1.1.1 a.example.com b.example.com"
+
+
+@pytest.fixture(params=WAYS)
+async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Beside]:
+    clock.now = BEFORE_THREE
+    config = request.config if "database" in request.param else None
+    async with beside_arl(clock, config, fork="fork" in request.param) as beside:
+        yield beside
+
+
+def alive(beside: Beside, worker: Worker) -> Timeline:
+    """All its processes, a stage of a task each 5 s."""
+    timeline = timeline_of(beside.world)
+    timeline.add(beside.scheduler.loop(), worker.place(), worker.place())
+    return timeline
+
+
+def worker_of(beside: Beside) -> Worker:
+    return Worker(beside.world, tempo=Tempo(stage=5, gap=0.5, idle=5))
+
+
+async def looks(beside: Beside, timeline: Timeline, seconds: float) -> AsyncIterator[dict[str, Task]]:
+    """The tasks of the one run that ARL began, after each of its writes."""
+    end = beside.clock() + timedelta(seconds=seconds)
+    while beside.clock() < end:
+        await timeline.step()
+        runs = await beside.engine.started(SINCE)
+        assert len(runs) <= 1
+        for run in runs:
+            assert len(run.task_ids) == 3
+            yield dict(await beside.engine.tasks(run.task_ids))
+
+
+async def test_a_run_is_seen_whole_and_an_end_is_the_end(beside: Beside) -> None:
+    beside.world.schedule(target=TARGET)
+    ended: dict[str, TaskStatus] = {}
+    async for tasks in looks(beside, alive(beside, worker_of(beside)), 200):
+        now = {id_: task.status for id_, task in tasks.items()}
+        assert ended.items() <= now.items()
+        ended = {id_: status for id_, status in now.items() if status.ended}
+    assert list(ended.values()) == [TaskStatus.DONE] * 3
+
+
+async def test_what_fails_and_what_is_stopped_ends_as_that(beside: Beside) -> None:
+    beside.world.schedule(target=TARGET)
+    worker = worker_of(beside)
+    worker.shaky.add("1.1.1.1")
+    worker.overwrites = True
+    timeline = alive(beside, worker)
+    await timeline.run(70)
+    (run,) = await beside.engine.started(SINCE)
+    await beside.engine.stop(run.task_ids[1:])
+    await timeline.run(200)
+    tasks = await beside.engine.tasks(run.task_ids)
+    assert [tasks[id_].status.value for id_ in run.task_ids] == ["error", "stop", "stop"]

@@ -1,0 +1,133 @@
+"""The fake's lists: pages, order, filters, and the cache of the fork."""
+
+import pytest
+
+from arl_sandbox.api.lists import MOST
+from tests.arl_sandbox.conftest import Caller
+from tests.arl_sandbox.world import TurnedWorld
+
+FORK = pytest.mark.parametrize("caller", ["fork"], indirect=True)
+SITES = (("https://B.example.com", 200), ("https://a.example.com", 404), ("https://c.example.com", 200))
+
+
+@pytest.fixture
+def sites(world: TurnedWorld) -> None:
+    for site, status in SITES:
+        world.find(
+            "t1", "site", {"site": site, "status": status, "tag": ["入口"], "favicon": {"hash": status}}
+        )
+
+
+async def asked(caller: Caller, **query: str | int) -> list[str]:
+    """The letters of the sites that a query finds."""
+    return [each["site"][8] for each in (await caller.get("/site/", **query))["items"]]
+
+
+@pytest.mark.usefixtures("sites")
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({}, ["c", "a", "B"]),
+        ({"order": "_id"}, ["B", "a", "c"]),
+        ({"order": "+status,-site"}, ["c", "B", "a"]),
+        ({"size": 2}, ["c", "a"]),
+        ({"size": 2, "page": 2}, ["B"]),
+        ({"site": "b.EX"}, ["B"]),
+        ({"site": "."}, ["c", "a", "B"]),
+        ({"site": ".*"}, []),
+        ({"site__not": "b.ex"}, ["c", "a"]),
+        ({"site__neq": "https://a.example.com"}, ["c", "B"]),
+        ({"status": 404}, ["a"]),
+        ({"status__neq": 404}, ["c", "B"]),
+        ({"tag": "入"}, ["c", "a", "B"]),
+        ({"favicon.hash": 404}, ["a"]),
+        ({"task_id": "t1"}, ["c", "a", "B"]),
+        ({"task_id": "t"}, []),
+        ({"headers": "no such field"}, ["c", "a", "B"]),
+    ],
+)
+async def test_a_query_finds(caller: Caller, query: dict[str, str | int], found: list[str]) -> None:
+    assert await asked(caller, **query) == found
+
+
+async def test_a_list_has_no_data_and_tells_the_query(caller: Caller) -> None:
+    answer = await caller.get("/site/", title="x", page=3, unheard="y")
+    assert answer == {
+        "page": 3, "size": 10, "total": 0, "items": [], "query": {"title": "x"}, "code": 200,
+    }  # fmt: skip
+
+
+async def test_a_page_has_a_largest_size(caller: Caller) -> None:
+    assert (await caller.get("/site/", size=MOST + 1))["size"] == MOST
+
+
+async def test_a_page_that_is_no_number_is_refused_as_a_payload(caller: Caller) -> None:
+    answer = await caller.raw("GET", "/site/", params={"page": "x"})
+    assert answer.status == 400
+    assert (await answer.json())["message"] == "Input payload validation failed"
+
+
+async def test_a_malformed_id_is_a_crash(caller: Caller) -> None:
+    answer = await caller.raw("GET", "/task/", params={"_id": "x"})
+    assert (answer.status, await answer.json()) == (500, {"message": "Internal Server Error"})
+
+
+async def test_tasks_are_filtered_by_their_switches(caller: Caller, world: TurnedWorld) -> None:
+    world.task("a", "domain", "a.example.com", options={"port_scan": True})
+    world.task("b", "domain", "b.example.com", options={"port_scan": False})
+    found = await caller.get("/task/", **{"options.port_scan": "true"})
+    assert [task["name"] for task in found["items"]] == ["a"]
+
+
+async def test_the_status_that_schedules_are_asked_by_is_no_field(caller: Caller, world: TurnedWorld) -> None:
+    world.schedule()
+    assert (await caller.get("/task_schedule/", schedule_status="scheduled"))["total"] == 0
+
+
+async def test_policies_are_listed(caller: Caller) -> None:
+    assert [each["name"] for each in (await caller.get("/policy/"))["items"]] == ["默认策略"]
+
+
+async def test_there_is_no_list_of_runs(caller: Caller) -> None:
+    assert await caller.status("GET", "/task_schedule_run/") == 404
+
+
+async def again(caller: Caller, world: TurnedWorld, *, size: int = 10, write: bool = False) -> int:
+    """How many sites are told after one more came into being, seen or not seen by the cache."""
+    await caller.get("/site/", size=size)
+    document = {"_id": "x" * 24, "task_id": "t", "site": "https://d.example.com"}
+    if write:
+        world.find("t", "site", document)
+    else:
+        world.tables["site"]["x"] = document
+    return int((await caller.get("/site/", size=size))["total"])
+
+
+@FORK
+async def test_the_fork_keeps_an_answer_for_a_minute(caller: Caller, world: TurnedWorld) -> None:
+    assert await again(caller, world) == 0
+    world.clock.turn(seconds=60)
+    assert (await caller.get("/site/", size=10))["total"] == 1
+
+
+@FORK
+async def test_the_fork_forgets_an_answer_when_arl_writes(caller: Caller, world: TurnedWorld) -> None:
+    assert await again(caller, world, write=True) == 1
+
+
+@FORK
+async def test_a_read_that_races_a_write_keeps_the_old_answer(caller: Caller, world: TurnedWorld) -> None:
+    caller.arl.racing = True
+    assert await again(caller, world, write=True) == 0
+
+
+@FORK
+@pytest.mark.parametrize(("size", "told"), [(5_000, 0), (5_001, 1)])
+async def test_the_fork_does_not_keep_large_pages(
+    caller: Caller, world: TurnedWorld, size: int, told: int
+) -> None:
+    assert await again(caller, world, size=size) == told
+
+
+async def test_vanilla_keeps_nothing(caller: Caller, world: TurnedWorld) -> None:
+    assert await again(caller, world) == 1

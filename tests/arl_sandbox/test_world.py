@@ -1,0 +1,68 @@
+"""The fake's documents on their way into a database, and its processes on one clock."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.arl_sandbox.conftest import timeline_of
+from tests.arl_sandbox.world import TurnedWorld
+from tests.factories import NOW
+from tests.fakes import FakeClock
+
+
+class Noted:
+    """A mirror that keeps what it is told, and lets others go on in between."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+
+    async def put(self, table: str, document: Mapping[str, Any]) -> None:
+        await asyncio.sleep(0)
+        self.told.append((table, document["name"]))
+
+    async def delete(self, table: str, id_: str) -> None:
+        await asyncio.sleep(0)
+        self.told.append((table, "gone"))
+
+
+async def test_a_mirror_is_told_each_change_once(clock: FakeClock) -> None:
+    world = TurnedWorld(clock, noted := Noted())
+    id_ = world.task("一", "domain", "a.example.com")
+    await world.flush()
+    await world.flush()
+    world.delete("task", id_)
+    await world.flush()
+    assert noted.told == [("policy", "默认策略"), ("task", "一"), ("task", "gone")]
+
+
+async def test_what_is_told_later_arrives_later(clock: FakeClock) -> None:
+    world = TurnedWorld(clock, noted := Noted())
+    id_ = world.task("一", "domain", "a.example.com")
+    first = asyncio.create_task(world.flush())
+    await asyncio.sleep(0)
+    world.change("task", id_, name="二")
+    await world.flush()
+    await first
+    assert noted.told[-1] == ("task", "二")
+
+
+async def test_ids_tell_time_process_and_order_as_mongodb_s_do(clock: FakeClock) -> None:
+    world = TurnedWorld(clock)
+    first, second = (world.task("x", "ip", "1.1.1.1", process="ab" * 5) for _ in range(2))
+    assert (first[:8], first[8:18]) == (f"{int(NOW.timestamp()):08x}", "ab" * 5)
+    assert int(second[18:], 16) == int(first[18:], 16) + 1
+
+
+def writes(world: TurnedWorld, name: str, every: float) -> Iterator[float]:
+    while True:
+        world.task(name, "ip", "1.1.1.1")
+        yield every
+
+
+async def test_processes_write_in_the_order_of_their_times(clock: FakeClock) -> None:
+    world = TurnedWorld(clock)
+    timeline = timeline_of(world)
+    timeline.add(writes(world, "三", 3), writes(world, "二", 2))
+    await timeline.run(7)
+    assert "".join(task["name"] for task in world.tasks()) == "三二二三二三二"
+    assert (clock() - NOW).total_seconds() == 7

@@ -1,0 +1,277 @@
+"""What comes in: safe first, then answered, then done, and nothing twice."""
+
+import asyncio
+from typing import Literal
+
+import pytest
+from pydantic import TypeAdapter
+
+from bot.chat.permissions import Rules
+from bot.delivery.plan import card_id
+from bot.errors import Permanent, Temporary
+from bot.models import CardTap, Job, JobState, Message, Person
+from tests.conftest import GROUP, Desk
+from tests.factories import make_job, make_message
+from tests.fakes import FakeMessenger
+
+MEMBER = Person(id="user01", name="李雷")
+PAYLOAD = TypeAdapter(Message).dump_python(make_message("帮助"), mode="json")
+OUTSIDER = Person(id="", name="外部顾问")
+
+
+def tap_on(run_id: str, action: str = "rerun", user: Person = MEMBER) -> CardTap:
+    return CardTap(card_id=card_id(run_id, GROUP), action=action, user=user, conversation_id="cidA")
+
+
+def words(params: dict[str, str]) -> str:
+    return " ".join(params.values())
+
+
+async def runs(desk: Desk) -> int:
+    return len(await desk.store.find_runs())
+
+
+async def test_a_message_is_kept_before_it_is_answered(desk: Desk) -> None:
+    message = make_message("重跑")
+    await desk.intake.on_message(message)
+    job = await desk.store.find_job(f"message:{message.robot_code}:{message.id}")
+    assert job is not None
+    assert (job.state, desk.messenger.sent, await runs(desk)) == (JobState.TODO, [], 0)
+
+
+async def test_the_same_message_twice_reruns_once_and_is_answered_once(desk: Desk) -> None:
+    message = make_message("重跑")
+    await desk.hear(message)
+    await desk.hear(message)
+    assert (await runs(desk), desk.messenger.verbs()) == (1, ["reply"])
+
+
+async def test_two_robots_in_one_message_are_two_wishes(desk: Desk) -> None:
+    for robot in ("dingA", "dingB"):
+        await desk.hear(make_message("帮助", id="same", robot_code=robot))
+    assert desk.messenger.verbs() == ["reply", "reply"]
+
+
+async def test_a_store_that_hangs_is_said_to_dingtalk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.chat.dispatcher.ANSWER_WITHIN", 0.01)
+
+    async def hang(job: object) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr(desk.jobs, "add", hang)
+    with pytest.raises(Temporary, match="too long"):
+        await desk.intake.on_message(make_message())
+    assert await desk.intake.on_tap(tap_on("rabcdefghij")) != {}
+
+
+@pytest.fixture
+def crowded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """One message is already a crowd, and takes until this is set to be kept."""
+    monkeypatch.setattr("bot.chat.dispatcher.CROWD", 1)
+    monkeypatch.setattr("bot.chat.dispatcher.ANSWER_WITHIN", 60.0)
+    add, go = desk.jobs.add, asyncio.Event()
+
+    async def slowly(job: Job) -> bool:
+        await go.wait()
+        return await add(job)
+
+    monkeypatch.setattr(desk.jobs, "add", slowly)
+    return go
+
+
+class Calm(asyncio.Event):
+    """Tells when somebody waits for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.awaited = asyncio.Event()
+
+    async def wait(self) -> Literal[True]:
+        self.awaited.set()
+        return await super().wait()
+
+
+async def test_in_a_burst_dingtalk_is_answered_first(
+    desk: Desk, crowded: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.chat.dispatcher.PEOPLE_WAIT", 60.0)
+    desk.intake._calm = calm = Calm()
+    await desk.store.add_job(make_job(id="message:1", kind="message", payload=PAYLOAD))
+    burst = asyncio.create_task(desk.intake.on_message(make_message()))
+    answering = asyncio.create_task(desk.jobs.run_due(["message"]))
+    await calm.awaited.wait()
+    assert desk.messenger.sent == []
+    crowded.set()
+    await asyncio.gather(burst, answering)
+    assert desk.messenger.verbs()[0] == "reply"
+
+
+async def test_nobody_waits_for_the_end_of_a_burst(
+    desk: Desk, crowded: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.chat.dispatcher.PEOPLE_WAIT", 0.001)
+    await desk.store.add_job(make_job(id="message:1", kind="message", payload=PAYLOAD))
+    burst = asyncio.create_task(desk.intake.on_message(make_message()))
+    await desk.jobs.run_due(["message"])
+    assert desk.messenger.verbs() == ["reply"]
+    crowded.set()
+    await burst
+
+
+async def test_unknown_words_get_the_nearest_command(desk: Desk) -> None:
+    assert "重跑" in await desk.say("重泡")
+
+
+async def test_somebody_from_outside_may_do_nothing(desk: Desk) -> None:
+    await desk.say("重跑", sender=OUTSIDER)
+    assert await runs(desk) == 0
+
+
+async def test_only_operators_may_operate(desk: Desk) -> None:
+    desk.rules = Rules(operators=("manager01",))
+    desk.build()
+    await desk.say("重跑")
+    assert await runs(desk) == 0
+    await desk.say("重跑", sender=Person(id="manager01", name="王敏"))
+    assert await runs(desk) == 1
+
+
+async def test_a_mistake_of_ours_is_answered_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(desk.engine, "schedules", broken)
+    assert "重跑" not in await desk.say("重跑", id="msg-broken")
+    monkeypatch.undo()
+
+
+async def test_a_refusal_is_answered_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused() -> None:
+        raise Permanent("the engine is gone")
+
+    monkeypatch.setattr(desk.engine, "schedules", refused)
+    assert await desk.say("重跑")
+
+
+async def test_an_engine_that_is_away_is_asked_again_before_the_answer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = desk.engine.schedules
+    answers: list[Exception | None] = [Temporary("away"), None]
+
+    async def sometimes() -> object:
+        error = answers.pop(0) if answers else None
+        if error:
+            raise error
+        return await known()
+
+    monkeypatch.setattr(desk.engine, "schedules", sometimes)
+    await desk.hear(make_message("重跑"))
+    assert desk.messenger.sent == []
+    desk.clock.turn(seconds=5)
+    await desk.do_jobs()
+    assert desk.messenger.verbs() == ["reply"]
+
+
+@pytest.fixture
+def away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine does not answer."""
+
+    async def schedules() -> object:
+        raise Temporary("ARL does not answer")
+
+    monkeypatch.setattr(desk.engine, "schedules", schedules)
+
+
+@pytest.mark.usefixtures("away")
+async def test_who_asks_an_engine_that_stays_away_is_told_once_that_it_takes_longer(desk: Desk) -> None:
+    await desk.hear(make_message("重跑"))
+    for _ in range(4):
+        desk.clock.turn(seconds=60)
+        await desk.do_jobs()
+    assert desk.messenger.verbs() == ["reply"]
+    assert "ARL does not answer" in desk.messenger.sent[0][2]
+
+
+@pytest.mark.usefixtures("away")
+async def test_who_asks_is_told_when_it_is_given_up(desk: Desk) -> None:
+    await desk.hear(make_message("重跑"))
+    for _ in range(30):
+        desk.clock.turn(seconds=1_000)
+        await desk.do_jobs()
+    assert desk.messenger.verbs() == ["reply", "reply"]
+    assert "❌" in desk.messenger.sent[1][2]
+
+
+async def test_a_press_is_kept_then_shown_to_its_presser(desk: Desk) -> None:
+    run = await desk.finished_run()
+    shown = await desk.intake.on_tap(tap_on(run.id))
+    assert words(dict(shown))
+    assert await runs(desk) == 1
+    await desk.do_jobs()
+    assert await runs(desk) == 2
+
+
+async def test_a_second_press_on_the_same_card_starts_nothing(desk: Desk) -> None:
+    run = await desk.finished_run()
+    first = await desk.intake.on_tap(tap_on(run.id))
+    await desk.do_jobs()
+    second = await desk.intake.on_tap(tap_on(run.id, user=Person(id="user02", name="韩梅梅")))
+    await desk.do_jobs()
+    assert (first != second, await runs(desk)) == (True, 2)
+
+
+async def test_a_press_while_it_runs_starts_nothing(desk: Desk) -> None:
+    run = await desk.finished_run()
+    await desk.trigger(cause="cron:s1:later")
+    await desk.intake.on_tap(tap_on(run.id))
+    await desk.do_jobs()
+    assert await runs(desk) == 2
+
+
+@pytest.mark.parametrize(
+    "tap",
+    [
+        CardTap(card_id="somebody-elses", action="rerun", user=MEMBER),
+        tap_on("rabcdefghij"),
+        tap_on("rabcdefghij", action="format-disk"),
+    ],
+)
+async def test_a_press_on_an_unknown_card_is_answered(desk: Desk, tap: CardTap) -> None:
+    assert words(dict(await desk.intake.on_tap(tap)))
+
+
+@pytest.mark.parametrize("user", [OUTSIDER, Person(id="user09")])
+async def test_a_press_by_somebody_who_may_not_does_nothing(desk: Desk, user: Person) -> None:
+    desk.rules = Rules(operators=("manager01",))
+    desk.build()
+    run = await desk.finished_run()
+    assert words(dict(await desk.intake.on_tap(tap_on(run.id, user=user))))
+    await desk.do_jobs()
+    assert await runs(desk) == 1
+
+
+async def test_what_is_said_to_another_app_is_answered_by_that_app(desk: Desk) -> None:
+    second = FakeMessenger()
+    second.trouble = [Permanent("the session of the message is over")]
+    desk.apps = {"second": second}
+    desk.build()
+    await desk.hear(make_message("重跑", conversation_id="cidB", app="second"))
+    await desk.finish()
+    assert [sent[:2] for sent in second.sent] == [
+        ("note", "group:cidB#second"),
+        ("card", "group:cidB#second"),
+        ("file", "group:cidB#second"),
+    ]
+
+
+async def test_a_lost_answer_is_not_given_twice(desk: Desk) -> None:
+    desk.messenger.trouble = [Temporary("no answer", uncertain=True)]
+    message: Message = make_message("帮助")
+    await desk.hear(message)
+    desk.clock.turn(seconds=60)
+    await desk.do_jobs()
+    job = await desk.store.find_job(f"message:{message.robot_code}:{message.id}")
+    assert job is not None
+    assert (job.state, desk.messenger.sent) == (JobState.UNCONFIRMED, [])

@@ -1,0 +1,197 @@
+"""The doctor on ARL: key, database, and whether it pushes by itself."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from arl_sandbox import KEY, FakeArl, World
+from bot.app import App
+from bot.cli.check import examine
+from bot.cli.check_arl import check_api, check_database, check_pushes, clocks
+from bot.config.notify import NotifySettings
+from bot.config.settings import Settings
+from bot.engines.arl import engine as arl
+from bot.errors import ConfigError
+from bot.runtime import utc_now
+from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.arl_sandbox.tls import self_signed
+from tests.fakes import FakeClock
+
+
+def beside_settings(beside: Beside, folder: Path, **engine: str) -> Settings:
+    return Settings.model_validate({
+        "engine": {"kind": "arl", "url": beside.arl.url, "api_key": KEY} | engine,
+        "store": {"url": f"sqlite:///{folder}/d.db"},
+        "reports": {"dir": str(folder / "reports")},
+    })
+
+
+async def test_a_sound_arl_is_all_ticks(clock: FakeClock, tmp_path: Path) -> None:
+    lines: list[str] = []
+    async with beside_arl(clock, None) as beside:
+        beside.world.schedule()
+        assert await examine(beside_settings(beside, tmp_path), lines.append)
+    assert {line[0] for line in lines} == {"✓"}
+    api, database, _ = lines[-3:]
+    assert "1 个计划" in api
+    assert "API alone" in database
+
+
+async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, tmp_path: Path) -> None:
+    lines: list[str] = []
+    async with beside_arl(clock, None) as beside:
+        settings = beside_settings(beside, tmp_path, api_key="not-the-key")
+        assert not await examine(settings, lines.append)
+    assert "engine.api_key" in lines[-3]
+    assert "not-the-key" not in "".join(lines)
+
+
+@pytest.mark.parametrize(("pinned", "said"), [(True, "1 个计划"), (False, "does not trust the certificate")])
+async def test_the_certificate_of_arl_s_own_script_is_taken_by_its_file_and_not_unpinned(
+    clock: FakeClock, tmp_path: Path, *, pinned: bool, said: str
+) -> None:
+    files, lines = self_signed(tmp_path), list[str]()
+    world = World(clock)
+    world.schedule()
+    async with FakeArl(world=world, tls=files.context()) as arl_:
+        engine = {"kind": "arl", "url": arl_.url, "api_key": KEY}
+        engine |= {"ca_file": str(files.certificate)} if pinned else {}
+        settings = Settings.model_validate({
+            "engine": engine,
+            "store": {"url": f"sqlite:///{tmp_path}/d.db"},
+            "reports": {"dir": str(tmp_path / "reports")},
+        })
+        assert await examine(settings, lines.append) is pinned
+    assert said in lines[-3]
+
+
+async def test_an_arl_that_is_down_is_named_and_the_rest_is_examined_all_the_same(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    lines: list[str] = []
+    async with beside_arl(clock, None) as beside:
+        settings = beside_settings(beside, tmp_path)
+    assert not await examine(settings, lines.append)
+    assert [line[0] for line in lines[-3:]] == ["✗", "✓", "✗"]
+    assert "ARL does not answer" in lines[-3]
+
+
+async def test_the_database_of_another_arl_is_found_out(
+    request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with beside_arl(clock, None) as beside, beside_arl(clock, request.config) as other:
+        mine, theirs = beside.world.schedule(id_="5" * 24), other.world.schedule(id_="6" * 24)
+        await other.world.flush()
+        settings = beside_settings(beside, tmp_path, mongo_uri=other.address)
+        with pytest.raises(ConfigError, match=f"another one.*{mine}、{theirs}"):
+            await check_database(settings)
+
+
+async def test_without_schedules_the_newest_task_tells_whose_database_it_is(
+    request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with beside_arl(clock, request.config) as beside, beside_arl(clock, request.config) as other:
+        beside.world.task("t", "domain", "a.example.com")
+        await beside.world.flush()
+        mine, theirs = (beside_settings(beside, tmp_path, mongo_uri=each.address) for each in (beside, other))
+        assert "0 个计划" in await check_database(mine)
+        with pytest.raises(ConfigError, match="another one"):
+            await check_database(theirs)
+
+
+async def test_documents_that_cannot_be_read_are_counted(
+    request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with beside_arl(clock, request.config) as beside:
+        beside.world.schedule()
+        await beside.world.flush()
+        monkeypatch.setattr(arl, "schedule_of", {}.__getitem__)
+        said = await check_database(beside_settings(beside, tmp_path, mongo_uri=beside.address))
+    assert "1 条读不懂" in said
+
+
+async def test_the_database_of_this_arl_says_how_many_schedules_tell(
+    request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with beside_arl(clock, request.config) as beside:
+        beside.world.schedule("开", notify_enable=True)
+        beside.world.schedule("关")
+        await beside.world.flush()
+        settings = beside_settings(beside, tmp_path, mongo_uri=beside.address)
+        assert "2 个计划，1 个会推送" in await check_database(settings)
+
+
+async def pushed(beside: Beside, name: str) -> None:
+    """A run of which the fork has told DingTalk, as its record says."""
+    beside.scheduler.run(beside.world.schedule(name, notify_enable=True))
+    for record in beside.world.tables["task_schedule_run"]:
+        beside.world.change("task_schedule_run", record, push_status="success")
+    await beside.world.flush()
+
+
+async def test_pushes_of_arl_s_own_are_named_with_how_to_turn_them_off(
+    request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
+) -> None:
+    clock.now = utc_now()
+    async with beside_arl(clock, request.config, fork=True) as beside:
+        await pushed(beside, "每日扫描")
+        said = await check_pushes(beside_settings(beside, tmp_path, mongo_uri=beside.address))
+    assert "每日扫描：会收到两份" in said
+    assert "DINGDING.SECRET" in said
+
+
+async def test_pushes_that_cannot_be_seen_are_no_pushes(clock: FakeClock, tmp_path: Path) -> None:
+    async with beside_arl(clock, None, fork=True) as beside:
+        assert await check_pushes(beside_settings(beside, tmp_path)) == "没有 / none"
+        beside.world.schedule("每日扫描", notify_enable=True)
+        said = await check_pushes(beside_settings(beside, tmp_path))
+    assert said.startswith("看不出来（每日扫描 开了推送）")
+
+
+async def test_a_key_in_clear_is_pointed_out_but_on_this_machine(clock: FakeClock, tmp_path: Path) -> None:
+    async with beside_arl(clock, None) as beside:
+        assert "明文" not in await check_api(beside_settings(beside, tmp_path))
+
+
+@pytest.mark.parametrize(("ahead", "said"), [(29, ""), (-29, ""), (31, "快 31 秒"), (-3600, "慢 3600 秒")])
+def test_clocks_that_differ_are_pointed_out(ahead: int, said: str) -> None:
+    words = clocks(timedelta(seconds=ahead))
+    assert (said in words) if said else words == ""
+
+
+@pytest.mark.parametrize("seconds", [-300, 300])
+async def test_how_far_arl_s_clock_is_ahead_is_read_of_its_answers(clock: FakeClock, seconds: int) -> None:
+    clock.now = utc_now() - timedelta(seconds=seconds)
+    async with beside_arl(clock, None) as beside:
+        ahead = await beside.engine.clock_ahead()
+    assert abs(ahead - timedelta(seconds=seconds)) < timedelta(seconds=20)
+
+
+async def test_operators_are_told_once_that_arl_pushes_as_well_by_all_bots_and_across_restarts(
+    request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
+) -> None:
+    async with beside_arl(clock, request.config, fork=True) as beside:
+        await pushed(beside, "每日扫描")
+        settings = with_operator(beside_settings(beside, tmp_path, mongo_uri=beside.address))
+        async with App(settings, clock=clock) as app, App(settings, clock=clock) as other:
+            for each in (app, other, app):
+                await each.warn_of_pushes()
+        await pushed(beside, "每周扫描")
+        async with App(settings, clock=clock) as restarted:
+            await restarted.warn_of_pushes()
+            (job,) = await restarted.stores.store.find_jobs(kind="notice")
+    assert job.payload["values"] == {"names": ["每日扫描"]}
+
+
+async def test_operators_are_not_told_of_pushes_that_nobody_can_see(clock: FakeClock, tmp_path: Path) -> None:
+    async with beside_arl(clock, None, fork=True) as beside:
+        beside.world.schedule(notify_enable=True)
+        async with App(with_operator(beside_settings(beside, tmp_path)), clock=clock) as app:
+            await app.warn_of_pushes()
+            assert await app.stores.store.find_jobs(kind="notice") == []
+
+
+def with_operator(settings: Settings) -> Settings:
+    notify = NotifySettings.model_validate({"operators": ["user:boss"]})
+    return settings.model_copy(update={"notify": notify})

@@ -1,0 +1,43 @@
+"""`python -m bot export`: the bar follows the export."""
+
+import asyncio
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from bot.cli.export import expected, with_bar
+from bot.models import Findings, Tally
+from bot.ports import Story
+from tests.factories import make_run
+from tests.fakes import FakeExporter
+from tests.workbooks import ended_run, run_before
+
+STORY = Story(run=ended_run(tally=Tally(total=1, found={"site": 3, "ip": 4})), earlier=(run_before(),))
+
+
+class SlowExporter(FakeExporter):
+    """Ends once the terminal shows how far it is."""
+
+    def __init__(self, screen: io.StringIO, shown: str) -> None:
+        super().__init__()
+        self.screen, self.shown = screen, shown
+
+    async def export(self, story: Story, path: Path) -> Findings:
+        self.under_way[story.run.id] = 5
+        async with asyncio.timeout(10):
+            while self.shown not in self.screen.getvalue():  # noqa: ASYNC110 - the bar is drawn in its own time
+                await asyncio.sleep(0.01)
+        return await super().export(story, path)
+
+
+async def test_the_bar_shows_finds_taken_of_all_that_were_counted(tmp_path: Path) -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=100)
+    findings = await with_bar(SlowExporter(screen, "5/9"), STORY, tmp_path / "r.xlsx", console=console)
+    assert findings.rows == 3
+
+
+def test_both_runs_are_expected() -> None:
+    assert expected(STORY) == 9
+    assert expected(Story(run=make_run())) is None

@@ -1,0 +1,297 @@
+"""A worker takes one order, says that it lives, and writes down what came of it."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot import __version__
+from bot.cli import worker
+from bot.cli.worker import Limits, answer_ring, answers, work
+from bot.config.settings import Settings
+from bot.errors import ConfigError, Temporary
+from bot.exporters.celery.requests import new_order
+from bot.models import Findings, Job, JobState
+from bot.ports import Story
+from bot.runtime import utc_now
+from bot.stores.sqlite.store import SqliteStore
+from bot.wiring.exporters import broker_of
+from bot.wiring.stores import stores_at
+from tests.fakes import FakeExporter
+from tests.worker_harness import Workshop
+
+
+class SlowPen(FakeExporter):
+    """Writes no line before it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may, self.begun = asyncio.Event(), asyncio.Event()
+
+    async def export(self, story: Story, path: Path) -> Findings:
+        self.begun.set()
+        await self.may.wait()
+        return await super().export(story, path)
+
+
+@pytest.fixture
+async def workshop(store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    monkeypatch.setattr(worker, "BEAT", 0.01)
+    workshop = Workshop(store, tmp_path / "reports", pen=SlowPen())
+    await workshop.story()
+    return workshop
+
+
+async def begun(workshop: Workshop) -> "asyncio.Future[bool]":
+    """A worker in the middle of the order that was left."""
+    making = asyncio.ensure_future(workshop.worker().make_next())
+    assert isinstance(workshop.pen, SlowPen)
+    await workshop.pen.begun.wait()
+    return making
+
+
+def let_go(workshop: Workshop) -> None:
+    assert isinstance(workshop.pen, SlowPen)
+    workshop.pen.may.set()
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    while not await condition():  # noqa: ASYNC110 - the worker's own beat
+        await asyncio.sleep(0.01)
+
+
+async def the(workshop: Workshop) -> Job:
+    (order,) = await workshop.orders()
+    return order
+
+
+async def test_without_an_order_a_ring_was_for_nothing(workshop: Workshop) -> None:
+    assert not await workshop.worker().make_next()
+
+
+async def test_a_lease_stays_alive_while_a_worker_works(workshop: Workshop) -> None:
+    await workshop.left()
+    making = await begun(workshop)
+    first = (await the(workshop)).lease_until
+
+    async def later() -> bool:
+        now = (await the(workshop)).lease_until
+        return bool(first and now and now > first)
+
+    await until(later)
+    let_go(workshop)
+    assert await making
+    assert (await the(workshop)).state is JobState.DONE
+
+
+async def test_how_far_it_is_stands_in_the_order(workshop: Workshop) -> None:
+    await workshop.left()
+    making = await begun(workshop)
+    workshop.pen.under_way["r1"] = 700  # type: ignore[attr-defined]
+
+    async def told() -> bool:
+        return (await the(workshop)).result == {"taken": 700}
+
+    await until(told)
+    let_go(workshop)
+    await making
+
+
+async def test_a_worker_that_lost_its_order_stops_and_spoils_nothing(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    await workshop.left()
+    making = await begun(workshop)
+    later = utc_now() + timedelta(hours=1)
+    assert await workshop.store.claim_job(["make"], "other", later, later + timedelta(hours=1))
+    await making
+    assert ((await the(workshop)).owner, (await the(workshop)).state) == ("other", JobState.DOING)
+    assert "was taken over" in caplog.text
+    assert [*workshop.folder.glob("*/*")] == []
+
+
+async def test_a_store_that_is_away_for_a_moment_stops_no_worker(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await workshop.left()
+    making = await begun(workshop)
+    with monkeypatch.context() as patched:
+        patched.setattr(workshop.store, "save_job", _away)
+        while "the store does not answer" not in caplog.text:  # noqa: ASYNC110 - the worker's own beat
+            await asyncio.sleep(0.01)
+    let_go(workshop)
+    await making
+    assert (await the(workshop)).state is JobState.DONE
+
+
+async def _away(job: Job) -> bool:
+    raise Temporary("the store is away")
+
+
+async def test_what_takes_too_long_is_broken_off(workshop: Workshop) -> None:
+    await workshop.left()
+    workshop.limits = Limits(lease=timedelta(seconds=10), seconds=0.05)
+    await workshop.worker().make_next()
+    order = await the(workshop)
+    assert order.error == "it took longer than exporter.time_limit, 0.05 s"
+
+
+async def test_a_mistake_ends_its_order(workshop: Workshop, caplog: pytest.LogCaptureFixture) -> None:
+    async def broken(story: Story, path: Path) -> Findings:
+        raise ZeroDivisionError
+
+    workshop.pen.export = broken  # type: ignore[method-assign]
+    await workshop.left()
+    assert await workshop.worker().make_next()
+    order = await the(workshop)
+    assert order.state.ended
+    assert "see the worker's log (ZeroDivisionError)" in order.error
+    assert not order.result["for_good"]
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["../x.part", "/etc/x.part", "2026-11-24/../../x.part", "2026-11-24/x.xlsx", "x.part", "", 7, None],
+)
+async def test_a_place_outside_of_the_folder_is_refused(workshop: Workshop, place: object) -> None:
+    await workshop.left(payload={"place": place, "version": __version__})
+    let_go(workshop)
+    await workshop.worker().make_next()
+    assert "outside of reports.dir" in (await the(workshop)).error
+    assert list(workshop.folder.parent.rglob("*.part")) == []
+
+
+async def test_an_order_with_a_foreign_place_is_not_waited_for(workshop: Workshop) -> None:
+    await workshop.left(payload={"place": "../x.part", "version": __version__})
+    let_go(workshop)
+    story = Story(run=(await workshop.store.find_runs())[0])
+    assert (await workshop.exporter().export(story, workshop.path())).rows == 3
+
+
+async def test_a_run_that_nobody_knows_is_refused_for_good(workshop: Workshop) -> None:
+    await workshop.left(run_id="unknown")
+    await workshop.worker().make_next()
+    assert "not in the store" in (await the(workshop)).error
+    assert (await the(workshop)).result["for_good"]
+
+
+async def test_another_version_is_refused_in_the_workers_log(
+    workshop: Workshop, caplog: pytest.LogCaptureFixture
+) -> None:
+    await workshop.left(payload={"place": "2026-11-24/x.part", "version": "9.9.9"})
+    await workshop.worker().make_next()
+    assert "the bot is DingRun 9.9.9, the worker worker is" in caplog.text
+    assert "run the same on both" in caplog.text
+
+
+def settings(folder: Path, **exporter: object) -> Settings:
+    return Settings.model_validate({
+        "store": {"url": f"sqlite:///{folder}/d.db"},
+        "reports": {"dir": str(folder / "reports")},
+        "exporter": {"kind": "celery", "broker_url": "redis://127.0.0.1:9/0", **exporter},
+    })
+
+
+def prepare(folder: Path) -> None:
+    """A store with an order for an ended run."""
+
+    async def fill() -> None:
+        store = stores_at(f"sqlite:///{folder}/d.db").store
+        await store.open()
+        workshop = Workshop(store, folder / "reports")
+        await workshop.story()
+        await store.add_job(new_order("r1", "r1.a", "2026-11-24/r1.a.part", utc_now()))
+        await store.close()
+
+    asyncio.run(fill())
+
+
+def test_a_ring_is_answered_from_the_settings_alone(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    answer_ring(settings(tmp_path))
+    assert (tmp_path / "reports/2026-11-24/r1.a.part").read_bytes().startswith(b"PK")
+
+
+def test_a_ring_without_a_store_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "d.db").write_text("no database at all, " * 99)
+    answer_ring(settings(tmp_path))
+    assert "a ring could not be answered: store.url" in caplog.text
+
+
+def test_a_mistake_of_ours_leaves_the_worker_for_the_next_ring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(settings: Settings) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(worker, "_answer", broken)
+    answer_ring(settings(tmp_path))
+    assert "RuntimeError: a mistake of ours" in caplog.text
+
+
+async def test_a_heartbeat_that_fails_by_a_mistake_of_ours_breaks_nothing_off(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(job: Job) -> bool:
+        raise RuntimeError("a mistake of ours")
+
+    await workshop.left()
+    making = await begun(workshop)
+    with monkeypatch.context() as patched:
+        patched.setattr(workshop.store, "save_job", broken)
+        while "lease of an order" not in caplog.text:  # noqa: ASYNC110 - the worker's own beat
+            await asyncio.sleep(0.01)
+    let_go(workshop)
+    await making
+    assert (await the(workshop)).state is JobState.DONE
+
+
+class ServingBroker:
+    """Stands in for the broker: a worker that beats once and stops, with a look at `--ping` in between."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings, self.seen = settings, [answers(settings)]
+
+    def serve(self, make: Callable[[], None], *, beat: Callable[[], None], at_once: int) -> int:
+        beat()
+        self.seen.append(answers(self.settings))
+        return 0
+
+
+def test_that_a_worker_lives_is_seen_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = ServingBroker(settings(tmp_path))
+    monkeypatch.setattr(worker, "broker_of", lambda _: broker)
+    assert work(broker.settings, at_once=1) == 0
+    assert [*broker.seen, answers(broker.settings)] == [False, True, False]
+
+
+def test_a_store_that_is_away_ends_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*args: object) -> None:
+        raise RuntimeError("the store is away")
+
+    broker = ServingBroker(settings(tmp_path))
+    monkeypatch.setattr(worker, "broker_of", lambda _: broker)
+    monkeypatch.setattr(worker, "_tell_life", away)
+    assert work(broker.settings, at_once=1) == 0
+
+
+def test_a_worker_needs_celery(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"exporter\.kind"):
+        broker_of(settings(tmp_path, kind="local"))
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "bot.exporters.celery.broker", raising=False)
+    monkeypatch.setitem(sys.modules, "celery", None)
+    with pytest.raises(ConfigError, match=r"pip install '\.\[celery\]'"):
+        broker_of(settings(tmp_path))
+
+
+def test_a_worker_does_not_start_without_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "reports").write_text("a file")
+    with pytest.raises(ConfigError, match=r"reports\.dir"):
+        work(settings(tmp_path), at_once=1)

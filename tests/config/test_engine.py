@@ -1,0 +1,185 @@
+"""The settings of ARL as the engine, and which engine they choose."""
+
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from arl_sandbox import KEY
+from bot.config.loader import load, secrets_of
+from bot.config.resolve import dressed_by
+from bot.config.settings import Settings
+from bot.engines.arl.engine import ArlEngine
+from bot.engines.embedded.engine import EmbeddedEngine
+from bot.errors import ConfigError
+from bot.models import Channel, NotifyOn
+from bot.stores.sqlite.store import SqliteStore
+from bot.stores.sqlite.tasks import SqliteTaskStore
+from bot.wiring.engines import arl_on, build_trust, engine_on
+from tests.arl_sandbox.arl_fixture import beside_arl
+from tests.arl_sandbox.tls import self_signed
+from tests.factories import make_schedule
+from tests.fakes import FakeClock
+
+ARL = "engine: {kind: arl, url: 'https://a.com:5003/api/', api_key: k%s}"
+DIGEST = "AB:" * 31 + "AB"
+
+WRONG = [
+    ("engine: {kind: arl}", "engine is arl, but engine.url is missing"),
+    ("engine: {kind: arl, url: 'https://a.com'}", "engine is arl, but engine.api_key is missing"),
+    ("engine: {url: 'https://u:verysecret@a.com'}", "engine.url takes the address of ARL"),
+    ("engine: {api_key: [verysecret]}", "engine.api_key must be text, got ***"),
+    ("engine: {basic_auth: verysecret}", "engine.basic_auth takes user:password"),
+    ("engine: {mongo_uri: verysecret}", "engine.mongo_uri takes mongodb://"),
+    ("engine: {fingerprint: 12}", "engine.fingerprint takes the SHA-256 of the certificate"),
+    ("engine: {ca_file: /no/such.pem}", "engine.ca_file takes a file of certificates"),
+    ("engine: {timezone: Mars}", "engine.timezone must be a time zone"),
+    (f"engine: {{url: 'http://a.com', fingerprint: '{DIGEST}'}}", "engine pins a certificate, so"),
+    (
+        f"engine: {{url: 'https://a.com', ca_file: /etc/hosts, fingerprint: '{DIGEST}'}}",
+        "engine takes ca_file or",
+    ),
+    (
+        ARL % "" + "\nschedules: [{name: a, cron: '0 3 * * *', targets: [a.com]}]",
+        "schedules belong to engine.kind",
+    ),
+    (
+        ARL % "" + "\nDINGDING: {ACCESS_TOKEN: t}\nnotify: {routes: {a: ['webhook:no']}}",
+        "notify.routes.a: send_to names webhook:no",
+    ),
+    (
+        ARL % ""
+        + "\nDINGDING: {ACCESS_TOKEN: t}\nnotify: {routes: {a: [{to: 'webhook:default', mention: [owner]}]}}",
+        "notify.routes.a: send_to mentions owner, but ARL's schedules have no owner",
+    ),
+]
+
+
+def read(tmp_path: Path, text: str) -> Settings:
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    return load(path)
+
+
+@pytest.mark.parametrize(("text", "complaint"), WRONG)
+def test_what_is_wrong_is_named_and_no_secret_shown(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        read(tmp_path, text)
+    assert f"config.yaml: {complaint}" in str(error.value)
+    assert "verysecret" not in str(error.value)
+
+
+def test_the_address_is_taken_with_and_without_its_api(tmp_path: Path) -> None:
+    assert read(tmp_path, ARL % "").engine.url == "https://a.com:5003"
+
+
+def test_every_secret_of_arl_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
+    more = ", basic_auth: 'admin:p', mongo_uri: 'mongodb://u:m@h/arl'"
+    assert set(secrets_of(read(tmp_path, ARL % more))) == {"k", "admin:p", "p", "m"}
+
+
+def test_a_certificate_is_pinned_by_its_fingerprint(tmp_path: Path) -> None:
+    trust = build_trust(read(tmp_path, ARL % f", fingerprint: '{DIGEST}'").engine)
+    assert [type(way) for way in trust.checks] == [aiohttp.Fingerprint]
+
+
+def test_without_a_pin_the_system_s_own_trust_counts(tmp_path: Path) -> None:
+    assert build_trust(read(tmp_path, ARL % "").engine).checks == (True,)
+
+
+def test_certificates_are_taken_from_a_file_alone(tmp_path: Path) -> None:
+    files = self_signed(tmp_path)
+    signed, _ = build_trust(read(tmp_path, ARL % f", ca_file: {files.certificate}").engine).checks
+    assert isinstance(signed, ssl.SSLContext)
+    assert signed.verify_mode is ssl.CERT_REQUIRED
+    assert signed.check_hostname
+    assert signed.cert_store_stats()["x509"] == 1
+
+
+def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"engine\.ca_file"):
+        build_trust(read(tmp_path, ARL % ", ca_file: /etc/hosts").engine)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("# nothing", EmbeddedEngine), (ARL % "", ArlEngine), (ARL % ", mongo_uri: 'mongodb://h'", ArlEngine)],
+)
+async def test_the_settings_choose_the_engine(
+    tmp_path: Path, clock: FakeClock, text: str, kind: type
+) -> None:
+    tasks = SqliteTaskStore(SqliteStore(tmp_path / "x.db"))
+    async with engine_on(read(tmp_path, text), tasks, clock=clock, owner="me") as engine:
+        assert isinstance(engine, kind)
+        assert engine.fires is (kind is ArlEngine)
+
+
+@pytest.mark.parametrize(("zone", "hour"), [("Asia/Shanghai", 3), ("UTC", 11)])
+async def test_times_of_arl_are_read_in_the_zone_of_the_settings(
+    tmp_path: Path, clock: FakeClock, zone: str, hour: int
+) -> None:
+    async with beside_arl(clock, None) as beside:
+        id_ = beside.world.task("x", "domain", "a.example", start_time="2026-11-24 11:00:00")
+        text = f"engine: {{kind: arl, url: '{beside.arl.url}', api_key: {KEY}, timezone: {zone}}}"
+        async with arl_on(read(tmp_path, text), clock=clock) as engine:
+            (task,) = (await engine.tasks([id_])).values()
+    assert task.start_time == datetime(2026, 11, 24, hour, tzinfo=UTC)
+
+
+ROUTES = "\nnotify: {routes: {%s: ['user:boss', {to: 'group:cidB', notify_on: failed}]}}"
+
+
+@pytest.mark.parametrize("by", ["s1", "每日巡检"])
+def test_a_route_by_id_or_name_turns_the_notifications_of_a_schedule_on(tmp_path: Path, by: str) -> None:
+    schedule = dressed_by(read(tmp_path, ARL % "" + ROUTES % by))(make_schedule())
+    assert (schedule.notify_enable, [str(place) for place in schedule.send_to]) == (
+        True,
+        ["user:boss", "group:cidB"],
+    )
+    assert schedule.manners[0].notify_on is NotifyOn.FAILED
+
+
+@pytest.mark.parametrize("enable", [True, False])
+def test_without_a_route_the_schedule_itself_says_whether_it_tells(tmp_path: Path, enable: bool) -> None:
+    ding = "\nDINGDING: {APP_KEY: k, APP_SECRET: s, DEFAULT_CHAT_ID: cidA}"
+    schedule = dressed_by(read(tmp_path, ARL % "" + ding))(make_schedule(notify_enable=enable))
+    assert (schedule.notify_enable, [str(place) for place in schedule.send_to]) == (enable, ["group:cidA"])
+
+
+DING = "\nDINGDING: {APP_KEY: k, APP_SECRET: s, DEFAULT_CHAT_ID: cidA}"
+
+
+@pytest.mark.parametrize("channel", [Channel.WEBHOOK, Channel.WORK_NOTICE])
+def test_a_channel_that_reaches_nobody_here_gives_way_to_the_usual_one(
+    tmp_path: Path, channel: Channel
+) -> None:
+    fork = make_schedule(notify_enable=True, notify_channel=channel)
+    schedule = dressed_by(read(tmp_path, ARL % "" + DING))(fork)
+    assert (schedule.notify_channel, [str(place) for place in schedule.send_to]) == (
+        Channel.DINGDING,
+        ["group:cidA"],
+    )
+
+
+def test_a_channel_of_the_fork_that_reaches_somebody_is_kept(tmp_path: Path) -> None:
+    robot = "\nDINGDING: {APP_KEY: k, APP_SECRET: s, DEFAULT_CHAT_ID: cidA, ACCESS_TOKEN: t}"
+    fork = make_schedule(notify_enable=True, notify_channel=Channel.WEBHOOK)
+    schedule = dressed_by(read(tmp_path, ARL % "" + robot))(fork)
+    assert (schedule.notify_channel, [str(place) for place in schedule.send_to]) == (
+        Channel.WEBHOOK,
+        ["webhook:default"],
+    )
+
+
+def test_a_route_goes_before_the_channel_of_the_fork_and_leaves_it_its_notify_on(tmp_path: Path) -> None:
+    fork = make_schedule(notify_channel=Channel.WEBHOOK, notify_on=NotifyOn.FAILED)
+    schedule = dressed_by(read(tmp_path, ARL % "" + DING + ROUTES % "s1"))(fork)
+    assert (schedule.notify_channel, schedule.notify_on) == (Channel.DINGDING, NotifyOn.FAILED)
+
+
+def test_a_route_by_id_goes_before_one_by_name(tmp_path: Path) -> None:
+    routes = "\nnotify: {routes: {每日巡检: ['user:name'], s1: ['user:id']}}"
+    schedule = dressed_by(read(tmp_path, ARL % "" + routes))(make_schedule())
+    assert [str(place) for place in schedule.send_to] == ["user:id"]

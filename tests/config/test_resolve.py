@@ -1,0 +1,147 @@
+"""From the settings to who is told, how loudly, and by which robots."""
+
+from typing import Any
+
+import pytest
+
+from bot.config.resolve import (
+    beside_of,
+    operators_of,
+    schedules_of,
+    warnings_of,
+    webhooks_of,
+    wrong_together,
+)
+from bot.config.settings import Settings
+from bot.models import NotifyOn, Schedule
+from tests.factories import NOW
+
+GROUP = "cidOps=="
+APP = {"APP_KEY": "dingkey", "APP_SECRET": "s", "DEFAULT_CHAT_ID": GROUP, "AGENT_ID": 7}
+ROBOT = {"ACCESS_TOKEN": "t", "SECRET": "SECs", "KEYWORD": "巡检"}
+
+
+def settings(
+    notify: dict[str, Any] | None = None, ding: dict[str, Any] | None = None, **schedule: Any
+) -> Settings:
+    wanted = {"name": "每日巡检", "cron": "0 3 * * *", "targets": ["example.com"], "notify_enable": True}
+    return Settings.model_validate({
+        "DINGDING": APP if ding is None else ding,
+        "notify": notify or {},
+        "schedules": [wanted | schedule],
+    })
+
+
+def the_schedule(given: Settings) -> Schedule:
+    (schedule,) = schedules_of(given)
+    return schedule
+
+
+def told(given: Settings) -> list[str]:
+    return [str(place) for place in the_schedule(given).send_to]
+
+
+def test_without_a_word_the_default_group_is_told() -> None:
+    assert told(settings()) == [f"group:{GROUP}"]
+
+
+def test_without_an_app_the_default_robot_is_told() -> None:
+    assert told(settings(ding=ROBOT)) == ["webhook:default"]
+
+
+def test_a_route_goes_before_the_default_and_the_schedule_s_own_before_the_route() -> None:
+    notify = {"routes": {"每日巡检": ["user:boss", "group:cidB"]}}
+    assert told(settings(notify)) == ["user:boss", "group:cidB"]
+    assert told(settings(notify, send_to=["work:user01"])) == ["work:user01"]
+
+
+def test_a_destination_may_have_its_own_notify_on_and_mentions() -> None:
+    notify = {"on_call": ["user02", "13800000000"]}
+    place = {"to": f"group:{GROUP}", "notify_on": "failed", "mention": ["owner", "on_call", "user02", "all"]}
+    schedule = the_schedule(settings(notify, owner="boss", send_to=[place, "user:boss"]))
+    (manner,) = schedule.manners
+    assert manner.notify_on is NotifyOn.FAILED
+    assert manner.mention == ("boss", "user02", "13800000000", "all")
+
+
+def test_mentions_may_wait_for_a_failure() -> None:
+    place = {"to": f"group:{GROUP}", "mention": ["boss"], "mention_on": "failed"}
+    assert the_schedule(settings(send_to=[place])).manners[0].only_failed
+
+
+def test_an_owner_that_nobody_is_rings_for_nobody() -> None:
+    place = {"to": f"group:{GROUP}", "mention": ["owner"]}
+    assert the_schedule(settings(send_to=[place])).manners[0].mention == ()
+
+
+def test_robots_are_known_by_name_with_their_keyword() -> None:
+    notify = {"webhooks": {"ops": {"ACCESS_TOKEN": "u"}}}
+    robots = webhooks_of(settings(notify, APP | ROBOT))
+    assert {name: robot.keyword for name, robot in robots.items()} == {"ops": "", "default": "巡检"}
+
+
+def test_the_default_robot_stands_beside_the_default_group() -> None:
+    found = beside_of(
+        settings({"fallback_webhooks": {"cidB": "ops"}, "webhooks": {"ops": ROBOT}}, APP | ROBOT)
+    )
+    assert {place: str(robot) for place, robot in found.items()} == {
+        "group:cidB": "webhook:ops",
+        f"group:{GROUP}": "webhook:default",
+    }
+
+
+@pytest.mark.parametrize(
+    ("notify", "ding", "operators"),
+    [
+        ({"operators": ["user:boss"]}, APP, ["user:boss"]),
+        ({}, APP, [f"group:{GROUP}"]),
+        ({}, ROBOT, ["webhook:default"]),
+        ({}, {}, []),
+    ],
+)
+def test_operators_are_named_or_where_everything_goes(
+    notify: dict[str, Any], ding: dict[str, Any], operators: list[str]
+) -> None:
+    assert [str(place) for place in operators_of(settings(notify, ding))] == operators
+
+
+SECOND = {"apps": {"second": {"APP_KEY": "k", "APP_SECRET": "s"}}}
+
+
+@pytest.mark.parametrize(
+    ("notify", "places", "problem"),
+    [
+        ({}, ["group:cidA#second"], "names the app second, which is not in notify.apps"),
+        (SECOND, ["group:cidA#second"], ""),
+        (SECOND, ["work:user01#second"], "needs DINGDING.AGENT_ID"),
+        ({}, ["webhook:ops"], "names webhook:ops, which is not in notify.webhooks"),
+        (
+            {"fallback_webhooks": {"cidA": "ops"}},
+            ["group:cidA"],
+            "names ops, which is not in notify.webhooks",
+        ),
+    ],
+)
+def test_what_fits_nowhere_stops_the_start_by_name(
+    notify: dict[str, Any], places: list[str], problem: str
+) -> None:
+    found = wrong_together(settings(notify, send_to=places))
+    assert problem in found
+    assert bool(found) is bool(problem)
+
+
+@pytest.mark.parametrize(("at", "warned"), [("2020-01-01 03:00", True), ("2030-01-01 03:00", False)])
+def test_a_time_that_is_past_is_no_error_but_said(at: str, warned: bool) -> None:
+    """The schedule may have run at its time, and the service have been restarted since."""
+    given = settings(cron=None, at=at)
+    assert not wrong_together(given)
+    warnings = warnings_of(given, NOW)
+    assert bool(warnings) is warned
+    assert all("schedules[0].at: 每日巡检 was to run at 2020-01-01 03:00" in each for each in warnings)
+
+
+def test_nobody_who_hears_of_troubles_is_said() -> None:
+    ding = {"APP_KEY": "dingkey", "APP_SECRET": "s"}
+    (warning,) = warnings_of(settings(ding=ding, send_to=["group:cidA"]), NOW)
+    assert "notify.operators is empty" in warning
+    assert not warnings_of(settings(ding={}), NOW)

@@ -1,0 +1,179 @@
+"""How a report travels: one file, a link, or parts."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.delivery.plan import card_id
+from bot.errors import Temporary
+from bot.messengers.dingtalk.work_notification import CAPABILITIES
+from bot.models import Destination, Job, JobState
+from bot.quota.budget import Bucket, Budget
+from bot.reports.link_tokens import Terms
+from bot.stores.sqlite.ledger import SqliteLedger
+from tests.conftest import GROUP, Desk
+from tests.factories import make_report, make_schedule
+
+TERMS = Terms(public_url="https://run.example.com", ttl=timedelta(hours=1))
+PERSON = Destination.parse("user:user01")
+
+
+@pytest.fixture
+def small(desk: Desk) -> Desk:
+    """A desk whose reports (23 bytes) are too big for one file."""
+    desk.most_bytes = 10
+    desk.build()
+    return desk
+
+
+@pytest.fixture
+def linked(small: Desk) -> Desk:
+    """The same with an address that people reach."""
+    small.terms = TERMS
+    small.build()
+    return small
+
+
+async def files(desk: Desk) -> list[Job]:
+    return list(await desk.store.find_jobs(kind="file"))
+
+
+def urls(desk: Desk) -> list[str]:
+    notes = [what for verb, _, what in desk.messenger.sent if verb == "note"]
+    return [note.partition("](")[2].partition(")")[0] for note in notes]
+
+
+def test_a_work_notification_takes_less_than_a_robot(desk: Desk) -> None:
+    parcels = desk.context.parcels
+    desk.most_bytes = 20 * 1024 * 1024
+    desk.build()
+    big = make_report(size=(CAPABILITIES.max_file_bytes or 0) + 1)
+    assert desk.context.parcels.fits(big, GROUP)
+    assert not desk.context.parcels.fits(big, Destination.parse("work:user01"))
+    assert not parcels.fits(big, GROUP)
+
+
+async def test_files_due_at_the_same_moment_share_one_upload(desk: Desk) -> None:
+    desk.schedule = make_schedule(notify_enable=True, send_to=(GROUP, PERSON))
+    await desk.trigger()
+    desk.engine.end_all()
+    await desk.watcher.tick()
+    await desk.jobs.run_due(["export", "card"])
+    await asyncio.gather(desk.jobs.run_due(["file"]), desk.jobs.run_due(["file"]))
+    assert sorted(desk.messenger.verbs()) == ["card", "card", "file", "file", "upload"]
+
+
+async def test_too_big_is_a_link_where_there_is_a_public_address(linked: Desk) -> None:
+    await linked.finished_run()
+    assert linked.messenger.verbs() == ["card", "note", "update"]
+    (url,) = urls(linked)
+    assert url.startswith("https://run.example.com/reports/l")
+
+
+async def test_each_destination_has_a_link_of_its_own(linked: Desk) -> None:
+    linked.schedule = make_schedule(notify_enable=True, send_to=(GROUP, PERSON))
+    await linked.trigger()
+    await linked.finish()
+    assert len(set(urls(linked))) == 2
+
+
+async def test_the_card_under_which_a_link_went_can_call_it_back(linked: Desk) -> None:
+    run = await linked.finished_run()
+    assert '"revoke"' in "".join(linked.messenger.cards[card_id(run.id, GROUP)].params.values())
+
+
+async def test_a_link_whose_answer_was_lost_is_not_sent_twice(linked: Desk) -> None:
+    linked.messenger.trouble = [None, Temporary("answer lost", uncertain=True)]
+    await linked.finished_run()
+    linked.clock.turn(seconds=60)
+    await linked.do_jobs()
+    assert linked.messenger.verbs() == ["card", "update"]
+    assert [job.state for job in await files(linked)] == [JobState.UNCONFIRMED]
+
+
+async def test_a_link_that_was_revoked_meanwhile_is_not_sent(linked: Desk) -> None:
+    linked.messenger.trouble = [None, Temporary("too fast", retry_after=30)]
+    run = await linked.finished_run()
+    assert await linked.links.revoke(run.id) == 1
+    linked.clock.turn(seconds=60)
+    await linked.do_jobs()
+    assert linked.messenger.verbs() == ["card"]
+    assert [job.result["skipped"] for job in await files(linked)] == ["its link was revoked"]
+
+
+async def test_too_big_without_an_address_comes_in_parts(small: Desk) -> None:
+    await small.finished_run()
+    assert small.messenger.verbs() == ["card", *["upload"] * 3, *["file"] * 3]
+    names = [what for verb, _, what in small.messenger.sent if verb == "file"]
+    assert [name[-8:] for name in names] == ["1-3.xlsx", "2-3.xlsx", "3-3.xlsx"]
+
+
+async def test_parts_are_cut_and_uploaded_once_for_all(small: Desk) -> None:
+    small.schedule = make_schedule(notify_enable=True, send_to=(GROUP, PERSON))
+    await small.trigger()
+    await small.finish()
+    await small.say("最近报告")
+    assert small.messenger.verbs().count("upload") == 3
+    assert small.messenger.verbs().count("file") == 9
+
+
+async def test_a_part_of_which_nobody_knows_holds_up_no_other(small: Desk) -> None:
+    lost = Temporary("answer lost", uncertain=True)
+    small.messenger.trouble = [*[None] * 5, lost]
+    await small.finished_run()
+    small.clock.turn(seconds=60)
+    await small.do_jobs()
+    states = {job.id.rpartition(":")[2]: job.state for job in await files(small)}
+    assert states["part2"] is JobState.UNCONFIRMED
+    assert (states["part1"], states["part3"]) == (JobState.DONE, JobState.DONE)
+    assert small.messenger.verbs().count("file") == 2
+
+
+async def test_an_upload_that_fails_is_tried_again_from_the_start(small: Desk) -> None:
+    small.messenger.trouble = [None, None, Temporary("no answer")]
+    await small.finished_run()
+    small.clock.turn(seconds=60)
+    await small.do_jobs()
+    assert small.messenger.verbs().count("file") == 3
+
+
+async def test_a_webhook_robot_that_carries_no_files_tells_the_link(desk: Desk) -> None:
+    desk.terms = TERMS
+    desk.schedule = make_schedule(notify_enable=True, send_to=(Destination.parse("webhook:ops"),))
+    desk.build()
+    run = await desk.trigger()
+    await desk.finish()
+    ((verb, _, text),) = desk.messenger.sent
+    assert (verb, "](https://run.example.com/reports/l" in text) == ("note", True)
+    assert await desk.links.any_open(run.id)
+
+
+async def test_when_calls_run_out_the_card_has_the_link_and_can_call_it_back(desk: Desk) -> None:
+    desk.terms, desk.budget = TERMS, Budget(limits={Bucket.API: 100})
+    desk.build()
+    await SqliteLedger(desk.store).book("2026-11", Bucket.API, 90)
+    run = await desk.finished_run()
+    assert desk.messenger.verbs() == ["card"]
+    shown = "".join(desk.messenger.cards[card_id(run.id, GROUP)].params.values())
+    assert "](https://run.example.com/reports/l" in shown
+    assert '"revoke"' in shown
+
+
+async def test_where_the_file_comes_no_link_is_told(desk: Desk) -> None:
+    desk.terms = TERMS
+    desk.build()
+    run = await desk.finished_run()
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+    assert not await desk.links.any_open(run.id)
+
+
+async def test_a_report_made_again_meanwhile_is_not_written_over(desk: Desk) -> None:
+    run = await desk.finished_run()
+    old = await desk.reports.recorded(run.id)
+    assert old is not None
+    await desk.store.save_report(replace(old, sha256="1" * 64, media_id=""))
+    with pytest.raises(Temporary, match="made again"):
+        await desk.context.parcels._uploaded(old, desk.messenger)
+    assert (await desk.store.find_reports(run_id=run.id))[0].sha256 == "1" * 64

@@ -1,0 +1,72 @@
+"""How a summary goes, as a table."""
+
+import pytest
+
+from bot.delivery.payload import DeliveryPayload, DeliveryResult
+from bot.delivery.routing import Route, RoutingSnapshot, choose_route
+from bot.models import Destination
+from bot.quota.budget import Rung
+from tests.factories import make_job
+
+GROUP, ROBOT = Destination.parse("group:cidA"), Destination.parse("webhook:ops")
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "route"),
+    [
+        (RoutingSnapshot(), Route.DIRECT),
+        (RoutingSnapshot(silent=True, quota=Rung.SPENT, slot=False), Route.DIRECT),
+        (RoutingSnapshot(quota=Rung.NO_FILE), Route.DIRECT),
+        (RoutingSnapshot(cards_accepted=False), Route.PLAIN_MESSAGE),
+        (RoutingSnapshot(quota=Rung.WEBHOOK), Route.WEBHOOK_FALLBACK),
+        (RoutingSnapshot(quota=Rung.WEBHOOK, cards_accepted=False), Route.WEBHOOK_FALLBACK),
+        (RoutingSnapshot(quota=Rung.WEBHOOK, slot=False), Route.DIGEST),
+        (RoutingSnapshot(quota=Rung.DIGEST), Route.DIGEST),
+        (RoutingSnapshot(slot=False, cards_accepted=False), Route.DIGEST),
+        (RoutingSnapshot(quota=Rung.SPENT), None),
+    ],
+)
+def test_a_route_follows_from_what_was_looked_at(snapshot: RoutingSnapshot, route: Route | None) -> None:
+    assert choose_route(snapshot) is route
+
+
+def test_what_is_only_logged_withholds_nothing() -> None:
+    silent, thrifty = RoutingSnapshot(silent=True, quota=Rung.SPENT), RoutingSnapshot(quota=Rung.NO_FILE)
+    assert (silent.withholds_files, silent.withholds_updates) == (False, False)
+    assert (thrifty.withholds_files, thrifty.withholds_updates) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        DeliveryPayload(destination=GROUP),
+        DeliveryPayload(destination=GROUP, asked=True, part=2, by="user01", resend_of="file:r1:group:cidA"),
+        DeliveryPayload(destination=GROUP, route=Route.DIGEST, digest="digest:x", rerun_by="李雷"),
+        DeliveryPayload(destination=GROUP, via=ROBOT, withheld=True, words=("标题", "正文")),
+        DeliveryPayload(destination=GROUP, card_created=True, card_content="abc"),
+    ],
+)
+def test_a_payload_is_read_as_it_was_written(payload: DeliveryPayload) -> None:
+    assert DeliveryPayload.of(make_job(payload=payload.as_json())) == payload
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        DeliveryResult(),
+        DeliveryResult(message_id="m", silent=True, card_id="c", exports=(), digest="d"),
+        DeliveryResult(fallback_reason="no scope", skipped="no report", parts=3, link=True, exports=("e",)),
+    ],
+)
+def test_a_result_is_read_as_it_was_written(result: DeliveryResult) -> None:
+    assert DeliveryResult.of(make_job(result=result.as_json())) == result
+
+
+def test_another_attempt_decides_anew_what_the_first_one_decided() -> None:
+    first = DeliveryPayload(
+        destination=GROUP, route=Route.DIGEST, digest="d", via=ROBOT, withheld=True, part=2, card_created=True
+    )
+    again = first.for_resend("file:1", "user01")
+    assert (again.route, again.digest, again.via, again.withheld) == (None, "", None, False)
+    assert (again.part, again.card_created, again.target) == (2, True, GROUP)
+    assert again.wanted_by_person

@@ -1,0 +1,30 @@
+"""A sandbox on a free loopback port, with a clock that stands still, and a client of it."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import aiohttp
+import pytest
+
+from dingtalk_sandbox import Sandbox
+from tests.dingtalk_sandbox.harness import GROUP, Client
+
+NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
+ROBOTS = [
+    {"token": "plain-token", "group": GROUP, "name": "plain"},
+    {"token": "word-token", "group": GROUP, "name": "words", "keywords": ["巡检"]},
+    {"token": "sandbox-webhook-token", "group": GROUP, "name": "signed", "secret": "SECsandbox0123456789"},
+]
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    scene = {"custom_robots": ROBOTS, "settings": {"ping_every": 0}}
+    async with Sandbox(clock=lambda: NOW, scene=scene) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def client(sandbox: Sandbox) -> AsyncIterator[Client]:
+    async with Client(sandbox=sandbox, http=aiohttp.ClientSession()) as client:
+        yield client

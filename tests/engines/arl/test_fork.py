@@ -1,0 +1,157 @@
+"""The fork that keeps records of its runs, pushes by itself, and answers from a cache."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from bot.engines.arl.schedules import schedule_of
+from bot.models import Channel, NotifyOn
+from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.factories import NOW, make_run, make_schedule
+from tests.fakes import FakeClock
+
+SINCE = NOW - timedelta(hours=1)
+
+
+@pytest.fixture
+async def fork(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Beside]:
+    async with beside_arl(clock, request.config, fork=True) as beside:
+        yield beside
+
+
+async def test_a_run_is_what_the_record_says(fork: Beside) -> None:
+    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
+    ids = fork.scheduler.run(id_)
+    await fork.world.flush()
+    (run,) = await fork.engine.started(SINCE)
+    assert (run.cause, list(run.task_ids)) == (f"arl:{id_}:1", ids)
+
+
+async def test_before_the_record_is_there_the_same_run_is_found_by_its_tasks(fork: Beside) -> None:
+    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
+    causes = []
+    for _ in fork.scheduler.fire(id_):
+        await fork.world.flush()
+        causes.append([run.cause for run in await fork.engine.started(SINCE)])
+    assert causes == [[], [], [f"arl:{id_}:1"], [f"arl:{id_}:1"]]
+
+
+async def test_a_trigger_without_a_record_is_found_by_its_tasks(fork: Beside) -> None:
+    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
+    fork.world.publish_left = 1
+    fork.scheduler.run(id_)
+    await fork.grace()
+    (run,) = await fork.engine.started(SINCE)
+    assert [id_[:12] for id_ in run.task_ids][1:] == ["unsubmitted:"]
+
+
+async def test_a_record_without_tasks_lacks_the_whole_schedule(fork: Beside) -> None:
+    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
+    fork.world.insert(
+        "task_schedule_run",
+        {"schedule_id": id_, "run_number": 1, "task_ids": [], "start_time": int(NOW.timestamp())},
+    )
+    await fork.world.flush()
+    (run,) = await fork.engine.started(SINCE)
+    (task,) = (await fork.engine.tasks(run.task_ids)).values()
+    assert task.target == "1.1.1.1 a.example.com"
+
+
+async def test_a_run_of_a_schedule_that_is_gone_keeps_its_name(fork: Beside) -> None:
+    id_ = fork.world.schedule("临时")
+    fork.scheduler.run(id_)
+    fork.world.delete("task_schedule", id_)
+    await fork.world.flush()
+    (run,) = await fork.engine.started(SINCE)
+    assert (run.schedule.id, run.schedule.name) == (id_, "临时")
+
+
+@pytest.mark.parametrize(("said", "names"), [("success", ["每日扫描"]), ("error", []), ("skip", [])])
+async def test_arl_pushes_when_a_record_says_it_did(fork: Beside, said: str, names: list[str]) -> None:
+    id_ = fork.world.schedule(notify_enable=True)
+    fork.scheduler.run(id_)
+    for record in list(fork.world.tables["task_schedule_run"]):
+        fork.world.change("task_schedule_run", record, push_status=said)
+    await fork.world.flush()
+    assert list(await fork.engine.pushes()) == names
+
+
+async def test_without_records_the_switches_say_that_it_may_and_nobody_knows_that_it_does(
+    fork: Beside,
+) -> None:
+    fork.world.schedule("开了", notify_enable=True)
+    fork.world.schedule("没写")
+    await fork.world.flush()
+    assert list(await fork.engine.may_push()) == ["开了"]
+    assert list(await fork.engine.pushes()) == []
+
+
+async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: Beside) -> None:
+    id_ = fork.world.schedule(notify_enable=True)
+    fork.scheduler.run(id_)
+    for record in list(fork.world.tables["task_schedule_run"]):
+        fork.world.change("task_schedule_run", record, push_status="error")
+    await fork.world.flush()
+    assert [*await fork.engine.pushes(), *await fork.engine.may_push()] == []
+
+
+@pytest.mark.parametrize(("first", "then", "names"), [
+    ("success", "error", []), ("error", "success", ["每日扫描"]), ("success", "skip", ["每日扫描"]),
+    ("skip", "pending", []),
+])  # fmt: skip
+async def test_the_newest_push_that_was_tried_shows_whether_arl_pushes_still(
+    fork: Beside, first: str, then: str, names: list[str]
+) -> None:
+    id_ = fork.world.schedule(notify_enable=True)
+    for said in (first, then):
+        fork.scheduler.run(id_)
+        fork.world.change(
+            "task_schedule_run", list(fork.world.tables["task_schedule_run"])[-1], push_status=said
+        )
+        await fork.turn(3600)
+    assert list(await fork.engine.pushes()) == names
+    assert bool(await fork.engine.may_push()) is ({first, then} == {"skip", "pending"})
+
+
+async def test_by_its_api_alone_no_push_can_be_seen_and_none_is_claimed(clock: FakeClock) -> None:
+    async with beside_arl(clock, None, fork=True) as beside:
+        for task in beside.scheduler.run(beside.world.schedule(notify_enable=True)):
+            beside.world.end(task)
+        assert list(await beside.engine.pushes()) == []
+        assert list(await beside.engine.may_push()) == ["每日扫描"]
+
+
+async def test_by_its_api_alone_the_cache_of_a_minute_is_asked_past(clock: FakeClock) -> None:
+    async with beside_arl(clock, None, fork=True) as beside:
+        id_ = beside.world.schedule(target="a.example.com")
+        schedule = make_schedule(id=id_, targets=("a.example.com",))
+        ids = await beside.engine.submit(make_run(schedule=schedule, start_time=clock()))
+        beside.arl.racing = True
+        before = await beside.engine.tasks(ids)
+        beside.world.end(ids[0])
+        clock.turn(seconds=11)
+        after = await beside.engine.tasks(ids)
+        assert [before[ids[0]].status.value, after[ids[0]].status.value] == ["waiting", "done"]
+
+
+SWITCHES = ("notify_enable", "notify_channel", "notify_on")
+
+
+@pytest.mark.parametrize(
+    ("said", "understood"),
+    [
+        ({}, (False, Channel.DINGDING, NotifyOn.FINISHED)),
+        ({"notify_enable": False}, (False, Channel.DINGDING, NotifyOn.FINISHED)),
+        ({"notify_enable": True}, (True, Channel.DINGDING, NotifyOn.FINISHED)),
+        ({"notify_enable": "true"}, (False, Channel.DINGDING, NotifyOn.FINISHED)),
+        ({"notify_on": "always", "notify_channel": "webhook"}, (False, Channel.WEBHOOK, NotifyOn.ALWAYS)),
+        ({"notify_enable": True, "notify_channel": "feishu"}, (True, Channel.DINGDING, NotifyOn.FINISHED)),
+        ({"notify_enable": True, "notify_on": None}, (True, Channel.DINGDING, NotifyOn.FINISHED)),
+    ],
+)
+def test_what_the_fork_says_of_notifying_is_taken_and_what_is_absent_is_off(
+    said: dict[str, object], understood: tuple[object, ...]
+) -> None:
+    schedule = schedule_of({"_id": "5" * 24, "name": "每日扫描", **said})
+    assert tuple(getattr(schedule, switch) for switch in SWITCHES) == understood

@@ -1,0 +1,184 @@
+"""How much is asked of ARL: little, however many tasks and runs there are; no more is held than is read."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pymongo.monitoring
+import pytest
+
+from bot.engines.arl.api_reader import BEGUN_FOR, NAMES, TASKS_FOR
+from bot.engines.arl.assets import FINDINGS
+from bot.models import TaskStatus
+from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.factories import NOW
+from tests.fakes import FakeClock
+
+SINCE = NOW - timedelta(hours=1)
+
+
+@pytest.fixture
+async def beside(clock: FakeClock) -> AsyncIterator[Beside]:
+    """By the API alone, where each question counts."""
+    async with beside_arl(clock, None, fork=True) as beside:
+        yield beside
+
+
+def run_of(beside: Beside, number: int, *, tasks: int = 50) -> list[str]:
+    """The tasks of one run, which share a name."""
+    return [
+        beside.world.task(f"周期任务-计划{number}-2", "domain", f"{each}.example.com")
+        for each in range(tasks)
+    ]
+
+
+def later(beside: Beside, wait: timedelta = TASKS_FOR) -> None:
+    beside.clock.turn(seconds=wait.total_seconds())
+    beside.arl.asked.clear()
+
+
+async def test_the_tasks_of_a_run_are_asked_for_by_the_name_that_they_share(beside: Beside) -> None:
+    ids = run_of(beside, 1)
+    assert list(await beside.engine.tasks(ids)) == ids
+    assert len(beside.arl.asked) == 2  # the first by its id, which tells the name
+    later(beside)
+    assert await beside.engine.open_tasks(ids) == set(ids)
+    assert len(beside.arl.asked) == 1
+
+
+async def test_a_look_asks_for_a_few_names_and_the_next_ones_for_the_others(beside: Beside) -> None:
+    ids = [id_ for number in range(NAMES * 2) for id_ in run_of(beside, number, tasks=2)]
+    await beside.engine.tasks(ids)
+    for id_ in ids:
+        beside.world.end(id_)
+    later(beside)
+    left = [len(await beside.engine.open_tasks(ids)) for _ in range(2)]
+    assert left == [NAMES * 2, 0]
+    assert len(beside.arl.asked) == NAMES * 2
+
+
+async def test_what_has_ended_is_not_asked_for_again(beside: Beside) -> None:
+    ids = run_of(beside, 1)
+    for id_ in ids:
+        beside.world.end(id_)
+    await beside.engine.tasks(ids)
+    later(beside)
+    assert await beside.engine.open_tasks(ids) == set()
+    assert beside.arl.asked == []
+
+
+async def test_a_task_that_was_deleted_is_missed_among_those_of_its_name(beside: Beside) -> None:
+    ids = run_of(beside, 1)
+    await beside.engine.tasks(ids)
+    beside.world.delete("task", ids[0])
+    later(beside)
+    assert list(await beside.engine.tasks(ids)) == ids[1:]
+
+
+async def test_tasks_that_were_found_as_begun_need_no_question_of_their_own(beside: Beside) -> None:
+    id_ = beside.world.schedule(target="a.example.com b.example.com")
+    beside.scheduler.run(id_)
+    (started,) = await beside.engine.started(SINCE)
+    beside.arl.asked.clear()
+    assert len(await beside.engine.tasks(started.task_ids)) == 2
+    assert beside.arl.asked == []
+
+
+async def test_of_all_tasks_ever_only_the_newest_pages_are_read(beside: Beside) -> None:
+    run_of(beside, 1, tasks=1500)
+    beside.clock.turn(seconds=30 * 86_400)
+    beside.scheduler.run(beside.world.schedule())
+    (started,) = await beside.engine.started(beside.clock() - timedelta(hours=1))
+    assert len(started.task_ids) == 2
+    assert len([path for path in beside.arl.asked if path == "GET /api/task/"]) == 2  # of the two kinds
+
+
+async def test_an_earlier_time_is_not_answered_from_what_was_read_for_a_later_one(beside: Beside) -> None:
+    beside.scheduler.run(beside.world.schedule())
+    beside.clock.turn(seconds=2 * 86_400)
+    assert await beside.engine.started(beside.clock()) == []
+    assert len(await beside.engine.started(SINCE)) == 1
+
+
+async def test_lists_of_tasks_are_asked_for_once_a_minute_and_past_the_cache(beside: Beside) -> None:
+    schedule = beside.world.schedule()
+    found = []
+    for _ in range(3):
+        beside.scheduler.run(schedule)
+        later(beside, BEGUN_FOR)
+        found.append(len(await beside.engine.started(SINCE)))
+    assert found == [1, 2, 3]
+
+
+async def test_lists_are_read_anew_once_before_a_run_is_told_that_lacks_something(beside: Beside) -> None:
+    beside.world.black.add("1.1.1.1")
+    id_ = beside.world.schedule()
+    await beside.engine.started(SINCE)
+    later(beside, BEGUN_FOR / 2)
+    beside.scheduler.run(id_)
+    asked = {}
+    for seconds in range(0, 131, 5):
+        found = len(await beside.engine.started(SINCE))
+        asked[seconds] = (found, beside.arl.asked.count("GET /api/task/"))
+        later(beside, timedelta(seconds=5))
+    assert [asked[seconds] for seconds in (115, 120, 125)] == [(0, 0), (1, 2), (1, 0)]
+
+
+async def test_nothing_of_a_task_is_held_but_what_is_read(beside: Beside) -> None:
+    beside.world.task("周期任务-每日扫描-2", "domain", "a.example.com")
+    (task,) = await beside.engine._reads.begun(SINCE)
+    assert task["options"] == {"policy_name": "默认策略"}
+    assert "service" not in task
+
+
+class Questions(pymongo.monitoring.CommandListener):
+    """Counts the questions that go to any MongoDB, by command, while it listens."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] | None = None
+
+    def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
+        if self.asked is not None and event.command_name != "endSessions":
+            self.asked.append(event.command_name)
+
+    def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
+        """Its start was counted."""
+
+    def failed(self, event: pymongo.monitoring.CommandFailedEvent) -> None:
+        """Its start was counted."""
+
+
+QUESTIONS = Questions()
+
+
+async def test_finds_of_many_tasks_are_counted_by_one_question_for_each_kind(
+    request: pytest.FixtureRequest, clock: FakeClock
+) -> None:
+    pymongo.monitoring.register(QUESTIONS)
+    async with beside_arl(clock, request.config) as beside:
+        ids = run_of(beside, 1)
+        for id_ in ids:
+            beside.world.find(id_, "cip", {"cidr_ip": "1.1.1.0/24"}, {"cidr_ip": "2.2.2.0/24"})
+            beside.world.end(id_, "stop")
+        await beside.world.flush()
+        QUESTIONS.asked = []
+        tasks = await beside.engine.tasks(ids)
+        asked, QUESTIONS.asked = QUESTIONS.asked, None
+    assert {(task.status, task.found["cip"]) for task in tasks.values()} == {(TaskStatus.STOP, 2)}
+    assert (asked.count("find"), asked.count("aggregate")) == (1, len(FINDINGS))
+
+
+async def test_what_was_counted_is_not_counted_again(beside: Beside) -> None:
+    (id_,) = run_of(beside, 1, tasks=1)
+    beside.world.find(id_, "vuln", {"target": "a.example.com"})
+    beside.world.end(id_, "error")
+    first = await beside.engine.tasks([id_])
+    beside.arl.asked.clear()
+    assert await beside.engine.tasks([id_]) == first
+    assert beside.arl.asked == []
+
+
+async def test_a_stop_counts_nothing_that_nobody_reads(beside: Beside) -> None:
+    (id_,) = run_of(beside, 1, tasks=1)
+    beside.world.change("task", id_, celery_id="c")
+    await beside.engine.stop([id_])
+    assert [path for path in beside.arl.asked if "/task/" not in path] == []

@@ -1,0 +1,120 @@
+"""From DingTalk's JSON to our nouns, whatever is missing."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.messengers.dingtalk.events import message_of, tap_of
+
+SAID: dict[str, Any] = {
+    "msgId": "msg1", "conversationId": "cid1", "conversationType": "2", "conversationTitle": "测试群",
+    "senderStaffId": "user01", "senderNick": "李雷", "isAdmin": True, "robotCode": "ding1", "msgtype": "text",
+    "text": {"content": " \u2005重跑 每日\u00a0"}, "sessionWebhook": "https://x/?session=s",
+    "sessionWebhookExpiredTime": 1_708_332_604_316,
+}  # fmt: skip
+
+
+def test_a_message_is_read_and_trimmed() -> None:
+    message = message_of(SAID)
+    assert message is not None
+    assert (message.id, message.text, message.group, message.title) == ("msg1", "重跑 每日", True, "测试群")
+    assert (message.sender.id, message.sender.admin) == ("user01", True)
+    assert message.session_expires == datetime(2024, 2, 19, 8, 50, 4, 316000, tzinfo=UTC)
+    assert "session=s" not in repr(message)
+
+
+def test_the_organisation_of_the_robot_and_of_a_press_is_read() -> None:
+    message = message_of(SAID | {"chatbotCorpId": "dingcorp"})
+    tapped = tap_of(tap({"params": {"id": "rerun"}}, corpId="dingcorp"))
+    assert message is not None
+    assert tapped is not None
+    assert (message.corp_id, tapped.corp_id) == ("dingcorp", "dingcorp")
+
+
+def test_a_press_with_a_union_id_is_of_nobody_we_know() -> None:
+    tapped = tap_of(tap({"params": {"id": "rerun"}}, userIdType=2))
+    assert tapped is not None
+    assert tapped.user.id == ""
+
+
+def test_somebody_from_outside_has_no_id() -> None:
+    message = message_of({key: value for key, value in SAID.items() if key != "senderStaffId"})
+    assert message is not None
+    assert message.sender.id == ""
+
+
+def test_a_lone_surrogate_is_replaced() -> None:
+    message = message_of(SAID | {"text": {"content": "重跑 \ud83d"}, "senderNick": "\ud83d"})
+    assert message is not None
+    assert (message.text, message.sender.name) == ("重跑 \ufffd", "\ufffd")
+
+
+def test_rich_text_is_joined() -> None:
+    rich = {
+        "content": {"richText": [{"text": "重跑 "}, {"type": "picture"}, {"text": "每日"}, 5]},
+        "text": None,
+    }
+    message = message_of(SAID | rich)
+    assert message is not None
+    assert message.text == "重跑 每日"
+
+
+@pytest.mark.parametrize("text", [None, {}, {"content": 5}, "x"])
+def test_a_message_without_words_has_none(text: object) -> None:
+    """Once the month's quota is used up, messages come without text (0699-robot-message-type)."""
+    message = message_of(SAID | {"text": text, "content": {"richText": "x"}})
+    assert message is not None
+    assert message.text == ""
+
+
+@pytest.mark.parametrize("missing", ["msgId", "conversationId"])
+def test_a_message_without_an_id_is_none(missing: str) -> None:
+    assert message_of({key: value for key, value in SAID.items() if key != missing}) is None
+
+
+def tap(inner: object, **more: object) -> dict[str, object]:
+    return {"outTrackId": "card1", "userId": "user01", "spaceId": "cid1", "content": json.dumps(inner)} | more
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        {"cardPrivateData": {"actionIds": ["rerun"]}},
+        {"cardPrivateData": {"actionIds": [], "params": {"id": "rerun"}}},
+        {"cardPrivateData": {"params": {"action": "rerun"}}},
+        {"cardPrivateData": {}, "params": {"id": "rerun"}},
+        {"params": {"id": "rerun"}},
+    ],
+)
+def test_the_button_is_found_wherever_it_is_told(inner: object) -> None:
+    for data in (tap(inner), tap(None, content="", value=json.dumps(inner)), tap(inner, content=inner)):
+        found = tap_of(data)
+        assert found is not None
+        assert (found.card_id, found.action, found.user.id) == ("card1", "rerun", "user01")
+
+
+@pytest.mark.parametrize(
+    "data", [{}, tap({}), tap({"cardPrivateData": 5}), tap(None, content="{"), tap(None, content="[" * 9999)]
+)
+def test_a_press_on_nothing_is_none(data: dict[str, object]) -> None:
+    assert tap_of(data) is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*SAID, "content"]), inner),
+    max_leaves=6,
+)
+
+
+@settings(derandomize=True, max_examples=200, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from([*SAID, "outTrackId", "userId", "content", "value", "createAt"]), JSON)
+)
+def test_nothing_that_comes_breaks_us(data: dict[str, Any]) -> None:
+    message_of(data)
+    tap_of(data)

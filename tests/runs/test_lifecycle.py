@@ -1,0 +1,272 @@
+"""The life of a run."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+
+import pytest
+
+from bot.errors import Permanent, Temporary
+from bot.models import (
+    Destination,
+    ExportStatus,
+    Job,
+    JobState,
+    NotifyOn,
+    PushStatus,
+    Run,
+    RunStatus,
+    Task,
+    TaskStatus,
+    Trigger,
+)
+from bot.runs.lifecycle import Cause, failures_of, judge
+from tests.conftest import Desk
+from tests.factories import NOW, make_schedule, make_task
+
+CAUSE = Cause(id="cron:s1:now", trigger=Trigger.CRON)
+
+
+async def test_a_run_is_stored_before_its_tasks_are_submitted(desk: Desk) -> None:
+    run = await desk.runs.trigger(desk.schedule, CAUSE)
+    stored = await desk.run(run.id)
+    assert (stored.task_ids, stored.status, desk.engine.all_tasks) == ((), RunStatus.RUNNING, {})
+    await desk.do_jobs()
+    assert (await desk.run(run.id)).task_ids == tuple(desk.engine.all_tasks)
+
+
+async def test_the_same_cause_is_the_same_run(desk: Desk) -> None:
+    first = await desk.trigger()
+    again = await desk.trigger()
+    assert first.id == again.id
+    assert len(await desk.store.find_runs()) == 1
+
+
+async def test_submitting_again_after_a_crash_changes_nothing(desk: Desk) -> None:
+    run = await desk.trigger()
+    await desk.store.update_run(run.id, {"task_ids": ()})
+    desk.build()
+    await desk.runs.ask_to_submit(run.id)
+    assert len(desk.engine.all_tasks) == 1
+
+
+async def test_an_engine_that_is_away_is_asked_again(desk: Desk) -> None:
+    desk.engine.refusal = Temporary("away")
+    run = await desk.trigger()
+    desk.engine.refusal = None
+    desk.clock.turn(seconds=10)
+    await desk.do_jobs()
+    assert (await desk.run(run.id)).task_ids
+
+
+async def test_a_run_that_no_engine_takes_is_in_error_and_says_why(desk: Desk) -> None:
+    desk.schedule = make_schedule(notify_enable=True, notify_on=NotifyOn.ALWAYS)
+    desk.engine.refusal = Permanent("没有有效目标")
+    run = await desk.trigger()
+    assert (run.status, run.error_msg, run.end_time) == (RunStatus.ERROR, "没有有效目标", NOW)
+    assert run.export_status is ExportStatus.SKIP
+
+
+async def test_a_run_ends_when_its_last_task_has(desk: Desk) -> None:
+    desk.schedule = make_schedule(targets=("a", "b"))
+    run = await desk.trigger()
+    desk.engine.end(run.task_ids[0])
+    await desk.watcher.tick()
+    assert (await desk.run(run.id)).status is RunStatus.RUNNING
+    desk.engine.end(run.task_ids[1], TaskStatus.ERROR, reason="连接被拒绝")
+    desk.clock.turn(seconds=9)
+    await desk.watcher.tick()
+    ended = await desk.run(run.id)
+    assert (ended.status, ended.end_time) == (RunStatus.FINISHED, desk.clock())
+    assert ended.tally is not None
+    assert (ended.tally.done, ended.tally.error) == (1, 1)
+    assert ended.failures[0].reason == "连接被拒绝"
+
+
+async def test_jobs_are_written_before_the_status(desk: Desk) -> None:
+    run = await desk.trigger()
+    desk.engine.end_all()
+    await desk.watcher.tick()
+    kinds = [job.kind for job in await desk.store.find_jobs(run_id=run.id)]
+    assert kinds == ["submit", "export", "card", "file"]
+
+
+async def test_a_crash_between_the_jobs_and_the_status_tells_once(desk: Desk) -> None:
+    run = await desk.trigger()
+    await desk.finish()
+    await desk.store.update_run(run.id, {"status": RunStatus.RUNNING})
+    await desk.watcher.tick()
+    await desk.do_jobs()
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+    assert (await desk.run(run.id)).status is RunStatus.FINISHED
+
+
+async def test_without_notify_enable_nothing_is_pushed(desk: Desk) -> None:
+    desk.schedule = make_schedule(send_to=(Destination.parse("group:cidA"),))
+    run = await desk.trigger()
+    await desk.finish()
+    assert desk.messenger.sent == []
+    ended = await desk.run(run.id)
+    assert (ended.push_status, ended.export_status) == (PushStatus.SKIP, ExportStatus.SUCCESS)
+
+
+async def test_a_stopped_run_ends_with_stopped_tasks(desk: Desk) -> None:
+    run = await desk.trigger()
+    await desk.runs.stop(run)
+    await desk.watcher.tick()
+    ended = await desk.run(run.id)
+    assert ended.tally is not None
+    assert (ended.status, ended.tally.stop) == (RunStatus.FINISHED, 1)
+
+
+async def test_one_question_per_tick_however_many_runs(desk: Desk) -> None:
+    for number in range(20):
+        await desk.trigger(cause=f"cron:s1:{number}")
+    desk.engine.questions = 0
+    await desk.watcher.tick()
+    assert desk.engine.questions == 1
+
+
+async def test_one_more_question_however_many_runs_end(desk: Desk) -> None:
+    for number in range(20):
+        await desk.trigger(cause=f"cron:s1:{number}")
+    desk.engine.questions = 0
+    desk.engine.end_all()
+    assert await desk.watcher.tick() == 20
+    assert desk.engine.questions == 2
+
+
+async def test_runs_that_wait_for_their_submission_are_not_asked_for_one_by_one(desk: Desk) -> None:
+    for number in range(20):
+        await desk.runs.trigger(desk.schedule, Cause(id=f"cron:s1:{number}", trigger=Trigger.CRON))
+    desk.clock.turn(seconds=10)
+    asked: list[str] = []
+    find = desk.store.find_job
+
+    async def counted(job_id: str) -> Job | None:
+        asked.append(job_id)
+        return await find(job_id)
+
+    desk.store.find_job = counted  # type: ignore[method-assign]
+    await desk.watcher.tick()
+    assert asked == []
+
+
+async def test_a_run_whose_submit_job_was_lost_gets_it_again(desk: Desk) -> None:
+    run = await desk.runs.trigger(desk.schedule, CAUSE)
+    await desk.store._db.execute("delete from jobs")
+    desk.clock.turn(seconds=10)
+    await desk.watcher.tick()
+    await desk.do_jobs()
+    assert (await desk.run(run.id)).task_ids
+
+
+async def test_a_run_whose_dead_submit_was_not_noticed_ends(desk: Desk) -> None:
+    desk.engine.refusal = Permanent("没有有效目标")
+    run = await desk.trigger()
+    await desk.store.update_run(run.id, {"status": RunStatus.RUNNING})
+    desk.clock.turn(seconds=10)
+    await desk.watcher.tick()
+    assert (await desk.run(run.id)).status is RunStatus.ERROR
+
+
+def test_unknown_tasks_are_missing() -> None:
+    tasks = {"t1": make_task(id="t1", status=TaskStatus.DONE, found={"site": 2})}
+    tally = judge(["t1", "t2"], tasks)
+    assert (tally.total, tally.done, tally.missing, tally.found) == (2, 1, 1, {"site": 2})
+    assert [f.status for f in failures_of(["t1", "t2"], tasks)] == [TaskStatus.MISSING]
+
+
+async def test_a_done_submit_job_leaves_no_trace_of_failure(desk: Desk) -> None:
+    run = await desk.trigger()
+    job = await desk.store.find_job(f"submit:{run.id}")
+    assert job is not None
+    assert (job.state, job.result) == (JobState.DONE, {"tasks": 1})
+
+
+async def test_the_watcher_goes_on_whatever_the_engine_does(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await desk.trigger()
+    answers: list[Exception] = [Temporary("away"), ZeroDivisionError()]
+    ask = desk.engine.tasks
+
+    async def sometimes(task_ids: Collection[str]) -> Mapping[str, Task]:
+        if answers:
+            raise answers.pop(0)
+        return await ask(task_ids)
+
+    monkeypatch.setattr(desk.engine, "tasks", sometimes)
+    desk.engine.end_all()
+    watching = asyncio.create_task(desk.watcher.watch(every=0.001))
+    async with asyncio.timeout(5):
+        while (await desk.run(run.id)).status is RunStatus.RUNNING:  # noqa: ASYNC110 - the watcher's own pace
+            await asyncio.sleep(0.001)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+async def test_a_run_that_cannot_be_ended_does_not_hold_up_the_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd, good = await desk.trigger(), await desk.trigger(cause="cron:s1:2")
+    finish = desk.runs.finish
+
+    async def sometimes(run: Run, tasks: Mapping[str, Task]) -> bool:
+        if run.id == odd.id:
+            raise TypeError("an odd document")
+        return await finish(run, tasks)
+
+    monkeypatch.setattr(desk.runs, "finish", sometimes)
+    desk.engine.end_all()
+    assert await desk.watcher.tick() == 1
+    assert (await desk.run(good.id)).status is RunStatus.FINISHED
+    assert "an odd document" in caplog.text
+
+
+async def test_a_fresh_run_is_given_time_to_be_submitted(desk: Desk) -> None:
+    await desk.runs.trigger(desk.schedule, CAUSE)
+    assert await desk.watcher.tick() == 0
+    desk.clock.turn(seconds=10)
+    assert await desk.watcher.tick() == 0
+
+
+async def test_a_run_of_an_engine_that_makes_no_task_is_in_error(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(run: Run) -> Sequence[str]:
+        return []
+
+    monkeypatch.setattr(desk.engine, "submit", nothing)
+    assert (await desk.trigger()).status is RunStatus.ERROR
+
+
+async def test_a_run_that_has_ended_is_not_submitted_again(desk: Desk) -> None:
+    run = await desk.finished_run()
+    await desk.store._db.execute("delete from jobs where kind = 'submit'")
+    await desk.runs.ask_to_submit(run.id)
+    await desk.do_jobs()
+    await desk.runs.fail(run.id, "too late")
+    assert (await desk.run(run.id)).status is RunStatus.FINISHED
+
+
+async def test_a_task_that_was_deleted_still_tells_its_target(desk: Desk) -> None:
+    schedule = make_schedule(targets=("a.example", "B.example", "c.example"))
+    run = await desk.trigger(schedule)
+    del desk.engine.all_tasks[run.task_ids[1]]
+    await desk.finish()
+    (failure,) = (await desk.run(run.id)).failures
+    assert (failure.target, failure.status) == ("B.example", TaskStatus.MISSING)
+
+
+async def test_of_a_repeated_run_only_what_was_repeated_can_be_lost(desk: Desk) -> None:
+    schedule = make_schedule(targets=("a.example", "b.example"))
+    desk.engine.known[:] = [schedule]
+    first = await desk.trigger(schedule)
+    desk.engine.end(first.task_ids[0])
+    await desk.finish(status=TaskStatus.ERROR)
+    desk.clock.turn(seconds=60)
+    await desk.say("重跑失败")
+    again = max(await desk.store.find_runs(), key=lambda run: run.start_time)
+    del desk.engine.all_tasks[again.task_ids[0]]
+    await desk.finish()
+    assert [failure.target for failure in (await desk.run(again.id)).failures] == ["b.example"]

@@ -1,0 +1,102 @@
+"""Links, parts and new attempts at reports while the process dies at every write: never twice, never lost."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from bot.errors import Permanent
+from bot.models import ExportStatus, JobState, Run
+from bot.reports.link_tokens import Terms
+from bot.stores.sqlite.store import SqliteStore
+from tests.conftest import Desk
+from tests.fakes import FakeClock
+from tests.scenarios.faults import WRITES, Fault, Faulty, Killed
+
+MOST_POINTS = 300
+POINTS = (*WRITES, "rows", "change")  # the last two are what links and bookings go by
+Wish = Callable[[Desk, Run], Awaitable[None]]
+
+
+async def end(desk: Desk, run: Run) -> None:
+    """The run's end: summary, report, delivery."""
+    await desk.watcher.tick()
+
+
+async def ask_again(desk: Desk, run: Run) -> None:
+    """A report that failed is asked for once more, as a message that comes back after a death does."""
+    await desk.context.remakes.ask(run, by="user01", cause="message1")
+    await desk.deliver.send_report(run, desk.schedule.send_to[0], "message1")
+
+
+async def died_at(point: int, desk: Desk, run: Run, wish: Wish) -> bool:
+    """Do what a wish leads to on a store that kills the process at a point, then start again."""
+    calm, fault = desk.store, Fault(at=point)
+    desk.store = cast(SqliteStore, Faulty(calm, POINTS, fault))
+    desk.build()
+    with suppress(Killed):
+        await wish(desk, run)
+        await desk.do_jobs()
+    desk.store = calm
+    desk.build()
+    await wish(desk, run)
+    for _ in range(12):
+        desk.clock.turn(seconds=60)
+        await desk.do_jobs()
+    return bool(fault.deaths)
+
+
+@asynccontextmanager
+async def ended_run(path: Path, **changes: Any) -> AsyncIterator[tuple[Desk, Run]]:
+    """A run whose tasks have ended, which nobody has seen yet."""
+    store = SqliteStore(path / "store.db")
+    await store.open()
+    try:
+        desk = Desk(store=store, clock=FakeClock(), folder=path / "reports", **changes)
+        run = await desk.trigger()
+        desk.engine.end_all()
+        yield desk, run
+    finally:
+        await store.close()
+
+
+async def came(desk: Desk, what: str) -> tuple[int, int]:
+    """How often something certainly came, and how often at most: one of which nobody knows may have come."""
+    sent = desk.messenger.verbs().count(what)
+    return sent, sent + len(await desk.store.find_jobs(kind="file", states={JobState.UNCONFIRMED}))
+
+
+@pytest.mark.parametrize(
+    ("public_url", "what", "times"), [("https://run.example.com", "note", 1), ("", "file", 3)]
+)
+async def test_a_report_too_big_comes_once_wherever_the_process_dies(
+    tmp_path: Path, public_url: str, what: str, times: int
+) -> None:
+    for point in range(MOST_POINTS):
+        terms = Terms(public_url=public_url)
+        async with ended_run(tmp_path / str(point), most_bytes=10, terms=terms) as (desk, run):
+            died = await died_at(point, desk, run, end)
+            sure, perhaps = await came(desk, what)
+            assert sure <= times <= perhaps, point
+            assert (await desk.run(run.id)).export_status is ExportStatus.SUCCESS
+        if not died:
+            return
+    pytest.fail("there are more points than this test goes through")
+
+
+async def test_a_report_is_made_again_once_wherever_the_process_dies(tmp_path: Path) -> None:
+    for point in range(MOST_POINTS):
+        async with ended_run(tmp_path / str(point)) as (desk, run):
+            desk.exporter.trouble = [Permanent("disk")]
+            await end(desk, run)
+            await desk.do_jobs()
+            died = await died_at(point, desk, await desk.run(run.id), ask_again)
+            sure, perhaps = await came(desk, "file")
+            assert sure <= 1 <= perhaps, point
+            assert await desk.reports.find(run_id=run.id), point
+            assert await desk.context.remakes.attempts(run) == 2, point
+        if not died:
+            return
+    pytest.fail("there are more points than this test goes through")

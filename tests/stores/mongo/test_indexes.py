@@ -1,0 +1,53 @@
+"""Every list of the store comes out of an index in its order: a server need not sort a whole history."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, cast
+
+import pytest
+
+from bot.models import JobState, RunStatus
+from bot.mongo import UP, Mongo
+from bot.stores.mongo.store import INDEXES, MongoStore
+from tests.factories import NOW
+
+Question = tuple[str, list[tuple[str, int]]]
+
+
+class Listening:
+    """Stands for a database and its collections; keeps what is asked and by which order."""
+
+    def __init__(self, name: str = "", heard: list[Question] | None = None) -> None:
+        self.name = name
+        self.heard: list[Question] = [] if heard is None else heard
+
+    def collection(self, name: str) -> "Listening":
+        return Listening(name, self.heard)
+
+    async def find(
+        self, where: Mapping[str, Any], *, sort: Sequence[tuple[str, int]], limit: int
+    ) -> list[Any]:
+        order = [*((key, UP) for key in where), *sort]
+        self.heard.append((self.name, list(dict.fromkeys(order))))
+        return []
+
+
+ASKING: Mapping[str, Callable[[MongoStore], Awaitable[object]]] = {
+    "runs": lambda store: store.find_runs(),
+    "open runs": lambda store: store.find_runs(status=RunStatus.RUNNING),
+    "runs of a schedule": lambda store: store.find_runs(schedule_id="s1"),
+    "jobs of a run": lambda store: store.find_jobs(run_id="r1"),
+    "dead jobs": lambda store: store.find_jobs(states={JobState.DEAD}),
+    "dead files": lambda store: store.find_jobs(kind="file", states={JobState.DEAD}),
+    "what did not arrive": lambda store: store.find_undelivered(["card", "file"]),
+    "what ended lately": lambda store: store.find_ended(["card"], NOW),
+    "reports": lambda store: store.find_reports(),
+    "reports of a schedule": lambda store: store.find_reports(schedule_id="s1"),
+}
+
+
+@pytest.mark.parametrize("what", ASKING)
+async def test_a_list_has_an_index_in_its_order(what: str) -> None:
+    mongo = Listening()
+    await ASKING[what](MongoStore(cast(Mongo, mongo)))
+    ((collection, order),) = mongo.heard
+    assert order in [list(keys) for keys in INDEXES[collection]]

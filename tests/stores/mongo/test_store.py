@@ -1,0 +1,141 @@
+"""What is MongoDB's own: versions, lost answers, a server that restarts, and gates."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from bot.errors import ConfigError, Temporary
+from bot.models import JobState
+from bot.mongo import Mongo
+from bot.stores.mongo.documents import JOBS, Numbers, moment
+from bot.stores.mongo.ledger import Gate, MongoLedger, pass_gate, rounded_up
+from bot.stores.mongo.store import MongoStore
+from tests.factories import NOW, make_job, make_run
+from tests.mongo_server import Database
+
+LATER = NOW + timedelta(seconds=30)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+async def store(database: Database) -> AsyncIterator[MongoStore]:
+    store = MongoStore(Mongo(f"{database.address}?serverSelectionTimeoutMS=1200"))
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def test_a_newer_store_is_refused_with_what_to_do(mongo: Mongo, store: MongoStore) -> None:
+    await mongo.collection("about").put([{"_id": "schema", "version": 99}])
+    with pytest.raises(ConfigError, match=r"store\.url.*newer DingRun.*99"):
+        await MongoStore(mongo).open()
+
+
+async def test_an_older_version_is_raised_and_a_newer_one_never_lowered(
+    mongo: Mongo, store: MongoStore
+) -> None:
+    about = mongo.collection("about")
+    await about.put([{"_id": "schema", "version": 0}])
+    await store.open()
+    assert await about.find_one({"_id": "schema"}) == {"_id": "schema", "version": 2}
+    await store.open()
+
+
+async def test_a_lost_answer_to_a_claim_leaves_the_job_to_its_lease(
+    database: Database, store: MongoStore
+) -> None:
+    await store.add_job(make_job(id="j"))
+    database.proxy.lose_answer_to("findAndModify")
+    with pytest.raises(Temporary) as lost:
+        await store.claim_job(["card"], "me", NOW, LATER)
+    assert lost.value.uncertain
+    assert await store.claim_job(["card"], "me", NOW, LATER) is None
+    job = await store.claim_job(["card"], "me", LATER, LATER + MINUTE)
+    assert job is not None
+    assert (job.attempts, job.state) == (2, JobState.DOING)
+
+
+async def test_a_store_goes_on_when_its_server_is_back(database: Database, store: MongoStore) -> None:
+    assert await store.add_run(make_run(id="r"))
+    database.proxy.cut()
+    with pytest.raises(Temporary):
+        await store.find_run("r")
+    with pytest.raises(Temporary):
+        await store.add_job(make_job())
+    await database.proxy.listen()
+    assert await store.find_run("r") is not None
+
+
+async def test_a_closed_store_says_so(database: Database) -> None:
+    store = MongoStore(Mongo(database.address))
+    await store.open()
+    await store.close()
+    await store.close()
+    with pytest.raises(Temporary, match="closed"):
+        await store.find_run("r1")
+
+
+async def test_a_document_carries_the_names_of_the_fields(mongo: Mongo, store: MongoStore) -> None:
+    await store.add_job(make_job(id="j", due_at=NOW + timedelta(microseconds=1500)))
+    (found,) = await mongo.collection("jobs").find({})
+    assert found["_id"] == "j"
+    assert found["due_at"] == NOW + timedelta(milliseconds=1)
+    assert found["micros"] == {"due_at": 500}
+    assert found.keys() >= {
+        "kind",
+        "run_id",
+        "created_at",
+        "state",
+        "attempts",
+        "failures",
+        "owner",
+        "marker",
+    }
+
+
+async def test_what_a_gate_cannot_settle_is_temporary(mongo: Mongo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.stores.mongo.ledger.TRIES", 0)
+    with pytest.raises(Temporary, match="robot"):
+        await MongoLedger(mongo).take_place("robot", 1, NOW, MINUTE)
+
+
+SECOND = timedelta(seconds=1)
+FREE = NOW - SECOND
+
+
+@pytest.mark.parametrize(
+    ("gate", "places", "passed"),
+    [
+        (Gate(), 2, (NOW + MINUTE, NOW)),
+        (Gate(places=(LATER,)), 2, (LATER, NOW + MINUTE)),
+        (Gate(places=(LATER, FREE, NOW - MINUTE)), 3, (LATER, FREE, NOW + MINUTE)),
+        (Gate(places=(LATER, LATER + SECOND)), 2, LATER),
+        (Gate(places=(LATER, FREE)), 1, LATER),
+        (Gate(places=(NOW + 3 * MINUTE, FREE)), 1, (NOW + MINUTE, FREE)),
+        (Gate(places=(FREE,), closed_until=LATER), 1, LATER),
+        (Gate(places=(LATER,), closed_until=NOW), 1, LATER),
+        (Gate(closed_until=NOW), 1, (NOW + MINUTE,)),
+    ],
+)
+def test_a_gate_decides(gate: Gate, places: int, passed: object) -> None:
+    assert pass_gate(gate, places, NOW, MINUTE) == passed
+
+
+def test_times_are_refused_without_a_zone_and_rounded_as_said() -> None:
+    with pytest.raises(ValueError, match="aware"):
+        moment(NOW.replace(tzinfo=None))
+    assert moment(NOW + timedelta(microseconds=1999)) == NOW + timedelta(microseconds=1000)
+    assert rounded_up(NOW) == NOW
+    assert rounded_up(NOW + timedelta(microseconds=1)) == NOW + timedelta(milliseconds=1)
+
+
+def test_numbers_grow() -> None:
+    numbers = Numbers()
+    taken = [numbers.next() for _ in range(1000)]
+    assert taken == sorted(set(taken))
+
+
+def test_a_noun_with_everything_unset_is_the_same_again() -> None:
+    job = make_job()
+    assert JOBS.noun(JOBS.document(job)) == job

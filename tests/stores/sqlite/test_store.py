@@ -1,0 +1,183 @@
+"""What is SQLite's own: files, versions, and processes that die."""
+
+import asyncio
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.errors import ConfigError, Permanent, Temporary
+from bot.models import Findings
+from bot.stores.sqlite.links import SqliteLinks
+from bot.stores.sqlite.rows import DOWNLOADS
+from bot.stores.sqlite.store import MIGRATIONS, UPGRADES, SqliteStore, sqlite_path
+from tests import ROOT
+from tests.factories import make_download, make_grant, make_job, make_run
+
+WRITER = """
+import asyncio, sys
+from pathlib import Path
+from bot.stores.sqlite.store import SqliteStore
+from tests.factories import make_job
+
+async def main():
+    store = SqliteStore(Path(sys.argv[1]))
+    await store.open()
+    for number in range(100_000):
+        await store.add_job(make_job(id=f"job{number}"))
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+async def test_what_was_kept_survives_a_killed_process(tmp_path: Path) -> None:
+    path = tmp_path / "killed.db"
+    writer = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WRITER, str(path), cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert writer.stdout is not None
+    kept = [await writer.stdout.readline() for _ in range(50)]
+    writer.send_signal(signal.SIGKILL)
+    rest = await writer.stdout.read()
+    await writer.wait()
+    written = len(kept) + rest.count(b"\n")
+    store = SqliteStore(path)
+    await store.open()
+    assert len(await store.find_jobs(limit=100_000)) >= written
+    await store.close()
+
+
+async def test_a_store_of_an_earlier_version_is_opened_with_what_it_has(tmp_path: Path) -> None:
+    grant, earlier = make_grant(), UPGRADES[:4]
+    download, values = make_download(grant, finished=True), DOWNLOADS.row(make_download(grant))
+    with sqlite3.connect(tmp_path / "old.db") as db:
+        for name in earlier:
+            db.executescript((MIGRATIONS / name).read_text(encoding="utf-8"))
+        db.execute(
+            "insert into downloads (link_id, run_id, at, address, agent)"
+            " values (:link_id, :run_id, :at, :address, :agent)",
+            values,
+        )
+        db.execute(f"pragma user_version = {len(earlier)}")
+    db.close()
+    store = SqliteStore(tmp_path / "old.db")
+    await store.open()
+    assert await SqliteLinks(store).find_downloads(grant.run_id) == [download]
+    assert await store.clear_payloads(["message"], grant.made_at, grant.expires_at, limit=1) == 0
+    await store.close()
+
+
+async def test_a_newer_store_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "newer.db"
+    with sqlite3.connect(path) as db:
+        db.execute("pragma user_version = 99")
+    db.close()
+    with pytest.raises(ConfigError, match=r"store\.url.*newer DingRun.*99"):
+        await SqliteStore(path).open()
+
+
+async def test_a_store_of_an_older_version_gains_the_findings_of_runs(tmp_path: Path) -> None:
+    path = tmp_path / "older.db"
+    with sqlite3.connect(path) as db:
+        for name in UPGRADES[:4]:
+            db.executescript((MIGRATIONS / name).read_text(encoding="utf-8"))
+        db.execute("pragma user_version = 4")
+    db.close()
+    store = SqliteStore(path)
+    await store.open()
+    run = make_run(findings=Findings(rows=2))
+    await store.add_run(run)
+    assert await store.find_run(run.id) == run
+    await store.close()
+
+
+async def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "letter.db"
+    path.write_text("Dear sir or madam, " * 100)
+    with pytest.raises(ConfigError, match=r"store\.url"):
+        await SqliteStore(path).open()
+
+
+async def test_a_folder_that_is_missing_is_made(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "a" / "b" / "new.db")
+    await store.open()
+    assert await store.add_run(make_run())
+    await store.close()
+
+
+async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConfigError, match=r"store\.url"):
+        await SqliteStore(tmp_path / "file" / "new.db").open()
+
+
+async def test_a_closed_store_says_so(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "closed.db")
+    with pytest.raises(Temporary, match="closed"):
+        await store.find_run("r1")
+    await store.close()
+
+
+async def test_a_locked_store_is_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.stores.sqlite.store.BUSY_SECONDS", 0.01)
+    store = SqliteStore(tmp_path / "locked.db")
+    await store.open()
+    other = sqlite3.connect(tmp_path / "locked.db", isolation_level=None)
+    other.execute("begin immediate")
+    with pytest.raises(Temporary, match="locked"):
+        await store.add_job(make_job())
+    other.execute("rollback")
+    other.close()
+    assert await store.add_job(make_job())
+    await store.close()
+
+
+async def test_a_damaged_store_is_permanent(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "damaged.db")
+    await store.open()
+    with pytest.raises(Permanent, match=r"damaged\.db"):
+        await store.rows("insert into facts (key) values ('no value')")
+    await store.close()
+
+
+async def test_an_insert_of_many_is_all_or_nothing(store: SqliteStore) -> None:
+    rows: list[dict[str, object]] = [{"key": "a", "value": "1"}, {"key": "b", "value": object()}]
+    with pytest.raises(Permanent):
+        await store.insert_many("facts", ("key", "value"), rows)
+    assert await store.recall("a") is None
+
+
+async def test_a_transaction_that_is_cancelled_leaves_the_store_usable(store: SqliteStore) -> None:
+    rows = [{"key": str(number), "value": "x"} for number in range(20_000)]
+    inserting = asyncio.create_task(store.insert_many("facts", ("key", "value"), rows))
+    other = asyncio.create_task(store.remember("mine", "kept"))
+    await asyncio.sleep(0)
+    inserting.cancel()
+    await asyncio.gather(inserting, other, return_exceptions=True)
+    assert await store.recall("mine") == "kept"
+    assert await store.recall("0") is None
+
+
+async def test_two_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:
+    stores = [SqliteStore(tmp_path / "both.db") for _ in range(4)]
+    await asyncio.gather(*(store.open() for store in stores))
+    assert await stores[3].add_run(make_run())
+    for store in stores:
+        await store.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "path"), [("sqlite:///a/b.db", "a/b.db"), ("sqlite:////var/b.db", "/var/b.db")]
+)
+def test_an_address_names_a_file(url: str, path: str) -> None:
+    assert sqlite_path(url) == Path(path)
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///", "mongodb://u:secret@h/d", "x"])
+def test_another_address_is_refused_without_its_secrets(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"store\.url") as refused:
+        sqlite_path(url)
+    assert "secret" not in str(refused.value)

@@ -1,0 +1,199 @@
+"""No step of a loop ends the service: it is logged, counted, and the loop goes on."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import generate_latest
+
+from bot.app import App
+from bot.config.loader import Settings
+from bot.delivery.pipeline import Deliver
+from bot.engines.embedded.engine import EmbeddedEngine
+from bot.errors import ConfigError, Permanent, Temporary
+from bot.jobs.queue import Jobs
+from bot.messengers.dingtalk.stream import StreamConnection
+from bot.quota.governor import Governor
+from bot.reports.repository import Reports
+from bot.runs.discovery import Finder
+from bot.runs.scheduler import Scheduler
+from bot.runs.watcher import Watcher
+from bot.runtime import utc_now
+from bot.stores.sqlite.tasks import SqliteTaskStore
+from bot.telemetry.loops import LoopErrors, counting_errors, keep_alive, loop_item
+from bot.web.server import WebServer
+from tests.brokers import free_port
+from tests.factories import make_job
+
+FAST = 0.001  # seconds
+
+
+class Fault:
+    """Stands in for a step: raises `RuntimeError` twice, then does as before."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, place: Any, name: str) -> None:
+        self._real, self.calls, self.survived = getattr(place, name), 0, asyncio.Event()
+        fault = self
+
+        async def step(*args: Any, **options: Any) -> Any:
+            fault.calls += 1
+            if fault.calls <= 2:
+                raise RuntimeError(f"fault {fault.calls}")
+            fault.survived.set()
+            return await fault._real(*args, **options)
+
+        monkeypatch.setattr(place, name, step)
+
+
+@asynccontextmanager
+async def running(folder: Path, *, web: bool = False) -> AsyncIterator[App]:
+    """The service with its loops; it must still run at the end."""
+    base = "http://127.0.0.1:1"  # nobody is there: the Stream never opens
+    settings = Settings.model_validate({
+        "store": {"url": f"sqlite:///{folder}/d.db"},
+        "reports": {"dir": str(folder / "reports")},
+        "DINGDING": {"APP_KEY": "k", "APP_SECRET": "secret-of-k", "OPENAPI_BASE": base, "OAPI_BASE": base},
+        "web": {"port": free_port() if web else 0},
+    })
+    stop = asyncio.Event()
+    async with App(settings) as app:
+        service = asyncio.create_task(app.run(stop))
+        async with asyncio.timeout(20):
+            yield app
+        assert not service.done()
+        stop.set()
+        await service
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = (
+        "app.HOUSEKEEPING",
+        "app.FIND_EVERY",
+        "app.WATCH_EVERY",
+        "runs.scheduler.TICK",
+        "jobs.pool.POLL",
+    )
+    for name in pauses:
+        monkeypatch.setattr(f"bot.{name}", FAST)
+    monkeypatch.setattr("bot.engines.embedded.engine.POLL", FAST)
+    monkeypatch.setattr("bot.telemetry.loops.RESTART_SECONDS", FAST)
+    monkeypatch.setattr("bot.messengers.dingtalk.stream.LONGEST_WAIT", FAST)
+
+
+@pytest.mark.parametrize(
+    ("place", "step", "loop"),
+    [
+        (SqliteTaskStore, "claim_task", "engine"),
+        (EmbeddedEngine, "work", "engine"),
+        (Jobs, "claim", "lane "),
+        (Jobs, "run", "jobs"),
+        (Watcher, "tick", "watcher"),
+        (Watcher, "watch", "watcher"),
+        (Scheduler, "tick", "scheduler"),
+        (Scheduler, "keep_time", "scheduler"),
+        (Finder, "look", "finder"),
+        (Finder, "keep_looking", "finder"),
+        (Deliver, "reconcile", "housekeeping"),
+        (App, "measure_backlog", "housekeeping: measure how far reports lag"),
+        (Reports, "sweep", "housekeeping: sweep reports"),
+        (Governor, "warnings", "housekeeping: warn of the quota"),
+        (Reports, "late", "housekeeping: warn of late reports"),
+        (App, "warn_of_pushes", "housekeeping: warn of pushes"),
+        (StreamConnection, "ticket", "stream"),
+        (StreamConnection, "run", "stream"),
+        (WebServer, "serve", "web"),
+    ],
+)
+async def test_every_loop_goes_on_after_a_mistake_of_ours(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: Any,
+    step: str,
+    loop: str,
+) -> None:
+    monkeypatch.setattr(EmbeddedEngine, "fires", loop == "finder")
+    fault = Fault(monkeypatch, place, step)
+    async with running(tmp_path, web=loop == "web") as app:
+        await fault.survived.wait()
+        counted = generate_latest(app._metrics._registry).decode()
+    assert f'dingrun_loop_errors_total{{loop="{loop}' in counted
+
+
+async def test_a_step_of_housekeeping_that_fails_keeps_no_other_from_being_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*args: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(Deliver, "reconcile", broken)
+    last = Fault(monkeypatch, App, "warn_of_pushes")
+    async with running(tmp_path):
+        await last.survived.wait()
+
+
+async def test_how_far_reports_lag_can_be_measured(tmp_path: Path) -> None:
+    async with running(tmp_path) as app:
+        created = utc_now() - timedelta(minutes=5)
+        await app.stores.store.add_job(
+            make_job(kind="export", created_at=created, due_at=utc_now() + timedelta(hours=1))
+        )
+        await app.measure_backlog()
+        measured = generate_latest(app._metrics._registry).decode()
+    assert "dingrun_exports_waiting 1.0" in measured
+    assert "dingrun_export_lag_seconds 30" in measured
+
+
+async def test_a_wrong_setting_still_ends_the_service() -> None:
+    async def wrong() -> None:
+        raise ConfigError("web.port: 80 is taken")
+
+    with pytest.raises(ConfigError):
+        await keep_alive("web", wrong)
+
+
+async def test_a_cancellation_that_nobody_asked_for_ends_no_loop() -> None:
+    starts = 0
+
+    async def run() -> None:
+        nonlocal starts
+        starts += 1
+        if starts == 1:
+            gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            gone.cancel()
+            await gone
+
+    await keep_alive("watcher", run)
+    assert starts == 2
+
+
+async def test_a_stop_ends_a_loop_at_once() -> None:
+    living = asyncio.create_task(keep_alive("watcher", asyncio.Event().wait))
+    await asyncio.sleep(0)
+    living.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await living
+
+
+def test_what_stays_wrong_has_one_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    errors = LoopErrors()
+    for error in (RuntimeError("a"), RuntimeError("a"), RuntimeError("b"), Temporary("away")):
+        errors.report("watcher", error)
+    assert [bool(record.exc_info) for record in caplog.records] == [True, False, True, False]
+    assert [record.levelno for record in caplog.records] == [logging.ERROR] * 3 + [logging.WARNING]
+
+
+def test_one_bad_item_does_not_stand_in_the_way_but_a_store_that_is_away_ends_the_step() -> None:
+    counted: list[str] = []
+    with counting_errors(counted.append):
+        for odd in (KeyError(), Permanent("the store refuses this run")):
+            with loop_item("watcher"):
+                raise odd
+        with pytest.raises(Temporary), loop_item("watcher"):
+            raise Temporary("away")
+    assert counted == ["watcher"] * 2

@@ -1,0 +1,50 @@
+"""A report with links to it, and the application that serves it."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bot.models import Report
+from bot.reports.downloads import Audit
+from bot.reports.link_tokens import Terms
+from bot.reports.links import ReportLinks
+from bot.stores.sqlite.links import SqliteLinks
+from bot.telemetry.metrics import Metrics
+from bot.web.clients import Network
+from bot.web.downloads import Downloads
+from bot.web.guard import AdminGuard
+from bot.web.server import application
+from tests.conftest import Desk
+
+
+class Shop:
+    """A report of a desk, the links to it, and the server that has it."""
+
+    def __init__(self, desk: Desk, *, most: int = 20, proxies: Sequence[Network] = ()) -> None:
+        self.desk, self.metrics = desk, Metrics()
+        port = SqliteLinks(desk.store)
+        terms = Terms(public_url="http://x", ttl=timedelta(hours=1), most=most)
+        self.links = ReportLinks(port, terms, clock=desk.clock)
+        self.audit = Audit(port, clock=desk.clock)
+        self.downloads = Downloads(
+            self.links, desk.reports, self.audit, metrics=self.metrics, proxies=proxies
+        )
+        self.app = application(self.downloads.routes(), AdminGuard())
+
+    async def report(self) -> Report:
+        report = await self.desk.reports.find()
+        assert report is not None
+        return report
+
+    async def store(self, content: bytes) -> None:
+        """Put this content in the place of the report."""
+        shelf = self.desk.reports._shelf
+        written = shelf.room("2026-11-24", "big")
+        written.write_bytes(content)
+        path, measure = shelf.place(written, "big")
+        big = {**vars(await self.report()), "path": path, "size": measure.size, "sha256": measure.sha256}
+        await self.desk.store.save_report(Report(**big))
+
+    async def path(self, cause: str = "test") -> str:
+        link = await self.links.link_for(await self.report(), cause=cause)
+        assert link is not None
+        return link.url.removeprefix("http://x")

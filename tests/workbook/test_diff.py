@@ -1,0 +1,81 @@
+"""Two sorted streams become pairs; a pair of rows becomes what changed."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.assets.kinds import keyed
+from bot.assets.values import Document
+from bot.workbook.diff import Change, Pair, Side, Sorted, Verdict, changes, paired
+from bot.workbook.sheets import DOMAIN, SheetPlan
+
+key = keyed("name")
+
+
+def things(*names: str) -> list[Document]:
+    return [{"name": name} for name in names]
+
+
+def pairs(mine: list[Document], theirs: list[Document]) -> list[Pair]:
+    return list(paired({Side.THEIRS: Sorted(theirs, key), Side.MINE: Sorted(mine, key)}))
+
+
+def test_what_stands_under_one_key_meets() -> None:
+    found = pairs(things("a", "b", "b", "d"), things("b", "c", "d"))
+    assert [(pair.key, len(pair.now), len(pair.before)) for pair in found] == [
+        (("a",), 1, 0), (("b",), 2, 1), (("c",), 0, 1), (("d",), 1, 1),
+    ]  # fmt: skip
+
+
+def test_streams_are_taken_two_keys_ahead_at_most() -> None:
+    taken: list[str] = []
+
+    def stream() -> Iterator[Document]:
+        for name in "abcd":
+            taken.append(name)
+            yield {"name": name}
+
+    first = next(paired({Side.MINE: Sorted(stream(), key)}))
+    assert (first.key, taken) == (("a",), ["a", "b", "c"])
+
+
+def test_order_is_watched() -> None:
+    for names, in_order in (("abc", True), ("aab", True), ("ba", False), ("aba", False)):
+        stream = Sorted(things(*names), key)
+        list(stream)
+        assert stream.in_order is in_order
+
+
+NAMES = st.lists(st.text("abc", max_size=2), max_size=12).map(sorted)
+
+
+@settings(derandomize=True)
+@given(mine=NAMES, theirs=NAMES)
+def test_nothing_is_lost_and_nothing_meets_another(mine: list[str], theirs: list[str]) -> None:
+    found = pairs(things(*mine), things(*theirs))
+    assert [pair.key for pair in found] == [(name,) for name in sorted({*mine, *theirs})]
+    assert [each["name"] for pair in found for each in pair.now] == mine
+    assert [each["name"] for pair in found for each in pair.before] == theirs
+    assert all(len(list(groupby([*pair.now, *pair.before], key))) == 1 for pair in found)
+
+
+def test_a_change_names_thing_column_and_both_values() -> None:
+    assert list(changes(DOMAIN, ("d", "A", "1", ""), ("d", "CNAME", "1", "x"))) == [
+        Change(Verdict.CHANGED, ["d"], "解析类型", "A", "CNAME"),
+        Change(Verdict.CHANGED, ["d"], "关联ip", "", "x"),
+    ]
+
+
+def test_a_thing_that_came_or_went_is_told_as_a_whole() -> None:
+    row = ("d", "A", "", "")
+    told = [("域名", "d"), ("解析类型", "A")]
+    assert list(changes(DOMAIN, None, row)) == [Change(Verdict.NEW, ["d"], after=told)]
+    assert list(changes(DOMAIN, row, None)) == [Change(Verdict.GONE, ["d"], before=told)]
+    assert list(changes(DOMAIN, None, None)) == []
+
+
+def test_a_volatile_column_does_not_count() -> None:
+    plan = SheetPlan(title="x", header=("a", "at"), widths=(1, 1), volatile_columns=frozenset({"at"}))
+    assert list(changes(plan, ("1", "x"), ("1", "y"))) == []
