@@ -7,13 +7,22 @@ is marked as chosen.
 from arl_sandbox.documents import ZONE
 from arl_sandbox.records import Pushing
 from arl_sandbox.responses import KEY
-from arl_sandbox.scheduler import ArlScheduler, Rhythm
+from arl_sandbox.scheduler import ArlScheduler, Intervals
 from arl_sandbox.server import FakeArl
 from arl_sandbox.timeline import Timeline
-from arl_sandbox.worker import Tempo, Worker
-from arl_sandbox.world import Mirror, World
+from arl_sandbox.worker import StagePace, Worker
+from arl_sandbox.world import ArlDatabase, DocumentMirror
 
 __all__ = [
-    "KEY", "ZONE", "ArlScheduler", "FakeArl", "Mirror", "Pushing", "Rhythm", "Tempo", "Timeline", "Worker",
-    "World",
+    "KEY",
+    "ZONE",
+    "ArlDatabase",
+    "ArlScheduler",
+    "DocumentMirror",
+    "FakeArl",
+    "Intervals",
+    "Pushing",
+    "StagePace",
+    "Timeline",
+    "Worker",
 ]  # fmt: skip

@@ -46,7 +46,7 @@ def as_it_is(value: object) -> object:
     return value
 
 
-class Book:
+class ExportWorkbook:
     """One workbook being written. `clean` treats its cells; single books have none, and break instead."""
 
     def __init__(self, clean: Clean) -> None:
@@ -147,7 +147,7 @@ class Book:
 
 def book_of(found: dict[str, list[Json]], *, alone: bool, clean: Clean) -> bytes:
     """The sheets of what was found; `alone`: of addresses alone, without their names."""
-    book = Book(clean)
+    book = ExportWorkbook(clean)
     try:
         book.sites(found["site"])
         book.addresses(found["ip"], alone=alone)

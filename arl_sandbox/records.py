@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arl_sandbox.documents import ENDINGS, NOT_YET
-from arl_sandbox.world import World
+from arl_sandbox.world import ArlDatabase
 
 Json = dict[str, Any]
 
@@ -23,7 +23,7 @@ class Pushing:
     pushed: list[str] = field(default_factory=list)  # names of schedules, in the order they were told
 
 
-def record_of(world: World, schedule: Mapping[str, Any], ids: list[str]) -> Json:
+def record_of(world: ArlDatabase, schedule: Mapping[str, Any], ids: list[str]) -> Json:
     """The record of a trigger, complete when it appears. What a schedule does not say of pushing is on."""
     return {
         "schedule_id": schedule["_id"],
@@ -45,7 +45,7 @@ def record_of(world: World, schedule: Mapping[str, Any], ids: list[str]) -> Json
     }
 
 
-def summary(world: World, ids: list[str]) -> Json:
+def summary(world: ArlDatabase, ids: list[str]) -> Json:
     """Counted from what ARL counted, which it does for tasks that are done alone."""
     details = [_detail(world, id_) for id_ in ids]
     states = [each["status"] for each in details]
@@ -60,14 +60,14 @@ def summary(world: World, ids: list[str]) -> Json:
     }
 
 
-def _detail(world: World, id_: str) -> Json:
+def _detail(world: ArlDatabase, id_: str) -> Json:
     task = world.tables["task"].get(id_, {"status": "missing"})
     told = {name: task.get(name, "") for name in ("name", "target", "type", "status")}
     counts = {name: task.get("statistic", {}).get(name, 0) for name in COUNTS}
     return {"id": id_} | told | counts
 
 
-def looked_after(world: World, pushing: Pushing) -> Iterator[float]:
+def looked_after(world: ArlDatabase, pushing: Pushing) -> Iterator[float]:
     """The end of every pass: each open record is written anew as a whole, after the push if there is one.
 
     Killed between the two, it pushes again. A push that fails is never tried again.

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from arl_sandbox.errors import Invalid
-from arl_sandbox.world import World
+from arl_sandbox.world import ArlDatabase
 
 Json = dict[str, Any]
 
@@ -21,7 +21,7 @@ NAMES: Mapping[type, str] = {str: "string", list: "array", bool: "boolean"}
 class ArlState:
     """One ARL and how it is to behave."""
 
-    world: World
+    world: ArlDatabase
     fork: bool = False  # with its cache of a minute, its batch export, its switches for pushing
     basic: str = ""  # user:password that the proxy before it demands
     tls: ssl.SSLContext | None = None

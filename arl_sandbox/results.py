@@ -10,7 +10,7 @@ from typing import Any
 from arl_sandbox.documents import RISK, is_address, split
 
 Json = dict[str, Any]
-Find = tuple[str, Json]  # the collection, and a document of it
+Finder = tuple[str, Json]  # the collection, and a document of it
 
 TITLES = ("统一身份认证平台", "客户服务中心", "运维监控大屏", "企业邮箱登录", "数据中台", "采购门户")
 SERVERS = (("nginx", "1.24.0"), ("Apache httpd", "2.4.57"), ("Apache Tomcat", "9.0.82"))
@@ -65,7 +65,7 @@ def _address(name: str) -> str:
     return f"198.51.100.{hashlib.sha256(name.encode()).digest()[0]}"
 
 
-def found_in(task: Mapping[str, Any], stage: str, now: str) -> Iterator[Find]:
+def found_in(task: Mapping[str, Any], stage: str, now: str) -> Iterator[Finder]:
     """What a stage of a task finds; `now` is ARL's text for the time."""
     hosts = hosts_of(task)
     for host in hosts[:1] if stage in RARE else hosts:
@@ -85,7 +85,7 @@ def _service(hosts: list[Host]) -> Json:
     return {"service_name": "https", "service_info": info}
 
 
-def _networks(hosts: list[Host]) -> Iterator[Find]:
+def _networks(hosts: list[Host]) -> Iterator[Finder]:
     nets = sorted({str(ip_network(f"{host.ip}/24", strict=False)) for host in hosts})
     for net in nets:
         inside = [host for host in hosts if str(ip_network(f"{host.ip}/24", strict=False)) == net]
@@ -94,17 +94,17 @@ def _networks(hosts: list[Host]) -> Iterator[Find]:
         yield "cip", {"cidr_ip": net, "ip_count": len(ips), "domain_count": len(names)} | lists
 
 
-def _fingers(hosts: list[Host]) -> Iterator[Find]:
+def _fingers(hosts: list[Host]) -> Iterator[Finder]:
     for name in sorted({host.server[0] for host in hosts}):
         yield "stat_finger", {"name": name, "cnt": sum(host.server[0] == name for host in hosts)}
 
 
-def _domain(host: Host, _: str) -> Find:
+def _domain(host: Host, _: str) -> Finder:
     more = {"record": [host.ip], "ips": [host.ip], "source": "domain_brute"}
     return "domain", {"domain": host.name, "type": "A"} | more
 
 
-def _ip(host: Host, _: str) -> Find:
+def _ip(host: Host, _: str) -> Finder:
     name, version = host.server
     port: Json = {"service_name": "https", "protocol": "tcp", "product": name, "version": version}
     city = {"city": "杭州", "latitude": 30.29, "longitude": 120.16, "country_name": "中国"}
@@ -120,7 +120,7 @@ def _ip(host: Host, _: str) -> Find:
     } | named
 
 
-def _cert(host: Host, _: str) -> Find:
+def _cert(host: Host, _: str) -> Finder:
     name, digest = host.name or host.ip, hashlib.sha256(host.site.encode()).hexdigest()
     validity = {"start": "2026-01-01 00:00:00", "end": "2026-12-31 23:59:59", "expired": False}
     return "cert", {
@@ -139,7 +139,7 @@ def _cert(host: Host, _: str) -> Find:
     }
 
 
-def _site(host: Host, _: str) -> Find:
+def _site(host: Host, _: str) -> Finder:
     name, version = host.server
     headers = f"HTTP/1.1 200 OK\r\nServer: {name}/{version}\r\n\r\n"
     finger = {"icon": "", "name": name, "confidence": "80", "version": version, "categories": []}
@@ -158,19 +158,19 @@ def _site(host: Host, _: str) -> Find:
     }
 
 
-def _url(host: Host, _: str) -> Find:
+def _url(host: Host, _: str) -> Finder:
     url = f"{host.site}/login"
     more = {"title": f"{host.title} · 登录", "content_length": 1024, "status_code": 200}
     return "url", {"site": url, "url": url, "source": "site_spider"} | more
 
 
-def _fileleak(host: Host, _: str) -> Find:
+def _fileleak(host: Host, _: str) -> Finder:
     url = f"{host.site}/backup.zip"
     more = {"content_length": 40960, "status_code": 200, "site": host.site}
     return "fileleak", {"title": "备份文件", "url": url} | more
 
 
-def _nuclei(host: Host, now: str) -> Find:
+def _nuclei(host: Host, now: str) -> Finder:
     return "nuclei_result", {
         "template_url": "https://templates.example.com/tls-version",
         "template_id": "weak-tls-version",
@@ -183,7 +183,7 @@ def _nuclei(host: Host, now: str) -> Find:
     }
 
 
-def _wih(host: Host, _: str) -> Find:
+def _wih(host: Host, _: str) -> Finder:
     content, print_ = f"{host.site}/static/app.js", str(host.seed)
     return "wih", {
         "record_type": "path", "content": "/api/v1/users", "site": host.site, "source": content,
@@ -191,12 +191,12 @@ def _wih(host: Host, _: str) -> Find:
     }  # fmt: skip
 
 
-def _npoc(host: Host, now: str) -> Find:
+def _npoc(host: Host, now: str) -> Finder:
     place = {"scheme": "redis", "host": host.ip, "port": "6379", "target": f"{host.ip}:6379"}
     return "npoc_service", place | {"save_date": now}
 
 
-def _vuln(host: Host, now: str) -> Find:
+def _vuln(host: Host, now: str) -> Finder:
     return "vuln", {
         "plg_name": "Redis_Unauth",
         "plg_type": "poc",
@@ -208,7 +208,7 @@ def _vuln(host: Host, now: str) -> Find:
     }
 
 
-def _password(host: Host, now: str) -> Find:
+def _password(host: Host, now: str) -> Finder:
     return "vuln", {
         "plg_name": "SSH_brute",
         "plg_type": "brute",
@@ -220,7 +220,7 @@ def _password(host: Host, now: str) -> Find:
     }
 
 
-FINDERS: Mapping[str, tuple[Callable[[Host, str], Find], ...]] = {
+FINDERS: Mapping[str, tuple[Callable[[Host, str], Finder], ...]] = {
     "domain_brute": (_domain,),
     "port_scan": (_ip,),
     "ssl_cert": (_cert,),

@@ -11,8 +11,8 @@ from arl_sandbox.documents import FUTURE, NAME_LETTERS, NOT_YET, RECURRENT, STEM
 from arl_sandbox.errors import Refusal
 from arl_sandbox.policies import options_of
 from arl_sandbox.records import Pushing, looked_after, record_of
-from arl_sandbox.tasks import Order, submit
-from arl_sandbox.world import SCHEDULER, World
+from arl_sandbox.tasks import TaskRequest, submit
+from arl_sandbox.world import SCHEDULER, ArlDatabase
 
 Json = dict[str, Any]
 
@@ -22,10 +22,10 @@ TRIGGERED, INSERTED, PUBLISHED, RECORDED = "run_number", "inserted", "published"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rhythm:
+class Intervals:
     """Seconds of the scheduler's life; between two passes it always sleeps `cycle`, whatever those took."""
 
-    cycle: float = 58.0
+    poll: float = 58.0
     reading: float = 0.05  # the list of schedules
     write: float = 0.05
 
@@ -35,17 +35,17 @@ class ArlScheduler:
 
     def __init__(
         self,
-        world: World,
+        world: ArlDatabase,
         *,
         fork: bool = False,
         process: str = SCHEDULER,
-        rhythm: Rhythm | None = None,
+        rhythm: Intervals | None = None,
         pushing: Pushing | None = None,
     ) -> None:
         self._world = world
         self._fork = fork
         self._process = process
-        self._rhythm = rhythm or Rhythm()
+        self._rhythm = rhythm or Intervals()
         self.pushing = pushing or Pushing()
 
     def loop(self) -> Iterator[float]:
@@ -56,7 +56,7 @@ class ArlScheduler:
         while self._fork or not self._world.database_down:
             if not self._world.database_down:
                 yield from self.one_pass()
-            yield self._rhythm.cycle
+            yield self._rhythm.poll
 
     def one_pass(self) -> Iterator[float]:
         """All schedules are read first; what people change meanwhile is written over."""
@@ -122,12 +122,12 @@ class ArlScheduler:
             "next_run_date": written(coming - EARLY) if coming else NOT_YET,
         }
 
-    def _order(self, schedule: Json, policy: Json) -> Order:
+    def _order(self, schedule: Json, policy: Json) -> TaskRequest:
         """The number in the names is one more than that of the trigger."""
         recurrent = schedule["schedule_type"] == RECURRENT
         name = f"{STEMS[schedule['schedule_type']]}-{schedule['name'][:NAME_LETTERS]}"
         options = options_of(policy, schedule["task_tag"])
-        return Order(
+        return TaskRequest(
             name=f"{name}-{schedule['run_number'] + 1}" if recurrent else name,
             target=schedule["target"],
             tag=schedule["task_tag"],

@@ -8,8 +8,8 @@ from arl_sandbox.cron import WrongCron, is_too_often, next_fire
 from arl_sandbox.documents import FUTURE, NOT_YET, RECURRENT, RISK, ZONE, is_id, split, written
 from arl_sandbox.errors import ANY_WORDS, Crash, Refusal
 from arl_sandbox.scheduler import EARLY
-from arl_sandbox.tasks import Order, check
-from arl_sandbox.world import World
+from arl_sandbox.tasks import TaskRequest, check
+from arl_sandbox.world import ArlDatabase
 
 Json = dict[str, Any]
 
@@ -21,7 +21,7 @@ PUSHING = {
 FIXED = {"error", "done"}  # states that a stop does not change; a recover does not change `error`
 
 
-def create(world: World, asked: Mapping[str, Any], *, fork: bool) -> Json:
+def create(world: ArlDatabase, asked: Mapping[str, Any], *, fork: bool) -> Json:
     """A new schedule. The order of the refusals is chosen."""
     kind, tag = asked["schedule_type"], asked["task_tag"]
     if kind not in {RECURRENT, FUTURE}:
@@ -30,7 +30,7 @@ def create(world: World, asked: Mapping[str, Any], *, fork: bool) -> Json:
         raise Refusal(1603, task_tag=tag)
     times = _recurrent(world, asked) if kind == RECURRENT else _future(world, asked)
     policy = _policy(world, asked["policy_id"])
-    check(world, Order(name=asked["name"], target=asked["target"], tag=tag))
+    check(world, TaskRequest(name=asked["name"], target=asked["target"], tag=tag))
     addresses, domains = split(asked["target"])
     told = dict.fromkeys(PUSHING) if not fork else {name: asked.get(name, PUSHING[name]) for name in PUSHING}
     if fork and told["notify_channel"] != PUSHING["notify_channel"]:
@@ -47,7 +47,7 @@ def create(world: World, asked: Mapping[str, Any], *, fork: bool) -> Json:
     return world.tables["task_schedule"][id_]
 
 
-def _recurrent(world: World, asked: Mapping[str, Any]) -> Json:
+def _recurrent(world: ArlDatabase, asked: Mapping[str, Any]) -> Json:
     cron, now = asked.get("cron", ""), world.clock()
     try:
         coming, often = next_fire(cron, now), is_too_often(cron, now)
@@ -63,7 +63,7 @@ def _recurrent(world: World, asked: Mapping[str, Any]) -> Json:
     }
 
 
-def _future(world: World, asked: Mapping[str, Any]) -> Json:
+def _future(world: ArlDatabase, asked: Mapping[str, Any]) -> Json:
     text = asked.get("start_date", "")
     try:
         start = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=ZONE)
@@ -74,7 +74,7 @@ def _future(world: World, asked: Mapping[str, Any]) -> Json:
     return {"cron": "", "start_date": text, "start_time": start.timestamp(), "next_run_date": text}
 
 
-def _policy(world: World, id_: str) -> Json:
+def _policy(world: ArlDatabase, id_: str) -> Json:
     if not is_id(id_):
         raise Crash
     policy = world.tables["policy"].get(id_)
@@ -83,7 +83,7 @@ def _policy(world: World, id_: str) -> Json:
     return policy
 
 
-def known(world: World, id_: object) -> Json:
+def known(world: ArlDatabase, id_: object) -> Json:
     if not isinstance(id_, str) or not is_id(id_):
         raise Crash
     schedule = world.tables["task_schedule"].get(id_)
@@ -92,7 +92,7 @@ def known(world: World, id_: object) -> Json:
     return schedule
 
 
-def stop(world: World, id_: object) -> None:
+def stop(world: ArlDatabase, id_: object) -> None:
     schedule = known(world, id_)
     if schedule["status"] == "stop":
         raise Refusal(500, error=f"{schedule['name']} 已经处于 stop ")
@@ -101,7 +101,7 @@ def stop(world: World, id_: object) -> None:
     world.change("task_schedule", schedule["_id"], status="stop", next_run_date=NOT_YET)
 
 
-def recover(world: World, id_: object) -> None:
+def recover(world: ArlDatabase, id_: object) -> None:
     """One that fired once for all fires again at once: its time has passed."""
     schedule = known(world, id_)
     if schedule["status"] == "scheduled":
@@ -113,7 +113,7 @@ def recover(world: World, id_: object) -> None:
     world.change("task_schedule", schedule["_id"], status="scheduled", next_run_date=shown)
 
 
-def delete(world: World, ids: list[str]) -> None:
+def delete(world: ArlDatabase, ids: list[str]) -> None:
     for id_ in ids:
         known(world, id_)
     for id_ in dict.fromkeys(ids):

@@ -7,14 +7,14 @@ from typing import Any
 from arl_sandbox.documents import ENDINGS, NOT_YET, RISK, is_domain, is_id, split
 from arl_sandbox.errors import Crash, Refusal
 from arl_sandbox.policies import for_addresses
-from arl_sandbox.world import KINDS, WEB, World
+from arl_sandbox.world import KINDS, WEB, ArlDatabase
 
 AGAIN = "重新运行-"
 ONLY_ONCE = {"monitor"}  # tags of tasks that cannot be begun again
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class TaskRequest:
     """What tasks are to be made of."""
 
     name: str
@@ -24,7 +24,7 @@ class Order:
     process: str = WEB
 
 
-def submit(world: World, order: Order) -> Iterator[tuple[str, str]]:
+def submit(world: ArlDatabase, order: TaskRequest) -> Iterator[tuple[str, str]]:
     """The tasks of an order, each inserted, then published; refused as a whole before any is made.
 
     Yields ("inserted", id) and ("published", id).
@@ -37,7 +37,7 @@ def submit(world: World, order: Order) -> Iterator[tuple[str, str]]:
         yield "published", id_
 
 
-def _parts(order: Order) -> list[tuple[str, str]]:
+def _parts(order: TaskRequest) -> list[tuple[str, str]]:
     """One task for all addresses, one for each domain; a set has any order."""
     addresses, domains = split(order.target)
     if order.tag == RISK:
@@ -46,7 +46,7 @@ def _parts(order: Order) -> list[tuple[str, str]]:
     return [*first, *(("domain", domain) for domain in reversed(domains))]
 
 
-def _more(order: Order, kind: str) -> dict[str, Any]:
+def _more(order: TaskRequest, kind: str) -> dict[str, Any]:
     options = for_addresses(order.options) if kind == "ip" else dict(order.options)
     more: dict[str, Any] = {"task_tag": order.tag, "options": options}
     if kind == RISK:
@@ -59,7 +59,7 @@ def _pocs(options: Mapping[str, Any]) -> list[object]:
     return [each for each in options.get("poc_config", ()) if each.get("enable")]
 
 
-def check(world: World, order: Order) -> None:
+def check(world: ArlDatabase, order: TaskRequest) -> None:
     """Raises what ARL refuses of a target: nothing, no address and no domain, black, forbidden."""
     addresses, domains = split(order.target)
     if not addresses and not domains:
@@ -75,7 +75,7 @@ def check(world: World, order: Order) -> None:
             raise Refusal(500, error=f"{word} 包含在禁止域名内")
 
 
-def publish(world: World, id_: str) -> None:
+def publish(world: ArlDatabase, id_: str) -> None:
     """Give a task to the broker; one that it does not take is gone again."""
     if world.publish_left <= 0:
         world.delete("task", id_)
@@ -85,7 +85,7 @@ def publish(world: World, id_: str) -> None:
     world.change("task", id_, celery_id=f"celery-{id_}")
 
 
-def known(world: World, id_: object) -> dict[str, Any]:
+def known(world: ArlDatabase, id_: object) -> dict[str, Any]:
     """The task of an id. Raises `Crash` for what is no id, and what ARL says where there is none."""
     if not isinstance(id_, str) or not is_id(id_):
         raise Crash
@@ -95,7 +95,7 @@ def known(world: World, id_: object) -> dict[str, Any]:
     return task
 
 
-def ended(world: World, id_: object) -> dict[str, Any]:
+def ended(world: ArlDatabase, id_: object) -> dict[str, Any]:
     """The task of an id, which must have ended."""
     task = known(world, id_)
     if task["status"] not in ENDINGS:
@@ -103,7 +103,7 @@ def ended(world: World, id_: object) -> dict[str, Any]:
     return task
 
 
-def stoppable(world: World, id_: object) -> dict[str, Any]:
+def stoppable(world: ArlDatabase, id_: object) -> dict[str, Any]:
     """The task of an id, which must be open and known to the broker."""
     task = known(world, id_)
     if task["status"] in ENDINGS:
@@ -113,7 +113,7 @@ def stoppable(world: World, id_: object) -> dict[str, Any]:
     return task
 
 
-def stop(world: World, task: Mapping[str, Any], *, fork: bool = False) -> Iterator[None]:
+def stop(world: ArlDatabase, task: Mapping[str, Any], *, fork: bool = False) -> Iterator[None]:
     """Each step is a write. The worker is told first, and the fork's says `error` when it dies of it."""
     world.revoked.add(task["_id"])
     if fork and task["status"] != "waiting":
@@ -125,7 +125,7 @@ def stop(world: World, task: Mapping[str, Any], *, fork: bool = False) -> Iterat
     yield
 
 
-def restart(world: World, ids: list[str]) -> None:
+def restart(world: ArlDatabase, ids: list[str]) -> None:
     """Copies of ended tasks, whose ids nobody is told; all of them or none."""
     for id_ in ids:
         task = ended(world, id_)
@@ -145,7 +145,7 @@ def restart(world: World, ids: list[str]) -> None:
         publish(world, world.insert("task", copy | fresh | {"name": name}))
 
 
-def delete(world: World, ids: list[str], *, results: bool) -> None:
+def delete(world: ArlDatabase, ids: list[str], *, results: bool) -> None:
     """Ended tasks, with what they found where asked; all of them or none."""
     for id_ in ids:
         ended(world, id_)

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from heapq import heappop, heappush
 from itertools import count
 
-from arl_sandbox.world import World
+from arl_sandbox.world import ArlDatabase
 
 Process = Iterator[float]  # it yields the seconds until its next write
 
@@ -15,7 +15,7 @@ class Timeline:
     `sleep` lets time pass: really, or on a clock that is turned.
     """
 
-    def __init__(self, world: World, sleep: Callable[[float], Awaitable[object]]) -> None:
+    def __init__(self, world: ArlDatabase, sleep: Callable[[float], Awaitable[object]]) -> None:
         self._world = world
         self._sleep = sleep
         self._order = count()

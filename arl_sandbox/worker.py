@@ -7,7 +7,7 @@ from typing import Any
 
 from arl_sandbox.documents import RISK
 from arl_sandbox.results import found_in
-from arl_sandbox.world import World
+from arl_sandbox.world import ArlDatabase
 
 DOMAIN_STAGES = (
     "domain_brute", "dns_query_plugin", "arl_search", "alt_dns", "search_engines", "port_scan", "ssl_cert",
@@ -27,7 +27,7 @@ STEPS = 3  # of such a stage; ARL writes one each 5 s
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tempo:
+class StagePace:
     """Seconds: of a stage, between the writes of an end, between two looks at an empty queue."""
 
     stage: float = 20.0
@@ -42,9 +42,9 @@ class Worker:
     `stop`: with `overwrites` the next stage, with `error_after_stop` `error`. Both happen at times.
     """
 
-    def __init__(self, world: World, *, tempo: Tempo | None = None) -> None:
+    def __init__(self, world: ArlDatabase, *, tempo: StagePace | None = None) -> None:
         self._world = world
-        self._tempo = tempo or Tempo()
+        self._tempo = tempo or StagePace()
         self._life = 0
         self._tried: Counter[str] = Counter()
         self.shaky: set[str] = set()

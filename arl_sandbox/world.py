@@ -18,7 +18,7 @@ KINDS = (
 )  # fmt: skip
 
 
-class Mirror(Protocol):
+class DocumentMirror(Protocol):
     """A database that shows what the world holds. Ids are the 24 hex digits of MongoDB's own kind."""
 
     async def put(self, table: str, document: Mapping[str, Any]) -> None:
@@ -28,10 +28,10 @@ class Mirror(Protocol):
         """Keep it no longer."""
 
 
-class World:
+class ArlDatabase:
     """Tables of documents by id. `mirror` is where they are written to by `flush`."""
 
-    def __init__(self, clock: Callable[[], datetime], mirror: Mirror | None = None) -> None:
+    def __init__(self, clock: Callable[[], datetime], mirror: DocumentMirror | None = None) -> None:
         self.clock = clock
         self.mirror = mirror
         self.tables: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)

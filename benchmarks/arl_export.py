@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from openpyxl.styles import Font
 
 from bot.assets.values import Document
-from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE, SheetPlan
+from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE, SheetLayout
 
 _UNWRITABLE = re.compile("[\000-\010\013\014\016-\037]")
 STYLED_COLUMNS, STYLED_ROWS = 15, 255
@@ -42,7 +42,7 @@ def merged_export(path: Path, found: Mapping[str, Iterable[Document]]) -> int:
     return rows
 
 
-def fill(book: Workbook, plan: SheetPlan, rows: list[list[Any]]) -> int:
+def fill(book: Workbook, plan: SheetLayout, rows: list[list[Any]]) -> int:
     sheet = book.create_sheet(plan.title)
     styled(sheet)
     for column, name in enumerate(plan.header, 1):

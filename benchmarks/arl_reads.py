@@ -41,15 +41,15 @@ from benchmarks.arl_standin import BEFORE, NOW, Cursor, Found
 from benchmarks.export import Watch, peak, story
 from benchmarks.finds import KINDS, TASKS
 from bot.assets.values import Document
-from bot.engines.arl.api_reader import ApiReads
-from bot.engines.arl.client import ArlWire
-from bot.engines.arl.engine import ArlEngine, ArlWays
-from bot.engines.arl.mongo_reader import DatabaseReads
-from bot.engines.arl.reader import Reads
-from bot.exporters.local.exporter import InProcessExporter
+from bot.engines.arl.api_reader import ApiReader
+from bot.engines.arl.client import ArlClient
+from bot.engines.arl.engine import ArlEngine, ArlOptions
+from bot.engines.arl.mongo_reader import MongoReader
+from bot.engines.arl.reader import ArlReader
+from bot.exporters.local.exporter import LocalExporter
 from bot.models import Task, TaskStatus
 from bot.mongo import Mongo
-from bot.ports import Story
+from bot.ports import ReportInput
 
 SIZES = (10_000, 100_000, 1_000_000)  # rows
 SHEETS = 4  # rows that come of one thing: site, address, service, domain
@@ -71,7 +71,7 @@ class Outcome:
     busy: float = 0.0  # ms
 
 
-def told(way: str) -> Story:
+def told(way: str) -> ReportInput:
     """The story of a run with the tasks that the stand-in has."""
     made = story(compared=way.endswith("diff"))
     earlier = tuple(replace(each, task_ids=BEFORE) for each in made.earlier)
@@ -89,17 +89,17 @@ class EndedTasks(ArlEngine):
 
 
 @asynccontextmanager
-async def reads_of(way: str, assets: int, where: str, wire: ArlWire) -> AsyncIterator[Reads]:
+async def build_reader(way: str, assets: int, where: str, wire: ArlClient) -> AsyncIterator[ArlReader]:
     if way.startswith("API"):
-        yield ApiReads(wire, clock=lambda: datetime.now(UTC))
+        yield ApiReader(wire, clock=lambda: datetime.now(UTC))
     elif way == MONGO:
         mongo = Mongo(where)
         await fill(mongo, Found(assets))
-        yield DatabaseReads(mongo)
+        yield MongoReader(mongo)
         await mongo.drop()
         await mongo.close()
     else:
-        yield DatabaseReads(cast(Mongo, Cursor(Found(assets))))
+        yield MongoReader(cast(Mongo, Cursor(Found(assets))))
 
 
 async def fill(mongo: Mongo, found: Found) -> None:
@@ -112,11 +112,11 @@ async def fill(mongo: Mongo, found: Found) -> None:
 
 async def export(way: str, assets: int, where: str, path: Path) -> Outcome:
     async with aiohttp.ClientSession() as session:
-        wire = ArlWire(session, url=where if way.startswith("API") else "http://127.0.0.1", api_key="none")
-        async with reads_of(way, assets, where, wire) as reads:
-            ways = ArlWays(dressed=lambda each: each, zone=ZONE, limit=timedelta(hours=72))
+        wire = ArlClient(session, url=where if way.startswith("API") else "http://127.0.0.1", api_key="none")
+        async with build_reader(way, assets, where, wire) as reads:
+            ways = ArlOptions(with_recipients=lambda each: each, zone=ZONE, limit=timedelta(hours=72))
             engine = EndedTasks(wire, reads, ways=ways, clock=lambda: datetime.now(UTC))
-            exporter = InProcessExporter(engine, zone=str(ZONE), lang="zh-CN")
+            exporter = LocalExporter(engine, zone=str(ZONE), lang="zh-CN")
             watch, started = Watch(), time.perf_counter()
             watching = asyncio.create_task(watch.look())
             findings = await exporter.export(told(way), path)

@@ -36,12 +36,12 @@ from rich.table import Table
 from benchmarks.arl_export import merged_export
 from benchmarks.finds import KINDS, TASKS, documents, finished_rows
 from bot.assets.values import Document
-from bot.exporters.local.exporter import InProcessExporter
-from bot.models import Run, RunStatus, Schedule, Tally, Task, TaskStatus, Trigger
-from bot.ports import Engine, Story
+from bot.exporters.local.exporter import LocalExporter
+from bot.models import Run, RunStatus, Schedule, Task, TaskCounts, TaskStatus, Trigger
+from bot.ports import Engine, ReportInput
 from bot.workbook.builder import write_workbook
-from bot.workbook.cells import WorkbookLook
-from bot.workbook.diff import Finds, Side
+from bot.workbook.cells import WorkbookOptions
+from bot.workbook.diff import AssetPair, Side
 from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE
 
 SIZES = (1_000, 10_000, 50_000, 250_000)
@@ -79,23 +79,25 @@ def arls_way(path: Path, assets: int) -> int:
 
 
 def workbook(path: Path, assets: int) -> int:
-    finds = (Finds(kind=kind, sides={Side.MINE: documents(kind, assets)}) for kind in KINDS)
-    return write_workbook(path, story(), finds, look=WorkbookLook(zone=ZoneInfo("Asia/Shanghai"))).rows
+    finds = (AssetPair(kind=kind, sides={Side.MINE: documents(kind, assets)}) for kind in KINDS)
+    return write_workbook(path, story(), finds, look=WorkbookOptions(zone=ZoneInfo("Asia/Shanghai"))).rows
 
 
-def story(*, compared: bool = False) -> Story:
+def story(*, compared: bool = False) -> ReportInput:
     start = datetime(2026, 11, 24, tzinfo=UTC)
     run = Run(
-        id="rnow", cause="benchmark", schedule=Schedule(id="s", name="benchmark"), trigger=Trigger.CRON,
+        id="rnow", idempotency_key="benchmark", schedule=Schedule(id="s", name="benchmark"),
+        trigger=Trigger.CRON,
         start_time=start, end_time=start + timedelta(hours=1), status=RunStatus.FINISHED,
-        task_ids=("now",), tally=Tally(total=TASKS, done=TASKS),
+        task_ids=("now",), task_counts=TaskCounts(total=TASKS, done=TASKS),
     )  # fmt: skip
     before = Run(
-        id="rbefore", cause="before", schedule=run.schedule, trigger=run.trigger, task_ids=("before",),
+        id="rbefore", idempotency_key="before", schedule=run.schedule, trigger=run.trigger,
+        task_ids=("before",),
         start_time=start - timedelta(days=1), end_time=start, status=RunStatus.FINISHED,
-        tally=Tally(total=TASKS, done=TASKS),
+        task_counts=TaskCounts(total=TASKS, done=TASKS),
     )  # fmt: skip
-    return Story(run=run, earlier=(before,) if compared else ())
+    return ReportInput(run=run, earlier=(before,) if compared else ())
 
 
 class MadeUp:
@@ -107,7 +109,7 @@ class MadeUp:
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
         return {id_: Task(id=id_, run_id="r", target="a", status=TaskStatus.DONE) for id_ in task_ids}
 
-    async def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
+    async def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
         if kind not in KINDS:
             return
         for number, document in enumerate(documents(kind, self._assets, before="before" in task_ids)):
@@ -118,7 +120,7 @@ class MadeUp:
 
 def export(*, compared: bool) -> Callable[[Path, int], Coroutine[Any, Any, Outcome]]:
     async def run(path: Path, assets: int) -> Outcome:
-        exporter = InProcessExporter(cast(Engine, MadeUp(assets)), zone="Asia/Shanghai", lang="zh-CN")
+        exporter = LocalExporter(cast(Engine, MadeUp(assets)), zone="Asia/Shanghai", lang="zh-CN")
         watch, started = Watch(), time.perf_counter()
         watching = asyncio.create_task(watch.look())
         findings = await exporter.export(story(compared=compared), path)

@@ -27,8 +27,8 @@ from bot.models import (
     Run,
     RunStatus,
     Schedule,
-    Tally,
     Task,
+    TaskCounts,
     TaskStatus,
     Trigger,
 )
@@ -36,7 +36,7 @@ from bot.stores.sqlite.rows import JOBS, REPORTS, RUNS, TASKS, Rows
 from bot.stores.sqlite.store import SqliteStore
 from bot.stores.sqlite.tasks import SqliteTaskStore
 from handlers import router
-from tests.conftest import GROUP, Desk
+from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_message
 from tests.fakes import FakeClock
 
@@ -62,9 +62,9 @@ Ask = Callable[[], Awaitable[object]]
 
 def past_run(schedule: Schedule) -> Run:
     return Run(
-        id="r", cause="c", schedule=schedule, trigger=Trigger.CRON, start_time=START, end_time=START,
-        task_ids=("t",), status=RunStatus.FINISHED, push_status=PushStatus.SUCCESS,
-        export_status=ExportStatus.SUCCESS, tally=Tally(total=1, done=1, found={"site": 2}),
+        id="r", idempotency_key="c", schedule=schedule, trigger=Trigger.CRON, start_time=START,
+        end_time=START, task_ids=("t",), status=RunStatus.FINISHED, push_status=PushStatus.SUCCESS,
+        export_status=ExportStatus.SUCCESS, task_counts=TaskCounts(total=1, done=1, found={"site": 2}),
     )  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def past(schedule: Schedule) -> Mapping[str, tuple[Rows[Any], Any]]:
 
 
 OWN = {
-    "runs": {"id": "'r' || n", "cause": "'c' || n", "start_time": TIME, "end_time": TIME},
+    "runs": {"id": "'r' || n", "idempotency_key": "'c' || n", "start_time": TIME, "end_time": TIME},
     "reports": {"run_id": "'r' || n", "made_at": TIME, "path": "'r' || n || '.xlsx'"},
     "jobs": {"id": "'card:r' || n", "run_id": "'r' || n", "created_at": TIME, "due_at": TIME},
     "tasks": {"id": "'r' || n || '-001'", "run_id": "'r' || n"},
@@ -106,7 +106,7 @@ async def fill(store: SqliteStore, runs: int) -> None:
                 await store.rows(sql, row | {"runs": runs})
 
 
-async def some_files(desk: Desk, runs: int) -> None:
+async def some_files(desk: CoreHarness, runs: int) -> None:
     """The files of the newest reports, as each is looked for before it is listed."""
     desk.folder.mkdir()
     for number in range(max(0, runs - 500), runs):
@@ -124,19 +124,19 @@ async def slowest(ask: Ask) -> float:
     return max(took)
 
 
-def command(desk: Desk, text: str) -> Ask:
+def command(desk: CoreHarness, text: str) -> Ask:
     found = router.match(text)
     if found is None:
         raise ValueError(text)
     does, rest = found
 
     async def ask() -> object:
-        return await does.do(desk.context, make_message(text), rest)
+        return await does.handler(desk.context, make_message(text), rest)
 
     return ask
 
 
-def own_questions(desk: Desk) -> Mapping[str, Ask]:
+def own_questions(desk: CoreHarness) -> Mapping[str, Ask]:
     """What the service asks by itself, again and again."""
     store, now = desk.store, desk.clock()
     return {
@@ -144,7 +144,7 @@ def own_questions(desk: Desk) -> Mapping[str, Ask]:
         "(a tick of the watcher)": desk.watcher.tick,
         "(a claim, nothing to do)": lambda: store.claim_job(["card", "file"], "me", now, now),
         "(a task's claim, nothing to do)": lambda: SqliteTaskStore(store).claim_task("me", now, now),
-        "(what is in trouble)": desk.context.deliveries.troubled,
+        "(what is in trouble)": desk.context.resender.undelivered,
         "(a minute's housekeeping)": desk.deliver.reconcile,
     }
 
@@ -155,7 +155,7 @@ async def times(folder: Path, runs: int) -> Mapping[str, float]:
     try:
         await fill(store, runs)
         clock = FakeClock(START + timedelta(minutes=runs))
-        desk = Desk(store=store, clock=clock, folder=folder / f"reports{runs}")
+        desk = CoreHarness(store=store, clock=clock, folder=folder / f"reports{runs}")
         desk.engine.known[:] = SCHEDULES
         await some_files(desk, runs)
         asks = {**{text: command(desk, text) for text in COMMANDS}, **own_questions(desk)}

@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bot.jobs.pool import Lane
+from bot.jobs.pool import Pool
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import Job
 from bot.stores.sqlite.rows import JOBS
@@ -43,8 +43,8 @@ class Bot:
 
     async def work(self) -> None:
         jobs = Jobs(self._store, clock=lambda: datetime.now(UTC), owner=self._owner)
-        jobs.register({"work": JobKind(act=self.act)})
-        running = asyncio.create_task(jobs.run([Lane(name="work", kinds=("work",), places=PLACES)]))
+        jobs.register({"work": JobKind(run=self.act)})
+        running = asyncio.create_task(jobs.run([Pool(name="work", kinds=("work",), concurrency=PLACES)]))
         while await self._left() and not running.done():  # noqa: ASYNC110 - others work too
             await asyncio.sleep(0.2)
         running.cancel()

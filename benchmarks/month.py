@@ -40,7 +40,7 @@ async def row(folder: Path, scale: Scale, *, beside: bool) -> list[str]:
 
 
 def shown(case: Month) -> list[str]:
-    kinds = Counter(message.kind for message in case.sandbox.world.board.of(GROUP))
+    kinds = Counter(message.kind for message in case.sandbox.world.board.in_conversation(GROUP))
     digests = sum(card.startswith("digest-") for card in case.sandbox.world.cards)
     return [f"{kinds['card'] - digests}", f"{digests}", f"{kinds['file']}"]
 

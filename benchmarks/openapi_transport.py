@@ -26,8 +26,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.cli.demo.sample_sites import certificate_for
-from bot.messengers.dingtalk.api import Calls
-from bot.messengers.dingtalk.auth import App, Tokens
+from bot.messengers.dingtalk.api import ApiClient
+from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
 
 PATH = "/v1.0/robot/groupMessages/send"
 BODY = {"robotCode": "r", "openConversationId": "cid", "msgKey": "sampleText", "msgParam": '{"content":"hi"}'}
@@ -93,8 +93,8 @@ def plain(session: aiohttp.ClientSession, base: str) -> Call:
 
 
 def ours(session: aiohttp.ClientSession, base: str) -> Call:
-    app = App(app_key="k", app_secret="s", robot_code="r", openapi_base=base)  # noqa: S106 - nobody's
-    calls = Calls(session, app, Tokens(session, app, lambda: datetime.now(UTC)))
+    app = DingTalkApp(app_key="k", app_secret="s", robot_code="r", openapi_base=base)  # noqa: S106 - nobody's
+    calls = ApiClient(session, app, Tokens(session, app, lambda: datetime.now(UTC)))
 
     async def call() -> object:
         request = models.OrgGroupSendRequest(

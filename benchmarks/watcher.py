@@ -58,7 +58,9 @@ class CountedStore(SqliteStore):
 def open_run(number: int) -> Run:
     id_ = f"r{number:06}"
     ids = tuple(f"{id_}-{task:03}" for task in range(TASKS_PER_RUN))
-    return Run(id=id_, cause=id_, schedule=SCHEDULE, trigger=Trigger.CRON, start_time=NOW, task_ids=ids)
+    return Run(
+        id=id_, idempotency_key=id_, schedule=SCHEDULE, trigger=Trigger.CRON, start_time=NOW, task_ids=ids
+    )
 
 
 def tasks_of(run: Run) -> Sequence[Task]:

@@ -137,7 +137,7 @@ def worker(config: Path | None, concurrency: int | None, ping: bool) -> None:
 @click.pass_obj
 def redeliver(config: Path | None, what: str) -> None:
     """Send again what did not arrive for sure: of one run, one job, or (without either) list it."""
-    from bot.cli.resend import redeliver as ask  # noqa: PLC0415
+    from bot.cli.resend import resend as ask  # noqa: PLC0415
 
     for line in asyncio.run(ask(_settings(config, quiet=True), what)):
         _say(line)
@@ -171,11 +171,11 @@ def migrate(config: Path | None, source: str, target: str | None) -> None:
     from bot.cli.migrate import migrate as carry  # noqa: PLC0415
     from bot.config.loader import secrets_of  # noqa: PLC0415
     from bot.telemetry.logging import configure  # noqa: PLC0415
-    from bot.telemetry.redaction import secrets_in  # noqa: PLC0415
+    from bot.telemetry.redaction import find_secrets  # noqa: PLC0415
 
     settings = _settings(config, quiet=True)
     target = target or settings.store.url
-    configure("WARNING", secrets=[*secrets_of(settings), *secrets_in(source), *secrets_in(target)])
+    configure("WARNING", secrets=[*secrets_of(settings), *find_secrets(source), *find_secrets(target)])
     folder = Path(settings.reports.dir) if settings.reports.store == "gridfs" else None
     asyncio.run(carry(source, target, _say, folder=folder))
 

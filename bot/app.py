@@ -14,32 +14,32 @@ from bot.config.resolve import warnings_of
 from bot.engines.arl.engine import ArlEngine
 from bot.errors import ConfigError
 from bot.jobs.clock_guard import ClockGuard
-from bot.jobs.pool import Lane
+from bot.jobs.pool import Pool
 from bot.messengers.dingtalk.http import dingtalk_session
-from bot.messengers.dingtalk.rate_limiter import Meter
+from bot.messengers.dingtalk.rate_limiter import RateLimiter
 from bot.models import Clock
 from bot.runtime import owner_name, usable_cpus, utc_now
 from bot.signals import stop_on_signals
 from bot.telemetry.loops import counting_errors, keep_alive, loop_step
 from bot.telemetry.metrics import Metrics
-from bot.telemetry.redaction import shown
+from bot.telemetry.redaction import redact_url
 from bot.web.downloads import Downloads
 from bot.web.guard import AdminGuard
 from bot.web.health import Health
 from bot.web.server import WebServer
 from bot.web.status import Status
-from bot.wiring.engines import engine_on
-from bot.wiring.messengers import wire
-from bot.wiring.services import Outside, parts_of
-from bot.wiring.stores import stores_at
+from bot.wiring.engines import open_engine
+from bot.wiring.messengers import build_messengers
+from bot.wiring.services import Adapters, build_services
+from bot.wiring.stores import open_stores
 
 log = logging.getLogger(__name__)
 
-LANES = (
-    Lane(name="talk", kinds=("message", "delay", "tap"), places=32),
-    Lane(name="submit", kinds=("submit",), places=2),
-    Lane(name="push", kinds=("card", "note", "file", "update", "digest", "notice"), places=4),
-    Lane(name="export", kinds=("export",), places=1),
+POOLS = (
+    Pool(name="talk", kinds=("message", "delay", "tap"), concurrency=32),
+    Pool(name="submit", kinds=("submit",), concurrency=2),
+    Pool(name="push", kinds=("card", "note", "file", "update", "digest", "notice"), concurrency=4),
+    Pool(name="export", kinds=("export",), concurrency=1),
 )
 WAITING = 16  # exports that wait for workers at once; they cost next to nothing here
 WATCH_EVERY = 1.0  # seconds
@@ -61,24 +61,24 @@ class App:
     async def __aenter__(self) -> "App":
         settings, clock, owner = self._settings, self._clock, owner_name()
         async with self._stack:
-            self.stores = stores_at(settings.store.url)
+            self.stores = open_stores(settings.store.url)
             await self.stores.store.open()
             self._stack.push_async_callback(self.stores.store.close)
             session = await self._stack.enter_async_context(dingtalk_session())
             self.engine = await self._stack.enter_async_context(
-                engine_on(settings, self.stores.tasks, clock=clock, owner=owner)
+                open_engine(settings, self.stores.tasks, clock=clock, owner=owner)
             )
-            meter = Meter(self.stores.ledger, settings.quota.budget(), clock=clock)
-            outside = Outside(
+            meter = RateLimiter(self.stores.ledger, settings.quota.budget(), clock=clock)
+            outside = Adapters(
                 stores=self.stores,
                 engine=self.engine,
-                wire=wire(settings, session, clock, meter),
-                meter=meter,
+                dingtalk=build_messengers(settings, session, clock, meter),
+                rate_limiter=meter,
                 metrics=self._metrics,
                 clock=clock,
                 owner=owner,
             )
-            self.parts = parts_of(settings, outside)
+            self.parts = build_services(settings, outside)
             self._clock_guard = ClockGuard(self.stores.store, self.stores.tasks, clock=clock)
             self._stack = self._stack.pop_all()
         return self
@@ -100,11 +100,11 @@ class App:
     def _loops(self) -> Sequence[tuple[str, Callable[[], Awaitable[None]]]]:
         parts = self.parts
         return [
-            ("engine", self.engine.work),
-            ("jobs", lambda: parts.jobs.run(lanes_of(self._settings))),
-            ("watcher", lambda: parts.watcher.watch(WATCH_EVERY)),
-            ("scheduler", lambda: parts.scheduler.keep_time(self._clock)),
-            *([("finder", lambda: parts.finder.keep_looking(FIND_EVERY))] if self.engine.fires else []),
+            ("engine", self.engine.run),
+            ("jobs", lambda: parts.jobs.run(build_pools(self._settings))),
+            ("watcher", lambda: parts.watcher.run(WATCH_EVERY)),
+            ("scheduler", lambda: parts.scheduler.run(self._clock)),
+            *([("finder", lambda: parts.finder.run(FIND_EVERY))] if self.engine.has_own_scheduler else []),
             ("housekeeping", self._keep_house),
             *((f"stream {name}".strip(), stream.run) for name, stream in parts.streams.items()),
             *([("web", self._serve_web)] if self._settings.web.port else []),
@@ -130,7 +130,7 @@ class App:
         ding = settings.dingding.app_key or ("webhook" if settings.configured else "none, log only")
         arl = settings.engine.kind == "arl"
         schedules = f"schedules of {settings.engine.url}" if arl else f"{len(settings.schedules)} schedules"
-        store = shown(settings.store.url)
+        store = redact_url(settings.store.url)
         return f"{schedules}, DingTalk {ding}, store {store}, {settings.timezone}"
 
     async def _serve_web(self) -> None:
@@ -175,23 +175,23 @@ class App:
         self._metrics.reports_behind(waiting=backlog.waiting, lag=backlog.lag)
 
     async def _warn_of_quota(self) -> None:
-        await self.parts.notices.warn(await self.parts.governor.warnings())
+        await self.parts.notices.alert_quota(await self.parts.governor.warnings())
 
     async def _warn_of_late(self) -> None:
-        await self.parts.notices.warn_of_late(await self.parts.reports.late())
+        await self.parts.notices.alert_stalled_exports(await self.parts.reports.stalled_exports())
 
     async def warn_of_pushes(self) -> None:
         """Tell the operators once that ARL pushes by itself as well."""
         names = await self.engine.pushes() if isinstance(self.engine, ArlEngine) else ()
         if names:
-            await self.parts.notices.tell("arl_pushes", "arl_pushes", names=list(names))
+            await self.parts.notices.alert("arl_pushes", "arl_pushes", names=list(names))
 
 
-def lanes_of(settings: Settings) -> Sequence[Lane]:
+def build_pools(settings: Settings) -> Sequence[Pool]:
     """Return the lanes, with as many places for exports as are written, or waited for, at once."""
     local = settings.exporter.kind == "local"
     places = settings.exporter.at_once(usable_cpus()) if local else WAITING
-    return [replace(lane, places=places) if lane.name == "export" else lane for lane in LANES]
+    return [replace(lane, concurrency=places) if lane.name == "export" else lane for lane in POOLS]
 
 
 async def serve(settings: Settings) -> None:

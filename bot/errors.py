@@ -42,7 +42,7 @@ class UserError(DingRunError):
         self.values = values
 
 
-class Temporary(DingRunError):
+class TemporaryError(DingRunError):
     """The other side cannot do it now
 
     `retry_after`: seconds that the other side asks for, or None for our own backoff.
@@ -57,21 +57,21 @@ class Temporary(DingRunError):
         self.uncertain = uncertain
 
 
-class Held(Temporary):
+class RateLimited(TemporaryError):
     """Our own pace or budget holds it back; nothing was asked of the other side
 
     `retry_after` is when it may go, in seconds.
     """
 
 
-class CardUndeliveredError(Temporary):
+class CardUndeliveredError(TemporaryError):
     """The card was created but not delivered
 
     Whoever sends it keeps that with the job: creating it again would change nothing.
     """
 
 
-class Permanent(DingRunError):
+class PermanentError(DingRunError):
     """The other side refuses it for good
 
     `code`: the other side's own word for it, e.g. `param.templateNotExist`.

@@ -21,7 +21,7 @@ Clock = Callable[[], datetime]
 UNSUBMITTED = "unsubmitted:"
 """The ids of tasks that a run should have and never got begin so; they are no ids of the engine's."""
 
-CLOCKS_DIFFER = timedelta(seconds=30)
+MAX_CLOCK_SKEW = timedelta(seconds=30)
 """So much the clocks of the machines on one store may differ, at most."""
 
 
@@ -42,7 +42,7 @@ class PushStatus(StrEnum):
     PENDING = "pending"  #: the summary has not been delivered to every destination yet
     SUCCESS = "success"  #: every destination has the summary
     ERROR = "error"  #: at least one destination will not get it
-    SKIP = "skip"  #: nobody is to be told, or no DingTalk is configured
+    SKIPPED = "skipped"  #: nobody is to be told, or no DingTalk is configured
 
 
 class ExportStatus(StrEnum):
@@ -50,7 +50,7 @@ class ExportStatus(StrEnum):
     RUNNING = "running"  #: the report is being written
     SUCCESS = "success"  #: the report is stored
     ERROR = "error"  #: the report could not be made; `Run.export_error` says why
-    SKIP = "skip"  #: the schedule wants no report
+    SKIPPED = "skipped"  #: the schedule wants no report
 
 
 class TaskStatus(StrEnum):
@@ -127,7 +127,7 @@ class Destination:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manner:
+class RecipientOptions:
     """How one destination of a schedule is told, where it differs from the others.
 
     `mention` rings for these people: staffIds, mobile numbers, or `all`.
@@ -186,7 +186,7 @@ class Schedule:
     notify_on: NotifyOn = NotifyOn.FINISHED
     export: bool = True
     send_to: tuple[Destination, ...] = ()
-    manners: tuple[Manner, ...] = ()
+    recipient_options: tuple[RecipientOptions, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,7 +205,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tally:
+class TaskCounts:
     """How the tasks of a run ended, in numbers; `found` sums their assets by kind, repeats included."""
 
     total: int
@@ -266,7 +266,7 @@ class Run:
     """
 
     id: str
-    cause: str  # what triggered it, e.g. `cron:<schedule>:<time>`; the same cause is the same run
+    idempotency_key: str  # what triggered it, e.g. `cron:<schedule>:<time>`; the same cause is the same run
     schedule: Schedule
     trigger: Trigger
     start_time: datetime
@@ -279,14 +279,14 @@ class Run:
     end_time: datetime | None = None
     error_msg: str = ""
     export_error: str = ""
-    tally: Tally | None = None  # once ended
+    task_counts: TaskCounts | None = None  # once ended
     failures: tuple[Failure, ...] = ()  # once ended; the first 100
     findings: Findings | None = None  # once its report is made
 
     @property
     def is_retry(self) -> bool:
         """Whether it repeats only what did not end well in another run."""
-        return self.cause.startswith(RETRY)
+        return self.idempotency_key.startswith(RETRY)
 
     @property
     def submitted_task_ids(self) -> tuple[str, ...]:
@@ -323,7 +323,7 @@ class Job:
     failures: int = 0  # attempts that ended badly; waiting for something else is none
     owner: str = ""
     lease_until: datetime | None = None
-    marker: bool = False
+    send_attempted: bool = False
     error: str = ""
     result: Mapping[str, object] = field(default_factory=dict)  # the other side's ids, no secrets
     ended_at: datetime | None = None
@@ -357,27 +357,27 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grant:
+class DownloadLink:
     """What a link to a report allows (许可): this one file, until a time, so many downloads."""
 
     id: str
     run_id: str
     sha256: str  # of the report it was given for; no other file is served by it
-    cause: str  # what it was given for, e.g. a job; the same cause is the same link
+    idempotency_key: str  # what it was given for, e.g. a job; the same cause is the same link
     made_at: datetime
     expires_at: datetime
-    most: int  # downloads
-    used: int = 0  # downloads so far
+    max_downloads: int  # downloads
+    downloads: int = 0  # downloads so far
     revoked_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Link:
+class IssuedLink:
     """A link as people get it: whoever has the URL has the report, until it is over."""
 
     url: str = field(repr=False)
     expires_at: datetime
-    most: int  # downloads
+    max_downloads: int  # downloads
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -425,7 +425,7 @@ class CardTap:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Note:
+class MarkdownMessage:
     """A markdown message, rendered for one dialect and its byte limit."""
 
     title: str  # shown in the chat list only
@@ -434,7 +434,7 @@ class Note:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CardView:
+class RenderedCard:
     """A card, rendered for one template: values are strings, as DingTalk demands."""
 
     template_id: str
@@ -444,7 +444,7 @@ class CardView:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Receipt:
+class SendResult:
     """What the other side answered to a delivery: its id for the message, to be kept as proof."""
 
     message_id: str = ""
@@ -456,7 +456,7 @@ class Receipt:
         return {"message_id": self.message_id, "silent": self.silent}
 
 
-def derived_id(prefix: str, *parts: str, length: int = 10) -> str:
+def deterministic_id(prefix: str, *parts: str, length: int = 10) -> str:
     """An id that says what caused it: the same parts give the same id (base32 letters and digits, lower
     case)."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()

@@ -33,7 +33,7 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from bot.errors import ConfigError, DingRunError, Permanent, Temporary
+from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Mongo:
         return self._database.name
 
     async def open(self) -> None:
-        """Try the connection. `Temporary` when nobody answers, `ConfigError` when we are not let in."""
+        """Try the connection. `TemporaryError` when nobody answers, `ConfigError` when we are not let in."""
         with _translated(self._setting, writing=False):
             await self._database.command("ping")
 
@@ -249,23 +249,23 @@ def _translated(setting: str, *, writing: bool) -> Iterator[None]:
     except PyMongoError as error:
         raise translate(error, setting, writing=writing) from None
     except (BSONError, OverflowError, UnicodeEncodeError) as error:
-        raise Permanent(f"MongoDB cannot hold this value ({type(error).__name__})") from None
+        raise PermanentError(f"MongoDB cannot hold this value ({type(error).__name__})") from None
 
 
 def translate(error: PyMongoError, setting: str, *, writing: bool) -> DingRunError:
     """Our error for one of the driver's."""
     if isinstance(error, NOT_SENT):
-        return Temporary(f"MongoDB does not answer: {_place(error)}")
+        return TemporaryError(f"MongoDB does not answer: {_place(error)}")
     if isinstance(error, ConnectionFailure):
         refused = isinstance(error, NotPrimaryError) and _codes(error) & REFUSED_BEFORE
-        return Temporary(f"MongoDB was lost: {_place(error)}", uncertain=writing and not refused)
+        return TemporaryError(f"MongoDB was lost: {_place(error)}", uncertain=writing and not refused)
     if isinstance(error, OperationFailure):
         return _refusal(error, setting, writing=writing)
     if isinstance(error, ConfigurationError):
         return ConfigError(f"{setting}: the driver cannot use this server: {_place(error)}")
     if isinstance(error, InvalidOperation):
-        return Temporary("the connection to MongoDB is closed")
-    return Permanent(f"MongoDB cannot do it ({type(error).__name__})")
+        return TemporaryError("the connection to MongoDB is closed")
+    return PermanentError(f"MongoDB cannot do it ({type(error).__name__})")
 
 
 def _refusal(error: OperationFailure, setting: str, *, writing: bool) -> DingRunError:
@@ -275,10 +275,10 @@ def _refusal(error: OperationFailure, setting: str, *, writing: bool) -> DingRun
         return ConfigError(f"{setting}: the server {nobody[0]}")
     told = f"code {', '.join(map(str, sorted(codes)))}"
     if codes & PASSING or error.timeout or isinstance(error, WriteConcernError):
-        return Temporary(
+        return TemporaryError(
             f"MongoDB cannot do it now ({told})", uncertain=writing and not codes & REFUSED_BEFORE
         )
-    return Permanent(f"MongoDB refuses it ({told})", code=told)
+    return PermanentError(f"MongoDB refuses it ({told})", code=told)
 
 
 def _codes(error: Any) -> set[int]:

@@ -2,8 +2,8 @@
 
 Verbs: `find_` may find nothing, `add_` is idempotent, `claim_` takes exclusively. Every adapter, and every
 fake, passes
-the port's contract suite (`tests/contract`). All of them raise `Temporary` or `Permanent` and nothing of a
-vendor.
+the port's contract suite (`tests/contract`). All of them raise `TemporaryError` or `PermanentError` and
+nothing of a vendor.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -15,20 +15,20 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bot.models import (
-    CardView,
     Destination,
     Download,
+    DownloadLink,
     Findings,
-    Grant,
     Job,
     JobState,
+    MarkdownMessage,
     Message,
-    Note,
-    Receipt,
+    RenderedCard,
     Report,
     Run,
     RunStatus,
     Schedule,
+    SendResult,
     Task,
 )
 
@@ -84,7 +84,7 @@ class Store(Protocol):
         False, and nothing changes, when the claim (`owner` and `attempts`) is no longer the job's own.
         """
 
-    async def advance_jobs(self, job_ids: Collection[str], now: datetime) -> None:
+    async def make_jobs_due(self, job_ids: Collection[str], now: datetime) -> None:
         """Make waiting jobs due now: what they waited for has happened. Jobs in any other state are left
         alone."""
 
@@ -139,52 +139,52 @@ class Store(Protocol):
     ) -> Sequence[Report]:
         """The newest reports, newest first."""
 
-    async def remember(self, key: str, value: str) -> None:
+    async def set_value(self, key: str, value: str) -> None:
         """Keep a small fact, such as the last tick of a schedule, over the one under the same key."""
 
-    async def recall(self, key: str) -> str | None:
+    async def find_value(self, key: str) -> str | None:
         """The fact, or None."""
 
 
-class Ledger(Protocol):
+class QuotaStore(Protocol):
     """What calls cost and how fast they go, held by all bots on a store together. Each verb is atomic."""
 
-    async def book(self, month: str, bucket: str, calls: int) -> int:
+    async def add_usage(self, month: str, bucket: str, calls: int) -> int:
         """Add to what is booked (a negative number takes back); what is booked afterwards."""
 
-    async def booked(self, month: str) -> Mapping[str, int]:
+    async def usage(self, month: str) -> Mapping[str, int]:
         """What is booked in a month, by bucket."""
 
-    async def take_place(self, gate: str, places: int, now: datetime, span: timedelta) -> datetime | None:
+    async def acquire(self, limiter: str, capacity: int, now: datetime, span: timedelta) -> datetime | None:
         """Take one of a gate's places for a span. None when it is taken, else when to ask again.
 
         In no span do more pass than there are places, whoever asks. A closed gate has no place.
         """
 
-    async def close_gate(self, gate: str, until: datetime) -> None:
+    async def block_until(self, gate: str, until: datetime) -> None:
         """Let nobody pass before then; the later of two closings counts."""
 
-    async def closed_until(self, gate: str) -> datetime | None:
+    async def blocked_until(self, gate: str) -> datetime | None:
         """Until when a gate is, or was, closed; None when it never was."""
 
 
-class Links(Protocol):
+class DownloadLinkStore(Protocol):
     """What the links to reports allow and who used them, for all bots on a store together. Each verb is
     atomic."""
 
     async def signing_key(self, fresh: str) -> str:
         """The key that signs links: `fresh` when there is none yet. From then on it is every bot's."""
 
-    async def add_link(self, grant: Grant) -> bool:
+    async def add_link(self, grant: DownloadLink) -> bool:
         """Keep a new link. False, and nothing changes, when one with this id is there already."""
 
-    async def find_link(self, link_id: str) -> Grant | None:
+    async def find_link(self, link_id: str) -> DownloadLink | None:
         """The link as it is now, with its downloads so far."""
 
-    async def find_links(self, run_id: str, *, limit: int = 100) -> Sequence[Grant]:
+    async def find_links(self, run_id: str, *, limit: int = 100) -> Sequence[DownloadLink]:
         """The links of a run, newest first."""
 
-    async def take_download(self, download: Download) -> bool:
+    async def add_download(self, download: Download) -> bool:
         """Count a download and keep who made it, as one.
 
         False, and nothing changes, when its link is unknown, over at that time, revoked or used up.
@@ -246,15 +246,15 @@ class TaskStore(Protocol):
     async def find_tasks(self, *, ids: Collection[str] = (), run_id: str = "") -> Sequence[Task]:
         """Tasks by id or by run, in the order they were added, in one question however many."""
 
-    def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
+    def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         """What these tasks found, sorted by merge key, so that equal keys stand together; streamed."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Started:
+class EngineRun:
     """A run that the engine began by itself; the same `cause` is the same run."""
 
-    cause: str  # such as `arl:<schedule>:<number>`
+    idempotency_key: str  # such as `arl:<schedule>:<number>`
     schedule: Schedule
     task_ids: tuple[str, ...]  # of tasks that never came too: the engine knows them as missing
     start_time: datetime
@@ -265,7 +265,7 @@ class Engine(Protocol):
     """Where schedules live and tasks run."""
 
     @property
-    def fires(self) -> bool:
+    def has_own_scheduler(self) -> bool:
         """Whether it fires its schedules by itself; otherwise DingRun's scheduler does."""
 
     async def schedules(self) -> Sequence[Schedule]:
@@ -275,7 +275,7 @@ class Engine(Protocol):
         """Hand over the tasks of a run and return their ids.
 
         The tasks carry the run, so asking again submits only what is missing and returns the same ids.
-        `Permanent` when the engine will never take it (no valid target).
+        `PermanentError` when the engine will never take it (no valid target).
         """
 
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
@@ -290,7 +290,8 @@ class Engine(Protocol):
     async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
         """Begin ended tasks of an earlier run again, as tasks of this one, and return the new ids.
 
-        Asking again begins nothing twice and returns the same ids. `Permanent` when none can be begun again.
+        Asking again begins nothing twice and returns the same ids. `PermanentError` when none can be begun
+        again.
         """
 
     async def stop(self, task_ids: Collection[str]) -> Mapping[str, Task]:
@@ -299,20 +300,20 @@ class Engine(Protocol):
         One that would not stop is not ended, and its `reason` says what the engine said.
         """
 
-    async def started(self, since: datetime) -> Sequence[Started]:
+    async def external_runs(self, since: datetime) -> Sequence[EngineRun]:
         """The runs that the engine began by itself since then, oldest first, each once it is whole.
 
         A run that was told once is told again, the same, as long as its time is asked for.
         """
 
-    def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
+    def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         """What the tasks found, shaped like ARL's collection `kind`, streamed; nothing of a kind it lacks.
 
         Sorted by the key of the kind (`bot.assets.kinds`), so that equal keys stand together, and what two
         runs found can be merged as it comes.
         """
 
-    async def work(self) -> None:
+    async def run(self) -> None:
         """Whatever the engine must do by itself in this process, until cancelled; may return at once."""
 
 
@@ -346,9 +347,9 @@ class Capabilities:
 class Messenger(Protocol):
     """How destinations are reached. A verb that returns has been accepted by the other side.
 
-    A refusal for good is `Permanent`, anything else `Temporary`; `uncertain` there means it may have been
-    accepted.
-    A verb that the channel cannot do at all (a file by webhook) is `Permanent`.
+    A refusal for good is `PermanentError`, anything else `TemporaryError`; `uncertain` there means it may
+    have been accepted.
+    A verb that the channel cannot do at all (a file by webhook) is `PermanentError`.
     """
 
     @property
@@ -356,8 +357,8 @@ class Messenger(Protocol):
         """Tell what this channel can do."""
 
     async def send_card(
-        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
-    ) -> Receipt:
+        self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False
+    ) -> SendResult:
         """Create and deliver a card. The same `card_id` again is the same card: it shows once.
 
         - `CardUndeliveredError`: it was created and reached nobody; pass `created` the next time, from
@@ -366,12 +367,12 @@ class Messenger(Protocol):
           came so far. It keeps its first content: `existed` in the receipt tells so.
         """
 
-    async def update_card(self, card_id: str, card: CardView) -> None:
+    async def update_card(self, card_id: str, card: RenderedCard) -> None:
         """Show new content on a card, to everyone who sees it. Repeatable."""
 
-    async def send_note(
-        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
-    ) -> Receipt:
+    async def send_message(
+        self, destination: Destination, note: MarkdownMessage, key: str, *, sending: Sending = unmarked
+    ) -> SendResult:
         """Send a markdown message. `key` makes a repeat harmless where the channel knows such a thing."""
 
     async def upload(self, path: Path, name: str) -> str:
@@ -379,10 +380,12 @@ class Messenger(Protocol):
 
     async def send_file(
         self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
-    ) -> Receipt:
+    ) -> SendResult:
         """Send an uploaded file as a file message; nothing makes a repeat harmless."""
 
-    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
+    async def reply(
+        self, message: Message, note: MarkdownMessage, *, sending: Sending = unmarked
+    ) -> SendResult:
         """Answer where the person spoke, through the session of the message; costs no API call."""
 
 
@@ -401,7 +404,7 @@ class Baseline:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Story:
+class ReportInput:
     """What the report of a run tells of: the run, what it is compared with, the last ones.
 
     The exporter, which has the engine, chooses `unfinished` and `baseline` (`bot/workbook/baseline.py`).
@@ -417,7 +420,7 @@ class Story:
 class Exporter(Protocol):
     """Where the Excel file of a run is written, away from the event loop."""
 
-    async def export(self, story: Story, path: Path) -> Findings:
+    async def export(self, story: ReportInput, path: Path) -> Findings:
         """Write the workbook of an ended run to `path` (which does not exist yet) and return what it counted.
 
         The file is at `path` as a whole or not at all, also when several write it at once, or one is killed.

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.models import Run
-from cards.summary import WELL, Ended, highlights_of
+from cards.summary import WELL, SummaryView, highlights_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ def digest_values(
     runs: Sequence[Run], detail: Line | None, unconfirmed: Collection[str] = ()
 ) -> Mapping[str, object]:
     """The variables of `digest.md`; without `detail` those of its title."""
-    ended = [Ended(run=run, report=None) for run in runs]
+    ended = [SummaryView(run=run, report=None) for run in runs]
     return {
         "title_only": detail is None,
         "detail": detail,
@@ -33,7 +33,7 @@ def digest_values(
     }
 
 
-def _line(ended: Ended, unconfirmed: bool) -> Mapping[str, object]:
+def _line(ended: SummaryView, unconfirmed: bool) -> Mapping[str, object]:
     run = ended.run
     return {
         "id": run.id,

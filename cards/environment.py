@@ -1,7 +1,7 @@
 """Templates and phrases, read once, and compiled for each dialect: message and card.
 
-In every dialect each `{{ value }}` is neutralised on its way out (Jinja's `finalize`); only `Safe` text
-passes. That holds for text joined or changed inside a template too, as that is no longer `Safe`. What a
+In every dialect each `{{ value }}` is neutralised on its way out (Jinja's `finalize`); only `Markup` text
+passes. That holds for text joined or changed inside a template too, as that is no longer `Markup`. What a
 template spells itself is trusted.
 """
 
@@ -19,11 +19,11 @@ import yaml
 from bot.errors import ConfigError
 from cards.escaping import (
     LENGTH,
-    Safe,
-    exact_card,
-    exact_message,
-    neutral_card,
-    neutral_message,
+    Markup,
+    escape_card,
+    escape_message,
+    verbatim_card,
+    verbatim_message,
 )
 from cards.filters import Filters
 
@@ -31,17 +31,17 @@ FOLDER = Path(__file__).parent / "templates"
 VALUES_KEPT = 2_000  # neutralised values per dialect: names, targets and words of ours come again and again
 LANGUAGES = ("zh-CN", "en")
 
-Neutral = Callable[[str], Safe]
+Escape = Callable[[str], Markup]
 Values = Mapping[str, object]
 
-_PROSE_AND_EXACT: Mapping[str, tuple[Neutral, Neutral]] = {
-    "message": (neutral_message, exact_message),
-    "card": (neutral_card, exact_card),
+_PROSE_AND_EXACT: Mapping[str, tuple[Escape, Escape]] = {
+    "message": (escape_message, verbatim_message),
+    "card": (escape_card, verbatim_card),
 }
 _GAP = re.compile(r"\n{3,}")
 
 
-class Dialect:
+class TemplateEnvironment:
     """The templates and phrases of one language, compiled for one dialect."""
 
     def __init__(self, environment: jinja2.Environment, phrases: Mapping[str, str]) -> None:
@@ -58,14 +58,14 @@ class Dialect:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dialects:
+class TemplateEnvironments:
     """Both of them, in one language. What is plain text on a card (title, tips) speaks `message`."""
 
-    message: Dialect
-    card: Dialect
+    message_env: TemplateEnvironment
+    card_env: TemplateEnvironment
 
 
-def load(lang: str, zone: str) -> Dialects:
+def load(lang: str, zone: str) -> TemplateEnvironments:
     """Read and compile the templates of a language. Raises `ConfigError` for an unknown language or zone."""
     if lang not in LANGUAGES:
         raise ConfigError(f"lang: takes {' or '.join(LANGUAGES)}, got {lang!r}")
@@ -79,8 +79,8 @@ def load(lang: str, zone: str) -> Dialects:
         environment = _environment(sources, prose)
         environment.filters.update(filters, exact=exact)
         environment.globals.update({name: words[name] for name in ("reasons", "steps", "states")})
-        made[name] = Dialect(environment, phrases)
-    return Dialects(**made)
+        made[name] = TemplateEnvironment(environment, phrases)
+    return TemplateEnvironments(message_env=made["message"], card_env=made["card"])
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -88,11 +88,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
-def _environment(sources: Mapping[str, str], prose: Neutral) -> jinja2.Environment:
+def _environment(sources: Mapping[str, str], prose: Escape) -> jinja2.Environment:
     kept = lru_cache(VALUES_KEPT)(prose)
 
     def neutralised(value: object) -> object:
-        if isinstance(value, Safe | int):
+        if isinstance(value, Markup | int):
             return value
         text = "" if value is None else str(value)
         return kept(text) if len(text) <= LENGTH else prose(text)

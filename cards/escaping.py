@@ -7,11 +7,11 @@ back: a name copied from a card and typed again is the same name to the router.
 
 URLs: the colon of `://` becomes full-width, and a word joiner (U+2060, no width; browsers drop it from host
 names) stands behind every dot between letters or digits, so that neither `https：//evil.example` nor
-`evil.example` is made tappable. What people copy (targets, ids, words to type) goes through `exact_message`
-and `exact_card` instead: hosts, addresses and URLs come out character by character. On a card they stand in
-code style, where nothing is tappable. Messages have no code style that is documented
-(0699-robot-message-type), so a client may still make a bare URL there tappable; it is one that the
-schedule's owner wrote.
+`evil.example` is made tappable. What people copy (targets, ids, words to type) goes through
+`verbatim_message` and `verbatim_card` instead: hosts, addresses and URLs come out character by character.
+On a card they stand in code style, where nothing is tappable. Messages have no code style that is
+documented (0699-robot-message-type), so a client may still make a bare URL there tappable; it is one that
+the schedule's owner wrote.
 """
 
 import re
@@ -51,40 +51,40 @@ _EXACT = str.maketrans(_ALWAYS)
 _PROSE = str.maketrans(_ALWAYS | {character: _full_width(character) for character in "_~#&^"})
 
 
-class Safe(str):
+class Markup(str):
     """Text that is markup of our own, or has been neutralised: the only thing templates put out as it is."""
 
     __slots__ = ()
 
 
-def neutral_message(text: str, length: int = LENGTH) -> Safe:
+def escape_message(text: str, length: int = LENGTH) -> Markup:
     """A value as inert text of message markdown, in one line of at most `length` characters.
 
     Titles and tips take it too: they are plain text in one card template and markdown in another.
     """
     inert = _MARKED.sub(_widened, _clean(text, length).translate(_PROSE))
-    return Safe(_level(_DOT_INSIDE.sub(f".{_JOINER}", _unlinked(inert))))
+    return Markup(_level(_DOT_INSIDE.sub(f".{_JOINER}", _unlinked(inert))))
 
 
-def neutral_card(text: str, length: int = LENGTH) -> Safe:
+def escape_card(text: str, length: int = LENGTH) -> Markup:
     """The same for a card (0016-markdown-variable-new): tables, fences, fonts and `<a atId>` are known there,
     and what begins them is inert already."""
-    return neutral_message(text, length)
+    return escape_message(text, length)
 
 
-def exact_message(text: str, length: int = LENGTH) -> Safe:
+def verbatim_message(text: str, length: int = LENGTH) -> Markup:
     """A target, an id, words to type: nothing changes in a host, an address or a usual URL.
 
     A URL among other words is no target, so its colon is widened as in prose.
     """
     kept = _LOOSE_LOW_LINE.sub("＿", _clean(text, length).translate(_EXACT))
     kept = _STRUCK.sub(_widened, _ENTITY.sub("＆", kept))
-    return Safe(_level(re.sub("^#+", _widened, _unlinked(kept) if " " in kept else kept)))
+    return Markup(_level(re.sub("^#+", _widened, _unlinked(kept) if " " in kept else kept)))
 
 
-def exact_card(text: str, length: int = LENGTH) -> Safe:
+def verbatim_card(text: str, length: int = LENGTH) -> Markup:
     """The same in code style, for cards."""
-    return Safe(f"`{exact_message(text, length) or '-'}`")
+    return Markup(f"`{verbatim_message(text, length) or '-'}`")
 
 
 def cut_bytes(text: str, limit: int) -> str:

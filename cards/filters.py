@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.assets.kinds import display_name
-from cards.escaping import Safe, cut
+from cards.escaping import Markup, cut
 
 _KB = 1024
 _CRONS = {  # the usual forms, by the name of their sentence in words.yaml
@@ -20,7 +20,7 @@ _CRONS = {  # the usual forms, by the name of their sentence in words.yaml
 
 
 class Filters:
-    """What templates say of values: `{{ run.start | moment }}`. Everything returned is `Safe`."""
+    """What templates say of values: `{{ run.start | moment }}`. Everything returned is `Markup`."""
 
     def __init__(self, words: Mapping[str, Any], zone: ZoneInfo) -> None:
         self._words = words
@@ -32,27 +32,27 @@ class Filters:
         own = (self.moment, self.short, self.until, self.offset, self.duration, self.size, self.number)
         return {each.__name__: each for each in (*own, self.kind, self.cron, self.spoken, cut)}
 
-    def moment(self, at: datetime) -> Safe:
+    def moment(self, at: datetime) -> Markup:
         """2026-11-24 03:00:05"""
-        return Safe(f"{at.astimezone(self._zone):%Y-%m-%d %H:%M:%S}")
+        return Markup(f"{at.astimezone(self._zone):%Y-%m-%d %H:%M:%S}")
 
-    def short(self, at: datetime) -> Safe:
+    def short(self, at: datetime) -> Markup:
         """11-24 03:00"""
-        return Safe(f"{at.astimezone(self._zone):%m-%d %H:%M}")
+        return Markup(f"{at.astimezone(self._zone):%m-%d %H:%M}")
 
-    def until(self, end: datetime, start: datetime) -> Safe:
+    def until(self, end: datetime, start: datetime) -> Markup:
         """The end of a span whose start is shown as well: with its day only when that is another."""
         there, here = end.astimezone(self._zone), start.astimezone(self._zone)
-        return Safe(f"{there:%H:%M:%S}" if there.date() == here.date() else f"{there:%m-%d %H:%M:%S}")
+        return Markup(f"{there:%H:%M:%S}" if there.date() == here.date() else f"{there:%m-%d %H:%M:%S}")
 
-    def offset(self, at: datetime) -> Safe:
+    def offset(self, at: datetime) -> Markup:
         """UTC+8, UTC-3:30, UTC"""
         minutes = int((at.astimezone(self._zone).utcoffset() or timedelta()).total_seconds()) // 60
         hours, rest = divmod(abs(minutes), 60)
         shown = f"{hours}:{rest:02}" if rest else f"{hours}"
-        return Safe(f"UTC{'-' if minutes < 0 else '+'}{shown}" if minutes else "UTC")
+        return Markup(f"UTC{'-' if minutes < 0 else '+'}{shown}" if minutes else "UTC")
 
-    def duration(self, span: timedelta) -> Safe:
+    def duration(self, span: timedelta) -> Markup:
         """The two largest units that count: 3 d 4 h, 12 min 35 s."""
         units: Mapping[str, str] = self._words["units"]
         seconds = max(int(span.total_seconds()), 0)
@@ -63,18 +63,18 @@ class Filters:
         )
         first = next((place for place, (count, _) in enumerate(parts) if count), None)
         if first is None:
-            return Safe(units["instant"])
-        return Safe(" ".join(f"{count} {units[unit]}" for count, unit in parts[first : first + 2] if count))
+            return Markup(units["instant"])
+        return Markup(" ".join(f"{count} {units[unit]}" for count, unit in parts[first : first + 2] if count))
 
-    def size(self, count: int) -> Safe:
+    def size(self, count: int) -> Markup:
         """Bytes as B, KB or MB (1024)."""
         if count < _KB:
-            return Safe(f"{count} B")
-        return Safe(f"{count / _KB:.1f} KB" if count < _KB * _KB else f"{count / _KB / _KB:.1f} MB")
+            return Markup(f"{count} B")
+        return Markup(f"{count / _KB:.1f} KB" if count < _KB * _KB else f"{count / _KB / _KB:.1f} MB")
 
-    def number(self, count: int) -> Safe:
+    def number(self, count: int) -> Markup:
         """12,345"""
-        return Safe(f"{count:,}")
+        return Markup(f"{count:,}")
 
     def kind(self, name: str) -> str:
         """The name of a kind of assets, or of a highlight, in the language."""
@@ -86,7 +86,7 @@ class Filters:
         for name, form in _CRONS.items():
             known = form.fullmatch(plain)
             if known:
-                return Safe(self._sentence(name, known.groupdict()))
+                return Markup(self._sentence(name, known.groupdict()))
         return plain
 
     def spoken(self, words: Sequence[str]) -> str:

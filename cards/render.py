@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from bot.models import CardView, Link, Note, Report, Run
+from bot.models import IssuedLink, MarkdownMessage, RenderedCard, Report, Run
 from cards.card_template import BUTTONS, CardButton, CardTemplate
 from cards.digest import LINES, digest_values
 from cards.environment import load
-from cards.escaping import Safe, cut_bytes
-from cards.summary import DETAILS, NO_NEWS, Ended, News
+from cards.escaping import Markup, cut_bytes
+from cards.summary import DETAIL_LEVELS, NO_STATE, CardState, SummaryView
 
 TITLE_BYTES = 200
 TIPS_BYTES = 900  # under the documented 1 KB of a variable, 0004-data of the card pages
@@ -36,95 +36,98 @@ class Cards:
         run: Run,
         report: Report | None,
         *,
-        news: News = NO_NEWS,
+        news: CardState = NO_STATE,
         mention: Sequence[str] = (),
-    ) -> CardView:
+    ) -> RenderedCard:
         """The one card of an ended run: `news` is what has become of it since, it rings for `mention`."""
-        ended = Ended(run=run, report=report, news=news)
+        ended = SummaryView(run=run, report=report, state=news)
         title = self._title(ended)
-        bodies = (self._dialects.card.page("body.md", ended.values(detail)) for detail in DETAILS)
-        tips = self._dialects.message.page("tips.md", ended.values(DETAILS[-1]))
+        bodies = (self._dialects.card_env.page("body.md", ended.values(detail)) for detail in DETAIL_LEVELS)
+        tips = self._dialects.message_env.page("tips.md", ended.values(DETAIL_LEVELS[-1]))
         params = self._template.params(
             title=title,
             markdown=_fitting(bodies, MARKDOWN_BYTES) or title,
             tips=cut_bytes(_one_line(tips), TIPS_BYTES),
             buttons=self._buttons(ended),
         )
-        return CardView(template_id=self._template.id, params=params, headline=title, mention=tuple(mention))
+        return RenderedCard(
+            template_id=self._template.id, params=params, headline=title, mention=tuple(mention)
+        )
 
-    def summary_note(
+    def summary_message(
         self,
         run: Run,
         report: Report | None,
         *,
         limit: int,
-        news: News = NO_NEWS,
+        news: CardState = NO_STATE,
         mention: Sequence[str] = (),
-    ) -> Note:
+    ) -> MarkdownMessage:
         """The same as a message of at most `limit` bytes, with words to type instead of buttons."""
-        ended = Ended(run=run, report=report, news=news)
+        ended = SummaryView(run=run, report=report, state=news)
         title = self._title(ended)
-        texts = (self._dialects.message.page("note.md", ended.values(detail)) for detail in DETAILS)
+        texts = (self._dialects.message_env.page("note.md", ended.values(detail)) for detail in DETAIL_LEVELS)
         text = _fitting(texts, limit) or cut_bytes(title, limit)
-        return Note(title=title, text=text, mention=tuple(mention))
+        return MarkdownMessage(title=title, text=text, mention=tuple(mention))
 
-    def digest(self, runs: Sequence[Run], unconfirmed: Collection[str] = ()) -> CardView:
+    def digest(self, runs: Sequence[Run], unconfirmed: Collection[str] = ()) -> RenderedCard:
         """Many ended runs in one card, a line each; `unconfirmed` are the runs whose file may be lost."""
         title = self._digest_title(runs)
         pages = (
-            self._dialects.card.page("digest.md", digest_values(runs, lines, unconfirmed)) for lines in LINES
+            self._dialects.card_env.page("digest.md", digest_values(runs, lines, unconfirmed))
+            for lines in LINES
         )
         markdown = _fitting(pages, DIGEST_BYTES)
         params = self._template.params(title=title, markdown=markdown, tips="", buttons=[])
-        return CardView(template_id=self._template.id, params=params, headline=title)
+        return RenderedCard(template_id=self._template.id, params=params, headline=title)
 
-    def digest_note(self, runs: Sequence[Run], *, limit: int) -> Note:
+    def digest_message(self, runs: Sequence[Run], *, limit: int) -> MarkdownMessage:
         """The same as a message of at most `limit` bytes."""
         title = self._digest_title(runs)
-        pages = (self._dialects.message.page("digest.md", digest_values(runs, lines)) for lines in LINES)
+        pages = (self._dialects.message_env.page("digest.md", digest_values(runs, lines)) for lines in LINES)
         room = limit - len(title.encode()) - 16
-        return Note(title=title, text=f"### {title}\n\n{_fitting(pages, room)}")
+        return MarkdownMessage(title=title, text=f"### {title}\n\n{_fitting(pages, room)}")
 
     def _digest_title(self, runs: Sequence[Run]) -> str:
-        title = self._dialects.message.page("digest.md", digest_values(runs, None))
+        title = self._dialects.message_env.page("digest.md", digest_values(runs, None))
         return cut_bytes(_one_line(title), TITLE_BYTES)
 
-    def say(self, phrase: str, /, **values: object) -> Note:
+    def reply(self, phrase: str, /, **values: object) -> MarkdownMessage:
         """An answer in the chat. Raises `KeyError` for a phrase that does not exist."""
-        whole = self._dialects.message.phrase(phrase, values)
+        whole = self._dialects.message_env.phrase(phrase, values)
         text = _fitting(iter([whole]), ANSWER_BYTES) or cut_bytes(whole.replace("**", ""), ANSWER_BYTES)
         title = text.partition("\n")[0].replace("**", "").lstrip("# ")
-        return Note(title=cut_bytes(title, LIST_TITLE_BYTES), text=text)
+        return MarkdownMessage(title=cut_bytes(title, LIST_TITLE_BYTES), text=text)
 
-    def link_note(self, report: Report, link: Link) -> Note:
+    def link_message(self, report: Report, link: IssuedLink) -> MarkdownMessage:
         """A link to a report, with all that people want to know before they use it."""
-        return self.say("report_link", report=report, link=link, url=Safe(link.url))
+        return self.reply("report_link", report=report, link=link, url=Markup(link.url))
 
-    def tapped(self, phrase: str, /, **values: object) -> dict[str, str]:
+    def tap_feedback(self, phrase: str, /, **values: object) -> dict[str, str]:
         """The card's variables that only the person who pressed sees (0007-event-callback-card)."""
-        tips = _one_line(self._dialects.message.phrase(phrase, values))
+        tips = _one_line(self._dialects.message_env.phrase(phrase, values))
         return self._template.private(cut_bytes(tips, TIPS_BYTES))
 
-    def _title(self, ended: Ended) -> str:
-        title = self._dialects.message.page("title.md", ended.values(DETAILS[-1]))
+    def _title(self, ended: SummaryView) -> str:
+        title = self._dialects.message_env.page("title.md", ended.values(DETAIL_LEVELS[-1]))
         return cut_bytes(_one_line(title), TITLE_BYTES)
 
-    def _buttons(self, ended: Ended) -> list[CardButton]:
+    def _buttons(self, ended: SummaryView) -> list[CardButton]:
         shown = []
-        if not ended.news.rerun_by:
+        if not ended.state.rerun_by:
             shown.append(CardButton(id="rerun", text=self._word("button_rerun"), color="blue"))
         if ended.report is not None:
             shown.append(CardButton(id="report", text=self._word("button_report"), color="gray"))
-        if ended.news.unconfirmed:
+        if ended.state.unconfirmed:
             shown.append(CardButton(id="resend", text=self._word("button_resend"), color="red"))
         if ended.report_state == "failed":
             shown.append(CardButton(id="regenerate", text=self._word("button_regenerate"), color="gray"))
-        if ended.news.linked:
+        if ended.state.linked:
             shown.append(CardButton(id="revoke", text=self._word("button_revoke"), color="red"))
         return shown
 
     def _word(self, phrase: str) -> str:
-        return self._dialects.message.phrase(phrase, {})
+        return self._dialects.message_env.phrase(phrase, {})
 
 
 def _fitting(texts: Iterator[str], limit: int) -> str:

@@ -4,8 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.assets.kinds import PARTS_OF, by_importance
-from bot.models import ExportStatus, Failure, KindSummary, Link, Report, Run, RunStatus, Tally, TaskStatus
-from cards.escaping import Safe
+from bot.models import (
+    ExportStatus,
+    Failure,
+    IssuedLink,
+    KindSummary,
+    Report,
+    Run,
+    RunStatus,
+    TaskCounts,
+    TaskStatus,
+)
+from cards.escaping import Markup
 
 ERROR_CHARACTERS = 300  # of why a run came to nothing
 
@@ -19,7 +29,7 @@ MEANS_OTHERWISE = frozenset({"service"})  # of the engine's counts: names of ser
 
 
 @dataclass(frozen=True, kw_only=True)
-class Detail:
+class DetailLevel:
     """How much of the lists is shown."""
 
     failures: int
@@ -28,28 +38,28 @@ class Detail:
     text: int = ERROR_CHARACTERS  # characters of the reasons of a run or an export
 
 
-DETAILS = (
-    Detail(failures=5, characters=120, ids=3),
-    Detail(failures=5, characters=60, ids=3, text=200),
-    Detail(failures=3, characters=40, ids=1, text=100),
-    Detail(failures=1, characters=30, ids=0, text=60),
-    Detail(failures=0, characters=0, ids=0, text=40),
+DETAIL_LEVELS = (
+    DetailLevel(failures=5, characters=120, ids=3),
+    DetailLevel(failures=5, characters=60, ids=3, text=200),
+    DetailLevel(failures=3, characters=40, ids=1, text=100),
+    DetailLevel(failures=1, characters=30, ids=0, text=60),
+    DetailLevel(failures=0, characters=0, ids=0, text=40),
 )
 """From all there is to say to the least; a message takes the first that fits."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class News:
+class CardState:
     """What has become of a run since it ended."""
 
     rerun_by: str = ""  # somebody has started it again: the button is gone and the tips say who
     unconfirmed: bool = False  # something of it may not have arrived: a button sends it again
-    link: Link | None = None  # to its report, instead of a file
+    link: IssuedLink | None = None  # to its report, instead of a file
     linked: bool = False  # somebody has a link to its report: a button calls it back
     withheld: bool = False  # its file is not sent by itself, the month's calls run out
 
 
-NO_NEWS = News()
+NO_STATE = CardState()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +75,7 @@ class Highlight:
 def highlights_of(run: Run) -> Sequence[Highlight]:
     """Return what a person should look at, by the report, or by the engine while there is none."""
     if run.findings is None:
-        found = run.tally.found if run.tally else {}
+        found = run.task_counts.found if run.task_counts else {}
         return [Highlight(kind=kind, total=found[kind], new=None) for kind in SOUNDING if found.get(kind)]
     totals = {each.kind: each.total for each in run.findings.highlights}
     whole = {PARTS_OF[kind] for kind in PARTS_OF if totals.get(kind) == totals.get(PARTS_OF[kind])}
@@ -85,18 +95,18 @@ def found_in(run: Run) -> Sequence[KindSummary]:
     """Return what was found, the most important first; without a report the engine's counts."""
     if run.findings is not None:
         return [each for each in run.findings.kinds if each.total or each.gone]
-    found = run.tally.found if run.tally else {}
+    found = run.task_counts.found if run.task_counts else {}
     kinds = sorted(found.keys() - MEANS_OTHERWISE, key=by_importance)
     return [KindSummary(kind=kind, total=found[kind]) for kind in kinds if found[kind] > 0]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
+class SummaryView:
     """An ended run with its report and what has become of both since."""
 
     run: Run
     report: Report | None
-    news: News = NO_NEWS
+    state: CardState = NO_STATE
 
     @property
     def kind(self) -> str:
@@ -120,8 +130,8 @@ class Ended:
         return STOPPED if self.kind == "stopped" else WELL
 
     @property
-    def tally(self) -> Tally:
-        return self.run.tally or Tally(total=len(self.run.task_ids))
+    def tally(self) -> TaskCounts:
+        return self.run.task_counts or TaskCounts(total=len(self.run.task_ids))
 
     @property
     def report_state(self) -> str:
@@ -132,12 +142,12 @@ class Ended:
             return "none"
         states = {
             ExportStatus.ERROR: "failed",
-            ExportStatus.SKIP: "none",
+            ExportStatus.SKIPPED: "none",
             ExportStatus.SUCCESS: "gone",
         }
         return states.get(self.run.export_status, "coming")
 
-    def values(self, detail: Detail) -> dict[str, object]:
+    def values(self, detail: DetailLevel) -> dict[str, object]:
         """The variables of `title.md`, `body.md`, `note.md` and `tips.md`."""
         run, tally = self.run, self.tally
         shown = worst(run.failures, detail.failures)
@@ -161,11 +171,11 @@ class Ended:
             "unlisted": max(tally.failed - len(shown), 0),
             "report": self.report,
             "report_state": self.report_state,
-            "rerun_by": self.news.rerun_by,
-            "unconfirmed": self.news.unconfirmed,
-            "withheld": self.news.withheld,
-            "link": self.news.link,
-            "url": Safe(self.news.link.url) if self.news.link else "",
+            "rerun_by": self.state.rerun_by,
+            "unconfirmed": self.state.unconfirmed,
+            "withheld": self.state.withheld,
+            "link": self.state.link,
+            "url": Markup(self.state.link.url) if self.state.link else "",
             "detail": detail,
         }
 

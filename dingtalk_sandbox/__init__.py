@@ -6,7 +6,7 @@
 `docs/fidelity.md` lists every rule it keeps, with its source.
 """
 
-from dingtalk_sandbox.scenario import Scene, Settings
+from dingtalk_sandbox.scenario import Scenario, Settings
 from dingtalk_sandbox.server import Sandbox
 
-__all__ = ["Sandbox", "Scene", "Settings"]
+__all__ = ["Sandbox", "Scenario", "Settings"]

@@ -18,7 +18,7 @@ class Sender:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class Rendering:
     """How something that was sent appears. `kind`: text, markdown, action_card, file; the sandbox adds card
     and work_notice."""
 
@@ -53,13 +53,13 @@ def new_id(prefix: str) -> str:
     return prefix + secrets.token_urlsafe(18)
 
 
-class Feed:
+class EventFeed:
     """Tells listeners (the page's event streams) about changes, in order."""
 
     def __init__(self) -> None:
         self._queues: set[asyncio.Queue[tuple[str, object] | None]] = set()
 
-    def tell(self, event: str, what: object) -> None:
+    def publish(self, event: str, what: object) -> None:
         for queue in self._queues:
             queue.put_nowait((event, what))
 
@@ -77,20 +77,20 @@ class Feed:
             self._queues.discard(queue)
 
 
-class Board:
+class Conversations:
     """All messages, oldest first."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: EventFeed) -> None:
         self._messages: dict[str, Message] = {}
         self._feed = feed
 
     def add(self, message: Message) -> Message:
         self._messages[message.id] = message
-        self._feed.tell("change", message)
+        self._feed.publish("change", message)
         return message
 
     def changed(self, message: Message) -> None:
-        self._feed.tell("change", message)
+        self._feed.publish("change", message)
 
     def recall(self, message: Message) -> None:
         message.recalled = True
@@ -99,7 +99,7 @@ class Board:
     def find(self, id_: str) -> Message | None:
         return self._messages.get(id_)
 
-    def of(self, conversation: str) -> list[Message]:
+    def in_conversation(self, conversation: str) -> list[Message]:
         return [m for m in self._messages.values() if m.conversation == conversation]
 
     def by_query_key(self, key: str) -> list[Message]:

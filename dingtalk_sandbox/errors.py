@@ -23,7 +23,7 @@ class Refusal(Exception):
         self.body = body
 
 
-class WrongUse(Exception):
+class UsageError(Exception):
     """The control API was called wrongly; the text says what it takes."""
 
 
@@ -41,7 +41,7 @@ def refuse_oapi(errcode: int, errmsg: str, **more: object) -> Refusal:
     return Refusal(200, {"errcode": errcode, "errmsg": errmsg, **more})
 
 
-def not_emulated(what: str) -> Refusal:
+def unsupported(what: str) -> Refusal:
     """Say that DingTalk may take it and the sandbox does not."""
     return refuse(NOT_EMULATED, f"not emulated: {what}", status=501)
 

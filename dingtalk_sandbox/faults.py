@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-from dingtalk_sandbox.errors import Json, WrongUse
+from dingtalk_sandbox.errors import Json, UsageError
 
 
 class Kind(StrEnum):
@@ -37,16 +37,16 @@ TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def fault_from(given: Any) -> Fault:
-    """One rule from JSON. Raises `WrongUse` that names what is wrong."""
+    """One rule from JSON. Raises `UsageError` that names what is wrong."""
     if not isinstance(given, dict) or "kind" not in given:
-        raise WrongUse("a fault takes {kind, match, times, status, code, message, body, ms}")
+        raise UsageError("a fault takes {kind, match, times, status, code, message, body, ms}")
     for key, value in given.items():
         if key not in TYPES or not isinstance(value, TYPES[key]):
-            raise WrongUse(f"a fault does not take {key}: {value!r}")
+            raise UsageError(f"a fault does not take {key}: {value!r}")
     if given["kind"] not in set(Kind):
-        raise WrongUse(f"fault kind is one of {', '.join(Kind)}")
+        raise UsageError(f"fault kind is one of {', '.join(Kind)}")
     if given.get("status") and given["status"] not in range(200, 600):
-        raise WrongUse("fault status is from 200 to 599")
+        raise UsageError("fault status is from 200 to 599")
     return Fault(**given | {"kind": Kind(given["kind"]), "hits": 0})
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from dingtalk_sandbox.errors import WrongUse
+from dingtalk_sandbox.errors import UsageError
 
 ALL_SCOPES = frozenset({
     "qyapi_robot_sendmsg", "qyapi_base", "qyapi_chat_read", "qyapi_chat_manage",
@@ -135,7 +135,7 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scene:
+class Scenario:
     corp_id: str
     people: tuple[Person, ...]
     apps: tuple[App, ...]
@@ -166,7 +166,7 @@ class Scene:
         return next((t for t in self.templates if t.id == id_), None)
 
 
-def default_scene() -> Scene:
+def default_scenario() -> Scenario:
     people = (
         Person(id="manager01", name="王敏", role=Role.ADMIN),
         Person(id="user01", name="李雷"),
@@ -182,7 +182,7 @@ def default_scene() -> Scene:
         chat_id="chatsandboxops",
     )
     robot = CustomRobot(token="sandbox-webhook-token", secret="SECsandbox0123456789", group=group.id)  # noqa: S106 - of the sandbox, opens nothing
-    return Scene(
+    return Scenario(
         corp_id="dingsandboxcorp", people=people, apps=(app,), groups=(group,), custom_robots=(robot,)
     )
 
@@ -193,27 +193,27 @@ LISTS: Mapping[str, type] = {
 
 
 def build(cls: type[T], given: Any, *, at: str) -> T:
-    """One dataclass from a mapping. Raises `WrongUse` that names the key."""
+    """One dataclass from a mapping. Raises `UsageError` that names the key."""
     if not isinstance(given, Mapping):
-        raise WrongUse(f"{at} takes a mapping")
+        raise UsageError(f"{at} takes a mapping")
     known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
     if strange := set(given) - known:
         unknown, takes = ", ".join(sorted(map(str, strange))), ", ".join(sorted(known))
-        raise WrongUse(f"{at} does not know {unknown}; it takes {takes}")
+        raise UsageError(f"{at} does not know {unknown}; it takes {takes}")
     try:
         return TypeAdapter(cls).validate_python(dict(given))
     except ValidationError as problem:
         first = problem.errors()[0]
         where = ".".join(map(str, (at, *first["loc"])))
-        raise WrongUse(f"{where}: {first['msg']}, got {first['input']!r}") from None
+        raise UsageError(f"{where}: {first['msg']}, got {first['input']!r}") from None
 
 
-def scene_from(given: Mapping[str, Any] | None) -> Scene:
-    """The default scene with what is given instead. Raises `WrongUse` that names the key."""
-    scene = default_scene()
+def scenario_from(given: Mapping[str, Any] | None) -> Scenario:
+    """The default scene with what is given instead. Raises `UsageError` that names the key."""
+    scene = default_scenario()
     changes: dict[str, Any] = {}
     if not isinstance(given or {}, Mapping):
-        raise WrongUse("a scene takes a mapping")
+        raise UsageError("a scene takes a mapping")
     for key, value in (given or {}).items():
         if key in LISTS:
             changes[key] = _listed(key, value)
@@ -224,7 +224,7 @@ def scene_from(given: Mapping[str, Any] | None) -> Scene:
         elif key == "corp_id":
             changes[key] = str(value)
         else:
-            raise WrongUse(f"a scene does not know {key}")
+            raise UsageError(f"a scene does not know {key}")
     if "templates" in changes:
         changes["templates"] += PUBLIC_TEMPLATES
     return replace(scene, **changes)
@@ -232,7 +232,7 @@ def scene_from(given: Mapping[str, Any] | None) -> Scene:
 
 def _chips(value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple) or not all(_is_chip(chip) for chip in value):
-        raise WrongUse("chips takes a list of texts, or of pairs of Chinese and English")
+        raise UsageError("chips takes a list of texts, or of pairs of Chinese and English")
     return tuple(value)
 
 
@@ -243,23 +243,23 @@ def _is_chip(chip: Any) -> bool:
 
 def _listed(key: str, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise WrongUse(f"{key} takes a list")
+        raise UsageError(f"{key} takes a list")
     return tuple(build(LISTS[key], one, at=key) for one in value)
 
 
 def changed(settings: Settings, given: Mapping[str, Any]) -> Settings:
-    """The switches with some of them turned. Raises `WrongUse` that names the key."""
+    """The switches with some of them turned. Raises `UsageError` that names the key."""
     if not isinstance(given, Mapping):
-        raise WrongUse("settings takes a mapping")
+        raise UsageError("settings takes a mapping")
     for key, value in given.items():
         if isinstance(value, int | float) and not 0 <= value <= LARGEST:
-            raise WrongUse(f"settings.{key} takes 0 to {LARGEST:g}, got {value!r}")
+            raise UsageError(f"settings.{key} takes 0 to {LARGEST:g}, got {value!r}")
     return build(Settings, asdict(settings) | dict(given), at="settings")
 
 
-def read_scene(path: Path) -> Scene:
-    """A scene from a YAML file. Raises `WrongUse`, or `OSError` when the file cannot be read."""
+def read_scenario(path: Path) -> Scenario:
+    """A scene from a YAML file. Raises `UsageError`, or `OSError` when the file cannot be read."""
     try:
-        return scene_from(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return scenario_from(yaml.safe_load(path.read_text(encoding="utf-8")))
     except yaml.YAMLError as problem:
-        raise WrongUse(f"{path}: {problem}") from None
+        raise UsageError(f"{path}: {problem}") from None

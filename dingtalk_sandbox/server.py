@@ -12,17 +12,17 @@ from aiohttp import web
 from dingtalk_sandbox.api import cards, gateway, media, oauth, robots, streaming, webhooks
 from dingtalk_sandbox.api import groups as chats
 from dingtalk_sandbox.api import work_notifications as notices
-from dingtalk_sandbox.api.pipeline import Wire
-from dingtalk_sandbox.api.unsupported import closed_endpoints, not_emulated
+from dingtalk_sandbox.api.pipeline import Pipeline
+from dingtalk_sandbox.api.unsupported import closed_endpoints, unsupported
 from dingtalk_sandbox.clock import SandboxClock, utc_now
-from dingtalk_sandbox.control.actions import Play
+from dingtalk_sandbox.control.actions import UserActions
 from dingtalk_sandbox.control.downloads import Downloads
 from dingtalk_sandbox.control.events import Events
-from dingtalk_sandbox.control.origin_check import at_home, is_loopback
+from dingtalk_sandbox.control.origin_check import is_loopback, is_same_origin
 from dingtalk_sandbox.control.routes import Control
 from dingtalk_sandbox.http_log import HEADER_SECONDS, http_log
-from dingtalk_sandbox.scenario import Scene, scene_from
-from dingtalk_sandbox.state import World
+from dingtalk_sandbox.scenario import Scenario, scenario_from
+from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.stream.hub import Hub
 
 PAGE = Path(__file__).parent / "page"
@@ -36,8 +36,8 @@ ENDPOINTS = (
 class Sandbox:
     """A fake DingTalk. `url` is the base of both of its hosts, once it has started.
 
-    `clock` tells an aware UTC time; every expiry goes by it. `scene` is a `Scene`, or a mapping of what is to
-    differ from the default one (raises `WrongUse` naming the key).
+    `clock` tells an aware UTC time; every expiry goes by it. `scene` is a `Scenario`, or a mapping of what
+    is to differ from the default one (raises `UsageError` naming the key).
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         clock: Callable[[], datetime] | None = None,
-        scene: Scene | Mapping[str, Any] | None = None,
+        scene: Scenario | Mapping[str, Any] | None = None,
     ) -> None:
-        chosen = scene if isinstance(scene, Scene) else scene_from(scene)
-        self.world = World(chosen, SandboxClock(clock or utc_now))
+        chosen = scene if isinstance(scene, Scenario) else scenario_from(scene)
+        self.world = SandboxState(chosen, SandboxClock(clock or utc_now))
         self.hub = Hub(self.world)
-        self.play = Play(self.world, self.hub)
+        self.play = UserActions(self.world, self.hub)
         self._host, self._port = host, port
         self._runner: web.AppRunner | None = None
 
@@ -105,9 +105,9 @@ class Sandbox:
 
     def _application(self) -> web.Application:
         application = web.Application(
-            client_max_size=BODY_LIMIT, middlewares=[at_home(loopback=is_loopback(self._host))]
+            client_max_size=BODY_LIMIT, middlewares=[is_same_origin(loopback=is_loopback(self._host))]
         )
-        wire = Wire(self.world)
+        wire = Pipeline(self.world)
         for endpoint in ENDPOINTS:
             application.router.add_route(endpoint.method, endpoint.path, wire.handler(endpoint))
         application.router.add_get("/connect", self.hub.connect)
@@ -116,7 +116,7 @@ class Sandbox:
         application.router.add_get("/", _index)
         application.router.add_static("/page/", PAGE)
         application.on_response_prepare.append(_fresh)
-        application.router.add_route("*", "/{path:.*}", not_emulated(self.world))
+        application.router.add_route("*", "/{path:.*}", unsupported(self.world))
         return application
 
 

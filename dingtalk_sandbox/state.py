@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from dingtalk_sandbox.clock import SandboxClock
-from dingtalk_sandbox.conversations import Board, Feed
+from dingtalk_sandbox.conversations import Conversations, EventFeed
 from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.faults import Faults
-from dingtalk_sandbox.scenario import App, Person, Scene, Settings
+from dingtalk_sandbox.scenario import App, Person, Scenario, Settings
 
 CALLS_KEPT = 2000
 """How many of the latest calls can be looked at."""
 
 
-class Bucket(StrEnum):
+class QuotaKind(StrEnum):
     """What a call is booked on, per organisation and month ("1431", "1438")."""
 
     API = "api"  #: API calls
@@ -79,7 +79,7 @@ class Card:
 
 
 @dataclass(kw_only=True)
-class NoticeTask:
+class WorkNotificationTask:
     """A work notification that was taken."""
 
     id: int
@@ -101,26 +101,26 @@ class WebhookState:
     uuids: set[str] = field(default_factory=set)
 
 
-class World:
+class SandboxState:
     """The scene and all that has happened in it. Changing it is never interrupted: nothing here awaits."""
 
-    def __init__(self, scene: Scene, clock: SandboxClock) -> None:
+    def __init__(self, scene: Scenario, clock: SandboxClock) -> None:
         self.start = scene
         self.scene = scene
         self.clock = clock
-        self.feed = Feed()
+        self.feed = EventFeed()
         self.faults = Faults()
         self.url = ""
         self.tokens: dict[str, Token] = {}
         self.tickets: dict[str, Ticket] = {}
-        self.board = Board(self.feed)
+        self.board = Conversations(self.feed)
         self._empty()
 
     def _empty(self) -> None:
         self.sessions: dict[str, Session] = {}
         self.media: dict[str, Upload] = {}
         self.cards: dict[str, Card] = {}
-        self.notices: dict[int, NoticeTask] = {}
+        self.notices: dict[int, WorkNotificationTask] = {}
         self.told: Counter[tuple[str, ...]] = Counter()  # work notifications by day, app and person
         self.webhooks: defaultdict[str, WebhookState] = defaultdict(WebhookState)
         self.calls: Counter[str] = Counter()
@@ -158,15 +158,15 @@ class World:
         self.sessions[key] = Session(conversation=conversation, app=app, expires=expires)
         return f"{self.url}/robot/sendBySession?session={key}", expires
 
-    def book(self, bucket: Bucket) -> None:
+    def count_call(self, bucket: QuotaKind) -> None:
         self.booked[self.clock.month()][bucket] += 1
 
-    def used_up(self, bucket: Bucket) -> bool:
-        limits = {Bucket.API: self.settings.api_limit, Bucket.STREAM: self.settings.stream_limit}
+    def is_exhausted(self, bucket: QuotaKind) -> bool:
+        limits = {QuotaKind.API: self.settings.api_limit, QuotaKind.STREAM: self.settings.stream_limit}
         limit = limits.get(bucket, 0)
         return bool(limit) and self.booked[self.clock.month()][bucket] >= limit
 
-    def too_many(self, app: App, endpoint: str) -> bool:
+    def is_over_qps(self, app: App, endpoint: str) -> bool:
         """Count a call against the calls per second of one app and API."""
         if not self.settings.qps:
             return False

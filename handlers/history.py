@@ -1,9 +1,9 @@
 """`历史 [计划]` / `history [schedule]`: the last runs, the newest first, one line each."""
 
 from bot.chat.context import Context
-from bot.chat.permissions import Act
+from bot.chat.permissions import Permission
 from bot.chat.router import SCHEDULE, Router
-from bot.models import Message, Note, Run, RunStatus, Tally
+from bot.models import MarkdownMessage, Message, Run, RunStatus, TaskCounts
 from handlers.status import mark_of
 
 router = Router()
@@ -14,20 +14,22 @@ SHOWN = 10
 @router.command(
     "历史",
     "history",
-    act=Act.VIEW,
+    permission=Permission.VIEW,
     argument=SCHEDULE,
     zh="列出最近的执行和结果",
     en="list the last runs and how they ended",
 )
-async def history(ctx: Context, message: Message, name: str) -> Note:
+async def history(ctx: Context, message: Message, name: str) -> MarkdownMessage:
     schedule = await ctx.schedule_named(name) if name else None
     runs = await ctx.runs.recent(schedule.id if schedule else "", limit=SHOWN)
     await ctx.lists.remember(message, [run.id for run in runs])
-    return ctx.cards.say("history", schedule=schedule.name if schedule else "", runs=[_line(r) for r in runs])
+    return ctx.cards.reply(
+        "history", schedule=schedule.name if schedule else "", runs=[_line(r) for r in runs]
+    )
 
 
 def _line(run: Run) -> dict[str, object]:
-    tally = run.tally or Tally(total=0)
+    tally = run.task_counts or TaskCounts(total=0)
     return {
         "schedule": run.schedule_name,
         "run": run.id,

@@ -1,9 +1,9 @@
 """`报告列表 [计划]` / `reports [schedule]`: the reports there are."""
 
 from bot.chat.context import Context
-from bot.chat.permissions import Act
+from bot.chat.permissions import Permission
 from bot.chat.router import SCHEDULE, Router
-from bot.models import Message, Note
+from bot.models import MarkdownMessage, Message
 
 router = Router()
 
@@ -11,10 +11,15 @@ SHOWN = 10
 
 
 @router.command(
-    "报告列表", "reports", act=Act.VIEW, argument=SCHEDULE, zh="列出最近的报告", en="list the newest reports"
+    "报告列表",
+    "reports",
+    permission=Permission.VIEW,
+    argument=SCHEDULE,
+    zh="列出最近的报告",
+    en="list the newest reports",
 )
-async def reports(ctx: Context, message: Message, name: str) -> Note:
+async def reports(ctx: Context, message: Message, name: str) -> MarkdownMessage:
     schedule = await ctx.schedule_named(name) if name else None
     found = await ctx.reports.newest(schedule.id if schedule else "", limit=SHOWN)
     await ctx.lists.remember(message, [report.run_id for report in found])
-    return ctx.cards.say("reports", schedule=schedule.name if schedule else "", reports=found)
+    return ctx.cards.reply("reports", schedule=schedule.name if schedule else "", reports=found)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from bot.chat.context import Context, here
-from bot.chat.permissions import Act
+from bot.chat.context import Context, reply_destination
+from bot.chat.permissions import Permission
 from bot.chat.router import SCHEDULE, Router
-from bot.delivery.plan import audience
+from bot.delivery.plan import all_recipients
 from bot.errors import UserError
-from bot.models import Destination, Message, Note, Run, Trigger
-from bot.runs.lifecycle import LOOKED_BACK, Cause, retried_run, retry_cause
+from bot.models import Destination, MarkdownMessage, Message, Run, Trigger
+from bot.runs.lifecycle import LAST_NOTIFIED_LIMIT, TriggerRequest, retried_run, retry_cause
 from handlers.rerun import already_running
 
 router = Router()
@@ -17,13 +17,13 @@ router = Router()
 @router.command(
     "重跑失败",
     "rerun failed",
-    act=Act.OPERATE,
+    permission=Permission.OPERATE,
     argument=SCHEDULE,
     zh="只重跑上次没成功的",
     en="run again only what did not end well",
 )
-async def retry_failed(ctx: Context, message: Message, name: str) -> Note:
-    place, wish = here(message), f"submit:{message.robot_code}:{message.id}"
+async def retry_failed(ctx: Context, message: Message, name: str) -> MarkdownMessage:
+    place, wish = reply_destination(message), f"submit:{message.robot_code}:{message.id}"
     mine = await ctx.runs.begun_by(wish)
     if mine:
         return await _accepted(ctx, mine)
@@ -33,17 +33,20 @@ async def retry_failed(ctx: Context, message: Message, name: str) -> Note:
     if running:
         raise UserError("rerun_running", **running)
     await ctx.budget.charge(message.sender)
-    cause = Cause(
-        id=retry_cause(last.id, wish), trigger=Trigger.CHAT, asked_by=message.sender, asked_in=place
+    cause = TriggerRequest(
+        idempotency_key=retry_cause(last.id, wish),
+        trigger=Trigger.CHAT,
+        asked_by=message.sender,
+        asked_in=place,
     )
     return await _accepted(ctx, await ctx.runs.trigger(schedule, cause))
 
 
-async def _accepted(ctx: Context, run: Run) -> Note:
-    repeated = await ctx.runs.find(retried_run(run.cause))
-    failed = repeated.tally.failed if repeated and repeated.tally else 0
+async def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
+    repeated = await ctx.runs.find(retried_run(run.idempotency_key))
+    failed = repeated.task_counts.failed if repeated and repeated.task_counts else 0
     told = run.schedule.notify_enable
-    return ctx.cards.say("retry_accepted", schedule=run.schedule_name, run=run.id, count=failed, told=told)
+    return ctx.cards.reply("retry_accepted", schedule=run.schedule_name, run=run.id, count=failed, told=told)
 
 
 async def _named(ctx: Context, name: str) -> Run:
@@ -59,10 +62,10 @@ async def _named(ctx: Context, name: str) -> Run:
 
 async def _newest(ctx: Context, place: Destination) -> Run:
     """The newest run with something to repeat, of those told here if there is one."""
-    failed = _unrepaired(await ctx.runs.recent(limit=LOOKED_BACK))
+    failed = _unrepaired(await ctx.runs.recent(limit=LAST_NOTIFIED_LIMIT))
     if not failed:
         raise UserError("nothing_failed", schedule="")
-    return next((run for run in failed if place in audience(run)), failed[0])
+    return next((run for run in failed if place in all_recipients(run)), failed[0])
 
 
 def _unrepaired(runs: Sequence[Run]) -> list[Run]:
@@ -72,6 +75,6 @@ def _unrepaired(runs: Sequence[Run]) -> list[Run]:
     """
     newest: dict[str, Run] = {}
     for run in runs:
-        if run.tally and run.tally.total:
+        if run.task_counts and run.task_counts.total:
             newest.setdefault(run.schedule_id, run)
-    return [run for run in newest.values() if run.tally and run.tally.failed]
+    return [run for run in newest.values() if run.task_counts and run.task_counts.failed]

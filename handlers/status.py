@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from bot.chat.context import Context
-from bot.chat.permissions import Act
+from bot.chat.permissions import Permission
 from bot.chat.router import SCHEDULE, Router
-from bot.errors import Permanent, Temporary
-from bot.models import Message, Note, Run, Tally
-from cards.summary import Ended
+from bot.errors import PermanentError, TemporaryError
+from bot.models import MarkdownMessage, Message, Run, TaskCounts
+from cards.summary import SummaryView
 
 router = Router()
 
@@ -19,19 +19,19 @@ LAG_SHOWN = timedelta(minutes=1)  # of reports; what is younger comes with its c
 @router.command(
     "状态",
     "status",
-    act=Act.VIEW,
+    permission=Permission.VIEW,
     argument=SCHEDULE,
     zh="正在执行的和最近结束的",
     en="what runs now and what ended lately",
 )
-async def status(ctx: Context, message: Message, name: str) -> Note:
+async def status(ctx: Context, message: Message, name: str) -> MarkdownMessage:
     schedule_id = await _meant(ctx, name)
     running = await ctx.runs.recent(schedule_id, running=True, limit=SHOWN)
-    ended = [run for run in await ctx.runs.recent(schedule_id, limit=SHOWN * 2) if run.tally][:SHOWN]
+    ended = [run for run in await ctx.runs.recent(schedule_id, limit=SHOWN * 2) if run.task_counts][:SHOWN]
     await ctx.lists.remember(message, [run.id for run in (*running, *ended)])
     tallies, trouble = await _progress(ctx, running)
     backlog = await ctx.reports.backlog()
-    return ctx.cards.say(
+    return ctx.cards.reply(
         "status",
         trouble=trouble,
         waiting=backlog.waiting if backlog.lag >= LAG_SHOWN else 0,
@@ -45,26 +45,26 @@ async def _meant(ctx: Context, name: str) -> str:
     """The id of the schedule, "" for all of them: also when the engine cannot say which one is meant."""
     try:
         return (await ctx.schedule_named(name)).id if name else ""
-    except (Temporary, Permanent):
+    except (TemporaryError, PermanentError):
         return ""
 
 
-async def _progress(ctx: Context, running: Sequence[Run]) -> tuple[Mapping[str, Tally], str]:
+async def _progress(ctx: Context, running: Sequence[Run]) -> tuple[Mapping[str, TaskCounts], str]:
     """How far the open runs are; and what is wrong when the engine, which is asked in any case, does not
     say."""
     try:
         await ctx.engine.schedules()
         return await ctx.runs.progress(running), ""
-    except (Temporary, Permanent) as error:
+    except (TemporaryError, PermanentError) as error:
         return {}, str(error)
 
 
 def mark_of(run: Run) -> str:
     """How a run ended, in the sign that its card has."""
-    return Ended(run=run, report=None).mark
+    return SummaryView(run=run, report=None).mark
 
 
-def _running(run: Run, tally: Tally | None) -> dict[str, object]:
+def _running(run: Run, tally: TaskCounts | None) -> dict[str, object]:
     return {
         "schedule": run.schedule_name,
         "run": run.id,
@@ -75,7 +75,7 @@ def _running(run: Run, tally: Tally | None) -> dict[str, object]:
 
 
 def _ended(run: Run, exported: int | None) -> dict[str, object]:
-    tally = run.tally or Tally(total=0)
+    tally = run.task_counts or TaskCounts(total=0)
     return {
         "schedule": run.schedule_name,
         "run": run.id,

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from bot.chat.context import Context, plain_name, which_run
-from bot.chat.permissions import Act
+from bot.chat.permissions import Permission
 from bot.chat.router import SCHEDULE, Router
-from bot.models import Message, Note, Run
+from bot.models import MarkdownMessage, Message, Run
 
 router = Router()
 
@@ -13,16 +13,21 @@ LOOKED_AT = 100  # open runs
 
 
 @router.command(
-    "停止", "stop", act=Act.OPERATE, argument=SCHEDULE, zh="停止正在执行的", en="stop what is running"
+    "停止",
+    "stop",
+    permission=Permission.OPERATE,
+    argument=SCHEDULE,
+    zh="停止正在执行的",
+    en="stop what is running",
 )
-async def stop(ctx: Context, message: Message, name: str) -> Note:
+async def stop(ctx: Context, message: Message, name: str) -> MarkdownMessage:
     running = await _running(ctx, name)
     if not running:
-        return ctx.cards.say("nothing_running")
+        return ctx.cards.reply("nothing_running")
     if len(running) > 1:
         raise which_run(running, word="stop")
     result = await ctx.runs.stop(running[0])
-    return ctx.cards.say(
+    return ctx.cards.reply(
         "stop_accepted",
         schedule=running[0].schedule_name,
         run=running[0].id,

@@ -9,19 +9,19 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.chat.context import Context
-from bot.chat.dispatcher import Intake
-from bot.chat.permissions import Rules
+from bot.chat.dispatcher import Dispatcher
+from bot.chat.permissions import AccessPolicy
 from bot.chat.recent_lists import RecentLists
 from bot.chat.router import usages
-from bot.chat.users import People
+from bot.chat.users import UserDirectory
 from bot.delivery.channels import Channels
-from bot.delivery.circuit_breaker import Ladder
+from bot.delivery.circuit_breaker import CircuitBreaker
 from bot.delivery.digests import Digests
-from bot.delivery.files import Limits, Parcels
-from bot.delivery.operator_alerts import Notices
-from bot.delivery.pipeline import Deliver
-from bot.delivery.resend import Deliveries
-from bot.delivery.summaries import Means
+from bot.delivery.files import FileLimits, ReportSender
+from bot.delivery.operator_alerts import OperatorAlerts
+from bot.delivery.pipeline import DeliveryPipeline
+from bot.delivery.resend import Resender
+from bot.delivery.summaries import DeliveryServices
 from bot.jobs.queue import Jobs
 from bot.messengers.silent import SilentMessenger
 from bot.models import (
@@ -34,19 +34,19 @@ from bot.models import (
     TaskStatus,
     Trigger,
 )
-from bot.ports import Ledger, Messenger
+from bot.ports import Messenger, QuotaStore
 from bot.quota.budget import Budget
 from bot.quota.governor import Governor
 from bot.quota.request_budget import RequestBudget
-from bot.reports.downloads import Audit
-from bot.reports.exports import Remakes
-from bot.reports.link_tokens import Terms
+from bot.reports.downloads import DownloadLog
+from bot.reports.exports import ReportExports
+from bot.reports.link_tokens import LinkPolicy
 from bot.reports.links import ReportLinks
-from bot.reports.repository import Reports, Shelf
-from bot.runs.lifecycle import Cause, Runs
-from bot.runs.scheduler import Timetable
+from bot.reports.repository import Reports, ReportStorage
+from bot.runs.lifecycle import Runs, TriggerRequest
+from bot.runs.scheduler import SchedulePolicy
 from bot.runs.watcher import Watcher
-from bot.stores.sqlite.ledger import SqliteLedger
+from bot.stores.sqlite.ledger import SqliteQuotaStore
 from bot.stores.sqlite.links import SqliteLinks
 from bot.stores.sqlite.store import SqliteStore
 from cards.render import Cards
@@ -81,25 +81,25 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 
 
 @dataclass
-class Desk:
+class CoreHarness:
     """The core on a real store and fakes, with the few steps that tests take again and again."""
 
     store: SqliteStore
     clock: FakeClock
     folder: Path
-    rules: Rules = field(default_factory=Rules)
+    access_policy: AccessPolicy = field(default_factory=AccessPolicy)
     engine: FakeEngine = field(default_factory=FakeEngine)
     messenger: FakeMessenger = field(default_factory=FakeMessenger)
     exporter: FakeExporter = field(default_factory=FakeExporter)
     reached: dict[DestinationKind, Messenger] = field(default_factory=dict)  # others than `messenger`
     apps: dict[str, Messenger] = field(default_factory=dict)  # others than the one in `DINGDING`
-    ledger: Ledger | None = None
-    terms: Terms = field(default_factory=Terms)
-    most_bytes: int = 1_000_000
+    quota_store: QuotaStore | None = None
+    terms: LinkPolicy = field(default_factory=LinkPolicy)
+    max_bytes: int = 1_000_000
     budget: Budget = field(default_factory=Budget)
     per_hour: int = 20  # requests of one person
     operators: tuple[Destination, ...] = ()
-    beside: dict[str, Destination] = field(default_factory=dict)
+    fallback_webhooks: dict[str, Destination] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.schedule = make_schedule(notify_enable=True, send_to=(GROUP,))
@@ -111,7 +111,7 @@ class Desk:
         clock, store = self.clock, self.store
         cards = CARDS
         self.jobs = Jobs(store, clock=clock, owner="test")
-        shelf = Shelf(folder=self.folder, keep=timedelta(days=30), zone=ZONE)
+        shelf = ReportStorage(folder=self.folder, keep=timedelta(days=30), zone=ZONE)
         self.reports = Reports(store, self.exporter, shelf, clock=clock)
         kinds = {
             (kind, ""): self.reached.get(kind) or fake_channel(self.messenger, kind)
@@ -122,47 +122,49 @@ class Desk:
             for app, each in self.apps.items()
             for kind in DestinationKind
         }
-        channels = Channels(messengers=kinds, silent=SilentMessenger(), beside=self.beside)
-        ledger = self.ledger or SqliteLedger(store)
+        channels = Channels(
+            messengers=kinds, silent=SilentMessenger(), fallback_webhooks=self.fallback_webhooks
+        )
+        ledger = self.quota_store or SqliteQuotaStore(store)
         self.governor = Governor(ledger, self.budget, clock=clock)
-        self.notices = Notices(self.jobs, channels=channels, cards=cards, operators=self.operators)
-        ladder = Ladder(store, self.notices, clock=clock)
+        self.notices = OperatorAlerts(self.jobs, channels=channels, cards=cards, operators=self.operators)
+        ladder = CircuitBreaker(store, self.notices, clock=clock)
         digests = Digests(store, self.jobs, channels=channels, cards=cards, ladder=ladder)
         port = SqliteLinks(store)
-        self.links, self.audit = ReportLinks(port, self.terms, clock=clock), Audit(port, clock=clock)
-        limits = Limits(most_bytes=self.most_bytes, split=fake_split, channels=channels)
-        parcels = Parcels(store, self.jobs, self.reports, self.links, limits)
-        means = Means(
+        self.links, self.audit = ReportLinks(port, self.terms, clock=clock), DownloadLog(port, clock=clock)
+        limits = FileLimits(max_bytes=self.max_bytes, split=fake_split, channels=channels)
+        parcels = ReportSender(store, self.jobs, self.reports, self.links, limits)
+        means = DeliveryServices(
             channels=channels,
             cards=cards,
             governor=self.governor,
-            ladder=ladder,
+            circuit_breaker=ladder,
             digests=digests,
-            parcels=parcels,
+            report_sender=parcels,
         )
-        self.deliver = Deliver(store, self.jobs, self.reports, means=means)
+        self.deliver = DeliveryPipeline(store, self.jobs, self.reports, means=means)
         self.runs = Runs(store, self.engine, self.jobs, clock=clock)
         self.watcher = Watcher(store, self.engine, self.runs, clock=clock)
         self.context = Context(
             engine=self.engine,
             runs=self.runs,
             reports=self.reports,
-            deliver=self.deliver,
-            deliveries=Deliveries(store, self.jobs),
-            people=People(store),
+            delivery=self.deliver,
+            resender=Resender(store, self.jobs),
+            users=UserDirectory(store),
             lists=RecentLists(store),
             governor=self.governor,
             budget=RequestBudget(ledger, clock=clock, per_hour=self.per_hour),
-            parcels=parcels,
+            report_sender=parcels,
             links=self.links,
-            audit=self.audit,
-            remakes=Remakes(store, self.jobs, self.reports),
+            download_log=self.audit,
+            exports=ReportExports(store, self.jobs, self.reports),
             cards=cards,
-            timetable=Timetable(zone=ZONE),
+            schedule_policy=SchedulePolicy(zone=ZONE),
             clock=clock,
             commands=usages(router.commands, "zh-CN"),
         )
-        self.intake = Intake(self.jobs, self.context, channels, router=router, rules=self.rules)
+        self.intake = Dispatcher(self.jobs, self.context, channels, router=router, rules=self.access_policy)
         for kinds_of in (
             self.runs.kinds,
             self.deliver.kinds,
@@ -177,7 +179,9 @@ class Desk:
 
     async def trigger(self, schedule: Schedule | None = None, cause: str = "cron:s1:now") -> Run:
         """Trigger a run and hand it to the engine."""
-        run = await self.runs.trigger(schedule or self.schedule, Cause(id=cause, trigger=Trigger.CRON))
+        run = await self.runs.trigger(
+            schedule or self.schedule, TriggerRequest(idempotency_key=cause, trigger=Trigger.CRON)
+        )
         await self.do_jobs()
         return await self.run(run.id)
 
@@ -199,12 +203,12 @@ class Desk:
 
     async def say(self, text: str, **changes: object) -> str:
         """Say something in the group and return the answer."""
-        await self.intake.on_message(make_message(text, **changes))
+        await self.intake.receive_message(make_message(text, **changes))
         await self.do_jobs()
         return self.answer()
 
     async def hear(self, message: Message) -> None:
-        await self.intake.on_message(message)
+        await self.intake.receive_message(message)
         await self.do_jobs()
 
     def answer(self) -> str:
@@ -213,11 +217,11 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(store: SqliteStore, clock: FakeClock, tmp_path: Path) -> Desk:
+async def desk(store: SqliteStore, clock: FakeClock, tmp_path: Path) -> CoreHarness:
     """With two members who have spoken before, so that their presses count."""
     for member in ("user01", "user02"):
-        await People(store).met(Person(id=member))
-    return Desk(store=store, clock=clock, folder=tmp_path / "reports")
+        await UserDirectory(store).record(Person(id=member))
+    return CoreHarness(store=store, clock=clock, folder=tmp_path / "reports")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

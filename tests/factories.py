@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from bot.messengers.dingtalk.auth import App
+from bot.messengers.dingtalk.auth import DingTalkApp
 from bot.models import (
     CustomRobot,
     Download,
-    Grant,
+    DownloadLink,
     Job,
     Message,
     Person,
@@ -17,7 +17,7 @@ from bot.models import (
     Schedule,
     Task,
     Trigger,
-    derived_id,
+    deterministic_id,
 )
 
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
@@ -38,8 +38,8 @@ def make_schedule(**changes: Any) -> Schedule:
 def make_run(**changes: Any) -> Run:
     cause = f"test:{next(_numbers)}"
     defaults: dict[str, Any] = {
-        "id": derived_id("r", cause),
-        "cause": cause,
+        "id": deterministic_id("r", cause),
+        "idempotency_key": cause,
         "schedule": make_schedule(),
         "trigger": Trigger.CRON,
         "start_time": NOW,
@@ -78,20 +78,20 @@ def make_report(**changes: Any) -> Report:
     return Report(**(defaults | changes))
 
 
-def make_grant(**changes: Any) -> Grant:
+def make_link(**changes: Any) -> DownloadLink:
     defaults: dict[str, Any] = {
         "id": f"l{next(_numbers)}",
         "run_id": "r1",
         "sha256": "0" * 64,
-        "cause": "test",
+        "idempotency_key": "test",
         "made_at": NOW,
         "expires_at": NOW + timedelta(days=1),
-        "most": 3,
+        "max_downloads": 3,
     }
-    return Grant(**(defaults | changes))
+    return DownloadLink(**(defaults | changes))
 
 
-def make_download(grant: Grant, **changes: Any) -> Download:
+def make_download(grant: DownloadLink, **changes: Any) -> Download:
     defaults: dict[str, Any] = {
         "link_id": grant.id,
         "run_id": grant.run_id,
@@ -102,9 +102,9 @@ def make_download(grant: Grant, **changes: Any) -> Download:
     return Download(**(defaults | changes))
 
 
-def make_sandbox_app(url: str) -> App:
+def make_sandbox_app(url: str) -> DingTalkApp:
     """The app of the sandbox's default scene."""
-    return App(
+    return DingTalkApp(
         app_key="dingsandboxapp",
         app_secret="sandbox-app-secret",  # noqa: S106 - the sandbox's own
         robot_code="dingsandboxapp",

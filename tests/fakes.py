@@ -6,24 +6,24 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from bot.errors import CardUndeliveredError, Temporary
+from bot.errors import CardUndeliveredError, TemporaryError
 from bot.messengers.dingtalk.robot import CAPABILITIES as OPENAPI
 from bot.messengers.dingtalk.webhook import WebhookMessenger
-from bot.messengers.dingtalk.work_notification import WorkMessenger
+from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
 from bot.models import (
-    CardView,
     Destination,
     DestinationKind,
     Findings,
+    MarkdownMessage,
     Message,
-    Note,
-    Receipt,
+    RenderedCard,
     Run,
     Schedule,
+    SendResult,
     Task,
     TaskStatus,
 )
-from bot.ports import Messenger, Sending, Started, Story, unmarked
+from bot.ports import EngineRun, Messenger, ReportInput, Sending, unmarked
 from tests.factories import NOW
 
 
@@ -46,10 +46,10 @@ class FakeEngine:
     def __init__(self, *schedules: Schedule) -> None:
         self.known = list(schedules)
         self.all_tasks: dict[str, Task] = {}
-        self.begun: list[Started] = []
+        self.begun: list[EngineRun] = []
         self.dying: set[str] = set()  # tasks that end with an error when they are stopped
         self.stubborn: dict[str, str] = {}  # tasks that will not stop, and why
-        self.fires = False
+        self.has_own_scheduler = False
         self.questions = 0
         self.refusal: Exception | None = None
 
@@ -85,13 +85,13 @@ class FakeEngine:
                 self.end(id_, TaskStatus.ERROR if id_ in self.dying else TaskStatus.STOP)
         return await self.tasks(task_ids)
 
-    async def started(self, since: datetime) -> Sequence[Started]:
+    async def external_runs(self, since: datetime) -> Sequence[EngineRun]:
         return [each for each in self.begun if each.start_time >= since]
 
-    def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
+    def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         return _nothing()
 
-    async def work(self) -> None:
+    async def run(self) -> None:
         return
 
     def end(self, task_id: str, status: TaskStatus = TaskStatus.DONE, **changes: Any) -> None:
@@ -108,7 +108,7 @@ async def _nothing() -> AsyncIterator[Mapping[str, Any]]:
     yield {}
 
 
-class AnswerLost(Temporary):
+class AnswerLost(TemporaryError):
     """The messenger did it, and nobody heard so."""
 
     def __init__(self) -> None:
@@ -124,22 +124,22 @@ class FakeMessenger:
     capabilities = OPENAPI
 
     def __init__(self) -> None:
-        self.cards: dict[str, CardView] = {}
+        self.cards: dict[str, RenderedCard] = {}
         self.sent: list[tuple[str, str, str]] = []  # verb, destination or card, what
         self.trouble: list[Exception | None] = []
         self.trouble_with: dict[str, list[Exception]] = {}
 
-    def _act(self, verb: str, where: str, what: str) -> Receipt:
+    def _act(self, verb: str, where: str, what: str) -> SendResult:
         coming = self.trouble_with.get(verb) or self.trouble
         error = coming.pop(0) if coming else None
         if error:
             raise error
         self.sent.append((verb, where, what))
-        return Receipt(message_id=f"message{len(self.sent)}")
+        return SendResult(message_id=f"message{len(self.sent)}")
 
     async def send_card(
-        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
-    ) -> Receipt:
+        self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False
+    ) -> SendResult:
         try:
             if created or card_id in self.cards:
                 return replace(self._act("deliver", str(destination), card_id), existed=True)
@@ -150,13 +150,13 @@ class FakeMessenger:
         self.cards[card_id] = card
         return receipt
 
-    async def update_card(self, card_id: str, card: CardView) -> None:
+    async def update_card(self, card_id: str, card: RenderedCard) -> None:
         self._act("update", card_id, card.headline)
         self.cards[card_id] = card
 
-    async def send_note(
-        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
-    ) -> Receipt:
+    async def send_message(
+        self, destination: Destination, note: MarkdownMessage, key: str, *, sending: Sending = unmarked
+    ) -> SendResult:
         async with sending():
             return self._act("note", str(destination), note.text)
 
@@ -165,11 +165,13 @@ class FakeMessenger:
 
     async def send_file(
         self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
-    ) -> Receipt:
+    ) -> SendResult:
         async with sending():
             return self._act("file", str(destination), name)
 
-    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
+    async def reply(
+        self, message: Message, note: MarkdownMessage, *, sending: Sending = unmarked
+    ) -> SendResult:
         async with sending():
             return self._act("reply", message.conversation_id, note.text)
 
@@ -180,7 +182,7 @@ class FakeMessenger:
 CAPABILITIES = {
     DestinationKind.GROUP: OPENAPI,
     DestinationKind.USER: OPENAPI,
-    DestinationKind.WORK: WorkMessenger.capabilities,
+    DestinationKind.WORK: WorkNotificationMessenger.capabilities,
     DestinationKind.WEBHOOK: WebhookMessenger.capabilities,
 }
 
@@ -209,11 +211,11 @@ class FakeExporter:
     def __init__(self) -> None:
         self.trouble: list[Exception] = []
         self.made: list[str] = []
-        self.told: list[Story] = []
+        self.told: list[ReportInput] = []
         self.under_way: dict[str, int] = {}
         self.findings = Findings(rows=3)
 
-    async def export(self, story: Story, path: Path) -> Findings:
+    async def export(self, story: ReportInput, path: Path) -> Findings:
         if self.trouble:
             raise self.trouble.pop(0)
         path.write_bytes(b"workbook of " + story.run.id.encode())  # noqa: ASYNC240 - a few bytes in a test
@@ -225,10 +227,10 @@ class FakeExporter:
         return self.under_way.get(run_id)
 
 
-async def fake_split(source: Path, folder: Path, stem: str, most_bytes: int) -> list[Path]:
+async def fake_split(source: Path, folder: Path, stem: str, max_bytes: int) -> list[Path]:
     """Cuts any file into pieces of so many bytes."""
     whole = source.read_bytes()  # noqa: ASYNC240 - a few bytes in a test
-    pieces = [whole[at : at + most_bytes] for at in range(0, len(whole), most_bytes)]
+    pieces = [whole[at : at + max_bytes] for at in range(0, len(whole), max_bytes)]
     paths = [folder / f"{stem}_{number}-{len(pieces)}.xlsx" for number in range(1, len(pieces) + 1)]
     for path, piece in zip(paths, pieces, strict=True):
         path.write_bytes(piece)

@@ -14,7 +14,7 @@ from bot.exporters.celery.transfer import SharedFolder
 from bot.files import close_to_others, make_private_file, make_private_folder
 from bot.reports.archive import fetch, write_pieces
 from bot.stores.sqlite.store import SqliteStore
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 from tests.factories import make_report, make_run
 
 
@@ -93,13 +93,13 @@ async def test_a_database_of_an_earlier_version_is_closed(tmp_path: Path) -> Non
     await store.close()
 
 
-async def test_reports(desk: Desk) -> None:
+async def test_reports(desk: CoreHarness) -> None:
     await desk.finished_run()
     assert mode(desk.folder) == 0o700
     assert_private(desk.folder)
 
 
-async def test_an_old_folder_of_reports_is_closed(desk: Desk) -> None:
+async def test_an_old_folder_of_reports_is_closed(desk: CoreHarness) -> None:
     desk.folder.mkdir(mode=0o755)
     await desk.finished_run()
     assert mode(desk.folder) == 0o750
@@ -108,7 +108,7 @@ async def test_an_old_folder_of_reports_is_closed(desk: Desk) -> None:
 class OneFile:
     """An archive with one file."""
 
-    async def has(self, path: str) -> bool:
+    async def exists(self, path: str) -> bool:
         return True
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
@@ -123,7 +123,7 @@ async def test_what_is_brought_from_the_archive(tmp_path: Path) -> None:
 
 
 async def test_what_a_worker_hands_over(tmp_path: Path) -> None:
-    async with SharedFolder(tmp_path / "reports").room("2026-11-24/order") as path:
+    async with SharedFolder(tmp_path / "reports").writer("2026-11-24/order") as path:
         assert path.parent.is_dir()
     assert_private(tmp_path)
 

@@ -12,7 +12,7 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from bot.errors import ConfigError, DingRunError, Permanent, Temporary
+from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
 from bot.mongo import DOWN, UP, Mongo, as_object_id, translate
 from tests.mongo_server import Database
 
@@ -60,9 +60,9 @@ async def test_many_at_once_keep_the_same_document(mongo: Mongo) -> None:
 async def test_a_refusal_is_none_of_ours_to_hide(mongo: Mongo) -> None:
     notes = mongo.collection("notes")
     await notes.insert({"_id": "a"})
-    with pytest.raises(Permanent, match="refuses"):
+    with pytest.raises(PermanentError, match="refuses"):
         await notes.change({"_id": "a"}, {"$unknown": {"n": 1}})
-    with pytest.raises(Permanent, match="refuses"):
+    with pytest.raises(PermanentError, match="refuses"):
         await notes.find({"$unknown": 1})
 
 
@@ -83,7 +83,7 @@ async def test_a_stream_reads_all_in_small_pieces(mongo: Mongo) -> None:
 
 @pytest.mark.parametrize("value", [2**70, "\ud800", object()])
 async def test_what_fits_no_document_is_refused_for_good(mongo: Mongo, value: object) -> None:
-    with pytest.raises(Permanent, match="MongoDB"):
+    with pytest.raises(PermanentError, match="MongoDB"):
         await mongo.collection("notes").insert({"_id": "a", "v": value})
 
 
@@ -91,9 +91,9 @@ async def test_a_server_that_is_gone_is_temporary_and_nothing_was_sent(database:
     mongo = Mongo(database.address + QUICK)
     await mongo.open()
     database.proxy.cut()
-    with pytest.raises(Temporary):
+    with pytest.raises(TemporaryError):
         await mongo.collection("notes").find({})
-    with pytest.raises(Temporary, match="does not answer") as gone:
+    with pytest.raises(TemporaryError, match="does not answer") as gone:
         await mongo.collection("notes").insert({"_id": "a"})
     assert not gone.value.uncertain
     await database.proxy.listen()
@@ -103,7 +103,7 @@ async def test_a_server_that_is_gone_is_temporary_and_nothing_was_sent(database:
 
 async def test_a_lost_answer_to_a_write_is_uncertain(database: Database, mongo: Mongo) -> None:
     database.proxy.lose_answer_to("insert")
-    with pytest.raises(Temporary) as lost:
+    with pytest.raises(TemporaryError) as lost:
         await mongo.collection("notes").insert({"_id": "a"})
     assert lost.value.uncertain
     assert not await mongo.collection("notes").insert({"_id": "a"})
@@ -113,7 +113,7 @@ async def test_a_frozen_server_is_given_up(database: Database, mongo: Mongo) -> 
     impatient = Mongo(f"{database.address}?socketTimeoutMS=200")
     await impatient.open()
     async with database.proxy.frozen():
-        with pytest.raises(Temporary) as given_up:
+        with pytest.raises(TemporaryError) as given_up:
             await impatient.collection("notes").insert({"_id": "a"})
     assert given_up.value.uncertain
     await impatient.close()
@@ -127,13 +127,13 @@ async def test_a_lost_answer_to_a_question_is_asked_again(database: Database, mo
 
 async def test_a_closed_connection_says_so(mongo: Mongo) -> None:
     await mongo.close()
-    with pytest.raises(Temporary, match="closed"):
+    with pytest.raises(TemporaryError, match="closed"):
         await mongo.collection("notes").find({})
 
 
 async def test_nobody_there_is_temporary_at_the_start(unused_port: int) -> None:
     mongo = Mongo(f"mongodb://user:pa55word@127.0.0.1:{unused_port}/d{QUICK}")
-    with pytest.raises(Temporary, match=f"127.0.0.1:{unused_port}") as gone:
+    with pytest.raises(TemporaryError, match=f"127.0.0.1:{unused_port}") as gone:
         await mongo.open()
     assert "pa55word" not in str(gone.value)
     await mongo.close()
@@ -169,19 +169,19 @@ def failed(code: int, **details: object) -> OperationFailure:
 @pytest.mark.parametrize(
     ("error", "ours", "uncertain"),
     [
-        (ServerSelectionTimeoutError("h:1: refused, Timeout: 5s"), Temporary, False),
-        (AutoReconnect("h:1: closed"), Temporary, True),
-        (NotPrimaryError("not primary", {"code": 10107}), Temporary, False),
-        (NotPrimaryError("stepped down", {"code": 11602}), Temporary, True),
-        (failed(11600), Temporary, True),
-        (failed(189), Temporary, True),
-        (WriteConcernError("slow", 64, {"writeConcernErrors": [{"code": 64}]}), Temporary, True),
-        (failed(13435), Temporary, False),
+        (ServerSelectionTimeoutError("h:1: refused, Timeout: 5s"), TemporaryError, False),
+        (AutoReconnect("h:1: closed"), TemporaryError, True),
+        (NotPrimaryError("not primary", {"code": 10107}), TemporaryError, False),
+        (NotPrimaryError("stepped down", {"code": 11602}), TemporaryError, True),
+        (failed(11600), TemporaryError, True),
+        (failed(189), TemporaryError, True),
+        (WriteConcernError("slow", 64, {"writeConcernErrors": [{"code": 64}]}), TemporaryError, True),
+        (failed(13435), TemporaryError, False),
         (failed(18), ConfigError, False),
         (failed(13), ConfigError, False),
-        (failed(121), Permanent, False),
-        (failed(9, writeErrors=[{"code": 11000}, {"code": 91}]), Temporary, True),
-        (PyMongoError("?"), Permanent, False),
+        (failed(121), PermanentError, False),
+        (failed(9, writeErrors=[{"code": 11000}, {"code": 91}]), TemporaryError, True),
+        (PyMongoError("?"), PermanentError, False),
     ],
 )
 def test_the_drivers_errors_become_ours(

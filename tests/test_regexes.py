@@ -18,8 +18,8 @@ import pytest
 
 from bot.engines.arl.client import understood
 from bot.engines.arl.documents import is_address
-from bot.errors import Temporary
-from bot.telemetry.logging import Redacting
+from bot.errors import TemporaryError
+from bot.telemetry.logging import RedactingFormatter
 from bot.workbook.masking import text_masked
 
 ROOT = Path(__file__).parent.parent
@@ -104,13 +104,13 @@ LONG = 50_000
 def test_what_hides_secrets_takes_no_time(attack: str) -> None:
     began = time.process_time()
     text_masked(attack)
-    Redacting().format(logging.makeLogRecord({"msg": attack}))
+    RedactingFormatter().format(logging.makeLogRecord({"msg": attack}))
     assert time.process_time() - began < 2
 
 
 def test_what_arl_says_takes_no_time() -> None:
     began = time.process_time()
-    with pytest.raises(Temporary):
+    with pytest.raises(TemporaryError):
         understood(200, b'{"code": 500, "message": "' + b"error:" * LONG + b'"}')
     assert not is_address("1." * LONG)
     assert time.process_time() - began < 2

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app import WAITING, lanes_of
+from bot.app import WAITING, build_pools
 from bot.config.loader import Settings
 from bot.config.reports import ExporterSettings
 from bot.runtime import usable_cpus
@@ -40,5 +40,7 @@ def test_exports_use_what_the_machine_has_but_for_one(asked: int, cpus: int, pla
 def test_the_lane_of_exports_is_as_wide(kind: str, places: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.app.usable_cpus", lambda: 8)
     exporter = {"kind": kind, "broker_url": "redis://127.0.0.1:9/0"}
-    lanes = {lane.name: lane.places for lane in lanes_of(Settings.model_validate({"exporter": exporter}))}
+    lanes = {
+        lane.name: lane.concurrency for lane in build_pools(Settings.model_validate({"exporter": exporter}))
+    }
     assert lanes["export"] == places

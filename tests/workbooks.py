@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 from python_calamine import CalamineWorkbook
 
 from bot.assets.values import Document
-from bot.models import Failure, Person, Run, RunStatus, Tally, TaskStatus
-from bot.ports import Baseline, Story
+from bot.models import Failure, Person, Run, RunStatus, TaskCounts, TaskStatus
+from bot.ports import Baseline, ReportInput
 from bot.workbook.builder import write_workbook
-from bot.workbook.cells import WorkbookLook
-from bot.workbook.diff import Finds, Side
+from bot.workbook.cells import WorkbookOptions
+from bot.workbook.diff import AssetPair, Side
 from bot.workbook.finding_sheets import KINDS
 from tests.factories import NOW, make_run
 
-LOOK = WorkbookLook(zone=ZoneInfo("Asia/Shanghai"))
+LOOK = WorkbookOptions(zone=ZoneInfo("Asia/Shanghai"))
 TITLES = ["概览", "变化", "站点", "IP", "系统服务", "域名", "资产统计"]  # of every workbook
 
 Documents = Mapping[str, Sequence[Document]]
@@ -32,7 +32,7 @@ def ended_run(**changes: Any) -> Run:
         "end_time": NOW + timedelta(seconds=90),
         "asked_by": Person(id="user01", name="李雷"),
         "task_ids": ("t1", "t2"),
-        "tally": Tally(total=2, done=1, error=1, found={"site": 1}),
+        "task_counts": TaskCounts(total=2, done=1, error=1, found={"site": 1}),
         "failures": (Failure(task_id="t2", target="=1+1", status=TaskStatus.ERROR, reason="连接被拒绝"),),
     }
     return make_run(**(defaults | changes))
@@ -43,35 +43,39 @@ def run_before(**changes: Any) -> Run:
         "start_time": NOW - timedelta(days=1),
         "end_time": NOW - timedelta(days=1) + timedelta(seconds=70),
     }
-    tally = Tally(total=2, done=2, found={"site": 2})
-    return ended_run(**({"id": "rbefore", "tally": tally, "failures": (), **times} | changes))
+    tally = TaskCounts(total=2, done=2, found={"site": 2})
+    return ended_run(**({"id": "rbefore", "task_counts": tally, "failures": (), **times} | changes))
 
 
-def finds(mine: Documents, theirs: Documents | None = None) -> list[Finds]:
+def finds(mine: Documents, theirs: Documents | None = None) -> list[AssetPair]:
     """What two runs found, as an engine gives it: sorted by key."""
     return finds_of({Side.MINE: mine, Side.THEIRS: theirs or {}})
 
 
-def finds_of(sides: Mapping[Side, Documents]) -> list[Finds]:
+def finds_of(sides: Mapping[Side, Documents]) -> list[AssetPair]:
     """What was found, by side, as an engine gives it: sorted by key."""
     found = []
     for kind in dict.fromkeys((*KINDS, *(kind for side in sides.values() for kind in side))):
         key = KINDS[kind].asset.key if kind in KINDS else str
         by_side = {side: sorted(each.get(kind, ()), key=key) for side, each in sides.items()}
-        found.append(Finds(kind=kind, sides=by_side))
+        found.append(AssetPair(kind=kind, sides=by_side))
     return found
 
 
-def compared_story(**changes: Any) -> Story:
+def compared_story(**changes: Any) -> ReportInput:
     """A run that has one before it to be compared with."""
-    return Story(run=ended_run(), baseline=Baseline(runs=(run_before(),), complete=("t0",)), **changes)
+    return ReportInput(run=ended_run(), baseline=Baseline(runs=(run_before(),), complete=("t0",)), **changes)
 
 
 def written(
-    folder: Path, mine: Documents, theirs: Documents | None = None, story: Story | None = None, **look: Any
+    folder: Path,
+    mine: Documents,
+    theirs: Documents | None = None,
+    story: ReportInput | None = None,
+    **look: Any,
 ) -> Book:
     """A workbook, written and read back; with `theirs` there was a run before."""
-    told = story or (Story(run=ended_run()) if theirs is None else compared_story())
+    told = story or (ReportInput(run=ended_run()) if theirs is None else compared_story())
     write_workbook(folder / "book.xlsx", told, finds(mine, theirs), look=replace(LOOK, **look))
     return book(folder / "book.xlsx")
 

@@ -1,4 +1,4 @@
-"""Workers in the test's own process: what a bot rings for is made at once, by the true `Maker`."""
+"""Workers in the test's own process: what a bot rings for is made at once, by the true `ExportWorker`."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -6,12 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bot.cli.worker import Limits, Maker
+from bot.cli.worker import ExportWorker, Limits
 from bot.exporters.celery.exporter import CeleryExporter
-from bot.exporters.celery.requests import KIND, new_order
-from bot.exporters.celery.transfer import Handover, SharedFolder
-from bot.models import Clock, Job, RunStatus, Tally
-from bot.ports import Exporter, Store, Story
+from bot.exporters.celery.requests import KIND, new_request
+from bot.exporters.celery.transfer import FileTransfer, SharedFolder
+from bot.models import Clock, Job, RunStatus, TaskCounts
+from bot.ports import Exporter, ReportInput, Store
 from bot.runtime import utc_now
 from tests.factories import NOW, make_run
 from tests.fakes import FakeExporter
@@ -20,13 +20,13 @@ LIMITS = Limits(lease=timedelta(minutes=10), seconds=60)  # longer than any test
 
 
 @dataclass
-class Workshop:
+class WorkerHarness:
     """A bell, and workers that hear it; `deaf` are the rings that nobody hears."""
 
     store: Store
     folder: Path
     pen: Exporter = field(default_factory=FakeExporter)
-    handover: Handover | None = None
+    handover: FileTransfer | None = None
     limits: Limits = LIMITS
     trouble: list[Exception] = field(default_factory=list)  # of the next rings
     deaf: int = 0
@@ -36,16 +36,16 @@ class Workshop:
         self._loop = asyncio.get_running_loop()
         self.handed = self.handover or SharedFolder(self.folder)
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """As the exporter calls it: in a thread."""
         self.rings += 1
         if self.trouble:
             raise self.trouble.pop(0)
         if self.rings > self.deaf:
-            asyncio.run_coroutine_threadsafe(self.worker().make_next(), self._loop)
+            asyncio.run_coroutine_threadsafe(self.worker().run_next(), self._loop)
 
-    def worker(self, name: str = "worker") -> Maker:
-        return Maker(self.store, self.pen, self.handed, owner=name, limits=self.limits)
+    def worker(self, name: str = "worker") -> ExportWorker:
+        return ExportWorker(self.store, self.pen, self.handed, owner=name, limits=self.limits)
 
     def exporter(self, clock: Clock = utc_now) -> CeleryExporter:
         return CeleryExporter(self.store, self.handed, self, clock=clock)
@@ -60,19 +60,19 @@ class Workshop:
 
     async def left(self, **changes: Any) -> Job:
         """What a bot that is gone had asked for run `r1`."""
-        order = replace(new_order("r1", "r1.old", "2026-11-24/r1.old.part", utc_now()), **changes)
+        order = replace(new_request("r1", "r1.old", "2026-11-24/r1.old.part", utc_now()), **changes)
         await self.store.add_job(order)
         return order
 
-    async def story(self, number: int = 1) -> Story:
+    async def story(self, number: int = 1) -> ReportInput:
         """Of an ended run that is in the store."""
         run = make_run(
             id=f"r{number}",
-            cause=f"c{number}",
+            idempotency_key=f"c{number}",
             status=RunStatus.FINISHED,
             end_time=NOW,
-            tally=Tally(total=1, done=1),
+            task_counts=TaskCounts(total=1, done=1),
             task_ids=("t1",),
         )
         await self.store.add_run(run)
-        return Story(run=run)
+        return ReportInput(run=run)

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from arl_sandbox import schedules
 from arl_sandbox.responses import ArlState, payload, success
-from arl_sandbox.world import World
+from arl_sandbox.world import ArlDatabase
 
 NEEDED = {"name": str, "target": str, "schedule_type": str, "policy_id": str, "task_tag": str}
 TIMES = {"cron": str, "start_date": str}
@@ -33,7 +33,7 @@ class ScheduleCalls:
         return success(schedules.create(self._arl.world, asked, fork=self._arl.fork))
 
     def _one_by_one(
-        self, act: Callable[[World, object], None]
+        self, act: Callable[[ArlDatabase, object], None]
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
         """What comes before a refusal has happened."""
 

@@ -10,7 +10,7 @@ from arl_sandbox.documents import RISK, is_id
 from arl_sandbox.errors import ANY_WORDS, Crash, Refusal
 from arl_sandbox.policies import options_of
 from arl_sandbox.responses import ArlState, payload, said, success
-from arl_sandbox.tasks import Order, delete, restart, stop, stoppable, submit
+from arl_sandbox.tasks import TaskRequest, delete, restart, stop, stoppable, submit
 
 Json = dict[str, Any]
 
@@ -40,7 +40,7 @@ class TaskCalls:
         optional = {**dict.fromkeys(SWITCHES, bool), **dict.fromkeys(WORDS, str)}
         asked = await payload(request, {"name": str, "target": str}, optional)
         options = dict.fromkeys(SWITCHES, False) | {name: asked[name] for name in optional if name in asked}
-        items = self._submitted(Order(name=asked["name"], target=asked["target"], options=options))
+        items = self._submitted(TaskRequest(name=asked["name"], target=asked["target"], options=options))
         return web.json_response({"code": 200, "message": "success", "items": items})
 
     async def _by_policy(self, request: web.Request) -> web.Response:
@@ -55,7 +55,7 @@ class TaskCalls:
         target = self._within(asked.get("target", ""), policy)
         if set_id := asked.get("result_set_id", ""):
             target = self._result_set(set_id)
-        order = Order(
+        order = TaskRequest(
             name=asked["name"],
             target=target,
             tag=asked["task_tag"],
@@ -91,7 +91,7 @@ class TaskCalls:
             raise Refusal(1001, result_set_id=id_)
         return " ".join(found["items"])
 
-    def _submitted(self, order: Order, more: Json | None = None) -> list[Json]:
+    def _submitted(self, order: TaskRequest, more: Json | None = None) -> list[Json]:
         ids = [id_ for step, id_ in submit(self._world, order) if step == "published"]
         for id_ in ids if more else ():
             self._world.change("task", id_, **more or {})

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from arl_sandbox.responses import KEY, ArlState, payload, said, success
-from arl_sandbox.world import World
+from arl_sandbox.world import ArlDatabase
 
 SALT = "arlsalt!@#"
 ADMIN, FIRST_PASSWORD = "admin", "arlpass"
@@ -46,14 +46,14 @@ class UserCalls:
         return said(401, "success")
 
     async def _logout(self, request: web.Request) -> web.Response:
-        if user := user_of(self._world, token_of(request)):
+        if user := user_of(self._world, sign_token(request)):
             self._world.change("user", user["_id"], token=None)
         return success()
 
     async def _change(self, request: web.Request) -> web.Response:
         """With the key alone it is the administrator's, which is chosen; so are the words."""
         asked = await payload(request, {"old_password": str, "new_password": str, "check_password": str})
-        user = user_of(self._world, token_of(request)) or next(iter(self._world.tables["user"].values()))
+        user = user_of(self._world, sign_token(request)) or next(iter(self._world.tables["user"].values()))
         if asked["new_password"] != asked["check_password"]:
             return said(MISMATCH, "新密码和确认密码不一致")
         if not asked["new_password"]:
@@ -64,11 +64,11 @@ class UserCalls:
         return success()
 
 
-def token_of(request: web.Request) -> str:
+def sign_token(request: web.Request) -> str:
     return request.headers.get("Token") or request.query.get("token", "")
 
 
-def user_of(world: World, token: str) -> dict[str, Any] | None:
+def user_of(world: ArlDatabase, token: str) -> dict[str, Any] | None:
     """Who has this token."""
     users = world.tables["user"].values()
     return next((user for user in users if token and user["token"] == token), None)
@@ -76,5 +76,5 @@ def user_of(world: World, token: str) -> dict[str, Any] | None:
 
 def is_let_in(arl: ArlState, request: web.Request) -> bool:
     """Whether it brings the key or somebody's token, in the header or in the query."""
-    token = token_of(request)
+    token = sign_token(request)
     return arl.open or token == KEY or user_of(arl.world, token) is not None

@@ -15,7 +15,7 @@ _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,14})")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 
 
-class Share(float):
+class Percentage(float):
     """A part of a whole, shown in hundredths."""
 
 

@@ -6,24 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.chat.recent_lists import RecentLists
-from bot.chat.users import People
-from bot.delivery.files import Parcels
-from bot.delivery.pipeline import Deliver
-from bot.delivery.resend import Deliveries
+from bot.chat.users import UserDirectory
+from bot.delivery.files import ReportSender
+from bot.delivery.pipeline import DeliveryPipeline
+from bot.delivery.resend import Resender
 from bot.errors import UserError
 from bot.models import Clock, Destination, DestinationKind, Message, Run, Schedule
 from bot.ports import Engine
 from bot.quota.governor import Governor
 from bot.quota.request_budget import RequestBudget
-from bot.reports.downloads import Audit
-from bot.reports.exports import Remakes
+from bot.reports.downloads import DownloadLog
+from bot.reports.exports import ReportExports
 from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
 from bot.runs.lifecycle import Runs
-from bot.runs.scheduler import Timetable, next_due
+from bot.runs.scheduler import SchedulePolicy, next_due
 from cards.render import Cards
 
-NAMES_SHOWN = 10
+MAX_NAMES_SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +33,18 @@ class Context:
     engine: Engine
     runs: Runs
     reports: Reports
-    deliver: Deliver
-    deliveries: Deliveries
-    people: People
+    delivery: DeliveryPipeline
+    resender: Resender
+    users: UserDirectory
     lists: RecentLists
     governor: Governor
     budget: RequestBudget
-    parcels: Parcels
+    report_sender: ReportSender
     links: ReportLinks
-    audit: Audit
-    remakes: Remakes
+    download_log: DownloadLog
+    exports: ReportExports
     cards: Cards
-    timetable: Timetable
+    schedule_policy: SchedulePolicy
     clock: Clock
     commands: Sequence[Mapping[str, object]]  # what one can say, for help
 
@@ -83,7 +83,7 @@ class Context:
 
     async def run_meant(self, text: str, place: Destination) -> Run:
         """The run a person means; without a word the last one that was told here. Raises `UserError`."""
-        run = await (self.run_named(text) if text else self.runs.last_told(place))
+        run = await (self.run_named(text) if text else self.runs.last_notified(place))
         if run is None:
             raise UserError("no_such_run", run=text)
         return run
@@ -95,7 +95,7 @@ class Context:
             raise UserError("no_schedules")
         if len(schedules) == 1:
             return schedules[0]
-        last = await self.runs.last_told(here)
+        last = await self.runs.last_notified(here)
         for schedule in schedules:
             if last and schedule.id == last.schedule_id:
                 return schedule
@@ -103,7 +103,7 @@ class Context:
 
     def _which(self, schedules: Sequence[Schedule]) -> UserError:
         """Several are meant: each is offered with its number, its next time and its id."""
-        shown, zone = schedules[:NAMES_SHOWN], self.timetable.zone
+        shown, zone = schedules[:MAX_NAMES_SHOWN], self.schedule_policy.zone
         items = [{"name": s.name, "id": s.id, "next": next_due(s, self.clock(), zone)} for s in shown]
         return UserError("which_schedule", schedules=items, listed=[s.id for s in shown])
 
@@ -117,7 +117,7 @@ class Context:
         raise _unknown(run.schedule_name, schedules)
 
 
-def here(message: Message) -> Destination:
+def reply_destination(message: Message) -> Destination:
     """Where an answer that is more than words goes: the group, or the person in a one-to-one conversation."""
     if message.group:
         return Destination(kind=DestinationKind.GROUP, id=message.conversation_id, app=message.app)
@@ -126,7 +126,7 @@ def here(message: Message) -> Destination:
 
 def which_run(runs: Sequence[Run], word: str = "") -> UserError:
     """Several runs are meant: each is offered with its number, its time and its id."""
-    shown = runs[:NAMES_SHOWN]
+    shown = runs[:MAX_NAMES_SHOWN]
     items = [{"schedule": run.schedule_name, "since": run.start_time, "run": run.id} for run in shown]
     return UserError("which_run", runs=items, listed=[run.id for run in shown], word=word)
 
@@ -140,5 +140,5 @@ def _unknown(name: str, schedules: Sequence[Schedule]) -> UserError:
     names = [schedule.name for schedule in schedules]
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.3)
     return UserError(
-        "no_such_schedule", name=name, nearest=near[0] if near else "", names=names[:NAMES_SHOWN]
+        "no_such_schedule", name=name, nearest=near[0] if near else "", names=names[:MAX_NAMES_SHOWN]
     )

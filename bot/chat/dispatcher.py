@@ -14,19 +14,19 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
-from bot.chat.context import Context, here
-from bot.chat.permissions import Act, Rules, may
+from bot.chat.context import Context, reply_destination
+from bot.chat.permissions import AccessPolicy, Permission, is_allowed
 from bot.chat.router import Router
 from bot.chat.tap_guard import admit_tap
 from bot.delivery.channels import Channels
 from bot.delivery.plan import run_of_card
-from bot.errors import DingRunError, Permanent, Temporary, UserError
+from bot.errors import DingRunError, PermanentError, TemporaryError, UserError
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
-from bot.models import CardTap, Job, JobState, Message, Note, Run
+from bot.models import CardTap, Job, JobState, MarkdownMessage, Message, Run
 
 log = logging.getLogger(__name__)
 
-ANSWER_WITHIN = 1.2  # seconds
+ACK_TIMEOUT_SECONDS = 1.2  # seconds
 CROWD = 50  # messages and presses that are being kept at once; from there on DingTalk is answered first
 PEOPLE_WAIT = 1.0  # seconds, at most, for that
 PATIENT = 1  # failures of which nobody is told: most are over after the first wait
@@ -35,11 +35,11 @@ _MESSAGE = TypeAdapter(Message)
 _TAP = TypeAdapter(CardTap)
 
 
-class Intake:
+class Dispatcher:
     """Takes messages and presses, and does them as jobs of the kinds `message` and `tap`."""
 
     def __init__(
-        self, jobs: Jobs, context: Context, channels: Channels, *, router: Router, rules: Rules
+        self, jobs: Jobs, context: Context, channels: Channels, *, router: Router, rules: AccessPolicy
     ) -> None:
         self._jobs = jobs
         self._context = context
@@ -53,30 +53,33 @@ class Intake:
     @property
     def kinds(self) -> Mapping[str, JobKind]:
         return {
-            "message": JobKind(act=self._answer, settled=self._settled),
-            "delay": JobKind(act=self._tell_delay),
-            "tap": JobKind(act=self._do_tap),
+            "message": JobKind(run=self._process_message, on_finished=self._settled),
+            "delay": JobKind(run=self._tell_delay),
+            "tap": JobKind(run=self._process_tap),
         }
 
-    async def on_message(self, message: Message) -> None:
-        """Keep a message; raises `Temporary` when that takes too long, so that DingTalk delivers it again."""
-        fresh = await self._keep(
+    async def receive_message(self, message: Message) -> None:
+        """Keep a message.
+
+        Raises `TemporaryError` when that takes too long, so that DingTalk delivers it again.
+        """
+        fresh = await self._enqueue(
             "message", f"{message.robot_code}:{message.id}", _MESSAGE.dump_python(message, mode="json")
         )
         if not fresh:
             log.info("message %s came again and is not done again", message.id)
 
-    async def on_tap(self, tap: CardTap) -> Mapping[str, str]:
+    async def receive_tap(self, tap: CardTap) -> Mapping[str, str]:
         """Keep a press and return the card's variables that only the presser sees."""
         cards = self._context.cards
         try:
-            async with asyncio.timeout(ANSWER_WITHIN):
+            async with asyncio.timeout(ACK_TIMEOUT_SECONDS):
                 return await self._take_tap(tap)
         except UserError as error:
-            return cards.tapped(error.phrase, **error.values)
-        except (TimeoutError, Temporary) as error:
+            return cards.tap_feedback(error.phrase, **error.values)
+        except (TimeoutError, TemporaryError) as error:
             log.warning("press of %s on %s not taken: %s", tap.action, tap.card_id, error or "too slow")
-            return cards.tapped("busy")
+            return cards.tap_feedback("busy")
 
     async def _take_tap(self, tap: CardTap) -> Mapping[str, str]:
         button = self._router.buttons.get(tap.action)
@@ -84,27 +87,27 @@ class Intake:
         run = await self._context.runs.find(run_id) if run_id else None
         if button is None or run is None:
             raise UserError("card_unknown")
-        await admit_tap(self._context, tap, run, button.act, self._rules)
-        who = f":{tap.user.id}" if button.answers.per_person else ""
-        turn = await button.answers.turn(self._context, run)
+        await admit_tap(self._context, tap, run, button.permission, self._rules)
+        who = f":{tap.user.id}" if button.replies.per_person else ""
+        turn = await button.replies.dedupe_key(self._context, run)
         key = f"{tap.card_id}:{tap.action}:{run.status}{who}" + (f":{turn}" if turn else "")
         if await self._jobs.known(f"tap:{key}"):
-            return self._context.cards.tapped(button.answers.again)
-        await button.answers.check(self._context, tap, run)
-        if not button.answers.free:
+            return self._context.cards.tap_feedback(button.replies.again)
+        await button.replies.precondition(self._context, tap, run)
+        if not button.replies.free:
             await self._context.budget.charge(tap.user)
-        fresh = await self._keep("tap", key, _TAP.dump_python(tap, mode="json"), run_id=run.id)
-        return self._context.cards.tapped(button.answers.accepted if fresh else button.answers.again)
+        fresh = await self._enqueue("tap", key, _TAP.dump_python(tap, mode="json"), run_id=run.id)
+        return self._context.cards.tap_feedback(button.replies.accepted if fresh else button.replies.again)
 
-    async def _keep(self, kind: str, key: str, payload: Mapping[str, object], *, run_id: str = "") -> bool:
+    async def _enqueue(self, kind: str, key: str, payload: Mapping[str, object], *, run_id: str = "") -> bool:
         now = self._context.clock()
         job = Job(id=f"{kind}:{key}", kind=kind, run_id=run_id, payload=payload, created_at=now, due_at=now)
         self._crowd(1)
         try:
-            async with asyncio.timeout(ANSWER_WITHIN):
+            async with asyncio.timeout(ACK_TIMEOUT_SECONDS):
                 return await self._jobs.add(job)
         except TimeoutError:
-            raise Temporary("the store takes too long") from None
+            raise TemporaryError("the store takes too long") from None
         finally:
             self._crowd(-1)
 
@@ -123,26 +126,30 @@ class Intake:
             async with asyncio.timeout(PEOPLE_WAIT):
                 await self._calm.wait()
 
-    async def _answer(self, claim: Claim) -> Result:
+    async def _process_message(self, claim: Claim) -> Result:
         await self._wait_for_calm()
         message = _MESSAGE.validate_python(claim.job.payload)
-        await self._context.people.heard(message)
+        await self._context.users.heard(message)
         try:
-            note = await self._say(message)
-        except Temporary as error:
+            note = await self._respond(message)
+        except TemporaryError as error:
             if claim.job.failures == PATIENT:
                 await self._delay(claim.job, "late", str(error))
             raise
         await self._reply(claim, message, note)
         return {}
 
-    async def _reply(self, claim: Claim, message: Message, note: Note) -> None:
-        messenger = self._channels.to(here(message))
+    async def _reply(self, claim: Claim, message: Message, note: MarkdownMessage) -> None:
+        messenger = self._channels.to(reply_destination(message))
         try:
             await messenger.reply(message, note, sending=claim.sending)
-        except Permanent as error:  # the session is over: a message of its own costs a call, silence more
+        except (
+            PermanentError
+        ) as error:  # the session is over: a message of its own costs a call, silence more
             log.warning("message %s is answered outside of its session: %s", message.id, error)
-            await messenger.send_note(here(message), note, claim.job.id, sending=claim.sending)
+            await messenger.send_message(
+                reply_destination(message), note, claim.job.id, sending=claim.sending
+            )
 
     async def _settled(self, job: Job) -> None:
         if job.state is JobState.DEAD:
@@ -159,55 +166,55 @@ class Intake:
     async def _tell_delay(self, claim: Claim) -> Result:
         payload = claim.job.payload
         message = _MESSAGE.validate_python(payload["message"])
-        note = self._context.cards.say(str(payload["phrase"]), why=payload["why"])
+        note = self._context.cards.reply(str(payload["phrase"]), why=payload["why"])
         await self._reply(claim, message, note)
         return {}
 
-    async def _say(self, message: Message) -> Note:
+    async def _respond(self, message: Message) -> MarkdownMessage:
         """The answer to a message, whatever happens."""
         cards = self._context.cards
         try:
-            return await self._route(message)
+            return await self._dispatch(message)
         except UserError as error:
             return await self._refused(message, error)
-        except Permanent as error:
+        except PermanentError as error:
             log.warning("message %s could not be done: %s", message.id, error)
-            return cards.say("failed", id=message.id)
+            return cards.reply("failed", id=message.id)
         except DingRunError:
             raise  # the job comes back
         except Exception:  # the edge of intake: a mistake of ours must not leave a person without an answer
             log.exception("message %s failed by a mistake of ours", message.id)
-            return cards.say("failed", id=message.id)
+            return cards.reply("failed", id=message.id)
 
-    async def _refused(self, message: Message, error: UserError) -> Note:
+    async def _refused(self, message: Message, error: UserError) -> MarkdownMessage:
         """Why it is not done, or which of several is meant."""
         listed = error.values.get("listed")
         if isinstance(listed, list):
             await self._context.lists.remember(message, listed)
-        return self._context.cards.say(error.phrase, **error.values)
+        return self._context.cards.reply(error.phrase, **error.values)
 
-    async def _route(self, message: Message) -> Note:
+    async def _dispatch(self, message: Message) -> MarkdownMessage:
         if not message.sender.id:
             raise UserError("outsider")
         found = self._router.match(message.text)
-        act = found[0].act if found else Act.VIEW
-        if not may(message.sender, message.conversation_id, act, self._rules):
+        act = found[0].permission if found else Permission.VIEW
+        if not is_allowed(message.sender, message.conversation_id, act, self._rules):
             raise UserError("denied", name=str(message.sender))
         if found is None:
             raise UserError("unknown", text=message.text, nearest=self._router.nearest(message.text))
         command, rest = found
         meant = await self._context.lists.resolve(message, rest)
-        return await command.do(self._context, message, meant)
+        return await command.handler(self._context, message, meant)
 
-    async def _do_tap(self, claim: Claim) -> Result:
+    async def _process_tap(self, claim: Claim) -> Result:
         tap = _TAP.validate_python(claim.job.payload)
-        tap = replace(tap, user=await self._context.people.named(tap.user))
+        tap = replace(tap, user=await self._context.users.with_name(tap.user))
         run = await self._run(claim.job)
-        await self._router.buttons[tap.action].do(self._context, tap, run, claim.job.id)
+        await self._router.buttons[tap.action].handler(self._context, tap, run, claim.job.id)
         return {}
 
     async def _run(self, job: Job) -> Run:
         run = await self._context.runs.find(job.run_id)
         if run is None:
-            raise Permanent(f"run {job.run_id} is not in the store")
+            raise PermanentError(f"run {job.run_id} is not in the store")
         return run

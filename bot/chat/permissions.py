@@ -6,13 +6,13 @@ from enum import StrEnum
 from bot.models import Person
 
 
-class Act(StrEnum):
+class Permission(StrEnum):
     VIEW = "view"  #: see runs, schedules and reports
     OPERATE = "operate"  #: start and stop runs
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
+class AccessPolicy:
     """The `access` section of the settings. An empty list leaves the question open to every member.
 
     operators: staffIds that may operate (and view); viewers: staffIds that may view;
@@ -30,7 +30,7 @@ class Rules:
         return person in {*self.operators, *self.viewers, *self.named}
 
 
-def may(person: Person, conversation: str, act: Act, rules: Rules) -> bool:
+def is_allowed(person: Person, conversation: str, act: Permission, rules: AccessPolicy) -> bool:
     """Whether this person may do this here. Nobody operates what they may not view.
 
     `Person.id` is empty for people outside the robot's organisation (0699-robot-message-type, senderStaffId).
@@ -41,4 +41,4 @@ def may(person: Person, conversation: str, act: Act, rules: Rules) -> bool:
         return False
     if rules.viewers and person.id not in {*rules.viewers, *rules.operators}:
         return False
-    return act is Act.VIEW or not rules.operators or person.id in rules.operators
+    return act is Permission.VIEW or not rules.operators or person.id in rules.operators

@@ -19,12 +19,12 @@ class RecentLists:
     async def remember(self, message: Message, ids: Sequence[str]) -> None:
         """The answer to this message lists these runs, or schedules; no other list counts any more."""
         if ids:
-            await self._store.remember(_key(message), json.dumps(ids))
+            await self._store.set_value(_key(message), json.dumps(ids))
 
     async def resolve(self, message: Message, text: str) -> str:
         """The id that a number stands for in the list shown last; any other text stays as it is."""
         number = _NUMBER.fullmatch(text)
-        kept = await self._store.recall(_key(message)) if number else None
+        kept = await self._store.find_value(_key(message)) if number else None
         ids = json.loads(kept) if kept else []
         place = int(number[1]) if number else 0
         return str(ids[place - 1]) if 0 < place <= len(ids) else text

@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.chat.context import Context
-from bot.chat.permissions import Act
-from bot.models import CardTap, Message, Note, Run
+from bot.chat.permissions import Permission
+from bot.models import CardTap, MarkdownMessage, Message, Run
 
-CommandHandler = Callable[[Context, Message, str], Awaitable[Note]]
+CommandHandler = Callable[[Context, Message, str], Awaitable[MarkdownMessage]]
 ButtonHandler = Callable[[Context, CardTap, Run, str], Awaitable[None]]
-ButtonCheck = Callable[[Context, CardTap, Run], Awaitable[None]]
-ButtonTurn = Callable[[Context, Run], Awaitable[str]]
+Precondition = Callable[[Context, CardTap, Run], Awaitable[None]]
+DedupeKey = Callable[[Context, Run], Awaitable[str]]
 
-NEAR = 0.45  # likeness from which an unknown word is taken for a slip
+SIMILARITY_CUTOFF = 0.45  # likeness from which an unknown word is taken for a slip
 
 NOTHING = {"zh-CN": "", "en": ""}
 SCHEDULE = {"zh-CN": "[计划]", "en": "[schedule]"}
@@ -28,8 +28,8 @@ class Command:
     """Something a person can type. The first word is the one that help shows."""
 
     words: tuple[str, ...]
-    do: CommandHandler
-    act: Act
+    handler: CommandHandler
+    permission: Permission
     argument: Mapping[str, str]  # what may follow, for help, by language
     summary: Mapping[str, str]  # by language
 
@@ -44,15 +44,15 @@ async def _once(ctx: Context, run: Run) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
+class ButtonReplies:
     """What the presser of a button sees, by phrase, and when it can be pressed."""
 
     accepted: str  # the first press
     again: str  # the same press again
     per_person: bool = False  # everyone may press once; else the first press counts for all
-    check: ButtonCheck = _always  # raises `UserError` when it makes no sense now
+    precondition: Precondition = _always  # raises `UserError` when it makes no sense now
     free: bool = False  # costs no call, and counts for nobody's budget
-    turn: ButtonTurn = _once  # another turn makes another press a new wish
+    dedupe_key: DedupeKey = _once  # another turn makes another press a new wish
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +60,9 @@ class Button:
     """Something a person can press on a card."""
 
     action: str
-    do: ButtonHandler
-    act: Act
-    answers: Answers
+    handler: ButtonHandler
+    permission: Permission
+    replies: ButtonReplies
 
 
 class Router:
@@ -79,33 +79,37 @@ class Router:
                 self._add_button(button)
 
     def command(
-        self, *words: str, act: Act, zh: str, en: str, argument: Mapping[str, str] = NOTHING
+        self, *words: str, permission: Permission, zh: str, en: str, argument: Mapping[str, str] = NOTHING
     ) -> Callable[[CommandHandler], CommandHandler]:
         """Declare a command: its words, who may, its summaries for help, and what may follow it."""
 
         def declare(do: CommandHandler) -> CommandHandler:
             summary = {"zh-CN": zh, "en": en}
-            self._add_command(Command(words=words, do=do, act=act, argument=argument, summary=summary))
+            self._add_command(
+                Command(words=words, handler=do, permission=permission, argument=argument, summary=summary)
+            )
             return do
 
         return declare
 
-    def button(self, action: str, *, act: Act, answers: Answers) -> Callable[[ButtonHandler], ButtonHandler]:
+    def button(
+        self, action: str, *, permission: Permission, replies: ButtonReplies
+    ) -> Callable[[ButtonHandler], ButtonHandler]:
         """Declare a button: its id, who may, and what its presser sees."""
 
         def declare(do: ButtonHandler) -> ButtonHandler:
-            self._add_button(Button(action=action, do=do, act=act, answers=answers))
+            self._add_button(Button(action=action, handler=do, permission=permission, replies=replies))
             return do
 
         return declare
 
     def _add_command(self, command: Command) -> None:
-        taken = {plain(word) for other in self.commands for word in other.words}
-        twice = taken & {plain(word) for word in command.words}
+        taken = {normalize(word) for other in self.commands for word in other.words}
+        twice = taken & {normalize(word) for word in command.words}
         if twice:
             raise ValueError(f"two commands share {', '.join(sorted(twice))}")
         self.commands.append(command)
-        words = [(plain(word), command) for word in command.words]
+        words = [(normalize(word), command) for word in command.words]
         self._by_length = sorted([*self._by_length, *words], key=lambda pair: len(pair[0]), reverse=True)
 
     def _add_button(self, button: Button) -> None:
@@ -115,7 +119,7 @@ class Router:
 
     def match(self, text: str) -> tuple[Command, str] | None:
         """The command that a text begins with, the longest word first, and what follows it."""
-        said = plain(text)
+        said = normalize(text)
         for word, command in self._by_length:
             rest = _after(said, word)
             if rest is not None:
@@ -124,22 +128,22 @@ class Router:
 
     def nearest(self, text: str) -> str:
         """The command word most like what was typed, or ""."""
-        said = plain(text)
-        words = {plain(word): word for command in self.commands for word in command.words}
+        said = normalize(text)
+        words = {normalize(word): word for command in self.commands for word in command.words}
         for candidate in (said, said.split(" ")[0]):
-            close = difflib.get_close_matches(candidate, words, n=1, cutoff=NEAR)
+            close = difflib.get_close_matches(candidate, words, n=1, cutoff=SIMILARITY_CUTOFF)
             if close:
                 return words[close[0]]
         return ""
 
 
-def plain(text: str) -> str:
+def normalize(text: str) -> str:
     """What was said, for comparing: half width, lower case, single blanks, without mentions and a leading
     slash."""
-    return " ".join(shown(text).casefold().split()).removeprefix("/").strip()
+    return " ".join(normalize_display(text).casefold().split()).removeprefix("/").strip()
 
 
-def shown(text: str) -> str:
+def normalize_display(text: str) -> str:
     """What was said, half width, without mentions and without characters that nobody sees."""
     folded = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     return " ".join(word for word in folded.split() if not word.startswith("@"))
@@ -156,7 +160,7 @@ def _after(said: str, word: str) -> str | None:
 
 def _original_tail(text: str, rest: str) -> str:
     """The same rest as the person wrote it, with its capitals."""
-    said = shown(text)
+    said = normalize_display(text)
     found = re.search(re.escape(rest) + r"\W*$", said, re.IGNORECASE) if rest else None
     return said[found.start() : found.start() + len(rest)] if found else rest
 

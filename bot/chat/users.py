@@ -6,7 +6,7 @@ from bot.models import Message, Person
 from bot.ports import Store
 
 
-class People:
+class UserDirectory:
     """Remembers who is called what, and of which organisation the robots are."""
 
     def __init__(self, store: Store) -> None:
@@ -15,11 +15,11 @@ class People:
 
     async def heard(self, message: Message) -> None:
         """A message told the staffId and the name of its sender, and the organisation of its robot."""
-        await self.met(message.sender)
+        await self.record(message.sender)
         if message.corp_id:
             await self._remember(f"corp:{message.app}", message.corp_id)
 
-    async def met(self, person: Person) -> None:
+    async def record(self, person: Person) -> None:
         """A message told this person's staffId, and the name if there is one."""
         if person.id and (person.name or not await self.is_known(person.id)):
             await self._remember(f"name:{person.id}", person.name)
@@ -32,11 +32,11 @@ class People:
         """The organisation of an app's robot; "" until somebody has spoken to it."""
         return await self._recall(f"corp:{app}") or ""
 
-    async def called(self, id_: str) -> str:
+    async def display_name(self, id_: str) -> str:
         """The name of a staffId if it is known, else the staffId."""
-        return str(await self.named(Person(id=id_)))
+        return str(await self.with_name(Person(id=id_)))
 
-    async def named(self, person: Person) -> Person:
+    async def with_name(self, person: Person) -> Person:
         """The same person, with the name if it is known."""
         if person.name or not person.id:
             return person
@@ -44,9 +44,9 @@ class People:
 
     async def _remember(self, key: str, value: str) -> None:
         if self._facts.get(key) != value:
-            await self._store.remember(key, value)
+            await self._store.set_value(key, value)
             self._facts[key] = value
 
     async def _recall(self, key: str) -> str | None:
         known = self._facts.get(key)
-        return known if known is not None else await self._store.recall(key)
+        return known if known is not None else await self._store.find_value(key)

@@ -12,9 +12,9 @@ from yarl import URL
 from bot.cli.check_arl import ARL_CHECKS
 from bot.cli.worker import living_workers
 from bot.config.loader import Settings
-from bot.config.resolve import schedules_of, warnings_of, webhooks_of
+from bot.config.resolve import resolve_schedules, resolve_webhooks, warnings_of
 from bot.config.types import did_you_mean
-from bot.errors import ConfigError, DingRunError, Temporary
+from bot.errors import ConfigError, DingRunError, TemporaryError
 from bot.folders import folder_problem
 from bot.messengers.dingtalk.auth import Tokens
 from bot.messengers.dingtalk.http import dingtalk_session
@@ -22,10 +22,10 @@ from bot.messengers.dingtalk.stream import StreamConnection
 from bot.models import CardTap, Message
 from bot.runs.scheduler import next_due
 from bot.runtime import utc_now
-from bot.telemetry.redaction import shown
-from bot.wiring.engines import arl_on
-from bot.wiring.exporters import broker_of
-from bot.wiring.messengers import robot_of
+from bot.telemetry.redaction import redact_url
+from bot.wiring.engines import open_arl
+from bot.wiring.exporters import build_broker
+from bot.wiring.messengers import app_from
 from bot.wiring.stores import probe_store
 from cards.card_template import CardTemplate
 
@@ -41,7 +41,7 @@ NOT_CONFIGURED = "没有配置，只写日志 / not configured, log only"
 async def check_store(settings: Settings) -> str:
     """Try to read and write the store; a file that is missing is not created."""
     there = await probe_store(settings.store.url)
-    return shown(settings.store.url) + ("" if there else TO_BE_MADE)
+    return redact_url(settings.store.url) + ("" if there else TO_BE_MADE)
 
 
 async def check_reports(settings: Settings) -> str:
@@ -57,17 +57,17 @@ async def check_exporter(settings: Settings) -> str:
     """With Celery, the broker answers, and a worker has sent a heartbeat lately."""
     if settings.exporter.kind == "local":
         return "local"
-    broker = broker_of(settings)
+    broker = build_broker(settings)
     await asyncio.to_thread(broker.check)
     workers = len(await living_workers(settings))
     if not workers:
-        raise Temporary(f"{broker.place}: no worker lives; start one: python -m bot worker")
+        raise TemporaryError(f"{broker.place}: no worker lives; start one: python -m bot worker")
     return f"{broker.place}, {workers} worker{'s' * (workers > 1)}"
 
 
 async def check_token(settings: Settings) -> str:
     """DingTalk takes the app's keys."""
-    robot = robot_of(settings)
+    robot = app_from(settings)
     if robot is None:
         return NOT_CONFIGURED
     async with dingtalk_session() as session:
@@ -77,7 +77,7 @@ async def check_token(settings: Settings) -> str:
 
 async def check_stream(settings: Settings) -> str:
     """The Stream gateway gives a ticket; it is left unused, so that a running service keeps its messages."""
-    robot = robot_of(settings)
+    robot = app_from(settings)
     if robot is None:
         return NOT_CONFIGURED
 
@@ -94,12 +94,12 @@ async def check_stream(settings: Settings) -> str:
 
 async def check_webhooks(settings: Settings) -> str:
     """The custom robots that are known; sending is the only way to try one, so none is tried."""
-    return ", ".join(webhooks_of(settings)) or NOT_CONFIGURED
+    return ", ".join(resolve_webhooks(settings)) or NOT_CONFIGURED
 
 
 async def check_card(settings: Settings) -> str:
     """Read the card template that the settings choose; whether DingTalk has it, only a card tells."""
-    if robot_of(settings) is None:
+    if app_from(settings) is None:
         return NOT_CONFIGURED
     ding = settings.dingding
     return CardTemplate.chosen(ding.card_template_id, ding.card_variables).id
@@ -137,7 +137,7 @@ async def _answers_as_dingrun(host: str, port: int) -> bool:
 
 async def check_schedules(settings: Settings) -> str:
     """The schedules, and when the next one fires."""
-    schedules = schedules_of(settings)
+    schedules = resolve_schedules(settings)
     times = [time for schedule in schedules if (time := next_due(schedule, utc_now(), settings.zone))]
     if not times:
         return f"{len(schedules)}"
@@ -146,7 +146,7 @@ async def check_schedules(settings: Settings) -> str:
 
 async def check_routes(settings: Settings) -> str:
     """Compare the routes with ARL's schedules: each leads somewhere, and who notifies has a destination."""
-    async with arl_on(settings, clock=utc_now) as arl:
+    async with open_arl(settings, clock=utc_now) as arl:
         schedules = await arl.schedules()
     names = [name for schedule in schedules for name in (schedule.name, schedule.id)]
     for route in settings.notify.routes:
@@ -176,7 +176,7 @@ CHECKS: Mapping[str, Check] = {
 }
 
 
-def checks_of(settings: Settings) -> Mapping[str, Check]:
+def checks_for(settings: Settings) -> Mapping[str, Check]:
     """With ARL its own checks stand in for that of schedules."""
     if settings.engine.kind != "arl":
         return CHECKS
@@ -187,7 +187,7 @@ def checks_of(settings: Settings) -> Mapping[str, Check]:
 async def examine(settings: Settings, say: Callable[[str], object]) -> bool:
     """Say one line per check, and one per warning; whether all checks went well."""
     well = True
-    for name, check in checks_of(settings).items():
+    for name, check in checks_for(settings).items():
         try:
             say(f"✓ {name}: {await check(settings)}")
         except DingRunError as error:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from bot.config.loader import Settings
 from bot.errors import ConfigError
 from bot.runtime import utc_now
-from bot.wiring.engines import arl_on
+from bot.wiring.engines import open_arl
 
 LOCAL = {"127.0.0.1", "localhost", "::1"}
 SHOWN = 5
@@ -17,7 +17,7 @@ CLEAR = "；http:// 会明文传密钥 / the key travels in clear"
 
 async def check_api(settings: Settings) -> str:
     """ARL takes the key, and tells its schedules."""
-    async with arl_on(settings, clock=utc_now) as arl:
+    async with open_arl(settings, clock=utc_now) as arl:
         number, ahead = await arl.answers(), await arl.clock_ahead()
     url = settings.engine.url
     clear = url.startswith("http://") and urlsplit(url).hostname not in LOCAL
@@ -37,7 +37,7 @@ async def check_database(settings: Settings) -> str:
     """It lets us read, and belongs to this ARL: its schedules are those of the API."""
     if settings.engine.mongo_uri is None:
         return "没有配置，只走接口 / not configured, by the API alone"
-    async with arl_on(settings, clock=utc_now) as arl:
+    async with open_arl(settings, clock=utc_now) as arl:
         unlike = await arl.differing_ids() and await arl.differing_ids()  # one may have been made in between
         schedules = await arl.schedules()
         skipped = arl.skipped
@@ -53,7 +53,7 @@ async def check_database(settings: Settings) -> str:
 
 async def check_pushes(settings: Settings) -> str:
     """ARL does not push as well; if it does or may, that is no fault, and how to turn it off is said."""
-    async with arl_on(settings, clock=utc_now) as arl:
+    async with open_arl(settings, clock=utc_now) as arl:
         pushed, may = await arl.pushes(), await arl.may_push()
     if pushed:
         return f"{_listed(pushed)}：会收到两份，{HOW_TO_SILENCE[0]} / heard twice: {HOW_TO_SILENCE[1]}"

@@ -10,8 +10,8 @@ from bot.errors import ConfigError
 from bot.signals import stop_on_signals
 from bot.telemetry.logging import configure
 from dingtalk_sandbox import Sandbox
-from dingtalk_sandbox.errors import WrongUse
-from dingtalk_sandbox.scenario import read_scene
+from dingtalk_sandbox.errors import UsageError
+from dingtalk_sandbox.scenario import read_scenario
 
 
 async def run_sandbox(*, host: str, port: int, scene: Path | None) -> None:
@@ -27,8 +27,8 @@ async def run_sandbox(*, host: str, port: int, scene: Path | None) -> None:
 async def sandbox_on(host: str, port: int, scene: Path | None = None) -> AsyncIterator[Sandbox]:
     """The sandbox, running. Raises `ConfigError` for a port that is taken or a scene that is wrong."""
     try:
-        sandbox = Sandbox(host=host, port=port, scene=read_scene(scene) if scene else None)
-    except (OSError, WrongUse) as error:
+        sandbox = Sandbox(host=host, port=port, scene=read_scenario(scene) if scene else None)
+    except (OSError, UsageError) as error:
         raise ConfigError(f"--scene {scene}: {error}") from None
     try:
         await sandbox.start()

@@ -13,21 +13,21 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from bot.config.loader import Settings
-from bot.errors import ConfigError, DingRunError, Permanent, Temporary
+from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
 from bot.exporters.celery import heartbeat as life
 from bot.exporters.celery.requests import KIND, LEASE, failed, made, place_of, refusal
-from bot.exporters.celery.transfer import Handover
+from bot.exporters.celery.transfer import FileTransfer
 from bot.files import make_private_folder
 from bot.jobs.queue import Claim
 from bot.models import Findings, Job
-from bot.ports import Exporter, Store, Story
-from bot.reports.comparison import story_of
+from bot.ports import Exporter, ReportInput, Store
+from bot.reports.comparison import load_report_input
 from bot.runtime import owner_name, usable_cpus, utc_now
-from bot.telemetry.logging import about
+from bot.telemetry.logging import log_context
 from bot.telemetry.loops import loop_step, report_error
-from bot.wiring.engines import engine_on
-from bot.wiring.exporters import broker_of, handover_of, inprocess_of
-from bot.wiring.stores import skew_of, stores_at
+from bot.wiring.engines import open_engine
+from bot.wiring.exporters import build_broker, build_file_transfer, build_local_exporter
+from bot.wiring.stores import clock_skew, open_stores
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def work(settings: Settings, *, at_once: int | None = None) -> int:
 
     Without `at_once` it writes as many reports at the same time as the settings say.
     """
-    broker = broker_of(settings)
+    broker = build_broker(settings)
     from bot.exporters.celery.broker import worker_name  # noqa: PLC0415 - an extra; what is missing is told by then
 
     name, places = worker_name(), at_once or settings.exporter.at_once(usable_cpus())
@@ -65,27 +65,27 @@ def answers(settings: Settings) -> bool:
 
 async def living_workers(settings: Settings) -> Sequence[str]:
     """List the workers on this store that have sent a heartbeat lately."""
-    store = stores_at(settings.store.url).store
+    store = open_stores(settings.store.url).store
     await store.open()
     try:
-        return life.living(await store.recall(life.FACT), utc_now())
+        return life.living(await store.find_value(life.FACT), utc_now())
     finally:
         await store.close()
 
 
 async def _tell_life(settings: Settings, name: str, told: Callable[[str | None, str, datetime], str]) -> None:
     """Write a heartbeat, or the end of this worker, into the store; a slow store is not waited for."""
-    store = stores_at(settings.store.url).store
+    store = open_stores(settings.store.url).store
     async with asyncio.timeout(STORE_SECONDS):
         await store.open()
         try:
-            await store.remember(life.FACT, told(await store.recall(life.FACT), name, utc_now()))
+            await store.set_value(life.FACT, told(await store.find_value(life.FACT), name, utc_now()))
         finally:
             await store.close()
 
 
 async def _try_out(settings: Settings) -> None:
-    store = stores_at(settings.store.url).store
+    store = open_stores(settings.store.url).store
     await store.open()
     await store.close()
     if settings.reports.store == "folder":
@@ -110,14 +110,14 @@ def answer_ring(settings: Settings) -> None:
 
 
 async def _answer(settings: Settings) -> None:
-    stores, owner = stores_at(settings.store.url), owner_name()
+    stores, owner = open_stores(settings.store.url), owner_name()
     await stores.store.open()
     try:
-        limits = Limits(lease=LEASE + skew_of(settings.store.url), seconds=settings.exporter.time_limit)
-        handover = handover_of(settings, stores)
-        async with engine_on(settings, stores.tasks, clock=utc_now, owner=owner) as engine:
-            pen = inprocess_of(settings, engine)
-            await Maker(stores.store, pen, handover, owner=owner, limits=limits).make_next()
+        limits = Limits(lease=LEASE + clock_skew(settings.store.url), seconds=settings.exporter.time_limit)
+        handover = build_file_transfer(settings, stores)
+        async with open_engine(settings, stores.tasks, clock=utc_now, owner=owner) as engine:
+            pen = build_local_exporter(settings, engine)
+            await ExportWorker(stores.store, pen, handover, owner=owner, limits=limits).run_next()
     finally:
         await stores.store.close()
 
@@ -130,11 +130,11 @@ class Limits:
     seconds: float
 
 
-class Maker:
+class ExportWorker:
     """Takes one order at a time, and writes its outcome into it."""
 
     def __init__(
-        self, store: Store, exporter: Exporter, handover: Handover, *, owner: str, limits: Limits
+        self, store: Store, exporter: Exporter, handover: FileTransfer, *, owner: str, limits: Limits
     ) -> None:
         self._store = store
         self._exporter = exporter
@@ -142,14 +142,14 @@ class Maker:
         self._owner = owner
         self._limits = limits
 
-    async def make_next(self) -> bool:
+    async def run_next(self) -> bool:
         """Do the order that waits longest; False when none does."""
         now = utc_now()
         order = await self._store.claim_job([KIND], self._owner, now, now + self._limits.lease)
         if order is None:
             return False
         claim = Claim(self._store, order, utc_now, self._limits.lease)
-        with about(run=order.run_id):
+        with log_context(run=order.run_id):
             outcome = await self._outcome(claim)
             if not await claim.save(**outcome, lease_until=None, ended_at=utc_now()):
                 log.warning("order %s was taken over", order.id)
@@ -160,36 +160,38 @@ class Maker:
     async def _outcome(self, claim: Claim) -> Mapping[str, object]:
         why = refusal(claim.job, self._owner)
         if why:
-            return failed(Temporary(why))
+            return failed(TemporaryError(why))
         try:
             async with asyncio.timeout(self._limits.seconds):
                 return made(await self._make(claim))
         except TimeoutError:
-            return failed(Temporary(f"it took longer than exporter.time_limit, {self._limits.seconds:g} s"))
+            return failed(
+                TemporaryError(f"it took longer than exporter.time_limit, {self._limits.seconds:g} s")
+            )
         except DingRunError as error:
             return failed(error)
         except Exception as error:  # the edge of one order: the bot is told, and asks again
             log.exception("order %s failed by a mistake of ours", claim.job.id)
-            return failed(Temporary(f"a mistake of ours, see the worker's log ({type(error).__name__})"))
+            return failed(TemporaryError(f"a mistake of ours, see the worker's log ({type(error).__name__})"))
 
     async def _make(self, claim: Claim) -> Findings:
         """Write the workbook while the lease is ours; what it counted."""
         run = await self._store.find_run(claim.job.run_id)
         if run is None:
-            raise Permanent(f"run {claim.job.run_id} is not in the store")
-        making = asyncio.create_task(self._hand_over(claim, await story_of(self._store, run)))
+            raise PermanentError(f"run {claim.job.run_id} is not in the store")
+        making = asyncio.create_task(self._hand_over(claim, await load_report_input(self._store, run)))
         try:
             while not making.done():
                 await asyncio.wait([making], timeout=BEAT)
                 if not making.done() and not await self._beat(claim):
-                    raise Temporary("another worker has this order now")
+                    raise TemporaryError("another worker has this order now")
             return await making
         finally:
             making.cancel()
             await asyncio.gather(making, return_exceptions=True)
 
-    async def _hand_over(self, claim: Claim, story: Story) -> Findings:
-        async with self._handover.room(place_of(claim.job)) as path:
+    async def _hand_over(self, claim: Claim, story: ReportInput) -> Findings:
+        async with self._handover.writer(place_of(claim.job)) as path:
             return await self._exporter.export(story, path)
 
     async def _beat(self, claim: Claim) -> bool:
@@ -197,7 +199,7 @@ class Maker:
         so_far = self._exporter.progress(claim.job.run_id) or 0
         try:
             return await claim.save(lease_until=utc_now() + self._limits.lease, result={"taken": so_far})
-        except Temporary as error:  # as long as the lease lasts nobody else begins
+        except TemporaryError as error:  # as long as the lease lasts nobody else begins
             log.warning("the store does not answer: %s", error)
         except Exception as error:  # noqa: BLE001 - the edge of the heartbeat: what is being made goes on
             report_error("lease of an order", error)

@@ -18,12 +18,12 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from bot.config.dingtalk import DingDing
 from bot.config.notify import OtherApp, Webhook
-from bot.config.resolve import wrong_together
+from bot.config.resolve import validate_combinations
 from bot.config.settings import Settings
 from bot.config.types import did_you_mean
 from bot.config.yaml_file import read_settings_file
 from bot.errors import ConfigError
-from bot.telemetry.redaction import mask_addresses, secrets_in
+from bot.telemetry.redaction import find_secrets, mask_addresses
 
 __all__ = ["Settings", "load", "secrets_of"]
 
@@ -45,7 +45,7 @@ TAKES = {  # what we say a key takes: pydantic's words for the error
 }
 EXPECTED = {kind: takes for takes, kinds in TAKES.items() for kind in kinds.split()}
 
-Place = tuple[int | str, ...]  # of a setting in the tree, as in `("schedules", 0, "cron")`
+KeyPath = tuple[int | str, ...]  # of a setting in the tree, as in `("schedules", 0, "cron")`
 
 
 def load(path: Path | None = None) -> Settings:
@@ -62,7 +62,7 @@ def load(path: Path | None = None) -> Settings:
         settings = Settings.model_validate(_merged(written, given))
     except ValidationError as error:
         raise ConfigError(_line(_explain(error, chosen, given))) from None
-    if wrong := wrong_together(settings):
+    if wrong := validate_combinations(settings):
         section = re.split(r"[^a-z]", wrong)[0]
         raise ConfigError(_line(f"{_source((section,), chosen, given)}: {wrong}"))
     return settings
@@ -123,7 +123,7 @@ def _merged(written: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
-def _source(place: Place, path: Path, given: Any) -> str:
+def _source(place: KeyPath, path: Path, given: Any) -> str:
     """Name where the setting at this place was given: `environment`, or the file."""
     here = given
     for part in place:
@@ -162,7 +162,7 @@ def _line(text: str) -> str:
     return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
 
 
-def _type_at(place: Place) -> Any:
+def _type_at(place: KeyPath) -> Any:
     """The type of the setting at this place, or None when there is no such setting."""
     kind: Any = Settings
     for part in place:
@@ -181,20 +181,20 @@ def _holds_secret(kind: Any) -> bool:
     return kind is SecretStr or any(_holds_secret(each) for each in get_args(kind))
 
 
-def _shown(place: Place, got: object) -> str:
+def _shown(place: KeyPath, got: object) -> str:
     """A wrong value, shortened; where a secret may stand, never."""
     kind = _type_at(place)
     hidden = kind is None or _holds_secret(kind) or place == ("store", "url")
     return "***" if hidden else reprlib.repr(got)
 
 
-def _name(parent: Place, part: int | str) -> str:
+def _name(parent: KeyPath, part: int | str) -> str:
     """The name as it is written: `DINGDING` and the keys of robots are in capitals."""
     upper = (parent, part) == ((), "dingding") or _type_at(parent) in {DingDing, OtherApp, Webhook}
     return str(part).upper() if upper else str(part)
 
 
-def _key(place: Place) -> str:
+def _key(place: KeyPath) -> str:
     """The place as it is written: `schedules[0].cron`, `DINGDING.APP_KEY`."""
     key = ""
     for depth, part in enumerate(place):
@@ -228,7 +228,7 @@ def _secret_words(value: object) -> Iterator[str]:
     if not isinstance(plain, str) or not plain:
         return
     if "://" in plain:
-        yield from secrets_in(plain)
+        yield from find_secrets(plain)
     elif isinstance(value, SecretStr):
         yield plain
         if password := plain.partition(":")[2]:

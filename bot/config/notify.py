@@ -4,17 +4,27 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from bot.config.types import GroupKey, Kind, Person, Place, RobotToken, Section, UpperSection, Whole, place_of
+from bot.config.types import (
+    DestinationField,
+    GroupKey,
+    Kind,
+    Person,
+    RobotToken,
+    Section,
+    UpperSection,
+    Whole,
+    place_of,
+)
 from bot.models import NotifyOn
 
 
-class TellingSettings(Section):
+class RecipientSettings(Section):
     """One destination, and what differs for it. Written as `group:cid…` alone where nothing does.
 
     mention: staffIds, mobile numbers, `owner` (the schedule's), `on_call` (`notify.on_call`) or `all`.
     """
 
-    to: Place
+    to: DestinationField
     notify_on: NotifyOn | None = None
     mention: tuple[Person, ...] = ()
     mention_on: Literal["always", "failed"] = "always"
@@ -24,7 +34,7 @@ def _telling(value: object) -> object:
     return {"to": place_of(value)} if isinstance(value, str) else value
 
 
-Telling = Annotated[TellingSettings, BeforeValidator(_telling), Kind("destination", "投递目标")]
+RecipientSpec = Annotated[RecipientSettings, BeforeValidator(_telling), Kind("destination", "投递目标")]
 
 
 class Webhook(UpperSection):
@@ -45,7 +55,7 @@ class OtherApp(UpperSection):
 
 
 class NotifySettings(Section):
-    routes: dict[str, tuple[Telling, ...]] = Field(
+    routes: dict[str, tuple[RecipientSpec, ...]] = Field(
         default_factory=dict,
         description="Destinations by schedule. The key is a schedule's name, or the id of one of ARL's; the"
         " value is written as `send_to`.",
@@ -72,7 +82,7 @@ class NotifySettings(Section):
     on_call: tuple[Person, ...] = Field(
         (), description="People whom `mention: [on_call]` mentions.", examples=[["user01", "13800000000"]]
     )
-    operators: tuple[Place, ...] = Field(
+    operators: tuple[DestinationField, ...] = Field(
         (),
         description="Who is notified of the service's own troubles. Empty: the default group.",
         examples=[["user:manager01"]],

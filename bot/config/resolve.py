@@ -4,13 +4,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.chat.permissions import Rules
-from bot.config.notify import TellingSettings, Webhook
+from bot.chat.permissions import AccessPolicy
+from bot.config.notify import RecipientSettings, Webhook
 from bot.config.schedules import ScheduleSettings
 from bot.config.settings import Settings
 from bot.config.types import did_you_mean
 from bot.delivery.plan import REACH
-from bot.models import Channel, CustomRobot, Destination, DestinationKind, Manner, Schedule, derived_id
+from bot.models import (
+    Channel,
+    CustomRobot,
+    Destination,
+    DestinationKind,
+    RecipientOptions,
+    Schedule,
+    deterministic_id,
+)
 
 APP_NEEDED = "needs DINGDING.APP_KEY for anything but webhook:name"
 AGENT_NEEDED = "names a work notification, which needs DINGDING.AGENT_ID"
@@ -19,7 +27,7 @@ OWNER, ON_CALL = "owner", "on_call"  # words of a mention that stand for people
 PERSONAL = frozenset({DestinationKind.USER, DestinationKind.WORK})
 
 
-def schedules_of(settings: Settings) -> tuple[Schedule, ...]:
+def resolve_schedules(settings: Settings) -> tuple[Schedule, ...]:
     """The schedules of the embedded engine, with their destinations filled in."""
     return tuple(_schedule(settings, schedule) for schedule in settings.schedules)
 
@@ -28,10 +36,12 @@ def _schedule(settings: Settings, schedule: ScheduleSettings) -> Schedule:
     at = schedule.at
     told = _told(settings, schedule)
     return Schedule(
-        id=derived_id("s", schedule.name),
+        id=deterministic_id("s", schedule.name),
         at=at and _aware(settings, at).astimezone(UTC),
         send_to=tuple(telling.to for telling in told),
-        manners=tuple(_manner(settings, schedule.owner, telling) for telling in told if _differs(telling)),
+        recipient_options=tuple(
+            _manner(settings, schedule.owner, telling) for telling in told if _differs(telling)
+        ),
         **schedule.model_dump(exclude={"at", "send_to", "owner"}),
     )
 
@@ -41,14 +51,14 @@ def _aware(settings: Settings, at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=settings.zone)
 
 
-def dressed_by(settings: Settings) -> Callable[[Schedule], Schedule]:
+def recipient_resolver(settings: Settings) -> Callable[[Schedule], Schedule]:
     """Build the function that gives a schedule of ARL its recipients.
 
     A route by its id, else by its name, turns its notifications on and says where to, by whichever channel
     reaches it. Without a route the schedule's own switch and channel count; a channel that reaches nobody
     here gives way to the usual one. When it is told, a destination of the route may say, else the schedule.
     """
-    known = webhooks_of(settings)
+    known = resolve_webhooks(settings)
 
     def dressed(schedule: Schedule) -> Schedule:
         routes = settings.notify.routes
@@ -57,46 +67,46 @@ def dressed_by(settings: Settings) -> Callable[[Schedule], Schedule]:
         if own:
             return _addressed(settings, replace(usual, notify_enable=True), own)
         mine = _addressed(settings, schedule, _default(settings, schedule.notify_channel))
-        if _wrong(settings, mine, known):
+        if recipient_errors(settings, mine, known):
             return _addressed(settings, usual, _default(settings, Channel.DINGDING))
         return mine
 
     return dressed
 
 
-def _addressed(settings: Settings, schedule: Schedule, told: Sequence[TellingSettings]) -> Schedule:
+def _addressed(settings: Settings, schedule: Schedule, told: Sequence[RecipientSettings]) -> Schedule:
     """The schedule with whom it tells, and how."""
     return replace(
         schedule,
         send_to=tuple(telling.to for telling in told),
-        manners=tuple(_manner(settings, "", telling) for telling in told if _differs(telling)),
+        recipient_options=tuple(_manner(settings, "", telling) for telling in told if _differs(telling)),
     )
 
 
-def _told(settings: Settings, schedule: ScheduleSettings) -> tuple[TellingSettings, ...]:
+def _told(settings: Settings, schedule: ScheduleSettings) -> tuple[RecipientSettings, ...]:
     """The schedule's own, else its route, else the default ones."""
     own = schedule.send_to or settings.notify.routes.get(schedule.name)
     return own or _default(settings, schedule.notify_channel)
 
 
-def _default(settings: Settings, channel: Channel) -> tuple[TellingSettings, ...]:
+def _default(settings: Settings, channel: Channel) -> tuple[RecipientSettings, ...]:
     """The default group, else the default webhook robot."""
     ding = settings.dingding
     if ding.default_chat_id and channel is not Channel.WEBHOOK:
-        return (TellingSettings(to=Destination(kind=DestinationKind.GROUP, id=ding.default_chat_id)),)
+        return (RecipientSettings(to=Destination(kind=DestinationKind.GROUP, id=ding.default_chat_id)),)
     if ding.access_token:
-        return (TellingSettings(to=Destination(kind=DestinationKind.WEBHOOK, id="default")),)
+        return (RecipientSettings(to=Destination(kind=DestinationKind.WEBHOOK, id="default")),)
     return ()
 
 
-def _differs(telling: TellingSettings) -> bool:
+def _differs(telling: RecipientSettings) -> bool:
     return bool(telling.notify_on or telling.mention)
 
 
-def _manner(settings: Settings, owner: str, telling: TellingSettings) -> Manner:
+def _manner(settings: Settings, owner: str, telling: RecipientSettings) -> RecipientOptions:
     stands_for = {OWNER: (owner,) if owner else (), ON_CALL: settings.notify.on_call}
     people = [each for name in telling.mention for each in stands_for.get(name, (name,))]
-    return Manner(
+    return RecipientOptions(
         to=telling.to,
         notify_on=telling.notify_on,
         mention=tuple(dict.fromkeys(people)),
@@ -104,7 +114,7 @@ def _manner(settings: Settings, owner: str, telling: TellingSettings) -> Manner:
     )
 
 
-def webhooks_of(settings: Settings) -> dict[str, CustomRobot]:
+def resolve_webhooks(settings: Settings) -> dict[str, CustomRobot]:
     """The custom group robots by name."""
     ding, named = settings.dingding, settings.notify.webhooks
     robots = dict(named)
@@ -122,7 +132,7 @@ def webhooks_of(settings: Settings) -> dict[str, CustomRobot]:
     }
 
 
-def beside_of(settings: Settings) -> dict[str, Destination]:
+def resolve_fallback_webhooks(settings: Settings) -> dict[str, Destination]:
     """By destination, the webhook robot in the same group; the default one in the default group."""
     ding = settings.dingding
     pairs = dict(settings.notify.fallback_webhooks)
@@ -134,7 +144,7 @@ def beside_of(settings: Settings) -> dict[str, Destination]:
     }
 
 
-def operators_of(settings: Settings) -> tuple[Destination, ...]:
+def resolve_operators(settings: Settings) -> tuple[Destination, ...]:
     """Resolve who is notified of the service's own troubles: `notify.operators`, else the default group."""
     if settings.notify.operators:
         return settings.notify.operators
@@ -145,16 +155,16 @@ def operators_of(settings: Settings) -> tuple[Destination, ...]:
     return ()
 
 
-def rules_of(settings: Settings) -> Rules:
+def rules_of(settings: Settings) -> AccessPolicy:
     """Who may do what, and whom the settings name: what goes to a person is pressed by that person."""
     told = [telling.to for each in settings.schedules for telling in _told(settings, each)]
     told += [telling.to for tellings in settings.notify.routes.values() for telling in tellings]
     people = [to.id for to in (*told, *settings.notify.operators) if to.kind in PERSONAL]
     owners = [each.owner for each in settings.schedules if each.owner]
-    return Rules(named=(*people, *settings.notify.on_call, *owners), **settings.access.model_dump())
+    return AccessPolicy(named=(*people, *settings.notify.on_call, *owners), **settings.access.model_dump())
 
 
-def wrong_together(settings: Settings) -> str:
+def validate_combinations(settings: Settings) -> str:
     """Find what no single key can tell, or "". Without DingTalk destinations do not matter: it only logs."""
     if settings.engine.kind == "arl" and settings.schedules:
         return "schedules belong to engine.kind embedded; with arl they are ARL's own"
@@ -162,15 +172,19 @@ def wrong_together(settings: Settings) -> str:
         return lost
     if not settings.configured:
         return ""
-    known = webhooks_of(settings)
+    known = resolve_webhooks(settings)
     for place, robot in settings.notify.fallback_webhooks.items():
         if robot not in known:
             return f"notify.fallback_webhooks.{place} names {robot}, which is not in notify.webhooks"
     if settings.engine.kind == "arl":
         return _wrong_with_arl(settings, known)
-    told = [(at, each) for at, each in enumerate(schedules_of(settings)) if each.notify_enable]
+    told = [(at, each) for at, each in enumerate(resolve_schedules(settings)) if each.notify_enable]
     found = (
-        (at, each.name, _wrong(settings, each, known) or _nobody_to_mention(settings, settings.schedules[at]))
+        (
+            at,
+            each.name,
+            recipient_errors(settings, each, known) or _nobody_to_mention(settings, settings.schedules[at]),
+        )
         for at, each in told
     )
     return next((f"schedules[{at}].{wrong} (schedule {name})" for at, name, wrong in found if wrong), "")
@@ -187,9 +201,9 @@ def _lost_route(settings: Settings) -> str:
 
 def _wrong_with_arl(settings: Settings, known: Mapping[str, object]) -> str:
     """Find what is wrong with the routes, the only settings of ARL's schedules here; or ""."""
-    dressed = dressed_by(settings)
+    dressed = recipient_resolver(settings)
     for name, told in settings.notify.routes.items():
-        wrong = _wrong(settings, dressed(Schedule(id=name, name=name)), known)
+        wrong = recipient_errors(settings, dressed(Schedule(id=name, name=name)), known)
         wrong = wrong or _mentions_nobody(settings, told, owner="", missing="ARL's schedules have no owner")
         if wrong:
             return f"notify.routes.{name}: {wrong}"
@@ -201,7 +215,9 @@ def _nobody_to_mention(settings: Settings, schedule: ScheduleSettings) -> str:
     return _mentions_nobody(settings, told, owner=schedule.owner, missing="the schedule has no owner")
 
 
-def _mentions_nobody(settings: Settings, told: Sequence[TellingSettings], *, owner: str, missing: str) -> str:
+def _mentions_nobody(
+    settings: Settings, told: Sequence[RecipientSettings], *, owner: str, missing: str
+) -> str:
     """Find a mention that stands for nobody, or ""."""
     words = {word for telling in told for word in telling.mention}
     if OWNER in words and not owner:
@@ -219,12 +235,12 @@ def warnings_of(settings: Settings, now: datetime) -> Sequence[str]:
         for number, schedule in enumerate(settings.schedules)
         if schedule.at and _aware(settings, schedule.at) <= now
     ]
-    if settings.configured and not operators_of(settings):
+    if settings.configured and not resolve_operators(settings):
         warnings.append("notify.operators is empty and there is no default group: nobody hears of troubles")
     return warnings
 
 
-def _wrong(settings: Settings, schedule: Schedule, webhooks: Mapping[str, object]) -> str:
+def recipient_errors(settings: Settings, schedule: Schedule, webhooks: Mapping[str, object]) -> str:
     """Find what is wrong with the channel and the destinations of a schedule, or ""."""
     ding, channel = settings.dingding, schedule.notify_channel
     kinds = {place.kind for place in schedule.send_to}

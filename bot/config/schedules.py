@@ -6,7 +6,7 @@ from typing import Any, Literal
 from cronsim import CronSim, CronSimError
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from bot.config.notify import Telling
+from bot.config.notify import RecipientSpec
 from bot.config.types import Person, Port, Seconds, Section, Target, Time
 from bot.models import Channel, NotifyOn
 from bot.targets import parse_target
@@ -66,7 +66,7 @@ class ScheduleSettings(Section):
     )
     export: bool = Field(True, description="Make an Excel report.", examples=[False])
     owner: Person = Field("", description="Person whom `mention: [owner]` mentions.", examples=["manager01"])
-    send_to: tuple[Telling, ...] = Field(
+    send_to: tuple[RecipientSpec, ...] = Field(
         (),
         description="Whom to notify. Defaults to `notify.routes`, then `DEFAULT_CHAT_ID`, then"
         " `webhook:default`. Takes `group:cid…`, `user:staffId`, `work:staffId` and `webhook:name`;"

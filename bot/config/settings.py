@@ -21,7 +21,7 @@ from bot.config.notify import NotifySettings
 from bot.config.reports import ExporterSettings, ReportSettings
 from bot.config.schedules import SchedulerSettings, ScheduleSettings
 from bot.config.types import ConversationId, KeySecret, PublicUrl, Section, StaffId, Whole, ZoneName
-from bot.quota.budget import Bucket, Budget
+from bot.quota.budget import Budget, QuotaKind
 
 
 class StoreSettings(Section):
@@ -114,7 +114,7 @@ class QuotaSettings(Section):
     )
 
     def budget(self) -> Budget:
-        return Budget(limits={Bucket.API: self.api, Bucket.STREAM: self.stream_webhook})
+        return Budget(limits={QuotaKind.API: self.api, QuotaKind.STREAM: self.stream_webhook})
 
 
 class LogSettings(Section):

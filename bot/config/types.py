@@ -136,7 +136,7 @@ class Kind:
 
 SECONDS = Kind("seconds", "秒")
 
-Place = Annotated[Destination, BeforeValidator(place_of), Kind("destination", "投递目标")]
+DestinationField = Annotated[Destination, BeforeValidator(place_of), Kind("destination", "投递目标")]
 GroupId = Annotated[str, AfterValidator(_group), Kind("group id", "群 id")]
 GroupKey = Annotated[str, AfterValidator(_group_key), Kind("group id", "群 id")]
 ConversationId = Annotated[str, AfterValidator(_conversation), Kind("conversation id", "会话 id")]

@@ -15,7 +15,7 @@ KINDS = ("submit", "export", "card", "note", "file", "update", "tap")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Try:
+class Attempt:
     """An attempt that failed."""
 
     at: datetime
@@ -23,7 +23,7 @@ class Try:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class TrailEntry:
     """One job of a run."""
 
     job_id: str
@@ -35,10 +35,10 @@ class Step:
     message_id: str  # DingTalk's own
     why: str  # why it went another way, was left out, or failed
     by: str  # who asked for it
-    tries: Sequence[Try]
+    tries: Sequence[Attempt]
 
 
-def chain_of(jobs: Sequence[Job]) -> Sequence[Step]:
+def audit_trail(jobs: Sequence[Job]) -> Sequence[TrailEntry]:
     """The steps of a run in the order of intention."""
     return [_step(job) for job in jobs if job.kind in KINDS]
 
@@ -48,13 +48,13 @@ def seen_by(jobs: Sequence[Job]) -> Sequence[str]:
     return list(dict.fromkeys(_presser(job) for job in jobs if job.kind == "tap"))
 
 
-def _step(job: Job) -> Step:
+def _step(job: Job) -> TrailEntry:
     result = job.result
     tries = _tries(result.get("tries"))
     error = "" if tries and tries[-1].said == job.error else job.error
     told = DeliveryResult.of(job)
     reasons = (told.fallback_reason, told.skipped, told.digest, error)
-    return Step(
+    return TrailEntry(
         job_id=job.id,
         kind=job.kind,
         to=str(job.payload.get("action") or job.payload.get("via") or job.payload.get("destination") or ""),
@@ -68,9 +68,9 @@ def _step(job: Job) -> Step:
     )
 
 
-def _tries(kept: object) -> Sequence[Try]:
+def _tries(kept: object) -> Sequence[Attempt]:
     pairs = kept if isinstance(kept, list) else []
-    return [Try(at=datetime.fromisoformat(at), said=said) for at, said in pairs]
+    return [Attempt(at=datetime.fromisoformat(at), said=said) for at, said in pairs]
 
 
 def _presser(job: Job) -> str:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.delivery.payload import DeliveryPayload
-from bot.errors import CardUndeliveredError, ConfigError, Permanent, Temporary
+from bot.errors import CardUndeliveredError, ConfigError, PermanentError, TemporaryError
 from bot.jobs.queue import Claim
-from bot.models import CardView, Destination, Receipt, derived_id
+from bot.models import Destination, RenderedCard, SendResult, deterministic_id
 from bot.ports import Messenger
 
 log = logging.getLogger(__name__)
@@ -26,11 +26,11 @@ class OutgoingCard:
 
     destination: Destination
     card_id: str
-    content: CardView
+    content: RenderedCard
     updates: bool = True
 
 
-async def send_card(claim: Claim, messenger: Messenger, card: OutgoingCard) -> Receipt:
+async def send_card(claim: Claim, messenger: Messenger, card: OutgoingCard) -> SendResult:
     """Create and deliver a card, and update it once when it exists with other content.
 
     Nobody else updates it meanwhile: other updates begin when the job of the card is done.
@@ -40,7 +40,7 @@ async def send_card(claim: Claim, messenger: Messenger, card: OutgoingCard) -> R
         receipt = await messenger.send_card(
             card.destination, card.content, card.card_id, created=payload.card_created
         )
-    except Temporary as error:
+    except TemporaryError as error:
         await update_payload(
             claim,
             card_created=payload.card_created or isinstance(error, CardUndeliveredError),
@@ -58,17 +58,17 @@ async def update_payload(claim: Claim, **changes: Any) -> DeliveryPayload:
     payload = DeliveryPayload.of(claim.job)
     changed = replace(payload, **changes)
     if changed != payload:
-        await claim.keep(changed.as_json(), without=payload.as_json())
+        await claim.update_payload(changed.as_json(), without=payload.as_json())
     return changed
 
 
 async def _update(messenger: Messenger, card: OutgoingCard) -> None:
     try:
         await messenger.update_card(card.card_id, card.content)
-    except (Permanent, ConfigError) as error:  # it is shown, if with older content
+    except (PermanentError, ConfigError) as error:  # it is shown, if with older content
         log.warning("card %s keeps its first content: %s", card.card_id, error)
 
 
-def fingerprint(content: CardView) -> str:
+def fingerprint(content: RenderedCard) -> str:
     """Return a short digest of what a card shows."""
-    return derived_id("", json.dumps(dict(content.params), sort_keys=True), length=FINGERPRINT_LENGTH)
+    return deterministic_id("", json.dumps(dict(content.params), sort_keys=True), length=FINGERPRINT_LENGTH)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.delivery.plan import NOBODY
+from bot.delivery.plan import NULL_DESTINATION
 from bot.models import Destination, DestinationKind
 from bot.ports import Capabilities, Messenger
 
@@ -17,10 +17,10 @@ class Channels:
 
     messengers: Mapping[tuple[DestinationKind, str], Messenger]
     silent: Messenger
-    beside: Mapping[str, Destination] = field(default_factory=dict)
+    fallback_webhooks: Mapping[str, Destination] = field(default_factory=dict)
 
     def to(self, destination: Destination) -> Messenger:
-        if destination == NOBODY:
+        if destination == NULL_DESTINATION:
             return self.silent
         return self.messengers.get((destination.kind, destination.app), self.silent)
 
@@ -32,6 +32,6 @@ class Channels:
         """Whether what goes there is only logged."""
         return self.to(destination) is self.silent
 
-    def stand_in(self, destination: Destination) -> Destination | None:
+    def fallback_webhook(self, destination: Destination) -> Destination | None:
         """The webhook robot that can speak in its place."""
-        return self.beside.get(str(destination))
+        return self.fallback_webhooks.get(str(destination))

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 
 from bot.delivery.cards import OutgoingCard, send_card
 from bot.delivery.channels import Channels
-from bot.delivery.circuit_breaker import Ladder, Step
+from bot.delivery.circuit_breaker import CircuitBreaker, DeliveryMode
 from bot.delivery.payload import DeliveryPayload, DeliveryResult
 from bot.delivery.reconcile import has_unconfirmed_file
-from bot.errors import ConfigError, Permanent
-from bot.jobs.queue import Claim, JobKind, Jobs, NotYet, Result
-from bot.models import Destination, Job, JobState, Run, derived_id, new_job
+from bot.errors import ConfigError, PermanentError
+from bot.jobs.queue import Claim, JobKind, Jobs, Postpone, Result
+from bot.models import Destination, Job, JobState, Run, deterministic_id, new_job
 from bot.ports import Store
 from cards.render import Cards
 
@@ -37,7 +37,9 @@ class Unconfirmed(Exception):
 class Digests:
     """Gathers summaries, and sends them as one."""
 
-    def __init__(self, store: Store, jobs: Jobs, *, channels: Channels, cards: Cards, ladder: Ladder) -> None:
+    def __init__(
+        self, store: Store, jobs: Jobs, *, channels: Channels, cards: Cards, ladder: CircuitBreaker
+    ) -> None:
         self._store = store
         self._jobs = jobs
         self._channels = channels
@@ -46,7 +48,7 @@ class Digests:
 
     @property
     def kinds(self) -> Mapping[str, JobKind]:
-        return {"digest": JobKind(act=self._send, settled=self._settled)}
+        return {"digest": JobKind(run=self._send, on_finished=self._settled)}
 
     async def open_for(self, destination: Destination) -> str:
         """The digest that gathers for this destination now, or ""."""
@@ -59,17 +61,17 @@ class Digests:
     async def outcome(self, digest: str, member: str) -> Result:
         """What became of a member. A digest that is not there yet begins with this.
 
-        Raises `NotYet` while it gathers, `Missed` when it left without this one, `Permanent` when it came to
-        nothing, `Unconfirmed` when nobody knows whether it was shown.
+        Raises `Postpone` while it gathers, `MisfirePolicy` when it left without this one, `PermanentError`
+        when it came to nothing, `Unconfirmed` when nobody knows whether it was shown.
         """
         await self._begin(digest)
         job = await self._store.find_job(digest)
         if job is None or (_fixed(job) and member not in _members(job)):
             raise Missed
         if job.state is JobState.DEAD:
-            raise Permanent(job.error)
+            raise PermanentError(job.error)
         if not job.state.ended:
-            raise NotYet(max(job.due_at, self._jobs.clock()) + A_LITTLE)
+            raise Postpone(max(job.due_at, self._jobs.clock()) + A_LITTLE)
         if job.state is JobState.UNCONFIRMED:
             raise Unconfirmed
         return replace(DeliveryResult.of(job), digest=digest).as_json()
@@ -87,7 +89,7 @@ class Digests:
         job = await self._store.find_job(digest)
         return {_run_of(member) for member in _members(job)} if job else set()
 
-    async def renew(self, digest: str) -> None:
+    async def refresh_cards(self, digest: str) -> None:
         """Show everyone how its runs stand now."""
         job = await self._store.find_job(digest)
         card = DeliveryResult.of(job).card_id if job and job.state is JobState.DONE else ""
@@ -108,25 +110,25 @@ class Digests:
 
     async def _send_as_it_goes(self, claim: Claim, destination: Destination, runs: Sequence[Run]) -> Result:
         messenger = self._channels.to(destination)
-        if messenger.capabilities.cards and await self._ladder.holds(Step.CARD, destination):
+        if messenger.capabilities.cards and await self._ladder.is_closed(DeliveryMode.CARD, destination):
             try:
                 return await self._send_card(claim, destination, runs)
-            except (Permanent, ConfigError) as error:
-                if isinstance(error, Permanent) and error.setup_fault:
+            except (PermanentError, ConfigError) as error:
+                if isinstance(error, PermanentError) and error.setup_fault:
                     raise
-                await self._ladder.fell(Step.CARD, destination, str(error))
+                await self._ladder.record_failure(DeliveryMode.CARD, destination, str(error))
         sending = claim.sending_text(messenger.capabilities)
-        note = self._cards.digest_note(runs, limit=messenger.capabilities.text_bytes)
-        receipt = await messenger.send_note(destination, note, claim.job.id, sending=sending)
+        note = self._cards.digest_message(runs, limit=messenger.capabilities.text_bytes)
+        receipt = await messenger.send_message(destination, note, claim.job.id, sending=sending)
         return receipt.as_result()
 
     async def _send_card(self, claim: Claim, destination: Destination, runs: Sequence[Run]) -> Result:
-        card = derived_id("digest-", claim.job.id, length=16)
+        card = deterministic_id("digest-", claim.job.id, length=16)
         view = self._cards.digest(runs)
         messenger = self._channels.to(destination)
         outgoing = OutgoingCard(destination=destination, card_id=card, content=view)
         receipt = await send_card(claim, messenger, outgoing)
-        await self._ladder.stands(Step.CARD, destination)
+        await self._ladder.record_success(DeliveryMode.CARD, destination)
         return {**receipt.as_result(), **DeliveryResult(card_id=card).as_json()}
 
     async def _fix_members(self, claim: Claim) -> Sequence[str]:
@@ -140,7 +142,7 @@ class Digests:
             if DeliveryPayload.of(job).digest == claim.job.id
         ]
         members = [job.id for job in sorted(waiting, key=lambda job: job.created_at)][:MOST]
-        await claim.keep({"members": members})
+        await claim.update_payload({"members": members})
         return members
 
     async def _runs(self, members: Collection[str]) -> Sequence[Run]:
@@ -154,7 +156,7 @@ class Digests:
         return frozenset(run for run in runs if has_unconfirmed_file(files[run], destination))
 
     async def _settled(self, job: Job) -> None:
-        await self._jobs.advance(_members(job))
+        await self._jobs.make_due(_members(job))
 
 
 def digest_id(destination: Destination, due: datetime) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from bot.delivery.channels import Channels
 from bot.delivery.payload import DeliveryPayload, DeliveryResult
-from bot.errors import Temporary
+from bot.errors import TemporaryError
 from bot.jobs.queue import Claim, Jobs, Result
-from bot.models import Destination, Job, Link, Report, new_job
+from bot.models import Destination, IssuedLink, Job, Report, new_job
 from bot.ports import Messenger, Store
 from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
@@ -25,23 +25,23 @@ Split = Callable[[Path, Path, str, int], Awaitable[Sequence[Path]]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limits:
+class FileLimits:
     """The most bytes that go as one file, and how more is cut."""
 
-    most_bytes: int
+    max_bytes: int
     split: Split
     channels: Channels
 
     def at(self, destination: Destination) -> int:
         least = self.channels.capabilities(destination).max_file_bytes
-        return min(self.most_bytes, least or self.most_bytes)
+        return min(self.max_bytes, least or self.max_bytes)
 
 
-class Parcels:
+class ReportSender:
     """Does the jobs that send a report. One upload serves all destinations, and whoever asks later."""
 
     def __init__(
-        self, store: Store, jobs: Jobs, reports: Reports, links: ReportLinks, limits: Limits
+        self, store: Store, jobs: Jobs, reports: Reports, links: ReportLinks, limits: FileLimits
     ) -> None:
         self._store = store
         self._jobs = jobs
@@ -54,11 +54,11 @@ class Parcels:
         """Whether it goes there as one file."""
         return report.size <= self._limits.at(destination)
 
-    async def link_for(self, report: Report, *, cause: str) -> Link | None:
+    async def link_for(self, report: Report, *, cause: str) -> IssuedLink | None:
         """A link for those who get no file; None where links are not offered."""
         return await self._links.link_for(report, cause=cause)
 
-    async def linked(self, run_id: str) -> bool:
+    async def send_link(self, run_id: str) -> bool:
         """Whether somebody has a link to the report of this run that leads somewhere."""
         return await self._links.any_open(run_id)
 
@@ -72,24 +72,24 @@ class Parcels:
             return receipt.as_result()
         if payload.part is not None:
             return await self._send_part(claim, payload, report, messenger)
-        if not self._links.offered:
+        if not self._links.is_enabled:
             return await self._ask_for_parts(claim.job, report, messenger)
         link = await self._links.link_for(report, cause=claim.job.id)
         if link is None:
             return DeliveryResult(skipped="its link was revoked").as_json()
         sending = claim.sending_text(messenger.capabilities)
-        note = cards.link_note(report, link)
-        receipt = await messenger.send_note(destination, note, claim.job.id, sending=sending)
+        note = cards.link_message(report, link)
+        receipt = await messenger.send_message(destination, note, claim.job.id, sending=sending)
         return {**receipt.as_result(), **DeliveryResult(link=True).as_json()}
 
     async def _uploaded(self, report: Report, messenger: Messenger) -> str:
         async with self._uploading:
-            known = await self._reports.recorded(report.run_id)
+            known = await self._reports.find_record(report.run_id)
             if known is None or known.sha256 != report.sha256:
-                raise Temporary("the report was made again meanwhile")
+                raise TemporaryError("the report was made again meanwhile")
             if known.media_id:
                 return known.media_id
-            media_id = await messenger.upload(await self._reports.checked(report), report.name)
+            media_id = await messenger.upload(await self._reports.verified_path(report), report.name)
             await self._store.save_report(replace(report, media_id=media_id))
             return media_id
 
@@ -115,14 +115,14 @@ class Parcels:
         most = self._limits.at(DeliveryPayload.of(job).destination)
         key = f"parts:{report.sha256}:{most}"
         async with self._uploading:
-            known = await self._store.recall(key)
+            known = await self._store.find_value(key)
             if known is None:
                 known = json.dumps(await self._cut_and_upload(report, most, messenger), ensure_ascii=False)
-                await self._store.remember(key, known)
+                await self._store.set_value(key, known)
         return [(name, media_id) for name, media_id in json.loads(known)]
 
     async def _cut_and_upload(self, report: Report, most: int, messenger: Messenger) -> list[tuple[str, str]]:
-        whole, stem = await self._reports.checked(report), report.name.removesuffix(".xlsx")
+        whole, stem = await self._reports.verified_path(report), report.name.removesuffix(".xlsx")
         async with scratch_folder() as folder:
             files = await self._limits.split(whole, folder, stem, most)
             log.info("report of run %s is too big for one file: %d parts", report.run_id, len(files))

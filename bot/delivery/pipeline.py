@@ -18,13 +18,13 @@ from bot.delivery.reconcile import (
     update_job,
 )
 from bot.delivery.routing import RoutingSnapshot
-from bot.delivery.summaries import Means, Summaries, ended_run
-from bot.jobs.queue import Claim, JobKind, Jobs, NotYet, Result
-from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, Run, RunStatus, derived_id
+from bot.delivery.summaries import DeliveryServices, Summaries, ended_run
+from bot.jobs.queue import Claim, JobKind, Jobs, Postpone, Result
+from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, Run, RunStatus, deterministic_id
 from bot.ports import Store
-from bot.quota.budget import Rung
+from bot.quota.budget import QuotaLevel
 from bot.reports.repository import Reports
-from cards.summary import News
+from cards.summary import CardState
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +39,10 @@ TURN = timedelta(seconds=1)  # between looks at whether another update of the ca
 BURST = timedelta(hours=1)  # and all that began within it, however many
 
 
-class Deliver:
+class DeliveryPipeline:
     """Does the delivery jobs, and keeps `push_status` true to them."""
 
-    def __init__(self, store: Store, jobs: Jobs, reports: Reports, *, means: Means) -> None:
+    def __init__(self, store: Store, jobs: Jobs, reports: Reports, *, means: DeliveryServices) -> None:
         self._store = store
         self._jobs = jobs
         self._reports = reports
@@ -54,10 +54,10 @@ class Deliver:
     @property
     def kinds(self) -> Mapping[str, JobKind]:
         return {
-            "card": JobKind(act=self._summaries.card, settled=self._summary_settled),
-            "note": JobKind(act=self._summaries.note, settled=self._summary_settled),
-            "file": JobKind(act=self._file, settled=self._settled, lease=timedelta(seconds=20)),
-            "update": JobKind(act=self._update, settled=self._settled),
+            "card": JobKind(run=self._summaries.card, on_finished=self._summary_settled),
+            "note": JobKind(run=self._summaries.note, on_finished=self._summary_settled),
+            "file": JobKind(run=self._file, on_finished=self._settled, lease=timedelta(seconds=20)),
+            "update": JobKind(run=self._update, on_finished=self._settled),
             **self._means.digests.kinds,
         }
 
@@ -91,13 +91,13 @@ class Deliver:
 
     async def has_calls_left(self, destination: Destination) -> bool:
         """Whether calls are left for what people ask: it stops before the summaries do."""
-        return await self._means.governor.rung(destination) < Rung.WEBHOOK
+        return await self._means.governor.level(destination) < QuotaLevel.WEBHOOK
 
-    async def show_rerun(self, run: Run, by: str) -> None:
+    async def announce_rerun(self, run: Run, by: str) -> None:
         """Tell everyone who sees a card of this run that it was started again, and by whom."""
-        await self.renew(run, "rerun", rerun_by=by)
+        await self.refresh_cards(run, "rerun", rerun_by=by)
 
-    async def renew(self, run: Run, cause: str, *, rerun_by: str = "") -> None:
+    async def refresh_cards(self, run: Run, cause: str, *, rerun_by: str = "") -> None:
         """Show everyone who sees a card of this run how it stands now; once for each cause."""
         for card in await self._shown(run.id):
             await self._jobs.add(update_job(card, cause, self._clock(), rerun_by=rerun_by))
@@ -106,7 +106,7 @@ class Deliver:
         """The export has ended, well or badly: cards and files wait no longer, cards already out are
         renewed."""
         waiting = await self._store.find_jobs(run_id=job.run_id)
-        await self._jobs.advance([other.id for other in waiting if other.kind in {"card", "note", "file"}])
+        await self._jobs.make_due([other.id for other in waiting if other.kind in {"card", "note", "file"}])
         await self._reconciler.settle(job.run_id)
 
     async def reconcile(self) -> None:
@@ -128,7 +128,7 @@ class Deliver:
         run = await ended_run(self._store, claim.job, self._jobs)
         destination = destination_of(claim.job)
         if run.export_status in {ExportStatus.PENDING, ExportStatus.RUNNING}:
-            raise NotYet(self._clock() + timedelta(seconds=30))
+            raise Postpone(self._clock() + timedelta(seconds=30))
         await self._wait_for_summary(run.id, destination)
         report = await self._reports.find(run_id=run.id)
         if report is None:
@@ -137,8 +137,8 @@ class Deliver:
         if not wanted and (await self._quota(destination)).withholds_files:
             return DeliveryResult(skipped=OUT_OF_CALLS).as_json()
         messenger = self._means.channels.to(destination)
-        async with self._means.ladder.guard(destination, claim.job.id, asked=wanted):
-            return await self._means.parcels.send(claim, report, messenger, self._means.cards)
+        async with self._means.circuit_breaker.guard(destination, claim.job.id, asked=wanted):
+            return await self._means.report_sender.send(claim, report, messenger, self._means.cards)
 
     async def _update(self, claim: Claim) -> Result:
         destination, run_id = destination_of(claim.job), claim.job.run_id
@@ -153,12 +153,12 @@ class Deliver:
         if not unconfirmed and (await self._quota(destination)).withholds_updates:
             return DeliveryResult(skipped=OUT_OF_CALLS).as_json()
         if digest:
-            await self._means.digests.renew(digest)
+            await self._means.digests.refresh_cards(digest)
             return {}
-        news = News(
+        news = CardState(
             rerun_by=await self._rerun_by(run.id, destination),
             unconfirmed=unconfirmed,
-            linked=await self._means.parcels.linked(run.id),
+            linked=await self._means.report_sender.send_link(run.id),
         )
         view = self._means.cards.summary(run, await self._reports.find(run_id=run.id), news=news)
         await self._means.channels.to(destination).update_card(card_id(run.id, destination), view)
@@ -167,13 +167,13 @@ class Deliver:
     async def _is_superseded(self, job: Job, digest: str) -> bool:
         """Return whether a later update of the same card is about to show everything that this one would.
 
-        Updates of one card never overlap, whichever bots make them: raises `NotYet` while another one is
+        Updates of one card never overlap, whichever bots make them: raises `Postpone` while another one is
         under way. What is shown is read after this, so the last one to be made shows the last state.
         """
         others = await self._open_updates(job, digest)
         now = self._clock()
         if any(other.state is JobState.DOING for other in others if other.id != job.id):
-            raise NotYet(now + wait_for_turn(job.id))
+            raise Postpone(now + wait_for_turn(job.id))
         ids = [other.id for other in others]
         later = others[ids.index(job.id) + 1 :] if job.id in ids else []
         return any(other.due_at <= now for other in later)
@@ -192,7 +192,7 @@ class Deliver:
         """Look at nothing but the quota."""
         if self._means.channels.is_silent(destination):
             return RoutingSnapshot(silent=True)
-        return RoutingSnapshot(quota=await self._means.governor.rung(destination))
+        return RoutingSnapshot(quota=await self._means.governor.level(destination))
 
     async def _shown(self, run_id: str) -> Sequence[Job]:
         """The cards of a run that people see."""
@@ -203,14 +203,14 @@ class Deliver:
         for kind in ("card", "note"):
             summary = await self._store.find_job(job_id(kind, run_id, destination))
             if summary and not summary.state.ended:
-                raise NotYet(max(summary.due_at, self._clock()) + timedelta(seconds=5))
+                raise Postpone(max(summary.due_at, self._clock()) + timedelta(seconds=5))
 
     async def _rerun_by(self, run_id: str, destination: Destination) -> str:
         rerun = await self._store.find_job(f"{job_id('update', run_id, destination)}:rerun")
         return DeliveryPayload.of(rerun).rerun_by if rerun else ""
 
     async def _summary_settled(self, job: Job) -> None:
-        await self._jobs.advance([job_id("file", job.run_id, destination_of(job))])
+        await self._jobs.make_due([job_id("file", job.run_id, destination_of(job))])
         await self._reconciler.settle(job.run_id)
 
     async def _settled(self, job: Job) -> None:
@@ -220,4 +220,4 @@ class Deliver:
 def wait_for_turn(job_id: str) -> timedelta:
     """Return how long an update waits for another one; each waits a little differently, so that two that
     wait for each other part."""
-    return TURN * (1 + int(derived_id("", job_id), 36) % 1000 / 1000)
+    return TURN * (1 + int(deterministic_id("", job_id), 36) % 1000 / 1000)

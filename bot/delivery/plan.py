@@ -12,19 +12,19 @@ from bot.models import (
     DestinationKind,
     Job,
     JobState,
-    Manner,
     NotifyOn,
     PushStatus,
+    RecipientOptions,
     Run,
     RunStatus,
     Schedule,
-    derived_id,
+    deterministic_id,
     new_job,
 )
 
-EXPORT_PATIENCE = timedelta(seconds=60)  # how long the card waits for the report
+MAX_EXPORT_WAIT = timedelta(seconds=60)  # how long the card waits for the report
 
-NOBODY = Destination(kind=DestinationKind.GROUP, id="nobody")
+NULL_DESTINATION = Destination(kind=DestinationKind.GROUP, id="nobody")
 """Stands in where no destination is configured: what would have been pushed is logged."""
 
 CARD_KINDS = frozenset({DestinationKind.GROUP, DestinationKind.USER})
@@ -37,12 +37,12 @@ REACH = {
 }
 
 
-def went_badly(run: Run) -> bool:
+def has_failures(run: Run) -> bool:
     """Whether an ended run has anything that did not end well."""
-    return run.status is RunStatus.ERROR or bool(run.tally and run.tally.failed)
+    return run.status is RunStatus.ERROR or bool(run.task_counts and run.task_counts.failed)
 
 
-def told(run: Run) -> tuple[Destination, ...]:
+def recipients(run: Run) -> tuple[Destination, ...]:
     """Who is told of this ended run: `notify_enable`, and the `notify_on` of schedule and destination.
 
     Whoever asked for a run that came to nothing is told where they asked, whatever the schedule says.
@@ -58,25 +58,25 @@ def _wanting(run: Run) -> tuple[Destination, ...]:
     wanted = {
         NotifyOn.ALWAYS: True,
         NotifyOn.FINISHED: run.status is RunStatus.FINISHED,
-        NotifyOn.FAILED: went_badly(run),
+        NotifyOn.FAILED: has_failures(run),
     }
-    asked = {place: manner_of(run.schedule, place).notify_on for place in audience(run)}
+    asked = {place: options_for(run.schedule, place).notify_on for place in all_recipients(run)}
     return tuple(place for place, notify_on in asked.items() if wanted[notify_on or run.schedule.notify_on])
 
 
-def mentioned(run: Run, destination: Destination) -> tuple[str, ...]:
+def mentions(run: Run, destination: Destination) -> tuple[str, ...]:
     """For whom the summary of an ended run rings at a destination: staffIds, mobile numbers or `all`."""
-    manner = manner_of(run.schedule, destination)
-    return () if manner.only_failed and not went_badly(run) else manner.mention
+    manner = options_for(run.schedule, destination)
+    return () if manner.only_failed and not has_failures(run) else manner.mention
 
 
-def manner_of(schedule: Schedule, destination: Destination) -> Manner:
+def options_for(schedule: Schedule, destination: Destination) -> RecipientOptions:
     """How the schedule tells this destination."""
-    mine = (each for each in schedule.manners if destination in {each.to, _as_work(each.to)})
-    return next(mine, Manner(to=destination))
+    mine = (each for each in schedule.recipient_options if destination in {each.to, _as_work(each.to)})
+    return next(mine, RecipientOptions(to=destination))
 
 
-def audience(run: Run) -> tuple[Destination, ...]:
+def all_recipients(run: Run) -> tuple[Destination, ...]:
     """Where a summary may go, each once: the schedule's destinations that its channel reaches, and where it
     was asked for."""
     everyone = [*run.schedule.send_to, *([run.asked_in] if run.asked_in and not _old_group(run) else [])]
@@ -84,7 +84,7 @@ def audience(run: Run) -> tuple[Destination, ...]:
     if channel is Channel.WORK_NOTICE:
         everyone = [_as_work(destination) for destination in everyone]
     reached = [destination for destination in everyone if destination.kind in REACH[channel]]
-    return tuple(dict.fromkeys(reached)) or (NOBODY,)
+    return tuple(dict.fromkeys(reached)) or (NULL_DESTINATION,)
 
 
 def _old_group(run: Run) -> bool:
@@ -100,7 +100,7 @@ def _as_work(destination: Destination) -> Destination:
     return destination
 
 
-def ending_jobs(run: Run, now: datetime) -> Sequence[Job]:
+def jobs_for_finished_run(run: Run, now: datetime) -> Sequence[Job]:
     """What must follow from the end of a run, in the order of their acts.
 
     The summary is sent once, in its final state: with a report to come it is due when patience ends, and
@@ -109,11 +109,11 @@ def ending_jobs(run: Run, now: datetime) -> Sequence[Job]:
     """
     export = run.schedule.export and run.status is RunStatus.FINISHED
     jobs = [_job("export", run, now)] if export else []
-    due = now + EXPORT_PATIENCE if export else now
-    for destination in told(run):
+    due = now + MAX_EXPORT_WAIT if export else now
+    for destination in recipients(run):
         kind = "card" if destination.kind in CARD_KINDS else "note"
         jobs.append(_job(kind, run, now, destination=destination, due=due))
-        if export and destination.kind in FILE_KINDS and destination != NOBODY:
+        if export and destination.kind in FILE_KINDS and destination != NULL_DESTINATION:
             jobs.append(_job("file", run, now, destination=destination, due=due))
     return jobs
 
@@ -140,7 +140,7 @@ def _job(
 
 def card_id(run_id: str, destination: Destination) -> str:
     """The outTrackId of the one card of this run at this destination; it tells the run."""
-    return derived_id(f"{run_id}-", run_id, str(destination), length=16)
+    return deterministic_id(f"{run_id}-", run_id, str(destination), length=16)
 
 
 def run_of_card(card: str) -> str | None:
@@ -149,7 +149,7 @@ def run_of_card(card: str) -> str | None:
     return known and known.group(1)
 
 
-def push_verdict(jobs: Sequence[Job]) -> PushStatus:
+def push_status_of(jobs: Sequence[Job]) -> PushStatus:
     """What the `card` and `note` jobs of a run say of its push: one success per destination is a success.
 
     A card that fell is no success by itself: the message that went instead is.
@@ -159,12 +159,12 @@ def push_verdict(jobs: Sequence[Job]) -> PushStatus:
         by_place.setdefault(DeliveryPayload.of(job).destination, []).append(job)
     verdicts = {_verdict(mine) for mine in by_place.values()}
     order = [PushStatus.PENDING, PushStatus.ERROR, PushStatus.SUCCESS]
-    return next((verdict for verdict in order if verdict in verdicts), PushStatus.SKIP)
+    return next((verdict for verdict in order if verdict in verdicts), PushStatus.SKIPPED)
 
 
 def _verdict(jobs: Sequence[Job]) -> PushStatus:
     results = [DeliveryResult.of(job) for job in jobs if job.state is JobState.DONE]
     done = [result for result in results if not result.fallback_reason]
     if done:
-        return PushStatus.SKIP if all(result.silent for result in done) else PushStatus.SUCCESS
+        return PushStatus.SKIPPED if all(result.silent for result in done) else PushStatus.SUCCESS
     return PushStatus.ERROR if all(job.state.ended for job in jobs) else PushStatus.PENDING

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.delivery.payload import DeliveryPayload, DeliveryResult
-from bot.delivery.plan import delivery_job, job_id, push_verdict
+from bot.delivery.plan import delivery_job, job_id, push_status_of
 from bot.jobs.queue import Jobs
 from bot.models import (
     UNDELIVERED_STATES,
@@ -60,7 +60,7 @@ class Reconciler:
             await self.settle(run_id)
         await self._repeat(OTHER_KINDS, await self._watermark(now))
         await self._repeat(ANSWERS, await self._watermark(now), {JobState.DEAD})
-        await self._store.remember(WATERMARK, now.isoformat())
+        await self._store.set_value(WATERMARK, now.isoformat())
 
     async def settle(self, run_id: str) -> None:
         """Make everything follow that the jobs of one run demand now.
@@ -92,7 +92,7 @@ class Reconciler:
             await self._jobs.settle(job)
 
     async def _watermark(self, now: datetime) -> datetime:
-        kept = await self._store.recall(WATERMARK)
+        kept = await self._store.find_value(WATERMARK)
         return (datetime.fromisoformat(kept) if kept else now - FIRST_LOOKBACK) - OVERLAP
 
     async def _send_notes_instead(self, jobs: Sequence[Job]) -> Sequence[Job]:
@@ -108,7 +108,7 @@ class Reconciler:
 
     async def _correct_run(self, run: Run, jobs: Sequence[Job]) -> None:
         changes: dict[str, object] = {}
-        verdict = push_verdict([job for job in jobs if job.kind in {"card", "note"}])
+        verdict = push_status_of([job for job in jobs if job.kind in {"card", "note"}])
         if verdict not in {PushStatus.PENDING, run.push_status}:
             changes["push_status"] = verdict
         exports = [job for job in jobs if job.kind == "export"]

@@ -13,18 +13,18 @@ MAX_JOBS_OF_RUN = 1_000
 CHAIN = 200  # jobs of one run that a proof tells
 
 
-class Deliveries:
+class Resender:
     """Looks at the deliveries of runs, and asks for them once more."""
 
     def __init__(self, store: Store, jobs: Jobs) -> None:
         self._store = store
         self._jobs = jobs
 
-    async def chain(self, run_id: str) -> Sequence[Job]:
+    async def jobs(self, run_id: str) -> Sequence[Job]:
         """Every job of a run in the order of intention: what was meant, tried, answered."""
         return await self._store.find_jobs(run_id=run_id, limit=CHAIN)
 
-    async def troubled(self, run_id: str = "", *, limit: int = CHAIN) -> Sequence[Job]:
+    async def undelivered(self, run_id: str = "", *, limit: int = CHAIN) -> Sequence[Job]:
         """Deliveries that were given up or are unconfirmed, and that nobody has sent again with success."""
         return await self._store.find_undelivered(DELIVERIES, run_id=run_id, limit=limit)
 
@@ -49,7 +49,7 @@ class Deliveries:
 
     async def resend_all(self, run_id: str, *, by: str, cause: str = "") -> Sequence[Job]:
         """Send once more everything of a run that is troubled."""
-        return [await self.resend(job.id, by=by, cause=cause) for job in await self.troubled(run_id)]
+        return [await self.resend(job.id, by=by, cause=cause) for job in await self.undelivered(run_id)]
 
     async def sent_for(self, run_id: str, cause: str) -> Sequence[Job]:
         """What this cause has sent once more already."""

@@ -7,7 +7,7 @@ REASONS = {
     "no_answer": "连接超时 / no answer ({ports})",
     "unreachable": "无法到达 / unreachable ({ports})",
     "forbidden": "设置 engine.refuse 禁止扫描 / engine.refuse does not allow to scan {address}",
-    "too_many": "网段太大 / the network is too large ({most})",
+    "is_over_qps": "网段太大 / the network is too large ({most})",
     "too_long": "超过时间上限 / took longer than {seconds} s",
     "stuck": "超过 {hours} 小时没有结束，停在 {stage} / has not ended within {hours} h, last at {stage}",
     "failed_in_arl": "在 ARL 里执行失败 / failed in ARL {why}",

@@ -14,12 +14,12 @@ Claimed = TypeVar("Claimed")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lane:
+class Pool:
     """Kinds that share a number of places."""
 
     name: str
     kinds: Collection[str]
-    places: int
+    concurrency: int
 
 
 class Work(Protocol[Claimed]):
@@ -35,7 +35,7 @@ class Work(Protocol[Claimed]):
         """A stop came: whoever claims it next may do it."""
 
 
-class Lanes(Generic[Claimed]):
+class WorkerPool(Generic[Claimed]):
     """Does work while `run` does."""
 
     def __init__(self, work: Work[Claimed]) -> None:
@@ -48,9 +48,9 @@ class Lanes(Generic[Claimed]):
             if kind in {"", each}:
                 bell.set()
 
-    async def run(self, lanes: Sequence[Lane]) -> None:
+    async def run(self, lanes: Sequence[Pool]) -> None:
         """Run until cancelled; then give what runs a little time, and give back the rest."""
-        feeds = [_Feed(lane, self._work) for lane in lanes]
+        feeds = [_PoolRunner(lane, self._work) for lane in lanes]
         self._bells = {kind: feed.bell for feed in feeds for kind in feed.lane.kinds}
         try:
             async with asyncio.TaskGroup() as group:
@@ -60,15 +60,15 @@ class Lanes(Generic[Claimed]):
             await _wind_down([task for feed in feeds for task in feed.running])
 
 
-class _Feed(Generic[Claimed]):
+class _PoolRunner(Generic[Claimed]):
     """One lane and what runs in it."""
 
-    def __init__(self, lane: Lane, work: Work[Claimed]) -> None:
+    def __init__(self, lane: Pool, work: Work[Claimed]) -> None:
         self.lane = lane
         self.bell = asyncio.Event()
         self.running: set[asyncio.Task[None]] = set()
         self._work = work
-        self._places = asyncio.Semaphore(lane.places)
+        self._places = asyncio.Semaphore(lane.concurrency)
 
     async def run(self) -> None:
         """As long as all that is asked for is there, twice as much is asked for at once."""
@@ -80,7 +80,7 @@ class _Feed(Generic[Claimed]):
                 self._start(each)
             for _ in range(asked - len(claimed)):
                 self._places.release()
-            wanted = min(2 * asked, self.lane.places) if len(claimed) == asked else 1
+            wanted = min(2 * asked, self.lane.concurrency) if len(claimed) == asked else 1
             if not claimed:
                 await self._wait()
 

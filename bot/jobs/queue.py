@@ -12,23 +12,23 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.errors import DingRunError, Held, Temporary
-from bot.jobs.pool import POLL, Lane, Lanes
+from bot.errors import DingRunError, RateLimited, TemporaryError
+from bot.jobs.pool import POLL, Pool, WorkerPool
 from bot.jobs.retry import wait_before_retry
 from bot.models import Clock, Job, JobState
 from bot.ports import Capabilities, Sending, Store, TextRepeat, unmarked
-from bot.telemetry.logging import about, redacted
+from bot.telemetry.logging import log_context, redacted
 from bot.telemetry.loops import loop_step, report_error
 
 log = logging.getLogger(__name__)
 
-TRIES_KEPT = 12  # of a job, the last ones
+MAX_ATTEMPTS_KEPT = 12  # of a job, the last ones
 NO_SKEW = timedelta()
 
 Result = Mapping[str, object]
 
 
-class NotYet(Exception):
+class Postpone(Exception):
     """What the job waits for has not happened; look again at `due` at the latest. Not a failure."""
 
     def __init__(self, due: datetime) -> None:
@@ -46,18 +46,18 @@ class Claim:
         self._lease = lease
         self._writing = asyncio.Lock()
 
-    async def mark(self) -> None:
+    async def mark_sending(self) -> None:
         """Store that a request which must not be repeated is about to leave. Call it right before.
 
-        Raises `Temporary`, never `uncertain`: as long as the marker is not stored, nothing leaves.
+        Raises `TemporaryError`, never `uncertain`: as long as the marker is not stored, nothing leaves.
         """
         try:
-            kept = await self.save(marker=True)
-        except Temporary as error:
-            self.job = replace(self.job, marker=False)
-            raise Temporary(str(error), retry_after=error.retry_after) from error
+            kept = await self.save(send_attempted=True)
+        except TemporaryError as error:
+            self.job = replace(self.job, send_attempted=False)
+            raise TemporaryError(str(error), retry_after=error.retry_after) from error
         if not kept:
-            raise Temporary("the claim was lost before the request left")
+            raise TemporaryError("the claim was lost before the request left")
 
     def sending_text(self, capabilities: Capabilities) -> Sending:
         """Hold the marker around a message, where nothing else makes its repeat harmless."""
@@ -69,24 +69,24 @@ class Claim:
 
         A clear answer that nothing was done takes the marker away again, whatever is tried after it.
         """
-        await self.mark()
+        await self.mark_sending()
         try:
             yield
         except DingRunError as error:
-            if not (isinstance(error, Temporary) and error.uncertain):
-                with suppress(Temporary):  # the outcome says it once more
-                    await self.save(marker=False)
+            if not (isinstance(error, TemporaryError) and error.uncertain):
+                with suppress(TemporaryError):  # the outcome says it once more
+                    await self.save(send_attempted=False)
             raise
 
-    async def keep(
+    async def update_payload(
         self, changes: Mapping[str, object], *, without: Collection[str] = (), marker: bool | None = None
     ) -> None:
-        """Store what was decided, in the payload, before it is acted on. Raises `Temporary` when the claim is
-        lost."""
+        """Store what was decided, in the payload, before it is acted on. Raises `TemporaryError` when the
+        claim is lost."""
         payload = {key: value for key, value in self.job.payload.items() if key not in without}
-        marked = self.job.marker if marker is None else marker
-        if not await self.save(payload=payload | dict(changes), marker=marked):
-            raise Temporary("the claim was lost")
+        marked = self.job.send_attempted if marker is None else marker
+        if not await self.save(payload=payload | dict(changes), send_attempted=marked):
+            raise TemporaryError("the claim was lost")
 
     async def extend(self) -> bool:
         return await self.save(lease_until=self._clock() + self._lease)
@@ -112,12 +112,12 @@ async def _nothing(job: Job) -> None:
 class JobKind:
     """How jobs of one kind are done.
 
-    `act` returns what to keep of the answer. It may raise `NotYet`, `Temporary` (tried again) or any other of
-    our errors (given up). `settled` is told once a job has ended and may be told twice.
+    `act` returns what to keep of the answer. It may raise `Postpone`, `TemporaryError` (tried again) or any
+    other of our errors (given up). `settled` is told once a job has ended and may be told twice.
     """
 
-    act: Callable[[Claim], Awaitable[Result]]
-    settled: Callable[[Job], Awaitable[None]] = _nothing
+    run: Callable[[Claim], Awaitable[Result]]
+    on_finished: Callable[[Job], Awaitable[None]] = _nothing
     lease: timedelta = timedelta(seconds=10)
 
 
@@ -143,7 +143,7 @@ class Jobs:
         self._owner = owner
         self._skew = skew
         self._kinds: dict[str, JobKind] = {}
-        self._lanes = Lanes(self)
+        self._lanes = WorkerPool(self)
 
     def register(self, kinds: Mapping[str, JobKind]) -> None:
         """Say how kinds are done. A kind said twice is a mistake in the program."""
@@ -162,16 +162,16 @@ class Jobs:
         """Whether this was asked for before."""
         return await self._store.find_job(job_id) is not None
 
-    async def advance(self, job_ids: Collection[str]) -> None:
+    async def make_due(self, job_ids: Collection[str]) -> None:
         """What these jobs wait for has happened."""
-        await self._store.advance_jobs(job_ids, self.clock())
+        await self._store.make_jobs_due(job_ids, self.clock())
         self.wake()
 
     def wake(self, kind: str = "") -> None:
         """Look at the store for jobs of this kind, or of any, at once instead of at the next poll."""
         self._lanes.wake(kind)
 
-    async def run(self, lanes: Sequence[Lane]) -> None:
+    async def run(self, lanes: Sequence[Pool]) -> None:
         """Run jobs until cancelled; then give running ones a little time, and give back the others."""
         await self._lanes.run(lanes)
 
@@ -181,7 +181,7 @@ class Jobs:
         longest = max(self._kinds[kind].lease for kind in kinds) + self._skew
         try:
             job = await self._store.claim_job(kinds, self._owner, now, now + longest)
-        except Temporary as error:
+        except TemporaryError as error:
             log.warning("the store does not answer, jobs wait: %s", error)
             return None
         return Claim(self._store, job, self.clock, longest) if job else None
@@ -197,11 +197,11 @@ class Jobs:
     async def settle(self, job: Job) -> None:
         """Tell the kind of an ended job of its end once more: the process that should have may have died."""
         if job.kind in self._kinds:
-            await self._kinds[job.kind].settled(job)
+            await self._kinds[job.kind].on_finished(job)
 
     async def do(self, claim: Claim) -> None:
         """Do one claimed job, once, and store its outcome."""
-        with about(run=claim.job.run_id):
+        with log_context(run=claim.job.run_id):
             await self._do(claim)
 
     async def _do(self, claim: Claim) -> None:
@@ -215,41 +215,41 @@ class Jobs:
         await self._store_outcome(claim, kind, outcome, started)
 
     async def _outcome(self, claim: Claim, kind: JobKind) -> dict[str, object]:
-        if claim.job.marker:
+        if claim.job.send_attempted:
             return {"state": JobState.UNCONFIRMED, "error": "may have been sent before the process ended"}
         try:
             result = await self._act(claim, kind)
-        except NotYet as wait:
+        except Postpone as wait:
             return {"state": JobState.TODO, "due_at": wait.due}
-        except Temporary as error:
+        except TemporaryError as error:
             return self._after_failure(claim.job, error) | self._tried(claim.job, error)
         except DingRunError as error:
             return {"state": JobState.DEAD, "error": redacted(str(error))} | self._tried(claim.job, error)
         except Exception as error:  # the edge of the jobs' loop: one bug stops no other job
             log.exception("job %s failed by a mistake of ours", claim.job.id)
-            return self._after_failure(claim.job, Temporary(type(error).__name__, uncertain=True))
+            return self._after_failure(claim.job, TemporaryError(type(error).__name__, uncertain=True))
         tries = {"tries": claim.job.result["tries"]} if "tries" in claim.job.result else {}
         return {"state": JobState.DONE, "result": {**result, **tries}, "error": ""}
 
     def _tried(self, job: Job, error: DingRunError) -> dict[str, object]:
         """The attempt that failed, kept with the last few of its kind: proof of what was tried."""
-        if isinstance(error, Held):  # nothing was asked
+        if isinstance(error, RateLimited):  # nothing was asked
             return {}
         before = job.result.get("tries")
         tries = [
             *(before if isinstance(before, list) else []),
             [self.clock().isoformat(), redacted(str(error))],
         ]
-        return {"result": {**job.result, "tries": tries[-TRIES_KEPT:]}}
+        return {"result": {**job.result, "tries": tries[-MAX_ATTEMPTS_KEPT:]}}
 
     async def _act(self, claim: Claim, kind: JobKind) -> Result:
-        act = asyncio.ensure_future(kind.act(claim))
+        act = asyncio.ensure_future(kind.run(claim))
         beat = asyncio.create_task(self._heartbeat(claim, kind, act), name=f"lease {claim.job.id}")
         try:
             return await act
         except asyncio.CancelledError:
             if beat.done() and not beat.cancelled():  # the heartbeat cancelled it: somebody else has the job
-                raise Temporary("the claim was lost") from None
+                raise TemporaryError("the claim was lost") from None
             raise
         finally:
             act.cancel()
@@ -264,18 +264,28 @@ class Jobs:
                     act.cancel()
                     return
 
-    def _after_failure(self, job: Job, error: Temporary) -> dict[str, object]:
-        if isinstance(error, Held):
+    def _after_failure(self, job: Job, error: TemporaryError) -> dict[str, object]:
+        if isinstance(error, RateLimited):
             due = self.clock() + timedelta(seconds=error.retry_after or POLL)
-            return {"state": JobState.TODO, "due_at": due, "marker": False, "error": redacted(str(error))}
-        if error.uncertain and job.marker:
+            return {
+                "state": JobState.TODO,
+                "due_at": due,
+                "send_attempted": False,
+                "error": redacted(str(error)),
+            }
+        if error.uncertain and job.send_attempted:
             return {"state": JobState.UNCONFIRMED, "error": redacted(str(error))}
         failures = job.failures + 1
         wait = wait_before_retry(failures, error, spread=random.random())  # noqa: S311 - no secret in it
         if wait is None:
             return {"state": JobState.DEAD, "error": redacted(str(error)), "failures": failures}
         due = self.clock() + wait
-        changes = {"failures": failures, "due_at": due, "marker": False, "error": redacted(str(error))}
+        changes = {
+            "failures": failures,
+            "due_at": due,
+            "send_attempted": False,
+            "error": redacted(str(error)),
+        }
         return {"state": JobState.TODO, **changes}
 
     async def _store_outcome(
@@ -294,7 +304,7 @@ class Jobs:
             if self._on_outcome:
                 self._on_outcome(claim.job)
             if kept and ended:
-                await kind.settled(claim.job)
+                await kind.on_finished(claim.job)
         except DingRunError as error:  # the lease will bring the job back
             log.warning("the outcome of job %s could not be stored: %s", claim.job.id, error)
             return
@@ -307,5 +317,5 @@ class Jobs:
     async def give_back(self, claim: Claim) -> None:
         """A stop came: a job whose request may be under way is left to its lease, any other is free at
         once."""
-        if not claim.job.marker:
+        if not claim.job.send_attempted:
             await claim.save(state=JobState.TODO, lease_until=None)

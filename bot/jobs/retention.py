@@ -24,14 +24,14 @@ class PayloadRetention:
     async def sweep(self) -> int:
         """Empty what is too old; return how many there were. Repeatable."""
         before = self._clock() - PAYLOAD_MAX_AGE
-        known = await self._store.recall(WATERMARK)
+        known = await self._store.find_value(WATERMARK)
         since = datetime.fromisoformat(known) if known else datetime.fromtimestamp(0, UTC)
         if since >= before:
             return 0
         total = 0
         while cleared := await self._store.clear_payloads(KINDS, since, before, limit=BATCH_SIZE):
             total += cleared
-        await self._store.remember(WATERMARK, before.isoformat())
+        await self._store.set_value(WATERMARK, before.isoformat())
         if total:
             log.info("payloads of %d old jobs emptied", total)
         return total

@@ -3,12 +3,12 @@
 import logging
 from pathlib import Path
 
-from bot.models import CardView, Destination, Message, Note, Receipt
+from bot.models import Destination, MarkdownMessage, Message, RenderedCard, SendResult
 from bot.ports import Capabilities, Sending, TextRepeat, unmarked
 
 log = logging.getLogger(__name__)
 
-_NOTHING_SENT = Receipt(silent=True)
+_NOTHING_SENT = SendResult(silent=True)
 
 
 class SilentMessenger:
@@ -20,17 +20,17 @@ class SilentMessenger:
         self._reason = reason
 
     async def send_card(
-        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
-    ) -> Receipt:
+        self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False
+    ) -> SendResult:
         log.info("not pushed, %s: card %s: %s", self._reason, card_id, card.headline)
         return _NOTHING_SENT
 
-    async def update_card(self, card_id: str, card: CardView) -> None:
+    async def update_card(self, card_id: str, card: RenderedCard) -> None:
         log.info("not pushed, %s: news of card %s: %s", self._reason, card_id, card.headline)
 
-    async def send_note(
-        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
-    ) -> Receipt:
+    async def send_message(
+        self, destination: Destination, note: MarkdownMessage, key: str, *, sending: Sending = unmarked
+    ) -> SendResult:
         log.info("not pushed, %s: message %s: %s", self._reason, key, note.title)
         return _NOTHING_SENT
 
@@ -40,10 +40,12 @@ class SilentMessenger:
 
     async def send_file(
         self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
-    ) -> Receipt:
+    ) -> SendResult:
         log.info("not pushed, %s: file %s", self._reason, name)
         return _NOTHING_SENT
 
-    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
+    async def reply(
+        self, message: Message, note: MarkdownMessage, *, sending: Sending = unmarked
+    ) -> SendResult:
         log.info("not answered, %s: %s", self._reason, note.title)
         return _NOTHING_SENT

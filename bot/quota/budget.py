@@ -16,17 +16,17 @@ CHINA = timezone(timedelta(hours=8))
 WARNED_AT = (80, 95)  # percent, told to the operator once each
 NO_UPDATES_AT, NO_FILE_AT, THRIFTY_AT, SPENT_AT = 0.80, 0.88, 0.95, 0.99
 WEBHOOK_UNTIL = 0.90  # of Webhook & Stream calls; the rest is for what people say and press
-DIGEST_EVERY = timedelta(minutes=10)  # at most so often
+DIGEST_INTERVAL = timedelta(minutes=10)  # at most so often
 SETTLES = timedelta(hours=6)  # of a month; before, a forecast says nothing
 RUN_COSTS = {"card": 1, "upload": 1, "file": 1}  # API calls of a finished run with a report
 
 
-class Bucket(StrEnum):
+class QuotaKind(StrEnum):
     API = "api"  #: calls of the new and the old API
     STREAM = "stream_webhook"  #: webhook messages, incoming messages and presses
 
 
-class Rung(IntEnum):
+class QuotaLevel(IntEnum):
     """The ladder, from all there is to the least."""
 
     FULL = 0  #: card, file, every update
@@ -41,9 +41,9 @@ class Rung(IntEnum):
 class Budget:
     """Calls per month by bucket; 0 or none means that nothing limits them."""
 
-    limits: Mapping[Bucket, int] = field(default_factory=dict)
+    limits: Mapping[QuotaKind, int] = field(default_factory=dict)
 
-    def limit(self, bucket: Bucket) -> int:
+    def limit(self, bucket: QuotaKind) -> int:
         return self.limits.get(bucket, 0)
 
 
@@ -54,19 +54,19 @@ class Balance:
     budget: Budget
     booked: Mapping[str, int]
     now: datetime
-    refused: frozenset[Bucket] = frozenset()
+    refused: frozenset[QuotaKind] = frozenset()
 
-    def used(self, bucket: Bucket) -> int:
+    def used(self, bucket: QuotaKind) -> int:
         return self.booked.get(bucket, 0)
 
-    def left(self, bucket: Bucket) -> int | None:
+    def left(self, bucket: QuotaKind) -> int | None:
         """None where nothing limits it."""
         limit = self.budget.limit(bucket)
         if bucket in self.refused:
             return 0
         return max(limit - self.used(bucket), 0) if limit else None
 
-    def share(self, bucket: Bucket) -> float:
+    def share(self, bucket: QuotaKind) -> float:
         """The part of the month's calls that is used, from 0 to 1 (or more, when booked by other apps)."""
         limit = self.budget.limit(bucket)
         if bucket in self.refused:
@@ -87,7 +87,7 @@ def month_of(now: datetime) -> str:
     return f"{now.astimezone(CHINA):%Y-%m}"
 
 
-def month_gate(bucket: Bucket) -> str:
+def month_limiter(bucket: QuotaKind) -> str:
     """The gate that is closed while DingTalk says that the month's calls are used up."""
     return f"month:{bucket}"
 
@@ -101,43 +101,47 @@ def month_end(now: datetime) -> datetime:
     return (month_start(now) + timedelta(days=32)).replace(day=1)
 
 
-def rung_of(balance: Balance, *, beside: bool = False) -> Rung:
+def quota_level(balance: Balance, *, beside: bool = False) -> QuotaLevel:
     """How a summary goes by the API now; `beside`: a webhook robot stands beside its destination."""
-    used = balance.share(Bucket.API)
-    steps = ((NO_UPDATES_AT, Rung.FULL), (NO_FILE_AT, Rung.NO_UPDATES), (THRIFTY_AT, Rung.NO_FILE))
+    used = balance.share(QuotaKind.API)
+    steps = (
+        (NO_UPDATES_AT, QuotaLevel.FULL),
+        (NO_FILE_AT, QuotaLevel.NO_UPDATES),
+        (THRIFTY_AT, QuotaLevel.NO_FILE),
+    )
     for border, rung in steps:
         if used < border:
             return rung
-    if beside and balance.share(Bucket.STREAM) < WEBHOOK_UNTIL:
-        return Rung.WEBHOOK
-    return Rung.DIGEST if used < SPENT_AT else Rung.SPENT
+    if beside and balance.share(QuotaKind.STREAM) < WEBHOOK_UNTIL:
+        return QuotaLevel.WEBHOOK
+    return QuotaLevel.DIGEST if used < SPENT_AT else QuotaLevel.SPENT
 
 
-def webhook_rung_of(balance: Balance) -> Rung:
+def webhook_quota_level(balance: Balance) -> QuotaLevel:
     """How a summary goes to a destination that is a webhook robot."""
-    used = balance.share(Bucket.STREAM)
+    used = balance.share(QuotaKind.STREAM)
     if used < WEBHOOK_UNTIL:
-        return Rung.FULL
-    return Rung.DIGEST if used < SPENT_AT else Rung.SPENT
+        return QuotaLevel.FULL
+    return QuotaLevel.DIGEST if used < SPENT_AT else QuotaLevel.SPENT
 
 
-def digest_wait(balance: Balance, bucket: Bucket = Bucket.API) -> timedelta:
+def digest_wait(balance: Balance, bucket: QuotaKind = QuotaKind.API) -> timedelta:
     """How long a digest gathers, so that what is left for digests lasts to the month's end."""
     limit = balance.budget.limit(bucket)
     left = max(int(limit * SPENT_AT) - balance.used(bucket), 1)
-    return max((month_end(balance.now) - balance.now) / left, DIGEST_EVERY)
+    return max((month_end(balance.now) - balance.now) / left, DIGEST_INTERVAL)
 
 
-def warnings_of(balance: Balance) -> list[tuple[Bucket, int]]:
+def warnings_of(balance: Balance) -> list[tuple[QuotaKind, int]]:
     """The borders in percent that each bucket has passed, the highest of each alone."""
     passed = []
-    for bucket in Bucket:
+    for bucket in QuotaKind:
         over = [border for border in WARNED_AT if balance.share(bucket) * 100 >= border]
         passed += [(bucket, over[-1])] if over else []
     return passed
 
 
-def forecast(balance: Balance, bucket: Bucket) -> Forecast | None:
+def forecast(balance: Balance, bucket: QuotaKind) -> Forecast | None:
     """None in the first hours of a month, and where nothing limits it."""
     limit, used = balance.budget.limit(bucket), balance.used(bucket)
     start, end = month_start(balance.now), month_end(balance.now)

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.models import Clock, Destination, DestinationKind
-from bot.ports import Ledger
+from bot.ports import QuotaStore
 from bot.quota.budget import (
     Balance,
-    Bucket,
     Budget,
-    Rung,
+    QuotaKind,
+    QuotaLevel,
     digest_wait,
     month_end,
-    month_gate,
+    month_limiter,
     month_of,
-    rung_of,
+    quota_level,
     warnings_of,
-    webhook_rung_of,
+    webhook_quota_level,
 )
 
 MINUTE = timedelta(minutes=1)
@@ -27,7 +27,9 @@ GRID = timedelta(seconds=10)  # digests of several bots fall together
 class Governor:
     """Says how a summary may go now. `cards_per_minute` is for one destination."""
 
-    def __init__(self, ledger: Ledger, budget: Budget, *, clock: Clock, cards_per_minute: int = 10) -> None:
+    def __init__(
+        self, ledger: QuotaStore, budget: Budget, *, clock: Clock, cards_per_minute: int = 10
+    ) -> None:
         self._ledger = ledger
         self._budget = budget
         self._clock = clock
@@ -36,43 +38,43 @@ class Governor:
     async def balance(self) -> Balance:
         """What is booked this month, and what is left."""
         now = self._clock()
-        closings = {bucket: await self._ledger.closed_until(month_gate(bucket)) for bucket in Bucket}
+        closings = {bucket: await self._ledger.blocked_until(month_limiter(bucket)) for bucket in QuotaKind}
         return Balance(
             budget=self._budget,
-            booked=await self._ledger.booked(month_of(now)),
+            booked=await self._ledger.usage(month_of(now)),
             now=now,
             refused=frozenset(bucket for bucket, until in closings.items() if until and until > now),
         )
 
-    async def rung(self, destination: Destination, *, beside: bool = False) -> Rung:
+    async def level(self, destination: Destination, *, beside: bool = False) -> QuotaLevel:
         """How news may go to a destination; `beside`: a webhook robot stands beside it."""
         balance = await self.balance()
         if destination.kind is DestinationKind.WEBHOOK:
-            return webhook_rung_of(balance)
-        return rung_of(balance, beside=beside)
+            return webhook_quota_level(balance)
+        return quota_level(balance, beside=beside)
 
-    async def warnings(self) -> Sequence[tuple[str, Bucket, int, Balance]]:
+    async def warnings(self) -> Sequence[tuple[str, QuotaKind, int, Balance]]:
         """The borders that were passed, each with its month: what the operators are told once."""
         balance = await self.balance()
         month = month_of(balance.now)
         return [(month, bucket, border, balance) for bucket, border in warnings_of(balance)]
 
-    async def may_go_alone(self, destination: Destination) -> bool:
+    async def try_acquire_card_slot(self, destination: Destination) -> bool:
         """Whether one more summary of its own is not too many for this minute and destination."""
         gate = f"cards:{destination}"
-        taken = await self._ledger.take_place(gate, self._cards_per_minute, self._clock(), MINUTE)
+        taken = await self._ledger.acquire(gate, self._cards_per_minute, self._clock(), MINUTE)
         return taken is None
 
-    async def digest_due(self, destination: Destination, rung: Rung) -> datetime:
+    async def digest_due(self, destination: Destination, rung: QuotaLevel) -> datetime:
         """When a digest that begins now has gathered enough: soon for a burst, later when calls are few."""
         by_webhook = destination.kind is DestinationKind.WEBHOOK
         wait = GRID
-        if rung >= Rung.DIGEST:
-            wait = digest_wait(await self.balance(), Bucket.STREAM if by_webhook else Bucket.API)
+        if rung >= QuotaLevel.DIGEST:
+            wait = digest_wait(await self.balance(), QuotaKind.STREAM if by_webhook else QuotaKind.API)
         due = self._clock() + wait
         return due + GRID - timedelta(seconds=due.timestamp() % GRID.total_seconds())
 
-    def better_times(self) -> datetime:
+    def next_check_at(self) -> datetime:
         """When it is worth looking again while nothing may go: at the month's end at the latest."""
         now = self._clock()
         return min(month_end(now), now + LOOK_AGAIN)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from bot.errors import UserError
 from bot.models import Clock, Person
-from bot.ports import Ledger
+from bot.ports import QuotaStore
 
 HOUR = timedelta(hours=1)
 
@@ -12,7 +12,7 @@ HOUR = timedelta(hours=1)
 class RequestBudget:
     """Counts what people ask for that costs calls, for all bots on a store; 0 per hour means no limit."""
 
-    def __init__(self, ledger: Ledger, *, clock: Clock, per_hour: int) -> None:
+    def __init__(self, ledger: QuotaStore, *, clock: Clock, per_hour: int) -> None:
         self._ledger = ledger
         self._clock = clock
         self._per_hour = per_hour
@@ -22,6 +22,6 @@ class RequestBudget:
         if not self._per_hour:
             return
         gate, now = f"asked:{person.id}", self._clock()
-        free_at = await self._ledger.take_place(gate, self._per_hour, now, HOUR)
+        free_at = await self._ledger.acquire(gate, self._per_hour, now, HOUR)
         if free_at:
             raise UserError("asked_too_often", most=self._per_hour, free_at=free_at)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Protocol
 
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.files import make_private_folder, private_opener
 from bot.models import Report
 
@@ -20,33 +20,33 @@ UNFINISHED = ".part"  # how the name of a file ends that is still being written
 _PATH = re.compile(r"\d{4}-\d{2}-\d{2}/(?!\.\.?$)[^/\0]+")
 
 
-class Archive(Protocol):
+class ReportArchive(Protocol):
     """Keeps whole files by the path of their report, `day/name`. Memory does not grow with a file."""
 
     async def put(self, path: str, file: Path) -> None:
         """Keep a copy of this file. Repeatable."""
 
-    async def has(self, path: str) -> bool:
+    async def exists(self, path: str) -> bool:
         """Whether there is one."""
 
     def read(self, path: str) -> AsyncIterator[bytes]:
-        """The file in pieces. Raises `Permanent` when there is none."""
+        """The file in pieces. Raises `PermanentError` when there is none."""
 
     async def remove(self, path: str) -> None:
         """Forget this file; nothing happens when there is none."""
 
-    async def sweep(self, day: str) -> int:
+    async def purge(self, day: str) -> int:
         """Remove the files of all days before this one; how many."""
 
 
-async def fetch(archive: Archive, report: Report, folder: Path) -> bool:
+async def fetch(archive: ReportArchive, report: Report, folder: Path) -> bool:
     """Bring the file of a report into the folder, whole or not at all.
 
     False when the archive has none, or another than was recorded.
     """
     if not _PATH.fullmatch(report.path):
-        raise Permanent(f"{report.path} is no path of a report")
-    if not await archive.has(report.path):
+        raise PermanentError(f"{report.path} is no path of a report")
+    if not await archive.exists(report.path):
         return False
     final = folder / report.path
     part = final.with_name(f"{final.name}.{secrets.token_hex(4)}{UNFINISHED}")
@@ -54,10 +54,10 @@ async def fetch(archive: Archive, report: Report, folder: Path) -> bool:
         await asyncio.to_thread(make_private_folder, final.parent)
         return await _bring(archive, report, part, final)
     except OSError as error:
-        raise Temporary(f"reports.dir cannot be written: {error.strerror}") from error
+        raise TemporaryError(f"reports.dir cannot be written: {error.strerror}") from error
 
 
-async def _bring(archive: Archive, report: Report, part: Path, final: Path) -> bool:
+async def _bring(archive: ReportArchive, report: Report, part: Path, final: Path) -> bool:
     try:
         digest = await write_pieces(archive.read(report.path), part)
         if digest != report.sha256:

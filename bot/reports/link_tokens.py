@@ -12,61 +12,63 @@ from datetime import datetime, timedelta
 
 from itsdangerous import BadSignature, Signer
 
-from bot.models import Grant, Report, derived_id
+from bot.models import DownloadLink, Report, deterministic_id
 
 PATH = "/reports/"
-LONGEST_TOKEN = 100  # characters; what is longer is not even looked at
+MAX_TOKEN_CHARACTERS = 100  # characters; what is longer is not even looked at
 KEY_BYTES = 32
 
 _SALT = "dingrun.report-link"
 
 
-def fresh_key() -> str:
+def generate_key() -> str:
     """A key that nobody can guess."""
     return secrets.token_hex(KEY_BYTES)
 
 
-def token_of(link_id: str, key: str) -> str:
+def sign_token(link_id: str, key: str) -> str:
     return _signer(key).sign(link_id).decode()
 
 
-def link_of(token: str, key: str) -> str | None:
+def read_token(token: str, key: str) -> str | None:
     """The link that a token of ours names; None for anything else."""
-    if len(token) > LONGEST_TOKEN or not token.isascii():
+    if len(token) > MAX_TOKEN_CHARACTERS or not token.isascii():
         return None
     try:
         link_id = _signer(key).unsign(token).decode()
     except BadSignature:
         return None
     # the last letter of a signature has two bits that say nothing: only the one spelling counts
-    return link_id if hmac.compare_digest(token_of(link_id, key), token) else None
+    return link_id if hmac.compare_digest(sign_token(link_id, key), token) else None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class LinkPolicy:
     """What every new link allows. Without a public address there are no links."""
 
     public_url: str = ""
     ttl: timedelta = timedelta(days=1)
-    most: int = 20  # downloads; 1 is a one-time link
+    max_downloads: int = 20  # downloads; 1 is a one-time link
 
 
-def new_grant(report: Report, cause: str, terms: Terms, now: datetime, *, number: int = 0) -> Grant:
+def new_link(
+    report: Report, cause: str, terms: LinkPolicy, now: datetime, *, number: int = 0
+) -> DownloadLink:
     """A link to this report as it is now; `number` tells how many this cause had before. Pure, so that
     asking twice is asking once."""
     parts = (report.run_id, report.sha256, cause, str(number))
-    return Grant(
-        id=derived_id("l", *parts, length=20),
+    return DownloadLink(
+        id=deterministic_id("l", *parts, length=20),
         run_id=report.run_id,
         sha256=report.sha256,
-        cause=cause,
+        idempotency_key=cause,
         made_at=now,
         expires_at=now + terms.ttl,
-        most=terms.most,
+        max_downloads=terms.max_downloads,
     )
 
 
-def why_closed(grant: Grant | None, now: datetime) -> str:
+def rejection_reason(grant: DownloadLink | None, now: datetime) -> str:
     """Why a link leads nowhere, in one word for logs and counters; "" while it leads to its report."""
     if grant is None:
         return "unknown"
@@ -74,7 +76,7 @@ def why_closed(grant: Grant | None, now: datetime) -> str:
         return "revoked"
     if now >= grant.expires_at:
         return "expired"
-    return "used_up" if grant.used >= grant.most else ""
+    return "is_exhausted" if grant.downloads >= grant.max_downloads else ""
 
 
 def _signer(key: str) -> Signer:

@@ -10,22 +10,22 @@ from io import BufferedReader
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bot.errors import Permanent, Temporary
-from bot.jobs.queue import Claim, JobKind, NotYet, Result
+from bot.errors import PermanentError, TemporaryError
+from bot.jobs.queue import Claim, JobKind, Postpone, Result
 from bot.models import Clock, ExportStatus, Job, JobState, Report, Run, RunStatus
 from bot.ports import Exporter, Store
 from bot.reports.archive import fetch
-from bot.reports.comparison import story_of
-from bot.reports.storage import Shelf
+from bot.reports.comparison import load_report_input
+from bot.reports.storage import ReportStorage
 from bot.telemetry.logging import redacted
 
-__all__ = ["Reports", "Shelf", "file_name"]
+__all__ = ["ReportStorage", "Reports", "file_name"]
 
 log = logging.getLogger(__name__)
 
-LATE = timedelta(minutes=10)
+STALLED_AFTER = timedelta(minutes=10)
 MOST_COUNTED = 10_000  # exports that wait
-NAME_BYTES = 120  # of the schedule's part of a file name; file systems take 255 for the whole
+MAX_NAME_BYTES = 120  # of the schedule's part of a file name; file systems take 255 for the whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Backlog:
 class Reports:
     """Makes the report of a run as a job, and finds reports."""
 
-    def __init__(self, store: Store, exporter: Exporter, shelf: Shelf, *, clock: Clock) -> None:
+    def __init__(self, store: Store, exporter: Exporter, shelf: ReportStorage, *, clock: Clock) -> None:
         self._store = store
         self._exporter = exporter
         self._shelf = shelf
@@ -54,33 +54,33 @@ class Reports:
                 await self._store.update_run(job.run_id, why)
             await settled(job)
 
-        return {"export": JobKind(act=self._export, settled=ended, lease=timedelta(seconds=20))}
+        return {"export": JobKind(run=self._export, on_finished=ended, lease=timedelta(seconds=20))}
 
     async def find(self, *, run_id: str = "", schedule_id: str = "") -> Report | None:
         """The newest report of a run or a schedule whose file is still there."""
         for report in await self._store.find_reports(run_id=run_id, schedule_id=schedule_id, limit=1):
-            if await self._near(report):
+            if await self._ensure_local(report):
                 return report
         return None
 
-    async def _near(self, report: Report) -> bool:
+    async def _ensure_local(self, report: Report) -> bool:
         """Whether the file is in our folder as it was recorded; one that another bot made is brought here."""
-        if await asyncio.to_thread(self._shelf.has, report):
+        if await asyncio.to_thread(self._shelf.exists, report):
             return True
         archive = self._shelf.archive
         return archive is not None and await fetch(archive, report, self._shelf.folder)
 
     async def _exists(self, report: Report) -> bool:
         """The same without bringing it here."""
-        if await asyncio.to_thread(self._shelf.has, report):
+        if await asyncio.to_thread(self._shelf.exists, report):
             return True
-        return self._shelf.archive is not None and await self._shelf.archive.has(report.path)
+        return self._shelf.archive is not None and await self._shelf.archive.exists(report.path)
 
     def progress(self, run: Run) -> int | None:
         """How many assets a report under way has taken so far; None when none is being made here."""
         return self._exporter.progress(run.id)
 
-    async def recorded(self, run_id: str) -> Report | None:
+    async def find_record(self, run_id: str) -> Report | None:
         """The report of a run as it was recorded, whether or not its file is still there."""
         found = await self._store.find_reports(run_id=run_id, limit=1)
         return found[0] if found else None
@@ -91,13 +91,13 @@ class Reports:
         return [report for report in found if await self._exists(report)]
 
     async def open(self, report: Report) -> BufferedReader:
-        """The file as it was recorded. Raises `Permanent` when it is gone or changed on disk since."""
+        """The file as it was recorded. Raises `PermanentError` when it is gone or changed on disk since."""
         if self._shelf.archive:
-            await self._near(report)
+            await self._ensure_local(report)
         return await asyncio.to_thread(self._shelf.open, report)
 
-    async def checked(self, report: Report) -> Path:
-        """Where the file lies, as it was recorded. Raises `Permanent` likewise."""
+    async def verified_path(self, report: Report) -> Path:
+        """Where the file lies, as it was recorded. Raises `PermanentError` likewise."""
         (await self.open(report)).close()
         return self.path(report)
 
@@ -107,9 +107,9 @@ class Reports:
     async def _export(self, claim: Claim) -> Result:
         run = await self._store.find_run(claim.job.run_id)
         if run is None:
-            raise Permanent(f"run {claim.job.run_id} is not in the store")
+            raise PermanentError(f"run {claim.job.run_id} is not in the store")
         if run.status is RunStatus.RUNNING:  # jobs are written before the status
-            raise NotYet(self._clock() + timedelta(seconds=1))
+            raise Postpone(self._clock() + timedelta(seconds=1))
         if not await self.find(run_id=run.id):
             await self._try(claim, run)
         await self._store.update_run(run.id, {"export_status": ExportStatus.SUCCESS, "export_error": ""})
@@ -120,7 +120,7 @@ class Reports:
         await self._store.update_run(run.id, {"export_status": ExportStatus.RUNNING})
         try:
             await self._make(claim, run)
-        except Temporary as error:
+        except TemporaryError as error:
             await self._store.update_run(run.id, {"export_error": redacted(str(error))})
             raise
 
@@ -128,13 +128,13 @@ class Reports:
         """The file is whole and in its place before anything tells of it."""
         name = file_name(run, self._shelf.zone)
         stem, day = name.removesuffix(".xlsx"), f"{run.start_time.astimezone(self._shelf.zone):%Y-%m-%d}"
-        written = await asyncio.to_thread(self._shelf.room, day, stem)
+        written = await asyncio.to_thread(self._shelf.reserve_path, day, stem)
         started = self._clock()
         try:
-            findings = await self._exporter.export(await story_of(self._store, run), written)
+            findings = await self._exporter.export(await load_report_input(self._store, run), written)
             if not await claim.extend():
-                raise Temporary("another process has this export now")
-            path, measure = await asyncio.to_thread(self._shelf.place, written, stem)
+                raise TemporaryError("another process has this export now")
+            path, measure = await asyncio.to_thread(self._shelf.commit, written, stem)
         finally:
             await asyncio.to_thread(written.unlink, missing_ok=True)
         if self._shelf.archive:
@@ -158,10 +158,10 @@ class Reports:
             "report of run %s made: %d rows, %d bytes in %.1f s", run.id, findings.rows, measure.size, seconds
         )
 
-    async def late(self) -> Sequence[Job]:
+    async def stalled_exports(self) -> Sequence[Job]:
         """Exports that have failed, or waited for a worker, for ten minutes or more, oldest first."""
         begun = await self._store.find_jobs(kind="export", states={JobState.TODO, JobState.DOING})
-        return [job for job in begun if job.error and self._clock() - job.created_at >= LATE]
+        return [job for job in begun if job.error and self._clock() - job.created_at >= STALLED_AFTER]
 
     async def backlog(self) -> Backlog:
         """Tell how far the reports lag behind the runs."""
@@ -175,12 +175,12 @@ class Reports:
         """Remove the days that are over, and what dead exports left; how many days."""
         now = self._clock()
         if self._shelf.archive:
-            await self._shelf.archive.sweep(self._shelf.first_day(now))
-        return await asyncio.to_thread(self._shelf.sweep, now)
+            await self._shelf.archive.purge(self._shelf.first_kept_day(now))
+        return await asyncio.to_thread(self._shelf.purge_expired, now)
 
 
 def file_name(run: Run, zone: ZoneInfo) -> str:
     """A name that every file system and DingTalk take, whatever the schedule is called."""
     plain = re.sub(r"[^\w.-]+", "_", run.schedule_name).strip("._") or "report"
-    plain = plain.encode()[:NAME_BYTES].decode(errors="ignore")
+    plain = plain.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     return f"{plain}_{run.start_time.astimezone(zone):%Y%m%d-%H%M%S}_{run.id}.xlsx"

@@ -19,15 +19,15 @@ from io import BufferedRandom, BufferedReader
 from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo
 
-from bot.errors import DingRunError, Permanent, Temporary
+from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.files import PRIVATE_FILE, close_to_others, make_private_folder
 from bot.models import Report
-from bot.reports.archive import Archive
+from bot.reports.archive import ReportArchive
 
 log = logging.getLogger(__name__)
 
-UNFINISHED = ".part"  # how the name of a file ends that is still being written
-LEFT_BEHIND = timedelta(hours=12)  # no export takes so long: whoever wrote it is dead
+UNFINISHED_SUFFIX = ".part"  # how the name of a file ends that is still being written
+UNFINISHED_MAX_AGE = timedelta(hours=12)  # no export takes so long: whoever wrote it is dead
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
@@ -35,7 +35,7 @@ _FILE = os.O_RDONLY | os.O_NONBLOCK  # a pipe that somebody put there does not h
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure:
+class FileDigest:
     """What a file is known by."""
 
     size: int
@@ -43,16 +43,19 @@ class Measure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelf:
+class ReportStorage:
     """Where reports lie and for how long; with an archive, for all bots on the store together."""
 
     folder: Path
     keep: timedelta
     zone: ZoneInfo
-    archive: Archive | None = None
+    archive: ReportArchive | None = None
 
-    def room(self, day: str, stem: str) -> Path:
-        """A place for a file that is still being written; nobody else gets the same. Raises `Temporary`."""
+    def reserve_path(self, day: str, stem: str) -> Path:
+        """A place for a file that is still being written; nobody else gets the same.
+
+        Raises `TemporaryError`.
+        """
         folder = self.folder / day
         try:
             make_private_folder(folder)
@@ -60,10 +63,10 @@ class Shelf:
         except OSError as error:
             raise _trouble(error) from error
         if folder.is_symlink():
-            raise Permanent(f"reports.dir: {day} is a link that leads elsewhere; remove it")
-        return folder / f"{stem}.{secrets.token_hex(4)}{UNFINISHED}"
+            raise PermanentError(f"reports.dir: {day} is a link that leads elsewhere; remove it")
+        return folder / f"{stem}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}"
 
-    def place(self, written: Path, stem: str) -> tuple[str, Measure]:
+    def commit(self, written: Path, stem: str) -> tuple[str, FileDigest]:
         """Give a finished file its name, for good; where it lies in the folder, and its measure.
 
         The name tells its content, so that two writers of one run never share a file.
@@ -73,7 +76,7 @@ class Shelf:
                 written.chmod(PRIVATE_FILE)
             with written.open("rb+") as file:
                 os.fsync(file.fileno())
-                measure = measure_of(file)
+                measure = digest_file(file)
             final = written.with_name(f"{stem}_{measure.sha256[:8]}.xlsx")
             written.replace(final)
             _sync(final.parent)
@@ -82,22 +85,22 @@ class Shelf:
         return f"{final.parent.name}/{final.name}", measure
 
     def open(self, report: Report) -> BufferedReader:
-        """The file of a report as it was recorded, at its start. Raises `Permanent` for any other."""
+        """The file of a report as it was recorded, at its start. Raises `PermanentError` for any other."""
         file = self._inside(report.path)
         if file is None:
-            raise Permanent(f"the report {report.path} is gone")
-        if measure_of(file) != Measure(size=report.size, sha256=report.sha256):
+            raise PermanentError(f"the report {report.path} is gone")
+        if digest_file(file) != FileDigest(size=report.size, sha256=report.sha256):
             file.close()
             log.error("report %s changed on disk and is not handed out", report.path)
-            raise Permanent(f"the report {report.path} changed on disk after it was made")
+            raise PermanentError(f"the report {report.path} changed on disk after it was made")
         file.seek(0)
         return file
 
-    def has(self, report: Report) -> bool:
+    def exists(self, report: Report) -> bool:
         """Whether the file is there as it was recorded."""
         try:
             self.open(report).close()
-        except Permanent:
+        except PermanentError:
             return False
         return True
 
@@ -111,19 +114,19 @@ class Shelf:
         except OSError:
             return None
 
-    def first_day(self, now: datetime) -> str:
+    def first_kept_day(self, now: datetime) -> str:
         """The oldest day whose reports are kept."""
         return f"{(now - self.keep).astimezone(self.zone):%Y-%m-%d}"
 
-    def sweep(self, now: datetime) -> int:
+    def purge_expired(self, now: datetime) -> int:
         """Remove days that are over `keep`, and what dead exports left behind; how many days."""
-        border = self.first_day(now)
+        border = self.first_kept_day(now)
         old = [day for day in self._days() if day.name < border]
         for day in old:
             shutil.rmtree(day)
             log.info("reports of %s removed, their time is over", day.name)
         for day in self._days():
-            _sweep_unfinished(day, now - LEFT_BEHIND)
+            _sweep_unfinished(day, now - UNFINISHED_MAX_AGE)
         return len(old)
 
     def _days(self) -> Iterator[Path]:
@@ -132,10 +135,10 @@ class Shelf:
                 yield day
 
 
-def measure_of(file: BufferedReader | BufferedRandom) -> Measure:
+def digest_file(file: BufferedReader | BufferedRandom) -> FileDigest:
     """Size and digest of an open file, whole."""
     file.seek(0)
-    return Measure(
+    return FileDigest(
         size=os.fstat(file.fileno()).st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest()
     )
 
@@ -172,7 +175,7 @@ def _sync(folder: Path) -> None:
 
 
 def _sweep_unfinished(day: Path, before: datetime) -> None:
-    for part in day.glob(f"*{UNFINISHED}"):
+    for part in day.glob(f"*{UNFINISHED_SUFFIX}"):
         if datetime.fromtimestamp(part.lstat().st_mtime, UTC) < before:
             part.unlink()
             log.info("%s removed, its export died", part.name)
@@ -180,5 +183,5 @@ def _sweep_unfinished(day: Path, before: datetime) -> None:
 
 def _trouble(error: OSError) -> DingRunError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return Temporary("the disk is full (磁盘满了): reports.dir")
-    return Temporary(f"reports.dir cannot be written: {error.strerror}")
+        return TemporaryError("the disk is full (磁盘满了): reports.dir")
+    return TemporaryError(f"reports.dir cannot be written: {error.strerror}")

@@ -5,8 +5,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.delivery.plan import audience, ending_jobs, told
-from bot.errors import Permanent
+from bot.delivery.plan import all_recipients, jobs_for_finished_run, recipients
+from bot.errors import PermanentError
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import (
     RETRY,
@@ -21,33 +21,33 @@ from bot.models import (
     Run,
     RunStatus,
     Schedule,
-    Tally,
     Task,
+    TaskCounts,
     TaskStatus,
     Trigger,
-    derived_id,
+    deterministic_id,
 )
-from bot.ports import Engine, Started, Store
+from bot.ports import Engine, EngineRun, Store
 from bot.runs.stops import StopResult, Stops
 
 log = logging.getLogger(__name__)
 
-KEPT_FAILURES = 100  # of a run; their number is always exact
-LOOKED_BACK = 100  # runs
+MAX_FAILURES = 100  # of a run; their number is always exact
+LAST_NOTIFIED_LIMIT = 100  # runs
 PREFIX = 4  # letters of an id that are enough to tell it
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cause:
+class TriggerRequest:
     """What triggers a run: the same `id` is the same run."""
 
-    id: str
+    idempotency_key: str
     trigger: Trigger
     asked_by: Person | None = None
     asked_in: Destination | None = None
 
 
-def judge(task_ids: Collection[str], tasks: Mapping[str, Task]) -> Tally:
+def count_tasks(task_ids: Collection[str], tasks: Mapping[str, Task]) -> TaskCounts:
     """How far the tasks of a run are; the run is over when `ended == total`. Unknown tasks count as
     missing."""
     states = [tasks[id_].status if id_ in tasks else TaskStatus.MISSING for id_ in task_ids]
@@ -56,10 +56,10 @@ def judge(task_ids: Collection[str], tasks: Mapping[str, Task]) -> Tally:
         for kind, number in tasks[id_].found.items() if id_ in tasks else ():
             found[kind] = found.get(kind, 0) + number
     counts = {state.value: states.count(state) for state in TaskStatus if state.ended}
-    return Tally(total=len(states), found=found, **counts)
+    return TaskCounts(total=len(states), found=found, **counts)
 
 
-def not_well(task: Task | None) -> bool:
+def task_failed(task: Task | None) -> bool:
     """Whether a task has ended otherwise than well; one that the engine does not know has."""
     return task is None or (task.status.ended and task.status is not TaskStatus.DONE)
 
@@ -76,7 +76,7 @@ def retried_run(cause: str) -> str:
 
 def _retries(run: Run, wish: str) -> bool:
     """Whether this wish asked for the run, as the repetition of another."""
-    return run.cause == retry_cause(retried_run(run.cause), wish)
+    return run.idempotency_key == retry_cause(retried_run(run.idempotency_key), wish)
 
 
 def failures_of(
@@ -92,9 +92,9 @@ def failures_of(
         Failure(task_id=id_, target=task.target, status=task.status, reason=task.reason)
         for id_ in task_ids
         for task in [tasks.get(id_) or Task(id=id_, run_id="", target=rest, status=TaskStatus.MISSING)]
-        if not_well(task)
+        if task_failed(task)
     ]
-    return tuple(bad[:KEPT_FAILURES])
+    return tuple(bad[:MAX_FAILURES])
 
 
 class Runs:
@@ -109,49 +109,49 @@ class Runs:
 
     @property
     def kinds(self) -> Mapping[str, JobKind]:
-        return {"submit": JobKind(act=self._submit, settled=self._submitted)}
+        return {"submit": JobKind(run=self._submit, on_finished=self._submitted)}
 
-    async def trigger(self, schedule: Schedule, cause: Cause) -> Run:
+    async def trigger(self, schedule: Schedule, cause: TriggerRequest) -> Run:
         """Store a run and the job that submits it; the same cause again changes nothing and is the same
         run."""
         run = Run(
-            id=derived_id("r", cause.id),
-            cause=cause.id,
+            id=deterministic_id("r", cause.idempotency_key),
+            idempotency_key=cause.idempotency_key,
             schedule=schedule,
             trigger=cause.trigger,
             asked_by=cause.asked_by,
             asked_in=cause.asked_in,
             start_time=self._clock(),
-            export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIP,
+            export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIPPED,
         )
         if await self._store.add_run(run):
-            log.info("run %s of %s triggered by %s", run.id, schedule.name, cause.id)
-        await self.ask_to_submit(run.id)
+            log.info("run %s of %s triggered by %s", run.id, schedule.name, cause.idempotency_key)
+        await self.enqueue_submit(run.id)
         return await self._store.find_run(run.id) or run
 
-    async def adopt(self, started: Started, *, quiet: bool) -> Run | None:
+    async def record_external_run(self, started: EngineRun, *, notify: bool) -> Run | None:
         """Keep a run that the engine began by itself; None when it is kept already.
 
-        A `quiet` one is only kept: nobody is told, and no report is made.
+        Without `notify` it is only recorded: nobody is notified, and no report is made.
         """
         schedule = started.schedule
-        if quiet:
+        if not notify:
             schedule = replace(schedule, notify_enable=False, export=False)
         run = Run(
-            id=derived_id("r", started.cause),
-            cause=started.cause,
+            id=deterministic_id("r", started.idempotency_key),
+            idempotency_key=started.idempotency_key,
             schedule=schedule,
             trigger=Trigger.ENGINE,
             start_time=started.start_time,
             task_ids=started.task_ids,
-            export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIP,
+            export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIPPED,
         )
         if not await self._store.add_run(run):
             return None
-        log.info("run %s of %s was begun by the engine: %s", run.id, schedule.name, started.cause)
+        log.info("run %s of %s was begun by the engine: %s", run.id, schedule.name, started.idempotency_key)
         return run
 
-    async def ask_to_submit(self, run_id: str) -> None:
+    async def enqueue_submit(self, run_id: str) -> None:
         """The job that hands the run to the engine; asking twice is asking once."""
         now = self._clock()
         await self._jobs.add(
@@ -162,20 +162,20 @@ class Runs:
         run = await self._store.find_run(claim.job.run_id)
         if run is None or run.task_ids or run.status is not RunStatus.RUNNING:
             return {}
-        task_ids = tuple(await self._handed_over(run))
+        task_ids = tuple(await self._submit_tasks(run))
         if not task_ids:
-            raise Permanent("the engine made no task of it")
+            raise PermanentError("the engine made no task of it")
         await self._store.update_run(run.id, {"task_ids": task_ids}, when=RunStatus.RUNNING)
         log.info("run %s submitted as %d tasks", run.id, len(task_ids))
         return {"tasks": len(task_ids)}
 
-    async def _handed_over(self, run: Run) -> Sequence[str]:
+    async def _submit_tasks(self, run: Run) -> Sequence[str]:
         """The tasks of a run: of its schedule, or those of an earlier run that did not end well."""
-        earlier = await self._store.find_run(retried_run(run.cause))
+        earlier = await self._store.find_run(retried_run(run.idempotency_key))
         if earlier is None:
             return await self._engine.submit(run)
         tasks = await self._engine.tasks(earlier.task_ids)
-        failed = [id_ for id_ in earlier.task_ids if not_well(tasks.get(id_))]
+        failed = [id_ for id_ in earlier.task_ids if task_failed(tasks.get(id_))]
         return await self._engine.restart(run, failed)
 
     async def _submitted(self, job: Job) -> None:
@@ -186,19 +186,21 @@ class Runs:
         """The run came to nothing: its tasks could not be submitted."""
         run = await self._store.find_run(run_id)
         if run and run.status is RunStatus.RUNNING:
-            await self._end(run, {"status": RunStatus.ERROR, "error_msg": why, "tally": Tally(total=0)})
+            await self._end(
+                run, {"status": RunStatus.ERROR, "error_msg": why, "task_counts": TaskCounts(total=0)}
+            )
 
     async def finish(self, run: Run, tasks: Mapping[str, Task]) -> bool:
         """End a run if all of its tasks have ended; says whether they have."""
         mine = {id_: tasks[id_] for id_ in run.task_ids if id_ in tasks}
         tasks = await self._stops.as_stopped(run.id, mine)
-        tally = judge(run.task_ids, tasks)
+        tally = count_tasks(run.task_ids, tasks)
         if tally.ended < tally.total:
             return False
         targets = await self._targets(run) if tally.missing else ()
         changes: dict[str, object] = {
             "status": RunStatus.FINISHED,
-            "tally": tally,
+            "task_counts": tally,
             "failures": failures_of(run.task_ids, tasks, targets),
         }
         ends = [task.end_time for task in tasks.values() if task.end_time]
@@ -213,13 +215,13 @@ class Runs:
         now = max(self._clock(), run.start_time)  # another bot began it, by another clock
         changes = {"end_time": now, **changes}
         ended = _with(run, changes)
-        jobs = ending_jobs(ended, now)
+        jobs = jobs_for_finished_run(ended, now)
         for job in jobs:
             await self._store.add_job(job)  # nobody is woken before the status is there
-        if not told(ended):
-            changes["push_status"] = PushStatus.SKIP
+        if not recipients(ended):
+            changes["push_status"] = PushStatus.SKIPPED
         if not any(job.kind == "export" for job in jobs):
-            changes["export_status"] = ExportStatus.SKIP
+            changes["export_status"] = ExportStatus.SKIPPED
         done = await self._store.update_run(run.id, changes, when=RunStatus.RUNNING)
         if done:
             log.info("run %s of %s is %s", run.id, run.schedule_name, done.status)
@@ -231,7 +233,7 @@ class Runs:
 
     async def _targets(self, run: Run) -> Sequence[str]:
         """What the tasks of a run are for: of its schedule, or what did not end well in an earlier run."""
-        earlier = await self._store.find_run(retried_run(run.cause))
+        earlier = await self._store.find_run(retried_run(run.idempotency_key))
         if earlier is None:
             return run.schedule.targets
         return [word for failure in earlier.failures for word in failure.target.split()]
@@ -244,14 +246,16 @@ class Runs:
         """The runs of late whose id begins so, newest first; too few letters are of none."""
         if not re.fullmatch(rf"r[a-z2-7]{{{PREFIX - 1},}}", beginning):
             return ()
-        return [run for run in await self.recent(limit=LOOKED_BACK) if run.id.startswith(beginning)]
+        return [run for run in await self.recent(limit=LAST_NOTIFIED_LIMIT) if run.id.startswith(beginning)]
 
     async def begun_by(self, wish: str) -> Run | None:
         """The run that this wish has begun already: it may be asked for again after a crash."""
-        run = await self._store.find_run(derived_id("r", wish))
+        run = await self._store.find_run(deterministic_id("r", wish))
         if run:
             return run
-        return next((each for each in await self.recent(limit=LOOKED_BACK) if _retries(each, wish)), None)
+        return next(
+            (each for each in await self.recent(limit=LAST_NOTIFIED_LIMIT) if _retries(each, wish)), None
+        )
 
     async def recent(self, schedule_id: str = "", *, running: bool = False, limit: int = 10) -> Sequence[Run]:
         """The newest runs, of one schedule or of all, newest first."""
@@ -263,10 +267,10 @@ class Runs:
         runs = await self.recent(schedule_id, limit=1)
         return runs[0] if runs else None
 
-    async def last_told(self, destination: Destination) -> Run | None:
+    async def last_notified(self, destination: Destination) -> Run | None:
         """The newest run whose summary this destination has, or will have."""
-        for run in await self.recent(limit=LOOKED_BACK):
-            if run.schedule.notify_enable and destination in audience(run):
+        for run in await self.recent(limit=LAST_NOTIFIED_LIMIT):
+            if run.schedule.notify_enable and destination in all_recipients(run):
                 return run
         return None
 
@@ -275,10 +279,10 @@ class Runs:
         runs = await self._store.find_runs(status=RunStatus.RUNNING, schedule_id=schedule_id, limit=1)
         return runs[0] if runs else None
 
-    async def progress(self, runs: Sequence[Run]) -> Mapping[str, Tally]:
+    async def progress(self, runs: Sequence[Run]) -> Mapping[str, TaskCounts]:
         """How far these runs are, by run id, in one question to the engine."""
         tasks = await self._engine.tasks([id_ for run in runs for id_ in run.task_ids])
-        return {run.id: judge(run.task_ids, tasks) for run in runs}
+        return {run.id: count_tasks(run.task_ids, tasks) for run in runs}
 
 
 def _with(run: Run, changes: Mapping[str, object]) -> Run:

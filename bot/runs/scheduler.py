@@ -14,19 +14,19 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from bot.models import CLOCKS_DIFFER, Clock, Schedule, Trigger
+from bot.models import MAX_CLOCK_SKEW, Clock, Schedule, Trigger
 from bot.ports import Engine, Store
-from bot.runs.lifecycle import Cause, Runs
+from bot.runs.lifecycle import Runs, TriggerRequest
 from bot.telemetry.loops import loop_item, loop_step
 
 log = logging.getLogger(__name__)
 
-TICK = 1.0  # seconds
+TICK_SECONDS = 1.0  # seconds
 FOLD = timedelta(hours=1)  # at least as long as any time zone sets its clocks back
-AHEAD = 2 * CLOCKS_DIFFER  # what was handled later than this from now was handled by a clock that was wrong
+AHEAD = 2 * MAX_CLOCK_SKEW  # what was handled later than this from now was handled by a clock that was wrong
 
 
-class Missed(StrEnum):
+class MisfirePolicy(StrEnum):
     """What to do with a time that passed while nothing of DingRun ran."""
 
     ONCE = "once"  #: run once, however many were missed
@@ -34,12 +34,12 @@ class Missed(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timetable:
+class SchedulePolicy:
     """How times are read."""
 
     zone: ZoneInfo
-    missed: Missed = Missed.ONCE
-    grace: timedelta = timedelta(seconds=60)  # later than this is missed
+    misfire_policy: MisfirePolicy = MisfirePolicy.ONCE
+    misfire_grace: timedelta = timedelta(seconds=60)  # later than this is missed
 
 
 def last_due(schedule: Schedule, now: datetime, zone: ZoneInfo) -> datetime | None:
@@ -64,23 +64,23 @@ def next_due(schedule: Schedule, now: datetime, zone: ZoneInfo) -> datetime | No
 class Scheduler:
     """Triggers what is due."""
 
-    def __init__(self, store: Store, engine: Engine, runs: Runs, *, timetable: Timetable) -> None:
+    def __init__(self, store: Store, engine: Engine, runs: Runs, *, timetable: SchedulePolicy) -> None:
         self._store = store
         self._engine = engine
         self._runs = runs
         self._timetable = timetable
         self._seen: dict[str, datetime] = {}  # a copy of what the store remembers
 
-    async def keep_time(self, clock: Clock) -> None:
+    async def run(self, clock: Clock) -> None:
         """Tick once a second until cancelled."""
         while True:
             with loop_step("scheduler"):
                 await self.tick(clock())
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(TICK_SECONDS)
 
     async def tick(self, now: datetime) -> int:
         """Fire what is due; the number of runs triggered. An engine that fires by itself is left to it."""
-        if self._engine.fires:
+        if self._engine.has_own_scheduler:
             return 0
         fired = 0
         for schedule in await self._engine.schedules():
@@ -93,35 +93,35 @@ class Scheduler:
         known = self._seen.get(schedule.id)
         if known and known <= now + AHEAD and (due is None or due <= known):
             return False
-        seen = await self._last_seen(schedule, now)
+        seen = await self._last_fired(schedule, now)
         if due is None or due <= seen:
             return False
         fired = await self._fire(schedule, due, now)
-        await self._see(schedule, due)
+        await self._checkpoint(schedule, due)
         return fired
 
     async def _fire(self, schedule: Schedule, due: datetime, now: datetime) -> bool:
         late = now - due
-        if late > self._timetable.grace and self._timetable.missed is Missed.SKIP:
+        if late > self._timetable.misfire_grace and self._timetable.misfire_policy is MisfirePolicy.SKIP:
             log.warning("schedule %s missed %s and is not made up for", schedule.name, due.isoformat())
             return False
-        if late > self._timetable.grace:
+        if late > self._timetable.misfire_grace:
             log.warning("schedule %s missed %s and runs now", schedule.name, due.isoformat())
-        cause = Cause(id=await self._cause_id(schedule, due), trigger=Trigger.CRON)
+        cause = TriggerRequest(idempotency_key=await self._cause_id(schedule, due), trigger=Trigger.CRON)
         await self._runs.trigger(schedule, cause)
         return True
 
     async def _cause_id(self, schedule: Schedule, due: datetime) -> str:
         """Derive the id of a firing from its time; a second id when a clock ahead has fired it too early."""
         id_ = f"cron:{schedule.id}:{due.isoformat()}"
-        early = await self._store.recall(ahead_key(schedule))
+        early = await self._store.find_value(ahead_key(schedule))
         return f"{id_}:again" if early and due <= datetime.fromisoformat(early) else id_
 
-    async def _last_seen(self, schedule: Schedule, now: datetime) -> datetime:
+    async def _last_fired(self, schedule: Schedule, now: datetime) -> datetime:
         """The last time that was handled; a schedule seen for the first time starts from now."""
-        kept = await self._store.recall(seen_key(schedule))
+        kept = await self._store.find_value(last_fired_key(schedule))
         if kept is None:
-            await self._see(schedule, now)
+            await self._checkpoint(schedule, now)
             return now
         seen = datetime.fromisoformat(kept)
         if seen > now + AHEAD:
@@ -136,15 +136,15 @@ class Scheduler:
             "schedule %s was handled up to %s by a clock that was ahead: it goes on from now, %s",
             *(schedule.name, seen.isoformat(), now.isoformat()),
         )
-        await self._store.remember(ahead_key(schedule), seen.isoformat())
-        await self._see(schedule, now)
+        await self._store.set_value(ahead_key(schedule), seen.isoformat())
+        await self._checkpoint(schedule, now)
 
-    async def _see(self, schedule: Schedule, time: datetime) -> None:
-        await self._store.remember(seen_key(schedule), time.isoformat())
+    async def _checkpoint(self, schedule: Schedule, time: datetime) -> None:
+        await self._store.set_value(last_fired_key(schedule), time.isoformat())
         self._seen[schedule.id] = time
 
 
-def seen_key(schedule: Schedule) -> str:
+def last_fired_key(schedule: Schedule) -> str:
     """The fact that says up to when a schedule was handled.
 
     A changed cron line starts anew: what it would have fired in the past was never promised.

@@ -31,7 +31,7 @@ class Stops:
         stopped = {id_ for id_ in open_before if id_ in tasks and _gave_way(tasks[id_])}
         if stopped:
             known = await self._stopped(run.id)
-            await self._store.remember(_key(run.id), json.dumps(sorted({*known, *stopped})))
+            await self._store.set_value(_key(run.id), json.dumps(sorted({*known, *stopped})))
         left = tuple(task for task in tasks.values() if not task.status.ended)
         return StopResult(stopped=len(stopped), before=len(tasks) - len(stopped) - len(left), left=left)
 
@@ -43,7 +43,7 @@ class Stops:
         return {id_: _stopped_one(task) if id_ in stopped else task for id_, task in tasks.items()}
 
     async def _stopped(self, run_id: str) -> Collection[str]:
-        kept = await self._store.recall(_key(run_id))
+        kept = await self._store.find_value(_key(run_id))
         return set(json.loads(kept)) if kept else set()
 
 

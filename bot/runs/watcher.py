@@ -23,7 +23,7 @@ class Watcher:
         self._runs = runs
         self._clock = clock
 
-    async def watch(self, every: float) -> None:
+    async def run(self, every: float) -> None:
         """Tick every so many seconds until cancelled."""
         while True:
             with loop_step("watcher"):
@@ -33,7 +33,7 @@ class Watcher:
     async def tick(self) -> int:
         """Look once; the number of runs that were ended."""
         open_runs = await self._store.find_runs(status=RunStatus.RUNNING, limit=0)
-        await self._mend([run for run in open_runs if not run.task_ids])
+        await self._repair_unsubmitted([run for run in open_runs if not run.task_ids])
         submitted = [run for run in open_runs if run.task_ids]
         if not submitted:
             return 0
@@ -46,7 +46,7 @@ class Watcher:
                 ended += await self._runs.finish(run, tasks)
         return ended
 
-    async def _mend(self, unsubmitted: Sequence[Run]) -> None:
+    async def _repair_unsubmitted(self, unsubmitted: Sequence[Run]) -> None:
         """A process may have died between a run and its submit job, or between that job's end and what it
         means."""
         due = [run for run in unsubmitted if self._clock() - run.start_time >= GRACE]
@@ -62,6 +62,6 @@ class Watcher:
     async def _mend_one(self, run: Run) -> None:
         job = await self._store.find_job(f"submit:{run.id}")
         if job is None:
-            await self._runs.ask_to_submit(run.id)
+            await self._runs.enqueue_submit(run.id)
         elif job.state in {JobState.DEAD, JobState.UNCONFIRMED}:
             await self._runs.fail(run.id, job.error)

@@ -19,13 +19,13 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fact:
+class KeyValue:
     key: str
     value: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class TaskRecord:
     """A task and whose it is."""
 
     task: Task
@@ -44,21 +44,21 @@ class Asset:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Booked:
+class UsageRecord:
     month: str
     bucket: str
     calls: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Closing:
+class BlockedLimit:
     """Until when a gate is closed. Its places are not part of the history: they are over in a minute."""
 
     gate: str
     until: datetime
 
 
-class Movable(Protocol):
+class Dumpable(Protocol):
     """A store whose whole history can be read, or filled up."""
 
     @property

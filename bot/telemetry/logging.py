@@ -28,7 +28,7 @@ _PATTERNS = re.compile(
 )
 _USERINFO = re.compile(r"(://[^\s/:@]{0,200}:)(?!PASSWORD@)[^\s/@]{1,200}@")  # not of our own examples
 _SIGNING_SECRET = re.compile(r"SEC[0-9a-f]{32,}")
-LOUD = (
+NOISY_LOGGERS = (
     "dingtalk_stream", "dingtalk_stream.client", "dingtalk_stream.handler", "dingtalk_stream.card_replier",
     "alibabacloud-tea", "darabonba-core", "credentials", "aiohttp.access", "aiosqlite", "asyncio", "pymongo",
     "celery", "kombu", "amqp",
@@ -40,7 +40,7 @@ _ids: ContextVar[Mapping[str, str]] = ContextVar("ids")
 
 
 @contextmanager
-def about(**ids: str) -> Iterator[None]:
+def log_context(**ids: str) -> Iterator[None]:
     """Put these ids (`run`, `job`, `message`) on every line logged inside, also by tasks started there."""
     token = _ids.set({**_ids.get({}), **{name: value for name, value in ids.items() if value}})
     try:
@@ -56,7 +56,7 @@ class _Ids(logging.Filter):
         return True
 
 
-class _Calm(logging.Filter):
+class _QuietLogger(logging.Filter):
     """Keeps a package's logger quiet and its records on our stream, whatever the package sets up later.
 
     `dingtalk_stream` sets its level when a client is made; the alibabacloud packages set theirs, and add
@@ -68,7 +68,7 @@ class _Calm(logging.Filter):
         return record.levelno >= logging.WARNING
 
 
-_CALM = _Calm()
+_CALM = _QuietLogger()
 
 
 def _visible(letter: str) -> str:
@@ -77,7 +77,7 @@ def _visible(letter: str) -> str:
     return letter if plain else letter.encode("unicode_escape").decode()
 
 
-class Redacting(logging.Formatter):
+class RedactingFormatter(logging.Formatter):
     """The last defence: what looks like a secret, or is known to be one, is never written."""
 
     def __init__(self, known: Collection[str] = ()) -> None:
@@ -114,8 +114,8 @@ def _indented(text: str) -> str:
 def redacted(text: str) -> str:
     """Remove the secrets that the log knows from another side's words, which may echo ours."""
     handlers = logging.getLogger().handlers
-    formatters = [each.formatter for each in handlers if isinstance(each.formatter, Redacting)]
-    return (formatters[0] if formatters else Redacting()).starred(text)
+    formatters = [each.formatter for each in handlers if isinstance(each.formatter, RedactingFormatter)]
+    return (formatters[0] if formatters else RedactingFormatter()).starred(text)
 
 
 def for_terminal(text: str) -> str:
@@ -140,12 +140,12 @@ def _say_last_words(
 def configure(level: str = "INFO", *, secrets: Collection[str] = (), stream: TextIO | None = None) -> None:
     """Send all logging to `stream` (stderr by default), and calm the loggers of the packages we use."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(Redacting(secrets))
+    handler.setFormatter(RedactingFormatter(secrets))
     handler.addFilter(_Ids())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for name in LOUD:
+    for name in NOISY_LOGGERS:
         loud = logging.getLogger(name)
         loud.setLevel(logging.WARNING)
         loud.addFilter(_CALM)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from bot.errors import ConfigError, DingRunError, Temporary
+from bot.errors import ConfigError, DingRunError, TemporaryError
 
 log = logging.getLogger(__name__)
 
@@ -71,11 +71,11 @@ def loop_step(loop: str) -> Iterator[None]:
 def loop_item(loop: str) -> Iterator[None]:
     """Do one of several things in a step: what is wrong with it alone does not hold up the others.
 
-    `Temporary` passes: while the store or the engine is away, each of the others would fail as well.
+    `TemporaryError` passes: while the store or the engine is away, each of the others would fail as well.
     """
     try:
         yield
-    except Temporary:
+    except TemporaryError:
         raise
     except Exception as error:  # noqa: BLE001 - the edge of an item: the others are done all the same
         report_error(loop, error)

@@ -10,7 +10,7 @@ _KEY = re.compile(r"SEC[0-9a-f]{32,99}")
 SECRET_OPTIONS = ("password", "properties")  # as in `tlsCertificateKeyFilePassword`
 
 
-def shown(address: str) -> str:
+def redact_url(address: str) -> str:
     """The address with stars for whoever it names and for its options."""
     scheme, mark, rest = address.partition("://")
     who, at, where = rest.rpartition("@")
@@ -24,7 +24,7 @@ def mask_addresses(text: str) -> str:
     return _KEY.sub(STARS, _QUERY.sub(rf"\1{STARS}", text))
 
 
-def secrets_in(address: str) -> set[str]:
+def find_secrets(address: str) -> set[str]:
     """Collect the passwords of an address, as written and decoded."""
     rest = address.partition("://")[2]
     who, _, where = rest.rpartition("@")

@@ -20,9 +20,9 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
-from bot.errors import Permanent, Temporary
-from bot.models import Grant, Report
-from bot.reports.downloads import Audit, Visitor
+from bot.errors import PermanentError, TemporaryError
+from bot.models import DownloadLink, Report
+from bot.reports.downloads import DownloadLog, HttpClient
 from bot.reports.link_tokens import PATH
 from bot.reports.links import NoLink, ReportLinks
 from bot.reports.repository import Reports
@@ -49,7 +49,7 @@ class Downloads:
         self,
         links: ReportLinks,
         reports: Reports,
-        audit: Audit,
+        audit: DownloadLog,
         *,
         metrics: Metrics,
         proxies: Sequence[Network] = (),
@@ -65,7 +65,7 @@ class Downloads:
 
     async def fetch(self, request: web.Request) -> web.StreamResponse:
         address = client_address(request, self._proxies)
-        visitor = Visitor.of(address, request.headers.get(hdrs.USER_AGENT, ""))
+        visitor = HttpClient.from_headers(address, request.headers.get(hdrs.USER_AGENT, ""))
         try:
             grant = await self._links.find(request.match_info["token"])
             return await self._answer(request, grant, visitor)
@@ -74,7 +74,7 @@ class Downloads:
             log.log(level, "no report for %s: the link is %s", visitor.address, refusal.why)
             self._metrics.link(refusal.why)
             return web.Response(status=HTTPStatus.NOT_FOUND, text="404: Not Found", headers=HEADERS)
-        except Temporary as error:
+        except TemporaryError as error:
             log.warning("a report cannot be fetched now: %s", error)
             self._metrics.link("unavailable")
             return web.Response(
@@ -83,11 +83,13 @@ class Downloads:
                 headers=HEADERS | {"Retry-After": "60"},
             )
 
-    async def _answer(self, request: web.Request, grant: Grant, visitor: Visitor) -> web.StreamResponse:
-        closed = self._links.why_closed(grant)
-        if closed and closed != "used_up":
+    async def _answer(
+        self, request: web.Request, grant: DownloadLink, visitor: HttpClient
+    ) -> web.StreamResponse:
+        closed = self._links.rejection_reason(grant)
+        if closed and closed != "is_exhausted":
             raise NoLink(closed)
-        report = await self._reports.recorded(grant.run_id)
+        report = await self._reports.find_record(grant.run_id)
         if report is None or report.sha256 != grant.sha256:
             raise NoLink("gone")
         if request.method != hdrs.METH_HEAD:
@@ -98,11 +100,11 @@ class Downloads:
         return _head(report)
 
     async def _serve(
-        self, request: web.Request, grant: Grant, report: Report, visitor: Visitor
+        self, request: web.Request, grant: DownloadLink, report: Report, visitor: HttpClient
     ) -> web.StreamResponse:
         part = requested_range(request, report)
         if part is not None and not part:
-            if closed := self._links.why_closed(grant):
+            if closed := self._links.rejection_reason(grant):
                 raise NoLink(closed)
             return _unsatisfiable(report)
         with await self._opened(report) as file:
@@ -113,23 +115,23 @@ class Downloads:
             await self._audit.finish(grant, download_id)
         return response
 
-    async def _admit(self, grant: Grant, visitor: Visitor, part: range | None) -> str:
+    async def _admit(self, grant: DownloadLink, visitor: HttpClient, part: range | None) -> str:
         """Resume or start a download; return its id. Raises `NoLink`."""
         if part is not None and part.start > 0 and (resumed := await self._audit.resume(grant, visitor)):
             self._metrics.link("resumed")
             return resumed
-        if closed := self._links.why_closed(grant):
+        if closed := self._links.rejection_reason(grant):
             raise NoLink(closed)
-        begun = await self._audit.begin(grant, visitor)
+        begun = await self._audit.start(grant, visitor)
         if not begun:
-            raise NoLink("used_up")  # by somebody else, since we looked
+            raise NoLink("is_exhausted")  # by somebody else, since we looked
         self._metrics.link("served")
         return begun
 
     async def _opened(self, report: Report) -> BufferedReader:
         try:
             return await self._reports.open(report)
-        except Permanent:
+        except PermanentError:
             raise NoLink("gone") from None
 
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from bot.delivery.resend import Deliveries
+from bot.delivery.resend import Resender
 from bot.errors import DingRunError
 from bot.models import JobState, RunStatus
 from bot.ports import Store
-from bot.quota.budget import Bucket
+from bot.quota.budget import QuotaKind
 from bot.quota.governor import Governor
 from bot.telemetry.metrics import Metrics
 
@@ -21,7 +21,7 @@ class Health:
     def __init__(
         self,
         store: Store,
-        deliveries: Deliveries,
+        deliveries: Resender,
         governor: Governor,
         *,
         metrics: Metrics,
@@ -46,7 +46,7 @@ class Health:
     async def ready(self, request: web.Request) -> web.Response:
         """200, or 503 with what is missing."""
         try:
-            await self._store.recall("ready")
+            await self._store.find_value("ready")
         except DingRunError as error:
             return web.Response(status=503, text=f"store: {error}\n")
         if self._connected() is False:
@@ -60,8 +60,8 @@ class Health:
             open_runs=len(await self._store.find_runs(status=RunStatus.RUNNING, limit=0)),
             dead=undelivered[JobState.DEAD],
             unconfirmed=undelivered[JobState.UNCONFIRMED],
-            api_calls=balance.used(Bucket.API),
-            stream_calls=balance.used(Bucket.STREAM),
+            api_calls=balance.used(QuotaKind.API),
+            stream_calls=balance.used(QuotaKind.STREAM),
             stream=bool(self._connected()),
         )
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from bot.delivery.audit_trail import chain_of, seen_by
-from bot.delivery.resend import Deliveries
+from bot.delivery.audit_trail import audit_trail, seen_by
+from bot.delivery.resend import Resender
 from bot.errors import UserError
 from bot.ports import Store
 from bot.web.guard import is_same
@@ -31,7 +31,7 @@ HEADERS = {
 class Status:
     """The page, and one for each run."""
 
-    def __init__(self, store: Store, deliveries: Deliveries, *, zone: ZoneInfo) -> None:
+    def __init__(self, store: Store, deliveries: Resender, *, zone: ZoneInfo) -> None:
         self._store = store
         self._deliveries = deliveries
         self._zone = zone
@@ -49,7 +49,7 @@ class Status:
         ]
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        troubled = await self._deliveries.troubled()
+        troubled = await self._deliveries.undelivered()
         counted = await self._deliveries.count_undelivered()
         html = self._page.render(
             runs=await self._store.find_runs(limit=RUNS),
@@ -64,8 +64,8 @@ class Status:
         run = await self._store.find_run(request.match_info["run"])
         if run is None:
             raise web.HTTPNotFound
-        jobs = await self._deliveries.chain(run.id)
-        html = self._chain.render(run=run, steps=chain_of(jobs), seen=seen_by(jobs))
+        jobs = await self._deliveries.jobs(run.id)
+        html = self._chain.render(run=run, steps=audit_trail(jobs), seen=seen_by(jobs))
         return web.Response(text=html, content_type="text/html", headers=HEADERS)
 
     async def resend(self, request: web.Request) -> web.StreamResponse:

@@ -9,37 +9,37 @@ import aiohttp
 
 from bot.address_policy import AddressPolicy
 from bot.config.engine import EngineSettings
-from bot.config.resolve import dressed_by, schedules_of
+from bot.config.resolve import recipient_resolver, resolve_schedules
 from bot.config.settings import Settings
-from bot.engines.arl.api_reader import ApiReads
-from bot.engines.arl.client import ArlWire
-from bot.engines.arl.engine import ArlEngine, ArlWays
-from bot.engines.arl.reader import Reads
+from bot.engines.arl.api_reader import ApiReader
+from bot.engines.arl.client import ArlClient
+from bot.engines.arl.engine import ArlEngine, ArlOptions
+from bot.engines.arl.reader import ArlReader
 from bot.engines.arl.trust import Trust, trust_file, trust_fingerprint
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.engines.embedded.probes import LEASE, ProbeLimits
 from bot.errors import missing_extra
 from bot.models import Clock
 from bot.ports import Engine, TaskStore
-from bot.wiring.stores import skew_of
+from bot.wiring.stores import clock_skew
 
 
 @asynccontextmanager
-async def engine_on(
+async def open_engine(
     settings: Settings, tasks: TaskStore, *, clock: Clock, owner: str
 ) -> AsyncIterator[Engine]:
     """The engine of the settings, and its connections closed at the end."""
     if settings.engine.kind == "arl":
-        async with arl_on(settings, clock=clock) as arl:
+        async with open_arl(settings, clock=clock) as arl:
             yield arl
     else:
-        yield embedded_of(settings, tasks, clock=clock, owner=owner)
+        yield build_embedded(settings, tasks, clock=clock, owner=owner)
 
 
-def embedded_of(settings: Settings, tasks: TaskStore, *, clock: Clock, owner: str) -> EmbeddedEngine:
+def build_embedded(settings: Settings, tasks: TaskStore, *, clock: Clock, owner: str) -> EmbeddedEngine:
     engine = settings.engine
     limits = ProbeLimits(
-        lease=LEASE + skew_of(settings.store.url),
+        lease=LEASE + clock_skew(settings.store.url),
         tasks=engine.concurrency,
         connections=engine.connections,
         connect_timeout=engine.connect_timeout,
@@ -49,27 +49,27 @@ def embedded_of(settings: Settings, tasks: TaskStore, *, clock: Clock, owner: st
         ports=tuple(engine.ports),
         policy=AddressPolicy.parse(engine.refuse),
     )
-    return EmbeddedEngine(schedules_of(settings), tasks, limits=limits, clock=clock, owner=owner)
+    return EmbeddedEngine(resolve_schedules(settings), tasks, limits=limits, clock=clock, owner=owner)
 
 
 @asynccontextmanager
-async def arl_on(settings: Settings, *, clock: Clock) -> AsyncIterator[ArlEngine]:
+async def open_arl(settings: Settings, *, clock: Clock) -> AsyncIterator[ArlEngine]:
     """ARL's API by a session of its own; its database as well where the settings name it."""
     engine = settings.engine
-    ways = ArlWays(
-        dressed=dressed_by(settings),
+    ways = ArlOptions(
+        with_recipients=recipient_resolver(settings),
         zone=ZoneInfo(engine.timezone),
         limit=timedelta(seconds=engine.task_limit),
     )
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        wire = ArlWire(
+        wire = ArlClient(
             session,
             url=engine.url,
             api_key=engine.api_key.get_secret_value() if engine.api_key else "",
             basic_auth=engine.basic_auth.get_secret_value() if engine.basic_auth else "",
             trust=build_trust(engine),
         )
-        reads = reads_of(engine, wire, clock)
+        reads = build_reader(engine, wire, clock)
         try:
             yield ArlEngine(wire, reads, ways=ways, clock=clock)
         finally:
@@ -83,13 +83,13 @@ def build_trust(engine: EngineSettings) -> Trust:
     return trust_file(engine.ca_file) if engine.ca_file else Trust()
 
 
-def reads_of(engine: EngineSettings, wire: ArlWire, clock: Clock) -> Reads:
+def build_reader(engine: EngineSettings, wire: ArlClient, clock: Clock) -> ArlReader:
     if engine.mongo_uri is None:
-        return ApiReads(wire, clock=clock)
+        return ApiReader(wire, clock=clock)
     try:
-        from bot.engines.arl.mongo_reader import DatabaseReads  # noqa: PLC0415 - an extra
+        from bot.engines.arl.mongo_reader import MongoReader  # noqa: PLC0415 - an extra
         from bot.mongo import Mongo  # noqa: PLC0415
     except ImportError:
         raise missing_extra("engine.mongo_uri", "mongo") from None
     uri = engine.mongo_uri.get_secret_value()
-    return DatabaseReads(Mongo(uri, setting="engine.mongo_uri", database=engine.mongo_db))
+    return MongoReader(Mongo(uri, setting="engine.mongo_uri", database=engine.mongo_db))

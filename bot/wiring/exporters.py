@@ -6,27 +6,29 @@ from typing import TYPE_CHECKING
 from bot.config.loader import Settings
 from bot.errors import ConfigError, missing_extra
 from bot.exporters.celery.exporter import CeleryExporter
-from bot.exporters.celery.transfer import ByArchive, Handover, SharedFolder
-from bot.exporters.local.exporter import InProcessExporter
+from bot.exporters.celery.transfer import ArchiveTransfer, FileTransfer, SharedFolder
+from bot.exporters.local.exporter import LocalExporter
 from bot.models import Clock
 from bot.ports import Engine, Exporter
 from bot.runtime import usable_cpus
-from bot.wiring.stores import Stores
+from bot.wiring.stores import StoreSet
 
 if TYPE_CHECKING:
     from bot.exporters.celery.broker import Broker
 
 
-def exporter_of(settings: Settings, stores: Stores, engine: Engine, *, clock: Clock) -> Exporter:
+def build_exporter(settings: Settings, stores: StoreSet, engine: Engine, *, clock: Clock) -> Exporter:
     """The exporter of a bot."""
     if settings.exporter.kind == "local":
-        return inprocess_of(settings, engine)
-    return CeleryExporter(stores.store, handover_of(settings, stores), broker_of(settings), clock=clock)
+        return build_local_exporter(settings, engine)
+    return CeleryExporter(
+        stores.store, build_file_transfer(settings, stores), build_broker(settings), clock=clock
+    )
 
 
-def inprocess_of(settings: Settings, engine: Engine) -> InProcessExporter:
+def build_local_exporter(settings: Settings, engine: Engine) -> LocalExporter:
     """The exporter that writes here."""
-    return InProcessExporter(
+    return LocalExporter(
         engine,
         zone=settings.timezone,
         lang=settings.lang,
@@ -35,14 +37,14 @@ def inprocess_of(settings: Settings, engine: Engine) -> InProcessExporter:
     )
 
 
-def handover_of(settings: Settings, stores: Stores) -> Handover:
+def build_file_transfer(settings: Settings, stores: StoreSet) -> FileTransfer:
     """How workbooks come from workers to bots: the way that reports lie for all bots."""
     if stores.archive and settings.reports.store == "gridfs":
-        return ByArchive(stores.archive)
+        return ArchiveTransfer(stores.archive)
     return SharedFolder(Path(settings.reports.dir))
 
 
-def broker_of(settings: Settings) -> "Broker":
+def build_broker(settings: Settings) -> "Broker":
     """The broker of the settings. Raises `ConfigError` when they name none, or its package is missing."""
     exporter = settings.exporter
     if exporter.kind != "celery" or exporter.broker_url is None:

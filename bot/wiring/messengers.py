@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import aiohttp
 
 from bot.config.loader import Settings
-from bot.config.resolve import beside_of, webhooks_of
+from bot.config.resolve import resolve_fallback_webhooks, resolve_webhooks
 from bot.delivery.channels import Channels
-from bot.messengers.dingtalk.auth import App as Robot
+from bot.messengers.dingtalk.auth import DingTalkApp as Robot
 from bot.messengers.dingtalk.auth import Tokens
-from bot.messengers.dingtalk.rate_limiter import Unmetered
+from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.webhook import WebhookMessenger
-from bot.messengers.dingtalk.work_notification import WorkMessenger
+from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
 from bot.messengers.silent import SilentMessenger
 from bot.models import Clock, DestinationKind
 from bot.ports import Messenger
@@ -22,7 +22,7 @@ NOWHERE = "no destination; set DINGDING.DEFAULT_CHAT_ID, send_to or notify.route
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wire:
+class DingTalkConnection:
     """The way to DingTalk: the messengers and, with apps, their Streams."""
 
     channels: Channels
@@ -30,29 +30,33 @@ class Wire:
     session: aiohttp.ClientSession
 
 
-def wire(settings: Settings, session: aiohttp.ClientSession, clock: Clock, meter: Unmetered) -> Wire:
+def build_messengers(
+    settings: Settings, session: aiohttp.ClientSession, clock: Clock, meter: NullRateLimiter
+) -> DingTalkConnection:
     """The messengers that the settings allow; without any, everything is logged and nothing pushed."""
     silent = SilentMessenger(NOWHERE) if settings.configured else SilentMessenger()
     reached: dict[tuple[DestinationKind, str], Messenger] = {}
-    robots = robots_of(settings)
+    robots = apps_from(settings)
     for name, robot in robots.items():
         tokens = Tokens(session, robot, clock, meter)
         openapi = OpenApiMessenger(session, robot, tokens, clock=clock, meter=meter)
         reached |= {(kind, name): openapi for kind in (DestinationKind.GROUP, DestinationKind.USER)}
-        reached[DestinationKind.WORK, name] = WorkMessenger(session, robot, tokens, meter=meter)
-    webhooks = webhooks_of(settings)
+        reached[DestinationKind.WORK, name] = WorkNotificationMessenger(session, robot, tokens, meter=meter)
+    webhooks = resolve_webhooks(settings)
     if webhooks:
         reached[DestinationKind.WEBHOOK, ""] = WebhookMessenger(
             session, webhooks, clock=clock, base=settings.dingding.oapi_base, meter=meter
         )
-    channels = Channels(messengers=reached, silent=silent, beside=beside_of(settings))
-    return Wire(channels=channels, robots=robots, session=session)
+    channels = Channels(
+        messengers=reached, silent=silent, fallback_webhooks=resolve_fallback_webhooks(settings)
+    )
+    return DingTalkConnection(channels=channels, robots=robots, session=session)
 
 
-def robots_of(settings: Settings) -> dict[str, Robot]:
+def apps_from(settings: Settings) -> dict[str, Robot]:
     """The apps of the settings by name, "" for the one in `DINGDING`."""
     ding = settings.dingding
-    main = robot_of(settings)
+    main = app_from(settings)
     others = {
         name: Robot(
             app_key=app.app_key,
@@ -67,7 +71,7 @@ def robots_of(settings: Settings) -> dict[str, Robot]:
     return ({"": main} if main else {}) | others
 
 
-def robot_of(settings: Settings) -> Robot | None:
+def app_from(settings: Settings) -> Robot | None:
     """The app that the settings name, or None when they name none."""
     ding = settings.dingding
     if ding.app_secret is None:

@@ -8,41 +8,41 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from bot.chat.context import Context
-from bot.chat.dispatcher import Intake
+from bot.chat.dispatcher import Dispatcher
 from bot.chat.recent_lists import RecentLists
 from bot.chat.router import usages
-from bot.chat.users import People
+from bot.chat.users import UserDirectory
 from bot.config.loader import Settings
-from bot.config.resolve import operators_of, rules_of
-from bot.delivery.circuit_breaker import Ladder
+from bot.config.resolve import resolve_operators, rules_of
+from bot.delivery.circuit_breaker import CircuitBreaker
 from bot.delivery.digests import Digests
-from bot.delivery.files import Limits, Parcels
-from bot.delivery.operator_alerts import Notices
-from bot.delivery.pipeline import Deliver
-from bot.delivery.resend import Deliveries
-from bot.delivery.summaries import Means
+from bot.delivery.files import FileLimits, ReportSender
+from bot.delivery.operator_alerts import OperatorAlerts
+from bot.delivery.pipeline import DeliveryPipeline
+from bot.delivery.resend import Resender
+from bot.delivery.summaries import DeliveryServices
 from bot.exporters.local.splitter import split_report
 from bot.jobs.queue import Jobs
 from bot.jobs.retention import PayloadRetention
-from bot.messengers.dingtalk.rate_limiter import Meter
+from bot.messengers.dingtalk.rate_limiter import RateLimiter
 from bot.messengers.dingtalk.stream import Pace, StreamConnection
 from bot.models import CardTap, Clock, Message
 from bot.ports import Engine
 from bot.quota.governor import Governor
 from bot.quota.request_budget import RequestBudget
-from bot.reports.downloads import Audit
-from bot.reports.exports import Remakes
-from bot.reports.link_tokens import Terms
+from bot.reports.downloads import DownloadLog
+from bot.reports.exports import ReportExports
+from bot.reports.link_tokens import LinkPolicy
 from bot.reports.links import ReportLinks
-from bot.reports.repository import Reports, Shelf
-from bot.runs.discovery import Finder, Past
+from bot.reports.repository import Reports, ReportStorage
+from bot.runs.discovery import DiscoveryWindow, RunDiscovery
 from bot.runs.lifecycle import Runs
-from bot.runs.scheduler import Missed, Scheduler, Timetable
+from bot.runs.scheduler import MisfirePolicy, SchedulePolicy, Scheduler
 from bot.runs.watcher import Watcher
 from bot.telemetry.metrics import Metrics
-from bot.wiring.exporters import exporter_of
-from bot.wiring.messengers import Wire
-from bot.wiring.stores import Stores, skew_of
+from bot.wiring.exporters import build_exporter
+from bot.wiring.messengers import DingTalkConnection
+from bot.wiring.stores import StoreSet, clock_skew
 from cards.card_template import CardTemplate
 from cards.render import Cards
 from handlers import router
@@ -54,39 +54,39 @@ Taken = TypeVar("Taken")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outside:
+class Adapters:
     """What the parts stand on, opened: the store, the engine, the way to DingTalk, the clock."""
 
-    stores: Stores
+    stores: StoreSet
     engine: Engine
-    wire: Wire
-    meter: Meter
+    dingtalk: DingTalkConnection
+    rate_limiter: RateLimiter
     metrics: Metrics
     clock: Clock
     owner: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parts:
+class Services:
     """What the service consists of; `streams` by the names of their apps, "" for the one in `DINGDING`."""
 
     jobs: Jobs
     reports: Reports
     runs: Runs
-    deliver: Deliver
-    deliveries: Deliveries
+    deliver: DeliveryPipeline
+    deliveries: Resender
     watcher: Watcher
-    finder: Finder
+    finder: RunDiscovery
     scheduler: Scheduler
     governor: Governor
-    notices: Notices
+    notices: OperatorAlerts
     links: ReportLinks
-    audit: Audit
+    audit: DownloadLog
     payloads: PayloadRetention
     streams: Mapping[str, StreamConnection]
 
 
-def parts_of(settings: Settings, outside: Outside) -> Parts:
+def build_services(settings: Settings, outside: Adapters) -> Services:
     """The parts made and bound together, and the jobs that they know registered; nothing runs yet."""
     return _Builder(settings, outside).parts()
 
@@ -94,51 +94,51 @@ def parts_of(settings: Settings, outside: Outside) -> Parts:
 class _Builder:
     """Makes each part once, those first that others hold."""
 
-    def __init__(self, settings: Settings, outside: Outside) -> None:
+    def __init__(self, settings: Settings, outside: Adapters) -> None:
         self._settings = settings
         self._outside = outside
         self._store = outside.stores.store
-        self._cards = cards_of(settings)
-        self._timetable = timetable_of(settings)
+        self._cards = build_cards(settings)
+        self._timetable = build_schedule_policy(settings)
         self._jobs = Jobs(
             self._store,
             clock=outside.clock,
             owner=outside.owner,
-            skew=skew_of(settings.store.url),
+            skew=clock_skew(settings.store.url),
             on_outcome=outside.metrics.outcome,
         )
-        exporter = exporter_of(settings, outside.stores, outside.engine, clock=outside.clock)
+        exporter = build_exporter(settings, outside.stores, outside.engine, clock=outside.clock)
         self._reports = Reports(
-            self._store, exporter, shelf_of(settings, outside.stores), clock=outside.clock
+            self._store, exporter, build_storage(settings, outside.stores), clock=outside.clock
         )
         self._runs = Runs(self._store, outside.engine, self._jobs, clock=outside.clock)
-        self._deliveries = Deliveries(self._store, self._jobs)
-        self._links = links_of(settings, outside)
-        self._audit = Audit(outside.stores.links, clock=outside.clock)
-        self._notices = Notices(
+        self._deliveries = Resender(self._store, self._jobs)
+        self._links = build_links(settings, outside)
+        self._audit = DownloadLog(outside.stores.links, clock=outside.clock)
+        self._notices = OperatorAlerts(
             self._jobs,
-            channels=outside.wire.channels,
+            channels=outside.dingtalk.channels,
             cards=self._cards,
-            operators=operators_of(settings),
+            operators=resolve_operators(settings),
         )
         self._means = self._made_means()
-        self._deliver = Deliver(self._store, self._jobs, self._reports, means=self._means)
+        self._deliver = DeliveryPipeline(self._store, self._jobs, self._reports, means=self._means)
 
-    def parts(self) -> Parts:
+    def parts(self) -> Services:
         outside, store = self._outside, self._store
-        return Parts(
+        return Services(
             jobs=self._jobs,
             reports=self._reports,
             runs=self._runs,
             deliver=self._deliver,
             deliveries=self._deliveries,
             watcher=Watcher(store, outside.engine, self._runs, clock=outside.clock),
-            finder=Finder(
+            finder=RunDiscovery(
                 store,
                 outside.engine,
                 self._runs,
                 clock=outside.clock,
-                past=Past(
+                past=DiscoveryWindow(
                     tell_within=timedelta(seconds=self._settings.engine.notify_max_age),
                     look_back=timedelta(seconds=self._settings.engine.initial_lookback),
                 ),
@@ -152,24 +152,24 @@ class _Builder:
             streams=self._streams(),
         )
 
-    def _made_means(self) -> Means:
-        outside, channels = self._outside, self._outside.wire.channels
+    def _made_means(self) -> DeliveryServices:
+        outside, channels = self._outside, self._outside.dingtalk.channels
         governor = Governor(
             outside.stores.ledger,
             self._settings.quota.budget(),
             clock=outside.clock,
             cards_per_minute=self._settings.notify.cards_per_minute,
         )
-        most_bytes = self._settings.reports.max_file_mb * MB
-        limits = Limits(most_bytes=most_bytes, split=split_report, channels=channels)
-        ladder = Ladder(self._store, self._notices, clock=outside.clock)
-        return Means(
+        max_bytes = self._settings.reports.max_file_mb * MB
+        limits = FileLimits(max_bytes=max_bytes, split=split_report, channels=channels)
+        ladder = CircuitBreaker(self._store, self._notices, clock=outside.clock)
+        return DeliveryServices(
             channels=channels,
             cards=self._cards,
             governor=governor,
-            ladder=ladder,
+            circuit_breaker=ladder,
             digests=Digests(self._store, self._jobs, channels=channels, cards=self._cards, ladder=ladder),
-            parcels=Parcels(self._store, self._jobs, self._reports, self._links, limits),
+            report_sender=ReportSender(self._store, self._jobs, self._reports, self._links, limits),
         )
 
     def _context(self) -> Context:
@@ -177,9 +177,9 @@ class _Builder:
             engine=self._outside.engine,
             runs=self._runs,
             reports=self._reports,
-            deliver=self._deliver,
-            deliveries=self._deliveries,
-            people=People(self._store),
+            delivery=self._deliver,
+            resender=self._deliveries,
+            users=UserDirectory(self._store),
             lists=RecentLists(self._store),
             governor=self._means.governor,
             budget=RequestBudget(
@@ -187,20 +187,20 @@ class _Builder:
                 clock=self._outside.clock,
                 per_hour=self._settings.quota.per_person,
             ),
-            parcels=self._means.parcels,
+            report_sender=self._means.report_sender,
             links=self._links,
-            audit=self._audit,
-            remakes=Remakes(self._store, self._jobs, self._reports),
+            download_log=self._audit,
+            exports=ReportExports(self._store, self._jobs, self._reports),
             cards=self._cards,
-            timetable=self._timetable,
+            schedule_policy=self._timetable,
             clock=self._outside.clock,
             commands=usages(router.commands, self._settings.lang),
         )
 
     def _streams(self) -> Mapping[str, StreamConnection]:
         """What comes in by the Streams, and all other jobs, are known to the queue from here on."""
-        wire, meter, rules = self._outside.wire, self._outside.meter, rules_of(self._settings)
-        intake = Intake(self._jobs, self._context(), wire.channels, router=router, rules=rules)
+        wire, meter, rules = self._outside.dingtalk, self._outside.rate_limiter, rules_of(self._settings)
+        intake = Dispatcher(self._jobs, self._context(), wire.channels, router=router, rules=rules)
         for kinds in (
             self._runs.kinds,
             self._deliver.kinds,
@@ -209,13 +209,16 @@ class _Builder:
             intake.kinds,
         ):
             self._jobs.register(kinds)
-        on_message, on_tap = counted(meter, intake.on_message), counted(meter, intake.on_tap)
+        receive_message, receive_tap = (
+            count_calls(meter, intake.receive_message),
+            count_calls(meter, intake.receive_tap),
+        )
         return {
             name: StreamConnection(
                 wire.session,
                 robot,
-                by_app(name, on_message),
-                by_app(name, on_tap),
+                by_app(name, receive_message),
+                by_app(name, receive_tap),
                 pace=Pace(meter=meter),
             )
             for name, robot in wire.robots.items()
@@ -231,13 +234,13 @@ def by_app(app: str, take: Callable[[Incoming], Awaitable[Taken]]) -> Callable[[
     return take_by_app
 
 
-def counted(
-    meter: Meter, take: Callable[[Incoming], Awaitable[Taken]]
+def count_calls(
+    meter: RateLimiter, take: Callable[[Incoming], Awaitable[Taken]]
 ) -> Callable[[Incoming], Awaitable[Taken]]:
     """Book what comes in while it is taken; its answer waits for the booking, but not for long."""
 
     async def take_and_count(incoming: Incoming) -> Taken:
-        booked = meter.came_in()
+        booked = meter.count_inbound()
         answer = await take(incoming)
         await booked.wait()
         return answer
@@ -245,18 +248,18 @@ def counted(
     return take_and_count
 
 
-def timetable_of(settings: Settings) -> Timetable:
-    return Timetable(
+def build_schedule_policy(settings: Settings) -> SchedulePolicy:
+    return SchedulePolicy(
         zone=ZoneInfo(settings.timezone),
-        missed=Missed(settings.scheduler.misfire_policy),
-        grace=timedelta(seconds=settings.scheduler.misfire_grace),
+        misfire_policy=MisfirePolicy(settings.scheduler.misfire_policy),
+        misfire_grace=timedelta(seconds=settings.scheduler.misfire_grace),
     )
 
 
-def shelf_of(settings: Settings, stores: Stores) -> Shelf:
+def build_storage(settings: Settings, stores: StoreSet) -> ReportStorage:
     """Where reports lie: in a folder, or in the store's own archive."""
     reports = settings.reports
-    return Shelf(
+    return ReportStorage(
         folder=Path(reports.dir),
         keep=timedelta(days=reports.keep_days),
         zone=ZoneInfo(settings.timezone),
@@ -264,18 +267,18 @@ def shelf_of(settings: Settings, stores: Stores) -> Shelf:
     )
 
 
-def links_of(settings: Settings, outside: Outside) -> ReportLinks:
+def build_links(settings: Settings, outside: Adapters) -> ReportLinks:
     reports = settings.reports
-    terms = Terms(
+    terms = LinkPolicy(
         public_url=settings.web.public_url,
         ttl=timedelta(seconds=reports.link_ttl),
-        most=reports.link_max_downloads,
+        max_downloads=reports.link_max_downloads,
     )
     key = reports.link_secret.get_secret_value() if reports.link_secret else ""
     return ReportLinks(outside.stores.links, terms, clock=outside.clock, key=key)
 
 
-def cards_of(settings: Settings) -> Cards:
+def build_cards(settings: Settings) -> Cards:
     ding = settings.dingding
     template = CardTemplate.chosen(ding.card_template_id, ding.card_variables)
     return Cards(lang=settings.lang, zone=settings.timezone, template=template)

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 from bot.errors import missing_extra
-from bot.models import CLOCKS_DIFFER
-from bot.ports import Ledger, Links, Store, TaskStore
-from bot.reports.archive import Archive
-from bot.stores.dump import Movable
-from bot.stores.sqlite.dump import SqliteMoving
-from bot.stores.sqlite.ledger import SqliteLedger
+from bot.models import MAX_CLOCK_SKEW
+from bot.ports import DownloadLinkStore, QuotaStore, Store, TaskStore
+from bot.reports.archive import ReportArchive
+from bot.stores.dump import Dumpable
+from bot.stores.sqlite.dump import SqliteDump
+from bot.stores.sqlite.ledger import SqliteQuotaStore
 from bot.stores.sqlite.links import SqliteLinks
 from bot.stores.sqlite.probe import probe_sqlite
 from bot.stores.sqlite.store import SqliteStore, sqlite_path
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stores:
+class StoreSet:
     """The ports that share one place; `store` opens and closes it for all of them."""
 
     store: Store
-    ledger: Ledger
+    ledger: QuotaStore
     tasks: TaskStore
-    links: Links
-    moving: Movable
-    archive: Archive | None = None  # of reports; in SQLite there is none
+    links: DownloadLinkStore
+    moving: Dumpable
+    archive: ReportArchive | None = None  # of reports; in SQLite there is none
 
 
-def skew_of(url: str) -> timedelta:
+def clock_skew(url: str) -> timedelta:
     """How far the clocks of the bots on this store may differ: those on one file share one machine's."""
-    return timedelta() if url.startswith("sqlite:") else CLOCKS_DIFFER
+    return timedelta() if url.startswith("sqlite:") else MAX_CLOCK_SKEW
 
 
-def stores_at(url: str) -> Stores:
+def open_stores(url: str) -> StoreSet:
     """The stores at an address, not open yet."""
     return _in_mongodb(url) if url.startswith("mongodb") else _in_sqlite(url)
 
@@ -55,35 +55,35 @@ async def probe_store(url: str) -> bool:
     return True
 
 
-def _in_sqlite(url: str) -> Stores:
+def _in_sqlite(url: str) -> StoreSet:
     store = SqliteStore(sqlite_path(url))
-    return Stores(
+    return StoreSet(
         store=store,
-        ledger=SqliteLedger(store),
+        ledger=SqliteQuotaStore(store),
         tasks=SqliteTaskStore(store),
         links=SqliteLinks(store),
-        moving=SqliteMoving(store),
+        moving=SqliteDump(store),
     )
 
 
-def _in_mongodb(url: str) -> Stores:
+def _in_mongodb(url: str) -> StoreSet:
     try:
         from bot.mongo import Mongo  # noqa: PLC0415 - an extra, and 0.2 s that SQLite need not pay
     except ImportError:
         raise missing_extra("store.url: mongodb://…", "mongo") from None
     from bot.stores.mongo.archive import MongoArchive  # noqa: PLC0415
-    from bot.stores.mongo.dump import MongoMoving  # noqa: PLC0415
-    from bot.stores.mongo.ledger import MongoLedger  # noqa: PLC0415
+    from bot.stores.mongo.dump import MongoDump  # noqa: PLC0415
+    from bot.stores.mongo.ledger import MongoQuotaStore  # noqa: PLC0415
     from bot.stores.mongo.links import MongoLinks  # noqa: PLC0415
     from bot.stores.mongo.store import MongoStore  # noqa: PLC0415
     from bot.stores.mongo.tasks import MongoTaskStore  # noqa: PLC0415
 
     mongo = Mongo(url)
-    return Stores(
+    return StoreSet(
         store=MongoStore(mongo),
-        ledger=MongoLedger(mongo),
+        ledger=MongoQuotaStore(mongo),
         tasks=MongoTaskStore(mongo),
         links=MongoLinks(mongo),
-        moving=MongoMoving(mongo),
+        moving=MongoDump(mongo),
         archive=MongoArchive(mongo),
     )

@@ -8,18 +8,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bot.models import Failure, Run, Task, TaskStatus
-from bot.ports import Baseline, Engine, Story
+from bot.ports import Baseline, Engine, ReportInput
 
 MAX_RUNS_ASKED = 30  # of which the engine is asked for their tasks
 NOT_WELL = frozenset({TaskStatus.ERROR, TaskStatus.STOP})
 
 
-async def compared(engine: Engine, story: Story) -> Story:
+async def compared(engine: Engine, story: ReportInput) -> ReportInput:
     """Fill in which tasks of the run did not end well, and what the run is compared with."""
     run = story.run
     tasks = await engine.tasks(run.task_ids)
     done = {id_ for id_, task in tasks.items() if task.status is TaskStatus.DONE}
-    all_well = run.tally is not None and not run.tally.failed  # also when the engine forgot them since
+    all_well = (
+        run.task_counts is not None and not run.task_counts.failed
+    )  # also when the engine forgot them since
     unfinished = () if all_well else tuple(id_ for id_ in run.task_ids if id_ not in done)
     baseline = await find_baseline(engine, run, covered_targets(tasks.values()), story.earlier)
     return replace(story, earlier=(), unfinished=unfinished, baseline=baseline)
@@ -85,7 +87,7 @@ class BaselineSearch:
     def may_use(self, run: Run) -> bool:
         """Tell from the run alone whether one of its tasks may have covered a target still wanted."""
         failed = frozenset().union(*map(targets_of, run.failures))
-        return bool(run.tally and run.tally.done and self._wanted - self._found - failed)
+        return bool(run.task_counts and run.task_counts.done and self._wanted - self._found - failed)
 
     def add(self, run: Run, tasks: Mapping[str, Task | Failure]) -> None:
         """Keep the tasks of a run whose targets no newer task covered."""
@@ -124,4 +126,4 @@ class BaselineSearch:
 
 def is_whole(run: Run) -> bool:
     """Tell whether a run covered all targets that its schedule had."""
-    return run.tally is not None and run.tally.done == run.tally.total and not run.is_retry
+    return run.task_counts is not None and run.task_counts.done == run.task_counts.total and not run.is_retry

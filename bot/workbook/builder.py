@@ -13,30 +13,30 @@ from bot.assets.external_sort import ExternalSort
 from bot.assets.kinds import HIGHLIGHTS, AssetKind, by_importance, display_name
 from bot.assets.values import Document, ip_order, text
 from bot.models import Findings, KindSummary, Run
-from bot.ports import Story
-from bot.workbook.cells import WorkbookLook
-from bot.workbook.diff import Change, Finds, Pair, Sorted, Verdict, changes, paired
-from bot.workbook.finding_sheets import FINDINGS, KINDS, shown
+from bot.ports import ReportInput
+from bot.workbook.cells import WorkbookOptions
+from bot.workbook.diff import AssetPair, Change, Pair, SortedGroups, Verdict, changes, paired
+from bot.workbook.finding_sheets import FINDINGS, KINDS, localized
 from bot.workbook.labels import WORDS
-from bot.workbook.overview import WIDTHS, Found, Overview
-from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE, Kind, Row, SheetPlan, ip_row, services_of
+from bot.workbook.overview import WIDTHS, Overview, SheetSummary
+from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE, KindSheet, Row, SheetLayout, ip_row, services_of
 from bot.workbook.statistics import PLAN, Statistics
-from bot.workbook.writer import Book, Sheet
+from bot.workbook.writer import SheetWriter, WorkbookWriter
 
 ADDRESSES_HELD = 500  # in memory while they are put in order; each may have thousands of ports
 
 
 @dataclass(kw_only=True)
-class Section:
+class SheetSection:
     """The things of one kind: their sheet, once there is one, and how they differ from earlier runs."""
 
     kind: str
-    plan: SheetPlan
-    sheet: Sheet | None = None
+    plan: SheetLayout
+    sheet: SheetWriter | None = None
     counts: Counter[Verdict] = field(default_factory=Counter)
     in_order: bool = True
 
-    def append(self, book: Book, row: Row) -> None:
+    def append(self, book: WorkbookWriter, row: Row) -> None:
         if self.sheet is None:
             self.sheet = book.sheet(self.plan)
         self.sheet.append(row)
@@ -71,12 +71,14 @@ class Highlights:
         return tuple(KindSummary(kind=name, total=self.totals[name], new=self.new[name]) for name in found)
 
 
-def write_workbook(path: Path, story: Story, finds: Iterable[Finds], *, look: WorkbookLook) -> Findings:
+def write_workbook(
+    path: Path, story: ReportInput, finds: Iterable[AssetPair], *, look: WorkbookOptions
+) -> Findings:
     """Write the report of an ended run; what it counted. Raises `OSError` when the disk does."""
     made = story.run.end_time or story.run.start_time
-    book = Book(look, made=made)
+    book = WorkbookWriter(look, made=made)
     try:
-        contents = Contents(book, story)
+        contents = WorkbookBuilder(book, story)
         for each in finds:
             contents.add(each)
         findings = contents.finish()
@@ -86,40 +88,40 @@ def write_workbook(path: Path, story: Story, finds: Iterable[Finds], *, look: Wo
     return findings
 
 
-class Contents:
+class WorkbookBuilder:
     """The sheets of one workbook, filled kind by kind."""
 
-    def __init__(self, book: Book, story: Story) -> None:
+    def __init__(self, book: WorkbookWriter, story: ReportInput) -> None:
         self._book = book
         self._story = story
         self._words = WORDS[book.look.lang]
         lang, zone = book.look.lang, book.look.zone.key
-        self._kinds = KINDS | {name: shown(kind, lang, zone) for name, kind in FINDINGS.items()}
+        self._kinds = KINDS | {name: localized(kind, lang, zone) for name, kind in FINDINGS.items()}
         self._overview = book.plain_sheet(self._words["overview"], WIDTHS)
         self._changes = book.sheet(self._changes_plan())
-        self._sections: dict[str, Section] = {}
+        self._sections: dict[str, SheetSection] = {}
         self._highlights = Highlights()
         for kind, plan in (("site", SITE), ("ip", IP), ("service", SERVICE), ("domain", DOMAIN)):
             self._section(kind, plan).sheet = book.sheet(plan)
         self._counted = book.sheet(PLAN)
         self._statistics = Statistics()
 
-    def _changes_plan(self) -> SheetPlan:
+    def _changes_plan(self) -> SheetLayout:
         compared = ("kind", "verdict", "name", "column", "before", "after")
         header = [self._words[name] for name in compared] if self._story.baseline else []
-        return SheetPlan(title=self._words["changes"], header=header, widths=(14, 10, 50, 18, 50, 50))
+        return SheetLayout(title=self._words["changes"], header=header, widths=(14, 10, 50, 18, 50, 50))
 
-    def _section(self, kind: str, plan: SheetPlan) -> Section:
+    def _section(self, kind: str, plan: SheetLayout) -> SheetSection:
         if kind not in self._sections:
-            self._sections[kind] = Section(kind=kind, plan=plan)
+            self._sections[kind] = SheetSection(kind=kind, plan=plan)
         return self._sections[kind]
 
-    def add(self, finds: Finds) -> None:
+    def add(self, finds: AssetPair) -> None:
         """Everything of one kind; a kind that is not known is left out."""
         kind = self._kinds.get(finds.kind)
         if kind is None:
             return
-        streams = {side: Sorted(documents, kind.asset.key) for side, documents in finds.sides.items()}
+        streams = {side: SortedGroups(documents, kind.asset.key) for side, documents in finds.sides.items()}
         pairs = paired(streams)
         if finds.kind == "ip":
             self._add_addresses(pairs)
@@ -129,7 +131,7 @@ class Contents:
         if section:
             section.in_order = all(stream.in_order for stream in streams.values())
 
-    def _add_things(self, kind: Kind, pairs: Iterator[Pair]) -> None:
+    def _add_things(self, kind: KindSheet, pairs: Iterator[Pair]) -> None:
         for pair in pairs:
             after = kind.row(pair.now) if pair.now else None
             before = after if pair.same else kind.row(pair.before) if pair.before else None
@@ -169,7 +171,7 @@ class Contents:
             if comparable or port not in was:
                 self._compare(services, _joined(was.get(port, ())), _joined(now.get(port, ())))
 
-    def _compare(self, section: Section, before: Row | None, after: Row | None) -> None:
+    def _compare(self, section: SheetSection, before: Row | None, after: Row | None) -> None:
         if not self._story.baseline or before == after:
             return
         found = list(changes(section.plan, before, after))
@@ -178,7 +180,7 @@ class Contents:
         if found:
             section.counts[found[0].verdict] += 1
 
-    def _change_row(self, section: Section, change: Change) -> Row:
+    def _change_row(self, section: SheetSection, change: Change) -> Row:
         name = " ".join(map(self._book.cells.plain, change.name))
         kind = display_name(section.kind, self._book.look.lang)
         return (kind, self._words[change.verdict], name, change.column, change.before, change.after)
@@ -201,7 +203,7 @@ class Contents:
             highlights=self._highlights.summaries(),
         )
         found = [
-            Found(
+            SheetSummary(
                 summary=summary, sheet=section.plan.title if section.sheet else "", in_order=section.in_order
             )
             for section, summary in zip(sections, summaries, strict=True)
@@ -211,7 +213,7 @@ class Contents:
         return findings
 
 
-def with_findings(story: Story, findings: Findings) -> tuple[Run, ...]:
+def with_findings(story: ReportInput, findings: Findings) -> tuple[Run, ...]:
     """Return the last runs, this one with what its report counted just now."""
     return tuple(replace(run, findings=findings) if run.id == story.run.id else run for run in story.history)
 

@@ -11,7 +11,7 @@ from math import isfinite
 from string import ascii_uppercase
 from zoneinfo import ZoneInfo
 
-from bot.assets.values import EXACT, Share, text
+from bot.assets.values import EXACT, Percentage, text
 from bot.workbook.masking import Secret
 
 MOST_ROWS = 1_048_576  # of a sheet, Excel's own limit
@@ -29,7 +29,7 @@ _FIRST_DAY = datetime(1900, 3, 1)  # noqa: DTZ001 - before it, Excel counts wron
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkbookLook:
+class WorkbookOptions:
     """How people want to read it. `show_secrets` leaves cracked passwords and keys as they were found."""
 
     zone: ZoneInfo
@@ -51,10 +51,10 @@ class Styles:
     inert_lines: int
 
 
-class Cells:
+class RowWriter:
     """Rows as the XML of a sheet."""
 
-    def __init__(self, styles: Styles, look: WorkbookLook) -> None:
+    def __init__(self, styles: Styles, look: WorkbookOptions) -> None:
         self._styles = styles
         self._text_styles = ((styles.plain, styles.inert), (styles.lines, styles.inert_lines))
         self._look = look
@@ -90,7 +90,7 @@ class Cells:
         if isinstance(value, int) and not isinstance(value, bool) and -EXACT < value < EXACT:
             return f'<c r="{place}" s="{self._styles.plain}"><v>{value}</v></c>'
         if isinstance(value, float) and isfinite(value):
-            style = self._styles.share if isinstance(value, Share) else self._styles.plain
+            style = self._styles.share if isinstance(value, Percentage) else self._styles.plain
             return f'<c r="{place}" s="{style}"><v>{value!r}</v></c>'
         if isinstance(value, datetime):
             value = local(value, self._look.zone)

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from bot.assets.external_sort import Key
 from bot.assets.values import Document
-from bot.workbook.sheets import Row, SheetPlan
+from bot.workbook.sheets import Row, SheetLayout
 
 Keyed = tuple[Key, list[Document]]
 
@@ -28,7 +28,7 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finds:
+class AssetPair:
     """What was found of one kind, by side; each stream is sorted by the key of the kind."""
 
     kind: str
@@ -41,7 +41,7 @@ class Verdict(StrEnum):
     CHANGED = "changed"  #: both found it, and they differ
 
 
-class Sorted:
+class SortedGroups:
     """Documents grouped by key as they come; remembers whether they came in order."""
 
     def __init__(self, documents: Iterable[Document], key: Callable[[Document], Key]) -> None:
@@ -128,7 +128,7 @@ class Change:
     after: object = ""
 
 
-def changes(plan: SheetPlan, before: Row | None, after: Row | None) -> Iterator[Change]:
+def changes(plan: SheetLayout, before: Row | None, after: Row | None) -> Iterator[Change]:
     """How one thing differs, from its rows of the two runs."""
     if before is None and after is not None:
         yield Change(Verdict.NEW, _name(plan, after), after=_told(plan, after))
@@ -140,10 +140,10 @@ def changes(plan: SheetPlan, before: Row | None, after: Row | None) -> Iterator[
                 yield Change(Verdict.CHANGED, _name(plan, after), column, was, now)
 
 
-def _name(plan: SheetPlan, row: Row) -> Row:
+def _name(plan: SheetLayout, row: Row) -> Row:
     return [row[place] for place in plan.name]
 
 
-def _told(plan: SheetPlan, row: Row) -> Sequence[object]:
+def _told(plan: SheetLayout, row: Row) -> Sequence[object]:
     """Everything that is known of a thing, in lines of one cell."""
     return [(column, value) for column, value in zip(plan.header, row, strict=True) if value != ""]

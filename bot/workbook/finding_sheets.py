@@ -20,8 +20,8 @@ from bot.assets.values import (
     union,
     utc,
 )
-from bot.workbook.masking import leak, proof, together
-from bot.workbook.sheets import ARL_KINDS, Kind, Row, SheetPlan
+from bot.workbook.masking import join_masked, masked_content, masked_evidence
+from bot.workbook.sheets import ARL_KINDS, KindSheet, Row, SheetLayout
 
 
 def url_row(documents: Sequence[Document]) -> Row:
@@ -61,7 +61,7 @@ def vuln_row(documents: Sequence[Document]) -> Row:
         text(first(documents, "plg_name")),
         text(first(documents, "plg_type")),
         text(first(documents, "app_name")),
-        together(map(proof, documents)),
+        join_masked(map(masked_evidence, documents)),
         moment(first(documents, "save_date")),
     )
 
@@ -84,7 +84,7 @@ def fingerprint_row(documents: Sequence[Document]) -> Row:
 def wih_row(documents: Sequence[Document]) -> Row:
     return (
         text(first(documents, "record_type")),
-        leak(documents[0]),
+        masked_content(documents[0]),
         LINES.join(once(document.get("source") for document in documents)),
         text(first(documents, "site")),
     )
@@ -123,10 +123,10 @@ def npoc_row(documents: Sequence[Document]) -> Row:
     )
 
 
-FINDINGS: dict[str, Kind] = {
-    "url": Kind(
+FINDINGS: dict[str, KindSheet] = {
+    "url": KindSheet(
         asset=ASSET_KINDS["url"],
-        plan=SheetPlan(
+        plan=SheetLayout(
             title=ASSET_KINDS["url"].chinese,
             header=("URL", "标题", "状态码", "长度", "来源"),
             widths=(60, 40, 10, 12, 20),
@@ -134,9 +134,9 @@ FINDINGS: dict[str, Kind] = {
         ),
         row=url_row,
     ),
-    "cert": Kind(
+    "cert": KindSheet(
         asset=ASSET_KINDS["cert"],
-        plan=SheetPlan(
+        plan=SheetLayout(
             title=ASSET_KINDS["cert"].chinese,
             header=(
                 "主题", "颁发者", "域名", "地址", "生效（{zone}）", "到期（{zone}）", "签名算法",
@@ -147,9 +147,9 @@ FINDINGS: dict[str, Kind] = {
         ),
         row=cert_row,
     ),
-    "vuln": Kind(
+    "vuln": KindSheet(
         asset=ASSET_KINDS["vuln"],
-        plan=SheetPlan(
+        plan=SheetLayout(
             title=ASSET_KINDS["vuln"].chinese,
             header=("目标", "漏洞", "插件", "类型", "应用", "验证信息", "发现时间（{zone}）"),
             widths=(36, 40, 30, 10, 20, 60, 24),
@@ -158,9 +158,9 @@ FINDINGS: dict[str, Kind] = {
         ),
         row=vuln_row,
     ),
-    "fileleak": Kind(
+    "fileleak": KindSheet(
         asset=ASSET_KINDS["fileleak"],
-        plan=SheetPlan(
+        plan=SheetLayout(
             title=ASSET_KINDS["fileleak"].chinese,
             header=("URL", "标题", "状态码", "长度", "站点"),
             widths=(60, 40, 10, 12, 35),
@@ -168,14 +168,16 @@ FINDINGS: dict[str, Kind] = {
         ),
         row=fileleak_row,
     ),
-    "stat_finger": Kind(
+    "stat_finger": KindSheet(
         asset=ASSET_KINDS["stat_finger"],
-        plan=SheetPlan(title=ASSET_KINDS["stat_finger"].chinese, header=("指纹", "站点数"), widths=(40, 12)),
+        plan=SheetLayout(
+            title=ASSET_KINDS["stat_finger"].chinese, header=("指纹", "站点数"), widths=(40, 12)
+        ),
         row=fingerprint_row,
     ),
-    "wih": Kind(
+    "wih": KindSheet(
         asset=ASSET_KINDS["wih"],
-        plan=SheetPlan(
+        plan=SheetLayout(
             title=ASSET_KINDS["wih"].chinese,
             header=("类型", "内容", "来源", "站点"),
             widths=(20, 60, 60, 35),
@@ -183,9 +185,9 @@ FINDINGS: dict[str, Kind] = {
         ),
         row=wih_row,
     ),
-    "nuclei_result": Kind(
+    "nuclei_result": KindSheet(
         asset=ASSET_KINDS["nuclei_result"],
-        plan=SheetPlan(
+        plan=SheetLayout(
             title=ASSET_KINDS["nuclei_result"].chinese,
             header=("URL", "漏洞", "级别", "模板", "目标", "发现时间（{zone}）"),
             widths=(60, 40, 12, 30, 36, 24),
@@ -194,18 +196,18 @@ FINDINGS: dict[str, Kind] = {
         ),
         row=nuclei_row,
     ),
-    "cip": Kind(
+    "cip": KindSheet(
         asset=ASSET_KINDS["cip"],
-        plan=SheetPlan(
+        plan=SheetLayout(
             title=ASSET_KINDS["cip"].chinese,
             header=("C 段", "IP 数", "域名数", "IP", "域名"),
             widths=(20, 10, 10, 40, 50),
         ),
         row=network_row,
     ),
-    "npoc_service": Kind(
+    "npoc_service": KindSheet(
         asset=ASSET_KINDS["npoc_service"],
-        plan=SheetPlan(
+        plan=SheetLayout(
             title=ASSET_KINDS["npoc_service"].chinese,
             header=("主机", "端口", "协议", "目标", "发现时间（{zone}）"),
             widths=(30, 10, 16, 40, 24),
@@ -231,7 +233,7 @@ KINDS = dict(sorted((ARL_KINDS | FINDINGS).items(), key=lambda item: by_importan
 """In the order in which they are asked for, which is that of the sheets and of 变化."""
 
 
-def shown(kind: Kind, lang: str, zone: str) -> Kind:
+def localized(kind: KindSheet, lang: str, zone: str) -> KindSheet:
     """A kind with its words as people read them."""
 
     def word(name: str) -> str:

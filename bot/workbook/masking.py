@@ -36,15 +36,15 @@ class Secret:
     masked: str
 
 
-def veiled(plain: str, masked: str) -> Secret | str:
+def mask_if_changed(plain: str, masked: str) -> Secret | str:
     return plain if plain == masked else Secret(plain, masked)
 
 
-def together(values: Iterable[Secret | str]) -> Secret | str:
+def join_masked(values: Iterable[Secret | str]) -> Secret | str:
     """Several values in one cell, each once."""
     found = [value if isinstance(value, Secret) else Secret(value, value) for value in values]
     plain, masked = once(value.plain for value in found), once(value.masked for value in found)
-    return veiled(LINES.join(plain), LINES.join(masked))
+    return mask_if_changed(LINES.join(plain), LINES.join(masked))
 
 
 def key_masked(value: str) -> str:
@@ -57,7 +57,7 @@ def text_masked(value: str) -> str:
     return _ASSIGNED.sub(rf"\1{HIDDEN}", _USERINFO.sub(rf"\1{HIDDEN}\3", value))
 
 
-def proof(document: Document) -> Secret | str:
+def masked_evidence(document: Document) -> Secret | str:
     """`verify_data` of a finding: a mapping, the JSON of one, `user:password`, or the text of an answer."""
     found = document.get("verify_data")
     if isinstance(found, str) and found.lstrip()[:1] == "{":
@@ -66,9 +66,9 @@ def proof(document: Document) -> Secret | str:
     cracked = document.get("plg_type") == "brute"
     if isinstance(found, Mapping):
         masked = {key: _field_masked(text(key), text(value), cracked) for key, value in found.items()}
-        return veiled(_written(found), _written(masked))
+        return mask_if_changed(_written(found), _written(masked))
     plain = text(found)
-    return veiled(plain, _pair_masked(plain, cracked))
+    return mask_if_changed(plain, _pair_masked(plain, cracked))
 
 
 def _written(found: Mapping[str, object]) -> str:
@@ -89,8 +89,8 @@ def _pair_masked(value: str, cracked: bool) -> str:
     return HIDDEN if cracked and value else text_masked(value)
 
 
-def leak(document: Document) -> Secret | str:
+def masked_content(document: Document) -> Secret | str:
     """`content` of what WIH found in a page: all kinds that are not known to be harmless are keys."""
     plain = text(document.get("content"))
     harmless = text(document.get("record_type")).lower() in HARMLESS_RECORDS
-    return veiled(plain, text_masked(plain) if harmless else key_masked(plain))
+    return mask_if_changed(plain, text_masked(plain) if harmless else key_masked(plain))

@@ -12,12 +12,12 @@ from openpyxl.worksheet.hyperlink import Hyperlink
 
 from bot.assets.kinds import by_importance, display_name
 from bot.assets.values import text
-from bot.models import UNSUBMITTED, Failure, KindSummary, Run, Tally
-from bot.ports import Story
-from bot.workbook.cells import ACTIVE, WorkbookLook, cleaned, cut, local
+from bot.models import UNSUBMITTED, Failure, KindSummary, Run, TaskCounts
+from bot.ports import ReportInput
+from bot.workbook.cells import ACTIVE, WorkbookOptions, cleaned, cut, local
 from bot.workbook.diff import Verdict
 from bot.workbook.labels import WORDS
-from bot.workbook.writer import TIME_FORMAT, dress
+from bot.workbook.writer import TIME_FORMAT, style_header
 
 WIDTHS = (36, 30, 40, 30, 12, 12, 12, 12)
 MAX_CHART_LINES = 8
@@ -28,7 +28,7 @@ _LINK = Font(color="1677FF", underline="single")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class SheetSummary:
     """What was found of one kind, and the sheet it stands on, if there is one."""
 
     summary: KindSummary
@@ -48,13 +48,13 @@ class Block:
 class Overview:
     """Writes the sheet, row by row."""
 
-    def __init__(self, sheet: Any, look: WorkbookLook) -> None:
+    def __init__(self, sheet: Any, look: WorkbookOptions) -> None:
         self._sheet = sheet
         self._look = look
         self._words = WORDS[look.lang]
         self._used = 0
 
-    def write(self, story: Story, found: Sequence[Found]) -> None:
+    def write(self, story: ReportInput, found: Sequence[SheetSummary]) -> None:
         self._facts(story)
         self._counts(story, found)
         self._failures(story.run)
@@ -83,7 +83,7 @@ class Overview:
     def _dressed(self, value: str) -> Cell:
         cell = WriteOnlyCell(self._sheet, value=cleaned(value))
         cell.data_type = "s"
-        dress(cell)
+        style_header(cell)
         return cell
 
     def _bold(self, value: str) -> Cell:
@@ -108,11 +108,11 @@ class Overview:
                     self._row([self._dressed(name) for name in header])
             self._row(row)
 
-    def _facts(self, story: Story) -> None:
+    def _facts(self, story: ReportInput) -> None:
         for name, value in facts(story, self._look):
             self._row((self._bold(name), value))
 
-    def _counts(self, story: Story, found: Sequence[Found]) -> None:
+    def _counts(self, story: ReportInput, found: Sequence[SheetSummary]) -> None:
         words = self._words
         verdicts = list(Verdict) if story.baseline else []
         header = [words["kind"], words["rows"], *(words[verdict] for verdict in verdicts)]
@@ -127,11 +127,11 @@ class Overview:
         self._block("found", header, rows)
         self._notes(story, found)
 
-    def _name(self, found: Found) -> object:
+    def _name(self, found: SheetSummary) -> object:
         name = display_name(found.summary.kind, self._look.lang)
         return self._link(name, found.sheet) if found.sheet else name
 
-    def _notes(self, story: Story, found: Sequence[Found]) -> None:
+    def _notes(self, story: ReportInput, found: Sequence[SheetSummary]) -> None:
         """Say what the comparison leaves out."""
         words, base = self._words, story.baseline
         if base is None:
@@ -154,7 +154,7 @@ class Overview:
             for each in run.failures
         )
         self._block("failures", header, rows)
-        hidden = run.tally.failed - len(run.failures) if run.tally and run.failures else 0
+        hidden = run.task_counts.failed - len(run.failures) if run.task_counts and run.failures else 0
         if hidden > 0:
             self._row((self._words["more"].format(count=hidden),))
 
@@ -175,7 +175,7 @@ class Overview:
     def _draw_tasks(self, history: Sequence[Run], columns: tuple[int, int]) -> None:
         chart: Any = BarChart()
         chart.grouping, chart.overlap = "stacked", 100
-        highest = max(run.tally.ended if run.tally else 0 for run in history)
+        highest = max(run.task_counts.ended if run.task_counts else 0 for run in history)
         self._draw(chart, "chart_tasks", "J2", Block(columns=columns, rows=len(history), highest=highest))
 
     def _draw_kinds(self, history: Sequence[Run], kinds: Sequence[str], columns: tuple[int, int]) -> None:
@@ -201,10 +201,10 @@ class Overview:
         self._sheet.add_chart(chart, place)
 
 
-def facts(story: Story, look: WorkbookLook) -> Iterator[tuple[str, object]]:
+def facts(story: ReportInput, look: WorkbookOptions) -> Iterator[tuple[str, object]]:
     """What was run, when, for whom and how it ended; what is not known is left out."""
     words, run, base = WORDS[look.lang], story.run, story.baseline
-    tally = run.tally or Tally(total=0)
+    tally = run.task_counts or TaskCounts(total=0)
     values: Mapping[str, object] = {
         "schedule": run.schedule_name,
         "run": run.id,
@@ -254,7 +254,7 @@ def kinds_of(history: Iterable[Run]) -> list[str]:
 
 def history_row(run: Run, kinds: Sequence[str]) -> Sequence[object]:
     """Return one line of the table; a number that nobody counted stays empty."""
-    tally, counts = run.tally or Tally(total=0), counts_of(run)
+    tally, counts = run.task_counts or TaskCounts(total=0), counts_of(run)
     numbers = (counts.get(kind, 0) if run.findings else None for kind in kinds)
     return (run.start_time, run.id, seconds_of(run), tally.done, tally.failed, *numbers)
 

@@ -25,7 +25,7 @@ Row = Sequence[object]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SheetPlan:
+class SheetLayout:
     """One sheet: its title, its header, the widths of its columns in characters.
 
     `{zone}` in a header is the time zone of the settings. A difference in one of the `volatile_columns` is no
@@ -40,34 +40,34 @@ class SheetPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class KindSheet:
     """A kind of assets with its sheet, and the row that comes of the documents of one key.
 
     The engine gives the documents sorted by the key of the kind.
     """
 
     asset: AssetKind
-    plan: SheetPlan
+    plan: SheetLayout
     row: Callable[[Sequence[Document]], Row]
 
 
-SITE = SheetPlan(
+SITE = SheetLayout(
     title=ASSET_KINDS["site"].chinese,
     header=("site", "title", "指纹", "状态码", "favicon hash"),
     widths=(35, 40, 60, 20, 30),
 )
-IP = SheetPlan(
+IP = SheetLayout(
     title=ASSET_KINDS["ip"].chinese,
     header=("IP", "端口信息", "开放端口数目", "geo", "as 编号", "domain", "操作系统", "CDN", "类别"),
     widths=(22, 50, 14, 25, 55, 60, 40, 40, 20),
 )
-SERVICE = SheetPlan(
+SERVICE = SheetLayout(
     title=ASSET_KINDS["service"].chinese,
     header=("IP", "端口", "服务", "产品", "版本"),
     widths=(22, 10, 20, 40, 20),
     name=(0, 1),
 )
-DOMAIN = SheetPlan(
+DOMAIN = SheetLayout(
     title=ASSET_KINDS["domain"].chinese,
     header=("域名", "解析类型", "记录值", "关联ip"),
     widths=(30, 20, 50, 50),
@@ -146,8 +146,8 @@ def only_ip_row(documents: Sequence[Document]) -> Row:
     return ip_row(documents, services_of(documents))
 
 
-ARL_KINDS: dict[str, Kind] = {
-    "ip": Kind(asset=ASSET_KINDS["ip"], plan=IP, row=only_ip_row),
-    "site": Kind(asset=ASSET_KINDS["site"], plan=SITE, row=site_row),
-    "domain": Kind(asset=ASSET_KINDS["domain"], plan=DOMAIN, row=domain_row),
+ARL_KINDS: dict[str, KindSheet] = {
+    "ip": KindSheet(asset=ASSET_KINDS["ip"], plan=IP, row=only_ip_row),
+    "site": KindSheet(asset=ASSET_KINDS["site"], plan=SITE, row=site_row),
+    "domain": KindSheet(asset=ASSET_KINDS["domain"], plan=DOMAIN, row=domain_row),
 }

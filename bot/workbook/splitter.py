@@ -37,11 +37,11 @@ class TooBig(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """How a workbook is cut: into files of at most `most_bytes`, named after `stem` in `folder`."""
+    """How a workbook is cut: into files of at most `max_bytes`, named after `stem` in `folder`."""
 
     folder: Path
     stem: str
-    most_bytes: int
+    max_bytes: int
 
     def path(self, number: int, parts: int) -> Path:
         return self.folder / f"{self.stem}_{number}-{parts}.xlsx"
@@ -49,16 +49,16 @@ class Cut:
 
 def split(source: Path, cut: Cut) -> list[Path]:
     """Write the parts, in their order. Raises `TooBig`."""
-    parts = max(math.ceil(source.stat().st_size * 1.1 / cut.most_bytes), 2)
+    parts = max(math.ceil(source.stat().st_size * 1.1 / cut.max_bytes), 2)
     while parts <= MOST_PARTS:
         paths = [cut.path(number, parts) for number in range(1, parts + 1)]
         _write(source, paths)
         biggest = max(path.stat().st_size for path in paths)
-        if biggest <= cut.most_bytes:
+        if biggest <= cut.max_bytes:
             return paths
         for path in paths:
             path.unlink()
-        parts = max(parts + 1, math.ceil(parts * biggest / cut.most_bytes))
+        parts = max(parts + 1, math.ceil(parts * biggest / cut.max_bytes))
     raise TooBig
 
 

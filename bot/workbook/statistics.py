@@ -5,13 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.assets.values import Share
-from bot.workbook.sheets import Row, Service, SheetPlan
+from bot.assets.values import Percentage
+from bot.workbook.sheets import Row, Service, SheetLayout
 
 TOP = 20  # of each count
 SAME_SERVICE = {"https-alt": "https"}  # this one alone, as ARL counts
 
-PLAN = SheetPlan(title="资产统计", header=(), widths=(20, 12, 12, 12, 12, 20, 12, 12, 12, 12, 40, 12, 12))
+PLAN = SheetLayout(title="资产统计", header=(), widths=(20, 12, 12, 12, 12, 20, 12, 12, 12, 12, 40, 12, 12))
 
 
 @dataclass(kw_only=True)
@@ -53,7 +53,7 @@ def _share(top: Sequence[tuple[object, int]], place: int, total: int) -> Row:
     if place >= len(top):
         return ()
     name, count = top[place]
-    return (name, count, Share(count / total))
+    return (name, count, Percentage(count / total))
 
 
 def _beside(blocks: Sequence[Row]) -> Row:

@@ -21,8 +21,8 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.writer.excel import ExcelWriter
 
-from bot.workbook.cells import Cells, Styles, WorkbookLook
-from bot.workbook.sheets import Row, SheetPlan
+from bot.workbook.cells import RowWriter, Styles, WorkbookOptions
+from bot.workbook.sheets import Row, SheetLayout
 
 TIME_FORMAT = "yyyy-mm-dd hh:mm:ss"
 PACKED = 3  # of 9: a third of the time of the usual 6, for a file a few hundredths larger
@@ -34,21 +34,21 @@ _HEADER = PatternFill("solid", fgColor="1677FF")
 _WHITE = Font(bold=True, color="FFFFFF")
 
 
-class Book:
+class WorkbookWriter:
     """A workbook under way: sheets by plan, and whatever openpyxl itself can add to them."""
 
-    def __init__(self, look: WorkbookLook, *, made: datetime) -> None:
+    def __init__(self, look: WorkbookOptions, *, made: datetime) -> None:
         self.look = look
         self.workbook = Workbook(write_only=True)
         stamp = made.replace(tzinfo=None)
         self.workbook.properties = DocumentProperties(creator="DingRun", created=stamp, modified=stamp)
         self._rows: list[tuple[Any, IO[bytes]]] = []
-        self.cells = Cells(self._styles(), look)
+        self.cells = RowWriter(self._styles(), look)
 
     def _styles(self) -> Styles:
         sheet = self.workbook.create_sheet("styles")
         header, plain, share, time, inert, lines, inert_lines = (WriteOnlyCell(sheet) for _ in range(7))
-        dress(header)
+        style_header(header)
         share.number_format, time.number_format = "0.00%", TIME_FORMAT
         inert.quotePrefix = inert_lines.quotePrefix = True
         plain.alignment = share.alignment = time.alignment = inert.alignment = Alignment(vertical="top")
@@ -70,10 +70,10 @@ class Book:
         _lay_out(sheet, widths)
         return sheet
 
-    def sheet(self, plan: SheetPlan) -> "Sheet":
-        return Sheet(self, plan)
+    def sheet(self, plan: SheetLayout) -> "SheetWriter":
+        return SheetWriter(self, plan)
 
-    def long_sheet(self, plan: SheetPlan, title: str, after: Any) -> tuple[Any, IO[bytes]]:
+    def long_sheet(self, plan: SheetLayout, title: str, after: Any) -> tuple[Any, IO[bytes]]:
         """A sheet, behind another or the last, and the file that takes its rows."""
         place = self.workbook.index(after) + 1 if after else None
         sheet: Any = self.workbook.create_sheet(title, place)
@@ -84,7 +84,7 @@ class Book:
 
     def save(self, path: Path) -> None:
         """Write the file. The same content makes the same bytes."""
-        with Package(path, self._rows_of) as package:
+        with XlsxArchive(path, self._rows_of) as package:
             ExcelWriter(self.workbook, package).write_data()
 
     def _rows_of(self, name: str) -> IO[bytes] | None:
@@ -95,10 +95,10 @@ class Book:
             rows.close()
 
 
-class Sheet:
+class SheetWriter:
     """Rows of one plan; goes on in a second sheet when Excel's limit is reached."""
 
-    def __init__(self, book: Book, plan: SheetPlan) -> None:
+    def __init__(self, book: WorkbookWriter, plan: SheetLayout) -> None:
         self._book = book
         self._plan = plan
         self._header = list(plan.header)
@@ -132,7 +132,7 @@ class Sheet:
             self._sheet.auto_filter.ref = f"A1:{get_column_letter(len(self._header))}{self._used}"
 
 
-class Package(ZipFile):
+class XlsxArchive(ZipFile):
     """The archive of a workbook, with the rows put into the sheets that openpyxl wrote without them."""
 
     def __init__(self, path: Path, rows_of: Callable[[str], IO[bytes] | None]) -> None:
@@ -161,7 +161,7 @@ class Package(ZipFile):
         super().writestr(info, data, compresslevel=PACKED)
 
 
-def dress(cell: Cell) -> None:
+def style_header(cell: Cell) -> None:
     """Make a header of a cell."""
     cell.font, cell.fill, cell.alignment = _WHITE, _HEADER, Alignment(vertical="center")
 

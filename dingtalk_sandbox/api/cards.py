@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
 from dingtalk_sandbox.conversations import Message, Sender, new_id
 from dingtalk_sandbox.errors import Json, refuse
-from dingtalk_sandbox.state import Card, World
+from dingtalk_sandbox.state import Card, SandboxState
 from dingtalk_sandbox.validation import cards as rules
 from dingtalk_sandbox.validation.cards import Space
 
@@ -14,19 +14,19 @@ log = logging.getLogger(__name__)
 SCOPE = "Card.Instance.Write"
 
 
-def create(world: World, call: Call) -> Json:
+def create(world: SandboxState, call: Call) -> Json:
     card = _create(world, call)
     return {"success": True, "result": card.out_track_id}
 
 
-def deliver(world: World, call: Call) -> Json:
+def deliver(world: SandboxState, call: Call) -> Json:
     card = world.cards.get(rules.track_id(call.body))
     if card is None or card.app.key != call.app.key:
         raise refuse("param.cardNotExist")
     return {"success": True, "result": _deliver(world, call, card)}
 
 
-def create_and_deliver(world: World, call: Call) -> Json:
+def create_and_deliver(world: SandboxState, call: Call) -> Json:
     spaces = rules.spaces_of(call.body)
     rules.deliver_models(call.body, spaces)
     models = rules.space_models(call.body)
@@ -37,7 +37,7 @@ def create_and_deliver(world: World, call: Call) -> Json:
     return {"success": True, "result": {"outTrackId": card.out_track_id, "deliverResults": results}}
 
 
-def _create(world: World, call: Call) -> Card:
+def _create(world: SandboxState, call: Call) -> Card:
     body, limit = call.body, world.settings.card_value_limit
     id_ = rules.track_id(body)
     template = _template(world, body)
@@ -65,7 +65,7 @@ def _create(world: World, call: Call) -> Card:
     return card
 
 
-def _template(world: World, body: Json) -> str:
+def _template(world: SandboxState, body: Json) -> str:
     id_ = body.get("cardTemplateId")
     if not id_:
         raise refuse("param.cardTemplateIdEmpty")
@@ -78,7 +78,7 @@ def _template(world: World, body: Json) -> str:
 
 
 def _private(
-    world: World, template: str, maps: dict[str, dict[str, str]], kind: int
+    world: SandboxState, template: str, maps: dict[str, dict[str, str]], kind: int
 ) -> dict[str, dict[str, str]]:
     """Private data by userId, without the variables that the template does not mark private."""
     marked = getattr(world.scene.template(template), "private", None)
@@ -100,14 +100,14 @@ def _not_emulated(body: Json) -> None:
 class Delivery:
     """One card on its way into one space."""
 
-    world: World
+    world: SandboxState
     call: Call
     card: Card
     space: Space
     model: Json
 
 
-def _deliver(world: World, call: Call, card: Card) -> list[Json]:
+def _deliver(world: SandboxState, call: Call, card: Card) -> list[Json]:
     spaces = rules.spaces_of(call.body)
     models = rules.deliver_models(call.body, spaces)
     return [
@@ -170,7 +170,7 @@ def _mentions(given: object) -> dict[str, str]:
     return {str(k): str(v) for k, v in given.items()} if isinstance(given, dict) else {}
 
 
-def update(world: World, call: Call) -> Json:
+def update(world: SandboxState, call: Call) -> Json:
     """Change a card for everybody; without options the new variables take the place of all."""
     body, limit = call.body, world.settings.card_value_limit
     id_ = rules.track_id(body)
@@ -194,7 +194,7 @@ def update(world: World, call: Call) -> Json:
     return {"success": True, "result": True}
 
 
-def add_spaces(world: World, call: Call) -> Json:
+def add_spaces(world: SandboxState, call: Call) -> Json:
     """Add space models to a card, so that it can be delivered there ("0787")."""
     card = world.cards.get(rules.track_id(call.body))
     if card is None or card.app.key != call.app.key:
@@ -211,7 +211,7 @@ def _size(call: Call) -> int:
 
 
 ENDPOINTS = tuple(
-    Endpoint(method=method, path=path, act=act, scope=SCOPE, limit=rules.DATA_LIMIT, measure=_size)
+    Endpoint(method=method, path=path, handler=act, scope=SCOPE, limit=rules.DATA_LIMIT, measure=_size)
     for method, path, act in (
         ("POST", "/v1.0/card/instances", create),
         ("POST", "/v1.0/card/instances/deliver", deliver),

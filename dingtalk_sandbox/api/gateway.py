@@ -9,12 +9,12 @@ from xml.sax.saxutils import escape
 from dingtalk_sandbox.api.oauth import app_with
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.errors import Json, refuse
-from dingtalk_sandbox.state import Bucket, Ticket, World
+from dingtalk_sandbox.state import QuotaKind, SandboxState, Ticket
 
 TYPES = {"EVENT", "CALLBACK", "SYSTEM"}  # the Go SDK sends the last beside the others
 
 
-def open_connection(world: World, call: Call) -> Json | str:
+def open_connection(world: SandboxState, call: Call) -> Json | str:
     """Answer `{"endpoint","ticket"}`, as XML only to those who accept nothing but XML."""
     if not call.headers.get("Content-Type", "").startswith("application/json"):
         raise refuse("param.invalid", "Content-Type must be application/json")
@@ -51,7 +51,7 @@ def _topics(given: Any) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
-def admit(world: World, value: str) -> Ticket | None:
+def admit(world: SandboxState, value: str) -> Ticket | None:
     """The ticket, which is thereby used up; None when it is unknown, used or older than 90 s."""
     ticket = world.tickets.pop(value, None)
     return ticket if ticket and ticket.expires > world.clock.now() else None
@@ -59,7 +59,7 @@ def admit(world: World, value: str) -> Ticket | None:
 
 ENDPOINTS = (
     Endpoint(
-        method="POST", path="/v1.0/gateway/connections/open", act=open_connection, family=Family.OPEN,
-        bucket=Bucket.FREE,
+        method="POST", path="/v1.0/gateway/connections/open", handler=open_connection, family=Family.OPEN,
+        quota_kind=QuotaKind.FREE,
     ),
 )  # fmt: skip

@@ -2,10 +2,10 @@
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
 from dingtalk_sandbox.errors import Json, refuse
-from dingtalk_sandbox.state import World
+from dingtalk_sandbox.state import SandboxState
 
 
-def convert(world: World, call: Call) -> Json:
+def convert(world: SandboxState, call: Call) -> Json:
     group = next((g for g in world.scene.groups if g.chat_id and g.chat_id == call.path["chat"]), None)
     if group is None:
         raise refuse("invalideChatId", "无效的chatId")  # spelt as DingTalk spells it
@@ -14,7 +14,7 @@ def convert(world: World, call: Call) -> Json:
 
 ENDPOINTS = (
     Endpoint(
-        method="POST", path="/v1.0/im/chat/{chat}/convertToOpenConversationId", act=convert,
+        method="POST", path="/v1.0/im/chat/{chat}/convertToOpenConversationId", handler=convert,
         scope="qyapi_chat_read", body=False,
     ),
 )  # fmt: skip

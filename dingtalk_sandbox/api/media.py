@@ -4,11 +4,11 @@ import secrets
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.errors import Json
-from dingtalk_sandbox.state import World
+from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.validation.media import MB, read_upload
 
 
-def upload(world: World, call: Call) -> Json:
+def upload(world: SandboxState, call: Call) -> Json:
     """`{"errcode":0,"media_id":"@lAz…"}`; the id has no file name and never ends."""
     given = read_upload(call.headers.get("Content-Type", ""), call.raw, call.query.get("type", ""))
     media_id = "@" + secrets.token_urlsafe(16)
@@ -19,7 +19,7 @@ def upload(world: World, call: Call) -> Json:
 
 ENDPOINTS = (
     Endpoint(
-        method="POST", path="/media/upload", act=upload, family=Family.OLD, scope="qyapi_base", limit=20 * MB,
-        body=False,
+        method="POST", path="/media/upload", handler=upload, family=Family.OLD, scope="qyapi_base", limit=20
+        * MB, body=False,
     ),
 )  # fmt: skip

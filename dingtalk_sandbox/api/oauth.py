@@ -3,22 +3,22 @@
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.errors import Json, refuse, refuse_oapi
 from dingtalk_sandbox.scenario import App
-from dingtalk_sandbox.state import Bucket, World
+from dingtalk_sandbox.state import QuotaKind, SandboxState
 
 
-def app_with(world: World, key: object, secret: object) -> App | None:
+def app_with(world: SandboxState, key: object, secret: object) -> App | None:
     app = world.scene.app(key) if isinstance(key, str) else None
     return app if app and app.secret == secret else None
 
 
-def access_token(world: World, call: Call) -> Json:
+def access_token(world: SandboxState, call: Call) -> Json:
     app = app_with(world, call.body.get("appKey"), call.body.get("appSecret"))
     if app is None:
         raise refuse("invalidClientIdOrSecret", "无效的clientId或者clientSecret")
     return {"expireIn": int(world.settings.token_life), "accessToken": world.token_of(app).value}
 
 
-def corp_token(world: World, call: Call) -> Json:
+def corp_token(world: SandboxState, call: Call) -> Json:
     if call.body.get("grant_type") != "client_credentials":
         raise refuse("unsupported.grant.type")
     app = app_with(world, call.body.get("client_id"), call.body.get("client_secret"))
@@ -27,7 +27,7 @@ def corp_token(world: World, call: Call) -> Json:
     return {"expires_in": int(world.settings.token_life), "access_token": world.token_of(app).value}
 
 
-def gettoken(world: World, call: Call) -> Json:
+def gettoken(world: SandboxState, call: Call) -> Json:
     app = app_with(world, call.query.get("appkey"), call.query.get("appsecret"))
     if app is None:
         raise refuse_oapi(40089, "不合法的appKey或appSecret")
@@ -39,16 +39,18 @@ ENDPOINTS = (
     Endpoint(
         method="POST",
         path="/v1.0/oauth2/accessToken",
-        act=access_token,
+        handler=access_token,
         family=Family.OPEN,
-        bucket=Bucket.FREE,
+        quota_kind=QuotaKind.FREE,
     ),
     Endpoint(
         method="POST",
         path="/v1.0/oauth2/{corp}/token",
-        act=corp_token,
+        handler=corp_token,
         family=Family.OPEN,
-        bucket=Bucket.FREE,
+        quota_kind=QuotaKind.FREE,
     ),
-    Endpoint(method="GET", path="/gettoken", act=gettoken, family=Family.WEBHOOK, bucket=Bucket.FREE),
+    Endpoint(
+        method="GET", path="/gettoken", handler=gettoken, family=Family.WEBHOOK, quota_kind=QuotaKind.FREE
+    ),
 )

@@ -28,7 +28,7 @@ from dingtalk_sandbox.errors import (
 from dingtalk_sandbox.faults import Fault, Kind
 from dingtalk_sandbox.redaction import hide, too_deep
 from dingtalk_sandbox.scenario import App
-from dingtalk_sandbox.state import Bucket, World
+from dingtalk_sandbox.state import QuotaKind, SandboxState
 
 log = logging.getLogger(__name__)
 
@@ -62,17 +62,17 @@ class Call:
         return self._app
 
 
-Act = Callable[[World, Call], Any]
+Handler = Callable[[SandboxState, Call], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
     method: str
     path: str
-    act: Act
+    handler: Handler
     family: Family = Family.NEW
     scope: str = ""
-    bucket: Bucket = Bucket.API
+    quota_kind: QuotaKind = QuotaKind.API
     malformed: str = "param.invalid"  # the code for a body that is no JSON object
     limit: int = 0  # bytes, for the inspector
     measure: Callable[[Call], int] = lambda call: len(call.raw)
@@ -83,7 +83,7 @@ class Endpoint:
         return f"{self.method} {self.path}"
 
 
-def authenticate(world: World, endpoint: Endpoint, request: web.Request) -> App | None:
+def authenticate(world: SandboxState, endpoint: Endpoint, request: web.Request) -> App | None:
     """The app of the token. Raises `Refusal`; in the new API expired and unknown look the same."""
     if endpoint.family not in {Family.NEW, Family.OLD}:
         return None
@@ -99,18 +99,18 @@ def authenticate(world: World, endpoint: Endpoint, request: web.Request) -> App 
     raise refuse_oapi(42001, "access_token超时") if token else refuse_oapi(40014, "不合法的access_token")
 
 
-def admit(world: World, endpoint: Endpoint, app: App | None) -> None:
+def admit(world: SandboxState, endpoint: Endpoint, app: App | None) -> None:
     """Scope, calls per second, calls per month; then the call is booked."""
     new = endpoint.family != Family.OLD
     if app and endpoint.scope and endpoint.scope not in app.scopes:
         raise missing_scope(endpoint.scope) if new else refuse_oapi(60011, "没有调用该接口的权限")
-    if app and world.too_many(app, endpoint.name):
+    if app and world.is_over_qps(app, endpoint.name):
         text = "您的企业调用该接口过于频繁"
         raise throttled("QpsLimitForAppkeyAndApi") if new else refuse_oapi(90018, text)
-    if app and world.used_up(endpoint.bucket):
+    if app and world.is_exhausted(endpoint.quota_kind):
         raise throttled("ApiCountLimitForOrg") if new else refuse_oapi(90020, "您的企业本月调用次数已用完")
     if app:
-        world.book(endpoint.bucket)
+        world.count_call(endpoint.quota_kind)
 
 
 def parse(endpoint: Endpoint, request: web.Request, raw: bytes) -> Json:
@@ -130,10 +130,10 @@ def parse(endpoint: Endpoint, request: web.Request, raw: bytes) -> Json:
     return value
 
 
-class Wire:
+class Pipeline:
     """Serves endpoints as aiohttp handlers."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
 
     def handler(self, endpoint: Endpoint) -> Callable[[web.Request], Any]:
@@ -161,7 +161,7 @@ class Wire:
     def _note_fault(self, endpoint: Endpoint, fault: Fault, status: int) -> None:
         """For the inspector: trouble that was ordered is a call as well, one that did nothing."""
         at = self._world.clock.now().isoformat()
-        wire: Json = {"endpoint": endpoint.name, "bucket": Bucket.FREE.value, "bytes": 0, "limit": 0}
+        wire: Json = {"endpoint": endpoint.name, "bucket": QuotaKind.FREE.value, "bytes": 0, "limit": 0}
         self._world.log.append(
             wire | {"request": {}, "response": {"fault": fault.kind.value}, "status": status, "at": at}
         )
@@ -169,7 +169,7 @@ class Wire:
     def _answer(self, endpoint: Endpoint, request: web.Request, raw: bytes) -> tuple[int, Any]:
         wire: Json = {
             "endpoint": endpoint.name,
-            "bucket": endpoint.bucket.value,
+            "bucket": endpoint.quota_kind.value,
             "bytes": 0,
             "limit": endpoint.limit,
         }
@@ -182,7 +182,7 @@ class Wire:
             )  # fmt: skip
             wire |= {"request": hide(call.body), "bytes": endpoint.measure(call)}
             wire |= {"query": hide(dict(request.query))} if request.query else {}
-            status, body = 200, endpoint.act(self._world, call)
+            status, body = 200, endpoint.handler(self._world, call)
         except Refusal as refusal:
             status, body = refusal.status, refusal.body
             self._world.refused[endpoint.name] += 1

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
-from dingtalk_sandbox.conversations import Look, Message, Sender, new_id
+from dingtalk_sandbox.conversations import Message, Rendering, Sender, new_id
 from dingtalk_sandbox.errors import Json, refuse
 from dingtalk_sandbox.scenario import App, Group
-from dingtalk_sandbox.state import World
+from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.validation import robots as rules
 
 SCOPE = "qyapi_robot_sendmsg"
@@ -24,7 +24,7 @@ def _robot(call: Call) -> str:
     return str(code)
 
 
-def _group(world: World, call: Call, robot: str) -> Group:
+def _group(world: SandboxState, call: Call, robot: str) -> Group:
     id_ = call.body.get("openConversationId")
     if not id_:
         raise refuse("miss.openConversationId", "openConversationId不能为空")
@@ -36,7 +36,7 @@ def _group(world: World, call: Call, robot: str) -> Group:
     return group
 
 
-def post(world: World, app: App, call: Call, look: Look) -> Message:
+def post(world: SandboxState, app: App, call: Call, look: Rendering) -> Message:
     """A message of the robot, not yet in a conversation."""
     return Message(
         id=new_id("msg"),
@@ -52,14 +52,14 @@ def post(world: World, app: App, call: Call, look: Look) -> Message:
     )
 
 
-def _look(world: World, call: Call) -> Look:
+def _look(world: SandboxState, call: Call) -> Rendering:
     look = rules.look_of(call.body)
     if look.media_id and look.media_id not in world.media:
         raise refuse(rules.INVALID, "无效的mediaId")
     return look
 
 
-def send_to_group(world: World, call: Call) -> Json:
+def send_to_group(world: SandboxState, call: Call) -> Json:
     robot = _robot(call)
     look = _look(world, call)
     message = post(world, call.app, call, look)
@@ -69,7 +69,7 @@ def send_to_group(world: World, call: Call) -> Json:
     return {"processQueryKey": message.query_key}
 
 
-def send_to_people(world: World, call: Call) -> Json:
+def send_to_people(world: SandboxState, call: Call) -> Json:
     """One to one; whoever cannot be reached is in a list of the answer, which is 200 all the same."""
     _robot(call)
     if not call.body.get("userIds"):
@@ -88,7 +88,7 @@ def send_to_people(world: World, call: Call) -> Json:
     return {"processQueryKey": key, "invalidStaffIdList": invalid, "flowControlledStaffIdList": []}
 
 
-def _recall(world: World, call: Call, conversation: str) -> Json:
+def _recall(world: SandboxState, call: Call, conversation: str) -> Json:
     """Recall by processQueryKey; `conversation` "" means one-to-one messages, which can be for a day."""
     keys = rules.texts(call.body.get("processQueryKeys"), rules.KEYS_LIMIT)
     if keys is None:
@@ -109,16 +109,16 @@ def _recall(world: World, call: Call, conversation: str) -> Json:
     return {"successResult": done, "failedResult": failed}
 
 
-def recall_in_group(world: World, call: Call) -> Json:
+def recall_in_group(world: SandboxState, call: Call) -> Json:
     return _recall(world, call, _group(world, call, _robot(call)).id)
 
 
-def recall_from_people(world: World, call: Call) -> Json:
+def recall_from_people(world: SandboxState, call: Call) -> Json:
     _robot(call)
     return _recall(world, call, "")
 
 
-def _sent(world: World, call: Call, key: object) -> list[Message]:
+def _sent(world: SandboxState, call: Call, key: object) -> list[Message]:
     messages = world.board.by_query_key(key) if isinstance(key, str) else []
     mine = [m for m in messages if m.robot == call.app.robot]
     if not mine:
@@ -126,7 +126,7 @@ def _sent(world: World, call: Call, key: object) -> list[Message]:
     return mine
 
 
-def read_in_group(world: World, call: Call) -> Json:
+def read_in_group(world: SandboxState, call: Call) -> Json:
     """Who has read a group message ("0722")."""
     group = _group(world, call, _robot(call))
     message = _sent(world, call, call.body.get("processQueryKey"))[0]
@@ -136,7 +136,7 @@ def read_in_group(world: World, call: Call) -> Json:
     return {"sendStatus": status, "readUserIds": sorted(message.read_by), "nextToken": "", "hasMore": False}
 
 
-def read_by_people(world: World, call: Call) -> Json:
+def read_by_people(world: SandboxState, call: Call) -> Json:
     """Who has read a one-to-one message ("0720")."""
     _robot(call)
     messages = _sent(world, call, call.query.get("processQueryKey"))
@@ -150,7 +150,7 @@ def read_by_people(world: World, call: Call) -> Json:
     return {"sendStatus": "RECALLED" if messages[0].recalled else "SUCCESS", "messageReadInfoList": infos}
 
 
-def robots_in_group(world: World, call: Call) -> Json:
+def robots_in_group(world: SandboxState, call: Call) -> Json:
     """The robots of a group ("0726")."""
     id_ = call.body.get("openConversationId")
     group = world.scene.group(id_) if isinstance(id_, str) else None
@@ -164,7 +164,7 @@ def robots_in_group(world: World, call: Call) -> Json:
     return {"chatbotInstanceVOList": found}
 
 
-def download(world: World, call: Call) -> Json:
+def download(world: SandboxState, call: Call) -> Json:
     """Where a file that a person sent can be fetched ("0719")."""
     _robot(call)
     code = call.body.get("downloadCode")
@@ -181,7 +181,7 @@ def _endpoint(path: str, act: object, method: str = "POST", scope: str = SCOPE) 
     return Endpoint(
         method=method,
         path=f"/v1.0/robot/{path}",
-        act=act,  # type: ignore[arg-type]  # a table of acts
+        handler=act,  # type: ignore[arg-type]  # a table of acts
         scope=scope,
         malformed="invalidParameter.param.invalid",
         limit=rules.PARAM_LIMIT if path in {"groupMessages/send", "oToMessages/batchSend"} else 0,

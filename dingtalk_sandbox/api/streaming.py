@@ -2,7 +2,7 @@
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
 from dingtalk_sandbox.errors import Json, refuse
-from dingtalk_sandbox.state import World
+from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.validation import cards as rules_card
 
 CODES = {
@@ -13,7 +13,7 @@ CODES = {
 }
 
 
-def stream(world: World, call: Call) -> Json:
+def stream(world: SandboxState, call: Call) -> Json:
     """Replace (`isFull`) or lengthen one variable, for everybody.
 
     Bots send an empty content to move a card from 处理中 to 输入中.
@@ -38,4 +38,6 @@ def stream(world: World, call: Call) -> Json:
     return {"success": True, "result": True}
 
 
-ENDPOINTS = (Endpoint(method="PUT", path="/v1.0/card/streaming", act=stream, scope="Card.Streaming.Write"),)
+ENDPOINTS = (
+    Endpoint(method="PUT", path="/v1.0/card/streaming", handler=stream, scope="Card.Streaming.Write"),
+)

@@ -8,7 +8,7 @@ from aiohttp import web
 from dingtalk_sandbox import errors as refusals
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.errors import Json, missing_scope, refuse_oapi
-from dingtalk_sandbox.state import Bucket, World
+from dingtalk_sandbox.state import QuotaKind, SandboxState
 
 log = logging.getLogger(__name__)
 
@@ -21,21 +21,21 @@ CLOSED = (  # frozen for apps that did not use them before ("1474", "1475", "147
 )
 
 
-def _closed(_: World, __: Call) -> Json:
+def _closed(_: SandboxState, __: Call) -> Json:
     raise missing_scope("qyapi_chat_manage.legacy")
 
 
-def _closed_chat(_: World, __: Call) -> Json:
+def _closed_chat(_: SandboxState, __: Call) -> Json:
     """`/chat/send` is closed to apps without prior use since 2022-09-23 ("1488")."""
     raise refuse_oapi(60011, "没有调用该接口的权限")
 
 
 def closed_endpoints() -> tuple[Endpoint, ...]:
-    new = [Endpoint(method=m, path=p, act=_closed, bucket=Bucket.API) for m, p in CLOSED]
-    return (*new, Endpoint(method="POST", path="/chat/send", act=_closed_chat, family=Family.OLD))
+    new = [Endpoint(method=m, path=p, handler=_closed, quota_kind=QuotaKind.API) for m, p in CLOSED]
+    return (*new, Endpoint(method="POST", path="/chat/send", handler=_closed_chat, family=Family.OLD))
 
 
-def not_emulated(world: World) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def unsupported(world: SandboxState) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/_sandbox/"):
             return web.json_response({"error": f"there is no {request.method} {request.path}"}, status=404)
@@ -43,7 +43,7 @@ def not_emulated(world: World) -> Callable[[web.Request], Awaitable[web.StreamRe
             return web.json_response({"errcode": 43002, "errmsg": "需要POST请求"})
         log.warning("not emulated: %s %s", request.method, request.path)
         world.calls["not emulated"] += 1
-        refusal = refusals.not_emulated(f"{request.method} {request.path}")
+        refusal = refusals.unsupported(f"{request.method} {request.path}")
         return web.json_response(refusal.body, status=refusal.status)
 
     return handle

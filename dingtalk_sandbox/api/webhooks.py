@@ -6,17 +6,17 @@ from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.conversations import Message, Sender, new_id
 from dingtalk_sandbox.errors import Json, refuse_oapi
 from dingtalk_sandbox.scenario import CustomRobot
-from dingtalk_sandbox.state import Bucket, WebhookState, World
+from dingtalk_sandbox.state import QuotaKind, SandboxState, WebhookState
 from dingtalk_sandbox.validation import webhooks as rules
 
 OK: Json = {"errcode": 0, "errmsg": "ok"}
 
 
-def _people(world: World, conversation: str) -> list[tuple[str, str, str]]:
+def _people(world: SandboxState, conversation: str) -> list[tuple[str, str, str]]:
     return [(p.id, p.name, p.mobile) for p in world.members(conversation)]
 
 
-def reply(world: World, call: Call) -> Json:
+def reply(world: SandboxState, call: Call) -> Json:
     """An answer through a session webhook: no cards, no files; `empty` says nothing."""
     session = world.sessions.get(call.query.get("session", ""))
     if session is None:
@@ -45,7 +45,7 @@ def reply(world: World, call: Call) -> Json:
     return OK
 
 
-def send(world: World, call: Call) -> Json:
+def send(world: SandboxState, call: Call) -> Json:
     """A message of a custom robot: security first, then the rate, then the message itself."""
     robot, wording = _robot(world, call), world.settings.webhook_wording
     state, now = world.webhooks[robot.token], world.clock.now()
@@ -61,9 +61,9 @@ def send(world: World, call: Call) -> Json:
     if isinstance(uuid, str) and uuid in state.uuids:
         return OK
     _rate(world, state)
-    if world.used_up(Bucket.STREAM):
+    if world.is_exhausted(QuotaKind.STREAM):
         raise refuse_oapi(90030, "webhook over limit")
-    world.book(Bucket.STREAM)
+    world.count_call(QuotaKind.STREAM)
     state.sent.append(now)
     if isinstance(uuid, str) and uuid:
         state.uuids.add(uuid)
@@ -76,7 +76,7 @@ def send(world: World, call: Call) -> Json:
     return OK
 
 
-def _robot(world: World, call: Call) -> CustomRobot:
+def _robot(world: SandboxState, call: Call) -> CustomRobot:
     token = call.query.get("access_token")
     if not token:
         raise refuse_oapi(40035, "缺少参数 access_token")
@@ -86,7 +86,7 @@ def _robot(world: World, call: Call) -> CustomRobot:
     return robot
 
 
-def _rate(world: World, state: WebhookState) -> None:
+def _rate(world: SandboxState, state: WebhookState) -> None:
     """20 in a minute, then ten minutes of silence."""
     now, settings = world.clock.now(), world.settings
     silent = state.silent_until is not None and state.silent_until > now
@@ -101,11 +101,11 @@ def _rate(world: World, state: WebhookState) -> None:
 
 ENDPOINTS = (
     Endpoint(
-        method="POST", path="/robot/sendBySession", act=reply, family=Family.WEBHOOK, bucket=Bucket.FREE,
-        limit=rules.SIZE_LIMIT,
+        method="POST", path="/robot/sendBySession", handler=reply, family=Family.WEBHOOK,
+        quota_kind=QuotaKind.FREE, limit=rules.SIZE_LIMIT,
     ),
     Endpoint(
-        method="POST", path="/robot/send", act=send, family=Family.WEBHOOK, bucket=Bucket.STREAM,
+        method="POST", path="/robot/send", handler=send, family=Family.WEBHOOK, quota_kind=QuotaKind.STREAM,
         limit=rules.SIZE_LIMIT,
     ),
 )  # fmt: skip

@@ -5,10 +5,10 @@ import secrets
 from datetime import timedelta
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
-from dingtalk_sandbox.conversations import Look, Message, Sender, new_id
+from dingtalk_sandbox.conversations import Message, Rendering, Sender, new_id
 from dingtalk_sandbox.errors import Json, refuse_oapi, request_id
 from dingtalk_sandbox.scenario import Person
-from dingtalk_sandbox.state import NoticeTask, World
+from dingtalk_sandbox.state import SandboxState, WorkNotificationTask
 from dingtalk_sandbox.validation import work_notifications as rules
 
 PATH = "/topapi/message/corpconversation"
@@ -21,7 +21,7 @@ def _agent(call: Call) -> None:
         raise refuse_oapi(400002, "无效的agentId")
 
 
-def send(world: World, call: Call) -> Json:
+def send(world: SandboxState, call: Call) -> Json:
     """Success means taken, not delivered: duplicates of the day are dropped without a word."""
     _agent(call)
     msg = rules.message_of(call.body.get("msg"))
@@ -31,7 +31,7 @@ def send(world: World, call: Call) -> Json:
     people, invalid = _receivers(world, call)
     if not people:
         raise refuse_oapi(33012, "无效的USERID")
-    task = NoticeTask(
+    task = WorkNotificationTask(
         id=secrets.randbelow(10**12),
         app=call.app,
         at=world.clock.now(),
@@ -46,7 +46,7 @@ def send(world: World, call: Call) -> Json:
     return {"errcode": 0, "task_id": task.id, "request_id": request_id().lower()}
 
 
-def _receivers(world: World, call: Call) -> tuple[list[Person], list[str]]:
+def _receivers(world: SandboxState, call: Call) -> tuple[list[Person], list[str]]:
     """(people, unknown ids). There are no departments in the sandbox: any department is everybody."""
     everyone = [p for p in world.scene.people if p.inside]
     if str(call.body.get("to_all_user", "")).lower() == "true":
@@ -63,7 +63,9 @@ def _receivers(world: World, call: Call) -> tuple[list[Person], list[str]]:
     return list(dict.fromkeys(found)), [user for user, person in named.items() if person is None]
 
 
-def _tell(world: World, call: Call, task: NoticeTask, person: Person, look: Look) -> None:
+def _tell(
+    world: SandboxState, call: Call, task: WorkNotificationTask, person: Person, look: Rendering
+) -> None:
     day, app = world.clock.today(), task.app
     same = (day, app.key, person.id, json.dumps([look.content, look.media_id], sort_keys=True))
     if world.told[same]:
@@ -84,7 +86,7 @@ def _tell(world: World, call: Call, task: NoticeTask, person: Person, look: Look
     world.board.add(message)
 
 
-def _task(world: World, call: Call, field: str = "task_id") -> NoticeTask:
+def _task(world: SandboxState, call: Call, field: str = "task_id") -> WorkNotificationTask:
     _agent(call)
     given = str(call.body.get(field, ""))
     task = world.notices.get(int(given)) if given.isascii() and given.isdigit() and len(given) < 20 else None  # noqa: PLR2004 - digits
@@ -93,7 +95,7 @@ def _task(world: World, call: Call, field: str = "task_id") -> NoticeTask:
     return task
 
 
-def result(world: World, call: Call) -> Json:
+def result(world: SandboxState, call: Call) -> Json:
     """Who got it; for a day."""
     task = _task(world, call)
     if world.clock.now() - task.at > RESULT_LIFE:
@@ -111,13 +113,13 @@ def result(world: World, call: Call) -> Json:
     return {"errcode": 0, "errmsg": "ok", "send_result": lists, "request_id": request_id().lower()}
 
 
-def progress(world: World, call: Call) -> Json:
+def progress(world: SandboxState, call: Call) -> Json:
     _task(world, call)
     done = {"progress_in_percent": 100, "status": 2}
     return {"errcode": 0, "errmsg": "ok", "progress": done, "request_id": request_id().lower()}
 
 
-def recall(world: World, call: Call) -> Json:
+def recall(world: SandboxState, call: Call) -> Json:
     task = _task(world, call, "msg_task_id")
     if world.clock.now() - task.at > RESULT_LIFE:
         raise refuse_oapi(400002, "msg_task_id 已过期")
@@ -133,7 +135,7 @@ def _msg_size(call: Call) -> int:
 
 ENDPOINTS = tuple(
     Endpoint(
-        method="POST", path=f"{PATH}/{name}", act=act, family=Family.OLD, scope="qyapi_base",
+        method="POST", path=f"{PATH}/{name}", handler=act, family=Family.OLD, scope="qyapi_base",
         limit=rules.MSG_LIMIT if name == "asyncsend_v2" else 0, measure=_msg_size,
     )
     for name, act in (

@@ -6,10 +6,10 @@ import logging
 from dataclasses import dataclass
 
 from dingtalk_sandbox.conversations import Message, Sender, new_id
-from dingtalk_sandbox.errors import Json, Refusal, WrongUse
+from dingtalk_sandbox.errors import Json, Refusal, UsageError
 from dingtalk_sandbox.redaction import hide
 from dingtalk_sandbox.scenario import App, Person
-from dingtalk_sandbox.state import Bucket, Card, World
+from dingtalk_sandbox.state import Card, QuotaKind, SandboxState
 from dingtalk_sandbox.stream import payloads as incoming
 from dingtalk_sandbox.stream.hub import Hub, Push
 from dingtalk_sandbox.validation import cards as rules_card
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter:
+class PendingMessage:
     """A robot message that is to reach the robot."""
 
     app: App
@@ -26,24 +26,24 @@ class Letter:
     message: Message
 
 
-class Play:
+class UserActions:
     """Acts of people, over the world and its connections."""
 
-    def __init__(self, world: World, hub: Hub) -> None:
+    def __init__(self, world: SandboxState, hub: Hub) -> None:
         self._world = world
         self._hub = hub
-        self._letters: dict[str, Letter] = {}
+        self._letters: dict[str, PendingMessage] = {}
 
     def clear(self) -> None:
         self._letters.clear()
 
     async def say(self, conversation: str, user: str, text: str) -> Json:
-        """`{"id": msgId, "delivered": bool, "why": str}`. Raises `WrongUse`."""
+        """`{"id": msgId, "delivered": bool, "why": str}`. Raises `UsageError`."""
         world, person = self._world, self._member(conversation, user)
         if not text.strip():
-            raise WrongUse("there is nothing to say")
+            raise UsageError("there is nothing to say")
         if conversation == person.work:
-            raise WrongUse("nobody answers in work notifications")
+            raise UsageError("nobody answers in work notifications")
         message = Message(
             id=new_id("msg"), conversation=conversation, kind="text", content={"text": text},
             sender=Sender(id=person.id, name=person.name), at=world.clock.now(),
@@ -53,7 +53,7 @@ class Play:
         world.board.add(message)
         sent, why = False, "the robot was not mentioned" if app else "there is no robot here"
         if app and heard:
-            letter = Letter(app=app, message=message, data=self._data(app, person, message))
+            letter = PendingMessage(app=app, message=message, data=self._data(app, person, message))
             self._letters[message.id] = letter
             sent, why = await self._deliver(letter)
             world.board.changed(message)
@@ -62,16 +62,16 @@ class Play:
     def _member(self, conversation: str, user: str) -> Person:
         members = self._world.members(conversation)
         if not members:
-            raise WrongUse(f"there is no conversation {conversation!r}")
+            raise UsageError(f"there is no conversation {conversation!r}")
         person = next((p for p in members if p.id == user), None)
         if person is None:
-            raise WrongUse(f"{user!r} is not in this conversation")
+            raise UsageError(f"{user!r} is not in this conversation")
         return person
 
     def _data(self, app: App, person: Person, message: Message) -> Json:
         url, ends = self._world.open_session(message.conversation, app)
-        exhausted = self._world.used_up(Bucket.STREAM)
-        said = incoming.Spoken(
+        exhausted = self._world.is_exhausted(QuotaKind.STREAM)
+        said = incoming.RobotMessage(
             scene=self._world.scene,
             app=app,
             person=person,
@@ -87,34 +87,34 @@ class Play:
         return incoming.robot_message(said)
 
     async def redeliver(self, id_: str) -> Json:
-        """The same message again: a new messageId, the same msgId. Raises `WrongUse`."""
+        """The same message again: a new messageId, the same msgId. Raises `UsageError`."""
         letter = self._letters.get(id_)
         if letter is None:
-            raise WrongUse(f"no message {id_!r} was given to the robot")
+            raise UsageError(f"no message {id_!r} was given to the robot")
         sent, why = await self._deliver(letter)
         return {"id": id_, "delivered": sent, "why": why}
 
-    async def _deliver(self, letter: Letter) -> tuple[bool, str]:
+    async def _deliver(self, letter: PendingMessage) -> tuple[bool, str]:
         push = await self._push(letter)
         if push is None:
             return False, "no connection"
         self._hub.start(self._follow(letter, push), f"delivery of {letter.message.id}")
         return (False, "the connection is mute") if push.connection.muted else (True, "")
 
-    async def _push(self, letter: Letter) -> Push | None:
+    async def _push(self, letter: PendingMessage) -> Push | None:
         push = await self._hub.push(letter.app, incoming.MESSAGES, letter.data)
         if push:
             data = hide(json.loads(push.frame["data"]))
-            wire = {"endpoint": f"CALLBACK {incoming.MESSAGES}", "bucket": Bucket.STREAM.value, "limit": 0}
+            wire = {"endpoint": f"CALLBACK {incoming.MESSAGES}", "bucket": QuotaKind.STREAM.value, "limit": 0}
             wire |= {"bytes": len(push.frame["data"].encode()), "request": push.frame | {"data": data}}
             if letter.message.wire is None:
                 letter.message.wire = wire
-                self._world.book(Bucket.STREAM)
+                self._world.count_call(QuotaKind.STREAM)
             else:
                 letter.message.updates.append(wire)
         return push
 
-    async def _follow(self, letter: Letter, push: Push | None) -> None:
+    async def _follow(self, letter: PendingMessage, push: Push | None) -> None:
         """Wait for the ack; without one the message comes again, a few times."""
         for _ in range(1 + self._world.settings.redeliver_limit):
             if push and await self._acked(letter, push):
@@ -125,7 +125,7 @@ class Play:
             push = await self._push(letter) or push
         log.info("message %s was never acked", letter.message.id)
 
-    async def _acked(self, letter: Letter, push: Push) -> bool:
+    async def _acked(self, letter: PendingMessage, push: Push) -> bool:
         ack = await self._hub.answer(push, self._world.settings.redeliver_after)
         if ack is None:
             return False
@@ -138,18 +138,18 @@ class Play:
     async def tap(self, out_track_id: str, user: str, action: str) -> Json:
         """What the tapper saw: `{"ok": true, "private", "elapsedMs"}` or `{"ok": false, "reason"}`.
 
-        Raises `WrongUse` when there is no such card or person.
+        Raises `UsageError` when there is no such card or person.
         """
         shown = self._world.board.find(out_track_id)  # the id of the message that shows it will do as well
         card = self._world.cards.get(shown.card if shown else out_track_id)
         person = self._world.scene.person(user)
         if card is None or person is None:
             missing = f"card {out_track_id!r}" if card is None else f"person {user!r}"
-            raise WrongUse(f"there is no {missing}")
+            raise UsageError(f"there is no {missing}")
         button = next((b for b in self.buttons(card, user) if b["id"] == action), None)
         if problem := self._hindrance(card, person, button):
             return {"ok": False, "reason": problem}
-        tapped = incoming.Tapped(
+        tapped = incoming.CardCallback(
             corp_id=self._world.scene.corp_id,
             user_id=person.id if card.user_id_type == 1 else person.union_id,
             user_id_type=card.user_id_type,
@@ -185,14 +185,14 @@ class Play:
         return seen[0] if seen else ""
 
     async def _call_back(self, card: Card, person: Person, data: Json) -> Json:
-        if self._world.used_up(Bucket.STREAM):
+        if self._world.is_exhausted(QuotaKind.STREAM):
             return {"ok": False, "reason": "quota"}
         loop = asyncio.get_running_loop()
         begin = loop.time()
         push = await self._hub.push(card.app, incoming.CARDS, data)
         if push is None:
             return {"ok": False, "reason": "no connection"}
-        self._world.book(Bucket.STREAM)
+        self._world.count_call(QuotaKind.STREAM)
         ack = await self._hub.answer(push, self._world.settings.card_deadline)
         self._note(card, push, ack)
         elapsed = round((loop.time() - begin) * 1000)
@@ -205,7 +205,7 @@ class Play:
 
     def _note(self, card: Card, push: Push, ack: Json | None) -> None:
         """For the inspector: what the tap sent and what came back."""
-        wire = {"endpoint": f"CALLBACK {incoming.CARDS}", "bucket": Bucket.STREAM.value, "limit": 0}
+        wire = {"endpoint": f"CALLBACK {incoming.CARDS}", "bucket": QuotaKind.STREAM.value, "limit": 0}
         data = json.loads(push.frame["data"])
         wire |= {
             "bytes": len(push.frame["data"].encode()),

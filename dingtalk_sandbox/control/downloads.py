@@ -4,11 +4,11 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from dingtalk_sandbox.state import Upload, World
+from dingtalk_sandbox.state import SandboxState, Upload
 
 
 class Downloads:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
 
     def routes(self) -> list[web.RouteDef]:

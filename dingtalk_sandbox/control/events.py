@@ -8,14 +8,14 @@ from contextlib import suppress
 from aiohttp import web
 
 from dingtalk_sandbox.conversations import Message
-from dingtalk_sandbox.state import World
+from dingtalk_sandbox.state import SandboxState
 
 KEEP_ALIVE = 15.0
 """Seconds between comments on a silent stream."""
 
 
 class Events:
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
 
     def routes(self) -> list[web.RouteDef]:

@@ -31,7 +31,7 @@ def _host_of(url: str) -> tuple[str, str]:
     return parsed.host or "", parsed.authority
 
 
-def at_home(*, loopback: bool) -> Any:
+def is_same_origin(*, loopback: bool) -> Any:
     """The middleware; with `loopback` the Host has to be a loopback one, too."""
 
     @web.middleware

@@ -12,13 +12,13 @@ from typing import Any
 from aiohttp import web
 
 from dingtalk_sandbox.control import views
-from dingtalk_sandbox.control.actions import Play
+from dingtalk_sandbox.control.actions import UserActions
 from dingtalk_sandbox.control.scripting import Scripting, parsed
 from dingtalk_sandbox.conversations import Message
-from dingtalk_sandbox.errors import WrongUse
+from dingtalk_sandbox.errors import UsageError
 from dingtalk_sandbox.redaction import too_deep
-from dingtalk_sandbox.scenario import changed, scene_from
-from dingtalk_sandbox.state import World
+from dingtalk_sandbox.scenario import changed, scenario_from
+from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.stream.hub import Connection, Hub
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -26,21 +26,21 @@ YEARS = range(2000, 2200)
 
 
 async def body_of(request: web.Request) -> Any:
-    """The JSON body, `{}` when there is none. Raises `WrongUse`."""
+    """The JSON body, `{}` when there is none. Raises `UsageError`."""
     try:
         value = json.loads(await request.read() or b"{}")
     except (ValueError, RecursionError):
-        raise WrongUse("the body is not JSON") from None
+        raise UsageError("the body is not JSON") from None
     if too_deep(value):
-        raise WrongUse("the body is nested too deeply")
+        raise UsageError("the body is nested too deeply")
     return value
 
 
 async def fields_of(request: web.Request, *names: str) -> list[str]:
-    """The named strings of a JSON body. Raises `WrongUse`."""
+    """The named strings of a JSON body. Raises `UsageError`."""
     body = await body_of(request)
     if not isinstance(body, dict) or not all(isinstance(body.get(name), str) for name in names):
-        raise WrongUse(f"takes {{{', '.join(names)}}}, all strings")
+        raise UsageError(f"takes {{{', '.join(names)}}}, all strings")
     return [body[name] for name in names]
 
 
@@ -48,7 +48,7 @@ def guarded(handler: Handler) -> Handler:
     async def guard(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
-        except WrongUse as problem:
+        except UsageError as problem:
             return web.json_response({"error": str(problem)}, status=400)
 
     return guard
@@ -57,7 +57,7 @@ def guarded(handler: Handler) -> Handler:
 class Control:
     """The handlers of the control API."""
 
-    def __init__(self, world: World, hub: Hub, play: Play) -> None:
+    def __init__(self, world: SandboxState, hub: Hub, play: UserActions) -> None:
         self._world = world
         self._hub = hub
         self._play = play
@@ -99,14 +99,14 @@ class Control:
         conversation, viewer = request.query.get("conversation", ""), request.query.get("viewer", "")
         base = f"{request.scheme}://{request.host}"
         if not conversation:
-            return web.json_response(views.everything_view(self._world, viewer=viewer, base=base))
-        found = views.conversation_view(self._world, conversation, viewer=viewer, base=base)
+            return web.json_response(views.serialize_all(self._world, viewer=viewer, base=base))
+        found = views.serialize_conversation(self._world, conversation, viewer=viewer, base=base)
         if not found and not self._world.members(conversation):
-            raise WrongUse(f"there is no conversation {conversation!r}")
+            raise UsageError(f"there is no conversation {conversation!r}")
         return web.json_response(found)
 
     async def counters(self, _: web.Request) -> web.Response:
-        return web.json_response(views.counters_view(self._world, self._hub))
+        return web.json_response(views.serialize_counters(self._world, self._hub))
 
     async def calls(self, request: web.Request) -> web.Response:
         """The latest calls, oldest first, whose endpoint has `?endpoint=` in it; secrets are stars."""
@@ -115,7 +115,7 @@ class Control:
 
     async def load(self, request: web.Request) -> web.Response:
         """Another scene, in the form of a YAML seed; all that happened is forgotten."""
-        self._world.start = scene_from(parsed((await request.read()).decode("utf-8", "replace")))
+        self._world.start = scenario_from(parsed((await request.read()).decode("utf-8", "replace")))
         return await self._forget()
 
     async def expect(self, request: web.Request) -> web.Response:
@@ -123,7 +123,7 @@ class Control:
         return await self._scripting.expect(await body_of(request), f"{request.scheme}://{request.host}")
 
     async def scene(self, _: web.Request) -> web.Response:
-        return web.json_response(views.scene_view(self._world, self._hub))
+        return web.json_response(views.serialize_scenario(self._world, self._hub))
 
     async def say(self, request: web.Request) -> web.Response:
         return web.json_response(
@@ -151,7 +151,7 @@ class Control:
     def _message(self, id_: str) -> Message:
         message = self._world.board.find(id_)
         if message is None:
-            raise WrongUse(f"there is no message {id_!r}")
+            raise UsageError(f"there is no message {id_!r}")
         return message
 
     async def faults(self, request: web.Request) -> web.Response:
@@ -159,7 +159,7 @@ class Control:
         body = await body_of(request)
         rules = body.get("faults", body.get("rules")) if isinstance(body, dict) else body
         if not isinstance(rules, list):
-            raise WrongUse("takes a list of faults")
+            raise UsageError("takes a list of faults")
         self._world.faults.replace(rules)
         return await self.list_faults(request)
 
@@ -177,7 +177,7 @@ class Control:
             case {"reset": True}:
                 self._world.clock.reset()
             case _:
-                raise WrongUse('takes {"advance": seconds}, {"set": time} or {"reset": true}')
+                raise UsageError('takes {"advance": seconds}, {"set": time} or {"reset": true}')
         return await self.tell_time(request)
 
     async def tell_time(self, _: web.Request) -> web.Response:
@@ -194,7 +194,7 @@ class Control:
         if hard:
             self._world.tokens.clear()
             await self._drop(list(self._hub.connections.values()))
-        self._world.feed.tell("change", None)
+        self._world.feed.publish("change", None)
         return web.json_response({"ok": True})
 
     async def settings(self, request: web.Request) -> web.Response:
@@ -202,7 +202,7 @@ class Control:
         self._world.scene = replace(
             self._world.scene, settings=changed(self._world.settings, await body_of(request))
         )
-        return web.json_response(views.scene_view(self._world, self._hub)["settings"])
+        return web.json_response(views.serialize_scenario(self._world, self._hub)["settings"])
 
     async def scopes(self, request: web.Request) -> web.Response:
         """`{app, scopes: [...]}`: what an app is granted from now on."""
@@ -213,7 +213,7 @@ class Control:
                     for a in self._world.scene.apps
                 )
             case _:
-                raise WrongUse("takes {app, scopes}")
+                raise UsageError("takes {app, scopes}")
         self._world.scene = replace(self._world.scene, apps=apps)
         return web.json_response({"ok": True})
 
@@ -222,7 +222,7 @@ class Control:
         body = await body_of(request)
         action = body.get("action") if isinstance(body, dict) else None
         if not isinstance(action, str) or action not in self._streams:
-            raise WrongUse(f"action is one of {', '.join(self._streams)}")
+            raise UsageError(f"action is one of {', '.join(self._streams)}")
         everyone = list(self._hub.connections.values())
         chosen = [c for c in everyone if body.get("connection") in (None, c.id)]
         await self._streams[action](chosen)
@@ -253,7 +253,7 @@ def _later(now: datetime, seconds: float) -> datetime:
     try:
         when = now + timedelta(seconds=seconds)
     except (OverflowError, ValueError):
-        raise WrongUse("that is too far away") from None
+        raise UsageError("that is too far away") from None
     return _time(when.isoformat())
 
 
@@ -261,9 +261,9 @@ def _time(text: str) -> datetime:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise WrongUse(f"{text!r} is not an ISO time") from None
+        raise UsageError(f"{text!r} is not an ISO time") from None
     if when.tzinfo is None:
-        raise WrongUse(f"{text!r} has no time zone")
+        raise UsageError(f"{text!r} has no time zone")
     if when.year not in YEARS:
-        raise WrongUse(f"{text!r} is too far away")
+        raise UsageError(f"{text!r} is too far away")
     return when

@@ -10,19 +10,19 @@ import yaml
 from aiohttp import web
 
 from dingtalk_sandbox.control import views
-from dingtalk_sandbox.errors import Json, WrongUse
+from dingtalk_sandbox.errors import Json, UsageError
 from dingtalk_sandbox.redaction import LEVELS
-from dingtalk_sandbox.scenario import PUBLIC_TEMPLATES, Scene
-from dingtalk_sandbox.state import World
+from dingtalk_sandbox.scenario import PUBLIC_TEMPLATES, Scenario
+from dingtalk_sandbox.state import SandboxState
 
 LONGEST = 600.0  # seconds that somebody may wait
 WANTED = ("conversation", "kind", "contains", "count", "within")
 
 
-async def expect(world: World, wanted: Mapping[str, Any], base: str) -> tuple[bool, list[Json]]:
+async def expect(world: SandboxState, wanted: Mapping[str, Any], base: str) -> tuple[bool, list[Json]]:
     """Wait until a conversation has `count` messages of a `kind` with a text; whether it has, and them.
 
-    `{conversation, kind?, contains?, count?, within?}`, `within` in seconds (default 5). Raises `WrongUse`.
+    `{conversation, kind?, contains?, count?, within?}`, `within` in seconds (default 5). Raises `UsageError`.
     """
     conversation, count, within = _checked(world, wanted)
     found = _matching(world, conversation, wanted, base)
@@ -33,23 +33,23 @@ async def expect(world: World, wanted: Mapping[str, Any], base: str) -> tuple[bo
     return len(found) >= count, found
 
 
-def _checked(world: World, wanted: Mapping[str, Any]) -> tuple[str, int, float]:
+def _checked(world: SandboxState, wanted: Mapping[str, Any]) -> tuple[str, int, float]:
     strange = set(wanted) - set(WANTED)
     conversation, count, within = wanted.get("conversation"), wanted.get("count", 1), wanted.get("within", 5)
     texts = [wanted.get(name, "") for name in ("kind", "contains")]
     numbers = isinstance(count, int) and isinstance(within, int | float) and not isinstance(within, bool)
     if strange or not all(isinstance(text, str) for text in texts) or not numbers:
-        raise WrongUse(f"takes {{{', '.join(WANTED)}}}")
+        raise UsageError(f"takes {{{', '.join(WANTED)}}}")
     if not isinstance(conversation, str) or not world.members(conversation):
-        raise WrongUse(f"there is no conversation {conversation!r}")
+        raise UsageError(f"there is no conversation {conversation!r}")
     if not 0 <= within <= LONGEST:
-        raise WrongUse(f"within takes 0 to {LONGEST:g} seconds")
+        raise UsageError(f"within takes 0 to {LONGEST:g} seconds")
     return conversation, count, float(within)
 
 
-def _matching(world: World, conversation: str, wanted: Mapping[str, Any], base: str) -> list[Json]:
+def _matching(world: SandboxState, conversation: str, wanted: Mapping[str, Any], base: str) -> list[Json]:
     kind, text = wanted.get("kind", ""), wanted.get("contains", "")
-    seen = views.conversation_view(world, conversation, base=base)
+    seen = views.serialize_conversation(world, conversation, base=base)
     return [m for m in seen if kind in {"", m["kind"]} and text in words_of(m)]
 
 
@@ -60,7 +60,7 @@ def words_of(message: Json) -> str:
     return "\n".join(str(part) for part in parts)
 
 
-def scene_as_given(scene: Scene) -> Json:
+def scene_as_given(scene: Scenario) -> Json:
     """A scene in the form that it is seeded in, secrets and all: they open nothing but a sandbox."""
     given = asdict(scene)
     given["templates"] = [asdict(t) for t in scene.templates if t not in PUBLIC_TEMPLATES]
@@ -71,13 +71,13 @@ def scene_as_given(scene: Scene) -> Json:
 
 
 def parsed(text: str) -> Any:
-    """A scene as JSON or YAML text. Raises `WrongUse`."""
+    """A scene as JSON or YAML text. Raises `UsageError`."""
     try:
         _look_through(text)
         value = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as problem:
         first = str(problem).partition("\n")[0]
-        raise WrongUse(f"this is neither JSON nor YAML: {first}") from None
+        raise UsageError(f"this is neither JSON nor YAML: {first}") from None
     return {} if value is None else value
 
 
@@ -87,21 +87,21 @@ def _look_through(text: str) -> None:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > LEVELS:
-            raise WrongUse("the scene is nested too deeply")
+            raise UsageError("the scene is nested too deeply")
         if isinstance(event, yaml.AliasEvent):
-            raise WrongUse("a scene takes no YAML aliases")
+            raise UsageError("a scene takes no YAML aliases")
 
 
 class Scripting:
     """The handlers of `expect` and `save`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
 
     async def expect(self, wanted: Any, base: str) -> web.Response:
         """200 with the messages, or 408 with what was there instead."""
         if not isinstance(wanted, dict):
-            raise WrongUse(f"takes {{{', '.join(WANTED)}}}")
+            raise UsageError(f"takes {{{', '.join(WANTED)}}}")
         there, found = await expect(self._world, wanted, base)
         if there:
             return web.json_response({"messages": found})

@@ -5,12 +5,12 @@ from dataclasses import asdict
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.scenario import Person
-from dingtalk_sandbox.state import Bucket, Card, World
+from dingtalk_sandbox.state import Card, QuotaKind, SandboxState
 from dingtalk_sandbox.stream.hub import Hub
 from dingtalk_sandbox.validation import cards as rules_card
 
 
-def message_view(world: World, message: Message, *, viewer: str = "", base: str = "") -> Json:
+def serialize_message(world: SandboxState, message: Message, *, viewer: str = "", base: str = "") -> Json:
     """One message; with a viewer, that person's private variables are in it."""
     sender = {"id": message.sender.id, "name": message.sender.name, "robot": message.sender.robot}
     view: Json = {
@@ -34,7 +34,7 @@ def message_view(world: World, message: Message, *, viewer: str = "", base: str 
     return view
 
 
-def _card(world: World, card: Card, viewer: str) -> Json:
+def _card(world: SandboxState, card: Card, viewer: str) -> Json:
     template, variables = world.scene.template(card.template), card.variables(viewer)
     buttons = rules_card.buttons_of(variables) if template and template.buttons else []
     shown = {
@@ -46,33 +46,37 @@ def _card(world: World, card: Card, viewer: str) -> Json:
     return shown | {"callback": card.callback, "private": card.private.get(viewer, {})}
 
 
-def _file(world: World, message: Message, base: str) -> Json:
+def _file(world: SandboxState, message: Message, base: str) -> Json:
     upload = world.media.get(message.media_id)
     name = message.file_name or (upload.name if upload else "")
     size = len(upload.data) if upload else 0
     return {"fileName": name, "size": size, "downloadUrl": f"{base}/_sandbox/files/{message.id}"}
 
 
-def conversation_view(world: World, conversation: str, *, viewer: str = "", base: str = "") -> list[Json]:
+def serialize_conversation(
+    world: SandboxState, conversation: str, *, viewer: str = "", base: str = ""
+) -> list[Json]:
     """The messages of a conversation, oldest first, without those that this viewer may not see."""
-    messages = world.board.of(conversation)
+    messages = world.board.in_conversation(conversation)
     seen = [m for m in messages if not viewer or not m.recipients or viewer in m.recipients]
-    return [message_view(world, m, viewer=viewer, base=base) for m in seen]
+    return [serialize_message(world, m, viewer=viewer, base=base) for m in seen]
 
 
-def everything_view(world: World, *, viewer: str = "", base: str = "") -> list[Json]:
+def serialize_all(world: SandboxState, *, viewer: str = "", base: str = "") -> list[Json]:
     """The messages of all conversations, one conversation after another."""
     places = [place["id"] for place in _conversations(world)]
-    return [view for place in places for view in conversation_view(world, place, viewer=viewer, base=base)]
+    return [
+        view for place in places for view in serialize_conversation(world, place, viewer=viewer, base=base)
+    ]
 
 
-def counters_view(world: World, hub: Hub) -> Json:
+def serialize_counters(world: SandboxState, hub: Hub) -> Json:
     """Calls by endpoint since the start, the present month by bucket, the Stream's own counts."""
     month = world.booked[world.clock.month()]
     return {
         "calls": dict(sorted(world.calls.items())),
         "refused": dict(sorted(world.refused.items())),
-        "buckets": {bucket.value: month[bucket] for bucket in (Bucket.API, Bucket.STREAM)},
+        "buckets": {bucket.value: month[bucket] for bucket in (QuotaKind.API, QuotaKind.STREAM)},
         "limits": {"api": world.settings.api_limit, "stream_webhook": world.settings.stream_limit},
         "month": world.clock.month(),
         "months": {name: dict(booked) for name, booked in sorted(world.booked.items())},
@@ -85,7 +89,7 @@ def _person(person: Person) -> Json:
     return {"id": person.id, "name": person.name, "staffId": person.id if person.inside else "", **role}
 
 
-def _conversations(world: World) -> list[Json]:
+def _conversations(world: SandboxState) -> list[Json]:
     scene = world.scene
     robot = scene.apps[0].robot_name if scene.apps else ""
     groups = [
@@ -102,7 +106,7 @@ def _conversations(world: World) -> list[Json]:
     return groups + oto + work
 
 
-def scene_view(world: World, hub: Hub) -> Json:
+def serialize_scenario(world: SandboxState, hub: Hub) -> Json:
     """The scene without its secrets."""
     scene = world.scene
     apps = [

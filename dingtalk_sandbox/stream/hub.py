@@ -21,7 +21,7 @@ from dingtalk_sandbox.api.gateway import admit
 from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.redaction import too_deep
 from dingtalk_sandbox.scenario import App
-from dingtalk_sandbox.state import Ticket, World
+from dingtalk_sandbox.state import SandboxState, Ticket
 
 log = logging.getLogger(__name__)
 FRAME_LIMIT = 1024 * 1024
@@ -54,7 +54,7 @@ class Push:
 class Hub:
     """Holds the connections. `close` ends everything at once."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SandboxState) -> None:
         self._world = world
         self._random = random.Random()  # noqa: S311 - spreads pushes, guards nothing
         self._tasks: set[asyncio.Task[None]] = set()
@@ -184,7 +184,7 @@ class Hub:
 
     def _tell(self, event: str, connection: Connection) -> None:
         what = {"event": event, "id": connection.id, "connections": len(self.connections)}
-        self._world.feed.tell("stream", what)
+        self._world.feed.publish("stream", what)
 
     async def close(self) -> None:
         tasks = list(self._tasks)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dingtalk_sandbox.errors import Json
-from dingtalk_sandbox.scenario import App, Group, Person, Scene
+from dingtalk_sandbox.scenario import App, Group, Person, Scenario
 
 MESSAGES = "/v1.0/im/bot/messages/get"
 CARDS = "/v1.0/card/instances/callback"
@@ -33,10 +33,10 @@ def stripped(name: str, text: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spoken:
+class RobotMessage:
     """Something a person said where the robot hears it."""
 
-    scene: Scene
+    scene: Scenario
     app: App
     person: Person
     text: str
@@ -53,7 +53,7 @@ def _ms(when: datetime) -> int:
     return int(when.timestamp() * 1000)
 
 
-def robot_message(said: Spoken) -> Json:
+def robot_message(said: RobotMessage) -> Json:
     """The decoded `data` of a robot message."""
     scene, person = said.scene, said.person
     data: Json = {
@@ -79,14 +79,14 @@ def robot_message(said: Spoken) -> Json:
     return data | _content(said)
 
 
-def _content(said: Spoken) -> Json:
+def _content(said: RobotMessage) -> Json:
     if said.exhausted:
         text = "the monthly quota of Webhook and Stream calls is used up"
         return {"errorCode": 20001, "errCode": 20001, "errorMessage": text, "errMsg": text}
     return {"text": {"content": stripped(said.app.robot_name, said.text) if said.group else said.text}}
 
 
-def _at_users(said: Spoken) -> list[Json]:
+def _at_users(said: RobotMessage) -> list[Json]:
     others = [
         p
         for p in said.scene.people
@@ -97,7 +97,7 @@ def _at_users(said: Spoken) -> list[Json]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tapped:
+class CardCallback:
     """A button that a person pressed."""
 
     corp_id: str
@@ -109,7 +109,7 @@ class Tapped:
     params: Json
 
 
-def card_callback(tap: Tapped) -> Json:
+def card_callback(tap: CardCallback) -> Json:
     """The decoded `data` of a card callback; `content` and `value` are the same JSON string."""
     inner = {"cardPrivateData": {"actionIds": [tap.action], "params": tap.params}}
     content = json.dumps(inner, ensure_ascii=False, separators=(",", ":"))

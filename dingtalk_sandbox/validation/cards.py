@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dingtalk_sandbox.errors import Json, not_emulated, refuse
+from dingtalk_sandbox.errors import Json, refuse, unsupported
 from dingtalk_sandbox.redaction import too_deep
 
 TRACK_ID_LIMIT = 100
@@ -105,7 +105,7 @@ def spaces_of(body: Json) -> list[Space]:
         raise refuse("param.openSpaceIdInvalid")
     spaces = [_space(one.strip()) for one in given.split(";") if one.strip()]
     if other := sorted({space.kind for space in spaces} - MODELS.keys()):
-        raise not_emulated(f"openSpaceId {', '.join(other)}")
+        raise unsupported(f"openSpaceId {', '.join(other)}")
     return spaces
 
 

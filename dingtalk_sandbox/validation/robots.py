@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dingtalk_sandbox.conversations import Look
+from dingtalk_sandbox.conversations import Rendering
 from dingtalk_sandbox.errors import Json, refuse
 
 PARAM_LIMIT = 15_000
@@ -32,32 +32,32 @@ class MsgKey:
     """A template of robot messages: the fields it needs, all strings, and how it looks."""
 
     required: tuple[str, ...]
-    look: Callable[[Json], Look]
+    look: Callable[[Json], Rendering]
     missing: str = INVALID  # the code when one of them is not there
 
 
-def _text(p: Json) -> Look:
-    return Look(kind="text", content={"msgtype": "text", "text": p["content"]})
+def _text(p: Json) -> Rendering:
+    return Rendering(kind="text", content={"msgtype": "text", "text": p["content"]})
 
 
-def _markdown(p: Json) -> Look:
-    return Look(kind="markdown", content={"msgtype": "markdown", "title": p["title"], "text": p["text"]})
+def _markdown(p: Json) -> Rendering:
+    return Rendering(kind="markdown", content={"msgtype": "markdown", "title": p["title"], "text": p["text"]})
 
 
-def _image(p: Json) -> Look:
-    return Look(
+def _image(p: Json) -> Rendering:
+    return Rendering(
         kind="markdown", content={"msgtype": "image", "title": "[图片]", "text": f"![]({p['photoURL']})"}
     )
 
 
-def _link(p: Json) -> Look:
+def _link(p: Json) -> Rendering:
     buttons = [{"text": p["title"], "url": p["messageUrl"]}]
     content = {"msgtype": "link", "title": p["title"], "text": p["text"], "picUrl": p.get("picUrl", "")}
-    return Look(kind="action_card", content=content | {"buttons": buttons})
+    return Rendering(kind="action_card", content=content | {"buttons": buttons})
 
 
 def _action_card(*pairs: tuple[str, str], orientation: str = "0") -> MsgKey:
-    def look(p: Json) -> Look:
+    def look(p: Json) -> Rendering:
         buttons = [{"text": p[title], "url": p[url]} for title, url in pairs]
         content = {
             "msgtype": "actionCard",
@@ -65,7 +65,7 @@ def _action_card(*pairs: tuple[str, str], orientation: str = "0") -> MsgKey:
             "text": p["text"],
             "orientation": orientation,
         }
-        return Look(kind="action_card", content=content | {"buttons": buttons})
+        return Rendering(kind="action_card", content=content | {"buttons": buttons})
 
     return MsgKey(required=("title", "text", *(name for pair in pairs for name in pair)), look=look)
 
@@ -74,23 +74,23 @@ def _numbered(count: int) -> MsgKey:
     return _action_card(*((f"actionTitle{i}", f"actionURL{i}") for i in range(1, count + 1)))
 
 
-def _file(p: Json) -> Look:
+def _file(p: Json) -> Rendering:
     if p["fileType"].lower() not in FILE_TYPES:
         raise refuse(UNSUPPORTED, f"fileType {p['fileType']} is not supported")
     content = {"msgtype": "file", "fileType": p["fileType"]}
-    return Look(kind="file", content=content, media_id=p["mediaId"], file_name=p["fileName"])
+    return Rendering(kind="file", content=content, media_id=p["mediaId"], file_name=p["fileName"])
 
 
-def _audio(p: Json) -> Look:
+def _audio(p: Json) -> Rendering:
     content = {"msgtype": "audio", "duration": p["duration"]}
-    return Look(kind="file", content=content, media_id=p["mediaId"])
+    return Rendering(kind="file", content=content, media_id=p["mediaId"])
 
 
-def _video(p: Json) -> Look:
+def _video(p: Json) -> Rendering:
     if p["videoType"].lower() != "mp4":
         raise refuse(UNSUPPORTED, f"videoType {p['videoType']} is not supported")
     content = {"msgtype": "video", "duration": p["duration"]}
-    return Look(kind="file", content=content, media_id=p["videoMediaId"])
+    return Rendering(kind="file", content=content, media_id=p["videoMediaId"])
 
 
 MSG_KEYS: dict[str, MsgKey] = {
@@ -118,7 +118,7 @@ def param_size(body: Json) -> int:
     return len(param.encode("utf-8", "replace")) if isinstance(param, str) else 0
 
 
-def look_of(body: Json) -> Look:
+def look_of(body: Json) -> Rendering:
     """How a `{msgKey, msgParam}` looks. Raises `Refusal` for what DingTalk would not take."""
     key, param = body.get("msgKey"), body.get("msgParam")
     if not key:

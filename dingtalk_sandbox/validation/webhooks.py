@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from dingtalk_sandbox.conversations import Look
+from dingtalk_sandbox.conversations import Rendering
 from dingtalk_sandbox.errors import Json, Refusal, refuse_oapi
 
 SIZE_LIMIT = 20_000
@@ -33,16 +33,18 @@ def _need(part: Any, kind: str, *names: str) -> Json:
     return part
 
 
-def _text(part: Any) -> Look:
-    return Look(kind="text", content={"msgtype": "text", "text": _need(part, "text", "content")["content"]})
+def _text(part: Any) -> Rendering:
+    return Rendering(
+        kind="text", content={"msgtype": "text", "text": _need(part, "text", "content")["content"]}
+    )
 
 
-def _markdown(part: Any) -> Look:
+def _markdown(part: Any) -> Rendering:
     p = _need(part, "markdown", "title", "text")
-    return Look(kind="markdown", content={"msgtype": "markdown", "title": p["title"], "text": p["text"]})
+    return Rendering(kind="markdown", content={"msgtype": "markdown", "title": p["title"], "text": p["text"]})
 
 
-def _link(part: Any) -> Look:
+def _link(part: Any) -> Rendering:
     p = _need(part, "link", "title", "text", "messageUrl")
     content = {
         "msgtype": "link",
@@ -50,33 +52,33 @@ def _link(part: Any) -> Look:
         "text": p["text"],
         "picUrl": str(p.get("picUrl") or ""),
     }
-    return Look(
+    return Rendering(
         kind="action_card", content=content | {"buttons": [{"text": p["title"], "url": p["messageUrl"]}]}
     )
 
 
-def _action_card(part: Any) -> Look:
+def _action_card(part: Any) -> Rendering:
     p = _need(part, "actionCard", "title", "text")
     content = {"msgtype": "actionCard", "title": p["title"], "text": p["text"]}
     content["orientation"] = str(p.get("btnOrientation") or "0")
     if p.get("singleTitle") and p.get("singleURL"):
         one = _need(p, "actionCard", "singleTitle", "singleURL")
-        return Look(
+        return Rendering(
             kind="action_card", content=content | {"buttons": [_button(one, "singleTitle", "singleURL")]}
         )
     btns = _list(p.get("btns"), "actionCard->btns")
     buttons = [
         _button(_need(b, "actionCard->btns", "title", "actionURL"), "title", "actionURL") for b in btns
     ]
-    return Look(kind="action_card", content=content | {"buttons": buttons})
+    return Rendering(kind="action_card", content=content | {"buttons": buttons})
 
 
-def _feed_card(part: Any) -> Look:
+def _feed_card(part: Any) -> Rendering:
     links = _list(_need(part, "feedCard").get("links"), "feedCard->links")
     needed = [_need(one, "feedCard->links", "title", "messageURL", "picURL") for one in links]
     content = {"msgtype": "feedCard", "title": needed[0]["title"], "text": ""}
     buttons = [_button(one, "title", "messageURL") for one in needed]
-    return Look(kind="action_card", content=content | {"buttons": buttons})
+    return Rendering(kind="action_card", content=content | {"buttons": buttons})
 
 
 def _button(part: Json, title: str, url: str) -> Json:
@@ -89,7 +91,7 @@ def _list(value: Any, name: str) -> list[Any]:
     return value
 
 
-FORMATS: dict[str, Callable[[Any], Look]] = {
+FORMATS: dict[str, Callable[[Any], Rendering]] = {
     "text": _text,
     "markdown": _markdown,
     "link": _link,
@@ -98,7 +100,7 @@ FORMATS: dict[str, Callable[[Any], Look]] = {
 }
 
 
-def look_of(body: Json) -> Look:
+def look_of(body: Json) -> Rendering:
     """How a webhook message looks. Raises `Refusal` for what DingTalk would not take."""
     kind = body.get("msgtype")
     if not isinstance(kind, str) or not kind:
@@ -158,7 +160,7 @@ def check_sign(secret: str, query: Mapping[str, str], now_ms: int, wording: str)
         raise insecure(SIGN, wording)
 
 
-def check_keywords(keywords: tuple[str, ...], look: Look, wording: str) -> None:
+def check_keywords(keywords: tuple[str, ...], look: Rendering, wording: str) -> None:
     """Raise `Refusal` 310000 when none of the keywords stands in the message."""
     words = " ".join(str(look.content.get(name, "")) for name in ("title", "text"))
     if keywords and not any(k in words for k in keywords):

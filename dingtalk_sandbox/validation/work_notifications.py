@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from dingtalk_sandbox.conversations import Look
+from dingtalk_sandbox.conversations import Rendering
 from dingtalk_sandbox.errors import Json, refuse_oapi
 
 MSG_LIMIT = 2048
@@ -25,32 +25,32 @@ def _need(part: Json, *names: str) -> Json:
     return part
 
 
-def _text(p: Json) -> Look:
-    return Look(kind="work_notice", content={"text": _need(p, "content")["content"]})
+def _text(p: Json) -> Rendering:
+    return Rendering(kind="work_notice", content={"text": _need(p, "content")["content"]})
 
 
-def _markdown(p: Json) -> Look:
+def _markdown(p: Json) -> Rendering:
     _need(p, "title", "text")
-    return Look(kind="work_notice", content={"title": p["title"], "text": p["text"]})
+    return Rendering(kind="work_notice", content={"title": p["title"], "text": p["text"]})
 
 
-def _media(p: Json) -> Look:
-    return Look(kind="work_notice", content={}, media_id=_need(p, "media_id")["media_id"])
+def _media(p: Json) -> Rendering:
+    return Rendering(kind="work_notice", content={}, media_id=_need(p, "media_id")["media_id"])
 
 
-def _link(p: Json) -> Look:
+def _link(p: Json) -> Rendering:
     _need(p, "messageUrl", "picUrl", "title", "text")
     buttons = [{"text": p["title"], "url": p["messageUrl"]}]
-    return Look(kind="work_notice", content={"title": p["title"], "text": p["text"], "buttons": buttons})
+    return Rendering(kind="work_notice", content={"title": p["title"], "text": p["text"], "buttons": buttons})
 
 
-def _action_card(p: Json) -> Look:
+def _action_card(p: Json) -> Rendering:
     _need(p, "title", "markdown")
     content: Json = {"title": p["title"], "text": p["markdown"]}
     if p.get("single_title"):
         _need(p, "single_title", "single_url")
         content["buttons"] = [{"text": p["single_title"], "url": p["single_url"]}]
-        return Look(kind="work_notice", content=content)
+        return Rendering(kind="work_notice", content=content)
     listed = p.get("btn_json_list")
     if not isinstance(listed, list) or not listed or not all(isinstance(b, dict) for b in listed):
         raise refuse_oapi(40035, "不合法的参数 msg: btn_json_list")
@@ -58,10 +58,10 @@ def _action_card(p: Json) -> Look:
     content["buttons"] = [
         {"text": _need(b, "title", "action_url")["title"], "url": b["action_url"]} for b in listed
     ]
-    return Look(kind="work_notice", content=content)
+    return Rendering(kind="work_notice", content=content)
 
 
-def _oa(p: Json) -> Look:
+def _oa(p: Json) -> Rendering:
     head, body = p.get("head"), p.get("body")
     if not isinstance(head, dict) or not isinstance(body, dict):
         raise refuse_oapi(40035, "不合法的参数 msg: oa 缺少 head/body")
@@ -70,10 +70,10 @@ def _oa(p: Json) -> Look:
     text = "\n".join([str(body.get("content") or ""), *lines]).strip()
     title = str(body.get("title") or head.get("text") or "")
     buttons = [{"text": title, "url": str(p["message_url"])}] if p.get("message_url") else []
-    return Look(kind="work_notice", content={"title": title, "text": text, "buttons": buttons})
+    return Rendering(kind="work_notice", content={"title": title, "text": text, "buttons": buttons})
 
 
-FORMATS: dict[str, Callable[[Json], Look]] = {
+FORMATS: dict[str, Callable[[Json], Rendering]] = {
     "text": _text, "markdown": _markdown, "image": _media, "file": _media, "voice": _media, "link": _link,
     "action_card": _action_card, "oa": _oa,
 }  # fmt: skip
@@ -100,14 +100,14 @@ def size_of(msg: Any) -> int:
     return len(json.dumps(msg, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
 
 
-def look_of(msg: Json) -> Look:
+def look_of(msg: Json) -> Rendering:
     """How a work notification looks. Raises `Refusal` for what DingTalk would not take."""
     kind = msg.get("msgtype")
     part = msg.get(kind) if isinstance(kind, str) else None
     if not isinstance(kind, str) or kind not in FORMATS or not isinstance(part, dict):
         raise refuse_oapi(40035, "不合法的参数 msgtype")
     look = FORMATS[kind](part)
-    return Look(kind=look.kind, content={"msgtype": kind} | look.content, media_id=look.media_id)
+    return Rendering(kind=look.kind, content={"msgtype": kind} | look.content, media_id=look.media_id)
 
 
 def names(value: Any, limit: int) -> list[str]:

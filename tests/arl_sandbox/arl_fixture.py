@@ -10,11 +10,11 @@ import pytest
 
 from arl_sandbox import KEY, ZONE, ArlScheduler, FakeArl
 from bot.cli.demo.arl_mongo import MongoMirror
-from bot.engines.arl.api_reader import ApiReads
-from bot.engines.arl.client import ArlWire
-from bot.engines.arl.engine import ArlEngine, ArlWays
-from bot.engines.arl.mongo_reader import DatabaseReads
-from bot.engines.arl.reader import Reads
+from bot.engines.arl.api_reader import ApiReader
+from bot.engines.arl.client import ArlClient
+from bot.engines.arl.engine import ArlEngine, ArlOptions
+from bot.engines.arl.mongo_reader import MongoReader
+from bot.engines.arl.reader import ArlReader
 from bot.engines.arl.triggers import GRACE
 from bot.models import Schedule
 from bot.mongo import Mongo
@@ -27,7 +27,7 @@ LOOKED_BACK = timedelta(days=7)
 
 
 @dataclass(kw_only=True)
-class Beside:
+class ArlFixture:
     """One ARL, and DingRun's engine beside it."""
 
     world: TurnedWorld
@@ -45,7 +45,7 @@ class Beside:
     async def grace(self) -> None:
         """Look at what ARL has begun, and let so much time pass that no more can come of it."""
         await self.world.flush()
-        await self.engine.started(self.clock() - LOOKED_BACK)
+        await self.engine.external_runs(self.clock() - LOOKED_BACK)
         await self.turn(GRACE.total_seconds() + 1)
 
 
@@ -56,7 +56,7 @@ def loud(schedule: Schedule) -> Schedule:
 @asynccontextmanager
 async def beside_arl(
     clock: FakeClock, config: pytest.Config | None, *, fork: bool = False
-) -> AsyncIterator[Beside]:
+) -> AsyncIterator[ArlFixture]:
     """With a `config` ARL's database is a real one and read; without, the API alone is used."""
     async with AsyncExitStack() as stack:
         mongo, address = None, ""
@@ -68,9 +68,11 @@ async def beside_arl(
         world = TurnedWorld(clock, MongoMirror(mongo) if mongo else None)
         arl = await stack.enter_async_context(FakeArl(world=world, fork=fork))
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        wire = ArlWire(session, url=arl.url, api_key=KEY)
-        reads: Reads = DatabaseReads(mongo) if mongo else ApiReads(wire, clock=clock)
-        ways = ArlWays(dressed=loud, zone=ZONE, limit=LIMIT)
+        wire = ArlClient(session, url=arl.url, api_key=KEY)
+        reads: ArlReader = MongoReader(mongo) if mongo else ApiReader(wire, clock=clock)
+        ways = ArlOptions(with_recipients=loud, zone=ZONE, limit=LIMIT)
         engine = ArlEngine(wire, reads, ways=ways, clock=clock)
         scheduler = ArlScheduler(world, fork=arl.fork)
-        yield Beside(world=world, arl=arl, scheduler=scheduler, engine=engine, address=address, clock=clock)
+        yield ArlFixture(
+            world=world, arl=arl, scheduler=scheduler, engine=engine, address=address, clock=clock
+        )

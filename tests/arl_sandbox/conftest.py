@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from arl_sandbox import KEY, ArlScheduler, FakeArl, Tempo, Timeline, Worker
+from arl_sandbox import KEY, ArlScheduler, FakeArl, StagePace, Timeline, Worker
 from tests.arl_sandbox.world import TurnedWorld
 from tests.fakes import FakeClock
 
@@ -77,7 +77,7 @@ def timeline_of(world: TurnedWorld) -> Timeline:
 @pytest.fixture
 def living(world: TurnedWorld) -> Living:
     """A scheduler, which is not started, and the two places of the workers, which are."""
-    worker = Worker(world, tempo=Tempo(stage=10, gap=1, idle=1))
+    worker = Worker(world, tempo=StagePace(stage=10, gap=1, idle=1))
     timeline = timeline_of(world)
     timeline.add(worker.place(), worker.place())
     return Living(world=world, scheduler=ArlScheduler(world), worker=worker, timeline=timeline)

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from arl_sandbox import Tempo, Timeline, Worker
+from arl_sandbox import StagePace, Timeline, Worker
 from bot.models import Task, TaskStatus
-from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
 from tests.arl_sandbox.conftest import timeline_of
 from tests.factories import NOW
 from tests.fakes import FakeClock
@@ -19,37 +19,37 @@ TARGET = "1.1.1.1 a.example.com b.example.com"
 
 
 @pytest.fixture(params=WAYS)
-async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Beside]:
+async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
     clock.now = BEFORE_THREE
     config = request.config if "database" in request.param else None
     async with beside_arl(clock, config, fork="fork" in request.param) as beside:
         yield beside
 
 
-def alive(beside: Beside, worker: Worker) -> Timeline:
+def alive(beside: ArlFixture, worker: Worker) -> Timeline:
     """All its processes, a stage of a task each 5 s."""
     timeline = timeline_of(beside.world)
     timeline.add(beside.scheduler.loop(), worker.place(), worker.place())
     return timeline
 
 
-def worker_of(beside: Beside) -> Worker:
-    return Worker(beside.world, tempo=Tempo(stage=5, gap=0.5, idle=5))
+def worker_of(beside: ArlFixture) -> Worker:
+    return Worker(beside.world, tempo=StagePace(stage=5, gap=0.5, idle=5))
 
 
-async def looks(beside: Beside, timeline: Timeline, seconds: float) -> AsyncIterator[dict[str, Task]]:
+async def looks(beside: ArlFixture, timeline: Timeline, seconds: float) -> AsyncIterator[dict[str, Task]]:
     """The tasks of the one run that ARL began, after each of its writes."""
     end = beside.clock() + timedelta(seconds=seconds)
     while beside.clock() < end:
         await timeline.step()
-        runs = await beside.engine.started(SINCE)
+        runs = await beside.engine.external_runs(SINCE)
         assert len(runs) <= 1
         for run in runs:
             assert len(run.task_ids) == 3
             yield dict(await beside.engine.tasks(run.task_ids))
 
 
-async def test_a_run_is_seen_whole_and_an_end_is_the_end(beside: Beside) -> None:
+async def test_a_run_is_seen_whole_and_an_end_is_the_end(beside: ArlFixture) -> None:
     beside.world.schedule(target=TARGET)
     ended: dict[str, TaskStatus] = {}
     async for tasks in looks(beside, alive(beside, worker_of(beside)), 200):
@@ -59,14 +59,14 @@ async def test_a_run_is_seen_whole_and_an_end_is_the_end(beside: Beside) -> None
     assert list(ended.values()) == [TaskStatus.DONE] * 3
 
 
-async def test_what_fails_and_what_is_stopped_ends_as_that(beside: Beside) -> None:
+async def test_what_fails_and_what_is_stopped_ends_as_that(beside: ArlFixture) -> None:
     beside.world.schedule(target=TARGET)
     worker = worker_of(beside)
     worker.shaky.add("1.1.1.1")
     worker.overwrites = True
     timeline = alive(beside, worker)
     await timeline.run(70)
-    (run,) = await beside.engine.started(SINCE)
+    (run,) = await beside.engine.external_runs(SINCE)
     await beside.engine.stop(run.task_ids[1:])
     await timeline.run(200)
     tasks = await beside.engine.tasks(run.task_ids)

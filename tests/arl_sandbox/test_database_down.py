@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from arl_sandbox import FakeArl, Worker
-from bot.errors import Temporary
+from bot.errors import TemporaryError
 from bot.models import TaskStatus
 from tests.arl_sandbox.arl_fixture import beside_arl
 from tests.arl_sandbox.conftest import Caller, timeline_of
@@ -32,7 +32,7 @@ async def test_the_engine_is_told_to_come_back_later_and_goes_on_then(clock: Fak
     async with beside_arl(clock, None) as beside:
         beside.world.schedule()
         beside.arl.hang, beside.world.database_down = 0, True
-        with pytest.raises(Temporary, match="HTTP 500"):
+        with pytest.raises(TemporaryError, match="HTTP 500"):
             await beside.engine.schedules()
         beside.world.database_down = False
         assert len(await beside.engine.schedules()) == 1
@@ -52,7 +52,7 @@ async def test_a_single_time_that_a_dead_scheduler_missed_is_one_true_run(
             if second == 600:
                 timeline.add(beside.scheduler.loop())
             await timeline.run(10)
-            runs = await beside.engine.started(NOW)
+            runs = await beside.engine.external_runs(NOW)
             tasks = [task for run in runs for task in (await beside.engine.tasks(run.task_ids)).values()]
             assert TaskStatus.MISSING not in [task.status for task in tasks]
         assert [task.status for task in tasks] == [TaskStatus.DONE]

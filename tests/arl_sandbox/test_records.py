@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from arl_sandbox import ArlScheduler, Pushing, World
+from arl_sandbox import ArlDatabase, ArlScheduler, Pushing
 from arl_sandbox.records import looked_after
 from tests.arl_sandbox.world import TurnedWorld
 
@@ -14,7 +14,7 @@ def fork(world: TurnedWorld) -> ArlScheduler:
     return ArlScheduler(world, fork=True, pushing=Pushing(works=True, seconds=40))
 
 
-def ran(fork: ArlScheduler, world: World, *statuses: str, **changes: Any) -> dict[str, Any]:
+def ran(fork: ArlScheduler, world: ArlDatabase, *statuses: str, **changes: Any) -> dict[str, Any]:
     """The record of a run whose tasks have ended like this, after the scheduler has looked."""
     id_ = world.schedule(target="1.1.1.1 a.example.com", **changes)
     for task, status in zip(fork.run(id_), statuses, strict=True):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from arl_sandbox import ArlScheduler, Pushing, Rhythm
+from arl_sandbox import ArlScheduler, Intervals, Pushing
 from arl_sandbox.world import WEB
 from tests.arl_sandbox.conftest import Living, timeline_of
 from tests.arl_sandbox.world import TurnedWorld
@@ -61,7 +61,7 @@ async def test_a_time_that_comes_and_goes_while_it_pushes_is_lost(world: TurnedW
 
 
 async def test_a_pass_that_takes_long_is_what_makes_the_next_one_late(living: Living) -> None:
-    slow = ArlScheduler(living.world, rhythm=Rhythm(cycle=58, reading=5))
+    slow = ArlScheduler(living.world, rhythm=Intervals(poll=58, reading=5))
     assert [pause for pause, _ in zip(slow.loop(), range(4), strict=False)] == [5, 58, 5, 58]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from arl_sandbox.policies import options_of, policy
-from arl_sandbox.tasks import Order, stop, submit
+from arl_sandbox.tasks import TaskRequest, stop, submit
 from arl_sandbox.worker import stages_of
 from arl_sandbox.world import KINDS
 from tests.arl_sandbox.conftest import Living
@@ -15,7 +15,7 @@ def begun(living: Living, target: str = "a.example.com", **changes: Any) -> list
     """Tasks with a policy that looks at everything, in the queue."""
     tag = changes.pop("tag", "task")
     options = options_of(policy("全"), tag) | changes
-    steps = submit(living.world, Order(name="t", target=target, tag=tag, options=options))
+    steps = submit(living.world, TaskRequest(name="t", target=target, tag=tag, options=options))
     return [id_ for step, id_ in steps if step == "published"]
 
 

@@ -1,10 +1,10 @@
 """The world of the fake ARL on a clock that a test turns."""
 
-from arl_sandbox import World
+from arl_sandbox import ArlDatabase
 from tests.fakes import FakeClock
 
 
-class TurnedWorld(World):
+class TurnedWorld(ArlDatabase):
     """ARL, in a test's own time."""
 
     clock: FakeClock

@@ -5,25 +5,25 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from bot.delivery.audit_trail import Try
+from bot.delivery.audit_trail import Attempt
 from bot.models import (
     ExportStatus,
     Failure,
     Findings,
+    IssuedLink,
     KindSummary,
-    Link,
     Person,
     Report,
     Run,
     RunStatus,
-    Tally,
+    TaskCounts,
     TaskStatus,
     Trigger,
 )
 from bot.quota.budget import Forecast
-from cards.escaping import Safe
-from cards.summary import News
-from tests.factories import NOW, make_download, make_grant, make_report, make_run, make_schedule
+from cards.escaping import Markup
+from cards.summary import CardState
+from tests.factories import NOW, make_download, make_link, make_report, make_run, make_schedule
 
 HOSTILE = (
     "[点我](http://evil.example/) @all **x** <a atId=1>#h ${title} `c` \u202etxt\n# h | https://e.example"
@@ -57,7 +57,9 @@ def ended(**changes: Any) -> Run:
         "status": RunStatus.FINISHED,
         "end_time": NOW + timedelta(minutes=12, seconds=35),
         "task_ids": ("t1", "t2", "t3"),
-        "tally": Tally(total=3, done=3, found={"site": 12, "ip": 8, "domain": 3, "cert": 4, "service": 0}),
+        "task_counts": TaskCounts(
+            total=3, done=3, found={"site": 12, "ip": 8, "domain": 3, "cert": 4, "service": 0}
+        ),
         "export_status": ExportStatus.SUCCESS,
     }
     return make_run(**(defaults | changes))
@@ -73,9 +75,9 @@ def sample(given: Report | None = None, options: Mapping[str, Any] | None = None
 
 def failed(**changes: Any) -> Run:
     """A run over twelve targets, of which nine went well."""
-    tally = Tally(total=12, done=9, error=1, missing=1, stop=1, found={"site": 1_200})
+    tally = TaskCounts(total=12, done=9, error=1, missing=1, stop=1, found={"site": 1_200})
     many = tuple(f"6742f0c1e1b2a3d4e5f6a7{number:02}" for number in range(12))
-    return ended(**({"tally": tally, "failures": FAILURES, "task_ids": many} | changes))
+    return ended(**({"task_counts": tally, "failures": FAILURES, "task_ids": many} | changes))
 
 
 _URL = "https://run.example.com/reports/lq2x.c2lnbmF0dXJl_-x"
@@ -121,21 +123,27 @@ SAMPLES = {
     "found_first": sample(report(), findings=findings(compared=False)),
     "found_uncounted": sample(
         schedule=make_schedule(export=False),
-        tally=Tally(total=3, done=3, found={"site": 14, "vuln": 2, "service": 3, "fileleak": 3}),
+        task_counts=TaskCounts(total=3, done=3, found={"site": 14, "vuln": 2, "service": 3, "fileleak": 3}),
     ),
     "partial": Sample(run=failed(findings=findings(new=1)), report=report(), options={}),
     "retried": sample(
-        report(), findings=QUIET, cause="retry:rbefore:msg1", task_ids=("t1",), tally=Tally(total=1, done=1)
+        report(),
+        findings=QUIET,
+        idempotency_key="retry:rbefore:msg1",
+        task_ids=("t1",),
+        task_counts=TaskCounts(total=1, done=1),
     ),
     "failed": Sample(run=failed(), report=report(), options={}),
-    "rerun": Sample(run=failed(), report=report(), options={"news": News(rerun_by="张三")}),
-    "stopped": sample(tally=Tally(total=3, stop=3), failures=FAILURES[:1], export_status=ExportStatus.SKIP),
+    "rerun": Sample(run=failed(), report=report(), options={"news": CardState(rerun_by="张三")}),
+    "stopped": sample(
+        task_counts=TaskCounts(total=3, stop=3), failures=FAILURES[:1], export_status=ExportStatus.SKIPPED
+    ),
     "error": sample(
         status=RunStatus.ERROR,
         task_ids=(),
-        tally=None,
+        task_counts=None,
         error_msg="没有一个有效的目标：999.1.1.1 不是地址",
-        export_status=ExportStatus.SKIP,
+        export_status=ExportStatus.SKIPPED,
         end_time=NOW + timedelta(milliseconds=300),
     ),
     "report_coming": sample(
@@ -144,30 +152,34 @@ SAMPLES = {
     "report_failed": sample(
         export_status=ExportStatus.ERROR, export_error="磁盘满了", trigger=Trigger.CARD, task_ids=("t1",)
     ),
-    "unconfirmed": Sample(run=failed(), report=report(), options={"news": News(unconfirmed=True)}),
+    "unconfirmed": Sample(run=failed(), report=report(), options={"news": CardState(unconfirmed=True)}),
     "link_instead": Sample(
         run=failed(),
         report=report(),
-        options={"news": News(withheld=True, linked=True, link=Link(url=_URL, expires_at=NOW, most=20))},
+        options={
+            "news": CardState(
+                withheld=True, linked=True, link=IssuedLink(url=_URL, expires_at=NOW, max_downloads=20)
+            )
+        },
     ),
-    "withheld": Sample(run=failed(), report=report(), options={"news": News(withheld=True)}),
-    "linked": Sample(run=failed(), report=report(), options={"news": News(linked=True)}),
+    "withheld": Sample(run=failed(), report=report(), options={"news": CardState(withheld=True)}),
+    "linked": Sample(run=failed(), report=report(), options={"news": CardState(linked=True)}),
     "report_gone": sample(end_time=NOW + timedelta(days=1, hours=2)),
     "report_unwanted": sample(schedule=make_schedule(export=False)),
     "running": sample(
-        status=RunStatus.RUNNING, end_time=None, tally=None, export_status=ExportStatus.PENDING
+        status=RunStatus.RUNNING, end_time=None, task_counts=None, export_status=ExportStatus.PENDING
     ),
     "hostile": Sample(
         run=failed(
             schedule=make_schedule(name=HOSTILE),
             trigger=Trigger.CHAT,
             asked_by=Person(id="u1", name=HOSTILE),
-            tally=Tally(total=1, error=1, found={HOSTILE: 2}),
+            task_counts=TaskCounts(total=1, error=1, found={HOSTILE: 2}),
             failures=(Failure(task_id="t", target=HOSTILE, status=TaskStatus.ERROR, reason=HOSTILE),),
             task_ids=(HOSTILE,),
         ),
         report=report(name=HOSTILE),
-        options={"news": News(rerun_by=HOSTILE)},
+        options={"news": CardState(rerun_by=HOSTILE)},
     ),
 }
 
@@ -205,7 +217,7 @@ _STEP = {
     "by": "",
     "tries": (),
 }
-_TRIES = (Try(at=NOW, said="DingTalk cannot be reached"),)
+_TRIES = (Attempt(at=NOW, said="DingTalk cannot be reached"),)
 _AGAIN = {
     "kind": "file",
     "state": "unconfirmed",
@@ -234,7 +246,7 @@ _STREAM = {
     "refused": False,
     "forecast": None,
 }
-_DOWNLOAD = make_download(make_grant(), agent="Mozilla/5.0 (X11; Linux) [x](http://evil.example)")
+_DOWNLOAD = make_download(make_link(), agent="Mozilla/5.0 (X11; Linux) [x](http://evil.example)")
 
 ANSWERS: dict[str, list[dict[str, Any]]] = {
     "help": [{"commands": COMMANDS}],
@@ -336,7 +348,11 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"schedule": "", "reports": []},
     ],
     "report_link": [
-        {"report": report(rows=rows), "link": Link(url=_URL, expires_at=NOW, most=most), "url": Safe(_URL)}
+        {
+            "report": report(rows=rows),
+            "link": IssuedLink(url=_URL, expires_at=NOW, max_downloads=most),
+            "url": Markup(_URL),
+        }
         for most, rows in ((20, 1_234), (1, 1))
     ],
     "regenerate_accepted": [{"schedule": "每日巡检", "run": "r1"}],
@@ -397,7 +413,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "resend_taken": [{}],
     "proof": [
         {
-            "run": failed(cause="cron:s1:now"),
+            "run": failed(idempotency_key="cron:s1:now"),
             "chain": [
                 _STEP,
                 {**_STEP, **_AGAIN},
@@ -409,7 +425,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             "downloads": [_DOWNLOAD, replace(_DOWNLOAD, address="2001:db8::1", agent="")],
         },
         {
-            "run": failed(cause="cron:s1:now", end_time=None),
+            "run": failed(idempotency_key="cron:s1:now", end_time=None),
             "chain": [],
             "unlisted": 3,
             "seen": [],

@@ -11,10 +11,10 @@ from markdown_it import MarkdownIt
 from cards.escaping import (
     cut,
     cut_bytes,
-    exact_card,
-    exact_message,
-    neutral_card,
-    neutral_message,
+    escape_card,
+    escape_message,
+    verbatim_card,
+    verbatim_message,
 )
 from tests.cards.markdown_reader import constructs
 
@@ -46,7 +46,7 @@ def kinds(text: str) -> set[str]:
 @fixed
 @given(HOSTILE)
 def test_no_construct_survives_in_prose(text: str) -> None:
-    for neutral in (neutral_message, neutral_card):
+    for neutral in (escape_message, escape_card):
         assert constructs(neutral(text)) == set()
         assert kinds(neutral(text)) <= {"paragraph_open", "inline", "paragraph_close"}
 
@@ -54,7 +54,7 @@ def test_no_construct_survives_in_prose(text: str) -> None:
 @fixed
 @given(HOSTILE)
 def test_what_can_be_copied_holds_no_construct_either(text: str) -> None:
-    inert = exact_message(text)
+    inert = verbatim_message(text)
     assert constructs(inert, addresses=False) <= {
         "emphasis",
         "mark",
@@ -65,15 +65,15 @@ def test_what_can_be_copied_holds_no_construct_either(text: str) -> None:
 @fixed
 @given(HOSTILE)
 def test_on_a_card_what_can_be_copied_is_one_code_span(text: str) -> None:
-    spans = reader.parse(exact_card(text))[1].children or []
+    spans = reader.parse(verbatim_card(text))[1].children or []
     assert [span.type for span in spans if span.content] == ["code_inline"]
-    assert spans[0].content == (exact_message(text) or "-")
+    assert spans[0].content == (verbatim_message(text) or "-")
 
 
 @fixed
 @given(HOSTILE, HOSTILE)
 def test_values_side_by_side_make_no_construct_together(one: str, other: str) -> None:
-    line = f"- **{neutral_card(one) or 'x'}** {neutral_card(other)}\n- {neutral_card(other)}"
+    line = f"- **{escape_card(one) or 'x'}** {escape_card(other)}\n- {escape_card(other)}"
     bold = {"bullet_list_open", "list_item_open", "paragraph_open", "inline", "paragraph_close",
             "list_item_close", "bullet_list_close", "strong_open", "strong_close"}  # fmt: skip
     assert kinds(line) <= bold
@@ -81,32 +81,32 @@ def test_values_side_by_side_make_no_construct_together(one: str, other: str) ->
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_targets_are_copied_as_they_are(target: str) -> None:
-    assert exact_message(target) == target
-    assert exact_card(target) == f"`{target}`"
+    assert verbatim_message(target) == target
+    assert verbatim_card(target) == f"`{target}`"
 
 
 @fixed
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=80))
 def test_a_copied_name_is_the_same_name_to_the_router(name: str) -> None:
-    assert unicodedata.normalize("NFKC", exact_message(name)) == " ".join(name.split())
+    assert unicodedata.normalize("NFKC", verbatim_message(name)) == " ".join(name.split())
 
 
 def test_low_lines_stay_inside_words_only() -> None:
-    assert exact_message("_a_b_ c__d") == "＿a_b＿ c＿＿d"
+    assert verbatim_message("_a_b_ c__d") == "＿a_b＿ c＿＿d"
 
 
 def test_a_url_among_other_words_is_no_target() -> None:
-    assert exact_message("see https://evil.example") == "see https：//evil.example"
+    assert verbatim_message("see https://evil.example") == "see https：//evil.example"
 
 
 def test_a_host_in_prose_is_read_the_same_and_not_tappable() -> None:
-    shown = neutral_message("see https://evil.example/x")
+    shown = escape_message("see https://evil.example/x")
     assert shown == "see https：//evil.\u2060example/x"
 
 
 def test_names_keep_their_own_script_and_emoji() -> None:
     for name in ("每日巡检（华东）", "👩‍💻 夜班", "café", "ทดสอบ", "🇨🇳"):
-        assert neutral_message(name) == unicodedata.normalize("NFC", name)
+        assert escape_message(name) == unicodedata.normalize("NFC", name)
 
 
 @pytest.mark.parametrize(
@@ -120,15 +120,15 @@ def test_names_keep_their_own_script_and_emoji() -> None:
     ],
 )
 def test_what_hides_is_taken_out(text: str, shown: str) -> None:
-    assert (neutral_message(text), exact_message(text)) == (shown, shown)
+    assert (escape_message(text), verbatim_message(text)) == (shown, shown)
 
 
 def test_marks_piled_on_a_letter_are_thinned() -> None:
-    assert neutral_message("a" + "\u0336" * 50) == "a" + "\u0336" * 3
+    assert escape_message("a" + "\u0336" * 50) == "a" + "\u0336" * 3
 
 
 def test_a_long_value_is_cut() -> None:
-    assert neutral_message("x" * 1_000_000, 10) == "x" * 9 + "…"
+    assert escape_message("x" * 1_000_000, 10) == "x" * 9 + "…"
 
 
 @fixed

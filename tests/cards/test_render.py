@@ -19,13 +19,13 @@ from bot.models import (
     KindSummary,
     Report,
     Run,
-    Tally,
+    TaskCounts,
     TaskStatus,
 )
 from cards.card_template import AI
 from cards.environment import FOLDER, LANGUAGES, read_yaml
 from cards.render import ANSWER_BYTES, MARKDOWN_BYTES, TIPS_BYTES, TITLE_BYTES, Cards
-from cards.summary import NO_NEWS, News
+from cards.summary import NO_STATE, CardState
 from tests.cards.markdown_reader import CARD_MENTION, constructs, outside_code
 from tests.cards.samples import ANSWERS, QUIET, SAMPLES, TAPPED, Sample, ended, failed, findings, report
 from tests.factories import make_schedule
@@ -53,8 +53,8 @@ def check(name: str, text: str) -> None:
 
 def summary_page(cards: Cards, sample: Sample) -> str:
     card = cards.summary(sample.run, sample.report, **sample.options)
-    news = sample.options.get("news", NO_NEWS)
-    note = cards.summary_note(sample.run, sample.report, limit=12_000, news=news)
+    news = sample.options.get("news", NO_STATE)
+    note = cards.summary_message(sample.run, sample.report, limit=12_000, news=news)
     buttons = [button["text"] for button in json.loads(card.params["sys_full_json_obj"])["msgButtons"]]
     parts = (
         card.params["title"],
@@ -71,7 +71,7 @@ def answer_page(cards: Cards) -> Iterator[str]:
     for phrase, cases in ANSWERS.items():
         yield f"# {phrase}"
         for values in cases:
-            note = cards.say(phrase, **values)
+            note = cards.reply(phrase, **values)
             yield f"({note.title})\n\n{note.text}"
 
 
@@ -88,7 +88,10 @@ def test_answers_look_as_agreed(lang: str) -> None:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_presses_are_answered_as_agreed(lang: str) -> None:
-    said = {phrase: [CARDS[lang].tapped(phrase, **values) for values in ANSWERS[phrase]] for phrase in TAPPED}
+    said = {
+        phrase: [CARDS[lang].tap_feedback(phrase, **values) for values in ANSWERS[phrase]]
+        for phrase in TAPPED
+    }
     check(f"taps.{lang}.json", json.dumps(said, ensure_ascii=False, indent=1) + "\n")
 
 
@@ -112,12 +115,12 @@ def test_languages_say_the_same_things() -> None:
 @pytest.mark.parametrize("phrase", TAPPED)
 def test_what_a_press_is_answered_is_plain_text(phrase: str, lang: str) -> None:
     for values in ANSWERS[phrase]:
-        assert constructs(CARDS[lang].tapped(phrase, **values)["tips"], addresses=False) <= {"mark"}
+        assert constructs(CARDS[lang].tap_feedback(phrase, **values)["tips"], addresses=False) <= {"mark"}
 
 
 def test_buttons_go_when_there_is_nothing_behind_them() -> None:
     cards = CARDS["en"]
-    ids = [cards.summary(ended(), None), cards.summary(ended(), report(), news=News(rerun_by="Li"))]
+    ids = [cards.summary(ended(), None), cards.summary(ended(), report(), news=CardState(rerun_by="Li"))]
     assert ['"rerun"' in view.params["sys_full_json_obj"] for view in ids] == [True, False]
     assert ['"report"' in view.params["sys_full_json_obj"] for view in ids] == [False, True]
 
@@ -131,7 +134,7 @@ def test_the_tick_means_that_nothing_needs_a_look() -> None:
     assert title(ended(findings=findings()), report()).startswith("⚠️")
     assert title(ended(findings=findings(new=1)), report()).startswith("🔴")
     assert title(ended(findings=findings(compared=False)), report()).startswith("🔴")
-    assert title(ended(tally=Tally(total=1, done=1, found={"vuln": 1}))).startswith("🔴")
+    assert title(ended(task_counts=TaskCounts(total=1, done=1, found={"vuln": 1}))).startswith("🔴")
     assert title(ended(export_status=ExportStatus.ERROR)).startswith("⚠️")
 
 
@@ -150,7 +153,7 @@ def test_weak_passwords_alone_are_not_told_twice() -> None:
 def test_a_partial_run_says_that_it_is() -> None:
     body = CARDS["zh-CN"].summary(failed(findings=findings()), report()).params["markdown"]
     assert "这次没跑完整：3 个任务没做完" in body
-    retried = CARDS["zh-CN"].summary(ended(cause="retry:r1:m"), report())
+    retried = CARDS["zh-CN"].summary(ended(idempotency_key="retry:r1:m"), report())
     assert retried.params["title"].endswith("重跑的全部成功")
     assert "只重跑了上次没成功的" in retried.params["markdown"]
 
@@ -178,7 +181,7 @@ def test_a_card_keeps_its_limits_whatever_it_must_show(name: str, reason: str, l
     run = failed(
         schedule=make_schedule(name=name), failures=failures, task_ids=(name,) * 10, error_msg=reason
     )
-    card = CARDS[lang].summary(run, report(name=name), news=News(rerun_by=reason))
+    card = CARDS[lang].summary(run, report(name=name), news=CardState(rerun_by=reason))
     sizes = {key: len(value.encode()) for key, value in card.params.items()}
     assert sizes["title"] <= TITLE_BYTES
     assert sizes["tips"] <= TIPS_BYTES
@@ -190,15 +193,15 @@ def test_a_card_keeps_its_limits_whatever_it_must_show(name: str, reason: str, l
 def test_a_message_keeps_its_limit_by_whole_lines(name: str, reason: str, limit: int) -> None:
     failures = (Failure(task_id="t", target=name, status=TaskStatus.ERROR, reason=reason),) * 5
     run = failed(schedule=make_schedule(name=name), failures=failures)
-    text = CARDS["zh-CN"].summary_note(run, report(), limit=limit).text
+    text = CARDS["zh-CN"].summary_message(run, report(), limit=limit).text
     assert len(text.encode()) <= limit
     assert all(line.count("**") in {0, 2} for line in text.splitlines())
 
 
 def test_ten_thousand_failures_fit_a_work_notification() -> None:
     lost = Failure(task_id="t", target="https://" + "x" * 300, status=TaskStatus.ERROR, reason="超时" * 300)
-    run = replace(failed(), failures=(lost,) * 10_000, tally=Tally(total=10_000, error=10_000))
-    text = CARDS["zh-CN"].summary_note(run, report(), limit=WORK_NOTICE).text
+    run = replace(failed(), failures=(lost,) * 10_000, task_counts=TaskCounts(total=10_000, error=10_000))
+    text = CARDS["zh-CN"].summary_message(run, report(), limit=WORK_NOTICE).text
     assert "失败 10,000" in text
     assert "`" not in text
     assert run.id in text  # a text that DingTalk has seen today is dropped
@@ -207,7 +210,7 @@ def test_ten_thousand_failures_fit_a_work_notification() -> None:
 
 def test_a_name_too_long_to_type_is_replaced_by_the_run() -> None:
     run = ended(schedule=make_schedule(name="巡检" * 40))
-    assert f"重跑 {run.id}" in CARDS["zh-CN"].summary_note(run, None, limit=12_000).text
+    assert f"重跑 {run.id}" in CARDS["zh-CN"].summary_message(run, None, limit=12_000).text
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -227,13 +230,13 @@ def test_a_name_too_long_to_type_is_replaced_by_the_run() -> None:
     ],
 )
 def test_an_answer_keeps_its_limit(phrase: str, values: dict[str, object], lang: str) -> None:
-    note = CARDS[lang].say(phrase, **values)
+    note = CARDS[lang].reply(phrase, **values)
     assert 0 < len(note.text.encode()) <= ANSWER_BYTES
     assert 0 < len(note.title.encode()) <= TITLE_BYTES
 
 
 def test_a_value_joined_in_a_template_is_neutralised_too() -> None:
-    dialect = CARDS["en"]._dialects.card
+    dialect = CARDS["en"]._dialects.card_env
     made = dialect._templates["title.md"].environment.from_string(
         "{{ a ~ '**' ~ b }}{{ (a | exact) + '<br>' }}"
     )
@@ -243,12 +246,12 @@ def test_a_value_joined_in_a_template_is_neutralised_too() -> None:
 
 def test_a_missing_value_is_a_mistake_and_not_a_gap() -> None:
     with pytest.raises(Exception, match="schedule"):
-        CARDS["en"].say("rerun_accepted", run="r1")
+        CARDS["en"].reply("rerun_accepted", run="r1")
 
 
 def test_a_phrase_that_does_not_exist_is_a_mistake() -> None:
     with pytest.raises(KeyError):
-        CARDS["en"].say("nonsense")
+        CARDS["en"].reply("nonsense")
 
 
 @pytest.mark.parametrize(
@@ -268,5 +271,5 @@ def test_the_stand_in_of_a_task_that_never_was_is_no_id(lang: str) -> None:
 
 
 def test_in_a_digest_what_was_stopped_did_not_fail() -> None:
-    run = ended(tally=Tally(total=3, done=1, error=1, stop=1))
+    run = ended(task_counts=TaskCounts(total=3, done=1, error=1, stop=1))
     assert "失败 1/3" in "".join(CARDS["zh-CN"].digest([run]).params.values())

@@ -6,11 +6,11 @@ from typing import Literal
 import pytest
 from pydantic import TypeAdapter
 
-from bot.chat.permissions import Rules
+from bot.chat.permissions import AccessPolicy
 from bot.delivery.plan import card_id
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.models import CardTap, Job, JobState, Message, Person
-from tests.conftest import GROUP, Desk
+from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_job, make_message
 from tests.fakes import FakeMessenger
 
@@ -27,49 +27,51 @@ def words(params: dict[str, str]) -> str:
     return " ".join(params.values())
 
 
-async def runs(desk: Desk) -> int:
+async def runs(desk: CoreHarness) -> int:
     return len(await desk.store.find_runs())
 
 
-async def test_a_message_is_kept_before_it_is_answered(desk: Desk) -> None:
+async def test_a_message_is_kept_before_it_is_answered(desk: CoreHarness) -> None:
     message = make_message("重跑")
-    await desk.intake.on_message(message)
+    await desk.intake.receive_message(message)
     job = await desk.store.find_job(f"message:{message.robot_code}:{message.id}")
     assert job is not None
     assert (job.state, desk.messenger.sent, await runs(desk)) == (JobState.TODO, [], 0)
 
 
-async def test_the_same_message_twice_reruns_once_and_is_answered_once(desk: Desk) -> None:
+async def test_the_same_message_twice_reruns_once_and_is_answered_once(desk: CoreHarness) -> None:
     message = make_message("重跑")
     await desk.hear(message)
     await desk.hear(message)
     assert (await runs(desk), desk.messenger.verbs()) == (1, ["reply"])
 
 
-async def test_two_robots_in_one_message_are_two_wishes(desk: Desk) -> None:
+async def test_two_robots_in_one_message_are_two_wishes(desk: CoreHarness) -> None:
     for robot in ("dingA", "dingB"):
         await desk.hear(make_message("帮助", id="same", robot_code=robot))
     assert desk.messenger.verbs() == ["reply", "reply"]
 
 
-async def test_a_store_that_hangs_is_said_to_dingtalk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.chat.dispatcher.ANSWER_WITHIN", 0.01)
+async def test_a_store_that_hangs_is_said_to_dingtalk(
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.chat.dispatcher.ACK_TIMEOUT_SECONDS", 0.01)
 
     async def hang(job: object) -> bool:
         await asyncio.Event().wait()
         return True
 
     monkeypatch.setattr(desk.jobs, "add", hang)
-    with pytest.raises(Temporary, match="too long"):
-        await desk.intake.on_message(make_message())
-    assert await desk.intake.on_tap(tap_on("rabcdefghij")) != {}
+    with pytest.raises(TemporaryError, match="too long"):
+        await desk.intake.receive_message(make_message())
+    assert await desk.intake.receive_tap(tap_on("rabcdefghij")) != {}
 
 
 @pytest.fixture
-def crowded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+def crowded(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """One message is already a crowd, and takes until this is set to be kept."""
     monkeypatch.setattr("bot.chat.dispatcher.CROWD", 1)
-    monkeypatch.setattr("bot.chat.dispatcher.ANSWER_WITHIN", 60.0)
+    monkeypatch.setattr("bot.chat.dispatcher.ACK_TIMEOUT_SECONDS", 60.0)
     add, go = desk.jobs.add, asyncio.Event()
 
     async def slowly(job: Job) -> bool:
@@ -93,12 +95,12 @@ class Calm(asyncio.Event):
 
 
 async def test_in_a_burst_dingtalk_is_answered_first(
-    desk: Desk, crowded: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+    desk: CoreHarness, crowded: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.chat.dispatcher.PEOPLE_WAIT", 60.0)
     desk.intake._calm = calm = Calm()
     await desk.store.add_job(make_job(id="message:1", kind="message", payload=PAYLOAD))
-    burst = asyncio.create_task(desk.intake.on_message(make_message()))
+    burst = asyncio.create_task(desk.intake.receive_message(make_message()))
     answering = asyncio.create_task(desk.jobs.run_due(["message"]))
     await calm.awaited.wait()
     assert desk.messenger.sent == []
@@ -108,28 +110,28 @@ async def test_in_a_burst_dingtalk_is_answered_first(
 
 
 async def test_nobody_waits_for_the_end_of_a_burst(
-    desk: Desk, crowded: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+    desk: CoreHarness, crowded: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.chat.dispatcher.PEOPLE_WAIT", 0.001)
     await desk.store.add_job(make_job(id="message:1", kind="message", payload=PAYLOAD))
-    burst = asyncio.create_task(desk.intake.on_message(make_message()))
+    burst = asyncio.create_task(desk.intake.receive_message(make_message()))
     await desk.jobs.run_due(["message"])
     assert desk.messenger.verbs() == ["reply"]
     crowded.set()
     await burst
 
 
-async def test_unknown_words_get_the_nearest_command(desk: Desk) -> None:
+async def test_unknown_words_get_the_nearest_command(desk: CoreHarness) -> None:
     assert "重跑" in await desk.say("重泡")
 
 
-async def test_somebody_from_outside_may_do_nothing(desk: Desk) -> None:
+async def test_somebody_from_outside_may_do_nothing(desk: CoreHarness) -> None:
     await desk.say("重跑", sender=OUTSIDER)
     assert await runs(desk) == 0
 
 
-async def test_only_operators_may_operate(desk: Desk) -> None:
-    desk.rules = Rules(operators=("manager01",))
+async def test_only_operators_may_operate(desk: CoreHarness) -> None:
+    desk.access_policy = AccessPolicy(operators=("manager01",))
     desk.build()
     await desk.say("重跑")
     assert await runs(desk) == 0
@@ -137,7 +139,7 @@ async def test_only_operators_may_operate(desk: Desk) -> None:
     assert await runs(desk) == 1
 
 
-async def test_a_mistake_of_ours_is_answered_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_mistake_of_ours_is_answered_too(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken() -> None:
         raise ZeroDivisionError
 
@@ -146,19 +148,19 @@ async def test_a_mistake_of_ours_is_answered_too(desk: Desk, monkeypatch: pytest
     monkeypatch.undo()
 
 
-async def test_a_refusal_is_answered_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refusal_is_answered_too(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refused() -> None:
-        raise Permanent("the engine is gone")
+        raise PermanentError("the engine is gone")
 
     monkeypatch.setattr(desk.engine, "schedules", refused)
     assert await desk.say("重跑")
 
 
 async def test_an_engine_that_is_away_is_asked_again_before_the_answer(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = desk.engine.schedules
-    answers: list[Exception | None] = [Temporary("away"), None]
+    answers: list[Exception | None] = [TemporaryError("away"), None]
 
     async def sometimes() -> object:
         error = answers.pop(0) if answers else None
@@ -175,17 +177,19 @@ async def test_an_engine_that_is_away_is_asked_again_before_the_answer(
 
 
 @pytest.fixture
-def away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def away(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The engine does not answer."""
 
     async def schedules() -> object:
-        raise Temporary("ARL does not answer")
+        raise TemporaryError("ARL does not answer")
 
     monkeypatch.setattr(desk.engine, "schedules", schedules)
 
 
 @pytest.mark.usefixtures("away")
-async def test_who_asks_an_engine_that_stays_away_is_told_once_that_it_takes_longer(desk: Desk) -> None:
+async def test_who_asks_an_engine_that_stays_away_is_told_once_that_it_takes_longer(
+    desk: CoreHarness,
+) -> None:
     await desk.hear(make_message("重跑"))
     for _ in range(4):
         desk.clock.turn(seconds=60)
@@ -195,7 +199,7 @@ async def test_who_asks_an_engine_that_stays_away_is_told_once_that_it_takes_lon
 
 
 @pytest.mark.usefixtures("away")
-async def test_who_asks_is_told_when_it_is_given_up(desk: Desk) -> None:
+async def test_who_asks_is_told_when_it_is_given_up(desk: CoreHarness) -> None:
     await desk.hear(make_message("重跑"))
     for _ in range(30):
         desk.clock.turn(seconds=1_000)
@@ -204,28 +208,28 @@ async def test_who_asks_is_told_when_it_is_given_up(desk: Desk) -> None:
     assert "❌" in desk.messenger.sent[1][2]
 
 
-async def test_a_press_is_kept_then_shown_to_its_presser(desk: Desk) -> None:
+async def test_a_press_is_kept_then_shown_to_its_presser(desk: CoreHarness) -> None:
     run = await desk.finished_run()
-    shown = await desk.intake.on_tap(tap_on(run.id))
+    shown = await desk.intake.receive_tap(tap_on(run.id))
     assert words(dict(shown))
     assert await runs(desk) == 1
     await desk.do_jobs()
     assert await runs(desk) == 2
 
 
-async def test_a_second_press_on_the_same_card_starts_nothing(desk: Desk) -> None:
+async def test_a_second_press_on_the_same_card_starts_nothing(desk: CoreHarness) -> None:
     run = await desk.finished_run()
-    first = await desk.intake.on_tap(tap_on(run.id))
+    first = await desk.intake.receive_tap(tap_on(run.id))
     await desk.do_jobs()
-    second = await desk.intake.on_tap(tap_on(run.id, user=Person(id="user02", name="韩梅梅")))
+    second = await desk.intake.receive_tap(tap_on(run.id, user=Person(id="user02", name="韩梅梅")))
     await desk.do_jobs()
     assert (first != second, await runs(desk)) == (True, 2)
 
 
-async def test_a_press_while_it_runs_starts_nothing(desk: Desk) -> None:
+async def test_a_press_while_it_runs_starts_nothing(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     await desk.trigger(cause="cron:s1:later")
-    await desk.intake.on_tap(tap_on(run.id))
+    await desk.intake.receive_tap(tap_on(run.id))
     await desk.do_jobs()
     assert await runs(desk) == 2
 
@@ -238,23 +242,23 @@ async def test_a_press_while_it_runs_starts_nothing(desk: Desk) -> None:
         tap_on("rabcdefghij", action="format-disk"),
     ],
 )
-async def test_a_press_on_an_unknown_card_is_answered(desk: Desk, tap: CardTap) -> None:
-    assert words(dict(await desk.intake.on_tap(tap)))
+async def test_a_press_on_an_unknown_card_is_answered(desk: CoreHarness, tap: CardTap) -> None:
+    assert words(dict(await desk.intake.receive_tap(tap)))
 
 
 @pytest.mark.parametrize("user", [OUTSIDER, Person(id="user09")])
-async def test_a_press_by_somebody_who_may_not_does_nothing(desk: Desk, user: Person) -> None:
-    desk.rules = Rules(operators=("manager01",))
+async def test_a_press_by_somebody_who_may_not_does_nothing(desk: CoreHarness, user: Person) -> None:
+    desk.access_policy = AccessPolicy(operators=("manager01",))
     desk.build()
     run = await desk.finished_run()
-    assert words(dict(await desk.intake.on_tap(tap_on(run.id, user=user))))
+    assert words(dict(await desk.intake.receive_tap(tap_on(run.id, user=user))))
     await desk.do_jobs()
     assert await runs(desk) == 1
 
 
-async def test_what_is_said_to_another_app_is_answered_by_that_app(desk: Desk) -> None:
+async def test_what_is_said_to_another_app_is_answered_by_that_app(desk: CoreHarness) -> None:
     second = FakeMessenger()
-    second.trouble = [Permanent("the session of the message is over")]
+    second.trouble = [PermanentError("the session of the message is over")]
     desk.apps = {"second": second}
     desk.build()
     await desk.hear(make_message("重跑", conversation_id="cidB", app="second"))
@@ -266,8 +270,8 @@ async def test_what_is_said_to_another_app_is_answered_by_that_app(desk: Desk) -
     ]
 
 
-async def test_a_lost_answer_is_not_given_twice(desk: Desk) -> None:
-    desk.messenger.trouble = [Temporary("no answer", uncertain=True)]
+async def test_a_lost_answer_is_not_given_twice(desk: CoreHarness) -> None:
+    desk.messenger.trouble = [TemporaryError("no answer", uncertain=True)]
     message: Message = make_message("帮助")
     await desk.hear(message)
     desk.clock.turn(seconds=60)

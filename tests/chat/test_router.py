@@ -3,9 +3,9 @@
 import pytest
 
 from bot.chat.context import Context
-from bot.chat.permissions import Act
+from bot.chat.permissions import Permission
 from bot.chat.router import Router
-from bot.models import Message, Note
+from bot.models import MarkdownMessage, Message
 from handlers import router
 
 
@@ -56,9 +56,9 @@ def test_two_commands_of_one_name_fail_at_start() -> None:
     first, second = Router(), Router()
     for part in (first, second):
 
-        @part.command("重跑", act=Act.VIEW, zh="x", en="x")
-        async def twice(ctx: Context, message: Message, rest: str) -> Note:
-            return Note(title="", text="")
+        @part.command("重跑", permission=Permission.VIEW, zh="x", en="x")
+        async def twice(ctx: Context, message: Message, rest: str) -> MarkdownMessage:
+            return MarkdownMessage(title="", text="")
 
     with pytest.raises(ValueError, match="重跑"):
         Router(first, second)

@@ -2,20 +2,20 @@
 
 import pytest
 
-from bot.chat.permissions import Rules
+from bot.chat.permissions import AccessPolicy
 from bot.delivery.plan import card_id
 from bot.models import CardTap, Destination, Person, Run
 from tests.chat.test_dispatcher import tap_on
-from tests.conftest import GROUP, Desk
+from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_message
 
 STRANGER = Person(id="nobody-we-know")
 
 
-async def pressed(desk: Desk, tap: CardTap) -> bool:
+async def pressed(desk: CoreHarness, tap: CardTap) -> bool:
     """Whether a press on `rerun` starts a run."""
     before = len(await desk.store.find_runs())
-    assert await desk.intake.on_tap(tap)
+    assert await desk.intake.receive_tap(tap)
     await desk.do_jobs()
     return len(await desk.store.find_runs()) > before
 
@@ -26,9 +26,9 @@ def by(run: Run, user: Person, **changes: str) -> CardTap:
     )
 
 
-async def test_who_never_spoke_is_told_to_and_then_counts(desk: Desk) -> None:
+async def test_who_never_spoke_is_told_to_and_then_counts(desk: CoreHarness) -> None:
     run = await desk.finished_run()
-    assert "先跟我" in "".join((await desk.intake.on_tap(tap_on(run.id, user=STRANGER))).values())
+    assert "先跟我" in "".join((await desk.intake.receive_tap(tap_on(run.id, user=STRANGER))).values())
     assert not await pressed(desk, by(run, STRANGER))
     await desk.say("帮助", sender=STRANGER)
     assert await pressed(desk, by(run, STRANGER))
@@ -36,33 +36,39 @@ async def test_who_never_spoke_is_told_to_and_then_counts(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     "rules",
-    [Rules(operators=(STRANGER.id,)), Rules(viewers=(STRANGER.id,)), Rules(named=(STRANGER.id,))],
+    [
+        AccessPolicy(operators=(STRANGER.id,)),
+        AccessPolicy(viewers=(STRANGER.id,)),
+        AccessPolicy(named=(STRANGER.id,)),
+    ],
 )
-async def test_whom_the_settings_name_counts_without_a_word(desk: Desk, rules: Rules) -> None:
-    desk.rules = rules
+async def test_whom_the_settings_name_counts_without_a_word(desk: CoreHarness, rules: AccessPolicy) -> None:
+    desk.access_policy = rules
     desk.build()
     assert await pressed(desk, by(await desk.finished_run(), STRANGER))
 
 
 @pytest.mark.parametrize(("corp", "counts"), [("dingours", True), ("dingtheirs", False), ("", False)])
 async def test_the_same_id_in_another_organisation_is_somebody_else(
-    desk: Desk, corp: str, counts: bool
+    desk: CoreHarness, corp: str, counts: bool
 ) -> None:
     run = await desk.finished_run()
     await desk.hear(make_message("帮助", corp_id="dingours"))
     assert await pressed(desk, by(run, Person(id="user01"), corp_id=corp)) is counts
 
 
-async def test_the_organisation_is_that_of_the_robot_pressed_and_outlives_a_restart(desk: Desk) -> None:
+async def test_the_organisation_is_that_of_the_robot_pressed_and_outlives_a_restart(
+    desk: CoreHarness,
+) -> None:
     run = await desk.finished_run()
     await desk.hear(make_message("帮助", corp_id="dingours"))
-    await desk.context.people.heard(make_message(corp_id="dingsecond", app="second"))
+    await desk.context.users.heard(make_message(corp_id="dingsecond", app="second"))
     desk.build()
     assert not await pressed(desk, by(run, Person(id="user01"), corp_id="dingsecond"))
     assert await pressed(desk, by(run, Person(id="user01"), corp_id="dingsecond", app="second"))
 
 
-async def test_a_card_that_we_never_issued_is_unknown(desk: Desk) -> None:
+async def test_a_card_that_we_never_issued_is_unknown(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     other = card_id(run.id, Destination.parse("group:cidElsewhere"))
     tap = CardTap(card_id=other, action="rerun", user=Person(id="user01"), conversation_id="cidElsewhere")

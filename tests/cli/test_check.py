@@ -53,7 +53,7 @@ async def examined(values: dict[str, object], folder: Path) -> tuple[bool, list[
 async def test_a_sound_service_is_all_ticks(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
         well, lines = await examined(service_settings(sandbox, ["example.com"]), tmp_path)
-        assert sandbox.world.board.of("cidSandboxGroupOps==") == []
+        assert sandbox.world.board.in_conversation("cidSandboxGroupOps==") == []
     assert well
     assert [line[0] for line in lines] == ["✓"] * 9
     assert "ticket" not in "".join(lines)
@@ -78,7 +78,7 @@ async def test_nothing_is_created(tmp_path: Path) -> None:
 async def test_a_store_that_is_there_is_read_and_left_as_it_is(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "d.db")
     await store.open()
-    await store.remember("a", "b")
+    await store.set_value("a", "b")
     await store.close()
     before = (tmp_path / "d.db").read_bytes()
     well, lines = await examined({}, tmp_path)

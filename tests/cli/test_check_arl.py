@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from arl_sandbox import KEY, FakeArl, World
+from arl_sandbox import KEY, ArlDatabase, FakeArl
 from bot.app import App
 from bot.cli.check import examine
 from bot.cli.check_arl import check_api, check_database, check_pushes, clocks
@@ -14,12 +14,12 @@ from bot.config.settings import Settings
 from bot.engines.arl import engine as arl
 from bot.errors import ConfigError
 from bot.runtime import utc_now
-from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
 from tests.arl_sandbox.tls import self_signed
 from tests.fakes import FakeClock
 
 
-def beside_settings(beside: Beside, folder: Path, **engine: str) -> Settings:
+def beside_settings(beside: ArlFixture, folder: Path, **engine: str) -> Settings:
     return Settings.model_validate({
         "engine": {"kind": "arl", "url": beside.arl.url, "api_key": KEY} | engine,
         "store": {"url": f"sqlite:///{folder}/d.db"},
@@ -52,7 +52,7 @@ async def test_the_certificate_of_arl_s_own_script_is_taken_by_its_file_and_not_
     clock: FakeClock, tmp_path: Path, *, pinned: bool, said: str
 ) -> None:
     files, lines = self_signed(tmp_path), list[str]()
-    world = World(clock)
+    world = ArlDatabase(clock)
     world.schedule()
     async with FakeArl(world=world, tls=files.context()) as arl_:
         engine = {"kind": "arl", "url": arl_.url, "api_key": KEY}
@@ -106,7 +106,7 @@ async def test_documents_that_cannot_be_read_are_counted(
     async with beside_arl(clock, request.config) as beside:
         beside.world.schedule()
         await beside.world.flush()
-        monkeypatch.setattr(arl, "schedule_of", {}.__getitem__)
+        monkeypatch.setattr(arl, "parse_schedule", {}.__getitem__)
         said = await check_database(beside_settings(beside, tmp_path, mongo_uri=beside.address))
     assert "1 条读不懂" in said
 
@@ -122,7 +122,7 @@ async def test_the_database_of_this_arl_says_how_many_schedules_tell(
         assert "2 个计划，1 个会推送" in await check_database(settings)
 
 
-async def pushed(beside: Beside, name: str) -> None:
+async def pushed(beside: ArlFixture, name: str) -> None:
     """A run of which the fork has told DingTalk, as its record says."""
     beside.scheduler.run(beside.world.schedule(name, notify_enable=True))
     for record in beside.world.tables["task_schedule_run"]:

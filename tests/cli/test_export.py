@@ -7,13 +7,15 @@ from pathlib import Path
 from rich.console import Console
 
 from bot.cli.export import expected, with_bar
-from bot.models import Findings, Tally
-from bot.ports import Story
+from bot.models import Findings, TaskCounts
+from bot.ports import ReportInput
 from tests.factories import make_run
 from tests.fakes import FakeExporter
 from tests.workbooks import ended_run, run_before
 
-STORY = Story(run=ended_run(tally=Tally(total=1, found={"site": 3, "ip": 4})), earlier=(run_before(),))
+STORY = ReportInput(
+    run=ended_run(task_counts=TaskCounts(total=1, found={"site": 3, "ip": 4})), earlier=(run_before(),)
+)
 
 
 class SlowExporter(FakeExporter):
@@ -23,7 +25,7 @@ class SlowExporter(FakeExporter):
         super().__init__()
         self.screen, self.shown = screen, shown
 
-    async def export(self, story: Story, path: Path) -> Findings:
+    async def export(self, story: ReportInput, path: Path) -> Findings:
         self.under_way[story.run.id] = 5
         async with asyncio.timeout(10):
             while self.shown not in self.screen.getvalue():  # noqa: ASYNC110 - the bar is drawn in its own time
@@ -40,4 +42,4 @@ async def test_the_bar_shows_finds_taken_of_all_that_were_counted(tmp_path: Path
 
 def test_both_runs_are_expected() -> None:
     assert expected(STORY) == 9
-    assert expected(Story(run=make_run())) is None
+    assert expected(ReportInput(run=make_run())) is None

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 
 from bot.cli.migrate import BATCH, migrate
-from bot.errors import ConfigError, Permanent, Temporary
+from bot.errors import ConfigError, PermanentError, TemporaryError
 from bot.models import JobState, Person, RunStatus
 from bot.mongo import Mongo
-from bot.stores.dump import Entry, Movable
+from bot.stores.dump import Dumpable, Entry
 from bot.stores.sqlite.dump import TABLES
-from bot.wiring.stores import Stores, stores_at
+from bot.wiring.stores import StoreSet, open_stores
 from tests import ROOT
-from tests.factories import NOW, make_download, make_grant, make_job, make_report, make_run, make_task
+from tests.factories import NOW, make_download, make_job, make_link, make_report, make_run, make_task
 from tests.mongo_server import Database
 
 LATER = NOW + timedelta(seconds=30)
@@ -31,8 +31,8 @@ FILES = "2026-11-24/r1.xlsx", "2026-11-24/r2.xlsx"
 
 
 @asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Stores]:
-    stores = stores_at(url)
+async def opened(url: str) -> AsyncIterator[StoreSet]:
+    stores = open_stores(url)
     await stores.store.open()
     yield stores
     await stores.store.close()
@@ -55,14 +55,14 @@ async def fill(url: str) -> None:
                 make_job(id=f"card:r{number}", run_id=run.id, payload={"a.b": [1, None]})
             )
             await stores.store.save_report(make_report(run_id=run.id, made_at=NOW + ODD, sha256=DIGEST))
-            grant = make_grant(id=f"l{number}", run_id=run.id)
+            grant = make_link(id=f"l{number}", run_id=run.id)
             await stores.links.add_link(grant)
-            await stores.links.take_download(make_download(grant))
+            await stores.links.add_download(make_download(grant))
         await stores.store.claim_job(["card"], "dead", NOW, LATER + ODD)
-        await stores.store.remember("tick", "1")
-        await stores.ledger.book("2026-11", "api", 7)
-        await stores.ledger.close_gate("robot", LATER)
-        await stores.ledger.take_place("robot", 3, LATER, timedelta(minutes=1))
+        await stores.store.set_value("tick", "1")
+        await stores.ledger.add_usage("2026-11", "api", 7)
+        await stores.ledger.block_until("robot", LATER)
+        await stores.ledger.acquire("robot", 3, LATER, timedelta(minutes=1))
         await stores.tasks.add_tasks([make_task(id=id_) for id_ in ("b", "a")])
         await stores.tasks.claim_task("dead", NOW, LATER)
         await stores.tasks.save_assets("b", "site", {"k": {"$v": {"x.y": "值"}}})
@@ -76,7 +76,7 @@ async def fill_up(url: str) -> None:
         await stores.moving.write("jobs", [Entry(number=n, record=make_job(id=f"j{n}")) for n in numbers])
 
 
-async def records(moving: Movable) -> dict[str, list[object]]:
+async def records(moving: Dumpable) -> dict[str, list[object]]:
     """Everything, in its order."""
     held = {}
     for kind in moving.kinds:
@@ -112,8 +112,8 @@ async def test_a_moved_store_goes_on_where_the_old_one_was(sqlite: str, database
     await fill(sqlite)
     await migrate(sqlite, database.address, silent)
     async with opened(database.address) as stores:
-        assert await stores.ledger.book("2026-11", "api", 1) == 8
-        assert await stores.ledger.closed_until("robot") == LATER
+        assert await stores.ledger.add_usage("2026-11", "api", 1) == 8
+        assert await stores.ledger.blocked_until("robot") == LATER
         lost = await stores.store.claim_job(["card"], "me", LATER + timedelta(seconds=1), LATER)
         assert lost is not None
         task = await stores.tasks.claim_task("me", LATER, LATER)
@@ -127,14 +127,14 @@ async def test_a_second_call_is_harmless_and_tells_the_counts(sqlite: str, datab
     await fill(sqlite)
     await migrate(sqlite, database.address, silent)
     async with opened(database.address) as stores:
-        await stores.store.remember("tick", "2")
+        await stores.store.set_value("tick", "2")
         await stores.store.add_run(make_run(id="later"))
     await migrate(sqlite, database.address, said.append)
     assert [line.split() for line in said[:1]] == [
         ["runs", "3", "in", "the", "source", "4", "in", "the", "target"]
     ]
     async with opened(database.address) as stores:
-        assert await stores.store.recall("tick") == "2"
+        assert await stores.store.find_value("tick") == "2"
 
 
 async def test_a_source_that_went_on_is_told(sqlite: str, database: Database) -> None:
@@ -142,7 +142,7 @@ async def test_a_source_that_went_on_is_told(sqlite: str, database: Database) ->
     await migrate(sqlite, database.address, silent)
     async with opened(sqlite) as stores:
         await stores.store.add_run(make_run(id="forgotten"))
-    with pytest.raises(Permanent, match="differ: runs"):
+    with pytest.raises(PermanentError, match="differ: runs"):
         await migrate(sqlite, database.address, silent)
 
 
@@ -153,9 +153,9 @@ async def test_a_target_with_another_history_is_refused(
     other = f"sqlite:///{tmp_path}/other.db"
     await fill(other)
     await migrate(other, database.address, silent)
-    with pytest.raises(Permanent, match=r"another history \(3 runs.*empty store"):
+    with pytest.raises(PermanentError, match=r"another history \(3 runs.*empty store"):
         await migrate(sqlite, database.address, silent)
-    with pytest.raises(Permanent, match="another history"):
+    with pytest.raises(PermanentError, match="another history"):
         await migrate(database.address, other, silent)
 
 
@@ -165,7 +165,7 @@ async def test_a_bot_that_still_works_is_in_the_way(sqlite: str, database: Datab
         now = datetime.now(UTC)
         job = await stores.store.claim_job(["card"], "alive", now, now + timedelta(minutes=1))
         assert job is not None
-    with pytest.raises(Permanent, match="stop all bots"):
+    with pytest.raises(PermanentError, match="stop all bots"):
         await migrate(sqlite, database.address, silent)
     async with opened(sqlite) as stores:
         await stores.store.save_job(replace(job, state=JobState.DONE))
@@ -200,7 +200,7 @@ async def test_a_move_that_is_killed_goes_on(sqlite: str, database: Database, mo
 async def test_a_lost_connection_stops_it_and_the_next_call_goes_on(sqlite: str, database: Database) -> None:
     await fill(sqlite)
     database.proxy.lose_answer_to("insert")
-    with pytest.raises(Temporary):
+    with pytest.raises(TemporaryError):
         await migrate(sqlite, database.address, silent)
     await migrate(sqlite, database.address, silent)
     assert await everything(database.address) == await everything(sqlite)

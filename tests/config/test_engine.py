@@ -9,7 +9,7 @@ import pytest
 
 from arl_sandbox import KEY
 from bot.config.loader import load, secrets_of
-from bot.config.resolve import dressed_by
+from bot.config.resolve import recipient_resolver
 from bot.config.settings import Settings
 from bot.engines.arl.engine import ArlEngine
 from bot.engines.embedded.engine import EmbeddedEngine
@@ -17,7 +17,7 @@ from bot.errors import ConfigError
 from bot.models import Channel, NotifyOn
 from bot.stores.sqlite.store import SqliteStore
 from bot.stores.sqlite.tasks import SqliteTaskStore
-from bot.wiring.engines import arl_on, build_trust, engine_on
+from bot.wiring.engines import build_trust, open_arl, open_engine
 from tests.arl_sandbox.arl_fixture import beside_arl
 from tests.arl_sandbox.tls import self_signed
 from tests.factories import make_schedule
@@ -111,9 +111,9 @@ async def test_the_settings_choose_the_engine(
     tmp_path: Path, clock: FakeClock, text: str, kind: type
 ) -> None:
     tasks = SqliteTaskStore(SqliteStore(tmp_path / "x.db"))
-    async with engine_on(read(tmp_path, text), tasks, clock=clock, owner="me") as engine:
+    async with open_engine(read(tmp_path, text), tasks, clock=clock, owner="me") as engine:
         assert isinstance(engine, kind)
-        assert engine.fires is (kind is ArlEngine)
+        assert engine.has_own_scheduler is (kind is ArlEngine)
 
 
 @pytest.mark.parametrize(("zone", "hour"), [("Asia/Shanghai", 3), ("UTC", 11)])
@@ -123,7 +123,7 @@ async def test_times_of_arl_are_read_in_the_zone_of_the_settings(
     async with beside_arl(clock, None) as beside:
         id_ = beside.world.task("x", "domain", "a.example", start_time="2026-11-24 11:00:00")
         text = f"engine: {{kind: arl, url: '{beside.arl.url}', api_key: {KEY}, timezone: {zone}}}"
-        async with arl_on(read(tmp_path, text), clock=clock) as engine:
+        async with open_arl(read(tmp_path, text), clock=clock) as engine:
             (task,) = (await engine.tasks([id_])).values()
     assert task.start_time == datetime(2026, 11, 24, hour, tzinfo=UTC)
 
@@ -133,18 +133,18 @@ ROUTES = "\nnotify: {routes: {%s: ['user:boss', {to: 'group:cidB', notify_on: fa
 
 @pytest.mark.parametrize("by", ["s1", "每日巡检"])
 def test_a_route_by_id_or_name_turns_the_notifications_of_a_schedule_on(tmp_path: Path, by: str) -> None:
-    schedule = dressed_by(read(tmp_path, ARL % "" + ROUTES % by))(make_schedule())
+    schedule = recipient_resolver(read(tmp_path, ARL % "" + ROUTES % by))(make_schedule())
     assert (schedule.notify_enable, [str(place) for place in schedule.send_to]) == (
         True,
         ["user:boss", "group:cidB"],
     )
-    assert schedule.manners[0].notify_on is NotifyOn.FAILED
+    assert schedule.recipient_options[0].notify_on is NotifyOn.FAILED
 
 
 @pytest.mark.parametrize("enable", [True, False])
 def test_without_a_route_the_schedule_itself_says_whether_it_tells(tmp_path: Path, enable: bool) -> None:
     ding = "\nDINGDING: {APP_KEY: k, APP_SECRET: s, DEFAULT_CHAT_ID: cidA}"
-    schedule = dressed_by(read(tmp_path, ARL % "" + ding))(make_schedule(notify_enable=enable))
+    schedule = recipient_resolver(read(tmp_path, ARL % "" + ding))(make_schedule(notify_enable=enable))
     assert (schedule.notify_enable, [str(place) for place in schedule.send_to]) == (enable, ["group:cidA"])
 
 
@@ -156,7 +156,7 @@ def test_a_channel_that_reaches_nobody_here_gives_way_to_the_usual_one(
     tmp_path: Path, channel: Channel
 ) -> None:
     fork = make_schedule(notify_enable=True, notify_channel=channel)
-    schedule = dressed_by(read(tmp_path, ARL % "" + DING))(fork)
+    schedule = recipient_resolver(read(tmp_path, ARL % "" + DING))(fork)
     assert (schedule.notify_channel, [str(place) for place in schedule.send_to]) == (
         Channel.DINGDING,
         ["group:cidA"],
@@ -166,7 +166,7 @@ def test_a_channel_that_reaches_nobody_here_gives_way_to_the_usual_one(
 def test_a_channel_of_the_fork_that_reaches_somebody_is_kept(tmp_path: Path) -> None:
     robot = "\nDINGDING: {APP_KEY: k, APP_SECRET: s, DEFAULT_CHAT_ID: cidA, ACCESS_TOKEN: t}"
     fork = make_schedule(notify_enable=True, notify_channel=Channel.WEBHOOK)
-    schedule = dressed_by(read(tmp_path, ARL % "" + robot))(fork)
+    schedule = recipient_resolver(read(tmp_path, ARL % "" + robot))(fork)
     assert (schedule.notify_channel, [str(place) for place in schedule.send_to]) == (
         Channel.WEBHOOK,
         ["webhook:default"],
@@ -175,11 +175,11 @@ def test_a_channel_of_the_fork_that_reaches_somebody_is_kept(tmp_path: Path) -> 
 
 def test_a_route_goes_before_the_channel_of_the_fork_and_leaves_it_its_notify_on(tmp_path: Path) -> None:
     fork = make_schedule(notify_channel=Channel.WEBHOOK, notify_on=NotifyOn.FAILED)
-    schedule = dressed_by(read(tmp_path, ARL % "" + DING + ROUTES % "s1"))(fork)
+    schedule = recipient_resolver(read(tmp_path, ARL % "" + DING + ROUTES % "s1"))(fork)
     assert (schedule.notify_channel, schedule.notify_on) == (Channel.DINGDING, NotifyOn.FAILED)
 
 
 def test_a_route_by_id_goes_before_one_by_name(tmp_path: Path) -> None:
     routes = "\nnotify: {routes: {每日巡检: ['user:name'], s1: ['user:id']}}"
-    schedule = dressed_by(read(tmp_path, ARL % "" + routes))(make_schedule())
+    schedule = recipient_resolver(read(tmp_path, ARL % "" + routes))(make_schedule())
     assert [str(place) for place in schedule.send_to] == ["user:id"]

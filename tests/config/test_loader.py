@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.config.loader import load, secrets_of
-from bot.config.resolve import schedules_of, webhooks_of
+from bot.config.resolve import resolve_schedules, resolve_webhooks
 from bot.config.settings import Settings
 from bot.errors import ConfigError
 from bot.models import Channel, NotifyOn
@@ -238,7 +238,7 @@ def test_the_environment_adds_to_what_the_file_has(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("DINGRUN_NOTIFY__WEBHOOKS__OPS__SECRET", "SECx")
     monkeypatch.setenv("DINGRUN_ENGINE__PORTS", "[22]")
     settings = read(tmp_path, "notify: {webhooks: {Ops: {ACCESS_TOKEN: tok}}}\nengine: {concurrency: 2}")
-    assert webhooks_of(settings) == {"Ops": make_robot("tok", "SECx")}
+    assert resolve_webhooks(settings) == {"Ops": make_robot("tok", "SECx")}
     assert (settings.engine.ports, settings.engine.concurrency) == ((22,), 2)
 
 
@@ -425,7 +425,9 @@ def test_an_operators_block_with_blanks_can_be_pasted(tmp_path: Path) -> None:
 
 
 def test_a_schedule_is_read_with_its_defaults(tmp_path: Path) -> None:
-    (schedule,) = schedules_of(read(tmp_path, "schedules: [{name: 每日, cron: 0 3 * * *, targets: [a.com]}]"))
+    (schedule,) = resolve_schedules(
+        read(tmp_path, "schedules: [{name: 每日, cron: 0 3 * * *, targets: [a.com]}]")
+    )
     assert (schedule.notify_enable, schedule.export) == (False, True)
     assert (schedule.notify_channel, schedule.notify_on) == (Channel.DINGDING, NotifyOn.FINISHED)
     assert schedule.send_to == ()
@@ -434,7 +436,7 @@ def test_a_schedule_is_read_with_its_defaults(tmp_path: Path) -> None:
 def test_a_time_without_a_zone_is_of_the_settings_zone(tmp_path: Path) -> None:
     once = "schedules: [{name: a, at: %s, targets: [a.com]}]"
     for written in ("2026-12-01 03:00", "2026-12-01 03:00:00", "'2026-11-30T19:00:00Z'"):
-        (schedule,) = schedules_of(read(tmp_path, once % written))
+        (schedule,) = resolve_schedules(read(tmp_path, once % written))
         assert schedule.at is not None
         assert schedule.at.isoformat() == "2026-11-30T19:00:00+00:00"
 
@@ -448,22 +450,22 @@ def test_a_time_without_a_zone_is_of_the_settings_zone(tmp_path: Path) -> None:
     ],
 )
 def test_destinations_are_filled_in(tmp_path: Path, more: str, send_to: list[str]) -> None:
-    (schedule,) = schedules_of(read(tmp_path, ROBOT + DAILY % more))
+    (schedule,) = resolve_schedules(read(tmp_path, ROBOT + DAILY % more))
     assert [str(place) for place in schedule.send_to] == send_to
 
 
 def test_only_a_custom_robot_is_the_default_destination_then(tmp_path: Path) -> None:
     settings = read(tmp_path, "DINGDING: {ACCESS_TOKEN: tok, SECRET: SECx}\n" + DAILY % "")
-    (schedule,) = schedules_of(settings)
+    (schedule,) = resolve_schedules(settings)
     assert [str(place) for place in schedule.send_to] == ["webhook:default"]
-    assert webhooks_of(settings) == {"default": make_robot("tok", "SECx")}
+    assert resolve_webhooks(settings) == {"default": make_robot("tok", "SECx")}
 
 
 def test_more_custom_robots_have_names(tmp_path: Path) -> None:
     settings = read(
         tmp_path, "notify: {webhooks: {ops: {ACCESS_TOKEN: tok}}}\n" + DAILY % ", send_to: ['webhook:ops']"
     )
-    assert webhooks_of(settings) == {"ops": make_robot("tok", "")}
+    assert resolve_webhooks(settings) == {"ops": make_robot("tok", "")}
 
 
 def test_the_example_in_the_repository_is_valid_and_harmless() -> None:

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from bot.config.resolve import (
-    beside_of,
-    operators_of,
-    schedules_of,
+    resolve_fallback_webhooks,
+    resolve_operators,
+    resolve_schedules,
+    resolve_webhooks,
+    validate_combinations,
     warnings_of,
-    webhooks_of,
-    wrong_together,
 )
 from bot.config.settings import Settings
 from bot.models import NotifyOn, Schedule
@@ -33,7 +33,7 @@ def settings(
 
 
 def the_schedule(given: Settings) -> Schedule:
-    (schedule,) = schedules_of(given)
+    (schedule,) = resolve_schedules(given)
     return schedule
 
 
@@ -59,29 +59,29 @@ def test_a_destination_may_have_its_own_notify_on_and_mentions() -> None:
     notify = {"on_call": ["user02", "13800000000"]}
     place = {"to": f"group:{GROUP}", "notify_on": "failed", "mention": ["owner", "on_call", "user02", "all"]}
     schedule = the_schedule(settings(notify, owner="boss", send_to=[place, "user:boss"]))
-    (manner,) = schedule.manners
+    (manner,) = schedule.recipient_options
     assert manner.notify_on is NotifyOn.FAILED
     assert manner.mention == ("boss", "user02", "13800000000", "all")
 
 
 def test_mentions_may_wait_for_a_failure() -> None:
     place = {"to": f"group:{GROUP}", "mention": ["boss"], "mention_on": "failed"}
-    assert the_schedule(settings(send_to=[place])).manners[0].only_failed
+    assert the_schedule(settings(send_to=[place])).recipient_options[0].only_failed
 
 
 def test_an_owner_that_nobody_is_rings_for_nobody() -> None:
     place = {"to": f"group:{GROUP}", "mention": ["owner"]}
-    assert the_schedule(settings(send_to=[place])).manners[0].mention == ()
+    assert the_schedule(settings(send_to=[place])).recipient_options[0].mention == ()
 
 
 def test_robots_are_known_by_name_with_their_keyword() -> None:
     notify = {"webhooks": {"ops": {"ACCESS_TOKEN": "u"}}}
-    robots = webhooks_of(settings(notify, APP | ROBOT))
+    robots = resolve_webhooks(settings(notify, APP | ROBOT))
     assert {name: robot.keyword for name, robot in robots.items()} == {"ops": "", "default": "巡检"}
 
 
 def test_the_default_robot_stands_beside_the_default_group() -> None:
-    found = beside_of(
+    found = resolve_fallback_webhooks(
         settings({"fallback_webhooks": {"cidB": "ops"}, "webhooks": {"ops": ROBOT}}, APP | ROBOT)
     )
     assert {place: str(robot) for place, robot in found.items()} == {
@@ -102,7 +102,7 @@ def test_the_default_robot_stands_beside_the_default_group() -> None:
 def test_operators_are_named_or_where_everything_goes(
     notify: dict[str, Any], ding: dict[str, Any], operators: list[str]
 ) -> None:
-    assert [str(place) for place in operators_of(settings(notify, ding))] == operators
+    assert [str(place) for place in resolve_operators(settings(notify, ding))] == operators
 
 
 SECOND = {"apps": {"second": {"APP_KEY": "k", "APP_SECRET": "s"}}}
@@ -125,7 +125,7 @@ SECOND = {"apps": {"second": {"APP_KEY": "k", "APP_SECRET": "s"}}}
 def test_what_fits_nowhere_stops_the_start_by_name(
     notify: dict[str, Any], places: list[str], problem: str
 ) -> None:
-    found = wrong_together(settings(notify, send_to=places))
+    found = validate_combinations(settings(notify, send_to=places))
     assert problem in found
     assert bool(found) is bool(problem)
 
@@ -134,7 +134,7 @@ def test_what_fits_nowhere_stops_the_start_by_name(
 def test_a_time_that_is_past_is_no_error_but_said(at: str, warned: bool) -> None:
     """The schedule may have run at its time, and the service have been restarted since."""
     given = settings(cron=None, at=at)
-    assert not wrong_together(given)
+    assert not validate_combinations(given)
     warnings = warnings_of(given, NOW)
     assert bool(warnings) is warned
     assert all("schedules[0].at: 每日巡检 was to run at 2020-01-01 03:00" in each for each in warnings)

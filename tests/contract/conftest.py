@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.wiring.stores import Stores, stores_at
+from bot.wiring.stores import StoreSet, open_stores
 from tests.mongo_server import database_for
 
 
@@ -20,9 +20,9 @@ async def address(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
 
 
 @pytest.fixture
-async def both(address: str) -> AsyncIterator[tuple[Stores, Stores]]:
+async def both(address: str) -> AsyncIterator[tuple[StoreSet, StoreSet]]:
     """The same place, seen by two processes."""
-    first, second = stores_at(address), stores_at(address)
+    first, second = open_stores(address), open_stores(address)
     await first.store.open()
     await second.store.open()
     yield first, second

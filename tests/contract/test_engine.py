@@ -7,7 +7,7 @@ import pytest
 
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.engines.embedded.probes import ProbeLimits
-from bot.errors import Permanent
+from bot.errors import PermanentError
 from bot.models import TaskStatus
 from bot.ports import Engine
 from bot.stores.sqlite.store import SqliteStore
@@ -89,17 +89,17 @@ async def test_what_has_ended_begins_again_once_as_another_run(engine: Engine, c
 
 async def test_what_was_submitted_is_not_begun_by_the_engine_itself(engine: Engine) -> None:
     await engine.submit(RUN)
-    assert list(await engine.started(NOW)) == []
+    assert list(await engine.external_runs(NOW)) == []
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "unheard of"])
 async def test_tasks_without_finds_have_no_assets(engine: Engine, kind: str) -> None:
     ids = await engine.submit(RUN)
-    assert [asset async for asset in engine.assets(ids, kind)] == []
+    assert [asset async for asset in engine.iter_assets(ids, kind)] == []
 
 
 async def test_a_run_without_targets_is_refused_for_good(tmp_path: Path, clock: FakeClock) -> None:
     tasks = SqliteTaskStore(SqliteStore(tmp_path / "x.db"))
     engine = EmbeddedEngine((), tasks, limits=ProbeLimits(), clock=clock, owner="me")
-    with pytest.raises(Permanent, match="没有目标"):
+    with pytest.raises(PermanentError, match="没有目标"):
         await engine.submit(make_run(schedule=make_schedule(targets=())))

@@ -5,28 +5,30 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import Temporary
-from bot.exporters.local.exporter import InProcessExporter
-from bot.models import RunStatus, Tally
-from bot.ports import Exporter, Story
+from bot.errors import TemporaryError
+from bot.exporters.local.exporter import LocalExporter
+from bot.models import RunStatus, TaskCounts
+from bot.ports import Exporter, ReportInput
 from bot.stores.sqlite.store import SqliteStore
 from tests.factories import NOW, make_run
 from tests.fakes import FakeEngine, FakeExporter
-from tests.worker_harness import Workshop
+from tests.worker_harness import WorkerHarness
 
-RUN = make_run(status=RunStatus.FINISHED, end_time=NOW, tally=Tally(total=1, done=1), task_ids=("t1",))
-STORY = Story(run=RUN)
+RUN = make_run(
+    status=RunStatus.FINISHED, end_time=NOW, task_counts=TaskCounts(total=1, done=1), task_ids=("t1",)
+)
+STORY = ReportInput(run=RUN)
 
 
 @pytest.fixture(params=["inprocess", "celery", "fake"])
 async def exporter(request: pytest.FixtureRequest, store: SqliteStore, tmp_path: Path) -> Exporter:
     if request.param == "fake":
         return FakeExporter()
-    here = InProcessExporter(FakeEngine(), zone="Asia/Shanghai", lang="zh-CN")
+    here = LocalExporter(FakeEngine(), zone="Asia/Shanghai", lang="zh-CN")
     if request.param == "inprocess":
         return here
     await store.add_run(RUN)
-    return Workshop(store, tmp_path / "shared", pen=here).exporter()
+    return WorkerHarness(store, tmp_path / "shared", pen=here).exporter()
 
 
 @pytest.fixture
@@ -43,8 +45,8 @@ async def test_the_file_is_there_when_it_returns(exporter: Exporter, folder: Pat
 
 async def test_on_an_error_nothing_is_left(exporter: Exporter, folder: Path) -> None:
     if isinstance(exporter, FakeExporter):
-        exporter.trouble = [Temporary("disk full")]
-    with pytest.raises(Temporary):
+        exporter.trouble = [TemporaryError("disk full")]
+    with pytest.raises(TemporaryError):
         await exporter.export(STORY, folder / "missing" / "r.xlsx")
     assert os.listdir(folder) == []
 

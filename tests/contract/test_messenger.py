@@ -8,25 +8,25 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.errors import Permanent
+from bot.errors import PermanentError
 from bot.messengers.dingtalk.auth import Tokens
 from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.webhook import WebhookMessenger
-from bot.messengers.dingtalk.work_notification import WorkMessenger
+from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
 from bot.messengers.silent import SilentMessenger
-from bot.models import CardView, Destination, Note
+from bot.models import Destination, MarkdownMessage, RenderedCard
 from bot.ports import Messenger
 from dingtalk_sandbox import Sandbox
 from tests.factories import make_message, make_robot, make_sandbox_app
 from tests.fakes import FakeMessenger
 
 GROUP = "cidSandboxGroupOps=="
-CARD = CardView(
+CARD = RenderedCard(
     template_id="1366a1eb-bc54-4859-ac88-517c56a9acb1.schema",
     params={"title": "标题", "markdown": "**正文**", "tips": "", "sys_full_json_obj": '{"msgButtons":[]}'},
     headline="标题",
 )
-NOTE = Note(title="标题", text="**正文** r1")
+NOTE = MarkdownMessage(title="标题", text="**正文** r1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class Case:
 
     def shown(self) -> int:
         """How many messages people see."""
-        return sum(len(self.sandbox.world.board.of(place)) for place in (GROUP, "work-user01"))
+        return sum(len(self.sandbox.world.board.in_conversation(place)) for place in (GROUP, "work-user01"))
 
 
 EVERYTHING = frozenset({"card", "note", "file", "reply"})
@@ -69,7 +69,7 @@ def made(
             EVERYTHING - {"reply"},
         ),
         "work": (
-            WorkMessenger(session, app, tokens, sleep=at_once),
+            WorkNotificationMessenger(session, app, tokens, sleep=at_once),
             "work:user01",
             frozenset({"note", "file"}),
         ),
@@ -102,7 +102,7 @@ def report(tmp_path: Path) -> Path:
 
 async def test_a_card_shows_once_however_often_it_is_sent(case: Case) -> None:
     if "card" not in case.can:
-        with pytest.raises(Permanent):
+        with pytest.raises(PermanentError):
             await case.messenger.send_card(case.to, CARD, "card1")
         return
     for _ in range(2):
@@ -112,7 +112,7 @@ async def test_a_card_shows_once_however_often_it_is_sent(case: Case) -> None:
 
 async def test_a_card_can_be_renewed_again_and_again(case: Case) -> None:
     if "card" not in case.can:
-        with pytest.raises(Permanent):
+        with pytest.raises(PermanentError):
             await case.messenger.update_card("card1", CARD)
         return
     await case.messenger.send_card(case.to, CARD, "card1")
@@ -122,15 +122,15 @@ async def test_a_card_can_be_renewed_again_and_again(case: Case) -> None:
 
 
 async def test_a_note_is_accepted_with_an_id(case: Case) -> None:
-    receipt = await case.messenger.send_note(case.to, NOTE, "note:r1")
+    receipt = await case.messenger.send_message(case.to, NOTE, "note:r1")
     assert receipt.silent or receipt.message_id
 
 
 async def test_a_file_is_uploaded_then_sent(case: Case, report: Path) -> None:
     if "file" not in case.can:
-        with pytest.raises(Permanent):
+        with pytest.raises(PermanentError):
             await case.messenger.upload(report, "巡检.xlsx")
-        with pytest.raises(Permanent):
+        with pytest.raises(PermanentError):
             await case.messenger.send_file(case.to, "@media", "巡检.xlsx")
         return
     media_id = await case.messenger.upload(report, "巡检.xlsx")
@@ -142,7 +142,7 @@ async def test_an_answer_without_a_session_is_refused_or_only_logged(case: Case)
     if "reply" in case.can:
         await case.messenger.reply(make_message(), NOTE)
         return
-    with pytest.raises(Permanent):
+    with pytest.raises(PermanentError):
         await case.messenger.reply(make_message(), NOTE)
 
 
@@ -153,5 +153,7 @@ async def test_it_tells_what_it_can_do(case: Case) -> None:
 
 async def test_a_message_of_the_length_it_tells_is_taken(case: Case) -> None:
     text = "字" * (case.messenger.capabilities.text_bytes // 3)
-    receipt = await case.messenger.send_note(case.to, Note(title="标题", text=text), "note:long")
+    receipt = await case.messenger.send_message(
+        case.to, MarkdownMessage(title="标题", text=text), "note:long"
+    )
     assert receipt.silent or receipt.message_id

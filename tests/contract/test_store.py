@@ -18,18 +18,18 @@ from bot.models import (
     Person,
     PushStatus,
     RunStatus,
-    Tally,
+    TaskCounts,
     TaskStatus,
 )
 from bot.ports import Store
-from bot.wiring.stores import Stores, stores_at
+from bot.wiring.stores import StoreSet, open_stores
 from tests.factories import NOW, make_job, make_report, make_run, make_schedule
 
 LATER = NOW + timedelta(seconds=30)
 
 
 @pytest.fixture
-def stores(both: tuple[Stores, Stores]) -> tuple[Store, Store]:
+def stores(both: tuple[StoreSet, StoreSet]) -> tuple[Store, Store]:
     """The same store, seen by two processes."""
     return both[0].store, both[1].store
 
@@ -45,7 +45,7 @@ async def test_a_run_comes_back_as_it_was(store: Store) -> None:
         asked_by=Person(id="user01", name="李雷"),
         asked_in=Destination.parse("user:user01"),
         task_ids=("t1", "t2"),
-        tally=Tally(total=2, done=1, error=1, found={"site": 3}),
+        task_counts=TaskCounts(total=2, done=1, error=1, found={"site": 3}),
         failures=(Failure(task_id="t2", target="[::1]:80", status=TaskStatus.ERROR, reason="{拒绝}"),),
         end_time=LATER,
         findings=Findings(
@@ -186,10 +186,10 @@ async def test_a_lost_claim_writes_nothing(stores: tuple[Store, Store]) -> None:
     assert slow is not None
     assert fast is not None
     assert not await stores[0].save_job(replace(slow, state=JobState.DONE))
-    assert await stores[1].save_job(replace(fast, marker=True, result={"id": "m"}))
+    assert await stores[1].save_job(replace(fast, send_attempted=True, result={"id": "m"}))
     found = await stores[0].find_job("j")
     assert found is not None
-    assert (found.state, found.marker, found.result) == (JobState.DOING, True, {"id": "m"})
+    assert (found.state, found.send_attempted, found.result) == (JobState.DOING, True, {"id": "m"})
 
 
 async def test_a_job_that_ended_is_written_no_more(store: Store) -> None:
@@ -206,7 +206,7 @@ async def test_only_waiting_jobs_are_advanced(store: Store) -> None:
     job = await store.claim_job(["card"], "me", NOW, LATER)
     assert job is not None
     await store.save_job(replace(job, state=JobState.DONE))
-    await store.advance_jobs(["waiting", "done", "unknown"], NOW)
+    await store.make_jobs_due(["waiting", "done", "unknown"], NOW)
     claims = [await store.claim_job(["card"], "me", NOW, LATER) for _ in range(2)]
     assert [claim and claim.id for claim in claims] == ["waiting", None]
 
@@ -232,10 +232,10 @@ async def test_a_report_per_run_and_the_newest_wins(store: Store) -> None:
 
 
 async def test_a_fact_is_remembered_over_the_one_before(stores: tuple[Store, Store]) -> None:
-    assert await stores[0].recall("tick") is None
-    await stores[0].remember("tick", "1")
-    await stores[1].remember("tick", "2")
-    assert await stores[0].recall("tick") == "2"
+    assert await stores[0].find_value("tick") is None
+    await stores[0].set_value("tick", "1")
+    await stores[1].set_value("tick", "2")
+    assert await stores[0].find_value("tick") == "2"
 
 
 async def test_a_microsecond_is_kept(store: Store) -> None:
@@ -263,7 +263,7 @@ async def test_a_changed_time_is_kept_to_the_microsecond(store: Store) -> None:
     assert job is not None
     assert job.lease_until == moment + timedelta(seconds=1)
     assert await store.save_job(replace(job, state=JobState.TODO, due_at=moment, lease_until=None))
-    await store.advance_jobs(["j"], moment - timedelta(microseconds=5_001))
+    await store.make_jobs_due(["j"], moment - timedelta(microseconds=5_001))
     found = await store.find_job("j")
     assert found is not None
     assert (found.due_at, found.lease_until) == (moment - timedelta(microseconds=5_001), None)
@@ -286,7 +286,7 @@ async def test_equal_times_keep_the_order_of_adding(store: Store) -> None:
 
 
 async def test_a_store_opens_twice_at_once(address: str) -> None:
-    several = [stores_at(address).store for _ in range(3)]
+    several = [open_stores(address).store for _ in range(3)]
     await asyncio.gather(*(store.open() for store in several))
     assert await several[0].add_run(make_run(id="r"))
     assert not await several[2].add_run(make_run(id="r"))
@@ -375,7 +375,7 @@ async def test_only_so_many_payloads_are_emptied_at_once_the_oldest_first(store:
 
 
 async def test_what_else_is_known_of_a_job_stays(store: Store) -> None:
-    job = ended_job("m1", result={"message_id": "x"}, error="why", marker=True)
+    job = ended_job("m1", result={"message_id": "x"}, error="why", send_attempted=True)
     await store.add_job(job)
     await store.clear_payloads(["message"], NOW, LATER, limit=2)
     assert await store.find_job("m1") == replace(job, payload={})

@@ -8,14 +8,14 @@ import pytest
 
 from bot.models import TaskStatus
 from bot.ports import TaskStore
-from bot.wiring.stores import Stores
+from bot.wiring.stores import StoreSet
 from tests.factories import NOW, make_task
 
 LATER = NOW + timedelta(seconds=30)
 
 
 @pytest.fixture
-def two(both: tuple[Stores, Stores]) -> tuple[TaskStore, TaskStore]:
+def two(both: tuple[StoreSet, StoreSet]) -> tuple[TaskStore, TaskStore]:
     """The same task store, seen by two processes."""
     return both[0].tasks, both[1].tasks
 
@@ -26,7 +26,7 @@ def tasks(two: tuple[TaskStore, TaskStore]) -> TaskStore:
 
 
 async def found(tasks: TaskStore, ids: list[str], kind: str) -> list[str]:
-    return [str(document["v"]) async for document in tasks.assets(ids, kind)]
+    return [str(document["v"]) async for document in tasks.iter_assets(ids, kind)]
 
 
 async def test_tasks_are_kept_once_and_in_order(tasks: TaskStore) -> None:
@@ -123,7 +123,7 @@ async def test_assets_of_many_tasks_are_in_order_and_hold_whatever_was_found(tas
     ids = [f"t{number}" for number in range(250)]
     for number, id_ in enumerate(ids):
         await tasks.save_assets(id_, "cert", {f"k{number % 7}": {"v": number, "a.b": {"$c": [2**70, "\0"]}}})
-    got = [asset async for asset in tasks.assets(ids, "cert")]
+    got = [asset async for asset in tasks.iter_assets(ids, "cert")]
     assert [asset["v"] % 7 for asset in got] == sorted(number % 7 for number in range(250))
     assert got[0]["a.b"] == {"$c": [2**70, "\0"]}
 

@@ -5,26 +5,26 @@ from collections.abc import Sequence
 import pytest
 
 from bot.delivery.plan import card_id
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.models import Destination, PushStatus
-from tests.conftest import GROUP, Desk
+from tests.conftest import GROUP, CoreHarness
 
 OPERATOR = Destination.parse("user:boss")
 ROBOT = Destination.parse("webhook:ops")
-SCOPE = Permanent("scope missing", code="AccessTokenPermissionDenied")
-GONE = Permanent("the robot is not in this group", code="robot.notExist")
+SCOPE = PermanentError("scope missing", code="AccessTokenPermissionDenied")
+GONE = PermanentError("the robot is not in this group", code="robot.notExist")
 
 
-def told(desk: Desk, place: Destination = OPERATOR) -> Sequence[str]:
+def told(desk: CoreHarness, place: Destination = OPERATOR) -> Sequence[str]:
     return [what for verb, where, what in desk.messenger.sent if (verb, where) == ("note", str(place))]
 
 
-async def another_run(desk: Desk, hours: float = 0) -> None:
+async def another_run(desk: CoreHarness, hours: float = 0) -> None:
     desk.clock.turn(seconds=hours * 3600 + 1)
     await desk.finished_run()
 
 
-async def test_a_refused_card_falls_to_a_message_and_the_operator_is_told_once(desk: Desk) -> None:
+async def test_a_refused_card_falls_to_a_message_and_the_operator_is_told_once(desk: CoreHarness) -> None:
     desk.operators = (OPERATOR,)
     desk.build()
     desk.messenger.trouble = [SCOPE]
@@ -35,14 +35,14 @@ async def test_a_refused_card_falls_to_a_message_and_the_operator_is_told_once(d
     assert "scope missing" in told(desk)[0]
 
 
-async def test_while_it_has_fallen_no_card_is_tried(desk: Desk) -> None:
+async def test_while_it_has_fallen_no_card_is_tried(desk: CoreHarness) -> None:
     desk.messenger.trouble = [SCOPE]
     await another_run(desk)
     await another_run(desk)
     assert desk.messenger.cards == {}
 
 
-async def test_after_an_hour_a_card_is_tried_and_heals_it(desk: Desk) -> None:
+async def test_after_an_hour_a_card_is_tried_and_heals_it(desk: CoreHarness) -> None:
     desk.operators = (OPERATOR,)
     desk.build()
     desk.messenger.trouble = [SCOPE]
@@ -52,7 +52,7 @@ async def test_after_an_hour_a_card_is_tried_and_heals_it(desk: Desk) -> None:
     assert [("又能发到" in what) for what in told(desk)] == [False, True]
 
 
-async def test_a_second_fall_is_told_again(desk: Desk) -> None:
+async def test_a_second_fall_is_told_again(desk: CoreHarness) -> None:
     desk.operators = (OPERATOR,)
     desk.build()
     desk.messenger.trouble = [SCOPE]
@@ -63,7 +63,7 @@ async def test_a_second_fall_is_told_again(desk: Desk) -> None:
     assert len(told(desk)) == 3
 
 
-async def test_the_same_fall_twice_is_told_once_however_often_it_is_tried(desk: Desk) -> None:
+async def test_the_same_fall_twice_is_told_once_however_often_it_is_tried(desk: CoreHarness) -> None:
     desk.operators = (OPERATOR,)
     desk.build()
     for _ in range(3):
@@ -72,8 +72,8 @@ async def test_the_same_fall_twice_is_told_once_however_often_it_is_tried(desk: 
     assert len(told(desk)) == 1
 
 
-async def test_without_cards_and_messages_the_robot_beside_speaks(desk: Desk) -> None:
-    desk.beside = {str(GROUP): ROBOT}
+async def test_without_cards_and_messages_the_robot_beside_speaks(desk: CoreHarness) -> None:
+    desk.fallback_webhooks = {str(GROUP): ROBOT}
     desk.build()
     desk.messenger.trouble = [SCOPE, GONE]
     run = await desk.finished_run()
@@ -81,8 +81,8 @@ async def test_without_cards_and_messages_the_robot_beside_speaks(desk: Desk) ->
     assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
 
 
-async def test_while_messages_have_fallen_the_robot_beside_speaks_at_once(desk: Desk) -> None:
-    desk.beside = {str(GROUP): ROBOT}
+async def test_while_messages_have_fallen_the_robot_beside_speaks_at_once(desk: CoreHarness) -> None:
+    desk.fallback_webhooks = {str(GROUP): ROBOT}
     desk.build()
     desk.messenger.trouble = [SCOPE, GONE]
     await another_run(desk)
@@ -91,18 +91,18 @@ async def test_while_messages_have_fallen_the_robot_beside_speaks_at_once(desk: 
     assert desk.messenger.trouble == []
 
 
-async def test_a_lost_answer_of_the_robot_beside_is_repeated_and_not_unconfirmed(desk: Desk) -> None:
-    desk.beside = {str(GROUP): ROBOT}
+async def test_a_lost_answer_of_the_robot_beside_is_repeated_and_not_unconfirmed(desk: CoreHarness) -> None:
+    desk.fallback_webhooks = {str(GROUP): ROBOT}
     desk.build()
-    desk.messenger.trouble = [SCOPE, GONE, Temporary("no answer", uncertain=True)]
+    desk.messenger.trouble = [SCOPE, GONE, TemporaryError("no answer", uncertain=True)]
     run = await desk.finished_run()
     desk.clock.turn(seconds=10)
     await desk.do_jobs()
     assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
 
 
-async def test_refused_words_are_no_fall_and_something_plain_goes_instead(desk: Desk) -> None:
-    desk.messenger.trouble = [Permanent("contain.notAllowed.text", content=True)] * 2
+async def test_refused_words_are_no_fall_and_something_plain_goes_instead(desk: CoreHarness) -> None:
+    desk.messenger.trouble = [PermanentError("contain.notAllowed.text", content=True)] * 2
     run = await desk.finished_run()
     (said,) = told(desk, GROUP)
     assert "审核" in said
@@ -111,7 +111,7 @@ async def test_refused_words_are_no_fall_and_something_plain_goes_instead(desk: 
     assert len(desk.messenger.cards) == 1
 
 
-async def test_a_message_that_nobody_takes_is_an_error_and_can_be_sent_again(desk: Desk) -> None:
+async def test_a_message_that_nobody_takes_is_an_error_and_can_be_sent_again(desk: CoreHarness) -> None:
     desk.messenger.trouble = [SCOPE, GONE]
     run = await desk.finished_run()
     assert run.push_status is PushStatus.ERROR
@@ -121,9 +121,9 @@ async def test_a_message_that_nobody_takes_is_an_error_and_can_be_sent_again(des
     assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
 
 
-async def test_a_crash_between_a_given_up_card_and_its_message_is_made_good(desk: Desk) -> None:
+async def test_a_crash_between_a_given_up_card_and_its_message_is_made_good(desk: CoreHarness) -> None:
     run = await desk.trigger()
-    desk.messenger.trouble = [Temporary("busy")] * 99
+    desk.messenger.trouble = [TemporaryError("busy")] * 99
     await desk.finish()
     for _ in range(30):
         desk.clock.turn(seconds=800)
@@ -137,17 +137,17 @@ async def test_a_crash_between_a_given_up_card_and_its_message_is_made_good(desk
 
 
 async def test_a_store_that_fails_after_a_message_went_makes_no_second_one(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.messenger.trouble = [SCOPE]
-    recall, sent = desk.store.recall, desk.messenger.sent
+    recall, sent = desk.store.find_value, desk.messenger.sent
 
     async def fails(key: str) -> str | None:
         if sent and key.startswith("fallen:message"):
-            raise Temporary("the store cannot do it now")
+            raise TemporaryError("the store cannot do it now")
         return await recall(key)
 
-    monkeypatch.setattr(desk.store, "recall", fails)
+    monkeypatch.setattr(desk.store, "find_value", fails)
     run = await desk.finished_run()
     desk.clock.turn(seconds=10)
     await desk.do_jobs()
@@ -155,10 +155,10 @@ async def test_a_store_that_fails_after_a_message_went_makes_no_second_one(
     assert run.push_status is PushStatus.SUCCESS
 
 
-NOT_IN_GROUP = Permanent("the robot is not in the group", setup_fault="robot_not_in_group")
+NOT_IN_GROUP = PermanentError("the robot is not in the group", setup_fault="robot_not_in_group")
 
 
-async def unreachable(desk: Desk, *, refusals: int = 1) -> None:
+async def unreachable(desk: CoreHarness, *, refusals: int = 1) -> None:
     """A group that the robot is not in; more than so many requests to it would be taken."""
     desk.operators = (OPERATOR,)
     desk.build()
@@ -166,11 +166,13 @@ async def unreachable(desk: Desk, *, refusals: int = 1) -> None:
     await another_run(desk)
 
 
-def requests_to_group(desk: Desk) -> Sequence[str]:
+def requests_to_group(desk: CoreHarness) -> Sequence[str]:
     return [verb for verb, where, _ in desk.messenger.sent if where == str(GROUP) or verb == "upload"]
 
 
-async def test_a_fault_of_set_up_costs_one_request_and_not_one_for_each_kind_of_message(desk: Desk) -> None:
+async def test_a_fault_of_set_up_costs_one_request_and_not_one_for_each_kind_of_message(
+    desk: CoreHarness,
+) -> None:
     await unreachable(desk)
     await another_run(desk)
     assert requests_to_group(desk) == []
@@ -178,7 +180,7 @@ async def test_a_fault_of_set_up_costs_one_request_and_not_one_for_each_kind_of_
     assert [run.push_status for run in await desk.store.find_runs()] == [PushStatus.ERROR] * 2
 
 
-async def test_operators_are_told_of_a_fault_of_set_up_once_and_how_to_cure_it(desk: Desk) -> None:
+async def test_operators_are_told_of_a_fault_of_set_up_once_and_how_to_cure_it(desk: CoreHarness) -> None:
     await unreachable(desk)
     for _ in range(3):
         desk.messenger.trouble = [NOT_IN_GROUP]
@@ -188,7 +190,7 @@ async def test_operators_are_told_of_a_fault_of_set_up_once_and_how_to_cure_it(d
     assert "加进群" in said
 
 
-async def test_an_hour_later_one_request_finds_out_whether_it_was_cured(desk: Desk) -> None:
+async def test_an_hour_later_one_request_finds_out_whether_it_was_cured(desk: CoreHarness) -> None:
     await unreachable(desk)
     desk.messenger.trouble = [NOT_IN_GROUP]
     await another_run(desk, hours=1)
@@ -200,30 +202,30 @@ async def test_an_hour_later_one_request_finds_out_whether_it_was_cured(desk: De
     assert "又能发到" in told(desk)[-1]
 
 
-async def test_who_finds_out_may_try_more_than_once(desk: Desk) -> None:
+async def test_who_finds_out_may_try_more_than_once(desk: CoreHarness) -> None:
     await unreachable(desk)
-    desk.messenger.trouble = [Temporary("busy")]
+    desk.messenger.trouble = [TemporaryError("busy")]
     await another_run(desk, hours=1)
     desk.clock.turn(seconds=10)
     await desk.do_jobs()
     assert requests_to_group(desk) == ["card", "upload", "file"]
 
 
-async def test_a_fault_of_set_up_goes_to_the_robot_beside(desk: Desk) -> None:
-    desk.beside = {str(GROUP): ROBOT}
+async def test_a_fault_of_set_up_goes_to_the_robot_beside(desk: CoreHarness) -> None:
+    desk.fallback_webhooks = {str(GROUP): ROBOT}
     await unreachable(desk)
     assert len(told(desk, ROBOT)) == 1
     assert (await desk.store.find_runs())[0].push_status is PushStatus.SUCCESS
 
 
-async def test_what_was_missed_is_sent_again_as_soon_as_somebody_asks(desk: Desk) -> None:
+async def test_what_was_missed_is_sent_again_as_soon_as_somebody_asks(desk: CoreHarness) -> None:
     await unreachable(desk)
     (run,) = await desk.store.find_runs()
     await desk.say(f"重发 {run.id}")
     assert sorted(requests_to_group(desk)) == ["file", "note", "upload"]
 
 
-async def test_a_wrong_mention_does_not_close_the_group(desk: Desk) -> None:
-    desk.messenger.trouble = [Permanent("param.userIdNotExist", setup_fault="wrong_person")]
+async def test_a_wrong_mention_does_not_close_the_group(desk: CoreHarness) -> None:
+    desk.messenger.trouble = [PermanentError("param.userIdNotExist", setup_fault="wrong_person")]
     await another_run(desk)
     assert requests_to_group(desk) == ["note", "upload", "file"]

@@ -7,55 +7,55 @@ from datetime import timedelta
 import pytest
 
 from bot.delivery.plan import card_id
-from bot.errors import Temporary
+from bot.errors import TemporaryError
 from bot.messengers.dingtalk.work_notification import CAPABILITIES
 from bot.models import Destination, Job, JobState
-from bot.quota.budget import Bucket, Budget
-from bot.reports.link_tokens import Terms
-from bot.stores.sqlite.ledger import SqliteLedger
-from tests.conftest import GROUP, Desk
+from bot.quota.budget import Budget, QuotaKind
+from bot.reports.link_tokens import LinkPolicy
+from bot.stores.sqlite.ledger import SqliteQuotaStore
+from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_report, make_schedule
 
-TERMS = Terms(public_url="https://run.example.com", ttl=timedelta(hours=1))
+TERMS = LinkPolicy(public_url="https://run.example.com", ttl=timedelta(hours=1))
 PERSON = Destination.parse("user:user01")
 
 
 @pytest.fixture
-def small(desk: Desk) -> Desk:
+def small(desk: CoreHarness) -> CoreHarness:
     """A desk whose reports (23 bytes) are too big for one file."""
-    desk.most_bytes = 10
+    desk.max_bytes = 10
     desk.build()
     return desk
 
 
 @pytest.fixture
-def linked(small: Desk) -> Desk:
+def linked(small: CoreHarness) -> CoreHarness:
     """The same with an address that people reach."""
     small.terms = TERMS
     small.build()
     return small
 
 
-async def files(desk: Desk) -> list[Job]:
+async def files(desk: CoreHarness) -> list[Job]:
     return list(await desk.store.find_jobs(kind="file"))
 
 
-def urls(desk: Desk) -> list[str]:
+def urls(desk: CoreHarness) -> list[str]:
     notes = [what for verb, _, what in desk.messenger.sent if verb == "note"]
     return [note.partition("](")[2].partition(")")[0] for note in notes]
 
 
-def test_a_work_notification_takes_less_than_a_robot(desk: Desk) -> None:
-    parcels = desk.context.parcels
-    desk.most_bytes = 20 * 1024 * 1024
+def test_a_work_notification_takes_less_than_a_robot(desk: CoreHarness) -> None:
+    parcels = desk.context.report_sender
+    desk.max_bytes = 20 * 1024 * 1024
     desk.build()
     big = make_report(size=(CAPABILITIES.max_file_bytes or 0) + 1)
-    assert desk.context.parcels.fits(big, GROUP)
-    assert not desk.context.parcels.fits(big, Destination.parse("work:user01"))
+    assert desk.context.report_sender.fits(big, GROUP)
+    assert not desk.context.report_sender.fits(big, Destination.parse("work:user01"))
     assert not parcels.fits(big, GROUP)
 
 
-async def test_files_due_at_the_same_moment_share_one_upload(desk: Desk) -> None:
+async def test_files_due_at_the_same_moment_share_one_upload(desk: CoreHarness) -> None:
     desk.schedule = make_schedule(notify_enable=True, send_to=(GROUP, PERSON))
     await desk.trigger()
     desk.engine.end_all()
@@ -65,27 +65,27 @@ async def test_files_due_at_the_same_moment_share_one_upload(desk: Desk) -> None
     assert sorted(desk.messenger.verbs()) == ["card", "card", "file", "file", "upload"]
 
 
-async def test_too_big_is_a_link_where_there_is_a_public_address(linked: Desk) -> None:
+async def test_too_big_is_a_link_where_there_is_a_public_address(linked: CoreHarness) -> None:
     await linked.finished_run()
     assert linked.messenger.verbs() == ["card", "note", "update"]
     (url,) = urls(linked)
     assert url.startswith("https://run.example.com/reports/l")
 
 
-async def test_each_destination_has_a_link_of_its_own(linked: Desk) -> None:
+async def test_each_destination_has_a_link_of_its_own(linked: CoreHarness) -> None:
     linked.schedule = make_schedule(notify_enable=True, send_to=(GROUP, PERSON))
     await linked.trigger()
     await linked.finish()
     assert len(set(urls(linked))) == 2
 
 
-async def test_the_card_under_which_a_link_went_can_call_it_back(linked: Desk) -> None:
+async def test_the_card_under_which_a_link_went_can_call_it_back(linked: CoreHarness) -> None:
     run = await linked.finished_run()
     assert '"revoke"' in "".join(linked.messenger.cards[card_id(run.id, GROUP)].params.values())
 
 
-async def test_a_link_whose_answer_was_lost_is_not_sent_twice(linked: Desk) -> None:
-    linked.messenger.trouble = [None, Temporary("answer lost", uncertain=True)]
+async def test_a_link_whose_answer_was_lost_is_not_sent_twice(linked: CoreHarness) -> None:
+    linked.messenger.trouble = [None, TemporaryError("answer lost", uncertain=True)]
     await linked.finished_run()
     linked.clock.turn(seconds=60)
     await linked.do_jobs()
@@ -93,8 +93,8 @@ async def test_a_link_whose_answer_was_lost_is_not_sent_twice(linked: Desk) -> N
     assert [job.state for job in await files(linked)] == [JobState.UNCONFIRMED]
 
 
-async def test_a_link_that_was_revoked_meanwhile_is_not_sent(linked: Desk) -> None:
-    linked.messenger.trouble = [None, Temporary("too fast", retry_after=30)]
+async def test_a_link_that_was_revoked_meanwhile_is_not_sent(linked: CoreHarness) -> None:
+    linked.messenger.trouble = [None, TemporaryError("too fast", retry_after=30)]
     run = await linked.finished_run()
     assert await linked.links.revoke(run.id) == 1
     linked.clock.turn(seconds=60)
@@ -103,14 +103,14 @@ async def test_a_link_that_was_revoked_meanwhile_is_not_sent(linked: Desk) -> No
     assert [job.result["skipped"] for job in await files(linked)] == ["its link was revoked"]
 
 
-async def test_too_big_without_an_address_comes_in_parts(small: Desk) -> None:
+async def test_too_big_without_an_address_comes_in_parts(small: CoreHarness) -> None:
     await small.finished_run()
     assert small.messenger.verbs() == ["card", *["upload"] * 3, *["file"] * 3]
     names = [what for verb, _, what in small.messenger.sent if verb == "file"]
     assert [name[-8:] for name in names] == ["1-3.xlsx", "2-3.xlsx", "3-3.xlsx"]
 
 
-async def test_parts_are_cut_and_uploaded_once_for_all(small: Desk) -> None:
+async def test_parts_are_cut_and_uploaded_once_for_all(small: CoreHarness) -> None:
     small.schedule = make_schedule(notify_enable=True, send_to=(GROUP, PERSON))
     await small.trigger()
     await small.finish()
@@ -119,8 +119,8 @@ async def test_parts_are_cut_and_uploaded_once_for_all(small: Desk) -> None:
     assert small.messenger.verbs().count("file") == 9
 
 
-async def test_a_part_of_which_nobody_knows_holds_up_no_other(small: Desk) -> None:
-    lost = Temporary("answer lost", uncertain=True)
+async def test_a_part_of_which_nobody_knows_holds_up_no_other(small: CoreHarness) -> None:
+    lost = TemporaryError("answer lost", uncertain=True)
     small.messenger.trouble = [*[None] * 5, lost]
     await small.finished_run()
     small.clock.turn(seconds=60)
@@ -131,15 +131,15 @@ async def test_a_part_of_which_nobody_knows_holds_up_no_other(small: Desk) -> No
     assert small.messenger.verbs().count("file") == 2
 
 
-async def test_an_upload_that_fails_is_tried_again_from_the_start(small: Desk) -> None:
-    small.messenger.trouble = [None, None, Temporary("no answer")]
+async def test_an_upload_that_fails_is_tried_again_from_the_start(small: CoreHarness) -> None:
+    small.messenger.trouble = [None, None, TemporaryError("no answer")]
     await small.finished_run()
     small.clock.turn(seconds=60)
     await small.do_jobs()
     assert small.messenger.verbs().count("file") == 3
 
 
-async def test_a_webhook_robot_that_carries_no_files_tells_the_link(desk: Desk) -> None:
+async def test_a_webhook_robot_that_carries_no_files_tells_the_link(desk: CoreHarness) -> None:
     desk.terms = TERMS
     desk.schedule = make_schedule(notify_enable=True, send_to=(Destination.parse("webhook:ops"),))
     desk.build()
@@ -150,10 +150,10 @@ async def test_a_webhook_robot_that_carries_no_files_tells_the_link(desk: Desk) 
     assert await desk.links.any_open(run.id)
 
 
-async def test_when_calls_run_out_the_card_has_the_link_and_can_call_it_back(desk: Desk) -> None:
-    desk.terms, desk.budget = TERMS, Budget(limits={Bucket.API: 100})
+async def test_when_calls_run_out_the_card_has_the_link_and_can_call_it_back(desk: CoreHarness) -> None:
+    desk.terms, desk.budget = TERMS, Budget(limits={QuotaKind.API: 100})
     desk.build()
-    await SqliteLedger(desk.store).book("2026-11", Bucket.API, 90)
+    await SqliteQuotaStore(desk.store).add_usage("2026-11", QuotaKind.API, 90)
     run = await desk.finished_run()
     assert desk.messenger.verbs() == ["card"]
     shown = "".join(desk.messenger.cards[card_id(run.id, GROUP)].params.values())
@@ -161,7 +161,7 @@ async def test_when_calls_run_out_the_card_has_the_link_and_can_call_it_back(des
     assert '"revoke"' in shown
 
 
-async def test_where_the_file_comes_no_link_is_told(desk: Desk) -> None:
+async def test_where_the_file_comes_no_link_is_told(desk: CoreHarness) -> None:
     desk.terms = TERMS
     desk.build()
     run = await desk.finished_run()
@@ -169,11 +169,11 @@ async def test_where_the_file_comes_no_link_is_told(desk: Desk) -> None:
     assert not await desk.links.any_open(run.id)
 
 
-async def test_a_report_made_again_meanwhile_is_not_written_over(desk: Desk) -> None:
+async def test_a_report_made_again_meanwhile_is_not_written_over(desk: CoreHarness) -> None:
     run = await desk.finished_run()
-    old = await desk.reports.recorded(run.id)
+    old = await desk.reports.find_record(run.id)
     assert old is not None
     await desk.store.save_report(replace(old, sha256="1" * 64, media_id=""))
-    with pytest.raises(Temporary, match="made again"):
-        await desk.context.parcels._uploaded(old, desk.messenger)
+    with pytest.raises(TemporaryError, match="made again"):
+        await desk.context.report_sender._uploaded(old, desk.messenger)
     assert (await desk.store.find_reports(run_id=run.id))[0].sha256 == "1" * 64

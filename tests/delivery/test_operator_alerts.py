@@ -2,36 +2,38 @@
 
 import pytest
 
-from bot.errors import Held, Temporary
+from bot.errors import RateLimited, TemporaryError
 from bot.models import Destination, JobState
-from bot.quota.budget import Bucket, Budget, month_of
-from bot.stores.sqlite.ledger import SqliteLedger
-from tests.conftest import Desk
+from bot.quota.budget import Budget, QuotaKind, month_of
+from bot.stores.sqlite.ledger import SqliteQuotaStore
+from tests.conftest import CoreHarness
 
 BOSS = Destination.parse("user:boss")
 ROBOT = Destination.parse("webhook:ops")
 
 
 @pytest.fixture
-def watched(desk: Desk) -> Desk:
+def watched(desk: CoreHarness) -> CoreHarness:
     """A desk with an operator and a month of a hundred calls."""
     desk.operators = (BOSS,)
-    desk.budget = Budget(limits={Bucket.API: 100, Bucket.STREAM: 100})
+    desk.budget = Budget(limits={QuotaKind.API: 100, QuotaKind.STREAM: 100})
     desk.build()
     return desk
 
 
-async def spend(desk: Desk, calls: int, bucket: Bucket = Bucket.API) -> None:
-    await SqliteLedger(desk.store).book(month_of(desk.clock()), bucket, calls)
-    await desk.notices.warn(await desk.governor.warnings())
+async def spend(desk: CoreHarness, calls: int, bucket: QuotaKind = QuotaKind.API) -> None:
+    await SqliteQuotaStore(desk.store).add_usage(month_of(desk.clock()), bucket, calls)
+    await desk.notices.alert_quota(await desk.governor.warnings())
     await desk.do_jobs()
 
 
-def told(desk: Desk) -> list[str]:
+def told(desk: CoreHarness) -> list[str]:
     return [what for verb, where, what in desk.messenger.sent if (verb, where) == ("note", str(BOSS))]
 
 
-async def test_of_a_month_that_runs_out_they_are_told_at_80_and_95_percent_once_each(watched: Desk) -> None:
+async def test_of_a_month_that_runs_out_they_are_told_at_80_and_95_percent_once_each(
+    watched: CoreHarness,
+) -> None:
     for calls in (79, 1, 5, 9, 1, 3):
         await spend(watched, calls)
     first, second = told(watched)
@@ -39,42 +41,42 @@ async def test_of_a_month_that_runs_out_they_are_told_at_80_and_95_percent_once_
     assert "95%" in second
 
 
-async def test_each_kind_of_call_has_its_own_warning(watched: Desk) -> None:
+async def test_each_kind_of_call_has_its_own_warning(watched: CoreHarness) -> None:
     await spend(watched, 85)
-    await spend(watched, 85, Bucket.STREAM)
+    await spend(watched, 85, QuotaKind.STREAM)
     assert len(told(watched)) == 2
 
 
-async def test_a_new_month_is_warned_of_anew(watched: Desk) -> None:
+async def test_a_new_month_is_warned_of_anew(watched: CoreHarness) -> None:
     await spend(watched, 85)
     watched.clock.turn(seconds=31 * 86_400)
     await spend(watched, 85)
     assert len(told(watched)) == 2
 
 
-async def test_of_reports_that_cannot_be_made_they_are_told_once_a_day(watched: Desk) -> None:
-    watched.exporter.trouble = [Held("waits for a worker", retry_after=60)] * 30
+async def test_of_reports_that_cannot_be_made_they_are_told_once_a_day(watched: CoreHarness) -> None:
+    watched.exporter.trouble = [RateLimited("waits for a worker", retry_after=60)] * 30
     await watched.finished_run()
     for minutes in (9, 2, 60, 24 * 60):
         watched.clock.turn(seconds=minutes * 60)
         await watched.do_jobs()
-        await watched.notices.warn_of_late(await watched.reports.late())
+        await watched.notices.alert_stalled_exports(await watched.reports.stalled_exports())
         await watched.do_jobs()
     assert len(told(watched)) == 2
     assert "waits for a worker" in told(watched)[0]
 
 
-async def test_a_notice_that_may_have_been_read_is_not_repeated(watched: Desk) -> None:
-    watched.messenger.trouble = [Temporary("no answer", uncertain=True)]
+async def test_a_notice_that_may_have_been_read_is_not_repeated(watched: CoreHarness) -> None:
+    watched.messenger.trouble = [TemporaryError("no answer", uncertain=True)]
     await spend(watched, 85)
     (job,) = await watched.store.find_jobs(kind="notice")
     assert job.state is JobState.UNCONFIRMED
 
 
-async def test_a_notice_by_webhook_robot_is_repeated_until_it_is_taken(watched: Desk) -> None:
+async def test_a_notice_by_webhook_robot_is_repeated_until_it_is_taken(watched: CoreHarness) -> None:
     watched.operators = (ROBOT,)
     watched.build()
-    watched.messenger.trouble = [Temporary("no answer", uncertain=True)]
+    watched.messenger.trouble = [TemporaryError("no answer", uncertain=True)]
     await spend(watched, 85)
     watched.clock.turn(seconds=10)
     await watched.do_jobs()

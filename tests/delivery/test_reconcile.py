@@ -7,21 +7,21 @@ import pytest
 
 from bot.delivery.plan import card_id
 from bot.delivery.reconcile import has_unconfirmed_file, replacements
-from bot.errors import Permanent, Temporary
-from bot.models import CardView, Destination, ExportStatus, Job, JobState, PushStatus, Run
-from bot.reports.link_tokens import Terms
-from tests.conftest import GROUP, Desk
+from bot.errors import PermanentError, TemporaryError
+from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, RenderedCard, Run
+from bot.reports.link_tokens import LinkPolicy
+from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_job, make_message
 from tests.scenarios.faults import Killed
 
-LOST = Temporary("no answer", uncertain=True)
-BUSY = [Temporary("busy")] * 99
+LOST = TemporaryError("no answer", uncertain=True)
+BUSY = [TemporaryError("busy")] * 99
 
 
 class Death:
     """Kills the process right after the end of a job of one kind is stored; the next one starts clean."""
 
-    def __init__(self, desk: Desk, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    def __init__(self, desk: CoreHarness, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
         self.deaths = 0
         save = desk.store.save_job
 
@@ -39,11 +39,11 @@ Kill = Callable[[str], Death]
 
 
 @pytest.fixture
-def kill(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Kill:
+def kill(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> Kill:
     return lambda kind: Death(desk, monkeypatch, kind)
 
 
-async def live(desk: Desk, death: Death, work: Callable[[], Awaitable[object]]) -> None:
+async def live(desk: CoreHarness, death: Death, work: Callable[[], Awaitable[object]]) -> None:
     """Work until the process dies, then start another one on the same store."""
     with pytest.raises(Killed):
         await work()
@@ -55,46 +55,46 @@ async def live(desk: Desk, death: Death, work: Callable[[], Awaitable[object]]) 
         await desk.do_jobs()
 
 
-async def finish(desk: Desk) -> Run:
+async def finish(desk: CoreHarness) -> Run:
     run = await desk.trigger()
     await desk.finish()
     return await desk.run(run.id)
 
 
-async def only_run(desk: Desk) -> Run:
+async def only_run(desk: CoreHarness) -> Run:
     (run,) = await desk.store.find_runs()
     return run
 
 
-async def shown(desk: Desk) -> str:
+async def shown(desk: CoreHarness) -> str:
     run = await only_run(desk)
     return "".join(desk.messenger.cards[card_id(run.id, GROUP)].params.values())
 
 
-async def test_the_card_says_that_its_file_is_unconfirmed(desk: Desk, kill: Kill) -> None:
+async def test_the_card_says_that_its_file_is_unconfirmed(desk: CoreHarness, kill: Kill) -> None:
     desk.messenger.trouble_with["file"] = [LOST]
     await live(desk, kill("file"), lambda: finish(desk))
     assert '"resend"' in await shown(desk)
 
 
 @pytest.mark.parametrize("how", ["报告", "重发"])
-async def test_the_card_says_so_no_longer_once_the_file_came(desk: Desk, kill: Kill, how: str) -> None:
+async def test_the_card_says_so_no_longer_once_the_file_came(desk: CoreHarness, kill: Kill, how: str) -> None:
     desk.messenger.trouble_with["file"] = [LOST]
     run = await finish(desk)
     assert '"resend"' in await shown(desk)
     await live(desk, kill("file"), lambda: desk.say(f"{how} {run.id}"))
     assert '"resend"' not in await shown(desk)
-    assert await desk.context.deliveries.troubled() == []
+    assert await desk.context.resender.undelivered() == []
 
 
-async def test_the_card_offers_to_call_a_link_back(desk: Desk, kill: Kill) -> None:
-    desk.most_bytes, desk.terms = 1, Terms(public_url="https://dingrun.example")
+async def test_the_card_offers_to_call_a_link_back(desk: CoreHarness, kill: Kill) -> None:
+    desk.max_bytes, desk.terms = 1, LinkPolicy(public_url="https://dingrun.example")
     desk.build()
     await live(desk, kill("file"), lambda: finish(desk))
     assert '"revoke"' in await shown(desk)
 
 
-async def test_a_message_goes_instead_of_a_card_that_was_given_up(desk: Desk, kill: Kill) -> None:
+async def test_a_message_goes_instead_of_a_card_that_was_given_up(desk: CoreHarness, kill: Kill) -> None:
     desk.messenger.trouble_with["card"] = list(BUSY)
 
     async def give_up() -> None:
@@ -107,13 +107,13 @@ async def test_a_message_goes_instead_of_a_card_that_was_given_up(desk: Desk, ki
     assert "note" in desk.messenger.verbs()
 
 
-async def test_the_run_tells_that_it_was_pushed(desk: Desk, kill: Kill) -> None:
+async def test_the_run_tells_that_it_was_pushed(desk: CoreHarness, kill: Kill) -> None:
     await live(desk, kill("card"), lambda: finish(desk))
     assert (await only_run(desk)).push_status is PushStatus.SUCCESS
 
 
-async def test_the_run_tells_that_a_message_was_sent_at_last(desk: Desk, kill: Kill) -> None:
-    desk.messenger.trouble = [Permanent("no card"), Permanent("no robot")]
+async def test_the_run_tells_that_a_message_was_sent_at_last(desk: CoreHarness, kill: Kill) -> None:
+    desk.messenger.trouble = [PermanentError("no card"), PermanentError("no robot")]
     run = await finish(desk)
     assert run.push_status is PushStatus.ERROR
     desk.clock.turn(seconds=3601)
@@ -121,15 +121,15 @@ async def test_the_run_tells_that_a_message_was_sent_at_last(desk: Desk, kill: K
     assert (await only_run(desk)).push_status is PushStatus.SUCCESS
 
 
-async def test_the_run_tells_that_its_report_was_given_up(desk: Desk, kill: Kill) -> None:
-    desk.exporter.trouble = [Permanent("no such engine")]
+async def test_the_run_tells_that_its_report_was_given_up(desk: CoreHarness, kill: Kill) -> None:
+    desk.exporter.trouble = [PermanentError("no such engine")]
     await live(desk, kill("export"), lambda: finish(desk))
     run = await only_run(desk)
     assert (run.export_status, run.export_error) == (ExportStatus.ERROR, "no such engine")
 
 
-async def test_a_card_that_was_out_already_tells_of_its_report(desk: Desk, kill: Kill) -> None:
-    desk.exporter.trouble = [Temporary("disk full", retry_after=100)]
+async def test_a_card_that_was_out_already_tells_of_its_report(desk: CoreHarness, kill: Kill) -> None:
+    desk.exporter.trouble = [TemporaryError("disk full", retry_after=100)]
 
     async def wait_for_report() -> None:
         await finish(desk)
@@ -142,14 +142,14 @@ async def test_a_card_that_was_out_already_tells_of_its_report(desk: Desk, kill:
     assert desk.messenger.verbs().count("update") == 1
 
 
-async def test_who_asked_hears_that_the_answer_was_given_up(desk: Desk, kill: Kill) -> None:
+async def test_who_asked_hears_that_the_answer_was_given_up(desk: CoreHarness, kill: Kill) -> None:
     async def refuses(**_: object) -> list[Run]:
-        raise Temporary("the store is away")
+        raise TemporaryError("the store is away")
 
     desk.store.find_runs = refuses  # type: ignore[method-assign]
 
     async def give_up() -> None:
-        await desk.intake.on_message(make_message("状态"))
+        await desk.intake.receive_message(make_message("状态"))
         for _ in range(30):
             desk.clock.turn(seconds=800)
             await desk.do_jobs()
@@ -164,7 +164,7 @@ async def test_who_asked_hears_that_the_answer_was_given_up(desk: Desk, kill: Ki
     assert await desk.store.find_jobs(kind="delay", states={JobState.TODO})
 
 
-async def test_a_calm_run_needs_no_repair(desk: Desk) -> None:
+async def test_a_calm_run_needs_no_repair(desk: CoreHarness) -> None:
     await desk.finished_run()
     before = len(await desk.store.find_jobs())
     for _ in range(2):
@@ -172,7 +172,7 @@ async def test_a_calm_run_needs_no_repair(desk: Desk) -> None:
     assert len(await desk.store.find_jobs()) == before
 
 
-async def test_an_outage_of_any_length_is_looked_back_over(desk: Desk, kill: Kill) -> None:
+async def test_an_outage_of_any_length_is_looked_back_over(desk: CoreHarness, kill: Kill) -> None:
     await desk.deliver.reconcile()
     desk.messenger.trouble_with["file"] = [LOST]
     kill("file")
@@ -186,7 +186,7 @@ async def test_an_outage_of_any_length_is_looked_back_over(desk: Desk, kill: Kil
 
 
 async def test_a_job_that_cannot_be_read_holds_up_no_other_run(
-    desk: Desk, kill: Kill, caplog: pytest.LogCaptureFixture
+    desk: CoreHarness, kill: Kill, caplog: pytest.LogCaptureFixture
 ) -> None:
     odd = await desk.finished_run()
     bad = {"kind": "card", "run_id": odd.id, "state": JobState.DONE, "payload": {"destination": "nowhere"}}
@@ -201,52 +201,52 @@ async def test_a_job_that_cannot_be_read_holds_up_no_other_run(
     assert odd.id in caplog.text
 
 
-async def test_what_did_not_arrive_is_counted_whatever_else_went_wrong(desk: Desk) -> None:
+async def test_what_did_not_arrive_is_counted_whatever_else_went_wrong(desk: CoreHarness) -> None:
     """Metrics and status read the 200 oldest jobs of any kind, and then looked for deliveries among them."""
     for number in range(250):
         kind = "export" if number % 2 else "message"
         await desk.store.add_job(make_job(id=f"old{number}", kind=kind, state=JobState.DEAD))
     desk.messenger.trouble_with["file"] = [LOST]
     await desk.finished_run()
-    deliveries = desk.context.deliveries
-    assert [job.kind for job in await deliveries.troubled()] == ["file"]
+    deliveries = desk.context.resender
+    assert [job.kind for job in await deliveries.undelivered()] == ["file"]
     assert await deliveries.count_undelivered() == {JobState.DEAD: 0, JobState.UNCONFIRMED: 1}
 
 
-async def test_every_delivery_in_trouble_is_counted(desk: Desk) -> None:
+async def test_every_delivery_in_trouble_is_counted(desk: CoreHarness) -> None:
     for number in range(250):
         await desk.store.add_job(make_job(id=f"file:{number}", kind="file", state=JobState.UNCONFIRMED))
-    counted = await desk.context.deliveries.count_undelivered()
+    counted = await desk.context.resender.count_undelivered()
     assert counted[JobState.UNCONFIRMED] == 250
 
 
 Slow = tuple[Run, asyncio.Event, asyncio.Task[int]]
 
 
-async def slow_update(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Slow:
+async def slow_update(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> Slow:
     """A run whose card a bot is updating: it has read what it shows, and sends it when it is let go."""
     run, go_on = await desk.finished_run(), asyncio.Event()
     update, began = desk.messenger.update_card, asyncio.Event()
 
-    async def slow(card_id: str, card: CardView) -> None:
+    async def slow(card_id: str, card: RenderedCard) -> None:
         monkeypatch.setattr(desk.messenger, "update_card", update)
         began.set()
         await go_on.wait()
         await update(card_id, card)
 
     monkeypatch.setattr(desk.messenger, "update_card", slow)
-    await desk.deliver.renew(run, "something")
+    await desk.deliver.refresh_cards(run, "something")
     task = asyncio.create_task(desk.jobs.run_due(["update"]))
     await began.wait()
     return run, go_on, task
 
 
 async def test_a_slow_update_does_not_overwrite_a_newer_one_of_another_bot(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, go_on, task = await slow_update(desk, monkeypatch)
-    other = Desk(store=desk.store, clock=desk.clock, folder=desk.folder, messenger=desk.messenger)
-    await other.deliver.show_rerun(run, "李雷")
+    other = CoreHarness(store=desk.store, clock=desk.clock, folder=desk.folder, messenger=desk.messenger)
+    await other.deliver.announce_rerun(run, "李雷")
     await other.jobs.run_due(["update"])
     go_on.set()
     await task
@@ -256,10 +256,10 @@ async def test_a_slow_update_does_not_overwrite_a_newer_one_of_another_bot(
     assert desk.messenger.verbs().count("update") == 2
 
 
-async def test_an_update_leaves_the_card_to_a_later_one_that_waits(desk: Desk) -> None:
+async def test_an_update_leaves_the_card_to_a_later_one_that_waits(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     for cause in ("a", "b", "c"):
-        await desk.deliver.renew(run, cause)
+        await desk.deliver.refresh_cards(run, cause)
     await desk.do_jobs()
     assert desk.messenger.verbs().count("update") == 1
     skipped = [job.result.get("skipped") for job in await desk.store.find_jobs(kind="update")]

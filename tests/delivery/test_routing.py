@@ -5,7 +5,7 @@ import pytest
 from bot.delivery.payload import DeliveryPayload, DeliveryResult
 from bot.delivery.routing import Route, RoutingSnapshot, choose_route
 from bot.models import Destination
-from bot.quota.budget import Rung
+from bot.quota.budget import QuotaLevel
 from tests.factories import make_job
 
 GROUP, ROBOT = Destination.parse("group:cidA"), Destination.parse("webhook:ops")
@@ -15,15 +15,15 @@ GROUP, ROBOT = Destination.parse("group:cidA"), Destination.parse("webhook:ops")
     ("snapshot", "route"),
     [
         (RoutingSnapshot(), Route.DIRECT),
-        (RoutingSnapshot(silent=True, quota=Rung.SPENT, slot=False), Route.DIRECT),
-        (RoutingSnapshot(quota=Rung.NO_FILE), Route.DIRECT),
+        (RoutingSnapshot(silent=True, quota=QuotaLevel.SPENT, slot=False), Route.DIRECT),
+        (RoutingSnapshot(quota=QuotaLevel.NO_FILE), Route.DIRECT),
         (RoutingSnapshot(cards_accepted=False), Route.PLAIN_MESSAGE),
-        (RoutingSnapshot(quota=Rung.WEBHOOK), Route.WEBHOOK_FALLBACK),
-        (RoutingSnapshot(quota=Rung.WEBHOOK, cards_accepted=False), Route.WEBHOOK_FALLBACK),
-        (RoutingSnapshot(quota=Rung.WEBHOOK, slot=False), Route.DIGEST),
-        (RoutingSnapshot(quota=Rung.DIGEST), Route.DIGEST),
+        (RoutingSnapshot(quota=QuotaLevel.WEBHOOK), Route.WEBHOOK_FALLBACK),
+        (RoutingSnapshot(quota=QuotaLevel.WEBHOOK, cards_accepted=False), Route.WEBHOOK_FALLBACK),
+        (RoutingSnapshot(quota=QuotaLevel.WEBHOOK, slot=False), Route.DIGEST),
+        (RoutingSnapshot(quota=QuotaLevel.DIGEST), Route.DIGEST),
         (RoutingSnapshot(slot=False, cards_accepted=False), Route.DIGEST),
-        (RoutingSnapshot(quota=Rung.SPENT), None),
+        (RoutingSnapshot(quota=QuotaLevel.SPENT), None),
     ],
 )
 def test_a_route_follows_from_what_was_looked_at(snapshot: RoutingSnapshot, route: Route | None) -> None:
@@ -31,7 +31,10 @@ def test_a_route_follows_from_what_was_looked_at(snapshot: RoutingSnapshot, rout
 
 
 def test_what_is_only_logged_withholds_nothing() -> None:
-    silent, thrifty = RoutingSnapshot(silent=True, quota=Rung.SPENT), RoutingSnapshot(quota=Rung.NO_FILE)
+    silent, thrifty = (
+        RoutingSnapshot(silent=True, quota=QuotaLevel.SPENT),
+        RoutingSnapshot(quota=QuotaLevel.NO_FILE),
+    )
     assert (silent.withholds_files, silent.withholds_updates) == (False, False)
     assert (thrifty.withholds_files, thrifty.withholds_updates) == (True, True)
 

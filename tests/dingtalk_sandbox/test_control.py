@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from dingtalk_sandbox import Sandbox, Scene
-from dingtalk_sandbox.errors import WrongUse
-from dingtalk_sandbox.scenario import default_scene, read_scene, scene_from
+from dingtalk_sandbox import Sandbox, Scenario
+from dingtalk_sandbox.errors import UsageError
+from dingtalk_sandbox.scenario import default_scenario, read_scenario, scenario_from
 from tests.dingtalk_sandbox.harness import BOTH, BUTTONS, GROUP, KEY, SAY_HI, Client, card
 
 
@@ -132,11 +132,11 @@ async def test_another_scene_can_be_loaded(client: Client) -> None:
 def test_a_scene_is_read_from_yaml(tmp_path: Path) -> None:
     path = tmp_path / "scene.yaml"
     path.write_text("corp_id: dingX\npeople: [{id: a, name: A}]\nsettings: {qps: 5}\n", encoding="utf-8")
-    scene = read_scene(path)
+    scene = read_scenario(path)
     assert (scene.corp_id, scene.people[0].name, scene.settings.qps) == ("dingX", "A", 5)
     path.write_text("a: [", encoding="utf-8")
-    with pytest.raises(WrongUse, match=r"scene\.yaml"):
-        read_scene(path)
+    with pytest.raises(UsageError, match=r"scene\.yaml"):
+        read_scenario(path)
 
 
 @pytest.mark.parametrize(
@@ -156,23 +156,23 @@ def test_a_scene_is_read_from_yaml(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_scene_names_the_key(given: Any, named: str) -> None:
-    with pytest.raises(WrongUse, match=named):
-        scene_from(given)
+    with pytest.raises(UsageError, match=named):
+        scenario_from(given)
 
 
 async def test_a_scene_can_be_handed_over_ready_made() -> None:
-    scene: Scene = default_scene()
+    scene: Scenario = default_scenario()
     async with Sandbox(scene=scene) as sandbox:
         assert sandbox.world.scene is scene
 
 
 def test_scopes_of_a_seed_become_a_set() -> None:
     app = {"key": "k", "secret": "s", "agent_id": 1, "robot_name": "R", "scopes": ["qyapi_base"]}
-    assert scene_from({"apps": [app]}).apps[0].scopes == {"qyapi_base"}
+    assert scenario_from({"apps": [app]}).apps[0].scopes == {"qyapi_base"}
 
 
 async def test_own_templates_stand_beside_the_public_ones() -> None:
-    scene = scene_from({"templates": [{"id": "own.schema", "name": "own", "published": False}]})
+    scene = scenario_from({"templates": [{"id": "own.schema", "name": "own", "published": False}]})
     assert [scene.template(id_).published for id_ in ("own.schema", BUTTONS)] == [False, True]  # type: ignore[union-attr]
 
 

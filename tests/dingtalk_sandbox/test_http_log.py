@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from arl_sandbox import FakeArl, World
+from arl_sandbox import ArlDatabase, FakeArl
 from dingtalk_sandbox import Sandbox
 from dingtalk_sandbox.clock import utc_now
 
@@ -29,7 +29,7 @@ async def port(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         async with Sandbox() as sandbox:
             yield sandbox.port
         return
-    async with FakeArl(world=World(utc_now)) as arl:
+    async with FakeArl(world=ArlDatabase(utc_now)) as arl:
         yield int(arl.url.rpartition(":")[2])
 
 

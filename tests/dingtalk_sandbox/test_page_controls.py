@@ -26,7 +26,7 @@ async def order(chat: Page, fault: str, endpoint: str = "/v1.0/robot/") -> None:
     await expect(panel.get_by_test_id("result")).to_contain_text("已生效")
 
 
-async def state_of(bot: TinyBot, what: str) -> Any:
+async def parse_status(bot: TinyBot, what: str) -> Any:
     async with bot.http.get(f"{bot.url}/_sandbox/{what}") as response:
         return await response.json()
 
@@ -79,7 +79,7 @@ async def test_a_slow_answer_is_as_slow_as_was_said(chat: Page, bot: TinyBot) ->
     await panel.get_by_test_id("fault-times").fill("")
     await panel.get_by_test_id("fault-add").click()
     await expect(panel.get_by_text("一直", exact=True)).to_be_visible()
-    (rule,) = (await state_of(bot, "faults"))["faults"]
+    (rule,) = (await parse_status(bot, "faults"))["faults"]
     assert (rule["kind"], rule["ms"], rule["times"]) == ("latency", 50, None)
 
 
@@ -91,7 +91,7 @@ async def test_one_fault_is_lifted_and_the_other_stays(chat: Page, bot: TinyBot)
     await expect(panel.locator(".faults li")).to_have_count(2)
     await panel.get_by_test_id("ctl.lift").first.click()
     await expect(panel.locator(".faults li")).to_contain_text(["HTML"])
-    assert [rule["kind"] for rule in (await state_of(bot, "faults"))["faults"]] == ["html"]
+    assert [rule["kind"] for rule in (await parse_status(bot, "faults"))["faults"]] == ["html"]
 
 
 async def test_a_month_that_is_used_up_refuses_until_it_is_refilled(chat: Page, bot: TinyBot) -> None:
@@ -101,7 +101,7 @@ async def test_a_month_that_is_used_up_refuses_until_it_is_refilled(chat: Page, 
         await bot.send("sampleText", content="不会到")
     await chat.get_by_test_id("ctl.refill").click()
     await expect(chat.get_by_test_id("spent")).to_have_count(0)
-    assert (await state_of(bot, "scene"))["settings"]["api_limit"] == 5000
+    assert (await parse_status(bot, "scene"))["settings"]["api_limit"] == 5000
 
 
 async def test_used_up_stream_calls_tell_the_robot_20001(chat: Page, bot: TinyBot) -> None:
@@ -170,7 +170,7 @@ async def test_a_switch_acts_at_once(chat: Page, bot: TinyBot) -> None:
         await bot.deliver("run-1", {"title": "t", "markdown": "x"}, BUTTONS)
     await panel.get_by_test_id("set-redeliver").uncheck()
     await expect(panel.get_by_test_id("result")).to_contain_text("没有应答就重投：已改")
-    assert (await state_of(bot, "scene"))["settings"]["redeliver"] is False
+    assert (await parse_status(bot, "scene"))["settings"]["redeliver"] is False
 
 
 async def test_a_wrong_number_is_refused_in_words(chat: Page) -> None:

@@ -68,7 +68,7 @@ def engine(tasks: SqliteTaskStore, clock: FakeClock) -> EmbeddedEngine:
 @pytest.fixture
 async def working(engine: EmbeddedEngine) -> AsyncIterator[EmbeddedEngine]:
     """The engine, at work."""
-    work = asyncio.create_task(engine.work())
+    work = asyncio.create_task(engine.run())
     yield engine
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)

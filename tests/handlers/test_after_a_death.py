@@ -2,27 +2,27 @@
 
 import pytest
 
-from bot.errors import Temporary
+from bot.errors import TemporaryError
 from bot.jobs.queue import Claim
 from bot.models import Message, TaskStatus
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 from tests.factories import make_message
 
 
-async def die_before_the_answer(desk: Desk, message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+async def die_before_the_answer(desk: CoreHarness, message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was asked for is done; its answer is not given, and comes when the lease is over."""
 
     async def dead(claim: Claim) -> None:
-        raise Temporary("the process died")
+        raise TemporaryError("the process died")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Claim, "mark", dead)
-        await desk.intake.on_message(message)
+        patch.setattr(Claim, "mark_sending", dead)
+        await desk.intake.receive_message(message)
         await desk.jobs.run_due(["message"])
     await desk.do_jobs()
 
 
-async def live_again(desk: Desk) -> str:
+async def live_again(desk: CoreHarness) -> str:
     desk.build()
     desk.clock.turn(seconds=60)
     await desk.do_jobs()
@@ -30,7 +30,7 @@ async def live_again(desk: Desk) -> str:
 
 
 async def test_a_rerun_whose_own_run_has_ended_is_answered_while_another_runs(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await die_before_the_answer(desk, make_message("重跑"), monkeypatch)
     await desk.finish()
@@ -44,7 +44,7 @@ async def test_a_rerun_whose_own_run_has_ended_is_answered_while_another_runs(
 
 
 async def test_a_rerun_is_answered_though_its_schedule_is_gone(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await die_before_the_answer(desk, make_message("重跑"), monkeypatch)
     (mine,) = await desk.store.find_runs()
@@ -53,7 +53,7 @@ async def test_a_rerun_is_answered_though_its_schedule_is_gone(
 
 
 async def test_failed_tasks_are_not_repeated_again_after_a_newer_failure(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await desk.trigger()
     await desk.finish(status=TaskStatus.ERROR)
@@ -69,9 +69,9 @@ async def test_failed_tasks_are_not_repeated_again_after_a_newer_failure(
 
 
 async def test_what_was_sent_again_is_said_though_it_has_arrived(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.messenger.trouble = [None, None, Temporary("no answer", uncertain=True)]
+    desk.messenger.trouble = [None, None, TemporaryError("no answer", uncertain=True)]
     await desk.finished_run()
     await die_before_the_answer(desk, make_message("重发"), monkeypatch)
     assert "1 条正在重发" in await live_again(desk)
@@ -80,7 +80,7 @@ async def test_what_was_sent_again_is_said_though_it_has_arrived(
 
 @pytest.mark.parametrize("words", ["最近报告", "重跑"])
 async def test_what_was_counted_before_is_not_counted_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, words: str
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
     desk.per_hour = 1
     desk.build()

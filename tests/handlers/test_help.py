@@ -4,7 +4,7 @@ import pytest
 
 from bot.chat.router import usages
 from handlers import router
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 
 
 def test_english_help_shows_english_arguments() -> None:
@@ -15,7 +15,7 @@ def test_english_help_shows_english_arguments() -> None:
 
 
 @pytest.mark.parametrize("word", ["帮助", "help", "?"])
-async def test_help_shows_every_command_in_both_languages(desk: Desk, word: str) -> None:
+async def test_help_shows_every_command_in_both_languages(desk: CoreHarness, word: str) -> None:
     answer = await desk.say(word)
     for command in router.commands:
         assert all(name in answer for name in command.words[:2])

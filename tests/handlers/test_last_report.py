@@ -2,32 +2,34 @@
 
 import pytest
 
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.models import ExportStatus, Person
-from bot.quota.budget import Bucket, Budget, month_of
-from bot.reports.link_tokens import Terms
-from bot.stores.sqlite.ledger import SqliteLedger
+from bot.quota.budget import Budget, QuotaKind, month_of
+from bot.reports.link_tokens import LinkPolicy
+from bot.stores.sqlite.ledger import SqliteQuotaStore
 from tests.chat.test_dispatcher import tap_on
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 from tests.factories import make_run, make_schedule
 
 
 @pytest.mark.parametrize("words", ["最近报告", "last report", "报告 每日巡检"])
-async def test_the_newest_report_comes_as_a_file_without_a_second_upload(desk: Desk, words: str) -> None:
+async def test_the_newest_report_comes_as_a_file_without_a_second_upload(
+    desk: CoreHarness, words: str
+) -> None:
     await desk.finished_run()
     desk.messenger.sent.clear()
     assert ".xlsx" in await desk.say(words)
     assert desk.messenger.verbs() == ["reply", "file"]
 
 
-async def test_in_a_one_to_one_conversation_it_comes_there(desk: Desk) -> None:
+async def test_in_a_one_to_one_conversation_it_comes_there(desk: CoreHarness) -> None:
     await desk.finished_run()
     await desk.say("最近报告", group=False, conversation_id="cidOto")
     assert desk.messenger.sent[-1][:2] == ("file", "user:user01")
 
 
 @pytest.mark.parametrize("status", [*ExportStatus, None])
-async def test_without_a_report_it_says_why(desk: Desk, status: ExportStatus | None) -> None:
+async def test_without_a_report_it_says_why(desk: CoreHarness, status: ExportStatus | None) -> None:
     if status:
         run = await desk.trigger()
         await desk.store.update_run(run.id, {"export_status": status})
@@ -35,36 +37,38 @@ async def test_without_a_report_it_says_why(desk: Desk, status: ExportStatus | N
     assert desk.messenger.verbs() == ["reply"]
 
 
-async def test_a_schedule_without_export_says_so(desk: Desk) -> None:
+async def test_a_schedule_without_export_says_so(desk: CoreHarness) -> None:
     desk.engine.known[0] = make_schedule(export=False)
     await desk.trigger()
     assert "每日巡检" in await desk.say("最近报告")
 
 
-async def test_the_button_sends_the_file_where_the_card_is(desk: Desk) -> None:
+async def test_the_button_sends_the_file_where_the_card_is(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     desk.messenger.sent.clear()
-    await desk.intake.on_tap(tap_on(run.id, "report"))
+    await desk.intake.receive_tap(tap_on(run.id, "report"))
     await desk.do_jobs()
     assert [sent[:2] for sent in desk.messenger.sent] == [("file", "group:cidA")]
 
 
-async def test_each_person_may_press_once(desk: Desk) -> None:
+async def test_each_person_may_press_once(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     desk.messenger.sent.clear()
     for user in ("user01", "user01", "user02"):
-        await desk.intake.on_tap(tap_on(run.id, "report", Person(id=user)))
+        await desk.intake.receive_tap(tap_on(run.id, "report", Person(id=user)))
         await desk.do_jobs()
         desk.clock.turn(seconds=601)
     assert desk.messenger.verbs() == ["file", "file"]
 
 
-async def test_the_same_report_at_the_same_place_is_answered_in_words_for_ten_minutes(desk: Desk) -> None:
+async def test_the_same_report_at_the_same_place_is_answered_in_words_for_ten_minutes(
+    desk: CoreHarness,
+) -> None:
     run = await desk.finished_run()
     desk.messenger.sent.clear()
     await desk.say(f"报告 {run.id}")
     assert "往上翻" in await desk.say("最近报告", sender=Person(id="user02"))
-    pressed = await desk.intake.on_tap(tap_on(run.id, "report"))
+    pressed = await desk.intake.receive_tap(tap_on(run.id, "report"))
     assert "往上翻" in pressed["tips"]
     await desk.say("最近报告", group=False, conversation_id="cidOto")
     desk.clock.turn(seconds=601)
@@ -73,51 +77,51 @@ async def test_the_same_report_at_the_same_place_is_answered_in_words_for_ten_mi
     assert places == ["group:cidA", "user:user01", "group:cidA"]
 
 
-async def test_two_who_press_at_the_same_moment_get_one_file(desk: Desk) -> None:
+async def test_two_who_press_at_the_same_moment_get_one_file(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     desk.messenger.sent.clear()
     for user in ("user01", "user02"):
-        await desk.intake.on_tap(tap_on(run.id, "report", Person(id=user)))
+        await desk.intake.receive_tap(tap_on(run.id, "report", Person(id=user)))
     await desk.do_jobs()
     assert desk.messenger.verbs() == ["file"]
 
 
-async def test_a_file_that_did_not_arrive_for_sure_can_be_asked_for_at_once(desk: Desk) -> None:
+async def test_a_file_that_did_not_arrive_for_sure_can_be_asked_for_at_once(desk: CoreHarness) -> None:
     run = await desk.finished_run()
-    desk.messenger.trouble_with["file"] = [Temporary("no answer", uncertain=True)]
+    desk.messenger.trouble_with["file"] = [TemporaryError("no answer", uncertain=True)]
     await desk.say(f"报告 {run.id}")
     desk.messenger.sent.clear()
     await desk.say(f"报告 {run.id}")
     assert desk.messenger.verbs() == ["reply", "file", "update"]
 
 
-async def almost_spent(desk: Desk, percent: int) -> None:
-    desk.budget = Budget(limits={Bucket.API: 1_000})
+async def almost_spent(desk: CoreHarness, percent: int) -> None:
+    desk.budget = Budget(limits={QuotaKind.API: 1_000})
     desk.build()
-    await SqliteLedger(desk.store).book(month_of(desk.clock()), Bucket.API, percent * 10)
+    await SqliteQuotaStore(desk.store).add_usage(month_of(desk.clock()), QuotaKind.API, percent * 10)
 
 
 @pytest.mark.parametrize(("percent", "files"), [(94, 1), (95, 0)])
 async def test_as_the_month_runs_out_what_people_ask_for_stops_before_the_summaries(
-    desk: Desk, percent: int, files: int
+    desk: CoreHarness, percent: int, files: int
 ) -> None:
     run = await desk.finished_run()
     desk.messenger.sent.clear()
     await almost_spent(desk, percent)
-    answers = await desk.say("最近报告"), (await desk.intake.on_tap(tap_on(run.id, "report")))["tips"]
+    answers = await desk.say("最近报告"), (await desk.intake.receive_tap(tap_on(run.id, "report")))["tips"]
     await desk.do_jobs()
     assert desk.messenger.verbs().count("file") == files
     assert ["额度" in answer for answer in answers] == [not files, not files]
 
 
-async def test_then_a_link_stands_in_the_answer_where_people_reach_it(desk: Desk) -> None:
-    desk.terms = Terms(public_url="https://run.example.com")
+async def test_then_a_link_stands_in_the_answer_where_people_reach_it(desk: CoreHarness) -> None:
+    desk.terms = LinkPolicy(public_url="https://run.example.com")
     await desk.finished_run()
     await almost_spent(desk, 97)
     assert "https://run.example.com/reports/" in await desk.say("最近报告")
 
 
-async def test_the_report_of_one_run_is_had_by_its_number(desk: Desk) -> None:
+async def test_the_report_of_one_run_is_had_by_its_number(desk: CoreHarness) -> None:
     first = await desk.finished_run()
     desk.clock.turn(seconds=3600)
     await desk.finished_run()
@@ -128,7 +132,7 @@ async def test_the_report_of_one_run_is_had_by_its_number(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("ask", ["状态", "历史", "报告列表"])
-async def test_the_report_of_a_run_is_had_by_its_place_in_the_last_list(desk: Desk, ask: str) -> None:
+async def test_the_report_of_a_run_is_had_by_its_place_in_the_last_list(desk: CoreHarness, ask: str) -> None:
     first = await desk.finished_run()
     desk.clock.turn(seconds=3600)
     await desk.finished_run()
@@ -139,28 +143,28 @@ async def test_the_report_of_a_run_is_had_by_its_place_in_the_last_list(desk: De
     assert (verb, first.id in name) == ("file", True)
 
 
-async def test_the_first_letters_of_a_run_are_enough(desk: Desk) -> None:
+async def test_the_first_letters_of_a_run_are_enough(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     assert run.id in await desk.say(f"报告 {run.id[:6].upper()}")
 
 
-async def test_letters_that_begin_several_runs_offer_them(desk: Desk) -> None:
+async def test_letters_that_begin_several_runs_offer_them(desk: CoreHarness) -> None:
     for id_ in ("rabcdaaaaaa", "rabcdbbbbbb"):
-        await desk.store.add_run(make_run(id=id_, cause=id_))
+        await desk.store.add_run(make_run(id=id_, idempotency_key=id_))
     answer = await desk.say("报告 rabcd")
     assert all(id_ in answer for id_ in ("rabcdaaaaaa", "rabcdbbbbbb"))
     assert await desk.say("凭据 rab")
     assert "rabcdbbbbbb" in await desk.say("凭据 rabcdb")
 
 
-async def test_a_run_without_a_report_says_why(desk: Desk) -> None:
-    desk.exporter.trouble = [Permanent("disk")]
+async def test_a_run_without_a_report_says_why(desk: CoreHarness) -> None:
+    desk.exporter.trouble = [PermanentError("disk")]
     run = await desk.finished_run()
     assert "重新生成" in await desk.say(f"报告 {run.id}")
 
 
-async def test_what_is_too_big_comes_as_a_link_in_the_answer(desk: Desk) -> None:
-    desk.most_bytes, desk.terms = 10, Terms(public_url="https://run.example.com")
+async def test_what_is_too_big_comes_as_a_link_in_the_answer(desk: CoreHarness) -> None:
+    desk.max_bytes, desk.terms = 10, LinkPolicy(public_url="https://run.example.com")
     desk.build()
     run = await desk.finished_run()
     desk.messenger.sent.clear()

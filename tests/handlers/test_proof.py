@@ -1,13 +1,13 @@
 """`凭据`."""
 
-from bot.errors import Temporary
-from bot.reports.downloads import Visitor
+from bot.errors import TemporaryError
+from bot.reports.downloads import HttpClient
 from bot.stores.sqlite.links import SqliteLinks
-from tests.conftest import Desk
-from tests.factories import make_grant
+from tests.conftest import CoreHarness
+from tests.factories import make_link
 
 
-async def test_the_chain_of_a_run_is_told(desk: Desk) -> None:
+async def test_the_chain_of_a_run_is_told(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     answer = await desk.say(f"凭据 {run.id}")
     assert run.id in answer
@@ -15,45 +15,45 @@ async def test_the_chain_of_a_run_is_told(desk: Desk) -> None:
     assert "message1" in answer
 
 
-async def test_an_unconfirmed_delivery_is_told_with_its_reason(desk: Desk) -> None:
-    desk.messenger.trouble = [None, None, Temporary("answer lost", uncertain=True)]
+async def test_an_unconfirmed_delivery_is_told_with_its_reason(desk: CoreHarness) -> None:
+    desk.messenger.trouble = [None, None, TemporaryError("answer lost", uncertain=True)]
     await desk.finished_run()
     answer = await desk.say("proof")
     assert "没能确认" in answer
     assert "answer lost" in answer
 
 
-async def test_who_asked_for_another_attempt_is_told(desk: Desk) -> None:
-    desk.messenger.trouble = [None, None, Temporary("answer lost", uncertain=True)]
+async def test_who_asked_for_another_attempt_is_told(desk: CoreHarness) -> None:
+    desk.messenger.trouble = [None, None, TemporaryError("answer lost", uncertain=True)]
     run = await desk.finished_run()
     await desk.say("重发")
     assert "user01" in await desk.say(f"凭据 {run.id}")
 
 
-async def test_an_unknown_run_is_said(desk: Desk) -> None:
+async def test_an_unknown_run_is_said(desk: CoreHarness) -> None:
     assert "r0" in await desk.say("凭据 r0")
 
 
-async def test_resumes_of_a_download_are_told(desk: Desk) -> None:
+async def test_resumes_of_a_download_are_told(desk: CoreHarness) -> None:
     run = await desk.finished_run()
-    grant, visitor = make_grant(run_id=run.id), Visitor.of("192.0.2.7", "curl/8.5.0")
+    grant, visitor = make_link(run_id=run.id), HttpClient.from_headers("192.0.2.7", "curl/8.5.0")
     await SqliteLinks(desk.store).add_link(grant)
-    await desk.audit.begin(grant, visitor)
+    await desk.audit.start(grant, visitor)
     for _ in range(2):
         await desk.audit.resume(grant, visitor)
     assert "，续传 2 次" in await desk.say(f"凭据 {run.id}")
 
 
-async def test_who_fetched_the_report_by_a_link_is_told(desk: Desk) -> None:
+async def test_who_fetched_the_report_by_a_link_is_told(desk: CoreHarness) -> None:
     run = await desk.finished_run()
-    grant = make_grant(run_id=run.id)
+    grant = make_link(run_id=run.id)
     await SqliteLinks(desk.store).add_link(grant)
-    assert await desk.audit.begin(grant, Visitor.of("192.0.2.77", "curl/8.5.0"))
+    assert await desk.audit.start(grant, HttpClient.from_headers("192.0.2.77", "curl/8.5.0"))
     answer = await desk.say(f"凭据 {run.id}")
     assert "192.0.2.77" in answer
     assert "curl" in answer
 
 
-async def test_the_id_of_a_run_is_taken_in_capitals(desk: Desk) -> None:
+async def test_the_id_of_a_run_is_taken_in_capitals(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     assert "没有编号" not in await desk.say(f"凭据 {run.id.upper()}")

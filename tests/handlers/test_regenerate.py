@@ -3,36 +3,36 @@
 import pytest
 
 from bot.delivery.plan import card_id
-from bot.errors import Permanent
+from bot.errors import PermanentError
 from bot.models import CardTap, ExportStatus, Run
 from tests.chat.test_dispatcher import tap_on
-from tests.conftest import GROUP, Desk
+from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_schedule
 
 
-async def failed(desk: Desk, times: int = 1) -> Run:
+async def failed(desk: CoreHarness, times: int = 1) -> Run:
     """A run whose report failed so often."""
-    desk.exporter.trouble = [Permanent(f"disk {number}") for number in range(times)]
+    desk.exporter.trouble = [PermanentError(f"disk {number}") for number in range(times)]
     return await desk.finished_run()
 
 
-def buttons(desk: Desk, run: Run) -> str:
+def buttons(desk: CoreHarness, run: Run) -> str:
     return "".join(desk.messenger.cards[card_id(run.id, GROUP)].params.values())
 
 
-async def press(desk: Desk, tap: CardTap) -> str:
-    shown = await desk.intake.on_tap(tap)
+async def press(desk: CoreHarness, tap: CardTap) -> str:
+    shown = await desk.intake.receive_tap(tap)
     return shown["tips"]
 
 
-async def test_a_failed_report_offers_to_be_made_again(desk: Desk) -> None:
+async def test_a_failed_report_offers_to_be_made_again(desk: CoreHarness) -> None:
     run = await failed(desk)
     assert "报告生成失败" in buttons(desk, run)
     assert '"regenerate"' in buttons(desk, run)
 
 
 @pytest.mark.parametrize("words", ["重新生成", "regenerate", "重新生成 {run}"])
-async def test_the_command_makes_it_sends_it_and_renews_the_card(desk: Desk, words: str) -> None:
+async def test_the_command_makes_it_sends_it_and_renews_the_card(desk: CoreHarness, words: str) -> None:
     run = await failed(desk)
     desk.messenger.sent.clear()
     assert run.id in await desk.say(words.format(run=run.id))
@@ -45,7 +45,7 @@ async def test_the_command_makes_it_sends_it_and_renews_the_card(desk: Desk, wor
     assert job.payload["by"] == "user01"
 
 
-async def test_the_button_does_the_same_where_the_card_is(desk: Desk) -> None:
+async def test_the_button_does_the_same_where_the_card_is(desk: CoreHarness) -> None:
     run = await failed(desk)
     desk.messenger.sent.clear()
     assert "重新生成" in await press(desk, tap_on(run.id, "regenerate"))
@@ -54,7 +54,7 @@ async def test_the_button_does_the_same_where_the_card_is(desk: Desk) -> None:
     assert (await desk.run(run.id)).export_status is ExportStatus.SUCCESS
 
 
-async def test_a_second_press_makes_nothing_twice(desk: Desk) -> None:
+async def test_a_second_press_makes_nothing_twice(desk: CoreHarness) -> None:
     run = await failed(desk)
     for _ in range(3):
         await press(desk, tap_on(run.id, "regenerate"))
@@ -63,7 +63,7 @@ async def test_a_second_press_makes_nothing_twice(desk: Desk) -> None:
     assert "报告已经有了" in await press(desk, tap_on(run.id, "regenerate"))
 
 
-async def test_what_fails_again_can_be_pressed_again(desk: Desk) -> None:
+async def test_what_fails_again_can_be_pressed_again(desk: CoreHarness) -> None:
     run = await failed(desk, times=2)
     for _ in range(2):
         await press(desk, tap_on(run.id, "regenerate"))
@@ -73,21 +73,21 @@ async def test_what_fails_again_can_be_pressed_again(desk: Desk) -> None:
     assert await desk.store.find_job(f"export:{run.id}~3")
 
 
-async def test_while_it_is_written_it_says_so(desk: Desk) -> None:
+async def test_while_it_is_written_it_says_so(desk: CoreHarness) -> None:
     run = await failed(desk)
-    await desk.context.remakes.ask(run, by="user01", cause="another")
+    await desk.context.exports.retry(run, by="user01", cause="another")
     assert "正在写" in await press(desk, tap_on(run.id, "regenerate"))
     assert (await desk.run(run.id)).export_status is ExportStatus.PENDING
 
 
-async def test_the_same_message_again_asks_once(desk: Desk) -> None:
+async def test_the_same_message_again_asks_once(desk: CoreHarness) -> None:
     run = await failed(desk)
     for _ in range(2):
-        await desk.context.remakes.ask(run, by="user01", cause="message1")
-    assert await desk.context.remakes.attempts(run) == 2
+        await desk.context.exports.retry(run, by="user01", cause="message1")
+    assert await desk.context.exports.count(run) == 2
 
 
-async def test_a_report_whose_time_is_over_can_be_made_again(desk: Desk) -> None:
+async def test_a_report_whose_time_is_over_can_be_made_again(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     report = await desk.reports.find(run_id=run.id)
     assert report is not None
@@ -96,7 +96,7 @@ async def test_a_report_whose_time_is_over_can_be_made_again(desk: Desk) -> None
     assert await desk.reports.find(run_id=run.id)
 
 
-async def test_where_there_is_nothing_to_make_it_says_why(desk: Desk) -> None:
+async def test_where_there_is_nothing_to_make_it_says_why(desk: CoreHarness) -> None:
     assert "r0" in await desk.say("重新生成 r0")
     run = await desk.finished_run()
     assert "报告已经有了" in await desk.say("重新生成")

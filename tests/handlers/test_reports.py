@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 
 
 @pytest.mark.parametrize("words", ["报告列表", "reports", "报告列表 每日巡检"])
-async def test_reports_are_listed_with_their_runs(desk: Desk, words: str) -> None:
+async def test_reports_are_listed_with_their_runs(desk: CoreHarness, words: str) -> None:
     first = await desk.finished_run()
     desk.clock.turn(seconds=3600)
     second = await desk.finished_run()
@@ -15,7 +15,7 @@ async def test_reports_are_listed_with_their_runs(desk: Desk, words: str) -> Non
     assert "11-24 12:00" in answer
 
 
-async def test_a_report_that_is_gone_is_not_listed(desk: Desk) -> None:
+async def test_a_report_that_is_gone_is_not_listed(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     report = await desk.reports.find(run_id=run.id)
     assert report is not None
@@ -23,6 +23,6 @@ async def test_a_report_that_is_gone_is_not_listed(desk: Desk) -> None:
     assert run.id not in await desk.say("报告列表")
 
 
-async def test_without_a_report_it_says_what_to_do(desk: Desk) -> None:
+async def test_without_a_report_it_says_what_to_do(desk: CoreHarness) -> None:
     assert "重跑" in await desk.say("报告列表")
     assert "每日巡检" in await desk.say("报告列表 每日巡检")

@@ -1,14 +1,14 @@
 """`重跑失败`: only what did not end well the last time."""
 
-from bot.errors import Permanent
+from bot.errors import PermanentError
 from bot.models import NotifyOn, Run, RunStatus, TaskStatus, Trigger
-from tests.conftest import GROUP, Desk
+from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_message, make_schedule
 
 BOTH = ("a.example", "b.example")
 
 
-async def half_failed(desk: Desk) -> Run:
+async def half_failed(desk: CoreHarness) -> Run:
     """A run of two tasks, one of which failed."""
     schedule = make_schedule(targets=BOTH, notify_enable=True, send_to=(GROUP,))
     desk.engine.known[:] = [schedule]
@@ -18,11 +18,11 @@ async def half_failed(desk: Desk) -> Run:
     return await desk.run(run.id)
 
 
-async def newest(desk: Desk) -> Run:
+async def newest(desk: CoreHarness) -> Run:
     return max(await desk.store.find_runs(), key=lambda run: run.start_time)
 
 
-async def test_only_the_failed_tasks_run_again_and_who_asked_is_told(desk: Desk) -> None:
+async def test_only_the_failed_tasks_run_again_and_who_asked_is_told(desk: CoreHarness) -> None:
     await half_failed(desk)
     desk.clock.turn(seconds=60)
     assert "1 个开始重跑" in await desk.say("重跑失败")
@@ -31,7 +31,7 @@ async def test_only_the_failed_tasks_run_again_and_who_asked_is_told(desk: Desk)
     assert [desk.engine.all_tasks[id_].target for id_ in run.task_ids] == ["b.example"]
 
 
-async def test_the_same_message_again_repeats_nothing_twice(desk: Desk) -> None:
+async def test_the_same_message_again_repeats_nothing_twice(desk: CoreHarness) -> None:
     await half_failed(desk)
     desk.clock.turn(seconds=60)
     message = make_message("rerun failed 巡检")
@@ -41,26 +41,26 @@ async def test_the_same_message_again_repeats_nothing_twice(desk: Desk) -> None:
     assert len(await desk.store.find_runs()) == 2
 
 
-async def test_with_nothing_failed_it_says_so(desk: Desk) -> None:
+async def test_with_nothing_failed_it_says_so(desk: CoreHarness) -> None:
     await desk.finished_run()
     assert "没有失败" in await desk.say("重跑失败")
 
 
-async def test_a_schedule_that_never_ran_has_nothing_failed(desk: Desk) -> None:
+async def test_a_schedule_that_never_ran_has_nothing_failed(desk: CoreHarness) -> None:
     assert "没有失败" in await desk.say("重跑失败")
 
 
-async def test_while_a_run_is_under_way_nothing_is_repeated(desk: Desk) -> None:
+async def test_while_a_run_is_under_way_nothing_is_repeated(desk: CoreHarness) -> None:
     await half_failed(desk)
     desk.clock.turn(seconds=60)
     await desk.trigger(desk.engine.known[0], cause="cron:s1:later")
     assert "正在跑" in await desk.say("重跑失败")
 
 
-async def test_what_was_refused_once_can_be_asked_for_again(desk: Desk) -> None:
+async def test_what_was_refused_once_can_be_asked_for_again(desk: CoreHarness) -> None:
     await half_failed(desk)
     desk.clock.turn(seconds=60)
-    desk.engine.refusal = Permanent("ARL 拒绝")
+    desk.engine.refusal = PermanentError("ARL 拒绝")
     await desk.say("重跑失败")
     await desk.do_jobs()
     desk.engine.refusal = None
@@ -70,10 +70,10 @@ async def test_what_was_refused_once_can_be_asked_for_again(desk: Desk) -> None:
 
 
 async def test_what_the_engine_refuses_is_said_where_it_was_asked_whatever_the_schedule_tells(
-    desk: Desk,
+    desk: CoreHarness,
 ) -> None:
     desk.engine.known[:] = [make_schedule(notify_enable=False, notify_on=NotifyOn.FINISHED)]
-    desk.engine.refusal = Permanent("ARL 拒绝：1.1.1.1 在黑名单IP中")
+    desk.engine.refusal = PermanentError("ARL 拒绝：1.1.1.1 在黑名单IP中")
     await desk.say("重跑")
     await desk.do_jobs()
     (run,) = await desk.store.find_runs()
@@ -82,7 +82,7 @@ async def test_what_the_engine_refuses_is_said_where_it_was_asked_whatever_the_s
     assert "黑名单" in "".join(card.params.values())
 
 
-async def test_without_a_name_the_newest_run_that_failed_is_meant(desk: Desk) -> None:
+async def test_without_a_name_the_newest_run_that_failed_is_meant(desk: CoreHarness) -> None:
     failed = await half_failed(desk)
     other = make_schedule(id="s2", name="Weekly", notify_enable=True, send_to=(GROUP,))
     desk.engine.known.append(other)
@@ -91,10 +91,10 @@ async def test_without_a_name_the_newest_run_that_failed_is_meant(desk: Desk) ->
     await desk.finish()
     desk.clock.turn(seconds=60)
     assert "每日巡检" in await desk.say("重跑失败")
-    assert (await newest(desk)).cause.startswith(f"retry:{failed.id}:")
+    assert (await newest(desk)).idempotency_key.startswith(f"retry:{failed.id}:")
 
 
-async def test_of_several_that_failed_the_one_told_here_is_meant(desk: Desk) -> None:
+async def test_of_several_that_failed_the_one_told_here_is_meant(desk: CoreHarness) -> None:
     await half_failed(desk)
     elsewhere = make_schedule(id="s2", name="Weekly", notify_enable=True)
     desk.engine.known.append(elsewhere)
@@ -104,7 +104,7 @@ async def test_of_several_that_failed_the_one_told_here_is_meant(desk: Desk) -> 
     assert "每日巡检" in await desk.say("重跑失败")
 
 
-async def test_the_id_of_a_run_that_failed_is_taken(desk: Desk) -> None:
+async def test_the_id_of_a_run_that_failed_is_taken(desk: CoreHarness) -> None:
     failed = await half_failed(desk)
     desk.clock.turn(seconds=60)
     assert "1 个开始重跑" in await desk.say(f"重跑失败 {failed.id[:7]}")

@@ -4,21 +4,21 @@ from datetime import timedelta
 
 import pytest
 
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.models import ExportStatus, TaskStatus
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 from tests.factories import NOW, make_job
 
 
-async def test_status_shows_what_runs_and_how_far_it_is(desk: Desk) -> None:
+async def test_status_shows_what_runs_and_how_far_it_is(desk: CoreHarness) -> None:
     await desk.trigger()
     assert "每日巡检  0/1" in await desk.say("状态")
 
 
-async def test_status_shows_how_the_last_runs_ended(desk: Desk) -> None:
+async def test_status_shows_how_the_last_runs_ended(desk: CoreHarness) -> None:
     await desk.trigger()
     await desk.finish(status=TaskStatus.ERROR, reason="连接被拒绝")
-    desk.engine.refusal = Permanent("gone")
+    desk.engine.refusal = PermanentError("gone")
     await desk.trigger(cause="cron:s1:2")
     answer = await desk.say("status")
     assert "⚠️" in answer
@@ -27,7 +27,7 @@ async def test_status_shows_how_the_last_runs_ended(desk: Desk) -> None:
 
 @pytest.mark.parametrize("ask", ["状态", "状态 每日巡检"])
 async def test_status_says_that_the_engine_does_not_answer_and_shows_what_is_known(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, ask: str
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch, ask: str
 ) -> None:
     await desk.trigger()
     monkeypatch.setattr(desk.engine, "schedules", _down)
@@ -38,33 +38,33 @@ async def test_status_says_that_the_engine_does_not_answer_and_shows_what_is_kno
 
 
 async def _down() -> object:
-    raise Temporary("ARL does not answer (ClientConnectorError)")
+    raise TemporaryError("ARL does not answer (ClientConnectorError)")
 
 
-async def test_status_of_one_schedule(desk: Desk) -> None:
+async def test_status_of_one_schedule(desk: CoreHarness) -> None:
     await desk.finished_run()
     assert "每日巡检" in await desk.say("状态 每日巡检")
 
 
-async def test_status_with_nothing_yet(desk: Desk) -> None:
+async def test_status_with_nothing_yet(desk: CoreHarness) -> None:
     assert await desk.say("状态")
 
 
-async def test_status_shows_how_far_a_report_is(desk: Desk) -> None:
+async def test_status_shows_how_far_a_report_is(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     await desk.store.update_run(run.id, {"export_status": ExportStatus.RUNNING})
     desk.exporter.under_way[run.id] = 12_345
     assert "报告生成中，已处理 12,345 条" in await desk.say("状态")
 
 
-async def test_status_shows_what_a_report_waits_for(desk: Desk) -> None:
-    desk.exporter.trouble = [Temporary("the broker does not answer")]
+async def test_status_shows_what_a_report_waits_for(desk: CoreHarness) -> None:
+    desk.exporter.trouble = [TemporaryError("the broker does not answer")]
     run = await desk.finished_run()
     assert (run.export_status, run.export_error) == (ExportStatus.RUNNING, "the broker does not answer")
     assert "报告生成中（the broker does not answer）" in await desk.say("状态")
 
 
-async def test_status_tells_the_ids_of_what_runs_and_of_what_has_ended(desk: Desk) -> None:
+async def test_status_tells_the_ids_of_what_runs_and_of_what_has_ended(desk: CoreHarness) -> None:
     ended = await desk.finished_run()
     desk.clock.turn(seconds=60)
     running = await desk.trigger(cause="cron:s1:2")
@@ -72,7 +72,7 @@ async def test_status_tells_the_ids_of_what_runs_and_of_what_has_ended(desk: Des
     assert answer.index(running.id) < answer.index(ended.id)
 
 
-async def test_status_says_how_far_the_reports_lag_behind(desk: Desk) -> None:
+async def test_status_says_how_far_the_reports_lag_behind(desk: CoreHarness) -> None:
     later = NOW + timedelta(hours=1)
     for number in range(3):
         await desk.store.add_job(make_job(id=f"export:r{number}", kind="export", due_at=later))
@@ -81,7 +81,7 @@ async def test_status_says_how_far_the_reports_lag_behind(desk: Desk) -> None:
     assert "**报告在排队**：3 份还没出，最早的已等 4 分" in await desk.say("状态")
 
 
-async def test_reports_that_are_made_lag_no_more(desk: Desk) -> None:
+async def test_reports_that_are_made_lag_no_more(desk: CoreHarness) -> None:
     await desk.finished_run()
     desk.clock.turn(seconds=4 * 60)
     assert (await desk.reports.backlog()).waiting == 0

@@ -5,21 +5,21 @@ from datetime import timedelta
 import pytest
 
 from bot.jobs.clock_guard import ClockGuard
-from bot.models import CLOCKS_DIFFER, JobState
+from bot.models import MAX_CLOCK_SKEW, JobState
 from bot.stores.sqlite.tasks import SqliteTaskStore
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 from tests.factories import make_job
 
 HOURS_AHEAD = 3 * 3600.0
 
 
 @pytest.fixture
-def guard(desk: Desk) -> ClockGuard:
+def guard(desk: CoreHarness) -> ClockGuard:
     return ClockGuard(desk.store, SqliteTaskStore(desk.store), clock=desk.clock)
 
 
 async def test_jobs_that_a_clock_ahead_put_off_are_done_once_it_is_right(
-    desk: Desk, guard: ClockGuard, caplog: pytest.LogCaptureFixture
+    desk: CoreHarness, guard: ClockGuard, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk.clock.turn(seconds=HOURS_AHEAD)
     assert not await guard.check()
@@ -36,9 +36,9 @@ async def test_jobs_that_a_clock_ahead_put_off_are_done_once_it_is_right(
 
 
 async def test_clocks_that_differ_a_little_free_nothing(
-    desk: Desk, guard: ClockGuard, caplog: pytest.LogCaptureFixture
+    desk: CoreHarness, guard: ClockGuard, caplog: pytest.LogCaptureFixture
 ) -> None:
     await guard.check()
-    desk.clock.turn(seconds=-CLOCKS_DIFFER.total_seconds())
+    desk.clock.turn(seconds=-MAX_CLOCK_SKEW.total_seconds())
     assert not await guard.check()
     assert caplog.text == ""

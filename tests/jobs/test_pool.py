@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.jobs.pool import Lane, Lanes
+from bot.jobs.pool import Pool, WorkerPool
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ class Bench:
         self.given_back: list[str] = []
         self.go, self.asking, self.slow = asyncio.Event(), asyncio.Event(), False
         self.done, self.looked, self.kinds = asyncio.Semaphore(0), asyncio.Event(), set[str]()
-        self.lanes = Lanes(self)
+        self.lanes = WorkerPool(self)
 
     async def claim(self, kinds: Collection[str]) -> str | None:
         (kind,) = kinds
@@ -54,7 +54,7 @@ class Bench:
     @asynccontextmanager
     async def running(self, **places: int) -> AsyncIterator[None]:
         self.kinds = set(places)
-        lanes = [Lane(name=kind, kinds=(kind,), places=number) for kind, number in places.items()]
+        lanes = [Pool(name=kind, kinds=(kind,), concurrency=number) for kind, number in places.items()]
         task = asyncio.create_task(self.lanes.run(lanes))
         try:
             async with asyncio.timeout(5):

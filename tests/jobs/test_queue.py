@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.errors import DingRunError, Permanent, Temporary
-from bot.jobs.pool import Lane
-from bot.jobs.queue import Claim, JobKind, Jobs, NotYet, Result
-from bot.jobs.retry import GIVE_UP_AFTER
+from bot.errors import DingRunError, PermanentError, TemporaryError
+from bot.jobs.pool import Pool
+from bot.jobs.queue import Claim, JobKind, Jobs, Postpone, Result
+from bot.jobs.retry import MAX_FAILURES
 from bot.models import Job, JobState
 from bot.stores.sqlite.store import SqliteStore
 from tests.factories import NOW, make_job
@@ -33,13 +33,13 @@ class Work:
     def again(self) -> Jobs:
         """The queue as a process that has just started sees it."""
         jobs = Jobs(self.store, clock=self.clock, owner="somebody")
-        jobs.register({"work": JobKind(act=self.act, settled=self.end)})
+        jobs.register({"work": JobKind(run=self.act, on_finished=self.end)})
         return jobs
 
     async def act(self, claim: Claim) -> Result:
         self.acts += 1
         if self.marked:
-            await claim.mark()
+            await claim.mark_sending()
         return self.todo.pop(0)(claim) if self.todo else {"id": "m1"}
 
     async def end(self, job: Job) -> None:
@@ -81,7 +81,7 @@ async def test_asking_twice_is_asking_once(work: Work) -> None:
 
 
 async def test_a_temporary_failure_is_tried_again_later(work: Work, clock: FakeClock) -> None:
-    work.todo = [failing(Temporary("busy"))]
+    work.todo = [failing(TemporaryError("busy"))]
     await work.run_due()
     job = await work.job()
     assert (job.state, job.failures, job.error) == (JobState.TODO, 1, "busy")
@@ -91,14 +91,14 @@ async def test_a_temporary_failure_is_tried_again_later(work: Work, clock: FakeC
 
 
 async def test_what_the_other_side_asks_for_is_waited_for(work: Work) -> None:
-    work.todo = [failing(Temporary("silence", retry_after=600))]
+    work.todo = [failing(TemporaryError("silence", retry_after=600))]
     await work.run_due()
     assert ((await work.job()).due_at - NOW).total_seconds() >= 600
 
 
 async def test_after_enough_failures_a_job_is_dead(work: Work, clock: FakeClock) -> None:
-    work.todo = [failing(Temporary("busy"))] * GIVE_UP_AFTER
-    for _ in range(GIVE_UP_AFTER):
+    work.todo = [failing(TemporaryError("busy"))] * MAX_FAILURES
+    for _ in range(MAX_FAILURES):
         await work.run_due()
         clock.turn(seconds=1000)
     assert (await work.job()).state is JobState.DEAD
@@ -106,7 +106,7 @@ async def test_after_enough_failures_a_job_is_dead(work: Work, clock: FakeClock)
 
 
 async def test_a_refusal_for_good_is_not_tried_again(work: Work) -> None:
-    work.todo = [failing(Permanent("no such group"))]
+    work.todo = [failing(PermanentError("no such group"))]
     await work.run_due()
     job = await work.job()
     assert (job.state, job.error) == (JobState.DEAD, "no such group")
@@ -114,7 +114,7 @@ async def test_a_refusal_for_good_is_not_tried_again(work: Work) -> None:
 
 async def test_waiting_is_no_failure(work: Work, clock: FakeClock) -> None:
     clock.turn(seconds=5)
-    work.todo = [failing(NotYet(clock()))] * 3
+    work.todo = [failing(Postpone(clock()))] * 3
     await work.run_due()
     job = await work.job()
     assert (job.state, job.failures, job.attempts) == (JobState.DONE, 0, 4)
@@ -138,7 +138,7 @@ async def test_a_job_comes_back_when_its_process_dies(work: Work, clock: FakeClo
 async def test_a_marked_job_that_comes_back_is_not_repeated(work: Work, clock: FakeClock) -> None:
     lost = await work.store.claim_job(["work"], "dead process", NOW, clock())
     assert lost
-    assert await work.store.save_job(replace(lost, marker=True))
+    assert await work.store.save_job(replace(lost, send_attempted=True))
     clock.turn(seconds=1)
     await work.run_due()
     assert (work.acts, (await work.job()).state) == (0, JobState.UNCONFIRMED)
@@ -146,14 +146,14 @@ async def test_a_marked_job_that_comes_back_is_not_repeated(work: Work, clock: F
 
 async def test_a_lost_answer_after_the_marker_is_unconfirmed(work: Work) -> None:
     work.marked = True
-    work.todo = [failing(Temporary("no answer", uncertain=True))]
+    work.todo = [failing(TemporaryError("no answer", uncertain=True))]
     await work.run_due()
     assert (await work.job()).state is JobState.UNCONFIRMED
 
 
 async def test_a_clear_refusal_after_the_marker_is_tried_again(work: Work, clock: FakeClock) -> None:
     work.marked = True
-    work.todo = [failing(Temporary("too fast"))]
+    work.todo = [failing(TemporaryError("too fast"))]
     await work.run_due()
     clock.turn(seconds=10)
     await work.run_due()
@@ -166,18 +166,18 @@ async def marked_after(work: Work, end: BaseException | None) -> bool:
     assert job
     with suppress(DingRunError, asyncio.CancelledError):
         async with Claim(work.store, job, work.clock, timedelta(seconds=10)).sending():
-            assert (await work.job()).marker
+            assert (await work.job()).send_attempted
             if end:
                 raise end
-    return (await work.job()).marker
+    return (await work.job()).send_attempted
 
 
-@pytest.mark.parametrize("end", [Permanent("the session is over"), Temporary("too fast")])
+@pytest.mark.parametrize("end", [PermanentError("the session is over"), TemporaryError("too fast")])
 async def test_a_clear_refusal_takes_the_marker_away(work: Work, end: DingRunError) -> None:
     assert not await marked_after(work, end)
 
 
-@pytest.mark.parametrize("end", [Temporary("no answer", uncertain=True), asyncio.CancelledError(), None])
+@pytest.mark.parametrize("end", [TemporaryError("no answer", uncertain=True), asyncio.CancelledError(), None])
 async def test_the_marker_stays_when_something_may_have_left(work: Work, end: BaseException | None) -> None:
     assert await marked_after(work, end)
 
@@ -189,9 +189,9 @@ async def test_a_marker_that_could_not_be_stored_leaves_nothing_uncertain(
     save = work.store.save_job
 
     async def lost_once(job: Job) -> bool:
-        if job.marker:
+        if job.send_attempted:
             monkeypatch.setattr(work.store, "save_job", save)
-            raise Temporary("MongoDB was lost", uncertain=True)
+            raise TemporaryError("MongoDB was lost", uncertain=True)
         return await save(job)
 
     monkeypatch.setattr(work.store, "save_job", lost_once)
@@ -204,7 +204,7 @@ async def test_a_marker_that_could_not_be_stored_leaves_nothing_uncertain(
 
 
 async def test_a_lost_answer_without_a_marker_is_repeated(work: Work, clock: FakeClock) -> None:
-    work.todo = [failing(Temporary("no answer", uncertain=True))]
+    work.todo = [failing(TemporaryError("no answer", uncertain=True))]
     await work.run_due()
     clock.turn(seconds=10)
     await work.run_due()
@@ -214,20 +214,20 @@ async def test_a_lost_answer_without_a_marker_is_repeated(work: Work, clock: Fak
 async def test_who_lost_the_claim_leaves_no_marker(work: Work, clock: FakeClock) -> None:
     job = await work.store.claim_job(["work"], "slow", NOW, clock())
     assert job
-    claim = Claim(work.store, job, clock, JobKind(act=work.act).lease)
+    claim = Claim(work.store, job, clock, JobKind(run=work.act).lease)
     clock.turn(seconds=1)
     assert await work.store.claim_job(["work"], "fast", clock(), clock())
-    with pytest.raises(Temporary, match="claim was lost"):
-        await claim.mark()
+    with pytest.raises(TemporaryError, match="claim was lost"):
+        await claim.mark_sending()
 
 
 async def test_a_kind_has_one_way_to_be_done(work: Work) -> None:
     with pytest.raises(ValueError, match="work"):
-        work.jobs.register({"work": JobKind(act=work.act)})
+        work.jobs.register({"work": JobKind(run=work.act)})
 
 
 async def test_the_runner_starts_an_added_job_at_once(work: Work) -> None:
-    runner = asyncio.create_task(work.jobs.run([Lane(name="w", kinds=["work"], places=2)]))
+    runner = asyncio.create_task(work.jobs.run([Pool(name="w", kinds=["work"], concurrency=2)]))
     async with asyncio.timeout(5):
         await work.ended.acquire()
         await work.jobs.add(make_job(id="work:2", kind="work"))
@@ -246,9 +246,9 @@ async def test_a_stop_lets_running_jobs_end(store: SqliteStore, clock: FakeClock
         return {}
 
     jobs = Jobs(store, clock=clock, owner="me")
-    jobs.register({"slow": JobKind(act=act)})
+    jobs.register({"slow": JobKind(run=act)})
     await jobs.add(make_job(id="slow:1", kind="slow"))
-    runner = asyncio.create_task(jobs.run([Lane(name="s", kinds=["slow"], places=1)]))
+    runner = asyncio.create_task(jobs.run([Pool(name="s", kinds=["slow"], concurrency=1)]))
     await started.wait()
     runner.cancel()
     await asyncio.sleep(0)
@@ -270,9 +270,9 @@ async def test_a_stop_gives_back_what_does_not_end(
         return {}
 
     jobs = Jobs(store, clock=clock, owner="me")
-    jobs.register({"slow": JobKind(act=act)})
+    jobs.register({"slow": JobKind(run=act)})
     await jobs.add(make_job(id="slow:1", kind="slow"))
-    runner = asyncio.create_task(jobs.run([Lane(name="s", kinds=["slow"], places=1)]))
+    runner = asyncio.create_task(jobs.run([Pool(name="s", kinds=["slow"], concurrency=1)]))
     await started.wait()
     runner.cancel()
     await asyncio.gather(runner, return_exceptions=True)
@@ -281,7 +281,7 @@ async def test_a_stop_gives_back_what_does_not_end(
 
 
 async def test_a_store_that_is_away_ends_nothing(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    claim, troubles = work.store.claim_job, [Temporary("away")]
+    claim, troubles = work.store.claim_job, [TemporaryError("away")]
 
     async def sometimes(*args: object) -> object:
         if troubles:
@@ -290,7 +290,7 @@ async def test_a_store_that_is_away_ends_nothing(work: Work, monkeypatch: pytest
 
     monkeypatch.setattr(work.store, "claim_job", sometimes)
     monkeypatch.setattr("bot.jobs.pool.POLL", 0.001)
-    runner = asyncio.create_task(work.jobs.run([Lane(name="w", kinds=["work"], places=1)]))
+    runner = asyncio.create_task(work.jobs.run([Pool(name="w", kinds=["work"], concurrency=1)]))
     async with asyncio.timeout(5):
         await work.ended.acquire()
     runner.cancel()
@@ -302,7 +302,7 @@ async def test_an_outcome_that_cannot_be_stored_leaves_the_job_to_its_lease(
     work: Work, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(job: Job) -> bool:
-        raise Temporary("disk full")
+        raise TemporaryError("disk full")
 
     with monkeypatch.context() as patch:
         patch.setattr(work.store, "save_job", refuse)
@@ -319,7 +319,7 @@ class Slow:
     def __init__(self, store: SqliteStore, clock: FakeClock) -> None:
         self.started, self.go = asyncio.Event(), asyncio.Event()
         self.jobs = Jobs(store, clock=clock, owner="slow")
-        self.jobs.register({"slow": JobKind(act=self.act, lease=timedelta(seconds=0.03))})
+        self.jobs.register({"slow": JobKind(run=self.act, lease=timedelta(seconds=0.03))})
 
     async def act(self, claim: Claim) -> Result:
         self.started.set()
@@ -377,7 +377,7 @@ async def test_a_stop_gives_back_what_is_claimed_in_its_moment(
         return job
 
     monkeypatch.setattr(work.store, "claim_job", slowly)
-    runner = asyncio.create_task(work.jobs.run([Lane(name="w", kinds=["work"], places=1)]))
+    runner = asyncio.create_task(work.jobs.run([Pool(name="w", kinds=["work"], concurrency=1)]))
     await asked.wait()
     runner.cancel()
     await asyncio.sleep(0)
@@ -397,7 +397,7 @@ async def test_a_mistake_of_ours_in_what_follows_a_job_stops_no_other(
     monkeypatch.setattr(work, "end", broken)
     work.jobs = work.again()
     await work.jobs.add(make_job(id="work:2", kind="work"))
-    running = asyncio.create_task(work.jobs.run([Lane(name="all", kinds=("work",), places=1)]))
+    running = asyncio.create_task(work.jobs.run([Pool(name="all", kinds=("work",), concurrency=1)]))
     async with asyncio.timeout(5):
         for _ in range(2):
             await work.ended.acquire()
@@ -425,7 +425,7 @@ async def test_a_heartbeat_that_fails_by_a_mistake_of_ours_beats_again(
 
     monkeypatch.setattr(Claim, "extend", sometimes)
     jobs = Jobs(store, clock=clock, owner="somebody")
-    jobs.register({"work": JobKind(act=act, lease=timedelta(seconds=0.03))})
+    jobs.register({"work": JobKind(run=act, lease=timedelta(seconds=0.03))})
     await jobs.add(make_job(kind="work"))
     await jobs.run_due(["work"])
     (job,) = await store.find_jobs(kind="work")
@@ -434,7 +434,7 @@ async def test_a_heartbeat_that_fails_by_a_mistake_of_ours_beats_again(
 
 async def test_an_error_that_is_kept_holds_no_secret(work: Work) -> None:
     def refused(claim: Claim) -> Result:
-        raise Permanent("refused: https://host/send?access_token=HIDDEN and redis://:HIDDEN@host")
+        raise PermanentError("refused: https://host/send?access_token=HIDDEN and redis://:HIDDEN@host")
 
     work.todo = [refused]
     await work.run_due()

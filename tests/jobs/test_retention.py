@@ -4,17 +4,17 @@ from datetime import timedelta
 
 from bot.jobs.retention import BATCH_SIZE, PAYLOAD_MAX_AGE, PayloadRetention
 from bot.models import JobState
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 from tests.factories import NOW, make_job, make_message
 
 
-async def kept(desk: Desk) -> list[str]:
+async def kept(desk: CoreHarness) -> list[str]:
     """The payloads of messages that the store still has."""
     rows = await desk.store.rows("select payload from jobs where kind = 'message'")
     return [row["payload"] for row in rows if row["payload"] != "{}"]
 
 
-async def test_a_message_is_forgotten_a_day_after_its_answer(desk: Desk) -> None:
+async def test_a_message_is_forgotten_a_day_after_its_answer(desk: CoreHarness) -> None:
     retention = PayloadRetention(desk.store, clock=desk.clock)
     await desk.say("状态", session_webhook="https://oapi.dingtalk.com/robot/sendBySession?session=secret")
     assert "session=secret" in (await kept(desk))[0]
@@ -25,7 +25,7 @@ async def test_a_message_is_forgotten_a_day_after_its_answer(desk: Desk) -> None
     assert await kept(desk) == []
 
 
-async def test_a_message_that_comes_again_after_that_is_still_known(desk: Desk) -> None:
+async def test_a_message_that_comes_again_after_that_is_still_known(desk: CoreHarness) -> None:
     message = make_message("状态")
     await desk.hear(message)
     desk.clock.turn(seconds=PAYLOAD_MAX_AGE.total_seconds() + 1)
@@ -34,15 +34,15 @@ async def test_a_message_that_comes_again_after_that_is_still_known(desk: Desk) 
     assert desk.messenger.verbs() == ["reply"]
 
 
-async def test_an_open_message_keeps_its_words(desk: Desk) -> None:
-    await desk.intake.on_message(make_message("状态"))
+async def test_an_open_message_keeps_its_words(desk: CoreHarness) -> None:
+    await desk.intake.receive_message(make_message("状态"))
     desk.clock.turn(seconds=10 * PAYLOAD_MAX_AGE.total_seconds())
     assert await PayloadRetention(desk.store, clock=desk.clock).sweep() == 0
     await desk.do_jobs()
     assert desk.messenger.verbs() == ["reply"]
 
 
-async def test_a_run_keeps_its_audit_trail(desk: Desk) -> None:
+async def test_a_run_keeps_its_audit_trail(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     before = await desk.store.find_jobs(run_id=run.id)
     desk.clock.turn(seconds=10 * PAYLOAD_MAX_AGE.total_seconds())
@@ -50,7 +50,7 @@ async def test_a_run_keeps_its_audit_trail(desk: Desk) -> None:
     assert await desk.store.find_jobs(run_id=run.id) == before
 
 
-async def test_a_long_history_is_emptied_in_batches_and_once(desk: Desk) -> None:
+async def test_a_long_history_is_emptied_in_batches_and_once(desk: CoreHarness) -> None:
     for number in range(BATCH_SIZE + 3):
         job = make_job(
             id=f"message:{number}", kind="message", payload={"text": "a"}, state=JobState.DONE, ended_at=NOW

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.errors import Temporary
-from bot.jobs.retry import GIVE_UP_AFTER, wait_before_retry
+from bot.errors import TemporaryError
+from bot.jobs.retry import MAX_FAILURES, wait_before_retry
 
 
 @pytest.mark.parametrize(
@@ -21,10 +21,10 @@ from bot.jobs.retry import GIVE_UP_AFTER, wait_before_retry
 def test_the_wait_grows_is_spread_and_never_undercuts(
     failures: int, retry_after: float | None, spread: float, seconds: float
 ) -> None:
-    wait = wait_before_retry(failures, Temporary("busy", retry_after=retry_after), spread=spread)
+    wait = wait_before_retry(failures, TemporaryError("busy", retry_after=retry_after), spread=spread)
     assert wait is not None
     assert wait.total_seconds() == seconds
 
 
 def test_after_enough_failures_it_gives_up() -> None:
-    assert wait_before_retry(GIVE_UP_AFTER, Temporary("busy"), spread=0) is None
+    assert wait_before_retry(MAX_FAILURES, TemporaryError("busy"), spread=0) is None

@@ -6,10 +6,10 @@ import aiohttp
 import pytest
 
 from bot.config.settings import Settings
-from bot.delivery.plan import NOBODY
-from bot.messengers.dingtalk.rate_limiter import Unmetered
-from bot.models import Note
-from bot.wiring.messengers import wire
+from bot.delivery.plan import NULL_DESTINATION
+from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
+from bot.models import MarkdownMessage
+from bot.wiring.messengers import build_messengers
 from tests.fakes import FakeClock
 
 APP = {"DINGDING": {"APP_KEY": "k", "APP_SECRET": "s"}}
@@ -29,7 +29,11 @@ async def test_the_reason_why_nothing_is_sent_is_the_true_one(
     reason: str,
 ) -> None:
     async with aiohttp.ClientSession() as session:
-        channels = wire(Settings.model_validate(values), session, clock, Unmetered()).channels
+        channels = build_messengers(
+            Settings.model_validate(values), session, clock, NullRateLimiter()
+        ).channels
     with caplog.at_level(logging.INFO):
-        await channels.to(NOBODY).send_note(NOBODY, Note(title="每日巡检", text=""), "note:r1")
+        await channels.to(NULL_DESTINATION).send_message(
+            NULL_DESTINATION, MarkdownMessage(title="每日巡检", text=""), "note:r1"
+        )
     assert f"not pushed, {reason}: message note:r1: 每日巡检" in caplog.text

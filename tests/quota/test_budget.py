@@ -6,59 +6,61 @@ import pytest
 
 from bot.quota.budget import (
     Balance,
-    Bucket,
     Budget,
-    Rung,
+    QuotaKind,
+    QuotaLevel,
     digest_wait,
     forecast,
     month_end,
     month_of,
-    rung_of,
+    quota_level,
     warnings_of,
-    webhook_rung_of,
+    webhook_quota_level,
 )
 
-BUDGET = Budget(limits={Bucket.API: 1_000, Bucket.STREAM: 1_000})
+BUDGET = Budget(limits={QuotaKind.API: 1_000, QuotaKind.STREAM: 1_000})
 MIDDLE = datetime(2026, 11, 15, 16, tzinfo=UTC)  # half of November is over in China
 
 
 def balance(api: int = 0, stream: int = 0, *, now: datetime = MIDDLE, **changes: object) -> Balance:
-    booked = {Bucket.API: api, Bucket.STREAM: stream}
+    booked = {QuotaKind.API: api, QuotaKind.STREAM: stream}
     return Balance(**({"budget": BUDGET, "booked": booked, "now": now} | changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("api", "stream", "beside", "rung"),
     [
-        (0, 0, False, Rung.FULL),
-        (799, 0, False, Rung.FULL),
-        (800, 0, False, Rung.NO_UPDATES),
-        (880, 0, False, Rung.NO_FILE),
-        (950, 0, False, Rung.DIGEST),
-        (950, 0, True, Rung.WEBHOOK),
-        (950, 900, True, Rung.DIGEST),
-        (989, 900, True, Rung.DIGEST),
-        (990, 0, False, Rung.SPENT),
-        (990, 0, True, Rung.WEBHOOK),
-        (2_000, 900, True, Rung.SPENT),
+        (0, 0, False, QuotaLevel.FULL),
+        (799, 0, False, QuotaLevel.FULL),
+        (800, 0, False, QuotaLevel.NO_UPDATES),
+        (880, 0, False, QuotaLevel.NO_FILE),
+        (950, 0, False, QuotaLevel.DIGEST),
+        (950, 0, True, QuotaLevel.WEBHOOK),
+        (950, 900, True, QuotaLevel.DIGEST),
+        (989, 900, True, QuotaLevel.DIGEST),
+        (990, 0, False, QuotaLevel.SPENT),
+        (990, 0, True, QuotaLevel.WEBHOOK),
+        (2_000, 900, True, QuotaLevel.SPENT),
     ],
 )
-def test_the_ladder_as_the_month_runs_out(api: int, stream: int, beside: bool, rung: Rung) -> None:
-    assert rung_of(balance(api, stream), beside=beside) is rung
+def test_the_ladder_as_the_month_runs_out(api: int, stream: int, beside: bool, rung: QuotaLevel) -> None:
+    assert quota_level(balance(api, stream), beside=beside) is rung
 
 
-@pytest.mark.parametrize(("stream", "rung"), [(899, Rung.FULL), (900, Rung.DIGEST), (990, Rung.SPENT)])
-def test_a_webhook_robot_has_a_ladder_of_its_own(stream: int, rung: Rung) -> None:
-    assert webhook_rung_of(balance(1_000, stream)) is rung
+@pytest.mark.parametrize(
+    ("stream", "rung"), [(899, QuotaLevel.FULL), (900, QuotaLevel.DIGEST), (990, QuotaLevel.SPENT)]
+)
+def test_a_webhook_robot_has_a_ladder_of_its_own(stream: int, rung: QuotaLevel) -> None:
+    assert webhook_quota_level(balance(1_000, stream)) is rung
 
 
 def test_without_a_limit_everything_goes() -> None:
-    assert rung_of(balance(10**6, budget=Budget())) is Rung.FULL
+    assert quota_level(balance(10**6, budget=Budget())) is QuotaLevel.FULL
 
 
 def test_what_dingtalk_calls_used_up_is_used_up() -> None:
-    refused = balance(10, refused=frozenset({Bucket.API}))
-    assert (rung_of(refused), refused.left(Bucket.API)) == (Rung.SPENT, 0)
+    refused = balance(10, refused=frozenset({QuotaKind.API}))
+    assert (quota_level(refused), refused.left(QuotaKind.API)) == (QuotaLevel.SPENT, 0)
 
 
 def test_digests_are_spread_over_what_is_left_of_the_month() -> None:
@@ -69,24 +71,24 @@ def test_digests_are_spread_over_what_is_left_of_the_month() -> None:
 
 def test_of_the_borders_passed_the_highest_is_told() -> None:
     assert warnings_of(balance(799, 0)) == []
-    assert warnings_of(balance(960, 850)) == [(Bucket.API, 95), (Bucket.STREAM, 80)]
+    assert warnings_of(balance(960, 850)) == [(QuotaKind.API, 95), (QuotaKind.STREAM, 80)]
 
 
 def test_the_forecast_goes_on_at_the_pace_so_far() -> None:
-    seen = forecast(balance(800), Bucket.API)
+    seen = forecast(balance(800), QuotaKind.API)
     assert seen is not None
     assert seen.at_end == 1_600
     assert seen.lasts_until == MIDDLE + timedelta(days=15) / 4
 
 
 def test_a_slow_month_lasts_to_its_end() -> None:
-    seen = forecast(balance(100), Bucket.API)
+    seen = forecast(balance(100), QuotaKind.API)
     assert seen is not None
     assert (seen.at_end, seen.lasts_until) == (200, None)
 
 
 def test_the_first_hours_of_a_month_tell_nothing() -> None:
-    assert forecast(balance(50, now=datetime(2026, 10, 31, 17, tzinfo=UTC)), Bucket.API) is None
+    assert forecast(balance(50, now=datetime(2026, 10, 31, 17, tzinfo=UTC)), QuotaKind.API) is None
 
 
 def test_a_month_begins_at_midnight_in_china() -> None:

@@ -9,7 +9,7 @@ import pytest
 from gridfs import AsyncGridFSBucket
 from pymongo import AsyncMongoClient
 
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.models import Report
 from bot.mongo import Mongo
 from bot.reports.archive import fetch
@@ -41,17 +41,17 @@ def written(tmp_path: Path) -> Path:
 
 async def test_another_bot_has_the_file(archive: MongoArchive, written: Path, tmp_path: Path) -> None:
     await archive.put(PATH, written)
-    assert await archive.has(PATH)
+    assert await archive.exists(PATH)
     assert await fetch(archive, REPORT, tmp_path / "other")
     assert (tmp_path / "other" / PATH).read_bytes() == CONTENT
     assert len(os.listdir(tmp_path / "other/2026-11-24")) == 1
 
 
 async def test_what_is_not_there_is_not_fetched(archive: MongoArchive, tmp_path: Path) -> None:
-    assert not await archive.has(PATH)
+    assert not await archive.exists(PATH)
     assert not await fetch(archive, REPORT, tmp_path)
     assert os.listdir(tmp_path) == []
-    with pytest.raises(Permanent):
+    with pytest.raises(PermanentError):
         [piece async for piece in archive.read(PATH)]
 
 
@@ -59,7 +59,7 @@ async def test_what_is_not_there_is_not_fetched(archive: MongoArchive, tmp_path:
     "path", ["../2026-11-24/x", "2026-11-24/../x", "2026-11-24/..", "/etc/passwd", "2026-11-24", "a/b"]
 )
 async def test_nothing_is_written_elsewhere(archive: MongoArchive, path: str, tmp_path: Path) -> None:
-    with pytest.raises(Permanent, match="no path"):
+    with pytest.raises(PermanentError, match="no path"):
         await fetch(archive, report_of(b"", path), tmp_path)
 
 
@@ -73,9 +73,9 @@ async def test_a_broken_attempt_is_no_file_and_is_put_again(
     archive: MongoArchive, written: Path, database: Database, mongo: Mongo
 ) -> None:
     database.proxy.lose_answer_to("insert")
-    with pytest.raises(Temporary):
+    with pytest.raises(TemporaryError):
         await archive.put(PATH, written)
-    assert not await archive.has(PATH)
+    assert not await archive.exists(PATH)
     await archive.put(PATH, written)
     assert b"".join([piece async for piece in archive.read(PATH)]) == CONTENT
 
@@ -86,7 +86,7 @@ async def test_old_days_are_swept_and_what_dead_writers_left(
     for day in ("2026-11-22", "2026-11-23", "2026-11-24"):
         await archive.put(f"{day}/r.xlsx", written)
     await mongo.collection("files.files").delete({"_id": "2026-11-22/r.xlsx"})
-    assert await archive.sweep("2026-11-24") == 1
+    assert await archive.purge("2026-11-24") == 1
     assert [each["_id"] for each in await mongo.collection("files.files").find({})] == ["2026-11-24/r.xlsx"]
     assert await mongo.collection("files.chunks").count() == 3
 
@@ -96,7 +96,7 @@ async def test_a_file_that_lost_a_piece_does_not_end_early(
 ) -> None:
     await archive.put(PATH, written)
     await mongo.collection("files.chunks").delete({"n": 2})
-    with pytest.raises(Temporary, match="changed while"):
+    with pytest.raises(TemporaryError, match="changed while"):
         await fetch(archive, REPORT, tmp_path / "other")
     assert os.listdir(tmp_path / "other/2026-11-24") == []
 
@@ -132,32 +132,32 @@ class Broken:
     async def put(self, path: str, file: Path) -> None:
         """Keeps nothing."""
 
-    async def has(self, path: str) -> bool:
+    async def exists(self, path: str) -> bool:
         return True
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         yield b"half"
-        raise Temporary("lost")
+        raise TemporaryError("lost")
 
     async def remove(self, path: str) -> None:
         """Has nothing to forget."""
 
-    async def sweep(self, day: str) -> int:
+    async def purge(self, day: str) -> int:
         return 0
 
 
 async def test_half_a_file_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(Temporary, match="lost"):
+    with pytest.raises(TemporaryError, match="lost"):
         await fetch(Broken(), REPORT, tmp_path)
     assert os.listdir(tmp_path / "2026-11-24") == []
 
 
 async def test_a_folder_that_cannot_be_written_is_temporary(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(Temporary, match=r"reports\.dir"):
+    with pytest.raises(TemporaryError, match=r"reports\.dir"):
         await fetch(Broken(), REPORT, tmp_path / "file")
 
 
 async def test_a_file_that_is_gone_is_not_put(archive: MongoArchive, tmp_path: Path) -> None:
-    with pytest.raises(Temporary, match=r"reports\.dir"):
+    with pytest.raises(TemporaryError, match=r"reports\.dir"):
         await archive.put(PATH, tmp_path / "none")

@@ -4,17 +4,17 @@ from datetime import timedelta
 
 import pytest
 
-from bot.reports.downloads import AGENT_CHARACTERS, RESUMABLE, Audit, Visitor
-from bot.reports.link_tokens import Terms, why_closed
+from bot.reports.downloads import MAX_AGENT_CHARACTERS, RESUMABLE, DownloadLog, HttpClient
+from bot.reports.link_tokens import LinkPolicy, rejection_reason
 from bot.reports.links import NoLink, ReportLinks
 from bot.stores.sqlite.links import SqliteLinks
 from bot.stores.sqlite.store import SqliteStore
-from tests.factories import make_grant, make_report
+from tests.factories import make_link, make_report
 from tests.fakes import FakeClock
 
-TERMS = Terms(public_url="https://run.example.com", ttl=timedelta(hours=1), most=2)
+TERMS = LinkPolicy(public_url="https://run.example.com", ttl=timedelta(hours=1), max_downloads=2)
 REPORT = make_report()
-CURL = Visitor.of("192.0.2.7", "curl/8.5.0")
+CURL = HttpClient.from_headers("192.0.2.7", "curl/8.5.0")
 
 
 @pytest.fixture
@@ -23,8 +23,8 @@ def links(store: SqliteStore, clock: FakeClock) -> ReportLinks:
 
 
 @pytest.fixture
-def audit(store: SqliteStore, clock: FakeClock) -> Audit:
-    return Audit(SqliteLinks(store), clock=clock)
+def audit(store: SqliteStore, clock: FakeClock) -> DownloadLog:
+    return DownloadLog(SqliteLinks(store), clock=clock)
 
 
 async def url(links: ReportLinks, cause: str = "job1") -> str:
@@ -41,7 +41,7 @@ async def test_a_link_leads_to_its_report(links: ReportLinks, clock: FakeClock) 
     link = await links.link_for(REPORT, cause="job1")
     assert link is not None
     assert link.url.startswith("https://run.example.com/reports/l")
-    assert (link.expires_at, link.most) == (clock() + timedelta(hours=1), 2)
+    assert (link.expires_at, link.max_downloads) == (clock() + timedelta(hours=1), 2)
     grant = await links.find(token(link.url))
     assert (grant.run_id, grant.sha256) == (REPORT.run_id, REPORT.sha256)
 
@@ -57,7 +57,7 @@ async def test_a_link_that_is_over_is_followed_by_a_new_one(links: ReportLinks, 
     first = await url(links)
     clock.turn(seconds=3600)
     assert await url(links) != first
-    assert why_closed(await links.find(token(first)), clock()) == "expired"
+    assert rejection_reason(await links.find(token(first)), clock()) == "expired"
 
 
 async def test_a_new_report_has_a_link_of_its_own(links: ReportLinks) -> None:
@@ -73,19 +73,19 @@ async def test_a_revoked_link_does_not_come_back_by_a_repeat(links: ReportLinks,
     assert await links.revoke(REPORT.run_id) == 1
     assert not await links.any_open(REPORT.run_id)
     assert await links.link_for(REPORT, cause="job1") is None
-    assert why_closed(await links.find(token(first)), clock()) == "revoked"
+    assert rejection_reason(await links.find(token(first)), clock()) == "revoked"
     assert await links.link_for(REPORT, cause="job2")
 
 
 async def test_without_a_public_address_there_are_no_links(store: SqliteStore, clock: FakeClock) -> None:
-    links = ReportLinks(SqliteLinks(store), Terms(), clock=clock)
-    assert not links.offered
+    links = ReportLinks(SqliteLinks(store), LinkPolicy(), clock=clock)
+    assert not links.is_enabled
     assert await links.link_for(REPORT, cause="job1") is None
 
 
 async def test_two_bots_know_each_others_links(store: SqliteStore, clock: FakeClock) -> None:
     one, two = (ReportLinks(SqliteLinks(store), TERMS, clock=clock) for _ in range(2))
-    assert (await two.find(token(await url(one)))).cause == "job1"
+    assert (await two.find(token(await url(one)))).idempotency_key == "job1"
 
 
 async def test_a_key_of_the_settings_wins(store: SqliteStore, clock: FakeClock) -> None:
@@ -103,36 +103,36 @@ async def test_what_the_store_does_not_know_leads_nowhere(links: ReportLinks, st
 
 
 async def test_only_the_client_that_began_may_resume_and_for_an_hour(
-    links: ReportLinks, audit: Audit, clock: FakeClock
+    links: ReportLinks, audit: DownloadLog, clock: FakeClock
 ) -> None:
     grant = await links.find(token(await url(links)))
     assert not await audit.resume(grant, CURL)
-    begun = await audit.begin(grant, CURL)
+    begun = await audit.start(grant, CURL)
     assert await audit.resume(grant, CURL) == begun
-    assert not await audit.resume(grant, Visitor.of("192.0.2.8", "curl/8.5.0"))
-    assert not await audit.resume(make_grant(), CURL)
+    assert not await audit.resume(grant, HttpClient.from_headers("192.0.2.8", "curl/8.5.0"))
+    assert not await audit.resume(make_link(), CURL)
     clock.turn(seconds=RESUMABLE.total_seconds() + 1)
     assert not await audit.resume(grant, CURL)
 
 
 async def test_an_end_that_cannot_be_stored_is_no_failure(
-    links: ReportLinks, audit: Audit, store: SqliteStore
+    links: ReportLinks, audit: DownloadLog, store: SqliteStore
 ) -> None:
     grant = await links.find(token(await url(links)))
-    begun = await audit.begin(grant, CURL)
+    begun = await audit.start(grant, CURL)
     await store.close()
     await audit.finish(grant, begun)
 
 
-async def test_downloads_are_told_in_their_order(links: ReportLinks, audit: Audit) -> None:
+async def test_downloads_are_told_in_their_order(links: ReportLinks, audit: DownloadLog) -> None:
     grant = await links.find(token(await url(links)))
-    began = [await audit.begin(grant, Visitor.of(f"192.0.2.{n}", "wget")) for n in range(3)]
+    began = [await audit.start(grant, HttpClient.from_headers(f"192.0.2.{n}", "wget")) for n in range(3)]
     assert [bool(each) for each in began] == [True, True, False]
-    assert [each.address for each in await audit.of_run(REPORT.run_id)] == ["192.0.2.0", "192.0.2.1"]
+    assert [each.address for each in await audit.for_run(REPORT.run_id)] == ["192.0.2.0", "192.0.2.1"]
 
 
 @pytest.mark.parametrize("agent", ["a\nb\x00\u202ec\u2028", "x" * 5_000, "", "Mozilla/5.0 (钉钉)"])
 def test_what_a_visitor_says_is_one_short_visible_line(agent: str) -> None:
-    shown = Visitor.of("192.0.2.7", agent).agent
-    assert len(shown) <= AGENT_CHARACTERS
+    shown = HttpClient.from_headers("192.0.2.7", agent).agent
+    assert len(shown) <= MAX_AGENT_CHARACTERS
     assert shown.isprintable()

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import pytest
 
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.models import (
     Destination,
     ExportStatus,
@@ -19,14 +19,14 @@ from bot.models import (
     TaskStatus,
     Trigger,
 )
-from bot.runs.lifecycle import Cause, failures_of, judge
-from tests.conftest import Desk
+from bot.runs.lifecycle import TriggerRequest, count_tasks, failures_of
+from tests.conftest import CoreHarness
 from tests.factories import NOW, make_schedule, make_task
 
-CAUSE = Cause(id="cron:s1:now", trigger=Trigger.CRON)
+CAUSE = TriggerRequest(idempotency_key="cron:s1:now", trigger=Trigger.CRON)
 
 
-async def test_a_run_is_stored_before_its_tasks_are_submitted(desk: Desk) -> None:
+async def test_a_run_is_stored_before_its_tasks_are_submitted(desk: CoreHarness) -> None:
     run = await desk.runs.trigger(desk.schedule, CAUSE)
     stored = await desk.run(run.id)
     assert (stored.task_ids, stored.status, desk.engine.all_tasks) == ((), RunStatus.RUNNING, {})
@@ -34,23 +34,23 @@ async def test_a_run_is_stored_before_its_tasks_are_submitted(desk: Desk) -> Non
     assert (await desk.run(run.id)).task_ids == tuple(desk.engine.all_tasks)
 
 
-async def test_the_same_cause_is_the_same_run(desk: Desk) -> None:
+async def test_the_same_cause_is_the_same_run(desk: CoreHarness) -> None:
     first = await desk.trigger()
     again = await desk.trigger()
     assert first.id == again.id
     assert len(await desk.store.find_runs()) == 1
 
 
-async def test_submitting_again_after_a_crash_changes_nothing(desk: Desk) -> None:
+async def test_submitting_again_after_a_crash_changes_nothing(desk: CoreHarness) -> None:
     run = await desk.trigger()
     await desk.store.update_run(run.id, {"task_ids": ()})
     desk.build()
-    await desk.runs.ask_to_submit(run.id)
+    await desk.runs.enqueue_submit(run.id)
     assert len(desk.engine.all_tasks) == 1
 
 
-async def test_an_engine_that_is_away_is_asked_again(desk: Desk) -> None:
-    desk.engine.refusal = Temporary("away")
+async def test_an_engine_that_is_away_is_asked_again(desk: CoreHarness) -> None:
+    desk.engine.refusal = TemporaryError("away")
     run = await desk.trigger()
     desk.engine.refusal = None
     desk.clock.turn(seconds=10)
@@ -58,15 +58,15 @@ async def test_an_engine_that_is_away_is_asked_again(desk: Desk) -> None:
     assert (await desk.run(run.id)).task_ids
 
 
-async def test_a_run_that_no_engine_takes_is_in_error_and_says_why(desk: Desk) -> None:
+async def test_a_run_that_no_engine_takes_is_in_error_and_says_why(desk: CoreHarness) -> None:
     desk.schedule = make_schedule(notify_enable=True, notify_on=NotifyOn.ALWAYS)
-    desk.engine.refusal = Permanent("没有有效目标")
+    desk.engine.refusal = PermanentError("没有有效目标")
     run = await desk.trigger()
     assert (run.status, run.error_msg, run.end_time) == (RunStatus.ERROR, "没有有效目标", NOW)
-    assert run.export_status is ExportStatus.SKIP
+    assert run.export_status is ExportStatus.SKIPPED
 
 
-async def test_a_run_ends_when_its_last_task_has(desk: Desk) -> None:
+async def test_a_run_ends_when_its_last_task_has(desk: CoreHarness) -> None:
     desk.schedule = make_schedule(targets=("a", "b"))
     run = await desk.trigger()
     desk.engine.end(run.task_ids[0])
@@ -77,12 +77,12 @@ async def test_a_run_ends_when_its_last_task_has(desk: Desk) -> None:
     await desk.watcher.tick()
     ended = await desk.run(run.id)
     assert (ended.status, ended.end_time) == (RunStatus.FINISHED, desk.clock())
-    assert ended.tally is not None
-    assert (ended.tally.done, ended.tally.error) == (1, 1)
+    assert ended.task_counts is not None
+    assert (ended.task_counts.done, ended.task_counts.error) == (1, 1)
     assert ended.failures[0].reason == "连接被拒绝"
 
 
-async def test_jobs_are_written_before_the_status(desk: Desk) -> None:
+async def test_jobs_are_written_before_the_status(desk: CoreHarness) -> None:
     run = await desk.trigger()
     desk.engine.end_all()
     await desk.watcher.tick()
@@ -90,7 +90,7 @@ async def test_jobs_are_written_before_the_status(desk: Desk) -> None:
     assert kinds == ["submit", "export", "card", "file"]
 
 
-async def test_a_crash_between_the_jobs_and_the_status_tells_once(desk: Desk) -> None:
+async def test_a_crash_between_the_jobs_and_the_status_tells_once(desk: CoreHarness) -> None:
     run = await desk.trigger()
     await desk.finish()
     await desk.store.update_run(run.id, {"status": RunStatus.RUNNING})
@@ -100,25 +100,25 @@ async def test_a_crash_between_the_jobs_and_the_status_tells_once(desk: Desk) ->
     assert (await desk.run(run.id)).status is RunStatus.FINISHED
 
 
-async def test_without_notify_enable_nothing_is_pushed(desk: Desk) -> None:
+async def test_without_notify_enable_nothing_is_pushed(desk: CoreHarness) -> None:
     desk.schedule = make_schedule(send_to=(Destination.parse("group:cidA"),))
     run = await desk.trigger()
     await desk.finish()
     assert desk.messenger.sent == []
     ended = await desk.run(run.id)
-    assert (ended.push_status, ended.export_status) == (PushStatus.SKIP, ExportStatus.SUCCESS)
+    assert (ended.push_status, ended.export_status) == (PushStatus.SKIPPED, ExportStatus.SUCCESS)
 
 
-async def test_a_stopped_run_ends_with_stopped_tasks(desk: Desk) -> None:
+async def test_a_stopped_run_ends_with_stopped_tasks(desk: CoreHarness) -> None:
     run = await desk.trigger()
     await desk.runs.stop(run)
     await desk.watcher.tick()
     ended = await desk.run(run.id)
-    assert ended.tally is not None
-    assert (ended.status, ended.tally.stop) == (RunStatus.FINISHED, 1)
+    assert ended.task_counts is not None
+    assert (ended.status, ended.task_counts.stop) == (RunStatus.FINISHED, 1)
 
 
-async def test_one_question_per_tick_however_many_runs(desk: Desk) -> None:
+async def test_one_question_per_tick_however_many_runs(desk: CoreHarness) -> None:
     for number in range(20):
         await desk.trigger(cause=f"cron:s1:{number}")
     desk.engine.questions = 0
@@ -126,7 +126,7 @@ async def test_one_question_per_tick_however_many_runs(desk: Desk) -> None:
     assert desk.engine.questions == 1
 
 
-async def test_one_more_question_however_many_runs_end(desk: Desk) -> None:
+async def test_one_more_question_however_many_runs_end(desk: CoreHarness) -> None:
     for number in range(20):
         await desk.trigger(cause=f"cron:s1:{number}")
     desk.engine.questions = 0
@@ -135,9 +135,11 @@ async def test_one_more_question_however_many_runs_end(desk: Desk) -> None:
     assert desk.engine.questions == 2
 
 
-async def test_runs_that_wait_for_their_submission_are_not_asked_for_one_by_one(desk: Desk) -> None:
+async def test_runs_that_wait_for_their_submission_are_not_asked_for_one_by_one(desk: CoreHarness) -> None:
     for number in range(20):
-        await desk.runs.trigger(desk.schedule, Cause(id=f"cron:s1:{number}", trigger=Trigger.CRON))
+        await desk.runs.trigger(
+            desk.schedule, TriggerRequest(idempotency_key=f"cron:s1:{number}", trigger=Trigger.CRON)
+        )
     desk.clock.turn(seconds=10)
     asked: list[str] = []
     find = desk.store.find_job
@@ -151,7 +153,7 @@ async def test_runs_that_wait_for_their_submission_are_not_asked_for_one_by_one(
     assert asked == []
 
 
-async def test_a_run_whose_submit_job_was_lost_gets_it_again(desk: Desk) -> None:
+async def test_a_run_whose_submit_job_was_lost_gets_it_again(desk: CoreHarness) -> None:
     run = await desk.runs.trigger(desk.schedule, CAUSE)
     await desk.store._db.execute("delete from jobs")
     desk.clock.turn(seconds=10)
@@ -160,8 +162,8 @@ async def test_a_run_whose_submit_job_was_lost_gets_it_again(desk: Desk) -> None
     assert (await desk.run(run.id)).task_ids
 
 
-async def test_a_run_whose_dead_submit_was_not_noticed_ends(desk: Desk) -> None:
-    desk.engine.refusal = Permanent("没有有效目标")
+async def test_a_run_whose_dead_submit_was_not_noticed_ends(desk: CoreHarness) -> None:
+    desk.engine.refusal = PermanentError("没有有效目标")
     run = await desk.trigger()
     await desk.store.update_run(run.id, {"status": RunStatus.RUNNING})
     desk.clock.turn(seconds=10)
@@ -171,12 +173,12 @@ async def test_a_run_whose_dead_submit_was_not_noticed_ends(desk: Desk) -> None:
 
 def test_unknown_tasks_are_missing() -> None:
     tasks = {"t1": make_task(id="t1", status=TaskStatus.DONE, found={"site": 2})}
-    tally = judge(["t1", "t2"], tasks)
+    tally = count_tasks(["t1", "t2"], tasks)
     assert (tally.total, tally.done, tally.missing, tally.found) == (2, 1, 1, {"site": 2})
     assert [f.status for f in failures_of(["t1", "t2"], tasks)] == [TaskStatus.MISSING]
 
 
-async def test_a_done_submit_job_leaves_no_trace_of_failure(desk: Desk) -> None:
+async def test_a_done_submit_job_leaves_no_trace_of_failure(desk: CoreHarness) -> None:
     run = await desk.trigger()
     job = await desk.store.find_job(f"submit:{run.id}")
     assert job is not None
@@ -184,10 +186,10 @@ async def test_a_done_submit_job_leaves_no_trace_of_failure(desk: Desk) -> None:
 
 
 async def test_the_watcher_goes_on_whatever_the_engine_does(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = await desk.trigger()
-    answers: list[Exception] = [Temporary("away"), ZeroDivisionError()]
+    answers: list[Exception] = [TemporaryError("away"), ZeroDivisionError()]
     ask = desk.engine.tasks
 
     async def sometimes(task_ids: Collection[str]) -> Mapping[str, Task]:
@@ -197,7 +199,7 @@ async def test_the_watcher_goes_on_whatever_the_engine_does(
 
     monkeypatch.setattr(desk.engine, "tasks", sometimes)
     desk.engine.end_all()
-    watching = asyncio.create_task(desk.watcher.watch(every=0.001))
+    watching = asyncio.create_task(desk.watcher.run(every=0.001))
     async with asyncio.timeout(5):
         while (await desk.run(run.id)).status is RunStatus.RUNNING:  # noqa: ASYNC110 - the watcher's own pace
             await asyncio.sleep(0.001)
@@ -206,7 +208,7 @@ async def test_the_watcher_goes_on_whatever_the_engine_does(
 
 
 async def test_a_run_that_cannot_be_ended_does_not_hold_up_the_others(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     odd, good = await desk.trigger(), await desk.trigger(cause="cron:s1:2")
     finish = desk.runs.finish
@@ -223,7 +225,7 @@ async def test_a_run_that_cannot_be_ended_does_not_hold_up_the_others(
     assert "an odd document" in caplog.text
 
 
-async def test_a_fresh_run_is_given_time_to_be_submitted(desk: Desk) -> None:
+async def test_a_fresh_run_is_given_time_to_be_submitted(desk: CoreHarness) -> None:
     await desk.runs.trigger(desk.schedule, CAUSE)
     assert await desk.watcher.tick() == 0
     desk.clock.turn(seconds=10)
@@ -231,7 +233,7 @@ async def test_a_fresh_run_is_given_time_to_be_submitted(desk: Desk) -> None:
 
 
 async def test_a_run_of_an_engine_that_makes_no_task_is_in_error(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def nothing(run: Run) -> Sequence[str]:
         return []
@@ -240,16 +242,16 @@ async def test_a_run_of_an_engine_that_makes_no_task_is_in_error(
     assert (await desk.trigger()).status is RunStatus.ERROR
 
 
-async def test_a_run_that_has_ended_is_not_submitted_again(desk: Desk) -> None:
+async def test_a_run_that_has_ended_is_not_submitted_again(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     await desk.store._db.execute("delete from jobs where kind = 'submit'")
-    await desk.runs.ask_to_submit(run.id)
+    await desk.runs.enqueue_submit(run.id)
     await desk.do_jobs()
     await desk.runs.fail(run.id, "too late")
     assert (await desk.run(run.id)).status is RunStatus.FINISHED
 
 
-async def test_a_task_that_was_deleted_still_tells_its_target(desk: Desk) -> None:
+async def test_a_task_that_was_deleted_still_tells_its_target(desk: CoreHarness) -> None:
     schedule = make_schedule(targets=("a.example", "B.example", "c.example"))
     run = await desk.trigger(schedule)
     del desk.engine.all_tasks[run.task_ids[1]]
@@ -258,7 +260,7 @@ async def test_a_task_that_was_deleted_still_tells_its_target(desk: Desk) -> Non
     assert (failure.target, failure.status) == ("B.example", TaskStatus.MISSING)
 
 
-async def test_of_a_repeated_run_only_what_was_repeated_can_be_lost(desk: Desk) -> None:
+async def test_of_a_repeated_run_only_what_was_repeated_can_be_lost(desk: CoreHarness) -> None:
     schedule = make_schedule(targets=("a.example", "b.example"))
     desk.engine.known[:] = [schedule]
     first = await desk.trigger(schedule)

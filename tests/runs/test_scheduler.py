@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.errors import Temporary
+from bot.errors import TemporaryError
 from bot.models import Schedule
-from bot.runs.scheduler import Missed, Scheduler, Timetable, last_due, next_due
-from tests.conftest import Desk
+from bot.runs.scheduler import MisfirePolicy, SchedulePolicy, Scheduler, last_due, next_due
+from tests.conftest import CoreHarness
 from tests.factories import make_schedule
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -100,22 +100,22 @@ def test_a_schedule_for_once_fires_once() -> None:
 class Days:
     """A scheduler on a desk, with starts and days."""
 
-    def __init__(self, desk: Desk, missed: Missed = Missed.ONCE) -> None:
+    def __init__(self, desk: CoreHarness, missed: MisfirePolicy = MisfirePolicy.ONCE) -> None:
         self.desk, self.missed = desk, missed
         self.start()
 
     def start(self) -> None:
-        timetable = Timetable(zone=SHANGHAI, missed=self.missed)
+        timetable = SchedulePolicy(zone=SHANGHAI, misfire_policy=self.missed)
         self.scheduler = Scheduler(self.desk.store, self.desk.engine, self.desk.runs, timetable=timetable)
 
     async def tick(self, time: str) -> int:
         return await self.scheduler.tick(at(time))
 
     async def causes(self) -> list[str]:
-        return [run.cause for run in await self.desk.store.find_runs()]
+        return [run.idempotency_key for run in await self.desk.store.find_runs()]
 
 
-async def test_it_fires_at_its_minute_and_once(desk: Desk) -> None:
+async def test_it_fires_at_its_minute_and_once(desk: CoreHarness) -> None:
     days = Days(desk)
     assert [await days.tick(f"2026-11-24 {time}") for time in ("02:59:59", "03:00:00", "03:00:01")] == [
         0,
@@ -125,11 +125,11 @@ async def test_it_fires_at_its_minute_and_once(desk: Desk) -> None:
     assert await days.causes() == ["cron:s1:2026-11-23T19:00:00+00:00"]
 
 
-async def test_a_new_schedule_does_not_fire_for_the_past(desk: Desk) -> None:
+async def test_a_new_schedule_does_not_fire_for_the_past(desk: CoreHarness) -> None:
     assert await Days(desk).tick("2026-11-24 03:00:01") == 0
 
 
-async def test_two_processes_make_one_run_of_a_tick(desk: Desk) -> None:
+async def test_two_processes_make_one_run_of_a_tick(desk: CoreHarness) -> None:
     first, second = Days(desk), Days(desk)
     for days in (first, second):
         await days.tick("2026-11-24 02:00")
@@ -138,7 +138,7 @@ async def test_two_processes_make_one_run_of_a_tick(desk: Desk) -> None:
     assert len(await desk.store.find_runs()) == 1
 
 
-async def test_what_was_missed_runs_once(desk: Desk) -> None:
+async def test_what_was_missed_runs_once(desk: CoreHarness) -> None:
     days = Days(desk)
     await days.tick("2026-11-20 12:00")
     days.start()
@@ -147,8 +147,8 @@ async def test_what_was_missed_runs_once(desk: Desk) -> None:
     assert await days.causes() == ["cron:s1:2026-11-23T19:00:00+00:00"]
 
 
-async def test_what_was_missed_can_be_skipped(desk: Desk) -> None:
-    days = Days(desk, Missed.SKIP)
+async def test_what_was_missed_can_be_skipped(desk: CoreHarness) -> None:
+    days = Days(desk, MisfirePolicy.SKIP)
     await days.tick("2026-11-20 12:00")
     days.start()
     assert await days.tick("2026-11-24 12:00") == 0
@@ -157,7 +157,7 @@ async def test_what_was_missed_can_be_skipped(desk: Desk) -> None:
 
 @pytest.mark.parametrize("restart", [True, False])
 async def test_a_clock_that_was_ahead_silences_nothing_once_it_is_right(
-    desk: Desk, caplog: pytest.LogCaptureFixture, restart: bool
+    desk: CoreHarness, caplog: pytest.LogCaptureFixture, restart: bool
 ) -> None:
     days = Days(desk)
     assert await days.tick("2026-11-24 02:59") == 0
@@ -171,7 +171,7 @@ async def test_a_clock_that_was_ahead_silences_nothing_once_it_is_right(
 
 
 async def test_clocks_that_differ_a_little_are_not_taken_for_one_that_was_ahead(
-    desk: Desk, caplog: pytest.LogCaptureFixture
+    desk: CoreHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     days, other = Days(desk), Days(desk)
     await days.tick("2026-11-24 02:00")
@@ -180,7 +180,7 @@ async def test_clocks_that_differ_a_little_are_not_taken_for_one_that_was_ahead(
     assert caplog.text == ""
 
 
-async def test_a_changed_cron_line_starts_anew(desk: Desk) -> None:
+async def test_a_changed_cron_line_starts_anew(desk: CoreHarness) -> None:
     days = Days(desk)
     await days.tick("2026-11-24 12:00")
     desk.engine.known = [daily(cron="0 11 * * *")]
@@ -189,11 +189,11 @@ async def test_a_changed_cron_line_starts_anew(desk: Desk) -> None:
 
 
 def test_the_grace_is_a_minute() -> None:
-    assert Timetable(zone=SHANGHAI).grace == timedelta(minutes=1)
+    assert SchedulePolicy(zone=SHANGHAI).misfire_grace == timedelta(minutes=1)
 
 
 async def test_a_schedule_that_makes_no_sense_does_not_hold_up_the_others(
-    desk: Desk, caplog: pytest.LogCaptureFixture
+    desk: CoreHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk.engine.known = [daily(id="odd", cron="no cron line at all"), daily()]
     days = Days(desk)
@@ -201,10 +201,12 @@ async def test_a_schedule_that_makes_no_sense_does_not_hold_up_the_others(
     assert "CronSimError" in caplog.text
 
 
-async def test_it_keeps_time_whatever_the_engine_does(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.runs.scheduler.TICK", 0.001)
+async def test_it_keeps_time_whatever_the_engine_does(
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.runs.scheduler.TICK_SECONDS", 0.001)
     days, known, asked = Days(desk), desk.engine.schedules, asyncio.Semaphore(0)
-    answers: list[Exception] = [Temporary("away")]
+    answers: list[Exception] = [TemporaryError("away")]
 
     async def sometimes() -> Sequence[Schedule]:
         asked.release()
@@ -213,7 +215,7 @@ async def test_it_keeps_time_whatever_the_engine_does(desk: Desk, monkeypatch: p
         return await known()
 
     monkeypatch.setattr(desk.engine, "schedules", sometimes)
-    keeping = asyncio.create_task(days.scheduler.keep_time(desk.clock))
+    keeping = asyncio.create_task(days.scheduler.run(desk.clock))
     async with asyncio.timeout(5):
         for _ in range(3):
             await asked.acquire()

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import yaml
 
-from bot.cli.demo.sample_sites import Neighbours
+from bot.cli.demo.sample_sites import SampleSites
 from dingtalk_sandbox import Sandbox
 
 GROUP = "cidSandboxGroupOps=="
@@ -143,8 +143,8 @@ async def chat(sandbox: Sandbox) -> AsyncIterator[Chat]:
 
 
 @pytest.fixture
-async def neighbours() -> AsyncIterator[Neighbours]:
-    async with Neighbours() as neighbours:
+async def neighbours() -> AsyncIterator[SampleSites]:
+    async with SampleSites() as neighbours:
         yield neighbours
 
 
@@ -181,7 +181,7 @@ def service_on(values: Json, folder: Path) -> Service:
 
 @pytest.fixture
 async def service(
-    sandbox: Sandbox, chat: Chat, neighbours: Neighbours, tmp_path: Path
+    sandbox: Sandbox, chat: Chat, neighbours: SampleSites, tmp_path: Path
 ) -> AsyncIterator[Service]:
     """The service, connected."""
     service = service_on(settings(sandbox, [*neighbours.targets, neighbours.closed]), tmp_path)

@@ -18,16 +18,16 @@ import aiohttp
 from bot.delivery.plan import card_id
 from bot.errors import DingRunError
 from bot.messengers.dingtalk.auth import Tokens
-from bot.messengers.dingtalk.rate_limiter import Meter
+from bot.messengers.dingtalk.rate_limiter import RateLimiter
 from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.webhook import WebhookMessenger
-from bot.messengers.dingtalk.work_notification import WorkMessenger
+from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
 from bot.models import Destination, DestinationKind, Job, JobState, Message, Run, RunStatus
 from bot.quota.budget import Budget
-from bot.stores.sqlite.ledger import SqliteLedger
+from bot.stores.sqlite.ledger import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
 from dingtalk_sandbox import Sandbox
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 from tests.factories import make_message, make_robot, make_sandbox_app, make_schedule
 from tests.fakes import FakeClock
 from tests.scenarios.faults import ANSWERS, BOOKINGS, FOR_GOOD, WRITES, Fault, Faulty, FaultySession, Killed
@@ -53,7 +53,7 @@ PLACES = tuple(Destination.parse(place) for place in (f"group:{GROUP}", "webhook
 class Bot:
     """A process: what it remembers is gone when it dies."""
 
-    desk: Desk
+    desk: CoreHarness
     url: str
     session: Any
 
@@ -61,10 +61,10 @@ class Bot:
         """As a process starts: nothing is remembered but what the store has."""
         desk, app, clock = self.desk, make_sandbox_app(self.url), self.desk.clock
         tokens = Tokens(self.session, app, clock)
-        ledger: Any = desk.ledger
-        meter = Meter(ledger, Budget(), clock=clock, sleep=self.sleep)
+        ledger: Any = desk.quota_store
+        meter = RateLimiter(ledger, Budget(), clock=clock, sleep=self.sleep)
         openapi: Any = OpenApiMessenger(self.session, app, tokens, clock=clock, meter=meter)
-        work = WorkMessenger(self.session, app, tokens, meter=meter, sleep=self.sleep)
+        work = WorkNotificationMessenger(self.session, app, tokens, meter=meter, sleep=self.sleep)
         robots = {"default": make_robot()}
         webhook = WebhookMessenger(self.session, robots, clock=clock, base=self.url, meter=meter)
         desk.messenger = openapi
@@ -76,7 +76,7 @@ class Bot:
 
     async def round(self, messages: Sequence[Message]) -> None:
         for message in messages:  # DingTalk says it again until it is acked
-            await self.desk.intake.on_message(message)
+            await self.desk.intake.receive_message(message)
         await self.desk.do_jobs()
         self.desk.engine.end_all()
         await self.desk.watcher.tick()
@@ -132,7 +132,7 @@ class World:
 
     def shown(self, place: str, kind: str, run: str) -> int:
         """How many messages of a kind people see of a run."""
-        messages = [each for each in self.sandbox.world.board.of(place) if each.kind == kind]
+        messages = [each for each in self.sandbox.world.board.in_conversation(place) if each.kind == kind]
         if kind == "card":
             return sum(each.card.startswith(run) for each in messages)
         return sum(run in f"{each.content}{each.file_name}" for each in messages)
@@ -176,13 +176,17 @@ class World:
             yield f"the card of {run.id} {'offers' if offers else 'does not offer'} to send again"
 
     def _noticed(self, run: str, kind: str) -> int:
-        notices = self.sandbox.world.board.of(PERSON)
+        notices = self.sandbox.world.board.in_conversation(PERSON)
         mine = [each for each in notices if run in f"{each.content}{each.file_name}"]
         return sum(each.content.get("msgtype") == kind for each in mine)
 
     def _instead(self, run: Run) -> int:
         """Messages of the robot that stand for a card: they name the run, and are no answer."""
-        texts = [str(each.content) for each in self.sandbox.world.board.of(GROUP) if each.kind == "markdown"]
+        texts = [
+            str(each.content)
+            for each in self.sandbox.world.board.in_conversation(GROUP)
+            if each.kind == "markdown"
+        ]
         return sum(run.id in text and "开始重跑" not in text for text in texts)
 
     def _told(self, jobs: Sequence[Job], place: str, kinds: Sequence[str]) -> set[JobState]:
@@ -226,8 +230,8 @@ async def _bot(stack: AsyncExitStack, folder: Path, clock: FakeClock, fault: Fau
     await store.rows("pragma synchronous=off")  # the processes that die here take no disk with them
     stack.push_async_callback(store.close)
     faulty: Any = Faulty(store, WRITES, fault)
-    ledger: Any = Faulty(SqliteLedger(store), BOOKINGS, fault)
-    desk = Desk(store=faulty, clock=clock, folder=folder / "reports", ledger=ledger, per_hour=0)
+    ledger: Any = Faulty(SqliteQuotaStore(store), BOOKINGS, fault)
+    desk = CoreHarness(store=faulty, clock=clock, folder=folder / "reports", quota_store=ledger, per_hour=0)
     return Bot(desk=desk, url="", session=None)
 
 

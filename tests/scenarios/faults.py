@@ -15,12 +15,12 @@ WRITES = (
     "add_job",
     "claim_job",
     "save_job",
-    "advance_jobs",
+    "make_jobs_due",
     "mark_replaced",
     "save_report",
     "remember",
 )
-BOOKINGS = ("book", "take_place", "close_gate")
+BOOKINGS = ("book", "acquire", "block_until")
 DINGTALK = ConnectionKey("api.dingtalk.com", 443, True, True, None, None, None)
 HUGE = 2 * 1024 * 1024  # bytes
 

@@ -10,16 +10,16 @@ from typing import Any
 import aiohttp
 
 from bot.messengers.dingtalk.auth import Tokens
-from bot.messengers.dingtalk.rate_limiter import Meter
+from bot.messengers.dingtalk.rate_limiter import RateLimiter
 from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.webhook import WebhookMessenger
 from bot.models import Destination, DestinationKind, Run, Trigger
-from bot.quota.budget import Bucket, Budget, month_of
-from bot.runs.lifecycle import Cause
-from bot.stores.sqlite.ledger import SqliteLedger
+from bot.quota.budget import Budget, QuotaKind, month_of
+from bot.runs.lifecycle import TriggerRequest
+from bot.stores.sqlite.ledger import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
 from dingtalk_sandbox import Sandbox
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 from tests.factories import make_message, make_robot, make_sandbox_app, make_schedule
 from tests.fakes import FakeClock
 
@@ -44,16 +44,16 @@ class Scale:
 
     @property
     def budget(self) -> Budget:
-        return Budget(limits={Bucket.API: self.api, Bucket.STREAM: self.stream_webhook})
+        return Budget(limits={QuotaKind.API: self.api, QuotaKind.STREAM: self.stream_webhook})
 
 
 @dataclass(kw_only=True)
 class Month:
     """What happened in it."""
 
-    desk: Desk
+    desk: CoreHarness
     sandbox: Sandbox
-    meter: Meter
+    meter: RateLimiter
     clock: FakeClock
 
     async def live(self, scale: Scale) -> list[Run]:
@@ -70,7 +70,7 @@ class Month:
         return runs
 
     async def _one(self, number: int) -> Run:
-        cause = Cause(id=f"cron:{number}", trigger=Trigger.CRON)
+        cause = TriggerRequest(idempotency_key=f"cron:{number}", trigger=Trigger.CRON)
         run = await self.desk.runs.trigger(self.desk.schedule, cause)
         await self.desk.do_jobs()
         await self.desk.finish()
@@ -81,11 +81,13 @@ class Month:
         app = self.sandbox.world.scene.apps[0]
         hook, _ = self.sandbox.world.open_session(GROUP, app)
         await self.desk.hear(make_message("状态", conversation_id=GROUP, session_webhook=hook))
-        await self.meter.came_in().wait()
+        await self.meter.count_inbound().wait()
 
     async def untold(self, runs: list[Run]) -> list[str]:
         """The runs that no message in the group tells of."""
-        texts = " ".join(f"{each.content}{each.card}" for each in self.sandbox.world.board.of(GROUP))
+        texts = " ".join(
+            f"{each.content}{each.card}" for each in self.sandbox.world.board.in_conversation(GROUP)
+        )
         texts += " ".join(str(card.public) for card in self.sandbox.world.cards.values())
         return [run.id for run in runs if run.id not in texts]
 
@@ -109,22 +111,22 @@ async def month(folder: Path, scale: Scale, *, beside: bool) -> AsyncIterator[Mo
         await store.open()
         stack.push_async_callback(store.close)
         await store.rows("pragma synchronous=off")  # nothing is killed in this month
-        desk = Desk(store=store, clock=clock, folder=folder / "reports", budget=scale.budget)
+        desk = CoreHarness(store=store, clock=clock, folder=folder / "reports", budget=scale.budget)
         meter = wire(desk, sandbox, session, scale)
         group, robot = Destination.parse(f"group:{GROUP}"), Destination.parse("webhook:default")
-        desk.beside = {str(group): robot} if beside else {}
+        desk.fallback_webhooks = {str(group): robot} if beside else {}
         desk.schedule = make_schedule(notify_enable=True, send_to=(group,))
         desk.build()
         yield Month(desk=desk, sandbox=sandbox, meter=meter, clock=clock)
 
 
-def wire(desk: Desk, sandbox: Sandbox, session: aiohttp.ClientSession, scale: Scale) -> Meter:
+def wire(desk: CoreHarness, sandbox: Sandbox, session: aiohttp.ClientSession, scale: Scale) -> RateLimiter:
     clock, app = desk.clock, make_sandbox_app(sandbox.url)
 
     async def sleep(seconds: float) -> None:
         clock.turn(seconds=seconds)
 
-    meter = Meter(SqliteLedger(desk.store), scale.budget, clock=clock, sleep=sleep)
+    meter = RateLimiter(SqliteQuotaStore(desk.store), scale.budget, clock=clock, sleep=sleep)
     openapi: Any = OpenApiMessenger(session, app, Tokens(session, app, clock), clock=clock, meter=meter)
     robots = {"default": make_robot()}
     webhook = WebhookMessenger(session, robots, clock=clock, base=sandbox.url, meter=meter)
@@ -134,4 +136,4 @@ def wire(desk: Desk, sandbox: Sandbox, session: aiohttp.ClientSession, scale: Sc
 
 async def booked(case: Month) -> Mapping[str, int]:
     """What we have booked of the month that is over."""
-    return await SqliteLedger(case.desk.store).booked(month_of(FIRST))
+    return await SqliteQuotaStore(case.desk.store).usage(month_of(FIRST))

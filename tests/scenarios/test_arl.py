@@ -11,7 +11,7 @@ from python_calamine import CalamineWorkbook
 from arl_sandbox import KEY
 from bot.runtime import utc_now
 from dingtalk_sandbox import Sandbox
-from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
 from tests.arl_sandbox.wait import has_looked
 from tests.fakes import FakeClock
 from tests.scenarios.conftest import GROUP, Chat, Service, service_on, settings, until
@@ -23,7 +23,7 @@ NAME = "每日扫描"
 class Both:
     """An ARL with one schedule, and the service beside it."""
 
-    beside: Beside
+    beside: ArlFixture
     service: Service
     chat: Chat
 

@@ -10,7 +10,7 @@ import pytest
 from arl_sandbox import KEY
 from bot.runtime import utc_now
 from dingtalk_sandbox import Sandbox
-from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
 from tests.arl_sandbox.wait import has_looked
 from tests.fakes import FakeClock
 from tests.scenarios.conftest import Chat, Service, service_on, settings, until
@@ -22,7 +22,7 @@ NAME = "每日扫描"
 class Asking:
     """An ARL with one schedule that tells nobody, and a group where people ask."""
 
-    beside: Beside
+    beside: ArlFixture
     chat: Chat
     service: Service
 

@@ -13,9 +13,9 @@ import pytest
 import yaml
 from python_calamine import CalamineWorkbook
 
-from bot.cli.demo.sample_sites import Neighbours
+from bot.cli.demo.sample_sites import SampleSites
 from bot.models import JobState, RunStatus
-from bot.wiring.stores import Stores, stores_at
+from bot.wiring.stores import StoreSet, open_stores
 from dingtalk_sandbox import Sandbox
 from tests.mongo_server import Database
 from tests.scenarios.conftest import GROUP, Chat, Json, Service, settings, until
@@ -29,7 +29,7 @@ class Ground:
     """What the bots share, and where each of them has a folder of its own."""
 
     database: Database
-    stores: Stores
+    stores: StoreSet
     values: Json
     folder: Path
 
@@ -63,9 +63,9 @@ class Ground:
 
 @pytest.fixture
 async def ground(
-    sandbox: Sandbox, neighbours: Neighbours, database: Database, tmp_path: Path
+    sandbox: Sandbox, neighbours: SampleSites, database: Database, tmp_path: Path
 ) -> AsyncIterator[Ground]:
-    stores = stores_at(database.address)
+    stores = open_stores(database.address)
     await stores.store.open()
     values = with_schedules(settings(sandbox, neighbours.targets), SCHEDULES)
     yield Ground(database=database, stores=stores, values=values, folder=tmp_path)

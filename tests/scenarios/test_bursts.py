@@ -13,7 +13,11 @@ MANY = 30
 def texts(case: World, place: str) -> list[str]:
     """What people read in a place, message by message; of a card its variables."""
     cards = case.sandbox.world.cards
-    messages = [each for each in case.sandbox.world.board.of(place) if "开始重跑" not in str(each.content)]
+    messages = [
+        each
+        for each in case.sandbox.world.board.in_conversation(place)
+        if "开始重跑" not in str(each.content)
+    ]
     shown = [each for each in messages if each.kind != "file" and each.content.get("msgtype") != "file"]
     return [str(cards[each.card].public if each.card else each.content) for each in shown]
 

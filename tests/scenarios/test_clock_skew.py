@@ -9,14 +9,14 @@ import pytest
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.engines.embedded.probes import LEASE
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
-from bot.models import CLOCKS_DIFFER, JobState, RunStatus, TaskStatus
-from bot.runs.scheduler import Scheduler, Timetable
+from bot.models import MAX_CLOCK_SKEW, JobState, RunStatus, TaskStatus
+from bot.runs.scheduler import SchedulePolicy, Scheduler
 from bot.runs.watcher import Watcher
-from bot.stores.sqlite.ledger import SqliteLedger
+from bot.stores.sqlite.ledger import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
 from bot.stores.sqlite.tasks import SqliteTaskStore
-from bot.wiring.stores import skew_of
-from tests.conftest import ZONE, Desk
+from bot.wiring.stores import clock_skew
+from tests.conftest import ZONE, CoreHarness
 from tests.engines.conftest import LIMITS
 from tests.factories import make_job, make_schedule, make_task
 from tests.fakes import FakeClock
@@ -32,8 +32,8 @@ class Bot:
         self.clock = FakeClock()
         self.clock.turn(seconds=ahead)
         self.acts, self.started, self.go = 0, asyncio.Event(), asyncio.Event()
-        self.jobs = Jobs(store, clock=self.clock, owner=owner, skew=CLOCKS_DIFFER)
-        self.jobs.register({"work": JobKind(act=self.act)})
+        self.jobs = Jobs(store, clock=self.clock, owner=owner, skew=MAX_CLOCK_SKEW)
+        self.jobs.register({"work": JobKind(run=self.act)})
 
     async def act(self, claim: Claim) -> Result:
         self.acts += 1
@@ -92,9 +92,9 @@ async def test_a_job_that_is_given_back_is_free_by_every_clock(store: SqliteStor
     assert other.acts == 1
 
 
-async def test_a_schedule_fires_once_each_time(desk: Desk) -> None:
+async def test_a_schedule_fires_once_each_time(desk: CoreHarness) -> None:
     desk.engine.known[:] = [make_schedule(cron="*/2 * * * *")]
-    timetable = Timetable(zone=ZONE)
+    timetable = SchedulePolicy(zone=ZONE)
     bots = [Scheduler(desk.store, desk.engine, desk.runs, timetable=timetable) for _ in range(2)]
     start = datetime(2026, 11, 24, 3, 0, 1, tzinfo=UTC)
     fired = 0
@@ -104,11 +104,11 @@ async def test_a_schedule_fires_once_each_time(desk: Desk) -> None:
     assert fired == len(await desk.store.find_runs(limit=0)) == 10
 
 
-async def test_two_watchers_end_a_run_once_and_it_never_ends_before_it_began(desk: Desk) -> None:
+async def test_two_watchers_end_a_run_once_and_it_never_ends_before_it_began(desk: CoreHarness) -> None:
     run = await desk.trigger()
     desk.engine.end_all()
     behind = FakeClock(desk.clock() - timedelta(seconds=SKEW))
-    other = Desk(store=desk.store, clock=behind, folder=desk.folder, engine=desk.engine)
+    other = CoreHarness(store=desk.store, clock=behind, folder=desk.folder, engine=desk.engine)
     watchers: list[Watcher] = [desk.watcher, other.watcher]
     await asyncio.gather(*(watcher.tick() for watcher in watchers))
     await desk.do_jobs()
@@ -119,12 +119,12 @@ async def test_two_watchers_end_a_run_once_and_it_never_ends_before_it_began(des
 
 
 async def test_a_gate_lets_no_more_pass_than_the_skew_explains(store: SqliteStore) -> None:
-    ledger, span, places = SqliteLedger(store), timedelta(seconds=65), 20
+    ledger, span, places = SqliteQuotaStore(store), timedelta(seconds=65), 20
     start, passed = FakeClock()(), []
     for second in range(300):
         for ahead in (0.0, SKEW):
             now = start + timedelta(seconds=second + ahead)
-            tries = [await ledger.take_place("robot", places, now, span) for _ in range(3)]
+            tries = [await ledger.acquire("robot", places, now, span) for _ in range(3)]
             passed += [second] * tries.count(None)
     window = span.total_seconds() - SKEW
     assert max(len([at for at in passed if first <= at < first + window]) for first in passed) <= places
@@ -136,7 +136,7 @@ async def test_a_task_under_way_is_not_taken_and_one_given_back_is_free(
     store: SqliteStore, ahead: float
 ) -> None:
     tasks, one, other = SqliteTaskStore(store), FakeClock(), FakeClock()
-    limits = replace(LIMITS, lease=LEASE + CLOCKS_DIFFER)
+    limits = replace(LIMITS, lease=LEASE + MAX_CLOCK_SKEW)
     other.turn(seconds=ahead)
     engines = [
         EmbeddedEngine((), tasks, limits=limits, clock=clock, owner=owner)
@@ -154,4 +154,4 @@ async def test_a_task_under_way_is_not_taken_and_one_given_back_is_free(
     ("url", "skew"), [("sqlite:///d.db", timedelta()), ("mongodb://a,b/dingrun", timedelta(seconds=30))]
 )
 def test_bots_on_one_file_share_a_clock(url: str, skew: timedelta) -> None:
-    assert skew_of(url) == skew
+    assert clock_skew(url) == skew

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.models import Destination
-from bot.quota.budget import Bucket, month_of
-from bot.stores.sqlite.ledger import SqliteLedger
+from bot.quota.budget import QuotaKind, month_of
+from bot.stores.sqlite.ledger import SqliteQuotaStore
 from tests.factories import make_message
 from tests.scenarios.fault_injection import GROUP, World, world
 from tests.scenarios.faults import Fault
@@ -46,8 +46,8 @@ async def test_what_we_book_is_what_dingtalk_counts(tmp_path: Path) -> None:
         places = (HERE, PERSON, Destination.parse("webhook:default"), Destination.parse("work:user01"))
         counted = await live(case, send_to=places)
         desk = case.bots[0].desk
-        booked = await SqliteLedger(desk.store).booked(month_of(desk.clock()))
-        assert booked == {Bucket.API: counted["api"], Bucket.STREAM: counted["stream_webhook"]}
+        booked = await SqliteQuotaStore(desk.store).usage(month_of(desk.clock()))
+        assert booked == {QuotaKind.API: counted["api"], QuotaKind.STREAM: counted["stream_webhook"]}
 
 
 async def test_a_reply_costs_nothing(tmp_path: Path) -> None:

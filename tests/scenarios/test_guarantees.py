@@ -101,7 +101,7 @@ async def test_webhook_message_its_uuid_says_run_and_destination(case: World) ->
 
 async def test_work_notification_the_same_text_is_dropped_and_the_verdict_is_asked(case: World) -> None:
     run = await live(case, {"match": "asyncsend_v2", **LOSE})
-    notices = [each for each in case.sandbox.world.board.of(PERSON) if run in str(each.content)]
+    notices = [each for each in case.sandbox.world.board.in_conversation(PERSON) if run in str(each.content)]
     assert len(notices) == 1
     assert calls(case, "getsendresult") >= 1
     assert await state(case, "note", "work:user01") is JobState.DONE
@@ -117,7 +117,7 @@ async def test_update_is_repeated(case: World) -> None:
     run = await live(case)
     desk = case.bots[0].desk
     case.sandbox.world.faults.replace([{"match": "PUT /v1.0/card/instances", **LOSE}])
-    await desk.deliver.show_rerun(await desk.run(run), "李雷")
+    await desk.deliver.announce_rerun(await desk.run(run), "李雷")
     for _ in range(3):
         await desk.do_jobs()
         desk.clock.turn(seconds=61)
@@ -130,7 +130,7 @@ async def test_a_file_whose_answer_is_lost_is_not_repeated_but_shown_as_unconfir
     assert await state(case, "file", f"group:{GROUP}") is JobState.UNCONFIRMED
     card = case.sandbox.world.cards[card_id(run, PLACES[0])]
     assert "resend" in card.public["sys_full_json_obj"]
-    assert [job.kind for job in await case.bots[0].desk.context.deliveries.troubled()] == ["file"]
+    assert [job.kind for job in await case.bots[0].desk.context.resender.undelivered()] == ["file"]
 
 
 async def test_a_file_that_surely_did_not_leave_is_repeated(case: World) -> None:
@@ -167,7 +167,7 @@ async def test_button_the_second_press_is_answered_and_not_executed(case: World)
     tap = CardTap(
         card_id=card_id(run, PLACES[0]), action="rerun", user=Person(id="user01"), conversation_id=GROUP
     )
-    first, second = await desk.intake.on_tap(tap), await desk.intake.on_tap(tap)
+    first, second = await desk.intake.receive_tap(tap), await desk.intake.receive_tap(tap)
     await desk.do_jobs()
     assert first != second
     assert len(await case.runs()) == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.cli.demo.sample_sites import Neighbours
+from bot.cli.demo.sample_sites import SampleSites
 from bot.delivery.plan import card_id
 from bot.messengers.dingtalk import http
 from bot.models import CardTap, JobState, Person
@@ -83,12 +83,12 @@ async def test_while_dingtalk_is_slow_presses_are_answered_in_time(case: World) 
     (run,) = await case.runs()
     desk = case.bots[0].desk
     case.sandbox.world.faults.replace([{"match": "", "kind": "latency", "ms": 3_000}])
-    await desk.deliver.show_rerun(run, "李雷")
+    await desk.deliver.announce_rerun(run, "李雷")
     slow = asyncio.create_task(desk.do_jobs())
     place = card_id(run.id, PLACES[0])
     tap = CardTap(card_id=place, action="report", user=Person(id="user01"), conversation_id=GROUP)
     async with asyncio.timeout(1.2):
-        assert await desk.intake.on_tap(tap)
+        assert await desk.intake.receive_tap(tap)
     slow.cancel()
 
 
@@ -105,10 +105,10 @@ async def test_a_token_that_dies_in_the_middle_is_replaced(case: World) -> None:
 async def test_a_session_that_is_over_is_answered_by_a_message_of_its_own(case: World) -> None:
     hook, _ = case.sandbox.world.open_session(GROUP, case.sandbox.world.scene.apps[0])
     desk = case.bots[0].desk
-    await desk.intake.on_message(make_message("帮助", conversation_id=GROUP, session_webhook=hook))
+    await desk.intake.receive_message(make_message("帮助", conversation_id=GROUP, session_webhook=hook))
     desk.clock.turn(seconds=7_200)
     await desk.do_jobs()
-    (answer,) = case.sandbox.world.board.of(GROUP)
+    (answer,) = case.sandbox.world.board.in_conversation(GROUP)
     assert "我听得懂这些" in str(answer.content)
 
 
@@ -126,7 +126,7 @@ async def test_a_clock_two_hours_off_is_said_in_plain_words_and_mended_by_settin
 
 @pytest.fixture
 async def soon(
-    sandbox: Sandbox, chat: Chat, neighbours: Neighbours, tmp_path: Path
+    sandbox: Sandbox, chat: Chat, neighbours: SampleSites, tmp_path: Path
 ) -> AsyncIterator[Service]:
     """A service whose schedule fires after its start, also on a busy machine."""
     values = settings(sandbox, neighbours.targets[:1])

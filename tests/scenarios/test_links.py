@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 from python_calamine import CalamineWorkbook
 
-from bot.cli.demo.sample_sites import Neighbours
+from bot.cli.demo.sample_sites import SampleSites
 from dingtalk_sandbox import Sandbox
 from tests.scenarios.conftest import GROUP, Chat, Json, Service, service_on, settings, until
 
@@ -45,7 +45,7 @@ async def fetched(url: str) -> tuple[int, str, bytes]:
 
 
 async def test_a_robot_without_files_tells_a_link_that_is_told_and_called_back(
-    sandbox: Sandbox, chat: Chat, neighbours: Neighbours, tmp_path: Path
+    sandbox: Sandbox, chat: Chat, neighbours: SampleSites, tmp_path: Path
 ) -> None:
     service, site = linking(settings(sandbox, neighbours.targets), tmp_path)
     await service.start()

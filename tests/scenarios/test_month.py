@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.quota.budget import Bucket
+from bot.quota.budget import QuotaKind
 from tests.scenarios.month_simulation import Scale, booked, month
 
 TENTH = Scale(runs_per_day=20, api=500, stream_webhook=300)
@@ -18,13 +18,13 @@ async def test_every_run_of_a_busy_month_is_told_and_no_call_is_refused(tmp_path
         assert await case.untold(runs) == []
         assert case.refused() == {}
         spent = await booked(case)
-        assert TENTH.api * 0.9 < spent[Bucket.API] <= TENTH.api
-        assert spent[Bucket.API] == case.counted()[Bucket.API]
+        assert TENTH.api * 0.9 < spent[QuotaKind.API] <= TENTH.api
+        assert spent[QuotaKind.API] == case.counted()[QuotaKind.API]
 
 
 async def test_a_quiet_month_lacks_nothing(tmp_path: Path) -> None:
     async with month(tmp_path, TENTH, beside=False) as case:
         quiet = Scale(runs_per_day=1, api=500, stream_webhook=300)
         runs = await case.live(quiet)
-        kinds = [message.kind for message in case.sandbox.world.board.of("cidSandboxGroupOps==")]
+        kinds = [message.kind for message in case.sandbox.world.board.in_conversation("cidSandboxGroupOps==")]
         assert kinds.count("card") == kinds.count("file") == len(runs)

@@ -7,31 +7,31 @@ from typing import Any, cast
 
 import pytest
 
-from bot.errors import Permanent
+from bot.errors import PermanentError
 from bot.models import ExportStatus, JobState, Run
-from bot.reports.link_tokens import Terms
+from bot.reports.link_tokens import LinkPolicy
 from bot.stores.sqlite.store import SqliteStore
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 from tests.fakes import FakeClock
 from tests.scenarios.faults import WRITES, Fault, Faulty, Killed
 
 MOST_POINTS = 300
 POINTS = (*WRITES, "rows", "change")  # the last two are what links and bookings go by
-Wish = Callable[[Desk, Run], Awaitable[None]]
+Wish = Callable[[CoreHarness, Run], Awaitable[None]]
 
 
-async def end(desk: Desk, run: Run) -> None:
+async def end(desk: CoreHarness, run: Run) -> None:
     """The run's end: summary, report, delivery."""
     await desk.watcher.tick()
 
 
-async def ask_again(desk: Desk, run: Run) -> None:
+async def ask_again(desk: CoreHarness, run: Run) -> None:
     """A report that failed is asked for once more, as a message that comes back after a death does."""
-    await desk.context.remakes.ask(run, by="user01", cause="message1")
+    await desk.context.exports.retry(run, by="user01", cause="message1")
     await desk.deliver.send_report(run, desk.schedule.send_to[0], "message1")
 
 
-async def died_at(point: int, desk: Desk, run: Run, wish: Wish) -> bool:
+async def died_at(point: int, desk: CoreHarness, run: Run, wish: Wish) -> bool:
     """Do what a wish leads to on a store that kills the process at a point, then start again."""
     calm, fault = desk.store, Fault(at=point)
     desk.store = cast(SqliteStore, Faulty(calm, POINTS, fault))
@@ -49,12 +49,12 @@ async def died_at(point: int, desk: Desk, run: Run, wish: Wish) -> bool:
 
 
 @asynccontextmanager
-async def ended_run(path: Path, **changes: Any) -> AsyncIterator[tuple[Desk, Run]]:
+async def ended_run(path: Path, **changes: Any) -> AsyncIterator[tuple[CoreHarness, Run]]:
     """A run whose tasks have ended, which nobody has seen yet."""
     store = SqliteStore(path / "store.db")
     await store.open()
     try:
-        desk = Desk(store=store, clock=FakeClock(), folder=path / "reports", **changes)
+        desk = CoreHarness(store=store, clock=FakeClock(), folder=path / "reports", **changes)
         run = await desk.trigger()
         desk.engine.end_all()
         yield desk, run
@@ -62,7 +62,7 @@ async def ended_run(path: Path, **changes: Any) -> AsyncIterator[tuple[Desk, Run
         await store.close()
 
 
-async def came(desk: Desk, what: str) -> tuple[int, int]:
+async def came(desk: CoreHarness, what: str) -> tuple[int, int]:
     """How often something certainly came, and how often at most: one of which nobody knows may have come."""
     sent = desk.messenger.verbs().count(what)
     return sent, sent + len(await desk.store.find_jobs(kind="file", states={JobState.UNCONFIRMED}))
@@ -75,8 +75,8 @@ async def test_a_report_too_big_comes_once_wherever_the_process_dies(
     tmp_path: Path, public_url: str, what: str, times: int
 ) -> None:
     for point in range(MOST_POINTS):
-        terms = Terms(public_url=public_url)
-        async with ended_run(tmp_path / str(point), most_bytes=10, terms=terms) as (desk, run):
+        terms = LinkPolicy(public_url=public_url)
+        async with ended_run(tmp_path / str(point), max_bytes=10, terms=terms) as (desk, run):
             died = await died_at(point, desk, run, end)
             sure, perhaps = await came(desk, what)
             assert sure <= times <= perhaps, point
@@ -89,14 +89,14 @@ async def test_a_report_too_big_comes_once_wherever_the_process_dies(
 async def test_a_report_is_made_again_once_wherever_the_process_dies(tmp_path: Path) -> None:
     for point in range(MOST_POINTS):
         async with ended_run(tmp_path / str(point)) as (desk, run):
-            desk.exporter.trouble = [Permanent("disk")]
+            desk.exporter.trouble = [PermanentError("disk")]
             await end(desk, run)
             await desk.do_jobs()
             died = await died_at(point, desk, await desk.run(run.id), ask_again)
             sure, perhaps = await came(desk, "file")
             assert sure <= 1 <= perhaps, point
             assert await desk.reports.find(run_id=run.id), point
-            assert await desk.context.remakes.attempts(run) == 2, point
+            assert await desk.context.exports.count(run) == 2, point
         if not died:
             return
     pytest.fail("there are more points than this test goes through")

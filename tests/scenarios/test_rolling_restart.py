@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from bot.cli.demo.sample_sites import Neighbours
+from bot.cli.demo.sample_sites import SampleSites
 from dingtalk_sandbox import Sandbox
 from tests.scenarios.conftest import GROUP, Chat, Service, service_on, settings, until
 from tests.scenarios.test_two_bots import stuck, told_on_a_timeout, unconfirmed
@@ -35,7 +35,7 @@ async def restart(bot: Service, chat: Chat, opened: int) -> float:
 
 
 async def test_a_rolling_restart_under_load_loses_and_doubles_nothing(
-    sandbox: Sandbox, chat: Chat, neighbours: Neighbours, tmp_path: Path
+    sandbox: Sandbox, chat: Chat, neighbours: SampleSites, tmp_path: Path
 ) -> None:
     values = settings(sandbox, neighbours.targets)
     (first,) = values["schedules"]

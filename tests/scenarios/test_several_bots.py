@@ -10,10 +10,10 @@ import pytest
 
 from bot.delivery.plan import card_id
 from bot.models import CardTap, Person, RunStatus
-from bot.runs.scheduler import Scheduler, Timetable
-from bot.stores.sqlite.ledger import SqliteLedger
+from bot.runs.scheduler import SchedulePolicy, Scheduler
+from bot.stores.sqlite.ledger import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
-from tests.conftest import GROUP, ZONE, Desk
+from tests.conftest import GROUP, ZONE, CoreHarness
 from tests.factories import make_message
 from tests.fakes import FakeClock
 
@@ -22,8 +22,8 @@ from tests.fakes import FakeClock
 class Bots:
     """Two bots that share engine and messenger with the world, and nothing but the store with each other."""
 
-    one: Desk
-    other: Desk
+    one: CoreHarness
+    other: CoreHarness
 
     async def do_jobs(self) -> None:
         await asyncio.gather(self.one.do_jobs(), self.other.do_jobs())
@@ -33,10 +33,10 @@ class Bots:
 
 
 @pytest.fixture
-async def bots(desk: Desk, tmp_path: Path) -> AsyncIterator[Bots]:
+async def bots(desk: CoreHarness, tmp_path: Path) -> AsyncIterator[Bots]:
     store = SqliteStore(tmp_path / "dingrun.db")
     await store.open()
-    other = Desk(
+    other = CoreHarness(
         store=store, clock=desk.clock, folder=desk.folder, engine=desk.engine, messenger=desk.messenger
     )
     other.engine.known.pop()  # each desk brings the same schedule
@@ -46,13 +46,13 @@ async def bots(desk: Desk, tmp_path: Path) -> AsyncIterator[Bots]:
 
 async def test_a_message_that_lands_on_both_is_answered_once(bots: Bots) -> None:
     message = make_message("帮助")
-    await asyncio.gather(*(desk.intake.on_message(message) for desk in (bots.one, bots.other)))
+    await asyncio.gather(*(desk.intake.receive_message(message) for desk in (bots.one, bots.other)))
     await bots.do_jobs()
     assert bots.sent() == ["reply"]
 
 
 async def test_a_message_of_one_is_done_by_the_other(bots: Bots) -> None:
-    await bots.one.intake.on_message(make_message("重跑"))
+    await bots.one.intake.receive_message(make_message("重跑"))
     await bots.other.do_jobs()
     assert len(await bots.one.store.find_runs()) == 1
 
@@ -61,7 +61,7 @@ async def test_a_press_that_lands_on_both_is_done_once(bots: Bots) -> None:
     run = await bots.one.finished_run()
     place = card_id(run.id, GROUP)
     tap = CardTap(card_id=place, action="rerun", user=Person(id="user01"), conversation_id=GROUP.id)
-    answers = await asyncio.gather(*(desk.intake.on_tap(tap) for desk in (bots.one, bots.other)))
+    answers = await asyncio.gather(*(desk.intake.receive_tap(tap) for desk in (bots.one, bots.other)))
     await bots.do_jobs()
     assert answers[0] != answers[1]
     assert len(await bots.one.store.find_runs()) == 2
@@ -79,7 +79,7 @@ async def test_a_run_of_one_is_told_once_by_both(bots: Bots) -> None:
 
 
 async def test_a_due_schedule_fires_once(bots: Bots, clock: FakeClock) -> None:
-    timetable = Timetable(zone=ZONE)
+    timetable = SchedulePolicy(zone=ZONE)
     schedulers = [
         Scheduler(each.store, each.engine, each.runs, timetable=timetable) for each in (bots.one, bots.other)
     ]
@@ -90,11 +90,11 @@ async def test_a_due_schedule_fires_once(bots: Bots, clock: FakeClock) -> None:
 
 
 async def test_places_and_bookings_are_shared(bots: Bots, clock: FakeClock) -> None:
-    ledgers = [SqliteLedger(bots.one.store), SqliteLedger(bots.other.store)]
+    ledgers = [SqliteQuotaStore(bots.one.store), SqliteQuotaStore(bots.other.store)]
     asked = [
-        ledger.take_place("robot", 20, clock(), timedelta(minutes=1)) for _ in range(20) for ledger in ledgers
+        ledger.acquire("robot", 20, clock(), timedelta(minutes=1)) for _ in range(20) for ledger in ledgers
     ]
     passed = (await asyncio.gather(*asked)).count(None)
-    await asyncio.gather(*(ledger.book("2026-11", "api", 1) for _ in range(10) for ledger in ledgers))
+    await asyncio.gather(*(ledger.add_usage("2026-11", "api", 1) for _ in range(10) for ledger in ledgers))
     assert passed == 20
-    assert await ledgers[0].booked("2026-11") == {"api": 20}
+    assert await ledgers[0].usage("2026-11") == {"api": 20}

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.demo.sample_sites import Neighbours
+from bot.cli.demo.sample_sites import SampleSites
 from bot.errors import DingRunError
 from bot.models import ExportStatus, Job, JobState, PushStatus, Report, Run, RunStatus
 from bot.mongo import Mongo
-from bot.wiring.stores import Stores, stores_at
+from bot.wiring.stores import StoreSet, open_stores
 from dingtalk_sandbox import Sandbox
 from tests import brokers, mongo_server
 from tests.scenarios.conftest import GROUP, Chat, settings, until
@@ -34,7 +34,7 @@ RUN = re.compile(r"\br[a-z2-7]{10}\b")  # its id
 
 @pytest.fixture
 async def services(
-    request: pytest.FixtureRequest, sandbox: Sandbox, neighbours: Neighbours, tmp_path: Path
+    request: pytest.FixtureRequest, sandbox: Sandbox, neighbours: SampleSites, tmp_path: Path
 ) -> AsyncIterator[Topology]:
     if not request.config.getoption("--mongo"):
         pytest.skip(mongo_server.HOW)
@@ -48,8 +48,8 @@ async def services(
 
 
 @pytest.fixture
-async def stores(services: Topology) -> AsyncIterator[Stores]:
-    stores = stores_at(services.database)
+async def stores(services: Topology) -> AsyncIterator[StoreSet]:
+    stores = open_stores(services.database)
     yield stores
     await stores.store.close()
 
@@ -64,7 +64,7 @@ async def ask_for_all(chat: Chat, chance: random.Random) -> None:
 
 
 async def test_one_process_is_killed_each_second_and_every_run_is_told_once(
-    sandbox: Sandbox, chat: Chat, services: Topology, stores: Stores
+    sandbox: Sandbox, chat: Chat, services: Topology, stores: StoreSet
 ) -> None:
     chance = random.Random(1)  # noqa: S311 - the same kills every time
     await chat.post("settings", {"redeliver_after": 1, "redeliver_limit": 120})
@@ -88,7 +88,7 @@ async def test_one_process_is_killed_each_second_and_every_run_is_told_once(
     assert await services.stop() == dict.fromkeys((*BOTS, *WORKERS), 0)
 
 
-async def wait_until_settled(services: Topology, stores: Stores) -> None:
+async def wait_until_settled(services: Topology, stores: StoreSet) -> None:
     try:
         async with asyncio.timeout(AFTERWARDS):
             while await unsettled(stores):  # noqa: ASYNC110 - the others are processes
@@ -98,7 +98,7 @@ async def wait_until_settled(services: Topology, stores: Stores) -> None:
         raise AssertionError("\n".join([*left, services.last_words()])) from None
 
 
-async def unsettled(stores: Stores) -> list[str]:
+async def unsettled(stores: StoreSet) -> list[str]:
     """Of what is not over, some: jobs, runs, and what a run says of its report and its push."""
     try:
         if jobs := await stores.store.find_jobs(states=OPEN, limit=20):
@@ -124,11 +124,11 @@ def wanted(runs: Sequence[Run]) -> set[str]:
 def told(sandbox: Sandbox) -> Counter[str]:
     """How many of the messages that people see tell of a run, its own card or one that it shares."""
     world = sandbox.world
-    texts = [str(world.cards[each.card].public) for each in world.board.of(GROUP) if each.card]
+    texts = [str(world.cards[each.card].public) for each in world.board.in_conversation(GROUP) if each.card]
     return Counter(run for text in texts for run in {*RUN.findall(text)})
 
 
-async def archived(services: Topology, stores: Stores, reports: Sequence[Report]) -> list[str]:
+async def archived(services: Topology, stores: StoreSet, reports: Sequence[Report]) -> list[str]:
     """What is wrong with the files in the archive: each report as it was recorded, and nothing else."""
     mongo = Mongo(services.database)
     there = {str(file["_id"]) for file in await mongo.collection("files.files").find({}, fields=["length"])}
@@ -145,7 +145,7 @@ async def archived(services: Topology, stores: Stores, reports: Sequence[Report]
 
 def misdelivered(sandbox: Sandbox, runs: set[str], jobs: Sequence[Job]) -> list[str]:
     """Reports that came twice, or uncalled for, or not at all while nobody says that it is unsure."""
-    files = [each.file_name for each in sandbox.world.board.of(GROUP) if each.kind == "file"]
+    files = [each.file_name for each in sandbox.world.board.in_conversation(GROUP) if each.kind == "file"]
     came = Counter(name.removesuffix(".xlsx").rpartition("_")[2] for name in files)
     unsure = {job.run_id for job in jobs if job.kind == "file" and job.state is JobState.UNCONFIRMED}
     return [run for run in came if came[run] > 1 or run not in runs] + [*runs - came.keys() - unsure]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.cli.demo.sample_sites import Neighbours
+from bot.cli.demo.sample_sites import SampleSites
 from dingtalk_sandbox import Sandbox
 from tests.scenarios.conftest import GROUP, Chat, service_on, settings, until
 
@@ -21,7 +21,9 @@ SCENE = {
 }
 
 
-async def test_each_app_tells_its_group_and_hears_its_buttons(neighbours: Neighbours, tmp_path: Path) -> None:
+async def test_each_app_tells_its_group_and_hears_its_buttons(
+    neighbours: SampleSites, tmp_path: Path
+) -> None:
     async with Sandbox(scene=SCENE) as sandbox, aiohttp.ClientSession() as session:
         chat = Chat(sandbox, session)
         values = settings(sandbox, neighbours.targets[:1])

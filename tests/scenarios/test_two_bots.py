@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.demo.sample_sites import Neighbours
+from bot.cli.demo.sample_sites import SampleSites
 from dingtalk_sandbox import Sandbox
 from tests.scenarios.conftest import GROUP, Chat, Service, service_on, settings, until
 
@@ -43,7 +43,7 @@ async def ask_for_all(chat: Chat) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_every_run_is_announced_once(
-    sandbox: Sandbox, chat: Chat, neighbours: Neighbours, tmp_path: Path, seed: int
+    sandbox: Sandbox, chat: Chat, neighbours: SampleSites, tmp_path: Path, seed: int
 ) -> None:
     chance = random.Random(seed)  # noqa: S311 - the seed stands in the name of the test
     values = settings(sandbox, neighbours.targets)

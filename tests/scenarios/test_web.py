@@ -5,13 +5,13 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.cli.demo.sample_sites import Neighbours
+from bot.cli.demo.sample_sites import SampleSites
 from dingtalk_sandbox import Sandbox
 from tests.scenarios.conftest import service_on, settings, until
 
 
 async def test_the_site_is_ready_once_the_stream_is_connected(
-    sandbox: Sandbox, neighbours: Neighbours, tmp_path: Path
+    sandbox: Sandbox, neighbours: SampleSites, tmp_path: Path
 ) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -34,7 +34,7 @@ async def test_the_site_is_ready_once_the_stream_is_connected(
 
 
 async def test_a_port_that_is_taken_stops_it_with_one_line(
-    sandbox: Sandbox, neighbours: Neighbours, tmp_path: Path
+    sandbox: Sandbox, neighbours: SampleSites, tmp_path: Path
 ) -> None:
     values = settings(sandbox, neighbours.targets) | {"web": {"port": sandbox.port}}
     service = service_on(values, tmp_path)

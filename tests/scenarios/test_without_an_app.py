@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bot.cli.demo.sample_sites import Neighbours
-from bot.config.resolve import schedules_of
+from bot.cli.demo.sample_sites import SampleSites
+from bot.config.resolve import resolve_schedules
 from bot.config.settings import Settings
-from bot.runs.scheduler import seen_key
+from bot.runs.scheduler import last_fired_key
 from bot.stores.sqlite.store import SqliteStore
 from dingtalk_sandbox import Sandbox
 from tests.scenarios.conftest import Chat, Json, service_on, until
@@ -24,13 +24,13 @@ async def seen_yesterday(values: Json, folder: Path) -> None:
     store = SqliteStore(folder / "data/dingrun.db")
     await store.open()
     yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-    for schedule in schedules_of(Settings.model_validate(values)):
-        await store.remember(seen_key(schedule), yesterday)
+    for schedule in resolve_schedules(Settings.model_validate(values)):
+        await store.set_value(last_fired_key(schedule), yesterday)
     await store.close()
 
 
 async def test_a_custom_robot_alone_is_told_of_what_was_missed(
-    sandbox: Sandbox, chat: Chat, neighbours: Neighbours, tmp_path: Path
+    sandbox: Sandbox, chat: Chat, neighbours: SampleSites, tmp_path: Path
 ) -> None:
     robot = {
         "ACCESS_TOKEN": "sandbox-webhook-token",
@@ -50,7 +50,7 @@ async def test_a_custom_robot_alone_is_told_of_what_was_missed(
 
 
 async def test_with_nothing_configured_it_logs_what_it_would_have_pushed(
-    neighbours: Neighbours, tmp_path: Path
+    neighbours: SampleSites, tmp_path: Path
 ) -> None:
     values = {"schedules": [missed(targets=neighbours.targets)]}
     await seen_yesterday(values, tmp_path)

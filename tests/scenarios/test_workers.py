@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.delivery.plan import ending_jobs
+from bot.delivery.plan import jobs_for_finished_run
 from bot.exporters.celery.requests import KIND, findings_of
-from bot.models import Destination, ExportStatus, Job, JobState, Run, RunStatus, Tally, TaskStatus
+from bot.models import Destination, ExportStatus, Job, JobState, Run, RunStatus, TaskCounts, TaskStatus
 from bot.runtime import utc_now
-from bot.wiring.stores import Stores, stores_at
+from bot.wiring.stores import StoreSet, open_stores
 from dingtalk_sandbox import Sandbox
 from tests.brokers import PASSWORD, BrokerServer
 from tests.factories import make_run, make_schedule, make_task
@@ -31,7 +31,7 @@ SITES = 100_000  # some seconds of writing
 class Ground:
     """What bots and workers share."""
 
-    stores: Stores
+    stores: StoreSet
     values: Mapping[str, Any]
     folder: Path
 
@@ -52,10 +52,10 @@ class Ground:
         for first in range(0, sites, 1000):
             names = [f"http://{number:06}.example" for number in range(first, min(first + 1000, sites))]
             await self.stores.tasks.save_assets("t1", "site", {name: {"site": name} for name in names})
-        ended = {"status": RunStatus.FINISHED, "end_time": now, "tally": Tally(total=1, done=1)}
+        ended = {"status": RunStatus.FINISHED, "end_time": now, "task_counts": TaskCounts(total=1, done=1)}
         done = await self.stores.store.update_run(run.id, ended)
         assert done
-        for job in ending_jobs(done, now):
+        for job in jobs_for_finished_run(done, now):
             await self.stores.store.add_job(job)
         return done
 
@@ -78,7 +78,7 @@ class Ground:
 
 @asynccontextmanager
 async def ground_at(address: str, values: Mapping[str, Any], folder: Path) -> AsyncIterator[Ground]:
-    stores = stores_at(address)
+    stores = open_stores(address)
     await stores.store.open()
     try:
         yield Ground(stores=stores, values={**values, "store": {"url": address}}, folder=folder)
@@ -164,7 +164,7 @@ async def test_a_broker_that_is_down_is_told_and_waited_for(
         await ground.done(partial(ground.export_is, ExportStatus.RUNNING, "does not answer"))
         assert "does not answer" in await chat.say("@DingRun 状态")
         await rabbitmq.start()
-        await ground.stores.store.advance_jobs([f"export:{run.id}"], utc_now())  # sooner than by its waits
+        await ground.stores.store.make_jobs_due([f"export:{run.id}"], utc_now())  # sooner than by its waits
         await ground.done(partial(chat.has, "file", 1))
         assert [await each.end() for each in (worker, bot)] == [0, 0]
         assert await ground.export_is(ExportStatus.SUCCESS)

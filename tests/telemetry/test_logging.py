@@ -10,14 +10,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from bot.telemetry.logging import LOUD, about, configure, for_terminal, guard_last_words
+from bot.telemetry.logging import NOISY_LOGGERS, configure, for_terminal, guard_last_words, log_context
 
 
 @pytest.fixture
 def logged() -> Iterator[io.StringIO]:
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
-    loud = {name: (logging.getLogger(name).filters[:], logging.getLogger(name).level) for name in LOUD}
+    loud = {
+        name: (logging.getLogger(name).filters[:], logging.getLogger(name).level) for name in NOISY_LOGGERS
+    }
     stream = io.StringIO()
     configure("INFO", secrets=["app-secret-1", "ab", ""], stream=stream)
     yield stream
@@ -72,8 +74,8 @@ def test_what_only_resembles_a_secret_is_left_alone(logged: io.StringIO) -> None
 
 
 def test_ids_stand_at_the_end_of_what_is_logged_about_them(logged: io.StringIO) -> None:
-    with about(run="r1"):
-        with about(job="card:r1", message=""):
+    with log_context(run="r1"):
+        with log_context(job="card:r1", message=""):
             logging.getLogger("bot.jobs.queue").info("inside")
         logging.getLogger("bot.jobs.queue").info("between")
     logging.getLogger("bot.jobs.queue").info("outside")
@@ -85,7 +87,7 @@ async def test_tasks_started_inside_have_the_ids_too(logged: io.StringIO) -> Non
     async def work() -> None:
         logging.getLogger("bot.jobs.queue").info("worked")
 
-    with about(message="msg1"):
+    with log_context(message="msg1"):
         task = asyncio.create_task(work())
     await task
     assert logged.getvalue().endswith("worked [message=msg1]\n")
@@ -121,7 +123,7 @@ def test_a_package_that_sets_up_its_own_logging_later_is_overruled(logged: io.St
     assert logged.getvalue().endswith("WARNING darabonba-core: access_token=***\n")
 
 
-@pytest.mark.parametrize("name", LOUD)
+@pytest.mark.parametrize("name", NOISY_LOGGERS)
 def test_the_packages_we_use_are_calm(logged: io.StringIO, name: str) -> None:
     logging.getLogger(name).info("chatter")
     assert logged.getvalue() == ""

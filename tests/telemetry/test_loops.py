@@ -13,14 +13,14 @@ from prometheus_client import generate_latest
 
 from bot.app import App
 from bot.config.loader import Settings
-from bot.delivery.pipeline import Deliver
+from bot.delivery.pipeline import DeliveryPipeline
 from bot.engines.embedded.engine import EmbeddedEngine
-from bot.errors import ConfigError, Permanent, Temporary
+from bot.errors import ConfigError, PermanentError, TemporaryError
 from bot.jobs.queue import Jobs
 from bot.messengers.dingtalk.stream import StreamConnection
 from bot.quota.governor import Governor
 from bot.reports.repository import Reports
-from bot.runs.discovery import Finder
+from bot.runs.discovery import RunDiscovery
 from bot.runs.scheduler import Scheduler
 from bot.runs.watcher import Watcher
 from bot.runtime import utc_now
@@ -76,7 +76,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         "app.HOUSEKEEPING",
         "app.FIND_EVERY",
         "app.WATCH_EVERY",
-        "runs.scheduler.TICK",
+        "runs.scheduler.TICK_SECONDS",
         "jobs.pool.POLL",
     )
     for name in pauses:
@@ -90,20 +90,20 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     ("place", "step", "loop"),
     [
         (SqliteTaskStore, "claim_task", "engine"),
-        (EmbeddedEngine, "work", "engine"),
+        (EmbeddedEngine, "run", "engine"),
         (Jobs, "claim", "lane "),
         (Jobs, "run", "jobs"),
         (Watcher, "tick", "watcher"),
-        (Watcher, "watch", "watcher"),
+        (Watcher, "run", "watcher"),
         (Scheduler, "tick", "scheduler"),
-        (Scheduler, "keep_time", "scheduler"),
-        (Finder, "look", "finder"),
-        (Finder, "keep_looking", "finder"),
-        (Deliver, "reconcile", "housekeeping"),
+        (Scheduler, "run", "scheduler"),
+        (RunDiscovery, "poll", "finder"),
+        (RunDiscovery, "run", "finder"),
+        (DeliveryPipeline, "reconcile", "housekeeping"),
         (App, "measure_backlog", "housekeeping: measure how far reports lag"),
         (Reports, "sweep", "housekeeping: sweep reports"),
         (Governor, "warnings", "housekeeping: warn of the quota"),
-        (Reports, "late", "housekeeping: warn of late reports"),
+        (Reports, "stalled_exports", "housekeeping: warn of late reports"),
         (App, "warn_of_pushes", "housekeeping: warn of pushes"),
         (StreamConnection, "ticket", "stream"),
         (StreamConnection, "run", "stream"),
@@ -117,7 +117,7 @@ async def test_every_loop_goes_on_after_a_mistake_of_ours(
     step: str,
     loop: str,
 ) -> None:
-    monkeypatch.setattr(EmbeddedEngine, "fires", loop == "finder")
+    monkeypatch.setattr(EmbeddedEngine, "has_own_scheduler", loop == "finder")
     fault = Fault(monkeypatch, place, step)
     async with running(tmp_path, web=loop == "web") as app:
         await fault.survived.wait()
@@ -131,7 +131,7 @@ async def test_a_step_of_housekeeping_that_fails_keeps_no_other_from_being_taken
     async def broken(*args: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(Deliver, "reconcile", broken)
+    monkeypatch.setattr(DeliveryPipeline, "reconcile", broken)
     last = Fault(monkeypatch, App, "warn_of_pushes")
     async with running(tmp_path):
         await last.survived.wait()
@@ -182,7 +182,7 @@ async def test_a_stop_ends_a_loop_at_once() -> None:
 
 def test_what_stays_wrong_has_one_traceback(caplog: pytest.LogCaptureFixture) -> None:
     errors = LoopErrors()
-    for error in (RuntimeError("a"), RuntimeError("a"), RuntimeError("b"), Temporary("away")):
+    for error in (RuntimeError("a"), RuntimeError("a"), RuntimeError("b"), TemporaryError("away")):
         errors.report("watcher", error)
     assert [bool(record.exc_info) for record in caplog.records] == [True, False, True, False]
     assert [record.levelno for record in caplog.records] == [logging.ERROR] * 3 + [logging.WARNING]
@@ -191,9 +191,9 @@ def test_what_stays_wrong_has_one_traceback(caplog: pytest.LogCaptureFixture) ->
 def test_one_bad_item_does_not_stand_in_the_way_but_a_store_that_is_away_ends_the_step() -> None:
     counted: list[str] = []
     with counting_errors(counted.append):
-        for odd in (KeyError(), Permanent("the store refuses this run")):
+        for odd in (KeyError(), PermanentError("the store refuses this run")):
             with loop_item("watcher"):
                 raise odd
-        with pytest.raises(Temporary), loop_item("watcher"):
-            raise Temporary("away")
+        with pytest.raises(TemporaryError), loop_item("watcher"):
+            raise TemporaryError("away")
     assert counted == ["watcher"] * 2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.telemetry.redaction import mask_addresses, secrets_in, shown
+from bot.telemetry.redaction import find_secrets, mask_addresses, redact_url
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,8 @@ from bot.telemetry.redaction import mask_addresses, secrets_in, shown
     ],
 )  # fmt: skip
 def test_an_address_is_shown_without_its_secrets(address: str, line: str, secrets: set[str]) -> None:
-    assert shown(address) == line
-    assert secrets_in(address) == secrets
+    assert redact_url(address) == line
+    assert find_secrets(address) == secrets
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from aiohttp import web
 
-from bot.delivery.resend import Deliveries
+from bot.delivery.resend import Resender
 from bot.telemetry.metrics import Metrics
 from bot.web.connections import ConnectionLimits, FaultLog
 from bot.web.downloads import CHUNK
@@ -21,8 +21,8 @@ from bot.web.guard import AdminGuard
 from bot.web.health import Health
 from bot.web.server import WebServer
 from bot.web.status import Status
-from tests.conftest import Desk
-from tests.web.web_harness import Shop
+from tests.conftest import CoreHarness
+from tests.web.web_harness import WebHarness
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -35,7 +35,7 @@ ALIVE = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 class House:
     """The web server of a desk on a real port."""
 
-    def __init__(self, desk: Desk, server: WebServer, metrics: Metrics, port: int) -> None:
+    def __init__(self, desk: CoreHarness, server: WebServer, metrics: Metrics, port: int) -> None:
         self.desk, self.server, self.metrics, self.port = desk, server, metrics, port
         self.gate = asyncio.Event()
 
@@ -80,9 +80,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(desk: Desk, *, proxies: tuple[str, ...] = (), **limits: float) -> AsyncIterator[House]:
+async def house(desk: CoreHarness, *, proxies: tuple[str, ...] = (), **limits: float) -> AsyncIterator[House]:
     metrics = Metrics()
-    deliveries = Deliveries(desk.store, desk.jobs)
+    deliveries = Resender(desk.store, desk.jobs)
     health = Health(desk.store, deliveries, desk.governor, metrics=metrics, connected=lambda: True)
     status = Status(desk.store, deliveries, zone=ZoneInfo("UTC"))
 
@@ -91,7 +91,7 @@ async def house(desk: Desk, *, proxies: tuple[str, ...] = (), **limits: float) -
         return web.Response()
 
     server = WebServer(
-        [web.get("/slow", slow), *health.routes(), *status.routes(), *Shop(desk).downloads.routes()],
+        [web.get("/slow", slow), *health.routes(), *status.routes(), *WebHarness(desk).downloads.routes()],
         guard=AdminGuard(TOKEN),
         metrics=metrics,
         proxies=[ip_network(each) for each in proxies],
@@ -114,7 +114,7 @@ async def until(look: Callable[[], bool]) -> None:
     raise TimeoutError
 
 
-async def test_headers_that_do_not_end_are_not_waited_for(desk: Desk) -> None:
+async def test_headers_that_do_not_end_are_not_waited_for(desk: CoreHarness) -> None:
     async with house(desk, header_seconds=0.1) as site:
         for begun in (b"", b"GET /healthz HTTP/1.1\r\n", ALIVE + b"GET / HTTP/1.1\r\nX: "):
             reader, writer = await site.connect()
@@ -126,7 +126,7 @@ async def test_headers_that_do_not_end_are_not_waited_for(desk: Desk) -> None:
 
 
 async def test_a_body_that_does_not_end_is_not_waited_for(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.web.server.BODY_SECONDS", 0.1)
     monkeypatch.setattr("bot.web.connections.LINGER_SECONDS", 0.1)
@@ -138,7 +138,7 @@ async def test_a_body_that_does_not_end_is_not_waited_for(
         await until(lambda: site.open == 0)
 
 
-async def test_a_download_that_is_not_read_holds_nothing_for_long(desk: Desk, tmp_path: Path) -> None:
+async def test_a_download_that_is_not_read_holds_nothing_for_long(desk: CoreHarness, tmp_path: Path) -> None:
     link = await big_report(desk)
     async with house(desk, send_seconds=0.2) as site:
         reader, writer = await site.connect(window=4096)
@@ -148,11 +148,11 @@ async def test_a_download_that_is_not_read_holds_nothing_for_long(desk: Desk, tm
         await until(lambda: not open_files(tmp_path / "reports"))
         assert site.counted("answer not read") == 1
         writer.close()
-    (download,) = await desk.audit.of_run((await desk.store.find_runs())[0].id)
+    (download,) = await desk.audit.for_run((await desk.store.find_runs())[0].id)
     assert not download.finished
 
 
-async def test_answers_that_nobody_reads_hold_no_connection(desk: Desk) -> None:
+async def test_answers_that_nobody_reads_hold_no_connection(desk: CoreHarness) -> None:
     async with house(desk, send_seconds=0.2) as site:
         _, writer = await site.connect(window=4096)
         writer.write(ALIVE * 20_000)
@@ -161,7 +161,7 @@ async def test_answers_that_nobody_reads_hold_no_connection(desk: Desk) -> None:
         writer.close()
 
 
-async def test_a_slow_reader_gets_its_report_whole(desk: Desk) -> None:
+async def test_a_slow_reader_gets_its_report_whole(desk: CoreHarness) -> None:
     link = await big_report(desk)
     async with house(desk, send_seconds=0.5) as site:
         reader, writer = await site.connect()
@@ -174,7 +174,7 @@ async def test_a_slow_reader_gets_its_report_whole(desk: Desk) -> None:
         writer.close()
 
 
-async def test_connections_that_ask_nothing_lock_nobody_out(desk: Desk) -> None:
+async def test_connections_that_ask_nothing_lock_nobody_out(desk: CoreHarness) -> None:
     async with house(desk, total=3) as site:
         held = [await site.connect() for _ in range(3)]
         held[2][1].write(b"POST /status/resend HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\na")
@@ -187,7 +187,7 @@ async def test_connections_that_ask_nothing_lock_nobody_out(desk: Desk) -> None:
             writer.close()
 
 
-async def test_only_so_many_requests_are_handled_at_once(desk: Desk) -> None:
+async def test_only_so_many_requests_are_handled_at_once(desk: CoreHarness) -> None:
     async with house(desk, total=3) as site:
         held = await site.slow_requests(3)
         assert [await site.ask(ALIVE) for _ in range(5)] == [0] * 5
@@ -201,7 +201,7 @@ async def test_only_so_many_requests_are_handled_at_once(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("proxies", "status"), [((), 0), (("127.0.0.0/8",), 200)])
 async def test_one_address_has_only_some_of_them_unless_it_is_our_proxy(
-    desk: Desk, proxies: tuple[str, ...], status: int
+    desk: CoreHarness, proxies: tuple[str, ...], status: int
 ) -> None:
     async with house(desk, per_address=2, proxies=proxies) as site:
         held = await site.slow_requests(2)
@@ -212,7 +212,7 @@ async def test_one_address_has_only_some_of_them_unless_it_is_our_proxy(
 
 
 async def test_a_process_with_few_descriptors_takes_fewer_connections(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (8, 8))
     async with house(desk) as site:
@@ -236,7 +236,7 @@ MALFORMED = [
 
 
 async def test_malformed_requests_log_one_counted_line_per_kind(
-    desk: Desk, caplog: pytest.LogCaptureFixture
+    desk: CoreHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     async with house(desk) as site:
@@ -278,7 +278,9 @@ def posted(content_type: bytes, body: bytes, *more: bytes) -> bytes:
         (posted(FORM.encode(), b"a" * 20_000), 413),
     ],
 )  # fmt: skip
-async def test_no_request_is_answered_by_a_mistake_of_ours(desk: Desk, raw: bytes, status: int) -> None:
+async def test_no_request_is_answered_by_a_mistake_of_ours(
+    desk: CoreHarness, raw: bytes, status: int
+) -> None:
     async with house(desk) as site:
         assert await site.ask(raw) == status
 
@@ -294,7 +296,7 @@ def test_faults_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> No
 
 
 async def test_a_mistake_of_ours_is_logged_with_its_traceback(
-    desk: Desk, caplog: pytest.LogCaptureFixture
+    desk: CoreHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(request: web.Request) -> web.Response:
         raise ZeroDivisionError
@@ -309,10 +311,10 @@ async def test_a_mistake_of_ours_is_logged_with_its_traceback(
     assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
-async def big_report(desk: Desk) -> str:
+async def big_report(desk: CoreHarness) -> str:
     """The path of a link to a report that no buffer holds."""
     await desk.finished_run()
-    shop = Shop(desk)
+    shop = WebHarness(desk)
     await shop.store(b"x" * BIG)
     return await shop.path()
 

@@ -16,25 +16,25 @@ from bot.models import Report, Run
 from bot.reports.downloads import MAX_RESUMES
 from bot.stores.sqlite.store import SqliteStore
 from bot.web.downloads import CHUNK, HEADERS, disposition, requested_range
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 from tests.factories import make_report
-from tests.web.web_harness import Shop
+from tests.web.web_harness import WebHarness
 
 Client = TestClient[web.Request, web.Application]
 
 
 @pytest.fixture
-async def run(desk: Desk) -> Run:
+async def run(desk: CoreHarness) -> Run:
     return await desk.finished_run()
 
 
 @pytest.fixture
-def shop(desk: Desk, run: Run) -> Shop:
-    return Shop(desk)
+def shop(desk: CoreHarness, run: Run) -> WebHarness:
+    return WebHarness(desk)
 
 
 @pytest.fixture
-async def client(shop: Shop) -> AsyncIterator[Client]:
+async def client(shop: WebHarness) -> AsyncIterator[Client]:
     async with TestClient(TestServer(shop.app)) as client:
         yield client
 
@@ -54,7 +54,7 @@ async def seen(answer: ClientResponse) -> tuple[int, bytes, dict[str, str]]:
     return answer.status, await answer.read(), headers
 
 
-async def test_the_report_comes_as_a_file_with_its_name(shop: Shop, client: Client) -> None:
+async def test_the_report_comes_as_a_file_with_its_name(shop: WebHarness, client: Client) -> None:
     report = await shop.report()
     answer = await client.get(await shop.path())
     assert (answer.status, await answer.read()) == (200, shop.desk.reports.path(report).read_bytes())
@@ -78,33 +78,35 @@ def test_a_name_is_told_in_full_and_in_ascii(name: str) -> None:
     assert plain[0].isalnum()
 
 
-async def test_every_download_is_in_the_audit(shop: Shop, client: Client, run: Run) -> None:
+async def test_every_download_is_in_the_audit(shop: WebHarness, client: Client, run: Run) -> None:
     agent = {"User-Agent": "curl/8.5.0 " + "x" * 900}
     await client.get(await shop.path(), headers=agent)
-    (download,) = await shop.audit.of_run(run.id)
+    (download,) = await shop.audit.for_run(run.id)
     assert (download.address, download.at) == ("127.0.0.1", shop.desk.clock())
     assert download.agent.startswith("curl/8.5.0 x")
     assert len(download.agent) == 200
 
 
-async def test_behind_a_proxy_of_ours_the_audit_names_who_asked_it(desk: Desk, run: Run) -> None:
-    shop = Shop(desk, proxies=(ipaddress.ip_network("127.0.0.0/8"),))
+async def test_behind_a_proxy_of_ours_the_audit_names_who_asked_it(desk: CoreHarness, run: Run) -> None:
+    shop = WebHarness(desk, proxies=(ipaddress.ip_network("127.0.0.0/8"),))
     async with TestClient(TestServer(shop.app)) as client:
         await client.get(await shop.path(), headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.1"})
-    assert [each.address for each in await shop.audit.of_run(run.id)] == ["198.51.100.1"]
+    assert [each.address for each in await shop.audit.for_run(run.id)] == ["198.51.100.1"]
 
 
-async def test_a_head_tells_all_and_counts_nothing(shop: Shop, client: Client, run: Run) -> None:
+async def test_a_head_tells_all_and_counts_nothing(shop: WebHarness, client: Client, run: Run) -> None:
     path, report = await shop.path(), await shop.report()
     for _ in range(30):
         answer = await client.head(path)
         assert (answer.status, answer.content_length) == (200, report.size)
-    assert await shop.audit.of_run(run.id) == []
+    assert await shop.audit.for_run(run.id) == []
     assert (await client.get(path)).headers["ETag"] == answer.headers["ETag"]
 
 
-async def test_a_download_that_broke_off_goes_on_and_counts_once(shop: Shop, desk: Desk, run: Run) -> None:
-    shop = Shop(desk, most=1)
+async def test_a_download_that_broke_off_goes_on_and_counts_once(
+    shop: WebHarness, desk: CoreHarness, run: Run
+) -> None:
+    shop = WebHarness(desk, most=1)
     async with TestClient(TestServer(shop.app)) as client:
         path, size = await shop.path(), (await shop.report()).size
         first = await client.get(path, headers={"Range": "bytes=0-3"})
@@ -114,11 +116,11 @@ async def test_a_download_that_broke_off_goes_on_and_counts_once(shop: Shop, des
         whole = await first.read() + await rest.read()
         assert whole == desk.reports.path(await shop.report()).read_bytes()
         assert (await client.get(path)).status == 404
-        assert len(await shop.audit.of_run(run.id)) == 1
+        assert len(await shop.audit.for_run(run.id)) == 1
 
 
-async def test_a_range_behind_the_start_is_no_way_around_the_count(desk: Desk, run: Run) -> None:
-    shop = Shop(desk, most=1)
+async def test_a_range_behind_the_start_is_no_way_around_the_count(desk: CoreHarness, run: Run) -> None:
+    shop = WebHarness(desk, most=1)
     async with TestClient(TestServer(shop.app)) as client:
         path = await shop.path()
         assert (await client.get(path)).status == 200
@@ -126,12 +128,12 @@ async def test_a_range_behind_the_start_is_no_way_around_the_count(desk: Desk, r
         for asked in ("bytes=1-", "bytes=-4", "bytes=0-", "bytes=99999-"):
             answer = await client.get(path, headers={"Range": asked})
             assert await seen(answer) == await seen(await client.get("/reports/forged"))
-        (download,) = await shop.audit.of_run(run.id)
+        (download,) = await shop.audit.for_run(run.id)
         assert (download.finished, download.resumes) == (True, 0)
 
 
-async def test_an_unfinished_download_is_resumed_by_its_own_client_alone(desk: Desk, run: Run) -> None:
-    shop = Shop(desk, most=1)
+async def test_an_unfinished_download_is_resumed_by_its_own_client_alone(desk: CoreHarness, run: Run) -> None:
+    shop = WebHarness(desk, most=1)
     async with TestClient(TestServer(shop.app)) as client:
         path, rest = await shop.path(), {"Range": "bytes=4-5"}
         assert (await client.get(path, headers={"Range": "bytes=0-3"})).status == 206
@@ -141,8 +143,8 @@ async def test_an_unfinished_download_is_resumed_by_its_own_client_alone(desk: D
         assert (await client.get(path, headers=rest)).status == 404
 
 
-async def test_resumes_are_bounded_and_recorded(desk: Desk, run: Run) -> None:
-    shop = Shop(desk, most=1)
+async def test_resumes_are_bounded_and_recorded(desk: CoreHarness, run: Run) -> None:
+    shop = WebHarness(desk, most=1)
     async with TestClient(TestServer(shop.app)) as client:
         path = await shop.path()
         await client.get(path, headers={"Range": "bytes=0-0"})
@@ -150,14 +152,14 @@ async def test_resumes_are_bounded_and_recorded(desk: Desk, run: Run) -> None:
             (await client.get(path, headers={"Range": "bytes=1-9"})).status for _ in range(MAX_RESUMES + 2)
         ]
         assert got == [206] * MAX_RESUMES + [404] * 2
-        (download,) = await shop.audit.of_run(run.id)
+        (download,) = await shop.audit.for_run(run.id)
         assert (download.finished, download.resumes) == (False, MAX_RESUMES)
 
 
-async def test_a_range_outside_is_said(shop: Shop, client: Client, run: Run) -> None:
+async def test_a_range_outside_is_said(shop: WebHarness, client: Client, run: Run) -> None:
     answer = await client.get(await shop.path(), headers={"Range": "bytes=99999-"})
     assert (answer.status, answer.headers["Content-Range"]) == (416, f"bytes */{(await shop.report()).size}")
-    assert await shop.audit.of_run(run.id) == []
+    assert await shop.audit.for_run(run.id) == []
 
 
 @pytest.mark.parametrize(
@@ -193,38 +195,42 @@ def test_no_range_leads_outside(asked: str, size: int) -> None:
     assert part is None or not part or 0 <= part.start < part.stop <= size
 
 
-async def test_a_range_of_another_file_is_the_whole_of_this_one(shop: Shop, client: Client) -> None:
+async def test_a_range_of_another_file_is_the_whole_of_this_one(shop: WebHarness, client: Client) -> None:
     for other in ('"another"', "Tue, 24 Nov 2026 03:00:00 GMT"):
         answer = await client.get(await shop.path(), headers={"Range": "bytes=1-", "If-Range": other})
         assert (answer.status, answer.content_length) == (200, (await shop.report()).size)
 
 
-async def test_a_one_time_link_serves_one_of_two_who_ask_at_once(desk: Desk, run: Run) -> None:
-    shop = Shop(desk, most=1)
+async def test_a_one_time_link_serves_one_of_two_who_ask_at_once(desk: CoreHarness, run: Run) -> None:
+    shop = WebHarness(desk, most=1)
     async with TestClient(TestServer(shop.app)) as client:
         path = await shop.path()
         answers = await asyncio.gather(*(client.get(path) for _ in range(8)))
         assert sorted(answer.status for answer in answers) == [200] + [404] * 7
-        assert len(await shop.audit.of_run(run.id)) == 1
+        assert len(await shop.audit.for_run(run.id)) == 1
         assert (await client.head(path)).status == 404
         assert await seen(await client.get(path)) == await seen(await client.get("/reports/forged"))
 
 
-async def test_two_bots_on_one_store_serve_a_one_time_link_once(desk: Desk, run: Run, tmp_path: Path) -> None:
+async def test_two_bots_on_one_store_serve_a_one_time_link_once(
+    desk: CoreHarness, run: Run, tmp_path: Path
+) -> None:
     other = SqliteStore(tmp_path / "dingrun.db")
     await other.open()
-    twin = Desk(store=other, clock=desk.clock, folder=desk.folder)
+    twin = CoreHarness(store=other, clock=desk.clock, folder=desk.folder)
     async with (
-        TestClient(TestServer(Shop(desk, most=1).app)) as one,
-        TestClient(TestServer(Shop(twin, most=1).app)) as two,
+        TestClient(TestServer(WebHarness(desk, most=1).app)) as one,
+        TestClient(TestServer(WebHarness(twin, most=1).app)) as two,
     ):
-        path = await Shop(desk, most=1).path()
+        path = await WebHarness(desk, most=1).path()
         answers = await asyncio.gather(*(bot.get(path) for bot in (one, two) * 4))
         assert sorted(answer.status for answer in answers) == [200] + [404] * 7
     await other.close()
 
 
-async def test_whatever_leads_nowhere_gets_the_same_answer(shop: Shop, client: Client, run: Run) -> None:
+async def test_whatever_leads_nowhere_gets_the_same_answer(
+    shop: WebHarness, client: Client, run: Run
+) -> None:
     token = await shop.path("used up")
     wrong = [
         token[:-1],
@@ -244,7 +250,7 @@ async def test_whatever_leads_nowhere_gets_the_same_answer(shop: Shop, client: C
     assert answers[0][:2] == (404, b"404: Not Found")
 
 
-async def test_refusals_are_counted(shop: Shop, client: Client) -> None:
+async def test_refusals_are_counted(shop: WebHarness, client: Client) -> None:
     for _ in range(8):
         await client.get("/reports/guess")
     assert (await client.get(await shop.path())).status == 200
@@ -253,7 +259,7 @@ async def test_refusals_are_counted(shop: Shop, client: Client) -> None:
     assert 'dingrun_link_requests_total{outcome="served"} 1.0' in counted
 
 
-async def test_a_thousand_altered_tokens_open_nothing(shop: Shop, client: Client, run: Run) -> None:
+async def test_a_thousand_altered_tokens_open_nothing(shop: WebHarness, client: Client, run: Run) -> None:
     path, chance = await shop.path(), random.Random(7)  # noqa: S311 - the same every time
     place = path.rindex("/") + 1
     for _ in range(1_000):
@@ -261,7 +267,7 @@ async def test_a_thousand_altered_tokens_open_nothing(shop: Shop, client: Client
         altered = path[:at] + chr((ord(path[at]) - 32 + chance.randrange(1, 94)) % 94 + 33) + path[at + 1 :]
         if altered != path:
             assert (await client.get(altered)).status == 404, altered
-    assert await shop.audit.of_run(run.id) == []
+    assert await shop.audit.for_run(run.id) == []
 
 
 @pytest.mark.parametrize(
@@ -273,7 +279,7 @@ async def test_nothing_else_is_there(client: Client, path: str) -> None:
     assert (await client.get(path)).status == 404
 
 
-async def test_only_the_report_named_is_served(shop: Shop, client: Client, run: Run) -> None:
+async def test_only_the_report_named_is_served(shop: WebHarness, client: Client, run: Run) -> None:
     path = await shop.path()
     report = await shop.report()
     await shop.desk.store.save_report(
@@ -282,14 +288,14 @@ async def test_only_the_report_named_is_served(shop: Shop, client: Client, run: 
     assert (await client.get(path)).status == 404
 
 
-async def test_a_file_that_changed_on_disk_is_not_served(shop: Shop, client: Client) -> None:
+async def test_a_file_that_changed_on_disk_is_not_served(shop: WebHarness, client: Client) -> None:
     path = await shop.path()
     shop.desk.reports.path(await shop.report()).write_bytes(b"another")
     assert (await client.get(path)).status == 404
 
 
 async def test_a_file_that_changes_at_the_last_moment_is_not_served(
-    shop: Shop, client: Client, monkeypatch: pytest.MonkeyPatch
+    shop: WebHarness, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, report = await shop.path(), await shop.report()
 
@@ -297,25 +303,25 @@ async def test_a_file_that_changes_at_the_last_moment_is_not_served(
         shop.desk.reports.path(report).write_bytes(b"another")
         return report
 
-    monkeypatch.setattr(shop.desk.reports, "recorded", found)
+    monkeypatch.setattr(shop.desk.reports, "find_record", found)
     assert (await client.get(path)).status == 404
 
 
-async def test_a_big_file_comes_whole(shop: Shop, client: Client, run: Run) -> None:
+async def test_a_big_file_comes_whole(shop: WebHarness, client: Client, run: Run) -> None:
     content = random.Random(1).randbytes(3 * CHUNK + 7)  # noqa: S311
     await shop.store(content)
     assert await (await client.get(await shop.path())).read() == content
 
 
-async def test_a_store_that_does_not_answer_is_said(shop: Shop, client: Client) -> None:
+async def test_a_store_that_does_not_answer_is_said(shop: WebHarness, client: Client) -> None:
     path = await shop.path()
     await shop.desk.store.close()
     answer = await client.get(path)
     assert (answer.status, answer.headers["Retry-After"]) == (503, "60")
 
 
-async def test_a_download_that_broke_off_on_the_way_comes_whole_in_two(desk: Desk, run: Run) -> None:
-    shop, content = Shop(desk, most=1), random.Random(1).randbytes(256 * CHUNK)  # noqa: S311
+async def test_a_download_that_broke_off_on_the_way_comes_whole_in_two(desk: CoreHarness, run: Run) -> None:
+    shop, content = WebHarness(desk, most=1), random.Random(1).randbytes(256 * CHUNK)  # noqa: S311
     await shop.store(content)
     async with TestClient(TestServer(shop.app)) as client:
         path = await shop.path()
@@ -328,7 +334,7 @@ async def test_a_download_that_broke_off_on_the_way_comes_whole_in_two(desk: Des
         assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 404
 
 
-async def test_whoever_goes_away_in_the_middle_stops_nothing(shop: Shop, client: Client) -> None:
+async def test_whoever_goes_away_in_the_middle_stops_nothing(shop: WebHarness, client: Client) -> None:
     await shop.store(b"x" * 256 * CHUNK)
     answer = await client.get(await shop.path())
     await answer.content.readexactly(10)

@@ -9,17 +9,17 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from bot.delivery.resend import Deliveries
-from bot.errors import ConfigError, Temporary
+from bot.delivery.resend import Resender
+from bot.errors import ConfigError, TemporaryError
 from bot.models import JobState, Run
-from bot.quota.budget import Bucket, month_of
-from bot.stores.sqlite.ledger import SqliteLedger
+from bot.quota.budget import QuotaKind, month_of
+from bot.stores.sqlite.ledger import SqliteQuotaStore
 from bot.telemetry.metrics import Metrics
 from bot.web.guard import AdminGuard
 from bot.web.health import Health
 from bot.web.server import WebServer, application
 from bot.web.status import Status
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 from tests.factories import make_job, make_schedule
 
 Client = TestClient[web.Request, web.Application]
@@ -28,10 +28,10 @@ Client = TestClient[web.Request, web.Application]
 class Site:
     """The site of a desk; `connected` is what the Stream is said to be."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: CoreHarness) -> None:
         self.connected: bool | None = True
         self.metrics = Metrics()
-        deliveries = Deliveries(desk.store, desk.jobs)
+        deliveries = Resender(desk.store, desk.jobs)
         health = Health(
             desk.store, deliveries, desk.governor, metrics=self.metrics, connected=lambda: self.connected
         )
@@ -40,7 +40,7 @@ class Site:
 
 
 @pytest.fixture
-def site(desk: Desk) -> Site:
+def site(desk: CoreHarness) -> Site:
     return Site(desk)
 
 
@@ -50,8 +50,8 @@ async def client(site: Site) -> AsyncIterator[Client]:
         yield client
 
 
-async def unconfirmed(desk: Desk) -> Run:
-    desk.messenger.trouble = [None, None, Temporary("answer lost", uncertain=True)]
+async def unconfirmed(desk: CoreHarness) -> Run:
+    desk.messenger.trouble = [None, None, TemporaryError("answer lost", uncertain=True)]
     return await desk.finished_run()
 
 
@@ -74,13 +74,13 @@ async def test_without_its_stream_it_is_not_ready(
     assert (await client.get("/readyz")).status == status
 
 
-async def test_without_its_store_it_is_not_ready(desk: Desk, client: Client) -> None:
+async def test_without_its_store_it_is_not_ready(desk: CoreHarness, client: Client) -> None:
     await desk.store.close()
     answer = await client.get("/readyz")
     assert (answer.status, "store" in await answer.text()) == (503, True)
 
 
-async def test_outcomes_and_troubles_are_counted(desk: Desk, site: Site, client: Client) -> None:
+async def test_outcomes_and_troubles_are_counted(desk: CoreHarness, site: Site, client: Client) -> None:
     desk.jobs._on_outcome = site.metrics.outcome
     await unconfirmed(desk)
     text = await (await client.get("/metrics")).text()
@@ -90,7 +90,7 @@ async def test_outcomes_and_troubles_are_counted(desk: Desk, site: Site, client:
     assert "dingrun_open_runs 0.0" in text
 
 
-async def test_the_page_shows_runs_and_what_did_not_arrive(desk: Desk, client: Client) -> None:
+async def test_the_page_shows_runs_and_what_did_not_arrive(desk: CoreHarness, client: Client) -> None:
     run = await unconfirmed(desk)
     answer = await client.get("/status")
     text = await answer.text()
@@ -105,13 +105,13 @@ async def test_an_empty_store_has_a_page_too(client: Client) -> None:
     assert "还没有执行过" in await (await client.get("/status")).text()
 
 
-async def test_hostile_names_stay_inert(desk: Desk, client: Client) -> None:
+async def test_hostile_names_stay_inert(desk: CoreHarness, client: Client) -> None:
     desk.schedule = make_schedule(name="<script>alert(1)</script>")
     await desk.trigger()
     assert "<script>" not in await (await client.get("/status")).text()
 
 
-async def test_the_button_sends_it_again_once(desk: Desk, client: Client) -> None:
+async def test_the_button_sends_it_again_once(desk: CoreHarness, client: Client) -> None:
     run = await unconfirmed(desk)
     form = {"secret": await secret(client), "job": f"file:{run.id}:group:cidA"}
     for _ in range(2):
@@ -121,13 +121,13 @@ async def test_the_button_sends_it_again_once(desk: Desk, client: Client) -> Non
     assert desk.messenger.verbs()[-2:] == ["file", "update"]
 
 
-async def test_a_form_of_another_site_sends_nothing(desk: Desk, client: Client) -> None:
+async def test_a_form_of_another_site_sends_nothing(desk: CoreHarness, client: Client) -> None:
     run = await unconfirmed(desk)
     form = {"secret": "guess", "job": f"file:{run.id}:group:cidA"}
     assert (await client.post("/status/resend", data=form)).status == 403
 
 
-async def test_what_arrived_is_not_sent_again(desk: Desk, client: Client) -> None:
+async def test_what_arrived_is_not_sent_again(desk: CoreHarness, client: Client) -> None:
     run = await unconfirmed(desk)
     form = {"secret": await secret(client), "job": f"card:{run.id}:group:cidA"}
     assert (await client.post("/status/resend", data=form)).status == 409
@@ -151,8 +151,8 @@ async def test_a_port_that_is_taken_is_named(site: Site) -> None:
             await WebServer([], guard=AdminGuard(), metrics=site.metrics).serve("127.0.0.1", server.port or 0)
 
 
-async def test_the_chain_of_a_run_is_a_page_of_its_own(desk: Desk, client: Client) -> None:
-    desk.messenger.trouble = [Temporary("busy just now")]
+async def test_the_chain_of_a_run_is_a_page_of_its_own(desk: CoreHarness, client: Client) -> None:
+    desk.messenger.trouble = [TemporaryError("busy just now")]
     run = await desk.trigger()
     await desk.finish()
     desk.clock.turn(seconds=5)
@@ -166,13 +166,13 @@ async def test_a_run_that_nobody_knows_has_no_page(client: Client) -> None:
     assert (await client.get("/status/r0")).status == 404
 
 
-async def test_the_calls_of_the_month_can_be_scraped(desk: Desk, client: Client) -> None:
-    await SqliteLedger(desk.store).book(month_of(desk.clock()), Bucket.API, 7)
+async def test_the_calls_of_the_month_can_be_scraped(desk: CoreHarness, client: Client) -> None:
+    await SqliteQuotaStore(desk.store).add_usage(month_of(desk.clock()), QuotaKind.API, 7)
     text = await (await client.get("/metrics")).text()
     assert "dingrun_api_calls_month 7.0" in text
 
 
-async def test_new_trouble_is_seen_behind_any_number_of_old_ones(desk: Desk, client: Client) -> None:
+async def test_new_trouble_is_seen_behind_any_number_of_old_ones(desk: CoreHarness, client: Client) -> None:
     for number in range(201):
         old = make_job(id=f"file:old{number}", kind="file", state=JobState.DEAD, payload={"destination": "x"})
         await desk.store.add_job(old)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from bot.models import Report
-from bot.reports.downloads import Audit
-from bot.reports.link_tokens import Terms
+from bot.reports.downloads import DownloadLog
+from bot.reports.link_tokens import LinkPolicy
 from bot.reports.links import ReportLinks
 from bot.stores.sqlite.links import SqliteLinks
 from bot.telemetry.metrics import Metrics
@@ -13,18 +13,18 @@ from bot.web.clients import Network
 from bot.web.downloads import Downloads
 from bot.web.guard import AdminGuard
 from bot.web.server import application
-from tests.conftest import Desk
+from tests.conftest import CoreHarness
 
 
-class Shop:
+class WebHarness:
     """A report of a desk, the links to it, and the server that has it."""
 
-    def __init__(self, desk: Desk, *, most: int = 20, proxies: Sequence[Network] = ()) -> None:
+    def __init__(self, desk: CoreHarness, *, most: int = 20, proxies: Sequence[Network] = ()) -> None:
         self.desk, self.metrics = desk, Metrics()
         port = SqliteLinks(desk.store)
-        terms = Terms(public_url="http://x", ttl=timedelta(hours=1), most=most)
+        terms = LinkPolicy(public_url="http://x", ttl=timedelta(hours=1), max_downloads=most)
         self.links = ReportLinks(port, terms, clock=desk.clock)
-        self.audit = Audit(port, clock=desk.clock)
+        self.audit = DownloadLog(port, clock=desk.clock)
         self.downloads = Downloads(
             self.links, desk.reports, self.audit, metrics=self.metrics, proxies=proxies
         )
@@ -38,9 +38,9 @@ class Shop:
     async def store(self, content: bytes) -> None:
         """Put this content in the place of the report."""
         shelf = self.desk.reports._shelf
-        written = shelf.room("2026-11-24", "big")
+        written = shelf.reserve_path("2026-11-24", "big")
         written.write_bytes(content)
-        path, measure = shelf.place(written, "big")
+        path, measure = shelf.commit(written, "big")
         big = {**vars(await self.report()), "path": path, "size": measure.size, "sha256": measure.sha256}
         await self.desk.store.save_report(Report(**big))
 

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from bot.models import Failure, Run, RunStatus, Tally, Task, TaskStatus
-from bot.ports import Baseline, Story
+from bot.models import Failure, Run, RunStatus, Task, TaskCounts, TaskStatus
+from bot.ports import Baseline, ReportInput
 from bot.workbook.baseline import MAX_RUNS_ASKED, compared
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeEngine
@@ -34,7 +34,7 @@ class Past:
             status=RunStatus.FINISHED,
             schedule=make_schedule(targets=TARGETS),
             task_ids=tuple(task.id for task in tasks),
-            tally=Tally(total=len(tasks), done=len(tasks) - len(bad), stop=len(bad)),
+            task_counts=TaskCounts(total=len(tasks), done=len(tasks) - len(bad), stop=len(bad)),
             failures=tuple(
                 Failure(task_id=task.id, target=task.target, status=task.status, reason="") for task in bad
             ),
@@ -42,10 +42,10 @@ class Past:
         self.runs.append(run)
         return run
 
-    async def story(self) -> Story:
+    async def story(self) -> ReportInput:
         """The last run, compared with those before it."""
         *earlier, run = self.runs
-        return await compared(self.engine, Story(run=run, earlier=tuple(reversed(earlier))))
+        return await compared(self.engine, ReportInput(run=run, earlier=tuple(reversed(earlier))))
 
     async def baseline(self) -> Baseline:
         found = (await self.story()).baseline

@@ -8,8 +8,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from bot.models import UNSUBMITTED, Failure, Findings, KindSummary, Run, Tally, TaskStatus
-from bot.ports import Story
+from bot.models import UNSUBMITTED, Failure, Findings, KindSummary, Run, TaskCounts, TaskStatus
+from bot.ports import ReportInput
 from bot.workbook.builder import write_workbook
 from bot.workbook.diff import Side
 from tests.factories import NOW
@@ -108,14 +108,14 @@ def test_the_stand_in_of_a_task_that_never_was_is_no_id(tmp_path: Path) -> None:
     never = f"{UNSUBMITTED}s1-1:b.example"
     failure = Failure(task_id=never, target="b.example", status=TaskStatus.MISSING, reason="没有提交")
     run = ended_run(task_ids=("t1", never), failures=(failure,))
-    shown = cells(written(tmp_path, {}, story=Story(run=run))["概览"])
+    shown = cells(written(tmp_path, {}, story=ReportInput(run=run))["概览"])
     assert {"t1", "b.example"} <= shown
     assert not any(UNSUBMITTED in str(cell) for cell in shown)
 
 
 def test_failures_that_are_not_listed_are_counted(tmp_path: Path) -> None:
-    run = ended_run(tally=Tally(total=300, error=250, done=50))
-    assert "另有 249 个失败没有列出" in cells(written(tmp_path, {}, story=Story(run=run))["概览"])
+    run = ended_run(task_counts=TaskCounts(total=300, error=250, done=50))
+    assert "另有 249 个失败没有列出" in cells(written(tmp_path, {}, story=ReportInput(run=run))["概览"])
 
 
 def test_the_overview_speaks_english_too(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_the_overview_speaks_english_too(tmp_path: Path) -> None:
 
 def test_the_last_runs_stand_in_a_table_with_native_charts(tmp_path: Path) -> None:
     history = (run_before(), ended_run())
-    rows = written(tmp_path, {}, story=Story(run=ended_run(), history=history))["概览"]
+    rows = written(tmp_path, {}, story=ReportInput(run=ended_run(), history=history))["概览"]
     table = [row[1:5] for row in rows if isinstance(row[0], datetime)]
     assert table == [["rbefore", 70, 2, 0], ["rabcdefghij", 90, 1, 1]]
     assert len(parts(tmp_path / "book.xlsx", "charts/chart")) == 1
@@ -143,7 +143,7 @@ def test_the_trend_shows_the_most_important_kinds_in_the_language(
     tmp_path: Path, lang: str, sheet: str, vulns: str
 ) -> None:
     history = (run_before(findings=PAST), ended_run())
-    story = Story(run=ended_run(), history=history)
+    story = ReportInput(run=ended_run(), history=history)
     rows = written(tmp_path, {"site": [{"site": "a"}]}, story=story, lang=lang)[sheet]
     (header,) = [row for row in rows if vulns in row[5:6]]
     assert header[6:7] == (["站点"] if lang == "zh-CN" else ["Sites"])
@@ -152,7 +152,7 @@ def test_the_trend_shows_the_most_important_kinds_in_the_language(
 
 def test_the_trend_is_drawn_in_straight_lines_and_whole_numbers(tmp_path: Path) -> None:
     history = (run_before(findings=PAST), ended_run())
-    written(tmp_path, {}, story=Story(run=ended_run(), history=history))
+    written(tmp_path, {}, story=ReportInput(run=ended_run(), history=history))
     tasks, assets = parts(tmp_path / "book.xlsx", "charts/chart")
     for chart in (tasks, assets):
         assert b'formatCode="#,##0"' in chart
@@ -208,7 +208,7 @@ def test_no_part_has_the_header_for_large_files_needlessly(tmp_path: Path) -> No
 
 def test_the_same_finds_make_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.xlsx", "b.xlsx"):
-        write_workbook(tmp_path / name, Story(run=ended_run()), finds(DOCUMENTS), look=LOOK)
+        write_workbook(tmp_path / name, ReportInput(run=ended_run()), finds(DOCUMENTS), look=LOOK)
     assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()
 
 
@@ -352,5 +352,5 @@ def test_documents_out_of_order_are_noted_and_break_nothing(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("end", [None, NOW + timedelta(seconds=1)])
 def test_a_run_that_came_to_nothing_has_a_workbook(tmp_path: Path, end: datetime | None) -> None:
-    run: Run = ended_run(tally=None, task_ids=(), failures=(), end_time=end, error_msg="没有目标")
-    assert facts(written(tmp_path, {}, story=Story(run=run))["概览"])["说明"] == "没有目标"
+    run: Run = ended_run(task_counts=None, task_ids=(), failures=(), end_time=end, error_msg="没有目标")
+    assert facts(written(tmp_path, {}, story=ReportInput(run=run))["概览"])["说明"] == "没有目标"

@@ -13,15 +13,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.assets.values import Share
-from bot.workbook.cells import ACTIVE, CUT, MOST_CHARACTERS, Cells, Styles, WorkbookLook, cut, local, xml
+from bot.assets.values import Percentage
+from bot.workbook.cells import (
+    ACTIVE,
+    CUT,
+    MOST_CHARACTERS,
+    RowWriter,
+    Styles,
+    WorkbookOptions,
+    cut,
+    local,
+    xml,
+)
 from bot.workbook.finding_sheets import KINDS
 from tests.workbooks import TITLES, Book, Documents, compared_story, port, written
 from tests.workbooks import ended_run as ended
 
 ZONE = ZoneInfo("Asia/Shanghai")
-CELLS = Cells(
-    Styles(header=1, plain=6, share=7, time=2, inert=3, lines=4, inert_lines=5), WorkbookLook(zone=ZONE)
+CELLS = RowWriter(
+    Styles(header=1, plain=6, share=7, time=2, inert=3, lines=4, inert_lines=5), WorkbookOptions(zone=ZONE)
 )
 
 HOSTILE = [
@@ -99,7 +109,7 @@ def test_a_cell_that_just_fits_is_left_alone() -> None:
 
 CASES: list[tuple[object, str]] = [
     (80, '<c r="A1" s="6"><v>80</v></c>'),
-    (Share(0.25), '<c r="A1" s="7"><v>0.25</v></c>'),
+    (Percentage(0.25), '<c r="A1" s="7"><v>0.25</v></c>'),
     (0.5, '<c r="A1" s="6"><v>0.5</v></c>'),
     (datetime(2026, 11, 24, 3, 0, tzinfo=UTC), '<c r="A1" s="2"><v>46350.458333333336</v></c>'),
     (10**15, '<c r="A1" s="6" t="inlineStr"><is><t xml:space="preserve">1000000000000000</t></is></c>'),

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bot.assets.kinds import keyed
 from bot.assets.values import Document
-from bot.workbook.diff import Change, Pair, Side, Sorted, Verdict, changes, paired
-from bot.workbook.sheets import DOMAIN, SheetPlan
+from bot.workbook.diff import Change, Pair, Side, SortedGroups, Verdict, changes, paired
+from bot.workbook.sheets import DOMAIN, SheetLayout
 
 key = keyed("name")
 
@@ -19,7 +19,7 @@ def things(*names: str) -> list[Document]:
 
 
 def pairs(mine: list[Document], theirs: list[Document]) -> list[Pair]:
-    return list(paired({Side.THEIRS: Sorted(theirs, key), Side.MINE: Sorted(mine, key)}))
+    return list(paired({Side.THEIRS: SortedGroups(theirs, key), Side.MINE: SortedGroups(mine, key)}))
 
 
 def test_what_stands_under_one_key_meets() -> None:
@@ -37,13 +37,13 @@ def test_streams_are_taken_two_keys_ahead_at_most() -> None:
             taken.append(name)
             yield {"name": name}
 
-    first = next(paired({Side.MINE: Sorted(stream(), key)}))
+    first = next(paired({Side.MINE: SortedGroups(stream(), key)}))
     assert (first.key, taken) == (("a",), ["a", "b", "c"])
 
 
 def test_order_is_watched() -> None:
     for names, in_order in (("abc", True), ("aab", True), ("ba", False), ("aba", False)):
-        stream = Sorted(things(*names), key)
+        stream = SortedGroups(things(*names), key)
         list(stream)
         assert stream.in_order is in_order
 
@@ -77,5 +77,5 @@ def test_a_thing_that_came_or_went_is_told_as_a_whole() -> None:
 
 
 def test_a_volatile_column_does_not_count() -> None:
-    plan = SheetPlan(title="x", header=("a", "at"), widths=(1, 1), volatile_columns=frozenset({"at"}))
+    plan = SheetLayout(title="x", header=("a", "at"), widths=(1, 1), volatile_columns=frozenset({"at"}))
     assert list(changes(plan, ("1", "x"), ("1", "y"))) == []

@@ -9,7 +9,7 @@ import pytest
 
 from bot.assets.values import moment
 from bot.workbook.finding_sheets import KINDS
-from bot.workbook.masking import HIDDEN, Secret, leak, proof
+from bot.workbook.masking import HIDDEN, Secret, masked_content, masked_evidence
 from tests.workbooks import TITLES, cells, facts, written
 
 CERT = {
@@ -129,7 +129,7 @@ SECRETS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("secret", "document"), SECRETS)
 def test_a_cracked_password_is_hidden(secret: str, document: dict[str, Any]) -> None:
-    found = proof(document)
+    found = masked_evidence(document)
     assert isinstance(found, Secret)
     assert secret in found.plain
     assert secret not in found.masked
@@ -148,7 +148,7 @@ PLAIN = [
 
 @pytest.mark.parametrize("value", PLAIN)
 def test_proof_without_a_secret_is_shown(value: object) -> None:
-    assert isinstance(proof({"plg_type": "poc", "verify_data": value}), str)
+    assert isinstance(masked_evidence({"plg_type": "poc", "verify_data": value}), str)
 
 
 def test_whoever_writes_the_text_does_not_choose_how_long_masking_takes() -> None:
@@ -161,26 +161,26 @@ def test_whoever_writes_the_text_does_not_choose_how_long_masking_takes() -> Non
         "key:" + " " * 300_000,
         "a.-" * 99_999,
     ):
-        proof({"verify_data": text})
+        masked_evidence({"verify_data": text})
     assert time.process_time() - started < 5
 
 
 @pytest.mark.parametrize("kind", ["secret_key", "Aliyun_AK_ID", "jwt_token", "", None, "something new"])
 def test_keys_found_in_pages_are_hidden_but_for_their_beginning(kind: object) -> None:
-    found = leak({"record_type": kind, "content": "LTAI5tAbCdEfGhIjKlMn"})
+    found = masked_content({"record_type": kind, "content": "LTAI5tAbCdEfGhIjKlMn"})
     assert isinstance(found, Secret)
     assert found.masked == f"LTAI{HIDDEN}"
 
 
 def test_a_short_key_is_hidden_as_a_whole() -> None:
-    found = leak({"record_type": "app_key", "content": "abcdefgh"})
+    found = masked_content({"record_type": "app_key", "content": "abcdefgh"})
     assert isinstance(found, Secret)
     assert found.masked == HIDDEN
 
 
 def test_what_is_no_secret_stays_readable() -> None:
-    assert leak({"record_type": "domain", "content": "b.com"}) == "b.com"
-    found = leak({"record_type": "url", "content": "http://a.com/?token=abc&x=1"})
+    assert masked_content({"record_type": "domain", "content": "b.com"}) == "b.com"
+    found = masked_content({"record_type": "url", "content": "http://a.com/?token=abc&x=1"})
     assert isinstance(found, Secret)
     assert found.masked == f"http://a.com/?token={HIDDEN}&x=1"
 

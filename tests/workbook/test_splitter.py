@@ -14,7 +14,7 @@ from openpyxl.chart import BarChart, Reference
 from openpyxl.styles import Font
 from python_calamine import CalamineWorkbook
 
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.exporters.local.splitter import split_report
 from bot.workbook.splitter import MOST_PARTS, SHORT, Cut, TooBig, split
 
@@ -48,7 +48,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def cut(source: Path, share: float) -> Cut:
-    return Cut(folder=source.parent, stem="每日巡检", most_bytes=int(source.stat().st_size * share))
+    return Cut(folder=source.parent, stem="每日巡检", max_bytes=int(source.stat().st_size * share))
 
 
 def rows(path: Path, sheet: str) -> list[list[Any]]:
@@ -58,7 +58,7 @@ def rows(path: Path, sheet: str) -> list[list[Any]]:
 def test_every_row_is_in_exactly_one_part_in_its_order(source: Path) -> None:
     order = cut(source, 0.4)
     parts = split(source, order)
-    assert all(path.stat().st_size <= order.most_bytes for path in parts)
+    assert all(path.stat().st_size <= order.max_bytes for path in parts)
     together = [row for path in parts for row in rows(path, "站点")[1:]]
     assert together == rows(source, "站点")[1:]
     assert {tuple(rows(path, "站点")[0]) for path in parts} == {tuple(HEAD)}
@@ -132,7 +132,7 @@ def test_rows_of_unlike_size_are_cut_finer_until_all_parts_fit(tmp_path: Path) -
     book.save(path := tmp_path / "uneven.xlsx")
     parts = split(path, order := cut(path, 0.6))
     assert len(parts) > 2
-    assert max(part.stat().st_size for part in parts) <= order.most_bytes
+    assert max(part.stat().st_size for part in parts) <= order.max_bytes
     assert sum(len(rows(part, "站点")) - 1 for part in parts) == 3_999
     assert sorted(tmp_path.glob("每日巡检*")) == sorted(parts)
 
@@ -151,12 +151,12 @@ async def test_a_child_that_nobody_waits_for_is_ended(tmp_path: Path) -> None:
 
 async def test_the_child_does_the_same(source: Path, tmp_path: Path) -> None:
     order = cut(source, 0.6)
-    parts = await split_report(source, tmp_path, order.stem, order.most_bytes)
+    parts = await split_report(source, tmp_path, order.stem, order.max_bytes)
     assert [path.name for path in parts] == ["每日巡检_1-2.xlsx", "每日巡检_2-2.xlsx"]
 
 
 async def test_the_child_says_why_not(source: Path, tmp_path: Path) -> None:
-    with pytest.raises(Permanent, match=r"web\.public_url"):
+    with pytest.raises(PermanentError, match=r"web\.public_url"):
         await split_report(source, tmp_path, "x", 100)
-    with pytest.raises(Temporary, match="No such file"):
+    with pytest.raises(TemporaryError, match="No such file"):
         await split_report(tmp_path / "gone.xlsx", tmp_path, "x", 10_000)

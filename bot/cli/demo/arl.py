@@ -6,23 +6,33 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-from arl_sandbox import KEY, ZONE, ArlScheduler, FakeArl, Mirror, Tempo, Timeline, Worker, World
+from arl_sandbox import (
+    KEY,
+    ZONE,
+    ArlDatabase,
+    ArlScheduler,
+    DocumentMirror,
+    FakeArl,
+    StagePace,
+    Timeline,
+    Worker,
+)
 from bot.errors import ConfigError, missing_extra
 from bot.runtime import utc_now
 
 DAILY, AGAIN = "每日资产扫描", "边界资产复查"
 SHAKY = "portal.yunshan.example.com"  # its tasks fail at every odd try
-TEMPO = Tempo(stage=0.25, gap=0.2, idle=0.2)  # seconds; a real one takes hours
+TEMPO = StagePace(stage=0.25, gap=0.2, idle=0.2)  # seconds; a real one takes hours
 DATABASE = "arl_demo"
 SCHEMES = ("mongodb://", "mongodb+srv://")
 
 
 @asynccontextmanager
-async def arl_on(mongo_uri: str, stop: asyncio.Event) -> AsyncIterator[FakeArl]:
+async def run_arl(mongo_uri: str, stop: asyncio.Event) -> AsyncIterator[FakeArl]:
     """A fake ARL whose first schedule has just fired, going on by itself; sets `stop` if it cannot."""
     async with AsyncExitStack() as stack:
         mirror = await stack.enter_async_context(_mirror(mongo_uri)) if mongo_uri else None
-        world = World(utc_now, mirror)
+        world = ArlDatabase(utc_now, mirror)
         plan(world)
         arl = await stack.enter_async_context(FakeArl(world=world))
         worker = Worker(world, tempo=TEMPO)
@@ -42,7 +52,7 @@ async def arl_on(mongo_uri: str, stop: asyncio.Event) -> AsyncIterator[FakeArl]:
                 await living
 
 
-def plan(world: World) -> None:
+def plan(world: ArlDatabase) -> None:
     """One schedule that is due at once, and one that comes every five minutes, first in one or two.
 
     The second is more often than ARL lets anybody make one: it was there before the check.
@@ -66,7 +76,7 @@ def settings_for(arl: FakeArl, mongo_uri: str, group: str) -> Mapping[str, Any]:
 
 
 @asynccontextmanager
-async def _mirror(uri: str) -> AsyncIterator[Mirror]:
+async def _mirror(uri: str) -> AsyncIterator[DocumentMirror]:
     """An ARL's database to be, emptied at the end. Raises `ConfigError` where an ARL lives already."""
     try:
         from bot.cli.demo.arl_mongo import MongoMirror  # noqa: PLC0415 - an extra

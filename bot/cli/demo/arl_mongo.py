@@ -9,7 +9,7 @@ TABLES = ("task", "task_schedule", "policy", "user", "site")  # every ARL has on
 
 
 class MongoMirror:
-    """The sandbox's port `Mirror` over a database of its own."""
+    """The sandbox's port `DocumentMirror` over a database of its own."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo

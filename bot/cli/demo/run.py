@@ -13,17 +13,17 @@ import click
 
 from arl_sandbox import KEY
 from bot.app import App
-from bot.cli.demo.arl import arl_on, settings_for
-from bot.cli.demo.sample_sites import Neighbours
+from bot.cli.demo.arl import run_arl, settings_for
+from bot.cli.demo.sample_sites import SampleSites
 from bot.cli.sandbox import sandbox_on
 from bot.config.loader import Settings
 from bot.errors import ConfigError
 from bot.models import Trigger
-from bot.runs.lifecycle import Cause
+from bot.runs.lifecycle import TriggerRequest
 from bot.signals import stop_on_signals
 from bot.telemetry.logging import configure
-from bot.telemetry.redaction import secrets_in
-from dingtalk_sandbox.scenario import default_scene
+from bot.telemetry.redaction import find_secrets
+from dingtalk_sandbox.scenario import default_scenario
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ WELCOME_ARL = """
 
 
 @dataclass(frozen=True, kw_only=True)
-class Around:
+class DemoTargets:
     """What is scanned: what it adds to the settings, what one can say, what the welcome tells of it."""
 
     settings: Mapping[str, Any]
@@ -68,7 +68,7 @@ async def run(demo: Demo, when_ready: Callable[[str], object] | None) -> None:
     """Run the demo until SIGINT or SIGTERM."""
     if demo.arl_mongo and not demo.beside_arl:
         raise ConfigError("--arl-mongo belongs to --engine arl")
-    configure("INFO", secrets=secrets_in(demo.arl_mongo))
+    configure("INFO", secrets=find_secrets(demo.arl_mongo))
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         folder = demo.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dingrun-demo-")))
@@ -86,15 +86,15 @@ async def run(demo: Demo, when_ready: Callable[[str], object] | None) -> None:
         await service
 
 
-async def _neighbours(_demo: Demo, stack: AsyncExitStack, _stop: asyncio.Event) -> Around:
-    neighbours = await stack.enter_async_context(Neighbours())
-    return Around(settings=schedules_of(neighbours), words="重跑 · 最近报告 · 状态 · 计划")
+async def _neighbours(_demo: Demo, stack: AsyncExitStack, _stop: asyncio.Event) -> DemoTargets:
+    neighbours = await stack.enter_async_context(SampleSites())
+    return DemoTargets(settings=demo_schedules(neighbours), words="重跑 · 最近报告 · 状态 · 计划")
 
 
-async def _arl(demo: Demo, stack: AsyncExitStack, stop: asyncio.Event) -> Around:
-    arl = await stack.enter_async_context(arl_on(demo.arl_mongo, stop))
+async def _arl(demo: Demo, stack: AsyncExitStack, stop: asyncio.Event) -> DemoTargets:
+    arl = await stack.enter_async_context(run_arl(demo.arl_mongo, stop))
     reads = "它的数据库 / its database" if demo.arl_mongo else "只用接口 / its API alone"
-    return Around(
+    return DemoTargets(
         settings=settings_for(arl, demo.arl_mongo, GROUP),
         words="重跑 · 重跑失败 · 停止 · 最近报告 · 计划",
         about=WELCOME_ARL.format(url=arl.url, key=KEY, reads=reads),
@@ -117,7 +117,7 @@ async def _first_run(app: App) -> None:
     """The demo asks for its first run itself, so that nobody waits for the cron; the next ones come by it."""
     schedules = await app.engine.schedules()
     await app.parts.runs.trigger(
-        schedules[0], Cause(id=f"demo:{app.started.isoformat()}", trigger=Trigger.CRON)
+        schedules[0], TriggerRequest(idempotency_key=f"demo:{app.started.isoformat()}", trigger=Trigger.CRON)
     )
 
 
@@ -132,14 +132,14 @@ def demo_settings(url: str, folder: Path, more: Mapping[str, Any]) -> Settings:
             "OPENAPI_BASE": url,
             "OAPI_BASE": url,
         },
-        "access": {"viewers": [person.id for person in default_scene().people if person.inside]},
+        "access": {"viewers": [person.id for person in default_scenario().people if person.inside]},
         "store": {"url": f"sqlite:///{folder.resolve()}/dingrun.db"},
         "reports": {"dir": str(folder.resolve() / "reports")},
         **more,
     })
 
 
-def schedules_of(neighbours: Neighbours) -> Mapping[str, Any]:
+def demo_schedules(neighbours: SampleSites) -> Mapping[str, Any]:
     """Schedules of the engine in the box, over the web servers of this demo."""
     return {
         "schedules": [

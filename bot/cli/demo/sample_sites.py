@@ -21,7 +21,7 @@ PAGES = {  # what each serves: server header, title, status
 }
 
 
-class Neighbours:
+class SampleSites:
     """Serves the pages while entered; `targets` are their addresses, `closed` one where nobody listens."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Neighbours:
         self.targets: list[str] = []
         self.closed = ""
 
-    async def __aenter__(self) -> "Neighbours":
+    async def __aenter__(self) -> "SampleSites":
         context = _tls()
         portal = await self._serve("portal")
         gateway = await self._serve("gateway", context)

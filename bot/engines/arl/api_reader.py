@@ -14,20 +14,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.engines.arl.assets import FINDINGS, check_depth, slimmed
-from bot.engines.arl.client import ArlWire
+from bot.engines.arl.client import ArlClient
 from bot.engines.arl.documents import (
     AGAIN,
     ENDINGS,
     NOT_YET,
     STEMS,
     Document,
-    born,
+    created_at,
     is_id,
     normalize_task,
     with_document_id,
 )
 from bot.engines.arl.skipped import SkippedDocuments
-from bot.errors import Permanent
+from bot.errors import PermanentError
 from bot.models import Clock
 
 UNCACHED = 5_001  # items of a page: a fork keeps answers of up to 5,000 for a minute
@@ -56,10 +56,10 @@ class Known:
         return now - self.at < TASKS_FOR or (self.task is not None and _final(self.task))
 
 
-class ApiReads:
+class ApiReader:
     """The port Reads over the API."""
 
-    def __init__(self, wire: ArlWire, *, clock: Clock) -> None:
+    def __init__(self, wire: ArlClient, *, clock: Clock) -> None:
         self._wire = wire
         self._clock = clock
         self._places = asyncio.Semaphore(AT_ONCE)
@@ -108,13 +108,13 @@ class ApiReads:
         first, *others = unknown
         await self._ask("", [first])
         if others and (name := self._known[first].name):
-            found = await self._called(name, min(map(born, others)))
+            found = await self._called(name, min(map(created_at, others)))
             self._learn({id_: task for id_, task in found.items() if id_ in others})
 
     async def _ask(self, name: str, ids: Sequence[str]) -> None:
         """Ask for tasks that share a name; one alone is asked for by its id."""
         if len(ids) > 1:
-            found = await self._called(name, min(map(born, ids)))
+            found = await self._called(name, min(map(created_at, ids)))
         else:
             async with self._places:
                 items = await self._wire.items("/task/", _id=ids[0], size=UNCACHED)
@@ -133,7 +133,7 @@ class ApiReads:
                 found |= await self._called(f"{stem}-", since, size=random.choice(SOME))  # noqa: S311 - no secret
             self._learn(found)
             self._begun = now, since, [task for task in found.values() if _is_scheduled(task)]
-        return [task for task in self._begun[2] if born(task["_id"]) >= since]
+        return [task for task in self._begun[2] if created_at(task["_id"]) >= since]
 
     async def named(self, name: str, since: datetime) -> Sequence[Document]:
         found = await self._called(name, since)
@@ -149,7 +149,7 @@ class ApiReads:
         async with self._places:
             async for each in self._wire.pages("/task/", size=size, order="-_id", name=part):
                 task = self._by_id([each])
-                if any(born(id_) < since for id_ in task):
+                if any(created_at(id_) < since for id_ in task):
                     break
                 found |= task
         return found
@@ -179,7 +179,7 @@ class ApiReads:
         A page that a fork keeps for a minute does no harm: reports are made of tasks that have ended.
         """
         if kind not in FINDINGS:
-            raise Permanent(f"ARL has no {kind}")
+            raise PermanentError(f"ARL has no {kind}")
         fields = ("_id", *FINDINGS[kind].fields)
         for id_ in task_ids:
             pages = self._wire.pages(f"/{kind}/", size=HEAVY.get(kind, UNCACHED), task_id=id_)

@@ -17,7 +17,7 @@ import aiohttp
 from bot.engines.arl.skipped import SkippedDocuments
 from bot.engines.arl.trust import WRONG_CERTIFICATE, TlsCheck, Trust
 from bot.engines.reasons import reason
-from bot.errors import DingRunError, Permanent, Temporary
+from bot.errors import DingRunError, PermanentError, TemporaryError
 
 PATIENCE = aiohttp.ClientTimeout(total=60, sock_connect=5)  # ARL kills its own request after 30 s
 SETTLED = 35.0  # seconds after a lost answer; then ARL has done all that it ever will of the request
@@ -33,7 +33,7 @@ _BAD_KEY = "ARL does not take the key of engine.api_key"
 Body = Mapping[str, Any]
 
 
-class Refused(Permanent):
+class Refused(PermanentError):
     """ARL refuses it; its words are in `words`"""
 
     def __init__(self, code: int, words: str) -> None:
@@ -41,11 +41,11 @@ class Refused(Permanent):
         self.words = words
 
 
-class AnswerTooLargeError(Permanent):
+class AnswerTooLargeError(PermanentError):
     """ARL's answer is larger than what DingRun reads at once"""
 
 
-class ArlWire:
+class ArlClient:
     """The API of one ARL. `trust` says whom we talk to; there is no way to talk to just anybody."""
 
     def __init__(
@@ -78,7 +78,7 @@ class ArlWire:
         said = (await self.get(path, size=1, **query)).get("total")
         if isinstance(said, int) and said >= 0:
             return said
-        raise Permanent(f"ARL does not say how long its list {path} is")
+        raise PermanentError(f"ARL does not say how long its list {path} is")
 
     async def items(self, path: str, **query: str | int) -> Sequence[Mapping[str, Any]]:
         """The items of one answer that are documents."""
@@ -112,7 +112,7 @@ class ArlWire:
             first, asked = page * asked, min(size, asked * 2)
             if not full and not (items and _has_more(answer, first)):
                 return
-        raise Permanent(f"ARL's list {path} has no end")
+        raise PermanentError(f"ARL's list {path} has no end")
 
     async def _ask(self, method: str, path: str, **parts: Any) -> Body:
         """Ask, by whichever check knows whom we talk to: a handshake that failed has sent nothing."""
@@ -125,7 +125,7 @@ class ArlWire:
                 continue
             self._trust = self._trust.prefer(check)
             return body
-        raise Permanent(self._trust.error_message(wrong))
+        raise PermanentError(self._trust.error_message(wrong))
 
     async def _ask_by(self, check: TlsCheck, method: str, path: str, **parts: Any) -> Body:
         try:
@@ -143,19 +143,19 @@ class ArlWire:
         except WRONG_CERTIFICATE:
             raise
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise Temporary(f"ARL does not answer ({type(error).__name__})") from None
+            raise TemporaryError(f"ARL does not answer ({type(error).__name__})") from None
         except (TimeoutError, aiohttp.ClientError) as error:
-            raise Temporary(
+            raise TemporaryError(
                 f"the answer of ARL was lost ({type(error).__name__})", retry_after=SETTLED, uncertain=True
             ) from None
 
 
 def _listed(answer: Body) -> Sequence[object]:
-    """The items of an answer. Raises `Permanent` for one that has no list."""
+    """The items of an answer. Raises `PermanentError` for one that has no list."""
     items = answer.get("items", ())
     if isinstance(items, list | tuple):
         return items
-    raise Permanent("what answers at engine.url is no ARL (a list without items)")
+    raise PermanentError("what answers at engine.url is no ARL (a list without items)")
 
 
 def _has_more(answer: Body, told: int) -> bool:
@@ -187,7 +187,7 @@ def _date(text: str) -> datetime | None:
 def understood(status: int, content: bytes) -> Body:
     """The body of an answer that says success; anything else raises what it means."""
     if status == NOT_LOGIN:
-        raise Permanent("ARL's proxy does not take engine.basic_auth")
+        raise PermanentError("ARL's proxy does not take engine.basic_auth")
     body = _body(content)
     code = body.get("code") if body else None
     if body is None or not isinstance(code, int):
@@ -217,10 +217,10 @@ def _body(content: bytes) -> Body | None:
 def _not_business(status: int, body: Body | None) -> DingRunError:
     """What an answer means that is none of ARL's own: a proxy's, a crash, or another server altogether."""
     if status >= ANY_ERROR:
-        return Temporary(f"ARL fails with HTTP {status}", uncertain=True, retry_after=SETTLED)
+        return TemporaryError(f"ARL fails with HTTP {status}", uncertain=True, retry_after=SETTLED)
     if status >= FIRST_ERROR and body and body.get("errors"):
         return Refused(status, f"{_words(body.get('message', ''))} {_words(body['errors'])}")
-    return Permanent(f"what answers at engine.url is no ARL (HTTP {status})")
+    return PermanentError(f"what answers at engine.url is no ARL (HTTP {status})")
 
 
 def _are_arl_s_own(words: str) -> bool:
@@ -231,7 +231,7 @@ def _are_arl_s_own(words: str) -> bool:
 def _refusal(code: int, words: str) -> DingRunError:
     """What a code means. Of 500 only ARL's own words, in Chinese, are a refusal; others are a library's."""
     if code == NOT_LOGIN:
-        return Permanent(_BAD_KEY)
+        return PermanentError(_BAD_KEY)
     if code == ANY_ERROR and not _are_arl_s_own(words):
-        return Temporary(f"ARL fails: {words[:200]}", uncertain=True)
+        return TemporaryError(f"ARL fails: {words[:200]}", uncertain=True)
     return Refused(code, words)

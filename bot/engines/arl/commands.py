@@ -5,23 +5,23 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.engines.arl.client import ArlWire, Refused
+from bot.engines.arl.client import ArlClient, Refused
 from bot.engines.arl.documents import (
     AGAIN,
     ENDINGS,
     NAME_LETTERS,
-    Aim,
     Document,
-    aim_of,
-    aims_of,
-    born,
+    TaskSpec,
+    created_at,
     document_id,
+    task_spec,
+    task_specs,
     written,
 )
-from bot.engines.arl.reader import Reads
+from bot.engines.arl.reader import ArlReader
 from bot.engines.arl.tasks import unsubmitted
 from bot.engines.reasons import reason
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.models import Run
 
 log = logging.getLogger(__name__)
@@ -33,10 +33,10 @@ ALL = 5_001  # items of a page: more than what a fork keeps for a minute
 NO_TASK, IS_DONE = "103", "105"  # codes of a stop that is not needed
 
 
-class ArlActs:
+class ArlCommands:
     """Acts that can be asked for twice: what is there already is looked up first."""
 
-    def __init__(self, wire: ArlWire, reads: Reads) -> None:
+    def __init__(self, wire: ArlClient, reads: ArlReader) -> None:
         self._wire = wire
         self._reads = reads
 
@@ -62,9 +62,9 @@ class ArlActs:
         """Begin the tasks of a run, in ARL's order, with the policy that its schedule has today."""
         schedule = await self._schedule(run.schedule_id)
         tag = str(schedule.get("task_tag"))
-        aims = aims_of(targets, tag)
+        aims = task_specs(targets, tag)
         if not aims:
-            raise Permanent(reason("no_target"))
+            raise PermanentError(reason("no_target"))
         name = f"重跑-{run.schedule_name[:NAME_LETTERS]}-{run.id}"
         made = await self._made(name, run.start_time)
         missing = [aim for aim in aims if aim not in made]
@@ -78,19 +78,19 @@ class ArlActs:
             await self._wire.post("/task/policy/", body)
             made = await self._made(name, run.start_time)
         if not made:
-            raise Temporary("ARL took the tasks and does not show them yet", uncertain=True)
+            raise TemporaryError("ARL took the tasks and does not show them yet", uncertain=True)
         return [made.get(aim) or unsubmitted(run.id, written(aim)) for aim in aims]
 
     async def _schedule(self, schedule_id: str) -> Document:
         for schedule in await self._reads.schedules():
             if schedule["_id"] == schedule_id:
                 return schedule
-        raise Permanent(reason("no_schedule"))
+        raise PermanentError(reason("no_schedule"))
 
-    async def _made(self, name: str, start: datetime) -> Mapping[Aim, str]:
+    async def _made(self, name: str, start: datetime) -> Mapping[TaskSpec, str]:
         """The tasks that carry a name, by what they are for; the oldest counts."""
         found = await self._reads.named(name, start - A_DAY)
-        return {aim_of(task): task["_id"] for task in reversed(found)}
+        return {task_spec(task): task["_id"] for task in reversed(found)}
 
     async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
         """Begin ended tasks again, each by ARL's own restart; its answer names the old one, so we look."""
@@ -104,7 +104,7 @@ class ArlActs:
         Of what ARL makes only what is new is ours: its clock may differ from ours, and it is asked once.
         """
         before = await self._restarts(task)
-        if ours := [id_ for id_ in before if born(id_) >= run.start_time - CLOCKS]:
+        if ours := [id_ for id_ in before if created_at(id_) >= run.start_time - CLOCKS]:
             return ours[0]
         if task.get("status") not in ENDINGS:  # ARL takes it for running, and would refuse all
             return ""
@@ -115,14 +115,14 @@ class ArlActs:
             return ""
         new = [id_ for id_ in await self._restarts(task) if id_ not in before]
         if not new:
-            raise Permanent("ARL took the restart and made no task")
+            raise PermanentError("ARL took the restart and made no task")
         return new[0]
 
     async def _restarts(self, task: Document) -> Sequence[str]:
         """The tasks that repeat this one, or one before it; ARL gives all of them one name."""
-        name, aim = AGAIN + str(task.get("name")).removeprefix(AGAIN), aim_of(task)
-        found = await self._reads.named(name, born(task["_id"]))
-        return [each["_id"] for each in found if aim_of(each) == aim and each["_id"] != task["_id"]]
+        name, aim = AGAIN + str(task.get("name")).removeprefix(AGAIN), task_spec(task)
+        found = await self._reads.named(name, created_at(task["_id"]))
+        return [each["_id"] for each in found if task_spec(each) == aim and each["_id"] != task["_id"]]
 
     async def stop(self, task_ids: Collection[str]) -> Mapping[str, str]:
         """Ask for each to be stopped; what ARL said of those that it would not stop."""

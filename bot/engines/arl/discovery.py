@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.engines.arl.documents import Document
-from bot.engines.arl.reader import Reads
+from bot.engines.arl.reader import ArlReader
 from bot.engines.arl.run_detection import (
     EARLIER,
     FoundRun,
@@ -36,7 +36,7 @@ class Discovered:
 class RunDiscovery:
     """Looks again and again. A fork's own records count first; what they lack is found by names of tasks."""
 
-    def __init__(self, reads: Reads, *, clock: Clock) -> None:
+    def __init__(self, reads: ArlReader, *, clock: Clock) -> None:
         self._reads = reads
         self._clock = clock
         self._watch = TriggerWatch()

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 Document = Mapping[str, Any]
-Aim = tuple[str, frozenset[str]]  # what one task is for: its type and all of its targets
+TaskSpec = tuple[str, frozenset[str]]  # what one task is for: its type and all of its targets
 
 TASK_FIELDS = (
     "name", "target", "type", "task_tag", "status", "start_time", "end_time", "statistic", "stop_reason",
@@ -35,7 +35,7 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def born(id_: str) -> datetime:
+def created_at(id_: str) -> datetime:
     """When the document with this id was made, to the second."""
     return datetime.fromtimestamp(int(id_[:8], 16), UTC)
 
@@ -102,17 +102,17 @@ def is_address(target: str) -> bool:
     return _ADDRESS.fullmatch(target) is not None
 
 
-def aims_of(targets: Sequence[str], tag: str) -> tuple[Aim, ...]:
+def task_specs(targets: Sequence[str], tag: str) -> tuple[TaskSpec, ...]:
     """The tasks that ARL makes of targets: all addresses together, each domain alone; risk: all in one."""
     if tag == RISK:
         return ((RISK, frozenset(targets)),)
     addresses = frozenset(filter(is_address, targets))
     domains = [target for target in targets if not is_address(target)]
-    first: tuple[Aim, ...] = (("ip", addresses),) if addresses else ()
+    first: tuple[TaskSpec, ...] = (("ip", addresses),) if addresses else ()
     return (*first, *(("domain", frozenset({domain})) for domain in domains))
 
 
-def aim_of(task: Document) -> Aim:
+def task_spec(task: Document) -> TaskSpec:
     """What a task is for. The target of a risk task is a phrase; its list stands elsewhere."""
     kind = str(task.get("type"))
     if kind == RISK:
@@ -121,6 +121,6 @@ def aim_of(task: Document) -> Aim:
     return kind, frozenset(targets_of(task.get("target")))
 
 
-def written(aim: Aim) -> str:
+def written(aim: TaskSpec) -> str:
     """An aim as ARL takes it, and as people read it."""
     return " ".join(sorted(aim[1]))

@@ -8,19 +8,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.engines.arl.assets import FINDINGS, is_keyless, sorted_by_key
-from bot.engines.arl.client import ArlWire
-from bot.engines.arl.commands import ArlActs
+from bot.engines.arl.client import ArlClient
+from bot.engines.arl.commands import ArlCommands
 from bot.engines.arl.discovery import Discovered, RunDiscovery
 from bot.engines.arl.documents import Document, at_epoch, targets_of, written
-from bot.engines.arl.reader import Reads
+from bot.engines.arl.reader import ArlReader
 from bot.engines.arl.run_detection import LooseRun
-from bot.engines.arl.schedules import of_record, schedule_of
+from bot.engines.arl.schedules import of_record, parse_schedule
 from bot.engines.arl.skipped import UNREADABLE
-from bot.engines.arl.tasks import Reading, never_was, task_of, unsubmitted
+from bot.engines.arl.tasks import Reading, missing_task, parse_task, unsubmitted
 from bot.engines.reasons import reason
-from bot.errors import Permanent
+from bot.errors import PermanentError
 from bot.models import UNSUBMITTED, Clock, Run, Schedule, Task
-from bot.ports import Started
+from bot.ports import EngineRun
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +30,10 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArlWays:
+class ArlOptions:
     """How ARL is seen: whom its schedules tell, its time zone, and how long a task may take."""
 
-    dressed: Callable[[Schedule], Schedule]
+    with_recipients: Callable[[Schedule], Schedule]
     zone: ZoneInfo
     limit: timedelta
 
@@ -41,11 +41,11 @@ class ArlWays:
 class ArlEngine:
     """The Engine port over a running ARL."""
 
-    fires = True
+    has_own_scheduler = True
 
-    def __init__(self, wire: ArlWire, reads: Reads, *, ways: ArlWays, clock: Clock) -> None:
+    def __init__(self, wire: ArlClient, reads: ArlReader, *, ways: ArlOptions, clock: Clock) -> None:
         self._reads = reads
-        self._acts = ArlActs(wire, reads)
+        self._acts = ArlCommands(wire, reads)
         self._discovery = RunDiscovery(reads, clock=clock)
         self._ways = ways
         self._clock = clock
@@ -54,8 +54,8 @@ class ArlEngine:
 
     async def schedules(self) -> Sequence[Schedule]:
         found = await self._reads.schedules()
-        read = self._reads.skipped.read_each("task_schedule", found, schedule_of)
-        return [self._ways.dressed(each) for each in read]
+        read = self._reads.skipped.read_each("task_schedule", found, parse_schedule)
+        return [self._ways.with_recipients(each) for each in read]
 
     async def submit(self, run: Run) -> Sequence[str]:
         return await self._acts.submit(run, targets_of(" ".join(run.schedule.targets)))
@@ -70,7 +70,7 @@ class ArlEngine:
         if rest:
             ids += await self._acts.submit(run, rest)
         if not ids:
-            raise Permanent(reason("all_gone"))
+            raise PermanentError(reason("all_gone"))
         return ids
 
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
@@ -93,13 +93,13 @@ class ArlEngine:
             "task", documents.values(), lambda each: self._read(each, reading)
         )
         tasks = {task.id: task for task in read}
-        tasks |= {id_: never_was(id_) for id_ in task_ids if not _is_real(id_)}
+        tasks |= {id_: missing_task(id_) for id_ in task_ids if not _is_real(id_)}
         uncounted = [task.id for task in read if _lacks_counts(documents[task.id], task)]
         return {id_: tasks[id_] for id_ in task_ids if id_ in tasks}, uncounted
 
     def _read(self, document: Document, reading: Reading) -> Task:
         id_ = document["_id"]
-        task = task_of(document, reading, looked_before=id_ in self._looked)
+        task = parse_task(document, reading, looked_before=id_ in self._looked)
         if document.get("status") == "done":
             self._looked = set() if len(self._looked) >= KEPT else self._looked
             self._looked.add(id_)
@@ -126,7 +126,7 @@ class ArlEngine:
             for id_, task in after.items()
         }
 
-    async def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
+    async def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         real = [id_ for id_ in task_ids if _is_real(id_)]
         if not real or kind not in FINDINGS:
             return
@@ -146,36 +146,38 @@ class ArlEngine:
             else:
                 yield {name: value for name, value in document.items() if name != "_id"}
 
-    async def started(self, since: datetime) -> Sequence[Started]:
+    async def external_runs(self, since: datetime) -> Sequence[EngineRun]:
         """What ARL began by itself: a fork's own records first, what they lack by the names of tasks."""
         begun = [self._started(found) for found in await self._discovery.look(since)]
         return [each for each in begun if each]
 
-    def _started(self, found: Discovered) -> Started | None:
+    def _started(self, found: Discovered) -> EngineRun | None:
         run = found.run
         if isinstance(run, LooseRun):
             return self._loose(run, found.document if found.has_schedule else None)
         try:
-            schedule = self._ways.dressed((schedule_of if found.has_schedule else of_record)(found.document))
+            schedule = self._ways.with_recipients(
+                (parse_schedule if found.has_schedule else of_record)(found.document)
+            )
         except UNREADABLE as error:
             self._reads.skipped.add("task_schedule", found.document, error)
             return None
         cause = f"{run.schedule_id}:{run.number}"
         lacking = [target for aim in run.lacking for target in [written(aim) or " ".join(schedule.targets)]]
-        return Started(
-            cause=f"arl:{cause}",
+        return EngineRun(
+            idempotency_key=f"arl:{cause}",
             schedule=schedule,
             task_ids=(*run.task_ids, *(unsubmitted(cause.replace(":", "-"), target) for target in lacking)),
             start_time=run.start,
             gone=not found.has_schedule,
         )
 
-    def _loose(self, run: LooseRun, document: Document | None) -> Started:
+    def _loose(self, run: LooseRun, document: Document | None) -> EngineRun:
         """Return a run without its trigger: where its schedule is gone, its tasks tell name and targets."""
         left = Schedule(id=f"gone:{run.key.rpartition(':')[0]}", name=run.name, targets=run.targets)
-        return Started(
-            cause=f"arl:loose:{run.key}",
-            schedule=self._ways.dressed(schedule_of(document) if document else left),
+        return EngineRun(
+            idempotency_key=f"arl:loose:{run.key}",
+            schedule=self._ways.with_recipients(parse_schedule(document) if document else left),
             task_ids=run.task_ids,
             start_time=run.start,
             gone=document is None,
@@ -232,7 +234,7 @@ class ArlEngine:
         """How many documents of ARL could not be read so far."""
         return self._reads.skipped.count
 
-    async def work(self) -> None:
+    async def run(self) -> None:
         return
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from bot.engines.arl.assets import FINDINGS, slimmed
 from bot.engines.arl.documents import AGAIN, STEMS, TASK_FIELDS, Document, normalize_task, with_document_id
 from bot.engines.arl.skipped import SkippedDocuments
-from bot.errors import Permanent
+from bot.errors import PermanentError
 from bot.mongo import UP, Mongo, as_object_id, first_id_at
 from bot.mongo import Collection as Documents
 
@@ -15,7 +15,7 @@ PART = 1_000  # task ids of one question
 SCHEDULED = {"$regex": f"^({AGAIN})?({'|'.join(STEMS.values())})-"}
 
 
-class DatabaseReads:
+class MongoReader:
     """The port Reads over the database of a running ARL."""
 
     def __init__(self, mongo: Mongo) -> None:
@@ -84,7 +84,7 @@ class DatabaseReads:
 
     def _kind(self, kind: str) -> Documents:
         if kind not in FINDINGS:
-            raise Permanent(f"ARL has no {kind}")
+            raise PermanentError(f"ARL has no {kind}")
         return self._mongo.collection(kind)
 
 

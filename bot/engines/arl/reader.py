@@ -8,7 +8,7 @@ from bot.engines.arl.documents import Document
 from bot.engines.arl.skipped import SkippedDocuments
 
 
-class Reads(Protocol):
+class ArlReader(Protocol):
     """Reading ARL, never writing. Ids are text; documents of tasks have the fields of `TASK_FIELDS`.
 
     A document that cannot be read is left out, and noted in `skipped`.

@@ -20,14 +20,14 @@ from bot.engines.arl.documents import (
     NAME_LETTERS,
     RECURRENT,
     STEMS,
-    Aim,
     Document,
-    aim_of,
-    aims_of,
+    TaskSpec,
     at_epoch,
-    born,
+    created_at,
     is_id,
     targets_of,
+    task_spec,
+    task_specs,
 )
 from bot.engines.arl.triggers import GRACE, Trigger
 
@@ -45,12 +45,12 @@ class Plan:
     kind: str
     tag: str
     policy: str
-    aims: tuple[Aim, ...]
+    aims: tuple[TaskSpec, ...]
     number: int  # of its last trigger
     last: datetime | None  # when that was; of a future scan: when it was meant to be
 
     @cached_property
-    def expected(self) -> frozenset[Aim]:
+    def expected(self) -> frozenset[TaskSpec]:
         return frozenset(self.aims)
 
     @property
@@ -66,7 +66,7 @@ class FoundRun:
     schedule_id: str
     number: int
     task_ids: tuple[str, ...]
-    lacking: tuple[Aim, ...]
+    lacking: tuple[TaskSpec, ...]
     start: datetime
     newest: datetime | None = None  # its last sign by ARL's clock, where that is not its start
 
@@ -82,9 +82,9 @@ class FoundRun:
 class Block:
     """Tasks that one trigger inserted, in their order; `expected` are the aims of each plan."""
 
-    def __init__(self, expected: Sequence[Collection[Aim]]) -> None:
+    def __init__(self, expected: Sequence[Collection[TaskSpec]]) -> None:
         self._expected = expected
-        self.made: dict[Aim, str] = {}
+        self.made: dict[TaskSpec, str] = {}
         self.policies: set[object] = set()
 
     @property
@@ -93,15 +93,15 @@ class Block:
 
     @property
     def start(self) -> datetime:
-        return born(next(iter(self.made.values())))
+        return created_at(next(iter(self.made.values())))
 
     @property
     def newest(self) -> datetime:
-        return born(next(reversed(self.made.values())))
+        return created_at(next(reversed(self.made.values())))
 
     def takes(self, task: Document) -> bool:
         """Take a task in, if it goes on what is there."""
-        aim, id_ = aim_of(task), str(task["_id"])
+        aim, id_ = task_spec(task), str(task["_id"])
         expected = [aims for aims in self._expected if aim in aims]
         if not expected or aim in self.made or not self._is_near(id_):
             return False
@@ -114,7 +114,7 @@ class Block:
         if not self.made:
             return True
         last = next(reversed(self.made.values()))
-        return _process(last) == _process(id_) and born(id_) - born(last) <= GRACE
+        return _process(last) == _process(id_) and created_at(id_) - created_at(last) <= GRACE
 
 
 def plan_of(schedule: Document) -> Plan:
@@ -125,7 +125,7 @@ def plan_of(schedule: Document) -> Plan:
         kind=RECURRENT if recurrent else FUTURE,
         tag=str(schedule.get("task_tag")),
         policy=str(schedule.get("policy_name")),
-        aims=aims_of(targets_of(schedule.get("target")), str(schedule.get("task_tag"))),
+        aims=task_specs(targets_of(schedule.get("target")), str(schedule.get("task_tag"))),
         number=int(schedule.get("run_number") or 0),
         last=at_epoch(schedule.get("last_run_time" if recurrent else "start_time")),
     )
@@ -144,7 +144,7 @@ def recorded_run(record: Document) -> FoundRun:
         number=int(record.get("run_number") or 0),
         task_ids=ids,
         lacking=() if ids else (("none", frozenset()),),
-        start=at_epoch(record.get("start_time")) or born(record["_id"]),
+        start=at_epoch(record.get("start_time")) or created_at(record["_id"]),
     )
 
 
@@ -194,7 +194,7 @@ def _stem_and_number(task: Document) -> tuple[tuple[str, str, str], int] | None:
     return None
 
 
-def _blocks(tasks: Sequence[Document], expected: Sequence[Collection[Aim]]) -> list[Block]:
+def _blocks(tasks: Sequence[Document], expected: Sequence[Collection[TaskSpec]]) -> list[Block]:
     """Tasks of the same name as they were inserted: one process, close together, what one plan expects."""
     blocks: list[Block] = []
     for task in sorted(tasks, key=lambda task: (_process(task["_id"]), task["_id"])):
@@ -305,7 +305,7 @@ def loose_runs(
     found = [
         _loose(plans, key, block)
         for key, alike in named.items()
-        for block in _blocks(alike, [{aim_of(task) for task in alike}])
+        for block in _blocks(alike, [{task_spec(task) for task in alike}])
         if block.start >= since and now - block.newest >= GRACE
     ]
     return sorted(found, key=lambda run: run.start)

@@ -15,7 +15,7 @@ STATES = {"scheduled": ScheduleState.ACTIVE, "stop": ScheduleState.STOPPED}
 DAY_OF_MONTH, DAY_OF_WEEK = 2, 4
 
 
-def schedule_of(document: Document) -> Schedule:
+def parse_schedule(document: Document) -> Schedule:
     """A schedule of ARL. Whom it tells, our settings say; a fork says whether: what is absent is off."""
     waits = document.get("status") == "scheduled"
     once = document.get("schedule_type") == FUTURE

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.engines.arl.documents import RISK, Document, born, moment
+from bot.engines.arl.documents import RISK, Document, created_at, moment
 from bot.engines.reasons import reason
 from bot.models import UNSUBMITTED, Task, TaskStatus
 
@@ -31,7 +31,7 @@ class Reading:
     limit: timedelta
 
 
-def state_of(task: Document, *, looked_before: bool) -> TaskStatus:
+def parse_status(task: Document, *, looked_before: bool) -> TaskStatus:
     """The state of a task. Anything but four words is a stage of its work.
 
     `done` and its end time are written one after the other, so without the time it counts only when it was
@@ -43,11 +43,11 @@ def state_of(task: Document, *, looked_before: bool) -> TaskStatus:
     return STATES.get(status) or (TaskStatus.STOP if ended else TaskStatus.RUNNING)
 
 
-def task_of(task: Document, reading: Reading, *, looked_before: bool) -> Task:
+def parse_task(task: Document, reading: Reading, *, looked_before: bool) -> Task:
     """A task as it is; one that does not end within the limit is given up."""
-    status = state_of(task, looked_before=looked_before)
+    status = parse_status(task, looked_before=looked_before)
     start = moment(task.get("start_time"), reading.zone)
-    begun = start or born(task["_id"])
+    begun = start or created_at(task["_id"])
     end = None if status in OPEN else moment(task.get("end_time"), reading.zone)
     why = ""
     if status in OPEN and reading.now - begun > reading.limit:
@@ -92,7 +92,7 @@ def unsubmitted(run: str, target: str) -> str:
     return f"{UNSUBMITTED}{run}:{target[:SHOWN_TARGET]}"
 
 
-def never_was(id_: str) -> Task:
+def missing_task(id_: str) -> Task:
     """The task behind such an id."""
     target = id_.removeprefix(UNSUBMITTED).partition(":")[2]
     return Task(id=id_, run_id="", target=target, status=TaskStatus.MISSING, reason=reason("unsubmitted"))

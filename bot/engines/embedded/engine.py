@@ -9,9 +9,9 @@ from typing import Any
 
 from bot.engines.embedded.probes import Finds, NothingFound, Probe, ProbeLimits
 from bot.engines.reasons import reason
-from bot.errors import DingRunError, Permanent, Temporary
+from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.models import Clock, Run, Schedule, Task, TaskStatus
-from bot.ports import Started, TaskStore
+from bot.ports import EngineRun, TaskStore
 from bot.telemetry.loops import loop_step
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ POLL = 1.0  # seconds between looks for tasks that other processes added
 class EmbeddedEngine:
     """The Engine port over a TaskStore and real probes. Only targets that a schedule names are contacted."""
 
-    fires = False
+    has_own_scheduler = False
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class EmbeddedEngine:
 
     async def submit(self, run: Run) -> Sequence[str]:
         if not run.schedule.targets:
-            raise Permanent(reason("no_target"))
+            raise PermanentError(reason("no_target"))
         tasks = [
             Task(id=f"{run.id}-{number:03}", run_id=run.id, target=target, ports=run.schedule.ports)
             for number, target in enumerate(run.schedule.targets, 1)
@@ -68,7 +68,7 @@ class EmbeddedEngine:
             for number, id_ in enumerate([id_ for id_ in task_ids if id_ in old], 1)
         ]
         if not tasks:
-            raise Permanent(reason("no_target"))
+            raise PermanentError(reason("no_target"))
         await self._tasks.add_tasks(tasks)
         self._wake()
         return [task.id for task in tasks]
@@ -77,17 +77,17 @@ class EmbeddedEngine:
         await self._tasks.stop_tasks(task_ids, self._clock())
         return await self.tasks(task_ids)
 
-    async def started(self, since: datetime) -> Sequence[Started]:
+    async def external_runs(self, since: datetime) -> Sequence[EngineRun]:
         return ()
 
-    def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
-        return self._tasks.assets(task_ids, kind)
+    def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
+        return self._tasks.iter_assets(task_ids, kind)
 
     def _wake(self) -> None:
         self._added.set()
         self._added = asyncio.Event()
 
-    async def work(self) -> None:
+    async def run(self) -> None:
         """Do tasks until cancelled; those under way are then free for others at once."""
         async with Probe(self._limits) as probe, asyncio.TaskGroup() as group:
             for number in range(self._limits.tasks):
@@ -116,7 +116,7 @@ class EmbeddedEngine:
     async def _do_whatever_comes(self, probe: Probe, task: Task) -> None:
         try:
             await self._do(probe, task)
-        except Temporary:
+        except TemporaryError:
             raise
         except Exception:  # the edge of the task: left to its lease it would come again for ever
             log.exception("task %s ends by a mistake of ours", task.id)
@@ -143,7 +143,7 @@ class EmbeddedEngine:
         """Store the outcome; one that the store refuses for good is stored without its words."""
         try:
             await self._tasks.end_task(ended, self._owner)
-        except Permanent as error:
+        except PermanentError as error:
             log.error("task %s ended as the store cannot hold it: %s", ended.id, error)  # noqa: TRY400
             ended = replace(ended, status=TaskStatus.ERROR, reason=reason("mistake"), found={})
             await self._tasks.end_task(ended, self._owner)
@@ -165,7 +165,7 @@ class EmbeddedEngine:
             finds, why = await self._found(probe, task)
             for kind, assets in finds.by_kind().items():
                 await self._tasks.save_assets(task.id, kind, assets)
-        except Temporary:
+        except TemporaryError:
             raise
         except Exception:  # the edge of the engine's loop
             log.exception("task %s failed by a mistake of ours", task.id)

@@ -108,7 +108,7 @@ class Probe:
             try:
                 return list(target.hosts(self._limits.max_hosts))
             except ValueError:
-                raise NothingFound(reason("too_many", most=self._limits.max_hosts)) from None
+                raise NothingFound(reason("is_over_qps", most=self._limits.max_hosts)) from None
         if not target.is_name:
             return [target.host]
         addresses = await self._resolve(target.host)

@@ -15,9 +15,9 @@ from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning
 from kombu.exceptions import KombuError
 
-from bot.errors import Temporary
+from bot.errors import TemporaryError
 from bot.exporters.celery.consumer import RING, RingConsumer, life
-from bot.telemetry.redaction import STARS, secrets_in, shown
+from bot.telemetry.redaction import STARS, find_secrets, redact_url
 
 log = logging.getLogger(__name__)
 
@@ -31,13 +31,13 @@ OVERRIDES = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE
 
 
 class Broker:
-    """The broker at an address. Everything raises `Temporary` while it does not answer."""
+    """The broker at an address. Everything raises `TemporaryError` while it does not answer."""
 
     def __init__(self, url: str, *, time_limit: float) -> None:
         for name in OVERRIDES:  # Celery lets them win over what is set here
             os.environ.pop(name, None)
-        self.place = shown(url)
-        self._secrets = secrets_in(url)
+        self.place = redact_url(url)
+        self._secrets = find_secrets(url)
         self._app = Celery("dingrun", broker=url, set_as_current=False)
         self._app.conf.update(
             accept_content=["json"],
@@ -61,7 +61,7 @@ class Broker:
         way = self._app.connection_for_write()  # not opened: it knows the errors of its kind
         self._failures = (KombuError, OSError, *way.connection_errors, *way.channel_errors)
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         """Wake a worker that is free, or will be."""
         self._asked(lambda: self._app.send_task(RING, ignore_result=True, expires=FORGOTTEN))
 
@@ -109,7 +109,7 @@ class Broker:
             why = str(error) or type(error).__name__
             for secret in self._secrets:
                 why = why.replace(secret, STARS)
-            raise Temporary(f"exporter.broker_url: {self.place} does not answer: {why}") from error
+            raise TemporaryError(f"exporter.broker_url: {self.place} does not answer: {why}") from error
 
 
 def _options(url: str, time_limit: float) -> dict[str, object]:

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from bot.errors import DingRunError, Held, Temporary
-from bot.exporters.celery.requests import KIND, findings_of, has_place, new_order, place_of, taken
-from bot.exporters.celery.transfer import Handover
+from bot.errors import DingRunError, RateLimited, TemporaryError
+from bot.exporters.celery.requests import KIND, findings_of, has_place, new_request, place_of, taken
+from bot.exporters.celery.transfer import FileTransfer
 from bot.models import Clock, Findings, Job, JobState, Run
-from bot.ports import Store, Story
+from bot.ports import ReportInput, Store
 from bot.reports.archive import UNFINISHED
 from bot.telemetry.loops import report_error
 
@@ -29,15 +29,15 @@ NOBODY_CAME = timedelta(seconds=90)  # then the wait is told and goes on later
 COME_BACK = 10.0  # seconds
 
 
-class Bell(Protocol):
+class WorkerNotifier(Protocol):
     """Wakes a worker."""
 
-    def ring(self) -> None:
-        """Blocks. Raises `Temporary` while there is no way to any worker."""
+    def notify(self) -> None:
+        """Blocks. Raises `TemporaryError` while there is no way to any worker."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ring:
+class Notification:
     """When a worker was rung for last, and for what."""
 
     at: datetime
@@ -47,7 +47,7 @@ class Ring:
 class CeleryExporter:
     """The Exporter port by workers that share the store."""
 
-    def __init__(self, store: Store, handover: Handover, bell: Bell, *, clock: Clock) -> None:
+    def __init__(self, store: Store, handover: FileTransfer, bell: WorkerNotifier, *, clock: Clock) -> None:
         self._store = store
         self._handover = handover
         self._bell = bell
@@ -58,7 +58,7 @@ class CeleryExporter:
     def progress(self, run_id: str) -> int | None:
         return self._progress.get(run_id)
 
-    async def export(self, story: Story, path: Path) -> Findings:
+    async def export(self, story: ReportInput, path: Path) -> Findings:
         run = story.run
         order = await self._open_order(run) or await self._new_order(run, path)
         try:
@@ -66,7 +66,7 @@ class CeleryExporter:
         finally:
             self._progress.pop(run.id, None)
         findings = findings_of(ended)
-        await self._handover.take(place_of(ended), path)
+        await self._handover.receive(place_of(ended), path)
         return findings
 
     async def _open_order(self, run: Run) -> Job | None:
@@ -75,13 +75,13 @@ class CeleryExporter:
         orders = await self._store.find_jobs(run_id=run.id, kind=KIND, states=states)
         ours = [order for order in orders if has_place(order)]
         last = ours[-1] if ours else None
-        if last and last.state is JobState.DONE and not await self._handover.has(place_of(last)):
+        if last and last.state is JobState.DONE and not await self._handover.exists(place_of(last)):
             return None
         return last
 
     async def _new_order(self, run: Run, path: Path) -> Job:
         name = f"{run.id}.{secrets.token_hex(4)}"
-        order = new_order(run.id, name, f"{path.parent.name}/{name}{UNFINISHED}", self._clock())
+        order = new_request(run.id, name, f"{path.parent.name}/{name}{UNFINISHED}", self._clock())
         await self._store.add_job(order)
         return order
 
@@ -90,9 +90,9 @@ class CeleryExporter:
         came, rung, pause = self._clock(), None, LOOK
         while not order.state.ended:
             now = self._clock()
-            if is_left_alone(order, now):
+            if is_unclaimed(order, now):
                 if now - came >= NOBODY_CAME:
-                    raise Held("waits for a worker: none is free, or none runs", retry_after=COME_BACK)
+                    raise RateLimited("waits for a worker: none is free, or none runs", retry_after=COME_BACK)
                 rung = await self._rung(order, rung, now)
             else:
                 came = now
@@ -101,27 +101,27 @@ class CeleryExporter:
             await asyncio.sleep(pause)
             found = await self._store.find_job(order.id)
             if found is None:
-                raise Temporary(f"{order.id} is gone from the store")
+                raise TemporaryError(f"{order.id} is gone from the store")
             order = found
         return order
 
-    async def _rung(self, order: Job, last: Ring | None, now: datetime) -> Ring:
+    async def _rung(self, order: Job, last: Notification | None, now: datetime) -> Notification:
         """Ring if it is time; the last ring."""
-        if last and not rings_again(order, last, now):
+        if last and not should_notify_again(order, last, now):
             return last
         try:
             async with asyncio.timeout(PATIENCE):
-                await asyncio.get_running_loop().run_in_executor(self._threads, self._bell.ring)
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._bell.notify)
         except TimeoutError:
-            raise Temporary("exporter.broker_url: the broker does not answer in time") from None
+            raise TemporaryError("exporter.broker_url: the broker does not answer in time") from None
         except DingRunError:
             raise
         except Exception as error:  # noqa: BLE001 - a worker may come all the same; it is rung for again
             report_error("broker", error)
-        return Ring(at=now, attempts=order.attempts)
+        return Notification(at=now, attempts=order.attempts)
 
 
-def is_left_alone(order: Job, now: datetime) -> bool:
+def is_unclaimed(order: Job, now: datetime) -> bool:
     """Whether nobody is at it: it waits, or its worker has died."""
     if order.state is JobState.TODO:
         return True
@@ -130,9 +130,9 @@ def is_left_alone(order: Job, now: datetime) -> bool:
 
 def next_pause(order: Job, now: datetime, last: float) -> float:
     """Seconds until the next look: ever more while nobody is at it."""
-    return min(last * 2, SELDOM) if is_left_alone(order, now) else LOOK
+    return min(last * 2, SELDOM) if is_unclaimed(order, now) else LOOK
 
 
-def rings_again(order: Job, last: Ring, now: datetime) -> bool:
+def should_notify_again(order: Job, last: Notification, now: datetime) -> bool:
     """At once for a worker that took it since and died; else seldom: all workers may be busy."""
     return order.attempts > last.attempts or now - last.at >= RING_AGAIN

@@ -7,10 +7,10 @@ it is missed.
 import json
 from datetime import datetime, timedelta
 
-from bot.models import CLOCKS_DIFFER
+from bot.models import MAX_CLOCK_SKEW
 
 FACT = "workers"
-SILENT_AFTER = timedelta(seconds=45) + CLOCKS_DIFFER  # three beats and more, by any bot's clock
+SILENT_AFTER = timedelta(seconds=45) + MAX_CLOCK_SKEW  # three beats and more, by any bot's clock
 
 
 def seen(kept: str | None, name: str, now: datetime) -> str:

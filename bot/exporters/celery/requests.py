@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from pydantic import TypeAdapter
 
 from bot import __version__
-from bot.errors import DingRunError, Permanent, Temporary
-from bot.models import CLOCKS_DIFFER, Findings, Job, JobState
+from bot.errors import DingRunError, PermanentError, TemporaryError
+from bot.models import MAX_CLOCK_SKEW, Findings, Job, JobState
 
 _FINDINGS = TypeAdapter(Findings)
 
@@ -22,7 +22,7 @@ LEASE = timedelta(seconds=10)
 DEATHS = 3  # workers that one order may cost
 
 
-def new_order(run_id: str, name: str, place: str, now: datetime) -> Job:
+def new_request(run_id: str, name: str, place: str, now: datetime) -> Job:
     """The wish for the workbook of a run, to be handed over at a place."""
     payload = {"place": place, "version": __version__}
     return Job(
@@ -31,15 +31,15 @@ def new_order(run_id: str, name: str, place: str, now: datetime) -> Job:
         run_id=run_id,
         payload=payload,
         created_at=now,
-        due_at=now - CLOCKS_DIFFER,  # a worker's clock may be that far behind
+        due_at=now - MAX_CLOCK_SKEW,  # a worker's clock may be that far behind
     )
 
 
 def place_of(order: Job) -> str:
-    """Return the place of the file: one folder below reports.dir. Raises `Permanent` for any other."""
+    """Return the place of the file: one folder below reports.dir. Raises `PermanentError` for any other."""
     place = order.payload.get("place")
     if not isinstance(place, str) or not _PLACE.fullmatch(place):
-        raise Permanent(f"order {order.id} names a place outside of reports.dir")
+        raise PermanentError(f"order {order.id} names a place outside of reports.dir")
     return place
 
 
@@ -47,7 +47,7 @@ def has_place(order: Job) -> bool:
     """Check that an order names a valid place."""
     try:
         place_of(order)
-    except Permanent:
+    except PermanentError:
         return False
     return True
 
@@ -69,7 +69,7 @@ def made(findings: Findings) -> Mapping[str, object]:
 
 def failed(error: DingRunError) -> Mapping[str, object]:
     """The answer to any other; the bot asks again, by another order, if that makes sense."""
-    result = {"for_good": isinstance(error, Permanent)}
+    result = {"for_good": isinstance(error, PermanentError)}
     return {"state": JobState.DONE, "result": result, "error": str(error)}
 
 
@@ -77,7 +77,7 @@ def findings_of(order: Job) -> Findings:
     """What the workbook counted. Raises what the worker said instead."""
     if "findings" in order.result:
         return _FINDINGS.validate_python(order.result["findings"])
-    raise (Permanent if order.result.get("for_good") else Temporary)(order.error)
+    raise (PermanentError if order.result.get("for_good") else TemporaryError)(order.error)
 
 
 def taken(order: Job) -> int:

@@ -7,23 +7,23 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
 
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.files import close_to_others, make_private_folder
-from bot.reports.archive import UNFINISHED, Archive, write_pieces
+from bot.reports.archive import UNFINISHED, ReportArchive, write_pieces
 from bot.scratch import scratch_folder
 
 
-class Handover(Protocol):
+class FileTransfer(Protocol):
     """Passes on a file under a place, `day/name`, that the bot chose and nobody else has."""
 
-    def room(self, place: str) -> AbstractAsyncContextManager[Path]:
+    def writer(self, place: str) -> AbstractAsyncContextManager[Path]:
         """Where the worker writes the file; it is handed over when the block ends well."""
 
-    async def has(self, place: str) -> bool:
+    async def exists(self, place: str) -> bool:
         """Whether it is handed over and not taken yet."""
 
-    async def take(self, place: str, path: Path) -> None:
-        """Move it to the bot's own path. Raises `Temporary` when it cannot be had."""
+    async def receive(self, place: str, path: Path) -> None:
+        """Move it to the bot's own path. Raises `TemporaryError` when it cannot be had."""
 
 
 class SharedFolder:
@@ -33,56 +33,58 @@ class SharedFolder:
         self._folder = folder
 
     @asynccontextmanager
-    async def room(self, place: str) -> AsyncIterator[Path]:
+    async def writer(self, place: str) -> AsyncIterator[Path]:
         path = self._folder / place
         try:
             await asyncio.to_thread(_make_day, path.parent)
             await asyncio.to_thread(close_to_others, self._folder)
         except OSError as error:
-            raise Temporary(f"the worker cannot write reports.dir: {error.strerror}") from error
+            raise TemporaryError(f"the worker cannot write reports.dir: {error.strerror}") from error
         yield path
 
-    async def has(self, place: str) -> bool:
+    async def exists(self, place: str) -> bool:
         return await asyncio.to_thread((self._folder / place).is_file)
 
-    async def take(self, place: str, path: Path) -> None:
+    async def receive(self, place: str, path: Path) -> None:
         try:
             await asyncio.to_thread((self._folder / place).replace, path)
         except FileNotFoundError as error:
-            raise Temporary("what the worker wrote is not here: is reports.dir the same folder?") from error
+            raise TemporaryError(
+                "what the worker wrote is not here: is reports.dir the same folder?"
+            ) from error
         except OSError as error:
-            raise Temporary(f"reports.dir cannot be written: {error.strerror}") from error
+            raise TemporaryError(f"reports.dir cannot be written: {error.strerror}") from error
 
 
 def _make_day(folder: Path) -> None:
     make_private_folder(folder)
     if folder.is_symlink():
-        raise Permanent(f"reports.dir: {folder.name} is a link that leads elsewhere; remove it")
+        raise PermanentError(f"reports.dir: {folder.name} is a link that leads elsewhere; remove it")
 
 
-class ByArchive:
+class ArchiveTransfer:
     """Bots and workers share no folder: the file passes through the archive, and is removed from there."""
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: ReportArchive) -> None:
         self._archive = archive
 
     @asynccontextmanager
-    async def room(self, place: str) -> AsyncIterator[Path]:
+    async def writer(self, place: str) -> AsyncIterator[Path]:
         async with scratch_folder() as folder:
             path = folder / "report"
             yield path
             await self._archive.put(place, path)
 
-    async def has(self, place: str) -> bool:
-        return await self._archive.has(place)
+    async def exists(self, place: str) -> bool:
+        return await self._archive.exists(place)
 
-    async def take(self, place: str, path: Path) -> None:
+    async def receive(self, place: str, path: Path) -> None:
         try:
             await self._bring(place, path)
-        except Permanent as error:  # it can be made again
-            raise Temporary(str(error)) from error
+        except PermanentError as error:  # it can be made again
+            raise TemporaryError(str(error)) from error
         except OSError as error:
-            raise Temporary(f"reports.dir cannot be written: {error.strerror}") from error
+            raise TemporaryError(f"reports.dir cannot be written: {error.strerror}") from error
         await self._archive.remove(place)
 
     async def _bring(self, place: str, path: Path) -> None:

@@ -19,9 +19,9 @@ from pydantic import TypeAdapter
 
 from bot.exporters.local.protocol import ParentGone, finds
 from bot.models import Findings
-from bot.ports import Story
+from bot.ports import ReportInput
 from bot.workbook.builder import write_workbook
-from bot.workbook.cells import WorkbookLook
+from bot.workbook.cells import WorkbookOptions
 
 PARENT_GONE = 3  # exit code
 POLITE = 5  # on a busy machine, people who wait for an answer come first
@@ -33,8 +33,10 @@ def write(lines: Iterator[bytes]) -> Findings:
     if order is None:
         raise ParentGone
     path, part = Path(order["path"]), Path(order["part"])
-    look = WorkbookLook(zone=ZoneInfo(order["zone"]), lang=order["lang"], show_secrets=order["show_secrets"])
-    story = TypeAdapter(Story).validate_python(order["story"])
+    look = WorkbookOptions(
+        zone=ZoneInfo(order["zone"]), lang=order["lang"], show_secrets=order["show_secrets"]
+    )
+    story = TypeAdapter(ReportInput).validate_python(order["story"])
     try:
         findings = write_workbook(part, story, finds(lines), look=look)
         with part.open("rb+") as file:

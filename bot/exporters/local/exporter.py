@@ -16,10 +16,10 @@ from pydantic import TypeAdapter
 
 from bot.assets.kinds import REPORTED_KINDS
 from bot.assets.values import Document
-from bot.errors import Temporary
+from bot.errors import TemporaryError
 from bot.exporters.local.protocol import END, batch_line
 from bot.models import Findings
-from bot.ports import Engine, Story
+from bot.ports import Engine, ReportInput
 from bot.scratch import scratch_folder
 from bot.workbook.baseline import compared
 from bot.workbook.diff import Side
@@ -29,21 +29,21 @@ log = logging.getLogger(__name__)
 BATCH = 200  # documents of a line: few enough that the loop is free again within milliseconds
 LINE_BYTES = 1024 * 1024  # of an answer
 
-_STORY = TypeAdapter(Story)
+_STORY = TypeAdapter(ReportInput)
 _FINDINGS = TypeAdapter(Findings)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class ExportJob:
     """One export: what is told, where it goes, and the places nobody else writes to meanwhile."""
 
-    story: Story
+    story: ReportInput
     path: Path
     part: Path
     spool: str
 
 
-class InProcessExporter:
+class LocalExporter:
     """The Exporter port on this machine."""
 
     def __init__(
@@ -57,20 +57,22 @@ class InProcessExporter:
     def progress(self, run_id: str) -> int | None:
         return self._progress.get(run_id)
 
-    async def export(self, story: Story, path: Path) -> Findings:
+    async def export(self, story: ReportInput, path: Path) -> Findings:
         part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         async with self._places:
             self._progress[story.run.id] = 0
             try:
                 story = await compared(self._engine, story)
                 async with scratch_folder() as spool:
-                    return await self._in_child(Order(story=story, path=path, part=part, spool=str(spool)))
+                    return await self._in_child(
+                        ExportJob(story=story, path=path, part=part, spool=str(spool))
+                    )
             except OSError as error:
-                raise Temporary(f"the report cannot be written: {error.strerror}") from error
+                raise TemporaryError(f"the report cannot be written: {error.strerror}") from error
             finally:
                 self._progress.pop(story.run.id, None)  # the same run may be written twice at a time
 
-    async def _in_child(self, order: Order) -> Findings:
+    async def _in_child(self, order: ExportJob) -> Findings:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -95,7 +97,7 @@ class InProcessExporter:
             complaints.cancel()
             await _end(child, order.part)
 
-    async def _feed(self, child: asyncio.subprocess.Process, order: Order) -> None:
+    async def _feed(self, child: asyncio.subprocess.Process, order: ExportJob) -> None:
         """Everything the child needs, no faster than it takes it."""
         if child.stdin is None:
             return
@@ -107,7 +109,7 @@ class InProcessExporter:
         }
         try:
             child.stdin.write(json.dumps(told).encode() + b"\n")
-            for kind, side, task_ids in errands(order.story):
+            for kind, side, task_ids in asset_requests(order.story):
                 async for batch in self._batches(kind, task_ids):
                     child.stdin.write(batch_line(kind, side, batch))
                     self._took(order.story.run.id, len(batch))
@@ -124,7 +126,7 @@ class InProcessExporter:
     async def _batches(self, kind: str, task_ids: Sequence[str]) -> AsyncIterator[list[Document]]:
         """What tasks found of one kind."""
         batch: list[Document] = []
-        async for document in self._engine.assets(task_ids, kind):
+        async for document in self._engine.iter_assets(task_ids, kind):
             batch.append(REPORTED_KINDS[kind].slimmed(document))
             if len(batch) == BATCH:
                 yield batch
@@ -133,7 +135,7 @@ class InProcessExporter:
             yield batch
 
 
-def errands(story: Story) -> Iterator[tuple[str, Side, Sequence[str]]]:
+def asset_requests(story: ReportInput) -> Iterator[tuple[str, Side, Sequence[str]]]:
     """What is asked of the engine, in this order: kind by kind, the finds of the run itself last."""
     unfinished = frozenset(story.unfinished)
     base = story.baseline
@@ -161,7 +163,9 @@ def _findings(answer: str, complaint: str) -> Findings:
     said: dict[str, Any] = json.loads(answer) if answer else {}
     if "findings" in said:
         return _FINDINGS.validate_python(said["findings"])
-    raise Temporary(f"the report cannot be written: {said.get('error') or complaint or 'its process died'}")
+    raise TemporaryError(
+        f"the report cannot be written: {said.get('error') or complaint or 'its process died'}"
+    )
 
 
 async def _end(child: asyncio.subprocess.Process, part: Path) -> None:

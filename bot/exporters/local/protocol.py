@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import IO
 
 from bot.assets.values import Document
-from bot.workbook.diff import Finds, Side
+from bot.workbook.diff import AssetPair, Side
 
 END = b"end\n"
 
@@ -40,7 +40,7 @@ def batches(lines: Iterable[bytes]) -> Iterator[Batch]:
     raise ParentGone
 
 
-def finds(lines: Iterable[bytes]) -> Iterator[Finds]:
+def finds(lines: Iterable[bytes]) -> Iterator[AssetPair]:
     """Yield what was found, kind by kind; all but what the run itself found waits on disk for its turn."""
     for kind, group in groupby(batches(lines), itemgetter(0)):
         with ExitStack() as stack:
@@ -49,7 +49,7 @@ def finds(lines: Iterable[bytes]) -> Iterator[Finds]:
             for file in aside.values():
                 file.seek(0)
             earlier = {side: _documents(file) for side, file in aside.items()}
-            yield Finds(kind=kind.decode(), sides={**earlier, Side.MINE: _documents(mine)})
+            yield AssetPair(kind=kind.decode(), sides={**earlier, Side.MINE: _documents(mine)})
 
 
 def _put_aside(group: Iterator[Batch], aside: dict[Side, IO[bytes]], stack: ExitStack) -> Iterator[bytes]:

@@ -11,20 +11,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.workbook.splitter import MOST_PARTS, Cut, TooBig, split
 
 TOO_BIG, DISK = 3, 4  # how the child ends
 
 
-async def split_report(source: Path, folder: Path, stem: str, most_bytes: int) -> Sequence[Path]:
+async def split_report(source: Path, folder: Path, stem: str, max_bytes: int) -> Sequence[Path]:
     """The report as files of at most so many bytes that each open alone, written into a folder.
 
-    Raises `Permanent` when it is too big even for that, `Temporary` when the disk or the child fails.
+    Raises `PermanentError` when it is too big even for that, `TemporaryError` when the disk or the child
+    fails.
     """
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.exporters.local.splitter"),
-        *(str(source), str(folder), stem, str(most_bytes)),
+        *(str(source), str(folder), stem, str(max_bytes)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -37,15 +38,17 @@ async def split_report(source: Path, folder: Path, stem: str, most_bytes: int) -
             child.kill()
             await child.wait()
     if child.returncode == TOO_BIG:
-        raise Permanent(f"the report is too big even for {MOST_PARTS} parts: set web.public_url for a link")
+        raise PermanentError(
+            f"the report is too big even for {MOST_PARTS} parts: set web.public_url for a link"
+        )
     if child.returncode:
         why = complaint.decode(errors="replace").strip().rpartition("\n")[2]
-        raise Temporary(f"the report cannot be cut into parts: {why or 'the process died'}")
+        raise TemporaryError(f"the report cannot be cut into parts: {why or 'the process died'}")
     return [Path(path) for path in json.loads(said)]
 
 
-def main(source: str, folder: str, stem: str, most_bytes: str) -> int:
-    cut = Cut(folder=Path(folder), stem=stem, most_bytes=int(most_bytes))
+def main(source: str, folder: str, stem: str, max_bytes: str) -> int:
+    cut = Cut(folder=Path(folder), stem=stem, max_bytes=int(max_bytes))
     try:
         paths = split(Path(source), cut)
     except TooBig:

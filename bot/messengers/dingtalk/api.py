@@ -5,30 +5,34 @@ from typing import Any
 
 import aiohttp
 
-from bot.errors import Temporary
-from bot.messengers.dingtalk.auth import App, Tokens
-from bot.messengers.dingtalk.errors import TokenRefused, of_oapi, of_openapi
+from bot.errors import TemporaryError
+from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
+from bot.messengers.dingtalk.errors import TokenRefused, error_from_oapi, error_from_openapi
 from bot.messengers.dingtalk.http import UPLOAD_TIMEOUT, Answer, call
-from bot.messengers.dingtalk.rate_limiter import Unmetered, app_gate
+from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, app_limit
 from bot.ports import Sending, unmarked
-from bot.quota.budget import Bucket
+from bot.quota.budget import QuotaKind
 
 HEADER = "x-acs-dingtalk-access-token"
 
 Body = Mapping[str, Any]
 
 
-class Calls:
+class ApiClient:
     """DingTalk's two APIs, for one app."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, app: App, tokens: Tokens, meter: Unmetered | None = None
+        self,
+        session: aiohttp.ClientSession,
+        app: DingTalkApp,
+        tokens: Tokens,
+        meter: NullRateLimiter | None = None,
     ) -> None:
         self._session = session
         self._app = app
         self._tokens = tokens
-        self._meter = meter or Unmetered()
-        self._gate = app_gate(app.app_key)
+        self._meter = meter or NullRateLimiter()
+        self._gate = app_limit(app.app_key)
 
     async def openapi(self, method: str, path: str, body: Body, *, sending: Sending = unmarked) -> Body:
         """A call of the new API; the body of its success."""
@@ -37,7 +41,7 @@ class Calls:
             url = f"{self._app.openapi_base}{path}"
             async with sending():
                 status, answer = await call(self._session, method, url, json=body, headers={HEADER: token})
-                return _checked(answer, of_openapi(status, answer))
+                return _checked(answer, error_from_openapi(status, answer))
 
         return await self._with_token(attempt)
 
@@ -47,7 +51,7 @@ class Calls:
         async def attempt(token: str) -> Body:
             async with sending():
                 _, answer = await self._old(path, {"access_token": token}, json=body)
-                return _checked(answer, of_oapi(answer))
+                return _checked(answer, error_from_oapi(answer))
 
         return await self._with_token(attempt)
 
@@ -57,7 +61,7 @@ class Calls:
         async def attempt(token: str) -> Body:
             query = {"access_token": token, "type": "file"}
             answer = await self._old(path, query, data=form(), timeout=UPLOAD_TIMEOUT)
-            return _checked(answer[1], of_oapi(answer[1]))
+            return _checked(answer[1], error_from_oapi(answer[1]))
 
         return await self._with_token(attempt)
 
@@ -67,19 +71,19 @@ class Calls:
     async def _with_token(self, attempt: Callable[[str], Awaitable[Body]]) -> Body:
         token = await self._token()
         try:
-            async with self._meter.call(self._gate, Bucket.API):
+            async with self._meter.call(self._gate, QuotaKind.API):
                 return await attempt(token)
         except TokenRefused:
             self._tokens.drop(token)
         token = await self._token()
-        async with self._meter.call(self._gate, Bucket.API):
+        async with self._meter.call(self._gate, QuotaKind.API):
             return await attempt(token)
 
     async def _token(self) -> str:
         """Get a token. A lost answer to that leaves nothing uncertain: the call itself has not been made."""
         try:
             return await self._tokens.get()
-        except Temporary as error:
+        except TemporaryError as error:
             error.uncertain = False
             raise
 

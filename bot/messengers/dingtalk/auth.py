@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 import aiohttp
 from alibabacloud_dingtalk.oauth2_1_0.models import GetAccessTokenRequest
 
-from bot.errors import ConfigError, Permanent, Temporary
-from bot.messengers.dingtalk.errors import of_openapi
+from bot.errors import ConfigError, PermanentError, TemporaryError
+from bot.messengers.dingtalk.errors import error_from_openapi
 from bot.messengers.dingtalk.http import post_json
-from bot.messengers.dingtalk.rate_limiter import Unmetered
+from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.models import Clock
 
 EARLY = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, kw_only=True)
-class App:
+class DingTalkApp:
     """An internal app: its keys, its robot, and DingTalk's two hosts."""
 
     app_key: str
@@ -32,12 +32,16 @@ class Tokens:
     """The token of one app: fetched once for all who wait, kept until ten minutes before its end."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, app: App, clock: Clock, meter: Unmetered | None = None
+        self,
+        session: aiohttp.ClientSession,
+        app: DingTalkApp,
+        clock: Clock,
+        meter: NullRateLimiter | None = None,
     ) -> None:
         self._session = session
         self._app = app
         self._clock = clock
-        self._meter = meter or Unmetered()
+        self._meter = meter or NullRateLimiter()
         self._fetching = asyncio.Lock()
         self._token = ""
         self._until: datetime | None = None
@@ -61,13 +65,13 @@ class Tokens:
         async with self._meter.free_call():
             status, body = await post_json(self._session, url, request.to_map())
         try:
-            problem = of_openapi(status, body)
+            problem = error_from_openapi(status, body)
             if problem:
                 raise problem
-        except Permanent as error:
+        except PermanentError as error:
             raise ConfigError(str(error)) from None
         token, lifetime = body.get("accessToken"), body.get("expireIn")
         if not isinstance(token, str) or not isinstance(lifetime, int):
-            raise Temporary("DingTalk's answer holds no access token")
+            raise TemporaryError("DingTalk's answer holds no access token")
         self._token = token
         self._until = asked_at + max(timedelta(seconds=lifetime) - EARLY, timedelta(seconds=lifetime) / 2)

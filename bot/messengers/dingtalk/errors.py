@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from bot.errors import CardUndeliveredError, DingRunError, Held, Permanent, Temporary
+from bot.errors import CardUndeliveredError, DingRunError, PermanentError, RateLimited, TemporaryError
 from bot.telemetry.logging import redacted
 
 SECOND, MINUTE, PENALTY = 1.0, 60.0, 600.0
@@ -150,23 +150,23 @@ SECURITY_WORDS = {  # the words of the first years, and those of today: "descrip
 }
 
 
-class Uncounted(Temporary):
+class NotBilled(TemporaryError):
     """DingTalk did not do it, and does not count it as a call"""
 
 
-class TokenRefused(Uncounted):
+class TokenRefused(NotBilled):
     """DingTalk does not take the access token"""
 
 
-class TooFast(Uncounted):
+class Throttled(NotBilled):
     """DingTalk throttles us"""
 
 
-class Banned(Uncounted):
+class Banned(NotBilled):
     """DingTalk bans this machine's address for some minutes"""
 
 
-class MonthSpent(Held):
+class QuotaExhausted(RateLimited):
     """DingTalk refuses until the month is over, or more calls are bought"""
 
 
@@ -177,16 +177,16 @@ def refusal(code: str, message: str, *, scopes: tuple[str, ...] = ()) -> DingRun
     if code in TOKEN_CODES:
         return TokenRefused(said)
     if code in MONTH_CODES:
-        return MonthSpent(said, retry_after=SECOND)
-    for kind, waits in ((TooFast, TOO_FAST), (Temporary, LATER)):
+        return QuotaExhausted(said, retry_after=SECOND)
+    for kind, waits in ((Throttled, TOO_FAST), (TemporaryError, LATER)):
         if code in waits:
             return kind(said, retry_after=waits[code])
     if code in MAYBE_SENT:
-        return Temporary(said, uncertain=True)
+        return TemporaryError(said, uncertain=True)
     if code in NEVER or code.startswith(NEVER_PREFIXES):
         content = code.startswith(CONTENT_PREFIXES)
-        return Permanent(said, code=code, content=content, setup_fault=SETUP_FAULTS.get(code, ""))
-    return Temporary(said)
+        return PermanentError(said, code=code, content=content, setup_fault=SETUP_FAULTS.get(code, ""))
+    return TemporaryError(said)
 
 
 def undelivered(words: str) -> DingRunError:
@@ -198,10 +198,10 @@ def undelivered(words: str) -> DingRunError:
     by_code = (fault for code, fault in SETUP_FAULTS.items() if not code.isdecimal() and code in words)
     by_words = (fault for part, fault in DELIVERY_FAULTS if part in words.lower())
     fault = next(by_code, "") or next(by_words, "")
-    return Permanent(said, setup_fault=fault) if fault else CardUndeliveredError(said)
+    return PermanentError(said, setup_fault=fault) if fault else CardUndeliveredError(said)
 
 
-def of_openapi(status: int, body: Mapping[str, Any]) -> DingRunError | None:
+def error_from_openapi(status: int, body: Mapping[str, Any]) -> DingRunError | None:
     """The error in an answer of the new API, or None for a success."""
     if banned := _ban(body):
         return banned
@@ -215,7 +215,7 @@ def of_openapi(status: int, body: Mapping[str, Any]) -> DingRunError | None:
     return refusal(code, str(body.get("message", "")), scopes=tuple(map(str, scopes)))
 
 
-def of_oapi(body: Mapping[str, Any]) -> DingRunError | None:
+def error_from_oapi(body: Mapping[str, Any]) -> DingRunError | None:
     """The error in an answer of the old API, or None for a success."""
     if banned := _ban(body):
         return banned

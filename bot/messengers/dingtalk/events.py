@@ -17,7 +17,7 @@ GROUP = "2"
 UNION_ID = 2  # the `userIdType` of ids that are no staffIds
 
 
-def message_of(data: Mapping[str, Any]) -> Message | None:
+def parse_message(data: Mapping[str, Any]) -> Message | None:
     """What a person said; None when there is no message id to know it by."""
     id_, conversation = _text(data, "msgId"), _text(data, "conversationId")
     if not id_ or not conversation:
@@ -33,7 +33,7 @@ def message_of(data: Mapping[str, Any]) -> Message | None:
         conversation_id=conversation,
         group=str(data.get("conversationType")) == GROUP,
         sender=sender,
-        text=words_of(data),
+        text=parse_text(data),
         title=_text(data, "conversationTitle"),
         corp_id=_text(data, "chatbotCorpId"),
         session_webhook=_text(data, "sessionWebhook"),
@@ -41,7 +41,7 @@ def message_of(data: Mapping[str, Any]) -> Message | None:
     )
 
 
-def words_of(data: Mapping[str, Any]) -> str:
+def parse_text(data: Mapping[str, Any]) -> str:
     """The words of a message, whatever its kind; "" for a picture, or once the month's quota is used up."""
     text = data.get("text")
     if isinstance(text, dict):
@@ -53,7 +53,7 @@ def words_of(data: Mapping[str, Any]) -> str:
     return ""
 
 
-def tap_of(data: Mapping[str, Any]) -> CardTap | None:
+def parse_tap(data: Mapping[str, Any]) -> CardTap | None:
     """What a person pressed; None when card or button cannot be told."""
     inner = _object(data.get("content")) or _object(data.get("value"))
     private = inner.get("cardPrivateData")

@@ -11,8 +11,8 @@ from typing import Any
 
 import aiohttp
 
-from bot.errors import Temporary
-from bot.messengers.dingtalk.errors import BAN, Banned, Uncounted, is_punish_page
+from bot.errors import TemporaryError
+from bot.messengers.dingtalk.errors import BAN, Banned, NotBilled, is_punish_page
 
 TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=5)
@@ -48,14 +48,14 @@ async def post_json(
     *,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """POST a JSON body; status and JSON object of the answer. Raises `Temporary`."""
+    """POST a JSON body; status and JSON object of the answer. Raises `TemporaryError`."""
     return await call(session, "POST", url, json=body, headers=headers)
 
 
 async def call(session: aiohttp.ClientSession, method: str, url: str, **options: Any) -> Answer:
     """Any call; status and JSON object of the answer.
 
-    Raises `Temporary`; `uncertain` when the request may have reached DingTalk. Its text never holds the
+    Raises `TemporaryError`; `uncertain` when the request may have reached DingTalk. Its text never holds the
     URL, whose
     query may be a secret.
     """
@@ -67,16 +67,18 @@ async def call(session: aiohttp.ClientSession, method: str, url: str, **options:
                 raw += more
             return answer.status, _object(answer.status, raw)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise Uncounted(f"DingTalk cannot be reached: {type(error).__name__}") from None
+        raise NotBilled(f"DingTalk cannot be reached: {type(error).__name__}") from None
     except TimeoutError:
-        raise Temporary("DingTalk did not answer in time", uncertain=True) from None
+        raise TemporaryError("DingTalk did not answer in time", uncertain=True) from None
     except (aiohttp.ClientError, OSError) as error:
-        raise Temporary(f"DingTalk's answer was lost: {type(error).__name__}", uncertain=True) from None
+        raise TemporaryError(f"DingTalk's answer was lost: {type(error).__name__}", uncertain=True) from None
 
 
 def _object(status: int, raw: bytes) -> Mapping[str, Any]:
     if len(raw) > ANSWER_BYTES:
-        raise Temporary(f"DingTalk answered {status} with more than {ANSWER_BYTES} bytes", uncertain=True)
+        raise TemporaryError(
+            f"DingTalk answered {status} with more than {ANSWER_BYTES} bytes", uncertain=True
+        )
     if is_punish_page(raw):
         raise Banned(retry_after=BAN)
     try:
@@ -86,5 +88,7 @@ def _object(status: int, raw: bytes) -> Mapping[str, Any]:
     if isinstance(body, dict) and body.get("punish") == "deny":
         raise Banned(retry_after=BAN)
     if not isinstance(body, dict):
-        raise Temporary(f"DingTalk answered {status} with something that is no JSON object", uncertain=True)
+        raise TemporaryError(
+            f"DingTalk answered {status} with something that is no JSON object", uncertain=True
+        )
     return body

@@ -5,21 +5,21 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.errors import Permanent, Temporary
-from bot.messengers.dingtalk.api import Calls
+from bot.errors import PermanentError, TemporaryError
+from bot.messengers.dingtalk.api import ApiClient
 
 MOST_BYTES = 20 * 1024 * 1024
 EXTENSIONS = frozenset({"doc", "docx", "xls", "xlsx", "ppt", "pptx", "zip", "pdf", "rar"})
 
 
-async def upload(calls: Calls, path: Path, name: str) -> str:
+async def upload(calls: ApiClient, path: Path, name: str) -> str:
     """Upload a file under a name and return its media_id, which does not expire (0644)."""
     if name.rpartition(".")[2].lower() not in EXTENSIONS:
-        raise Permanent(f"DingTalk takes {', '.join(sorted(EXTENSIONS))}, not {name}", code="40005")
+        raise PermanentError(f"DingTalk takes {', '.join(sorted(EXTENSIONS))}, not {name}", code="40005")
     try:
         data = await asyncio.to_thread(_read, path)
     except OSError as error:
-        raise Permanent(f"{name} cannot be read: {error.strerror}") from None
+        raise PermanentError(f"{name} cannot be read: {error.strerror}") from None
 
     def form() -> aiohttp.FormData:
         body = aiohttp.FormData(quote_fields=False)
@@ -30,14 +30,14 @@ async def upload(calls: Calls, path: Path, name: str) -> str:
     answer = await calls.upload("/media/upload", form)
     media_id = answer.get("media_id")
     if not isinstance(media_id, str):
-        raise Temporary("DingTalk's answer holds no media_id")
+        raise TemporaryError("DingTalk's answer holds no media_id")
     return media_id
 
 
 def _read(path: Path) -> bytes:
     size = path.stat().st_size
     if not 0 < size <= MOST_BYTES:
-        raise Permanent(
+        raise PermanentError(
             f"DingTalk takes files of 1 to {MOST_BYTES} bytes, {path.name} has {size}", code="40006"
         )
     return path.read_bytes()

@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.errors import Held
-from bot.messengers.dingtalk.errors import BAN, Banned, MonthSpent, TooFast, Uncounted
+from bot.errors import RateLimited
+from bot.messengers.dingtalk.errors import BAN, Banned, NotBilled, QuotaExhausted, Throttled
 from bot.messengers.dingtalk.inbound_counter import Arrivals
-from bot.models import CLOCKS_DIFFER, Clock
-from bot.ports import Ledger
-from bot.quota.budget import Bucket, Budget, month_end, month_gate, month_of
+from bot.models import MAX_CLOCK_SKEW, Clock
+from bot.ports import QuotaStore
+from bot.quota.budget import Budget, QuotaKind, month_end, month_limiter, month_of
 
 log = logging.getLogger(__name__)
 
@@ -26,42 +26,45 @@ SECOND, ROBOT_SPAN = timedelta(seconds=1.1), timedelta(seconds=65)  # with room 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
+class RateLimit:
     """Who may pass how often: `places` per `span`."""
 
     name: str
-    places: int
+    capacity: int
     span: timedelta
 
 
-def app_gate(app_key: str, *, per_second: int = 20) -> Gate:
-    return Gate(name=f"app:{app_key}", places=per_second, span=SECOND)
+def app_limit(app_key: str, *, per_second: int = 20) -> RateLimit:
+    return RateLimit(name=f"app:{app_key}", capacity=per_second, span=SECOND)
 
 
-def robot_gate(name: str, *, per_minute: int = 20) -> Gate:
-    return Gate(name=f"robot:{name}", places=per_minute, span=ROBOT_SPAN)
+def robot_limit(name: str, *, per_minute: int = 20) -> RateLimit:
+    return RateLimit(name=f"robot:{name}", capacity=per_minute, span=ROBOT_SPAN)
 
 
-class Unmetered:
+class NullRateLimiter:
     """For single commands and tests: nothing is counted and nothing waits."""
 
     @asynccontextmanager
-    async def call(self, gate: Gate, bucket: Bucket) -> AsyncIterator[None]:
-        """Around one request. Raises `Held` when it may not go now; what DingTalk says is learnt from."""
+    async def call(self, gate: RateLimit, bucket: QuotaKind) -> AsyncIterator[None]:
+        """Around one request.
+
+        Raises `RateLimited` when it may not go now; what DingTalk says is learnt from.
+        """
         yield
 
     @asynccontextmanager
     async def free_call(self) -> AsyncIterator[None]:
-        """Wrap a request that is not billed. Raises `Held` while DingTalk bans us."""
+        """Wrap a request that is not billed. Raises `RateLimited` while DingTalk bans us."""
         yield
 
 
-class Meter(Unmetered):
+class RateLimiter(NullRateLimiter):
     """Counts in a ledger."""
 
     def __init__(
         self,
-        ledger: Ledger,
+        ledger: QuotaStore,
         budget: Budget,
         *,
         clock: Clock,
@@ -72,10 +75,10 @@ class Meter(Unmetered):
         self._clock = clock
         self._sleep = sleep
         self._banned_until: datetime | None = None  # of this machine's address, so no affair of other bots
-        self._arrivals = Arrivals(lambda calls: self._book(Bucket.STREAM, calls))
+        self._arrivals = Arrivals(lambda calls: self._book(QuotaKind.STREAM, calls))
 
     @asynccontextmanager
-    async def call(self, gate: Gate, bucket: Bucket) -> AsyncIterator[None]:
+    async def call(self, gate: RateLimit, bucket: QuotaKind) -> AsyncIterator[None]:
         self._not_banned()
         await self._not_refused(bucket)
         await self._pass(gate)
@@ -83,17 +86,17 @@ class Meter(Unmetered):
         try:
             async with self.free_call():
                 yield
-        except MonthSpent as error:
+        except QuotaExhausted as error:
             log.warning("DingTalk says the month's %s calls are used up: %s", bucket, error)
-            await self._ledger.close_gate(month_gate(bucket), self._clock() + ASK_AGAIN)
+            await self._ledger.block_until(month_limiter(bucket), self._clock() + ASK_AGAIN)
             await self._book(bucket, -1)
             raise
-        except TooFast as error:
+        except Throttled as error:
             closed = timedelta(seconds=error.retry_after or 0)
-            await self._ledger.close_gate(gate.name, self._clock() + closed)
+            await self._ledger.block_until(gate.name, self._clock() + closed)
             await self._book(bucket, -1)
             raise
-        except (Uncounted, Held):
+        except (NotBilled, RateLimited):
             await self._book(bucket, -1)
             raise
 
@@ -110,41 +113,41 @@ class Meter(Unmetered):
         """Ask nothing while the address is banned: each call would be lost, and may prolong it."""
         left = self._banned_until - self._clock() if self._banned_until else timedelta()
         if timedelta() < left <= timedelta(seconds=BAN):  # more is left when the clock was set back
-            raise Held("DingTalk bans this machine's address", retry_after=_seconds(left))
+            raise RateLimited("DingTalk bans this machine's address", retry_after=_seconds(left))
 
-    def came_in(self) -> asyncio.Event:
+    def count_inbound(self) -> asyncio.Event:
         """A message or a press came in, which costs one of the Webhook & Stream calls; set once that is
         booked, or cannot be in time."""
         return self._arrivals.add()
 
-    async def _not_refused(self, bucket: Bucket) -> None:
-        closed, now = await self._ledger.closed_until(month_gate(bucket)), self._clock()
+    async def _not_refused(self, bucket: QuotaKind) -> None:
+        closed, now = await self._ledger.blocked_until(month_limiter(bucket)), self._clock()
         if (
-            closed and now < closed <= now + ASK_AGAIN + CLOCKS_DIFFER
+            closed and now < closed <= now + ASK_AGAIN + MAX_CLOCK_SKEW
         ):  # later: a clock that was ahead closed it
             said = f"DingTalk says the month's {bucket} calls are used up"
-            raise Held(said, retry_after=_seconds(closed - now))
+            raise RateLimited(said, retry_after=_seconds(closed - now))
 
-    async def _pass(self, gate: Gate) -> None:
+    async def _pass(self, gate: RateLimit) -> None:
         waited = timedelta()
-        while free := await self._ledger.take_place(gate.name, gate.places, self._clock(), gate.span):
+        while free := await self._ledger.acquire(gate.name, gate.capacity, self._clock(), gate.span):
             wait = max(free - self._clock(), timedelta(milliseconds=10))
             waited += wait
             if waited > PATIENCE:
-                said = f"{gate.places} calls per {gate.span.seconds} s are taken"
-                raise Held(said, retry_after=_seconds(wait))
+                said = f"{gate.capacity} calls per {gate.span.seconds} s are taken"
+                raise RateLimited(said, retry_after=_seconds(wait))
             await self._sleep(_seconds(wait))
 
-    async def _spend(self, bucket: Bucket) -> None:
+    async def _spend(self, bucket: QuotaKind) -> None:
         """Book first and look then: however many bots spend at once, no call goes over the limit."""
         limit = self._budget.limit(bucket)
         if await self._book(bucket, 1) > limit > 0:
             await self._book(bucket, -1)
             wait = min(month_end(self._clock()) - self._clock(), ASK_AGAIN)
-            raise Held(f"the month's {limit} {bucket} calls are used up", retry_after=_seconds(wait))
+            raise RateLimited(f"the month's {limit} {bucket} calls are used up", retry_after=_seconds(wait))
 
-    async def _book(self, bucket: Bucket, calls: int) -> int:
-        return await self._ledger.book(month_of(self._clock()), bucket, calls)
+    async def _book(self, bucket: QuotaKind, calls: int) -> int:
+        return await self._ledger.add_usage(month_of(self._clock()), bucket, calls)
 
 
 def _seconds(span: timedelta) -> float:

@@ -11,15 +11,24 @@ import aiohttp
 from alibabacloud_dingtalk.card_1_0 import models as card_models
 from alibabacloud_dingtalk.robot_1_0 import models as robot_models
 
-from bot.errors import Permanent, Temporary
-from bot.messengers.dingtalk.api import Body, Calls
-from bot.messengers.dingtalk.auth import App, Tokens
-from bot.messengers.dingtalk.errors import EXISTS, of_oapi, refusal, undelivered
+from bot.errors import PermanentError, TemporaryError
+from bot.messengers.dingtalk.api import ApiClient, Body
+from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
+from bot.messengers.dingtalk.errors import EXISTS, error_from_oapi, refusal, undelivered
 from bot.messengers.dingtalk.http import post_json
 from bot.messengers.dingtalk.media import upload
-from bot.messengers.dingtalk.rate_limiter import Unmetered
+from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.messengers.dingtalk.session_webhook import leads_to_dingtalk
-from bot.models import CardView, Clock, Destination, DestinationKind, Message, Note, Receipt, is_mobile
+from bot.models import (
+    Clock,
+    Destination,
+    DestinationKind,
+    MarkdownMessage,
+    Message,
+    RenderedCard,
+    SendResult,
+    is_mobile,
+)
 from bot.ports import Capabilities, Sending, unmarked
 
 log = logging.getLogger(__name__)
@@ -36,34 +45,36 @@ class OpenApiMessenger:
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        app: App,
+        app: DingTalkApp,
         tokens: Tokens,
         *,
         clock: Clock,
-        meter: Unmetered | None = None,
+        meter: NullRateLimiter | None = None,
     ) -> None:
         self._session = session
         self._app = app
         self._clock = clock
-        self._meter = meter or Unmetered()
-        self._calls = Calls(session, app, tokens, self._meter)
+        self._meter = meter or NullRateLimiter()
+        self._calls = ApiClient(session, app, tokens, self._meter)
         self._conversations: dict[str, str] = {}  # old chatId: openConversationId
 
     async def send_card(
-        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
-    ) -> Receipt:
+        self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False
+    ) -> SendResult:
         """0783-create-and-deliver-cards. A success can hide a failed delivery: each result is read."""
         space = await self._space(destination, card)
         if not created:
             try:
                 return await self._create_and_deliver(space, card, card_id)
-            except Permanent as error:
+            except PermanentError as error:
                 if error.code != EXISTS:
                     raise
                 log.info("card %s exists already", card_id)
         return replace(await self._deliver(space, card_id), existed=True)
 
-    async def _create_and_deliver(self, space: Mapping[str, Any], card: CardView, card_id: str) -> Receipt:
+    async def _create_and_deliver(
+        self, space: Mapping[str, Any], card: RenderedCard, card_id: str
+    ) -> SendResult:
         request = card_models.CreateAndDeliverRequest(
             card_template_id=card.template_id,
             out_track_id=card_id,
@@ -76,7 +87,7 @@ class OpenApiMessenger:
         result = answer.get("result")
         return _delivered(result.get("deliverResults") if isinstance(result, dict) else None, card_id)
 
-    async def _deliver(self, space: Mapping[str, Any], card_id: str) -> Receipt:
+    async def _deliver(self, space: Mapping[str, Any], card_id: str) -> SendResult:
         """Deliver a card that exists; where it is shown already, it is not shown twice."""
         models = {key: value for key, value in space.items() if not key.endswith("SpaceModel")}
         answer = await self._calls.openapi(
@@ -84,7 +95,7 @@ class OpenApiMessenger:
         )
         return _delivered(answer.get("result"), card_id)
 
-    async def _space(self, destination: Destination, card: CardView) -> dict[str, Any]:
+    async def _space(self, destination: Destination, card: RenderedCard) -> dict[str, Any]:
         """Where a card goes: the group, or the person's conversation with the robot."""
         shown = {"supportForward": True, "lastMessageI18n": {"ZH_CN": card.headline, "EN_US": card.headline}}
         if destination.kind is DestinationKind.GROUP:
@@ -100,7 +111,7 @@ class OpenApiMessenger:
             "imRobotOpenDeliverModel": {"spaceType": "IM_ROBOT", "robotCode": self._app.robot_code},
         }
 
-    async def update_card(self, card_id: str, card: CardView) -> None:
+    async def update_card(self, card_id: str, card: RenderedCard) -> None:
         """0782-interactive-card-update-interface; by key, so that nothing else on the card is wiped."""
         request = card_models.UpdateCardRequest(
             out_track_id=card_id,
@@ -110,9 +121,9 @@ class OpenApiMessenger:
         )
         await self._calls.openapi("PUT", "/v1.0/card/instances", _without_empty(request.to_map()))
 
-    async def send_note(
-        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
-    ) -> Receipt:
+    async def send_message(
+        self, destination: Destination, note: MarkdownMessage, key: str, *, sending: Sending = unmarked
+    ) -> SendResult:
         param = {"title": note.title, "text": note.text}
         return await self._send(destination, "sampleMarkdown", param, sending)
 
@@ -121,39 +132,41 @@ class OpenApiMessenger:
 
     async def send_file(
         self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
-    ) -> Receipt:
+    ) -> SendResult:
         """0699-robot-message-type, sampleFile: xlsx, pdf, zip, rar, doc, docx."""
         kind = name.rpartition(".")[2].lower()
         param = {"mediaId": media_id, "fileName": name, "fileType": kind}
         return await self._send(destination, "sampleFile", param, sending)
 
-    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
+    async def reply(
+        self, message: Message, note: MarkdownMessage, *, sending: Sending = unmarked
+    ) -> SendResult:
         """0718-receive-message: the session webhook of the message, good for about 90 minutes."""
         if not message.session_webhook or (
             message.session_expires and message.session_expires <= self._clock()
         ):
-            raise Permanent("the session of the message is over", code="session.expired")
+            raise PermanentError("the session of the message is over", code="session.expired")
         if not leads_to_dingtalk(message.session_webhook, self._app):
-            raise Permanent("the session webhook of the message leads elsewhere than to DingTalk")
+            raise PermanentError("the session webhook of the message leads elsewhere than to DingTalk")
         body = {"msgtype": "markdown", "markdown": {"title": note.title, "text": note.text}}
         async with self._meter.free_call(), sending():
             _, answer = await post_json(self._session, message.session_webhook, body)
-            problem = of_oapi(answer)
+            problem = error_from_oapi(answer)
             if problem:
                 raise problem
-        return Receipt()
+        return SendResult()
 
     async def _send(
         self, destination: Destination, key: str, param: Mapping[str, str], sending: Sending
-    ) -> Receipt:
+    ) -> SendResult:
         packed = json.dumps(param, ensure_ascii=False)
         if len(packed.encode()) > MSG_PARAM_BYTES:
-            raise Permanent(f"the message has more than {MSG_PARAM_BYTES} bytes")
+            raise PermanentError(f"the message has more than {MSG_PARAM_BYTES} bytes")
         if destination.kind is DestinationKind.GROUP:
             return await self._send_to_group(destination.id, key, packed, sending)
         return await self._send_to_person(destination.id, key, packed, sending)
 
-    async def _send_to_group(self, group: str, key: str, param: str, sending: Sending) -> Receipt:
+    async def _send_to_group(self, group: str, key: str, param: str, sending: Sending) -> SendResult:
         request = robot_models.OrgGroupSendRequest(
             robot_code=self._app.robot_code,
             open_conversation_id=await self._conversation(group),
@@ -164,7 +177,7 @@ class OpenApiMessenger:
         answer = await self._calls.openapi("POST", path, request.to_map(), sending=sending)
         return _accepted(answer)
 
-    async def _send_to_person(self, person: str, key: str, param: str, sending: Sending) -> Receipt:
+    async def _send_to_person(self, person: str, key: str, param: str, sending: Sending) -> SendResult:
         """0714: HTTP 200 may hide that nobody got it, both lists are read."""
         request = robot_models.BatchSendOTORequest(
             robot_code=self._app.robot_code, user_ids=[person], msg_key=key, msg_param=param
@@ -174,7 +187,7 @@ class OpenApiMessenger:
         if answer.get("invalidStaffIdList"):
             raise refusal("staffId.notExisted", f"DingTalk knows nobody with the staffId {person}")
         if answer.get("flowControlledStaffIdList"):
-            raise Temporary("DingTalk throttles messages to this person", retry_after=60)
+            raise TemporaryError("DingTalk throttles messages to this person", retry_after=60)
         return _accepted(answer)
 
     async def _conversation(self, group: str) -> str:
@@ -186,19 +199,19 @@ class OpenApiMessenger:
             answer = await self._calls.openapi("POST", path, {})
             found = answer.get("openConversationId")
             if not isinstance(found, str):
-                raise Temporary("DingTalk's answer holds no openConversationId")
+                raise TemporaryError("DingTalk's answer holds no openConversationId")
             self._conversations[group] = found
         return self._conversations[group]
 
 
-def _delivered(results: object, card_id: str) -> Receipt:
+def _delivered(results: object, card_id: str) -> SendResult:
     if not isinstance(results, list) or not results:
-        raise Temporary("DingTalk's answer does not tell where the card went", uncertain=True)
+        raise TemporaryError("DingTalk's answer does not tell where the card went", uncertain=True)
     failed = [entry for entry in results if not (isinstance(entry, dict) and entry.get("success"))]
     if failed:
         why = failed[0].get("errorMsg", "") if isinstance(failed[0], dict) else ""
         raise undelivered(str(why))
-    return Receipt(message_id=str(results[0].get("carrierId") or card_id))
+    return SendResult(message_id=str(results[0].get("carrierId") or card_id))
 
 
 def _ringing(people: Sequence[str]) -> dict[str, Any]:
@@ -209,11 +222,11 @@ def _ringing(people: Sequence[str]) -> dict[str, Any]:
     return {"atUserIds": known} if known else {}
 
 
-def _accepted(answer: Body) -> Receipt:
+def _accepted(answer: Body) -> SendResult:
     key = answer.get("processQueryKey")
     if not isinstance(key, str):
-        raise Temporary("DingTalk's answer holds no processQueryKey", uncertain=True)
-    return Receipt(message_id=key)
+        raise TemporaryError("DingTalk's answer holds no processQueryKey", uncertain=True)
+    return SendResult(message_id=key)
 
 
 def _without_empty(body: Mapping[str, Any]) -> dict[str, Any]:

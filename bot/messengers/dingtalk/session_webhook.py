@@ -2,13 +2,13 @@
 
 from urllib.parse import SplitResult, urlsplit
 
-from bot.messengers.dingtalk.auth import App
+from bot.messengers.dingtalk.auth import DingTalkApp
 
 DOMAIN = "dingtalk.com"
 PORTS = {"http": 80, "https": 443}
 
 
-def leads_to_dingtalk(address: str, app: App) -> bool:
+def leads_to_dingtalk(address: str, app: DingTalkApp) -> bool:
     """Check a session webhook: a host of DingTalk by TLS, or one that the settings name."""
     try:
         parts = urlsplit(address)

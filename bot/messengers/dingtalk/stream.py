@@ -19,12 +19,12 @@ import aiohttp
 from dingtalk_stream import AckMessage, CallbackHandler, Credential
 from dingtalk_stream.frames import SystemMessage
 
-from bot.errors import DingRunError, Held, Permanent, Temporary
-from bot.messengers.dingtalk.auth import App
-from bot.messengers.dingtalk.errors import TooFast, of_openapi
-from bot.messengers.dingtalk.events import message_of, tap_of
+from bot.errors import DingRunError, PermanentError, RateLimited, TemporaryError
+from bot.messengers.dingtalk.auth import DingTalkApp
+from bot.messengers.dingtalk.errors import Throttled, error_from_openapi
+from bot.messengers.dingtalk.events import parse_message, parse_tap
 from bot.messengers.dingtalk.http import post_json
-from bot.messengers.dingtalk.rate_limiter import Unmetered
+from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.messengers.dingtalk.sdk import Answer, Client, Topic, plain_ack
 from bot.models import CardTap, Message
 from bot.telemetry.loops import loop_step, report_error
@@ -52,7 +52,9 @@ class Pace:
     healthy: float = 10.0  # it must live so long for the next one to be opened without a wait
     drain: float = 12.0  # an old one is kept for its last acks; DingTalk closes it after 10
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    meter: Unmetered = field(default_factory=Unmetered)  # holds all calls while DingTalk bans this address
+    meter: NullRateLimiter = field(
+        default_factory=NullRateLimiter
+    )  # holds all calls while DingTalk bans this address
 
 
 @dataclass(eq=False)
@@ -71,16 +73,16 @@ class StreamConnection:
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        app: App,
-        on_message: OnMessage,
-        on_tap: OnTap,
+        app: DingTalkApp,
+        receive_message: OnMessage,
+        receive_tap: OnTap,
         *,
         pace: Pace | None = None,
     ) -> None:
         self._session = session
         self._app = app
-        self._on_message = on_message
-        self._on_tap = on_tap
+        self._on_message = receive_message
+        self._on_tap = receive_tap
         self._pace = pace or Pace()
         self._links: set[_Link] = set()
         self._short_lives = 0
@@ -122,11 +124,13 @@ class StreamConnection:
         while True:
             try:
                 link = await self._open()
-            except Permanent as error:
+            except PermanentError as error:
                 log.error("the Stream refuses the app, next try in about a minute: %s", error)  # noqa: TRY400
                 await self._pace.sleep(REFUSED_WAIT * (0.5 + random.random()))  # noqa: S311 - no secret in it
-            except Temporary as error:
-                self._short_lives += not isinstance(error, TooFast)  # too many at once is no sign of trouble
+            except TemporaryError as error:
+                self._short_lives += not isinstance(
+                    error, Throttled
+                )  # too many at once is no sign of trouble
                 wait = max(self._wait(), (error.retry_after or 0) * (1 + random.random() / 4))  # noqa: S311
                 log.warning("the Stream is not connected, next try in %.1f s: %s", wait, error)
                 await self._pace.sleep(wait)
@@ -145,7 +149,7 @@ class StreamConnection:
             async with asyncio.timeout(10):
                 socket = await self._session.ws_connect(url, heartbeat=30, max_msg_size=FRAME_BYTES)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:  # ValueError: a strange URL
-            raise Temporary(f"the WebSocket does not open: {type(error).__name__}") from None
+            raise TemporaryError(f"the WebSocket does not open: {type(error).__name__}") from None
         link = _Link(socket)
         self._links.add(link)
         link.reader = asyncio.create_task(self._read(link), name="stream reader")
@@ -154,7 +158,7 @@ class StreamConnection:
     async def ticket(self) -> str:
         """The address to connect to, with its ticket: good for 90 s and one connection, never to be logged.
 
-        Raises `Permanent` when DingTalk refuses the keys, else `Temporary`.
+        Raises `PermanentError` when DingTalk refuses the keys, else `TemporaryError`.
         """
         body = {
             "clientId": self._app.app_key,
@@ -169,7 +173,7 @@ class StreamConnection:
             raise problem
         endpoint, ticket = answer.get("endpoint"), answer.get("ticket")
         if not isinstance(endpoint, str) or not isinstance(ticket, str):
-            raise Temporary(f"DingTalk answered {status} without endpoint and ticket")
+            raise TemporaryError(f"DingTalk answered {status} without endpoint and ticket")
         return _address(endpoint, ticket, secure=self._app.openapi_base.startswith("https"))
 
     async def _keep(self, link: _Link) -> float:
@@ -239,7 +243,7 @@ class StreamConnection:
         try:
             ack = await self._client.ack(frame)
         except (
-            Temporary
+            TemporaryError
         ) as error:  # messages come again that nobody acked; of those that failed nobody says so
             log.warning("a frame could not be taken and is left unanswered: %s", error)
             return
@@ -258,14 +262,14 @@ class StreamConnection:
             log.warning("an answer was not sent, the connection is gone")
 
     async def _message(self, data: Mapping[str, Any]) -> Answer:
-        message = message_of(data)
+        message = parse_message(data)
         if message is None:
             return AckMessage.STATUS_BAD_REQUEST, None
         await self._on_message(message)
         return AckMessage.STATUS_OK, None
 
     async def _tap(self, data: Mapping[str, Any]) -> Answer:
-        tap = tap_of(data)
+        tap = parse_tap(data)
         if tap is None:
             return AckMessage.STATUS_BAD_REQUEST, None
         params = await self._on_tap(tap)
@@ -273,15 +277,15 @@ class StreamConnection:
 
 
 def _refusal(status: int, answer: Mapping[str, Any]) -> DingRunError | None:
-    """Translate a refusal of the gateway: `Permanent` for keys or settings that somebody must fix."""
-    problem = of_openapi(status, answer)
-    if isinstance(problem, TooFast | Held) or status not in REFUSED:
+    """Translate a refusal of the gateway: `PermanentError` for keys or settings that somebody must fix."""
+    problem = error_from_openapi(status, answer)
+    if isinstance(problem, Throttled | RateLimited) or status not in REFUSED:
         return problem
-    return Permanent(str(problem))
+    return PermanentError(str(problem))
 
 
 def _address(endpoint: str, ticket: str, *, secure: bool) -> str:
-    """Build the address to connect to. Raises `Temporary` when the gateway's answer is no address."""
+    """Build the address to connect to. Raises `TemporaryError` when the gateway's answer is no address."""
     try:
         parts = urlsplit(endpoint)
         sane = parts.scheme in {"ws", "wss"} and bool(parts.hostname) and parts.port != 0
@@ -289,9 +293,9 @@ def _address(endpoint: str, ticket: str, *, secure: bool) -> str:
     except ValueError:  # brackets, a port that is no number, half a character
         sane, parts, address = False, urlsplit(""), ""
     if sane and secure and parts.scheme != "wss":
-        raise Temporary("DingTalk's endpoint is not wss://")
+        raise TemporaryError("DingTalk's endpoint is not wss://")
     if not sane:
-        raise Temporary("DingTalk's answer holds no endpoint that is an address")
+        raise TemporaryError("DingTalk's answer holds no endpoint that is an address")
     return address
 
 

@@ -10,23 +10,29 @@ from typing import Any
 
 import aiohttp
 
-from bot.errors import DingRunError, Permanent, Temporary
-from bot.messengers.dingtalk.errors import SECURITY, SETUP_FAULTS, SecurityFault, of_oapi, security_fault
+from bot.errors import DingRunError, PermanentError, TemporaryError
+from bot.messengers.dingtalk.errors import (
+    SECURITY,
+    SETUP_FAULTS,
+    SecurityFault,
+    error_from_oapi,
+    security_fault,
+)
 from bot.messengers.dingtalk.http import call
-from bot.messengers.dingtalk.rate_limiter import Unmetered, robot_gate
+from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, robot_limit
 from bot.models import (
-    CardView,
     Clock,
     CustomRobot,
     Destination,
+    MarkdownMessage,
     Message,
-    Note,
-    Receipt,
-    derived_id,
+    RenderedCard,
+    SendResult,
+    deterministic_id,
     is_mobile,
 )
 from bot.ports import Capabilities, Sending, TextRepeat, unmarked
-from bot.quota.budget import Bucket
+from bot.quota.budget import QuotaKind
 
 DEFAULT_BASE = "https://oapi.dingtalk.com"
 CLOCK_WAIT = 300.0  # seconds, between tries while this machine's clock is wrong
@@ -51,7 +57,7 @@ def sign(secret: str, milliseconds: int) -> str:
     return base64.b64encode(hmac.new(secret.encode(), text.encode(), hashlib.sha256).digest()).decode()
 
 
-def message_body(note: Note, keyword: str = "") -> dict[str, Any]:
+def message_body(note: MarkdownMessage, keyword: str = "") -> dict[str, Any]:
     """A markdown message that rings for whom it mentions (0717): named in the list and in the text alike."""
     text = note.text
     people = [each for each in note.mention if each != "all"][:MOST_MENTIONED]
@@ -86,37 +92,37 @@ class WebhookMessenger:
         *,
         clock: Clock,
         base: str = DEFAULT_BASE,
-        meter: Unmetered | None = None,
+        meter: NullRateLimiter | None = None,
     ) -> None:
         self._session = session
         self._robots = robots
         self._clock = clock
         self._base = base
-        self._meter = meter or Unmetered()
+        self._meter = meter or NullRateLimiter()
 
     async def send_card(
-        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
-    ) -> Receipt:
-        raise Permanent("a custom robot cannot show interactive cards")
+        self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False
+    ) -> SendResult:
+        raise PermanentError("a custom robot cannot show interactive cards")
 
-    async def update_card(self, card_id: str, card: CardView) -> None:
-        raise Permanent("a custom robot cannot show interactive cards")
+    async def update_card(self, card_id: str, card: RenderedCard) -> None:
+        raise PermanentError("a custom robot cannot show interactive cards")
 
-    async def send_note(
-        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
-    ) -> Receipt:
+    async def send_message(
+        self, destination: Destination, note: MarkdownMessage, key: str, *, sending: Sending = unmarked
+    ) -> SendResult:
         if destination.id not in self._robots:
-            raise Permanent(f"there is no robot {destination.id} in notify.webhooks")
-        robot, uuid = self._robots[destination.id], derived_id("", key, length=32)
+            raise PermanentError(f"there is no robot {destination.id} in notify.webhooks")
+        robot, uuid = self._robots[destination.id], deterministic_id("", key, length=32)
         body = message_body(note, robot.keyword) | {"msgUuid": uuid}
-        gate = robot_gate(derived_id("", robot.access_token))
-        async with self._meter.call(gate, Bucket.STREAM):
+        gate = robot_limit(deterministic_id("", robot.access_token))
+        async with self._meter.call(gate, QuotaKind.STREAM):
             url, query = f"{self._base}/robot/send", self._query(robot)
             _, answer = await call(self._session, "POST", url, params=query, data=_packed(body), headers=JSON)
-            problem = of_oapi(answer)
+            problem = error_from_oapi(answer)
             if problem:
                 raise self._explained(problem, robot)
-        return Receipt(message_id=uuid)
+        return SendResult(message_id=uuid)
 
     def _query(self, robot: CustomRobot) -> dict[str, str]:
         if not robot.secret:
@@ -133,12 +139,12 @@ class WebhookMessenger:
 
         A wrong clock is not for ever: somebody sets it right, and the message goes.
         """
-        if not isinstance(problem, Permanent) or problem.code != SECURITY:
+        if not isinstance(problem, PermanentError) or problem.code != SECURITY:
             return problem
         fault = security_fault(str(problem))
         if fault is SecurityFault.TIMESTAMP and robot.secret:
             shown = f"{self._clock():%Y-%m-%d %H:%M} UTC"
-            return Temporary(
+            return TemporaryError(
                 f"this machine's clock says {shown}, more than an hour off from DingTalk's:"
                 " set it right, for example with NTP",
                 retry_after=CLOCK_WAIT,
@@ -147,15 +153,17 @@ class WebhookMessenger:
             return problem
         cure = CURES[fault, bool(robot.secret)].format(setting=robot.setting)
         said = f"the custom robot refuses the message: {cure} (DingTalk: 310000)"
-        return Permanent(said, code=SECURITY, setup_fault=SETUP_FAULTS[SECURITY])
+        return PermanentError(said, code=SECURITY, setup_fault=SETUP_FAULTS[SECURITY])
 
     async def upload(self, path: Path, name: str) -> str:
-        raise Permanent("a custom robot cannot send files")
+        raise PermanentError("a custom robot cannot send files")
 
     async def send_file(
         self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
-    ) -> Receipt:
-        raise Permanent("a custom robot cannot send files")
+    ) -> SendResult:
+        raise PermanentError("a custom robot cannot send files")
 
-    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
-        raise Permanent("a custom robot cannot answer")
+    async def reply(
+        self, message: Message, note: MarkdownMessage, *, sending: Sending = unmarked
+    ) -> SendResult:
+        raise PermanentError("a custom robot cannot answer")

@@ -12,13 +12,13 @@ from typing import Any
 
 import aiohttp
 
-from bot.errors import ConfigError, DingRunError, Permanent, Temporary
-from bot.messengers.dingtalk.api import Calls
-from bot.messengers.dingtalk.auth import App, Tokens
+from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
+from bot.messengers.dingtalk.api import ApiClient
+from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
 from bot.messengers.dingtalk.errors import refusal
 from bot.messengers.dingtalk.media import upload
-from bot.messengers.dingtalk.rate_limiter import Unmetered
-from bot.models import CardView, Destination, Message, Note, Receipt
+from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
+from bot.models import Destination, MarkdownMessage, Message, RenderedCard, SendResult
 from bot.ports import Capabilities, Sending, TextRepeat, unmarked
 
 MSG_BYTES = 2_048
@@ -32,11 +32,11 @@ VERDICT_AFTER = 1.0  # seconds that DingTalk is given to come to one
 ASYNC = "/topapi/message/corpconversation/asyncsend_v2"
 RESULT = "/topapi/message/corpconversation/getsendresult"
 
-HAD_IT = "143106"  # the same text today: a repeat of ours, so it is there
+DUPLICATE_CODE = "143106"  # the same text today: a repeat of ours, so it is there
 THROTTLED = frozenset({"143103", "143104"})  # per minute
 
 
-class WorkMessenger:
+class WorkNotificationMessenger:
     """The Messenger port over `/topapi/message/corpconversation/asyncsend_v2`: notes and files, no cards."""
 
     capabilities = CAPABILITIES
@@ -44,27 +44,27 @@ class WorkMessenger:
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        app: App,
+        app: DingTalkApp,
         tokens: Tokens,
         *,
-        meter: Unmetered | None = None,
+        meter: NullRateLimiter | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._app = app
         self._sleep = sleep
-        self._calls = Calls(session, app, tokens, meter)
+        self._calls = ApiClient(session, app, tokens, meter)
 
     async def send_card(
-        self, destination: Destination, card: CardView, card_id: str, *, created: bool = False
-    ) -> Receipt:
-        raise Permanent("a work notification cannot be a card")
+        self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False
+    ) -> SendResult:
+        raise PermanentError("a work notification cannot be a card")
 
-    async def update_card(self, card_id: str, card: CardView) -> None:
-        raise Permanent("a work notification cannot be a card")
+    async def update_card(self, card_id: str, card: RenderedCard) -> None:
+        raise PermanentError("a work notification cannot be a card")
 
-    async def send_note(
-        self, destination: Destination, note: Note, key: str, *, sending: Sending = unmarked
-    ) -> Receipt:
+    async def send_message(
+        self, destination: Destination, note: MarkdownMessage, key: str, *, sending: Sending = unmarked
+    ) -> SendResult:
         """The same text to the same person is dropped by DingTalk within a day, so a repeat is harmless."""
         msg = {"msgtype": "markdown", "markdown": {"title": note.title, "text": note.text}}
         return await self._send(destination, msg, sending)
@@ -74,27 +74,29 @@ class WorkMessenger:
 
     async def send_file(
         self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
-    ) -> Receipt:
+    ) -> SendResult:
         return await self._send(destination, {"msgtype": "file", "file": {"media_id": media_id}}, sending)
 
-    async def reply(self, message: Message, note: Note, *, sending: Sending = unmarked) -> Receipt:
-        raise Permanent("a work notification is no answer")
+    async def reply(
+        self, message: Message, note: MarkdownMessage, *, sending: Sending = unmarked
+    ) -> SendResult:
+        raise PermanentError("a work notification is no answer")
 
-    async def _send(self, destination: Destination, msg: Mapping[str, Any], sending: Sending) -> Receipt:
+    async def _send(self, destination: Destination, msg: Mapping[str, Any], sending: Sending) -> SendResult:
         if self._app.agent_id is None:
             raise ConfigError("DINGDING.AGENT_ID is missing: work notifications need it")
         size = len(json.dumps(msg, ensure_ascii=False).encode())
         if size > MSG_BYTES:
-            raise Permanent(f"a work notification takes {MSG_BYTES} bytes, this one has {size}")
+            raise PermanentError(f"a work notification takes {MSG_BYTES} bytes, this one has {size}")
         body = {"agent_id": self._app.agent_id, "userid_list": destination.id, "msg": msg}
         answer = await self._calls.oapi(ASYNC, body, sending=sending)
         task = answer.get("task_id")
         if not isinstance(task, int):
-            raise Temporary("DingTalk's answer holds no task_id", uncertain=True)
+            raise TemporaryError("DingTalk's answer holds no task_id", uncertain=True)
         problem = await self._verdict(task, destination.id)
         if problem:
             raise problem
-        return Receipt(message_id=str(task))
+        return SendResult(message_id=str(task))
 
     async def _verdict(self, task: int, person: str) -> DingRunError | None:
         """What became of it, or None when it arrived, or when DingTalk cannot tell yet."""
@@ -115,18 +117,20 @@ def verdict(result: Mapping[str, Any], person: str) -> DingRunError | None:
     if person in _names(result, "invalid_user_id_list"):
         return refusal("33012", f"DingTalk knows nobody with the userId {person}")
     if person in _names(result, "forbidden_user_id_list"):
-        return Permanent("DingTalk does not deliver to this person (daily limit, or the same text today)")
+        return PermanentError(
+            "DingTalk does not deliver to this person (daily limit, or the same text today)"
+        )
     if person in _names(result, "failed_user_id_list"):
-        return Temporary("DingTalk could not deliver the work notification")
+        return TemporaryError("DingTalk could not deliver the work notification")
     return None
 
 
 def _forbidden(code: str) -> DingRunError | None:
-    if code == HAD_IT:
+    if code == DUPLICATE_CODE:
         return None
     if code in THROTTLED:
-        return Temporary(f"work notifications are throttled ({code})", retry_after=60)
-    return Permanent(f"DingTalk does not deliver this work notification ({code})", code=code)
+        return TemporaryError(f"work notifications are throttled ({code})", retry_after=60)
+    return PermanentError(f"DingTalk does not deliver this work notification ({code})", code=code)
 
 
 def _entries(value: object) -> list[Mapping[str, Any]]:

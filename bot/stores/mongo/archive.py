@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.mongo import Mongo
 from bot.stores.mongo.documents import Document
 
@@ -36,23 +36,23 @@ class MongoArchive:
         described = {"length": size, "chunkSize": CHUNK, "uploadDate": datetime.now(UTC), "filename": path}
         await self._files.put([{"_id": path, **described}])
 
-    async def has(self, path: str) -> bool:
+    async def exists(self, path: str) -> bool:
         return await self._files.find_one({"_id": path}) is not None
 
     async def read(self, path: str) -> AsyncIterator[bytes]:
         file = await self._files.find_one({"_id": path})
         if file is None:
-            raise Permanent(f"the report {path} is not in the store")
+            raise PermanentError(f"the report {path} is not in the store")
         for start in range(0, file["length"], CHUNK):
             chunk = await self._chunks.find_one({"_id": _chunk_id(path, start // CHUNK)})
             if chunk is None or len(chunk["data"]) != min(CHUNK, file["length"] - start):
-                raise Temporary(f"the report {path} changed while it was read")  # written over, or swept
+                raise TemporaryError(f"the report {path} changed while it was read")  # written over, or swept
             yield bytes(chunk["data"])
 
     async def remove(self, path: str) -> None:
         await self._remove({"_id": path}, {"files_id": path})
 
-    async def sweep(self, day: str) -> int:
+    async def purge(self, day: str) -> int:
         """Paths start with their day, so the older ones sort before it; so do what dead writers left."""
         return await self._remove({"_id": {"$lt": day}}, {"files_id": {"$lt": day}})
 
@@ -79,4 +79,4 @@ async def _pieces(file: Path) -> AsyncIterator[list[bytes]]:
         finally:
             await asyncio.to_thread(opened.close)
     except OSError as error:
-        raise Temporary(f"reports.dir cannot be read: {error.strerror}") from error
+        raise TemporaryError(f"reports.dir cannot be read: {error.strerror}") from error

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, get_type_hints
 from pydantic import TypeAdapter
 
 from bot.foreign_text import storable, storable_value
-from bot.models import Download, Grant, Job, JobState, Report, Run, Task
+from bot.models import Download, DownloadLink, Job, JobState, Report, Run, Task
 from bot.stores.encoding import dump
 
 Document = dict[str, Any]
@@ -110,5 +110,5 @@ RUNS = Documents(Run, also=("schedule_id", "schedule_name"))
 JOBS = Documents(Job, text=("payload", "result"))
 REPORTS = Documents(Report, key="run_id")
 TASKS = Documents(Task)
-GRANTS = Documents(Grant)
+GRANTS = Documents(DownloadLink)
 DOWNLOADS = Documents(Download, key="link_id")

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.models import Grant, Job
+from bot.models import DownloadLink, Job
 from bot.mongo import Mongo
-from bot.stores.dump import MARKS, Asset, Booked, Closing, Entry, Fact, Held
+from bot.stores.dump import MARKS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
 from bot.stores.mongo.documents import JOBS, REPORTS, RUNS, TASKS, Document, Documents, moment, since
 from bot.stores.mongo.ledger import rounded_up
 from bot.stores.mongo.links import download_of, downloaded, grant_of, link_document
@@ -30,32 +30,32 @@ def _job_document(job: Job) -> Document:
     return JOBS.document(job) | {"since": since(job)}
 
 
-def _held_document(held: Held) -> Document:
+def _held_document(held: TaskRecord) -> Document:
     lease = moment(held.lease_until) if held.lease_until else None
     return TASKS.document(held.task) | {"owner": held.owner, "lease_until": lease}
 
 
-def _held(document: Document) -> Held:
+def _held(document: Document) -> TaskRecord:
     task = TASKS.noun(document)
-    return Held(task=task, owner=document["owner"], lease_until=document.get("lease_until"))
+    return TaskRecord(task=task, owner=document["owner"], lease_until=document.get("lease_until"))
 
 
 def _asset(document: Document) -> Asset:
     return Asset(**{name: document[name] for name in ("kind", "task_id", "key", "document")})
 
 
-def _booked_document(booked: Booked) -> Document:
+def _booked_document(booked: UsageRecord) -> Document:
     id_ = f"{booked.month}/{booked.bucket}"
     return {"_id": id_, "month": booked.month, "bucket": booked.bucket, "calls": booked.calls}
 
 
-def _booked(document: Document) -> Booked:
-    return Booked(month=document["month"], bucket=document["bucket"], calls=int(document["calls"]))
+def _booked(document: Document) -> UsageRecord:
+    return UsageRecord(month=document["month"], bucket=document["bucket"], calls=int(document["calls"]))
 
 
-def _unused(document: Document) -> Grant:
+def _unused(document: Document) -> DownloadLink:
     """A link without its downloads, which move by themselves."""
-    return replace(grant_of(document), used=0)
+    return replace(grant_of(document), downloads=0)
 
 
 SHAPES: Mapping[str, Shape] = {
@@ -63,7 +63,7 @@ SHAPES: Mapping[str, Shape] = {
     "jobs": Shape(record=JOBS.noun, document=_job_document, numbered=True),
     "reports": _of(REPORTS),
     "facts": Shape(
-        record=lambda found: Fact(key=found["_id"], value=found["value"]),
+        record=lambda found: KeyValue(key=found["_id"], value=found["value"]),
         document=lambda fact: {"_id": fact.key, "value": fact.value},
     ),
     "tasks": Shape(record=_held, document=_held_document, numbered=True),
@@ -71,21 +71,21 @@ SHAPES: Mapping[str, Shape] = {
     "links": Shape(record=_unused, document=link_document, numbered=True),
     "booked": Shape(record=_booked, document=_booked_document),
     "gates": Shape(
-        record=lambda found: Closing(gate=found["_id"], until=found["closed_until"]),
+        record=lambda found: BlockedLimit(gate=found["_id"], until=found["blocked_until"]),
         document=lambda closing: {
             "_id": closing.gate,
             "version": 1,
-            "closed_until": rounded_up(closing.until),
+            "blocked_until": rounded_up(closing.until),
         },
     ),
 }
 WHERE: Mapping[str, Document] = {
     "facts": {"_id": {"$not": {"$in": list(MARKS)}}},
-    "gates": {"closed_until": {"$ne": None}},
+    "gates": {"blocked_until": {"$ne": None}},
 }
 
 
-class MongoMoving:
+class MongoDump:
     """Movable on the database of a `MongoStore`, which opens and closes it."""
 
     kinds: Sequence[str] = (*SHAPES, "downloads")

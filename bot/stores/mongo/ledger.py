@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.errors import Temporary
+from bot.errors import TemporaryError
 from bot.mongo import Mongo
 from bot.stores.mongo.documents import MICROS, moment
 
@@ -22,7 +22,7 @@ class Gate:
     """Until when each place is taken, and until when nobody may pass at all."""
 
     places: Passed = ()
-    closed_until: datetime | None = None
+    blocked_until: datetime | None = None
 
 
 def pass_gate(gate: Gate, places: int, now: datetime, span: timedelta) -> Passed | datetime:
@@ -33,39 +33,39 @@ def pass_gate(gate: Gate, places: int, now: datetime, span: timedelta) -> Passed
     free_at = list(gate.places[:places]) + [now] * (places - len(gate.places))
     free_at = [now if when > now + 2 * span else when for when in free_at]
     place = min(range(places), key=free_at.__getitem__)
-    again = max(free_at[place], gate.closed_until or now, now)
+    again = max(free_at[place], gate.blocked_until or now, now)
     if again > now:
         return again
     free_at[place] = now + span
     return (*free_at, *gate.places[places:])
 
 
-class MongoLedger:
+class MongoQuotaStore:
     """The Ledger port on the database of a `MongoStore`."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._booked = mongo.collection("booked")
         self._gates = mongo.collection("gates")
 
-    async def book(self, month: str, bucket: str, calls: int) -> int:
+    async def add_usage(self, month: str, bucket: str, calls: int) -> int:
         named = {"$setOnInsert": {"month": month, "bucket": bucket}}
         where = {"_id": f"{month}/{bucket}"}
         found = await self._booked.change(where, {"$inc": {"calls": calls}, **named}, make=True)
         return int(found["calls"]) if found else 0
 
-    async def booked(self, month: str) -> Mapping[str, int]:
+    async def usage(self, month: str) -> Mapping[str, int]:
         return {each["bucket"]: int(each["calls"]) for each in await self._booked.find({"month": month})}
 
-    async def take_place(self, gate: str, places: int, now: datetime, span: timedelta) -> datetime | None:
+    async def acquire(self, limiter: str, capacity: int, now: datetime, span: timedelta) -> datetime | None:
         for _ in range(TRIES):
-            found = await self._gates.find_one({"_id": gate}) or {}
-            known = Gate(places=tuple(found.get("places", ())), closed_until=found.get("closed_until"))
-            passed = pass_gate(known, places, now, span)
+            found = await self._gates.find_one({"_id": limiter}) or {}
+            known = Gate(places=tuple(found.get("places", ())), blocked_until=found.get("blocked_until"))
+            passed = pass_gate(known, capacity, now, span)
             if isinstance(passed, datetime):
                 return passed
-            if await self._write(gate, found.get("version"), passed):
+            if await self._write(limiter, found.get("version"), passed):
                 return None
-        raise Temporary(f"too many ask for a place at {gate}")
+        raise TemporaryError(f"too many ask for a place at {limiter}")
 
     async def _write(self, gate: str, version: int | None, places: Sequence[datetime]) -> bool:
         """Write the places unless another has written the gate since this version; whether it did."""
@@ -75,13 +75,13 @@ class MongoLedger:
         update = {"$set": {"places": taken}, "$inc": {"version": 1}}
         return await self._gates.change({"_id": gate, "version": version}, update) is not None
 
-    async def close_gate(self, gate: str, until: datetime) -> None:
-        update = {"$max": {"closed_until": rounded_up(until)}, "$inc": {"version": 1}}
+    async def block_until(self, gate: str, until: datetime) -> None:
+        update = {"$max": {"blocked_until": rounded_up(until)}, "$inc": {"version": 1}}
         await self._gates.change({"_id": gate}, update, make=True)
 
-    async def closed_until(self, gate: str) -> datetime | None:
+    async def blocked_until(self, gate: str) -> datetime | None:
         found = await self._gates.find_one({"_id": gate}) or {}
-        until: datetime | None = found.get("closed_until")
+        until: datetime | None = found.get("blocked_until")
         return until
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bot.models import Download, Grant
+from bot.models import Download, DownloadLink
 from bot.mongo import DOWN, Mongo
 from bot.stores.mongo.documents import DOWNLOADS, GRANTS, Document, Numbers, moment
 
@@ -27,20 +27,20 @@ class MongoLinks:
         found = await self._facts.change({"_id": KEY}, {"$setOnInsert": {"value": fresh}}, make=True)
         return str(found["value"]) if found else fresh
 
-    async def add_link(self, grant: Grant) -> bool:
+    async def add_link(self, grant: DownloadLink) -> bool:
         return await self._links.insert(link_document(grant) | {"number": self._numbers.next()})
 
-    async def find_link(self, link_id: str) -> Grant | None:
+    async def find_link(self, link_id: str) -> DownloadLink | None:
         found = await self._links.find_one({"_id": link_id})
         return grant_of(found) if found else None
 
-    async def find_links(self, run_id: str, *, limit: int = 100) -> Sequence[Grant]:
+    async def find_links(self, run_id: str, *, limit: int = 100) -> Sequence[DownloadLink]:
         newest = [("made_at", DOWN), ("number", DOWN)]
         return [
             grant_of(each) for each in await self._links.find({"run_id": run_id}, sort=newest, limit=limit)
         ]
 
-    async def take_download(self, download: Download) -> bool:
+    async def add_download(self, download: Download) -> bool:
         where = {
             "_id": download.link_id,
             "revoked_at": None,
@@ -89,10 +89,10 @@ class MongoLinks:
         return [download_of(each) for each in kept[:limit]]
 
 
-def link_document(grant: Grant) -> Document:
+def link_document(grant: DownloadLink) -> Document:
     """A link that nobody has used yet."""
-    document = GRANTS.document(replace(grant, used=0))
-    return document | {"revoked_at": document.get("revoked_at"), "left": grant.most, "downloads": []}
+    document = GRANTS.document(replace(grant, downloads=0))
+    return document | {"revoked_at": document.get("revoked_at"), "left": grant.max_downloads, "downloads": []}
 
 
 def downloaded(download: Download, number: int) -> Document:
@@ -101,8 +101,9 @@ def downloaded(download: Download, number: int) -> Document:
     return {"$inc": {"left": -1}, "$push": {"downloads": kept}}
 
 
-def grant_of(document: Mapping[str, Any]) -> Grant:
-    return replace(GRANTS.noun(document), used=int(document["most"]) - int(document["left"]))
+def grant_of(document: Mapping[str, Any]) -> DownloadLink:
+    downloads = int(document["max_downloads"]) - int(document["left"])
+    return GRANTS.noun({**document, "downloads": downloads})
 
 
 def download_of(kept: Mapping[str, Any]) -> Download:

@@ -14,7 +14,7 @@ from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.mongo import DOWN, UP, Mongo
 from bot.stores.mongo.documents import JOBS, REPORTS, RUNS, Numbers, moment, since
 
-VERSION = 2  # of the documents; whoever raises it writes here how the older ones are brought up
+VERSION = 3  # of the documents; whoever raises it writes here how the older ones are brought up
 Keys = Sequence[tuple[str, int]]
 NEWEST_RUN = [("start_time", DOWN), ("number", DOWN)]
 OLDEST_JOB = [("created_at", UP), ("number", UP)]
@@ -36,6 +36,14 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a
     "tasks": ([("run_id", UP)], [("status", UP), ("number", UP)]),
     "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),
 }
+RENAMED_FIELDS = (  # by version 3: collection, before, since then
+    ("runs", "cause", "idempotency_key"),
+    ("runs", "tally", "task_counts"),
+    ("runs", "schedule.manners", "schedule.recipient_options"),
+    ("jobs", "marker", "send_attempted"),
+    ("links", "cause", "idempotency_key"),
+    ("links", "most", "max_downloads"),
+)
 FIXED = {"_id", "owner", "attempts"}  # what names a claim
 EMPTY = "{}"  # a payload is JSON text
 
@@ -87,9 +95,18 @@ class MongoStore:
             for keys in indexes:
                 await self._mongo.collection(name).index(*keys)
         await self._mongo.collection("files.chunks").index(("files_id", UP), ("n", UP), unique=True)
-        if version < VERSION:  # of version 1, no job told what replaced it
-            await self._jobs.change_all({"replaced_by": {"$exists": False}}, {"$set": {"replaced_by": ""}})
+        if 0 < version < VERSION:
+            await self._bring_up()
         await about.change({"_id": "schema"}, {"$max": {"version": VERSION}}, make=True)
+
+    async def _bring_up(self) -> None:
+        """Bring the documents of earlier versions up: each change finds nothing when it was made already."""
+        await self._jobs.change_all({"replaced_by": {"$exists": False}}, {"$set": {"replaced_by": ""}})
+        for collection, old, new in RENAMED_FIELDS:
+            where = {old: {"$exists": True}}
+            await self._mongo.collection(collection).change_all(where, {"$rename": {old: new}})
+        for status in ("push_status", "export_status"):
+            await self._runs.change_all({status: "skip"}, {"$set": {status: "skipped"}})
 
     async def add_run(self, run: Run) -> bool:
         return await self._runs.insert(RUNS.document(run) | {"number": self._numbers.next()})
@@ -130,7 +147,7 @@ class MongoStore:
         written = JOBS.changes({name: getattr(job, name) for name in fields}) | {"since": since(job)}
         return await self._jobs.change(where, {"$set": written}) is not None
 
-    async def advance_jobs(self, job_ids: Collection[str], now: datetime) -> None:
+    async def make_jobs_due(self, job_ids: Collection[str], now: datetime) -> None:
         where = {"_id": {"$in": list(job_ids)}, "state": JobState.TODO.value, "due_at": {"$gt": moment(now)}}
         await self._jobs.change_all(where, {"$set": JOBS.changes({"due_at": now}) | {"since": moment(now)}})
 
@@ -195,10 +212,10 @@ class MongoStore:
             REPORTS.noun(each) for each in await self._reports.find(where, sort=NEWEST_REPORT, limit=limit)
         ]
 
-    async def remember(self, key: str, value: str) -> None:
+    async def set_value(self, key: str, value: str) -> None:
         await self._facts.put([{"_id": key, "value": storable(value)}])
 
-    async def recall(self, key: str) -> str | None:
+    async def find_value(self, key: str) -> str | None:
         found = await self._facts.find_one({"_id": key})
         return str(found["value"]) if found else None
 

@@ -91,7 +91,7 @@ class MongoTaskStore:
             found |= {each["_id"] for each in await self._tasks.find(among, fields=[])}
         return found
 
-    async def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
+    async def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         order = [("key", UP), ("task_id", UP)]
         streams = [
             self._assets.stream({"kind": kind} | where, sort=order)

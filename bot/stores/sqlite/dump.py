@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlite3 import Row
 from typing import Any
 
-from bot.models import Grant
-from bot.stores.dump import MARKS, Asset, Booked, Closing, Entry, Fact, Held
+from bot.models import DownloadLink
+from bot.stores.dump import MARKS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
 from bot.stores.sqlite.rows import DOWNLOADS, GRANTS, JOBS, REPORTS, RUNS, TASKS, Rows, stamp
 from bot.stores.sqlite.store import SqliteStore
 
@@ -39,29 +39,29 @@ def _plain(kind: type[Any], name: str, where: str = "true") -> Table:
     return Table(name=name, columns=columns, record=record, row=asdict, where=where)
 
 
-def _held(row: Row) -> Held:
+def _held(row: Row) -> TaskRecord:
     until = row["lease_until"]
     lease = datetime.fromisoformat(until) if until else None
-    return Held(task=TASKS.noun(row), owner=row["owner"], lease_until=lease)
+    return TaskRecord(task=TASKS.noun(row), owner=row["owner"], lease_until=lease)
 
 
-def _held_row(held: Held) -> Values:
+def _held_row(held: TaskRecord) -> Values:
     lease = stamp(held.lease_until) if held.lease_until else None
     return TASKS.row(held.task) | {"owner": held.owner, "lease_until": lease}
 
 
-LINK_COLUMNS = tuple(name for name in GRANTS.columns if name != "used")  # its downloads tell that
+LINK_COLUMNS = tuple(name for name in GRANTS.columns if name != "downloads")  # its downloads tell that
 
 
-def _grant(row: Row) -> Grant:
-    return GRANTS.noun({"used": 0, **dict(row)})
+def _grant(row: Row) -> DownloadLink:
+    return GRANTS.noun({"downloads": 0, **dict(row)})
 
 
 TABLES: Mapping[str, Table] = {
     "runs": _of(RUNS, "runs"),
     "jobs": _of(JOBS, "jobs"),
     "reports": _of(REPORTS, "reports"),
-    "facts": _plain(Fact, "facts", f"key not in {MARKS}"),
+    "facts": _plain(KeyValue, "facts", f"key not in {MARKS}"),
     "tasks": Table(
         name="tasks",
         columns=(*TASKS.columns, "owner", "lease_until"),
@@ -84,17 +84,17 @@ TABLES: Mapping[str, Table] = {
         row=DOWNLOADS.row,
         number="number",
     ),
-    "booked": _plain(Booked, "booked"),
+    "booked": _plain(UsageRecord, "booked"),
     "gates": Table(
         name="gates",
         columns=("gate", "until"),
-        record=lambda row: Closing(gate=row["gate"], until=datetime.fromisoformat(row["until"])),
+        record=lambda row: BlockedLimit(gate=row["gate"], until=datetime.fromisoformat(row["until"])),
         row=lambda closing: {"gate": closing.gate, "until": stamp(closing.until)},
     ),
 }
 
 
-class SqliteMoving:
+class SqliteDump:
     """Movable on the file of a `SqliteStore`, which opens and closes it."""
 
     kinds: Sequence[str] = tuple(TABLES)

@@ -39,26 +39,26 @@ on conflict do update set until = max(until, :until)
 """
 
 
-class SqliteLedger:
+class SqliteQuotaStore:
     """The Ledger port on the file of a `SqliteStore`, which opens and closes it."""
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
 
-    async def book(self, month: str, bucket: str, calls: int) -> int:
+    async def add_usage(self, month: str, bucket: str, calls: int) -> int:
         rows = await self._store.rows(BOOK, {"month": month, "bucket": bucket, "calls": calls})
         return int(rows[0]["calls"])
 
-    async def booked(self, month: str) -> Mapping[str, int]:
+    async def usage(self, month: str) -> Mapping[str, int]:
         rows = await self._store.rows(
             "select bucket, calls from booked where month = :month", {"month": month}
         )
         return {row["bucket"]: row["calls"] for row in rows}
 
-    async def take_place(self, gate: str, places: int, now: datetime, span: timedelta) -> datetime | None:
+    async def acquire(self, limiter: str, capacity: int, now: datetime, span: timedelta) -> datetime | None:
         values = {
-            "gate": gate,
-            "places": places,
+            "gate": limiter,
+            "places": capacity,
             "now": stamp(now),
             "until": stamp(now + span),
             "absurd": stamp(now + 2 * span),  # taken by a bot whose clock is wrong
@@ -71,9 +71,9 @@ class SqliteLedger:
         (row,) = await self._store.rows(NEXT, values)
         return max(datetime.fromisoformat(row["until"]), now)
 
-    async def close_gate(self, gate: str, until: datetime) -> None:
+    async def block_until(self, gate: str, until: datetime) -> None:
         await self._store.rows(CLOSE, {"gate": gate, "until": stamp(until)})
 
-    async def closed_until(self, gate: str) -> datetime | None:
+    async def blocked_until(self, gate: str) -> datetime | None:
         rows = await self._store.rows("select until from gates where gate = :gate", {"gate": gate})
         return datetime.fromisoformat(rows[0]["until"]) if rows else None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.models import Download, Grant
+from bot.models import Download, DownloadLink
 from bot.stores.sqlite.rows import DOWNLOADS, GRANTS, stamp
 from bot.stores.sqlite.store import SqliteStore, insert
 
@@ -12,13 +12,13 @@ insert into facts (key, value) values ('link-key', :fresh)
 on conflict do update set value = value returning value
 """
 
-FIND = "select *, (select count(*) from downloads where link_id = links.id) as used from links"
+FIND = "select *, (select count(*) from downloads where link_id = links.id) as downloads from links"
 
 TAKE = """
 insert into downloads (link_id, run_id, at, address, agent, id, finished, resumes)
 select id, run_id, :at, :address, :agent, :id, :finished, :resumes from links
 where id = :link_id and revoked_at is null and expires_at > :at
-and (select count(*) from downloads where link_id = links.id) < most
+and (select count(*) from downloads where link_id = links.id) < max_downloads
 returning number
 """
 
@@ -35,7 +35,7 @@ FINISH = "update downloads set finished = 1 where link_id = :link_id and id = :i
 REVOKE = """
 update links set revoked_at = :now
 where run_id = :run_id and revoked_at is null and expires_at > :now
-returning (select count(*) from downloads where link_id = links.id) < most as open
+returning (select count(*) from downloads where link_id = links.id) < max_downloads as open
 """
 
 
@@ -49,20 +49,20 @@ class SqliteLinks:
         (row,) = await self._store.rows(KEY, {"fresh": fresh})
         return str(row["value"])
 
-    async def add_link(self, grant: Grant) -> bool:
-        columns = tuple(name for name in GRANTS.columns if name != "used")
+    async def add_link(self, grant: DownloadLink) -> bool:
+        columns = tuple(name for name in GRANTS.columns if name != "downloads")
         return await self._store.change(insert("links", columns), GRANTS.row(grant))
 
-    async def find_link(self, link_id: str) -> Grant | None:
+    async def find_link(self, link_id: str) -> DownloadLink | None:
         rows = await self._store.rows(f"{FIND} where id = :id", {"id": link_id})
         return GRANTS.noun(rows[0]) if rows else None
 
-    async def find_links(self, run_id: str, *, limit: int = 100) -> Sequence[Grant]:
+    async def find_links(self, run_id: str, *, limit: int = 100) -> Sequence[DownloadLink]:
         sql = f"{FIND} where run_id = :run_id order by made_at desc, rowid desc limit :limit"
         rows = await self._store.rows(sql, {"run_id": run_id, "limit": limit})
         return [GRANTS.noun(row) for row in rows]
 
-    async def take_download(self, download: Download) -> bool:
+    async def add_download(self, download: Download) -> bool:
         return await self._store.change(TAKE, DOWNLOADS.row(download))
 
     async def resume_download(self, download: Download, *, since: datetime, max_resumes: int) -> str:

@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from bot.errors import ConfigError, Temporary
+from bot.errors import ConfigError, TemporaryError
 from bot.folders import folder_problem
 from bot.stores.sqlite.store import BUSY_SECONDS, VERSION
 
@@ -15,7 +15,7 @@ def probe_sqlite(path: Path) -> bool:
     """Try to read and lock the store; False when there is no file yet, but could be.
 
     Raises `ConfigError` for a file that is no store, is written by a newer DingRun, or cannot be written,
-    and `Temporary` while somebody else holds its lock.
+    and `TemporaryError` while somebody else holds its lock.
     """
     if not path.exists():
         if problem := folder_problem(path.parent):
@@ -25,7 +25,7 @@ def probe_sqlite(path: Path) -> bool:
         version = _version(path)
     except sqlite3.OperationalError as error:
         if any(word in str(error) for word in BUSY):
-            raise Temporary(f"store.url: {path} is locked by another program") from None
+            raise TemporaryError(f"store.url: {path} is locked by another program") from None
         raise ConfigError(f"store.url: {path} cannot be used: {error}") from None
     except sqlite3.DatabaseError as error:
         raise ConfigError(f"store.url: {path} is not a DingRun store: {error}") from None

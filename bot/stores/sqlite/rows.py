@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter
 
-from bot.models import Download, Grant, Job, Report, Run, Task
+from bot.models import Download, DownloadLink, Job, Report, Run, Task
 from bot.stores.encoding import dump
 
 Noun = TypeVar("Noun")
@@ -84,11 +84,11 @@ def _writer(kind: Any, *, nested: bool) -> Writer | None:
 
 RUNS = Rows(
     Run,
-    nested=("schedule", "asked_by", "asked_in", "task_ids", "tally", "failures", "findings"),
+    nested=("schedule", "asked_by", "asked_in", "task_ids", "task_counts", "failures", "findings"),
     also=("schedule_id", "schedule_name"),
 )
 JOBS = Rows(Job, nested=("payload", "result"))
 REPORTS = Rows(Report)
-GRANTS = Rows(Grant)
+GRANTS = Rows(DownloadLink)
 DOWNLOADS = Rows(Download)
 TASKS = Rows(Task, nested=("ports", "found"))

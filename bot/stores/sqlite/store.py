@@ -16,7 +16,7 @@ from typing import Any
 
 import aiosqlite
 
-from bot.errors import ConfigError, DingRunError, Permanent, Temporary
+from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
 from bot.files import close_to_others, make_private_file, make_private_folder
 from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.stores.encoding import storable_values
@@ -32,6 +32,7 @@ UPGRADES = (
     "0006_payload_retention.sql",
     "0007_findings.sql",
     "0008_undelivered.sql",
+    "0009_field_names.sql",
 )  # what makes version 1 of nothing, version 2 of 1 …
 VERSION = len(UPGRADES)
 BUSY_SECONDS = 5.0
@@ -96,7 +97,7 @@ class SqliteStore:
     @property
     def _db(self) -> aiosqlite.Connection:
         if self._connection is None:
-            raise Temporary("the store is closed")
+            raise TemporaryError("the store is closed")
         return self._connection
 
     async def open(self) -> None:
@@ -178,13 +179,13 @@ class SqliteStore:
         except sqlite3.DatabaseError as error:
             raise self._translated(error) from error
         except OverflowError:
-            raise Permanent("SQLite cannot hold this value (OverflowError)") from None
+            raise PermanentError("SQLite cannot hold this value (OverflowError)") from None
 
     def _translated(self, error: sqlite3.DatabaseError) -> DingRunError:
         """Our error for one of SQLite's."""
         if isinstance(error, sqlite3.OperationalError):  # locked, full, or the disk fails
-            return Temporary(f"the store cannot do it now: {error}")
-        return Permanent(f"the store {self._path} is damaged: {error}")
+            return TemporaryError(f"the store cannot do it now: {error}")
+        return PermanentError(f"the store {self._path} is damaged: {error}")
 
     async def stream(self, sql: str) -> AsyncIterator[sqlite3.Row]:
         """Run one statement and return its rows a few at a time; nothing else may be written meanwhile."""
@@ -255,7 +256,7 @@ class SqliteStore:
     async def save_job(self, job: Job) -> bool:
         return await self.change(SAVE, JOBS.row(job))
 
-    async def advance_jobs(self, job_ids: Collection[str], now: datetime) -> None:
+    async def make_jobs_due(self, job_ids: Collection[str], now: datetime) -> None:
         sql = (
             "update jobs set due_at = :now where state = 'todo' and due_at > :now"
             " and id in (select value from json_each(:ids))"
@@ -327,10 +328,10 @@ class SqliteStore:
         sql = f"select * from reports {filters(where)} order by made_at desc, rowid desc limit :limit"  # noqa: S608
         return [REPORTS.noun(row) for row in await self.rows(sql, where | {"limit": limit})]
 
-    async def remember(self, key: str, value: str) -> None:
+    async def set_value(self, key: str, value: str) -> None:
         await self.rows(insert("facts", ("key", "value"), over=True), {"key": key, "value": value})
 
-    async def recall(self, key: str) -> str | None:
+    async def find_value(self, key: str) -> str | None:
         rows = await self.rows("select value from facts where key = :key", {"key": key})
         return str(rows[0]["value"]) if rows else None
 

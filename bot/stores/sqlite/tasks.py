@@ -103,7 +103,7 @@ class SqliteTaskStore:
         )
         return {row["id"] for row in await self._store.rows(sql, {"ids": array(ids)})}
 
-    async def assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
+    async def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         values = {"kind": kind, "ids": array(task_ids), "key": "", "task_id": "", "batch": BATCH}
         while rows := await self._store.rows(ASSETS, values):
             for row in rows:

@@ -9,7 +9,7 @@ import pytest
 from bot.assets.kinds import keyed
 from bot.engines.arl.assets import FINDINGS, slimmed, sorted_by_key
 from bot.engines.arl.documents import Document
-from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
 
@@ -21,12 +21,12 @@ SITE = {
 
 
 @pytest.fixture(params=["with its database", "by its API alone"])
-async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Beside]:
+async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
     async with beside_arl(clock, request.config if "database" in request.param else None) as beside:
         yield beside
 
 
-async def two_tasks(beside: Beside, kind: str, *documents: dict[str, object]) -> list[str]:
+async def two_tasks(beside: ArlFixture, kind: str, *documents: dict[str, object]) -> list[str]:
     """Two tasks that found the documents in turn."""
     ids = [beside.world.task(f"t{number}", "domain", f"{number}.example.com") for number in (1, 2)]
     for number, document in enumerate(documents):
@@ -35,7 +35,7 @@ async def two_tasks(beside: Beside, kind: str, *documents: dict[str, object]) ->
     return ids
 
 
-async def test_sites_come_sorted_over_all_tasks_without_icons_and_headers(beside: Beside) -> None:
+async def test_sites_come_sorted_over_all_tasks_without_icons_and_headers(beside: ArlFixture) -> None:
     names = [
         "https://c.example.com",
         "https://a.example.com",
@@ -43,7 +43,7 @@ async def test_sites_come_sorted_over_all_tasks_without_icons_and_headers(beside
         "https://a.example.com",
     ]
     ids = await two_tasks(beside, "site", *({**SITE, "site": name} for name in names))
-    found = [site async for site in beside.engine.assets(ids, "site")]
+    found = [site async for site in beside.engine.iter_assets(ids, "site")]
     assert [site["site"] for site in found] == sorted(names)
     assert found[0] == {
         "site": "https://a.example.com",
@@ -54,24 +54,24 @@ async def test_sites_come_sorted_over_all_tasks_without_icons_and_headers(beside
     }
 
 
-async def test_certificates_come_by_their_fingerprints(beside: Beside) -> None:
+async def test_certificates_come_by_their_fingerprints(beside: ArlFixture) -> None:
     prints = ["cc", "aa", "bb"]
     certs = [{"ip": "1.1.1.1", "port": 443, "cert": {"fingerprint": {"sha256": each}}} for each in prints]
     ids = await two_tasks(beside, "cert", *certs, {"ip": "0.0.0.0", "port": 1, "cert": {}})  # noqa: S104
-    found = [cert["cert"].get("fingerprint") async for cert in beside.engine.assets(ids, "cert")]
+    found = [cert["cert"].get("fingerprint") async for cert in beside.engine.iter_assets(ids, "cert")]
     assert found == [None, {"sha256": "aa"}, {"sha256": "bb"}, {"sha256": "cc"}]
 
 
 @pytest.mark.parametrize("kind", FINDINGS)
-async def test_every_kind_that_arl_has_comes(beside: Beside, kind: str) -> None:
+async def test_every_kind_that_arl_has_comes(beside: ArlFixture, kind: str) -> None:
     names = [field.partition(".")[0] for field in FINDINGS[kind].fields]
     ids = await two_tasks(beside, kind, {names[0]: "x", "more": "y"})
-    assert [asset async for asset in beside.engine.assets(ids, kind)] == [{names[0]: "x"}]
+    assert [asset async for asset in beside.engine.iter_assets(ids, kind)] == [{names[0]: "x"}]
 
 
-async def test_a_kind_that_arl_does_not_have_is_nothing(beside: Beside) -> None:
+async def test_a_kind_that_arl_does_not_have_is_nothing(beside: ArlFixture) -> None:
     ids = await two_tasks(beside, "site")
-    assert [asset async for asset in beside.engine.assets(ids, "unheard of")] == []
+    assert [asset async for asset in beside.engine.iter_assets(ids, "unheard of")] == []
 
 
 def test_slimming_keeps_several_fields_of_one_document() -> None:
@@ -150,16 +150,16 @@ async def test_nothing_is_ever_written_into_arl_s_database(
     assert {"find"} <= COMMANDS.heard <= READS
 
 
-async def use(beside: Beside, schedule_id: str) -> None:
+async def use(beside: ArlFixture, schedule_id: str) -> None:
     """Everything that the engine can do with a run."""
     engine = beside.engine
     await engine.schedules()
-    (started,) = await engine.started(NOW)
+    (started,) = await engine.external_runs(NOW)
     await engine.tasks(started.task_ids)
     await engine.stop(started.task_ids)
     await engine.pushes()
     for kind in FINDINGS:
-        assert [asset async for asset in engine.assets(started.task_ids, kind)] == []
+        assert [asset async for asset in engine.iter_assets(started.task_ids, kind)] == []
     run = make_run(schedule=make_schedule(id=schedule_id, targets=("a.example.com",)))
     with pytest.raises(Exception, match="does not show"):
         await engine.submit(run)

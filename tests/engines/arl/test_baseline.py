@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from bot.models import Run, RunStatus, TaskStatus
-from bot.ports import Story
-from bot.runs.lifecycle import failures_of, judge
+from bot.ports import ReportInput
+from bot.runs.lifecycle import count_tasks, failures_of
 from bot.workbook.baseline import compared
-from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
 from tests.factories import make_run, make_schedule
 from tests.fakes import FakeClock
 
@@ -16,12 +16,12 @@ TARGETS = ("1.1.1.1", "1.1.1.2", "a.example")
 
 
 @pytest.fixture(params=["with its database", "by its API alone"])
-async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Beside]:
+async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
     async with beside_arl(clock, request.config if "database" in request.param else None) as beside:
         yield beside
 
 
-async def ended(beside: Beside, name: str, target: str, *statuses: str) -> Run:
+async def ended(beside: ArlFixture, name: str, target: str, *statuses: str) -> Run:
     """A run of two tasks: all addresses together, and the domain."""
     ids = [
         beside.world.task(f"{name}-0", "ip", target),
@@ -37,17 +37,17 @@ async def ended(beside: Beside, name: str, target: str, *statuses: str) -> Run:
         start_time=beside.clock(),
         status=RunStatus.FINISHED,
         task_ids=tuple(ids),
-        tally=judge(ids, tasks),
+        task_counts=count_tasks(ids, tasks),
         failures=failures_of(ids, tasks),
     )
 
 
-async def test_a_part_that_was_stopped_is_compared_with_the_run_before(beside: Beside) -> None:
+async def test_a_part_that_was_stopped_is_compared_with_the_run_before(beside: ArlFixture) -> None:
     whole = await ended(beside, "one", "1.1.1.1 1.1.1.2", "done", "done")
     stopped = await ended(beside, "two", "1.1.1.2 1.1.1.1", "done", "stop")
     assert [failure.status for failure in stopped.failures] == [TaskStatus.STOP]
     last = await ended(beside, "three", "1.1.1.2 1.1.1.1", "done", "done")
-    found = (await compared(beside.engine, Story(run=last, earlier=(stopped, whole)))).baseline
+    found = (await compared(beside.engine, ReportInput(run=last, earlier=(stopped, whole)))).baseline
     assert found is not None
     assert found.runs == (stopped, whole)
     assert found.complete == (stopped.task_ids[0], whole.task_ids[1])

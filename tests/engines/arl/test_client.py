@@ -11,11 +11,11 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from arl_sandbox import KEY, FakeArl, World
+from arl_sandbox import KEY, ArlDatabase, FakeArl
 from bot.engines.arl import client as arl_wire
-from bot.engines.arl.client import ArlWire, Refused, understood
+from bot.engines.arl.client import ArlClient, Refused, understood
 from bot.engines.arl.trust import Trust, trust_file, trust_fingerprint
-from bot.errors import DingRunError, Permanent, Temporary
+from bot.errors import DingRunError, PermanentError, TemporaryError
 from tests.arl_sandbox.tls import self_signed
 from tests.fakes import FakeClock
 
@@ -37,24 +37,24 @@ INVALID = b'{"errors": {"name": "required"}, "message": "Input payload validatio
 @pytest.mark.parametrize(
     ("status", "content", "kind", "words"),
     [
-        (200, said(401, "not login"), Permanent, "engine.api_key"),
+        (200, said(401, "not login"), PermanentError, "engine.api_key"),
         (200, said(1100, "策略ID不存在"), Refused, "策略ID不存在"),
         (200, said(500, "系统异常 error:127.0.0.1 在黑名单IP中"), Refused, "在黑名单IP中"),
-        (200, said(500, "系统异常 error:[Errno 111] Connection refused"), Temporary, "Errno 111"),
+        (200, said(500, "系统异常 error:[Errno 111] Connection refused"), TemporaryError, "Errno 111"),
         (400, INVALID, Refused, "required"),
-        (401, b"<h1>401 Authorization Required</h1>", Permanent, "engine.basic_auth"),
-        (500, CRASH, Temporary, "HTTP 500"),
-        (502, b"<html>Bad Gateway</html>", Temporary, "HTTP 502"),
-        (504, b"<html>Gateway Time-out</html>", Temporary, "HTTP 504"),
-        (502, b"", Temporary, "HTTP 502"),
-        (404, b"<html>Not Found</html>", Permanent, "no ARL"),
-        (403, b"<html>Forbidden</html>", Permanent, "no ARL"),
-        (302, b"", Permanent, "no ARL"),
-        (200, b"<!doctype html><title>login</title>", Permanent, "no ARL"),
-        (200, b'{"status": "ok"}', Permanent, "no ARL"),
-        (308, b"", Permanent, "no ARL"),
-        (200, b"<html>a router</html>", Permanent, "no ARL"),
-        (200, b'["not", "an", "object"]', Permanent, "no ARL"),
+        (401, b"<h1>401 Authorization Required</h1>", PermanentError, "engine.basic_auth"),
+        (500, CRASH, TemporaryError, "HTTP 500"),
+        (502, b"<html>Bad Gateway</html>", TemporaryError, "HTTP 502"),
+        (504, b"<html>Gateway Time-out</html>", TemporaryError, "HTTP 504"),
+        (502, b"", TemporaryError, "HTTP 502"),
+        (404, b"<html>Not Found</html>", PermanentError, "no ARL"),
+        (403, b"<html>Forbidden</html>", PermanentError, "no ARL"),
+        (302, b"", PermanentError, "no ARL"),
+        (200, b"<!doctype html><title>login</title>", PermanentError, "no ARL"),
+        (200, b'{"status": "ok"}', PermanentError, "no ARL"),
+        (308, b"", PermanentError, "no ARL"),
+        (200, b"<html>a router</html>", PermanentError, "no ARL"),
+        (200, b'["not", "an", "object"]', PermanentError, "no ARL"),
     ],
 )
 def test_an_answer_that_is_no_success_says_what_comes_next(
@@ -71,9 +71,9 @@ def test_a_refusal_keeps_arl_s_code_and_words() -> None:
 
 
 async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, session: aiohttp.ClientSession) -> None:
-    async with FakeArl(world=World(clock)) as arl:
-        wire = ArlWire(session, url=arl.url, api_key="not-the-key")
-        with pytest.raises(Permanent, match=r"engine\.api_key") as error:
+    async with FakeArl(world=ArlDatabase(clock)) as arl:
+        wire = ArlClient(session, url=arl.url, api_key="not-the-key")
+        with pytest.raises(PermanentError, match=r"engine\.api_key") as error:
             await wire.get("/task/")
     assert "not-the-key" not in str(error.value)
 
@@ -81,17 +81,17 @@ async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, session: aio
 async def test_a_proxy_with_a_password_is_passed_with_it_alone(
     clock: FakeClock, session: aiohttp.ClientSession
 ) -> None:
-    async with FakeArl(world=World(clock), basic="admin:密码") as arl:
-        passed = ArlWire(session, url=arl.url, api_key=KEY, basic_auth="admin:密码")
+    async with FakeArl(world=ArlDatabase(clock), basic="admin:密码") as arl:
+        passed = ArlClient(session, url=arl.url, api_key=KEY, basic_auth="admin:密码")
         assert (await passed.get("/task/"))["total"] == 0
-        with pytest.raises(Permanent, match="basic_auth"):
-            await ArlWire(session, url=arl.url, api_key=KEY).get("/task/")
+        with pytest.raises(PermanentError, match="basic_auth"):
+            await ArlClient(session, url=arl.url, api_key=KEY).get("/task/")
 
 
 async def test_a_redirection_is_never_followed(clock: FakeClock, session: aiohttp.ClientSession) -> None:
-    async with FakeArl(world=World(clock)) as arl:
-        with pytest.raises(Permanent, match="HTTP 308"):
-            await ArlWire(session, url=arl.url, api_key=KEY).get("/task")
+    async with FakeArl(world=ArlDatabase(clock)) as arl:
+        with pytest.raises(PermanentError, match="HTTP 308"):
+            await ArlClient(session, url=arl.url, api_key=KEY).get("/task")
         assert arl.asked == ["GET /api/task"]
 
 
@@ -99,19 +99,19 @@ async def test_nobody_there_is_temporary_and_certain(session: aiohttp.ClientSess
     server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     server.close()
-    with pytest.raises(Temporary, match="does not answer") as error:
-        await ArlWire(session, url=f"http://127.0.0.1:{port}", api_key=KEY).get("/task/")
+    with pytest.raises(TemporaryError, match="does not answer") as error:
+        await ArlClient(session, url=f"http://127.0.0.1:{port}", api_key=KEY).get("/task/")
     assert not error.value.uncertain
 
 
 async def test_all_pages_of_a_list_come_oldest_first(
     clock: FakeClock, session: aiohttp.ClientSession
 ) -> None:
-    world = World(clock)
+    world = ArlDatabase(clock)
     for number in range(7):
         world.task(f"t{number}", "domain", "a.example.com")
     async with FakeArl(world=world) as arl:
-        wire = ArlWire(session, url=arl.url, api_key=KEY)
+        wire = ArlClient(session, url=arl.url, api_key=KEY)
         names = [task["name"] async for task in wire.pages("/task/", size=3)]
     assert names == [f"t{number}" for number in range(7)]
 
@@ -120,12 +120,12 @@ async def test_all_pages_of_a_list_come_oldest_first(
 async def test_what_arl_adds_between_two_pages_leaves_none_of_the_others_out(
     clock: FakeClock, session: aiohttp.ClientSession, order: str, came: str
 ) -> None:
-    world = World(clock)
+    world = ArlDatabase(clock)
     for number in range(4):
         world.task(str(number), "domain", "a.example.com")
     async with FakeArl(world=world) as arl:
         names: list[str] = []
-        async for task in ArlWire(session, url=arl.url, api_key=KEY).pages("/task/", size=2, order=order):
+        async for task in ArlClient(session, url=arl.url, api_key=KEY).pages("/task/", size=2, order=order):
             if not names:
                 world.task("new", "domain", "a.example.com")
             names.append(task["name"])
@@ -141,9 +141,9 @@ async def test_a_certificate_is_taken_by_its_file_or_its_fingerprint_and_no_othe
 ) -> None:
     files = self_signed(tmp_path, names_its_host=names_its_host)
     other = self_signed(tmp_path, names_its_host=names_its_host, stem="other")
-    async with FakeArl(world=World(clock), tls=files.context()) as arl:
+    async with FakeArl(world=ArlDatabase(clock), tls=files.context()) as arl:
         for trust in (trust_fingerprint(files.fingerprint), trust_file(str(files.certificate))):
-            wire = ArlWire(session, url=arl.url, api_key=KEY, trust=trust)
+            wire = ArlClient(session, url=arl.url, api_key=KEY, trust=trust)
             assert [await wire.total("/task/") for _ in range(2)] == [0, 0]
         before = len(arl.asked)
         for trust, words in (
@@ -151,8 +151,8 @@ async def test_a_certificate_is_taken_by_its_file_or_its_fingerprint_and_no_othe
             (trust_file(str(other.certificate)), r"another certificate than that of engine\.ca_file"),
             (Trust(), TRUSTS_NOBODY),
         ):
-            with pytest.raises(Permanent, match=words):
-                await ArlWire(session, url=arl.url, api_key=KEY, trust=trust).get("/task/")
+            with pytest.raises(PermanentError, match=words):
+                await ArlClient(session, url=arl.url, api_key=KEY, trust=trust).get("/task/")
         assert len(arl.asked) == before
 
 
@@ -161,9 +161,9 @@ async def test_a_certificate_that_is_signed_and_made_out_for_another_host_is_nam
 ) -> None:
     files = self_signed(tmp_path, names_its_host=True)
     leaf = self_signed(tmp_path, names_its_host=False, stem="leaf", signer=files)
-    async with FakeArl(world=World(clock), tls=leaf.context()) as arl:
-        wire = ArlWire(session, url=arl.url, api_key=KEY, trust=trust_file(str(files.certificate)))
-        with pytest.raises(Permanent, match=r"not made out for the host of engine\.url"):
+    async with FakeArl(world=ArlDatabase(clock), tls=leaf.context()) as arl:
+        wire = ArlClient(session, url=arl.url, api_key=KEY, trust=trust_file(str(files.certificate)))
+        with pytest.raises(PermanentError, match=r"not made out for the host of engine\.url"):
             await wire.get("/task/")
         assert arl.asked == []
 
@@ -190,9 +190,9 @@ def scripted(*bodies: object) -> web.Application:
 
 
 @asynccontextmanager
-async def answering(session: aiohttp.ClientSession, *bodies: object) -> AsyncIterator[ArlWire]:
+async def answering(session: aiohttp.ClientSession, *bodies: object) -> AsyncIterator[ArlClient]:
     async with TestServer(scripted(*bodies)) as server:
-        yield ArlWire(session, url=str(server.make_url("/")), api_key=KEY)
+        yield ArlClient(session, url=str(server.make_url("/")), api_key=KEY)
 
 
 DEEP = '{"code": 200, "items": ' + "[" * 100_000 + "]" * 100_000 + "}"
@@ -210,7 +210,7 @@ async def test_an_answer_of_any_other_shape_is_none_of_arl_s(
     session: aiohttp.ClientSession, body: object
 ) -> None:
     async with answering(session, body) as wire:
-        with pytest.raises(Permanent, match="no ARL"):
+        with pytest.raises(PermanentError, match="no ARL"):
             [item async for item in wire.pages("/task/", size=10)]
 
 
@@ -219,7 +219,7 @@ async def test_a_length_that_is_no_number_is_an_error_and_no_crash(
     session: aiohttp.ClientSession, total: object
 ) -> None:
     async with answering(session, {"code": 200, "items": [], "total": total}) as wire:
-        with pytest.raises(Permanent, match="how long"):
+        with pytest.raises(PermanentError, match="how long"):
             await wire.total("/task/")
 
 
@@ -243,7 +243,7 @@ async def test_pages_end_with_the_first_empty_one_whatever_arl_says_of_the_lengt
     assert (len(items), len(asked)) == (2, 2)
 
 
-def counted(wire: ArlWire, asked: list[int]) -> AsyncIterator[dict[str, object]]:
+def counted(wire: ArlClient, asked: list[int]) -> AsyncIterator[dict[str, object]]:
     """The pages of a list, their numbers written down."""
     get = wire.get
 
@@ -272,7 +272,7 @@ async def test_a_list_without_an_end_is_an_error(
 ) -> None:
     monkeypatch.setattr(arl_wire, "MAX_PAGES", 5)
     async with answering(session, {"code": 200, "items": [{"_id": "a"}], "total": 10**9}) as wire:
-        with pytest.raises(Permanent, match="no end"):
+        with pytest.raises(PermanentError, match="no end"):
             [item async for item in wire.pages("/task/", size=1)]
 
 
@@ -281,7 +281,7 @@ async def test_no_more_of_an_answer_is_read_than_anybody_can_want(
 ) -> None:
     monkeypatch.setattr(arl_wire, "MAX_ANSWER_BYTES", 100_000)
     async with answering(session, {"code": 200, "data": "x" * 100_000}) as wire:
-        with pytest.raises(Permanent, match="larger than"):
+        with pytest.raises(PermanentError, match="larger than"):
             await wire.get("/task/")
 
 
@@ -289,14 +289,14 @@ async def test_large_documents_are_read_in_smaller_pages_and_the_largest_is_left
     clock: FakeClock, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arl_wire, "MAX_ANSWER_BYTES", 20_000)
-    world = World(clock)
+    world = ArlDatabase(clock)
     sizes = [10, 9_000, 9_000, 9_000, 30_000, 10, 9_000, 10, 10, 10]
     for number, size in enumerate(sizes):
         world.find(
             "5" * 24, "site", {"site": f"https://{number}.example.com", "favicon": {"data": "x" * size}}
         )
     async with FakeArl(world=world) as arl:
-        wire = ArlWire(session, url=arl.url, api_key=KEY)
+        wire = ArlClient(session, url=arl.url, api_key=KEY)
         sites = [site["site"] async for site in wire.pages("/site/", size=7)]
     assert sites == [f"https://{number}.example.com" for number in range(10) if number != 4]
     assert wire.skipped.count == 1
@@ -312,7 +312,7 @@ async def test_a_compressed_answer_is_not_asked_for(session: aiohttp.ClientSessi
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
     async with TestServer(app) as server:
-        await ArlWire(session, url=str(server.make_url("/")), api_key=KEY).get("/task/")
+        await ArlClient(session, url=str(server.make_url("/")), api_key=KEY).get("/task/")
     assert heads == ["identity"]
 
 
@@ -324,6 +324,6 @@ async def test_a_date_of_any_shape_hurts_nobody(session: aiohttp.ClientSession, 
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
     async with TestServer(app) as server:
-        wire = ArlWire(session, url=str(server.make_url("/")), api_key=KEY)
+        wire = ArlClient(session, url=str(server.make_url("/")), api_key=KEY)
         await wire.get("/task/")
     assert wire.said_at is None or wire.said_at.tzinfo is not None

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from arl_sandbox import documents as fake
-from bot.engines.arl.documents import aims_of, is_address
+from bot.engines.arl.documents import is_address, task_specs
 
 ARL = re.compile(r"^\d+\.\d+\.\d+\.\d+$|^\d+\.\d+\.\d+\.\d+/\d+$|^\d+\.\d+\.\d+.\d+-\d+$")
 
@@ -25,7 +25,7 @@ def test_an_address_is_what_arl_takes_for_one(target: str) -> None:
 
 
 def test_odd_addresses_share_the_one_task_of_addresses() -> None:
-    aims = aims_of(("1.1.1.1-1000", "1.1.1x1-5", "a.example"), "task")
+    aims = task_specs(("1.1.1.1-1000", "1.1.1x1-5", "a.example"), "task")
     assert aims == (("ip", frozenset({"1.1.1.1-1000", "1.1.1x1-5"})), ("domain", frozenset({"a.example"})))
 
 

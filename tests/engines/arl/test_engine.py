@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 
 from bot.engines.arl.client import Refused
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.models import UNSUBMITTED, NotifyOn, Run, ScheduleState, TaskStatus
-from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
 
@@ -18,12 +18,12 @@ NAMES = "周期任务-每日扫描-2"
 
 
 @pytest.fixture(params=["with its database", "by its API alone"])
-async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Beside]:
+async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
     async with beside_arl(clock, request.config if "database" in request.param else None) as beside:
         yield beside
 
 
-async def a_run(beside: Beside, *targets: str, tag: str = "task") -> Run:
+async def a_run(beside: ArlFixture, *targets: str, tag: str = "task") -> Run:
     """A run of a schedule that ARL has."""
     targets = targets or TARGETS
     id_ = beside.world.schedule(target=" ".join(targets), task_tag=tag)
@@ -33,11 +33,11 @@ async def a_run(beside: Beside, *targets: str, tag: str = "task") -> Run:
     )
 
 
-async def statuses(beside: Beside, *ids: str) -> list[TaskStatus]:
+async def statuses(beside: ArlFixture, *ids: str) -> list[TaskStatus]:
     return [task.status for task in (await beside.engine.tasks(ids)).values()]
 
 
-async def test_schedules_are_arl_s_own_with_their_switches(beside: Beside) -> None:
+async def test_schedules_are_arl_s_own_with_their_switches(beside: ArlFixture) -> None:
     beside.world.schedule("每日扫描", "1.1.1.1, A.example.com")
     beside.world.schedule("一次性", schedule_type="future_scan", cron="", start_time=NOW.timestamp())
     beside.world.schedule("停了", status="stop", notify_on="failed")
@@ -51,14 +51,16 @@ async def test_schedules_are_arl_s_own_with_their_switches(beside: Beside) -> No
 
 
 @pytest.mark.parametrize("cron", ["0 3 1,15 * 1", "0 0 3 * * *", "@daily", "0 3 L * *x"])
-async def test_a_cron_line_that_means_something_else_to_arl_is_not_shown(beside: Beside, cron: str) -> None:
+async def test_a_cron_line_that_means_something_else_to_arl_is_not_shown(
+    beside: ArlFixture, cron: str
+) -> None:
     beside.world.schedule(cron=cron)
     await beside.world.flush()
     (schedule,) = await beside.engine.schedules()
     assert schedule.cron == ""
 
 
-async def test_addresses_become_one_task_and_each_domain_its_own(beside: Beside) -> None:
+async def test_addresses_become_one_task_and_each_domain_its_own(beside: ArlFixture) -> None:
     run = await a_run(beside)
     ids = await beside.engine.submit(run)
     tasks = (await beside.engine.tasks(ids)).values()
@@ -66,7 +68,7 @@ async def test_addresses_become_one_task_and_each_domain_its_own(beside: Beside)
     assert {task.run_id for task in tasks} == {run.id}
 
 
-async def test_a_risk_schedule_becomes_one_risk_task(beside: Beside) -> None:
+async def test_a_risk_schedule_becomes_one_risk_task(beside: ArlFixture) -> None:
     run = await a_run(beside, "1.1.1.1", "https://a.example.com/x", tag="risk_cruising")
     (id_,) = await beside.engine.submit(run)
     (task,) = (await beside.engine.tasks([id_])).values()
@@ -74,20 +76,20 @@ async def test_a_risk_schedule_becomes_one_risk_task(beside: Beside) -> None:
     assert beside.world.tasks()[0]["task_tag"] == "risk_cruising"
 
 
-async def test_what_a_failing_broker_cut_off_is_submitted_later_without_the_rest(beside: Beside) -> None:
+async def test_what_a_failing_broker_cut_off_is_submitted_later_without_the_rest(beside: ArlFixture) -> None:
     run = await a_run(beside)
     beside.world.publish_left = 1
-    with pytest.raises(Temporary, match="refused"):
+    with pytest.raises(TemporaryError, match="refused"):
         await beside.engine.submit(run)
     beside.world.publish_left = 9
     assert len(await beside.engine.submit(run)) == 2
     assert len(beside.world.tasks()) == 2
 
 
-async def test_a_lost_answer_does_not_submit_twice(beside: Beside) -> None:
+async def test_a_lost_answer_does_not_submit_twice(beside: ArlFixture) -> None:
     run = await a_run(beside)
     beside.arl.lose = {"/api/task/policy/"}
-    with pytest.raises(Temporary) as lost:
+    with pytest.raises(TemporaryError) as lost:
         await beside.engine.submit(run)
     assert lost.value.uncertain
     assert lost.value.retry_after is not None
@@ -95,27 +97,27 @@ async def test_a_lost_answer_does_not_submit_twice(beside: Beside) -> None:
     assert len(beside.world.tasks()) == 2
 
 
-async def test_a_black_address_is_refused_in_arl_s_words(beside: Beside) -> None:
+async def test_a_black_address_is_refused_in_arl_s_words(beside: ArlFixture) -> None:
     run = await a_run(beside)
     beside.world.black.add("1.1.1.1")
     with pytest.raises(Refused, match=r"1\.1\.1\.1 在黑名单IP中"):
         await beside.engine.submit(run)
 
 
-async def test_a_policy_that_is_gone_is_refused_in_arl_s_words(beside: Beside) -> None:
+async def test_a_policy_that_is_gone_is_refused_in_arl_s_words(beside: ArlFixture) -> None:
     run = await a_run(beside)
     beside.world.delete("policy", beside.world.policy)
     with pytest.raises(Refused, match="策略ID不存在"):
         await beside.engine.submit(run)
 
 
-async def test_a_schedule_that_is_gone_is_refused(beside: Beside) -> None:
+async def test_a_schedule_that_is_gone_is_refused(beside: ArlFixture) -> None:
     run = make_run(schedule=make_schedule(id="6" * 24))
-    with pytest.raises(Permanent, match="没有这个计划"):
+    with pytest.raises(PermanentError, match="没有这个计划"):
         await beside.engine.submit(run)
 
 
-async def test_a_task_that_is_done_has_what_arl_counted(beside: Beside) -> None:
+async def test_a_task_that_is_done_has_what_arl_counted(beside: ArlFixture) -> None:
     (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
     beside.world.begin(id_)
     await beside.turn(60)
@@ -133,7 +135,7 @@ async def test_a_task_that_is_done_has_what_arl_counted(beside: Beside) -> None:
 
 @pytest.mark.parametrize("status", ["error", "stop"])
 async def test_of_a_task_that_did_not_end_well_the_finds_are_counted_by_us(
-    beside: Beside, status: str
+    beside: ArlFixture, status: str
 ) -> None:
     (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
     beside.world.find(id_, "vuln", {"target": "a.example.com"})
@@ -143,7 +145,7 @@ async def test_of_a_task_that_did_not_end_well_the_finds_are_counted_by_us(
     assert (task.status.value, task.found) == (status, {"vuln": 1})
 
 
-async def test_done_counts_when_it_was_seen_twice_or_has_its_end_time(beside: Beside) -> None:
+async def test_done_counts_when_it_was_seen_twice_or_has_its_end_time(beside: ArlFixture) -> None:
     (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
     beside.world.change("task", id_, status="done", statistic={"site_cnt": 1})
     await beside.turn(60)
@@ -151,7 +153,7 @@ async def test_done_counts_when_it_was_seen_twice_or_has_its_end_time(beside: Be
     assert await statuses(beside, id_) == [TaskStatus.DONE]
 
 
-async def test_a_stop_that_the_dying_worker_wrote_over_is_a_stop(beside: Beside) -> None:
+async def test_a_stop_that_the_dying_worker_wrote_over_is_a_stop(beside: ArlFixture) -> None:
     (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
     beside.world.begin(id_)
     await beside.engine.stop([id_])
@@ -160,14 +162,14 @@ async def test_a_stop_that_the_dying_worker_wrote_over_is_a_stop(beside: Beside)
     assert await statuses(beside, id_) == [TaskStatus.STOP]
 
 
-async def test_a_task_that_somebody_deleted_is_unknown(beside: Beside) -> None:
+async def test_a_task_that_somebody_deleted_is_unknown(beside: ArlFixture) -> None:
     ids = await beside.engine.submit(await a_run(beside))
     beside.world.delete("task", ids[0])
     await beside.turn(60)
     assert list(await beside.engine.tasks(ids)) == [ids[1]]
 
 
-async def test_a_stop_tells_which_tasks_would_not_and_why(beside: Beside) -> None:
+async def test_a_stop_tells_which_tasks_would_not_and_why(beside: ArlFixture) -> None:
     ids = await beside.engine.submit(await a_run(beside))
     beside.world.end(ids[0])
     beside.world.change("task", ids[1], celery_id="")
@@ -180,14 +182,14 @@ async def test_a_stop_tells_which_tasks_would_not_and_why(beside: Beside) -> Non
     )
 
 
-async def test_a_stop_that_arl_says_and_does_not_do_is_seen(beside: Beside) -> None:
+async def test_a_stop_that_arl_says_and_does_not_do_is_seen(beside: ArlFixture) -> None:
     ids = await beside.engine.submit(await a_run(beside, "a.example.com"))
     beside.arl.ignored_stop = True
     (task,) = (await beside.engine.stop(ids)).values()
     assert task.status is TaskStatus.WAITING
 
 
-async def test_failed_tasks_begin_again_and_are_found_by_name(beside: Beside) -> None:
+async def test_failed_tasks_begin_again_and_are_found_by_name(beside: ArlFixture) -> None:
     ids = await beside.engine.submit(await a_run(beside))
     for id_ in ids:
         beside.world.end(id_, "error")
@@ -199,20 +201,20 @@ async def test_failed_tasks_begin_again_and_are_found_by_name(beside: Beside) ->
     assert len(beside.world.tasks()) == 4
 
 
-async def test_a_lost_answer_does_not_begin_a_task_twice(beside: Beside) -> None:
+async def test_a_lost_answer_does_not_begin_a_task_twice(beside: ArlFixture) -> None:
     run = await a_run(beside, "a.example.com")
     ids = await beside.engine.submit(run)
     beside.world.end(ids[0], "error")
     await beside.turn(60)
     again = make_run(schedule=run.schedule, start_time=beside.clock())
     beside.arl.lose = {"/api/task/restart/"}
-    with pytest.raises(Temporary):
+    with pytest.raises(TemporaryError):
         await beside.engine.restart(again, ids)
     (fresh,) = await beside.engine.restart(again, ids)
     assert [task["_id"] for task in beside.world.tasks("重新运行-")] == [fresh]
 
 
-async def test_a_second_restart_is_not_taken_for_the_first(beside: Beside) -> None:
+async def test_a_second_restart_is_not_taken_for_the_first(beside: ArlFixture) -> None:
     run = await a_run(beside, "a.example.com")
     ids = await beside.engine.submit(run)
     begun: list[str] = []
@@ -225,7 +227,7 @@ async def test_a_second_restart_is_not_taken_for_the_first(beside: Beside) -> No
     assert len(beside.world.tasks("重新运行-重跑-每日扫描")) == 2
 
 
-async def test_a_clock_of_arl_that_is_behind_makes_no_second_restart(beside: Beside) -> None:
+async def test_a_clock_of_arl_that_is_behind_makes_no_second_restart(beside: ArlFixture) -> None:
     run = await a_run(beside, "a.example.com")
     ids = await beside.engine.submit(run)
     beside.world.end(ids[0], "error")
@@ -235,7 +237,7 @@ async def test_a_clock_of_arl_that_is_behind_makes_no_second_restart(beside: Bes
     assert [task["_id"] for task in beside.world.tasks("重新运行-")] == [fresh]
 
 
-async def test_what_arl_will_not_begin_again_is_submitted_anew(beside: Beside) -> None:
+async def test_what_arl_will_not_begin_again_is_submitted_anew(beside: ArlFixture) -> None:
     run = await a_run(beside)
     ids = await beside.engine.submit(run)
     beside.world.end(ids[0], "error")
@@ -248,26 +250,26 @@ async def test_what_arl_will_not_begin_again_is_submitted_anew(beside: Beside) -
     assert [name[:5] for name in names] == ["重新运行-", "重跑-每日"]
 
 
-async def test_a_run_of_arl_s_own_is_found_with_what_it_lacks(beside: Beside) -> None:
+async def test_a_run_of_arl_s_own_is_found_with_what_it_lacks(beside: ArlFixture) -> None:
     id_ = beside.world.schedule(target="1.1.1.1 a.example.com")
     beside.world.publish_left = 1
     beside.scheduler.run(id_)
     await beside.grace()
-    (run,) = await beside.engine.started(NOW - timedelta(hours=1))
+    (run,) = await beside.engine.external_runs(NOW - timedelta(hours=1))
     tasks = (await beside.engine.tasks(run.task_ids)).values()
-    assert (run.cause, run.start_time, run.schedule.notify_enable) == (f"arl:{id_}:1", NOW, True)
+    assert (run.idempotency_key, run.start_time, run.schedule.notify_enable) == (f"arl:{id_}:1", NOW, True)
     assert [(task.target, task.status) for task in tasks] == [
         ("1.1.1.1", TaskStatus.WAITING),
         ("a.example.com", TaskStatus.MISSING),
     ]
 
 
-async def test_what_never_came_is_submitted_when_it_is_repeated(beside: Beside) -> None:
+async def test_what_never_came_is_submitted_when_it_is_repeated(beside: ArlFixture) -> None:
     id_ = beside.world.schedule(target="a.example.com")
     beside.world.publish_left = 0
     beside.scheduler.run(id_)
     await beside.grace()
-    (started,) = await beside.engine.started(NOW - timedelta(hours=1))
+    (started,) = await beside.engine.external_runs(NOW - timedelta(hours=1))
     assert started.task_ids[0].startswith(UNSUBMITTED)
     beside.world.publish_left = 1
     again = make_run(schedule=started.schedule, start_time=beside.clock())
@@ -275,12 +277,12 @@ async def test_what_never_came_is_submitted_when_it_is_repeated(beside: Beside) 
     assert beside.world.tables["task"][fresh]["target"] == "a.example.com"
 
 
-async def test_when_nothing_is_left_to_begin_again_it_is_refused(beside: Beside) -> None:
+async def test_when_nothing_is_left_to_begin_again_it_is_refused(beside: ArlFixture) -> None:
     run = await a_run(beside, "a.example.com")
     ids = await beside.engine.submit(run)
     beside.world.delete("task", ids[0])
     await beside.turn(60)
-    with pytest.raises(Permanent, match="删除"):
+    with pytest.raises(PermanentError, match="删除"):
         await beside.engine.restart(make_run(schedule=run.schedule), ids)
 
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.engines.arl.schedules import schedule_of
+from bot.engines.arl.schedules import parse_schedule
 from bot.models import Channel, NotifyOn
-from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
 
@@ -15,60 +15,60 @@ SINCE = NOW - timedelta(hours=1)
 
 
 @pytest.fixture
-async def fork(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Beside]:
+async def fork(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
     async with beside_arl(clock, request.config, fork=True) as beside:
         yield beside
 
 
-async def test_a_run_is_what_the_record_says(fork: Beside) -> None:
+async def test_a_run_is_what_the_record_says(fork: ArlFixture) -> None:
     id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
     ids = fork.scheduler.run(id_)
     await fork.world.flush()
-    (run,) = await fork.engine.started(SINCE)
-    assert (run.cause, list(run.task_ids)) == (f"arl:{id_}:1", ids)
+    (run,) = await fork.engine.external_runs(SINCE)
+    assert (run.idempotency_key, list(run.task_ids)) == (f"arl:{id_}:1", ids)
 
 
-async def test_before_the_record_is_there_the_same_run_is_found_by_its_tasks(fork: Beside) -> None:
+async def test_before_the_record_is_there_the_same_run_is_found_by_its_tasks(fork: ArlFixture) -> None:
     id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
     causes = []
     for _ in fork.scheduler.fire(id_):
         await fork.world.flush()
-        causes.append([run.cause for run in await fork.engine.started(SINCE)])
+        causes.append([run.idempotency_key for run in await fork.engine.external_runs(SINCE)])
     assert causes == [[], [], [f"arl:{id_}:1"], [f"arl:{id_}:1"]]
 
 
-async def test_a_trigger_without_a_record_is_found_by_its_tasks(fork: Beside) -> None:
+async def test_a_trigger_without_a_record_is_found_by_its_tasks(fork: ArlFixture) -> None:
     id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
     fork.world.publish_left = 1
     fork.scheduler.run(id_)
     await fork.grace()
-    (run,) = await fork.engine.started(SINCE)
+    (run,) = await fork.engine.external_runs(SINCE)
     assert [id_[:12] for id_ in run.task_ids][1:] == ["unsubmitted:"]
 
 
-async def test_a_record_without_tasks_lacks_the_whole_schedule(fork: Beside) -> None:
+async def test_a_record_without_tasks_lacks_the_whole_schedule(fork: ArlFixture) -> None:
     id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
     fork.world.insert(
         "task_schedule_run",
         {"schedule_id": id_, "run_number": 1, "task_ids": [], "start_time": int(NOW.timestamp())},
     )
     await fork.world.flush()
-    (run,) = await fork.engine.started(SINCE)
+    (run,) = await fork.engine.external_runs(SINCE)
     (task,) = (await fork.engine.tasks(run.task_ids)).values()
     assert task.target == "1.1.1.1 a.example.com"
 
 
-async def test_a_run_of_a_schedule_that_is_gone_keeps_its_name(fork: Beside) -> None:
+async def test_a_run_of_a_schedule_that_is_gone_keeps_its_name(fork: ArlFixture) -> None:
     id_ = fork.world.schedule("临时")
     fork.scheduler.run(id_)
     fork.world.delete("task_schedule", id_)
     await fork.world.flush()
-    (run,) = await fork.engine.started(SINCE)
+    (run,) = await fork.engine.external_runs(SINCE)
     assert (run.schedule.id, run.schedule.name) == (id_, "临时")
 
 
 @pytest.mark.parametrize(("said", "names"), [("success", ["每日扫描"]), ("error", []), ("skip", [])])
-async def test_arl_pushes_when_a_record_says_it_did(fork: Beside, said: str, names: list[str]) -> None:
+async def test_arl_pushes_when_a_record_says_it_did(fork: ArlFixture, said: str, names: list[str]) -> None:
     id_ = fork.world.schedule(notify_enable=True)
     fork.scheduler.run(id_)
     for record in list(fork.world.tables["task_schedule_run"]):
@@ -78,7 +78,7 @@ async def test_arl_pushes_when_a_record_says_it_did(fork: Beside, said: str, nam
 
 
 async def test_without_records_the_switches_say_that_it_may_and_nobody_knows_that_it_does(
-    fork: Beside,
+    fork: ArlFixture,
 ) -> None:
     fork.world.schedule("开了", notify_enable=True)
     fork.world.schedule("没写")
@@ -87,7 +87,7 @@ async def test_without_records_the_switches_say_that_it_may_and_nobody_knows_tha
     assert list(await fork.engine.pushes()) == []
 
 
-async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: Beside) -> None:
+async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: ArlFixture) -> None:
     id_ = fork.world.schedule(notify_enable=True)
     fork.scheduler.run(id_)
     for record in list(fork.world.tables["task_schedule_run"]):
@@ -101,7 +101,7 @@ async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: Be
     ("skip", "pending", []),
 ])  # fmt: skip
 async def test_the_newest_push_that_was_tried_shows_whether_arl_pushes_still(
-    fork: Beside, first: str, then: str, names: list[str]
+    fork: ArlFixture, first: str, then: str, names: list[str]
 ) -> None:
     id_ = fork.world.schedule(notify_enable=True)
     for said in (first, then):
@@ -153,5 +153,5 @@ SWITCHES = ("notify_enable", "notify_channel", "notify_on")
 def test_what_the_fork_says_of_notifying_is_taken_and_what_is_absent_is_off(
     said: dict[str, object], understood: tuple[object, ...]
 ) -> None:
-    schedule = schedule_of({"_id": "5" * 24, "name": "每日扫描", **said})
+    schedule = parse_schedule({"_id": "5" * 24, "name": "每日扫描", **said})
     assert tuple(getattr(schedule, switch) for switch in SWITCHES) == understood

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from bot.engines.arl.assets import FINDINGS
-from bot.engines.arl.client import ArlWire, understood
+from bot.engines.arl.client import ArlClient, understood
 from bot.engines.arl.trust import TlsCheck
 from bot.errors import DingRunError
 from bot.models import Run
 from bot.workbook.finding_sheets import KINDS
-from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
 
@@ -37,11 +37,11 @@ def spoilt(value: Any, random: Random, share: float) -> Any:
     return [spoilt(each, random, share) for each in value] if isinstance(value, list) else value
 
 
-async def everything(beside: Beside, run: Run, ids: list[str]) -> None:
+async def everything(beside: ArlFixture, run: Run, ids: list[str]) -> None:
     """All that the engine can be asked for; only errors of ours may come of it."""
     engine = beside.engine
     calls: list[Callable[[], Any]] = [
-        engine.schedules, lambda: engine.started(SINCE), lambda: engine.tasks(ids),
+        engine.schedules, lambda: engine.external_runs(SINCE), lambda: engine.tasks(ids),
         lambda: engine.open_tasks(ids), lambda: engine.stop(ids), lambda: engine.submit(run),
         lambda: engine.restart(run, ids), engine.answers, engine.clock_ahead, engine.pushes, engine.may_push,
         engine.differing_ids,
@@ -51,11 +51,11 @@ async def everything(beside: Beside, run: Run, ids: list[str]) -> None:
             await call()
     for kind in FINDINGS:
         with suppress(DingRunError):
-            found = [each async for each in engine.assets(ids, kind)]
+            found = [each async for each in engine.iter_assets(ids, kind)]
             assert all(KINDS[kind].row([each]) for each in found if kind in KINDS and kind != "ip")
 
 
-def filled(beside: Beside) -> tuple[Run, list[str]]:
+def filled(beside: ArlFixture) -> tuple[Run, list[str]]:
     """An ARL with a run of its own, one that failed, and finds."""
     world = beside.world
     id_ = world.schedule(target="1.1.1.1 a.example.com", notify_enable=True)
@@ -73,15 +73,15 @@ async def test_no_answer_of_the_api_is_more_than_an_error_of_ours(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
     random = Random(13)  # noqa: S311 - no secret
-    answer = ArlWire._ask_by
+    answer = ArlClient._ask_by
 
     async def spoil(
-        wire: ArlWire, check: TlsCheck, method: str, path: str, **parts: Any
+        wire: ArlClient, check: TlsCheck, method: str, path: str, **parts: Any
     ) -> Mapping[str, Any]:
         body = await answer(wire, check, method, path, **parts)
         return understood(200, json.dumps(spoilt(body, random, share)).encode())
 
-    monkeypatch.setattr(ArlWire, "_ask_by", spoil)
+    monkeypatch.setattr(ArlClient, "_ask_by", spoil)
     async with beside_arl(clock, None, fork=True) as beside:
         run, ids = filled(beside)
         for _ in range(TRIES):
@@ -89,7 +89,7 @@ async def test_no_answer_of_the_api_is_more_than_an_error_of_ours(
             await everything(beside, run, ids)
 
 
-async def spoil_all(beside: Beside, random: Random) -> None:
+async def spoil_all(beside: ArlFixture, random: Random) -> None:
     """Put an odd document in the place of each that the database shows."""
     assert beside.world.mirror
     for table, rows in beside.world.tables.items():

@@ -8,8 +8,8 @@ import pytest
 from arl_sandbox.world import WEB_TOO
 from bot.engines.arl.triggers import GRACE, SETTLED_BEFORE_FIRST_LOOK
 from bot.models import UNSUBMITTED, TaskStatus
-from bot.ports import Started
-from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from bot.ports import EngineRun
+from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
 from tests.factories import NOW
 from tests.fakes import FakeClock
 
@@ -18,23 +18,23 @@ DAY = 86_400
 
 
 @pytest.fixture(params=["with its database", "by its API alone"])
-async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Beside]:
+async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
     async with beside_arl(clock, request.config if "database" in request.param else None) as beside:
         yield beside
 
 
-async def found(beside: Beside, seconds: float = 0) -> list[Started]:
+async def found(beside: ArlFixture, seconds: float = 0) -> list[EngineRun]:
     """What ARL has begun, once the time of grace is over."""
     await beside.grace()
     await beside.turn(seconds)
-    return list(await beside.engine.started(SINCE))
+    return list(await beside.engine.external_runs(SINCE))
 
 
-async def states(beside: Beside, run: Started) -> list[TaskStatus]:
+async def states(beside: ArlFixture, run: EngineRun) -> list[TaskStatus]:
     return [task.status for task in (await beside.engine.tasks(run.task_ids)).values()]
 
 
-async def test_twins_have_a_run_each(beside: Beside) -> None:
+async def test_twins_have_a_run_each(beside: ArlFixture) -> None:
     ids = [beside.world.schedule() for _ in range(2)]
     tasks = [set(beside.scheduler.run(id_)) for id_ in ids]
     runs = await found(beside)
@@ -42,7 +42,7 @@ async def test_twins_have_a_run_each(beside: Beside) -> None:
     assert [set(run.task_ids) for run in runs] == tasks
 
 
-async def test_runs_of_one_schedule_that_overlap_stay_apart(beside: Beside) -> None:
+async def test_runs_of_one_schedule_that_overlap_stay_apart(beside: ArlFixture) -> None:
     id_ = beside.world.schedule()
     first = beside.scheduler.run(id_)
     await beside.turn(240)
@@ -56,7 +56,7 @@ async def test_runs_of_one_schedule_that_overlap_stay_apart(beside: Beside) -> N
     ]
 
 
-async def test_a_task_that_was_deleted_before_the_run_was_found_is_missing(beside: Beside) -> None:
+async def test_a_task_that_was_deleted_before_the_run_was_found_is_missing(beside: ArlFixture) -> None:
     gone, left = beside.scheduler.run(beside.world.schedule())
     beside.world.delete("task", gone)
     (run,) = await found(beside)
@@ -64,7 +64,7 @@ async def test_a_task_that_was_deleted_before_the_run_was_found_is_missing(besid
     assert TaskStatus.MISSING in await states(beside, run)
 
 
-async def test_a_task_that_was_deleted_after_the_run_was_found_is_unknown(beside: Beside) -> None:
+async def test_a_task_that_was_deleted_after_the_run_was_found_is_unknown(beside: ArlFixture) -> None:
     beside.scheduler.run(beside.world.schedule())
     (run,) = await found(beside)
     beside.world.delete("task", run.task_ids[0])
@@ -73,7 +73,7 @@ async def test_a_task_that_was_deleted_after_the_run_was_found_is_unknown(beside
     assert await beside.engine.open_tasks(run.task_ids) == set(run.task_ids[1:])
 
 
-async def test_a_task_that_somebody_began_again_in_arl_changes_no_run(beside: Beside) -> None:
+async def test_a_task_that_somebody_began_again_in_arl_changes_no_run(beside: ArlFixture) -> None:
     mine = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
     beside.world.end(mine[0], "error")
     beside.world.task("重新运行-周期任务-每日扫描-2", "domain", "a.example.com", process=WEB_TOO)
@@ -83,7 +83,7 @@ async def test_a_task_that_somebody_began_again_in_arl_changes_no_run(beside: Be
     assert await states(beside, again) == [TaskStatus.WAITING]
 
 
-async def test_a_stop_overwritten_by_a_stage_name_ends_the_run(beside: Beside) -> None:
+async def test_a_stop_overwritten_by_a_stage_name_ends_the_run(beside: ArlFixture) -> None:
     (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
     beside.world.end(id_, "stop")
     beside.world.change("task", id_, status="site_identify")
@@ -92,7 +92,7 @@ async def test_a_stop_overwritten_by_a_stage_name_ends_the_run(beside: Beside) -
     assert await states(beside, run) == [TaskStatus.STOP]
 
 
-async def test_done_without_an_end_time_ends_the_run_at_the_second_look(beside: Beside) -> None:
+async def test_done_without_an_end_time_ends_the_run_at_the_second_look(beside: ArlFixture) -> None:
     (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
     beside.world.change("task", id_, status="done", statistic={"site_cnt": 1})
     (run,) = await found(beside)
@@ -100,7 +100,7 @@ async def test_done_without_an_end_time_ends_the_run_at_the_second_look(beside: 
     assert looks == [{id_}, set()]
 
 
-async def test_error_without_an_end_time_ends_the_run(beside: Beside) -> None:
+async def test_error_without_an_end_time_ends_the_run(beside: ArlFixture) -> None:
     (id_,) = beside.scheduler.run(beside.world.schedule(target="1.1.1.1"))
     beside.world.change("task", id_, status="error")
     (run,) = await found(beside)
@@ -108,7 +108,7 @@ async def test_error_without_an_end_time_ends_the_run(beside: Beside) -> None:
 
 
 @pytest.mark.parametrize("field", ["stop_reason", "end_reason"])
-async def test_why_a_task_failed_is_told_in_the_words_of_either_fork(beside: Beside, field: str) -> None:
+async def test_why_a_task_failed_is_told_in_the_words_of_either_fork(beside: ArlFixture, field: str) -> None:
     (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
     beside.world.change("task", id_, status="error", **{field: "系统重启"})
     (run,) = await found(beside)
@@ -116,7 +116,7 @@ async def test_why_a_task_failed_is_told_in_the_words_of_either_fork(beside: Bes
     assert "系统重启" in task.reason
 
 
-async def test_error_written_over_a_stop_ends_the_run(beside: Beside) -> None:
+async def test_error_written_over_a_stop_ends_the_run(beside: ArlFixture) -> None:
     (id_,) = beside.scheduler.run(beside.world.schedule(target="1.1.1.1"))
     beside.world.end(id_, "stop")
     beside.world.change("task", id_, status="error")
@@ -125,7 +125,7 @@ async def test_error_written_over_a_stop_ends_the_run(beside: Beside) -> None:
     assert await states(beside, run) == [TaskStatus.ERROR]
 
 
-async def test_a_task_stuck_for_ever_is_given_up_and_says_where(beside: Beside) -> None:
+async def test_a_task_stuck_for_ever_is_given_up_and_says_where(beside: ArlFixture) -> None:
     (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
     beside.world.begin(id_, "nuclei_scan")
     (run,) = await found(beside, 3 * DAY + 1)
@@ -134,7 +134,7 @@ async def test_a_task_stuck_for_ever_is_given_up_and_says_where(beside: Beside) 
     assert (task.status, "nuclei_scan" in task.reason) == (TaskStatus.MISSING, True)
 
 
-async def test_targets_that_never_came_are_told_by_name(beside: Beside) -> None:
+async def test_targets_that_never_came_are_told_by_name(beside: ArlFixture) -> None:
     id_ = beside.world.schedule(target="1.1.1.1 a.example.com b.example.com")
     beside.world.publish_left = 2
     beside.scheduler.run(id_)
@@ -143,34 +143,34 @@ async def test_targets_that_never_came_are_told_by_name(beside: Beside) -> None:
     assert [task.target for task in tasks if task.id.startswith(UNSUBMITTED)] == ["a.example.com"]
 
 
-async def test_a_trigger_that_arl_refused_as_a_whole_is_a_run_of_missing_tasks(beside: Beside) -> None:
+async def test_a_trigger_that_arl_refused_as_a_whole_is_a_run_of_missing_tasks(beside: ArlFixture) -> None:
     beside.world.black.add("1.1.1.1")
     beside.scheduler.run(beside.world.schedule())
     (run,) = await found(beside)
     assert await states(beside, run) == [TaskStatus.MISSING, TaskStatus.MISSING]
 
 
-async def test_every_run_of_a_time_when_nobody_looked_is_found(beside: Beside) -> None:
+async def test_every_run_of_a_time_when_nobody_looked_is_found(beside: ArlFixture) -> None:
     id_ = beside.world.schedule(target="a.example.com")
     for _ in range(3):
         (task,) = beside.scheduler.run(id_)
         beside.world.end(task)
         await beside.turn(DAY)
     runs = await found(beside)
-    assert [run.cause for run in runs] == [f"arl:{id_}:{number}" for number in (1, 2, 3)]
+    assert [run.idempotency_key for run in runs] == [f"arl:{id_}:{number}" for number in (1, 2, 3)]
     assert [run.start_time for run in runs] == [NOW + timedelta(days=days) for days in range(3)]
 
 
-async def test_a_first_look_finds_at_once_what_has_lacked_something_for_long(beside: Beside) -> None:
+async def test_a_first_look_finds_at_once_what_has_lacked_something_for_long(beside: ArlFixture) -> None:
     id_ = beside.world.schedule(target="a.example.com b.example.com")
     beside.world.publish_left = 1
     beside.scheduler.run(id_)
     await beside.turn(SETTLED_BEFORE_FIRST_LOOK.total_seconds())
-    (run,) = await beside.engine.started(SINCE)
+    (run,) = await beside.engine.external_runs(SINCE)
     assert sorted(await states(beside, run)) == [TaskStatus.MISSING, TaskStatus.WAITING]
 
 
-async def test_a_first_look_waits_with_what_may_still_be_written(beside: Beside) -> None:
+async def test_a_first_look_waits_with_what_may_still_be_written(beside: ArlFixture) -> None:
     id_ = beside.world.schedule(target="a.example.com b.example.com")
     beside.world.publish_left = 1
     beside.scheduler.run(id_)
@@ -179,24 +179,24 @@ async def test_a_first_look_waits_with_what_may_still_be_written(beside: Beside)
     assert len(await looks(beside, 5)) == 1
 
 
-async def test_a_scan_in_the_future_is_one_run(beside: Beside) -> None:
+async def test_a_scan_in_the_future_is_one_run(beside: ArlFixture) -> None:
     when = NOW.timestamp()
     id_ = beside.world.schedule(target="1.1.1.1", schedule_type="future_scan", cron="", start_time=when)
     tasks = beside.scheduler.run(id_)
     (run,) = await found(beside)
-    assert (run.cause, list(run.task_ids)) == (f"arl:{id_}:1", tasks)
+    assert (run.idempotency_key, list(run.task_ids)) == (f"arl:{id_}:1", tasks)
 
 
-async def looks(beside: Beside, seconds: float) -> list[Started]:
+async def looks(beside: ArlFixture, seconds: float) -> list[EngineRun]:
     """What is found by a look each five seconds for so long."""
-    runs: list[Started] = []
+    runs: list[EngineRun] = []
     for _ in range(int(seconds // 5)):
         await beside.turn(5)
-        runs = list(await beside.engine.started(SINCE))
+        runs = list(await beside.engine.external_runs(SINCE))
     return runs
 
 
-async def late_scan(beside: Beside) -> str:
+async def late_scan(beside: ArlFixture) -> str:
     """A scan that was meant for now, with ARL's scheduler down for ten minutes, in which we look."""
     id_ = beside.world.schedule(
         target="a.example.com b.example.com", schedule_type="future_scan", cron="", start_time=NOW.timestamp()
@@ -205,7 +205,7 @@ async def late_scan(beside: Beside) -> str:
     return id_
 
 
-async def test_a_scan_in_the_future_that_comes_late_is_found_with_its_tasks(beside: Beside) -> None:
+async def test_a_scan_in_the_future_that_comes_late_is_found_with_its_tasks(beside: ArlFixture) -> None:
     id_ = await late_scan(beside)
     tasks: list[str] = []
     for step in beside.scheduler.fire(id_):
@@ -213,11 +213,11 @@ async def test_a_scan_in_the_future_that_comes_late_is_found_with_its_tasks(besi
         runs = await looks(beside, 5)
         assert [set(run.task_ids) for run in runs] in ([], [set(tasks)])
     (run,) = await looks(beside, 65)
-    assert (run.cause, set(run.task_ids), len(tasks)) == (f"arl:{id_}:1", set(tasks), 2)
+    assert (run.idempotency_key, set(run.task_ids), len(tasks)) == (f"arl:{id_}:1", set(tasks), 2)
     assert await states(beside, run) == [TaskStatus.WAITING] * 2
 
 
-async def test_a_scan_in_the_future_that_comes_late_and_is_refused_is_told(beside: Beside) -> None:
+async def test_a_scan_in_the_future_that_comes_late_and_is_refused_is_told(beside: ArlFixture) -> None:
     id_ = await late_scan(beside)
     beside.world.forbidden |= {"a.example.com"}
     beside.scheduler.run(id_)
@@ -227,24 +227,24 @@ async def test_a_scan_in_the_future_that_comes_late_and_is_refused_is_told(besid
     assert run.start_time >= NOW + timedelta(seconds=600)
 
 
-async def test_a_scan_that_comes_days_late_and_is_refused_is_told(beside: Beside) -> None:
+async def test_a_scan_that_comes_days_late_and_is_refused_is_told(beside: ArlFixture) -> None:
     id_ = await late_scan(beside)
     await beside.turn(5 * DAY)
     since = beside.clock() - timedelta(hours=1)
-    await beside.engine.started(since)
+    await beside.engine.external_runs(since)
     beside.world.forbidden |= {"a.example.com"}
     beside.scheduler.run(id_)
     await beside.grace()
-    (run,) = await beside.engine.started(since)
+    (run,) = await beside.engine.external_runs(since)
     assert await states(beside, run) == [TaskStatus.MISSING] * 2
 
 
 @pytest.mark.parametrize("minutes", [-30, -1, 1])
-async def test_a_clock_of_arl_that_is_off_loses_nothing_of_a_run(beside: Beside, minutes: int) -> None:
+async def test_a_clock_of_arl_that_is_off_loses_nothing_of_a_run(beside: ArlFixture, minutes: int) -> None:
     id_ = beside.world.schedule()
     beside.clock.turn(seconds=60 * minutes)  # so ARL's clock shows
     tasks = beside.scheduler.run(id_)
     beside.clock.turn(seconds=-60 * minutes)
     await beside.world.flush()
-    (run,) = await beside.engine.started(SINCE)
+    (run,) = await beside.engine.external_runs(SINCE)
     assert set(run.task_ids) == set(tasks)

@@ -3,19 +3,19 @@
 from datetime import timedelta
 
 from arl_sandbox.tasks import restart
-from tests.arl_sandbox.arl_fixture import Beside
+from tests.arl_sandbox.arl_fixture import ArlFixture
 from tests.engines.arl.test_hard_cases import SINCE, beside, found
 
 __all__ = ["beside"]
 
 
-async def found_within_grace(beside: Beside) -> int:
+async def found_within_grace(beside: ArlFixture) -> int:
     """The number of runs that are found a minute later."""
     await beside.turn(60)
-    return len(await beside.engine.started(SINCE))
+    return len(await beside.engine.external_runs(SINCE))
 
 
-async def test_the_tasks_of_a_schedule_that_is_gone_are_a_run(beside: Beside) -> None:
+async def test_the_tasks_of_a_schedule_that_is_gone_are_a_run(beside: ArlFixture) -> None:
     id_ = beside.world.schedule(target="1.1.1.1 a.example.com b.example.com")
     tasks = beside.scheduler.run(id_)
     beside.world.delete("task_schedule", id_)
@@ -28,25 +28,25 @@ async def test_the_tasks_of_a_schedule_that_is_gone_are_a_run(beside: Beside) ->
     assert set(run.task_ids) == set(tasks)
 
 
-async def test_each_of_its_runs_is_one_and_the_same_at_every_look(beside: Beside) -> None:
+async def test_each_of_its_runs_is_one_and_the_same_at_every_look(beside: ArlFixture) -> None:
     id_ = beside.world.schedule(target="a.example.com")
     for _ in range(2):
         beside.scheduler.run(id_)
         await beside.turn(timedelta(hours=1).total_seconds())
     beside.world.delete("task_schedule", id_)
-    looks = [[run.cause for run in await found(beside)] for _ in range(2)]
+    looks = [[run.idempotency_key for run in await found(beside)] for _ in range(2)]
     assert len(set(looks[0])) == 2
     assert looks[0] == looks[1]
 
 
-async def test_a_schedule_that_was_made_just_now_is_waited_for(beside: Beside) -> None:
+async def test_a_schedule_that_was_made_just_now_is_waited_for(beside: ArlFixture) -> None:
     id_ = beside.world.schedule(target="a.example.com")
     beside.scheduler.run(id_)
     beside.world.delete("task_schedule", id_)
     assert await found_within_grace(beside) == 0
 
 
-async def test_tasks_that_people_named_are_no_run(beside: Beside) -> None:
+async def test_tasks_that_people_named_are_no_run(beside: ArlFixture) -> None:
     for name in (
         "我的扫描",
         "重新运行-我的扫描",
@@ -57,7 +57,7 @@ async def test_tasks_that_people_named_are_no_run(beside: Beside) -> None:
     assert await found(beside) == []
 
 
-async def begin_again(beside: Beside, id_: str) -> str:
+async def begin_again(beside: ArlFixture, id_: str) -> str:
     """Somebody presses restart on ARL's own page; the new task."""
     known = {task["_id"] for task in beside.world.tasks()}
     restart(beside.world, [id_])
@@ -66,7 +66,7 @@ async def begin_again(beside: Beside, id_: str) -> str:
     return str(new)
 
 
-async def test_what_somebody_begins_again_in_arl_is_a_run_of_its_schedule(beside: Beside) -> None:
+async def test_what_somebody_begins_again_in_arl_is_a_run_of_its_schedule(beside: ArlFixture) -> None:
     id_ = beside.world.schedule(target="a.example.com b.example.com")
     first, second = beside.scheduler.run(id_)
     for task in (first, second):
@@ -78,7 +78,7 @@ async def test_what_somebody_begins_again_in_arl_is_a_run_of_its_schedule(beside
     assert (again.schedule.id, again.gone) == (id_, False)
 
 
-async def test_it_is_waited_for_so_that_our_own_is_among_our_runs_by_then(beside: Beside) -> None:
+async def test_it_is_waited_for_so_that_our_own_is_among_our_runs_by_then(beside: ArlFixture) -> None:
     (task,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
     beside.world.end(task, "error")
     await beside.turn(300)
@@ -87,7 +87,7 @@ async def test_it_is_waited_for_so_that_our_own_is_among_our_runs_by_then(beside
     assert len(await found(beside, 61)) == 2
 
 
-async def test_of_a_schedule_that_is_gone_it_is_a_run_of_what_is_left(beside: Beside) -> None:
+async def test_of_a_schedule_that_is_gone_it_is_a_run_of_what_is_left(beside: ArlFixture) -> None:
     id_ = beside.world.schedule(target="a.example.com")
     (task,) = beside.scheduler.run(id_)
     beside.world.end(task, "error")

@@ -18,7 +18,7 @@ from bot.errors import DingRunError
 from bot.models import TaskStatus
 from bot.mongo import reading_options
 from bot.workbook.finding_sheets import KINDS
-from tests.arl_sandbox.arl_fixture import Beside, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
 
@@ -27,7 +27,7 @@ MILLISECONDS = int(NOW.timestamp() * 1000)
 
 
 @pytest.fixture(params=["with its database", "by its API alone"])
-async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Beside]:
+async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
     """The fork, whose records can be odd too."""
     config = request.config if "database" in request.param else None
     async with beside_arl(clock, config, fork=True) as beside:
@@ -62,7 +62,7 @@ def shown(odd: object) -> str:
     return repr(odd)[:60]
 
 
-async def one_more_run(beside: Beside) -> str:
+async def one_more_run(beside: ArlFixture) -> str:
     """A run of ARL's own beside whatever is odd, and the id of its schedule."""
     id_ = beside.world.schedule("好的", "1.1.1.1")
     beside.scheduler.run(id_)
@@ -70,10 +70,10 @@ async def one_more_run(beside: Beside) -> str:
     return id_
 
 
-async def is_seen(beside: Beside, schedule_id: str) -> None:
+async def is_seen(beside: ArlFixture, schedule_id: str) -> None:
     """The run beside the odd document is found, has its task, and can be stopped and begun again."""
     assert schedule_id in [schedule.id for schedule in await beside.engine.schedules()]
-    runs = {run.schedule.id: run for run in await beside.engine.started(SINCE)}
+    runs = {run.schedule.id: run for run in await beside.engine.external_runs(SINCE)}
     ids = runs[schedule_id].task_ids
     assert [task.status for task in (await beside.engine.tasks(ids)).values()] == [TaskStatus.WAITING]
     await beside.engine.stop(ids)
@@ -86,13 +86,13 @@ async def is_seen(beside: Beside, schedule_id: str) -> None:
 
 
 @pytest.mark.parametrize("odd", ODD_SCHEDULES, ids=shown)
-async def test_an_odd_schedule_hides_no_other(beside: Beside, odd: dict[str, Any]) -> None:
+async def test_an_odd_schedule_hides_no_other(beside: ArlFixture, odd: dict[str, Any]) -> None:
     beside.world.schedule(**odd)
     await is_seen(beside, await one_more_run(beside))
 
 
 @pytest.mark.parametrize("odd", ODD_TASKS, ids=shown)
-async def test_an_odd_task_hides_no_other(beside: Beside, odd: dict[str, Any]) -> None:
+async def test_an_odd_task_hides_no_other(beside: ArlFixture, odd: dict[str, Any]) -> None:
     beside.world.schedule()
     id_ = beside.world.task("周期任务-每日扫描-2", "domain", "a.example.com")
     beside.world.change("task", id_, **odd)
@@ -103,29 +103,29 @@ async def test_an_odd_task_hides_no_other(beside: Beside, odd: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("odd", ODD_RECORDS, ids=shown)
-async def test_an_odd_record_hides_no_other(beside: Beside, odd: dict[str, Any]) -> None:
+async def test_an_odd_record_hides_no_other(beside: ArlFixture, odd: dict[str, Any]) -> None:
     beside.scheduler.run(beside.world.schedule())
     (record,) = beside.world.tables["task_schedule_run"]
     beside.world.change("task_schedule_run", record, **odd)
     await is_seen(beside, await one_more_run(beside))
 
 
-async def test_a_run_whose_record_is_odd_is_found_by_its_tasks(beside: Beside) -> None:
+async def test_a_run_whose_record_is_odd_is_found_by_its_tasks(beside: ArlFixture) -> None:
     ids = beside.scheduler.run(beside.world.schedule(target="1.1.1.1"))
     (record,) = beside.world.tables["task_schedule_run"]
     beside.world.change("task_schedule_run", record, task_ids=7)
     await beside.world.flush()
-    (run,) = await beside.engine.started(SINCE)
+    (run,) = await beside.engine.external_runs(SINCE)
     assert list(run.task_ids) == ids
 
 
 async def test_an_odd_document_is_logged_once_and_counted_however_often_it_is_read(
-    beside: Beside, caplog: pytest.LogCaptureFixture
+    beside: ArlFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
     beside.world.schedule(run_number="x")
     await one_more_run(beside)
     for _ in range(3):
-        await beside.engine.started(SINCE)
+        await beside.engine.external_runs(SINCE)
     assert beside.engine.skipped == 1
     said = [record.message for record in caplog.records if "skipped" in record.message]
     (odd, _) = beside.world.tables["task_schedule"]
@@ -148,13 +148,13 @@ ODD_FINDS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("kind", "odd"), ODD_FINDS, ids=shown)
 async def test_an_odd_find_stands_beside_the_others_in_the_order_of_keys(
-    beside: Beside, kind: str, odd: dict[str, Any]
+    beside: ArlFixture, kind: str, odd: dict[str, Any]
 ) -> None:
     id_ = beside.world.task("t", "domain", "a.example.com")
     good = {name: f"{name} of it" for name in ("site", "ip", "cert", "target", "name", "cidr_ip")}
     beside.world.find(id_, kind, odd, good)
     await beside.world.flush()
-    found = [each async for each in beside.engine.assets([id_], kind)]
+    found = [each async for each in beside.engine.iter_assets([id_], kind)]
     keys = [FINDINGS[kind].key(each) for each in found]
     assert keys == sorted(keys)
     assert len(found) == 2
@@ -163,21 +163,21 @@ async def test_an_odd_find_stands_beside_the_others_in_the_order_of_keys(
 
 @pytest.mark.parametrize("kind", sorted(FINDINGS))
 async def test_documents_that_nothing_tells_from_others_make_no_nameless_row(
-    beside: Beside, kind: str
+    beside: ArlFixture, kind: str
 ) -> None:
     id_ = beside.world.task("t", "domain", "a.example.com")
     beside.world.find(id_, kind, {"more": 1}, {"more": 2})
     await beside.world.flush()
-    assert [each async for each in beside.engine.assets([id_], kind)] == []
+    assert [each async for each in beside.engine.iter_assets([id_], kind)] == []
     assert beside.engine.skipped == 2
 
 
-async def test_fingerprints_that_are_plain_text_count(beside: Beside) -> None:
+async def test_fingerprints_that_are_plain_text_count(beside: ArlFixture) -> None:
     id_ = beside.world.task("t", "domain", "a.example.com")
     fingers = ["nginx", {"name": "PHP", "icon": "p.png"}]
     beside.world.find(id_, "site", {"site": "https://a.example.com", "finger": fingers})
     await beside.world.flush()
-    (site,) = [each async for each in beside.engine.assets([id_], "site")]
+    (site,) = [each async for each in beside.engine.iter_assets([id_], "site")]
     assert site["finger"] == ["nginx", {"name": "PHP"}]
     assert "nginx" in str(KINDS["site"].row([site])[2])
 
@@ -203,7 +203,11 @@ async def test_bytes_and_dates_that_python_does_not_know_hide_nothing(
         beside.world.find(id_, "url", {"url": "good"}, {"url": "odd", "title": DatetimeMS(10**17)})
         beside.world.find(id_, "url", {"url": "text", "title": "x?y"})
         await beside.world.flush()
-        assert [each["url"] async for each in beside.engine.assets([id_], "url")] == ["good", "odd", "text"]
+        assert [each["url"] async for each in beside.engine.iter_assets([id_], "url")] == [
+            "good",
+            "odd",
+            "text",
+        ]
     options = reading_options()
     assert bson.decode(bson.encode({"a": "x?y"}).replace(b"?", b"\xff"), options) == {"a": "x\ufffdy"}
 
@@ -230,7 +234,7 @@ async def test_a_document_too_deep_to_be_written_down_is_left_out(clock: FakeClo
     async with beside_arl(clock, None) as beside:
         id_ = beside.world.task("t", "domain", "a.example.com")
         beside.world.find(id_, "url", {"url": "deep", "title": deep(300)}, {"url": "good"})
-        assert [each["url"] async for each in beside.engine.assets([id_], "url")] == ["good"]
+        assert [each["url"] async for each in beside.engine.iter_assets([id_], "url")] == ["good"]
         assert beside.engine.skipped == 1
 
 

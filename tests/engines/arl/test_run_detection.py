@@ -8,7 +8,7 @@ from arl_sandbox import ZONE, ArlScheduler
 from arl_sandbox.world import WEB_TOO
 from bot.engines.arl.documents import normalize_task
 from bot.engines.arl.run_detection import FoundRun, found_runs, plan_of
-from bot.engines.arl.tasks import Reading, state_of, task_of
+from bot.engines.arl.tasks import Reading, parse_status, parse_task
 from bot.engines.arl.triggers import GRACE, TriggerWatch
 from bot.models import TaskStatus
 from tests.arl_sandbox.world import TurnedWorld
@@ -241,12 +241,12 @@ READING = Reading(now=NOW, zone=ZONE, limit=timedelta(hours=72))
     ],
 )
 def test_a_state_is_one_of_ours(status: str, end_time: str, state: TaskStatus) -> None:
-    assert state_of({"status": status, "end_time": end_time}, looked_before=False) is state
+    assert parse_status({"status": status, "end_time": end_time}, looked_before=False) is state
 
 
 def test_done_without_an_end_time_counts_from_the_second_look_on() -> None:
     task = {"status": "done", "end_time": "-"}
-    states = [state_of(task, looked_before=before) for before in (False, True)]
+    states = [parse_status(task, looked_before=before) for before in (False, True)]
     assert states == [TaskStatus.RUNNING, TaskStatus.DONE]
 
 
@@ -255,7 +255,7 @@ def test_a_task_that_never_ends_is_given_up(world: World, hours: int, state: Tas
     id_ = world.task("x", "domain", "a.example.com")
     world.begin(id_, "site_spider")
     now = NOW + timedelta(hours=hours)
-    task = task_of(
+    task = parse_task(
         world.tables["task"][id_], Reading(now=now, zone=ZONE, limit=READING.limit), looked_before=False
     )
     assert task.status is state
@@ -266,5 +266,5 @@ def test_times_are_read_in_the_zone_of_arl(world: World) -> None:
     id_ = world.task("x", "domain", "a.example.com")
     world.begin(id_)
     world.end(id_)
-    task = task_of(world.tables["task"][id_], READING, looked_before=False)
+    task = parse_task(world.tables["task"][id_], READING, looked_before=False)
     assert (task.start_time, task.end_time) == (NOW, NOW)

@@ -11,10 +11,10 @@ import pytest
 from bot.engines.embedded import engine as embedded
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.engines.embedded.probes import Finds, Probe, ProbeLimits
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.models import Task, TaskStatus
 from bot.stores.sqlite.tasks import SqliteTaskStore
-from bot.wiring.stores import stores_at
+from bot.wiring.stores import open_stores
 from tests.engines.conftest import LIMITS, Street
 from tests.engines.embedded.test_hostile import answering
 from tests.engines.embedded.test_probes import page
@@ -46,7 +46,7 @@ async def test_tasks_end_with_what_they_found(working: EmbeddedEngine, street: S
     good, bad = await ended(working, f"http://127.0.0.1:{port}/", "no-such-host.invalid")
     assert (good.status, good.found) == (TaskStatus.DONE, {"ip": 1, "site": 1})
     assert (bad.status, bad.reason.split(" ")[0]) == (TaskStatus.ERROR, "域名无法解析")
-    sites = [asset["site"] async for asset in working.assets([good.id], "site")]
+    sites = [asset["site"] async for asset in working.iter_assets([good.id], "site")]
     assert sites == [f"http://127.0.0.1:{port}/"]
 
 
@@ -77,7 +77,7 @@ async def test_a_task_that_takes_too_long_fails(
     monkeypatch.setattr(Probe, "look", hang)
     limits = ProbeLimits(task_timeout=0.05)
     engine = EmbeddedEngine([], tasks, limits=limits, clock=clock, owner="me")
-    work = asyncio.create_task(engine.work())
+    work = asyncio.create_task(engine.run())
     (task,) = await ended(engine, "127.0.0.1")
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
@@ -94,7 +94,7 @@ async def test_slow_hosts_do_not_hide_what_others_showed(
     ports = (await street.web(page), await street.raw(silent))
     limits = replace(LIMITS, task_timeout=1.0, http_timeout=30.0)
     engine = EmbeddedEngine([], tasks, limits=limits, clock=clock, owner="me")
-    work = asyncio.create_task(engine.work())
+    work = asyncio.create_task(engine.run())
     (id_,) = await engine.submit(make_run(schedule=make_schedule(targets=("127.0.0.1",), ports=ports)))
 
     async def over() -> bool:
@@ -134,7 +134,7 @@ async def test_a_task_of_a_dead_process_is_taken_over(
     (id_,) = await engine.submit(run)
     await tasks.claim_task("dead", clock(), clock() + LIMITS.lease)
     clock.turn(seconds=LIMITS.lease.total_seconds())
-    work = asyncio.create_task(engine.work())
+    work = asyncio.create_task(engine.run())
 
     async def done() -> bool:
         return (await engine.tasks([id_]))[id_].status is TaskStatus.DONE
@@ -147,7 +147,7 @@ async def test_a_task_of_a_dead_process_is_taken_over(
 async def test_a_store_that_is_away_for_a_moment_ends_nothing(
     working: EmbeddedEngine, tasks: SqliteTaskStore, street: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, troubles = tasks.claim_task, [Temporary("away"), Temporary("away")]
+    claim, troubles = tasks.claim_task, [TemporaryError("away"), TemporaryError("away")]
 
     async def sometimes(*args: object) -> object:
         if troubles:
@@ -162,7 +162,7 @@ async def test_a_store_that_is_away_for_a_moment_ends_nothing(
 
 
 @pytest.mark.parametrize("verb", ["claim_task", "extend_task", "save_assets", "end_task"])
-@pytest.mark.parametrize("trouble", [RuntimeError("odd"), Permanent("odd")])
+@pytest.mark.parametrize("trouble", [RuntimeError("odd"), PermanentError("odd")])
 async def test_whatever_the_store_raises_the_workers_go_on(
     working: EmbeddedEngine, street: Street, monkeypatch: pytest.MonkeyPatch, verb: str, trouble: Exception
 ) -> None:
@@ -198,7 +198,7 @@ async def test_findings_that_cannot_be_stored_end_their_task(
     working: EmbeddedEngine, street: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refuse(*_: object) -> None:
-        raise Permanent("MongoDB cannot hold this value")
+        raise PermanentError("MongoDB cannot hold this value")
 
     monkeypatch.setattr(SqliteTaskStore, "save_assets", refuse)
     port = await street.web(page)
@@ -216,13 +216,13 @@ async def test_a_header_that_is_no_utf_8_is_found_on_every_store(
         address = f"sqlite:///{tmp_path}/odd.db"
         if kind == "mongo":
             address = (await stack.enter_async_context(database_for(request.config))).address
-        stores = stores_at(address)
+        stores = open_stores(address)
         await stores.store.open()
         stack.push_async_callback(stores.store.close)
         engine = EmbeddedEngine([], stores.tasks, limits=LIMITS, clock=clock, owner="me")
-        work = asyncio.create_task(engine.work())
+        work = asyncio.create_task(engine.run())
         (task,) = await ended(engine, f"http://127.0.0.1:{port}/")
-        found = [asset async for asset in engine.assets([task.id], "site")]
+        found = [asset async for asset in engine.iter_assets([task.id], "site")]
         assert not work.done()
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from bot.address_policy import AddressPolicy
-from bot.cli.demo.sample_sites import Neighbours
+from bot.cli.demo.sample_sites import SampleSites
 from bot.engines.embedded.page_parser import title_of
 from bot.engines.embedded.probes import Finds, NothingFound, Probe, ProbeLimits
 from tests.engines.conftest import LIMITS, Street
@@ -50,7 +50,7 @@ async def test_an_open_port_is_told_with_its_service(street: Street) -> None:
 
 
 async def test_a_name_is_resolved_and_tls_is_looked_at() -> None:
-    async with Neighbours() as neighbours:
+    async with SampleSites() as neighbours:
         found = await look(neighbours.targets[1])
     assert "127.0.0.1" in found["domain"]["localhost"]["ips"]
     (cert,) = found["cert"].values()
@@ -129,7 +129,7 @@ async def test_a_server_that_never_answers_costs_no_more_than_the_limit(street: 
 
 
 async def test_a_closed_port_fails_with_its_number() -> None:
-    async with Neighbours() as neighbours:
+    async with SampleSites() as neighbours:
         with pytest.raises(NothingFound, match=f"连接被拒绝.*{neighbours.closed.split(':')[1]}"):
             await look(neighbours.closed)
 

@@ -15,13 +15,13 @@ import pytest
 from kombu.connection import Connection
 from redis import Redis
 
-from bot.errors import Temporary
+from bot.errors import TemporaryError
 from bot.exporters.celery import broker as module
 from bot.exporters.celery.broker import Broker
 from tests import ROOT
 from tests.brokers import PASSWORD, BrokerServer
 
-ASKED: list[Callable[[Broker], object]] = [Broker.ring, Broker.check]
+ASKED: list[Callable[[Broker], object]] = [Broker.notify, Broker.check]
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_broker_that_is_down_is_temporary_and_its_password_secret(
     scheme: str, ask: Callable[[Broker], object]
 ) -> None:
     broker = Broker(f"{scheme}://me:verysecret@127.0.0.1:9//", time_limit=60)
-    with pytest.raises(Temporary) as caught:
+    with pytest.raises(TemporaryError) as caught:
         ask(broker)
     assert str(caught.value).startswith(f"exporter.broker_url: {scheme}://***@127.0.0.1:9// does not answer")
     assert "verysecret" not in str(caught.value)
@@ -49,21 +49,21 @@ def test_a_broker_that_says_nothing_is_not_waited_for_long(
 ) -> None:
     monkeypatch.setattr(module, "CONNECT_SECONDS", 0.3)
     monkeypatch.setattr(module, "ANSWER_SECONDS", 0.3)
-    with pytest.raises(Temporary, match="does not answer"):
-        Broker(f"{scheme}://127.0.0.1:{silent_port}//", time_limit=60).ring()
+    with pytest.raises(TemporaryError, match="does not answer"):
+        Broker(f"{scheme}://127.0.0.1:{silent_port}//", time_limit=60).notify()
 
 
 async def test_a_password_that_the_broker_refuses_is_told_without_it(redis: BrokerServer) -> None:
     url = redis.url.replace(PASSWORD, "verysecret")
-    with pytest.raises(Temporary, match="does not answer") as caught:
-        await asyncio.to_thread(Broker(url, time_limit=60).ring)
+    with pytest.raises(TemporaryError, match="does not answer") as caught:
+        await asyncio.to_thread(Broker(url, time_limit=60).notify)
     assert "verysecret" not in str(caught.value)
 
 
 def test_what_the_environment_has_for_celery_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://elsewhere")
-    with pytest.raises(Temporary, match=r"127\.0\.0\.1:9"):
-        Broker("redis://127.0.0.1:9/0", time_limit=60).ring()
+    with pytest.raises(TemporaryError, match=r"127\.0\.0\.1:9"):
+        Broker("redis://127.0.0.1:9/0", time_limit=60).notify()
     assert "CELERY_BROKER_URL" not in os.environ
 
 
@@ -98,12 +98,12 @@ async def serving(broker: BrokerServer, rung: Path) -> AsyncIterator[None]:
 
 async def test_rings_wake_a_worker_also_when_its_broker_was_away(redis: BrokerServer, tmp_path: Path) -> None:
     rung = tmp_path / "rung"
-    wake = Broker(redis.url, time_limit=60).ring
+    wake = Broker(redis.url, time_limit=60).notify
     async with serving(redis, rung):
         await asyncio.to_thread(wake)
         await said(rung, "rung ")
         await redis.end()
-        with pytest.raises(Temporary):
+        with pytest.raises(TemporaryError):
             await asyncio.to_thread(wake)
         await redis.start()
         await asyncio.to_thread(wake)
@@ -172,7 +172,7 @@ async def test_no_foreign_message_is_done_or_ends_a_worker(redis: BrokerServer, 
             for message in FOREIGN:
                 queue.lpush("dingrun", json.dumps(message))
             queue.lpush("dingrun", "no json at all")
-        await asyncio.to_thread(Broker(redis.url, time_limit=60).ring)
+        await asyncio.to_thread(Broker(redis.url, time_limit=60).notify)
         await said(rung, "rung ")
 
 
@@ -196,7 +196,7 @@ def publish_foreign(url: str) -> None:
 
 async def test_no_foreign_message_of_rabbitmq_ends_a_worker(rabbitmq: BrokerServer, tmp_path: Path) -> None:
     await rabbitmq.start()
-    rung, wake = tmp_path / "rung", Broker(rabbitmq.url, time_limit=60).ring
+    rung, wake = tmp_path / "rung", Broker(rabbitmq.url, time_limit=60).notify
     async with serving(rabbitmq, rung):
         await asyncio.to_thread(wake)
         await said(rung, "rung ")
@@ -208,7 +208,7 @@ async def test_no_foreign_message_of_rabbitmq_ends_a_worker(rabbitmq: BrokerServ
 async def test_remote_control_does_not_reach_a_worker(redis: BrokerServer, tmp_path: Path) -> None:
     rung, broker = tmp_path / "rung", Broker(redis.url, time_limit=60)
     async with serving(redis, rung):
-        await asyncio.to_thread(broker.ring)
+        await asyncio.to_thread(broker.notify)
         await said(rung, "rung ")
         control = broker._app.control
         assert await asyncio.to_thread(control.ping, timeout=0.5) == []
@@ -216,7 +216,7 @@ async def test_remote_control_does_not_reach_a_worker(redis: BrokerServer, tmp_p
             await asyncio.to_thread(
                 control.broadcast, order, arguments={"queue": "dingrun"} if "_" in order else {}
             )
-        await asyncio.to_thread(broker.ring)
+        await asyncio.to_thread(broker.notify)
         await said(rung, "rung rung ")
 
 

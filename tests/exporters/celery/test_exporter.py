@@ -9,34 +9,34 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import Held, Permanent, Temporary
+from bot.errors import PermanentError, RateLimited, TemporaryError
 from bot.exporters.celery import exporter as celery
 from bot.exporters.celery.exporter import LOOK, NOBODY_CAME, RING_AGAIN, SELDOM, next_pause
-from bot.exporters.celery.requests import DEATHS, new_order
-from bot.models import CLOCKS_DIFFER, JobState
+from bot.exporters.celery.requests import DEATHS, new_request
+from bot.models import MAX_CLOCK_SKEW, JobState
 from bot.runtime import utc_now
 from bot.stores.sqlite.store import SqliteStore
 from tests.factories import NOW
 from tests.fakes import FakeClock, FakeExporter
-from tests.worker_harness import Workshop
+from tests.worker_harness import WorkerHarness
 
 SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
-async def workshop(store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+async def workshop(store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkerHarness:
     monkeypatch.setattr(celery, "LOOK", 0.01)
-    return Workshop(store, tmp_path / "reports")
+    return WorkerHarness(store, tmp_path / "reports")
 
 
-async def test_a_worker_makes_what_a_bot_asks_for(workshop: Workshop) -> None:
+async def test_a_worker_makes_what_a_bot_asks_for(workshop: WorkerHarness) -> None:
     assert (await workshop.exporter().export(await workshop.story(), workshop.path())).rows == 3
     assert workshop.path().read_bytes() == b"workbook of r1"
     assert [*workshop.path().parent.iterdir()] == [workshop.path()]
     assert [order.state for order in await workshop.orders()] == [JobState.DONE]
 
 
-async def test_ten_at_once_are_made_once_each(workshop: Workshop) -> None:
+async def test_ten_at_once_are_made_once_each(workshop: WorkerHarness) -> None:
     stories = [await workshop.story(number) for number in range(10)]
     exports = (workshop.exporter().export(story, workshop.path(story.run.id)) for story in stories)
     assert [findings.rows for findings in await asyncio.gather(*exports)] == [3] * 10
@@ -45,40 +45,42 @@ async def test_ten_at_once_are_made_once_each(workshop: Workshop) -> None:
         assert workshop.path(story.run.id).read_bytes().decode() == f"workbook of {story.run.id}"
 
 
-async def test_an_order_that_cannot_be_rung_for_waits_and_is_not_asked_twice(workshop: Workshop) -> None:
-    workshop.trouble = [Temporary("exporter.broker_url: redis://h does not answer")]
+async def test_an_order_that_cannot_be_rung_for_waits_and_is_not_asked_twice(workshop: WorkerHarness) -> None:
+    workshop.trouble = [TemporaryError("exporter.broker_url: redis://h does not answer")]
     exporter, story = workshop.exporter(), await workshop.story()
-    with pytest.raises(Temporary, match="broker_url"):
+    with pytest.raises(TemporaryError, match="broker_url"):
         await exporter.export(story, workshop.path())
     await exporter.export(story, workshop.path())
     assert len(await workshop.orders()) == 1
 
 
 async def test_a_bell_that_breaks_by_a_mistake_of_ours_does_not_end_the_wait(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    workshop: WorkerHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken() -> None:
         raise RuntimeError("a mistake of ours")
 
     exporter = workshop.exporter()
-    monkeypatch.setattr(workshop, "ring", broken)
+    monkeypatch.setattr(workshop, "notify", broken)
     waiting = asyncio.create_task(exporter.export(await workshop.story(), workshop.path()))
     while "a mistake of ours" not in caplog.text:  # noqa: ASYNC110 - the thread's own time
         await asyncio.sleep(0.01)
-    await workshop.worker().make_next()
+    await workshop.worker().run_next()
     assert (await waiting).rows == 3
 
 
-async def test_the_loop_never_waits_for_a_broker(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_loop_never_waits_for_a_broker(
+    workshop: WorkerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(celery, "PATIENCE", 0.1)
     answered = threading.Event()
-    monkeypatch.setattr(workshop, "ring", answered.wait)
-    with pytest.raises(Temporary, match="in time"):
+    monkeypatch.setattr(workshop, "notify", answered.wait)
+    with pytest.raises(TemporaryError, match="in time"):
         await workshop.exporter().export(await workshop.story(), workshop.path())
     answered.set()
 
 
-async def test_a_worker_that_died_is_rung_for_again_and_the_report_made_once(workshop: Workshop) -> None:
+async def test_a_worker_that_died_is_rung_for_again_and_the_report_made_once(workshop: WorkerHarness) -> None:
     dead = {"state": JobState.DOING, "owner": "dead", "attempts": 1, "lease_until": utc_now() - SECOND}
     await workshop.left(**dead)
     await workshop.exporter().export(await workshop.story(), workshop.path())
@@ -87,7 +89,7 @@ async def test_a_worker_that_died_is_rung_for_again_and_the_report_made_once(wor
     assert [(order.state, order.attempts) for order in await workshop.orders()] == [(JobState.DONE, 2)]
 
 
-async def test_a_worker_that_lives_is_waited_for(workshop: Workshop, clock: FakeClock) -> None:
+async def test_a_worker_that_lives_is_waited_for(workshop: WorkerHarness, clock: FakeClock) -> None:
     lease = clock() + 2 * RING_AGAIN
     order = await workshop.left(
         state=JobState.DOING, owner="w", attempts=1, lease_until=lease, result={"taken": 70}
@@ -102,7 +104,7 @@ async def test_a_worker_that_lives_is_waited_for(workshop: Workshop, clock: Fake
     assert (await workshop.orders())[0].id == order.id
 
 
-async def test_an_order_that_nobody_took_is_rung_for_again(workshop: Workshop) -> None:
+async def test_an_order_that_nobody_took_is_rung_for_again(workshop: WorkerHarness) -> None:
     workshop.deaf = 1
     clock = FakeClock(utc_now())
     exporting = asyncio.ensure_future(
@@ -115,14 +117,14 @@ async def test_an_order_that_nobody_took_is_rung_for_again(workshop: Workshop) -
 
 
 def test_the_longer_nobody_is_at_an_order_the_seldomer_it_is_looked_at() -> None:
-    order = new_order("r1", "r1.a", "day/r1.part", NOW)
+    order = new_request("r1", "r1.a", "day/r1.part", NOW)
     pauses = list(accumulate(range(5), lambda last, _: next_pause(order, NOW, last), initial=LOOK))[1:]
     assert pauses == pytest.approx([0.6, 1.2, SELDOM, SELDOM, SELDOM])
     taken = replace(order, state=JobState.DOING, lease_until=NOW + RING_AGAIN)
     assert next_pause(taken, NOW, SELDOM) == LOOK
 
 
-async def test_nobody_who_comes_is_told_and_waited_for(workshop: Workshop) -> None:
+async def test_nobody_who_comes_is_told_and_waited_for(workshop: WorkerHarness) -> None:
     workshop.deaf = 99
     clock = FakeClock(utc_now())
     exporting = asyncio.ensure_future(
@@ -131,41 +133,43 @@ async def test_nobody_who_comes_is_told_and_waited_for(workshop: Workshop) -> No
     while workshop.rings < 1:  # noqa: ASYNC110 - it rings in a thread
         await asyncio.sleep(0.01)
     clock.turn(seconds=NOBODY_CAME.total_seconds())
-    with pytest.raises(Held, match="waits for a worker"):
+    with pytest.raises(RateLimited, match="waits for a worker"):
         await exporting
     assert [order.state for order in await workshop.orders()] == [JobState.TODO]
 
 
-async def test_what_was_made_while_no_bot_looked_is_taken_as_it_is(workshop: Workshop) -> None:
+async def test_what_was_made_while_no_bot_looked_is_taken_as_it_is(workshop: WorkerHarness) -> None:
     await workshop.left()
     story = await workshop.story()
-    await workshop.worker().make_next()
+    await workshop.worker().run_next()
     assert (await workshop.exporter().export(story, workshop.path())).rows == 3
     assert workshop.rings == 0
 
 
-async def test_what_was_made_and_is_gone_is_made_again(workshop: Workshop) -> None:
+async def test_what_was_made_and_is_gone_is_made_again(workshop: WorkerHarness) -> None:
     await workshop.left(state=JobState.DONE, result={"findings": {"rows": 3}})
     await workshop.exporter().export(await workshop.story(), workshop.path())
     assert len(await workshop.orders()) == 2
 
 
-async def test_another_version_is_refused_with_a_clear_word(workshop: Workshop) -> None:
+async def test_another_version_is_refused_with_a_clear_word(workshop: WorkerHarness) -> None:
     await workshop.left(payload={"place": "2026-11-24/x.part", "version": "9.9.9"})
-    with pytest.raises(Temporary, match=r"the bot is DingRun 9\.9\.9, the worker worker is "):
+    with pytest.raises(TemporaryError, match=r"the bot is DingRun 9\.9\.9, the worker worker is "):
         await workshop.exporter().export(await workshop.story(), workshop.path())
     assert not workshop.path().exists()
 
 
-async def test_a_report_that_kills_its_workers_is_given_up(workshop: Workshop) -> None:
+async def test_a_report_that_kills_its_workers_is_given_up(workshop: WorkerHarness) -> None:
     dead = {"state": JobState.DOING, "owner": "d", "attempts": DEATHS, "lease_until": utc_now() - SECOND}
     await workshop.left(**dead)
-    with pytest.raises(Temporary, match="workers died"):
+    with pytest.raises(TemporaryError, match="workers died"):
         await workshop.exporter().export(await workshop.story(), workshop.path())
 
 
-@pytest.mark.parametrize("error", [Temporary("disk full"), Permanent("no such engine")])
-async def test_what_a_worker_could_not_do_comes_back_as_it_was(workshop: Workshop, error: Exception) -> None:
+@pytest.mark.parametrize("error", [TemporaryError("disk full"), PermanentError("no such engine")])
+async def test_what_a_worker_could_not_do_comes_back_as_it_was(
+    workshop: WorkerHarness, error: Exception
+) -> None:
     assert isinstance(workshop.pen, FakeExporter)
     workshop.pen.trouble = [error]
     with pytest.raises(type(error), match=str(error)):
@@ -173,18 +177,18 @@ async def test_what_a_worker_could_not_do_comes_back_as_it_was(workshop: Worksho
     assert [*workshop.path().parent.iterdir()] == []
 
 
-async def test_an_order_that_is_gone_from_the_store_is_temporary(workshop: Workshop) -> None:
+async def test_an_order_that_is_gone_from_the_store_is_temporary(workshop: WorkerHarness) -> None:
     workshop.deaf = 1
     exporting = asyncio.ensure_future(workshop.exporter().export(await workshop.story(), workshop.path()))
     while workshop.rings < 1:  # noqa: ASYNC110 - it rings in a thread
         await asyncio.sleep(0.01)
     assert isinstance(workshop.store, SqliteStore)
     await workshop.store._db.execute("delete from jobs")
-    with pytest.raises(Temporary, match="gone from the store"):
+    with pytest.raises(TemporaryError, match="gone from the store"):
         await exporting
 
 
-async def test_a_worker_whose_clock_is_late_takes_an_order_at_once(workshop: Workshop) -> None:
+async def test_a_worker_whose_clock_is_late_takes_an_order_at_once(workshop: WorkerHarness) -> None:
     order = await workshop.left()
-    now = order.created_at - CLOCKS_DIFFER
+    now = order.created_at - MAX_CLOCK_SKEW
     assert await workshop.store.claim_job(["make"], "late", now, now + SECOND)

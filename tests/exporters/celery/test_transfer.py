@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import Permanent, Temporary
-from bot.exporters.celery.transfer import ByArchive, Handover, SharedFolder
+from bot.errors import PermanentError, TemporaryError
+from bot.exporters.celery.transfer import ArchiveTransfer, FileTransfer, SharedFolder
 from bot.mongo import Mongo
 from bot.stores.mongo.archive import MongoArchive
 from tests.mongo_server import Database, database_for
@@ -17,14 +17,14 @@ CONTENT = os.urandom(700_000)
 
 
 @pytest.fixture(params=["folder", "gridfs"])
-async def handover(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Handover]:
+async def handover(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[FileTransfer]:
     if request.param == "folder":
         yield SharedFolder(tmp_path / "shared")
         return
     async with database_for(request.config) as database:
         mongo = Mongo(database.address)
         await mongo.open()
-        yield ByArchive(MongoArchive(mongo))
+        yield ArchiveTransfer(MongoArchive(mongo))
         await mongo.close()
 
 
@@ -34,9 +34,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "bot" / "r.xlsx"
 
 
-async def write(handover: Handover, content: bytes = CONTENT) -> Path:
+async def write(handover: FileTransfer, content: bytes = CONTENT) -> Path:
     """As a worker does; where it wrote."""
-    async with handover.room(PLACE) as room:
+    async with handover.writer(PLACE) as room:
         room.write_bytes(content)
     return room
 
@@ -45,45 +45,45 @@ def content_of(path: Path) -> bytes:
     return path.read_bytes()
 
 
-async def test_what_a_worker_wrote_the_bot_has(handover: Handover, path: Path) -> None:
-    assert not await handover.has(PLACE)
+async def test_what_a_worker_wrote_the_bot_has(handover: FileTransfer, path: Path) -> None:
+    assert not await handover.exists(PLACE)
     await write(handover)
-    assert await handover.has(PLACE)
-    await handover.take(PLACE, path)
+    assert await handover.exists(PLACE)
+    await handover.receive(PLACE, path)
     assert content_of(path) == CONTENT
     assert os.listdir(path.parent) == ["r.xlsx"]
 
 
-async def test_what_was_taken_is_nowhere_else(handover: Handover, path: Path) -> None:
+async def test_what_was_taken_is_nowhere_else(handover: FileTransfer, path: Path) -> None:
     room = await write(handover)
-    await handover.take(PLACE, path)
-    assert not await handover.has(PLACE)
+    await handover.receive(PLACE, path)
+    assert not await handover.exists(PLACE)
     assert not room.exists()
 
 
-async def test_what_is_not_there_cannot_be_taken(handover: Handover, path: Path) -> None:
-    with pytest.raises(Temporary):
-        await handover.take(PLACE, path)
+async def test_what_is_not_there_cannot_be_taken(handover: FileTransfer, path: Path) -> None:
+    with pytest.raises(TemporaryError):
+        await handover.receive(PLACE, path)
     assert os.listdir(path.parent) == []
 
 
-async def test_what_a_worker_did_not_end_is_not_handed_over(handover: Handover) -> None:
-    with pytest.raises(Temporary, match="the engine is away"):
-        async with handover.room(PLACE):
-            raise Temporary("the engine is away")
-    assert not await handover.has(PLACE)
+async def test_what_a_worker_did_not_end_is_not_handed_over(handover: FileTransfer) -> None:
+    with pytest.raises(TemporaryError, match="the engine is away"):
+        async with handover.writer(PLACE):
+            raise TemporaryError("the engine is away")
+    assert not await handover.exists(PLACE)
 
 
-async def test_a_place_of_the_bot_that_cannot_be_written_is_temporary(handover: Handover) -> None:
+async def test_a_place_of_the_bot_that_cannot_be_written_is_temporary(handover: FileTransfer) -> None:
     await write(handover)
-    with pytest.raises(Temporary, match=r"reports\.dir cannot be written"):
-        await handover.take(PLACE, Path("/dev/null/x"))
-    assert await handover.has(PLACE)
+    with pytest.raises(TemporaryError, match=r"reports\.dir cannot be written"):
+        await handover.receive(PLACE, Path("/dev/null/x"))
+    assert await handover.exists(PLACE)
 
 
 async def test_a_shared_folder_that_cannot_be_written_is_temporary(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with pytest.raises(Temporary, match=r"reports\.dir"):
+    with pytest.raises(TemporaryError, match=r"reports\.dir"):
         await write(SharedFolder(tmp_path / "file"))
 
 
@@ -91,7 +91,7 @@ async def test_a_day_that_is_a_link_leads_a_worker_nowhere(tmp_path: Path) -> No
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / PLACE.partition("/")[0]).symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(Permanent, match="leads elsewhere"):
+    with pytest.raises(PermanentError, match="leads elsewhere"):
         await write(SharedFolder(tmp_path / "shared"))
     assert os.listdir(tmp_path / "elsewhere") == []
 
@@ -99,9 +99,9 @@ async def test_a_day_that_is_a_link_leads_a_worker_nowhere(tmp_path: Path) -> No
 async def test_a_file_that_breaks_off_on_its_way_is_not_there(
     mongo: Mongo, database: Database, path: Path
 ) -> None:
-    handover = ByArchive(MongoArchive(mongo))
+    handover = ArchiveTransfer(MongoArchive(mongo))
     await write(handover)
     await mongo.collection("files.chunks").delete({"n": 2})
-    with pytest.raises(Temporary, match="changed while"):
-        await handover.take(PLACE, path)
+    with pytest.raises(TemporaryError, match="changed while"):
+        await handover.receive(PLACE, path)
     assert os.listdir(path.parent) == []

@@ -14,17 +14,19 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from bot.errors import Temporary
+from bot.errors import TemporaryError
 from bot.exporters.local.child import PARENT_GONE
-from bot.exporters.local.exporter import InProcessExporter
-from bot.models import RunStatus, Tally, Task, TaskStatus
-from bot.ports import Story
+from bot.exporters.local.exporter import LocalExporter
+from bot.models import RunStatus, Task, TaskCounts, TaskStatus
+from bot.ports import ReportInput
 from tests.factories import NOW, make_run
 from tests.fakes import FakeEngine
 from tests.workbooks import book, cells, run_before
 
-RUN = make_run(status=RunStatus.FINISHED, end_time=NOW, tally=Tally(total=1, done=1), task_ids=("t1",))
-STORY = Story(run=RUN)
+RUN = make_run(
+    status=RunStatus.FINISHED, end_time=NOW, task_counts=TaskCounts(total=1, done=1), task_ids=("t1",)
+)
+STORY = ReportInput(run=RUN)
 
 Assets = AsyncIterator[Mapping[str, Any]]
 
@@ -36,8 +38,8 @@ class FullEngine(FakeEngine):
         super().__init__()
         self.sites, self.pause = sites, pause
 
-    def assets(self, task_ids: Collection[str], kind: str) -> Assets:
-        return self._sites() if kind == "site" else super().assets(task_ids, kind)
+    def iter_assets(self, task_ids: Collection[str], kind: str) -> Assets:
+        return self._sites() if kind == "site" else super().iter_assets(task_ids, kind)
 
     async def _sites(self) -> Assets:
         for number in range(self.sites):
@@ -46,8 +48,8 @@ class FullEngine(FakeEngine):
             yield {"site": f"http://{number:06}.example", "title": "标题\ud800", "status": 200}
 
 
-def exporter(engine: FakeEngine) -> InProcessExporter:
-    return InProcessExporter(engine, zone="Asia/Shanghai", lang="zh-CN")
+def exporter(engine: FakeEngine) -> LocalExporter:
+    return LocalExporter(engine, zone="Asia/Shanghai", lang="zh-CN")
 
 
 async def test_a_workbook_is_written_by_a_child(tmp_path: Path) -> None:
@@ -69,7 +71,7 @@ async def test_so_many_are_written_at_the_same_time(tmp_path: Path, at_once: int
         await go.wait()
         under_way -= 1
 
-    pen = InProcessExporter(FullEngine(2, pause), zone="Asia/Shanghai", lang="zh-CN", at_once=at_once)
+    pen = LocalExporter(FullEngine(2, pause), zone="Asia/Shanghai", lang="zh-CN", at_once=at_once)
     await asyncio.gather(*(pen.export(STORY, tmp_path / f"{number}.xlsx") for number in range(3)))
     assert most == at_once
 
@@ -113,7 +115,7 @@ async def test_a_killed_child_leaves_nothing_and_is_temporary(tmp_path: Path) ->
         for pid in children():
             os.kill(pid, signal.SIGKILL)
 
-    with pytest.raises(Temporary, match="cannot be written"):
+    with pytest.raises(TemporaryError, match="cannot be written"):
         await exporter(FullEngine(5_000, kill)).export(STORY, tmp_path / "r.xlsx")
     assert os.listdir(tmp_path) == []
 
@@ -134,15 +136,15 @@ async def test_a_cancelled_export_ends_its_child_and_leaves_nothing(tmp_path: Pa
 
 async def test_an_engine_that_fails_meanwhile_is_told(tmp_path: Path) -> None:
     async def fail() -> None:
-        raise Temporary("the engine is away")
+        raise TemporaryError("the engine is away")
 
-    with pytest.raises(Temporary, match="engine is away"):
+    with pytest.raises(TemporaryError, match="engine is away"):
         await exporter(FullEngine(10, fail)).export(STORY, tmp_path / "r.xlsx")
     assert os.listdir(tmp_path) == []
 
 
 async def test_a_place_that_cannot_be_written_is_temporary(tmp_path: Path) -> None:
-    with pytest.raises(Temporary, match="cannot be written"):
+    with pytest.raises(TemporaryError, match="cannot be written"):
         await exporter(FullEngine(1)).export(STORY, tmp_path / "no" / "folder" / "r.xlsx")
 
 
@@ -151,7 +153,7 @@ async def test_an_export_that_was_killed_can_be_repeated(tmp_path: Path) -> None
         for pid in children():
             os.kill(pid, signal.SIGKILL)
 
-    with pytest.raises(Temporary):
+    with pytest.raises(TemporaryError):
         await exporter(FullEngine(5_000, kill)).export(STORY, tmp_path / "r.xlsx")
     assert (await exporter(FullEngine(5_000)).export(STORY, tmp_path / "r.xlsx")).rows == 5_000
     assert os.listdir(tmp_path) == ["r.xlsx"]
@@ -181,7 +183,7 @@ class EngineOfTwo(FakeEngine):
         for id_ in found:
             self.all_tasks[id_] = Task(id=id_, run_id="", target="a.example", status=TaskStatus.DONE)
 
-    async def assets(self, task_ids: Collection[str], kind: str) -> Assets:
+    async def iter_assets(self, task_ids: Collection[str], kind: str) -> Assets:
         for task_id in task_ids:
             for document in self.found.get(task_id, {}).get(kind, ()):
                 yield document
@@ -191,7 +193,7 @@ async def test_the_run_before_is_compared(tmp_path: Path) -> None:
     before = [{"domain": f"{number:04}.example"} for number in range(0, 900, 2)]
     now = [{"domain": f"{number:04}.example"} for number in range(0, 900, 3)]
     works = exporter(EngineOfTwo({"old": {"domain": before}, "t1": {"domain": now}}))
-    await works.export(Story(run=RUN, earlier=(run_before(task_ids=("old",)),)), tmp_path / "r.xlsx")
+    await works.export(ReportInput(run=RUN, earlier=(run_before(task_ids=("old",)),)), tmp_path / "r.xlsx")
     verdicts = [row[1] for row in book(tmp_path / "r.xlsx")["变化"][1:]]
     assert (verdicts.count("新增"), verdicts.count("消失"), verdicts.count("变化")) == (150, 300, 0)
 
@@ -217,13 +219,13 @@ async def test_after_a_stopped_run_and_a_retry_nothing_false_is_gone_or_new(tmp_
     for id_ in ("o2", "p2", "q2", "t2"):
         engine.end(id_, engine.all_tasks[id_].status, target="b.example")
     whole = run_before(task_ids=("o1", "o2"))
-    tally = Tally(total=2, done=1, stop=1)
-    stopped = run_before(task_ids=("p1", "p2"), tally=tally)
-    retry = run_before(task_ids=("q2",), tally=Tally(total=1, done=1))
-    last = replace(RUN, task_ids=("t1", "t2"), tally=Tally(total=2, done=2))
+    tally = TaskCounts(total=2, done=1, stop=1)
+    stopped = run_before(task_ids=("p1", "p2"), task_counts=tally)
+    retry = run_before(task_ids=("q2",), task_counts=TaskCounts(total=1, done=1))
+    last = replace(RUN, task_ids=("t1", "t2"), task_counts=TaskCounts(total=2, done=2))
     for run, earlier in ((stopped, (whole,)), (retry, (stopped, whole)), (last, (retry, stopped, whole))):
         path = tmp_path / f"{len(earlier)}.xlsx"
-        await exporter(engine).export(Story(run=run, earlier=earlier), path)
+        await exporter(engine).export(ReportInput(run=run, earlier=earlier), path)
         assert [row[0] for row in book(path)["变化"][1:]] == ["和上一次相同，没有变化"]
 
 
@@ -236,7 +238,7 @@ async def test_documents_with_odd_values_travel(tmp_path: Path) -> None:
 async def test_secrets_are_hidden_unless_the_exporter_is_told_otherwise(tmp_path: Path) -> None:
     found = EngineOfTwo({"t1": {"wih": [{"record_type": "app_key", "content": "secret"}]}})
     await exporter(found).export(STORY, tmp_path / "hidden.xlsx")
-    works = InProcessExporter(found, zone="Asia/Shanghai", lang="zh-CN", show_secrets=True)
+    works = LocalExporter(found, zone="Asia/Shanghai", lang="zh-CN", show_secrets=True)
     await works.export(STORY, tmp_path / "open.xlsx")
     assert "secret" not in cells(book(tmp_path / "hidden.xlsx")["WIH"])
     assert "secret" in cells(book(tmp_path / "open.xlsx")["WIH"])
@@ -246,7 +248,7 @@ def test_a_child_whose_parent_dies_leaves_nothing(tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()
     place = {"path": str(tmp_path / "r.xlsx"), "part": str(tmp_path / "r.part"), "zone": "UTC", "lang": "en"}
-    story = TypeAdapter(Story).dump_python(STORY, mode="json")
+    story = TypeAdapter(ReportInput).dump_python(STORY, mode="json")
     lines = json.dumps({**place, "show_secrets": False, "story": story}) + '\nsite mine [{"site": "a"}]\n'
     for said in ("", lines):
         spool.mkdir(exist_ok=True)

@@ -7,17 +7,17 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses
 
-from bot.messengers.dingtalk.auth import App, Tokens
+from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
 from bot.messengers.dingtalk.robot import OpenApiMessenger
-from bot.models import CardView
+from bot.models import RenderedCard
 from dingtalk_sandbox import Sandbox
 from tests.factories import make_sandbox_app
 from tests.fakes import FakeClock
 
 API, OAPI = "https://api.dingtalk.com", "https://oapi.dingtalk.com"
 TOKEN_URL = f"{API}/v1.0/oauth2/accessToken"
-APP = App(app_key="dingkey", app_secret="s3cret-of-the-app", robot_code="dingkey", agent_id=7)  # noqa: S106
-CARD = CardView(
+APP = DingTalkApp(app_key="dingkey", app_secret="s3cret-of-the-app", robot_code="dingkey", agent_id=7)  # noqa: S106
+CARD = RenderedCard(
     template_id="1366a1eb-bc54-4859-ac88-517c56a9acb1.schema", params={"title": "t"}, headline="h"
 )
 
@@ -65,5 +65,5 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-def sandbox_app(sandbox: Sandbox) -> App:
+def sandbox_app(sandbox: Sandbox) -> DingTalkApp:
     return make_sandbox_app(sandbox.url)

@@ -13,15 +13,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from aioresponses import aioresponses
 
-from bot.errors import CardUndeliveredError, ConfigError, Permanent, Temporary
-from bot.messengers.dingtalk.api import Calls
-from bot.messengers.dingtalk.auth import App, Tokens
+from bot.errors import CardUndeliveredError, ConfigError, PermanentError, TemporaryError
+from bot.messengers.dingtalk.api import ApiClient
+from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
 from bot.messengers.dingtalk.http import ANSWER_BYTES, call
-from bot.messengers.dingtalk.rate_limiter import Gate, Unmetered
+from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, RateLimit
 from bot.messengers.dingtalk.robot import OpenApiMessenger
-from bot.messengers.dingtalk.work_notification import WorkMessenger
-from bot.models import Destination, Note
-from bot.quota.budget import Bucket
+from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
+from bot.models import Destination, MarkdownMessage
+from bot.quota.budget import QuotaKind
 from dingtalk_sandbox import Sandbox
 from tests.factories import make_message
 from tests.fakes import FakeClock
@@ -31,7 +31,7 @@ GROUP, PERSON = Destination.parse("group:cidA"), Destination.parse("user:user01"
 SEND, BATCH = f"{API}/v1.0/robot/groupMessages/send", f"{API}/v1.0/robot/oToMessages/batchSend"
 CREATE = f"{API}/v1.0/card/instances/createAndDeliver"
 DELIVER = f"{API}/v1.0/card/instances/deliver"
-NOTE = Note(title="标题", text="**正文**")
+NOTE = MarkdownMessage(title="标题", text="**正文**")
 TOKEN_REFUSED = {"code": "InvalidAuthentication", "message": "不合法的access_token"}
 
 
@@ -70,7 +70,7 @@ async def test_wrong_keys_name_the_settings_and_not_the_secret(
 async def test_a_strange_token_answer_is_temporary(session: aiohttp.ClientSession, clock: FakeClock) -> None:
     with aioresponses() as wire:
         wire.post(TOKEN_URL, payload={"accessToken": None})
-        with pytest.raises(Temporary, match="no access token"):
+        with pytest.raises(TemporaryError, match="no access token"):
             await Tokens(session, APP, clock).get()
 
 
@@ -80,14 +80,14 @@ async def test_a_refused_token_is_renewed_once_and_the_call_repeated(
     wire.post(TOKEN_URL, payload={"accessToken": "token-2", "expireIn": 7200})
     wire.post(SEND, status=400, payload=TOKEN_REFUSED)
     wire.post(SEND, payload={"processQueryKey": "key"})
-    assert (await openapi.send_note(GROUP, NOTE, "k")).message_id == "key"
+    assert (await openapi.send_message(GROUP, NOTE, "k")).message_id == "key"
 
 
 async def test_a_token_refused_twice_is_temporary(wire: aioresponses, openapi: OpenApiMessenger) -> None:
     wire.post(TOKEN_URL, payload={"accessToken": "token-2", "expireIn": 7200})
     wire.post(SEND, status=400, payload=TOKEN_REFUSED, repeat=True)
-    with pytest.raises(Temporary):
-        await openapi.send_note(GROUP, NOTE, "k")
+    with pytest.raises(TemporaryError):
+        await openapi.send_message(GROUP, NOTE, "k")
 
 
 class Marker:
@@ -108,7 +108,7 @@ async def test_the_marker_stands_between_the_token_and_the_request(
 ) -> None:
     wire.post(SEND, payload={"processQueryKey": "key"}, repeat=True)
     marker = Marker(wire)
-    await openapi.send_note(GROUP, NOTE, "k", sending=marker.sending)
+    await openapi.send_message(GROUP, NOTE, "k", sending=marker.sending)
     await openapi.send_file(GROUP, "@media", "a.xlsx", sending=marker.sending)
     assert marker.before[0] == {TOKEN_URL}
 
@@ -124,7 +124,7 @@ async def test_a_lost_token_sets_no_marker_and_leaves_nothing_uncertain(
             Marker(wire),
             OpenApiMessenger(session, APP, Tokens(session, APP, clock), clock=clock),
         )
-        with pytest.raises(Temporary) as lost:
+        with pytest.raises(TemporaryError) as lost:
             await messenger.send_file(GROUP, "@media", "a.xlsx", sending=marker.sending)
     assert not lost.value.uncertain
     assert marker.before == []
@@ -135,8 +135,8 @@ async def test_a_work_notification_is_marked_after_its_token(
 ) -> None:
     marker = Marker(wire)
     wire.post(re.compile("asyncsend_v2"), payload={"errcode": 0})
-    with pytest.raises(Temporary):
-        await WorkMessenger(session, APP, tokens).send_file(
+    with pytest.raises(TemporaryError):
+        await WorkNotificationMessenger(session, APP, tokens).send_file(
             Destination.parse("work:user01"), "@media", "a.xlsx", sending=marker.sending
         )
     assert marker.before == [{TOKEN_URL}]
@@ -145,14 +145,14 @@ async def test_a_work_notification_is_marked_after_its_token(
 async def test_waiting_for_a_rate_limit_sets_no_marker(
     wire: aioresponses, session: aiohttp.ClientSession, tokens: Tokens, clock: FakeClock
 ) -> None:
-    class Lost(Unmetered):
+    class Lost(NullRateLimiter):
         @asynccontextmanager
-        async def call(self, gate: Gate, bucket: Bucket) -> AsyncIterator[None]:
-            raise Temporary("MongoDB was lost", uncertain=True)
+        async def call(self, gate: RateLimit, bucket: QuotaKind) -> AsyncIterator[None]:
+            raise TemporaryError("MongoDB was lost", uncertain=True)
             yield
 
     marker = Marker(wire)
-    with pytest.raises(Temporary):
+    with pytest.raises(TemporaryError):
         await OpenApiMessenger(session, APP, tokens, clock=clock, meter=Lost()).send_file(
             GROUP, "@media", "a.xlsx", sending=marker.sending
         )
@@ -172,13 +172,13 @@ async def test_a_lost_answer_is_told_from_a_lost_request(
     wire: aioresponses, openapi: OpenApiMessenger, exception: Exception, uncertain: bool
 ) -> None:
     wire.post(SEND, exception=exception)
-    with pytest.raises(Temporary) as lost:
-        await openapi.send_note(GROUP, NOTE, "k")
+    with pytest.raises(TemporaryError) as lost:
+        await openapi.send_message(GROUP, NOTE, "k")
     assert lost.value.uncertain is uncertain
 
 
 async def test_a_refused_connection_was_certainly_not_sent(session: aiohttp.ClientSession) -> None:
-    with pytest.raises(Temporary, match="cannot be reached") as lost:
+    with pytest.raises(TemporaryError, match="cannot be reached") as lost:
         await call(session, "POST", "http://127.0.0.1:1/robot/send?access_token=topsecret", json={})
     assert not lost.value.uncertain
     assert "topsecret" not in str(lost.value)
@@ -189,8 +189,8 @@ async def test_an_answer_that_is_no_json_object_is_temporary(
     wire: aioresponses, openapi: OpenApiMessenger, body: str
 ) -> None:
     wire.post(SEND, body=body)
-    with pytest.raises(Temporary, match="DingTalk answered 200"):
-        await openapi.send_note(GROUP, NOTE, "k")
+    with pytest.raises(TemporaryError, match="DingTalk answered 200"):
+        await openapi.send_message(GROUP, NOTE, "k")
 
 
 async def test_an_answer_without_end_is_cut(session: aiohttp.ClientSession) -> None:
@@ -200,7 +200,7 @@ async def test_an_answer_without_end_is_cut(session: aiohttp.ClientSession) -> N
     app = web.Application()
     app.router.add_post("/", endless)
     async with TestServer(app) as server:
-        with pytest.raises(Temporary, match="more than"):
+        with pytest.raises(TemporaryError, match="more than"):
             await call(session, "POST", str(server.make_url("/")), json={})
 
 
@@ -208,7 +208,7 @@ async def test_a_message_to_a_group_is_what_the_documentation_says(
     wire: aioresponses, openapi: OpenApiMessenger
 ) -> None:
     wire.post(SEND, payload={"processQueryKey": "key"})
-    await openapi.send_note(GROUP, NOTE, "k")
+    await openapi.send_message(GROUP, NOTE, "k")
     assert bodies(wire, SEND) == [
         {
             "msgKey": "sampleMarkdown",
@@ -230,9 +230,9 @@ async def test_a_file_is_sent_with_its_name_and_kind(wire: aioresponses, openapi
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        ({"processQueryKey": "k", "invalidStaffIdList": ["user01"]}, Permanent),
-        ({"processQueryKey": "k", "flowControlledStaffIdList": ["user01"]}, Temporary),
-        ({}, Temporary),
+        ({"processQueryKey": "k", "invalidStaffIdList": ["user01"]}, PermanentError),
+        ({"processQueryKey": "k", "flowControlledStaffIdList": ["user01"]}, TemporaryError),
+        ({}, TemporaryError),
     ],
 )
 async def test_a_success_that_reached_nobody_is_none(
@@ -240,12 +240,12 @@ async def test_a_success_that_reached_nobody_is_none(
 ) -> None:
     wire.post(BATCH, payload=answer)
     with pytest.raises(kind):
-        await openapi.send_note(PERSON, NOTE, "k")
+        await openapi.send_message(PERSON, NOTE, "k")
 
 
 async def test_a_message_over_the_limit_never_leaves(openapi: OpenApiMessenger) -> None:
-    with pytest.raises(Permanent, match="15000"):
-        await openapi.send_note(GROUP, Note(title="t", text="字" * 6_000), "k")
+    with pytest.raises(PermanentError, match="15000"):
+        await openapi.send_message(GROUP, MarkdownMessage(title="t", text="字" * 6_000), "k")
 
 
 async def test_a_card_that_exists_already_is_delivered(wire: aioresponses, openapi: OpenApiMessenger) -> None:
@@ -279,13 +279,13 @@ async def test_a_card_whose_fate_is_not_told_is_tried_again(
     wire: aioresponses, openapi: OpenApiMessenger, result: object
 ) -> None:
     wire.post(CREATE, payload={"success": True, "result": result})
-    with pytest.raises(Temporary):
+    with pytest.raises(TemporaryError):
         await openapi.send_card(GROUP, CARD, "card1")
 
 
 async def test_another_refusal_of_a_card_is_for_good(wire: aioresponses, openapi: OpenApiMessenger) -> None:
     wire.post(CREATE, status=400, payload={"code": "param.templateNotExist"})
-    with pytest.raises(Permanent, match="templateNotExist"):
+    with pytest.raises(PermanentError, match="templateNotExist"):
         await openapi.send_card(PERSON, CARD, "card1")
 
 
@@ -308,7 +308,7 @@ async def test_an_old_chat_id_is_converted_once(wire: aioresponses, openapi: Ope
     wire.post(path, payload={"openConversationId": "cidNew"})
     wire.post(SEND, payload={"processQueryKey": "key"}, repeat=True)
     for _ in range(2):
-        await openapi.send_note(Destination.parse("group:chatabc"), NOTE, "k")
+        await openapi.send_message(Destination.parse("group:chatabc"), NOTE, "k")
     assert [body["openConversationId"] for body in bodies(wire, SEND)] == ["cidNew", "cidNew"]
     assert len(bodies(wire, path)) == 1
 
@@ -317,8 +317,8 @@ async def test_an_old_chat_id_without_an_answer_is_temporary(
     wire: aioresponses, openapi: OpenApiMessenger
 ) -> None:
     wire.post(f"{API}/v1.0/im/chat/chatabc/convertToOpenConversationId", payload={})
-    with pytest.raises(Temporary):
-        await openapi.send_note(Destination.parse("group:chatabc"), NOTE, "k")
+    with pytest.raises(TemporaryError):
+        await openapi.send_message(Destination.parse("group:chatabc"), NOTE, "k")
 
 
 async def test_an_answer_goes_through_the_session_of_the_message(
@@ -327,7 +327,7 @@ async def test_an_answer_goes_through_the_session_of_the_message(
     hook = f"{OAPI}/robot/sendBySession?session=s"
     wire.post(hook, payload={"errcode": 0})
     message = make_message(session_webhook=hook, session_expires=clock())
-    with pytest.raises(Permanent, match="over"):
+    with pytest.raises(PermanentError, match="over"):
         await openapi.reply(message, NOTE)
     clock.turn(seconds=-1)
     await openapi.reply(message, NOTE)
@@ -339,7 +339,7 @@ async def test_a_session_that_is_over_is_permanent(
     wire: aioresponses, openapi: OpenApiMessenger, webhook: str
 ) -> None:
     wire.post(f"{OAPI}/robot/sendBySession?session=old", payload={"errcode": "session.expired"})
-    with pytest.raises(Permanent):
+    with pytest.raises(PermanentError):
         await openapi.reply(make_message(session_webhook=webhook), NOTE)
 
 
@@ -352,7 +352,7 @@ async def test_an_upload_returns_the_media_id(
     wire.post(url, payload={"errcode": 0, "media_id": "@lAz"})
     wire.post(url, payload={"errcode": 0})
     assert await openapi.upload(path, "巡检.xlsx") == "@lAz"
-    with pytest.raises(Temporary, match="media_id"):
+    with pytest.raises(TemporaryError, match="media_id"):
         await openapi.upload(path, "巡检.xlsx")
 
 
@@ -362,15 +362,15 @@ async def test_what_dingtalk_would_not_take_is_not_uploaded(
     empty = tmp_path / "empty.xlsx"
     empty.touch()
     for path, name in ((empty, "empty.xlsx"), (empty, "a.exe"), (tmp_path / "none.xlsx", "none.xlsx")):
-        with pytest.raises(Permanent):
+        with pytest.raises(PermanentError):
             await openapi.upload(path, name)
 
 
 async def test_twenty_calls_at_once_over_one_session(
-    sandbox: Sandbox, sandbox_app: App, clock: FakeClock
+    sandbox: Sandbox, sandbox_app: DingTalkApp, clock: FakeClock
 ) -> None:
     async with aiohttp.ClientSession() as session:
-        calls = Calls(session, sandbox_app, Tokens(session, sandbox_app, clock))
+        calls = ApiClient(session, sandbox_app, Tokens(session, sandbox_app, clock))
         body = {"robotCode": "dingsandboxapp", "userIds": ["user01"], "msgKey": "sampleText",
                 "msgParam": '{"content": "hi"}'}  # fmt: skip
         path = "/v1.0/robot/oToMessages/batchSend"
@@ -388,12 +388,16 @@ async def test_twenty_calls_at_once_over_one_session(
     ],
 )
 async def test_a_card_in_a_group_rings_for_staff_ids(
-    sandbox: Sandbox, sandbox_app: App, clock: FakeClock, people: tuple[str, ...], rings: dict[str, str]
+    sandbox: Sandbox,
+    sandbox_app: DingTalkApp,
+    clock: FakeClock,
+    people: tuple[str, ...],
+    rings: dict[str, str],
 ) -> None:
     group = Destination.parse("group:cidSandboxGroupOps==")
     async with aiohttp.ClientSession() as session:
         tokens = Tokens(session, sandbox_app, clock)
         messenger = OpenApiMessenger(session, sandbox_app, tokens, clock=clock)
         await messenger.send_card(group, replace(CARD, mention=people), "run-1")
-    (message,) = sandbox.world.board.of(group.id)
+    (message,) = sandbox.world.board.in_conversation(group.id)
     assert message.content["at"] == rings

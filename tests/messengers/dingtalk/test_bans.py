@@ -7,21 +7,21 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot.errors import Held, Temporary
-from bot.messengers.dingtalk.auth import App, Tokens
+from bot.errors import RateLimited, TemporaryError
+from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
 from bot.messengers.dingtalk.errors import Banned
 from bot.messengers.dingtalk.http import call, dingtalk_session
-from bot.messengers.dingtalk.rate_limiter import Meter
+from bot.messengers.dingtalk.rate_limiter import RateLimiter
 from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.stream import Pace, StreamConnection
-from bot.models import CardTap, Destination, Message, Note
+from bot.models import CardTap, Destination, MarkdownMessage, Message
 from bot.quota.budget import Budget
-from bot.stores.sqlite.ledger import SqliteLedger
+from bot.stores.sqlite.ledger import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
 from tests.factories import make_message
 from tests.fakes import FakeClock
 
-GROUP, NOTE = Destination.parse("group:cidA"), Note(title="t", text="x")
+GROUP, NOTE = Destination.parse("group:cidA"), MarkdownMessage(title="t", text="x")
 
 PAGE = "<!DOCTYPE html><html><script>var x5 = '/_____tmd_____/punish?x5secdata=1';</script></html>"
 VERDICT = '{"status":1111,"wait":5,"source":"x5","punish":"deny","uuid":"u"}'
@@ -63,20 +63,20 @@ async def test_a_ban_is_known_as_a_page_and_as_json(
 async def test_after_a_ban_not_even_a_token_is_asked_for(
     session: aiohttp.ClientSession, store: SqliteStore, clock: FakeClock
 ) -> None:
-    meter, host = Meter(SqliteLedger(store), Budget(), clock=clock), Host(PAGE)
+    meter, host = RateLimiter(SqliteQuotaStore(store), Budget(), clock=clock), Host(PAGE)
     async with host.server() as server:
         base = str(server.make_url("")).rstrip("/")
-        app = App(app_key="k", app_secret="s", robot_code="k", openapi_base=base)  # noqa: S106
+        app = DingTalkApp(app_key="k", app_secret="s", robot_code="k", openapi_base=base)  # noqa: S106
         robot = OpenApiMessenger(session, app, Tokens(session, app, clock, meter), clock=clock, meter=meter)
         message = make_message(session_webhook=f"{base}/robot/sendBySession")
         with pytest.raises(Banned):
-            await robot.send_note(GROUP, NOTE, "k")
+            await robot.send_message(GROUP, NOTE, "k")
         for _ in range(3):
-            with pytest.raises(Held, match="bans"):
-                await robot.send_note(GROUP, NOTE, "k")
-            with pytest.raises(Held, match="bans"):
+            with pytest.raises(RateLimited, match="bans"):
+                await robot.send_message(GROUP, NOTE, "k")
+            with pytest.raises(RateLimited, match="bans"):
                 await robot.reply(message, NOTE)
-            with pytest.raises(Held, match="bans"):
+            with pytest.raises(RateLimited, match="bans"):
                 await StreamConnection(session, app, _nothing, _silence, pace=Pace(meter=meter)).ticket()
         assert host.calls == 1
         clock.turn(seconds=300)
@@ -89,7 +89,7 @@ async def test_a_page_of_something_in_between_is_no_ban(session: aiohttp.ClientS
     host = Host("<html><h1>502 Bad Gateway</h1></html>", 502)
     async with host.server() as server:
         for _ in range(2):
-            with pytest.raises(Temporary, match="no JSON object"):
+            with pytest.raises(TemporaryError, match="no JSON object"):
                 await call(session, "POST", str(server.make_url("/")), json={})
     assert host.calls == 2
 
@@ -110,13 +110,13 @@ async def test_a_websocket_that_is_redirected_is_not_opened(
         elsewhere.server() as unsafe,
         Host(status=302, location=str(unsafe.make_url("/x"))).server() as at,
     ):
-        app = App(app_key="k", app_secret="s", robot_code="k")  # noqa: S106
+        app = DingTalkApp(app_key="k", app_secret="s", robot_code="k")  # noqa: S106
         stream = StreamConnection(session, app, _nothing, _silence)
 
         async def ticket() -> str:
             return str(at.make_url("/connect?ticket=t")).replace("http", "ws")
 
         monkeypatch.setattr(stream, "ticket", ticket)
-        with pytest.raises(Temporary, match="Redirected"):
+        with pytest.raises(TemporaryError, match="Redirected"):
             await stream._open()
     assert elsewhere.calls == 0

@@ -2,14 +2,14 @@
 
 import pytest
 
-from bot.errors import CardUndeliveredError, Permanent, Temporary
+from bot.errors import CardUndeliveredError, PermanentError, TemporaryError
 from bot.messengers.dingtalk.errors import (
-    MonthSpent,
+    NotBilled,
+    QuotaExhausted,
+    Throttled,
     TokenRefused,
-    TooFast,
-    Uncounted,
-    of_oapi,
-    of_openapi,
+    error_from_oapi,
+    error_from_openapi,
     undelivered,
 )
 
@@ -19,20 +19,20 @@ from bot.messengers.dingtalk.errors import (
     [
         (400, "InvalidAuthentication", TokenRefused, None),
         (401, "", TokenRefused, None),
-        (403, "Forbidden.AccessDenied.AccessTokenPermissionDenied", Permanent, None),
-        (403, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", TooFast, 1),
-        (403, "Forbidden.AccessDenied.ApiCountLimitForOrg", MonthSpent, 1),
-        (400, "send.too.fast", Temporary, 2),
-        (400, "invalidParameter.robotCode.notExsit", Permanent, None),
-        (400, "param.templateNotExist", Permanent, None),
-        (400, "contain.notAllowed.text", Permanent, None),
-        (500, "system.busy", Temporary, 2),
-        (500, "something.new", Temporary, None),
-        (502, "", Temporary, None),
+        (403, "Forbidden.AccessDenied.AccessTokenPermissionDenied", PermanentError, None),
+        (403, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", Throttled, 1),
+        (403, "Forbidden.AccessDenied.ApiCountLimitForOrg", QuotaExhausted, 1),
+        (400, "send.too.fast", TemporaryError, 2),
+        (400, "invalidParameter.robotCode.notExsit", PermanentError, None),
+        (400, "param.templateNotExist", PermanentError, None),
+        (400, "contain.notAllowed.text", PermanentError, None),
+        (500, "system.busy", TemporaryError, 2),
+        (500, "something.new", TemporaryError, None),
+        (502, "", TemporaryError, None),
     ],
 )
 def test_the_new_api(status: int, code: str, kind: type[Exception], retry_after: float | None) -> None:
-    error = of_openapi(status, {"code": code, "message": "说明"})
+    error = error_from_openapi(status, {"code": code, "message": "说明"})
     assert isinstance(error, kind)
     assert getattr(error, "retry_after", None) == retry_after
 
@@ -42,33 +42,33 @@ def test_the_new_api(status: int, code: str, kind: type[Exception], retry_after:
     [
         (40014, TokenRefused, None),
         (42001, TokenRefused, None),
-        (-1, Temporary, 2),
-        (90018, TooFast, 1),
-        (130101, TooFast, 600),
-        (410100, TooFast, 600),
-        (90020, MonthSpent, 1),
-        (90030, MonthSpent, 1),
-        (310000, Permanent, None),
-        (300005, Permanent, None),
-        (430104, Permanent, None),
-        (460101, Permanent, None),
-        (99999999, Temporary, None),
+        (-1, TemporaryError, 2),
+        (90018, Throttled, 1),
+        (130101, Throttled, 600),
+        (410100, Throttled, 600),
+        (90020, QuotaExhausted, 1),
+        (90030, QuotaExhausted, 1),
+        (310000, PermanentError, None),
+        (300005, PermanentError, None),
+        (430104, PermanentError, None),
+        (460101, PermanentError, None),
+        (99999999, TemporaryError, None),
     ],
 )
 def test_the_old_api(code: int, kind: type[Exception], retry_after: float | None) -> None:
-    error = of_oapi({"errcode": code, "errmsg": "说明"})
+    error = error_from_oapi({"errcode": code, "errmsg": "说明"})
     assert isinstance(error, kind)
     assert getattr(error, "retry_after", None) == retry_after
 
 
 def test_a_success_is_none() -> None:
-    assert of_openapi(200, {"code": "anything"}) is None
-    assert of_oapi({"errcode": 0}) is None
+    assert error_from_openapi(200, {"code": "anything"}) is None
+    assert error_from_oapi({"errcode": 0}) is None
 
 
 def test_a_result_that_nobody_knows_may_have_been_sent() -> None:
-    error = of_openapi(400, {"code": "unknown.send.result"})
-    assert isinstance(error, Temporary)
+    error = error_from_openapi(400, {"code": "unknown.send.result"})
+    assert isinstance(error, TemporaryError)
     assert error.uncertain
 
 
@@ -78,21 +78,21 @@ def test_a_missing_scope_is_named() -> None:
         "message": "应用尚未开通所需的权限",
         "accessdenieddetail": {"requiredScopes": ["Card.Instance.Write"]},
     }
-    error = of_openapi(403, body)
-    assert isinstance(error, Permanent)
+    error = error_from_openapi(403, body)
+    assert isinstance(error, PermanentError)
     assert error.code == body["code"]
     assert "Card.Instance.Write" in str(error)
 
 
 @pytest.mark.parametrize("body", [{}, {"status": 1111, "wait": 5}, {"errcode": None}])
 def test_an_answer_without_a_verdict_is_tried_again(body: dict[str, object]) -> None:
-    assert isinstance(of_oapi(body), Temporary)
+    assert isinstance(error_from_oapi(body), TemporaryError)
 
 
 def test_a_banned_address_waits_and_nothing_was_done() -> None:
     body = {"status": 1111, "wait": 5, "source": "x5", "punish": "deny", "uuid": "u"}
-    for error in (of_openapi(200, body), of_openapi(403, body), of_oapi(body)):
-        assert isinstance(error, Uncounted)
+    for error in (error_from_openapi(200, body), error_from_openapi(403, body), error_from_oapi(body)):
+        assert isinstance(error, NotBilled)
         assert (error.retry_after, error.uncertain) == (300, False)
 
 
@@ -101,8 +101,8 @@ def test_an_answer_that_repeats_what_it_was_told_keeps_our_secrets() -> None:
         "code": "miss.token",
         "message": "no such token: access_token=HIDDEN&x-acs-dingtalk-access-token: HIDDEN",
     }
-    assert "HIDDEN" not in str(of_openapi(400, body))
-    assert "HIDDEN" not in str(of_oapi({"errcode": 40014, "errmsg": "invalid access_token=HIDDEN"}))
+    assert "HIDDEN" not in str(error_from_openapi(400, body))
+    assert "HIDDEN" not in str(error_from_oapi({"errcode": 40014, "errmsg": "invalid access_token=HIDDEN"}))
 
 
 @pytest.mark.parametrize(
@@ -116,8 +116,8 @@ def test_an_answer_that_repeats_what_it_was_told_keeps_our_secrets() -> None:
     ],
 )
 def test_a_fault_of_set_up_is_told_from_other_refusals(code: str, fault: str) -> None:
-    error = of_openapi(400, {"code": code})
-    assert isinstance(error, Permanent)
+    error = error_from_openapi(400, {"code": code})
+    assert isinstance(error, PermanentError)
     assert error.setup_fault == fault
 
 
@@ -135,7 +135,7 @@ def test_a_fault_of_set_up_is_told_from_other_refusals(code: str, fault: str) ->
 def test_a_card_that_cannot_be_delivered_as_it_is_set_up_is_not_tried_again(words: str, fault: str) -> None:
     """It was tried 24 times, at one paid call each."""
     error = undelivered(words)
-    assert isinstance(error, Permanent)
+    assert isinstance(error, PermanentError)
     assert error.setup_fault == fault
 
 

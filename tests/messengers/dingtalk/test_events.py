@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.messengers.dingtalk.events import message_of, tap_of
+from bot.messengers.dingtalk.events import parse_message, parse_tap
 
 SAID: dict[str, Any] = {
     "msgId": "msg1", "conversationId": "cid1", "conversationType": "2", "conversationTitle": "测试群",
@@ -19,7 +19,7 @@ SAID: dict[str, Any] = {
 
 
 def test_a_message_is_read_and_trimmed() -> None:
-    message = message_of(SAID)
+    message = parse_message(SAID)
     assert message is not None
     assert (message.id, message.text, message.group, message.title) == ("msg1", "重跑 每日", True, "测试群")
     assert (message.sender.id, message.sender.admin) == ("user01", True)
@@ -28,27 +28,27 @@ def test_a_message_is_read_and_trimmed() -> None:
 
 
 def test_the_organisation_of_the_robot_and_of_a_press_is_read() -> None:
-    message = message_of(SAID | {"chatbotCorpId": "dingcorp"})
-    tapped = tap_of(tap({"params": {"id": "rerun"}}, corpId="dingcorp"))
+    message = parse_message(SAID | {"chatbotCorpId": "dingcorp"})
+    tapped = parse_tap(tap({"params": {"id": "rerun"}}, corpId="dingcorp"))
     assert message is not None
     assert tapped is not None
     assert (message.corp_id, tapped.corp_id) == ("dingcorp", "dingcorp")
 
 
 def test_a_press_with_a_union_id_is_of_nobody_we_know() -> None:
-    tapped = tap_of(tap({"params": {"id": "rerun"}}, userIdType=2))
+    tapped = parse_tap(tap({"params": {"id": "rerun"}}, userIdType=2))
     assert tapped is not None
     assert tapped.user.id == ""
 
 
 def test_somebody_from_outside_has_no_id() -> None:
-    message = message_of({key: value for key, value in SAID.items() if key != "senderStaffId"})
+    message = parse_message({key: value for key, value in SAID.items() if key != "senderStaffId"})
     assert message is not None
     assert message.sender.id == ""
 
 
 def test_a_lone_surrogate_is_replaced() -> None:
-    message = message_of(SAID | {"text": {"content": "重跑 \ud83d"}, "senderNick": "\ud83d"})
+    message = parse_message(SAID | {"text": {"content": "重跑 \ud83d"}, "senderNick": "\ud83d"})
     assert message is not None
     assert (message.text, message.sender.name) == ("重跑 \ufffd", "\ufffd")
 
@@ -58,7 +58,7 @@ def test_rich_text_is_joined() -> None:
         "content": {"richText": [{"text": "重跑 "}, {"type": "picture"}, {"text": "每日"}, 5]},
         "text": None,
     }
-    message = message_of(SAID | rich)
+    message = parse_message(SAID | rich)
     assert message is not None
     assert message.text == "重跑 每日"
 
@@ -66,14 +66,14 @@ def test_rich_text_is_joined() -> None:
 @pytest.mark.parametrize("text", [None, {}, {"content": 5}, "x"])
 def test_a_message_without_words_has_none(text: object) -> None:
     """Once the month's quota is used up, messages come without text (0699-robot-message-type)."""
-    message = message_of(SAID | {"text": text, "content": {"richText": "x"}})
+    message = parse_message(SAID | {"text": text, "content": {"richText": "x"}})
     assert message is not None
     assert message.text == ""
 
 
 @pytest.mark.parametrize("missing", ["msgId", "conversationId"])
 def test_a_message_without_an_id_is_none(missing: str) -> None:
-    assert message_of({key: value for key, value in SAID.items() if key != missing}) is None
+    assert parse_message({key: value for key, value in SAID.items() if key != missing}) is None
 
 
 def tap(inner: object, **more: object) -> dict[str, object]:
@@ -92,7 +92,7 @@ def tap(inner: object, **more: object) -> dict[str, object]:
 )
 def test_the_button_is_found_wherever_it_is_told(inner: object) -> None:
     for data in (tap(inner), tap(None, content="", value=json.dumps(inner)), tap(inner, content=inner)):
-        found = tap_of(data)
+        found = parse_tap(data)
         assert found is not None
         assert (found.card_id, found.action, found.user.id) == ("card1", "rerun", "user01")
 
@@ -101,7 +101,7 @@ def test_the_button_is_found_wherever_it_is_told(inner: object) -> None:
     "data", [{}, tap({}), tap({"cardPrivateData": 5}), tap(None, content="{"), tap(None, content="[" * 9999)]
 )
 def test_a_press_on_nothing_is_none(data: dict[str, object]) -> None:
-    assert tap_of(data) is None
+    assert parse_tap(data) is None
 
 
 JSON = st.recursive(
@@ -116,5 +116,5 @@ JSON = st.recursive(
     st.dictionaries(st.sampled_from([*SAID, "outTrackId", "userId", "content", "value", "createAt"]), JSON)
 )
 def test_nothing_that_comes_breaks_us(data: dict[str, Any]) -> None:
-    message_of(data)
-    tap_of(data)
+    parse_message(data)
+    parse_tap(data)

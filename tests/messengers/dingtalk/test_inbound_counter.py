@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.errors import Temporary
+from bot.errors import TemporaryError
 from bot.messengers.dingtalk.inbound_counter import Arrivals
 
 
@@ -56,7 +56,7 @@ async def test_none_is_over_before_its_booking(book: Book) -> None:
 
 async def test_trouble_is_told_once_and_holds_up_nobody(book: Book, caplog: pytest.LogCaptureFixture) -> None:
     arrivals = Arrivals(book)
-    book.troubles = [Temporary("away")]
+    book.troubles = [TemporaryError("away")]
     book.go.set()
     coming = [arrivals.add(), arrivals.add()]
     await asyncio.gather(*(each.wait() for each in coming))

@@ -6,62 +6,63 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import Held, Permanent, Temporary
-from bot.messengers.dingtalk.errors import Banned, MonthSpent, TokenRefused, TooFast, Uncounted
-from bot.messengers.dingtalk.rate_limiter import Gate, Meter, app_gate, robot_gate
-from bot.quota.budget import Bucket, Budget, month_of
-from bot.stores.sqlite.ledger import SqliteLedger
+from bot.errors import PermanentError, RateLimited, TemporaryError
+from bot.messengers.dingtalk.errors import Banned, NotBilled, QuotaExhausted, Throttled, TokenRefused
+from bot.messengers.dingtalk.rate_limiter import RateLimit, RateLimiter, app_limit, robot_limit
+from bot.quota.budget import Budget, QuotaKind, month_of
+from bot.stores.sqlite.ledger import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 
-APP = app_gate("dingkey", per_second=3)
-ROBOT = robot_gate("ops", per_minute=20)
+APP = app_limit("dingkey", per_second=3)
+ROBOT = robot_limit("ops", per_minute=20)
 
 
 class Counter:
     """A meter on a ledger of its own, sleeping on a clock that a sleep turns."""
 
-    def __init__(self, ledger: SqliteLedger, clock: FakeClock) -> None:
+    def __init__(self, ledger: SqliteQuotaStore, clock: FakeClock) -> None:
         self.ledger, self.clock = ledger, clock
         self.slept = 0.0
-        budget = Budget(limits={Bucket.API: 10, Bucket.STREAM: 0})
-        self.meter = Meter(ledger, budget, clock=clock, sleep=self.sleep)
+        budget = Budget(limits={QuotaKind.API: 10, QuotaKind.STREAM: 0})
+        self.meter = RateLimiter(ledger, budget, clock=clock, sleep=self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         self.slept += seconds
         self.clock.turn(seconds=seconds)
 
     async def call(
-        self, gate: Gate = APP, bucket: Bucket = Bucket.API, error: Exception | None = None
+        self, gate: RateLimit = APP, bucket: QuotaKind = QuotaKind.API, error: Exception | None = None
     ) -> None:
         async with self.meter.call(gate, bucket):
             if error:
                 raise error
 
-    async def booked(self, bucket: Bucket = Bucket.API) -> int:
-        return (await self.ledger.booked(month_of(self.clock()))).get(bucket, 0)
+    async def booked(self, bucket: QuotaKind = QuotaKind.API) -> int:
+        return (await self.ledger.usage(month_of(self.clock()))).get(bucket, 0)
 
 
 @pytest.fixture
 async def counter(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Counter]:
     store = SqliteStore(tmp_path / "d.db")
     await store.open()
-    yield Counter(SqliteLedger(store), clock)
+    yield Counter(SqliteQuotaStore(store), clock)
     await store.close()
 
 
 async def test_every_call_is_booked(counter: Counter) -> None:
     await counter.call()
-    with pytest.raises(Permanent):
-        await counter.call(error=Permanent("no such card"))
-    with pytest.raises(Temporary):
-        await counter.call(error=Temporary("no answer", uncertain=True))
-    await counter.meter.came_in().wait()
-    assert (await counter.booked(), await counter.booked(Bucket.STREAM)) == (3, 1)
+    with pytest.raises(PermanentError):
+        await counter.call(error=PermanentError("no such card"))
+    with pytest.raises(TemporaryError):
+        await counter.call(error=TemporaryError("no answer", uncertain=True))
+    await counter.meter.count_inbound().wait()
+    assert (await counter.booked(), await counter.booked(QuotaKind.STREAM)) == (3, 1)
 
 
 @pytest.mark.parametrize(
-    "error", [Uncounted("no way there"), TokenRefused("old"), TooFast("qps", retry_after=1), Held("banned")]
+    "error",
+    [NotBilled("no way there"), TokenRefused("old"), Throttled("qps", retry_after=1), RateLimited("banned")],
 )
 async def test_what_dingtalk_does_not_count_is_not_booked(counter: Counter, error: Exception) -> None:
     with pytest.raises(type(error)):
@@ -74,8 +75,8 @@ async def test_a_month_is_not_over_for_as_long_as_a_clock_was_ahead(
 ) -> None:
     days_ahead = timedelta(days=3).total_seconds()
     clock.turn(seconds=days_ahead)
-    with pytest.raises(MonthSpent):
-        await counter.call(error=MonthSpent("90020", retry_after=1))
+    with pytest.raises(QuotaExhausted):
+        await counter.call(error=QuotaExhausted("90020", retry_after=1))
     clock.turn(seconds=-days_ahead)
     await counter.call()
 
@@ -83,10 +84,10 @@ async def test_a_month_is_not_over_for_as_long_as_a_clock_was_ahead(
 async def test_a_ban_closes_every_gate_for_five_minutes(counter: Counter, clock: FakeClock) -> None:
     with pytest.raises(Banned):
         await counter.call(error=Banned(retry_after=300))
-    for gate, bucket in ((APP, Bucket.API), (ROBOT, Bucket.STREAM)):
-        with pytest.raises(Held, match="bans"):
+    for gate, bucket in ((APP, QuotaKind.API), (ROBOT, QuotaKind.STREAM)):
+        with pytest.raises(RateLimited, match="bans"):
             await counter.call(gate, bucket)
-    assert (await counter.booked(), await counter.booked(Bucket.STREAM)) == (0, 0)
+    assert (await counter.booked(), await counter.booked(QuotaKind.STREAM)) == (0, 0)
     clock.turn(seconds=300)
     await counter.call()
 
@@ -108,30 +109,30 @@ async def test_a_full_second_is_waited_for(counter: Counter) -> None:
 
 async def test_the_21st_message_of_a_minute_waits_as_a_job(counter: Counter, clock: FakeClock) -> None:
     for _ in range(20):
-        await counter.call(ROBOT, Bucket.STREAM)
-    with pytest.raises(Held) as held:
-        await counter.call(ROBOT, Bucket.STREAM)
+        await counter.call(ROBOT, QuotaKind.STREAM)
+    with pytest.raises(RateLimited) as held:
+        await counter.call(ROBOT, QuotaKind.STREAM)
     assert held.value.retry_after == pytest.approx(65, abs=1)
     clock.turn(seconds=66)
-    await counter.call(ROBOT, Bucket.STREAM)
-    assert await counter.booked(Bucket.STREAM) == 21
+    await counter.call(ROBOT, QuotaKind.STREAM)
+    assert await counter.booked(QuotaKind.STREAM) == 21
 
 
 async def test_a_penalty_holds_everybody_back_until_it_is_over(counter: Counter, clock: FakeClock) -> None:
-    with pytest.raises(TooFast):
-        await counter.call(ROBOT, Bucket.STREAM, TooFast("130101", retry_after=600))
-    another = Meter(counter.ledger, Budget(), clock=clock)
-    with pytest.raises(Held):
-        async with another.call(ROBOT, Bucket.STREAM):
+    with pytest.raises(Throttled):
+        await counter.call(ROBOT, QuotaKind.STREAM, Throttled("130101", retry_after=600))
+    another = RateLimiter(counter.ledger, Budget(), clock=clock)
+    with pytest.raises(RateLimited):
+        async with another.call(ROBOT, QuotaKind.STREAM):
             pytest.fail("the request left")
     clock.turn(seconds=601)
-    await counter.call(ROBOT, Bucket.STREAM)
+    await counter.call(ROBOT, QuotaKind.STREAM)
 
 
 async def test_the_month_s_last_call_is_the_last(counter: Counter, clock: FakeClock) -> None:
     for _ in range(10):
         await counter.call()
-    with pytest.raises(Held, match="10 api calls are used up"):
+    with pytest.raises(RateLimited, match="10 api calls are used up"):
         await counter.call()
     assert await counter.booked() == 10
     clock.turn(seconds=timedelta(days=8).total_seconds())
@@ -142,9 +143,9 @@ async def test_the_month_s_last_call_is_the_last(counter: Counter, clock: FakeCl
 async def test_a_month_that_dingtalk_calls_used_up_is_not_asked_for_again(
     counter: Counter, clock: FakeClock
 ) -> None:
-    with pytest.raises(MonthSpent):
-        await counter.call(error=MonthSpent("90020", retry_after=1))
-    with pytest.raises(Held, match="DingTalk says"):
+    with pytest.raises(QuotaExhausted):
+        await counter.call(error=QuotaExhausted("90020", retry_after=1))
+    with pytest.raises(RateLimited, match="DingTalk says"):
         await counter.call()
     clock.turn(seconds=6 * 3600 + 1)
     await counter.call()

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bot.errors import Permanent
+from bot.errors import PermanentError
 from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.session_webhook import leads_to_dingtalk
-from bot.models import Note
+from bot.models import MarkdownMessage
 from tests.factories import make_message, make_sandbox_app
 from tests.messengers.dingtalk.conftest import APP
 
@@ -57,5 +57,5 @@ def test_the_hosts_of_the_settings_are_taken_as_they_stand_there() -> None:
 
 async def test_a_reply_that_would_go_elsewhere_is_not_sent(openapi: OpenApiMessenger) -> None:
     message = make_message(session_webhook="https://evil.example/collect")
-    with pytest.raises(Permanent, match="leads elsewhere"):
-        await openapi.reply(message, Note(title="t", text="x"))
+    with pytest.raises(PermanentError, match="leads elsewhere"):
+        await openapi.reply(message, MarkdownMessage(title="t", text="x"))

@@ -11,9 +11,9 @@ import pytest
 from aiohttp import WSCloseCode, web
 from aiohttp.test_utils import TestServer
 
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.messengers.dingtalk import stream as stream_module
-from bot.messengers.dingtalk.auth import App
+from bot.messengers.dingtalk.auth import DingTalkApp
 from bot.messengers.dingtalk.stream import MESSAGES, TAPS, Pace, StreamConnection
 from bot.models import CardTap, Message
 
@@ -76,7 +76,7 @@ class Bot:
     """A connection under test, with what its handlers were given."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        app = App(app_key="dingkey", app_secret="s3cret", robot_code="dingkey", openapi_base=url)  # noqa: S106
+        app = DingTalkApp(app_key="dingkey", app_secret="s3cret", robot_code="dingkey", openapi_base=url)  # noqa: S106
         self.heard: list[Message] = []
         self.waits: list[float] = []
         self.go = asyncio.Event()
@@ -85,7 +85,7 @@ class Bot:
         self.most_waits = 1_000
         self.enough = asyncio.Event()
         pace = Pace(idle=30, healthy=0.05, drain=0.2, sleep=self.sleep)
-        self.connection = StreamConnection(session, app, self.on_message, self.on_tap, pace=pace)
+        self.connection = StreamConnection(session, app, self.receive_message, self.receive_tap, pace=pace)
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -93,13 +93,13 @@ class Bot:
             self.enough.set()
             await asyncio.Event().wait()
 
-    async def on_message(self, message: Message) -> None:
+    async def receive_message(self, message: Message) -> None:
         await self.go.wait()
         if self.trouble:
             raise self.trouble
         self.heard.append(message)
 
-    async def on_tap(self, tap: CardTap) -> Mapping[str, str]:
+    async def receive_tap(self, tap: CardTap) -> Mapping[str, str]:
         return {"tips": f"{tap.action}!"} if tap.action == "rerun" else {}
 
 
@@ -177,7 +177,7 @@ async def test_what_cannot_be_taken_now_is_left_unanswered_so_that_it_comes_agai
     gateway: Gateway, bot: Bot
 ) -> None:
     gateway.behaviours = [gateway.keep_acks]
-    bot.trouble = Temporary("the store takes too long")
+    bot.trouble = TemporaryError("the store takes too long")
     await gateway.arrived.acquire()
     await gateway.push(MESSAGES, SAID)
     await gateway.push("ping", {"opaque": "123"}, kind="SYSTEM")
@@ -187,7 +187,7 @@ async def test_what_cannot_be_taken_now_is_left_unanswered_so_that_it_comes_agai
 
 async def test_a_handler_that_refuses_it_acks_500(gateway: Gateway, bot: Bot) -> None:
     gateway.behaviours = [gateway.keep_acks]
-    bot.trouble = Permanent("the store refuses it")
+    bot.trouble = PermanentError("the store refuses it")
     await gateway.arrived.acquire()
     await gateway.push(MESSAGES, SAID)
     assert (await gateway.acks.get())["code"] == 500
@@ -396,8 +396,8 @@ async def test_an_unsafe_endpoint_of_a_safe_host_is_refused(
         return 200, {"endpoint": "ws://evil.example", "ticket": "t"}
 
     monkeypatch.setattr(stream_module, "post_json", answer)
-    bot.connection._app = App(app_key="k", app_secret="s", robot_code="k")  # noqa: S106 - and its https base
-    with pytest.raises(Temporary, match="wss"):
+    bot.connection._app = DingTalkApp(app_key="k", app_secret="s", robot_code="k")  # noqa: S106 - and its https base
+    with pytest.raises(TemporaryError, match="wss"):
         await bot.connection.ticket()
 
 

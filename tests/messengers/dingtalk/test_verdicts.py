@@ -4,20 +4,26 @@ from collections.abc import Mapping
 
 import pytest
 
-from bot.errors import DingRunError, Permanent, Temporary
-from bot.messengers.dingtalk.errors import MonthSpent, TokenRefused, TooFast, of_oapi, of_openapi
+from bot.errors import DingRunError, PermanentError, TemporaryError
+from bot.messengers.dingtalk.errors import (
+    QuotaExhausted,
+    Throttled,
+    TokenRefused,
+    error_from_oapi,
+    error_from_openapi,
+)
 from bot.messengers.dingtalk.work_notification import verdict
 
 NEW: Mapping[type[DingRunError], str] = {
     TokenRefused: "InvalidAuthentication",
-    TooFast: """
+    Throttled: """
         Forbidden.AccessDenied.QpsLimitForAppkeyAndApi Forbidden.AccessDenied.QpmLimitForAppkeyAndApi
         Forbidden.AccessDenied.QpsLimitForApi""",
-    MonthSpent: "Forbidden.AccessDenied.ApiCountLimitForOrg",
-    Temporary: """
+    QuotaExhausted: "Forbidden.AccessDenied.ApiCountLimitForOrg",
+    TemporaryError: """
         server.error system.error system.busy systemBusy unknown.send.result unknownError
         send.too.fast send.byToken.tooFast too.many.group too.many.people""",
-    Permanent: """
+    PermanentError: """
         invalidClientIdOrSecret invalid.client unsupported.grant.type unauthorized.client
         Forbidden.AccessDenied.AccessTokenPermissionDenied Forbidden.AccessDenied.IpNotInWhiteList
         invalidParameter.robotCode.empty invalidParameter.robotCode.missing invalidParameter.robotCode.invalid
@@ -41,10 +47,10 @@ NEW: Mapping[type[DingRunError], str] = {
 }
 OLD: Mapping[type[DingRunError], str] = {
     TokenRefused: "40014 42001 41001",
-    TooFast: "90018 90002 410100 130101",
-    MonthSpent: "90020 90030",
-    Temporary: "-1 15 88 41046 41047 41048",
-    Permanent: """
+    Throttled: "90018 90002 410100 130101",
+    QuotaExhausted: "90020 90030",
+    TemporaryError: "-1 15 88 41046 41047 41048",
+    PermanentError: """
         33001 33012 34016 40004 40005 40006 40007 40013 40035 40089 41005 41029 41044 41045 41049 41101
         43002 43004 43008 44001 45001 60011 300001 300005 310000 400002 400013 400101 400102 400105 400106
         401102 430101 430102 430103 430104""",
@@ -58,47 +64,47 @@ def rows(table: Mapping[type[DingRunError], str]) -> list[tuple[str, type[DingRu
 
 @pytest.mark.parametrize(("code", "kind"), rows(NEW))
 def test_the_new_api(code: str, kind: type[DingRunError]) -> None:
-    assert type(of_openapi(400, {"code": code, "message": "说明", "requestid": "A1"})) is kind
+    assert type(error_from_openapi(400, {"code": code, "message": "说明", "requestid": "A1"})) is kind
 
 
 @pytest.mark.parametrize(("code", "kind"), rows(OLD))
 def test_the_old_api(code: str, kind: type[DingRunError]) -> None:
-    assert type(of_oapi({"errcode": int(code), "errmsg": "说明"})) is kind
+    assert type(error_from_oapi({"errcode": int(code), "errmsg": "说明"})) is kind
 
 
 @pytest.mark.parametrize("code", AUDIT.split())
 def test_what_the_audit_refuses_is_the_content_and_not_the_way(code: str) -> None:
-    error = of_openapi(400, {"code": code})
-    assert isinstance(error, Permanent)
+    error = error_from_openapi(400, {"code": code})
+    assert isinstance(error, PermanentError)
     assert error.content
 
 
 def test_a_refused_template_is_no_matter_of_content() -> None:
-    error = of_openapi(400, {"code": "param.templateNotExist"})
-    assert isinstance(error, Permanent)
+    error = error_from_openapi(400, {"code": "param.templateNotExist"})
+    assert isinstance(error, PermanentError)
     assert not error.content
 
 
 @pytest.mark.parametrize(
-    ("sub_code", "kind"), [("40014", TokenRefused), ("60011", Permanent), ("", Temporary)]
+    ("sub_code", "kind"), [("40014", TokenRefused), ("60011", PermanentError), ("", TemporaryError)]
 )
 def test_why_of_a_refused_authorisation_stands_in_its_sub_code(
     sub_code: str, kind: type[DingRunError]
 ) -> None:
-    assert type(of_oapi({"errcode": 88, "errmsg": "ding talk error", "sub_code": sub_code})) is kind
+    assert type(error_from_oapi({"errcode": 88, "errmsg": "ding talk error", "sub_code": sub_code})) is kind
 
 
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (143103, Temporary),
-        (143104, Temporary),
-        (143105, Permanent),
+        (143103, TemporaryError),
+        (143104, TemporaryError),
+        (143105, PermanentError),
         (143106, type(None)),
-        (1430000, Permanent),
-        (1430002, Permanent),
-        (1430003, Permanent),
-        (1430004, Permanent),
+        (1430000, PermanentError),
+        (1430002, PermanentError),
+        (1430003, PermanentError),
+        (1430004, PermanentError),
     ],
 )
 def test_what_became_of_a_work_notification(code: int, kind: type[object]) -> None:

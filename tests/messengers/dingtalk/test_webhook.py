@@ -8,16 +8,16 @@ import pytest
 from aioresponses import aioresponses
 from yarl import URL
 
-from bot.errors import Permanent, Temporary
+from bot.errors import PermanentError, TemporaryError
 from bot.messengers.dingtalk.webhook import WebhookMessenger, message_body, sign
-from bot.models import Destination, Note, is_mobile
+from bot.models import Destination, MarkdownMessage, is_mobile
 from dingtalk_sandbox import Sandbox
 from tests.factories import NOW, make_robot
 from tests.fakes import FakeClock
 from tests.messengers.dingtalk.conftest import OAPI
 
 ROBOT = Destination.parse("webhook:ops")
-NOTE = Note(title="标题", text="**正文** [r1]")
+NOTE = MarkdownMessage(title="标题", text="**正文** [r1]")
 
 
 @pytest.fixture
@@ -39,19 +39,19 @@ async def test_a_message_is_signed_and_known_by_its_uuid(wire: aioresponses, rob
     query = {"access_token": "tok", "timestamp": str(now), "sign": sign("SECsecret", now)}
     url = URL(f"{OAPI}/robot/send").with_query(query)
     wire.post(url, payload={"errcode": 0}, repeat=True)
-    first = await robot.send_note(ROBOT, NOTE, "note:r1:webhook:ops")
-    again = await robot.send_note(ROBOT, NOTE, "note:r1:webhook:ops")
+    first = await robot.send_message(ROBOT, NOTE, "note:r1:webhook:ops")
+    again = await robot.send_message(ROBOT, NOTE, "note:r1:webhook:ops")
     assert first == again
 
 
 async def test_a_robot_without_a_secret_is_not_signed(wire: aioresponses, robot: WebhookMessenger) -> None:
     wire.post(f"{OAPI}/robot/send?access_token=tok2", payload={"errcode": 0})
-    assert await robot.send_note(Destination.parse("webhook:open"), NOTE, "k")
+    assert await robot.send_message(Destination.parse("webhook:open"), NOTE, "k")
 
 
 async def test_what_a_custom_robot_cannot_do_is_permanent(robot: WebhookMessenger, session: object) -> None:
-    with pytest.raises(Permanent, match=r"notify\.webhooks"):
-        await robot.send_note(Destination.parse("webhook:nobody"), NOTE, "k")
+    with pytest.raises(PermanentError, match=r"notify\.webhooks"):
+        await robot.send_message(Destination.parse("webhook:nobody"), NOTE, "k")
 
 
 async def test_a_real_robot_takes_it_once(sandbox: Sandbox) -> None:
@@ -59,8 +59,8 @@ async def test_a_real_robot_takes_it_once(sandbox: Sandbox) -> None:
         robots = {"ops": make_robot()}
         robot = WebhookMessenger(session, robots, clock=sandbox.world.clock.now, base=sandbox.url)
         for _ in range(2):
-            await robot.send_note(ROBOT, NOTE, "note:r1")
-    assert len(sandbox.world.board.of("cidSandboxGroupOps==")) == 1
+            await robot.send_message(ROBOT, NOTE, "note:r1")
+    assert len(sandbox.world.board.in_conversation("cidSandboxGroupOps==")) == 1
 
 
 async def test_a_clock_that_is_off_is_refused_in_plain_words(sandbox: Sandbox, clock: FakeClock) -> None:
@@ -70,8 +70,8 @@ async def test_a_clock_that_is_off_is_refused_in_plain_words(sandbox: Sandbox, c
         robots = {"ops": make_robot()}
         clock.turn(seconds=-9_000_000)
         robot = WebhookMessenger(session, robots, clock=clock, base=sandbox.url)
-        with pytest.raises(Temporary, match=r"clock says .* set it right"):
-            await robot.send_note(ROBOT, NOTE, "note:r1")
+        with pytest.raises(TemporaryError, match=r"clock says .* set it right"):
+            await robot.send_message(ROBOT, NOTE, "note:r1")
 
 
 LINK = "link:请参考本接口对应文档获得具体要求，或者在https://open.dingtalk.com/document/  搜索相关文档;"
@@ -89,19 +89,23 @@ OLD_LINK = ", more: [https://ding-doc.dingtalk.com/doc#/serverapi2/qf2nxq]"
 @pytest.mark.parametrize(
     ("name", "words", "outcome"),
     [
-        ("open", "invalid timestamp" + OLD_LINK, (Permanent, "set notify.webhooks.open.SECRET")),
-        ("open", "sign not match" + OLD_LINK, (Permanent, "set notify.webhooks.open.SECRET")),
-        ("open", SIGNATURE, (Permanent, "set notify.webhooks.open.SECRET")),
-        ("open", EXPIRED, (Permanent, "set notify.webhooks.open.SECRET")),
-        ("open", "错误描述:机器人发送签名不匹配;解决方案:请确认时间戳", (Permanent, "webhooks.open.SECRET")),
-        ("ops", "sign not match", (Permanent, "DINGDING.SECRET is not its secret")),
-        ("ops", SIGNATURE, (Permanent, "DINGDING.SECRET is not its secret")),
-        ("ops", "invalid timestamp" + OLD_LINK, (Temporary, "this machine's clock says")),
-        ("ops", EXPIRED, (Temporary, "this machine's clock says")),
-        ("ops", "keywords not in content", (Permanent, "set DINGDING.KEYWORD")),
-        ("ops", KEYWORD, (Permanent, "set DINGDING.KEYWORD")),
-        ("ops", "ip 192.0.2.1 not in whitelist", (Permanent, "list of addresses")),
-        ("ops", "description:something new;", (Permanent, "answered 310000 description:something new")),
+        ("open", "invalid timestamp" + OLD_LINK, (PermanentError, "set notify.webhooks.open.SECRET")),
+        ("open", "sign not match" + OLD_LINK, (PermanentError, "set notify.webhooks.open.SECRET")),
+        ("open", SIGNATURE, (PermanentError, "set notify.webhooks.open.SECRET")),
+        ("open", EXPIRED, (PermanentError, "set notify.webhooks.open.SECRET")),
+        (
+            "open",
+            "错误描述:机器人发送签名不匹配;解决方案:请确认时间戳",
+            (PermanentError, "webhooks.open.SECRET"),
+        ),
+        ("ops", "sign not match", (PermanentError, "DINGDING.SECRET is not its secret")),
+        ("ops", SIGNATURE, (PermanentError, "DINGDING.SECRET is not its secret")),
+        ("ops", "invalid timestamp" + OLD_LINK, (TemporaryError, "this machine's clock says")),
+        ("ops", EXPIRED, (TemporaryError, "this machine's clock says")),
+        ("ops", "keywords not in content", (PermanentError, "set DINGDING.KEYWORD")),
+        ("ops", KEYWORD, (PermanentError, "set DINGDING.KEYWORD")),
+        ("ops", "ip 192.0.2.1 not in whitelist", (PermanentError, "list of addresses")),
+        ("ops", "description:something new;", (PermanentError, "answered 310000 description:something new")),
     ],
 )
 async def test_a_refusal_by_the_security_settings_names_its_cure(
@@ -111,7 +115,7 @@ async def test_a_refusal_by_the_security_settings_names_its_cure(
     kind, cure = outcome
     wire.post(re.compile(rf"{OAPI}/robot/send"), payload={"errcode": 310000, "errmsg": words})
     with pytest.raises(kind) as refused:
-        await robot.send_note(Destination.parse(f"webhook:{name}"), NOTE, "k")
+        await robot.send_message(Destination.parse(f"webhook:{name}"), NOTE, "k")
     assert cure in str(refused.value)
     assert "SECsecret" not in str(refused.value)
 
@@ -120,8 +124,8 @@ async def test_a_signing_robot_without_a_secret_is_no_matter_of_the_clock(sandbo
     async with aiohttp.ClientSession() as session:
         robots = {"ops": replace(make_robot(), secret="")}
         robot = WebhookMessenger(session, robots, clock=sandbox.world.clock.now, base=sandbox.url)
-        with pytest.raises(Permanent, match=r"set DINGDING\.SECRET"):
-            await robot.send_note(ROBOT, NOTE, "note:r1")
+        with pytest.raises(PermanentError, match=r"set DINGDING\.SECRET"):
+            await robot.send_message(ROBOT, NOTE, "note:r1")
 
 
 async def test_a_robot_that_demands_a_keyword_gets_it(sandbox: Sandbox) -> None:
@@ -131,8 +135,8 @@ async def test_a_robot_that_demands_a_keyword_gets_it(sandbox: Sandbox) -> None:
     given = {"ops": make_robot(keyword="巡检")}
     async with aiohttp.ClientSession() as session:
         messenger = WebhookMessenger(session, given, clock=sandbox.world.clock.now, base=sandbox.url)
-        await messenger.send_note(ROBOT, NOTE, "note:r1")
-    (message,) = sandbox.world.board.of("cidSandboxGroupOps==")
+        await messenger.send_message(ROBOT, NOTE, "note:r1")
+    (message,) = sandbox.world.board.in_conversation("cidSandboxGroupOps==")
     assert str(message.content["text"]).endswith("巡检")
 
 
@@ -140,8 +144,8 @@ async def test_a_mention_rings(sandbox: Sandbox) -> None:
     given = {"ops": make_robot()}
     async with aiohttp.ClientSession() as session:
         messenger = WebhookMessenger(session, given, clock=sandbox.world.clock.now, base=sandbox.url)
-        await messenger.send_note(ROBOT, replace(NOTE, mention=("user01", "all")), "note:r1")
-    (message,) = sandbox.world.board.of("cidSandboxGroupOps==")
+        await messenger.send_message(ROBOT, replace(NOTE, mention=("user01", "all")), "note:r1")
+    (message,) = sandbox.world.board.in_conversation("cidSandboxGroupOps==")
     assert message.content["mentions"] == {"rings": ["user01"], "silent": [], "all": True}
 
 

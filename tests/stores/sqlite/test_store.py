@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.errors import ConfigError, Permanent, Temporary
-from bot.models import Findings
+from bot.errors import ConfigError, PermanentError, TemporaryError
+from bot.models import Findings, PushStatus, TaskCounts
 from bot.stores.sqlite.links import SqliteLinks
-from bot.stores.sqlite.rows import DOWNLOADS
+from bot.stores.sqlite.rows import DOWNLOADS, RUNS
 from bot.stores.sqlite.store import MIGRATIONS, UPGRADES, SqliteStore, sqlite_path
 from tests import ROOT
-from tests.factories import make_download, make_grant, make_job, make_run
+from tests.factories import make_download, make_job, make_link, make_run
 
 WRITER = """
 import asyncio, sys
@@ -51,7 +51,7 @@ async def test_what_was_kept_survives_a_killed_process(tmp_path: Path) -> None:
 
 
 async def test_a_store_of_an_earlier_version_is_opened_with_what_it_has(tmp_path: Path) -> None:
-    grant, earlier = make_grant(), UPGRADES[:4]
+    grant, earlier = make_link(), UPGRADES[:4]
     download, values = make_download(grant, finished=True), DOWNLOADS.row(make_download(grant))
     with sqlite3.connect(tmp_path / "old.db") as db:
         for name in earlier:
@@ -116,7 +116,7 @@ async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 async def test_a_closed_store_says_so(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "closed.db")
-    with pytest.raises(Temporary, match="closed"):
+    with pytest.raises(TemporaryError, match="closed"):
         await store.find_run("r1")
     await store.close()
 
@@ -127,7 +127,7 @@ async def test_a_locked_store_is_temporary(tmp_path: Path, monkeypatch: pytest.M
     await store.open()
     other = sqlite3.connect(tmp_path / "locked.db", isolation_level=None)
     other.execute("begin immediate")
-    with pytest.raises(Temporary, match="locked"):
+    with pytest.raises(TemporaryError, match="locked"):
         await store.add_job(make_job())
     other.execute("rollback")
     other.close()
@@ -138,27 +138,27 @@ async def test_a_locked_store_is_temporary(tmp_path: Path, monkeypatch: pytest.M
 async def test_a_damaged_store_is_permanent(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "damaged.db")
     await store.open()
-    with pytest.raises(Permanent, match=r"damaged\.db"):
+    with pytest.raises(PermanentError, match=r"damaged\.db"):
         await store.rows("insert into facts (key) values ('no value')")
     await store.close()
 
 
 async def test_an_insert_of_many_is_all_or_nothing(store: SqliteStore) -> None:
     rows: list[dict[str, object]] = [{"key": "a", "value": "1"}, {"key": "b", "value": object()}]
-    with pytest.raises(Permanent):
+    with pytest.raises(PermanentError):
         await store.insert_many("facts", ("key", "value"), rows)
-    assert await store.recall("a") is None
+    assert await store.find_value("a") is None
 
 
 async def test_a_transaction_that_is_cancelled_leaves_the_store_usable(store: SqliteStore) -> None:
     rows = [{"key": str(number), "value": "x"} for number in range(20_000)]
     inserting = asyncio.create_task(store.insert_many("facts", ("key", "value"), rows))
-    other = asyncio.create_task(store.remember("mine", "kept"))
+    other = asyncio.create_task(store.set_value("mine", "kept"))
     await asyncio.sleep(0)
     inserting.cancel()
     await asyncio.gather(inserting, other, return_exceptions=True)
-    assert await store.recall("mine") == "kept"
-    assert await store.recall("0") is None
+    assert await store.find_value("mine") == "kept"
+    assert await store.find_value("0") is None
 
 
 async def test_two_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:
@@ -181,3 +181,25 @@ def test_another_address_is_refused_without_its_secrets(url: str) -> None:
     with pytest.raises(ConfigError, match=r"store\.url") as refused:
         sqlite_path(url)
     assert "secret" not in str(refused.value)
+
+
+async def test_rows_of_version_8_are_read_under_todays_names(tmp_path: Path) -> None:
+    path, run = (
+        tmp_path / "v8.db",
+        make_run(push_status=PushStatus.SKIPPED, task_counts=TaskCounts(total=1, done=1)),
+    )
+    row = RUNS.row(run) | {"push_status": "skip"}
+    row["cause"], row["tally"] = row.pop("idempotency_key"), row.pop("task_counts")
+    row["schedule"] = row["schedule"].replace("recipient_options", "manners")
+    with sqlite3.connect(path) as db:
+        for name in UPGRADES[:8]:
+            db.executescript((MIGRATIONS / name).read_text(encoding="utf-8"))
+        names = ", ".join(row)
+        marks = ", ".join(f":{name}" for name in row)
+        db.execute(f"insert into runs ({names}) values ({marks})", row)  # noqa: S608 - names of columns
+        db.execute("pragma user_version = 8")
+    db.close()
+    store = SqliteStore(path)
+    await store.open()
+    assert await store.find_run(run.id) == run
+    await store.close()
