@@ -1,8 +1,7 @@
-"""The nouns of DingRun, one meaning each; `docs/glossary.md` gives the Chinese words beside them.
+"""Domain models of DingRun. `docs/glossary.md` defines each word and its Chinese translation.
 
-Everything here is frozen: a change makes a new object (`dataclasses.replace`), so nothing moves under a
-reader.
-Times are aware and in UTC; only what people read is turned into the time zone of the settings.
+- Models are immutable. To change one, create a copy with `dataclasses.replace`.
+- Times are timezone-aware and in UTC. They are converted to the configured time zone for display only.
 """
 
 import base64
@@ -13,53 +12,64 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-RETRY = "retry:"  # how the cause of a run begins that repeats a part of another
+RETRY = "retry:"
+"""Prefix of the idempotency key of a run that repeats the failed tasks of another run."""
 
 Clock = Callable[[], datetime]
-"""Tells the present as an aware UTC time; tests hand in one that they can turn."""
+"""Return the current time, timezone-aware and in UTC. Tests pass a clock that they control."""
 
 UNSUBMITTED = "unsubmitted:"
-"""The ids of tasks that a run should have and never got begin so; they are no ids of the engine's."""
+"""Prefix of the id of a task that could not be submitted. The engine does not know these ids."""
 
 MAX_CLOCK_SKEW = timedelta(seconds=30)
-"""So much the clocks of the machines on one store may differ, at most."""
+"""Maximum difference that is tolerated between the clocks of machines that share a store."""
 
 
 class Trigger(StrEnum):
-    CRON = "cron"  #: its time had come (cron or `at`)
-    CHAT = "chat"  #: a person typed the command
-    CARD = "card"  #: a person pressed a button
-    ENGINE = "engine"  #: the engine started it by itself
+    """Event that started a run."""
+
+    CRON = "cron"  #: scheduled time (`cron` or `at`)
+    CHAT = "chat"  #: command in a chat
+    CARD = "card"  #: button on a card
+    ENGINE = "engine"  #: started by the engine itself
 
 
 class RunStatus(StrEnum):
-    RUNNING = "running"  #: stored, and not all of its tasks have ended
-    FINISHED = "finished"  #: every task has ended, well or badly
-    ERROR = "error"  #: the run itself came to nothing: its tasks could not be submitted
+    """State of a run, derived from its tasks alone."""
+
+    RUNNING = "running"  #: at least one task has not ended
+    FINISHED = "finished"  #: all tasks have ended, successfully or not
+    ERROR = "error"  #: no task could be submitted
 
 
 class PushStatus(StrEnum):
-    PENDING = "pending"  #: the summary has not been delivered to every destination yet
-    SUCCESS = "success"  #: every destination has the summary
-    ERROR = "error"  #: at least one destination will not get it
-    SKIPPED = "skipped"  #: nobody is to be told, or no DingTalk is configured
+    """State of the notifications of a run."""
+
+    PENDING = "pending"  #: at least one destination has not received the summary yet
+    SUCCESS = "success"  #: every destination received the summary
+    ERROR = "error"  #: delivery to at least one destination was given up
+    SKIPPED = "skipped"  #: no destination, or DingTalk is not configured
 
 
 class ExportStatus(StrEnum):
-    PENDING = "pending"  #: the report is asked for
-    RUNNING = "running"  #: the report is being written
-    SUCCESS = "success"  #: the report is stored
-    ERROR = "error"  #: the report could not be made; `Run.export_error` says why
-    SKIPPED = "skipped"  #: the schedule wants no report
+    """State of the report of a run."""
+
+    PENDING = "pending"  #: queued
+    RUNNING = "running"  #: being written
+    SUCCESS = "success"  #: stored
+    ERROR = "error"  #: failed; see `Run.export_error`
+    SKIPPED = "skipped"  #: the schedule has `export: false`
 
 
 class TaskStatus(StrEnum):
-    WAITING = "waiting"  #: submitted, nobody works on it
-    RUNNING = "running"  #: somebody works on it
-    DONE = "done"  #: ended well
-    ERROR = "error"  #: ended badly; `Task.reason` says why
-    STOP = "stop"  #: ended because a person stopped it
-    MISSING = "missing"  #: the engine does not know it (any more)
+    """State of a task."""
+
+    WAITING = "waiting"  #: submitted, not started
+    RUNNING = "running"  #: being executed
+    DONE = "done"  #: ended successfully
+    ERROR = "error"  #: failed; see `Task.reason`
+    STOP = "stop"  #: stopped by a user
+    MISSING = "missing"  #: unknown to the engine, for example deleted
 
     @property
     def ended(self) -> bool:
@@ -67,11 +77,13 @@ class TaskStatus(StrEnum):
 
 
 class JobState(StrEnum):
-    TODO = "todo"  #: waits for `due_at`
-    DOING = "doing"  #: claimed until `lease_until`; then anyone may claim it again
-    DONE = "done"  #: the act is certain to have happened
-    DEAD = "dead"  #: given up; `error` says why
-    UNCONFIRMED = "unconfirmed"  #: may have happened and must not be repeated by itself
+    """State of a job."""
+
+    TODO = "todo"  #: waiting for `due_at`
+    DOING = "doing"  #: claimed until `lease_until`, then claimable again
+    DONE = "done"  #: completed
+    DEAD = "dead"  #: given up (a dead letter); see `error`
+    UNCONFIRMED = "unconfirmed"  #: may have been sent; never repeated automatically
 
     @property
     def ended(self) -> bool:
@@ -79,34 +91,41 @@ class JobState(StrEnum):
 
 
 UNDELIVERED_STATES = frozenset({JobState.DEAD, JobState.UNCONFIRMED})
-"""How a delivery ends that did not arrive, or not for sure."""
+"""States of delivery jobs whose message did not arrive or may not have arrived."""
 
 
 class NotifyOn(StrEnum):
+    """Runs that a destination is notified of."""
+
     FINISHED = "finished"  #: runs whose tasks have all ended
-    FAILED = "failed"  #: runs in error, and runs with a task that did not end well
-    ALWAYS = "always"  #: both
+    FAILED = "failed"  #: runs in error and runs with a failed task
+    ALWAYS = "always"  #: all runs
 
 
 class Channel(StrEnum):
-    DINGDING = "dingding"  #: the best that is configured: card, markdown, webhook
-    WEBHOOK = "webhook"  #: custom group robot only
-    OPENAPI = "openapi"  #: cards, messages and files of the app's robot only
+    """Setting `notify_channel` of a schedule."""
+
+    DINGDING = "dingding"  #: best configured channel: card, markdown message, webhook
+    WEBHOOK = "webhook"  #: custom group robots only
+    OPENAPI = "openapi"  #: cards, messages and files of the app robot only
     WORK_NOTICE = "work_notice"  #: work notifications only
 
 
 class DestinationKind(StrEnum):
-    GROUP = "group"  #: an openConversationId, `cid…` (an old chatId is converted once)
-    USER = "user"  #: a staffId, one to one with the robot
-    WORK = "work"  #: a staffId, as a work notification
-    WEBHOOK = "webhook"  #: the name of a custom group robot
+    """Kind of a destination; decides which messenger delivers to it."""
+
+    GROUP = "group"  #: group chat, by openConversationId (`cid…`)
+    USER = "user"  #: one-to-one chat with the robot, by staffId
+    WORK = "work"  #: work notification, by staffId
+    WEBHOOK = "webhook"  #: custom group robot, by its name in the settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Destination:
-    """Where a message goes; written `kind:id`, as in `group:cid6EU…==` or `work:manager01`.
+    """Address of a message (投递目标), written `kind:id`, for example `group:cid6EU…==` or `work:manager01`.
 
-    `app` names the app that carries it, written `group:cid6EU…==#name`; "" is the one in `DINGDING`.
+    `app` names the DingTalk app that sends, written `group:cid6EU…==#name`. The default "" is the app in
+    the settings block `DINGDING`.
     """
 
     kind: DestinationKind
@@ -115,7 +134,7 @@ class Destination:
 
     @classmethod
     def parse(cls, text: str) -> "Destination":
-        """Read `kind:id` or `kind:id#app`. Raises `ValueError` with what it takes."""
+        """Parse `kind:id` or `kind:id#app`. Raises `ValueError` that names the accepted forms."""
         place, _, app = text.partition("#")
         kind, colon, id_ = place.partition(":")
         if not colon or not id_ or kind not in set(DestinationKind):
@@ -128,35 +147,29 @@ class Destination:
 
 @dataclass(frozen=True, kw_only=True)
 class RecipientOptions:
-    """How one destination of a schedule is told, where it differs from the others.
-
-    `mention` rings for these people: staffIds, mobile numbers, or `all`.
-    """
+    """Notification settings of one destination of a schedule that differ from the schedule's own."""
 
     to: Destination
-    notify_on: NotifyOn | None = None
-    mention: tuple[str, ...] = ()
-    only_failed: bool = False  # rings for runs that did not end well
+    notify_on: NotifyOn | None = None  # None = as the schedule says
+    mention: tuple[str, ...] = ()  # people to mention: staffIds, mobile numbers or `all`
+    only_failed: bool = False  # mention them only when a run has failures
 
 
 @dataclass(frozen=True, kw_only=True)
 class CustomRobot:
-    """A custom group robot (自定义机器人); its messages hold `keyword`, if there is one.
-
-    `setting` is the block of the settings that has its keys; errors name it.
-    """
+    """Custom group robot (自定义机器人)."""
 
     access_token: str = field(repr=False)
-    secret: str = field(default="", repr=False)
-    keyword: str = ""
-    setting: str = field(default="DINGDING", compare=False)
+    secret: str = field(default="", repr=False)  # signs requests; "" = not signed
+    keyword: str = ""  # added to messages that do not contain it
+    setting: str = field(default="DINGDING", compare=False)  # settings block with its keys, for error texts
 
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Who asked. `id` is the staffId (userId); empty for people outside the organisation."""
+    """User of DingTalk."""
 
-    id: str
+    id: str  # staffId (userId); "" for people outside the organization
     name: str = ""
     admin: bool = False
 
@@ -165,22 +178,24 @@ class Person:
 
 
 class ScheduleState(StrEnum):
+    """State of a schedule."""
+
     ACTIVE = "active"  #: fires at its times
-    STOPPED = "stopped"  #: a person stopped it, until a person starts it again
-    OVER = "over"  #: fires no more: its one time has passed, or the engine gave it up
+    STOPPED = "stopped"  #: stopped by a user until it is started again
+    OVER = "over"  #: will not fire again: one-time schedule in the past, or ended by the engine
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """What should run and when, on which engine, and who is told (计划任务)."""
+    """Definition of what runs, when it runs and who is notified (计划)."""
 
     id: str
     name: str
-    cron: str = ""  # five fields, in the time zone of the settings; "" with `at`
-    at: datetime | None = None  # once
+    cron: str = ""  # five fields, in the configured time zone; "" if `at` is set
+    at: datetime | None = None  # time of a one-time schedule
     state: ScheduleState = ScheduleState.ACTIVE
     targets: tuple[str, ...] = ()
-    ports: tuple[int, ...] = ()  # () = the engine's own list
+    ports: tuple[int, ...] = ()  # () = default ports of the engine
     notify_enable: bool = False
     notify_channel: Channel = Channel.DINGDING
     notify_on: NotifyOn = NotifyOn.FINISHED
@@ -191,29 +206,29 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One unit the engine executes (子任务)."""
+    """Unit of work that an engine executes (子任务)."""
 
     id: str
     run_id: str
     target: str
     ports: tuple[int, ...] = ()  # embedded engine only
     status: TaskStatus = TaskStatus.WAITING
-    reason: str = ""  # why it did not end well, in words for people
+    reason: str = ""  # reason of a failure, shown to users
     start_time: datetime | None = None
     end_time: datetime | None = None
-    found: Mapping[str, int] = field(default_factory=dict)  # assets by kind: site, ip, domain, service …
+    found: Mapping[str, int] = field(default_factory=dict)  # number of assets by kind: site, ip, domain …
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskCounts:
-    """How the tasks of a run ended, in numbers; `found` sums their assets by kind, repeats included."""
+    """Number of tasks of a run by outcome."""
 
     total: int
     done: int = 0
     error: int = 0
     stop: int = 0
     missing: int = 0
-    found: Mapping[str, int] = field(default_factory=dict)
+    found: Mapping[str, int] = field(default_factory=dict)  # sum of `Task.found`, duplicates included
 
     @property
     def failed(self) -> int:
@@ -226,7 +241,7 @@ class TaskCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A task that did not end well, and why."""
+    """Task that failed, was stopped or is missing."""
 
     task_id: str
     target: str
@@ -236,7 +251,7 @@ class Failure:
 
 @dataclass(frozen=True, kw_only=True)
 class KindSummary:
-    """What a run found of one kind or highlight (`bot/assets/kinds.py`), each asset counted once."""
+    """Number of distinct assets of one kind or highlight (`bot/assets/kinds.py`) in a run."""
 
     kind: str
     total: int
@@ -247,50 +262,47 @@ class KindSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """What the report of a run counted; card, chart and lists show these numbers.
+    """Asset counts of a run, taken while its report is written. Cards, charts and lists show them."""
 
-    Without `compared` nothing is known to be new, gone or changed: no earlier run covered any target.
-    """
-
-    rows: int  # of the workbook's sheets of assets
-    compared: bool = False
-    kinds: tuple[KindSummary, ...] = ()  # the most important first
-    highlights: tuple[KindSummary, ...] = ()  # what a person should look at, the most important first
+    rows: int  # asset rows in the workbook
+    compared: bool = False  # False: no earlier run covered a target, so new, gone and changed are unknown
+    kinds: tuple[KindSummary, ...] = ()  # most important first
+    highlights: tuple[KindSummary, ...] = ()  # findings that need attention, most important first
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One trigger of a schedule (执行实例). `schedule` is the schedule as it was when this run was triggered.
+    """One execution of a schedule (执行).
 
-    `status` is judged from the tasks alone: a failed export or push never changes it.
+    A failed export or push never changes `status`.
     """
 
     id: str
-    idempotency_key: str  # what triggered it, e.g. `cron:<schedule>:<time>`; the same cause is the same run
-    schedule: Schedule
+    idempotency_key: str  # event that triggered it, e.g. `cron:<schedule>:<time>`; one run per key
+    schedule: Schedule  # copy of the schedule at the time of the trigger
     trigger: Trigger
     start_time: datetime
-    asked_by: Person | None = None
-    asked_in: Destination | None = None  # the conversation it was asked in
-    task_ids: tuple[str, ...] = ()  # () until the engine has taken them
+    asked_by: Person | None = None  # user who requested it
+    asked_in: Destination | None = None  # conversation in which it was requested
+    task_ids: tuple[str, ...] = ()  # empty until the tasks are submitted
     status: RunStatus = RunStatus.RUNNING
     push_status: PushStatus = PushStatus.PENDING
     export_status: ExportStatus = ExportStatus.PENDING
     end_time: datetime | None = None
     error_msg: str = ""
     export_error: str = ""
-    task_counts: TaskCounts | None = None  # once ended
-    failures: tuple[Failure, ...] = ()  # once ended; the first 100
-    findings: Findings | None = None  # once its report is made
+    task_counts: TaskCounts | None = None  # set when the run ends
+    failures: tuple[Failure, ...] = ()  # set when the run ends; at most 100
+    findings: Findings | None = None  # set when the report is written
 
     @property
     def is_retry(self) -> bool:
-        """Whether it repeats only what did not end well in another run."""
+        """True if the run repeats only the failed tasks of another run."""
         return self.idempotency_key.startswith(RETRY)
 
     @property
     def submitted_task_ids(self) -> tuple[str, ...]:
-        """The tasks that the engine knows, or knew."""
+        """Ids of the tasks that were submitted to the engine."""
         return tuple(id_ for id_ in self.task_ids if not id_.startswith(UNSUBMITTED))
 
     @property
@@ -304,12 +316,10 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One slow or fallible act of ours, durable and claimed with a lease.
+    """Durable unit of slow or fallible work, claimed with a lease (作业).
 
-    The id says what caused it (`export:<run>`, `card:<run>:<destination>`), so asking twice is asking once.
-    `marker` is set, and stored, right before a request that nothing makes safe to repeat; a job that comes
-    back
-    with it set ends `UNCONFIRMED` instead of being done again.
+    The id is the idempotency key (`export:<run>`, `card:<run>:<destination>`): adding a job twice adds it
+    once.
     """
 
     id: str
@@ -319,21 +329,21 @@ class Job:
     created_at: datetime
     due_at: datetime
     state: JobState = JobState.TODO
-    attempts: int = 0  # claims so far; with `owner` it names one claim
-    failures: int = 0  # attempts that ended badly; waiting for something else is none
-    owner: str = ""
+    attempts: int = 0  # number of claims; identifies a claim together with `owner`
+    failures: int = 0  # failed attempts; postponing is not a failure
+    owner: str = ""  # process that holds the lease
     lease_until: datetime | None = None
-    send_attempted: bool = False
+    send_attempted: bool = False  # stored before a non-idempotent request; if set, a re-claim is UNCONFIRMED
     error: str = ""
-    result: Mapping[str, object] = field(default_factory=dict)  # the other side's ids, no secrets
+    result: Mapping[str, object] = field(default_factory=dict)  # ids returned by DingTalk, no secrets
     ended_at: datetime | None = None
-    replaced_by: str = ""  # of a dead or unconfirmed job: the later one that stands for it
+    replaced_by: str = ""  # id of the later job that replaces this dead or unconfirmed one
 
 
 def new_job(
     kind: str, key: str, now: datetime, *, run_id: str = "", payload: Mapping[str, object] | None = None
 ) -> Job:
-    """Make a job that is due at once. Kind and key are its id: what is asked for twice is one job."""
+    """Create a job that is due immediately. Its id is `kind:key`, so the same request is the same job."""
     return Job(
         id=f"{kind}:{key}", kind=kind, run_id=run_id, payload=payload or {}, created_at=now, due_at=now
     )
@@ -341,128 +351,128 @@ def new_job(
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The Excel file of a run (报告). `path` is relative to the reports folder; `media_id` once it is
-    uploaded."""
+    """Excel file of a run (报告)."""
 
     run_id: str
     schedule_id: str
     schedule_name: str
-    path: str
-    name: str  # what people see, with its extension
+    path: str  # relative to the reports folder
+    name: str  # file name shown to users, with extension
     size: int  # bytes
     sha256: str
     made_at: datetime
     rows: int
-    media_id: str = ""
+    media_id: str = ""  # set after the upload to DingTalk
 
 
 @dataclass(frozen=True, kw_only=True)
 class DownloadLink:
-    """What a link to a report allows (许可): this one file, until a time, so many downloads."""
+    """Permission to download one report (下载链接), limited in time and number of downloads."""
 
     id: str
     run_id: str
-    sha256: str  # of the report it was given for; no other file is served by it
-    idempotency_key: str  # what it was given for, e.g. a job; the same cause is the same link
+    sha256: str  # digest of the report; the link serves no other file
+    idempotency_key: str  # reason of the link, e.g. a job id; one link per key
     made_at: datetime
     expires_at: datetime
-    max_downloads: int  # downloads
-    downloads: int = 0  # downloads so far
+    max_downloads: int
+    downloads: int = 0
     revoked_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class IssuedLink:
-    """A link as people get it: whoever has the URL has the report, until it is over."""
+    """Download URL sent to users. Anyone with the URL can download the report while the link is valid."""
 
     url: str = field(repr=False)
     expires_at: datetime
-    max_downloads: int  # downloads
+    max_downloads: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """A report that was fetched through a link (下载), as auditors read it; written before a byte leaves."""
+    """Entry of the download log (下载记录), stored before the first byte is sent."""
 
     link_id: str
     run_id: str
     at: datetime
-    address: str
-    agent: str  # what the program said of itself
+    address: str  # IP address of the client
+    agent: str  # User-Agent header
     id: str = ""
-    finished: bool = False  # its last byte was sent; it cannot be resumed any more
-    resumes: int = 0  # times that it went on after it broke off
+    finished: bool = False  # the last byte was sent, so it cannot be resumed
+    resumes: int = 0  # number of times it was resumed after an interruption
 
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """What a person said to the robot. `id` is DingTalk's msgId, which stays the same when it is delivered
-    again."""
+    """Message sent to the robot (消息)."""
 
-    id: str
+    id: str  # msgId, the same when DingTalk redelivers the message
     robot_code: str
     conversation_id: str
     group: bool
     sender: Person
     text: str  # trimmed, without the mention of the robot
-    title: str = ""  # of the group
-    corp_id: str = ""  # of the robot's organisation, in which `sender.id` is a staffId
-    app: str = ""  # whose Stream it came by, as in `Destination.app`
-    session_webhook: str = field(default="", repr=False)  # a secret while it lives (about 90 minutes)
+    title: str = ""  # name of the group
+    corp_id: str = ""  # organization of the robot, in which `sender.id` is a staffId
+    app: str = ""  # app that received it, as in `Destination.app`
+    session_webhook: str = field(default="", repr=False)  # URL for replies; secret, valid for 90 minutes
     session_expires: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class CardTap:
-    """What a person pressed. There is no id: a press is known by card, action and the state of the run."""
+    """Button press on a card (点击).
+
+    DingTalk sends no id. Card, action and the state of the run identify a tap.
+    """
 
     card_id: str  # outTrackId
-    action: str  # the button's id
+    action: str  # id of the button
     user: Person
     conversation_id: str = ""
-    corp_id: str = ""  # the organisation in which `user.id` is a staffId
-    app: str = ""  # whose Stream it came by, as in `Destination.app`
+    corp_id: str = ""  # organization in which `user.id` is a staffId
+    app: str = ""  # app that received it, as in `Destination.app`
 
 
 @dataclass(frozen=True, kw_only=True)
 class MarkdownMessage:
-    """A markdown message, rendered for one dialect and its byte limit."""
+    """Markdown message, rendered for one dialect and within its byte limit."""
 
     title: str  # shown in the chat list only
     text: str
-    mention: tuple[str, ...] = ()  # staffIds, mobile numbers or `all`, where the channel can ring for them
+    mention: tuple[str, ...] = ()  # staffIds, mobile numbers or `all`, if the channel supports mentions
 
 
 @dataclass(frozen=True, kw_only=True)
 class RenderedCard:
-    """A card, rendered for one template: values are strings, as DingTalk demands."""
+    """Card (卡片), rendered for one template."""
 
     template_id: str
-    params: Mapping[str, str]
-    headline: str  # the line in the chat list
-    mention: tuple[str, ...] = ()  # staffIds or `all` that it rings for
+    params: Mapping[str, str]  # DingTalk accepts strings only
+    headline: str  # shown in the chat list
+    mention: tuple[str, ...] = ()  # staffIds or `all`
 
 
 @dataclass(frozen=True, kw_only=True)
 class SendResult:
-    """What the other side answered to a delivery: its id for the message, to be kept as proof."""
+    """Answer of a messenger to a delivery."""
 
-    message_id: str = ""
-    silent: bool = False  # nothing was sent, only logged
-    existed: bool = False  # an earlier attempt created the card, perhaps with other content
+    message_id: str = ""  # id assigned by DingTalk
+    silent: bool = False  # logged only, not sent
+    existed: bool = False  # the card was created by an earlier attempt and may have older content
 
     def as_result(self) -> dict[str, object]:
-        """Return what a job keeps of it as proof."""
+        """Return the values to store in `Job.result`."""
         return {"message_id": self.message_id, "silent": self.silent}
 
 
 def deterministic_id(prefix: str, *parts: str, length: int = 10) -> str:
-    """An id that says what caused it: the same parts give the same id (base32 letters and digits, lower
-    case)."""
+    """Derive an id from `parts`: the same parts give the same id, in lowercase base32."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()
     return prefix + base64.b32encode(digest).decode().lower()[:length]
 
 
 def is_mobile(person: str) -> bool:
-    """Whether a mention is a mobile number, such as 13800000000 or +852-90000000, and no staffId."""
+    """Return True for a mobile number, such as 13800000000 or +852-90000000, and False for a staffId."""
     return re.fullmatch(r"1\d{10}|\+\d{1,4}-\d{5,13}", person) is not None
