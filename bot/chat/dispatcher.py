@@ -9,7 +9,6 @@ Whoever waits for an engine that does not answer is told so, once, and told agai
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 
 from pydantic import TypeAdapter
@@ -26,10 +25,8 @@ from bot.models import CardTap, Job, JobState, MarkdownMessage, Message, Run
 
 log = logging.getLogger(__name__)
 
-ACK_TIMEOUT_SECONDS = 1.2  # seconds
-CROWD = 50  # messages and presses that are being kept at once; from there on DingTalk is answered first
-PEOPLE_WAIT = 1.0  # seconds, at most, for that
-PATIENT = 1  # failures of which nobody is told: most are over after the first wait
+ACK_TIMEOUT_SECONDS = 1.2
+SILENT_FAILURES = 1  # before the person who asked is told of a delay
 
 _MESSAGE = TypeAdapter(Message)
 _TAP = TypeAdapter(CardTap)
@@ -46,9 +43,6 @@ class Dispatcher:
         self._channels = channels
         self._router = router
         self._rules = rules
-        self._keeping = 0
-        self._calm = asyncio.Event()
-        self._calm.set()
 
     @property
     def kinds(self) -> Mapping[str, JobKind]:
@@ -102,38 +96,19 @@ class Dispatcher:
     async def _enqueue(self, kind: str, key: str, payload: Mapping[str, object], *, run_id: str = "") -> bool:
         now = self._context.clock()
         job = Job(id=f"{kind}:{key}", kind=kind, run_id=run_id, payload=payload, created_at=now, due_at=now)
-        self._crowd(1)
         try:
             async with asyncio.timeout(ACK_TIMEOUT_SECONDS):
                 return await self._jobs.add(job)
         except TimeoutError:
             raise TemporaryError("the store takes too long") from None
-        finally:
-            self._crowd(-1)
-
-    def _crowd(self, more: int) -> None:
-        self._keeping += more
-        if self._keeping < CROWD:
-            self._calm.set()
-        else:
-            self._calm.clear()
-
-    async def _wait_for_calm(self) -> None:
-        """In a burst people wait a little for their answer: DingTalk gives up on what it gets no word of."""
-        if self._calm.is_set():
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PEOPLE_WAIT):
-                await self._calm.wait()
 
     async def _process_message(self, claim: Claim) -> Result:
-        await self._wait_for_calm()
         message = _MESSAGE.validate_python(claim.job.payload)
         await self._context.users.heard(message)
         try:
             note = await self._respond(message)
         except TemporaryError as error:
-            if claim.job.failures == PATIENT:
+            if claim.job.failures == SILENT_FAILURES:
                 await self._delay(claim.job, "late", str(error))
             raise
         await self._reply(claim, message, note)

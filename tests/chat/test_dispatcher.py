@@ -1,21 +1,18 @@
 """What comes in: safe first, then answered, then done, and nothing twice."""
 
 import asyncio
-from typing import Literal
 
 import pytest
-from pydantic import TypeAdapter
 
 from bot.chat.permissions import AccessPolicy
 from bot.delivery.plan import card_id
 from bot.errors import PermanentError, TemporaryError
-from bot.models import CardTap, Job, JobState, Message, Person
+from bot.models import CardTap, JobState, Message, Person
 from tests.conftest import GROUP, CoreHarness
-from tests.factories import make_job, make_message
+from tests.factories import make_message
 from tests.fakes import FakeMessenger
 
 MEMBER = Person(id="user01", name="李雷")
-PAYLOAD = TypeAdapter(Message).dump_python(make_message("帮助"), mode="json")
 OUTSIDER = Person(id="", name="外部顾问")
 
 
@@ -65,60 +62,6 @@ async def test_a_store_that_hangs_is_said_to_dingtalk(
     with pytest.raises(TemporaryError, match="too long"):
         await desk.intake.receive_message(make_message())
     assert await desk.intake.receive_tap(tap_on("rabcdefghij")) != {}
-
-
-@pytest.fixture
-def crowded(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
-    """One message is already a crowd, and takes until this is set to be kept."""
-    monkeypatch.setattr("bot.chat.dispatcher.CROWD", 1)
-    monkeypatch.setattr("bot.chat.dispatcher.ACK_TIMEOUT_SECONDS", 60.0)
-    add, go = desk.jobs.add, asyncio.Event()
-
-    async def slowly(job: Job) -> bool:
-        await go.wait()
-        return await add(job)
-
-    monkeypatch.setattr(desk.jobs, "add", slowly)
-    return go
-
-
-class Calm(asyncio.Event):
-    """Tells when somebody waits for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.awaited = asyncio.Event()
-
-    async def wait(self) -> Literal[True]:
-        self.awaited.set()
-        return await super().wait()
-
-
-async def test_in_a_burst_dingtalk_is_answered_first(
-    desk: CoreHarness, crowded: asyncio.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.chat.dispatcher.PEOPLE_WAIT", 60.0)
-    desk.intake._calm = calm = Calm()
-    await desk.store.add_job(make_job(id="message:1", kind="message", payload=PAYLOAD))
-    burst = asyncio.create_task(desk.intake.receive_message(make_message()))
-    answering = asyncio.create_task(desk.jobs.run_due(["message"]))
-    await calm.awaited.wait()
-    assert desk.messenger.sent == []
-    crowded.set()
-    await asyncio.gather(burst, answering)
-    assert desk.messenger.verbs()[0] == "reply"
-
-
-async def test_nobody_waits_for_the_end_of_a_burst(
-    desk: CoreHarness, crowded: asyncio.Event, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.chat.dispatcher.PEOPLE_WAIT", 0.001)
-    await desk.store.add_job(make_job(id="message:1", kind="message", payload=PAYLOAD))
-    burst = asyncio.create_task(desk.intake.receive_message(make_message()))
-    await desk.jobs.run_due(["message"])
-    assert desk.messenger.verbs() == ["reply"]
-    crowded.set()
-    await burst
 
 
 async def test_unknown_words_get_the_nearest_command(desk: CoreHarness) -> None:
