@@ -104,9 +104,9 @@ def test_containers_start_with_settings_that_are_ours(name: str, monkeypatch: py
 def test_commands_are_commands_of_ours() -> None:
     worker = main.commands["worker"]
     assert [SERVICES[name].get("command") for name in OURS] == [None, ["worker"]]
-    assert json.loads(instructions("ENTRYPOINT")[0]) == ["python", "-m", "bot"]
+    assert json.loads(instructions("ENTRYPOINT")[0]) == ["dingrun"]
     *call, word = SERVICES["worker"]["healthcheck"]["test"]
-    assert call == ["CMD", "python", "-m", "bot", "worker"]
+    assert call == ["CMD", "dingrun", "worker"]
     assert word in {option for parameter in worker.params for option in parameter.opts}
 
 
@@ -166,8 +166,8 @@ def pins(file: str) -> set[str]:
 
 
 def test_the_image_holds_what_the_tests_run_on() -> None:
-    held = pins("deploy/requirements.lock")
-    assert pins("requirements.lock") < held < pins("requirements-dev.lock")
+    held = pins("requirements/deploy.txt")
+    assert pins("requirements/run.txt") < held < pins("requirements/dev.txt")
     assert {pin.partition("==")[0].partition("[")[0] for pin in held} >= {"motor", "celery", "redis"}
 
 
