@@ -1,4 +1,4 @@
-"""The command line: `python -m bot` runs the service, its sub-commands do one thing each."""
+"""The command line: `dingrun` (or `python -m bot`) runs the service, and each sub-command does one thing."""
 
 import asyncio
 import os
@@ -181,4 +181,4 @@ def migrate(config: Path | None, source: str, target: str | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="dingrun")

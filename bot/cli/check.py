@@ -1,4 +1,4 @@
-"""`python -m bot check`: everything the service needs, tried once; nothing is sent and nothing created."""
+"""`dingrun check`: everything the service needs, tried once; nothing is sent and nothing created."""
 
 import asyncio
 import os
@@ -61,7 +61,7 @@ async def check_exporter(settings: Settings) -> str:
     await asyncio.to_thread(broker.check)
     workers = len(await living_workers(settings))
     if not workers:
-        raise TemporaryError(f"{broker.place}: no worker lives; start one: python -m bot worker")
+        raise TemporaryError(f"{broker.place}: no worker lives; start one: dingrun worker")
     return f"{broker.place}, {workers} worker{'s' * (workers > 1)}"
 
 

@@ -1,4 +1,4 @@
-"""What `python -m bot check` tries of ARL: API, key and database, and whether it pushes by itself."""
+"""What `dingrun check` tries of ARL: API, key and database, and whether it pushes by itself."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta

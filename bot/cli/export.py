@@ -1,4 +1,4 @@
-"""`python -m bot export RUN`: the report of a run as a file, with its progress on the terminal."""
+"""`dingrun export RUN`: the report of a run as a file, with its progress on the terminal."""
 
 import asyncio
 from pathlib import Path

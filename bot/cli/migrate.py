@@ -1,4 +1,4 @@
-"""`python -m bot migrate SOURCE TARGET`: carry a whole history from one store to another.
+"""`dingrun migrate SOURCE TARGET`: carry a whole history from one store to another.
 
 The target is empty at the start and remembers whose history it gets, so that a second call goes on where the
 first one stopped. What is there already is left as it is.

@@ -1,4 +1,4 @@
-"""`python -m bot redeliver`: ask for another attempt; the running service makes it."""
+"""`dingrun redeliver`: ask for another attempt; the running service makes it."""
 
 from collections.abc import Sequence
 

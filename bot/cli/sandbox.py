@@ -1,4 +1,4 @@
-"""`python -m bot sandbox`: the fake DingTalk alone, without the service and all that it imports."""
+"""`dingrun sandbox`: the fake DingTalk alone, without the service and all that it imports."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""`python -m bot worker`: writes reports for the bots on the same store; whatever it knows is in the store.
+"""`dingrun worker`: writes reports for the bots on the same store; whatever it knows is in the store.
 
 Each ring is answered in a process of Celery's pool, which takes one order, the oldest, and works on it while
 its lease lives. What it was asked for, and what becomes of the report, is the bots' affair.

@@ -247,4 +247,4 @@ async def test_wrong_keys_are_named_twice_and_never_shown(tmp_path: Path) -> Non
 async def test_a_broker_without_a_worker_is_not_enough(redis: BrokerServer, tmp_path: Path) -> None:
     well, lines = await examined({"exporter": {"kind": "celery", "broker_url": redis.url}}, tmp_path)
     assert not well
-    assert "no worker lives; start one: python -m bot worker" in lines[2]
+    assert "no worker lives; start one: dingrun worker" in lines[2]

@@ -1,4 +1,4 @@
-"""`python -m bot export`: the bar follows the export."""
+"""`dingrun export`: the bar follows the export."""
 
 import asyncio
 import io

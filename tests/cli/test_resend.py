@@ -1,4 +1,4 @@
-"""`python -m bot redeliver` asks; the running service does it."""
+"""`dingrun redeliver` asks; the running service does it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The ARL of `python -m bot demo --engine arl`: a fake one that fires by itself, and finds something."""
+"""The ARL of `dingrun demo --engine arl`: a fake one that fires by itself, and finds something."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

@@ -1,4 +1,4 @@
-"""`python -m bot demo`: a fake DingTalk, something to scan, and the service, in one process, on loopback."""
+"""`dingrun demo`: a fake DingTalk, something to scan, and the service, in one process, on loopback."""
 
 import asyncio
 import logging
