@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bot.chat.permissions import AccessPolicy
 from bot.config.notify import RecipientSettings, Webhook
 from bot.config.schedules import ScheduleSettings
 from bot.config.settings import Settings
@@ -155,13 +154,13 @@ def resolve_operators(settings: Settings) -> tuple[Destination, ...]:
     return ()
 
 
-def rules_of(settings: Settings) -> AccessPolicy:
-    """Who may do what, and whom the settings name: what goes to a person is pressed by that person."""
+def people_in(settings: Settings) -> tuple[str, ...]:
+    """List the staffIds that the settings name, besides those in `access`."""
     told = [telling.to for each in settings.schedules for telling in _told(settings, each)]
     told += [telling.to for tellings in settings.notify.routes.values() for telling in tellings]
     people = [to.id for to in (*told, *settings.notify.operators) if to.kind in PERSONAL]
     owners = [each.owner for each in settings.schedules if each.owner]
-    return AccessPolicy(named=(*people, *settings.notify.on_call, *owners), **settings.access.model_dump())
+    return (*people, *settings.notify.on_call, *owners)
 
 
 def validate_combinations(settings: Settings) -> str:

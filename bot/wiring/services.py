@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 
 from bot.chat.context import Context
 from bot.chat.dispatcher import Dispatcher
+from bot.chat.permissions import AccessPolicy
 from bot.chat.recent_lists import RecentLists
 from bot.chat.router import usages
 from bot.chat.users import UserDirectory
 from bot.config.loader import Settings
-from bot.config.resolve import resolve_operators, rules_of
+from bot.config.resolve import people_in, resolve_operators
 from bot.delivery.circuit_breaker import CircuitBreaker
 from bot.delivery.digests import Digests
 from bot.delivery.files import FileLimits, ReportSender
@@ -199,7 +200,8 @@ class _Builder:
 
     def _streams(self) -> Mapping[str, StreamConnection]:
         """What comes in by the Streams, and all other jobs, are known to the queue from here on."""
-        wire, meter, rules = self._outside.dingtalk, self._outside.rate_limiter, rules_of(self._settings)
+        wire, meter = self._outside.dingtalk, self._outside.rate_limiter
+        rules = build_access_policy(self._settings)
         intake = Dispatcher(self._jobs, self._context(), wire.channels, router=router, rules=rules)
         for kinds in (
             self._runs.kinds,
@@ -276,6 +278,11 @@ def build_links(settings: Settings, outside: Adapters) -> ReportLinks:
     )
     key = reports.link_secret.get_secret_value() if reports.link_secret else ""
     return ReportLinks(outside.stores.links, terms, clock=outside.clock, key=key)
+
+
+def build_access_policy(settings: Settings) -> AccessPolicy:
+    """Build the rules of who may do what; people whom other settings name count before they have spoken."""
+    return AccessPolicy(named=people_in(settings), **settings.access.model_dump())
 
 
 def build_cards(settings: Settings) -> Cards:
