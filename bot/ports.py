@@ -1,9 +1,9 @@
-"""The outside world as DingRun wants it: what each port promises, not how. Policy stays above them.
+"""Ports: the interfaces of stores, engines, messengers and exporters, with their guarantees.
 
-Verbs: `find_` may find nothing, `add_` is idempotent, `claim_` takes exclusively. Every adapter, and every
-fake, passes
-the port's contract suite (`tests/contract`). All of them raise `TemporaryError` or `PermanentError` and
-nothing of a vendor.
+- Verbs: `find_` may return nothing, `add_` is idempotent, `claim_` takes exclusively.
+- Adapters raise `TemporaryError` and `PermanentError`, never an exception of a vendor's library.
+- Every adapter, and every fake of the tests, passes the contract suite of its port (`tests/contract`).
+- Policy (retries, recipients, quota) is not part of an adapter.
 """
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -34,398 +34,413 @@ from bot.models import (
 
 
 class Store(Protocol):
-    """Remembers runs, jobs and reports. What a verb has returned from survives a `kill -9` of the process.
+    """Storage of runs, jobs and reports.
 
-    Several processes may use one store at once; each verb is atomic by itself, and none needs more than that.
+    - A change is durable when the method returns. It survives a `kill -9` of the process.
+    - Each method is atomic. Several processes may use a store at the same time.
     """
 
     async def open(self) -> None:
-        """Connect and make what is missing. A store written by a newer DingRun is refused with
-        `ConfigError`."""
+        """Connect, create missing tables and migrate old ones.
+
+        Raises `ConfigError` if a newer version of DingRun wrote the store.
+        """
 
     async def close(self) -> None:
-        """Let go; pending writes are finished first."""
+        """Finish pending writes and disconnect."""
 
     async def add_run(self, run: Run) -> bool:
-        """Keep a new run. False, and nothing changes, when a run with this id is there already."""
+        """Store a new run. Returns False, without a change, if a run with this id exists."""
 
     async def find_run(self, run_id: str) -> Run | None:
-        """The run as it is now."""
+        """Return the run, or None if there is none with this id."""
 
     async def update_run(
         self, run_id: str, changes: Mapping[str, Any], *, when: RunStatus | None = None
     ) -> Run | None:
-        """Set these fields (names and values of `Run`) and leave all others to other writers; the run
-        afterwards.
+        """Set the given fields of a run, leave all others alone, and return the changed run.
 
-        None, and nothing changes, when the run is unknown or, with `when`, its status is another by now.
+        Returns None, without a change, if the run does not exist or its status is not `when`.
         """
 
     async def find_runs(
         self, *, status: RunStatus | None = None, schedule_id: str = "", limit: int = 20
     ) -> Sequence[Run]:
-        """The newest runs by `start_time`, newest first. `limit=0` means all."""
+        """Return the newest runs by `start_time`, newest first. `limit=0` returns all."""
 
     async def add_job(self, job: Job) -> bool:
-        """Keep a new job. False, and nothing changes, when a job with this id is or was there."""
+        """Store a new job. Returns False, without a change, if a job with this id exists, ended or not."""
 
     async def claim_job(
         self, kinds: Collection[str], owner: str, now: datetime, until: datetime
     ) -> Job | None:
-        """Take the job of one of these kinds that is due longest (todo, or doing with its lease over) for
-        `owner`.
+        """Claim the oldest due job of the given kinds for `owner`, with a lease until `until`.
 
-        It comes back `doing`, leased `until` then, with `attempts` raised by one. No two claims share a job.
+        - A job is due if it is `todo` with `due_at <= now`, or `doing` with an expired lease.
+        - The returned job is `doing`, and its `attempts` is increased by one.
+        - Concurrent claims never return the same job.
         """
 
     async def save_job(self, job: Job) -> bool:
-        """Write a claimed job (a longer lease, a marker, an outcome, a new `due_at`).
+        """Update a claimed job: extend its lease, set its send marker, end it or postpone it.
 
-        False, and nothing changes, when the claim (`owner` and `attempts`) is no longer the job's own.
+        Returns False, without a change, if the claim (`owner` and `attempts`) is no longer the current one.
         """
 
     async def make_jobs_due(self, job_ids: Collection[str], now: datetime) -> None:
-        """Make waiting jobs due now: what they waited for has happened. Jobs in any other state are left
-        alone."""
+        """Make `todo` jobs due now. Jobs in any other state do not change."""
 
     async def free_future(self, now: datetime, beyond: datetime) -> int:
-        """Make due now what a clock that was ahead has put off: jobs that wait, or are leased, until later
-        than `beyond`. How many."""
+        """Make jobs due whose `due_at` or lease is later than `beyond`, set by a clock that was ahead.
+
+        Returns the number of jobs.
+        """
 
     async def find_job(self, job_id: str) -> Job | None:
-        """The job as it is now."""
+        """Return the job, or None if there is none with this id."""
 
     async def find_jobs(
         self, *, run_id: str = "", kind: str = "", states: Collection[JobState] = (), limit: int = 100
     ) -> Sequence[Job]:
-        """Jobs that match all that is given, oldest first."""
+        """Return the jobs that match all given filters, oldest first."""
 
     async def find_ended(
         self, kinds: Collection[str], since: datetime, states: Collection[JobState] = ()
     ) -> Sequence[Job]:
-        """Find the jobs of these kinds that have ended since then, in the order of their ends.
+        """Return the jobs of these kinds that ended at `since` or later, ordered by `ended_at`.
 
-        With `states`, only those that ended so.
+        `states` limits the result to these states.
         """
 
     async def find_undelivered(
         self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
     ) -> Sequence[Job]:
-        """Find the dead and unconfirmed jobs of these kinds that nothing has replaced, oldest first.
+        """Return the dead and unconfirmed jobs of these kinds that are not replaced, oldest first.
 
-        Where there are more than `limit`, the newest of them.
+        If there are more than `limit`, returns the newest ones.
         """
 
     async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
-        """Count all of these, by state."""
+        """Count the jobs that `find_undelivered` finds for all runs, by state."""
 
     async def mark_replaced(self, job_id: str, by: str) -> None:
-        """Note that a later job stands for a dead or unconfirmed one. The first one noted stays."""
+        """Record the job that replaces a dead or unconfirmed one. The first replacement is kept."""
 
     async def clear_payloads(
         self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
     ) -> int:
-        """Empty the payloads of jobs of these kinds that ended at `since` or later and before `before`.
+        """Clear the payloads of jobs of these kinds that ended from `since` until before `before`.
 
-        Clears at most `limit`, oldest first, and returns how many. The jobs themselves stay: their ids are
-        idempotency keys.
+        - Clears at most `limit` jobs, oldest first, and returns their number.
+        - The jobs themselves are kept, because their ids are idempotency keys.
         """
 
     async def save_report(self, report: Report) -> None:
-        """Keep the report of a run; one per run, the newest wins."""
+        """Store the report of a run, replacing an earlier one."""
 
     async def find_reports(
         self, *, run_id: str = "", schedule_id: str = "", limit: int = 1
     ) -> Sequence[Report]:
-        """The newest reports, newest first."""
+        """Return the newest reports that match all given filters, newest first."""
 
     async def set_value(self, key: str, value: str) -> None:
-        """Keep a small fact, such as the last tick of a schedule, over the one under the same key."""
+        """Store a value by key, such as the last fired time of a schedule, replacing an earlier one."""
 
     async def find_value(self, key: str) -> str | None:
-        """The fact, or None."""
+        """Return the value, or None."""
 
 
 class QuotaStore(Protocol):
-    """What calls cost and how fast they go, held by all bots on a store together. Each verb is atomic."""
+    """Monthly usage and rate limits, shared by all bots on a store. Each method is atomic."""
 
-    async def add_usage(self, month: str, bucket: str, calls: int) -> int:
-        """Add to what is booked (a negative number takes back); what is booked afterwards."""
+    async def add_usage(self, month: str, kind: str, calls: int) -> int:
+        """Add calls to the usage of a month and return the new total. A negative number is a refund."""
 
     async def usage(self, month: str) -> Mapping[str, int]:
-        """What is booked in a month, by bucket."""
+        """Return the number of calls in a month, by quota kind."""
 
     async def acquire(self, limiter: str, capacity: int, now: datetime, span: timedelta) -> datetime | None:
-        """Take one of a gate's places for a span. None when it is taken, else when to ask again.
+        """Acquire a slot of a rate limiter. Returns None if acquired, else the time to try again.
 
-        In no span do more pass than there are places, whoever asks. A closed gate has no place.
+        - Within any `span`, at most `capacity` slots are acquired by all bots together.
+        - A blocked limiter has no free slot.
         """
 
-    async def block_until(self, gate: str, until: datetime) -> None:
-        """Let nobody pass before then; the later of two closings counts."""
+    async def block_until(self, limiter: str, until: datetime) -> None:
+        """Block a rate limiter until a time. A block is never shortened."""
 
-    async def blocked_until(self, gate: str) -> datetime | None:
-        """Until when a gate is, or was, closed; None when it never was."""
+    async def blocked_until(self, limiter: str) -> datetime | None:
+        """Return the end of the latest block, which may be in the past, or None if never blocked."""
 
 
 class DownloadLinkStore(Protocol):
-    """What the links to reports allow and who used them, for all bots on a store together. Each verb is
-    atomic."""
+    """Download links and the download log, shared by all bots on a store. Each method is atomic."""
 
-    async def signing_key(self, fresh: str) -> str:
-        """The key that signs links: `fresh` when there is none yet. From then on it is every bot's."""
+    async def signing_key(self, candidate: str) -> str:
+        """Return the key that signs links. If there is none, store `candidate` as the key of all bots."""
 
-    async def add_link(self, grant: DownloadLink) -> bool:
-        """Keep a new link. False, and nothing changes, when one with this id is there already."""
+    async def add_link(self, link: DownloadLink) -> bool:
+        """Store a new link. Returns False, without a change, if a link with this id exists."""
 
     async def find_link(self, link_id: str) -> DownloadLink | None:
-        """The link as it is now, with its downloads so far."""
+        """Return the link with its current number of downloads, or None."""
 
     async def find_links(self, run_id: str, *, limit: int = 100) -> Sequence[DownloadLink]:
-        """The links of a run, newest first."""
+        """Return the links of a run, newest first."""
 
     async def add_download(self, download: Download) -> bool:
-        """Count a download and keep who made it, as one.
+        """Count a download and add it to the log, atomically.
 
-        False, and nothing changes, when its link is unknown, over at that time, revoked or used up.
+        Returns False, without a change, if the link is unknown, expired, revoked or used up.
         """
 
     async def resume_download(self, download: Download, *, since: datetime, max_resumes: int) -> str:
-        """Count a resume of the newest download by the same link, address and agent; its id.
+        """Count a resume of the newest download with the same link, address and agent. Returns its id.
 
-        "", and nothing changes, when there is none that began at `since` or later, is unfinished and was
-        resumed less than `max_resumes` times.
+        Returns "", without a change, unless that download
+
+        - started at `since` or later,
+        - is unfinished, and
+        - was resumed less than `max_resumes` times.
         """
 
     async def finish_download(self, link_id: str, download_id: str) -> None:
-        """Mark a download as finished: it cannot be resumed any more."""
+        """Mark a download as finished. It can no longer be resumed."""
 
     async def revoke_links(self, run_id: str, now: datetime) -> int:
-        """Let the links of a run lead nowhere from now on; how many would have led somewhere."""
+        """Revoke the links of a run. Returns the number of links that were still valid."""
 
     async def find_downloads(self, run_id: str, *, limit: int = 100) -> Sequence[Download]:
-        """What was downloaded of a run, newest first."""
+        """Return the downloads of the report of a run, newest first."""
 
 
 class TaskStore(Protocol):
-    """Where the embedded engine keeps its tasks and what they found; ARL has its own database for this.
+    """Storage of the embedded engine: tasks and the assets they found.
 
-    Assets are documents shaped like ARL's result collections (kinds `site`, `ip`, `domain`, `cert`), each
-    with the key
-    it is merged by: `site`, `ip`, `domain`, `fingerprint`.
+    Assets are documents in the format of ARL's result collections. The merge key of each kind is in
+    `bot/assets/kinds.py`.
     """
 
     async def add_tasks(self, tasks: Sequence[Task]) -> None:
-        """Keep new tasks; those whose id is there already are left as they are."""
+        """Store new tasks. Tasks whose id exists do not change."""
 
     async def claim_task(self, owner: str, now: datetime, until: datetime) -> Task | None:
-        """Take the oldest task that waits, or whose lease is over, for `owner`; it comes back `running`.
+        """Claim the oldest task that is waiting or whose lease has expired. It is returned as `running`.
 
-        A task that is claimed a second time lost its first worker; what that one found is dropped.
+        A second claim deletes the assets of the first one, whose worker was lost.
         """
 
     async def extend_task(self, task_id: str, owner: str, until: datetime) -> bool:
-        """Lengthen the lease. False when the task is no longer this owner's, or was stopped."""
+        """Extend the lease. Returns False if the task has another owner or was stopped."""
 
     async def save_assets(self, task_id: str, kind: str, assets: Mapping[str, Mapping[str, Any]]) -> None:
-        """Keep what a task found, by merge key; a key that is there already is replaced."""
+        """Store assets of a task by merge key, replacing those with the same key."""
 
     async def end_task(self, task: Task, owner: str) -> bool:
-        """Write the outcome of a claimed task. False, and nothing changes, when it is no longer this
-        owner's."""
+        """Store the outcome of a claimed task. Returns False, without a change, if it has another owner."""
 
     async def free_future(self, now: datetime, beyond: datetime) -> int:
-        """End the leases that last longer than `beyond`: a clock that was ahead has given them. How many."""
+        """End leases that last longer than `beyond`, set by a clock that was ahead. Returns their number."""
 
     async def find_open(self, ids: Collection[str]) -> Collection[str]:
-        """Those of these tasks that have not ended, in one question; unknown ones are left out."""
+        """Return the ids of the given tasks that have not ended, in one query. Unknown ids are omitted."""
 
     async def stop_tasks(self, task_ids: Collection[str], now: datetime) -> None:
-        """End with `stop` those that have not ended."""
+        """End the given tasks that have not ended, with status `stop`."""
 
     async def find_tasks(self, *, ids: Collection[str] = (), run_id: str = "") -> Sequence[Task]:
-        """Tasks by id or by run, in the order they were added, in one question however many."""
+        """Return tasks by id or by run, in the order they were added, in one query."""
 
     def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
-        """What these tasks found, sorted by merge key, so that equal keys stand together; streamed."""
+        """Stream the assets of the given tasks, sorted by merge key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineRun:
-    """A run that the engine began by itself; the same `cause` is the same run."""
+    """Run that the engine started itself."""
 
-    idempotency_key: str  # such as `arl:<schedule>:<number>`
+    idempotency_key: str  # for example `arl:<schedule>:<number>`; one run per key
     schedule: Schedule
-    task_ids: tuple[str, ...]  # of tasks that never came too: the engine knows them as missing
+    task_ids: tuple[str, ...]  # includes tasks that were never created; the engine reports them as missing
     start_time: datetime
-    gone: bool = False  # the schedule was deleted since: what is told of it may be cut, and no more than this
+    gone: bool = False  # the schedule was deleted since, so its data may be incomplete
 
 
 class Engine(Protocol):
-    """Where schedules live and tasks run."""
+    """System that holds schedules and executes tasks."""
 
     @property
     def has_own_scheduler(self) -> bool:
-        """Whether it fires its schedules by itself; otherwise DingRun's scheduler does."""
+        """True if the engine triggers its schedules itself. Otherwise the scheduler of DingRun does."""
 
     async def schedules(self) -> Sequence[Schedule]:
-        """All schedules, in the order people wrote them."""
+        """Return all schedules, in the order of their definition."""
 
     async def submit(self, run: Run) -> Sequence[str]:
-        """Hand over the tasks of a run and return their ids.
+        """Submit the tasks of a run and return their ids.
 
-        The tasks carry the run, so asking again submits only what is missing and returns the same ids.
-        `PermanentError` when the engine will never take it (no valid target).
+        - Idempotent: a second call submits only missing tasks and returns the same ids.
+        - Raises `PermanentError` if the engine will never accept the run, for example without a valid target.
         """
 
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
-        """The tasks as they are now, all in one question. Ids the engine does not know are left out."""
+        """Return the current state of the given tasks, in one request. Unknown ids are omitted."""
 
     async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
-        """Those of these tasks that have not ended, in one cheap question: it is asked every second.
+        """Return the ids of the given tasks that have not ended. Unknown ids are omitted.
 
-        Ids the engine does not know are left out.
+        Called every second, so it must be one cheap request.
         """
 
     async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
-        """Begin ended tasks of an earlier run again, as tasks of this one, and return the new ids.
+        """Restart ended tasks of an earlier run as tasks of this one, and return the new ids.
 
-        Asking again begins nothing twice and returns the same ids. `PermanentError` when none can be begun
-        again.
+        - Idempotent: a second call restarts nothing and returns the same ids.
+        - Raises `PermanentError` if no task can be restarted.
         """
 
     async def stop(self, task_ids: Collection[str]) -> Mapping[str, Task]:
-        """Ask these tasks to stop; those that have ended stay as they are. All of them, as they are then.
+        """Stop the given tasks and return their state afterwards.
 
-        One that would not stop is not ended, and its `reason` says what the engine said.
+        - Tasks that have ended do not change.
+        - A task that could not be stopped is not ended, and its `reason` has the error of the engine.
         """
 
     async def external_runs(self, since: datetime) -> Sequence[EngineRun]:
-        """The runs that the engine began by itself since then, oldest first, each once it is whole.
+        """Return the runs that the engine started itself at `since` or later, oldest first.
 
-        A run that was told once is told again, the same, as long as its time is asked for.
+        - A run is returned once all of its tasks are known.
+        - Repeated calls return the same runs.
         """
 
     def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
-        """What the tasks found, shaped like ARL's collection `kind`, streamed; nothing of a kind it lacks.
+        """Stream the assets of the given tasks, in the format of ARL's collection `kind`.
 
-        Sorted by the key of the kind (`bot.assets.kinds`), so that equal keys stand together, and what two
-        runs found can be merged as it comes.
+        - Sorted by the merge key of the kind (`bot/assets/kinds.py`), so that two runs can be merged.
+        - Empty for a kind that the engine does not know.
         """
 
     async def run(self) -> None:
-        """Whatever the engine must do by itself in this process, until cancelled; may return at once."""
+        """Run the background work of the engine until cancelled. May return immediately."""
 
 
 Sending = Callable[[], AbstractAsyncContextManager[None]]
-"""Stands around the one request that nothing makes safe to repeat, and around nothing else: not the token,
-not the wait for a rate limit. Entering it stores that the request is about to leave."""
+"""Context manager around a request that is not idempotent.
+
+Entering it stores that the request is about to be sent. It encloses that request only, not the request of an
+access token and not the wait for a rate limit.
+"""
 
 
 def unmarked() -> AbstractAsyncContextManager[None]:
-    """Do nothing, for requests that may be repeated."""
+    """Return a context manager that stores nothing, for idempotent requests."""
     return nullcontext()
 
 
 class TextRepeat(StrEnum):
-    UNSAFE = "unsafe"  #: nothing makes a repeated message harmless: the request is marked
-    BY_KEY = "by_key"  #: the same `key` is the same message
-    BY_WORDS = "by_words"  #: the same words are the same message, so they must not change
+    """Effect of sending the same text message twice."""
+
+    UNSAFE = "unsafe"  #: two messages, so a send marker is stored before the request
+    BY_KEY = "by_key"  #: one message if `key` is the same
+    BY_WORDS = "by_words"  #: one message if the text is the same, so a retry must not change it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
-    """What a channel can do, so that nobody asks for its kind."""
+    """Features and limits of a channel."""
 
     cards: bool = False
     files: bool = False
-    text_bytes: int  # of a message, with room for what the channel wraps around it
+    text_bytes: int  # maximum size of a message in UTF-8, without the wrapping of the channel
     text_repeat: TextRepeat = TextRepeat.UNSAFE
-    max_file_bytes: int | None = None  # where it is less than for others
+    max_file_bytes: int | None = None  # None = the limit in the settings
 
 
 class Messenger(Protocol):
-    """How destinations are reached. A verb that returns has been accepted by the other side.
+    """Client of a channel that delivers to destinations.
 
-    A refusal for good is `PermanentError`, anything else `TemporaryError`; `uncertain` there means it may
-    have been accepted.
-    A verb that the channel cannot do at all (a file by webhook) is `PermanentError`.
+    A method returns when DingTalk has accepted the request. It raises
+
+    - `PermanentError` if the request was rejected permanently, or if the channel does not support it,
+    - `TemporaryError` otherwise. If `uncertain` is set, the request may have been accepted.
     """
 
     @property
     def capabilities(self) -> Capabilities:
-        """Tell what this channel can do."""
+        """Return the features and limits of this channel."""
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False
     ) -> SendResult:
-        """Create and deliver a card. The same `card_id` again is the same card: it shows once.
+        """Create and deliver a card. Idempotent by `card_id`.
 
-        - `CardUndeliveredError`: it was created and reached nobody; pass `created` the next time, from
-          whatever process, and it is only delivered.
-        - A card that exists already is delivered as well, as nobody knows whether the attempt that created it
-          came so far. It keeps its first content: `existed` in the receipt tells so.
+        - Raises `CardUndeliveredError` if the card was created but not delivered. Retry with `created=True`,
+          from any process, to deliver it only.
+        - A card that exists is delivered again, because the earlier attempt may not have got that far. It
+          keeps its first content, and the result has `existed=True`.
         """
 
     async def update_card(self, card_id: str, card: RenderedCard) -> None:
-        """Show new content on a card, to everyone who sees it. Repeatable."""
+        """Replace the content of a card for everyone who sees it. Idempotent."""
 
     async def send_message(
-        self, destination: Destination, note: MarkdownMessage, key: str, *, sending: Sending = unmarked
+        self, destination: Destination, markdown: MarkdownMessage, key: str, *, sending: Sending = unmarked
     ) -> SendResult:
-        """Send a markdown message. `key` makes a repeat harmless where the channel knows such a thing."""
+        """Send a markdown message. `key` is the idempotency key, if the channel supports one."""
 
     async def upload(self, path: Path, name: str) -> str:
-        """Hand over a file and return the id to send it by. Repeatable."""
+        """Upload a file and return its media id. Idempotent."""
 
     async def send_file(
         self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
     ) -> SendResult:
-        """Send an uploaded file as a file message; nothing makes a repeat harmless."""
+        """Send an uploaded file as a file message. Not idempotent."""
 
     async def reply(
-        self, message: Message, note: MarkdownMessage, *, sending: Sending = unmarked
+        self, message: Message, markdown: MarkdownMessage, *, sending: Sending = unmarked
     ) -> SendResult:
-        """Answer where the person spoke, through the session of the message; costs no API call."""
+        """Reply in the conversation of a message, through its session webhook. Costs no API call."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """The earlier tasks that a run is compared with, by target; no target counts but by its newest tasks.
+    """Earlier tasks that a run is compared with. Each target is compared with its newest tasks.
 
-    What a `complete` task found and the run did not is gone. What the others found is known, and so not new.
+    - An asset of a `complete` task that is missing in the run is gone.
+    - An asset of any of the tasks is known, and so not new.
     """
 
-    runs: tuple[Run, ...]  # whose tasks they are, newest first
-    complete: tuple[str, ...] = ()  # ended well, and the run covered all of their targets as well
-    partial: tuple[str, ...] = ()  # newer ones for the same targets that did not end well
-    elsewhere: tuple[str, ...] = ()  # for targets that the run did not cover
+    runs: tuple[Run, ...]  # runs of these tasks, newest first
+    complete: tuple[str, ...] = ()  # successful tasks, all of whose targets the run covered
+    partial: tuple[str, ...] = ()  # newer failed tasks for the same targets
+    elsewhere: tuple[str, ...] = ()  # tasks for targets that the run did not cover
     first_covered: tuple[str, ...] = ()  # targets of the run that no earlier task covered
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReportInput:
-    """What the report of a run tells of: the run, what it is compared with, the last ones.
+    """Input of a report: the run, the runs it is compared with and the recent runs.
 
-    The exporter, which has the engine, chooses `unfinished` and `baseline` (`bot/workbook/baseline.py`).
+    The exporter has access to the engine and chooses `unfinished` and `baseline`
+    (`bot/workbook/baseline.py`).
     """
 
     run: Run
-    earlier: tuple[Run, ...] = ()  # finished runs of the schedule that it may be compared with, newest first
-    history: tuple[Run, ...] = ()  # ended runs of the schedule, oldest first, up to this one
-    unfinished: tuple[str, ...] = ()  # tasks of the run that did not end well: they saw a part at most
-    baseline: Baseline | None = None  # None when no earlier task covered any target
+    earlier: tuple[Run, ...] = ()  # finished runs of the schedule to compare with, newest first
+    history: tuple[Run, ...] = ()  # ended runs of the schedule up to this one, oldest first
+    unfinished: tuple[str, ...] = ()  # failed tasks of the run, whose results are incomplete
+    baseline: Baseline | None = None  # None if no earlier task covered any target
 
 
 class Exporter(Protocol):
-    """Where the Excel file of a run is written, away from the event loop."""
+    """Writer of the Excel file of a run, outside the event loop."""
 
-    async def export(self, story: ReportInput, path: Path) -> Findings:
-        """Write the workbook of an ended run to `path` (which does not exist yet) and return what it counted.
+    async def export(self, report_input: ReportInput, path: Path) -> Findings:
+        """Write the workbook of an ended run to `path`, which does not exist yet, and return its counts.
 
-        The file is at `path` as a whole or not at all, also when several write it at once, or one is killed.
-        On an error, or when cancelled, nothing is left.
+        - The file appears complete or not at all, even with concurrent writers or a killed process.
+        - Nothing is left after an error or a cancellation.
         """
 
     def progress(self, run_id: str) -> int | None:
-        """How many assets an export under way has taken so far, of all runs; None when there is none."""
+        """Return the number of assets written so far by a running export of this run, or None."""

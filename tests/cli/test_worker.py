@@ -140,7 +140,7 @@ async def test_what_takes_too_long_is_broken_off(workshop: WorkerHarness) -> Non
 
 
 async def test_a_mistake_ends_its_order(workshop: WorkerHarness, caplog: pytest.LogCaptureFixture) -> None:
-    async def broken(story: ReportInput, path: Path) -> Findings:
+    async def broken(report_input: ReportInput, path: Path) -> Findings:
         raise ZeroDivisionError
 
     workshop.pen.export = broken  # type: ignore[method-assign]
