@@ -4,14 +4,14 @@ What ARL does is written after three of its source trees; where those say nothin
 is marked as chosen.
 """
 
+from arl_sandbox.database import ArlDatabase, DocumentMirror
 from arl_sandbox.documents import ZONE
-from arl_sandbox.records import Pushing
+from arl_sandbox.records import PushBehavior
 from arl_sandbox.responses import KEY
 from arl_sandbox.scheduler import ArlScheduler, Intervals
 from arl_sandbox.server import FakeArl
 from arl_sandbox.timeline import Timeline
 from arl_sandbox.worker import StagePace, Worker
-from arl_sandbox.world import ArlDatabase, DocumentMirror
 
 __all__ = [
     "KEY",
@@ -21,7 +21,7 @@ __all__ = [
     "DocumentMirror",
     "FakeArl",
     "Intervals",
-    "Pushing",
+    "PushBehavior",
     "StagePace",
     "Timeline",
     "Worker",

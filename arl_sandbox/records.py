@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from arl_sandbox.database import ArlDatabase
 from arl_sandbox.documents import ENDINGS, NOT_YET
-from arl_sandbox.world import ArlDatabase
 
 Json = dict[str, Any]
 
@@ -15,7 +15,7 @@ BAD = ("error", "stop", "missing")
 
 
 @dataclass(kw_only=True)
-class Pushing:
+class PushBehavior:
     """The fork's own pushes: whether `DINGDING` is set and DingTalk takes them, and how long each blocks."""
 
     works: bool = False
@@ -23,7 +23,7 @@ class Pushing:
     pushed: list[str] = field(default_factory=list)  # names of schedules, in the order they were told
 
 
-def record_of(world: ArlDatabase, schedule: Mapping[str, Any], ids: list[str]) -> Json:
+def record_of(database: ArlDatabase, schedule: Mapping[str, Any], ids: list[str]) -> Json:
     """The record of a trigger, complete when it appears. What a schedule does not say of pushing is on."""
     return {
         "schedule_id": schedule["_id"],
@@ -33,21 +33,21 @@ def record_of(world: ArlDatabase, schedule: Mapping[str, Any], ids: list[str]) -
         "run_number": schedule["run_number"],
         "task_ids": ids,
         "status": "running",
-        "summary": summary(world, ids),
+        "summary": summary(database, ids),
         "notify_enable": schedule.get("notify_enable", True),
         "notify_channel": schedule.get("notify_channel", "dingding"),
         "notify_on": schedule.get("notify_on", "finished"),
         "push_status": "pending",
-        "start_time": world.epoch(),
-        "start_date": world.now(),
+        "start_time": database.epoch(),
+        "start_date": database.now(),
         "end_time": 0,
         "end_date": NOT_YET,
     }
 
 
-def summary(world: ArlDatabase, ids: list[str]) -> Json:
+def summary(database: ArlDatabase, ids: list[str]) -> Json:
     """Counted from what ARL counted, which it does for tasks that are done alone."""
-    details = [_detail(world, id_) for id_ in ids]
+    details = [_detail(database, id_) for id_ in ids]
     states = [each["status"] for each in details]
     known = {"waiting", "missing", *ENDINGS}
     return {
@@ -60,32 +60,32 @@ def summary(world: ArlDatabase, ids: list[str]) -> Json:
     }
 
 
-def _detail(world: ArlDatabase, id_: str) -> Json:
-    task = world.tables["task"].get(id_, {"status": "missing"})
+def _detail(database: ArlDatabase, id_: str) -> Json:
+    task = database.tables["task"].get(id_, {"status": "missing"})
     told = {name: task.get(name, "") for name in ("name", "target", "type", "status")}
     counts = {name: task.get("statistic", {}).get(name, 0) for name in COUNTS}
     return {"id": id_} | told | counts
 
 
-def looked_after(world: ArlDatabase, pushing: Pushing) -> Iterator[float]:
+def looked_after(database: ArlDatabase, pushing: PushBehavior) -> Iterator[float]:
     """The end of every pass: each open record is written anew as a whole, after the push if there is one.
 
     Killed between the two, it pushes again. A push that fails is never tried again.
     """
-    read = [dict(record) for record in world.tables[TABLE].values() if record["status"] == "running"]
+    read = [dict(record) for record in database.tables[TABLE].values() if record["status"] == "running"]
     for record in read:
-        fresh = record | {"summary": summary(world, record["task_ids"])}
+        fresh = record | {"summary": summary(database, record["task_ids"])}
         if _is_over(fresh["summary"]):
             bad = any(fresh["summary"][name] for name in BAD)
             fresh |= {"status": "error" if bad else "finished"}
-            fresh |= {"end_time": world.epoch(), "end_date": world.now()}
+            fresh |= {"end_time": database.epoch(), "end_date": database.now()}
             if _is_told(fresh, bad=bad):
                 pushing.pushed += [record["schedule_name"]] if pushing.works else []
                 yield pushing.seconds
-                fresh |= {"push_status": "success" if pushing.works else "error", "push_date": world.now()}
+                fresh |= {"push_status": "success" if pushing.works else "error", "push_date": database.now()}
             else:
                 fresh["push_status"] = "skip"
-        world.replace(TABLE, record["_id"], fresh)
+        database.replace(TABLE, record["_id"], fresh)
         yield 0.0
 
 

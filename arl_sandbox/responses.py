@@ -8,8 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from arl_sandbox.database import ArlDatabase
 from arl_sandbox.errors import Invalid
-from arl_sandbox.world import ArlDatabase
 
 Json = dict[str, Any]
 
@@ -21,17 +21,17 @@ NAMES: Mapping[type, str] = {str: "string", list: "array", bool: "boolean"}
 class ArlState:
     """One ARL and how it is to behave."""
 
-    world: ArlDatabase
+    database: ArlDatabase
     fork: bool = False  # with its cache of a minute, its batch export, its switches for pushing
     basic: str = ""  # user:password that the proxy before it demands
     tls: ssl.SSLContext | None = None
-    open: bool = False  # `ARL.AUTH: false`: nobody is asked for a token
-    asked: list[str] = field(default_factory=list)
-    lose: set[str] = field(default_factory=set)  # paths whose next answer is lost, after the deed
-    late_celery: bool = False  # a task that was just made cannot be stopped
-    ignored_stop: bool = False  # it says 200 and nothing happens
-    hang: float = 30.0  # seconds until a call without ARL's database fails
-    racing: bool = False  # reads race writes: what the fork has cached stays for its minute
+    no_auth: bool = False  # `ARL.AUTH: false`: nobody is asked for a token
+    requests: list[str] = field(default_factory=list)
+    lost_responses: set[str] = field(default_factory=set)  # paths whose next answer is lost, after the deed
+    delay_celery_id: bool = False  # a task that was just made cannot be stopped
+    ignore_stop: bool = False  # it says 200 and nothing happens
+    database_timeout: float = 30.0  # seconds until a call without ARL's database fails
+    cache_races: bool = False  # reads race writes: what the fork has cached stays for its minute
 
 
 def said(code: int, message: str, data: object = None) -> web.Response:

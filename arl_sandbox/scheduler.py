@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from arl_sandbox.cron import next_fire
+from arl_sandbox.database import SCHEDULER, ArlDatabase
 from arl_sandbox.documents import FUTURE, NAME_LETTERS, NOT_YET, RECURRENT, STEMS, written
 from arl_sandbox.errors import Refusal
 from arl_sandbox.policies import options_of
-from arl_sandbox.records import Pushing, looked_after, record_of
+from arl_sandbox.records import PushBehavior, looked_after, record_of
 from arl_sandbox.tasks import TaskRequest, submit
-from arl_sandbox.world import SCHEDULER, ArlDatabase
 
 Json = dict[str, Any]
 
@@ -26,7 +26,7 @@ class Intervals:
     """Seconds of the scheduler's life; between two passes it always sleeps `cycle`, whatever those took."""
 
     poll: float = 58.0
-    reading: float = 0.05  # the list of schedules
+    read: float = 0.05  # the list of schedules
     write: float = 0.05
 
 
@@ -35,43 +35,43 @@ class ArlScheduler:
 
     def __init__(
         self,
-        world: ArlDatabase,
+        database: ArlDatabase,
         *,
         fork: bool = False,
         process: str = SCHEDULER,
-        rhythm: Intervals | None = None,
-        pushing: Pushing | None = None,
+        intervals: Intervals | None = None,
+        pushing: PushBehavior | None = None,
     ) -> None:
-        self._world = world
+        self._database = database
         self._fork = fork
         self._process = process
-        self._rhythm = rhythm or Intervals()
-        self.pushing = pushing or Pushing()
+        self._rhythm = intervals or Intervals()
+        self.pushing = pushing or PushBehavior()
 
     def loop(self) -> Iterator[float]:
         """Its life, as a process of a `Timeline`. What comes due and is gone before it looks is lost.
 
         Without its database ARL's dies, until somebody starts it again; that the fork's goes on is chosen.
         """
-        while self._fork or not self._world.database_down:
-            if not self._world.database_down:
+        while self._fork or not self._database.database_down:
+            if not self._database.database_down:
                 yield from self.one_pass()
             yield self._rhythm.poll
 
     def one_pass(self) -> Iterator[float]:
         """All schedules are read first; what people change meanwhile is written over."""
-        read = [dict(each) for each in self._world.tables["task_schedule"].values()]
-        yield self._rhythm.reading
+        read = [dict(each) for each in self._database.tables["task_schedule"].values()]
+        yield self._rhythm.read
         for schedule in read:
-            if schedule["status"] == "scheduled" and is_due(schedule, self._world.clock()):
+            if schedule["status"] == "scheduled" and is_due(schedule, self._database.clock()):
                 for _ in self._trigger(schedule):
                     yield self._rhythm.write
         if self._fork:
-            yield from looked_after(self._world, self.pushing)
+            yield from looked_after(self._database, self.pushing)
 
-    def tick(self) -> list[str]:
+    def run_once(self) -> list[str]:
         """One pass at once; the ids of the schedules that fired."""
-        tables = self._world.tables["task_schedule"]
+        tables = self._database.tables["task_schedule"]
         before = {id_: each["run_number"] for id_, each in tables.items()}
         for _ in self.one_pass():
             pass
@@ -79,7 +79,7 @@ class ArlScheduler:
 
     def fire(self, schedule_id: str) -> Iterator[str]:
         """One trigger, due or not: "run_number", the ids of its tasks one by one, and "record"."""
-        schedule = dict(self._world.tables["task_schedule"][schedule_id])
+        schedule = dict(self._database.tables["task_schedule"][schedule_id])
         for step, id_ in self._trigger(schedule):
             if step != INSERTED:
                 yield id_ or step
@@ -90,28 +90,30 @@ class ArlScheduler:
 
     def _trigger(self, schedule: Json) -> Iterator[tuple[str, str]]:
         """The schedule is written first, as it was read; its tasks one by one; the fork's record last."""
-        world = self._world
+        database = self._database
         schedule |= self._counted(schedule)
-        world.replace("task_schedule", schedule["_id"], schedule)
+        database.replace("task_schedule", schedule["_id"], schedule)
         yield TRIGGERED, ""
-        policy = world.tables["policy"].get(schedule["policy_id"])
+        policy = database.tables["policy"].get(schedule["policy_id"])
         if policy is None:
             schedule["status"] = "error"
-            world.replace("task_schedule", schedule["_id"], schedule)
+            database.replace("task_schedule", schedule["_id"], schedule)
             return
         order = self._order(schedule, policy)
         ids: list[str] = []
         with suppress(Refusal):
-            for step, id_ in submit(world, order):
+            for step, id_ in submit(database, order):
                 ids += [id_] if step == PUBLISHED else []
                 yield step, id_
             if self._fork:
-                world.insert("task_schedule_run", record_of(world, schedule, ids), process=self._process)
+                database.insert(
+                    "task_schedule_run", record_of(database, schedule, ids), process=self._process
+                )
             yield RECORDED, ""
 
     def _counted(self, schedule: Json) -> Json:
         """What a trigger changes in its schedule; the next time is told a minute too early."""
-        number, now = schedule["run_number"] + 1, self._world.clock()
+        number, now = schedule["run_number"] + 1, self._database.clock()
         if schedule["schedule_type"] == FUTURE:
             return {"run_number": number, "status": "done"}
         coming = next_fire(schedule["cron"], now + EARLY)

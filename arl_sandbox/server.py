@@ -27,7 +27,7 @@ LOGIN = "/api/user/login"
 
 @dataclass(kw_only=True)
 class FakeArl(ArlState):
-    """`async with FakeArl(world=world) as arl:`; it counts what it was asked."""
+    """`async with FakeArl(database=database) as arl:`; it counts what it was asked."""
 
     port: int = 0
     url: str = ""
@@ -65,18 +65,18 @@ class FakeArl(ArlState):
         return door
 
     async def _enter(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        self.asked.append(f"{request.method} {request.path}")
+        self.requests.append(f"{request.method} {request.path}")
         if self.basic and request.headers.get("Authorization") != _basic(self.basic):
             return web.Response(status=401, text="<h1>401 Authorization Required</h1>")
-        if self.world.database_down:  # its driver looks for a server for so long
-            await asyncio.sleep(self.hang)
+        if self.database.database_down:  # its driver looks for a server for so long
+            await asyncio.sleep(self.database_timeout)
             return crash()
         if request.path != LOGIN and not is_let_in(self, request):
             return said(401, "not login")
         answer = await _caught(request, handler)
-        await self.world.flush()
-        if request.path in self.lose and request.transport is not None:
-            self.lose.discard(request.path)
+        await self.database.flush()
+        if request.path in self.lost_responses and request.transport is not None:
+            self.lost_responses.discard(request.path)
             request.transport.close()
         return answer
 

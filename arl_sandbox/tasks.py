@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from arl_sandbox.database import KINDS, WEB, ArlDatabase
 from arl_sandbox.documents import ENDINGS, NOT_YET, RISK, is_domain, is_id, split
 from arl_sandbox.errors import Crash, Refusal
 from arl_sandbox.policies import for_addresses
-from arl_sandbox.world import KINDS, WEB, ArlDatabase
 
 AGAIN = "重新运行-"
 ONLY_ONCE = {"monitor"}  # tags of tasks that cannot be begun again
@@ -24,16 +24,16 @@ class TaskRequest:
     process: str = WEB
 
 
-def submit(world: ArlDatabase, order: TaskRequest) -> Iterator[tuple[str, str]]:
+def submit(database: ArlDatabase, order: TaskRequest) -> Iterator[tuple[str, str]]:
     """The tasks of an order, each inserted, then published; refused as a whole before any is made.
 
     Yields ("inserted", id) and ("published", id).
     """
-    check(world, order)
+    check(database, order)
     for kind, line in _parts(order):
-        id_ = world.task(order.name, kind, line, process=order.process, **_more(order, kind))
+        id_ = database.task(order.name, kind, line, process=order.process, **_more(order, kind))
         yield "inserted", id_
-        publish(world, id_)
+        publish(database, id_)
         yield "published", id_
 
 
@@ -59,7 +59,7 @@ def _pocs(options: Mapping[str, Any]) -> list[object]:
     return [each for each in options.get("poc_config", ()) if each.get("enable")]
 
 
-def check(world: ArlDatabase, order: TaskRequest) -> None:
+def check(database: ArlDatabase, order: TaskRequest) -> None:
     """Raises what ARL refuses of a target: nothing, no address and no domain, black, forbidden."""
     addresses, domains = split(order.target)
     if not addresses and not domains:
@@ -68,44 +68,44 @@ def check(world: ArlDatabase, order: TaskRequest) -> None:
         if not is_domain(word):
             raise Refusal(500, error=f"{word} 无效的目标")
     for word in addresses:
-        if word in world.black:
+        if word in database.blocked_addresses:
             raise Refusal(500, error=f"{word} 在黑名单IP中")
     for word in domains:
-        if any(word == each or word.endswith(f".{each}") for each in world.forbidden):
+        if any(word == each or word.endswith(f".{each}") for each in database.forbidden_domains):
             raise Refusal(500, error=f"{word} 包含在禁止域名内")
 
 
-def publish(world: ArlDatabase, id_: str) -> None:
+def publish(database: ArlDatabase, id_: str) -> None:
     """Give a task to the broker; one that it does not take is gone again."""
-    if world.publish_left <= 0:
-        world.delete("task", id_)
+    if database.broker_capacity <= 0:
+        database.delete("task", id_)
         raise Refusal(500, error="[Errno 111] Connection refused")
-    world.publish_left -= 1
-    world.queue.append(id_)
-    world.change("task", id_, celery_id=f"celery-{id_}")
+    database.broker_capacity -= 1
+    database.queue.append(id_)
+    database.change("task", id_, celery_id=f"celery-{id_}")
 
 
-def known(world: ArlDatabase, id_: object) -> dict[str, Any]:
+def known(database: ArlDatabase, id_: object) -> dict[str, Any]:
     """The task of an id. Raises `Crash` for what is no id, and what ARL says where there is none."""
     if not isinstance(id_, str) or not is_id(id_):
         raise Crash
-    task = world.tables["task"].get(id_)
+    task = database.tables["task"].get(id_)
     if task is None:
         raise Refusal(103, task_id=id_)
     return task
 
 
-def ended(world: ArlDatabase, id_: object) -> dict[str, Any]:
+def ended(database: ArlDatabase, id_: object) -> dict[str, Any]:
     """The task of an id, which must have ended."""
-    task = known(world, id_)
+    task = known(database, id_)
     if task["status"] not in ENDINGS:
         raise Refusal(104, task_id=id_)
     return task
 
 
-def stoppable(world: ArlDatabase, id_: object) -> dict[str, Any]:
+def stoppable(database: ArlDatabase, id_: object) -> dict[str, Any]:
     """The task of an id, which must be open and known to the broker."""
-    task = known(world, id_)
+    task = known(database, id_)
     if task["status"] in ENDINGS:
         raise Refusal(105, task_id=id_)
     if not task["celery_id"]:
@@ -113,26 +113,26 @@ def stoppable(world: ArlDatabase, id_: object) -> dict[str, Any]:
     return task
 
 
-def stop(world: ArlDatabase, task: Mapping[str, Any], *, fork: bool = False) -> Iterator[None]:
+def stop(database: ArlDatabase, task: Mapping[str, Any], *, fork: bool = False) -> Iterator[None]:
     """Each step is a write. The worker is told first, and the fork's says `error` when it dies of it."""
-    world.revoked.add(task["_id"])
+    database.revoked.add(task["_id"])
     if fork and task["status"] != "waiting":
-        world.change("task", task["_id"], status="error", stop_reason="SIGTERM", interrupted=True)
+        database.change("task", task["_id"], status="error", stop_reason="SIGTERM", interrupted=True)
         yield
-    world.change("task", task["_id"], status="stop")
+    database.change("task", task["_id"], status="stop")
     yield
-    world.update("task", task["_id"], end_time=world.now())
+    database.update("task", task["_id"], end_time=database.now())
     yield
 
 
-def restart(world: ArlDatabase, ids: list[str]) -> None:
+def restart(database: ArlDatabase, ids: list[str]) -> None:
     """Copies of ended tasks, whose ids nobody is told; all of them or none."""
     for id_ in ids:
-        task = ended(world, id_)
+        task = ended(database, id_)
         if "result_set_id" in task or task["task_tag"] in ONLY_ONCE:
             raise Refusal(500, error="不支持该任务重新运行")
     for id_ in ids:
-        old = world.tables["task"][id_]
+        old = database.tables["task"][id_]
         copy = {name: value for name, value in old.items() if name not in {"_id", "statistic"}}
         fresh = {
             "status": "waiting",
@@ -142,15 +142,15 @@ def restart(world: ArlDatabase, ids: list[str]) -> None:
             "celery_id": "",
         }
         name = AGAIN + old["name"].removeprefix(AGAIN)
-        publish(world, world.insert("task", copy | fresh | {"name": name}))
+        publish(database, database.insert("task", copy | fresh | {"name": name}))
 
 
-def delete(world: ArlDatabase, ids: list[str], *, results: bool) -> None:
+def delete(database: ArlDatabase, ids: list[str], *, results: bool) -> None:
     """Ended tasks, with what they found where asked; all of them or none."""
     for id_ in ids:
-        ended(world, id_)
+        ended(database, id_)
     for id_ in ids:
-        world.delete("task", id_)
+        database.delete("task", id_)
         for kind in KINDS if results else ():
-            for found in [each["_id"] for each in world.tables[kind].values() if each["task_id"] == id_]:
-                world.delete(kind, found)
+            for found in [each["_id"] for each in database.tables[kind].values() if each["task_id"] == id_]:
+                database.delete(kind, found)

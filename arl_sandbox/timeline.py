@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from heapq import heappop, heappush
 from itertools import count
 
-from arl_sandbox.world import ArlDatabase
+from arl_sandbox.database import ArlDatabase
 
 Process = Iterator[float]  # it yields the seconds until its next write
 
@@ -15,8 +15,8 @@ class Timeline:
     `sleep` lets time pass: really, or on a clock that is turned.
     """
 
-    def __init__(self, world: ArlDatabase, sleep: Callable[[float], Awaitable[object]]) -> None:
-        self._world = world
+    def __init__(self, database: ArlDatabase, sleep: Callable[[float], Awaitable[object]]) -> None:
+        self._database = database
         self._sleep = sleep
         self._order = count()
         self._coming: list[tuple[float, int, Process]] = []
@@ -30,7 +30,7 @@ class Timeline:
         due, _, process = heappop(self._coming)
         await self._sleep(max(0.0, due - self._now()))
         pause = next(process, None)
-        await self._world.flush()
+        await self._database.flush()
         if pause is not None:
             heappush(self._coming, (self._now() + pause, next(self._order), process))
 
@@ -47,4 +47,4 @@ class Timeline:
             await self.step()
 
     def _now(self) -> float:
-        return self._world.clock().timestamp()
+        return self._database.clock().timestamp()

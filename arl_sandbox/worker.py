@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from arl_sandbox.database import ArlDatabase
 from arl_sandbox.documents import RISK
 from arl_sandbox.results import found_in
-from arl_sandbox.world import ArlDatabase
 
 DOMAIN_STAGES = (
     "domain_brute", "dns_query_plugin", "arl_search", "alt_dns", "search_engines", "port_scan", "ssl_cert",
@@ -42,41 +42,41 @@ class Worker:
     `stop`: with `overwrites` the next stage, with `error_after_stop` `error`. Both happen at times.
     """
 
-    def __init__(self, world: ArlDatabase, *, tempo: StagePace | None = None) -> None:
-        self._world = world
-        self._tempo = tempo or StagePace()
+    def __init__(self, database: ArlDatabase, *, pace: StagePace | None = None) -> None:
+        self._database = database
+        self._tempo = pace or StagePace()
         self._life = 0
         self._tried: Counter[str] = Counter()
-        self.shaky: set[str] = set()
+        self.flaky_targets: set[str] = set()
         self.overwrites = False
         self.error_after_stop = False
 
     def restart(self) -> None:
         """Killed hard, begun anew: what it worked on stands as it is for ever, no stop is remembered."""
         self._life += 1
-        self._world.revoked.clear()
+        self._database.revoked.clear()
 
-    def place(self) -> Iterator[float]:
+    def slot(self) -> Iterator[float]:
         """One task after the other, for ever."""
         while True:
-            if not self._world.queue:
+            if not self._database.queue:
                 yield self._tempo.idle
                 continue
             life = self._life
-            for pause in self.work(self._world.queue.popleft()):
+            for pause in self.work(self._database.queue.popleft()):
                 yield pause
                 if life != self._life:
                     break
 
     def work(self, id_: str) -> Iterator[float]:
         """One task to its end. Only a risk task looks whether it is still to be done."""
-        world, task = self._world, self._world.tables["task"].get(id_)
-        if task is None or id_ in world.revoked or (task["type"] == RISK and task["status"] != "waiting"):
+        database, task = self._database, self._database.tables["task"].get(id_)
+        if task is None or id_ in database.revoked or (task["type"] == RISK and task["status"] != "waiting"):
             return
         breaks_at = self._breaks_at(task)
-        world.update("task", id_, start_time=world.now())
+        database.update("task", id_, start_time=database.now())
         for number, stage in enumerate(stages_of(task)):
-            if id_ in world.revoked:
+            if id_ in database.revoked:
                 yield from self._die(task, stage)
                 return
             yield from self._pass(task, stage)
@@ -87,55 +87,55 @@ class Worker:
 
     def _breaks_at(self, task: Mapping[str, Any]) -> int:
         """The number of the stage after which it fails, or -1."""
-        if task["target"] not in self.shaky:
+        if task["target"] not in self.flaky_targets:
             return -1
         self._tried[task["target"]] += 1
         return len(stages_of(task)) // 2 if self._tried[task["target"]] % 2 else -1
 
     def _pass(self, task: Mapping[str, Any], stage: str) -> Iterator[float]:
         """One stage: its name in the status, then what it found, then how long it took."""
-        world, id_, seconds = self._world, task["_id"], self._tempo.stage
-        world.update("task", id_, status=stage)
+        database, id_, seconds = self._database, task["_id"], self._tempo.stage
+        database.update("task", id_, status=stage)
         counted = PROGRESS.get(stage) if task["type"] == RISK else None
         for step in range(1, STEPS + 1) if counted else ():
             yield seconds / (STEPS + 1)
-            if id_ in world.revoked:
+            if id_ in database.revoked:
                 return
-            world.update("task", id_, status=f"{counted} {step}/{STEPS}")
+            database.update("task", id_, status=f"{counted} {step}/{STEPS}")
         yield seconds / (STEPS + 1) if counted else seconds
-        if id_ in world.revoked:
+        if id_ in database.revoked:
             return
-        for kind, document in found_in(task, stage, world.now()):
-            world.find(id_, kind, document)
+        for kind, document in found_in(task, stage, database.now()):
+            database.find(id_, kind, document)
         passed = [*task["service"], {"name": stage, "elapsed": round(seconds, 2)}]
-        world.update("task", id_, service=passed)
+        database.update("task", id_, service=passed)
 
     def _finish(self, id_: str) -> Iterator[float]:
         """What it found is counted, then it is done, and then comes the time of its end."""
-        world = self._world
+        database = self._database
         for write in (
-            lambda: {"statistic": world.statistic(id_)},
+            lambda: {"statistic": database.statistic(id_)},
             lambda: {"status": "done"},
-            lambda: {"end_time": world.now()},
+            lambda: {"end_time": database.now()},
         ):
-            if id_ in world.revoked:
+            if id_ in database.revoked:
                 return
-            world.update("task", id_, **write())
+            database.update("task", id_, **write())
             yield self._tempo.gap
 
     def _die(self, task: Mapping[str, Any], stage: str) -> Iterator[float]:
         """The last breath of a task that was stopped."""
         if self.overwrites:
-            self._world.update("task", task["_id"], status=stage)
+            self._database.update("task", task["_id"], status=stage)
         if self.error_after_stop:
             yield from self._fail(task)
 
     def _fail(self, task: Mapping[str, Any]) -> Iterator[float]:
         """No statistic; and of a task of addresses never a time of its end."""
-        self._world.update("task", task["_id"], status="error")
+        self._database.update("task", task["_id"], status="error")
         if task["type"] != "ip":
             yield self._tempo.gap
-            self._world.update("task", task["_id"], end_time=self._world.now())
+            self._database.update("task", task["_id"], end_time=self._database.now())
 
 
 def stages_of(task: Mapping[str, Any]) -> tuple[str, ...]:

@@ -40,8 +40,8 @@ async def row(folder: Path, scale: Scale, *, beside: bool) -> list[str]:
 
 
 def shown(case: Month) -> list[str]:
-    kinds = Counter(message.kind for message in case.sandbox.world.board.in_conversation(GROUP))
-    digests = sum(card.startswith("digest-") for card in case.sandbox.world.cards)
+    kinds = Counter(message.kind for message in case.sandbox.state.conversations.messages(GROUP))
+    digests = sum(card.startswith("digest-") for card in case.sandbox.state.cards)
     return [f"{kinds['card'] - digests}", f"{digests}", f"{kinds['file']}"]
 
 

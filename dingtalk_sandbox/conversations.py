@@ -38,14 +38,14 @@ class Message:
     content: Json
     media_id: str = ""
     file_name: str = ""
-    card: str = ""  # outTrackId
+    out_track_id: str = ""  # outTrackId
     query_key: str = ""  # processQueryKey or carrierId: the id a robot's message is recalled by
     robot: str = ""  # robotCode of the sender
-    task: int = 0  # of a work notification
+    task_id: int = 0  # of a work notification
     recipients: tuple[str, ...] = ()  # who may see it; () = everybody in the conversation
     recalled: bool = False
     read_by: dict[str, datetime] = field(default_factory=dict)
-    wire: Json | None = None
+    exchange: Json | None = None
     updates: list[Json] = field(default_factory=list)  # wires of later changes
 
 
@@ -89,27 +89,27 @@ class Conversations:
         self._feed.publish("change", message)
         return message
 
-    def changed(self, message: Message) -> None:
+    def publish_change(self, message: Message) -> None:
         self._feed.publish("change", message)
 
     def recall(self, message: Message) -> None:
         message.recalled = True
-        self.changed(message)
+        self.publish_change(message)
 
     def find(self, id_: str) -> Message | None:
         return self._messages.get(id_)
 
-    def in_conversation(self, conversation: str) -> list[Message]:
+    def messages(self, conversation: str) -> list[Message]:
         return [m for m in self._messages.values() if m.conversation == conversation]
 
-    def by_query_key(self, key: str) -> list[Message]:
+    def find_by_query_key(self, key: str) -> list[Message]:
         return [m for m in self._messages.values() if key and m.query_key == key]
 
-    def of_card(self, out_track_id: str) -> list[Message]:
-        return [m for m in self._messages.values() if m.card == out_track_id]
+    def find_by_card(self, out_track_id: str) -> list[Message]:
+        return [m for m in self._messages.values() if m.out_track_id == out_track_id]
 
-    def of_task(self, task: int) -> list[Message]:
-        return [m for m in self._messages.values() if m.task == task]
+    def find_by_task(self, task: int) -> list[Message]:
+        return [m for m in self._messages.values() if m.task_id == task]
 
     def clear(self) -> None:
         self._messages.clear()

@@ -36,7 +36,7 @@ class DingTalk:
 
     async def say(self, text: str, *, user: str = "user01", conversation: str = "") -> Any:
         """Speak as somebody, in the first group unless told otherwise."""
-        place = conversation or self.sandbox.world.scene.groups[0].id
+        place = conversation or self.sandbox.state.scenario.groups[0].id
         return await self.call("POST", "say", {"conversation": place, "user": user, "text": text})
 
     async def tap(self, card: str, action: str, *, user: str = "user01") -> Any:
@@ -45,7 +45,7 @@ class DingTalk:
 
     async def expect(self, *, conversation: str = "", **wanted: Any) -> list[Any]:
         """Wait for messages (`kind`, `contains`, `count`, `within`) and return them."""
-        place = conversation or self.sandbox.world.scene.groups[0].id
+        place = conversation or self.sandbox.state.scenario.groups[0].id
         answer = await self.call("POST", "expect", {"conversation": place, **wanted})
         return list(answer["messages"])
 

@@ -39,7 +39,7 @@ class Person:
     mobile: str = ""
 
     @property
-    def inside(self) -> bool:
+    def is_internal(self) -> bool:
         return self.role != Role.OUTSIDER
 
     @property
@@ -47,12 +47,12 @@ class Person:
         return f"union-{self.id}"
 
     @property
-    def oto(self) -> str:
+    def direct_conversation(self) -> str:
         """The id of this person's conversation with the robot."""
         return f"cidSandboxOto-{self.id}=="
 
     @property
-    def work(self) -> str:
+    def work_conversation(self) -> str:
         """The id of the conversation that shows this person's work notifications."""
         return f"work-{self.id}"
 
@@ -151,7 +151,7 @@ class Scenario:
 
     def colleague(self, id_: str, kind: int = 1) -> Person | None:
         person = self.person(id_, kind)
-        return person if person and person.inside else None
+        return person if person and person.is_internal else None
 
     def group(self, id_: str) -> Group | None:
         return next((g for g in self.groups if g.id == id_), None)
@@ -159,7 +159,7 @@ class Scenario:
     def app(self, key: str) -> App | None:
         return next((a for a in self.apps if a.key == key), None)
 
-    def app_of(self, robot_code: str) -> App | None:
+    def app_by_robot(self, robot_code: str) -> App | None:
         return next((a for a in self.apps if a.robot == robot_code), None)
 
     def template(self, id_: str) -> Template | None:

@@ -46,19 +46,19 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         clock: Callable[[], datetime] | None = None,
-        scene: Scenario | Mapping[str, Any] | None = None,
+        scenario: Scenario | Mapping[str, Any] | None = None,
     ) -> None:
-        chosen = scene if isinstance(scene, Scenario) else scenario_from(scene)
-        self.world = SandboxState(chosen, SandboxClock(clock or utc_now))
-        self.hub = Hub(self.world)
-        self.play = UserActions(self.world, self.hub)
+        chosen = scenario if isinstance(scenario, Scenario) else scenario_from(scenario)
+        self.state = SandboxState(chosen, SandboxClock(clock or utc_now))
+        self.hub = Hub(self.state)
+        self.actions = UserActions(self.state, self.hub)
         self._host, self._port = host, port
         self._runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
         """`http://127.0.0.1:port`, without a slash at the end."""
-        return self.world.url
+        return self.state.url
 
     @property
     def port(self) -> int:
@@ -83,14 +83,14 @@ class Sandbox:
         self._runner = runner
         self._port = runner.addresses[0][1]
         shown = "127.0.0.1" if self._host in {"0.0.0.0", "::"} else self._host  # noqa: S104 - only told apart
-        self.world.url = f"http://{shown}:{self._port}"
+        self.state.url = f"http://{shown}:{self._port}"
 
     async def stop(self) -> None:
         """End within 2 s, whatever is connected."""
         if self._runner is None:
             return
         runner, self._runner = self._runner, None
-        self.world.feed.close()
+        self.state.feed.close()
         await self.hub.close()
         await asyncio.wait_for(runner.cleanup(), 1.5)
 
@@ -107,16 +107,16 @@ class Sandbox:
         application = web.Application(
             client_max_size=BODY_LIMIT, middlewares=[is_same_origin(loopback=is_loopback(self._host))]
         )
-        wire = Pipeline(self.world)
+        wire = Pipeline(self.state)
         for endpoint in ENDPOINTS:
             application.router.add_route(endpoint.method, endpoint.path, wire.handler(endpoint))
         application.router.add_get("/connect", self.hub.connect)
-        application.add_routes(Control(self.world, self.hub, self.play).routes())
-        application.add_routes(Events(self.world).routes() + Downloads(self.world).routes())
+        application.add_routes(Control(self.state, self.hub, self.actions).routes())
+        application.add_routes(Events(self.state).routes() + Downloads(self.state).routes())
         application.router.add_get("/", _index)
         application.router.add_static("/page/", PAGE)
         application.on_response_prepare.append(_fresh)
-        application.router.add_route("*", "/{path:.*}", unsupported(self.world))
+        application.router.add_route("*", "/{path:.*}", unsupported(self.state))
         return application
 
 

@@ -104,44 +104,46 @@ class WebhookState:
 class SandboxState:
     """The scene and all that has happened in it. Changing it is never interrupted: nothing here awaits."""
 
-    def __init__(self, scene: Scenario, clock: SandboxClock) -> None:
-        self.start = scene
-        self.scene = scene
+    def __init__(self, scenario: Scenario, clock: SandboxClock) -> None:
+        self.initial_scenario = scenario
+        self.scenario = scenario
         self.clock = clock
         self.feed = EventFeed()
         self.faults = Faults()
         self.url = ""
         self.tokens: dict[str, Token] = {}
         self.tickets: dict[str, Ticket] = {}
-        self.board = Conversations(self.feed)
+        self.conversations = Conversations(self.feed)
         self._empty()
 
     def _empty(self) -> None:
         self.sessions: dict[str, Session] = {}
         self.media: dict[str, Upload] = {}
         self.cards: dict[str, Card] = {}
-        self.notices: dict[int, WorkNotificationTask] = {}
-        self.told: Counter[tuple[str, ...]] = Counter()  # work notifications by day, app and person
+        self.work_notifications: dict[int, WorkNotificationTask] = {}
+        self.work_notification_counts: Counter[tuple[str, ...]] = (
+            Counter()
+        )  # work notifications by day, app and person
         self.webhooks: defaultdict[str, WebhookState] = defaultdict(WebhookState)
         self.calls: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
-        self.booked: defaultdict[str, Counter[str]] = defaultdict(Counter)  # month → bucket → calls
+        self.monthly_usage: defaultdict[str, Counter[str]] = defaultdict(Counter)  # month → bucket → calls
         self.log: deque[Json] = deque(maxlen=CALLS_KEPT)
-        self.recent: defaultdict[tuple[str, str], deque[datetime]] = defaultdict(deque)
+        self.recent_calls: defaultdict[tuple[str, str], deque[datetime]] = defaultdict(deque)
 
     def reset(self) -> None:
         """As at the start; tokens and connections live on, so that a bot need not be started again."""
-        self.scene = self.start
+        self.scenario = self.initial_scenario
         self.clock.reset()
         self.faults.replace([])
-        self.board.clear()
+        self.conversations.clear()
         self._empty()
 
     @property
     def settings(self) -> Settings:
-        return self.scene.settings
+        return self.scenario.settings
 
-    def token_of(self, app: App) -> Token:
+    def issue_token(self, app: App) -> Token:
         """The app's token: the same one while it is valid, its life extended by asking ("0033")."""
         expires = self.clock.now() + timedelta(seconds=self.settings.token_life)
         old = next(
@@ -159,18 +161,18 @@ class SandboxState:
         return f"{self.url}/robot/sendBySession?session={key}", expires
 
     def count_call(self, bucket: QuotaKind) -> None:
-        self.booked[self.clock.month()][bucket] += 1
+        self.monthly_usage[self.clock.month()][bucket] += 1
 
     def is_exhausted(self, bucket: QuotaKind) -> bool:
         limits = {QuotaKind.API: self.settings.api_limit, QuotaKind.STREAM: self.settings.stream_limit}
         limit = limits.get(bucket, 0)
-        return bool(limit) and self.booked[self.clock.month()][bucket] >= limit
+        return bool(limit) and self.monthly_usage[self.clock.month()][bucket] >= limit
 
     def is_over_qps(self, app: App, endpoint: str) -> bool:
         """Count a call against the calls per second of one app and API."""
         if not self.settings.qps:
             return False
-        calls, now = self.recent[app.key, endpoint], self.clock.now()
+        calls, now = self.recent_calls[app.key, endpoint], self.clock.now()
         while calls and now - calls[0] >= timedelta(seconds=1):
             calls.popleft()
         if len(calls) >= self.settings.qps:
@@ -180,13 +182,15 @@ class SandboxState:
 
     def robot_in(self, conversation: str) -> App | None:
         """The app whose robot is in that conversation."""
-        group = self.scene.group(conversation)
-        codes = group.robots if group else tuple(a.robot for a in self.scene.apps[:1])
-        return next((a for a in self.scene.apps if a.robot in codes), None)
+        group = self.scenario.group(conversation)
+        codes = group.robots if group else tuple(a.robot for a in self.scenario.apps[:1])
+        return next((a for a in self.scenario.apps if a.robot in codes), None)
 
     def members(self, conversation: str) -> list[Person]:
         """Who is in a conversation; nobody when there is none of that id."""
-        group = self.scene.group(conversation)
+        group = self.scenario.group(conversation)
         if group:
-            return [p for p in self.scene.people if p.id in group.members]
-        return [p for p in self.scene.people if conversation in {p.oto, p.work}]
+            return [p for p in self.scenario.people if p.id in group.members]
+        return [
+            p for p in self.scenario.people if conversation in {p.direct_conversation, p.work_conversation}
+        ]

@@ -26,7 +26,7 @@ class ExportCalls:
 
     def __init__(self, arl: ArlState) -> None:
         self._arl = arl
-        self._world = arl.world
+        self._database = arl.database
 
     def routes(self) -> list[web.RouteDef]:
         lists = [*COLUMNS, "ip_port"]
@@ -37,7 +37,7 @@ class ExportCalls:
         ]
 
     async def _one(self, request: web.Request) -> web.Response:
-        task = self._world.tables["task"].get(request.match_info["id"])
+        task = self._database.tables["task"].get(request.match_info["id"])
         if task is None:
             return web.json_response("not found")
         found = {kind: self._found(kind, [task["_id"]]) for kind in KINDS}
@@ -49,7 +49,7 @@ class ExportCalls:
         ids = await _ids(request)
         if not ids:
             return _error(400, "task_ids 不能为空")  # the words are chosen
-        tasks = [task for id_ in ids if (task := self._world.tables["task"].get(str(id_)))]
+        tasks = [task for id_ in ids if (task := self._database.tables["task"].get(str(id_)))]
         if not tasks or tasks[0]["_id"] != ids[0]:
             return _error(404, "任务不存在")  # the words are chosen
         found = {kind: self._found(kind, [task["_id"] for task in tasks]) for kind in KINDS}
@@ -71,12 +71,12 @@ class ExportCalls:
             lines = {f"{ip['ip']}:{port['port_id']}" for ip in found for port in ip["port_info"]}
         else:
             lines = {str(each[COLUMNS[kind]]) for each in self._found(kind, ids)}
-        name = f"{kind}_{len(lines)}_{self._world.epoch()}.txt"
+        name = f"{kind}_{len(lines)}_{self._database.epoch()}.txt"
         return _file(name, "\r\n".join(sorted(lines)).encode())
 
     def _found(self, kind: str, ids: list[str]) -> list[Json]:
         """Of one task after the other."""
-        rows = self._world.tables[kind].values()
+        rows = self._database.tables[kind].values()
         return [row for id_ in ids for row in rows if row["task_id"] == id_]
 
 

@@ -64,11 +64,11 @@ class Lists:
 
     def _answer(self, table: str, key: str, query: Mapping[str, str]) -> Json:
         size = min(_whole(query, "size", 10), MOST)
-        now, writes = self._arl.world.clock().timestamp(), self._arl.world.writes[table]
+        now, writes = self._arl.database.clock().timestamp(), self._arl.database.writes[table]
         cached = self._arl.fork and size <= CACHED_SIZE
         if cached and key in self._kept:
             since, seen, answer = self._kept[key]
-            if now - since < CACHED_FOR and (self._arl.racing or seen == writes):
+            if now - since < CACHED_FOR and (self._arl.cache_races or seen == writes):
                 return answer
         answer = self._page(table, query, size)
         if cached:
@@ -78,7 +78,7 @@ class Lists:
     def _page(self, table: str, query: Mapping[str, str], size: int) -> Json:
         page = max(_whole(query, "page", 1), 1)
         tests, shown = tests_of(table, query)
-        rows = list(self._arl.world.tables[table].values())
+        rows = list(self._arl.database.tables[table].values())
         found = [row for row in rows if all(_fits(row, name, test) for name, test in tests)]
         for name, down in reversed(_order(query.get("order", "-_id"))):
             found.sort(key=partial(_rank, name), reverse=down)

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from arl_sandbox import schedules
+from arl_sandbox.database import ArlDatabase
 from arl_sandbox.responses import ArlState, payload, success
-from arl_sandbox.world import ArlDatabase
 
 NEEDED = {"name": str, "target": str, "schedule_type": str, "policy_id": str, "task_tag": str}
 TIMES = {"cron": str, "start_date": str}
@@ -30,7 +30,7 @@ class ScheduleCalls:
     async def _create(self, request: web.Request) -> web.Response:
         optional = TIMES | PUSHING if self._arl.fork else TIMES
         asked = await payload(request, NEEDED, optional)
-        return success(schedules.create(self._arl.world, asked, fork=self._arl.fork))
+        return success(schedules.create(self._arl.database, asked, fork=self._arl.fork))
 
     def _one_by_one(
         self, act: Callable[[ArlDatabase, object], None]
@@ -40,12 +40,12 @@ class ScheduleCalls:
         async def answer(request: web.Request) -> web.Response:
             ids = (await payload(request, {"_id": list}))["_id"]
             for id_ in ids:
-                act(self._arl.world, id_)
+                act(self._arl.database, id_)
             return success({"_id": ids})
 
         return answer
 
     async def _delete(self, request: web.Request) -> web.Response:
         ids = (await payload(request, {"_id": list}))["_id"]
-        schedules.delete(self._arl.world, ids)
+        schedules.delete(self._arl.database, ids)
         return success({"_id": ids})

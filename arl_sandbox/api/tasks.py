@@ -23,7 +23,7 @@ class TaskCalls:
 
     def __init__(self, arl: ArlState) -> None:
         self._arl = arl
-        self._world = arl.world
+        self._database = arl.database
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -67,7 +67,7 @@ class TaskCalls:
     def _policy(self, id_: str) -> Json:
         if not is_id(id_):
             raise Crash
-        policy = self._world.tables["policy"].get(id_)
+        policy = self._database.tables["policy"].get(id_)
         if policy is None:
             raise Refusal(1100, policy_id=id_)
         return policy
@@ -77,7 +77,7 @@ class TaskCalls:
         scope_id = policy["policy"]["scope_config"]["scope_id"]
         if not scope_id:
             return target
-        scope = self._world.tables["asset_scope"].get(scope_id)
+        scope = self._database.tables["asset_scope"].get(scope_id)
         if scope is None:
             raise Refusal(601, scope_id=scope_id)
         for word in target.lower().split():
@@ -86,20 +86,20 @@ class TaskCalls:
         return target
 
     def _result_set(self, id_: str) -> str:
-        found = self._world.tables["result_set"].get(id_)
+        found = self._database.tables["result_set"].get(id_)
         if found is None:
             raise Refusal(1001, result_set_id=id_)
         return " ".join(found["items"])
 
     def _submitted(self, order: TaskRequest, more: Json | None = None) -> list[Json]:
-        ids = [id_ for step, id_ in submit(self._world, order) if step == "published"]
+        ids = [id_ for step, id_ in submit(self._database, order) if step == "published"]
         for id_ in ids if more else ():
-            self._world.change("task", id_, **more or {})
+            self._database.change("task", id_, **more or {})
         return [self._told(id_) for id_ in ids]
 
     def _told(self, id_: str) -> Json:
         """A task as the call that made it tells of it."""
-        task = {name: value for name, value in self._world.tables["task"][id_].items() if name != "_id"}
+        task = {name: value for name, value in self._database.tables["task"][id_].items() if name != "_id"}
         return task | {"task_id": id_}
 
     async def _stop(self, request: web.Request) -> web.Response:
@@ -109,15 +109,15 @@ class TaskCalls:
         return success({"task_id": id_})
 
     def _stopping(self, id_: object) -> Iterator[None]:
-        task = stoppable(self._world, id_)
-        if self._arl.late_celery and task["status"] == "waiting":
+        task = stoppable(self._database, id_)
+        if self._arl.delay_celery_id and task["status"] == "waiting":
             raise Refusal(102, task_id=id_)
-        return iter(()) if self._arl.ignored_stop else stop(self._world, task, fork=self._arl.fork)
+        return iter(()) if self._arl.ignore_stop else stop(self._database, task, fork=self._arl.fork)
 
     async def _write(self, steps: Iterator[None]) -> None:
         """Each write on its own: a reader may come in between."""
         for _ in steps:
-            await self._world.flush()
+            await self._database.flush()
 
     async def _stop_many(self, request: web.Request) -> web.Response:
         """It says 200 whatever happens; a malformed id breaks it half way."""
@@ -131,11 +131,11 @@ class TaskCalls:
 
     async def _delete(self, request: web.Request) -> web.Response:
         asked = await payload(request, {"task_id": list}, {"del_task_data": bool})
-        delete(self._world, asked["task_id"], results=asked.get("del_task_data", False))
+        delete(self._database, asked["task_id"], results=asked.get("del_task_data", False))
         return success({"task_id": asked["task_id"]})
 
     async def _restart(self, request: web.Request) -> web.Response:
         """It tells the ids of the old tasks."""
         asked = await payload(request, {"task_id": list})
-        restart(self._world, asked["task_id"])
+        restart(self._database, asked["task_id"])
         return said(200, "success", {"task_id": asked["task_id"]})

@@ -6,8 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
+from arl_sandbox.database import ArlDatabase
 from arl_sandbox.responses import KEY, ArlState, payload, said, success
-from arl_sandbox.world import ArlDatabase
 
 SALT = "arlsalt!@#"
 ADMIN, FIRST_PASSWORD = "admin", "arlpass"
@@ -22,10 +22,10 @@ class UserCalls:
     """Log in, log out, change the password."""
 
     def __init__(self, arl: ArlState) -> None:
-        self._world = arl.world
+        self._database = arl.database
         user = {"username": ADMIN, "password": hashed(FIRST_PASSWORD), "token": None}
-        if not self._world.tables["user"]:
-            self._world.insert("user", user)
+        if not self._database.tables["user"]:
+            self._database.insert("user", user)
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -38,29 +38,31 @@ class UserCalls:
         """A wrong password is a success whose code is 401."""
         asked = await payload(request, {"username": str, "password": str})
         digest = hashed(asked["password"])
-        for user in self._world.tables["user"].values():
+        for user in self._database.tables["user"].values():
             if (user["username"], user["password"]) == (asked["username"], digest):
                 token = secrets.token_hex(16)
-                self._world.change("user", user["_id"], token=token)
+                self._database.change("user", user["_id"], token=token)
                 return success({"username": user["username"], "token": token, "type": "login"})
         return said(401, "success")
 
     async def _logout(self, request: web.Request) -> web.Response:
-        if user := user_of(self._world, sign_token(request)):
-            self._world.change("user", user["_id"], token=None)
+        if user := user_of(self._database, sign_token(request)):
+            self._database.change("user", user["_id"], token=None)
         return success()
 
     async def _change(self, request: web.Request) -> web.Response:
         """With the key alone it is the administrator's, which is chosen; so are the words."""
         asked = await payload(request, {"old_password": str, "new_password": str, "check_password": str})
-        user = user_of(self._world, sign_token(request)) or next(iter(self._world.tables["user"].values()))
+        user = user_of(self._database, sign_token(request)) or next(
+            iter(self._database.tables["user"].values())
+        )
         if asked["new_password"] != asked["check_password"]:
             return said(MISMATCH, "新密码和确认密码不一致")
         if not asked["new_password"]:
             return said(EMPTY, "新密码不能为空")
         if user["password"] != hashed(asked["old_password"]):
             return said(WRONG, "旧密码错误")
-        self._world.change("user", user["_id"], password=hashed(asked["new_password"]), token=None)
+        self._database.change("user", user["_id"], password=hashed(asked["new_password"]), token=None)
         return success()
 
 
@@ -68,13 +70,13 @@ def sign_token(request: web.Request) -> str:
     return request.headers.get("Token") or request.query.get("token", "")
 
 
-def user_of(world: ArlDatabase, token: str) -> dict[str, Any] | None:
+def user_of(database: ArlDatabase, token: str) -> dict[str, Any] | None:
     """Who has this token."""
-    users = world.tables["user"].values()
+    users = database.tables["user"].values()
     return next((user for user in users if token and user["token"] == token), None)
 
 
 def is_let_in(arl: ArlState, request: web.Request) -> bool:
     """Whether it brings the key or somebody's token, in the header or in the query."""
     token = sign_token(request)
-    return arl.open or token == KEY or user_of(arl.world, token) is not None
+    return arl.no_auth or token == KEY or user_of(arl.database, token) is not None

@@ -27,7 +27,7 @@ async def run_sandbox(*, host: str, port: int, scene: Path | None) -> None:
 async def sandbox_on(host: str, port: int, scene: Path | None = None) -> AsyncIterator[Sandbox]:
     """The sandbox, running. Raises `ConfigError` for a port that is taken or a scene that is wrong."""
     try:
-        sandbox = Sandbox(host=host, port=port, scene=read_scenario(scene) if scene else None)
+        sandbox = Sandbox(host=host, port=port, scenario=read_scenario(scene) if scene else None)
     except (OSError, UsageError) as error:
         raise ConfigError(f"--scene {scene}: {error}") from None
     try:

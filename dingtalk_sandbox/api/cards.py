@@ -14,33 +14,33 @@ log = logging.getLogger(__name__)
 SCOPE = "Card.Instance.Write"
 
 
-def create(world: SandboxState, call: Call) -> Json:
-    card = _create(world, call)
+def create(state: SandboxState, call: Call) -> Json:
+    card = _create(state, call)
     return {"success": True, "result": card.out_track_id}
 
 
-def deliver(world: SandboxState, call: Call) -> Json:
-    card = world.cards.get(rules.track_id(call.body))
+def deliver(state: SandboxState, call: Call) -> Json:
+    card = state.cards.get(rules.track_id(call.body))
     if card is None or card.app.key != call.app.key:
         raise refuse("param.cardNotExist")
-    return {"success": True, "result": _deliver(world, call, card)}
+    return {"success": True, "result": _deliver(state, call, card)}
 
 
-def create_and_deliver(world: SandboxState, call: Call) -> Json:
+def create_and_deliver(state: SandboxState, call: Call) -> Json:
     spaces = rules.spaces_of(call.body)
     rules.deliver_models(call.body, spaces)
     models = rules.space_models(call.body)
     if any(space.kind not in models for space in spaces):
         raise refuse("param.openSpaceModelInvalid")
-    card = _create(world, call)
-    results = _deliver(world, call, card)
+    card = _create(state, call)
+    results = _deliver(state, call, card)
     return {"success": True, "result": {"outTrackId": card.out_track_id, "deliverResults": results}}
 
 
-def _create(world: SandboxState, call: Call) -> Card:
-    body, limit = call.body, world.settings.card_value_limit
+def _create(state: SandboxState, call: Call) -> Card:
+    body, limit = call.body, state.settings.card_value_limit
     id_ = rules.track_id(body)
-    template = _template(world, body)
+    template = _template(state, body)
     if not isinstance(body.get("cardData"), dict):
         raise refuse("param.cardPublicDataEmpty")
     kind = rules.user_id_type(body)
@@ -50,26 +50,26 @@ def _create(world: SandboxState, call: Call) -> Card:
         template=template,
         public=rules.param_map(body["cardData"], value_limit=limit),
         private=_private(
-            world, template, rules.private_maps(body.get("privateData"), value_limit=limit), kind
+            state, template, rules.private_maps(body.get("privateData"), value_limit=limit), kind
         ),
         callback=rules.callback_of(body),
         user_id_type=kind,
         spaces=rules.space_models(body),
     )
     _not_emulated(body)
-    if (old := world.cards.get(id_)) is not None:
-        if world.settings.repeated_card == "ignore" and old.app.key == call.app.key:
+    if (old := state.cards.get(id_)) is not None:
+        if state.settings.repeated_card == "ignore" and old.app.key == call.app.key:
             return old
         raise refuse("param.cardAlreadyExist")
-    world.cards[id_] = card
+    state.cards[id_] = card
     return card
 
 
-def _template(world: SandboxState, body: Json) -> str:
+def _template(state: SandboxState, body: Json) -> str:
     id_ = body.get("cardTemplateId")
     if not id_:
         raise refuse("param.cardTemplateIdEmpty")
-    template = world.scene.template(id_) if isinstance(id_, str) else None
+    template = state.scenario.template(id_) if isinstance(id_, str) else None
     if template is None:
         raise refuse("param.templateNotExist")
     if not template.published:
@@ -78,13 +78,13 @@ def _template(world: SandboxState, body: Json) -> str:
 
 
 def _private(
-    world: SandboxState, template: str, maps: dict[str, dict[str, str]], kind: int
+    state: SandboxState, template: str, maps: dict[str, dict[str, str]], kind: int
 ) -> dict[str, dict[str, str]]:
     """Private data by userId, without the variables that the template does not mark private."""
-    marked = getattr(world.scene.template(template), "private", None)
+    marked = getattr(state.scenario.template(template), "private", None)
     found: dict[str, dict[str, str]] = {}
     for user, values in maps.items():
-        person = world.scene.person(user, kind)
+        person = state.scenario.person(user, kind)
         if person is None:
             raise refuse("param.userIdNotExist", user)
         found[person.id] = {k: v for k, v in values.items() if marked is None or k in marked}
@@ -100,18 +100,18 @@ def _not_emulated(body: Json) -> None:
 class Delivery:
     """One card on its way into one space."""
 
-    world: SandboxState
+    state: SandboxState
     call: Call
     card: Card
     space: Space
     model: Json
 
 
-def _deliver(world: SandboxState, call: Call, card: Card) -> list[Json]:
+def _deliver(state: SandboxState, call: Call, card: Card) -> list[Json]:
     spaces = rules.spaces_of(call.body)
     models = rules.deliver_models(call.body, spaces)
     return [
-        _arrive(Delivery(world=world, call=call, card=card, space=s, model=models[s.kind])) for s in spaces
+        _arrive(Delivery(state=state, call=call, card=card, space=s, model=models[s.kind])) for s in spaces
     ]
 
 
@@ -130,7 +130,7 @@ def _arrive(way: Delivery) -> Json:
 
 def _place(way: Delivery) -> tuple[str, str]:
     """The conversation of a space, or why the card cannot go there."""
-    scene, card, space = way.world.scene, way.card, way.space
+    scene, card, space = way.state.scenario, way.card, way.space
     if space.kind not in card.spaces:
         return "", "spaceModel is empty"
     robot = way.model.get("robotCode") or card.app.robot
@@ -142,25 +142,25 @@ def _place(way: Delivery) -> tuple[str, str]:
             return "", "openConversationId is invalid"
         return (group.id, "") if robot in group.robots else ("", "robot is not in the group")
     person = scene.colleague(space.id, card.user_id_type)
-    return (person.oto, "") if person else ("", "userId is invalid")
+    return (person.direct_conversation, "") if person else ("", "userId is invalid")
 
 
 def _show(way: Delivery, conversation: str) -> None:
     card, seers = way.card, way.model.get("recipients")
     model = card.spaces[way.space.kind]
-    way.world.board.add(
+    way.state.conversations.add(
         Message(
             id=new_id("msg"),
             conversation=conversation,
             kind="card",
             sender=Sender(id=card.app.robot, name=card.app.robot_name, robot=True),
-            at=way.world.clock.now(),
+            at=way.state.clock.now(),
             content={"at": _mentions(way.model.get("atUserIds")), "headline": rules.headline(model)},
-            card=card.out_track_id,
+            out_track_id=card.out_track_id,
             query_key=card.carriers[way.space.key],
             robot=card.app.robot,
             recipients=tuple(map(str, seers)) if isinstance(seers, list) else (),
-            wire=way.call.wire,
+            exchange=way.call.wire,
         )
     )
 
@@ -170,33 +170,33 @@ def _mentions(given: object) -> dict[str, str]:
     return {str(k): str(v) for k, v in given.items()} if isinstance(given, dict) else {}
 
 
-def update(world: SandboxState, call: Call) -> Json:
+def update(state: SandboxState, call: Call) -> Json:
     """Change a card for everybody; without options the new variables take the place of all."""
-    body, limit = call.body, world.settings.card_value_limit
+    body, limit = call.body, state.settings.card_value_limit
     id_ = rules.track_id(body)
     if body.get("cardData") is None and body.get("privateData") is None:
         raise refuse("param.cardDataAndPrivateDataBothEmpty")
-    card = world.cards.get(id_)
+    card = state.cards.get(id_)
     if card is None or card.app.key != call.app.key:
         raise refuse("param.cardNotExist")
     values = rules.param_map(body.get("cardData"), value_limit=limit)
     maps = rules.private_maps(body.get("privateData"), value_limit=limit)
-    private = _private(world, card.template, maps, rules.user_id_type(body))
+    private = _private(state, card.template, maps, rules.user_id_type(body))
     by_key, private_by_key = rules.options(body.get("cardUpdateOptions"))
     if body.get("cardData") is not None:
         card.public = rules.merged(card.public, values, by_key=by_key)
         card.seen.clear()
     for user, part in private.items():
         card.private[user] = rules.merged(card.private.get(user, {}), part, by_key=private_by_key)
-    for message in world.board.of_card(id_):
+    for message in state.conversations.find_by_card(id_):
         message.updates.append(call.wire)
-        world.board.changed(message)
+        state.conversations.publish_change(message)
     return {"success": True, "result": True}
 
 
-def add_spaces(world: SandboxState, call: Call) -> Json:
+def add_spaces(state: SandboxState, call: Call) -> Json:
     """Add space models to a card, so that it can be delivered there ("0787")."""
-    card = world.cards.get(rules.track_id(call.body))
+    card = state.cards.get(rules.track_id(call.body))
     if card is None or card.app.key != call.app.key:
         raise refuse("param.cardNotExist")
     models = rules.space_models(call.body)

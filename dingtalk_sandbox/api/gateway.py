@@ -14,19 +14,19 @@ from dingtalk_sandbox.state import QuotaKind, SandboxState, Ticket
 TYPES = {"EVENT", "CALLBACK", "SYSTEM"}  # the Go SDK sends the last beside the others
 
 
-def open_connection(world: SandboxState, call: Call) -> Json | str:
+def open_connection(state: SandboxState, call: Call) -> Json | str:
     """Answer `{"endpoint","ticket"}`, as XML only to those who accept nothing but XML."""
     if not call.headers.get("Content-Type", "").startswith("application/json"):
         raise refuse("param.invalid", "Content-Type must be application/json")
-    app = app_with(world, call.body.get("clientId"), call.body.get("clientSecret"))
+    app = app_with(state, call.body.get("clientId"), call.body.get("clientSecret"))
     if app is None:
         raise refuse("invalidClientIdOrSecret", "无效的clientId或者clientSecret")
     topics = _topics(call.body.get("subscriptions"))
     value = secrets.token_hex(16)
-    expires = world.clock.now() + timedelta(seconds=world.settings.ticket_life)
-    world.tickets = {k: t for k, t in world.tickets.items() if t.expires > world.clock.now()}
-    world.tickets[value] = Ticket(app=app, topics=topics, expires=expires)
-    endpoint = world.url.replace("http", "ws", 1) + "/connect"
+    expires = state.clock.now() + timedelta(seconds=state.settings.ticket_life)
+    state.tickets = {k: t for k, t in state.tickets.items() if t.expires > state.clock.now()}
+    state.tickets[value] = Ticket(app=app, topics=topics, expires=expires)
+    endpoint = state.url.replace("http", "ws", 1) + "/connect"
     if _wants_xml(call.headers.get("Accept", "")):
         inner = f"<endpoint>{escape(endpoint)}</endpoint><ticket>{value}</ticket>"
         return f"<OpenConnectionResponse>{inner}</OpenConnectionResponse>"
@@ -51,10 +51,10 @@ def _topics(given: Any) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
-def admit(world: SandboxState, value: str) -> Ticket | None:
+def admit(state: SandboxState, value: str) -> Ticket | None:
     """The ticket, which is thereby used up; None when it is unknown, used or older than 90 s."""
-    ticket = world.tickets.pop(value, None)
-    return ticket if ticket and ticket.expires > world.clock.now() else None
+    ticket = state.tickets.pop(value, None)
+    return ticket if ticket and ticket.expires > state.clock.now() else None
 
 
 ENDPOINTS = (

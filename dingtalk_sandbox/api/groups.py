@@ -5,8 +5,8 @@ from dingtalk_sandbox.errors import Json, refuse
 from dingtalk_sandbox.state import SandboxState
 
 
-def convert(world: SandboxState, call: Call) -> Json:
-    group = next((g for g in world.scene.groups if g.chat_id and g.chat_id == call.path["chat"]), None)
+def convert(state: SandboxState, call: Call) -> Json:
+    group = next((g for g in state.scenario.groups if g.chat_id and g.chat_id == call.path["chat"]), None)
     if group is None:
         raise refuse("invalideChatId", "无效的chatId")  # spelt as DingTalk spells it
     return {"openConversationId": group.id}

@@ -8,12 +8,12 @@ from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.validation.media import MB, read_upload
 
 
-def upload(world: SandboxState, call: Call) -> Json:
+def upload(state: SandboxState, call: Call) -> Json:
     """`{"errcode":0,"media_id":"@lAz…"}`; the id has no file name and never ends."""
     given = read_upload(call.headers.get("Content-Type", ""), call.raw, call.query.get("type", ""))
     media_id = "@" + secrets.token_urlsafe(16)
-    world.media[media_id] = given
-    created = world.clock.ms()
+    state.media[media_id] = given
+    created = state.clock.ms()
     return {"errcode": 0, "errmsg": "ok", "media_id": media_id, "created_at": created, "type": given.kind}
 
 

@@ -6,33 +6,33 @@ from dingtalk_sandbox.scenario import App
 from dingtalk_sandbox.state import QuotaKind, SandboxState
 
 
-def app_with(world: SandboxState, key: object, secret: object) -> App | None:
-    app = world.scene.app(key) if isinstance(key, str) else None
+def app_with(state: SandboxState, key: object, secret: object) -> App | None:
+    app = state.scenario.app(key) if isinstance(key, str) else None
     return app if app and app.secret == secret else None
 
 
-def access_token(world: SandboxState, call: Call) -> Json:
-    app = app_with(world, call.body.get("appKey"), call.body.get("appSecret"))
+def access_token(state: SandboxState, call: Call) -> Json:
+    app = app_with(state, call.body.get("appKey"), call.body.get("appSecret"))
     if app is None:
         raise refuse("invalidClientIdOrSecret", "无效的clientId或者clientSecret")
-    return {"expireIn": int(world.settings.token_life), "accessToken": world.token_of(app).value}
+    return {"expireIn": int(state.settings.token_life), "accessToken": state.issue_token(app).value}
 
 
-def corp_token(world: SandboxState, call: Call) -> Json:
+def corp_token(state: SandboxState, call: Call) -> Json:
     if call.body.get("grant_type") != "client_credentials":
         raise refuse("unsupported.grant.type")
-    app = app_with(world, call.body.get("client_id"), call.body.get("client_secret"))
-    if app is None or call.path["corp"] != world.scene.corp_id:
+    app = app_with(state, call.body.get("client_id"), call.body.get("client_secret"))
+    if app is None or call.path["corp"] != state.scenario.corp_id:
         raise refuse("invalid.client")
-    return {"expires_in": int(world.settings.token_life), "access_token": world.token_of(app).value}
+    return {"expires_in": int(state.settings.token_life), "access_token": state.issue_token(app).value}
 
 
-def gettoken(world: SandboxState, call: Call) -> Json:
-    app = app_with(world, call.query.get("appkey"), call.query.get("appsecret"))
+def gettoken(state: SandboxState, call: Call) -> Json:
+    app = app_with(state, call.query.get("appkey"), call.query.get("appsecret"))
     if app is None:
         raise refuse_oapi(40089, "不合法的appKey或appSecret")
-    value = world.token_of(app).value
-    return {"errcode": 0, "access_token": value, "errmsg": "ok", "expires_in": int(world.settings.token_life)}
+    value = state.issue_token(app).value
+    return {"errcode": 0, "access_token": value, "errmsg": "ok", "expires_in": int(state.settings.token_life)}
 
 
 ENDPOINTS = (

@@ -1,7 +1,7 @@
 """What every API call goes through: faults, token, scope, limits, counting, and the record for the inspector.
 
 An endpoint is a row: its path, its family of errors, its scope and price, and the act behind it. The act is a
-plain function of the world and the call; it returns the body of the answer or raises `Refusal`.
+plain function of the state and the call; it returns the body of the answer or raises `Refusal`.
 """
 
 import asyncio
@@ -83,34 +83,34 @@ class Endpoint:
         return f"{self.method} {self.path}"
 
 
-def authenticate(world: SandboxState, endpoint: Endpoint, request: web.Request) -> App | None:
+def authenticate(state: SandboxState, endpoint: Endpoint, request: web.Request) -> App | None:
     """The app of the token. Raises `Refusal`; in the new API expired and unknown look the same."""
     if endpoint.family not in {Family.NEW, Family.OLD}:
         return None
     new = endpoint.family == Family.NEW
     value = request.headers.get("x-acs-dingtalk-access-token") if new else request.query.get("access_token")
-    token = world.tokens.get(value or "")
-    if token and token.expires > world.clock.now():
-        return world.scene.app(token.app.key) or token.app
+    token = state.tokens.get(value or "")
+    if token and token.expires > state.clock.now():
+        return state.scenario.app(token.app.key) or token.app
     if new:
-        raise invalid_authentication(world.settings.bad_token_status if value else 401)
+        raise invalid_authentication(state.settings.bad_token_status if value else 401)
     if not value:
         raise refuse_oapi(41001, "缺少access_token")
     raise refuse_oapi(42001, "access_token超时") if token else refuse_oapi(40014, "不合法的access_token")
 
 
-def admit(world: SandboxState, endpoint: Endpoint, app: App | None) -> None:
+def admit(state: SandboxState, endpoint: Endpoint, app: App | None) -> None:
     """Scope, calls per second, calls per month; then the call is booked."""
     new = endpoint.family != Family.OLD
     if app and endpoint.scope and endpoint.scope not in app.scopes:
         raise missing_scope(endpoint.scope) if new else refuse_oapi(60011, "没有调用该接口的权限")
-    if app and world.is_over_qps(app, endpoint.name):
+    if app and state.is_over_qps(app, endpoint.name):
         text = "您的企业调用该接口过于频繁"
         raise throttled("QpsLimitForAppkeyAndApi") if new else refuse_oapi(90018, text)
-    if app and world.is_exhausted(endpoint.quota_kind):
+    if app and state.is_exhausted(endpoint.quota_kind):
         raise throttled("ApiCountLimitForOrg") if new else refuse_oapi(90020, "您的企业本月调用次数已用完")
     if app:
-        world.count_call(endpoint.quota_kind)
+        state.count_call(endpoint.quota_kind)
 
 
 def parse(endpoint: Endpoint, request: web.Request, raw: bytes) -> Json:
@@ -133,8 +133,8 @@ def parse(endpoint: Endpoint, request: web.Request, raw: bytes) -> Json:
 class Pipeline:
     """Serves endpoints as aiohttp handlers."""
 
-    def __init__(self, world: SandboxState) -> None:
-        self._world = world
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
 
     def handler(self, endpoint: Endpoint) -> Callable[[web.Request], Any]:
         async def handle(request: web.Request) -> web.StreamResponse:
@@ -143,8 +143,8 @@ class Pipeline:
         return handle
 
     async def _serve(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
-        self._world.calls[endpoint.name] += 1
-        faults = self._world.faults.take(f"{endpoint.name} {request.path}")
+        self._state.calls[endpoint.name] += 1
+        faults = self._state.faults.take(f"{endpoint.name} {request.path}")
         await asyncio.sleep(sum(f.ms for f in faults if f.kind == Kind.LATENCY) / 1000)
         for fault in faults:
             if (answer := broken(fault, endpoint, request)) is not None:
@@ -160,9 +160,9 @@ class Pipeline:
 
     def _note_fault(self, endpoint: Endpoint, fault: Fault, status: int) -> None:
         """For the inspector: trouble that was ordered is a call as well, one that did nothing."""
-        at = self._world.clock.now().isoformat()
+        at = self._state.clock.now().isoformat()
         wire: Json = {"endpoint": endpoint.name, "bucket": QuotaKind.FREE.value, "bytes": 0, "limit": 0}
-        self._world.log.append(
+        self._state.log.append(
             wire | {"request": {}, "response": {"fault": fault.kind.value}, "status": status, "at": at}
         )
 
@@ -174,21 +174,21 @@ class Pipeline:
             "limit": endpoint.limit,
         }
         try:
-            app = authenticate(self._world, endpoint, request)
-            admit(self._world, endpoint, app)
+            app = authenticate(self._state, endpoint, request)
+            admit(self._state, endpoint, app)
             call = Call(
                 path=request.match_info, query=request.query, headers=request.headers, raw=raw, wire=wire,
                 body=parse(endpoint, request, raw), _app=app,
             )  # fmt: skip
             wire |= {"request": hide(call.body), "bytes": endpoint.measure(call)}
             wire |= {"query": hide(dict(request.query))} if request.query else {}
-            status, body = 200, endpoint.handler(self._world, call)
+            status, body = 200, endpoint.handler(self._state, call)
         except Refusal as refusal:
             status, body = refusal.status, refusal.body
-            self._world.refused[endpoint.name] += 1
+            self._state.refused[endpoint.name] += 1
             self._note_refusal(endpoint, refusal)
-        wire |= {"response": hide(body), "status": status, "at": self._world.clock.now().isoformat()}
-        self._world.log.append(wire)
+        wire |= {"response": hide(body), "status": status, "at": self._state.clock.now().isoformat()}
+        self._state.log.append(wire)
         return status, body
 
     def _note_refusal(self, endpoint: Endpoint, refusal: Refusal) -> None:
@@ -196,7 +196,7 @@ class Pipeline:
             log.info("%s refused: %s", endpoint.name, refusal)
             return
         log.warning("%s: %s", endpoint.name, refusal.body["message"])
-        self._world.calls["not emulated"] += 1
+        self._state.calls["not emulated"] += 1
 
 
 def broken(fault: Fault, endpoint: Endpoint, request: web.Request) -> web.Response | None:

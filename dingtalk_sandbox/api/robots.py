@@ -24,11 +24,11 @@ def _robot(call: Call) -> str:
     return str(code)
 
 
-def _group(world: SandboxState, call: Call, robot: str) -> Group:
+def _group(state: SandboxState, call: Call, robot: str) -> Group:
     id_ = call.body.get("openConversationId")
     if not id_:
         raise refuse("miss.openConversationId", "openConversationId不能为空")
-    group = world.scene.group(id_) if isinstance(id_, str) else None
+    group = state.scenario.group(id_) if isinstance(id_, str) else None
     if group is None:
         raise refuse("invalid.openConversationId", "无效的openConversationId")
     if robot not in group.robots:
@@ -36,40 +36,40 @@ def _group(world: SandboxState, call: Call, robot: str) -> Group:
     return group
 
 
-def post(world: SandboxState, app: App, call: Call, look: Rendering) -> Message:
+def post(state: SandboxState, app: App, call: Call, look: Rendering) -> Message:
     """A message of the robot, not yet in a conversation."""
     return Message(
         id=new_id("msg"),
         conversation="",
         kind=look.kind,
         sender=Sender(id=app.robot, name=app.robot_name, robot=True),
-        at=world.clock.now(),
+        at=state.clock.now(),
         content=look.content,
         media_id=look.media_id,
         file_name=look.file_name,
         robot=app.robot,
-        wire=call.wire,
+        exchange=call.wire,
     )
 
 
-def _look(world: SandboxState, call: Call) -> Rendering:
+def _look(state: SandboxState, call: Call) -> Rendering:
     look = rules.look_of(call.body)
-    if look.media_id and look.media_id not in world.media:
+    if look.media_id and look.media_id not in state.media:
         raise refuse(rules.INVALID, "无效的mediaId")
     return look
 
 
-def send_to_group(world: SandboxState, call: Call) -> Json:
+def send_to_group(state: SandboxState, call: Call) -> Json:
     robot = _robot(call)
-    look = _look(world, call)
-    message = post(world, call.app, call, look)
-    message.conversation = _group(world, call, robot).id
+    look = _look(state, call)
+    message = post(state, call.app, call, look)
+    message.conversation = _group(state, call, robot).id
     message.query_key = new_id("")
-    world.board.add(message)
+    state.conversations.add(message)
     return {"processQueryKey": message.query_key}
 
 
-def send_to_people(world: SandboxState, call: Call) -> Json:
+def send_to_people(state: SandboxState, call: Call) -> Json:
     """One to one; whoever cannot be reached is in a list of the answer, which is 200 all the same."""
     _robot(call)
     if not call.body.get("userIds"):
@@ -78,17 +78,17 @@ def send_to_people(world: SandboxState, call: Call) -> Json:
     if users is None:
         many = isinstance(call.body["userIds"], list) and len(call.body["userIds"]) > rules.USERS_LIMIT
         raise refuse("invalidParameter.userIds.overMax" if many else "invalidParameter.param.invalid")
-    look, key = _look(world, call), new_id("")
-    people = {user: world.scene.colleague(user) for user in dict.fromkeys(users)}
+    look, key = _look(state, call), new_id("")
+    people = {user: state.scenario.colleague(user) for user in dict.fromkeys(users)}
     for person in filter(None, people.values()):
-        message = post(world, call.app, call, look)
-        message.conversation, message.query_key = person.oto, key
-        world.board.add(message)
+        message = post(state, call.app, call, look)
+        message.conversation, message.query_key = person.direct_conversation, key
+        state.conversations.add(message)
     invalid = [user for user, person in people.items() if person is None]
     return {"processQueryKey": key, "invalidStaffIdList": invalid, "flowControlledStaffIdList": []}
 
 
-def _recall(world: SandboxState, call: Call, conversation: str) -> Json:
+def _recall(state: SandboxState, call: Call, conversation: str) -> Json:
     """Recall by processQueryKey; `conversation` "" means one-to-one messages, which can be for a day."""
     keys = rules.texts(call.body.get("processQueryKeys"), rules.KEYS_LIMIT)
     if keys is None:
@@ -96,53 +96,53 @@ def _recall(world: SandboxState, call: Call, conversation: str) -> Json:
     done: list[str] = []
     failed: dict[str, str] = {}
     for key in keys:
-        messages = [m for m in world.board.by_query_key(key) if m.robot == call.app.robot]
+        messages = [m for m in state.conversations.find_by_query_key(key) if m.robot == call.app.robot]
         mine = [m for m in messages if not conversation or m.conversation == conversation]
         if not mine:
             failed[key] = "robot.processQueryKey.notExist"
-        elif not conversation and world.clock.now() - mine[0].at > OTO_LIFE:
+        elif not conversation and state.clock.now() - mine[0].at > OTO_LIFE:
             failed[key] = "robot.processQueryKey.expired"
         else:
             done.append(key)
             for message in mine:
-                world.board.recall(message)
+                state.conversations.recall(message)
     return {"successResult": done, "failedResult": failed}
 
 
-def recall_in_group(world: SandboxState, call: Call) -> Json:
-    return _recall(world, call, _group(world, call, _robot(call)).id)
+def recall_in_group(state: SandboxState, call: Call) -> Json:
+    return _recall(state, call, _group(state, call, _robot(call)).id)
 
 
-def recall_from_people(world: SandboxState, call: Call) -> Json:
+def recall_from_people(state: SandboxState, call: Call) -> Json:
     _robot(call)
-    return _recall(world, call, "")
+    return _recall(state, call, "")
 
 
-def _sent(world: SandboxState, call: Call, key: object) -> list[Message]:
-    messages = world.board.by_query_key(key) if isinstance(key, str) else []
+def _sent(state: SandboxState, call: Call, key: object) -> list[Message]:
+    messages = state.conversations.find_by_query_key(key) if isinstance(key, str) else []
     mine = [m for m in messages if m.robot == call.app.robot]
     if not mine:
         raise refuse("invalidParameter.param.invalid", "processQueryKey")
     return mine
 
 
-def read_in_group(world: SandboxState, call: Call) -> Json:
+def read_in_group(state: SandboxState, call: Call) -> Json:
     """Who has read a group message ("0722")."""
-    group = _group(world, call, _robot(call))
-    message = _sent(world, call, call.body.get("processQueryKey"))[0]
+    group = _group(state, call, _robot(call))
+    message = _sent(state, call, call.body.get("processQueryKey"))[0]
     if message.conversation != group.id:
         raise refuse("invalid.openConversationId")
     status = "RECALLED" if message.recalled else "SUCCESS"
     return {"sendStatus": status, "readUserIds": sorted(message.read_by), "nextToken": "", "hasMore": False}
 
 
-def read_by_people(world: SandboxState, call: Call) -> Json:
+def read_by_people(state: SandboxState, call: Call) -> Json:
     """Who has read a one-to-one message ("0720")."""
     _robot(call)
-    messages = _sent(world, call, call.query.get("processQueryKey"))
-    if world.clock.now() - messages[0].at > OTO_LIFE:
+    messages = _sent(state, call, call.query.get("processQueryKey"))
+    if state.clock.now() - messages[0].at > OTO_LIFE:
         raise refuse("robot.processQueryKey.expired")
-    people = [(m, p) for m in messages for p in world.members(m.conversation)]
+    people = [(m, p) for m in messages for p in state.members(m.conversation)]
     infos = [
         {"name": p.name, "userId": p.id, "readStatus": "READ" if p.id in m.read_by else "UNREAD"}
         for m, p in people
@@ -150,13 +150,13 @@ def read_by_people(world: SandboxState, call: Call) -> Json:
     return {"sendStatus": "RECALLED" if messages[0].recalled else "SUCCESS", "messageReadInfoList": infos}
 
 
-def robots_in_group(world: SandboxState, call: Call) -> Json:
+def robots_in_group(state: SandboxState, call: Call) -> Json:
     """The robots of a group ("0726")."""
     id_ = call.body.get("openConversationId")
-    group = world.scene.group(id_) if isinstance(id_, str) else None
+    group = state.scenario.group(id_) if isinstance(id_, str) else None
     if group is None:
         raise refuse("invalid.openConversationId")
-    apps = [app for app in map(world.scene.app_of, group.robots) if app]
+    apps = [app for app in map(state.scenario.app_by_robot, group.robots) if app]
     found = [
         {"robotCode": app.robot, "name": app.robot_name, "downloadIconURL": "", "openRobotType": 2}
         for app in apps
@@ -164,13 +164,13 @@ def robots_in_group(world: SandboxState, call: Call) -> Json:
     return {"chatbotInstanceVOList": found}
 
 
-def download(world: SandboxState, call: Call) -> Json:
+def download(state: SandboxState, call: Call) -> Json:
     """Where a file that a person sent can be fetched ("0719")."""
     _robot(call)
     code = call.body.get("downloadCode")
-    if not isinstance(code, str) or code not in world.media:
+    if not isinstance(code, str) or code not in state.media:
         raise refuse("invalidParameter.param.invalid", "downloadCode")
-    return {"downloadUrl": f"{world.url}/_sandbox/media/{code}"}
+    return {"downloadUrl": f"{state.url}/_sandbox/media/{code}"}
 
 
 def _param_size(call: Call) -> int:

@@ -13,7 +13,7 @@ CODES = {
 }
 
 
-def stream(world: SandboxState, call: Call) -> Json:
+def stream(state: SandboxState, call: Call) -> Json:
     """Replace (`isFull`) or lengthen one variable, for everybody.
 
     Bots send an empty content to move a card from 处理中 to 输入中.
@@ -24,7 +24,7 @@ def stream(world: SandboxState, call: Call) -> Json:
             raise refuse(code)
     if not isinstance(body.get("isFull", False), bool):
         raise refuse("param.stream.isFull")
-    card = world.cards.get(body["outTrackId"])
+    card = state.cards.get(body["outTrackId"])
     if card is None or card.app.key != call.app.key:
         raise refuse("param.cardNotExist")
     before = "" if body.get("isFull") else card.public.get(body["key"], "")
@@ -32,9 +32,9 @@ def stream(world: SandboxState, call: Call) -> Json:
     if rules_card.size_of(grown) > rules_card.DATA_LIMIT:
         raise refuse("param.stream.content")
     card.public = grown
-    for message in world.board.of_card(card.out_track_id):
+    for message in state.conversations.find_by_card(card.out_track_id):
         message.updates.append(call.wire)
-        world.board.changed(message)
+        state.conversations.publish_change(message)
     return {"success": True, "result": True}
 
 

@@ -35,14 +35,14 @@ def closed_endpoints() -> tuple[Endpoint, ...]:
     return (*new, Endpoint(method="POST", path="/chat/send", handler=_closed_chat, family=Family.OLD))
 
 
-def unsupported(world: SandboxState) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def unsupported(state: SandboxState) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/_sandbox/"):
             return web.json_response({"error": f"there is no {request.method} {request.path}"}, status=404)
         if request.path in {"/robot/send", "/robot/sendBySession"}:
             return web.json_response({"errcode": 43002, "errmsg": "需要POST请求"})
         log.warning("not emulated: %s %s", request.method, request.path)
-        world.calls["not emulated"] += 1
+        state.calls["not emulated"] += 1
         refusal = refusals.unsupported(f"{request.method} {request.path}")
         return web.json_response(refusal.body, status=refusal.status)
 

@@ -13,6 +13,7 @@ from dingtalk_sandbox.validation import work_notifications as rules
 
 PATH = "/topapi/message/corpconversation"
 RESULT_LIFE = timedelta(hours=24)
+MAX_ID_DIGITS = 19
 DUPLICATE, DAILY_CAP = "143106", "143105"
 
 
@@ -21,86 +22,87 @@ def _agent(call: Call) -> None:
         raise refuse_oapi(400002, "无效的agentId")
 
 
-def send(world: SandboxState, call: Call) -> Json:
+def send(state: SandboxState, call: Call) -> Json:
     """Success means taken, not delivered: duplicates of the day are dropped without a word."""
     _agent(call)
     msg = rules.message_of(call.body.get("msg"))
     look = rules.look_of(msg)
-    if look.media_id and look.media_id not in world.media:
+    if look.media_id and look.media_id not in state.media:
         raise refuse_oapi(40007, "不合法的媒体文件id")
-    people, invalid = _receivers(world, call)
+    people, invalid = _receivers(state, call)
     if not people:
         raise refuse_oapi(33012, "无效的USERID")
     task = WorkNotificationTask(
         id=secrets.randbelow(10**12),
         app=call.app,
-        at=world.clock.now(),
+        at=state.clock.now(),
         invalid=invalid,
         forbidden=[],
         sent=[],
         kind=str(msg["msgtype"]),
     )
-    world.notices[task.id] = task
+    state.work_notifications[task.id] = task
     for person in people:
-        _tell(world, call, task, person, look)
+        _tell(state, call, task, person, look)
     return {"errcode": 0, "task_id": task.id, "request_id": request_id().lower()}
 
 
-def _receivers(world: SandboxState, call: Call) -> tuple[list[Person], list[str]]:
+def _receivers(state: SandboxState, call: Call) -> tuple[list[Person], list[str]]:
     """(people, unknown ids). There are no departments in the sandbox: any department is everybody."""
-    everyone = [p for p in world.scene.people if p.inside]
+    everyone = [p for p in state.scenario.people if p.is_internal]
     if str(call.body.get("to_all_user", "")).lower() == "true":
-        if world.told[world.clock.today(), call.app.key, "all"] >= rules.TO_ALL_PER_DAY:
+        if state.work_notification_counts[state.clock.today(), call.app.key, "all"] >= rules.TO_ALL_PER_DAY:
             raise refuse_oapi(41045, "全员消息每天最多3次")
-        world.told[world.clock.today(), call.app.key, "all"] += 1
+        state.work_notification_counts[state.clock.today(), call.app.key, "all"] += 1
         return everyone, []
     users = rules.names(call.body.get("userid_list"), rules.USERS_LIMIT)
     departments = rules.names(call.body.get("dept_id_list"), 20)
     if not users and not departments:
         raise refuse_oapi(40035, "不合法的参数 userid_list/dept_id_list/to_all_user")
-    named = {user: world.scene.colleague(user) for user in users}
+    named = {user: state.scenario.colleague(user) for user in users}
     found = [p for p in named.values() if p] + (everyone if departments else [])
     return list(dict.fromkeys(found)), [user for user, person in named.items() if person is None]
 
 
 def _tell(
-    world: SandboxState, call: Call, task: WorkNotificationTask, person: Person, look: Rendering
+    state: SandboxState, call: Call, task: WorkNotificationTask, person: Person, look: Rendering
 ) -> None:
-    day, app = world.clock.today(), task.app
+    day, app = state.clock.today(), task.app
     same = (day, app.key, person.id, json.dumps([look.content, look.media_id], sort_keys=True))
-    if world.told[same]:
+    if state.work_notification_counts[same]:
         task.forbidden.append({"code": DUPLICATE, "count": 1, "userid": person.id})
         return
-    if world.told[day, app.key, person.id] >= rules.PER_DAY:
+    if state.work_notification_counts[day, app.key, person.id] >= rules.PER_DAY:
         task.forbidden.append({"code": DAILY_CAP, "count": 1, "userid": person.id})
         return
-    world.told[same] += 1
-    world.told[day, app.key, person.id] += 1
+    state.work_notification_counts[same] += 1
+    state.work_notification_counts[day, app.key, person.id] += 1
     task.sent.append(person.id)
-    upload = world.media.get(look.media_id)
+    upload = state.media.get(look.media_id)
     message = Message(
-        id=new_id("msg"), conversation=person.work, kind="work_notice",
+        id=new_id("msg"), conversation=person.work_conversation, kind="work_notice",
         sender=Sender(id=app.robot, name=app.robot_name, robot=True), at=task.at, content=look.content,
-        media_id=look.media_id, file_name=upload.name if upload else "", task=task.id, wire=call.wire,
+        media_id=look.media_id, file_name=upload.name if upload else "", task_id=task.id, exchange=call.wire,
     )  # fmt: skip
-    world.board.add(message)
+    state.conversations.add(message)
 
 
-def _task(world: SandboxState, call: Call, field: str = "task_id") -> WorkNotificationTask:
+def _task(state: SandboxState, call: Call, field: str = "task_id") -> WorkNotificationTask:
     _agent(call)
     given = str(call.body.get(field, ""))
-    task = world.notices.get(int(given)) if given.isascii() and given.isdigit() and len(given) < 20 else None  # noqa: PLR2004 - digits
+    is_number = given.isascii() and given.isdigit() and len(given) <= MAX_ID_DIGITS
+    task = state.work_notifications.get(int(given)) if is_number else None
     if task is None or task.app.key != call.app.key:
         raise refuse_oapi(400002, f"无效的{field}")
     return task
 
 
-def result(world: SandboxState, call: Call) -> Json:
+def result(state: SandboxState, call: Call) -> Json:
     """Who got it; for a day."""
-    task = _task(world, call)
-    if world.clock.now() - task.at > RESULT_LIFE:
+    task = _task(state, call)
+    if state.clock.now() - task.at > RESULT_LIFE:
         raise refuse_oapi(400002, "task_id 已过期")
-    read = sorted({user for m in world.board.of_task(task.id) for user in m.read_by})
+    read = sorted({user for m in state.conversations.find_by_task(task.id) for user in m.read_by})
     lists = {
         "invalid_user_id_list": task.invalid,
         "forbidden_user_id_list": [row["userid"] for row in task.forbidden],
@@ -113,19 +115,19 @@ def result(world: SandboxState, call: Call) -> Json:
     return {"errcode": 0, "errmsg": "ok", "send_result": lists, "request_id": request_id().lower()}
 
 
-def progress(world: SandboxState, call: Call) -> Json:
-    _task(world, call)
+def progress(state: SandboxState, call: Call) -> Json:
+    _task(state, call)
     done = {"progress_in_percent": 100, "status": 2}
     return {"errcode": 0, "errmsg": "ok", "progress": done, "request_id": request_id().lower()}
 
 
-def recall(world: SandboxState, call: Call) -> Json:
-    task = _task(world, call, "msg_task_id")
-    if world.clock.now() - task.at > RESULT_LIFE:
+def recall(state: SandboxState, call: Call) -> Json:
+    task = _task(state, call, "msg_task_id")
+    if state.clock.now() - task.at > RESULT_LIFE:
         raise refuse_oapi(400002, "msg_task_id 已过期")
     task.recalled = True
-    for message in world.board.of_task(task.id):
-        world.board.recall(message)
+    for message in state.conversations.find_by_task(task.id):
+        state.conversations.recall(message)
     return {"errcode": 0, "errmsg": "ok", "request_id": request_id().lower()}
 
 

@@ -27,10 +27,10 @@ class PendingMessage:
 
 
 class UserActions:
-    """Acts of people, over the world and its connections."""
+    """Acts of people, over the state and its connections."""
 
-    def __init__(self, world: SandboxState, hub: Hub) -> None:
-        self._world = world
+    def __init__(self, state: SandboxState, hub: Hub) -> None:
+        self._state = state
         self._hub = hub
         self._letters: dict[str, PendingMessage] = {}
 
@@ -39,28 +39,28 @@ class UserActions:
 
     async def say(self, conversation: str, user: str, text: str) -> Json:
         """`{"id": msgId, "delivered": bool, "why": str}`. Raises `UsageError`."""
-        world, person = self._world, self._member(conversation, user)
+        state, person = self._state, self._member(conversation, user)
         if not text.strip():
             raise UsageError("there is nothing to say")
-        if conversation == person.work:
+        if conversation == person.work_conversation:
             raise UsageError("nobody answers in work notifications")
         message = Message(
             id=new_id("msg"), conversation=conversation, kind="text", content={"text": text},
-            sender=Sender(id=person.id, name=person.name), at=world.clock.now(),
+            sender=Sender(id=person.id, name=person.name), at=state.clock.now(),
         )  # fmt: skip
-        app, group = world.robot_in(conversation), world.scene.group(conversation)
+        app, group = state.robot_in(conversation), state.scenario.group(conversation)
         heard = app is not None and (group is None or incoming.mentioned(app.robot_name, text))
-        world.board.add(message)
+        state.conversations.add(message)
         sent, why = False, "the robot was not mentioned" if app else "there is no robot here"
         if app and heard:
             letter = PendingMessage(app=app, message=message, data=self._data(app, person, message))
             self._letters[message.id] = letter
             sent, why = await self._deliver(letter)
-            world.board.changed(message)
+            state.conversations.publish_change(message)
         return {"id": message.id, "delivered": sent, "why": why}
 
     def _member(self, conversation: str, user: str) -> Person:
-        members = self._world.members(conversation)
+        members = self._state.members(conversation)
         if not members:
             raise UsageError(f"there is no conversation {conversation!r}")
         person = next((p for p in members if p.id == user), None)
@@ -69,17 +69,17 @@ class UserActions:
         return person
 
     def _data(self, app: App, person: Person, message: Message) -> Json:
-        url, ends = self._world.open_session(message.conversation, app)
-        exhausted = self._world.is_exhausted(QuotaKind.STREAM)
+        url, ends = self._state.open_session(message.conversation, app)
+        exhausted = self._state.is_exhausted(QuotaKind.STREAM)
         said = incoming.RobotMessage(
-            scene=self._world.scene,
+            scene=self._state.scenario,
             app=app,
             person=person,
             text=message.content["text"],
             msg_id=message.id,
             at=message.at,
             conversation=message.conversation,
-            group=self._world.scene.group(message.conversation),
+            group=self._state.scenario.group(message.conversation),
             session=url,
             session_ends=ends,
             exhausted=exhausted,
@@ -107,32 +107,32 @@ class UserActions:
             data = hide(json.loads(push.frame["data"]))
             wire = {"endpoint": f"CALLBACK {incoming.MESSAGES}", "bucket": QuotaKind.STREAM.value, "limit": 0}
             wire |= {"bytes": len(push.frame["data"].encode()), "request": push.frame | {"data": data}}
-            if letter.message.wire is None:
-                letter.message.wire = wire
-                self._world.count_call(QuotaKind.STREAM)
+            if letter.message.exchange is None:
+                letter.message.exchange = wire
+                self._state.count_call(QuotaKind.STREAM)
             else:
                 letter.message.updates.append(wire)
         return push
 
     async def _follow(self, letter: PendingMessage, push: Push | None) -> None:
         """Wait for the ack; without one the message comes again, a few times."""
-        for _ in range(1 + self._world.settings.redeliver_limit):
+        for _ in range(1 + self._state.settings.redeliver_limit):
             if push and await self._acked(letter, push):
                 return
-            if not self._world.settings.redeliver or letter.message.id not in self._letters:
+            if not self._state.settings.redeliver or letter.message.id not in self._letters:
                 return
             self._hub.counts["redelivered"] += 1
             push = await self._push(letter) or push
         log.info("message %s was never acked", letter.message.id)
 
     async def _acked(self, letter: PendingMessage, push: Push) -> bool:
-        ack = await self._hub.answer(push, self._world.settings.redeliver_after)
+        ack = await self._hub.answer(push, self._state.settings.redeliver_after)
         if ack is None:
             return False
-        for wire in filter(None, (letter.message.wire, *letter.message.updates)):
+        for wire in filter(None, (letter.message.exchange, *letter.message.updates)):
             if wire["request"]["headers"] == push.frame["headers"]:
                 wire["response"] = ack
-        self._world.board.changed(letter.message)
+        self._state.conversations.publish_change(letter.message)
         return True
 
     async def tap(self, out_track_id: str, user: str, action: str) -> Json:
@@ -140,9 +140,11 @@ class UserActions:
 
         Raises `UsageError` when there is no such card or person.
         """
-        shown = self._world.board.find(out_track_id)  # the id of the message that shows it will do as well
-        card = self._world.cards.get(shown.card if shown else out_track_id)
-        person = self._world.scene.person(user)
+        shown = self._state.conversations.find(
+            out_track_id
+        )  # the id of the message that shows it will do as well
+        card = self._state.cards.get(shown.out_track_id if shown else out_track_id)
+        person = self._state.scenario.person(user)
         if card is None or person is None:
             missing = f"card {out_track_id!r}" if card is None else f"person {user!r}"
             raise UsageError(f"there is no {missing}")
@@ -150,7 +152,7 @@ class UserActions:
         if problem := self._hindrance(card, person, button):
             return {"ok": False, "reason": problem}
         tapped = incoming.CardCallback(
-            corp_id=self._world.scene.corp_id,
+            corp_id=self._state.scenario.corp_id,
             user_id=person.id if card.user_id_type == 1 else person.union_id,
             user_id_type=card.user_id_type,
             out_track_id=card.out_track_id,
@@ -161,11 +163,11 @@ class UserActions:
         return await self._call_back(card, person, incoming.card_callback(tapped))
 
     def buttons(self, card: Card, viewer: str) -> list[Json]:
-        template = self._world.scene.template(card.template)
+        template = self._state.scenario.template(card.template)
         return rules_card.buttons_of(card.variables(viewer)) if template and template.buttons else []
 
     def _hindrance(self, card: Card, person: Person, button: Json | None) -> str:
-        shown = any(not m.recalled for m in self._world.board.of_card(card.out_track_id))
+        shown = any(not m.recalled for m in self._state.conversations.find_by_card(card.out_track_id))
         forward = any(model.get("supportForward") for model in card.spaces.values())
         if not self._where(card, person) and not (shown and forward):
             return "not visible"
@@ -179,21 +181,21 @@ class UserActions:
 
     def _where(self, card: Card, person: Person) -> str:
         """The conversation in which that person sees the card; a forwarded card keeps the first one."""
-        messages = [m for m in self._world.board.of_card(card.out_track_id) if not m.recalled]
-        mine = [m for m in messages if person in self._world.members(m.conversation)]
+        messages = [m for m in self._state.conversations.find_by_card(card.out_track_id) if not m.recalled]
+        mine = [m for m in messages if person in self._state.members(m.conversation)]
         seen = [m.conversation for m in mine if not m.recipients or person.id in m.recipients]
         return seen[0] if seen else ""
 
     async def _call_back(self, card: Card, person: Person, data: Json) -> Json:
-        if self._world.is_exhausted(QuotaKind.STREAM):
+        if self._state.is_exhausted(QuotaKind.STREAM):
             return {"ok": False, "reason": "quota"}
         loop = asyncio.get_running_loop()
         begin = loop.time()
         push = await self._hub.push(card.app, incoming.CARDS, data)
         if push is None:
             return {"ok": False, "reason": "no connection"}
-        self._world.count_call(QuotaKind.STREAM)
-        ack = await self._hub.answer(push, self._world.settings.card_deadline)
+        self._state.count_call(QuotaKind.STREAM)
+        ack = await self._hub.answer(push, self._state.settings.card_deadline)
         self._note(card, push, ack)
         elapsed = round((loop.time() - begin) * 1000)
         if ack is None:
@@ -212,7 +214,7 @@ class UserActions:
             "request": push.frame | {"data": data},
             "response": ack,
         }
-        for message in self._world.board.of_card(card.out_track_id):
+        for message in self._state.conversations.find_by_card(card.out_track_id):
             message.updates.append(wire)
 
     def _show(self, card: Card, person: Person, answer: Json) -> Json:
@@ -228,6 +230,6 @@ class UserActions:
         if private:
             old = card.private.get(person.id, {})
             card.private[person.id] = rules_card.merged(old, private, by_key=private_by_key)
-        for message in self._world.board.of_card(card.out_track_id):
-            self._world.board.changed(message)
+        for message in self._state.conversations.find_by_card(card.out_track_id):
+            self._state.conversations.publish_change(message)
         return {"ok": True, "private": data | private, "answer": answer}

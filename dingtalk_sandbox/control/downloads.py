@@ -8,23 +8,23 @@ from dingtalk_sandbox.state import SandboxState, Upload
 
 
 class Downloads:
-    def __init__(self, world: SandboxState) -> None:
-        self._world = world
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/_sandbox/files/{id}", self.file), web.get("/_sandbox/media/{id}", self.media)]
 
     async def file(self, request: web.Request) -> web.Response:
         """The file of a message, under the name that the message gave it."""
-        message = self._world.board.find(request.match_info["id"])
-        upload = self._world.media.get(message.media_id) if message and not message.recalled else None
+        message = self._state.conversations.find(request.match_info["id"])
+        upload = self._state.media.get(message.media_id) if message and not message.recalled else None
         if message is None or upload is None:
             raise web.HTTPNotFound(text="there is no such file")
         return _attachment(upload, message.file_name or upload.name)
 
     async def media(self, request: web.Request) -> web.Response:
         """An upload by its media_id, for pictures in messages."""
-        upload = self._world.media.get(request.match_info["id"])
+        upload = self._state.media.get(request.match_info["id"])
         if upload is None:
             raise web.HTTPNotFound(text="there is no such file")
         return _attachment(upload, upload.name)

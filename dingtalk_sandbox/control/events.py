@@ -15,8 +15,8 @@ KEEP_ALIVE = 15.0
 
 
 class Events:
-    def __init__(self, world: SandboxState) -> None:
-        self._world = world
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/_sandbox/events", self.events)]
@@ -31,7 +31,7 @@ class Events:
         return response
 
     async def _tell(self, response: web.StreamResponse) -> None:
-        with self._world.feed.listen() as queue:
+        with self._state.feed.listen() as queue:
             await response.write(b"retry: 1000\n\n")
             while True:
                 try:

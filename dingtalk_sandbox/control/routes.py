@@ -57,11 +57,11 @@ def guarded(handler: Handler) -> Handler:
 class Control:
     """The handlers of the control API."""
 
-    def __init__(self, world: SandboxState, hub: Hub, play: UserActions) -> None:
-        self._world = world
+    def __init__(self, state: SandboxState, hub: Hub, actions: UserActions) -> None:
+        self._state = state
         self._hub = hub
-        self._play = play
-        self._scripting = Scripting(world)
+        self._actions = actions
+        self._scripting = Scripting(state)
         self._streams: dict[str, Callable[[list[Connection]], Awaitable[None]]] = {
             "disconnect": self._disconnect, "drop": self._drop, "mute": self._mute, "unmute": self._unmute,
             "ping": self._ping,
@@ -99,23 +99,25 @@ class Control:
         conversation, viewer = request.query.get("conversation", ""), request.query.get("viewer", "")
         base = f"{request.scheme}://{request.host}"
         if not conversation:
-            return web.json_response(views.serialize_all(self._world, viewer=viewer, base=base))
-        found = views.serialize_conversation(self._world, conversation, viewer=viewer, base=base)
-        if not found and not self._world.members(conversation):
+            return web.json_response(views.serialize_all(self._state, viewer=viewer, base=base))
+        found = views.serialize_conversation(self._state, conversation, viewer=viewer, base=base)
+        if not found and not self._state.members(conversation):
             raise UsageError(f"there is no conversation {conversation!r}")
         return web.json_response(found)
 
     async def counters(self, _: web.Request) -> web.Response:
-        return web.json_response(views.serialize_counters(self._world, self._hub))
+        return web.json_response(views.serialize_counters(self._state, self._hub))
 
     async def calls(self, request: web.Request) -> web.Response:
         """The latest calls, oldest first, whose endpoint has `?endpoint=` in it; secrets are stars."""
         part = request.query.get("endpoint", "")
-        return web.json_response([wire for wire in self._world.log if part in wire["endpoint"]])
+        return web.json_response([wire for wire in self._state.log if part in wire["endpoint"]])
 
     async def load(self, request: web.Request) -> web.Response:
         """Another scene, in the form of a YAML seed; all that happened is forgotten."""
-        self._world.start = scenario_from(parsed((await request.read()).decode("utf-8", "replace")))
+        self._state.initial_scenario = scenario_from(
+            parsed((await request.read()).decode("utf-8", "replace"))
+        )
         return await self._forget()
 
     async def expect(self, request: web.Request) -> web.Response:
@@ -123,33 +125,33 @@ class Control:
         return await self._scripting.expect(await body_of(request), f"{request.scheme}://{request.host}")
 
     async def scene(self, _: web.Request) -> web.Response:
-        return web.json_response(views.serialize_scenario(self._world, self._hub))
+        return web.json_response(views.serialize_scenario(self._state, self._hub))
 
     async def say(self, request: web.Request) -> web.Response:
         return web.json_response(
-            await self._play.say(*await fields_of(request, "conversation", "user", "text"))
+            await self._actions.say(*await fields_of(request, "conversation", "user", "text"))
         )
 
     async def tap(self, request: web.Request) -> web.Response:
-        return web.json_response(await self._play.tap(*await fields_of(request, "card", "user", "action")))
+        return web.json_response(await self._actions.tap(*await fields_of(request, "card", "user", "action")))
 
     async def redeliver(self, request: web.Request) -> web.Response:
-        return web.json_response(await self._play.redeliver(*await fields_of(request, "id")))
+        return web.json_response(await self._actions.redeliver(*await fields_of(request, "id")))
 
     async def read(self, request: web.Request) -> web.Response:
         """`{id, user}`: that person has read that message."""
         id_, user = await fields_of(request, "id", "user")
         message = self._message(id_)
-        message.read_by[user] = self._world.clock.now()
+        message.read_by[user] = self._state.clock.now()
         return web.json_response({"readers": sorted(message.read_by)})
 
     async def recall(self, request: web.Request) -> web.Response:
         """`{id}`: whoever sent that message takes it back."""
-        self._world.board.recall(self._message(*await fields_of(request, "id")))
+        self._state.conversations.recall(self._message(*await fields_of(request, "id")))
         return web.json_response({"ok": True})
 
     def _message(self, id_: str) -> Message:
-        message = self._world.board.find(id_)
+        message = self._state.conversations.find(id_)
         if message is None:
             raise UsageError(f"there is no message {id_!r}")
         return message
@@ -160,28 +162,28 @@ class Control:
         rules = body.get("faults", body.get("rules")) if isinstance(body, dict) else body
         if not isinstance(rules, list):
             raise UsageError("takes a list of faults")
-        self._world.faults.replace(rules)
+        self._state.faults.replace(rules)
         return await self.list_faults(request)
 
     async def list_faults(self, _: web.Request) -> web.Response:
-        return web.json_response({"faults": self._world.faults.rules()})
+        return web.json_response({"faults": self._state.faults.rules()})
 
     async def clock(self, request: web.Request) -> web.Response:
         """`{"advance": seconds}`, `{"set": ISO time}` or `{"reset": true}`."""
         body = await body_of(request)
         match body:
             case {"advance": int() | float() as seconds}:
-                self._world.clock.set(_later(self._world.clock.now(), seconds))
+                self._state.clock.set(_later(self._state.clock.now(), seconds))
             case {"set": str() as when}:
-                self._world.clock.set(_time(when))
+                self._state.clock.set(_time(when))
             case {"reset": True}:
-                self._world.clock.reset()
+                self._state.clock.reset()
             case _:
                 raise UsageError('takes {"advance": seconds}, {"set": time} or {"reset": true}')
         return await self.tell_time(request)
 
     async def tell_time(self, _: web.Request) -> web.Response:
-        return web.json_response({"now": self._world.clock.now().isoformat()})
+        return web.json_response({"now": self._state.clock.now().isoformat()})
 
     async def reset(self, request: web.Request) -> web.Response:
         """As at the start; `{"hard": true}` takes the tokens and connections as well."""
@@ -189,20 +191,20 @@ class Control:
         return await self._forget(hard=isinstance(body, dict) and bool(body.get("hard")))
 
     async def _forget(self, *, hard: bool = False) -> web.Response:
-        self._world.reset()
-        self._play.clear()
+        self._state.reset()
+        self._actions.clear()
         if hard:
-            self._world.tokens.clear()
+            self._state.tokens.clear()
             await self._drop(list(self._hub.connections.values()))
-        self._world.feed.publish("change", None)
+        self._state.feed.publish("change", None)
         return web.json_response({"ok": True})
 
     async def settings(self, request: web.Request) -> web.Response:
         """Some switches turned; answers all of them."""
-        self._world.scene = replace(
-            self._world.scene, settings=changed(self._world.settings, await body_of(request))
+        self._state.scenario = replace(
+            self._state.scenario, settings=changed(self._state.settings, await body_of(request))
         )
-        return web.json_response(views.serialize_scenario(self._world, self._hub)["settings"])
+        return web.json_response(views.serialize_scenario(self._state, self._hub)["settings"])
 
     async def scopes(self, request: web.Request) -> web.Response:
         """`{app, scopes: [...]}`: what an app is granted from now on."""
@@ -210,11 +212,11 @@ class Control:
             case {"app": str() as key, "scopes": list() as scopes}:
                 apps = tuple(
                     replace(a, scopes=frozenset(map(str, scopes))) if a.key == key else a
-                    for a in self._world.scene.apps
+                    for a in self._state.scenario.apps
                 )
             case _:
                 raise UsageError("takes {app, scopes}")
-        self._world.scene = replace(self._world.scene, apps=apps)
+        self._state.scenario = replace(self._state.scenario, apps=apps)
         return web.json_response({"ok": True})
 
     async def stream(self, request: web.Request) -> web.Response:

@@ -19,37 +19,37 @@ LONGEST = 600.0  # seconds that somebody may wait
 WANTED = ("conversation", "kind", "contains", "count", "within")
 
 
-async def expect(world: SandboxState, wanted: Mapping[str, Any], base: str) -> tuple[bool, list[Json]]:
+async def expect(state: SandboxState, wanted: Mapping[str, Any], base: str) -> tuple[bool, list[Json]]:
     """Wait until a conversation has `count` messages of a `kind` with a text; whether it has, and them.
 
     `{conversation, kind?, contains?, count?, within?}`, `within` in seconds (default 5). Raises `UsageError`.
     """
-    conversation, count, within = _checked(world, wanted)
-    found = _matching(world, conversation, wanted, base)
-    with world.feed.listen() as changes, suppress(TimeoutError):
+    conversation, count, within = _checked(state, wanted)
+    found = _matching(state, conversation, wanted, base)
+    with state.feed.listen() as changes, suppress(TimeoutError):
         async with asyncio.timeout(within):
             while len(found) < count and await changes.get() is not None:
-                found = _matching(world, conversation, wanted, base)
+                found = _matching(state, conversation, wanted, base)
     return len(found) >= count, found
 
 
-def _checked(world: SandboxState, wanted: Mapping[str, Any]) -> tuple[str, int, float]:
+def _checked(state: SandboxState, wanted: Mapping[str, Any]) -> tuple[str, int, float]:
     strange = set(wanted) - set(WANTED)
     conversation, count, within = wanted.get("conversation"), wanted.get("count", 1), wanted.get("within", 5)
     texts = [wanted.get(name, "") for name in ("kind", "contains")]
     numbers = isinstance(count, int) and isinstance(within, int | float) and not isinstance(within, bool)
     if strange or not all(isinstance(text, str) for text in texts) or not numbers:
         raise UsageError(f"takes {{{', '.join(WANTED)}}}")
-    if not isinstance(conversation, str) or not world.members(conversation):
+    if not isinstance(conversation, str) or not state.members(conversation):
         raise UsageError(f"there is no conversation {conversation!r}")
     if not 0 <= within <= LONGEST:
         raise UsageError(f"within takes 0 to {LONGEST:g} seconds")
     return conversation, count, float(within)
 
 
-def _matching(world: SandboxState, conversation: str, wanted: Mapping[str, Any], base: str) -> list[Json]:
+def _matching(state: SandboxState, conversation: str, wanted: Mapping[str, Any], base: str) -> list[Json]:
     kind, text = wanted.get("kind", ""), wanted.get("contains", "")
-    seen = views.serialize_conversation(world, conversation, base=base)
+    seen = views.serialize_conversation(state, conversation, base=base)
     return [m for m in seen if kind in {"", m["kind"]} and text in words_of(m)]
 
 
@@ -95,20 +95,20 @@ def _look_through(text: str) -> None:
 class Scripting:
     """The handlers of `expect` and `save`."""
 
-    def __init__(self, world: SandboxState) -> None:
-        self._world = world
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
 
     async def expect(self, wanted: Any, base: str) -> web.Response:
         """200 with the messages, or 408 with what was there instead."""
         if not isinstance(wanted, dict):
             raise UsageError(f"takes {{{', '.join(WANTED)}}}")
-        there, found = await expect(self._world, wanted, base)
+        there, found = await expect(self._state, wanted, base)
         if there:
             return web.json_response({"messages": found})
-        present = _matching(self._world, str(wanted["conversation"]), {}, base)
+        present = _matching(self._state, str(wanted["conversation"]), {}, base)
         return web.json_response(
             {"error": "not in time", "found": len(found), "messages": present}, status=408
         )
 
     async def save(self, _: web.Request) -> web.Response:
-        return web.json_response(scene_as_given(self._world.scene))
+        return web.json_response(scene_as_given(self._state.scenario))

@@ -1,4 +1,4 @@
-"""The world as the control API shows it: messages as one person sees them, counters, the scene."""
+"""The state as the control API shows it: messages as one person sees them, counters, the scene."""
 
 from dataclasses import asdict
 
@@ -10,7 +10,7 @@ from dingtalk_sandbox.stream.hub import Hub
 from dingtalk_sandbox.validation import cards as rules_card
 
 
-def serialize_message(world: SandboxState, message: Message, *, viewer: str = "", base: str = "") -> Json:
+def serialize_message(state: SandboxState, message: Message, *, viewer: str = "", base: str = "") -> Json:
     """One message; with a viewer, that person's private variables are in it."""
     sender = {"id": message.sender.id, "name": message.sender.name, "robot": message.sender.robot}
     view: Json = {
@@ -22,20 +22,20 @@ def serialize_message(world: SandboxState, message: Message, *, viewer: str = ""
         "content": message.content,
         "recalled": message.recalled,
         "readers": sorted(message.read_by),
-        "wire": message.wire,
+        "wire": message.exchange,
         "updates": message.updates,
     }
     if message.recalled:
         view["content"] = {}
-    elif message.card:
-        view |= _card(world, world.cards[message.card], viewer)
+    elif message.out_track_id:
+        view |= _card(state, state.cards[message.out_track_id], viewer)
     elif message.media_id:
-        view |= _file(world, message, base or world.url)
+        view |= _file(state, message, base or state.url)
     return view
 
 
-def _card(world: SandboxState, card: Card, viewer: str) -> Json:
-    template, variables = world.scene.template(card.template), card.variables(viewer)
+def _card(state: SandboxState, card: Card, viewer: str) -> Json:
+    template, variables = state.scenario.template(card.template), card.variables(viewer)
     buttons = rules_card.buttons_of(variables) if template and template.buttons else []
     shown = {
         "outTrackId": card.out_track_id,
@@ -46,69 +46,71 @@ def _card(world: SandboxState, card: Card, viewer: str) -> Json:
     return shown | {"callback": card.callback, "private": card.private.get(viewer, {})}
 
 
-def _file(world: SandboxState, message: Message, base: str) -> Json:
-    upload = world.media.get(message.media_id)
+def _file(state: SandboxState, message: Message, base: str) -> Json:
+    upload = state.media.get(message.media_id)
     name = message.file_name or (upload.name if upload else "")
     size = len(upload.data) if upload else 0
     return {"fileName": name, "size": size, "downloadUrl": f"{base}/_sandbox/files/{message.id}"}
 
 
 def serialize_conversation(
-    world: SandboxState, conversation: str, *, viewer: str = "", base: str = ""
+    state: SandboxState, conversation: str, *, viewer: str = "", base: str = ""
 ) -> list[Json]:
     """The messages of a conversation, oldest first, without those that this viewer may not see."""
-    messages = world.board.in_conversation(conversation)
+    messages = state.conversations.messages(conversation)
     seen = [m for m in messages if not viewer or not m.recipients or viewer in m.recipients]
-    return [serialize_message(world, m, viewer=viewer, base=base) for m in seen]
+    return [serialize_message(state, m, viewer=viewer, base=base) for m in seen]
 
 
-def serialize_all(world: SandboxState, *, viewer: str = "", base: str = "") -> list[Json]:
+def serialize_all(state: SandboxState, *, viewer: str = "", base: str = "") -> list[Json]:
     """The messages of all conversations, one conversation after another."""
-    places = [place["id"] for place in _conversations(world)]
+    places = [place["id"] for place in _conversations(state)]
     return [
-        view for place in places for view in serialize_conversation(world, place, viewer=viewer, base=base)
+        view for place in places for view in serialize_conversation(state, place, viewer=viewer, base=base)
     ]
 
 
-def serialize_counters(world: SandboxState, hub: Hub) -> Json:
+def serialize_counters(state: SandboxState, hub: Hub) -> Json:
     """Calls by endpoint since the start, the present month by bucket, the Stream's own counts."""
-    month = world.booked[world.clock.month()]
+    month = state.monthly_usage[state.clock.month()]
     return {
-        "calls": dict(sorted(world.calls.items())),
-        "refused": dict(sorted(world.refused.items())),
+        "calls": dict(sorted(state.calls.items())),
+        "refused": dict(sorted(state.refused.items())),
         "buckets": {bucket.value: month[bucket] for bucket in (QuotaKind.API, QuotaKind.STREAM)},
-        "limits": {"api": world.settings.api_limit, "stream_webhook": world.settings.stream_limit},
-        "month": world.clock.month(),
-        "months": {name: dict(booked) for name, booked in sorted(world.booked.items())},
+        "limits": {"api": state.settings.api_limit, "stream_webhook": state.settings.stream_limit},
+        "month": state.clock.month(),
+        "months": {name: dict(booked) for name, booked in sorted(state.monthly_usage.items())},
         "stream": {"connections": len(hub.connections), **hub.counts},
     }
 
 
 def _person(person: Person) -> Json:
     role = {"role": person.role.value, "admin": person.role == "admin"}
-    return {"id": person.id, "name": person.name, "staffId": person.id if person.inside else "", **role}
+    return {"id": person.id, "name": person.name, "staffId": person.id if person.is_internal else "", **role}
 
 
-def _conversations(world: SandboxState) -> list[Json]:
-    scene = world.scene
+def _conversations(state: SandboxState) -> list[Json]:
+    scene = state.scenario
     robot = scene.apps[0].robot_name if scene.apps else ""
     groups = [
         {"id": g.id, "kind": "group", "title": g.title, "members": list(g.members), "chatId": g.chat_id}
         for g in scene.groups
     ]
     oto = [
-        {"id": p.oto, "kind": "oto", "title": robot, "members": [p.id], "owner": p.id} for p in scene.people
+        {"id": p.direct_conversation, "kind": "oto", "title": robot, "members": [p.id], "owner": p.id}
+        for p in scene.people
     ]
-    inside = [p for p in scene.people if p.inside]
+    inside = [p for p in scene.people if p.is_internal]
     work = [
-        {"id": p.work, "kind": "work", "title": "工作通知", "members": [p.id], "owner": p.id} for p in inside
+        {"id": p.work_conversation, "kind": "work", "title": "工作通知", "members": [p.id], "owner": p.id}
+        for p in inside
     ]
     return groups + oto + work
 
 
-def serialize_scenario(world: SandboxState, hub: Hub) -> Json:
+def serialize_scenario(state: SandboxState, hub: Hub) -> Json:
     """The scene without its secrets."""
-    scene = world.scene
+    scene = state.scenario
     apps = [
         {
             "key": a.key,
@@ -124,13 +126,13 @@ def serialize_scenario(world: SandboxState, hub: Hub) -> Json:
         "corpId": scene.corp_id,
         "robot": robot,
         "people": [_person(p) for p in scene.people],
-        "conversations": _conversations(world),
+        "conversations": _conversations(state),
         "apps": apps,
         "customRobots": [{"name": r.name, "group": r.group} for r in scene.custom_robots],
         "templates": [{"id": t.id, "name": t.name, "published": t.published} for t in scene.templates],
         "settings": asdict(scene.settings),
-        "faults": world.faults.rules(),
-        "now": world.clock.now().isoformat(),
+        "faults": state.faults.rules(),
+        "now": state.clock.now().isoformat(),
         "chips": list(scene.chips),
         "connections": len(hub.connections),
         "streams": [{"id": c.id, "muted": c.muted, "leaving": c.leaving} for c in hub.connections.values()],

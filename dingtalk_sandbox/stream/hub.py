@@ -54,8 +54,8 @@ class Push:
 class Hub:
     """Holds the connections. `close` ends everything at once."""
 
-    def __init__(self, world: SandboxState) -> None:
-        self._world = world
+    def __init__(self, state: SandboxState) -> None:
+        self._state = state
         self._random = random.Random()  # noqa: S311 - spreads pushes, guards nothing
         self._tasks: set[asyncio.Task[None]] = set()
         self.connections: dict[str, Connection] = {}
@@ -63,7 +63,7 @@ class Hub:
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """The WebSocket behind `/connect?ticket=`; a bad ticket is refused before the handshake."""
-        ticket = admit(self._world, request.query.get("ticket", ""))
+        ticket = admit(self._state, request.query.get("ticket", ""))
         if ticket is None:
             self.counts["refused"] += 1
             return web.json_response({"code": "invalid.ticket", "message": "ticket is invalid"}, status=401)
@@ -122,7 +122,7 @@ class Hub:
         stamp = {
             "contentType": "application/json",
             "messageId": message_id,
-            "time": str(self._world.clock.ms()),
+            "time": str(self._state.clock.ms()),
         }
         text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace").decode()
         frame = {"specVersion": "1.0", "type": kind, "headers": headers | stamp, "data": text}
@@ -136,7 +136,7 @@ class Hub:
 
     async def answer(self, push: Push, seconds: float) -> Json | None:
         """The ack, when it comes within that many seconds of the clock."""
-        nap = asyncio.ensure_future(self._world.clock.sleep(seconds))
+        nap = asyncio.ensure_future(self._state.clock.sleep(seconds))
         waited: set[asyncio.Future[Any]] = {nap, push.ack}
         try:
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
@@ -146,8 +146,8 @@ class Hub:
         return push.ack.result() if push.ack.done() else None
 
     async def _ping(self, connection: Connection) -> None:
-        while every := self._world.settings.ping_every:
-            await self._world.clock.sleep(every)
+        while every := self._state.settings.ping_every:
+            await self._state.clock.sleep(every)
             await self.ping(connection)
 
     async def ping(self, connection: Connection) -> bool:
@@ -166,7 +166,7 @@ class Hub:
         self.start(self._leave(connection), f"disconnect {connection.id}")
 
     async def _leave(self, connection: Connection) -> None:
-        await self._world.clock.sleep(self._world.settings.disconnect_grace)
+        await self._state.clock.sleep(self._state.settings.disconnect_grace)
         await connection.ws.close()
 
     def drop(self, connection: Connection) -> None:
@@ -184,7 +184,7 @@ class Hub:
 
     def _tell(self, event: str, connection: Connection) -> None:
         what = {"event": event, "id": connection.id, "connections": len(self.connections)}
-        self._world.feed.publish("stream", what)
+        self._state.feed.publish("stream", what)
 
     async def close(self) -> None:
         tasks = list(self._tasks)

@@ -72,7 +72,7 @@ def robot_message(said: RobotMessage) -> Json:
         "robotCode": said.app.robot,
         "msgtype": "text",
     }
-    if person.inside:
+    if person.is_internal:
         data |= {"senderStaffId": person.id, "senderCorpId": scene.corp_id, "senderUnionId": person.union_id}
     if said.group:
         data |= {"conversationTitle": said.group.title, "isInAtList": True, "atUsers": _at_users(said)}
@@ -92,7 +92,7 @@ def _at_users(said: RobotMessage) -> list[Json]:
         for p in said.scene.people
         if said.group and p.id in said.group.members and mentioned(p.name, said.text)
     ]
-    inside = [{"dingtalkId": encrypted(p.id)} | ({"staffId": p.id} if p.inside else {}) for p in others]
+    inside = [{"dingtalkId": encrypted(p.id)} | ({"staffId": p.id} if p.is_internal else {}) for p in others]
     return [{"dingtalkId": encrypted(said.app.robot)}, *inside]
 
 

@@ -18,7 +18,7 @@ from bot.engines.arl.reader import ArlReader
 from bot.engines.arl.triggers import GRACE
 from bot.models import Schedule
 from bot.mongo import Mongo
-from tests.arl_sandbox.world import TurnedWorld
+from tests.arl_sandbox.database import FakeClockDatabase
 from tests.fakes import FakeClock
 from tests.mongo_server import database_for
 
@@ -30,7 +30,7 @@ LOOKED_BACK = timedelta(days=7)
 class ArlFixture:
     """One ARL, and DingRun's engine beside it."""
 
-    world: TurnedWorld
+    database: FakeClockDatabase
     arl: FakeArl
     scheduler: ArlScheduler
     engine: ArlEngine
@@ -39,12 +39,12 @@ class ArlFixture:
 
     async def turn(self, seconds: float) -> None:
         """Let time pass; what ARL has written meanwhile is in its database then."""
-        await self.world.flush()
+        await self.database.flush()
         self.clock.turn(seconds=seconds)
 
     async def grace(self) -> None:
         """Look at what ARL has begun, and let so much time pass that no more can come of it."""
-        await self.world.flush()
+        await self.database.flush()
         await self.engine.external_runs(self.clock() - LOOKED_BACK)
         await self.turn(GRACE.total_seconds() + 1)
 
@@ -54,25 +54,25 @@ def loud(schedule: Schedule) -> Schedule:
 
 
 @asynccontextmanager
-async def beside_arl(
+async def open_arl_fixture(
     clock: FakeClock, config: pytest.Config | None, *, fork: bool = False
 ) -> AsyncIterator[ArlFixture]:
     """With a `config` ARL's database is a real one and read; without, the API alone is used."""
     async with AsyncExitStack() as stack:
         mongo, address = None, ""
         if config is not None:
-            database = await stack.enter_async_context(database_for(config))
-            address = database.address
+            server = await stack.enter_async_context(database_for(config))
+            address = server.address
             mongo = Mongo(address)
             stack.push_async_callback(mongo.close)
-        world = TurnedWorld(clock, MongoMirror(mongo) if mongo else None)
-        arl = await stack.enter_async_context(FakeArl(world=world, fork=fork))
+        database = FakeClockDatabase(clock, MongoMirror(mongo) if mongo else None)
+        arl = await stack.enter_async_context(FakeArl(database=database, fork=fork))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         wire = ArlClient(session, url=arl.url, api_key=KEY)
         reads: ArlReader = MongoReader(mongo) if mongo else ApiReader(wire, clock=clock)
         ways = ArlOptions(with_recipients=loud, zone=ZONE, limit=LIMIT)
         engine = ArlEngine(wire, reads, ways=ways, clock=clock)
-        scheduler = ArlScheduler(world, fork=arl.fork)
+        scheduler = ArlScheduler(database, fork=arl.fork)
         yield ArlFixture(
-            world=world, arl=arl, scheduler=scheduler, engine=engine, address=address, clock=clock
+            database=database, arl=arl, scheduler=scheduler, engine=engine, address=address, clock=clock
         )

@@ -1,4 +1,4 @@
-"""The fake ARL by itself: a world on a clock that is turned, its processes, and its API."""
+"""The fake ARL by itself: a database on a clock that is turned, its processes, and its API."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from arl_sandbox import KEY, ArlScheduler, FakeArl, StagePace, Timeline, Worker
-from tests.arl_sandbox.world import TurnedWorld
+from tests.arl_sandbox.database import FakeClockDatabase
 from tests.fakes import FakeClock
 
 Json = dict[str, Any]
@@ -42,42 +42,42 @@ class Caller:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Living:
+class ArlProcesses:
     """ARL's processes on the turned clock."""
 
-    world: TurnedWorld
+    database: FakeClockDatabase
     scheduler: ArlScheduler
     worker: Worker
     timeline: Timeline
 
     def task(self, id_: str) -> Json:
-        return self.world.tables["task"][id_]
+        return self.database.tables["task"][id_]
 
 
 @pytest.fixture
-def world(clock: FakeClock) -> TurnedWorld:
-    return TurnedWorld(clock)
+def database(clock: FakeClock) -> FakeClockDatabase:
+    return FakeClockDatabase(clock)
 
 
 @pytest.fixture
-async def caller(world: TurnedWorld, request: pytest.FixtureRequest) -> AsyncIterator[Caller]:
+async def caller(database: FakeClockDatabase, request: pytest.FixtureRequest) -> AsyncIterator[Caller]:
     """`@pytest.mark.parametrize("caller", ["fork"], indirect=True)` asks the fork."""
     fork = getattr(request, "param", "") == "fork"
-    async with FakeArl(world=world, fork=fork) as arl, aiohttp.ClientSession() as session:
+    async with FakeArl(database=database, fork=fork) as arl, aiohttp.ClientSession() as session:
         yield Caller(arl=arl, session=session)
 
 
-def timeline_of(world: TurnedWorld) -> Timeline:
+def build_timeline(database: FakeClockDatabase) -> Timeline:
     async def sleep(seconds: float) -> None:
-        world.clock.turn(seconds=seconds)
+        database.clock.turn(seconds=seconds)
 
-    return Timeline(world, sleep)
+    return Timeline(database, sleep)
 
 
 @pytest.fixture
-def living(world: TurnedWorld) -> Living:
+def living(database: FakeClockDatabase) -> ArlProcesses:
     """A scheduler, which is not started, and the two places of the workers, which are."""
-    worker = Worker(world, tempo=StagePace(stage=10, gap=1, idle=1))
-    timeline = timeline_of(world)
-    timeline.add(worker.place(), worker.place())
-    return Living(world=world, scheduler=ArlScheduler(world), worker=worker, timeline=timeline)
+    worker = Worker(database, pace=StagePace(stage=10, gap=1, idle=1))
+    timeline = build_timeline(database)
+    timeline.add(worker.slot(), worker.slot())
+    return ArlProcesses(database=database, scheduler=ArlScheduler(database), worker=worker, timeline=timeline)

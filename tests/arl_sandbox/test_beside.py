@@ -7,8 +7,8 @@ import pytest
 
 from arl_sandbox import StagePace, Timeline, Worker
 from bot.models import Task, TaskStatus
-from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
-from tests.arl_sandbox.conftest import timeline_of
+from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
+from tests.arl_sandbox.conftest import build_timeline
 from tests.factories import NOW
 from tests.fakes import FakeClock
 
@@ -22,19 +22,19 @@ TARGET = "1.1.1.1 a.example.com b.example.com"
 async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
     clock.now = BEFORE_THREE
     config = request.config if "database" in request.param else None
-    async with beside_arl(clock, config, fork="fork" in request.param) as beside:
+    async with open_arl_fixture(clock, config, fork="fork" in request.param) as beside:
         yield beside
 
 
 def alive(beside: ArlFixture, worker: Worker) -> Timeline:
     """All its processes, a stage of a task each 5 s."""
-    timeline = timeline_of(beside.world)
-    timeline.add(beside.scheduler.loop(), worker.place(), worker.place())
+    timeline = build_timeline(beside.database)
+    timeline.add(beside.scheduler.loop(), worker.slot(), worker.slot())
     return timeline
 
 
 def worker_of(beside: ArlFixture) -> Worker:
-    return Worker(beside.world, tempo=StagePace(stage=5, gap=0.5, idle=5))
+    return Worker(beside.database, pace=StagePace(stage=5, gap=0.5, idle=5))
 
 
 async def looks(beside: ArlFixture, timeline: Timeline, seconds: float) -> AsyncIterator[dict[str, Task]]:
@@ -50,7 +50,7 @@ async def looks(beside: ArlFixture, timeline: Timeline, seconds: float) -> Async
 
 
 async def test_a_run_is_seen_whole_and_an_end_is_the_end(beside: ArlFixture) -> None:
-    beside.world.schedule(target=TARGET)
+    beside.database.schedule(target=TARGET)
     ended: dict[str, TaskStatus] = {}
     async for tasks in looks(beside, alive(beside, worker_of(beside)), 200):
         now = {id_: task.status for id_, task in tasks.items()}
@@ -60,9 +60,9 @@ async def test_a_run_is_seen_whole_and_an_end_is_the_end(beside: ArlFixture) -> 
 
 
 async def test_what_fails_and_what_is_stopped_ends_as_that(beside: ArlFixture) -> None:
-    beside.world.schedule(target=TARGET)
+    beside.database.schedule(target=TARGET)
     worker = worker_of(beside)
-    worker.shaky.add("1.1.1.1")
+    worker.flaky_targets.add("1.1.1.1")
     worker.overwrites = True
     timeline = alive(beside, worker)
     await timeline.run(70)

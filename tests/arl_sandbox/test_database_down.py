@@ -7,9 +7,9 @@ import pytest
 from arl_sandbox import FakeArl, Worker
 from bot.errors import TemporaryError
 from bot.models import TaskStatus
-from tests.arl_sandbox.arl_fixture import beside_arl
-from tests.arl_sandbox.conftest import Caller, timeline_of
-from tests.arl_sandbox.world import TurnedWorld
+from tests.arl_sandbox.arl_fixture import open_arl_fixture
+from tests.arl_sandbox.conftest import Caller, build_timeline
+from tests.arl_sandbox.database import FakeClockDatabase
 from tests.factories import NOW
 from tests.fakes import FakeClock
 
@@ -18,23 +18,23 @@ PATHS = ["/task/", "/task_schedule/", f"/task/stop/{'5' * 24}", f"/export/{'5' *
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_call_fails_with_http_500_after_it_has_hung(
-    caller: Caller, world: TurnedWorld, path: str
+    caller: Caller, database: FakeClockDatabase, path: str
 ) -> None:
-    world.database_down = True
-    assert caller.arl.hang == FakeArl.hang == 30
-    caller.arl.hang = 0.05
+    database.database_down = True
+    assert caller.arl.database_timeout == FakeArl.database_timeout == 30
+    caller.arl.database_timeout = 0.05
     before = asyncio.get_running_loop().time()
     assert await caller.status("GET", path) == 500
     assert asyncio.get_running_loop().time() - before >= 0.05
 
 
 async def test_the_engine_is_told_to_come_back_later_and_goes_on_then(clock: FakeClock) -> None:
-    async with beside_arl(clock, None) as beside:
-        beside.world.schedule()
-        beside.arl.hang, beside.world.database_down = 0, True
+    async with open_arl_fixture(clock, None) as beside:
+        beside.database.schedule()
+        beside.arl.database_timeout, beside.database.database_down = 0, True
         with pytest.raises(TemporaryError, match="HTTP 500"):
             await beside.engine.schedules()
-        beside.world.database_down = False
+        beside.database.database_down = False
         assert len(await beside.engine.schedules()) == 1
 
 
@@ -43,11 +43,11 @@ async def test_a_single_time_that_a_dead_scheduler_missed_is_one_true_run(
     request: pytest.FixtureRequest, clock: FakeClock, way: str
 ) -> None:
     """The story of a one-time schedule whose scheduler was down at its time, looked at every ten seconds."""
-    async with beside_arl(clock, request.config if "database" in way else None) as beside:
+    async with open_arl_fixture(clock, request.config if "database" in way else None) as beside:
         when = NOW.timestamp() + 120
-        beside.world.schedule(target="1.1.1.1", schedule_type="future_scan", cron="", start_time=when)
-        timeline = timeline_of(beside.world)
-        timeline.add(Worker(beside.world).place())
+        beside.database.schedule(target="1.1.1.1", schedule_type="future_scan", cron="", start_time=when)
+        timeline = build_timeline(beside.database)
+        timeline.add(Worker(beside.database).slot())
         for second in range(0, 900, 10):
             if second == 600:
                 timeline.add(beside.scheduler.loop())

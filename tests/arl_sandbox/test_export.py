@@ -9,7 +9,7 @@ import pytest
 from openpyxl import load_workbook
 
 from tests.arl_sandbox.conftest import Caller
-from tests.arl_sandbox.world import TurnedWorld
+from tests.arl_sandbox.database import FakeClockDatabase
 
 FORK = pytest.mark.parametrize("caller", ["fork"], indirect=True)
 NOBODY = "f" * 24
@@ -32,11 +32,13 @@ SITE: dict[str, Any] = {
 DOMAIN = {"domain": "a.example.com", "type": "A", "record": ["1.1.1.1"], "ips": ["1.1.1.1"]}
 
 
-def a_task(world: TurnedWorld, name: str = "t", kind: str = "domain", target: str = "a.example.com/x") -> str:
-    id_ = world.task(name, kind, target)
-    world.find(id_, "ip", IP)
-    world.find(id_, "site", SITE)
-    world.find(id_, "domain", DOMAIN)
+def a_task(
+    database: FakeClockDatabase, name: str = "t", kind: str = "domain", target: str = "a.example.com/x"
+) -> str:
+    id_ = database.task(name, kind, target)
+    database.find(id_, "ip", IP)
+    database.find(id_, "site", SITE)
+    database.find(id_, "domain", DOMAIN)
     return id_
 
 
@@ -57,8 +59,8 @@ async def many(caller: Caller, *ids: str) -> aiohttp.ClientResponse:
     return await caller.raw("POST", "/export/batch", json={"task_ids": ids})
 
 
-async def test_a_task_is_exported_with_arl_s_sheets(caller: Caller, world: TurnedWorld) -> None:
-    id_ = a_task(world)
+async def test_a_task_is_exported_with_arl_s_sheets(caller: Caller, database: FakeClockDatabase) -> None:
+    id_ = a_task(database)
     answer = await caller.raw("GET", f"/export/{id_}")
     assert file_name(answer) == "ARL资产导出报告_a.example.com_x.xlsx"
     sheets = await book(answer)
@@ -69,14 +71,14 @@ async def test_a_task_is_exported_with_arl_s_sheets(caller: Caller, world: Turne
     ]  # fmt: skip
 
 
-async def test_a_task_of_addresses_has_no_names(caller: Caller, world: TurnedWorld) -> None:
-    sheets = await one(caller, a_task(world, kind="ip", target="1.1.1.1"))
+async def test_a_task_of_addresses_has_no_names(caller: Caller, database: FakeClockDatabase) -> None:
+    sheets = await one(caller, a_task(database, kind="ip", target="1.1.1.1"))
     assert "域名" not in sheets.sheetnames
     assert [cell.value for cell in sheets["IP"][1]][-1] == "操作系统"
 
 
-async def test_the_statistics_stand_side_by_side(caller: Caller, world: TurnedWorld) -> None:
-    sheet = (await one(caller, a_task(world)))["资产统计"]
+async def test_the_statistics_stand_side_by_side(caller: Caller, database: FakeClockDatabase) -> None:
+    sheet = (await one(caller, a_task(database)))["资产统计"]
     assert [sheet[cell].value for cell in ("A1", "F1", "K1")] == [
         "端口信息统计", "系统服务信息统计", "软件产品信息统计",
     ]  # fmt: skip
@@ -86,18 +88,18 @@ async def test_the_statistics_stand_side_by_side(caller: Caller, world: TurnedWo
     ]  # fmt: skip
 
 
-async def test_a_title_that_begins_like_a_formula_is_one(caller: Caller, world: TurnedWorld) -> None:
-    id_ = a_task(world)
-    world.find(id_, "site", SITE | {"title": '=HYPERLINK("https://evil.example.com")'})
+async def test_a_title_that_begins_like_a_formula_is_one(caller: Caller, database: FakeClockDatabase) -> None:
+    id_ = a_task(database)
+    database.find(id_, "site", SITE | {"title": '=HYPERLINK("https://evil.example.com")'})
     assert (await one(caller, id_))["站点"]["B3"].data_type == "f"
 
 
 @pytest.mark.parametrize("wrong", [{"record": ["\x01"]}, {"record": None}])
 async def test_an_odd_value_breaks_the_export_of_one_task(
-    caller: Caller, world: TurnedWorld, wrong: dict[str, Any]
+    caller: Caller, database: FakeClockDatabase, wrong: dict[str, Any]
 ) -> None:
-    id_ = a_task(world)
-    world.find(id_, "domain", DOMAIN | wrong)
+    id_ = a_task(database)
+    database.find(id_, "domain", DOMAIN | wrong)
     assert await caller.status("GET", f"/export/{id_}") == 500
 
 
@@ -108,10 +110,12 @@ async def test_an_unknown_task_is_http_200_and_two_words(caller: Caller, id_: st
 
 
 @FORK
-async def test_many_tasks_are_merged_into_one_book(caller: Caller, world: TurnedWorld) -> None:
-    first, second = a_task(world, "一"), a_task(world, "二")
-    world.find(second, "ip", IP | {"domain": ["b.example.com"], "port_info": [NGINX | {"version": "1.25"}]})
-    world.find(second, "domain", DOMAIN | {"domain": "0.example.com", "record": ["\x01x"]})
+async def test_many_tasks_are_merged_into_one_book(caller: Caller, database: FakeClockDatabase) -> None:
+    first, second = a_task(database, "一"), a_task(database, "二")
+    database.find(
+        second, "ip", IP | {"domain": ["b.example.com"], "port_info": [NGINX | {"version": "1.25"}]}
+    )
+    database.find(second, "domain", DOMAIN | {"domain": "0.example.com", "record": ["\x01x"]})
     answer = await many(caller, first, second, NOBODY)
     assert file_name(answer) == "ARL批量导出报告_一.xlsx"
     sheets = await book(answer)
@@ -123,8 +127,8 @@ async def test_many_tasks_are_merged_into_one_book(caller: Caller, world: Turned
 
 
 @FORK
-async def test_an_export_of_many_has_errors_of_its_own(caller: Caller, world: TurnedWorld) -> None:
-    empty = world.task("t", "domain", "a.example.com")
+async def test_an_export_of_many_has_errors_of_its_own(caller: Caller, database: FakeClockDatabase) -> None:
+    empty = database.task("t", "domain", "a.example.com")
     said = [await many(caller), await many(caller, NOBODY, empty), await many(caller, empty)]
     assert [answer.status for answer in said] == [400, 404, 500]
     assert [list(await answer.json()) for answer in said] == [["error"]] * 3
@@ -139,18 +143,18 @@ async def test_an_export_of_many_takes_a_list_alone(caller: Caller) -> None:
 
 @FORK
 async def test_an_odd_value_breaks_the_export_of_many_with_its_words(
-    caller: Caller, world: TurnedWorld
+    caller: Caller, database: FakeClockDatabase
 ) -> None:
-    id_ = a_task(world)
+    id_ = a_task(database)
     for record in (None, ["1.1.1.1"]):
-        world.find(id_, "domain", DOMAIN | {"record": record})
+        database.find(id_, "domain", DOMAIN | {"record": record})
     answer = await many(caller, id_)
     assert answer.status == 500
     assert (await answer.json())["error"].startswith("导出失败: ")
 
 
-async def test_vanilla_exports_no_many(caller: Caller, world: TurnedWorld) -> None:
-    assert (await many(caller, a_task(world))).status == 404
+async def test_vanilla_exports_no_many(caller: Caller, database: FakeClockDatabase) -> None:
+    assert (await many(caller, a_task(database))).status == 404
 
 
 @pytest.mark.parametrize(
@@ -165,9 +169,9 @@ async def test_vanilla_exports_no_many(caller: Caller, world: TurnedWorld) -> No
     ],
 )
 async def test_a_list_is_text_with_each_line_once(
-    caller: Caller, world: TurnedWorld, kind: str, line: str
+    caller: Caller, database: FakeClockDatabase, kind: str, line: str
 ) -> None:
-    ids = [a_task(world), a_task(world)]
+    ids = [a_task(database), a_task(database)]
     answer = await caller.raw("POST", f"/batch_export/{kind}/", json={"task_id": ids})
     assert await answer.text() == line
-    assert file_name(answer) == f"{kind}_{1 if line else 0}_{world.epoch()}.txt"
+    assert file_name(answer) == f"{kind}_{1 if line else 0}_{database.epoch()}.txt"

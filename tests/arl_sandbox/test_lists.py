@@ -4,16 +4,16 @@ import pytest
 
 from arl_sandbox.api.lists import MOST
 from tests.arl_sandbox.conftest import Caller
-from tests.arl_sandbox.world import TurnedWorld
+from tests.arl_sandbox.database import FakeClockDatabase
 
 FORK = pytest.mark.parametrize("caller", ["fork"], indirect=True)
 SITES = (("https://B.example.com", 200), ("https://a.example.com", 404), ("https://c.example.com", 200))
 
 
 @pytest.fixture
-def sites(world: TurnedWorld) -> None:
+def sites(database: FakeClockDatabase) -> None:
     for site, status in SITES:
-        world.find(
+        database.find(
             "t1", "site", {"site": site, "status": status, "tag": ["入口"], "favicon": {"hash": status}}
         )
 
@@ -72,15 +72,17 @@ async def test_a_malformed_id_is_a_crash(caller: Caller) -> None:
     assert (answer.status, await answer.json()) == (500, {"message": "Internal Server Error"})
 
 
-async def test_tasks_are_filtered_by_their_switches(caller: Caller, world: TurnedWorld) -> None:
-    world.task("a", "domain", "a.example.com", options={"port_scan": True})
-    world.task("b", "domain", "b.example.com", options={"port_scan": False})
+async def test_tasks_are_filtered_by_their_switches(caller: Caller, database: FakeClockDatabase) -> None:
+    database.task("a", "domain", "a.example.com", options={"port_scan": True})
+    database.task("b", "domain", "b.example.com", options={"port_scan": False})
     found = await caller.get("/task/", **{"options.port_scan": "true"})
     assert [task["name"] for task in found["items"]] == ["a"]
 
 
-async def test_the_status_that_schedules_are_asked_by_is_no_field(caller: Caller, world: TurnedWorld) -> None:
-    world.schedule()
+async def test_the_status_that_schedules_are_asked_by_is_no_field(
+    caller: Caller, database: FakeClockDatabase
+) -> None:
+    database.schedule()
     assert (await caller.get("/task_schedule/", schedule_status="scheduled"))["total"] == 0
 
 
@@ -92,42 +94,46 @@ async def test_there_is_no_list_of_runs(caller: Caller) -> None:
     assert await caller.status("GET", "/task_schedule_run/") == 404
 
 
-async def again(caller: Caller, world: TurnedWorld, *, size: int = 10, write: bool = False) -> int:
+async def again(caller: Caller, database: FakeClockDatabase, *, size: int = 10, write: bool = False) -> int:
     """How many sites are told after one more came into being, seen or not seen by the cache."""
     await caller.get("/site/", size=size)
     document = {"_id": "x" * 24, "task_id": "t", "site": "https://d.example.com"}
     if write:
-        world.find("t", "site", document)
+        database.find("t", "site", document)
     else:
-        world.tables["site"]["x"] = document
+        database.tables["site"]["x"] = document
     return int((await caller.get("/site/", size=size))["total"])
 
 
 @FORK
-async def test_the_fork_keeps_an_answer_for_a_minute(caller: Caller, world: TurnedWorld) -> None:
-    assert await again(caller, world) == 0
-    world.clock.turn(seconds=60)
+async def test_the_fork_keeps_an_answer_for_a_minute(caller: Caller, database: FakeClockDatabase) -> None:
+    assert await again(caller, database) == 0
+    database.clock.turn(seconds=60)
     assert (await caller.get("/site/", size=10))["total"] == 1
 
 
 @FORK
-async def test_the_fork_forgets_an_answer_when_arl_writes(caller: Caller, world: TurnedWorld) -> None:
-    assert await again(caller, world, write=True) == 1
+async def test_the_fork_forgets_an_answer_when_arl_writes(
+    caller: Caller, database: FakeClockDatabase
+) -> None:
+    assert await again(caller, database, write=True) == 1
 
 
 @FORK
-async def test_a_read_that_races_a_write_keeps_the_old_answer(caller: Caller, world: TurnedWorld) -> None:
-    caller.arl.racing = True
-    assert await again(caller, world, write=True) == 0
+async def test_a_read_that_races_a_write_keeps_the_old_answer(
+    caller: Caller, database: FakeClockDatabase
+) -> None:
+    caller.arl.cache_races = True
+    assert await again(caller, database, write=True) == 0
 
 
 @FORK
 @pytest.mark.parametrize(("size", "told"), [(5_000, 0), (5_001, 1)])
 async def test_the_fork_does_not_keep_large_pages(
-    caller: Caller, world: TurnedWorld, size: int, told: int
+    caller: Caller, database: FakeClockDatabase, size: int, told: int
 ) -> None:
-    assert await again(caller, world, size=size) == told
+    assert await again(caller, database, size=size) == told
 
 
-async def test_vanilla_keeps_nothing(caller: Caller, world: TurnedWorld) -> None:
-    assert await again(caller, world) == 1
+async def test_vanilla_keeps_nothing(caller: Caller, database: FakeClockDatabase) -> None:
+    assert await again(caller, database) == 1

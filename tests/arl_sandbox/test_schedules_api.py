@@ -7,7 +7,7 @@ import pytest
 
 from arl_sandbox import ZONE
 from tests.arl_sandbox.conftest import Caller
-from tests.arl_sandbox.world import TurnedWorld
+from tests.arl_sandbox.database import FakeClockDatabase
 from tests.factories import NOW
 
 FORK = pytest.mark.parametrize("caller", ["fork"], indirect=True)
@@ -20,7 +20,7 @@ async def create(caller: Caller, **changes: Any) -> dict[str, Any]:
         "name": "每日",
         "target": "A.example.com 1.1.1.1 a.example.com",
         "schedule_type": "recurrent_scan",
-        "policy_id": caller.arl.world.policy,
+        "policy_id": caller.arl.database.policy,
         "task_tag": "task",
         "cron": "0 3 * * *",
     }
@@ -65,10 +65,10 @@ FUTURE = {"schedule_type": "future_scan"}
     ],
 )
 async def test_a_schedule_is_refused(
-    caller: Caller, world: TurnedWorld, changes: dict[str, str], code: int
+    caller: Caller, database: FakeClockDatabase, changes: dict[str, str], code: int
 ) -> None:
     assert (await create(caller, **changes))["code"] == code
-    assert not world.tables["task_schedule"]
+    assert not database.tables["task_schedule"]
 
 
 @FORK
@@ -89,11 +89,11 @@ async def test_a_malformed_policy_is_a_crash(caller: Caller) -> None:
 
 
 async def test_stop_and_recover_change_the_state_and_the_next_time(
-    caller: Caller, world: TurnedWorld
+    caller: Caller, database: FakeClockDatabase
 ) -> None:
-    id_ = world.schedule()
+    id_ = database.schedule()
     await caller.post("/task_schedule/stop/", _id=[id_])
-    schedule = world.tables["task_schedule"][id_]
+    schedule = database.tables["task_schedule"][id_]
     assert (schedule["status"], schedule["next_run_date"]) == ("stop", "-")
     await caller.post("/task_schedule/recover/", _id=[id_])
     assert schedule["status"] == "scheduled"
@@ -110,24 +110,24 @@ async def test_stop_and_recover_change_the_state_and_the_next_time(
     ],
 )
 async def test_a_state_that_cannot_change_is_told(
-    caller: Caller, world: TurnedWorld, act: str, status: str, words: str
+    caller: Caller, database: FakeClockDatabase, act: str, status: str, words: str
 ) -> None:
-    id_ = world.schedule(status=status)
+    id_ = database.schedule(status=status)
     answer = await caller.post(f"/task_schedule/{act}/", _id=[id_])
     assert (answer["code"], answer["message"]) == (500, f"系统异常 error:{words}")
 
 
-async def test_stops_go_one_by_one_until_one_is_refused(caller: Caller, world: TurnedWorld) -> None:
-    first, second = world.schedule("一"), world.schedule("二")
+async def test_stops_go_one_by_one_until_one_is_refused(caller: Caller, database: FakeClockDatabase) -> None:
+    first, second = database.schedule("一"), database.schedule("二")
     assert (await caller.post("/task_schedule/stop/", _id=[first, NOBODY, second]))["code"] == 1605
-    states = [world.tables["task_schedule"][id_]["status"] for id_ in (first, second)]
+    states = [database.tables["task_schedule"][id_]["status"] for id_ in (first, second)]
     assert states == ["stop", "scheduled"]
 
 
-async def test_all_are_deleted_or_none(caller: Caller, world: TurnedWorld) -> None:
-    id_ = world.schedule()
+async def test_all_are_deleted_or_none(caller: Caller, database: FakeClockDatabase) -> None:
+    id_ = database.schedule()
     assert (await caller.post("/task_schedule/delete/", _id=[id_, NOBODY]))["code"] == 1605
     assert await caller.status("POST", "/task_schedule/delete/", json={"_id": ["x"]}) == 500
-    assert world.tables["task_schedule"]
+    assert database.tables["task_schedule"]
     assert (await caller.post("/task_schedule/delete/", _id=[id_]))["code"] == 200
-    assert not world.tables["task_schedule"]
+    assert not database.tables["task_schedule"]

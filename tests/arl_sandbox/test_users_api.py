@@ -54,5 +54,5 @@ async def test_a_password_is_changed(caller: Caller, old: str, new: str, again: 
 
 
 async def test_an_open_arl_asks_nobody(caller: Caller) -> None:
-    caller.arl.open = True
+    caller.arl.no_auth = True
     assert await code(caller, headers={}) == 200

@@ -4,33 +4,33 @@ from typing import Any
 
 import pytest
 
+from arl_sandbox.database import KINDS
 from arl_sandbox.policies import options_of, policy
 from arl_sandbox.tasks import TaskRequest, stop, submit
 from arl_sandbox.worker import stages_of
-from arl_sandbox.world import KINDS
-from tests.arl_sandbox.conftest import Living
+from tests.arl_sandbox.conftest import ArlProcesses
 
 
-def begun(living: Living, target: str = "a.example.com", **changes: Any) -> list[str]:
+def begun(living: ArlProcesses, target: str = "a.example.com", **changes: Any) -> list[str]:
     """Tasks with a policy that looks at everything, in the queue."""
     tag = changes.pop("tag", "task")
     options = options_of(policy("全"), tag) | changes
-    steps = submit(living.world, TaskRequest(name="t", target=target, tag=tag, options=options))
+    steps = submit(living.database, TaskRequest(name="t", target=target, tag=tag, options=options))
     return [id_ for step, id_ in steps if step == "published"]
 
 
-async def seen(living: Living, id_: str, *fields: str, seconds: float = 400) -> list[tuple[Any, ...]]:
+async def seen(living: ArlProcesses, id_: str, *fields: str, seconds: float = 400) -> list[tuple[Any, ...]]:
     """What a reader sees of a task after every write, each once."""
     found: list[tuple[Any, ...]] = []
-    end = living.world.clock().timestamp() + seconds
-    while living.world.clock().timestamp() < end:
+    end = living.database.clock().timestamp() + seconds
+    while living.database.clock().timestamp() < end:
         await living.timeline.step()
         shown = tuple(living.task(id_).get(field) for field in fields)
         found += [shown] if shown not in found[-1:] else []
     return found
 
 
-async def test_a_task_passes_its_stages_and_is_done_before_it_has_an_end(living: Living) -> None:
+async def test_a_task_passes_its_stages_and_is_done_before_it_has_an_end(living: ArlProcesses) -> None:
     (id_,) = begun(living)
     told = await seen(living, id_, "status", "end_time")
     stages = [status for status, _ in told[:-2]]
@@ -40,47 +40,47 @@ async def test_a_task_passes_its_stages_and_is_done_before_it_has_an_end(living:
     assert [end == "-" for _, end in told[-2:]] == [True, False]
 
 
-async def test_what_is_counted_is_there_before_it_is_done(living: Living) -> None:
+async def test_what_is_counted_is_there_before_it_is_done(living: ArlProcesses) -> None:
     (id_,) = begun(living)
     told = await seen(living, id_, "status", "statistic")
     assert next(status for status, counts in told if counts) == "weak_brute"
     assert living.task(id_)["statistic"]["site_cnt"] == 3
 
 
-async def test_things_of_every_kind_appear_while_it_works(living: Living) -> None:
+async def test_things_of_every_kind_appear_while_it_works(living: ArlProcesses) -> None:
     (id_,) = begun(living)
     await living.timeline.run(101)
     assert living.task(id_)["status"] not in {"waiting", "done"}
-    early = {kind for kind in KINDS if living.world.tables[kind]}
+    early = {kind for kind in KINDS if living.database.tables[kind]}
     await living.timeline.run(400)
     assert {"domain", "ip"} <= early < set(KINDS)
-    assert {kind for kind in KINDS if living.world.tables[kind]} == set(KINDS)
-    assert all(find["task_id"] == id_ for find in living.world.tables["site"].values())
+    assert {kind for kind in KINDS if living.database.tables[kind]} == set(KINDS)
+    assert all(find["task_id"] == id_ for find in living.database.tables["site"].values())
 
 
-async def test_finished_stages_are_kept_with_their_seconds(living: Living) -> None:
+async def test_finished_stages_are_kept_with_their_seconds(living: ArlProcesses) -> None:
     (id_,) = begun(living)
     await living.timeline.run(400)
     assert living.task(id_)["service"][0] == {"name": "domain_brute", "elapsed": 10}
 
 
-async def test_a_task_does_only_what_its_options_say(living: Living) -> None:
+async def test_a_task_does_only_what_its_options_say(living: ArlProcesses) -> None:
     (id_,) = begun(living, port_scan=False, poc_config=[], nuclei_scan=False)
     assert not {"port_scan", "poc_run", "nuclei_scan"} & set(stages_of(living.task(id_)))
     await living.timeline.run(400)
-    assert not living.world.tables["nuclei_result"]
+    assert not living.database.tables["nuclei_result"]
 
 
-async def test_addresses_are_not_looked_for_as_domains(living: Living) -> None:
+async def test_addresses_are_not_looked_for_as_domains(living: ArlProcesses) -> None:
     (id_,) = begun(living, "192.0.2.1 192.0.2.8/30")
     assert "domain_brute" not in stages_of(living.task(id_))
     await living.timeline.run(400)
-    found = [find["ip"] for find in living.world.tables["ip"].values()]
+    found = [find["ip"] for find in living.database.tables["ip"].values()]
     assert sorted(found) == ["192.0.2.1", "192.0.2.10", "192.0.2.8", "192.0.2.9"]
-    assert all("domain" not in find for find in living.world.tables["ip"].values())
+    assert all("domain" not in find for find in living.database.tables["ip"].values())
 
 
-async def test_a_risk_task_tells_how_far_it_is(living: Living) -> None:
+async def test_a_risk_task_tells_how_far_it_is(living: ArlProcesses) -> None:
     (id_,) = begun(living, "1.1.1.1", tag="risk_cruising")
     told = [status for (status,) in await seen(living, id_, "status")]
     assert told[-9:] == [
@@ -88,7 +88,7 @@ async def test_a_risk_task_tells_how_far_it_is(living: Living) -> None:
     ]  # fmt: skip
 
 
-async def test_two_tasks_at_a_time_the_third_waits(living: Living) -> None:
+async def test_two_tasks_at_a_time_the_third_waits(living: ArlProcesses) -> None:
     ids = begun(living, "a.example.com b.example.com c.example.com")
     await living.timeline.run(20)
     assert sorted(living.task(id_)["status"] == "waiting" for id_ in ids) == [False, False, True]
@@ -96,18 +96,18 @@ async def test_two_tasks_at_a_time_the_third_waits(living: Living) -> None:
 
 @pytest.mark.parametrize(("target", "has_end"), [("a.example.com", True), ("1.1.1.1", False)])
 async def test_a_failed_task_of_addresses_never_has_an_end(
-    living: Living, target: str, has_end: bool
+    living: ArlProcesses, target: str, has_end: bool
 ) -> None:
-    living.worker.shaky.add(target)
+    living.worker.flaky_targets.add(target)
     (id_,) = begun(living, target)
     await living.timeline.run(4000)
     task = living.task(id_)
     assert (task["status"], task["end_time"] != "-", "statistic" in task) == ("error", has_end, False)
-    assert living.world.tables["ip"]  # what was found before is there
+    assert living.database.tables["ip"]  # what was found before is there
 
 
-async def test_a_shaky_target_fails_at_every_odd_try(living: Living) -> None:
-    living.worker.shaky.add("a.example.com")
+async def test_a_shaky_target_fails_at_every_odd_try(living: ArlProcesses) -> None:
+    living.worker.flaky_targets.add("a.example.com")
     ends = []
     for _ in range(3):
         (id_,) = begun(living)
@@ -116,13 +116,13 @@ async def test_a_shaky_target_fails_at_every_odd_try(living: Living) -> None:
     assert ends == ["error", "done", "error"]
 
 
-def stopped(living: Living, id_: str, *, fork: bool = False) -> list[tuple[str, bool]]:
+def stopped(living: ArlProcesses, id_: str, *, fork: bool = False) -> list[tuple[str, bool]]:
     """The state, and whether there is an end, after each write of a stop."""
     task = living.task(id_)
-    return [(task["status"], task["end_time"] != "-") for _ in stop(living.world, task, fork=fork)]
+    return [(task["status"], task["end_time"] != "-") for _ in stop(living.database, task, fork=fork)]
 
 
-async def test_a_stop_and_its_end_are_two_writes(living: Living) -> None:
+async def test_a_stop_and_its_end_are_two_writes(living: ArlProcesses) -> None:
     (id_,) = begun(living)
     await living.timeline.run(15)
     assert stopped(living, id_) == [("stop", False), ("stop", True)]
@@ -130,14 +130,14 @@ async def test_a_stop_and_its_end_are_two_writes(living: Living) -> None:
     assert living.task(id_)["status"] == "stop"
 
 
-async def test_the_fork_s_dying_worker_says_error_first(living: Living) -> None:
+async def test_the_fork_s_dying_worker_says_error_first(living: ArlProcesses) -> None:
     (id_,) = begun(living)
     await living.timeline.run(15)
     assert [status for status, _ in stopped(living, id_, fork=True)] == ["error", "stop", "stop"]
     assert living.task(id_)["interrupted"] is True
 
 
-async def test_a_dying_worker_may_write_over_the_stop(living: Living) -> None:
+async def test_a_dying_worker_may_write_over_the_stop(living: ArlProcesses) -> None:
     living.worker.overwrites = True
     (id_,) = begun(living)
     await living.timeline.run(15)
@@ -150,18 +150,18 @@ async def test_a_dying_worker_may_write_over_the_stop(living: Living) -> None:
 
 @pytest.mark.parametrize(("target", "ends"), [("a.example.com", True), ("1.1.1.1", False)])
 async def test_a_dying_worker_may_write_error_over_the_stop(
-    living: Living, target: str, *, ends: bool
+    living: ArlProcesses, target: str, *, ends: bool
 ) -> None:
     living.worker.error_after_stop = True
     (id_,) = begun(living, target)
     await living.timeline.run(15)
-    living.world.revoked.add(id_)
+    living.database.revoked.add(id_)
     await living.timeline.run(400)
     task = living.task(id_)
     assert (task["status"], task["end_time"] != "-") == ("error", ends)
 
 
-async def test_a_stopped_task_in_the_queue_runs_after_a_restart_of_the_workers(living: Living) -> None:
+async def test_a_stopped_task_in_the_queue_runs_after_a_restart_of_the_workers(living: ArlProcesses) -> None:
     (id_,) = begun(living)
     stopped(living, id_)
     living.worker.restart()
@@ -169,7 +169,7 @@ async def test_a_stopped_task_in_the_queue_runs_after_a_restart_of_the_workers(l
     assert living.task(id_)["status"] == "done"
 
 
-async def test_a_stopped_risk_task_in_the_queue_never_runs(living: Living) -> None:
+async def test_a_stopped_risk_task_in_the_queue_never_runs(living: ArlProcesses) -> None:
     (id_,) = begun(living, tag="risk_cruising")
     stopped(living, id_)
     living.worker.restart()
@@ -177,7 +177,7 @@ async def test_a_stopped_risk_task_in_the_queue_never_runs(living: Living) -> No
     assert living.task(id_)["status"] == "stop"
 
 
-async def test_a_task_of_killed_workers_stays_where_it_was(living: Living) -> None:
+async def test_a_task_of_killed_workers_stays_where_it_was(living: ArlProcesses) -> None:
     (id_,) = begun(living)
     await living.timeline.run(15)
     stuck = living.task(id_)["status"]
@@ -189,9 +189,9 @@ async def test_a_task_of_killed_workers_stays_where_it_was(living: Living) -> No
     assert living.task(next_one)["status"] == "done"
 
 
-async def test_a_task_deleted_while_it_runs_stays_deleted(living: Living) -> None:
+async def test_a_task_deleted_while_it_runs_stays_deleted(living: ArlProcesses) -> None:
     (id_,) = begun(living)
     await living.timeline.run(15)
-    living.world.delete("task", id_)
+    living.database.delete("task", id_)
     await living.timeline.run(400)
-    assert not living.world.tables["task"]
+    assert not living.database.tables["task"]

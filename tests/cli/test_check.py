@@ -18,7 +18,7 @@ from bot.errors import ConfigError
 from bot.mongo import Mongo
 from bot.stores.sqlite.store import SqliteStore
 from dingtalk_sandbox import Sandbox
-from tests.arl_sandbox.arl_fixture import beside_arl
+from tests.arl_sandbox.arl_fixture import open_arl_fixture
 from tests.brokers import BrokerServer
 from tests.fakes import FakeClock
 from tests.mongo_server import Database
@@ -53,7 +53,7 @@ async def examined(values: dict[str, object], folder: Path) -> tuple[bool, list[
 async def test_a_sound_service_is_all_ticks(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
         well, lines = await examined(service_settings(sandbox, ["example.com"]), tmp_path)
-        assert sandbox.world.board.in_conversation("cidSandboxGroupOps==") == []
+        assert sandbox.state.conversations.messages("cidSandboxGroupOps==") == []
     assert well
     assert [line[0] for line in lines] == ["✓"] * 9
     assert "ticket" not in "".join(lines)
@@ -185,8 +185,8 @@ ARL_TOLD = {"APP_KEY": "k", "APP_SECRET": "s", "DEFAULT_CHAT_ID": "cidA"}
 async def test_routes_are_compared_with_the_schedules_of_arl(
     clock: FakeClock, changes: dict[str, object], outcome: str
 ) -> None:
-    async with beside_arl(clock, None) as beside:
-        beside.world.schedule("每日巡检", notify_enable=True)
+    async with open_arl_fixture(clock, None) as beside:
+        beside.database.schedule("每日巡检", notify_enable=True)
         engine = {"kind": "arl", "url": beside.arl.url, "api_key": KEY}
         try:
             said = await check_routes(Settings.model_validate({"engine": engine} | changes))

@@ -14,7 +14,7 @@ from bot.config.settings import Settings
 from bot.engines.arl import engine as arl
 from bot.errors import ConfigError
 from bot.runtime import utc_now
-from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.arl_sandbox.tls import self_signed
 from tests.fakes import FakeClock
 
@@ -29,8 +29,8 @@ def beside_settings(beside: ArlFixture, folder: Path, **engine: str) -> Settings
 
 async def test_a_sound_arl_is_all_ticks(clock: FakeClock, tmp_path: Path) -> None:
     lines: list[str] = []
-    async with beside_arl(clock, None) as beside:
-        beside.world.schedule()
+    async with open_arl_fixture(clock, None) as beside:
+        beside.database.schedule()
         assert await examine(beside_settings(beside, tmp_path), lines.append)
     assert {line[0] for line in lines} == {"✓"}
     api, database, _ = lines[-3:]
@@ -40,7 +40,7 @@ async def test_a_sound_arl_is_all_ticks(clock: FakeClock, tmp_path: Path) -> Non
 
 async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, tmp_path: Path) -> None:
     lines: list[str] = []
-    async with beside_arl(clock, None) as beside:
+    async with open_arl_fixture(clock, None) as beside:
         settings = beside_settings(beside, tmp_path, api_key="not-the-key")
         assert not await examine(settings, lines.append)
     assert "engine.api_key" in lines[-3]
@@ -54,7 +54,7 @@ async def test_the_certificate_of_arl_s_own_script_is_taken_by_its_file_and_not_
     files, lines = self_signed(tmp_path), list[str]()
     world = ArlDatabase(clock)
     world.schedule()
-    async with FakeArl(world=world, tls=files.context()) as arl_:
+    async with FakeArl(database=world, tls=files.context()) as arl_:
         engine = {"kind": "arl", "url": arl_.url, "api_key": KEY}
         engine |= {"ca_file": str(files.certificate)} if pinned else {}
         settings = Settings.model_validate({
@@ -70,7 +70,7 @@ async def test_an_arl_that_is_down_is_named_and_the_rest_is_examined_all_the_sam
     clock: FakeClock, tmp_path: Path
 ) -> None:
     lines: list[str] = []
-    async with beside_arl(clock, None) as beside:
+    async with open_arl_fixture(clock, None) as beside:
         settings = beside_settings(beside, tmp_path)
     assert not await examine(settings, lines.append)
     assert [line[0] for line in lines[-3:]] == ["✗", "✓", "✗"]
@@ -80,9 +80,9 @@ async def test_an_arl_that_is_down_is_named_and_the_rest_is_examined_all_the_sam
 async def test_the_database_of_another_arl_is_found_out(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> None:
-    async with beside_arl(clock, None) as beside, beside_arl(clock, request.config) as other:
-        mine, theirs = beside.world.schedule(id_="5" * 24), other.world.schedule(id_="6" * 24)
-        await other.world.flush()
+    async with open_arl_fixture(clock, None) as beside, open_arl_fixture(clock, request.config) as other:
+        mine, theirs = beside.database.schedule(id_="5" * 24), other.database.schedule(id_="6" * 24)
+        await other.database.flush()
         settings = beside_settings(beside, tmp_path, mongo_uri=other.address)
         with pytest.raises(ConfigError, match=f"another one.*{mine}、{theirs}"):
             await check_database(settings)
@@ -91,9 +91,12 @@ async def test_the_database_of_another_arl_is_found_out(
 async def test_without_schedules_the_newest_task_tells_whose_database_it_is(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> None:
-    async with beside_arl(clock, request.config) as beside, beside_arl(clock, request.config) as other:
-        beside.world.task("t", "domain", "a.example.com")
-        await beside.world.flush()
+    async with (
+        open_arl_fixture(clock, request.config) as beside,
+        open_arl_fixture(clock, request.config) as other,
+    ):
+        beside.database.task("t", "domain", "a.example.com")
+        await beside.database.flush()
         mine, theirs = (beside_settings(beside, tmp_path, mongo_uri=each.address) for each in (beside, other))
         assert "0 个计划" in await check_database(mine)
         with pytest.raises(ConfigError, match="another one"):
@@ -103,9 +106,9 @@ async def test_without_schedules_the_newest_task_tells_whose_database_it_is(
 async def test_documents_that_cannot_be_read_are_counted(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with beside_arl(clock, request.config) as beside:
-        beside.world.schedule()
-        await beside.world.flush()
+    async with open_arl_fixture(clock, request.config) as beside:
+        beside.database.schedule()
+        await beside.database.flush()
         monkeypatch.setattr(arl, "parse_schedule", {}.__getitem__)
         said = await check_database(beside_settings(beside, tmp_path, mongo_uri=beside.address))
     assert "1 条读不懂" in said
@@ -114,27 +117,27 @@ async def test_documents_that_cannot_be_read_are_counted(
 async def test_the_database_of_this_arl_says_how_many_schedules_tell(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> None:
-    async with beside_arl(clock, request.config) as beside:
-        beside.world.schedule("开", notify_enable=True)
-        beside.world.schedule("关")
-        await beside.world.flush()
+    async with open_arl_fixture(clock, request.config) as beside:
+        beside.database.schedule("开", notify_enable=True)
+        beside.database.schedule("关")
+        await beside.database.flush()
         settings = beside_settings(beside, tmp_path, mongo_uri=beside.address)
         assert "2 个计划，1 个会推送" in await check_database(settings)
 
 
 async def pushed(beside: ArlFixture, name: str) -> None:
     """A run of which the fork has told DingTalk, as its record says."""
-    beside.scheduler.run(beside.world.schedule(name, notify_enable=True))
-    for record in beside.world.tables["task_schedule_run"]:
-        beside.world.change("task_schedule_run", record, push_status="success")
-    await beside.world.flush()
+    beside.scheduler.run(beside.database.schedule(name, notify_enable=True))
+    for record in beside.database.tables["task_schedule_run"]:
+        beside.database.change("task_schedule_run", record, push_status="success")
+    await beside.database.flush()
 
 
 async def test_pushes_of_arl_s_own_are_named_with_how_to_turn_them_off(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> None:
     clock.now = utc_now()
-    async with beside_arl(clock, request.config, fork=True) as beside:
+    async with open_arl_fixture(clock, request.config, fork=True) as beside:
         await pushed(beside, "每日扫描")
         said = await check_pushes(beside_settings(beside, tmp_path, mongo_uri=beside.address))
     assert "每日扫描：会收到两份" in said
@@ -142,15 +145,15 @@ async def test_pushes_of_arl_s_own_are_named_with_how_to_turn_them_off(
 
 
 async def test_pushes_that_cannot_be_seen_are_no_pushes(clock: FakeClock, tmp_path: Path) -> None:
-    async with beside_arl(clock, None, fork=True) as beside:
+    async with open_arl_fixture(clock, None, fork=True) as beside:
         assert await check_pushes(beside_settings(beside, tmp_path)) == "没有 / none"
-        beside.world.schedule("每日扫描", notify_enable=True)
+        beside.database.schedule("每日扫描", notify_enable=True)
         said = await check_pushes(beside_settings(beside, tmp_path))
     assert said.startswith("看不出来（每日扫描 开了推送）")
 
 
 async def test_a_key_in_clear_is_pointed_out_but_on_this_machine(clock: FakeClock, tmp_path: Path) -> None:
-    async with beside_arl(clock, None) as beside:
+    async with open_arl_fixture(clock, None) as beside:
         assert "明文" not in await check_api(beside_settings(beside, tmp_path))
 
 
@@ -163,7 +166,7 @@ def test_clocks_that_differ_are_pointed_out(ahead: int, said: str) -> None:
 @pytest.mark.parametrize("seconds", [-300, 300])
 async def test_how_far_arl_s_clock_is_ahead_is_read_of_its_answers(clock: FakeClock, seconds: int) -> None:
     clock.now = utc_now() - timedelta(seconds=seconds)
-    async with beside_arl(clock, None) as beside:
+    async with open_arl_fixture(clock, None) as beside:
         ahead = await beside.engine.clock_ahead()
     assert abs(ahead - timedelta(seconds=seconds)) < timedelta(seconds=20)
 
@@ -171,7 +174,7 @@ async def test_how_far_arl_s_clock_is_ahead_is_read_of_its_answers(clock: FakeCl
 async def test_operators_are_told_once_that_arl_pushes_as_well_by_all_bots_and_across_restarts(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> None:
-    async with beside_arl(clock, request.config, fork=True) as beside:
+    async with open_arl_fixture(clock, request.config, fork=True) as beside:
         await pushed(beside, "每日扫描")
         settings = with_operator(beside_settings(beside, tmp_path, mongo_uri=beside.address))
         async with App(settings, clock=clock) as app, App(settings, clock=clock) as other:
@@ -185,8 +188,8 @@ async def test_operators_are_told_once_that_arl_pushes_as_well_by_all_bots_and_a
 
 
 async def test_operators_are_not_told_of_pushes_that_nobody_can_see(clock: FakeClock, tmp_path: Path) -> None:
-    async with beside_arl(clock, None, fork=True) as beside:
-        beside.world.schedule(notify_enable=True)
+    async with open_arl_fixture(clock, None, fork=True) as beside:
+        beside.database.schedule(notify_enable=True)
         async with App(with_operator(beside_settings(beside, tmp_path)), clock=clock) as app:
             await app.warn_of_pushes()
             assert await app.stores.store.find_jobs(kind="notice") == []

@@ -18,7 +18,7 @@ from bot.models import Channel, NotifyOn
 from bot.stores.sqlite.store import SqliteStore
 from bot.stores.sqlite.tasks import SqliteTaskStore
 from bot.wiring.engines import build_trust, open_arl, open_engine
-from tests.arl_sandbox.arl_fixture import beside_arl
+from tests.arl_sandbox.arl_fixture import open_arl_fixture
 from tests.arl_sandbox.tls import self_signed
 from tests.factories import make_schedule
 from tests.fakes import FakeClock
@@ -120,8 +120,8 @@ async def test_the_settings_choose_the_engine(
 async def test_times_of_arl_are_read_in_the_zone_of_the_settings(
     tmp_path: Path, clock: FakeClock, zone: str, hour: int
 ) -> None:
-    async with beside_arl(clock, None) as beside:
-        id_ = beside.world.task("x", "domain", "a.example", start_time="2026-11-24 11:00:00")
+    async with open_arl_fixture(clock, None) as beside:
+        id_ = beside.database.task("x", "domain", "a.example", start_time="2026-11-24 11:00:00")
         text = f"engine: {{kind: arl, url: '{beside.arl.url}', api_key: {KEY}, timezone: {zone}}}"
         async with open_arl(read(tmp_path, text), clock=clock) as engine:
             (task,) = (await engine.tasks([id_])).values()

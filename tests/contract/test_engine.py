@@ -13,7 +13,7 @@ from bot.ports import Engine
 from bot.stores.sqlite.store import SqliteStore
 from bot.stores.sqlite.tasks import SqliteTaskStore
 from bot.workbook.finding_sheets import KINDS
-from tests.arl_sandbox.arl_fixture import beside_arl
+from tests.arl_sandbox.arl_fixture import open_arl_fixture
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock, FakeEngine
 
@@ -24,10 +24,10 @@ RUN = make_run(schedule=make_schedule(targets=("a.example.com", "b.example.com")
 @pytest.fixture(params=["embedded", "fake", "arl", "arl by its API"])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Engine]:
     if request.param.startswith("arl"):
-        async with beside_arl(clock, request.config if request.param == "arl" else None) as beside:
+        async with open_arl_fixture(clock, request.config if request.param == "arl" else None) as beside:
             for schedule in SCHEDULES:
-                beside.world.schedule(schedule.name, "a.example.com b.example.com", id_=schedule.id)
-            await beside.world.flush()
+                beside.database.schedule(schedule.name, "a.example.com b.example.com", id_=schedule.id)
+            await beside.database.flush()
             yield beside.engine
         return
     store = SqliteStore(tmp_path / "engine.db")

@@ -40,7 +40,7 @@ class Case:
 
     def shown(self) -> int:
         """How many messages people see."""
-        return sum(len(self.sandbox.world.board.in_conversation(place)) for place in (GROUP, "work-user01"))
+        return sum(len(self.sandbox.state.conversations.messages(place)) for place in (GROUP, "work-user01"))
 
 
 EVERYTHING = frozenset({"card", "note", "file", "reply"})
@@ -53,7 +53,7 @@ async def at_once(seconds: float) -> None:
 def made(
     kind: str, session: aiohttp.ClientSession, sandbox: Sandbox
 ) -> tuple[Messenger, str, frozenset[str]]:
-    clock = sandbox.world.clock.now
+    clock = sandbox.state.clock.now
     app = make_sandbox_app(sandbox.url)
     tokens = Tokens(session, app, clock)
     robots = {"ops": make_robot()}

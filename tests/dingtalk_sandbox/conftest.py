@@ -20,7 +20,7 @@ ROBOTS = [
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
     scene = {"custom_robots": ROBOTS, "settings": {"ping_every": 0}}
-    async with Sandbox(clock=lambda: NOW, scene=scene) as sandbox:
+    async with Sandbox(clock=lambda: NOW, scenario=scene) as sandbox:
         yield sandbox
 
 

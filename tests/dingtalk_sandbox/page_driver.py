@@ -14,7 +14,7 @@ SCENE = {"custom_robots": [{"token": HOOK, "group": GROUP, "name": "告警"}]}
 
 @beside_page
 async def bot() -> AsyncIterator[TinyBot]:
-    async with Sandbox(scene=SCENE) as sandbox, aiohttp.ClientSession() as http:
+    async with Sandbox(scenario=SCENE) as sandbox, aiohttp.ClientSession() as http:
         bot = TinyBot(http=http, url=sandbox.url)
         await bot.log_in()
         yield bot

@@ -160,13 +160,13 @@ async def test_a_value_limit_can_be_held_to(client: Client) -> None:
 
 async def test_an_unpublished_template_is_refused(client: Client, sandbox: Sandbox) -> None:
     own = Template(id="own.schema", name="own", published=False)
-    sandbox.world.scene = replace(sandbox.world.scene, templates=(own,))
+    sandbox.state.scenario = replace(sandbox.state.scenario, templates=(own,))
     assert (await client.api(BOTH, card(cardTemplateId="own.schema"))).code == "param.templateUnpublished"
 
 
 async def test_only_variables_marked_private_can_be_private(client: Client, sandbox: Sandbox) -> None:
     own = Template(id="own.schema", name="own", private=("tips",))
-    sandbox.world.scene = replace(sandbox.world.scene, templates=(own,))
+    sandbox.state.scenario = replace(sandbox.state.scenario, templates=(own,))
     private = {"user01": variables(tips="yours", title="no")}
     await client.api(BOTH, card(cardTemplateId="own.schema", privateData=private))
     shown = (await client.last(viewer="user01"))["variables"]

@@ -162,8 +162,8 @@ def test_a_wrong_scene_names_the_key(given: Any, named: str) -> None:
 
 async def test_a_scene_can_be_handed_over_ready_made() -> None:
     scene: Scenario = default_scenario()
-    async with Sandbox(scene=scene) as sandbox:
-        assert sandbox.world.scene is scene
+    async with Sandbox(scenario=scene) as sandbox:
+        assert sandbox.state.scenario is scene
 
 
 def test_scopes_of_a_seed_become_a_set() -> None:
@@ -177,7 +177,7 @@ async def test_own_templates_stand_beside_the_public_ones() -> None:
 
 
 async def test_without_a_clock_it_is_now() -> None:
-    assert abs(Sandbox().world.clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
+    assert abs(Sandbox().state.clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
 
 
 async def test_the_page_is_served_at_the_root(client: Client) -> None:

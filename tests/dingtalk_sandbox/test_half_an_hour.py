@@ -22,7 +22,7 @@ async def minute(client: Client, bot: Listener, number: int) -> str:
 async def test_half_an_hour_with_ends_and_repeats(client: Client, sandbox: Sandbox) -> None:
     await client.set(token_life=600, redeliver_limit=1)
     await client.__aenter__()
-    start, tokens, heard = sandbox.world.clock.now(), {client.token}, []
+    start, tokens, heard = sandbox.state.clock.now(), {client.token}, []
     for number in range(30):
         async with client.listen() as bot:
             heard.append(await minute(client, bot, number))
@@ -31,7 +31,7 @@ async def test_half_an_hour_with_ends_and_repeats(client: Client, sandbox: Sandb
         if (await client.api(BOTH, card(outTrackId=f"run-{number}"))).code == "InvalidAuthentication":
             await client.__aenter__()
             tokens.add(client.token)
-    assert sandbox.world.clock.now() - start == timedelta(minutes=30)
+    assert sandbox.state.clock.now() - start == timedelta(minutes=30)
     assert heard == [f" {number}" for number in range(30)]
     assert len(tokens) == 4
     assert sandbox.hub.counts["redelivered"] == 30

@@ -29,7 +29,7 @@ async def port(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         async with Sandbox() as sandbox:
             yield sandbox.port
         return
-    async with FakeArl(world=ArlDatabase(utc_now)) as arl:
+    async with FakeArl(database=ArlDatabase(utc_now)) as arl:
         yield int(arl.url.rpartition(":")[2])
 
 

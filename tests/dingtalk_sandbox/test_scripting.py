@@ -116,7 +116,7 @@ async def test_the_fixture_drives_a_sandbox(dingtalk: DingTalk) -> None:
 
 def routes() -> list[tuple[str, str]]:
     sandbox = Sandbox()
-    control = Control(sandbox.world, sandbox.hub, sandbox.play)
+    control = Control(sandbox.state, sandbox.hub, sandbox.actions)
     found = [route for route in control.routes() if isinstance(route, web.RouteDef)]
     return [(route.method, route.path) for route in found]
 

@@ -100,7 +100,7 @@ class World:
 
     async def live(self) -> None:
         """Somebody asks for runs; everything that follows is done, through death if need be."""
-        hook, _ = self.sandbox.world.open_session(GROUP, self.sandbox.world.scene.apps[0])
+        hook, _ = self.sandbox.state.open_session(GROUP, self.sandbox.state.scenario.apps[0])
         messages = [
             make_message(f"重跑 计划{number}", conversation_id=GROUP, session_webhook=hook)
             for number in range(self.asked)
@@ -132,9 +132,9 @@ class World:
 
     def shown(self, place: str, kind: str, run: str) -> int:
         """How many messages of a kind people see of a run."""
-        messages = [each for each in self.sandbox.world.board.in_conversation(place) if each.kind == kind]
+        messages = [each for each in self.sandbox.state.conversations.messages(place) if each.kind == kind]
         if kind == "card":
-            return sum(each.card.startswith(run) for each in messages)
+            return sum(each.out_track_id.startswith(run) for each in messages)
         return sum(run in f"{each.content}{each.file_name}" for each in messages)
 
     async def verdict(self) -> list[str]:
@@ -167,7 +167,7 @@ class World:
 
     def _wrong_words(self, run: Run, jobs: Sequence[Job]) -> Iterator[str]:
         """The card offers to send its file again just when nobody knows whether the file arrived."""
-        card = self.sandbox.world.cards.get(card_id(run.id, PLACES[0]))
+        card = self.sandbox.state.cards.get(card_id(run.id, PLACES[0]))
         if card is None or not card.carriers:
             return
         states = self._told(jobs, str(PLACES[0]), ("file",))
@@ -176,7 +176,7 @@ class World:
             yield f"the card of {run.id} {'offers' if offers else 'does not offer'} to send again"
 
     def _noticed(self, run: str, kind: str) -> int:
-        notices = self.sandbox.world.board.in_conversation(PERSON)
+        notices = self.sandbox.state.conversations.messages(PERSON)
         mine = [each for each in notices if run in f"{each.content}{each.file_name}"]
         return sum(each.content.get("msgtype") == kind for each in mine)
 
@@ -184,7 +184,7 @@ class World:
         """Messages of the robot that stand for a card: they name the run, and are no answer."""
         texts = [
             str(each.content)
-            for each in self.sandbox.world.board.in_conversation(GROUP)
+            for each in self.sandbox.state.conversations.messages(GROUP)
             if each.kind == "markdown"
         ]
         return sum(run.id in text and "开始重跑" not in text for text in texts)
@@ -210,7 +210,7 @@ class World:
 async def world(folder: Path, fault: Fault, *, bots: int = 1, asked: int = 1) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         clock = FakeClock()
-        sandbox = await stack.enter_async_context(Sandbox(scene=SCENE, clock=clock))
+        sandbox = await stack.enter_async_context(Sandbox(scenario=SCENE, clock=clock))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         made = [await _bot(stack, folder, clock, fault) for _ in range(bots)]
         for bot in made:

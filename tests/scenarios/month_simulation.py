@@ -78,26 +78,26 @@ class Month:
 
     async def _talk(self) -> None:
         """Somebody says something, which DingTalk counts, and is answered for nothing."""
-        app = self.sandbox.world.scene.apps[0]
-        hook, _ = self.sandbox.world.open_session(GROUP, app)
+        app = self.sandbox.state.scenario.apps[0]
+        hook, _ = self.sandbox.state.open_session(GROUP, app)
         await self.desk.hear(make_message("状态", conversation_id=GROUP, session_webhook=hook))
         await self.meter.count_inbound().wait()
 
     async def untold(self, runs: list[Run]) -> list[str]:
         """The runs that no message in the group tells of."""
         texts = " ".join(
-            f"{each.content}{each.card}" for each in self.sandbox.world.board.in_conversation(GROUP)
+            f"{each.content}{each.out_track_id}" for each in self.sandbox.state.conversations.messages(GROUP)
         )
-        texts += " ".join(str(card.public) for card in self.sandbox.world.cards.values())
+        texts += " ".join(str(card.public) for card in self.sandbox.state.cards.values())
         return [run.id for run in runs if run.id not in texts]
 
     def refused(self) -> Mapping[str, int]:
         """What DingTalk refused, by endpoint."""
-        return dict(self.sandbox.world.refused)
+        return dict(self.sandbox.state.refused)
 
     def counted(self) -> Mapping[str, int]:
         """What DingTalk has counted in the month that is over."""
-        return dict(self.sandbox.world.booked[month_of(FIRST)])
+        return dict(self.sandbox.state.monthly_usage[month_of(FIRST)])
 
 
 @asynccontextmanager
@@ -105,7 +105,7 @@ async def month(folder: Path, scale: Scale, *, beside: bool) -> AsyncIterator[Mo
     async with AsyncExitStack() as stack:
         clock = FakeClock(FIRST)
         scene = {"settings": {"qps": 0, **scale.limits}}
-        sandbox = await stack.enter_async_context(Sandbox(scene=scene, clock=clock))
+        sandbox = await stack.enter_async_context(Sandbox(scenario=scene, clock=clock))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         store = SqliteStore(folder / "d.db")
         await store.open()

@@ -11,7 +11,7 @@ from python_calamine import CalamineWorkbook
 from arl_sandbox import KEY
 from bot.runtime import utc_now
 from dingtalk_sandbox import Sandbox
-from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.arl_sandbox.wait import has_looked
 from tests.fakes import FakeClock
 from tests.scenarios.conftest import GROUP, Chat, Service, service_on, settings, until
@@ -29,7 +29,7 @@ class Both:
 
     async def scan(self, *statuses: str) -> None:
         """ARL's own trigger, with one site found by each task."""
-        world = self.beside.world
+        world = self.beside.database
         (schedule,) = world.tables["task_schedule"]
         ids = self.beside.scheduler.run(schedule)
         for id_, status in zip(ids, statuses, strict=True):
@@ -42,9 +42,9 @@ class Both:
 async def both(
     request: pytest.FixtureRequest, sandbox: Sandbox, chat: Chat, tmp_path: Path
 ) -> AsyncIterator[Both]:
-    async with beside_arl(FakeClock(utc_now()), request.config) as beside:
-        beside.world.schedule(NAME, "1.1.1.1 a.example.com")
-        await beside.world.flush()
+    async with open_arl_fixture(FakeClock(utc_now()), request.config) as beside:
+        beside.database.schedule(NAME, "1.1.1.1 a.example.com")
+        await beside.database.flush()
         arl = {"kind": "arl", "url": beside.arl.url, "api_key": KEY, "mongo_uri": beside.address}
         values = settings(sandbox, []) | {
             "schedules": [],
@@ -83,14 +83,14 @@ async def test_what_ran_while_the_service_was_dead_is_told_once(both: Both) -> N
 
 
 async def test_people_work_with_arl_from_the_chat(both: Both) -> None:
-    world = both.beside.world
+    world = both.beside.database
     await both.scan("done", "error")
     await both.chat.wait("card", 1)
     assert "1 个开始重跑" in await both.chat.say("@DingRun 重跑失败")
     await until(lambda: _has(both, "重新运行-"))
     assert "停止 1 个" in await both.chat.say("@DingRun 停止")
     await both.chat.wait("card", 2)
-    world.black.add("1.1.1.1")
+    world.blocked_addresses.add("1.1.1.1")
     await both.chat.say("@DingRun 重跑")
     refused = (await both.chat.wait("card", 3))[-1]
     assert "黑名单" in refused["variables"]["markdown"]
@@ -98,4 +98,4 @@ async def test_people_work_with_arl_from_the_chat(both: Both) -> None:
 
 async def _has(both: Both, name: str) -> bool:
     """Whether the run that repeats such tasks is under way."""
-    return bool(both.beside.world.tasks(name)) and "0/1" in await both.chat.say("@DingRun 状态")
+    return bool(both.beside.database.tasks(name)) and "0/1" in await both.chat.say("@DingRun 状态")

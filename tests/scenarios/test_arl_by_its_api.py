@@ -10,7 +10,7 @@ import pytest
 from arl_sandbox import KEY
 from bot.runtime import utc_now
 from dingtalk_sandbox import Sandbox
-from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.arl_sandbox.wait import has_looked
 from tests.fakes import FakeClock
 from tests.scenarios.conftest import Chat, Service, service_on, settings, until
@@ -35,13 +35,13 @@ class Asking:
         )  # what keeps addresses from being links
 
     async def statuses(self) -> list[str]:
-        return [task["status"] for task in self.beside.world.tasks()]
+        return [task["status"] for task in self.beside.database.tasks()]
 
 
 @pytest.fixture
 async def asking(sandbox: Sandbox, chat: Chat, tmp_path: Path) -> AsyncIterator[Asking]:
-    async with beside_arl(FakeClock(utc_now()), None) as beside:
-        beside.world.schedule(NAME, "1.1.1.1 a.example.com")
+    async with open_arl_fixture(FakeClock(utc_now()), None) as beside:
+        beside.database.schedule(NAME, "1.1.1.1 a.example.com")
         engine = {"kind": "arl", "url": beside.arl.url, "api_key": KEY}
         service = service_on(settings(sandbox, []) | {"schedules": [], "engine": engine}, tmp_path)
         await service.start()
@@ -54,12 +54,12 @@ async def asking(sandbox: Sandbox, chat: Chat, tmp_path: Path) -> AsyncIterator[
 async def test_a_repeat_that_arl_refuses_is_answered_where_it_was_asked_in_its_words(
     asking: Asking,
 ) -> None:
-    world = asking.beside.world
-    world.black.add("1.1.1.1")
+    world = asking.beside.database
+    world.blocked_addresses.add("1.1.1.1")
     said = await asking.refused("@DingRun 重跑", 1)
     assert "ARL 拒绝" in said
     assert "1.1.1.1 在黑名单IP中" in said
-    world.black.clear()
+    world.blocked_addresses.clear()
     scope_id = world.insert("asset_scope", {"scope_array": ["b.example.com"]})
     world.tables["policy"][world.policy]["policy"]["scope_config"]["scope_id"] = scope_id
     assert "不在范围b.example.com中" in await asking.refused("@DingRun 重跑", 2)
@@ -69,22 +69,22 @@ async def test_a_repeat_that_arl_refuses_is_answered_where_it_was_asked_in_its_w
 
 
 async def test_failed_tasks_that_arl_begins_in_no_way_again_are_said_in_its_words(asking: Asking) -> None:
-    world = asking.beside.world
+    world = asking.beside.database
     await asking.chat.say("@DingRun 重跑")
     await until(lambda: _has(asking, 2))
     for task in world.tasks():
         world.end(task["_id"], "error")
         world.change("task", task["_id"], result_set_id="x")  # ARL restarts no such task
     await until(lambda: _over(asking))
-    world.black.add("1.1.1.1")
+    world.blocked_addresses.add("1.1.1.1")
     assert "在黑名单IP中" in await asking.refused("@DingRun 重跑失败", 1)
-    world.black.clear()
+    world.blocked_addresses.clear()
     await asking.chat.say("@DingRun 重跑失败")
     await until(lambda: _has(asking, 4))
 
 
 async def test_a_stop_says_of_each_task_how_it_took_it(asking: Asking) -> None:
-    world = asking.beside.world
+    world = asking.beside.database
     await asking.chat.say("@DingRun 重跑")
     await until(lambda: _has(asking, 2))
     await until(lambda: _running(asking, "0/2"))
@@ -96,7 +96,7 @@ async def test_a_stop_says_of_each_task_how_it_took_it(asking: Asking) -> None:
 
 
 async def test_what_ran_while_the_service_was_dead_is_told_once(asking: Asking) -> None:
-    world, chat = asking.beside.world, asking.chat
+    world, chat = asking.beside.database, asking.chat
     await asking.service.kill()
     (schedule,) = world.tables["task_schedule"]
     world.change("task_schedule", schedule, notify_enable=True, notify_on="always")
@@ -115,7 +115,7 @@ async def test_what_ran_while_the_service_was_dead_is_told_once(asking: Asking) 
 
 
 async def _has(asking: Asking, number: int) -> bool:
-    return len(asking.beside.world.tasks()) == number
+    return len(asking.beside.database.tasks()) == number
 
 
 async def _over(asking: Asking) -> bool:

@@ -12,14 +12,14 @@ MANY = 30
 
 def texts(case: World, place: str) -> list[str]:
     """What people read in a place, message by message; of a card its variables."""
-    cards = case.sandbox.world.cards
+    cards = case.sandbox.state.cards
     messages = [
         each
-        for each in case.sandbox.world.board.in_conversation(place)
+        for each in case.sandbox.state.conversations.messages(place)
         if "开始重跑" not in str(each.content)
     ]
     shown = [each for each in messages if each.kind != "file" and each.content.get("msgtype") != "file"]
-    return [str(cards[each.card].public if each.card else each.content) for each in shown]
+    return [str(cards[each.out_track_id].public if each.out_track_id else each.content) for each in shown]
 
 
 async def test_a_burst_is_told_in_few_messages_and_refused_nothing(tmp_path: Path) -> None:
@@ -33,4 +33,4 @@ async def test_a_burst_is_told_in_few_messages_and_refused_nothing(tmp_path: Pat
             told = Counter(run for run in runs for text in said if run in text)
             assert told == dict.fromkeys(runs, 1), place
             assert len(said) < MANY
-        assert dict(case.sandbox.world.refused) == {}
+        assert dict(case.sandbox.state.refused) == {}

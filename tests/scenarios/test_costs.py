@@ -21,7 +21,7 @@ async def live(case: World, **schedule: object) -> dict[str, int]:
     engine = case.bots[0].desk.engine
     engine.known[:] = [replace(engine.known[0], **({"send_to": (HERE,)} | schedule))]  # type: ignore[arg-type]
     await case.live()
-    booked = case.sandbox.world.booked[month_of(case.bots[0].desk.clock())]
+    booked = case.sandbox.state.monthly_usage[month_of(case.bots[0].desk.clock())]
     return {f"{bucket}": count for bucket, count in booked.items()}
 
 
@@ -52,7 +52,7 @@ async def test_what_we_book_is_what_dingtalk_counts(tmp_path: Path) -> None:
 
 async def test_a_reply_costs_nothing(tmp_path: Path) -> None:
     async with world(tmp_path, Fault()) as case:
-        hook, _ = case.sandbox.world.open_session(GROUP, case.sandbox.world.scene.apps[0])
+        hook, _ = case.sandbox.state.open_session(GROUP, case.sandbox.state.scenario.apps[0])
         for words in ("帮助", "状态", "计划", "额度", "凭据"):
             await case.bots[0].desk.hear(make_message(words, conversation_id=GROUP, session_webhook=hook))
-        assert sum(case.sandbox.world.booked[month_of(case.bots[0].desk.clock())].values()) == 0
+        assert sum(case.sandbox.state.monthly_usage[month_of(case.bots[0].desk.clock())].values()) == 0

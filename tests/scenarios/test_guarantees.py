@@ -26,14 +26,14 @@ async def case(tmp_path: Path) -> AsyncIterator[World]:
 
 async def live(case: World, *faults: dict[str, object]) -> str:
     """One run through these faults; its id."""
-    case.sandbox.world.faults.replace(list(faults))
+    case.sandbox.state.faults.replace(list(faults))
     await case.live()
     (run,) = await case.runs()
     return run.id
 
 
 def calls(case: World, endpoint: str) -> int:
-    counted = case.sandbox.world.calls.items()
+    counted = case.sandbox.state.calls.items()
     return sum(number for name, number in counted if endpoint in name)
 
 
@@ -48,7 +48,7 @@ async def test_card_its_track_id_says_run_and_destination_and_exists_already_is_
     assert calls(case, "createAndDeliver") == 2
     assert case.shown(GROUP, "card", run) == 1
     assert await state(case, "card", f"group:{GROUP}") is JobState.DONE
-    assert card_id(run, PLACES[0]) in case.sandbox.world.cards
+    assert card_id(run, PLACES[0]) in case.sandbox.state.cards
 
 
 @dataclass
@@ -101,7 +101,7 @@ async def test_webhook_message_its_uuid_says_run_and_destination(case: World) ->
 
 async def test_work_notification_the_same_text_is_dropped_and_the_verdict_is_asked(case: World) -> None:
     run = await live(case, {"match": "asyncsend_v2", **LOSE})
-    notices = [each for each in case.sandbox.world.board.in_conversation(PERSON) if run in str(each.content)]
+    notices = [each for each in case.sandbox.state.conversations.messages(PERSON) if run in str(each.content)]
     assert len(notices) == 1
     assert calls(case, "getsendresult") >= 1
     assert await state(case, "note", "work:user01") is JobState.DONE
@@ -116,19 +116,19 @@ async def test_upload_is_repeated_and_one_file_goes(case: World) -> None:
 async def test_update_is_repeated(case: World) -> None:
     run = await live(case)
     desk = case.bots[0].desk
-    case.sandbox.world.faults.replace([{"match": "PUT /v1.0/card/instances", **LOSE}])
+    case.sandbox.state.faults.replace([{"match": "PUT /v1.0/card/instances", **LOSE}])
     await desk.deliver.announce_rerun(await desk.run(run), "李雷")
     for _ in range(3):
         await desk.do_jobs()
         desk.clock.turn(seconds=61)
-    assert "李雷" in case.sandbox.world.cards[card_id(run, PLACES[0])].public["tips"]
+    assert "李雷" in case.sandbox.state.cards[card_id(run, PLACES[0])].public["tips"]
 
 
 async def test_a_file_whose_answer_is_lost_is_not_repeated_but_shown_as_unconfirmed(case: World) -> None:
     run = await live(case, {"match": "groupMessages/send", **LOSE})
     assert case.shown(GROUP, "file", run) == 1
     assert await state(case, "file", f"group:{GROUP}") is JobState.UNCONFIRMED
-    card = case.sandbox.world.cards[card_id(run, PLACES[0])]
+    card = case.sandbox.state.cards[card_id(run, PLACES[0])]
     assert "resend" in card.public["sys_full_json_obj"]
     assert [job.kind for job in await case.bots[0].desk.context.resender.undelivered()] == ["file"]
 
@@ -154,7 +154,7 @@ async def test_submit_what_the_engine_has_is_not_submitted_again(tmp_path: Path)
 
 async def test_chat_command_the_same_message_is_answered_once(case: World) -> None:
     await live(case)
-    hook, _ = case.sandbox.world.open_session(GROUP, case.sandbox.world.scene.apps[0])
+    hook, _ = case.sandbox.state.open_session(GROUP, case.sandbox.state.scenario.apps[0])
     message = make_message("重跑 计划0", conversation_id=GROUP, session_webhook=hook)
     for _ in range(3):
         await case.bots[0].desk.hear(message)

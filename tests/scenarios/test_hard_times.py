@@ -72,7 +72,7 @@ async def test_a_dingtalk_slower_than_our_patience_shows_everything_once(
 ) -> None:
     monkeypatch.setattr(http, "TIMEOUT", aiohttp.ClientTimeout(total=0.15))
     run = await ended_run(case)
-    case.sandbox.world.faults.replace([{"match": "", "kind": "latency", "ms": 400, "times": 6}])
+    case.sandbox.state.faults.replace([{"match": "", "kind": "latency", "ms": 400, "times": 6}])
     await work_for(case, 3_600)
     assert await case.verdict() == []
     assert case.shown(GROUP, "card", run) == 1
@@ -82,7 +82,7 @@ async def test_while_dingtalk_is_slow_presses_are_answered_in_time(case: World) 
     await case.live()
     (run,) = await case.runs()
     desk = case.bots[0].desk
-    case.sandbox.world.faults.replace([{"match": "", "kind": "latency", "ms": 3_000}])
+    case.sandbox.state.faults.replace([{"match": "", "kind": "latency", "ms": 3_000}])
     await desk.deliver.announce_rerun(run, "李雷")
     slow = asyncio.create_task(desk.do_jobs())
     place = card_id(run.id, PLACES[0])
@@ -96,30 +96,30 @@ async def test_a_token_that_dies_in_the_middle_is_replaced(case: World) -> None:
     run = await ended_run(case)
     desk = case.bots[0].desk
     await desk.jobs.run_due(["export", "card"])
-    case.sandbox.world.tokens.clear()
+    case.sandbox.state.tokens.clear()
     await work_for(case, 600)
     assert {job.state for job in await case.jobs()} == {JobState.DONE}
     assert case.shown(GROUP, "file", run) == 1
 
 
 async def test_a_session_that_is_over_is_answered_by_a_message_of_its_own(case: World) -> None:
-    hook, _ = case.sandbox.world.open_session(GROUP, case.sandbox.world.scene.apps[0])
+    hook, _ = case.sandbox.state.open_session(GROUP, case.sandbox.state.scenario.apps[0])
     desk = case.bots[0].desk
     await desk.intake.receive_message(make_message("帮助", conversation_id=GROUP, session_webhook=hook))
     desk.clock.turn(seconds=7_200)
     await desk.do_jobs()
-    (answer,) = case.sandbox.world.board.in_conversation(GROUP)
+    (answer,) = case.sandbox.state.conversations.messages(GROUP)
     assert "我听得懂这些" in str(answer.content)
 
 
 async def test_a_clock_two_hours_off_is_said_in_plain_words_and_mended_by_setting_it(case: World) -> None:
     run = await ended_run(case)
-    case.sandbox.world.clock.advance(7_200)
+    case.sandbox.state.clock.advance(7_200)
     await work_for(case, 600)
     job = await case.store.find_job(f"note:{run}:webhook:default")
     assert "clock says" in job.error
     assert "NTP" in job.error
-    case.sandbox.world.clock.advance(-7_200)
+    case.sandbox.state.clock.advance(-7_200)
     await work_for(case, 1_200)
     assert (await case.store.find_job(job.id)).state is JobState.DONE
 

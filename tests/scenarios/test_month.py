@@ -26,5 +26,7 @@ async def test_a_quiet_month_lacks_nothing(tmp_path: Path) -> None:
     async with month(tmp_path, TENTH, beside=False) as case:
         quiet = Scale(runs_per_day=1, api=500, stream_webhook=300)
         runs = await case.live(quiet)
-        kinds = [message.kind for message in case.sandbox.world.board.in_conversation("cidSandboxGroupOps==")]
+        kinds = [
+            message.kind for message in case.sandbox.state.conversations.messages("cidSandboxGroupOps==")
+        ]
         assert kinds.count("card") == kinds.count("file") == len(runs)

@@ -123,8 +123,12 @@ def wanted(runs: Sequence[Run]) -> set[str]:
 
 def told(sandbox: Sandbox) -> Counter[str]:
     """How many of the messages that people see tell of a run, its own card or one that it shares."""
-    world = sandbox.world
-    texts = [str(world.cards[each.card].public) for each in world.board.in_conversation(GROUP) if each.card]
+    world = sandbox.state
+    texts = [
+        str(world.cards[each.out_track_id].public)
+        for each in world.conversations.messages(GROUP)
+        if each.out_track_id
+    ]
     return Counter(run for text in texts for run in {*RUN.findall(text)})
 
 
@@ -145,7 +149,7 @@ async def archived(services: Topology, stores: StoreSet, reports: Sequence[Repor
 
 def misdelivered(sandbox: Sandbox, runs: set[str], jobs: Sequence[Job]) -> list[str]:
     """Reports that came twice, or uncalled for, or not at all while nobody says that it is unsure."""
-    files = [each.file_name for each in sandbox.world.board.in_conversation(GROUP) if each.kind == "file"]
+    files = [each.file_name for each in sandbox.state.conversations.messages(GROUP) if each.kind == "file"]
     came = Counter(name.removesuffix(".xlsx").rpartition("_")[2] for name in files)
     unsure = {job.run_id for job in jobs if job.kind == "file" and job.state is JobState.UNCONFIRMED}
     return [run for run in came if came[run] > 1 or run not in runs] + [*runs - came.keys() - unsure]

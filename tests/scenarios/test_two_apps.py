@@ -24,7 +24,7 @@ SCENE = {
 async def test_each_app_tells_its_group_and_hears_its_buttons(
     neighbours: SampleSites, tmp_path: Path
 ) -> None:
-    async with Sandbox(scene=SCENE) as sandbox, aiohttp.ClientSession() as session:
+    async with Sandbox(scenario=SCENE) as sandbox, aiohttp.ClientSession() as session:
         chat = Chat(sandbox, session)
         values = settings(sandbox, neighbours.targets[:1])
         values["schedules"][0]["send_to"] = [f"group:{GROUP}", f"group:{SECOND}#second"]

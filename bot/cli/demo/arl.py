@@ -34,14 +34,14 @@ async def run_arl(mongo_uri: str, stop: asyncio.Event) -> AsyncIterator[FakeArl]
         mirror = await stack.enter_async_context(_mirror(mongo_uri)) if mongo_uri else None
         world = ArlDatabase(utc_now, mirror)
         plan(world)
-        arl = await stack.enter_async_context(FakeArl(world=world))
-        worker = Worker(world, tempo=TEMPO)
-        worker.shaky.add(SHAKY)
+        arl = await stack.enter_async_context(FakeArl(database=world))
+        worker = Worker(world, pace=TEMPO)
+        worker.flaky_targets.add(SHAKY)
         timeline = Timeline(world, asyncio.sleep)
         scheduler = ArlScheduler(world)
         timeline.add(scheduler.one_pass())
         await timeline.run_out()  # the service, when it looks first, sees a run that is whole and not over
-        timeline.add(scheduler.loop(), worker.place(), worker.place())
+        timeline.add(scheduler.loop(), worker.slot(), worker.slot())
         living = asyncio.create_task(timeline.run_out(), name="the fake ARL")
         living.add_done_callback(lambda _: stop.set())
         try:

@@ -132,7 +132,7 @@ def demo_settings(url: str, folder: Path, more: Mapping[str, Any]) -> Settings:
             "OPENAPI_BASE": url,
             "OAPI_BASE": url,
         },
-        "access": {"viewers": [person.id for person in default_scenario().people if person.inside]},
+        "access": {"viewers": [person.id for person in default_scenario().people if person.is_internal]},
         "store": {"url": f"sqlite:///{folder.resolve()}/dingrun.db"},
         "reports": {"dir": str(folder.resolve() / "reports")},
         **more,

@@ -9,7 +9,7 @@ import pytest
 from bot.assets.kinds import keyed
 from bot.engines.arl.assets import FINDINGS, slimmed, sorted_by_key
 from bot.engines.arl.documents import Document
-from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
 
@@ -22,16 +22,16 @@ SITE = {
 
 @pytest.fixture(params=["with its database", "by its API alone"])
 async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
-    async with beside_arl(clock, request.config if "database" in request.param else None) as beside:
+    async with open_arl_fixture(clock, request.config if "database" in request.param else None) as beside:
         yield beside
 
 
 async def two_tasks(beside: ArlFixture, kind: str, *documents: dict[str, object]) -> list[str]:
     """Two tasks that found the documents in turn."""
-    ids = [beside.world.task(f"t{number}", "domain", f"{number}.example.com") for number in (1, 2)]
+    ids = [beside.database.task(f"t{number}", "domain", f"{number}.example.com") for number in (1, 2)]
     for number, document in enumerate(documents):
-        beside.world.find(ids[number % 2], kind, document)
-    await beside.world.flush()
+        beside.database.find(ids[number % 2], kind, document)
+    await beside.database.flush()
     return ids
 
 
@@ -139,11 +139,11 @@ async def test_nothing_is_ever_written_into_arl_s_database(
     request: pytest.FixtureRequest, clock: FakeClock
 ) -> None:
     pymongo.monitoring.register(COMMANDS)
-    async with beside_arl(clock, request.config, fork=True) as beside:
-        id_ = beside.world.schedule(target="1.1.1.1 a.example.com")
+    async with open_arl_fixture(clock, request.config, fork=True) as beside:
+        id_ = beside.database.schedule(target="1.1.1.1 a.example.com")
         beside.scheduler.run(id_)
-        await beside.world.flush()
-        beside.world.mirror = None  # from here on nobody else reaches the database
+        await beside.database.flush()
+        beside.database.mirror = None  # from here on nobody else reaches the database
         COMMANDS.listens = True
         await use(beside, id_)
         COMMANDS.listens = False

@@ -8,7 +8,7 @@ from bot.models import Run, RunStatus, TaskStatus
 from bot.ports import ReportInput
 from bot.runs.lifecycle import count_tasks, failures_of
 from bot.workbook.baseline import compared
-from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.factories import make_run, make_schedule
 from tests.fakes import FakeClock
 
@@ -17,18 +17,18 @@ TARGETS = ("1.1.1.1", "1.1.1.2", "a.example")
 
 @pytest.fixture(params=["with its database", "by its API alone"])
 async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
-    async with beside_arl(clock, request.config if "database" in request.param else None) as beside:
+    async with open_arl_fixture(clock, request.config if "database" in request.param else None) as beside:
         yield beside
 
 
 async def ended(beside: ArlFixture, name: str, target: str, *statuses: str) -> Run:
     """A run of two tasks: all addresses together, and the domain."""
     ids = [
-        beside.world.task(f"{name}-0", "ip", target),
-        beside.world.task(f"{name}-1", "domain", "a.example"),
+        beside.database.task(f"{name}-0", "ip", target),
+        beside.database.task(f"{name}-1", "domain", "a.example"),
     ]
     for id_, status in zip(ids, statuses, strict=True):
-        beside.world.end(id_, status)
+        beside.database.end(id_, status)
     await beside.turn(60)
     tasks = await beside.engine.tasks(ids)
     return make_run(

@@ -71,7 +71,7 @@ def test_a_refusal_keeps_arl_s_code_and_words() -> None:
 
 
 async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, session: aiohttp.ClientSession) -> None:
-    async with FakeArl(world=ArlDatabase(clock)) as arl:
+    async with FakeArl(database=ArlDatabase(clock)) as arl:
         wire = ArlClient(session, url=arl.url, api_key="not-the-key")
         with pytest.raises(PermanentError, match=r"engine\.api_key") as error:
             await wire.get("/task/")
@@ -81,7 +81,7 @@ async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, session: aio
 async def test_a_proxy_with_a_password_is_passed_with_it_alone(
     clock: FakeClock, session: aiohttp.ClientSession
 ) -> None:
-    async with FakeArl(world=ArlDatabase(clock), basic="admin:密码") as arl:
+    async with FakeArl(database=ArlDatabase(clock), basic="admin:密码") as arl:
         passed = ArlClient(session, url=arl.url, api_key=KEY, basic_auth="admin:密码")
         assert (await passed.get("/task/"))["total"] == 0
         with pytest.raises(PermanentError, match="basic_auth"):
@@ -89,10 +89,10 @@ async def test_a_proxy_with_a_password_is_passed_with_it_alone(
 
 
 async def test_a_redirection_is_never_followed(clock: FakeClock, session: aiohttp.ClientSession) -> None:
-    async with FakeArl(world=ArlDatabase(clock)) as arl:
+    async with FakeArl(database=ArlDatabase(clock)) as arl:
         with pytest.raises(PermanentError, match="HTTP 308"):
             await ArlClient(session, url=arl.url, api_key=KEY).get("/task")
-        assert arl.asked == ["GET /api/task"]
+        assert arl.requests == ["GET /api/task"]
 
 
 async def test_nobody_there_is_temporary_and_certain(session: aiohttp.ClientSession) -> None:
@@ -110,7 +110,7 @@ async def test_all_pages_of_a_list_come_oldest_first(
     world = ArlDatabase(clock)
     for number in range(7):
         world.task(f"t{number}", "domain", "a.example.com")
-    async with FakeArl(world=world) as arl:
+    async with FakeArl(database=world) as arl:
         wire = ArlClient(session, url=arl.url, api_key=KEY)
         names = [task["name"] async for task in wire.pages("/task/", size=3)]
     assert names == [f"t{number}" for number in range(7)]
@@ -123,7 +123,7 @@ async def test_what_arl_adds_between_two_pages_leaves_none_of_the_others_out(
     world = ArlDatabase(clock)
     for number in range(4):
         world.task(str(number), "domain", "a.example.com")
-    async with FakeArl(world=world) as arl:
+    async with FakeArl(database=world) as arl:
         names: list[str] = []
         async for task in ArlClient(session, url=arl.url, api_key=KEY).pages("/task/", size=2, order=order):
             if not names:
@@ -141,11 +141,11 @@ async def test_a_certificate_is_taken_by_its_file_or_its_fingerprint_and_no_othe
 ) -> None:
     files = self_signed(tmp_path, names_its_host=names_its_host)
     other = self_signed(tmp_path, names_its_host=names_its_host, stem="other")
-    async with FakeArl(world=ArlDatabase(clock), tls=files.context()) as arl:
+    async with FakeArl(database=ArlDatabase(clock), tls=files.context()) as arl:
         for trust in (trust_fingerprint(files.fingerprint), trust_file(str(files.certificate))):
             wire = ArlClient(session, url=arl.url, api_key=KEY, trust=trust)
             assert [await wire.total("/task/") for _ in range(2)] == [0, 0]
-        before = len(arl.asked)
+        before = len(arl.requests)
         for trust, words in (
             (trust_fingerprint(other.fingerprint), r"another certificate than that of engine\.fingerprint"),
             (trust_file(str(other.certificate)), r"another certificate than that of engine\.ca_file"),
@@ -153,7 +153,7 @@ async def test_a_certificate_is_taken_by_its_file_or_its_fingerprint_and_no_othe
         ):
             with pytest.raises(PermanentError, match=words):
                 await ArlClient(session, url=arl.url, api_key=KEY, trust=trust).get("/task/")
-        assert len(arl.asked) == before
+        assert len(arl.requests) == before
 
 
 async def test_a_certificate_that_is_signed_and_made_out_for_another_host_is_named(
@@ -161,11 +161,11 @@ async def test_a_certificate_that_is_signed_and_made_out_for_another_host_is_nam
 ) -> None:
     files = self_signed(tmp_path, names_its_host=True)
     leaf = self_signed(tmp_path, names_its_host=False, stem="leaf", signer=files)
-    async with FakeArl(world=ArlDatabase(clock), tls=leaf.context()) as arl:
+    async with FakeArl(database=ArlDatabase(clock), tls=leaf.context()) as arl:
         wire = ArlClient(session, url=arl.url, api_key=KEY, trust=trust_file(str(files.certificate)))
         with pytest.raises(PermanentError, match=r"not made out for the host of engine\.url"):
             await wire.get("/task/")
-        assert arl.asked == []
+        assert arl.requests == []
 
 
 async def test_the_way_that_led_to_arl_is_the_first_one_the_next_time(tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ async def test_large_documents_are_read_in_smaller_pages_and_the_largest_is_left
         world.find(
             "5" * 24, "site", {"site": f"https://{number}.example.com", "favicon": {"data": "x" * size}}
         )
-    async with FakeArl(world=world) as arl:
+    async with FakeArl(database=world) as arl:
         wire = ArlClient(session, url=arl.url, api_key=KEY)
         sites = [site["site"] async for site in wire.pages("/site/", size=7)]
     assert sites == [f"https://{number}.example.com" for number in range(10) if number != 4]

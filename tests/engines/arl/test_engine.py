@@ -9,7 +9,7 @@ import pytest
 from bot.engines.arl.client import Refused
 from bot.errors import PermanentError, TemporaryError
 from bot.models import UNSUBMITTED, NotifyOn, Run, ScheduleState, TaskStatus
-from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
 
@@ -19,15 +19,15 @@ NAMES = "周期任务-每日扫描-2"
 
 @pytest.fixture(params=["with its database", "by its API alone"])
 async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
-    async with beside_arl(clock, request.config if "database" in request.param else None) as beside:
+    async with open_arl_fixture(clock, request.config if "database" in request.param else None) as beside:
         yield beside
 
 
 async def a_run(beside: ArlFixture, *targets: str, tag: str = "task") -> Run:
     """A run of a schedule that ARL has."""
     targets = targets or TARGETS
-    id_ = beside.world.schedule(target=" ".join(targets), task_tag=tag)
-    await beside.world.flush()
+    id_ = beside.database.schedule(target=" ".join(targets), task_tag=tag)
+    await beside.database.flush()
     return make_run(
         schedule=make_schedule(id=id_, name="每日扫描", targets=targets), start_time=beside.clock()
     )
@@ -38,10 +38,10 @@ async def statuses(beside: ArlFixture, *ids: str) -> list[TaskStatus]:
 
 
 async def test_schedules_are_arl_s_own_with_their_switches(beside: ArlFixture) -> None:
-    beside.world.schedule("每日扫描", "1.1.1.1, A.example.com")
-    beside.world.schedule("一次性", schedule_type="future_scan", cron="", start_time=NOW.timestamp())
-    beside.world.schedule("停了", status="stop", notify_on="failed")
-    await beside.world.flush()
+    beside.database.schedule("每日扫描", "1.1.1.1, A.example.com")
+    beside.database.schedule("一次性", schedule_type="future_scan", cron="", start_time=NOW.timestamp())
+    beside.database.schedule("停了", status="stop", notify_on="failed")
+    await beside.database.flush()
     daily, once, stopped = await beside.engine.schedules()
     assert (daily.name, daily.cron, daily.targets) == ("每日扫描", "0 3 * * *", ("1.1.1.1", "a.example.com"))
     assert (once.cron, once.at) == ("", NOW)
@@ -54,8 +54,8 @@ async def test_schedules_are_arl_s_own_with_their_switches(beside: ArlFixture) -
 async def test_a_cron_line_that_means_something_else_to_arl_is_not_shown(
     beside: ArlFixture, cron: str
 ) -> None:
-    beside.world.schedule(cron=cron)
-    await beside.world.flush()
+    beside.database.schedule(cron=cron)
+    await beside.database.flush()
     (schedule,) = await beside.engine.schedules()
     assert schedule.cron == ""
 
@@ -73,40 +73,40 @@ async def test_a_risk_schedule_becomes_one_risk_task(beside: ArlFixture) -> None
     (id_,) = await beside.engine.submit(run)
     (task,) = (await beside.engine.tasks([id_])).values()
     assert task.target == "1.1.1.1 https://a.example.com/x"
-    assert beside.world.tasks()[0]["task_tag"] == "risk_cruising"
+    assert beside.database.tasks()[0]["task_tag"] == "risk_cruising"
 
 
 async def test_what_a_failing_broker_cut_off_is_submitted_later_without_the_rest(beside: ArlFixture) -> None:
     run = await a_run(beside)
-    beside.world.publish_left = 1
+    beside.database.broker_capacity = 1
     with pytest.raises(TemporaryError, match="refused"):
         await beside.engine.submit(run)
-    beside.world.publish_left = 9
+    beside.database.broker_capacity = 9
     assert len(await beside.engine.submit(run)) == 2
-    assert len(beside.world.tasks()) == 2
+    assert len(beside.database.tasks()) == 2
 
 
 async def test_a_lost_answer_does_not_submit_twice(beside: ArlFixture) -> None:
     run = await a_run(beside)
-    beside.arl.lose = {"/api/task/policy/"}
+    beside.arl.lost_responses = {"/api/task/policy/"}
     with pytest.raises(TemporaryError) as lost:
         await beside.engine.submit(run)
     assert lost.value.uncertain
     assert lost.value.retry_after is not None
     assert len(await beside.engine.submit(run)) == 2
-    assert len(beside.world.tasks()) == 2
+    assert len(beside.database.tasks()) == 2
 
 
 async def test_a_black_address_is_refused_in_arl_s_words(beside: ArlFixture) -> None:
     run = await a_run(beside)
-    beside.world.black.add("1.1.1.1")
+    beside.database.blocked_addresses.add("1.1.1.1")
     with pytest.raises(Refused, match=r"1\.1\.1\.1 在黑名单IP中"):
         await beside.engine.submit(run)
 
 
 async def test_a_policy_that_is_gone_is_refused_in_arl_s_words(beside: ArlFixture) -> None:
     run = await a_run(beside)
-    beside.world.delete("policy", beside.world.policy)
+    beside.database.delete("policy", beside.database.policy)
     with pytest.raises(Refused, match="策略ID不存在"):
         await beside.engine.submit(run)
 
@@ -119,11 +119,11 @@ async def test_a_schedule_that_is_gone_is_refused(beside: ArlFixture) -> None:
 
 async def test_a_task_that_is_done_has_what_arl_counted(beside: ArlFixture) -> None:
     (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
-    beside.world.begin(id_)
+    beside.database.begin(id_)
     await beside.turn(60)
     assert await statuses(beside, id_) == [TaskStatus.RUNNING]
-    beside.world.find(id_, "site", {"site": "https://a.example.com"}, {"site": "https://b.a.example.com"})
-    beside.world.end(id_)
+    beside.database.find(id_, "site", {"site": "https://a.example.com"}, {"site": "https://b.a.example.com"})
+    beside.database.end(id_)
     await beside.turn(60)
     (task,) = (await beside.engine.tasks([id_])).values()
     assert (task.status, task.found, task.end_time) == (
@@ -138,8 +138,8 @@ async def test_of_a_task_that_did_not_end_well_the_finds_are_counted_by_us(
     beside: ArlFixture, status: str
 ) -> None:
     (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
-    beside.world.find(id_, "vuln", {"target": "a.example.com"})
-    beside.world.end(id_, status)
+    beside.database.find(id_, "vuln", {"target": "a.example.com"})
+    beside.database.end(id_, status)
     await beside.turn(60)
     (task,) = (await beside.engine.tasks([id_])).values()
     assert (task.status.value, task.found) == (status, {"vuln": 1})
@@ -147,7 +147,7 @@ async def test_of_a_task_that_did_not_end_well_the_finds_are_counted_by_us(
 
 async def test_done_counts_when_it_was_seen_twice_or_has_its_end_time(beside: ArlFixture) -> None:
     (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
-    beside.world.change("task", id_, status="done", statistic={"site_cnt": 1})
+    beside.database.change("task", id_, status="done", statistic={"site_cnt": 1})
     await beside.turn(60)
     assert await statuses(beside, id_) == [TaskStatus.RUNNING]
     assert await statuses(beside, id_) == [TaskStatus.DONE]
@@ -155,24 +155,24 @@ async def test_done_counts_when_it_was_seen_twice_or_has_its_end_time(beside: Ar
 
 async def test_a_stop_that_the_dying_worker_wrote_over_is_a_stop(beside: ArlFixture) -> None:
     (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
-    beside.world.begin(id_)
+    beside.database.begin(id_)
     await beside.engine.stop([id_])
-    beside.world.change("task", id_, status="site_identify")
+    beside.database.change("task", id_, status="site_identify")
     await beside.turn(60)
     assert await statuses(beside, id_) == [TaskStatus.STOP]
 
 
 async def test_a_task_that_somebody_deleted_is_unknown(beside: ArlFixture) -> None:
     ids = await beside.engine.submit(await a_run(beside))
-    beside.world.delete("task", ids[0])
+    beside.database.delete("task", ids[0])
     await beside.turn(60)
     assert list(await beside.engine.tasks(ids)) == [ids[1]]
 
 
 async def test_a_stop_tells_which_tasks_would_not_and_why(beside: ArlFixture) -> None:
     ids = await beside.engine.submit(await a_run(beside))
-    beside.world.end(ids[0])
-    beside.world.change("task", ids[1], celery_id="")
+    beside.database.end(ids[0])
+    beside.database.change("task", ids[1], celery_id="")
     await beside.turn(60)
     done, left = (await beside.engine.stop(ids)).values()
     assert (done.status, left.status, left.reason) == (
@@ -184,7 +184,7 @@ async def test_a_stop_tells_which_tasks_would_not_and_why(beside: ArlFixture) ->
 
 async def test_a_stop_that_arl_says_and_does_not_do_is_seen(beside: ArlFixture) -> None:
     ids = await beside.engine.submit(await a_run(beside, "a.example.com"))
-    beside.arl.ignored_stop = True
+    beside.arl.ignore_stop = True
     (task,) = (await beside.engine.stop(ids)).values()
     assert task.status is TaskStatus.WAITING
 
@@ -192,26 +192,26 @@ async def test_a_stop_that_arl_says_and_does_not_do_is_seen(beside: ArlFixture) 
 async def test_failed_tasks_begin_again_and_are_found_by_name(beside: ArlFixture) -> None:
     ids = await beside.engine.submit(await a_run(beside))
     for id_ in ids:
-        beside.world.end(id_, "error")
+        beside.database.end(id_, "error")
     await beside.turn(60)
     again = make_run(start_time=beside.clock())
     fresh = await beside.engine.restart(again, ids)
-    assert [beside.world.tables["task"][id_]["name"][:5] for id_ in fresh] == ["重新运行-"] * 2
+    assert [beside.database.tables["task"][id_]["name"][:5] for id_ in fresh] == ["重新运行-"] * 2
     assert await beside.engine.restart(again, ids) == fresh
-    assert len(beside.world.tasks()) == 4
+    assert len(beside.database.tasks()) == 4
 
 
 async def test_a_lost_answer_does_not_begin_a_task_twice(beside: ArlFixture) -> None:
     run = await a_run(beside, "a.example.com")
     ids = await beside.engine.submit(run)
-    beside.world.end(ids[0], "error")
+    beside.database.end(ids[0], "error")
     await beside.turn(60)
     again = make_run(schedule=run.schedule, start_time=beside.clock())
-    beside.arl.lose = {"/api/task/restart/"}
+    beside.arl.lost_responses = {"/api/task/restart/"}
     with pytest.raises(TemporaryError):
         await beside.engine.restart(again, ids)
     (fresh,) = await beside.engine.restart(again, ids)
-    assert [task["_id"] for task in beside.world.tasks("重新运行-")] == [fresh]
+    assert [task["_id"] for task in beside.database.tasks("重新运行-")] == [fresh]
 
 
 async def test_a_second_restart_is_not_taken_for_the_first(beside: ArlFixture) -> None:
@@ -219,40 +219,40 @@ async def test_a_second_restart_is_not_taken_for_the_first(beside: ArlFixture) -
     ids = await beside.engine.submit(run)
     begun: list[str] = []
     for _ in range(2):
-        beside.world.end(ids[0], "error")
+        beside.database.end(ids[0], "error")
         await beside.turn(600)
         ids = await beside.engine.restart(make_run(schedule=run.schedule, start_time=beside.clock()), ids)
         begun += ids
     assert len(set(begun)) == 2
-    assert len(beside.world.tasks("重新运行-重跑-每日扫描")) == 2
+    assert len(beside.database.tasks("重新运行-重跑-每日扫描")) == 2
 
 
 async def test_a_clock_of_arl_that_is_behind_makes_no_second_restart(beside: ArlFixture) -> None:
     run = await a_run(beside, "a.example.com")
     ids = await beside.engine.submit(run)
-    beside.world.end(ids[0], "error")
-    await beside.world.flush()
+    beside.database.end(ids[0], "error")
+    await beside.database.flush()
     again = make_run(schedule=run.schedule, start_time=beside.clock() + timedelta(hours=2))
     (fresh,) = await beside.engine.restart(again, ids)
-    assert [task["_id"] for task in beside.world.tasks("重新运行-")] == [fresh]
+    assert [task["_id"] for task in beside.database.tasks("重新运行-")] == [fresh]
 
 
 async def test_what_arl_will_not_begin_again_is_submitted_anew(beside: ArlFixture) -> None:
     run = await a_run(beside)
     ids = await beside.engine.submit(run)
-    beside.world.end(ids[0], "error")
-    beside.world.begin(ids[1], "stuck_for_ever")
+    beside.database.end(ids[0], "error")
+    beside.database.begin(ids[1], "stuck_for_ever")
     await beside.turn(73 * 3600)
     assert await statuses(beside, *ids) == [TaskStatus.ERROR, TaskStatus.MISSING]
     again = replace(make_run(start_time=beside.clock()), schedule=run.schedule)
     fresh = await beside.engine.restart(again, ids)
-    names = [beside.world.tables["task"][id_]["name"] for id_ in fresh]
+    names = [beside.database.tables["task"][id_]["name"] for id_ in fresh]
     assert [name[:5] for name in names] == ["重新运行-", "重跑-每日"]
 
 
 async def test_a_run_of_arl_s_own_is_found_with_what_it_lacks(beside: ArlFixture) -> None:
-    id_ = beside.world.schedule(target="1.1.1.1 a.example.com")
-    beside.world.publish_left = 1
+    id_ = beside.database.schedule(target="1.1.1.1 a.example.com")
+    beside.database.broker_capacity = 1
     beside.scheduler.run(id_)
     await beside.grace()
     (run,) = await beside.engine.external_runs(NOW - timedelta(hours=1))
@@ -265,22 +265,22 @@ async def test_a_run_of_arl_s_own_is_found_with_what_it_lacks(beside: ArlFixture
 
 
 async def test_what_never_came_is_submitted_when_it_is_repeated(beside: ArlFixture) -> None:
-    id_ = beside.world.schedule(target="a.example.com")
-    beside.world.publish_left = 0
+    id_ = beside.database.schedule(target="a.example.com")
+    beside.database.broker_capacity = 0
     beside.scheduler.run(id_)
     await beside.grace()
     (started,) = await beside.engine.external_runs(NOW - timedelta(hours=1))
     assert started.task_ids[0].startswith(UNSUBMITTED)
-    beside.world.publish_left = 1
+    beside.database.broker_capacity = 1
     again = make_run(schedule=started.schedule, start_time=beside.clock())
     (fresh,) = await beside.engine.restart(again, started.task_ids)
-    assert beside.world.tables["task"][fresh]["target"] == "a.example.com"
+    assert beside.database.tables["task"][fresh]["target"] == "a.example.com"
 
 
 async def test_when_nothing_is_left_to_begin_again_it_is_refused(beside: ArlFixture) -> None:
     run = await a_run(beside, "a.example.com")
     ids = await beside.engine.submit(run)
-    beside.world.delete("task", ids[0])
+    beside.database.delete("task", ids[0])
     await beside.turn(60)
     with pytest.raises(PermanentError, match="删除"):
         await beside.engine.restart(make_run(schedule=run.schedule), ids)
@@ -289,8 +289,8 @@ async def test_when_nothing_is_left_to_begin_again_it_is_refused(beside: ArlFixt
 async def test_a_thousand_tasks_are_one_question_to_the_database(
     request: pytest.FixtureRequest, clock: FakeClock
 ) -> None:
-    async with beside_arl(clock, request.config) as beside:
-        ids = [beside.world.task(f"t{number}", "domain", f"{number}.example.com") for number in range(300)]
-        await beside.world.flush()
+    async with open_arl_fixture(clock, request.config) as beside:
+        ids = [beside.database.task(f"t{number}", "domain", f"{number}.example.com") for number in range(300)]
+        await beside.database.flush()
         assert list(await beside.engine.tasks(ids)) == ids
-        assert beside.arl.asked == []
+        assert beside.arl.requests == []

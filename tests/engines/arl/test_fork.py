@@ -7,7 +7,7 @@ import pytest
 
 from bot.engines.arl.schedules import parse_schedule
 from bot.models import Channel, NotifyOn
-from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
 
@@ -16,30 +16,30 @@ SINCE = NOW - timedelta(hours=1)
 
 @pytest.fixture
 async def fork(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
-    async with beside_arl(clock, request.config, fork=True) as beside:
+    async with open_arl_fixture(clock, request.config, fork=True) as beside:
         yield beside
 
 
 async def test_a_run_is_what_the_record_says(fork: ArlFixture) -> None:
-    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
+    id_ = fork.database.schedule(target="1.1.1.1 a.example.com")
     ids = fork.scheduler.run(id_)
-    await fork.world.flush()
+    await fork.database.flush()
     (run,) = await fork.engine.external_runs(SINCE)
     assert (run.idempotency_key, list(run.task_ids)) == (f"arl:{id_}:1", ids)
 
 
 async def test_before_the_record_is_there_the_same_run_is_found_by_its_tasks(fork: ArlFixture) -> None:
-    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
+    id_ = fork.database.schedule(target="1.1.1.1 a.example.com")
     causes = []
     for _ in fork.scheduler.fire(id_):
-        await fork.world.flush()
+        await fork.database.flush()
         causes.append([run.idempotency_key for run in await fork.engine.external_runs(SINCE)])
     assert causes == [[], [], [f"arl:{id_}:1"], [f"arl:{id_}:1"]]
 
 
 async def test_a_trigger_without_a_record_is_found_by_its_tasks(fork: ArlFixture) -> None:
-    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
-    fork.world.publish_left = 1
+    id_ = fork.database.schedule(target="1.1.1.1 a.example.com")
+    fork.database.broker_capacity = 1
     fork.scheduler.run(id_)
     await fork.grace()
     (run,) = await fork.engine.external_runs(SINCE)
@@ -47,52 +47,52 @@ async def test_a_trigger_without_a_record_is_found_by_its_tasks(fork: ArlFixture
 
 
 async def test_a_record_without_tasks_lacks_the_whole_schedule(fork: ArlFixture) -> None:
-    id_ = fork.world.schedule(target="1.1.1.1 a.example.com")
-    fork.world.insert(
+    id_ = fork.database.schedule(target="1.1.1.1 a.example.com")
+    fork.database.insert(
         "task_schedule_run",
         {"schedule_id": id_, "run_number": 1, "task_ids": [], "start_time": int(NOW.timestamp())},
     )
-    await fork.world.flush()
+    await fork.database.flush()
     (run,) = await fork.engine.external_runs(SINCE)
     (task,) = (await fork.engine.tasks(run.task_ids)).values()
     assert task.target == "1.1.1.1 a.example.com"
 
 
 async def test_a_run_of_a_schedule_that_is_gone_keeps_its_name(fork: ArlFixture) -> None:
-    id_ = fork.world.schedule("临时")
+    id_ = fork.database.schedule("临时")
     fork.scheduler.run(id_)
-    fork.world.delete("task_schedule", id_)
-    await fork.world.flush()
+    fork.database.delete("task_schedule", id_)
+    await fork.database.flush()
     (run,) = await fork.engine.external_runs(SINCE)
     assert (run.schedule.id, run.schedule.name) == (id_, "临时")
 
 
 @pytest.mark.parametrize(("said", "names"), [("success", ["每日扫描"]), ("error", []), ("skip", [])])
 async def test_arl_pushes_when_a_record_says_it_did(fork: ArlFixture, said: str, names: list[str]) -> None:
-    id_ = fork.world.schedule(notify_enable=True)
+    id_ = fork.database.schedule(notify_enable=True)
     fork.scheduler.run(id_)
-    for record in list(fork.world.tables["task_schedule_run"]):
-        fork.world.change("task_schedule_run", record, push_status=said)
-    await fork.world.flush()
+    for record in list(fork.database.tables["task_schedule_run"]):
+        fork.database.change("task_schedule_run", record, push_status=said)
+    await fork.database.flush()
     assert list(await fork.engine.pushes()) == names
 
 
 async def test_without_records_the_switches_say_that_it_may_and_nobody_knows_that_it_does(
     fork: ArlFixture,
 ) -> None:
-    fork.world.schedule("开了", notify_enable=True)
-    fork.world.schedule("没写")
-    await fork.world.flush()
+    fork.database.schedule("开了", notify_enable=True)
+    fork.database.schedule("没写")
+    await fork.database.flush()
     assert list(await fork.engine.may_push()) == ["开了"]
     assert list(await fork.engine.pushes()) == []
 
 
 async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: ArlFixture) -> None:
-    id_ = fork.world.schedule(notify_enable=True)
+    id_ = fork.database.schedule(notify_enable=True)
     fork.scheduler.run(id_)
-    for record in list(fork.world.tables["task_schedule_run"]):
-        fork.world.change("task_schedule_run", record, push_status="error")
-    await fork.world.flush()
+    for record in list(fork.database.tables["task_schedule_run"]):
+        fork.database.change("task_schedule_run", record, push_status="error")
+    await fork.database.flush()
     assert [*await fork.engine.pushes(), *await fork.engine.may_push()] == []
 
 
@@ -103,11 +103,11 @@ async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: Ar
 async def test_the_newest_push_that_was_tried_shows_whether_arl_pushes_still(
     fork: ArlFixture, first: str, then: str, names: list[str]
 ) -> None:
-    id_ = fork.world.schedule(notify_enable=True)
+    id_ = fork.database.schedule(notify_enable=True)
     for said in (first, then):
         fork.scheduler.run(id_)
-        fork.world.change(
-            "task_schedule_run", list(fork.world.tables["task_schedule_run"])[-1], push_status=said
+        fork.database.change(
+            "task_schedule_run", list(fork.database.tables["task_schedule_run"])[-1], push_status=said
         )
         await fork.turn(3600)
     assert list(await fork.engine.pushes()) == names
@@ -115,21 +115,21 @@ async def test_the_newest_push_that_was_tried_shows_whether_arl_pushes_still(
 
 
 async def test_by_its_api_alone_no_push_can_be_seen_and_none_is_claimed(clock: FakeClock) -> None:
-    async with beside_arl(clock, None, fork=True) as beside:
-        for task in beside.scheduler.run(beside.world.schedule(notify_enable=True)):
-            beside.world.end(task)
+    async with open_arl_fixture(clock, None, fork=True) as beside:
+        for task in beside.scheduler.run(beside.database.schedule(notify_enable=True)):
+            beside.database.end(task)
         assert list(await beside.engine.pushes()) == []
         assert list(await beside.engine.may_push()) == ["每日扫描"]
 
 
 async def test_by_its_api_alone_the_cache_of_a_minute_is_asked_past(clock: FakeClock) -> None:
-    async with beside_arl(clock, None, fork=True) as beside:
-        id_ = beside.world.schedule(target="a.example.com")
+    async with open_arl_fixture(clock, None, fork=True) as beside:
+        id_ = beside.database.schedule(target="a.example.com")
         schedule = make_schedule(id=id_, targets=("a.example.com",))
         ids = await beside.engine.submit(make_run(schedule=schedule, start_time=clock()))
-        beside.arl.racing = True
+        beside.arl.cache_races = True
         before = await beside.engine.tasks(ids)
-        beside.world.end(ids[0])
+        beside.database.end(ids[0])
         clock.turn(seconds=11)
         after = await beside.engine.tasks(ids)
         assert [before[ids[0]].status.value, after[ids[0]].status.value] == ["waiting", "done"]

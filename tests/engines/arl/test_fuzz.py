@@ -15,7 +15,7 @@ from bot.engines.arl.trust import TlsCheck
 from bot.errors import DingRunError
 from bot.models import Run
 from bot.workbook.finding_sheets import KINDS
-from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
 
@@ -57,7 +57,7 @@ async def everything(beside: ArlFixture, run: Run, ids: list[str]) -> None:
 
 def filled(beside: ArlFixture) -> tuple[Run, list[str]]:
     """An ARL with a run of its own, one that failed, and finds."""
-    world = beside.world
+    world = beside.database
     id_ = world.schedule(target="1.1.1.1 a.example.com", notify_enable=True)
     world.schedule("一次性", schedule_type="future_scan", cron="", start_time=NOW.timestamp())
     ids = beside.scheduler.run(id_)
@@ -82,7 +82,7 @@ async def test_no_answer_of_the_api_is_more_than_an_error_of_ours(
         return understood(200, json.dumps(spoilt(body, random, share)).encode())
 
     monkeypatch.setattr(ArlClient, "_ask_by", spoil)
-    async with beside_arl(clock, None, fork=True) as beside:
+    async with open_arl_fixture(clock, None, fork=True) as beside:
         run, ids = filled(beside)
         for _ in range(TRIES):
             clock.turn(seconds=70)
@@ -91,22 +91,22 @@ async def test_no_answer_of_the_api_is_more_than_an_error_of_ours(
 
 async def spoil_all(beside: ArlFixture, random: Random) -> None:
     """Put an odd document in the place of each that the database shows."""
-    assert beside.world.mirror
-    for table, rows in beside.world.tables.items():
+    assert beside.database.mirror
+    for table, rows in beside.database.tables.items():
         for id_, row in rows.items():
             odd = spoilt({name: each for name, each in row.items() if name != "_id"}, random, 0.1)
             keep = {"_id": id_} | ({"task_id": row["task_id"]} if "task_id" in row else {})
             with suppress(DingRunError):  # it may not hold what is odd
-                await beside.world.mirror.put(table, (odd if isinstance(odd, dict) else {}) | keep)
+                await beside.database.mirror.put(table, (odd if isinstance(odd, dict) else {}) | keep)
 
 
 async def test_no_document_of_the_database_is_more_than_left_out(
     request: pytest.FixtureRequest, clock: FakeClock
 ) -> None:
     random = Random(14)  # noqa: S311 - no secret
-    async with beside_arl(clock, request.config, fork=True) as beside:
+    async with open_arl_fixture(clock, request.config, fork=True) as beside:
         run, ids = filled(beside)
-        await beside.world.flush()
+        await beside.database.flush()
         for _ in range(TRIES // 3):
             await spoil_all(beside, random)
             clock.turn(seconds=70)

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from arl_sandbox.world import WEB_TOO
+from arl_sandbox.database import WEB_TOO
 from bot.engines.arl.triggers import GRACE, SETTLED_BEFORE_FIRST_LOOK
 from bot.models import UNSUBMITTED, TaskStatus
 from bot.ports import EngineRun
-from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.factories import NOW
 from tests.fakes import FakeClock
 
@@ -19,7 +19,7 @@ DAY = 86_400
 
 @pytest.fixture(params=["with its database", "by its API alone"])
 async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
-    async with beside_arl(clock, request.config if "database" in request.param else None) as beside:
+    async with open_arl_fixture(clock, request.config if "database" in request.param else None) as beside:
         yield beside
 
 
@@ -35,7 +35,7 @@ async def states(beside: ArlFixture, run: EngineRun) -> list[TaskStatus]:
 
 
 async def test_twins_have_a_run_each(beside: ArlFixture) -> None:
-    ids = [beside.world.schedule() for _ in range(2)]
+    ids = [beside.database.schedule() for _ in range(2)]
     tasks = [set(beside.scheduler.run(id_)) for id_ in ids]
     runs = await found(beside)
     assert [run.schedule.id for run in runs] == ids
@@ -43,11 +43,11 @@ async def test_twins_have_a_run_each(beside: ArlFixture) -> None:
 
 
 async def test_runs_of_one_schedule_that_overlap_stay_apart(beside: ArlFixture) -> None:
-    id_ = beside.world.schedule()
+    id_ = beside.database.schedule()
     first = beside.scheduler.run(id_)
     await beside.turn(240)
     second = beside.scheduler.run(id_)
-    beside.world.end(second[0])
+    beside.database.end(second[0])
     runs = await found(beside)
     assert [set(run.task_ids) for run in runs] == [set(first), set(second)]
     assert [sorted(await states(beside, run)) for run in runs] == [
@@ -57,26 +57,26 @@ async def test_runs_of_one_schedule_that_overlap_stay_apart(beside: ArlFixture) 
 
 
 async def test_a_task_that_was_deleted_before_the_run_was_found_is_missing(beside: ArlFixture) -> None:
-    gone, left = beside.scheduler.run(beside.world.schedule())
-    beside.world.delete("task", gone)
+    gone, left = beside.scheduler.run(beside.database.schedule())
+    beside.database.delete("task", gone)
     (run,) = await found(beside)
     assert left in run.task_ids
     assert TaskStatus.MISSING in await states(beside, run)
 
 
 async def test_a_task_that_was_deleted_after_the_run_was_found_is_unknown(beside: ArlFixture) -> None:
-    beside.scheduler.run(beside.world.schedule())
+    beside.scheduler.run(beside.database.schedule())
     (run,) = await found(beside)
-    beside.world.delete("task", run.task_ids[0])
+    beside.database.delete("task", run.task_ids[0])
     await beside.turn(60)
     assert list(await beside.engine.tasks(run.task_ids)) == list(run.task_ids[1:])
     assert await beside.engine.open_tasks(run.task_ids) == set(run.task_ids[1:])
 
 
 async def test_a_task_that_somebody_began_again_in_arl_changes_no_run(beside: ArlFixture) -> None:
-    mine = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
-    beside.world.end(mine[0], "error")
-    beside.world.task("重新运行-周期任务-每日扫描-2", "domain", "a.example.com", process=WEB_TOO)
+    mine = beside.scheduler.run(beside.database.schedule(target="a.example.com"))
+    beside.database.end(mine[0], "error")
+    beside.database.task("重新运行-周期任务-每日扫描-2", "domain", "a.example.com", process=WEB_TOO)
     run, again = await found(beside)
     assert list(run.task_ids) == mine
     assert await states(beside, run) == [TaskStatus.ERROR]
@@ -84,50 +84,50 @@ async def test_a_task_that_somebody_began_again_in_arl_changes_no_run(beside: Ar
 
 
 async def test_a_stop_overwritten_by_a_stage_name_ends_the_run(beside: ArlFixture) -> None:
-    (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
-    beside.world.end(id_, "stop")
-    beside.world.change("task", id_, status="site_identify")
+    (id_,) = beside.scheduler.run(beside.database.schedule(target="a.example.com"))
+    beside.database.end(id_, "stop")
+    beside.database.change("task", id_, status="site_identify")
     (run,) = await found(beside)
     assert await beside.engine.open_tasks(run.task_ids) == set()
     assert await states(beside, run) == [TaskStatus.STOP]
 
 
 async def test_done_without_an_end_time_ends_the_run_at_the_second_look(beside: ArlFixture) -> None:
-    (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
-    beside.world.change("task", id_, status="done", statistic={"site_cnt": 1})
+    (id_,) = beside.scheduler.run(beside.database.schedule(target="a.example.com"))
+    beside.database.change("task", id_, status="done", statistic={"site_cnt": 1})
     (run,) = await found(beside)
     looks = [await beside.engine.open_tasks(run.task_ids) for _ in range(2)]
     assert looks == [{id_}, set()]
 
 
 async def test_error_without_an_end_time_ends_the_run(beside: ArlFixture) -> None:
-    (id_,) = beside.scheduler.run(beside.world.schedule(target="1.1.1.1"))
-    beside.world.change("task", id_, status="error")
+    (id_,) = beside.scheduler.run(beside.database.schedule(target="1.1.1.1"))
+    beside.database.change("task", id_, status="error")
     (run,) = await found(beside)
     assert await beside.engine.open_tasks(run.task_ids) == set()
 
 
 @pytest.mark.parametrize("field", ["stop_reason", "end_reason"])
 async def test_why_a_task_failed_is_told_in_the_words_of_either_fork(beside: ArlFixture, field: str) -> None:
-    (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
-    beside.world.change("task", id_, status="error", **{field: "系统重启"})
+    (id_,) = beside.scheduler.run(beside.database.schedule(target="a.example.com"))
+    beside.database.change("task", id_, status="error", **{field: "系统重启"})
     (run,) = await found(beside)
     (task,) = (await beside.engine.tasks(run.task_ids)).values()
     assert "系统重启" in task.reason
 
 
 async def test_error_written_over_a_stop_ends_the_run(beside: ArlFixture) -> None:
-    (id_,) = beside.scheduler.run(beside.world.schedule(target="1.1.1.1"))
-    beside.world.end(id_, "stop")
-    beside.world.change("task", id_, status="error")
+    (id_,) = beside.scheduler.run(beside.database.schedule(target="1.1.1.1"))
+    beside.database.end(id_, "stop")
+    beside.database.change("task", id_, status="error")
     (run,) = await found(beside)
     assert await beside.engine.open_tasks(run.task_ids) == set()
     assert await states(beside, run) == [TaskStatus.ERROR]
 
 
 async def test_a_task_stuck_for_ever_is_given_up_and_says_where(beside: ArlFixture) -> None:
-    (id_,) = beside.scheduler.run(beside.world.schedule(target="a.example.com"))
-    beside.world.begin(id_, "nuclei_scan")
+    (id_,) = beside.scheduler.run(beside.database.schedule(target="a.example.com"))
+    beside.database.begin(id_, "nuclei_scan")
     (run,) = await found(beside, 3 * DAY + 1)
     assert await beside.engine.open_tasks(run.task_ids) == set()
     (task,) = (await beside.engine.tasks(run.task_ids)).values()
@@ -135,8 +135,8 @@ async def test_a_task_stuck_for_ever_is_given_up_and_says_where(beside: ArlFixtu
 
 
 async def test_targets_that_never_came_are_told_by_name(beside: ArlFixture) -> None:
-    id_ = beside.world.schedule(target="1.1.1.1 a.example.com b.example.com")
-    beside.world.publish_left = 2
+    id_ = beside.database.schedule(target="1.1.1.1 a.example.com b.example.com")
+    beside.database.broker_capacity = 2
     beside.scheduler.run(id_)
     (run,) = await found(beside)
     tasks = (await beside.engine.tasks(run.task_ids)).values()
@@ -144,17 +144,17 @@ async def test_targets_that_never_came_are_told_by_name(beside: ArlFixture) -> N
 
 
 async def test_a_trigger_that_arl_refused_as_a_whole_is_a_run_of_missing_tasks(beside: ArlFixture) -> None:
-    beside.world.black.add("1.1.1.1")
-    beside.scheduler.run(beside.world.schedule())
+    beside.database.blocked_addresses.add("1.1.1.1")
+    beside.scheduler.run(beside.database.schedule())
     (run,) = await found(beside)
     assert await states(beside, run) == [TaskStatus.MISSING, TaskStatus.MISSING]
 
 
 async def test_every_run_of_a_time_when_nobody_looked_is_found(beside: ArlFixture) -> None:
-    id_ = beside.world.schedule(target="a.example.com")
+    id_ = beside.database.schedule(target="a.example.com")
     for _ in range(3):
         (task,) = beside.scheduler.run(id_)
-        beside.world.end(task)
+        beside.database.end(task)
         await beside.turn(DAY)
     runs = await found(beside)
     assert [run.idempotency_key for run in runs] == [f"arl:{id_}:{number}" for number in (1, 2, 3)]
@@ -162,8 +162,8 @@ async def test_every_run_of_a_time_when_nobody_looked_is_found(beside: ArlFixtur
 
 
 async def test_a_first_look_finds_at_once_what_has_lacked_something_for_long(beside: ArlFixture) -> None:
-    id_ = beside.world.schedule(target="a.example.com b.example.com")
-    beside.world.publish_left = 1
+    id_ = beside.database.schedule(target="a.example.com b.example.com")
+    beside.database.broker_capacity = 1
     beside.scheduler.run(id_)
     await beside.turn(SETTLED_BEFORE_FIRST_LOOK.total_seconds())
     (run,) = await beside.engine.external_runs(SINCE)
@@ -171,8 +171,8 @@ async def test_a_first_look_finds_at_once_what_has_lacked_something_for_long(bes
 
 
 async def test_a_first_look_waits_with_what_may_still_be_written(beside: ArlFixture) -> None:
-    id_ = beside.world.schedule(target="a.example.com b.example.com")
-    beside.world.publish_left = 1
+    id_ = beside.database.schedule(target="a.example.com b.example.com")
+    beside.database.broker_capacity = 1
     beside.scheduler.run(id_)
     await beside.turn(SETTLED_BEFORE_FIRST_LOOK.total_seconds() - 10)
     assert await looks(beside, GRACE.total_seconds()) == []
@@ -181,7 +181,7 @@ async def test_a_first_look_waits_with_what_may_still_be_written(beside: ArlFixt
 
 async def test_a_scan_in_the_future_is_one_run(beside: ArlFixture) -> None:
     when = NOW.timestamp()
-    id_ = beside.world.schedule(target="1.1.1.1", schedule_type="future_scan", cron="", start_time=when)
+    id_ = beside.database.schedule(target="1.1.1.1", schedule_type="future_scan", cron="", start_time=when)
     tasks = beside.scheduler.run(id_)
     (run,) = await found(beside)
     assert (run.idempotency_key, list(run.task_ids)) == (f"arl:{id_}:1", tasks)
@@ -198,7 +198,7 @@ async def looks(beside: ArlFixture, seconds: float) -> list[EngineRun]:
 
 async def late_scan(beside: ArlFixture) -> str:
     """A scan that was meant for now, with ARL's scheduler down for ten minutes, in which we look."""
-    id_ = beside.world.schedule(
+    id_ = beside.database.schedule(
         target="a.example.com b.example.com", schedule_type="future_scan", cron="", start_time=NOW.timestamp()
     )
     assert await looks(beside, 600) == []
@@ -209,7 +209,7 @@ async def test_a_scan_in_the_future_that_comes_late_is_found_with_its_tasks(besi
     id_ = await late_scan(beside)
     tasks: list[str] = []
     for step in beside.scheduler.fire(id_):
-        tasks += [step] if step in beside.world.tables["task"] else []
+        tasks += [step] if step in beside.database.tables["task"] else []
         runs = await looks(beside, 5)
         assert [set(run.task_ids) for run in runs] in ([], [set(tasks)])
     (run,) = await looks(beside, 65)
@@ -219,7 +219,7 @@ async def test_a_scan_in_the_future_that_comes_late_is_found_with_its_tasks(besi
 
 async def test_a_scan_in_the_future_that_comes_late_and_is_refused_is_told(beside: ArlFixture) -> None:
     id_ = await late_scan(beside)
-    beside.world.forbidden |= {"a.example.com"}
+    beside.database.forbidden_domains |= {"a.example.com"}
     beside.scheduler.run(id_)
     assert await looks(beside, GRACE.total_seconds()) == []
     (run,) = await looks(beside, 10)
@@ -232,7 +232,7 @@ async def test_a_scan_that_comes_days_late_and_is_refused_is_told(beside: ArlFix
     await beside.turn(5 * DAY)
     since = beside.clock() - timedelta(hours=1)
     await beside.engine.external_runs(since)
-    beside.world.forbidden |= {"a.example.com"}
+    beside.database.forbidden_domains |= {"a.example.com"}
     beside.scheduler.run(id_)
     await beside.grace()
     (run,) = await beside.engine.external_runs(since)
@@ -241,10 +241,10 @@ async def test_a_scan_that_comes_days_late_and_is_refused_is_told(beside: ArlFix
 
 @pytest.mark.parametrize("minutes", [-30, -1, 1])
 async def test_a_clock_of_arl_that_is_off_loses_nothing_of_a_run(beside: ArlFixture, minutes: int) -> None:
-    id_ = beside.world.schedule()
+    id_ = beside.database.schedule()
     beside.clock.turn(seconds=60 * minutes)  # so ARL's clock shows
     tasks = beside.scheduler.run(id_)
     beside.clock.turn(seconds=-60 * minutes)
-    await beside.world.flush()
+    await beside.database.flush()
     (run,) = await beside.engine.external_runs(SINCE)
     assert set(run.task_ids) == set(tasks)

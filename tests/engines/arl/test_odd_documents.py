@@ -18,7 +18,7 @@ from bot.errors import DingRunError
 from bot.models import TaskStatus
 from bot.mongo import reading_options
 from bot.workbook.finding_sheets import KINDS
-from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
 
@@ -30,7 +30,7 @@ MILLISECONDS = int(NOW.timestamp() * 1000)
 async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
     """The fork, whose records can be odd too."""
     config = request.config if "database" in request.param else None
-    async with beside_arl(clock, config, fork=True) as beside:
+    async with open_arl_fixture(clock, config, fork=True) as beside:
         yield beside
 
 
@@ -64,7 +64,7 @@ def shown(odd: object) -> str:
 
 async def one_more_run(beside: ArlFixture) -> str:
     """A run of ARL's own beside whatever is odd, and the id of its schedule."""
-    id_ = beside.world.schedule("好的", "1.1.1.1")
+    id_ = beside.database.schedule("好的", "1.1.1.1")
     beside.scheduler.run(id_)
     await beside.grace()
     return id_
@@ -87,15 +87,15 @@ async def is_seen(beside: ArlFixture, schedule_id: str) -> None:
 
 @pytest.mark.parametrize("odd", ODD_SCHEDULES, ids=shown)
 async def test_an_odd_schedule_hides_no_other(beside: ArlFixture, odd: dict[str, Any]) -> None:
-    beside.world.schedule(**odd)
+    beside.database.schedule(**odd)
     await is_seen(beside, await one_more_run(beside))
 
 
 @pytest.mark.parametrize("odd", ODD_TASKS, ids=shown)
 async def test_an_odd_task_hides_no_other(beside: ArlFixture, odd: dict[str, Any]) -> None:
-    beside.world.schedule()
-    id_ = beside.world.task("周期任务-每日扫描-2", "domain", "a.example.com")
-    beside.world.change("task", id_, **odd)
+    beside.database.schedule()
+    id_ = beside.database.task("周期任务-每日扫描-2", "domain", "a.example.com")
+    beside.database.change("task", id_, **odd)
     await is_seen(beside, await one_more_run(beside))
     await beside.engine.tasks([id_])
     with suppress(DingRunError):  # ARL itself may fail on it
@@ -104,17 +104,17 @@ async def test_an_odd_task_hides_no_other(beside: ArlFixture, odd: dict[str, Any
 
 @pytest.mark.parametrize("odd", ODD_RECORDS, ids=shown)
 async def test_an_odd_record_hides_no_other(beside: ArlFixture, odd: dict[str, Any]) -> None:
-    beside.scheduler.run(beside.world.schedule())
-    (record,) = beside.world.tables["task_schedule_run"]
-    beside.world.change("task_schedule_run", record, **odd)
+    beside.scheduler.run(beside.database.schedule())
+    (record,) = beside.database.tables["task_schedule_run"]
+    beside.database.change("task_schedule_run", record, **odd)
     await is_seen(beside, await one_more_run(beside))
 
 
 async def test_a_run_whose_record_is_odd_is_found_by_its_tasks(beside: ArlFixture) -> None:
-    ids = beside.scheduler.run(beside.world.schedule(target="1.1.1.1"))
-    (record,) = beside.world.tables["task_schedule_run"]
-    beside.world.change("task_schedule_run", record, task_ids=7)
-    await beside.world.flush()
+    ids = beside.scheduler.run(beside.database.schedule(target="1.1.1.1"))
+    (record,) = beside.database.tables["task_schedule_run"]
+    beside.database.change("task_schedule_run", record, task_ids=7)
+    await beside.database.flush()
     (run,) = await beside.engine.external_runs(SINCE)
     assert list(run.task_ids) == ids
 
@@ -122,13 +122,13 @@ async def test_a_run_whose_record_is_odd_is_found_by_its_tasks(beside: ArlFixtur
 async def test_an_odd_document_is_logged_once_and_counted_however_often_it_is_read(
     beside: ArlFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    beside.world.schedule(run_number="x")
+    beside.database.schedule(run_number="x")
     await one_more_run(beside)
     for _ in range(3):
         await beside.engine.external_runs(SINCE)
     assert beside.engine.skipped == 1
     said = [record.message for record in caplog.records if "skipped" in record.message]
-    (odd, _) = beside.world.tables["task_schedule"]
+    (odd, _) = beside.database.tables["task_schedule"]
     assert said == [f"skipped a document of ARL that cannot be read: task_schedule '{odd}' (ValueError)"]
 
 
@@ -150,10 +150,10 @@ ODD_FINDS: list[tuple[str, dict[str, Any]]] = [
 async def test_an_odd_find_stands_beside_the_others_in_the_order_of_keys(
     beside: ArlFixture, kind: str, odd: dict[str, Any]
 ) -> None:
-    id_ = beside.world.task("t", "domain", "a.example.com")
+    id_ = beside.database.task("t", "domain", "a.example.com")
     good = {name: f"{name} of it" for name in ("site", "ip", "cert", "target", "name", "cidr_ip")}
-    beside.world.find(id_, kind, odd, good)
-    await beside.world.flush()
+    beside.database.find(id_, kind, odd, good)
+    await beside.database.flush()
     found = [each async for each in beside.engine.iter_assets([id_], kind)]
     keys = [FINDINGS[kind].key(each) for each in found]
     assert keys == sorted(keys)
@@ -165,18 +165,18 @@ async def test_an_odd_find_stands_beside_the_others_in_the_order_of_keys(
 async def test_documents_that_nothing_tells_from_others_make_no_nameless_row(
     beside: ArlFixture, kind: str
 ) -> None:
-    id_ = beside.world.task("t", "domain", "a.example.com")
-    beside.world.find(id_, kind, {"more": 1}, {"more": 2})
-    await beside.world.flush()
+    id_ = beside.database.task("t", "domain", "a.example.com")
+    beside.database.find(id_, kind, {"more": 1}, {"more": 2})
+    await beside.database.flush()
     assert [each async for each in beside.engine.iter_assets([id_], kind)] == []
     assert beside.engine.skipped == 2
 
 
 async def test_fingerprints_that_are_plain_text_count(beside: ArlFixture) -> None:
-    id_ = beside.world.task("t", "domain", "a.example.com")
+    id_ = beside.database.task("t", "domain", "a.example.com")
     fingers = ["nginx", {"name": "PHP", "icon": "p.png"}]
-    beside.world.find(id_, "site", {"site": "https://a.example.com", "finger": fingers})
-    await beside.world.flush()
+    beside.database.find(id_, "site", {"site": "https://a.example.com", "finger": fingers})
+    await beside.database.flush()
     (site,) = [each async for each in beside.engine.iter_assets([id_], "site")]
     assert site["finger"] == ["nginx", {"name": "PHP"}]
     assert "nginx" in str(KINDS["site"].row([site])[2])
@@ -185,12 +185,12 @@ async def test_fingerprints_that_are_plain_text_count(beside: ArlFixture) -> Non
 async def test_a_document_of_several_tasks_spoils_no_count(
     request: pytest.FixtureRequest, clock: FakeClock
 ) -> None:
-    async with beside_arl(clock, request.config) as beside:
-        id_ = beside.world.task("t", "domain", "a.example.com")
-        beside.world.insert("vuln", {"task_id": [id_]})
-        beside.world.find(id_, "site", {"site": "x"})
-        beside.world.end(id_, "stop")
-        await beside.world.flush()
+    async with open_arl_fixture(clock, request.config) as beside:
+        id_ = beside.database.task("t", "domain", "a.example.com")
+        beside.database.insert("vuln", {"task_id": [id_]})
+        beside.database.find(id_, "site", {"site": "x"})
+        beside.database.end(id_, "stop")
+        await beside.database.flush()
         (task,) = (await beside.engine.tasks([id_])).values()
     assert task.found == {"site": 1}
 
@@ -198,11 +198,11 @@ async def test_a_document_of_several_tasks_spoils_no_count(
 async def test_bytes_and_dates_that_python_does_not_know_hide_nothing(
     request: pytest.FixtureRequest, clock: FakeClock
 ) -> None:
-    async with beside_arl(clock, request.config) as beside:
-        id_ = beside.world.task("t", "domain", "a.example.com")
-        beside.world.find(id_, "url", {"url": "good"}, {"url": "odd", "title": DatetimeMS(10**17)})
-        beside.world.find(id_, "url", {"url": "text", "title": "x?y"})
-        await beside.world.flush()
+    async with open_arl_fixture(clock, request.config) as beside:
+        id_ = beside.database.task("t", "domain", "a.example.com")
+        beside.database.find(id_, "url", {"url": "good"}, {"url": "odd", "title": DatetimeMS(10**17)})
+        beside.database.find(id_, "url", {"url": "text", "title": "x?y"})
+        await beside.database.flush()
         assert [each["url"] async for each in beside.engine.iter_assets([id_], "url")] == [
             "good",
             "odd",
@@ -231,9 +231,9 @@ def deep(levels: int) -> Any:
 
 
 async def test_a_document_too_deep_to_be_written_down_is_left_out(clock: FakeClock) -> None:
-    async with beside_arl(clock, None) as beside:
-        id_ = beside.world.task("t", "domain", "a.example.com")
-        beside.world.find(id_, "url", {"url": "deep", "title": deep(300)}, {"url": "good"})
+    async with open_arl_fixture(clock, None) as beside:
+        id_ = beside.database.task("t", "domain", "a.example.com")
+        beside.database.find(id_, "url", {"url": "deep", "title": deep(300)}, {"url": "good"})
         assert [each["url"] async for each in beside.engine.iter_assets([id_], "url")] == ["good"]
         assert beside.engine.skipped == 1
 

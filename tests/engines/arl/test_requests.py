@@ -9,7 +9,7 @@ import pytest
 from bot.engines.arl.api_reader import BEGUN_FOR, NAMES, TASKS_FOR
 from bot.engines.arl.assets import FINDINGS
 from bot.models import TaskStatus
-from tests.arl_sandbox.arl_fixture import ArlFixture, beside_arl
+from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.factories import NOW
 from tests.fakes import FakeClock
 
@@ -19,88 +19,88 @@ SINCE = NOW - timedelta(hours=1)
 @pytest.fixture
 async def beside(clock: FakeClock) -> AsyncIterator[ArlFixture]:
     """By the API alone, where each question counts."""
-    async with beside_arl(clock, None, fork=True) as beside:
+    async with open_arl_fixture(clock, None, fork=True) as beside:
         yield beside
 
 
 def run_of(beside: ArlFixture, number: int, *, tasks: int = 50) -> list[str]:
     """The tasks of one run, which share a name."""
     return [
-        beside.world.task(f"周期任务-计划{number}-2", "domain", f"{each}.example.com")
+        beside.database.task(f"周期任务-计划{number}-2", "domain", f"{each}.example.com")
         for each in range(tasks)
     ]
 
 
 def later(beside: ArlFixture, wait: timedelta = TASKS_FOR) -> None:
     beside.clock.turn(seconds=wait.total_seconds())
-    beside.arl.asked.clear()
+    beside.arl.requests.clear()
 
 
 async def test_the_tasks_of_a_run_are_asked_for_by_the_name_that_they_share(beside: ArlFixture) -> None:
     ids = run_of(beside, 1)
     assert list(await beside.engine.tasks(ids)) == ids
-    assert len(beside.arl.asked) == 2  # the first by its id, which tells the name
+    assert len(beside.arl.requests) == 2  # the first by its id, which tells the name
     later(beside)
     assert await beside.engine.open_tasks(ids) == set(ids)
-    assert len(beside.arl.asked) == 1
+    assert len(beside.arl.requests) == 1
 
 
 async def test_a_look_asks_for_a_few_names_and_the_next_ones_for_the_others(beside: ArlFixture) -> None:
     ids = [id_ for number in range(NAMES * 2) for id_ in run_of(beside, number, tasks=2)]
     await beside.engine.tasks(ids)
     for id_ in ids:
-        beside.world.end(id_)
+        beside.database.end(id_)
     later(beside)
     left = [len(await beside.engine.open_tasks(ids)) for _ in range(2)]
     assert left == [NAMES * 2, 0]
-    assert len(beside.arl.asked) == NAMES * 2
+    assert len(beside.arl.requests) == NAMES * 2
 
 
 async def test_what_has_ended_is_not_asked_for_again(beside: ArlFixture) -> None:
     ids = run_of(beside, 1)
     for id_ in ids:
-        beside.world.end(id_)
+        beside.database.end(id_)
     await beside.engine.tasks(ids)
     later(beside)
     assert await beside.engine.open_tasks(ids) == set()
-    assert beside.arl.asked == []
+    assert beside.arl.requests == []
 
 
 async def test_a_task_that_was_deleted_is_missed_among_those_of_its_name(beside: ArlFixture) -> None:
     ids = run_of(beside, 1)
     await beside.engine.tasks(ids)
-    beside.world.delete("task", ids[0])
+    beside.database.delete("task", ids[0])
     later(beside)
     assert list(await beside.engine.tasks(ids)) == ids[1:]
 
 
 async def test_tasks_that_were_found_as_begun_need_no_question_of_their_own(beside: ArlFixture) -> None:
-    id_ = beside.world.schedule(target="a.example.com b.example.com")
+    id_ = beside.database.schedule(target="a.example.com b.example.com")
     beside.scheduler.run(id_)
     (started,) = await beside.engine.external_runs(SINCE)
-    beside.arl.asked.clear()
+    beside.arl.requests.clear()
     assert len(await beside.engine.tasks(started.task_ids)) == 2
-    assert beside.arl.asked == []
+    assert beside.arl.requests == []
 
 
 async def test_of_all_tasks_ever_only_the_newest_pages_are_read(beside: ArlFixture) -> None:
     run_of(beside, 1, tasks=1500)
     beside.clock.turn(seconds=30 * 86_400)
-    beside.scheduler.run(beside.world.schedule())
+    beside.scheduler.run(beside.database.schedule())
     (started,) = await beside.engine.external_runs(beside.clock() - timedelta(hours=1))
     assert len(started.task_ids) == 2
-    assert len([path for path in beside.arl.asked if path == "GET /api/task/"]) == 2  # of the two kinds
+    assert len([path for path in beside.arl.requests if path == "GET /api/task/"]) == 2  # of the two kinds
 
 
 async def test_an_earlier_time_is_not_answered_from_what_was_read_for_a_later_one(beside: ArlFixture) -> None:
-    beside.scheduler.run(beside.world.schedule())
+    beside.scheduler.run(beside.database.schedule())
     beside.clock.turn(seconds=2 * 86_400)
     assert await beside.engine.external_runs(beside.clock()) == []
     assert len(await beside.engine.external_runs(SINCE)) == 1
 
 
 async def test_lists_of_tasks_are_asked_for_once_a_minute_and_past_the_cache(beside: ArlFixture) -> None:
-    schedule = beside.world.schedule()
+    schedule = beside.database.schedule()
     found = []
     for _ in range(3):
         beside.scheduler.run(schedule)
@@ -110,21 +110,21 @@ async def test_lists_of_tasks_are_asked_for_once_a_minute_and_past_the_cache(bes
 
 
 async def test_lists_are_read_anew_once_before_a_run_is_told_that_lacks_something(beside: ArlFixture) -> None:
-    beside.world.black.add("1.1.1.1")
-    id_ = beside.world.schedule()
+    beside.database.blocked_addresses.add("1.1.1.1")
+    id_ = beside.database.schedule()
     await beside.engine.external_runs(SINCE)
     later(beside, BEGUN_FOR / 2)
     beside.scheduler.run(id_)
     asked = {}
     for seconds in range(0, 131, 5):
         found = len(await beside.engine.external_runs(SINCE))
-        asked[seconds] = (found, beside.arl.asked.count("GET /api/task/"))
+        asked[seconds] = (found, beside.arl.requests.count("GET /api/task/"))
         later(beside, timedelta(seconds=5))
     assert [asked[seconds] for seconds in (115, 120, 125)] == [(0, 0), (1, 2), (1, 0)]
 
 
 async def test_nothing_of_a_task_is_held_but_what_is_read(beside: ArlFixture) -> None:
-    beside.world.task("周期任务-每日扫描-2", "domain", "a.example.com")
+    beside.database.task("周期任务-每日扫描-2", "domain", "a.example.com")
     (task,) = await beside.engine._reads.begun(SINCE)
     assert task["options"] == {"policy_name": "默认策略"}
     assert "service" not in task
@@ -154,12 +154,12 @@ async def test_finds_of_many_tasks_are_counted_by_one_question_for_each_kind(
     request: pytest.FixtureRequest, clock: FakeClock
 ) -> None:
     pymongo.monitoring.register(QUESTIONS)
-    async with beside_arl(clock, request.config) as beside:
+    async with open_arl_fixture(clock, request.config) as beside:
         ids = run_of(beside, 1)
         for id_ in ids:
-            beside.world.find(id_, "cip", {"cidr_ip": "1.1.1.0/24"}, {"cidr_ip": "2.2.2.0/24"})
-            beside.world.end(id_, "stop")
-        await beside.world.flush()
+            beside.database.find(id_, "cip", {"cidr_ip": "1.1.1.0/24"}, {"cidr_ip": "2.2.2.0/24"})
+            beside.database.end(id_, "stop")
+        await beside.database.flush()
         QUESTIONS.asked = []
         tasks = await beside.engine.tasks(ids)
         asked, QUESTIONS.asked = QUESTIONS.asked, None
@@ -169,16 +169,16 @@ async def test_finds_of_many_tasks_are_counted_by_one_question_for_each_kind(
 
 async def test_what_was_counted_is_not_counted_again(beside: ArlFixture) -> None:
     (id_,) = run_of(beside, 1, tasks=1)
-    beside.world.find(id_, "vuln", {"target": "a.example.com"})
-    beside.world.end(id_, "error")
+    beside.database.find(id_, "vuln", {"target": "a.example.com"})
+    beside.database.end(id_, "error")
     first = await beside.engine.tasks([id_])
-    beside.arl.asked.clear()
+    beside.arl.requests.clear()
     assert await beside.engine.tasks([id_]) == first
-    assert beside.arl.asked == []
+    assert beside.arl.requests == []
 
 
 async def test_a_stop_counts_nothing_that_nobody_reads(beside: ArlFixture) -> None:
     (id_,) = run_of(beside, 1, tasks=1)
-    beside.world.change("task", id_, celery_id="c")
+    beside.database.change("task", id_, celery_id="c")
     await beside.engine.stop([id_])
-    assert [path for path in beside.arl.asked if "/task/" not in path] == []
+    assert [path for path in beside.arl.requests if "/task/" not in path] == []

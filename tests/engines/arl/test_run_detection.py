@@ -5,20 +5,20 @@ from datetime import datetime, timedelta
 import pytest
 
 from arl_sandbox import ZONE, ArlScheduler
-from arl_sandbox.world import WEB_TOO
+from arl_sandbox.database import WEB_TOO
 from bot.engines.arl.documents import normalize_task
 from bot.engines.arl.run_detection import FoundRun, found_runs, plan_of
 from bot.engines.arl.tasks import Reading, parse_status, parse_task
 from bot.engines.arl.triggers import GRACE, TriggerWatch
 from bot.models import TaskStatus
-from tests.arl_sandbox.world import TurnedWorld
+from tests.arl_sandbox.database import FakeClockDatabase
 from tests.factories import NOW
 from tests.fakes import FakeClock
 
 SINCE = NOW - timedelta(hours=1)
 
 
-class World(TurnedWorld):
+class World(FakeClockDatabase):
     """With somebody who looks."""
 
     watch: TriggerWatch
@@ -97,7 +97,7 @@ def test_what_a_failing_broker_cut_off_is_told_after_the_time_of_grace(
     world: World, scheduler: ArlScheduler
 ) -> None:
     id_ = world.schedule(target="1.1.1.1 a.example.com")
-    world.publish_left = 1
+    world.broker_capacity = 1
     scheduler.run(id_)
     assert look(world) == []
     (run,) = after_grace(world)
@@ -108,10 +108,10 @@ def test_a_trigger_that_arl_refused_as_a_whole_is_told_after_the_time_of_grace(
     world: World, scheduler: ArlScheduler
 ) -> None:
     world.schedule(target="1.1.1.1 a.example.com")
-    world.black.add("1.1.1.1")
-    scheduler.tick()
+    world.blocked_addresses.add("1.1.1.1")
+    scheduler.run_once()
     world.clock.now = world.clock().replace(hour=18, minute=59, second=7)
-    (fired,) = scheduler.tick()
+    (fired,) = scheduler.run_once()
     assert look(world) == []
     (run,) = after_grace(world)
     assert (run.schedule_id, run.number, run.task_ids, len(run.lacking)) == (fired, 1, (), 2)
@@ -209,7 +209,7 @@ def test_a_scan_in_the_future_is_one_run_and_another_when_it_is_recovered(
 def test_a_scan_in_the_future_that_never_came_is_told(world: World, scheduler: ArlScheduler) -> None:
     id_ = world.schedule(schedule_type="future_scan", cron="", start_time=NOW.timestamp())
     assert after_grace(world) == []
-    world.black.add("1.1.1.1")
+    world.blocked_addresses.add("1.1.1.1")
     scheduler.run(id_)
     assert [(run.number, run.task_ids) for run in after_grace(world)] == [(1, ())]
 

@@ -399,5 +399,5 @@ async def test_a_card_in_a_group_rings_for_staff_ids(
         tokens = Tokens(session, sandbox_app, clock)
         messenger = OpenApiMessenger(session, sandbox_app, tokens, clock=clock)
         await messenger.send_card(group, replace(CARD, mention=people), "run-1")
-    (message,) = sandbox.world.board.in_conversation(group.id)
+    (message,) = sandbox.state.conversations.messages(group.id)
     assert message.content["at"] == rings

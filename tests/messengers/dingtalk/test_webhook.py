@@ -57,15 +57,15 @@ async def test_what_a_custom_robot_cannot_do_is_permanent(robot: WebhookMessenge
 async def test_a_real_robot_takes_it_once(sandbox: Sandbox) -> None:
     async with aiohttp.ClientSession() as session:
         robots = {"ops": make_robot()}
-        robot = WebhookMessenger(session, robots, clock=sandbox.world.clock.now, base=sandbox.url)
+        robot = WebhookMessenger(session, robots, clock=sandbox.state.clock.now, base=sandbox.url)
         for _ in range(2):
             await robot.send_message(ROBOT, NOTE, "note:r1")
-    assert len(sandbox.world.board.in_conversation("cidSandboxGroupOps==")) == 1
+    assert len(sandbox.state.conversations.messages("cidSandboxGroupOps==")) == 1
 
 
 async def test_a_clock_that_is_off_is_refused_in_plain_words(sandbox: Sandbox, clock: FakeClock) -> None:
-    settings = replace(sandbox.world.settings, webhook_wording="old")
-    sandbox.world.scene = replace(sandbox.world.scene, settings=settings)
+    settings = replace(sandbox.state.settings, webhook_wording="old")
+    sandbox.state.scenario = replace(sandbox.state.scenario, settings=settings)
     async with aiohttp.ClientSession() as session:
         robots = {"ops": make_robot()}
         clock.turn(seconds=-9_000_000)
@@ -123,29 +123,29 @@ async def test_a_refusal_by_the_security_settings_names_its_cure(
 async def test_a_signing_robot_without_a_secret_is_no_matter_of_the_clock(sandbox: Sandbox) -> None:
     async with aiohttp.ClientSession() as session:
         robots = {"ops": replace(make_robot(), secret="")}
-        robot = WebhookMessenger(session, robots, clock=sandbox.world.clock.now, base=sandbox.url)
+        robot = WebhookMessenger(session, robots, clock=sandbox.state.clock.now, base=sandbox.url)
         with pytest.raises(PermanentError, match=r"set DINGDING\.SECRET"):
             await robot.send_message(ROBOT, NOTE, "note:r1")
 
 
 async def test_a_robot_that_demands_a_keyword_gets_it(sandbox: Sandbox) -> None:
-    scene = sandbox.world.scene
+    scene = sandbox.state.scenario
     robot = replace(scene.custom_robots[0], keywords=("巡检",))
-    sandbox.world.scene = replace(scene, custom_robots=(robot,))
+    sandbox.state.scenario = replace(scene, custom_robots=(robot,))
     given = {"ops": make_robot(keyword="巡检")}
     async with aiohttp.ClientSession() as session:
-        messenger = WebhookMessenger(session, given, clock=sandbox.world.clock.now, base=sandbox.url)
+        messenger = WebhookMessenger(session, given, clock=sandbox.state.clock.now, base=sandbox.url)
         await messenger.send_message(ROBOT, NOTE, "note:r1")
-    (message,) = sandbox.world.board.in_conversation("cidSandboxGroupOps==")
+    (message,) = sandbox.state.conversations.messages("cidSandboxGroupOps==")
     assert str(message.content["text"]).endswith("巡检")
 
 
 async def test_a_mention_rings(sandbox: Sandbox) -> None:
     given = {"ops": make_robot()}
     async with aiohttp.ClientSession() as session:
-        messenger = WebhookMessenger(session, given, clock=sandbox.world.clock.now, base=sandbox.url)
+        messenger = WebhookMessenger(session, given, clock=sandbox.state.clock.now, base=sandbox.url)
         await messenger.send_message(ROBOT, replace(NOTE, mention=("user01", "all")), "note:r1")
-    (message,) = sandbox.world.board.in_conversation("cidSandboxGroupOps==")
+    (message,) = sandbox.state.conversations.messages("cidSandboxGroupOps==")
     assert message.content["mentions"] == {"rings": ["user01"], "silent": [], "all": True}
 
 

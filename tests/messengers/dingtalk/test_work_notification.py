@@ -86,18 +86,18 @@ async def test_an_answer_without_a_task_is_not_taken_for_a_success(
 async def test_a_repeat_is_dropped_by_dingtalk_and_counts_as_there(
     sandbox: Sandbox, sandbox_app: DingTalkApp
 ) -> None:
-    clock = sandbox.world.clock.now
+    clock = sandbox.state.clock.now
     async with aiohttp.ClientSession() as session:
         work = WorkNotificationMessenger(
             session, sandbox_app, Tokens(session, sandbox_app, clock), sleep=at_once
         )
         for _ in range(2):
             await work.send_message(WORK, NOTE, "k")
-    assert len(sandbox.world.board.in_conversation("work-user01")) == 1
+    assert len(sandbox.state.conversations.messages("work-user01")) == 1
 
 
 async def test_nobody_by_that_name_is_told(sandbox: Sandbox, sandbox_app: DingTalkApp) -> None:
-    clock = sandbox.world.clock.now
+    clock = sandbox.state.clock.now
     async with aiohttp.ClientSession() as session:
         work = WorkNotificationMessenger(
             session, sandbox_app, Tokens(session, sandbox_app, clock), sleep=at_once

@@ -19,7 +19,7 @@ KINDS = (
 
 
 class DocumentMirror(Protocol):
-    """A database that shows what the world holds. Ids are the 24 hex digits of MongoDB's own kind."""
+    """A database that shows what the database holds. Ids are the 24 hex digits of MongoDB's own kind."""
 
     async def put(self, table: str, document: Mapping[str, Any]) -> None:
         """Keep it over the one with its `_id`."""
@@ -35,9 +35,9 @@ class ArlDatabase:
         self.clock = clock
         self.mirror = mirror
         self.tables: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-        self.black: set[str] = set()  # addresses that ARL will not scan
-        self.forbidden: set[str] = set()  # domains likewise
-        self.publish_left = 1_000_000  # tasks that the broker still takes
+        self.blocked_addresses: set[str] = set()  # addresses that ARL will not scan
+        self.forbidden_domains: set[str] = set()  # domains likewise
+        self.broker_capacity = 1_000_000  # tasks that the broker still takes
         self.queue: deque[str] = deque()  # tasks that the broker holds
         self.revoked: set[str] = set()  # tasks that the workers were told to drop, in their memory alone
         self.database_down = False  # ARL's own, while DingRun's mirror of it may be up

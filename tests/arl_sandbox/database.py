@@ -1,10 +1,10 @@
-"""The world of the fake ARL on a clock that a test turns."""
+"""The database of the fake ARL on a clock that a test turns."""
 
 from arl_sandbox import ArlDatabase
 from tests.fakes import FakeClock
 
 
-class TurnedWorld(ArlDatabase):
+class FakeClockDatabase(ArlDatabase):
     """ARL, in a test's own time."""
 
     clock: FakeClock
