@@ -444,3 +444,25 @@ class Exporter(Protocol):
 
     def progress(self, run_id: str) -> int | None:
         """Return the number of assets written so far by a running export of this run, or None."""
+
+
+class ReportArchive(Protocol):
+    """Keeps copies of report files for all bots, by path: `day/name`. Memory use is independent of file size.
+
+    The reports folder of each bot is a cache of it.
+    """
+
+    async def put(self, path: str, file: Path) -> None:
+        """Store a copy of this file. Repeatable."""
+
+    async def exists(self, path: str) -> bool:
+        """Return whether a file is stored under this path."""
+
+    def read(self, path: str) -> AsyncIterator[bytes]:
+        """Yield the content of a file in chunks. Raises `PermanentError` when there is none."""
+
+    async def remove(self, path: str) -> None:
+        """Remove a file. Does nothing when there is none."""
+
+    async def purge(self, day: str) -> int:
+        """Remove the files of all days before this one and return their number."""

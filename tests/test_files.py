@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bot.exporters.celery.transfer import SharedFolder
-from bot.files import close_to_others, make_private_file, make_private_folder
-from bot.reports.archive import fetch, write_pieces
+from bot.files import close_to_others, make_private_file, make_private_folder, write_chunks
+from bot.reports.archive import fetch
 from bot.stores.sqlite.store import SqliteStore
 from tests.conftest import CoreHarness
 from tests.factories import make_report, make_run
@@ -116,7 +116,7 @@ class OneFile:
 
 
 async def test_what_is_brought_from_the_archive(tmp_path: Path) -> None:
-    digest = await write_pieces(OneFile().read(""), tmp_path / "part")
+    digest = await write_chunks(OneFile().read(""), tmp_path / "part")
     report = make_report(path="2026-11-24/a.xlsx", sha256=digest)
     assert await fetch(OneFile(), report, tmp_path / "reports")  # type: ignore[arg-type]
     assert_private(tmp_path)

@@ -15,7 +15,7 @@ from bot.config.loader import Settings
 from bot.config.resolve import resolve_schedules, resolve_webhooks, warnings_of
 from bot.config.types import did_you_mean
 from bot.errors import ConfigError, DingRunError, TemporaryError
-from bot.folders import folder_problem
+from bot.files import folder_problem
 from bot.messengers.dingtalk.auth import Tokens
 from bot.messengers.dingtalk.http import dingtalk_session
 from bot.messengers.dingtalk.stream import StreamConnection

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bot.errors import ConfigError, PermanentError
 from bot.models import JobState, Report
-from bot.reports.archive import ReportArchive, fetch
+from bot.ports import ReportArchive
+from bot.reports.archive import fetch
 from bot.stores.dump import MARKS, Dumpable, Entry
 from bot.stores.sqlite.store import sqlite_path
 from bot.telemetry.redaction import redact_url

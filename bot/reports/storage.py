@@ -20,13 +20,12 @@ from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo
 
 from bot.errors import DingRunError, PermanentError, TemporaryError
-from bot.files import PRIVATE_FILE, close_to_others, make_private_folder
+from bot.files import PRIVATE_FILE, UNFINISHED_SUFFIX, close_to_others, make_private_folder
 from bot.models import Report
-from bot.reports.archive import ReportArchive
+from bot.ports import ReportArchive
 
 log = logging.getLogger(__name__)
 
-UNFINISHED_SUFFIX = ".part"  # how the name of a file ends that is still being written
 UNFINISHED_MAX_AGE = timedelta(hours=12)  # no export takes so long: whoever wrote it is dead
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from bot.errors import missing_extra
 from bot.models import MAX_CLOCK_SKEW
-from bot.ports import DownloadLinkStore, QuotaStore, Store, TaskStore
-from bot.reports.archive import ReportArchive
+from bot.ports import DownloadLinkStore, QuotaStore, ReportArchive, Store, TaskStore
 from bot.stores.dump import Dumpable
 from bot.stores.sqlite.dump import SqliteDump
 from bot.stores.sqlite.ledger import SqliteQuotaStore

@@ -15,9 +15,9 @@ from typing import Protocol
 from bot.errors import DingRunError, RateLimited, TemporaryError
 from bot.exporters.celery.requests import KIND, findings_of, has_place, new_request, place_of, taken
 from bot.exporters.celery.transfer import FileTransfer
+from bot.files import UNFINISHED_SUFFIX
 from bot.models import Clock, Findings, Job, JobState, Run
 from bot.ports import ReportInput, Store
-from bot.reports.archive import UNFINISHED
 from bot.telemetry.loops import report_error
 
 LOOK = 0.3  # seconds between two looks at an order that a worker is at
@@ -81,7 +81,7 @@ class CeleryExporter:
 
     async def _new_order(self, run: Run, path: Path) -> Job:
         name = f"{run.id}.{secrets.token_hex(4)}"
-        order = new_request(run.id, name, f"{path.parent.name}/{name}{UNFINISHED}", self._clock())
+        order = new_request(run.id, name, f"{path.parent.name}/{name}{UNFINISHED_SUFFIX}", self._clock())
         await self._store.add_job(order)
         return order
 

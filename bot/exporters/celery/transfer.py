@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.errors import PermanentError, TemporaryError
-from bot.files import close_to_others, make_private_folder
-from bot.reports.archive import UNFINISHED, ReportArchive, write_pieces
+from bot.files import UNFINISHED_SUFFIX, close_to_others, make_private_folder, write_chunks
+from bot.ports import ReportArchive
 from bot.scratch import scratch_folder
 
 
@@ -88,9 +88,9 @@ class ArchiveTransfer:
         await self._archive.remove(place)
 
     async def _bring(self, place: str, path: Path) -> None:
-        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{UNFINISHED}")
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}")
         try:
-            await write_pieces(self._archive.read(place), part)
+            await write_chunks(self._archive.read(place), part)
             await asyncio.to_thread(part.replace, path)
         finally:
             await asyncio.to_thread(part.unlink, missing_ok=True)

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.errors import ConfigError, TemporaryError
-from bot.folders import folder_problem
+from bot.files import folder_problem
 from bot.stores.sqlite.store import BUSY_SECONDS, VERSION
 
 BUSY = ("locked", "busy")
