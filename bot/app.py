@@ -162,7 +162,7 @@ class App:
         return {
             "compare clocks": self._clock_guard.check,
             "reconcile": self.parts.deliver.reconcile,
-            "sweep reports": self.parts.reports.sweep,
+            "sweep reports": self.parts.reports.purge_expired,
             "empty payloads": self.parts.payloads.sweep,
             "measure how far reports lag": self.measure_backlog,
             "warn of the quota": self._warn_of_quota,
@@ -171,14 +171,14 @@ class App:
         }
 
     async def measure_backlog(self) -> None:
-        backlog = await self.parts.reports.backlog()
+        backlog = await self.parts.exports.backlog()
         self._metrics.reports_behind(waiting=backlog.waiting, lag=backlog.lag)
 
     async def _warn_of_quota(self) -> None:
         await self.parts.notices.alert_quota(await self.parts.governor.warnings())
 
     async def _warn_of_late(self) -> None:
-        await self.parts.notices.alert_stalled_exports(await self.parts.reports.stalled_exports())
+        await self.parts.notices.alert_stalled_exports(await self.parts.exports.stalled_exports())
 
     async def warn_of_pushes(self) -> None:
         """Tell the operators once that ARL pushes by itself as well."""

@@ -30,14 +30,14 @@ async def status(ctx: Context, message: Message, name: str) -> MarkdownMessage:
     ended = [run for run in await ctx.runs.recent(schedule_id, limit=SHOWN * 2) if run.task_counts][:SHOWN]
     await ctx.lists.remember(message, [run.id for run in (*running, *ended)])
     tallies, trouble = await _progress(ctx, running)
-    backlog = await ctx.reports.backlog()
+    backlog = await ctx.exports.backlog()
     return ctx.cards.reply(
         "status",
         trouble=trouble,
         waiting=backlog.waiting if backlog.lag >= LAG_SHOWN else 0,
         lag=backlog.lag,
         running=[_running(run, tallies.get(run.id)) for run in running],
-        recent=[_ended(run, ctx.reports.progress(run)) for run in ended],
+        recent=[_ended(run, ctx.exports.progress(run)) for run in ended],
     )
 
 

@@ -42,7 +42,8 @@ from bot.reports.downloads import DownloadLog
 from bot.reports.exports import ReportExports
 from bot.reports.link_tokens import LinkPolicy
 from bot.reports.links import ReportLinks
-from bot.reports.repository import Reports, ReportStorage
+from bot.reports.repository import Reports
+from bot.reports.storage import ReportStorage
 from bot.runs.lifecycle import Runs, TriggerRequest
 from bot.runs.scheduler import SchedulePolicy
 from bot.runs.watcher import Watcher
@@ -111,8 +112,9 @@ class CoreHarness:
         clock, store = self.clock, self.store
         cards = CARDS
         self.jobs = Jobs(store, clock=clock, owner="test")
-        shelf = ReportStorage(folder=self.folder, keep=timedelta(days=30), zone=ZONE)
-        self.reports = Reports(store, self.exporter, shelf, clock=clock)
+        storage = ReportStorage(folder=self.folder, keep=timedelta(days=30), zone=ZONE)
+        self.reports = Reports(store, storage, clock=clock)
+        self.exports = ReportExports(store, self.jobs, self.exporter, self.reports)
         kinds = {
             (kind, ""): self.reached.get(kind) or fake_channel(self.messenger, kind)
             for kind in DestinationKind
@@ -158,7 +160,7 @@ class CoreHarness:
             report_sender=parcels,
             links=self.links,
             download_log=self.audit,
-            exports=ReportExports(store, self.jobs, self.reports),
+            exports=self.exports,
             cards=cards,
             schedule_policy=SchedulePolicy(zone=ZONE),
             clock=clock,
@@ -169,7 +171,7 @@ class CoreHarness:
             self.runs.kinds,
             self.deliver.kinds,
             self.notices.kinds,
-            self.reports.kinds(self.deliver.report_settled),
+            self.exports.kinds(self.deliver.report_settled),
             self.intake.kinds,
         ):
             self.jobs.register(kinds_of)

@@ -35,7 +35,8 @@ from bot.reports.downloads import DownloadLog
 from bot.reports.exports import ReportExports
 from bot.reports.link_tokens import LinkPolicy
 from bot.reports.links import ReportLinks
-from bot.reports.repository import Reports, ReportStorage
+from bot.reports.repository import Reports
+from bot.reports.storage import ReportStorage
 from bot.runs.discovery import DiscoveryWindow, RunDiscovery
 from bot.runs.lifecycle import Runs
 from bot.runs.scheduler import MisfirePolicy, SchedulePolicy, Scheduler
@@ -73,6 +74,7 @@ class Services:
 
     jobs: Jobs
     reports: Reports
+    exports: ReportExports
     runs: Runs
     deliver: DeliveryPipeline
     deliveries: Resender
@@ -109,9 +111,8 @@ class _Builder:
             on_outcome=outside.metrics.outcome,
         )
         exporter = build_exporter(settings, outside.stores, outside.engine, clock=outside.clock)
-        self._reports = Reports(
-            self._store, exporter, build_storage(settings, outside.stores), clock=outside.clock
-        )
+        self._reports = Reports(self._store, build_storage(settings, outside.stores), clock=outside.clock)
+        self._exports = ReportExports(self._store, self._jobs, exporter, self._reports)
         self._runs = Runs(self._store, outside.engine, self._jobs, clock=outside.clock)
         self._deliveries = Resender(self._store, self._jobs)
         self._links = build_links(settings, outside)
@@ -130,6 +131,7 @@ class _Builder:
         return Services(
             jobs=self._jobs,
             reports=self._reports,
+            exports=self._exports,
             runs=self._runs,
             deliver=self._deliver,
             deliveries=self._deliveries,
@@ -191,7 +193,7 @@ class _Builder:
             report_sender=self._means.report_sender,
             links=self._links,
             download_log=self._audit,
-            exports=ReportExports(self._store, self._jobs, self._reports),
+            exports=self._exports,
             cards=self._cards,
             schedule_policy=self._timetable,
             clock=self._outside.clock,
@@ -207,7 +209,7 @@ class _Builder:
             self._runs.kinds,
             self._deliver.kinds,
             self._notices.kinds,
-            self._reports.kinds(self._deliver.report_settled),
+            self._exports.kinds(self._deliver.report_settled),
             intake.kinds,
         ):
             self._jobs.register(kinds)

@@ -60,7 +60,7 @@ async def test_of_reports_that_cannot_be_made_they_are_told_once_a_day(watched: 
     for minutes in (9, 2, 60, 24 * 60):
         watched.clock.turn(seconds=minutes * 60)
         await watched.do_jobs()
-        await watched.notices.alert_stalled_exports(await watched.reports.stalled_exports())
+        await watched.notices.alert_stalled_exports(await watched.exports.stalled_exports())
         await watched.do_jobs()
     assert len(told(watched)) == 2
     assert "waits for a worker" in told(watched)[0]

@@ -84,4 +84,4 @@ async def test_status_says_how_far_the_reports_lag_behind(desk: CoreHarness) -> 
 async def test_reports_that_are_made_lag_no_more(desk: CoreHarness) -> None:
     await desk.finished_run()
     desk.clock.turn(seconds=4 * 60)
-    assert (await desk.reports.backlog()).waiting == 0
+    assert (await desk.exports.backlog()).waiting == 0

@@ -19,6 +19,7 @@ from bot.errors import ConfigError, PermanentError, TemporaryError
 from bot.jobs.queue import Jobs
 from bot.messengers.dingtalk.stream import StreamConnection
 from bot.quota.governor import Governor
+from bot.reports.exports import ReportExports
 from bot.reports.repository import Reports
 from bot.runs.discovery import RunDiscovery
 from bot.runs.scheduler import Scheduler
@@ -101,9 +102,9 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (RunDiscovery, "run", "finder"),
         (DeliveryPipeline, "reconcile", "housekeeping"),
         (App, "measure_backlog", "housekeeping: measure how far reports lag"),
-        (Reports, "sweep", "housekeeping: sweep reports"),
+        (Reports, "purge_expired", "housekeeping: sweep reports"),
         (Governor, "warnings", "housekeeping: warn of the quota"),
-        (Reports, "stalled_exports", "housekeeping: warn of late reports"),
+        (ReportExports, "stalled_exports", "housekeeping: warn of late reports"),
         (App, "warn_of_pushes", "housekeeping: warn of pushes"),
         (StreamConnection, "ticket", "stream"),
         (StreamConnection, "run", "stream"),

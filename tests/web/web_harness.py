@@ -37,7 +37,7 @@ class WebHarness:
 
     async def store(self, content: bytes) -> None:
         """Put this content in the place of the report."""
-        shelf = self.desk.reports._shelf
+        shelf = self.desk.reports._storage
         written = shelf.reserve_path("2026-11-24", "big")
         written.write_bytes(content)
         path, measure = shelf.commit(written, "big")
