@@ -15,14 +15,28 @@ from tests.scenarios.fault_injection import (
 )
 from tests.scenarios.faults import ANSWERS, Fault
 
+REQUESTS = (
+    "accessToken",
+    "createAndDeliver",
+    "upload",
+    "send",
+    "sendBySession",
+    "asyncsend_v2",
+    "getsendresult",
+)
+POINTS = {
+    *(f"request {name}" for name in REQUESTS),
+    *("add_run", "update_run", "add_job", "claim_job", "save_job", "make_jobs_due", "save_report", "acquire"),
+}
 SHARDS = 4  # of the cases, so that they can be gone through side by side
 SEEDS = 12
 RUNS, BOTS = 4, 2
 
 
-async def test_every_request_of_a_run_is_a_point(tmp_path: Path) -> None:
+async def test_every_write_and_every_request_of_a_run_is_a_point(tmp_path: Path) -> None:
     points = await points_of(tmp_path)
-    assert len(points) > 140
+    assert {point.removeprefix("before ") for point in points if point.startswith("before")} == POINTS
+    assert len(points) % 2 == 0
     assert len(lost_answers(points)) == 10
     assert len(other_answers(points)) == 10 * len(ANSWERS)
 
