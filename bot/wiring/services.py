@@ -1,5 +1,6 @@
 """The parts of the service, and how they hold on to each other; `bot.app` runs them."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -241,12 +242,10 @@ def by_app(app: str, take: Callable[[Incoming], Awaitable[Taken]]) -> Callable[[
 def count_calls(
     meter: RateLimiter, take: Callable[[Incoming], Awaitable[Taken]]
 ) -> Callable[[Incoming], Awaitable[Taken]]:
-    """Book what comes in while it is taken; its answer waits for the booking, but not for long."""
+    """Add each inbound event to the usage of the month while it is stored."""
 
     async def take_and_count(incoming: Incoming) -> Taken:
-        booked = meter.count_inbound()
-        answer = await take(incoming)
-        await booked.wait()
+        answer, _ = await asyncio.gather(take(incoming), meter.count_inbound())
         return answer
 
     return take_and_count

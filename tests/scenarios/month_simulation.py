@@ -81,7 +81,7 @@ class Month:
         app = self.sandbox.state.scenario.apps[0]
         hook, _ = self.sandbox.state.open_session(GROUP, app)
         await self.desk.hear(make_message("状态", conversation_id=GROUP, session_webhook=hook))
-        await self.meter.count_inbound().wait()
+        await self.meter.count_inbound()
 
     async def untold(self, runs: list[Run]) -> list[str]:
         """The runs that no message in the group tells of."""

@@ -11,9 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.errors import RateLimited
+from bot.errors import DingRunError, RateLimited
 from bot.messengers.dingtalk.errors import BAN, Banned, NotBilled, QuotaExhausted, Throttled
-from bot.messengers.dingtalk.inbound_counter import Arrivals
 from bot.models import MAX_CLOCK_SKEW, Clock
 from bot.ports import QuotaStore
 from bot.quota.budget import Budget, QuotaKind, month_end, month_limiter, month_of
@@ -21,6 +20,7 @@ from bot.quota.budget import Budget, QuotaKind, month_end, month_limiter, month_
 log = logging.getLogger(__name__)
 
 ASK_AGAIN = timedelta(hours=6)  # after DingTalk said that the month is used up: more may have been bought
+INBOUND_TIMEOUT_SECONDS = 1.0
 PATIENCE = timedelta(seconds=5)  # of a call for its place; after that its job waits instead
 SECOND, ROBOT_SPAN = timedelta(seconds=1.1), timedelta(seconds=65)  # with room for what a request takes
 
@@ -75,7 +75,6 @@ class RateLimiter(NullRateLimiter):
         self._clock = clock
         self._sleep = sleep
         self._banned_until: datetime | None = None  # of this machine's address, so no affair of other bots
-        self._arrivals = Arrivals(lambda calls: self._book(QuotaKind.STREAM, calls))
 
     @asynccontextmanager
     async def call(self, gate: RateLimit, bucket: QuotaKind) -> AsyncIterator[None]:
@@ -115,10 +114,16 @@ class RateLimiter(NullRateLimiter):
         if timedelta() < left <= timedelta(seconds=BAN):  # more is left when the clock was set back
             raise RateLimited("DingTalk bans this machine's address", retry_after=_seconds(left))
 
-    def count_inbound(self) -> asyncio.Event:
-        """A message or a press came in, which costs one of the Webhook & Stream calls; set once that is
-        booked, or cannot be in time."""
-        return self._arrivals.add()
+    async def count_inbound(self) -> None:
+        """Add an inbound message or tap to the usage: it costs one Webhook & Stream call.
+
+        Never fails and never waits longer than `INBOUND_TIMEOUT_SECONDS`, because an ack depends on it.
+        """
+        try:
+            async with asyncio.timeout(INBOUND_TIMEOUT_SECONDS):
+                await self._book(QuotaKind.STREAM, 1)
+        except (DingRunError, TimeoutError) as error:
+            log.warning("an inbound event was not counted: %s", str(error) or "the store takes too long")
 
     async def _not_refused(self, bucket: QuotaKind) -> None:
         closed, now = await self._ledger.blocked_until(month_limiter(bucket)), self._clock()

@@ -1,5 +1,6 @@
 """Calls at DingTalk's pace, and what they cost."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -56,8 +57,32 @@ async def test_every_call_is_booked(counter: Counter) -> None:
         await counter.call(error=PermanentError("no such card"))
     with pytest.raises(TemporaryError):
         await counter.call(error=TemporaryError("no answer", uncertain=True))
-    await counter.meter.count_inbound().wait()
+    await counter.meter.count_inbound()
     assert (await counter.booked(), await counter.booked(QuotaKind.STREAM)) == (3, 1)
+
+
+async def test_an_inbound_event_that_cannot_be_counted_is_answered_all_the_same(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def unavailable(month: str, kind: str, calls: int) -> int:
+        raise TemporaryError("the store is away")
+
+    monkeypatch.setattr(counter.ledger, "add_usage", unavailable)
+    await counter.meter.count_inbound()
+    assert caplog.messages == ["an inbound event was not counted: the store is away"]
+
+
+async def test_a_slow_count_holds_up_no_ack(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def slow(month: str, kind: str, calls: int) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr("bot.messengers.dingtalk.rate_limiter.INBOUND_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(counter.ledger, "add_usage", slow)
+    await counter.meter.count_inbound()
+    assert caplog.messages == ["an inbound event was not counted: the store takes too long"]
 
 
 @pytest.mark.parametrize(
