@@ -30,7 +30,7 @@ from bot.web.server import WebServer
 from bot.web.status import Status
 from bot.wiring.engines import open_engine
 from bot.wiring.messengers import build_messengers
-from bot.wiring.services import Adapters, build_services
+from bot.wiring.services import Adapters, build_budget, build_services
 from bot.wiring.stores import open_stores
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class App:
             self.engine = await self._stack.enter_async_context(
                 open_engine(settings, self.stores.tasks, clock=clock, owner=owner)
             )
-            meter = RateLimiter(self.stores.ledger, settings.quota.budget(), clock=clock)
+            meter = RateLimiter(self.stores.ledger, build_budget(settings), clock=clock)
             outside = Adapters(
                 stores=self.stores,
                 engine=self.engine,

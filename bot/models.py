@@ -8,7 +8,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -120,6 +120,23 @@ class DestinationKind(StrEnum):
     WEBHOOK = "webhook"  #: custom group robot, by its name in the settings
 
 
+class QuotaKind(StrEnum):
+    API = "api"  #: calls of the new and the old API
+    STREAM = "stream_webhook"  #: webhook messages, incoming messages and card taps
+
+
+PERSON_KINDS = frozenset({DestinationKind.USER, DestinationKind.WORK})
+CARD_KINDS = frozenset({DestinationKind.GROUP, DestinationKind.USER})
+FILE_KINDS = CARD_KINDS | {DestinationKind.WORK}
+CHANNEL_KINDS: Mapping[Channel, frozenset[DestinationKind]] = {
+    Channel.DINGDING: frozenset(DestinationKind),
+    Channel.OPENAPI: CARD_KINDS,
+    Channel.WEBHOOK: frozenset({DestinationKind.WEBHOOK}),
+    Channel.WORK_NOTICE: frozenset({DestinationKind.WORK}),
+}
+"""The kinds of destinations that a channel reaches."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Destination:
     """Address of a message (投递目标), written `kind:id`, for example `group:cid6EU…==` or `work:manager01`.
@@ -143,6 +160,35 @@ class Destination:
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.id}#{self.app}" if self.app else f"{self.kind}:{self.id}"
+
+    @property
+    def is_group(self) -> bool:
+        return self.kind is DestinationKind.GROUP
+
+    @property
+    def is_person(self) -> bool:
+        return self.kind in PERSON_KINDS
+
+    @property
+    def takes_cards(self) -> bool:
+        return self.kind in CARD_KINDS
+
+    @property
+    def takes_files(self) -> bool:
+        return self.kind in FILE_KINDS
+
+    @property
+    def quota_kind(self) -> QuotaKind:
+        """Return which of the month's calls a message to it is counted with."""
+        return QuotaKind.STREAM if self.kind is DestinationKind.WEBHOOK else QuotaKind.API
+
+    def as_work_notification(self) -> "Destination":
+        """Return the same person's work notifications, or the destination itself where it is no person."""
+        return replace(self, kind=DestinationKind.WORK) if self.kind is DestinationKind.USER else self
+
+
+NULL_DESTINATION = Destination(kind=DestinationKind.GROUP, id="nobody")
+"""Used where no destination is configured: what would have been sent there is only logged."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,8 @@
 from bot.chat.context import Context, reply_destination
 from bot.chat.permissions import Permission
 from bot.chat.router import SCHEDULE_OR_RUN, ButtonReplies, Router
-from bot.delivery.plan import all_recipients, card_id
+from bot.delivery.plan import card_id
+from bot.delivery.recipients import all_recipients
 from bot.errors import UserError
 from bot.models import (
     CardTap,

@@ -3,8 +3,8 @@
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
 from bot.chat.router import Router
-from bot.models import MarkdownMessage, Message
-from bot.quota.budget import RUN_COSTS, Balance, QuotaKind, forecast, month_of, quota_level
+from bot.models import MarkdownMessage, Message, QuotaKind
+from bot.quota.budget import RUN_COSTS, Balance, forecast, month_of, quota_level
 
 router = Router()
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from bot.chat.context import Context, reply_destination
 from bot.chat.permissions import Permission
 from bot.chat.router import SCHEDULE, Router
-from bot.delivery.plan import all_recipients
+from bot.delivery.recipients import all_recipients
 from bot.errors import UserError
 from bot.models import Destination, MarkdownMessage, Message, Run, Trigger
 from bot.runs.lifecycle import LAST_NOTIFIED_LIMIT, TriggerRequest, retried_run, retry_cause

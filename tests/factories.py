@@ -7,6 +7,7 @@ from typing import Any
 from bot.messengers.dingtalk.auth import DingTalkApp
 from bot.models import (
     CustomRobot,
+    Destination,
     Download,
     DownloadLink,
     Job,
@@ -14,8 +15,10 @@ from bot.models import (
     Person,
     Report,
     Run,
+    RunStatus,
     Schedule,
     Task,
+    TaskCounts,
     Trigger,
     deterministic_id,
 )
@@ -45,6 +48,15 @@ def make_run(**changes: Any) -> Run:
         "start_time": NOW,
     }
     return Run(**(defaults | changes))
+
+
+def make_ended_run(status: RunStatus = RunStatus.FINISHED, error: int = 0, **schedule: object) -> Run:
+    """Make a run with three tasks, `error` of which failed, whose schedule notifies a group."""
+    defaults: dict[str, object] = {"notify_enable": True, "send_to": (Destination.parse("group:cidA"),)}
+    counts = TaskCounts(total=3, done=3 - error, error=error)
+    return make_run(
+        schedule=make_schedule(**(defaults | schedule)), status=status, task_counts=counts, end_time=NOW
+    )
 
 
 def make_job(**changes: Any) -> Job:

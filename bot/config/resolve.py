@@ -8,8 +8,8 @@ from bot.config.notify import RecipientSettings, Webhook
 from bot.config.schedules import ScheduleSettings
 from bot.config.settings import Settings
 from bot.config.types import did_you_mean
-from bot.delivery.plan import REACH
 from bot.models import (
+    CHANNEL_KINDS,
     Channel,
     CustomRobot,
     Destination,
@@ -23,7 +23,6 @@ APP_NEEDED = "needs DINGDING.APP_KEY for anything but webhook:name"
 AGENT_NEEDED = "names a work notification, which needs DINGDING.AGENT_ID"
 NEEDS = {Channel.OPENAPI: ("app_key",), Channel.WORK_NOTICE: ("app_key", "agent_id")}
 OWNER, ON_CALL = "owner", "on_call"  # words of a mention that stand for people
-PERSONAL = frozenset({DestinationKind.USER, DestinationKind.WORK})
 
 
 def resolve_schedules(settings: Settings) -> tuple[Schedule, ...]:
@@ -158,7 +157,7 @@ def people_in(settings: Settings) -> tuple[str, ...]:
     """List the staffIds that the settings name, besides those in `access`."""
     told = [telling.to for each in settings.schedules for telling in _told(settings, each)]
     told += [telling.to for tellings in settings.notify.routes.values() for telling in tellings]
-    people = [to.id for to in (*told, *settings.notify.operators) if to.kind in PERSONAL]
+    people = [to.id for to in (*told, *settings.notify.operators) if to.is_person]
     owners = [each.owner for each in settings.schedules if each.owner]
     return (*people, *settings.notify.on_call, *owners)
 
@@ -247,7 +246,7 @@ def recipient_errors(settings: Settings, schedule: Schedule, webhooks: Mapping[s
     unknown = ", ".join(sorted(robots - webhooks.keys()))
     apps = ", ".join(sorted({place.app for place in schedule.send_to} - {"", *settings.notify.apps}))
     lacks = next((key.upper() for key in NEEDS.get(channel, ()) if not getattr(ding, key)), "")
-    reach = REACH[channel] | ({DestinationKind.USER} if channel is Channel.WORK_NOTICE else set())
+    reach = CHANNEL_KINDS[channel] | ({DestinationKind.USER} if channel is Channel.WORK_NOTICE else set())
     takes = " or ".join(sorted(f"{kind}:…" for kind in reach))
     nobody = kinds and not kinds & reach
     agentless = any(_agentless(settings, place) for place in schedule.send_to)

@@ -21,7 +21,6 @@ from bot.config.notify import NotifySettings
 from bot.config.reports import ExporterSettings, ReportSettings
 from bot.config.schedules import SchedulerSettings, ScheduleSettings
 from bot.config.types import ConversationId, KeySecret, PublicUrl, Section, StaffId, Whole, ZoneName
-from bot.quota.budget import Budget, QuotaKind
 
 
 class StoreSettings(Section):
@@ -112,9 +111,6 @@ class QuotaSettings(Section):
         description="Reports, resends and reruns per person and hour; 0 is no limit.",
         examples=[50],
     )
-
-    def budget(self) -> Budget:
-        return Budget(limits={QuotaKind.API: self.api, QuotaKind.STREAM: self.stream_webhook})
 
 
 class LogSettings(Section):

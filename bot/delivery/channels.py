@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.delivery.plan import NULL_DESTINATION
-from bot.models import Destination, DestinationKind
+from bot.models import NULL_DESTINATION, Destination, DestinationKind
 from bot.ports import Capabilities, Messenger
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from bot.delivery.operator_alerts import OperatorAlerts
 from bot.errors import PermanentError, TemporaryError
-from bot.models import Clock, Destination, DestinationKind
+from bot.models import Clock, Destination
 from bot.ports import Store
 
 log = logging.getLogger(__name__)
@@ -115,8 +115,7 @@ class CircuitBreaker:
 
 def _concerns(fault: str, destination: Destination) -> bool:
     """Return whether a fault is the destination's own: in a group, a wrong person is only mentioned."""
-    person = destination.kind in {DestinationKind.USER, DestinationKind.WORK}
-    return person or fault != "wrong_person"
+    return destination.is_person or fault != "wrong_person"
 
 
 def _key(step: DeliveryMode, destination: Destination) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from bot.delivery.channels import Channels
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
-from bot.models import Destination, Job, new_job
-from bot.quota.budget import Balance, QuotaKind
+from bot.models import Destination, Job, QuotaKind, new_job
+from bot.quota.budget import Balance
 from cards.render import Cards
 
 

@@ -1,4 +1,4 @@
-"""Who is told of an ended run, and the jobs that follow from its end. Pure."""
+"""Derive the jobs that follow from the end of a run, their ids, and the push status. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -6,98 +6,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.delivery.payload import DeliveryPayload, DeliveryResult
+from bot.delivery.recipients import recipients
 from bot.models import (
-    Channel,
+    NULL_DESTINATION,
     Destination,
-    DestinationKind,
     Job,
     JobState,
-    NotifyOn,
     PushStatus,
-    RecipientOptions,
     Run,
     RunStatus,
-    Schedule,
     deterministic_id,
     new_job,
 )
 
 MAX_EXPORT_WAIT = timedelta(seconds=60)  # how long the card waits for the report
-
-NULL_DESTINATION = Destination(kind=DestinationKind.GROUP, id="nobody")
-"""Stands in where no destination is configured: what would have been pushed is logged."""
-
-CARD_KINDS = frozenset({DestinationKind.GROUP, DestinationKind.USER})
-FILE_KINDS = CARD_KINDS | {DestinationKind.WORK}
-REACH = {
-    Channel.DINGDING: frozenset(DestinationKind),
-    Channel.OPENAPI: CARD_KINDS,
-    Channel.WEBHOOK: frozenset({DestinationKind.WEBHOOK}),
-    Channel.WORK_NOTICE: frozenset({DestinationKind.WORK}),
-}
-
-
-def has_failures(run: Run) -> bool:
-    """Whether an ended run has anything that did not end well."""
-    return run.status is RunStatus.ERROR or bool(run.task_counts and run.task_counts.failed)
-
-
-def recipients(run: Run) -> tuple[Destination, ...]:
-    """Who is told of this ended run: `notify_enable`, and the `notify_on` of schedule and destination.
-
-    Whoever asked for a run that came to nothing is told where they asked, whatever the schedule says.
-    """
-    places = _wanting(run) if run.schedule.notify_enable else ()
-    refused = run.status is RunStatus.ERROR and run.asked_in is not None
-    if not refused or (places and _old_group(run)):
-        return places
-    return tuple(dict.fromkeys([*places, *([run.asked_in] if run.asked_in else [])]))
-
-
-def _wanting(run: Run) -> tuple[Destination, ...]:
-    wanted = {
-        NotifyOn.ALWAYS: True,
-        NotifyOn.FINISHED: run.status is RunStatus.FINISHED,
-        NotifyOn.FAILED: has_failures(run),
-    }
-    asked = {place: options_for(run.schedule, place).notify_on for place in all_recipients(run)}
-    return tuple(place for place, notify_on in asked.items() if wanted[notify_on or run.schedule.notify_on])
-
-
-def mentions(run: Run, destination: Destination) -> tuple[str, ...]:
-    """For whom the summary of an ended run rings at a destination: staffIds, mobile numbers or `all`."""
-    manner = options_for(run.schedule, destination)
-    return () if manner.only_failed and not has_failures(run) else manner.mention
-
-
-def options_for(schedule: Schedule, destination: Destination) -> RecipientOptions:
-    """How the schedule tells this destination."""
-    mine = (each for each in schedule.recipient_options if destination in {each.to, _as_work(each.to)})
-    return next(mine, RecipientOptions(to=destination))
-
-
-def all_recipients(run: Run) -> tuple[Destination, ...]:
-    """Where a summary may go, each once: the schedule's destinations that its channel reaches, and where it
-    was asked for."""
-    everyone = [*run.schedule.send_to, *([run.asked_in] if run.asked_in and not _old_group(run) else [])]
-    channel = run.schedule.notify_channel
-    if channel is Channel.WORK_NOTICE:
-        everyone = [_as_work(destination) for destination in everyone]
-    reached = [destination for destination in everyone if destination.kind in REACH[channel]]
-    return tuple(dict.fromkeys(reached)) or (NULL_DESTINATION,)
-
-
-def _old_group(run: Run) -> bool:
-    """Whether it was asked for in a group while one is told by its old chatId: they may be the same."""
-    groups = [place.id for place in run.schedule.send_to if place.kind is DestinationKind.GROUP]
-    asked_in_group = run.asked_in is not None and run.asked_in.kind is DestinationKind.GROUP
-    return asked_in_group and any(id_.startswith("chat") for id_ in groups)
-
-
-def _as_work(destination: Destination) -> Destination:
-    if destination.kind is DestinationKind.USER:
-        return replace(destination, kind=DestinationKind.WORK)
-    return destination
 
 
 def jobs_for_finished_run(run: Run, now: datetime) -> Sequence[Job]:
@@ -111,9 +33,9 @@ def jobs_for_finished_run(run: Run, now: datetime) -> Sequence[Job]:
     jobs = [_job("export", run, now)] if export else []
     due = now + MAX_EXPORT_WAIT if export else now
     for destination in recipients(run):
-        kind = "card" if destination.kind in CARD_KINDS else "note"
+        kind = "card" if destination.takes_cards else "note"
         jobs.append(_job(kind, run, now, destination=destination, due=due))
-        if export and destination.kind in FILE_KINDS and destination != NULL_DESTINATION:
+        if export and destination.takes_files and destination != NULL_DESTINATION:
             jobs.append(_job("file", run, now, destination=destination, due=due))
     return jobs
 

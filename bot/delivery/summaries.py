@@ -14,7 +14,8 @@ from bot.delivery.circuit_breaker import CircuitBreaker, DeliveryMode
 from bot.delivery.digests import Digests, Missed, Unconfirmed, digest_id
 from bot.delivery.files import ReportSender
 from bot.delivery.payload import DeliveryPayload, DeliveryResult
-from bot.delivery.plan import MAX_EXPORT_WAIT, card_id, mentions
+from bot.delivery.plan import MAX_EXPORT_WAIT, card_id
+from bot.delivery.recipients import mentions
 from bot.delivery.reconcile import destination_of, note_instead_of
 from bot.delivery.routing import Route, RoutingSnapshot, choose_route
 from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError

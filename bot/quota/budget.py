@@ -9,7 +9,9 @@ one of the others. Tokens are free.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from enum import IntEnum, StrEnum
+from enum import IntEnum
+
+from bot.models import QuotaKind
 
 CHINA = timezone(timedelta(hours=8))
 
@@ -19,11 +21,6 @@ WEBHOOK_UNTIL = 0.90  # of Webhook & Stream calls; the rest is for what people s
 DIGEST_INTERVAL = timedelta(minutes=10)  # at most so often
 SETTLES = timedelta(hours=6)  # of a month; before, a forecast says nothing
 RUN_COSTS = {"card": 1, "upload": 1, "file": 1}  # API calls of a finished run with a report
-
-
-class QuotaKind(StrEnum):
-    API = "api"  #: calls of the new and the old API
-    STREAM = "stream_webhook"  #: webhook messages, incoming messages and presses
 
 
 class QuotaLevel(IntEnum):

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.models import Clock, Destination, DestinationKind
+from bot.models import Clock, Destination, QuotaKind
 from bot.ports import QuotaStore
 from bot.quota.budget import (
     Balance,
     Budget,
-    QuotaKind,
     QuotaLevel,
     digest_wait,
     month_end,
@@ -49,7 +48,7 @@ class Governor:
     async def level(self, destination: Destination, *, beside: bool = False) -> QuotaLevel:
         """How news may go to a destination; `beside`: a webhook robot stands beside it."""
         balance = await self.balance()
-        if destination.kind is DestinationKind.WEBHOOK:
+        if destination.quota_kind is QuotaKind.STREAM:
             return webhook_quota_level(balance)
         return quota_level(balance, beside=beside)
 
@@ -67,10 +66,9 @@ class Governor:
 
     async def digest_due(self, destination: Destination, rung: QuotaLevel) -> datetime:
         """When a digest that begins now has gathered enough: soon for a burst, later when calls are few."""
-        by_webhook = destination.kind is DestinationKind.WEBHOOK
         wait = GRID
         if rung >= QuotaLevel.DIGEST:
-            wait = digest_wait(await self.balance(), QuotaKind.STREAM if by_webhook else QuotaKind.API)
+            wait = digest_wait(await self.balance(), destination.quota_kind)
         due = self._clock() + wait
         return due + GRID - timedelta(seconds=due.timestamp() % GRID.total_seconds())
 

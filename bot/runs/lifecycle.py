@@ -5,7 +5,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.delivery.plan import all_recipients, jobs_for_finished_run, recipients
+from bot.delivery.plan import jobs_for_finished_run
+from bot.delivery.recipients import all_recipients, recipients
 from bot.errors import PermanentError
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import (

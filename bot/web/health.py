@@ -6,9 +6,8 @@ from aiohttp import web
 
 from bot.delivery.resend import Resender
 from bot.errors import DingRunError
-from bot.models import JobState, RunStatus
+from bot.models import JobState, QuotaKind, RunStatus
 from bot.ports import Store
-from bot.quota.budget import QuotaKind
 from bot.quota.governor import Governor
 from bot.telemetry.metrics import Metrics
 

@@ -28,8 +28,9 @@ from bot.jobs.queue import Jobs
 from bot.jobs.retention import PayloadRetention
 from bot.messengers.dingtalk.rate_limiter import RateLimiter
 from bot.messengers.dingtalk.stream import Pace, StreamConnection
-from bot.models import CardTap, Clock, Message
+from bot.models import CardTap, Clock, Message, QuotaKind
 from bot.ports import Engine
+from bot.quota.budget import Budget
 from bot.quota.governor import Governor
 from bot.quota.request_budget import RequestBudget
 from bot.reports.downloads import DownloadLog
@@ -160,7 +161,7 @@ class _Builder:
         outside, channels = self._outside, self._outside.dingtalk.channels
         governor = Governor(
             outside.stores.ledger,
-            self._settings.quota.budget(),
+            build_budget(self._settings),
             clock=outside.clock,
             cards_per_minute=self._settings.notify.cards_per_minute,
         )
@@ -249,6 +250,12 @@ def count_calls(
         return answer
 
     return take_and_count
+
+
+def build_budget(settings: Settings) -> Budget:
+    """Build the monthly budget of API calls and of Webhook & Stream calls."""
+    quota = settings.quota
+    return Budget(limits={QuotaKind.API: quota.api, QuotaKind.STREAM: quota.stream_webhook})
 
 
 def build_schedule_policy(settings: Settings) -> SchedulePolicy:

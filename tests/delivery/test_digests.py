@@ -1,8 +1,8 @@
 """Many runs in one card."""
 
 from bot.errors import PermanentError, TemporaryError
-from bot.models import Destination, JobState, PushStatus, Run
-from bot.quota.budget import Budget, QuotaKind, month_of
+from bot.models import Destination, JobState, PushStatus, QuotaKind, Run
+from bot.quota.budget import Budget, month_of
 from bot.stores.sqlite.ledger import SqliteQuotaStore
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_schedule

@@ -9,8 +9,8 @@ import pytest
 from bot.delivery.plan import card_id
 from bot.errors import TemporaryError
 from bot.messengers.dingtalk.work_notification import CAPABILITIES
-from bot.models import Destination, Job, JobState
-from bot.quota.budget import Budget, QuotaKind
+from bot.models import Destination, Job, JobState, QuotaKind
+from bot.quota.budget import Budget
 from bot.reports.link_tokens import LinkPolicy
 from bot.stores.sqlite.ledger import SqliteQuotaStore
 from tests.conftest import GROUP, CoreHarness

@@ -3,8 +3,8 @@
 import pytest
 
 from bot.errors import RateLimited, TemporaryError
-from bot.models import Destination, JobState
-from bot.quota.budget import Budget, QuotaKind, month_of
+from bot.models import Destination, JobState, QuotaKind
+from bot.quota.budget import Budget, month_of
 from bot.stores.sqlite.ledger import SqliteQuotaStore
 from tests.conftest import CoreHarness
 

@@ -3,8 +3,8 @@
 import pytest
 
 from bot.errors import PermanentError, TemporaryError
-from bot.models import ExportStatus, Person
-from bot.quota.budget import Budget, QuotaKind, month_of
+from bot.models import ExportStatus, Person, QuotaKind
+from bot.quota.budget import Budget, month_of
 from bot.reports.link_tokens import LinkPolicy
 from bot.stores.sqlite.ledger import SqliteQuotaStore
 from tests.chat.test_dispatcher import tap_on

@@ -1,6 +1,7 @@
 """`额度`."""
 
-from bot.quota.budget import Budget, QuotaKind, month_of
+from bot.models import QuotaKind
+from bot.quota.budget import Budget, month_of
 from bot.stores.sqlite.ledger import SqliteQuotaStore
 from tests.conftest import CoreHarness
 

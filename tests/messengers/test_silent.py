@@ -6,9 +6,8 @@ import aiohttp
 import pytest
 
 from bot.config.settings import Settings
-from bot.delivery.plan import NULL_DESTINATION
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
-from bot.models import MarkdownMessage
+from bot.models import NULL_DESTINATION, MarkdownMessage
 from bot.wiring.messengers import build_messengers
 from tests.fakes import FakeClock
 

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.models import QuotaKind
 from bot.quota.budget import (
     Balance,
     Budget,
-    QuotaKind,
     QuotaLevel,
     digest_wait,
     forecast,

@@ -13,8 +13,8 @@ from bot.messengers.dingtalk.auth import Tokens
 from bot.messengers.dingtalk.rate_limiter import RateLimiter
 from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.webhook import WebhookMessenger
-from bot.models import Destination, DestinationKind, Run, Trigger
-from bot.quota.budget import Budget, QuotaKind, month_of
+from bot.models import Destination, DestinationKind, QuotaKind, Run, Trigger
+from bot.quota.budget import Budget, month_of
 from bot.runs.lifecycle import TriggerRequest
 from bot.stores.sqlite.ledger import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore

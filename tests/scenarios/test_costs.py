@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.models import Destination
-from bot.quota.budget import QuotaKind, month_of
+from bot.models import Destination, QuotaKind
+from bot.quota.budget import month_of
 from bot.stores.sqlite.ledger import SqliteQuotaStore
 from tests.factories import make_message
 from tests.scenarios.fault_injection import GROUP, World, world

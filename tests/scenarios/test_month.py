@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.quota.budget import QuotaKind
+from bot.models import QuotaKind
 from tests.scenarios.month_simulation import Scale, booked, month
 
 TENTH = Scale(runs_per_day=20, api=500, stream_webhook=300)

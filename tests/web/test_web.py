@@ -11,8 +11,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bot.delivery.resend import Resender
 from bot.errors import ConfigError, TemporaryError
-from bot.models import JobState, Run
-from bot.quota.budget import QuotaKind, month_of
+from bot.models import JobState, QuotaKind, Run
+from bot.quota.budget import month_of
 from bot.stores.sqlite.ledger import SqliteQuotaStore
 from bot.telemetry.metrics import Metrics
 from bot.web.guard import AdminGuard

@@ -10,8 +10,8 @@ from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
 from bot.messengers.dingtalk.errors import TokenRefused, error_from_oapi, error_from_openapi
 from bot.messengers.dingtalk.http import UPLOAD_TIMEOUT, Answer, call
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, app_limit
+from bot.models import QuotaKind
 from bot.ports import Sending, unmarked
-from bot.quota.budget import QuotaKind
 
 HEADER = "x-acs-dingtalk-access-token"
 

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 
 from bot.errors import DingRunError, RateLimited
 from bot.messengers.dingtalk.errors import BAN, Banned, NotBilled, QuotaExhausted, Throttled
-from bot.models import MAX_CLOCK_SKEW, Clock
+from bot.models import MAX_CLOCK_SKEW, Clock, QuotaKind
 from bot.ports import QuotaStore
-from bot.quota.budget import Budget, QuotaKind, month_end, month_limiter, month_of
+from bot.quota.budget import Budget, month_end, month_limiter, month_of
 
 log = logging.getLogger(__name__)
 

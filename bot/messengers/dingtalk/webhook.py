@@ -26,13 +26,13 @@ from bot.models import (
     Destination,
     MarkdownMessage,
     Message,
+    QuotaKind,
     RenderedCard,
     SendResult,
     deterministic_id,
     is_mobile,
 )
 from bot.ports import Capabilities, Sending, TextRepeat, unmarked
-from bot.quota.budget import QuotaKind
 
 DEFAULT_BASE = "https://oapi.dingtalk.com"
 CLOCK_WAIT = 300.0  # seconds, between tries while this machine's clock is wrong

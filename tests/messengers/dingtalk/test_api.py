@@ -20,8 +20,7 @@ from bot.messengers.dingtalk.http import ANSWER_BYTES, call
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, RateLimit
 from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
-from bot.models import Destination, MarkdownMessage
-from bot.quota.budget import QuotaKind
+from bot.models import Destination, MarkdownMessage, QuotaKind
 from dingtalk_sandbox import Sandbox
 from tests.factories import make_message
 from tests.fakes import FakeClock

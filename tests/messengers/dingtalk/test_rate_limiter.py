@@ -10,7 +10,8 @@ import pytest
 from bot.errors import PermanentError, RateLimited, TemporaryError
 from bot.messengers.dingtalk.errors import Banned, NotBilled, QuotaExhausted, Throttled, TokenRefused
 from bot.messengers.dingtalk.rate_limiter import RateLimit, RateLimiter, app_limit, robot_limit
-from bot.quota.budget import Budget, QuotaKind, month_of
+from bot.models import QuotaKind
+from bot.quota.budget import Budget, month_of
 from bot.stores.sqlite.ledger import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
 from tests.fakes import FakeClock

@@ -1,0 +1,87 @@
+"""Choose who is notified of an ended run, and who is mentioned. Pure."""
+
+from bot.models import (
+    CHANNEL_KINDS,
+    NULL_DESTINATION,
+    Channel,
+    Destination,
+    NotifyOn,
+    RecipientOptions,
+    Run,
+    RunStatus,
+    Schedule,
+)
+
+
+def has_failures(run: Run) -> bool:
+    """Return whether anything in an ended run failed: the run itself or one of its tasks."""
+    return run.status is RunStatus.ERROR or bool(run.task_counts and run.task_counts.failed)
+
+
+def recipients(run: Run) -> tuple[Destination, ...]:
+    """Return the destinations that are notified of an ended run.
+
+    - With `notify_enable`, every destination whose `notify_on` (or else the schedule's) matches the outcome.
+    - The conversation that asked for a run which ended in error, whatever the schedule says.
+    """
+    notified = _notified(run) if run.schedule.notify_enable else ()
+    if run.status is not RunStatus.ERROR or run.asked_in is None:
+        return notified
+    if notified and _may_be_same_group(run):
+        return notified
+    return tuple(dict.fromkeys([*notified, run.asked_in]))
+
+
+def _notified(run: Run) -> tuple[Destination, ...]:
+    matches = {
+        NotifyOn.ALWAYS: True,
+        NotifyOn.FINISHED: run.status is RunStatus.FINISHED,
+        NotifyOn.FAILED: has_failures(run),
+    }
+    schedule = run.schedule
+    return tuple(
+        destination
+        for destination in all_recipients(run)
+        if matches[options_for(schedule, destination).notify_on or schedule.notify_on]
+    )
+
+
+def mentions(run: Run, destination: Destination) -> tuple[str, ...]:
+    """Return whom the summary mentions at a destination: staffIds, mobile numbers or `all`."""
+    options = options_for(run.schedule, destination)
+    return () if options.only_failed and not has_failures(run) else options.mention
+
+
+def options_for(schedule: Schedule, destination: Destination) -> RecipientOptions:
+    """Return the options of a destination, which a person has for their work notifications as well."""
+    found = (
+        options
+        for options in schedule.recipient_options
+        if destination in {options.to, options.to.as_work_notification()}
+    )
+    return next(found, RecipientOptions(to=destination))
+
+
+def all_recipients(run: Run) -> tuple[Destination, ...]:
+    """Return every destination that a summary of the run may go to, each once.
+
+    These are the destinations of the schedule that its channel reaches, and the conversation that asked for
+    the run. Where there is none, it is `NULL_DESTINATION`.
+    """
+    channel = run.schedule.notify_channel
+    asked_in = [run.asked_in] if run.asked_in and not _may_be_same_group(run) else []
+    everyone = [*run.schedule.send_to, *asked_in]
+    if channel is Channel.WORK_NOTICE:
+        everyone = [destination.as_work_notification() for destination in everyone]
+    reached = [destination for destination in everyone if destination.kind in CHANNEL_KINDS[channel]]
+    return tuple(dict.fromkeys(reached)) or (NULL_DESTINATION,)
+
+
+def _may_be_same_group(run: Run) -> bool:
+    """Return whether the run was asked for in a group, and the schedule names a group by its old chatId.
+
+    Nothing tells whether the two are the same group.
+    """
+    groups = [to for to in run.schedule.send_to if to.is_group]
+    asked_in_group = run.asked_in is not None and run.asked_in.is_group
+    return asked_in_group and any(group.id.startswith("chat") for group in groups)
