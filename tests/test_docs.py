@@ -22,6 +22,7 @@ from bot.config.reference import (
 from bot.config.settings import Settings
 from bot.engines.arl.assets import FINDINGS
 from bot.errors import missing_extra
+from handlers import router
 
 ROOT = Path(__file__).parent.parent
 
@@ -105,12 +106,28 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_the_readme_has_two_lines_that_set_everything_up() -> None:
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    setup = [line for line in lines[:10] if "python3 -m venv" in line]
-    assert len(setup) == 2
-    assert "-m bot demo" in setup[0]
-    assert "-m pytest" in setup[1]
+def first_code_block(page: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return text.partition("```bash\n")[2].partition("```")[0].splitlines()
+
+
+def test_the_readme_begins_with_two_lines_that_set_everything_up() -> None:
+    demo, tests = first_code_block("README.md")
+    assert demo.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+    assert demo.endswith(" && .venv/bin/python -m bot demo")
+    assert tests.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+    assert tests.endswith(" && .venv/bin/python -m pytest")
+
+
+def test_both_readmes_have_the_same_two_lines() -> None:
+    assert first_code_block("README.md") == first_code_block("README.zh-CN.md")
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_list_every_command(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for command in router.commands:
+        assert all(f"`{word}" in text for word in command.words[:2]), command.words
 
 
 def test_extras_are_installed_from_the_checkout() -> None:
