@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from bot import __version__
 from bot.config.loader import Settings
 from bot.config.resolve import warnings_of
-from bot.engines.arl.engine import ArlEngine
 from bot.errors import ConfigError
 from bot.jobs.clock_guard import ClockGuard
 from bot.jobs.pool import Pool
@@ -128,8 +127,8 @@ class App:
         """What the settings amount to, in one line for whoever starts it."""
         settings = self._settings
         ding = settings.dingding.app_key or ("webhook" if settings.configured else "none, log only")
-        arl = settings.engine.kind == "arl"
-        schedules = f"schedules of {settings.engine.url}" if arl else f"{len(settings.schedules)} schedules"
+        place = settings.engine.place
+        schedules = f"schedules of {place}" if place else f"{len(settings.schedules)} schedules"
         store = redact_url(settings.store.url)
         return f"{schedules}, DingTalk {ding}, store {store}, {settings.timezone}"
 
@@ -167,7 +166,7 @@ class App:
             "measure how far reports lag": self.measure_backlog,
             "warn of the quota": self._warn_of_quota,
             "warn of late reports": self._warn_of_late,
-            "warn of pushes": self.warn_of_pushes,
+            "warn of the engine": self.alert_engine_warnings,
         }
 
     async def measure_backlog(self) -> None:
@@ -180,11 +179,10 @@ class App:
     async def _warn_of_late(self) -> None:
         await self.parts.notices.alert_stalled_exports(await self.parts.exports.stalled_exports())
 
-    async def warn_of_pushes(self) -> None:
-        """Tell the operators once that ARL pushes by itself as well."""
-        names = await self.engine.pushes() if isinstance(self.engine, ArlEngine) else ()
-        if names:
-            await self.parts.notices.alert("arl_pushes", "arl_pushes", names=list(names))
+    async def alert_engine_warnings(self) -> None:
+        """Alert the operators of what the engine warns of, each once."""
+        for warning in await self.engine.warnings():
+            await self.parts.notices.alert(warning.key, warning.key, **warning.values)
 
 
 def build_pools(settings: Settings) -> Sequence[Pool]:

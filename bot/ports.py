@@ -6,7 +6,7 @@
 - Policy (retries, recipients, quota) is not part of an adapter.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -266,6 +266,14 @@ class EngineRun:
     gone: bool = False  # the schedule was deleted since, so its data may be incomplete
 
 
+@dataclass(frozen=True, kw_only=True)
+class EngineWarning:
+    """What operators should hear of an engine, once for each `key`."""
+
+    key: str  # names the message in `cards/templates/…/phrases.yaml`
+    values: Mapping[str, Any]  # JSON values that stand in the message
+
+
 class Engine(Protocol):
     """System that holds schedules and executes tasks."""
 
@@ -319,6 +327,15 @@ class Engine(Protocol):
         - Sorted by the merge key of the kind (`bot/assets/kinds.py`), so that two runs can be merged.
         - Empty for a kind that the engine does not know.
         """
+
+    def checks(self) -> Mapping[str, Callable[[], Awaitable[str]]]:
+        """Return what `dingrun check` tries of the engine, by the name that is shown.
+
+        A check returns what it found. It raises `DingRunError` for a fault, and changes nothing.
+        """
+
+    async def warnings(self) -> Sequence[EngineWarning]:
+        """Return what is no fault and operators should hear all the same. Asked every minute."""
 
     async def run(self) -> None:
         """Run the background work of the engine until cancelled. May return immediately."""

@@ -1,6 +1,6 @@
 """The few fakes that tests share; each passes the contract suite of its port."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from bot.models import (
     Task,
     TaskStatus,
 )
-from bot.ports import EngineRun, Messenger, ReportInput, Sending, unmarked
+from bot.ports import EngineRun, EngineWarning, Messenger, ReportInput, Sending, unmarked
 from tests.factories import NOW
 
 
@@ -90,6 +90,12 @@ class FakeEngine:
 
     def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         return _nothing()
+
+    def checks(self) -> Mapping[str, Callable[[], Awaitable[str]]]:
+        return {}
+
+    async def warnings(self) -> Sequence[EngineWarning]:
+        return ()
 
     async def run(self) -> None:
         return

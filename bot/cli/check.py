@@ -4,12 +4,12 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 from yarl import URL
 
-from bot.cli.check_arl import ARL_CHECKS
 from bot.cli.worker import living_workers
 from bot.config.loader import Settings
 from bot.config.resolve import resolve_schedules, resolve_webhooks, warnings_of
@@ -20,13 +20,14 @@ from bot.messengers.dingtalk.auth import Tokens
 from bot.messengers.dingtalk.http import dingtalk_session
 from bot.messengers.dingtalk.stream import StreamConnection
 from bot.models import CardTap, Message
+from bot.ports import Engine
 from bot.runs.scheduler import next_due
 from bot.runtime import utc_now
 from bot.telemetry.redaction import redact_url
-from bot.wiring.engines import open_arl
+from bot.wiring.engines import open_engine
 from bot.wiring.exporters import build_broker
 from bot.wiring.messengers import app_from
-from bot.wiring.stores import probe_store
+from bot.wiring.stores import open_stores, probe_store
 from cards.card_template import CardTemplate
 
 Check = Callable[[Settings], Awaitable[str]]
@@ -144,15 +145,18 @@ async def check_schedules(settings: Settings) -> str:
     return f"{len(schedules)}, 下次 / next {min(times).astimezone(settings.zone):%Y-%m-%d %H:%M %Z}"
 
 
-async def check_routes(settings: Settings) -> str:
-    """Compare the routes with ARL's schedules: each leads somewhere, and who notifies has a destination."""
-    async with open_arl(settings, clock=utc_now) as arl:
-        schedules = await arl.schedules()
+async def check_routes(settings: Settings, engine: Engine) -> str:
+    """Compare the routes with the engine's schedules.
+
+    Raises `ConfigError` for a route without a schedule, and for a schedule that notifies nobody.
+    """
+    schedules = await engine.schedules()
     names = [name for schedule in schedules for name in (schedule.name, schedule.id)]
     for route in settings.notify.routes:
         if route not in names:
             raise ConfigError(
-                f"notify.routes.{route}: ARL has no schedule of this name or id{did_you_mean(route, names)}"
+                f"notify.routes.{route}: {settings.engine.label} has no schedule of this name or id"
+                f"{did_you_mean(route, names)}"
             )
     lost = [each.name for each in schedules if each.notify_enable and not each.send_to]
     if lost and settings.configured:
@@ -172,27 +176,46 @@ CHECKS: Mapping[str, Check] = {
     "群机器人 / webhooks": check_webhooks,
     "卡片模板 / card template": check_card,
     "网页 / web": check_web,
-    "计划 / schedules": check_schedules,
 }
 
 
-def checks_for(settings: Settings) -> Mapping[str, Check]:
-    """With ARL its own checks stand in for that of schedules."""
-    if settings.engine.kind != "arl":
-        return CHECKS
-    kept = {name: check for name, check in CHECKS.items() if check is not check_schedules}
-    return {**kept, "通知路由 / routes": check_routes, **ARL_CHECKS}
+def engine_checks(settings: Settings, engine: Engine) -> Mapping[str, Callable[[], Awaitable[str]]]:
+    """Return the checks of the schedules, and those of the engine itself."""
+    if not settings.engine.has_own_schedules:
+        return {"计划 / schedules": partial(check_schedules, settings), **engine.checks()}
+    return {"通知路由 / routes": partial(check_routes, settings, engine), **engine.checks()}
 
 
 async def examine(settings: Settings, say: Callable[[str], object]) -> bool:
-    """Say one line per check, and one per warning; whether all checks went well."""
+    """Say one line per check, and one per warning. Returns True if all checks went well."""
+    checks = {name: partial(check, settings) for name, check in CHECKS.items()}
+    well = await _run(checks, say)
+    try:
+        well &= await _run_engine_checks(settings, say)
+    except DingRunError as error:
+        say(f"✗ 引擎 / engine: {error}")
+        well = False
+    for warning in warnings_of(settings, utc_now()):
+        say(f"! {warning}")
+    return well
+
+
+async def _run_engine_checks(settings: Settings, say: Callable[[str], object]) -> bool:
+    stores = open_stores(settings.store.url)  # store.open() is not called: a check creates nothing
+    try:
+        async with open_engine(settings, stores.tasks, clock=utc_now, owner="check") as engine:
+            return await _run(engine_checks(settings, engine), say)
+    finally:
+        await stores.store.close()
+
+
+async def _run(checks: Mapping[str, Callable[[], Awaitable[str]]], say: Callable[[str], object]) -> bool:
+    """Run checks one after the other. Returns True if all went well."""
     well = True
-    for name, check in checks_for(settings).items():
+    for name, check in checks.items():
         try:
-            say(f"✓ {name}: {await check(settings)}")
+            say(f"✓ {name}: {await check()}")
         except DingRunError as error:
             say(f"✗ {name}: {error}")
             well = False
-    for warning in warnings_of(settings, utc_now()):
-        say(f"! {warning}")
     return well

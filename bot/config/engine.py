@@ -1,10 +1,16 @@
-"""The `engine` section of the settings: where schedules live and tasks run."""
+"""The `engine` section of the settings: one class for each kind of engine, and `kind` chooses among them.
+
+A new engine adds its class here, to `EngineSettings`, and the function that opens it to
+`bot/wiring/engines.py`.
+"""
 
 import re
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from bot.address_policy import DEFAULT_REFUSED, AddressPolicy
 from bot.config.types import Port, Seconds, Section, Whole, ZoneName
@@ -12,26 +18,73 @@ from bot.config.types import Port, Seconds, Section, Whole, ZoneName
 _ARL_URL = re.compile(r"https?://[^\s/@]+(/api)?/?", re.IGNORECASE)
 _MONGO = re.compile(r"mongodb(\+srv)?://\S+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-ARL_NEEDS = ("url", "api_key")
+DEFAULT_KIND = "embedded"
 
 
-class EngineKind(Section):
-    kind: Literal["embedded", "arl"] = Field(
+class EngineSection(Section):
+    """What the settings of every engine have in common."""
+
+    label: ClassVar[str] = ""  # name of the engine in messages, where it has schedules of its own
+
+    @property
+    def has_own_schedules(self) -> bool:
+        """Tell if schedules live in the engine. Otherwise they are in `schedules`."""
+        return bool(self.label)
+
+    @property
+    def place(self) -> str:
+        """Where the engine is, for the first line of the log."""
+        return ""
+
+    @property
+    def discovery_limits(self) -> tuple[timedelta, timedelta]:
+        """Return the maximum age of a run that is notified, and how far the first discovery looks back."""
+        return timedelta(days=1), timedelta(days=7)
+
+
+class EmbeddedSettings(EngineSection):
+    """The built-in engine."""
+
+    kind: Literal["embedded"] = Field(
         "embedded",
         description="Where tasks run. `embedded` is built in, `arl` is [a running ARL](arl.md).",
         examples=["arl"],
     )
-
-
-class ArlSettings(EngineKind):
-    """A running ARL beside us; without `mongo_uri` it is read by its API alone."""
-
-    url: str = Field(
-        "", description="Address of ARL; arl needs it.", examples=["https://arl.example.com:5003"]
+    concurrency: Whole = Field(4, ge=1, le=64, description="Tasks at once.", examples=[8])
+    connections: Whole = Field(64, ge=1, le=1024, description="Connections at once.", examples=[128])
+    connect_timeout: Seconds = Field(3.0, description="Timeout of one connection.", examples=[1.5])
+    http_timeout: Seconds = Field(8.0, description="Timeout of one page.", examples=[15])
+    task_timeout: Seconds = Field(120.0, description="Timeout of one target.", examples=[600])
+    max_hosts: Whole = Field(
+        256, ge=1, le=65536, description="Biggest network that is scanned, in hosts.", examples=[1024]
     )
-    api_key: SecretStr | None = Field(
-        None, description="`ARL.API_KEY` of ARL's own settings; arl needs it.", examples=["…"]
+    ports: tuple[Port, ...] = Field(
+        (80, 443, 8080, 8443),
+        description="Ports of schedules that name none.",
+        examples=[[22, 443]],
     )
+    refuse: tuple[str, ...] = Field(
+        DEFAULT_REFUSED,
+        description="Addresses and networks that are never contacted, compared with the resolved address."
+        " A list of your own replaces the default: link-local, cloud metadata, multicast.",
+        examples=[["169.254.0.0/16"]],
+    )
+
+    @field_validator("refuse")
+    @classmethod
+    def _networks(cls, refused: tuple[str, ...]) -> tuple[str, ...]:
+        AddressPolicy.parse(refused)
+        return refused
+
+
+class ArlSettings(EngineSection):
+    """A running ARL. Without `mongo_uri` it is read by its API alone."""
+
+    label: ClassVar[str] = "ARL"
+
+    kind: Literal["arl"]
+    url: str = Field(description="Address of ARL.", examples=["https://arl.example.com:5003"])
+    api_key: SecretStr = Field(description="`ARL.API_KEY` of ARL's own settings.", examples=["…"])
     basic_auth: SecretStr | None = Field(
         None, description="user:password that a proxy before ARL asks for.", examples=["admin:…"]
     )
@@ -80,10 +133,18 @@ class ArlSettings(EngineKind):
         examples=[2_592_000],
     )
 
+    @property
+    def place(self) -> str:
+        return self.url
+
+    @property
+    def discovery_limits(self) -> tuple[timedelta, timedelta]:
+        return timedelta(seconds=self.notify_max_age), timedelta(seconds=self.initial_lookback)
+
     @field_validator("url")
     @classmethod
     def _url(cls, url: str) -> str:
-        if url and not _ARL_URL.fullmatch(url):
+        if not _ARL_URL.fullmatch(url):
             raise ValueError("takes the address of ARL, such as https://arl.example.com:5003")
         return url.rstrip("/").removesuffix("/api")
 
@@ -125,38 +186,29 @@ class ArlSettings(EngineKind):
         return self
 
 
-class EngineSettings(ArlSettings):
-    """Either engine; the keys of the other one are without effect."""
+AnyEngine = EmbeddedSettings | ArlSettings
 
-    concurrency: Whole = Field(4, ge=1, le=64, description="Tasks at once.", examples=[8])
-    connections: Whole = Field(64, ge=1, le=1024, description="Connections at once.", examples=[128])
-    connect_timeout: Seconds = Field(3.0, description="Timeout of one connection.", examples=[1.5])
-    http_timeout: Seconds = Field(8.0, description="Timeout of one page.", examples=[15])
-    task_timeout: Seconds = Field(120.0, description="Timeout of one target.", examples=[600])
-    max_hosts: Whole = Field(
-        256, ge=1, le=65536, description="Biggest network that is scanned, in hosts.", examples=[1024]
-    )
-    ports: tuple[Port, ...] = Field(
-        (80, 443, 8080, 8443),
-        description="Ports of schedules that name none.",
-        examples=[[22, 443]],
-    )
-    refuse: tuple[str, ...] = Field(
-        DEFAULT_REFUSED,
-        description="Addresses and networks that are never contacted, compared with the resolved address."
-        " A list of your own replaces the default: link-local, cloud metadata, multicast.",
-        examples=[["169.254.0.0/16"]],
-    )
 
-    @field_validator("refuse")
-    @classmethod
-    def _networks(cls, refused: tuple[str, ...]) -> tuple[str, ...]:
-        AddressPolicy.parse(refused)
-        return refused
+def _choose(values: Any) -> Any:
+    """Fill in the default kind, and drop the keys of the other kinds: they have no effect.
 
-    @model_validator(mode="after")
-    def _reachable(self) -> "EngineSettings":
-        lacks = [name for name in ARL_NEEDS if not getattr(self, name)]
-        if self.kind == "arl" and lacks:
-            raise ValueError(f"is arl, but engine.{lacks[0]} is missing")
-        return self
+    `config.yaml` lists the keys of every kind, and one word in it changes the engine.
+    """
+    if values is None:
+        values = {}
+    if not isinstance(values, Mapping):
+        return values
+    kind = DEFAULT_KIND if values.get("kind") is None else values["kind"]
+    own = next((each for each in get_args(AnyEngine) if kind in _kinds(each)), None)
+    if own is None:
+        return {**values, "kind": kind}
+    others = {key for each in get_args(AnyEngine) for key in each.model_fields} - own.model_fields.keys()
+    return {key: value for key, value in values.items() if key not in others} | {"kind": kind}
+
+
+def _kinds(section: type[EngineSection]) -> tuple[str, ...]:
+    return get_args(section.model_fields["kind"].annotation)
+
+
+EngineSettings = Annotated[AnyEngine, Field(discriminator="kind"), BeforeValidator(_choose)]
+"""The settings of the engine that `kind` names."""

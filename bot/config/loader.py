@@ -10,7 +10,7 @@ import re
 import reprlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -20,7 +20,7 @@ from bot.config.dingtalk import DingDing
 from bot.config.notify import OtherApp, Webhook
 from bot.config.resolve import validate_combinations
 from bot.config.settings import Settings
-from bot.config.types import did_you_mean
+from bot.config.types import did_you_mean, sections_in
 from bot.config.yaml_file import read_settings_file
 from bot.errors import ConfigError
 from bot.telemetry.redaction import find_secrets, mask_addresses
@@ -109,8 +109,8 @@ def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
         yield f"{prefix}{name.upper()}"
         if get_origin(field.annotation) is dict:
             yield f"{prefix}{name.upper()}__"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _variables(field.annotation, f"{prefix}{name.upper()}__")
+        for section in sections_in(field.annotation):
+            yield from _variables(section, f"{prefix}{name.upper()}__")
 
 
 def _merged(written: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,21 +139,43 @@ def _source(place: KeyPath, path: Path, given: Any) -> str:
 def _explain(error: ValidationError, path: Path, given: Mapping[str, Any]) -> str:
     """Word the first problem; a misspelt key comes before the key that is missing because of it."""
     problem = min(error.errors(), key=lambda each: each["type"] == "missing")
-    place = tuple(part for part in problem["loc"] if part != "[key]")  # a mapping's key, not its value
+    place = _place(problem["loc"])
     kind, context = problem["type"], problem.get("ctx", {})
     source = _source(place[:-1] if kind == "missing" else place, path, given)
     key = f"{source}: {_key(place)}"
     if kind == "missing":
-        return f"{key} is missing"
+        chosen = problem["loc"][-2] if place != problem["loc"] else ""
+        return f"{key} is missing{chosen and f', and kind {chosen} needs it'}"
     if kind == "extra_forbidden":
-        siblings = [_name(place[:-1], each) for each in getattr(_type_at(place[:-1]), "model_fields", {})]
+        known = [name for section in sections_in(_type_at(place[:-1])) for name in section.model_fields]
+        siblings = [_name(place[:-1], each) for each in known]
         return f"{key} is not a setting{did_you_mean(_name(place[:-1], place[-1]), siblings)}"
     if kind == "value_error":
         return f"{key} {context['error']}"
+    if kind == "union_tag_invalid":
+        got = _shown((*place, "kind"), problem["input"]["kind"])
+        return f"{key}.kind must be {context['expected_tags'].replace(', ', ' or ')}, got {got}"
     takes = EXPECTED.get(kind, "").format(**context) or problem["msg"].replace("Input should", "must")
     if source == "environment" and takes in {"must be a list", "must be a mapping"}:
         takes += " in JSON"
     return f"{key} {takes}, got {_shown(place, problem['input'])}"
+
+
+def _place(loc: KeyPath) -> KeyPath:
+    """Return the place of an error in the tree.
+
+    pydantic says more than that: "[key]" for a key of a mapping, and which of several sections it chose.
+    """
+    place: KeyPath = ()
+    chosen = False
+    for part in loc:
+        if part == "[key]":
+            continue
+        if not chosen and len(sections_in(_type_at(place))) > 1:
+            chosen = True
+            continue
+        place, chosen = (*place, part), False
+    return place
 
 
 def _line(text: str) -> str:
@@ -166,9 +188,10 @@ def _type_at(place: KeyPath) -> Any:
     """The type of the setting at this place, or None when there is no such setting."""
     kind: Any = Settings
     for part in place:
-        if hasattr(kind, "model_fields"):
-            field = kind.model_fields.get(part)
-            kind = field.annotation if field else None
+        if sections := sections_in(kind):
+            fields = [section.model_fields.get(str(part)) for section in sections]
+            kinds = tuple(field.annotation for field in fields if field)
+            kind = Union[kinds] if kinds else None  # noqa: UP007 - of as many as there are
         else:
             inner = [each for each in get_args(kind) if each is not ...]
             kind = inner[-1] if inner else None

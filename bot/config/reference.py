@@ -6,6 +6,7 @@ in the model, their Chinese translations in `docs/zh-CN/settings.yaml`.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -20,7 +21,7 @@ from pydantic.fields import FieldInfo
 from bot.config.dingtalk import DingDing
 from bot.config.schedules import EXAMPLE, ScheduleSettings
 from bot.config.settings import Settings
-from bot.config.types import SECONDS, Kind, UpperSection
+from bot.config.types import SECONDS, Kind, UpperSection, sections_in
 
 ROOT = Path(__file__).parents[2]
 PAGES = {"en": Path("docs/config.md"), "zh": Path("docs/zh-CN/config.md")}
@@ -85,25 +86,38 @@ class Setting:
         return self.field.examples[0] if self.field.examples else None
 
 
-def section_of(field: FieldInfo) -> type[BaseModel] | None:
-    """The section that a field holds, alone or in a list."""
-    kinds = [field.annotation]
-    if get_origin(field.annotation) is tuple:
-        kinds = [get_args(field.annotation)[0]]
-    found = (kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
-    return next(found, None)
+def sections_of(field: FieldInfo) -> Sequence[type[BaseModel]]:
+    """Return the section that a field holds, alone or in a list, or those that `kind` chooses among."""
+    if get_origin(field.annotation) is not tuple:
+        return sections_in(field.annotation)
+    item = get_args(field.annotation)[0]
+    return sections_in(item) if isinstance(item, type) else ()  # one that may also be text is a value
 
 
-def settings_below(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[Setting]:
+def fields_of(sections: Sequence[type[BaseModel]]) -> Mapping[str, FieldInfo]:
+    """Return the fields of sections together; `kind` takes the words of all of them."""
+    fields: dict[str, FieldInfo] = {}
+    for section in sections:
+        for name, field in section.model_fields.items():
+            fields.setdefault(name, field)
+    if len(sections) > 1:
+        kinds = tuple(word for each in sections for word in get_args(each.model_fields["kind"].annotation))
+        fields["kind"] = copy(fields["kind"])
+        fields["kind"].annotation = Literal[kinds]  # type: ignore[assignment]
+    return fields
+
+
+def settings_below(models: Sequence[type[BaseModel]] = (Settings,), prefix: str = "") -> Iterator[Setting]:
     """Walk the keys of the tree in the order of the model."""
-    for name, field in model.model_fields.items():
-        section = section_of(field)
-        shown = name.upper() if issubclass(model, UpperSection) or section is DingDing else name
-        if section is None:
+    for name, field in fields_of(models).items():
+        sections = sections_of(field)
+        upper = issubclass(models[0], UpperSection) or DingDing in sections
+        shown = name.upper() if upper else name
+        if not sections:
             yield Setting(key=f"{prefix}{shown}", field=field)
         else:
             many = "[]" if get_origin(field.annotation) is tuple else ""
-            yield from settings_below(section, f"{prefix}{shown}{many}.")
+            yield from settings_below(sections, f"{prefix}{shown}{many}.")
 
 
 def plain(value: Any) -> Any:
@@ -214,19 +228,34 @@ def render_example(chinese: Mapping[str, str]) -> str:
     """The whole `config.yaml`: every key with its default, or as a comment where it has none."""
     lines = [HEADER]
     for name, field in Settings.model_fields.items():
-        section = section_of(field)
-        shown = name.upper() if section is DingDing else name
-        if section is None:
+        sections = sections_of(field)
+        shown = name.upper() if DingDing in sections else name
+        if not sections:
             (setting,) = (each for each in settings_below() if each.key == name)
             lines += [_commented(f"{name}: {as_yaml(setting.default)}", setting, chinese), ""]
             continue
         lines.append(f"# {chinese[shown].rstrip('。')} / {(field.description or '').rstrip('.')}")
-        if section is ScheduleSettings:
+        if ScheduleSettings in sections:
             lines += [f"{shown}: []", *_schedule_lines(chinese), ""]
         else:
-            below = settings_below(section, f"{shown}.")
-            lines += [f"{shown}:", *(_line(setting, chinese) for setting in below), ""]
+            lines += [f"{shown}:", *_section_lines(sections, f"{shown}.", chinese), ""]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _section_lines(
+    sections: Sequence[type[BaseModel]], prefix: str, chinese: Mapping[str, str]
+) -> Iterator[str]:
+    """Render the keys of a section. Above those that only one `kind` has, its name stands."""
+    shown: Sequence[str] = ()
+    for setting in settings_below(sections, prefix):
+        owners = [each for each in sections if setting.name.lower() in each.model_fields]
+        shared = len(owners) == len(sections)
+        kinds = [] if shared else [choices_of(each.model_fields["kind"].annotation)[0] for each in owners]
+        if kinds and kinds != shown:
+            names = ", ".join(kinds)
+            yield f"  # kind 为 {names} 时 / with kind {names}"
+        shown = kinds
+        yield _line(setting, chinese)
 
 
 def _line(setting: Setting, chinese: Mapping[str, str]) -> str:
@@ -237,7 +266,7 @@ def _line(setting: Setting, chinese: Mapping[str, str]) -> str:
 
 
 def _schedule_lines(chinese: Mapping[str, str]) -> Iterator[str]:
-    for setting in settings_below(ScheduleSettings, "schedules[]."):
+    for setting in settings_below((ScheduleSettings,), "schedules[]."):
         start = "#  - " if setting.name == "name" else "#    "
         if setting.name in EXAMPLE:
             shown = f"{start}{setting.name}: {as_yaml(EXAMPLE[setting.name])}"

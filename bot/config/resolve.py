@@ -164,8 +164,9 @@ def people_in(settings: Settings) -> tuple[str, ...]:
 
 def validate_combinations(settings: Settings) -> str:
     """Find what no single key can tell, or "". Without DingTalk destinations do not matter: it only logs."""
-    if settings.engine.kind == "arl" and settings.schedules:
-        return "schedules belong to engine.kind embedded; with arl they are ARL's own"
+    engine = settings.engine
+    if engine.has_own_schedules and settings.schedules:
+        return f"schedules belong to engine.kind embedded; with {engine.kind} they are {engine.label}'s own"
     if lost := _lost_route(settings):
         return lost
     if not settings.configured:
@@ -174,8 +175,8 @@ def validate_combinations(settings: Settings) -> str:
     for place, robot in settings.notify.fallback_webhooks.items():
         if robot not in known:
             return f"notify.fallback_webhooks.{place} names {robot}, which is not in notify.webhooks"
-    if settings.engine.kind == "arl":
-        return _wrong_with_arl(settings, known)
+    if engine.has_own_schedules:
+        return _wrong_route(settings, known)
     told = [(at, each) for at, each in enumerate(resolve_schedules(settings)) if each.notify_enable]
     found = (
         (
@@ -189,20 +190,21 @@ def validate_combinations(settings: Settings) -> str:
 
 
 def _lost_route(settings: Settings) -> str:
-    """Find a route that no schedule has, or "". ARL's own schedules are known only while it answers."""
-    if settings.engine.kind == "arl":
+    """Find a route that no schedule has, or "". Schedules of the engine are known only while it answers."""
+    if settings.engine.has_own_schedules:
         return ""
     names = [schedule.name for schedule in settings.schedules]
     lost = next((route for route in settings.notify.routes if route not in names), "")
     return lost and f"notify.routes.{lost}: no schedule has this name{did_you_mean(lost, names)}"
 
 
-def _wrong_with_arl(settings: Settings, known: Mapping[str, object]) -> str:
-    """Find what is wrong with the routes, the only settings of ARL's schedules here; or ""."""
+def _wrong_route(settings: Settings, known: Mapping[str, object]) -> str:
+    """Find what is wrong with the routes, the only settings here of the engine's own schedules; or ""."""
+    missing = f"{settings.engine.label}'s schedules have no owner"
     dressed = recipient_resolver(settings)
     for name, told in settings.notify.routes.items():
         wrong = recipient_errors(settings, dressed(Schedule(id=name, name=name)), known)
-        wrong = wrong or _mentions_nobody(settings, told, owner="", missing="ARL's schedules have no owner")
+        wrong = wrong or _mentions_nobody(settings, told, owner="", missing=missing)
         if wrong:
             return f"notify.routes.{name}: {wrong}"
     return ""

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from bot.config.dingtalk import DingDing
-from bot.config.engine import EngineSettings
+from bot.config.engine import EmbeddedSettings, EngineSettings
 from bot.config.notify import NotifySettings
 from bot.config.reports import ExporterSettings, ReportSettings
 from bot.config.schedules import SchedulerSettings, ScheduleSettings
@@ -134,7 +134,7 @@ class Settings(Section):
     )
     scheduler: SchedulerSettings = Field(SchedulerSettings(), description="How times are kept.")
     store: StoreSettings = Field(StoreSettings(), description="Where data is kept.")
-    engine: EngineSettings = Field(EngineSettings(), description="Where tasks run.")
+    engine: EngineSettings = Field(EmbeddedSettings(), description="Where tasks run.")
     notify: NotifySettings = Field(NotifySettings(), description="Who is notified.")
     reports: ReportSettings = Field(ReportSettings(), description="Excel reports and links to them.")
     exporter: ExporterSettings = Field(ExporterSettings(), description="Who writes the reports.")

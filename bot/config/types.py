@@ -5,7 +5,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
@@ -189,3 +190,11 @@ class UpperSection(Section):
         if not isinstance(values, dict):
             return values
         return {str(key).lower(): value for key, value in values.items() if value is not None and value != ""}
+
+
+def sections_in(annotation: Any) -> tuple[type[BaseModel], ...]:
+    """Return the section that an annotation stands for, or all of those that `kind` chooses among."""
+    if get_origin(annotation) is Annotated:
+        return sections_in(get_args(annotation)[0])
+    kinds = get_args(annotation) if get_origin(annotation) in {Union, UnionType} else (annotation,)
+    return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))

@@ -1,14 +1,19 @@
-"""The engine that the settings name, with the connections it needs."""
+"""Builds the engine that the settings name, with the connections it needs.
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+A new engine adds its function here and a line to `ENGINES`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import aiohttp
 
 from bot.address_policy import AddressPolicy
-from bot.config.engine import EngineSettings
+from bot.config.engine import ArlSettings, EmbeddedSettings, EngineSection
 from bot.config.resolve import recipient_resolver, resolve_schedules
 from bot.config.settings import Settings
 from bot.engines.arl.api_reader import ApiReader
@@ -24,20 +29,27 @@ from bot.ports import Engine, TaskStore
 from bot.wiring.stores import clock_skew
 
 
-@asynccontextmanager
-async def open_engine(
+@dataclass(frozen=True, kw_only=True)
+class EngineServices:
+    """What an engine may use of the process."""
+
+    tasks: TaskStore
+    clock: Clock
+    owner: str
+
+
+def open_engine(
     settings: Settings, tasks: TaskStore, *, clock: Clock, owner: str
-) -> AsyncIterator[Engine]:
-    """The engine of the settings, and its connections closed at the end."""
-    if settings.engine.kind == "arl":
-        async with open_arl(settings, clock=clock) as arl:
-            yield arl
-    else:
-        yield build_embedded(settings, tasks, clock=clock, owner=owner)
+) -> AbstractAsyncContextManager[Engine]:
+    """Open the engine of the settings. Its connections are closed on leaving the context."""
+    services = EngineServices(tasks=tasks, clock=clock, owner=owner)
+    return ENGINES[type(settings.engine)](settings, settings.engine, services)
 
 
-def build_embedded(settings: Settings, tasks: TaskStore, *, clock: Clock, owner: str) -> EmbeddedEngine:
-    engine = settings.engine
+@asynccontextmanager
+async def open_embedded(
+    settings: Settings, engine: EmbeddedSettings, services: EngineServices
+) -> AsyncIterator[EmbeddedEngine]:
     limits = ProbeLimits(
         lease=LEASE + clock_skew(settings.store.url),
         tasks=engine.concurrency,
@@ -49,43 +61,51 @@ def build_embedded(settings: Settings, tasks: TaskStore, *, clock: Clock, owner:
         ports=tuple(engine.ports),
         policy=AddressPolicy.parse(engine.refuse),
     )
-    return EmbeddedEngine(resolve_schedules(settings), tasks, limits=limits, clock=clock, owner=owner)
+    yield EmbeddedEngine(
+        resolve_schedules(settings),
+        services.tasks,
+        limits=limits,
+        clock=services.clock,
+        owner=services.owner,
+    )
 
 
 @asynccontextmanager
-async def open_arl(settings: Settings, *, clock: Clock) -> AsyncIterator[ArlEngine]:
-    """ARL's API by a session of its own; its database as well where the settings name it."""
-    engine = settings.engine
-    ways = ArlOptions(
+async def open_arl(
+    settings: Settings, engine: ArlSettings, services: EngineServices
+) -> AsyncIterator[ArlEngine]:
+    """Open ARL's API by a session of its own, and its database where the settings name it."""
+    options = ArlOptions(
         with_recipients=recipient_resolver(settings),
         zone=ZoneInfo(engine.timezone),
         limit=timedelta(seconds=engine.task_limit),
     )
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-        wire = ArlClient(
+        client = ArlClient(
             session,
             url=engine.url,
-            api_key=engine.api_key.get_secret_value() if engine.api_key else "",
+            api_key=engine.api_key.get_secret_value(),
             basic_auth=engine.basic_auth.get_secret_value() if engine.basic_auth else "",
             trust=build_trust(engine),
         )
-        reads = build_reader(engine, wire, clock)
+        reader = build_reader(engine, client, services.clock)
         try:
-            yield ArlEngine(wire, reads, ways=ways, clock=clock)
+            yield ArlEngine(client, reader, ways=options, clock=services.clock)
         finally:
-            await reads.close()
+            await reader.close()
 
 
-def build_trust(engine: EngineSettings) -> Trust:
-    """Whose certificate is taken: one fingerprint's, those of one file, or what the system trusts."""
+def build_trust(engine: ArlSettings) -> Trust:
+    """Trust one fingerprint, the certificates of one file, or what the system trusts."""
     if engine.fingerprint:
         return trust_fingerprint(engine.fingerprint)
     return trust_file(engine.ca_file) if engine.ca_file else Trust()
 
 
-def build_reader(engine: EngineSettings, wire: ArlClient, clock: Clock) -> ArlReader:
+def build_reader(engine: ArlSettings, client: ArlClient, clock: Clock) -> ArlReader:
+    """Build the reader of ARL's database where the settings name it, else that of its API."""
     if engine.mongo_uri is None:
-        return ApiReader(wire, clock=clock)
+        return ApiReader(client, clock=clock)
     try:
         from bot.engines.arl.mongo_reader import MongoReader  # noqa: PLC0415 - an extra
         from bot.mongo import Mongo  # noqa: PLC0415
@@ -93,3 +113,10 @@ def build_reader(engine: EngineSettings, wire: ArlClient, clock: Clock) -> ArlRe
         raise missing_extra("engine.mongo_uri", "mongo") from None
     uri = engine.mongo_uri.get_secret_value()
     return MongoReader(Mongo(uri, setting="engine.mongo_uri", database=engine.mongo_db))
+
+
+ENGINES: Mapping[type[EngineSection], Callable[..., AbstractAsyncContextManager[Any]]] = {
+    EmbeddedSettings: open_embedded,
+    ArlSettings: open_arl,
+}
+"""How each engine is opened, by the class of its settings."""

@@ -130,6 +130,7 @@ class _Builder:
 
     def parts(self) -> Services:
         outside, store = self._outside, self._store
+        notify_max_age, initial_lookback = self._settings.engine.discovery_limits
         return Services(
             jobs=self._jobs,
             reports=self._reports,
@@ -143,10 +144,7 @@ class _Builder:
                 outside.engine,
                 self._runs,
                 clock=outside.clock,
-                past=DiscoveryWindow(
-                    tell_within=timedelta(seconds=self._settings.engine.notify_max_age),
-                    look_back=timedelta(seconds=self._settings.engine.initial_lookback),
-                ),
+                past=DiscoveryWindow(tell_within=notify_max_age, look_back=initial_lookback),
             ),
             scheduler=Scheduler(store, outside.engine, self._runs, timetable=self._timetable),
             governor=self._means.governor,

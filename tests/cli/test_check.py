@@ -17,6 +17,8 @@ from bot.config.settings import Settings
 from bot.errors import ConfigError
 from bot.mongo import Mongo
 from bot.stores.sqlite.store import SqliteStore
+from bot.wiring.engines import open_engine
+from bot.wiring.stores import open_stores
 from dingtalk_sandbox import Sandbox
 from tests.arl_sandbox.arl_fixture import open_arl_fixture
 from tests.brokers import BrokerServer
@@ -188,8 +190,11 @@ async def test_routes_are_compared_with_the_schedules_of_arl(
     async with open_arl_fixture(clock, None) as beside:
         beside.database.schedule("每日巡检", notify_enable=True)
         engine = {"kind": "arl", "url": beside.arl.url, "api_key": KEY}
+        settings = Settings.model_validate({"engine": engine} | changes)
+        tasks = open_stores(settings.store.url).tasks
         try:
-            said = await check_routes(Settings.model_validate({"engine": engine} | changes))
+            async with open_engine(settings, tasks, clock=clock, owner="me") as arl:
+                said = await check_routes(settings, arl)
         except ConfigError as error:
             said = str(error)
     assert outcome in said

@@ -1,6 +1,7 @@
 """The settings of ARL as the engine, and which engine they choose."""
 
 import ssl
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import aiohttp
 import pytest
 
 from arl_sandbox import KEY
+from bot.config.engine import ArlSettings, EmbeddedSettings
 from bot.config.loader import load, secrets_of
 from bot.config.resolve import recipient_resolver
 from bot.config.settings import Settings
@@ -15,9 +17,10 @@ from bot.engines.arl.engine import ArlEngine
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.errors import ConfigError
 from bot.models import Channel, NotifyOn
+from bot.ports import Engine
 from bot.stores.sqlite.store import SqliteStore
 from bot.stores.sqlite.tasks import SqliteTaskStore
-from bot.wiring.engines import build_trust, open_arl, open_engine
+from bot.wiring.engines import build_trust, open_engine
 from tests.arl_sandbox.arl_fixture import open_arl_fixture
 from tests.arl_sandbox.tls import self_signed
 from tests.factories import make_schedule
@@ -27,18 +30,27 @@ ARL = "engine: {kind: arl, url: 'https://a.com:5003/api/', api_key: k%s}"
 DIGEST = "AB:" * 31 + "AB"
 
 WRONG = [
-    ("engine: {kind: arl}", "engine is arl, but engine.url is missing"),
-    ("engine: {kind: arl, url: 'https://a.com'}", "engine is arl, but engine.api_key is missing"),
-    ("engine: {url: 'https://u:verysecret@a.com'}", "engine.url takes the address of ARL"),
-    ("engine: {api_key: [verysecret]}", "engine.api_key must be text, got ***"),
-    ("engine: {basic_auth: verysecret}", "engine.basic_auth takes user:password"),
-    ("engine: {mongo_uri: verysecret}", "engine.mongo_uri takes mongodb://"),
-    ("engine: {fingerprint: 12}", "engine.fingerprint takes the SHA-256 of the certificate"),
-    ("engine: {ca_file: /no/such.pem}", "engine.ca_file takes a file of certificates"),
-    ("engine: {timezone: Mars}", "engine.timezone must be a time zone"),
-    (f"engine: {{url: 'http://a.com', fingerprint: '{DIGEST}'}}", "engine pins a certificate, so"),
+    ("engine: {kind: arl}", "engine.url is missing, and kind arl needs it"),
+    ("engine: {kind: arl, url: 'https://a.com'}", "engine.api_key is missing, and kind arl needs it"),
     (
-        f"engine: {{url: 'https://a.com', ca_file: /etc/hosts, fingerprint: '{DIGEST}'}}",
+        "engine: {kind: arl, api_key: k, url: 'http://u:verysecret@a'}",
+        "engine.url takes the address of ARL",
+    ),
+    (
+        "engine: {kind: arl, url: 'https://a', api_key: [verysecret]}",
+        "engine.api_key must be text, got ***",
+    ),
+    (ARL % ", basic_auth: verysecret", "engine.basic_auth takes user:password"),
+    (ARL % ", mongo_uri: verysecret", "engine.mongo_uri takes mongodb://"),
+    (ARL % ", fingerprint: 12", "engine.fingerprint takes the SHA-256 of the certificate"),
+    (ARL % ", ca_file: /no/such.pem", "engine.ca_file takes a file of certificates"),
+    (ARL % ", timezone: Mars", "engine.timezone must be a time zone"),
+    (
+        f"engine: {{kind: arl, api_key: k, url: 'http://a', fingerprint: '{DIGEST}'}}",
+        "engine pins a certificate, so",
+    ),
+    (
+        ARL % f", ca_file: /etc/hosts, fingerprint: '{DIGEST}'",
         "engine takes ca_file or",
     ),
     (
@@ -63,6 +75,11 @@ def read(tmp_path: Path, text: str) -> Settings:
     return load(path)
 
 
+def opened(settings: Settings, tmp_path: Path, clock: FakeClock) -> AbstractAsyncContextManager[Engine]:
+    tasks = SqliteTaskStore(SqliteStore(tmp_path / "x.db"))
+    return open_engine(settings, tasks, clock=clock, owner="me")
+
+
 @pytest.mark.parametrize(("text", "complaint"), WRONG)
 def test_what_is_wrong_is_named_and_no_secret_shown(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(ConfigError) as error:
@@ -71,8 +88,38 @@ def test_what_is_wrong_is_named_and_no_secret_shown(tmp_path: Path, text: str, c
     assert "verysecret" not in str(error.value)
 
 
+def arl_settings(tmp_path: Path, more: str = "") -> ArlSettings:
+    engine = read(tmp_path, ARL % more).engine
+    assert isinstance(engine, ArlSettings)
+    return engine
+
+
+def test_the_keys_of_another_engine_have_no_effect(tmp_path: Path) -> None:
+    arl = arl_settings(tmp_path, ", concurrency: 2, ports: [22]")
+    assert not {"concurrency", "ports"} & arl.model_fields_set
+    assert isinstance(read(tmp_path, "engine: {url: '', api_key: k}").engine, EmbeddedSettings)
+
+
+@pytest.mark.parametrize(("key", "hint"), [("urll", "url"), ("concurency", "concurrency")])
+def test_a_misspelt_key_is_no_key_of_another_engine(tmp_path: Path, key: str, hint: str) -> None:
+    with pytest.raises(ConfigError, match=rf"engine\.{key} is not a setting.*{hint}"):
+        read(tmp_path, ARL % f", {key}: 1")
+
+
+def test_the_environment_reaches_the_keys_of_every_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DINGRUN_ENGINE__KIND", "arl")
+    monkeypatch.setenv("DINGRUN_ENGINE__API_KEY", "k")
+    with pytest.raises(ConfigError, match=r"^environment: engine\.url is missing"):
+        read(tmp_path, "engine: {kind: embedded}")
+    monkeypatch.setenv("DINGRUN_ENGINE__URL", "ftp://h")
+    with pytest.raises(ConfigError, match=r"^environment: engine\.url takes the address"):
+        read(tmp_path, "engine: {kind: embedded}")
+
+
 def test_the_address_is_taken_with_and_without_its_api(tmp_path: Path) -> None:
-    assert read(tmp_path, ARL % "").engine.url == "https://a.com:5003"
+    assert arl_settings(tmp_path).url == "https://a.com:5003"
 
 
 def test_every_secret_of_arl_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
@@ -81,17 +128,17 @@ def test_every_secret_of_arl_is_known_to_whoever_must_star_it(tmp_path: Path) ->
 
 
 def test_a_certificate_is_pinned_by_its_fingerprint(tmp_path: Path) -> None:
-    trust = build_trust(read(tmp_path, ARL % f", fingerprint: '{DIGEST}'").engine)
+    trust = build_trust(arl_settings(tmp_path, f", fingerprint: '{DIGEST}'"))
     assert [type(way) for way in trust.checks] == [aiohttp.Fingerprint]
 
 
 def test_without_a_pin_the_system_s_own_trust_counts(tmp_path: Path) -> None:
-    assert build_trust(read(tmp_path, ARL % "").engine).checks == (True,)
+    assert build_trust(arl_settings(tmp_path)).checks == (True,)
 
 
 def test_certificates_are_taken_from_a_file_alone(tmp_path: Path) -> None:
     files = self_signed(tmp_path)
-    signed, _ = build_trust(read(tmp_path, ARL % f", ca_file: {files.certificate}").engine).checks
+    signed, _ = build_trust(arl_settings(tmp_path, f", ca_file: {files.certificate}")).checks
     assert isinstance(signed, ssl.SSLContext)
     assert signed.verify_mode is ssl.CERT_REQUIRED
     assert signed.check_hostname
@@ -100,7 +147,7 @@ def test_certificates_are_taken_from_a_file_alone(tmp_path: Path) -> None:
 
 def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"engine\.ca_file"):
-        build_trust(read(tmp_path, ARL % ", ca_file: /etc/hosts").engine)
+        build_trust(arl_settings(tmp_path, ", ca_file: /etc/hosts"))
 
 
 @pytest.mark.parametrize(
@@ -110,8 +157,7 @@ def test_a_file_without_certificates_is_named(tmp_path: Path) -> None:
 async def test_the_settings_choose_the_engine(
     tmp_path: Path, clock: FakeClock, text: str, kind: type
 ) -> None:
-    tasks = SqliteTaskStore(SqliteStore(tmp_path / "x.db"))
-    async with open_engine(read(tmp_path, text), tasks, clock=clock, owner="me") as engine:
+    async with opened(read(tmp_path, text), tmp_path, clock) as engine:
         assert isinstance(engine, kind)
         assert engine.has_own_scheduler is (kind is ArlEngine)
 
@@ -123,7 +169,7 @@ async def test_times_of_arl_are_read_in_the_zone_of_the_settings(
     async with open_arl_fixture(clock, None) as beside:
         id_ = beside.database.task("x", "domain", "a.example", start_time="2026-11-24 11:00:00")
         text = f"engine: {{kind: arl, url: '{beside.arl.url}', api_key: {KEY}, timezone: {zone}}}"
-        async with open_arl(read(tmp_path, text), clock=clock) as engine:
+        async with opened(read(tmp_path, text), tmp_path, clock) as engine:
             (task,) = (await engine.tasks([id_])).values()
     assert task.start_time == datetime(2026, 11, 24, hour, tzinfo=UTC)
 

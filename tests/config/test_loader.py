@@ -7,6 +7,7 @@ from typing import Any, get_args, get_origin
 import pytest
 from pydantic import SecretStr
 
+from bot.config.engine import EmbeddedSettings
 from bot.config.loader import load, secrets_of
 from bot.config.resolve import resolve_schedules, resolve_webhooks
 from bot.config.settings import Settings
@@ -156,7 +157,7 @@ WRONG = [
     (ROBOT + DAILY % ", send_to: ['https://oapi.dingtalk.com/robot/send?access_token=verysecret']",
      "schedules[0].send_to[0] takes group:cid…, user:staffId, work:staffId or webhook:name, got 'https://oapi."),
     (ROBOT + DAILY % ", send_to: ['webhook?access_token=verysecret']", "schedules[0].send_to[0] takes"),
-    ("engine: {url: ['https://u:verysecret@a.com']}", "engine.url must be text, got ['https://***@a.com']"),
+    ("engine: {kind: arl, url: ['https://u:verysecret@a.com']}", "engine.url must be text, got ['https://***@a.com']"),
     ("access: {operators: ['SEC%s 1']}" % ("0" * 64), "not a name, got '*** 1'"),
     ("lang: %s" % ("x" * 999), "lang must be 'zh-CN' or 'en', got 'xxx"),
     ("DINGDING: {APP_SECRET: *verysecret }", "this is not valid YAML at line 1"),
@@ -239,7 +240,7 @@ def test_the_environment_adds_to_what_the_file_has(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("DINGRUN_ENGINE__PORTS", "[22]")
     settings = read(tmp_path, "notify: {webhooks: {Ops: {ACCESS_TOKEN: tok}}}\nengine: {concurrency: 2}")
     assert resolve_webhooks(settings) == {"Ops": make_robot("tok", "SECx")}
-    assert (settings.engine.ports, settings.engine.concurrency) == ((22,), 2)
+    assert settings.engine == EmbeddedSettings(ports=(22,), concurrency=2)
 
 
 def test_an_empty_variable_counts_as_not_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,7 +315,7 @@ def test_an_id_with_a_leading_zero_is_no_octal_number(tmp_path: Path) -> None:
     text = "access: {operators: [014712]}\nreports: {keep_days: 010}\nengine: {ports: [80]}"
     settings = read(tmp_path, text)
     assert settings.access.operators == ("014712",)
-    assert (settings.reports.keep_days, settings.engine.ports) == (10, (80,))
+    assert (settings.reports.keep_days, settings.engine) == (10, EmbeddedSettings(ports=(80,)))
 
 
 @pytest.mark.parametrize(("encoding", "name"), [("gb18030", " but GBK, it seems"), ("utf-16", " but UTF-16")])
@@ -361,6 +362,7 @@ def secret_keys(model: Any, place: tuple[str, ...] = ()) -> Iterator[tuple[str, 
 KEYS = list(dict.fromkeys(secret_keys(Settings)))
 BESIDES = {  # what else a section must have where a secret of it stands
     ("dingding",): {"app_key": "k", "app_secret": "s", "access_token": "t"},
+    ("engine",): {"kind": "arl", "url": "https://h", "api_key": "k"},
     ("notify", "webhooks", "x"): {"access_token": "t"},
     ("notify", "apps", "x"): {"app_key": "k", "app_secret": "s"},
 }

@@ -105,7 +105,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (Reports, "purge_expired", "housekeeping: sweep reports"),
         (Governor, "warnings", "housekeeping: warn of the quota"),
         (ReportExports, "stalled_exports", "housekeeping: warn of late reports"),
-        (App, "warn_of_pushes", "housekeeping: warn of pushes"),
+        (App, "alert_engine_warnings", "housekeeping: warn of the engine"),
         (StreamConnection, "ticket", "stream"),
         (StreamConnection, "run", "stream"),
         (WebServer, "serve", "web"),
@@ -133,7 +133,7 @@ async def test_a_step_of_housekeeping_that_fails_keeps_no_other_from_being_taken
         raise RuntimeError
 
     monkeypatch.setattr(DeliveryPipeline, "reconcile", broken)
-    last = Fault(monkeypatch, App, "warn_of_pushes")
+    last = Fault(monkeypatch, App, "alert_engine_warnings")
     async with running(tmp_path):
         await last.survived.wait()
 

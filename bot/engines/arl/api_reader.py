@@ -57,7 +57,9 @@ class Known:
 
 
 class ApiReader:
-    """The port Reads over the API."""
+    """ArlReader over the API."""
+
+    has_database = False
 
     def __init__(self, wire: ArlClient, *, clock: Clock) -> None:
         self._wire = wire

@@ -58,7 +58,8 @@ class ArlClient:
         trust: Trust | None = None,
     ) -> None:
         self._session = session
-        self._base = url.rstrip("/").removesuffix("/api") + "/api"
+        self.url = url.rstrip("/").removesuffix("/api")
+        self._base = self.url + "/api"
         self._headers = {"Token": api_key, "Accept-Encoding": "identity"}  # so that it is as long as it says
         if basic_auth:
             self._headers["Authorization"] = f"Basic {base64.b64encode(basic_auth.encode()).decode()}"

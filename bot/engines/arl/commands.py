@@ -40,8 +40,13 @@ class ArlCommands:
         self._wire = wire
         self._reads = reads
 
-    async def ask(self) -> int:
-        """The number of ARL's schedules: shows that it answers, and takes the key."""
+    @property
+    def url(self) -> str:
+        """The address of ARL, without its API."""
+        return self._wire.url
+
+    async def count_schedules(self) -> int:
+        """Ask ARL for the number of its schedules. This shows that it answers and accepts the key."""
         return await self._wire.total("/task_schedule/")
 
     async def schedule_ids(self) -> Sequence[str]:
@@ -55,7 +60,7 @@ class ArlCommands:
         return next(iter(self._wire.skipped.read_each("task", found, document_id)), "")
 
     def said_at(self) -> datetime | None:
-        """ARL's time at its last answer."""
+        """Return ARL's time at its last answer."""
         return self._wire.said_at
 
     async def submit(self, run: Run, targets: Sequence[str]) -> Sequence[str]:

@@ -1,17 +1,18 @@
 """ARL as the engine: its schedules, its tasks, its results. ARL fires; DingRun looks, tells and asks."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.engines.arl.assets import FINDINGS, is_keyless, sorted_by_key
+from bot.engines.arl.checks import ArlChecks
 from bot.engines.arl.client import ArlClient
 from bot.engines.arl.commands import ArlCommands
 from bot.engines.arl.discovery import Discovered, RunDiscovery
-from bot.engines.arl.documents import Document, at_epoch, targets_of, written
+from bot.engines.arl.documents import Document, targets_of, written
 from bot.engines.arl.reader import ArlReader
 from bot.engines.arl.run_detection import LooseRun
 from bot.engines.arl.schedules import of_record, parse_schedule
@@ -20,13 +21,11 @@ from bot.engines.arl.tasks import Reading, missing_task, parse_task, unsubmitted
 from bot.engines.reasons import reason
 from bot.errors import PermanentError
 from bot.models import UNSUBMITTED, Clock, Run, Schedule, Task
-from bot.ports import EngineRun
+from bot.ports import EngineRun, EngineWarning
 
 log = logging.getLogger(__name__)
 
 KEPT = 20_000  # facts about tasks that are remembered
-PUSHED_LATELY = timedelta(days=7)
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +45,7 @@ class ArlEngine:
     def __init__(self, wire: ArlClient, reads: ArlReader, *, ways: ArlOptions, clock: Clock) -> None:
         self._reads = reads
         self._acts = ArlCommands(wire, reads)
+        self.diagnostics = ArlChecks(self._acts, reads, schedules=self.schedules, clock=clock)
         self._discovery = RunDiscovery(reads, clock=clock)
         self._ways = ways
         self._clock = clock
@@ -183,56 +183,12 @@ class ArlEngine:
             gone=document is None,
         )
 
-    async def answers(self) -> int:
-        """Ask the API itself, whatever is read from the database; the number of ARL's schedules."""
-        return await self._acts.ask()
+    def checks(self) -> Mapping[str, Callable[[], Awaitable[str]]]:
+        return self.diagnostics.by_name()
 
-    async def clock_ahead(self) -> timedelta:
-        """How far ARL's clock is ahead of ours; nothing where it does not tell."""
-        await self._acts.ask()
-        said, now = self._acts.said_at(), self._clock()
-        return said - now if said else timedelta()
-
-    async def pushes(self) -> Sequence[str]:
-        """The schedules of which ARL itself tells DingTalk, as the fork's records of its last pushes say.
-
-        What came before a push that failed says nothing: ARL's keys may have been taken away since.
-        """
-        names: list[str] = []
-        for record in await self._tried_pushes():
-            names = [*names, str(record.get("schedule_name"))] if record["push_status"] == "success" else []
-        return sorted(set(names))
-
-    async def may_push(self) -> Sequence[str]:
-        """The schedules of which ARL tells DingTalk if its settings name a robot; nobody can see whether.
-
-        None where records show what came of it.
-        """
-        if await self._tried_pushes():
-            return ()
-        schedules = await self._reads.schedules()
-        return [str(each.get("name")) for each in schedules if each.get("notify_enable") is True]
-
-    async def _tried_pushes(self) -> Sequence[Document]:
-        """The records of runs that ARL tried to tell of lately, oldest first."""
-        records = await self._reads.records(self._clock() - PUSHED_LATELY)
-        tried = [each for each in records if each.get("push_status") in ("success", "error")]
-        return sorted(tried, key=lambda each: at_epoch(each.get("start_time")) or LONG_AGO)
-
-    async def differing_ids(self) -> Sequence[str]:
-        """The ids that either the API or what is read has, and the other has not: of schedules, or of the
-        newest task where ARL has no schedule."""
-        asked = set(await self._acts.schedule_ids())
-        read = {str(each["_id"]) for each in await self._reads.schedules()}
-        if asked or read:
-            return sorted(asked ^ read)
-        newest = await self._acts.newest_task()
-        return [newest] if newest and not await self._reads.tasks([newest]) else []
-
-    @property
-    def skipped(self) -> int:
-        """How many documents of ARL could not be read so far."""
-        return self._reads.skipped.count
+    async def warnings(self) -> Sequence[EngineWarning]:
+        pushing = await self.diagnostics.pushing_schedules()
+        return [EngineWarning(key="arl_pushes", values={"names": list(pushing)})] if pushing else []
 
     async def run(self) -> None:
         return

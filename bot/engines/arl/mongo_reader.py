@@ -16,7 +16,9 @@ SCHEDULED = {"$regex": f"^({AGAIN})?({'|'.join(STEMS.values())})-"}
 
 
 class MongoReader:
-    """The port Reads over the database of a running ARL."""
+    """ArlReader over the database of a running ARL."""
+
+    has_database = True
 
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo

@@ -18,6 +18,10 @@ class ArlReader(Protocol):
     def skipped(self) -> SkippedDocuments:
         """What has been left out so far."""
 
+    @property
+    def has_database(self) -> bool:
+        """Tell if ARL's database is read, and not its API."""
+
     async def schedules(self) -> Sequence[Document]:
         """All of ARL's schedules, in the order they were made."""
 

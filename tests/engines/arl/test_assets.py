@@ -157,7 +157,7 @@ async def use(beside: ArlFixture, schedule_id: str) -> None:
     (started,) = await engine.external_runs(NOW)
     await engine.tasks(started.task_ids)
     await engine.stop(started.task_ids)
-    await engine.pushes()
+    await engine.diagnostics.pushing_schedules()
     for kind in FINDINGS:
         assert [asset async for asset in engine.iter_assets(started.task_ids, kind)] == []
     run = make_run(schedule=make_schedule(id=schedule_id, targets=("a.example.com",)))

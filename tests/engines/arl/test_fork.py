@@ -74,7 +74,7 @@ async def test_arl_pushes_when_a_record_says_it_did(fork: ArlFixture, said: str,
     for record in list(fork.database.tables["task_schedule_run"]):
         fork.database.change("task_schedule_run", record, push_status=said)
     await fork.database.flush()
-    assert list(await fork.engine.pushes()) == names
+    assert list(await fork.engine.diagnostics.pushing_schedules()) == names
 
 
 async def test_without_records_the_switches_say_that_it_may_and_nobody_knows_that_it_does(
@@ -83,8 +83,8 @@ async def test_without_records_the_switches_say_that_it_may_and_nobody_knows_tha
     fork.database.schedule("开了", notify_enable=True)
     fork.database.schedule("没写")
     await fork.database.flush()
-    assert list(await fork.engine.may_push()) == ["开了"]
-    assert list(await fork.engine.pushes()) == []
+    assert list(await fork.engine.diagnostics.possibly_pushing_schedules()) == ["开了"]
+    assert list(await fork.engine.diagnostics.pushing_schedules()) == []
 
 
 async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: ArlFixture) -> None:
@@ -93,7 +93,10 @@ async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: Ar
     for record in list(fork.database.tables["task_schedule_run"]):
         fork.database.change("task_schedule_run", record, push_status="error")
     await fork.database.flush()
-    assert [*await fork.engine.pushes(), *await fork.engine.may_push()] == []
+    assert [
+        *await fork.engine.diagnostics.pushing_schedules(),
+        *await fork.engine.diagnostics.possibly_pushing_schedules(),
+    ] == []
 
 
 @pytest.mark.parametrize(("first", "then", "names"), [
@@ -110,16 +113,17 @@ async def test_the_newest_push_that_was_tried_shows_whether_arl_pushes_still(
             "task_schedule_run", list(fork.database.tables["task_schedule_run"])[-1], push_status=said
         )
         await fork.turn(3600)
-    assert list(await fork.engine.pushes()) == names
-    assert bool(await fork.engine.may_push()) is ({first, then} == {"skip", "pending"})
+    assert list(await fork.engine.diagnostics.pushing_schedules()) == names
+    maybe = await fork.engine.diagnostics.possibly_pushing_schedules()
+    assert bool(maybe) is ({first, then} == {"skip", "pending"})
 
 
 async def test_by_its_api_alone_no_push_can_be_seen_and_none_is_claimed(clock: FakeClock) -> None:
     async with open_arl_fixture(clock, None, fork=True) as beside:
         for task in beside.scheduler.run(beside.database.schedule(notify_enable=True)):
             beside.database.end(task)
-        assert list(await beside.engine.pushes()) == []
-        assert list(await beside.engine.may_push()) == ["每日扫描"]
+        assert list(await beside.engine.diagnostics.pushing_schedules()) == []
+        assert list(await beside.engine.diagnostics.possibly_pushing_schedules()) == ["每日扫描"]
 
 
 async def test_by_its_api_alone_the_cache_of_a_minute_is_asked_past(clock: FakeClock) -> None:

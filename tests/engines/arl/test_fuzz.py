@@ -43,8 +43,7 @@ async def everything(beside: ArlFixture, run: Run, ids: list[str]) -> None:
     calls: list[Callable[[], Any]] = [
         engine.schedules, lambda: engine.external_runs(SINCE), lambda: engine.tasks(ids),
         lambda: engine.open_tasks(ids), lambda: engine.stop(ids), lambda: engine.submit(run),
-        lambda: engine.restart(run, ids), engine.answers, engine.clock_ahead, engine.pushes, engine.may_push,
-        engine.differing_ids,
+        lambda: engine.restart(run, ids), engine.warnings, *engine.checks().values(),
     ]  # fmt: skip
     for call in calls:
         with suppress(DingRunError):

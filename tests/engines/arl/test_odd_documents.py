@@ -81,8 +81,8 @@ async def is_seen(beside: ArlFixture, schedule_id: str) -> None:
     again = make_run(schedule=schedule, start_time=beside.clock())
     assert len(await beside.engine.restart(again, ids)) == 1
     assert len(await beside.engine.submit(again)) == 1
-    assert list(await beside.engine.pushes()) == []
-    assert list(await beside.engine.may_push()) == []
+    assert list(await beside.engine.diagnostics.pushing_schedules()) == []
+    assert list(await beside.engine.diagnostics.possibly_pushing_schedules()) == []
 
 
 @pytest.mark.parametrize("odd", ODD_SCHEDULES, ids=shown)
@@ -126,7 +126,7 @@ async def test_an_odd_document_is_logged_once_and_counted_however_often_it_is_re
     await one_more_run(beside)
     for _ in range(3):
         await beside.engine.external_runs(SINCE)
-    assert beside.engine.skipped == 1
+    assert beside.engine.diagnostics.skipped == 1
     said = [record.message for record in caplog.records if "skipped" in record.message]
     (odd, _) = beside.database.tables["task_schedule"]
     assert said == [f"skipped a document of ARL that cannot be read: task_schedule '{odd}' (ValueError)"]
@@ -169,7 +169,7 @@ async def test_documents_that_nothing_tells_from_others_make_no_nameless_row(
     beside.database.find(id_, kind, {"more": 1}, {"more": 2})
     await beside.database.flush()
     assert [each async for each in beside.engine.iter_assets([id_], kind)] == []
-    assert beside.engine.skipped == 2
+    assert beside.engine.diagnostics.skipped == 2
 
 
 async def test_fingerprints_that_are_plain_text_count(beside: ArlFixture) -> None:
@@ -235,7 +235,7 @@ async def test_a_document_too_deep_to_be_written_down_is_left_out(clock: FakeClo
         id_ = beside.database.task("t", "domain", "a.example.com")
         beside.database.find(id_, "url", {"url": "deep", "title": deep(300)}, {"url": "good"})
         assert [each["url"] async for each in beside.engine.iter_assets([id_], "url")] == ["good"]
-        assert beside.engine.skipped == 1
+        assert beside.engine.diagnostics.skipped == 1
 
 
 def test_depth_is_counted_through_lists_and_documents() -> None:

@@ -1,4 +1,4 @@
-"""The doctor on ARL: key, database, and whether it pushes by itself."""
+"""`dingrun check` on ARL: key, database, and whether it pushes by itself."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -8,15 +8,19 @@ import pytest
 from arl_sandbox import KEY, ArlDatabase, FakeArl
 from bot.app import App
 from bot.cli.check import examine
-from bot.cli.check_arl import check_api, check_database, check_pushes, clocks
 from bot.config.notify import NotifySettings
 from bot.config.settings import Settings
 from bot.engines.arl import engine as arl
+from bot.engines.arl.checks import describe_clocks
 from bot.errors import ConfigError
 from bot.runtime import utc_now
+from bot.wiring.engines import open_engine
+from bot.wiring.stores import open_stores
 from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.arl_sandbox.tls import self_signed
 from tests.fakes import FakeClock
+
+API, DATABASE, PUSHES = "ARL 接口 / API", "ARL 数据库 / database", "ARL 自己的推送 / its own pushes"
 
 
 def beside_settings(beside: ArlFixture, folder: Path, **engine: str) -> Settings:
@@ -25,6 +29,12 @@ def beside_settings(beside: ArlFixture, folder: Path, **engine: str) -> Settings
         "store": {"url": f"sqlite:///{folder}/d.db"},
         "reports": {"dir": str(folder / "reports")},
     })
+
+
+async def try_check(name: str, settings: Settings) -> str:
+    tasks = open_stores(settings.store.url).tasks
+    async with open_engine(settings, tasks, clock=utc_now, owner="check") as engine:
+        return await engine.checks()[name]()
 
 
 async def test_a_sound_arl_is_all_ticks(clock: FakeClock, tmp_path: Path) -> None:
@@ -85,7 +95,7 @@ async def test_the_database_of_another_arl_is_found_out(
         await other.database.flush()
         settings = beside_settings(beside, tmp_path, mongo_uri=other.address)
         with pytest.raises(ConfigError, match=f"another one.*{mine}、{theirs}"):
-            await check_database(settings)
+            await try_check(DATABASE, settings)
 
 
 async def test_without_schedules_the_newest_task_tells_whose_database_it_is(
@@ -98,9 +108,9 @@ async def test_without_schedules_the_newest_task_tells_whose_database_it_is(
         beside.database.task("t", "domain", "a.example.com")
         await beside.database.flush()
         mine, theirs = (beside_settings(beside, tmp_path, mongo_uri=each.address) for each in (beside, other))
-        assert "0 个计划" in await check_database(mine)
+        assert "0 个计划" in await try_check(DATABASE, mine)
         with pytest.raises(ConfigError, match="another one"):
-            await check_database(theirs)
+            await try_check(DATABASE, theirs)
 
 
 async def test_documents_that_cannot_be_read_are_counted(
@@ -110,7 +120,7 @@ async def test_documents_that_cannot_be_read_are_counted(
         beside.database.schedule()
         await beside.database.flush()
         monkeypatch.setattr(arl, "parse_schedule", {}.__getitem__)
-        said = await check_database(beside_settings(beside, tmp_path, mongo_uri=beside.address))
+        said = await try_check(DATABASE, beside_settings(beside, tmp_path, mongo_uri=beside.address))
     assert "1 条读不懂" in said
 
 
@@ -122,7 +132,7 @@ async def test_the_database_of_this_arl_says_how_many_schedules_tell(
         beside.database.schedule("关")
         await beside.database.flush()
         settings = beside_settings(beside, tmp_path, mongo_uri=beside.address)
-        assert "2 个计划，1 个会推送" in await check_database(settings)
+        assert "2 个计划，1 个会推送" in await try_check(DATABASE, settings)
 
 
 async def pushed(beside: ArlFixture, name: str) -> None:
@@ -139,27 +149,27 @@ async def test_pushes_of_arl_s_own_are_named_with_how_to_turn_them_off(
     clock.now = utc_now()
     async with open_arl_fixture(clock, request.config, fork=True) as beside:
         await pushed(beside, "每日扫描")
-        said = await check_pushes(beside_settings(beside, tmp_path, mongo_uri=beside.address))
+        said = await try_check(PUSHES, beside_settings(beside, tmp_path, mongo_uri=beside.address))
     assert "每日扫描：会收到两份" in said
     assert "DINGDING.SECRET" in said
 
 
 async def test_pushes_that_cannot_be_seen_are_no_pushes(clock: FakeClock, tmp_path: Path) -> None:
     async with open_arl_fixture(clock, None, fork=True) as beside:
-        assert await check_pushes(beside_settings(beside, tmp_path)) == "没有 / none"
+        assert await try_check(PUSHES, beside_settings(beside, tmp_path)) == "没有 / none"
         beside.database.schedule("每日扫描", notify_enable=True)
-        said = await check_pushes(beside_settings(beside, tmp_path))
+        said = await try_check(PUSHES, beside_settings(beside, tmp_path))
     assert said.startswith("看不出来（每日扫描 开了推送）")
 
 
 async def test_a_key_in_clear_is_pointed_out_but_on_this_machine(clock: FakeClock, tmp_path: Path) -> None:
     async with open_arl_fixture(clock, None) as beside:
-        assert "明文" not in await check_api(beside_settings(beside, tmp_path))
+        assert "明文" not in await try_check(API, beside_settings(beside, tmp_path))
 
 
 @pytest.mark.parametrize(("ahead", "said"), [(29, ""), (-29, ""), (31, "快 31 秒"), (-3600, "慢 3600 秒")])
 def test_clocks_that_differ_are_pointed_out(ahead: int, said: str) -> None:
-    words = clocks(timedelta(seconds=ahead))
+    words = describe_clocks(timedelta(seconds=ahead))
     assert (said in words) if said else words == ""
 
 
@@ -167,7 +177,8 @@ def test_clocks_that_differ_are_pointed_out(ahead: int, said: str) -> None:
 async def test_how_far_arl_s_clock_is_ahead_is_read_of_its_answers(clock: FakeClock, seconds: int) -> None:
     clock.now = utc_now() - timedelta(seconds=seconds)
     async with open_arl_fixture(clock, None) as beside:
-        ahead = await beside.engine.clock_ahead()
+        await beside.engine.diagnostics.check_api()
+        ahead = beside.engine.diagnostics.clock_difference()
     assert abs(ahead - timedelta(seconds=seconds)) < timedelta(seconds=20)
 
 
@@ -179,10 +190,10 @@ async def test_operators_are_told_once_that_arl_pushes_as_well_by_all_bots_and_a
         settings = with_operator(beside_settings(beside, tmp_path, mongo_uri=beside.address))
         async with App(settings, clock=clock) as app, App(settings, clock=clock) as other:
             for each in (app, other, app):
-                await each.warn_of_pushes()
+                await each.alert_engine_warnings()
         await pushed(beside, "每周扫描")
         async with App(settings, clock=clock) as restarted:
-            await restarted.warn_of_pushes()
+            await restarted.alert_engine_warnings()
             (job,) = await restarted.stores.store.find_jobs(kind="notice")
     assert job.payload["values"] == {"names": ["每日扫描"]}
 
@@ -191,7 +202,7 @@ async def test_operators_are_not_told_of_pushes_that_nobody_can_see(clock: FakeC
     async with open_arl_fixture(clock, None, fork=True) as beside:
         beside.database.schedule(notify_enable=True)
         async with App(with_operator(beside_settings(beside, tmp_path)), clock=clock) as app:
-            await app.warn_of_pushes()
+            await app.alert_engine_warnings()
             assert await app.stores.store.find_jobs(kind="notice") == []
 
 
