@@ -20,7 +20,7 @@ from rich.table import Table
 
 from bot.jobs.pool import Pool
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
-from bot.models import Job
+from bot.models import new_job
 from bot.stores.sqlite.rows import JOBS
 from bot.stores.sqlite.store import SqliteStore, insert
 
@@ -73,7 +73,7 @@ async def fill(path: Path, jobs: int) -> None:
     now = datetime.now(UTC)
     async with store.transaction():
         for number in range(jobs):
-            job = Job(id=f"work:{number}", kind="work", created_at=now, due_at=now)
+            job = new_job("work", str(number), now)
             await store.rows(insert("jobs", JOBS.columns), JOBS.row(job))
     await store.close()
 

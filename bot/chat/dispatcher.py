@@ -21,7 +21,7 @@ from bot.delivery.channels import Channels
 from bot.delivery.plan import run_of_card
 from bot.errors import DingRunError, PermanentError, TemporaryError, UserError
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
-from bot.models import CardTap, Job, JobState, MarkdownMessage, Message, Run
+from bot.models import CardTap, Job, JobState, MarkdownMessage, Message, Run, new_job
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class Dispatcher:
 
     async def _enqueue(self, kind: str, key: str, payload: Mapping[str, object], *, run_id: str = "") -> bool:
         now = self._context.clock()
-        job = Job(id=f"{kind}:{key}", kind=kind, run_id=run_id, payload=payload, created_at=now, due_at=now)
+        job = new_job(kind, key, now, run_id=run_id, payload=payload)
         try:
             async with asyncio.timeout(ACK_TIMEOUT_SECONDS):
                 return await self._jobs.add(job)
@@ -134,9 +134,7 @@ class Dispatcher:
         """The wish to tell a person, once, that the answer takes longer or does not come."""
         now = self._context.clock()
         payload = {"message": job.payload, "phrase": phrase, "why": why}
-        await self._jobs.add(
-            Job(id=f"{phrase}:{job.id}", kind="delay", payload=payload, created_at=now, due_at=now)
-        )
+        await self._jobs.add(new_job("delay", f"{phrase}:{job.id}", now, payload=payload))
 
     async def _tell_delay(self, claim: Claim) -> Result:
         payload = claim.job.payload

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from bot.errors import PermanentError, TemporaryError, UserError
 from bot.jobs.queue import Claim, JobKind, Jobs, Postpone, Result
-from bot.models import ExportStatus, Job, JobState, Run, RunStatus
+from bot.models import ExportStatus, Job, JobState, Run, RunStatus, new_job
 from bot.ports import Exporter, Store
 from bot.reports.comparison import load_report_input
 from bot.reports.repository import Reports
@@ -116,15 +116,8 @@ class ReportExports:
         exports = await self._exports(run)
         number, now = len(exports) + 1, self._clock()
         await self._store.update_run(run.id, {"export_status": ExportStatus.PENDING, "export_error": ""})
-        job = Job(
-            id=f"{KIND}:{run.id}~{number}",
-            kind=KIND,
-            run_id=run.id,
-            payload={"by": by, "cause": cause},
-            created_at=now,
-            due_at=now,
-        )
-        await self._jobs.add(job)
+        payload = {"by": by, "cause": cause}
+        await self._jobs.add(new_job(KIND, f"{run.id}~{number}", now, run_id=run.id, payload=payload))
 
     async def asked_by(self, run: Run, cause: str) -> bool:
         """Return whether this cause has already led to an export."""

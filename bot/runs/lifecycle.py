@@ -27,6 +27,7 @@ from bot.models import (
     TaskStatus,
     Trigger,
     deterministic_id,
+    new_job,
 )
 from bot.ports import Engine, EngineRun, Store
 from bot.runs.stops import StopResult, Stops
@@ -155,9 +156,7 @@ class Runs:
     async def enqueue_submit(self, run_id: str) -> None:
         """The job that hands the run to the engine; asking twice is asking once."""
         now = self._clock()
-        await self._jobs.add(
-            Job(id=f"submit:{run_id}", kind="submit", run_id=run_id, created_at=now, due_at=now)
-        )
+        await self._jobs.add(new_job("submit", run_id, now, run_id=run_id))
 
     async def _submit(self, claim: Claim) -> Result:
         run = await self._store.find_run(claim.job.run_id)

@@ -5,14 +5,14 @@ Nothing of it travels through the broker. Pure.
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
 from bot import __version__
 from bot.errors import DingRunError, PermanentError, TemporaryError
-from bot.models import MAX_CLOCK_SKEW, Findings, Job, JobState
+from bot.models import MAX_CLOCK_SKEW, Findings, Job, JobState, new_job
 
 _FINDINGS = TypeAdapter(Findings)
 
@@ -25,14 +25,8 @@ DEATHS = 3  # workers that one order may cost
 def new_request(run_id: str, name: str, place: str, now: datetime) -> Job:
     """The wish for the workbook of a run, to be handed over at a place."""
     payload = {"place": place, "version": __version__}
-    return Job(
-        id=f"{KIND}:{name}",
-        kind=KIND,
-        run_id=run_id,
-        payload=payload,
-        created_at=now,
-        due_at=now - MAX_CLOCK_SKEW,  # a worker's clock may be that far behind
-    )
+    job = new_job(KIND, name, now, run_id=run_id, payload=payload)
+    return replace(job, due_at=now - MAX_CLOCK_SKEW)  # a worker's clock may be that far behind
 
 
 def place_of(order: Job) -> str:
