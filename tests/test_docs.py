@@ -100,10 +100,37 @@ def test_what_the_example_has_as_comments_is_valid_too(tmp_path: Path) -> None:
     assert settings.web.status_token
 
 
-def test_links_between_documents_lead_somewhere() -> None:
-    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+PAGES_OF_DOCS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+TRANSLATED = sorted(path.name for path in (ROOT / "docs/zh-CN").glob("*.md"))
+HAN = re.compile(r"[\u4e00-\u9fff]")
+CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page, as GitHub makes them from its headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES_OF_DOCS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_relative_links_lead_to_a_file_and_a_heading(page: Path) -> None:
+    for target in re.findall(r"\]\(([^):]+)\)", page.read_text(encoding="utf-8")):
+        path, _, anchor = target.partition("#")
+        assert (page.parent / path).exists(), target
+        assert not anchor or anchor in anchors(page.parent / path if path else page), target
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_a_page_and_its_translation_link_to_each_other(name: str) -> None:
+    assert f"](zh-CN/{name})" in (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert f"](../{name})" in (ROOT / "docs/zh-CN" / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_a_chinese_page_has_no_english_sentences(name: str) -> None:
+    text = CODE.sub("", (ROOT / "docs/zh-CN" / name).read_text(encoding="utf-8"))
+    lines = [line for line in text.splitlines() if not line.startswith("English: ")]
+    assert not [line for line in lines if re.search(r"(?:[A-Za-z]+ ){4}", line) and not HAN.search(line)]
 
 
 def first_code_block(page: str) -> list[str]:
