@@ -6,12 +6,12 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 from bot import __version__
 from bot.config.loader import Settings
 from bot.config.resolve import warnings_of
 from bot.errors import ConfigError
+from bot.exporters.local.splitter import split_report
 from bot.jobs.clock_guard import ClockGuard
 from bot.jobs.pool import Pool
 from bot.messengers.dingtalk.http import dingtalk_session
@@ -22,15 +22,13 @@ from bot.signals import stop_on_signals
 from bot.telemetry.loops import counting_errors, keep_alive, loop_step
 from bot.telemetry.metrics import Metrics
 from bot.telemetry.redaction import redact_url
-from bot.web.downloads import Downloads
-from bot.web.guard import AdminGuard
-from bot.web.health import Health
-from bot.web.server import WebServer
-from bot.web.status import Status
 from bot.wiring.engines import open_engine
+from bot.wiring.exporters import build_exporter
 from bot.wiring.messengers import build_messengers
 from bot.wiring.services import Adapters, build_budget, build_services
 from bot.wiring.stores import open_stores
+from bot.wiring.streams import build_streams
+from bot.wiring.web import build_web_server
 
 log = logging.getLogger(__name__)
 
@@ -68,16 +66,19 @@ class App:
                 open_engine(settings, self.stores.tasks, clock=clock, owner=owner)
             )
             meter = RateLimiter(self.stores.ledger, build_budget(settings), clock=clock)
-            outside = Adapters(
+            dingtalk = build_messengers(settings, session, clock, meter)
+            adapters = Adapters(
                 stores=self.stores,
                 engine=self.engine,
-                dingtalk=build_messengers(settings, session, clock, meter),
-                rate_limiter=meter,
+                exporter=build_exporter(settings, self.stores, self.engine, clock=clock),
+                channels=dingtalk.channels,
+                split=split_report,
                 metrics=self._metrics,
                 clock=clock,
                 owner=owner,
             )
-            self.parts = build_services(settings, outside)
+            self.services = build_services(settings, adapters)
+            self.streams = build_streams(dingtalk, self.services.dispatcher, meter)
             self._clock_guard = ClockGuard(self.stores.store, self.stores.tasks, clock=clock)
             self._stack = self._stack.pop_all()
         return self
@@ -91,21 +92,21 @@ class App:
         for warning in warnings_of(self._settings, self._clock()):
             log.warning("%s", warning)
         with counting_errors(self._metrics.loop_error):
-            for step in (self._clock_guard.check, self.parts.deliver.reconcile):
+            for step in (self._clock_guard.check, self.services.deliver.reconcile):
                 with loop_step("housekeeping"):
                     await step()
             await self._run_loops(stop)
 
     def _loops(self) -> Sequence[tuple[str, Callable[[], Awaitable[None]]]]:
-        parts = self.parts
+        services = self.services
         return [
             ("engine", self.engine.run),
-            ("jobs", lambda: parts.jobs.run(build_pools(self._settings))),
-            ("watcher", lambda: parts.watcher.run(WATCH_EVERY)),
-            ("scheduler", lambda: parts.scheduler.run(self._clock)),
-            *([("finder", lambda: parts.finder.run(FIND_EVERY))] if self.engine.has_own_scheduler else []),
+            ("jobs", lambda: services.jobs.run(build_pools(self._settings))),
+            ("watcher", lambda: services.watcher.run(WATCH_EVERY)),
+            ("scheduler", lambda: services.scheduler.run(self._clock)),
+            *([("finder", lambda: services.finder.run(FIND_EVERY))] if self.engine.has_own_scheduler else []),
             ("housekeeping", self._keep_house),
-            *((f"stream {name}".strip(), stream.run) for name, stream in parts.streams.items()),
+            *((f"stream {name}".strip(), stream.run) for name, stream in self.streams.items()),
             *([("web", self._serve_web)] if self._settings.web.port else []),
         ]
 
@@ -133,19 +134,13 @@ class App:
         return f"{schedules}, DingTalk {ding}, store {store}, {settings.timezone}"
 
     async def _serve_web(self) -> None:
-        web, zone = self._settings.web, ZoneInfo(self._settings.timezone)
-        token = web.status_token.get_secret_value() if web.status_token else ""
-        store, parts, metrics = self.stores.store, self.parts, self._metrics
-        health = Health(store, parts.deliveries, parts.governor, metrics=metrics, connected=self._connected)
-        status = Status(store, parts.deliveries, zone=zone)
-        downloads = Downloads(parts.links, parts.reports, parts.audit, metrics=metrics, proxies=web.proxies)
-        routes = [*health.routes(), *status.routes(), *downloads.routes()]
-        guard = AdminGuard(token, public_url=web.public_url, proxies=web.proxies)
-        server = WebServer(routes, guard=guard, metrics=metrics, proxies=web.proxies)
-        await server.serve(web.host, web.port)
+        server = build_web_server(
+            self._settings, self.stores.store, self.services, self._metrics, self._connected
+        )
+        await server.serve(self._settings.web.host, self._settings.web.port)
 
     def _connected(self) -> bool | None:
-        streams = self.parts.streams.values()
+        streams = self.streams.values()
         return all(stream.connected.is_set() for stream in streams) if streams else None
 
     async def _keep_house(self) -> None:
@@ -160,9 +155,9 @@ class App:
         """Return the steps of housekeeping, by name."""
         return {
             "compare clocks": self._clock_guard.check,
-            "reconcile": self.parts.deliver.reconcile,
-            "sweep reports": self.parts.reports.purge_expired,
-            "empty payloads": self.parts.payloads.sweep,
+            "reconcile": self.services.deliver.reconcile,
+            "sweep reports": self.services.reports.purge_expired,
+            "empty payloads": self.services.payloads.sweep,
             "measure how far reports lag": self.measure_backlog,
             "warn of the quota": self._warn_of_quota,
             "warn of late reports": self._warn_of_late,
@@ -170,19 +165,19 @@ class App:
         }
 
     async def measure_backlog(self) -> None:
-        backlog = await self.parts.exports.backlog()
+        backlog = await self.services.exports.backlog()
         self._metrics.reports_behind(waiting=backlog.waiting, lag=backlog.lag)
 
     async def _warn_of_quota(self) -> None:
-        await self.parts.notices.alert_quota(await self.parts.governor.warnings())
+        await self.services.notices.alert_quota(await self.services.governor.warnings())
 
     async def _warn_of_late(self) -> None:
-        await self.parts.notices.alert_stalled_exports(await self.parts.exports.stalled_exports())
+        await self.services.notices.alert_stalled_exports(await self.services.exports.stalled_exports())
 
     async def alert_engine_warnings(self) -> None:
         """Alert the operators of what the engine warns of, each once."""
         for warning in await self.engine.warnings():
-            await self.parts.notices.alert(warning.key, warning.key, **warning.values)
+            await self.services.notices.alert(warning.key, warning.key, **warning.values)
 
 
 def build_pools(settings: Settings) -> Sequence[Pool]:

@@ -1,34 +1,24 @@
 """What most tests need: a clock that stands still, a store in a file, and the core on fakes."""
 
-from collections.abc import AsyncIterator, Generator
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import AsyncIterator, Generator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.chat.context import Context
-from bot.chat.dispatcher import Dispatcher
 from bot.chat.permissions import AccessPolicy
-from bot.chat.recent_lists import RecentLists
-from bot.chat.router import usages
 from bot.chat.users import UserDirectory
+from bot.config.reports import MB
+from bot.config.settings import Settings
 from bot.delivery.channels import Channels
-from bot.delivery.circuit_breaker import CircuitBreaker
-from bot.delivery.digests import Digests
-from bot.delivery.files import FileLimits, ReportSender
-from bot.delivery.operator_alerts import OperatorAlerts
-from bot.delivery.pipeline import DeliveryPipeline
-from bot.delivery.resend import Resender
-from bot.delivery.summaries import DeliveryServices
-from bot.jobs.queue import Jobs
 from bot.messengers.silent import SilentMessenger
 from bot.models import (
     Destination,
     DestinationKind,
     Message,
     Person,
+    QuotaKind,
     Run,
     Schedule,
     TaskStatus,
@@ -36,22 +26,12 @@ from bot.models import (
 )
 from bot.ports import Messenger, QuotaStore
 from bot.quota.budget import Budget
-from bot.quota.governor import Governor
-from bot.quota.request_budget import RequestBudget
-from bot.reports.downloads import DownloadLog
-from bot.reports.exports import ReportExports
 from bot.reports.link_tokens import LinkPolicy
-from bot.reports.links import ReportLinks
-from bot.reports.repository import Reports
-from bot.reports.storage import ReportStorage
-from bot.runs.lifecycle import Runs, TriggerRequest
-from bot.runs.scheduler import SchedulePolicy
-from bot.runs.watcher import Watcher
-from bot.stores.sqlite.ledger import SqliteQuotaStore
-from bot.stores.sqlite.links import SqliteLinks
+from bot.runs.lifecycle import TriggerRequest
 from bot.stores.sqlite.store import SqliteStore
-from cards.render import Cards
-from handlers import router
+from bot.telemetry.metrics import Metrics
+from bot.wiring.services import Adapters, build_services
+from bot.wiring.stores import sqlite_stores
 from tests.brokers import rabbitmq, redis
 from tests.factories import make_message, make_schedule
 from tests.fakes import FakeClock, FakeEngine, FakeExporter, FakeMessenger, fake_channel, fake_split
@@ -60,7 +40,7 @@ from tests.mongo_server import add_option, database, mongo, own_variable
 __all__ = ["database", "mongo", "own_variable", "rabbitmq", "redis"]
 
 GROUP = Destination.parse("group:cidA")
-CARDS = Cards()  # its templates are compiled once
+METRICS = Metrics()
 ZONE = ZoneInfo("Asia/Shanghai")
 KINDS = (
     *("message", "delay", "tap", "submit", "export"),
@@ -79,6 +59,12 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
     await store.open()
     yield store
     await store.close()
+
+
+def changed(settings: Settings, **sections: Mapping[str, object]) -> Settings:
+    """Return the settings with some keys of some sections replaced, without validation."""
+    update = {name: getattr(settings, name).model_copy(update=keys) for name, keys in sections.items()}
+    return settings.model_copy(update=update)
 
 
 @dataclass
@@ -108,73 +94,62 @@ class CoreHarness:
         self.build()
 
     def build(self) -> None:
-        """As at a start: a second build stands for a process that starts again on the same store."""
-        clock, store = self.clock, self.store
-        cards = CARDS
-        self.jobs = Jobs(store, clock=clock, owner="test")
-        storage = ReportStorage(folder=self.folder, keep=timedelta(days=30), zone=ZONE)
-        self.reports = Reports(store, storage, clock=clock)
-        self.exports = ReportExports(store, self.jobs, self.exporter, self.reports)
-        kinds = {
+        """Build the services. A second build stands for a process that restarts on the same store."""
+        stores = sqlite_stores(self.store)
+        adapters = Adapters(
+            stores=replace(stores, ledger=self.quota_store or stores.ledger),
+            engine=self.engine,
+            exporter=self.exporter,
+            channels=self._channels(),
+            split=fake_split,
+            metrics=METRICS,
+            clock=self.clock,
+            owner="test",
+        )
+        services = build_services(self.settings(), adapters)
+        self.jobs, self.runs, self.watcher = services.jobs, services.runs, services.watcher
+        self.reports, self.exports = services.reports, services.exports
+        self.links, self.audit = services.links, services.audit
+        self.deliver, self.notices, self.governor = services.deliver, services.notices, services.governor
+        self.context, self.intake = services.context, services.dispatcher
+
+    def _channels(self) -> Channels:
+        messengers = {
             (kind, ""): self.reached.get(kind) or fake_channel(self.messenger, kind)
             for kind in DestinationKind
         }
-        kinds |= {
+        messengers |= {
             (kind, app): fake_channel(each, kind)
             for app, each in self.apps.items()
             for kind in DestinationKind
         }
-        channels = Channels(
-            messengers=kinds, silent=SilentMessenger(), fallback_webhooks=self.fallback_webhooks
+        return Channels(
+            messengers=messengers, silent=SilentMessenger(), fallback_webhooks=self.fallback_webhooks
         )
-        ledger = self.quota_store or SqliteQuotaStore(store)
-        self.governor = Governor(ledger, self.budget, clock=clock)
-        self.notices = OperatorAlerts(self.jobs, channels=channels, cards=cards, operators=self.operators)
-        ladder = CircuitBreaker(store, self.notices, clock=clock)
-        digests = Digests(store, self.jobs, channels=channels, cards=cards, ladder=ladder)
-        port = SqliteLinks(store)
-        self.links, self.audit = ReportLinks(port, self.terms, clock=clock), DownloadLog(port, clock=clock)
-        limits = FileLimits(max_bytes=self.max_bytes, split=fake_split, channels=channels)
-        parcels = ReportSender(store, self.jobs, self.reports, self.links, limits)
-        means = DeliveryServices(
-            channels=channels,
-            cards=cards,
-            governor=self.governor,
-            circuit_breaker=ladder,
-            digests=digests,
-            report_sender=parcels,
+
+    def settings(self) -> Settings:
+        """Return the settings of this case. They are not validated: some are smaller than an operator's."""
+        return changed(
+            Settings(),
+            reports={
+                "dir": str(self.folder),
+                "max_file_mb": self.max_bytes / MB,
+                "link_ttl": self.terms.ttl.total_seconds(),
+                "link_max_downloads": self.terms.max_downloads,
+            },
+            web={"public_url": self.terms.public_url},
+            quota={
+                "api": self.budget.limit(QuotaKind.API),
+                "stream_webhook": self.budget.limit(QuotaKind.STREAM),
+                "per_person": self.per_hour,
+            },
+            notify={"operators": self.operators, "on_call": self.access_policy.named},
+            access={
+                "operators": self.access_policy.operators,
+                "viewers": self.access_policy.viewers,
+                "conversations": self.access_policy.conversations,
+            },
         )
-        self.deliver = DeliveryPipeline(store, self.jobs, self.reports, means=means)
-        self.runs = Runs(store, self.engine, self.jobs, clock=clock)
-        self.watcher = Watcher(store, self.engine, self.runs, clock=clock)
-        self.context = Context(
-            engine=self.engine,
-            runs=self.runs,
-            reports=self.reports,
-            delivery=self.deliver,
-            resender=Resender(store, self.jobs),
-            users=UserDirectory(store),
-            lists=RecentLists(store),
-            governor=self.governor,
-            budget=RequestBudget(ledger, clock=clock, per_hour=self.per_hour),
-            report_sender=parcels,
-            links=self.links,
-            download_log=self.audit,
-            exports=self.exports,
-            cards=cards,
-            schedule_policy=SchedulePolicy(zone=ZONE),
-            clock=clock,
-            commands=usages(router.commands, "zh-CN"),
-        )
-        self.intake = Dispatcher(self.jobs, self.context, channels, router=router, rules=self.access_policy)
-        for kinds_of in (
-            self.runs.kinds,
-            self.deliver.kinds,
-            self.notices.kinds,
-            self.exports.kinds(self.deliver.report_settled),
-            self.intake.kinds,
-        ):
-            self.jobs.register(kinds_of)
 
     async def do_jobs(self) -> int:
         return await self.jobs.run_due(KINDS)

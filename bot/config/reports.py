@@ -8,6 +8,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from bot.config.types import KeySecret, Seconds, Section, Whole
 
+MB = 1024 * 1024
+
 
 class ReportSettings(Section):
     dir: str = Field(
@@ -49,6 +51,10 @@ class ReportSettings(Section):
         " store for all bots. A new key revokes all links.",
         examples=["at-least-16-characters"],
     )
+
+    @property
+    def max_file_bytes(self) -> int:
+        return int(self.max_file_mb * MB)
 
 
 class ExporterSettings(Section):

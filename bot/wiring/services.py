@@ -1,11 +1,12 @@
-"""The parts of the service, and how they hold on to each other; `bot.app` runs them."""
+"""Build every service once, from the settings and the adapters.
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+`bot.app` and the tests call the same function: there is no other composition root.
+"""
+
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from bot.chat.context import Context
@@ -16,20 +17,18 @@ from bot.chat.router import usages
 from bot.chat.users import UserDirectory
 from bot.config.loader import Settings
 from bot.config.resolve import people_in, resolve_operators
+from bot.delivery.channels import Channels
 from bot.delivery.circuit_breaker import CircuitBreaker
 from bot.delivery.digests import Digests
-from bot.delivery.files import FileLimits, ReportSender
+from bot.delivery.files import FileLimits, ReportSender, Split
 from bot.delivery.operator_alerts import OperatorAlerts
 from bot.delivery.pipeline import DeliveryPipeline
 from bot.delivery.resend import Resender
 from bot.delivery.summaries import DeliveryServices
-from bot.exporters.local.splitter import split_report
 from bot.jobs.queue import Jobs
 from bot.jobs.retention import PayloadRetention
-from bot.messengers.dingtalk.rate_limiter import RateLimiter
-from bot.messengers.dingtalk.stream import Pace, StreamConnection
-from bot.models import CardTap, Clock, Message, QuotaKind
-from bot.ports import Engine
+from bot.models import Clock, QuotaKind
+from bot.ports import Engine, Exporter
 from bot.quota.budget import Budget
 from bot.quota.governor import Governor
 from bot.quota.request_budget import RequestBudget
@@ -44,35 +43,29 @@ from bot.runs.lifecycle import Runs
 from bot.runs.scheduler import MisfirePolicy, SchedulePolicy, Scheduler
 from bot.runs.watcher import Watcher
 from bot.telemetry.metrics import Metrics
-from bot.wiring.exporters import build_exporter
-from bot.wiring.messengers import DingTalkConnection
 from bot.wiring.stores import StoreSet, clock_skew
 from cards.card_template import CardTemplate
 from cards.render import Cards
 from handlers import router
 
-MB = 1024 * 1024
-
-Incoming = TypeVar("Incoming", Message, CardTap)
-Taken = TypeVar("Taken")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Adapters:
-    """What the parts stand on, opened: the store, the engine, the way to DingTalk, the clock."""
+    """The outside world of the services: every port with the adapter that was chosen for it, opened."""
 
     stores: StoreSet
     engine: Engine
-    dingtalk: DingTalkConnection
-    rate_limiter: RateLimiter
+    exporter: Exporter
+    channels: Channels
+    split: Split  # cuts a report that is too big to be sent as one file
     metrics: Metrics
     clock: Clock
-    owner: str
+    owner: str  # of the leases of this process
 
 
 @dataclass(frozen=True, kw_only=True)
 class Services:
-    """What the service consists of; `streams` by the names of their apps, "" for the one in `DINGDING`."""
+    """Every service of a bot, connected with the others."""
 
     jobs: Jobs
     reports: Reports
@@ -88,16 +81,17 @@ class Services:
     links: ReportLinks
     audit: DownloadLog
     payloads: PayloadRetention
-    streams: Mapping[str, StreamConnection]
+    dispatcher: Dispatcher
+    context: Context
 
 
-def build_services(settings: Settings, outside: Adapters) -> Services:
-    """The parts made and bound together, and the jobs that they know registered; nothing runs yet."""
-    return _Builder(settings, outside).parts()
+def build_services(settings: Settings, adapters: Adapters) -> Services:
+    """Build the services and register the kinds of jobs that they run. Nothing runs yet."""
+    return _Builder(settings, adapters).services()
 
 
 class _Builder:
-    """Makes each part once, those first that others hold."""
+    """Builds each service once, in the order in which they need each other."""
 
     def __init__(self, settings: Settings, outside: Adapters) -> None:
         self._settings = settings
@@ -112,24 +106,23 @@ class _Builder:
             skew=clock_skew(settings.store.url),
             on_outcome=outside.metrics.outcome,
         )
-        exporter = build_exporter(settings, outside.stores, outside.engine, clock=outside.clock)
         self._reports = Reports(self._store, build_storage(settings, outside.stores), clock=outside.clock)
-        self._exports = ReportExports(self._store, self._jobs, exporter, self._reports)
+        self._exports = ReportExports(self._store, self._jobs, outside.exporter, self._reports)
         self._runs = Runs(self._store, outside.engine, self._jobs, clock=outside.clock)
         self._deliveries = Resender(self._store, self._jobs)
         self._links = build_links(settings, outside)
         self._audit = DownloadLog(outside.stores.links, clock=outside.clock)
         self._notices = OperatorAlerts(
             self._jobs,
-            channels=outside.dingtalk.channels,
+            channels=outside.channels,
             cards=self._cards,
             operators=resolve_operators(settings),
         )
         self._means = self._made_means()
         self._deliver = DeliveryPipeline(self._store, self._jobs, self._reports, means=self._means)
 
-    def parts(self) -> Services:
-        outside, store = self._outside, self._store
+    def services(self) -> Services:
+        outside, store, context = self._outside, self._store, self._context()
         notify_max_age, initial_lookback = self._settings.engine.discovery_limits
         return Services(
             jobs=self._jobs,
@@ -152,19 +145,20 @@ class _Builder:
             links=self._links,
             audit=self._audit,
             payloads=PayloadRetention(store, clock=outside.clock),
-            streams=self._streams(),
+            dispatcher=self._dispatcher(context),
+            context=context,
         )
 
     def _made_means(self) -> DeliveryServices:
-        outside, channels = self._outside, self._outside.dingtalk.channels
+        outside, channels = self._outside, self._outside.channels
         governor = Governor(
             outside.stores.ledger,
             build_budget(self._settings),
             clock=outside.clock,
             cards_per_minute=self._settings.notify.cards_per_minute,
         )
-        max_bytes = self._settings.reports.max_file_mb * MB
-        limits = FileLimits(max_bytes=max_bytes, split=split_report, channels=channels)
+        max_bytes = self._settings.reports.max_file_bytes
+        limits = FileLimits(max_bytes=max_bytes, split=outside.split, channels=channels)
         ladder = CircuitBreaker(self._store, self._notices, clock=outside.clock)
         return DeliveryServices(
             channels=channels,
@@ -200,54 +194,19 @@ class _Builder:
             commands=usages(router.commands, self._settings.lang),
         )
 
-    def _streams(self) -> Mapping[str, StreamConnection]:
-        """What comes in by the Streams, and all other jobs, are known to the queue from here on."""
-        wire, meter = self._outside.dingtalk, self._outside.rate_limiter
+    def _dispatcher(self, context: Context) -> Dispatcher:
+        """Build the dispatcher, and register the jobs of all services with the queue."""
         rules = build_access_policy(self._settings)
-        intake = Dispatcher(self._jobs, self._context(), wire.channels, router=router, rules=rules)
+        dispatcher = Dispatcher(self._jobs, context, self._outside.channels, router=router, rules=rules)
         for kinds in (
             self._runs.kinds,
             self._deliver.kinds,
             self._notices.kinds,
             self._exports.kinds(self._deliver.report_settled),
-            intake.kinds,
+            dispatcher.kinds,
         ):
             self._jobs.register(kinds)
-        receive_message, receive_tap = (
-            count_calls(meter, intake.receive_message),
-            count_calls(meter, intake.receive_tap),
-        )
-        return {
-            name: StreamConnection(
-                wire.session,
-                robot,
-                by_app(name, receive_message),
-                by_app(name, receive_tap),
-                pace=Pace(meter=meter),
-            )
-            for name, robot in wire.robots.items()
-        }
-
-
-def by_app(app: str, take: Callable[[Incoming], Awaitable[Taken]]) -> Callable[[Incoming], Awaitable[Taken]]:
-    """Say with what comes in by whose Stream it came."""
-
-    async def take_by_app(incoming: Incoming) -> Taken:
-        return await take(replace(incoming, app=app))
-
-    return take_by_app
-
-
-def count_calls(
-    meter: RateLimiter, take: Callable[[Incoming], Awaitable[Taken]]
-) -> Callable[[Incoming], Awaitable[Taken]]:
-    """Add each inbound event to the usage of the month while it is stored."""
-
-    async def take_and_count(incoming: Incoming) -> Taken:
-        answer, _ = await asyncio.gather(take(incoming), meter.count_inbound())
-        return answer
-
-    return take_and_count
+        return dispatcher
 
 
 def build_budget(settings: Settings) -> Budget:
@@ -293,5 +252,11 @@ def build_access_policy(settings: Settings) -> AccessPolicy:
 
 def build_cards(settings: Settings) -> Cards:
     ding = settings.dingding
-    template = CardTemplate.chosen(ding.card_template_id, ding.card_variables)
-    return Cards(lang=settings.lang, zone=settings.timezone, template=template)
+    return _compile_cards(
+        settings.lang, settings.timezone, ding.card_template_id, tuple(ding.card_variables.items())
+    )
+
+
+@cache  # compiling the templates takes 0.2 s, and tests build the services hundreds of times
+def _compile_cards(lang: str, zone: str, template_id: str, variables: tuple[tuple[str, str], ...]) -> Cards:
+    return Cards(lang=lang, zone=zone, template=CardTemplate.chosen(template_id, dict(variables)))

@@ -39,7 +39,7 @@ def clock_skew(url: str) -> timedelta:
 
 def open_stores(url: str) -> StoreSet:
     """The stores at an address, not open yet."""
-    return _in_mongodb(url) if url.startswith("mongodb") else _in_sqlite(url)
+    return _in_mongodb(url) if url.startswith("mongodb") else sqlite_stores(SqliteStore(sqlite_path(url)))
 
 
 async def probe_store(url: str) -> bool:
@@ -54,8 +54,8 @@ async def probe_store(url: str) -> bool:
     return True
 
 
-def _in_sqlite(url: str) -> StoreSet:
-    store = SqliteStore(sqlite_path(url))
+def sqlite_stores(store: SqliteStore) -> StoreSet:
+    """Return every port on one SQLite file."""
     return StoreSet(
         store=store,
         ledger=SqliteQuotaStore(store),

@@ -103,7 +103,7 @@ async def _arl(demo: Demo, stack: AsyncExitStack, stop: asyncio.Event) -> DemoTa
 
 async def _connected(app: App, stop: asyncio.Event) -> None:
     """Wait for the Stream, so that what is said is heard."""
-    stream = app.parts.streams.get("")
+    stream = app.streams.get("")
     if stream is None:
         raise ConfigError("DINGDING.APP_KEY is missing: the demo needs the Stream")
     connected = asyncio.create_task(stream.connected.wait())
@@ -116,7 +116,7 @@ async def _connected(app: App, stop: asyncio.Event) -> None:
 async def _first_run(app: App) -> None:
     """The demo asks for its first run itself, so that nobody waits for the cron; the next ones come by it."""
     schedules = await app.engine.schedules()
-    await app.parts.runs.trigger(
+    await app.services.runs.trigger(
         schedules[0], TriggerRequest(idempotency_key=f"demo:{app.started.isoformat()}", trigger=Trigger.CRON)
     )
 

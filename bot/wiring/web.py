@@ -1,0 +1,34 @@
+"""Build the HTTP server: health, status page and downloads."""
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo
+
+from bot.config.settings import Settings
+from bot.ports import Store
+from bot.telemetry.metrics import Metrics
+from bot.web.downloads import Downloads
+from bot.web.guard import AdminGuard
+from bot.web.health import Health
+from bot.web.server import WebServer
+from bot.web.status import Status
+from bot.wiring.services import Services
+
+
+def build_web_server(
+    settings: Settings,
+    store: Store,
+    services: Services,
+    metrics: Metrics,
+    connected: Callable[[], bool | None],
+) -> WebServer:
+    """Build the server. `connected` tells if all Streams are connected, None without any."""
+    web, zone = settings.web, ZoneInfo(settings.timezone)
+    token = web.status_token.get_secret_value() if web.status_token else ""
+    health = Health(store, services.deliveries, services.governor, metrics=metrics, connected=connected)
+    status = Status(store, services.deliveries, zone=zone)
+    downloads = Downloads(
+        services.links, services.reports, services.audit, metrics=metrics, proxies=web.proxies
+    )
+    routes = [*health.routes(), *status.routes(), *downloads.routes()]
+    guard = AdminGuard(token, public_url=web.public_url, proxies=web.proxies)
+    return WebServer(routes, guard=guard, metrics=metrics, proxies=web.proxies)
