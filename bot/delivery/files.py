@@ -67,7 +67,7 @@ class ReportSender:
         payload = DeliveryPayload.of(claim.job)
         destination = payload.destination
         if self.fits(report, destination):
-            media_id = await self._uploaded(report, messenger)
+            media_id = await self._uploaded(report, messenger, destination.app)
             receipt = await messenger.send_file(destination, media_id, report.name, sending=claim.sending)
             return receipt.as_result()
         if payload.part is not None:
@@ -82,15 +82,21 @@ class ReportSender:
         receipt = await messenger.send_message(destination, note, claim.job.id, sending=sending)
         return {**receipt.as_result(), **DeliveryResult(link=True).as_json()}
 
-    async def _uploaded(self, report: Report, messenger: Messenger) -> str:
+    async def _uploaded(self, report: Report, messenger: Messenger, app: str) -> str:
+        """Upload a report once for each app: a media id is valid only for the app that uploaded it."""
         async with self._uploading:
-            known = await self._reports.find_record(report.run_id)
-            if known is None or known.sha256 != report.sha256:
-                raise TemporaryError("the report was made again meanwhile")
-            if known.media_id:
-                return known.media_id
+            record = await self._reports.find_record(report.run_id)
+            if record is None or record.sha256 != report.sha256:
+                raise TemporaryError("the report was exported again in the meantime")
+            key = f"media:{report.sha256}:{app}"
+            media_id = await self._store.find_value(key) if app else record.media_id
+            if media_id:
+                return media_id
             media_id = await messenger.upload(await self._reports.verified_path(report), report.name)
-            await self._store.save_report(replace(report, media_id=media_id))
+            if app:
+                await self._store.set_value(key, media_id)
+            else:
+                await self._store.save_report(replace(report, media_id=media_id))
             return media_id
 
     async def _ask_for_parts(self, job: Job, report: Report, messenger: Messenger) -> Result:
@@ -112,8 +118,9 @@ class ReportSender:
 
     async def _parts(self, job: Job, report: Report, messenger: Messenger) -> Sequence[tuple[str, str]]:
         """Names and media ids of the parts; cut and uploaded once."""
-        most = self._limits.at(DeliveryPayload.of(job).destination)
-        key = f"parts:{report.sha256}:{most}"
+        destination = DeliveryPayload.of(job).destination
+        most = self._limits.at(destination)
+        key = f"parts:{report.sha256}:{most}" + (f":{destination.app}" if destination.app else "")
         async with self._uploading:
             known = await self._store.find_value(key)
             if known is None:

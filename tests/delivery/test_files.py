@@ -15,6 +15,7 @@ from bot.reports.link_tokens import LinkPolicy
 from bot.stores.sqlite.ledger import SqliteQuotaStore
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_report, make_schedule
+from tests.fakes import FakeMessenger
 
 TERMS = LinkPolicy(public_url="https://run.example.com", ttl=timedelta(hours=1))
 PERSON = Destination.parse("user:user01")
@@ -174,6 +175,34 @@ async def test_a_report_made_again_meanwhile_is_not_written_over(desk: CoreHarne
     old = await desk.reports.find_record(run.id)
     assert old is not None
     await desk.store.save_report(replace(old, sha256="1" * 64, media_id=""))
-    with pytest.raises(TemporaryError, match="made again"):
-        await desk.context.report_sender._uploaded(old, desk.messenger)
+    with pytest.raises(TemporaryError, match="exported again"):
+        await desk.context.report_sender._uploaded(old, desk.messenger, "")
     assert (await desk.store.find_reports(run_id=run.id))[0].sha256 == "1" * 64
+
+
+ELSEWHERE = Destination.parse("group:cidB#second")
+
+
+def with_two_apps(desk: CoreHarness) -> FakeMessenger:
+    """Send to a group of another app as well, and return the messenger of that app."""
+    second = FakeMessenger()
+    desk.apps = {"second": second}
+    desk.schedule = make_schedule(notify_enable=True, send_to=(GROUP, ELSEWHERE))
+    desk.build()
+    return second
+
+
+async def test_each_app_uploads_the_report_itself(desk: CoreHarness) -> None:
+    second = with_two_apps(desk)
+    await desk.trigger()
+    await desk.finish()
+    assert desk.messenger.verbs() == ["card", "upload", "file"]
+    assert second.verbs() == ["card", "upload", "file"]
+
+
+async def test_each_app_uploads_the_parts_itself(small: CoreHarness) -> None:
+    second = with_two_apps(small)
+    await small.trigger()
+    await small.finish()
+    assert small.messenger.verbs().count("upload") == 3
+    assert second.verbs().count("upload") == 3
