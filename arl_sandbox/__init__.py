@@ -7,14 +7,14 @@ is marked as chosen.
 from arl_sandbox.database import ArlDatabase, DocumentMirror
 from arl_sandbox.documents import ZONE
 from arl_sandbox.records import PushBehavior
-from arl_sandbox.responses import KEY
+from arl_sandbox.responses import API_KEY
 from arl_sandbox.scheduler import ArlScheduler, Intervals
 from arl_sandbox.server import FakeArl
 from arl_sandbox.timeline import Timeline
 from arl_sandbox.worker import StagePace, Worker
 
 __all__ = [
-    "KEY",
+    "API_KEY",
     "ZONE",
     "ArlDatabase",
     "ArlScheduler",

@@ -8,11 +8,15 @@ from datetime import datetime
 from itertools import count
 from typing import Any, Protocol
 
-from arl_sandbox.documents import NOT_YET, RECURRENT, written
-from arl_sandbox.policies import policy
+from arl_sandbox.documents import NO_TIME, RECURRENT_SCAN, format_time
+from arl_sandbox.policies import new_policy
 
-SCHEDULER, WEB, WEB_TOO = "5c4ed01e50", "3eb0000001", "3eb0000002"  # the process part of ids
-KINDS = (
+SCHEDULER_PROCESS, WEB_PROCESS, SECOND_WEB_PROCESS = (
+    "5c4ed01e50",
+    "3eb0000001",
+    "3eb0000002",
+)  # the process part of ids
+RESULT_TABLES = (
     "site", "domain", "ip", "cert", "service", "fileleak", "url", "vuln", "npoc_service", "cip",
     "nuclei_result", "stat_finger", "wih",
 )  # fmt: skip
@@ -45,24 +49,26 @@ class ArlDatabase:
         self._changed: set[tuple[str, str]] = set()
         self._numbers = count(1)
         self._flushing = Lock()
-        self.policy = self.insert("policy", policy("默认策略"))
+        self.policy = self.insert("policy", new_policy("默认策略"))
 
     def now(self) -> str:
-        return written(self.clock())
+        return format_time(self.clock())
 
     def epoch(self) -> int:
         return int(self.clock().timestamp())
 
-    def insert(self, table: str, document: dict[str, Any], *, process: str = WEB, id_: str = "") -> str:
+    def insert(
+        self, table: str, document: dict[str, Any], *, process: str = WEB_PROCESS, id_: str = ""
+    ) -> str:
         """Keep a document; its id is made of the time, the process and a counter, as MongoDB's are."""
         id_ = id_ or f"{self.epoch():08x}{process}{next(self._numbers):06x}"
         self.tables[table][id_] = {"_id": id_, **document}
-        self._note(table, id_)
+        self._record_write(table, id_)
         return id_
 
     def change(self, table: str, id_: str, **fields: Any) -> None:
         self.tables[table][id_] |= fields
-        self._note(table, id_)
+        self._record_write(table, id_)
 
     def update(self, table: str, id_: str, **fields: Any) -> None:
         """As `change`; where the document is gone nothing happens, as in a database."""
@@ -73,13 +79,13 @@ class ArlDatabase:
         """The whole document, over whatever is there; where it is gone nothing happens."""
         if id_ in self.tables[table]:
             self.tables[table][id_] = {**document, "_id": id_}
-            self._note(table, id_)
+            self._record_write(table, id_)
 
     def delete(self, table: str, id_: str) -> None:
         del self.tables[table][id_]
-        self._note(table, id_)
+        self._record_write(table, id_)
 
-    def _note(self, table: str, id_: str) -> None:
+    def _record_write(self, table: str, id_: str) -> None:
         self.writes[table] += 1
         self._changed.add((table, id_))
 
@@ -97,7 +103,7 @@ class ArlDatabase:
         elif self.mirror and document is not None:
             await self.mirror.put(table, deepcopy(document))
 
-    def schedule(
+    def add_schedule(
         self, name: str = "每日扫描", target: str = "1.1.1.1 a.example.com", *, id_: str = "", **changes: Any
     ) -> str:
         """A schedule, recurrent by default; as after `POST /task_schedule/`."""
@@ -109,7 +115,7 @@ class ArlDatabase:
                 "name": name,
                 "target": target,
                 "task_tag": "task",
-                "schedule_type": RECURRENT,
+                "schedule_type": RECURRENT_SCAN,
                 "policy_id": policy_id,
                 "policy_name": policy_name,
                 "cron": "0 3 * * *",
@@ -118,14 +124,16 @@ class ArlDatabase:
                 "status": "scheduled",
                 "run_number": 0,
                 "last_run_time": 0,
-                "last_run_date": NOT_YET,
+                "last_run_date": NO_TIME,
                 "next_run_date": "2026-11-24 03:00:00",
             }
             | changes,
             id_=id_,
         )
 
-    def task(self, name: str, kind: str, target: str, *, process: str = WEB, **changes: Any) -> str:
+    def add_task(
+        self, name: str, kind: str, target: str, *, process: str = WEB_PROCESS, **changes: Any
+    ) -> str:
         """One task, as ARL inserts it."""
         document = {
             "name": name,
@@ -133,32 +141,32 @@ class ArlDatabase:
             "type": kind,
             "task_tag": "task",
             "status": "waiting",
-            "start_time": NOT_YET,
-            "end_time": NOT_YET,
+            "start_time": NO_TIME,
+            "end_time": NO_TIME,
             "options": {"policy_name": "默认策略", "poc_config": [{"plugin_name": "x", "enable": True}] * 3},
             "service": [],
             "celery_id": "",
         }
         return self.insert("task", document | changes, process=process)
 
-    def begin(self, id_: str, stage: str = "port_scan") -> None:
+    def begin_task(self, id_: str, stage: str = "port_scan") -> None:
         self.change("task", id_, status=stage, start_time=self.now())
 
-    def find(self, id_: str, kind: str, *documents: dict[str, Any]) -> None:
+    def add_results(self, id_: str, kind: str, *documents: dict[str, Any]) -> None:
         """What a task finds."""
         for document in documents:
             self.insert(kind, {**document, "task_id": id_})
 
-    def end(self, id_: str, status: str = "done") -> None:
+    def end_task(self, id_: str, status: str = "done") -> None:
         """The end of a task in one write; only one that is done has a statistic."""
-        more: dict[str, Any] = {"statistic": self.statistic(id_)} if status == "done" else {}
+        more: dict[str, Any] = {"statistic": self.count_results(id_)} if status == "done" else {}
         self.change("task", id_, status=status, end_time=self.now(), **more)
 
-    def statistic(self, id_: str) -> dict[str, int]:
+    def count_results(self, id_: str) -> dict[str, int]:
         def number(kind: str) -> int:
             return sum(each["task_id"] == id_ for each in self.tables[kind].values())
 
-        return {f"{kind}_cnt": number(kind) for kind in KINDS}
+        return {f"{kind}_cnt": number(kind) for kind in RESULT_TABLES}
 
     def tasks(self, name: str = "") -> list[dict[str, Any]]:
         return [task for task in self.tables["task"].values() if name in task["name"]]

@@ -5,14 +5,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 ZONE = ZoneInfo("Asia/Shanghai")  # of all its containers
-NOT_YET = "-"  # a time that has not come
-RECURRENT, FUTURE = "recurrent_scan", "future_scan"
-RISK = "risk_cruising"
-ENDINGS = frozenset({"done", "error", "stop"})
-STEMS = {RECURRENT: "周期任务", FUTURE: "定时任务"}
-NAME_LETTERS = 15  # of a schedule's name, in the names of its tasks
+NO_TIME = "-"  # a time that has not come
+RECURRENT_SCAN, FUTURE_SCAN = "recurrent_scan", "future_scan"
+RISK_CRUISING = "risk_cruising"
+FINAL_STATES = frozenset({"done", "error", "stop"})
+TASK_NAME_PREFIXES = {RECURRENT_SCAN: "周期任务", FUTURE_SCAN: "定时任务"}
+MAX_SCHEDULE_NAME_LENGTH = 15  # of a schedule's name, in the names of its tasks
 
-UNKNOWN_SUFFIXES = frozenset({
+NON_PUBLIC_SUFFIXES = frozenset({
     "corp",
     "example",
     "home",
@@ -37,12 +37,12 @@ def is_id(text: object) -> bool:
     return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
-def written(time: datetime) -> str:
+def format_time(time: datetime) -> str:
     """A time as ARL writes it: its own, without a zone."""
     return time.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def split(target: str) -> tuple[list[str], list[str]]:
+def split_target(target: str) -> tuple[list[str], list[str]]:
     """The addresses (ranges, networks) and the domains of a line, each once, in lower case."""
     words = list(dict.fromkeys(word for word in re.split(r"[,\s]+", target.lower()) if word))
     return [word for word in words if is_address(word)], [word for word in words if not is_address(word)]
@@ -55,4 +55,4 @@ def is_address(word: str) -> bool:
 def is_domain(word: str) -> bool:
     """Whether it ends as domains do: `a.example.com` does, `a.example` does not."""
     last = word.rpartition(".")[2]
-    return _DOMAIN.fullmatch(word) is not None and last not in UNKNOWN_SUFFIXES and not last.isdecimal()
+    return _DOMAIN.fullmatch(word) is not None and last not in NON_PUBLIC_SUFFIXES and not last.isdecimal()

@@ -2,28 +2,28 @@
 
 from typing import Any
 
-BASES = {
+MESSAGES = {
     102: "没有找到celery_id", 103: "没有找到任务", 104: "任务正在运行", 105: "任务已经完成",
     500: "系统异常", 601: "没有找到资产组", 700: "任务间隔不能小于6小时", 706: "任务目标为空",
     1001: "结果集不存在", 1003: "PoC目标为空", 1100: "策略ID不存在", 1502: "cron表达式错误",
     1601: "计划任务类型错误", 1602: "日期格式错误", 1603: "任务标签错误", 1604: "日期不能早于现在",
     1605: "没有找到计划任务",
 }  # fmt: skip
-ANY_WORDS = 999  # a refusal in words of its own
+CUSTOM_CODE = 999  # a refusal in words of its own
 
 
-class Refusal(Exception):
+class ArlError(Exception):
     """ARL's answer in code and words: the text of the code, and what `data` tells but ids."""
 
     def __init__(self, code: int, base: str = "", **data: Any) -> None:
         shown = [f" {key}:{text}" for key, text in data.items() if isinstance(text, str) and key[-2:] != "id"]
         self.code = code
-        self.words = (base or BASES[code]) + "".join(shown)
+        self.words = (base or MESSAGES[code]) + "".join(shown)
         self.data = data
         super().__init__(self.words)
 
 
-class Invalid(Exception):
+class PayloadError(Exception):
     """A payload of the wrong shape: what is wrong, by field."""
 
     def __init__(self, errors: dict[str, str]) -> None:
@@ -31,5 +31,5 @@ class Invalid(Exception):
         self.errors = errors
 
 
-class Crash(Exception):
+class InternalError(Exception):
     """Something ARL does not catch, such as a malformed id: HTTP 500."""

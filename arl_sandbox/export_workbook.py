@@ -12,37 +12,37 @@ from typing import Any
 from openpyxl import Workbook
 from openpyxl.utils.exceptions import IllegalCharacterError
 
-from arl_sandbox.errors import Crash
+from arl_sandbox.errors import InternalError
 
 Json = dict[str, Any]
 Row = list[Any]
 Clean = Callable[[Any], Any]
 
-BREAK = " \r\n"
-LONGEST = 32_767  # of a cell
-TOP = 20
-ONE = ("A", "B", "C", "D", "E", "F", "G", "H", "I")
-SITE = (("site", "title", "指纹", "状态码", "favicon hash"), (35, 40, 60, 20, 30))
-IP = (
+LINE_BREAK = " \r\n"
+MAX_CELL_LENGTH = 32_767  # of a cell
+MAX_STATISTIC_ROWS = 20
+COLUMN_LETTERS = ("A", "B", "C", "D", "E", "F", "G", "H", "I")
+SITE_SHEET = (("site", "title", "指纹", "状态码", "favicon hash"), (35, 40, 60, 20, 30))
+IP_SHEET = (
     ("IP", "端口信息", "开放端口数目", "geo", "as 编号", "domain", "操作系统", "CDN", "类别"),
     (22, 50, 10, 25, 55, 60, 40, 40, 20),
 )
-IP_ONLY = (("IP", "端口信息", "开放端口数目", "geo", "as 编号", "操作系统"), (22, 50, 10, 25, 55, 55))
-SERVICE = (("IP", "端口", "服务", "产品", "版本"), (22, 10, 20, 40, 40))
-DOMAIN = (("域名", "解析类型", "记录值", "关联ip"), (30, 20, 50, 50))
-BLOCKS = (("A", "端口", "端口开放"), ("F", "系统服务", "系统服务类别"), ("K", "产品", "产品类别"))
-HEADS = ("端口信息统计", "系统服务信息统计", "软件产品信息统计")
-BLOCK_HEAD, BLOCK_ROW, TOTAL_ROW = 5, 6, 27
+IP_TASK_SHEET = (("IP", "端口信息", "开放端口数目", "geo", "as 编号", "操作系统"), (22, 50, 10, 25, 55, 55))
+SERVICE_SHEET = (("IP", "端口", "服务", "产品", "版本"), (22, 10, 20, 40, 40))
+DOMAIN_SHEET = (("域名", "解析类型", "记录值", "关联ip"), (30, 20, 50, 50))
+STATISTIC_BLOCKS = (("A", "端口", "端口开放"), ("F", "系统服务", "系统服务类别"), ("K", "产品", "产品类别"))
+STATISTIC_TITLES = ("端口信息统计", "系统服务信息统计", "软件产品信息统计")
+BLOCK_HEADER_ROW, BLOCK_FIRST_ROW, BLOCK_TOTAL_ROW = 5, 6, 27
 
 _CONTROL = re.compile(r"[\000-\010\013\014\016-\037]")
 
 
-def sanitized(value: object) -> str:
+def sanitize_cell(value: object) -> str:
     """What the merged book does with every cell but one."""
-    return "" if value is None else _CONTROL.sub("", str(value))[:LONGEST]
+    return "" if value is None else _CONTROL.sub("", str(value))[:MAX_CELL_LENGTH]
 
 
-def as_it_is(value: object) -> object:
+def keep_cell(value: object) -> object:
     return value
 
 
@@ -57,34 +57,34 @@ class ExportWorkbook:
     def sheet(self, title: str, shape: tuple[Sequence[str], Sequence[int]], rows: Iterable[Row]) -> None:
         head, widths = shape
         sheet = self._book.create_sheet(title)
-        for letter, width in zip(ONE, widths, strict=False):
+        for letter, width in zip(COLUMN_LETTERS, widths, strict=False):
             sheet.column_dimensions[letter].width = width
         sheet.append(list(head))
         try:
             for row in rows:
                 sheet.append(row)
         except (IllegalCharacterError, ValueError):
-            raise Crash from None
+            raise InternalError from None
 
     def sites(self, sites: Iterable[Json]) -> None:
         rows = (
             [
                 self._clean(site["site"]),
-                sanitized(site["title"]),
-                self._fingers(site),
+                sanitize_cell(site["title"]),
+                self._fingerprints(site),
                 self._clean(site["status"]),
                 self._clean((site.get("favicon") or {}).get("hash", "")),
             ]
             for site in sites
         )
-        self.sheet("站点", SITE, rows)
+        self.sheet("站点", SITE_SHEET, rows)
 
-    def _fingers(self, site: Json) -> str:
+    def _fingerprints(self, site: Json) -> str:
         """Joined by commas, and every comma then becomes a line."""
         return ",".join(each["name"] for each in site["finger"]).replace(",", "\n")
 
     def addresses(self, ips: Iterable[Json], *, alone: bool) -> None:
-        self.sheet("IP", IP_ONLY if alone else IP, (self._address(ip, alone=alone) for ip in ips))
+        self.sheet("IP", IP_TASK_SHEET if alone else IP_SHEET, (self._address(ip, alone=alone) for ip in ips))
 
     def _address(self, ip: Json, *, alone: bool) -> Row:
         ports = [str(port["port_id"]) for port in ip["port_info"]]
@@ -95,23 +95,23 @@ class ExportWorkbook:
         system = (ip.get("os_info") or {}).get("name", "")
         more = [system]
         if not alone:
-            names = BREAK.join(ip.get("domain") or [])
+            names = LINE_BREAK.join(ip.get("domain") or [])
             more = [names, system, ip.get("cdn_name", ""), ip.get("ip_type", "")]
-        first = [self._clean(ip["ip"]), self._clean(BREAK.join(ports)), len(ports)]
+        first = [self._clean(ip["ip"]), self._clean(LINE_BREAK.join(ports)), len(ports)]
         return [*first, *(self._clean(each) for each in [place, owner, *more])]
 
     def services(self, ips: Iterable[Json]) -> None:
         """One row for each port of each address."""
         fields = ("port_id", "service_name", "product", "version")
         rows = ([ip["ip"], *(port[name] for name in fields)] for ip in ips for port in ip["port_info"])
-        self.sheet("系统服务", SERVICE, ([self._clean(cell) for cell in row] for row in rows))
+        self.sheet("系统服务", SERVICE_SHEET, ([self._clean(cell) for cell in row] for row in rows))
 
     def domains(self, domains: Iterable[Json]) -> None:
         rows = (
-            [each["domain"], each["type"], BREAK.join(each["record"]), BREAK.join(each["ips"])]
+            [each["domain"], each["type"], LINE_BREAK.join(each["record"]), LINE_BREAK.join(each["ips"])]
             for each in domains
         )
-        self.sheet("域名", DOMAIN, ([self._clean(cell) for cell in row] for row in rows))
+        self.sheet("域名", DOMAIN_SHEET, ([self._clean(cell) for cell in row] for row in rows))
 
     def statistics(self, ips: Iterable[Json]) -> None:
         """Three blocks side by side; the totals count what was seen, not its kinds."""
@@ -123,7 +123,9 @@ class ExportWorkbook:
             Counter(port["product"] for port in real if "**" not in port["product"]),
         )
         sheet = self._book.create_sheet("资产统计")
-        for (letter, name, total), head, counts in zip(BLOCKS, HEADS, counted, strict=True):
+        for (letter, name, total), head, counts in zip(
+            STATISTIC_BLOCKS, STATISTIC_TITLES, counted, strict=True
+        ):
             self._block(sheet, letter, (head, name, total), counts)
 
     def _block(self, sheet: Any, letter: str, words: tuple[str, str, str], counts: Counter[str]) -> None:
@@ -131,13 +133,13 @@ class ExportWorkbook:
         column, everything = ord(letter) - ord("A") + 1, counts.total()
         sheet[f"{letter}1"] = head
         for place, word in enumerate((name, "数量", "占比")):
-            sheet.cell(BLOCK_HEAD, column + place, word)
-        for row, (each, number) in enumerate(counts.most_common(TOP), BLOCK_ROW):
+            sheet.cell(BLOCK_HEADER_ROW, column + place, word)
+        for row, (each, number) in enumerate(counts.most_common(MAX_STATISTIC_ROWS), BLOCK_FIRST_ROW):
             share = f"{100 * number / everything:.2f}%"
             for place, cell in enumerate((self._clean(each), number, share)):
                 sheet.cell(row, column + place, cell)
-        sheet[f"{letter}{TOTAL_ROW}"] = f"{total}总数"
-        sheet[f"{letter}{TOTAL_ROW + 1}"] = everything
+        sheet[f"{letter}{BLOCK_TOTAL_ROW}"] = f"{total}总数"
+        sheet[f"{letter}{BLOCK_TOTAL_ROW + 1}"] = everything
 
     def content(self) -> bytes:
         held = io.BytesIO()
@@ -145,7 +147,7 @@ class ExportWorkbook:
         return held.getvalue()
 
 
-def book_of(found: dict[str, list[Json]], *, alone: bool, clean: Clean) -> bytes:
+def build_workbook(found: dict[str, list[Json]], *, alone: bool, clean: Clean) -> bytes:
     """The sheets of what was found; `alone`: of addresses alone, without their names."""
     book = ExportWorkbook(clean)
     try:
@@ -156,5 +158,5 @@ def book_of(found: dict[str, list[Json]], *, alone: bool, clean: Clean) -> bytes
             book.domains(found["domain"])
         book.statistics(found["ip"])
     except (KeyError, TypeError, AttributeError, IllegalCharacterError):
-        raise Crash from None
+        raise InternalError from None
     return book.content()

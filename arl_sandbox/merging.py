@@ -5,19 +5,19 @@ from typing import Any
 
 Json = dict[str, Any]
 
-PORT = ("port_id", "service_name", "product", "version")
+PORT_FIELDS = ("port_id", "service_name", "product", "version")
 
 
-def merged(found: Mapping[str, Iterable[Json]]) -> dict[str, list[Json]]:
+def merge_results(found: Mapping[str, Iterable[Json]]) -> dict[str, list[Json]]:
     """One document for each address, name and site, sorted as plain text."""
     return {
-        "ip": _by(found["ip"], "ip", _join_ip),
-        "domain": _by(found["domain"], "domain", _join_domain),
-        "site": _by(found["site"], "site", _join_site),
+        "ip": _merge_by(found["ip"], "ip", _join_ip),
+        "domain": _merge_by(found["domain"], "domain", _join_domain),
+        "site": _merge_by(found["site"], "site", _join_site),
     }
 
 
-def _by(documents: Iterable[Json], key: str, join: Callable[[Json, Json], Json]) -> list[Json]:
+def _merge_by(documents: Iterable[Json], key: str, join: Callable[[Json, Json], Json]) -> list[Json]:
     kept: dict[str, Json] = {}
     for each in documents:
         name = str(each.get(key) or each.get("url"))
@@ -28,9 +28,11 @@ def _by(documents: Iterable[Json], key: str, join: Callable[[Json, Json], Json])
 def _join_ip(old: Json, new: Json) -> Json:
     """The first that says something wins; a port with two banners stays twice."""
     firsts = ("geo_city", "geo_asn", "os_info", "cdn_name", "ip_type")
-    ports = {tuple(port.get(name) for name in PORT): port for port in [*new["port_info"], *old["port_info"]]}
+    ports = {
+        tuple(port.get(name) for name in PORT_FIELDS): port for port in [*new["port_info"], *old["port_info"]]
+    }
     names = sorted({*(old.get("domain") or []), *(new.get("domain") or [])})
-    return old | _first(firsts, old, new) | {"port_info": list(ports.values()), "domain": names}
+    return old | _first_values(firsts, old, new) | {"port_info": list(ports.values()), "domain": names}
 
 
 def _join_domain(old: Json, new: Json) -> Json:
@@ -41,8 +43,8 @@ def _join_site(old: Json, new: Json) -> Json:
     fingers = {each["name"]: each for each in [*new["finger"], *old["finger"]]}
     icon = old.get("favicon") or {}
     chosen = {"finger": list(fingers.values()), "favicon": icon if "hash" in icon else new.get("favicon")}
-    return old | _first(("title", "status"), old, new) | chosen
+    return old | _first_values(("title", "status"), old, new) | chosen
 
 
-def _first(names: Iterable[str], old: Json, new: Json) -> Json:
+def _first_values(names: Iterable[str], old: Json, new: Json) -> Json:
     return {name: old.get(name) or new.get(name) for name in names}

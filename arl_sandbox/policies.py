@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from arl_sandbox.documents import RISK
+from arl_sandbox.documents import RISK_CRUISING
 
 Json = dict[str, Any]
 
-DOMAIN_ONLY = ("domain_brute", "alt_dns", "dns_query_plugin", "arl_search")
+DOMAIN_OPTIONS = ("domain_brute", "alt_dns", "dns_query_plugin", "arl_search")
 
 
-def policy(name: str, **changes: Any) -> Json:
+def new_policy(name: str, **changes: Any) -> Json:
     """A policy that looks at everything."""
     plugins = ("Redis_Unauth", "ThinkPHP_RCE", "Spring_Actuator")
     pocs = [{"plugin_name": each, "vul_name": each.replace("_", " "), "enable": True} for each in plugins]
@@ -41,16 +41,16 @@ def policy(name: str, **changes: Any) -> Json:
     }  # fmt: skip
 
 
-def options_of(document: Mapping[str, Any], tag: str) -> Json:
+def task_options(document: Mapping[str, Any], tag: str) -> Json:
     """The flat options of a task; the policy itself stays behind, all but its name."""
     parts = document["policy"]
-    found = {} if tag == RISK else {**parts["domain_config"], **parts["ip_config"]}
+    found = {} if tag == RISK_CRUISING else {**parts["domain_config"], **parts["ip_config"]}
     named = {"policy_name": document["name"], "related_scope_id": parts["scope_config"]["scope_id"]}
     lists = {name: list(parts[name]) for name in ("poc_config", "brute_config")}
     switches = {name: parts[name] for name in ("file_leak", "npoc_service_detection")}
     return {**named, **found, **parts["site_config"], **lists, **switches}
 
 
-def for_addresses(options: Mapping[str, Any]) -> Json:
+def without_domain_options(options: Mapping[str, Any]) -> Json:
     """The same for a task of addresses, which has no domains to look for."""
-    return dict(options) | dict.fromkeys(DOMAIN_ONLY, False)
+    return dict(options) | dict.fromkeys(DOMAIN_OPTIONS, False)

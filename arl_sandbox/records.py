@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arl_sandbox.database import ArlDatabase
-from arl_sandbox.documents import ENDINGS, NOT_YET
+from arl_sandbox.documents import FINAL_STATES, NO_TIME
 
 Json = dict[str, Any]
 
-TABLE = "task_schedule_run"
-COUNTS = ("site_cnt", "domain_cnt", "ip_cnt", "url_cnt", "vuln_cnt")
-BAD = ("error", "stop", "missing")
+RUN_TABLE = "task_schedule_run"
+COUNT_FIELDS = ("site_cnt", "domain_cnt", "ip_cnt", "url_cnt", "vuln_cnt")
+FAILED_STATES = ("error", "stop", "missing")
 
 
 @dataclass(kw_only=True)
@@ -23,7 +23,7 @@ class PushBehavior:
     pushed: list[str] = field(default_factory=list)  # names of schedules, in the order they were told
 
 
-def record_of(database: ArlDatabase, schedule: Mapping[str, Any], ids: list[str]) -> Json:
+def new_record(database: ArlDatabase, schedule: Mapping[str, Any], ids: list[str]) -> Json:
     """The record of a trigger, complete when it appears. What a schedule does not say of pushing is on."""
     return {
         "schedule_id": schedule["_id"],
@@ -33,7 +33,7 @@ def record_of(database: ArlDatabase, schedule: Mapping[str, Any], ids: list[str]
         "run_number": schedule["run_number"],
         "task_ids": ids,
         "status": "running",
-        "summary": summary(database, ids),
+        "summary": build_summary(database, ids),
         "notify_enable": schedule.get("notify_enable", True),
         "notify_channel": schedule.get("notify_channel", "dingding"),
         "notify_on": schedule.get("notify_on", "finished"),
@@ -41,51 +41,51 @@ def record_of(database: ArlDatabase, schedule: Mapping[str, Any], ids: list[str]
         "start_time": database.epoch(),
         "start_date": database.now(),
         "end_time": 0,
-        "end_date": NOT_YET,
+        "end_date": NO_TIME,
     }
 
 
-def summary(database: ArlDatabase, ids: list[str]) -> Json:
+def build_summary(database: ArlDatabase, ids: list[str]) -> Json:
     """Counted from what ARL counted, which it does for tasks that are done alone."""
-    details = [_detail(database, id_) for id_ in ids]
+    details = [_task_details(database, id_) for id_ in ids]
     states = [each["status"] for each in details]
-    known = {"waiting", "missing", *ENDINGS}
+    known = {"waiting", "missing", *FINAL_STATES}
     return {
         "total": len(ids),
         **{name: states.count(name) for name in ("done", "error", "stop", "waiting")},
         "running": sum(state not in known for state in states),
         "missing": states.count("missing"),
-        **{name: sum(each[name] for each in details) for name in COUNTS},
+        **{name: sum(each[name] for each in details) for name in COUNT_FIELDS},
         "task_details": details,
     }
 
 
-def _detail(database: ArlDatabase, id_: str) -> Json:
+def _task_details(database: ArlDatabase, id_: str) -> Json:
     task = database.tables["task"].get(id_, {"status": "missing"})
     told = {name: task.get(name, "") for name in ("name", "target", "type", "status")}
-    counts = {name: task.get("statistic", {}).get(name, 0) for name in COUNTS}
+    counts = {name: task.get("statistic", {}).get(name, 0) for name in COUNT_FIELDS}
     return {"id": id_} | told | counts
 
 
-def looked_after(database: ArlDatabase, pushing: PushBehavior) -> Iterator[float]:
+def update_records(database: ArlDatabase, pushing: PushBehavior) -> Iterator[float]:
     """The end of every pass: each open record is written anew as a whole, after the push if there is one.
 
     Killed between the two, it pushes again. A push that fails is never tried again.
     """
-    read = [dict(record) for record in database.tables[TABLE].values() if record["status"] == "running"]
+    read = [dict(record) for record in database.tables[RUN_TABLE].values() if record["status"] == "running"]
     for record in read:
-        fresh = record | {"summary": summary(database, record["task_ids"])}
+        fresh = record | {"summary": build_summary(database, record["task_ids"])}
         if _is_over(fresh["summary"]):
-            bad = any(fresh["summary"][name] for name in BAD)
+            bad = any(fresh["summary"][name] for name in FAILED_STATES)
             fresh |= {"status": "error" if bad else "finished"}
             fresh |= {"end_time": database.epoch(), "end_date": database.now()}
-            if _is_told(fresh, bad=bad):
+            if _should_push(fresh, bad=bad):
                 pushing.pushed += [record["schedule_name"]] if pushing.works else []
                 yield pushing.seconds
                 fresh |= {"push_status": "success" if pushing.works else "error", "push_date": database.now()}
             else:
                 fresh["push_status"] = "skip"
-        database.replace(TABLE, record["_id"], fresh)
+        database.replace(RUN_TABLE, record["_id"], fresh)
         yield 0.0
 
 
@@ -93,7 +93,7 @@ def _is_over(counts: Mapping[str, Any]) -> bool:
     return not counts["waiting"] and not counts["running"]
 
 
-def _is_told(record: Mapping[str, Any], *, bad: bool) -> bool:
+def _should_push(record: Mapping[str, Any], *, bad: bool) -> bool:
     """`finished`, the default, tells only of a run in which every task was done."""
     if not record["notify_enable"]:
         return False

@@ -9,12 +9,12 @@ from typing import Any
 from aiohttp import web
 
 from arl_sandbox.database import ArlDatabase
-from arl_sandbox.errors import Invalid
+from arl_sandbox.errors import PayloadError
 
 Json = dict[str, Any]
 
-KEY = "arl-api-key"
-NAMES: Mapping[type, str] = {str: "string", list: "array", bool: "boolean"}
+API_KEY = "arl-api-key"
+TYPE_NAMES: Mapping[type, str] = {str: "string", list: "array", bool: "boolean"}
 
 
 @dataclass(kw_only=True)
@@ -23,7 +23,7 @@ class ArlState:
 
     database: ArlDatabase
     fork: bool = False  # with its cache of a minute, its batch export, its switches for pushing
-    basic: str = ""  # user:password that the proxy before it demands
+    basic_auth: str = ""  # user:password that the proxy before it demands
     tls: ssl.SSLContext | None = None
     no_auth: bool = False  # `ARL.AUTH: false`: nobody is asked for a token
     requests: list[str] = field(default_factory=list)
@@ -34,37 +34,37 @@ class ArlState:
     cache_races: bool = False  # reads race writes: what the fork has cached stays for its minute
 
 
-def said(code: int, message: str, data: object = None) -> web.Response:
+def envelope(code: int, message: str, data: object = None) -> web.Response:
     """The envelope of an act. HTTP says 200 whatever the code is."""
     return web.json_response({"message": message, "code": code, "data": {} if data is None else data})
 
 
 def success(data: object = None) -> web.Response:
-    return said(200, "success", data)
+    return envelope(200, "success", data)
 
 
-def crash() -> web.Response:
+def internal_error() -> web.Response:
     return web.json_response({"message": "Internal Server Error"}, status=500)
 
 
-def invalid(errors: Mapping[str, str]) -> web.Response:
+def validation_error(errors: Mapping[str, str]) -> web.Response:
     return web.json_response({"errors": errors, "message": "Input payload validation failed"}, status=400)
 
 
-async def payload(
+async def read_payload(
     request: web.Request, required: Mapping[str, type], optional: Mapping[str, type] | None = None
 ) -> Json:
     """The body, with the fields that the call declares. Raises `Invalid`; the words are chosen."""
     try:
         body = json.loads(await request.read() or b"{}")
     except ValueError:
-        raise Invalid({"": "None is not of type 'object'"}) from None
+        raise PayloadError({"": "None is not of type 'object'"}) from None
     if not isinstance(body, dict):
-        raise Invalid({"": f"{body!r} is not of type 'object'"})
+        raise PayloadError({"": f"{body!r} is not of type 'object'"})
     errors = {name: f"{name!r} is a required property" for name in required if name not in body}
     for name, kind in {**required, **(optional or {})}.items():
         if name in body and not isinstance(body[name], kind):
-            errors[name] = f"{body[name]!r} is not of type {NAMES[kind]!r}"
+            errors[name] = f"{body[name]!r} is not of type {TYPE_NAMES[kind]!r}"
     if errors:
-        raise Invalid(errors)
+        raise PayloadError(errors)
     return {name: body[name] for name in {**required, **(optional or {})} if name in body}

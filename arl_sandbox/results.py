@@ -7,16 +7,23 @@ from ipaddress import ip_network
 from itertools import islice
 from typing import Any
 
-from arl_sandbox.documents import RISK, is_address, split
+from arl_sandbox.documents import RISK_CRUISING, is_address, split_target
 
 Json = dict[str, Any]
-Finder = tuple[str, Json]  # the collection, and a document of it
+Finding = tuple[str, Json]  # the collection, and a document of it
 
 TITLES = ("统一身份认证平台", "客户服务中心", "运维监控大屏", "企业邮箱登录", "数据中台", "采购门户")
 SERVERS = (("nginx", "1.24.0"), ("Apache httpd", "2.4.57"), ("Apache Tomcat", "9.0.82"))
-NAMES = ("www", "oa", "mail")
-HOSTS = 3  # of a network
-RARE = {"file_leak", "nuclei_scan", "npoc_service_detection", "poc_run", "PoC", "weak_brute"}  # on one host
+HOST_NAMES = ("www", "oa", "mail")
+MAX_HOSTS_PER_NETWORK = 3  # of a network
+SINGLE_HOST_STAGES = {
+    "file_leak",
+    "nuclei_scan",
+    "npoc_service_detection",
+    "poc_run",
+    "PoC",
+    "weak_brute",
+}  # on one host
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +50,10 @@ class Host:
         return SERVERS[self.seed % len(SERVERS)]
 
 
-def hosts_of(task: Mapping[str, Any]) -> list[Host]:
+def task_hosts(task: Mapping[str, Any]) -> list[Host]:
     """The machines behind the target of a task."""
-    addresses, domains = split(task["target"])
-    words = task["cruising_target"] if task["type"] == RISK else [*addresses, *domains]
+    addresses, domains = split_target(task["target"])
+    words = task["cruising_target"] if task["type"] == RISK_CRUISING else [*addresses, *domains]
     return [host for word in words for host in _hosts(word)]
 
 
@@ -54,9 +61,9 @@ def _hosts(word: str) -> Iterator[Host]:
     if is_address(word):
         first = word.partition("-")[0]
         network = ip_network(first, strict=False)
-        yield from (Host(ip=str(each)) for each in islice(network, HOSTS))
+        yield from (Host(ip=str(each)) for each in islice(network, MAX_HOSTS_PER_NETWORK))
         return
-    for name in NAMES:
+    for name in HOST_NAMES:
         yield Host(ip=_address(f"{name}.{word}"), name=f"{name}.{word}")
 
 
@@ -65,11 +72,11 @@ def _address(name: str) -> str:
     return f"198.51.100.{hashlib.sha256(name.encode()).digest()[0]}"
 
 
-def found_in(task: Mapping[str, Any], stage: str, now: str) -> Iterator[Finder]:
+def stage_results(task: Mapping[str, Any], stage: str, now: str) -> Iterator[Finding]:
     """What a stage of a task finds; `now` is ARL's text for the time."""
-    hosts = hosts_of(task)
-    for host in hosts[:1] if stage in RARE else hosts:
-        for find in FINDERS.get(stage, ()):
+    hosts = task_hosts(task)
+    for host in hosts[:1] if stage in SINGLE_HOST_STAGES else hosts:
+        for find in STAGE_FINDERS.get(stage, ()):
             yield find(host, now)
     if stage == "port_scan" and task["options"].get("service_detection"):
         yield "service", _service(hosts)
@@ -85,7 +92,7 @@ def _service(hosts: list[Host]) -> Json:
     return {"service_name": "https", "service_info": info}
 
 
-def _networks(hosts: list[Host]) -> Iterator[Finder]:
+def _networks(hosts: list[Host]) -> Iterator[Finding]:
     nets = sorted({str(ip_network(f"{host.ip}/24", strict=False)) for host in hosts})
     for net in nets:
         inside = [host for host in hosts if str(ip_network(f"{host.ip}/24", strict=False)) == net]
@@ -94,17 +101,17 @@ def _networks(hosts: list[Host]) -> Iterator[Finder]:
         yield "cip", {"cidr_ip": net, "ip_count": len(ips), "domain_count": len(names)} | lists
 
 
-def _fingers(hosts: list[Host]) -> Iterator[Finder]:
+def _fingers(hosts: list[Host]) -> Iterator[Finding]:
     for name in sorted({host.server[0] for host in hosts}):
         yield "stat_finger", {"name": name, "cnt": sum(host.server[0] == name for host in hosts)}
 
 
-def _domain(host: Host, _: str) -> Finder:
+def _domain(host: Host, _: str) -> Finding:
     more = {"record": [host.ip], "ips": [host.ip], "source": "domain_brute"}
     return "domain", {"domain": host.name, "type": "A"} | more
 
 
-def _ip(host: Host, _: str) -> Finder:
+def _ip(host: Host, _: str) -> Finding:
     name, version = host.server
     port: Json = {"service_name": "https", "protocol": "tcp", "product": name, "version": version}
     city = {"city": "杭州", "latitude": 30.29, "longitude": 120.16, "country_name": "中国"}
@@ -120,7 +127,7 @@ def _ip(host: Host, _: str) -> Finder:
     } | named
 
 
-def _cert(host: Host, _: str) -> Finder:
+def _cert(host: Host, _: str) -> Finding:
     name, digest = host.name or host.ip, hashlib.sha256(host.site.encode()).hexdigest()
     validity = {"start": "2026-01-01 00:00:00", "end": "2026-12-31 23:59:59", "expired": False}
     return "cert", {
@@ -139,7 +146,7 @@ def _cert(host: Host, _: str) -> Finder:
     }
 
 
-def _site(host: Host, _: str) -> Finder:
+def _site(host: Host, _: str) -> Finding:
     name, version = host.server
     headers = f"HTTP/1.1 200 OK\r\nServer: {name}/{version}\r\n\r\n"
     finger = {"icon": "", "name": name, "confidence": "80", "version": version, "categories": []}
@@ -158,19 +165,19 @@ def _site(host: Host, _: str) -> Finder:
     }
 
 
-def _url(host: Host, _: str) -> Finder:
+def _url(host: Host, _: str) -> Finding:
     url = f"{host.site}/login"
     more = {"title": f"{host.title} · 登录", "content_length": 1024, "status_code": 200}
     return "url", {"site": url, "url": url, "source": "site_spider"} | more
 
 
-def _fileleak(host: Host, _: str) -> Finder:
+def _fileleak(host: Host, _: str) -> Finding:
     url = f"{host.site}/backup.zip"
     more = {"content_length": 40960, "status_code": 200, "site": host.site}
     return "fileleak", {"title": "备份文件", "url": url} | more
 
 
-def _nuclei(host: Host, now: str) -> Finder:
+def _nuclei(host: Host, now: str) -> Finding:
     return "nuclei_result", {
         "template_url": "https://templates.example.com/tls-version",
         "template_id": "weak-tls-version",
@@ -183,7 +190,7 @@ def _nuclei(host: Host, now: str) -> Finder:
     }
 
 
-def _wih(host: Host, _: str) -> Finder:
+def _wih(host: Host, _: str) -> Finding:
     content, print_ = f"{host.site}/static/app.js", str(host.seed)
     return "wih", {
         "record_type": "path", "content": "/api/v1/users", "site": host.site, "source": content,
@@ -191,12 +198,12 @@ def _wih(host: Host, _: str) -> Finder:
     }  # fmt: skip
 
 
-def _npoc(host: Host, now: str) -> Finder:
+def _npoc(host: Host, now: str) -> Finding:
     place = {"scheme": "redis", "host": host.ip, "port": "6379", "target": f"{host.ip}:6379"}
     return "npoc_service", place | {"save_date": now}
 
 
-def _vuln(host: Host, now: str) -> Finder:
+def _vuln(host: Host, now: str) -> Finding:
     return "vuln", {
         "plg_name": "Redis_Unauth",
         "plg_type": "poc",
@@ -208,7 +215,7 @@ def _vuln(host: Host, now: str) -> Finder:
     }
 
 
-def _password(host: Host, now: str) -> Finder:
+def _password(host: Host, now: str) -> Finding:
     return "vuln", {
         "plg_name": "SSH_brute",
         "plg_type": "brute",
@@ -220,7 +227,7 @@ def _password(host: Host, now: str) -> Finder:
     }
 
 
-FINDERS: Mapping[str, tuple[Callable[[Host, str], Finder], ...]] = {
+STAGE_FINDERS: Mapping[str, tuple[Callable[[Host, str], Finding], ...]] = {
     "domain_brute": (_domain,),
     "port_scan": (_ip,),
     "ssl_cert": (_cert,),

@@ -12,17 +12,17 @@ from typing import Any, Self
 from aiohttp import web
 
 from arl_sandbox.api.exports import ExportCalls
-from arl_sandbox.api.http_log import HEADER_SECONDS, http_log
+from arl_sandbox.api.http_log import KEEP_ALIVE_SECONDS, server_logger
 from arl_sandbox.api.lists import Lists
 from arl_sandbox.api.schedules import ScheduleCalls
 from arl_sandbox.api.tasks import TaskCalls
-from arl_sandbox.api.users import UserCalls, is_let_in
-from arl_sandbox.errors import Crash, Invalid, Refusal
-from arl_sandbox.responses import ArlState, crash, invalid, said
+from arl_sandbox.api.users import UserCalls, is_authenticated
+from arl_sandbox.errors import ArlError, InternalError, PayloadError
+from arl_sandbox.responses import ArlState, envelope, internal_error, validation_error
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-LOGIN = "/api/user/login"
+LOGIN_PATH = "/api/user/login"
 
 
 @dataclass(kw_only=True)
@@ -34,17 +34,17 @@ class FakeArl(ArlState):
     _paths: set[str] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
-        app = web.Application(middlewares=[self._door])
+        app = web.Application(middlewares=[self._middleware])
         parts = (Lists(self), TaskCalls(self), ScheduleCalls(self), UserCalls(self), ExportCalls(self))
         routes = [route for part in parts for route in part.routes()]
         self._paths = {route.path for route in routes}
         app.add_routes(routes)
-        app.router.add_route("*", "/{path:.*}", self._elsewhere)
+        app.router.add_route("*", "/{path:.*}", self._handle_unknown)
         self._runner = web.AppRunner(
             app,
             access_log=None,
-            logger=http_log(__name__),
-            keepalive_timeout=HEADER_SECONDS,
+            logger=server_logger(__name__),
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
             shutdown_timeout=0.1,
         )
         await self._runner.setup()
@@ -57,30 +57,30 @@ class FakeArl(ArlState):
         await self._runner.cleanup()
 
     @property
-    def _door(self) -> Any:
+    def _middleware(self) -> Any:
         @web.middleware
         async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
-            return await self._enter(request, handler)
+            return await self._handle(request, handler)
 
         return door
 
-    async def _enter(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.requests.append(f"{request.method} {request.path}")
-        if self.basic and request.headers.get("Authorization") != _basic(self.basic):
+        if self.basic_auth and request.headers.get("Authorization") != _basic(self.basic_auth):
             return web.Response(status=401, text="<h1>401 Authorization Required</h1>")
         if self.database.database_down:  # its driver looks for a server for so long
             await asyncio.sleep(self.database_timeout)
-            return crash()
-        if request.path != LOGIN and not is_let_in(self, request):
-            return said(401, "not login")
-        answer = await _caught(request, handler)
+            return internal_error()
+        if request.path != LOGIN_PATH and not is_authenticated(self, request):
+            return envelope(401, "not login")
+        answer = await _with_error_responses(request, handler)
         await self.database.flush()
         if request.path in self.lost_responses and request.transport is not None:
             self.lost_responses.discard(request.path)
             request.transport.close()
         return answer
 
-    async def _elsewhere(self, request: web.Request) -> web.Response:
+    async def _handle_unknown(self, request: web.Request) -> web.Response:
         """A missing slash at the end leads to plain HTTP, whatever one came by."""
         if f"{request.path}/" in self._paths:
             location = f"http://{request.host}{request.path}/"
@@ -88,15 +88,15 @@ class FakeArl(ArlState):
         return web.Response(status=404, text="Not Found")
 
 
-async def _caught(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _with_error_responses(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except Refusal as refusal:
-        return said(refusal.code, refusal.words, refusal.data)
-    except Invalid as wrong:
-        return invalid(wrong.errors)
-    except Crash:
-        return crash()
+    except ArlError as refusal:
+        return envelope(refusal.code, refusal.words, refusal.data)
+    except PayloadError as wrong:
+        return validation_error(wrong.errors)
+    except InternalError:
+        return internal_error()
 
 
 def _basic(pair: str) -> str:

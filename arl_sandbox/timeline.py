@@ -18,32 +18,32 @@ class Timeline:
     def __init__(self, database: ArlDatabase, sleep: Callable[[float], Awaitable[object]]) -> None:
         self._database = database
         self._sleep = sleep
-        self._order = count()
-        self._coming: list[tuple[float, int, Process]] = []
+        self._sequence = count()
+        self._pending: list[tuple[float, int, Process]] = []
 
     def add(self, *processes: Process) -> None:
         for process in processes:
-            heappush(self._coming, (self._now(), next(self._order), process))
+            heappush(self._pending, (self._now(), next(self._sequence), process))
 
     async def step(self) -> None:
         """Let the next write happen, whenever that is."""
-        due, _, process = heappop(self._coming)
+        due, _, process = heappop(self._pending)
         await self._sleep(max(0.0, due - self._now()))
         pause = next(process, None)
         await self._database.flush()
         if pause is not None:
-            heappush(self._coming, (self._now() + pause, next(self._order), process))
+            heappush(self._pending, (self._now() + pause, next(self._sequence), process))
 
     async def run(self, seconds: float) -> None:
         """Let everything happen that happens within so many seconds, and let them pass."""
         end = self._now() + seconds
-        while self._coming and self._coming[0][0] <= end:
+        while self._pending and self._pending[0][0] <= end:
             await self.step()
         await self._sleep(max(0.0, end - self._now()))
 
-    async def run_out(self) -> None:
+    async def run_to_end(self) -> None:
         """Let everything happen until every process has ended, if ever."""
-        while self._coming:
+        while self._pending:
             await self.step()
 
     def _now(self) -> float:

@@ -6,24 +6,31 @@ from dataclasses import dataclass
 from typing import Any
 
 from arl_sandbox.database import ArlDatabase
-from arl_sandbox.documents import RISK
-from arl_sandbox.results import found_in
+from arl_sandbox.documents import RISK_CRUISING
+from arl_sandbox.results import stage_results
 
 DOMAIN_STAGES = (
     "domain_brute", "dns_query_plugin", "arl_search", "alt_dns", "search_engines", "port_scan", "ssl_cert",
     "find_site", "fetch_site", "site_identify", "site_capture", "site_spider", "file_leak", "nuclei_scan",
     "web_info_hunter", "findvhost", "npoc_service_detection", "poc_run", "weak_brute",
 )  # fmt: skip
-ALONE = {"domain_brute", "dns_query_plugin", "arl_search", "alt_dns", "search_engines", "findvhost"}
+DOMAIN_ONLY_STAGES = {
+    "domain_brute",
+    "dns_query_plugin",
+    "arl_search",
+    "alt_dns",
+    "search_engines",
+    "findvhost",
+}
 STAGES = {
     "domain": DOMAIN_STAGES,
-    "ip": tuple(stage for stage in DOMAIN_STAGES if stage not in ALONE),
-    RISK: ("fetch_site", "npoc_service_detection", "PoC", "weak_brute"),
+    "ip": tuple(stage for stage in DOMAIN_STAGES if stage not in DOMAIN_ONLY_STAGES),
+    RISK_CRUISING: ("fetch_site", "npoc_service_detection", "PoC", "weak_brute"),
 }
-ALWAYS = {"find_site", "fetch_site"}  # chosen: those without a switch of their own
-LISTS = {"poc_run": "poc_config", "PoC": "poc_config", "weak_brute": "brute_config"}
-PROGRESS = {"PoC": "poc", "weak_brute": "brute"}  # a risk task tells in its status how far it is
-STEPS = 3  # of such a stage; ARL writes one each 5 s
+UNCONDITIONAL_STAGES = {"find_site", "fetch_site"}  # chosen: those without a switch of their own
+STAGE_PLUGIN_OPTIONS = {"poc_run": "poc_config", "PoC": "poc_config", "weak_brute": "brute_config"}
+PROGRESS_NAMES = {"PoC": "poc", "weak_brute": "brute"}  # a risk task tells in its status how far it is
+PROGRESS_STEPS = 3  # of such a stage; ARL writes one each 5 s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,69 +51,73 @@ class Worker:
 
     def __init__(self, database: ArlDatabase, *, pace: StagePace | None = None) -> None:
         self._database = database
-        self._tempo = pace or StagePace()
-        self._life = 0
-        self._tried: Counter[str] = Counter()
+        self._pace = pace or StagePace()
+        self._generation = 0
+        self._attempts: Counter[str] = Counter()
         self.flaky_targets: set[str] = set()
-        self.overwrites = False
-        self.error_after_stop = False
+        self.overwrite_stop_with_stage = False
+        self.overwrite_stop_with_error = False
 
     def restart(self) -> None:
         """Killed hard, begun anew: what it worked on stands as it is for ever, no stop is remembered."""
-        self._life += 1
+        self._generation += 1
         self._database.revoked.clear()
 
     def slot(self) -> Iterator[float]:
         """One task after the other, for ever."""
         while True:
             if not self._database.queue:
-                yield self._tempo.idle
+                yield self._pace.idle
                 continue
-            life = self._life
-            for pause in self.work(self._database.queue.popleft()):
+            life = self._generation
+            for pause in self.run_task(self._database.queue.popleft()):
                 yield pause
-                if life != self._life:
+                if life != self._generation:
                     break
 
-    def work(self, id_: str) -> Iterator[float]:
+    def run_task(self, id_: str) -> Iterator[float]:
         """One task to its end. Only a risk task looks whether it is still to be done."""
         database, task = self._database, self._database.tables["task"].get(id_)
-        if task is None or id_ in database.revoked or (task["type"] == RISK and task["status"] != "waiting"):
+        if (
+            task is None
+            or id_ in database.revoked
+            or (task["type"] == RISK_CRUISING and task["status"] != "waiting")
+        ):
             return
-        breaks_at = self._breaks_at(task)
+        breaks_at = self._failing_stage(task)
         database.update("task", id_, start_time=database.now())
-        for number, stage in enumerate(stages_of(task)):
+        for number, stage in enumerate(enabled_stages(task)):
             if id_ in database.revoked:
-                yield from self._die(task, stage)
+                yield from self._end_stopped(task, stage)
                 return
-            yield from self._pass(task, stage)
+            yield from self._run_stage(task, stage)
             if number == breaks_at:
                 yield from self._fail(task)
                 return
         yield from self._finish(id_)
 
-    def _breaks_at(self, task: Mapping[str, Any]) -> int:
+    def _failing_stage(self, task: Mapping[str, Any]) -> int:
         """The number of the stage after which it fails, or -1."""
         if task["target"] not in self.flaky_targets:
             return -1
-        self._tried[task["target"]] += 1
-        return len(stages_of(task)) // 2 if self._tried[task["target"]] % 2 else -1
+        self._attempts[task["target"]] += 1
+        return len(enabled_stages(task)) // 2 if self._attempts[task["target"]] % 2 else -1
 
-    def _pass(self, task: Mapping[str, Any], stage: str) -> Iterator[float]:
+    def _run_stage(self, task: Mapping[str, Any], stage: str) -> Iterator[float]:
         """One stage: its name in the status, then what it found, then how long it took."""
-        database, id_, seconds = self._database, task["_id"], self._tempo.stage
+        database, id_, seconds = self._database, task["_id"], self._pace.stage
         database.update("task", id_, status=stage)
-        counted = PROGRESS.get(stage) if task["type"] == RISK else None
-        for step in range(1, STEPS + 1) if counted else ():
-            yield seconds / (STEPS + 1)
+        counted = PROGRESS_NAMES.get(stage) if task["type"] == RISK_CRUISING else None
+        for step in range(1, PROGRESS_STEPS + 1) if counted else ():
+            yield seconds / (PROGRESS_STEPS + 1)
             if id_ in database.revoked:
                 return
-            database.update("task", id_, status=f"{counted} {step}/{STEPS}")
-        yield seconds / (STEPS + 1) if counted else seconds
+            database.update("task", id_, status=f"{counted} {step}/{PROGRESS_STEPS}")
+        yield seconds / (PROGRESS_STEPS + 1) if counted else seconds
         if id_ in database.revoked:
             return
-        for kind, document in found_in(task, stage, database.now()):
-            database.find(id_, kind, document)
+        for kind, document in stage_results(task, stage, database.now()):
+            database.add_results(id_, kind, document)
         passed = [*task["service"], {"name": stage, "elapsed": round(seconds, 2)}]
         database.update("task", id_, service=passed)
 
@@ -114,37 +125,37 @@ class Worker:
         """What it found is counted, then it is done, and then comes the time of its end."""
         database = self._database
         for write in (
-            lambda: {"statistic": database.statistic(id_)},
+            lambda: {"statistic": database.count_results(id_)},
             lambda: {"status": "done"},
             lambda: {"end_time": database.now()},
         ):
             if id_ in database.revoked:
                 return
             database.update("task", id_, **write())
-            yield self._tempo.gap
+            yield self._pace.gap
 
-    def _die(self, task: Mapping[str, Any], stage: str) -> Iterator[float]:
+    def _end_stopped(self, task: Mapping[str, Any], stage: str) -> Iterator[float]:
         """The last breath of a task that was stopped."""
-        if self.overwrites:
+        if self.overwrite_stop_with_stage:
             self._database.update("task", task["_id"], status=stage)
-        if self.error_after_stop:
+        if self.overwrite_stop_with_error:
             yield from self._fail(task)
 
     def _fail(self, task: Mapping[str, Any]) -> Iterator[float]:
         """No statistic; and of a task of addresses never a time of its end."""
         self._database.update("task", task["_id"], status="error")
         if task["type"] != "ip":
-            yield self._tempo.gap
+            yield self._pace.gap
             self._database.update("task", task["_id"], end_time=self._database.now())
 
 
-def stages_of(task: Mapping[str, Any]) -> tuple[str, ...]:
+def enabled_stages(task: Mapping[str, Any]) -> tuple[str, ...]:
     """The stages that its options turn on."""
     options = task["options"]
 
     def is_on(stage: str) -> bool:
-        if stage in LISTS:
-            return any(each.get("enable") for each in options.get(LISTS[stage], ()))
-        return stage in ALWAYS or bool(options.get(stage))
+        if stage in STAGE_PLUGIN_OPTIONS:
+            return any(each.get("enable") for each in options.get(STAGE_PLUGIN_OPTIONS[stage], ()))
+        return stage in UNCONDITIONAL_STAGES or bool(options.get(stage))
 
     return tuple(stage for stage in STAGES.get(task["type"], ()) if is_on(stage))

@@ -11,10 +11,10 @@ Json = dict[str, Any]
 """A JSON object as it went over the wire."""
 
 
-NOT_EMULATED = "sandbox.notEmulated"
+NOT_EMULATED_CODE = "sandbox.notEmulated"
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """DingTalk's answer to a request it does not accept: an HTTP status and a body."""
 
     def __init__(self, status: int, body: Json) -> None:
@@ -27,37 +27,37 @@ class UsageError(Exception):
     """The control API was called wrongly; the text says what it takes."""
 
 
-def request_id() -> str:
+def new_request_id() -> str:
     return secrets.token_hex(16).upper()
 
 
-def refuse(code: str, message: str = "", *, status: int = 400, **more: object) -> Refusal:
+def api_error(code: str, message: str = "", *, status: int = 400, **more: object) -> ApiError:
     """A refusal in the style of the new API; the message repeats the code when there is no better one."""
-    return Refusal(status, {"code": code, "requestid": request_id(), "message": message or code, **more})
+    return ApiError(status, {"code": code, "requestid": new_request_id(), "message": message or code, **more})
 
 
-def refuse_oapi(errcode: int, errmsg: str, **more: object) -> Refusal:
+def oapi_error(errcode: int, errmsg: str, **more: object) -> ApiError:
     """A refusal in the style of the old API and the webhooks: HTTP 200."""
-    return Refusal(200, {"errcode": errcode, "errmsg": errmsg, **more})
+    return ApiError(200, {"errcode": errcode, "errmsg": errmsg, **more})
 
 
-def unsupported(what: str) -> Refusal:
+def not_emulated(what: str) -> ApiError:
     """Say that DingTalk may take it and the sandbox does not."""
-    return refuse(NOT_EMULATED, f"not emulated: {what}", status=501)
+    return api_error(NOT_EMULATED_CODE, f"not emulated: {what}", status=501)
 
 
-def invalid_authentication(status: int) -> Refusal:
-    return refuse("InvalidAuthentication", "不合法的access_token", status=status)
+def invalid_authentication(status: int) -> ApiError:
+    return api_error("InvalidAuthentication", "不合法的access_token", status=status)
 
 
-def missing_scope(scope: str) -> Refusal:
+def missing_scope(scope: str) -> ApiError:
     """A scope that was not granted ("0003-add-api-permission")."""
     text = f"应用尚未开通所需的权限：[{scope}]，请在开发者后台申请开通"
     code = "Forbidden.AccessDenied.AccessTokenPermissionDenied"
-    return refuse(code, text, status=403, accessdenieddetail={"requiredScopes": [scope]})
+    return api_error(code, text, status=403, accessdenieddetail={"requiredScopes": [scope]})
 
 
-def throttled(code: str) -> Refusal:
+def limit_exceeded(code: str) -> ApiError:
     """A limit on calls ("0012-call-frequency-limit"): `QpsLimitForAppkeyAndApi`, `ApiCountLimitForOrg` …"""
     text = "您的企业应用调用钉钉开放平台当前接口的所有请求都被暂时禁用了"
-    return refuse(f"Forbidden.AccessDenied.{code}", text, status=403)
+    return api_error(f"Forbidden.AccessDenied.{code}", text, status=403)

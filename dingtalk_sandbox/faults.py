@@ -8,7 +8,7 @@ from typing import Any
 from dingtalk_sandbox.errors import Json, UsageError
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     STATUS = "status"  #: answer with `status` and `body`, do nothing
     ERROR = "error"  #: answer with DingTalk's error `code` (a number makes it the old style), do nothing
     LATENCY = "latency"  #: wait `ms`, then go on
@@ -19,7 +19,7 @@ class Kind(StrEnum):
 
 @dataclass(kw_only=True)
 class Fault:
-    kind: Kind
+    kind: FaultKind
     match: str = ""  # part of "POST /v1.0/card/instances"; "" = every endpoint
     times: int | None = None  # None = until the list is replaced
     status: int = 0  # 0 = what suits the kind
@@ -30,24 +30,24 @@ class Fault:
     hits: int = field(default=0)
 
 
-TYPES: dict[str, type | tuple[type, ...]] = {
+FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
     "kind": str, "match": str, "times": (int, type(None)), "status": int, "code": (str, int), "message": str,
     "body": object, "ms": int, "hits": int,
 }  # fmt: skip
 
 
-def fault_from(given: Any) -> Fault:
+def parse_fault(given: Any) -> Fault:
     """One rule from JSON. Raises `UsageError` that names what is wrong."""
     if not isinstance(given, dict) or "kind" not in given:
         raise UsageError("a fault takes {kind, match, times, status, code, message, body, ms}")
     for key, value in given.items():
-        if key not in TYPES or not isinstance(value, TYPES[key]):
+        if key not in FIELD_TYPES or not isinstance(value, FIELD_TYPES[key]):
             raise UsageError(f"a fault does not take {key}: {value!r}")
-    if given["kind"] not in set(Kind):
-        raise UsageError(f"fault kind is one of {', '.join(Kind)}")
+    if given["kind"] not in set(FaultKind):
+        raise UsageError(f"fault kind is one of {', '.join(FaultKind)}")
     if given.get("status") and given["status"] not in range(200, 600):
         raise UsageError("fault status is from 200 to 599")
-    return Fault(**given | {"kind": Kind(given["kind"]), "hits": 0})
+    return Fault(**given | {"kind": FaultKind(given["kind"]), "hits": 0})
 
 
 class Faults:
@@ -57,14 +57,14 @@ class Faults:
         self._rules: list[Fault] = []
 
     def replace(self, rules: Sequence[Any]) -> None:
-        self._rules = [fault_from(rule) for rule in rules]
+        self._rules = [parse_fault(rule) for rule in rules]
 
-    def take(self, endpoint: str) -> list[Fault]:
+    def consume(self, endpoint: str) -> list[Fault]:
         """The rules that apply to this call; each is used up once."""
         hit = [r for r in self._rules if r.match in endpoint and (r.times is None or r.hits < r.times)]
         for rule in hit:
             rule.hits += 1
         return hit
 
-    def rules(self) -> list[Json]:
+    def as_json(self) -> list[Json]:
         return [{f.name: getattr(rule, f.name) for f in fields(rule)} for rule in self._rules]

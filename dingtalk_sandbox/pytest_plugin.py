@@ -49,11 +49,11 @@ class DingTalk:
         answer = await self.call("POST", "expect", {"conversation": place, **wanted})
         return list(answer["messages"])
 
-    async def fault(self, *rules: Mapping[str, Any]) -> None:
+    async def set_faults(self, *rules: Mapping[str, Any]) -> None:
         """Order trouble in place of what was ordered before; without rules, none."""
         await self.call("POST", "faults", list(rules))
 
-    async def later(self, seconds: float) -> None:
+    async def advance(self, seconds: float) -> None:
         """Turn the sandbox's clock."""
         await self.call("POST", "clock", {"advance": seconds})
 

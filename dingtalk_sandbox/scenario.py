@@ -21,7 +21,7 @@ ALL_SCOPES = frozenset({
 })  # fmt: skip
 
 T = TypeVar("T")
-LARGEST = 1e9
+MAX_SETTING_VALUE = 1e9
 """Of all numbers that a switch takes."""
 
 
@@ -187,12 +187,12 @@ def default_scenario() -> Scenario:
     )
 
 
-LISTS: Mapping[str, type] = {
+LIST_SECTIONS: Mapping[str, type] = {
     "people": Person, "apps": App, "groups": Group, "custom_robots": CustomRobot, "templates": Template,
 }  # fmt: skip
 
 
-def build(cls: type[T], given: Any, *, at: str) -> T:
+def parse_entry(cls: type[T], given: Any, *, at: str) -> T:
     """One dataclass from a mapping. Raises `UsageError` that names the key."""
     if not isinstance(given, Mapping):
         raise UsageError(f"{at} takes a mapping")
@@ -208,19 +208,19 @@ def build(cls: type[T], given: Any, *, at: str) -> T:
         raise UsageError(f"{where}: {first['msg']}, got {first['input']!r}") from None
 
 
-def scenario_from(given: Mapping[str, Any] | None) -> Scenario:
+def parse_scenario(given: Mapping[str, Any] | None) -> Scenario:
     """The default scene with what is given instead. Raises `UsageError` that names the key."""
     scene = default_scenario()
     changes: dict[str, Any] = {}
     if not isinstance(given or {}, Mapping):
         raise UsageError("a scene takes a mapping")
     for key, value in (given or {}).items():
-        if key in LISTS:
-            changes[key] = _listed(key, value)
+        if key in LIST_SECTIONS:
+            changes[key] = _parse_list(key, value)
         elif key == "settings":
-            changes[key] = changed(scene.settings, value)
+            changes[key] = updated_settings(scene.settings, value)
         elif key == "chips":
-            changes[key] = _chips(value)
+            changes[key] = _parse_chips(value)
         elif key == "corp_id":
             changes[key] = str(value)
         else:
@@ -230,7 +230,7 @@ def scenario_from(given: Mapping[str, Any] | None) -> Scenario:
     return replace(scene, **changes)
 
 
-def _chips(value: Any) -> tuple[Any, ...]:
+def _parse_chips(value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple) or not all(_is_chip(chip) for chip in value):
         raise UsageError("chips takes a list of texts, or of pairs of Chinese and English")
     return tuple(value)
@@ -241,25 +241,25 @@ def _is_chip(chip: Any) -> bool:
     return isinstance(chip, str) or (pair and all(isinstance(text, str) for text in chip))
 
 
-def _listed(key: str, value: Any) -> tuple[Any, ...]:
+def _parse_list(key: str, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
         raise UsageError(f"{key} takes a list")
-    return tuple(build(LISTS[key], one, at=key) for one in value)
+    return tuple(parse_entry(LIST_SECTIONS[key], one, at=key) for one in value)
 
 
-def changed(settings: Settings, given: Mapping[str, Any]) -> Settings:
+def updated_settings(settings: Settings, given: Mapping[str, Any]) -> Settings:
     """The switches with some of them turned. Raises `UsageError` that names the key."""
     if not isinstance(given, Mapping):
         raise UsageError("settings takes a mapping")
     for key, value in given.items():
-        if isinstance(value, int | float) and not 0 <= value <= LARGEST:
-            raise UsageError(f"settings.{key} takes 0 to {LARGEST:g}, got {value!r}")
-    return build(Settings, asdict(settings) | dict(given), at="settings")
+        if isinstance(value, int | float) and not 0 <= value <= MAX_SETTING_VALUE:
+            raise UsageError(f"settings.{key} takes 0 to {MAX_SETTING_VALUE:g}, got {value!r}")
+    return parse_entry(Settings, asdict(settings) | dict(given), at="settings")
 
 
 def read_scenario(path: Path) -> Scenario:
     """A scene from a YAML file. Raises `UsageError`, or `OSError` when the file cannot be read."""
     try:
-        return scenario_from(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return parse_scenario(yaml.safe_load(path.read_text(encoding="utf-8")))
     except yaml.YAMLError as problem:
         raise UsageError(f"{path}: {problem}") from None

@@ -18,15 +18,15 @@ from dingtalk_sandbox.clock import SandboxClock, utc_now
 from dingtalk_sandbox.control.actions import UserActions
 from dingtalk_sandbox.control.downloads import Downloads
 from dingtalk_sandbox.control.events import Events
-from dingtalk_sandbox.control.origin_check import is_loopback, is_same_origin
+from dingtalk_sandbox.control.origin_check import is_loopback, origin_check
 from dingtalk_sandbox.control.routes import Control
-from dingtalk_sandbox.http_log import HEADER_SECONDS, http_log
-from dingtalk_sandbox.scenario import Scenario, scenario_from
+from dingtalk_sandbox.http_log import KEEP_ALIVE_SECONDS, server_logger
+from dingtalk_sandbox.scenario import Scenario, parse_scenario
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.stream.hub import Hub
 
-PAGE = Path(__file__).parent / "page"
-BODY_LIMIT = 64 * 1024 * 1024
+PAGE_DIR = Path(__file__).parent / "page"
+MAX_BODY_BYTES = 64 * 1024 * 1024
 ENDPOINTS = (
     *oauth.ENDPOINTS, *gateway.ENDPOINTS, *robots.ENDPOINTS, *webhooks.ENDPOINTS, *media.ENDPOINTS,
     *notices.ENDPOINTS, *cards.ENDPOINTS, *streaming.ENDPOINTS, *chats.ENDPOINTS, *closed_endpoints(),
@@ -48,7 +48,7 @@ class Sandbox:
         clock: Callable[[], datetime] | None = None,
         scenario: Scenario | Mapping[str, Any] | None = None,
     ) -> None:
-        chosen = scenario if isinstance(scenario, Scenario) else scenario_from(scenario)
+        chosen = scenario if isinstance(scenario, Scenario) else parse_scenario(scenario)
         self.state = SandboxState(chosen, SandboxClock(clock or utc_now))
         self.hub = Hub(self.state)
         self.actions = UserActions(self.state, self.hub)
@@ -69,8 +69,8 @@ class Sandbox:
         runner = web.AppRunner(
             self._application(),
             access_log=None,
-            logger=http_log(__name__),
-            keepalive_timeout=HEADER_SECONDS,
+            logger=server_logger(__name__),
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
             shutdown_timeout=0.5,
         )
         await runner.setup()
@@ -105,7 +105,7 @@ class Sandbox:
 
     def _application(self) -> web.Application:
         application = web.Application(
-            client_max_size=BODY_LIMIT, middlewares=[is_same_origin(loopback=is_loopback(self._host))]
+            client_max_size=MAX_BODY_BYTES, middlewares=[origin_check(loopback=is_loopback(self._host))]
         )
         wire = Pipeline(self.state)
         for endpoint in ENDPOINTS:
@@ -114,20 +114,20 @@ class Sandbox:
         application.add_routes(Control(self.state, self.hub, self.actions).routes())
         application.add_routes(Events(self.state).routes() + Downloads(self.state).routes())
         application.router.add_get("/", _index)
-        application.router.add_static("/page/", PAGE)
-        application.on_response_prepare.append(_fresh)
+        application.router.add_static("/page/", PAGE_DIR)
+        application.on_response_prepare.append(_disable_page_cache)
         application.router.add_route("*", "/{path:.*}", unsupported(self.state))
         return application
 
 
-async def _fresh(request: web.Request, response: web.StreamResponse) -> None:
+async def _disable_page_cache(request: web.Request, response: web.StreamResponse) -> None:
     """After an upgrade no browser keeps the old modules of the page."""
     if request.path.startswith("/page/"):
         response.headers["Cache-Control"] = "no-cache"
 
 
 async def _index(_: web.Request) -> web.StreamResponse:
-    index = PAGE / "index.html"
+    index = PAGE_DIR / "index.html"
     if not index.exists():
         return web.Response(text="The page is not there; the control API is under /_sandbox/", status=404)
     return web.FileResponse(index, headers={"Cache-Control": "no-cache"})

@@ -12,7 +12,7 @@ from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.faults import Faults
 from dingtalk_sandbox.scenario import App, Person, Scenario, Settings
 
-CALLS_KEPT = 2000
+MAX_RECORDED_CALLS = 2000
 """How many of the latest calls can be looked at."""
 
 
@@ -66,7 +66,9 @@ class Card:
     template: str
     public: dict[str, str]
     private: dict[str, dict[str, str]]  # by userId
-    seen: dict[str, dict[str, str]] = field(default_factory=dict)  # what a tap's answer showed the tapper
+    tap_variables: dict[str, dict[str, str]] = field(
+        default_factory=dict
+    )  # what a tap's answer showed the tapper
     callback: str = ""  # STREAM, HTTP or nothing
     user_id_type: int = 1
     spaces: dict[str, Json] = field(default_factory=dict)  # space models by kind: IM_GROUP, IM_ROBOT
@@ -75,7 +77,7 @@ class Card:
 
     def variables(self, viewer: str = "") -> dict[str, str]:
         """What that person sees."""
-        return self.seen.get(viewer, self.public) | self.private.get(viewer, {})
+        return self.tap_variables.get(viewer, self.public) | self.private.get(viewer, {})
 
 
 @dataclass(kw_only=True)
@@ -96,8 +98,8 @@ class WorkNotificationTask:
 class WebhookState:
     """The recent past of one custom robot."""
 
-    sent: deque[datetime] = field(default_factory=deque)
-    silent_until: datetime | None = None
+    sent_at: deque[datetime] = field(default_factory=deque)
+    blocked_until: datetime | None = None
     uuids: set[str] = field(default_factory=set)
 
 
@@ -114,9 +116,9 @@ class SandboxState:
         self.tokens: dict[str, Token] = {}
         self.tickets: dict[str, Ticket] = {}
         self.conversations = Conversations(self.feed)
-        self._empty()
+        self._clear()
 
-    def _empty(self) -> None:
+    def _clear(self) -> None:
         self.sessions: dict[str, Session] = {}
         self.media: dict[str, Upload] = {}
         self.cards: dict[str, Card] = {}
@@ -125,10 +127,10 @@ class SandboxState:
             Counter()
         )  # work notifications by day, app and person
         self.webhooks: defaultdict[str, WebhookState] = defaultdict(WebhookState)
-        self.calls: Counter[str] = Counter()
-        self.refused: Counter[str] = Counter()
+        self.call_counts: Counter[str] = Counter()
+        self.error_counts: Counter[str] = Counter()
         self.monthly_usage: defaultdict[str, Counter[str]] = defaultdict(Counter)  # month → bucket → calls
-        self.log: deque[Json] = deque(maxlen=CALLS_KEPT)
+        self.call_log: deque[Json] = deque(maxlen=MAX_RECORDED_CALLS)
         self.recent_calls: defaultdict[tuple[str, str], deque[datetime]] = defaultdict(deque)
 
     def reset(self) -> None:
@@ -137,7 +139,7 @@ class SandboxState:
         self.clock.reset()
         self.faults.replace([])
         self.conversations.clear()
-        self._empty()
+        self._clear()
 
     @property
     def settings(self) -> Settings:

@@ -7,16 +7,16 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from arl_sandbox.errors import Crash
-from arl_sandbox.export_workbook import as_it_is, book_of, sanitized
-from arl_sandbox.merging import merged
-from arl_sandbox.responses import ArlState, payload
+from arl_sandbox.errors import InternalError
+from arl_sandbox.export_workbook import build_workbook, keep_cell, sanitize_cell
+from arl_sandbox.merging import merge_results
+from arl_sandbox.responses import ArlState, read_payload
 
 Json = dict[str, Any]
 
-SHOWN = 20  # letters of a target or a name, in the name of a file
-KINDS = ("site", "ip", "domain")
-COLUMNS = {"site": "site", "domain": "domain", "ip": "ip", "url": "url", "cip": "cidr_ip"}
+MAX_NAME_LENGTH = 20  # letters of a target or a name, in the name of a file
+EXPORTED_TABLES = ("site", "ip", "domain")
+LIST_FIELDS = {"site": "site", "domain": "domain", "ip": "ip", "url": "url", "cip": "cidr_ip"}
 
 _ADDRESS = re.compile(r"\d+.\d+.\d+.\d+")  # any sign will do between the digits, as in ARL
 
@@ -29,7 +29,7 @@ class ExportCalls:
         self._database = arl.database
 
     def routes(self) -> list[web.RouteDef]:
-        lists = [*COLUMNS, "ip_port"]
+        lists = [*LIST_FIELDS, "ip_port"]
         return [
             web.get("/api/export/{id}", self._one),
             *([web.post("/api/export/batch", self._many)] if self._arl.fork else []),
@@ -40,9 +40,9 @@ class ExportCalls:
         task = self._database.tables["task"].get(request.match_info["id"])
         if task is None:
             return web.json_response("not found")
-        found = {kind: self._found(kind, [task["_id"]]) for kind in KINDS}
-        content = book_of(found, alone=_is_of_addresses(task), clean=as_it_is)
-        return _file(f"ARL资产导出报告_{task['target'].replace('/', '_')[:SHOWN]}.xlsx", content)
+        found = {kind: self._found(kind, [task["_id"]]) for kind in EXPORTED_TABLES}
+        content = build_workbook(found, alone=_is_of_addresses(task), clean=keep_cell)
+        return _file(f"ARL资产导出报告_{task['target'].replace('/', '_')[:MAX_NAME_LENGTH]}.xlsx", content)
 
     async def _many(self, request: web.Request) -> web.Response:
         """Only the first id must be known; the answers to what is wrong are in an envelope of their own."""
@@ -52,25 +52,25 @@ class ExportCalls:
         tasks = [task for id_ in ids if (task := self._database.tables["task"].get(str(id_)))]
         if not tasks or tasks[0]["_id"] != ids[0]:
             return _error(404, "任务不存在")  # the words are chosen
-        found = {kind: self._found(kind, [task["_id"] for task in tasks]) for kind in KINDS}
+        found = {kind: self._found(kind, [task["_id"] for task in tasks]) for kind in EXPORTED_TABLES}
         if not any(found.values()):
             return _error(500, "导出失败: 未找到可导出的任务数据")
         try:
             alone = all(map(_is_of_addresses, tasks))
-            content = book_of(merged(found), alone=alone, clean=sanitized)
-        except (Crash, KeyError, TypeError) as error:
+            content = build_workbook(merge_results(found), alone=alone, clean=sanitize_cell)
+        except (InternalError, KeyError, TypeError) as error:
             return _error(500, f"导出失败: {error}")
-        return _file(f"ARL批量导出报告_{tasks[0]['name'][:SHOWN]}.xlsx", content)
+        return _file(f"ARL批量导出报告_{tasks[0]['name'][:MAX_NAME_LENGTH]}.xlsx", content)
 
     async def _list(self, request: web.Request) -> web.Response:
         """Each line once, in any order."""
-        ids = (await payload(request, {"task_id": list}))["task_id"]
+        ids = (await read_payload(request, {"task_id": list}))["task_id"]
         kind = request.path.strip("/").rpartition("/")[2]
         if kind == "ip_port":
             found = self._found("ip", ids)
             lines = {f"{ip['ip']}:{port['port_id']}" for ip in found for port in ip["port_info"]}
         else:
-            lines = {str(each[COLUMNS[kind]]) for each in self._found(kind, ids)}
+            lines = {str(each[LIST_FIELDS[kind]]) for each in self._found(kind, ids)}
         name = f"{kind}_{len(lines)}_{self._database.epoch()}.txt"
         return _file(name, "\r\n".join(sorted(lines)).encode())
 
@@ -90,7 +90,7 @@ async def _ids(request: web.Request) -> list[str]:
 
 
 def _is_of_addresses(task: Json) -> bool:
-    return task["type"] == "ip" or _ADDRESS.match(task["target"][:SHOWN]) is not None
+    return task["type"] == "ip" or _ADDRESS.match(task["target"][:MAX_NAME_LENGTH]) is not None
 
 
 def _error(status: int, words: str) -> web.Response:

@@ -5,18 +5,18 @@ from collections import Counter
 
 from aiohttp.http_exceptions import HttpProcessingError
 
-HEADER_SECONDS = 60.0  # for the headers of a request, and between two requests of a connection
+KEEP_ALIVE_SECONDS = 60.0  # for the headers of a request, and between two requests of a connection
 
 
-def http_log(name: str) -> logging.Logger:
+def server_logger(name: str) -> logging.Logger:
     """Make a logger for one server."""
     log = logging.Logger(name)
     log.parent = logging.getLogger(name)
-    log.addFilter(MalformedRequests())
+    log.addFilter(MalformedRequestFilter())
     return log
 
 
-class MalformedRequests(logging.Filter):
+class MalformedRequestFilter(logging.Filter):
     """Logs one line without a traceback for the 1st, 10th, 100th … malformed request of a kind."""
 
     def __init__(self) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 from aiohttp import web
 
 from arl_sandbox.documents import is_id
-from arl_sandbox.errors import Crash, Invalid
+from arl_sandbox.errors import InternalError, PayloadError
 from arl_sandbox.responses import ArlState
 
 Json = dict[str, Any]
-Test = Callable[[object], bool]
+Filter = Callable[[object], bool]
 
 TEXT, EXACT, NUMBER, SWITCH = "text", "exact", "number", "switch"
 SWITCHES = (
@@ -40,9 +40,9 @@ FIELDS: Mapping[str, str] = {
     "stat_finger": "name #cnt",
     "wih": "record_type content site source fnv_hash",
 }
-PAGED = {"page", "size", "order"}
-MOST = 100_000  # of a page
-CACHED_FOR, CACHED_SIZE = 60, 5_000
+PAGING_PARAMETERS = {"page", "size", "order"}
+MAX_PAGE_SIZE = 100_000  # of a page
+CACHE_SECONDS, MAX_CACHED_PAGE_SIZE = 60, 5_000
 NOT_EQUAL, NOT_LIKE = "__neq", "__not"
 
 
@@ -51,7 +51,7 @@ class Lists:
 
     def __init__(self, arl: ArlState) -> None:
         self._arl = arl
-        self._kept: dict[str, tuple[float, int, Json]] = {}
+        self._cache: dict[str, tuple[float, int, Json]] = {}
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get(f"/api/{table}/", self._handler(table)) for table in FIELDS]
@@ -63,64 +63,64 @@ class Lists:
         return answer
 
     def _answer(self, table: str, key: str, query: Mapping[str, str]) -> Json:
-        size = min(_whole(query, "size", 10), MOST)
+        size = min(_parse_integer(query, "size", 10), MAX_PAGE_SIZE)
         now, writes = self._arl.database.clock().timestamp(), self._arl.database.writes[table]
-        cached = self._arl.fork and size <= CACHED_SIZE
-        if cached and key in self._kept:
-            since, seen, answer = self._kept[key]
-            if now - since < CACHED_FOR and (self._arl.cache_races or seen == writes):
+        cached = self._arl.fork and size <= MAX_CACHED_PAGE_SIZE
+        if cached and key in self._cache:
+            since, seen, answer = self._cache[key]
+            if now - since < CACHE_SECONDS and (self._arl.cache_races or seen == writes):
                 return answer
         answer = self._page(table, query, size)
         if cached:
-            self._kept[key] = now, writes, answer
+            self._cache[key] = now, writes, answer
         return answer
 
     def _page(self, table: str, query: Mapping[str, str], size: int) -> Json:
-        page = max(_whole(query, "page", 1), 1)
-        tests, shown = tests_of(table, query)
+        page = max(_parse_integer(query, "page", 1), 1)
+        tests, shown = parse_filters(table, query)
         rows = list(self._arl.database.tables[table].values())
-        found = [row for row in rows if all(_fits(row, name, test) for name, test in tests)]
-        for name, down in reversed(_order(query.get("order", "-_id"))):
-            found.sort(key=partial(_rank, name), reverse=down)
+        found = [row for row in rows if all(_matches(row, name, test) for name, test in tests)]
+        for name, down in reversed(_parse_order(query.get("order", "-_id"))):
+            found.sort(key=partial(_sort_key, name), reverse=down)
         items = [dict(row) for row in found[(page - 1) * size : page * size]]
         return {"page": page, "size": size, "total": len(found), "items": items, "query": shown, "code": 200}
 
 
-def _whole(query: Mapping[str, str], name: str, default: int) -> int:
+def _parse_integer(query: Mapping[str, str], name: str, default: int) -> int:
     """The number of a query. What else is refused as a payload is; that is chosen."""
     text = query.get(name, str(default))
     if not re.fullmatch(r"-?\d{1,12}", text):
-        raise Invalid({name: f"invalid literal for int() with base 10: {text!r}"})
+        raise PayloadError({name: f"invalid literal for int() with base 10: {text!r}"})
     return int(text)
 
 
-def _order(text: str) -> list[tuple[str, bool]]:
+def _parse_order(text: str) -> list[tuple[str, bool]]:
     """Fields, and whether each goes down; a `+` arrives as a blank where nobody quoted it."""
     fields = [field.strip() for field in text.split(",")]
     return [(field.lstrip("+-"), field.startswith("-")) for field in fields if field]
 
 
-def _rank(name: str, row: Json) -> tuple[int, Any]:
+def _sort_key(name: str, row: Json) -> tuple[int, Any]:
     """Nothing first, then numbers, then text."""
-    value = next(iter(values(row, name)), None)
+    value = next(iter(values_at(row, name)), None)
     if value is None:
         return 0, 0
     return (1, value) if isinstance(value, int | float) else (2, str(value))
 
 
-def values(document: object, name: str) -> list[Any]:
+def values_at(document: object, name: str) -> list[Any]:
     """All that stands at a dotted name, through lists as well."""
     if isinstance(document, list):
-        return [value for each in document for value in values(each, name)]
+        return [value for each in document for value in values_at(each, name)]
     if not name:
         return [document]
     first, _, rest = name.partition(".")
     if not isinstance(document, dict) or first not in document:
         return []
-    return values(document[first], rest)
+    return values_at(document[first], rest)
 
 
-def _declared(table: str) -> dict[str, str]:
+def _declared_fields(table: str) -> dict[str, str]:
     signs = {"=": EXACT, "#": NUMBER}
     fields = {name.strip("=#"): signs.get(name[0], TEXT) for name in FIELDS[table].split()}
     if table == "task":
@@ -128,45 +128,45 @@ def _declared(table: str) -> dict[str, str]:
     return fields | {"_id": EXACT, "task_id": EXACT}
 
 
-def tests_of(table: str, query: Mapping[str, str]) -> tuple[list[tuple[str, Test]], Json]:
+def parse_filters(table: str, query: Mapping[str, str]) -> tuple[list[tuple[str, Filter]], Json]:
     """The tests that a query asks for, and what ARL shows of it; fields that are not declared are ignored."""
-    declared = _declared(table)
-    tests: list[tuple[str, Test]] = []
+    declared = _declared_fields(table)
+    tests: list[tuple[str, Filter]] = []
     shown: Json = {}
     for asked, text in query.items():
         name = asked.removesuffix(NOT_EQUAL).removesuffix(NOT_LIKE)
-        if asked in PAGED or name not in declared or not text:
+        if asked in PAGING_PARAMETERS or name not in declared or not text:
             continue
         if name == "_id" and not is_id(text):
-            raise Crash
-        tests.append((name, _test(declared[name], asked, text)))
+            raise InternalError
+        tests.append((name, _build_filter(declared[name], asked, text)))
         shown[asked] = text
     return tests, shown
 
 
-def _test(kind: str, asked: str, text: str) -> Test:
+def _build_filter(kind: str, asked: str, text: str) -> Filter:
     """One test of one value; of a list any item will do."""
     if asked.endswith(NOT_LIKE):
-        like = _like(text)
+        like = _contains(text)
         return lambda value: not like(value)
-    wanted = _read(kind, asked, text)
+    wanted = _parse_value(kind, asked, text)
     if asked.endswith(NOT_EQUAL):
         return lambda value: value != wanted
-    return _like(text) if kind == TEXT else lambda value: bool(value == wanted)
+    return _contains(text) if kind == TEXT else lambda value: bool(value == wanted)
 
 
-def _like(text: str) -> Test:
+def _contains(text: str) -> Filter:
     """A part of it, whatever the case; no signs have a meaning."""
     part = re.compile(re.escape(text), re.IGNORECASE)
     return lambda value: isinstance(value, str) and part.search(value) is not None
 
 
-def _read(kind: str, asked: str, text: str) -> object:
+def _parse_value(kind: str, asked: str, text: str) -> object:
     if kind == NUMBER:
-        return _whole({asked: text}, asked, 0)
+        return _parse_integer({asked: text}, asked, 0)
     return text.lower() in {"true", "1"} if kind == SWITCH else text
 
 
-def _fits(row: Json, name: str, test: Test) -> bool:
+def _matches(row: Json, name: str, test: Filter) -> bool:
     """MongoDB's way: what is not there counts as nothing."""
-    return any(test(value) for value in values(row, name) or [None])
+    return any(test(value) for value in values_at(row, name) or [None])

@@ -6,11 +6,11 @@ from aiohttp import web
 
 from arl_sandbox import schedules
 from arl_sandbox.database import ArlDatabase
-from arl_sandbox.responses import ArlState, payload, success
+from arl_sandbox.responses import ArlState, read_payload, success
 
-NEEDED = {"name": str, "target": str, "schedule_type": str, "policy_id": str, "task_tag": str}
-TIMES = {"cron": str, "start_date": str}
-PUSHING = {"notify_enable": bool, "notify_channel": str, "notify_on": str}
+REQUIRED_FIELDS = {"name": str, "target": str, "schedule_type": str, "policy_id": str, "task_tag": str}
+TIME_FIELDS = {"cron": str, "start_date": str}
+PUSH_FIELDS = {"notify_enable": bool, "notify_channel": str, "notify_on": str}
 
 
 class ScheduleCalls:
@@ -28,8 +28,8 @@ class ScheduleCalls:
         ]
 
     async def _create(self, request: web.Request) -> web.Response:
-        optional = TIMES | PUSHING if self._arl.fork else TIMES
-        asked = await payload(request, NEEDED, optional)
+        optional = TIME_FIELDS | PUSH_FIELDS if self._arl.fork else TIME_FIELDS
+        asked = await read_payload(request, REQUIRED_FIELDS, optional)
         return success(schedules.create(self._arl.database, asked, fork=self._arl.fork))
 
     def _one_by_one(
@@ -38,7 +38,7 @@ class ScheduleCalls:
         """What comes before a refusal has happened."""
 
         async def answer(request: web.Request) -> web.Response:
-            ids = (await payload(request, {"_id": list}))["_id"]
+            ids = (await read_payload(request, {"_id": list}))["_id"]
             for id_ in ids:
                 act(self._arl.database, id_)
             return success({"_id": ids})
@@ -46,6 +46,6 @@ class ScheduleCalls:
         return answer
 
     async def _delete(self, request: web.Request) -> web.Response:
-        ids = (await payload(request, {"_id": list}))["_id"]
+        ids = (await read_payload(request, {"_id": list}))["_id"]
         schedules.delete(self._arl.database, ids)
         return success({"_id": ids})

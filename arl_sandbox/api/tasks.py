@@ -6,16 +6,16 @@ from typing import Any
 from aiohttp import web
 
 from arl_sandbox.api.lists import SWITCHES
-from arl_sandbox.documents import RISK, is_id
-from arl_sandbox.errors import ANY_WORDS, Crash, Refusal
-from arl_sandbox.policies import options_of
-from arl_sandbox.responses import ArlState, payload, said, success
-from arl_sandbox.tasks import TaskRequest, delete, restart, stop, stoppable, submit
+from arl_sandbox.documents import RISK_CRUISING, is_id
+from arl_sandbox.errors import CUSTOM_CODE, ArlError, InternalError
+from arl_sandbox.policies import task_options
+from arl_sandbox.responses import ArlState, envelope, read_payload, success
+from arl_sandbox.tasks import TaskRequest, delete, find_stoppable_task, restart, stop, submit
 
 Json = dict[str, Any]
 
-TAGS = ("task", RISK)
-WORDS = ("domain_brute_type", "port_scan_type", "port_custom")
+TAGS = ("task", RISK_CRUISING)
+TEXT_OPTIONS = ("domain_brute_type", "port_scan_type", "port_custom")
 
 
 class TaskCalls:
@@ -37,20 +37,20 @@ class TaskCalls:
 
     async def _make(self, request: web.Request) -> web.Response:
         """Its answer has no `data`."""
-        optional = {**dict.fromkeys(SWITCHES, bool), **dict.fromkeys(WORDS, str)}
-        asked = await payload(request, {"name": str, "target": str}, optional)
+        optional = {**dict.fromkeys(SWITCHES, bool), **dict.fromkeys(TEXT_OPTIONS, str)}
+        asked = await read_payload(request, {"name": str, "target": str}, optional)
         options = dict.fromkeys(SWITCHES, False) | {name: asked[name] for name in optional if name in asked}
-        items = self._submitted(TaskRequest(name=asked["name"], target=asked["target"], options=options))
+        items = self._submit(TaskRequest(name=asked["name"], target=asked["target"], options=options))
         return web.json_response({"code": 200, "message": "success", "items": items})
 
     async def _by_policy(self, request: web.Request) -> web.Response:
-        asked = await payload(
+        asked = await read_payload(
             request,
             {"name": str, "task_tag": str, "policy_id": str},
             {"target": str, "result_set_id": str},
         )
         if asked["task_tag"] not in TAGS:
-            raise Refusal(ANY_WORDS, f"task_tag 只能取 {' 或 '.join(TAGS)}")  # the words are chosen
+            raise ArlError(CUSTOM_CODE, f"task_tag 只能取 {' 或 '.join(TAGS)}")  # the words are chosen
         policy = self._policy(asked["policy_id"])
         target = self._within(asked.get("target", ""), policy)
         if set_id := asked.get("result_set_id", ""):
@@ -59,17 +59,17 @@ class TaskCalls:
             name=asked["name"],
             target=target,
             tag=asked["task_tag"],
-            options=options_of(policy, asked["task_tag"]),
+            options=task_options(policy, asked["task_tag"]),
         )
         more = {"result_set_id": set_id} if set_id else {}
-        return success({"items": self._submitted(order, more)})
+        return success({"items": self._submit(order, more)})
 
     def _policy(self, id_: str) -> Json:
         if not is_id(id_):
-            raise Crash
+            raise InternalError
         policy = self._database.tables["policy"].get(id_)
         if policy is None:
-            raise Refusal(1100, policy_id=id_)
+            raise ArlError(1100, policy_id=id_)
         return policy
 
     def _within(self, target: str, policy: Json) -> str:
@@ -79,25 +79,25 @@ class TaskCalls:
             return target
         scope = self._database.tables["asset_scope"].get(scope_id)
         if scope is None:
-            raise Refusal(601, scope_id=scope_id)
+            raise ArlError(601, scope_id=scope_id)
         for word in target.lower().split():
             if not any(word == each or word.endswith(f".{each}") for each in scope["scope_array"]):
-                raise Refusal(500, error=f"{word}不在范围{' '.join(scope['scope_array'])}中")
+                raise ArlError(500, error=f"{word}不在范围{' '.join(scope['scope_array'])}中")
         return target
 
     def _result_set(self, id_: str) -> str:
         found = self._database.tables["result_set"].get(id_)
         if found is None:
-            raise Refusal(1001, result_set_id=id_)
+            raise ArlError(1001, result_set_id=id_)
         return " ".join(found["items"])
 
-    def _submitted(self, order: TaskRequest, more: Json | None = None) -> list[Json]:
+    def _submit(self, order: TaskRequest, more: Json | None = None) -> list[Json]:
         ids = [id_ for step, id_ in submit(self._database, order) if step == "published"]
         for id_ in ids if more else ():
             self._database.change("task", id_, **more or {})
-        return [self._told(id_) for id_ in ids]
+        return [self._response(id_) for id_ in ids]
 
-    def _told(self, id_: str) -> Json:
+    def _response(self, id_: str) -> Json:
         """A task as the call that made it tells of it."""
         task = {name: value for name, value in self._database.tables["task"][id_].items() if name != "_id"}
         return task | {"task_id": id_}
@@ -105,13 +105,13 @@ class TaskCalls:
     async def _stop(self, request: web.Request) -> web.Response:
         """By GET, as ARL has it."""
         id_ = request.match_info["id"]
-        await self._write(self._stopping(id_))
+        await self._write(self._stop_steps(id_))
         return success({"task_id": id_})
 
-    def _stopping(self, id_: object) -> Iterator[None]:
-        task = stoppable(self._database, id_)
+    def _stop_steps(self, id_: object) -> Iterator[None]:
+        task = find_stoppable_task(self._database, id_)
         if self._arl.delay_celery_id and task["status"] == "waiting":
-            raise Refusal(102, task_id=id_)
+            raise ArlError(102, task_id=id_)
         return iter(()) if self._arl.ignore_stop else stop(self._database, task, fork=self._arl.fork)
 
     async def _write(self, steps: Iterator[None]) -> None:
@@ -121,21 +121,21 @@ class TaskCalls:
 
     async def _stop_many(self, request: web.Request) -> web.Response:
         """It says 200 whatever happens; a malformed id breaks it half way."""
-        asked = await payload(request, {"task_id": list})
+        asked = await read_payload(request, {"task_id": list})
         for id_ in asked["task_id"]:
             try:
-                await self._write(self._stopping(id_))
-            except Refusal:
+                await self._write(self._stop_steps(id_))
+            except ArlError:
                 continue
         return success({"task_id": asked["task_id"]})
 
     async def _delete(self, request: web.Request) -> web.Response:
-        asked = await payload(request, {"task_id": list}, {"del_task_data": bool})
+        asked = await read_payload(request, {"task_id": list}, {"del_task_data": bool})
         delete(self._database, asked["task_id"], results=asked.get("del_task_data", False))
         return success({"task_id": asked["task_id"]})
 
     async def _restart(self, request: web.Request) -> web.Response:
         """It tells the ids of the old tasks."""
-        asked = await payload(request, {"task_id": list})
+        asked = await read_payload(request, {"task_id": list})
         restart(self._database, asked["task_id"])
-        return said(200, "success", {"task_id": asked["task_id"]})
+        return envelope(200, "success", {"task_id": asked["task_id"]})

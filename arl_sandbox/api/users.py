@@ -7,14 +7,14 @@ from typing import Any
 from aiohttp import web
 
 from arl_sandbox.database import ArlDatabase
-from arl_sandbox.responses import KEY, ArlState, payload, said, success
+from arl_sandbox.responses import API_KEY, ArlState, envelope, read_payload, success
 
 SALT = "arlsalt!@#"
 ADMIN, FIRST_PASSWORD = "admin", "arlpass"
 MISMATCH, EMPTY, WRONG = 301, 302, 303
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     return hashlib.md5(f"{SALT}{password}".encode(), usedforsecurity=False).hexdigest()
 
 
@@ -23,7 +23,7 @@ class UserCalls:
 
     def __init__(self, arl: ArlState) -> None:
         self._database = arl.database
-        user = {"username": ADMIN, "password": hashed(FIRST_PASSWORD), "token": None}
+        user = {"username": ADMIN, "password": hash_password(FIRST_PASSWORD), "token": None}
         if not self._database.tables["user"]:
             self._database.insert("user", user)
 
@@ -36,47 +36,47 @@ class UserCalls:
 
     async def _login(self, request: web.Request) -> web.Response:
         """A wrong password is a success whose code is 401."""
-        asked = await payload(request, {"username": str, "password": str})
-        digest = hashed(asked["password"])
+        asked = await read_payload(request, {"username": str, "password": str})
+        digest = hash_password(asked["password"])
         for user in self._database.tables["user"].values():
             if (user["username"], user["password"]) == (asked["username"], digest):
                 token = secrets.token_hex(16)
                 self._database.change("user", user["_id"], token=token)
                 return success({"username": user["username"], "token": token, "type": "login"})
-        return said(401, "success")
+        return envelope(401, "success")
 
     async def _logout(self, request: web.Request) -> web.Response:
-        if user := user_of(self._database, sign_token(request)):
+        if user := find_user(self._database, read_token(request)):
             self._database.change("user", user["_id"], token=None)
         return success()
 
     async def _change(self, request: web.Request) -> web.Response:
         """With the key alone it is the administrator's, which is chosen; so are the words."""
-        asked = await payload(request, {"old_password": str, "new_password": str, "check_password": str})
-        user = user_of(self._database, sign_token(request)) or next(
+        asked = await read_payload(request, {"old_password": str, "new_password": str, "check_password": str})
+        user = find_user(self._database, read_token(request)) or next(
             iter(self._database.tables["user"].values())
         )
         if asked["new_password"] != asked["check_password"]:
-            return said(MISMATCH, "新密码和确认密码不一致")
+            return envelope(MISMATCH, "新密码和确认密码不一致")
         if not asked["new_password"]:
-            return said(EMPTY, "新密码不能为空")
-        if user["password"] != hashed(asked["old_password"]):
-            return said(WRONG, "旧密码错误")
-        self._database.change("user", user["_id"], password=hashed(asked["new_password"]), token=None)
+            return envelope(EMPTY, "新密码不能为空")
+        if user["password"] != hash_password(asked["old_password"]):
+            return envelope(WRONG, "旧密码错误")
+        self._database.change("user", user["_id"], password=hash_password(asked["new_password"]), token=None)
         return success()
 
 
-def sign_token(request: web.Request) -> str:
+def read_token(request: web.Request) -> str:
     return request.headers.get("Token") or request.query.get("token", "")
 
 
-def user_of(database: ArlDatabase, token: str) -> dict[str, Any] | None:
+def find_user(database: ArlDatabase, token: str) -> dict[str, Any] | None:
     """Who has this token."""
     users = database.tables["user"].values()
     return next((user for user in users if token and user["token"] == token), None)
 
 
-def is_let_in(arl: ArlState, request: web.Request) -> bool:
+def is_authenticated(arl: ArlState, request: web.Request) -> bool:
     """Whether it brings the key or somebody's token, in the header or in the query."""
-    token = sign_token(request)
-    return arl.no_auth or token == KEY or user_of(arl.database, token) is not None
+    token = read_token(request)
+    return arl.no_auth or token == API_KEY or find_user(arl.database, token) is not None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
 from dingtalk_sandbox.conversations import Message, Sender, new_id
-from dingtalk_sandbox.errors import Json, refuse
+from dingtalk_sandbox.errors import Json, api_error
 from dingtalk_sandbox.state import Card, SandboxState
 from dingtalk_sandbox.validation import cards as rules
 from dingtalk_sandbox.validation.cards import Space
@@ -20,18 +20,18 @@ def create(state: SandboxState, call: Call) -> Json:
 
 
 def deliver(state: SandboxState, call: Call) -> Json:
-    card = state.cards.get(rules.track_id(call.body))
+    card = state.cards.get(rules.parse_track_id(call.body))
     if card is None or card.app.key != call.app.key:
-        raise refuse("param.cardNotExist")
+        raise api_error("param.cardNotExist")
     return {"success": True, "result": _deliver(state, call, card)}
 
 
 def create_and_deliver(state: SandboxState, call: Call) -> Json:
-    spaces = rules.spaces_of(call.body)
-    rules.deliver_models(call.body, spaces)
-    models = rules.space_models(call.body)
+    spaces = rules.parse_spaces(call.body)
+    rules.parse_deliver_models(call.body, spaces)
+    models = rules.parse_space_models(call.body)
     if any(space.kind not in models for space in spaces):
-        raise refuse("param.openSpaceModelInvalid")
+        raise api_error("param.openSpaceModelInvalid")
     card = _create(state, call)
     results = _deliver(state, call, card)
     return {"success": True, "result": {"outTrackId": card.out_track_id, "deliverResults": results}}
@@ -39,28 +39,28 @@ def create_and_deliver(state: SandboxState, call: Call) -> Json:
 
 def _create(state: SandboxState, call: Call) -> Card:
     body, limit = call.body, state.settings.card_value_limit
-    id_ = rules.track_id(body)
+    id_ = rules.parse_track_id(body)
     template = _template(state, body)
     if not isinstance(body.get("cardData"), dict):
-        raise refuse("param.cardPublicDataEmpty")
-    kind = rules.user_id_type(body)
+        raise api_error("param.cardPublicDataEmpty")
+    kind = rules.parse_user_id_type(body)
     card = Card(
         out_track_id=id_,
         app=call.app,
         template=template,
-        public=rules.param_map(body["cardData"], value_limit=limit),
-        private=_private(
-            state, template, rules.private_maps(body.get("privateData"), value_limit=limit), kind
+        public=rules.parse_param_map(body["cardData"], value_limit=limit),
+        private=_private_data(
+            state, template, rules.parse_private_data(body.get("privateData"), value_limit=limit), kind
         ),
-        callback=rules.callback_of(body),
+        callback=rules.parse_callback_type(body),
         user_id_type=kind,
-        spaces=rules.space_models(body),
+        spaces=rules.parse_space_models(body),
     )
-    _not_emulated(body)
+    _log_not_emulated(body)
     if (old := state.cards.get(id_)) is not None:
         if state.settings.repeated_card == "ignore" and old.app.key == call.app.key:
             return old
-        raise refuse("param.cardAlreadyExist")
+        raise api_error("param.cardAlreadyExist")
     state.cards[id_] = card
     return card
 
@@ -68,16 +68,16 @@ def _create(state: SandboxState, call: Call) -> Card:
 def _template(state: SandboxState, body: Json) -> str:
     id_ = body.get("cardTemplateId")
     if not id_:
-        raise refuse("param.cardTemplateIdEmpty")
+        raise api_error("param.cardTemplateIdEmpty")
     template = state.scenario.template(id_) if isinstance(id_, str) else None
     if template is None:
-        raise refuse("param.templateNotExist")
+        raise api_error("param.templateNotExist")
     if not template.published:
-        raise refuse("param.templateUnpublished")
+        raise api_error("param.templateUnpublished")
     return template.id
 
 
-def _private(
+def _private_data(
     state: SandboxState, template: str, maps: dict[str, dict[str, str]], kind: int
 ) -> dict[str, dict[str, str]]:
     """Private data by userId, without the variables that the template does not mark private."""
@@ -86,13 +86,13 @@ def _private(
     for user, values in maps.items():
         person = state.scenario.person(user, kind)
         if person is None:
-            raise refuse("param.userIdNotExist", user)
+            raise api_error("param.userIdNotExist", user)
         found[person.id] = {k: v for k, v in values.items() if marked is None or k in marked}
     return found
 
 
-def _not_emulated(body: Json) -> None:
-    if strange := sorted(rules.NOT_EMULATED & body.keys()):
+def _log_not_emulated(body: Json) -> None:
+    if strange := sorted(rules.IGNORED_FIELDS & body.keys()):
         log.warning("not emulated: %s", ", ".join(strange))
 
 
@@ -108,27 +108,28 @@ class Delivery:
 
 
 def _deliver(state: SandboxState, call: Call, card: Card) -> list[Json]:
-    spaces = rules.spaces_of(call.body)
-    models = rules.deliver_models(call.body, spaces)
+    spaces = rules.parse_spaces(call.body)
+    models = rules.parse_deliver_models(call.body, spaces)
     return [
-        _arrive(Delivery(state=state, call=call, card=card, space=s, model=models[s.kind])) for s in spaces
+        _deliver_to_space(Delivery(state=state, call=call, card=card, space=s, model=models[s.kind]))
+        for s in spaces
     ]
 
 
-def _arrive(way: Delivery) -> Json:
+def _deliver_to_space(way: Delivery) -> Json:
     """One row of `deliverResults`. A card that is there already does not appear a second time."""
     space, carriers = way.space, way.card.carriers
     result = {"spaceType": space.kind, "spaceId": space.id, "success": False, "carrierId": "", "errorMsg": ""}
-    conversation, problem = _place(way)
+    conversation, problem = _find_conversation(way)
     if problem:
         return result | {"errorMsg": problem}
     if space.key not in carriers:
         carriers[space.key] = new_id("")
-        _show(way, conversation)
+        _add_message(way, conversation)
     return result | {"success": True, "carrierId": carriers[space.key]}
 
 
-def _place(way: Delivery) -> tuple[str, str]:
+def _find_conversation(way: Delivery) -> tuple[str, str]:
     """The conversation of a space, or why the card cannot go there."""
     scene, card, space = way.state.scenario, way.card, way.space
     if space.kind not in card.spaces:
@@ -145,7 +146,7 @@ def _place(way: Delivery) -> tuple[str, str]:
     return (person.direct_conversation, "") if person else ("", "userId is invalid")
 
 
-def _show(way: Delivery, conversation: str) -> None:
+def _add_message(way: Delivery, conversation: str) -> None:
     card, seers = way.card, way.model.get("recipients")
     model = card.spaces[way.space.kind]
     way.state.conversations.add(
@@ -160,7 +161,7 @@ def _show(way: Delivery, conversation: str) -> None:
             query_key=card.carriers[way.space.key],
             robot=card.app.robot,
             recipients=tuple(map(str, seers)) if isinstance(seers, list) else (),
-            exchange=way.call.wire,
+            exchange=way.call.exchange,
         )
     )
 
@@ -173,45 +174,52 @@ def _mentions(given: object) -> dict[str, str]:
 def update(state: SandboxState, call: Call) -> Json:
     """Change a card for everybody; without options the new variables take the place of all."""
     body, limit = call.body, state.settings.card_value_limit
-    id_ = rules.track_id(body)
+    id_ = rules.parse_track_id(body)
     if body.get("cardData") is None and body.get("privateData") is None:
-        raise refuse("param.cardDataAndPrivateDataBothEmpty")
+        raise api_error("param.cardDataAndPrivateDataBothEmpty")
     card = state.cards.get(id_)
     if card is None or card.app.key != call.app.key:
-        raise refuse("param.cardNotExist")
-    values = rules.param_map(body.get("cardData"), value_limit=limit)
-    maps = rules.private_maps(body.get("privateData"), value_limit=limit)
-    private = _private(state, card.template, maps, rules.user_id_type(body))
-    by_key, private_by_key = rules.options(body.get("cardUpdateOptions"))
+        raise api_error("param.cardNotExist")
+    values = rules.parse_param_map(body.get("cardData"), value_limit=limit)
+    maps = rules.parse_private_data(body.get("privateData"), value_limit=limit)
+    private = _private_data(state, card.template, maps, rules.parse_user_id_type(body))
+    by_key, private_by_key = rules.parse_update_options(body.get("cardUpdateOptions"))
     if body.get("cardData") is not None:
-        card.public = rules.merged(card.public, values, by_key=by_key)
-        card.seen.clear()
+        card.public = rules.merge_variables(card.public, values, by_key=by_key)
+        card.tap_variables.clear()
     for user, part in private.items():
-        card.private[user] = rules.merged(card.private.get(user, {}), part, by_key=private_by_key)
+        card.private[user] = rules.merge_variables(card.private.get(user, {}), part, by_key=private_by_key)
     for message in state.conversations.find_by_card(id_):
-        message.updates.append(call.wire)
+        message.updates.append(call.exchange)
         state.conversations.publish_change(message)
     return {"success": True, "result": True}
 
 
 def add_spaces(state: SandboxState, call: Call) -> Json:
     """Add space models to a card, so that it can be delivered there ("0787")."""
-    card = state.cards.get(rules.track_id(call.body))
+    card = state.cards.get(rules.parse_track_id(call.body))
     if card is None or card.app.key != call.app.key:
-        raise refuse("param.cardNotExist")
-    models = rules.space_models(call.body)
+        raise api_error("param.cardNotExist")
+    models = rules.parse_space_models(call.body)
     if not models:
-        raise refuse("param.openSpaceModelInvalid")
+        raise api_error("param.openSpaceModelInvalid")
     card.spaces |= models
     return {"success": True, "result": True}
 
 
-def _size(call: Call) -> int:
+def _data_size(call: Call) -> int:
     return rules.data_size(call.body)
 
 
 ENDPOINTS = tuple(
-    Endpoint(method=method, path=path, handler=act, scope=SCOPE, limit=rules.DATA_LIMIT, measure=_size)
+    Endpoint(
+        method=method,
+        path=path,
+        handler=act,
+        scope=SCOPE,
+        size_limit=rules.MAX_DATA_BYTES,
+        measure_size=_data_size,
+    )
     for method, path, act in (
         ("POST", "/v1.0/card/instances", create),
         ("POST", "/v1.0/card/instances/deliver", deliver),

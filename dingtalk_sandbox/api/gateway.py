@@ -6,22 +6,22 @@ from datetime import timedelta
 from typing import Any
 from xml.sax.saxutils import escape
 
-from dingtalk_sandbox.api.oauth import app_with
+from dingtalk_sandbox.api.oauth import find_app
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
-from dingtalk_sandbox.errors import Json, refuse
+from dingtalk_sandbox.errors import Json, api_error
 from dingtalk_sandbox.state import QuotaKind, SandboxState, Ticket
 
-TYPES = {"EVENT", "CALLBACK", "SYSTEM"}  # the Go SDK sends the last beside the others
+SUBSCRIPTION_TYPES = {"EVENT", "CALLBACK", "SYSTEM"}  # the Go SDK sends the last beside the others
 
 
 def open_connection(state: SandboxState, call: Call) -> Json | str:
     """Answer `{"endpoint","ticket"}`, as XML only to those who accept nothing but XML."""
     if not call.headers.get("Content-Type", "").startswith("application/json"):
-        raise refuse("param.invalid", "Content-Type must be application/json")
-    app = app_with(state, call.body.get("clientId"), call.body.get("clientSecret"))
+        raise api_error("param.invalid", "Content-Type must be application/json")
+    app = find_app(state, call.body.get("clientId"), call.body.get("clientSecret"))
     if app is None:
-        raise refuse("invalidClientIdOrSecret", "无效的clientId或者clientSecret")
-    topics = _topics(call.body.get("subscriptions"))
+        raise api_error("invalidClientIdOrSecret", "无效的clientId或者clientSecret")
+    topics = _parse_subscriptions(call.body.get("subscriptions"))
     value = secrets.token_hex(16)
     expires = state.clock.now() + timedelta(seconds=state.settings.ticket_life)
     state.tickets = {k: t for k, t in state.tickets.items() if t.expires > state.clock.now()}
@@ -38,20 +38,25 @@ def _wants_xml(accept: str) -> bool:
     return bool(kinds & {"application/xml", "text/xml"}) and not kinds & {"application/json", "*/*"}
 
 
-def _topics(given: Any) -> frozenset[tuple[str, str]]:
+def _parse_subscriptions(given: Any) -> frozenset[tuple[str, str]]:
     """What a connection wants to hear. Raises `Refusal`."""
     if not isinstance(given, list) or not given:
-        raise refuse("param.invalid", "subscriptions")
+        raise api_error("param.invalid", "subscriptions")
     found = set()
     for one in given:
         kind, topic = (str(one.get("type")), one.get("topic")) if isinstance(one, dict) else ("", None)
-        if kind not in TYPES or not isinstance(topic, str) or not topic or (kind == "EVENT" and topic != "*"):
-            raise refuse("param.invalid", "subscriptions")
+        if (
+            kind not in SUBSCRIPTION_TYPES
+            or not isinstance(topic, str)
+            or not topic
+            or (kind == "EVENT" and topic != "*")
+        ):
+            raise api_error("param.invalid", "subscriptions")
         found.add((kind, topic))
     return frozenset(found)
 
 
-def admit(state: SandboxState, value: str) -> Ticket | None:
+def redeem_ticket(state: SandboxState, value: str) -> Ticket | None:
     """The ticket, which is thereby used up; None when it is unknown, used or older than 90 s."""
     ticket = state.tickets.pop(value, None)
     return ticket if ticket and ticket.expires > state.clock.now() else None

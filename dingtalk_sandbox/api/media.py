@@ -5,12 +5,12 @@ import secrets
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.state import SandboxState
-from dingtalk_sandbox.validation.media import MB, read_upload
+from dingtalk_sandbox.validation.media import MB, parse_upload
 
 
 def upload(state: SandboxState, call: Call) -> Json:
     """`{"errcode":0,"media_id":"@lAz…"}`; the id has no file name and never ends."""
-    given = read_upload(call.headers.get("Content-Type", ""), call.raw, call.query.get("type", ""))
+    given = parse_upload(call.headers.get("Content-Type", ""), call.raw, call.query.get("type", ""))
     media_id = "@" + secrets.token_urlsafe(16)
     state.media[media_id] = given
     created = state.clock.ms()
@@ -19,7 +19,7 @@ def upload(state: SandboxState, call: Call) -> Json:
 
 ENDPOINTS = (
     Endpoint(
-        method="POST", path="/media/upload", handler=upload, family=Family.OLD, scope="qyapi_base", limit=20
-        * MB, body=False,
+        method="POST", path="/media/upload", handler=upload, family=Family.OLD, scope="qyapi_base",
+        size_limit=20 * MB, takes_body=False,
     ),
 )  # fmt: skip

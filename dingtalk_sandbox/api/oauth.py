@@ -1,36 +1,36 @@
 """Access tokens, in the three spellings ("0033", "0037-api-gettoken", "1444")."""
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
-from dingtalk_sandbox.errors import Json, refuse, refuse_oapi
+from dingtalk_sandbox.errors import Json, api_error, oapi_error
 from dingtalk_sandbox.scenario import App
 from dingtalk_sandbox.state import QuotaKind, SandboxState
 
 
-def app_with(state: SandboxState, key: object, secret: object) -> App | None:
+def find_app(state: SandboxState, key: object, secret: object) -> App | None:
     app = state.scenario.app(key) if isinstance(key, str) else None
     return app if app and app.secret == secret else None
 
 
 def access_token(state: SandboxState, call: Call) -> Json:
-    app = app_with(state, call.body.get("appKey"), call.body.get("appSecret"))
+    app = find_app(state, call.body.get("appKey"), call.body.get("appSecret"))
     if app is None:
-        raise refuse("invalidClientIdOrSecret", "无效的clientId或者clientSecret")
+        raise api_error("invalidClientIdOrSecret", "无效的clientId或者clientSecret")
     return {"expireIn": int(state.settings.token_life), "accessToken": state.issue_token(app).value}
 
 
 def corp_token(state: SandboxState, call: Call) -> Json:
     if call.body.get("grant_type") != "client_credentials":
-        raise refuse("unsupported.grant.type")
-    app = app_with(state, call.body.get("client_id"), call.body.get("client_secret"))
+        raise api_error("unsupported.grant.type")
+    app = find_app(state, call.body.get("client_id"), call.body.get("client_secret"))
     if app is None or call.path["corp"] != state.scenario.corp_id:
-        raise refuse("invalid.client")
+        raise api_error("invalid.client")
     return {"expires_in": int(state.settings.token_life), "access_token": state.issue_token(app).value}
 
 
 def gettoken(state: SandboxState, call: Call) -> Json:
-    app = app_with(state, call.query.get("appkey"), call.query.get("appsecret"))
+    app = find_app(state, call.query.get("appkey"), call.query.get("appsecret"))
     if app is None:
-        raise refuse_oapi(40089, "不合法的appKey或appSecret")
+        raise oapi_error(40089, "不合法的appKey或appSecret")
     value = state.issue_token(app).value
     return {"errcode": 0, "access_token": value, "errmsg": "ok", "expires_in": int(state.settings.token_life)}
 

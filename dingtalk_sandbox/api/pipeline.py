@@ -16,23 +16,25 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from dingtalk_sandbox.errors import (
-    NOT_EMULATED,
+    NOT_EMULATED_CODE,
+    ApiError,
     Json,
-    Refusal,
+    api_error,
     invalid_authentication,
+    limit_exceeded,
     missing_scope,
-    refuse,
-    refuse_oapi,
-    throttled,
+    oapi_error,
 )
-from dingtalk_sandbox.faults import Fault, Kind
-from dingtalk_sandbox.redaction import hide, too_deep
+from dingtalk_sandbox.faults import Fault, FaultKind
+from dingtalk_sandbox.redaction import is_too_deep, redact
 from dingtalk_sandbox.scenario import App
 from dingtalk_sandbox.state import QuotaKind, SandboxState
 
 log = logging.getLogger(__name__)
 
-PAGE = "<!DOCTYPE html><html><head><title>502</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+BAD_GATEWAY_PAGE = (
+    "<!DOCTYPE html><html><head><title>502</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+)
 
 
 class Family(StrEnum):
@@ -51,14 +53,14 @@ class Call:
     headers: Mapping[str, str]
     body: Json
     raw: bytes
-    wire: Json = field(default_factory=dict)
+    exchange: Json = field(default_factory=dict)
     _app: App | None = None
 
     @property
     def app(self) -> App:
         """The app whose token came with the call."""
         if self._app is None:
-            raise refuse("unauthorized", status=401)
+            raise api_error("unauthorized", status=401)
         return self._app
 
 
@@ -73,10 +75,10 @@ class Endpoint:
     family: Family = Family.NEW
     scope: str = ""
     quota_kind: QuotaKind = QuotaKind.API
-    malformed: str = "param.invalid"  # the code for a body that is no JSON object
-    limit: int = 0  # bytes, for the inspector
-    measure: Callable[[Call], int] = lambda call: len(call.raw)
-    body: bool = True  # takes one
+    malformed_code: str = "param.invalid"  # the code for a body that is no JSON object
+    size_limit: int = 0  # bytes, for the inspector
+    measure_size: Callable[[Call], int] = lambda call: len(call.raw)
+    takes_body: bool = True  # takes one
 
     @property
     def name(self) -> str:
@@ -95,37 +97,39 @@ def authenticate(state: SandboxState, endpoint: Endpoint, request: web.Request) 
     if new:
         raise invalid_authentication(state.settings.bad_token_status if value else 401)
     if not value:
-        raise refuse_oapi(41001, "缺少access_token")
-    raise refuse_oapi(42001, "access_token超时") if token else refuse_oapi(40014, "不合法的access_token")
+        raise oapi_error(41001, "缺少access_token")
+    raise oapi_error(42001, "access_token超时") if token else oapi_error(40014, "不合法的access_token")
 
 
-def admit(state: SandboxState, endpoint: Endpoint, app: App | None) -> None:
+def check_limits(state: SandboxState, endpoint: Endpoint, app: App | None) -> None:
     """Scope, calls per second, calls per month; then the call is booked."""
     new = endpoint.family != Family.OLD
     if app and endpoint.scope and endpoint.scope not in app.scopes:
-        raise missing_scope(endpoint.scope) if new else refuse_oapi(60011, "没有调用该接口的权限")
+        raise missing_scope(endpoint.scope) if new else oapi_error(60011, "没有调用该接口的权限")
     if app and state.is_over_qps(app, endpoint.name):
         text = "您的企业调用该接口过于频繁"
-        raise throttled("QpsLimitForAppkeyAndApi") if new else refuse_oapi(90018, text)
+        raise limit_exceeded("QpsLimitForAppkeyAndApi") if new else oapi_error(90018, text)
     if app and state.is_exhausted(endpoint.quota_kind):
-        raise throttled("ApiCountLimitForOrg") if new else refuse_oapi(90020, "您的企业本月调用次数已用完")
+        raise (
+            limit_exceeded("ApiCountLimitForOrg") if new else oapi_error(90020, "您的企业本月调用次数已用完")
+        )
     if app:
         state.count_call(endpoint.quota_kind)
 
 
-def parse(endpoint: Endpoint, request: web.Request, raw: bytes) -> Json:
+def parse_body(endpoint: Endpoint, request: web.Request, raw: bytes) -> Json:
     """The body as an object. Raises `Refusal` when it is none."""
-    if not endpoint.body or (endpoint.method == "GET"):
+    if not endpoint.takes_body or (endpoint.method == "GET"):
         return {}
     new = endpoint.family in {Family.NEW, Family.OPEN}
-    wrong = refuse(endpoint.malformed) if new else refuse_oapi(40035, "不合法的参数")
+    wrong = api_error(endpoint.malformed_code) if new else oapi_error(40035, "不合法的参数")
     if not new and request.content_type == "application/x-www-form-urlencoded":
         return dict(parse_qsl(raw.decode("utf-8", "replace")))
     try:
         value = json.loads(raw or b"{}")
     except (ValueError, RecursionError):
         raise wrong from None
-    if not isinstance(value, dict) or too_deep(value):
+    if not isinstance(value, dict) or is_too_deep(value):
         raise wrong
     return value
 
@@ -143,83 +147,83 @@ class Pipeline:
         return handle
 
     async def _serve(self, endpoint: Endpoint, request: web.Request) -> web.StreamResponse:
-        self._state.calls[endpoint.name] += 1
-        faults = self._state.faults.take(f"{endpoint.name} {request.path}")
-        await asyncio.sleep(sum(f.ms for f in faults if f.kind == Kind.LATENCY) / 1000)
+        self._state.call_counts[endpoint.name] += 1
+        faults = self._state.faults.consume(f"{endpoint.name} {request.path}")
+        await asyncio.sleep(sum(f.ms for f in faults if f.kind == FaultKind.LATENCY) / 1000)
         for fault in faults:
-            if (answer := broken(fault, endpoint, request)) is not None:
-                self._note_fault(endpoint, fault, answer.status)
+            if (answer := fault_response(fault, endpoint, request)) is not None:
+                self._record_fault(endpoint, fault, answer.status)
                 return answer
         raw = await request.read()
-        status, body = self._answer(endpoint, request, raw)
-        if any(f.kind == Kind.LOSE_ANSWER for f in faults):
-            return cut(request)
+        status, body = self._call_endpoint(endpoint, request, raw)
+        if any(f.kind == FaultKind.LOSE_ANSWER for f in faults):
+            return abort_connection(request)
         if isinstance(body, str):
             return web.Response(text=body, status=status, content_type="application/xml")
         return web.json_response(body, status=status)
 
-    def _note_fault(self, endpoint: Endpoint, fault: Fault, status: int) -> None:
+    def _record_fault(self, endpoint: Endpoint, fault: Fault, status: int) -> None:
         """For the inspector: trouble that was ordered is a call as well, one that did nothing."""
         at = self._state.clock.now().isoformat()
         wire: Json = {"endpoint": endpoint.name, "bucket": QuotaKind.FREE.value, "bytes": 0, "limit": 0}
-        self._state.log.append(
+        self._state.call_log.append(
             wire | {"request": {}, "response": {"fault": fault.kind.value}, "status": status, "at": at}
         )
 
-    def _answer(self, endpoint: Endpoint, request: web.Request, raw: bytes) -> tuple[int, Any]:
+    def _call_endpoint(self, endpoint: Endpoint, request: web.Request, raw: bytes) -> tuple[int, Any]:
         wire: Json = {
             "endpoint": endpoint.name,
             "bucket": endpoint.quota_kind.value,
             "bytes": 0,
-            "limit": endpoint.limit,
+            "limit": endpoint.size_limit,
         }
         try:
             app = authenticate(self._state, endpoint, request)
-            admit(self._state, endpoint, app)
+            check_limits(self._state, endpoint, app)
             call = Call(
-                path=request.match_info, query=request.query, headers=request.headers, raw=raw, wire=wire,
-                body=parse(endpoint, request, raw), _app=app,
+                path=request.match_info, query=request.query, headers=request.headers, raw=raw, exchange=wire,
+                body=parse_body(endpoint, request, raw), _app=app,
             )  # fmt: skip
-            wire |= {"request": hide(call.body), "bytes": endpoint.measure(call)}
-            wire |= {"query": hide(dict(request.query))} if request.query else {}
+            wire |= {"request": redact(call.body), "bytes": endpoint.measure_size(call)}
+            wire |= {"query": redact(dict(request.query))} if request.query else {}
             status, body = 200, endpoint.handler(self._state, call)
-        except Refusal as refusal:
+        except ApiError as refusal:
             status, body = refusal.status, refusal.body
-            self._state.refused[endpoint.name] += 1
-            self._note_refusal(endpoint, refusal)
-        wire |= {"response": hide(body), "status": status, "at": self._state.clock.now().isoformat()}
-        self._state.log.append(wire)
+            self._state.error_counts[endpoint.name] += 1
+            self._log_error(endpoint, refusal)
+        wire |= {"response": redact(body), "status": status, "at": self._state.clock.now().isoformat()}
+        self._state.call_log.append(wire)
         return status, body
 
-    def _note_refusal(self, endpoint: Endpoint, refusal: Refusal) -> None:
-        if refusal.body.get("code") != NOT_EMULATED:
+    def _log_error(self, endpoint: Endpoint, refusal: ApiError) -> None:
+        if refusal.body.get("code") != NOT_EMULATED_CODE:
             log.info("%s refused: %s", endpoint.name, refusal)
             return
         log.warning("%s: %s", endpoint.name, refusal.body["message"])
-        self._state.calls["not emulated"] += 1
+        self._state.call_counts["not emulated"] += 1
 
 
-def broken(fault: Fault, endpoint: Endpoint, request: web.Request) -> web.Response | None:
+def fault_response(fault: Fault, endpoint: Endpoint, request: web.Request) -> web.Response | None:
     """The answer a fault gives in place of the act, if it is of that kind."""
-    if fault.kind == Kind.DROP:
-        return cut(request)
-    if fault.kind == Kind.HTML:
-        return web.Response(text=PAGE, status=fault.status or 502, content_type="text/html")
-    if fault.kind == Kind.STATUS:
+    if fault.kind == FaultKind.DROP:
+        return abort_connection(request)
+    if fault.kind == FaultKind.HTML:
+        return web.Response(text=BAD_GATEWAY_PAGE, status=fault.status or 502, content_type="text/html")
+    if fault.kind == FaultKind.STATUS:
         return web.json_response(fault.body or {}, status=fault.status or 503)
-    if fault.kind == Kind.ERROR:
+    if fault.kind == FaultKind.ERROR:
         old = isinstance(fault.code, int) or endpoint.family in {Family.OLD, Family.WEBHOOK}
         number = fault.code if isinstance(fault.code, int) else -1
         refusal = (
-            refuse_oapi(number, fault.message or "系统繁忙")
+            oapi_error(number, fault.message or "系统繁忙")
             if old
-            else refuse(str(fault.code), fault.message, status=fault.status or 400)
+            else api_error(str(fault.code), fault.message, status=fault.status or 400)
         )
         return web.json_response(refusal.body, status=refusal.status)
     return None
 
 
-def cut(request: web.Request) -> web.Response:
+def abort_connection(request: web.Request) -> web.Response:
     """Close the TCP connection; the response that is returned reaches nobody."""
     if request.transport is not None:
         request.transport.abort()

@@ -4,39 +4,39 @@ from datetime import timedelta
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
 from dingtalk_sandbox.conversations import Message, Rendering, Sender, new_id
-from dingtalk_sandbox.errors import Json, refuse
+from dingtalk_sandbox.errors import Json, api_error
 from dingtalk_sandbox.scenario import App, Group
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.validation import robots as rules
 
 SCOPE = "qyapi_robot_sendmsg"
-OTO_LIFE = timedelta(hours=24)
+DIRECT_MESSAGE_LIFE = timedelta(hours=24)
 """How long a one-to-one message can be recalled and its read status asked for."""
 
 
-def _robot(call: Call) -> str:
+def _robot_code(call: Call) -> str:
     """The robotCode of a call, which has to be the app's own. Raises `Refusal`."""
     code = call.body.get("robotCode") or call.query.get("robotCode")
     if not code:
-        raise refuse("invalidParameter.robotCode.empty", "robotCode不能为空")
+        raise api_error("invalidParameter.robotCode.empty", "robotCode不能为空")
     if code != call.app.robot:
-        raise refuse("invalidParameter.robotCode.auth", "robotCode与appKey不匹配")
+        raise api_error("invalidParameter.robotCode.auth", "robotCode与appKey不匹配")
     return str(code)
 
 
 def _group(state: SandboxState, call: Call, robot: str) -> Group:
     id_ = call.body.get("openConversationId")
     if not id_:
-        raise refuse("miss.openConversationId", "openConversationId不能为空")
+        raise api_error("miss.openConversationId", "openConversationId不能为空")
     group = state.scenario.group(id_) if isinstance(id_, str) else None
     if group is None:
-        raise refuse("invalid.openConversationId", "无效的openConversationId")
+        raise api_error("invalid.openConversationId", "无效的openConversationId")
     if robot not in group.robots:
-        raise refuse("invalidParameter.robotCode.notExsit", "机器人不在群内")
+        raise api_error("invalidParameter.robotCode.notExsit", "机器人不在群内")
     return group
 
 
-def post(state: SandboxState, app: App, call: Call, look: Rendering) -> Message:
+def build_message(state: SandboxState, app: App, call: Call, look: Rendering) -> Message:
     """A message of the robot, not yet in a conversation."""
     return Message(
         id=new_id("msg"),
@@ -48,21 +48,21 @@ def post(state: SandboxState, app: App, call: Call, look: Rendering) -> Message:
         media_id=look.media_id,
         file_name=look.file_name,
         robot=app.robot,
-        exchange=call.wire,
+        exchange=call.exchange,
     )
 
 
-def _look(state: SandboxState, call: Call) -> Rendering:
-    look = rules.look_of(call.body)
+def _parse_message(state: SandboxState, call: Call) -> Rendering:
+    look = rules.parse_message(call.body)
     if look.media_id and look.media_id not in state.media:
-        raise refuse(rules.INVALID, "无效的mediaId")
+        raise api_error(rules.INVALID_PARAM_CODE, "无效的mediaId")
     return look
 
 
 def send_to_group(state: SandboxState, call: Call) -> Json:
-    robot = _robot(call)
-    look = _look(state, call)
-    message = post(state, call.app, call, look)
+    robot = _robot_code(call)
+    look = _parse_message(state, call)
+    message = build_message(state, call.app, call, look)
     message.conversation = _group(state, call, robot).id
     message.query_key = new_id("")
     state.conversations.add(message)
@@ -71,17 +71,17 @@ def send_to_group(state: SandboxState, call: Call) -> Json:
 
 def send_to_people(state: SandboxState, call: Call) -> Json:
     """One to one; whoever cannot be reached is in a list of the answer, which is 200 all the same."""
-    _robot(call)
+    _robot_code(call)
     if not call.body.get("userIds"):
-        raise refuse("invalidParameter.userIds.empty", "userIds不能为空")
-    users = rules.texts(call.body["userIds"], rules.USERS_LIMIT)
+        raise api_error("invalidParameter.userIds.empty", "userIds不能为空")
+    users = rules.parse_strings(call.body["userIds"], rules.MAX_USERS)
     if users is None:
-        many = isinstance(call.body["userIds"], list) and len(call.body["userIds"]) > rules.USERS_LIMIT
-        raise refuse("invalidParameter.userIds.overMax" if many else "invalidParameter.param.invalid")
-    look, key = _look(state, call), new_id("")
+        many = isinstance(call.body["userIds"], list) and len(call.body["userIds"]) > rules.MAX_USERS
+        raise api_error("invalidParameter.userIds.overMax" if many else "invalidParameter.param.invalid")
+    look, key = _parse_message(state, call), new_id("")
     people = {user: state.scenario.colleague(user) for user in dict.fromkeys(users)}
     for person in filter(None, people.values()):
-        message = post(state, call.app, call, look)
+        message = build_message(state, call.app, call, look)
         message.conversation, message.query_key = person.direct_conversation, key
         state.conversations.add(message)
     invalid = [user for user, person in people.items() if person is None]
@@ -90,9 +90,9 @@ def send_to_people(state: SandboxState, call: Call) -> Json:
 
 def _recall(state: SandboxState, call: Call, conversation: str) -> Json:
     """Recall by processQueryKey; `conversation` "" means one-to-one messages, which can be for a day."""
-    keys = rules.texts(call.body.get("processQueryKeys"), rules.KEYS_LIMIT)
+    keys = rules.parse_strings(call.body.get("processQueryKeys"), rules.MAX_QUERY_KEYS)
     if keys is None:
-        raise refuse("invalidParameter.param.invalid", "processQueryKeys")
+        raise api_error("invalidParameter.param.invalid", "processQueryKeys")
     done: list[str] = []
     failed: dict[str, str] = {}
     for key in keys:
@@ -100,7 +100,7 @@ def _recall(state: SandboxState, call: Call, conversation: str) -> Json:
         mine = [m for m in messages if not conversation or m.conversation == conversation]
         if not mine:
             failed[key] = "robot.processQueryKey.notExist"
-        elif not conversation and state.clock.now() - mine[0].at > OTO_LIFE:
+        elif not conversation and state.clock.now() - mine[0].at > DIRECT_MESSAGE_LIFE:
             failed[key] = "robot.processQueryKey.expired"
         else:
             done.append(key)
@@ -110,38 +110,38 @@ def _recall(state: SandboxState, call: Call, conversation: str) -> Json:
 
 
 def recall_in_group(state: SandboxState, call: Call) -> Json:
-    return _recall(state, call, _group(state, call, _robot(call)).id)
+    return _recall(state, call, _group(state, call, _robot_code(call)).id)
 
 
 def recall_from_people(state: SandboxState, call: Call) -> Json:
-    _robot(call)
+    _robot_code(call)
     return _recall(state, call, "")
 
 
-def _sent(state: SandboxState, call: Call, key: object) -> list[Message]:
+def _sent_messages(state: SandboxState, call: Call, key: object) -> list[Message]:
     messages = state.conversations.find_by_query_key(key) if isinstance(key, str) else []
     mine = [m for m in messages if m.robot == call.app.robot]
     if not mine:
-        raise refuse("invalidParameter.param.invalid", "processQueryKey")
+        raise api_error("invalidParameter.param.invalid", "processQueryKey")
     return mine
 
 
-def read_in_group(state: SandboxState, call: Call) -> Json:
+def group_read_status(state: SandboxState, call: Call) -> Json:
     """Who has read a group message ("0722")."""
-    group = _group(state, call, _robot(call))
-    message = _sent(state, call, call.body.get("processQueryKey"))[0]
+    group = _group(state, call, _robot_code(call))
+    message = _sent_messages(state, call, call.body.get("processQueryKey"))[0]
     if message.conversation != group.id:
-        raise refuse("invalid.openConversationId")
+        raise api_error("invalid.openConversationId")
     status = "RECALLED" if message.recalled else "SUCCESS"
     return {"sendStatus": status, "readUserIds": sorted(message.read_by), "nextToken": "", "hasMore": False}
 
 
-def read_by_people(state: SandboxState, call: Call) -> Json:
+def direct_read_status(state: SandboxState, call: Call) -> Json:
     """Who has read a one-to-one message ("0720")."""
-    _robot(call)
-    messages = _sent(state, call, call.query.get("processQueryKey"))
-    if state.clock.now() - messages[0].at > OTO_LIFE:
-        raise refuse("robot.processQueryKey.expired")
+    _robot_code(call)
+    messages = _sent_messages(state, call, call.query.get("processQueryKey"))
+    if state.clock.now() - messages[0].at > DIRECT_MESSAGE_LIFE:
+        raise api_error("robot.processQueryKey.expired")
     people = [(m, p) for m in messages for p in state.members(m.conversation)]
     infos = [
         {"name": p.name, "userId": p.id, "readStatus": "READ" if p.id in m.read_by else "UNREAD"}
@@ -150,12 +150,12 @@ def read_by_people(state: SandboxState, call: Call) -> Json:
     return {"sendStatus": "RECALLED" if messages[0].recalled else "SUCCESS", "messageReadInfoList": infos}
 
 
-def robots_in_group(state: SandboxState, call: Call) -> Json:
+def list_robots(state: SandboxState, call: Call) -> Json:
     """The robots of a group ("0726")."""
     id_ = call.body.get("openConversationId")
     group = state.scenario.group(id_) if isinstance(id_, str) else None
     if group is None:
-        raise refuse("invalid.openConversationId")
+        raise api_error("invalid.openConversationId")
     apps = [app for app in map(state.scenario.app_by_robot, group.robots) if app]
     found = [
         {"robotCode": app.robot, "name": app.robot_name, "downloadIconURL": "", "openRobotType": 2}
@@ -164,12 +164,12 @@ def robots_in_group(state: SandboxState, call: Call) -> Json:
     return {"chatbotInstanceVOList": found}
 
 
-def download(state: SandboxState, call: Call) -> Json:
+def download_url(state: SandboxState, call: Call) -> Json:
     """Where a file that a person sent can be fetched ("0719")."""
-    _robot(call)
+    _robot_code(call)
     code = call.body.get("downloadCode")
     if not isinstance(code, str) or code not in state.media:
-        raise refuse("invalidParameter.param.invalid", "downloadCode")
+        raise api_error("invalidParameter.param.invalid", "downloadCode")
     return {"downloadUrl": f"{state.url}/_sandbox/media/{code}"}
 
 
@@ -183,9 +183,9 @@ def _endpoint(path: str, act: object, method: str = "POST", scope: str = SCOPE) 
         path=f"/v1.0/robot/{path}",
         handler=act,  # type: ignore[arg-type]  # a table of acts
         scope=scope,
-        malformed="invalidParameter.param.invalid",
-        limit=rules.PARAM_LIMIT if path in {"groupMessages/send", "oToMessages/batchSend"} else 0,
-        measure=_param_size,
+        malformed_code="invalidParameter.param.invalid",
+        size_limit=rules.MAX_PARAM_BYTES if path in {"groupMessages/send", "oToMessages/batchSend"} else 0,
+        measure_size=_param_size,
     )
 
 
@@ -194,8 +194,8 @@ ENDPOINTS = (
     _endpoint("oToMessages/batchSend", send_to_people),
     _endpoint("groupMessages/recall", recall_in_group),
     _endpoint("otoMessages/batchRecall", recall_from_people),
-    _endpoint("groupMessages/query", read_in_group),
-    _endpoint("oToMessages/readStatus", read_by_people, method="GET"),
-    _endpoint("groups/robots/query", robots_in_group, scope="qyapi_chat_manage"),
-    _endpoint("messageFiles/download", download),
+    _endpoint("groupMessages/query", group_read_status),
+    _endpoint("oToMessages/readStatus", direct_read_status, method="GET"),
+    _endpoint("groups/robots/query", list_robots, scope="qyapi_chat_manage"),
+    _endpoint("messageFiles/download", download_url),
 )

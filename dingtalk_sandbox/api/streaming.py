@@ -1,11 +1,11 @@
 """Streaming text into a variable of an AI card ("0785-api-streamingupdate"), with a scope of its own."""
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
-from dingtalk_sandbox.errors import Json, refuse
+from dingtalk_sandbox.errors import Json, api_error
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.validation import cards as rules_card
 
-CODES = {
+MISSING_FIELD_CODES = {
     "outTrackId": "param.stream.outTrackId",
     "guid": "param.stream.guidEmpty",
     "key": "param.stream.keyEmpty",
@@ -19,21 +19,21 @@ def stream(state: SandboxState, call: Call) -> Json:
     Bots send an empty content to move a card from 处理中 to 输入中.
     """
     body = call.body
-    for name, code in CODES.items():
+    for name, code in MISSING_FIELD_CODES.items():
         if not isinstance(body.get(name), str) or not (body[name] or name == "content"):
-            raise refuse(code)
+            raise api_error(code)
     if not isinstance(body.get("isFull", False), bool):
-        raise refuse("param.stream.isFull")
+        raise api_error("param.stream.isFull")
     card = state.cards.get(body["outTrackId"])
     if card is None or card.app.key != call.app.key:
-        raise refuse("param.cardNotExist")
+        raise api_error("param.cardNotExist")
     before = "" if body.get("isFull") else card.public.get(body["key"], "")
     grown = card.public | {body["key"]: before + body["content"]}
-    if rules_card.size_of(grown) > rules_card.DATA_LIMIT:
-        raise refuse("param.stream.content")
+    if rules_card.map_size(grown) > rules_card.MAX_DATA_BYTES:
+        raise api_error("param.stream.content")
     card.public = grown
     for message in state.conversations.find_by_card(card.out_track_id):
-        message.updates.append(call.wire)
+        message.updates.append(call.exchange)
         state.conversations.publish_change(message)
     return {"success": True, "result": True}
 

@@ -7,12 +7,12 @@ from aiohttp import web
 
 from dingtalk_sandbox import errors as refusals
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
-from dingtalk_sandbox.errors import Json, missing_scope, refuse_oapi
+from dingtalk_sandbox.errors import Json, missing_scope, oapi_error
 from dingtalk_sandbox.state import QuotaKind, SandboxState
 
 log = logging.getLogger(__name__)
 
-CLOSED = (  # frozen for apps that did not use them before ("1474", "1475", "1476", "1480")
+CLOSED_ENDPOINTS = (  # frozen for apps that did not use them before ("1474", "1475", "1476", "1480")
     ("POST", "/v1.0/im/v1.0/robot/interactiveCards/send"),
     ("PUT", "/v1.0/im/robots/interactiveCards"),
     ("POST", "/v1.0/im/interactiveCards/send"),
@@ -27,11 +27,11 @@ def _closed(_: SandboxState, __: Call) -> Json:
 
 def _closed_chat(_: SandboxState, __: Call) -> Json:
     """`/chat/send` is closed to apps without prior use since 2022-09-23 ("1488")."""
-    raise refuse_oapi(60011, "没有调用该接口的权限")
+    raise oapi_error(60011, "没有调用该接口的权限")
 
 
 def closed_endpoints() -> tuple[Endpoint, ...]:
-    new = [Endpoint(method=m, path=p, handler=_closed, quota_kind=QuotaKind.API) for m, p in CLOSED]
+    new = [Endpoint(method=m, path=p, handler=_closed, quota_kind=QuotaKind.API) for m, p in CLOSED_ENDPOINTS]
     return (*new, Endpoint(method="POST", path="/chat/send", handler=_closed_chat, family=Family.OLD))
 
 
@@ -42,8 +42,8 @@ def unsupported(state: SandboxState) -> Callable[[web.Request], Awaitable[web.St
         if request.path in {"/robot/send", "/robot/sendBySession"}:
             return web.json_response({"errcode": 43002, "errmsg": "需要POST请求"})
         log.warning("not emulated: %s %s", request.method, request.path)
-        state.calls["not emulated"] += 1
-        refusal = refusals.unsupported(f"{request.method} {request.path}")
+        state.call_counts["not emulated"] += 1
+        refusal = refusals.not_emulated(f"{request.method} {request.path}")
         return web.json_response(refusal.body, status=refusal.status)
 
     return handle

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.conversations import Message, Sender, new_id
-from dingtalk_sandbox.errors import Json, refuse_oapi
+from dingtalk_sandbox.errors import Json, oapi_error
 from dingtalk_sandbox.scenario import CustomRobot
 from dingtalk_sandbox.state import QuotaKind, SandboxState, WebhookState
 from dingtalk_sandbox.validation import webhooks as rules
@@ -20,16 +20,18 @@ def reply(state: SandboxState, call: Call) -> Json:
     """An answer through a session webhook: no cards, no files; `empty` says nothing."""
     session = state.sessions.get(call.query.get("session", ""))
     if session is None:
-        raise refuse_oapi(-1, "session.notExisted")
+        raise oapi_error(-1, "session.notExisted")
     if session.expires <= state.clock.now():
-        raise refuse_oapi(-1, "session.expired")
-    rules.size_of(call.raw)
+        raise oapi_error(-1, "session.expired")
+    rules.check_size(call.raw)
     if call.body.get("msgtype") == "empty":
         return OK
     if call.body.get("msgtype") == "file":
-        raise refuse_oapi(401102, "miss param : file->mediaId")
-    look = rules.look_of(call.body)
-    at = rules.mentions(call.body, str(look.content.get("text", "")), _people(state, session.conversation))
+        raise oapi_error(401102, "miss param : file->mediaId")
+    look = rules.parse_message(call.body)
+    at = rules.resolve_mentions(
+        call.body, str(look.content.get("text", "")), _people(state, session.conversation)
+    )
     state.conversations.add(
         Message(
             id=new_id("msg"),
@@ -39,7 +41,7 @@ def reply(state: SandboxState, call: Call) -> Json:
             at=state.clock.now(),
             content=look.content | {"mentions": at},
             robot=session.app.robot,
-            exchange=call.wire,
+            exchange=call.exchange,
         )
     )
     return OK
@@ -50,27 +52,27 @@ def send(state: SandboxState, call: Call) -> Json:
     robot, wording = _robot(state, call), state.settings.webhook_wording
     robot_state, now = state.webhooks[robot.token], state.clock.now()
     if not call.headers.get("Content-Type", "").startswith("application/json"):
-        raise refuse_oapi(43004, "无效的HTTP HEADER Content-Type")
+        raise oapi_error(43004, "无效的HTTP HEADER Content-Type")
     if robot.secret:
-        rules.check_sign(robot.secret, call.query, state.clock.ms(), wording)
-    rules.size_of(call.raw)
-    look = rules.look_of(call.body)
+        rules.check_signature(robot.secret, call.query, state.clock.ms(), wording)
+    rules.check_size(call.raw)
+    look = rules.parse_message(call.body)
     rules.check_keywords(robot.keywords, look, wording)
-    at = rules.mentions(call.body, str(look.content.get("text", "")), _people(state, robot.group))
+    at = rules.resolve_mentions(call.body, str(look.content.get("text", "")), _people(state, robot.group))
     uuid = call.body.get("msgUuid")
     if isinstance(uuid, str) and uuid in robot_state.uuids:
         return OK
-    _rate(state, robot_state)
+    _check_rate(state, robot_state)
     if state.is_exhausted(QuotaKind.STREAM):
-        raise refuse_oapi(90030, "webhook over limit")
+        raise oapi_error(90030, "webhook over limit")
     state.count_call(QuotaKind.STREAM)
-    robot_state.sent.append(now)
+    robot_state.sent_at.append(now)
     if isinstance(uuid, str) and uuid:
         robot_state.uuids.add(uuid)
     sender = Sender(id=f"webhook-{robot.name}", name=robot.name, robot=True)
     message = Message(
         id=new_id("msg"), conversation=robot.group, kind=look.kind, sender=sender, at=now,
-        content=look.content | {"mentions": at}, exchange=call.wire,
+        content=look.content | {"mentions": at}, exchange=call.exchange,
     )  # fmt: skip
     state.conversations.add(message)
     return OK
@@ -79,33 +81,33 @@ def send(state: SandboxState, call: Call) -> Json:
 def _robot(state: SandboxState, call: Call) -> CustomRobot:
     token = call.query.get("access_token")
     if not token:
-        raise refuse_oapi(40035, "缺少参数 access_token")
+        raise oapi_error(40035, "缺少参数 access_token")
     robot = next((r for r in state.scenario.custom_robots if r.token == token), None)
     if robot is None:
-        raise refuse_oapi(300005, "token is not exist")
+        raise oapi_error(300005, "token is not exist")
     return robot
 
 
-def _rate(state: SandboxState, robot_state: WebhookState) -> None:
+def _check_rate(state: SandboxState, robot_state: WebhookState) -> None:
     """20 in a minute, then ten minutes of silence."""
     now, settings = state.clock.now(), state.settings
-    silent = robot_state.silent_until is not None and robot_state.silent_until > now
-    if not silent and rules.too_fast(robot_state.sent, now, settings.webhook_per_minute):
-        robot_state.silent_until, silent = now + timedelta(seconds=settings.webhook_silence), True
+    silent = robot_state.blocked_until is not None and robot_state.blocked_until > now
+    if not silent and rules.is_over_rate(robot_state.sent_at, now, settings.webhook_per_minute):
+        robot_state.blocked_until, silent = now + timedelta(seconds=settings.webhook_silence), True
     if silent:
         text = f"send too fast, exceed {settings.webhook_per_minute} times per minute"
-        raise refuse_oapi(settings.webhook_throttle_code, text)
-    while robot_state.sent and (now - robot_state.sent[0]).total_seconds() >= 60:  # noqa: PLR2004 - seconds of a minute
-        robot_state.sent.popleft()
+        raise oapi_error(settings.webhook_throttle_code, text)
+    while robot_state.sent_at and (now - robot_state.sent_at[0]).total_seconds() >= 60:  # noqa: PLR2004 - seconds of a minute
+        robot_state.sent_at.popleft()
 
 
 ENDPOINTS = (
     Endpoint(
         method="POST", path="/robot/sendBySession", handler=reply, family=Family.WEBHOOK,
-        quota_kind=QuotaKind.FREE, limit=rules.SIZE_LIMIT,
+        quota_kind=QuotaKind.FREE, size_limit=rules.MAX_MESSAGE_BYTES,
     ),
     Endpoint(
         method="POST", path="/robot/send", handler=send, family=Family.WEBHOOK, quota_kind=QuotaKind.STREAM,
-        limit=rules.SIZE_LIMIT,
+        size_limit=rules.MAX_MESSAGE_BYTES,
     ),
 )  # fmt: skip

@@ -6,32 +6,32 @@ from datetime import timedelta
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.conversations import Message, Rendering, Sender, new_id
-from dingtalk_sandbox.errors import Json, refuse_oapi, request_id
+from dingtalk_sandbox.errors import Json, new_request_id, oapi_error
 from dingtalk_sandbox.scenario import Person
 from dingtalk_sandbox.state import SandboxState, WorkNotificationTask
 from dingtalk_sandbox.validation import work_notifications as rules
 
-PATH = "/topapi/message/corpconversation"
+BASE_PATH = "/topapi/message/corpconversation"
 RESULT_LIFE = timedelta(hours=24)
 MAX_ID_DIGITS = 19
-DUPLICATE, DAILY_CAP = "143106", "143105"
+DUPLICATE_CODE, DAILY_LIMIT_CODE = "143106", "143105"
 
 
-def _agent(call: Call) -> None:
+def _check_agent(call: Call) -> None:
     if str(call.body.get("agent_id", "")) != str(call.app.agent_id):
-        raise refuse_oapi(400002, "无效的agentId")
+        raise oapi_error(400002, "无效的agentId")
 
 
 def send(state: SandboxState, call: Call) -> Json:
     """Success means taken, not delivered: duplicates of the day are dropped without a word."""
-    _agent(call)
-    msg = rules.message_of(call.body.get("msg"))
-    look = rules.look_of(msg)
+    _check_agent(call)
+    msg = rules.parse_msg(call.body.get("msg"))
+    look = rules.render_msg(msg)
     if look.media_id and look.media_id not in state.media:
-        raise refuse_oapi(40007, "不合法的媒体文件id")
-    people, invalid = _receivers(state, call)
+        raise oapi_error(40007, "不合法的媒体文件id")
+    people, invalid = _recipients(state, call)
     if not people:
-        raise refuse_oapi(33012, "无效的USERID")
+        raise oapi_error(33012, "无效的USERID")
     task = WorkNotificationTask(
         id=secrets.randbelow(10**12),
         app=call.app,
@@ -43,37 +43,40 @@ def send(state: SandboxState, call: Call) -> Json:
     )
     state.work_notifications[task.id] = task
     for person in people:
-        _tell(state, call, task, person, look)
-    return {"errcode": 0, "task_id": task.id, "request_id": request_id().lower()}
+        _notify(state, call, task, person, look)
+    return {"errcode": 0, "task_id": task.id, "request_id": new_request_id().lower()}
 
 
-def _receivers(state: SandboxState, call: Call) -> tuple[list[Person], list[str]]:
+def _recipients(state: SandboxState, call: Call) -> tuple[list[Person], list[str]]:
     """(people, unknown ids). There are no departments in the sandbox: any department is everybody."""
     everyone = [p for p in state.scenario.people if p.is_internal]
     if str(call.body.get("to_all_user", "")).lower() == "true":
-        if state.work_notification_counts[state.clock.today(), call.app.key, "all"] >= rules.TO_ALL_PER_DAY:
-            raise refuse_oapi(41045, "全员消息每天最多3次")
+        if (
+            state.work_notification_counts[state.clock.today(), call.app.key, "all"]
+            >= rules.MAX_TO_ALL_PER_DAY
+        ):
+            raise oapi_error(41045, "全员消息每天最多3次")
         state.work_notification_counts[state.clock.today(), call.app.key, "all"] += 1
         return everyone, []
-    users = rules.names(call.body.get("userid_list"), rules.USERS_LIMIT)
-    departments = rules.names(call.body.get("dept_id_list"), 20)
+    users = rules.parse_ids(call.body.get("userid_list"), rules.MAX_USERS)
+    departments = rules.parse_ids(call.body.get("dept_id_list"), 20)
     if not users and not departments:
-        raise refuse_oapi(40035, "不合法的参数 userid_list/dept_id_list/to_all_user")
+        raise oapi_error(40035, "不合法的参数 userid_list/dept_id_list/to_all_user")
     named = {user: state.scenario.colleague(user) for user in users}
     found = [p for p in named.values() if p] + (everyone if departments else [])
     return list(dict.fromkeys(found)), [user for user, person in named.items() if person is None]
 
 
-def _tell(
+def _notify(
     state: SandboxState, call: Call, task: WorkNotificationTask, person: Person, look: Rendering
 ) -> None:
     day, app = state.clock.today(), task.app
     same = (day, app.key, person.id, json.dumps([look.content, look.media_id], sort_keys=True))
     if state.work_notification_counts[same]:
-        task.forbidden.append({"code": DUPLICATE, "count": 1, "userid": person.id})
+        task.forbidden.append({"code": DUPLICATE_CODE, "count": 1, "userid": person.id})
         return
-    if state.work_notification_counts[day, app.key, person.id] >= rules.PER_DAY:
-        task.forbidden.append({"code": DAILY_CAP, "count": 1, "userid": person.id})
+    if state.work_notification_counts[day, app.key, person.id] >= rules.MAX_PER_PERSON_PER_DAY:
+        task.forbidden.append({"code": DAILY_LIMIT_CODE, "count": 1, "userid": person.id})
         return
     state.work_notification_counts[same] += 1
     state.work_notification_counts[day, app.key, person.id] += 1
@@ -82,26 +85,27 @@ def _tell(
     message = Message(
         id=new_id("msg"), conversation=person.work_conversation, kind="work_notice",
         sender=Sender(id=app.robot, name=app.robot_name, robot=True), at=task.at, content=look.content,
-        media_id=look.media_id, file_name=upload.name if upload else "", task_id=task.id, exchange=call.wire,
+        media_id=look.media_id, file_name=upload.name if upload else "", task_id=task.id,
+        exchange=call.exchange,
     )  # fmt: skip
     state.conversations.add(message)
 
 
-def _task(state: SandboxState, call: Call, field: str = "task_id") -> WorkNotificationTask:
-    _agent(call)
+def _find_task(state: SandboxState, call: Call, field: str = "task_id") -> WorkNotificationTask:
+    _check_agent(call)
     given = str(call.body.get(field, ""))
     is_number = given.isascii() and given.isdigit() and len(given) <= MAX_ID_DIGITS
     task = state.work_notifications.get(int(given)) if is_number else None
     if task is None or task.app.key != call.app.key:
-        raise refuse_oapi(400002, f"无效的{field}")
+        raise oapi_error(400002, f"无效的{field}")
     return task
 
 
 def result(state: SandboxState, call: Call) -> Json:
     """Who got it; for a day."""
-    task = _task(state, call)
+    task = _find_task(state, call)
     if state.clock.now() - task.at > RESULT_LIFE:
-        raise refuse_oapi(400002, "task_id 已过期")
+        raise oapi_error(400002, "task_id 已过期")
     read = sorted({user for m in state.conversations.find_by_task(task.id) for user in m.read_by})
     lists = {
         "invalid_user_id_list": task.invalid,
@@ -112,33 +116,33 @@ def result(state: SandboxState, call: Call) -> Json:
         "invalid_dept_id_list": [],
         "forbidden_list": task.forbidden,
     }
-    return {"errcode": 0, "errmsg": "ok", "send_result": lists, "request_id": request_id().lower()}
+    return {"errcode": 0, "errmsg": "ok", "send_result": lists, "request_id": new_request_id().lower()}
 
 
 def progress(state: SandboxState, call: Call) -> Json:
-    _task(state, call)
+    _find_task(state, call)
     done = {"progress_in_percent": 100, "status": 2}
-    return {"errcode": 0, "errmsg": "ok", "progress": done, "request_id": request_id().lower()}
+    return {"errcode": 0, "errmsg": "ok", "progress": done, "request_id": new_request_id().lower()}
 
 
 def recall(state: SandboxState, call: Call) -> Json:
-    task = _task(state, call, "msg_task_id")
+    task = _find_task(state, call, "msg_task_id")
     if state.clock.now() - task.at > RESULT_LIFE:
-        raise refuse_oapi(400002, "msg_task_id 已过期")
+        raise oapi_error(400002, "msg_task_id 已过期")
     task.recalled = True
     for message in state.conversations.find_by_task(task.id):
         state.conversations.recall(message)
-    return {"errcode": 0, "errmsg": "ok", "request_id": request_id().lower()}
+    return {"errcode": 0, "errmsg": "ok", "request_id": new_request_id().lower()}
 
 
 def _msg_size(call: Call) -> int:
-    return rules.size_of(call.body["msg"]) if "msg" in call.body else 0
+    return rules.msg_size(call.body["msg"]) if "msg" in call.body else 0
 
 
 ENDPOINTS = tuple(
     Endpoint(
-        method="POST", path=f"{PATH}/{name}", handler=act, family=Family.OLD, scope="qyapi_base",
-        limit=rules.MSG_LIMIT if name == "asyncsend_v2" else 0, measure=_msg_size,
+        method="POST", path=f"{BASE_PATH}/{name}", handler=act, family=Family.OLD, scope="qyapi_base",
+        size_limit=rules.MAX_MSG_BYTES if name == "asyncsend_v2" else 0, measure_size=_msg_size,
     )
     for name, act in (
         ("asyncsend_v2", send), ("getsendresult", result), ("getsendprogress", progress), ("recall", recall),

@@ -6,8 +6,8 @@ import logging
 from dataclasses import dataclass
 
 from dingtalk_sandbox.conversations import Message, Sender, new_id
-from dingtalk_sandbox.errors import Json, Refusal, UsageError
-from dingtalk_sandbox.redaction import hide
+from dingtalk_sandbox.errors import ApiError, Json, UsageError
+from dingtalk_sandbox.redaction import redact
 from dingtalk_sandbox.scenario import App, Person
 from dingtalk_sandbox.state import Card, QuotaKind, SandboxState
 from dingtalk_sandbox.stream import payloads as incoming
@@ -32,10 +32,10 @@ class UserActions:
     def __init__(self, state: SandboxState, hub: Hub) -> None:
         self._state = state
         self._hub = hub
-        self._letters: dict[str, PendingMessage] = {}
+        self._pending: dict[str, PendingMessage] = {}
 
     def clear(self) -> None:
-        self._letters.clear()
+        self._pending.clear()
 
     async def say(self, conversation: str, user: str, text: str) -> Json:
         """`{"id": msgId, "delivered": bool, "why": str}`. Raises `UsageError`."""
@@ -49,12 +49,14 @@ class UserActions:
             sender=Sender(id=person.id, name=person.name), at=state.clock.now(),
         )  # fmt: skip
         app, group = state.robot_in(conversation), state.scenario.group(conversation)
-        heard = app is not None and (group is None or incoming.mentioned(app.robot_name, text))
+        heard = app is not None and (group is None or incoming.is_mentioned(app.robot_name, text))
         state.conversations.add(message)
         sent, why = False, "the robot was not mentioned" if app else "there is no robot here"
         if app and heard:
-            letter = PendingMessage(app=app, message=message, data=self._data(app, person, message))
-            self._letters[message.id] = letter
+            letter = PendingMessage(
+                app=app, message=message, data=self._robot_message_data(app, person, message)
+            )
+            self._pending[message.id] = letter
             sent, why = await self._deliver(letter)
             state.conversations.publish_change(message)
         return {"id": message.id, "delivered": sent, "why": why}
@@ -68,7 +70,7 @@ class UserActions:
             raise UsageError(f"{user!r} is not in this conversation")
         return person
 
-    def _data(self, app: App, person: Person, message: Message) -> Json:
+    def _robot_message_data(self, app: App, person: Person, message: Message) -> Json:
         url, ends = self._state.open_session(message.conversation, app)
         exhausted = self._state.is_exhausted(QuotaKind.STREAM)
         said = incoming.RobotMessage(
@@ -80,15 +82,15 @@ class UserActions:
             at=message.at,
             conversation=message.conversation,
             group=self._state.scenario.group(message.conversation),
-            session=url,
-            session_ends=ends,
+            session_webhook=url,
+            session_expires=ends,
             exhausted=exhausted,
         )
-        return incoming.robot_message(said)
+        return incoming.robot_message_data(said)
 
     async def redeliver(self, id_: str) -> Json:
         """The same message again: a new messageId, the same msgId. Raises `UsageError`."""
-        letter = self._letters.get(id_)
+        letter = self._pending.get(id_)
         if letter is None:
             raise UsageError(f"no message {id_!r} was given to the robot")
         sent, why = await self._deliver(letter)
@@ -98,14 +100,18 @@ class UserActions:
         push = await self._push(letter)
         if push is None:
             return False, "no connection"
-        self._hub.start(self._follow(letter, push), f"delivery of {letter.message.id}")
+        self._hub.start_task(self._redeliver_until_acked(letter, push), f"delivery of {letter.message.id}")
         return (False, "the connection is mute") if push.connection.muted else (True, "")
 
     async def _push(self, letter: PendingMessage) -> Push | None:
-        push = await self._hub.push(letter.app, incoming.MESSAGES, letter.data)
+        push = await self._hub.push(letter.app, incoming.MESSAGE_TOPIC, letter.data)
         if push:
-            data = hide(json.loads(push.frame["data"]))
-            wire = {"endpoint": f"CALLBACK {incoming.MESSAGES}", "bucket": QuotaKind.STREAM.value, "limit": 0}
+            data = redact(json.loads(push.frame["data"]))
+            wire = {
+                "endpoint": f"CALLBACK {incoming.MESSAGE_TOPIC}",
+                "bucket": QuotaKind.STREAM.value,
+                "limit": 0,
+            }
             wire |= {"bytes": len(push.frame["data"].encode()), "request": push.frame | {"data": data}}
             if letter.message.exchange is None:
                 letter.message.exchange = wire
@@ -114,19 +120,19 @@ class UserActions:
                 letter.message.updates.append(wire)
         return push
 
-    async def _follow(self, letter: PendingMessage, push: Push | None) -> None:
+    async def _redeliver_until_acked(self, letter: PendingMessage, push: Push | None) -> None:
         """Wait for the ack; without one the message comes again, a few times."""
         for _ in range(1 + self._state.settings.redeliver_limit):
-            if push and await self._acked(letter, push):
+            if push and await self._is_acked(letter, push):
                 return
-            if not self._state.settings.redeliver or letter.message.id not in self._letters:
+            if not self._state.settings.redeliver or letter.message.id not in self._pending:
                 return
             self._hub.counts["redelivered"] += 1
             push = await self._push(letter) or push
         log.info("message %s was never acked", letter.message.id)
 
-    async def _acked(self, letter: PendingMessage, push: Push) -> bool:
-        ack = await self._hub.answer(push, self._state.settings.redeliver_after)
+    async def _is_acked(self, letter: PendingMessage, push: Push) -> bool:
+        ack = await self._hub.wait_for_ack(push, self._state.settings.redeliver_after)
         if ack is None:
             return False
         for wire in filter(None, (letter.message.exchange, *letter.message.updates)):
@@ -149,27 +155,27 @@ class UserActions:
             missing = f"card {out_track_id!r}" if card is None else f"person {user!r}"
             raise UsageError(f"there is no {missing}")
         button = next((b for b in self.buttons(card, user) if b["id"] == action), None)
-        if problem := self._hindrance(card, person, button):
+        if problem := self._tap_error(card, person, button):
             return {"ok": False, "reason": problem}
         tapped = incoming.CardCallback(
             corp_id=self._state.scenario.corp_id,
             user_id=person.id if card.user_id_type == 1 else person.union_id,
             user_id_type=card.user_id_type,
             out_track_id=card.out_track_id,
-            space_id=self._where(card, person) or "cidSandboxForwarded==",
+            space_id=self._visible_conversation(card, person) or "cidSandboxForwarded==",
             action=action,
             params=(button or {}).get("params", {}),
         )
-        return await self._call_back(card, person, incoming.card_callback(tapped))
+        return await self._call_back(card, person, incoming.card_callback_data(tapped))
 
     def buttons(self, card: Card, viewer: str) -> list[Json]:
         template = self._state.scenario.template(card.template)
-        return rules_card.buttons_of(card.variables(viewer)) if template and template.buttons else []
+        return rules_card.parse_buttons(card.variables(viewer)) if template and template.buttons else []
 
-    def _hindrance(self, card: Card, person: Person, button: Json | None) -> str:
+    def _tap_error(self, card: Card, person: Person, button: Json | None) -> str:
         shown = any(not m.recalled for m in self._state.conversations.find_by_card(card.out_track_id))
         forward = any(model.get("supportForward") for model in card.spaces.values())
-        if not self._where(card, person) and not (shown and forward):
+        if not self._visible_conversation(card, person) and not (shown and forward):
             return "not visible"
         if button is None:
             return "no such button"
@@ -179,7 +185,7 @@ class UserActions:
             return "disabled"
         return "" if card.callback == "STREAM" else "no callback"
 
-    def _where(self, card: Card, person: Person) -> str:
+    def _visible_conversation(self, card: Card, person: Person) -> str:
         """The conversation in which that person sees the card; a forwarded card keeps the first one."""
         messages = [m for m in self._state.conversations.find_by_card(card.out_track_id) if not m.recalled]
         mine = [m for m in messages if person in self._state.members(m.conversation)]
@@ -191,23 +197,23 @@ class UserActions:
             return {"ok": False, "reason": "quota"}
         loop = asyncio.get_running_loop()
         begin = loop.time()
-        push = await self._hub.push(card.app, incoming.CARDS, data)
+        push = await self._hub.push(card.app, incoming.CARD_TOPIC, data)
         if push is None:
             return {"ok": False, "reason": "no connection"}
         self._state.count_call(QuotaKind.STREAM)
-        ack = await self._hub.answer(push, self._state.settings.card_deadline)
-        self._note(card, push, ack)
+        ack = await self._hub.wait_for_ack(push, self._state.settings.card_deadline)
+        self._record_tap(card, push, ack)
         elapsed = round((loop.time() - begin) * 1000)
         if ack is None:
             return {"ok": False, "reason": "timeout", "elapsedMs": elapsed}
         if ack.get("code") != 200:  # noqa: PLR2004 - the ack's own status
             return {"ok": False, "reason": "error", "code": ack.get("code"), "elapsedMs": elapsed}
-        answer = rules_card.returned(ack.get("data"))
-        return self._show(card, person, answer) | {"elapsedMs": elapsed}
+        answer = rules_card.parse_card_response(ack.get("data"))
+        return self._apply_response(card, person, answer) | {"elapsedMs": elapsed}
 
-    def _note(self, card: Card, push: Push, ack: Json | None) -> None:
+    def _record_tap(self, card: Card, push: Push, ack: Json | None) -> None:
         """For the inspector: what the tap sent and what came back."""
-        wire = {"endpoint": f"CALLBACK {incoming.CARDS}", "bucket": QuotaKind.STREAM.value, "limit": 0}
+        wire = {"endpoint": f"CALLBACK {incoming.CARD_TOPIC}", "bucket": QuotaKind.STREAM.value, "limit": 0}
         data = json.loads(push.frame["data"])
         wire |= {
             "bytes": len(push.frame["data"].encode()),
@@ -217,19 +223,19 @@ class UserActions:
         for message in self._state.conversations.find_by_card(card.out_track_id):
             message.updates.append(wire)
 
-    def _show(self, card: Card, person: Person, answer: Json) -> Json:
+    def _apply_response(self, card: Card, person: Person, answer: Json) -> Json:
         """What a callback's answer changes, for the one who tapped and nobody else."""
-        by_key, private_by_key = rules_card.options(answer.get("cardUpdateOptions"))
+        by_key, private_by_key = rules_card.parse_update_options(answer.get("cardUpdateOptions"))
         try:
-            data = rules_card.param_map(answer.get("cardData"))
-            private = rules_card.param_map(answer.get("userPrivateData"))
-        except Refusal as problem:
+            data = rules_card.parse_param_map(answer.get("cardData"))
+            private = rules_card.parse_param_map(answer.get("userPrivateData"))
+        except ApiError as problem:
             return {"ok": False, "reason": str(problem)}
         if data:
-            card.seen[person.id] = rules_card.merged(card.variables(), data, by_key=by_key)
+            card.tap_variables[person.id] = rules_card.merge_variables(card.variables(), data, by_key=by_key)
         if private:
             old = card.private.get(person.id, {})
-            card.private[person.id] = rules_card.merged(old, private, by_key=private_by_key)
+            card.private[person.id] = rules_card.merge_variables(old, private, by_key=private_by_key)
         for message in self._state.conversations.find_by_card(card.out_track_id):
             self._state.conversations.publish_change(message)
         return {"ok": True, "private": data | private, "answer": answer}

@@ -10,7 +10,7 @@ from aiohttp import web
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.state import SandboxState
 
-KEEP_ALIVE = 15.0
+KEEP_ALIVE_SECONDS = 15.0
 """Seconds between comments on a silent stream."""
 
 
@@ -27,24 +27,24 @@ class Events:
         response = web.StreamResponse(headers=headers)
         with suppress(ConnectionError):  # the reader left
             await response.prepare(request)
-            await self._tell(response)
+            await self._stream_events(response)
         return response
 
-    async def _tell(self, response: web.StreamResponse) -> None:
+    async def _stream_events(self, response: web.StreamResponse) -> None:
         with self._state.feed.listen() as queue:
             await response.write(b"retry: 1000\n\n")
             while True:
                 try:
-                    item = await asyncio.wait_for(queue.get(), KEEP_ALIVE)
+                    item = await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS)
                 except TimeoutError:
                     await response.write(b": still here\n\n")
                     continue
                 if item is None:
                     return
-                await response.write(event_text(*item))
+                await response.write(format_event(*item))
 
 
-def event_text(event: str, what: object) -> bytes:
+def format_event(event: str, what: object) -> bytes:
     if isinstance(what, Message):
         what = {"conversation": what.conversation, "message": what.id}
     return f"event: {event}\ndata: {json.dumps(what, ensure_ascii=False)}\n\n".encode("utf-8", "replace")

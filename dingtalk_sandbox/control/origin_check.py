@@ -22,7 +22,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _host_of(url: str) -> tuple[str, str]:
+def _host_and_authority(url: str) -> tuple[str, str]:
     """(host, host:port) of a URL; nothing when it is none."""
     try:
         parsed = URL(url)
@@ -31,16 +31,16 @@ def _host_of(url: str) -> tuple[str, str]:
     return parsed.host or "", parsed.authority
 
 
-def is_same_origin(*, loopback: bool) -> Any:
+def origin_check(*, loopback: bool) -> Any:
     """The middleware; with `loopback` the Host has to be a loopback one, too."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path != "/" and not request.path.startswith("/_sandbox/"):
             return await handler(request)
-        host, authority = _host_of(f"http://{request.host}")
+        host, authority = _host_and_authority(f"http://{request.host}")
         origin = request.headers.get("Origin")
-        if (loopback and not is_loopback(host)) or (origin and _host_of(origin)[1] != authority):
+        if (loopback and not is_loopback(host)) or (origin and _host_and_authority(origin)[1] != authority):
             return web.json_response({"error": "only for pages of this sandbox"}, status=403)
         return await handler(request)
 

@@ -13,38 +13,38 @@ from aiohttp import web
 
 from dingtalk_sandbox.control import views
 from dingtalk_sandbox.control.actions import UserActions
-from dingtalk_sandbox.control.scripting import Scripting, parsed
+from dingtalk_sandbox.control.scripting import Scripting, parse_text
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import UsageError
-from dingtalk_sandbox.redaction import too_deep
-from dingtalk_sandbox.scenario import changed, scenario_from
+from dingtalk_sandbox.redaction import is_too_deep
+from dingtalk_sandbox.scenario import parse_scenario, updated_settings
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.stream.hub import Connection, Hub
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-YEARS = range(2000, 2200)
+SUPPORTED_YEARS = range(2000, 2200)
 
 
-async def body_of(request: web.Request) -> Any:
+async def read_body(request: web.Request) -> Any:
     """The JSON body, `{}` when there is none. Raises `UsageError`."""
     try:
         value = json.loads(await request.read() or b"{}")
     except (ValueError, RecursionError):
         raise UsageError("the body is not JSON") from None
-    if too_deep(value):
+    if is_too_deep(value):
         raise UsageError("the body is nested too deeply")
     return value
 
 
-async def fields_of(request: web.Request, *names: str) -> list[str]:
+async def read_fields(request: web.Request, *names: str) -> list[str]:
     """The named strings of a JSON body. Raises `UsageError`."""
-    body = await body_of(request)
+    body = await read_body(request)
     if not isinstance(body, dict) or not all(isinstance(body.get(name), str) for name in names):
         raise UsageError(f"takes {{{', '.join(names)}}}, all strings")
     return [body[name] for name in names]
 
 
-def guarded(handler: Handler) -> Handler:
+def with_usage_errors(handler: Handler) -> Handler:
     async def guard(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
@@ -62,7 +62,7 @@ class Control:
         self._hub = hub
         self._actions = actions
         self._scripting = Scripting(state)
-        self._streams: dict[str, Callable[[list[Connection]], Awaitable[None]]] = {
+        self._stream_actions: dict[str, Callable[[list[Connection]], Awaitable[None]]] = {
             "disconnect": self._disconnect, "drop": self._drop, "mute": self._mute, "unmute": self._unmute,
             "ping": self._ping,
         }  # fmt: skip
@@ -71,29 +71,31 @@ class Control:
         gets = {
             "messages": self.messages,
             "counters": self.counters,
-            "scene": self.scene,
+            "scene": self.scenario,
             "save": self._scripting.save,
-            "faults": self.list_faults,
-            "clock": self.tell_time,
+            "faults": self.get_faults,
+            "clock": self.get_clock,
             "calls": self.calls,
         }
         posts = {
             "say": self.say,
             "tap": self.tap,
             "redeliver": self.redeliver,
-            "read": self.read,
+            "read": self.mark_read,
             "recall": self.recall,
-            "faults": self.faults,
-            "clock": self.clock,
+            "faults": self.set_faults,
+            "clock": self.set_clock,
             "stream": self.stream,
             "settings": self.settings,
             "scopes": self.scopes,
             "reset": self.reset,
-            "scene": self.load,
+            "scene": self.load_scenario,
             "expect": self.expect,
         }
-        found = [web.get(f"/_sandbox/{path}", guarded(handler)) for path, handler in gets.items()]
-        return found + [web.post(f"/_sandbox/{path}", guarded(handler)) for path, handler in posts.items()]
+        found = [web.get(f"/_sandbox/{path}", with_usage_errors(handler)) for path, handler in gets.items()]
+        return found + [
+            web.post(f"/_sandbox/{path}", with_usage_errors(handler)) for path, handler in posts.items()
+        ]
 
     async def messages(self, request: web.Request) -> web.Response:
         conversation, viewer = request.query.get("conversation", ""), request.query.get("viewer", "")
@@ -111,43 +113,45 @@ class Control:
     async def calls(self, request: web.Request) -> web.Response:
         """The latest calls, oldest first, whose endpoint has `?endpoint=` in it; secrets are stars."""
         part = request.query.get("endpoint", "")
-        return web.json_response([wire for wire in self._state.log if part in wire["endpoint"]])
+        return web.json_response([wire for wire in self._state.call_log if part in wire["endpoint"]])
 
-    async def load(self, request: web.Request) -> web.Response:
+    async def load_scenario(self, request: web.Request) -> web.Response:
         """Another scene, in the form of a YAML seed; all that happened is forgotten."""
-        self._state.initial_scenario = scenario_from(
-            parsed((await request.read()).decode("utf-8", "replace"))
+        self._state.initial_scenario = parse_scenario(
+            parse_text((await request.read()).decode("utf-8", "replace"))
         )
-        return await self._forget()
+        return await self._reset()
 
     async def expect(self, request: web.Request) -> web.Response:
         """Wait for messages: `{conversation, kind?, contains?, count?, within?}`."""
-        return await self._scripting.expect(await body_of(request), f"{request.scheme}://{request.host}")
+        return await self._scripting.expect(await read_body(request), f"{request.scheme}://{request.host}")
 
-    async def scene(self, _: web.Request) -> web.Response:
+    async def scenario(self, _: web.Request) -> web.Response:
         return web.json_response(views.serialize_scenario(self._state, self._hub))
 
     async def say(self, request: web.Request) -> web.Response:
         return web.json_response(
-            await self._actions.say(*await fields_of(request, "conversation", "user", "text"))
+            await self._actions.say(*await read_fields(request, "conversation", "user", "text"))
         )
 
     async def tap(self, request: web.Request) -> web.Response:
-        return web.json_response(await self._actions.tap(*await fields_of(request, "card", "user", "action")))
+        return web.json_response(
+            await self._actions.tap(*await read_fields(request, "card", "user", "action"))
+        )
 
     async def redeliver(self, request: web.Request) -> web.Response:
-        return web.json_response(await self._actions.redeliver(*await fields_of(request, "id")))
+        return web.json_response(await self._actions.redeliver(*await read_fields(request, "id")))
 
-    async def read(self, request: web.Request) -> web.Response:
+    async def mark_read(self, request: web.Request) -> web.Response:
         """`{id, user}`: that person has read that message."""
-        id_, user = await fields_of(request, "id", "user")
+        id_, user = await read_fields(request, "id", "user")
         message = self._message(id_)
         message.read_by[user] = self._state.clock.now()
         return web.json_response({"readers": sorted(message.read_by)})
 
     async def recall(self, request: web.Request) -> web.Response:
         """`{id}`: whoever sent that message takes it back."""
-        self._state.conversations.recall(self._message(*await fields_of(request, "id")))
+        self._state.conversations.recall(self._message(*await read_fields(request, "id")))
         return web.json_response({"ok": True})
 
     def _message(self, id_: str) -> Message:
@@ -156,41 +160,41 @@ class Control:
             raise UsageError(f"there is no message {id_!r}")
         return message
 
-    async def faults(self, request: web.Request) -> web.Response:
+    async def set_faults(self, request: web.Request) -> web.Response:
         """A list of rules takes the place of the present one."""
-        body = await body_of(request)
+        body = await read_body(request)
         rules = body.get("faults", body.get("rules")) if isinstance(body, dict) else body
         if not isinstance(rules, list):
             raise UsageError("takes a list of faults")
         self._state.faults.replace(rules)
-        return await self.list_faults(request)
+        return await self.get_faults(request)
 
-    async def list_faults(self, _: web.Request) -> web.Response:
-        return web.json_response({"faults": self._state.faults.rules()})
+    async def get_faults(self, _: web.Request) -> web.Response:
+        return web.json_response({"faults": self._state.faults.as_json()})
 
-    async def clock(self, request: web.Request) -> web.Response:
+    async def set_clock(self, request: web.Request) -> web.Response:
         """`{"advance": seconds}`, `{"set": ISO time}` or `{"reset": true}`."""
-        body = await body_of(request)
+        body = await read_body(request)
         match body:
             case {"advance": int() | float() as seconds}:
-                self._state.clock.set(_later(self._state.clock.now(), seconds))
+                self._state.clock.set(_time_after(self._state.clock.now(), seconds))
             case {"set": str() as when}:
-                self._state.clock.set(_time(when))
+                self._state.clock.set(_parse_time(when))
             case {"reset": True}:
                 self._state.clock.reset()
             case _:
                 raise UsageError('takes {"advance": seconds}, {"set": time} or {"reset": true}')
-        return await self.tell_time(request)
+        return await self.get_clock(request)
 
-    async def tell_time(self, _: web.Request) -> web.Response:
+    async def get_clock(self, _: web.Request) -> web.Response:
         return web.json_response({"now": self._state.clock.now().isoformat()})
 
     async def reset(self, request: web.Request) -> web.Response:
         """As at the start; `{"hard": true}` takes the tokens and connections as well."""
-        body = await body_of(request)
-        return await self._forget(hard=isinstance(body, dict) and bool(body.get("hard")))
+        body = await read_body(request)
+        return await self._reset(hard=isinstance(body, dict) and bool(body.get("hard")))
 
-    async def _forget(self, *, hard: bool = False) -> web.Response:
+    async def _reset(self, *, hard: bool = False) -> web.Response:
         self._state.reset()
         self._actions.clear()
         if hard:
@@ -202,13 +206,13 @@ class Control:
     async def settings(self, request: web.Request) -> web.Response:
         """Some switches turned; answers all of them."""
         self._state.scenario = replace(
-            self._state.scenario, settings=changed(self._state.settings, await body_of(request))
+            self._state.scenario, settings=updated_settings(self._state.settings, await read_body(request))
         )
         return web.json_response(views.serialize_scenario(self._state, self._hub)["settings"])
 
     async def scopes(self, request: web.Request) -> web.Response:
         """`{app, scopes: [...]}`: what an app is granted from now on."""
-        match await body_of(request):
+        match await read_body(request):
             case {"app": str() as key, "scopes": list() as scopes}:
                 apps = tuple(
                     replace(a, scopes=frozenset(map(str, scopes))) if a.key == key else a
@@ -221,13 +225,13 @@ class Control:
 
     async def stream(self, request: web.Request) -> web.Response:
         """`{action, connection?}`: disconnect, drop, mute, unmute or ping, one connection or all."""
-        body = await body_of(request)
+        body = await read_body(request)
         action = body.get("action") if isinstance(body, dict) else None
-        if not isinstance(action, str) or action not in self._streams:
-            raise UsageError(f"action is one of {', '.join(self._streams)}")
+        if not isinstance(action, str) or action not in self._stream_actions:
+            raise UsageError(f"action is one of {', '.join(self._stream_actions)}")
         everyone = list(self._hub.connections.values())
         chosen = [c for c in everyone if body.get("connection") in (None, c.id)]
-        await self._streams[action](chosen)
+        await self._stream_actions[action](chosen)
         return web.json_response({"ok": True, "connections": len(chosen)})
 
     async def _disconnect(self, chosen: list[Connection]) -> None:
@@ -251,21 +255,21 @@ class Control:
             await self._hub.ping(connection)
 
 
-def _later(now: datetime, seconds: float) -> datetime:
+def _time_after(now: datetime, seconds: float) -> datetime:
     try:
         when = now + timedelta(seconds=seconds)
     except (OverflowError, ValueError):
         raise UsageError("that is too far away") from None
-    return _time(when.isoformat())
+    return _parse_time(when.isoformat())
 
 
-def _time(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text!r} is not an ISO time") from None
     if when.tzinfo is None:
         raise UsageError(f"{text!r} has no time zone")
-    if when.year not in YEARS:
+    if when.year not in SUPPORTED_YEARS:
         raise UsageError(f"{text!r} is too far away")
     return when

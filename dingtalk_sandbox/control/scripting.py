@@ -11,12 +11,12 @@ from aiohttp import web
 
 from dingtalk_sandbox.control import views
 from dingtalk_sandbox.errors import Json, UsageError
-from dingtalk_sandbox.redaction import LEVELS
+from dingtalk_sandbox.redaction import MAX_JSON_DEPTH
 from dingtalk_sandbox.scenario import PUBLIC_TEMPLATES, Scenario
 from dingtalk_sandbox.state import SandboxState
 
-LONGEST = 600.0  # seconds that somebody may wait
-WANTED = ("conversation", "kind", "contains", "count", "within")
+MAX_WAIT_SECONDS = 600.0  # seconds that somebody may wait
+EXPECT_FIELDS = ("conversation", "kind", "contains", "count", "within")
 
 
 async def expect(state: SandboxState, wanted: Mapping[str, Any], base: str) -> tuple[bool, list[Json]]:
@@ -24,43 +24,45 @@ async def expect(state: SandboxState, wanted: Mapping[str, Any], base: str) -> t
 
     `{conversation, kind?, contains?, count?, within?}`, `within` in seconds (default 5). Raises `UsageError`.
     """
-    conversation, count, within = _checked(state, wanted)
-    found = _matching(state, conversation, wanted, base)
+    conversation, count, within = _parse_expectation(state, wanted)
+    found = _matching_messages(state, conversation, wanted, base)
     with state.feed.listen() as changes, suppress(TimeoutError):
         async with asyncio.timeout(within):
             while len(found) < count and await changes.get() is not None:
-                found = _matching(state, conversation, wanted, base)
+                found = _matching_messages(state, conversation, wanted, base)
     return len(found) >= count, found
 
 
-def _checked(state: SandboxState, wanted: Mapping[str, Any]) -> tuple[str, int, float]:
-    strange = set(wanted) - set(WANTED)
+def _parse_expectation(state: SandboxState, wanted: Mapping[str, Any]) -> tuple[str, int, float]:
+    strange = set(wanted) - set(EXPECT_FIELDS)
     conversation, count, within = wanted.get("conversation"), wanted.get("count", 1), wanted.get("within", 5)
     texts = [wanted.get(name, "") for name in ("kind", "contains")]
     numbers = isinstance(count, int) and isinstance(within, int | float) and not isinstance(within, bool)
     if strange or not all(isinstance(text, str) for text in texts) or not numbers:
-        raise UsageError(f"takes {{{', '.join(WANTED)}}}")
+        raise UsageError(f"takes {{{', '.join(EXPECT_FIELDS)}}}")
     if not isinstance(conversation, str) or not state.members(conversation):
         raise UsageError(f"there is no conversation {conversation!r}")
-    if not 0 <= within <= LONGEST:
-        raise UsageError(f"within takes 0 to {LONGEST:g} seconds")
+    if not 0 <= within <= MAX_WAIT_SECONDS:
+        raise UsageError(f"within takes 0 to {MAX_WAIT_SECONDS:g} seconds")
     return conversation, count, float(within)
 
 
-def _matching(state: SandboxState, conversation: str, wanted: Mapping[str, Any], base: str) -> list[Json]:
+def _matching_messages(
+    state: SandboxState, conversation: str, wanted: Mapping[str, Any], base: str
+) -> list[Json]:
     kind, text = wanted.get("kind", ""), wanted.get("contains", "")
     seen = views.serialize_conversation(state, conversation, base=base)
-    return [m for m in seen if kind in {"", m["kind"]} and text in words_of(m)]
+    return [m for m in seen if kind in {"", m["kind"]} and text in visible_text(m)]
 
 
-def words_of(message: Json) -> str:
+def visible_text(message: Json) -> str:
     """Everything a person can read in a message."""
     variables = message.get("variables", {})
     parts = [*message["content"].values(), *variables.values(), message.get("fileName", "")]
     return "\n".join(str(part) for part in parts)
 
 
-def scene_as_given(scene: Scenario) -> Json:
+def dump_scenario(scene: Scenario) -> Json:
     """A scene in the form that it is seeded in, secrets and all: they open nothing but a sandbox."""
     given = asdict(scene)
     given["templates"] = [asdict(t) for t in scene.templates if t not in PUBLIC_TEMPLATES]
@@ -70,10 +72,10 @@ def scene_as_given(scene: Scenario) -> Json:
     return given
 
 
-def parsed(text: str) -> Any:
+def parse_text(text: str) -> Any:
     """A scene as JSON or YAML text. Raises `UsageError`."""
     try:
-        _look_through(text)
+        _check_structure(text)
         value = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as problem:
         first = str(problem).partition("\n")[0]
@@ -81,12 +83,12 @@ def parsed(text: str) -> Any:
     return {} if value is None else value
 
 
-def _look_through(text: str) -> None:
+def _check_structure(text: str) -> None:
     """Refuse what would take long or grow large before it is built: deep nesting, and aliases."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > LEVELS:
+        if depth > MAX_JSON_DEPTH:
             raise UsageError("the scene is nested too deeply")
         if isinstance(event, yaml.AliasEvent):
             raise UsageError("a scene takes no YAML aliases")
@@ -101,14 +103,14 @@ class Scripting:
     async def expect(self, wanted: Any, base: str) -> web.Response:
         """200 with the messages, or 408 with what was there instead."""
         if not isinstance(wanted, dict):
-            raise UsageError(f"takes {{{', '.join(WANTED)}}}")
+            raise UsageError(f"takes {{{', '.join(EXPECT_FIELDS)}}}")
         there, found = await expect(self._state, wanted, base)
         if there:
             return web.json_response({"messages": found})
-        present = _matching(self._state, str(wanted["conversation"]), {}, base)
+        present = _matching_messages(self._state, str(wanted["conversation"]), {}, base)
         return web.json_response(
             {"error": "not in time", "found": len(found), "messages": present}, status=408
         )
 
     async def save(self, _: web.Request) -> web.Response:
-        return web.json_response(scene_as_given(self._state.scenario))
+        return web.json_response(dump_scenario(self._state.scenario))

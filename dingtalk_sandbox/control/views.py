@@ -36,7 +36,7 @@ def serialize_message(state: SandboxState, message: Message, *, viewer: str = ""
 
 def _card(state: SandboxState, card: Card, viewer: str) -> Json:
     template, variables = state.scenario.template(card.template), card.variables(viewer)
-    buttons = rules_card.buttons_of(variables) if template and template.buttons else []
+    buttons = rules_card.parse_buttons(variables) if template and template.buttons else []
     shown = {
         "outTrackId": card.out_track_id,
         "template": card.template,
@@ -74,8 +74,8 @@ def serialize_counters(state: SandboxState, hub: Hub) -> Json:
     """Calls by endpoint since the start, the present month by bucket, the Stream's own counts."""
     month = state.monthly_usage[state.clock.month()]
     return {
-        "calls": dict(sorted(state.calls.items())),
-        "refused": dict(sorted(state.refused.items())),
+        "calls": dict(sorted(state.call_counts.items())),
+        "refused": dict(sorted(state.error_counts.items())),
         "buckets": {bucket.value: month[bucket] for bucket in (QuotaKind.API, QuotaKind.STREAM)},
         "limits": {"api": state.settings.api_limit, "stream_webhook": state.settings.stream_limit},
         "month": state.clock.month(),
@@ -131,9 +131,11 @@ def serialize_scenario(state: SandboxState, hub: Hub) -> Json:
         "customRobots": [{"name": r.name, "group": r.group} for r in scene.custom_robots],
         "templates": [{"id": t.id, "name": t.name, "published": t.published} for t in scene.templates],
         "settings": asdict(scene.settings),
-        "faults": state.faults.rules(),
+        "faults": state.faults.as_json(),
         "now": state.clock.now().isoformat(),
         "chips": list(scene.chips),
         "connections": len(hub.connections),
-        "streams": [{"id": c.id, "muted": c.muted, "leaving": c.leaving} for c in hub.connections.values()],
+        "streams": [
+            {"id": c.id, "muted": c.muted, "leaving": c.disconnecting} for c in hub.connections.values()
+        ],
     }

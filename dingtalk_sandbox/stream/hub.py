@@ -17,14 +17,14 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from dingtalk_sandbox.api.gateway import admit
+from dingtalk_sandbox.api.gateway import redeem_ticket
 from dingtalk_sandbox.errors import Json
-from dingtalk_sandbox.redaction import too_deep
+from dingtalk_sandbox.redaction import is_too_deep
 from dingtalk_sandbox.scenario import App
 from dingtalk_sandbox.state import SandboxState, Ticket
 
 log = logging.getLogger(__name__)
-FRAME_LIMIT = 1024 * 1024
+MAX_FRAME_BYTES = 1024 * 1024
 
 
 @dataclass(kw_only=True, eq=False)
@@ -34,12 +34,12 @@ class Connection:
     ws: web.WebSocketResponse
     request: web.Request
     muted: bool = False  # nothing is pushed, nothing is said about it
-    leaving: bool = False  # `disconnect` was sent: nothing is pushed any more
-    waiting: dict[str, asyncio.Future[Json]] = field(default_factory=dict)
+    disconnecting: bool = False  # `disconnect` was sent: nothing is pushed any more
+    pending_acks: dict[str, asyncio.Future[Json]] = field(default_factory=dict)
 
-    def hears(self, app: App, topic: str) -> bool:
+    def accepts(self, app: App, topic: str) -> bool:
         mine = self.ticket.app.key == app.key and ("CALLBACK", topic) in self.ticket.topics
-        return mine and not self.leaving and not self.ws.closed
+        return mine and not self.disconnecting and not self.ws.closed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,33 +63,33 @@ class Hub:
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         """The WebSocket behind `/connect?ticket=`; a bad ticket is refused before the handshake."""
-        ticket = admit(self._state, request.query.get("ticket", ""))
+        ticket = redeem_ticket(self._state, request.query.get("ticket", ""))
         if ticket is None:
             self.counts["refused"] += 1
             return web.json_response({"code": "invalid.ticket", "message": "ticket is invalid"}, status=401)
-        ws = web.WebSocketResponse(max_msg_size=FRAME_LIMIT, timeout=0.5)
+        ws = web.WebSocketResponse(max_msg_size=MAX_FRAME_BYTES, timeout=0.5)
         await ws.prepare(request)
         connection = Connection(id=secrets.token_hex(8), ticket=ticket, ws=ws, request=request)
         self.connections[connection.id] = connection
         self.counts["opened"] += 1
-        self._tell("open", connection)
-        pings = self.start(self._ping(connection), f"ping {connection.id}")
+        self._publish("open", connection)
+        pings = self.start_task(self._ping_periodically(connection), f"ping {connection.id}")
         try:
             await self._read(connection)
         finally:
             pings.cancel()
             self.connections.pop(connection.id, None)
-            self._tell("close", connection)
+            self._publish("close", connection)
         return ws
 
     async def _read(self, connection: Connection) -> None:
         async for message in connection.ws:
             if message.type == WSMsgType.TEXT:
-                self._take(connection, message.data)
+                self._receive_ack(connection, message.data)
             else:
                 self.counts["bad_frames"] += 1
 
-    def _take(self, connection: Connection, text: str) -> None:
+    def _receive_ack(self, connection: Connection, text: str) -> None:
         """An ack; anything else is counted and ignored."""
         try:
             frame = json.loads(text)
@@ -97,21 +97,21 @@ class Hub:
             frame = None
         headers = frame.get("headers") if isinstance(frame, dict) else None
         id_ = headers.get("messageId") if isinstance(headers, dict) else None
-        if not isinstance(id_, str) or too_deep(frame):
+        if not isinstance(id_, str) or is_too_deep(frame):
             self.counts["bad_frames"] += 1
             return
-        waiting = connection.waiting.pop(id_, None)
+        waiting = connection.pending_acks.pop(id_, None)
         self.counts["acked" if waiting else "stray_acks"] += 1
         if waiting and not waiting.done():
             waiting.set_result(frame)
 
-    def choose(self, app: App, topic: str) -> Connection | None:
-        ready = [c for c in self.connections.values() if c.hears(app, topic)]
+    def choose_connection(self, app: App, topic: str) -> Connection | None:
+        ready = [c for c in self.connections.values() if c.accepts(app, topic)]
         return self._random.choice(ready) if ready else None
 
     async def push(self, app: App, topic: str, data: Json) -> Push | None:
         """Send a callback to one of the app's connections; None when nobody listens."""
-        connection = self.choose(app, topic)
+        connection = self.choose_connection(app, topic)
         if connection is None:
             return None
         headers = {"appId": app.key, "connectionId": connection.id, "topic": topic}
@@ -127,14 +127,14 @@ class Hub:
         text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace").decode()
         frame = {"specVersion": "1.0", "type": kind, "headers": headers | stamp, "data": text}
         ack = asyncio.get_running_loop().create_future()
-        connection.waiting[message_id] = ack
+        connection.pending_acks[message_id] = ack
         self.counts["pushed"] += 1
         if not connection.muted:
             with suppress(ConnectionError):
                 await connection.ws.send_str(json.dumps(frame, ensure_ascii=False))
         return Push(frame=frame, connection=connection, ack=ack)
 
-    async def answer(self, push: Push, seconds: float) -> Json | None:
+    async def wait_for_ack(self, push: Push, seconds: float) -> Json | None:
         """The ack, when it comes within that many seconds of the clock."""
         nap = asyncio.ensure_future(self._state.clock.sleep(seconds))
         waited: set[asyncio.Future[Any]] = {nap, push.ack}
@@ -142,10 +142,10 @@ class Hub:
             await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         finally:
             nap.cancel()
-            push.connection.waiting.pop(push.frame["headers"]["messageId"], None)
+            push.connection.pending_acks.pop(push.frame["headers"]["messageId"], None)
         return push.ack.result() if push.ack.done() else None
 
-    async def _ping(self, connection: Connection) -> None:
+    async def _ping_periodically(self, connection: Connection) -> None:
         while every := self._state.settings.ping_every:
             await self._state.clock.sleep(every)
             await self.ping(connection)
@@ -154,35 +154,35 @@ class Hub:
         """A SYSTEM ping; whether the same opaque comes back within 5 s."""
         opaque = secrets.token_hex(6)
         push = await self._send(connection, "SYSTEM", {"topic": "ping"}, {"opaque": opaque})
-        ack = await self.answer(push, 5)
+        ack = await self.wait_for_ack(push, 5)
         good = ack is not None and opaque in str(ack.get("data"))
         self.counts["pongs" if good else "missed_pongs"] += 1
         return good
 
     async def disconnect(self, connection: Connection) -> None:
         """Announce the end; the connection is closed after the grace, if it is still there."""
-        connection.leaving = True
+        connection.disconnecting = True
         await self._send(connection, "SYSTEM", {"topic": "disconnect"}, {"reason": "connection is expired"})
-        self.start(self._leave(connection), f"disconnect {connection.id}")
+        self.start_task(self._close_after_grace(connection), f"disconnect {connection.id}")
 
-    async def _leave(self, connection: Connection) -> None:
+    async def _close_after_grace(self, connection: Connection) -> None:
         await self._state.clock.sleep(self._state.settings.disconnect_grace)
         await connection.ws.close()
 
     def drop(self, connection: Connection) -> None:
         """Cut the TCP connection without a word."""
-        connection.leaving = True
+        connection.disconnecting = True
         if connection.request.transport is not None:
             connection.request.transport.abort()
 
-    def start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def start_task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run something that `close` ends."""
         task = asyncio.create_task(work, name=f"sandbox {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _tell(self, event: str, connection: Connection) -> None:
+    def _publish(self, event: str, connection: Connection) -> None:
         what = {"event": event, "id": connection.id, "connections": len(self.connections)}
         self._state.feed.publish("stream", what)
 

@@ -10,26 +10,26 @@ from datetime import datetime
 from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.scenario import App, Group, Person, Scenario
 
-MESSAGES = "/v1.0/im/bot/messages/get"
-CARDS = "/v1.0/card/instances/callback"
+MESSAGE_TOPIC = "/v1.0/im/bot/messages/get"
+CARD_TOPIC = "/v1.0/card/instances/callback"
 
 
-def encrypted(id_: str) -> str:
+def encrypted_id(id_: str) -> str:
     """The kind of id that DingTalk gives for people and robots; it is no userId."""
     return "$:LWCP_v1:$" + base64.b64encode(hashlib.sha256(id_.encode()).digest()[:24]).decode()
 
 
-def mention(name: str) -> re.Pattern[str]:
+def mention_pattern(name: str) -> re.Pattern[str]:
     return re.compile(rf"@{re.escape(name)}(?![A-Za-z0-9_])", re.IGNORECASE)
 
 
-def mentioned(name: str, text: str) -> bool:
-    return bool(mention(name).search(text))
+def is_mentioned(name: str, text: str) -> bool:
+    return bool(mention_pattern(name).search(text))
 
 
-def stripped(name: str, text: str) -> str:
+def strip_mention(name: str, text: str) -> str:
     """The text as the robot gets it: its own mention is gone, the blanks around it are not."""
-    return mention(name).sub("", text)
+    return mention_pattern(name).sub("", text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +44,8 @@ class RobotMessage:
     at: datetime
     conversation: str
     group: Group | None  # None = one to one
-    session: str  # URL
-    session_ends: datetime
+    session_webhook: str  # URL
+    session_expires: datetime
     exhausted: bool = False  # the month's Stream calls are used up
 
 
@@ -53,22 +53,22 @@ def _ms(when: datetime) -> int:
     return int(when.timestamp() * 1000)
 
 
-def robot_message(said: RobotMessage) -> Json:
+def robot_message_data(said: RobotMessage) -> Json:
     """The decoded `data` of a robot message."""
     scene, person = said.scene, said.person
     data: Json = {
         "senderPlatform": "Mac",
         "conversationId": said.conversation,
         "chatbotCorpId": scene.corp_id,
-        "chatbotUserId": encrypted(said.app.robot),
+        "chatbotUserId": encrypted_id(said.app.robot),
         "msgId": said.msg_id,
         "senderNick": person.name,
         "isAdmin": person.role == "admin",
-        "senderId": encrypted(person.id),
-        "sessionWebhookExpiredTime": _ms(said.session_ends),
+        "senderId": encrypted_id(person.id),
+        "sessionWebhookExpiredTime": _ms(said.session_expires),
         "createAt": _ms(said.at),
         "conversationType": "2" if said.group else "1",
-        "sessionWebhook": said.session,
+        "sessionWebhook": said.session_webhook,
         "robotCode": said.app.robot,
         "msgtype": "text",
     }
@@ -83,17 +83,19 @@ def _content(said: RobotMessage) -> Json:
     if said.exhausted:
         text = "the monthly quota of Webhook and Stream calls is used up"
         return {"errorCode": 20001, "errCode": 20001, "errorMessage": text, "errMsg": text}
-    return {"text": {"content": stripped(said.app.robot_name, said.text) if said.group else said.text}}
+    return {"text": {"content": strip_mention(said.app.robot_name, said.text) if said.group else said.text}}
 
 
 def _at_users(said: RobotMessage) -> list[Json]:
     others = [
         p
         for p in said.scene.people
-        if said.group and p.id in said.group.members and mentioned(p.name, said.text)
+        if said.group and p.id in said.group.members and is_mentioned(p.name, said.text)
     ]
-    inside = [{"dingtalkId": encrypted(p.id)} | ({"staffId": p.id} if p.is_internal else {}) for p in others]
-    return [{"dingtalkId": encrypted(said.app.robot)}, *inside]
+    inside = [
+        {"dingtalkId": encrypted_id(p.id)} | ({"staffId": p.id} if p.is_internal else {}) for p in others
+    ]
+    return [{"dingtalkId": encrypted_id(said.app.robot)}, *inside]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +111,7 @@ class CardCallback:
     params: Json
 
 
-def card_callback(tap: CardCallback) -> Json:
+def card_callback_data(tap: CardCallback) -> Json:
     """The decoded `data` of a card callback; `content` and `value` are the same JSON string."""
     inner = {"cardPrivateData": {"actionIds": [tap.action], "params": tap.params}}
     content = json.dumps(inner, ensure_ascii=False, separators=(",", ":"))

@@ -10,20 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dingtalk_sandbox.errors import Json, refuse, unsupported
-from dingtalk_sandbox.redaction import too_deep
+from dingtalk_sandbox.errors import Json, api_error, not_emulated
+from dingtalk_sandbox.redaction import is_too_deep
 
-TRACK_ID_LIMIT = 100
-KEY_LIMIT = 100  # bytes
-DATA_LIMIT = 100 * 1024  # bytes of a whole cardParamMap
-PREFIX = "dtv1.card//"
-SPACE = re.compile(r"(\w{1,40})\.(\S+)", re.ASCII)
-MODELS = {
+MAX_TRACK_ID_LENGTH = 100
+MAX_KEY_BYTES = 100  # bytes
+MAX_DATA_BYTES = 100 * 1024  # bytes of a whole cardParamMap
+SPACE_ID_PREFIX = "dtv1.card//"
+SPACE_PATTERN = re.compile(r"(\w{1,40})\.(\S+)", re.ASCII)
+SPACE_MODELS = {
     "IM_GROUP": ("imGroupOpenSpaceModel", "imGroupOpenDeliverModel"),
     "IM_ROBOT": ("imRobotOpenSpaceModel", "imRobotOpenDeliverModel"),
 }
-OTHER_SPACES = {"IM", "IM_SINGLE", "ONE_BOX", "COOPERATION_FEED", "CO_FEED", "DOC"}
-NOT_EMULATED = {
+UNSUPPORTED_SPACES = {"IM", "IM_SINGLE", "ONE_BOX", "COOPERATION_FEED", "CO_FEED", "DOC"}
+IGNORED_FIELDS = {
     "topOpenSpaceModel", "topOpenDeliverModel", "coFeedOpenSpaceModel", "coFeedOpenDeliverModel",
     "docOpenDeliverModel", "openDynamicDataConfig", "imSingleOpenSpaceModel", "imSingleOpenDeliverModel",
 }  # fmt: skip
@@ -39,16 +39,16 @@ class Space:
         return f"{self.kind}.{self.id}"
 
 
-def track_id(body: Json) -> str:
+def parse_track_id(body: Json) -> str:
     value = body.get("outTrackId")
     if not value:
-        raise refuse("param.outTrackIdEmpty")
-    if not isinstance(value, str) or len(value) > TRACK_ID_LIMIT:
-        raise refuse("param.invalid", "outTrackId")
+        raise api_error("param.outTrackIdEmpty")
+    if not isinstance(value, str) or len(value) > MAX_TRACK_ID_LENGTH:
+        raise api_error("param.invalid", "outTrackId")
     return value
 
 
-def param_map(given: Any, *, value_limit: int = 0) -> dict[str, str]:
+def parse_param_map(given: Any, *, value_limit: int = 0) -> dict[str, str]:
     """A `{"cardParamMap": {...}}`, whose values have to be strings. Raises `Refusal`."""
     if given is None:
         return {}
@@ -56,31 +56,31 @@ def param_map(given: Any, *, value_limit: int = 0) -> dict[str, str]:
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise refuse("param.invalid", "cardParamMap")
+        raise api_error("param.invalid", "cardParamMap")
     for key, value in values.items():
         if not isinstance(value, str):
-            raise refuse("MissingStringValue", f"cardParamMap.{key} is not a string")
-        if _bytes(key) > KEY_LIMIT or (value_limit and _bytes(value) > value_limit):
-            raise refuse("param.invalid", f"cardParamMap.{key[:100]} is too long")
-    if size_of(values) > DATA_LIMIT:
-        raise refuse("param.invalid", "cardParamMap is too long")
+            raise api_error("MissingStringValue", f"cardParamMap.{key} is not a string")
+        if _bytes(key) > MAX_KEY_BYTES or (value_limit and _bytes(value) > value_limit):
+            raise api_error("param.invalid", f"cardParamMap.{key[:100]} is too long")
+    if map_size(values) > MAX_DATA_BYTES:
+        raise api_error("param.invalid", "cardParamMap is too long")
     return dict(values)
 
 
-def private_maps(given: Any, *, value_limit: int = 0) -> dict[str, dict[str, str]]:
+def parse_private_data(given: Any, *, value_limit: int = 0) -> dict[str, dict[str, str]]:
     """A `{userId: {"cardParamMap": {...}}}`. Raises `Refusal`."""
     if given is None:
         return {}
     if not isinstance(given, dict):
-        raise refuse("param.invalid", "privateData")
-    return {user: param_map(part, value_limit=value_limit) for user, part in given.items()}
+        raise api_error("param.invalid", "privateData")
+    return {user: parse_param_map(part, value_limit=value_limit) for user, part in given.items()}
 
 
 def _bytes(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
-def size_of(values: Mapping[str, str]) -> int:
+def map_size(values: Mapping[str, str]) -> int:
     return sum(_bytes(k) + _bytes(v) for k, v in values.items())
 
 
@@ -93,38 +93,38 @@ def data_size(body: Json) -> int:
     return sum(_bytes(str(k)) + _bytes(str(v)) for k, v in values.items())
 
 
-def spaces_of(body: Json) -> list[Space]:
+def parse_spaces(body: Json) -> list[Space]:
     """Read where a card is to be delivered. Raises `Refusal`.
 
     Several spaces share one prefix, `dtv1.card//IM_GROUP.x;IM_ROBOT.y`, or have one each.
     """
     given = body.get("openSpaceId")
     if not given:
-        raise refuse("param.openSpaceIdEmpty")
-    if not isinstance(given, str) or not given.lstrip().lower().startswith(PREFIX):
-        raise refuse("param.openSpaceIdInvalid")
-    spaces = [_space(one.strip()) for one in given.split(";") if one.strip()]
-    if other := sorted({space.kind for space in spaces} - MODELS.keys()):
-        raise unsupported(f"openSpaceId {', '.join(other)}")
+        raise api_error("param.openSpaceIdEmpty")
+    if not isinstance(given, str) or not given.lstrip().lower().startswith(SPACE_ID_PREFIX):
+        raise api_error("param.openSpaceIdInvalid")
+    spaces = [_parse_space(one.strip()) for one in given.split(";") if one.strip()]
+    if other := sorted({space.kind for space in spaces} - SPACE_MODELS.keys()):
+        raise not_emulated(f"openSpaceId {', '.join(other)}")
     return spaces
 
 
-def _space(text: str) -> Space:
-    plain = text[len(PREFIX) :] if text.lower().startswith(PREFIX) else text
-    found = SPACE.fullmatch(plain)
-    if found is None or found[1].upper() not in MODELS.keys() | OTHER_SPACES:
-        raise refuse("param.openSpaceIdInvalid")
+def _parse_space(text: str) -> Space:
+    plain = text[len(SPACE_ID_PREFIX) :] if text.lower().startswith(SPACE_ID_PREFIX) else text
+    found = SPACE_PATTERN.fullmatch(plain)
+    if found is None or found[1].upper() not in SPACE_MODELS.keys() | UNSUPPORTED_SPACES:
+        raise api_error("param.openSpaceIdInvalid")
     return Space(kind=found[1].upper(), id=found[2])
 
 
-def space_models(body: Json) -> dict[str, Json]:
+def parse_space_models(body: Json) -> dict[str, Json]:
     """The space models of a request by kind. Raises `Refusal`."""
-    found = {kind: body[space] for kind, (space, _) in MODELS.items() if body.get(space) is not None}
+    found = {kind: body[space] for kind, (space, _) in SPACE_MODELS.items() if body.get(space) is not None}
     for model in found.values():
         if not isinstance(model, dict) or not isinstance(model.get("supportForward", False), bool):
-            raise refuse("param.openSpaceModelInvalid")
+            raise api_error("param.openSpaceModelInvalid")
     if "IM_GROUP" in found and "supportForward" not in found["IM_GROUP"]:
-        raise refuse("param.openSpaceModelInvalid", "supportForward")
+        raise api_error("param.openSpaceModelInvalid", "supportForward")
     return found
 
 
@@ -134,49 +134,49 @@ def headline(model: Json) -> str:
     return str(next(iter(lines.values()), "")) if isinstance(lines, dict) else ""
 
 
-def deliver_models(body: Json, spaces: list[Space]) -> dict[str, Json]:
+def parse_deliver_models(body: Json, spaces: list[Space]) -> dict[str, Json]:
     """The deliver models that the spaces need, by kind. Raises `Refusal`."""
     found: dict[str, Json] = {}
     for kind in {space.kind for space in spaces}:
-        model = body.get(MODELS[kind][1])
+        model = body.get(SPACE_MODELS[kind][1])
         if model is None:
-            raise refuse("param.spaceDeliverModelEmpty", MODELS[kind][1])
+            raise api_error("param.spaceDeliverModelEmpty", SPACE_MODELS[kind][1])
         if not isinstance(model, dict):
-            raise refuse("param.openDeliverModelError", MODELS[kind][1])
+            raise api_error("param.openDeliverModelError", SPACE_MODELS[kind][1])
         found[kind] = model
     if "IM_GROUP" in found and not found["IM_GROUP"].get("robotCode"):
-        raise refuse("param.openDeliverModelError", "robotCode")
+        raise api_error("param.openDeliverModelError", "robotCode")
     if "IM_ROBOT" in found and found["IM_ROBOT"].get("spaceType", "IM_ROBOT") != "IM_ROBOT":
-        raise refuse("param.openDeliverModelError", "spaceType")
+        raise api_error("param.openDeliverModelError", "spaceType")
     return found
 
 
-def callback_of(body: Json) -> str:
+def parse_callback_type(body: Json) -> str:
     kind = str(body.get("callbackType") or "")
     if kind not in {"", "STREAM", "HTTP"} or (kind == "HTTP" and not body.get("callbackRouteKey")):
-        raise refuse("param.invalid", "callbackType")
+        raise api_error("param.invalid", "callbackType")
     return kind
 
 
-def user_id_type(body: Json) -> int:
+def parse_user_id_type(body: Json) -> int:
     kind = body.get("userIdType") or 1
     if type(kind) is not int or kind not in {1, 2}:
-        raise refuse("param.invalid", "userIdType")
+        raise api_error("param.invalid", "userIdType")
     return kind
 
 
-def options(given: Any) -> tuple[bool, bool]:
+def parse_update_options(given: Any) -> tuple[bool, bool]:
     """(updateCardDataByKey, updatePrivateDataByKey); both are off when they are not said."""
     part = given if isinstance(given, dict) else {}
     return part.get("updateCardDataByKey") is True, part.get("updatePrivateDataByKey") is True
 
 
-def merged(old: Mapping[str, str], new: Mapping[str, str], *, by_key: bool) -> dict[str, str]:
+def merge_variables(old: Mapping[str, str], new: Mapping[str, str], *, by_key: bool) -> dict[str, str]:
     """The variables after an update: by key, or the new ones in place of all."""
     return {**old, **new} if by_key else dict(new)
 
 
-def buttons_of(variables: Mapping[str, str]) -> list[Json]:
+def parse_buttons(variables: Mapping[str, str]) -> list[Json]:
     """The buttons that `sys_full_json_obj` asks for, as {id, text, color, url, request, status, params}.
 
     A button may carry its id in `id` or, as some projects send it, in `params.id`.
@@ -189,10 +189,10 @@ def buttons_of(variables: Mapping[str, str]) -> list[Json]:
         return []
     if isinstance(whole.get("order"), list) and "msgButtons" not in whole["order"]:
         return []
-    return [_button(b) for b in whole["msgButtons"] if isinstance(b, dict)]
+    return [_parse_button(b) for b in whole["msgButtons"] if isinstance(b, dict)]
 
 
-def _button(given: Json) -> Json:
+def _parse_button(given: Json) -> Json:
     params = given["params"] if isinstance(given.get("params"), dict) else {}
     button = {
         "id": str(given.get("id") or params.get("id") or ""),
@@ -204,7 +204,7 @@ def _button(given: Json) -> Json:
     return button | {name: str(given[name]) for name in ("url", "status") if given.get(name)}
 
 
-def returned(ack_data: Any) -> Json:
+def parse_card_response(ack_data: Any) -> Json:
     """The card response inside an ack's `data`: `{"response": {...}}`, a JSON string or an object."""
     if isinstance(ack_data, str):
         try:
@@ -212,4 +212,4 @@ def returned(ack_data: Any) -> Json:
         except (ValueError, RecursionError):
             return {}
     inner = ack_data.get("response") if isinstance(ack_data, dict) else None
-    return inner if isinstance(inner, dict) and not too_deep(inner) else {}
+    return inner if isinstance(inner, dict) and not is_too_deep(inner) else {}

@@ -4,11 +4,11 @@ import re
 from pathlib import PurePath
 from urllib.parse import unquote
 
-from dingtalk_sandbox.errors import refuse_oapi
+from dingtalk_sandbox.errors import oapi_error
 from dingtalk_sandbox.state import Upload
 
 MB = 1024 * 1024
-LIMITS: dict[str, tuple[int, frozenset[str]]] = {
+MEDIA_TYPES: dict[str, tuple[int, frozenset[str]]] = {
     "image": (20 * MB, frozenset({"jpg", "gif", "png", "bmp"})),
     "voice": (2 * MB, frozenset({"amr", "mp3", "wav"})),
     "video": (20 * MB, frozenset({"mp4"})),
@@ -30,11 +30,11 @@ def _first(pattern: re.Pattern[bytes], head: bytes) -> str | None:
     return next(g for g in found.groups() if g is not None).decode("utf-8", "replace")
 
 
-def parts(content_type: str, raw: bytes) -> dict[str, tuple[bytes, bytes]]:
+def parse_multipart(content_type: str, raw: bytes) -> dict[str, tuple[bytes, bytes]]:
     """The parts of a multipart body by name: (head, data). Raises `Refusal` 43008 when it is none."""
     boundary = BOUNDARY.search(content_type)
     if not content_type.lower().startswith("multipart/form-data") or not boundary:
-        raise refuse_oapi(43008, "参数需要multipart类型")
+        raise oapi_error(43008, "参数需要multipart类型")
     found: dict[str, tuple[bytes, bytes]] = {}
     for piece in (b"\r\n" + raw).split(b"\r\n--" + boundary[1].encode("utf-8", "surrogateescape"))[1:]:
         head, gap, data = piece.partition(b"\r\n\r\n")
@@ -44,26 +44,26 @@ def parts(content_type: str, raw: bytes) -> dict[str, tuple[bytes, bytes]]:
     return found
 
 
-def file_name(head: bytes) -> str:
+def parse_file_name(head: bytes) -> str:
     star = _first(FILENAME_STAR, head)
     name = unquote(star) if star else unquote(_first(FILENAME, head) or "")
     return PurePath(name.replace("\\", "/")).name
 
 
-def read_upload(content_type: str, raw: bytes, kind: str) -> Upload:
+def parse_upload(content_type: str, raw: bytes, kind: str) -> Upload:
     """The file of an upload; `kind` is what the URL says, the form may say it too. Raises `Refusal`."""
-    form = parts(content_type, raw)
+    form = parse_multipart(content_type, raw)
     kind = form["type"][1].decode("utf-8", "replace").strip() if "type" in form else kind
-    if kind not in LIMITS:
-        raise refuse_oapi(40004, "不合法的媒体文件类型")
-    if "media" not in form or not file_name(form["media"][0]):
-        raise refuse_oapi(41005, "缺少多媒体文件数据")
+    if kind not in MEDIA_TYPES:
+        raise oapi_error(40004, "不合法的媒体文件类型")
+    if "media" not in form or not parse_file_name(form["media"][0]):
+        raise oapi_error(41005, "缺少多媒体文件数据")
     head, data = form["media"]
-    name, (limit, extensions) = file_name(head), LIMITS[kind]
+    name, (limit, extensions) = parse_file_name(head), MEDIA_TYPES[kind]
     if not data:
-        raise refuse_oapi(44001, "多媒体文件为空")
+        raise oapi_error(44001, "多媒体文件为空")
     if PurePath(name).suffix.lower().lstrip(".") not in extensions:
-        raise refuse_oapi(40005, "不合法的文件类型")
+        raise oapi_error(40005, "不合法的文件类型")
     if len(data) > limit:
-        raise refuse_oapi(40006, "不合法的文件大小")
+        raise oapi_error(40006, "不合法的文件大小")
     return Upload(name=name, kind=kind, mime=_first(MIME, head) or "application/octet-stream", data=data)

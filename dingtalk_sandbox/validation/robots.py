@@ -9,22 +9,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dingtalk_sandbox.conversations import Rendering
-from dingtalk_sandbox.errors import Json, refuse
+from dingtalk_sandbox.errors import Json, api_error
 
-PARAM_LIMIT = 15_000
+MAX_PARAM_BYTES = 15_000
 """Bytes of `msgParam`."""
 
 FILE_TYPES = frozenset({"xlsx", "pdf", "zip", "rar", "doc", "docx"})
 """What `sampleFile` takes, fewer than may be uploaded."""
 
-USERS_LIMIT = 20
+MAX_USERS = 20
 """Receivers of one `batchSend`."""
 
-KEYS_LIMIT = 20
+MAX_QUERY_KEYS = 20
 """Messages of one recall."""
 
-INVALID = "invalidParameter.msgParam.invalid"
-UNSUPPORTED = "invalidParameter.msg.unsupport"  # codespell:ignore unsupport
+INVALID_PARAM_CODE = "invalidParameter.msgParam.invalid"
+UNSUPPORTED_CODE = "invalidParameter.msg.unsupport"  # codespell:ignore unsupport
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +32,8 @@ class MsgKey:
     """A template of robot messages: the fields it needs, all strings, and how it looks."""
 
     required: tuple[str, ...]
-    look: Callable[[Json], Rendering]
-    missing: str = INVALID  # the code when one of them is not there
+    render: Callable[[Json], Rendering]
+    missing_code: str = INVALID_PARAM_CODE  # the code when one of them is not there
 
 
 def _text(p: Json) -> Rendering:
@@ -67,16 +67,16 @@ def _action_card(*pairs: tuple[str, str], orientation: str = "0") -> MsgKey:
         }
         return Rendering(kind="action_card", content=content | {"buttons": buttons})
 
-    return MsgKey(required=("title", "text", *(name for pair in pairs for name in pair)), look=look)
+    return MsgKey(required=("title", "text", *(name for pair in pairs for name in pair)), render=look)
 
 
-def _numbered(count: int) -> MsgKey:
+def _numbered_action_card(count: int) -> MsgKey:
     return _action_card(*((f"actionTitle{i}", f"actionURL{i}") for i in range(1, count + 1)))
 
 
 def _file(p: Json) -> Rendering:
     if p["fileType"].lower() not in FILE_TYPES:
-        raise refuse(UNSUPPORTED, f"fileType {p['fileType']} is not supported")
+        raise api_error(UNSUPPORTED_CODE, f"fileType {p['fileType']} is not supported")
     content = {"msgtype": "file", "fileType": p["fileType"]}
     return Rendering(kind="file", content=content, media_id=p["mediaId"], file_name=p["fileName"])
 
@@ -88,27 +88,31 @@ def _audio(p: Json) -> Rendering:
 
 def _video(p: Json) -> Rendering:
     if p["videoType"].lower() != "mp4":
-        raise refuse(UNSUPPORTED, f"videoType {p['videoType']} is not supported")
+        raise api_error(UNSUPPORTED_CODE, f"videoType {p['videoType']} is not supported")
     content = {"msgtype": "video", "duration": p["duration"]}
     return Rendering(kind="file", content=content, media_id=p["videoMediaId"])
 
 
 MSG_KEYS: dict[str, MsgKey] = {
-    "sampleText": MsgKey(required=("content",), look=_text, missing="miss.param.text"),
-    "sampleMarkdown": MsgKey(required=("title", "text"), look=_markdown, missing="miss.param.markdownTotext"),
-    "sampleImageMsg": MsgKey(required=("photoURL",), look=_image, missing="miss.param.picture"),
-    "sampleLink": MsgKey(required=("text", "title", "messageUrl"), look=_link),
+    "sampleText": MsgKey(required=("content",), render=_text, missing_code="miss.param.text"),
+    "sampleMarkdown": MsgKey(
+        required=("title", "text"), render=_markdown, missing_code="miss.param.markdownTotext"
+    ),
+    "sampleImageMsg": MsgKey(required=("photoURL",), render=_image, missing_code="miss.param.picture"),
+    "sampleLink": MsgKey(required=("text", "title", "messageUrl"), render=_link),
     "sampleActionCard": _action_card(("singleTitle", "singleURL")),
-    **{f"sampleActionCard{n}": _numbered(n) for n in range(2, 6)},
+    **{f"sampleActionCard{n}": _numbered_action_card(n) for n in range(2, 6)},
     "sampleActionCard6": _action_card(
         ("buttonTitle1", "buttonUrl1"), ("buttonTitle2", "buttonUrl2"), orientation="1"
     ),
-    "sampleAudio": MsgKey(required=("mediaId", "duration"), look=_audio, missing="miss.param.audio"),
-    "sampleFile": MsgKey(required=("mediaId", "fileName", "fileType"), look=_file, missing="miss.param.file"),
+    "sampleAudio": MsgKey(required=("mediaId", "duration"), render=_audio, missing_code="miss.param.audio"),
+    "sampleFile": MsgKey(
+        required=("mediaId", "fileName", "fileType"), render=_file, missing_code="miss.param.file"
+    ),
     "sampleVideo": MsgKey(
         required=("duration", "videoMediaId", "videoType", "picMediaId"),
-        look=_video,
-        missing="miss.param.video",
+        render=_video,
+        missing_code="miss.param.video",
     ),
 }
 
@@ -118,37 +122,37 @@ def param_size(body: Json) -> int:
     return len(param.encode("utf-8", "replace")) if isinstance(param, str) else 0
 
 
-def look_of(body: Json) -> Rendering:
+def parse_message(body: Json) -> Rendering:
     """How a `{msgKey, msgParam}` looks. Raises `Refusal` for what DingTalk would not take."""
     key, param = body.get("msgKey"), body.get("msgParam")
     if not key:
-        raise refuse("invalidParameter.msgKey.empty", "msgKey不能为空")
+        raise api_error("invalidParameter.msgKey.empty", "msgKey不能为空")
     form = MSG_KEYS.get(key) if isinstance(key, str) else None
     if form is None:
-        raise refuse("invalidParameter.msgKey.invalid", "无效的msgKey")
+        raise api_error("invalidParameter.msgKey.invalid", "无效的msgKey")
     if not isinstance(param, str):
-        raise refuse(INVALID, "msgParam必须是JSON字符串")
-    if param_size(body) > PARAM_LIMIT:
-        raise refuse("invalidParameter.msgParam.tooLong", "msgParam超过15000字节")
-    values = _object(param)
+        raise api_error(INVALID_PARAM_CODE, "msgParam必须是JSON字符串")
+    if param_size(body) > MAX_PARAM_BYTES:
+        raise api_error("invalidParameter.msgParam.tooLong", "msgParam超过15000字节")
+    values = _parse_object(param)
     if any(name not in values or values[name] == "" for name in form.required):
-        raise refuse(form.missing)
+        raise api_error(form.missing_code)
     if not all(isinstance(value, str) for value in values.values()):
-        raise refuse(INVALID, "msgParam的值必须是字符串")
-    return form.look(values)
+        raise api_error(INVALID_PARAM_CODE, "msgParam的值必须是字符串")
+    return form.render(values)
 
 
-def _object(text: str) -> Json:
+def _parse_object(text: str) -> Json:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise refuse(INVALID, "msgParam不是合法的JSON") from None
+        raise api_error(INVALID_PARAM_CODE, "msgParam不是合法的JSON") from None
     if not isinstance(value, dict):
-        raise refuse(INVALID, "msgParam不是JSON对象")
+        raise api_error(INVALID_PARAM_CODE, "msgParam不是JSON对象")
     return value
 
 
-def texts(value: object, limit: int) -> list[str] | None:
+def parse_strings(value: object, limit: int) -> list[str] | None:
     """A list of 1 to `limit` non-empty strings, or None."""
     if not isinstance(value, list) or not 0 < len(value) <= limit:
         return None

@@ -11,41 +11,41 @@ from datetime import datetime
 from typing import Any
 
 from dingtalk_sandbox.conversations import Rendering
-from dingtalk_sandbox.errors import Json, Refusal, refuse_oapi
+from dingtalk_sandbox.errors import ApiError, Json, oapi_error
 
-SIZE_LIMIT = 20_000
+MAX_MESSAGE_BYTES = 20_000
 """Bytes of a message; DingTalk's pages do not tell, its error text does."""
 
-AT_LIMIT = 50
+MAX_MENTIONS = 50
 """Receivers in `at.atUserIds`."""
 
 SIGN_WINDOW_MS = 3_600_000
 """How far the signature's timestamp may be from DingTalk's clock."""
 
 
-def _need(part: Any, kind: str, *names: str) -> Json:
+def _require(part: Any, kind: str, *names: str) -> Json:
     """The part of the body named after its type, with those fields as non-empty strings."""
     if not isinstance(part, dict):
-        raise refuse_oapi(40035, f"缺少参数 {kind}")
+        raise oapi_error(40035, f"缺少参数 {kind}")
     for name in names:
         if not isinstance(part.get(name), str) or not part[name]:
-            raise refuse_oapi(40035, f"缺少参数 {kind}->{name}")
+            raise oapi_error(40035, f"缺少参数 {kind}->{name}")
     return part
 
 
 def _text(part: Any) -> Rendering:
     return Rendering(
-        kind="text", content={"msgtype": "text", "text": _need(part, "text", "content")["content"]}
+        kind="text", content={"msgtype": "text", "text": _require(part, "text", "content")["content"]}
     )
 
 
 def _markdown(part: Any) -> Rendering:
-    p = _need(part, "markdown", "title", "text")
+    p = _require(part, "markdown", "title", "text")
     return Rendering(kind="markdown", content={"msgtype": "markdown", "title": p["title"], "text": p["text"]})
 
 
 def _link(part: Any) -> Rendering:
-    p = _need(part, "link", "title", "text", "messageUrl")
+    p = _require(part, "link", "title", "text", "messageUrl")
     content = {
         "msgtype": "link",
         "title": p["title"],
@@ -58,24 +58,24 @@ def _link(part: Any) -> Rendering:
 
 
 def _action_card(part: Any) -> Rendering:
-    p = _need(part, "actionCard", "title", "text")
+    p = _require(part, "actionCard", "title", "text")
     content = {"msgtype": "actionCard", "title": p["title"], "text": p["text"]}
     content["orientation"] = str(p.get("btnOrientation") or "0")
     if p.get("singleTitle") and p.get("singleURL"):
-        one = _need(p, "actionCard", "singleTitle", "singleURL")
+        one = _require(p, "actionCard", "singleTitle", "singleURL")
         return Rendering(
             kind="action_card", content=content | {"buttons": [_button(one, "singleTitle", "singleURL")]}
         )
-    btns = _list(p.get("btns"), "actionCard->btns")
+    btns = _require_list(p.get("btns"), "actionCard->btns")
     buttons = [
-        _button(_need(b, "actionCard->btns", "title", "actionURL"), "title", "actionURL") for b in btns
+        _button(_require(b, "actionCard->btns", "title", "actionURL"), "title", "actionURL") for b in btns
     ]
     return Rendering(kind="action_card", content=content | {"buttons": buttons})
 
 
 def _feed_card(part: Any) -> Rendering:
-    links = _list(_need(part, "feedCard").get("links"), "feedCard->links")
-    needed = [_need(one, "feedCard->links", "title", "messageURL", "picURL") for one in links]
+    links = _require_list(_require(part, "feedCard").get("links"), "feedCard->links")
+    needed = [_require(one, "feedCard->links", "title", "messageURL", "picURL") for one in links]
     content = {"msgtype": "feedCard", "title": needed[0]["title"], "text": ""}
     buttons = [_button(one, "title", "messageURL") for one in needed]
     return Rendering(kind="action_card", content=content | {"buttons": buttons})
@@ -85,9 +85,9 @@ def _button(part: Json, title: str, url: str) -> Json:
     return {"text": part[title], "url": part[url]}
 
 
-def _list(value: Any, name: str) -> list[Any]:
+def _require_list(value: Any, name: str) -> list[Any]:
     if not isinstance(value, list) or not value:
-        raise refuse_oapi(40035, f"缺少参数 {name}")
+        raise oapi_error(40035, f"缺少参数 {name}")
     return value
 
 
@@ -100,45 +100,46 @@ FORMATS: dict[str, Callable[[Any], Rendering]] = {
 }
 
 
-def look_of(body: Json) -> Rendering:
+def parse_message(body: Json) -> Rendering:
     """How a webhook message looks. Raises `Refusal` for what DingTalk would not take."""
     kind = body.get("msgtype")
     if not isinstance(kind, str) or not kind:
-        raise refuse_oapi(40035, "缺少参数 msgtype")
+        raise oapi_error(40035, "缺少参数 msgtype")
     if kind not in FORMATS:
-        raise refuse_oapi(400105, f"unsupported msgtype {kind}")
+        raise oapi_error(400105, f"unsupported msgtype {kind}")
     return FORMATS[kind](body.get(kind))
 
 
-def size_of(raw: bytes) -> None:
+def check_size(raw: bytes) -> None:
     """Raises `Refusal` when the message is too long."""
-    if len(raw) > SIZE_LIMIT:
-        raise refuse_oapi(460101, f"message too long, exceed {SIZE_LIMIT} bytes")
+    if len(raw) > MAX_MESSAGE_BYTES:
+        raise oapi_error(460101, f"message too long, exceed {MAX_MESSAGE_BYTES} bytes")
 
 
-SECURITY = 310000
-SEE = "link:请参考本接口对应文档获得具体要求，或者在https://open.dingtalk.com/document/  搜索相关文档;"
-SIGN, STAMP, KEYWORD = "sign", "stamp", "keyword"
+SECURITY_ERRCODE = 310000
+HELP_TEXT = "link:请参考本接口对应文档获得具体要求，或者在https://open.dingtalk.com/document/  搜索相关文档;"
+SIGN, TIMESTAMP, KEYWORD = "sign", "stamp", "keyword"
 WORDINGS = {  # what is wrong → the words of today, and those of "0717"
     SIGN: (
         "description:机器人发送签名不匹配;solution:请确认签名和生成签名的时间戳必须都放在调用的网址中，"
-        f"请确认机器人的密钥加密和填写正确;{SEE}",
+        f"请确认机器人的密钥加密和填写正确;{HELP_TEXT}",
         "sign not match",
     ),
-    STAMP: (
-        f"description:机器人发送签名过期;solution:签名生成时间和发送时间请保持在 timestampms 以内;{SEE}",
+    TIMESTAMP: (
+        "description:机器人发送签名过期;solution:签名生成时间和发送时间请保持在 timestampms 以内;"
+        f"{HELP_TEXT}",
         "invalid timestamp",
     ),
     KEYWORD: (
-        f"description:关键词不匹配;solution:请联系群管理员查看此机器人的关键词，并在发送的信息中包含此关键词;{SEE}",
+        f"description:关键词不匹配;solution:请联系群管理员查看此机器人的关键词，并在发送的信息中包含此关键词;{HELP_TEXT}",
         "keywords not in content",
     ),
 }
 
 
-def insecure(what: str, wording: str) -> Refusal:
+def security_error(what: str, wording: str) -> ApiError:
     """Say 310000 in the words of `wording`, "today" or "old"."""
-    return refuse_oapi(SECURITY, WORDINGS[what][wording == "old"])
+    return oapi_error(SECURITY_ERRCODE, WORDINGS[what][wording == "old"])
 
 
 def signature(secret: str, timestamp: str) -> str:
@@ -147,27 +148,27 @@ def signature(secret: str, timestamp: str) -> str:
     return base64.b64encode(mac.digest()).decode()
 
 
-def check_sign(secret: str, query: Mapping[str, str], now_ms: int, wording: str) -> None:
+def check_signature(secret: str, query: Mapping[str, str], now_ms: int, wording: str) -> None:
     """Raise `Refusal` 310000: the timestamp is judged first; today one that is missing is no signature."""
     stamp = query.get("timestamp", "")
     if not (stamp.isascii() and stamp.isdigit()):
-        raise insecure(STAMP if wording == "old" else SIGN, wording)
+        raise security_error(TIMESTAMP if wording == "old" else SIGN, wording)
     if abs(int(stamp[:20]) - now_ms) > SIGN_WINDOW_MS:
-        raise insecure(STAMP, wording)
+        raise security_error(TIMESTAMP, wording)
     if not hmac.compare_digest(
         signature(secret, stamp).encode(), query.get("sign", "").encode("utf-8", "replace")
     ):
-        raise insecure(SIGN, wording)
+        raise security_error(SIGN, wording)
 
 
 def check_keywords(keywords: tuple[str, ...], look: Rendering, wording: str) -> None:
     """Raise `Refusal` 310000 when none of the keywords stands in the message."""
     words = " ".join(str(look.content.get(name, "")) for name in ("title", "text"))
     if keywords and not any(k in words for k in keywords):
-        raise insecure(KEYWORD, wording)
+        raise security_error(KEYWORD, wording)
 
 
-def mentions(body: Json, text: str, people: Iterable[tuple[str, str, str]]) -> Json:
+def resolve_mentions(body: Json, text: str, people: Iterable[tuple[str, str, str]]) -> Json:
     """Who is mentioned, and for whom it rings: DingTalk wants the mention in the list *and* in the text.
 
     `people` are (userId, name, mobile). `{"rings": [userId …], "silent": [userId …], "all": bool}`.
@@ -176,24 +177,24 @@ def mentions(body: Json, text: str, people: Iterable[tuple[str, str, str]]) -> J
     if at is None:
         return {"rings": [], "silent": [], "all": False}
     if not isinstance(at, dict):
-        raise refuse_oapi(40035, "不合法的参数 at")
-    ids, mobiles = _strings(at.get("atUserIds")), _strings(at.get("atMobiles"))
-    if len(ids) > AT_LIMIT:
-        raise refuse_oapi(40035, f"atUserIds exceed {AT_LIMIT}")
+        raise oapi_error(40035, "不合法的参数 at")
+    ids, mobiles = _parse_strings(at.get("atUserIds")), _parse_strings(at.get("atMobiles"))
+    if len(ids) > MAX_MENTIONS:
+        raise oapi_error(40035, f"atUserIds exceed {MAX_MENTIONS}")
     listed = [(id_, mobile) for id_, _, mobile in people if id_ in ids or (mobile and mobile in mobiles)]
     rings = [id_ for id_, mobile in listed if f"@{id_}" in text or (mobile and f"@{mobile}" in text)]
     everyone = at.get("isAtAll") in {True, "true"} if isinstance(at.get("isAtAll"), bool | str) else False
     return {"rings": rings, "silent": [id_ for id_, _ in listed if id_ not in rings], "all": everyone}
 
 
-def _strings(value: Any) -> list[str]:
+def _parse_strings(value: Any) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(v, str | int) for v in value):
-        raise refuse_oapi(40035, "不合法的参数 at")
+        raise oapi_error(40035, "不合法的参数 at")
     return [str(v) for v in value]
 
 
-def too_fast(sent: Iterable[datetime], now: datetime, per_minute: int) -> bool:
+def is_over_rate(sent: Iterable[datetime], now: datetime, per_minute: int) -> bool:
     """Whether one more message would be too many for the minute that ends now."""
     return bool(per_minute) and sum(1 for at in sent if (now - at).total_seconds() < 60) >= per_minute  # noqa: PLR2004 - seconds of a minute

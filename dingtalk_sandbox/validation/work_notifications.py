@@ -5,58 +5,58 @@ from collections.abc import Callable
 from typing import Any
 
 from dingtalk_sandbox.conversations import Rendering
-from dingtalk_sandbox.errors import Json, refuse_oapi
+from dingtalk_sandbox.errors import Json, oapi_error
 
-MSG_LIMIT = 2048
+MAX_MSG_BYTES = 2048
 """Bytes of `msg`."""
 
-USERS_LIMIT = 100
+MAX_USERS = 100
 """Receivers in `userid_list`."""
 
-PER_DAY = 500
+MAX_PER_PERSON_PER_DAY = 500
 """Notifications to one person from one app in a day."""
 
-TO_ALL_PER_DAY = 3
+MAX_TO_ALL_PER_DAY = 3
 
 
-def _need(part: Json, *names: str) -> Json:
+def _require(part: Json, *names: str) -> Json:
     if any(not isinstance(part.get(name), str) or not part[name] for name in names):
-        raise refuse_oapi(40035, f"不合法的参数 msg: 缺少 {'/'.join(names)}")
+        raise oapi_error(40035, f"不合法的参数 msg: 缺少 {'/'.join(names)}")
     return part
 
 
 def _text(p: Json) -> Rendering:
-    return Rendering(kind="work_notice", content={"text": _need(p, "content")["content"]})
+    return Rendering(kind="work_notice", content={"text": _require(p, "content")["content"]})
 
 
 def _markdown(p: Json) -> Rendering:
-    _need(p, "title", "text")
+    _require(p, "title", "text")
     return Rendering(kind="work_notice", content={"title": p["title"], "text": p["text"]})
 
 
 def _media(p: Json) -> Rendering:
-    return Rendering(kind="work_notice", content={}, media_id=_need(p, "media_id")["media_id"])
+    return Rendering(kind="work_notice", content={}, media_id=_require(p, "media_id")["media_id"])
 
 
 def _link(p: Json) -> Rendering:
-    _need(p, "messageUrl", "picUrl", "title", "text")
+    _require(p, "messageUrl", "picUrl", "title", "text")
     buttons = [{"text": p["title"], "url": p["messageUrl"]}]
     return Rendering(kind="work_notice", content={"title": p["title"], "text": p["text"], "buttons": buttons})
 
 
 def _action_card(p: Json) -> Rendering:
-    _need(p, "title", "markdown")
+    _require(p, "title", "markdown")
     content: Json = {"title": p["title"], "text": p["markdown"]}
     if p.get("single_title"):
-        _need(p, "single_title", "single_url")
+        _require(p, "single_title", "single_url")
         content["buttons"] = [{"text": p["single_title"], "url": p["single_url"]}]
         return Rendering(kind="work_notice", content=content)
     listed = p.get("btn_json_list")
     if not isinstance(listed, list) or not listed or not all(isinstance(b, dict) for b in listed):
-        raise refuse_oapi(40035, "不合法的参数 msg: btn_json_list")
+        raise oapi_error(40035, "不合法的参数 msg: btn_json_list")
     content["orientation"] = str(p.get("btn_orientation") or "0")
     content["buttons"] = [
-        {"text": _need(b, "title", "action_url")["title"], "url": b["action_url"]} for b in listed
+        {"text": _require(b, "title", "action_url")["title"], "url": b["action_url"]} for b in listed
     ]
     return Rendering(kind="work_notice", content=content)
 
@@ -64,7 +64,7 @@ def _action_card(p: Json) -> Rendering:
 def _oa(p: Json) -> Rendering:
     head, body = p.get("head"), p.get("body")
     if not isinstance(head, dict) or not isinstance(body, dict):
-        raise refuse_oapi(40035, "不合法的参数 msg: oa 缺少 head/body")
+        raise oapi_error(40035, "不合法的参数 msg: oa 缺少 head/body")
     rows = body["form"] if isinstance(body.get("form"), list) else []
     lines = [f"- {r.get('key', '')} {r.get('value', '')}" for r in rows if isinstance(r, dict)]
     text = "\n".join([str(body.get("content") or ""), *lines]).strip()
@@ -79,40 +79,40 @@ FORMATS: dict[str, Callable[[Json], Rendering]] = {
 }  # fmt: skip
 
 
-def message_of(given: Any) -> Json:
+def parse_msg(given: Any) -> Json:
     """The `msg` of a call, which may be an object or a JSON string. Raises `Refusal`."""
     if isinstance(given, str):
         try:
             given = json.loads(given)
         except (ValueError, RecursionError):
-            raise refuse_oapi(40035, "不合法的参数 msg") from None
+            raise oapi_error(40035, "不合法的参数 msg") from None
     if not isinstance(given, dict):
-        raise refuse_oapi(40035, "不合法的参数 msg")
-    if size_of(given) > MSG_LIMIT:
-        raise refuse_oapi(34016, f"消息内容过长，msg 不能超过 {MSG_LIMIT} 字节")
+        raise oapi_error(40035, "不合法的参数 msg")
+    if msg_size(given) > MAX_MSG_BYTES:
+        raise oapi_error(34016, f"消息内容过长，msg 不能超过 {MAX_MSG_BYTES} 字节")
     return given
 
 
-def size_of(msg: Any) -> int:
+def msg_size(msg: Any) -> int:
     """Bytes of a message, compact and unescaped."""
     if isinstance(msg, str):
         return len(msg.encode("utf-8", "replace"))
     return len(json.dumps(msg, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
 
 
-def look_of(msg: Json) -> Rendering:
+def render_msg(msg: Json) -> Rendering:
     """How a work notification looks. Raises `Refusal` for what DingTalk would not take."""
     kind = msg.get("msgtype")
     part = msg.get(kind) if isinstance(kind, str) else None
     if not isinstance(kind, str) or kind not in FORMATS or not isinstance(part, dict):
-        raise refuse_oapi(40035, "不合法的参数 msgtype")
+        raise oapi_error(40035, "不合法的参数 msgtype")
     look = FORMATS[kind](part)
     return Rendering(kind=look.kind, content={"msgtype": kind} | look.content, media_id=look.media_id)
 
 
-def names(value: Any, limit: int) -> list[str]:
+def parse_ids(value: Any, limit: int) -> list[str]:
     """A comma-separated list. Raises `Refusal` when it is longer than the limit."""
     listed = [part.strip() for part in str(value or "").split(",") if part.strip()]
     if len(listed) > limit:
-        raise refuse_oapi(40035, f"接收者超过 {limit} 个")
+        raise oapi_error(40035, f"接收者超过 {limit} 个")
     return listed

@@ -8,7 +8,7 @@ from datetime import timedelta
 import aiohttp
 import pytest
 
-from arl_sandbox import KEY, ZONE, ArlScheduler, FakeArl
+from arl_sandbox import API_KEY, ZONE, ArlScheduler, FakeArl
 from bot.cli.demo.arl_mongo import MongoMirror
 from bot.engines.arl.api_reader import ApiReader
 from bot.engines.arl.client import ArlClient
@@ -68,7 +68,7 @@ async def open_arl_fixture(
         database = FakeClockDatabase(clock, MongoMirror(mongo) if mongo else None)
         arl = await stack.enter_async_context(FakeArl(database=database, fork=fork))
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        wire = ArlClient(session, url=arl.url, api_key=KEY)
+        wire = ArlClient(session, url=arl.url, api_key=API_KEY)
         reads: ArlReader = MongoReader(mongo) if mongo else ApiReader(wire, clock=clock)
         ways = ArlOptions(with_recipients=loud, zone=ZONE, limit=LIMIT)
         engine = ArlEngine(wire, reads, ways=ways, clock=clock)

@@ -7,7 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from arl_sandbox import KEY, ArlScheduler, FakeArl, StagePace, Timeline, Worker
+from arl_sandbox import API_KEY, ArlScheduler, FakeArl, StagePace, Timeline, Worker
 from tests.arl_sandbox.database import FakeClockDatabase
 from tests.fakes import FakeClock
 
@@ -31,7 +31,7 @@ class Caller:
 
     async def raw(self, method: str, path: str, **parts: Any) -> aiohttp.ClientResponse:
         """The answer as it came, redirections not followed."""
-        headers = parts.pop("headers", {"Token": KEY})
+        headers = parts.pop("headers", {"Token": API_KEY})
         url = f"{self.arl.url}/api{path}"
         answer = await self.session.request(method, url, headers=headers, allow_redirects=False, **parts)
         await answer.read()

@@ -50,7 +50,7 @@ async def looks(beside: ArlFixture, timeline: Timeline, seconds: float) -> Async
 
 
 async def test_a_run_is_seen_whole_and_an_end_is_the_end(beside: ArlFixture) -> None:
-    beside.database.schedule(target=TARGET)
+    beside.database.add_schedule(target=TARGET)
     ended: dict[str, TaskStatus] = {}
     async for tasks in looks(beside, alive(beside, worker_of(beside)), 200):
         now = {id_: task.status for id_, task in tasks.items()}
@@ -60,10 +60,10 @@ async def test_a_run_is_seen_whole_and_an_end_is_the_end(beside: ArlFixture) -> 
 
 
 async def test_what_fails_and_what_is_stopped_ends_as_that(beside: ArlFixture) -> None:
-    beside.database.schedule(target=TARGET)
+    beside.database.add_schedule(target=TARGET)
     worker = worker_of(beside)
     worker.flaky_targets.add("1.1.1.1")
-    worker.overwrites = True
+    worker.overwrite_stop_with_stage = True
     timeline = alive(beside, worker)
     await timeline.run(70)
     (run,) = await beside.engine.external_runs(SINCE)

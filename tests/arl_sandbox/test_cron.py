@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from arl_sandbox import ZONE
-from arl_sandbox.cron import WrongCron, is_too_often, next_fire
+from arl_sandbox.cron import CronError, is_too_often, next_fire
 
 
 def here(text: str) -> datetime:
@@ -35,7 +35,7 @@ def test_a_line_fires(cron: str, after: str, fires: str) -> None:
     "cron", ["", "x", "0 3 * *", "0 25 * * *", "H 3 * * *", "0 3 * * * x", "0 0 0 * * * * *"]
 )
 def test_a_line_that_is_none_is_refused(cron: str) -> None:
-    with pytest.raises(WrongCron):
+    with pytest.raises(CronError):
         next_fire(cron, here("2026-11-24 00:00"))
 
 

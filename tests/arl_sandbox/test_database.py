@@ -27,7 +27,7 @@ class Noted:
 
 async def test_a_mirror_is_told_each_change_once(clock: FakeClock) -> None:
     database = FakeClockDatabase(clock, noted := Noted())
-    id_ = database.task("一", "domain", "a.example.com")
+    id_ = database.add_task("一", "domain", "a.example.com")
     await database.flush()
     await database.flush()
     database.delete("task", id_)
@@ -37,7 +37,7 @@ async def test_a_mirror_is_told_each_change_once(clock: FakeClock) -> None:
 
 async def test_what_is_told_later_arrives_later(clock: FakeClock) -> None:
     database = FakeClockDatabase(clock, noted := Noted())
-    id_ = database.task("一", "domain", "a.example.com")
+    id_ = database.add_task("一", "domain", "a.example.com")
     first = asyncio.create_task(database.flush())
     await asyncio.sleep(0)
     database.change("task", id_, name="二")
@@ -48,14 +48,14 @@ async def test_what_is_told_later_arrives_later(clock: FakeClock) -> None:
 
 async def test_ids_tell_time_process_and_order_as_mongodb_s_do(clock: FakeClock) -> None:
     database = FakeClockDatabase(clock)
-    first, second = (database.task("x", "ip", "1.1.1.1", process="ab" * 5) for _ in range(2))
+    first, second = (database.add_task("x", "ip", "1.1.1.1", process="ab" * 5) for _ in range(2))
     assert (first[:8], first[8:18]) == (f"{int(NOW.timestamp()):08x}", "ab" * 5)
     assert int(second[18:], 16) == int(first[18:], 16) + 1
 
 
 def writes(database: FakeClockDatabase, name: str, every: float) -> Iterator[float]:
     while True:
-        database.task(name, "ip", "1.1.1.1")
+        database.add_task(name, "ip", "1.1.1.1")
         yield every
 
 

@@ -30,7 +30,7 @@ async def test_a_call_fails_with_http_500_after_it_has_hung(
 
 async def test_the_engine_is_told_to_come_back_later_and_goes_on_then(clock: FakeClock) -> None:
     async with open_arl_fixture(clock, None) as beside:
-        beside.database.schedule()
+        beside.database.add_schedule()
         beside.arl.database_timeout, beside.database.database_down = 0, True
         with pytest.raises(TemporaryError, match="HTTP 500"):
             await beside.engine.schedules()
@@ -45,7 +45,7 @@ async def test_a_single_time_that_a_dead_scheduler_missed_is_one_true_run(
     """The story of a one-time schedule whose scheduler was down at its time, looked at every ten seconds."""
     async with open_arl_fixture(clock, request.config if "database" in way else None) as beside:
         when = NOW.timestamp() + 120
-        beside.database.schedule(target="1.1.1.1", schedule_type="future_scan", cron="", start_time=when)
+        beside.database.add_schedule(target="1.1.1.1", schedule_type="future_scan", cron="", start_time=when)
         timeline = build_timeline(beside.database)
         timeline.add(Worker(beside.database).slot())
         for second in range(0, 900, 10):

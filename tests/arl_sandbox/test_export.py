@@ -35,10 +35,10 @@ DOMAIN = {"domain": "a.example.com", "type": "A", "record": ["1.1.1.1"], "ips": 
 def a_task(
     database: FakeClockDatabase, name: str = "t", kind: str = "domain", target: str = "a.example.com/x"
 ) -> str:
-    id_ = database.task(name, kind, target)
-    database.find(id_, "ip", IP)
-    database.find(id_, "site", SITE)
-    database.find(id_, "domain", DOMAIN)
+    id_ = database.add_task(name, kind, target)
+    database.add_results(id_, "ip", IP)
+    database.add_results(id_, "site", SITE)
+    database.add_results(id_, "domain", DOMAIN)
     return id_
 
 
@@ -90,7 +90,7 @@ async def test_the_statistics_stand_side_by_side(caller: Caller, database: FakeC
 
 async def test_a_title_that_begins_like_a_formula_is_one(caller: Caller, database: FakeClockDatabase) -> None:
     id_ = a_task(database)
-    database.find(id_, "site", SITE | {"title": '=HYPERLINK("https://evil.example.com")'})
+    database.add_results(id_, "site", SITE | {"title": '=HYPERLINK("https://evil.example.com")'})
     assert (await one(caller, id_))["站点"]["B3"].data_type == "f"
 
 
@@ -99,7 +99,7 @@ async def test_an_odd_value_breaks_the_export_of_one_task(
     caller: Caller, database: FakeClockDatabase, wrong: dict[str, Any]
 ) -> None:
     id_ = a_task(database)
-    database.find(id_, "domain", DOMAIN | wrong)
+    database.add_results(id_, "domain", DOMAIN | wrong)
     assert await caller.status("GET", f"/export/{id_}") == 500
 
 
@@ -112,10 +112,10 @@ async def test_an_unknown_task_is_http_200_and_two_words(caller: Caller, id_: st
 @FORK
 async def test_many_tasks_are_merged_into_one_book(caller: Caller, database: FakeClockDatabase) -> None:
     first, second = a_task(database, "一"), a_task(database, "二")
-    database.find(
+    database.add_results(
         second, "ip", IP | {"domain": ["b.example.com"], "port_info": [NGINX | {"version": "1.25"}]}
     )
-    database.find(second, "domain", DOMAIN | {"domain": "0.example.com", "record": ["\x01x"]})
+    database.add_results(second, "domain", DOMAIN | {"domain": "0.example.com", "record": ["\x01x"]})
     answer = await many(caller, first, second, NOBODY)
     assert file_name(answer) == "ARL批量导出报告_一.xlsx"
     sheets = await book(answer)
@@ -128,7 +128,7 @@ async def test_many_tasks_are_merged_into_one_book(caller: Caller, database: Fak
 
 @FORK
 async def test_an_export_of_many_has_errors_of_its_own(caller: Caller, database: FakeClockDatabase) -> None:
-    empty = database.task("t", "domain", "a.example.com")
+    empty = database.add_task("t", "domain", "a.example.com")
     said = [await many(caller), await many(caller, NOBODY, empty), await many(caller, empty)]
     assert [answer.status for answer in said] == [400, 404, 500]
     assert [list(await answer.json()) for answer in said] == [["error"]] * 3
@@ -147,7 +147,7 @@ async def test_an_odd_value_breaks_the_export_of_many_with_its_words(
 ) -> None:
     id_ = a_task(database)
     for record in (None, ["1.1.1.1"]):
-        database.find(id_, "domain", DOMAIN | {"record": record})
+        database.add_results(id_, "domain", DOMAIN | {"record": record})
     answer = await many(caller, id_)
     assert answer.status == 500
     assert (await answer.json())["error"].startswith("导出失败: ")

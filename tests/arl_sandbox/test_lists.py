@@ -2,7 +2,7 @@
 
 import pytest
 
-from arl_sandbox.api.lists import MOST
+from arl_sandbox.api.lists import MAX_PAGE_SIZE
 from tests.arl_sandbox.conftest import Caller
 from tests.arl_sandbox.database import FakeClockDatabase
 
@@ -13,7 +13,7 @@ SITES = (("https://B.example.com", 200), ("https://a.example.com", 404), ("https
 @pytest.fixture
 def sites(database: FakeClockDatabase) -> None:
     for site, status in SITES:
-        database.find(
+        database.add_results(
             "t1", "site", {"site": site, "status": status, "tag": ["入口"], "favicon": {"hash": status}}
         )
 
@@ -58,7 +58,7 @@ async def test_a_list_has_no_data_and_tells_the_query(caller: Caller) -> None:
 
 
 async def test_a_page_has_a_largest_size(caller: Caller) -> None:
-    assert (await caller.get("/site/", size=MOST + 1))["size"] == MOST
+    assert (await caller.get("/site/", size=MAX_PAGE_SIZE + 1))["size"] == MAX_PAGE_SIZE
 
 
 async def test_a_page_that_is_no_number_is_refused_as_a_payload(caller: Caller) -> None:
@@ -73,8 +73,8 @@ async def test_a_malformed_id_is_a_crash(caller: Caller) -> None:
 
 
 async def test_tasks_are_filtered_by_their_switches(caller: Caller, database: FakeClockDatabase) -> None:
-    database.task("a", "domain", "a.example.com", options={"port_scan": True})
-    database.task("b", "domain", "b.example.com", options={"port_scan": False})
+    database.add_task("a", "domain", "a.example.com", options={"port_scan": True})
+    database.add_task("b", "domain", "b.example.com", options={"port_scan": False})
     found = await caller.get("/task/", **{"options.port_scan": "true"})
     assert [task["name"] for task in found["items"]] == ["a"]
 
@@ -82,7 +82,7 @@ async def test_tasks_are_filtered_by_their_switches(caller: Caller, database: Fa
 async def test_the_status_that_schedules_are_asked_by_is_no_field(
     caller: Caller, database: FakeClockDatabase
 ) -> None:
-    database.schedule()
+    database.add_schedule()
     assert (await caller.get("/task_schedule/", schedule_status="scheduled"))["total"] == 0
 
 
@@ -99,7 +99,7 @@ async def again(caller: Caller, database: FakeClockDatabase, *, size: int = 10, 
     await caller.get("/site/", size=size)
     document = {"_id": "x" * 24, "task_id": "t", "site": "https://d.example.com"}
     if write:
-        database.find("t", "site", document)
+        database.add_results("t", "site", document)
     else:
         database.tables["site"]["x"] = document
     return int((await caller.get("/site/", size=size))["total"])

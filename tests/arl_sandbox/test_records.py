@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from arl_sandbox import ArlDatabase, ArlScheduler, PushBehavior
-from arl_sandbox.records import looked_after
+from arl_sandbox.records import update_records
 from tests.arl_sandbox.database import FakeClockDatabase
 
 
@@ -16,19 +16,19 @@ def fork(database: FakeClockDatabase) -> ArlScheduler:
 
 def ran(fork: ArlScheduler, database: ArlDatabase, *statuses: str, **changes: Any) -> dict[str, Any]:
     """The record of a run whose tasks have ended like this, after the scheduler has looked."""
-    id_ = database.schedule(target="1.1.1.1 a.example.com", **changes)
+    id_ = database.add_schedule(target="1.1.1.1 a.example.com", **changes)
     for task, status in zip(fork.run(id_), statuses, strict=True):
         if status == "missing":
             database.delete("task", task)
         elif status != "waiting":
-            database.end(task, status)
-    list(looked_after(database, fork.pushing))
+            database.end_task(task, status)
+    list(update_records(database, fork.pushing))
     (record,) = database.tables["task_schedule_run"].values()
     return record
 
 
 def test_a_record_is_complete_when_it_appears(fork: ArlScheduler, database: FakeClockDatabase) -> None:
-    id_ = database.schedule(target="1.1.1.1 a.example.com")
+    id_ = database.add_schedule(target="1.1.1.1 a.example.com")
     seen = [len(database.tables["task_schedule_run"]) for _ in fork.fire(id_)]
     assert seen == [0, 0, 0, 1]
     (record,) = database.tables["task_schedule_run"].values()
@@ -75,30 +75,30 @@ def test_a_push_that_fails_is_never_tried_again(fork: ArlScheduler, database: Fa
     fork.pushing.works = False
     assert ran(fork, database, "done", "done")["push_status"] == "error"
     fork.pushing.works = True
-    list(looked_after(database, fork.pushing))
+    list(update_records(database, fork.pushing))
     assert fork.pushing.pushed == []
 
 
 def test_killed_after_the_push_it_pushes_again(fork: ArlScheduler, database: FakeClockDatabase) -> None:
-    for task in fork.run(database.schedule(target="a.example.com")):
-        database.end(task)
-    next(looked_after(database, fork.pushing))  # the process ends here
-    list(looked_after(database, fork.pushing))
+    for task in fork.run(database.add_schedule(target="a.example.com")):
+        database.end_task(task)
+    next(update_records(database, fork.pushing))  # the process ends here
+    list(update_records(database, fork.pushing))
     assert fork.pushing.pushed == ["每日扫描"] * 2
 
 
 def test_a_push_holds_up_the_scheduler(fork: ArlScheduler, database: FakeClockDatabase) -> None:
-    for task in fork.run(database.schedule(target="a.example.com")):
-        database.end(task)
-    assert sum(fork.one_pass()) > 40
+    for task in fork.run(database.add_schedule(target="a.example.com")):
+        database.end_task(task)
+    assert sum(fork.run_pass()) > 40
 
 
 def test_stopped_and_failed_tasks_count_as_nothing(fork: ArlScheduler, database: FakeClockDatabase) -> None:
-    id_ = database.schedule(target="a.example.com")
+    id_ = database.add_schedule(target="a.example.com")
     (task,) = fork.run(id_)
-    database.find(task, "site", {"site": "https://a.example.com"})
-    database.end(task, "stop")
-    list(looked_after(database, fork.pushing))
+    database.add_results(task, "site", {"site": "https://a.example.com"})
+    database.end_task(task, "stop")
+    list(update_records(database, fork.pushing))
     (record,) = database.tables["task_schedule_run"].values()
     assert record["summary"]["site_cnt"] == 0
 
@@ -106,9 +106,9 @@ def test_stopped_and_failed_tasks_count_as_nothing(fork: ArlScheduler, database:
 def test_what_others_write_into_a_record_meanwhile_is_lost(
     fork: ArlScheduler, database: FakeClockDatabase
 ) -> None:
-    for task in fork.run(database.schedule(target="a.example.com")):
-        database.end(task)
-    looking = looked_after(database, fork.pushing)
+    for task in fork.run(database.add_schedule(target="a.example.com")):
+        database.end_task(task)
+    looking = update_records(database, fork.pushing)
     next(looking)
     (id_,) = database.tables["task_schedule_run"]
     database.change("task_schedule_run", id_, ours="x")
@@ -118,5 +118,5 @@ def test_what_others_write_into_a_record_meanwhile_is_lost(
 
 def test_a_broker_that_fails_leaves_no_record(fork: ArlScheduler, database: FakeClockDatabase) -> None:
     database.broker_capacity = 1
-    fork.run(database.schedule(target="1.1.1.1 a.example.com"))
+    fork.run(database.add_schedule(target="1.1.1.1 a.example.com"))
     assert not database.tables["task_schedule_run"]

@@ -91,7 +91,7 @@ async def test_a_malformed_policy_is_a_crash(caller: Caller) -> None:
 async def test_stop_and_recover_change_the_state_and_the_next_time(
     caller: Caller, database: FakeClockDatabase
 ) -> None:
-    id_ = database.schedule()
+    id_ = database.add_schedule()
     await caller.post("/task_schedule/stop/", _id=[id_])
     schedule = database.tables["task_schedule"][id_]
     assert (schedule["status"], schedule["next_run_date"]) == ("stop", "-")
@@ -112,20 +112,20 @@ async def test_stop_and_recover_change_the_state_and_the_next_time(
 async def test_a_state_that_cannot_change_is_told(
     caller: Caller, database: FakeClockDatabase, act: str, status: str, words: str
 ) -> None:
-    id_ = database.schedule(status=status)
+    id_ = database.add_schedule(status=status)
     answer = await caller.post(f"/task_schedule/{act}/", _id=[id_])
     assert (answer["code"], answer["message"]) == (500, f"系统异常 error:{words}")
 
 
 async def test_stops_go_one_by_one_until_one_is_refused(caller: Caller, database: FakeClockDatabase) -> None:
-    first, second = database.schedule("一"), database.schedule("二")
+    first, second = database.add_schedule("一"), database.add_schedule("二")
     assert (await caller.post("/task_schedule/stop/", _id=[first, NOBODY, second]))["code"] == 1605
     states = [database.tables["task_schedule"][id_]["status"] for id_ in (first, second)]
     assert states == ["stop", "scheduled"]
 
 
 async def test_all_are_deleted_or_none(caller: Caller, database: FakeClockDatabase) -> None:
-    id_ = database.schedule()
+    id_ = database.add_schedule()
     assert (await caller.post("/task_schedule/delete/", _id=[id_, NOBODY]))["code"] == 1605
     assert await caller.status("POST", "/task_schedule/delete/", json={"_id": ["x"]}) == 500
     assert database.tables["task_schedule"]

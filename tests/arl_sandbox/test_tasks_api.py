@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from arl_sandbox.policies import policy
+from arl_sandbox.policies import new_policy
 from tests.arl_sandbox.conftest import Caller
 from tests.arl_sandbox.database import FakeClockDatabase
 
@@ -12,8 +12,8 @@ NOBODY = "f" * 24
 
 
 def ended(database: FakeClockDatabase, name: str = "t", **changes: Any) -> str:
-    id_ = database.task(name, "domain", "a.example.com", celery_id="c", **changes)
-    database.end(id_)
+    id_ = database.add_task(name, "domain", "a.example.com", celery_id="c", **changes)
+    database.end_task(id_)
     return id_
 
 
@@ -107,7 +107,7 @@ async def test_tasks_by_policy_are_refused(
 async def test_a_policy_with_a_scope_takes_nothing_else(caller: Caller, database: FakeClockDatabase) -> None:
     scope = database.insert("asset_scope", {"scope_array": ["a.example.com"]})
     for scope_id, codes in ((scope, [200, 500]), (NOBODY, [601, 601])):
-        document = policy("窄")
+        document = new_policy("窄")
         document["policy"]["scope_config"] = {"scope_id": scope_id}
         id_ = database.insert("policy", document)
         targets = ("www.a.example.com", "other.example.com")
@@ -120,21 +120,21 @@ async def test_a_task_of_a_result_set_cannot_be_begun_again(
     set_id = database.insert("result_set", {"items": ["https://a.example.com"]})
     await by_policy(caller, task_tag="risk_cruising", result_set_id=set_id)
     (task,) = database.tasks()
-    database.end(task["_id"])
+    database.end_task(task["_id"])
     answer = await caller.post("/task/restart/", task_id=[task["_id"]])
     assert (answer["code"], answer["message"]) == (500, "系统异常 error:不支持该任务重新运行")
 
 
 async def test_a_stop_is_told_apart_by_its_code(caller: Caller, database: FakeClockDatabase) -> None:
-    fresh = database.task("fresh", "domain", "a.example.com")
-    running = database.task("running", "domain", "a.example.com", celery_id="c", status="port_scan")
+    fresh = database.add_task("fresh", "domain", "a.example.com")
+    running = database.add_task("running", "domain", "a.example.com", celery_id="c", status="port_scan")
     ids = (running, running, NOBODY, fresh)
     assert [(await caller.get(f"/task/stop/{id_}"))["code"] for id_ in ids] == [200, 105, 103, 102]
     assert await caller.status("GET", "/task/stop/x") == 500
 
 
 async def test_stopping_many_says_yes_whatever_happens(caller: Caller, database: FakeClockDatabase) -> None:
-    running = database.task("running", "domain", "a.example.com", celery_id="c")
+    running = database.add_task("running", "domain", "a.example.com", celery_id="c")
     assert (await caller.post("/task/batch_stop/", task_id=[NOBODY, running]))["code"] == 200
     assert database.tables["task"][running]["status"] == "stop"
 
@@ -142,7 +142,7 @@ async def test_stopping_many_says_yes_whatever_happens(caller: Caller, database:
 async def test_stopping_many_breaks_half_way_at_a_malformed_id(
     caller: Caller, database: FakeClockDatabase
 ) -> None:
-    first, second = (database.task(name, "domain", "a.example.com", celery_id="c") for name in "ab")
+    first, second = (database.add_task(name, "domain", "a.example.com", celery_id="c") for name in "ab")
     assert await caller.status("POST", "/task/batch_stop/", json={"task_id": [first, "x", second]}) == 500
     assert [database.tables["task"][id_]["status"] for id_ in (first, second)] == ["stop", "waiting"]
 
@@ -150,9 +150,9 @@ async def test_stopping_many_breaks_half_way_at_a_malformed_id(
 async def test_deleting_takes_ended_tasks_and_what_they_found_where_asked(
     caller: Caller, database: FakeClockDatabase
 ) -> None:
-    kept, gone, open_ = ended(database), ended(database), database.task("open", "domain", "a.example.com")
+    kept, gone, open_ = ended(database), ended(database), database.add_task("open", "domain", "a.example.com")
     for id_ in (kept, gone):
-        database.find(id_, "site", {"site": "https://a.example.com"})
+        database.add_results(id_, "site", {"site": "https://a.example.com"})
     assert (await caller.post("/task/delete/", task_id=[kept, open_]))["code"] == 104
     assert (await caller.post("/task/delete/", task_id=[NOBODY]))["code"] == 103
     await caller.post("/task/delete/", task_id=[kept], del_task_data=False)
@@ -176,7 +176,7 @@ async def test_a_restart_copies_the_task_and_tells_the_old_id(
 
 
 async def test_all_are_begun_again_or_none(caller: Caller, database: FakeClockDatabase) -> None:
-    done, open_ = ended(database), database.task("open", "domain", "a.example.com")
+    done, open_ = ended(database), database.add_task("open", "domain", "a.example.com")
     assert (await caller.post("/task/restart/", task_id=[done, open_]))["code"] == 104
     assert len(database.tasks()) == 2
 

@@ -4,17 +4,17 @@ from typing import Any
 
 import pytest
 
-from arl_sandbox.database import KINDS
-from arl_sandbox.policies import options_of, policy
+from arl_sandbox.database import RESULT_TABLES
+from arl_sandbox.policies import new_policy, task_options
 from arl_sandbox.tasks import TaskRequest, stop, submit
-from arl_sandbox.worker import stages_of
+from arl_sandbox.worker import enabled_stages
 from tests.arl_sandbox.conftest import ArlProcesses
 
 
 def begun(living: ArlProcesses, target: str = "a.example.com", **changes: Any) -> list[str]:
     """Tasks with a policy that looks at everything, in the queue."""
     tag = changes.pop("tag", "task")
-    options = options_of(policy("全"), tag) | changes
+    options = task_options(new_policy("全"), tag) | changes
     steps = submit(living.database, TaskRequest(name="t", target=target, tag=tag, options=options))
     return [id_ for step, id_ in steps if step == "published"]
 
@@ -51,10 +51,10 @@ async def test_things_of_every_kind_appear_while_it_works(living: ArlProcesses) 
     (id_,) = begun(living)
     await living.timeline.run(101)
     assert living.task(id_)["status"] not in {"waiting", "done"}
-    early = {kind for kind in KINDS if living.database.tables[kind]}
+    early = {kind for kind in RESULT_TABLES if living.database.tables[kind]}
     await living.timeline.run(400)
-    assert {"domain", "ip"} <= early < set(KINDS)
-    assert {kind for kind in KINDS if living.database.tables[kind]} == set(KINDS)
+    assert {"domain", "ip"} <= early < set(RESULT_TABLES)
+    assert {kind for kind in RESULT_TABLES if living.database.tables[kind]} == set(RESULT_TABLES)
     assert all(find["task_id"] == id_ for find in living.database.tables["site"].values())
 
 
@@ -66,14 +66,14 @@ async def test_finished_stages_are_kept_with_their_seconds(living: ArlProcesses)
 
 async def test_a_task_does_only_what_its_options_say(living: ArlProcesses) -> None:
     (id_,) = begun(living, port_scan=False, poc_config=[], nuclei_scan=False)
-    assert not {"port_scan", "poc_run", "nuclei_scan"} & set(stages_of(living.task(id_)))
+    assert not {"port_scan", "poc_run", "nuclei_scan"} & set(enabled_stages(living.task(id_)))
     await living.timeline.run(400)
     assert not living.database.tables["nuclei_result"]
 
 
 async def test_addresses_are_not_looked_for_as_domains(living: ArlProcesses) -> None:
     (id_,) = begun(living, "192.0.2.1 192.0.2.8/30")
-    assert "domain_brute" not in stages_of(living.task(id_))
+    assert "domain_brute" not in enabled_stages(living.task(id_))
     await living.timeline.run(400)
     found = [find["ip"] for find in living.database.tables["ip"].values()]
     assert sorted(found) == ["192.0.2.1", "192.0.2.10", "192.0.2.8", "192.0.2.9"]
@@ -138,13 +138,13 @@ async def test_the_fork_s_dying_worker_says_error_first(living: ArlProcesses) ->
 
 
 async def test_a_dying_worker_may_write_over_the_stop(living: ArlProcesses) -> None:
-    living.worker.overwrites = True
+    living.worker.overwrite_stop_with_stage = True
     (id_,) = begun(living)
     await living.timeline.run(15)
     stopped(living, id_)
     await living.timeline.run(400)
     task = living.task(id_)
-    assert task["status"] in stages_of(task)
+    assert task["status"] in enabled_stages(task)
     assert task["end_time"] != "-"
 
 
@@ -152,7 +152,7 @@ async def test_a_dying_worker_may_write_over_the_stop(living: ArlProcesses) -> N
 async def test_a_dying_worker_may_write_error_over_the_stop(
     living: ArlProcesses, target: str, *, ends: bool
 ) -> None:
-    living.worker.error_after_stop = True
+    living.worker.overwrite_stop_with_error = True
     (id_,) = begun(living, target)
     await living.timeline.run(15)
     living.database.revoked.add(id_)

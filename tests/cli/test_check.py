@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from click.testing import CliRunner
 
-from arl_sandbox import KEY
+from arl_sandbox import API_KEY
 from bot.__main__ import main
 from bot.cli.check import check_routes, examine
 from bot.config.settings import Settings
@@ -188,8 +188,8 @@ async def test_routes_are_compared_with_the_schedules_of_arl(
     clock: FakeClock, changes: dict[str, object], outcome: str
 ) -> None:
     async with open_arl_fixture(clock, None) as beside:
-        beside.database.schedule("每日巡检", notify_enable=True)
-        engine = {"kind": "arl", "url": beside.arl.url, "api_key": KEY}
+        beside.database.add_schedule("每日巡检", notify_enable=True)
+        engine = {"kind": "arl", "url": beside.arl.url, "api_key": API_KEY}
         settings = Settings.model_validate({"engine": engine} | changes)
         tasks = open_stores(settings.store.url).tasks
         try:

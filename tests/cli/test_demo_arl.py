@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from arl_sandbox import ArlScheduler, FakeArl, Timeline, Worker
-from arl_sandbox.database import KINDS
+from arl_sandbox.database import RESULT_TABLES
 from bot.cli.demo.arl import AGAIN, DAILY, SHAKY, TEMPO, plan, settings_for
 from bot.config.settings import Settings
 from tests.arl_sandbox.conftest import build_timeline
@@ -40,7 +40,7 @@ async def test_its_tasks_are_done_within_ten_seconds_and_find_every_kind(clock: 
     world = FakeClockDatabase(clock)
     await living(world).run(10)
     assert {task["status"] for task in world.tasks(DAILY)} == {"done"}
-    assert {kind for kind in KINDS if world.tables[kind]} == set(KINDS)
+    assert {kind for kind in RESULT_TABLES if world.tables[kind]} == set(RESULT_TABLES)
 
 
 @pytest.mark.parametrize("start", STARTS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from arl_sandbox import KEY
+from arl_sandbox import API_KEY
 from bot.config.engine import ArlSettings, EmbeddedSettings
 from bot.config.loader import load, secrets_of
 from bot.config.resolve import recipient_resolver
@@ -167,8 +167,8 @@ async def test_times_of_arl_are_read_in_the_zone_of_the_settings(
     tmp_path: Path, clock: FakeClock, zone: str, hour: int
 ) -> None:
     async with open_arl_fixture(clock, None) as beside:
-        id_ = beside.database.task("x", "domain", "a.example", start_time="2026-11-24 11:00:00")
-        text = f"engine: {{kind: arl, url: '{beside.arl.url}', api_key: {KEY}, timezone: {zone}}}"
+        id_ = beside.database.add_task("x", "domain", "a.example", start_time="2026-11-24 11:00:00")
+        text = f"engine: {{kind: arl, url: '{beside.arl.url}', api_key: {API_KEY}, timezone: {zone}}}"
         async with opened(read(tmp_path, text), tmp_path, clock) as engine:
             (task,) = (await engine.tasks([id_])).values()
     assert task.start_time == datetime(2026, 11, 24, hour, tzinfo=UTC)

@@ -26,7 +26,7 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeCloc
     if request.param.startswith("arl"):
         async with open_arl_fixture(clock, request.config if request.param == "arl" else None) as beside:
             for schedule in SCHEDULES:
-                beside.database.schedule(schedule.name, "a.example.com b.example.com", id_=schedule.id)
+                beside.database.add_schedule(schedule.name, "a.example.com b.example.com", id_=schedule.id)
             await beside.database.flush()
             yield beside.engine
         return

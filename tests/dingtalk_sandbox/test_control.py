@@ -10,7 +10,7 @@ import pytest
 
 from dingtalk_sandbox import Sandbox, Scenario
 from dingtalk_sandbox.errors import UsageError
-from dingtalk_sandbox.scenario import default_scenario, read_scenario, scenario_from
+from dingtalk_sandbox.scenario import default_scenario, parse_scenario, read_scenario
 from tests.dingtalk_sandbox.harness import BOTH, BUTTONS, GROUP, KEY, SAY_HI, Client, card
 
 
@@ -111,7 +111,7 @@ async def test_events_tell_of_messages_and_connections(client: Client) -> None:
 
 
 async def test_a_silent_event_stream_is_kept_alive(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dingtalk_sandbox.control.events.KEEP_ALIVE", 0.01)
+    monkeypatch.setattr("dingtalk_sandbox.control.events.KEEP_ALIVE_SECONDS", 0.01)
     async with client.http.get(client.sandbox.url + "/_sandbox/events") as events:
         await events.content.readuntil(b"\n\n")
         assert await events.content.readuntil(b"\n\n") == b": still here\n\n"
@@ -157,7 +157,7 @@ def test_a_scene_is_read_from_yaml(tmp_path: Path) -> None:
 )
 def test_a_wrong_scene_names_the_key(given: Any, named: str) -> None:
     with pytest.raises(UsageError, match=named):
-        scenario_from(given)
+        parse_scenario(given)
 
 
 async def test_a_scene_can_be_handed_over_ready_made() -> None:
@@ -168,11 +168,11 @@ async def test_a_scene_can_be_handed_over_ready_made() -> None:
 
 def test_scopes_of_a_seed_become_a_set() -> None:
     app = {"key": "k", "secret": "s", "agent_id": 1, "robot_name": "R", "scopes": ["qyapi_base"]}
-    assert scenario_from({"apps": [app]}).apps[0].scopes == {"qyapi_base"}
+    assert parse_scenario({"apps": [app]}).apps[0].scopes == {"qyapi_base"}
 
 
 async def test_own_templates_stand_beside_the_public_ones() -> None:
-    scene = scenario_from({"templates": [{"id": "own.schema", "name": "own", "published": False}]})
+    scene = parse_scenario({"templates": [{"id": "own.schema", "name": "own", "published": False}]})
     assert [scene.template(id_).published for id_ in ("own.schema", BUTTONS)] == [False, True]  # type: ignore[union-attr]
 
 

@@ -24,7 +24,7 @@ async def ask(port: int, raw: bytes) -> bytes:
 @pytest.fixture(params=["sandbox", "arl"])
 async def port(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     for module in ("dingtalk_sandbox.server", "arl_sandbox.server"):
-        monkeypatch.setattr(f"{module}.HEADER_SECONDS", 0.2)
+        monkeypatch.setattr(f"{module}.KEEP_ALIVE_SECONDS", 0.2)
     if request.param == "sandbox":
         async with Sandbox() as sandbox:
             yield sandbox.port

@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from dingtalk_sandbox.validation.media import MB, file_name
+from dingtalk_sandbox.validation.media import MB, parse_file_name
 from tests.dingtalk_sandbox.harness import Client
 
 
@@ -62,7 +62,7 @@ async def test_an_upload_costs_one_call(client: Client) -> None:
     ],
 )
 def test_a_file_name_is_read_without_its_folders(head: bytes, name: str) -> None:
-    assert file_name(head) == name
+    assert parse_file_name(head) == name
 
 
 async def test_a_file_that_is_not_there_is_a_404(client: Client) -> None:

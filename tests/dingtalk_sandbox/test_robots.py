@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dingtalk_sandbox.validation.robots import UNSUPPORTED
+from dingtalk_sandbox.validation.robots import UNSUPPORTED_CODE
 from tests.dingtalk_sandbox.harness import GROUP, KEY, Client
 
 OTO = "/v1.0/robot/oToMessages/batchSend"
@@ -58,12 +58,12 @@ async def test_action_card_buttons_are_links(client: Client) -> None:
         ("sampleText", {}, "miss.param.text"),
         ("sampleMarkdown", {"title": "t"}, "miss.param.markdownTotext"),
         ("sampleMarkdown", {"title": "t", "text": 5}, "invalidParameter.msgParam.invalid"),
-        ("sampleFile", a_file("a.xls", "xls"), UNSUPPORTED),
+        ("sampleFile", a_file("a.xls", "xls"), UNSUPPORTED_CODE),
         ("sampleFile", a_file("a.pdf", "pdf"), "invalidParameter.msgParam.invalid"),
         ("sampleFile", {"fileName": "a.pdf"}, "miss.param.file"),
         ("sampleAudio", {"mediaId": "@x"}, "miss.param.audio"),
         ("sampleVideo", {"duration": "1", "videoMediaId": "@", "videoType": "avi", "picMediaId": "@"},
-         UNSUPPORTED),
+         UNSUPPORTED_CODE),
         ("sampleText", {"content": "字" * 5000}, "invalidParameter.msgParam.tooLong"),
     ],
 )  # fmt: skip

@@ -107,8 +107,8 @@ async def test_the_fixture_drives_a_sandbox(dingtalk: DingTalk) -> None:
     assert (await dingtalk.say("@DingRun hi"))["why"] == "no connection"
     (said,) = await dingtalk.expect(kind="text", contains="hi")
     assert said["sender"]["name"] == "李雷"
-    await dingtalk.fault({"match": "accessToken", "kind": "html"})
-    await dingtalk.later(60)
+    await dingtalk.set_faults({"match": "accessToken", "kind": "html"})
+    await dingtalk.advance(60)
     assert (await dingtalk.counters())["calls"] == {}
     with pytest.raises(AssertionError, match="there is no card"):
         await dingtalk.tap("none", "rerun")

@@ -93,7 +93,7 @@ class Month:
 
     def refused(self) -> Mapping[str, int]:
         """What DingTalk refused, by endpoint."""
-        return dict(self.sandbox.state.refused)
+        return dict(self.sandbox.state.error_counts)
 
     def counted(self) -> Mapping[str, int]:
         """What DingTalk has counted in the month that is over."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from python_calamine import CalamineWorkbook
 
-from arl_sandbox import KEY
+from arl_sandbox import API_KEY
 from bot.runtime import utc_now
 from dingtalk_sandbox import Sandbox
 from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
@@ -33,8 +33,10 @@ class Both:
         (schedule,) = world.tables["task_schedule"]
         ids = self.beside.scheduler.run(schedule)
         for id_, status in zip(ids, statuses, strict=True):
-            world.find(id_, "site", {"site": f"https://{id_}.example.com", "title": "=1+1", "status": 200})
-            world.end(id_, status)
+            world.add_results(
+                id_, "site", {"site": f"https://{id_}.example.com", "title": "=1+1", "status": 200}
+            )
+            world.end_task(id_, status)
         await world.flush()
 
 
@@ -43,9 +45,9 @@ async def both(
     request: pytest.FixtureRequest, sandbox: Sandbox, chat: Chat, tmp_path: Path
 ) -> AsyncIterator[Both]:
     async with open_arl_fixture(FakeClock(utc_now()), request.config) as beside:
-        beside.database.schedule(NAME, "1.1.1.1 a.example.com")
+        beside.database.add_schedule(NAME, "1.1.1.1 a.example.com")
         await beside.database.flush()
-        arl = {"kind": "arl", "url": beside.arl.url, "api_key": KEY, "mongo_uri": beside.address}
+        arl = {"kind": "arl", "url": beside.arl.url, "api_key": API_KEY, "mongo_uri": beside.address}
         values = settings(sandbox, []) | {
             "schedules": [],
             "engine": arl,

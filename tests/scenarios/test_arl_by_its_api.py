@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from arl_sandbox import KEY
+from arl_sandbox import API_KEY
 from bot.runtime import utc_now
 from dingtalk_sandbox import Sandbox
 from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
@@ -41,8 +41,8 @@ class Asking:
 @pytest.fixture
 async def asking(sandbox: Sandbox, chat: Chat, tmp_path: Path) -> AsyncIterator[Asking]:
     async with open_arl_fixture(FakeClock(utc_now()), None) as beside:
-        beside.database.schedule(NAME, "1.1.1.1 a.example.com")
-        engine = {"kind": "arl", "url": beside.arl.url, "api_key": KEY}
+        beside.database.add_schedule(NAME, "1.1.1.1 a.example.com")
+        engine = {"kind": "arl", "url": beside.arl.url, "api_key": API_KEY}
         service = service_on(settings(sandbox, []) | {"schedules": [], "engine": engine}, tmp_path)
         await service.start()
         await until(chat.connected)
@@ -73,7 +73,7 @@ async def test_failed_tasks_that_arl_begins_in_no_way_again_are_said_in_its_word
     await asking.chat.say("@DingRun 重跑")
     await until(lambda: _has(asking, 2))
     for task in world.tasks():
-        world.end(task["_id"], "error")
+        world.end_task(task["_id"], "error")
         world.change("task", task["_id"], result_set_id="x")  # ARL restarts no such task
     await until(lambda: _over(asking))
     world.blocked_addresses.add("1.1.1.1")
@@ -101,8 +101,8 @@ async def test_what_ran_while_the_service_was_dead_is_told_once(asking: Asking) 
     (schedule,) = world.tables["task_schedule"]
     world.change("task_schedule", schedule, notify_enable=True, notify_on="always")
     for id_ in asking.beside.scheduler.run(schedule):
-        world.find(id_, "site", {"site": f"https://{id_}.example.com", "title": "首页", "status": 200})
-        world.end(id_, "error")
+        world.add_results(id_, "site", {"site": f"https://{id_}.example.com", "title": "首页", "status": 200})
+        world.end_task(id_, "error")
     await asking.service.start()
     (card,) = await chat.wait("card", 1)
     assert NAME in card["variables"]["title"]

@@ -33,4 +33,4 @@ async def test_a_burst_is_told_in_few_messages_and_refused_nothing(tmp_path: Pat
             told = Counter(run for run in runs for text in said if run in text)
             assert told == dict.fromkeys(runs, 1), place
             assert len(said) < MANY
-        assert dict(case.sandbox.state.refused) == {}
+        assert dict(case.sandbox.state.error_counts) == {}

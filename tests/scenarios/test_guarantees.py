@@ -33,7 +33,7 @@ async def live(case: World, *faults: dict[str, object]) -> str:
 
 
 def calls(case: World, endpoint: str) -> int:
-    counted = case.sandbox.state.calls.items()
+    counted = case.sandbox.state.call_counts.items()
     return sum(number for name, number in counted if endpoint in name)
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from arl_sandbox import (
-    KEY,
+    API_KEY,
     ZONE,
     ArlDatabase,
     ArlScheduler,
@@ -39,10 +39,10 @@ async def run_arl(mongo_uri: str, stop: asyncio.Event) -> AsyncIterator[FakeArl]
         worker.flaky_targets.add(SHAKY)
         timeline = Timeline(world, asyncio.sleep)
         scheduler = ArlScheduler(world)
-        timeline.add(scheduler.one_pass())
-        await timeline.run_out()  # the service, when it looks first, sees a run that is whole and not over
+        timeline.add(scheduler.run_pass())
+        await timeline.run_to_end()  # the service, when it looks first, sees a run that is whole and not over
         timeline.add(scheduler.loop(), worker.slot(), worker.slot())
-        living = asyncio.create_task(timeline.run_out(), name="the fake ARL")
+        living = asyncio.create_task(timeline.run_to_end(), name="the fake ARL")
         living.add_done_callback(lambda _: stop.set())
         try:
             yield arl
@@ -60,9 +60,9 @@ def plan(world: ArlDatabase) -> None:
     now = world.clock().astimezone(ZONE)
     soon = now + timedelta(minutes=1)
     targets = "192.0.2.10 192.0.2.16/30 yunshan.example.com shop.yunshan.example.com"
-    world.schedule(DAILY, targets, cron=f"{soon.minute} {soon.hour} * * *")
+    world.add_schedule(DAILY, targets, cron=f"{soon.minute} {soon.hour} * * *")
     first = (now.minute + 2) % 5
-    world.schedule(AGAIN, f"203.0.113.8 {SHAKY}", cron=f"{first}-59/5 * * * *")
+    world.add_schedule(AGAIN, f"203.0.113.8 {SHAKY}", cron=f"{first}-59/5 * * * *")
 
 
 def settings_for(arl: FakeArl, mongo_uri: str, group: str) -> Mapping[str, Any]:
@@ -70,7 +70,7 @@ def settings_for(arl: FakeArl, mongo_uri: str, group: str) -> Mapping[str, Any]:
     reads = {"mongo_uri": mongo_uri, "mongo_db": DATABASE} if mongo_uri else {}
     told = [{"to": f"group:{group}", "notify_on": "always"}]
     return {
-        "engine": {"kind": "arl", "url": arl.url, "api_key": KEY} | reads,
+        "engine": {"kind": "arl", "url": arl.url, "api_key": API_KEY} | reads,
         "notify": {"routes": {DAILY: told, AGAIN: told}},
     }
 

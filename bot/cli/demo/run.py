@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from arl_sandbox import KEY
+from arl_sandbox import API_KEY
 from bot.app import App
 from bot.cli.demo.arl import run_arl, settings_for
 from bot.cli.demo.sample_sites import SampleSites
@@ -97,7 +97,7 @@ async def _arl(demo: Demo, stack: AsyncExitStack, stop: asyncio.Event) -> DemoTa
     return DemoTargets(
         settings=settings_for(arl, demo.arl_mongo, GROUP),
         words="重跑 · 重跑失败 · 停止 · 最近报告 · 计划",
-        about=WELCOME_ARL.format(url=arl.url, key=KEY, reads=reads),
+        about=WELCOME_ARL.format(url=arl.url, key=API_KEY, reads=reads),
     )
 
 

@@ -28,9 +28,9 @@ async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncItera
 
 async def two_tasks(beside: ArlFixture, kind: str, *documents: dict[str, object]) -> list[str]:
     """Two tasks that found the documents in turn."""
-    ids = [beside.database.task(f"t{number}", "domain", f"{number}.example.com") for number in (1, 2)]
+    ids = [beside.database.add_task(f"t{number}", "domain", f"{number}.example.com") for number in (1, 2)]
     for number, document in enumerate(documents):
-        beside.database.find(ids[number % 2], kind, document)
+        beside.database.add_results(ids[number % 2], kind, document)
     await beside.database.flush()
     return ids
 
@@ -140,7 +140,7 @@ async def test_nothing_is_ever_written_into_arl_s_database(
 ) -> None:
     pymongo.monitoring.register(COMMANDS)
     async with open_arl_fixture(clock, request.config, fork=True) as beside:
-        id_ = beside.database.schedule(target="1.1.1.1 a.example.com")
+        id_ = beside.database.add_schedule(target="1.1.1.1 a.example.com")
         beside.scheduler.run(id_)
         await beside.database.flush()
         beside.database.mirror = None  # from here on nobody else reaches the database

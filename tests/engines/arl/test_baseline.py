@@ -24,11 +24,11 @@ async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncItera
 async def ended(beside: ArlFixture, name: str, target: str, *statuses: str) -> Run:
     """A run of two tasks: all addresses together, and the domain."""
     ids = [
-        beside.database.task(f"{name}-0", "ip", target),
-        beside.database.task(f"{name}-1", "domain", "a.example"),
+        beside.database.add_task(f"{name}-0", "ip", target),
+        beside.database.add_task(f"{name}-1", "domain", "a.example"),
     ]
     for id_, status in zip(ids, statuses, strict=True):
-        beside.database.end(id_, status)
+        beside.database.end_task(id_, status)
     await beside.turn(60)
     tasks = await beside.engine.tasks(ids)
     return make_run(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from arl_sandbox import KEY, ArlDatabase, FakeArl
+from arl_sandbox import API_KEY, ArlDatabase, FakeArl
 from bot.app import App
 from bot.cli.check import examine
 from bot.config.notify import NotifySettings
@@ -25,7 +25,7 @@ API, DATABASE, PUSHES = "ARL 接口 / API", "ARL 数据库 / database", "ARL 自
 
 def beside_settings(beside: ArlFixture, folder: Path, **engine: str) -> Settings:
     return Settings.model_validate({
-        "engine": {"kind": "arl", "url": beside.arl.url, "api_key": KEY} | engine,
+        "engine": {"kind": "arl", "url": beside.arl.url, "api_key": API_KEY} | engine,
         "store": {"url": f"sqlite:///{folder}/d.db"},
         "reports": {"dir": str(folder / "reports")},
     })
@@ -40,7 +40,7 @@ async def try_check(name: str, settings: Settings) -> str:
 async def test_a_sound_arl_is_all_ticks(clock: FakeClock, tmp_path: Path) -> None:
     lines: list[str] = []
     async with open_arl_fixture(clock, None) as beside:
-        beside.database.schedule()
+        beside.database.add_schedule()
         assert await examine(beside_settings(beside, tmp_path), lines.append)
     assert {line[0] for line in lines} == {"✓"}
     api, database, _ = lines[-3:]
@@ -63,9 +63,9 @@ async def test_the_certificate_of_arl_s_own_script_is_taken_by_its_file_and_not_
 ) -> None:
     files, lines = self_signed(tmp_path), list[str]()
     world = ArlDatabase(clock)
-    world.schedule()
+    world.add_schedule()
     async with FakeArl(database=world, tls=files.context()) as arl_:
-        engine = {"kind": "arl", "url": arl_.url, "api_key": KEY}
+        engine = {"kind": "arl", "url": arl_.url, "api_key": API_KEY}
         engine |= {"ca_file": str(files.certificate)} if pinned else {}
         settings = Settings.model_validate({
             "engine": engine,
@@ -91,7 +91,7 @@ async def test_the_database_of_another_arl_is_found_out(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> None:
     async with open_arl_fixture(clock, None) as beside, open_arl_fixture(clock, request.config) as other:
-        mine, theirs = beside.database.schedule(id_="5" * 24), other.database.schedule(id_="6" * 24)
+        mine, theirs = beside.database.add_schedule(id_="5" * 24), other.database.add_schedule(id_="6" * 24)
         await other.database.flush()
         settings = beside_settings(beside, tmp_path, mongo_uri=other.address)
         with pytest.raises(ConfigError, match=f"another one.*{mine}、{theirs}"):
@@ -105,7 +105,7 @@ async def test_without_schedules_the_newest_task_tells_whose_database_it_is(
         open_arl_fixture(clock, request.config) as beside,
         open_arl_fixture(clock, request.config) as other,
     ):
-        beside.database.task("t", "domain", "a.example.com")
+        beside.database.add_task("t", "domain", "a.example.com")
         await beside.database.flush()
         mine, theirs = (beside_settings(beside, tmp_path, mongo_uri=each.address) for each in (beside, other))
         assert "0 个计划" in await try_check(DATABASE, mine)
@@ -117,7 +117,7 @@ async def test_documents_that_cannot_be_read_are_counted(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_arl_fixture(clock, request.config) as beside:
-        beside.database.schedule()
+        beside.database.add_schedule()
         await beside.database.flush()
         monkeypatch.setattr(arl, "parse_schedule", {}.__getitem__)
         said = await try_check(DATABASE, beside_settings(beside, tmp_path, mongo_uri=beside.address))
@@ -128,8 +128,8 @@ async def test_the_database_of_this_arl_says_how_many_schedules_tell(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> None:
     async with open_arl_fixture(clock, request.config) as beside:
-        beside.database.schedule("开", notify_enable=True)
-        beside.database.schedule("关")
+        beside.database.add_schedule("开", notify_enable=True)
+        beside.database.add_schedule("关")
         await beside.database.flush()
         settings = beside_settings(beside, tmp_path, mongo_uri=beside.address)
         assert "2 个计划，1 个会推送" in await try_check(DATABASE, settings)
@@ -137,7 +137,7 @@ async def test_the_database_of_this_arl_says_how_many_schedules_tell(
 
 async def pushed(beside: ArlFixture, name: str) -> None:
     """A run of which the fork has told DingTalk, as its record says."""
-    beside.scheduler.run(beside.database.schedule(name, notify_enable=True))
+    beside.scheduler.run(beside.database.add_schedule(name, notify_enable=True))
     for record in beside.database.tables["task_schedule_run"]:
         beside.database.change("task_schedule_run", record, push_status="success")
     await beside.database.flush()
@@ -157,7 +157,7 @@ async def test_pushes_of_arl_s_own_are_named_with_how_to_turn_them_off(
 async def test_pushes_that_cannot_be_seen_are_no_pushes(clock: FakeClock, tmp_path: Path) -> None:
     async with open_arl_fixture(clock, None, fork=True) as beside:
         assert await try_check(PUSHES, beside_settings(beside, tmp_path)) == "没有 / none"
-        beside.database.schedule("每日扫描", notify_enable=True)
+        beside.database.add_schedule("每日扫描", notify_enable=True)
         said = await try_check(PUSHES, beside_settings(beside, tmp_path))
     assert said.startswith("看不出来（每日扫描 开了推送）")
 
@@ -200,7 +200,7 @@ async def test_operators_are_told_once_that_arl_pushes_as_well_by_all_bots_and_a
 
 async def test_operators_are_not_told_of_pushes_that_nobody_can_see(clock: FakeClock, tmp_path: Path) -> None:
     async with open_arl_fixture(clock, None, fork=True) as beside:
-        beside.database.schedule(notify_enable=True)
+        beside.database.add_schedule(notify_enable=True)
         async with App(with_operator(beside_settings(beside, tmp_path)), clock=clock) as app:
             await app.alert_engine_warnings()
             assert await app.stores.store.find_jobs(kind="notice") == []

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from arl_sandbox import KEY, ArlDatabase, FakeArl
+from arl_sandbox import API_KEY, ArlDatabase, FakeArl
 from bot.engines.arl import client as arl_wire
 from bot.engines.arl.client import ArlClient, Refused, understood
 from bot.engines.arl.trust import Trust, trust_file, trust_fingerprint
@@ -81,17 +81,17 @@ async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, session: aio
 async def test_a_proxy_with_a_password_is_passed_with_it_alone(
     clock: FakeClock, session: aiohttp.ClientSession
 ) -> None:
-    async with FakeArl(database=ArlDatabase(clock), basic="admin:密码") as arl:
-        passed = ArlClient(session, url=arl.url, api_key=KEY, basic_auth="admin:密码")
+    async with FakeArl(database=ArlDatabase(clock), basic_auth="admin:密码") as arl:
+        passed = ArlClient(session, url=arl.url, api_key=API_KEY, basic_auth="admin:密码")
         assert (await passed.get("/task/"))["total"] == 0
         with pytest.raises(PermanentError, match="basic_auth"):
-            await ArlClient(session, url=arl.url, api_key=KEY).get("/task/")
+            await ArlClient(session, url=arl.url, api_key=API_KEY).get("/task/")
 
 
 async def test_a_redirection_is_never_followed(clock: FakeClock, session: aiohttp.ClientSession) -> None:
     async with FakeArl(database=ArlDatabase(clock)) as arl:
         with pytest.raises(PermanentError, match="HTTP 308"):
-            await ArlClient(session, url=arl.url, api_key=KEY).get("/task")
+            await ArlClient(session, url=arl.url, api_key=API_KEY).get("/task")
         assert arl.requests == ["GET /api/task"]
 
 
@@ -100,7 +100,7 @@ async def test_nobody_there_is_temporary_and_certain(session: aiohttp.ClientSess
     port = server.sockets[0].getsockname()[1]
     server.close()
     with pytest.raises(TemporaryError, match="does not answer") as error:
-        await ArlClient(session, url=f"http://127.0.0.1:{port}", api_key=KEY).get("/task/")
+        await ArlClient(session, url=f"http://127.0.0.1:{port}", api_key=API_KEY).get("/task/")
     assert not error.value.uncertain
 
 
@@ -109,9 +109,9 @@ async def test_all_pages_of_a_list_come_oldest_first(
 ) -> None:
     world = ArlDatabase(clock)
     for number in range(7):
-        world.task(f"t{number}", "domain", "a.example.com")
+        world.add_task(f"t{number}", "domain", "a.example.com")
     async with FakeArl(database=world) as arl:
-        wire = ArlClient(session, url=arl.url, api_key=KEY)
+        wire = ArlClient(session, url=arl.url, api_key=API_KEY)
         names = [task["name"] async for task in wire.pages("/task/", size=3)]
     assert names == [f"t{number}" for number in range(7)]
 
@@ -122,12 +122,14 @@ async def test_what_arl_adds_between_two_pages_leaves_none_of_the_others_out(
 ) -> None:
     world = ArlDatabase(clock)
     for number in range(4):
-        world.task(str(number), "domain", "a.example.com")
+        world.add_task(str(number), "domain", "a.example.com")
     async with FakeArl(database=world) as arl:
         names: list[str] = []
-        async for task in ArlClient(session, url=arl.url, api_key=KEY).pages("/task/", size=2, order=order):
+        async for task in ArlClient(session, url=arl.url, api_key=API_KEY).pages(
+            "/task/", size=2, order=order
+        ):
             if not names:
-                world.task("new", "domain", "a.example.com")
+                world.add_task("new", "domain", "a.example.com")
             names.append(task["name"])
     assert " ".join(names) == came
 
@@ -143,7 +145,7 @@ async def test_a_certificate_is_taken_by_its_file_or_its_fingerprint_and_no_othe
     other = self_signed(tmp_path, names_its_host=names_its_host, stem="other")
     async with FakeArl(database=ArlDatabase(clock), tls=files.context()) as arl:
         for trust in (trust_fingerprint(files.fingerprint), trust_file(str(files.certificate))):
-            wire = ArlClient(session, url=arl.url, api_key=KEY, trust=trust)
+            wire = ArlClient(session, url=arl.url, api_key=API_KEY, trust=trust)
             assert [await wire.total("/task/") for _ in range(2)] == [0, 0]
         before = len(arl.requests)
         for trust, words in (
@@ -152,7 +154,7 @@ async def test_a_certificate_is_taken_by_its_file_or_its_fingerprint_and_no_othe
             (Trust(), TRUSTS_NOBODY),
         ):
             with pytest.raises(PermanentError, match=words):
-                await ArlClient(session, url=arl.url, api_key=KEY, trust=trust).get("/task/")
+                await ArlClient(session, url=arl.url, api_key=API_KEY, trust=trust).get("/task/")
         assert len(arl.requests) == before
 
 
@@ -162,7 +164,7 @@ async def test_a_certificate_that_is_signed_and_made_out_for_another_host_is_nam
     files = self_signed(tmp_path, names_its_host=True)
     leaf = self_signed(tmp_path, names_its_host=False, stem="leaf", signer=files)
     async with FakeArl(database=ArlDatabase(clock), tls=leaf.context()) as arl:
-        wire = ArlClient(session, url=arl.url, api_key=KEY, trust=trust_file(str(files.certificate)))
+        wire = ArlClient(session, url=arl.url, api_key=API_KEY, trust=trust_file(str(files.certificate)))
         with pytest.raises(PermanentError, match=r"not made out for the host of engine\.url"):
             await wire.get("/task/")
         assert arl.requests == []
@@ -192,7 +194,7 @@ def scripted(*bodies: object) -> web.Application:
 @asynccontextmanager
 async def answering(session: aiohttp.ClientSession, *bodies: object) -> AsyncIterator[ArlClient]:
     async with TestServer(scripted(*bodies)) as server:
-        yield ArlClient(session, url=str(server.make_url("/")), api_key=KEY)
+        yield ArlClient(session, url=str(server.make_url("/")), api_key=API_KEY)
 
 
 DEEP = '{"code": 200, "items": ' + "[" * 100_000 + "]" * 100_000 + "}"
@@ -292,11 +294,11 @@ async def test_large_documents_are_read_in_smaller_pages_and_the_largest_is_left
     world = ArlDatabase(clock)
     sizes = [10, 9_000, 9_000, 9_000, 30_000, 10, 9_000, 10, 10, 10]
     for number, size in enumerate(sizes):
-        world.find(
+        world.add_results(
             "5" * 24, "site", {"site": f"https://{number}.example.com", "favicon": {"data": "x" * size}}
         )
     async with FakeArl(database=world) as arl:
-        wire = ArlClient(session, url=arl.url, api_key=KEY)
+        wire = ArlClient(session, url=arl.url, api_key=API_KEY)
         sites = [site["site"] async for site in wire.pages("/site/", size=7)]
     assert sites == [f"https://{number}.example.com" for number in range(10) if number != 4]
     assert wire.skipped.count == 1
@@ -312,7 +314,7 @@ async def test_a_compressed_answer_is_not_asked_for(session: aiohttp.ClientSessi
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
     async with TestServer(app) as server:
-        await ArlClient(session, url=str(server.make_url("/")), api_key=KEY).get("/task/")
+        await ArlClient(session, url=str(server.make_url("/")), api_key=API_KEY).get("/task/")
     assert heads == ["identity"]
 
 
@@ -324,6 +326,6 @@ async def test_a_date_of_any_shape_hurts_nobody(session: aiohttp.ClientSession, 
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
     async with TestServer(app) as server:
-        wire = ArlClient(session, url=str(server.make_url("/")), api_key=KEY)
+        wire = ArlClient(session, url=str(server.make_url("/")), api_key=API_KEY)
         await wire.get("/task/")
     assert wire.said_at is None or wire.said_at.tzinfo is not None

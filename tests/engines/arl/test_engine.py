@@ -26,7 +26,7 @@ async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncItera
 async def a_run(beside: ArlFixture, *targets: str, tag: str = "task") -> Run:
     """A run of a schedule that ARL has."""
     targets = targets or TARGETS
-    id_ = beside.database.schedule(target=" ".join(targets), task_tag=tag)
+    id_ = beside.database.add_schedule(target=" ".join(targets), task_tag=tag)
     await beside.database.flush()
     return make_run(
         schedule=make_schedule(id=id_, name="每日扫描", targets=targets), start_time=beside.clock()
@@ -38,9 +38,9 @@ async def statuses(beside: ArlFixture, *ids: str) -> list[TaskStatus]:
 
 
 async def test_schedules_are_arl_s_own_with_their_switches(beside: ArlFixture) -> None:
-    beside.database.schedule("每日扫描", "1.1.1.1, A.example.com")
-    beside.database.schedule("一次性", schedule_type="future_scan", cron="", start_time=NOW.timestamp())
-    beside.database.schedule("停了", status="stop", notify_on="failed")
+    beside.database.add_schedule("每日扫描", "1.1.1.1, A.example.com")
+    beside.database.add_schedule("一次性", schedule_type="future_scan", cron="", start_time=NOW.timestamp())
+    beside.database.add_schedule("停了", status="stop", notify_on="failed")
     await beside.database.flush()
     daily, once, stopped = await beside.engine.schedules()
     assert (daily.name, daily.cron, daily.targets) == ("每日扫描", "0 3 * * *", ("1.1.1.1", "a.example.com"))
@@ -54,7 +54,7 @@ async def test_schedules_are_arl_s_own_with_their_switches(beside: ArlFixture) -
 async def test_a_cron_line_that_means_something_else_to_arl_is_not_shown(
     beside: ArlFixture, cron: str
 ) -> None:
-    beside.database.schedule(cron=cron)
+    beside.database.add_schedule(cron=cron)
     await beside.database.flush()
     (schedule,) = await beside.engine.schedules()
     assert schedule.cron == ""
@@ -119,11 +119,13 @@ async def test_a_schedule_that_is_gone_is_refused(beside: ArlFixture) -> None:
 
 async def test_a_task_that_is_done_has_what_arl_counted(beside: ArlFixture) -> None:
     (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
-    beside.database.begin(id_)
+    beside.database.begin_task(id_)
     await beside.turn(60)
     assert await statuses(beside, id_) == [TaskStatus.RUNNING]
-    beside.database.find(id_, "site", {"site": "https://a.example.com"}, {"site": "https://b.a.example.com"})
-    beside.database.end(id_)
+    beside.database.add_results(
+        id_, "site", {"site": "https://a.example.com"}, {"site": "https://b.a.example.com"}
+    )
+    beside.database.end_task(id_)
     await beside.turn(60)
     (task,) = (await beside.engine.tasks([id_])).values()
     assert (task.status, task.found, task.end_time) == (
@@ -138,8 +140,8 @@ async def test_of_a_task_that_did_not_end_well_the_finds_are_counted_by_us(
     beside: ArlFixture, status: str
 ) -> None:
     (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
-    beside.database.find(id_, "vuln", {"target": "a.example.com"})
-    beside.database.end(id_, status)
+    beside.database.add_results(id_, "vuln", {"target": "a.example.com"})
+    beside.database.end_task(id_, status)
     await beside.turn(60)
     (task,) = (await beside.engine.tasks([id_])).values()
     assert (task.status.value, task.found) == (status, {"vuln": 1})
@@ -155,7 +157,7 @@ async def test_done_counts_when_it_was_seen_twice_or_has_its_end_time(beside: Ar
 
 async def test_a_stop_that_the_dying_worker_wrote_over_is_a_stop(beside: ArlFixture) -> None:
     (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
-    beside.database.begin(id_)
+    beside.database.begin_task(id_)
     await beside.engine.stop([id_])
     beside.database.change("task", id_, status="site_identify")
     await beside.turn(60)
@@ -171,7 +173,7 @@ async def test_a_task_that_somebody_deleted_is_unknown(beside: ArlFixture) -> No
 
 async def test_a_stop_tells_which_tasks_would_not_and_why(beside: ArlFixture) -> None:
     ids = await beside.engine.submit(await a_run(beside))
-    beside.database.end(ids[0])
+    beside.database.end_task(ids[0])
     beside.database.change("task", ids[1], celery_id="")
     await beside.turn(60)
     done, left = (await beside.engine.stop(ids)).values()
@@ -192,7 +194,7 @@ async def test_a_stop_that_arl_says_and_does_not_do_is_seen(beside: ArlFixture) 
 async def test_failed_tasks_begin_again_and_are_found_by_name(beside: ArlFixture) -> None:
     ids = await beside.engine.submit(await a_run(beside))
     for id_ in ids:
-        beside.database.end(id_, "error")
+        beside.database.end_task(id_, "error")
     await beside.turn(60)
     again = make_run(start_time=beside.clock())
     fresh = await beside.engine.restart(again, ids)
@@ -204,7 +206,7 @@ async def test_failed_tasks_begin_again_and_are_found_by_name(beside: ArlFixture
 async def test_a_lost_answer_does_not_begin_a_task_twice(beside: ArlFixture) -> None:
     run = await a_run(beside, "a.example.com")
     ids = await beside.engine.submit(run)
-    beside.database.end(ids[0], "error")
+    beside.database.end_task(ids[0], "error")
     await beside.turn(60)
     again = make_run(schedule=run.schedule, start_time=beside.clock())
     beside.arl.lost_responses = {"/api/task/restart/"}
@@ -219,7 +221,7 @@ async def test_a_second_restart_is_not_taken_for_the_first(beside: ArlFixture) -
     ids = await beside.engine.submit(run)
     begun: list[str] = []
     for _ in range(2):
-        beside.database.end(ids[0], "error")
+        beside.database.end_task(ids[0], "error")
         await beside.turn(600)
         ids = await beside.engine.restart(make_run(schedule=run.schedule, start_time=beside.clock()), ids)
         begun += ids
@@ -230,7 +232,7 @@ async def test_a_second_restart_is_not_taken_for_the_first(beside: ArlFixture) -
 async def test_a_clock_of_arl_that_is_behind_makes_no_second_restart(beside: ArlFixture) -> None:
     run = await a_run(beside, "a.example.com")
     ids = await beside.engine.submit(run)
-    beside.database.end(ids[0], "error")
+    beside.database.end_task(ids[0], "error")
     await beside.database.flush()
     again = make_run(schedule=run.schedule, start_time=beside.clock() + timedelta(hours=2))
     (fresh,) = await beside.engine.restart(again, ids)
@@ -240,8 +242,8 @@ async def test_a_clock_of_arl_that_is_behind_makes_no_second_restart(beside: Arl
 async def test_what_arl_will_not_begin_again_is_submitted_anew(beside: ArlFixture) -> None:
     run = await a_run(beside)
     ids = await beside.engine.submit(run)
-    beside.database.end(ids[0], "error")
-    beside.database.begin(ids[1], "stuck_for_ever")
+    beside.database.end_task(ids[0], "error")
+    beside.database.begin_task(ids[1], "stuck_for_ever")
     await beside.turn(73 * 3600)
     assert await statuses(beside, *ids) == [TaskStatus.ERROR, TaskStatus.MISSING]
     again = replace(make_run(start_time=beside.clock()), schedule=run.schedule)
@@ -251,7 +253,7 @@ async def test_what_arl_will_not_begin_again_is_submitted_anew(beside: ArlFixtur
 
 
 async def test_a_run_of_arl_s_own_is_found_with_what_it_lacks(beside: ArlFixture) -> None:
-    id_ = beside.database.schedule(target="1.1.1.1 a.example.com")
+    id_ = beside.database.add_schedule(target="1.1.1.1 a.example.com")
     beside.database.broker_capacity = 1
     beside.scheduler.run(id_)
     await beside.grace()
@@ -265,7 +267,7 @@ async def test_a_run_of_arl_s_own_is_found_with_what_it_lacks(beside: ArlFixture
 
 
 async def test_what_never_came_is_submitted_when_it_is_repeated(beside: ArlFixture) -> None:
-    id_ = beside.database.schedule(target="a.example.com")
+    id_ = beside.database.add_schedule(target="a.example.com")
     beside.database.broker_capacity = 0
     beside.scheduler.run(id_)
     await beside.grace()
@@ -290,7 +292,9 @@ async def test_a_thousand_tasks_are_one_question_to_the_database(
     request: pytest.FixtureRequest, clock: FakeClock
 ) -> None:
     async with open_arl_fixture(clock, request.config) as beside:
-        ids = [beside.database.task(f"t{number}", "domain", f"{number}.example.com") for number in range(300)]
+        ids = [
+            beside.database.add_task(f"t{number}", "domain", f"{number}.example.com") for number in range(300)
+        ]
         await beside.database.flush()
         assert list(await beside.engine.tasks(ids)) == ids
         assert beside.arl.requests == []

@@ -21,7 +21,7 @@ async def fork(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterato
 
 
 async def test_a_run_is_what_the_record_says(fork: ArlFixture) -> None:
-    id_ = fork.database.schedule(target="1.1.1.1 a.example.com")
+    id_ = fork.database.add_schedule(target="1.1.1.1 a.example.com")
     ids = fork.scheduler.run(id_)
     await fork.database.flush()
     (run,) = await fork.engine.external_runs(SINCE)
@@ -29,7 +29,7 @@ async def test_a_run_is_what_the_record_says(fork: ArlFixture) -> None:
 
 
 async def test_before_the_record_is_there_the_same_run_is_found_by_its_tasks(fork: ArlFixture) -> None:
-    id_ = fork.database.schedule(target="1.1.1.1 a.example.com")
+    id_ = fork.database.add_schedule(target="1.1.1.1 a.example.com")
     causes = []
     for _ in fork.scheduler.fire(id_):
         await fork.database.flush()
@@ -38,7 +38,7 @@ async def test_before_the_record_is_there_the_same_run_is_found_by_its_tasks(for
 
 
 async def test_a_trigger_without_a_record_is_found_by_its_tasks(fork: ArlFixture) -> None:
-    id_ = fork.database.schedule(target="1.1.1.1 a.example.com")
+    id_ = fork.database.add_schedule(target="1.1.1.1 a.example.com")
     fork.database.broker_capacity = 1
     fork.scheduler.run(id_)
     await fork.grace()
@@ -47,7 +47,7 @@ async def test_a_trigger_without_a_record_is_found_by_its_tasks(fork: ArlFixture
 
 
 async def test_a_record_without_tasks_lacks_the_whole_schedule(fork: ArlFixture) -> None:
-    id_ = fork.database.schedule(target="1.1.1.1 a.example.com")
+    id_ = fork.database.add_schedule(target="1.1.1.1 a.example.com")
     fork.database.insert(
         "task_schedule_run",
         {"schedule_id": id_, "run_number": 1, "task_ids": [], "start_time": int(NOW.timestamp())},
@@ -59,7 +59,7 @@ async def test_a_record_without_tasks_lacks_the_whole_schedule(fork: ArlFixture)
 
 
 async def test_a_run_of_a_schedule_that_is_gone_keeps_its_name(fork: ArlFixture) -> None:
-    id_ = fork.database.schedule("临时")
+    id_ = fork.database.add_schedule("临时")
     fork.scheduler.run(id_)
     fork.database.delete("task_schedule", id_)
     await fork.database.flush()
@@ -69,7 +69,7 @@ async def test_a_run_of_a_schedule_that_is_gone_keeps_its_name(fork: ArlFixture)
 
 @pytest.mark.parametrize(("said", "names"), [("success", ["每日扫描"]), ("error", []), ("skip", [])])
 async def test_arl_pushes_when_a_record_says_it_did(fork: ArlFixture, said: str, names: list[str]) -> None:
-    id_ = fork.database.schedule(notify_enable=True)
+    id_ = fork.database.add_schedule(notify_enable=True)
     fork.scheduler.run(id_)
     for record in list(fork.database.tables["task_schedule_run"]):
         fork.database.change("task_schedule_run", record, push_status=said)
@@ -80,15 +80,15 @@ async def test_arl_pushes_when_a_record_says_it_did(fork: ArlFixture, said: str,
 async def test_without_records_the_switches_say_that_it_may_and_nobody_knows_that_it_does(
     fork: ArlFixture,
 ) -> None:
-    fork.database.schedule("开了", notify_enable=True)
-    fork.database.schedule("没写")
+    fork.database.add_schedule("开了", notify_enable=True)
+    fork.database.add_schedule("没写")
     await fork.database.flush()
     assert list(await fork.engine.diagnostics.possibly_pushing_schedules()) == ["开了"]
     assert list(await fork.engine.diagnostics.pushing_schedules()) == []
 
 
 async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: ArlFixture) -> None:
-    id_ = fork.database.schedule(notify_enable=True)
+    id_ = fork.database.add_schedule(notify_enable=True)
     fork.scheduler.run(id_)
     for record in list(fork.database.tables["task_schedule_run"]):
         fork.database.change("task_schedule_run", record, push_status="error")
@@ -106,7 +106,7 @@ async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: Ar
 async def test_the_newest_push_that_was_tried_shows_whether_arl_pushes_still(
     fork: ArlFixture, first: str, then: str, names: list[str]
 ) -> None:
-    id_ = fork.database.schedule(notify_enable=True)
+    id_ = fork.database.add_schedule(notify_enable=True)
     for said in (first, then):
         fork.scheduler.run(id_)
         fork.database.change(
@@ -120,20 +120,20 @@ async def test_the_newest_push_that_was_tried_shows_whether_arl_pushes_still(
 
 async def test_by_its_api_alone_no_push_can_be_seen_and_none_is_claimed(clock: FakeClock) -> None:
     async with open_arl_fixture(clock, None, fork=True) as beside:
-        for task in beside.scheduler.run(beside.database.schedule(notify_enable=True)):
-            beside.database.end(task)
+        for task in beside.scheduler.run(beside.database.add_schedule(notify_enable=True)):
+            beside.database.end_task(task)
         assert list(await beside.engine.diagnostics.pushing_schedules()) == []
         assert list(await beside.engine.diagnostics.possibly_pushing_schedules()) == ["每日扫描"]
 
 
 async def test_by_its_api_alone_the_cache_of_a_minute_is_asked_past(clock: FakeClock) -> None:
     async with open_arl_fixture(clock, None, fork=True) as beside:
-        id_ = beside.database.schedule(target="a.example.com")
+        id_ = beside.database.add_schedule(target="a.example.com")
         schedule = make_schedule(id=id_, targets=("a.example.com",))
         ids = await beside.engine.submit(make_run(schedule=schedule, start_time=clock()))
         beside.arl.cache_races = True
         before = await beside.engine.tasks(ids)
-        beside.database.end(ids[0])
+        beside.database.end_task(ids[0])
         clock.turn(seconds=11)
         after = await beside.engine.tasks(ids)
         assert [before[ids[0]].status.value, after[ids[0]].status.value] == ["waiting", "done"]

@@ -57,12 +57,12 @@ async def everything(beside: ArlFixture, run: Run, ids: list[str]) -> None:
 def filled(beside: ArlFixture) -> tuple[Run, list[str]]:
     """An ARL with a run of its own, one that failed, and finds."""
     world = beside.database
-    id_ = world.schedule(target="1.1.1.1 a.example.com", notify_enable=True)
-    world.schedule("一次性", schedule_type="future_scan", cron="", start_time=NOW.timestamp())
+    id_ = world.add_schedule(target="1.1.1.1 a.example.com", notify_enable=True)
+    world.add_schedule("一次性", schedule_type="future_scan", cron="", start_time=NOW.timestamp())
     ids = beside.scheduler.run(id_)
-    world.end(ids[0], "error")
+    world.end_task(ids[0], "error")
     for kind, finding in FINDINGS.items():
-        world.find(ids[0], kind, {field.partition(".")[0]: "x" for field in finding.fields})
+        world.add_results(ids[0], kind, {field.partition(".")[0]: "x" for field in finding.fields})
     schedule = make_schedule(id=id_, targets=("1.1.1.1", "a.example.com"))
     return make_run(schedule=schedule, start_time=beside.clock()), ids
 

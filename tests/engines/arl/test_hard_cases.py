@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from arl_sandbox.database import WEB_TOO
+from arl_sandbox.database import SECOND_WEB_PROCESS
 from bot.engines.arl.triggers import GRACE, SETTLED_BEFORE_FIRST_LOOK
 from bot.models import UNSUBMITTED, TaskStatus
 from bot.ports import EngineRun
@@ -35,7 +35,7 @@ async def states(beside: ArlFixture, run: EngineRun) -> list[TaskStatus]:
 
 
 async def test_twins_have_a_run_each(beside: ArlFixture) -> None:
-    ids = [beside.database.schedule() for _ in range(2)]
+    ids = [beside.database.add_schedule() for _ in range(2)]
     tasks = [set(beside.scheduler.run(id_)) for id_ in ids]
     runs = await found(beside)
     assert [run.schedule.id for run in runs] == ids
@@ -43,11 +43,11 @@ async def test_twins_have_a_run_each(beside: ArlFixture) -> None:
 
 
 async def test_runs_of_one_schedule_that_overlap_stay_apart(beside: ArlFixture) -> None:
-    id_ = beside.database.schedule()
+    id_ = beside.database.add_schedule()
     first = beside.scheduler.run(id_)
     await beside.turn(240)
     second = beside.scheduler.run(id_)
-    beside.database.end(second[0])
+    beside.database.end_task(second[0])
     runs = await found(beside)
     assert [set(run.task_ids) for run in runs] == [set(first), set(second)]
     assert [sorted(await states(beside, run)) for run in runs] == [
@@ -57,7 +57,7 @@ async def test_runs_of_one_schedule_that_overlap_stay_apart(beside: ArlFixture) 
 
 
 async def test_a_task_that_was_deleted_before_the_run_was_found_is_missing(beside: ArlFixture) -> None:
-    gone, left = beside.scheduler.run(beside.database.schedule())
+    gone, left = beside.scheduler.run(beside.database.add_schedule())
     beside.database.delete("task", gone)
     (run,) = await found(beside)
     assert left in run.task_ids
@@ -65,7 +65,7 @@ async def test_a_task_that_was_deleted_before_the_run_was_found_is_missing(besid
 
 
 async def test_a_task_that_was_deleted_after_the_run_was_found_is_unknown(beside: ArlFixture) -> None:
-    beside.scheduler.run(beside.database.schedule())
+    beside.scheduler.run(beside.database.add_schedule())
     (run,) = await found(beside)
     beside.database.delete("task", run.task_ids[0])
     await beside.turn(60)
@@ -74,9 +74,11 @@ async def test_a_task_that_was_deleted_after_the_run_was_found_is_unknown(beside
 
 
 async def test_a_task_that_somebody_began_again_in_arl_changes_no_run(beside: ArlFixture) -> None:
-    mine = beside.scheduler.run(beside.database.schedule(target="a.example.com"))
-    beside.database.end(mine[0], "error")
-    beside.database.task("重新运行-周期任务-每日扫描-2", "domain", "a.example.com", process=WEB_TOO)
+    mine = beside.scheduler.run(beside.database.add_schedule(target="a.example.com"))
+    beside.database.end_task(mine[0], "error")
+    beside.database.add_task(
+        "重新运行-周期任务-每日扫描-2", "domain", "a.example.com", process=SECOND_WEB_PROCESS
+    )
     run, again = await found(beside)
     assert list(run.task_ids) == mine
     assert await states(beside, run) == [TaskStatus.ERROR]
@@ -84,8 +86,8 @@ async def test_a_task_that_somebody_began_again_in_arl_changes_no_run(beside: Ar
 
 
 async def test_a_stop_overwritten_by_a_stage_name_ends_the_run(beside: ArlFixture) -> None:
-    (id_,) = beside.scheduler.run(beside.database.schedule(target="a.example.com"))
-    beside.database.end(id_, "stop")
+    (id_,) = beside.scheduler.run(beside.database.add_schedule(target="a.example.com"))
+    beside.database.end_task(id_, "stop")
     beside.database.change("task", id_, status="site_identify")
     (run,) = await found(beside)
     assert await beside.engine.open_tasks(run.task_ids) == set()
@@ -93,7 +95,7 @@ async def test_a_stop_overwritten_by_a_stage_name_ends_the_run(beside: ArlFixtur
 
 
 async def test_done_without_an_end_time_ends_the_run_at_the_second_look(beside: ArlFixture) -> None:
-    (id_,) = beside.scheduler.run(beside.database.schedule(target="a.example.com"))
+    (id_,) = beside.scheduler.run(beside.database.add_schedule(target="a.example.com"))
     beside.database.change("task", id_, status="done", statistic={"site_cnt": 1})
     (run,) = await found(beside)
     looks = [await beside.engine.open_tasks(run.task_ids) for _ in range(2)]
@@ -101,7 +103,7 @@ async def test_done_without_an_end_time_ends_the_run_at_the_second_look(beside: 
 
 
 async def test_error_without_an_end_time_ends_the_run(beside: ArlFixture) -> None:
-    (id_,) = beside.scheduler.run(beside.database.schedule(target="1.1.1.1"))
+    (id_,) = beside.scheduler.run(beside.database.add_schedule(target="1.1.1.1"))
     beside.database.change("task", id_, status="error")
     (run,) = await found(beside)
     assert await beside.engine.open_tasks(run.task_ids) == set()
@@ -109,7 +111,7 @@ async def test_error_without_an_end_time_ends_the_run(beside: ArlFixture) -> Non
 
 @pytest.mark.parametrize("field", ["stop_reason", "end_reason"])
 async def test_why_a_task_failed_is_told_in_the_words_of_either_fork(beside: ArlFixture, field: str) -> None:
-    (id_,) = beside.scheduler.run(beside.database.schedule(target="a.example.com"))
+    (id_,) = beside.scheduler.run(beside.database.add_schedule(target="a.example.com"))
     beside.database.change("task", id_, status="error", **{field: "系统重启"})
     (run,) = await found(beside)
     (task,) = (await beside.engine.tasks(run.task_ids)).values()
@@ -117,8 +119,8 @@ async def test_why_a_task_failed_is_told_in_the_words_of_either_fork(beside: Arl
 
 
 async def test_error_written_over_a_stop_ends_the_run(beside: ArlFixture) -> None:
-    (id_,) = beside.scheduler.run(beside.database.schedule(target="1.1.1.1"))
-    beside.database.end(id_, "stop")
+    (id_,) = beside.scheduler.run(beside.database.add_schedule(target="1.1.1.1"))
+    beside.database.end_task(id_, "stop")
     beside.database.change("task", id_, status="error")
     (run,) = await found(beside)
     assert await beside.engine.open_tasks(run.task_ids) == set()
@@ -126,8 +128,8 @@ async def test_error_written_over_a_stop_ends_the_run(beside: ArlFixture) -> Non
 
 
 async def test_a_task_stuck_for_ever_is_given_up_and_says_where(beside: ArlFixture) -> None:
-    (id_,) = beside.scheduler.run(beside.database.schedule(target="a.example.com"))
-    beside.database.begin(id_, "nuclei_scan")
+    (id_,) = beside.scheduler.run(beside.database.add_schedule(target="a.example.com"))
+    beside.database.begin_task(id_, "nuclei_scan")
     (run,) = await found(beside, 3 * DAY + 1)
     assert await beside.engine.open_tasks(run.task_ids) == set()
     (task,) = (await beside.engine.tasks(run.task_ids)).values()
@@ -135,7 +137,7 @@ async def test_a_task_stuck_for_ever_is_given_up_and_says_where(beside: ArlFixtu
 
 
 async def test_targets_that_never_came_are_told_by_name(beside: ArlFixture) -> None:
-    id_ = beside.database.schedule(target="1.1.1.1 a.example.com b.example.com")
+    id_ = beside.database.add_schedule(target="1.1.1.1 a.example.com b.example.com")
     beside.database.broker_capacity = 2
     beside.scheduler.run(id_)
     (run,) = await found(beside)
@@ -145,16 +147,16 @@ async def test_targets_that_never_came_are_told_by_name(beside: ArlFixture) -> N
 
 async def test_a_trigger_that_arl_refused_as_a_whole_is_a_run_of_missing_tasks(beside: ArlFixture) -> None:
     beside.database.blocked_addresses.add("1.1.1.1")
-    beside.scheduler.run(beside.database.schedule())
+    beside.scheduler.run(beside.database.add_schedule())
     (run,) = await found(beside)
     assert await states(beside, run) == [TaskStatus.MISSING, TaskStatus.MISSING]
 
 
 async def test_every_run_of_a_time_when_nobody_looked_is_found(beside: ArlFixture) -> None:
-    id_ = beside.database.schedule(target="a.example.com")
+    id_ = beside.database.add_schedule(target="a.example.com")
     for _ in range(3):
         (task,) = beside.scheduler.run(id_)
-        beside.database.end(task)
+        beside.database.end_task(task)
         await beside.turn(DAY)
     runs = await found(beside)
     assert [run.idempotency_key for run in runs] == [f"arl:{id_}:{number}" for number in (1, 2, 3)]
@@ -162,7 +164,7 @@ async def test_every_run_of_a_time_when_nobody_looked_is_found(beside: ArlFixtur
 
 
 async def test_a_first_look_finds_at_once_what_has_lacked_something_for_long(beside: ArlFixture) -> None:
-    id_ = beside.database.schedule(target="a.example.com b.example.com")
+    id_ = beside.database.add_schedule(target="a.example.com b.example.com")
     beside.database.broker_capacity = 1
     beside.scheduler.run(id_)
     await beside.turn(SETTLED_BEFORE_FIRST_LOOK.total_seconds())
@@ -171,7 +173,7 @@ async def test_a_first_look_finds_at_once_what_has_lacked_something_for_long(bes
 
 
 async def test_a_first_look_waits_with_what_may_still_be_written(beside: ArlFixture) -> None:
-    id_ = beside.database.schedule(target="a.example.com b.example.com")
+    id_ = beside.database.add_schedule(target="a.example.com b.example.com")
     beside.database.broker_capacity = 1
     beside.scheduler.run(id_)
     await beside.turn(SETTLED_BEFORE_FIRST_LOOK.total_seconds() - 10)
@@ -181,7 +183,9 @@ async def test_a_first_look_waits_with_what_may_still_be_written(beside: ArlFixt
 
 async def test_a_scan_in_the_future_is_one_run(beside: ArlFixture) -> None:
     when = NOW.timestamp()
-    id_ = beside.database.schedule(target="1.1.1.1", schedule_type="future_scan", cron="", start_time=when)
+    id_ = beside.database.add_schedule(
+        target="1.1.1.1", schedule_type="future_scan", cron="", start_time=when
+    )
     tasks = beside.scheduler.run(id_)
     (run,) = await found(beside)
     assert (run.idempotency_key, list(run.task_ids)) == (f"arl:{id_}:1", tasks)
@@ -198,7 +202,7 @@ async def looks(beside: ArlFixture, seconds: float) -> list[EngineRun]:
 
 async def late_scan(beside: ArlFixture) -> str:
     """A scan that was meant for now, with ARL's scheduler down for ten minutes, in which we look."""
-    id_ = beside.database.schedule(
+    id_ = beside.database.add_schedule(
         target="a.example.com b.example.com", schedule_type="future_scan", cron="", start_time=NOW.timestamp()
     )
     assert await looks(beside, 600) == []
@@ -241,7 +245,7 @@ async def test_a_scan_that_comes_days_late_and_is_refused_is_told(beside: ArlFix
 
 @pytest.mark.parametrize("minutes", [-30, -1, 1])
 async def test_a_clock_of_arl_that_is_off_loses_nothing_of_a_run(beside: ArlFixture, minutes: int) -> None:
-    id_ = beside.database.schedule()
+    id_ = beside.database.add_schedule()
     beside.clock.turn(seconds=60 * minutes)  # so ARL's clock shows
     tasks = beside.scheduler.run(id_)
     beside.clock.turn(seconds=-60 * minutes)

@@ -16,7 +16,7 @@ async def found_within_grace(beside: ArlFixture) -> int:
 
 
 async def test_the_tasks_of_a_schedule_that_is_gone_are_a_run(beside: ArlFixture) -> None:
-    id_ = beside.database.schedule(target="1.1.1.1 a.example.com b.example.com")
+    id_ = beside.database.add_schedule(target="1.1.1.1 a.example.com b.example.com")
     tasks = beside.scheduler.run(id_)
     beside.database.delete("task_schedule", id_)
     (run,) = await found(beside)
@@ -29,7 +29,7 @@ async def test_the_tasks_of_a_schedule_that_is_gone_are_a_run(beside: ArlFixture
 
 
 async def test_each_of_its_runs_is_one_and_the_same_at_every_look(beside: ArlFixture) -> None:
-    id_ = beside.database.schedule(target="a.example.com")
+    id_ = beside.database.add_schedule(target="a.example.com")
     for _ in range(2):
         beside.scheduler.run(id_)
         await beside.turn(timedelta(hours=1).total_seconds())
@@ -40,7 +40,7 @@ async def test_each_of_its_runs_is_one_and_the_same_at_every_look(beside: ArlFix
 
 
 async def test_a_schedule_that_was_made_just_now_is_waited_for(beside: ArlFixture) -> None:
-    id_ = beside.database.schedule(target="a.example.com")
+    id_ = beside.database.add_schedule(target="a.example.com")
     beside.scheduler.run(id_)
     beside.database.delete("task_schedule", id_)
     assert await found_within_grace(beside) == 0
@@ -53,7 +53,7 @@ async def test_tasks_that_people_named_are_no_run(beside: ArlFixture) -> None:
         "重跑-每日扫描-rabcdefghij",
         "重新运行-重跑-每日扫描-rabcdefghij",
     ):
-        beside.database.task(name, "domain", "a.example.com")
+        beside.database.add_task(name, "domain", "a.example.com")
     assert await found(beside) == []
 
 
@@ -67,10 +67,10 @@ async def begin_again(beside: ArlFixture, id_: str) -> str:
 
 
 async def test_what_somebody_begins_again_in_arl_is_a_run_of_its_schedule(beside: ArlFixture) -> None:
-    id_ = beside.database.schedule(target="a.example.com b.example.com")
+    id_ = beside.database.add_schedule(target="a.example.com b.example.com")
     first, second = beside.scheduler.run(id_)
     for task in (first, second):
-        beside.database.end(task, "error")
+        beside.database.end_task(task, "error")
     await beside.turn(300)
     new = [await begin_again(beside, task) for task in (first, second)]
     ours, again = await found(beside)
@@ -79,8 +79,8 @@ async def test_what_somebody_begins_again_in_arl_is_a_run_of_its_schedule(beside
 
 
 async def test_it_is_waited_for_so_that_our_own_is_among_our_runs_by_then(beside: ArlFixture) -> None:
-    (task,) = beside.scheduler.run(beside.database.schedule(target="a.example.com"))
-    beside.database.end(task, "error")
+    (task,) = beside.scheduler.run(beside.database.add_schedule(target="a.example.com"))
+    beside.database.end_task(task, "error")
     await beside.turn(300)
     await begin_again(beside, task)
     assert await found_within_grace(beside) == 1
@@ -88,9 +88,9 @@ async def test_it_is_waited_for_so_that_our_own_is_among_our_runs_by_then(beside
 
 
 async def test_of_a_schedule_that_is_gone_it_is_a_run_of_what_is_left(beside: ArlFixture) -> None:
-    id_ = beside.database.schedule(target="a.example.com")
+    id_ = beside.database.add_schedule(target="a.example.com")
     (task,) = beside.scheduler.run(id_)
-    beside.database.end(task, "error")
+    beside.database.end_task(task, "error")
     beside.database.delete("task_schedule", id_)
     new = await begin_again(beside, task)
     runs = await found(beside)

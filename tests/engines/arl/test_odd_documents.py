@@ -64,7 +64,7 @@ def shown(odd: object) -> str:
 
 async def one_more_run(beside: ArlFixture) -> str:
     """A run of ARL's own beside whatever is odd, and the id of its schedule."""
-    id_ = beside.database.schedule("好的", "1.1.1.1")
+    id_ = beside.database.add_schedule("好的", "1.1.1.1")
     beside.scheduler.run(id_)
     await beside.grace()
     return id_
@@ -87,14 +87,14 @@ async def is_seen(beside: ArlFixture, schedule_id: str) -> None:
 
 @pytest.mark.parametrize("odd", ODD_SCHEDULES, ids=shown)
 async def test_an_odd_schedule_hides_no_other(beside: ArlFixture, odd: dict[str, Any]) -> None:
-    beside.database.schedule(**odd)
+    beside.database.add_schedule(**odd)
     await is_seen(beside, await one_more_run(beside))
 
 
 @pytest.mark.parametrize("odd", ODD_TASKS, ids=shown)
 async def test_an_odd_task_hides_no_other(beside: ArlFixture, odd: dict[str, Any]) -> None:
-    beside.database.schedule()
-    id_ = beside.database.task("周期任务-每日扫描-2", "domain", "a.example.com")
+    beside.database.add_schedule()
+    id_ = beside.database.add_task("周期任务-每日扫描-2", "domain", "a.example.com")
     beside.database.change("task", id_, **odd)
     await is_seen(beside, await one_more_run(beside))
     await beside.engine.tasks([id_])
@@ -104,14 +104,14 @@ async def test_an_odd_task_hides_no_other(beside: ArlFixture, odd: dict[str, Any
 
 @pytest.mark.parametrize("odd", ODD_RECORDS, ids=shown)
 async def test_an_odd_record_hides_no_other(beside: ArlFixture, odd: dict[str, Any]) -> None:
-    beside.scheduler.run(beside.database.schedule())
+    beside.scheduler.run(beside.database.add_schedule())
     (record,) = beside.database.tables["task_schedule_run"]
     beside.database.change("task_schedule_run", record, **odd)
     await is_seen(beside, await one_more_run(beside))
 
 
 async def test_a_run_whose_record_is_odd_is_found_by_its_tasks(beside: ArlFixture) -> None:
-    ids = beside.scheduler.run(beside.database.schedule(target="1.1.1.1"))
+    ids = beside.scheduler.run(beside.database.add_schedule(target="1.1.1.1"))
     (record,) = beside.database.tables["task_schedule_run"]
     beside.database.change("task_schedule_run", record, task_ids=7)
     await beside.database.flush()
@@ -122,7 +122,7 @@ async def test_a_run_whose_record_is_odd_is_found_by_its_tasks(beside: ArlFixtur
 async def test_an_odd_document_is_logged_once_and_counted_however_often_it_is_read(
     beside: ArlFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
-    beside.database.schedule(run_number="x")
+    beside.database.add_schedule(run_number="x")
     await one_more_run(beside)
     for _ in range(3):
         await beside.engine.external_runs(SINCE)
@@ -150,9 +150,9 @@ ODD_FINDS: list[tuple[str, dict[str, Any]]] = [
 async def test_an_odd_find_stands_beside_the_others_in_the_order_of_keys(
     beside: ArlFixture, kind: str, odd: dict[str, Any]
 ) -> None:
-    id_ = beside.database.task("t", "domain", "a.example.com")
+    id_ = beside.database.add_task("t", "domain", "a.example.com")
     good = {name: f"{name} of it" for name in ("site", "ip", "cert", "target", "name", "cidr_ip")}
-    beside.database.find(id_, kind, odd, good)
+    beside.database.add_results(id_, kind, odd, good)
     await beside.database.flush()
     found = [each async for each in beside.engine.iter_assets([id_], kind)]
     keys = [FINDINGS[kind].key(each) for each in found]
@@ -165,17 +165,17 @@ async def test_an_odd_find_stands_beside_the_others_in_the_order_of_keys(
 async def test_documents_that_nothing_tells_from_others_make_no_nameless_row(
     beside: ArlFixture, kind: str
 ) -> None:
-    id_ = beside.database.task("t", "domain", "a.example.com")
-    beside.database.find(id_, kind, {"more": 1}, {"more": 2})
+    id_ = beside.database.add_task("t", "domain", "a.example.com")
+    beside.database.add_results(id_, kind, {"more": 1}, {"more": 2})
     await beside.database.flush()
     assert [each async for each in beside.engine.iter_assets([id_], kind)] == []
     assert beside.engine.diagnostics.skipped == 2
 
 
 async def test_fingerprints_that_are_plain_text_count(beside: ArlFixture) -> None:
-    id_ = beside.database.task("t", "domain", "a.example.com")
+    id_ = beside.database.add_task("t", "domain", "a.example.com")
     fingers = ["nginx", {"name": "PHP", "icon": "p.png"}]
-    beside.database.find(id_, "site", {"site": "https://a.example.com", "finger": fingers})
+    beside.database.add_results(id_, "site", {"site": "https://a.example.com", "finger": fingers})
     await beside.database.flush()
     (site,) = [each async for each in beside.engine.iter_assets([id_], "site")]
     assert site["finger"] == ["nginx", {"name": "PHP"}]
@@ -186,10 +186,10 @@ async def test_a_document_of_several_tasks_spoils_no_count(
     request: pytest.FixtureRequest, clock: FakeClock
 ) -> None:
     async with open_arl_fixture(clock, request.config) as beside:
-        id_ = beside.database.task("t", "domain", "a.example.com")
+        id_ = beside.database.add_task("t", "domain", "a.example.com")
         beside.database.insert("vuln", {"task_id": [id_]})
-        beside.database.find(id_, "site", {"site": "x"})
-        beside.database.end(id_, "stop")
+        beside.database.add_results(id_, "site", {"site": "x"})
+        beside.database.end_task(id_, "stop")
         await beside.database.flush()
         (task,) = (await beside.engine.tasks([id_])).values()
     assert task.found == {"site": 1}
@@ -199,9 +199,9 @@ async def test_bytes_and_dates_that_python_does_not_know_hide_nothing(
     request: pytest.FixtureRequest, clock: FakeClock
 ) -> None:
     async with open_arl_fixture(clock, request.config) as beside:
-        id_ = beside.database.task("t", "domain", "a.example.com")
-        beside.database.find(id_, "url", {"url": "good"}, {"url": "odd", "title": DatetimeMS(10**17)})
-        beside.database.find(id_, "url", {"url": "text", "title": "x?y"})
+        id_ = beside.database.add_task("t", "domain", "a.example.com")
+        beside.database.add_results(id_, "url", {"url": "good"}, {"url": "odd", "title": DatetimeMS(10**17)})
+        beside.database.add_results(id_, "url", {"url": "text", "title": "x?y"})
         await beside.database.flush()
         assert [each["url"] async for each in beside.engine.iter_assets([id_], "url")] == [
             "good",
@@ -232,8 +232,8 @@ def deep(levels: int) -> Any:
 
 async def test_a_document_too_deep_to_be_written_down_is_left_out(clock: FakeClock) -> None:
     async with open_arl_fixture(clock, None) as beside:
-        id_ = beside.database.task("t", "domain", "a.example.com")
-        beside.database.find(id_, "url", {"url": "deep", "title": deep(300)}, {"url": "good"})
+        id_ = beside.database.add_task("t", "domain", "a.example.com")
+        beside.database.add_results(id_, "url", {"url": "deep", "title": deep(300)}, {"url": "good"})
         assert [each["url"] async for each in beside.engine.iter_assets([id_], "url")] == ["good"]
         assert beside.engine.diagnostics.skipped == 1
 

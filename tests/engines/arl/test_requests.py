@@ -26,7 +26,7 @@ async def beside(clock: FakeClock) -> AsyncIterator[ArlFixture]:
 def run_of(beside: ArlFixture, number: int, *, tasks: int = 50) -> list[str]:
     """The tasks of one run, which share a name."""
     return [
-        beside.database.task(f"周期任务-计划{number}-2", "domain", f"{each}.example.com")
+        beside.database.add_task(f"周期任务-计划{number}-2", "domain", f"{each}.example.com")
         for each in range(tasks)
     ]
 
@@ -49,7 +49,7 @@ async def test_a_look_asks_for_a_few_names_and_the_next_ones_for_the_others(besi
     ids = [id_ for number in range(NAMES * 2) for id_ in run_of(beside, number, tasks=2)]
     await beside.engine.tasks(ids)
     for id_ in ids:
-        beside.database.end(id_)
+        beside.database.end_task(id_)
     later(beside)
     left = [len(await beside.engine.open_tasks(ids)) for _ in range(2)]
     assert left == [NAMES * 2, 0]
@@ -59,7 +59,7 @@ async def test_a_look_asks_for_a_few_names_and_the_next_ones_for_the_others(besi
 async def test_what_has_ended_is_not_asked_for_again(beside: ArlFixture) -> None:
     ids = run_of(beside, 1)
     for id_ in ids:
-        beside.database.end(id_)
+        beside.database.end_task(id_)
     await beside.engine.tasks(ids)
     later(beside)
     assert await beside.engine.open_tasks(ids) == set()
@@ -75,7 +75,7 @@ async def test_a_task_that_was_deleted_is_missed_among_those_of_its_name(beside:
 
 
 async def test_tasks_that_were_found_as_begun_need_no_question_of_their_own(beside: ArlFixture) -> None:
-    id_ = beside.database.schedule(target="a.example.com b.example.com")
+    id_ = beside.database.add_schedule(target="a.example.com b.example.com")
     beside.scheduler.run(id_)
     (started,) = await beside.engine.external_runs(SINCE)
     beside.arl.requests.clear()
@@ -86,21 +86,21 @@ async def test_tasks_that_were_found_as_begun_need_no_question_of_their_own(besi
 async def test_of_all_tasks_ever_only_the_newest_pages_are_read(beside: ArlFixture) -> None:
     run_of(beside, 1, tasks=1500)
     beside.clock.turn(seconds=30 * 86_400)
-    beside.scheduler.run(beside.database.schedule())
+    beside.scheduler.run(beside.database.add_schedule())
     (started,) = await beside.engine.external_runs(beside.clock() - timedelta(hours=1))
     assert len(started.task_ids) == 2
     assert len([path for path in beside.arl.requests if path == "GET /api/task/"]) == 2  # of the two kinds
 
 
 async def test_an_earlier_time_is_not_answered_from_what_was_read_for_a_later_one(beside: ArlFixture) -> None:
-    beside.scheduler.run(beside.database.schedule())
+    beside.scheduler.run(beside.database.add_schedule())
     beside.clock.turn(seconds=2 * 86_400)
     assert await beside.engine.external_runs(beside.clock()) == []
     assert len(await beside.engine.external_runs(SINCE)) == 1
 
 
 async def test_lists_of_tasks_are_asked_for_once_a_minute_and_past_the_cache(beside: ArlFixture) -> None:
-    schedule = beside.database.schedule()
+    schedule = beside.database.add_schedule()
     found = []
     for _ in range(3):
         beside.scheduler.run(schedule)
@@ -111,7 +111,7 @@ async def test_lists_of_tasks_are_asked_for_once_a_minute_and_past_the_cache(bes
 
 async def test_lists_are_read_anew_once_before_a_run_is_told_that_lacks_something(beside: ArlFixture) -> None:
     beside.database.blocked_addresses.add("1.1.1.1")
-    id_ = beside.database.schedule()
+    id_ = beside.database.add_schedule()
     await beside.engine.external_runs(SINCE)
     later(beside, BEGUN_FOR / 2)
     beside.scheduler.run(id_)
@@ -124,7 +124,7 @@ async def test_lists_are_read_anew_once_before_a_run_is_told_that_lacks_somethin
 
 
 async def test_nothing_of_a_task_is_held_but_what_is_read(beside: ArlFixture) -> None:
-    beside.database.task("周期任务-每日扫描-2", "domain", "a.example.com")
+    beside.database.add_task("周期任务-每日扫描-2", "domain", "a.example.com")
     (task,) = await beside.engine._reads.begun(SINCE)
     assert task["options"] == {"policy_name": "默认策略"}
     assert "service" not in task
@@ -157,8 +157,8 @@ async def test_finds_of_many_tasks_are_counted_by_one_question_for_each_kind(
     async with open_arl_fixture(clock, request.config) as beside:
         ids = run_of(beside, 1)
         for id_ in ids:
-            beside.database.find(id_, "cip", {"cidr_ip": "1.1.1.0/24"}, {"cidr_ip": "2.2.2.0/24"})
-            beside.database.end(id_, "stop")
+            beside.database.add_results(id_, "cip", {"cidr_ip": "1.1.1.0/24"}, {"cidr_ip": "2.2.2.0/24"})
+            beside.database.end_task(id_, "stop")
         await beside.database.flush()
         QUESTIONS.asked = []
         tasks = await beside.engine.tasks(ids)
@@ -169,8 +169,8 @@ async def test_finds_of_many_tasks_are_counted_by_one_question_for_each_kind(
 
 async def test_what_was_counted_is_not_counted_again(beside: ArlFixture) -> None:
     (id_,) = run_of(beside, 1, tasks=1)
-    beside.database.find(id_, "vuln", {"target": "a.example.com"})
-    beside.database.end(id_, "error")
+    beside.database.add_results(id_, "vuln", {"target": "a.example.com"})
+    beside.database.end_task(id_, "error")
     first = await beside.engine.tasks([id_])
     beside.arl.requests.clear()
     assert await beside.engine.tasks([id_]) == first

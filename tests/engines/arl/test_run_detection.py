@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from arl_sandbox import ZONE, ArlScheduler
-from arl_sandbox.database import WEB_TOO
+from arl_sandbox.database import SECOND_WEB_PROCESS
 from bot.engines.arl.documents import normalize_task
 from bot.engines.arl.run_detection import FoundRun, found_runs, plan_of
 from bot.engines.arl.tasks import Reading, parse_status, parse_task
@@ -56,7 +56,7 @@ def after_grace(world: World) -> list[FoundRun]:
 def test_a_trigger_is_found_when_its_last_task_is_there_and_not_before(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    id_ = world.schedule(target="a.example.com 1.1.1.1 b.example.com 2.2.2.0/24")
+    id_ = world.add_schedule(target="a.example.com 1.1.1.1 b.example.com 2.2.2.0/24")
     found = []
     for _ in scheduler.fire(id_):
         found.append(len(look(world)))
@@ -71,14 +71,14 @@ def test_a_trigger_is_found_when_its_last_task_is_there_and_not_before(
 def test_the_number_in_the_names_is_one_more_than_that_of_the_trigger(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    id_ = world.schedule()
+    id_ = world.add_schedule()
     scheduler.run(id_)
     assert world.tasks()[0]["name"] == "周期任务-每日扫描-2"
     assert [run.number for run in look(world)] == [1]
 
 
 def test_every_past_trigger_is_found_again_from_the_names(world: World, scheduler: ArlScheduler) -> None:
-    id_ = world.schedule()
+    id_ = world.add_schedule()
     for _ in range(3):
         scheduler.run(id_)
         world.clock.turn(seconds=6 * 3600)
@@ -86,7 +86,7 @@ def test_every_past_trigger_is_found_again_from_the_names(world: World, schedule
 
 
 def test_runs_of_one_schedule_that_overlap_stay_apart(world: World, scheduler: ArlScheduler) -> None:
-    id_ = world.schedule()
+    id_ = world.add_schedule()
     first = scheduler.run(id_)
     world.clock.turn(seconds=240)
     second = scheduler.run(id_)
@@ -96,7 +96,7 @@ def test_runs_of_one_schedule_that_overlap_stay_apart(world: World, scheduler: A
 def test_what_a_failing_broker_cut_off_is_told_after_the_time_of_grace(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    id_ = world.schedule(target="1.1.1.1 a.example.com")
+    id_ = world.add_schedule(target="1.1.1.1 a.example.com")
     world.broker_capacity = 1
     scheduler.run(id_)
     assert look(world) == []
@@ -107,7 +107,7 @@ def test_what_a_failing_broker_cut_off_is_told_after_the_time_of_grace(
 def test_a_trigger_that_arl_refused_as_a_whole_is_told_after_the_time_of_grace(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    world.schedule(target="1.1.1.1 a.example.com")
+    world.add_schedule(target="1.1.1.1 a.example.com")
     world.blocked_addresses.add("1.1.1.1")
     scheduler.run_once()
     world.clock.now = world.clock().replace(hour=18, minute=59, second=7)
@@ -120,7 +120,7 @@ def test_a_trigger_that_arl_refused_as_a_whole_is_told_after_the_time_of_grace(
 def test_a_trigger_whose_policy_is_gone_is_told_after_the_time_of_grace(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    id_ = world.schedule(policy_id="0" * 24)
+    id_ = world.add_schedule(policy_id="0" * 24)
     scheduler.run(id_)
     assert world.tables["task_schedule"][id_]["status"] == "error"
     assert [run.task_ids for run in after_grace(world)] == [()]
@@ -129,7 +129,7 @@ def test_a_trigger_whose_policy_is_gone_is_told_after_the_time_of_grace(
 def test_twins_get_one_trigger_each_in_the_order_they_were_served(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    ids = [world.schedule(), world.schedule()]
+    ids = [world.add_schedule(), world.add_schedule()]
     tasks = [scheduler.run(id_) for id_ in ids]
     assert [(run.schedule_id, set(run.task_ids)) for run in look(world)] == [
         (ids[0], set(tasks[0])),
@@ -140,7 +140,7 @@ def test_twins_get_one_trigger_each_in_the_order_they_were_served(
 def test_twins_that_fire_at_different_times_are_told_by_the_time(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    one, other = world.schedule(), world.schedule()
+    one, other = world.add_schedule(), world.add_schedule()
     later = scheduler.run(other)
     world.clock.turn(seconds=7200)
     earlier = scheduler.run(one)
@@ -151,15 +151,15 @@ def test_twins_that_fire_at_different_times_are_told_by_the_time(
 
 
 def test_twins_with_other_targets_are_told_by_the_targets(world: World, scheduler: ArlScheduler) -> None:
-    one = world.schedule(target="a.example.com")
-    other = world.schedule(target="b.example.com")
+    one = world.add_schedule(target="a.example.com")
+    other = world.add_schedule(target="b.example.com")
     tasks = {other: scheduler.run(other), one: scheduler.run(one)}
     assert {run.schedule_id: list(run.task_ids) for run in look(world)} == tasks
 
 
 def test_twins_with_other_policies_are_told_by_the_policy(world: World, scheduler: ArlScheduler) -> None:
-    one = world.schedule(policy_name="深度")
-    other = world.schedule()
+    one = world.add_schedule(policy_name="深度")
+    other = world.add_schedule()
     tasks = {other: scheduler.run(other), one: scheduler.run(one)}
     assert {run.schedule_id: set(run.task_ids) for run in look(world)} == {
         id_: set(ids) for id_, ids in tasks.items()
@@ -169,7 +169,7 @@ def test_twins_with_other_policies_are_told_by_the_policy(world: World, schedule
 def test_names_that_are_alike_in_their_first_letters_make_twins_too(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    one, other = (world.schedule(f"一二三四五六七八九十一二三四五{end}") for end in ("甲", "乙"))
+    one, other = (world.add_schedule(f"一二三四五六七八九十一二三四五{end}") for end in ("甲", "乙"))
     tasks = {id_: set(scheduler.run(id_)) for id_ in (one, other)}
     assert {run.schedule_id: set(run.task_ids) for run in look(world)} == tasks
 
@@ -177,21 +177,21 @@ def test_names_that_are_alike_in_their_first_letters_make_twins_too(
 def test_a_task_that_a_person_made_under_the_same_name_is_nobodys(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    id_ = world.schedule(target="a.example.com b.example.com")
+    id_ = world.add_schedule(target="a.example.com b.example.com")
     mine = scheduler.run(id_)
-    world.task("周期任务-每日扫描-2", "domain", "a.example.com", process=WEB_TOO)
-    world.task("周期任务-每日扫描-2", "domain", "other.example.com", process=WEB_TOO)
+    world.add_task("周期任务-每日扫描-2", "domain", "a.example.com", process=SECOND_WEB_PROCESS)
+    world.add_task("周期任务-每日扫描-2", "domain", "other.example.com", process=SECOND_WEB_PROCESS)
     assert [set(run.task_ids) for run in look(world)] == [set(mine)]
 
 
 def test_a_restarted_task_belongs_to_no_trigger(world: World, scheduler: ArlScheduler) -> None:
-    mine = scheduler.run(world.schedule())
-    world.task("重新运行-周期任务-每日扫描-2", "domain", "a.example.com")
+    mine = scheduler.run(world.add_schedule())
+    world.add_task("重新运行-周期任务-每日扫描-2", "domain", "a.example.com")
     assert [set(run.task_ids) for run in look(world)] == [set(mine)]
 
 
 def test_deleted_tasks_of_a_trigger_are_told_as_lacking(world: World, scheduler: ArlScheduler) -> None:
-    ids = scheduler.run(world.schedule())
+    ids = scheduler.run(world.add_schedule())
     world.delete("task", ids[0])
     assert [len(run.lacking) for run in after_grace(world)] == [1]
 
@@ -199,7 +199,7 @@ def test_deleted_tasks_of_a_trigger_are_told_as_lacking(world: World, scheduler:
 def test_a_scan_in_the_future_is_one_run_and_another_when_it_is_recovered(
     world: World, scheduler: ArlScheduler
 ) -> None:
-    id_ = world.schedule(schedule_type="future_scan", cron="", start_time=NOW.timestamp())
+    id_ = world.add_schedule(schedule_type="future_scan", cron="", start_time=NOW.timestamp())
     first = scheduler.run(id_)
     world.clock.turn(seconds=900)
     second = scheduler.run(id_)
@@ -207,7 +207,7 @@ def test_a_scan_in_the_future_is_one_run_and_another_when_it_is_recovered(
 
 
 def test_a_scan_in_the_future_that_never_came_is_told(world: World, scheduler: ArlScheduler) -> None:
-    id_ = world.schedule(schedule_type="future_scan", cron="", start_time=NOW.timestamp())
+    id_ = world.add_schedule(schedule_type="future_scan", cron="", start_time=NOW.timestamp())
     assert after_grace(world) == []
     world.blocked_addresses.add("1.1.1.1")
     scheduler.run(id_)
@@ -215,13 +215,13 @@ def test_a_scan_in_the_future_that_never_came_is_told(world: World, scheduler: A
 
 
 def test_a_risk_scan_is_one_task_whatever_it_is_of(world: World, scheduler: ArlScheduler) -> None:
-    id_ = world.schedule(target="1.1.1.1 https://a.example.com/x", task_tag="risk_cruising")
+    id_ = world.add_schedule(target="1.1.1.1 https://a.example.com/x", task_tag="risk_cruising")
     ids = scheduler.run(id_)
     assert [run.task_ids for run in look(world)] == [tuple(ids)]
 
 
 def test_what_began_before_the_time_asked_for_is_left_out(world: World, scheduler: ArlScheduler) -> None:
-    scheduler.run(world.schedule())
+    scheduler.run(world.add_schedule())
     assert look(world, since=NOW + timedelta(seconds=1)) == []
 
 
@@ -252,8 +252,8 @@ def test_done_without_an_end_time_counts_from_the_second_look_on() -> None:
 
 @pytest.mark.parametrize(("hours", "state"), [(71, TaskStatus.RUNNING), (73, TaskStatus.MISSING)])
 def test_a_task_that_never_ends_is_given_up(world: World, hours: int, state: TaskStatus) -> None:
-    id_ = world.task("x", "domain", "a.example.com")
-    world.begin(id_, "site_spider")
+    id_ = world.add_task("x", "domain", "a.example.com")
+    world.begin_task(id_, "site_spider")
     now = NOW + timedelta(hours=hours)
     task = parse_task(
         world.tables["task"][id_], Reading(now=now, zone=ZONE, limit=READING.limit), looked_before=False
@@ -263,8 +263,8 @@ def test_a_task_that_never_ends_is_given_up(world: World, hours: int, state: Tas
 
 
 def test_times_are_read_in_the_zone_of_arl(world: World) -> None:
-    id_ = world.task("x", "domain", "a.example.com")
-    world.begin(id_)
-    world.end(id_)
+    id_ = world.add_task("x", "domain", "a.example.com")
+    world.begin_task(id_)
+    world.end_task(id_)
     task = parse_task(world.tables["task"][id_], READING, looked_before=False)
     assert (task.start_time, task.end_time) == (NOW, NOW)
