@@ -1,7 +1,6 @@
 """Opens what the service stands on, and runs its parts until told to stop."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -42,7 +41,6 @@ WAITING = 16  # exports that wait for workers at once; they cost next to nothing
 WATCH_EVERY = 1.0  # seconds
 FIND_EVERY = 5.0  # seconds
 HOUSEKEEPING = 60.0  # seconds
-YOUNG = 20_000  # new objects between two looks for garbage; a burst has many that live for a moment
 
 
 class App:
@@ -191,7 +189,5 @@ async def serve(settings: Settings) -> None:
     """Run the service until SIGTERM or SIGINT."""
     stop = stop_on_signals()
     async with App(settings) as app:
-        gc.freeze()  # what stays for good is not looked through again and again: that holds up answers
-        gc.set_threshold(YOUNG)
         await app.run(stop)
     log.info("stopped")
