@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from bot.models import IssuedLink, MarkdownMessage, RenderedCard, Report, Run
-from cards.card_template import BUTTONS, CardButton, CardTemplate
+from cards.buttons import ButtonDesign, draw_buttons
+from cards.card_template import BUTTONS, CardTemplate
 from cards.digest import LINES, digest_values
 from cards.environment import load
 from cards.escaping import Markup, cut_bytes
@@ -26,10 +27,17 @@ class Cards:
     wrong."""
 
     def __init__(
-        self, *, lang: str = "zh-CN", zone: str = "Asia/Shanghai", template: CardTemplate = BUTTONS
+        self,
+        *,
+        lang: str = "zh-CN",
+        zone: str = "Asia/Shanghai",
+        template: CardTemplate = BUTTONS,
+        buttons: Sequence[ButtonDesign] = (),
     ) -> None:
+        self.lang = lang
         self._dialects = load(lang, zone)
         self._template = template
+        self._buttons = buttons
 
     def summary(
         self,
@@ -48,7 +56,7 @@ class Cards:
             title=title,
             markdown=_fitting(bodies, MARKDOWN_BYTES) or title,
             tips=cut_bytes(_one_line(tips), TIPS_BYTES),
-            buttons=self._buttons(ended),
+            buttons=draw_buttons(self._buttons, ended, self.lang),
         )
         return RenderedCard(
             template_id=self._template.id, params=params, headline=title, mention=tuple(mention)
@@ -111,23 +119,6 @@ class Cards:
     def _title(self, ended: SummaryView) -> str:
         title = self._dialects.message_env.page("title.md", ended.values(DETAIL_LEVELS[-1]))
         return cut_bytes(_one_line(title), TITLE_BYTES)
-
-    def _buttons(self, ended: SummaryView) -> list[CardButton]:
-        shown = []
-        if not ended.state.rerun_by:
-            shown.append(CardButton(id="rerun", text=self._word("button_rerun"), color="blue"))
-        if ended.report is not None:
-            shown.append(CardButton(id="report", text=self._word("button_report"), color="gray"))
-        if ended.state.unconfirmed:
-            shown.append(CardButton(id="resend", text=self._word("button_resend"), color="red"))
-        if ended.report_state == "failed":
-            shown.append(CardButton(id="regenerate", text=self._word("button_regenerate"), color="gray"))
-        if ended.state.linked:
-            shown.append(CardButton(id="revoke", text=self._word("button_revoke"), color="red"))
-        return shown
-
-    def _word(self, phrase: str) -> str:
-        return self._dialects.message_env.phrase(phrase, {})
 
 
 def _fitting(texts: Iterator[str], limit: int) -> str:

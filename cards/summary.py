@@ -183,3 +183,8 @@ class SummaryView:
 def worst(failures: Sequence[Failure], count: int) -> Sequence[Failure]:
     """The first of them, errors before tasks that are lost, those before the ones that people stopped."""
     return sorted(failures, key=lambda failure: _WORST_FIRST.get(failure.status, 0))[:count]
+
+
+def mark_of(run: Run) -> str:
+    """Return the sign of how a run ended, as its card shows it."""
+    return SummaryView(run=run, report=None).mark

@@ -1,4 +1,4 @@
-"""What a person can do: one file per thing, the command and its button together, all in this list."""
+"""Everything a person can do: one file for each command, with its button. The order is that of help."""
 
 from bot.chat.router import Router
 from handlers import (
@@ -10,27 +10,28 @@ from handlers import (
     regenerate,
     reports,
     rerun,
+    rerun_failed,
+    resend,
+    revoke_links,
     schedules,
     status,
     stop,
 )
-from handlers import rerun_failed as retry_failed
-from handlers import resend as redeliver
-from handlers import revoke_links as revoke
 
-router = Router(
+_routers = (
     rerun.router,
-    retry_failed.router,
+    rerun_failed.router,
     last_report.router,
     reports.router,
+    resend.router,
     regenerate.router,
-    revoke.router,
+    revoke_links.router,
     status.router,
     history.router,
     schedules.router,
     stop.router,
-    redeliver.router,
     proof.router,
     quota.router,
-    help.router,
 )
+
+router = Router(*_routers, help.build_router(_routers))

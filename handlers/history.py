@@ -1,14 +1,14 @@
-"""`历史 [计划]` / `history [schedule]`: the last runs, the newest first, one line each."""
+"""`历史 [计划]` / `history [schedule]`: list the last runs, newest first, one line each."""
 
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
 from bot.chat.router import SCHEDULE, Router
 from bot.models import MarkdownMessage, Message, Run, RunStatus, TaskCounts
-from handlers.status import mark_of
+from cards.summary import mark_of
 
 router = Router()
 
-SHOWN = 10
+MAX_RUNS_SHOWN = 10
 
 
 @router.command(
@@ -17,19 +17,19 @@ SHOWN = 10
     permission=Permission.VIEW,
     argument=SCHEDULE,
     zh="列出最近的执行和结果",
-    en="list the last runs and how they ended",
+    en="list the last runs and their results",
 )
 async def history(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    schedule = await ctx.schedule_named(name) if name else None
-    runs = await ctx.runs.recent(schedule.id if schedule else "", limit=SHOWN)
-    await ctx.lists.remember(message, [run.id for run in runs])
+    schedule = await ctx.schedules.find_by_name(name) if name else None
+    runs = await ctx.runs.recent(schedule.id if schedule else "", limit=MAX_RUNS_SHOWN)
+    await ctx.users.lists.remember(message, [run.id for run in runs])
     return ctx.cards.reply(
-        "history", schedule=schedule.name if schedule else "", runs=[_line(r) for r in runs]
+        "history", schedule=schedule.name if schedule else "", runs=[_line(run) for run in runs]
     )
 
 
 def _line(run: Run) -> dict[str, object]:
-    tally = run.task_counts or TaskCounts(total=0)
+    counts = run.task_counts or TaskCounts(total=0)
     return {
         "schedule": run.schedule_name,
         "run": run.id,
@@ -37,8 +37,8 @@ def _line(run: Run) -> dict[str, object]:
         "since": run.start_time,
         "running": run.status is RunStatus.RUNNING,
         "took": run.end_time - run.start_time if run.end_time else None,
-        "done": tally.done,
-        "failed": tally.failed - tally.stop,
-        "stopped": tally.stop,
-        "total": tally.total,
+        "done": counts.done,
+        "failed": counts.failed - counts.stop,
+        "stopped": counts.stop,
+        "total": counts.total,
     }

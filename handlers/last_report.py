@@ -1,6 +1,6 @@
-"""`最近报告 [计划]`, `报告 <执行>`: a report as a file, or as a link; and the button on its card."""
+"""`最近报告 [计划]`, `报告 <执行>`: send a report as a file or a link. The button does the same."""
 
-from bot.chat.context import Context, reply_destination
+from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.router import SCHEDULE_OR_RUN, ButtonReplies, Router
 from bot.delivery.plan import card_id
@@ -16,8 +16,18 @@ from bot.models import (
     Report,
     Run,
 )
+from cards.buttons import ButtonColor, ButtonDesign
 
 router = Router()
+
+_REASONS = {
+    ExportStatus.PENDING: "running",
+    ExportStatus.RUNNING: "exporting",
+    ExportStatus.ERROR: "failed",
+    ExportStatus.SUCCESS: "expired",
+    ExportStatus.SKIPPED: "disabled",
+}
+"""Why a run has no report, as the phrase `no_report` knows it."""
 
 
 @router.command(
@@ -27,91 +37,92 @@ router = Router()
     "report",
     permission=Permission.VIEW,
     argument=SCHEDULE_OR_RUN,
-    zh="把最近一份报告，或一次执行的报告，发到这里",
-    en="send the newest report, or that of one run, here",
+    zh="把最近一份报告，或某次执行的报告，发到这里",
+    en="send the latest report, or that of one run, here",
 )
 async def last_report(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    run = await ctx.run_named(name) if name else None
+    run = await ctx.find_run(name) if name else None
     if run is None:
-        return await _newest(ctx, message, name)
-    report = await ctx.reports.find(run_id=run.id)
+        return await _send_latest(ctx, message, name)
+    report = await ctx.reports.repository.find(run_id=run.id)
     if report is None:
-        return ctx.cards.reply("no_report", schedule=run.schedule_name, why=_why(run))
-    return await _hand_over(ctx, message, run, report)
+        return ctx.cards.reply("no_report", schedule=run.schedule_name, why=_REASONS[run.export_status])
+    return await _send(ctx, message, run, report)
 
 
-async def _newest(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    schedule = await (ctx.schedule_named(name) if name else ctx.schedule_here(reply_destination(message)))
-    report = await ctx.reports.find(schedule_id=schedule.id)
+async def _send_latest(ctx: Context, message: Message, name: str) -> MarkdownMessage:
+    find = (
+        ctx.schedules.find_by_name(name) if name else ctx.schedules.find_default(reply_destination(message))
+    )
+    schedule = await find
+    report = await ctx.reports.repository.find(schedule_id=schedule.id)
     run = await ctx.runs.find(report.run_id) if report else None
     if report and run:
-        return await _hand_over(ctx, message, run, report)
+        return await _send(ctx, message, run, report)
     last = await ctx.runs.last_of(schedule.id)
-    why = "never_ran" if last is None else "not_wanted" if not schedule.export else _why(last)
-    return ctx.cards.reply("no_report", schedule=schedule.name, why=why)
+    reason = "never_ran" if last is None else "disabled"
+    if last and schedule.export:
+        reason = _REASONS[last.export_status]
+    return ctx.cards.reply("no_report", schedule=schedule.name, why=reason)
 
 
-async def _hand_over(ctx: Context, message: Message, run: Run, report: Report) -> MarkdownMessage:
-    """A link costs no call, as it stands in the answer; the file comes by a job."""
-    place, cause = reply_destination(message), f"{message.robot_code}:{message.id}"
-    affordable = await ctx.delivery.has_calls_left(place)
-    if not affordable or not ctx.report_sender.fits(report, place):
-        link = await ctx.links.link_for(report, cause=f"message:{cause}")
+async def _send(ctx: Context, message: Message, run: Run, report: Report) -> MarkdownMessage:
+    """Answer with a link where a file cannot go; it costs no call. A file is sent by a job."""
+    destination, key = reply_destination(message), request_key(message)
+    pipeline = ctx.delivery.pipeline
+    affordable = await pipeline.has_calls_left(destination)
+    if not affordable or not ctx.delivery.files.fits(report, destination):
+        link = await ctx.reports.links.link_for(report, cause=f"message:{key}")
         if link:
             return ctx.cards.link_message(report, link)
-    if not await ctx.delivery.was_asked(run.id, place, cause):
-        await _ensure_worth_a_file(ctx, run, place)
-        await ctx.budget.charge(message.sender)
-    await ctx.delivery.send_report(run, place, cause)
+    if not await pipeline.was_asked(run.id, destination, key):
+        await _ensure_sendable(ctx, run, destination)
+        await ctx.quota.requests.charge(message.sender)
+    await pipeline.send_report(run, destination, key)
     return ctx.cards.reply("report_on_its_way", name=report.name, size=report.size, made_at=report.made_at)
 
 
-async def _ensure_worth_a_file(ctx: Context, run: Run, place: Destination) -> None:
-    """Raise `UserError` while calls are for summaries alone, or the same file was asked for just now."""
-    if not await ctx.delivery.has_calls_left(place):
+async def _ensure_sendable(ctx: Context, run: Run, destination: Destination) -> None:
+    """Refuse a file while calls are reserved for summaries, or when it was requested a moment ago.
+
+    Raises:
+        UserError: The file is not sent.
+    """
+    if not await ctx.delivery.pipeline.has_calls_left(destination):
         raise UserError("calls_run_out")
-    asked_at = await ctx.delivery.asked_lately(run.id, place)
+    asked_at = await ctx.delivery.pipeline.asked_lately(run.id, destination)
     if asked_at:
         raise UserError("report_sent_lately", asked_at=asked_at, schedule=run.schedule_name)
 
 
-async def worth_a_file(ctx: Context, tap: CardTap, run: Run) -> None:
-    await _ensure_worth_a_file(ctx, run, card_place(run, tap))
+async def _can_be_sent(ctx: Context, tap: CardTap, run: Run) -> None:
+    await _ensure_sendable(ctx, run, tap_destination(run, tap))
 
 
 @router.button(
-    "report",
+    ButtonDesign(
+        action="report",
+        label={"zh-CN": "获取报告", "en": "Get report"},
+        color=ButtonColor.GRAY,
+        is_shown=lambda view: view.report is not None,
+    ),
     permission=Permission.VIEW,
     replies=ButtonReplies(
-        accepted="report_pressed", again="report_taken", per_person=True, precondition=worth_a_file
+        accepted="report_pressed", again="report_taken", per_person=True, precondition=_can_be_sent
     ),
 )
-async def report_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
-    place = card_place(run, tap)
-    if not await ctx.delivery.asked_lately(run.id, place):  # two may press at the same moment
-        await ctx.delivery.send_report(run, place, cause)
+async def report_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
+    destination = tap_destination(run, tap)
+    if not await ctx.delivery.pipeline.asked_lately(run.id, destination):  # two taps at the same moment
+        await ctx.delivery.pipeline.send_report(run, destination, key)
 
 
-def card_place(run: Run, tap: CardTap) -> Destination:
-    """Where the card is that was pressed; of a card that was forwarded elsewhere, the presser alone."""
-    shown = place_of(run, tap)
-    return shown or Destination(kind=DestinationKind.USER, id=tap.user.id, app=tap.app)
+def tap_destination(run: Run, tap: CardTap) -> Destination:
+    """Return where the card was tapped; for a card that was forwarded elsewhere, the person who tapped."""
+    return card_destination(run, tap) or Destination(kind=DestinationKind.USER, id=tap.user.id, app=tap.app)
 
 
-def place_of(run: Run, tap: CardTap) -> Destination | None:
-    """The place of this run's card where it was pressed; None elsewhere."""
-    mine = [place for place in all_recipients(run) if card_id(run.id, place) == tap.card_id]
-    near = [place for place in mine if place.id in {tap.conversation_id, tap.user.id}]
-    return near[0] if near else None
-
-
-def _why(run: Run) -> str:
-    """The key of the sentence that says why a run has no report."""
-    reasons = {
-        ExportStatus.PENDING: "running",
-        ExportStatus.RUNNING: "exporting",
-        ExportStatus.ERROR: "failed",
-        ExportStatus.SUCCESS: "swept",
-        ExportStatus.SKIPPED: "not_wanted",
-    }
-    return reasons[run.export_status]
+def card_destination(run: Run, tap: CardTap) -> Destination | None:
+    """Return the destination of this run's card if it was tapped there, else None."""
+    sent_to = [place for place in all_recipients(run) if card_id(run.id, place) == tap.card_id]
+    return next((place for place in sent_to if place.id in {tap.conversation_id, tap.user.id}), None)

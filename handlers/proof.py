@@ -1,6 +1,6 @@
-"""`凭据 <执行>` / `proof <run>`: the chain of a run: intention, attempts, what DingTalk answered."""
+"""`凭据 [执行]` / `proof [run]`: show the audit trail of a run: jobs, attempts, answers, downloads."""
 
-from bot.chat.context import Context, reply_destination
+from bot.chat.context import Context
 from bot.chat.permissions import Permission
 from bot.chat.router import RUN, Router
 from bot.delivery.audit_trail import audit_trail, seen_by
@@ -8,7 +8,7 @@ from bot.models import MarkdownMessage, Message
 
 router = Router()
 
-SHOWN = 40
+MAX_STEPS_SHOWN = 40
 
 
 @router.command(
@@ -16,14 +16,18 @@ SHOWN = 40
     "proof",
     permission=Permission.VIEW,
     argument=RUN,
-    zh="一次执行的全部凭据",
-    en="the chain of a run",
+    zh="查看一次执行的全过程记录",
+    en="show the audit trail of a run",
 )
 async def proof(ctx: Context, message: Message, run_id: str) -> MarkdownMessage:
-    run = await ctx.run_meant(run_id, reply_destination(message))
-    jobs = await ctx.resender.jobs(run.id)
-    steps, seen = audit_trail(jobs), [await ctx.users.display_name(each) for each in seen_by(jobs)]
-    unlisted = max(len(steps) - SHOWN, 0)
-    downloads = await ctx.download_log.for_run(run.id)
-    values = {"chain": steps[:SHOWN], "unlisted": unlisted, "seen": seen, "downloads": downloads}
-    return ctx.cards.reply("proof", run=run, **values)
+    run = await ctx.run_named(run_id, message)
+    jobs = await ctx.delivery.resender.jobs(run.id)
+    steps = audit_trail(jobs)
+    return ctx.cards.reply(
+        "proof",
+        run=run,
+        chain=steps[:MAX_STEPS_SHOWN],
+        unlisted=max(len(steps) - MAX_STEPS_SHOWN, 0),
+        seen=[await ctx.users.display_name(each) for each in seen_by(jobs)],
+        downloads=await ctx.reports.downloads.for_run(run.id),
+    )

@@ -1,4 +1,4 @@
-"""`额度` / `quota`: what is used and left of the month's calls, what a run costs, where the month goes."""
+"""`额度` / `quota`: show the month's calls: used, left, the forecast, and what a run costs."""
 
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
@@ -9,25 +9,25 @@ from bot.quota.budget import RUN_COSTS, Balance, forecast, month_of, quota_level
 router = Router()
 
 
-@router.command("额度", "quota", permission=Permission.VIEW, zh="本月调用用了多少", en="the month's calls")
-async def quota(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    balance = await ctx.governor.balance()
+@router.command("额度", "quota", permission=Permission.VIEW, zh="本月调用额度", en="show this month's quota")
+async def quota(ctx: Context, message: Message, argument: str) -> MarkdownMessage:
+    balance = await ctx.quota.governor.balance()
     return ctx.cards.reply(
         "quota",
         month=month_of(balance.now),
-        rows=[_row(balance, bucket) for bucket in QuotaKind],
+        rows=[_row(balance, kind) for kind in QuotaKind],
         price=sum(RUN_COSTS.values()),
-        rung=int(quota_level(balance)),
+        level=int(quota_level(balance)),
     )
 
 
-def _row(balance: Balance, bucket: QuotaKind) -> dict[str, object]:
+def _row(balance: Balance, kind: QuotaKind) -> dict[str, object]:
     return {
-        "bucket": bucket.value,
-        "used": balance.used(bucket),
-        "limit": balance.budget.limit(bucket),
-        "left": balance.left(bucket),
-        "percent": round(balance.share(bucket) * 100),
-        "refused": bucket in balance.refused,
-        "forecast": forecast(balance, bucket),
+        "kind": kind.value,
+        "used": balance.used(kind),
+        "limit": balance.budget.limit(kind),
+        "left": balance.left(kind),
+        "percent": round(balance.share(kind) * 100),
+        "refused": kind in balance.refused,
+        "forecast": forecast(balance, kind),
     }

@@ -1,11 +1,12 @@
-"""`重新生成 [执行]` / `regenerate [run]`: make a report again that failed, and the button on its card."""
+"""`重新生成 [执行]` / `regenerate [run]`: export a failed report again. The button does the same."""
 
-from bot.chat.context import Context, reply_destination
+from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.router import RUN, ButtonReplies, Router
 from bot.errors import UserError
 from bot.models import CardTap, Destination, MarkdownMessage, Message, Run
-from handlers.last_report import card_place
+from cards.buttons import ButtonColor, ButtonDesign
+from handlers.last_report import tap_destination
 
 router = Router()
 
@@ -15,44 +16,49 @@ router = Router()
     "regenerate",
     permission=Permission.OPERATE,
     argument=RUN,
-    zh="再生成一次失败了的报告",
-    en="make a report again that failed",
+    zh="重新生成失败的报告",
+    en="make a failed report again",
 )
 async def regenerate(ctx: Context, message: Message, run_id: str) -> MarkdownMessage:
-    run = await ctx.run_meant(run_id, reply_destination(message))
-    cause = f"{message.robot_code}:{message.id}"
-    if not await ctx.exports.asked_by(run, cause):
-        await _ensure_possible(ctx, reply_destination(message), run)
-        await ctx.budget.charge(message.sender)
-    await ctx.exports.retry(run, by=message.sender.id, cause=cause)
-    await ctx.delivery.send_report(run, reply_destination(message), cause)
+    run = await ctx.run_named(run_id, message)
+    destination, key = reply_destination(message), request_key(message)
+    if not await ctx.reports.exports.asked_by(run, key):
+        await _ensure_possible(ctx, destination, run)
+        await ctx.quota.requests.charge(message.sender)
+    await ctx.reports.exports.retry(run, by=message.sender.id, cause=key)
+    await ctx.delivery.pipeline.send_report(run, destination, key)
     return ctx.cards.reply("regenerate_accepted", schedule=run.schedule_name, run=run.id)
 
 
-async def can_be_made(ctx: Context, tap: CardTap, run: Run) -> None:
-    await _ensure_possible(ctx, card_place(run, tap), run)
-
-
-async def _ensure_possible(ctx: Context, place: Destination, run: Run) -> None:
-    await ctx.exports.ensure_retryable(run)
-    if not await ctx.delivery.has_calls_left(place):
+async def _ensure_possible(ctx: Context, destination: Destination, run: Run) -> None:
+    await ctx.reports.exports.ensure_retryable(run)
+    if not await ctx.delivery.pipeline.has_calls_left(destination):
         raise UserError("calls_run_out")
 
 
-async def attempt(ctx: Context, run: Run) -> str:
-    return str(await ctx.exports.count(run))
+async def _can_be_made(ctx: Context, tap: CardTap, run: Run) -> None:
+    await _ensure_possible(ctx, tap_destination(run, tap), run)
+
+
+async def _export_count(ctx: Context, run: Run) -> str:
+    return str(await ctx.reports.exports.count(run))
 
 
 @router.button(
-    "regenerate",
+    ButtonDesign(
+        action="regenerate",
+        label={"zh-CN": "重新生成", "en": "Make again"},
+        color=ButtonColor.GRAY,
+        is_shown=lambda view: view.report_state == "failed",
+    ),
     permission=Permission.OPERATE,
     replies=ButtonReplies(
         accepted="regenerate_pressed",
         again="regenerate_running",
-        precondition=can_be_made,
-        dedupe_key=attempt,
+        precondition=_can_be_made,
+        dedupe_key=_export_count,
     ),
 )
-async def regenerate_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
-    await ctx.exports.retry(run, by=tap.user.id, cause=cause)
-    await ctx.delivery.send_report(run, card_place(run, tap), cause)
+async def regenerate_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
+    await ctx.reports.exports.retry(run, by=tap.user.id, cause=key)
+    await ctx.delivery.pipeline.send_report(run, tap_destination(run, tap), key)

@@ -1,4 +1,4 @@
-"""`报告列表 [计划]` / `reports [schedule]`: the reports there are."""
+"""`报告列表 [计划]` / `reports [schedule]`: list the newest reports."""
 
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
@@ -7,7 +7,7 @@ from bot.models import MarkdownMessage, Message
 
 router = Router()
 
-SHOWN = 10
+MAX_REPORTS_SHOWN = 10
 
 
 @router.command(
@@ -16,10 +16,10 @@ SHOWN = 10
     permission=Permission.VIEW,
     argument=SCHEDULE,
     zh="列出最近的报告",
-    en="list the newest reports",
+    en="list the latest reports",
 )
 async def reports(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    schedule = await ctx.schedule_named(name) if name else None
-    found = await ctx.reports.newest(schedule.id if schedule else "", limit=SHOWN)
-    await ctx.lists.remember(message, [report.run_id for report in found])
+    schedule = await ctx.schedules.find_by_name(name) if name else None
+    found = await ctx.reports.repository.newest(schedule.id if schedule else "", limit=MAX_REPORTS_SHOWN)
+    await ctx.users.lists.remember(message, [report.run_id for report in found])
     return ctx.cards.reply("reports", schedule=schedule.name if schedule else "", reports=found)

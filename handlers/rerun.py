@@ -1,12 +1,13 @@
-"""`重跑 [计划]` / `rerun [schedule]`: run a schedule again, and the button that does the same."""
+"""`重跑 [计划]` / `rerun [schedule]`: run a schedule again. The button does the same."""
 
-from bot.chat.context import Context, reply_destination
+from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.router import SCHEDULE, ButtonReplies, Router
 from bot.errors import UserError
 from bot.models import CardTap, MarkdownMessage, Message, Run, Trigger
 from bot.runs.lifecycle import TriggerRequest
-from handlers.last_report import place_of
+from cards.buttons import ButtonColor, ButtonDesign
+from handlers.last_report import card_destination
 
 router = Router()
 
@@ -20,55 +21,58 @@ router = Router()
     en="run a schedule again",
 )
 async def rerun(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    place, wish = reply_destination(message), f"submit:{message.robot_code}:{message.id}"
-    mine = await ctx.runs.begun_by(wish)
-    if mine:
-        return _accepted(ctx, mine)
-    schedule = await (ctx.schedule_named(name) if name else ctx.schedule_here(place))
-    running = await already_running(ctx, schedule.id)
-    if running:
-        raise UserError("rerun_running", **running)
-    await ctx.budget.charge(message.sender)
-    cause = TriggerRequest(
-        idempotency_key=wish, trigger=Trigger.CHAT, asked_by=message.sender, asked_in=place
+    destination, key = reply_destination(message), f"submit:{request_key(message)}"
+    existing = await ctx.runs.begun_by(key)
+    if existing:
+        return _accepted(ctx, existing)
+    schedule = await (ctx.schedules.find_by_name(name) if name else ctx.schedules.find_default(destination))
+    await ensure_not_running(ctx, schedule.id)
+    await ctx.quota.requests.charge(message.sender)
+    request = TriggerRequest(
+        idempotency_key=key, trigger=Trigger.CHAT, asked_by=message.sender, asked_in=destination
     )
-    return _accepted(ctx, await ctx.runs.trigger(schedule, cause))
+    return _accepted(ctx, await ctx.runs.trigger(schedule, request))
 
 
 def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
-    told = run.schedule.notify_enable
-    return ctx.cards.reply("rerun_accepted", schedule=run.schedule_name, run=run.id, told=told)
+    notified = run.schedule.notify_enable
+    return ctx.cards.reply("rerun_accepted", schedule=run.schedule_name, run=run.id, told=notified)
 
 
-async def none_is_running(ctx: Context, tap: CardTap, run: Run) -> None:
-    running = await already_running(ctx, run.schedule_id)
-    if running:
-        raise UserError("rerun_running", **running)
+async def _not_running(ctx: Context, tap: CardTap, run: Run) -> None:
+    await ensure_not_running(ctx, run.schedule_id)
 
 
 @router.button(
-    "rerun",
+    ButtonDesign(
+        action="rerun",
+        label={"zh-CN": "重跑", "en": "Run again"},
+        color=ButtonColor.BLUE,
+        is_shown=lambda view: not view.state.rerun_by,
+    ),
     permission=Permission.OPERATE,
-    replies=ButtonReplies(accepted="rerun_pressed", again="rerun_taken", precondition=none_is_running),
+    replies=ButtonReplies(accepted="rerun_pressed", again="rerun_taken", precondition=_not_running),
 )
-async def rerun_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
-    schedule = await ctx.schedule_of(run)
-    await ctx.runs.trigger(
-        schedule,
-        TriggerRequest(
-            idempotency_key=f"submit:{cause}",
-            trigger=Trigger.CARD,
-            asked_by=tap.user,
-            asked_in=place_of(run, tap),
-        ),
+async def rerun_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
+    request = TriggerRequest(
+        idempotency_key=f"submit:{key}",
+        trigger=Trigger.CARD,
+        asked_by=tap.user,
+        asked_in=card_destination(run, tap),
     )
-    await ctx.delivery.announce_rerun(run, str(tap.user))
+    await ctx.runs.trigger(await ctx.schedules.find_by_run(run), request)
+    await ctx.delivery.pipeline.announce_rerun(run, str(tap.user))
 
 
-async def already_running(ctx: Context, schedule_id: str) -> dict[str, object] | None:
-    """The open run of this schedule: two at once tell nothing that one does not."""
+async def ensure_not_running(ctx: Context, schedule_id: str) -> None:
+    """Refuse to start a schedule whose last run has not ended.
+
+    Raises:
+        UserError: It is running; the values tell how far it is.
+    """
     run = await ctx.runs.open_run_of(schedule_id)
-    if run is None:
-        return None
-    tally = (await ctx.runs.progress([run]))[run.id]
-    return {"schedule": run.schedule_name, "run": run.id, "ended": tally.ended, "total": tally.total}
+    if run:
+        counts = (await ctx.runs.progress([run]))[run.id]
+        raise UserError(
+            "rerun_running", schedule=run.schedule_name, run=run.id, ended=counts.ended, total=counts.total
+        )

@@ -1,15 +1,15 @@
-"""`重跑失败 [计划]` / `rerun failed [schedule]`: run again what did not end well the last time."""
+"""`重跑失败 [计划]` / `rerun failed [schedule]`: run the failed tasks of the last run again."""
 
 from collections.abc import Sequence
 
-from bot.chat.context import Context, reply_destination
+from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.router import SCHEDULE, Router
 from bot.delivery.recipients import all_recipients
 from bot.errors import UserError
 from bot.models import Destination, MarkdownMessage, Message, Run, Trigger
 from bot.runs.lifecycle import LAST_NOTIFIED_LIMIT, TriggerRequest, retried_run, retry_cause
-from handlers.rerun import already_running
+from handlers.rerun import ensure_not_running
 
 router = Router()
 
@@ -19,59 +19,66 @@ router = Router()
     "rerun failed",
     permission=Permission.OPERATE,
     argument=SCHEDULE,
-    zh="只重跑上次没成功的",
-    en="run again only what did not end well",
+    zh="只重跑上次没成功的任务",
+    en="run only the failed tasks again",
 )
-async def retry_failed(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    place, wish = reply_destination(message), f"submit:{message.robot_code}:{message.id}"
-    mine = await ctx.runs.begun_by(wish)
-    if mine:
-        return await _accepted(ctx, mine)
-    last = await (_named(ctx, name) if name else _newest(ctx, place))
-    schedule = await ctx.schedule_of(last)
-    running = await already_running(ctx, schedule.id)
-    if running:
-        raise UserError("rerun_running", **running)
-    await ctx.budget.charge(message.sender)
-    cause = TriggerRequest(
-        idempotency_key=retry_cause(last.id, wish),
+async def rerun_failed(ctx: Context, message: Message, name: str) -> MarkdownMessage:
+    destination, key = reply_destination(message), f"submit:{request_key(message)}"
+    existing = await ctx.runs.begun_by(key)
+    if existing:
+        return await _accepted(ctx, existing)
+    last = await (_find_by_name(ctx, name) if name else _find_latest(ctx, destination))
+    schedule = await ctx.schedules.find_by_run(last)
+    await ensure_not_running(ctx, schedule.id)
+    await ctx.quota.requests.charge(message.sender)
+    request = TriggerRequest(
+        idempotency_key=retry_cause(last.id, key),
         trigger=Trigger.CHAT,
         asked_by=message.sender,
-        asked_in=place,
+        asked_in=destination,
     )
-    return await _accepted(ctx, await ctx.runs.trigger(schedule, cause))
+    return await _accepted(ctx, await ctx.runs.trigger(schedule, request))
 
 
 async def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
-    repeated = await ctx.runs.find(retried_run(run.idempotency_key))
-    failed = repeated.task_counts.failed if repeated and repeated.task_counts else 0
-    told = run.schedule.notify_enable
-    return ctx.cards.reply("retry_accepted", schedule=run.schedule_name, run=run.id, count=failed, told=told)
+    retried = await ctx.runs.find(retried_run(run.idempotency_key))
+    failed = retried.task_counts.failed if retried and retried.task_counts else 0
+    notified = run.schedule.notify_enable
+    return ctx.cards.reply(
+        "retry_accepted", schedule=run.schedule_name, run=run.id, count=failed, told=notified
+    )
 
 
-async def _named(ctx: Context, name: str) -> Run:
-    """The run with this id, else the newest run of a schedule; something of it did not end well."""
-    run = await ctx.run_named(name)
-    schedule = run.schedule if run else await ctx.schedule_named(name)
-    ended = [run] if run else await ctx.runs.recent(schedule.id)
-    found = _unrepaired(ended)
-    if not found:
+async def _find_by_name(ctx: Context, name: str) -> Run:
+    """Return the run with this id, else the newest run of the schedule.
+
+    Raises:
+        UserError: Nothing of it failed.
+    """
+    run = await ctx.find_run(name)
+    schedule = run.schedule if run else await ctx.schedules.find_by_name(name)
+    failed = _last_failed([run] if run else await ctx.runs.recent(schedule.id))
+    if not failed:
         raise UserError("nothing_failed", schedule=schedule.name)
-    return found[0]
+    return failed[0]
 
 
-async def _newest(ctx: Context, place: Destination) -> Run:
-    """The newest run with something to repeat, of those told here if there is one."""
-    failed = _unrepaired(await ctx.runs.recent(limit=LAST_NOTIFIED_LIMIT))
+async def _find_latest(ctx: Context, destination: Destination) -> Run:
+    """Return the newest run with failed tasks, preferably one that this destination was notified of.
+
+    Raises:
+        UserError: There is none.
+    """
+    failed = _last_failed(await ctx.runs.recent(limit=LAST_NOTIFIED_LIMIT))
     if not failed:
         raise UserError("nothing_failed", schedule="")
-    return next((run for run in failed if place in all_recipients(run)), failed[0])
+    return next((run for run in failed if destination in all_recipients(run)), failed[0])
 
 
-def _unrepaired(runs: Sequence[Run]) -> list[Run]:
-    """Of each schedule its newest ended run, if something of it did not end well.
+def _last_failed(runs: Sequence[Run]) -> list[Run]:
+    """Return the newest ended run of each schedule if some of its tasks failed.
 
-    One that came to nothing changes nothing: what failed before it can still be repeated.
+    A run that could not be submitted is skipped: the tasks that failed before it can still be retried.
     """
     newest: dict[str, Run] = {}
     for run in runs:

@@ -1,11 +1,12 @@
-"""`重发 [执行]` / `redeliver [run]`: send again what did not arrive for sure, and the button on its card."""
+"""`重发 [执行]` / `resend [run]`: send again what failed or is unconfirmed. The button does the same."""
 
-from bot.chat.context import Context, reply_destination
+from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.router import RUN, ButtonReplies, Router
 from bot.errors import UserError
 from bot.models import CardTap, Destination, MarkdownMessage, Message, Run
-from handlers.last_report import card_place
+from cards.buttons import ButtonColor, ButtonDesign
+from handlers.last_report import tap_destination
 
 router = Router()
 
@@ -13,37 +14,43 @@ router = Router()
 @router.command(
     "重发",
     "redeliver",
+    "resend",
     permission=Permission.OPERATE,
     argument=RUN,
-    zh="再送一次没送到或没确认的",
-    en="send again what did not arrive",
+    zh="重发没送到或没确认的消息和文件",
+    en="resend what failed or is unconfirmed",
 )
-async def redeliver(ctx: Context, message: Message, run_id: str) -> MarkdownMessage:
-    run = await ctx.run_meant(run_id, reply_destination(message))
-    cause = f"{message.robot_code}:{message.id}"
-    sent = await ctx.resender.sent_for(run.id, cause)
+async def resend(ctx: Context, message: Message, run_id: str) -> MarkdownMessage:
+    run = await ctx.run_named(run_id, message)
+    key = request_key(message)
+    sent = await ctx.delivery.resender.sent_for(run.id, key)
     if not sent:
-        await something_is_troubled(ctx, reply_destination(message), run)
-        await ctx.budget.charge(message.sender)
-        sent = await ctx.resender.resend_all(run.id, by=message.sender.id, cause=cause)
+        await _ensure_undelivered(ctx, reply_destination(message), run)
+        await ctx.quota.requests.charge(message.sender)
+        sent = await ctx.delivery.resender.resend_all(run.id, by=message.sender.id, cause=key)
     return ctx.cards.reply("resend_accepted", schedule=run.schedule_name, run=run.id, count=len(sent))
 
 
-async def something_is_troubled(ctx: Context, place: Destination, run: Run) -> None:
-    if not await ctx.resender.undelivered(run.id):
+async def _ensure_undelivered(ctx: Context, destination: Destination, run: Run) -> None:
+    if not await ctx.delivery.resender.undelivered(run.id):
         raise UserError("nothing_to_resend")
-    if not await ctx.delivery.has_calls_left(place):
+    if not await ctx.delivery.pipeline.has_calls_left(destination):
         raise UserError("calls_run_out")
 
 
-async def can_be_sent_again(ctx: Context, tap: CardTap, run: Run) -> None:
-    await something_is_troubled(ctx, card_place(run, tap), run)
+async def _can_be_resent(ctx: Context, tap: CardTap, run: Run) -> None:
+    await _ensure_undelivered(ctx, tap_destination(run, tap), run)
 
 
 @router.button(
-    "resend",
+    ButtonDesign(
+        action="resend",
+        label={"zh-CN": "重发", "en": "Resend"},
+        color=ButtonColor.RED,
+        is_shown=lambda view: view.state.unconfirmed,
+    ),
     permission=Permission.OPERATE,
-    replies=ButtonReplies(accepted="resend_pressed", again="resend_taken", precondition=can_be_sent_again),
+    replies=ButtonReplies(accepted="resend_pressed", again="resend_taken", precondition=_can_be_resent),
 )
-async def resend_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
-    await ctx.resender.resend_all(run.id, by=tap.user.id, cause=cause)
+async def resend_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
+    await ctx.delivery.resender.resend_all(run.id, by=tap.user.id, cause=key)

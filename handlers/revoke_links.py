@@ -1,10 +1,11 @@
-"""`撤销链接 [执行]` / `revoke [run]`: let links to a report lead nowhere, and the button on its card."""
+"""`撤销链接 [执行]` / `revoke [run]`: revoke the download links of a report. The button does the same."""
 
-from bot.chat.context import Context, reply_destination
+from bot.chat.context import Context, request_key
 from bot.chat.permissions import Permission
 from bot.chat.router import RUN, ButtonReplies, Router
 from bot.errors import UserError
 from bot.models import CardTap, MarkdownMessage, Message, Run
+from cards.buttons import ButtonColor, ButtonDesign
 
 router = Router()
 
@@ -15,37 +16,42 @@ router = Router()
     permission=Permission.OPERATE,
     argument=RUN,
     zh="作废一份报告的全部下载链接",
-    en="call back all links to a report",
+    en="revoke all download links of a report",
 )
-async def revoke(ctx: Context, message: Message, run_id: str) -> MarkdownMessage:
-    run = await ctx.run_meant(run_id, reply_destination(message))
-    count = await ctx.links.revoke(run.id)
+async def revoke_links(ctx: Context, message: Message, run_id: str) -> MarkdownMessage:
+    run = await ctx.run_named(run_id, message)
+    count = await ctx.reports.links.revoke(run.id)
     if not count:
         raise UserError("no_links")
-    await ctx.delivery.refresh_cards(run, f"revoked:{message.robot_code}:{message.id}")
+    await ctx.delivery.pipeline.refresh_cards(run, f"revoked:{request_key(message)}")
     return ctx.cards.reply("revoke_accepted", schedule=run.schedule_name, run=run.id, count=count)
 
 
-async def some_are_open(ctx: Context, tap: CardTap, run: Run) -> None:
-    if not await ctx.links.any_open(run.id):
+async def _has_open_links(ctx: Context, tap: CardTap, run: Run) -> None:
+    if not await ctx.reports.links.any_open(run.id):
         raise UserError("no_links")
 
 
-async def links_so_far(ctx: Context, run: Run) -> str:
-    return str(await ctx.links.count(run.id))
+async def _link_count(ctx: Context, run: Run) -> str:
+    return str(await ctx.reports.links.count(run.id))
 
 
 @router.button(
-    "revoke",
+    ButtonDesign(
+        action="revoke",
+        label={"zh-CN": "撤销链接", "en": "Revoke links"},
+        color=ButtonColor.RED,
+        is_shown=lambda view: view.state.linked,
+    ),
     permission=Permission.OPERATE,
     replies=ButtonReplies(
         accepted="revoke_pressed",
         again="revoke_taken",
-        precondition=some_are_open,
+        precondition=_has_open_links,
         free=True,
-        dedupe_key=links_so_far,
+        dedupe_key=_link_count,
     ),
 )
-async def revoke_pressed(ctx: Context, tap: CardTap, run: Run, cause: str) -> None:
-    await ctx.links.revoke(run.id)
-    await ctx.delivery.refresh_cards(run, f"revoked:{cause}")
+async def revoke_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
+    await ctx.reports.links.revoke(run.id)
+    await ctx.delivery.pipeline.refresh_cards(run, f"revoked:{key}")

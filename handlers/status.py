@@ -1,4 +1,4 @@
-"""`状态 [计划]` / `status [schedule]`: what runs now and how the last runs ended."""
+"""`状态 [计划]` / `status [schedule]`: show what is running and how the last runs ended."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -8,12 +8,12 @@ from bot.chat.permissions import Permission
 from bot.chat.router import SCHEDULE, Router
 from bot.errors import PermanentError, TemporaryError
 from bot.models import MarkdownMessage, Message, Run, TaskCounts
-from cards.summary import SummaryView
+from cards.summary import mark_of
 
 router = Router()
 
-SHOWN = 5
-LAG_SHOWN = timedelta(minutes=1)  # of reports; what is younger comes with its card
+MAX_RUNS_SHOWN = 5  # running, and ended
+MIN_EXPORT_LAG = timedelta(minutes=1)  # from which waiting exports are shown
 
 
 @router.command(
@@ -22,71 +22,66 @@ LAG_SHOWN = timedelta(minutes=1)  # of reports; what is younger comes with its c
     permission=Permission.VIEW,
     argument=SCHEDULE,
     zh="正在执行的和最近结束的",
-    en="what runs now and what ended lately",
+    en="show what is running and what ended lately",
 )
 async def status(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    schedule_id = await _meant(ctx, name)
-    running = await ctx.runs.recent(schedule_id, running=True, limit=SHOWN)
-    ended = [run for run in await ctx.runs.recent(schedule_id, limit=SHOWN * 2) if run.task_counts][:SHOWN]
-    await ctx.lists.remember(message, [run.id for run in (*running, *ended)])
-    tallies, trouble = await _progress(ctx, running)
-    backlog = await ctx.exports.backlog()
+    schedule_id = await _schedule_id(ctx, name)
+    running = await ctx.runs.recent(schedule_id, running=True, limit=MAX_RUNS_SHOWN)
+    recent = await ctx.runs.recent(schedule_id, limit=MAX_RUNS_SHOWN * 2)
+    ended = [run for run in recent if run.task_counts][:MAX_RUNS_SHOWN]
+    await ctx.users.lists.remember(message, [run.id for run in (*running, *ended)])
+    counts, trouble = await _progress(ctx, running)
+    backlog = await ctx.reports.exports.backlog()
     return ctx.cards.reply(
         "status",
         trouble=trouble,
-        waiting=backlog.waiting if backlog.lag >= LAG_SHOWN else 0,
+        waiting=backlog.waiting if backlog.lag >= MIN_EXPORT_LAG else 0,
         lag=backlog.lag,
-        running=[_running(run, tallies.get(run.id)) for run in running],
-        recent=[_ended(run, ctx.exports.progress(run)) for run in ended],
+        running=[_running(run, counts.get(run.id)) for run in running],
+        recent=[_ended(run, ctx.reports.exports.progress(run)) for run in ended],
     )
 
 
-async def _meant(ctx: Context, name: str) -> str:
-    """The id of the schedule, "" for all of them: also when the engine cannot say which one is meant."""
+async def _schedule_id(ctx: Context, name: str) -> str:
+    """Return the id of a schedule, or "" for all of them, as well when the engine is unreachable."""
     try:
-        return (await ctx.schedule_named(name)).id if name else ""
+        return (await ctx.schedules.find_by_name(name)).id if name else ""
     except (TemporaryError, PermanentError):
         return ""
 
 
 async def _progress(ctx: Context, running: Sequence[Run]) -> tuple[Mapping[str, TaskCounts], str]:
-    """How far the open runs are; and what is wrong when the engine, which is asked in any case, does not
-    say."""
+    """Return the progress of the running runs, and what is wrong with the engine, or ""."""
     try:
-        await ctx.engine.schedules()
+        await ctx.schedules.all()  # asked even when nothing runs, to see whether the engine answers
         return await ctx.runs.progress(running), ""
     except (TemporaryError, PermanentError) as error:
         return {}, str(error)
 
 
-def mark_of(run: Run) -> str:
-    """How a run ended, in the sign that its card has."""
-    return SummaryView(run=run, report=None).mark
-
-
-def _running(run: Run, tally: TaskCounts | None) -> dict[str, object]:
+def _running(run: Run, counts: TaskCounts | None) -> dict[str, object]:
     return {
         "schedule": run.schedule_name,
         "run": run.id,
-        "ended": tally.ended if tally else None,
+        "ended": counts.ended if counts else None,
         "total": len(run.task_ids),
         "since": run.start_time,
     }
 
 
-def _ended(run: Run, exported: int | None) -> dict[str, object]:
-    tally = run.task_counts or TaskCounts(total=0)
+def _ended(run: Run, exported_rows: int | None) -> dict[str, object]:
+    counts = run.task_counts or TaskCounts(total=0)
     return {
         "schedule": run.schedule_name,
         "run": run.id,
         "mark": mark_of(run),
-        "done": tally.done,
-        "failed": tally.failed - tally.stop,
-        "stopped": tally.stop,
-        "total": tally.total,
+        "done": counts.done,
+        "failed": counts.failed - counts.stop,
+        "stopped": counts.stop,
+        "total": counts.total,
         "ended_at": run.end_time,
         "push": run.push_status.value,
         "export": run.export_status.value,
-        "export_rows": exported,
+        "export_rows": exported_rows,
         "export_error": run.export_error,
     }

@@ -1,15 +1,16 @@
-"""`停止 [计划]` / `stop [schedule]`: stop what is left of a run."""
+"""`停止 [计划]` / `stop [schedule]`: stop the tasks of a run that have not ended."""
 
 from collections.abc import Sequence
 
-from bot.chat.context import Context, plain_name, which_run
+from bot.chat.context import Context, ambiguous_run
 from bot.chat.permissions import Permission
 from bot.chat.router import SCHEDULE, Router
 from bot.models import MarkdownMessage, Message, Run
+from bot.runs.schedule_lookup import normalize_name
 
 router = Router()
 
-LOOKED_AT = 100  # open runs
+MAX_OPEN_RUNS = 100  # searched by name
 
 
 @router.command(
@@ -18,34 +19,39 @@ LOOKED_AT = 100  # open runs
     permission=Permission.OPERATE,
     argument=SCHEDULE,
     zh="停止正在执行的",
-    en="stop what is running",
+    en="stop a running schedule",
 )
 async def stop(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    running = await _running(ctx, name)
-    if not running:
+    runs = await _find_running(ctx, name)
+    if not runs:
         return ctx.cards.reply("nothing_running")
-    if len(running) > 1:
-        raise which_run(running, word="stop")
-    result = await ctx.runs.stop(running[0])
+    if len(runs) > 1:
+        raise ambiguous_run(runs, word="stop")
+    (run,) = runs
+    result = await ctx.runs.stop(run)
     return ctx.cards.reply(
         "stop_accepted",
-        schedule=running[0].schedule_name,
-        run=running[0].id,
+        schedule=run.schedule_name,
+        run=run.id,
         stopped=result.stopped,
         before=result.before,
         left=[{"target": task.target, "why": task.reason} for task in result.left],
     )
 
 
-async def _running(ctx: Context, name: str) -> Sequence[Run]:
-    """The open runs that are meant: by the run's id, or by what their schedule is, or was, called."""
-    running, wanted = await ctx.runs.recent(running=True, limit=LOOKED_AT), plain_name(name)
+async def _find_running(ctx: Context, name: str) -> Sequence[Run]:
+    """Return the running runs with this id, or whose schedule has, or had, this name.
+
+    Raises:
+        UserError: There is no such schedule.
+    """
+    running, wanted = await ctx.runs.recent(running=True, limit=MAX_OPEN_RUNS), normalize_name(name)
     if not wanted:
         return running
-    if await ctx.run_named(wanted):
+    if await ctx.find_run(wanted):
         return [run for run in running if run.id.startswith(wanted)]
-    exact = [run for run in running if wanted in {run.schedule_id, plain_name(run.schedule_name)}]
-    found = exact or [run for run in running if wanted in plain_name(run.schedule_name)]
+    exact = [run for run in running if wanted in {run.schedule_id, normalize_name(run.schedule_name)}]
+    found = exact or [run for run in running if wanted in normalize_name(run.schedule_name)]
     if not found:
-        await ctx.schedule_named(name)  # says so where there is no such schedule
+        await ctx.schedules.find_by_name(name)
     return found

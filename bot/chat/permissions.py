@@ -1,4 +1,4 @@
-"""Who may do what. Pure, and closed by default: who is not known to be of the organisation may do nothing."""
+"""Who may do what. Pure, and closed by default: people outside the organisation may do nothing."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,11 +13,13 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AccessPolicy:
-    """The `access` section of the settings. An empty list leaves the question open to every member.
+    """The `access` section of the settings. An empty list allows every member.
 
-    operators: staffIds that may operate (and view); viewers: staffIds that may view;
-    conversations: the only conversations in which anything may be done;
-    named: staffIds that other settings name, whose presses count before they have spoken.
+    Attributes:
+        operators: staffIds that may operate, and view.
+        viewers: staffIds that may view.
+        conversations: The only conversations in which anything may be done.
+        named: staffIds that other settings name. Their taps count before they have sent a message.
     """
 
     operators: tuple[str, ...] = ()
@@ -25,20 +27,20 @@ class AccessPolicy:
     conversations: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
 
-    def lists(self, person: str) -> bool:
-        """Whether the settings name this staffId."""
-        return person in {*self.operators, *self.viewers, *self.named}
+    def lists(self, staff_id: str) -> bool:
+        """Return whether the settings name this staffId."""
+        return staff_id in {*self.operators, *self.viewers, *self.named}
 
 
-def is_allowed(person: Person, conversation: str, act: Permission, rules: AccessPolicy) -> bool:
-    """Whether this person may do this here. Nobody operates what they may not view.
+def is_allowed(person: Person, conversation: str, permission: Permission, policy: AccessPolicy) -> bool:
+    """Return whether this person may do this here. Nobody operates what they may not view.
 
     `Person.id` is empty for people outside the robot's organisation (0699-robot-message-type, senderStaffId).
     """
     if not person.id:
         return False
-    if rules.conversations and conversation not in rules.conversations:
+    if policy.conversations and conversation not in policy.conversations:
         return False
-    if rules.viewers and person.id not in {*rules.viewers, *rules.operators}:
+    if policy.viewers and person.id not in {*policy.viewers, *policy.operators}:
         return False
-    return act is Permission.VIEW or not rules.operators or person.id in rules.operators
+    return permission is Permission.VIEW or not policy.operators or person.id in policy.operators

@@ -1,4 +1,4 @@
-"""From words and presses to handlers: routes are declared in `handlers/`, listed there, and found here."""
+"""Match messages and card taps with handlers. Routes are declared in `handlers/` and listed there."""
 
 import difflib
 import re
@@ -9,97 +9,116 @@ from dataclasses import dataclass
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
 from bot.models import CardTap, MarkdownMessage, Message, Run
+from cards.buttons import ButtonDesign
 
 CommandHandler = Callable[[Context, Message, str], Awaitable[MarkdownMessage]]
 ButtonHandler = Callable[[Context, CardTap, Run, str], Awaitable[None]]
 Precondition = Callable[[Context, CardTap, Run], Awaitable[None]]
 DedupeKey = Callable[[Context, Run], Awaitable[str]]
+Words = Mapping[str, str]
+"""What people read, by language."""
 
-SIMILARITY_CUTOFF = 0.45  # likeness from which an unknown word is taken for a slip
+SIMILARITY_CUTOFF = 0.45  # ratio from which an unknown word counts as a typo
+_PUNCTUATION = " ,，:：。.!！?？"
 
-NOTHING = {"zh-CN": "", "en": ""}
-SCHEDULE = {"zh-CN": "[计划]", "en": "[schedule]"}
-RUN = {"zh-CN": "[执行]", "en": "[run]"}
-SCHEDULE_OR_RUN = {"zh-CN": "[计划或执行]", "en": "[schedule or run]"}
+NOTHING: Words = {"zh-CN": "", "en": ""}
+SCHEDULE: Words = {"zh-CN": "[计划]", "en": "[schedule]"}
+RUN: Words = {"zh-CN": "[执行]", "en": "[run]"}
+SCHEDULE_OR_RUN: Words = {"zh-CN": "[计划或执行]", "en": "[schedule or run]"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """Something a person can type. The first word is the one that help shows."""
+    """Something a person can type. Help shows the first word of each language."""
 
     words: tuple[str, ...]
     handler: CommandHandler
     permission: Permission
-    argument: Mapping[str, str]  # what may follow, for help, by language
-    summary: Mapping[str, str]  # by language
+    argument: Words  # what may follow, for help
+    summary: Words
 
 
 async def _always(ctx: Context, tap: CardTap, run: Run) -> None:
-    """Most buttons can always be pressed."""
+    """Accept every tap."""
 
 
 async def _once(ctx: Context, run: Run) -> str:
-    """Most buttons mean the same whenever they are pressed."""
+    """Treat all taps on a card as one request."""
     return ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ButtonReplies:
-    """What the presser of a button sees, by phrase, and when it can be pressed."""
+    """What the person who taps a button sees, by phrase, and which taps are accepted."""
 
-    accepted: str  # the first press
-    again: str  # the same press again
-    per_person: bool = False  # everyone may press once; else the first press counts for all
-    precondition: Precondition = _always  # raises `UserError` when it makes no sense now
-    free: bool = False  # costs no call, and counts for nobody's budget
-    dedupe_key: DedupeKey = _once  # another turn makes another press a new wish
+    accepted: str  # after the first tap
+    again: str  # after the same tap again
+    per_person: bool = False  # everyone may tap once, else the first tap counts for all
+    precondition: Precondition = _always  # raises `UserError` when the tap makes no sense now
+    free: bool = False  # costs no API call, and does not count as a request of the person
+    dedupe_key: DedupeKey = _once  # with a new key, another tap is a new request
 
 
 @dataclass(frozen=True, kw_only=True)
 class Button:
-    """Something a person can press on a card."""
+    """Something a person can tap on a card."""
 
-    action: str
+    design: ButtonDesign
     handler: ButtonHandler
     permission: Permission
     replies: ButtonReplies
 
+    @property
+    def action(self) -> str:
+        return self.design.action
+
 
 class Router:
-    """Commands and buttons, and those of the routers given. Two of one name are a mistake in the program."""
+    """The commands and buttons of a file in `handlers/`, or of several routers.
+
+    Raises:
+        ValueError: Two commands share a word, or two buttons an action.
+    """
 
     def __init__(self, *parts: "Router") -> None:
         self.commands: list[Command] = []
         self.buttons: dict[str, Button] = {}
-        self._by_length: list[tuple[str, Command]] = []  # plain words, the longest first
+        self._by_length: list[tuple[str, Command]] = []  # normalized words, the longest first
         for part in parts:
             for command in part.commands:
                 self._add_command(command)
             for button in part.buttons.values():
                 self._add_button(button)
 
-    def command(
-        self, *words: str, permission: Permission, zh: str, en: str, argument: Mapping[str, str] = NOTHING
-    ) -> Callable[[CommandHandler], CommandHandler]:
-        """Declare a command: its words, who may, its summaries for help, and what may follow it."""
+    @property
+    def button_designs(self) -> Sequence[ButtonDesign]:
+        """Return how the buttons look, in the order in which cards show them."""
+        return tuple(button.design for button in self.buttons.values())
 
-        def declare(do: CommandHandler) -> CommandHandler:
+    def command(
+        self, *words: str, permission: Permission, zh: str, en: str, argument: Words = NOTHING
+    ) -> Callable[[CommandHandler], CommandHandler]:
+        """Declare a command: its words, who may use it, its summaries for help, and what may follow it."""
+
+        def declare(handler: CommandHandler) -> CommandHandler:
             summary = {"zh-CN": zh, "en": en}
             self._add_command(
-                Command(words=words, handler=do, permission=permission, argument=argument, summary=summary)
+                Command(
+                    words=words, handler=handler, permission=permission, argument=argument, summary=summary
+                )
             )
-            return do
+            return handler
 
         return declare
 
     def button(
-        self, action: str, *, permission: Permission, replies: ButtonReplies
+        self, design: ButtonDesign, *, permission: Permission, replies: ButtonReplies
     ) -> Callable[[ButtonHandler], ButtonHandler]:
-        """Declare a button: its id, who may, and what its presser sees."""
+        """Declare a button: how it looks, who may tap it, and what that person sees."""
 
-        def declare(do: ButtonHandler) -> ButtonHandler:
-            self._add_button(Button(action=action, handler=do, permission=permission, replies=replies))
-            return do
+        def declare(handler: ButtonHandler) -> ButtonHandler:
+            self._add_button(Button(design=design, handler=handler, permission=permission, replies=replies))
+            return handler
 
         return declare
 
@@ -118,16 +137,16 @@ class Router:
         self.buttons[button.action] = button
 
     def match(self, text: str) -> tuple[Command, str] | None:
-        """The command that a text begins with, the longest word first, and what follows it."""
+        """Return the command that a text starts with, the longest word first, and what follows it."""
         said = normalize(text)
         for word, command in self._by_length:
-            rest = _after(said, word)
+            rest = _rest_after(said, word)
             if rest is not None:
                 return command, _original_tail(text, rest)
         return None
 
     def nearest(self, text: str) -> str:
-        """The command word most like what was typed, or ""."""
+        """Return the command word most like the text, or ""."""
         said = normalize(text)
         words = {normalize(word): word for command in self.commands for word in command.words}
         for candidate in (said, said.split(" ")[0]):
@@ -138,36 +157,27 @@ class Router:
 
 
 def normalize(text: str) -> str:
-    """What was said, for comparing: half width, lower case, single blanks, without mentions and a leading
-    slash."""
+    """Return a text for comparison: half width, lower case, single spaces, no mentions, no leading slash."""
     return " ".join(normalize_display(text).casefold().split()).removeprefix("/").strip()
 
 
 def normalize_display(text: str) -> str:
-    """What was said, half width, without mentions and without characters that nobody sees."""
+    """Return a text in half width, without mentions and without invisible characters."""
     folded = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
     return " ".join(word for word in folded.split() if not word.startswith("@"))
 
 
-def _after(said: str, word: str) -> str | None:
-    """What follows the word, or None. Chinese needs no blank behind it, English does."""
+def _rest_after(said: str, word: str) -> str | None:
+    """Return what follows the word, or None. A Chinese word needs no space behind it."""
     if not said.startswith(word):
         return None
     rest = said[len(word) :]
-    bounded = not rest or rest[0] in " ,，:：。.!！?？" or not word[-1].isascii()
-    return rest.strip(" ,，:：。.!！?？") if bounded else None
+    bounded = not rest or rest[0] in _PUNCTUATION or not word[-1].isascii()
+    return rest.strip(_PUNCTUATION) if bounded else None
 
 
 def _original_tail(text: str, rest: str) -> str:
-    """The same rest as the person wrote it, with its capitals."""
+    """Return the same rest with its capitals, as the person wrote it."""
     said = normalize_display(text)
     found = re.search(re.escape(rest) + r"\W*$", said, re.IGNORECASE) if rest else None
     return said[found.start() : found.start() + len(rest)] if found else rest
-
-
-def usages(commands: Sequence[Command], lang: str) -> list[dict[str, object]]:
-    """The commands as help shows them."""
-    return [
-        {"words": command.words, "usage": command.argument[lang], "summary": command.summary[lang]}
-        for command in commands
-    ]

@@ -1,6 +1,6 @@
-"""Whose presses count: a card can be forwarded to anybody, and a press tells no more than an id.
+"""Decide whose taps count: a card can be forwarded to anybody, and a tap carries nothing but ids.
 
-0003 (card tutorial): `userId` and `corpId`; of people outside the organisation the id may be any.
+0003 (card tutorial): `userId` and `corpId`. Ids of people outside the organisation can have any value.
 """
 
 from bot.chat.context import Context
@@ -9,22 +9,27 @@ from bot.errors import UserError
 from bot.models import CardTap, Run
 
 
-async def admit_tap(ctx: Context, tap: CardTap, run: Run, act: Permission, rules: AccessPolicy) -> None:
-    """Raise `UserError` unless a known member of our organisation pressed a card that we issued.
+async def check_tap(
+    ctx: Context, tap: CardTap, run: Run, permission: Permission, policy: AccessPolicy
+) -> None:
+    """Accept a tap by a known member of our organisation, on a card that DingRun sent.
 
-    A member is known by a message, which tells the staffId, or because the settings name it.
+    A member is known by a message, which carries the staffId, or because the settings name the staffId.
+
+    Raises:
+        UserError: The tap does not count; its phrase says why.
     """
-    if not await ctx.delivery.issued(run.id, tap.card_id):
+    if not await ctx.delivery.pipeline.issued(run.id, tap.card_id):
         raise UserError("card_unknown")
     if not tap.user.id or await _is_foreign(ctx, tap):
         raise UserError("outsider")
-    if not is_allowed(tap.user, tap.conversation_id, act, rules):
+    if not is_allowed(tap.user, tap.conversation_id, permission, policy):
         raise UserError("denied", name=str(tap.user))
-    if not rules.lists(tap.user.id) and not await ctx.users.is_known(tap.user.id):
+    if not policy.lists(tap.user.id) and not await ctx.users.is_known(tap.user.id):
         raise UserError("not_met")
 
 
 async def _is_foreign(ctx: Context, tap: CardTap) -> bool:
-    """Whether the id is one of another organisation; nobody can tell before the robot was spoken to."""
-    own = await ctx.users.corp_of(tap.app)
+    """Return whether the tap comes from another organisation; unknown until somebody has sent a message."""
+    own = await ctx.users.find_corp_id(tap.app)
     return bool(own) and tap.corp_id != own

@@ -1,52 +1,54 @@
-"""Who people are, as their messages told it: a press on a card tells only a staffId (0003, tutorial)."""
+"""Remember people by their messages: a tap on a card carries nothing but a staffId (0003, tutorial)."""
 
 from dataclasses import replace
 
+from bot.chat.recent_lists import RecentLists
 from bot.models import Message, Person
 from bot.ports import Store
 
 
 class UserDirectory:
-    """Remembers who is called what, and of which organisation the robots are."""
+    """The names of people, the organisations of the robots, and the lists that people were shown."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._facts: dict[str, str] = {}  # a copy of what the store remembers
+        self._cache: dict[str, str] = {}
+        self.lists = RecentLists(store)
 
-    async def heard(self, message: Message) -> None:
-        """A message told the staffId and the name of its sender, and the organisation of its robot."""
+    async def record_message(self, message: Message) -> None:
+        """Keep the staffId and the name of a sender, and the organisation of the robot."""
         await self.record(message.sender)
         if message.corp_id:
-            await self._remember(f"corp:{message.app}", message.corp_id)
+            await self._set(f"corp:{message.app}", message.corp_id)
 
     async def record(self, person: Person) -> None:
-        """A message told this person's staffId, and the name if there is one."""
+        """Keep the staffId of a person, and the name if there is one."""
         if person.id and (person.name or not await self.is_known(person.id)):
-            await self._remember(f"name:{person.id}", person.name)
+            await self._set(f"name:{person.id}", person.name)
 
-    async def is_known(self, id_: str) -> bool:
-        """Whether a message told this staffId: DingTalk gives one to members of our organisation alone."""
-        return bool(id_) and await self._recall(f"name:{id_}") is not None
+    async def is_known(self, staff_id: str) -> bool:
+        """Return whether a message carried this staffId; only those of our own members have one."""
+        return bool(staff_id) and await self._find(f"name:{staff_id}") is not None
 
-    async def corp_of(self, app: str) -> str:
-        """The organisation of an app's robot; "" until somebody has spoken to it."""
-        return await self._recall(f"corp:{app}") or ""
+    async def find_corp_id(self, app: str) -> str:
+        """Return the organisation of an app's robot, or "" until somebody has sent it a message."""
+        return await self._find(f"corp:{app}") or ""
 
-    async def display_name(self, id_: str) -> str:
-        """The name of a staffId if it is known, else the staffId."""
-        return str(await self.with_name(Person(id=id_)))
+    async def display_name(self, staff_id: str) -> str:
+        """Return the name of a person, or the staffId when the name is unknown."""
+        return str(await self.with_name(Person(id=staff_id)))
 
     async def with_name(self, person: Person) -> Person:
-        """The same person, with the name if it is known."""
+        """Return the same person, with the name if it is known."""
         if person.name or not person.id:
             return person
-        return replace(person, name=await self._recall(f"name:{person.id}") or "")
+        return replace(person, name=await self._find(f"name:{person.id}") or "")
 
-    async def _remember(self, key: str, value: str) -> None:
-        if self._facts.get(key) != value:
+    async def _set(self, key: str, value: str) -> None:
+        if self._cache.get(key) != value:
             await self._store.set_value(key, value)
-            self._facts[key] = value
+            self._cache[key] = value
 
-    async def _recall(self, key: str) -> str | None:
-        known = self._facts.get(key)
-        return known if known is not None else await self._store.find_value(key)
+    async def _find(self, key: str) -> str | None:
+        cached = self._cache.get(key)
+        return cached if cached is not None else await self._store.find_value(key)

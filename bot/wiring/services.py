@@ -9,11 +9,9 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from bot.chat.context import Context
+from bot.chat.context import ChatDelivery, ChatQuota, Context, ReportServices
 from bot.chat.dispatcher import Dispatcher
 from bot.chat.permissions import AccessPolicy
-from bot.chat.recent_lists import RecentLists
-from bot.chat.router import usages
 from bot.chat.users import UserDirectory
 from bot.config.loader import Settings
 from bot.config.resolve import people_in, resolve_operators
@@ -40,6 +38,7 @@ from bot.reports.repository import Reports
 from bot.reports.storage import ReportStorage
 from bot.runs.discovery import DiscoveryWindow, RunDiscovery
 from bot.runs.lifecycle import Runs
+from bot.runs.schedule_lookup import ScheduleLookup
 from bot.runs.scheduler import MisfirePolicy, SchedulePolicy, Scheduler
 from bot.runs.watcher import Watcher
 from bot.telemetry.metrics import Metrics
@@ -170,34 +169,31 @@ class _Builder:
         )
 
     def _context(self) -> Context:
+        outside = self._outside
         return Context(
-            engine=self._outside.engine,
             runs=self._runs,
-            reports=self._reports,
-            delivery=self._deliver,
-            resender=self._deliveries,
-            users=UserDirectory(self._store),
-            lists=RecentLists(self._store),
-            governor=self._means.governor,
-            budget=RequestBudget(
-                self._outside.stores.ledger,
-                clock=self._outside.clock,
-                per_hour=self._settings.quota.per_person,
+            schedules=ScheduleLookup(outside.engine, self._runs, self._timetable, clock=outside.clock),
+            reports=ReportServices(
+                repository=self._reports, exports=self._exports, links=self._links, downloads=self._audit
             ),
-            report_sender=self._means.report_sender,
-            links=self._links,
-            download_log=self._audit,
-            exports=self._exports,
+            delivery=ChatDelivery(
+                pipeline=self._deliver, resender=self._deliveries, files=self._means.report_sender
+            ),
+            quota=ChatQuota(
+                governor=self._means.governor,
+                requests=RequestBudget(
+                    outside.stores.ledger, clock=outside.clock, per_hour=self._settings.quota.per_person
+                ),
+            ),
+            users=UserDirectory(self._store),
             cards=self._cards,
-            schedule_policy=self._timetable,
-            clock=self._outside.clock,
-            commands=usages(router.commands, self._settings.lang),
+            clock=outside.clock,
         )
 
     def _dispatcher(self, context: Context) -> Dispatcher:
         """Build the dispatcher, and register the jobs of all services with the queue."""
-        rules = build_access_policy(self._settings)
-        dispatcher = Dispatcher(self._jobs, context, self._outside.channels, router=router, rules=rules)
+        policy = build_access_policy(self._settings)
+        dispatcher = Dispatcher(self._jobs, context, self._outside.channels, router=router, policy=policy)
         for kinds in (
             self._runs.kinds,
             self._deliver.kinds,
@@ -259,4 +255,9 @@ def build_cards(settings: Settings) -> Cards:
 
 @cache  # compiling the templates takes 0.2 s, and tests build the services hundreds of times
 def _compile_cards(lang: str, zone: str, template_id: str, variables: tuple[tuple[str, str], ...]) -> Cards:
-    return Cards(lang=lang, zone=zone, template=CardTemplate.chosen(template_id, dict(variables)))
+    return Cards(
+        lang=lang,
+        zone=zone,
+        template=CardTemplate.chosen(template_id, dict(variables)),
+        buttons=router.button_designs,
+    )

@@ -229,7 +229,7 @@ _AGAIN = {
 _TAP = {**_STEP, "kind": "tap", "to": "report", "message_id": "", "by": "张三"}
 _FORECAST = Forecast(at_end=7_200, lasts_until=NOW + timedelta(days=3))
 _API = {
-    "bucket": "api",
+    "kind": "api",
     "used": 4_100,
     "limit": 5_000,
     "left": 900,
@@ -238,7 +238,7 @@ _API = {
     "forecast": _FORECAST,
 }
 _STREAM = {
-    "bucket": "stream_webhook",
+    "kind": "stream_webhook",
     "used": 12,
     "limit": 0,
     "left": None,
@@ -338,7 +338,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     ],
     "no_report": [
         {"schedule": "每日巡检", "why": why}
-        for why in ("never_ran", "not_wanted", "running", "exporting", "failed", "swept", "磁盘满了")
+        for why in ("never_ran", "disabled", "running", "exporting", "failed", "expired", "磁盘满了")
     ],
     "report_on_its_way": [{"name": "每日巡检_20261124.xlsx", "size": 23_961, "made_at": NOW}],
     "reports": [
@@ -361,12 +361,10 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "regenerate_unwanted": [{}],
     "report_is_there": [{"run": "r1"}],
     "nothing_to_report": [{"running": True}, {"running": False}],
-    "button_regenerate": [{}],
     "revoke_accepted": [{"schedule": "每日巡检", "run": "r1", "count": count} for count in (1, 3)],
     "revoke_pressed": [{}],
     "revoke_taken": [{}],
     "no_links": [{}],
-    "button_revoke": [{}],
     "report_sent": [{"name": "每日巡检_20261124.xlsx", "size": 3_000_000}],
     "report_pressed": [{}],
     "report_taken": [{}],
@@ -403,9 +401,6 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         }
         for word in ("stop", "")
     ],
-    "button_rerun": [{}],
-    "button_report": [{}],
-    "button_resend": [{}],
     "no_such_run": [{"run": "r0"}],
     "nothing_to_resend": [{}],
     "resend_accepted": [{"schedule": "每日巡检", "run": "r1", "count": 2}],
@@ -451,8 +446,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"bucket": "api", "percent": 80, "used": 4_000, "limit": 5_000},
         {"bucket": "stream_webhook", "percent": 95, "used": 2_860, "limit": 3_000},
     ],
-    "quota": [{"month": "2026-11", "rows": [_API, _STREAM], "price": 3, "rung": rung} for rung in range(6)]
-    + [{"month": "2026-11", "rows": [{**_API, "forecast": None, "refused": True}], "price": 3, "rung": 5}],
+    "quota": [{"month": "2026-11", "rows": [_API, _STREAM], "price": 3, "level": level} for level in range(6)]
+    + [{"month": "2026-11", "rows": [{**_API, "forecast": None, "refused": True}], "price": 3, "level": 5}],
 }
 """Every phrase with the values it is said with."""
 

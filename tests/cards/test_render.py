@@ -26,12 +26,13 @@ from cards.card_template import AI
 from cards.environment import FOLDER, LANGUAGES, read_yaml
 from cards.render import ANSWER_BYTES, MARKDOWN_BYTES, TIPS_BYTES, TITLE_BYTES, Cards
 from cards.summary import NO_STATE, CardState
+from handlers import router
 from tests.cards.markdown_reader import CARD_MENTION, constructs, outside_code
 from tests.cards.samples import ANSWERS, QUIET, SAMPLES, TAPPED, Sample, ended, failed, findings, report
 from tests.factories import make_schedule
 
 GOLDEN = Path(__file__).parent / "golden"
-CARDS = {lang: Cards(lang=lang) for lang in LANGUAGES}
+CARDS = {lang: Cards(lang=lang, buttons=router.button_designs) for lang in LANGUAGES}
 WORK_NOTICE = 1_700
 
 TEXTS = st.text(max_size=400) | st.sampled_from([
@@ -96,7 +97,7 @@ def test_presses_are_answered_as_agreed(lang: str) -> None:
 
 
 def test_variables_are_sent_as_agreed() -> None:
-    view = Cards(template=AI).summary(failed(), report())
+    view = Cards(template=AI, buttons=router.button_designs).summary(failed(), report())
     check("failed.ai.json", json.dumps(dict(view.params), ensure_ascii=False, indent=1) + "\n")
 
 

@@ -62,7 +62,7 @@ async def test_the_organisation_is_that_of_the_robot_pressed_and_outlives_a_rest
 ) -> None:
     run = await desk.finished_run()
     await desk.hear(make_message("帮助", corp_id="dingours"))
-    await desk.context.users.heard(make_message(corp_id="dingsecond", app="second"))
+    await desk.context.users.record_message(make_message(corp_id="dingsecond", app="second"))
     desk.build()
     assert not await pressed(desk, by(run, Person(id="user01"), corp_id="dingsecond"))
     assert await pressed(desk, by(run, Person(id="user01"), corp_id="dingsecond", app="second"))

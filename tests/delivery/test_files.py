@@ -47,12 +47,12 @@ def urls(desk: CoreHarness) -> list[str]:
 
 
 def test_a_work_notification_takes_less_than_a_robot(desk: CoreHarness) -> None:
-    parcels = desk.context.report_sender
+    parcels = desk.context.delivery.files
     desk.max_bytes = 20 * 1024 * 1024
     desk.build()
     big = make_report(size=(CAPABILITIES.max_file_bytes or 0) + 1)
-    assert desk.context.report_sender.fits(big, GROUP)
-    assert not desk.context.report_sender.fits(big, Destination.parse("work:user01"))
+    assert desk.context.delivery.files.fits(big, GROUP)
+    assert not desk.context.delivery.files.fits(big, Destination.parse("work:user01"))
     assert not parcels.fits(big, GROUP)
 
 
@@ -176,7 +176,7 @@ async def test_a_report_made_again_meanwhile_is_not_written_over(desk: CoreHarne
     assert old is not None
     await desk.store.save_report(replace(old, sha256="1" * 64, media_id=""))
     with pytest.raises(TemporaryError, match="exported again"):
-        await desk.context.report_sender._uploaded(old, desk.messenger, "")
+        await desk.context.delivery.files._uploaded(old, desk.messenger, "")
     assert (await desk.store.find_reports(run_id=run.id))[0].sha256 == "1" * 64
 
 

@@ -84,7 +84,7 @@ async def test_the_card_says_so_no_longer_once_the_file_came(desk: CoreHarness, 
     assert '"resend"' in await shown(desk)
     await live(desk, kill("file"), lambda: desk.say(f"{how} {run.id}"))
     assert '"resend"' not in await shown(desk)
-    assert await desk.context.resender.undelivered() == []
+    assert await desk.context.delivery.resender.undelivered() == []
 
 
 async def test_the_card_offers_to_call_a_link_back(desk: CoreHarness, kill: Kill) -> None:
@@ -208,7 +208,7 @@ async def test_what_did_not_arrive_is_counted_whatever_else_went_wrong(desk: Cor
         await desk.store.add_job(make_job(id=f"old{number}", kind=kind, state=JobState.DEAD))
     desk.messenger.trouble_with["file"] = [LOST]
     await desk.finished_run()
-    deliveries = desk.context.resender
+    deliveries = desk.context.delivery.resender
     assert [job.kind for job in await deliveries.undelivered()] == ["file"]
     assert await deliveries.count_undelivered() == {JobState.DEAD: 0, JobState.UNCONFIRMED: 1}
 
@@ -216,7 +216,7 @@ async def test_what_did_not_arrive_is_counted_whatever_else_went_wrong(desk: Cor
 async def test_every_delivery_in_trouble_is_counted(desk: CoreHarness) -> None:
     for number in range(250):
         await desk.store.add_job(make_job(id=f"file:{number}", kind="file", state=JobState.UNCONFIRMED))
-    counted = await desk.context.resender.count_undelivered()
+    counted = await desk.context.delivery.resender.count_undelivered()
     assert counted[JobState.UNCONFIRMED] == 250
 
 

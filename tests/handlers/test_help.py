@@ -2,13 +2,13 @@
 
 import pytest
 
-from bot.chat.router import usages
 from handlers import router
+from handlers.help import describe
 from tests.conftest import CoreHarness
 
 
 def test_english_help_shows_english_arguments() -> None:
-    shown = usages(router.commands, "en")
+    shown = describe(router.commands, "en")
     assert any(command["usage"] for command in shown)
     for command in shown:
         assert f"{command['usage']}{command['summary']}".isascii()

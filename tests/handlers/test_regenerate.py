@@ -75,7 +75,7 @@ async def test_what_fails_again_can_be_pressed_again(desk: CoreHarness) -> None:
 
 async def test_while_it_is_written_it_says_so(desk: CoreHarness) -> None:
     run = await failed(desk)
-    await desk.context.exports.retry(run, by="user01", cause="another")
+    await desk.context.reports.exports.retry(run, by="user01", cause="another")
     assert "正在写" in await press(desk, tap_on(run.id, "regenerate"))
     assert (await desk.run(run.id)).export_status is ExportStatus.PENDING
 
@@ -83,8 +83,8 @@ async def test_while_it_is_written_it_says_so(desk: CoreHarness) -> None:
 async def test_the_same_message_again_asks_once(desk: CoreHarness) -> None:
     run = await failed(desk)
     for _ in range(2):
-        await desk.context.exports.retry(run, by="user01", cause="message1")
-    assert await desk.context.exports.count(run) == 2
+        await desk.context.reports.exports.retry(run, by="user01", cause="message1")
+    assert await desk.context.reports.exports.count(run) == 2
 
 
 async def test_a_report_whose_time_is_over_can_be_made_again(desk: CoreHarness) -> None:

@@ -55,7 +55,7 @@ async def test_all_that_costs_calls_is_counted(desk: CoreHarness, words: str) ->
     run = await desk.trigger()
     await desk.finish(status=TaskStatus.ERROR)
     for _ in range(2):
-        await desk.context.budget.charge(Person(id="user01"))
+        await desk.context.quota.requests.charge(Person(id="user01"))
     assert "最多要 2 次" in await desk.say(words)
     assert await desk.store.find_runs() == [await desk.run(run.id)]
 
@@ -79,4 +79,4 @@ async def test_none_is_no_limit(desk: CoreHarness) -> None:
     desk.per_hour = 0
     desk.build()
     for _ in range(50):
-        await desk.context.budget.charge(OTHER)
+        await desk.context.quota.requests.charge(OTHER)

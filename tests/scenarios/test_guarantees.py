@@ -130,7 +130,7 @@ async def test_a_file_whose_answer_is_lost_is_not_repeated_but_shown_as_unconfir
     assert await state(case, "file", f"group:{GROUP}") is JobState.UNCONFIRMED
     card = case.sandbox.state.cards[card_id(run, PLACES[0])]
     assert "resend" in card.public["sys_full_json_obj"]
-    assert [job.kind for job in await case.bots[0].desk.context.resender.undelivered()] == ["file"]
+    assert [job.kind for job in await case.bots[0].desk.context.delivery.resender.undelivered()] == ["file"]
 
 
 async def test_a_file_that_surely_did_not_leave_is_repeated(case: World) -> None:

@@ -27,7 +27,7 @@ async def end(desk: CoreHarness, run: Run) -> None:
 
 async def ask_again(desk: CoreHarness, run: Run) -> None:
     """A report that failed is asked for once more, as a message that comes back after a death does."""
-    await desk.context.exports.retry(run, by="user01", cause="message1")
+    await desk.context.reports.exports.retry(run, by="user01", cause="message1")
     await desk.deliver.send_report(run, desk.schedule.send_to[0], "message1")
 
 
@@ -96,7 +96,7 @@ async def test_a_report_is_made_again_once_wherever_the_process_dies(tmp_path: P
             sure, perhaps = await came(desk, "file")
             assert sure <= 1 <= perhaps, point
             assert await desk.reports.find(run_id=run.id), point
-            assert await desk.context.exports.count(run) == 2, point
+            assert await desk.context.reports.exports.count(run) == 2, point
         if not died:
             return
     pytest.fail("there are more points than this test goes through")

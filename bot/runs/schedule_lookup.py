@@ -1,0 +1,110 @@
+"""Find the schedule that a person names, and what a person can name it by."""
+
+import difflib
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.errors import UserError
+from bot.models import Clock, Destination, Run, Schedule
+from bot.ports import Engine
+from bot.runs.lifecycle import Runs
+from bot.runs.scheduler import SchedulePolicy, next_due
+
+MAX_NAMES_SHOWN = 10
+SIMILARITY_CUTOFF = 0.3  # ratio from which another name is suggested
+_QUOTES = "「」\"'“”"
+
+
+class ScheduleLookup:
+    """The schedules of the engine, by what people say."""
+
+    def __init__(self, engine: Engine, runs: Runs, policy: SchedulePolicy, *, clock: Clock) -> None:
+        self._engine = engine
+        self._runs = runs
+        self._policy = policy
+        self._clock = clock
+
+    async def all(self) -> Sequence[Schedule]:
+        """List all schedules of the engine."""
+        return await self._engine.schedules()
+
+    async def find_by_name(self, name: str) -> Schedule:
+        """Return the schedule that is named by one of these, tried in this order:
+
+        - its id, or the id of one of its runs
+        - its name
+        - a part of its name
+        - the first characters of the id of one of its runs
+
+        Raises:
+            UserError: There is none (with the nearest name), or there are several (with all of them).
+        """
+        schedules, wanted = await self.all(), normalize_name(name)
+        run = await self._runs.find(wanted)
+        ids = {wanted, run.schedule_id if run else wanted}
+        exact = [s for s in schedules if s.id in ids] or [
+            s for s in schedules if normalize_name(s.name) == wanted
+        ]
+        partial = [s for s in schedules if wanted and wanted in normalize_name(s.name)]
+        for found in (exact, partial):
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise self._ambiguous(found)
+        runs = await self._runs.find_like(wanted)
+        if len(runs) == 1:
+            return await self.find_by_run(runs[0])
+        raise _unknown(name, schedules)
+
+    async def find_default(self, destination: Destination) -> Schedule:
+        """Return the only schedule, else the one whose run this destination was notified of last.
+
+        Raises:
+            UserError: There is no schedule, or none of several was notified here.
+        """
+        schedules = await self.all()
+        if not schedules:
+            raise UserError("no_schedules")
+        if len(schedules) == 1:
+            return schedules[0]
+        last = await self._runs.last_notified(destination)
+        for schedule in schedules:
+            if last and schedule.id == last.schedule_id:
+                return schedule
+        raise self._ambiguous(schedules)
+
+    async def find_by_run(self, run: Run) -> Schedule:
+        """Return the schedule of a run as it is now.
+
+        Raises:
+            UserError: The schedule is gone. Only targets that a schedule names are scanned.
+        """
+        schedules = await self.all()
+        for schedule in schedules:
+            if schedule.id == run.schedule_id:
+                return schedule
+        raise _unknown(run.schedule_name, schedules)
+
+    def next_run_at(self, schedule: Schedule) -> datetime | None:
+        """Return the next time at which the schedule fires, or None when it never does again."""
+        return next_due(schedule, self._clock(), self._policy.zone)
+
+    def _ambiguous(self, schedules: Sequence[Schedule]) -> UserError:
+        """Offer each with its number, its next time and its id."""
+        shown = schedules[:MAX_NAMES_SHOWN]
+        items = [{"name": s.name, "id": s.id, "next": self.next_run_at(s)} for s in shown]
+        return UserError("which_schedule", schedules=items, listed=[s.id for s in shown])
+
+
+def normalize_name(name: str) -> str:
+    """Return a name or an id for comparison: half width, lower case, without quotes."""
+    return unicodedata.normalize("NFKC", name.strip().strip(_QUOTES)).casefold()
+
+
+def _unknown(name: str, schedules: Sequence[Schedule]) -> UserError:
+    names = [schedule.name for schedule in schedules]
+    near = difflib.get_close_matches(name, names, n=1, cutoff=SIMILARITY_CUTOFF)
+    return UserError(
+        "no_such_schedule", name=name, nearest=near[0] if near else "", names=names[:MAX_NAMES_SHOWN]
+    )
