@@ -175,6 +175,7 @@ def test_a_missing_extra_is_one_that_there_is(extra: str) -> None:
     assert f"pip install '.[{extra}]'" in str(missing_extra("store.url", extra))
 
 
+GLOSSARY = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
 ARL_PAGE = (ROOT / "docs/arl.md").read_text(encoding="utf-8")
 
 
@@ -199,3 +200,11 @@ def test_what_the_page_on_arl_says_is_read_is_what_is_read() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot/engines/arl").glob("*.py"))
     assert asked == set(re.findall(r'"(/task[\w/]*/)"', sources)) | {"/task/stop/"}
     assert all(f"`{kind}`" in ARL_PAGE for kind in FINDINGS)
+
+
+def test_the_names_in_the_glossary_are_those_of_the_code() -> None:
+    rows = re.findall(r"^\| [^|]+ \| [^|]+ \| `(\w+)` \|", GLOSSARY, re.MULTILINE)
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot").rglob("*.py"))
+    code += "".join(path.read_text(encoding="utf-8") for path in (ROOT / "cards").glob("*.py"))
+    assert len(rows) == GLOSSARY.count(" | `")
+    assert set(rows) <= set(re.findall(r"\w+", code))
