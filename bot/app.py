@@ -63,8 +63,8 @@ class App:
             self.engine = await self._stack.enter_async_context(
                 open_engine(settings, self.stores.tasks, clock=clock, owner=owner)
             )
-            meter = RateLimiter(self.stores.ledger, build_budget(settings), clock=clock)
-            dingtalk = build_messengers(settings, session, clock, meter)
+            rate_limiter = RateLimiter(self.stores.ledger, build_budget(settings), clock=clock)
+            dingtalk = build_messengers(settings, session, clock, rate_limiter)
             adapters = Adapters(
                 stores=self.stores,
                 engine=self.engine,
@@ -76,7 +76,7 @@ class App:
                 owner=owner,
             )
             self.services = build_services(settings, adapters)
-            self.streams = build_streams(dingtalk, self.services.dispatcher, meter)
+            self.streams = build_streams(dingtalk, self.services.dispatcher, rate_limiter)
             self._clock_guard = ClockGuard(self.stores.store, self.stores.tasks, clock=clock)
             self._stack = self._stack.pop_all()
         return self

@@ -1,4 +1,4 @@
-"""The messenger of a service without DingTalk settings: logs what it would have sent, and sends nothing."""
+"""Messenger of a service without DingTalk settings: it logs messages instead of sending them."""
 
 import logging
 from pathlib import Path
@@ -8,11 +8,11 @@ from bot.ports import Capabilities, Sending, TextRepeat, unmarked
 
 log = logging.getLogger(__name__)
 
-_NOTHING_SENT = SendResult(silent=True)
+_NOT_SENT = SendResult(silent=True)
 
 
 class SilentMessenger:
-    """Implements the Messenger port by logging. `reason` says why nothing is sent."""
+    """Messenger that logs. `reason` tells why nothing is sent."""
 
     capabilities = Capabilities(cards=True, files=True, text_bytes=12_000, text_repeat=TextRepeat.BY_KEY)
 
@@ -23,16 +23,16 @@ class SilentMessenger:
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False
     ) -> SendResult:
         log.info("not pushed, %s: card %s: %s", self._reason, card_id, card.headline)
-        return _NOTHING_SENT
+        return _NOT_SENT
 
     async def update_card(self, card_id: str, card: RenderedCard) -> None:
-        log.info("not pushed, %s: news of card %s: %s", self._reason, card_id, card.headline)
+        log.info("not pushed, %s: update of card %s: %s", self._reason, card_id, card.headline)
 
     async def send_message(
-        self, destination: Destination, note: MarkdownMessage, key: str, *, sending: Sending = unmarked
+        self, destination: Destination, markdown: MarkdownMessage, key: str, *, sending: Sending = unmarked
     ) -> SendResult:
-        log.info("not pushed, %s: message %s: %s", self._reason, key, note.title)
-        return _NOTHING_SENT
+        log.info("not pushed, %s: message %s: %s", self._reason, key, markdown.title)
+        return _NOT_SENT
 
     async def upload(self, path: Path, name: str) -> str:
         log.info("not uploaded, %s: %s", self._reason, name)
@@ -42,10 +42,10 @@ class SilentMessenger:
         self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
     ) -> SendResult:
         log.info("not pushed, %s: file %s", self._reason, name)
-        return _NOTHING_SENT
+        return _NOT_SENT
 
     async def reply(
-        self, message: Message, note: MarkdownMessage, *, sending: Sending = unmarked
+        self, message: Message, markdown: MarkdownMessage, *, sending: Sending = unmarked
     ) -> SendResult:
-        log.info("not answered, %s: %s", self._reason, note.title)
-        return _NOTHING_SENT
+        log.info("not answered, %s: %s", self._reason, markdown.title)
+        return _NOT_SENT

@@ -31,21 +31,23 @@ class DingTalkConnection:
 
 
 def build_messengers(
-    settings: Settings, session: aiohttp.ClientSession, clock: Clock, meter: NullRateLimiter
+    settings: Settings, session: aiohttp.ClientSession, clock: Clock, rate_limiter: NullRateLimiter
 ) -> DingTalkConnection:
     """The messengers that the settings allow; without any, everything is logged and nothing pushed."""
     silent = SilentMessenger(NOWHERE) if settings.configured else SilentMessenger()
     reached: dict[tuple[DestinationKind, str], Messenger] = {}
     robots = apps_from(settings)
     for name, robot in robots.items():
-        tokens = Tokens(session, robot, clock, meter)
-        openapi = OpenApiMessenger(session, robot, tokens, clock=clock, meter=meter)
+        tokens = Tokens(session, robot, clock, rate_limiter)
+        openapi = OpenApiMessenger(session, robot, tokens, clock=clock, rate_limiter=rate_limiter)
         reached |= {(kind, name): openapi for kind in (DestinationKind.GROUP, DestinationKind.USER)}
-        reached[DestinationKind.WORK, name] = WorkNotificationMessenger(session, robot, tokens, meter=meter)
+        reached[DestinationKind.WORK, name] = WorkNotificationMessenger(
+            session, robot, tokens, rate_limiter=rate_limiter
+        )
     webhooks = resolve_webhooks(settings)
     if webhooks:
         reached[DestinationKind.WEBHOOK, ""] = WebhookMessenger(
-            session, webhooks, clock=clock, base=settings.dingding.oapi_base, meter=meter
+            session, webhooks, clock=clock, base=settings.dingding.oapi_base, rate_limiter=rate_limiter
         )
     channels = Channels(
         messengers=reached, silent=silent, fallback_webhooks=resolve_fallback_webhooks(settings)

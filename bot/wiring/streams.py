@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from bot.chat.dispatcher import Dispatcher
 from bot.messengers.dingtalk.rate_limiter import RateLimiter
-from bot.messengers.dingtalk.stream import Pace, StreamConnection
+from bot.messengers.dingtalk.stream import StreamConnection, StreamOptions
 from bot.models import CardTap, Message
 from bot.wiring.messengers import DingTalkConnection
 
@@ -28,7 +28,7 @@ def build_streams(
             robot,
             with_app(name, receive_message),
             with_app(name, receive_tap),
-            pace=Pace(meter=rate_limiter),
+            options=StreamOptions(rate_limiter=rate_limiter),
         )
         for name, robot in dingtalk.robots.items()
     }

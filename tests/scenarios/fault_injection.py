@@ -62,11 +62,11 @@ class Bot:
         desk, app, clock = self.desk, make_sandbox_app(self.url), self.desk.clock
         tokens = Tokens(self.session, app, clock)
         ledger: Any = desk.quota_store
-        meter = RateLimiter(ledger, Budget(), clock=clock, sleep=self.sleep)
-        openapi: Any = OpenApiMessenger(self.session, app, tokens, clock=clock, meter=meter)
-        work = WorkNotificationMessenger(self.session, app, tokens, meter=meter, sleep=self.sleep)
+        limiter = RateLimiter(ledger, Budget(), clock=clock, sleep=self.sleep)
+        openapi: Any = OpenApiMessenger(self.session, app, tokens, clock=clock, rate_limiter=limiter)
+        work = WorkNotificationMessenger(self.session, app, tokens, rate_limiter=limiter, sleep=self.sleep)
         robots = {"default": make_robot()}
-        webhook = WebhookMessenger(self.session, robots, clock=clock, base=self.url, meter=meter)
+        webhook = WebhookMessenger(self.session, robots, clock=clock, base=self.url, rate_limiter=limiter)
         desk.messenger = openapi
         desk.reached = {DestinationKind.WORK: work, DestinationKind.WEBHOOK: webhook}
         desk.build()

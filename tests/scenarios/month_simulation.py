@@ -53,7 +53,7 @@ class Month:
 
     desk: CoreHarness
     sandbox: Sandbox
-    meter: RateLimiter
+    rate_limiter: RateLimiter
     clock: FakeClock
 
     async def live(self, scale: Scale) -> list[Run]:
@@ -81,7 +81,7 @@ class Month:
         app = self.sandbox.state.scenario.apps[0]
         hook, _ = self.sandbox.state.open_session(GROUP, app)
         await self.desk.hear(make_message("状态", conversation_id=GROUP, session_webhook=hook))
-        await self.meter.count_inbound()
+        await self.rate_limiter.count_inbound()
 
     async def untold(self, runs: list[Run]) -> list[str]:
         """The runs that no message in the group tells of."""
@@ -112,12 +112,12 @@ async def month(folder: Path, scale: Scale, *, beside: bool) -> AsyncIterator[Mo
         stack.push_async_callback(store.close)
         await store.rows("pragma synchronous=off")  # nothing is killed in this month
         desk = CoreHarness(store=store, clock=clock, folder=folder / "reports", budget=scale.budget)
-        meter = wire(desk, sandbox, session, scale)
+        rate_limiter = wire(desk, sandbox, session, scale)
         group, robot = Destination.parse(f"group:{GROUP}"), Destination.parse("webhook:default")
         desk.fallback_webhooks = {str(group): robot} if beside else {}
         desk.schedule = make_schedule(notify_enable=True, send_to=(group,))
         desk.build()
-        yield Month(desk=desk, sandbox=sandbox, meter=meter, clock=clock)
+        yield Month(desk=desk, sandbox=sandbox, rate_limiter=rate_limiter, clock=clock)
 
 
 def wire(desk: CoreHarness, sandbox: Sandbox, session: aiohttp.ClientSession, scale: Scale) -> RateLimiter:
@@ -126,12 +126,14 @@ def wire(desk: CoreHarness, sandbox: Sandbox, session: aiohttp.ClientSession, sc
     async def sleep(seconds: float) -> None:
         clock.turn(seconds=seconds)
 
-    meter = RateLimiter(SqliteQuotaStore(desk.store), scale.budget, clock=clock, sleep=sleep)
-    openapi: Any = OpenApiMessenger(session, app, Tokens(session, app, clock), clock=clock, meter=meter)
+    limiter = RateLimiter(SqliteQuotaStore(desk.store), scale.budget, clock=clock, sleep=sleep)
+    openapi: Any = OpenApiMessenger(
+        session, app, Tokens(session, app, clock), clock=clock, rate_limiter=limiter
+    )
     robots = {"default": make_robot()}
-    webhook = WebhookMessenger(session, robots, clock=clock, base=sandbox.url, meter=meter)
+    webhook = WebhookMessenger(session, robots, clock=clock, base=sandbox.url, rate_limiter=limiter)
     desk.messenger, desk.reached = openapi, {DestinationKind.WEBHOOK: webhook}
-    return meter
+    return limiter
 
 
 async def booked(case: Month) -> Mapping[str, int]:

@@ -84,7 +84,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"bot.{name}", FAST)
     monkeypatch.setattr("bot.engines.embedded.engine.POLL", FAST)
     monkeypatch.setattr("bot.telemetry.loops.RESTART_SECONDS", FAST)
-    monkeypatch.setattr("bot.messengers.dingtalk.stream.LONGEST_WAIT", FAST)
+    monkeypatch.setattr("bot.messengers.dingtalk.stream.MAX_BACKOFF_SECONDS", FAST)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Calls in the name of the app: with its token, and once more with a new one when it is not taken."""
+"""Authenticated calls of an app. A call whose access token is rejected is repeated once with a new one."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -13,74 +13,75 @@ from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, app_limit
 from bot.models import QuotaKind
 from bot.ports import Sending, unmarked
 
-HEADER = "x-acs-dingtalk-access-token"
+TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the name of a header
 
 Body = Mapping[str, Any]
 
 
 class ApiClient:
-    """DingTalk's two APIs, for one app."""
+    """Client of DingTalk's two APIs for one app."""
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
         app: DingTalkApp,
         tokens: Tokens,
-        meter: NullRateLimiter | None = None,
+        rate_limiter: NullRateLimiter | None = None,
     ) -> None:
         self._session = session
         self._app = app
         self._tokens = tokens
-        self._meter = meter or NullRateLimiter()
-        self._gate = app_limit(app.app_key)
+        self._rate_limiter = rate_limiter or NullRateLimiter()
+        self._limit = app_limit(app.app_key)
 
     async def openapi(self, method: str, path: str, body: Body, *, sending: Sending = unmarked) -> Body:
-        """A call of the new API; the body of its success."""
+        """Call the new API and return the body of the answer."""
 
         async def attempt(token: str) -> Body:
             url = f"{self._app.openapi_base}{path}"
             async with sending():
-                status, answer = await call(self._session, method, url, json=body, headers={HEADER: token})
+                headers = {TOKEN_HEADER: token}
+                status, answer = await call(self._session, method, url, json=body, headers=headers)
                 return _checked(answer, error_from_openapi(status, answer))
 
         return await self._with_token(attempt)
 
     async def oapi(self, path: str, body: Body, *, sending: Sending = unmarked) -> Body:
-        """A call of the old API, whose token stands in the query."""
+        """Call the old API, whose access token is a query parameter."""
 
         async def attempt(token: str) -> Body:
             async with sending():
-                _, answer = await self._old(path, {"access_token": token}, json=body)
+                _, answer = await self._post_oapi(path, {"access_token": token}, json=body)
                 return _checked(answer, error_from_oapi(answer))
 
         return await self._with_token(attempt)
 
     async def upload(self, path: str, form: Callable[[], aiohttp.FormData]) -> Body:
-        """A multipart call of the old API; `form` makes the body anew for each attempt."""
+        """Upload to the old API. `form` builds the multipart body for each attempt."""
 
         async def attempt(token: str) -> Body:
             query = {"access_token": token, "type": "file"}
-            answer = await self._old(path, query, data=form(), timeout=UPLOAD_TIMEOUT)
+            answer = await self._post_oapi(path, query, data=form(), timeout=UPLOAD_TIMEOUT)
             return _checked(answer[1], error_from_oapi(answer[1]))
 
         return await self._with_token(attempt)
 
-    async def _old(self, path: str, query: Mapping[str, str], **options: Any) -> Answer:
+    async def _post_oapi(self, path: str, query: Mapping[str, str], **options: Any) -> Answer:
         return await call(self._session, "POST", f"{self._app.oapi_base}{path}", params=query, **options)
 
     async def _with_token(self, attempt: Callable[[str], Awaitable[Body]]) -> Body:
         token = await self._token()
         try:
-            async with self._meter.call(self._gate, QuotaKind.API):
+            async with self._rate_limiter.call(self._limit, QuotaKind.API):
                 return await attempt(token)
         except TokenRefused:
             self._tokens.drop(token)
         token = await self._token()
-        async with self._meter.call(self._gate, QuotaKind.API):
+        async with self._rate_limiter.call(self._limit, QuotaKind.API):
             return await attempt(token)
 
     async def _token(self) -> str:
-        """Get a token. A lost answer to that leaves nothing uncertain: the call itself has not been made."""
+        """Return the access token. A failure here is not uncertain: the call itself was not made."""
         try:
             return await self._tokens.get()
         except TemporaryError as error:

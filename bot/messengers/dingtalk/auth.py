@@ -1,4 +1,4 @@
-"""The app at DingTalk, and its access token (0033-obtain-the-access-token-of-an-internal-app)."""
+"""Credentials and access token of an app (0033-obtain-the-access-token-of-an-internal-app)."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from bot.messengers.dingtalk.http import post_json
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.models import Clock
 
-EARLY = timedelta(minutes=10)
+REFRESH_MARGIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DingTalkApp:
-    """An internal app: its keys, its robot, and DingTalk's two hosts."""
+    """Internal app: its keys, its robot and the hosts of the two APIs."""
 
     app_key: str
     app_secret: str = field(repr=False)
@@ -29,40 +29,43 @@ class DingTalkApp:
 
 
 class Tokens:
-    """The token of one app: fetched once for all who wait, kept until ten minutes before its end."""
+    """Cache of the access token of one app.
+
+    Concurrent callers share one request. The token is replaced ten minutes before it expires.
+    """
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
         app: DingTalkApp,
         clock: Clock,
-        meter: NullRateLimiter | None = None,
+        rate_limiter: NullRateLimiter | None = None,
     ) -> None:
         self._session = session
         self._app = app
         self._clock = clock
-        self._meter = meter or NullRateLimiter()
+        self._rate_limiter = rate_limiter or NullRateLimiter()
         self._fetching = asyncio.Lock()
         self._token = ""
         self._until: datetime | None = None
 
     async def get(self) -> str:
-        """A token that is good for some minutes. Raises `ConfigError` when the keys are refused."""
+        """Return a valid access token. Raises `ConfigError` if DingTalk rejects the keys."""
         async with self._fetching:
             if self._until is None or self._clock() >= self._until:
                 await self._fetch()
             return self._token
 
     def drop(self, token: str) -> None:
-        """DingTalk does not take this token; the next `get` fetches another."""
+        """Discard a token that DingTalk rejected. The next `get` requests a new one."""
         if token == self._token:
             self._until = None
 
     async def _fetch(self) -> None:
-        asked_at = self._clock()
+        requested_at = self._clock()
         request = GetAccessTokenRequest(app_key=self._app.app_key, app_secret=self._app.app_secret)
         url = f"{self._app.openapi_base}/v1.0/oauth2/accessToken"
-        async with self._meter.free_call():
+        async with self._rate_limiter.free_call():
             status, body = await post_json(self._session, url, request.to_map())
         try:
             problem = error_from_openapi(status, body)
@@ -72,6 +75,7 @@ class Tokens:
             raise ConfigError(str(error)) from None
         token, lifetime = body.get("accessToken"), body.get("expireIn")
         if not isinstance(token, str) or not isinstance(lifetime, int):
-            raise TemporaryError("DingTalk's answer holds no access token")
+            raise TemporaryError("DingTalk's answer has no access token")
         self._token = token
-        self._until = asked_at + max(timedelta(seconds=lifetime) - EARLY, timedelta(seconds=lifetime) / 2)
+        valid_for = timedelta(seconds=lifetime)
+        self._until = requested_at + max(valid_for - REFRESH_MARGIN, valid_for / 2)

@@ -1,8 +1,8 @@
-"""What DingTalk's refusals mean for us: one table from its words to what happens next.
+"""Translation of DingTalk's error codes to our errors.
 
-New API: HTTP 4xx/5xx with `code` (0013-server-api-error-codes-1, 0714, 0716, 0783). Old API: HTTP 200 with
-`errcode`
-(0013, 0717, 0769). What is not in the table is tried again: better late than lost.
+- New API: HTTP 4xx/5xx with `code` (0013-server-api-error-codes-1, 0714, 0716, 0783).
+- Old API: HTTP 200 with `errcode` (0013, 0717, 0769).
+- Unknown codes are retried.
 """
 
 import re
@@ -16,9 +16,9 @@ from bot.telemetry.logging import redacted
 SECOND, MINUTE, PENALTY = 1.0, 60.0, 600.0
 
 TOKEN_CODES = frozenset({"InvalidAuthentication", "40014", "42001", "41001"})
-"""The token is not taken (any more): fetch another, once."""
+"""The access token is invalid or expired: repeat the call once with a new one."""
 
-LATER = {  # code: seconds after which another try makes sense
+RETRY_SECONDS = {  # delay of the next attempt, by code
     "send.too.fast": 2 * SECOND,
     "send.byToken.tooFast": MINUTE,
     "too.many.group": MINUTE,
@@ -35,7 +35,7 @@ LATER = {  # code: seconds after which another try makes sense
     "41048": MINUTE,
 }
 
-TOO_FAST = {  # code: seconds for which nobody may go on
+THROTTLE_SECONDS = {  # time for which all bots pause, by code
     "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi": SECOND,
     "Forbidden.AccessDenied.QpsLimitForApi": 2 * SECOND,
     "Forbidden.AccessDenied.QpmLimitForAppkeyAndApi": MINUTE,
@@ -46,13 +46,13 @@ TOO_FAST = {  # code: seconds for which nobody may go on
 }
 
 MONTH_CODES = frozenset({"Forbidden.AccessDenied.ApiCountLimitForOrg", "90020", "90030"})
-"""The calls of the month are used up; by other apps of the organisation, when our count says otherwise."""
+"""The month's calls are used up, possibly by other apps of the organization."""
 
-BAN = 300.0  # seconds that an address is banned for (0012-call-frequency-limit)
-PUNISH_WORDS = (b"punish", b"_____tmd_____", b"x5secdata")  # of the page that comes instead of JSON
-PAGE_BYTES = 64 * 1024
+BAN_SECONDS = 300.0  # duration of the ban of an IP address (0012-call-frequency-limit)
+BAN_PAGE_MARKERS = (b"punish", b"_____tmd_____", b"x5secdata")  # in the page that is sent instead of JSON
+BAN_PAGE_BYTES = 64 * 1024
 
-NEVER = frozenset({
+PERMANENT_CODES = frozenset({
     "group.disbanded", "conversation.org.notMatch", "bot.stopped", "bot.forbidden.sendMessage",
     "send.forbidden",
     "chatbotId.notAllow.sendOTO", "robot.oto.notExist", "staffId.notExisted", "unauthorized", "auth.error",
@@ -67,11 +67,11 @@ NEVER = frozenset({
     "430104", "460101",
 })  # fmt: skip
 CONTENT_PREFIXES = ("contain.", "param.contentUnsafe", "43010", "41049", "460101")
-"""The words of a message are refused, by the audit or for their length; another one may go the same way."""
+"""The content of a message is rejected, by the audit or for its length. Other messages may succeed."""
 
-NEVER_PREFIXES = ("invalidParameter.", "param.", "miss.", "contain.", "template.")
+PERMANENT_PREFIXES = ("invalidParameter.", "param.", "miss.", "contain.", "template.")
 
-SETUP_FAULTS = {  # code: what has to be set right (0714, 0716, 0745, 0783, 0717, 0769)
+SETUP_FAULTS = {  # phrase that tells operators what to fix, by code (0714, 0716, 0745, 0783, 0717, 0769)
     "invalidParameter.robotCode.notExsit": "robot_not_in_group",
     "invalidParameter.robotCode.auth": "wrong_robot_code",
     "invalidParameter.robotCode.invalid": "wrong_robot_code",
@@ -99,7 +99,7 @@ SETUP_FAULTS = {  # code: what has to be set right (0714, 0716, 0745, 0783, 0717
     "310000": "webhook_security",
 }
 
-DELIVERY_FAULTS = (  # words in the errorMsg of a card's delivery (0783), where there is no code
+DELIVERY_FAULTS = (  # texts in the errorMsg of a card's delivery (0783), which has no code
     ("robot is not in the group", "robot_not_in_group"),
     ("机器人不在群", "robot_not_in_group"),
     ("openconversationid", "wrong_group"),
@@ -111,38 +111,38 @@ DELIVERY_FAULTS = (  # words in the errorMsg of a card's delivery (0783), where 
     ("robotcode", "wrong_robot_code"),
 )
 
-MAYBE_SENT = frozenset({"unknown.send.result"})
+UNCERTAIN_CODES = frozenset({"unknown.send.result"})
 
 HINTS = {
     "Forbidden.AccessDenied.AccessTokenPermissionDenied": "grant the scope and publish a version",
-    "Forbidden.AccessDenied.IpNotInWhiteList": "add this machine's address to the app's white list",
-    "invalidClientIdOrSecret": "DINGDING.APP_KEY and DINGDING.APP_SECRET do not belong together",
-    "310000": "the robot's security settings refuse it: keyword, signature, clock or address",
+    "Forbidden.AccessDenied.IpNotInWhiteList": "add this machine's IP address to the allowlist of the app",
+    "invalidClientIdOrSecret": "DINGDING.APP_KEY and DINGDING.APP_SECRET do not match",
+    "310000": "rejected by the robot's security settings: keyword, signature, clock or IP address",
     "invalidParameter.robotCode.notExsit": "is the robot in this group?",
 }
 
-SESSION_OVER = frozenset({"session.expired", "session.notExisted"})
-"""Said of a session webhook; the errcode beside it is not documented (0716 lists the words)."""
+SESSION_EXPIRED_CODES = frozenset({"session.expired", "session.notExisted"})
+"""Texts of an expired session webhook. Their errcode is not documented (0716 lists the texts)."""
 
-UNAUTHORISED = "88"
-"""Why stands in `sub_code`; without one the check itself timed out (0013)."""
+UNAUTHORIZED_CODE = "88"
+"""The reason is in `sub_code`. Without one, DingTalk's check timed out (0013)."""
 
-EXISTS = "param.cardAlreadyExist"
+CARD_EXISTS_CODE = "param.cardAlreadyExist"
 
-SECURITY = "310000"
-"""A custom robot's security settings refuse the message; only the words tell which of them (0717)."""
+SECURITY_CODE = "310000"
+"""Rejected by the security settings of a custom robot. Only the text tells which one (0717)."""
 
 
 class SecurityFault(StrEnum):
-    """Names the security setting of a custom robot that refuses a message."""
+    """Security setting of a custom robot that rejected a message."""
 
-    KEYWORD = "keyword"  #: none of the robot's keywords stands in the message
-    SIGNATURE = "signature"  #: the signature is missing or was made with another secret
-    TIMESTAMP = "timestamp"  #: the timestamp is missing, or more than an hour off
-    ADDRESS = "address"  #: this machine is not in the robot's list of addresses
+    KEYWORD = "keyword"  #: the message contains none of the keywords
+    SIGNATURE = "signature"  #: the signature is missing or made with another secret
+    TIMESTAMP = "timestamp"  #: the timestamp is missing or more than an hour off
+    ADDRESS = "address"  #: the IP address of this machine is not allowed
 
 
-SECURITY_WORDS = {  # the words of the first years, and those of today: "description:…;solution:…;link:…"
+SECURITY_TEXTS = {  # old texts, and current ones: "description:…;solution:…;link:…"
     SecurityFault.KEYWORD: ("keywords not in content", "关键词不匹配"),
     SecurityFault.SIGNATURE: ("sign not match", "签名不匹配"),
     SecurityFault.TIMESTAMP: ("invalid timestamp", "签名过期"),
@@ -151,11 +151,11 @@ SECURITY_WORDS = {  # the words of the first years, and those of today: "descrip
 
 
 class NotBilled(TemporaryError):
-    """DingTalk did not do it, and does not count it as a call"""
+    """DingTalk rejected the call without billing it"""
 
 
 class TokenRefused(NotBilled):
-    """DingTalk does not take the access token"""
+    """DingTalk rejected the access token"""
 
 
 class Throttled(NotBilled):
@@ -163,88 +163,88 @@ class Throttled(NotBilled):
 
 
 class Banned(NotBilled):
-    """DingTalk bans this machine's address for some minutes"""
+    """DingTalk bans the IP address of this machine for some minutes"""
 
 
 class QuotaExhausted(RateLimited):
-    """DingTalk refuses until the month is over, or more calls are bought"""
+    """DingTalk rejects calls until the month ends or more calls are bought"""
 
 
-def refusal(code: str, message: str, *, scopes: tuple[str, ...] = ()) -> DingRunError:
-    """The error of ours for a `code` or `errcode` that is not a success."""
-    words = [f"DingTalk answered {code}", redacted(message[:200]), *scopes, HINTS.get(code, "")]
-    said = " ".join(filter(None, words))
+def error_from_code(code: str, message: str, *, scopes: tuple[str, ...] = ()) -> DingRunError:
+    """Return our error for a `code` or `errcode` that is not a success."""
+    parts = [f"DingTalk answered {code}", redacted(message[:200]), *scopes, HINTS.get(code, "")]
+    text = " ".join(filter(None, parts))
     if code in TOKEN_CODES:
-        return TokenRefused(said)
+        return TokenRefused(text)
     if code in MONTH_CODES:
-        return QuotaExhausted(said, retry_after=SECOND)
-    for kind, waits in ((Throttled, TOO_FAST), (TemporaryError, LATER)):
-        if code in waits:
-            return kind(said, retry_after=waits[code])
-    if code in MAYBE_SENT:
-        return TemporaryError(said, uncertain=True)
-    if code in NEVER or code.startswith(NEVER_PREFIXES):
+        return QuotaExhausted(text, retry_after=SECOND)
+    for kind, delays in ((Throttled, THROTTLE_SECONDS), (TemporaryError, RETRY_SECONDS)):
+        if code in delays:
+            return kind(text, retry_after=delays[code])
+    if code in UNCERTAIN_CODES:
+        return TemporaryError(text, uncertain=True)
+    if code in PERMANENT_CODES or code.startswith(PERMANENT_PREFIXES):
         content = code.startswith(CONTENT_PREFIXES)
-        return PermanentError(said, code=code, content=content, setup_fault=SETUP_FAULTS.get(code, ""))
-    return TemporaryError(said)
+        return PermanentError(text, code=code, content=content, setup_fault=SETUP_FAULTS.get(code, ""))
+    return TemporaryError(text)
 
 
-def undelivered(words: str) -> DingRunError:
-    """The error of ours for a card that was created and not delivered.
+def delivery_error(words: str) -> DingRunError:
+    """Return our error for a card that was created but not delivered.
 
-    What a person has to set right is refused for good; anything else, such as `SYSTEM_ERROR`, is tried again.
+    It is permanent if an operator has to fix something. Anything else, such as `SYSTEM_ERROR`, is retried.
     """
-    said = f"the card was created but not delivered: {words[:200]}"
+    text = f"the card was created but not delivered: {words[:200]}"
     by_code = (fault for code, fault in SETUP_FAULTS.items() if not code.isdecimal() and code in words)
     by_words = (fault for part, fault in DELIVERY_FAULTS if part in words.lower())
     fault = next(by_code, "") or next(by_words, "")
-    return PermanentError(said, setup_fault=fault) if fault else CardUndeliveredError(said)
+    return PermanentError(text, setup_fault=fault) if fault else CardUndeliveredError(text)
 
 
 def error_from_openapi(status: int, body: Mapping[str, Any]) -> DingRunError | None:
-    """The error in an answer of the new API, or None for a success."""
+    """Return the error in an answer of the new API, or None for a success."""
     if banned := _ban(body):
         return banned
-    if status < 400:  # noqa: PLR2004 - HTTP's own border
+    if status < 400:  # noqa: PLR2004 - first error status of HTTP
         return None
     if status == 401 and not body.get("code"):  # noqa: PLR2004
         return TokenRefused("DingTalk answered 401")
     detail = body.get("accessdenieddetail")
     scopes = detail.get("requiredScopes", ()) if isinstance(detail, dict) else ()
     code = str(body.get("code") or status)
-    return refusal(code, str(body.get("message", "")), scopes=tuple(map(str, scopes)))
+    return error_from_code(code, str(body.get("message", "")), scopes=tuple(map(str, scopes)))
 
 
 def error_from_oapi(body: Mapping[str, Any]) -> DingRunError | None:
-    """The error in an answer of the old API, or None for a success."""
+    """Return the error in an answer of the old API, or None for a success."""
     if banned := _ban(body):
         return banned
     code = body.get("errcode", body.get("status"))
     if code in {0, "0"}:
         return None
-    if str(body.get("errmsg")) in SESSION_OVER:
-        return refusal(str(body["errmsg"]), "")
-    if str(code) == UNAUTHORISED and body.get("sub_code"):
-        return refusal(str(body["sub_code"]), str(body.get("sub_msg", "")))
-    return refusal(str(code), str(body.get("errmsg", "")))
+    if str(body.get("errmsg")) in SESSION_EXPIRED_CODES:
+        return error_from_code(str(body["errmsg"]), "")
+    if str(code) == UNAUTHORIZED_CODE and body.get("sub_code"):
+        return error_from_code(str(body["sub_code"]), str(body.get("sub_msg", "")))
+    return error_from_code(str(code), str(body.get("errmsg", "")))
 
 
 def security_fault(message: str) -> SecurityFault | None:
-    """Tell which security setting a refusal with code 310000 is about; None for words nobody knows.
+    """Return the security setting that an error 310000 is about, or None for an unknown text.
 
-    What follows `solution:` is advice and names other settings as well, so it is not read.
+    The part after `solution:` is ignored, because it names other settings as well.
     """
-    said = re.split(r"[;；]\s*(?:solution|解决方案)", message)[0]
-    found = (fault for fault, words in SECURITY_WORDS.items() if any(word in said for word in words))
+    description = re.split(r"[;；]\s*(?:solution|解决方案)", message)[0]
+    found = (fault for fault, words in SECURITY_TEXTS.items() if any(word in description for word in words))
     return next(found, None)
 
 
-def is_punish_page(raw: bytes) -> bool:
-    """Recognise the page that DingTalk shows to an address that called too often."""
-    page = raw[:PAGE_BYTES].lower()
-    return page.lstrip()[:1] == b"<" and any(word in page for word in PUNISH_WORDS)
+def is_ban_page(raw: bytes) -> bool:
+    """Return True for the page that DingTalk sends to a banned IP address."""
+    page = raw[:BAN_PAGE_BYTES].lower()
+    return page.lstrip()[:1] == b"<" and any(word in page for word in BAN_PAGE_MARKERS)
 
 
 def _ban(body: Mapping[str, Any]) -> DingRunError | None:
-    """To an address that called too often: `{"status": 1111, "punish": "deny", …}`, on any path."""
-    return Banned(retry_after=BAN) if body.get("punish") == "deny" else None
+    """Detect the answer to a banned IP address: `{"status": 1111, "punish": "deny", …}`, on any path."""
+    return Banned(retry_after=BAN_SECONDS) if body.get("punish") == "deny" else None

@@ -1,8 +1,7 @@
-"""From DingTalk's JSON to our nouns: lenient with what is missing, never with who spoke.
+"""Parsing of inbound events: messages (0699-robot-message-type, 0718-receive-message) and taps (0003).
 
-0699-robot-message-type, 0718-receive-message; presses: 0003 (card tutorial). Fields that DingTalk may
-leave out
-become empty; a person without a staffId is of no organisation we know, and may nothing.
+Fields that DingTalk may omit become empty. A sender without a staffId is not a member of the organization
+and has no permissions.
 """
 
 import json
@@ -14,11 +13,11 @@ from bot.foreign_text import storable
 from bot.models import CardTap, Message, Person
 
 GROUP = "2"
-UNION_ID = 2  # the `userIdType` of ids that are no staffIds
+UNION_ID = 2  # `userIdType` of ids that are not staffIds
 
 
 def parse_message(data: Mapping[str, Any]) -> Message | None:
-    """What a person said; None when there is no message id to know it by."""
+    """Parse a message. Returns None if it has no message id or conversation id."""
     id_, conversation = _text(data, "msgId"), _text(data, "conversationId")
     if not id_ or not conversation:
         return None
@@ -42,7 +41,10 @@ def parse_message(data: Mapping[str, Any]) -> Message | None:
 
 
 def parse_text(data: Mapping[str, Any]) -> str:
-    """The words of a message, whatever its kind; "" for a picture, or once the month's quota is used up."""
+    """Return the text of a message of any kind.
+
+    It is "" for a picture, and for all messages once the month's quota is used up.
+    """
     text = data.get("text")
     if isinstance(text, dict):
         return _trimmed(_text(text, "content"))
@@ -54,15 +56,15 @@ def parse_text(data: Mapping[str, Any]) -> str:
 
 
 def parse_tap(data: Mapping[str, Any]) -> CardTap | None:
-    """What a person pressed; None when card or button cannot be told."""
+    """Parse a tap. Returns None if it names no card or no button."""
     inner = _object(data.get("content")) or _object(data.get("value"))
     private = inner.get("cardPrivateData")
     private = private if isinstance(private, dict) else {}
-    card, action = _text(data, "outTrackId"), _action(private, inner)
-    if not card or not action:
+    card_id, action = _text(data, "outTrackId"), _action(private, inner)
+    if not card_id or not action:
         return None
     return CardTap(
-        card_id=card,
+        card_id=card_id,
         action=action,
         user=Person(id="" if data.get("userIdType") == UNION_ID else _text(data, "userId")),
         conversation_id=_text(data, "spaceId"),
@@ -71,7 +73,7 @@ def parse_tap(data: Mapping[str, Any]) -> CardTap | None:
 
 
 def _action(private: Mapping[str, Any], inner: Mapping[str, Any]) -> str:
-    """The button: its component id, else what its parameters say (two places are in the wild)."""
+    """Return the id of the button: its component id, or else a parameter in one of two known places."""
     ids = private.get("actionIds")
     if isinstance(ids, list) and ids and isinstance(ids[0], str):
         return ids[0]

@@ -1,8 +1,7 @@
-"""One way for all calls to DingTalk: our shared session, a limit on time and size, JSON or an honest error.
+"""HTTP transport of all calls to DingTalk: one shared session, with limits on time and size.
 
-The vendor's own transport makes a TLS context and a session per call, blocks the event loop for it, and
-loses the
-HTTP status of bad answers; its models stay the wire contract, this carries them.
+The SDK's own transport creates a TLS context and a session per call, which blocks the event loop, and loses
+the HTTP status of errors. Only its models are used.
 """
 
 import json
@@ -12,18 +11,18 @@ from typing import Any
 import aiohttp
 
 from bot.errors import TemporaryError
-from bot.messengers.dingtalk.errors import BAN, Banned, NotBilled, is_punish_page
+from bot.messengers.dingtalk.errors import BAN_SECONDS, Banned, NotBilled, is_ban_page
 
 TIMEOUT = aiohttp.ClientTimeout(total=15, sock_connect=5)
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=5)
-ANSWER_BYTES = 1024 * 1024
+MAX_ANSWER_BYTES = 1024 * 1024
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 Answer = tuple[int, Mapping[str, Any]]
 
 
 class Redirected(aiohttp.ClientError):
-    """DingTalk's hosts do not redirect, and whoever does might lead to an unsafe one."""
+    """Redirect of a host. DingTalk's hosts do not redirect, so it could lead to an unsafe one."""
 
 
 async def _refuse_redirects(
@@ -37,7 +36,7 @@ async def _refuse_redirects(
 
 
 def dingtalk_session() -> aiohttp.ClientSession:
-    """Open the session for all calls to DingTalk, the WebSocket included: it follows no redirect."""
+    """Open the session of all calls to DingTalk, the WebSocket included. It follows no redirects."""
     return aiohttp.ClientSession(middlewares=[_refuse_redirects])
 
 
@@ -48,22 +47,21 @@ async def post_json(
     *,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """POST a JSON body; status and JSON object of the answer. Raises `TemporaryError`."""
+    """Send a JSON body and return status and JSON object of the answer. Raises `TemporaryError`."""
     return await call(session, "POST", url, json=body, headers=headers)
 
 
 async def call(session: aiohttp.ClientSession, method: str, url: str, **options: Any) -> Answer:
-    """Any call; status and JSON object of the answer.
+    """Send a request and return status and JSON object of the answer.
 
-    Raises `TemporaryError`; `uncertain` when the request may have reached DingTalk. Its text never holds the
-    URL, whose
-    query may be a secret.
+    Raises `TemporaryError`, with `uncertain` set if the request may have reached DingTalk. Its text never
+    contains the URL, whose query may be a secret.
     """
     options.setdefault("timeout", TIMEOUT)
     try:
         async with session.request(method, url, allow_redirects=False, **options) as answer:
-            raw = await answer.content.read(ANSWER_BYTES + 1)
-            while len(raw) <= ANSWER_BYTES and (more := await answer.content.read(ANSWER_BYTES)):
+            raw = await answer.content.read(MAX_ANSWER_BYTES + 1)
+            while len(raw) <= MAX_ANSWER_BYTES and (more := await answer.content.read(MAX_ANSWER_BYTES)):
                 raw += more
             return answer.status, _object(answer.status, raw)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
@@ -75,20 +73,18 @@ async def call(session: aiohttp.ClientSession, method: str, url: str, **options:
 
 
 def _object(status: int, raw: bytes) -> Mapping[str, Any]:
-    if len(raw) > ANSWER_BYTES:
+    if len(raw) > MAX_ANSWER_BYTES:
         raise TemporaryError(
-            f"DingTalk answered {status} with more than {ANSWER_BYTES} bytes", uncertain=True
+            f"DingTalk answered {status} with more than {MAX_ANSWER_BYTES} bytes", uncertain=True
         )
-    if is_punish_page(raw):
-        raise Banned(retry_after=BAN)
+    if is_ban_page(raw):
+        raise Banned(retry_after=BAN_SECONDS)
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError):
         body = None
     if isinstance(body, dict) and body.get("punish") == "deny":
-        raise Banned(retry_after=BAN)
+        raise Banned(retry_after=BAN_SECONDS)
     if not isinstance(body, dict):
-        raise TemporaryError(
-            f"DingTalk answered {status} with something that is no JSON object", uncertain=True
-        )
+        raise TemporaryError(f"DingTalk answered {status} with a body that is no JSON object", uncertain=True)
     return body

@@ -1,4 +1,4 @@
-"""Media upload (0646-upload-media-files): what DingTalk would refuse is refused before it travels."""
+"""Upload of media files (0646-upload-media-files)."""
 
 import asyncio
 from pathlib import Path
@@ -8,14 +8,17 @@ import aiohttp
 from bot.errors import PermanentError, TemporaryError
 from bot.messengers.dingtalk.api import ApiClient
 
-MOST_BYTES = 20 * 1024 * 1024
+MAX_UPLOAD_BYTES = 20 * 1024 * 1024
 EXTENSIONS = frozenset({"doc", "docx", "xls", "xlsx", "ppt", "pptx", "zip", "pdf", "rar"})
 
 
 async def upload(calls: ApiClient, path: Path, name: str) -> str:
-    """Upload a file under a name and return its media_id, which does not expire (0644)."""
+    """Upload a file and return its media id, which does not expire (0644).
+
+    Raises `PermanentError`, without a request, for a file that DingTalk would reject.
+    """
     if name.rpartition(".")[2].lower() not in EXTENSIONS:
-        raise PermanentError(f"DingTalk takes {', '.join(sorted(EXTENSIONS))}, not {name}", code="40005")
+        raise PermanentError(f"DingTalk accepts {', '.join(sorted(EXTENSIONS))}, not {name}", code="40005")
     try:
         data = await asyncio.to_thread(_read, path)
     except OSError as error:
@@ -30,14 +33,14 @@ async def upload(calls: ApiClient, path: Path, name: str) -> str:
     answer = await calls.upload("/media/upload", form)
     media_id = answer.get("media_id")
     if not isinstance(media_id, str):
-        raise TemporaryError("DingTalk's answer holds no media_id")
+        raise TemporaryError("DingTalk's answer has no media_id")
     return media_id
 
 
 def _read(path: Path) -> bytes:
     size = path.stat().st_size
-    if not 0 < size <= MOST_BYTES:
+    if not 0 < size <= MAX_UPLOAD_BYTES:
         raise PermanentError(
-            f"DingTalk takes files of 1 to {MOST_BYTES} bytes, {path.name} has {size}", code="40006"
+            f"DingTalk accepts files of 1 to {MAX_UPLOAD_BYTES} bytes, {path.name} has {size}", code="40006"
         )
     return path.read_bytes()

@@ -1,4 +1,4 @@
-"""The app's robot: cards, messages and files, to groups and to persons."""
+"""Messenger of the app robot: cards, messages and files, to groups and people."""
 
 import json
 import logging
@@ -14,11 +14,11 @@ from alibabacloud_dingtalk.robot_1_0 import models as robot_models
 from bot.errors import PermanentError, TemporaryError
 from bot.messengers.dingtalk.api import ApiClient, Body
 from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
-from bot.messengers.dingtalk.errors import EXISTS, error_from_oapi, refusal, undelivered
+from bot.messengers.dingtalk.errors import CARD_EXISTS_CODE, delivery_error, error_from_code, error_from_oapi
 from bot.messengers.dingtalk.http import post_json
 from bot.messengers.dingtalk.media import upload
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
-from bot.messengers.dingtalk.session_webhook import leads_to_dingtalk
+from bot.messengers.dingtalk.session_webhook import is_trusted_session_webhook
 from bot.models import (
     Clock,
     Destination,
@@ -33,12 +33,12 @@ from bot.ports import Capabilities, Sending, unmarked
 
 log = logging.getLogger(__name__)
 
-MSG_PARAM_BYTES = 15_000  # 0716-the-robot-sends-a-group-message
+MAX_MSG_PARAM_BYTES = 15_000  # 0716-the-robot-sends-a-group-message
 CAPABILITIES = Capabilities(cards=True, files=True, text_bytes=12_000)
 
 
 class OpenApiMessenger:
-    """The Messenger port over `/v1.0/card/*` and `/v1.0/robot/*`."""
+    """Messenger over `/v1.0/card/*` and `/v1.0/robot/*`."""
 
     capabilities = CAPABILITIES
 
@@ -49,25 +49,25 @@ class OpenApiMessenger:
         tokens: Tokens,
         *,
         clock: Clock,
-        meter: NullRateLimiter | None = None,
+        rate_limiter: NullRateLimiter | None = None,
     ) -> None:
         self._session = session
         self._app = app
         self._clock = clock
-        self._meter = meter or NullRateLimiter()
-        self._calls = ApiClient(session, app, tokens, self._meter)
+        self._rate_limiter = rate_limiter or NullRateLimiter()
+        self._api = ApiClient(session, app, tokens, self._rate_limiter)
         self._conversations: dict[str, str] = {}  # old chatId: openConversationId
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False
     ) -> SendResult:
-        """0783-create-and-deliver-cards. A success can hide a failed delivery: each result is read."""
-        space = await self._space(destination, card)
+        """Create and deliver a card (0783-create-and-deliver-cards). HTTP 200 may hide a failed delivery."""
+        space = await self._card_space(destination, card)
         if not created:
             try:
                 return await self._create_and_deliver(space, card, card_id)
             except PermanentError as error:
-                if error.code != EXISTS:
+                if error.code != CARD_EXISTS_CODE:
                     raise
                 log.info("card %s exists already", card_id)
         return replace(await self._deliver(space, card_id), existed=True)
@@ -83,27 +83,27 @@ class OpenApiMessenger:
             card_data=card_models.CreateAndDeliverRequestCardData(card_param_map=dict(card.params)),
         )
         body = _without_empty(request.to_map()) | dict(space)
-        answer = await self._calls.openapi("POST", "/v1.0/card/instances/createAndDeliver", body)
+        answer = await self._api.openapi("POST", "/v1.0/card/instances/createAndDeliver", body)
         result = answer.get("result")
-        return _delivered(result.get("deliverResults") if isinstance(result, dict) else None, card_id)
+        return _check_delivery(result.get("deliverResults") if isinstance(result, dict) else None, card_id)
 
     async def _deliver(self, space: Mapping[str, Any], card_id: str) -> SendResult:
-        """Deliver a card that exists; where it is shown already, it is not shown twice."""
+        """Deliver an existing card. Where it is visible already, it does not appear twice."""
         models = {key: value for key, value in space.items() if not key.endswith("SpaceModel")}
-        answer = await self._calls.openapi(
+        answer = await self._api.openapi(
             "POST", "/v1.0/card/instances/deliver", {"outTrackId": card_id, "userIdType": 1} | models
         )
-        return _delivered(answer.get("result"), card_id)
+        return _check_delivery(answer.get("result"), card_id)
 
-    async def _space(self, destination: Destination, card: RenderedCard) -> dict[str, Any]:
-        """Where a card goes: the group, or the person's conversation with the robot."""
+    async def _card_space(self, destination: Destination, card: RenderedCard) -> dict[str, Any]:
+        """Return the space of a card: a group, or the chat of a user with the robot."""
         shown = {"supportForward": True, "lastMessageI18n": {"ZH_CN": card.headline, "EN_US": card.headline}}
         if destination.kind is DestinationKind.GROUP:
-            conversation = await self._conversation(destination.id)
+            conversation = await self._open_conversation_id(destination.id)
             return {
                 "openSpaceId": f"dtv1.card//IM_GROUP.{conversation}",
                 "imGroupOpenSpaceModel": shown,
-                "imGroupOpenDeliverModel": {"robotCode": self._app.robot_code} | _ringing(card.mention),
+                "imGroupOpenDeliverModel": {"robotCode": self._app.robot_code} | _mentions(card.mention),
             }
         return {
             "openSpaceId": f"dtv1.card//IM_ROBOT.{destination.id}",
@@ -112,44 +112,44 @@ class OpenApiMessenger:
         }
 
     async def update_card(self, card_id: str, card: RenderedCard) -> None:
-        """0782-interactive-card-update-interface; by key, so that nothing else on the card is wiped."""
+        """Update a card by key, which keeps all other variables (0782-interactive-card-update-interface)."""
         request = card_models.UpdateCardRequest(
             out_track_id=card_id,
             user_id_type=1,
             card_data=card_models.UpdateCardRequestCardData(card_param_map=dict(card.params)),
             card_update_options=card_models.UpdateCardRequestCardUpdateOptions(update_card_data_by_key=True),
         )
-        await self._calls.openapi("PUT", "/v1.0/card/instances", _without_empty(request.to_map()))
+        await self._api.openapi("PUT", "/v1.0/card/instances", _without_empty(request.to_map()))
 
     async def send_message(
-        self, destination: Destination, note: MarkdownMessage, key: str, *, sending: Sending = unmarked
+        self, destination: Destination, markdown: MarkdownMessage, key: str, *, sending: Sending = unmarked
     ) -> SendResult:
-        param = {"title": note.title, "text": note.text}
+        param = {"title": markdown.title, "text": markdown.text}
         return await self._send(destination, "sampleMarkdown", param, sending)
 
     async def upload(self, path: Path, name: str) -> str:
-        return await upload(self._calls, path, name)
+        return await upload(self._api, path, name)
 
     async def send_file(
         self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
     ) -> SendResult:
-        """0699-robot-message-type, sampleFile: xlsx, pdf, zip, rar, doc, docx."""
+        """Send a file: xlsx, pdf, zip, rar, doc, docx (0699-robot-message-type, sampleFile)."""
         kind = name.rpartition(".")[2].lower()
         param = {"mediaId": media_id, "fileName": name, "fileType": kind}
         return await self._send(destination, "sampleFile", param, sending)
 
     async def reply(
-        self, message: Message, note: MarkdownMessage, *, sending: Sending = unmarked
+        self, message: Message, markdown: MarkdownMessage, *, sending: Sending = unmarked
     ) -> SendResult:
-        """0718-receive-message: the session webhook of the message, good for about 90 minutes."""
+        """Reply through the session webhook of the message, valid for 90 minutes (0718-receive-message)."""
         if not message.session_webhook or (
             message.session_expires and message.session_expires <= self._clock()
         ):
             raise PermanentError("the session of the message is over", code="session.expired")
-        if not leads_to_dingtalk(message.session_webhook, self._app):
-            raise PermanentError("the session webhook of the message leads elsewhere than to DingTalk")
-        body = {"msgtype": "markdown", "markdown": {"title": note.title, "text": note.text}}
-        async with self._meter.free_call(), sending():
+        if not is_trusted_session_webhook(message.session_webhook, self._app):
+            raise PermanentError("the session webhook of the message does not belong to DingTalk")
+        body = {"msgtype": "markdown", "markdown": {"title": markdown.title, "text": markdown.text}}
+        async with self._rate_limiter.free_call(), sending():
             _, answer = await post_json(self._session, message.session_webhook, body)
             problem = error_from_oapi(answer)
             if problem:
@@ -160,8 +160,8 @@ class OpenApiMessenger:
         self, destination: Destination, key: str, param: Mapping[str, str], sending: Sending
     ) -> SendResult:
         packed = json.dumps(param, ensure_ascii=False)
-        if len(packed.encode()) > MSG_PARAM_BYTES:
-            raise PermanentError(f"the message has more than {MSG_PARAM_BYTES} bytes")
+        if len(packed.encode()) > MAX_MSG_PARAM_BYTES:
+            raise PermanentError(f"the message has more than {MAX_MSG_PARAM_BYTES} bytes")
         if destination.kind is DestinationKind.GROUP:
             return await self._send_to_group(destination.id, key, packed, sending)
         return await self._send_to_person(destination.id, key, packed, sending)
@@ -169,63 +169,63 @@ class OpenApiMessenger:
     async def _send_to_group(self, group: str, key: str, param: str, sending: Sending) -> SendResult:
         request = robot_models.OrgGroupSendRequest(
             robot_code=self._app.robot_code,
-            open_conversation_id=await self._conversation(group),
+            open_conversation_id=await self._open_conversation_id(group),
             msg_key=key,
             msg_param=param,
         )
         path = "/v1.0/robot/groupMessages/send"
-        answer = await self._calls.openapi("POST", path, request.to_map(), sending=sending)
-        return _accepted(answer)
+        answer = await self._api.openapi("POST", path, request.to_map(), sending=sending)
+        return _accepted_result(answer)
 
     async def _send_to_person(self, person: str, key: str, param: str, sending: Sending) -> SendResult:
-        """0714: HTTP 200 may hide that nobody got it, both lists are read."""
+        """Send to one user (0714). HTTP 200 may hide a failure, which two lists tell."""
         request = robot_models.BatchSendOTORequest(
             robot_code=self._app.robot_code, user_ids=[person], msg_key=key, msg_param=param
         )
         path = "/v1.0/robot/oToMessages/batchSend"
-        answer = await self._calls.openapi("POST", path, request.to_map(), sending=sending)
+        answer = await self._api.openapi("POST", path, request.to_map(), sending=sending)
         if answer.get("invalidStaffIdList"):
-            raise refusal("staffId.notExisted", f"DingTalk knows nobody with the staffId {person}")
+            raise error_from_code("staffId.notExisted", f"DingTalk knows nobody with the staffId {person}")
         if answer.get("flowControlledStaffIdList"):
             raise TemporaryError("DingTalk throttles messages to this person", retry_after=60)
-        return _accepted(answer)
+        return _accepted_result(answer)
 
-    async def _conversation(self, group: str) -> str:
-        """An old chatId is converted once (0745); anything else is an openConversationId."""
+    async def _open_conversation_id(self, group: str) -> str:
+        """Return the openConversationId of a group. An old chatId is converted once (0745)."""
         if not group.startswith("chat"):
             return group
         if group not in self._conversations:
             path = f"/v1.0/im/chat/{group}/convertToOpenConversationId"
-            answer = await self._calls.openapi("POST", path, {})
+            answer = await self._api.openapi("POST", path, {})
             found = answer.get("openConversationId")
             if not isinstance(found, str):
-                raise TemporaryError("DingTalk's answer holds no openConversationId")
+                raise TemporaryError("DingTalk's answer has no openConversationId")
             self._conversations[group] = found
         return self._conversations[group]
 
 
-def _delivered(results: object, card_id: str) -> SendResult:
+def _check_delivery(results: object, card_id: str) -> SendResult:
     if not isinstance(results, list) or not results:
-        raise TemporaryError("DingTalk's answer does not tell where the card went", uncertain=True)
+        raise TemporaryError("DingTalk's answer has no delivery results", uncertain=True)
     failed = [entry for entry in results if not (isinstance(entry, dict) and entry.get("success"))]
     if failed:
-        why = failed[0].get("errorMsg", "") if isinstance(failed[0], dict) else ""
-        raise undelivered(str(why))
+        reason = failed[0].get("errorMsg", "") if isinstance(failed[0], dict) else ""
+        raise delivery_error(str(reason))
     return SendResult(message_id=str(results[0].get("carrierId") or card_id))
 
 
-def _ringing(people: Sequence[str]) -> dict[str, Any]:
-    """For whom a card in a group rings (0783, atUserIds): staffIds; mobile numbers are for webhooks alone."""
+def _mentions(people: Sequence[str]) -> dict[str, Any]:
+    """Return the mentions of a card in a group (0783, atUserIds). Mobile numbers are not supported."""
     if "all" in people:
         return {"atUserIds": {"@ALL": "@ALL"}}
     known = {person: person for person in people if not is_mobile(person)}
     return {"atUserIds": known} if known else {}
 
 
-def _accepted(answer: Body) -> SendResult:
+def _accepted_result(answer: Body) -> SendResult:
     key = answer.get("processQueryKey")
     if not isinstance(key, str):
-        raise TemporaryError("DingTalk's answer holds no processQueryKey", uncertain=True)
+        raise TemporaryError("DingTalk's answer has no processQueryKey", uncertain=True)
     return SendResult(message_id=key)
 
 

@@ -1,4 +1,4 @@
-"""The vendor's Stream client without its connection: what it makes of a frame, and the ack it gives."""
+"""Adapter of the DingTalk SDK: its parsing of frames and its acks, without its connection."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -7,28 +7,26 @@ from typing import Any
 from dingtalk_stream import AckMessage, CallbackHandler, CallbackMessage, DingTalkStreamClient
 from dingtalk_stream.frames import SystemMessage
 
-Answer = tuple[int, Mapping[str, Any] | None]
+TopicResult = tuple[int, Mapping[str, Any] | None]
+"""Status of an ack, and the data of its response."""
 
 
-class Topic(CallbackHandler):  # type: ignore[misc]
-    """One callback topic of the vendor's client, answered by a function of ours."""
+class CallbackTopic(CallbackHandler):  # type: ignore[misc]
+    """Callback topic of the SDK, handled by a function."""
 
-    def __init__(self, answer: Callable[[Mapping[str, Any]], Awaitable[Answer]]) -> None:
+    def __init__(self, handle: Callable[[Mapping[str, Any]], Awaitable[TopicResult]]) -> None:
         super().__init__()
-        self._answer = answer
+        self._handle = handle
 
-    async def process(self, message: CallbackMessage) -> Answer:
-        return await self._answer(message.data if isinstance(message.data, dict) else {})
+    async def process(self, message: CallbackMessage) -> TopicResult:
+        return await self._handle(message.data if isinstance(message.data, dict) else {})
 
 
-class Client(DingTalkStreamClient):  # type: ignore[misc]
-    """The vendor's client without its connection: it holds the handlers and makes the acks."""
-
-    def subscriptions(self) -> list[dict[str, str]]:
-        return [{"type": "CALLBACK", "topic": topic} for topic in self.callback_handler_map]
+class SdkClient(DingTalkStreamClient):  # type: ignore[misc]
+    """Client of the SDK without its connection: it holds the handlers and builds the acks."""
 
     async def ack(self, frame: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The answer to a frame; None for one that wants none."""
+        """Handle a frame and return its ack, or None for a frame that needs none."""
         kind = frame.get("type")
         if kind == SystemMessage.TYPE:
             ack = await self.system_handler.raw_process(SystemMessage.from_dict(frame))
@@ -45,6 +43,6 @@ class Client(DingTalkStreamClient):  # type: ignore[misc]
 
 
 def plain_ack(frame: Mapping[str, Any], code: int) -> dict[str, Any]:
-    """An ack that says nothing but its code."""
+    """Build an ack that has nothing but a status."""
     headers = {"messageId": frame["headers"].get("messageId"), "contentType": "application/json"}
     return {"code": code, "headers": headers, "message": "", "data": json.dumps({"response": None})}

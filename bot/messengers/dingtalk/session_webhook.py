@@ -1,4 +1,4 @@
-"""The guard of session webhooks: whoever forges a message must not choose whom we write to. Pure."""
+"""Validation of session webhooks, so that a forged message cannot choose where a reply is sent."""
 
 from urllib.parse import SplitResult, urlsplit
 
@@ -8,21 +8,20 @@ DOMAIN = "dingtalk.com"
 PORTS = {"http": 80, "https": 443}
 
 
-def leads_to_dingtalk(address: str, app: DingTalkApp) -> bool:
-    """Check a session webhook: a host of DingTalk by TLS, or one that the settings name."""
+def is_trusted_session_webhook(address: str, app: DingTalkApp) -> bool:
+    """Return True for a host of DingTalk over TLS, or an API host of the settings."""
     try:
         parts = urlsplit(address)
         origin = _origin(parts)
-        named = {_origin(urlsplit(base)) for base in (app.openapi_base, app.oapi_base)}
-    except ValueError:  # a port that is no number, brackets
+        configured = {_origin(urlsplit(base)) for base in (app.openapi_base, app.oapi_base)}
+    except ValueError:  # an invalid port, brackets
         return False
-    if (
-        "@" in parts.netloc or "\\" in address or not address.isprintable()
-    ):  # another reader may see another host
+    ambiguous = "@" in parts.netloc or "\\" in address or not address.isprintable()
+    if ambiguous:  # another parser may see another host
         return False
     scheme, host, port = origin
     official = host == DOMAIN or host.endswith(f".{DOMAIN}")
-    return ((scheme, port) == ("https", 443) and official) or origin in named
+    return ((scheme, port) == ("https", 443) and official) or origin in configured
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int]:

@@ -1,7 +1,7 @@
-"""Work notifications (0769-asynchronous-sending-of-enterprise-session-messages).
+"""Messenger of work notifications (0769-asynchronous-sending-of-enterprise-session-messages).
 
-Acceptance is not delivery: DingTalk drops a text that the person had within a day, and throttles, without
-saying so in its answer. What became of it is asked once (0773, getsendresult).
+Acceptance is not delivery: DingTalk silently drops a text that the person received within a day, and
+throttles. The outcome is requested once (0773, getsendresult).
 """
 
 import asyncio
@@ -15,29 +15,29 @@ import aiohttp
 from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
 from bot.messengers.dingtalk.api import ApiClient
 from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
-from bot.messengers.dingtalk.errors import refusal
+from bot.messengers.dingtalk.errors import error_from_code
 from bot.messengers.dingtalk.media import upload
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.models import Destination, MarkdownMessage, Message, RenderedCard, SendResult
 from bot.ports import Capabilities, Sending, TextRepeat, unmarked
 
-MSG_BYTES = 2_048
+MAX_MESSAGE_BYTES = 2_048
 CAPABILITIES = Capabilities(
     files=True,
     text_bytes=1_700,
     text_repeat=TextRepeat.BY_WORDS,
     max_file_bytes=10 * 1024 * 1024,  # 0775-message-types-and-data-format
 )
-VERDICT_AFTER = 1.0  # seconds that DingTalk is given to come to one
+OUTCOME_DELAY_SECONDS = 1.0  # until the outcome is requested
 ASYNC = "/topapi/message/corpconversation/asyncsend_v2"
 RESULT = "/topapi/message/corpconversation/getsendresult"
 
-DUPLICATE_CODE = "143106"  # the same text today: a repeat of ours, so it is there
+DUPLICATE_CODE = "143106"  # the same text today, so an earlier attempt delivered it
 THROTTLED = frozenset({"143103", "143104"})  # per minute
 
 
 class WorkNotificationMessenger:
-    """The Messenger port over `/topapi/message/corpconversation/asyncsend_v2`: notes and files, no cards."""
+    """Messenger over `/topapi/message/corpconversation/asyncsend_v2`. It sends no cards."""
 
     capabilities = CAPABILITIES
 
@@ -47,12 +47,12 @@ class WorkNotificationMessenger:
         app: DingTalkApp,
         tokens: Tokens,
         *,
-        meter: NullRateLimiter | None = None,
+        rate_limiter: NullRateLimiter | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._app = app
         self._sleep = sleep
-        self._calls = ApiClient(session, app, tokens, meter)
+        self._api = ApiClient(session, app, tokens, rate_limiter)
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False
@@ -63,14 +63,14 @@ class WorkNotificationMessenger:
         raise PermanentError("a work notification cannot be a card")
 
     async def send_message(
-        self, destination: Destination, note: MarkdownMessage, key: str, *, sending: Sending = unmarked
+        self, destination: Destination, markdown: MarkdownMessage, key: str, *, sending: Sending = unmarked
     ) -> SendResult:
-        """The same text to the same person is dropped by DingTalk within a day, so a repeat is harmless."""
-        msg = {"msgtype": "markdown", "markdown": {"title": note.title, "text": note.text}}
+        """Send a message. Idempotent: DingTalk drops a text that the person received within a day."""
+        msg = {"msgtype": "markdown", "markdown": {"title": markdown.title, "text": markdown.text}}
         return await self._send(destination, msg, sending)
 
     async def upload(self, path: Path, name: str) -> str:
-        return await upload(self._calls, path, name)
+        return await upload(self._api, path, name)
 
     async def send_file(
         self, destination: Destination, media_id: str, name: str, *, sending: Sending = unmarked
@@ -78,44 +78,46 @@ class WorkNotificationMessenger:
         return await self._send(destination, {"msgtype": "file", "file": {"media_id": media_id}}, sending)
 
     async def reply(
-        self, message: Message, note: MarkdownMessage, *, sending: Sending = unmarked
+        self, message: Message, markdown: MarkdownMessage, *, sending: Sending = unmarked
     ) -> SendResult:
-        raise PermanentError("a work notification is no answer")
+        raise PermanentError("a work notification cannot reply")
 
     async def _send(self, destination: Destination, msg: Mapping[str, Any], sending: Sending) -> SendResult:
         if self._app.agent_id is None:
             raise ConfigError("DINGDING.AGENT_ID is missing: work notifications need it")
         size = len(json.dumps(msg, ensure_ascii=False).encode())
-        if size > MSG_BYTES:
-            raise PermanentError(f"a work notification takes {MSG_BYTES} bytes, this one has {size}")
+        if size > MAX_MESSAGE_BYTES:
+            raise PermanentError(
+                f"a work notification has at most {MAX_MESSAGE_BYTES} bytes, this one has {size}"
+            )
         body = {"agent_id": self._app.agent_id, "userid_list": destination.id, "msg": msg}
-        answer = await self._calls.oapi(ASYNC, body, sending=sending)
+        answer = await self._api.oapi(ASYNC, body, sending=sending)
         task = answer.get("task_id")
         if not isinstance(task, int):
-            raise TemporaryError("DingTalk's answer holds no task_id", uncertain=True)
-        problem = await self._verdict(task, destination.id)
+            raise TemporaryError("DingTalk's answer has no task_id", uncertain=True)
+        problem = await self._outcome(task, destination.id)
         if problem:
             raise problem
         return SendResult(message_id=str(task))
 
-    async def _verdict(self, task: int, person: str) -> DingRunError | None:
-        """What became of it, or None when it arrived, or when DingTalk cannot tell yet."""
-        await self._sleep(VERDICT_AFTER)
+    async def _outcome(self, task: int, person: str) -> DingRunError | None:
+        """Return the error of a delivery, or None if it succeeded or is not known yet."""
+        await self._sleep(OUTCOME_DELAY_SECONDS)
         try:
-            answer = await self._calls.oapi(RESULT, {"agent_id": self._app.agent_id, "task_id": task})
+            answer = await self._api.oapi(RESULT, {"agent_id": self._app.agent_id, "task_id": task})
         except DingRunError:
-            return None  # it was accepted, and that is what is known
+            return None  # accepted, and nothing else is known
         result = answer.get("send_result")
-        return verdict(result if isinstance(result, dict) else {}, person)
+        return error_from_send_result(result if isinstance(result, dict) else {}, person)
 
 
-def verdict(result: Mapping[str, Any], person: str) -> DingRunError | None:
-    """What a `send_result` says of one person; None for delivered, had already, or not known yet."""
+def error_from_send_result(result: Mapping[str, Any], person: str) -> DingRunError | None:
+    """Return the error for one person, or None for delivered, duplicate or not known yet."""
     for entry in _entries(result.get("forbidden_list")):
         if str(entry.get("userid")) == person:
-            return _forbidden(str(entry.get("code")))
+            return _error_from_code(str(entry.get("code")))
     if person in _names(result, "invalid_user_id_list"):
-        return refusal("33012", f"DingTalk knows nobody with the userId {person}")
+        return error_from_code("33012", f"DingTalk knows nobody with the userId {person}")
     if person in _names(result, "forbidden_user_id_list"):
         return PermanentError(
             "DingTalk does not deliver to this person (daily limit, or the same text today)"
@@ -125,7 +127,7 @@ def verdict(result: Mapping[str, Any], person: str) -> DingRunError | None:
     return None
 
 
-def _forbidden(code: str) -> DingRunError | None:
+def _error_from_code(code: str) -> DingRunError | None:
     if code == DUPLICATE_CODE:
         return None
     if code in THROTTLED:

@@ -16,7 +16,7 @@ from aioresponses import aioresponses
 from bot.errors import CardUndeliveredError, ConfigError, PermanentError, TemporaryError
 from bot.messengers.dingtalk.api import ApiClient
 from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
-from bot.messengers.dingtalk.http import ANSWER_BYTES, call
+from bot.messengers.dingtalk.http import MAX_ANSWER_BYTES, call
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, RateLimit
 from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
@@ -146,13 +146,13 @@ async def test_waiting_for_a_rate_limit_sets_no_marker(
 ) -> None:
     class Lost(NullRateLimiter):
         @asynccontextmanager
-        async def call(self, gate: RateLimit, bucket: QuotaKind) -> AsyncIterator[None]:
+        async def call(self, limit: RateLimit, kind: QuotaKind) -> AsyncIterator[None]:
             raise TemporaryError("MongoDB was lost", uncertain=True)
             yield
 
     marker = Marker(wire)
     with pytest.raises(TemporaryError):
-        await OpenApiMessenger(session, APP, tokens, clock=clock, meter=Lost()).send_file(
+        await OpenApiMessenger(session, APP, tokens, clock=clock, rate_limiter=Lost()).send_file(
             GROUP, "@media", "a.xlsx", sending=marker.sending
         )
     assert marker.before == []
@@ -194,7 +194,7 @@ async def test_an_answer_that_is_no_json_object_is_temporary(
 
 async def test_an_answer_without_end_is_cut(session: aiohttp.ClientSession) -> None:
     async def endless(request: web.Request) -> web.Response:
-        return web.Response(body=b"x" * (ANSWER_BYTES + 9))
+        return web.Response(body=b"x" * (MAX_ANSWER_BYTES + 9))
 
     app = web.Application()
     app.router.add_post("/", endless)

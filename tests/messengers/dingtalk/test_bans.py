@@ -13,7 +13,7 @@ from bot.messengers.dingtalk.errors import Banned
 from bot.messengers.dingtalk.http import call, dingtalk_session
 from bot.messengers.dingtalk.rate_limiter import RateLimiter
 from bot.messengers.dingtalk.robot import OpenApiMessenger
-from bot.messengers.dingtalk.stream import Pace, StreamConnection
+from bot.messengers.dingtalk.stream import StreamConnection, StreamOptions
 from bot.models import CardTap, Destination, MarkdownMessage, Message
 from bot.quota.budget import Budget
 from bot.stores.sqlite.ledger import SqliteQuotaStore
@@ -63,11 +63,13 @@ async def test_a_ban_is_known_as_a_page_and_as_json(
 async def test_after_a_ban_not_even_a_token_is_asked_for(
     session: aiohttp.ClientSession, store: SqliteStore, clock: FakeClock
 ) -> None:
-    meter, host = RateLimiter(SqliteQuotaStore(store), Budget(), clock=clock), Host(PAGE)
+    limiter, host = RateLimiter(SqliteQuotaStore(store), Budget(), clock=clock), Host(PAGE)
     async with host.server() as server:
         base = str(server.make_url("")).rstrip("/")
         app = DingTalkApp(app_key="k", app_secret="s", robot_code="k", openapi_base=base)  # noqa: S106
-        robot = OpenApiMessenger(session, app, Tokens(session, app, clock, meter), clock=clock, meter=meter)
+        robot = OpenApiMessenger(
+            session, app, Tokens(session, app, clock, limiter), clock=clock, rate_limiter=limiter
+        )
         message = make_message(session_webhook=f"{base}/robot/sendBySession")
         with pytest.raises(Banned):
             await robot.send_message(GROUP, NOTE, "k")
@@ -77,7 +79,9 @@ async def test_after_a_ban_not_even_a_token_is_asked_for(
             with pytest.raises(RateLimited, match="bans"):
                 await robot.reply(message, NOTE)
             with pytest.raises(RateLimited, match="bans"):
-                await StreamConnection(session, app, _nothing, _silence, pace=Pace(meter=meter)).ticket()
+                await StreamConnection(
+                    session, app, _nothing, _silence, options=StreamOptions(rate_limiter=limiter)
+                ).ticket()
         assert host.calls == 1
         clock.turn(seconds=300)
         with pytest.raises(Banned):

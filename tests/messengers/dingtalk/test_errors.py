@@ -8,9 +8,9 @@ from bot.messengers.dingtalk.errors import (
     QuotaExhausted,
     Throttled,
     TokenRefused,
+    delivery_error,
     error_from_oapi,
     error_from_openapi,
-    undelivered,
 )
 
 
@@ -134,10 +134,10 @@ def test_a_fault_of_set_up_is_told_from_other_refusals(code: str, fault: str) ->
 )
 def test_a_card_that_cannot_be_delivered_as_it_is_set_up_is_not_tried_again(words: str, fault: str) -> None:
     """It was tried 24 times, at one paid call each."""
-    error = undelivered(words)
+    error = delivery_error(words)
     assert isinstance(error, PermanentError)
     assert error.setup_fault == fault
 
 
 def test_a_card_that_dingtalk_fails_to_deliver_is_tried_again() -> None:
-    assert isinstance(undelivered("SYSTEM_ERROR"), CardUndeliveredError)
+    assert isinstance(delivery_error("SYSTEM_ERROR"), CardUndeliveredError)

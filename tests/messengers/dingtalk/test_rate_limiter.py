@@ -21,27 +21,27 @@ ROBOT = robot_limit("ops", per_minute=20)
 
 
 class Counter:
-    """A meter on a ledger of its own, sleeping on a clock that a sleep turns."""
+    """A rate limiter on a store of its own, sleeping on a clock that a sleep turns."""
 
-    def __init__(self, ledger: SqliteQuotaStore, clock: FakeClock) -> None:
-        self.ledger, self.clock = ledger, clock
+    def __init__(self, store: SqliteQuotaStore, clock: FakeClock) -> None:
+        self.store, self.clock = store, clock
         self.slept = 0.0
         budget = Budget(limits={QuotaKind.API: 10, QuotaKind.STREAM: 0})
-        self.meter = RateLimiter(ledger, budget, clock=clock, sleep=self.sleep)
+        self.rate_limiter = RateLimiter(store, budget, clock=clock, sleep=self.sleep)
 
     async def sleep(self, seconds: float) -> None:
         self.slept += seconds
         self.clock.turn(seconds=seconds)
 
     async def call(
-        self, gate: RateLimit = APP, bucket: QuotaKind = QuotaKind.API, error: Exception | None = None
+        self, limit: RateLimit = APP, kind: QuotaKind = QuotaKind.API, error: Exception | None = None
     ) -> None:
-        async with self.meter.call(gate, bucket):
+        async with self.rate_limiter.call(limit, kind):
             if error:
                 raise error
 
-    async def booked(self, bucket: QuotaKind = QuotaKind.API) -> int:
-        return (await self.ledger.usage(month_of(self.clock()))).get(bucket, 0)
+    async def booked(self, kind: QuotaKind = QuotaKind.API) -> int:
+        return (await self.store.usage(month_of(self.clock()))).get(kind, 0)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ async def test_every_call_is_booked(counter: Counter) -> None:
         await counter.call(error=PermanentError("no such card"))
     with pytest.raises(TemporaryError):
         await counter.call(error=TemporaryError("no answer", uncertain=True))
-    await counter.meter.count_inbound()
+    await counter.rate_limiter.count_inbound()
     assert (await counter.booked(), await counter.booked(QuotaKind.STREAM)) == (3, 1)
 
 
@@ -68,8 +68,8 @@ async def test_an_inbound_event_that_cannot_be_counted_is_answered_all_the_same(
     async def unavailable(month: str, kind: str, calls: int) -> int:
         raise TemporaryError("the store is away")
 
-    monkeypatch.setattr(counter.ledger, "add_usage", unavailable)
-    await counter.meter.count_inbound()
+    monkeypatch.setattr(counter.store, "add_usage", unavailable)
+    await counter.rate_limiter.count_inbound()
     assert caplog.messages == ["an inbound event was not counted: the store is away"]
 
 
@@ -81,8 +81,8 @@ async def test_a_slow_count_holds_up_no_ack(
         return 0
 
     monkeypatch.setattr("bot.messengers.dingtalk.rate_limiter.INBOUND_TIMEOUT_SECONDS", 0.01)
-    monkeypatch.setattr(counter.ledger, "add_usage", slow)
-    await counter.meter.count_inbound()
+    monkeypatch.setattr(counter.store, "add_usage", slow)
+    await counter.rate_limiter.count_inbound()
     assert caplog.messages == ["an inbound event was not counted: the store takes too long"]
 
 
@@ -110,9 +110,9 @@ async def test_a_month_is_not_over_for_as_long_as_a_clock_was_ahead(
 async def test_a_ban_closes_every_gate_for_five_minutes(counter: Counter, clock: FakeClock) -> None:
     with pytest.raises(Banned):
         await counter.call(error=Banned(retry_after=300))
-    for gate, bucket in ((APP, QuotaKind.API), (ROBOT, QuotaKind.STREAM)):
+    for limit, kind in ((APP, QuotaKind.API), (ROBOT, QuotaKind.STREAM)):
         with pytest.raises(RateLimited, match="bans"):
-            await counter.call(gate, bucket)
+            await counter.call(limit, kind)
     assert (await counter.booked(), await counter.booked(QuotaKind.STREAM)) == (0, 0)
     clock.turn(seconds=300)
     await counter.call()
@@ -147,7 +147,7 @@ async def test_the_21st_message_of_a_minute_waits_as_a_job(counter: Counter, clo
 async def test_a_penalty_holds_everybody_back_until_it_is_over(counter: Counter, clock: FakeClock) -> None:
     with pytest.raises(Throttled):
         await counter.call(ROBOT, QuotaKind.STREAM, Throttled("130101", retry_after=600))
-    another = RateLimiter(counter.ledger, Budget(), clock=clock)
+    another = RateLimiter(counter.store, Budget(), clock=clock)
     with pytest.raises(RateLimited):
         async with another.call(ROBOT, QuotaKind.STREAM):
             pytest.fail("the request left")
@@ -171,7 +171,7 @@ async def test_a_month_that_dingtalk_calls_used_up_is_not_asked_for_again(
 ) -> None:
     with pytest.raises(QuotaExhausted):
         await counter.call(error=QuotaExhausted("90020", retry_after=1))
-    with pytest.raises(RateLimited, match="DingTalk says"):
+    with pytest.raises(RateLimited, match="DingTalk reports"):
         await counter.call()
     clock.turn(seconds=6 * 3600 + 1)
     await counter.call()

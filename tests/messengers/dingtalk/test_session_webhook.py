@@ -4,7 +4,7 @@ import pytest
 
 from bot.errors import PermanentError
 from bot.messengers.dingtalk.robot import OpenApiMessenger
-from bot.messengers.dingtalk.session_webhook import leads_to_dingtalk
+from bot.messengers.dingtalk.session_webhook import is_trusted_session_webhook
 from bot.models import MarkdownMessage
 from tests.factories import make_message, make_sandbox_app
 from tests.messengers.dingtalk.conftest import APP
@@ -22,7 +22,7 @@ SANDBOX = make_sandbox_app("http://127.0.0.1:8790")
     ],
 )
 def test_an_answer_goes_to_dingtalk(address: str) -> None:
-    assert leads_to_dingtalk(address, APP)
+    assert is_trusted_session_webhook(address, APP)
 
 
 @pytest.mark.parametrize(
@@ -47,15 +47,15 @@ def test_an_answer_goes_to_dingtalk(address: str) -> None:
     ],
 )
 def test_an_answer_goes_nowhere_else(address: str) -> None:
-    assert not leads_to_dingtalk(address, APP)
+    assert not is_trusted_session_webhook(address, APP)
 
 
 def test_the_hosts_of_the_settings_are_taken_as_they_stand_there() -> None:
-    assert leads_to_dingtalk("http://127.0.0.1:8790/robot/sendBySession?session=s", SANDBOX)
-    assert not leads_to_dingtalk("http://127.0.0.1:8791/robot/sendBySession?session=s", SANDBOX)
+    assert is_trusted_session_webhook("http://127.0.0.1:8790/robot/sendBySession?session=s", SANDBOX)
+    assert not is_trusted_session_webhook("http://127.0.0.1:8791/robot/sendBySession?session=s", SANDBOX)
 
 
 async def test_a_reply_that_would_go_elsewhere_is_not_sent(openapi: OpenApiMessenger) -> None:
     message = make_message(session_webhook="https://evil.example/collect")
-    with pytest.raises(PermanentError, match="leads elsewhere"):
+    with pytest.raises(PermanentError, match="does not belong to DingTalk"):
         await openapi.reply(message, MarkdownMessage(title="t", text="x"))

@@ -12,9 +12,11 @@ from aiohttp import WSCloseCode, web
 from aiohttp.test_utils import TestServer
 
 from bot.errors import PermanentError, TemporaryError
+from bot.messengers.dingtalk import gateway as gateway_module
 from bot.messengers.dingtalk import stream as stream_module
 from bot.messengers.dingtalk.auth import DingTalkApp
-from bot.messengers.dingtalk.stream import MESSAGES, TAPS, Pace, StreamConnection
+from bot.messengers.dingtalk.gateway import MESSAGES_TOPIC, TAPS_TOPIC
+from bot.messengers.dingtalk.stream import StreamConnection, StreamOptions
 from bot.models import CardTap, Message
 
 Socket = web.WebSocketResponse
@@ -84,8 +86,10 @@ class Bot:
         self.trouble: Exception | None = None
         self.most_waits = 1_000
         self.enough = asyncio.Event()
-        pace = Pace(idle=30, healthy=0.05, drain=0.2, sleep=self.sleep)
-        self.connection = StreamConnection(session, app, self.receive_message, self.receive_tap, pace=pace)
+        options = StreamOptions(idle_seconds=30, healthy_seconds=0.05, drain_seconds=0.2, sleep=self.sleep)
+        self.connection = StreamConnection(
+            session, app, self.receive_message, self.receive_tap, options=options
+        )
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -130,14 +134,14 @@ PRESSED = {"outTrackId": "card1", "userId": "u", "content": '{"cardPrivateData":
 async def test_it_subscribes_to_messages_and_presses(gateway: Gateway, bot: Bot) -> None:
     await bot.connection.connected.wait()
     (asked,) = gateway.opened
-    assert [topic["topic"] for topic in asked["subscriptions"]] == [MESSAGES, TAPS]
+    assert [topic["topic"] for topic in asked["subscriptions"]] == [MESSAGES_TOPIC, TAPS_TOPIC]
     assert (asked["clientId"], asked["clientSecret"]) == ("dingkey", "s3cret")
 
 
 async def test_a_message_is_handed_on_and_acked(gateway: Gateway, bot: Bot) -> None:
     gateway.behaviours = [gateway.keep_acks]
     await gateway.arrived.acquire()
-    await gateway.push(MESSAGES, SAID)
+    await gateway.push(MESSAGES_TOPIC, SAID)
     ack = await gateway.acks.get()
     assert (ack["code"], ack["headers"]["messageId"]) == (200, "m1")
     assert [message.text for message in bot.heard] == ["hi"]
@@ -146,7 +150,7 @@ async def test_a_message_is_handed_on_and_acked(gateway: Gateway, bot: Bot) -> N
 async def test_a_press_is_answered_with_what_only_its_presser_sees(gateway: Gateway, bot: Bot) -> None:
     gateway.behaviours = [gateway.keep_acks]
     await gateway.arrived.acquire()
-    await gateway.push(TAPS, PRESSED)
+    await gateway.push(TAPS_TOPIC, PRESSED)
     response = json.loads((await gateway.acks.get())["data"])["response"]
     assert response == {
         "cardUpdateOptions": {"updateCardDataByKey": True},
@@ -157,11 +161,11 @@ async def test_a_press_is_answered_with_what_only_its_presser_sees(gateway: Gate
 @pytest.mark.parametrize(
     ("topic", "data", "code"),
     [
-        (MESSAGES, {}, 400),
-        (MESSAGES, [1], 400),
-        (TAPS, {}, 400),
+        (MESSAGES_TOPIC, {}, 400),
+        (MESSAGES_TOPIC, [1], 400),
+        (TAPS_TOPIC, {}, 400),
         ("/v1.0/unheard/of", {}, 404),
-        (TAPS, PRESSED | {"content": '{"cardPrivateData":{"actionIds":["x"]}}'}, 200),
+        (TAPS_TOPIC, PRESSED | {"content": '{"cardPrivateData":{"actionIds":["x"]}}'}, 200),
     ],
 )
 async def test_what_makes_no_sense_is_acked_so(
@@ -179,7 +183,7 @@ async def test_what_cannot_be_taken_now_is_left_unanswered_so_that_it_comes_agai
     gateway.behaviours = [gateway.keep_acks]
     bot.trouble = TemporaryError("the store takes too long")
     await gateway.arrived.acquire()
-    await gateway.push(MESSAGES, SAID)
+    await gateway.push(MESSAGES_TOPIC, SAID)
     await gateway.push("ping", {"opaque": "123"}, kind="SYSTEM")
     assert json.loads((await gateway.acks.get())["data"]) == {"opaque": "123"}
     assert gateway.acks.empty()
@@ -189,7 +193,7 @@ async def test_a_handler_that_refuses_it_acks_500(gateway: Gateway, bot: Bot) ->
     gateway.behaviours = [gateway.keep_acks]
     bot.trouble = PermanentError("the store refuses it")
     await gateway.arrived.acquire()
-    await gateway.push(MESSAGES, SAID)
+    await gateway.push(MESSAGES_TOPIC, SAID)
     assert (await gateway.acks.get())["code"] == 500
 
 
@@ -197,7 +201,7 @@ async def test_a_ping_is_echoed_while_a_handler_hangs(gateway: Gateway, bot: Bot
     gateway.behaviours = [gateway.keep_acks]
     bot.go.clear()
     await gateway.arrived.acquire()
-    await gateway.push(MESSAGES, SAID)
+    await gateway.push(MESSAGES_TOPIC, SAID)
     await gateway.push("ping", {"opaque": "123"}, kind="SYSTEM")
     assert json.loads((await gateway.acks.get())["data"]) == {"opaque": "123"}
 
@@ -209,12 +213,14 @@ async def test_a_malformed_frame_is_skipped(gateway: Gateway, bot: Bot, raw: str
     gateway.behaviours = [gateway.keep_acks]
     await gateway.arrived.acquire()
     await gateway.sockets[0].send_str(raw)
-    await gateway.push(MESSAGES, SAID)
+    await gateway.push(MESSAGES_TOPIC, SAID)
     assert (await gateway.acks.get())["code"] == 200
     assert len(gateway.opened) == 1
 
 
-@pytest.mark.parametrize("headers", [{"topic": MESSAGES, "time": "x"}, {"topic": MESSAGES, "messageId": 5}])
+@pytest.mark.parametrize(
+    "headers", [{"topic": MESSAGES_TOPIC, "time": "x"}, {"topic": MESSAGES_TOPIC, "messageId": 5}]
+)
 async def test_a_frame_with_odd_headers_breaks_nothing(
     gateway: Gateway, bot: Bot, headers: dict[str, object]
 ) -> None:
@@ -229,19 +235,19 @@ async def test_events_and_other_kinds_want_no_ack(gateway: Gateway, bot: Bot) ->
     gateway.behaviours = [gateway.keep_acks]
     await gateway.arrived.acquire()
     await gateway.push("*", {}, kind="EVENT")
-    await gateway.push(MESSAGES, SAID)
+    await gateway.push(MESSAGES_TOPIC, SAID)
     assert (await gateway.acks.get())["code"] == 200
 
 
 async def test_too_much_at_once_is_left_unanswered(
     gateway: Gateway, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_module, "MOST_BUSY", 2)
+    monkeypatch.setattr(stream_module, "MAX_PENDING_FRAMES", 2)
     gateway.behaviours = [gateway.keep_acks]
     bot.go.clear()
     await gateway.arrived.acquire()
     for _ in range(3):
-        await gateway.push(MESSAGES, SAID)
+        await gateway.push(MESSAGES_TOPIC, SAID)
     await gateway.push("ping", {"opaque": "123"}, kind="SYSTEM")
     assert json.loads((await gateway.acks.get())["data"]) == {"opaque": "123"}
     bot.go.set()
@@ -255,7 +261,7 @@ async def test_on_disconnect_another_is_opened_and_the_old_one_still_answers(
     gateway.behaviours = [gateway.keep_acks]
     bot.go.clear()
     await gateway.arrived.acquire()
-    await gateway.push(MESSAGES, SAID)
+    await gateway.push(MESSAGES_TOPIC, SAID)
     await gateway.push("disconnect", {"reason": "connection is expired"}, kind="SYSTEM")
     await gateway.arrived.acquire()
     assert bot.connection.connected.is_set()
@@ -340,7 +346,7 @@ async def test_a_ban_is_waited_for(gateway: Gateway, bot: Bot) -> None:
 async def test_silence_for_too_long_is_taken_for_dead(gateway: Gateway) -> None:
     async with aiohttp.ClientSession() as session:
         bot = Bot(session, gateway.endpoint.replace("ws", "http").removesuffix("/connect"))
-        bot.connection._pace = Pace(idle=0.05, healthy=0.01, sleep=bot.sleep)
+        bot.connection._options = StreamOptions(idle_seconds=0.05, healthy_seconds=0.01, sleep=bot.sleep)
         running = asyncio.create_task(bot.connection.run())
         async with asyncio.timeout(10):
             for _ in range(3):
@@ -352,7 +358,7 @@ async def test_silence_for_too_long_is_taken_for_dead(gateway: Gateway) -> None:
 async def test_a_stop_ends_it_at_once(gateway: Gateway, bot: Bot) -> None:
     await gateway.arrived.acquire()
     bot.go.clear()
-    await gateway.push(MESSAGES, SAID)
+    await gateway.push(MESSAGES_TOPIC, SAID)
     async with asyncio.timeout(3):
         await bot.connection.stop()
     assert not bot.connection.connected.is_set()
@@ -381,10 +387,10 @@ async def test_a_frame_that_we_fail_at_is_left_unanswered_and_the_next_one_is_ta
     gateway.behaviours = [gateway.keep_acks]
     await gateway.arrived.acquire()
     bot.trouble = RuntimeError("a mistake of ours")
-    await gateway.push(MESSAGES, SAID)
+    await gateway.push(MESSAGES_TOPIC, SAID)
     await asyncio.sleep(0.05)
     bot.trouble = None
-    await gateway.push(MESSAGES, SAID | {"msgId": "2"})
+    await gateway.push(MESSAGES_TOPIC, SAID | {"msgId": "2"})
     ack = await gateway.acks.get()
     assert (ack["code"], [message.id for message in bot.heard], gateway.acks.empty()) == (200, ["2"], True)
 
@@ -395,7 +401,7 @@ async def test_an_unsafe_endpoint_of_a_safe_host_is_refused(
     async def answer(*args: object, **options: object) -> tuple[int, dict[str, str]]:
         return 200, {"endpoint": "ws://evil.example", "ticket": "t"}
 
-    monkeypatch.setattr(stream_module, "post_json", answer)
+    monkeypatch.setattr(gateway_module, "post_json", answer)
     bot.connection._app = DingTalkApp(app_key="k", app_secret="s", robot_code="k")  # noqa: S106 - and its https base
     with pytest.raises(TemporaryError, match="wss"):
         await bot.connection.ticket()
@@ -408,7 +414,7 @@ async def test_neither_ticket_nor_secret_is_logged(
         gateway.behaviours = [close_clean, gateway.keep_acks]
         await gateway.arrived.acquire()
         await gateway.arrived.acquire()
-        await gateway.push(MESSAGES, SAID | {"sessionWebhook": "https://x/?session=verysecret"})
+        await gateway.push(MESSAGES_TOPIC, SAID | {"sessionWebhook": "https://x/?session=verysecret"})
         await gateway.acks.get()
     ours = "\n".join(
         record.getMessage() for record in caplog.records if record.name.startswith(("bot", "ding"))

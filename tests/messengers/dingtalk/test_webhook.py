@@ -70,7 +70,7 @@ async def test_a_clock_that_is_off_is_refused_in_plain_words(sandbox: Sandbox, c
         robots = {"ops": make_robot()}
         clock.turn(seconds=-9_000_000)
         robot = WebhookMessenger(session, robots, clock=clock, base=sandbox.url)
-        with pytest.raises(TemporaryError, match=r"clock says .* set it right"):
+        with pytest.raises(TemporaryError, match=r"clock says .* synchronize"):
             await robot.send_message(ROBOT, NOTE, "note:r1")
 
 
@@ -104,7 +104,7 @@ OLD_LINK = ", more: [https://ding-doc.dingtalk.com/doc#/serverapi2/qf2nxq]"
         ("ops", EXPIRED, (TemporaryError, "this machine's clock says")),
         ("ops", "keywords not in content", (PermanentError, "set DINGDING.KEYWORD")),
         ("ops", KEYWORD, (PermanentError, "set DINGDING.KEYWORD")),
-        ("ops", "ip 192.0.2.1 not in whitelist", (PermanentError, "list of addresses")),
+        ("ops", "ip 192.0.2.1 not in whitelist", (PermanentError, "allowed addresses")),
         ("ops", "description:something new;", (PermanentError, "answered 310000 description:something new")),
     ],
 )

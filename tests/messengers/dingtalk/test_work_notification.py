@@ -8,7 +8,11 @@ from aioresponses import aioresponses
 
 from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
 from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
-from bot.messengers.dingtalk.work_notification import RESULT, WorkNotificationMessenger, verdict
+from bot.messengers.dingtalk.work_notification import (
+    RESULT,
+    WorkNotificationMessenger,
+    error_from_send_result,
+)
 from bot.models import Destination, MarkdownMessage
 from dingtalk_sandbox import Sandbox
 from tests.contract.test_messenger import at_once
@@ -53,7 +57,7 @@ async def test_it_returns_its_task(wire: aioresponses, work: WorkNotificationMes
     ],
 )
 def test_a_verdict_is_what_the_result_says(result: dict[str, Any], kind: type[DingRunError] | None) -> None:
-    found = verdict(result, "user01")
+    found = error_from_send_result(result, "user01")
     assert type(found) is (kind or type(None))
 
 

@@ -12,7 +12,7 @@ from bot.messengers.dingtalk.errors import (
     error_from_oapi,
     error_from_openapi,
 )
-from bot.messengers.dingtalk.work_notification import verdict
+from bot.messengers.dingtalk.work_notification import error_from_send_result
 
 NEW: Mapping[type[DingRunError], str] = {
     TokenRefused: "InvalidAuthentication",
@@ -109,4 +109,4 @@ def test_why_of_a_refused_authorisation_stands_in_its_sub_code(
 )
 def test_what_became_of_a_work_notification(code: int, kind: type[object]) -> None:
     result = {"forbidden_list": [{"code": str(code), "count": 1, "userid": "user01"}]}
-    assert type(verdict(result, "user01")) is kind
+    assert type(error_from_send_result(result, "user01")) is kind
