@@ -140,7 +140,7 @@ def own_questions(desk: CoreHarness) -> Mapping[str, Ask]:
     """What the service asks by itself, again and again."""
     store, now = desk.store, desk.clock()
     return {
-        "(the open run of a schedule)": lambda: desk.runs.open_run_of("s3"),
+        "(the open run of a schedule)": lambda: desk.runs.find_running("s3"),
         "(a tick of the watcher)": desk.watcher.tick,
         "(a claim, nothing to do)": lambda: store.claim_job(["card", "file"], "me", now, now),
         "(a task's claim, nothing to do)": lambda: SqliteTaskStore(store).claim_task("me", now, now),

@@ -102,7 +102,11 @@ class App:
             ("jobs", lambda: services.jobs.run(build_pools(self._settings))),
             ("watcher", lambda: services.watcher.run(WATCH_EVERY)),
             ("scheduler", lambda: services.scheduler.run(self._clock)),
-            *([("finder", lambda: services.finder.run(FIND_EVERY))] if self.engine.has_own_scheduler else []),
+            *(
+                [("discovery", lambda: services.finder.run(FIND_EVERY))]
+                if self.engine.has_own_scheduler
+                else []
+            ),
             ("housekeeping", self._keep_house),
             *((f"stream {name}".strip(), stream.run) for name, stream in self.streams.items()),
             *([("web", self._serve_web)] if self._settings.web.port else []),

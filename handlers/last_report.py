@@ -59,7 +59,7 @@ async def _send_latest(ctx: Context, message: Message, name: str) -> MarkdownMes
     run = await ctx.runs.find(report.run_id) if report else None
     if report and run:
         return await _send(ctx, message, run, report)
-    last = await ctx.runs.last_of(schedule.id)
+    last = await ctx.runs.find_last(schedule.id)
     reason = "never_ran" if last is None else "disabled"
     if last and schedule.export:
         reason = _REASONS[last.export_status]

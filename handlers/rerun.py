@@ -22,7 +22,7 @@ router = Router()
 )
 async def rerun(ctx: Context, message: Message, name: str) -> MarkdownMessage:
     destination, key = reply_destination(message), f"submit:{request_key(message)}"
-    existing = await ctx.runs.begun_by(key)
+    existing = await ctx.runs.find_triggered(key)
     if existing:
         return _accepted(ctx, existing)
     schedule = await (ctx.schedules.find_by_name(name) if name else ctx.schedules.find_default(destination))
@@ -70,7 +70,7 @@ async def ensure_not_running(ctx: Context, schedule_id: str) -> None:
     Raises:
         UserError: It is running; the values tell how far it is.
     """
-    run = await ctx.runs.open_run_of(schedule_id)
+    run = await ctx.runs.find_running(schedule_id)
     if run:
         counts = (await ctx.runs.progress([run]))[run.id]
         raise UserError(

@@ -8,7 +8,7 @@ from bot.chat.router import SCHEDULE, Router
 from bot.delivery.recipients import all_recipients
 from bot.errors import UserError
 from bot.models import Destination, MarkdownMessage, Message, Run, Trigger
-from bot.runs.lifecycle import LAST_NOTIFIED_LIMIT, TriggerRequest, retried_run, retry_cause
+from bot.runs.lifecycle import RECENT_RUNS_LIMIT, TriggerRequest, retried_run_id, retry_key
 from handlers.rerun import ensure_not_running
 
 router = Router()
@@ -24,7 +24,7 @@ router = Router()
 )
 async def rerun_failed(ctx: Context, message: Message, name: str) -> MarkdownMessage:
     destination, key = reply_destination(message), f"submit:{request_key(message)}"
-    existing = await ctx.runs.begun_by(key)
+    existing = await ctx.runs.find_triggered(key)
     if existing:
         return await _accepted(ctx, existing)
     last = await (_find_by_name(ctx, name) if name else _find_latest(ctx, destination))
@@ -32,7 +32,7 @@ async def rerun_failed(ctx: Context, message: Message, name: str) -> MarkdownMes
     await ensure_not_running(ctx, schedule.id)
     await ctx.quota.requests.charge(message.sender)
     request = TriggerRequest(
-        idempotency_key=retry_cause(last.id, key),
+        idempotency_key=retry_key(last.id, key),
         trigger=Trigger.CHAT,
         asked_by=message.sender,
         asked_in=destination,
@@ -41,7 +41,7 @@ async def rerun_failed(ctx: Context, message: Message, name: str) -> MarkdownMes
 
 
 async def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
-    retried = await ctx.runs.find(retried_run(run.idempotency_key))
+    retried = await ctx.runs.find(retried_run_id(run.idempotency_key))
     failed = retried.task_counts.failed if retried and retried.task_counts else 0
     notified = run.schedule.notify_enable
     return ctx.cards.reply(
@@ -69,7 +69,7 @@ async def _find_latest(ctx: Context, destination: Destination) -> Run:
     Raises:
         UserError: There is none.
     """
-    failed = _last_failed(await ctx.runs.recent(limit=LAST_NOTIFIED_LIMIT))
+    failed = _last_failed(await ctx.runs.recent(limit=RECENT_RUNS_LIMIT))
     if not failed:
         raise UserError("nothing_failed", schedule="")
     return next((run for run in failed if destination in all_recipients(run)), failed[0])

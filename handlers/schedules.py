@@ -22,7 +22,7 @@ async def schedules(ctx: Context, message: Message, argument: str) -> MarkdownMe
 
 
 async def _item(ctx: Context, schedule: Schedule) -> dict[str, object]:
-    last = await ctx.runs.last_of(schedule.id)
+    last = await ctx.runs.find_last(schedule.id)
     return {
         "name": schedule.name,
         "when": schedule.cron or "",

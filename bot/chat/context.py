@@ -72,7 +72,7 @@ class Context:
         found = await self.runs.find(wanted)
         if found:
             return found
-        matches = await self.runs.find_like(wanted)
+        matches = await self.runs.find_by_prefix(wanted)
         if len(matches) > 1:
             raise ambiguous_run(matches)
         return matches[0] if matches else None

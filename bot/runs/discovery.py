@@ -1,4 +1,4 @@
-"""Takes in the runs that the engine began by itself: while DingRun looked, and while it was down."""
+"""Discovers the runs that the engine triggered, also those from while DingRun was down."""
 
 import asyncio
 import logging
@@ -13,104 +13,106 @@ from bot.telemetry.loops import loop_item, loop_step
 
 log = logging.getLogger(__name__)
 
-WATERMARK = "found:until"  # the fact that says up to when everything was found
-OVERLAP = timedelta(days=1)  # is looked at anew: a run may be whole long after it began
-WATERMARK_INTERVAL = timedelta(seconds=60)
-LOOKED_AT = 100  # runs of a schedule at least
-NEAR = timedelta(hours=3)  # a run is stored before its tasks, and handed over within that time
-LOOKED_AT_GONE = 1_000  # runs of any, for one whose schedule is gone
+WATERMARK = "found:until"  # key of the time up to which runs have been discovered
+WATERMARK_INTERVAL = timedelta(seconds=60)  # between two writes of the watermark
+OVERLAP = timedelta(days=1)  # before the watermark: a run may be complete long after its start
+MAX_RECORDING_DELAY = timedelta(hours=3)  # between a stored run and the start of its tasks
+MIN_RUNS_READ = 100  # of a schedule
+MAX_RUNS_READ = 1_000  # of all schedules, to find the last form of one that is gone
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiscoveryWindow:
-    """What becomes of runs that ended while nobody looked."""
+    """How far back discovery looks, and what it still notifies of."""
 
-    tell_within: timedelta  # what ended longer ago is kept and not told
-    look_back: timedelta  # of the first look ever: what began since then is kept, and what is over not told
+    notify_max_age: timedelta  # runs that ended longer ago are recorded without a notification
+    initial_lookback: timedelta  # of the very first poll. What has ended by then is not notified of
 
 
 class RunDiscovery:
-    """Looks every few seconds for runs that are not kept yet."""
+    """Polls the engine for runs that are not recorded yet."""
 
     def __init__(
-        self, store: Store, engine: Engine, runs: Runs, *, clock: Clock, past: DiscoveryWindow
+        self, store: Store, engine: Engine, runs: Runs, *, clock: Clock, window: DiscoveryWindow
     ) -> None:
         self._store = store
         self._engine = engine
         self._runs = runs
         self._clock = clock
-        self._past = past
-        self._known: set[str] = set()  # causes
-        self._mark: datetime | None = None
+        self._window = window
+        self._known: set[str] = set()  # idempotency keys
+        self._watermark: datetime | None = None
 
-    async def run(self, every: float) -> None:
-        """Look until cancelled."""
+    async def run(self, interval_seconds: float) -> None:
+        """Poll at an interval until cancelled."""
         while True:
-            with loop_step("finder"):
+            with loop_step("discovery"):
                 await self.poll()
-            await asyncio.sleep(every)
+            await asyncio.sleep(interval_seconds)
 
     async def poll(self) -> int:
-        """Look once; the number of runs that were new."""
+        """Record the new runs. Returns how many there were."""
         now = self._clock()
-        mark = self._mark or await self._last_mark()
-        mark = mark and min(mark, now)  # one that a clock ahead has written would hide what begins until then
-        started = await self._engine.external_runs(mark - OVERLAP if mark else now - self._past.look_back)
-        new = [each for each in started if each.idempotency_key not in self._known]
-        taken, known = 0, {each.idempotency_key for each in started} & self._known
-        for each in new:
-            with loop_item("finder"):  # one that fails is looked at again
-                taken += await self._take(each, first_look=mark is None)
-                known.add(each.idempotency_key)
+        watermark = self._watermark or await self._stored_watermark()
+        watermark = watermark and min(watermark, now)  # a clock that was ahead may have written it
+        since = watermark - OVERLAP if watermark else now - self._window.initial_lookback
+        external = await self._engine.external_runs(since)
+        new = [run for run in external if run.idempotency_key not in self._known]
+        recorded, known = 0, {run.idempotency_key for run in external} & self._known
+        for run in new:
+            with loop_item("discovery"):  # one that fails is tried again at the next poll
+                recorded += await self._record(run, first_poll=watermark is None)
+                known.add(run.idempotency_key)
         self._known = known
-        await self._remember(now)
-        return taken
+        await self._store_watermark(now)
+        return recorded
 
-    async def _last_mark(self) -> datetime | None:
-        """None before the first look ever has come to its end."""
-        kept = await self._store.find_value(WATERMARK)
-        return datetime.fromisoformat(kept) if kept else None
+    async def _stored_watermark(self) -> datetime | None:
+        """Read the watermark. It is None until the very first poll has ended."""
+        stored = await self._store.find_value(WATERMARK)
+        return datetime.fromisoformat(stored) if stored else None
 
-    async def _remember(self, now: datetime) -> None:
-        if self._mark is None or abs(now - self._mark) >= WATERMARK_INTERVAL:
+    async def _store_watermark(self, now: datetime) -> None:
+        if self._watermark is None or abs(now - self._watermark) >= WATERMARK_INTERVAL:
             await self._store.set_value(WATERMARK, now.isoformat())
-            self._mark = now
+            self._watermark = now
 
-    async def _take(self, started: EngineRun, *, first_look: bool) -> bool:
-        """Keep a run; without a word where it is no news."""
-        if started.gone:
-            started = await self._with_last_schedule(started)
-        if await self._is_another(started):
+    async def _record(self, external: EngineRun, *, first_poll: bool) -> bool:
+        """Record a run, without a notification if it is old. Returns True if it was new."""
+        if external.gone:
+            external = await self._with_last_schedule(external)
+        if await self._is_recorded_otherwise(external):
             return False
-        tasks = await self._engine.tasks(started.task_ids)
-        over = all(task.status.ended for task in tasks.values())
-        ends = [task.end_time or started.start_time for task in tasks.values()]
-        last = max(ends, default=started.start_time)
-        quiet = over and (first_look or self._clock() - last > self._past.tell_within)
-        return await self._runs.record_external_run(started, notify=not quiet) is not None
+        tasks = await self._engine.tasks(external.task_ids)
+        ended = all(task.status.ended for task in tasks.values())
+        ends = [task.end_time or external.start_time for task in tasks.values()]
+        last_end = max(ends, default=external.start_time)
+        is_old = first_poll or self._clock() - last_end > self._window.notify_max_age
+        return await self._runs.record_external_run(external, notify=not (ended and is_old)) is not None
 
-    async def _with_last_schedule(self, started: EngineRun) -> EngineRun:
-        """The run with its schedule as it was when a run of it was kept last: that one says whom to tell."""
-        kept = [run.schedule for run in await self._store.find_runs(limit=LOOKED_AT_GONE)]
-        alike = [each for each in kept if _is_what_is_left_of(started.schedule, each)]
-        if not alike:
-            log.warning("nobody is told of a run of %s: its schedule is gone", started.schedule.name)
-            return started
-        spoken = (each for each in alike if each.notify_enable or each.export)  # others may be kept silently
-        return replace(started, schedule=next(spoken, alike[0]))
+    async def _with_last_schedule(self, external: EngineRun) -> EngineRun:
+        """Return the run with its schedule as recorded last: that one names the recipients."""
+        recorded = [run.schedule for run in await self._store.find_runs(limit=MAX_RUNS_READ)]
+        same = [schedule for schedule in recorded if _is_same_schedule(external.schedule, schedule)]
+        if not same:
+            log.warning("a run of %s has no recipients: its schedule is gone", external.schedule.name)
+            return external
+        audible = (each for each in same if each.notify_enable or each.export)  # some are recorded silently
+        return replace(external, schedule=next(audible, same[0]))
 
-    async def _is_another(self, started: EngineRun) -> bool:
-        """Whether a run that is kept has these tasks already: a task belongs to one run, whatever it is
-        called."""
-        mine = set(started.task_ids)
-        kept = await self._kept_since(started.start_time - NEAR, "" if started.gone else started.schedule.id)
+    async def _is_recorded_otherwise(self, external: EngineRun) -> bool:
+        """Tell if another run has some of these tasks. A task belongs to one run, whatever its key is."""
+        task_ids = set(external.task_ids)
+        since = external.start_time - MAX_RECORDING_DELAY
+        recorded = await self._recorded_since(since, "" if external.gone else external.schedule.id)
         return any(
-            run.idempotency_key != started.idempotency_key and mine & set(run.task_ids) for run in kept
+            run.idempotency_key != external.idempotency_key and task_ids & set(run.task_ids)
+            for run in recorded
         )
 
-    async def _kept_since(self, since: datetime, schedule_id: str) -> Sequence[Run]:
-        """The runs that began since then, and some before, however many they are."""
-        limit = LOOKED_AT
+    async def _recorded_since(self, since: datetime, schedule_id: str) -> Sequence[Run]:
+        """Return all runs that started since a time. There may be earlier ones as well."""
+        limit = MIN_RUNS_READ
         while True:
             runs = await self._store.find_runs(schedule_id=schedule_id, limit=limit)
             if len(runs) < limit or runs[-1].start_time < since:
@@ -118,7 +120,8 @@ class RunDiscovery:
             limit *= 4
 
 
-def _is_what_is_left_of(left: Schedule, known: Schedule) -> bool:
-    """Whether a schedule that is gone was this one: by its id, else by name and targets, which may be cut."""
-    targets = {target.lower() for target in known.targets}
-    return left.id == known.id or (known.name.startswith(left.name) and targets >= set(left.targets))
+def _is_same_schedule(gone: Schedule, recorded: Schedule) -> bool:
+    """Compare by id, else by name and targets. Those of a schedule that is gone may be cut."""
+    targets = {target.lower() for target in recorded.targets}
+    same_words = recorded.name.startswith(gone.name) and targets >= set(gone.targets)
+    return gone.id == recorded.id or same_words

@@ -1,8 +1,8 @@
-"""The life of a run: triggered, submitted, judged from its tasks, ended."""
+"""The life of a run: triggered, submitted to the engine, ended."""
 
 import logging
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.delivery.plan import jobs_for_finished_run
@@ -14,7 +14,6 @@ from bot.models import (
     Clock,
     Destination,
     ExportStatus,
-    Failure,
     Job,
     JobState,
     Person,
@@ -24,24 +23,23 @@ from bot.models import (
     Schedule,
     Task,
     TaskCounts,
-    TaskStatus,
     Trigger,
     deterministic_id,
     new_job,
 )
 from bot.ports import Engine, EngineRun, Store
+from bot.runs.outcome import count_tasks, list_failures, task_failed
 from bot.runs.stops import StopResult, Stops
 
 log = logging.getLogger(__name__)
 
-MAX_FAILURES = 100  # of a run; their number is always exact
-LAST_NOTIFIED_LIMIT = 100  # runs
-PREFIX = 4  # letters of an id that are enough to tell it
+RECENT_RUNS_LIMIT = 100  # runs that are searched for one that the store has no index for
+MIN_ID_PREFIX = 4  # characters of an id that people may give for the whole
 
 
 @dataclass(frozen=True, kw_only=True)
 class TriggerRequest:
-    """What triggers a run: the same `id` is the same run."""
+    """A request for a run. The same idempotency key is the same run."""
 
     idempotency_key: str
     trigger: Trigger
@@ -49,58 +47,22 @@ class TriggerRequest:
     asked_in: Destination | None = None
 
 
-def count_tasks(task_ids: Collection[str], tasks: Mapping[str, Task]) -> TaskCounts:
-    """How far the tasks of a run are; the run is over when `ended == total`. Unknown tasks count as
-    missing."""
-    states = [tasks[id_].status if id_ in tasks else TaskStatus.MISSING for id_ in task_ids]
-    found: dict[str, int] = {}
-    for id_ in task_ids:
-        for kind, number in tasks[id_].found.items() if id_ in tasks else ():
-            found[kind] = found.get(kind, 0) + number
-    counts = {state.value: states.count(state) for state in TaskStatus if state.ended}
-    return TaskCounts(total=len(states), found=found, **counts)
+def retry_key(run_id: str, request_id: str) -> str:
+    """Build the idempotency key of a run that repeats the failed tasks of another."""
+    return f"{RETRY}{run_id}:{request_id}"
 
 
-def task_failed(task: Task | None) -> bool:
-    """Whether a task has ended otherwise than well; one that the engine does not know has."""
-    return task is None or (task.status.ended and task.status is not TaskStatus.DONE)
+def retried_run_id(idempotency_key: str) -> str:
+    """Return the id of the run whose failed tasks are repeated, or ""."""
+    return idempotency_key.removeprefix(RETRY).partition(":")[0] if idempotency_key.startswith(RETRY) else ""
 
 
-def retry_cause(run_id: str, cause: str) -> str:
-    """The cause of a run that repeats what did not end well in another."""
-    return f"{RETRY}{run_id}:{cause}"
-
-
-def retried_run(cause: str) -> str:
-    """The id of that other run, or ""."""
-    return cause.removeprefix(RETRY).partition(":")[0] if cause.startswith(RETRY) else ""
-
-
-def _retries(run: Run, wish: str) -> bool:
-    """Whether this wish asked for the run, as the repetition of another."""
-    return run.idempotency_key == retry_cause(retried_run(run.idempotency_key), wish)
-
-
-def failures_of(
-    task_ids: Collection[str], tasks: Mapping[str, Task], targets: Sequence[str] = ()
-) -> tuple[Failure, ...]:
-    """The tasks that did not end well, and why; the first 100.
-
-    Of one that is gone its targets are known all the same: those that no other task is for.
-    """
-    taken = {word for task in tasks.values() for word in task.target.lower().split()}
-    rest = " ".join(target for target in targets if target.lower() not in taken)
-    bad = [
-        Failure(task_id=id_, target=task.target, status=task.status, reason=task.reason)
-        for id_ in task_ids
-        for task in [tasks.get(id_) or Task(id=id_, run_id="", target=rest, status=TaskStatus.MISSING)]
-        if task_failed(task)
-    ]
-    return tuple(bad[:MAX_FAILURES])
+def _is_retry_for(run: Run, request_id: str) -> bool:
+    return run.idempotency_key == retry_key(retried_run_id(run.idempotency_key), request_id)
 
 
 class Runs:
-    """Triggers runs, hands them to the engine, and writes down how they ended."""
+    """Triggers runs, submits them to the engine, and records how they ended."""
 
     def __init__(self, store: Store, engine: Engine, jobs: Jobs, *, clock: Clock) -> None:
         self._store = store
@@ -111,50 +73,51 @@ class Runs:
 
     @property
     def kinds(self) -> Mapping[str, JobKind]:
-        return {"submit": JobKind(run=self._submit, on_finished=self._submitted)}
+        return {"submit": JobKind(run=self._submit, on_finished=self._fail_if_dead)}
 
-    async def trigger(self, schedule: Schedule, cause: TriggerRequest) -> Run:
-        """Store a run and the job that submits it; the same cause again changes nothing and is the same
-        run."""
+    async def trigger(self, schedule: Schedule, request: TriggerRequest) -> Run:
+        """Store a run and the job that submits it. The same request again returns the same run."""
         run = Run(
-            id=deterministic_id("r", cause.idempotency_key),
-            idempotency_key=cause.idempotency_key,
+            id=deterministic_id("r", request.idempotency_key),
+            idempotency_key=request.idempotency_key,
             schedule=schedule,
-            trigger=cause.trigger,
-            asked_by=cause.asked_by,
-            asked_in=cause.asked_in,
+            trigger=request.trigger,
+            asked_by=request.asked_by,
+            asked_in=request.asked_in,
             start_time=self._clock(),
             export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIPPED,
         )
         if await self._store.add_run(run):
-            log.info("run %s of %s triggered by %s", run.id, schedule.name, cause.idempotency_key)
+            log.info("run %s of %s triggered by %s", run.id, schedule.name, request.idempotency_key)
         await self.enqueue_submit(run.id)
         return await self._store.find_run(run.id) or run
 
-    async def record_external_run(self, started: EngineRun, *, notify: bool) -> Run | None:
-        """Keep a run that the engine began by itself; None when it is kept already.
+    async def record_external_run(self, external: EngineRun, *, notify: bool) -> Run | None:
+        """Record a run that the engine triggered. Returns None if it is recorded already.
 
-        Without `notify` it is only recorded: nobody is notified, and no report is made.
+        Without `notify` nobody is notified and no report is made.
         """
-        schedule = started.schedule
+        schedule = external.schedule
         if not notify:
             schedule = replace(schedule, notify_enable=False, export=False)
         run = Run(
-            id=deterministic_id("r", started.idempotency_key),
-            idempotency_key=started.idempotency_key,
+            id=deterministic_id("r", external.idempotency_key),
+            idempotency_key=external.idempotency_key,
             schedule=schedule,
             trigger=Trigger.ENGINE,
-            start_time=started.start_time,
-            task_ids=started.task_ids,
+            start_time=external.start_time,
+            task_ids=external.task_ids,
             export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIPPED,
         )
         if not await self._store.add_run(run):
             return None
-        log.info("run %s of %s was begun by the engine: %s", run.id, schedule.name, started.idempotency_key)
+        log.info(
+            "run %s of %s was triggered by the engine: %s", run.id, schedule.name, external.idempotency_key
+        )
         return run
 
     async def enqueue_submit(self, run_id: str) -> None:
-        """The job that hands the run to the engine; asking twice is asking once."""
+        """Add the job that submits a run to the engine. Idempotent."""
         now = self._clock()
         await self._jobs.add(new_job("submit", run_id, now, run_id=run_id))
 
@@ -164,60 +127,61 @@ class Runs:
             return {}
         task_ids = tuple(await self._submit_tasks(run))
         if not task_ids:
-            raise PermanentError("the engine made no task of it")
+            raise PermanentError("the engine created no task")
         await self._store.update_run(run.id, {"task_ids": task_ids}, when=RunStatus.RUNNING)
         log.info("run %s submitted as %d tasks", run.id, len(task_ids))
         return {"tasks": len(task_ids)}
 
     async def _submit_tasks(self, run: Run) -> Sequence[str]:
-        """The tasks of a run: of its schedule, or those of an earlier run that did not end well."""
-        earlier = await self._store.find_run(retried_run(run.idempotency_key))
+        """Submit the tasks of the schedule, or the failed ones of the run that this one repeats."""
+        earlier = await self._store.find_run(retried_run_id(run.idempotency_key))
         if earlier is None:
             return await self._engine.submit(run)
         tasks = await self._engine.tasks(earlier.task_ids)
         failed = [id_ for id_ in earlier.task_ids if task_failed(tasks.get(id_))]
         return await self._engine.restart(run, failed)
 
-    async def _submitted(self, job: Job) -> None:
+    async def _fail_if_dead(self, job: Job) -> None:
         if job.state in {JobState.DEAD, JobState.UNCONFIRMED}:
             await self.fail(job.run_id, job.error)
 
-    async def fail(self, run_id: str, why: str) -> None:
-        """The run came to nothing: its tasks could not be submitted."""
+    async def fail(self, run_id: str, error: str) -> None:
+        """End a run whose tasks could not be submitted."""
         run = await self._store.find_run(run_id)
         if run and run.status is RunStatus.RUNNING:
-            await self._end(
-                run, {"status": RunStatus.ERROR, "error_msg": why, "task_counts": TaskCounts(total=0)}
-            )
+            no_tasks = TaskCounts(total=0)
+            await self._end(run, {"status": RunStatus.ERROR, "error_msg": error, "task_counts": no_tasks})
 
     async def finish(self, run: Run, tasks: Mapping[str, Task]) -> bool:
-        """End a run if all of its tasks have ended; says whether they have."""
-        mine = {id_: tasks[id_] for id_ in run.task_ids if id_ in tasks}
-        tasks = await self._stops.as_stopped(run.id, mine)
-        tally = count_tasks(run.task_ids, tasks)
-        if tally.ended < tally.total:
+        """End a run if all its tasks have ended. Returns True if they have."""
+        own = {id_: tasks[id_] for id_ in run.task_ids if id_ in tasks}
+        tasks = await self._stops.with_stops(run.id, own)
+        counts = count_tasks(run.task_ids, tasks)
+        if counts.ended < counts.total:
             return False
-        targets = await self._targets(run) if tally.missing else ()
+        targets = await self._targets(run) if counts.missing else ()
         changes: dict[str, object] = {
             "status": RunStatus.FINISHED,
-            "task_counts": tally,
-            "failures": failures_of(run.task_ids, tasks, targets),
+            "task_counts": counts,
+            "failures": list_failures(run.task_ids, tasks, targets),
         }
         ends = [task.end_time for task in tasks.values() if task.end_time]
-        if run.trigger is Trigger.ENGINE and ends:  # it may have been found long after
+        if run.trigger is Trigger.ENGINE and ends:  # it may have been discovered long after
             changes["end_time"] = max(ends)
         await self._end(run, changes)
         return True
 
     async def _end(self, run: Run, changes: dict[str, object]) -> None:
-        """The jobs that follow from the end are written first, the status last: a crash between repeats
-        both."""
-        now = max(self._clock(), run.start_time)  # another bot began it, by another clock
+        """Store the jobs for the finished run, then its status.
+
+        After a crash in between, both are repeated.
+        """
+        now = max(self._clock(), run.start_time)  # another bot may have triggered it, by another clock
         changes = {"end_time": now, **changes}
         ended = _with(run, changes)
         jobs = jobs_for_finished_run(ended, now)
         for job in jobs:
-            await self._store.add_job(job)  # nobody is woken before the status is there
+            await self._store.add_job(job)  # without waking workers: the status comes first
         if not recipients(ended):
             changes["push_status"] = PushStatus.SKIPPED
         if not any(job.kind == "export" for job in jobs):
@@ -228,59 +192,58 @@ class Runs:
             self._jobs.wake()
 
     async def stop(self, run: Run) -> StopResult:
-        """Ask the engine to stop what is left of a run. The watcher then ends it."""
+        """Ask the engine to stop the open tasks of a run. The watcher then ends it."""
         return await self._stops.stop(run)
 
     async def _targets(self, run: Run) -> Sequence[str]:
-        """What the tasks of a run are for: of its schedule, or what did not end well in an earlier run."""
-        earlier = await self._store.find_run(retried_run(run.idempotency_key))
+        """Return the targets of a run: its schedule's, or the failed ones of the run that it repeats."""
+        earlier = await self._store.find_run(retried_run_id(run.idempotency_key))
         if earlier is None:
             return run.schedule.targets
         return [word for failure in earlier.failures for word in failure.target.split()]
 
     async def find(self, run_id: str) -> Run | None:
-        """A run by its id."""
+        """Find a run by its id."""
         return await self._store.find_run(run_id)
 
-    async def find_like(self, beginning: str) -> Sequence[Run]:
-        """The runs of late whose id begins so, newest first; too few letters are of none."""
-        if not re.fullmatch(rf"r[a-z2-7]{{{PREFIX - 1},}}", beginning):
+    async def find_by_prefix(self, prefix: str) -> Sequence[Run]:
+        """Find the recent runs whose id has a prefix of at least `MIN_ID_PREFIX` characters, newest first."""
+        if not re.fullmatch(rf"r[a-z2-7]{{{MIN_ID_PREFIX - 1},}}", prefix):
             return ()
-        return [run for run in await self.recent(limit=LAST_NOTIFIED_LIMIT) if run.id.startswith(beginning)]
+        return [run for run in await self.recent(limit=RECENT_RUNS_LIMIT) if run.id.startswith(prefix)]
 
-    async def begun_by(self, wish: str) -> Run | None:
-        """The run that this wish has begun already: it may be asked for again after a crash."""
-        run = await self._store.find_run(deterministic_id("r", wish))
+    async def find_triggered(self, request_id: str) -> Run | None:
+        """Find the run that a request has triggered already, itself or as a retry."""
+        run = await self._store.find_run(deterministic_id("r", request_id))
         if run:
             return run
-        return next(
-            (each for each in await self.recent(limit=LAST_NOTIFIED_LIMIT) if _retries(each, wish)), None
-        )
+        recent = await self.recent(limit=RECENT_RUNS_LIMIT)
+        return next((each for each in recent if _is_retry_for(each, request_id)), None)
 
     async def recent(self, schedule_id: str = "", *, running: bool = False, limit: int = 10) -> Sequence[Run]:
-        """The newest runs, of one schedule or of all, newest first."""
+        """Return the newest runs of one schedule or of all, newest first."""
         status = RunStatus.RUNNING if running else None
         return await self._store.find_runs(status=status, schedule_id=schedule_id, limit=limit)
 
-    async def last_of(self, schedule_id: str) -> Run | None:
-        """The newest run of a schedule."""
+    async def find_last(self, schedule_id: str) -> Run | None:
+        """Find the newest run of a schedule."""
         runs = await self.recent(schedule_id, limit=1)
         return runs[0] if runs else None
 
     async def last_notified(self, destination: Destination) -> Run | None:
-        """The newest run whose summary this destination has, or will have."""
-        for run in await self.recent(limit=LAST_NOTIFIED_LIMIT):
+        """Find the newest run whose summary this destination has received or will receive."""
+        for run in await self.recent(limit=RECENT_RUNS_LIMIT):
             if run.schedule.notify_enable and destination in all_recipients(run):
                 return run
         return None
 
-    async def open_run_of(self, schedule_id: str) -> Run | None:
-        """The newest run of a schedule that has not ended."""
+    async def find_running(self, schedule_id: str) -> Run | None:
+        """Find the newest run of a schedule that has not ended."""
         runs = await self._store.find_runs(status=RunStatus.RUNNING, schedule_id=schedule_id, limit=1)
         return runs[0] if runs else None
 
     async def progress(self, runs: Sequence[Run]) -> Mapping[str, TaskCounts]:
-        """How far these runs are, by run id, in one question to the engine."""
+        """Count the tasks of runs, by run id, with one query to the engine."""
         tasks = await self._engine.tasks([id_ for run in runs for id_ in run.task_ids])
         return {run.id: count_tasks(run.task_ids, tasks) for run in runs}
 

@@ -52,7 +52,7 @@ class ScheduleLookup:
                 return found[0]
             if found:
                 raise self._ambiguous(found)
-        runs = await self._runs.find_like(wanted)
+        runs = await self._runs.find_by_prefix(wanted)
         if len(runs) == 1:
             return await self.find_by_run(runs[0])
         raise _unknown(name, schedules)

@@ -1,8 +1,7 @@
-"""Fires schedules: by cron or once, in the time zone of the settings, and sees what was missed.
+"""Fires schedules by cron or once, in the time zone of the settings, and handles misfires.
 
-What fired is known by its time (`cron:<schedule>:<time>`), so that several processes, or one that starts
-again, make
-one run of it.
+The idempotency key of a run holds its scheduled time (`cron:<schedule>:<time>`), so several processes, or one
+that is restarted, trigger one run.
 """
 
 import asyncio
@@ -21,40 +20,40 @@ from bot.telemetry.loops import loop_item, loop_step
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS = 1.0  # seconds
-FOLD = timedelta(hours=1)  # at least as long as any time zone sets its clocks back
-AHEAD = 2 * MAX_CLOCK_SKEW  # what was handled later than this from now was handled by a clock that was wrong
+TICK_SECONDS = 1.0
+MAX_FOLD = timedelta(hours=1)  # no time zone sets its clocks back by more
+MAX_LEAD = 2 * MAX_CLOCK_SKEW  # a checkpoint further in the future was written by a wrong clock
 
 
 class MisfirePolicy(StrEnum):
-    """What to do with a time that passed while nothing of DingRun ran."""
+    """What to do with scheduled times that passed while DingRun was down."""
 
-    ONCE = "once"  #: run once, however many were missed
-    SKIP = "skip"  #: log it and wait for the next
+    ONCE = "once"  #: run once for all missed times
+    SKIP = "skip"  #: log the miss and wait for the next time
 
 
 @dataclass(frozen=True, kw_only=True)
 class SchedulePolicy:
-    """How times are read."""
+    """How schedules are interpreted."""
 
     zone: ZoneInfo
     misfire_policy: MisfirePolicy = MisfirePolicy.ONCE
-    misfire_grace: timedelta = timedelta(seconds=60)  # later than this is missed
+    misfire_grace: timedelta = timedelta(seconds=60)  # a run that is later than this is a misfire
 
 
 def last_due(schedule: Schedule, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """The latest time up to now at which the schedule should have fired; None when there is none yet."""
+    """Return the latest scheduled time up to now, or None if there is none yet."""
     if schedule.at or not schedule.cron:
         return schedule.at if schedule.at and schedule.at <= now else None
     soon = now.astimezone(UTC).replace(second=0, microsecond=0) + timedelta(minutes=1)
-    if soon.astimezone(zone).fold:  # the hour that comes twice: a fixed time in it came the first time
-        soon += FOLD
+    if soon.astimezone(zone).fold:  # in the repeated hour, a fixed time fires in the first pass
+        soon += MAX_FOLD
     times = (time.astimezone(UTC) for time in CronSim(schedule.cron, soon.astimezone(zone), reverse=True))
     return next((time for time in times if time <= now), None)
 
 
 def next_due(schedule: Schedule, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """The next time at which the schedule will fire, or None when it never will again."""
+    """Return the next scheduled time, or None if the schedule never fires again."""
     if schedule.at or not schedule.cron:
         return schedule.at if schedule.at and schedule.at > now else None
     times = (time.astimezone(UTC) for time in CronSim(schedule.cron, now.astimezone(zone)))
@@ -62,14 +61,14 @@ def next_due(schedule: Schedule, now: datetime, zone: ZoneInfo) -> datetime | No
 
 
 class Scheduler:
-    """Triggers what is due."""
+    """Triggers the runs of schedules that are due."""
 
-    def __init__(self, store: Store, engine: Engine, runs: Runs, *, timetable: SchedulePolicy) -> None:
+    def __init__(self, store: Store, engine: Engine, runs: Runs, *, policy: SchedulePolicy) -> None:
         self._store = store
         self._engine = engine
         self._runs = runs
-        self._timetable = timetable
-        self._seen: dict[str, datetime] = {}  # a copy of what the store remembers
+        self._policy = policy
+        self._checkpoints: dict[str, datetime] = {}  # a cache of the store
 
     async def run(self, clock: Clock) -> None:
         """Tick once a second until cancelled."""
@@ -79,22 +78,22 @@ class Scheduler:
             await asyncio.sleep(TICK_SECONDS)
 
     async def tick(self, now: datetime) -> int:
-        """Fire what is due; the number of runs triggered. An engine that fires by itself is left to it."""
+        """Trigger what is due, unless the engine has its own scheduler. Returns the number of runs."""
         if self._engine.has_own_scheduler:
             return 0
         fired = 0
         for schedule in await self._engine.schedules():
             with loop_item("scheduler"):
-                fired += await self._look(schedule, now)
+                fired += await self._fire_if_due(schedule, now)
         return fired
 
-    async def _look(self, schedule: Schedule, now: datetime) -> bool:
-        due = last_due(schedule, now, self._timetable.zone)
-        known = self._seen.get(schedule.id)
-        if known and known <= now + AHEAD and (due is None or due <= known):
+    async def _fire_if_due(self, schedule: Schedule, now: datetime) -> bool:
+        due = last_due(schedule, now, self._policy.zone)
+        known = self._checkpoints.get(schedule.id)
+        if known and known <= now + MAX_LEAD and (due is None or due <= known):
             return False
-        seen = await self._last_fired(schedule, now)
-        if due is None or due <= seen:
+        last_fired = await self._last_fired(schedule, now)
+        if due is None or due <= last_fired:
             return False
         fired = await self._fire(schedule, due, now)
         await self._checkpoint(schedule, due)
@@ -102,56 +101,56 @@ class Scheduler:
 
     async def _fire(self, schedule: Schedule, due: datetime, now: datetime) -> bool:
         late = now - due
-        if late > self._timetable.misfire_grace and self._timetable.misfire_policy is MisfirePolicy.SKIP:
-            log.warning("schedule %s missed %s and is not made up for", schedule.name, due.isoformat())
+        if late > self._policy.misfire_grace and self._policy.misfire_policy is MisfirePolicy.SKIP:
+            log.warning("schedule %s missed %s and is skipped", schedule.name, due.isoformat())
             return False
-        if late > self._timetable.misfire_grace:
+        if late > self._policy.misfire_grace:
             log.warning("schedule %s missed %s and runs now", schedule.name, due.isoformat())
-        cause = TriggerRequest(idempotency_key=await self._cause_id(schedule, due), trigger=Trigger.CRON)
-        await self._runs.trigger(schedule, cause)
+        key = await self._idempotency_key(schedule, due)
+        await self._runs.trigger(schedule, TriggerRequest(idempotency_key=key, trigger=Trigger.CRON))
         return True
 
-    async def _cause_id(self, schedule: Schedule, due: datetime) -> str:
-        """Derive the id of a firing from its time; a second id when a clock ahead has fired it too early."""
-        id_ = f"cron:{schedule.id}:{due.isoformat()}"
-        early = await self._store.find_value(ahead_key(schedule))
-        return f"{id_}:again" if early and due <= datetime.fromisoformat(early) else id_
+    async def _idempotency_key(self, schedule: Schedule, due: datetime) -> str:
+        """Build the key from the scheduled time. It is another one if a clock ahead fired it too early."""
+        key = f"cron:{schedule.id}:{due.isoformat()}"
+        fired_early = await self._store.find_value(ahead_key(schedule))
+        return f"{key}:again" if fired_early and due <= datetime.fromisoformat(fired_early) else key
 
     async def _last_fired(self, schedule: Schedule, now: datetime) -> datetime:
-        """The last time that was handled; a schedule seen for the first time starts from now."""
-        kept = await self._store.find_value(last_fired_key(schedule))
-        if kept is None:
+        """Return the last time that was handled. For a new schedule that is now."""
+        stored = await self._store.find_value(last_fired_key(schedule))
+        if stored is None:
             await self._checkpoint(schedule, now)
             return now
-        seen = datetime.fromisoformat(kept)
-        if seen > now + AHEAD:
-            await self._set_back(schedule, seen, now)
+        last_fired = datetime.fromisoformat(stored)
+        if last_fired > now + MAX_LEAD:
+            await self._reset(schedule, last_fired, now)
             return now
-        self._seen[schedule.id] = seen
-        return seen
+        self._checkpoints[schedule.id] = last_fired
+        return last_fired
 
-    async def _set_back(self, schedule: Schedule, seen: datetime, now: datetime) -> None:
-        """Go back to now: times that a clock ahead has fired are still to come, and are fired again."""
+    async def _reset(self, schedule: Schedule, last_fired: datetime, now: datetime) -> None:
+        """Reset the checkpoint to now. Times that a clock ahead has fired too early are fired again."""
         log.warning(
-            "schedule %s was handled up to %s by a clock that was ahead: it goes on from now, %s",
-            *(schedule.name, seen.isoformat(), now.isoformat()),
+            "schedule %s has a checkpoint in the future, %s, from a clock that was ahead: reset to %s",
+            *(schedule.name, last_fired.isoformat(), now.isoformat()),
         )
-        await self._store.set_value(ahead_key(schedule), seen.isoformat())
+        await self._store.set_value(ahead_key(schedule), last_fired.isoformat())
         await self._checkpoint(schedule, now)
 
     async def _checkpoint(self, schedule: Schedule, time: datetime) -> None:
         await self._store.set_value(last_fired_key(schedule), time.isoformat())
-        self._seen[schedule.id] = time
+        self._checkpoints[schedule.id] = time
 
 
 def last_fired_key(schedule: Schedule) -> str:
-    """The fact that says up to when a schedule was handled.
+    """Return the key under which the last time that was handled is stored.
 
-    A changed cron line starts anew: what it would have fired in the past was never promised.
+    A changed cron line has another key and starts from now.
     """
     return f"tick:{schedule.id}:{schedule.cron or schedule.at}"
 
 
 def ahead_key(schedule: Schedule) -> str:
-    """Name the fact that says up to when a clock that was ahead has fired a schedule."""
+    """Return the key under which the time is stored up to which a clock ahead has fired a schedule."""
     return f"ahead:{schedule.id}"

@@ -1,4 +1,4 @@
-"""Sees runs end: a few questions per tick for all open runs together, however many they are."""
+"""Notices that runs have ended, with a fixed number of queries per tick for any number of open runs."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from bot.ports import Engine, Store
 from bot.runs.lifecycle import Runs
 from bot.telemetry.loops import loop_item, loop_step
 
-OPEN = {JobState.TODO, JobState.DOING}
-SPARE = 100  # jobs; of runs that are not looked at
-GRACE = timedelta(seconds=5)  # how long a run may be stored before its submit job must be there
+OPEN_STATES = {JobState.TODO, JobState.DOING}
+MAX_OTHER_JOBS = 100  # submit jobs of other runs that one query may return besides
+SUBMIT_GRACE = timedelta(seconds=5)  # between a stored run and its submit job
 
 
 class Watcher:
-    """Looks at every open run at each tick, and ends those whose tasks have all ended."""
+    """Checks all open runs at each tick, and ends those whose tasks have all ended."""
 
     def __init__(self, store: Store, engine: Engine, runs: Runs, *, clock: Clock) -> None:
         self._store = store
@@ -23,43 +23,45 @@ class Watcher:
         self._runs = runs
         self._clock = clock
 
-    async def run(self, every: float) -> None:
-        """Tick every so many seconds until cancelled."""
+    async def run(self, interval_seconds: float) -> None:
+        """Tick at an interval until cancelled."""
         while True:
             with loop_step("watcher"):
                 await self.tick()
-            await asyncio.sleep(every)
+            await asyncio.sleep(interval_seconds)
 
     async def tick(self) -> int:
-        """Look once; the number of runs that were ended."""
+        """Check all open runs once. Returns how many were ended."""
         open_runs = await self._store.find_runs(status=RunStatus.RUNNING, limit=0)
         await self._repair_unsubmitted([run for run in open_runs if not run.task_ids])
         submitted = [run for run in open_runs if run.task_ids]
         if not submitted:
             return 0
         still_open = await self._engine.open_tasks([id_ for run in submitted for id_ in run.task_ids])
-        over = [run for run in submitted if not any(id_ in still_open for id_ in run.task_ids)]
-        tasks = await self._engine.tasks([id_ for run in over for id_ in run.task_ids]) if over else {}
+        done = [run for run in submitted if not any(id_ in still_open for id_ in run.task_ids)]
+        tasks = await self._engine.tasks([id_ for run in done for id_ in run.task_ids]) if done else {}
         ended = 0
-        for run in over:
+        for run in done:
             with loop_item("watcher"):
                 ended += await self._runs.finish(run, tasks)
         return ended
 
     async def _repair_unsubmitted(self, unsubmitted: Sequence[Run]) -> None:
-        """A process may have died between a run and its submit job, or between that job's end and what it
-        means."""
-        due = [run for run in unsubmitted if self._clock() - run.start_time >= GRACE]
+        """Submit or fail the runs that a crash left without tasks.
+
+        The crash came between a run and its submit job, or between the end of that job and what follows.
+        """
+        due = [run for run in unsubmitted if self._clock() - run.start_time >= SUBMIT_GRACE]
         if not due:
             return
-        waiting = await self._store.find_jobs(kind="submit", states=OPEN, limit=len(due) + SPARE)
-        submitting = {job.run_id for job in waiting}
+        jobs = await self._store.find_jobs(kind="submit", states=OPEN_STATES, limit=len(due) + MAX_OTHER_JOBS)
+        submitting = {job.run_id for job in jobs}
         for run in due:
             if run.id not in submitting:
                 with loop_item("watcher"):
-                    await self._mend_one(run)
+                    await self._repair(run)
 
-    async def _mend_one(self, run: Run) -> None:
+    async def _repair(self, run: Run) -> None:
         job = await self._store.find_job(f"submit:{run.id}")
         if job is None:
             await self._runs.enqueue_submit(run.id)

@@ -1,4 +1,4 @@
-"""The life of a run."""
+"""Tests of Runs and Watcher: trigger, submit, end."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -19,22 +19,23 @@ from bot.models import (
     TaskStatus,
     Trigger,
 )
-from bot.runs.lifecycle import TriggerRequest, count_tasks, failures_of
+from bot.runs.lifecycle import TriggerRequest
+from bot.runs.outcome import count_tasks, list_failures
 from tests.conftest import CoreHarness
 from tests.factories import NOW, make_schedule, make_task
 
-CAUSE = TriggerRequest(idempotency_key="cron:s1:now", trigger=Trigger.CRON)
+REQUEST = TriggerRequest(idempotency_key="cron:s1:now", trigger=Trigger.CRON)
 
 
 async def test_a_run_is_stored_before_its_tasks_are_submitted(desk: CoreHarness) -> None:
-    run = await desk.runs.trigger(desk.schedule, CAUSE)
+    run = await desk.runs.trigger(desk.schedule, REQUEST)
     stored = await desk.run(run.id)
     assert (stored.task_ids, stored.status, desk.engine.all_tasks) == ((), RunStatus.RUNNING, {})
     await desk.do_jobs()
     assert (await desk.run(run.id)).task_ids == tuple(desk.engine.all_tasks)
 
 
-async def test_the_same_cause_is_the_same_run(desk: CoreHarness) -> None:
+async def test_the_same_request_is_the_same_run(desk: CoreHarness) -> None:
     first = await desk.trigger()
     again = await desk.trigger()
     assert first.id == again.id
@@ -49,7 +50,7 @@ async def test_submitting_again_after_a_crash_changes_nothing(desk: CoreHarness)
     assert len(desk.engine.all_tasks) == 1
 
 
-async def test_an_engine_that_is_away_is_asked_again(desk: CoreHarness) -> None:
+async def test_submit_is_retried_while_the_engine_is_unreachable(desk: CoreHarness) -> None:
     desk.engine.refusal = TemporaryError("away")
     run = await desk.trigger()
     desk.engine.refusal = None
@@ -58,7 +59,7 @@ async def test_an_engine_that_is_away_is_asked_again(desk: CoreHarness) -> None:
     assert (await desk.run(run.id)).task_ids
 
 
-async def test_a_run_that_no_engine_takes_is_in_error_and_says_why(desk: CoreHarness) -> None:
+async def test_a_run_that_the_engine_refuses_ends_with_its_error(desk: CoreHarness) -> None:
     desk.schedule = make_schedule(notify_enable=True, notify_on=NotifyOn.ALWAYS)
     desk.engine.refusal = PermanentError("没有有效目标")
     run = await desk.trigger()
@@ -90,7 +91,7 @@ async def test_jobs_are_written_before_the_status(desk: CoreHarness) -> None:
     assert kinds == ["submit", "export", "card", "file"]
 
 
-async def test_a_crash_between_the_jobs_and_the_status_tells_once(desk: CoreHarness) -> None:
+async def test_a_crash_between_the_jobs_and_the_status_notifies_once(desk: CoreHarness) -> None:
     run = await desk.trigger()
     await desk.finish()
     await desk.store.update_run(run.id, {"status": RunStatus.RUNNING})
@@ -118,7 +119,7 @@ async def test_a_stopped_run_ends_with_stopped_tasks(desk: CoreHarness) -> None:
     assert (ended.status, ended.task_counts.stop) == (RunStatus.FINISHED, 1)
 
 
-async def test_one_question_per_tick_however_many_runs(desk: CoreHarness) -> None:
+async def test_a_tick_takes_one_query_for_any_number_of_runs(desk: CoreHarness) -> None:
     for number in range(20):
         await desk.trigger(cause=f"cron:s1:{number}")
     desk.engine.questions = 0
@@ -126,7 +127,7 @@ async def test_one_question_per_tick_however_many_runs(desk: CoreHarness) -> Non
     assert desk.engine.questions == 1
 
 
-async def test_one_more_question_however_many_runs_end(desk: CoreHarness) -> None:
+async def test_a_tick_takes_one_more_query_for_any_number_of_ended_runs(desk: CoreHarness) -> None:
     for number in range(20):
         await desk.trigger(cause=f"cron:s1:{number}")
     desk.engine.questions = 0
@@ -135,26 +136,26 @@ async def test_one_more_question_however_many_runs_end(desk: CoreHarness) -> Non
     assert desk.engine.questions == 2
 
 
-async def test_runs_that_wait_for_their_submission_are_not_asked_for_one_by_one(desk: CoreHarness) -> None:
+async def test_unsubmitted_runs_are_checked_with_one_query(desk: CoreHarness) -> None:
     for number in range(20):
         await desk.runs.trigger(
             desk.schedule, TriggerRequest(idempotency_key=f"cron:s1:{number}", trigger=Trigger.CRON)
         )
     desk.clock.turn(seconds=10)
-    asked: list[str] = []
+    queried: list[str] = []
     find = desk.store.find_job
 
     async def counted(job_id: str) -> Job | None:
-        asked.append(job_id)
+        queried.append(job_id)
         return await find(job_id)
 
     desk.store.find_job = counted  # type: ignore[method-assign]
     await desk.watcher.tick()
-    assert asked == []
+    assert queried == []
 
 
 async def test_a_run_whose_submit_job_was_lost_gets_it_again(desk: CoreHarness) -> None:
-    run = await desk.runs.trigger(desk.schedule, CAUSE)
+    run = await desk.runs.trigger(desk.schedule, REQUEST)
     await desk.store._db.execute("delete from jobs")
     desk.clock.turn(seconds=10)
     await desk.watcher.tick()
@@ -162,7 +163,7 @@ async def test_a_run_whose_submit_job_was_lost_gets_it_again(desk: CoreHarness) 
     assert (await desk.run(run.id)).task_ids
 
 
-async def test_a_run_whose_dead_submit_was_not_noticed_ends(desk: CoreHarness) -> None:
+async def test_a_run_ends_if_a_crash_followed_its_dead_submit_job(desk: CoreHarness) -> None:
     desk.engine.refusal = PermanentError("没有有效目标")
     run = await desk.trigger()
     await desk.store.update_run(run.id, {"status": RunStatus.RUNNING})
@@ -173,19 +174,19 @@ async def test_a_run_whose_dead_submit_was_not_noticed_ends(desk: CoreHarness) -
 
 def test_unknown_tasks_are_missing() -> None:
     tasks = {"t1": make_task(id="t1", status=TaskStatus.DONE, found={"site": 2})}
-    tally = count_tasks(["t1", "t2"], tasks)
-    assert (tally.total, tally.done, tally.missing, tally.found) == (2, 1, 1, {"site": 2})
-    assert [f.status for f in failures_of(["t1", "t2"], tasks)] == [TaskStatus.MISSING]
+    counts = count_tasks(["t1", "t2"], tasks)
+    assert (counts.total, counts.done, counts.missing, counts.found) == (2, 1, 1, {"site": 2})
+    assert [f.status for f in list_failures(["t1", "t2"], tasks)] == [TaskStatus.MISSING]
 
 
-async def test_a_done_submit_job_leaves_no_trace_of_failure(desk: CoreHarness) -> None:
+async def test_a_submit_job_that_is_done_records_the_number_of_tasks(desk: CoreHarness) -> None:
     run = await desk.trigger()
     job = await desk.store.find_job(f"submit:{run.id}")
     assert job is not None
     assert (job.state, job.result) == (JobState.DONE, {"tasks": 1})
 
 
-async def test_the_watcher_goes_on_whatever_the_engine_does(
+async def test_the_watcher_survives_any_error_of_the_engine(
     desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = await desk.trigger()
@@ -199,7 +200,7 @@ async def test_the_watcher_goes_on_whatever_the_engine_does(
 
     monkeypatch.setattr(desk.engine, "tasks", sometimes)
     desk.engine.end_all()
-    watching = asyncio.create_task(desk.watcher.run(every=0.001))
+    watching = asyncio.create_task(desk.watcher.run(interval_seconds=0.001))
     async with asyncio.timeout(5):
         while (await desk.run(run.id)).status is RunStatus.RUNNING:  # noqa: ASYNC110 - the watcher's own pace
             await asyncio.sleep(0.001)
@@ -207,7 +208,7 @@ async def test_the_watcher_goes_on_whatever_the_engine_does(
     await asyncio.gather(watching, return_exceptions=True)
 
 
-async def test_a_run_that_cannot_be_ended_does_not_hold_up_the_others(
+async def test_a_run_that_cannot_be_ended_does_not_block_the_others(
     desk: CoreHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     odd, good = await desk.trigger(), await desk.trigger(cause="cron:s1:2")
@@ -226,13 +227,13 @@ async def test_a_run_that_cannot_be_ended_does_not_hold_up_the_others(
 
 
 async def test_a_fresh_run_is_given_time_to_be_submitted(desk: CoreHarness) -> None:
-    await desk.runs.trigger(desk.schedule, CAUSE)
+    await desk.runs.trigger(desk.schedule, REQUEST)
     assert await desk.watcher.tick() == 0
     desk.clock.turn(seconds=10)
     assert await desk.watcher.tick() == 0
 
 
-async def test_a_run_of_an_engine_that_makes_no_task_is_in_error(
+async def test_a_run_for_which_the_engine_creates_no_task_ends_in_error(
     desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def nothing(run: Run) -> Sequence[str]:
@@ -251,7 +252,7 @@ async def test_a_run_that_has_ended_is_not_submitted_again(desk: CoreHarness) ->
     assert (await desk.run(run.id)).status is RunStatus.FINISHED
 
 
-async def test_a_task_that_was_deleted_still_tells_its_target(desk: CoreHarness) -> None:
+async def test_a_deleted_task_keeps_its_target_among_the_failures(desk: CoreHarness) -> None:
     schedule = make_schedule(targets=("a.example", "B.example", "c.example"))
     run = await desk.trigger(schedule)
     del desk.engine.all_tasks[run.task_ids[1]]
@@ -260,7 +261,7 @@ async def test_a_task_that_was_deleted_still_tells_its_target(desk: CoreHarness)
     assert (failure.target, failure.status) == ("B.example", TaskStatus.MISSING)
 
 
-async def test_of_a_repeated_run_only_what_was_repeated_can_be_lost(desk: CoreHarness) -> None:
+async def test_missing_tasks_of_a_retry_are_those_that_it_repeated(desk: CoreHarness) -> None:
     schedule = make_schedule(targets=("a.example", "b.example"))
     desk.engine.known[:] = [schedule]
     first = await desk.trigger(schedule)

@@ -1,4 +1,4 @@
-"""Schedules fire in their time zone, once, and what was missed is seen."""
+"""Tests of Scheduler: schedules fire in their time zone, once, and misfires are handled."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def at(text: str) -> datetime:
-    """A time in Shanghai."""
+    """Parse a time in Shanghai."""
     return datetime.fromisoformat(text).replace(tzinfo=SHANGHAI).astimezone(UTC)
 
 
@@ -34,7 +34,7 @@ def daily(**changes: object) -> Schedule:
         ("2026-11-24 03:00:30", "2026-11-24 03:00", "2026-11-25 03:00"),
     ],
 )
-def test_cron_is_read_in_the_time_zone(now: str, last: str, following: str) -> None:
+def test_cron_is_interpreted_in_the_time_zone(now: str, last: str, following: str) -> None:
     assert last_due(daily(), at(now), SHANGHAI) == at(last)
     assert next_due(daily(), at(now), SHANGHAI) == at(following)
 
@@ -53,17 +53,17 @@ SPRING = datetime(2027, 3, 27, 23, 0, 50, tzinfo=UTC)
 HALF_AN_HOUR = datetime(2027, 4, 3, 13, 0, 50, tzinfo=UTC)  # at 15:00 UTC it is 01:30 on Lord Howe again
 
 
-def times_of(cron: str, start: datetime, zone: ZoneInfo, hours: int = 4) -> list[str]:
-    """When a schedule fires, looked at every minute; never before its time."""
-    looks = [start + timedelta(minutes=minute) for minute in range(-1, hours * 60)]
-    dues = [last_due(daily(cron=cron), now, zone) for now in looks]
-    assert all(due and due <= now for due, now in zip(dues, looks, strict=True))
+def fired_times(cron: str, start: datetime, zone: ZoneInfo, hours: int = 4) -> list[str]:
+    """Return the times at which a schedule fires, checked every minute. None is in the future."""
+    minutes = [start + timedelta(minutes=minute) for minute in range(-1, hours * 60)]
+    dues = [last_due(daily(cron=cron), now, zone) for now in minutes]
+    assert all(due and due <= now for due, now in zip(dues, minutes, strict=True))
     return [f"{due:%H:%M}" for due, before in pairwise(reversed(dues)) if due and due != before][::-1]
 
 
 @pytest.mark.parametrize(("start", "zone"), [(AUTUMN, BERLIN), (SPRING, BERLIN), (HALF_AN_HOUR, LORD_HOWE)])
-def test_what_fires_every_minute_does_so_through_a_clock_change(start: datetime, zone: ZoneInfo) -> None:
-    assert len(times_of("* * * * *", start, zone)) == 4 * 60
+def test_a_schedule_of_every_minute_fires_through_a_clock_change(start: datetime, zone: ZoneInfo) -> None:
+    assert len(fired_times("* * * * *", start, zone)) == 4 * 60
 
 
 @pytest.mark.parametrize(
@@ -77,19 +77,19 @@ def test_what_fires_every_minute_does_so_through_a_clock_change(start: datetime,
         ("30 2 * * *", SPRING, BERLIN, ["01:00"]),
     ],
 )
-def test_an_hour_that_comes_twice_or_never_is_fired_in_time(
+def test_times_in_a_repeated_or_skipped_hour_fire_once(
     cron: str, start: datetime, zone: ZoneInfo, fired: list[str]
 ) -> None:
-    assert times_of(cron, start, zone) == fired
+    assert fired_times(cron, start, zone) == fired
 
 
-def test_the_next_time_is_never_one_that_is_over() -> None:
+def test_the_next_time_is_never_in_the_past() -> None:
     second_time = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)  # 02:10 in Berlin, once more
     tomorrow = datetime(2026, 10, 26, 1, 30, tzinfo=UTC)
     assert next_due(daily(cron="30 2 * * *"), second_time, BERLIN) == tomorrow
 
 
-def test_a_schedule_for_once_fires_once() -> None:
+def test_a_one_time_schedule_fires_once() -> None:
     once = daily(cron="", at=at("2026-12-01 03:00"))
     assert last_due(once, at("2026-12-01 02:59"), SHANGHAI) is None
     assert next_due(once, at("2026-12-01 02:59"), SHANGHAI) == once.at
@@ -97,115 +97,115 @@ def test_a_schedule_for_once_fires_once() -> None:
     assert next_due(once, at("2026-12-02 00:00"), SHANGHAI) is None
 
 
-class Days:
-    """A scheduler on a desk, with starts and days."""
+class SchedulerHarness:
+    """A scheduler that can be restarted and ticked at a time of day."""
 
-    def __init__(self, desk: CoreHarness, missed: MisfirePolicy = MisfirePolicy.ONCE) -> None:
-        self.desk, self.missed = desk, missed
+    def __init__(self, desk: CoreHarness, misfire_policy: MisfirePolicy = MisfirePolicy.ONCE) -> None:
+        self.desk, self.misfire_policy = desk, misfire_policy
         self.start()
 
     def start(self) -> None:
-        timetable = SchedulePolicy(zone=SHANGHAI, misfire_policy=self.missed)
-        self.scheduler = Scheduler(self.desk.store, self.desk.engine, self.desk.runs, timetable=timetable)
+        policy = SchedulePolicy(zone=SHANGHAI, misfire_policy=self.misfire_policy)
+        self.scheduler = Scheduler(self.desk.store, self.desk.engine, self.desk.runs, policy=policy)
 
     async def tick(self, time: str) -> int:
         return await self.scheduler.tick(at(time))
 
-    async def causes(self) -> list[str]:
+    async def keys(self) -> list[str]:
         return [run.idempotency_key for run in await self.desk.store.find_runs()]
 
 
-async def test_it_fires_at_its_minute_and_once(desk: CoreHarness) -> None:
-    days = Days(desk)
-    assert [await days.tick(f"2026-11-24 {time}") for time in ("02:59:59", "03:00:00", "03:00:01")] == [
+async def test_a_schedule_fires_once_at_its_minute(desk: CoreHarness) -> None:
+    harness = SchedulerHarness(desk)
+    assert [await harness.tick(f"2026-11-24 {time}") for time in ("02:59:59", "03:00:00", "03:00:01")] == [
         0,
         1,
         0,
     ]
-    assert await days.causes() == ["cron:s1:2026-11-23T19:00:00+00:00"]
+    assert await harness.keys() == ["cron:s1:2026-11-23T19:00:00+00:00"]
 
 
 async def test_a_new_schedule_does_not_fire_for_the_past(desk: CoreHarness) -> None:
-    assert await Days(desk).tick("2026-11-24 03:00:01") == 0
+    assert await SchedulerHarness(desk).tick("2026-11-24 03:00:01") == 0
 
 
-async def test_two_processes_make_one_run_of_a_tick(desk: CoreHarness) -> None:
-    first, second = Days(desk), Days(desk)
-    for days in (first, second):
-        await days.tick("2026-11-24 02:00")
-    for days in (first, second):
-        await days.tick("2026-11-24 03:00:01")
+async def test_two_processes_trigger_one_run(desk: CoreHarness) -> None:
+    first, second = SchedulerHarness(desk), SchedulerHarness(desk)
+    for harness in (first, second):
+        await harness.tick("2026-11-24 02:00")
+    for harness in (first, second):
+        await harness.tick("2026-11-24 03:00:01")
     assert len(await desk.store.find_runs()) == 1
 
 
-async def test_what_was_missed_runs_once(desk: CoreHarness) -> None:
-    days = Days(desk)
-    await days.tick("2026-11-20 12:00")
-    days.start()
-    assert await days.tick("2026-11-24 12:00") == 1
-    assert await days.tick("2026-11-24 12:01") == 0
-    assert await days.causes() == ["cron:s1:2026-11-23T19:00:00+00:00"]
+async def test_missed_times_trigger_one_run(desk: CoreHarness) -> None:
+    harness = SchedulerHarness(desk)
+    await harness.tick("2026-11-20 12:00")
+    harness.start()
+    assert await harness.tick("2026-11-24 12:00") == 1
+    assert await harness.tick("2026-11-24 12:01") == 0
+    assert await harness.keys() == ["cron:s1:2026-11-23T19:00:00+00:00"]
 
 
-async def test_what_was_missed_can_be_skipped(desk: CoreHarness) -> None:
-    days = Days(desk, MisfirePolicy.SKIP)
-    await days.tick("2026-11-20 12:00")
-    days.start()
-    assert await days.tick("2026-11-24 12:00") == 0
-    assert await days.tick("2026-11-25 03:00:01") == 1
+async def test_missed_times_can_be_skipped(desk: CoreHarness) -> None:
+    harness = SchedulerHarness(desk, MisfirePolicy.SKIP)
+    await harness.tick("2026-11-20 12:00")
+    harness.start()
+    assert await harness.tick("2026-11-24 12:00") == 0
+    assert await harness.tick("2026-11-25 03:00:01") == 1
 
 
 @pytest.mark.parametrize("restart", [True, False])
-async def test_a_clock_that_was_ahead_silences_nothing_once_it_is_right(
+async def test_a_clock_that_was_ahead_suppresses_no_run_once_it_is_right(
     desk: CoreHarness, caplog: pytest.LogCaptureFixture, restart: bool
 ) -> None:
-    days = Days(desk)
-    assert await days.tick("2026-11-24 02:59") == 0
-    assert [await days.tick(f"2026-11-{day} 03:00:01") for day in (25, 26)] == [1, 1]  # the clock is ahead
+    harness = SchedulerHarness(desk)
+    assert await harness.tick("2026-11-24 02:59") == 0
+    assert [await harness.tick(f"2026-11-{day} 03:00:01") for day in (25, 26)] == [1, 1]  # the clock is ahead
     if restart:
-        days.start()
-    assert await days.tick("2026-11-24 12:00") == 0  # and is set right
-    assert "by a clock that was ahead" in caplog.text
-    assert [await days.tick(f"2026-11-{day} 03:00:01") for day in (25, 26, 27)] == [1, 1, 1]
-    assert len(await days.causes()) == 5
+        harness.start()
+    assert await harness.tick("2026-11-24 12:00") == 0  # and is set right
+    assert "from a clock that was ahead" in caplog.text
+    assert [await harness.tick(f"2026-11-{day} 03:00:01") for day in (25, 26, 27)] == [1, 1, 1]
+    assert len(await harness.keys()) == 5
 
 
-async def test_clocks_that_differ_a_little_are_not_taken_for_one_that_was_ahead(
+async def test_a_small_clock_skew_resets_no_checkpoint(
     desk: CoreHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    days, other = Days(desk), Days(desk)
-    await days.tick("2026-11-24 02:00")
-    assert await days.tick("2026-11-24 03:00:01") == 1
+    harness, other = SchedulerHarness(desk), SchedulerHarness(desk)
+    await harness.tick("2026-11-24 02:00")
+    assert await harness.tick("2026-11-24 03:00:01") == 1
     assert await other.tick("2026-11-24 02:59:20") == 0
     assert caplog.text == ""
 
 
-async def test_a_changed_cron_line_starts_anew(desk: CoreHarness) -> None:
-    days = Days(desk)
-    await days.tick("2026-11-24 12:00")
+async def test_a_changed_cron_line_starts_from_now(desk: CoreHarness) -> None:
+    harness = SchedulerHarness(desk)
+    await harness.tick("2026-11-24 12:00")
     desk.engine.known = [daily(cron="0 11 * * *")]
-    days.start()
-    assert await days.tick("2026-11-24 12:00:01") == 0
+    harness.start()
+    assert await harness.tick("2026-11-24 12:00:01") == 0
 
 
-def test_the_grace_is_a_minute() -> None:
+def test_the_misfire_grace_is_a_minute() -> None:
     assert SchedulePolicy(zone=SHANGHAI).misfire_grace == timedelta(minutes=1)
 
 
-async def test_a_schedule_that_makes_no_sense_does_not_hold_up_the_others(
+async def test_an_unreadable_schedule_does_not_block_the_others(
     desk: CoreHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk.engine.known = [daily(id="odd", cron="no cron line at all"), daily()]
-    days = Days(desk)
-    assert [await days.tick(f"2026-11-24 {time}") for time in ("02:59", "03:00:01")] == [0, 1]
+    harness = SchedulerHarness(desk)
+    assert [await harness.tick(f"2026-11-24 {time}") for time in ("02:59", "03:00:01")] == [0, 1]
     assert "CronSimError" in caplog.text
 
 
-async def test_it_keeps_time_whatever_the_engine_does(
+async def test_the_scheduler_survives_an_error_of_the_engine(
     desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.runs.scheduler.TICK_SECONDS", 0.001)
-    days, known, asked = Days(desk), desk.engine.schedules, asyncio.Semaphore(0)
+    harness, known, asked = SchedulerHarness(desk), desk.engine.schedules, asyncio.Semaphore(0)
     answers: list[Exception] = [TemporaryError("away")]
 
     async def sometimes() -> Sequence[Schedule]:
@@ -215,10 +215,10 @@ async def test_it_keeps_time_whatever_the_engine_does(
         return await known()
 
     monkeypatch.setattr(desk.engine, "schedules", sometimes)
-    keeping = asyncio.create_task(days.scheduler.run(desk.clock))
+    running = asyncio.create_task(harness.scheduler.run(desk.clock))
     async with asyncio.timeout(5):
         for _ in range(3):
             await asked.acquire()
-    keeping.cancel()
-    await asyncio.gather(keeping, return_exceptions=True)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     assert answers == []

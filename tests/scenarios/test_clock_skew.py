@@ -95,7 +95,7 @@ async def test_a_job_that_is_given_back_is_free_by_every_clock(store: SqliteStor
 async def test_a_schedule_fires_once_each_time(desk: CoreHarness) -> None:
     desk.engine.known[:] = [make_schedule(cron="*/2 * * * *")]
     timetable = SchedulePolicy(zone=ZONE)
-    bots = [Scheduler(desk.store, desk.engine, desk.runs, timetable=timetable) for _ in range(2)]
+    bots = [Scheduler(desk.store, desk.engine, desk.runs, policy=timetable) for _ in range(2)]
     start = datetime(2026, 11, 24, 3, 0, 1, tzinfo=UTC)
     fired = 0
     for second in range(0, 20 * 60 + 60, 5):

@@ -81,7 +81,7 @@ async def test_a_run_of_one_is_told_once_by_both(bots: Bots) -> None:
 async def test_a_due_schedule_fires_once(bots: Bots, clock: FakeClock) -> None:
     timetable = SchedulePolicy(zone=ZONE)
     schedulers = [
-        Scheduler(each.store, each.engine, each.runs, timetable=timetable) for each in (bots.one, bots.other)
+        Scheduler(each.store, each.engine, each.runs, policy=timetable) for each in (bots.one, bots.other)
     ]
     for _ in range(3):
         await asyncio.gather(*(scheduler.tick(clock()) for scheduler in schedulers))

@@ -98,8 +98,8 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (Watcher, "run", "watcher"),
         (Scheduler, "tick", "scheduler"),
         (Scheduler, "run", "scheduler"),
-        (RunDiscovery, "poll", "finder"),
-        (RunDiscovery, "run", "finder"),
+        (RunDiscovery, "poll", "discovery"),
+        (RunDiscovery, "run", "discovery"),
         (DeliveryPipeline, "reconcile", "housekeeping"),
         (App, "measure_backlog", "housekeeping: measure how far reports lag"),
         (Reports, "purge_expired", "housekeeping: sweep reports"),
@@ -118,7 +118,7 @@ async def test_every_loop_goes_on_after_a_mistake_of_ours(
     step: str,
     loop: str,
 ) -> None:
-    monkeypatch.setattr(EmbeddedEngine, "has_own_scheduler", loop == "finder")
+    monkeypatch.setattr(EmbeddedEngine, "has_own_scheduler", loop == "discovery")
     fault = Fault(monkeypatch, place, step)
     async with running(tmp_path, web=loop == "web") as app:
         await fault.survived.wait()

@@ -6,7 +6,7 @@ import pytest
 
 from bot.models import Run, RunStatus, TaskStatus
 from bot.ports import ReportInput
-from bot.runs.lifecycle import count_tasks, failures_of
+from bot.runs.outcome import count_tasks, list_failures
 from bot.workbook.baseline import compared
 from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.factories import make_run, make_schedule
@@ -38,7 +38,7 @@ async def ended(beside: ArlFixture, name: str, target: str, *statuses: str) -> R
         status=RunStatus.FINISHED,
         task_ids=tuple(ids),
         task_counts=count_tasks(ids, tasks),
-        failures=failures_of(ids, tasks),
+        failures=list_failures(ids, tasks),
     )
 
 
