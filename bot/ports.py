@@ -14,10 +14,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from bot.downloads import Download, DownloadLink
 from bot.models import (
     Destination,
-    Download,
-    DownloadLink,
     Findings,
     Job,
     JobState,

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
-from bot.models import IssuedLink, MarkdownMessage, RenderedCard, Report, Run
+from bot.downloads import IssuedLink
+from bot.models import MarkdownMessage, RenderedCard, Report, Run
 from cards.buttons import ButtonDesign, draw_buttons
 from cards.card_template import BUTTONS, CardTemplate
 from cards.digest import LINES, digest_values

@@ -4,17 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.assets.kinds import PARTS_OF, by_importance
-from bot.models import (
-    ExportStatus,
-    Failure,
-    IssuedLink,
-    KindSummary,
-    Report,
-    Run,
-    RunStatus,
-    TaskCounts,
-    TaskStatus,
-)
+from bot.downloads import IssuedLink
+from bot.models import ExportStatus, Failure, KindSummary, Report, Run, RunStatus, TaskCounts, TaskStatus
 from cards.escaping import Markup
 
 ERROR_CHARACTERS = 300  # of why a run came to nothing

@@ -4,12 +4,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from bot.downloads import Download, DownloadLink
 from bot.messengers.dingtalk.auth import DingTalkApp
 from bot.models import (
     CustomRobot,
     Destination,
-    Download,
-    DownloadLink,
     Job,
     Message,
     Person,

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from bot.delivery.channels import Channels
 from bot.delivery.payload import DeliveryPayload, DeliveryResult
+from bot.downloads import IssuedLink
 from bot.errors import TemporaryError
 from bot.jobs.queue import Claim, Jobs, Result
-from bot.models import Destination, IssuedLink, Job, Report, new_job
+from bot.models import Destination, Job, Report, new_job
 from bot.ports import Messenger, Store
 from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports

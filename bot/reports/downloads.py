@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from bot.downloads import Download, DownloadLink
 from bot.errors import TemporaryError
-from bot.models import Clock, Download, DownloadLink
+from bot.models import Clock
 from bot.ports import DownloadLinkStore
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from itsdangerous import BadSignature, Signer
 
-from bot.models import DownloadLink, Report, deterministic_id
+from bot.downloads import DownloadLink
+from bot.models import Report, deterministic_id
 
 PATH = "/reports/"
 MAX_TOKEN_CHARACTERS = 100  # characters; what is longer is not even looked at

@@ -2,8 +2,9 @@
 
 import logging
 
+from bot.downloads import DownloadLink, IssuedLink
 from bot.errors import DingRunError
-from bot.models import Clock, DownloadLink, IssuedLink, Report
+from bot.models import Clock, Report
 from bot.ports import DownloadLinkStore
 from bot.reports.link_tokens import (
     PATH,

@@ -20,8 +20,9 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
+from bot.downloads import DownloadLink
 from bot.errors import PermanentError, TemporaryError
-from bot.models import DownloadLink, Report
+from bot.models import Report
 from bot.reports.downloads import DownloadLog, HttpClient
 from bot.reports.link_tokens import PATH
 from bot.reports.links import NoLink, ReportLinks

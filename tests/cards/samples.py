@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from bot.delivery.audit_trail import Attempt
+from bot.downloads import IssuedLink
 from bot.models import (
     ExportStatus,
     Failure,
     Findings,
-    IssuedLink,
     KindSummary,
     Person,
     Report,

@@ -14,8 +14,9 @@ from typing import Any, Generic, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter
 
+from bot.downloads import Download, DownloadLink
 from bot.foreign_text import storable, storable_value
-from bot.models import Download, DownloadLink, Job, JobState, Report, Run, Task
+from bot.models import Job, JobState, Report, Run, Task
 from bot.stores.encoding import dump
 
 Document = dict[str, Any]

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.models import DownloadLink, Job
+from bot.downloads import DownloadLink
+from bot.models import Job
 from bot.mongo import Mongo
 from bot.stores.dump import MARKS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
 from bot.stores.mongo.documents import JOBS, REPORTS, RUNS, TASKS, Document, Documents, moment, since

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bot.models import Download, DownloadLink
+from bot.downloads import Download, DownloadLink
 from bot.mongo import DOWN, Mongo
 from bot.stores.mongo.documents import DOWNLOADS, GRANTS, Document, Numbers, moment
 

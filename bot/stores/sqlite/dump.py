@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlite3 import Row
 from typing import Any
 
-from bot.models import DownloadLink
+from bot.downloads import DownloadLink
 from bot.stores.dump import MARKS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
 from bot.stores.sqlite.rows import DOWNLOADS, GRANTS, JOBS, REPORTS, RUNS, TASKS, Rows, stamp
 from bot.stores.sqlite.store import SqliteStore

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.models import Download, DownloadLink
+from bot.downloads import Download, DownloadLink
 from bot.stores.sqlite.rows import DOWNLOADS, GRANTS, stamp
 from bot.stores.sqlite.store import SqliteStore, insert
 

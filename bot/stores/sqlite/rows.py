@@ -14,7 +14,8 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 
 from pydantic import TypeAdapter
 
-from bot.models import Download, DownloadLink, Job, Report, Run, Task
+from bot.downloads import Download, DownloadLink
+from bot.models import Job, Report, Run, Task
 from bot.stores.encoding import dump
 
 Noun = TypeVar("Noun")
