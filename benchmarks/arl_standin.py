@@ -14,7 +14,7 @@ from aiohttp import web
 
 from benchmarks.finds import KINDS, MAKERS, TASKS
 from bot.assets.values import Document
-from bot.engines.arl.assets import slimmed
+from bot.engines.arl.assets import select_fields
 
 STEP = 7919  # a prime: through all numbers, in no order
 NOW = tuple(f"{number:024x}" for number in range(TASKS))
@@ -66,7 +66,7 @@ class Cursor:
             for number, document in enumerate(self._found.documents(self._kind, task_id)):
                 if number % batch == 0:
                     await asyncio.sleep(0)  # here the driver would wait for the next batch
-                yield {"_id": number, **slimmed(document, fields)}
+                yield {"_id": number, **select_fields(document, fields)}
 
     async def close(self) -> None:
         """There is nothing to let go."""

@@ -41,7 +41,7 @@ from bot.models import Run, RunStatus, Schedule, Task, TaskCounts, TaskStatus, T
 from bot.ports import Engine, ReportInput
 from bot.workbook.builder import write_workbook
 from bot.workbook.cells import WorkbookOptions
-from bot.workbook.diff import AssetPair, Side
+from bot.workbook.diff import AssetSides, Side
 from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE
 
 SIZES = (1_000, 10_000, 50_000, 250_000)
@@ -79,8 +79,8 @@ def arls_way(path: Path, assets: int) -> int:
 
 
 def workbook(path: Path, assets: int) -> int:
-    finds = (AssetPair(kind=kind, sides={Side.MINE: documents(kind, assets)}) for kind in KINDS)
-    return write_workbook(path, story(), finds, look=WorkbookOptions(zone=ZoneInfo("Asia/Shanghai"))).rows
+    finds = (AssetSides(kind=kind, sides={Side.CURRENT: documents(kind, assets)}) for kind in KINDS)
+    return write_workbook(path, story(), finds, options=WorkbookOptions(zone=ZoneInfo("Asia/Shanghai"))).rows
 
 
 def story(*, compared: bool = False) -> ReportInput:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.assets.kinds import PARTS_OF, by_importance
+from bot.assets.kinds import INCLUDED_IN, by_importance
 from bot.downloads import IssuedLink
 from bot.models import ExportStatus, Failure, KindSummary, Report, Run, RunStatus, TaskCounts, TaskStatus
 from cards.escaping import Markup
@@ -69,13 +69,13 @@ def highlights_of(run: Run) -> Sequence[Highlight]:
         found = run.task_counts.found if run.task_counts else {}
         return [Highlight(kind=kind, total=found[kind], new=None) for kind in SOUNDING if found.get(kind)]
     totals = {each.kind: each.total for each in run.findings.highlights}
-    whole = {PARTS_OF[kind] for kind in PARTS_OF if totals.get(kind) == totals.get(PARTS_OF[kind])}
+    whole = {INCLUDED_IN[kind] for kind in INCLUDED_IN if totals.get(kind) == totals.get(INCLUDED_IN[kind])}
     return [
         Highlight(
             kind=each.kind,
             total=each.total,
             new=each.new if run.findings.compared else None,
-            is_part=each.kind in PARTS_OF and PARTS_OF[each.kind] not in whole,
+            is_part=each.kind in INCLUDED_IN and INCLUDED_IN[each.kind] not in whole,
         )
         for each in run.findings.highlights
         if each.kind not in whole

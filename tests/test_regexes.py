@@ -21,7 +21,7 @@ from bot.engines.arl.client import understood
 from bot.engines.arl.documents import is_address
 from bot.errors import TemporaryError
 from bot.telemetry.logging import RedactingFormatter
-from bot.workbook.masking import text_masked
+from bot.workbook.masking import mask_text
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bot", "handlers", "cards", "dingtalk_sandbox", "arl_sandbox")
@@ -104,7 +104,7 @@ COUNT = 50_000
 )  # fmt: skip
 def test_masking_secrets_takes_linear_time(attack: str) -> None:
     started = time.process_time()
-    text_masked(attack)
+    mask_text(attack)
     RedactingFormatter().format(logging.makeLogRecord({"msg": attack}))
     assert time.process_time() - started < 2
 

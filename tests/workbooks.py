@@ -14,8 +14,8 @@ from bot.models import Failure, Person, Run, RunStatus, TaskCounts, TaskStatus
 from bot.ports import Baseline, ReportInput
 from bot.workbook.builder import write_workbook
 from bot.workbook.cells import WorkbookOptions
-from bot.workbook.diff import AssetPair, Side
-from bot.workbook.finding_sheets import KINDS
+from bot.workbook.diff import AssetSides, Side
+from bot.workbook.finding_sheets import KIND_SHEETS
 from tests.factories import NOW, make_run
 
 LOOK = WorkbookOptions(zone=ZoneInfo("Asia/Shanghai"))
@@ -47,18 +47,18 @@ def run_before(**changes: Any) -> Run:
     return ended_run(**({"id": "rbefore", "task_counts": tally, "failures": (), **times} | changes))
 
 
-def finds(mine: Documents, theirs: Documents | None = None) -> list[AssetPair]:
+def finds(mine: Documents, theirs: Documents | None = None) -> list[AssetSides]:
     """What two runs found, as an engine gives it: sorted by key."""
-    return finds_of({Side.MINE: mine, Side.THEIRS: theirs or {}})
+    return finds_of({Side.CURRENT: mine, Side.EARLIER: theirs or {}})
 
 
-def finds_of(sides: Mapping[Side, Documents]) -> list[AssetPair]:
+def finds_of(sides: Mapping[Side, Documents]) -> list[AssetSides]:
     """What was found, by side, as an engine gives it: sorted by key."""
     found = []
-    for kind in dict.fromkeys((*KINDS, *(kind for side in sides.values() for kind in side))):
-        key = KINDS[kind].asset.key if kind in KINDS else str
+    for kind in dict.fromkeys((*KIND_SHEETS, *(kind for side in sides.values() for kind in side))):
+        key = KIND_SHEETS[kind].asset.key if kind in KIND_SHEETS else str
         by_side = {side: sorted(each.get(kind, ()), key=key) for side, each in sides.items()}
-        found.append(AssetPair(kind=kind, sides=by_side))
+        found.append(AssetSides(kind=kind, sides=by_side))
     return found
 
 
@@ -76,7 +76,7 @@ def written(
 ) -> Book:
     """A workbook, written and read back; with `theirs` there was a run before."""
     told = story or (ReportInput(run=ended_run()) if theirs is None else compared_story())
-    write_workbook(folder / "book.xlsx", told, finds(mine, theirs), look=replace(LOOK, **look))
+    write_workbook(folder / "book.xlsx", told, finds(mine, theirs), options=replace(LOOK, **look))
     return book(folder / "book.xlsx")
 
 

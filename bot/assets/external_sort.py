@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import IO, Any
 
-CHUNK_ITEMS = 5_000  # held in memory at once
-MAX_FAN_IN = 32  # files of one level; so many become one of the next
+MAX_ITEMS_IN_MEMORY = 5_000  # held in memory at once
+MAX_FILES_PER_LEVEL = 32  # files of one level; so many become one of the next
 
 Key = tuple[str, ...]
-Keyed = tuple[Key, Any]
+KeyedItem = tuple[Key, Any]
 
 
 class ExternalSort:
@@ -22,10 +22,10 @@ class ExternalSort:
     vanish with the process. Everything here blocks.
     """
 
-    def __init__(self, *, chunk: int = CHUNK_ITEMS, fan_in: int = MAX_FAN_IN) -> None:
+    def __init__(self, *, chunk: int = MAX_ITEMS_IN_MEMORY, fan_in: int = MAX_FILES_PER_LEVEL) -> None:
         self._chunk = chunk
         self._fan_in = fan_in
-        self._held: list[Keyed] = []
+        self._items: list[KeyedItem] = []
         self._levels: list[list[IO[str]]] = []  # the newest items are on the lowest level
 
     def __enter__(self) -> "ExternalSort":
@@ -42,22 +42,22 @@ class ExternalSort:
 
     def add(self, key: Key, item: object) -> None:
         """Take one item."""
-        self._held.append((key, item))
-        if len(self._held) >= self._chunk:
+        self._items.append((key, item))
+        if len(self._items) >= self._chunk:
             self.spill()
 
-    def extend(self, items: Iterable[Keyed]) -> None:
+    def extend(self, items: Iterable[KeyedItem]) -> None:
         """Take many items."""
         for key, item in items:
             self.add(key, item)
 
     def spill(self) -> None:
         """Move what is held in memory to a file."""
-        self._held.sort(key=_key)
-        self._keep(map(_line, self._held))
-        self._held = []
+        self._items.sort(key=_key)
+        self._write(map(_line, self._items))
+        self._items = []
 
-    def _keep(self, lines: Iterable[str], level: int = 0) -> None:
+    def _write(self, lines: Iterable[str], level: int = 0) -> None:
         """Write sorted lines to a file of this level; merge the level when it is full."""
         if level == len(self._levels):
             self._levels.append([])
@@ -66,30 +66,30 @@ class ExternalSort:
         files.append(file)
         file.writelines(lines)
         if len(files) == self._fan_in:
-            self._keep(map(_line, _merged(files)), level + 1)
+            self._write(map(_line, _merged(files)), level + 1)
             while files:
                 files.pop().close()
 
-    def __iter__(self) -> Iterator[Keyed]:
+    def __iter__(self) -> Iterator[KeyedItem]:
         """Yield keys and items in order, equal keys in the order they were added."""
-        self._held.sort(key=_key)
+        self._items.sort(key=_key)
         oldest_first = list(chain(*reversed(self._levels)))
-        return heapq.merge(_merged(oldest_first), self._held, key=_key)
+        return heapq.merge(_merged(oldest_first), self._items, key=_key)
 
 
-def _key(keyed: Keyed) -> Key:
+def _key(keyed: KeyedItem) -> Key:
     return keyed[0]
 
 
-def _line(keyed: Keyed) -> str:
+def _line(keyed: KeyedItem) -> str:
     return json.dumps(keyed, ensure_ascii=False, default=str) + "\n"
 
 
-def _merged(files: Sequence[IO[str]]) -> Iterator[Keyed]:
+def _merged(files: Sequence[IO[str]]) -> Iterator[KeyedItem]:
     return heapq.merge(*map(_lines, files), key=_key)
 
 
-def _lines(file: IO[str]) -> Iterator[Keyed]:
+def _lines(file: IO[str]) -> Iterator[KeyedItem]:
     file.seek(0)
     for line in file:
         key, item = json.loads(line)

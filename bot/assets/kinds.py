@@ -35,7 +35,7 @@ class AssetKind:
     highlights: Callable[[Document], Sequence[str]] = lambda _: ()
 
     @property
-    def asked(self) -> Sequence[str]:
+    def projection(self) -> Sequence[str]:
         """The fields as a database is asked for them."""
         names = {field: field.partition(".")[0] for field in self.fields}
         return tuple(dict.fromkeys(name if name in self.whole else field for field, name in names.items()))
@@ -47,10 +47,10 @@ class AssetKind:
 
     def slimmed(self, document: Document) -> Document:
         """Return the document with nothing but the fields that are read."""
-        return slimmed(document, self.fields)
+        return select_fields(document, self.fields)
 
 
-def keyed(*names: str) -> Callable[[Document], Key]:
+def key_from(*names: str) -> Callable[[Document], Key]:
     """Build a key from these fields, compared field by field."""
     if len(names) == 1:
         (name,) = names
@@ -95,25 +95,25 @@ ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (
     AssetKind(
         name="vuln", chinese="漏洞", english="Vulnerabilities",
         fields=("target", "vul_name", "plg_name", "plg_type", "app_name", "verify_data", "save_date"),
-        key=keyed("target", "plg_name", "vul_name"),
+        key=key_from("target", "plg_name", "vul_name"),
         highlights=_vuln_highlights,
     ),
     AssetKind(
         name="nuclei_result", chinese="Nuclei 结果", english="Nuclei results",
         fields=("vuln_url", "vuln_name", "vuln_severity", "template_id", "target", "save_date"),
-        key=keyed("vuln_url", "template_id", "vuln_name"),
+        key=key_from("vuln_url", "template_id", "vuln_name"),
         highlights=_nuclei_highlights,
     ),
     AssetKind(
         name="fileleak", chinese="文件泄露", english="File leaks",
         fields=("url", "title", "status_code", "content_length", "site"),
-        key=keyed("url"),
+        key=key_from("url"),
         highlights=lambda _: ("fileleak",),
     ),
     AssetKind(
         name="wih", chinese="WIH", english="WIH",  # codespell:ignore
         fields=("record_type", "content", "source", "site"),
-        key=keyed("record_type", "content", "site"),
+        key=key_from("record_type", "content", "site"),
         highlights=_wih_highlights,
     ),
     AssetKind(
@@ -125,22 +125,22 @@ ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (
     AssetKind(
         name="ip", chinese="IP", english="IPs",
         fields=("ip", "port_info", "geo_city", "geo_asn", "domain", "os_info.name", "cdn_name", "ip_type"),
-        key=keyed("ip"),
+        key=key_from("ip"),
     ),
     AssetKind(
         name="service", chinese="系统服务", english="Services",
         fields=("service_name", "service_info"),
-        key=keyed("service_name"),
+        key=key_from("service_name"),
     ),
     AssetKind(
         name="domain", chinese="域名", english="Domains",
         fields=("domain", "type", "record", "ips"),
-        key=keyed("domain"),
+        key=key_from("domain"),
     ),
     AssetKind(
         name="npoc_service", chinese="服务识别", english="Identified services",
         fields=("host", "port", "scheme", "target", "save_date"),
-        key=keyed("host", "port", "scheme"),
+        key=key_from("host", "port", "scheme"),
     ),
     AssetKind(
         name="cert", chinese="证书", english="Certificates",
@@ -154,17 +154,17 @@ ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (
     AssetKind(
         name="url", chinese="URL", english="URLs",
         fields=("url", "title", "status_code", "content_length", "source"),
-        key=keyed("url"),
+        key=key_from("url"),
     ),
     AssetKind(
         name="stat_finger", chinese="指纹", english="Fingerprints",
         fields=("name", "cnt"),
-        key=keyed("name"),
+        key=key_from("name"),
     ),
     AssetKind(
         name="cip", chinese="C 段", english="Networks",
         fields=("cidr_ip", "ip_list", "domain_list"),
-        key=keyed("cidr_ip"),
+        key=key_from("cidr_ip"),
     ),
 )}  # fmt: skip
 
@@ -183,7 +183,7 @@ _HIGHLIGHT_NAMES = {
 }
 """In Chinese and English; the others are called like their kinds."""
 
-PARTS_OF = {"weak_password": "vuln"}
+INCLUDED_IN = {"weak_password": "vuln"}
 """Highlights that are counted in another one as well."""
 
 IMPORTANCE: Mapping[str, int] = {name: rank for rank, name in enumerate(ASSET_KINDS)}
@@ -202,7 +202,7 @@ def by_importance(kind: str) -> tuple[int, str]:
     return (IMPORTANCE.get(kind, len(IMPORTANCE)), kind)
 
 
-def slimmed(document: Document, fields: Sequence[str]) -> dict[str, Any]:
+def select_fields(document: Document, fields: Sequence[str]) -> dict[str, Any]:
     """Return a document with these fields alone; `a.b` is the field `b` of `a`, or of each of its items."""
     return {
         name: _inside(document[name], inner) if inner else document[name]
@@ -223,7 +223,7 @@ def _paths(fields: tuple[str, ...]) -> Sequence[tuple[str, tuple[str, ...]]]:
 
 def _inside(value: object, fields: tuple[str, ...]) -> object:
     if isinstance(value, dict):
-        return slimmed(value, fields)
+        return select_fields(value, fields)
     if isinstance(value, list):
         return [each if isinstance(each, str) else _inside(each, fields) for each in value]
     return None

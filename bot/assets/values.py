@@ -8,8 +8,8 @@ from typing import Any
 
 Document = Mapping[str, Any]
 
-LINES = " \r\n"  # between the values of one cell
-EXACT = 10**15  # whole numbers below it stay exact in a cell
+LINE_BREAK = " \r\n"  # between the values of one cell
+MAX_EXACT_NUMBER = 10**15  # whole numbers below it stay exact in a cell
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,14})")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
@@ -42,7 +42,7 @@ def number(value: object) -> int | str:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return text(value)
     if isinstance(value, int):
-        return value if -EXACT < value < EXACT else str(value)
+        return value if -MAX_EXACT_NUMBER < value < MAX_EXACT_NUMBER else str(value)
     return int(value) if _WHOLE.fullmatch(value) else value
 
 
@@ -78,7 +78,7 @@ def first_number(documents: Iterable[Document], key: str) -> int | str:
     return next((value for value in found if value != ""), "")
 
 
-def once(values: Iterable[object]) -> list[str]:
+def unique(values: Iterable[object]) -> list[str]:
     """Texts that say something, once each, in the order they came."""
     return list(dict.fromkeys(filter(None, map(text, values))))
 

@@ -62,8 +62,8 @@ async def check_exporter(settings: Settings) -> str:
     await asyncio.to_thread(broker.check)
     workers = len(await living_workers(settings))
     if not workers:
-        raise TemporaryError(f"{broker.place}: no worker lives; start one: dingrun worker")
-    return f"{broker.place}, {workers} worker{'s' * (workers > 1)}"
+        raise TemporaryError(f"{broker.display_url}: no worker lives; start one: dingrun worker")
+    return f"{broker.display_url}, {workers} worker{'s' * (workers > 1)}"
 
 
 async def check_token(settings: Settings) -> str:

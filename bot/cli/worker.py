@@ -15,7 +15,14 @@ from pathlib import Path
 from bot.config.loader import Settings
 from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
 from bot.exporters.celery import heartbeat as life
-from bot.exporters.celery.requests import KIND, LEASE, failed, made, place_of, refusal
+from bot.exporters.celery.requests import (
+    KIND,
+    LEASE,
+    failure_response,
+    refusal_reason,
+    success_response,
+    transfer_path,
+)
 from bot.exporters.celery.transfer import FileTransfer
 from bot.files import make_private_folder
 from bot.jobs.queue import Claim
@@ -48,13 +55,13 @@ def work(settings: Settings, *, at_once: int | None = None) -> int:
 
     def beat() -> None:
         with loop_step("life of the worker"):
-            asyncio.run(_tell_life(settings, name, life.seen))
+            asyncio.run(_tell_life(settings, name, life.with_worker))
 
     try:
-        return broker.serve(lambda: answer_ring(settings), beat=beat, at_once=places)
+        return broker.serve(lambda: answer_ring(settings), heartbeat=beat, concurrency=places)
     finally:
         with loop_step("life of the worker"):
-            asyncio.run(_tell_life(settings, name, life.gone))
+            asyncio.run(_tell_life(settings, name, life.without_worker))
 
 
 def answers(settings: Settings) -> bool:
@@ -68,7 +75,7 @@ async def living_workers(settings: Settings) -> Sequence[str]:
     store = open_stores(settings.store.url).store
     await store.open()
     try:
-        return life.living(await store.find_value(life.FACT), utc_now())
+        return life.alive_workers(await store.find_value(life.KEY), utc_now())
     finally:
         await store.close()
 
@@ -79,7 +86,7 @@ async def _tell_life(settings: Settings, name: str, told: Callable[[str | None, 
     async with asyncio.timeout(STORE_SECONDS):
         await store.open()
         try:
-            await store.set_value(life.FACT, told(await store.find_value(life.FACT), name, utc_now()))
+            await store.set_value(life.KEY, told(await store.find_value(life.KEY), name, utc_now()))
         finally:
             await store.close()
 
@@ -158,21 +165,23 @@ class ExportWorker:
         return True
 
     async def _outcome(self, claim: Claim) -> Mapping[str, object]:
-        why = refusal(claim.job, self._owner)
+        why = refusal_reason(claim.job, self._owner)
         if why:
-            return failed(TemporaryError(why))
+            return failure_response(TemporaryError(why))
         try:
             async with asyncio.timeout(self._limits.seconds):
-                return made(await self._make(claim))
+                return success_response(await self._make(claim))
         except TimeoutError:
-            return failed(
+            return failure_response(
                 TemporaryError(f"it took longer than exporter.time_limit, {self._limits.seconds:g} s")
             )
         except DingRunError as error:
-            return failed(error)
+            return failure_response(error)
         except Exception as error:  # the edge of one order: the bot is told, and asks again
             log.exception("order %s failed by a mistake of ours", claim.job.id)
-            return failed(TemporaryError(f"a mistake of ours, see the worker's log ({type(error).__name__})"))
+            return failure_response(
+                TemporaryError(f"a mistake of ours, see the worker's log ({type(error).__name__})")
+            )
 
     async def _make(self, claim: Claim) -> Findings:
         """Write the workbook while the lease is ours; what it counted."""
@@ -191,7 +200,7 @@ class ExportWorker:
             await asyncio.gather(making, return_exceptions=True)
 
     async def _hand_over(self, claim: Claim, story: ReportInput) -> Findings:
-        async with self._handover.writer(place_of(claim.job)) as path:
+        async with self._handover.writer(transfer_path(claim.job)) as path:
             return await self._exporter.export(story, path)
 
     async def _beat(self, claim: Claim) -> bool:

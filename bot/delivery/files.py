@@ -73,7 +73,7 @@ class ReportSender:
             return receipt.as_result()
         if payload.part is not None:
             return await self._send_part(claim, payload, report, messenger)
-        if not self._links.is_enabled:
+        if not self._links.enabled:
             return await self._ask_for_parts(claim.job, report, messenger)
         link = await self._links.link_for(report, cause=claim.job.id)
         if link is None:

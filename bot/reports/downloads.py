@@ -14,11 +14,11 @@ from bot.ports import DownloadLinkStore
 
 log = logging.getLogger(__name__)
 
-RESUMABLE = timedelta(hours=1)  # from the start of a download
+RESUME_WINDOW = timedelta(hours=1)  # from the start of a download
 MAX_RESUMES = 5  # of one download
 MAX_ADDRESS_CHARACTERS = 45  # the longest IPv6 address
 MAX_AGENT_CHARACTERS = 200
-SHOWN_DOWNLOADS_LIMIT = 20
+DEFAULT_LIST_LIMIT = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class DownloadLog:
         A download can be resumed for an hour and `MAX_RESUMES` times; it still counts once.
         """
         download = self._download(grant, visitor)
-        since = self._clock() - RESUMABLE
+        since = self._clock() - RESUME_WINDOW
         resumed = await self._links.resume_download(download, since=since, max_resumes=MAX_RESUMES)
         if resumed:
             log.info("report of run %s resumed by link %s from %s", grant.run_id, grant.id, visitor.address)
@@ -77,7 +77,7 @@ class DownloadLog:
             agent=visitor.agent,
         )
 
-    async def for_run(self, run_id: str, *, limit: int = SHOWN_DOWNLOADS_LIMIT) -> Sequence[Download]:
+    async def for_run(self, run_id: str, *, limit: int = DEFAULT_LIST_LIMIT) -> Sequence[Download]:
         """The newest downloads of a run, oldest first."""
         return list(reversed(await self._links.find_downloads(run_id, limit=limit)))
 

@@ -15,7 +15,7 @@ from itsdangerous import BadSignature, Signer
 from bot.downloads import DownloadLink
 from bot.models import Report, deterministic_id
 
-PATH = "/reports/"
+URL_PATH = "/reports/"
 MAX_TOKEN_CHARACTERS = 100  # characters; what is longer is not even looked at
 KEY_BYTES = 32
 

@@ -7,7 +7,7 @@ from bot.errors import DingRunError
 from bot.models import Clock, Report
 from bot.ports import DownloadLinkStore
 from bot.reports.link_tokens import (
-    PATH,
+    URL_PATH,
     LinkPolicy,
     generate_key,
     new_link,
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 MAX_LINKS_SEARCHED = 1_000  # links of one run
 
 
-class NoLink(DingRunError):
+class InvalidLinkError(DingRunError):
     """This link leads nowhere
 
     `why` is one word for logs and counters; whoever asked is told nothing of it.
@@ -42,7 +42,7 @@ class ReportLinks:
         self._key = key
 
     @property
-    def is_enabled(self) -> bool:
+    def enabled(self) -> bool:
         """Whether there are links at all: they need an address that people reach."""
         return bool(self._terms.public_url)
 
@@ -51,7 +51,7 @@ class ReportLinks:
 
         None without a public address, and when the link of this cause was revoked.
         """
-        if not self.is_enabled:
+        if not self.enabled:
             return None
         mine = [
             grant
@@ -62,19 +62,19 @@ class ReportLinks:
             return None
         for grant in mine:
             if not rejection_reason(grant, self._clock()):
-                return await self._shown(grant)
+                return await self._issue(grant)
         grant = new_link(report, cause, self._terms, self._clock(), number=len(mine))
         await self._links.add_link(grant)
-        return await self._shown(await self._links.find_link(grant.id) or grant)
+        return await self._issue(await self._links.find_link(grant.id) or grant)
 
     async def find(self, token: str) -> DownloadLink:
         """The link that a token stands for, over or not. Raises `NoLink` for a token that is none of ours."""
         link_id = read_token(token, await self._signing_key())
         if link_id is None:
-            raise NoLink("forged")
+            raise InvalidLinkError("forged")
         grant = await self._links.find_link(link_id)
         if grant is None:
-            raise NoLink("unknown")
+            raise InvalidLinkError("unknown")
         return grant
 
     def rejection_reason(self, grant: DownloadLink) -> str:
@@ -97,9 +97,9 @@ class ReportLinks:
         log.info("%d links to the report of run %s revoked", revoked, run_id)
         return revoked
 
-    async def _shown(self, grant: DownloadLink) -> IssuedLink:
+    async def _issue(self, grant: DownloadLink) -> IssuedLink:
         token = sign_token(grant.id, await self._signing_key())
-        url = f"{self._terms.public_url}{PATH}{token}"
+        url = f"{self._terms.public_url}{URL_PATH}{token}"
         return IssuedLink(url=url, expires_at=grant.expires_at, max_downloads=grant.max_downloads)
 
     async def _signing_key(self) -> str:

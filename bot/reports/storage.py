@@ -60,7 +60,7 @@ class ReportStorage:
             make_private_folder(folder)
             close_to_others(self.folder)
         except OSError as error:
-            raise _trouble(error) from error
+            raise storage_error(error) from error
         if folder.is_symlink():
             raise PermanentError(f"reports.dir: {day} is a link that leads elsewhere; remove it")
         return folder / f"{stem}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}"
@@ -80,7 +80,7 @@ class ReportStorage:
             written.replace(final)
             _sync(final.parent)
         except OSError as error:
-            raise _trouble(error) from error
+            raise storage_error(error) from error
         return f"{final.parent.name}/{final.name}", measure
 
     def open(self, report: Report) -> BufferedReader:
@@ -125,7 +125,7 @@ class ReportStorage:
             shutil.rmtree(day)
             log.info("reports of %s removed, their time is over", day.name)
         for day in self._days():
-            _sweep_unfinished(day, now - UNFINISHED_MAX_AGE)
+            _purge_unfinished(day, now - UNFINISHED_MAX_AGE)
         return len(old)
 
     def _days(self) -> Iterator[Path]:
@@ -173,14 +173,14 @@ def _sync(folder: Path) -> None:
         os.close(opened)
 
 
-def _sweep_unfinished(day: Path, before: datetime) -> None:
+def _purge_unfinished(day: Path, before: datetime) -> None:
     for part in day.glob(f"*{UNFINISHED_SUFFIX}"):
         if datetime.fromtimestamp(part.lstat().st_mtime, UTC) < before:
             part.unlink()
             log.info("%s removed, its export died", part.name)
 
 
-def _trouble(error: OSError) -> DingRunError:
+def storage_error(error: OSError) -> DingRunError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return TemporaryError("the disk is full (磁盘满了): reports.dir")
     return TemporaryError(f"reports.dir cannot be written: {error.strerror}")

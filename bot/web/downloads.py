@@ -24,8 +24,8 @@ from bot.downloads import DownloadLink
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Report
 from bot.reports.downloads import DownloadLog, HttpClient
-from bot.reports.link_tokens import PATH
-from bot.reports.links import NoLink, ReportLinks
+from bot.reports.link_tokens import URL_PATH
+from bot.reports.links import InvalidLinkError, ReportLinks
 from bot.reports.repository import Reports
 from bot.telemetry.metrics import Metrics
 from bot.web.clients import Network, client_address
@@ -62,7 +62,7 @@ class Downloads:
         self._proxies = proxies
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get(PATH + "{token}", self.fetch)]  # and HEAD
+        return [web.get(URL_PATH + "{token}", self.fetch)]  # and HEAD
 
     async def fetch(self, request: web.Request) -> web.StreamResponse:
         address = client_address(request, self._proxies)
@@ -70,7 +70,7 @@ class Downloads:
         try:
             grant = await self._links.find(request.match_info["token"])
             return await self._answer(request, grant, visitor)
-        except NoLink as refusal:
+        except InvalidLinkError as refusal:
             level = logging.DEBUG if refusal.why == "forged" else logging.INFO  # a guesser fills no log
             log.log(level, "no report for %s: the link is %s", visitor.address, refusal.why)
             self._metrics.link(refusal.why)
@@ -89,14 +89,14 @@ class Downloads:
     ) -> web.StreamResponse:
         closed = self._links.rejection_reason(grant)
         if closed and closed != "is_exhausted":
-            raise NoLink(closed)
+            raise InvalidLinkError(closed)
         report = await self._reports.find_record(grant.run_id)
         if report is None or report.sha256 != grant.sha256:
-            raise NoLink("gone")
+            raise InvalidLinkError("gone")
         if request.method != hdrs.METH_HEAD:
             return await self._serve(request, grant, report, visitor)
         if closed:
-            raise NoLink(closed)
+            raise InvalidLinkError(closed)
         (await self._opened(report)).close()
         return _head(report)
 
@@ -106,7 +106,7 @@ class Downloads:
         part = requested_range(request, report)
         if part is not None and not part:
             if closed := self._links.rejection_reason(grant):
-                raise NoLink(closed)
+                raise InvalidLinkError(closed)
             return _unsatisfiable(report)
         with await self._opened(report) as file:
             download_id = await self._admit(grant, visitor, part)
@@ -122,10 +122,10 @@ class Downloads:
             self._metrics.link("resumed")
             return resumed
         if closed := self._links.rejection_reason(grant):
-            raise NoLink(closed)
+            raise InvalidLinkError(closed)
         begun = await self._audit.start(grant, visitor)
         if not begun:
-            raise NoLink("is_exhausted")  # by somebody else, since we looked
+            raise InvalidLinkError("is_exhausted")  # by somebody else, since we looked
         self._metrics.link("served")
         return begun
 
@@ -133,7 +133,7 @@ class Downloads:
         try:
             return await self._reports.open(report)
         except PermanentError:
-            raise NoLink("gone") from None
+            raise InvalidLinkError("gone") from None
 
 
 def disposition(name: str) -> str:

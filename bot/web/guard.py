@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import hdrs, web
 from yarl import URL
 
-from bot.reports.link_tokens import PATH
+from bot.reports.link_tokens import URL_PATH
 from bot.web.clients import Network, client_address
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 COOKIE = "dingrun_status"
 COOKIE_SECONDS = 12 * 3600
 OPEN = ("/healthz",)
-OPEN_BELOW = (PATH,)
+OPEN_BELOW = (URL_PATH,)
 PROXIED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")  # asked for somebody elsewhere
 MAX_WRONG_TOKENS = 10  # of one address within a minute; then it is not listened to until the minute is over
 BRAKE_SECONDS = 60.0

@@ -33,7 +33,7 @@ def build_local_exporter(settings: Settings, engine: Engine) -> LocalExporter:
         zone=settings.timezone,
         lang=settings.lang,
         show_secrets=settings.reports.show_secrets,
-        at_once=settings.exporter.at_once(usable_cpus()),
+        concurrency=settings.exporter.at_once(usable_cpus()),
     )
 
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from bot.models import Failure, Run, Task, TaskStatus
 from bot.ports import Baseline, Engine, ReportInput
 
-MAX_RUNS_ASKED = 30  # of which the engine is asked for their tasks
-NOT_WELL = frozenset({TaskStatus.ERROR, TaskStatus.STOP})
+MAX_RUNS_QUERIED = 30  # of which the engine is asked for their tasks
+UNSUCCESSFUL = frozenset({TaskStatus.ERROR, TaskStatus.STOP})
 
 
-async def compared(engine: Engine, story: ReportInput) -> ReportInput:
+async def with_baseline(engine: Engine, story: ReportInput) -> ReportInput:
     """Fill in which tasks of the run did not end well, and what the run is compared with."""
     run = story.run
     tasks = await engine.tasks(run.task_ids)
@@ -27,7 +27,7 @@ async def compared(engine: Engine, story: ReportInput) -> ReportInput:
     return replace(story, earlier=(), unfinished=unfinished, baseline=baseline)
 
 
-def targets_of(task: Task | Failure) -> frozenset[str]:
+def task_targets(task: Task | Failure) -> frozenset[str]:
     """Return the single targets of a task; several may stand in one line."""
     return single_targets([task.target])
 
@@ -40,7 +40,7 @@ def single_targets(lines: Iterable[str]) -> frozenset[str]:
 
 def covered_targets(tasks: Iterable[Task]) -> frozenset[str]:
     """Return the targets of the tasks that ended well."""
-    return frozenset().union(*(targets_of(task) for task in tasks if task.status is TaskStatus.DONE))
+    return frozenset().union(*(task_targets(task) for task in tasks if task.status is TaskStatus.DONE))
 
 
 async def find_baseline(
@@ -54,9 +54,9 @@ async def find_baseline(
     search = BaselineSearch(covered, wanted=covered | single_targets(run.schedule.targets))
     asked = 0
     for each in earlier:
-        if search.is_complete or asked == MAX_RUNS_ASKED:
+        if search.is_complete or asked == MAX_RUNS_QUERIED:
             break
-        if search.may_use(each):
+        if search.may_cover_more(each):
             asked += 1
             tasks = await engine.tasks(each.task_ids)
             search.add(each, tasks)
@@ -84,9 +84,9 @@ class BaselineSearch:
         needed = self._covered if self._met_whole else self._wanted
         return bool(self._runs) and needed <= self._found
 
-    def may_use(self, run: Run) -> bool:
+    def may_cover_more(self, run: Run) -> bool:
         """Tell from the run alone whether one of its tasks may have covered a target still wanted."""
-        failed = frozenset().union(*map(targets_of, run.failures))
+        failed = frozenset().union(*map(task_targets, run.failures))
         return bool(run.task_counts and run.task_counts.done and self._wanted - self._found - failed)
 
     def add(self, run: Run, tasks: Mapping[str, Task | Failure]) -> None:
@@ -96,9 +96,9 @@ class BaselineSearch:
             if task.status is TaskStatus.DONE:
                 done |= targets
                 (self._complete if targets <= self._covered else self._elsewhere).append(id_)
-            elif task.status in NOT_WELL:
+            elif task.status in UNSUCCESSFUL:
                 (self._partial if targets <= self._covered else self._elsewhere).append(id_)
-        self._met_whole |= is_whole(run)
+        self._met_whole |= is_complete(run)
         if done:
             self._runs.append(run)
             self._found |= done
@@ -107,7 +107,7 @@ class BaselineSearch:
         self, tasks: Mapping[str, Task | Failure]
     ) -> Iterator[tuple[str, Task | Failure, frozenset[str]]]:
         for id_, task in tasks.items():
-            targets = targets_of(task)
+            targets = task_targets(task)
             if targets - self._found:
                 yield id_, task, targets
 
@@ -124,6 +124,6 @@ class BaselineSearch:
         )
 
 
-def is_whole(run: Run) -> bool:
+def is_complete(run: Run) -> bool:
     """Tell whether a run covered all targets that its schedule had."""
     return run.task_counts is not None and run.task_counts.done == run.task_counts.total and not run.is_retry

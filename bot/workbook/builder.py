@@ -15,15 +15,23 @@ from bot.assets.values import Document, ip_order, text
 from bot.models import Findings, KindSummary, Run
 from bot.ports import ReportInput
 from bot.workbook.cells import WorkbookOptions
-from bot.workbook.diff import AssetPair, Change, Pair, SortedGroups, Verdict, changes, paired
-from bot.workbook.finding_sheets import FINDINGS, KINDS, localized
+from bot.workbook.diff import (
+    AssetSides,
+    Change,
+    ChangeKind,
+    PairedAsset,
+    SortedGroups,
+    compare_rows,
+    pair_assets,
+)
+from bot.workbook.finding_sheets import EXTRA_SHEETS, KIND_SHEETS, localized
 from bot.workbook.labels import WORDS
-from bot.workbook.overview import WIDTHS, Overview, SheetSummary
-from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE, KindSheet, Row, SheetLayout, ip_row, services_of
-from bot.workbook.statistics import PLAN, Statistics
+from bot.workbook.overview import COLUMN_WIDTHS, Overview, SheetSummary
+from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE, KindSheet, Row, SheetLayout, ip_row, parse_services
+from bot.workbook.statistics import LAYOUT, Statistics
 from bot.workbook.writer import SheetWriter, WorkbookWriter
 
-ADDRESSES_HELD = 500  # in memory while they are put in order; each may have thousands of ports
+MAX_ADDRESSES_IN_MEMORY = 500  # in memory while they are put in order; each may have thousands of ports
 
 
 @dataclass(kw_only=True)
@@ -31,14 +39,14 @@ class SheetSection:
     """The things of one kind: their sheet, once there is one, and how they differ from earlier runs."""
 
     kind: str
-    plan: SheetLayout
+    layout: SheetLayout
     sheet: SheetWriter | None = None
-    counts: Counter[Verdict] = field(default_factory=Counter)
+    counts: Counter[ChangeKind] = field(default_factory=Counter)
     in_order: bool = True
 
     def append(self, book: WorkbookWriter, row: Row) -> None:
         if self.sheet is None:
-            self.sheet = book.sheet(self.plan)
+            self.sheet = book.sheet(self.layout)
         self.sheet.append(row)
 
     def summary(self) -> KindSummary:
@@ -46,9 +54,9 @@ class SheetSection:
         return KindSummary(
             kind=self.kind,
             total=self.sheet.rows if self.sheet else 0,
-            new=self.counts[Verdict.NEW],
-            gone=self.counts[Verdict.GONE],
-            changed=self.counts[Verdict.CHANGED],
+            new=self.counts[ChangeKind.NEW],
+            gone=self.counts[ChangeKind.GONE],
+            changed=self.counts[ChangeKind.CHANGED],
         )
 
 
@@ -59,7 +67,7 @@ class Highlights:
     totals: Counter[str] = field(default_factory=Counter)
     new: Counter[str] = field(default_factory=Counter)
 
-    def add(self, kind: AssetKind, pair: Pair, *, compared: bool) -> None:
+    def add(self, kind: AssetKind, pair: PairedAsset, *, compared: bool) -> None:
         """Count one asset of this run."""
         for name in kind.highlights(pair.now[0]) if pair.now else ():
             self.totals[name] += 1
@@ -72,14 +80,14 @@ class Highlights:
 
 
 def write_workbook(
-    path: Path, story: ReportInput, finds: Iterable[AssetPair], *, look: WorkbookOptions
+    path: Path, report_input: ReportInput, assets: Iterable[AssetSides], *, options: WorkbookOptions
 ) -> Findings:
     """Write the report of an ended run; what it counted. Raises `OSError` when the disk does."""
-    made = story.run.end_time or story.run.start_time
-    book = WorkbookWriter(look, made=made)
+    made = report_input.run.end_time or report_input.run.start_time
+    book = WorkbookWriter(options, made=made)
     try:
-        contents = WorkbookBuilder(book, story)
-        for each in finds:
+        contents = WorkbookBuilder(book, report_input)
+        for each in assets:
             contents.add(each)
         findings = contents.finish()
         book.save(path)
@@ -93,69 +101,69 @@ class WorkbookBuilder:
 
     def __init__(self, book: WorkbookWriter, story: ReportInput) -> None:
         self._book = book
-        self._story = story
-        self._words = WORDS[book.look.lang]
-        lang, zone = book.look.lang, book.look.zone.key
-        self._kinds = KINDS | {name: localized(kind, lang, zone) for name, kind in FINDINGS.items()}
-        self._overview = book.plain_sheet(self._words["overview"], WIDTHS)
-        self._changes = book.sheet(self._changes_plan())
+        self._input = story
+        self._words = WORDS[book.options.lang]
+        lang, zone = book.options.lang, book.options.zone.key
+        self._kinds = KIND_SHEETS | {name: localized(kind, lang, zone) for name, kind in EXTRA_SHEETS.items()}
+        self._overview = book.plain_sheet(self._words["overview"], COLUMN_WIDTHS)
+        self._changes = book.sheet(self._changes_layout())
         self._sections: dict[str, SheetSection] = {}
         self._highlights = Highlights()
         for kind, plan in (("site", SITE), ("ip", IP), ("service", SERVICE), ("domain", DOMAIN)):
             self._section(kind, plan).sheet = book.sheet(plan)
-        self._counted = book.sheet(PLAN)
+        self._statistics_sheet = book.sheet(LAYOUT)
         self._statistics = Statistics()
 
-    def _changes_plan(self) -> SheetLayout:
+    def _changes_layout(self) -> SheetLayout:
         compared = ("kind", "verdict", "name", "column", "before", "after")
-        header = [self._words[name] for name in compared] if self._story.baseline else []
+        header = [self._words[name] for name in compared] if self._input.baseline else []
         return SheetLayout(title=self._words["changes"], header=header, widths=(14, 10, 50, 18, 50, 50))
 
     def _section(self, kind: str, plan: SheetLayout) -> SheetSection:
         if kind not in self._sections:
-            self._sections[kind] = SheetSection(kind=kind, plan=plan)
+            self._sections[kind] = SheetSection(kind=kind, layout=plan)
         return self._sections[kind]
 
-    def add(self, finds: AssetPair) -> None:
+    def add(self, finds: AssetSides) -> None:
         """Everything of one kind; a kind that is not known is left out."""
         kind = self._kinds.get(finds.kind)
         if kind is None:
             return
         streams = {side: SortedGroups(documents, kind.asset.key) for side, documents in finds.sides.items()}
-        pairs = paired(streams)
+        pairs = pair_assets(streams)
         if finds.kind == "ip":
             self._add_addresses(pairs)
         else:
-            self._add_things(kind, pairs)
+            self._add_assets(kind, pairs)
         section = self._sections.get(finds.kind)
         if section:
             section.in_order = all(stream.in_order for stream in streams.values())
 
-    def _add_things(self, kind: KindSheet, pairs: Iterator[Pair]) -> None:
+    def _add_assets(self, kind: KindSheet, pairs: Iterator[PairedAsset]) -> None:
         for pair in pairs:
             after = kind.row(pair.now) if pair.now else None
             before = after if pair.same else kind.row(pair.before) if pair.before else None
             if after is None and not pair.comparable:
                 continue
-            section = self._section(kind.asset.name, kind.plan)
+            section = self._section(kind.asset.name, kind.layout)
             if after is not None:
                 section.append(self._book, after)
-            self._highlights.add(kind.asset, pair, compared=self._story.baseline is not None)
+            self._highlights.add(kind.asset, pair, compared=self._input.baseline is not None)
             if pair.comparable or not pair.known:
                 self._compare(section, before, after)
 
-    def _add_addresses(self, pairs: Iterator[Pair]) -> None:
+    def _add_addresses(self, pairs: Iterator[PairedAsset]) -> None:
         """Addresses come in the order of their letters and are shown in that of their numbers."""
-        with ExternalSort(chunk=ADDRESSES_HELD) as sort:
+        with ExternalSort(chunk=MAX_ADDRESSES_IN_MEMORY) as sort:
             for pair in pairs:
                 earlier = pair.before if pair.comparable else pair.known
                 sides = [pair.now] if pair.comparable and pair.same else [earlier, pair.now]
-                addresses = [_address(side) for side in sides]
+                addresses = [parse_address(side) for side in sides]
                 sort.add((ip_order(pair.key[0]).hex(),), (pair.comparable, addresses))
             for _, (comparable, addresses) in sort:
-                self._put_address(addresses[0], addresses[-1], comparable=comparable)
+                self._append_address(addresses[0], addresses[-1], comparable=comparable)
 
-    def _put_address(self, before: Any, after: Any, *, comparable: bool) -> None:
+    def _append_address(self, before: Any, after: Any, *, comparable: bool) -> None:
         addresses, services = self._section("ip", IP), self._section("service", SERVICE)
         if after:
             addresses.append(self._book, after[0])
@@ -166,50 +174,52 @@ class WorkbookBuilder:
             self._compare(addresses, before and before[0], after and after[0])
         if before is after:
             return
-        was, now = _by_port(before), _by_port(after)
+        was, now = services_by_port(before), services_by_port(after)
         for port in dict.fromkeys((*now, *was)):
             if comparable or port not in was:
-                self._compare(services, _joined(was.get(port, ())), _joined(now.get(port, ())))
+                self._compare(services, join_services(was.get(port, ())), join_services(now.get(port, ())))
 
     def _compare(self, section: SheetSection, before: Row | None, after: Row | None) -> None:
-        if not self._story.baseline or before == after:
+        if not self._input.baseline or before == after:
             return
-        found = list(changes(section.plan, before, after))
+        found = list(compare_rows(section.layout, before, after))
         for change in found:
             self._changes.append(self._change_row(section, change))
         if found:
-            section.counts[found[0].verdict] += 1
+            section.counts[found[0].kind] += 1
 
     def _change_row(self, section: SheetSection, change: Change) -> Row:
-        name = " ".join(map(self._book.cells.plain, change.name))
-        kind = display_name(section.kind, self._book.look.lang)
-        return (kind, self._words[change.verdict], name, change.column, change.before, change.after)
+        name = " ".join(map(self._book.cells.display_text, change.name))
+        kind = display_name(section.kind, self._book.options.lang)
+        return (kind, self._words[change.kind], name, change.column, change.before, change.after)
 
     def finish(self) -> Findings:
         """Close all sheets; what they counted."""
         if not self._changes.rows:
-            self._changes.append((self._words["same" if self._story.baseline else "no_previous"],))
+            self._changes.append((self._words["same" if self._input.baseline else "no_previous"],))
         for row in self._statistics.rows():
-            self._counted.append(row)
+            self._statistics_sheet.append(row)
         sections = sorted(self._sections.values(), key=lambda section: by_importance(section.kind))
-        for sheet in (self._changes, self._counted, *(section.sheet for section in sections)):
+        for sheet in (self._changes, self._statistics_sheet, *(section.sheet for section in sections)):
             if sheet:
                 sheet.close()
         summaries = [section.summary() for section in sections]
         findings = Findings(
             rows=sum(summary.total for summary in summaries),
-            compared=self._story.baseline is not None,
+            compared=self._input.baseline is not None,
             kinds=tuple(summaries),
             highlights=self._highlights.summaries(),
         )
         found = [
             SheetSummary(
-                summary=summary, sheet=section.plan.title if section.sheet else "", in_order=section.in_order
+                summary=summary,
+                sheet=section.layout.title if section.sheet else "",
+                in_order=section.in_order,
             )
             for section, summary in zip(sections, summaries, strict=True)
         ]
-        story = replace(self._story, history=with_findings(self._story, findings))
-        Overview(self._overview, self._book.look).write(story, found)
+        story = replace(self._input, history=with_findings(self._input, findings))
+        Overview(self._overview, self._book.options).write(story, found)
         return findings
 
 
@@ -218,14 +228,14 @@ def with_findings(story: ReportInput, findings: Findings) -> tuple[Run, ...]:
     return tuple(replace(run, findings=findings) if run.id == story.run.id else run for run in story.history)
 
 
-def _address(documents: Sequence[Document]) -> tuple[Row, Sequence[Row]] | None:
+def parse_address(documents: Sequence[Document]) -> tuple[Row, Sequence[Row]] | None:
     if not documents:
         return None
-    services = services_of(documents)
+    services = parse_services(documents)
     return ip_row(documents, services), services
 
 
-def _by_port(address: Any) -> dict[object, list[Row]]:
+def services_by_port(address: Any) -> dict[object, list[Row]]:
     """The rows of what answers at an address, by port."""
     found: dict[object, list[Row]] = {}
     row, services = address or (("",), ())
@@ -234,14 +244,14 @@ def _by_port(address: Any) -> dict[object, list[Row]]:
     return found
 
 
-def _joined(rows: Sequence[Row]) -> Row | None:
+def join_services(rows: Sequence[Row]) -> Row | None:
     """All that answers at one port as one row, to be compared with another time."""
     if not rows:
         return None
     columns = zip(*rows, strict=True)
-    return tuple(values[0] if len(rows) == 1 else _lines(values) for values in columns)
+    return tuple(values[0] if len(rows) == 1 else join_values(values) for values in columns)
 
 
-def _lines(values: Sequence[object]) -> object:
+def join_values(values: Sequence[object]) -> object:
     different = list(dict.fromkeys(values))
     return different[0] if len(different) == 1 else "\n".join(map(text, different))

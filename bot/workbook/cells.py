@@ -11,14 +11,14 @@ from math import isfinite
 from string import ascii_uppercase
 from zoneinfo import ZoneInfo
 
-from bot.assets.values import EXACT, Percentage, text
+from bot.assets.values import MAX_EXACT_NUMBER, Percentage, text
 from bot.workbook.masking import Secret
 
-MOST_ROWS = 1_048_576  # of a sheet, Excel's own limit
-MOST_CHARACTERS = 32_767  # of a cell, likewise; in UTF-16
-CUT = "…（已截断 / cut）"
-LINES_SHOWN, LINE_HEIGHT = 6, 15  # of a row, in points
-ACTIVE = frozenset("=+-@＝＋－＠\t\r\n")  # a program may take what begins with these for more than text
+MAX_SHEET_ROWS = 1_048_576  # of a sheet, Excel's own limit
+MAX_CELL_CHARACTERS = 32_767  # of a cell, likewise; in UTF-16
+TRUNCATION_MARK = "…（已截断 / cut）"
+MAX_VISIBLE_LINES, LINE_HEIGHT_POINTS = 6, 15  # of a row, in points
+ACTIVE_CHARACTERS = frozenset("=+-@＝＋－＠\t\r\n")  # spreadsheets may run what starts with these
 
 _UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _SPECIAL = re.compile("[&<>\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]|_x[0-9A-Fa-f]{4}_")
@@ -35,7 +35,7 @@ class WorkbookOptions:
     zone: ZoneInfo
     lang: str = "zh-CN"
     show_secrets: bool = False
-    most_rows: int = MOST_ROWS  # of a sheet
+    max_rows: int = MAX_SHEET_ROWS  # of a sheet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +44,11 @@ class Styles:
 
     header: int
     plain: int
-    share: int
+    percentage: int
     time: int
     inert: int  # stays text even when a person edits the cell
-    lines: int  # shows several lines
-    inert_lines: int
+    multiline: int  # shows several lines
+    inert_multiline: int
 
 
 class RowWriter:
@@ -56,13 +56,13 @@ class RowWriter:
 
     def __init__(self, styles: Styles, look: WorkbookOptions) -> None:
         self._styles = styles
-        self._text_styles = ((styles.plain, styles.inert), (styles.lines, styles.inert_lines))
-        self._look = look
+        self._text_styles = ((styles.plain, styles.inert), (styles.multiline, styles.inert_multiline))
+        self._options = look
 
     def header(self, number: int, names: Sequence[str]) -> str:
         style = self._styles.header
         cells = (
-            f'<c r="{letter}{number}" s="{style}" t="inlineStr"><is><t>{xml(name)}</t></is></c>'
+            f'<c r="{letter}{number}" s="{style}" t="inlineStr"><is><t>{escape_xml(name)}</t></is></c>'
             for letter, name in zip(_LETTERS, names, strict=False)
         )
         return f'<row r="{number}">{"".join(cells)}</row>'
@@ -75,47 +75,51 @@ class RowWriter:
             elif value is not None:
                 parts.append(self._other(f"{letter}{number}", value))
         cells = "".join(parts)
-        height = _height(parts) if "\n" in cells else ""
+        height = _row_height(parts) if "\n" in cells else ""
         return f'<row r="{number}"{height}>{cells}</row>'
 
     def _text(self, place: str, value: str) -> str:
-        if len(value) > MOST_CHARACTERS // 2 or _SPECIAL.search(value):
-            value = xml(value)
+        if len(value) > MAX_CELL_CHARACTERS // 2 or _SPECIAL.search(value):
+            value = escape_xml(value)
         if not value:
             return ""
-        style = self._text_styles["\n" in value][value[0] in ACTIVE]
+        style = self._text_styles["\n" in value][value[0] in ACTIVE_CHARACTERS]
         return f'<c r="{place}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{value}</t></is></c>'
 
     def _other(self, place: str, value: object) -> str:
-        if isinstance(value, int) and not isinstance(value, bool) and -EXACT < value < EXACT:
+        if (
+            isinstance(value, int)
+            and not isinstance(value, bool)
+            and -MAX_EXACT_NUMBER < value < MAX_EXACT_NUMBER
+        ):
             return f'<c r="{place}" s="{self._styles.plain}"><v>{value}</v></c>'
         if isinstance(value, float) and isfinite(value):
-            style = self._styles.share if isinstance(value, Percentage) else self._styles.plain
+            style = self._styles.percentage if isinstance(value, Percentage) else self._styles.plain
             return f'<c r="{place}" s="{style}"><v>{value!r}</v></c>'
         if isinstance(value, datetime):
-            value = local(value, self._look.zone)
+            value = local_time(value, self._options.zone)
             if isinstance(value, datetime):
-                return f'<c r="{place}" s="{self._styles.time}"><v>{days(value)!r}</v></c>'
-        return self._text(place, self.plain(value))
+                return f'<c r="{place}" s="{self._styles.time}"><v>{excel_days(value)!r}</v></c>'
+        return self._text(place, self.display_text(value))
 
-    def plain(self, value: object) -> str:
+    def display_text(self, value: object) -> str:
         """A value in words, as people may see it; lines of `column: value` for a thing as a whole."""
         if isinstance(value, Secret):
-            return value.plain if self._look.show_secrets else value.masked
+            return value.plain if self._options.show_secrets else value.masked
         if isinstance(value, list):
-            return "\n".join(f"{column}: {self.plain(inner)}" for column, inner in value)
+            return "\n".join(f"{column}: {self.display_text(inner)}" for column, inner in value)
         if isinstance(value, datetime):
-            return str(local(value, self._look.zone))
+            return str(local_time(value, self._options.zone))
         return text(value)
 
 
-def _height(cells: Iterable[str]) -> str:
+def _row_height(cells: Iterable[str]) -> str:
     """Room for the lines of a row, but never so much that the next rows are out of sight."""
-    lines = min(max(cell.count("\n") for cell in cells) + 1, LINES_SHOWN)
-    return f' ht="{lines * LINE_HEIGHT}" customHeight="1"'
+    lines = min(max(cell.count("\n") for cell in cells) + 1, MAX_VISIBLE_LINES)
+    return f' ht="{lines * LINE_HEIGHT_POINTS}" customHeight="1"'
 
 
-def local(time: datetime, zone: ZoneInfo) -> datetime | str:
+def local_time(time: datetime, zone: ZoneInfo) -> datetime | str:
     """A time as a clock in the zone shows it; in words where Excel has no such day."""
     try:
         shown = (time.astimezone(zone) if time.tzinfo else time).replace(tzinfo=None)
@@ -124,26 +128,29 @@ def local(time: datetime, zone: ZoneInfo) -> datetime | str:
     return shown if shown >= _FIRST_DAY else time.isoformat(" ")
 
 
-def days(time: datetime) -> float:
+def excel_days(time: datetime) -> float:
     """A time of day as Excel counts it."""
     return (time - _DAY_ZERO) / timedelta(days=1)
 
 
-def xml(value: str) -> str:
+def escape_xml(value: str) -> str:
     """Text as it may stand in the file: cut to what a cell takes, cleaned, escaped."""
-    return cleaned(cut(value)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return clean(truncate(value)).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def cleaned(value: str) -> str:
+def clean(value: str) -> str:
     """Text without what no file can hold, and so that Excel shows all of the rest."""
     return _ESCAPE.sub("_x005F_", _UNWRITABLE.sub("", value))
 
 
-def cut(value: str) -> str:
+def truncate(value: str) -> str:
     """Text as long as a cell takes it, counted as Excel does; what was cut says so."""
-    if len(value) <= MOST_CHARACTERS // 2:
+    if len(value) <= MAX_CELL_CHARACTERS // 2:
         return value
     wide = _UNWRITABLE.sub("", value).encode("utf-16-le")
-    if len(wide) <= MOST_CHARACTERS * 2:
+    if len(wide) <= MAX_CELL_CHARACTERS * 2:
         return value
-    return wide[: (MOST_CHARACTERS - len(CUT)) * 2].decode("utf-16-le", errors="ignore") + CUT
+    return (
+        wide[: (MAX_CELL_CHARACTERS - len(TRUNCATION_MARK)) * 2].decode("utf-16-le", errors="ignore")
+        + TRUNCATION_MARK
+    )

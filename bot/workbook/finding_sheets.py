@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.assets.kinds import ASSET_KINDS, FINGERPRINTS, by_importance, display_name, endpoint
 from bot.assets.values import (
-    LINES,
+    LINE_BREAK,
     Document,
     endpoint_order,
     first,
@@ -15,13 +15,13 @@ from bot.assets.values import (
     mapping,
     moment,
     number,
-    once,
     text,
     union,
+    unique,
     utc,
 )
 from bot.workbook.masking import join_masked, masked_content, masked_evidence
-from bot.workbook.sheets import ARL_KINDS, KindSheet, Row, SheetLayout
+from bot.workbook.sheets import ARL_SHEETS, KindSheet, Row, SheetLayout
 
 
 def url_row(documents: Sequence[Document]) -> Row:
@@ -30,7 +30,7 @@ def url_row(documents: Sequence[Document]) -> Row:
         text(first(documents, "title")),
         first_number(documents, "status_code"),
         first_number(documents, "content_length"),
-        LINES.join(once(document.get("source") for document in documents)),
+        LINE_BREAK.join(unique(document.get("source") for document in documents)),
     )
 
 
@@ -40,8 +40,8 @@ def cert_row(documents: Sequence[Document]) -> Row:
     return (
         text(cert.get("subject_dn")),
         text(cert.get("issuer_dn")),
-        LINES.join(once(items(cert.get("names"))) or [text(_alternative(cert))]),
-        LINES.join(sorted(once(map(endpoint, documents)), key=endpoint_order)),
+        LINE_BREAK.join(unique(items(cert.get("names"))) or [text(_alternative(cert))]),
+        LINE_BREAK.join(sorted(unique(map(endpoint, documents)), key=endpoint_order)),
         utc(validity.get("start")),
         utc(validity.get("end")),
         text(cert.get("signature_algorithm")),
@@ -85,7 +85,7 @@ def wih_row(documents: Sequence[Document]) -> Row:
     return (
         text(first(documents, "record_type")),
         masked_content(documents[0]),
-        LINES.join(once(document.get("source") for document in documents)),
+        LINE_BREAK.join(unique(document.get("source") for document in documents)),
         text(first(documents, "site")),
     )
 
@@ -108,8 +108,8 @@ def network_row(documents: Sequence[Document]) -> Row:
         text(first(documents, "cidr_ip")),
         len(addresses),
         len(names),
-        LINES.join(sorted(addresses, key=ip_order)),
-        LINES.join(names),
+        LINE_BREAK.join(sorted(addresses, key=ip_order)),
+        LINE_BREAK.join(names),
     )
 
 
@@ -123,10 +123,10 @@ def npoc_row(documents: Sequence[Document]) -> Row:
     )
 
 
-FINDINGS: dict[str, KindSheet] = {
+EXTRA_SHEETS: dict[str, KindSheet] = {
     "url": KindSheet(
         asset=ASSET_KINDS["url"],
-        plan=SheetLayout(
+        layout=SheetLayout(
             title=ASSET_KINDS["url"].chinese,
             header=("URL", "标题", "状态码", "长度", "来源"),
             widths=(60, 40, 10, 12, 20),
@@ -136,31 +136,31 @@ FINDINGS: dict[str, KindSheet] = {
     ),
     "cert": KindSheet(
         asset=ASSET_KINDS["cert"],
-        plan=SheetLayout(
+        layout=SheetLayout(
             title=ASSET_KINDS["cert"].chinese,
             header=(
                 "主题", "颁发者", "域名", "地址", "生效（{zone}）", "到期（{zone}）", "签名算法",
                 "序列号", "指纹",
             ),
             widths=(40, 40, 40, 24, 24, 24, 18, 44, 68),
-            name=(0, 8),
+            name_columns=(0, 8),
         ),
         row=cert_row,
     ),
     "vuln": KindSheet(
         asset=ASSET_KINDS["vuln"],
-        plan=SheetLayout(
+        layout=SheetLayout(
             title=ASSET_KINDS["vuln"].chinese,
             header=("目标", "漏洞", "插件", "类型", "应用", "验证信息", "发现时间（{zone}）"),
             widths=(36, 40, 30, 10, 20, 60, 24),
             volatile_columns=frozenset({"发现时间（{zone}）"}),
-            name=(0, 1),
+            name_columns=(0, 1),
         ),
         row=vuln_row,
     ),
     "fileleak": KindSheet(
         asset=ASSET_KINDS["fileleak"],
-        plan=SheetLayout(
+        layout=SheetLayout(
             title=ASSET_KINDS["fileleak"].chinese,
             header=("URL", "标题", "状态码", "长度", "站点"),
             widths=(60, 40, 10, 12, 35),
@@ -170,35 +170,35 @@ FINDINGS: dict[str, KindSheet] = {
     ),
     "stat_finger": KindSheet(
         asset=ASSET_KINDS["stat_finger"],
-        plan=SheetLayout(
+        layout=SheetLayout(
             title=ASSET_KINDS["stat_finger"].chinese, header=("指纹", "站点数"), widths=(40, 12)
         ),
         row=fingerprint_row,
     ),
     "wih": KindSheet(
         asset=ASSET_KINDS["wih"],
-        plan=SheetLayout(
+        layout=SheetLayout(
             title=ASSET_KINDS["wih"].chinese,
             header=("类型", "内容", "来源", "站点"),
             widths=(20, 60, 60, 35),
-            name=(0, 1),
+            name_columns=(0, 1),
         ),
         row=wih_row,
     ),
     "nuclei_result": KindSheet(
         asset=ASSET_KINDS["nuclei_result"],
-        plan=SheetLayout(
+        layout=SheetLayout(
             title=ASSET_KINDS["nuclei_result"].chinese,
             header=("URL", "漏洞", "级别", "模板", "目标", "发现时间（{zone}）"),
             widths=(60, 40, 12, 30, 36, 24),
             volatile_columns=frozenset({"发现时间（{zone}）"}),
-            name=(0, 1),
+            name_columns=(0, 1),
         ),
         row=nuclei_row,
     ),
     "cip": KindSheet(
         asset=ASSET_KINDS["cip"],
-        plan=SheetLayout(
+        layout=SheetLayout(
             title=ASSET_KINDS["cip"].chinese,
             header=("C 段", "IP 数", "域名数", "IP", "域名"),
             widths=(20, 10, 10, 40, 50),
@@ -207,12 +207,12 @@ FINDINGS: dict[str, KindSheet] = {
     ),
     "npoc_service": KindSheet(
         asset=ASSET_KINDS["npoc_service"],
-        plan=SheetLayout(
+        layout=SheetLayout(
             title=ASSET_KINDS["npoc_service"].chinese,
             header=("主机", "端口", "协议", "目标", "发现时间（{zone}）"),
             widths=(30, 10, 16, 40, 24),
             volatile_columns=frozenset({"发现时间（{zone}）"}),
-            name=(0, 1, 2),
+            name_columns=(0, 1, 2),
         ),
         row=npoc_row,
     ),
@@ -229,7 +229,7 @@ ENGLISH = {
     "域名数": "Name count", "主机": "Host", "端口": "Port", "协议": "Protocol",
 }  # fmt: skip
 
-KINDS = dict(sorted((ARL_KINDS | FINDINGS).items(), key=lambda item: by_importance(item[0])))
+KIND_SHEETS = dict(sorted((ARL_SHEETS | EXTRA_SHEETS).items(), key=lambda item: by_importance(item[0])))
 """In the order in which they are asked for, which is that of the sheets and of 变化."""
 
 
@@ -239,10 +239,10 @@ def localized(kind: KindSheet, lang: str, zone: str) -> KindSheet:
     def word(name: str) -> str:
         return (ENGLISH.get(name, name) if lang == "en" else name).replace("{zone}", zone)
 
-    plan = replace(
-        kind.plan,
+    layout = replace(
+        kind.layout,
         title=display_name(kind.asset.name, lang),
-        header=[word(name) for name in kind.plan.header],
-        volatile_columns=frozenset(map(word, kind.plan.volatile_columns)),
+        header=[word(name) for name in kind.layout.header],
+        volatile_columns=frozenset(map(word, kind.layout.volatile_columns)),
     )
-    return replace(kind, plan=plan)
+    return replace(kind, layout=layout)

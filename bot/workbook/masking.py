@@ -7,19 +7,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from bot.assets.kinds import HARMLESS_RECORDS
-from bot.assets.values import LINES, Document, once, text
+from bot.assets.values import LINE_BREAK, Document, text, unique
 
-HIDDEN = "••••••"
-SHOWN_OF_KEY = 4  # characters by which its owner knows a long key
-LONG_KEY = 16
+MASK = "••••••"
+MAX_VISIBLE_KEY_CHARACTERS = 4  # characters by which its owner knows a long key
+MIN_LONG_KEY_CHARACTERS = 16
 
-_TELLING = (
+_SENSITIVE_NAMES = (
     r"pass(?:w(?:or)?d)?|pwd|secret|token|api_?key|access_?key|private_?key|auth(?:orization)?|credential"
     r"|session|cookie|密码|口令|密钥"
 )
-_FIELD = re.compile(rf"(?i){_TELLING}|^[as]k$|^key$")
+_FIELD = re.compile(rf"(?i){_SENSITIVE_NAMES}|^[as]k$|^key$")
 _ASSIGNED = re.compile(  # bounded: whoever writes the text must not choose how long this takes
-    rf"(?i)((?:{_TELLING}|(?<=[?&])key)[\w.-]{{0,32}}[\"']?\s{{0,4}}[:=：]\s{{0,4}}[\"']?"
+    rf"(?i)((?:{_SENSITIVE_NAMES}|(?<=[?&])key)[\w.-]{{0,32}}[\"']?\s{{0,4}}[:=：]\s{{0,4}}[\"']?"
     r"(?:(?:bearer|basic)\s{1,4})?)"
     r"((?<=\")[^\"]+|(?<=')[^']+|[^\s\"'&,;}]+)"
 )
@@ -43,18 +43,18 @@ def mask_if_changed(plain: str, masked: str) -> Secret | str:
 def join_masked(values: Iterable[Secret | str]) -> Secret | str:
     """Several values in one cell, each once."""
     found = [value if isinstance(value, Secret) else Secret(value, value) for value in values]
-    plain, masked = once(value.plain for value in found), once(value.masked for value in found)
-    return mask_if_changed(LINES.join(plain), LINES.join(masked))
+    plain, masked = unique(value.plain for value in found), unique(value.masked for value in found)
+    return mask_if_changed(LINE_BREAK.join(plain), LINE_BREAK.join(masked))
 
 
-def key_masked(value: str) -> str:
+def mask_key(value: str) -> str:
     """A key as its owner still knows it."""
-    return value[:SHOWN_OF_KEY] + HIDDEN if len(value) >= LONG_KEY else HIDDEN
+    return value[:MAX_VISIBLE_KEY_CHARACTERS] + MASK if len(value) >= MIN_LONG_KEY_CHARACTERS else MASK
 
 
-def text_masked(value: str) -> str:
+def mask_text(value: str) -> str:
     """Free text without what is assigned to a telling name, and without the password of an address."""
-    return _ASSIGNED.sub(rf"\1{HIDDEN}", _USERINFO.sub(rf"\1{HIDDEN}\3", value))
+    return _ASSIGNED.sub(rf"\1{MASK}", _USERINFO.sub(rf"\1{MASK}\3", value))
 
 
 def masked_evidence(document: Document) -> Secret | str:
@@ -65,32 +65,32 @@ def masked_evidence(document: Document) -> Secret | str:
             found = json.loads(found)
     cracked = document.get("plg_type") == "brute"
     if isinstance(found, Mapping):
-        masked = {key: _field_masked(text(key), text(value), cracked) for key, value in found.items()}
-        return mask_if_changed(_written(found), _written(masked))
+        masked = {key: _mask_field(text(key), text(value), cracked) for key, value in found.items()}
+        return mask_if_changed(_format_fields(found), _format_fields(masked))
     plain = text(found)
-    return mask_if_changed(plain, _pair_masked(plain, cracked))
+    return mask_if_changed(plain, _mask_pair(plain, cracked))
 
 
-def _written(found: Mapping[str, object]) -> str:
+def _format_fields(found: Mapping[str, object]) -> str:
     return ", ".join(f"{text(key)}: {text(value)}" for key, value in found.items())
 
 
-def _field_masked(name: str, value: str, cracked: bool) -> str:
+def _mask_field(name: str, value: str, cracked: bool) -> str:
     """Of what was cracked, only what is known to be harmless is shown."""
     if _FIELD.search(name) or (cracked and not _ACCOUNT.search(name)):
-        return value and HIDDEN
-    return text_masked(value)
+        return value and MASK
+    return mask_text(value)
 
 
-def _pair_masked(value: str, cracked: bool) -> str:
+def _mask_pair(value: str, cracked: bool) -> str:
     pair = _PAIR.fullmatch(value.strip())
     if pair and "://" not in value:
-        return pair[1] + HIDDEN
-    return HIDDEN if cracked and value else text_masked(value)
+        return pair[1] + MASK
+    return MASK if cracked and value else mask_text(value)
 
 
 def masked_content(document: Document) -> Secret | str:
     """`content` of what WIH found in a page: all kinds that are not known to be harmless are keys."""
     plain = text(document.get("content"))
     harmless = text(document.get("record_type")).lower() in HARMLESS_RECORDS
-    return mask_if_changed(plain, text_masked(plain) if harmless else key_masked(plain))
+    return mask_if_changed(plain, mask_text(plain) if harmless else mask_key(plain))

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 
 from bot.assets.kinds import ASSET_KINDS, AssetKind, site_key
 from bot.assets.values import (
-    LINES,
+    LINE_BREAK,
     Document,
     first,
     ip_order,
     items,
     mapping,
     number,
-    once,
     text,
     union,
+    unique,
 )
 
 Row = Sequence[object]
@@ -36,7 +36,7 @@ class SheetLayout:
     header: Sequence[str]
     widths: Sequence[int]
     volatile_columns: frozenset[str] = frozenset()
-    name: Sequence[int] = (0,)
+    name_columns: Sequence[int] = (0,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class KindSheet:
     """
 
     asset: AssetKind
-    plan: SheetLayout
+    layout: SheetLayout
     row: Callable[[Sequence[Document]], Row]
 
 
@@ -65,7 +65,7 @@ SERVICE = SheetLayout(
     title=ASSET_KINDS["service"].chinese,
     header=("IP", "端口", "服务", "产品", "版本"),
     widths=(22, 10, 20, 40, 20),
-    name=(0, 1),
+    name_columns=(0, 1),
 )
 DOMAIN = SheetLayout(
     title=ASSET_KINDS["domain"].chinese,
@@ -85,7 +85,7 @@ def site_row(documents: Sequence[Document]) -> Row:
     return (
         *site_key(documents[0]),
         text(first(documents, "title")),
-        LINES.join(once(names)),
+        LINE_BREAK.join(unique(names)),
         number(first(documents, "status")),
         number(first(favicons, "hash")),
     )
@@ -95,15 +95,15 @@ def domain_row(documents: Sequence[Document]) -> Row:
     return (
         text(first(documents, "domain")),
         text(first(documents, "type")),
-        LINES.join(union(documents, "record")),
-        LINES.join(sorted(union(documents, "ips"), key=ip_order)),
+        LINE_BREAK.join(union(documents, "record")),
+        LINE_BREAK.join(sorted(union(documents, "ips"), key=ip_order)),
     )
 
 
 Service = tuple[int | str, str, str, str]  # port, service, product, version
 
 
-def services_of(documents: Iterable[Document]) -> list[Service]:
+def parse_services(documents: Iterable[Document]) -> list[Service]:
     """What answers at the open ports of one address, each banner once, in the order of the ports."""
     found = {
         (
@@ -128,26 +128,26 @@ def _port_order(service: Service) -> tuple[int, str, str, str, str]:
 def ip_row(documents: Sequence[Document], services: Sequence[Service]) -> Row:
     """One address, found by several tasks: the first of what is single, all of what is many."""
     city, asn = mapping(first(documents, "geo_city")), mapping(first(documents, "geo_asn"))
-    ports = once(service[0] for service in services)
+    ports = unique(service[0] for service in services)
     return (
         text(first(documents, "ip")),
-        LINES.join(ports),
+        LINE_BREAK.join(ports),
         len(ports),
         "/".join(filter(None, (text(city.get("country_name")), text(city.get("region_name"))))),
         text(asn.get("organization")),
-        LINES.join(union(documents, "domain")),
+        LINE_BREAK.join(union(documents, "domain")),
         text(mapping(first(documents, "os_info")).get("name")),
         text(first(documents, "cdn_name")),
         text(first(documents, "ip_type")),
     )
 
 
-def only_ip_row(documents: Sequence[Document]) -> Row:
-    return ip_row(documents, services_of(documents))
+def ip_row_from_documents(documents: Sequence[Document]) -> Row:
+    return ip_row(documents, parse_services(documents))
 
 
-ARL_KINDS: dict[str, KindSheet] = {
-    "ip": KindSheet(asset=ASSET_KINDS["ip"], plan=IP, row=only_ip_row),
-    "site": KindSheet(asset=ASSET_KINDS["site"], plan=SITE, row=site_row),
-    "domain": KindSheet(asset=ASSET_KINDS["domain"], plan=DOMAIN, row=domain_row),
+ARL_SHEETS: dict[str, KindSheet] = {
+    "ip": KindSheet(asset=ASSET_KINDS["ip"], layout=IP, row=ip_row_from_documents),
+    "site": KindSheet(asset=ASSET_KINDS["site"], layout=SITE, row=site_row),
+    "domain": KindSheet(asset=ASSET_KINDS["domain"], layout=DOMAIN, row=domain_row),
 }

@@ -14,29 +14,29 @@ from pathlib import Path
 from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile
 
-MOST_PARTS = 20
-SHORT = 500  # rows of a sheet that is not worth sharing out
-PIECE = 1 << 18  # bytes read at once
-SHEETS = "xl/worksheets/sheet"
-BOOK = "xl/workbook.xml"
+MAX_PARTS = 20
+MIN_ROWS_TO_SPLIT = 500  # rows of a sheet that is not worth sharing out
+CHUNK_BYTES = 1 << 18  # bytes read at once
+SHEET_PREFIX = "xl/worksheets/sheet"
+WORKBOOK_NAME = "xl/workbook.xml"
 
 _ROW_NUMBER = re.compile(rb'(<row\b[^>]*?\br=")\d+')
 _CELL_NUMBER = re.compile(rb'(<c\b[^>]*?\br="[A-Z]+)\d+')
 _FILTER = re.compile(rb'(<autoFilter ref="[A-Z]+\d+:[A-Z]+)\d+')
 _SIZE = re.compile(rb"<dimension\b[^>]*/>")
-_PLACES = re.compile(  # what names rows that are elsewhere by now
+_ROW_REFERENCES = re.compile(  # what names rows that are elsewhere by now
     rb"<(mergeCells|hyperlinks|conditionalFormatting|dataValidations)\b.*?</\1>", re.DOTALL
 )
 _FILTER_NAME = re.compile(rb"<definedName\b[^>]*_xlnm\._FilterDatabase[^>]*>[^<]*</definedName>")
 _NO_NAMES = re.compile(rb"<definedNames>\s*</definedNames>")
 
 
-class TooBig(Exception):
+class TooBigError(Exception):
     """Not even the most parts are small enough"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cut:
+class SplitPlan:
     """How a workbook is cut: into files of at most `max_bytes`, named after `stem` in `folder`."""
 
     folder: Path
@@ -47,10 +47,10 @@ class Cut:
         return self.folder / f"{self.stem}_{number}-{parts}.xlsx"
 
 
-def split(source: Path, cut: Cut) -> list[Path]:
+def split(source: Path, cut: SplitPlan) -> list[Path]:
     """Write the parts, in their order. Raises `TooBig`."""
     parts = max(math.ceil(source.stat().st_size * 1.1 / cut.max_bytes), 2)
-    while parts <= MOST_PARTS:
+    while parts <= MAX_PARTS:
         paths = [cut.path(number, parts) for number in range(1, parts + 1)]
         _write(source, paths)
         biggest = max(path.stat().st_size for path in paths)
@@ -59,7 +59,7 @@ def split(source: Path, cut: Cut) -> list[Path]:
         for path in paths:
             path.unlink()
         parts = max(parts + 1, math.ceil(parts * biggest / cut.max_bytes))
-    raise TooBig
+    raise TooBigError
 
 
 def _write(source: Path, paths: Sequence[Path]) -> None:
@@ -68,23 +68,23 @@ def _write(source: Path, paths: Sequence[Path]) -> None:
         book = stack.enter_context(ZipFile(source))
         parts = [stack.enter_context(ZipFile(path, "w", ZIP_DEFLATED)) for path in paths]
         for name in book.namelist():
-            if name == f"{SHEETS}1.xml":
-                _number(book, name, parts)
-            elif name.startswith(SHEETS) and _count_rows(book, name) > SHORT:
-                _share_out(book, name, parts)
+            if name == f"{SHEET_PREFIX}1.xml":
+                _write_overview(book, name, parts)
+            elif name.startswith(SHEET_PREFIX) and _count_rows(book, name) > MIN_ROWS_TO_SPLIT:
+                _distribute_rows(book, name, parts)
             else:
                 _copy(book, name, parts)
 
 
 def _copy(book: ZipFile, name: str, parts: Sequence[ZipFile]) -> None:
     content = book.read(name)
-    if name == BOOK:  # Excel makes the names of filters anew
+    if name == WORKBOOK_NAME:  # Excel makes the names of filters anew
         content = _NO_NAMES.sub(b"", _FILTER_NAME.sub(b"", content))
     for part in parts:
         part.writestr(name, content)
 
 
-def _number(book: ZipFile, name: str, parts: Sequence[ZipFile]) -> None:
+def _write_overview(book: ZipFile, name: str, parts: Sequence[ZipFile]) -> None:
     """The overview, with a last line more."""
     head, end, tail = book.read(name).rpartition(b"</sheetData>")
     rows = [int(number) for number in re.findall(rb'<row\b[^>]*?\br="(\d+)', head)]
@@ -96,7 +96,7 @@ def _number(book: ZipFile, name: str, parts: Sequence[ZipFile]) -> None:
         part.writestr(name, head + row + end + tail)
 
 
-def _share_out(book: ZipFile, name: str, parts: Sequence[ZipFile]) -> None:
+def _distribute_rows(book: ZipFile, name: str, parts: Sequence[ZipFile]) -> None:
     """The first row to every part, the others in their order, so many to each."""
     total = _count_rows(book, name) - 1
     with ExitStack() as stack:
@@ -112,7 +112,7 @@ def _share_out(book: ZipFile, name: str, parts: Sequence[ZipFile]) -> None:
             used[place] += 1
             files[place].write(_renumbered(row, used[place]))
         for file, last in zip(files, used, strict=True):
-            file.write(_FILTER.sub(rb"\g<1>%d" % last, _PLACES.sub(b"", rows.tail)))
+            file.write(_FILTER.sub(rb"\g<1>%d" % last, _ROW_REFERENCES.sub(b"", rows.tail)))
 
 
 def _renumbered(row: bytes, number: int) -> bytes:
@@ -132,7 +132,7 @@ class _Rows:
         self._sheet = sheet
         self.tail = b""
         read = b""
-        while b"<sheetData>" not in read and (piece := sheet.read(PIECE)):
+        while b"<sheetData>" not in read and (piece := sheet.read(CHUNK_BYTES)):
             read += piece
         head, begin, self._rest = read.partition(b"<sheetData>")
         self.head = head + begin
@@ -142,7 +142,7 @@ class _Rows:
             *rows, self._rest = self._rest.split(b"</row>")
             for row in rows:
                 yield row + b"</row>"
-            piece = self._sheet.read(PIECE)
+            piece = self._sheet.read(CHUNK_BYTES)
             if not piece:
                 self.tail = self._rest
                 return

@@ -8,10 +8,10 @@ from typing import Any
 from bot.assets.values import Percentage
 from bot.workbook.sheets import Row, Service, SheetLayout
 
-TOP = 20  # of each count
-SAME_SERVICE = {"https-alt": "https"}  # this one alone, as ARL counts
+MAX_ENTRIES = 20  # of each count
+SERVICE_ALIASES = {"https-alt": "https"}  # this one alone, as ARL counts
 
-PLAN = SheetLayout(title="资产统计", header=(), widths=(20, 12, 12, 12, 12, 20, 12, 12, 12, 12, 40, 12, 12))
+LAYOUT = SheetLayout(title="资产统计", header=(), widths=(20, 12, 12, 12, 12, 20, 12, 12, 12, 12, 40, 12, 12))
 
 
 @dataclass(kw_only=True)
@@ -26,7 +26,7 @@ class Statistics:
         for port, name, product, _ in services:
             self.ports[port] += 1
             if product:
-                self.services[SAME_SERVICE.get(name, name)] += 1
+                self.services[SERVICE_ALIASES.get(name, name)] += 1
                 if "**" not in product:
                     self.products[product] += 1
 
@@ -37,26 +37,28 @@ class Statistics:
             ("系统服务信息统计", self.services, "系统服务", "系统服务类别总数"),
             ("软件产品信息统计", self.products, "产品", "产品类别总数"),
         ]
-        yield _beside([(title,) for title, _, _, _ in blocks])
+        yield _side_by_side([(title,) for title, _, _, _ in blocks])
         yield from [()] * 3
-        yield _beside([(label, "数量", "占比") for _, _, label, _ in blocks])
-        tops = [counts.most_common(TOP) for _, counts, _, _ in blocks]
+        yield _side_by_side([(label, "数量", "占比") for _, _, label, _ in blocks])
+        tops = [counts.most_common(MAX_ENTRIES) for _, counts, _, _ in blocks]
         totals = [counts.total() for _, counts, _, _ in blocks]
-        for place in range(TOP):
-            yield _beside([_share(top, place, total) for top, total in zip(tops, totals, strict=True)])
+        for place in range(MAX_ENTRIES):
+            yield _side_by_side([
+                _count_cells(top, place, total) for top, total in zip(tops, totals, strict=True)
+            ])
         yield ()
-        yield _beside([(label,) for _, _, _, label in blocks])
-        yield _beside([(total,) for total in totals])
+        yield _side_by_side([(label,) for _, _, _, label in blocks])
+        yield _side_by_side([(total,) for total in totals])
 
 
-def _share(top: Sequence[tuple[object, int]], place: int, total: int) -> Row:
+def _count_cells(top: Sequence[tuple[object, int]], place: int, total: int) -> Row:
     if place >= len(top):
         return ()
     name, count = top[place]
     return (name, count, Percentage(count / total))
 
 
-def _beside(blocks: Sequence[Row]) -> Row:
+def _side_by_side(blocks: Sequence[Row]) -> Row:
     """Blocks of up to three cells in columns A, F and K."""
     row: list[object] = []
     for block in blocks:

@@ -25,11 +25,11 @@ from bot.workbook.cells import RowWriter, Styles, WorkbookOptions
 from bot.workbook.sheets import Row, SheetLayout
 
 TIME_FORMAT = "yyyy-mm-dd hh:mm:ss"
-PACKED = 3  # of 9: a third of the time of the usual 6, for a file a few hundredths larger
-PIECE = 1 << 18  # bytes written or copied at once
-LARGE = 2_000_000_000  # bytes of a sheet
+COMPRESSION_LEVEL = 3  # of 9: a third of the time of the usual 6, for a file a few hundredths larger
+CHUNK_BYTES = 1 << 18  # bytes written or copied at once
+ZIP64_THRESHOLD_BYTES = 2_000_000_000  # bytes of a sheet
 
-_ROOM = re.compile(rb"<sheetData\s*/>|<sheetData>\s*</sheetData>")
+_EMPTY_SHEET_DATA = re.compile(rb"<sheetData\s*/>|<sheetData>\s*</sheetData>")
 _HEADER = PatternFill("solid", fgColor="1677FF")
 _WHITE = Font(bold=True, color="FFFFFF")
 
@@ -38,7 +38,7 @@ class WorkbookWriter:
     """A workbook under way: sheets by plan, and whatever openpyxl itself can add to them."""
 
     def __init__(self, look: WorkbookOptions, *, made: datetime) -> None:
-        self.look = look
+        self.options = look
         self.workbook = Workbook(write_only=True)
         stamp = made.replace(tzinfo=None)
         self.workbook.properties = DocumentProperties(creator="DingRun", created=stamp, modified=stamp)
@@ -57,17 +57,17 @@ class WorkbookWriter:
         return Styles(
             header=header.style_id,
             plain=plain.style_id,
-            share=share.style_id,
+            percentage=share.style_id,
             time=time.style_id,
             inert=inert.style_id,
-            lines=lines.style_id,
-            inert_lines=inert_lines.style_id,
+            multiline=lines.style_id,
+            inert_multiline=inert_lines.style_id,
         )
 
     def plain_sheet(self, title: str, widths: Row) -> Any:
         """A short sheet, all of it written by openpyxl."""
         sheet: Any = self.workbook.create_sheet(title)  # its stubs lack half of what it has
-        _lay_out(sheet, widths)
+        set_up_columns(sheet, widths)
         return sheet
 
     def sheet(self, plan: SheetLayout) -> "SheetWriter":
@@ -77,17 +77,17 @@ class WorkbookWriter:
         """A sheet, behind another or the last, and the file that takes its rows."""
         place = self.workbook.index(after) + 1 if after else None
         sheet: Any = self.workbook.create_sheet(title, place)
-        _lay_out(sheet, plan.widths)
-        rows = tempfile.TemporaryFile(buffering=PIECE)  # noqa: SIM115 - until `close`
+        set_up_columns(sheet, plan.widths)
+        rows = tempfile.TemporaryFile(buffering=CHUNK_BYTES)  # noqa: SIM115 - until `close`
         self._rows.append((sheet, rows))
         return sheet, rows
 
     def save(self, path: Path) -> None:
         """Write the file. The same content makes the same bytes."""
-        with XlsxArchive(path, self._rows_of) as package:
+        with XlsxArchive(path, self._find_rows) as package:
             ExcelWriter(self.workbook, package).write_data()
 
-    def _rows_of(self, name: str) -> IO[bytes] | None:
+    def _find_rows(self, name: str) -> IO[bytes] | None:
         return next((rows for sheet, rows in self._rows if sheet.path == f"/{name}"), None)
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class SheetWriter:
         self._header = list(plan.header)
         self._sheet: Any = None
         self._parts = 0
-        self._used = 0
+        self._row_number = 0
         self.rows = 0
         self._begin()
 
@@ -112,31 +112,31 @@ class SheetWriter:
         self._parts += 1
         title = self._plan.title if self._parts == 1 else f"{self._plan.title} {self._parts}"
         self._sheet, self._file = self._book.long_sheet(self._plan, title, self._sheet)
-        self._used = 0
+        self._row_number = 0
         if self._header:
             self._sheet.freeze_panes = "A2"
             self._file.write(self._book.cells.header(1, self._header).encode())
-            self._used = 1
+            self._row_number = 1
 
     def append(self, row: Row) -> None:
-        if self._used >= self._book.look.most_rows:
+        if self._row_number >= self._book.options.max_rows:
             self.close()
             self._begin()
-        self._used += 1
+        self._row_number += 1
         self.rows += 1
-        self._file.write(self._book.cells.row(self._used, row).encode())
+        self._file.write(self._book.cells.row(self._row_number, row).encode())
 
     def close(self) -> None:
         """No more rows come."""
         if self._header:
-            self._sheet.auto_filter.ref = f"A1:{get_column_letter(len(self._header))}{self._used}"
+            self._sheet.auto_filter.ref = f"A1:{get_column_letter(len(self._header))}{self._row_number}"
 
 
 class XlsxArchive(ZipFile):
     """The archive of a workbook, with the rows put into the sheets that openpyxl wrote without them."""
 
     def __init__(self, path: Path, rows_of: Callable[[str], IO[bytes] | None]) -> None:
-        super().__init__(path, "w", ZIP_DEFLATED, compresslevel=PACKED)
+        super().__init__(path, "w", ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL)
         self._rows_of = rows_of
 
     def write(self, filename: Any, arcname: Any = None, *_: Any, **__: Any) -> None:
@@ -145,20 +145,20 @@ class XlsxArchive(ZipFile):
         if rows is None:
             self.writestr(arcname, around)
             return
-        head, tail = _ROOM.split(around)
+        head, tail = _EMPTY_SHEET_DATA.split(around)
         # The header for large files only where it must be: Excel offers to repair a file without need of it.
-        large = rows.tell() + len(around) > LARGE
+        large = rows.tell() + len(around) > ZIP64_THRESHOLD_BYTES
         with self.open(arcname, "w", force_zip64=large) as part:
             part.write(head + b"<sheetData>")
             rows.seek(0)
-            shutil.copyfileobj(rows, part, PIECE)
+            shutil.copyfileobj(rows, part, CHUNK_BYTES)
             part.write(b"</sheetData>" + tail)
 
     def writestr(self, zinfo_or_arcname: Any, data: Any, *_: Any, **__: Any) -> None:
         """Without the time of day, so that the same content is the same file."""
         info = ZipInfo(zinfo_or_arcname)
         info.compress_type = ZIP_DEFLATED
-        super().writestr(info, data, compresslevel=PACKED)
+        super().writestr(info, data, compresslevel=COMPRESSION_LEVEL)
 
 
 def style_header(cell: Cell) -> None:
@@ -166,7 +166,7 @@ def style_header(cell: Cell) -> None:
     cell.font, cell.fill, cell.alignment = _WHITE, _HEADER, Alignment(vertical="center")
 
 
-def _lay_out(sheet: Any, widths: Row) -> None:
+def set_up_columns(sheet: Any, widths: Row) -> None:
     """Columns as wide as what stands in them; on paper all of them on one page."""
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.page_setup.orientation, sheet.page_setup.fitToHeight = "landscape", 0

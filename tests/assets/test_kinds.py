@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from bot.assets.kinds import ASSET_KINDS, HIGHLIGHTS, REPORTED_KINDS, by_importance, display_name
-from bot.workbook.finding_sheets import KINDS
+from bot.workbook.finding_sheets import KIND_SHEETS
 
 CASES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("vuln", {"plg_type": "poc"}, ("vuln",)),
@@ -38,12 +38,12 @@ def test_vulnerabilities_come_first_and_unknown_kinds_last() -> None:
 
 
 def test_a_report_has_a_sheet_for_every_kind_that_it_asks_for() -> None:
-    assert list(KINDS) == list(REPORTED_KINDS)
+    assert list(KIND_SHEETS) == list(REPORTED_KINDS)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KIND_SHEETS)
 def test_a_sheet_is_called_like_its_kind(kind: str) -> None:
-    assert KINDS[kind].plan.title == display_name(kind, "zh-CN")
+    assert KIND_SHEETS[kind].layout.title == display_name(kind, "zh-CN")
 
 
 def test_what_is_known_to_be_the_same_has_the_same_key() -> None:

@@ -13,7 +13,7 @@ from bot.cli import worker
 from bot.cli.worker import Limits, answer_ring, answers, work
 from bot.config.settings import Settings
 from bot.errors import ConfigError, TemporaryError
-from bot.exporters.celery.requests import new_request
+from bot.exporters.celery.requests import KIND, new_request
 from bot.models import Findings, Job, JobState
 from bot.ports import ReportInput
 from bot.runtime import utc_now
@@ -106,7 +106,7 @@ async def test_a_worker_that_lost_its_order_stops_and_spoils_nothing(
     await workshop.left()
     making = await begun(workshop)
     later = utc_now() + timedelta(hours=1)
-    assert await workshop.store.claim_job(["make"], "other", later, later + timedelta(hours=1))
+    assert await workshop.store.claim_job([KIND], "other", later, later + timedelta(hours=1))
     await making
     assert ((await the(workshop)).owner, (await the(workshop)).state) == ("other", JobState.DOING)
     assert "was taken over" in caplog.text
@@ -260,8 +260,8 @@ class ServingBroker:
     def __init__(self, settings: Settings) -> None:
         self.settings, self.seen = settings, [answers(settings)]
 
-    def serve(self, make: Callable[[], None], *, beat: Callable[[], None], at_once: int) -> int:
-        beat()
+    def serve(self, handle: Callable[[], None], *, heartbeat: Callable[[], None], concurrency: int) -> int:
+        heartbeat()
         self.seen.append(answers(self.settings))
         return 0
 

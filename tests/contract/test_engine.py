@@ -12,7 +12,7 @@ from bot.models import TaskStatus
 from bot.ports import Engine
 from bot.stores.sqlite.store import SqliteStore
 from bot.stores.sqlite.tasks import SqliteTaskStore
-from bot.workbook.finding_sheets import KINDS
+from bot.workbook.finding_sheets import KIND_SHEETS
 from tests.arl_sandbox.arl_fixture import open_arl_fixture
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock, FakeEngine
@@ -92,7 +92,7 @@ async def test_what_was_submitted_is_not_begun_by_the_engine_itself(engine: Engi
     assert list(await engine.external_runs(NOW)) == []
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "unheard of"])
+@pytest.mark.parametrize("kind", [*KIND_SHEETS, "unheard of"])
 async def test_tasks_without_finds_have_no_assets(engine: Engine, kind: str) -> None:
     ids = await engine.submit(RUN)
     assert [asset async for asset in engine.iter_assets(ids, kind)] == []

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.reports.downloads import MAX_AGENT_CHARACTERS, RESUMABLE, DownloadLog, HttpClient
+from bot.reports.downloads import MAX_AGENT_CHARACTERS, RESUME_WINDOW, DownloadLog, HttpClient
 from bot.reports.link_tokens import LinkPolicy, rejection_reason
-from bot.reports.links import NoLink, ReportLinks
+from bot.reports.links import InvalidLinkError, ReportLinks
 from bot.stores.sqlite.links import SqliteLinks
 from bot.stores.sqlite.store import SqliteStore
 from tests.factories import make_link, make_report
@@ -79,7 +79,7 @@ async def test_a_revoked_link_does_not_come_back_by_a_repeat(links: ReportLinks,
 
 async def test_without_a_public_address_there_are_no_links(store: SqliteStore, clock: FakeClock) -> None:
     links = ReportLinks(SqliteLinks(store), LinkPolicy(), clock=clock)
-    assert not links.is_enabled
+    assert not links.enabled
     assert await links.link_for(REPORT, cause="job1") is None
 
 
@@ -91,14 +91,14 @@ async def test_two_bots_know_each_others_links(store: SqliteStore, clock: FakeCl
 async def test_a_key_of_the_settings_wins(store: SqliteStore, clock: FakeClock) -> None:
     own = ReportLinks(SqliteLinks(store), TERMS, clock=clock, key="a key of the settings")
     other = ReportLinks(SqliteLinks(store), TERMS, clock=clock)
-    with pytest.raises(NoLink, match="forged"):
+    with pytest.raises(InvalidLinkError, match="forged"):
         await other.find(token(await url(own)))
 
 
 async def test_what_the_store_does_not_know_leads_nowhere(links: ReportLinks, store: SqliteStore) -> None:
     first = await url(links)
     await store.rows("delete from links")
-    with pytest.raises(NoLink, match="unknown"):
+    with pytest.raises(InvalidLinkError, match="unknown"):
         await links.find(token(first))
 
 
@@ -111,7 +111,7 @@ async def test_only_the_client_that_began_may_resume_and_for_an_hour(
     assert await audit.resume(grant, CURL) == begun
     assert not await audit.resume(grant, HttpClient.from_headers("192.0.2.8", "curl/8.5.0"))
     assert not await audit.resume(make_link(), CURL)
-    clock.turn(seconds=RESUMABLE.total_seconds() + 1)
+    clock.turn(seconds=RESUME_WINDOW.total_seconds() + 1)
     assert not await audit.resume(grant, CURL)
 
 

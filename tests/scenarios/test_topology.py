@@ -80,7 +80,7 @@ async def test_one_process_is_killed_each_second_and_every_run_is_told_once(
     assert {run.status for run in runs} == {RunStatus.FINISHED}
     assert {run.push_status for run in runs} == {PushStatus.SUCCESS}
     assert {run.export_status for run in runs if run.schedule.export} == {ExportStatus.SUCCESS}
-    assert {job.kind for job in jobs if job.state is JobState.DEAD} <= {"make"}  # asked for anew
+    assert {job.kind for job in jobs if job.state is JobState.DEAD} <= {"export_request"}  # asked for anew
     assert told(sandbox) == dict.fromkeys((run.id for run in runs), 1)
     assert {report.run_id for report in reports} == wanted(runs)
     assert await archived(services, stores, reports) == []

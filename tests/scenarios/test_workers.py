@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from bot.delivery.plan import jobs_for_finished_run
-from bot.exporters.celery.requests import KIND, findings_of
+from bot.exporters.celery.requests import KIND, parse_response
 from bot.models import Destination, ExportStatus, Job, JobState, Run, RunStatus, TaskCounts, TaskStatus
 from bot.runtime import utc_now
 from bot.wiring.stores import StoreSet, open_stores
@@ -139,7 +139,7 @@ async def test_a_worker_that_is_killed_costs_time_and_nothing_else(chat: Chat, g
     await kill_whole(victim)
     await ground.done(partial(chat.has, "file", 1))
     orders = await ground.stores.store.find_jobs(kind=KIND)
-    assert [(order.attempts, findings_of(order).rows) for order in orders] == [(2, SITES)]
+    assert [(order.attempts, parse_response(order).rows) for order in orders] == [(2, SITES)]
     assert await ground.export_is(ExportStatus.SUCCESS)
     assert len([*(ground.folder / "reports").glob("*/*")]) == 1
     assert len(await chat.messages("card")) == 1

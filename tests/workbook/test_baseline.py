@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from bot.models import Failure, Run, RunStatus, Task, TaskCounts, TaskStatus
 from bot.ports import Baseline, ReportInput
-from bot.workbook.baseline import MAX_RUNS_ASKED, compared
+from bot.workbook.baseline import MAX_RUNS_QUERIED, with_baseline
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeEngine
 
@@ -45,7 +45,7 @@ class Past:
     async def story(self) -> ReportInput:
         """The last run, compared with those before it."""
         *earlier, run = self.runs
-        return await compared(self.engine, ReportInput(run=run, earlier=tuple(reversed(earlier))))
+        return await with_baseline(self.engine, ReportInput(run=run, earlier=tuple(reversed(earlier))))
 
     async def baseline(self) -> Baseline:
         found = (await self.story()).baseline
@@ -145,8 +145,8 @@ async def test_targets_meet_whatever_their_letter_case_but_urls_do_not() -> None
 
 async def test_a_target_that_is_never_covered_costs_a_bounded_number_of_questions() -> None:
     past = Past()
-    for _ in range(MAX_RUNS_ASKED + 20):
+    for _ in range(MAX_RUNS_QUERIED + 20):
         past.run(("a.example",))
     past.run()  # b.example is new
     await past.story()
-    assert past.engine.questions == 1 + MAX_RUNS_ASKED
+    assert past.engine.questions == 1 + MAX_RUNS_QUERIED

@@ -165,7 +165,9 @@ def test_what_the_report_counted_is_told_with_what_is_new(tmp_path: Path) -> Non
     weak = {"target": "192.0.2.9:22", "plg_name": "SSHBrute", "plg_type": "brute", "vul_name": "弱口令"}
     hole = {"target": "http://a.com", "plg_name": "x", "plg_type": "poc", "vul_name": "RCE"}
     now: Documents = {"vuln": [weak, hole, hole], "ip": DOCUMENTS["ip"], "wih": [{"record_type": "ip"}]}
-    found = write_workbook(tmp_path / "book.xlsx", compared_story(), finds(now, {"vuln": [hole]}), look=LOOK)
+    found = write_workbook(
+        tmp_path / "book.xlsx", compared_story(), finds(now, {"vuln": [hole]}), options=LOOK
+    )
     assert found.compared
     assert [(each.kind, each.total, each.new) for each in found.highlights] == [
         ("vuln", 2, 1), ("weak_password", 1, 1),
@@ -208,13 +210,13 @@ def test_no_part_has_the_header_for_large_files_needlessly(tmp_path: Path) -> No
 
 def test_the_same_finds_make_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.xlsx", "b.xlsx"):
-        write_workbook(tmp_path / name, ReportInput(run=ended_run()), finds(DOCUMENTS), look=LOOK)
+        write_workbook(tmp_path / name, ReportInput(run=ended_run()), finds(DOCUMENTS), options=LOOK)
     assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()
 
 
 def test_a_full_sheet_goes_on_in_a_second_one(tmp_path: Path) -> None:
     domains = [{"domain": f"{letter}.com"} for letter in "abcde"]
-    sheets = written(tmp_path, {"domain": domains}, most_rows=3)
+    sheets = written(tmp_path, {"domain": domains}, max_rows=3)
     assert list(sheets)[5:8] == ["域名", "域名 2", "域名 3"]
     assert [[row[0] for row in sheets[name]] for name in ("域名", "域名 2", "域名 3")] == [
         ["域名", "a.com", "b.com"],
@@ -296,12 +298,12 @@ def test_the_overview_says_what_is_not_compared(tmp_path: Path) -> None:
 def partly(folder: Path, **sides: list[str]) -> list[list[Any]]:
     """The changes of a run when these sites were found, by side."""
     found = {Side(side): {"site": [{"site": site} for site in sites]} for side, sites in sides.items()}
-    write_workbook(folder / "book.xlsx", compared_story(), finds_of(found), look=LOOK)
+    write_workbook(folder / "book.xlsx", compared_story(), finds_of(found), options=LOOK)
     return [row[:3] for row in book(folder / "book.xlsx")["变化"][1:]]
 
 
 def test_what_a_task_that_did_not_finish_did_not_see_is_not_gone(tmp_path: Path) -> None:
-    assert partly(tmp_path, mine=["a"], theirs=["a", "b"], elsewhere=["c"]) == [["站点", "消失", "b"]]
+    assert partly(tmp_path, current=["a"], earlier=["a", "b"], elsewhere=["c"]) == [["站点", "消失", "b"]]
 
 
 def test_what_a_task_that_did_not_finish_found_is_new_only_if_nobody_knew_it(tmp_path: Path) -> None:
@@ -310,11 +312,13 @@ def test_what_a_task_that_did_not_finish_found_is_new_only_if_nobody_knew_it(tmp
 
 
 def test_what_another_target_had_before_is_not_new(tmp_path: Path) -> None:
-    assert partly(tmp_path, mine=["a", "b"], theirs=["a"], elsewhere=["b"])[0][0] == "和上一次相同，没有变化"
+    assert (
+        partly(tmp_path, current=["a", "b"], earlier=["a"], elsewhere=["b"])[0][0] == "和上一次相同，没有变化"
+    )
 
 
 def test_what_only_a_partial_run_saw_is_gone_when_a_whole_one_does_not_see_it(tmp_path: Path) -> None:
-    assert partly(tmp_path, mine=["a"], theirs=["a"], earlier_partial=["b"]) == [["站点", "消失", "b"]]
+    assert partly(tmp_path, current=["a"], earlier=["a"], earlier_partial=["b"]) == [["站点", "消失", "b"]]
 
 
 def test_what_was_seen_in_part_before_has_not_changed_when_all_of_it_is_seen(tmp_path: Path) -> None:
@@ -323,8 +327,8 @@ def test_what_was_seen_in_part_before_has_not_changed_when_all_of_it_is_seen(tmp
         "site": [{"site": "a", "title": "首页"}],
         "ip": [{"ip": "192.0.2.1", "port_info": [port(80), port(443)]}],
     }
-    found = finds_of({Side.EARLIER_PARTIAL: before, Side.MINE: now})
-    write_workbook(tmp_path / "book.xlsx", compared_story(), found, look=LOOK)
+    found = finds_of({Side.EARLIER_PARTIAL: before, Side.CURRENT: now})
+    write_workbook(tmp_path / "book.xlsx", compared_story(), found, options=LOOK)
     rows = [row[:3] for row in book(tmp_path / "book.xlsx")["变化"][1:]]
     assert rows == [["系统服务", "新增", "192.0.2.1 443"]]
 
@@ -333,7 +337,7 @@ def test_half_an_address_has_neither_changed_nor_lost_ports(tmp_path: Path) -> N
     seen = {"ip": [{"ip": "192.0.2.1", "port_info": [port(80)]}]}
     before = {"ip": [{"ip": "192.0.2.1", "port_info": [port(22, "ssh"), port(443)]}]}
     found = finds_of({Side.PARTIAL: seen, Side.ELSEWHERE: before})
-    write_workbook(tmp_path / "book.xlsx", compared_story(unfinished=("t2",)), found, look=LOOK)
+    write_workbook(tmp_path / "book.xlsx", compared_story(unfinished=("t2",)), found, options=LOOK)
     rows = [row[:3] for row in book(tmp_path / "book.xlsx")["变化"][1:]]
     assert rows == [["系统服务", "新增", "192.0.2.1 80"]]
 
@@ -343,10 +347,10 @@ def test_documents_out_of_order_are_noted_and_break_nothing(tmp_path: Path) -> N
     (place,) = [number for number, each in enumerate(found) if each.kind == "domain"]
     found[place] = type(found[place])(
         kind="domain",
-        sides={Side.THEIRS: [{"domain": "a.com"}], Side.MINE: [{"domain": "b.com"}, {"domain": "a.com"}]},
+        sides={Side.EARLIER: [{"domain": "a.com"}], Side.CURRENT: [{"domain": "b.com"}, {"domain": "a.com"}]},
     )
     story = compared_story()
-    write_workbook(tmp_path / "book.xlsx", story, found, look=LOOK)
+    write_workbook(tmp_path / "book.xlsx", story, found, options=LOOK)
     assert any("域名 的数据不是按序" in cell for cell in cells(book(tmp_path / "book.xlsx")["概览"]))
 
 

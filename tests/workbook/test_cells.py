@@ -15,23 +15,24 @@ from hypothesis import strategies as st
 
 from bot.assets.values import Percentage
 from bot.workbook.cells import (
-    ACTIVE,
-    CUT,
-    MOST_CHARACTERS,
+    ACTIVE_CHARACTERS,
+    MAX_CELL_CHARACTERS,
+    TRUNCATION_MARK,
     RowWriter,
     Styles,
     WorkbookOptions,
-    cut,
-    local,
-    xml,
+    escape_xml,
+    local_time,
+    truncate,
 )
-from bot.workbook.finding_sheets import KINDS
+from bot.workbook.finding_sheets import KIND_SHEETS
 from tests.workbooks import TITLES, Book, Documents, compared_story, port, written
 from tests.workbooks import ended_run as ended
 
 ZONE = ZoneInfo("Asia/Shanghai")
 CELLS = RowWriter(
-    Styles(header=1, plain=6, share=7, time=2, inert=3, lines=4, inert_lines=5), WorkbookOptions(zone=ZONE)
+    Styles(header=1, plain=6, percentage=7, time=2, inert=3, multiline=4, inert_multiline=5),
+    WorkbookOptions(zone=ZONE),
 )
 
 HOSTILE = [
@@ -58,7 +59,7 @@ def everywhere(value: object) -> Documents:
             {field: inner.get(field, [value]) for field in kind.asset.columns},
             {},
         ]
-        for name, kind in KINDS.items()
+        for name, kind in KIND_SHEETS.items()
     }
 
 
@@ -84,7 +85,7 @@ def test_text_reads_back_as_it_was(tmp_path: Path, text: str) -> None:
     assert sheets["域名"][1][1] == shown
 
 
-@pytest.mark.parametrize("first", sorted(ACTIVE - {"\n", "\r"}))
+@pytest.mark.parametrize("first", sorted(ACTIVE_CHARACTERS - {"\n", "\r"}))
 def test_what_begins_like_a_formula_stays_text_when_it_is_edited(first: str) -> None:
     assert f's="3" t="inlineStr"><is><t xml:space="preserve">{first}1<' in CELLS.row(1, [f"{first}1"])
 
@@ -98,13 +99,17 @@ def test_several_lines_have_room_but_never_the_whole_screen(lines: int, height: 
 
 @pytest.mark.parametrize("text", ["x" * 40_000, "💥" * 20_000, "\x01" * 9 + "=" * 40_000])
 def test_a_long_cell_is_cut_with_a_mark(text: str) -> None:
-    short = cut(text)
-    assert MOST_CHARACTERS - 1 <= len(short.encode("utf-16-le")) // 2 <= MOST_CHARACTERS
-    assert short.endswith(CUT)
+    short = truncate(text)
+    assert MAX_CELL_CHARACTERS - 1 <= len(short.encode("utf-16-le")) // 2 <= MAX_CELL_CHARACTERS
+    assert short.endswith(TRUNCATION_MARK)
 
 
 def test_a_cell_that_just_fits_is_left_alone() -> None:
-    assert cut("x" * MOST_CHARACTERS) == xml("x" * MOST_CHARACTERS) == "x" * MOST_CHARACTERS
+    assert (
+        truncate("x" * MAX_CELL_CHARACTERS)
+        == escape_xml("x" * MAX_CELL_CHARACTERS)
+        == "x" * MAX_CELL_CHARACTERS
+    )
 
 
 CASES: list[tuple[object, str]] = [
@@ -125,9 +130,10 @@ def test_a_value_becomes_a_cell(value: object, cell: str) -> None:
 
 
 def test_a_day_that_excel_does_not_have_is_told_in_words() -> None:
-    assert local(datetime(1850, 1, 1, tzinfo=UTC), ZONE) == "1850-01-01 00:00:00+00:00"
+    assert local_time(datetime(1850, 1, 1, tzinfo=UTC), ZONE) == "1850-01-01 00:00:00+00:00"
     assert (
-        local(datetime.min.replace(tzinfo=UTC), ZoneInfo("America/New_York")) == "0001-01-01 00:00:00+00:00"
+        local_time(datetime.min.replace(tzinfo=UTC), ZoneInfo("America/New_York"))
+        == "0001-01-01 00:00:00+00:00"
     )
 
 
@@ -137,9 +143,9 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=5,
 )
-FIELDS = sorted({field for kind in KINDS.values() for field in kind.asset.columns})
+FIELDS = sorted({field for kind in KIND_SHEETS.values() for field in kind.asset.columns})
 DOCUMENT = st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=8)
-FINDS = st.dictionaries(st.sampled_from(list(KINDS)), st.lists(DOCUMENT, max_size=3), max_size=4)
+FINDS = st.dictionaries(st.sampled_from(list(KIND_SHEETS)), st.lists(DOCUMENT, max_size=3), max_size=4)
 
 thorough: Callable[..., Any] = settings(
     derandomize=True,
@@ -150,10 +156,10 @@ thorough: Callable[..., Any] = settings(
 
 
 @thorough
-@given(mine=FINDS, theirs=FINDS)
-def test_no_document_breaks_a_workbook(tmp_path: Path, mine: Documents, theirs: Documents) -> None:
+@given(current=FINDS, earlier=FINDS)
+def test_no_document_breaks_a_workbook(tmp_path: Path, current: Documents, earlier: Documents) -> None:
     story = replace(compared_story(), run=ended())
-    sheets: Book = written(tmp_path, mine, theirs, story)
+    sheets: Book = written(tmp_path, current, earlier, story)
     assert list(sheets)[: len(TITLES)] == TITLES
     assert not re.search(rb'<f[ >/]|t="(e|str|b)"', sheets_xml(tmp_path / "book.xlsx"))
 

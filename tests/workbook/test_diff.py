@@ -6,20 +6,22 @@ from itertools import groupby
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.assets.kinds import keyed
+from bot.assets.kinds import key_from
 from bot.assets.values import Document
-from bot.workbook.diff import Change, Pair, Side, SortedGroups, Verdict, changes, paired
+from bot.workbook.diff import Change, ChangeKind, PairedAsset, Side, SortedGroups, compare_rows, pair_assets
 from bot.workbook.sheets import DOMAIN, SheetLayout
 
-key = keyed("name")
+key = key_from("name")
 
 
 def things(*names: str) -> list[Document]:
     return [{"name": name} for name in names]
 
 
-def pairs(mine: list[Document], theirs: list[Document]) -> list[Pair]:
-    return list(paired({Side.THEIRS: SortedGroups(theirs, key), Side.MINE: SortedGroups(mine, key)}))
+def pairs(current: list[Document], earlier: list[Document]) -> list[PairedAsset]:
+    return list(
+        pair_assets({Side.EARLIER: SortedGroups(earlier, key), Side.CURRENT: SortedGroups(current, key)})
+    )
 
 
 def test_what_stands_under_one_key_meets() -> None:
@@ -37,7 +39,7 @@ def test_streams_are_taken_two_keys_ahead_at_most() -> None:
             taken.append(name)
             yield {"name": name}
 
-    first = next(paired({Side.MINE: SortedGroups(stream(), key)}))
+    first = next(pair_assets({Side.CURRENT: SortedGroups(stream(), key)}))
     assert (first.key, taken) == (("a",), ["a", "b", "c"])
 
 
@@ -52,30 +54,30 @@ NAMES = st.lists(st.text("abc", max_size=2), max_size=12).map(sorted)
 
 
 @settings(derandomize=True)
-@given(mine=NAMES, theirs=NAMES)
-def test_nothing_is_lost_and_nothing_meets_another(mine: list[str], theirs: list[str]) -> None:
-    found = pairs(things(*mine), things(*theirs))
-    assert [pair.key for pair in found] == [(name,) for name in sorted({*mine, *theirs})]
-    assert [each["name"] for pair in found for each in pair.now] == mine
-    assert [each["name"] for pair in found for each in pair.before] == theirs
+@given(current=NAMES, earlier=NAMES)
+def test_nothing_is_lost_and_nothing_meets_another(current: list[str], earlier: list[str]) -> None:
+    found = pairs(things(*current), things(*earlier))
+    assert [pair.key for pair in found] == [(name,) for name in sorted({*current, *earlier})]
+    assert [each["name"] for pair in found for each in pair.now] == current
+    assert [each["name"] for pair in found for each in pair.before] == earlier
     assert all(len(list(groupby([*pair.now, *pair.before], key))) == 1 for pair in found)
 
 
 def test_a_change_names_thing_column_and_both_values() -> None:
-    assert list(changes(DOMAIN, ("d", "A", "1", ""), ("d", "CNAME", "1", "x"))) == [
-        Change(Verdict.CHANGED, ["d"], "解析类型", "A", "CNAME"),
-        Change(Verdict.CHANGED, ["d"], "关联ip", "", "x"),
+    assert list(compare_rows(DOMAIN, ("d", "A", "1", ""), ("d", "CNAME", "1", "x"))) == [
+        Change(ChangeKind.CHANGED, ["d"], "解析类型", "A", "CNAME"),
+        Change(ChangeKind.CHANGED, ["d"], "关联ip", "", "x"),
     ]
 
 
 def test_a_thing_that_came_or_went_is_told_as_a_whole() -> None:
     row = ("d", "A", "", "")
     told = [("域名", "d"), ("解析类型", "A")]
-    assert list(changes(DOMAIN, None, row)) == [Change(Verdict.NEW, ["d"], after=told)]
-    assert list(changes(DOMAIN, row, None)) == [Change(Verdict.GONE, ["d"], before=told)]
-    assert list(changes(DOMAIN, None, None)) == []
+    assert list(compare_rows(DOMAIN, None, row)) == [Change(ChangeKind.NEW, ["d"], after=told)]
+    assert list(compare_rows(DOMAIN, row, None)) == [Change(ChangeKind.GONE, ["d"], before=told)]
+    assert list(compare_rows(DOMAIN, None, None)) == []
 
 
 def test_a_volatile_column_does_not_count() -> None:
     plan = SheetLayout(title="x", header=("a", "at"), widths=(1, 1), volatile_columns=frozenset({"at"}))
-    assert list(changes(plan, ("1", "x"), ("1", "y"))) == []
+    assert list(compare_rows(plan, ("1", "x"), ("1", "y"))) == []

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bot.assets.values import moment
-from bot.workbook.finding_sheets import KINDS
-from bot.workbook.masking import HIDDEN, Secret, masked_content, masked_evidence
+from bot.workbook.finding_sheets import KIND_SHEETS
+from bot.workbook.masking import MASK, Secret, masked_content, masked_evidence
 from tests.workbooks import TITLES, cells, facts, written
 
 CERT = {
@@ -40,7 +40,7 @@ AT, FROM, UNTIL = (  # as a sheet shows them
     datetime(2026, 1, 1, 8),  # noqa: DTZ001
     datetime(2027, 1, 1, 8),  # noqa: DTZ001
 )
-MASKED = f"username: root, password: {HIDDEN}"
+MASKED = f"username: root, password: {MASK}"
 
 
 ROWS: dict[str, list[list[Any]]] = {
@@ -87,9 +87,9 @@ def test_times_name_their_zone(tmp_path: Path) -> None:
     assert sheets["证书"][0][4:6] == ["生效（Asia/Shanghai）", "到期（Asia/Shanghai）"]
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+@pytest.mark.parametrize("kind", KIND_SHEETS.values(), ids=list(KIND_SHEETS))
 def test_a_row_has_a_value_for_every_column(kind: Any) -> None:
-    assert len(kind.row([{}])) == len(kind.plan.header) == len(kind.plan.widths)
+    assert len(kind.row([{}])) == len(kind.layout.header) == len(kind.layout.widths)
 
 
 def test_when_it_was_found_is_no_change(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_secret_that_changed_is_told_without_it(tmp_path: Path) -> None:
 def test_several_accounts_at_one_target_are_all_told(tmp_path: Path) -> None:
     many = {"vuln": [FOUND["vuln"][0] | {"verify_data": f"user{n}:pass{n}"} for n in range(3)]}
     (row,) = written(tmp_path, many)["漏洞"][1:]
-    assert row[5] == " \n".join(f"user{n}:{HIDDEN}" for n in range(3))
+    assert row[5] == " \n".join(f"user{n}:{MASK}" for n in range(3))
 
 
 SECRETS: list[tuple[str, dict[str, Any]]] = [
@@ -169,20 +169,20 @@ def test_whoever_writes_the_text_does_not_choose_how_long_masking_takes() -> Non
 def test_keys_found_in_pages_are_hidden_but_for_their_beginning(kind: object) -> None:
     found = masked_content({"record_type": kind, "content": "LTAI5tAbCdEfGhIjKlMn"})
     assert isinstance(found, Secret)
-    assert found.masked == f"LTAI{HIDDEN}"
+    assert found.masked == f"LTAI{MASK}"
 
 
 def test_a_short_key_is_hidden_as_a_whole() -> None:
     found = masked_content({"record_type": "app_key", "content": "abcdefgh"})
     assert isinstance(found, Secret)
-    assert found.masked == HIDDEN
+    assert found.masked == MASK
 
 
 def test_what_is_no_secret_stays_readable() -> None:
     assert masked_content({"record_type": "domain", "content": "b.com"}) == "b.com"
     found = masked_content({"record_type": "url", "content": "http://a.com/?token=abc&x=1"})
     assert isinstance(found, Secret)
-    assert found.masked == f"http://a.com/?token={HIDDEN}&x=1"
+    assert found.masked == f"http://a.com/?token={MASK}&x=1"
 
 
 def test_secrets_are_shown_when_the_setting_says_so(tmp_path: Path) -> None:
@@ -197,17 +197,17 @@ def test_no_sheet_tells_a_secret_otherwise(tmp_path: Path) -> None:
 
 
 def test_fingerprints_that_are_plain_text_are_shown(tmp_path: Path) -> None:
-    site = KINDS["site"].asset.slimmed({"site": "a", "finger": ["PHP", {"name": "nginx"}, 5]})
+    site = KIND_SHEETS["site"].asset.slimmed({"site": "a", "finger": ["PHP", {"name": "nginx"}, 5]})
     assert written(tmp_path, {"site": [site]})["站点"][1][2] == "PHP \nnginx"
 
 
 def test_what_is_not_read_does_not_travel() -> None:
     site = {"site": "a", "headers": "long", "favicon": {"hash": 5, "data": "long"}, "status": 200}
-    assert KINDS["site"].asset.slimmed(site) == {"site": "a", "favicon": {"hash": 5}, "status": 200}
+    assert KIND_SHEETS["site"].asset.slimmed(site) == {"site": "a", "favicon": {"hash": 5}, "status": 200}
     cert = {"cert": CERT | {"extensions": {"subjectAltName": "DNS:a.com", "other": "long"}}}
-    slim = KINDS["cert"].asset.slimmed(cert)
+    slim = KIND_SHEETS["cert"].asset.slimmed(cert)
     assert "long" not in str(slim)
-    assert KINDS["cert"].row([slim]) == KINDS["cert"].row([cert])
+    assert KIND_SHEETS["cert"].row([slim]) == KIND_SHEETS["cert"].row([cert])
 
 
 @pytest.mark.parametrize("text", ["2026-13-45 11:00:05", "2026-11-24", "yesterday", "", "0000-00-00 00:00"])

@@ -16,7 +16,7 @@ from python_calamine import CalamineWorkbook
 
 from bot.errors import PermanentError, TemporaryError
 from bot.exporters.local.splitter import split_report
-from bot.workbook.splitter import MOST_PARTS, SHORT, Cut, TooBig, split
+from bot.workbook.splitter import MAX_PARTS, MIN_ROWS_TO_SPLIT, SplitPlan, TooBigError, split
 
 WHEN = datetime(2026, 11, 24, 3, 0)  # noqa: DTZ001 - Excel's times know no zone
 HEAD = ["地址", "端口", "时间", "标题"]
@@ -47,8 +47,8 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-def cut(source: Path, share: float) -> Cut:
-    return Cut(folder=source.parent, stem="每日巡检", max_bytes=int(source.stat().st_size * share))
+def cut(source: Path, share: float) -> SplitPlan:
+    return SplitPlan(folder=source.parent, stem="每日巡检", max_bytes=int(source.stat().st_size * share))
 
 
 def rows(path: Path, sheet: str) -> list[list[Any]]:
@@ -85,8 +85,8 @@ def test_text_stays_text_and_times_stay_times(source: Path) -> None:
 
 
 def test_what_cannot_be_small_enough_is_said(source: Path) -> None:
-    with pytest.raises(TooBig):
-        split(source, cut(source, 1 / (2 * MOST_PARTS)))
+    with pytest.raises(TooBigError):
+        split(source, cut(source, 1 / (2 * MAX_PARTS)))
     assert list(source.parent.glob("*.xlsx")) == [source]
 
 
@@ -100,7 +100,7 @@ def test_charts_and_short_sheets_stand_whole_in_every_part(tmp_path: Path) -> No
     chart.add_data(Reference(counts, min_col=2, min_row=1, max_row=5))
     overview.append(["计划"])
     overview.add_chart(chart, "A3")
-    for number in range(4 * SHORT):
+    for number in range(4 * MIN_ROWS_TO_SPLIT):
         sites.append([sha256(str(number).encode()).hexdigest()])
     book.save(path := tmp_path / "chart.xlsx")
     for part in split(path, cut(path, 0.7)):
@@ -114,7 +114,7 @@ def test_words_that_look_like_rows_stay_as_they_are(tmp_path: Path) -> None:
     book = Workbook(write_only=True)
     book.create_sheet("概览").append(["计划"])
     sheet, evil = book.create_sheet("站点"), '</row><row r="9"><c r="A7"> <c r="B1" & r="C3"'
-    for number in range(2 * SHORT):
+    for number in range(2 * MIN_ROWS_TO_SPLIT):
         sheet.append([evil, number, None, f"x{number}"])
     book.save(path := tmp_path / "evil.xlsx")
     parts = split(path, cut(path, 0.9))

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.engines.arl.assets import FINDINGS, check_depth, slimmed
+from bot.engines.arl.assets import FINDINGS, check_depth, select_fields
 from bot.engines.arl.client import ArlClient
 from bot.engines.arl.documents import (
     AGAIN,
@@ -192,7 +192,7 @@ class ApiReader:
 
 def _slim(document: Document, fields: Sequence[str]) -> Document:
     """What is read of a document. Raises `ValueError` for one that nobody can write down again."""
-    slim = slimmed(document, fields)
+    slim = select_fields(document, fields)
     check_depth(slim)
     return slim
 

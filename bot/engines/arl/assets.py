@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from itertools import islice
 
-from bot.assets.external_sort import CHUNK_ITEMS, ExternalSort, Key
-from bot.assets.kinds import ASSET_KINDS, is_keyless, slimmed
+from bot.assets.external_sort import MAX_ITEMS_IN_MEMORY, ExternalSort, Key
+from bot.assets.kinds import ASSET_KINDS, is_keyless, select_fields
 from bot.engines.arl.documents import Document
 
-__all__ = ["FINDINGS", "check_depth", "is_keyless", "slimmed", "sorted_by_key"]
+__all__ = ["FINDINGS", "check_depth", "is_keyless", "select_fields", "sorted_by_key"]
 
 BATCH = 500  # documents that are read back at once
 MAX_DEPTH = 40  # of a document in a document
@@ -31,7 +31,7 @@ def check_depth(value: object, left: int = MAX_DEPTH) -> None:
 
 
 async def sorted_by_key(
-    documents: AsyncIterator[Document], key: Callable[[Document], Key], *, chunk: int = CHUNK_ITEMS
+    documents: AsyncIterator[Document], key: Callable[[Document], Key], *, chunk: int = MAX_ITEMS_IN_MEMORY
 ) -> AsyncIterator[Document]:
     """Yield the same documents by their keys; a few are sorted in memory, many by way of files."""
     with ExternalSort(chunk=chunk) as sort:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequen
 from datetime import datetime
 from typing import Any
 
-from bot.engines.arl.assets import FINDINGS, slimmed
+from bot.engines.arl.assets import FINDINGS, select_fields
 from bot.engines.arl.documents import AGAIN, STEMS, TASK_FIELDS, Document, normalize_task, with_document_id
 from bot.engines.arl.skipped import SkippedDocuments
 from bot.errors import PermanentError
@@ -81,8 +81,8 @@ class MongoReader:
     async def finds(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
         fields = ("_id", *FINDINGS[kind].fields)
         for where in _parts(task_ids):
-            async for document in self._kind(kind).stream(where, fields=FINDINGS[kind].asked):
-                yield slimmed(document, fields)
+            async for document in self._kind(kind).stream(where, fields=FINDINGS[kind].projection):
+                yield select_fields(document, fields)
 
     def _kind(self, kind: str) -> Documents:
         if kind not in FINDINGS:

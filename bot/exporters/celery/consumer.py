@@ -1,9 +1,9 @@
-"""The consumer of a worker: accepts rings of ours and nothing else, whatever lies in the queue.
+"""The consumer of a worker, which accepts our notifications and rejects every other message.
 
-Celery looks at a message in several places, and a foreign one makes it stumble in many: arguments that are no
-list, a time limit that is a word, a content type that is missing. Each ends the worker that took it, and the
-next one when the broker hands it on. So a message that is not a ring to the letter is rejected before Celery
-looks at it, and what cannot even be read costs a connection and not the worker.
+Celery reads a message in several places, and a foreign one makes it fail in many: arguments that are not a
+list, a time limit that is not a number, a missing content type. Each failure ends the worker that received
+it, and the next one when the broker redelivers it. So a message that is not exactly a notification is
+rejected before Celery reads it. One that cannot be decoded costs a reconnect, not the worker.
 """
 
 import json
@@ -17,27 +17,28 @@ from celery.worker.consumer.tasks import Tasks
 
 log = logging.getLogger(__name__)
 
-RING = "dingrun.make"
-BEAT_SECONDS = 10.0
-SHOWN = 60  # characters of what a foreign message calls itself
+TASK_NAME = "dingrun.export"
+HEARTBEAT_INTERVAL_SECONDS = 10.0
+MAX_LOGGED_CHARACTERS = 60  # of the names in a foreign message
 
 _NO_LIMITS = (None, [None, None], (None, None))
 
 
-def is_ring(message: Any) -> bool:
-    """Check that a message is exactly what `Broker.ring` sends: no arguments, no date, no follow-up."""
+def is_notification(message: Any) -> bool:
+    """Return whether a message is exactly what `Broker.notify` sends: no arguments, no ETA, no callbacks."""
     headers = message.headers
     if not isinstance(headers, dict) or message.errors:
         return False
-    named = headers.get("task") == RING and isinstance(headers.get("id"), str)
-    plain = headers.get("eta") is None and headers.get("timelimit") in _NO_LIMITS
-    ends = isinstance(headers.get("expires"), str | None)
-    json_text = (message.content_type, str(message.content_encoding).lower()) == ("application/json", "utf-8")
-    return named and plain and ends and json_text and _asks_nothing(message.body)
+    is_named = headers.get("task") == TASK_NAME and isinstance(headers.get("id"), str)
+    is_immediate = headers.get("eta") is None and headers.get("timelimit") in _NO_LIMITS
+    can_expire = isinstance(headers.get("expires"), str | None)
+    encoding = (message.content_type, str(message.content_encoding).lower())
+    is_json = encoding == ("application/json", "utf-8")
+    return is_named and is_immediate and can_expire and is_json and _is_empty_call(message.body)
 
 
-def _asks_nothing(body: Any) -> bool:
-    """Check a body: no arguments, and no task that its end would start."""
+def _is_empty_call(body: Any) -> bool:
+    """Return whether a body has no arguments and names no further task."""
     try:
         args, kwargs, embedded = json.loads(bytes(body) if isinstance(body, memoryview) else body)
     except (ValueError, TypeError, RecursionError):
@@ -45,44 +46,45 @@ def _asks_nothing(body: Any) -> bool:
     return args == [] and kwargs == {} and isinstance(embedded, dict) and not any(embedded.values())
 
 
-class RingConsumer(Consumer):  # type: ignore[misc]
-    """Celery's consumer, surviving whatever it is handed."""
+class NotificationConsumer(Consumer):  # type: ignore[misc]
+    """Celery's consumer, surviving every message."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.connection_errors = (Exception,)  # then it connects again; a stop is no `Exception`
+        self.connection_errors = (Exception,)  # it reconnects after any of these; a stop is no `Exception`
 
     def create_task_handler(self, *args: Any, **options: Any) -> Callable[[Any], None]:
-        take = super().create_task_handler(*args, **options)
+        handle = super().create_task_handler(*args, **options)
 
-        def take_ring(message: Any) -> None:
-            if is_ring(message):
-                take(message)
+        def handle_notification(message: Any) -> None:
+            if is_notification(message):
+                handle(message)
             else:
                 self._reject(message)
 
-        return take_ring
+        return handle_notification
 
     def _reject(self, message: Any) -> None:
         headers = message.headers if isinstance(message.headers, dict) else {}
-        kind, name = str(message.content_type)[:SHOWN], str(headers.get("task"))[:SHOWN]
-        log.warning("a message that is no ring of DingRun's is rejected: %s, task %s", kind, name)
+        kind = str(message.content_type)[:MAX_LOGGED_CHARACTERS]
+        name = str(headers.get("task"))[:MAX_LOGGED_CHARACTERS]
+        log.warning("rejected a message that is no notification of DingRun: %s, task %s", kind, name)
         message.reject_log_error(log, self.connection_errors)
 
 
-class Life(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Heartbeat in the loop that consumes: a worker that hangs there sends none."""
+class HeartbeatStep(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Send heartbeats from the loop that consumes, so that a worker that hangs sends none."""
 
     requires = (Tasks,)
-    beat: Callable[[], None]
+    heartbeat: Callable[[], None]
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         super().__init__(consumer, **options)
         self._timer: Any = None
 
     def start(self, consumer: Any) -> None:
-        self.beat()
-        self._timer = consumer.timer.call_repeatedly(BEAT_SECONDS, self.beat)
+        self.heartbeat()
+        self._timer = consumer.timer.call_repeatedly(HEARTBEAT_INTERVAL_SECONDS, self.heartbeat)
 
     def stop(self, consumer: Any) -> None:
         if self._timer is not None:
@@ -90,6 +92,6 @@ class Life(bootsteps.StartStopStep):  # type: ignore[misc]
             self._timer = None
 
 
-def life(beat: Callable[[], None]) -> type[Life]:
-    """Make the step of a consumer that calls `beat`."""
-    return type("Life", (Life,), {"beat": staticmethod(beat)})
+def heartbeat_step(heartbeat: Callable[[], None]) -> type[HeartbeatStep]:
+    """Build the step of a consumer that calls `heartbeat`."""
+    return type("HeartbeatStep", (HeartbeatStep,), {"heartbeat": staticmethod(heartbeat)})

@@ -1,7 +1,7 @@
-"""The exporter of several machines: a worker writes the workbook, and this one waits for it, by the store.
+"""Have a worker write the report, and wait for it in the store.
 
-The request and its outcome are a job of kind `make` (`requests.py`). The broker only carries a wake-up
-notification. A worker that dies stops extending its lease, and another one is notified.
+The request and the response are a job of kind `export_request` (`requests.py`). The broker only carries a
+wake-up notification. A worker that dies stops extending its lease, and another one is notified.
 """
 
 import asyncio
@@ -13,126 +13,139 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.errors import DingRunError, RateLimited, TemporaryError
-from bot.exporters.celery.requests import KIND, findings_of, has_place, new_request, place_of, taken
+from bot.exporters.celery.requests import (
+    KIND,
+    assets_read,
+    has_transfer_path,
+    new_request,
+    parse_response,
+    transfer_path,
+)
 from bot.exporters.celery.transfer import FileTransfer
 from bot.files import UNFINISHED_SUFFIX
 from bot.models import Clock, Findings, Job, JobState, Run
 from bot.ports import ReportInput, Store
 from bot.telemetry.loops import report_error
 
-LOOK = 0.3  # seconds between two looks at an order that a worker is at
-SELDOM = 2.0  # the most while nobody is: as many wait as a bot has places, and each look is a question
-PATIENCE = 6.0  # seconds that a ring may take
-AT_ONCE = 2  # rings: a broker that keeps one waiting holds up nobody else
-RING_AGAIN = timedelta(seconds=30)  # for an order that nobody took
-NOBODY_CAME = timedelta(seconds=90)  # then the wait is told and goes on later
-COME_BACK = 10.0  # seconds
+POLL_INTERVAL_SECONDS = 0.3  # while a worker is at the request
+MAX_POLL_INTERVAL_SECONDS = 2.0  # while none is: each poll is a query, and many requests may wait
+NOTIFY_TIMEOUT_SECONDS = 6.0
+MAX_NOTIFY_THREADS = 2  # a broker that does not answer one call delays no other
+NOTIFY_INTERVAL = timedelta(seconds=30)  # for a request that no worker claimed
+UNCLAIMED_TIMEOUT = timedelta(seconds=90)  # then the job fails temporarily and says why
+RETRY_AFTER_SECONDS = 10.0
 
 
 class WorkerNotifier(Protocol):
     """Wakes a worker."""
 
     def notify(self) -> None:
-        """Blocks. Raises `TemporaryError` while there is no way to any worker."""
+        """Notify one worker. Blocks. Raises `TemporaryError` while the broker does not answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notification:
-    """When a worker was rung for last, and for what."""
+    """The last notification for a request."""
 
     at: datetime
-    attempts: int  # workers that had taken the order by then
+    attempts: int  # workers that had claimed the request by then
 
 
 class CeleryExporter:
-    """The Exporter port by workers that share the store."""
+    """The Exporter port on workers that share the store."""
 
-    def __init__(self, store: Store, handover: FileTransfer, bell: WorkerNotifier, *, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, transfer: FileTransfer, notifier: WorkerNotifier, *, clock: Clock
+    ) -> None:
         self._store = store
-        self._handover = handover
-        self._bell = bell
+        self._transfer = transfer
+        self._notifier = notifier
         self._clock = clock
         self._progress: dict[str, int] = {}
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="broker")
+        self._threads = ThreadPoolExecutor(MAX_NOTIFY_THREADS, thread_name_prefix="broker")
 
     def progress(self, run_id: str) -> int | None:
         return self._progress.get(run_id)
 
-    async def export(self, story: ReportInput, path: Path) -> Findings:
-        run = story.run
-        order = await self._open_order(run) or await self._new_order(run, path)
+    async def export(self, report_input: ReportInput, path: Path) -> Findings:
+        run = report_input.run
+        request = await self._find_open_request(run) or await self._add_request(run, path)
         try:
-            ended = await self._ended(order)
+            ended = await self._wait_for_end(request)
         finally:
             self._progress.pop(run.id, None)
-        findings = findings_of(ended)
-        await self._handover.receive(place_of(ended), path)
+        findings = parse_response(ended)
+        await self._transfer.receive(transfer_path(ended), path)
         return findings
 
-    async def _open_order(self, run: Run) -> Job | None:
-        """What was asked for this run before a bot died or stopped, and is not fetched yet."""
+    async def _find_open_request(self, run: Run) -> Job | None:
+        """Return the request that an earlier attempt left: unfinished, or finished and not received."""
         states = {JobState.TODO, JobState.DOING, JobState.DONE}
-        orders = await self._store.find_jobs(run_id=run.id, kind=KIND, states=states)
-        ours = [order for order in orders if has_place(order)]
-        last = ours[-1] if ours else None
-        if last and last.state is JobState.DONE and not await self._handover.exists(place_of(last)):
+        requests = await self._store.find_jobs(run_id=run.id, kind=KIND, states=states)
+        last = next((each for each in reversed(requests) if has_transfer_path(each)), None)
+        if last and last.state is JobState.DONE and not await self._transfer.exists(transfer_path(last)):
             return None
         return last
 
-    async def _new_order(self, run: Run, path: Path) -> Job:
+    async def _add_request(self, run: Run, path: Path) -> Job:
         name = f"{run.id}.{secrets.token_hex(4)}"
-        order = new_request(run.id, name, f"{path.parent.name}/{name}{UNFINISHED_SUFFIX}", self._clock())
-        await self._store.add_job(order)
-        return order
+        request = new_request(run.id, name, f"{path.parent.name}/{name}{UNFINISHED_SUFFIX}", self._clock())
+        await self._store.add_job(request)
+        return request
 
-    async def _ended(self, order: Job) -> Job:
-        """Wait for the order's end, and ring whenever it waits for a worker."""
-        came, rung, pause = self._clock(), None, LOOK
-        while not order.state.ended:
+    async def _wait_for_end(self, request: Job) -> Job:
+        """Poll the request until it has ended, and notify a worker whenever it is unclaimed."""
+        last_claimed, notification, delay = self._clock(), None, POLL_INTERVAL_SECONDS
+        while not request.state.ended:
             now = self._clock()
-            if is_unclaimed(order, now):
-                if now - came >= NOBODY_CAME:
-                    raise RateLimited("waits for a worker: none is free, or none runs", retry_after=COME_BACK)
-                rung = await self._rung(order, rung, now)
+            if is_unclaimed(request, now):
+                if now - last_claimed >= UNCLAIMED_TIMEOUT:
+                    raise RateLimited(
+                        "waits for a worker: none is free, or none is running",
+                        retry_after=RETRY_AFTER_SECONDS,
+                    )
+                notification = await self._notify_if_due(request, notification, now)
             else:
-                came = now
-                self._progress[order.run_id] = taken(order)
-            pause = next_pause(order, now, pause)
-            await asyncio.sleep(pause)
-            found = await self._store.find_job(order.id)
+                last_claimed = now
+                self._progress[request.run_id] = assets_read(request)
+            delay = next_poll_delay(request, now, delay)
+            await asyncio.sleep(delay)
+            found = await self._store.find_job(request.id)
             if found is None:
-                raise TemporaryError(f"{order.id} is gone from the store")
-            order = found
-        return order
+                raise TemporaryError(f"{request.id} is gone from the store")
+            request = found
+        return request
 
-    async def _rung(self, order: Job, last: Notification | None, now: datetime) -> Notification:
-        """Ring if it is time; the last ring."""
-        if last and not should_notify_again(order, last, now):
+    async def _notify_if_due(self, request: Job, last: Notification | None, now: datetime) -> Notification:
+        """Notify a worker unless the last notification is recent. Returns the last notification."""
+        if last and not should_notify_again(request, last, now):
             return last
         try:
-            async with asyncio.timeout(PATIENCE):
-                await asyncio.get_running_loop().run_in_executor(self._threads, self._bell.notify)
+            async with asyncio.timeout(NOTIFY_TIMEOUT_SECONDS):
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._notifier.notify)
         except TimeoutError:
             raise TemporaryError("exporter.broker_url: the broker does not answer in time") from None
         except DingRunError:
             raise
-        except Exception as error:  # noqa: BLE001 - a worker may come all the same; it is rung for again
+        except Exception as error:  # noqa: BLE001 - an idle worker may claim it all the same; notified again later
             report_error("broker", error)
-        return Notification(at=now, attempts=order.attempts)
+        return Notification(at=now, attempts=request.attempts)
 
 
-def is_unclaimed(order: Job, now: datetime) -> bool:
-    """Whether nobody is at it: it waits, or its worker has died."""
-    if order.state is JobState.TODO:
+def is_unclaimed(request: Job, now: datetime) -> bool:
+    """Return whether no worker has the request: it is `todo`, or its lease has expired."""
+    if request.state is JobState.TODO:
         return True
-    return order.state is JobState.DOING and order.lease_until is not None and order.lease_until <= now
+    return request.state is JobState.DOING and request.lease_until is not None and request.lease_until <= now
 
 
-def next_pause(order: Job, now: datetime, last: float) -> float:
-    """Seconds until the next look: ever more while nobody is at it."""
-    return min(last * 2, SELDOM) if is_unclaimed(order, now) else LOOK
+def next_poll_delay(request: Job, now: datetime, last: float) -> float:
+    """Return the seconds until the next poll. They double up to a maximum while the request is unclaimed."""
+    if not is_unclaimed(request, now):
+        return POLL_INTERVAL_SECONDS
+    return min(last * 2, MAX_POLL_INTERVAL_SECONDS)
 
 
-def should_notify_again(order: Job, last: Notification, now: datetime) -> bool:
-    """At once for a worker that took it since and died; else seldom: all workers may be busy."""
-    return order.attempts > last.attempts or now - last.at >= RING_AGAIN
+def should_notify_again(request: Job, last: Notification, now: datetime) -> bool:
+    """Return True at once after a worker died, else once per interval: all workers may be busy."""
+    return request.attempts > last.attempts or now - last.at >= NOTIFY_INTERVAL

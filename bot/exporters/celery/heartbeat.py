@@ -1,7 +1,7 @@
-"""Heartbeats of workers: each writes the time under its name into one fact of the store. Pure.
+"""Heartbeats of workers: each stores the current time under its name in one value of the store. Pure.
 
-Two that write at the same moment may lose the word of one; it says it again a few seconds later, long before
-it is missed.
+When two workers write at the same moment, one heartbeat may be lost. It is repeated a few seconds later, long
+before the worker counts as dead.
 """
 
 import json
@@ -9,29 +9,29 @@ from datetime import datetime, timedelta
 
 from bot.models import MAX_CLOCK_SKEW
 
-FACT = "workers"
-SILENT_AFTER = timedelta(seconds=45) + MAX_CLOCK_SKEW  # three beats and more, by any bot's clock
+KEY = "workers"
+HEARTBEAT_TIMEOUT = timedelta(seconds=45) + MAX_CLOCK_SKEW  # more than four heartbeats, by any bot's clock
 
 
-def seen(kept: str | None, name: str, now: datetime) -> str:
-    """Return the fact after a heartbeat of this worker, without those that are long silent."""
-    return _written({**_living(kept, now), name: now})
+def with_worker(stored: str | None, name: str, now: datetime) -> str:
+    """Return the value after a heartbeat of this worker. Workers that have timed out are dropped."""
+    return _encode({**_recent_heartbeats(stored, now), name: now})
 
 
-def gone(kept: str | None, name: str, now: datetime) -> str:
-    """Return the fact after this worker has stopped."""
-    return _written({each: at for each, at in _living(kept, now).items() if each != name})
+def without_worker(stored: str | None, name: str, now: datetime) -> str:
+    """Return the value after this worker has stopped."""
+    return _encode({each: at for each, at in _recent_heartbeats(stored, now).items() if each != name})
 
 
-def living(kept: str | None, now: datetime) -> list[str]:
+def alive_workers(stored: str | None, now: datetime) -> list[str]:
     """List the workers with a recent heartbeat."""
-    return sorted(_living(kept, now))
+    return sorted(_recent_heartbeats(stored, now))
 
 
-def _written(times: dict[str, datetime]) -> str:
+def _encode(times: dict[str, datetime]) -> str:
     return json.dumps({name: at.isoformat() for name, at in times.items()})
 
 
-def _living(kept: str | None, now: datetime) -> dict[str, datetime]:
-    times = {name: datetime.fromisoformat(at) for name, at in json.loads(kept or "{}").items()}
-    return {name: at for name, at in times.items() if abs(now - at) <= SILENT_AFTER}
+def _recent_heartbeats(stored: str | None, now: datetime) -> dict[str, datetime]:
+    times = {name: datetime.fromisoformat(at) for name, at in json.loads(stored or "{}").items()}
+    return {name: at for name, at in times.items() if abs(now - at) <= HEARTBEAT_TIMEOUT}

@@ -1,6 +1,6 @@
-"""What a bot asks of a worker, and what the worker answers: a job of kind `make` in the store.
+"""Export requests: what a bot asks of a worker and what the worker responds, as a job in the store. Pure.
 
-Nothing of it travels through the broker. Pure.
+Nothing of a request travels through the broker.
 """
 
 import re
@@ -14,66 +14,66 @@ from bot import __version__
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.models import MAX_CLOCK_SKEW, Findings, Job, JobState, new_job
 
-_FINDINGS = TypeAdapter(Findings)
-
-KIND = "make"
-_PLACE = re.compile(r"\w[\w.-]{0,200}/\w[\w.-]{0,200}\.part", re.ASCII)  # one folder, one file, none hidden
+KIND = "export_request"
 LEASE = timedelta(seconds=10)
-DEATHS = 3  # workers that one order may cost
+MAX_WORKER_DEATHS = 3  # workers that may die of one request
+
+_FINDINGS = TypeAdapter(Findings)
+_PATH = re.compile(r"\w[\w.-]{0,200}/\w[\w.-]{0,200}\.part", re.ASCII)  # one folder, one file, none hidden
 
 
-def new_request(run_id: str, name: str, place: str, now: datetime) -> Job:
-    """The wish for the workbook of a run, to be handed over at a place."""
-    payload = {"place": place, "version": __version__}
+def new_request(run_id: str, name: str, path: str, now: datetime) -> Job:
+    """Build the request for the report of a run, to be transferred under this path."""
+    payload = {"place": path, "version": __version__}
     job = new_job(KIND, name, now, run_id=run_id, payload=payload)
-    return replace(job, due_at=now - MAX_CLOCK_SKEW)  # a worker's clock may be that far behind
+    return replace(job, due_at=now - MAX_CLOCK_SKEW)  # the clock of a worker may be that far behind
 
 
-def place_of(order: Job) -> str:
-    """Return the place of the file: one folder below reports.dir. Raises `PermanentError` for any other."""
-    place = order.payload.get("place")
-    if not isinstance(place, str) or not _PLACE.fullmatch(place):
-        raise PermanentError(f"order {order.id} names a place outside of reports.dir")
-    return place
+def transfer_path(request: Job) -> str:
+    """Return the transfer path of a request, `day/name`. Raises `PermanentError` for any other."""
+    path = request.payload.get("place")
+    if not isinstance(path, str) or not _PATH.fullmatch(path):
+        raise PermanentError(f"export request {request.id} names a path outside of reports.dir")
+    return path
 
 
-def has_place(order: Job) -> bool:
-    """Check that an order names a valid place."""
+def has_transfer_path(request: Job) -> bool:
+    """Return whether a request names a valid transfer path."""
     try:
-        place_of(order)
+        transfer_path(request)
     except PermanentError:
         return False
     return True
 
 
-def refusal(order: Job, worker: str) -> str:
-    """Why a worker does not do it; "" when it does."""
-    asked = order.payload.get("version")
-    if asked != __version__:
-        return f"the bot is DingRun {asked}, the worker {worker} is {__version__}: run the same on both"
-    if order.attempts > DEATHS:
-        return f"{DEATHS} workers died of the report, see their logs"
+def refusal_reason(request: Job, worker: str) -> str:
+    """Return why a worker must refuse a request, or ""."""
+    version = request.payload.get("version")
+    if version != __version__:
+        return f"the bot is DingRun {version}, the worker {worker} is {__version__}: run the same on both"
+    if request.attempts > MAX_WORKER_DEATHS:
+        return f"{MAX_WORKER_DEATHS} workers died while they wrote this report, see their logs"
     return ""
 
 
-def made(findings: Findings) -> Mapping[str, object]:
-    """The answer to an order whose workbook is handed over."""
+def success_response(findings: Findings) -> Mapping[str, object]:
+    """Build the changes to a request whose report has been transferred."""
     return {"state": JobState.DONE, "result": {"findings": asdict(findings)}, "error": ""}
 
 
-def failed(error: DingRunError) -> Mapping[str, object]:
-    """The answer to any other; the bot asks again, by another order, if that makes sense."""
+def failure_response(error: DingRunError) -> Mapping[str, object]:
+    """Build the changes to a request that failed. The bot sends another request if that makes sense."""
     result = {"for_good": isinstance(error, PermanentError)}
     return {"state": JobState.DONE, "result": result, "error": str(error)}
 
 
-def findings_of(order: Job) -> Findings:
-    """What the workbook counted. Raises what the worker said instead."""
-    if "findings" in order.result:
-        return _FINDINGS.validate_python(order.result["findings"])
-    raise (PermanentError if order.result.get("for_good") else TemporaryError)(order.error)
+def parse_response(request: Job) -> Findings:
+    """Return what the report counted. Raises the error that the worker reported instead."""
+    if "findings" in request.result:
+        return _FINDINGS.validate_python(request.result["findings"])
+    raise (PermanentError if request.result.get("for_good") else TemporaryError)(request.error)
 
 
-def taken(order: Job) -> int:
-    """How many assets the worker has taken so far."""
-    return int(str(order.result.get("taken") or 0))
+def assets_read(request: Job) -> int:
+    """Return the number of assets that the worker has read so far."""
+    return int(str(request.result.get("taken") or 0))

@@ -1,8 +1,7 @@
-"""The child process of an export: lines come in, one answer goes out.
+"""The child process of an export: reads the request and the assets from stdin, prints one response.
 
-It is started as `python -m bot.exporters.local.child SPOOL`.
-
-Nothing is left behind, also when the parent dies: SPOOL, the folder for its temporary files, goes with it.
+It is started as `python -m bot.exporters.local.child SCRATCH`, with a folder for its temporary files. It
+removes that folder at the end, so that nothing is left when the parent dies.
 """
 
 import json
@@ -17,28 +16,28 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter
 
-from bot.exporters.local.protocol import ParentGone, finds
+from bot.exporters.local.protocol import ParentGoneError, read_assets
 from bot.models import Findings
 from bot.ports import ReportInput
 from bot.workbook.builder import write_workbook
 from bot.workbook.cells import WorkbookOptions
 
-PARENT_GONE = 3  # exit code
-POLITE = 5  # on a busy machine, people who wait for an answer come first
+PARENT_GONE_EXIT_CODE = 3
+NICENESS = 5  # on a busy machine, the chat comes first
 
 
 def write(lines: Iterator[bytes]) -> Findings:
-    """Write the workbook that the lines describe; what it counted."""
-    order: dict[str, Any] = json.loads(next(lines, b"null"))
-    if order is None:
-        raise ParentGone
-    path, part = Path(order["path"]), Path(order["part"])
-    look = WorkbookOptions(
-        zone=ZoneInfo(order["zone"]), lang=order["lang"], show_secrets=order["show_secrets"]
+    """Write the workbook that the lines describe and return what it counted."""
+    request: dict[str, Any] = json.loads(next(lines, b"null"))
+    if request is None:
+        raise ParentGoneError
+    path, part = Path(request["path"]), Path(request["part"])
+    options = WorkbookOptions(
+        zone=ZoneInfo(request["zone"]), lang=request["lang"], show_secrets=request["show_secrets"]
     )
-    story = TypeAdapter(ReportInput).validate_python(order["story"])
+    report_input = TypeAdapter(ReportInput).validate_python(request["report_input"])
     try:
-        findings = write_workbook(part, story, finds(lines), look=look)
+        findings = write_workbook(part, report_input, read_assets(lines), options=options)
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)
@@ -47,17 +46,18 @@ def write(lines: Iterator[bytes]) -> Findings:
     return findings
 
 
-def main(spool: str) -> int:
-    os.nice(POLITE)
+def main(scratch: str) -> int:
+    """Run the export and return the exit code."""
+    os.nice(NICENESS)
     try:
-        answer: dict[str, object] = {"findings": asdict(write(iter(sys.stdin.buffer)))}
-    except ParentGone:
-        return PARENT_GONE
+        response: dict[str, object] = {"findings": asdict(write(iter(sys.stdin.buffer)))}
+    except ParentGoneError:
+        return PARENT_GONE_EXIT_CODE
     except OSError as error:
-        answer = {"error": error.strerror or type(error).__name__}
+        response = {"error": error.strerror or type(error).__name__}
     finally:
-        shutil.rmtree(spool, ignore_errors=True)
-    sys.stdout.write(json.dumps(answer) + "\n")
+        shutil.rmtree(scratch, ignore_errors=True)
+    sys.stdout.write(json.dumps(response) + "\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The default exporter: one child process per export, fed from the engine; the event loop only passes on."""
+"""The default exporter: one child process per export, so that the event loop never writes Excel."""
 
 import asyncio
 import json
@@ -18,140 +18,143 @@ from bot.assets.kinds import REPORTED_KINDS
 from bot.assets.values import Document
 from bot.errors import TemporaryError
 from bot.exporters.local.protocol import END, batch_line
+from bot.files import UNFINISHED_SUFFIX
 from bot.models import Findings
 from bot.ports import Engine, ReportInput
 from bot.scratch import scratch_folder
-from bot.workbook.baseline import compared
+from bot.workbook.baseline import with_baseline
 from bot.workbook.diff import Side
 
 log = logging.getLogger(__name__)
 
-BATCH = 200  # documents of a line: few enough that the loop is free again within milliseconds
-LINE_BYTES = 1024 * 1024  # of an answer
+MAX_BATCH_DOCUMENTS = 200  # encoded within milliseconds, so that the event loop stays responsive
+MAX_RESPONSE_BYTES = 1024 * 1024
 
-_STORY = TypeAdapter(ReportInput)
+_REPORT_INPUT = TypeAdapter(ReportInput)
 _FINDINGS = TypeAdapter(Findings)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportJob:
-    """One export: what is told, where it goes, and the places nobody else writes to meanwhile."""
+class ChildRequest:
+    """One export in a child process. `part` and `scratch` are used by nobody else."""
 
-    story: ReportInput
+    report_input: ReportInput
     path: Path
     part: Path
-    spool: str
+    scratch: str
 
 
 class LocalExporter:
     """The Exporter port on this machine."""
 
     def __init__(
-        self, engine: Engine, *, zone: str, lang: str, show_secrets: bool = False, at_once: int = 1
+        self, engine: Engine, *, zone: str, lang: str, show_secrets: bool = False, concurrency: int = 1
     ) -> None:
         self._engine = engine
-        self._look = {"zone": zone, "lang": lang, "show_secrets": show_secrets}
-        self._places = asyncio.Semaphore(at_once)
+        self._options = {"zone": zone, "lang": lang, "show_secrets": show_secrets}
+        self._slots = asyncio.Semaphore(concurrency)
         self._progress: dict[str, int] = {}
 
     def progress(self, run_id: str) -> int | None:
         return self._progress.get(run_id)
 
-    async def export(self, story: ReportInput, path: Path) -> Findings:
-        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-        async with self._places:
-            self._progress[story.run.id] = 0
+    async def export(self, report_input: ReportInput, path: Path) -> Findings:
+        run = report_input.run
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}")
+        async with self._slots:
+            self._progress[run.id] = 0
             try:
-                story = await compared(self._engine, story)
-                async with scratch_folder() as spool:
-                    return await self._in_child(
-                        ExportJob(story=story, path=path, part=part, spool=str(spool))
+                report_input = await with_baseline(self._engine, report_input)
+                async with scratch_folder() as scratch:
+                    request = ChildRequest(
+                        report_input=report_input, path=path, part=part, scratch=str(scratch)
                     )
+                    return await self._run_child(request)
             except OSError as error:
                 raise TemporaryError(f"the report cannot be written: {error.strerror}") from error
             finally:
-                self._progress.pop(story.run.id, None)  # the same run may be written twice at a time
+                self._progress.pop(run.id, None)  # the same run may be exported twice at once
 
-    async def _in_child(self, order: ExportJob) -> Findings:
+    async def _run_child(self, request: ChildRequest) -> Findings:
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "bot.exporters.local.child",
-            order.spool,
+            request.scratch,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            limit=LINE_BYTES,
-            env=os.environ | {"TMPDIR": order.spool, "PYTHONPATH": str(Path(__file__).parents[3])},
+            limit=MAX_RESPONSE_BYTES,
+            env=os.environ | {"TMPDIR": request.scratch, "PYTHONPATH": str(Path(__file__).parents[3])},
         )
-        feeding = asyncio.create_task(self._feed(child, order))
-        complaints = asyncio.create_task(_last_line(child.stderr))
+        feeding = asyncio.create_task(self._feed(child, request))
+        errors = asyncio.create_task(_last_line(child.stderr))
         try:
-            answer = await _last_line(child.stdout)
+            response = await _last_line(child.stdout)
             with suppress(BrokenPipeError, ConnectionResetError):
                 await feeding
             await child.wait()
-            return _findings(answer, await complaints)
+            return _parse_response(response, await errors)
         finally:
             feeding.cancel()
-            complaints.cancel()
-            await _end(child, order.part)
+            errors.cancel()
+            await _clean_up(child, request.part)
 
-    async def _feed(self, child: asyncio.subprocess.Process, order: ExportJob) -> None:
-        """Everything the child needs, no faster than it takes it."""
+    async def _feed(self, child: asyncio.subprocess.Process, request: ChildRequest) -> None:
+        """Write the request and all assets to the child, no faster than it reads."""
         if child.stdin is None:
             return
-        told = {
-            "story": _STORY.dump_python(order.story, mode="json"),
-            "path": str(order.path),
-            "part": str(order.part),
-            **self._look,
+        head = {
+            "report_input": _REPORT_INPUT.dump_python(request.report_input, mode="json"),
+            "path": str(request.path),
+            "part": str(request.part),
+            **self._options,
         }
         try:
-            child.stdin.write(json.dumps(told).encode() + b"\n")
-            for kind, side, task_ids in asset_requests(order.story):
+            child.stdin.write(json.dumps(head).encode() + b"\n")
+            for kind, side, task_ids in asset_requests(request.report_input):
                 async for batch in self._batches(kind, task_ids):
                     child.stdin.write(batch_line(kind, side, batch))
-                    self._took(order.story.run.id, len(batch))
+                    self._count_read(request.report_input.run.id, len(batch))
                     await child.stdin.drain()
-                    await asyncio.sleep(0)  # an engine that never waits must not keep the loop
+                    await asyncio.sleep(0)  # an engine that never awaits must not block the event loop
             child.stdin.write(END)
             await child.stdin.drain()
         finally:
             child.stdin.close()
 
-    def _took(self, run_id: str, assets: int) -> None:
+    def _count_read(self, run_id: str, assets: int) -> None:
         self._progress[run_id] = self._progress.get(run_id, 0) + assets
 
     async def _batches(self, kind: str, task_ids: Sequence[str]) -> AsyncIterator[list[Document]]:
-        """What tasks found of one kind."""
+        """Yield the assets of one kind that these tasks found, in batches."""
         batch: list[Document] = []
         async for document in self._engine.iter_assets(task_ids, kind):
             batch.append(REPORTED_KINDS[kind].slimmed(document))
-            if len(batch) == BATCH:
+            if len(batch) == MAX_BATCH_DOCUMENTS:
                 yield batch
                 batch = []
         if batch:
             yield batch
 
 
-def asset_requests(story: ReportInput) -> Iterator[tuple[str, Side, Sequence[str]]]:
-    """What is asked of the engine, in this order: kind by kind, the finds of the run itself last."""
-    unfinished = frozenset(story.unfinished)
-    base = story.baseline
+def asset_requests(report_input: ReportInput) -> Iterator[tuple[str, Side, Sequence[str]]]:
+    """Yield what to ask the engine for, kind by kind. The assets of the run itself are the last of a kind."""
+    unfinished = frozenset(report_input.unfinished)
+    baseline = report_input.baseline
     sides: dict[Side, Sequence[str]] = {
-        Side.ELSEWHERE: base.elsewhere if base else (),
-        Side.EARLIER_PARTIAL: base.partial if base else (),
-        Side.THEIRS: base.complete if base else (),
-        Side.PARTIAL: story.unfinished,
-        Side.MINE: [id_ for id_ in story.run.task_ids if id_ not in unfinished],
+        Side.ELSEWHERE: baseline.elsewhere if baseline else (),
+        Side.EARLIER_PARTIAL: baseline.partial if baseline else (),
+        Side.EARLIER: baseline.complete if baseline else (),
+        Side.PARTIAL: report_input.unfinished,
+        Side.CURRENT: [id_ for id_ in report_input.run.task_ids if id_ not in unfinished],
     }
     for kind in REPORTED_KINDS:
         yield from ((kind, side, task_ids) for side, task_ids in sides.items() if task_ids)
 
 
 async def _last_line(pipe: asyncio.StreamReader | None) -> str:
-    """What the child said last; its pipe is emptied all the while."""
+    """Read a pipe to its end and return its last line that is not empty."""
     last = ""
     if pipe is not None:
         async for line in pipe:
@@ -159,17 +162,17 @@ async def _last_line(pipe: asyncio.StreamReader | None) -> str:
     return last
 
 
-def _findings(answer: str, complaint: str) -> Findings:
-    said: dict[str, Any] = json.loads(answer) if answer else {}
-    if "findings" in said:
-        return _FINDINGS.validate_python(said["findings"])
+def _parse_response(response: str, error: str) -> Findings:
+    parsed: dict[str, Any] = json.loads(response) if response else {}
+    if "findings" in parsed:
+        return _FINDINGS.validate_python(parsed["findings"])
     raise TemporaryError(
-        f"the report cannot be written: {said.get('error') or complaint or 'its process died'}"
+        f"the report cannot be written: {parsed.get('error') or error or 'its process died'}"
     )
 
 
-async def _end(child: asyncio.subprocess.Process, part: Path) -> None:
-    """Nothing of a child that did not come to its end is left."""
+async def _clean_up(child: asyncio.subprocess.Process, part: Path) -> None:
+    """Kill a child that is still running and remove the file that it did not finish."""
     if child.returncode is None:
         child.kill()
         await child.wait()

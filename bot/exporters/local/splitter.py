@@ -1,7 +1,7 @@
-"""Cuts a report into parts in a child process, so that the event loop never touches Excel.
+"""Split a report into parts in a child process, so that the event loop never handles Excel files.
 
-The child is this file, `python -m bot.exporters.local.splitter SOURCE FOLDER STEM BYTES`; it prints the paths
-of the parts as JSON.
+The child is this module, `python -m bot.exporters.local.splitter SOURCE FOLDER STEM BYTES`. It prints the
+paths of the parts as JSON.
 """
 
 import asyncio
@@ -12,16 +12,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bot.errors import PermanentError, TemporaryError
-from bot.workbook.splitter import MOST_PARTS, Cut, TooBig, split
+from bot.workbook.splitter import MAX_PARTS, SplitPlan, TooBigError, split
 
-TOO_BIG, DISK = 3, 4  # how the child ends
+TOO_BIG_EXIT_CODE = 3
+DISK_EXIT_CODE = 4
 
 
 async def split_report(source: Path, folder: Path, stem: str, max_bytes: int) -> Sequence[Path]:
-    """The report as files of at most so many bytes that each open alone, written into a folder.
+    """Write the report as several files of at most `max_bytes`, each a workbook, and return their paths.
 
-    Raises `PermanentError` when it is too big even for that, `TemporaryError` when the disk or the child
-    fails.
+    Raises `PermanentError` when `MAX_PARTS` files are not enough, `TemporaryError` when the disk or the
+    child fails.
     """
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.exporters.local.splitter"),
@@ -32,30 +33,31 @@ async def split_report(source: Path, folder: Path, stem: str, max_bytes: int) ->
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
     )
     try:
-        said, complaint = await child.communicate()
+        output, errors = await child.communicate()
     finally:
         if child.returncode is None:
             child.kill()
             await child.wait()
-    if child.returncode == TOO_BIG:
+    if child.returncode == TOO_BIG_EXIT_CODE:
         raise PermanentError(
-            f"the report is too big even for {MOST_PARTS} parts: set web.public_url for a link"
+            f"the report is too big even for {MAX_PARTS} parts: set web.public_url for a link"
         )
     if child.returncode:
-        why = complaint.decode(errors="replace").strip().rpartition("\n")[2]
-        raise TemporaryError(f"the report cannot be cut into parts: {why or 'the process died'}")
-    return [Path(path) for path in json.loads(said)]
+        reason = errors.decode(errors="replace").strip().rpartition("\n")[2]
+        raise TemporaryError(f"the report cannot be split: {reason or 'the process died'}")
+    return [Path(path) for path in json.loads(output)]
 
 
 def main(source: str, folder: str, stem: str, max_bytes: str) -> int:
-    cut = Cut(folder=Path(folder), stem=stem, max_bytes=int(max_bytes))
+    """Split the report and return the exit code."""
+    plan = SplitPlan(folder=Path(folder), stem=stem, max_bytes=int(max_bytes))
     try:
-        paths = split(Path(source), cut)
-    except TooBig:
-        return TOO_BIG
+        paths = split(Path(source), plan)
+    except TooBigError:
+        return TOO_BIG_EXIT_CODE
     except OSError as error:
         sys.stderr.write(f"{error.strerror}\n")
-        return DISK
+        return DISK_EXIT_CODE
     sys.stdout.write(json.dumps([str(path) for path in paths]))
     return 0
 

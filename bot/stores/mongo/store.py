@@ -14,7 +14,7 @@ from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.mongo import DOWN, UP, Mongo
 from bot.stores.mongo.documents import JOBS, REPORTS, RUNS, Numbers, moment, since
 
-VERSION = 3  # of the documents; whoever raises it writes here how the older ones are brought up
+VERSION = 4  # of the documents; whoever raises it writes here how the older ones are brought up
 Keys = Sequence[tuple[str, int]]
 NEWEST_RUN = [("start_time", DOWN), ("number", DOWN)]
 OLDEST_JOB = [("created_at", UP), ("number", UP)]
@@ -36,7 +36,7 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a
     "tasks": ([("run_id", UP)], [("status", UP), ("number", UP)]),
     "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),
 }
-RENAMED_FIELDS = (  # by version 3: collection, before, since then
+RENAMED_FIELDS = (  # in version 3: collection, before, since then
     ("runs", "cause", "idempotency_key"),
     ("runs", "tally", "task_counts"),
     ("runs", "schedule.manners", "schedule.recipient_options"),
@@ -107,6 +107,7 @@ class MongoStore:
             await self._mongo.collection(collection).change_all(where, {"$rename": {old: new}})
         for status in ("push_status", "export_status"):
             await self._runs.change_all({status: "skip"}, {"$set": {status: "skipped"}})
+        await self._jobs.change_all({"kind": "make"}, {"$set": {"kind": "export_request"}})
 
     async def add_run(self, run: Run) -> bool:
         return await self._runs.insert(RUNS.document(run) | {"number": self._numbers.next()})

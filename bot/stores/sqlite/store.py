@@ -33,6 +33,7 @@ UPGRADES = (
     "0007_findings.sql",
     "0008_undelivered.sql",
     "0009_field_names.sql",
+    "0010_export_requests.sql",
 )  # what makes version 1 of nothing, version 2 of 1 …
 VERSION = len(UPGRADES)
 BUSY_SECONDS = 5.0

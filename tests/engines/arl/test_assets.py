@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pymongo.monitoring
 import pytest
 
-from bot.assets.kinds import keyed
-from bot.engines.arl.assets import FINDINGS, slimmed, sorted_by_key
+from bot.assets.kinds import key_from
+from bot.engines.arl.assets import FINDINGS, select_fields, sorted_by_key
 from bot.engines.arl.documents import Document
 from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.factories import NOW, make_run, make_schedule
@@ -76,13 +76,13 @@ async def test_a_kind_that_arl_does_not_have_is_nothing(beside: ArlFixture) -> N
 
 def test_slimming_keeps_several_fields_of_one_document() -> None:
     document = {"cert": {"subject_dn": "CN=a", "issuer": {"o": 1}, "validity": {"end": "x"}}, "port": 1}
-    slim = slimmed(document, ("cert.subject_dn", "cert.validity", "none.at.all"))
+    slim = select_fields(document, ("cert.subject_dn", "cert.validity", "none.at.all"))
     assert slim == {"cert": {"subject_dn": "CN=a", "validity": {"end": "x"}}}
 
 
 def test_slimming_goes_into_lists_keeps_their_text_and_leaves_out_what_is_neither() -> None:
     document = {"finger": [{"name": "nginx", "icon": "n.png", "version": "1"}, "PHP", 5], "favicon": "odd"}
-    slim = slimmed(document, ("finger.name", "finger.version", "favicon.hash"))
+    slim = select_fields(document, ("finger.name", "finger.version", "favicon.hash"))
     assert slim == {"finger": [{"name": "nginx", "version": "1"}, "PHP", None], "favicon": None}
 
 
@@ -92,7 +92,7 @@ async def many(number: int) -> AsyncIterator[dict[str, object]]:
 
 
 async def test_what_does_not_fit_into_memory_is_sorted_by_way_of_files() -> None:
-    urls = [each["url"] async for each in sorted_by_key(many(1000), keyed("url"), chunk=64)]
+    urls = [each["url"] async for each in sorted_by_key(many(1000), key_from("url"), chunk=64)]
     assert urls == sorted(urls)
     assert len(set(urls)) == 1000
 
@@ -108,8 +108,8 @@ async def peak(documents: AsyncIterator[Document]) -> int:
 
 
 async def test_memory_holds_a_piece_and_not_all_rows() -> None:
-    all_at_once = await peak(sorted_by_key(many(30_000), keyed("url"), chunk=30_001))
-    in_pieces = await peak(sorted_by_key(many(30_000), keyed("url"), chunk=2_000))
+    all_at_once = await peak(sorted_by_key(many(30_000), key_from("url"), chunk=30_001))
+    in_pieces = await peak(sorted_by_key(many(30_000), key_from("url"), chunk=2_000))
     assert in_pieces < all_at_once / 4
 
 

@@ -7,7 +7,7 @@ import pytest
 from bot.models import Run, RunStatus, TaskStatus
 from bot.ports import ReportInput
 from bot.runs.outcome import count_tasks, list_failures
-from bot.workbook.baseline import compared
+from bot.workbook.baseline import with_baseline
 from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.factories import make_run, make_schedule
 from tests.fakes import FakeClock
@@ -47,7 +47,7 @@ async def test_a_part_that_was_stopped_is_compared_with_the_run_before(beside: A
     stopped = await ended(beside, "two", "1.1.1.2 1.1.1.1", "done", "stop")
     assert [failure.status for failure in stopped.failures] == [TaskStatus.STOP]
     last = await ended(beside, "three", "1.1.1.2 1.1.1.1", "done", "done")
-    found = (await compared(beside.engine, ReportInput(run=last, earlier=(stopped, whole)))).baseline
+    found = (await with_baseline(beside.engine, ReportInput(run=last, earlier=(stopped, whole)))).baseline
     assert found is not None
     assert found.runs == (stopped, whole)
     assert found.complete == (stopped.task_ids[0], whole.task_ids[1])

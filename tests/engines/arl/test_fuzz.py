@@ -14,7 +14,7 @@ from bot.engines.arl.client import ArlClient, understood
 from bot.engines.arl.trust import TlsCheck
 from bot.errors import DingRunError
 from bot.models import Run
-from bot.workbook.finding_sheets import KINDS
+from bot.workbook.finding_sheets import KIND_SHEETS
 from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
@@ -51,7 +51,9 @@ async def everything(beside: ArlFixture, run: Run, ids: list[str]) -> None:
     for kind in FINDINGS:
         with suppress(DingRunError):
             found = [each async for each in engine.iter_assets(ids, kind)]
-            assert all(KINDS[kind].row([each]) for each in found if kind in KINDS and kind != "ip")
+            assert all(
+                KIND_SHEETS[kind].row([each]) for each in found if kind in KIND_SHEETS and kind != "ip"
+            )
 
 
 def filled(beside: ArlFixture) -> tuple[Run, list[str]]:

@@ -17,7 +17,7 @@ from bot.engines.arl.skipped import MAX_REMEMBERED, SkippedDocuments
 from bot.errors import DingRunError
 from bot.models import TaskStatus
 from bot.mongo import reading_options
-from bot.workbook.finding_sheets import KINDS
+from bot.workbook.finding_sheets import KIND_SHEETS
 from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock
@@ -158,7 +158,11 @@ async def test_an_odd_find_stands_beside_the_others_in_the_order_of_keys(
     keys = [FINDINGS[kind].key(each) for each in found]
     assert keys == sorted(keys)
     assert len(found) == 2
-    assert all(isinstance(KINDS[kind].row([each]), tuple) for each in found if hasattr(KINDS[kind], "row"))
+    assert all(
+        isinstance(KIND_SHEETS[kind].row([each]), tuple)
+        for each in found
+        if hasattr(KIND_SHEETS[kind], "row")
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(FINDINGS))
@@ -179,7 +183,7 @@ async def test_fingerprints_that_are_plain_text_count(beside: ArlFixture) -> Non
     await beside.database.flush()
     (site,) = [each async for each in beside.engine.iter_assets([id_], "site")]
     assert site["finger"] == ["nginx", {"name": "PHP"}]
-    assert "nginx" in str(KINDS["site"].row([site])[2])
+    assert "nginx" in str(KIND_SHEETS["site"].row([site])[2])
 
 
 async def test_a_document_of_several_tasks_spoils_no_count(

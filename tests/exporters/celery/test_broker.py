@@ -47,8 +47,8 @@ def test_a_broker_that_is_down_is_temporary_and_its_password_secret(
 def test_a_broker_that_says_nothing_is_not_waited_for_long(
     scheme: str, silent_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.3)
-    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(module, "CONNECT_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(module, "RESPONSE_TIMEOUT_SECONDS", 0.3)
     with pytest.raises(TemporaryError, match="does not answer"):
         Broker(f"{scheme}://127.0.0.1:{silent_port}//", time_limit=60).notify()
 
@@ -79,7 +79,7 @@ def say(word):
 def beat():
     Path(sys.argv[2] + ".beat").touch()
 
-Broker(sys.argv[1], time_limit=60).serve(lambda: say("rung "), beat=beat, at_once=1)
+Broker(sys.argv[1], time_limit=60).serve(lambda: say("rung "), heartbeat=beat, concurrency=1)
 """
 
 
@@ -111,7 +111,7 @@ async def test_rings_wake_a_worker_also_when_its_broker_was_away(redis: BrokerSe
         assert rung.with_suffix(".beat").exists()
 
 
-HEADERS = {"lang": "py", "task": "dingrun.make", "id": "1", "timelimit": [None, None]}
+HEADERS = {"lang": "py", "task": "dingrun.export", "id": "1", "timelimit": [None, None]}
 RING: Mapping[str, object] = {
     "body": b64encode(b"[[], {}, {}]").decode(),
     "content-encoding": "utf-8",

@@ -11,8 +11,14 @@ import pytest
 
 from bot.errors import PermanentError, RateLimited, TemporaryError
 from bot.exporters.celery import exporter as celery
-from bot.exporters.celery.exporter import LOOK, NOBODY_CAME, RING_AGAIN, SELDOM, next_pause
-from bot.exporters.celery.requests import DEATHS, new_request
+from bot.exporters.celery.exporter import (
+    MAX_POLL_INTERVAL_SECONDS,
+    NOTIFY_INTERVAL,
+    POLL_INTERVAL_SECONDS,
+    UNCLAIMED_TIMEOUT,
+    next_poll_delay,
+)
+from bot.exporters.celery.requests import KIND, MAX_WORKER_DEATHS, new_request
 from bot.models import MAX_CLOCK_SKEW, JobState
 from bot.runtime import utc_now
 from bot.stores.sqlite.store import SqliteStore
@@ -25,7 +31,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 async def workshop(store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkerHarness:
-    monkeypatch.setattr(celery, "LOOK", 0.01)
+    monkeypatch.setattr(celery, "POLL_INTERVAL_SECONDS", 0.01)
     return WorkerHarness(store, tmp_path / "reports")
 
 
@@ -72,7 +78,7 @@ async def test_a_bell_that_breaks_by_a_mistake_of_ours_does_not_end_the_wait(
 async def test_the_loop_never_waits_for_a_broker(
     workshop: WorkerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(celery, "PATIENCE", 0.1)
+    monkeypatch.setattr(celery, "NOTIFY_TIMEOUT_SECONDS", 0.1)
     answered = threading.Event()
     monkeypatch.setattr(workshop, "notify", answered.wait)
     with pytest.raises(TemporaryError, match="in time"):
@@ -90,7 +96,7 @@ async def test_a_worker_that_died_is_rung_for_again_and_the_report_made_once(wor
 
 
 async def test_a_worker_that_lives_is_waited_for(workshop: WorkerHarness, clock: FakeClock) -> None:
-    lease = clock() + 2 * RING_AGAIN
+    lease = clock() + 2 * NOTIFY_INTERVAL
     order = await workshop.left(
         state=JobState.DOING, owner="w", attempts=1, lease_until=lease, result={"taken": 70}
     )
@@ -112,16 +118,24 @@ async def test_an_order_that_nobody_took_is_rung_for_again(workshop: WorkerHarne
     )
     while workshop.rings < 1:  # noqa: ASYNC110 - it rings in a thread
         await asyncio.sleep(0.01)
-    clock.turn(seconds=RING_AGAIN.total_seconds())
+    clock.turn(seconds=NOTIFY_INTERVAL.total_seconds())
     assert ((await exporting).rows, workshop.rings) == (3, 2)
 
 
 def test_the_longer_nobody_is_at_an_order_the_seldomer_it_is_looked_at() -> None:
     order = new_request("r1", "r1.a", "day/r1.part", NOW)
-    pauses = list(accumulate(range(5), lambda last, _: next_pause(order, NOW, last), initial=LOOK))[1:]
-    assert pauses == pytest.approx([0.6, 1.2, SELDOM, SELDOM, SELDOM])
-    taken = replace(order, state=JobState.DOING, lease_until=NOW + RING_AGAIN)
-    assert next_pause(taken, NOW, SELDOM) == LOOK
+    pauses = list(
+        accumulate(range(5), lambda last, _: next_poll_delay(order, NOW, last), initial=POLL_INTERVAL_SECONDS)
+    )[1:]
+    assert pauses == pytest.approx([
+        0.6,
+        1.2,
+        MAX_POLL_INTERVAL_SECONDS,
+        MAX_POLL_INTERVAL_SECONDS,
+        MAX_POLL_INTERVAL_SECONDS,
+    ])
+    taken = replace(order, state=JobState.DOING, lease_until=NOW + NOTIFY_INTERVAL)
+    assert next_poll_delay(taken, NOW, MAX_POLL_INTERVAL_SECONDS) == POLL_INTERVAL_SECONDS
 
 
 async def test_nobody_who_comes_is_told_and_waited_for(workshop: WorkerHarness) -> None:
@@ -132,7 +146,7 @@ async def test_nobody_who_comes_is_told_and_waited_for(workshop: WorkerHarness) 
     )
     while workshop.rings < 1:  # noqa: ASYNC110 - it rings in a thread
         await asyncio.sleep(0.01)
-    clock.turn(seconds=NOBODY_CAME.total_seconds())
+    clock.turn(seconds=UNCLAIMED_TIMEOUT.total_seconds())
     with pytest.raises(RateLimited, match="waits for a worker"):
         await exporting
     assert [order.state for order in await workshop.orders()] == [JobState.TODO]
@@ -160,7 +174,12 @@ async def test_another_version_is_refused_with_a_clear_word(workshop: WorkerHarn
 
 
 async def test_a_report_that_kills_its_workers_is_given_up(workshop: WorkerHarness) -> None:
-    dead = {"state": JobState.DOING, "owner": "d", "attempts": DEATHS, "lease_until": utc_now() - SECOND}
+    dead = {
+        "state": JobState.DOING,
+        "owner": "d",
+        "attempts": MAX_WORKER_DEATHS,
+        "lease_until": utc_now() - SECOND,
+    }
     await workshop.left(**dead)
     with pytest.raises(TemporaryError, match="workers died"):
         await workshop.exporter().export(await workshop.story(), workshop.path())
@@ -191,4 +210,4 @@ async def test_an_order_that_is_gone_from_the_store_is_temporary(workshop: Worke
 async def test_a_worker_whose_clock_is_late_takes_an_order_at_once(workshop: WorkerHarness) -> None:
     order = await workshop.left()
     now = order.created_at - MAX_CLOCK_SKEW
-    assert await workshop.store.claim_job(["make"], "late", now, now + SECOND)
+    assert await workshop.store.claim_job([KIND], "late", now, now + SECOND)

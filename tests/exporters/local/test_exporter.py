@@ -15,7 +15,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from bot.errors import TemporaryError
-from bot.exporters.local.child import PARENT_GONE
+from bot.exporters.local.child import PARENT_GONE_EXIT_CODE
 from bot.exporters.local.exporter import LocalExporter
 from bot.models import RunStatus, Task, TaskCounts, TaskStatus
 from bot.ports import ReportInput
@@ -71,7 +71,7 @@ async def test_so_many_are_written_at_the_same_time(tmp_path: Path, at_once: int
         await go.wait()
         under_way -= 1
 
-    pen = LocalExporter(FullEngine(2, pause), zone="Asia/Shanghai", lang="zh-CN", at_once=at_once)
+    pen = LocalExporter(FullEngine(2, pause), zone="Asia/Shanghai", lang="zh-CN", concurrency=at_once)
     await asyncio.gather(*(pen.export(STORY, tmp_path / f"{number}.xlsx") for number in range(3)))
     assert most == at_once
 
@@ -249,7 +249,8 @@ def test_a_child_whose_parent_dies_leaves_nothing(tmp_path: Path) -> None:
     spool.mkdir()
     place = {"path": str(tmp_path / "r.xlsx"), "part": str(tmp_path / "r.part"), "zone": "UTC", "lang": "en"}
     story = TypeAdapter(ReportInput).dump_python(STORY, mode="json")
-    lines = json.dumps({**place, "show_secrets": False, "story": story}) + '\nsite mine [{"site": "a"}]\n'
+    request = json.dumps({**place, "show_secrets": False, "report_input": story})
+    lines = request + '\nsite current [{"site": "a"}]\n'
     for said in ("", lines):
         spool.mkdir(exist_ok=True)
         done = subprocess.run(  # noqa: S603 - our own program
@@ -258,4 +259,4 @@ def test_a_child_whose_parent_dies_leaves_nothing(tmp_path: Path) -> None:
             text=True,
             check=False,
         )
-        assert (done.returncode, os.listdir(tmp_path)) == (PARENT_GONE, [])
+        assert (done.returncode, os.listdir(tmp_path)) == (PARENT_GONE_EXIT_CODE, [])

@@ -38,7 +38,7 @@ async def test_an_older_version_is_raised_and_a_newer_one_never_lowered(
     about = mongo.collection("about")
     await about.put([{"_id": "schema", "version": 0}])
     await store.open()
-    assert await about.find_one({"_id": "schema"}) == {"_id": "schema", "version": 3}
+    assert await about.find_one({"_id": "schema"}) == {"_id": "schema", "version": 4}
     await store.open()
 
 
@@ -151,3 +151,12 @@ async def test_documents_of_version_2_are_read_under_todays_names(mongo: Mongo) 
     store = MongoStore(mongo)
     await store.open()
     assert await store.find_run(run.id) == run
+
+
+async def test_requests_to_workers_of_version_3_keep_their_kind(mongo: Mongo) -> None:
+    job = make_job(kind="export_request")
+    await mongo.collection("jobs").put([JOBS.document(job) | {"kind": "make", "number": 1}])
+    await mongo.collection("about").put([{"_id": "schema", "version": 3}])
+    store = MongoStore(mongo)
+    await store.open()
+    assert await store.find_job(job.id) == job

@@ -11,7 +11,7 @@ import pytest
 from bot.errors import ConfigError, PermanentError, TemporaryError
 from bot.models import Findings, PushStatus, TaskCounts
 from bot.stores.sqlite.links import SqliteLinks
-from bot.stores.sqlite.rows import DOWNLOADS, RUNS
+from bot.stores.sqlite.rows import DOWNLOADS, JOBS, RUNS
 from bot.stores.sqlite.store import MIGRATIONS, UPGRADES, SqliteStore, sqlite_path
 from tests import ROOT
 from tests.factories import make_download, make_job, make_link, make_run
@@ -202,4 +202,20 @@ async def test_rows_of_version_8_are_read_under_todays_names(tmp_path: Path) -> 
     store = SqliteStore(path)
     await store.open()
     assert await store.find_run(run.id) == run
+    await store.close()
+
+
+async def test_requests_to_workers_of_version_9_keep_their_kind(tmp_path: Path) -> None:
+    path, job = tmp_path / "v9.db", make_job(kind="export_request")
+    row = JOBS.row(job) | {"kind": "make"}
+    with sqlite3.connect(path) as db:
+        for name in UPGRADES[:9]:
+            db.executescript((MIGRATIONS / name).read_text(encoding="utf-8"))
+        names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+        db.execute(f"insert into jobs ({names}) values ({marks})", row)  # noqa: S608 - names of columns
+        db.execute("pragma user_version = 9")
+    db.close()
+    store = SqliteStore(path)
+    await store.open()
+    assert await store.find_job(job.id) == job
     await store.close()
