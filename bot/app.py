@@ -1,10 +1,9 @@
-"""Opens what the service stands on, and runs its parts until told to stop."""
+"""The life of the service: open the adapters, run the loops, stop on a signal."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 
 from bot import __version__
 from bot.config.loader import Settings
@@ -12,11 +11,10 @@ from bot.config.resolve import warnings_of
 from bot.errors import ConfigError
 from bot.exporters.local.splitter import split_report
 from bot.jobs.clock_guard import ClockGuard
-from bot.jobs.pool import Pool
 from bot.messengers.dingtalk.http import dingtalk_session
 from bot.messengers.dingtalk.rate_limiter import RateLimiter
 from bot.models import Clock
-from bot.runtime import owner_name, usable_cpus, utc_now
+from bot.runtime import owner_name, utc_now
 from bot.signals import stop_on_signals
 from bot.telemetry.loops import counting_errors, keep_alive, loop_step
 from bot.telemetry.metrics import Metrics
@@ -24,6 +22,7 @@ from bot.telemetry.redaction import redact_url
 from bot.wiring.engines import open_engine
 from bot.wiring.exporters import build_exporter
 from bot.wiring.messengers import build_messengers
+from bot.wiring.pools import build_pools
 from bot.wiring.services import Adapters, build_budget, build_services
 from bot.wiring.stores import open_stores
 from bot.wiring.streams import build_streams
@@ -31,16 +30,9 @@ from bot.wiring.web import build_web_server
 
 log = logging.getLogger(__name__)
 
-POOLS = (
-    Pool(name="talk", kinds=("message", "delay", "tap"), concurrency=32),
-    Pool(name="submit", kinds=("submit",), concurrency=2),
-    Pool(name="push", kinds=("card", "note", "file", "update", "digest", "notice"), concurrency=4),
-    Pool(name="export", kinds=("export",), concurrency=1),
-)
-WAITING = 16  # exports that wait for workers at once; they cost next to nothing here
-WATCH_EVERY = 1.0  # seconds
-FIND_EVERY = 5.0  # seconds
-HOUSEKEEPING = 60.0  # seconds
+WATCH_INTERVAL_SECONDS = 1.0
+DISCOVERY_INTERVAL_SECONDS = 5.0
+HOUSEKEEPING_INTERVAL_SECONDS = 60.0
 
 
 class App:
@@ -85,12 +77,15 @@ class App:
         await self._stack.aclose()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until `stop` is set; a loop that dies is started again, a wrong setting ends the service."""
+        """Run until `stop` is set. A loop that fails is restarted.
+
+        Raises `ConfigError` if a loop finds an invalid setting.
+        """
         log.info("DingRun %s starts: %s", __version__, self._summary())
         for warning in warnings_of(self._settings, self._clock()):
             log.warning("%s", warning)
         with counting_errors(self._metrics.loop_error):
-            for step in (self._clock_guard.check, self.services.deliver.reconcile):
+            for step in (self._clock_guard.check, self.services.delivery.reconcile):
                 with loop_step("housekeeping"):
                     await step()
             await self._run_loops(stop)
@@ -100,17 +95,16 @@ class App:
         return [
             ("engine", self.engine.run),
             ("jobs", lambda: services.jobs.run(build_pools(self._settings))),
-            ("watcher", lambda: services.watcher.run(WATCH_EVERY)),
+            ("watcher", lambda: services.watcher.run(WATCH_INTERVAL_SECONDS)),
             ("scheduler", lambda: services.scheduler.run(self._clock)),
-            *(
-                [("discovery", lambda: services.finder.run(FIND_EVERY))]
-                if self.engine.has_own_scheduler
-                else []
-            ),
-            ("housekeeping", self._keep_house),
+            *([("discovery", self._discover)] if self.engine.has_own_scheduler else []),
+            ("housekeeping", self._run_housekeeping),
             *((f"stream {name}".strip(), stream.run) for name, stream in self.streams.items()),
             *([("web", self._serve_web)] if self._settings.web.port else []),
         ]
+
+    async def _discover(self) -> None:
+        await self.services.discovery.run(DISCOVERY_INTERVAL_SECONDS)
 
     async def _run_loops(self, stop: asyncio.Event) -> None:
         try:
@@ -121,13 +115,13 @@ class App:
                 for task in tasks:
                     task.cancel()
         except ExceptionGroup as failures:
-            wrong = [failure for failure in failures.exceptions if isinstance(failure, ConfigError)]
-            if len(wrong) == len(failures.exceptions):
-                raise wrong[0] from None
+            invalid = [failure for failure in failures.exceptions if isinstance(failure, ConfigError)]
+            if len(invalid) == len(failures.exceptions):
+                raise invalid[0] from None
             raise
 
     def _summary(self) -> str:
-        """What the settings amount to, in one line for whoever starts it."""
+        """Summarize the settings in one line for the log."""
         settings = self._settings
         ding = settings.dingding.app_key or ("webhook" if settings.configured else "none, log only")
         place = settings.engine.place
@@ -145,10 +139,10 @@ class App:
         streams = self.streams.values()
         return all(stream.connected.is_set() for stream in streams) if streams else None
 
-    async def _keep_house(self) -> None:
-        """Take each step by itself: one that fails does not keep the others from being taken."""
+    async def _run_housekeeping(self) -> None:
+        """Run every step of housekeeping once a minute. A step that fails does not stop the others."""
         while True:
-            await asyncio.sleep(HOUSEKEEPING)
+            await asyncio.sleep(HOUSEKEEPING_INTERVAL_SECONDS)
             for name, step in self.housekeeping().items():
                 with loop_step(f"housekeeping: {name}"):
                     await step()
@@ -157,36 +151,32 @@ class App:
         """Return the steps of housekeeping, by name."""
         return {
             "compare clocks": self._clock_guard.check,
-            "reconcile": self.services.deliver.reconcile,
-            "sweep reports": self.services.reports.purge_expired,
-            "empty payloads": self.services.payloads.sweep,
-            "measure how far reports lag": self.measure_backlog,
-            "warn of the quota": self._warn_of_quota,
-            "warn of late reports": self._warn_of_late,
-            "warn of the engine": self.alert_engine_warnings,
+            "reconcile": self.services.delivery.reconcile,
+            "purge expired reports": self.services.reports.purge_expired,
+            "clear payloads": self.services.payload_retention.sweep,
+            "measure the export backlog": self.measure_backlog,
+            "check the quota": self._alert_quota,
+            "check for stalled exports": self._alert_stalled_exports,
+            "check the engine": self.alert_engine_warnings,
         }
 
     async def measure_backlog(self) -> None:
+        """Export how many reports wait, and for how long, as metrics."""
         backlog = await self.services.exports.backlog()
         self._metrics.reports_behind(waiting=backlog.waiting, lag=backlog.lag)
 
-    async def _warn_of_quota(self) -> None:
-        await self.services.notices.alert_quota(await self.services.governor.warnings())
+    async def _alert_quota(self) -> None:
+        await self.services.operator_alerts.alert_quota(await self.services.governor.warnings())
 
-    async def _warn_of_late(self) -> None:
-        await self.services.notices.alert_stalled_exports(await self.services.exports.stalled_exports())
+    async def _alert_stalled_exports(self) -> None:
+        await self.services.operator_alerts.alert_stalled_exports(
+            await self.services.exports.stalled_exports()
+        )
 
     async def alert_engine_warnings(self) -> None:
         """Alert the operators of what the engine warns of, each once."""
         for warning in await self.engine.warnings():
-            await self.services.notices.alert(warning.key, warning.key, **warning.values)
-
-
-def build_pools(settings: Settings) -> Sequence[Pool]:
-    """Return the lanes, with as many places for exports as are written, or waited for, at once."""
-    local = settings.exporter.kind == "local"
-    places = settings.exporter.at_once(usable_cpus()) if local else WAITING
-    return [replace(lane, concurrency=places) if lane.name == "export" else lane for lane in POOLS]
+            await self.services.operator_alerts.alert(warning.key, warning.key, **warning.values)
 
 
 async def serve(settings: Settings) -> None:

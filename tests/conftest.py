@@ -1,4 +1,4 @@
-"""What most tests need: a clock that stands still, a store in a file, and the core on fakes."""
+"""Fixtures that most tests need: a clock that stands still, a store in a file, and the core on fakes."""
 
 from collections.abc import AsyncIterator, Generator, Mapping
 from dataclasses import dataclass, field, replace
@@ -30,6 +30,7 @@ from bot.reports.link_tokens import LinkPolicy
 from bot.runs.lifecycle import TriggerRequest
 from bot.stores.sqlite.store import SqliteStore
 from bot.telemetry.metrics import Metrics
+from bot.wiring.pools import POOLS
 from bot.wiring.services import Adapters, build_services
 from bot.wiring.stores import sqlite_stores
 from tests.brokers import rabbitmq, redis
@@ -42,10 +43,7 @@ __all__ = ["database", "mongo", "own_variable", "rabbitmq", "redis"]
 GROUP = Destination.parse("group:cidA")
 METRICS = Metrics()
 ZONE = ZoneInfo("Asia/Shanghai")
-KINDS = (
-    *("message", "delay", "tap", "submit", "export"),
-    *("card", "note", "file", "update", "digest", "notice"),
-)
+KINDS = tuple(kind for pool in POOLS for kind in pool.kinds)
 
 
 @pytest.fixture
@@ -69,7 +67,7 @@ def changed(settings: Settings, **sections: Mapping[str, object]) -> Settings:
 
 @dataclass
 class CoreHarness:
-    """The core on a real store and fakes, with the few steps that tests take again and again."""
+    """The services on a real store and fakes, with the steps that many tests take."""
 
     store: SqliteStore
     clock: FakeClock
@@ -109,8 +107,12 @@ class CoreHarness:
         services = build_services(self.settings(), adapters)
         self.jobs, self.runs, self.watcher = services.jobs, services.runs, services.watcher
         self.reports, self.exports = services.reports, services.exports
-        self.links, self.audit = services.links, services.audit
-        self.deliver, self.notices, self.governor = services.deliver, services.notices, services.governor
+        self.links, self.audit = services.links, services.download_log
+        self.deliver, self.notices, self.governor = (
+            services.delivery,
+            services.operator_alerts,
+            services.governor,
+        )
         self.context, self.intake = services.context, services.dispatcher
 
     def _channels(self) -> Channels:
@@ -155,7 +157,7 @@ class CoreHarness:
         return await self.jobs.run_due(KINDS)
 
     async def trigger(self, schedule: Schedule | None = None, cause: str = "cron:s1:now") -> Run:
-        """Trigger a run and hand it to the engine."""
+        """Trigger a run and submit it to the engine."""
         run = await self.runs.trigger(
             schedule or self.schedule, TriggerRequest(idempotency_key=cause, trigger=Trigger.CRON)
         )
@@ -163,7 +165,7 @@ class CoreHarness:
         return await self.run(run.id)
 
     async def finish(self, *, status: TaskStatus = TaskStatus.DONE, **changes: object) -> None:
-        """End all tasks, let the watcher see it, and do what follows."""
+        """End all tasks, let the watcher notice, and run the jobs that follow."""
         self.engine.end_all(status, **changes)
         await self.watcher.tick()
         await self.do_jobs()
@@ -179,7 +181,7 @@ class CoreHarness:
         return run
 
     async def say(self, text: str, **changes: object) -> str:
-        """Say something in the group and return the answer."""
+        """Say something in the group and return the reply."""
         await self.intake.receive_message(make_message(text, **changes))
         await self.do_jobs()
         return self.answer()
@@ -189,13 +191,13 @@ class CoreHarness:
         await self.do_jobs()
 
     def answer(self) -> str:
-        """The last answer given."""
+        """Return the last reply."""
         return [what for verb, _, what in self.messenger.sent if verb == "reply"][-1]
 
 
 @pytest.fixture
 async def desk(store: SqliteStore, clock: FakeClock, tmp_path: Path) -> CoreHarness:
-    """With two members who have spoken before, so that their presses count."""
+    """Return the core with two members who have spoken before, so that their taps count."""
     for member in ("user01", "user02"):
         await UserDirectory(store).record(Person(id=member))
     return CoreHarness(store=store, clock=clock, folder=tmp_path / "reports")

@@ -50,7 +50,7 @@ from handlers import router
 
 @dataclass(frozen=True, kw_only=True)
 class Adapters:
-    """The outside world of the services: every port with the adapter that was chosen for it, opened."""
+    """The adapters world of the services: every port with the adapter that was chosen for it, opened."""
 
     stores: StoreSet
     engine: Engine
@@ -70,16 +70,16 @@ class Services:
     reports: Reports
     exports: ReportExports
     runs: Runs
-    deliver: DeliveryPipeline
-    deliveries: Resender
+    delivery: DeliveryPipeline
+    resender: Resender
     watcher: Watcher
-    finder: RunDiscovery
+    discovery: RunDiscovery
     scheduler: Scheduler
     governor: Governor
-    notices: OperatorAlerts
+    operator_alerts: OperatorAlerts
     links: ReportLinks
-    audit: DownloadLog
-    payloads: PayloadRetention
+    download_log: DownloadLog
+    payload_retention: PayloadRetention
     dispatcher: Dispatcher
     context: Context
 
@@ -92,113 +92,120 @@ def build_services(settings: Settings, adapters: Adapters) -> Services:
 class _Builder:
     """Builds each service once, in the order in which they need each other."""
 
-    def __init__(self, settings: Settings, outside: Adapters) -> None:
+    def __init__(self, settings: Settings, adapters: Adapters) -> None:
         self._settings = settings
-        self._outside = outside
-        self._store = outside.stores.store
+        self._adapters = adapters
+        self._store = adapters.stores.store
         self._cards = build_cards(settings)
-        self._timetable = build_schedule_policy(settings)
+        self._schedule_policy = build_schedule_policy(settings)
         self._jobs = Jobs(
             self._store,
-            clock=outside.clock,
-            owner=outside.owner,
+            clock=adapters.clock,
+            owner=adapters.owner,
             skew=clock_skew(settings.store.url),
-            on_outcome=outside.metrics.outcome,
+            on_outcome=adapters.metrics.outcome,
         )
-        self._reports = Reports(self._store, build_storage(settings, outside.stores), clock=outside.clock)
-        self._exports = ReportExports(self._store, self._jobs, outside.exporter, self._reports)
-        self._runs = Runs(self._store, outside.engine, self._jobs, clock=outside.clock)
-        self._deliveries = Resender(self._store, self._jobs)
-        self._links = build_links(settings, outside)
-        self._audit = DownloadLog(outside.stores.links, clock=outside.clock)
-        self._notices = OperatorAlerts(
+        self._reports = Reports(self._store, build_storage(settings, adapters.stores), clock=adapters.clock)
+        self._exports = ReportExports(self._store, self._jobs, adapters.exporter, self._reports)
+        self._runs = Runs(self._store, adapters.engine, self._jobs, clock=adapters.clock)
+        self._resender = Resender(self._store, self._jobs)
+        self._links = build_links(settings, adapters)
+        self._download_log = DownloadLog(adapters.stores.links, clock=adapters.clock)
+        self._alerts = OperatorAlerts(
             self._jobs,
-            channels=outside.channels,
+            channels=adapters.channels,
             cards=self._cards,
             operators=resolve_operators(settings),
         )
-        self._means = self._made_means()
-        self._deliver = DeliveryPipeline(self._store, self._jobs, self._reports, means=self._means)
+        self._toolkit = self._build_delivery_services()
+        self._delivery = DeliveryPipeline(self._store, self._jobs, self._reports, means=self._toolkit)
 
     def services(self) -> Services:
-        outside, store, context = self._outside, self._store, self._context()
+        adapters, store, context = self._adapters, self._store, self._context()
         notify_max_age, initial_lookback = self._settings.engine.discovery_limits
         return Services(
             jobs=self._jobs,
             reports=self._reports,
             exports=self._exports,
             runs=self._runs,
-            deliver=self._deliver,
-            deliveries=self._deliveries,
-            watcher=Watcher(store, outside.engine, self._runs, clock=outside.clock),
-            finder=RunDiscovery(
+            delivery=self._delivery,
+            resender=self._resender,
+            watcher=Watcher(store, adapters.engine, self._runs, clock=adapters.clock),
+            discovery=RunDiscovery(
                 store,
-                outside.engine,
+                adapters.engine,
                 self._runs,
-                clock=outside.clock,
+                clock=adapters.clock,
                 window=DiscoveryWindow(notify_max_age=notify_max_age, initial_lookback=initial_lookback),
             ),
-            scheduler=Scheduler(store, outside.engine, self._runs, policy=self._timetable),
-            governor=self._means.governor,
-            notices=self._notices,
+            scheduler=Scheduler(store, adapters.engine, self._runs, policy=self._schedule_policy),
+            governor=self._toolkit.governor,
+            operator_alerts=self._alerts,
             links=self._links,
-            audit=self._audit,
-            payloads=PayloadRetention(store, clock=outside.clock),
+            download_log=self._download_log,
+            payload_retention=PayloadRetention(store, clock=adapters.clock),
             dispatcher=self._dispatcher(context),
             context=context,
         )
 
-    def _made_means(self) -> DeliveryServices:
-        outside, channels = self._outside, self._outside.channels
+    def _build_delivery_services(self) -> DeliveryServices:
+        adapters, channels = self._adapters, self._adapters.channels
         governor = Governor(
-            outside.stores.ledger,
+            adapters.stores.ledger,
             build_budget(self._settings),
-            clock=outside.clock,
+            clock=adapters.clock,
             cards_per_minute=self._settings.notify.cards_per_minute,
         )
         max_bytes = self._settings.reports.max_file_bytes
-        limits = FileLimits(max_bytes=max_bytes, split=outside.split, channels=channels)
-        ladder = CircuitBreaker(self._store, self._notices, clock=outside.clock)
+        limits = FileLimits(max_bytes=max_bytes, split=adapters.split, channels=channels)
+        circuit_breaker = CircuitBreaker(self._store, self._alerts, clock=adapters.clock)
         return DeliveryServices(
             channels=channels,
             cards=self._cards,
             governor=governor,
-            circuit_breaker=ladder,
-            digests=Digests(self._store, self._jobs, channels=channels, cards=self._cards, ladder=ladder),
+            circuit_breaker=circuit_breaker,
+            digests=Digests(
+                self._store, self._jobs, channels=channels, cards=self._cards, ladder=circuit_breaker
+            ),
             report_sender=ReportSender(self._store, self._jobs, self._reports, self._links, limits),
         )
 
     def _context(self) -> Context:
-        outside = self._outside
+        adapters = self._adapters
         return Context(
             runs=self._runs,
-            schedules=ScheduleLookup(outside.engine, self._runs, self._timetable, clock=outside.clock),
+            schedules=ScheduleLookup(
+                adapters.engine, self._runs, self._schedule_policy, clock=adapters.clock
+            ),
             reports=ReportServices(
-                repository=self._reports, exports=self._exports, links=self._links, downloads=self._audit
+                repository=self._reports,
+                exports=self._exports,
+                links=self._links,
+                downloads=self._download_log,
             ),
             delivery=ChatDelivery(
-                pipeline=self._deliver, resender=self._deliveries, files=self._means.report_sender
+                pipeline=self._delivery, resender=self._resender, files=self._toolkit.report_sender
             ),
             quota=ChatQuota(
-                governor=self._means.governor,
+                governor=self._toolkit.governor,
                 requests=RequestBudget(
-                    outside.stores.ledger, clock=outside.clock, per_hour=self._settings.quota.per_person
+                    adapters.stores.ledger, clock=adapters.clock, per_hour=self._settings.quota.per_person
                 ),
             ),
             users=UserDirectory(self._store),
             cards=self._cards,
-            clock=outside.clock,
+            clock=adapters.clock,
         )
 
     def _dispatcher(self, context: Context) -> Dispatcher:
         """Build the dispatcher, and register the jobs of all services with the queue."""
         policy = build_access_policy(self._settings)
-        dispatcher = Dispatcher(self._jobs, context, self._outside.channels, router=router, policy=policy)
+        dispatcher = Dispatcher(self._jobs, context, self._adapters.channels, router=router, policy=policy)
         for kinds in (
             self._runs.kinds,
-            self._deliver.kinds,
-            self._notices.kinds,
-            self._exports.kinds(self._deliver.report_settled),
+            self._delivery.kinds,
+            self._alerts.kinds,
+            self._exports.kinds(self._delivery.report_settled),
             dispatcher.kinds,
         ):
             self._jobs.register(kinds)
@@ -212,6 +219,7 @@ def build_budget(settings: Settings) -> Budget:
 
 
 def build_schedule_policy(settings: Settings) -> SchedulePolicy:
+    """Build the policy of time zones and misfires."""
     return SchedulePolicy(
         zone=ZoneInfo(settings.timezone),
         misfire_policy=MisfirePolicy(settings.scheduler.misfire_policy),
@@ -220,7 +228,7 @@ def build_schedule_policy(settings: Settings) -> SchedulePolicy:
 
 
 def build_storage(settings: Settings, stores: StoreSet) -> ReportStorage:
-    """Where reports lie: in a folder, or in the store's own archive."""
+    """Build the storage of the report files: a folder and, with `gridfs`, the archive of the store."""
     reports = settings.reports
     return ReportStorage(
         folder=Path(reports.dir),
@@ -230,30 +238,32 @@ def build_storage(settings: Settings, stores: StoreSet) -> ReportStorage:
     )
 
 
-def build_links(settings: Settings, outside: Adapters) -> ReportLinks:
+def build_links(settings: Settings, adapters: Adapters) -> ReportLinks:
+    """Build the issuer of download links. Without `reports.link_secret` the key is kept in the store."""
     reports = settings.reports
-    terms = LinkPolicy(
+    policy = LinkPolicy(
         public_url=settings.web.public_url,
         ttl=timedelta(seconds=reports.link_ttl),
         max_downloads=reports.link_max_downloads,
     )
     key = reports.link_secret.get_secret_value() if reports.link_secret else ""
-    return ReportLinks(outside.stores.links, terms, clock=outside.clock, key=key)
+    return ReportLinks(adapters.stores.links, policy, clock=adapters.clock, key=key)
 
 
 def build_access_policy(settings: Settings) -> AccessPolicy:
-    """Build the rules of who may do what; people whom other settings name count before they have spoken."""
+    """Build the access policy. People that other settings name are known before they have spoken."""
     return AccessPolicy(named=people_in(settings), **settings.access.model_dump())
 
 
 def build_cards(settings: Settings) -> Cards:
+    """Build the renderer of cards and messages."""
     ding = settings.dingding
     return _compile_cards(
         settings.lang, settings.timezone, ding.card_template_id, tuple(ding.card_variables.items())
     )
 
 
-@cache  # compiling the templates takes 0.2 s, and tests build the services hundreds of times
+@cache  # Compiling the templates takes 0.2 s, and the tests build the services a thousand times.
 def _compile_cards(lang: str, zone: str, template_id: str, variables: tuple[tuple[str, str], ...]) -> Cards:
     return Cards(
         lang=lang,

@@ -24,10 +24,10 @@ def build_web_server(
     """Build the server. `connected` tells if all Streams are connected, None without any."""
     web, zone = settings.web, ZoneInfo(settings.timezone)
     token = web.status_token.get_secret_value() if web.status_token else ""
-    health = Health(store, services.deliveries, services.governor, metrics=metrics, connected=connected)
-    status = Status(store, services.deliveries, zone=zone)
+    health = Health(store, services.resender, services.governor, metrics=metrics, connected=connected)
+    status = Status(store, services.resender, zone=zone)
     downloads = Downloads(
-        services.links, services.reports, services.audit, metrics=metrics, proxies=web.proxies
+        services.links, services.reports, services.download_log, metrics=metrics, proxies=web.proxies
     )
     routes = [*health.routes(), *status.routes(), *downloads.routes()]
     guard = AdminGuard(token, public_url=web.public_url, proxies=web.proxies)

@@ -74,9 +74,9 @@ async def running(folder: Path, *, web: bool = False) -> AsyncIterator[App]:
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses = (
-        "app.HOUSEKEEPING",
-        "app.FIND_EVERY",
-        "app.WATCH_EVERY",
+        "app.HOUSEKEEPING_INTERVAL_SECONDS",
+        "app.DISCOVERY_INTERVAL_SECONDS",
+        "app.WATCH_INTERVAL_SECONDS",
         "runs.scheduler.TICK_SECONDS",
         "jobs.pool.POLL",
     )
@@ -101,11 +101,11 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (RunDiscovery, "poll", "discovery"),
         (RunDiscovery, "run", "discovery"),
         (DeliveryPipeline, "reconcile", "housekeeping"),
-        (App, "measure_backlog", "housekeeping: measure how far reports lag"),
-        (Reports, "purge_expired", "housekeeping: sweep reports"),
-        (Governor, "warnings", "housekeeping: warn of the quota"),
-        (ReportExports, "stalled_exports", "housekeeping: warn of late reports"),
-        (App, "alert_engine_warnings", "housekeeping: warn of the engine"),
+        (App, "measure_backlog", "housekeeping: measure the export backlog"),
+        (Reports, "purge_expired", "housekeeping: purge expired reports"),
+        (Governor, "warnings", "housekeeping: check the quota"),
+        (ReportExports, "stalled_exports", "housekeeping: check for stalled exports"),
+        (App, "alert_engine_warnings", "housekeeping: check the engine"),
         (StreamConnection, "ticket", "stream"),
         (StreamConnection, "run", "stream"),
         (WebServer, "serve", "web"),
