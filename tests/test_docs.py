@@ -1,5 +1,6 @@
 """The documents and the settings say the same."""
 
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -150,11 +151,35 @@ def test_both_readmes_have_the_same_two_lines() -> None:
     assert first_code_block("README.md") == first_code_block("README.zh-CN.md")
 
 
-@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
-def test_the_readmes_list_every_command(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
+READMES = {"README.md": "en", "README.zh-CN.md": "zh-CN"}
+COMMAND_HEADINGS = {
+    "en": "| in English | in Chinese | what it does |\n|---|---|---|",
+    "zh-CN": "| 中文 | 英文 | 作用 |\n|---|---|---|",
+}
+COMMAND_TABLE = re.compile(r"(<!-- commands -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def command_table(lang: str) -> str:
+    """Render the commands as the READMEs list them, the words of the page's language first."""
+    order = (1, 0) if lang == "en" else (0, 1)
+    rows = []
     for command in router.commands:
-        assert all(f"`{word}" in text for word in command.words[:2]), command.words
+        first, second = (command.words[at] for at in order)
+        usage = f"{first} {command.argument[lang]}".strip()
+        rows.append(f"| `{usage}` | `{second}` | {command.summary[lang]} |")
+    return "\n".join(["", COMMAND_HEADINGS[lang], *rows, "", ""])
+
+
+@pytest.mark.parametrize(("page", "lang"), READMES.items())
+def test_the_readmes_list_every_command(page: str, lang: str) -> None:
+    """Render the tables again with `DINGRUN_GOLDEN=1`."""
+    path = ROOT / page
+    text = path.read_text(encoding="utf-8")
+    rendered = COMMAND_TABLE.sub(lambda found: found[1] + command_table(lang) + found[2], text)
+    if os.environ.get("DINGRUN_GOLDEN"):
+        path.write_text(rendered, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == rendered
+    assert rendered.count("<!-- commands -->") == 1
 
 
 def test_extras_are_installed_from_the_checkout() -> None:
