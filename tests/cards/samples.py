@@ -21,6 +21,7 @@ from bot.models import (
     Trigger,
 )
 from bot.quota.budget import Forecast
+from cards.environment import FOLDER, read_yaml
 from cards.escaping import Markup
 from cards.summary import CardState
 from tests.factories import NOW, make_download, make_link, make_report, make_run, make_schedule
@@ -449,7 +450,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "quota": [{"month": "2026-11", "rows": [_API, _STREAM], "price": 3, "level": level} for level in range(6)]
     + [{"month": "2026-11", "rows": [{**_API, "forecast": None, "refused": True}], "price": 3, "level": 5}],
 }
-"""Every phrase with the values it is said with."""
+ANSWERS |= {phrase: [{}] for phrase in read_yaml(FOLDER / "en" / "phrases.yaml") if phrase not in ANSWERS}
+"""Every phrase with the values it is said with. A phrase without variables needs no entry."""
 
 TAPPED = (
     "denied", "outsider", "not_met", "card_unknown", "busy", "failed",
