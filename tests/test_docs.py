@@ -32,6 +32,12 @@ CHINESE = translations(ROOT)
 SETTINGS = list(settings_below())
 
 
+@pytest.fixture(autouse=True)
+def without_variable_of_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings are loaded here, and `DINGRUN_GOLDEN` is none."""
+    monkeypatch.delenv("DINGRUN_GOLDEN", raising=False)
+
+
 def keys() -> set[str]:
     return {setting.key for setting in SETTINGS}
 
@@ -151,6 +157,7 @@ def test_both_readmes_have_the_same_two_lines() -> None:
     assert first_code_block("README.md") == first_code_block("README.zh-CN.md")
 
 
+GOLDEN = os.environ.get("DINGRUN_GOLDEN")
 READMES = {"README.md": "en", "README.zh-CN.md": "zh-CN"}
 COMMAND_HEADINGS = {
     "en": "| in English | in Chinese | what it does |\n|---|---|---|",
@@ -176,7 +183,7 @@ def test_the_readmes_list_every_command(page: str, lang: str) -> None:
     path = ROOT / page
     text = path.read_text(encoding="utf-8")
     rendered = COMMAND_TABLE.sub(lambda found: found[1] + command_table(lang) + found[2], text)
-    if os.environ.get("DINGRUN_GOLDEN"):
+    if GOLDEN:
         path.write_text(rendered, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == rendered
     assert rendered.count("<!-- commands -->") == 1
