@@ -6,7 +6,6 @@
 
 import base64
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -479,8 +478,3 @@ def deterministic_id(prefix: str, *parts: str, length: int = 10) -> str:
     """Derive an id from `parts`: the same parts give the same id, in lowercase base32."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()
     return prefix + base64.b32encode(digest).decode().lower()[:length]
-
-
-def is_mobile(person: str) -> bool:
-    """Return True for a mobile number, such as 13800000000 or +852-90000000, and False for a staffId."""
-    return re.fullmatch(r"1\d{10}|\+\d{1,4}-\d{5,13}", person) is not None

@@ -254,6 +254,13 @@ class TaskStore(Protocol):
         """Stream the assets of the given tasks, sorted by merge key."""
 
 
+Checks = Mapping[str, Callable[[], Awaitable[str]]]
+"""Checks of `dingrun check`, by the name that is shown.
+
+A check returns its finding, raises `DingRunError` for a fault, and changes nothing.
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class EngineRun:
     """Run that the engine started itself."""
@@ -327,14 +334,11 @@ class Engine(Protocol):
         - Empty for a kind that the engine does not know.
         """
 
-    def checks(self) -> Mapping[str, Callable[[], Awaitable[str]]]:
-        """Return what `dingrun check` tries of the engine, by the name that is shown.
-
-        A check returns what it found. It raises `DingRunError` for a fault, and changes nothing.
-        """
+    def checks(self) -> Checks:
+        """Return the checks of this engine for `dingrun check`."""
 
     async def warnings(self) -> Sequence[EngineWarning]:
-        """Return what is no fault and operators should hear all the same. Asked every minute."""
+        """Return warnings for operators, for problems that are no faults. Called every minute."""
 
     async def run(self) -> None:
         """Run the background work of the engine until cancelled. May return immediately."""
@@ -384,6 +388,9 @@ class Messenger(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """Return the features and limits of this channel."""
+
+    def checks(self) -> Checks:
+        """Return the checks of this channel for `dingrun check`."""
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False

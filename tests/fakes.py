@@ -23,7 +23,7 @@ from bot.models import (
     Task,
     TaskStatus,
 )
-from bot.ports import EngineRun, EngineWarning, Messenger, ReportInput, Sending, unmarked
+from bot.ports import Checks, EngineRun, EngineWarning, Messenger, ReportInput, Sending, unmarked
 from tests.factories import NOW
 
 
@@ -142,6 +142,9 @@ class FakeMessenger:
             raise error
         self.sent.append((verb, where, what))
         return SendResult(message_id=f"message{len(self.sent)}")
+
+    def checks(self) -> Checks:
+        return {}
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False

@@ -12,21 +12,17 @@ from yarl import URL
 
 from bot.cli.worker import living_workers
 from bot.config.loader import Settings
-from bot.config.resolve import resolve_schedules, resolve_webhooks, warnings_of
+from bot.config.resolve import resolve_schedules, warnings_of
 from bot.config.types import did_you_mean
 from bot.errors import ConfigError, DingRunError, TemporaryError
 from bot.files import folder_problem
-from bot.messengers.dingtalk.auth import Tokens
-from bot.messengers.dingtalk.http import dingtalk_session
-from bot.messengers.dingtalk.stream import StreamConnection
-from bot.models import CardTap, Message
-from bot.ports import Engine
+from bot.ports import Checks, Engine
 from bot.runs.scheduler import next_due
 from bot.runtime import utc_now
 from bot.telemetry.redaction import redact_url
 from bot.wiring.engines import open_engine
 from bot.wiring.exporters import build_broker
-from bot.wiring.messengers import app_from
+from bot.wiring.messengers import app_from, channel_checks, open_channels
 from bot.wiring.stores import open_stores, probe_store
 from cards.card_template import CardTemplate
 
@@ -64,38 +60,6 @@ async def check_exporter(settings: Settings) -> str:
     if not workers:
         raise TemporaryError(f"{broker.display_url}: no worker lives; start one: dingrun worker")
     return f"{broker.display_url}, {workers} worker{'s' * (workers > 1)}"
-
-
-async def check_token(settings: Settings) -> str:
-    """DingTalk takes the app's keys."""
-    robot = app_from(settings)
-    if robot is None:
-        return NOT_CONFIGURED
-    async with dingtalk_session() as session:
-        await Tokens(session, robot, utc_now).get()
-    return f"{robot.openapi_base}, APP_KEY {robot.app_key}"
-
-
-async def check_stream(settings: Settings) -> str:
-    """The Stream gateway gives a ticket; it is left unused, so that a running service keeps its messages."""
-    robot = app_from(settings)
-    if robot is None:
-        return NOT_CONFIGURED
-
-    async def nothing(message: Message) -> None:
-        """Nothing is received with an unused ticket."""
-
-    async def silence(tap: CardTap) -> Mapping[str, str]:
-        return {}
-
-    async with dingtalk_session() as session:
-        address = await StreamConnection(session, robot, nothing, silence).ticket()
-    return address.partition("?")[0]
-
-
-async def check_webhooks(settings: Settings) -> str:
-    """The custom robots that are known; sending is the only way to try one, so none is tried."""
-    return ", ".join(resolve_webhooks(settings)) or NOT_CONFIGURED
 
 
 async def check_card(settings: Settings) -> str:
@@ -171,15 +135,12 @@ CHECKS: Mapping[str, Check] = {
     "存储 / store": check_store,
     "报告 / reports": check_reports,
     "导出 / exporter": check_exporter,
-    "凭证 / keys": check_token,
-    "Stream": check_stream,
-    "群机器人 / webhooks": check_webhooks,
     "卡片模板 / card template": check_card,
     "网页 / web": check_web,
 }
 
 
-def engine_checks(settings: Settings, engine: Engine) -> Mapping[str, Callable[[], Awaitable[str]]]:
+def engine_checks(settings: Settings, engine: Engine) -> Checks:
     """Return the checks of the schedules, and those of the engine itself."""
     if not settings.engine.has_own_schedules:
         return {"计划 / schedules": partial(check_schedules, settings), **engine.checks()}
@@ -190,6 +151,8 @@ async def examine(settings: Settings, say: Callable[[str], object]) -> bool:
     """Say one line per check, and one per warning. Returns True if all checks went well."""
     checks = {name: partial(check, settings) for name, check in CHECKS.items()}
     well = await _run(checks, say)
+    async with open_channels(settings, utc_now) as channels:
+        well &= await _run(channel_checks(channels), say)
     try:
         well &= await _run_engine_checks(settings, say)
     except DingRunError as error:
@@ -209,7 +172,7 @@ async def _run_engine_checks(settings: Settings, say: Callable[[str], object]) -
         await stores.store.close()
 
 
-async def _run(checks: Mapping[str, Callable[[], Awaitable[str]]], say: Callable[[str], object]) -> bool:
+async def _run(checks: Checks, say: Callable[[str], object]) -> bool:
     """Run checks one after the other. Returns True if all went well."""
     well = True
     for name, check in checks.items():

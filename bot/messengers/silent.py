@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from bot.models import Destination, MarkdownMessage, Message, RenderedCard, SendResult
-from bot.ports import Capabilities, Sending, TextRepeat, unmarked
+from bot.ports import Capabilities, Checks, Sending, TextRepeat, unmarked
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +18,12 @@ class SilentMessenger:
 
     def __init__(self, reason: str = "no DingTalk configured") -> None:
         self._reason = reason
+
+    def checks(self) -> Checks:
+        return {"消息通道 / channels": self._check_configured}
+
+    async def _check_configured(self) -> str:
+        return "没有配置，只写日志 / not configured, log only"
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False

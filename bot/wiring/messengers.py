@@ -1,6 +1,7 @@
-"""The way to DingTalk that the settings allow: messengers for each kind of destination, and the robots."""
+"""Build the messengers of the channels that are configured."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
@@ -8,33 +9,33 @@ import aiohttp
 from bot.config.loader import Settings
 from bot.config.resolve import resolve_fallback_webhooks, resolve_webhooks
 from bot.delivery.channels import Channels
-from bot.messengers.dingtalk.auth import DingTalkApp as Robot
-from bot.messengers.dingtalk.auth import Tokens
+from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
+from bot.messengers.dingtalk.http import dingtalk_session
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.webhook import WebhookMessenger
 from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
 from bot.messengers.silent import SilentMessenger
 from bot.models import Clock, DestinationKind
-from bot.ports import Messenger
+from bot.ports import Checks, Messenger
 
-NOWHERE = "no destination; set DINGDING.DEFAULT_CHAT_ID, send_to or notify.routes"
+NO_DESTINATION = "no destination; set DINGDING.DEFAULT_CHAT_ID, send_to or notify.routes"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DingTalkConnection:
-    """The way to DingTalk: the messengers and, with apps, their Streams."""
+    """Messengers of DingTalk, and the apps whose Streams are received."""
 
     channels: Channels
-    robots: Mapping[str, Robot]  # by the names of the apps, "" is the one in `DINGDING`
+    robots: Mapping[str, DingTalkApp]  # by name; "" is the app in `DINGDING`
     session: aiohttp.ClientSession
 
 
 def build_messengers(
     settings: Settings, session: aiohttp.ClientSession, clock: Clock, rate_limiter: NullRateLimiter
 ) -> DingTalkConnection:
-    """The messengers that the settings allow; without any, everything is logged and nothing pushed."""
-    silent = SilentMessenger(NOWHERE) if settings.configured else SilentMessenger()
+    """Build the messengers of the configured channels. Without any, messages are only logged."""
+    silent = SilentMessenger(NO_DESTINATION) if settings.configured else SilentMessenger()
     reached: dict[tuple[DestinationKind, str], Messenger] = {}
     robots = apps_from(settings)
     for name, robot in robots.items():
@@ -55,12 +56,30 @@ def build_messengers(
     return DingTalkConnection(channels=channels, robots=robots, session=session)
 
 
-def apps_from(settings: Settings) -> dict[str, Robot]:
-    """The apps of the settings by name, "" for the one in `DINGDING`."""
+@asynccontextmanager
+async def open_channels(settings: Settings, clock: Clock) -> AsyncIterator[Channels]:
+    """Open the configured channels for a single command, without rate limits."""
+    async with dingtalk_session() as session:
+        yield build_messengers(settings, session, clock, NullRateLimiter()).channels
+
+
+def channel_checks(channels: Channels) -> Checks:
+    """Return the checks of all messengers. Names of checks end with the name of the app, if it has one."""
+    apps = {id(messenger): (app, messenger) for (_, app), messenger in channels.messengers.items()}
+    checks = {
+        f"{name} {app}".strip(): check
+        for app, messenger in apps.values()
+        for name, check in messenger.checks().items()
+    }
+    return checks or channels.silent.checks()
+
+
+def apps_from(settings: Settings) -> dict[str, DingTalkApp]:
+    """Return the configured apps by name. "" is the app in `DINGDING`."""
     ding = settings.dingding
     main = app_from(settings)
     others = {
-        name: Robot(
+        name: DingTalkApp(
             app_key=app.app_key,
             app_secret=app.app_secret.get_secret_value(),
             robot_code=app.robot_code or app.app_key,
@@ -73,12 +92,12 @@ def apps_from(settings: Settings) -> dict[str, Robot]:
     return ({"": main} if main else {}) | others
 
 
-def app_from(settings: Settings) -> Robot | None:
-    """The app that the settings name, or None when they name none."""
+def app_from(settings: Settings) -> DingTalkApp | None:
+    """Return the app in `DINGDING`, or None."""
     ding = settings.dingding
     if ding.app_secret is None:
         return None
-    return Robot(
+    return DingTalkApp(
         app_key=ding.app_key,
         app_secret=ding.app_secret.get_secret_value(),
         robot_code=ding.robot_code or ding.app_key,

@@ -52,19 +52,24 @@ async def examined(values: dict[str, object], folder: Path) -> tuple[bool, list[
     return well, lines
 
 
+def line_of(lines: list[str], check: str) -> str:
+    """Return the line of a check."""
+    return next(line for line in lines if line.partition(": ")[0].endswith(check))
+
+
 async def test_a_sound_service_is_all_ticks(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
         well, lines = await examined(service_settings(sandbox, ["example.com"]), tmp_path)
         assert sandbox.state.conversations.messages("cidSandboxGroupOps==") == []
     assert well
-    assert [line[0] for line in lines] == ["✓"] * 9
+    assert [line[0] for line in lines] == ["✓"] * 8
     assert "ticket" not in "".join(lines)
 
 
 async def test_nothing_configured_is_sound_too(tmp_path: Path) -> None:
     well, lines = await examined({}, tmp_path)
     assert well
-    assert "log only" in lines[3]
+    assert "log only" in line_of(lines, "channels")
 
 
 NOBODY = "mongodb://me:verysecret@127.0.0.1:9/dingrun"
@@ -129,7 +134,7 @@ async def test_a_port_that_another_program_has_is_named(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         well, lines = await examined({"web": {"port": port}}, tmp_path)
     assert not well
-    assert f"web.port: 127.0.0.1:{port} cannot be served: Address already in use" in lines[7]
+    assert f"web.port: 127.0.0.1:{port} cannot be served: Address already in use" in line_of(lines, "web")
 
 
 async def test_a_port_that_dingrun_itself_has_is_no_fault(tmp_path: Path, unused_tcp_port: int) -> None:
@@ -137,7 +142,7 @@ async def test_a_port_that_dingrun_itself_has_is_no_fault(tmp_path: Path, unused
     async with serving(unused_tcp_port, alive):
         well, lines = await examined({"web": {"port": unused_tcp_port}}, tmp_path)
     assert well
-    assert "DingRun is running there" in lines[7]
+    assert "DingRun is running there" in line_of(lines, "web")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +163,7 @@ async def test_a_slip_in_the_card_template_is_named(
         values["DINGDING"] |= template
         well, lines = await examined(values, tmp_path)
     assert not well
-    assert complaint in lines[6]
+    assert complaint in line_of(lines, "card template")
 
 
 async def test_a_warning_is_a_line_and_no_fault(tmp_path: Path) -> None:
@@ -245,7 +250,7 @@ async def test_wrong_keys_are_named_twice_and_never_shown(tmp_path: Path) -> Non
         values["DINGDING"]["APP_SECRET"] = "not-the-secret"  # noqa: S105 - it is not
         well, lines = await examined(values, tmp_path)
     assert not well
-    assert [line[0] for line in lines[3:5]] == ["✗", "✗"]
+    assert [line_of(lines, name)[0] for name in ("keys", "Stream")] == ["✗", "✗"]
     assert "not-the-secret" not in "".join(lines)
 
 
@@ -253,3 +258,11 @@ async def test_a_broker_without_a_worker_is_not_enough(redis: BrokerServer, tmp_
     well, lines = await examined({"exporter": {"kind": "celery", "broker_url": redis.url}}, tmp_path)
     assert not well
     assert "no worker lives; start one: dingrun worker" in lines[2]
+
+
+async def test_every_app_is_checked_under_its_name(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        values = service_settings(sandbox, ["example.com"])
+        values["notify"] = {"apps": {"second": {"APP_KEY": "unknown", "APP_SECRET": "wrong"}}}
+        _, lines = await examined(values, tmp_path)
+    assert (line_of(lines, "keys")[0], line_of(lines, "keys second")[0]) == ("✓", "✗")

@@ -1,7 +1,7 @@
 """ARL as the engine: its schedules, its tasks, its results. ARL fires; DingRun looks, tells and asks."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from bot.engines.arl.tasks import Reading, missing_task, parse_task, unsubmitted
 from bot.engines.reasons import reason
 from bot.errors import PermanentError
 from bot.models import UNSUBMITTED, Clock, Run, Schedule, Task
-from bot.ports import EngineRun, EngineWarning
+from bot.ports import Checks, EngineRun, EngineWarning
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ class ArlEngine:
             gone=document is None,
         )
 
-    def checks(self) -> Mapping[str, Callable[[], Awaitable[str]]]:
+    def checks(self) -> Checks:
         return self.diagnostics.by_name()
 
     async def warnings(self) -> Sequence[EngineWarning]:

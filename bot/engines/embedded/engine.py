@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from bot.engines.embedded.probes import Finds, NothingFound, Probe, ProbeLimits
 from bot.engines.reasons import reason
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.models import Clock, Run, Schedule, Task, TaskStatus
-from bot.ports import EngineRun, EngineWarning, TaskStore
+from bot.ports import Checks, EngineRun, EngineWarning, TaskStore
 from bot.telemetry.loops import loop_step
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class EmbeddedEngine:
         self._added.set()
         self._added = asyncio.Event()
 
-    def checks(self) -> Mapping[str, Callable[[], Awaitable[str]]]:
+    def checks(self) -> Checks:
         return {}
 
     async def warnings(self) -> Sequence[EngineWarning]:

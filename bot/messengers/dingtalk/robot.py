@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,10 @@ from bot.errors import PermanentError, TemporaryError
 from bot.messengers.dingtalk.api import ApiClient, Body
 from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
 from bot.messengers.dingtalk.errors import CARD_EXISTS_CODE, delivery_error, error_from_code, error_from_oapi
+from bot.messengers.dingtalk.gateway import open_ticket
 from bot.messengers.dingtalk.http import post_json
 from bot.messengers.dingtalk.media import upload
+from bot.messengers.dingtalk.mentions import card_mentions
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.messengers.dingtalk.session_webhook import is_trusted_session_webhook
 from bot.models import (
@@ -27,9 +29,8 @@ from bot.models import (
     Message,
     RenderedCard,
     SendResult,
-    is_mobile,
 )
-from bot.ports import Capabilities, Sending, unmarked
+from bot.ports import Capabilities, Checks, Sending, unmarked
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +54,22 @@ class OpenApiMessenger:
     ) -> None:
         self._session = session
         self._app = app
+        self._tokens = tokens
         self._clock = clock
         self._rate_limiter = rate_limiter or NullRateLimiter()
         self._api = ApiClient(session, app, tokens, self._rate_limiter)
         self._conversations: dict[str, str] = {}  # old chatId: openConversationId
+
+    def checks(self) -> Checks:
+        return {"凭证 / keys": self._check_keys, "Stream": self._check_stream}
+
+    async def _check_keys(self) -> str:
+        await self._tokens.get()
+        return f"{self._app.openapi_base}, APP_KEY {self._app.app_key}"
+
+    async def _check_stream(self) -> str:
+        """Request a ticket and leave it unused, so that a running service keeps its connection."""
+        return (await open_ticket(self._session, self._app)).partition("?")[0]
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False
@@ -103,7 +116,7 @@ class OpenApiMessenger:
             return {
                 "openSpaceId": f"dtv1.card//IM_GROUP.{conversation}",
                 "imGroupOpenSpaceModel": shown,
-                "imGroupOpenDeliverModel": {"robotCode": self._app.robot_code} | _mentions(card.mention),
+                "imGroupOpenDeliverModel": {"robotCode": self._app.robot_code} | card_mentions(card.mention),
             }
         return {
             "openSpaceId": f"dtv1.card//IM_ROBOT.{destination.id}",
@@ -212,14 +225,6 @@ def _check_delivery(results: object, card_id: str) -> SendResult:
         reason = failed[0].get("errorMsg", "") if isinstance(failed[0], dict) else ""
         raise delivery_error(str(reason))
     return SendResult(message_id=str(results[0].get("carrierId") or card_id))
-
-
-def _mentions(people: Sequence[str]) -> dict[str, Any]:
-    """Return the mentions of a card in a group (0783, atUserIds). Mobile numbers are not supported."""
-    if "all" in people:
-        return {"atUserIds": {"@ALL": "@ALL"}}
-    known = {person: person for person in people if not is_mobile(person)}
-    return {"atUserIds": known} if known else {}
 
 
 def _accepted_result(answer: Body) -> SendResult:

@@ -19,6 +19,7 @@ from bot.messengers.dingtalk.errors import (
     security_fault,
 )
 from bot.messengers.dingtalk.http import call
+from bot.messengers.dingtalk.mentions import mentioned_people, webhook_mentions
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, robot_limit
 from bot.models import (
     Clock,
@@ -30,13 +31,11 @@ from bot.models import (
     RenderedCard,
     SendResult,
     deterministic_id,
-    is_mobile,
 )
-from bot.ports import Capabilities, Sending, TextRepeat, unmarked
+from bot.ports import Capabilities, Checks, Sending, TextRepeat, unmarked
 
 DEFAULT_BASE = "https://oapi.dingtalk.com"
 CLOCK_RETRY_SECONDS = 300.0  # while the clock of this machine is wrong
-MAX_MENTIONS = 50  # people per message
 
 JSON = {"Content-Type": "application/json"}
 _UNSIGNED = "it accepts signed messages only (加签), so set {setting}.SECRET to its secret, SEC…"
@@ -60,19 +59,12 @@ def sign(secret: str, milliseconds: int) -> str:
 def message_body(markdown: MarkdownMessage, keyword: str = "") -> dict[str, Any]:
     """Build the body of a markdown message (0717). A mention must be in the `at` list and in the text."""
     text = markdown.text
-    people = [each for each in markdown.mention if each != "all"][:MAX_MENTIONS]
-    if people:
+    if people := mentioned_people(markdown.mention):
         text += "\n\n" + " ".join(f"@{each}" for each in people)
     if keyword and keyword not in text and keyword not in markdown.title:
         text += f"\n\n{keyword}"
-    mobiles = [each for each in people if is_mobile(each)]
-    at = {
-        "atMobiles": mobiles,
-        "atUserIds": [each for each in people if each not in mobiles],
-        "isAtAll": "all" in markdown.mention,
-    }
     body = {"msgtype": "markdown", "markdown": {"title": markdown.title, "text": text}}
-    return body | {"at": at} if markdown.mention else body
+    return body | {"at": webhook_mentions(markdown.mention)} if markdown.mention else body
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:
@@ -99,6 +91,13 @@ class WebhookMessenger:
         self._clock = clock
         self._base = base
         self._rate_limiter = rate_limiter or NullRateLimiter()
+
+    def checks(self) -> Checks:
+        return {"群机器人 / webhooks": self._check_robots}
+
+    async def _check_robots(self) -> str:
+        """Return the names of the robots. Only a message would try one, so none is tried."""
+        return ", ".join(self._robots)
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False

@@ -19,7 +19,7 @@ from bot.messengers.dingtalk.errors import error_from_code
 from bot.messengers.dingtalk.media import upload
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.models import Destination, MarkdownMessage, Message, RenderedCard, SendResult
-from bot.ports import Capabilities, Sending, TextRepeat, unmarked
+from bot.ports import Capabilities, Checks, Sending, TextRepeat, unmarked
 
 MAX_MESSAGE_BYTES = 2_048
 CAPABILITIES = Capabilities(
@@ -53,6 +53,9 @@ class WorkNotificationMessenger:
         self._app = app
         self._sleep = sleep
         self._api = ApiClient(session, app, tokens, rate_limiter)
+
+    def checks(self) -> Checks:
+        return {}  # the keys are checked by the app robot
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False

@@ -9,8 +9,9 @@ from aioresponses import aioresponses
 from yarl import URL
 
 from bot.errors import PermanentError, TemporaryError
+from bot.messengers.dingtalk.mentions import is_mobile
 from bot.messengers.dingtalk.webhook import WebhookMessenger, message_body, sign
-from bot.models import Destination, MarkdownMessage, is_mobile
+from bot.models import Destination, MarkdownMessage
 from dingtalk_sandbox import Sandbox
 from tests.factories import NOW, make_robot
 from tests.fakes import FakeClock
