@@ -1,9 +1,9 @@
-"""A DingTalk of one's own on loopback: faithful on the wire, scriptable, nothing in it comes from a bot.
+"""A fake DingTalk server for developing and testing bots, driven by a control API and a chat page.
 
     async with Sandbox() as sandbox:
         bot = start_my_bot(openapi=sandbox.url, oapi=sandbox.url)
 
-`docs/fidelity.md` lists every rule it keeps, with its source.
+It depends on no bot. `docs/fidelity.md` lists the rules it emulates, with their sources.
 """
 
 from dingtalk_sandbox.scenario import Scenario, Settings

@@ -1,4 +1,4 @@
-"""The sandbox's time: the clock it was given, moved by whoever plays, and sleeps that notice the moving."""
+"""An adjustable clock. Sleeping on it ends early when the clock is moved past the end."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
 
 CHINA = timezone(timedelta(hours=8))
-"""DingTalk's days and months begin at midnight in China."""
+"""The time zone in which DingTalk's days and months begin."""
 
 
 def utc_now() -> datetime:
@@ -14,7 +14,7 @@ def utc_now() -> datetime:
 
 
 class SandboxClock:
-    """Tells an aware UTC time. `advance` moves it, and ends every sleep that has now lasted long enough."""
+    """A clock in aware UTC time. `advance` moves it and wakes the sleepers whose time has come."""
 
     def __init__(self, base: Callable[[], datetime] = utc_now) -> None:
         self._base = base
@@ -45,7 +45,7 @@ class SandboxClock:
         self.advance(-self._offset.total_seconds())
 
     async def sleep(self, seconds: float) -> None:
-        """Wait that long, in the event loop's time plus whatever the clock is moved meanwhile."""
+        """Wait for `seconds` of this clock: real time plus every move of the clock in between."""
         end = self._elapsed() + seconds
         while (left := end - self._elapsed()) > 0:
             with suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""What stands in the conversations: messages, in order, and who is told when one changes."""
+"""Messages by conversation, and the feed that announces their changes."""
 
 import asyncio
 import secrets
@@ -19,12 +19,14 @@ class Sender:
 
 @dataclass(frozen=True, kw_only=True)
 class Rendering:
-    """How something that was sent appears. `kind`: text, markdown, action_card, file; the sandbox adds card
-    and work_notice."""
+    """The visible form of a request to send something.
+
+    `kind` is text, markdown, action_card, file or work_notice. Cards have no rendering: the page draws them.
+    """
 
     kind: str
     content: Json
-    media_id: str = ""  # of a file
+    media_id: str = ""  # set for files
     file_name: str = ""
 
 
@@ -39,14 +41,14 @@ class Message:
     media_id: str = ""
     file_name: str = ""
     out_track_id: str = ""  # outTrackId
-    query_key: str = ""  # processQueryKey or carrierId: the id a robot's message is recalled by
+    query_key: str = ""  # processQueryKey or carrierId, used to recall a robot's message
     robot: str = ""  # robotCode of the sender
-    task_id: int = 0  # of a work notification
-    recipients: tuple[str, ...] = ()  # who may see it; () = everybody in the conversation
+    task_id: int = 0  # set for work notifications
+    recipients: tuple[str, ...] = ()  # userIds who may see it; () = everyone in the conversation
     recalled: bool = False
     read_by: dict[str, datetime] = field(default_factory=dict)
-    exchange: Json | None = None
-    updates: list[Json] = field(default_factory=list)  # wires of later changes
+    exchange: Json | None = None  # the request and response that created it
+    updates: list[Json] = field(default_factory=list)  # exchanges that changed it later
 
 
 def new_id(prefix: str) -> str:
@@ -54,7 +56,7 @@ def new_id(prefix: str) -> str:
 
 
 class EventFeed:
-    """Tells listeners (the page's event streams) about changes, in order."""
+    """Publishes changes to listeners, such as the page's event streams, in order."""
 
     def __init__(self) -> None:
         self._queues: set[asyncio.Queue[tuple[str, object] | None]] = set()
@@ -78,7 +80,7 @@ class EventFeed:
 
 
 class Conversations:
-    """All messages, oldest first."""
+    """All messages, in the order they were sent."""
 
     def __init__(self, feed: EventFeed) -> None:
         self._messages: dict[str, Message] = {}

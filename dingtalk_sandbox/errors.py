@@ -1,4 +1,4 @@
-"""How DingTalk says no: the two error styles, as exceptions that carry the answer.
+"""DingTalk's two error formats, as exceptions that carry the response.
 
 The new API (api.dingtalk.com) answers 4xx/5xx with `{"code","message","requestid"}`; the old one
 (oapi.dingtalk.com) and the webhooks answer 200 with `{"errcode","errmsg"}` ("0013-server-api-error-codes-1").
@@ -8,14 +8,14 @@ import secrets
 from typing import Any
 
 Json = dict[str, Any]
-"""A JSON object as it went over the wire."""
+"""A JSON object of a request or response."""
 
 
 NOT_EMULATED_CODE = "sandbox.notEmulated"
 
 
 class ApiError(Exception):
-    """DingTalk's answer to a request it does not accept: an HTTP status and a body."""
+    """DingTalk's response to a request that it rejects: an HTTP status and a body."""
 
     def __init__(self, status: int, body: Json) -> None:
         super().__init__(body.get("code") or body.get("errcode"))
@@ -24,7 +24,7 @@ class ApiError(Exception):
 
 
 class UsageError(Exception):
-    """The control API was called wrongly; the text says what it takes."""
+    """A wrong call of the control API, or a wrong scene file. The message says what is accepted."""
 
 
 def new_request_id() -> str:
@@ -32,17 +32,17 @@ def new_request_id() -> str:
 
 
 def api_error(code: str, message: str = "", *, status: int = 400, **more: object) -> ApiError:
-    """A refusal in the style of the new API; the message repeats the code when there is no better one."""
+    """Build an error of the new API. The message defaults to the code."""
     return ApiError(status, {"code": code, "requestid": new_request_id(), "message": message or code, **more})
 
 
 def oapi_error(errcode: int, errmsg: str, **more: object) -> ApiError:
-    """A refusal in the style of the old API and the webhooks: HTTP 200."""
+    """Build an error of the old API or of a webhook. Its HTTP status is 200."""
     return ApiError(200, {"errcode": errcode, "errmsg": errmsg, **more})
 
 
 def not_emulated(what: str) -> ApiError:
-    """Say that DingTalk may take it and the sandbox does not."""
+    """Build a 501 error for a request that DingTalk may accept and the sandbox does not emulate."""
     return api_error(NOT_EMULATED_CODE, f"not emulated: {what}", status=501)
 
 
@@ -51,13 +51,16 @@ def invalid_authentication(status: int) -> ApiError:
 
 
 def missing_scope(scope: str) -> ApiError:
-    """A scope that was not granted ("0003-add-api-permission")."""
+    """Build the error for a scope that the app was not granted ("0003-add-api-permission")."""
     text = f"应用尚未开通所需的权限：[{scope}]，请在开发者后台申请开通"
     code = "Forbidden.AccessDenied.AccessTokenPermissionDenied"
     return api_error(code, text, status=403, accessdenieddetail={"requiredScopes": [scope]})
 
 
 def limit_exceeded(code: str) -> ApiError:
-    """A limit on calls ("0012-call-frequency-limit"): `QpsLimitForAppkeyAndApi`, `ApiCountLimitForOrg` …"""
+    """Build the error for an exceeded limit ("0012-call-frequency-limit").
+
+    `code` is `QpsLimitForAppkeyAndApi`, `ApiCountLimitForOrg` or similar.
+    """
     text = "您的企业应用调用钉钉开放平台当前接口的所有请求都被暂时禁用了"
     return api_error(f"Forbidden.AccessDenied.{code}", text, status=403)

@@ -1,4 +1,4 @@
-"""Trouble on order: rules that make an endpoint slow, wrong, or silent."""
+"""Fault injection: rules that make an endpoint slow, fail, or drop the connection."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -9,20 +9,20 @@ from dingtalk_sandbox.errors import Json, UsageError
 
 
 class FaultKind(StrEnum):
-    STATUS = "status"  #: answer with `status` and `body`, do nothing
-    ERROR = "error"  #: answer with DingTalk's error `code` (a number makes it the old style), do nothing
-    LATENCY = "latency"  #: wait `ms`, then go on
-    LOSE_ANSWER = "lose_answer"  #: do it, then cut the connection instead of answering
-    DROP = "drop"  #: cut the connection, do nothing
-    HTML = "html"  #: answer with a page, as a proxy or the IP limit does, do nothing
+    STATUS = "status"  #: respond with `status` and `body` without acting
+    ERROR = "error"  #: respond with DingTalk's error `code` without acting; a number selects the old format
+    LATENCY = "latency"  #: wait `ms` milliseconds, then continue
+    LOSE_ANSWER = "lose_answer"  #: act, then abort the connection instead of responding
+    DROP = "drop"  #: abort the connection without acting
+    HTML = "html"  #: respond with an HTML page, as a proxy does, without acting
 
 
 @dataclass(kw_only=True)
 class Fault:
     kind: FaultKind
-    match: str = ""  # part of "POST /v1.0/card/instances"; "" = every endpoint
-    times: int | None = None  # None = until the list is replaced
-    status: int = 0  # 0 = what suits the kind
+    match: str = ""  # substring of "POST /v1.0/card/instances"; "" = every endpoint
+    times: int | None = None  # None = until the rules are replaced
+    status: int = 0  # 0 = the default of the kind
     code: str | int = "system.busy"
     message: str = ""
     body: Any = None
@@ -37,7 +37,7 @@ FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def parse_fault(given: Any) -> Fault:
-    """One rule from JSON. Raises `UsageError` that names what is wrong."""
+    """Parse one rule from JSON. Raises `UsageError` that names the wrong field."""
     if not isinstance(given, dict) or "kind" not in given:
         raise UsageError("a fault takes {kind, match, times, status, code, message, body, ms}")
     for key, value in given.items():
@@ -51,7 +51,7 @@ def parse_fault(given: Any) -> Fault:
 
 
 class Faults:
-    """The rules in force, in order."""
+    """The active rules, in order."""
 
     def __init__(self) -> None:
         self._rules: list[Fault] = []
@@ -60,7 +60,7 @@ class Faults:
         self._rules = [parse_fault(rule) for rule in rules]
 
     def consume(self, endpoint: str) -> list[Fault]:
-        """The rules that apply to this call; each is used up once."""
+        """Return the rules that apply to this call, and count the call against their `times`."""
         hit = [r for r in self._rules if r.match in endpoint and (r.times is None or r.hits < r.times)]
         for rule in hit:
             rule.hits += 1

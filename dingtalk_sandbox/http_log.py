@@ -1,4 +1,4 @@
-"""The log of the HTTP servers here: requests that cannot be parsed are counted by kind."""
+"""Logging of the HTTP server: malformed requests are counted instead of logged one by one."""
 
 import logging
 from collections import Counter

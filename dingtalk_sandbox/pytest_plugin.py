@@ -1,7 +1,7 @@
-"""A pytest plugin: `pytest_plugins = ["dingtalk_sandbox.pytest_plugin"]` in the top conftest, or `-p` it.
+"""A pytest plugin with the fixture `dingtalk`, a running sandbox for one test.
 
-The fixture `dingtalk` is a running sandbox with the verbs of a script; it needs pytest-asyncio (or another
-plugin that runs asynchronous fixtures) in its automatic mode. See docs/sandbox.md.
+Enable it with `pytest_plugins = ["dingtalk_sandbox.pytest_plugin"]` in the top-level conftest.py, or with
+`-p dingtalk_sandbox.pytest_plugin`. It requires pytest-asyncio in auto mode. See docs/sandbox.md.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -14,8 +14,7 @@ from dingtalk_sandbox import Sandbox
 
 
 class DingTalk:
-    """A sandbox as a script drives it, over its control API. `url` is the base of both of DingTalk's
-    hosts."""
+    """Drives a sandbox through its control API. `url` replaces both of DingTalk's hosts."""
 
     def __init__(self, sandbox: Sandbox, session: aiohttp.ClientSession) -> None:
         self.sandbox = sandbox
@@ -26,35 +25,38 @@ class DingTalk:
         return self.sandbox.url
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Any control call. Raises `AssertionError` with the sandbox's words when it is refused."""
+        """Call the control API. Raises `AssertionError` with the response if it is not 200."""
         url = f"{self.url}/_sandbox/{path}"
         async with self._session.request(method, url, json=body) as answer:
             said = await answer.json()
-            if answer.status != 200:  # noqa: PLR2004 - HTTP's own success
+            if answer.status != 200:  # noqa: PLR2004 - HTTP OK
                 raise AssertionError(f"{method} {path}: {answer.status} {said}")
             return said
 
     async def say(self, text: str, *, user: str = "user01", conversation: str = "") -> Any:
-        """Speak as somebody, in the first group unless told otherwise."""
+        """Send a message as a user. The conversation defaults to the first group."""
         place = conversation or self.sandbox.state.scenario.groups[0].id
         return await self.call("POST", "say", {"conversation": place, "user": user, "text": text})
 
     async def tap(self, card: str, action: str, *, user: str = "user01") -> Any:
-        """Press a button; what the presser saw."""
+        """Press a button of a card. Returns what the user saw."""
         return await self.call("POST", "tap", {"card": card, "user": user, "action": action})
 
     async def expect(self, *, conversation: str = "", **wanted: Any) -> list[Any]:
-        """Wait for messages (`kind`, `contains`, `count`, `within`) and return them."""
+        """Wait for messages that match `kind`, `contains`, `count` and `within`, and return them.
+
+        Raises `AssertionError` if they do not arrive in time. The conversation defaults to the first group.
+        """
         place = conversation or self.sandbox.state.scenario.groups[0].id
         answer = await self.call("POST", "expect", {"conversation": place, **wanted})
         return list(answer["messages"])
 
     async def set_faults(self, *rules: Mapping[str, Any]) -> None:
-        """Order trouble in place of what was ordered before; without rules, none."""
+        """Replace the injected faults. Without rules, clear them."""
         await self.call("POST", "faults", list(rules))
 
     async def advance(self, seconds: float) -> None:
-        """Turn the sandbox's clock."""
+        """Advance the sandbox's clock."""
         await self.call("POST", "clock", {"advance": seconds})
 
     async def counters(self) -> Any:
@@ -63,6 +65,6 @@ class DingTalk:
 
 @pytest.fixture
 async def dingtalk() -> AsyncIterator[DingTalk]:
-    """A sandbox of the default scene, on a free port, for one test."""
+    """Run a sandbox with the default scenario on a free port, for one test."""
     async with Sandbox() as sandbox, aiohttp.ClientSession() as session:
         yield DingTalk(sandbox, session)

@@ -1,10 +1,10 @@
-"""JSON bodies: how deep one may be, and which of its parts are secret. Pure."""
+"""Depth limit and redaction of JSON bodies. Pure functions."""
 
 from collections.abc import Mapping
 from typing import Any
 
 MAX_JSON_DEPTH = 50
-"""Deeper than any real request."""
+"""No real request is nested deeper."""
 
 SECRET_FIELDS = {
     "access_token", "accesstoken", "appsecret", "clientsecret", "client_secret", "sign", "session",
@@ -13,13 +13,13 @@ SECRET_FIELDS = {
 
 
 def is_too_deep(value: Any, levels: int = MAX_JSON_DEPTH) -> bool:
-    """Whether a JSON value is nested deeper than any real request."""
+    """Return True if a JSON value is nested deeper than `levels`."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return levels == 0 or any(is_too_deep(v, levels - 1) for v in inner)
 
 
 def redact(value: Any) -> Any:
-    """The same with secrets as stars."""
+    """Return a copy of a JSON value with secrets replaced by `***`."""
     if isinstance(value, Mapping):
         return {k: "***" if str(k).lower() in SECRET_FIELDS else redact(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

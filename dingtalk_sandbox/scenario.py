@@ -1,7 +1,6 @@
-"""Who and what there is: people, groups, apps, robots, card templates, and the switches of the sandbox.
+"""Scenarios (scene files): people, groups, apps, custom robots, card templates and settings.
 
-A scene is data. It starts as the default one and takes what a dict or a YAML file says instead; a key it does
-not know is an error that names the key.
+A mapping or a YAML file overrides parts of the default scenario. An unknown key is an error that names it.
 """
 
 from collections.abc import Mapping
@@ -22,13 +21,13 @@ ALL_SCOPES = frozenset({
 
 T = TypeVar("T")
 MAX_SETTING_VALUE = 1e9
-"""Of all numbers that a switch takes."""
+"""Upper limit of every numeric setting."""
 
 
 class Role(StrEnum):
-    ADMIN = "admin"  #: administrator of the organisation
-    MEMBER = "member"  #: belongs to the organisation
-    OUTSIDER = "outsider"  #: in a group, but not of the organisation: DingTalk tells no staffId
+    ADMIN = "admin"  #: administrator of the organization
+    MEMBER = "member"  #: member of the organization
+    OUTSIDER = "outsider"  #: group member from outside the organization; DingTalk sends no staffId
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +47,12 @@ class Person:
 
     @property
     def direct_conversation(self) -> str:
-        """The id of this person's conversation with the robot."""
+        """The id of the one-to-one conversation with the robot."""
         return f"cidSandboxOto-{self.id}=="
 
     @property
     def work_conversation(self) -> str:
-        """The id of the conversation that shows this person's work notifications."""
+        """The id of the conversation that shows the person's work notifications."""
         return f"work-{self.id}"
 
 
@@ -63,7 +62,7 @@ class App:
     secret: str = field(repr=False)
     agent_id: int
     robot_name: str
-    robot_code: str = ""  # "" = the key, as DingTalk has it
+    robot_code: str = ""  # "" = same as the key, DingTalk's default
     scopes: frozenset[str] = ALL_SCOPES
 
     @property
@@ -77,7 +76,7 @@ class Group:
     title: str
     members: tuple[str, ...]
     robots: tuple[str, ...]  # robot codes
-    chat_id: str = ""  # the old id of the same group
+    chat_id: str = ""  # the legacy id of the group
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +84,7 @@ class CustomRobot:
     token: str = field(repr=False)
     group: str
     name: str = "自定义机器人"
-    secret: str = field(default="", repr=False)  # "" = not signed
+    secret: str = field(default="", repr=False)  # "" = unsigned
     keywords: tuple[str, ...] = ()
 
 
@@ -94,11 +93,11 @@ class Template:
     id: str
     name: str
     published: bool = True
-    buttons: bool = True  # shows `msgButtons` of `sys_full_json_obj`
-    private: tuple[str, ...] | None = None  # variables marked private; None = all may be
+    buttons: bool = True  # renders `msgButtons` of `sys_full_json_obj`
+    private: tuple[str, ...] | None = None  # variables that may be private; None = all
 
 
-PUBLIC_TEMPLATES = (  # ids from the official SDK's card_instance.py and card_replier.py
+PUBLIC_TEMPLATES = (  # ids: card_instance.py and card_replier.py of the official SDK
     Template(id="1366a1eb-bc54-4859-ac88-517c56a9acb1.schema", name="markdown with buttons"),
     Template(id="382e4302-551d-4880-bf29-a30acfab2e71.schema", name="AI markdown"),
     Template(id="589420e2-c1e2-46ef-a5ed-b8728e654da9.schema", name="markdown", buttons=False),
@@ -111,9 +110,9 @@ PUBLIC_TEMPLATES = (  # ids from the official SDK's card_instance.py and card_re
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Switches; times in seconds. A limit of 0 is no limit."""
+    """Settings of the sandbox. Times are in seconds. A limit of 0 means no limit."""
 
-    bad_token_status: int = 400  # some clients were written for 401
+    bad_token_status: int = 400  # some clients expect 401
     token_life: float = 7200
     ticket_life: float = 90
     session_life: float = 5400
@@ -123,15 +122,15 @@ class Settings:
     redeliver_after: float = 60
     redeliver_limit: int = 3
     card_deadline: float = 2
-    repeated_card: str = "refuse"  # or "ignore": both are documented
-    card_value_limit: int = 0  # bytes of one value; documented as 1 KB, not held to in practice
+    repeated_card: str = "refuse"  # or "ignore"; DingTalk documents both
+    card_value_limit: int = 0  # bytes per value; documented as 1 KB, not enforced in practice
     qps: int = 20
     api_limit: int = 5000
     stream_limit: int = 3000
     webhook_per_minute: int = 20
     webhook_silence: float = 600
-    webhook_throttle_code: int = 410100  # the wild shows 130101
-    webhook_wording: str = "today"  # or "old", as the pages have it: the words of 310000
+    webhook_throttle_code: int = 410100  # 130101 has been observed as well
+    webhook_wording: str = "today"  # error text of 310000: "today", or "old" as documented
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,10 +142,10 @@ class Scenario:
     custom_robots: tuple[CustomRobot, ...] = ()
     templates: tuple[Template, ...] = PUBLIC_TEMPLATES
     settings: Settings = Settings()
-    chips: tuple[Any, ...] = ()  # what the page offers to say: texts, or pairs of Chinese and English
+    chips: tuple[Any, ...] = ()  # suggested messages: texts, or pairs of Chinese and English
 
     def person(self, id_: str, kind: int = 1) -> Person | None:
-        """Who that is, by userId (kind 1) or unionId (kind 2)."""
+        """Find a person by userId (kind 1) or unionId (kind 2)."""
         return next((p for p in self.people if id_ == (p.id if kind == 1 else p.union_id)), None)
 
     def colleague(self, id_: str, kind: int = 1) -> Person | None:
@@ -173,7 +172,7 @@ def default_scenario() -> Scenario:
         Person(id="user02", name="韩梅梅"),
         Person(id="outsider01", name="外部顾问", role=Role.OUTSIDER),
     )
-    app = App(key="dingsandboxapp", secret="sandbox-app-secret", agent_id=3001, robot_name="DingRun")  # noqa: S106 - of the sandbox, opens nothing
+    app = App(key="dingsandboxapp", secret="sandbox-app-secret", agent_id=3001, robot_name="DingRun")  # noqa: S106 - only valid in the sandbox
     group = Group(
         id="cidSandboxGroupOps==",
         title="安全运营群",
@@ -181,7 +180,7 @@ def default_scenario() -> Scenario:
         robots=(app.robot,),
         chat_id="chatsandboxops",
     )
-    robot = CustomRobot(token="sandbox-webhook-token", secret="SECsandbox0123456789", group=group.id)  # noqa: S106 - of the sandbox, opens nothing
+    robot = CustomRobot(token="sandbox-webhook-token", secret="SECsandbox0123456789", group=group.id)  # noqa: S106 - only valid in the sandbox
     return Scenario(
         corp_id="dingsandboxcorp", people=people, apps=(app,), groups=(group,), custom_robots=(robot,)
     )
@@ -193,13 +192,13 @@ LIST_SECTIONS: Mapping[str, type] = {
 
 
 def parse_entry(cls: type[T], given: Any, *, at: str) -> T:
-    """One dataclass from a mapping. Raises `UsageError` that names the key."""
+    """Build a dataclass from a mapping. Raises `UsageError` that names the key."""
     if not isinstance(given, Mapping):
-        raise UsageError(f"{at} takes a mapping")
+        raise UsageError(f"{at} must be a mapping")
     known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
     if strange := set(given) - known:
         unknown, takes = ", ".join(sorted(map(str, strange))), ", ".join(sorted(known))
-        raise UsageError(f"{at} does not know {unknown}; it takes {takes}")
+        raise UsageError(f"{at}: unknown {unknown}, accepted: {takes}")
     try:
         return TypeAdapter(cls).validate_python(dict(given))
     except ValidationError as problem:
@@ -209,30 +208,30 @@ def parse_entry(cls: type[T], given: Any, *, at: str) -> T:
 
 
 def parse_scenario(given: Mapping[str, Any] | None) -> Scenario:
-    """The default scene with what is given instead. Raises `UsageError` that names the key."""
-    scene = default_scenario()
+    """Override parts of the default scenario. Raises `UsageError` that names the wrong key."""
+    scenario = default_scenario()
     changes: dict[str, Any] = {}
     if not isinstance(given or {}, Mapping):
-        raise UsageError("a scene takes a mapping")
+        raise UsageError("a scene must be a mapping")
     for key, value in (given or {}).items():
         if key in LIST_SECTIONS:
             changes[key] = _parse_list(key, value)
         elif key == "settings":
-            changes[key] = updated_settings(scene.settings, value)
+            changes[key] = updated_settings(scenario.settings, value)
         elif key == "chips":
             changes[key] = _parse_chips(value)
         elif key == "corp_id":
             changes[key] = str(value)
         else:
-            raise UsageError(f"a scene does not know {key}")
+            raise UsageError(f"unknown key in scene: {key}")
     if "templates" in changes:
         changes["templates"] += PUBLIC_TEMPLATES
-    return replace(scene, **changes)
+    return replace(scenario, **changes)
 
 
 def _parse_chips(value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple) or not all(_is_chip(chip) for chip in value):
-        raise UsageError("chips takes a list of texts, or of pairs of Chinese and English")
+        raise UsageError("chips must be a list of texts, or of pairs of Chinese and English")
     return tuple(value)
 
 
@@ -243,22 +242,22 @@ def _is_chip(chip: Any) -> bool:
 
 def _parse_list(key: str, value: Any) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise UsageError(f"{key} takes a list")
+        raise UsageError(f"{key} must be a list")
     return tuple(parse_entry(LIST_SECTIONS[key], one, at=key) for one in value)
 
 
 def updated_settings(settings: Settings, given: Mapping[str, Any]) -> Settings:
-    """The switches with some of them turned. Raises `UsageError` that names the key."""
+    """Change some settings. Raises `UsageError` that names the wrong key."""
     if not isinstance(given, Mapping):
-        raise UsageError("settings takes a mapping")
+        raise UsageError("settings must be a mapping")
     for key, value in given.items():
         if isinstance(value, int | float) and not 0 <= value <= MAX_SETTING_VALUE:
-            raise UsageError(f"settings.{key} takes 0 to {MAX_SETTING_VALUE:g}, got {value!r}")
+            raise UsageError(f"settings.{key} must be from 0 to {MAX_SETTING_VALUE:g}, got {value!r}")
     return parse_entry(Settings, asdict(settings) | dict(given), at="settings")
 
 
 def read_scenario(path: Path) -> Scenario:
-    """A scene from a YAML file. Raises `UsageError`, or `OSError` when the file cannot be read."""
+    """Read a scene file (YAML). Raises `UsageError`, or `OSError` if the file cannot be read."""
     try:
         return parse_scenario(yaml.safe_load(path.read_text(encoding="utf-8")))
     except yaml.YAMLError as problem:

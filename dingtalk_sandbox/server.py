@@ -1,4 +1,4 @@
-"""The sandbox as a server: one loopback port with DingTalk's endpoints, the control API and the page."""
+"""The sandbox server: DingTalk's endpoints, the control API and the page on one port."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -9,9 +9,17 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from dingtalk_sandbox.api import cards, gateway, media, oauth, robots, streaming, webhooks
-from dingtalk_sandbox.api import groups as chats
-from dingtalk_sandbox.api import work_notifications as notices
+from dingtalk_sandbox.api import (
+    cards,
+    gateway,
+    groups,
+    media,
+    oauth,
+    robots,
+    streaming,
+    webhooks,
+    work_notifications,
+)
 from dingtalk_sandbox.api.pipeline import Pipeline
 from dingtalk_sandbox.api.unsupported import closed_endpoints, unsupported
 from dingtalk_sandbox.clock import SandboxClock, utc_now
@@ -29,15 +37,20 @@ PAGE_DIR = Path(__file__).parent / "page"
 MAX_BODY_BYTES = 64 * 1024 * 1024
 ENDPOINTS = (
     *oauth.ENDPOINTS, *gateway.ENDPOINTS, *robots.ENDPOINTS, *webhooks.ENDPOINTS, *media.ENDPOINTS,
-    *notices.ENDPOINTS, *cards.ENDPOINTS, *streaming.ENDPOINTS, *chats.ENDPOINTS, *closed_endpoints(),
+    *work_notifications.ENDPOINTS, *cards.ENDPOINTS, *streaming.ENDPOINTS, *groups.ENDPOINTS,
+    *closed_endpoints(),
 )  # fmt: skip
 
 
 class Sandbox:
-    """A fake DingTalk. `url` is the base of both of its hosts, once it has started.
+    """A fake DingTalk. After the start, `url` replaces both of its hosts.
 
-    `clock` tells an aware UTC time; every expiry goes by it. `scene` is a `Scenario`, or a mapping of what
-    is to differ from the default one (raises `UsageError` naming the key).
+    Args:
+        host: Address to listen on.
+        port: Port to listen on. 0 picks a free one.
+        clock: Returns aware UTC time. Every expiry uses it.
+        scenario: A `Scenario`, or a mapping that overrides parts of the default one. An unknown key raises
+            `UsageError`.
     """
 
     def __init__(
@@ -57,7 +70,7 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """`http://127.0.0.1:port`, without a slash at the end."""
+        """The base URL, such as `http://127.0.0.1:8790`, without a trailing slash."""
         return self.state.url
 
     @property
@@ -65,7 +78,7 @@ class Sandbox:
         return self._port
 
     async def start(self) -> None:
-        """Listen. Raises `OSError` when the port is taken."""
+        """Start to listen. Raises `OSError` if the port is in use."""
         runner = web.AppRunner(
             self._application(),
             access_log=None,
@@ -82,11 +95,11 @@ class Sandbox:
             raise
         self._runner = runner
         self._port = runner.addresses[0][1]
-        shown = "127.0.0.1" if self._host in {"0.0.0.0", "::"} else self._host  # noqa: S104 - only told apart
+        shown = "127.0.0.1" if self._host in {"0.0.0.0", "::"} else self._host  # noqa: S104 - only compared
         self.state.url = f"http://{shown}:{self._port}"
 
     async def stop(self) -> None:
-        """End within 2 s, whatever is connected."""
+        """Stop within 2 s, even with open connections."""
         if self._runner is None:
             return
         runner, self._runner = self._runner, None
@@ -107,9 +120,9 @@ class Sandbox:
         application = web.Application(
             client_max_size=MAX_BODY_BYTES, middlewares=[origin_check(loopback=is_loopback(self._host))]
         )
-        wire = Pipeline(self.state)
+        pipeline = Pipeline(self.state)
         for endpoint in ENDPOINTS:
-            application.router.add_route(endpoint.method, endpoint.path, wire.handler(endpoint))
+            application.router.add_route(endpoint.method, endpoint.path, pipeline.handler(endpoint))
         application.router.add_get("/connect", self.hub.connect)
         application.add_routes(Control(self.state, self.hub, self.actions).routes())
         application.add_routes(Events(self.state).routes() + Downloads(self.state).routes())
@@ -121,7 +134,7 @@ class Sandbox:
 
 
 async def _disable_page_cache(request: web.Request, response: web.StreamResponse) -> None:
-    """After an upgrade no browser keeps the old modules of the page."""
+    """Make browsers revalidate the page's modules, so an upgrade takes effect at once."""
     if request.path.startswith("/page/"):
         response.headers["Cache-Control"] = "no-cache"
 
@@ -129,5 +142,7 @@ async def _disable_page_cache(request: web.Request, response: web.StreamResponse
 async def _index(_: web.Request) -> web.StreamResponse:
     index = PAGE_DIR / "index.html"
     if not index.exists():
-        return web.Response(text="The page is not there; the control API is under /_sandbox/", status=404)
+        return web.Response(
+            text="The page is not installed. The control API is available under /_sandbox/.", status=404
+        )
     return web.FileResponse(index, headers={"Cache-Control": "no-cache"})

@@ -1,4 +1,4 @@
-"""Everything the sandbox remembers, in memory."""
+"""The state of the sandbox. It is kept in memory only."""
 
 import secrets
 from collections import Counter, defaultdict, deque
@@ -13,11 +13,11 @@ from dingtalk_sandbox.faults import Faults
 from dingtalk_sandbox.scenario import App, Person, Scenario, Settings
 
 MAX_RECORDED_CALLS = 2000
-"""How many of the latest calls can be looked at."""
+"""Only the latest calls are kept for inspection."""
 
 
 class QuotaKind(StrEnum):
-    """What a call is booked on, per organisation and month ("1431", "1438")."""
+    """The monthly quota that a call counts against ("1431", "1438")."""
 
     API = "api"  #: API calls
     STREAM = "stream_webhook"  #: Webhook & Stream calls
@@ -40,7 +40,7 @@ class Ticket:
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """What a session webhook leads to."""
+    """The target of a session webhook."""
 
     conversation: str
     app: App
@@ -49,7 +49,7 @@ class Session:
 
 @dataclass(frozen=True, kw_only=True)
 class Upload:
-    """A file that was uploaded."""
+    """An uploaded file."""
 
     name: str
     kind: str  # image, voice, video, file
@@ -59,7 +59,7 @@ class Upload:
 
 @dataclass(kw_only=True)
 class Card:
-    """A card instance, whether or not it has been delivered."""
+    """A card instance, delivered or not."""
 
     out_track_id: str
     app: App
@@ -68,21 +68,21 @@ class Card:
     private: dict[str, dict[str, str]]  # by userId
     tap_variables: dict[str, dict[str, str]] = field(
         default_factory=dict
-    )  # what a tap's answer showed the tapper
-    callback: str = ""  # STREAM, HTTP or nothing
+    )  # by userId: variables returned by a tap
+    callback: str = ""  # STREAM, HTTP or ""
     user_id_type: int = 1
     spaces: dict[str, Json] = field(default_factory=dict)  # space models by kind: IM_GROUP, IM_ROBOT
     carriers: dict[str, str] = field(default_factory=dict)  # carrierId by "KIND.id"
     extension: Json = field(default_factory=dict)
 
     def variables(self, viewer: str = "") -> dict[str, str]:
-        """What that person sees."""
+        """Return the variables that a viewer sees."""
         return self.tap_variables.get(viewer, self.public) | self.private.get(viewer, {})
 
 
 @dataclass(kw_only=True)
 class WorkNotificationTask:
-    """A work notification that was taken."""
+    """An accepted work notification."""
 
     id: int
     app: App
@@ -96,7 +96,7 @@ class WorkNotificationTask:
 
 @dataclass(kw_only=True)
 class WebhookState:
-    """The recent past of one custom robot."""
+    """Rate limit and deduplication of one custom robot."""
 
     sent_at: deque[datetime] = field(default_factory=deque)
     blocked_until: datetime | None = None
@@ -104,7 +104,10 @@ class WebhookState:
 
 
 class SandboxState:
-    """The scene and all that has happened in it. Changing it is never interrupted: nothing here awaits."""
+    """The scenario and everything that has happened since the start.
+
+    No method awaits, so every change is atomic.
+    """
 
     def __init__(self, scenario: Scenario, clock: SandboxClock) -> None:
         self.initial_scenario = scenario
@@ -134,7 +137,7 @@ class SandboxState:
         self.recent_calls: defaultdict[tuple[str, str], deque[datetime]] = defaultdict(deque)
 
     def reset(self) -> None:
-        """As at the start; tokens and connections live on, so that a bot need not be started again."""
+        """Restore the initial state. Tokens and connections survive, so a bot need not be restarted."""
         self.scenario = self.initial_scenario
         self.clock.reset()
         self.faults.replace([])
@@ -146,7 +149,7 @@ class SandboxState:
         return self.scenario.settings
 
     def issue_token(self, app: App) -> Token:
-        """The app's token: the same one while it is valid, its life extended by asking ("0033")."""
+        """Return the app's token. A valid one is reused and its expiry extended ("0033")."""
         expires = self.clock.now() + timedelta(seconds=self.settings.token_life)
         old = next(
             (t for t in self.tokens.values() if t.app.key == app.key and t.expires > self.clock.now()), None
@@ -156,7 +159,7 @@ class SandboxState:
         return self.tokens[value]
 
     def open_session(self, conversation: str, app: App) -> tuple[str, datetime]:
-        """A new session webhook: its URL and when it ends."""
+        """Create a session webhook. Returns its URL and expiry."""
         key = secrets.token_hex(16)
         expires = self.clock.now() + timedelta(seconds=self.settings.session_life)
         self.sessions[key] = Session(conversation=conversation, app=app, expires=expires)
@@ -171,7 +174,7 @@ class SandboxState:
         return bool(limit) and self.monthly_usage[self.clock.month()][bucket] >= limit
 
     def is_over_qps(self, app: App, endpoint: str) -> bool:
-        """Count a call against the calls per second of one app and API."""
+        """Count a call of one app and endpoint. Returns True if it exceeds the calls per second."""
         if not self.settings.qps:
             return False
         calls, now = self.recent_calls[app.key, endpoint], self.clock.now()
@@ -183,13 +186,13 @@ class SandboxState:
         return False
 
     def robot_in(self, conversation: str) -> App | None:
-        """The app whose robot is in that conversation."""
+        """Find the app whose robot is in a conversation."""
         group = self.scenario.group(conversation)
         codes = group.robots if group else tuple(a.robot for a in self.scenario.apps[:1])
         return next((a for a in self.scenario.apps if a.robot in codes), None)
 
     def members(self, conversation: str) -> list[Person]:
-        """Who is in a conversation; nobody when there is none of that id."""
+        """Return the people in a conversation. The list is empty if the conversation does not exist."""
         group = self.scenario.group(conversation)
         if group:
             return [p for p in self.scenario.people if p.id in group.members]

@@ -1,4 +1,4 @@
-"""Interactive cards: create, deliver, update ("0783", "0782", "0787")."""
+"""Interactive cards: create, deliver and update ("0783", "0782", "0787")."""
 
 import logging
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ def _template(state: SandboxState, body: Json) -> str:
 def _private_data(
     state: SandboxState, template: str, maps: dict[str, dict[str, str]], kind: int
 ) -> dict[str, dict[str, str]]:
-    """Private data by userId, without the variables that the template does not mark private."""
+    """Return private data by userId, limited to variables that the template marks private."""
     marked = getattr(state.scenario.template(template), "private", None)
     found: dict[str, dict[str, str]] = {}
     for user, values in maps.items():
@@ -92,13 +92,13 @@ def _private_data(
 
 
 def _log_not_emulated(body: Json) -> None:
-    if strange := sorted(rules.IGNORED_FIELDS & body.keys()):
-        log.warning("not emulated: %s", ", ".join(strange))
+    if unknown := sorted(rules.IGNORED_FIELDS & body.keys()):
+        log.warning("not emulated: %s", ", ".join(unknown))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One card on its way into one space."""
+    """The delivery of one card to one space."""
 
     state: SandboxState
     call: Call
@@ -116,63 +116,63 @@ def _deliver(state: SandboxState, call: Call, card: Card) -> list[Json]:
     ]
 
 
-def _deliver_to_space(way: Delivery) -> Json:
-    """One row of `deliverResults`. A card that is there already does not appear a second time."""
-    space, carriers = way.space, way.card.carriers
+def _deliver_to_space(delivery: Delivery) -> Json:
+    """Deliver a card to a space, once. Returns its row of `deliverResults`."""
+    space, carriers = delivery.space, delivery.card.carriers
     result = {"spaceType": space.kind, "spaceId": space.id, "success": False, "carrierId": "", "errorMsg": ""}
-    conversation, problem = _find_conversation(way)
+    conversation, problem = _find_conversation(delivery)
     if problem:
         return result | {"errorMsg": problem}
     if space.key not in carriers:
         carriers[space.key] = new_id("")
-        _add_message(way, conversation)
+        _add_message(delivery, conversation)
     return result | {"success": True, "carrierId": carriers[space.key]}
 
 
-def _find_conversation(way: Delivery) -> tuple[str, str]:
-    """The conversation of a space, or why the card cannot go there."""
-    scene, card, space = way.state.scenario, way.card, way.space
+def _find_conversation(delivery: Delivery) -> tuple[str, str]:
+    """Return the conversation of a space and an error message, one of them empty."""
+    scenario, card, space = delivery.state.scenario, delivery.card, delivery.space
     if space.kind not in card.spaces:
         return "", "spaceModel is empty"
-    robot = way.model.get("robotCode") or card.app.robot
+    robot = delivery.model.get("robotCode") or card.app.robot
     if robot != card.app.robot:
         return "", "robotCode is invalid"
     if space.kind == "IM_GROUP":
-        group = scene.group(space.id)
+        group = scenario.group(space.id)
         if group is None:
             return "", "openConversationId is invalid"
         return (group.id, "") if robot in group.robots else ("", "robot is not in the group")
-    person = scene.colleague(space.id, card.user_id_type)
+    person = scenario.colleague(space.id, card.user_id_type)
     return (person.direct_conversation, "") if person else ("", "userId is invalid")
 
 
-def _add_message(way: Delivery, conversation: str) -> None:
-    card, seers = way.card, way.model.get("recipients")
-    model = card.spaces[way.space.kind]
-    way.state.conversations.add(
+def _add_message(delivery: Delivery, conversation: str) -> None:
+    card, recipients = delivery.card, delivery.model.get("recipients")
+    model = card.spaces[delivery.space.kind]
+    delivery.state.conversations.add(
         Message(
             id=new_id("msg"),
             conversation=conversation,
             kind="card",
             sender=Sender(id=card.app.robot, name=card.app.robot_name, robot=True),
-            at=way.state.clock.now(),
-            content={"at": _mentions(way.model.get("atUserIds")), "headline": rules.headline(model)},
+            at=delivery.state.clock.now(),
+            content={"at": _mentions(delivery.model.get("atUserIds")), "headline": rules.headline(model)},
             out_track_id=card.out_track_id,
-            query_key=card.carriers[way.space.key],
+            query_key=card.carriers[delivery.space.key],
             robot=card.app.robot,
-            recipients=tuple(map(str, seers)) if isinstance(seers, list) else (),
-            exchange=way.call.exchange,
+            recipients=tuple(map(str, recipients)) if isinstance(recipients, list) else (),
+            exchange=delivery.call.exchange,
         )
     )
 
 
 def _mentions(given: object) -> dict[str, str]:
-    """Who the card mentions: `{userId: name}`, or `{"@ALL": "@ALL"}`."""
+    """Return the card's mentions: `{userId: name}`, or `{"@ALL": "@ALL"}`."""
     return {str(k): str(v) for k, v in given.items()} if isinstance(given, dict) else {}
 
 
 def update(state: SandboxState, call: Call) -> Json:
-    """Change a card for everybody; without options the new variables take the place of all."""
+    """Update a card for everyone. Without options, the new variables replace all old ones."""
     body, limit = call.body, state.settings.card_value_limit
     id_ = rules.parse_track_id(body)
     if body.get("cardData") is None and body.get("privateData") is None:
@@ -196,7 +196,7 @@ def update(state: SandboxState, call: Call) -> Json:
 
 
 def add_spaces(state: SandboxState, call: Call) -> Json:
-    """Add space models to a card, so that it can be delivered there ("0787")."""
+    """Add space models to a card, as required before delivery ("0787")."""
     card = state.cards.get(rules.parse_track_id(call.body))
     if card is None or card.app.key != call.app.key:
         raise api_error("param.cardNotExist")

@@ -1,5 +1,7 @@
-"""Opening a Stream connection: the request, its ticket, the way to the WebSocket ([proto] of DingTalk's
-public repository "open-dingtalk/developerpedia")."""
+"""Stream gateway: open a connection and redeem its ticket.
+
+Source: [proto], in DingTalk's public repository "open-dingtalk/developerpedia".
+"""
 
 import secrets
 from datetime import timedelta
@@ -11,11 +13,11 @@ from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.errors import Json, api_error
 from dingtalk_sandbox.state import QuotaKind, SandboxState, Ticket
 
-SUBSCRIPTION_TYPES = {"EVENT", "CALLBACK", "SYSTEM"}  # the Go SDK sends the last beside the others
+SUBSCRIPTION_TYPES = {"EVENT", "CALLBACK", "SYSTEM"}  # the Go SDK also subscribes to SYSTEM
 
 
 def open_connection(state: SandboxState, call: Call) -> Json | str:
-    """Answer `{"endpoint","ticket"}`, as XML only to those who accept nothing but XML."""
+    """Return `{"endpoint", "ticket"}`, as XML if the client accepts only XML."""
     if not call.headers.get("Content-Type", "").startswith("application/json"):
         raise api_error("param.invalid", "Content-Type must be application/json")
     app = find_app(state, call.body.get("clientId"), call.body.get("clientSecret"))
@@ -39,7 +41,7 @@ def _wants_xml(accept: str) -> bool:
 
 
 def _parse_subscriptions(given: Any) -> frozenset[tuple[str, str]]:
-    """What a connection wants to hear. Raises `Refusal`."""
+    """Parse the subscriptions of a connection. Raises `ApiError`."""
     if not isinstance(given, list) or not given:
         raise api_error("param.invalid", "subscriptions")
     found = set()
@@ -57,7 +59,7 @@ def _parse_subscriptions(given: Any) -> frozenset[tuple[str, str]]:
 
 
 def redeem_ticket(state: SandboxState, value: str) -> Ticket | None:
-    """The ticket, which is thereby used up; None when it is unknown, used or older than 90 s."""
+    """Redeem a ticket. Returns None if it is unknown, already redeemed or expired."""
     ticket = state.tickets.pop(value, None)
     return ticket if ticket and ticket.expires > state.clock.now() else None
 

@@ -1,4 +1,4 @@
-"""Uploading files ("0646-upload-media-files")."""
+"""File uploads ("0646-upload-media-files")."""
 
 import secrets
 
@@ -9,7 +9,7 @@ from dingtalk_sandbox.validation.media import MB, parse_upload
 
 
 def upload(state: SandboxState, call: Call) -> Json:
-    """`{"errcode":0,"media_id":"@lAz…"}`; the id has no file name and never ends."""
+    """Store an uploaded file. Its media_id does not expire."""
     given = parse_upload(call.headers.get("Content-Type", ""), call.raw, call.query.get("type", ""))
     media_id = "@" + secrets.token_urlsafe(16)
     state.media[media_id] = given

@@ -1,4 +1,4 @@
-"""Access tokens, in the three spellings ("0033", "0037-api-gettoken", "1444")."""
+"""Access tokens, through three endpoints ("0033", "0037-api-gettoken", "1444")."""
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.errors import Json, api_error, oapi_error

@@ -1,7 +1,7 @@
-"""What every API call goes through: faults, token, scope, limits, counting, and the record for the inspector.
+"""The request pipeline: faults, token, scope, limits, quota, and the record for the inspector.
 
-An endpoint is a row: its path, its family of errors, its scope and price, and the act behind it. The act is a
-plain function of the state and the call; it returns the body of the answer or raises `Refusal`.
+An `Endpoint` declares its path, error format, scope, quota and handler. A handler is a plain function of the
+state and the call. It returns the body of the response or raises `ApiError`.
 """
 
 import asyncio
@@ -38,15 +38,15 @@ BAD_GATEWAY_PAGE = (
 
 
 class Family(StrEnum):
-    NEW = "new"  #: api.dingtalk.com: token in a header, errors with a status and a code
-    OLD = "old"  #: oapi.dingtalk.com: token in the URL, errors with 200 and an errcode
-    OPEN = "open"  #: no token of an app: token calls, the gateway
-    WEBHOOK = "webhook"  #: no token of an app, errors with 200 and an errcode
+    NEW = "new"  #: api.dingtalk.com: token in a header, errors with an HTTP status and a code
+    OLD = "old"  #: oapi.dingtalk.com: token in the URL, errors with HTTP 200 and an errcode
+    OPEN = "open"  #: token endpoints and the gateway: no token, errors as in NEW
+    WEBHOOK = "webhook"  #: no token, errors as in OLD
 
 
 @dataclass(kw_only=True)
 class Call:
-    """One request as an act sees it."""
+    """One request as a handler sees it."""
 
     path: Mapping[str, str]
     query: Mapping[str, str]
@@ -58,7 +58,7 @@ class Call:
 
     @property
     def app(self) -> App:
-        """The app whose token came with the call."""
+        """The app that the token belongs to."""
         if self._app is None:
             raise api_error("unauthorized", status=401)
         return self._app
@@ -75,10 +75,10 @@ class Endpoint:
     family: Family = Family.NEW
     scope: str = ""
     quota_kind: QuotaKind = QuotaKind.API
-    malformed_code: str = "param.invalid"  # the code for a body that is no JSON object
-    size_limit: int = 0  # bytes, for the inspector
+    malformed_code: str = "param.invalid"  # code for a body that is not a JSON object
+    size_limit: int = 0  # in bytes, shown by the inspector
     measure_size: Callable[[Call], int] = lambda call: len(call.raw)
-    takes_body: bool = True  # takes one
+    takes_body: bool = True
 
     @property
     def name(self) -> str:
@@ -86,7 +86,10 @@ class Endpoint:
 
 
 def authenticate(state: SandboxState, endpoint: Endpoint, request: web.Request) -> App | None:
-    """The app of the token. Raises `Refusal`; in the new API expired and unknown look the same."""
+    """Find the app of the token. Raises `ApiError`.
+
+    The new API does not distinguish expired from unknown tokens.
+    """
     if endpoint.family not in {Family.NEW, Family.OLD}:
         return None
     new = endpoint.family == Family.NEW
@@ -102,7 +105,7 @@ def authenticate(state: SandboxState, endpoint: Endpoint, request: web.Request) 
 
 
 def check_limits(state: SandboxState, endpoint: Endpoint, app: App | None) -> None:
-    """Scope, calls per second, calls per month; then the call is booked."""
+    """Check scope, calls per second and monthly quota, and count the call. Raises `ApiError`."""
     new = endpoint.family != Family.OLD
     if app and endpoint.scope and endpoint.scope not in app.scopes:
         raise missing_scope(endpoint.scope) if new else oapi_error(60011, "没有调用该接口的权限")
@@ -118,7 +121,7 @@ def check_limits(state: SandboxState, endpoint: Endpoint, app: App | None) -> No
 
 
 def parse_body(endpoint: Endpoint, request: web.Request, raw: bytes) -> Json:
-    """The body as an object. Raises `Refusal` when it is none."""
+    """Parse the body as a JSON object or a form. Raises `ApiError`."""
     if not endpoint.takes_body or (endpoint.method == "GET"):
         return {}
     new = endpoint.family in {Family.NEW, Family.OPEN}
@@ -135,7 +138,7 @@ def parse_body(endpoint: Endpoint, request: web.Request, raw: bytes) -> Json:
 
 
 class Pipeline:
-    """Serves endpoints as aiohttp handlers."""
+    """Turns endpoints into aiohttp handlers."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
@@ -163,15 +166,15 @@ class Pipeline:
         return web.json_response(body, status=status)
 
     def _record_fault(self, endpoint: Endpoint, fault: Fault, status: int) -> None:
-        """For the inspector: trouble that was ordered is a call as well, one that did nothing."""
+        """Record a call that a fault prevented."""
         at = self._state.clock.now().isoformat()
-        wire: Json = {"endpoint": endpoint.name, "bucket": QuotaKind.FREE.value, "bytes": 0, "limit": 0}
+        exchange: Json = {"endpoint": endpoint.name, "bucket": QuotaKind.FREE.value, "bytes": 0, "limit": 0}
         self._state.call_log.append(
-            wire | {"request": {}, "response": {"fault": fault.kind.value}, "status": status, "at": at}
+            exchange | {"request": {}, "response": {"fault": fault.kind.value}, "status": status, "at": at}
         )
 
     def _call_endpoint(self, endpoint: Endpoint, request: web.Request, raw: bytes) -> tuple[int, Any]:
-        wire: Json = {
+        exchange: Json = {
             "endpoint": endpoint.name,
             "bucket": endpoint.quota_kind.value,
             "bytes": 0,
@@ -181,30 +184,30 @@ class Pipeline:
             app = authenticate(self._state, endpoint, request)
             check_limits(self._state, endpoint, app)
             call = Call(
-                path=request.match_info, query=request.query, headers=request.headers, raw=raw, exchange=wire,
-                body=parse_body(endpoint, request, raw), _app=app,
+                path=request.match_info, query=request.query, headers=request.headers, raw=raw,
+                body=parse_body(endpoint, request, raw), exchange=exchange, _app=app,
             )  # fmt: skip
-            wire |= {"request": redact(call.body), "bytes": endpoint.measure_size(call)}
-            wire |= {"query": redact(dict(request.query))} if request.query else {}
+            exchange |= {"request": redact(call.body), "bytes": endpoint.measure_size(call)}
+            exchange |= {"query": redact(dict(request.query))} if request.query else {}
             status, body = 200, endpoint.handler(self._state, call)
-        except ApiError as refusal:
-            status, body = refusal.status, refusal.body
+        except ApiError as error:
+            status, body = error.status, error.body
             self._state.error_counts[endpoint.name] += 1
-            self._log_error(endpoint, refusal)
-        wire |= {"response": redact(body), "status": status, "at": self._state.clock.now().isoformat()}
-        self._state.call_log.append(wire)
+            self._log_error(endpoint, error)
+        exchange |= {"response": redact(body), "status": status, "at": self._state.clock.now().isoformat()}
+        self._state.call_log.append(exchange)
         return status, body
 
-    def _log_error(self, endpoint: Endpoint, refusal: ApiError) -> None:
-        if refusal.body.get("code") != NOT_EMULATED_CODE:
-            log.info("%s refused: %s", endpoint.name, refusal)
+    def _log_error(self, endpoint: Endpoint, error: ApiError) -> None:
+        if error.body.get("code") != NOT_EMULATED_CODE:
+            log.info("%s rejected: %s", endpoint.name, error)
             return
-        log.warning("%s: %s", endpoint.name, refusal.body["message"])
+        log.warning("%s: %s", endpoint.name, error.body["message"])
         self._state.call_counts["not emulated"] += 1
 
 
 def fault_response(fault: Fault, endpoint: Endpoint, request: web.Request) -> web.Response | None:
-    """The answer a fault gives in place of the act, if it is of that kind."""
+    """Return the response of a fault that replaces the call, or None if it does not."""
     if fault.kind == FaultKind.DROP:
         return abort_connection(request)
     if fault.kind == FaultKind.HTML:
@@ -214,17 +217,17 @@ def fault_response(fault: Fault, endpoint: Endpoint, request: web.Request) -> we
     if fault.kind == FaultKind.ERROR:
         old = isinstance(fault.code, int) or endpoint.family in {Family.OLD, Family.WEBHOOK}
         number = fault.code if isinstance(fault.code, int) else -1
-        refusal = (
+        error = (
             oapi_error(number, fault.message or "系统繁忙")
             if old
             else api_error(str(fault.code), fault.message, status=fault.status or 400)
         )
-        return web.json_response(refusal.body, status=refusal.status)
+        return web.json_response(error.body, status=error.status)
     return None
 
 
 def abort_connection(request: web.Request) -> web.Response:
-    """Close the TCP connection; the response that is returned reaches nobody."""
+    """Abort the TCP connection. The returned response is never sent."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

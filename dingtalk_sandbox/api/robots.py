@@ -1,4 +1,4 @@
-"""Messages of an app's robot: sent ("0716", "0714"), recalled ("0725", "0723"), read ("0722", "0720")."""
+"""Robot messages: send ("0716", "0714"), recall ("0725", "0723"), read status ("0722", "0720")."""
 
 from datetime import timedelta
 
@@ -11,11 +11,11 @@ from dingtalk_sandbox.validation import robots as rules
 
 SCOPE = "qyapi_robot_sendmsg"
 DIRECT_MESSAGE_LIFE = timedelta(hours=24)
-"""How long a one-to-one message can be recalled and its read status asked for."""
+"""One-to-one messages can be recalled and queried for this long."""
 
 
 def _robot_code(call: Call) -> str:
-    """The robotCode of a call, which has to be the app's own. Raises `Refusal`."""
+    """Return the robotCode, which must be the app's own. Raises `ApiError`."""
     code = call.body.get("robotCode") or call.query.get("robotCode")
     if not code:
         raise api_error("invalidParameter.robotCode.empty", "robotCode不能为空")
@@ -36,33 +36,33 @@ def _group(state: SandboxState, call: Call, robot: str) -> Group:
     return group
 
 
-def build_message(state: SandboxState, app: App, call: Call, look: Rendering) -> Message:
-    """A message of the robot, not yet in a conversation."""
+def build_message(state: SandboxState, app: App, call: Call, rendering: Rendering) -> Message:
+    """Build a message of the robot. The caller sets its conversation."""
     return Message(
         id=new_id("msg"),
         conversation="",
-        kind=look.kind,
+        kind=rendering.kind,
         sender=Sender(id=app.robot, name=app.robot_name, robot=True),
         at=state.clock.now(),
-        content=look.content,
-        media_id=look.media_id,
-        file_name=look.file_name,
+        content=rendering.content,
+        media_id=rendering.media_id,
+        file_name=rendering.file_name,
         robot=app.robot,
         exchange=call.exchange,
     )
 
 
 def _parse_message(state: SandboxState, call: Call) -> Rendering:
-    look = rules.parse_message(call.body)
-    if look.media_id and look.media_id not in state.media:
+    rendering = rules.parse_message(call.body)
+    if rendering.media_id and rendering.media_id not in state.media:
         raise api_error(rules.INVALID_PARAM_CODE, "无效的mediaId")
-    return look
+    return rendering
 
 
 def send_to_group(state: SandboxState, call: Call) -> Json:
     robot = _robot_code(call)
-    look = _parse_message(state, call)
-    message = build_message(state, call.app, call, look)
+    rendering = _parse_message(state, call)
+    message = build_message(state, call.app, call, rendering)
     message.conversation = _group(state, call, robot).id
     message.query_key = new_id("")
     state.conversations.add(message)
@@ -70,7 +70,7 @@ def send_to_group(state: SandboxState, call: Call) -> Json:
 
 
 def send_to_people(state: SandboxState, call: Call) -> Json:
-    """One to one; whoever cannot be reached is in a list of the answer, which is 200 all the same."""
+    """Send one-to-one messages. Users who cannot be reached are listed in the 200 response."""
     _robot_code(call)
     if not call.body.get("userIds"):
         raise api_error("invalidParameter.userIds.empty", "userIds不能为空")
@@ -78,10 +78,10 @@ def send_to_people(state: SandboxState, call: Call) -> Json:
     if users is None:
         many = isinstance(call.body["userIds"], list) and len(call.body["userIds"]) > rules.MAX_USERS
         raise api_error("invalidParameter.userIds.overMax" if many else "invalidParameter.param.invalid")
-    look, key = _parse_message(state, call), new_id("")
+    rendering, key = _parse_message(state, call), new_id("")
     people = {user: state.scenario.colleague(user) for user in dict.fromkeys(users)}
     for person in filter(None, people.values()):
-        message = build_message(state, call.app, call, look)
+        message = build_message(state, call.app, call, rendering)
         message.conversation, message.query_key = person.direct_conversation, key
         state.conversations.add(message)
     invalid = [user for user, person in people.items() if person is None]
@@ -89,7 +89,10 @@ def send_to_people(state: SandboxState, call: Call) -> Json:
 
 
 def _recall(state: SandboxState, call: Call, conversation: str) -> Json:
-    """Recall by processQueryKey; `conversation` "" means one-to-one messages, which can be for a day."""
+    """Recall messages by processQueryKey.
+
+    With an empty `conversation`, recall one-to-one messages, which is possible for a day.
+    """
     keys = rules.parse_strings(call.body.get("processQueryKeys"), rules.MAX_QUERY_KEYS)
     if keys is None:
         raise api_error("invalidParameter.param.invalid", "processQueryKeys")
@@ -127,7 +130,7 @@ def _sent_messages(state: SandboxState, call: Call, key: object) -> list[Message
 
 
 def group_read_status(state: SandboxState, call: Call) -> Json:
-    """Who has read a group message ("0722")."""
+    """Return who has read a group message ("0722")."""
     group = _group(state, call, _robot_code(call))
     message = _sent_messages(state, call, call.body.get("processQueryKey"))[0]
     if message.conversation != group.id:
@@ -137,7 +140,7 @@ def group_read_status(state: SandboxState, call: Call) -> Json:
 
 
 def direct_read_status(state: SandboxState, call: Call) -> Json:
-    """Who has read a one-to-one message ("0720")."""
+    """Return who has read a one-to-one message ("0720")."""
     _robot_code(call)
     messages = _sent_messages(state, call, call.query.get("processQueryKey"))
     if state.clock.now() - messages[0].at > DIRECT_MESSAGE_LIFE:
@@ -151,7 +154,7 @@ def direct_read_status(state: SandboxState, call: Call) -> Json:
 
 
 def list_robots(state: SandboxState, call: Call) -> Json:
-    """The robots of a group ("0726")."""
+    """List the robots of a group ("0726")."""
     id_ = call.body.get("openConversationId")
     group = state.scenario.group(id_) if isinstance(id_, str) else None
     if group is None:
@@ -165,7 +168,7 @@ def list_robots(state: SandboxState, call: Call) -> Json:
 
 
 def download_url(state: SandboxState, call: Call) -> Json:
-    """Where a file that a person sent can be fetched ("0719")."""
+    """Return the download URL of a file that a user sent ("0719")."""
     _robot_code(call)
     code = call.body.get("downloadCode")
     if not isinstance(code, str) or code not in state.media:
@@ -181,7 +184,7 @@ def _endpoint(path: str, act: object, method: str = "POST", scope: str = SCOPE) 
     return Endpoint(
         method=method,
         path=f"/v1.0/robot/{path}",
-        handler=act,  # type: ignore[arg-type]  # a table of acts
+        handler=act,  # type: ignore[arg-type]  # a table of handlers
         scope=scope,
         malformed_code="invalidParameter.param.invalid",
         size_limit=rules.MAX_PARAM_BYTES if path in {"groupMessages/send", "oToMessages/batchSend"} else 0,

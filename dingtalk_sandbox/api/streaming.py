@@ -1,9 +1,9 @@
-"""Streaming text into a variable of an AI card ("0785-api-streamingupdate"), with a scope of its own."""
+"""Streaming updates of a card variable ("0785-api-streamingupdate"). They need their own scope."""
 
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
 from dingtalk_sandbox.errors import Json, api_error
 from dingtalk_sandbox.state import SandboxState
-from dingtalk_sandbox.validation import cards as rules_card
+from dingtalk_sandbox.validation import cards as card_rules
 
 MISSING_FIELD_CODES = {
     "outTrackId": "param.stream.outTrackId",
@@ -14,7 +14,7 @@ MISSING_FIELD_CODES = {
 
 
 def stream(state: SandboxState, call: Call) -> Json:
-    """Replace (`isFull`) or lengthen one variable, for everybody.
+    """Replace (`isFull`) or extend one variable, for everyone.
 
     Bots send an empty content to move a card from 处理中 to 输入中.
     """
@@ -29,7 +29,7 @@ def stream(state: SandboxState, call: Call) -> Json:
         raise api_error("param.cardNotExist")
     before = "" if body.get("isFull") else card.public.get(body["key"], "")
     grown = card.public | {body["key"]: before + body["content"]}
-    if rules_card.map_size(grown) > rules_card.MAX_DATA_BYTES:
+    if card_rules.map_size(grown) > card_rules.MAX_DATA_BYTES:
         raise api_error("param.stream.content")
     card.public = grown
     for message in state.conversations.find_by_card(card.out_track_id):

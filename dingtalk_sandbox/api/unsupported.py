@@ -1,18 +1,18 @@
-"""What new apps cannot use any more, and what is not emulated: both are refused, the latter loudly."""
+"""Endpoints that are closed to new apps, and the response for endpoints that are not emulated."""
 
 import logging
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from dingtalk_sandbox import errors as refusals
+from dingtalk_sandbox import errors
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.errors import Json, missing_scope, oapi_error
 from dingtalk_sandbox.state import QuotaKind, SandboxState
 
 log = logging.getLogger(__name__)
 
-CLOSED_ENDPOINTS = (  # frozen for apps that did not use them before ("1474", "1475", "1476", "1480")
+CLOSED_ENDPOINTS = (  # closed to apps that did not use them before ("1474", "1475", "1476", "1480")
     ("POST", "/v1.0/im/v1.0/robot/interactiveCards/send"),
     ("PUT", "/v1.0/im/robots/interactiveCards"),
     ("POST", "/v1.0/im/interactiveCards/send"),
@@ -38,12 +38,12 @@ def closed_endpoints() -> tuple[Endpoint, ...]:
 def unsupported(state: SandboxState) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/_sandbox/"):
-            return web.json_response({"error": f"there is no {request.method} {request.path}"}, status=404)
+            return web.json_response({"error": f"no such call: {request.method} {request.path}"}, status=404)
         if request.path in {"/robot/send", "/robot/sendBySession"}:
             return web.json_response({"errcode": 43002, "errmsg": "需要POST请求"})
         log.warning("not emulated: %s %s", request.method, request.path)
         state.call_counts["not emulated"] += 1
-        refusal = refusals.not_emulated(f"{request.method} {request.path}")
-        return web.json_response(refusal.body, status=refusal.status)
+        error = errors.not_emulated(f"{request.method} {request.path}")
+        return web.json_response(error.body, status=error.status)
 
     return handle

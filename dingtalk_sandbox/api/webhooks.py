@@ -1,4 +1,4 @@
-"""Webhooks: the session webhook of an incoming message ("0699") and custom group robots ("0717")."""
+"""Session webhooks of incoming messages ("0699") and webhooks of custom robots ("0717")."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ def _people(state: SandboxState, conversation: str) -> list[tuple[str, str, str]
 
 
 def reply(state: SandboxState, call: Call) -> Json:
-    """An answer through a session webhook: no cards, no files; `empty` says nothing."""
+    """Reply through a session webhook. Files are rejected, and `empty` sends nothing."""
     session = state.sessions.get(call.query.get("session", ""))
     if session is None:
         raise oapi_error(-1, "session.notExisted")
@@ -28,18 +28,18 @@ def reply(state: SandboxState, call: Call) -> Json:
         return OK
     if call.body.get("msgtype") == "file":
         raise oapi_error(401102, "miss param : file->mediaId")
-    look = rules.parse_message(call.body)
+    rendering = rules.parse_message(call.body)
     at = rules.resolve_mentions(
-        call.body, str(look.content.get("text", "")), _people(state, session.conversation)
+        call.body, str(rendering.content.get("text", "")), _people(state, session.conversation)
     )
     state.conversations.add(
         Message(
             id=new_id("msg"),
             conversation=session.conversation,
-            kind=look.kind,
+            kind=rendering.kind,
             sender=Sender(id=session.app.robot, name=session.app.robot_name, robot=True),
             at=state.clock.now(),
-            content=look.content | {"mentions": at},
+            content=rendering.content | {"mentions": at},
             robot=session.app.robot,
             exchange=call.exchange,
         )
@@ -48,7 +48,7 @@ def reply(state: SandboxState, call: Call) -> Json:
 
 
 def send(state: SandboxState, call: Call) -> Json:
-    """A message of a custom robot: security first, then the rate, then the message itself."""
+    """Send a message as a custom robot. The checks run in DingTalk's order."""
     robot, wording = _robot(state, call), state.settings.webhook_wording
     robot_state, now = state.webhooks[robot.token], state.clock.now()
     if not call.headers.get("Content-Type", "").startswith("application/json"):
@@ -56,9 +56,11 @@ def send(state: SandboxState, call: Call) -> Json:
     if robot.secret:
         rules.check_signature(robot.secret, call.query, state.clock.ms(), wording)
     rules.check_size(call.raw)
-    look = rules.parse_message(call.body)
-    rules.check_keywords(robot.keywords, look, wording)
-    at = rules.resolve_mentions(call.body, str(look.content.get("text", "")), _people(state, robot.group))
+    rendering = rules.parse_message(call.body)
+    rules.check_keywords(robot.keywords, rendering, wording)
+    at = rules.resolve_mentions(
+        call.body, str(rendering.content.get("text", "")), _people(state, robot.group)
+    )
     uuid = call.body.get("msgUuid")
     if isinstance(uuid, str) and uuid in robot_state.uuids:
         return OK
@@ -71,8 +73,8 @@ def send(state: SandboxState, call: Call) -> Json:
         robot_state.uuids.add(uuid)
     sender = Sender(id=f"webhook-{robot.name}", name=robot.name, robot=True)
     message = Message(
-        id=new_id("msg"), conversation=robot.group, kind=look.kind, sender=sender, at=now,
-        content=look.content | {"mentions": at}, exchange=call.exchange,
+        id=new_id("msg"), conversation=robot.group, kind=rendering.kind, sender=sender, at=now,
+        content=rendering.content | {"mentions": at}, exchange=call.exchange,
     )  # fmt: skip
     state.conversations.add(message)
     return OK
@@ -89,7 +91,7 @@ def _robot(state: SandboxState, call: Call) -> CustomRobot:
 
 
 def _check_rate(state: SandboxState, robot_state: WebhookState) -> None:
-    """20 in a minute, then ten minutes of silence."""
+    """Block the robot for ten minutes after 20 messages in a minute. Raises `ApiError`."""
     now, settings = state.clock.now(), state.settings
     silent = robot_state.blocked_until is not None and robot_state.blocked_until > now
     if not silent and rules.is_over_rate(robot_state.sent_at, now, settings.webhook_per_minute):
@@ -97,7 +99,7 @@ def _check_rate(state: SandboxState, robot_state: WebhookState) -> None:
     if silent:
         text = f"send too fast, exceed {settings.webhook_per_minute} times per minute"
         raise oapi_error(settings.webhook_throttle_code, text)
-    while robot_state.sent_at and (now - robot_state.sent_at[0]).total_seconds() >= 60:  # noqa: PLR2004 - seconds of a minute
+    while robot_state.sent_at and (now - robot_state.sent_at[0]).total_seconds() >= 60:  # noqa: PLR2004 - seconds per minute
         robot_state.sent_at.popleft()
 
 

@@ -1,4 +1,4 @@
-"""Work notifications, taken at once and judged later ("0769", "0772", "0773", "0770")."""
+"""Work notifications: send, progress, result and recall ("0769", "0772", "0773", "0770")."""
 
 import json
 import secrets
@@ -23,11 +23,11 @@ def _check_agent(call: Call) -> None:
 
 
 def send(state: SandboxState, call: Call) -> Json:
-    """Success means taken, not delivered: duplicates of the day are dropped without a word."""
+    """Accept a work notification. Duplicates of the same day are dropped without an error."""
     _check_agent(call)
     msg = rules.parse_msg(call.body.get("msg"))
-    look = rules.render_msg(msg)
-    if look.media_id and look.media_id not in state.media:
+    rendering = rules.render_msg(msg)
+    if rendering.media_id and rendering.media_id not in state.media:
         raise oapi_error(40007, "不合法的媒体文件id")
     people, invalid = _recipients(state, call)
     if not people:
@@ -43,12 +43,12 @@ def send(state: SandboxState, call: Call) -> Json:
     )
     state.work_notifications[task.id] = task
     for person in people:
-        _notify(state, call, task, person, look)
+        _notify(state, call, task, person, rendering)
     return {"errcode": 0, "task_id": task.id, "request_id": new_request_id().lower()}
 
 
 def _recipients(state: SandboxState, call: Call) -> tuple[list[Person], list[str]]:
-    """(people, unknown ids). There are no departments in the sandbox: any department is everybody."""
+    """Return the recipients and the unknown ids. Any department stands for everyone."""
     everyone = [p for p in state.scenario.people if p.is_internal]
     if str(call.body.get("to_all_user", "")).lower() == "true":
         if (
@@ -68,10 +68,10 @@ def _recipients(state: SandboxState, call: Call) -> tuple[list[Person], list[str
 
 
 def _notify(
-    state: SandboxState, call: Call, task: WorkNotificationTask, person: Person, look: Rendering
+    state: SandboxState, call: Call, task: WorkNotificationTask, person: Person, rendering: Rendering
 ) -> None:
     day, app = state.clock.today(), task.app
-    same = (day, app.key, person.id, json.dumps([look.content, look.media_id], sort_keys=True))
+    same = (day, app.key, person.id, json.dumps([rendering.content, rendering.media_id], sort_keys=True))
     if state.work_notification_counts[same]:
         task.forbidden.append({"code": DUPLICATE_CODE, "count": 1, "userid": person.id})
         return
@@ -81,11 +81,11 @@ def _notify(
     state.work_notification_counts[same] += 1
     state.work_notification_counts[day, app.key, person.id] += 1
     task.sent.append(person.id)
-    upload = state.media.get(look.media_id)
+    upload = state.media.get(rendering.media_id)
     message = Message(
         id=new_id("msg"), conversation=person.work_conversation, kind="work_notice",
-        sender=Sender(id=app.robot, name=app.robot_name, robot=True), at=task.at, content=look.content,
-        media_id=look.media_id, file_name=upload.name if upload else "", task_id=task.id,
+        sender=Sender(id=app.robot, name=app.robot_name, robot=True), at=task.at, content=rendering.content,
+        media_id=rendering.media_id, file_name=upload.name if upload else "", task_id=task.id,
         exchange=call.exchange,
     )  # fmt: skip
     state.conversations.add(message)
@@ -102,7 +102,7 @@ def _find_task(state: SandboxState, call: Call, field: str = "task_id") -> WorkN
 
 
 def result(state: SandboxState, call: Call) -> Json:
-    """Who got it; for a day."""
+    """Return the result of a work notification. It is available for a day."""
     task = _find_task(state, call)
     if state.clock.now() - task.at > RESULT_LIFE:
         raise oapi_error(400002, "task_id 已过期")

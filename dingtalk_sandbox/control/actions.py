@@ -1,4 +1,4 @@
-"""What people do: say something, press a button. And what DingTalk then does with it."""
+"""Simulated user actions: send a message, press a button, redeliver a message."""
 
 import asyncio
 import json
@@ -10,16 +10,16 @@ from dingtalk_sandbox.errors import ApiError, Json, UsageError
 from dingtalk_sandbox.redaction import redact
 from dingtalk_sandbox.scenario import App, Person
 from dingtalk_sandbox.state import Card, QuotaKind, SandboxState
-from dingtalk_sandbox.stream import payloads as incoming
+from dingtalk_sandbox.stream import payloads
 from dingtalk_sandbox.stream.hub import Hub, Push
-from dingtalk_sandbox.validation import cards as rules_card
+from dingtalk_sandbox.validation import cards as card_rules
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PendingMessage:
-    """A robot message that is to reach the robot."""
+    """A message for the robot that may have to be redelivered."""
 
     app: App
     data: Json
@@ -27,7 +27,7 @@ class PendingMessage:
 
 
 class UserActions:
-    """Acts of people, over the state and its connections."""
+    """Acts as the people of the scenario, and pushes the resulting callbacks to bots."""
 
     def __init__(self, state: SandboxState, hub: Hub) -> None:
         self._state = state
@@ -38,33 +38,36 @@ class UserActions:
         self._pending.clear()
 
     async def say(self, conversation: str, user: str, text: str) -> Json:
-        """`{"id": msgId, "delivered": bool, "why": str}`. Raises `UsageError`."""
+        """Send a message as a user. Returns `{"id": msgId, "delivered": bool, "why": str}`.
+
+        Raises `UsageError` for an unknown conversation or user, and for an empty text.
+        """
         state, person = self._state, self._member(conversation, user)
         if not text.strip():
-            raise UsageError("there is nothing to say")
+            raise UsageError("text is empty")
         if conversation == person.work_conversation:
-            raise UsageError("nobody answers in work notifications")
+            raise UsageError("work notifications cannot be replied to")
         message = Message(
             id=new_id("msg"), conversation=conversation, kind="text", content={"text": text},
             sender=Sender(id=person.id, name=person.name), at=state.clock.now(),
         )  # fmt: skip
         app, group = state.robot_in(conversation), state.scenario.group(conversation)
-        heard = app is not None and (group is None or incoming.is_mentioned(app.robot_name, text))
+        heard = app is not None and (group is None or payloads.is_mentioned(app.robot_name, text))
         state.conversations.add(message)
         sent, why = False, "the robot was not mentioned" if app else "there is no robot here"
         if app and heard:
-            letter = PendingMessage(
+            pending = PendingMessage(
                 app=app, message=message, data=self._robot_message_data(app, person, message)
             )
-            self._pending[message.id] = letter
-            sent, why = await self._deliver(letter)
+            self._pending[message.id] = pending
+            sent, why = await self._deliver(pending)
             state.conversations.publish_change(message)
         return {"id": message.id, "delivered": sent, "why": why}
 
     def _member(self, conversation: str, user: str) -> Person:
         members = self._state.members(conversation)
         if not members:
-            raise UsageError(f"there is no conversation {conversation!r}")
+            raise UsageError(f"no such conversation: {conversation!r}")
         person = next((p for p in members if p.id == user), None)
         if person is None:
             raise UsageError(f"{user!r} is not in this conversation")
@@ -73,8 +76,8 @@ class UserActions:
     def _robot_message_data(self, app: App, person: Person, message: Message) -> Json:
         url, ends = self._state.open_session(message.conversation, app)
         exhausted = self._state.is_exhausted(QuotaKind.STREAM)
-        said = incoming.RobotMessage(
-            scene=self._state.scenario,
+        said = payloads.RobotMessage(
+            scenario=self._state.scenario,
             app=app,
             person=person,
             text=message.content["text"],
@@ -86,78 +89,77 @@ class UserActions:
             session_expires=ends,
             exhausted=exhausted,
         )
-        return incoming.robot_message_data(said)
+        return payloads.robot_message_data(said)
 
     async def redeliver(self, id_: str) -> Json:
-        """The same message again: a new messageId, the same msgId. Raises `UsageError`."""
-        letter = self._pending.get(id_)
-        if letter is None:
-            raise UsageError(f"no message {id_!r} was given to the robot")
-        sent, why = await self._deliver(letter)
+        """Push a message again, with the same msgId and a new messageId. Raises `UsageError`."""
+        pending = self._pending.get(id_)
+        if pending is None:
+            raise UsageError(f"message {id_!r} was not pushed to a robot")
+        sent, why = await self._deliver(pending)
         return {"id": id_, "delivered": sent, "why": why}
 
-    async def _deliver(self, letter: PendingMessage) -> tuple[bool, str]:
-        push = await self._push(letter)
+    async def _deliver(self, pending: PendingMessage) -> tuple[bool, str]:
+        push = await self._push(pending)
         if push is None:
             return False, "no connection"
-        self._hub.start_task(self._redeliver_until_acked(letter, push), f"delivery of {letter.message.id}")
+        self._hub.start_task(self._redeliver_until_acked(pending, push), f"delivery of {pending.message.id}")
         return (False, "the connection is mute") if push.connection.muted else (True, "")
 
-    async def _push(self, letter: PendingMessage) -> Push | None:
-        push = await self._hub.push(letter.app, incoming.MESSAGE_TOPIC, letter.data)
+    async def _push(self, pending: PendingMessage) -> Push | None:
+        push = await self._hub.push(pending.app, payloads.MESSAGE_TOPIC, pending.data)
         if push:
             data = redact(json.loads(push.frame["data"]))
-            wire = {
-                "endpoint": f"CALLBACK {incoming.MESSAGE_TOPIC}",
+            exchange = {
+                "endpoint": f"CALLBACK {payloads.MESSAGE_TOPIC}",
                 "bucket": QuotaKind.STREAM.value,
                 "limit": 0,
             }
-            wire |= {"bytes": len(push.frame["data"].encode()), "request": push.frame | {"data": data}}
-            if letter.message.exchange is None:
-                letter.message.exchange = wire
+            exchange |= {"bytes": len(push.frame["data"].encode()), "request": push.frame | {"data": data}}
+            if pending.message.exchange is None:
+                pending.message.exchange = exchange
                 self._state.count_call(QuotaKind.STREAM)
             else:
-                letter.message.updates.append(wire)
+                pending.message.updates.append(exchange)
         return push
 
-    async def _redeliver_until_acked(self, letter: PendingMessage, push: Push | None) -> None:
-        """Wait for the ack; without one the message comes again, a few times."""
+    async def _redeliver_until_acked(self, pending: PendingMessage, push: Push | None) -> None:
+        """Wait for the ack. Without one, push the message again up to `redeliver_limit` times."""
         for _ in range(1 + self._state.settings.redeliver_limit):
-            if push and await self._is_acked(letter, push):
+            if push and await self._is_acked(pending, push):
                 return
-            if not self._state.settings.redeliver or letter.message.id not in self._pending:
+            if not self._state.settings.redeliver or pending.message.id not in self._pending:
                 return
             self._hub.counts["redelivered"] += 1
-            push = await self._push(letter) or push
-        log.info("message %s was never acked", letter.message.id)
+            push = await self._push(pending) or push
+        log.info("message %s was not acked", pending.message.id)
 
-    async def _is_acked(self, letter: PendingMessage, push: Push) -> bool:
+    async def _is_acked(self, pending: PendingMessage, push: Push) -> bool:
         ack = await self._hub.wait_for_ack(push, self._state.settings.redeliver_after)
         if ack is None:
             return False
-        for wire in filter(None, (letter.message.exchange, *letter.message.updates)):
-            if wire["request"]["headers"] == push.frame["headers"]:
-                wire["response"] = ack
-        self._state.conversations.publish_change(letter.message)
+        for exchange in filter(None, (pending.message.exchange, *pending.message.updates)):
+            if exchange["request"]["headers"] == push.frame["headers"]:
+                exchange["response"] = ack
+        self._state.conversations.publish_change(pending.message)
         return True
 
     async def tap(self, out_track_id: str, user: str, action: str) -> Json:
-        """What the tapper saw: `{"ok": true, "private", "elapsedMs"}` or `{"ok": false, "reason"}`.
+        """Press a button of a card. Returns what the user saw.
 
-        Raises `UsageError` when there is no such card or person.
+        That is `{"ok": true, "private", "elapsedMs"}` or `{"ok": false, "reason"}`. `out_track_id` may also
+        be the id of a message that shows the card. Raises `UsageError` for an unknown card or user.
         """
-        shown = self._state.conversations.find(
-            out_track_id
-        )  # the id of the message that shows it will do as well
+        shown = self._state.conversations.find(out_track_id)
         card = self._state.cards.get(shown.out_track_id if shown else out_track_id)
         person = self._state.scenario.person(user)
         if card is None or person is None:
-            missing = f"card {out_track_id!r}" if card is None else f"person {user!r}"
-            raise UsageError(f"there is no {missing}")
+            missing = f"card: {out_track_id!r}" if card is None else f"person: {user!r}"
+            raise UsageError(f"no such {missing}")
         button = next((b for b in self.buttons(card, user) if b["id"] == action), None)
         if problem := self._tap_error(card, person, button):
             return {"ok": False, "reason": problem}
-        tapped = incoming.CardCallback(
+        tapped = payloads.CardCallback(
             corp_id=self._state.scenario.corp_id,
             user_id=person.id if card.user_id_type == 1 else person.union_id,
             user_id_type=card.user_id_type,
@@ -166,11 +168,11 @@ class UserActions:
             action=action,
             params=(button or {}).get("params", {}),
         )
-        return await self._call_back(card, person, incoming.card_callback_data(tapped))
+        return await self._call_back(card, person, payloads.card_callback_data(tapped))
 
     def buttons(self, card: Card, viewer: str) -> list[Json]:
         template = self._state.scenario.template(card.template)
-        return rules_card.parse_buttons(card.variables(viewer)) if template and template.buttons else []
+        return card_rules.parse_buttons(card.variables(viewer)) if template and template.buttons else []
 
     def _tap_error(self, card: Card, person: Person, button: Json | None) -> str:
         shown = any(not m.recalled for m in self._state.conversations.find_by_card(card.out_track_id))
@@ -186,7 +188,7 @@ class UserActions:
         return "" if card.callback == "STREAM" else "no callback"
 
     def _visible_conversation(self, card: Card, person: Person) -> str:
-        """The conversation in which that person sees the card; a forwarded card keeps the first one."""
+        """Return the conversation in which a person sees the card, or an empty string."""
         messages = [m for m in self._state.conversations.find_by_card(card.out_track_id) if not m.recalled]
         mine = [m for m in messages if person in self._state.members(m.conversation)]
         seen = [m.conversation for m in mine if not m.recipients or person.id in m.recipients]
@@ -197,7 +199,7 @@ class UserActions:
             return {"ok": False, "reason": "quota"}
         loop = asyncio.get_running_loop()
         begin = loop.time()
-        push = await self._hub.push(card.app, incoming.CARD_TOPIC, data)
+        push = await self._hub.push(card.app, payloads.CARD_TOPIC, data)
         if push is None:
             return {"ok": False, "reason": "no connection"}
         self._state.count_call(QuotaKind.STREAM)
@@ -206,36 +208,40 @@ class UserActions:
         elapsed = round((loop.time() - begin) * 1000)
         if ack is None:
             return {"ok": False, "reason": "timeout", "elapsedMs": elapsed}
-        if ack.get("code") != 200:  # noqa: PLR2004 - the ack's own status
+        if ack.get("code") != 200:  # noqa: PLR2004 - the ack's OK
             return {"ok": False, "reason": "error", "code": ack.get("code"), "elapsedMs": elapsed}
-        answer = rules_card.parse_card_response(ack.get("data"))
+        answer = card_rules.parse_card_response(ack.get("data"))
         return self._apply_response(card, person, answer) | {"elapsedMs": elapsed}
 
     def _record_tap(self, card: Card, push: Push, ack: Json | None) -> None:
-        """For the inspector: what the tap sent and what came back."""
-        wire = {"endpoint": f"CALLBACK {incoming.CARD_TOPIC}", "bucket": QuotaKind.STREAM.value, "limit": 0}
+        """Record the callback and its response for the inspector."""
+        exchange = {
+            "endpoint": f"CALLBACK {payloads.CARD_TOPIC}",
+            "bucket": QuotaKind.STREAM.value,
+            "limit": 0,
+        }
         data = json.loads(push.frame["data"])
-        wire |= {
+        exchange |= {
             "bytes": len(push.frame["data"].encode()),
             "request": push.frame | {"data": data},
             "response": ack,
         }
         for message in self._state.conversations.find_by_card(card.out_track_id):
-            message.updates.append(wire)
+            message.updates.append(exchange)
 
     def _apply_response(self, card: Card, person: Person, answer: Json) -> Json:
-        """What a callback's answer changes, for the one who tapped and nobody else."""
-        by_key, private_by_key = rules_card.parse_update_options(answer.get("cardUpdateOptions"))
+        """Apply the response of a callback. Only the user who tapped sees it."""
+        by_key, private_by_key = card_rules.parse_update_options(answer.get("cardUpdateOptions"))
         try:
-            data = rules_card.parse_param_map(answer.get("cardData"))
-            private = rules_card.parse_param_map(answer.get("userPrivateData"))
+            data = card_rules.parse_param_map(answer.get("cardData"))
+            private = card_rules.parse_param_map(answer.get("userPrivateData"))
         except ApiError as problem:
             return {"ok": False, "reason": str(problem)}
         if data:
-            card.tap_variables[person.id] = rules_card.merge_variables(card.variables(), data, by_key=by_key)
+            card.tap_variables[person.id] = card_rules.merge_variables(card.variables(), data, by_key=by_key)
         if private:
             old = card.private.get(person.id, {})
-            card.private[person.id] = rules_card.merge_variables(old, private, by_key=private_by_key)
+            card.private[person.id] = card_rules.merge_variables(old, private, by_key=private_by_key)
         for message in self._state.conversations.find_by_card(card.out_track_id):
             self._state.conversations.publish_change(message)
         return {"ok": True, "private": data | private, "answer": answer}

@@ -1,4 +1,4 @@
-"""Files that were uploaded, handed out again: under the name of a message, or as they are."""
+"""Downloads of uploaded files, by message or by media_id."""
 
 from urllib.parse import quote
 
@@ -15,18 +15,18 @@ class Downloads:
         return [web.get("/_sandbox/files/{id}", self.file), web.get("/_sandbox/media/{id}", self.media)]
 
     async def file(self, request: web.Request) -> web.Response:
-        """The file of a message, under the name that the message gave it."""
+        """Serve the file of a message under the name that the message gives it."""
         message = self._state.conversations.find(request.match_info["id"])
         upload = self._state.media.get(message.media_id) if message and not message.recalled else None
         if message is None or upload is None:
-            raise web.HTTPNotFound(text="there is no such file")
+            raise web.HTTPNotFound(text="no such file")
         return _attachment(upload, message.file_name or upload.name)
 
     async def media(self, request: web.Request) -> web.Response:
-        """An upload by its media_id, for pictures in messages."""
+        """Serve an upload by its media_id, for images in messages."""
         upload = self._state.media.get(request.match_info["id"])
         if upload is None:
-            raise web.HTTPNotFound(text="there is no such file")
+            raise web.HTTPNotFound(text="no such file")
         return _attachment(upload, upload.name)
 
 

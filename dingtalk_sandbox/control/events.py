@@ -1,5 +1,8 @@
-"""Server-sent events for the page: `change` when a message is added or changes, `stream` when a bot comes or
-goes. An event names what changed and does not show it: not everybody may see it."""
+"""Server-sent events for the page.
+
+`change` is sent when a message is added or changed, `stream` when a bot connects or disconnects. An event
+carries ids only, because not every viewer may see the content.
+"""
 
 import asyncio
 import json
@@ -11,7 +14,7 @@ from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.state import SandboxState
 
 KEEP_ALIVE_SECONDS = 15.0
-"""Seconds between comments on a silent stream."""
+"""Interval between comments on an idle stream."""
 
 
 class Events:
@@ -22,10 +25,10 @@ class Events:
         return [web.get("/_sandbox/events", self.events)]
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        """Runs until the reader leaves or the sandbox stops."""
+        """Stream events until the client disconnects or the sandbox stops."""
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         response = web.StreamResponse(headers=headers)
-        with suppress(ConnectionError):  # the reader left
+        with suppress(ConnectionError):  # the client disconnected
             await response.prepare(request)
             await self._stream_events(response)
         return response
@@ -37,7 +40,7 @@ class Events:
                 try:
                     item = await asyncio.wait_for(queue.get(), KEEP_ALIVE_SECONDS)
                 except TimeoutError:
-                    await response.write(b": still here\n\n")
+                    await response.write(b": keep-alive\n\n")
                     continue
                 if item is None:
                     return

@@ -1,7 +1,8 @@
-"""Keeps web pages of others away: a browser on this machine must not be led to play with the sandbox.
+"""Protection of the page and the control API against requests from other websites.
 
-A page from elsewhere can send requests to loopback, and a name that is made to point at loopback can read the
-answers. The API endpoints stay as DingTalk has them; the control API and the page refuse both.
+A website can make the browser send requests to loopback (CSRF), and read the responses if its host name
+resolves to loopback (DNS rebinding). The page and the control API therefore check `Origin` and `Host`.
+DingTalk's own endpoints do not.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether that is a name or an address of this machine alone."""
+    """Return True for `localhost` and loopback addresses."""
     try:
         return host == "localhost" or ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -23,7 +24,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _host_and_authority(url: str) -> tuple[str, str]:
-    """(host, host:port) of a URL; nothing when it is none."""
+    """Return (host, host:port) of a URL, or empty strings if it is invalid."""
     try:
         parsed = URL(url)
     except ValueError:
@@ -32,7 +33,7 @@ def _host_and_authority(url: str) -> tuple[str, str]:
 
 
 def origin_check(*, loopback: bool) -> Any:
-    """The middleware; with `loopback` the Host has to be a loopback one, too."""
+    """Build the middleware. With `loopback`, `Host` must be a loopback address as well."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -41,7 +42,7 @@ def origin_check(*, loopback: bool) -> Any:
         host, authority = _host_and_authority(f"http://{request.host}")
         origin = request.headers.get("Origin")
         if (loopback and not is_loopback(host)) or (origin and _host_and_authority(origin)[1] != authority):
-            return web.json_response({"error": "only for pages of this sandbox"}, status=403)
+            return web.json_response({"error": "requests from other websites are not allowed"}, status=403)
         return await handler(request)
 
     return guard

@@ -1,6 +1,6 @@
-"""The control API under `/_sandbox/`: what tests and the page say to the sandbox, JSON over HTTP.
+"""The control API under `/_sandbox/`, JSON over HTTP, for tests and the page.
 
-A wrong use is answered 400 `{"error": …}` with what the call takes.
+A wrong call gets 400 `{"error": …}` that says what is accepted.
 """
 
 import json
@@ -26,21 +26,21 @@ SUPPORTED_YEARS = range(2000, 2200)
 
 
 async def read_body(request: web.Request) -> Any:
-    """The JSON body, `{}` when there is none. Raises `UsageError`."""
+    """Read the JSON body, `{}` if it is empty. Raises `UsageError`."""
     try:
         value = json.loads(await request.read() or b"{}")
     except (ValueError, RecursionError):
-        raise UsageError("the body is not JSON") from None
+        raise UsageError("the body is not valid JSON") from None
     if is_too_deep(value):
         raise UsageError("the body is nested too deeply")
     return value
 
 
 async def read_fields(request: web.Request, *names: str) -> list[str]:
-    """The named strings of a JSON body. Raises `UsageError`."""
+    """Read the named string fields of a JSON body. Raises `UsageError`."""
     body = await read_body(request)
     if not isinstance(body, dict) or not all(isinstance(body.get(name), str) for name in names):
-        raise UsageError(f"takes {{{', '.join(names)}}}, all strings")
+        raise UsageError(f"expected {{{', '.join(names)}}}, all strings")
     return [body[name] for name in names]
 
 
@@ -55,7 +55,7 @@ def with_usage_errors(handler: Handler) -> Handler:
 
 
 class Control:
-    """The handlers of the control API."""
+    """Handlers of the control API."""
 
     def __init__(self, state: SandboxState, hub: Hub, actions: UserActions) -> None:
         self._state = state
@@ -104,19 +104,21 @@ class Control:
             return web.json_response(views.serialize_all(self._state, viewer=viewer, base=base))
         found = views.serialize_conversation(self._state, conversation, viewer=viewer, base=base)
         if not found and not self._state.members(conversation):
-            raise UsageError(f"there is no conversation {conversation!r}")
+            raise UsageError(f"no such conversation: {conversation!r}")
         return web.json_response(found)
 
     async def counters(self, _: web.Request) -> web.Response:
         return web.json_response(views.serialize_counters(self._state, self._hub))
 
     async def calls(self, request: web.Request) -> web.Response:
-        """The latest calls, oldest first, whose endpoint has `?endpoint=` in it; secrets are stars."""
+        """List the latest calls, oldest first, redacted. `?endpoint=` filters by substring."""
         part = request.query.get("endpoint", "")
-        return web.json_response([wire for wire in self._state.call_log if part in wire["endpoint"]])
+        return web.json_response([
+            exchange for exchange in self._state.call_log if part in exchange["endpoint"]
+        ])
 
     async def load_scenario(self, request: web.Request) -> web.Response:
-        """Another scene, in the form of a YAML seed; all that happened is forgotten."""
+        """Load another scene, as JSON or YAML, and reset the sandbox."""
         self._state.initial_scenario = parse_scenario(
             parse_text((await request.read()).decode("utf-8", "replace"))
         )
@@ -143,29 +145,29 @@ class Control:
         return web.json_response(await self._actions.redeliver(*await read_fields(request, "id")))
 
     async def mark_read(self, request: web.Request) -> web.Response:
-        """`{id, user}`: that person has read that message."""
+        """`{id, user}`: mark a message as read by a user."""
         id_, user = await read_fields(request, "id", "user")
         message = self._message(id_)
         message.read_by[user] = self._state.clock.now()
         return web.json_response({"readers": sorted(message.read_by)})
 
     async def recall(self, request: web.Request) -> web.Response:
-        """`{id}`: whoever sent that message takes it back."""
+        """`{id}`: recall a message."""
         self._state.conversations.recall(self._message(*await read_fields(request, "id")))
         return web.json_response({"ok": True})
 
     def _message(self, id_: str) -> Message:
         message = self._state.conversations.find(id_)
         if message is None:
-            raise UsageError(f"there is no message {id_!r}")
+            raise UsageError(f"no such message: {id_!r}")
         return message
 
     async def set_faults(self, request: web.Request) -> web.Response:
-        """A list of rules takes the place of the present one."""
+        """Replace the fault rules by a list."""
         body = await read_body(request)
         rules = body.get("faults", body.get("rules")) if isinstance(body, dict) else body
         if not isinstance(rules, list):
-            raise UsageError("takes a list of faults")
+            raise UsageError("expected a list of faults")
         self._state.faults.replace(rules)
         return await self.get_faults(request)
 
@@ -173,7 +175,7 @@ class Control:
         return web.json_response({"faults": self._state.faults.as_json()})
 
     async def set_clock(self, request: web.Request) -> web.Response:
-        """`{"advance": seconds}`, `{"set": ISO time}` or `{"reset": true}`."""
+        """Move the clock: `{"advance": seconds}`, `{"set": ISO time}` or `{"reset": true}`."""
         body = await read_body(request)
         match body:
             case {"advance": int() | float() as seconds}:
@@ -183,14 +185,14 @@ class Control:
             case {"reset": True}:
                 self._state.clock.reset()
             case _:
-                raise UsageError('takes {"advance": seconds}, {"set": time} or {"reset": true}')
+                raise UsageError('expected {"advance": seconds}, {"set": time} or {"reset": true}')
         return await self.get_clock(request)
 
     async def get_clock(self, _: web.Request) -> web.Response:
         return web.json_response({"now": self._state.clock.now().isoformat()})
 
     async def reset(self, request: web.Request) -> web.Response:
-        """As at the start; `{"hard": true}` takes the tokens and connections as well."""
+        """Restore the initial state. `{"hard": true}` also drops tokens and connections."""
         body = await read_body(request)
         return await self._reset(hard=isinstance(body, dict) and bool(body.get("hard")))
 
@@ -204,14 +206,14 @@ class Control:
         return web.json_response({"ok": True})
 
     async def settings(self, request: web.Request) -> web.Response:
-        """Some switches turned; answers all of them."""
+        """Change some settings. Responds with all of them."""
         self._state.scenario = replace(
             self._state.scenario, settings=updated_settings(self._state.settings, await read_body(request))
         )
         return web.json_response(views.serialize_scenario(self._state, self._hub)["settings"])
 
     async def scopes(self, request: web.Request) -> web.Response:
-        """`{app, scopes: [...]}`: what an app is granted from now on."""
+        """`{app, scopes: [...]}`: replace the scopes of an app."""
         match await read_body(request):
             case {"app": str() as key, "scopes": list() as scopes}:
                 apps = tuple(
@@ -219,16 +221,16 @@ class Control:
                     for a in self._state.scenario.apps
                 )
             case _:
-                raise UsageError("takes {app, scopes}")
+                raise UsageError("expected {app, scopes}")
         self._state.scenario = replace(self._state.scenario, apps=apps)
         return web.json_response({"ok": True})
 
     async def stream(self, request: web.Request) -> web.Response:
-        """`{action, connection?}`: disconnect, drop, mute, unmute or ping, one connection or all."""
+        """`{action, connection?}`: disconnect, drop, mute, unmute or ping one or all connections."""
         body = await read_body(request)
         action = body.get("action") if isinstance(body, dict) else None
         if not isinstance(action, str) or action not in self._stream_actions:
-            raise UsageError(f"action is one of {', '.join(self._stream_actions)}")
+            raise UsageError(f"action must be one of {', '.join(self._stream_actions)}")
         everyone = list(self._hub.connections.values())
         chosen = [c for c in everyone if body.get("connection") in (None, c.id)]
         await self._stream_actions[action](chosen)
@@ -259,7 +261,7 @@ def _time_after(now: datetime, seconds: float) -> datetime:
     try:
         when = now + timedelta(seconds=seconds)
     except (OverflowError, ValueError):
-        raise UsageError("that is too far away") from None
+        raise UsageError("the time is out of range") from None
     return _parse_time(when.isoformat())
 
 
@@ -267,9 +269,9 @@ def _parse_time(text: str) -> datetime:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{text!r} is not an ISO time") from None
+        raise UsageError(f"{text!r} is not an ISO 8601 time") from None
     if when.tzinfo is None:
         raise UsageError(f"{text!r} has no time zone")
     if when.year not in SUPPORTED_YEARS:
-        raise UsageError(f"{text!r} is too far away")
+        raise UsageError(f"{text!r} is out of range")
     return when

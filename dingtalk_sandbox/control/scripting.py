@@ -1,4 +1,4 @@
-"""For scripts: wait until something is there, keep the scene in a file and take it from one."""
+"""Control calls for scripts: wait for messages, save the scenario, parse a scene."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,14 +15,15 @@ from dingtalk_sandbox.redaction import MAX_JSON_DEPTH
 from dingtalk_sandbox.scenario import PUBLIC_TEMPLATES, Scenario
 from dingtalk_sandbox.state import SandboxState
 
-MAX_WAIT_SECONDS = 600.0  # seconds that somebody may wait
+MAX_WAIT_SECONDS = 600.0
 EXPECT_FIELDS = ("conversation", "kind", "contains", "count", "within")
 
 
 async def expect(state: SandboxState, wanted: Mapping[str, Any], base: str) -> tuple[bool, list[Json]]:
-    """Wait until a conversation has `count` messages of a `kind` with a text; whether it has, and them.
+    """Wait until a conversation has `count` matching messages.
 
-    `{conversation, kind?, contains?, count?, within?}`, `within` in seconds (default 5). Raises `UsageError`.
+    `wanted` is `{conversation, kind?, contains?, count?, within?}`, `within` in seconds (default 5). Returns
+    whether there are enough, and the messages found. Raises `UsageError`.
     """
     conversation, count, within = _parse_expectation(state, wanted)
     found = _matching_messages(state, conversation, wanted, base)
@@ -34,16 +35,16 @@ async def expect(state: SandboxState, wanted: Mapping[str, Any], base: str) -> t
 
 
 def _parse_expectation(state: SandboxState, wanted: Mapping[str, Any]) -> tuple[str, int, float]:
-    strange = set(wanted) - set(EXPECT_FIELDS)
+    unknown = set(wanted) - set(EXPECT_FIELDS)
     conversation, count, within = wanted.get("conversation"), wanted.get("count", 1), wanted.get("within", 5)
     texts = [wanted.get(name, "") for name in ("kind", "contains")]
     numbers = isinstance(count, int) and isinstance(within, int | float) and not isinstance(within, bool)
-    if strange or not all(isinstance(text, str) for text in texts) or not numbers:
-        raise UsageError(f"takes {{{', '.join(EXPECT_FIELDS)}}}")
+    if unknown or not all(isinstance(text, str) for text in texts) or not numbers:
+        raise UsageError(f"expected {{{', '.join(EXPECT_FIELDS)}}}")
     if not isinstance(conversation, str) or not state.members(conversation):
-        raise UsageError(f"there is no conversation {conversation!r}")
+        raise UsageError(f"no such conversation: {conversation!r}")
     if not 0 <= within <= MAX_WAIT_SECONDS:
-        raise UsageError(f"within takes 0 to {MAX_WAIT_SECONDS:g} seconds")
+        raise UsageError(f"within must be from 0 to {MAX_WAIT_SECONDS:g} seconds")
     return conversation, count, float(within)
 
 
@@ -56,16 +57,16 @@ def _matching_messages(
 
 
 def visible_text(message: Json) -> str:
-    """Everything a person can read in a message."""
+    """Return all text that a user can read in a message."""
     variables = message.get("variables", {})
     parts = [*message["content"].values(), *variables.values(), message.get("fileName", "")]
     return "\n".join(str(part) for part in parts)
 
 
-def dump_scenario(scene: Scenario) -> Json:
-    """A scene in the form that it is seeded in, secrets and all: they open nothing but a sandbox."""
-    given = asdict(scene)
-    given["templates"] = [asdict(t) for t in scene.templates if t not in PUBLIC_TEMPLATES]
+def dump_scenario(scenario: Scenario) -> Json:
+    """Return a scenario in the format of a scene file, including its secrets."""
+    given = asdict(scenario)
+    given["templates"] = [asdict(t) for t in scenario.templates if t not in PUBLIC_TEMPLATES]
     given["apps"] = [app | {"scopes": sorted(app["scopes"])} for app in given["apps"]]
     for person in given["people"]:
         person["role"] = str(person["role"])
@@ -73,37 +74,37 @@ def dump_scenario(scene: Scenario) -> Json:
 
 
 def parse_text(text: str) -> Any:
-    """A scene as JSON or YAML text. Raises `UsageError`."""
+    """Parse a scene from JSON or YAML text. Raises `UsageError`."""
     try:
         _check_structure(text)
         value = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as problem:
         first = str(problem).partition("\n")[0]
-        raise UsageError(f"this is neither JSON nor YAML: {first}") from None
+        raise UsageError(f"neither JSON nor YAML: {first}") from None
     return {} if value is None else value
 
 
 def _check_structure(text: str) -> None:
-    """Refuse what would take long or grow large before it is built: deep nesting, and aliases."""
+    """Reject deep nesting and aliases before the document is built (YAML bombs)."""
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_JSON_DEPTH:
             raise UsageError("the scene is nested too deeply")
         if isinstance(event, yaml.AliasEvent):
-            raise UsageError("a scene takes no YAML aliases")
+            raise UsageError("a scene must not contain YAML aliases")
 
 
 class Scripting:
-    """The handlers of `expect` and `save`."""
+    """Handlers of `expect` and `save`."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
 
     async def expect(self, wanted: Any, base: str) -> web.Response:
-        """200 with the messages, or 408 with what was there instead."""
+        """Respond with the messages, or with 408 and the messages that are there instead."""
         if not isinstance(wanted, dict):
-            raise UsageError(f"takes {{{', '.join(EXPECT_FIELDS)}}}")
+            raise UsageError(f"expected {{{', '.join(EXPECT_FIELDS)}}}")
         there, found = await expect(self._state, wanted, base)
         if there:
             return web.json_response({"messages": found})

@@ -1,4 +1,4 @@
-"""The state as the control API shows it: messages as one person sees them, counters, the scene."""
+"""JSON of the control API: messages as one viewer sees them, counters, the scene."""
 
 from dataclasses import asdict
 
@@ -7,11 +7,11 @@ from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.scenario import Person
 from dingtalk_sandbox.state import Card, QuotaKind, SandboxState
 from dingtalk_sandbox.stream.hub import Hub
-from dingtalk_sandbox.validation import cards as rules_card
+from dingtalk_sandbox.validation import cards as card_rules
 
 
 def serialize_message(state: SandboxState, message: Message, *, viewer: str = "", base: str = "") -> Json:
-    """One message; with a viewer, that person's private variables are in it."""
+    """Serialize a message. With a viewer, a card includes the viewer's private variables."""
     sender = {"id": message.sender.id, "name": message.sender.name, "robot": message.sender.robot}
     view: Json = {
         "id": message.id,
@@ -36,7 +36,7 @@ def serialize_message(state: SandboxState, message: Message, *, viewer: str = ""
 
 def _card(state: SandboxState, card: Card, viewer: str) -> Json:
     template, variables = state.scenario.template(card.template), card.variables(viewer)
-    buttons = rules_card.parse_buttons(variables) if template and template.buttons else []
+    buttons = card_rules.parse_buttons(variables) if template and template.buttons else []
     shown = {
         "outTrackId": card.out_track_id,
         "template": card.template,
@@ -56,14 +56,14 @@ def _file(state: SandboxState, message: Message, base: str) -> Json:
 def serialize_conversation(
     state: SandboxState, conversation: str, *, viewer: str = "", base: str = ""
 ) -> list[Json]:
-    """The messages of a conversation, oldest first, without those that this viewer may not see."""
+    """Serialize the messages of a conversation that a viewer may see, oldest first."""
     messages = state.conversations.messages(conversation)
     seen = [m for m in messages if not viewer or not m.recipients or viewer in m.recipients]
     return [serialize_message(state, m, viewer=viewer, base=base) for m in seen]
 
 
 def serialize_all(state: SandboxState, *, viewer: str = "", base: str = "") -> list[Json]:
-    """The messages of all conversations, one conversation after another."""
+    """Serialize the messages of all conversations, one conversation after the other."""
     places = [place["id"] for place in _conversations(state)]
     return [
         view for place in places for view in serialize_conversation(state, place, viewer=viewer, base=base)
@@ -71,7 +71,7 @@ def serialize_all(state: SandboxState, *, viewer: str = "", base: str = "") -> l
 
 
 def serialize_counters(state: SandboxState, hub: Hub) -> Json:
-    """Calls by endpoint since the start, the present month by bucket, the Stream's own counts."""
+    """Serialize the calls by endpoint, the monthly usage by quota, and the Stream counts."""
     month = state.monthly_usage[state.clock.month()]
     return {
         "calls": dict(sorted(state.call_counts.items())),
@@ -90,17 +90,17 @@ def _person(person: Person) -> Json:
 
 
 def _conversations(state: SandboxState) -> list[Json]:
-    scene = state.scenario
-    robot = scene.apps[0].robot_name if scene.apps else ""
+    scenario = state.scenario
+    robot = scenario.apps[0].robot_name if scenario.apps else ""
     groups = [
         {"id": g.id, "kind": "group", "title": g.title, "members": list(g.members), "chatId": g.chat_id}
-        for g in scene.groups
+        for g in scenario.groups
     ]
     oto = [
         {"id": p.direct_conversation, "kind": "oto", "title": robot, "members": [p.id], "owner": p.id}
-        for p in scene.people
+        for p in scenario.people
     ]
-    inside = [p for p in scene.people if p.is_internal]
+    inside = [p for p in scenario.people if p.is_internal]
     work = [
         {"id": p.work_conversation, "kind": "work", "title": "工作通知", "members": [p.id], "owner": p.id}
         for p in inside
@@ -109,8 +109,8 @@ def _conversations(state: SandboxState) -> list[Json]:
 
 
 def serialize_scenario(state: SandboxState, hub: Hub) -> Json:
-    """The scene without its secrets."""
-    scene = state.scenario
+    """Serialize the scenario without its secrets."""
+    scenario = state.scenario
     apps = [
         {
             "key": a.key,
@@ -119,21 +119,21 @@ def serialize_scenario(state: SandboxState, hub: Hub) -> Json:
             "robotName": a.robot_name,
             "scopes": sorted(a.scopes),
         }
-        for a in scene.apps
+        for a in scenario.apps
     ]
     robot = {"name": apps[0]["robotName"], "code": apps[0]["robotCode"]} if apps else {}
     return {
-        "corpId": scene.corp_id,
+        "corpId": scenario.corp_id,
         "robot": robot,
-        "people": [_person(p) for p in scene.people],
+        "people": [_person(p) for p in scenario.people],
         "conversations": _conversations(state),
         "apps": apps,
-        "customRobots": [{"name": r.name, "group": r.group} for r in scene.custom_robots],
-        "templates": [{"id": t.id, "name": t.name, "published": t.published} for t in scene.templates],
-        "settings": asdict(scene.settings),
+        "customRobots": [{"name": r.name, "group": r.group} for r in scenario.custom_robots],
+        "templates": [{"id": t.id, "name": t.name, "published": t.published} for t in scenario.templates],
+        "settings": asdict(scenario.settings),
         "faults": state.faults.as_json(),
         "now": state.clock.now().isoformat(),
-        "chips": list(scene.chips),
+        "chips": list(scenario.chips),
         "connections": len(hub.connections),
         "streams": [
             {"id": c.id, "muted": c.muted, "leaving": c.disconnecting} for c in hub.connections.values()

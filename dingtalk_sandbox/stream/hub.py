@@ -1,7 +1,7 @@
-"""The Stream connections that are open, and what is pushed through them.
+"""Open Stream connections and the frames pushed through them.
 
-Frames are text JSON whose `data` is a JSON string. A push goes to one connection, chosen at random among
-those that asked for its topic; the ack comes back under the same `messageId` ([proto]).
+A frame is JSON text whose `data` is a JSON string. It is pushed to one connection, chosen at random among
+those that subscribed to its topic. The ack carries the same `messageId` ([proto]).
 """
 
 import asyncio
@@ -33,8 +33,8 @@ class Connection:
     ticket: Ticket
     ws: web.WebSocketResponse
     request: web.Request
-    muted: bool = False  # nothing is pushed, nothing is said about it
-    disconnecting: bool = False  # `disconnect` was sent: nothing is pushed any more
+    muted: bool = False  # frames are dropped silently
+    disconnecting: bool = False  # `disconnect` was sent, so nothing is pushed any more
     pending_acks: dict[str, asyncio.Future[Json]] = field(default_factory=dict)
 
     def accepts(self, app: App, topic: str) -> bool:
@@ -44,7 +44,7 @@ class Connection:
 
 @dataclass(frozen=True, kw_only=True)
 class Push:
-    """A frame that was handed to a connection, and its ack to come."""
+    """A frame sent through a connection, and its pending ack."""
 
     frame: Json
     connection: Connection
@@ -52,17 +52,17 @@ class Push:
 
 
 class Hub:
-    """Holds the connections. `close` ends everything at once."""
+    """Keeps the open connections. `close` ends all of them and every background task."""
 
     def __init__(self, state: SandboxState) -> None:
         self._state = state
-        self._random = random.Random()  # noqa: S311 - spreads pushes, guards nothing
+        self._random = random.Random()  # noqa: S311 - load balancing, not security
         self._tasks: set[asyncio.Task[None]] = set()
         self.connections: dict[str, Connection] = {}
         self.counts: Counter[str] = Counter()
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
-        """The WebSocket behind `/connect?ticket=`; a bad ticket is refused before the handshake."""
+        """Serve the WebSocket at `/connect?ticket=`. A bad ticket gets 401 instead of a handshake."""
         ticket = redeem_ticket(self._state, request.query.get("ticket", ""))
         if ticket is None:
             self.counts["refused"] += 1
@@ -90,7 +90,7 @@ class Hub:
                 self.counts["bad_frames"] += 1
 
     def _receive_ack(self, connection: Connection, text: str) -> None:
-        """An ack; anything else is counted and ignored."""
+        """Match an ack to its push. Anything else is counted and ignored."""
         try:
             frame = json.loads(text)
         except (ValueError, RecursionError):
@@ -110,7 +110,7 @@ class Hub:
         return self._random.choice(ready) if ready else None
 
     async def push(self, app: App, topic: str, data: Json) -> Push | None:
-        """Send a callback to one of the app's connections; None when nobody listens."""
+        """Send a callback to one of the app's connections. Returns None if none subscribed to the topic."""
         connection = self.choose_connection(app, topic)
         if connection is None:
             return None
@@ -135,7 +135,7 @@ class Hub:
         return Push(frame=frame, connection=connection, ack=ack)
 
     async def wait_for_ack(self, push: Push, seconds: float) -> Json | None:
-        """The ack, when it comes within that many seconds of the clock."""
+        """Return the ack, or None if it does not arrive within `seconds` of the sandbox's clock."""
         nap = asyncio.ensure_future(self._state.clock.sleep(seconds))
         waited: set[asyncio.Future[Any]] = {nap, push.ack}
         try:
@@ -151,7 +151,7 @@ class Hub:
             await self.ping(connection)
 
     async def ping(self, connection: Connection) -> bool:
-        """A SYSTEM ping; whether the same opaque comes back within 5 s."""
+        """Send a SYSTEM ping. Returns True if the same `opaque` comes back within 5 s."""
         opaque = secrets.token_hex(6)
         push = await self._send(connection, "SYSTEM", {"topic": "ping"}, {"opaque": opaque})
         ack = await self.wait_for_ack(push, 5)
@@ -160,7 +160,7 @@ class Hub:
         return good
 
     async def disconnect(self, connection: Connection) -> None:
-        """Announce the end; the connection is closed after the grace, if it is still there."""
+        """Send `disconnect`, and close the connection after the grace period."""
         connection.disconnecting = True
         await self._send(connection, "SYSTEM", {"topic": "disconnect"}, {"reason": "connection is expired"})
         self.start_task(self._close_after_grace(connection), f"disconnect {connection.id}")
@@ -170,13 +170,13 @@ class Hub:
         await connection.ws.close()
 
     def drop(self, connection: Connection) -> None:
-        """Cut the TCP connection without a word."""
+        """Abort the TCP connection without a close frame."""
         connection.disconnecting = True
         if connection.request.transport is not None:
             connection.request.transport.abort()
 
     def start_task(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-        """Run something that `close` ends."""
+        """Start a background task that `close` cancels."""
         task = asyncio.create_task(work, name=f"sandbox {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

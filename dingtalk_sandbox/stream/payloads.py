@@ -1,4 +1,4 @@
-"""What the robot is told: the `data` of robot messages and card callbacks ("0699", card "02/0003"). Pure."""
+"""The `data` of robot messages and card callbacks ("0699", card "02/0003"). Pure functions."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ CARD_TOPIC = "/v1.0/card/instances/callback"
 
 
 def encrypted_id(id_: str) -> str:
-    """The kind of id that DingTalk gives for people and robots; it is no userId."""
+    """Return an opaque id as DingTalk sends it for people and robots. It is not a userId."""
     return "$:LWCP_v1:$" + base64.b64encode(hashlib.sha256(id_.encode()).digest()[:24]).decode()
 
 
@@ -28,25 +28,25 @@ def is_mentioned(name: str, text: str) -> bool:
 
 
 def strip_mention(name: str, text: str) -> str:
-    """The text as the robot gets it: its own mention is gone, the blanks around it are not."""
+    """Remove the robot's mention from a text. As in DingTalk, the spaces around it stay."""
     return mention_pattern(name).sub("", text)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RobotMessage:
-    """Something a person said where the robot hears it."""
+    """A message from a person to the robot."""
 
-    scene: Scenario
+    scenario: Scenario
     app: App
     person: Person
     text: str
     msg_id: str
     at: datetime
     conversation: str
-    group: Group | None  # None = one to one
+    group: Group | None  # None = one-to-one
     session_webhook: str  # URL
     session_expires: datetime
-    exhausted: bool = False  # the month's Stream calls are used up
+    exhausted: bool = False  # the monthly Stream quota is exhausted
 
 
 def _ms(when: datetime) -> int:
@@ -54,12 +54,12 @@ def _ms(when: datetime) -> int:
 
 
 def robot_message_data(said: RobotMessage) -> Json:
-    """The decoded `data` of a robot message."""
-    scene, person = said.scene, said.person
+    """Build the decoded `data` of a robot message."""
+    scenario, person = said.scenario, said.person
     data: Json = {
         "senderPlatform": "Mac",
         "conversationId": said.conversation,
-        "chatbotCorpId": scene.corp_id,
+        "chatbotCorpId": scenario.corp_id,
         "chatbotUserId": encrypted_id(said.app.robot),
         "msgId": said.msg_id,
         "senderNick": person.name,
@@ -73,7 +73,11 @@ def robot_message_data(said: RobotMessage) -> Json:
         "msgtype": "text",
     }
     if person.is_internal:
-        data |= {"senderStaffId": person.id, "senderCorpId": scene.corp_id, "senderUnionId": person.union_id}
+        data |= {
+            "senderStaffId": person.id,
+            "senderCorpId": scenario.corp_id,
+            "senderUnionId": person.union_id,
+        }
     if said.group:
         data |= {"conversationTitle": said.group.title, "isInAtList": True, "atUsers": _at_users(said)}
     return data | _content(said)
@@ -89,7 +93,7 @@ def _content(said: RobotMessage) -> Json:
 def _at_users(said: RobotMessage) -> list[Json]:
     others = [
         p
-        for p in said.scene.people
+        for p in said.scenario.people
         if said.group and p.id in said.group.members and is_mentioned(p.name, said.text)
     ]
     inside = [
@@ -100,10 +104,10 @@ def _at_users(said: RobotMessage) -> list[Json]:
 
 @dataclass(frozen=True, kw_only=True)
 class CardCallback:
-    """A button that a person pressed."""
+    """A press of a card button."""
 
     corp_id: str
-    user_id: str  # of the kind that the card was created with
+    user_id: str  # of the `userIdType` of the card
     user_id_type: int
     out_track_id: str
     space_id: str
@@ -112,7 +116,7 @@ class CardCallback:
 
 
 def card_callback_data(tap: CardCallback) -> Json:
-    """The decoded `data` of a card callback; `content` and `value` are the same JSON string."""
+    """Build the decoded `data` of a card callback. `content` and `value` are the same JSON string."""
     inner = {"cardPrivateData": {"actionIds": [tap.action], "params": tap.params}}
     content = json.dumps(inner, ensure_ascii=False, separators=(",", ":"))
     return {

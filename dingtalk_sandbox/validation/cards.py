@@ -1,6 +1,6 @@
-"""What a card may hold, where it may go, and how a change is merged.
+"""Validation of card requests, and merging of card updates. Pure functions.
 
-Pure. From "0783-create-and-deliver-cards", "0782-interactive-card-update-interface", "0789-…-data-format",
+Sources: "0783-create-and-deliver-cards", "0782-interactive-card-update-interface", "0789-…-data-format",
 card "01/0004" and "01/0007-event-callback-card".
 """
 
@@ -14,8 +14,8 @@ from dingtalk_sandbox.errors import Json, api_error, not_emulated
 from dingtalk_sandbox.redaction import is_too_deep
 
 MAX_TRACK_ID_LENGTH = 100
-MAX_KEY_BYTES = 100  # bytes
-MAX_DATA_BYTES = 100 * 1024  # bytes of a whole cardParamMap
+MAX_KEY_BYTES = 100
+MAX_DATA_BYTES = 100 * 1024  # of a whole cardParamMap
 SPACE_ID_PREFIX = "dtv1.card//"
 SPACE_PATTERN = re.compile(r"(\w{1,40})\.(\S+)", re.ASCII)
 SPACE_MODELS = {
@@ -49,7 +49,7 @@ def parse_track_id(body: Json) -> str:
 
 
 def parse_param_map(given: Any, *, value_limit: int = 0) -> dict[str, str]:
-    """A `{"cardParamMap": {...}}`, whose values have to be strings. Raises `Refusal`."""
+    """Parse `{"cardParamMap": {...}}`. All values must be strings. Raises `ApiError`."""
     if given is None:
         return {}
     values = given.get("cardParamMap", {}) if isinstance(given, dict) else None
@@ -68,7 +68,7 @@ def parse_param_map(given: Any, *, value_limit: int = 0) -> dict[str, str]:
 
 
 def parse_private_data(given: Any, *, value_limit: int = 0) -> dict[str, dict[str, str]]:
-    """A `{userId: {"cardParamMap": {...}}}`. Raises `Refusal`."""
+    """Parse `{userId: {"cardParamMap": {...}}}`. Raises `ApiError`."""
     if given is None:
         return {}
     if not isinstance(given, dict):
@@ -85,7 +85,7 @@ def map_size(values: Mapping[str, str]) -> int:
 
 
 def data_size(body: Json) -> int:
-    """Bytes of the variables in a request."""
+    """Return the size in bytes of the variables in a request."""
     data = body.get("cardData")
     values = data.get("cardParamMap") if isinstance(data, dict) else None
     if not isinstance(values, dict):
@@ -94,9 +94,9 @@ def data_size(body: Json) -> int:
 
 
 def parse_spaces(body: Json) -> list[Space]:
-    """Read where a card is to be delivered. Raises `Refusal`.
+    """Parse the spaces to deliver a card to. Raises `ApiError`.
 
-    Several spaces share one prefix, `dtv1.card//IM_GROUP.x;IM_ROBOT.y`, or have one each.
+    Several spaces share one prefix, as in `dtv1.card//IM_GROUP.x;IM_ROBOT.y`, or have one each.
     """
     given = body.get("openSpaceId")
     if not given:
@@ -118,7 +118,7 @@ def _parse_space(text: str) -> Space:
 
 
 def parse_space_models(body: Json) -> dict[str, Json]:
-    """The space models of a request by kind. Raises `Refusal`."""
+    """Return the space models of a request by kind. Raises `ApiError`."""
     found = {kind: body[space] for kind, (space, _) in SPACE_MODELS.items() if body.get(space) is not None}
     for model in found.values():
         if not isinstance(model, dict) or not isinstance(model.get("supportForward", False), bool):
@@ -129,13 +129,16 @@ def parse_space_models(body: Json) -> dict[str, Json]:
 
 
 def headline(model: Json) -> str:
-    """The line in the chat list; its language key is spelt `ZH_CN` and `zh_CN` in the documentation."""
+    """Return the line for the chat list, in any language.
+
+    DingTalk documents both `ZH_CN` and `zh_CN` as keys.
+    """
     lines = model.get("lastMessageI18n")
     return str(next(iter(lines.values()), "")) if isinstance(lines, dict) else ""
 
 
 def parse_deliver_models(body: Json, spaces: list[Space]) -> dict[str, Json]:
-    """The deliver models that the spaces need, by kind. Raises `Refusal`."""
+    """Return the deliver models of the given spaces by kind. Raises `ApiError`."""
     found: dict[str, Json] = {}
     for kind in {space.kind for space in spaces}:
         model = body.get(SPACE_MODELS[kind][1])
@@ -166,20 +169,20 @@ def parse_user_id_type(body: Json) -> int:
 
 
 def parse_update_options(given: Any) -> tuple[bool, bool]:
-    """(updateCardDataByKey, updatePrivateDataByKey); both are off when they are not said."""
+    """Return (updateCardDataByKey, updatePrivateDataByKey). Both default to False."""
     part = given if isinstance(given, dict) else {}
     return part.get("updateCardDataByKey") is True, part.get("updatePrivateDataByKey") is True
 
 
 def merge_variables(old: Mapping[str, str], new: Mapping[str, str], *, by_key: bool) -> dict[str, str]:
-    """The variables after an update: by key, or the new ones in place of all."""
+    """Merge an update by key, or replace all variables."""
     return {**old, **new} if by_key else dict(new)
 
 
 def parse_buttons(variables: Mapping[str, str]) -> list[Json]:
-    """The buttons that `sys_full_json_obj` asks for, as {id, text, color, url, request, status, params}.
+    """Parse the buttons of `sys_full_json_obj`: {id, text, color, url, request, status, params}.
 
-    A button may carry its id in `id` or, as some projects send it, in `params.id`.
+    The id of a button is in `id` or, in some projects, in `params.id`.
     """
     try:
         whole = json.loads(variables.get("sys_full_json_obj") or "{}")
@@ -205,7 +208,7 @@ def _parse_button(given: Json) -> Json:
 
 
 def parse_card_response(ack_data: Any) -> Json:
-    """The card response inside an ack's `data`: `{"response": {...}}`, a JSON string or an object."""
+    """Parse the card response `{"response": {...}}` of an ack's `data`, a JSON string or object."""
     if isinstance(ack_data, str):
         try:
             ack_data = json.loads(ack_data)

@@ -1,4 +1,4 @@
-"""What may be uploaded, and how the upload is read ("0646-upload-media-files"). Pure."""
+"""Parsing and validation of uploads ("0646-upload-media-files"). Pure functions."""
 
 import re
 from pathlib import PurePath
@@ -14,7 +14,7 @@ MEDIA_TYPES: dict[str, tuple[int, frozenset[str]]] = {
     "video": (20 * MB, frozenset({"mp4"})),
     "file": (20 * MB, frozenset({"doc", "docx", "xls", "xlsx", "ppt", "pptx", "zip", "pdf", "rar"})),
 }
-"""By type: bytes, and file name extensions."""
+"""Size limit in bytes and file extensions, by type."""
 
 BOUNDARY = re.compile(r'boundary="?([^";,]{1,200})"?', re.IGNORECASE)
 NAME = re.compile(rb'[; ]name="([^"]*)"|[; ]name=([^;\s]+)', re.IGNORECASE)
@@ -31,7 +31,7 @@ def _first(pattern: re.Pattern[bytes], head: bytes) -> str | None:
 
 
 def parse_multipart(content_type: str, raw: bytes) -> dict[str, tuple[bytes, bytes]]:
-    """The parts of a multipart body by name: (head, data). Raises `Refusal` 43008 when it is none."""
+    """Split a multipart body into {name: (head, data)}. Raises `ApiError` 43008."""
     boundary = BOUNDARY.search(content_type)
     if not content_type.lower().startswith("multipart/form-data") or not boundary:
         raise oapi_error(43008, "参数需要multipart类型")
@@ -51,7 +51,7 @@ def parse_file_name(head: bytes) -> str:
 
 
 def parse_upload(content_type: str, raw: bytes, kind: str) -> Upload:
-    """The file of an upload; `kind` is what the URL says, the form may say it too. Raises `Refusal`."""
+    """Parse an upload. The form field `type` overrides `kind` from the URL. Raises `ApiError`."""
     form = parse_multipart(content_type, raw)
     kind = form["type"][1].decode("utf-8", "replace").strip() if "type" in form else kind
     if kind not in MEDIA_TYPES:

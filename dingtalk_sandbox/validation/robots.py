@@ -1,6 +1,6 @@
-"""What a robot may send through the OpenAPI: message keys, their fields, how each looks in a conversation.
+"""Validation and rendering of robot messages (`msgKey`, `msgParam`). Pure functions.
 
-Pure. From "0699-robot-message-type", "0716-the-robot-sends-a-group-message", "0714-chatbots-send-one-on-one-
+Sources: "0699-robot-message-type", "0716-the-robot-sends-a-group-message", "0714-chatbots-send-one-on-one-
 chat-messages-in-batches".
 """
 
@@ -12,16 +12,16 @@ from dingtalk_sandbox.conversations import Rendering
 from dingtalk_sandbox.errors import Json, api_error
 
 MAX_PARAM_BYTES = 15_000
-"""Bytes of `msgParam`."""
+"""Size limit of `msgParam`."""
 
 FILE_TYPES = frozenset({"xlsx", "pdf", "zip", "rar", "doc", "docx"})
-"""What `sampleFile` takes, fewer than may be uploaded."""
+"""File types of `sampleFile`. Uploads accept more."""
 
 MAX_USERS = 20
-"""Receivers of one `batchSend`."""
+"""Maximum recipients of one `batchSend`."""
 
 MAX_QUERY_KEYS = 20
-"""Messages of one recall."""
+"""Maximum messages of one recall."""
 
 INVALID_PARAM_CODE = "invalidParameter.msgParam.invalid"
 UNSUPPORTED_CODE = "invalidParameter.msg.unsupport"  # codespell:ignore unsupport
@@ -29,11 +29,11 @@ UNSUPPORTED_CODE = "invalidParameter.msg.unsupport"  # codespell:ignore unsuppor
 
 @dataclass(frozen=True, kw_only=True)
 class MsgKey:
-    """A template of robot messages: the fields it needs, all strings, and how it looks."""
+    """A message template: its required string fields and its rendering."""
 
     required: tuple[str, ...]
     render: Callable[[Json], Rendering]
-    missing_code: str = INVALID_PARAM_CODE  # the code when one of them is not there
+    missing_code: str = INVALID_PARAM_CODE  # error code for a missing field
 
 
 def _text(p: Json) -> Rendering:
@@ -57,7 +57,7 @@ def _link(p: Json) -> Rendering:
 
 
 def _action_card(*pairs: tuple[str, str], orientation: str = "0") -> MsgKey:
-    def look(p: Json) -> Rendering:
+    def render(p: Json) -> Rendering:
         buttons = [{"text": p[title], "url": p[url]} for title, url in pairs]
         content = {
             "msgtype": "actionCard",
@@ -67,7 +67,7 @@ def _action_card(*pairs: tuple[str, str], orientation: str = "0") -> MsgKey:
         }
         return Rendering(kind="action_card", content=content | {"buttons": buttons})
 
-    return MsgKey(required=("title", "text", *(name for pair in pairs for name in pair)), render=look)
+    return MsgKey(required=("title", "text", *(name for pair in pairs for name in pair)), render=render)
 
 
 def _numbered_action_card(count: int) -> MsgKey:
@@ -123,7 +123,7 @@ def param_size(body: Json) -> int:
 
 
 def parse_message(body: Json) -> Rendering:
-    """How a `{msgKey, msgParam}` looks. Raises `Refusal` for what DingTalk would not take."""
+    """Validate and render `{msgKey, msgParam}`. Raises `ApiError`."""
     key, param = body.get("msgKey"), body.get("msgParam")
     if not key:
         raise api_error("invalidParameter.msgKey.empty", "msgKey不能为空")
@@ -153,7 +153,7 @@ def _parse_object(text: str) -> Json:
 
 
 def parse_strings(value: object, limit: int) -> list[str] | None:
-    """A list of 1 to `limit` non-empty strings, or None."""
+    """Return the value if it is a list of 1 to `limit` non-empty strings, else None."""
     if not isinstance(value, list) or not 0 < len(value) <= limit:
         return None
     return value if all(isinstance(v, str) and v for v in value) else None

@@ -1,6 +1,6 @@
-"""What a webhook takes: the formats of session webhooks and custom robots, the signature, the keywords.
+"""Validation of webhook messages: formats, signature, keywords and mentions. Pure functions.
 
-Pure. From "0717-custom-robots-send-group-messages", "guide-0082", "0699-robot-message-type".
+Sources: "0717-custom-robots-send-group-messages", "guide-0082", "0699-robot-message-type".
 """
 
 import base64
@@ -14,17 +14,17 @@ from dingtalk_sandbox.conversations import Rendering
 from dingtalk_sandbox.errors import ApiError, Json, oapi_error
 
 MAX_MESSAGE_BYTES = 20_000
-"""Bytes of a message; DingTalk's pages do not tell, its error text does."""
+"""Size limit of a message. Documented only by DingTalk's error text."""
 
 MAX_MENTIONS = 50
-"""Receivers in `at.atUserIds`."""
+"""Maximum length of `at.atUserIds`."""
 
 SIGN_WINDOW_MS = 3_600_000
-"""How far the signature's timestamp may be from DingTalk's clock."""
+"""Maximum distance between the signature's timestamp and the clock."""
 
 
 def _require(part: Any, kind: str, *names: str) -> Json:
-    """The part of the body named after its type, with those fields as non-empty strings."""
+    """Return `part` if the named fields are non-empty strings. Raises `ApiError`."""
     if not isinstance(part, dict):
         raise oapi_error(40035, f"缺少参数 {kind}")
     for name in names:
@@ -101,7 +101,7 @@ FORMATS: dict[str, Callable[[Any], Rendering]] = {
 
 
 def parse_message(body: Json) -> Rendering:
-    """How a webhook message looks. Raises `Refusal` for what DingTalk would not take."""
+    """Validate and render a webhook message. Raises `ApiError`."""
     kind = body.get("msgtype")
     if not isinstance(kind, str) or not kind:
         raise oapi_error(40035, "缺少参数 msgtype")
@@ -111,7 +111,7 @@ def parse_message(body: Json) -> Rendering:
 
 
 def check_size(raw: bytes) -> None:
-    """Raises `Refusal` when the message is too long."""
+    """Raise `ApiError` if the message is too long."""
     if len(raw) > MAX_MESSAGE_BYTES:
         raise oapi_error(460101, f"message too long, exceed {MAX_MESSAGE_BYTES} bytes")
 
@@ -119,7 +119,7 @@ def check_size(raw: bytes) -> None:
 SECURITY_ERRCODE = 310000
 HELP_TEXT = "link:请参考本接口对应文档获得具体要求，或者在https://open.dingtalk.com/document/  搜索相关文档;"
 SIGN, TIMESTAMP, KEYWORD = "sign", "stamp", "keyword"
-WORDINGS = {  # what is wrong → the words of today, and those of "0717"
+WORDINGS = {  # reason → current text, text documented in "0717"
     SIGN: (
         "description:机器人发送签名不匹配;solution:请确认签名和生成签名的时间戳必须都放在调用的网址中，"
         f"请确认机器人的密钥加密和填写正确;{HELP_TEXT}",
@@ -138,18 +138,21 @@ WORDINGS = {  # what is wrong → the words of today, and those of "0717"
 
 
 def security_error(what: str, wording: str) -> ApiError:
-    """Say 310000 in the words of `wording`, "today" or "old"."""
+    """Build error 310000 with the text of `wording`, "today" or "old"."""
     return oapi_error(SECURITY_ERRCODE, WORDINGS[what][wording == "old"])
 
 
 def signature(secret: str, timestamp: str) -> str:
-    """The signature before it is put into the URL."""
+    """Return the signature, not URL-encoded."""
     mac = hmac.new(secret.encode(), f"{timestamp}\n{secret}".encode(), hashlib.sha256)
     return base64.b64encode(mac.digest()).decode()
 
 
 def check_signature(secret: str, query: Mapping[str, str], now_ms: int, wording: str) -> None:
-    """Raise `Refusal` 310000: the timestamp is judged first; today one that is missing is no signature."""
+    """Raise `ApiError` 310000 for a wrong timestamp or signature. The timestamp is checked first.
+
+    With the current wording, a missing timestamp counts as a wrong signature.
+    """
     stamp = query.get("timestamp", "")
     if not (stamp.isascii() and stamp.isdigit()):
         raise security_error(TIMESTAMP if wording == "old" else SIGN, wording)
@@ -161,17 +164,17 @@ def check_signature(secret: str, query: Mapping[str, str], now_ms: int, wording:
         raise security_error(SIGN, wording)
 
 
-def check_keywords(keywords: tuple[str, ...], look: Rendering, wording: str) -> None:
-    """Raise `Refusal` 310000 when none of the keywords stands in the message."""
-    words = " ".join(str(look.content.get(name, "")) for name in ("title", "text"))
+def check_keywords(keywords: tuple[str, ...], rendering: Rendering, wording: str) -> None:
+    """Raise `ApiError` 310000 if the message contains none of the keywords."""
+    words = " ".join(str(rendering.content.get(name, "")) for name in ("title", "text"))
     if keywords and not any(k in words for k in keywords):
         raise security_error(KEYWORD, wording)
 
 
 def resolve_mentions(body: Json, text: str, people: Iterable[tuple[str, str, str]]) -> Json:
-    """Who is mentioned, and for whom it rings: DingTalk wants the mention in the list *and* in the text.
+    """Resolve mentions. A user is notified only if mentioned in both the list and the text.
 
-    `people` are (userId, name, mobile). `{"rings": [userId …], "silent": [userId …], "all": bool}`.
+    `people` are (userId, name, mobile). Returns `{"rings": [userId …], "silent": [userId …], "all": bool}`.
     """
     at = body.get("at")
     if at is None:
@@ -196,5 +199,5 @@ def _parse_strings(value: Any) -> list[str]:
 
 
 def is_over_rate(sent: Iterable[datetime], now: datetime, per_minute: int) -> bool:
-    """Whether one more message would be too many for the minute that ends now."""
-    return bool(per_minute) and sum(1 for at in sent if (now - at).total_seconds() < 60) >= per_minute  # noqa: PLR2004 - seconds of a minute
+    """Return True if one more message would exceed the limit of the last minute."""
+    return bool(per_minute) and sum(1 for at in sent if (now - at).total_seconds() < 60) >= per_minute  # noqa: PLR2004 - seconds per minute

@@ -1,4 +1,4 @@
-"""What a work notification may say ("0775-message-types-and-data-format", "0769"). Pure."""
+"""Validation of work notifications ("0775-message-types-and-data-format", "0769"). Pure functions."""
 
 import json
 from collections.abc import Callable
@@ -8,13 +8,13 @@ from dingtalk_sandbox.conversations import Rendering
 from dingtalk_sandbox.errors import Json, oapi_error
 
 MAX_MSG_BYTES = 2048
-"""Bytes of `msg`."""
+"""Size limit of `msg`."""
 
 MAX_USERS = 100
-"""Receivers in `userid_list`."""
+"""Maximum length of `userid_list`."""
 
 MAX_PER_PERSON_PER_DAY = 500
-"""Notifications to one person from one app in a day."""
+"""Maximum notifications from one app to one person per day."""
 
 MAX_TO_ALL_PER_DAY = 3
 
@@ -80,7 +80,7 @@ FORMATS: dict[str, Callable[[Json], Rendering]] = {
 
 
 def parse_msg(given: Any) -> Json:
-    """The `msg` of a call, which may be an object or a JSON string. Raises `Refusal`."""
+    """Parse the `msg` of a call, an object or a JSON string. Raises `ApiError`."""
     if isinstance(given, str):
         try:
             given = json.loads(given)
@@ -94,24 +94,26 @@ def parse_msg(given: Any) -> Json:
 
 
 def msg_size(msg: Any) -> int:
-    """Bytes of a message, compact and unescaped."""
+    """Return the size in bytes of a message as compact, unescaped JSON."""
     if isinstance(msg, str):
         return len(msg.encode("utf-8", "replace"))
     return len(json.dumps(msg, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
 
 
 def render_msg(msg: Json) -> Rendering:
-    """How a work notification looks. Raises `Refusal` for what DingTalk would not take."""
+    """Validate and render a work notification. Raises `ApiError`."""
     kind = msg.get("msgtype")
     part = msg.get(kind) if isinstance(kind, str) else None
     if not isinstance(kind, str) or kind not in FORMATS or not isinstance(part, dict):
         raise oapi_error(40035, "不合法的参数 msgtype")
-    look = FORMATS[kind](part)
-    return Rendering(kind=look.kind, content={"msgtype": kind} | look.content, media_id=look.media_id)
+    rendering = FORMATS[kind](part)
+    return Rendering(
+        kind=rendering.kind, content={"msgtype": kind} | rendering.content, media_id=rendering.media_id
+    )
 
 
 def parse_ids(value: Any, limit: int) -> list[str]:
-    """A comma-separated list. Raises `Refusal` when it is longer than the limit."""
+    """Split a comma-separated list. Raises `ApiError` if it is longer than `limit`."""
     listed = [part.strip() for part in str(value or "").split(",") if part.strip()]
     if len(listed) > limit:
         raise oapi_error(40035, f"接收者超过 {limit} 个")

@@ -114,7 +114,7 @@ async def test_a_silent_event_stream_is_kept_alive(client: Client, monkeypatch: 
     monkeypatch.setattr("dingtalk_sandbox.control.events.KEEP_ALIVE_SECONDS", 0.01)
     async with client.http.get(client.sandbox.url + "/_sandbox/events") as events:
         await events.content.readuntil(b"\n\n")
-        assert await events.content.readuntil(b"\n\n") == b": still here\n\n"
+        assert await events.content.readuntil(b"\n\n") == b": keep-alive\n\n"
 
 
 async def test_many_clients_at_once_lose_nothing(client: Client) -> None:

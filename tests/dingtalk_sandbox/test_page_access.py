@@ -13,7 +13,7 @@ __all__ = ["bot", "browser", "chat", "page"]  # fixtures
 
 pytestmark = IN_BROWSER
 
-AUDIT = Path(__file__).with_name("audit.js").read_text(encoding="utf-8")
+AUDIT = Path(__file__).with_name("accessibility_audit.js").read_text(encoding="utf-8")
 SIZES = [{"width": 1280, "height": 800}, {"width": 390, "height": 844}]
 
 

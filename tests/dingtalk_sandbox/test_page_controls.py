@@ -177,7 +177,7 @@ async def test_a_wrong_number_is_refused_in_words(chat: Page) -> None:
     panel = await controls(chat, "settings")
     await panel.get_by_test_id("set-qps").fill("-1")
     await panel.get_by_test_id("set-qps").press("Enter")
-    await expect(panel.get_by_test_id("result")).to_contain_text("settings.qps takes")
+    await expect(panel.get_by_test_id("result")).to_contain_text("settings.qps must be")
     await expect(panel.get_by_test_id("set-qps")).to_have_value("20")
 
 

@@ -110,7 +110,7 @@ async def test_the_fixture_drives_a_sandbox(dingtalk: DingTalk) -> None:
     await dingtalk.set_faults({"match": "accessToken", "kind": "html"})
     await dingtalk.advance(60)
     assert (await dingtalk.counters())["calls"] == {}
-    with pytest.raises(AssertionError, match="there is no card"):
+    with pytest.raises(AssertionError, match="no such card"):
         await dingtalk.tap("none", "rerun")
 
 
