@@ -72,7 +72,7 @@ async def _send(ctx: Context, message: Message, run: Run, report: Report) -> Mar
     pipeline = ctx.delivery.pipeline
     affordable = await pipeline.has_calls_left(destination)
     if not affordable or not ctx.delivery.files.fits(report, destination):
-        link = await ctx.reports.links.link_for(report, cause=f"message:{key}")
+        link = await ctx.reports.links.issue(report, cause=f"message:{key}")
         if link:
             return ctx.cards.link_message(report, link)
     if not await pipeline.was_asked(run.id, destination, key):

@@ -28,7 +28,7 @@ async def revoke_links(ctx: Context, message: Message, run_id: str) -> MarkdownM
 
 
 async def _has_open_links(ctx: Context, tap: CardTap, run: Run) -> None:
-    if not await ctx.reports.links.any_open(run.id):
+    if not await ctx.reports.links.has_valid_link(run.id):
         raise UserError("no_links")
 
 

@@ -57,11 +57,11 @@ class ReportSender:
 
     async def link_for(self, report: Report, *, cause: str) -> IssuedLink | None:
         """A link for those who get no file; None where links are not offered."""
-        return await self._links.link_for(report, cause=cause)
+        return await self._links.issue(report, cause=cause)
 
     async def send_link(self, run_id: str) -> bool:
         """Whether somebody has a link to the report of this run that leads somewhere."""
-        return await self._links.any_open(run_id)
+        return await self._links.has_valid_link(run_id)
 
     async def send(self, claim: Claim, report: Report, messenger: Messenger, cards: Cards) -> Result:
         """Send a report as its destination takes it; what to keep of the answer."""
@@ -75,7 +75,7 @@ class ReportSender:
             return await self._send_part(claim, payload, report, messenger)
         if not self._links.enabled:
             return await self._ask_for_parts(claim.job, report, messenger)
-        link = await self._links.link_for(report, cause=claim.job.id)
+        link = await self._links.issue(report, cause=claim.job.id)
         if link is None:
             return DeliveryResult(skipped="its link was revoked").as_json()
         sending = claim.sending_text(messenger.capabilities)

@@ -1,7 +1,7 @@
-"""Links to reports: what their tokens say, and when they are over. Pure.
+"""Sign and read the tokens of download links, and decide when a link is invalid. Pure.
 
-A token is a link's id and a signature of it; what it allows stands in the store, so that it can be counted
-and revoked.
+A token is the id of a link with its signature. The limits of the link are in the store, so that downloads can
+be counted and links revoked.
 """
 
 import hashlib
@@ -16,14 +16,15 @@ from bot.downloads import DownloadLink
 from bot.models import Report, deterministic_id
 
 URL_PATH = "/reports/"
-MAX_TOKEN_CHARACTERS = 100  # characters; what is longer is not even looked at
+MAX_TOKEN_CHARACTERS = 100  # longer ones are rejected unread
+EXHAUSTED = "exhausted"
 KEY_BYTES = 32
 
 _SALT = "dingrun.report-link"
 
 
 def generate_key() -> str:
-    """A key that nobody can guess."""
+    """Return a new random signing key."""
     return secrets.token_hex(KEY_BYTES)
 
 
@@ -32,31 +33,33 @@ def sign_token(link_id: str, key: str) -> str:
 
 
 def read_token(token: str, key: str) -> str | None:
-    """The link that a token of ours names; None for anything else."""
+    """Return the link id of a token with a valid signature, or None."""
     if len(token) > MAX_TOKEN_CHARACTERS or not token.isascii():
         return None
     try:
         link_id = _signer(key).unsign(token).decode()
     except BadSignature:
         return None
-    # the last letter of a signature has two bits that say nothing: only the one spelling counts
+    # the last character of a signature has two unused bits: accept only the canonical spelling
     return link_id if hmac.compare_digest(sign_token(link_id, key), token) else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinkPolicy:
-    """What every new link allows. Without a public address there are no links."""
+    """Limits of new links. Without `public_url` no links are issued."""
 
     public_url: str = ""
     ttl: timedelta = timedelta(days=1)
-    max_downloads: int = 20  # downloads; 1 is a one-time link
+    max_downloads: int = 20  # 1 makes a one-time link
 
 
 def new_link(
-    report: Report, cause: str, terms: LinkPolicy, now: datetime, *, number: int = 0
+    report: Report, cause: str, policy: LinkPolicy, now: datetime, *, number: int = 0
 ) -> DownloadLink:
-    """A link to this report as it is now; `number` tells how many this cause had before. Pure, so that
-    asking twice is asking once."""
+    """Build a link to this version of a report. Deterministic, so issuing it twice yields the same link.
+
+    `number` is the number of links that this cause had before.
+    """
     parts = (report.run_id, report.sha256, cause, str(number))
     return DownloadLink(
         id=deterministic_id("l", *parts, length=20),
@@ -64,20 +67,20 @@ def new_link(
         sha256=report.sha256,
         idempotency_key=cause,
         made_at=now,
-        expires_at=now + terms.ttl,
-        max_downloads=terms.max_downloads,
+        expires_at=now + policy.ttl,
+        max_downloads=policy.max_downloads,
     )
 
 
-def rejection_reason(grant: DownloadLink | None, now: datetime) -> str:
-    """Why a link leads nowhere, in one word for logs and counters; "" while it leads to its report."""
-    if grant is None:
+def rejection_reason(link: DownloadLink | None, now: datetime) -> str:
+    """Return why a link is invalid, as one word for logs and metrics, or "" while it is valid."""
+    if link is None:
         return "unknown"
-    if grant.revoked_at:
+    if link.revoked_at:
         return "revoked"
-    if now >= grant.expires_at:
+    if now >= link.expires_at:
         return "expired"
-    return "is_exhausted" if grant.downloads >= grant.max_downloads else ""
+    return EXHAUSTED if link.downloads >= link.max_downloads else ""
 
 
 def _signer(key: str) -> Signer:

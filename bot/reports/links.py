@@ -1,4 +1,4 @@
-"""The links that people get to reports: handed out, looked up, called back."""
+"""Issue, find and revoke download links."""
 
 import logging
 
@@ -22,87 +22,87 @@ MAX_LINKS_SEARCHED = 1_000  # links of one run
 
 
 class InvalidLinkError(DingRunError):
-    """This link leads nowhere
+    """Invalid download link.
 
-    `why` is one word for logs and counters; whoever asked is told nothing of it.
+    `reason` is one word for logs and metrics. It is not shown to the client.
     """
 
-    def __init__(self, why: str) -> None:
-        super().__init__(f"a link leads nowhere: {why}")
-        self.why = why
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"invalid download link: {reason}")
+        self.reason = reason
 
 
 class ReportLinks:
-    """Makes and judges links. The key that signs them is the setting's, else one that the store keeps."""
+    """The download links of all reports. They are signed with `key`, or else with a key kept in the store."""
 
-    def __init__(self, links: DownloadLinkStore, terms: LinkPolicy, *, clock: Clock, key: str = "") -> None:
+    def __init__(self, links: DownloadLinkStore, policy: LinkPolicy, *, clock: Clock, key: str = "") -> None:
         self._links = links
-        self._terms = terms
+        self._policy = policy
         self._clock = clock
         self._key = key
 
     @property
     def enabled(self) -> bool:
-        """Whether there are links at all: they need an address that people reach."""
-        return bool(self._terms.public_url)
+        """Return whether links are issued: they need a public URL."""
+        return bool(self._policy.public_url)
 
-    async def link_for(self, report: Report, *, cause: str) -> IssuedLink | None:
-        """A link to this report; the same cause gets the same one as long as it leads somewhere.
+    async def issue(self, report: Report, *, cause: str) -> IssuedLink | None:
+        """Issue a link to this report. The same cause gets the same link as long as it is valid.
 
-        None without a public address, and when the link of this cause was revoked.
+        Returns None without a public URL, and when the link of this cause was revoked.
         """
         if not self.enabled:
             return None
-        mine = [
-            grant
-            for grant in await self._links.find_links(report.run_id, limit=MAX_LINKS_SEARCHED)
-            if (grant.idempotency_key, grant.sha256) == (cause, report.sha256)
+        issued = [
+            link
+            for link in await self._links.find_links(report.run_id, limit=MAX_LINKS_SEARCHED)
+            if (link.idempotency_key, link.sha256) == (cause, report.sha256)
         ]
-        if any(grant.revoked_at for grant in mine):
+        if any(link.revoked_at for link in issued):
             return None
-        for grant in mine:
-            if not rejection_reason(grant, self._clock()):
-                return await self._issue(grant)
-        grant = new_link(report, cause, self._terms, self._clock(), number=len(mine))
-        await self._links.add_link(grant)
-        return await self._issue(await self._links.find_link(grant.id) or grant)
+        for link in issued:
+            if not rejection_reason(link, self._clock()):
+                return await self._with_url(link)
+        link = new_link(report, cause, self._policy, self._clock(), number=len(issued))
+        await self._links.add_link(link)
+        return await self._with_url(await self._links.find_link(link.id) or link)
 
     async def find(self, token: str) -> DownloadLink:
-        """The link that a token stands for, over or not. Raises `NoLink` for a token that is none of ours."""
+        """Return the link of a token, valid or not. Raises `InvalidLinkError` for a foreign token."""
         link_id = read_token(token, await self._signing_key())
         if link_id is None:
             raise InvalidLinkError("forged")
-        grant = await self._links.find_link(link_id)
-        if grant is None:
+        link = await self._links.find_link(link_id)
+        if link is None:
             raise InvalidLinkError("unknown")
-        return grant
+        return link
 
-    def rejection_reason(self, grant: DownloadLink) -> str:
-        """Why this link leads nowhere now, in one word; "" while it leads to its report."""
-        return rejection_reason(grant, self._clock())
+    def rejection_reason(self, link: DownloadLink) -> str:
+        """Return why this link is invalid now, in one word, or "" while it is valid."""
+        return rejection_reason(link, self._clock())
 
     async def count(self, run_id: str) -> int:
-        """How many links there have been to the report of this run."""
+        """Return the number of links ever issued for the report of a run."""
         return len(await self._links.find_links(run_id, limit=MAX_LINKS_SEARCHED))
 
-    async def any_open(self, run_id: str) -> bool:
-        """Whether a link to the report of this run still leads somewhere."""
+    async def has_valid_link(self, run_id: str) -> bool:
+        """Return whether any link to the report of a run is valid."""
         now = self._clock()
-        grants = await self._links.find_links(run_id, limit=MAX_LINKS_SEARCHED)
-        return any(not rejection_reason(grant, now) for grant in grants)
+        links = await self._links.find_links(run_id, limit=MAX_LINKS_SEARCHED)
+        return any(not rejection_reason(link, now) for link in links)
 
     async def revoke(self, run_id: str) -> int:
-        """Call back every link to the report of a run; how many led somewhere."""
+        """Revoke every link to the report of a run and return how many were valid."""
         revoked = await self._links.revoke_links(run_id, self._clock())
         log.info("%d links to the report of run %s revoked", revoked, run_id)
         return revoked
 
-    async def _issue(self, grant: DownloadLink) -> IssuedLink:
-        token = sign_token(grant.id, await self._signing_key())
-        url = f"{self._terms.public_url}{URL_PATH}{token}"
-        return IssuedLink(url=url, expires_at=grant.expires_at, max_downloads=grant.max_downloads)
+    async def _with_url(self, link: DownloadLink) -> IssuedLink:
+        token = sign_token(link.id, await self._signing_key())
+        url = f"{self._policy.public_url}{URL_PATH}{token}"
+        return IssuedLink(url=url, expires_at=link.expires_at, max_downloads=link.max_downloads)
 
     async def _signing_key(self) -> str:
-        if not self._key:  # it never changes once there is one
+        if not self._key:  # it never changes once it exists
             self._key = await self._links.signing_key(generate_key())
         return self._key

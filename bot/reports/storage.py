@@ -1,6 +1,6 @@
-"""The folder of reports: a file gets its place there whole or not at all; nothing outside is ever touched.
+"""Store report files in a folder: completely or not at all, and never outside of it.
 
-Everything here blocks; `bot.reports.repository` calls it in threads.
+Everything here blocks. `bot.reports.repository` calls it in threads.
 """
 
 import errno
@@ -26,16 +26,16 @@ from bot.ports import ReportArchive
 
 log = logging.getLogger(__name__)
 
-UNFINISHED_MAX_AGE = timedelta(hours=12)  # no export takes so long: whoever wrote it is dead
+UNFINISHED_MAX_AGE = timedelta(hours=12)  # longer than any export takes, so its process has died
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
-_FILE = os.O_RDONLY | os.O_NONBLOCK  # a pipe that somebody put there does not hold us up
+_FILE = os.O_RDONLY | os.O_NONBLOCK  # so that a named pipe does not block
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileDigest:
-    """What a file is known by."""
+    """Size and digest of a file, by which it is recognized."""
 
     size: int
     sha256: str
@@ -43,7 +43,7 @@ class FileDigest:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportStorage:
-    """Where reports lie and for how long; with an archive, for all bots on the store together."""
+    """The reports folder of this bot. With an archive, reports are shared by all bots on the store."""
 
     folder: Path
     keep: timedelta
@@ -51,9 +51,9 @@ class ReportStorage:
     archive: ReportArchive | None = None
 
     def reserve_path(self, day: str, stem: str) -> Path:
-        """A place for a file that is still being written; nobody else gets the same.
+        """Return a unique path for a file that is still being written.
 
-        Raises `TemporaryError`.
+        Raises `TemporaryError` when the folder cannot be written.
         """
         folder = self.folder / day
         try:
@@ -62,41 +62,41 @@ class ReportStorage:
         except OSError as error:
             raise storage_error(error) from error
         if folder.is_symlink():
-            raise PermanentError(f"reports.dir: {day} is a link that leads elsewhere; remove it")
+            raise PermanentError(f"reports.dir: {day} is a symbolic link; remove it")
         return folder / f"{stem}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}"
 
     def commit(self, written: Path, stem: str) -> tuple[str, FileDigest]:
-        """Give a finished file its name, for good; where it lies in the folder, and its measure.
+        """Move a finished file to its final path. Returns that path within the folder, and the digest.
 
-        The name tells its content, so that two writers of one run never share a file.
+        The name contains the digest, so that two writers of one run never share a file.
         """
         try:
-            with suppress(PermissionError):  # a worker of another user wrote it; the folder is closed as well
+            with suppress(PermissionError):  # a worker of another user wrote it; the folder is private
                 written.chmod(PRIVATE_FILE)
             with written.open("rb+") as file:
                 os.fsync(file.fileno())
-                measure = digest_file(file)
-            final = written.with_name(f"{stem}_{measure.sha256[:8]}.xlsx")
+                digest = digest_file(file)
+            final = written.with_name(f"{stem}_{digest.sha256[:8]}.xlsx")
             written.replace(final)
             _sync(final.parent)
         except OSError as error:
             raise storage_error(error) from error
-        return f"{final.parent.name}/{final.name}", measure
+        return f"{final.parent.name}/{final.name}", digest
 
     def open(self, report: Report) -> BufferedReader:
-        """The file of a report as it was recorded, at its start. Raises `PermanentError` for any other."""
+        """Open the file of a report. Raises `PermanentError` when it is gone or differs from its record."""
         file = self._inside(report.path)
         if file is None:
             raise PermanentError(f"the report {report.path} is gone")
         if digest_file(file) != FileDigest(size=report.size, sha256=report.sha256):
             file.close()
-            log.error("report %s changed on disk and is not handed out", report.path)
+            log.error("report %s changed on disk and is not served", report.path)
             raise PermanentError(f"the report {report.path} changed on disk after it was made")
         file.seek(0)
         return file
 
     def exists(self, report: Report) -> bool:
-        """Whether the file is there as it was recorded."""
+        """Return whether the file exists as it was recorded."""
         try:
             self.open(report).close()
         except PermanentError:
@@ -104,7 +104,7 @@ class ReportStorage:
         return True
 
     def _inside(self, path: str) -> BufferedReader | None:
-        """Open a file below the folder, whatever the path says: no `..`, no links, nothing but a file."""
+        """Open a regular file below the folder. Returns None for `..`, symbolic links and anything else."""
         parts = PurePosixPath(path).parts
         if not parts or "\0" in path or not all(map(_is_plain, parts)):
             return None
@@ -114,16 +114,16 @@ class ReportStorage:
             return None
 
     def first_kept_day(self, now: datetime) -> str:
-        """The oldest day whose reports are kept."""
+        """Return the oldest day whose reports are kept, as `YYYY-MM-DD`."""
         return f"{(now - self.keep).astimezone(self.zone):%Y-%m-%d}"
 
     def purge_expired(self, now: datetime) -> int:
-        """Remove days that are over `keep`, and what dead exports left behind; how many days."""
-        border = self.first_kept_day(now)
-        old = [day for day in self._days() if day.name < border]
+        """Remove expired days and the leftovers of dead exports. Returns the number of days."""
+        first_kept = self.first_kept_day(now)
+        old = [day for day in self._days() if day.name < first_kept]
         for day in old:
             shutil.rmtree(day)
-            log.info("reports of %s removed, their time is over", day.name)
+            log.info("reports of %s removed after %d days", day.name, self.keep.days)
         for day in self._days():
             _purge_unfinished(day, now - UNFINISHED_MAX_AGE)
         return len(old)
@@ -135,7 +135,7 @@ class ReportStorage:
 
 
 def digest_file(file: BufferedReader | BufferedRandom) -> FileDigest:
-    """Size and digest of an open file, whole."""
+    """Read an open file from its start and return its size and digest."""
     file.seek(0)
     return FileDigest(
         size=os.fstat(file.fileno()).st_size, sha256=hashlib.file_digest(file, "sha256").hexdigest()
@@ -147,16 +147,16 @@ def _is_plain(part: str) -> bool:
 
 
 def _open(folder: Path, parts: tuple[str, ...]) -> BufferedReader:
-    """Each step is taken from the one before, and none of them is a link."""
-    here = os.open(folder, _FOLDER)
+    """Open a file step by step, following no symbolic link."""
+    directory = os.open(folder, _FOLDER)
     try:
         for part in parts[:-1]:
-            below = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
-            os.close(here)
-            here = below
-        found = os.open(parts[-1], _FILE | os.O_NOFOLLOW, dir_fd=here)
+            child = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=directory)
+            os.close(directory)
+            directory = child
+        found = os.open(parts[-1], _FILE | os.O_NOFOLLOW, dir_fd=directory)
     finally:
-        os.close(here)
+        os.close(directory)
     file = os.fdopen(found, "rb")
     if not stat.S_ISREG(os.fstat(found).st_mode):
         file.close()
@@ -165,7 +165,7 @@ def _open(folder: Path, parts: tuple[str, ...]) -> BufferedReader:
 
 
 def _sync(folder: Path) -> None:
-    """A new name in a folder survives a pulled plug only once the folder is written."""
+    """Sync a folder to disk: only then does a new name in it survive a power failure."""
     opened = os.open(folder, _FOLDER)
     try:
         os.fsync(opened)

@@ -24,7 +24,7 @@ from bot.downloads import DownloadLink
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Report
 from bot.reports.downloads import DownloadLog, HttpClient
-from bot.reports.link_tokens import URL_PATH
+from bot.reports.link_tokens import EXHAUSTED, URL_PATH
 from bot.reports.links import InvalidLinkError, ReportLinks
 from bot.reports.repository import Reports
 from bot.telemetry.metrics import Metrics
@@ -71,9 +71,9 @@ class Downloads:
             grant = await self._links.find(request.match_info["token"])
             return await self._answer(request, grant, visitor)
         except InvalidLinkError as refusal:
-            level = logging.DEBUG if refusal.why == "forged" else logging.INFO  # a guesser fills no log
-            log.log(level, "no report for %s: the link is %s", visitor.address, refusal.why)
-            self._metrics.link(refusal.why)
+            level = logging.DEBUG if refusal.reason == "forged" else logging.INFO  # a guesser fills no log
+            log.log(level, "no report for %s: the link is %s", visitor.address, refusal.reason)
+            self._metrics.link(refusal.reason)
             return web.Response(status=HTTPStatus.NOT_FOUND, text="404: Not Found", headers=HEADERS)
         except TemporaryError as error:
             log.warning("a report cannot be fetched now: %s", error)
@@ -88,7 +88,7 @@ class Downloads:
         self, request: web.Request, grant: DownloadLink, visitor: HttpClient
     ) -> web.StreamResponse:
         closed = self._links.rejection_reason(grant)
-        if closed and closed != "is_exhausted":
+        if closed and closed != EXHAUSTED:
             raise InvalidLinkError(closed)
         report = await self._reports.find_record(grant.run_id)
         if report is None or report.sha256 != grant.sha256:
@@ -117,7 +117,7 @@ class Downloads:
         return response
 
     async def _admit(self, grant: DownloadLink, visitor: HttpClient, part: range | None) -> str:
-        """Resume or start a download; return its id. Raises `NoLink`."""
+        """Resume or start a download; return its id. Raises `InvalidLinkError`."""
         if part is not None and part.start > 0 and (resumed := await self._audit.resume(grant, visitor)):
             self._metrics.link("resumed")
             return resumed
@@ -125,7 +125,7 @@ class Downloads:
             raise InvalidLinkError(closed)
         begun = await self._audit.start(grant, visitor)
         if not begun:
-            raise InvalidLinkError("is_exhausted")  # by somebody else, since we looked
+            raise InvalidLinkError(EXHAUSTED)  # by somebody else, since we looked
         self._metrics.link("served")
         return begun
 

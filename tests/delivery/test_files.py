@@ -148,7 +148,7 @@ async def test_a_webhook_robot_that_carries_no_files_tells_the_link(desk: CoreHa
     await desk.finish()
     ((verb, _, text),) = desk.messenger.sent
     assert (verb, "](https://run.example.com/reports/l" in text) == ("note", True)
-    assert await desk.links.any_open(run.id)
+    assert await desk.links.has_valid_link(run.id)
 
 
 async def test_when_calls_run_out_the_card_has_the_link_and_can_call_it_back(desk: CoreHarness) -> None:
@@ -167,7 +167,7 @@ async def test_where_the_file_comes_no_link_is_told(desk: CoreHarness) -> None:
     desk.build()
     run = await desk.finished_run()
     assert desk.messenger.verbs() == ["card", "upload", "file"]
-    assert not await desk.links.any_open(run.id)
+    assert not await desk.links.has_valid_link(run.id)
 
 
 async def test_a_report_made_again_meanwhile_is_not_written_over(desk: CoreHarness) -> None:

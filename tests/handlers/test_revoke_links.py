@@ -30,7 +30,7 @@ async def test_the_command_calls_all_links_back_and_renews_the_card(
     answer = await desk.say(words.format(run=run.id))
     assert "2 个" in answer
     assert run.id in answer
-    assert not await desk.links.any_open(run.id)
+    assert not await desk.links.has_valid_link(run.id)
     assert '"revoke"' not in buttons(desk, run)
 
 
@@ -44,7 +44,7 @@ async def test_the_button_does_the_same(desk: CoreHarness, run: Run) -> None:
     first = await desk.intake.receive_tap(tap_on(run.id, "revoke"))
     await desk.do_jobs()
     assert "作废了" in first["tips"]
-    assert not await desk.links.any_open(run.id)
+    assert not await desk.links.has_valid_link(run.id)
     assert '"revoke"' not in buttons(desk, run)
     again = await desk.intake.receive_tap(tap_on(run.id, "revoke"))
     assert "已经作废" in again["tips"]
@@ -54,6 +54,6 @@ async def test_a_new_link_can_be_called_back_by_the_same_button(desk: CoreHarnes
     for _ in range(2):
         await desk.intake.receive_tap(tap_on(run.id, "revoke"))
         await desk.do_jobs()
-        assert not await desk.links.any_open(run.id)
+        assert not await desk.links.has_valid_link(run.id)
         await desk.say("最近报告")
-    assert await desk.links.any_open(run.id)
+    assert await desk.links.has_valid_link(run.id)

@@ -28,7 +28,7 @@ def audit(store: SqliteStore, clock: FakeClock) -> DownloadLog:
 
 
 async def url(links: ReportLinks, cause: str = "job1") -> str:
-    link = await links.link_for(REPORT, cause=cause)
+    link = await links.issue(REPORT, cause=cause)
     assert link is not None
     return link.url
 
@@ -38,7 +38,7 @@ def token(url: str) -> str:
 
 
 async def test_a_link_leads_to_its_report(links: ReportLinks, clock: FakeClock) -> None:
-    link = await links.link_for(REPORT, cause="job1")
+    link = await links.issue(REPORT, cause="job1")
     assert link is not None
     assert link.url.startswith("https://run.example.com/reports/l")
     assert (link.expires_at, link.max_downloads) == (clock() + timedelta(hours=1), 2)
@@ -62,25 +62,25 @@ async def test_a_link_that_is_over_is_followed_by_a_new_one(links: ReportLinks, 
 
 async def test_a_new_report_has_a_link_of_its_own(links: ReportLinks) -> None:
     first = await url(links)
-    link = await links.link_for(make_report(sha256="1" * 64), cause="job1")
+    link = await links.issue(make_report(sha256="1" * 64), cause="job1")
     assert link is not None
     assert link.url != first
 
 
 async def test_a_revoked_link_does_not_come_back_by_a_repeat(links: ReportLinks, clock: FakeClock) -> None:
     first = await url(links)
-    assert await links.any_open(REPORT.run_id)
+    assert await links.has_valid_link(REPORT.run_id)
     assert await links.revoke(REPORT.run_id) == 1
-    assert not await links.any_open(REPORT.run_id)
-    assert await links.link_for(REPORT, cause="job1") is None
+    assert not await links.has_valid_link(REPORT.run_id)
+    assert await links.issue(REPORT, cause="job1") is None
     assert rejection_reason(await links.find(token(first)), clock()) == "revoked"
-    assert await links.link_for(REPORT, cause="job2")
+    assert await links.issue(REPORT, cause="job2")
 
 
 async def test_without_a_public_address_there_are_no_links(store: SqliteStore, clock: FakeClock) -> None:
     links = ReportLinks(SqliteLinks(store), LinkPolicy(), clock=clock)
     assert not links.enabled
-    assert await links.link_for(REPORT, cause="job1") is None
+    assert await links.issue(REPORT, cause="job1") is None
 
 
 async def test_two_bots_know_each_others_links(store: SqliteStore, clock: FakeClock) -> None:

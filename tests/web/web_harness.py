@@ -45,6 +45,6 @@ class WebHarness:
         await self.desk.store.save_report(Report(**big))
 
     async def path(self, cause: str = "test") -> str:
-        link = await self.links.link_for(await self.report(), cause=cause)
+        link = await self.links.issue(await self.report(), cause=cause)
         assert link is not None
         return link.url.removeprefix("http://x")
