@@ -145,7 +145,7 @@ def own_questions(desk: CoreHarness) -> Mapping[str, Ask]:
         "(a claim, nothing to do)": lambda: store.claim_job(["card", "file"], "me", now, now),
         "(a task's claim, nothing to do)": lambda: SqliteTaskStore(store).claim_task("me", now, now),
         "(what is in trouble)": desk.context.delivery.resender.undelivered,
-        "(a minute's housekeeping)": desk.deliver.reconcile,
+        "(a minute's housekeeping)": desk.reconciler.run,
     }
 
 

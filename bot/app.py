@@ -85,7 +85,7 @@ class App:
         for warning in warnings_of(self._settings, self._clock()):
             log.warning("%s", warning)
         with counting_errors(self._metrics.loop_error):
-            for step in (self._clock_guard.check, self.services.delivery.reconcile):
+            for step in (self._clock_guard.check, self.services.reconciler.run):
                 with loop_step("housekeeping"):
                     await step()
             await self._run_loops(stop)
@@ -151,7 +151,7 @@ class App:
         """Return the steps of housekeeping, by name."""
         return {
             "compare clocks": self._clock_guard.check,
-            "reconcile": self.services.delivery.reconcile,
+            "reconcile": self.services.reconciler.run,
             "purge expired reports": self.services.reports.purge_expired,
             "clear payloads": self.services.payload_retention.sweep,
             "measure the export backlog": self.measure_backlog,

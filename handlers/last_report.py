@@ -69,16 +69,16 @@ async def _send_latest(ctx: Context, message: Message, name: str) -> MarkdownMes
 async def _send(ctx: Context, message: Message, run: Run, report: Report) -> MarkdownMessage:
     """Answer with a link where a file cannot go; it costs no call. A file is sent by a job."""
     destination, key = reply_destination(message), request_key(message)
-    pipeline = ctx.delivery.pipeline
-    affordable = await pipeline.has_calls_left(destination)
+    requests = ctx.delivery.requests
+    affordable = await requests.has_calls_left(destination)
     if not affordable or not ctx.delivery.files.fits(report, destination):
         link = await ctx.reports.links.issue(report, cause=f"message:{key}")
         if link:
             return ctx.cards.link_message(report, link)
-    if not await pipeline.was_asked(run.id, destination, key):
+    if not await requests.was_asked(run.id, destination, key):
         await _ensure_sendable(ctx, run, destination)
         await ctx.quota.requests.charge(message.sender)
-    await pipeline.send_report(run, destination, key)
+    await requests.send_report(run, destination, key)
     return ctx.cards.reply("report_on_its_way", name=report.name, size=report.size, made_at=report.made_at)
 
 
@@ -88,9 +88,9 @@ async def _ensure_sendable(ctx: Context, run: Run, destination: Destination) -> 
     Raises:
         UserError: The file is not sent.
     """
-    if not await ctx.delivery.pipeline.has_calls_left(destination):
+    if not await ctx.delivery.requests.has_calls_left(destination):
         raise UserError("calls_run_out")
-    asked_at = await ctx.delivery.pipeline.asked_lately(run.id, destination)
+    asked_at = await ctx.delivery.requests.asked_lately(run.id, destination)
     if asked_at:
         raise UserError("report_sent_lately", asked_at=asked_at, schedule=run.schedule_name)
 
@@ -113,8 +113,8 @@ async def _can_be_sent(ctx: Context, tap: CardTap, run: Run) -> None:
 )
 async def report_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
     destination = tap_destination(run, tap)
-    if not await ctx.delivery.pipeline.asked_lately(run.id, destination):  # two taps at the same moment
-        await ctx.delivery.pipeline.send_report(run, destination, key)
+    if not await ctx.delivery.requests.asked_lately(run.id, destination):  # two taps at the same moment
+        await ctx.delivery.requests.send_report(run, destination, key)
 
 
 def tap_destination(run: Run, tap: CardTap) -> Destination:

@@ -26,13 +26,13 @@ async def regenerate(ctx: Context, message: Message, run_id: str) -> MarkdownMes
         await _ensure_possible(ctx, destination, run)
         await ctx.quota.requests.charge(message.sender)
     await ctx.reports.exports.retry(run, by=message.sender.id, cause=key)
-    await ctx.delivery.pipeline.send_report(run, destination, key)
+    await ctx.delivery.requests.send_report(run, destination, key)
     return ctx.cards.reply("regenerate_accepted", schedule=run.schedule_name, run=run.id)
 
 
 async def _ensure_possible(ctx: Context, destination: Destination, run: Run) -> None:
     await ctx.reports.exports.ensure_retryable(run)
-    if not await ctx.delivery.pipeline.has_calls_left(destination):
+    if not await ctx.delivery.requests.has_calls_left(destination):
         raise UserError("calls_run_out")
 
 
@@ -61,4 +61,4 @@ async def _export_count(ctx: Context, run: Run) -> str:
 )
 async def regenerate_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
     await ctx.reports.exports.retry(run, by=tap.user.id, cause=key)
-    await ctx.delivery.pipeline.send_report(run, tap_destination(run, tap), key)
+    await ctx.delivery.requests.send_report(run, tap_destination(run, tap), key)

@@ -61,7 +61,7 @@ async def rerun_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
         asked_in=card_destination(run, tap),
     )
     await ctx.runs.trigger(await ctx.schedules.find_by_run(run), request)
-    await ctx.delivery.pipeline.announce_rerun(run, str(tap.user))
+    await ctx.delivery.requests.announce_rerun(run, str(tap.user))
 
 
 async def ensure_not_running(ctx: Context, schedule_id: str) -> None:

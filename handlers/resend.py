@@ -34,7 +34,7 @@ async def resend(ctx: Context, message: Message, run_id: str) -> MarkdownMessage
 async def _ensure_undelivered(ctx: Context, destination: Destination, run: Run) -> None:
     if not await ctx.delivery.resender.undelivered(run.id):
         raise UserError("nothing_to_resend")
-    if not await ctx.delivery.pipeline.has_calls_left(destination):
+    if not await ctx.delivery.requests.has_calls_left(destination):
         raise UserError("calls_run_out")
 
 

@@ -23,7 +23,7 @@ async def revoke_links(ctx: Context, message: Message, run_id: str) -> MarkdownM
     count = await ctx.reports.links.revoke(run.id)
     if not count:
         raise UserError("no_links")
-    await ctx.delivery.pipeline.refresh_cards(run, f"revoked:{request_key(message)}")
+    await ctx.delivery.requests.refresh_cards(run, f"revoked:{request_key(message)}")
     return ctx.cards.reply("revoke_accepted", schedule=run.schedule_name, run=run.id, count=count)
 
 
@@ -54,4 +54,4 @@ async def _link_count(ctx: Context, run: Run) -> str:
 )
 async def revoke_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
     await ctx.reports.links.revoke(run.id)
-    await ctx.delivery.pipeline.refresh_cards(run, f"revoked:{key}")
+    await ctx.delivery.requests.refresh_cards(run, f"revoked:{key}")

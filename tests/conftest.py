@@ -108,11 +108,8 @@ class CoreHarness:
         self.jobs, self.runs, self.watcher = services.jobs, services.runs, services.watcher
         self.reports, self.exports = services.reports, services.exports
         self.links, self.audit = services.links, services.download_log
-        self.deliver, self.notices, self.governor = (
-            services.delivery,
-            services.operator_alerts,
-            services.governor,
-        )
+        self.delivery, self.reconciler = services.delivery, services.reconciler
+        self.notices, self.governor = services.operator_alerts, services.governor
         self.context, self.intake = services.context, services.dispatcher
 
     def _channels(self) -> Channels:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.chat.users import UserDirectory
 from bot.delivery.files import ReportSender
-from bot.delivery.pipeline import DeliveryPipeline
+from bot.delivery.requests import DeliveryRequests
 from bot.delivery.resend import Resender
 from bot.errors import UserError
 from bot.models import Clock, Destination, DestinationKind, Message, Run
@@ -36,7 +36,7 @@ class ReportServices:
 class ChatDelivery:
     """Deliveries that people ask for."""
 
-    pipeline: DeliveryPipeline
+    requests: DeliveryRequests
     resender: Resender
     files: ReportSender
 

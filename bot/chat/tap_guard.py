@@ -19,7 +19,7 @@ async def check_tap(
     Raises:
         UserError: The tap does not count; its phrase says why.
     """
-    if not await ctx.delivery.pipeline.issued(run.id, tap.card_id):
+    if not await ctx.delivery.requests.issued(run.id, tap.card_id):
         raise UserError("card_unknown")
     if not tap.user.id or await _is_foreign(ctx, tap):
         raise UserError("outsider")

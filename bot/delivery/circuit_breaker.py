@@ -36,16 +36,16 @@ class CircuitBreaker:
 
     @asynccontextmanager
     async def guard(
-        self, destination: Destination, job_id: str, *, asked: bool = False
+        self, destination: Destination, job_id: str, *, requested: bool = False
     ) -> AsyncIterator[None]:
         """Stand around whatever one job sends to a destination.
 
         After a fault of set-up nothing is asked of the other side for an hour: raises `PermanentError` at
         once. Then one job may try, also several times; when it is taken, everybody may. What a person
-        `asked` for is tried at once: it may have been set right.
+        `requested` is tried at once: it may have been set right.
         """
         async with self._probing:
-            fall = await self._admit(destination, job_id, asked=asked)
+            fall = await self._admit(destination, job_id, requested=requested)
         try:
             yield
         except PermanentError as error:
@@ -60,12 +60,12 @@ class CircuitBreaker:
         if fall:
             await self.record_success(DeliveryMode.DESTINATION, destination)
 
-    async def _admit(self, destination: Destination, job_id: str, *, asked: bool) -> dict[str, str]:
+    async def _admit(self, destination: Destination, job_id: str, *, requested: bool) -> dict[str, str]:
         """Let a job pass; the fall that it probes, if there is one."""
         fall, now = await self._fall(DeliveryMode.DESTINATION, destination), self._clock()
         if not fall or fall.get("probe") == job_id:
             return fall
-        if not asked and now - datetime.fromisoformat(fall["last"]) < PROBE_INTERVAL:
+        if not requested and now - datetime.fromisoformat(fall["last"]) < PROBE_INTERVAL:
             raise PermanentError(fall["why"], setup_fault=fall["fault"])
         fall |= {"last": now.isoformat(), "probe": job_id}
         await self._keep(DeliveryMode.DESTINATION, destination, fall)

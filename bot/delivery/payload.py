@@ -1,36 +1,37 @@
 """Read and write the payload and the result of a delivery job.
 
-Both are JSON in the store. Their keys are known here and nowhere else; `version` tells how to read them.
+Both are JSON in the store. Only this module knows their keys. `version` tells how to read them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.delivery.routing import Route
+from bot.jobs.queue import Claim
 from bot.models import Destination, Job
 
-VERSION = 1  # jobs that name none are of version 1 too
+VERSION = 1  # jobs without a version are of version 1 too
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryPayload:
-    """What a delivery is for, and what its attempts have decided so far."""
+    """The purpose of a delivery, and the decisions of its attempts so far."""
 
     destination: Destination
-    asked: bool = False  # a person wants it now, and not the end of a run
-    resend_of: str = ""  # the job that it stands for
-    by: str = ""  # who asked to send it again
-    cause: str = ""  # the message or press by which they did
-    part: int | None = None  # of a report that goes in several files, from 1
-    rerun_by: str = ""  # an update tells who has started the run again
+    asked: bool = False  # requested by a person, not caused by the end of a run
+    resend_of: str = ""  # the job that this one replaces
+    by: str = ""  # the person who requested the resend
+    cause: str = ""  # the message or card tap of that request
+    part: int | None = None  # number of the part of a report that is sent in parts, from 1
+    rerun_by: str = ""  # for an update: the person who started the run again
     route: Route | None = None
-    digest: str = ""  # the digest that it shares
-    via: Destination | None = None  # where it goes instead
-    withheld: bool = False  # without words from outside: the audit refuses them
+    digest: str = ""  # id of the digest that it is part of
+    via: Destination | None = None  # the fallback webhook that it is sent by
+    withheld: bool = False  # without any text from outside, because it was rejected
     words: tuple[str, str] | None = None  # title and text of a message that is repeated word for word
     card_created: bool = False  # by an attempt that did not deliver it
-    card_content: str | None = None  # fingerprint of the content that it was created with
+    card_content: str | None = None  # fingerprint of the content that the card was created with
 
     @classmethod
     def of(cls, job: Job) -> "DeliveryPayload":
@@ -55,7 +56,7 @@ class DeliveryPayload:
         )
 
     def as_json(self) -> dict[str, object]:
-        """Return what is stored; what is not set is left out."""
+        """Return the JSON to store, without the fields that are not set."""
         values: dict[str, object] = {
             "asked": self.asked,
             "again": self.resend_of,
@@ -76,20 +77,20 @@ class DeliveryPayload:
 
     @property
     def target(self) -> Destination:
-        """Return where it goes, which may be the fallback webhook of its destination."""
+        """Return where it is sent: to its destination, or by the fallback webhook of it."""
         return self.via or self.destination
 
     @property
-    def wanted_by_person(self) -> bool:
-        """Return whether a person asked for it, and not the end of a run."""
+    def requested_by_person(self) -> bool:
+        """Return whether a person requested it."""
         return self.asked or bool(self.resend_of)
 
     def is_resend_for(self, cause: str) -> bool:
-        """Tell whether this message or press has asked for it."""
+        """Return whether this message or card tap requested it."""
         return bool(self.resend_of) and self.cause == cause
 
     def for_resend(self, job_id: str, by: str, cause: str = "") -> "DeliveryPayload":
-        """Return the payload of another attempt: for the same, with everything decided anew."""
+        """Return the payload of a resend. Its route is chosen anew."""
         return DeliveryPayload(
             destination=self.destination,
             asked=self.asked,
@@ -105,17 +106,17 @@ class DeliveryPayload:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryResult:
-    """What came of a delivery."""
+    """The outcome of a delivery."""
 
     message_id: str = ""
     silent: bool = False  # only logged
     card_id: str = ""
     exports: tuple[str, ...] | None = None  # exports that had ended when the card was rendered
-    digest: str = ""  # the digest in which it was shown
-    fallback_reason: str = ""  # why a message goes instead of the card
-    skipped: str = ""  # why it was left out
-    parts: int = 0  # files that go in place of this one, each by a job of its own
-    link: bool = False  # a link went instead of the file
+    digest: str = ""  # id of the digest that it was sent in
+    fallback_reason: str = ""  # why a message is sent instead of the card
+    skipped: str = ""  # why nothing was sent
+    parts: int = 0  # number of parts, each sent by a job of its own
+    link: bool = False  # a link was sent instead of the file
 
     @classmethod
     def of(cls, job: Job) -> "DeliveryResult":
@@ -135,7 +136,7 @@ class DeliveryResult:
         )
 
     def as_json(self) -> dict[str, object]:
-        """Return what is stored; what is not set is left out."""
+        """Return the JSON to store, without the fields that are not set."""
         values: dict[str, object] = {
             "message_id": self.message_id,
             "silent": self.silent,
@@ -148,3 +149,17 @@ class DeliveryResult:
         }
         given = {key: value for key, value in values.items() if value}
         return given | ({} if self.exports is None else {"exports": list(self.exports)})
+
+
+def destination_of(job: Job) -> Destination:
+    """Return the destination of a delivery job."""
+    return DeliveryPayload.of(job).destination
+
+
+async def update_payload(claim: Claim, **changes: Any) -> DeliveryPayload:
+    """Store a decision in the payload before it is acted on. `changes` are fields of `DeliveryPayload`."""
+    payload = DeliveryPayload.of(claim.job)
+    changed = replace(payload, **changes)
+    if changed != payload:
+        await claim.update_payload(changed.as_json(), without=payload.as_json())
+    return changed

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from bot.delivery.consequences import DELIVERY_KINDS, MAX_JOBS_OF_RUN
 from bot.delivery.payload import DeliveryPayload
-from bot.delivery.reconcile import DELIVERIES
 from bot.errors import UserError
 from bot.jobs.queue import Jobs
 from bot.models import UNDELIVERED_STATES, Job, JobState, new_job
 from bot.ports import Store
 
-MAX_JOBS_OF_RUN = 1_000
 CHAIN = 200  # jobs of one run that a proof tells
 
 
@@ -26,11 +25,11 @@ class Resender:
 
     async def undelivered(self, run_id: str = "", *, limit: int = CHAIN) -> Sequence[Job]:
         """Deliveries that were given up or are unconfirmed, and that nobody has sent again with success."""
-        return await self._store.find_undelivered(DELIVERIES, run_id=run_id, limit=limit)
+        return await self._store.find_undelivered(DELIVERY_KINDS, run_id=run_id, limit=limit)
 
     async def count_undelivered(self) -> Mapping[JobState, int]:
         """Count all of these, however many, by state."""
-        return await self._store.count_undelivered(DELIVERIES)
+        return await self._store.count_undelivered(DELIVERY_KINDS)
 
     async def resend(self, job_id: str, *, by: str, cause: str = "") -> Job:
         """Send once more what was given up or is unconfirmed; `by` and `cause` are kept with the new job.
@@ -38,7 +37,7 @@ class Resender:
         A delivery is sent again once per attempt: asking twice is asking once. Raises `UserError`.
         """
         job = await self._store.find_job(job_id)
-        if job is None or job.kind not in DELIVERIES or job.state not in UNDELIVERED_STATES:
+        if job is None or job.kind not in DELIVERY_KINDS or job.state not in UNDELIVERED_STATES:
             raise UserError("nothing_to_resend")
         payload = DeliveryPayload.of(job).for_resend(job.id, by, cause).as_json()
         key = _next_id(job).removeprefix(f"{job.kind}:")
@@ -54,7 +53,7 @@ class Resender:
     async def sent_for(self, run_id: str, cause: str) -> Sequence[Job]:
         """What this cause has sent once more already."""
         jobs = await self._store.find_jobs(run_id=run_id, limit=MAX_JOBS_OF_RUN)
-        resent = [job for job in jobs if job.kind in DELIVERIES]
+        resent = [job for job in jobs if job.kind in DELIVERY_KINDS]
         return [job for job in resent if DeliveryPayload.of(job).is_resend_for(cause)]
 
 

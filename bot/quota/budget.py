@@ -98,8 +98,8 @@ def month_end(now: datetime) -> datetime:
     return (month_start(now) + timedelta(days=32)).replace(day=1)
 
 
-def quota_level(balance: Balance, *, beside: bool = False) -> QuotaLevel:
-    """How a summary goes by the API now; `beside`: a webhook robot stands beside its destination."""
+def quota_level(balance: Balance, *, has_fallback: bool = False) -> QuotaLevel:
+    """Return the level for destinations of the API. `has_fallback`: they have a fallback webhook."""
     used = balance.share(QuotaKind.API)
     steps = (
         (NO_UPDATES_AT, QuotaLevel.FULL),
@@ -109,7 +109,7 @@ def quota_level(balance: Balance, *, beside: bool = False) -> QuotaLevel:
     for border, rung in steps:
         if used < border:
             return rung
-    if beside and balance.share(QuotaKind.STREAM) < WEBHOOK_UNTIL:
+    if has_fallback and balance.share(QuotaKind.STREAM) < WEBHOOK_UNTIL:
         return QuotaLevel.WEBHOOK
     return QuotaLevel.DIGEST if used < SPENT_AT else QuotaLevel.SPENT
 

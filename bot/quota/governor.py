@@ -45,12 +45,12 @@ class Governor:
             refused=frozenset(bucket for bucket, until in closings.items() if until and until > now),
         )
 
-    async def level(self, destination: Destination, *, beside: bool = False) -> QuotaLevel:
-        """How news may go to a destination; `beside`: a webhook robot stands beside it."""
+    async def level(self, destination: Destination, *, has_fallback: bool = False) -> QuotaLevel:
+        """Return the quota level of a destination. `has_fallback`: it has a fallback webhook."""
         balance = await self.balance()
         if destination.quota_kind is QuotaKind.STREAM:
             return webhook_quota_level(balance)
-        return quota_level(balance, beside=beside)
+        return quota_level(balance, has_fallback=has_fallback)
 
     async def warnings(self) -> Sequence[tuple[str, QuotaKind, int, Balance]]:
         """The borders that were passed, each with its month: what the operators are told once."""

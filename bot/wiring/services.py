@@ -19,10 +19,12 @@ from bot.delivery.channels import Channels
 from bot.delivery.circuit_breaker import CircuitBreaker
 from bot.delivery.digests import Digests
 from bot.delivery.files import FileLimits, ReportSender, Split
+from bot.delivery.jobs import delivery_job_kinds
 from bot.delivery.operator_alerts import OperatorAlerts
-from bot.delivery.pipeline import DeliveryPipeline
+from bot.delivery.reconcile import Reconciler
+from bot.delivery.requests import DeliveryRequests
 from bot.delivery.resend import Resender
-from bot.delivery.summaries import DeliveryServices
+from bot.delivery.services import DeliveryServices
 from bot.jobs.queue import Jobs
 from bot.jobs.retention import PayloadRetention
 from bot.models import Clock, QuotaKind
@@ -70,7 +72,8 @@ class Services:
     reports: Reports
     exports: ReportExports
     runs: Runs
-    delivery: DeliveryPipeline
+    delivery: DeliveryRequests
+    reconciler: Reconciler
     resender: Resender
     watcher: Watcher
     discovery: RunDiscovery
@@ -117,8 +120,9 @@ class _Builder:
             cards=self._cards,
             operators=resolve_operators(settings),
         )
-        self._toolkit = self._build_delivery_services()
-        self._delivery = DeliveryPipeline(self._store, self._jobs, self._reports, means=self._toolkit)
+        self._delivery_services = self._build_delivery_services()
+        self._delivery = DeliveryRequests(self._store, self._jobs, self._delivery_services.governor)
+        self._reconciler = Reconciler(self._store, self._jobs)
 
     def services(self) -> Services:
         adapters, store, context = self._adapters, self._store, self._context()
@@ -129,6 +133,7 @@ class _Builder:
             exports=self._exports,
             runs=self._runs,
             delivery=self._delivery,
+            reconciler=self._reconciler,
             resender=self._resender,
             watcher=Watcher(store, adapters.engine, self._runs, clock=adapters.clock),
             discovery=RunDiscovery(
@@ -139,7 +144,7 @@ class _Builder:
                 window=DiscoveryWindow(notify_max_age=notify_max_age, initial_lookback=initial_lookback),
             ),
             scheduler=Scheduler(store, adapters.engine, self._runs, policy=self._schedule_policy),
-            governor=self._toolkit.governor,
+            governor=self._delivery_services.governor,
             operator_alerts=self._alerts,
             links=self._links,
             download_log=self._download_log,
@@ -160,12 +165,15 @@ class _Builder:
         limits = FileLimits(max_bytes=max_bytes, split=adapters.split, channels=channels)
         circuit_breaker = CircuitBreaker(self._store, self._alerts, clock=adapters.clock)
         return DeliveryServices(
+            store=self._store,
+            jobs=self._jobs,
+            reports=self._reports,
             channels=channels,
             cards=self._cards,
             governor=governor,
             circuit_breaker=circuit_breaker,
             digests=Digests(
-                self._store, self._jobs, channels=channels, cards=self._cards, ladder=circuit_breaker
+                self._store, self._jobs, channels=channels, cards=self._cards, circuit_breaker=circuit_breaker
             ),
             report_sender=ReportSender(self._store, self._jobs, self._reports, self._links, limits),
         )
@@ -184,10 +192,10 @@ class _Builder:
                 downloads=self._download_log,
             ),
             delivery=ChatDelivery(
-                pipeline=self._delivery, resender=self._resender, files=self._toolkit.report_sender
+                requests=self._delivery, resender=self._resender, files=self._delivery_services.report_sender
             ),
             quota=ChatQuota(
-                governor=self._toolkit.governor,
+                governor=self._delivery_services.governor,
                 requests=RequestBudget(
                     adapters.stores.ledger, clock=adapters.clock, per_hour=self._settings.quota.per_person
                 ),
@@ -203,9 +211,9 @@ class _Builder:
         dispatcher = Dispatcher(self._jobs, context, self._adapters.channels, router=router, policy=policy)
         for kinds in (
             self._runs.kinds,
-            self._delivery.kinds,
+            delivery_job_kinds(self._delivery_services, self._reconciler),
             self._alerts.kinds,
-            self._exports.kinds(self._delivery.report_settled),
+            self._exports.kinds(self._reconciler.on_export_finished),
             dispatcher.kinds,
         ):
             self._jobs.register(kinds)

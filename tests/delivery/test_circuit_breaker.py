@@ -130,7 +130,7 @@ async def test_a_crash_between_a_given_up_card_and_its_message_is_made_good(desk
         await desk.jobs.run_due(["card"])
     desk.messenger.trouble = []
     desk.build()
-    await desk.deliver.reconcile()
+    await desk.reconciler.run()
     await desk.do_jobs()
     assert len(told(desk, GROUP)) == 1
     assert card_id(run.id, GROUP) not in desk.messenger.cards

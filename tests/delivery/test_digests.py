@@ -132,7 +132,7 @@ async def test_near_the_end_of_the_month_the_robot_beside_speaks(desk: CoreHarne
 async def test_a_thrifty_month_renews_no_card(desk: CoreHarness) -> None:
     await spend(desk, 810)
     run = await desk.finished_run()
-    await desk.deliver.announce_rerun(run, "李雷")
+    await desk.delivery.announce_rerun(run, "李雷")
     await desk.do_jobs()
     assert desk.messenger.verbs() == ["card", "upload", "file"]
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bot.delivery.payload import DeliveryPayload
-from bot.delivery.pipeline import RECENT
 from bot.delivery.plan import card_id, delivery_job
+from bot.delivery.reconcile import MIN_RECENT_RUNS
 from bot.errors import CardUndeliveredError, PermanentError, TemporaryError
 from bot.models import Destination, ExportStatus, JobState, PushStatus, Run, RunStatus
 from tests.conftest import GROUP, CoreHarness
@@ -121,17 +121,17 @@ async def test_what_a_crash_left_pending_is_made_good(desk: CoreHarness) -> None
     run = await desk.finished_run()
     await desk.store.update_run(run.id, {"push_status": PushStatus.PENDING})
     desk.build()
-    await desk.deliver.reconcile()
+    await desk.reconciler.run()
     assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
 
 
 async def test_a_crash_in_the_middle_of_a_burst_is_made_good_too(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     await desk.store.update_run(run.id, {"push_status": PushStatus.PENDING})
-    for _ in range(3 * RECENT):
+    for _ in range(3 * MIN_RECENT_RUNS):
         later = make_run(start_time=desk.clock(), status=RunStatus.FINISHED, push_status=PushStatus.SKIPPED)
         await desk.store.add_run(later)
-    await desk.deliver.reconcile()
+    await desk.reconciler.run()
     assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
 
 
@@ -139,7 +139,7 @@ async def test_a_report_given_up_by_a_process_that_died_then_holds_up_nobody(des
     desk.exporter.trouble = [PermanentError("no such engine")]
     run = await desk.finished_run()
     await desk.store.update_run(run.id, {"export_status": ExportStatus.RUNNING, "export_error": ""})
-    await desk.deliver.reconcile()
+    await desk.reconciler.run()
     mended = await desk.run(run.id)
     assert (mended.export_status, mended.export_error) == (ExportStatus.ERROR, "no such engine")
 
@@ -186,11 +186,11 @@ async def test_a_webhook_gets_a_note_that_names_the_command(desk: CoreHarness) -
 
 async def test_a_renewed_card_still_says_who_reran_it(desk: CoreHarness) -> None:
     run = await desk.finished_run()
-    await desk.deliver.announce_rerun(run, "李雷")
+    await desk.delivery.announce_rerun(run, "李雷")
     await desk.do_jobs()
     export = await desk.store.find_job(f"export:{run.id}")
     assert export is not None
-    await desk.deliver.report_settled(export)
+    await desk.reconciler.on_export_finished(export)
     await desk.do_jobs()
     assert "李雷" in "".join(desk.messenger.cards[card_id(run.id, GROUP)].params.values())
 
@@ -199,7 +199,7 @@ async def test_a_card_that_was_only_logged_is_not_renewed(desk: CoreHarness) -> 
     desk.schedule = make_schedule(notify_enable=True)
     run = await desk.trigger()
     await desk.finish()
-    await desk.deliver.announce_rerun(await desk.run(run.id), "李雷")
+    await desk.delivery.announce_rerun(await desk.run(run.id), "李雷")
     await desk.do_jobs()
     assert await desk.store.find_jobs(kind="update") == []
 

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from bot.delivery.consequences import has_unconfirmed_file, replacements
 from bot.delivery.plan import card_id
-from bot.delivery.reconcile import has_unconfirmed_file, replacements
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, RenderedCard, Run
 from bot.reports.link_tokens import LinkPolicy
@@ -49,7 +49,7 @@ async def live(desk: CoreHarness, death: Death, work: Callable[[], Awaitable[obj
         await work()
     assert death.deaths == 1
     desk.build()
-    await desk.deliver.reconcile()
+    await desk.reconciler.run()
     for _ in range(3):
         desk.clock.turn(seconds=61)
         await desk.do_jobs()
@@ -159,7 +159,7 @@ async def test_who_asked_hears_that_the_answer_was_given_up(desk: CoreHarness, k
         await give_up()
     del desk.store.find_runs
     desk.build()
-    await desk.deliver.reconcile()
+    await desk.reconciler.run()
     assert death.deaths == 1
     assert await desk.store.find_jobs(kind="delay", states={JobState.TODO})
 
@@ -168,19 +168,19 @@ async def test_a_calm_run_needs_no_repair(desk: CoreHarness) -> None:
     await desk.finished_run()
     before = len(await desk.store.find_jobs())
     for _ in range(2):
-        await desk.deliver.reconcile()
+        await desk.reconciler.run()
     assert len(await desk.store.find_jobs()) == before
 
 
 async def test_an_outage_of_any_length_is_looked_back_over(desk: CoreHarness, kill: Kill) -> None:
-    await desk.deliver.reconcile()
+    await desk.reconciler.run()
     desk.messenger.trouble_with["file"] = [LOST]
     kill("file")
     with pytest.raises(Killed):
         await finish(desk)
     desk.clock.turn(seconds=9 * 86_400)
     desk.build()
-    await desk.deliver.reconcile()
+    await desk.reconciler.run()
     await desk.do_jobs()
     assert '"resend"' in await shown(desk)
 
@@ -196,7 +196,7 @@ async def test_a_job_that_cannot_be_read_holds_up_no_other_run(
     with pytest.raises(Killed):
         await finish(desk)
     desk.build()
-    await desk.deliver.reconcile()
+    await desk.reconciler.run()
     assert await desk.store.find_jobs(kind="update")
     assert odd.id in caplog.text
 
@@ -235,7 +235,7 @@ async def slow_update(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> Slo
         await update(card_id, card)
 
     monkeypatch.setattr(desk.messenger, "update_card", slow)
-    await desk.deliver.refresh_cards(run, "something")
+    await desk.delivery.refresh_cards(run, "something")
     task = asyncio.create_task(desk.jobs.run_due(["update"]))
     await began.wait()
     return run, go_on, task
@@ -246,7 +246,7 @@ async def test_a_slow_update_does_not_overwrite_a_newer_one_of_another_bot(
 ) -> None:
     run, go_on, task = await slow_update(desk, monkeypatch)
     other = CoreHarness(store=desk.store, clock=desk.clock, folder=desk.folder, messenger=desk.messenger)
-    await other.deliver.announce_rerun(run, "李雷")
+    await other.delivery.announce_rerun(run, "李雷")
     await other.jobs.run_due(["update"])
     go_on.set()
     await task
@@ -259,7 +259,7 @@ async def test_a_slow_update_does_not_overwrite_a_newer_one_of_another_bot(
 async def test_an_update_leaves_the_card_to_a_later_one_that_waits(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     for cause in ("a", "b", "c"):
-        await desk.deliver.refresh_cards(run, cause)
+        await desk.delivery.refresh_cards(run, cause)
     await desk.do_jobs()
     assert desk.messenger.verbs().count("update") == 1
     skipped = [job.result.get("skipped") for job in await desk.store.find_jobs(kind="update")]

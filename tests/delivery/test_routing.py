@@ -72,4 +72,4 @@ def test_another_attempt_decides_anew_what_the_first_one_decided() -> None:
     again = first.for_resend("file:1", "user01")
     assert (again.route, again.digest, again.via, again.withheld) == (None, "", None, False)
     assert (again.part, again.card_created, again.target) == (2, True, GROUP)
-    assert again.wanted_by_person
+    assert again.requested_by_person

@@ -28,7 +28,7 @@ def balance(api: int = 0, stream: int = 0, *, now: datetime = MIDDLE, **changes:
 
 
 @pytest.mark.parametrize(
-    ("api", "stream", "beside", "rung"),
+    ("api", "stream", "has_fallback", "level"),
     [
         (0, 0, False, QuotaLevel.FULL),
         (799, 0, False, QuotaLevel.FULL),
@@ -43,15 +43,17 @@ def balance(api: int = 0, stream: int = 0, *, now: datetime = MIDDLE, **changes:
         (2_000, 900, True, QuotaLevel.SPENT),
     ],
 )
-def test_the_ladder_as_the_month_runs_out(api: int, stream: int, beside: bool, rung: QuotaLevel) -> None:
-    assert quota_level(balance(api, stream), beside=beside) is rung
+def test_the_level_rises_as_the_month_runs_out(
+    api: int, stream: int, has_fallback: bool, level: QuotaLevel
+) -> None:
+    assert quota_level(balance(api, stream), has_fallback=has_fallback) is level
 
 
 @pytest.mark.parametrize(
-    ("stream", "rung"), [(899, QuotaLevel.FULL), (900, QuotaLevel.DIGEST), (990, QuotaLevel.SPENT)]
+    ("stream", "level"), [(899, QuotaLevel.FULL), (900, QuotaLevel.DIGEST), (990, QuotaLevel.SPENT)]
 )
-def test_a_webhook_robot_has_a_ladder_of_its_own(stream: int, rung: QuotaLevel) -> None:
-    assert webhook_quota_level(balance(1_000, stream)) is rung
+def test_a_webhook_robot_has_levels_of_its_own(stream: int, level: QuotaLevel) -> None:
+    assert webhook_quota_level(balance(1_000, stream)) is level
 
 
 def test_without_a_limit_everything_goes() -> None:

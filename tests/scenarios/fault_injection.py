@@ -81,7 +81,7 @@ class Bot:
         self.desk.engine.end_all()
         await self.desk.watcher.tick()
         await self.desk.do_jobs()
-        await self.desk.deliver.reconcile()
+        await self.desk.reconciler.run()
 
 
 @dataclass(kw_only=True)

@@ -117,7 +117,7 @@ async def test_update_is_repeated(case: World) -> None:
     run = await live(case)
     desk = case.bots[0].desk
     case.sandbox.state.faults.replace([{"match": "PUT /v1.0/card/instances", **LOSE}])
-    await desk.deliver.announce_rerun(await desk.run(run), "李雷")
+    await desk.delivery.announce_rerun(await desk.run(run), "李雷")
     for _ in range(3):
         await desk.do_jobs()
         desk.clock.turn(seconds=61)

@@ -83,7 +83,7 @@ async def test_while_dingtalk_is_slow_presses_are_answered_in_time(case: World) 
     (run,) = await case.runs()
     desk = case.bots[0].desk
     case.sandbox.state.faults.replace([{"match": "", "kind": "latency", "ms": 3_000}])
-    await desk.deliver.announce_rerun(run, "李雷")
+    await desk.delivery.announce_rerun(run, "李雷")
     slow = asyncio.create_task(desk.do_jobs())
     place = card_id(run.id, PLACES[0])
     tap = CardTap(card_id=place, action="report", user=Person(id="user01"), conversation_id=GROUP)

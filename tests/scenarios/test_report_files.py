@@ -28,7 +28,7 @@ async def end(desk: CoreHarness, run: Run) -> None:
 async def ask_again(desk: CoreHarness, run: Run) -> None:
     """A report that failed is asked for once more, as a message that comes back after a death does."""
     await desk.context.reports.exports.retry(run, by="user01", cause="message1")
-    await desk.deliver.send_report(run, desk.schedule.send_to[0], "message1")
+    await desk.delivery.send_report(run, desk.schedule.send_to[0], "message1")
 
 
 async def died_at(point: int, desk: CoreHarness, run: Run, wish: Wish) -> bool:

@@ -13,7 +13,7 @@ from prometheus_client import generate_latest
 
 from bot.app import App
 from bot.config.loader import Settings
-from bot.delivery.pipeline import DeliveryPipeline
+from bot.delivery.reconcile import Reconciler
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.errors import ConfigError, PermanentError, TemporaryError
 from bot.jobs.queue import Jobs
@@ -100,7 +100,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (Scheduler, "run", "scheduler"),
         (RunDiscovery, "poll", "discovery"),
         (RunDiscovery, "run", "discovery"),
-        (DeliveryPipeline, "reconcile", "housekeeping"),
+        (Reconciler, "run", "housekeeping"),
         (App, "measure_backlog", "housekeeping: measure the export backlog"),
         (Reports, "purge_expired", "housekeeping: purge expired reports"),
         (Governor, "warnings", "housekeeping: check the quota"),
@@ -132,7 +132,7 @@ async def test_a_step_of_housekeeping_that_fails_keeps_no_other_from_being_taken
     async def broken(*args: object) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(DeliveryPipeline, "reconcile", broken)
+    monkeypatch.setattr(Reconciler, "run", broken)
     last = Fault(monkeypatch, App, "alert_engine_warnings")
     async with running(tmp_path):
         await last.survived.wait()

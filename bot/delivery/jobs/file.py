@@ -1,0 +1,42 @@
+"""The job `file`: send the report of a run."""
+
+from datetime import timedelta
+
+from bot.delivery.payload import DeliveryPayload, DeliveryResult
+from bot.delivery.plan import job_id
+from bot.delivery.services import DeliveryServices
+from bot.jobs.queue import Claim, Postpone, Result
+from bot.models import Destination, ExportStatus
+
+EXPORT_POLL_INTERVAL = timedelta(seconds=30)
+SUMMARY_POLL_INTERVAL = timedelta(seconds=5)
+
+
+async def run_file_job(services: DeliveryServices, claim: Claim) -> Result:
+    """Send the report below its summary, as a file, a link or in parts.
+
+    Raises `Postpone` while the report is exported or the summary is not sent. The file is skipped when there
+    is no report, and when the quota is running out and no person asked for it.
+    """
+    run = await services.find_ended_run(claim.job)
+    payload = DeliveryPayload.of(claim.job)
+    destination, requested = payload.destination, payload.requested_by_person
+    if run.export_status in {ExportStatus.PENDING, ExportStatus.RUNNING}:
+        raise Postpone(services.jobs.clock() + EXPORT_POLL_INTERVAL)
+    await _wait_for_summary(services, run.id, destination)
+    report = await services.reports.find(run_id=run.id)
+    if report is None:
+        return DeliveryResult(skipped=run.export_error or "there is no report").as_json()
+    if not requested and (await services.quota_snapshot(destination)).withholds_files:
+        return DeliveryResult(skipped="the monthly quota is running out").as_json()
+    async with services.circuit_breaker.guard(destination, claim.job.id, requested=requested):
+        return await services.report_sender.send(
+            claim, report, services.channels.to(destination), services.cards
+        )
+
+
+async def _wait_for_summary(services: DeliveryServices, run_id: str, destination: Destination) -> None:
+    for kind in ("card", "note"):
+        summary = await services.store.find_job(job_id(kind, run_id, destination))
+        if summary and not summary.state.ended:
+            raise Postpone(max(summary.due_at, services.jobs.clock()) + SUMMARY_POLL_INTERVAL)

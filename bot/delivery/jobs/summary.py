@@ -1,0 +1,130 @@
+"""The steps that the jobs `card` and `note` share.
+
+The route is chosen once and stored in the job before anything is sent, so that a retry never takes another
+route while the first attempt may have arrived.
+"""
+
+from dataclasses import dataclass, replace
+
+from bot.delivery.circuit_breaker import DeliveryMode
+from bot.delivery.digests import DigestMissedError, DigestUnconfirmedError, digest_id
+from bot.delivery.payload import DeliveryPayload, update_payload
+from bot.delivery.plan import MAX_EXPORT_WAIT
+from bot.delivery.routing import Route, RoutingSnapshot, choose_route
+from bot.delivery.services import DeliveryServices
+from bot.errors import DingRunError, PermanentError, TemporaryError
+from bot.jobs.queue import Claim, Postpone, Result
+from bot.models import Destination, ExportStatus, Report, Run
+from bot.quota.budget import QuotaLevel
+from cards.summary import CardState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """A run to be summarized, the payload with its route, and the snapshot that the route was chosen from."""
+
+    run: Run
+    payload: DeliveryPayload
+    snapshot: RoutingSnapshot
+
+
+async def prepare_summary(services: DeliveryServices, claim: Claim) -> Summary:
+    """Wait for the run and its report, then choose and store the route.
+
+    Raises `Postpone` while the run is running, while its report is exported (up to `MAX_EXPORT_WAIT` after
+    the end of the run), and while the month's quota is used up.
+    """
+    run = await services.find_ended_run(claim.job)
+    deadline = (run.end_time or run.start_time) + MAX_EXPORT_WAIT
+    exporting = run.export_status in {ExportStatus.PENDING, ExportStatus.RUNNING}
+    if exporting and services.jobs.clock() < deadline:
+        raise Postpone(deadline)
+    payload = DeliveryPayload.of(claim.job)
+    snapshot = await services.quota_snapshot(payload.destination)
+    if payload.route is not None or payload.via is not None:
+        payload = replace(payload, route=payload.route or Route.DIRECT)
+        return Summary(run=run, payload=payload, snapshot=snapshot)
+    snapshot = await _complete_snapshot(services, payload.destination, snapshot)
+    route = choose_route(snapshot)
+    if route is None:
+        raise Postpone(services.governor.next_check_at())
+    digest = await _choose_digest(services, payload.destination, snapshot) if route is Route.DIGEST else ""
+    payload = await update_payload(claim, route=route, digest=digest)
+    return Summary(run=run, payload=payload, snapshot=snapshot)
+
+
+async def _complete_snapshot(
+    services: DeliveryServices, destination: Destination, snapshot: RoutingSnapshot
+) -> RoutingSnapshot:
+    """Add the burst limit, of which this takes a slot, and the circuit breaker. Not needed for a digest."""
+    if snapshot.silent or snapshot.quota in {QuotaLevel.DIGEST, QuotaLevel.SPENT}:
+        return snapshot
+    target = _direct_target(services, destination, snapshot)
+    slot = await services.governor.try_acquire_card_slot(target)
+    shows_cards = services.channels.capabilities(destination).cards
+    accepted = not shows_cards or await services.circuit_breaker.is_closed(DeliveryMode.CARD, destination)
+    return replace(snapshot, slot=slot, cards_accepted=accepted)
+
+
+def _direct_target(
+    services: DeliveryServices, destination: Destination, snapshot: RoutingSnapshot
+) -> Destination:
+    """Return where the summary goes without a digest: the destination, or its fallback webhook."""
+    webhook = services.channels.fallback_webhook(destination)
+    return webhook if webhook and snapshot.quota is QuotaLevel.WEBHOOK else destination
+
+
+async def _choose_digest(
+    services: DeliveryServices, destination: Destination, snapshot: RoutingSnapshot
+) -> str:
+    """Return the id of the digest that is open for the destination, or of a new one."""
+    target = _direct_target(services, destination, snapshot)
+    open_digest = await services.digests.find_open(target)
+    if open_digest:
+        return open_digest
+    level = snapshot.quota
+    if level is QuotaLevel.WEBHOOK:
+        level = await services.governor.level(target)
+    return digest_id(target, await services.governor.digest_due(target, level))
+
+
+async def join_digest(services: DeliveryServices, claim: Claim, digest: str) -> Result:
+    """Return the outcome of the digest. Raises `Postpone` until it is sent, and to choose another one."""
+    try:
+        return await services.digests.outcome(digest, claim.job.id)
+    except DigestMissedError:
+        await update_payload(claim, route=None, digest="")
+        raise Postpone(services.jobs.clock()) from None
+    except DigestUnconfirmedError as error:
+        await claim.mark_sending()
+        raise TemporaryError(str(error), uncertain=True) from None
+
+
+async def build_card_state(
+    services: DeliveryServices,
+    report: Report | None,
+    destination: Destination,
+    *,
+    key: str,
+    snapshot: RoutingSnapshot,
+) -> CardState:
+    """Tell whether the file is withheld, and give a link in place of a file that is not sent.
+
+    `key` is the idempotency key of the link.
+    """
+    takes_files = services.channels.capabilities(destination).files
+    withheld = takes_files and snapshot.withholds_files
+    link = None
+    if report and (withheld or not takes_files):
+        link = await services.report_sender.link_for(report, cause=key)
+    return CardState(withheld=withheld, link=link, linked=link is not None)
+
+
+def is_content_error(error: DingRunError) -> bool:
+    """Return whether the text of this one message was rejected, and not the channel."""
+    return isinstance(error, PermanentError) and error.content
+
+
+def is_setup_error(error: DingRunError) -> bool:
+    """Return whether nothing reaches the destination until somebody changes its set-up."""
+    return isinstance(error, PermanentError) and bool(error.setup_fault)

@@ -1,0 +1,54 @@
+"""The services that delivery jobs use."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bot.delivery.channels import Channels
+from bot.delivery.circuit_breaker import CircuitBreaker
+from bot.delivery.digests import Digests
+from bot.delivery.files import ReportSender
+from bot.delivery.routing import RoutingSnapshot
+from bot.errors import PermanentError
+from bot.jobs.queue import Jobs, Postpone
+from bot.models import Destination, Job, Run, RunStatus
+from bot.ports import Store
+from bot.quota.governor import Governor
+from bot.reports.repository import Reports
+from cards.render import Cards
+
+RUN_POLL_INTERVAL = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliveryServices:
+    """Everything that the functions in `bot.delivery.jobs` need."""
+
+    store: Store
+    jobs: Jobs
+    reports: Reports
+    channels: Channels
+    cards: Cards
+    governor: Governor
+    circuit_breaker: CircuitBreaker
+    digests: Digests
+    report_sender: ReportSender
+
+    async def find_ended_run(self, job: Job) -> Run:
+        """Return the run of a delivery job. Raises `Postpone` while it is running.
+
+        The jobs of a run are stored before its final status, so they may be claimed a moment too early.
+        """
+        run = await self.store.find_run(job.run_id)
+        if run is None:
+            raise PermanentError(f"run {job.run_id} is not in the store")
+        if run.status is RunStatus.RUNNING:
+            raise Postpone(self.jobs.clock() + RUN_POLL_INTERVAL)
+        return run
+
+    async def quota_snapshot(self, destination: Destination) -> RoutingSnapshot:
+        """Read the quota level of a destination, and nothing else that a route depends on."""
+        if self.channels.is_silent(destination):
+            return RoutingSnapshot(silent=True)
+        fallback = self.channels.fallback_webhook(destination)
+        level = await self.governor.level(destination, has_fallback=fallback is not None)
+        return RoutingSnapshot(quota=level)
