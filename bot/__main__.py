@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def _say(text: str, *, err: bool = False) -> None:
-    """Say a line at the terminal; names and errors in it may come from anywhere."""
+    """Print a line, with control characters removed: names and errors may come from anywhere."""
     from bot.telemetry.logging import for_terminal  # noqa: PLC0415
 
     click.echo(for_terminal(text), err=err)
 
 
 class Commands(click.Group):
-    """Says our own errors in one line and ends with 2 for a wrong setting, 1 for anything else."""
+    """Prints our errors in one line. Exits with 2 for an invalid setting, 1 for other errors."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -43,11 +43,11 @@ class Commands(click.Group):
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="Settings; without it ./config.yaml if there is one, else the defaults.",
+    help="Settings file. Default: ./config.yaml if it exists.",
 )
 @click.pass_context
 def main(ctx: click.Context, config: Path | None) -> None:
-    """DingRun: tells a DingTalk group what came of its scheduled runs."""
+    """DingRun: report scheduled runs to DingTalk. Without a command it runs the service."""
     os.umask(PRIVATE_UMASK)
     from bot.telemetry.logging import guard_last_words  # noqa: PLC0415
 
@@ -65,7 +65,7 @@ def _serve(config: Path | None) -> None:
 
 
 def _settings(config: Path | None, *, quiet: bool = False) -> "Settings":
-    """Read the settings, and log from now on without their secrets; `quiet` says only what goes wrong."""
+    """Read the settings and configure logging without their secrets. `quiet` logs only warnings."""
     from bot.config.loader import load, secrets_of  # noqa: PLC0415
     from bot.telemetry.logging import configure  # noqa: PLC0415
 
@@ -75,33 +75,40 @@ def _settings(config: Path | None, *, quiet: bool = False) -> "Settings":
 
 
 @main.command()
-@click.option("--port", default=8790, show_default=True, help="Where the chat page is.")
+@click.option("--port", default=8790, show_default=True, help="Port of the chat page.")
 @click.option("--no-browser", is_flag=True, help="Do not open the chat page.")
-@click.option("--data", type=click.Path(path_type=Path), help="Keep runs and reports here.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), help="Folder for the data. Default: a temporary one."
+)
 @click.option(
     "--engine",
     type=click.Choice(["embedded", "arl"]),
     default="embedded",
     show_default=True,
-    help="arl: beside a fake ARL, which fires by itself.",
+    help="arl: with a fake ARL that starts runs by itself.",
 )
-@click.option("--arl-mongo", metavar="URI", default="", help="mongodb://… for that ARL, read by the service.")
+@click.option("--arl-mongo", metavar="URI", default="", help="mongodb://… of the fake ARL.")
 def demo(port: int, no_browser: bool, data: Path | None, engine: str, arl_mongo: str) -> None:
-    """Sandbox, service and something to scan, in one command, without an account."""
+    """Run a fake DingTalk, the service and sites to scan, without an account."""
     from bot.cli.demo.run import Demo, run  # noqa: PLC0415
 
-    wish = Demo(port=port, data=data, engine=engine, arl_mongo=arl_mongo)
-    asyncio.run(run(wish, None if no_browser else webbrowser.open))
+    options = Demo(port=port, data=data, engine=engine, arl_mongo=arl_mongo)
+    asyncio.run(run(options, None if no_browser else webbrowser.open))
 
 
 @main.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Other than loopback on your own risk.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen at.",
+)
 @click.option("--port", default=8790, show_default=True)
 @click.option(
-    "--scene", type=click.Path(path_type=Path), help="A YAML file of people, groups, apps, switches."
+    "--scene", type=click.Path(path_type=Path), help="YAML file with people, groups, apps and switches."
 )
 def sandbox(host: str, port: int, scene: Path | None) -> None:
-    """The fake DingTalk alone."""
+    """Run only the fake DingTalk. It has no authentication: keep it on loopback."""
     from bot.cli.sandbox import run_sandbox  # noqa: PLC0415
 
     asyncio.run(run_sandbox(host=host, port=port, scene=scene))
@@ -110,7 +117,7 @@ def sandbox(host: str, port: int, scene: Path | None) -> None:
 @main.command()
 @click.pass_obj
 def check(config: Path | None) -> None:
-    """Try everything the service needs, once; nothing is sent, nothing created."""
+    """Test the settings and every connection. Sends and creates nothing."""
     from bot.cli.check import examine  # noqa: PLC0415
     from bot.config.loader import describe_source  # noqa: PLC0415
 
@@ -121,39 +128,44 @@ def check(config: Path | None) -> None:
 
 
 @main.command()
-@click.option("--concurrency", type=click.IntRange(1), help="Reports at once; default exporter.concurrency.")
-@click.option("--ping", is_flag=True, help="Only ask whether a worker of this machine lives.")
+@click.option("--concurrency", type=click.IntRange(1), help="Reports at once. Default: exporter.concurrency.")
+@click.option("--ping", is_flag=True, help="Only check that a worker of this machine is alive.")
 @click.pass_obj
 def worker(config: Path | None, concurrency: int | None, ping: bool) -> None:
     """Write reports for the bots on the same store and broker (exporter.kind: celery)."""
-    from bot.cli.worker import answers, work  # noqa: PLC0415
+    from bot.cli.worker import is_alive, run_worker  # noqa: PLC0415
 
     settings = _settings(config, quiet=ping)
-    sys.exit(not answers(settings) if ping else work(settings, at_once=concurrency))
+    sys.exit(not is_alive(settings) if ping else run_worker(settings, concurrency=concurrency))
 
 
 @main.command()
 @click.argument("what", metavar="[RUN | JOB]", default="")
 @click.pass_obj
-def redeliver(config: Path | None, what: str) -> None:
-    """Send again what did not arrive for sure: of one run, one job, or (without either) list it."""
-    from bot.cli.resend import resend as ask  # noqa: PLC0415
+def resend(config: Path | None, what: str) -> None:
+    """Resend undelivered messages of a run, or one job. Without an argument, list them."""
+    from bot.cli.resend import request_resend  # noqa: PLC0415
 
-    for line in asyncio.run(ask(_settings(config, quiet=True), what)):
+    for line in asyncio.run(request_resend(_settings(config, quiet=True), what)):
         _say(line)
+
+
+main.add_command(  # the name of earlier versions
+    click.Command("redeliver", callback=resend.callback, params=resend.params, hidden=True)
+)
 
 
 @main.command()
 @click.argument("run_id", metavar="RUN")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The file to write; default RUN.xlsx.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write. Default: RUN.xlsx.")
 @click.pass_obj
 def export(config: Path | None, run_id: str, output: Path | None) -> None:
-    """Write the Excel report of an ended run to a file."""
+    """Write the Excel report of a finished run to a file."""
     from bot.cli.export import export_run  # noqa: PLC0415
 
     path = (output or Path(f"{run_id}.xlsx")).resolve()
     if path.exists():
-        raise ConfigError(f"{path} is there already: name another file with -o")
+        raise ConfigError(f"{path} already exists: choose another file with -o")
     findings = asyncio.run(export_run(_settings(config, quiet=True), run_id, path))
     _say(f"{path}: {findings.rows} rows")
 
@@ -163,12 +175,12 @@ def export(config: Path | None, run_id: str, output: Path | None) -> None:
 @click.argument("target", metavar="[TARGET]", required=False)
 @click.pass_obj
 def migrate(config: Path | None, source: str, target: str | None) -> None:
-    """Carry a whole history from one store to another: sqlite:///… mongodb://…, or back.
+    """Copy all data from one store to another, such as sqlite:///… to mongodb://….
 
-    Without TARGET it goes to the `store.url` of the settings. Stop all bots first. It can be called again
-    and goes on where it stopped.
+    TARGET defaults to the `store.url` of the settings. Stop all bots first. A second call resumes where the
+    first one stopped.
     """
-    from bot.cli.migrate import migrate as carry  # noqa: PLC0415
+    from bot.cli.migrate import migrate as copy_store  # noqa: PLC0415
     from bot.config.loader import secrets_of  # noqa: PLC0415
     from bot.telemetry.logging import configure  # noqa: PLC0415
     from bot.telemetry.redaction import find_secrets  # noqa: PLC0415
@@ -177,7 +189,7 @@ def migrate(config: Path | None, source: str, target: str | None) -> None:
     target = target or settings.store.url
     configure("WARNING", secrets=[*secrets_of(settings), *find_secrets(source), *find_secrets(target)])
     folder = Path(settings.reports.dir) if settings.reports.store == "gridfs" else None
-    asyncio.run(carry(source, target, _say, folder=folder))
+    asyncio.run(copy_store(source, target, _say, folder=folder))
 
 
 if __name__ == "__main__":

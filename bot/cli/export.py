@@ -1,4 +1,4 @@
-"""`dingrun export RUN`: the report of a run as a file, with its progress on the terminal."""
+"""`dingrun export RUN`: write the report of a run to a file, with a progress bar."""
 
 import asyncio
 from pathlib import Path
@@ -23,33 +23,36 @@ from bot.wiring.engines import open_engine
 from bot.wiring.exporters import build_local_exporter
 from bot.wiring.stores import open_stores
 
-EVERY = 0.2  # seconds between two looks
+REFRESH_INTERVAL_SECONDS = 0.2
 
 
 async def export_run(settings: Settings, run_id: str, path: Path) -> Findings:
-    """Write the workbook of an ended run to `path`, which must be absolute and new; what it counted."""
+    """Write the workbook of a finished run to `path`, and return what it counted.
+
+    `path` must be absolute and must not exist. Raises `PermanentError` if the run is unknown or running.
+    """
     stores = open_stores(settings.store.url)
     store = stores.store
     await store.open()
     try:
         run = await store.find_run(run_id)
         if run is None:
-            raise PermanentError(f"there is no run {run_id}; the chat command 状态 / status lists them")
+            raise PermanentError(f"no run {run_id}; the chat command 状态 / status lists the runs")
         if run.status is RunStatus.RUNNING:
-            raise PermanentError(f"run {run_id} has not ended yet")
+            raise PermanentError(f"run {run_id} is still running")
         async with open_engine(settings, stores.tasks, clock=utc_now, owner=owner_name()) as engine:
-            return await with_bar(
+            return await export_with_progress_bar(
                 build_local_exporter(settings, engine), await load_report_input(store, run), path
             )
     finally:
         await store.close()
 
 
-async def with_bar(
-    exporter: Exporter, story: ReportInput, path: Path, *, console: Console | None = None
+async def export_with_progress_bar(
+    exporter: Exporter, report_input: ReportInput, path: Path, *, console: Console | None = None
 ) -> Findings:
-    """Export, and show how far it is: finds taken, of all that both runs counted."""
-    export = asyncio.create_task(exporter.export(story, path))
+    """Export, and show the assets read of all that the two compared runs counted."""
+    export = asyncio.create_task(exporter.export(report_input, path))
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -58,16 +61,17 @@ async def with_bar(
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console or Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(story.run.schedule_name, total=expected(story))
+        total = expected_assets(report_input)
+        bar = progress.add_task(report_input.run.schedule_name, total=total)
         while not export.done():
-            taken = exporter.progress(story.run.id)
+            taken = exporter.progress(report_input.run.id)
             if taken is not None:
-                progress.update(bar, completed=taken, total=max(taken, expected(story) or 0) or None)
-            await asyncio.wait([export], timeout=EVERY)
+                progress.update(bar, completed=taken, total=max(taken, total or 0) or None)
+            await asyncio.wait([export], timeout=REFRESH_INTERVAL_SECONDS)
     return await export
 
 
-def expected(story: ReportInput) -> int | None:
-    """How many finds the compared runs counted; None when they counted none."""
-    tallies = [run.task_counts for run in (story.run, *story.earlier[:1]) if run.task_counts]
-    return sum(sum(tally.found.values()) for tally in tallies) or None
+def expected_assets(report_input: ReportInput) -> int | None:
+    """Return how many assets the compared runs counted, or None."""
+    counts = [run.task_counts for run in (report_input.run, *report_input.earlier[:1]) if run.task_counts]
+    return sum(sum(each.found.values()) for each in counts) or None

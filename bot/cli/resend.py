@@ -1,4 +1,4 @@
-"""`dingrun redeliver`: ask for another attempt; the running service makes it."""
+"""`dingrun resend`: request another attempt of a delivery. The running service makes it."""
 
 from collections.abc import Sequence
 
@@ -14,30 +14,30 @@ from bot.wiring.stores import open_stores
 OPERATOR = "command line"
 
 
-async def resend(settings: Settings, what: str) -> Sequence[str]:
-    """Send again the troubled deliveries of a run, or one job; without either, list them all. Lines to show.
+async def request_resend(settings: Settings, what: str) -> Sequence[str]:
+    """Resend the undelivered messages of a run, or one job. Without either, list them.
 
-    Raises `PermanentError` when there is no such run or job, or nothing to send again.
+    Returns the lines to print. Raises `PermanentError` if there is no such run or job, or nothing to resend.
     """
     store = open_stores(settings.store.url).store
     await store.open()
     try:
-        deliveries = Resender(store, Jobs(store, clock=utc_now, owner=owner_name()))
+        resender = Resender(store, Jobs(store, clock=utc_now, owner=owner_name()))
         if not what:
-            return [_line(job) for job in await deliveries.undelivered()] or ["nothing to send again"]
-        sent = await _resend(store, deliveries, what)
+            return [_line(job) for job in await resender.undelivered()] or ["nothing to resend"]
+        sent = await _resend(store, resender, what)
     finally:
         await store.close()
     if not sent:
-        raise PermanentError(f"{what}: no such run or job, or nothing of it to send again")
-    return [f"asked for: {job.id}" for job in sent]
+        raise PermanentError(f"{what}: no such run or job, or nothing to resend")
+    return [f"queued: {job.id}" for job in sent]
 
 
-async def _resend(store: Store, deliveries: Resender, what: str) -> Sequence[Job]:
+async def _resend(store: Store, resender: Resender, what: str) -> Sequence[Job]:
     if await store.find_run(what):
-        return await deliveries.resend_all(what, by=OPERATOR)
+        return await resender.resend_all(what, by=OPERATOR)
     try:
-        return [await deliveries.resend(what, by=OPERATOR)]
+        return [await resender.resend(what, by=OPERATOR)]
     except UserError:
         return []
 

@@ -1,4 +1,4 @@
-"""`dingrun sandbox`: the fake DingTalk alone, without the service and all that it imports."""
+"""`dingrun sandbox`: run the fake DingTalk without importing the service."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from dingtalk_sandbox.scenario import read_scenario
 
 
 async def run_sandbox(*, host: str, port: int, scene: Path | None) -> None:
-    """Run the fake DingTalk alone until SIGINT or SIGTERM. Raises `ConfigError` for a scene that is wrong."""
+    """Run the fake DingTalk until SIGINT or SIGTERM. Raises `ConfigError` for an invalid scene."""
     configure("INFO")
     stop = stop_on_signals()
     async with sandbox_on(host, port, scene) as sandbox:
@@ -25,7 +25,7 @@ async def run_sandbox(*, host: str, port: int, scene: Path | None) -> None:
 
 @asynccontextmanager
 async def sandbox_on(host: str, port: int, scene: Path | None = None) -> AsyncIterator[Sandbox]:
-    """The sandbox, running. Raises `ConfigError` for a port that is taken or a scene that is wrong."""
+    """Run a sandbox. Raises `ConfigError` for a port in use or an invalid scene."""
     try:
         sandbox = Sandbox(host=host, port=port, scenario=read_scenario(scene) if scene else None)
     except (OSError, UsageError) as error:
@@ -33,7 +33,7 @@ async def sandbox_on(host: str, port: int, scene: Path | None = None) -> AsyncIt
     try:
         await sandbox.start()
     except OSError as error:
-        raise ConfigError(f"--port {port} cannot be had: {error.strerror}; name another one") from None
+        raise ConfigError(f"--port {port}: {error.strerror}; choose another port") from None
     try:
         yield sandbox
     finally:

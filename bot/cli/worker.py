@@ -1,7 +1,7 @@
-"""`dingrun worker`: writes reports for the bots on the same store; whatever it knows is in the store.
+"""`dingrun worker`: write reports for the bots on the same store.
 
-Each ring is answered in a process of Celery's pool, which takes one order, the oldest, and works on it while
-its lease lives. What it was asked for, and what becomes of the report, is the bots' affair.
+All state is in the store. For each notification, a process of Celery's pool claims the oldest export request
+and works on it while it holds the lease. The bots send the requests and deliver the reports.
 """
 
 import asyncio
@@ -38,40 +38,42 @@ from bot.wiring.stores import clock_skew, open_stores
 
 log = logging.getLogger(__name__)
 
-STORE_SECONDS = 3.0  # that a worker waits for the store to say that it lives
-BEAT = 1.0  # seconds between two words to the store that the worker lives, and how far it is
+STORE_TIMEOUT_SECONDS = 3.0  # for a heartbeat
+HEARTBEAT_INTERVAL_SECONDS = 1.0  # between two renewals of the lease, with the progress
 
 
-def work(settings: Settings, *, at_once: int | None = None) -> int:
-    """Be a worker until SIGTERM or SIGINT; the exit code. Raises `ConfigError`.
+def run_worker(settings: Settings, *, concurrency: int | None = None) -> int:
+    """Run the worker until SIGTERM or SIGINT and return the exit code.
 
-    Without `at_once` it writes as many reports at the same time as the settings say.
+    `concurrency` defaults to `exporter.concurrency`. Raises `ConfigError`.
     """
     broker = build_broker(settings)
-    from bot.exporters.celery.broker import worker_name  # noqa: PLC0415 - an extra; what is missing is told by then
+    from bot.exporters.celery.broker import worker_name  # noqa: PLC0415 - an extra; build_broker has checked it
 
-    name, places = worker_name(), at_once or settings.exporter.at_once(usable_cpus())
-    asyncio.run(_try_out(settings))
+    name, processes = worker_name(), concurrency or settings.exporter.at_once(usable_cpus())
+    asyncio.run(_open_once(settings))
 
-    def beat() -> None:
-        with loop_step("life of the worker"):
-            asyncio.run(_tell_life(settings, name, life.with_worker))
+    def send_heartbeat() -> None:
+        with loop_step("worker heartbeat"):
+            asyncio.run(_save_heartbeat(settings, name, life.with_worker))
 
     try:
-        return broker.serve(lambda: answer_ring(settings), heartbeat=beat, concurrency=places)
+        return broker.serve(
+            lambda: handle_notification(settings), heartbeat=send_heartbeat, concurrency=processes
+        )
     finally:
-        with loop_step("life of the worker"):
-            asyncio.run(_tell_life(settings, name, life.without_worker))
+        with loop_step("worker heartbeat"):
+            asyncio.run(_save_heartbeat(settings, name, life.without_worker))
 
 
-def answers(settings: Settings) -> bool:
-    """Check that a worker of this machine, or container, has sent a heartbeat lately."""
+def is_alive(settings: Settings) -> bool:
+    """Tell if a worker of this machine or container has sent a heartbeat recently."""
     here = f"@{socket.gethostname()}"
     return any(name.endswith(here) for name in asyncio.run(living_workers(settings)))
 
 
 async def living_workers(settings: Settings) -> Sequence[str]:
-    """List the workers on this store that have sent a heartbeat lately."""
+    """List the workers on this store that have sent a heartbeat recently."""
     store = open_stores(settings.store.url).store
     await store.open()
     try:
@@ -80,88 +82,90 @@ async def living_workers(settings: Settings) -> Sequence[str]:
         await store.close()
 
 
-async def _tell_life(settings: Settings, name: str, told: Callable[[str | None, str, datetime], str]) -> None:
-    """Write a heartbeat, or the end of this worker, into the store; a slow store is not waited for."""
+async def _save_heartbeat(
+    settings: Settings, name: str, change: Callable[[str | None, str, datetime], str]
+) -> None:
+    """Save a heartbeat, or the end of this worker. Raises `TimeoutError` if the store is slow."""
     store = open_stores(settings.store.url).store
-    async with asyncio.timeout(STORE_SECONDS):
+    async with asyncio.timeout(STORE_TIMEOUT_SECONDS):
         await store.open()
         try:
-            await store.set_value(life.KEY, told(await store.find_value(life.KEY), name, utc_now()))
+            await store.set_value(life.KEY, change(await store.find_value(life.KEY), name, utc_now()))
         finally:
             await store.close()
 
 
-async def _try_out(settings: Settings) -> None:
+async def _open_once(settings: Settings) -> None:
     store = open_stores(settings.store.url).store
     await store.open()
     await store.close()
     if settings.reports.store == "folder":
-        await asyncio.to_thread(_make, Path(settings.reports.dir))
+        await asyncio.to_thread(_make_folder, Path(settings.reports.dir))
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         make_private_folder(folder)
     except OSError as error:
         raise ConfigError(f"reports.dir: {folder} cannot be written: {error.strerror}") from None
 
 
-def answer_ring(settings: Settings) -> None:
-    """Do one order, if there is one left for this ring."""
+def handle_notification(settings: Settings) -> None:
+    """Run one export request, if there is one."""
     try:
-        asyncio.run(_answer(settings))
-    except DingRunError as error:  # the order, if there was one, is left to its lease
-        log.warning("a ring could not be answered: %s", error)
-    except Exception:  # the edge of the worker's loop: the next ring may be answered
-        log.exception("a ring could not be answered by a mistake of ours")
+        asyncio.run(_run_one(settings))
+    except DingRunError as error:  # another worker claims the request when its lease expires
+        log.warning("notification not handled: %s", error)
+    except Exception:  # the edge of the worker's loop: the next notification is handled
+        log.exception("notification not handled: unexpected error")
 
 
-async def _answer(settings: Settings) -> None:
+async def _run_one(settings: Settings) -> None:
     stores, owner = open_stores(settings.store.url), owner_name()
     await stores.store.open()
     try:
         limits = Limits(lease=LEASE + clock_skew(settings.store.url), seconds=settings.exporter.time_limit)
-        handover = build_file_transfer(settings, stores)
+        transfer = build_file_transfer(settings, stores)
         async with open_engine(settings, stores.tasks, clock=utc_now, owner=owner) as engine:
-            pen = build_local_exporter(settings, engine)
-            await ExportWorker(stores.store, pen, handover, owner=owner, limits=limits).run_next()
+            exporter = build_local_exporter(settings, engine)
+            await ExportWorker(stores.store, exporter, transfer, owner=owner, limits=limits).run_next()
     finally:
         await stores.store.close()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How long an order is left to a worker that says nothing, and how many seconds it may take in all."""
+    """Time limits of an export request."""
 
-    lease: timedelta
-    seconds: float
+    lease: timedelta  # without a heartbeat
+    seconds: float  # in all
 
 
 class ExportWorker:
-    """Takes one order at a time, and writes its outcome into it."""
+    """Runs one export request at a time and saves its outcome in the request."""
 
     def __init__(
-        self, store: Store, exporter: Exporter, handover: FileTransfer, *, owner: str, limits: Limits
+        self, store: Store, exporter: Exporter, transfer: FileTransfer, *, owner: str, limits: Limits
     ) -> None:
         self._store = store
         self._exporter = exporter
-        self._handover = handover
+        self._transfer = transfer
         self._owner = owner
         self._limits = limits
 
     async def run_next(self) -> bool:
-        """Do the order that waits longest; False when none does."""
+        """Run the oldest export request. Returns False if there is none."""
         now = utc_now()
-        order = await self._store.claim_job([KIND], self._owner, now, now + self._limits.lease)
-        if order is None:
+        request = await self._store.claim_job([KIND], self._owner, now, now + self._limits.lease)
+        if request is None:
             return False
-        claim = Claim(self._store, order, utc_now, self._limits.lease)
-        with log_context(run=order.run_id):
+        claim = Claim(self._store, request, utc_now, self._limits.lease)
+        with log_context(run=request.run_id):
             outcome = await self._outcome(claim)
             if not await claim.save(**outcome, lease_until=None, ended_at=utc_now()):
-                log.warning("order %s was taken over", order.id)
+                log.warning("export request %s was taken over", request.id)
                 return True
-            _tell(claim.job)
+            _log_outcome(claim.job)
         return True
 
     async def _outcome(self, claim: Claim) -> Mapping[str, object]:
@@ -170,54 +174,54 @@ class ExportWorker:
             return failure_response(TemporaryError(why))
         try:
             async with asyncio.timeout(self._limits.seconds):
-                return success_response(await self._make(claim))
+                return success_response(await self._export(claim))
         except TimeoutError:
             return failure_response(
-                TemporaryError(f"it took longer than exporter.time_limit, {self._limits.seconds:g} s")
+                TemporaryError(f"timed out after exporter.time_limit ({self._limits.seconds:g} s)")
             )
         except DingRunError as error:
             return failure_response(error)
-        except Exception as error:  # the edge of one order: the bot is told, and asks again
-            log.exception("order %s failed by a mistake of ours", claim.job.id)
+        except Exception as error:  # the edge of one request: the bot gets the error and retries
+            log.exception("export request %s failed: unexpected error", claim.job.id)
             return failure_response(
-                TemporaryError(f"a mistake of ours, see the worker's log ({type(error).__name__})")
+                TemporaryError(f"unexpected error, see the log of the worker ({type(error).__name__})")
             )
 
-    async def _make(self, claim: Claim) -> Findings:
-        """Write the workbook while the lease is ours; what it counted."""
+    async def _export(self, claim: Claim) -> Findings:
+        """Write the workbook while the lease is held, and return what it counted."""
         run = await self._store.find_run(claim.job.run_id)
         if run is None:
             raise PermanentError(f"run {claim.job.run_id} is not in the store")
-        making = asyncio.create_task(self._hand_over(claim, await load_report_input(self._store, run)))
+        export = asyncio.create_task(self._write(claim, await load_report_input(self._store, run)))
         try:
-            while not making.done():
-                await asyncio.wait([making], timeout=BEAT)
-                if not making.done() and not await self._beat(claim):
-                    raise TemporaryError("another worker has this order now")
-            return await making
+            while not export.done():
+                await asyncio.wait([export], timeout=HEARTBEAT_INTERVAL_SECONDS)
+                if not export.done() and not await self._renew(claim):
+                    raise TemporaryError("another worker has taken over this request")
+            return await export
         finally:
-            making.cancel()
-            await asyncio.gather(making, return_exceptions=True)
+            export.cancel()
+            await asyncio.gather(export, return_exceptions=True)
 
-    async def _hand_over(self, claim: Claim, story: ReportInput) -> Findings:
-        async with self._handover.writer(transfer_path(claim.job)) as path:
-            return await self._exporter.export(story, path)
+    async def _write(self, claim: Claim, report_input: ReportInput) -> Findings:
+        async with self._transfer.writer(transfer_path(claim.job)) as path:
+            return await self._exporter.export(report_input, path)
 
-    async def _beat(self, claim: Claim) -> bool:
-        """Say that it goes on and how far it is. False when the order is no longer ours."""
-        so_far = self._exporter.progress(claim.job.run_id) or 0
+    async def _renew(self, claim: Claim) -> bool:
+        """Renew the lease and save the progress. Returns False if another worker has taken over."""
+        taken = self._exporter.progress(claim.job.run_id) or 0
         try:
-            return await claim.save(lease_until=utc_now() + self._limits.lease, result={"taken": so_far})
-        except TemporaryError as error:  # as long as the lease lasts nobody else begins
-            log.warning("the store does not answer: %s", error)
-        except Exception as error:  # noqa: BLE001 - the edge of the heartbeat: what is being made goes on
-            report_error("lease of an order", error)
+            return await claim.save(lease_until=utc_now() + self._limits.lease, result={"taken": taken})
+        except TemporaryError as error:  # until the lease expires nobody else starts
+            log.warning("lease not renewed: %s", error)
+        except Exception as error:  # noqa: BLE001 - the edge of the heartbeat: the export goes on
+            report_error("export lease", error)
         return True
 
 
-def _tell(order: Job) -> None:
-    seconds = (utc_now() - order.created_at).total_seconds()
-    if order.error:
-        log.error("order %s not made: %s", order.id, order.error)
+def _log_outcome(request: Job) -> None:
+    seconds = (utc_now() - request.created_at).total_seconds()
+    if request.error:
+        log.error("export request %s failed: %s", request.id, request.error)
     else:
-        log.info("order %s made, %.1f s after it was asked for", order.id, seconds)
+        log.info("export request %s done in %.1f s", request.id, seconds)

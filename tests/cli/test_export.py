@@ -1,4 +1,4 @@
-"""`dingrun export`: the bar follows the export."""
+"""`dingrun export` shows its progress."""
 
 import asyncio
 import io
@@ -6,40 +6,42 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bot.cli.export import expected, with_bar
+from bot.cli.export import expected_assets, export_with_progress_bar
 from bot.models import Findings, TaskCounts
 from bot.ports import ReportInput
 from tests.factories import make_run
 from tests.fakes import FakeExporter
 from tests.workbooks import ended_run, run_before
 
-STORY = ReportInput(
+REPORT_INPUT = ReportInput(
     run=ended_run(task_counts=TaskCounts(total=1, found={"site": 3, "ip": 4})), earlier=(run_before(),)
 )
 
 
 class SlowExporter(FakeExporter):
-    """Ends once the terminal shows how far it is."""
+    """Ends once the terminal shows the progress."""
 
     def __init__(self, screen: io.StringIO, shown: str) -> None:
         super().__init__()
         self.screen, self.shown = screen, shown
 
-    async def export(self, story: ReportInput, path: Path) -> Findings:
-        self.under_way[story.run.id] = 5
+    async def export(self, report_input: ReportInput, path: Path) -> Findings:
+        self.under_way[report_input.run.id] = 5
         async with asyncio.timeout(10):
             while self.shown not in self.screen.getvalue():  # noqa: ASYNC110 - the bar is drawn in its own time
                 await asyncio.sleep(0.01)
-        return await super().export(story, path)
+        return await super().export(report_input, path)
 
 
-async def test_the_bar_shows_finds_taken_of_all_that_were_counted(tmp_path: Path) -> None:
+async def test_the_bar_shows_assets_read_of_all_that_were_counted(tmp_path: Path) -> None:
     screen = io.StringIO()
     console = Console(file=screen, force_terminal=True, width=100)
-    findings = await with_bar(SlowExporter(screen, "5/9"), STORY, tmp_path / "r.xlsx", console=console)
+    findings = await export_with_progress_bar(
+        SlowExporter(screen, "5/9"), REPORT_INPUT, tmp_path / "r.xlsx", console=console
+    )
     assert findings.rows == 3
 
 
 def test_both_runs_are_expected() -> None:
-    assert expected(STORY) == 9
-    assert expected(ReportInput(run=make_run())) is None
+    assert expected_assets(REPORT_INPUT) == 9
+    assert expected_assets(ReportInput(run=make_run())) is None

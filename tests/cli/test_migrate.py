@@ -1,4 +1,4 @@
-"""A history moves from one store to another, whole, once, and from where it stopped."""
+"""Migration copies all data once, and resumes where it stopped."""
 
 import asyncio
 import hashlib
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.migrate import BATCH, migrate
+from bot.cli.migrate import BATCH_SIZE, migrate
 from bot.errors import ConfigError, PermanentError, TemporaryError
 from bot.models import JobState, Person, RunStatus
 from bot.mongo import Mongo
@@ -70,7 +70,7 @@ async def fill(url: str) -> None:
 
 async def fill_up(url: str) -> None:
     """More runs and jobs than are written at once."""
-    numbers = range(100, 100 + 2 * BATCH)
+    numbers = range(100, 100 + 2 * BATCH_SIZE)
     async with opened(url) as stores:
         await stores.moving.write("runs", [Entry(number=n, record=make_run(id=f"r{n}")) for n in numbers])
         await stores.moving.write("jobs", [Entry(number=n, record=make_job(id=f"j{n}")) for n in numbers])
@@ -153,9 +153,9 @@ async def test_a_target_with_another_history_is_refused(
     other = f"sqlite:///{tmp_path}/other.db"
     await fill(other)
     await migrate(other, database.address, silent)
-    with pytest.raises(PermanentError, match=r"another history \(3 runs.*empty store"):
+    with pytest.raises(PermanentError, match=r"other data \(3 runs.*empty store"):
         await migrate(sqlite, database.address, silent)
-    with pytest.raises(PermanentError, match="another history"):
+    with pytest.raises(PermanentError, match="other data"):
         await migrate(database.address, other, silent)
 
 
@@ -214,7 +214,7 @@ async def test_the_files_of_the_reports_move_too(sqlite: str, database: Database
         (old / path).write_bytes(b"report")
     said: list[str] = []
     await migrate(sqlite, database.address, said.append, folder=old)
-    assert "files              2 carried" in said
+    assert "files              2 copied" in said
     await migrate(database.address, f"sqlite:///{tmp_path}/back.db", silent, folder=new)
     assert [(new / path).read_bytes() for path in FILES] == [b"report"] * 2
 

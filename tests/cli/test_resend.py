@@ -1,10 +1,11 @@
-"""`dingrun redeliver` asks; the running service does it."""
+"""`dingrun resend` requests another attempt. The running service makes it."""
 
 from pathlib import Path
 
 import pytest
 
-from bot.cli.resend import resend
+from bot.__main__ import main
+from bot.cli.resend import request_resend
 from bot.config.settings import Settings
 from bot.errors import PermanentError, TemporaryError
 from bot.runtime import utc_now
@@ -21,26 +22,31 @@ async def unconfirmed(desk: CoreHarness) -> str:
     return (await desk.finished_run()).id
 
 
-async def test_without_a_name_it_lists_what_is_troubled(desk: CoreHarness, settings: Settings) -> None:
-    assert await resend(settings, "") == ["nothing to send again"]
+async def test_without_an_argument_it_lists_undelivered_jobs(desk: CoreHarness, settings: Settings) -> None:
+    assert await request_resend(settings, "") == ["nothing to resend"]
     run_id = await unconfirmed(desk)
-    (line,) = await resend(settings, "")
+    (line,) = await request_resend(settings, "")
     assert line == f"unconfirmed  file:{run_id}:group:cidA  answer lost"
 
 
 @pytest.mark.parametrize("name", ["{run}", "file:{run}:group:cidA"])
-async def test_a_run_or_a_job_is_sent_again_by_the_service(
+async def test_a_run_or_a_job_is_resent_by_the_service(
     desk: CoreHarness, settings: Settings, name: str
 ) -> None:
     run_id = await unconfirmed(desk)
-    assert await resend(settings, name.format(run=run_id)) == [f"asked for: file:{run_id}:group:cidA~2"]
+    assert await request_resend(settings, name.format(run=run_id)) == [f"queued: file:{run_id}:group:cidA~2"]
     desk.clock.now = utc_now()  # the command line has no clock to turn
     await desk.do_jobs()
     assert desk.messenger.verbs()[-2:] == ["file", "update"]
 
 
-async def test_what_there_is_not_is_said(desk: CoreHarness, settings: Settings) -> None:
+async def test_an_unknown_or_delivered_job_is_an_error(desk: CoreHarness, settings: Settings) -> None:
     run = await desk.finished_run()
     for name in ("r0", run.id, f"card:{run.id}:group:cidA"):
-        with pytest.raises(PermanentError, match="nothing of it to send again"):
-            await resend(settings, name)
+        with pytest.raises(PermanentError, match="nothing to resend"):
+            await request_resend(settings, name)
+
+
+def test_the_command_keeps_its_old_name_too() -> None:
+    assert main.commands["redeliver"].callback is main.commands["resend"].callback
+    assert main.commands["redeliver"].hidden

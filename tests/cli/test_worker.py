@@ -1,4 +1,4 @@
-"""A worker takes one order, says that it lives, and writes down what came of it."""
+"""A worker claims one export request, sends heartbeats and saves the outcome."""
 
 import asyncio
 import sys
@@ -10,7 +10,7 @@ import pytest
 
 from bot import __version__
 from bot.cli import worker
-from bot.cli.worker import Limits, answer_ring, answers, work
+from bot.cli.worker import Limits, handle_notification, is_alive, run_worker
 from bot.config.settings import Settings
 from bot.errors import ConfigError, TemporaryError
 from bot.exporters.celery.requests import KIND, new_request
@@ -39,7 +39,7 @@ class SlowPen(FakeExporter):
 
 @pytest.fixture
 async def workshop(store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkerHarness:
-    monkeypatch.setattr(worker, "BEAT", 0.01)
+    monkeypatch.setattr(worker, "HEARTBEAT_INTERVAL_SECONDS", 0.01)
     workshop = WorkerHarness(store, tmp_path / "reports", pen=SlowPen())
     await workshop.story()
     return workshop
@@ -68,7 +68,7 @@ async def the(workshop: WorkerHarness) -> Job:
     return order
 
 
-async def test_without_an_order_a_ring_was_for_nothing(workshop: WorkerHarness) -> None:
+async def test_without_a_request_a_notification_does_nothing(workshop: WorkerHarness) -> None:
     assert not await workshop.worker().run_next()
 
 
@@ -87,7 +87,7 @@ async def test_a_lease_stays_alive_while_a_worker_works(workshop: WorkerHarness)
     assert (await the(workshop)).state is JobState.DONE
 
 
-async def test_how_far_it_is_stands_in_the_order(workshop: WorkerHarness) -> None:
+async def test_the_progress_is_saved_in_the_request(workshop: WorkerHarness) -> None:
     await workshop.left()
     making = await begun(workshop)
     workshop.pen.under_way["r1"] = 700  # type: ignore[attr-defined]
@@ -100,7 +100,7 @@ async def test_how_far_it_is_stands_in_the_order(workshop: WorkerHarness) -> Non
     await making
 
 
-async def test_a_worker_that_lost_its_order_stops_and_spoils_nothing(
+async def test_a_worker_that_lost_its_lease_stops_and_leaves_no_file(
     workshop: WorkerHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     await workshop.left()
@@ -113,14 +113,14 @@ async def test_a_worker_that_lost_its_order_stops_and_spoils_nothing(
     assert [*workshop.folder.glob("*/*")] == []
 
 
-async def test_a_store_that_is_away_for_a_moment_stops_no_worker(
+async def test_a_worker_survives_a_short_outage_of_the_store(
     workshop: WorkerHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     await workshop.left()
     making = await begun(workshop)
     with monkeypatch.context() as patched:
         patched.setattr(workshop.store, "save_job", _away)
-        while "the store does not answer" not in caplog.text:  # noqa: ASYNC110 - the worker's own beat
+        while "lease not renewed" not in caplog.text:  # noqa: ASYNC110 - the worker's own beat
             await asyncio.sleep(0.01)
     let_go(workshop)
     await making
@@ -131,15 +131,17 @@ async def _away(job: Job) -> bool:
     raise TemporaryError("the store is away")
 
 
-async def test_what_takes_too_long_is_broken_off(workshop: WorkerHarness) -> None:
+async def test_an_export_is_cancelled_after_the_time_limit(workshop: WorkerHarness) -> None:
     await workshop.left()
     workshop.limits = Limits(lease=timedelta(seconds=10), seconds=0.05)
     await workshop.worker().run_next()
     order = await the(workshop)
-    assert order.error == "it took longer than exporter.time_limit, 0.05 s"
+    assert order.error == "timed out after exporter.time_limit (0.05 s)"
 
 
-async def test_a_mistake_ends_its_order(workshop: WorkerHarness, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unexpected_error_ends_the_request(
+    workshop: WorkerHarness, caplog: pytest.LogCaptureFixture
+) -> None:
     async def broken(report_input: ReportInput, path: Path) -> Findings:
         raise ZeroDivisionError
 
@@ -148,7 +150,7 @@ async def test_a_mistake_ends_its_order(workshop: WorkerHarness, caplog: pytest.
     assert await workshop.worker().run_next()
     order = await the(workshop)
     assert order.state.ended
-    assert "see the worker's log (ZeroDivisionError)" in order.error
+    assert "see the log of the worker (ZeroDivisionError)" in order.error
     assert not order.result["for_good"]
     assert "ZeroDivisionError" in caplog.text
 
@@ -157,7 +159,7 @@ async def test_a_mistake_ends_its_order(workshop: WorkerHarness, caplog: pytest.
     "place",
     ["../x.part", "/etc/x.part", "2026-11-24/../../x.part", "2026-11-24/x.xlsx", "x.part", "", 7, None],
 )
-async def test_a_place_outside_of_the_folder_is_refused(workshop: WorkerHarness, place: object) -> None:
+async def test_a_path_outside_of_the_folder_is_rejected(workshop: WorkerHarness, place: object) -> None:
     await workshop.left(payload={"place": place, "version": __version__})
     let_go(workshop)
     await workshop.worker().run_next()
@@ -165,7 +167,7 @@ async def test_a_place_outside_of_the_folder_is_refused(workshop: WorkerHarness,
     assert list(workshop.folder.parent.rglob("*.part")) == []
 
 
-async def test_an_order_with_a_foreign_place_is_not_waited_for(workshop: WorkerHarness) -> None:
+async def test_a_request_with_a_path_outside_is_not_waited_for(workshop: WorkerHarness) -> None:
     await workshop.left(payload={"place": "../x.part", "version": __version__})
     let_go(workshop)
     story = ReportInput(run=(await workshop.store.find_runs())[0])
@@ -176,14 +178,14 @@ async def test_an_order_with_a_foreign_place_is_not_waited_for(workshop: WorkerH
     assert (await exporting).rows == 3
 
 
-async def test_a_run_that_nobody_knows_is_refused_for_good(workshop: WorkerHarness) -> None:
+async def test_an_unknown_run_is_rejected_permanently(workshop: WorkerHarness) -> None:
     await workshop.left(run_id="unknown")
     await workshop.worker().run_next()
     assert "not in the store" in (await the(workshop)).error
     assert (await the(workshop)).result["for_good"]
 
 
-async def test_another_version_is_refused_in_the_workers_log(
+async def test_another_version_is_rejected_in_the_log_of_the_worker(
     workshop: WorkerHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     await workshop.left(payload={"place": "2026-11-24/x.part", "version": "9.9.9"})
@@ -214,30 +216,32 @@ def prepare(folder: Path) -> None:
     asyncio.run(fill())
 
 
-def test_a_ring_is_answered_from_the_settings_alone(tmp_path: Path) -> None:
+def test_a_notification_is_handled_from_the_settings_alone(tmp_path: Path) -> None:
     prepare(tmp_path)
-    answer_ring(settings(tmp_path))
+    handle_notification(settings(tmp_path))
     assert (tmp_path / "reports/2026-11-24/r1.a.part").read_bytes().startswith(b"PK")
 
 
-def test_a_ring_without_a_store_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_notification_without_a_store_is_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "d.db").write_text("no database at all, " * 99)
-    answer_ring(settings(tmp_path))
-    assert "a ring could not be answered: store.url" in caplog.text
+    handle_notification(settings(tmp_path))
+    assert "notification not handled: store.url" in caplog.text
 
 
-def test_a_mistake_of_ours_leaves_the_worker_for_the_next_ring(
+def test_an_unexpected_error_leaves_the_worker_for_the_next_notification(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(settings: Settings) -> None:
         raise RuntimeError("a mistake of ours")
 
-    monkeypatch.setattr(worker, "_answer", broken)
-    answer_ring(settings(tmp_path))
+    monkeypatch.setattr(worker, "_run_one", broken)
+    handle_notification(settings(tmp_path))
     assert "RuntimeError: a mistake of ours" in caplog.text
 
 
-async def test_a_heartbeat_that_fails_by_a_mistake_of_ours_breaks_nothing_off(
+async def test_an_unexpected_error_of_the_heartbeat_cancels_nothing(
     workshop: WorkerHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(job: Job) -> bool:
@@ -247,7 +251,7 @@ async def test_a_heartbeat_that_fails_by_a_mistake_of_ours_breaks_nothing_off(
     making = await begun(workshop)
     with monkeypatch.context() as patched:
         patched.setattr(workshop.store, "save_job", broken)
-        while "lease of an order" not in caplog.text:  # noqa: ASYNC110 - the worker's own beat
+        while "export lease" not in caplog.text:  # noqa: ASYNC110 - the worker's own beat
             await asyncio.sleep(0.01)
     let_go(workshop)
     await making
@@ -258,29 +262,29 @@ class ServingBroker:
     """Stands in for the broker: a worker that beats once and stops, with a look at `--ping` in between."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings, self.seen = settings, [answers(settings)]
+        self.settings, self.seen = settings, [is_alive(settings)]
 
     def serve(self, handle: Callable[[], None], *, heartbeat: Callable[[], None], concurrency: int) -> int:
         heartbeat()
-        self.seen.append(answers(self.settings))
+        self.seen.append(is_alive(self.settings))
         return 0
 
 
-def test_that_a_worker_lives_is_seen_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_living_worker_is_seen_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broker = ServingBroker(settings(tmp_path))
     monkeypatch.setattr(worker, "build_broker", lambda _: broker)
-    assert work(broker.settings, at_once=1) == 0
-    assert [*broker.seen, answers(broker.settings)] == [False, True, False]
+    assert run_worker(broker.settings, concurrency=1) == 0
+    assert [*broker.seen, is_alive(broker.settings)] == [False, True, False]
 
 
-def test_a_store_that_is_away_ends_no_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_survives_without_its_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(*args: object) -> None:
         raise RuntimeError("the store is away")
 
     broker = ServingBroker(settings(tmp_path))
     monkeypatch.setattr(worker, "build_broker", lambda _: broker)
-    monkeypatch.setattr(worker, "_tell_life", away)
-    assert work(broker.settings, at_once=1) == 0
+    monkeypatch.setattr(worker, "_save_heartbeat", away)
+    assert run_worker(broker.settings, concurrency=1) == 0
 
 
 def test_a_worker_needs_celery(tmp_path: Path) -> None:
@@ -298,4 +302,4 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_worker_does_not_start_without_its_folder(tmp_path: Path) -> None:
     (tmp_path / "reports").write_text("a file")
     with pytest.raises(ConfigError, match=r"reports\.dir"):
-        work(settings(tmp_path), at_once=1)
+        run_worker(settings(tmp_path), concurrency=1)

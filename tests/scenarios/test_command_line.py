@@ -88,7 +88,7 @@ def test_a_wrong_wish_for_the_demo_is_said_in_one_line(words: tuple[str, ...], t
 
 def test_help_names_the_commands() -> None:
     shown = bot("--help").stdout
-    assert all(command in shown for command in ("demo", "sandbox", "check", "export", "redeliver"))
+    assert all(command in shown for command in ("demo", "sandbox", "check", "export", "resend"))
 
 
 def test_what_a_command_says_is_nothing_that_a_terminal_would_obey(tmp_path: Path) -> None:
