@@ -114,8 +114,8 @@ async def export(way: str, assets: int, where: str, path: Path) -> Outcome:
     async with aiohttp.ClientSession() as session:
         wire = ArlClient(session, url=where if way.startswith("API") else "http://127.0.0.1", api_key="none")
         async with build_reader(way, assets, where, wire) as reads:
-            ways = ArlOptions(with_recipients=lambda each: each, zone=ZONE, limit=timedelta(hours=72))
-            engine = EndedTasks(wire, reads, ways=ways, clock=lambda: datetime.now(UTC))
+            ways = ArlOptions(with_recipients=lambda each: each, zone=ZONE, task_limit=timedelta(hours=72))
+            engine = EndedTasks(wire, reads, options=ways, clock=lambda: datetime.now(UTC))
             exporter = LocalExporter(engine, zone=str(ZONE), lang="zh-CN")
             watch, started = Watch(), time.perf_counter()
             watching = asyncio.create_task(watch.look())

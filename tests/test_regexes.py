@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bot.engines.arl.client import understood
+from bot.engines.arl.client import parse_answer
 from bot.engines.arl.documents import is_address
 from bot.errors import TemporaryError
 from bot.telemetry.logging import RedactingFormatter
@@ -112,6 +112,6 @@ def test_masking_secrets_takes_linear_time(attack: str) -> None:
 def test_reading_answers_of_arl_takes_linear_time() -> None:
     started = time.process_time()
     with pytest.raises(TemporaryError):
-        understood(200, b'{"code": 500, "message": "' + b"error:" * COUNT + b'"}')
+        parse_answer(200, b'{"code": 500, "message": "' + b"error:" * COUNT + b'"}')
     assert not is_address("1." * COUNT)
     assert time.process_time() - started < 2

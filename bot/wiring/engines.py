@@ -22,7 +22,7 @@ from bot.engines.arl.engine import ArlEngine, ArlOptions
 from bot.engines.arl.reader import ArlReader
 from bot.engines.arl.trust import Trust, trust_file, trust_fingerprint
 from bot.engines.embedded.engine import EmbeddedEngine
-from bot.engines.embedded.probes import LEASE, ProbeLimits
+from bot.engines.embedded.probes import TASK_LEASE, ProbeLimits
 from bot.errors import missing_extra
 from bot.models import Clock
 from bot.ports import Engine, TaskStore
@@ -51,7 +51,7 @@ async def open_embedded(
     settings: Settings, engine: EmbeddedSettings, services: EngineServices
 ) -> AsyncIterator[EmbeddedEngine]:
     limits = ProbeLimits(
-        lease=LEASE + clock_skew(settings.store.url),
+        lease=TASK_LEASE + clock_skew(settings.store.url),
         tasks=engine.concurrency,
         connections=engine.connections,
         connect_timeout=engine.connect_timeout,
@@ -78,7 +78,7 @@ async def open_arl(
     options = ArlOptions(
         with_recipients=recipient_resolver(settings),
         zone=ZoneInfo(engine.timezone),
-        limit=timedelta(seconds=engine.task_limit),
+        task_limit=timedelta(seconds=engine.task_limit),
     )
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         client = ArlClient(
@@ -90,7 +90,7 @@ async def open_arl(
         )
         reader = build_reader(engine, client, services.clock)
         try:
-            yield ArlEngine(client, reader, ways=options, clock=services.clock)
+            yield ArlEngine(client, reader, options=options, clock=services.clock)
         finally:
             await reader.close()
 

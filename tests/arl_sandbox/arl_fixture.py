@@ -15,7 +15,7 @@ from bot.engines.arl.client import ArlClient
 from bot.engines.arl.engine import ArlEngine, ArlOptions
 from bot.engines.arl.mongo_reader import MongoReader
 from bot.engines.arl.reader import ArlReader
-from bot.engines.arl.triggers import GRACE
+from bot.engines.arl.triggers import SETTLE_TIME
 from bot.models import Schedule
 from bot.mongo import Mongo
 from tests.arl_sandbox.database import FakeClockDatabase
@@ -46,7 +46,7 @@ class ArlFixture:
         """Look at what ARL has begun, and let so much time pass that no more can come of it."""
         await self.database.flush()
         await self.engine.external_runs(self.clock() - LOOKED_BACK)
-        await self.turn(GRACE.total_seconds() + 1)
+        await self.turn(SETTLE_TIME.total_seconds() + 1)
 
 
 def loud(schedule: Schedule) -> Schedule:
@@ -70,8 +70,8 @@ async def open_arl_fixture(
         session = await stack.enter_async_context(aiohttp.ClientSession())
         wire = ArlClient(session, url=arl.url, api_key=API_KEY)
         reads: ArlReader = MongoReader(mongo) if mongo else ApiReader(wire, clock=clock)
-        ways = ArlOptions(with_recipients=loud, zone=ZONE, limit=LIMIT)
-        engine = ArlEngine(wire, reads, ways=ways, clock=clock)
+        ways = ArlOptions(with_recipients=loud, zone=ZONE, task_limit=LIMIT)
+        engine = ArlEngine(wire, reads, options=ways, clock=clock)
         scheduler = ArlScheduler(database, fork=arl.fork)
         yield ArlFixture(
             database=database, arl=arl, scheduler=scheduler, engine=engine, address=address, clock=clock

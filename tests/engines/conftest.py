@@ -15,7 +15,7 @@ from bot.stores.sqlite.store import SqliteStore
 from bot.stores.sqlite.tasks import SqliteTaskStore
 from tests.fakes import FakeClock
 
-LIMITS = ProbeLimits(connect_timeout=0.5, http_timeout=1.0, task_timeout=10.0, body=65_536)
+LIMITS = ProbeLimits(connect_timeout=0.5, http_timeout=1.0, task_timeout=10.0, max_body_bytes=65_536)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

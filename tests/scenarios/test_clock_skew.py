@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.engines.embedded.engine import EmbeddedEngine
-from bot.engines.embedded.probes import LEASE
+from bot.engines.embedded.probes import TASK_LEASE
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import MAX_CLOCK_SKEW, JobState, RunStatus, TaskStatus
 from bot.runs.scheduler import SchedulePolicy, Scheduler
@@ -136,7 +136,7 @@ async def test_a_task_under_way_is_not_taken_and_one_given_back_is_free(
     store: SqliteStore, ahead: float
 ) -> None:
     tasks, one, other = SqliteTaskStore(store), FakeClock(), FakeClock()
-    limits = replace(LIMITS, lease=LEASE + MAX_CLOCK_SKEW)
+    limits = replace(LIMITS, lease=TASK_LEASE + MAX_CLOCK_SKEW)
     other.turn(seconds=ahead)
     engines = [
         EmbeddedEngine((), tasks, limits=limits, clock=clock, owner=owner)

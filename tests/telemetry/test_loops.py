@@ -82,7 +82,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     for name in pauses:
         monkeypatch.setattr(f"bot.{name}", FAST)
-    monkeypatch.setattr("bot.engines.embedded.engine.POLL", FAST)
+    monkeypatch.setattr("bot.engines.embedded.engine.POLL_SECONDS", FAST)
     monkeypatch.setattr("bot.telemetry.loops.RESTART_SECONDS", FAST)
     monkeypatch.setattr("bot.messengers.dingtalk.stream.MAX_BACKOFF_SECONDS", FAST)
 

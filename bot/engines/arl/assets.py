@@ -1,7 +1,7 @@
-"""What ARL found, sorted on our side.
+"""Sorts the assets of ARL by merge key.
 
-ARL has no index that would give documents by their key, and its MongoDB refuses to sort many without one.
-So they come as they lie, and are sorted here by way of temporary files, so that memory stays flat.
+ARL has no index on the key, and MongoDB refuses to sort many documents without one. They are sorted here
+through temporary files, with bounded memory.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ from bot.engines.arl.documents import Document
 
 __all__ = ["FINDINGS", "check_depth", "is_keyless", "select_fields", "sorted_by_key"]
 
-BATCH = 500  # documents that are read back at once
-MAX_DEPTH = 40  # of a document in a document
+BATCH_ITEMS = 500  # read back at once
+MAX_DEPTH = 40  # of nested documents
 
 FINDINGS = ASSET_KINDS
 """ARL's collections are the kinds of assets."""
 
 
 def check_depth(value: object, left: int = MAX_DEPTH) -> None:
-    """Raise `ValueError` for what nobody can write down again, so deep it is."""
+    """Raise `ValueError` for a value that is nested too deep to be written again."""
     if not left:
         raise ValueError("too deep")
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -33,7 +33,7 @@ def check_depth(value: object, left: int = MAX_DEPTH) -> None:
 async def sorted_by_key(
     documents: AsyncIterator[Document], key: Callable[[Document], Key], *, chunk: int = MAX_ITEMS_IN_MEMORY
 ) -> AsyncIterator[Document]:
-    """Yield the same documents by their keys; a few are sorted in memory, many by way of files."""
+    """Yield the documents in the order of their keys. More than `chunk` are sorted through files."""
     with ExternalSort(chunk=chunk) as sort:
         batch: list[tuple[Key, Document]] = []
         async for document in documents:
@@ -44,6 +44,6 @@ async def sorted_by_key(
         sort.extend(batch)
         batch.clear()
         merging = iter(sort)
-        while found := await asyncio.to_thread(lambda: list(islice(merging, BATCH))):
+        while found := await asyncio.to_thread(lambda: list(islice(merging, BATCH_ITEMS))):
             for _, document in found:
                 yield document

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from bot.engines.arl.commands import ArlCommands
-from bot.engines.arl.documents import Document, at_epoch
+from bot.engines.arl.documents import Document, parse_epoch
 from bot.engines.arl.reader import ArlReader
 from bot.errors import ConfigError
 from bot.models import Clock, Schedule
@@ -60,7 +60,7 @@ class ArlChecks:
 
     def clock_difference(self) -> timedelta:
         """Return how far ARL's clock was ahead at its last answer, or zero where it did not tell."""
-        said = self._commands.said_at()
+        said = self._commands.server_time()
         return said - self._clock() if said else timedelta()
 
     async def check_database(self) -> str:
@@ -138,9 +138,9 @@ class ArlChecks:
 
     async def _push_attempts(self) -> Sequence[Document]:
         """Return the records of the runs that ARL tried to push lately, oldest first."""
-        records = await self._reader.records(self._clock() - PUSH_LOOKBACK)
+        records = await self._reader.run_records(self._clock() - PUSH_LOOKBACK)
         tried = [each for each in records if each.get("push_status") in ("success", "error")]
-        return sorted(tried, key=lambda each: at_epoch(each.get("start_time")) or LONG_AGO)
+        return sorted(tried, key=lambda each: parse_epoch(each.get("start_time")) or LONG_AGO)
 
 
 def describe_clocks(difference: timedelta) -> str:

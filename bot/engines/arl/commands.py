@@ -1,148 +1,148 @@
-"""What the engine lets ARL do, by its API: begin tasks, begin them again, stop them."""
+"""Commands to ARL by its API: submit tasks, restart them, stop them."""
 
 import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.engines.arl.client import ArlClient, Refused
+from bot.engines.arl.client import ArlClient, RefusedError
 from bot.engines.arl.documents import (
-    AGAIN,
-    ENDINGS,
-    NAME_LETTERS,
+    FINAL_STATUSES,
+    MAX_NAME_LENGTH,
+    RESTART_PREFIX,
     Document,
     TaskSpec,
     created_at,
     document_id,
+    format_targets,
     task_spec,
     task_specs,
-    written,
 )
 from bot.engines.arl.reader import ArlReader
-from bot.engines.arl.tasks import unsubmitted
+from bot.engines.arl.tasks import unsubmitted_id
 from bot.engines.reasons import reason
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Run
 
 log = logging.getLogger(__name__)
 
-CLOCKS = timedelta(seconds=60)  # so much ARL's clock may be behind ours
-A_DAY = timedelta(days=1)  # likewise, where the name alone is enough
-AT_ONCE = 4
-ALL = 5_001  # items of a page: more than what a fork keeps for a minute
-NO_TASK, IS_DONE = "103", "105"  # codes of a stop that is not needed
+MAX_CLOCK_LAG = timedelta(seconds=60)  # how far ARL's clock may be behind ours
+NAME_LOOKBACK = timedelta(days=1)  # likewise, where the name alone identifies a task
+MAX_CONCURRENT_STOPS = 4
+UNCACHED_PAGE_SIZE = 5_001  # items of a page; a fork caches answers of up to 5,000
+UNKNOWN_TASK_CODE, ENDED_TASK_CODE = "103", "105"  # codes of a stop that is not needed
 
 
 class ArlCommands:
-    """Acts that can be asked for twice: what is there already is looked up first."""
+    """Sends idempotent commands: what exists already is looked up first."""
 
-    def __init__(self, wire: ArlClient, reads: ArlReader) -> None:
-        self._wire = wire
-        self._reads = reads
+    def __init__(self, client: ArlClient, reader: ArlReader) -> None:
+        self._client = client
+        self._reader = reader
 
     @property
     def url(self) -> str:
         """The address of ARL, without its API."""
-        return self._wire.url
+        return self._client.url
 
     async def count_schedules(self) -> int:
         """Ask ARL for the number of its schedules. This shows that it answers and accepts the key."""
-        return await self._wire.total("/task_schedule/")
+        return await self._client.count("/task_schedule/")
 
     async def schedule_ids(self) -> Sequence[str]:
-        """The ids of ARL's schedules, by its API."""
-        found = [each async for each in self._wire.pages("/task_schedule/", size=ALL)]
-        return self._wire.skipped.read_each("task_schedule", found, document_id)
+        """Return the ids of ARL's schedules, by its API."""
+        found = [each async for each in self._client.pages("/task_schedule/", size=UNCACHED_PAGE_SIZE)]
+        return self._client.skipped.read_each("task_schedule", found, document_id)
 
     async def newest_task(self) -> str:
-        """The id of the task that was made last, or ""."""
-        found = await self._wire.items("/task/", size=1, order="-_id")
-        return next(iter(self._wire.skipped.read_each("task", found, document_id)), "")
+        """Return the id of the newest task, or ""."""
+        found = await self._client.items("/task/", size=1, order="-_id")
+        return next(iter(self._client.skipped.read_each("task", found, document_id)), "")
 
-    def said_at(self) -> datetime | None:
+    def server_time(self) -> datetime | None:
         """Return ARL's time at its last answer."""
-        return self._wire.said_at
+        return self._client.server_time
 
     async def submit(self, run: Run, targets: Sequence[str]) -> Sequence[str]:
-        """Begin the tasks of a run, in ARL's order, with the policy that its schedule has today."""
+        """Submit the tasks of a run with the current policy of its schedule. Returns their ids."""
         schedule = await self._schedule(run.schedule_id)
         tag = str(schedule.get("task_tag"))
-        aims = task_specs(targets, tag)
-        if not aims:
+        specs = task_specs(targets, tag)
+        if not specs:
             raise PermanentError(reason("no_target"))
-        name = f"重跑-{run.schedule_name[:NAME_LETTERS]}-{run.id}"
-        made = await self._made(name, run.start_time)
-        missing = [aim for aim in aims if aim not in made]
+        name = f"重跑-{run.schedule_name[:MAX_NAME_LENGTH]}-{run.id}"
+        created = await self._created_tasks(name, run.start_time)
+        missing = [spec for spec in specs if spec not in created]
         if missing:
             body = {
                 "name": name,
                 "task_tag": tag,
                 "policy_id": schedule.get("policy_id"),
-                "target": " ".join(map(written, missing)),
+                "target": " ".join(map(format_targets, missing)),
             }
-            await self._wire.post("/task/policy/", body)
-            made = await self._made(name, run.start_time)
-        if not made:
-            raise TemporaryError("ARL took the tasks and does not show them yet", uncertain=True)
-        return [made.get(aim) or unsubmitted(run.id, written(aim)) for aim in aims]
+            await self._client.post("/task/policy/", body)
+            created = await self._created_tasks(name, run.start_time)
+        if not created:
+            raise TemporaryError("ARL accepted the tasks and does not show them yet", uncertain=True)
+        return [created.get(spec) or unsubmitted_id(run.id, format_targets(spec)) for spec in specs]
 
     async def _schedule(self, schedule_id: str) -> Document:
-        for schedule in await self._reads.schedules():
+        for schedule in await self._reader.schedules():
             if schedule["_id"] == schedule_id:
                 return schedule
         raise PermanentError(reason("no_schedule"))
 
-    async def _made(self, name: str, start: datetime) -> Mapping[TaskSpec, str]:
-        """The tasks that carry a name, by what they are for; the oldest counts."""
-        found = await self._reads.named(name, start - A_DAY)
+    async def _created_tasks(self, name: str, start: datetime) -> Mapping[TaskSpec, str]:
+        """Find the tasks with a name, by their spec. Of equal ones the oldest counts."""
+        found = await self._reader.tasks_named(name, start - NAME_LOOKBACK)
         return {task_spec(task): task["_id"] for task in reversed(found)}
 
     async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
-        """Begin ended tasks again, each by ARL's own restart; its answer names the old one, so we look."""
-        found = {task["_id"]: task for task in await self._reads.tasks(task_ids)}
-        ids = [await self._again(run, found[id_]) for id_ in task_ids if id_ in found]
+        """Restart ended tasks, each by ARL's own restart, and return the ids of the new tasks."""
+        found = {task["_id"]: task for task in await self._reader.tasks(task_ids)}
+        ids = [await self._restart_task(run, found[id_]) for id_ in task_ids if id_ in found]
         return [id_ for id_ in ids if id_]
 
-    async def _again(self, run: Run, task: Document) -> str:
-        """The task that repeats this one in the run, or "" when ARL would not.
+    async def _restart_task(self, run: Run, task: Document) -> str:
+        """Return the id of the task that repeats this one in the run, or "" if ARL refuses.
 
-        Of what ARL makes only what is new is ours: its clock may differ from ours, and it is asked once.
+        Only a task that did not exist before the request is taken, as the clocks may differ.
         """
         before = await self._restarts(task)
-        if ours := [id_ for id_ in before if created_at(id_) >= run.start_time - CLOCKS]:
+        if ours := [id_ for id_ in before if created_at(id_) >= run.start_time - MAX_CLOCK_LAG]:
             return ours[0]
-        if task.get("status") not in ENDINGS:  # ARL takes it for running, and would refuse all
+        if task.get("status") not in FINAL_STATUSES:  # ARL considers it running, and would refuse
             return ""
         try:
-            await self._wire.post("/task/restart/", {"task_id": [task["_id"]]})
-        except Refused as error:  # it may be submitted anew all the same
-            log.warning("task %s is not begun again: %s", task["_id"], error)
+            await self._client.post("/task/restart/", {"task_id": [task["_id"]]})
+        except RefusedError as error:  # it can still be submitted anew
+            log.warning("task %s is not restarted: %s", task["_id"], error)
             return ""
         new = [id_ for id_ in await self._restarts(task) if id_ not in before]
         if not new:
-            raise PermanentError("ARL took the restart and made no task")
+            raise PermanentError("ARL accepted the restart and created no task")
         return new[0]
 
     async def _restarts(self, task: Document) -> Sequence[str]:
-        """The tasks that repeat this one, or one before it; ARL gives all of them one name."""
-        name, aim = AGAIN + str(task.get("name")).removeprefix(AGAIN), task_spec(task)
-        found = await self._reads.named(name, created_at(task["_id"]))
-        return [each["_id"] for each in found if task_spec(each) == aim and each["_id"] != task["_id"]]
+        """Return the ids of the restarts of this task. ARL gives all restarts one name."""
+        name, spec = RESTART_PREFIX + str(task.get("name")).removeprefix(RESTART_PREFIX), task_spec(task)
+        found = await self._reader.tasks_named(name, created_at(task["_id"]))
+        return [each["_id"] for each in found if task_spec(each) == spec and each["_id"] != task["_id"]]
 
     async def stop(self, task_ids: Collection[str]) -> Mapping[str, str]:
-        """Ask for each to be stopped; what ARL said of those that it would not stop."""
-        places = asyncio.Semaphore(AT_ONCE)
+        """Stop tasks. Returns the messages of ARL for those that it refuses to stop."""
+        slots = asyncio.Semaphore(MAX_CONCURRENT_STOPS)
 
-        async def ask(id_: str) -> str:
-            async with places:
+        async def stop_one(id_: str) -> str:
+            async with slots:
                 return await self._stop(id_)
 
-        said = await asyncio.gather(*map(ask, task_ids))
-        return {id_: words for id_, words in zip(task_ids, said, strict=True) if words}
+        messages = await asyncio.gather(*map(stop_one, task_ids))
+        return {id_: message for id_, message in zip(task_ids, messages, strict=True) if message}
 
     async def _stop(self, id_: str) -> str:
         try:
-            await self._wire.get(f"/task/stop/{id_}")
-        except Refused as error:
-            return "" if error.code in {NO_TASK, IS_DONE} else error.words
+            await self._client.get(f"/task/stop/{id_}")
+        except RefusedError as error:
+            return "" if error.code in {UNKNOWN_TASK_CODE, ENDED_TASK_CODE} else error.message
         return ""

@@ -16,14 +16,14 @@ TASK_FIELDS = (
     "name", "target", "type", "task_tag", "status", "start_time", "end_time", "statistic", "stop_reason",
     "end_reason",    "cruising_target", "options.policy_name",
 )  # fmt: skip
-READ_OF_TASKS = {field.partition(".")[0] for field in TASK_FIELDS}
-NOT_YET = "-"  # a time that has not come
+TASK_TOP_FIELDS = {field.partition(".")[0] for field in TASK_FIELDS}
+NO_TIME = "-"  # a time that has not come
 RECURRENT, FUTURE = "recurrent_scan", "future_scan"
-STEMS = {RECURRENT: "周期任务", FUTURE: "定时任务"}  # the names of scheduled tasks begin so
-AGAIN = "重新运行-"  # what ARL puts before the name of a task that it begins again, once
-NAME_LETTERS = 15  # of a schedule's name, in the names of its tasks
+NAME_PREFIXES = {RECURRENT: "周期任务", FUTURE: "定时任务"}  # the names of scheduled tasks begin so
+RESTART_PREFIX = "重新运行-"  # what ARL puts before the name of a task that it begins again, once
+MAX_NAME_LENGTH = 15  # of a schedule's name, in the names of its tasks
 RISK = "risk_cruising"
-ENDINGS = frozenset({"done", "error", "stop"})  # states that ARL itself takes for final
+FINAL_STATUSES = frozenset({"done", "error", "stop"})  # states that ARL itself takes for final
 
 # As `is_vaild_ip_target` of app/utils/ip.py: numbers of any size, and any sign before a range's last one.
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+(/\d+)?|\d+\.\d+\.(\d+\D\d+|\d{3,})-\d+")
@@ -40,7 +40,7 @@ def created_at(id_: str) -> datetime:
     return datetime.fromtimestamp(int(id_[:8], 16), UTC)
 
 
-def moment(text: object, zone: ZoneInfo) -> datetime | None:
+def parse_time(text: object, zone: ZoneInfo) -> datetime | None:
     """A time as ARL writes it, or None for "-" and anything else that is none."""
     try:
         return datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=zone).astimezone(UTC)
@@ -48,7 +48,7 @@ def moment(text: object, zone: ZoneInfo) -> datetime | None:
         return None
 
 
-def at_epoch(seconds: object) -> datetime | None:
+def parse_epoch(seconds: object) -> datetime | None:
     """A time that ARL keeps as seconds since 1970, or None: 0 means never, and milliseconds are none."""
     try:
         return (
@@ -76,12 +76,12 @@ def normalize_task(document: Document) -> Document:
     if not is_id(id_):
         raise ValueError("no id of ARL's")
     words = {name: str(document[name]) for name in ("name", "type", "status") if name in document}
-    end = document.get("end_time", NOT_YET)
+    end = document.get("end_time", NO_TIME)
     return {
-        **{name: document[name] for name in READ_OF_TASKS & document.keys()},
+        **{name: document[name] for name in TASK_TOP_FIELDS & document.keys()},
         **words,
         "_id": id_,
-        "end_time": end if isinstance(end, str) and end else NOT_YET,
+        "end_time": end if isinstance(end, str) and end else NO_TIME,
         "options": {"policy_name": _policy_name(document)},
     }
 
@@ -92,7 +92,7 @@ def _policy_name(task: Document) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def targets_of(target: object) -> tuple[str, ...]:
+def parse_targets(target: object) -> tuple[str, ...]:
     """The targets of a line, each once, in their order."""
     return tuple(dict.fromkeys(word for word in re.split(r"[,\s]+", str(target or "").lower()) if word))
 
@@ -118,9 +118,9 @@ def task_spec(task: Document) -> TaskSpec:
     if kind == RISK:
         listed = task.get("cruising_target")
         return kind, frozenset(str(each).lower() for each in (listed if isinstance(listed, list) else ()))
-    return kind, frozenset(targets_of(task.get("target")))
+    return kind, frozenset(parse_targets(task.get("target")))
 
 
-def written(aim: TaskSpec) -> str:
+def format_targets(aim: TaskSpec) -> str:
     """An aim as ARL takes it, and as people read it."""
     return " ".join(sorted(aim[1]))

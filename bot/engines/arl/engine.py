@@ -1,4 +1,4 @@
-"""ARL as the engine: its schedules, its tasks, its results. ARL fires; DingRun looks, tells and asks."""
+"""The Engine port over a running ARL, which triggers its schedules itself."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -11,13 +11,13 @@ from bot.engines.arl.assets import FINDINGS, is_keyless, sorted_by_key
 from bot.engines.arl.checks import ArlChecks
 from bot.engines.arl.client import ArlClient
 from bot.engines.arl.commands import ArlCommands
-from bot.engines.arl.discovery import Discovered, RunDiscovery
-from bot.engines.arl.documents import Document, targets_of, written
+from bot.engines.arl.discovery import ArlRunDiscovery, DiscoveredRun
+from bot.engines.arl.documents import Document, format_targets, parse_targets
 from bot.engines.arl.reader import ArlReader
-from bot.engines.arl.run_detection import LooseRun
-from bot.engines.arl.schedules import of_record, parse_schedule
-from bot.engines.arl.skipped import UNREADABLE
-from bot.engines.arl.tasks import Reading, missing_task, parse_task, unsubmitted
+from bot.engines.arl.run_detection import OrphanRun
+from bot.engines.arl.schedules import parse_schedule, schedule_from_record
+from bot.engines.arl.skipped import READ_ERRORS
+from bot.engines.arl.tasks import ReadOptions, missing_task, parse_task, unsubmitted_id
 from bot.engines.reasons import reason
 from bot.errors import PermanentError
 from bot.models import UNSUBMITTED, Clock, Run, Schedule, Task
@@ -25,16 +25,16 @@ from bot.ports import Checks, EngineRun, EngineWarning
 
 log = logging.getLogger(__name__)
 
-KEPT = 20_000  # facts about tasks that are remembered
+MAX_REMEMBERED_TASKS = 20_000  # tasks of which a fact is kept in memory
 
 
 @dataclass(frozen=True, kw_only=True)
 class ArlOptions:
-    """How ARL is seen: whom its schedules tell, its time zone, and how long a task may take."""
+    """How ARL is read: recipients of its schedules, its time zone, and the time limit of a task."""
 
     with_recipients: Callable[[Schedule], Schedule]
     zone: ZoneInfo
-    limit: timedelta
+    task_limit: timedelta
 
 
 class ArlEngine:
@@ -42,54 +42,54 @@ class ArlEngine:
 
     has_own_scheduler = True
 
-    def __init__(self, wire: ArlClient, reads: ArlReader, *, ways: ArlOptions, clock: Clock) -> None:
-        self._reads = reads
-        self._acts = ArlCommands(wire, reads)
-        self.diagnostics = ArlChecks(self._acts, reads, schedules=self.schedules, clock=clock)
-        self._discovery = RunDiscovery(reads, clock=clock)
-        self._ways = ways
+    def __init__(self, client: ArlClient, reader: ArlReader, *, options: ArlOptions, clock: Clock) -> None:
+        self._reader = reader
+        self._commands = ArlCommands(client, reader)
+        self.diagnostics = ArlChecks(self._commands, reader, schedules=self.schedules, clock=clock)
+        self._discovery = ArlRunDiscovery(reader, clock=clock)
+        self._options = options
         self._clock = clock
-        self._looked: set[str] = set()  # done, and without an end time
-        self._counted: dict[str, Mapping[str, int]] = {}  # of tasks that ended without a statistic
+        self._done_tasks: set[str] = set()  # ids of tasks that were read as done
+        self._asset_counts: dict[str, Mapping[str, int]] = {}  # of tasks without a statistic
 
     async def schedules(self) -> Sequence[Schedule]:
-        found = await self._reads.schedules()
-        read = self._reads.skipped.read_each("task_schedule", found, parse_schedule)
-        return [self._ways.with_recipients(each) for each in read]
+        found = await self._reader.schedules()
+        read = self._reader.skipped.read_each("task_schedule", found, parse_schedule)
+        return [self._options.with_recipients(each) for each in read]
 
     async def submit(self, run: Run) -> Sequence[str]:
-        return await self._acts.submit(run, targets_of(" ".join(run.schedule.targets)))
+        return await self._commands.submit(run, parse_targets(" ".join(run.schedule.targets)))
 
     async def restart(self, run: Run, task_ids: Sequence[str]) -> Sequence[str]:
-        """What ARL would not begin again (it takes it for running, or never had it) is submitted anew."""
-        tasks, _ = await self._seen(task_ids)
-        ids = list(await self._acts.restart(run, [id_ for id_ in task_ids if _is_real(id_)]))
-        done = {tasks[id_].target for id_ in task_ids if id_ in tasks}
-        begun = {task.target for task in (await self._seen(ids))[0].values()}
-        rest = targets_of(" ".join(sorted(done - begun)))
+        """Restart tasks. Targets whose task ARL does not restart are submitted anew."""
+        tasks, _ = await self._read_tasks(task_ids)
+        ids = list(await self._commands.restart(run, [id_ for id_ in task_ids if _is_real(id_)]))
+        old = {tasks[id_].target for id_ in task_ids if id_ in tasks}
+        restarted = {task.target for task in (await self._read_tasks(ids))[0].values()}
+        rest = parse_targets(" ".join(sorted(old - restarted)))
         if rest:
-            ids += await self._acts.submit(run, rest)
+            ids += await self._commands.submit(run, rest)
         if not ids:
             raise PermanentError(reason("all_gone"))
         return ids
 
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
-        tasks, uncounted = await self._seen(task_ids)
+        tasks, uncounted = await self._read_tasks(task_ids)
         counts = await self._counts(uncounted)
         return {
             id_: replace(task, found=counts[id_]) if id_ in counts else task for id_, task in tasks.items()
         }
 
     async def open_tasks(self, task_ids: Collection[str]) -> Collection[str]:
-        tasks, _ = await self._seen([id_ for id_ in task_ids if _is_real(id_)])
+        tasks, _ = await self._read_tasks([id_ for id_ in task_ids if _is_real(id_)])
         return {id_ for id_, task in tasks.items() if not task.status.ended}
 
-    async def _seen(self, task_ids: Collection[str]) -> tuple[Mapping[str, Task], Sequence[str]]:
-        """The tasks in their order, and those of them whose finds are still to be counted."""
+    async def _read_tasks(self, task_ids: Collection[str]) -> tuple[Mapping[str, Task], Sequence[str]]:
+        """Return the tasks in their order, and the ids of those whose assets are still to be counted."""
         real = [id_ for id_ in task_ids if _is_real(id_)]
-        reading = Reading(now=self._clock(), zone=self._ways.zone, limit=self._ways.limit)
-        documents = {each["_id"]: each for each in (await self._reads.tasks(real) if real else ())}
-        read = self._reads.skipped.read_each(
+        reading = ReadOptions(now=self._clock(), zone=self._options.zone, limit=self._options.task_limit)
+        documents = {each["_id"]: each for each in (await self._reader.tasks(real) if real else ())}
+        read = self._reader.skipped.read_each(
             "task", documents.values(), lambda each: self._read(each, reading)
         )
         tasks = {task.id: task for task in read}
@@ -97,32 +97,36 @@ class ArlEngine:
         uncounted = [task.id for task in read if _lacks_counts(documents[task.id], task)]
         return {id_: tasks[id_] for id_ in task_ids if id_ in tasks}, uncounted
 
-    def _read(self, document: Document, reading: Reading) -> Task:
+    def _read(self, document: Document, reading: ReadOptions) -> Task:
         id_ = document["_id"]
-        task = parse_task(document, reading, looked_before=id_ in self._looked)
+        task = parse_task(document, reading, seen_done=id_ in self._done_tasks)
         if document.get("status") == "done":
-            self._looked = set() if len(self._looked) >= KEPT else self._looked
-            self._looked.add(id_)
+            self._remember_done(id_)
         return task
 
+    def _remember_done(self, task_id: str) -> None:
+        if len(self._done_tasks) >= MAX_REMEMBERED_TASKS:
+            self._done_tasks = set()
+        self._done_tasks.add(task_id)
+
     async def _counts(self, task_ids: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
-        """What ended tasks found. ARL counts only for those that are done; the others we count, once."""
-        new = [id_ for id_ in task_ids if id_ not in self._counted]
-        known = {id_: self._counted[id_] for id_ in task_ids if id_ in self._counted}
+        """Count the assets of ended tasks, once. ARL itself counts only for tasks that are done."""
+        new = [id_ for id_ in task_ids if id_ not in self._asset_counts]
+        known = {id_: self._asset_counts[id_] for id_ in task_ids if id_ in self._asset_counts}
         if new:
-            kept = self._counted if len(self._counted) + len(new) <= KEPT else known
-            fresh = await self._reads.counts(new)
-            self._counted = {**kept, **fresh}
+            kept = self._asset_counts if len(self._asset_counts) + len(new) <= MAX_REMEMBERED_TASKS else known
+            fresh = await self._reader.count_assets(new)
+            self._asset_counts = {**kept, **fresh}
             known |= fresh
         return known
 
     async def stop(self, task_ids: Collection[str]) -> Mapping[str, Task]:
-        tasks, _ = await self._seen(task_ids)
-        said = await self._acts.stop([id_ for id_, task in tasks.items() if not task.status.ended])
-        self._reads.forget(task_ids)
-        after, _ = await self._seen(task_ids)
+        tasks, _ = await self._read_tasks(task_ids)
+        refusals = await self._commands.stop([id_ for id_, task in tasks.items() if not task.status.ended])
+        self._reader.forget(task_ids)
+        after, _ = await self._read_tasks(task_ids)
         return {
-            id_: task if task.status.ended else replace(task, reason=said.get(id_, ""))
+            id_: task if task.status.ended else replace(task, reason=refusals.get(id_, ""))
             for id_, task in after.items()
         }
 
@@ -134,50 +138,52 @@ class ArlEngine:
             yield document
 
     async def _readable(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
-        """Their documents but those that nothing tells from others: all of these would become one."""
+        """Yield the documents that have a merge key. Without one they would all become the same asset."""
         key = FINDINGS[kind].key
-        async for document in self._reads.finds(task_ids, kind):
+        async for document in self._reader.iter_assets(task_ids, kind):
             try:
-                odd = "nothing to know it by" if is_keyless(key(document)) else ""
-            except UNREADABLE as error:
-                odd = type(error).__name__
-            if odd:
-                self._reads.skipped.add(kind, document, odd)
+                reason_skipped = "no merge key" if is_keyless(key(document)) else ""
+            except READ_ERRORS as error:
+                reason_skipped = type(error).__name__
+            if reason_skipped:
+                self._reader.skipped.add(kind, document, reason_skipped)
             else:
                 yield {name: value for name, value in document.items() if name != "_id"}
 
     async def external_runs(self, since: datetime) -> Sequence[EngineRun]:
-        """What ARL began by itself: a fork's own records first, what they lack by the names of tasks."""
-        begun = [self._started(found) for found in await self._discovery.look(since)]
-        return [each for each in begun if each]
+        found = [self._external_run(each) for each in await self._discovery.poll(since)]
+        return [run for run in found if run]
 
-    def _started(self, found: Discovered) -> EngineRun | None:
+    def _external_run(self, found: DiscoveredRun) -> EngineRun | None:
         run = found.run
-        if isinstance(run, LooseRun):
-            return self._loose(run, found.document if found.has_schedule else None)
+        if isinstance(run, OrphanRun):
+            return self._orphan_run(run, found.document if found.has_schedule else None)
         try:
-            schedule = self._ways.with_recipients(
-                (parse_schedule if found.has_schedule else of_record)(found.document)
+            schedule = self._options.with_recipients(
+                (parse_schedule if found.has_schedule else schedule_from_record)(found.document)
             )
-        except UNREADABLE as error:
-            self._reads.skipped.add("task_schedule", found.document, error)
+        except READ_ERRORS as error:
+            self._reader.skipped.add("task_schedule", found.document, error)
             return None
-        cause = f"{run.schedule_id}:{run.number}"
-        lacking = [target for aim in run.lacking for target in [written(aim) or " ".join(schedule.targets)]]
+        trigger = f"{run.schedule_id}:{run.number}"
+        missing = [format_targets(spec) or " ".join(schedule.targets) for spec in run.missing]
         return EngineRun(
-            idempotency_key=f"arl:{cause}",
+            idempotency_key=f"arl:{trigger}",
             schedule=schedule,
-            task_ids=(*run.task_ids, *(unsubmitted(cause.replace(":", "-"), target) for target in lacking)),
+            task_ids=(
+                *run.task_ids,
+                *(unsubmitted_id(trigger.replace(":", "-"), target) for target in missing),
+            ),
             start_time=run.start,
             gone=not found.has_schedule,
         )
 
-    def _loose(self, run: LooseRun, document: Document | None) -> EngineRun:
-        """Return a run without its trigger: where its schedule is gone, its tasks tell name and targets."""
+    def _orphan_run(self, run: OrphanRun, document: Document | None) -> EngineRun:
+        """Build a run without a trigger. If its schedule is gone, its tasks give name and targets."""
         left = Schedule(id=f"gone:{run.key.rpartition(':')[0]}", name=run.name, targets=run.targets)
         return EngineRun(
             idempotency_key=f"arl:loose:{run.key}",
-            schedule=self._ways.with_recipients(parse_schedule(document) if document else left),
+            schedule=self._options.with_recipients(parse_schedule(document) if document else left),
             task_ids=run.task_ids,
             start_time=run.start,
             gone=document is None,
@@ -194,7 +200,7 @@ class ArlEngine:
         return
 
     async def close(self) -> None:
-        await self._reads.close()
+        await self._reader.close()
 
 
 def _lacks_counts(document: Document, task: Task) -> bool:

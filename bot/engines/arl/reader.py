@@ -1,4 +1,4 @@
-"""What the engine asks ARL for, whichever way: from its database, or through its API alone."""
+"""The port through which the engine reads ARL: its database, or its API alone."""
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
@@ -9,45 +9,46 @@ from bot.engines.arl.skipped import SkippedDocuments
 
 
 class ArlReader(Protocol):
-    """Reading ARL, never writing. Ids are text; documents of tasks have the fields of `TASK_FIELDS`.
+    """Reads ARL and never writes.
 
-    A document that cannot be read is left out, and noted in `skipped`.
+    - Ids are text. Documents of tasks have the fields of `TASK_FIELDS`.
+    - A document that cannot be read is left out, and counted in `skipped`.
     """
 
     @property
     def skipped(self) -> SkippedDocuments:
-        """What has been left out so far."""
+        """Return what has been left out so far."""
 
     @property
     def has_database(self) -> bool:
-        """Tell if ARL's database is read, and not its API."""
+        """Tell if ARL's database is read. Otherwise it is the API."""
 
     async def schedules(self) -> Sequence[Document]:
-        """All of ARL's schedules, in the order they were made."""
+        """Return all schedules, in the order in which they were created."""
 
     async def tasks(self, task_ids: Collection[str]) -> Sequence[Document]:
-        """The tasks with these ids, in one question where that is possible; unknown ones are left out."""
+        """Return the tasks with these ids, with one query if possible. Unknown ones are left out."""
 
-    async def begun(self, since: datetime) -> Sequence[Document]:
-        """Tasks made since then whose names are those of scheduled tasks."""
+    async def scheduled_tasks(self, since: datetime) -> Sequence[Document]:
+        """Return the tasks created since a time that have the name of a scheduled task."""
 
-    async def named(self, name: str, since: datetime) -> Sequence[Document]:
-        """Tasks with exactly this name, made since then, oldest first."""
+    async def tasks_named(self, name: str, since: datetime) -> Sequence[Document]:
+        """Return the tasks with exactly this name created since a time, oldest first."""
 
-    async def records(self, since: datetime) -> Sequence[Document]:
-        """What a fork has written down of triggers since then; nothing where there is no such thing."""
+    async def run_records(self, since: datetime) -> Sequence[Document]:
+        """Return the records that a fork has of the runs since a time. Other ARLs have none."""
 
-    async def counts(self, task_ids: Collection[str]) -> Mapping[str, Mapping[str, int]]:
-        """How many documents these tasks have, by task and kind; kinds without any are left out."""
+    async def count_assets(self, task_ids: Collection[str]) -> Mapping[str, Mapping[str, int]]:
+        """Count the assets of these tasks, by task and kind. Kinds without any are left out."""
 
-    def finds(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
-        """The documents of a kind of these tasks, in any order, streamed, with `_id` and what is read."""
+    def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
+        """Stream the assets of a kind of these tasks in any order, with `_id` and the used fields."""
 
     def forget(self, task_ids: Collection[str]) -> None:
-        """Take no answer about these tasks that is older than now."""
+        """Drop cached answers about these tasks."""
 
     def forget_lists(self) -> None:
-        """Take no list of tasks that is older than now."""
+        """Drop cached lists of tasks."""
 
     async def close(self) -> None:
-        """Let go."""
+        """Close connections."""

@@ -15,24 +15,24 @@ from types import MappingProxyType
 from typing import Any
 
 from bot.engines.arl.documents import (
-    AGAIN,
     FUTURE,
-    NAME_LETTERS,
+    MAX_NAME_LENGTH,
+    NAME_PREFIXES,
     RECURRENT,
-    STEMS,
+    RESTART_PREFIX,
     Document,
     TaskSpec,
-    at_epoch,
     created_at,
     is_id,
-    targets_of,
+    parse_epoch,
+    parse_targets,
     task_spec,
     task_specs,
 )
-from bot.engines.arl.triggers import GRACE, Trigger
+from bot.engines.arl.triggers import SETTLE_TIME, Trigger
 
-EARLIER = timedelta(minutes=10)  # a run whose first tasks are older is not seen whole
-CLOCK = timedelta(seconds=2)  # the scheduler's second and the id's
+DETECTION_LOOKBACK = timedelta(minutes=10)  # a run whose first tasks are older is not seen whole
+MAX_ID_SKEW = timedelta(seconds=2)  # the scheduler's second and the id's
 MAX_DIGITS = 9  # of the number in a name
 
 
@@ -45,18 +45,18 @@ class Plan:
     kind: str
     tag: str
     policy: str
-    aims: tuple[TaskSpec, ...]
+    specs: tuple[TaskSpec, ...]
     number: int  # of its last trigger
-    last: datetime | None  # when that was; of a future scan: when it was meant to be
+    last_trigger: datetime | None  # when that was; of a future scan: when it was meant to be
 
     @cached_property
     def expected(self) -> frozenset[TaskSpec]:
-        return frozenset(self.aims)
+        return frozenset(self.specs)
 
     @property
-    def stem(self) -> tuple[str, str, str]:
+    def name_key(self) -> tuple[str, str, str]:
         """Plans with one stem make tasks with the same names."""
-        return self.kind, self.name[:NAME_LETTERS], self.tag
+        return self.kind, self.name[:MAX_NAME_LENGTH], self.tag
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +66,7 @@ class FoundRun:
     schedule_id: str
     number: int
     task_ids: tuple[str, ...]
-    lacking: tuple[TaskSpec, ...]
+    missing: tuple[TaskSpec, ...]
     start: datetime
     newest: datetime | None = None  # its last sign by ARL's clock, where that is not its start
 
@@ -114,10 +114,10 @@ class Block:
         if not self.made:
             return True
         last = next(reversed(self.made.values()))
-        return _process(last) == _process(id_) and created_at(id_) - created_at(last) <= GRACE
+        return _process(last) == _process(id_) and created_at(id_) - created_at(last) <= SETTLE_TIME
 
 
-def plan_of(schedule: Document) -> Plan:
+def parse_plan(schedule: Document) -> Plan:
     recurrent = schedule.get("schedule_type") == RECURRENT
     return Plan(
         id=schedule["_id"],
@@ -125,13 +125,13 @@ def plan_of(schedule: Document) -> Plan:
         kind=RECURRENT if recurrent else FUTURE,
         tag=str(schedule.get("task_tag")),
         policy=str(schedule.get("policy_name")),
-        aims=task_specs(targets_of(schedule.get("target")), str(schedule.get("task_tag"))),
+        specs=task_specs(parse_targets(schedule.get("target")), str(schedule.get("task_tag"))),
         number=int(schedule.get("run_number") or 0),
-        last=at_epoch(schedule.get("last_run_time" if recurrent else "start_time")),
+        last_trigger=parse_epoch(schedule.get("last_run_time" if recurrent else "start_time")),
     )
 
 
-def recorded_run(record: Document) -> FoundRun:
+def parse_run_record(record: Document) -> FoundRun:
     """What the fork has written down: a record is complete as soon as it is there.
 
     Raises `ValueError` or `TypeError` where it names no tasks as ARL does.
@@ -143,12 +143,12 @@ def recorded_run(record: Document) -> FoundRun:
         schedule_id=str(record["schedule_id"]),
         number=int(record.get("run_number") or 0),
         task_ids=ids,
-        lacking=() if ids else (("none", frozenset()),),
-        start=at_epoch(record.get("start_time")) or created_at(record["_id"]),
+        missing=() if ids else (("none", frozenset()),),
+        start=parse_epoch(record.get("start_time")) or created_at(record["_id"]),
     )
 
 
-def found_runs(
+def detect_runs(
     plans: Sequence[Plan],
     tasks: Sequence[Document],
     *,
@@ -174,7 +174,7 @@ def _owned(plans: Sequence[Plan], tasks: Sequence[Document]) -> list[tuple[Plan,
             named[key].append(task)
     twins: dict[tuple[str, str, str], list[Plan]] = defaultdict(list)
     for plan in plans:
-        twins[plan.stem].append(plan)
+        twins[plan.name_key].append(plan)
     owned: list[tuple[Plan, int, Block]] = []
     for (stem, number), alike in named.items():
         blocks = _blocks(alike, [plan.expected for plan in twins[stem]])
@@ -186,10 +186,10 @@ def _stem_and_number(task: Document) -> tuple[tuple[str, str, str], int] | None:
     """Whose trigger, by name, a task is of; the number in its name is one more than the trigger's."""
     head, _, rest = str(task.get("name")).partition("-")
     tag = str(task.get("task_tag"))
-    if head == STEMS[FUTURE]:
+    if head == NAME_PREFIXES[FUTURE]:
         return (FUTURE, rest, tag), 0
     name, _, number = rest.rpartition("-")
-    if head == STEMS[RECURRENT] and number.isdecimal() and len(number) <= MAX_DIGITS:
+    if head == NAME_PREFIXES[RECURRENT] and number.isdecimal() and len(number) <= MAX_DIGITS:
         return (RECURRENT, name, tag), int(number) - 1
     return None
 
@@ -239,16 +239,18 @@ def _fits(plan: Plan, number: int, block: Block) -> bool:
         return False
     start = block.start
     if plan.kind == FUTURE:
-        return plan.number > 0 and (plan.last is None or start + CLOCK >= plan.last)
+        return plan.number > 0 and (plan.last_trigger is None or start + MAX_ID_SKEW >= plan.last_trigger)
     if number == plan.number:
-        return plan.last is None or start + CLOCK >= plan.last
-    return 0 < number < plan.number and (plan.last is None or start <= plan.last)
+        return plan.last_trigger is None or start + MAX_ID_SKEW >= plan.last_trigger
+    return 0 < number < plan.number and (plan.last_trigger is None or start <= plan.last_trigger)
 
 
 def _distance(plan: Plan, number: int, block: Block, has: int) -> tuple[Any, ...]:
     """How well a block suits a plan: all aims, the same policy, nothing yet, the nearest trigger."""
-    near = block.start - plan.last if plan.last and number in {0, plan.number} else timedelta.max
-    return len(plan.aims) - len(block.made), block.policies != {plan.policy}, has, near, plan.id
+    near = (
+        block.start - plan.last_trigger if plan.last_trigger and number in {0, plan.number} else timedelta.max
+    )
+    return len(plan.specs) - len(block.made), block.policies != {plan.policy}, has, near, plan.id
 
 
 def _run(plan: Plan, number: int, block: Block) -> FoundRun:
@@ -256,8 +258,8 @@ def _run(plan: Plan, number: int, block: Block) -> FoundRun:
     return FoundRun(
         schedule_id=plan.id,
         number=number,
-        task_ids=tuple(made[aim] for aim in plan.aims if aim in made),
-        lacking=tuple(aim for aim in plan.aims if aim not in made),
+        task_ids=tuple(made[aim] for aim in plan.specs if aim in made),
+        missing=tuple(aim for aim in plan.specs if aim not in made),
         start=block.start,
         newest=block.newest,
     )
@@ -270,13 +272,13 @@ def _vanished(plan: Plan, raised: Mapping[Trigger, datetime]) -> Iterator[FoundR
     """
     seen = raised.get((plan.id, plan.number)) if plan.kind == FUTURE else None
     known = plan.number > 0 if plan.kind == RECURRENT else plan.number == 1 or seen
-    start = max(filter(None, (plan.last, seen)), default=None)
+    start = max(filter(None, (plan.last_trigger, seen)), default=None)
     if known and start:
-        yield FoundRun(schedule_id=plan.id, number=plan.number, task_ids=(), lacking=plan.aims, start=start)
+        yield FoundRun(schedule_id=plan.id, number=plan.number, task_ids=(), missing=plan.specs, start=start)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LooseRun:
+class OrphanRun:
     """Tasks that belong together and to no trigger of a schedule that is there; `name` may be cut."""
 
     key: str
@@ -287,36 +289,39 @@ class LooseRun:
     schedule_id: str = ""  # where it is still there
 
 
-def loose_runs(
+def detect_orphan_runs(
     plans: Sequence[Plan], tasks: Sequence[Document], *, since: datetime, now: datetime
-) -> list[LooseRun]:
+) -> list[OrphanRun]:
     """The triggers of schedules that were deleted before anybody looked, and what people began again in ARL.
 
     Only what is older than the time of grace: by then a new schedule is among those that were read, and what
     DingRun itself has begun again is among its runs.
     """
-    stems = {plan.stem for plan in plans}
+    stems = {plan.name_key for plan in plans}
     named: dict[tuple[bool, tuple[str, str, str], int], list[Document]] = defaultdict(list)
     for task in tasks:
         name = str(task.get("name"))
-        again, key = name.startswith(AGAIN), _stem_and_number({**task, "name": name.removeprefix(AGAIN)})
+        again, key = (
+            name.startswith(RESTART_PREFIX),
+            _stem_and_number({**task, "name": name.removeprefix(RESTART_PREFIX)}),
+        )
         if key and (again or key[0] not in stems):
             named[again, *key].append(task)
     found = [
         _loose(plans, key, block)
         for key, alike in named.items()
         for block in _blocks(alike, [{task_spec(task) for task in alike}])
-        if block.start >= since and now - block.newest >= GRACE
+        if block.start >= since and now - block.newest >= SETTLE_TIME
     ]
     return sorted(found, key=lambda run: run.start)
 
 
-def _loose(plans: Sequence[Plan], key: tuple[bool, tuple[str, str, str], int], block: Block) -> LooseRun:
+def _loose(plans: Sequence[Plan], key: tuple[bool, tuple[str, str, str], int], block: Block) -> OrphanRun:
     again, stem, number = key
     kind, name, tag = stem
     counted = kind == RECURRENT and not again
-    mine = (plan for plan in plans if again and plan.stem == stem and block.made.keys() <= plan.expected)
-    return LooseRun(
+    mine = (plan for plan in plans if again and plan.name_key == stem and block.made.keys() <= plan.expected)
+    return OrphanRun(
         key=f"{kind}-{tag}-{name}:{number}" if counted else f"{kind}-{tag}-{name}:{block.ids[0]}",
         name=name,
         targets=tuple(target for aim in block.made for target in sorted(aim[1])),

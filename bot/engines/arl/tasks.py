@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.engines.arl.documents import RISK, Document, created_at, moment
+from bot.engines.arl.documents import RISK, Document, created_at, parse_time
 from bot.engines.reasons import reason
 from bot.models import UNSUBMITTED, Task, TaskStatus
 
@@ -16,14 +16,14 @@ STATES = {
     "error": TaskStatus.ERROR,
     "stop": TaskStatus.STOP,
 }
-OPEN = {TaskStatus.WAITING, TaskStatus.RUNNING}
-SHOWN_TARGET = 200  # letters of the target of a task that never was
+OPEN_STATUSES = {TaskStatus.WAITING, TaskStatus.RUNNING}
+MAX_TARGET_LENGTH = 200  # letters of the target of a task that never was
 
 _OURS = re.compile(r"-(r[a-z2-7]{10})$")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class ReadOptions:
     """How tasks are read: at what time, in which zone, and how long one may take."""
 
     now: datetime
@@ -31,26 +31,26 @@ class Reading:
     limit: timedelta
 
 
-def parse_status(task: Document, *, looked_before: bool) -> TaskStatus:
+def parse_status(task: Document, *, seen_done: bool) -> TaskStatus:
     """The state of a task. Anything but four words is a stage of its work.
 
     `done` and its end time are written one after the other, so without the time it counts only when it was
     seen before. A stage with an end time is a stop that the dying worker wrote over.
     """
     status, ended = str(task.get("status")), task.get("end_time", "-") != "-"
-    if status == "done" and not ended and not looked_before:
+    if status == "done" and not ended and not seen_done:
         return TaskStatus.RUNNING
     return STATES.get(status) or (TaskStatus.STOP if ended else TaskStatus.RUNNING)
 
 
-def parse_task(task: Document, reading: Reading, *, looked_before: bool) -> Task:
+def parse_task(task: Document, reading: ReadOptions, *, seen_done: bool) -> Task:
     """A task as it is; one that does not end within the limit is given up."""
-    status = parse_status(task, looked_before=looked_before)
-    start = moment(task.get("start_time"), reading.zone)
+    status = parse_status(task, seen_done=seen_done)
+    start = parse_time(task.get("start_time"), reading.zone)
     begun = start or created_at(task["_id"])
-    end = None if status in OPEN else moment(task.get("end_time"), reading.zone)
+    end = None if status in OPEN_STATUSES else parse_time(task.get("end_time"), reading.zone)
     why = ""
-    if status in OPEN and reading.now - begun > reading.limit:
+    if status in OPEN_STATUSES and reading.now - begun > reading.limit:
         hours = f"{reading.limit / timedelta(hours=1):g}"
         status, end = TaskStatus.MISSING, begun + reading.limit
         why = reason("stuck", hours=hours, stage=task.get("status"))
@@ -65,7 +65,7 @@ def parse_task(task: Document, reading: Reading, *, looked_before: bool) -> Task
         reason=why,
         start_time=start,
         end_time=end,
-        found=found_in(task.get("statistic")),
+        found=parse_statistic(task.get("statistic")),
     )
 
 
@@ -76,7 +76,7 @@ def _target(task: Document) -> str:
     return str(task.get("target"))
 
 
-def found_in(statistic: object) -> Mapping[str, int]:
+def parse_statistic(statistic: object) -> Mapping[str, int]:
     """Assets by kind, of what ARL counted when the task was done; it counts only then."""
     if not isinstance(statistic, Mapping):
         return {}
@@ -87,9 +87,9 @@ def found_in(statistic: object) -> Mapping[str, int]:
     }
 
 
-def unsubmitted(run: str, target: str) -> str:
+def unsubmitted_id(run: str, target: str) -> str:
     """The id that stands in for a task that a run should have and never got; it tells its target."""
-    return f"{UNSUBMITTED}{run}:{target[:SHOWN_TARGET]}"
+    return f"{UNSUBMITTED}{run}:{target[:MAX_TARGET_LENGTH]}"
 
 
 def missing_task(id_: str) -> Task:

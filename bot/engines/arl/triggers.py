@@ -12,12 +12,14 @@ from typing import Protocol
 Trigger = tuple[str, int]
 """A trigger by the id of its schedule and its number."""
 
-GRACE = timedelta(seconds=120)  # ARL publishes one task after the other; after so much silence none comes
+SETTLE_TIME = timedelta(
+    seconds=120
+)  # ARL publishes one task after the other; after so much silence none comes
 
-SETTLED_BEFORE_FIRST_LOOK = timedelta(minutes=10)  # so old is the last sign of what is over by then
+INITIAL_SETTLE_TIME = timedelta(minutes=10)  # so old is the last sign of what is over by then
 
 
-class Numbered(Protocol):
+class NumberedSchedule(Protocol):
     """A schedule with the number of its last trigger."""
 
     @property
@@ -26,7 +28,7 @@ class Numbered(Protocol):
     def number(self) -> int: ...
 
 
-class Seen(Protocol):
+class SeenRun(Protocol):
     """A run as it was found just now."""
 
     @property
@@ -34,7 +36,7 @@ class Seen(Protocol):
     @property
     def task_ids(self) -> Sequence[str]: ...
     @property
-    def lacking(self) -> Sequence[object]: ...
+    def missing(self) -> Sequence[object]: ...
     @property
     def last_sign(self) -> datetime: ...
 
@@ -47,7 +49,7 @@ class TriggerWatch:
         self._changed: dict[Trigger, tuple[int, datetime]] | None = None  # how many tasks, since when
         self.raised: Mapping[Trigger, datetime] = {}
 
-    def note_numbers(self, plans: Iterable[Numbered], now: datetime) -> None:
+    def note_numbers(self, plans: Iterable[NumberedSchedule], now: datetime) -> None:
         """See which numbers are higher than at the last look; a first look shows nothing."""
         numbers = {plan.id: plan.number for plan in plans}
         fresh = {
@@ -56,20 +58,20 @@ class TriggerWatch:
         kept = {trigger: at for trigger, at in self.raised.items() if trigger in numbers.items()}
         self._numbers, self.raised = numbers, kept | fresh
 
-    def note_runs(self, runs: Sequence[Seen], now: datetime) -> None:
+    def note_runs(self, runs: Sequence[SeenRun], now: datetime) -> None:
         """See which runs have more tasks than at the last look."""
         before, self._changed = self._changed, {}
         for run in runs:
-            if run.lacking:
+            if run.missing:
                 seen = _first_seen(run, now) if before is None else before.get(run.trigger, (-1, now))
                 size = len(run.task_ids)
                 self._changed[run.trigger] = seen if seen[0] == size else (size, now)
 
-    def is_settled(self, run: Seen, now: datetime) -> bool:
+    def is_settled(self, run: SeenRun, now: datetime) -> bool:
         """Whether nothing more is to come of a run that was noted."""
-        return not run.lacking or now - (self._changed or {})[run.trigger][1] >= GRACE
+        return not run.missing or now - (self._changed or {})[run.trigger][1] >= SETTLE_TIME
 
 
-def _first_seen(run: Seen, now: datetime) -> tuple[int, datetime]:
+def _first_seen(run: SeenRun, now: datetime) -> tuple[int, datetime]:
     """What a first look says of a run: it is new, unless its last sign was long ago."""
-    return len(run.task_ids), run.last_sign if now - run.last_sign >= SETTLED_BEFORE_FIRST_LOOK else now
+    return len(run.task_ids), run.last_sign if now - run.last_sign >= INITIAL_SETTLE_TIME else now

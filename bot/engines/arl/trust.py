@@ -20,8 +20,8 @@ from bot.errors import ConfigError
 
 TlsCheck = ssl.SSLContext | aiohttp.Fingerprint | bool
 
-WRONG_CERTIFICATE = (ServerFingerprintMismatch, ClientConnectorCertificateError)
-ANOTHER_HOST = {62, 64}  # OpenSSL's codes: not made out for this name, for this address
+CERTIFICATE_ERRORS = (ServerFingerprintMismatch, ClientConnectorCertificateError)
+HOST_MISMATCH_CODES = {62, 64}  # OpenSSL's codes: not made out for this name, for this address
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
@@ -75,7 +75,7 @@ class Trust:
 def _is_for_another_host(error: Exception | None) -> bool:
     if not isinstance(error, ClientConnectorCertificateError):
         return False
-    return getattr(error.certificate_error, "verify_code", 0) in ANOTHER_HOST
+    return getattr(error.certificate_error, "verify_code", 0) in HOST_MISMATCH_CODES
 
 
 def trust_fingerprint(digits: str) -> Trust:

@@ -16,7 +16,7 @@ UNREADABLE = "unreadable"
 MAX_NAMES = 200
 MAX_NAME_LENGTH = 1_000
 
-WRONG = (  # what cryptography raises for certificates that TLS libraries take all the same
+PARSE_ERRORS = (  # what cryptography raises for certificates that TLS libraries take all the same
     ValueError,
     TypeError,
     AttributeError,
@@ -28,14 +28,14 @@ WRONG = (  # what cryptography raises for certificates that TLS libraries take a
 )
 
 
-def certificate(der: bytes) -> dict[str, Any]:
+def parse_certificate(der: bytes) -> dict[str, Any]:
     """Read subject, issuer, serial, validity and fingerprints of a certificate in DER form.
 
     A field that cannot be read is empty; of a certificate that cannot be read at all, the subject says so.
     """
     try:
         told = _told(x509.load_der_x509_certificate(der))
-    except WRONG as error:
+    except PARSE_ERRORS as error:
         log.info("a certificate is unreadable: %s", type(error).__name__)
         told = _EMPTY | {"subject_dn": UNREADABLE}
     fingerprint = {
@@ -75,7 +75,7 @@ def _text(found: x509.Certificate, read: Callable[[x509.Certificate], str]) -> s
     """Read one field; cryptography parses most of them only when they are asked for."""
     try:
         return printable(read(found))[:MAX_NAME_LENGTH]
-    except WRONG:
+    except PARSE_ERRORS:
         return ""
 
 
@@ -83,5 +83,5 @@ def _names(found: x509.Certificate) -> list[str]:
     try:
         names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         return [printable(name) for name in names.value.get_values_for_type(x509.DNSName)[:MAX_NAMES]]
-    except (x509.ExtensionNotFound, *WRONG):
+    except (x509.ExtensionNotFound, *PARSE_ERRORS):
         return []

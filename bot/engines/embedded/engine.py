@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bot.engines.embedded.probes import Finds, NothingFound, Probe, ProbeLimits
+from bot.engines.embedded.probes import NothingFoundError, Probe, ProbeLimits, ProbeResult
 from bot.engines.reasons import reason
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.models import Clock, Run, Schedule, Task, TaskStatus
@@ -16,8 +16,8 @@ from bot.telemetry.loops import loop_step
 
 log = logging.getLogger(__name__)
 
-BEAT = 1.0  # seconds between looks whether a task is still ours; a stop is noticed within it
-POLL = 1.0  # seconds between looks for tasks that other processes added
+LEASE_RENEWAL_SECONDS = 1.0  # seconds between looks whether a task is still ours; a stop is noticed within it
+POLL_SECONDS = 1.0  # seconds between looks for tasks that other processes added
 
 
 class EmbeddedEngine:
@@ -106,7 +106,7 @@ class EmbeddedEngine:
                 if await self._did_one(probe):
                     continue
             try:
-                async with asyncio.timeout(POLL):
+                async with asyncio.timeout(POLL_SECONDS):
                     await added.wait()
             except TimeoutError:
                 continue
@@ -133,7 +133,7 @@ class EmbeddedEngine:
         looking = asyncio.create_task(self._look(probe, task), name=f"task {task.id}")
         try:
             while not looking.done():
-                await asyncio.wait([looking], timeout=BEAT)
+                await asyncio.wait([looking], timeout=LEASE_RENEWAL_SECONDS)
                 if not await self._tasks.extend_task(task.id, self._owner, self._lease_end()):
                     return  # stopped, or taken over
             ended = await looking
@@ -179,14 +179,14 @@ class EmbeddedEngine:
         found = {kind: len(assets) for kind, assets in finds.by_kind().items() if assets}
         return replace(task, status=TaskStatus.ERROR if why else TaskStatus.DONE, reason=why, found=found)
 
-    async def _found(self, probe: Probe, task: Task) -> tuple[Finds, str]:
+    async def _found(self, probe: Probe, task: Task) -> tuple[ProbeResult, str]:
         """What was found, and why the look did not end well; slow hosts do not hide what others showed."""
-        finds = Finds(task_id=task.id)
+        finds = ProbeResult(task_id=task.id)
         try:
             async with asyncio.timeout(self._limits.task_timeout):
-                await probe.look(task, finds)
-        except NothingFound as nothing:
-            return Finds(task_id=task.id), str(nothing)
+                await probe.run(task, finds)
+        except NothingFoundError as nothing:
+            return ProbeResult(task_id=task.id), str(nothing)
         except TimeoutError:
             return finds, reason("too_long", seconds=f"{self._limits.task_timeout:g}")
         return finds, ""

@@ -8,16 +8,16 @@ import aiohttp
 from yarl import URL
 
 from bot import __version__
-from bot.engines.embedded.page_parser import title_of
+from bot.engines.embedded.page_parser import parse_title
 from bot.engines.embedded.parser_pool import ParserPool
 from bot.foreign_text import decode_header
 
-AGENT = f"DingRun/{__version__}"
-HEADERS_LENGTH = 2_000
-HEADER_LENGTH = 200  # of one that is shown by itself
-CHUNK = 16_384
+USER_AGENT = f"DingRun/{__version__}"
+MAX_HEADERS_LENGTH = 2_000
+MAX_HEADER_LENGTH = 200  # of one that is shown by itself
+CHUNK_BYTES = 16_384
 
-TELLING = ("x-powered-by", "x-generator", "x-aspnet-version")
+FINGERPRINT_HEADERS = ("x-powered-by", "x-generator", "x-aspnet-version")
 
 
 class NoCookies(aiohttp.DummyCookieJar):
@@ -47,7 +47,7 @@ class PageReader:
 
     session: aiohttp.ClientSession
     parsers: ParserPool
-    most: int
+    max_bytes: int
 
     async def fetch(self, url: str, *, address: str) -> Page | None:
         """Fetch `url` as the server at `address` shows it; None without HTTP.
@@ -55,24 +55,24 @@ class PageReader:
         The name is not resolved again: what was found at an address was asked of that address.
         """
         shown = URL(url)
-        asked = {"User-Agent": AGENT, "Host": shown.raw_authority}
+        asked = {"User-Agent": USER_AGENT, "Host": shown.raw_authority}
         name = shown.raw_host if shown.scheme == "https" and not _is_address(shown.raw_host) else None
         where = shown.with_host(address)
         try:
             async with self.session.get(
                 where, allow_redirects=False, headers=asked, server_hostname=name
             ) as answer:
-                body = await _beginning(answer, self.most)
+                body = await _beginning(answer, self.max_bytes)
                 charset = answer.charset
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return None
-        title = await self.parsers.run(title_of, body, charset)
+        title = await self.parsers.run(parse_title, body, charset)
         return _page(shown, url, answer, body, title)
 
 
 def _page(shown: URL, url: str, answer: aiohttp.ClientResponse, body: bytes, title: str) -> Page:
     headers = [(decode_header(name), decode_header(value)) for name, value in answer.raw_headers]
-    first = {name.lower(): value[:HEADER_LENGTH] for name, value in reversed(headers)}
+    first = {name.lower(): value[:MAX_HEADER_LENGTH] for name, value in reversed(headers)}
     server = first.get("server", "")
     return Page(
         url=_short(url),
@@ -80,9 +80,9 @@ def _page(shown: URL, url: str, answer: aiohttp.ClientResponse, body: bytes, tit
         status=answer.status,
         title=title,
         server=server,
-        headers="\n".join(f"{name}: {value}" for name, value in headers)[:HEADERS_LENGTH],
+        headers="\n".join(f"{name}: {value}" for name, value in headers)[:MAX_HEADERS_LENGTH],
         length=len(body),
-        fingers=[name for name in [server, *[first.get(key, "") for key in TELLING]] if name],
+        fingers=[name for name in [server, *[first.get(key, "") for key in FINGERPRINT_HEADERS]] if name],
     )
 
 
@@ -93,7 +93,7 @@ def _is_address(host: str | None) -> bool:
 async def _beginning(answer: aiohttp.ClientResponse, most: int) -> bytes:
     body = bytearray()
     try:
-        while len(body) < most and (chunk := await answer.content.read(min(CHUNK, most - len(body)))):
+        while len(body) < most and (chunk := await answer.content.read(min(CHUNK_BYTES, most - len(body)))):
             body += chunk
     except (aiohttp.ClientError, TimeoutError):
         pass  # what came is what there is

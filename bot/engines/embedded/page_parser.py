@@ -12,8 +12,8 @@ from html import unescape
 
 from bot.foreign_text import printable
 
-TITLE_LENGTH = 200
-CHARSET_WINDOW = 2048  # bytes in which a page may name its charset, twice what HTML asks for
+MAX_TITLE_LENGTH = 200
+CHARSET_BYTES = 2048  # bytes in which a page may name its charset, twice what HTML asks for
 MAX_TAG_LENGTH = 1000  # characters of an opening tag
 MAX_TITLE_SOURCE = 2000  # characters; html.unescape fails on references of more than 4,300 digits
 
@@ -62,7 +62,7 @@ _LABELS = {  # Python's codec → what pages call it, https://encoding.spec.what
 CODECS = {label: codec for codec, labels in _LABELS.items() for label in labels.split()}
 
 
-def title_of(body: bytes, charset: str | None) -> str:
+def parse_title(body: bytes, charset: str | None) -> str:
     """Extract the title of a page.
 
     It is decoded by what the server says, else what the page says of itself, else as UTF-8, else as GBK.
@@ -75,12 +75,12 @@ def title_of(body: bytes, charset: str | None) -> str:
     closing = _CLOSING.search(text, end_of_tag + 1)
     source = text[end_of_tag + 1 : closing.start() if closing else len(text)]
     words = unescape(source.lstrip()[:MAX_TITLE_SOURCE]).split()
-    return printable(" ".join(words))[:TITLE_LENGTH]
+    return printable(" ".join(words))[:MAX_TITLE_LENGTH]
 
 
 def _codecs_of(body: bytes, charset: str | None) -> Sequence[str]:
     """The codecs to try, best first."""
-    said = _CHARSET.search(body, 0, CHARSET_WINDOW)
+    said = _CHARSET.search(body, 0, CHARSET_BYTES)
     labels = (charset or "", said.group(1).decode("ascii", "replace") if said else "")
     named = [CODECS[label] for label in map(_label, labels) if label in CODECS]
     return [*named, "utf-8", "gb18030"]

@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 
 from bot.address_policy import DEFAULT_POLICY, AddressPolicy
-from bot.engines.embedded.certificates import UNREADABLE, certificate
+from bot.engines.embedded.certificates import UNREADABLE, parse_certificate
 from bot.engines.embedded.http_probe import NoCookies, Page, PageReader
 from bot.engines.embedded.parser_pool import ParserPool
 from bot.engines.reasons import reason
@@ -30,11 +30,11 @@ Assets = Mapping[str, Mapping[str, Any]]
 
 TLS_PORTS = {443, 8443, 4443, 9443}
 SERVICES = {21: "ftp", 22: "ssh", 25: "smtp", 53: "domain", 80: "http", 443: "https", 3306: "mysql"}
-PORTS_SHOWN = 5
-LEASE = timedelta(seconds=10)
+MAX_PORTS_SHOWN = 5
+TASK_LEASE = timedelta(seconds=10)
 
 
-class NothingFound(Exception):
+class NothingFoundError(Exception):
     """The target gave nothing at all; the message says why, for people."""
 
 
@@ -47,15 +47,15 @@ class ProbeLimits:
     connect_timeout: float = 3.0
     http_timeout: float = 8.0
     task_timeout: float = 120.0
-    body: int = 256 * 1024  # bytes read of a page at most
-    lease: timedelta = LEASE  # a task without a sign of life for so long is another's
+    max_body_bytes: int = 256 * 1024  # bytes read of a page at most
+    lease: timedelta = TASK_LEASE  # a task without a sign of life for so long is another's
     max_hosts: int = 256
     ports: tuple[int, ...] = (80, 443, 8080, 8443)
     policy: AddressPolicy = DEFAULT_POLICY
 
 
 @dataclass(kw_only=True)
-class Finds:
+class ProbeResult:
     """What one task has found so far, by merge key."""
 
     task_id: str
@@ -88,27 +88,29 @@ class Probe:
         )
         self._parsers = await self._stack.enter_async_context(ParserPool())
         session = await self._stack.enter_async_context(session)
-        self._pages = PageReader(session=session, parsers=self._parsers, most=self._limits.body)
+        self._pages = PageReader(
+            session=session, parsers=self._parsers, max_bytes=self._limits.max_body_bytes
+        )
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
 
-    async def look(self, task: Task, finds: Finds) -> None:
+    async def run(self, task: Task, finds: ProbeResult) -> None:
         """Look at the target of a task and note in `finds` what is there. Raises `NothingFound`."""
         target = parse_target(task.target)
         addresses = self._allowed(await self._addresses(target, finds))
         ports = (target.port,) if target.port else task.ports or self._limits.ports
         problems = await self._look_at_all(target, addresses, ports, finds)
         if not finds.ip:
-            raise NothingFound(_why(problems, ports))
+            raise NothingFoundError(_why(problems, ports))
 
-    async def _addresses(self, target: Target, finds: Finds) -> Sequence[str]:
+    async def _addresses(self, target: Target, finds: ProbeResult) -> Sequence[str]:
         if not target.host:
             try:
                 return list(target.hosts(self._limits.max_hosts))
             except ValueError:
-                raise NothingFound(reason("is_over_qps", most=self._limits.max_hosts)) from None
+                raise NothingFoundError(reason("is_over_qps", most=self._limits.max_hosts)) from None
         if not target.is_name:
             return [target.host]
         addresses = await self._resolve(target.host)
@@ -126,7 +128,7 @@ class Probe:
         """Leave out what `engine.refuse` names; judged here, after names were resolved, and never by name."""
         allowed = [address for address in addresses if not self._limits.policy.refuses(address)]
         if addresses and not allowed:
-            raise NothingFound(reason("forbidden", address=addresses[0]))
+            raise NothingFoundError(reason("forbidden", address=addresses[0]))
         return allowed
 
     async def _resolve(self, name: str) -> list[str]:
@@ -135,17 +137,17 @@ class Probe:
             async with asyncio.timeout(self._limits.http_timeout):
                 found = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
         except (OSError, TimeoutError, UnicodeError):
-            raise NothingFound(reason("no_name")) from None
+            raise NothingFoundError(reason("no_name")) from None
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
     async def _look_at_all(
-        self, target: Target, addresses: Sequence[str], ports: Sequence[int], finds: Finds
+        self, target: Target, addresses: Sequence[str], ports: Sequence[int], finds: ProbeResult
     ) -> Sequence[str]:
         """Every address and port; the keys of what went wrong."""
         looks = [self._look_at(target, address, port, finds) for address in addresses for port in ports]
         return [problem for problem in await asyncio.gather(*looks) if problem]
 
-    async def _look_at(self, target: Target, address: str, port: int, finds: Finds) -> str:
+    async def _look_at(self, target: Target, address: str, port: int, finds: ProbeResult) -> str:
         async with self._places:
             problem = await self._connect(address, port)
             if problem:
@@ -168,7 +170,7 @@ class Probe:
             return None, UNREADABLE
         return page, page.scheme if page else SERVICES.get(port, "unknown")
 
-    async def _look_at_certificate(self, target: Target, address: str, port: int, finds: Finds) -> None:
+    async def _look_at_certificate(self, target: Target, address: str, port: int, finds: ProbeResult) -> None:
         try:
             await self._note_certificate(target, address, port, finds)
         except Exception as error:  # noqa: BLE001 - no host may hide what was found on its neighbours
@@ -198,7 +200,7 @@ class Probe:
                 return page
         return None
 
-    def _note_page(self, target: Target, address: str, page: Page, finds: Finds) -> None:
+    def _note_page(self, target: Target, address: str, page: Page, finds: ProbeResult) -> None:
         finds.site[page.url] = {
             "site": page.url[:200],
             "hostname": target.host or address,
@@ -213,7 +215,7 @@ class Probe:
             "task_id": finds.task_id,
         }
 
-    async def _note_certificate(self, target: Target, address: str, port: int, finds: Finds) -> None:
+    async def _note_certificate(self, target: Target, address: str, port: int, finds: ProbeResult) -> None:
         name = target.host if target.is_name else None
         try:
             async with asyncio.timeout(self._limits.connect_timeout):
@@ -226,7 +228,7 @@ class Probe:
         der = peer.getpeercert(binary_form=True) if peer else None
         writer.close()
         if der:
-            found = await self._parsers.run(certificate, der)
+            found = await self._parsers.run(parse_certificate, der)
             asset = {"ip": address, "port": port, "cert": found, "task_id": finds.task_id}
             finds.cert[found["fingerprint"]["sha256"]] = asset
 
@@ -266,6 +268,6 @@ def _bracketed(host: str) -> str:
 
 def _why(problems: Sequence[str], ports: Sequence[int]) -> str:
     """The reason that tells most: somebody said no, nobody answered, no way there."""
-    shown = "、".join(str(port) for port in ports[:PORTS_SHOWN])
+    shown = "、".join(str(port) for port in ports[:MAX_PORTS_SHOWN])
     order = ("refused", "no_answer", "unreachable")
     return reason(next((key for key in order if key in problems), "unreachable"), ports=shown)

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from arl_sandbox import API_KEY, ArlDatabase, FakeArl
 from bot.engines.arl import client as arl_wire
-from bot.engines.arl.client import ArlClient, Refused, understood
+from bot.engines.arl.client import ArlClient, RefusedError, parse_answer
 from bot.engines.arl.trust import Trust, trust_file, trust_fingerprint
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from tests.arl_sandbox.tls import self_signed
@@ -38,36 +38,36 @@ INVALID = b'{"errors": {"name": "required"}, "message": "Input payload validatio
     ("status", "content", "kind", "words"),
     [
         (200, said(401, "not login"), PermanentError, "engine.api_key"),
-        (200, said(1100, "策略ID不存在"), Refused, "策略ID不存在"),
-        (200, said(500, "系统异常 error:127.0.0.1 在黑名单IP中"), Refused, "在黑名单IP中"),
+        (200, said(1100, "策略ID不存在"), RefusedError, "策略ID不存在"),
+        (200, said(500, "系统异常 error:127.0.0.1 在黑名单IP中"), RefusedError, "在黑名单IP中"),
         (200, said(500, "系统异常 error:[Errno 111] Connection refused"), TemporaryError, "Errno 111"),
-        (400, INVALID, Refused, "required"),
+        (400, INVALID, RefusedError, "required"),
         (401, b"<h1>401 Authorization Required</h1>", PermanentError, "engine.basic_auth"),
         (500, CRASH, TemporaryError, "HTTP 500"),
         (502, b"<html>Bad Gateway</html>", TemporaryError, "HTTP 502"),
         (504, b"<html>Gateway Time-out</html>", TemporaryError, "HTTP 504"),
         (502, b"", TemporaryError, "HTTP 502"),
-        (404, b"<html>Not Found</html>", PermanentError, "no ARL"),
-        (403, b"<html>Forbidden</html>", PermanentError, "no ARL"),
-        (302, b"", PermanentError, "no ARL"),
-        (200, b"<!doctype html><title>login</title>", PermanentError, "no ARL"),
-        (200, b'{"status": "ok"}', PermanentError, "no ARL"),
-        (308, b"", PermanentError, "no ARL"),
-        (200, b"<html>a router</html>", PermanentError, "no ARL"),
-        (200, b'["not", "an", "object"]', PermanentError, "no ARL"),
+        (404, b"<html>Not Found</html>", PermanentError, "not an ARL"),
+        (403, b"<html>Forbidden</html>", PermanentError, "not an ARL"),
+        (302, b"", PermanentError, "not an ARL"),
+        (200, b"<!doctype html><title>login</title>", PermanentError, "not an ARL"),
+        (200, b'{"status": "ok"}', PermanentError, "not an ARL"),
+        (308, b"", PermanentError, "not an ARL"),
+        (200, b"<html>a router</html>", PermanentError, "not an ARL"),
+        (200, b'["not", "an", "object"]', PermanentError, "not an ARL"),
     ],
 )
 def test_an_answer_that_is_no_success_says_what_comes_next(
     status: int, content: bytes, kind: type[DingRunError], words: str
 ) -> None:
     with pytest.raises(kind, match=words):
-        understood(status, content)
+        parse_answer(status, content)
 
 
 def test_a_refusal_keeps_arl_s_code_and_words() -> None:
-    with pytest.raises(Refused) as refused:
-        understood(200, said(105, "任务已经完成"))
-    assert (refused.value.code, refused.value.words) == ("105", "任务已经完成")
+    with pytest.raises(RefusedError) as refused:
+        parse_answer(200, said(105, "任务已经完成"))
+    assert (refused.value.code, refused.value.message) == ("105", "任务已经完成")
 
 
 async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, session: aiohttp.ClientSession) -> None:
@@ -146,7 +146,7 @@ async def test_a_certificate_is_taken_by_its_file_or_its_fingerprint_and_no_othe
     async with FakeArl(database=ArlDatabase(clock), tls=files.context()) as arl:
         for trust in (trust_fingerprint(files.fingerprint), trust_file(str(files.certificate))):
             wire = ArlClient(session, url=arl.url, api_key=API_KEY, trust=trust)
-            assert [await wire.total("/task/") for _ in range(2)] == [0, 0]
+            assert [await wire.count("/task/") for _ in range(2)] == [0, 0]
         before = len(arl.requests)
         for trust, words in (
             (trust_fingerprint(other.fingerprint), r"another certificate than that of engine\.fingerprint"),
@@ -212,7 +212,7 @@ async def test_an_answer_of_any_other_shape_is_none_of_arl_s(
     session: aiohttp.ClientSession, body: object
 ) -> None:
     async with answering(session, body) as wire:
-        with pytest.raises(PermanentError, match="no ARL"):
+        with pytest.raises(PermanentError, match="not an ARL"):
             [item async for item in wire.pages("/task/", size=10)]
 
 
@@ -221,8 +221,8 @@ async def test_a_length_that_is_no_number_is_an_error_and_no_crash(
     session: aiohttp.ClientSession, total: object
 ) -> None:
     async with answering(session, {"code": 200, "items": [], "total": total}) as wire:
-        with pytest.raises(PermanentError, match="how long"):
-            await wire.total("/task/")
+        with pytest.raises(PermanentError, match="the length"):
+            await wire.count("/task/")
 
 
 async def test_an_item_that_is_no_document_is_left_out_counted_and_logged_once(
@@ -274,7 +274,7 @@ async def test_a_list_without_an_end_is_an_error(
 ) -> None:
     monkeypatch.setattr(arl_wire, "MAX_PAGES", 5)
     async with answering(session, {"code": 200, "items": [{"_id": "a"}], "total": 10**9}) as wire:
-        with pytest.raises(PermanentError, match="no end"):
+        with pytest.raises(PermanentError, match="not end"):
             [item async for item in wire.pages("/task/", size=1)]
 
 
@@ -328,4 +328,4 @@ async def test_a_date_of_any_shape_hurts_nobody(session: aiohttp.ClientSession, 
     async with TestServer(app) as server:
         wire = ArlClient(session, url=str(server.make_url("/")), api_key=API_KEY)
         await wire.get("/task/")
-    assert wire.said_at is None or wire.said_at.tzinfo is not None
+    assert wire.server_time is None or wire.server_time.tzinfo is not None

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.engines.arl.client import Refused
+from bot.engines.arl.client import RefusedError
 from bot.errors import PermanentError, TemporaryError
 from bot.models import UNSUBMITTED, NotifyOn, Run, ScheduleState, TaskStatus
 from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
@@ -100,14 +100,14 @@ async def test_a_lost_answer_does_not_submit_twice(beside: ArlFixture) -> None:
 async def test_a_black_address_is_refused_in_arl_s_words(beside: ArlFixture) -> None:
     run = await a_run(beside)
     beside.database.blocked_addresses.add("1.1.1.1")
-    with pytest.raises(Refused, match=r"1\.1\.1\.1 在黑名单IP中"):
+    with pytest.raises(RefusedError, match=r"1\.1\.1\.1 在黑名单IP中"):
         await beside.engine.submit(run)
 
 
 async def test_a_policy_that_is_gone_is_refused_in_arl_s_words(beside: ArlFixture) -> None:
     run = await a_run(beside)
     beside.database.delete("policy", beside.database.policy)
-    with pytest.raises(Refused, match="策略ID不存在"):
+    with pytest.raises(RefusedError, match="策略ID不存在"):
         await beside.engine.submit(run)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.engines.arl.assets import FINDINGS
-from bot.engines.arl.client import ArlClient, understood
+from bot.engines.arl.client import ArlClient, parse_answer
 from bot.engines.arl.trust import TlsCheck
 from bot.errors import DingRunError
 from bot.models import Run
@@ -74,15 +74,15 @@ async def test_no_answer_of_the_api_is_more_than_an_error_of_ours(
     clock: FakeClock, monkeypatch: pytest.MonkeyPatch, share: float
 ) -> None:
     random = Random(13)  # noqa: S311 - no secret
-    answer = ArlClient._ask_by
+    answer = ArlClient._send_checked
 
     async def spoil(
         wire: ArlClient, check: TlsCheck, method: str, path: str, **parts: Any
     ) -> Mapping[str, Any]:
         body = await answer(wire, check, method, path, **parts)
-        return understood(200, json.dumps(spoilt(body, random, share)).encode())
+        return parse_answer(200, json.dumps(spoilt(body, random, share)).encode())
 
-    monkeypatch.setattr(ArlClient, "_ask_by", spoil)
+    monkeypatch.setattr(ArlClient, "_send_checked", spoil)
     async with open_arl_fixture(clock, None, fork=True) as beside:
         run, ids = filled(beside)
         for _ in range(TRIES):

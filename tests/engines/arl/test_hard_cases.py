@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from arl_sandbox.database import SECOND_WEB_PROCESS
-from bot.engines.arl.triggers import GRACE, SETTLED_BEFORE_FIRST_LOOK
+from bot.engines.arl.triggers import INITIAL_SETTLE_TIME, SETTLE_TIME
 from bot.models import UNSUBMITTED, TaskStatus
 from bot.ports import EngineRun
 from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
@@ -167,7 +167,7 @@ async def test_a_first_look_finds_at_once_what_has_lacked_something_for_long(bes
     id_ = beside.database.add_schedule(target="a.example.com b.example.com")
     beside.database.broker_capacity = 1
     beside.scheduler.run(id_)
-    await beside.turn(SETTLED_BEFORE_FIRST_LOOK.total_seconds())
+    await beside.turn(INITIAL_SETTLE_TIME.total_seconds())
     (run,) = await beside.engine.external_runs(SINCE)
     assert sorted(await states(beside, run)) == [TaskStatus.MISSING, TaskStatus.WAITING]
 
@@ -176,8 +176,8 @@ async def test_a_first_look_waits_with_what_may_still_be_written(beside: ArlFixt
     id_ = beside.database.add_schedule(target="a.example.com b.example.com")
     beside.database.broker_capacity = 1
     beside.scheduler.run(id_)
-    await beside.turn(SETTLED_BEFORE_FIRST_LOOK.total_seconds() - 10)
-    assert await looks(beside, GRACE.total_seconds()) == []
+    await beside.turn(INITIAL_SETTLE_TIME.total_seconds() - 10)
+    assert await looks(beside, SETTLE_TIME.total_seconds()) == []
     assert len(await looks(beside, 5)) == 1
 
 
@@ -225,7 +225,7 @@ async def test_a_scan_in_the_future_that_comes_late_and_is_refused_is_told(besid
     id_ = await late_scan(beside)
     beside.database.forbidden_domains |= {"a.example.com"}
     beside.scheduler.run(id_)
-    assert await looks(beside, GRACE.total_seconds()) == []
+    assert await looks(beside, SETTLE_TIME.total_seconds()) == []
     (run,) = await looks(beside, 10)
     assert await states(beside, run) == [TaskStatus.MISSING] * 2
     assert run.start_time >= NOW + timedelta(seconds=600)

@@ -11,8 +11,8 @@ import pytest
 from bson.datetime_ms import DatetimeMS
 
 from bot.engines.arl.assets import FINDINGS, check_depth, sorted_by_key
-from bot.engines.arl.documents import at_epoch, document_id, moment, normalize_task
-from bot.engines.arl.run_detection import recorded_run
+from bot.engines.arl.documents import document_id, normalize_task, parse_epoch, parse_time
+from bot.engines.arl.run_detection import parse_run_record
 from bot.engines.arl.skipped import MAX_REMEMBERED, SkippedDocuments
 from bot.errors import DingRunError
 from bot.models import TaskStatus
@@ -250,12 +250,12 @@ def test_depth_is_counted_through_lists_and_documents() -> None:
 
 @pytest.mark.parametrize("seconds", [MILLISECONDS, 1e300, float("inf"), float("nan"), -1, 0, "5", None, [1]])
 def test_seconds_that_are_no_time_are_never(seconds: object) -> None:
-    assert at_epoch(seconds) is None
+    assert parse_epoch(seconds) is None
 
 
 @pytest.mark.parametrize("text", ["0001-01-01 00:00:00", "9999-99-99 00:00:00", 5, None, ["x"]])
 def test_a_time_that_is_none_is_none(text: object) -> None:
-    assert moment(text, ZoneInfo("Asia/Shanghai")) is None
+    assert parse_time(text, ZoneInfo("Asia/Shanghai")) is None
 
 
 @pytest.mark.parametrize("id_", [5, None, "", "x", ["a"], {"a": 1}, "6" * 23, "G" * 24])
@@ -271,7 +271,7 @@ def test_a_document_without_an_id_is_none() -> None:
 
 
 def test_a_record_says_when_it_was_made_by_its_id_where_its_time_is_none() -> None:
-    run = recorded_run({"_id": "6b04fdb0" + "0" * 16, "schedule_id": "s", "start_time": MILLISECONDS})
+    run = parse_run_record({"_id": "6b04fdb0" + "0" * 16, "schedule_id": "s", "start_time": MILLISECONDS})
     assert run.start == datetime.fromtimestamp(0x6B04FDB0, NOW.tzinfo)
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pymongo.monitoring
 import pytest
 
-from bot.engines.arl.api_reader import BEGUN_FOR, NAMES, TASKS_FOR
+from bot.engines.arl.api_reader import MAX_NAMES_PER_POLL, TASK_LIST_MAX_AGE, TASK_MAX_AGE
 from bot.engines.arl.assets import FINDINGS
 from bot.models import TaskStatus
 from tests.arl_sandbox.arl_fixture import ArlFixture, open_arl_fixture
@@ -31,7 +31,7 @@ def run_of(beside: ArlFixture, number: int, *, tasks: int = 50) -> list[str]:
     ]
 
 
-def later(beside: ArlFixture, wait: timedelta = TASKS_FOR) -> None:
+def later(beside: ArlFixture, wait: timedelta = TASK_MAX_AGE) -> None:
     beside.clock.turn(seconds=wait.total_seconds())
     beside.arl.requests.clear()
 
@@ -46,14 +46,14 @@ async def test_the_tasks_of_a_run_are_asked_for_by_the_name_that_they_share(besi
 
 
 async def test_a_look_asks_for_a_few_names_and_the_next_ones_for_the_others(beside: ArlFixture) -> None:
-    ids = [id_ for number in range(NAMES * 2) for id_ in run_of(beside, number, tasks=2)]
+    ids = [id_ for number in range(MAX_NAMES_PER_POLL * 2) for id_ in run_of(beside, number, tasks=2)]
     await beside.engine.tasks(ids)
     for id_ in ids:
         beside.database.end_task(id_)
     later(beside)
     left = [len(await beside.engine.open_tasks(ids)) for _ in range(2)]
-    assert left == [NAMES * 2, 0]
-    assert len(beside.arl.requests) == NAMES * 2
+    assert left == [MAX_NAMES_PER_POLL * 2, 0]
+    assert len(beside.arl.requests) == MAX_NAMES_PER_POLL * 2
 
 
 async def test_what_has_ended_is_not_asked_for_again(beside: ArlFixture) -> None:
@@ -104,7 +104,7 @@ async def test_lists_of_tasks_are_asked_for_once_a_minute_and_past_the_cache(bes
     found = []
     for _ in range(3):
         beside.scheduler.run(schedule)
-        later(beside, BEGUN_FOR)
+        later(beside, TASK_LIST_MAX_AGE)
         found.append(len(await beside.engine.external_runs(SINCE)))
     assert found == [1, 2, 3]
 
@@ -113,7 +113,7 @@ async def test_lists_are_read_anew_once_before_a_run_is_told_that_lacks_somethin
     beside.database.blocked_addresses.add("1.1.1.1")
     id_ = beside.database.add_schedule()
     await beside.engine.external_runs(SINCE)
-    later(beside, BEGUN_FOR / 2)
+    later(beside, TASK_LIST_MAX_AGE / 2)
     beside.scheduler.run(id_)
     asked = {}
     for seconds in range(0, 131, 5):
@@ -125,7 +125,7 @@ async def test_lists_are_read_anew_once_before_a_run_is_told_that_lacks_somethin
 
 async def test_nothing_of_a_task_is_held_but_what_is_read(beside: ArlFixture) -> None:
     beside.database.add_task("周期任务-每日扫描-2", "domain", "a.example.com")
-    (task,) = await beside.engine._reads.begun(SINCE)
+    (task,) = await beside.engine._reader.scheduled_tasks(SINCE)
     assert task["options"] == {"policy_name": "默认策略"}
     assert "service" not in task
 

@@ -7,9 +7,9 @@ import pytest
 from arl_sandbox import ZONE, ArlScheduler
 from arl_sandbox.database import SECOND_WEB_PROCESS
 from bot.engines.arl.documents import normalize_task
-from bot.engines.arl.run_detection import FoundRun, found_runs, plan_of
-from bot.engines.arl.tasks import Reading, parse_status, parse_task
-from bot.engines.arl.triggers import GRACE, TriggerWatch
+from bot.engines.arl.run_detection import FoundRun, detect_runs, parse_plan
+from bot.engines.arl.tasks import ReadOptions, parse_status, parse_task
+from bot.engines.arl.triggers import SETTLE_TIME, TriggerWatch
 from bot.models import TaskStatus
 from tests.arl_sandbox.database import FakeClockDatabase
 from tests.factories import NOW
@@ -37,11 +37,11 @@ def scheduler(world: World) -> ArlScheduler:
 
 
 def look(world: World, since: datetime = SINCE) -> list[FoundRun]:
-    plans = [plan_of(each) for each in world.tables["task_schedule"].values()]
+    plans = [parse_plan(each) for each in world.tables["task_schedule"].values()]
     tasks = [normalize_task(each) for each in world.tasks()]
     now = world.clock()
     world.watch.note_numbers(plans, now)
-    runs = found_runs(plans, tasks, since=since, raised=world.watch.raised)
+    runs = detect_runs(plans, tasks, since=since, raised=world.watch.raised)
     world.watch.note_runs(runs, now)
     return [run for run in runs if world.watch.is_settled(run, now)]
 
@@ -49,7 +49,7 @@ def look(world: World, since: datetime = SINCE) -> list[FoundRun]:
 def after_grace(world: World) -> list[FoundRun]:
     """What is found when nothing has changed for the time of grace."""
     look(world)
-    world.clock.turn(seconds=GRACE.total_seconds() + 1)
+    world.clock.turn(seconds=SETTLE_TIME.total_seconds() + 1)
     return look(world)
 
 
@@ -64,7 +64,7 @@ def test_a_trigger_is_found_when_its_last_task_is_there_and_not_before(
     assert found == [0, 0, 0, 1, 1]
     (run,) = look(world)
     types = [world.tables["task"][task]["target"] for task in run.task_ids]
-    assert (run.schedule_id, run.number, run.lacking) == (id_, 1, ())
+    assert (run.schedule_id, run.number, run.missing) == (id_, 1, ())
     assert types == ["2.2.2.0/24 1.1.1.1", "a.example.com", "b.example.com"]
 
 
@@ -101,7 +101,7 @@ def test_what_a_failing_broker_cut_off_is_told_after_the_time_of_grace(
     scheduler.run(id_)
     assert look(world) == []
     (run,) = after_grace(world)
-    assert (len(run.task_ids), run.lacking) == (1, (("domain", frozenset({"a.example.com"})),))
+    assert (len(run.task_ids), run.missing) == (1, (("domain", frozenset({"a.example.com"})),))
 
 
 def test_a_trigger_that_arl_refused_as_a_whole_is_told_after_the_time_of_grace(
@@ -114,7 +114,7 @@ def test_a_trigger_that_arl_refused_as_a_whole_is_told_after_the_time_of_grace(
     (fired,) = scheduler.run_once()
     assert look(world) == []
     (run,) = after_grace(world)
-    assert (run.schedule_id, run.number, run.task_ids, len(run.lacking)) == (fired, 1, (), 2)
+    assert (run.schedule_id, run.number, run.task_ids, len(run.missing)) == (fired, 1, (), 2)
 
 
 def test_a_trigger_whose_policy_is_gone_is_told_after_the_time_of_grace(
@@ -193,7 +193,7 @@ def test_a_restarted_task_belongs_to_no_trigger(world: World, scheduler: ArlSche
 def test_deleted_tasks_of_a_trigger_are_told_as_lacking(world: World, scheduler: ArlScheduler) -> None:
     ids = scheduler.run(world.add_schedule())
     world.delete("task", ids[0])
-    assert [len(run.lacking) for run in after_grace(world)] == [1]
+    assert [len(run.missing) for run in after_grace(world)] == [1]
 
 
 def test_a_scan_in_the_future_is_one_run_and_another_when_it_is_recovered(
@@ -225,7 +225,7 @@ def test_what_began_before_the_time_asked_for_is_left_out(world: World, schedule
     assert look(world, since=NOW + timedelta(seconds=1)) == []
 
 
-READING = Reading(now=NOW, zone=ZONE, limit=timedelta(hours=72))
+READING = ReadOptions(now=NOW, zone=ZONE, limit=timedelta(hours=72))
 
 
 @pytest.mark.parametrize(
@@ -241,12 +241,12 @@ READING = Reading(now=NOW, zone=ZONE, limit=timedelta(hours=72))
     ],
 )
 def test_a_state_is_one_of_ours(status: str, end_time: str, state: TaskStatus) -> None:
-    assert parse_status({"status": status, "end_time": end_time}, looked_before=False) is state
+    assert parse_status({"status": status, "end_time": end_time}, seen_done=False) is state
 
 
 def test_done_without_an_end_time_counts_from_the_second_look_on() -> None:
     task = {"status": "done", "end_time": "-"}
-    states = [parse_status(task, looked_before=before) for before in (False, True)]
+    states = [parse_status(task, seen_done=before) for before in (False, True)]
     assert states == [TaskStatus.RUNNING, TaskStatus.DONE]
 
 
@@ -256,7 +256,7 @@ def test_a_task_that_never_ends_is_given_up(world: World, hours: int, state: Tas
     world.begin_task(id_, "site_spider")
     now = NOW + timedelta(hours=hours)
     task = parse_task(
-        world.tables["task"][id_], Reading(now=now, zone=ZONE, limit=READING.limit), looked_before=False
+        world.tables["task"][id_], ReadOptions(now=now, zone=ZONE, limit=READING.limit), seen_done=False
     )
     assert task.status is state
     assert ("site_spider" in task.reason) is (state is TaskStatus.MISSING)
@@ -266,5 +266,5 @@ def test_times_are_read_in_the_zone_of_arl(world: World) -> None:
     id_ = world.add_task("x", "domain", "a.example.com")
     world.begin_task(id_)
     world.end_task(id_)
-    task = parse_task(world.tables["task"][id_], READING, looked_before=False)
+    task = parse_task(world.tables["task"][id_], READING, seen_done=False)
     assert (task.start_time, task.end_time) == (NOW, NOW)

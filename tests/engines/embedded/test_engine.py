@@ -10,7 +10,7 @@ import pytest
 
 from bot.engines.embedded import engine as embedded
 from bot.engines.embedded.engine import EmbeddedEngine
-from bot.engines.embedded.probes import Finds, Probe, ProbeLimits
+from bot.engines.embedded.probes import Probe, ProbeLimits, ProbeResult
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Task, TaskStatus
 from bot.stores.sqlite.tasks import SqliteTaskStore
@@ -53,28 +53,28 @@ async def test_tasks_end_with_what_they_found(working: EmbeddedEngine, street: S
 async def test_a_mistake_in_one_task_ends_that_one_alone(
     working: EmbeddedEngine, street: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = Probe.look
+    look = Probe.run
 
-    async def sometimes(self: Probe, task: Task, finds: Finds) -> None:
+    async def sometimes(self: Probe, task: Task, finds: ProbeResult) -> None:
         if task.target == "localhost":
             raise ZeroDivisionError
         await look(self, task, finds)
 
-    monkeypatch.setattr(Probe, "look", sometimes)
+    monkeypatch.setattr(Probe, "run", sometimes)
     port = await street.web(page)
     bad, good = await ended(working, "localhost", f"127.0.0.1:{port}")
     assert (bad.status, good.status) == (TaskStatus.ERROR, TaskStatus.DONE)
     assert "日志" in bad.reason
 
 
-async def hang(self: Probe, task: Task, finds: Finds) -> None:
+async def hang(self: Probe, task: Task, finds: ProbeResult) -> None:
     await asyncio.Event().wait()
 
 
 async def test_a_task_that_takes_too_long_fails(
     tasks: SqliteTaskStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Probe, "look", hang)
+    monkeypatch.setattr(Probe, "run", hang)
     limits = ProbeLimits(task_timeout=0.05)
     engine = EmbeddedEngine([], tasks, limits=limits, clock=clock, owner="me")
     work = asyncio.create_task(engine.run())
@@ -109,8 +109,8 @@ async def test_slow_hosts_do_not_hide_what_others_showed(
 
 
 async def test_a_stop_ends_a_task_under_way(working: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Probe, "look", hang)
-    monkeypatch.setattr(embedded, "BEAT", 0.01)
+    monkeypatch.setattr(Probe, "run", hang)
+    monkeypatch.setattr(embedded, "LEASE_RENEWAL_SECONDS", 0.01)
     ids = await working.submit(make_run())
 
     async def runs() -> bool:
@@ -155,7 +155,7 @@ async def test_a_store_that_is_away_for_a_moment_ends_nothing(
         return await claim(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tasks, "claim_task", sometimes)
-    monkeypatch.setattr(embedded, "POLL", 0.01)
+    monkeypatch.setattr(embedded, "POLL_SECONDS", 0.01)
     port = await street.web(page)
     (task,) = await ended(working, f"127.0.0.1:{port}")
     assert task.status is TaskStatus.DONE
@@ -167,7 +167,7 @@ async def test_whatever_the_store_raises_the_workers_go_on(
     working: EmbeddedEngine, street: Street, monkeypatch: pytest.MonkeyPatch, verb: str, trouble: Exception
 ) -> None:
     port = await street.web(page)
-    monkeypatch.setattr(embedded, "POLL", 0.01)
+    monkeypatch.setattr(embedded, "POLL_SECONDS", 0.01)
     with monkeypatch.context() as patched:
         raised = asyncio.Event()
 

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bot.engines.embedded.certificates import certificate
-from bot.engines.embedded.page_parser import title_of
+from bot.engines.embedded.certificates import parse_certificate
+from bot.engines.embedded.page_parser import parse_title
 from bot.engines.embedded.parser_pool import ParserPool
 from tests.engines.conftest import LIMITS, Street, Talk
 from tests.engines.embedded.test_probes import look, page
@@ -102,7 +102,7 @@ async def test_a_header_is_text_that_can_be_kept(street: Street, raw: bytes, tex
 )
 async def test_a_page_that_repeats_itself_holds_nobody_up(street: Street, again: bytes) -> None:
     async with free_loop(), asyncio.timeout(5):
-        await site_of(street, HEAD, b"\r\n", again * (LIMITS.body // len(again)))
+        await site_of(street, HEAD, b"\r\n", again * (LIMITS.max_body_bytes // len(again)))
 
 
 @pytest.mark.parametrize("again", [b"<title>", b"<title", b"<title ", b"<titlE>&#9", b"\x1b$B<title>"])
@@ -111,12 +111,12 @@ def test_a_page_of_256_kb_is_read_in_no_time(again: bytes) -> None:
     body = b"<title>" + again * (262_144 // len(again))
     began = time.process_time()
     for charset in (None, "utf-16", "iso-2022-jp", "gbk"):
-        title_of(body, charset)
+        parse_title(body, charset)
     assert time.process_time() - began < 1
 
 
 def test_a_reference_of_many_digits_is_no_mistake() -> None:
-    assert title_of(b"<title>&#" + b"9" * 10_000 + b";</title>", None) == "\ufffd"
+    assert parse_title(b"<title>&#" + b"9" * 10_000 + b";</title>", None) == "\ufffd"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ async def test_a_charset_is_known_by_its_labels(street: Street, charset: str) ->
 
 
 async def test_a_page_that_is_cut_inside_a_letter_keeps_its_title(street: Street) -> None:
-    body = "<title>云杉</title>".encode() + "杉".encode() * LIMITS.body
+    body = "<title>云杉</title>".encode() + "杉".encode() * LIMITS.max_body_bytes
     site = await site_of(street, HEAD, b"\r\n", body)
     assert site["title"] == "云杉"
 
@@ -229,10 +229,10 @@ def _certificate() -> x509.Certificate:
 
 @pytest.mark.parametrize("odd", ["a month 13", "version 9", "no name in UTF-8"])
 def test_of_an_odd_certificate_the_fingerprint_is_kept(odd: str) -> None:
-    told = certificate(_odd_certificates()[odd])
+    told = parse_certificate(_odd_certificates()[odd])
     assert len(told["fingerprint"]["sha256"]) == 64
     assert isinstance(told["subject_dn"], str)
-    assert certificate(b"no certificate")["subject_dn"] == "unreadable"
+    assert parse_certificate(b"no certificate")["subject_dn"] == "unreadable"
 
 
 async def test_a_certificate_that_cannot_be_read_hides_no_neighbour(street: Street, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from bot.address_policy import AddressPolicy
 from bot.cli.demo.sample_sites import SampleSites
-from bot.engines.embedded.page_parser import title_of
-from bot.engines.embedded.probes import Finds, NothingFound, Probe, ProbeLimits
+from bot.engines.embedded.page_parser import parse_title
+from bot.engines.embedded.probes import NothingFoundError, Probe, ProbeLimits, ProbeResult
 from tests.engines.conftest import LIMITS, Street
 from tests.factories import make_task
 
@@ -21,8 +21,8 @@ Found = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 async def look(target: str, *ports: int, limits: ProbeLimits = LIMITS) -> Found:
     async with Probe(limits) as probe:
-        finds = Finds(task_id="t1")
-        await probe.look(make_task(id="t1", target=target, ports=ports), finds)
+        finds = ProbeResult(task_id="t1")
+        await probe.run(make_task(id="t1", target=target, ports=ports), finds)
         return finds.by_kind()
 
 
@@ -102,7 +102,7 @@ async def test_an_endless_page_is_read_to_the_limit(street: Street) -> None:
 
     port = await street.web(endless)
     (site,) = (await look(f"127.0.0.1:{port}"))["site"].values()
-    assert site["body_length"] == LIMITS.body
+    assert site["body_length"] == LIMITS.max_body_bytes
 
 
 async def test_a_port_without_http_is_an_open_port(street: Street) -> None:
@@ -130,17 +130,17 @@ async def test_a_server_that_never_answers_costs_no_more_than_the_limit(street: 
 
 async def test_a_closed_port_fails_with_its_number() -> None:
     async with SampleSites() as neighbours:
-        with pytest.raises(NothingFound, match=f"连接被拒绝.*{neighbours.closed.split(':')[1]}"):
+        with pytest.raises(NothingFoundError, match=f"连接被拒绝.*{neighbours.closed.split(':')[1]}"):
             await look(neighbours.closed)
 
 
 async def test_a_name_that_does_not_resolve_fails() -> None:
-    with pytest.raises(NothingFound, match="域名无法解析"):
+    with pytest.raises(NothingFoundError, match="域名无法解析"):
         await look("no-such-host.invalid")
 
 
 async def test_a_network_over_the_cap_is_refused() -> None:
-    with pytest.raises(NothingFound, match="网段太大"):
+    with pytest.raises(NothingFoundError, match="网段太大"):
         await look("127.0.0.0/16")
 
 
@@ -177,7 +177,7 @@ async def test_a_network_is_looked_at_beside_the_loop(street: Street) -> None:
     ],
 )
 def test_a_title_is_decoded_by_what_the_page_says(body: bytes, charset: str | None, title: str) -> None:
-    assert title_of(body, charset) == title
+    assert parse_title(body, charset) == title
 
 
 async def test_a_refused_address_is_not_contacted_whatever_name_leads_there(street: Street) -> None:
@@ -190,7 +190,7 @@ async def test_a_refused_address_is_not_contacted_whatever_name_leads_there(stre
     port = await street.web(note)
     limits = replace(LIMITS, policy=AddressPolicy.parse(["127.0.0.0/8", "::1"]))
     for target in ("localhost", "127.0.0.1", "127.0.0.0/30", f"http://localhost:{port}/", "::ffff:127.0.0.1"):
-        with pytest.raises(NothingFound, match=r"engine\.refuse"):
+        with pytest.raises(NothingFoundError, match=r"engine\.refuse"):
             await look(target, port, limits=limits)
     assert asked == []
 
@@ -202,5 +202,5 @@ async def test_of_a_network_only_the_refused_addresses_are_left_out(street: Stre
 
 
 async def test_link_local_addresses_are_refused_without_a_word() -> None:
-    with pytest.raises(NothingFound, match=r"169\.254\.169\.254"):
+    with pytest.raises(NothingFoundError, match=r"169\.254\.169\.254"):
         await look("169.254.169.254", limits=LIMITS)
