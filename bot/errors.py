@@ -33,7 +33,7 @@ def missing_extra(what: str, extra: str) -> ConfigError:
 class UserError(DingRunError):
     """That cannot be done as asked
 
-    `phrase` and `values` choose the words of the answer (`cards/templates/*/phrases.yaml`).
+    `phrase` and `values` choose the words of the answer (`cards/phrases/`).
     """
 
     def __init__(self, phrase: str, **values: object) -> None:
@@ -77,7 +77,7 @@ class PermanentError(DingRunError):
     `code`: the other side's own word for it, e.g. `param.templateNotExist`.
     `content`: it is the words of this one message that are refused; the way itself is open.
     `setup_fault`: what somebody has to set right before anything reaches that destination, by whatever
-    kind of message, e.g. `robot_not_in_group`; the words for it are in `cards/templates/*/phrases.yaml`.
+    kind of message, e.g. `robot_not_in_group`; the words for it are in `cards/phrases/`.
     """
 
     def __init__(

@@ -276,7 +276,7 @@ class EngineRun:
 class EngineWarning:
     """What operators should hear of an engine, once for each `key`."""
 
-    key: str  # names the message in `cards/templates/…/phrases.yaml`
+    key: str  # names the message in `cards/phrases/`
     values: Mapping[str, Any]  # JSON values that stand in the message
 
 

@@ -1,8 +1,8 @@
-"""Templates and phrases, read once, and compiled for each dialect: message and card.
+"""Read the templates and phrases once, and compile them for each dialect: message and card.
 
-In every dialect each `{{ value }}` is neutralised on its way out (Jinja's `finalize`); only `Markup` text
-passes. That holds for text joined or changed inside a template too, as that is no longer `Markup`. What a
-template spells itself is trusted.
+In every dialect, each `{{ value }}` is escaped on output (Jinja's `finalize`). Only `Markup` is put out as it
+is. Text that a template joins or changes is no longer `Markup`, so it is escaped as well. The text of the
+template itself is trusted.
 """
 
 import re
@@ -27,8 +27,9 @@ from cards.escaping import (
 )
 from cards.filters import Filters
 
-FOLDER = Path(__file__).parent / "templates"
-VALUES_KEPT = 2_000  # neutralised values per dialect: names, targets and words of ours come again and again
+TEMPLATES = Path(__file__).parent / "templates"  # a folder for each language
+PHRASES = Path(__file__).parent / "phrases"  # a file for each topic, with all languages
+CACHE_SIZE = 2_000  # escaped values of each dialect; names and targets are repeated on many cards
 LANGUAGES = ("zh-CN", "en")
 
 Escape = Callable[[str], Markup]
@@ -49,57 +50,80 @@ class TemplateEnvironment:
         self._phrases = {key: environment.from_string(text) for key, text in phrases.items()}
 
     def page(self, name: str, values: Values) -> str:
-        """A template of this language, filled."""
+        """Render a template."""
         return _tidy(self._templates[name].render(values))
 
     def phrase(self, key: str, values: Values) -> str:
-        """A phrase, filled. A key that is in no `phrases.yaml` is a mistake in the program: `KeyError`."""
+        """Render a phrase.
+
+        Raises:
+            KeyError: No phrase has this key.
+        """
         return _tidy(self._phrases[key].render(values))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TemplateEnvironments:
-    """Both of them, in one language. What is plain text on a card (title, tips) speaks `message`."""
+    """Both dialects in one language. The title and the tips of a card use `message_env`."""
 
     message_env: TemplateEnvironment
     card_env: TemplateEnvironment
 
 
 def load(lang: str, zone: str) -> TemplateEnvironments:
-    """Read and compile the templates of a language. Raises `ConfigError` for an unknown language or zone."""
+    """Read and compile the templates and phrases of a language.
+
+    Raises:
+        ConfigError: The language or the time zone is unknown.
+    """
     if lang not in LANGUAGES:
         raise ConfigError(f"lang: takes {' or '.join(LANGUAGES)}, got {lang!r}")
-    folder = FOLDER / lang
+    folder = TEMPLATES / lang
     sources = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))}
-    phrases = read_yaml(folder / "phrases.yaml")
+    phrases = {key: texts[lang] for key, texts in load_phrases().items()}
     words = read_yaml(folder / "words.yaml")
     filters = Filters(words, _zone(zone)).table
-    made = {}
+    environments = {}
     for name, (prose, exact) in _PROSE_AND_EXACT.items():
         environment = _environment(sources, prose)
         environment.filters.update(filters, exact=exact)
         environment.globals.update({name: words[name] for name in ("reasons", "steps", "states")})
-        made[name] = TemplateEnvironment(environment, phrases)
-    return TemplateEnvironments(message_env=made["message"], card_env=made["card"])
+        environments[name] = TemplateEnvironment(environment, phrases)
+    return TemplateEnvironments(message_env=environments["message"], card_env=environments["card"])
+
+
+def load_phrases() -> dict[str, Mapping[str, str]]:
+    """Read the phrases of all topics: by key, the text in each language.
+
+    Raises:
+        ValueError: Two topics have a phrase of the same key.
+    """
+    phrases: dict[str, Mapping[str, str]] = {}
+    for path in sorted(PHRASES.glob("*.yaml")):
+        topic = read_yaml(path)
+        if twice := phrases.keys() & topic.keys():
+            raise ValueError(f"{path.name} repeats {', '.join(sorted(twice))}")
+        phrases |= topic
+    return phrases
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A mapping of our own, as it lies beside the templates."""
+    """Read a mapping from a YAML file."""
     return dict(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def _environment(sources: Mapping[str, str], prose: Escape) -> jinja2.Environment:
-    kept = lru_cache(VALUES_KEPT)(prose)
+    cached = lru_cache(CACHE_SIZE)(prose)
 
-    def neutralised(value: object) -> object:
+    def escape(value: object) -> object:
         if isinstance(value, Markup | int):
             return value
         text = "" if value is None else str(value)
-        return kept(text) if len(text) <= LENGTH else prose(text)
+        return cached(text) if len(text) <= LENGTH else prose(text)
 
-    return jinja2.Environment(  # noqa: S701 (not HTML: `finalize` makes values inert in markdown)
+    return jinja2.Environment(  # noqa: S701 (not HTML: `finalize` escapes values for markdown)
         loader=jinja2.DictLoader(sources),
-        finalize=neutralised,
+        finalize=escape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -115,6 +139,6 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _tidy(text: str) -> str:
-    """Without the empty lines and blanks that the logic of a template leaves behind."""
+    """Remove the empty lines and trailing spaces that the logic of a template leaves behind."""
     lines = "\n".join(line.rstrip() for line in text.splitlines())
     return _GAP.sub("\n\n", lines).strip()

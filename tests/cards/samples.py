@@ -21,7 +21,7 @@ from bot.models import (
     Trigger,
 )
 from bot.quota.budget import Forecast
-from cards.environment import FOLDER, read_yaml
+from cards.environment import load_phrases
 from cards.escaping import Markup
 from cards.summary import CardState
 from tests.factories import NOW, make_download, make_link, make_report, make_run, make_schedule
@@ -257,21 +257,14 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"text": "", "nearest": ""},
     ],
     "denied": [{"name": "张三"}, {"name": ""}],
-    "outsider": [{}],
-    "not_met": [{}],
-    "card_unknown": [{}],
-    "busy": [{}],
     "failed": [{"id": "msgrK2+x/A=="}, {}],
     "late": [{"why": "ARL does not answer: https://arl.example"}],
     "given_up": [{"why": "ARL does not answer: https://arl.example"}],
-    "silent": [{}],
     "rerun_accepted": [
         {"schedule": "每日巡检", "run": "r1"},
         {"schedule": "每日巡检", "run": "r1", "told": False},
     ],
     "rerun_running": [_RUNNING, {**_RUNNING, "total": 0, "ended": 0}],
-    "rerun_pressed": [{}],
-    "rerun_taken": [{}],
     "which_schedule": [
         {
             "schedules": [
@@ -285,7 +278,6 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"name": "x", "nearest": "", "names": ["每日巡检", "www.example.com"]},
         {"name": "x", "nearest": "", "names": []},
     ],
-    "no_schedules": [{}],
     "status": [
         {"trouble": "", "running": [], "recent": []},
         {
@@ -357,21 +349,12 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         for most, rows in ((20, 1_234), (1, 1))
     ],
     "regenerate_accepted": [{"schedule": "每日巡检", "run": "r1"}],
-    "regenerate_pressed": [{}],
-    "regenerate_running": [{}],
-    "regenerate_unwanted": [{}],
     "report_is_there": [{"run": "r1"}],
     "nothing_to_report": [{"running": True}, {"running": False}],
     "revoke_accepted": [{"schedule": "每日巡检", "run": "r1", "count": count} for count in (1, 3)],
-    "revoke_pressed": [{}],
-    "revoke_taken": [{}],
-    "no_links": [{}],
     "report_sent": [{"name": "每日巡检_20261124.xlsx", "size": 3_000_000}],
-    "report_pressed": [{}],
-    "report_taken": [{}],
     "report_sent_lately": [{"schedule": "每日巡检", "asked_at": NOW}],
     "asked_too_often": [{"most": 20, "free_at": NOW}],
-    "calls_run_out": [{}],
     "stop_accepted": [
         {"schedule": "每日巡检", "run": "r1", "stopped": 3, "before": 2, "left": []},
         {"schedule": "每日巡检", "run": "r1", "stopped": 0, "before": 2, "left": []},
@@ -391,7 +374,6 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"count": count, "why": "waits for a worker: none is free, or none runs"} for count in (1, 3)
     ],
     "arl_pushes": [{"names": ["每日巡检", "www.example.com"]}],
-    "nothing_running": [{}],
     "which_run": [
         {
             "runs": [
@@ -403,10 +385,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         for word in ("stop", "")
     ],
     "no_such_run": [{"run": "r0"}],
-    "nothing_to_resend": [{}],
     "resend_accepted": [{"schedule": "每日巡检", "run": "r1", "count": 2}],
-    "resend_pressed": [{}],
-    "resend_taken": [{}],
     "proof": [
         {
             "run": failed(idempotency_key="cron:s1:now"),
@@ -450,8 +429,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "quota": [{"month": "2026-11", "rows": [_API, _STREAM], "price": 3, "level": level} for level in range(6)]
     + [{"month": "2026-11", "rows": [{**_API, "forecast": None, "refused": True}], "price": 3, "level": 5}],
 }
-ANSWERS |= {phrase: [{}] for phrase in read_yaml(FOLDER / "en" / "phrases.yaml") if phrase not in ANSWERS}
-"""Every phrase with the values it is said with. A phrase without variables needs no entry."""
+ANSWERS |= {phrase: [{}] for phrase in load_phrases() if phrase not in ANSWERS}
+"""Sample values of every phrase. A phrase without variables needs no entry."""
 
 TAPPED = (
     "denied", "outsider", "not_met", "card_unknown", "busy", "failed",
@@ -462,4 +441,4 @@ TAPPED = (
     "report_sent_lately", "asked_too_often", "calls_run_out",
     "nothing_to_resend", "resend_pressed", "resend_taken",
 )  # fmt: skip
-"""The phrases that a press may be answered with."""
+"""The phrases that may answer a tap."""

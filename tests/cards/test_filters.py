@@ -5,12 +5,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from cards.environment import FOLDER, read_yaml
+from cards.environment import TEMPLATES, read_yaml
 from cards.filters import Filters
 from tests.factories import NOW
 
-zh = Filters(read_yaml(FOLDER / "zh-CN" / "words.yaml"), ZoneInfo("Asia/Shanghai"))
-en = Filters(read_yaml(FOLDER / "en" / "words.yaml"), ZoneInfo("America/St_Johns"))
+zh = Filters(read_yaml(TEMPLATES / "zh-CN" / "words.yaml"), ZoneInfo("Asia/Shanghai"))
+en = Filters(read_yaml(TEMPLATES / "en" / "words.yaml"), ZoneInfo("America/St_Johns"))
 
 
 def test_times_are_told_in_the_zone_of_the_settings() -> None:
@@ -31,8 +31,8 @@ def test_an_end_names_its_day_only_when_that_is_another() -> None:
 @pytest.mark.parametrize(
     ("seconds", "chinese", "english"),
     [
-        (-5, "不到 1 秒", "under 1 s"),
-        (0.4, "不到 1 秒", "under 1 s"),
+        (-5, "不到 1 秒", "less than 1 s"),
+        (0.4, "不到 1 秒", "less than 1 s"),
         (59, "59 秒", "59 s"),
         (755, "12 分 35 秒", "12 min 35 s"),
         (3_600, "1 小时", "1 h"),

@@ -151,7 +151,7 @@ async def test_an_unconfirmed_file_shows_on_the_digest(desk: CoreHarness) -> Non
     desk.messenger.trouble_with["file"] = [TemporaryError("no answer", uncertain=True)]
     await later(desk)
     await later(desk)
-    assert shown(desk).count("没能确认") == 1
+    assert shown(desk).count("未确认") == 1
 
 
 async def test_the_digest_no_longer_says_so_once_the_file_came(desk: CoreHarness) -> None:
@@ -162,4 +162,4 @@ async def test_the_digest_no_longer_says_so_once_the_file_came(desk: CoreHarness
     (job,) = await desk.store.find_jobs(kind="file", states={JobState.UNCONFIRMED})
     await desk.say(f"报告 {job.run_id}")
     await desk.do_jobs()
-    assert "没能确认" not in shown(desk)
+    assert "未确认" not in shown(desk)

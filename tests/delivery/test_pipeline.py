@@ -220,7 +220,7 @@ async def test_a_work_notification_is_repeated_word_for_word_whatever_has_come_m
     (job,) = await desk.store.find_jobs(kind="note")
     (said,) = [what for verb, _, what in desk.messenger.sent if verb == "note"]
     assert job.payload["words"] == [job.payload["words"][0], said]  # type: ignore[index]
-    assert "还在生成" in said
+    assert "正在生成" in said
 
 
 UNDELIVERED = CardUndeliveredError("SYSTEM_ERROR")

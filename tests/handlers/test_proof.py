@@ -19,7 +19,7 @@ async def test_an_unconfirmed_delivery_is_told_with_its_reason(desk: CoreHarness
     desk.messenger.trouble = [None, None, TemporaryError("answer lost", uncertain=True)]
     await desk.finished_run()
     answer = await desk.say("proof")
-    assert "没能确认" in answer
+    assert "未确认" in answer
     assert "answer lost" in answer
 
 

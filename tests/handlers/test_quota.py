@@ -16,7 +16,7 @@ async def test_used_left_price_and_forecast_are_told(desk: CoreHarness) -> None:
     await spend(desk, 820)
     answer = await desk.say("额度")
     assert all(word in answer for word in ("820/1,000", "82%", "还剩 180", "3 次调用", "月底 1,0"))
-    assert "卡片不再更新" in answer
+    assert "不再更新卡片" in answer
 
 
 async def test_without_a_limit_it_says_so(desk: CoreHarness) -> None:

@@ -76,7 +76,7 @@ async def test_what_fails_again_can_be_pressed_again(desk: CoreHarness) -> None:
 async def test_while_it_is_written_it_says_so(desk: CoreHarness) -> None:
     run = await failed(desk)
     await desk.context.reports.exports.retry(run, by="user01", cause="another")
-    assert "正在写" in await press(desk, tap_on(run.id, "regenerate"))
+    assert "正在生成" in await press(desk, tap_on(run.id, "regenerate"))
     assert (await desk.run(run.id)).export_status is ExportStatus.PENDING
 
 

@@ -25,7 +25,7 @@ async def newest(desk: CoreHarness) -> Run:
 async def test_only_the_failed_tasks_run_again_and_who_asked_is_told(desk: CoreHarness) -> None:
     await half_failed(desk)
     desk.clock.turn(seconds=60)
-    assert "1 个开始重跑" in await desk.say("重跑失败")
+    assert "1 个任务开始重跑" in await desk.say("重跑失败")
     run = await newest(desk)
     assert (run.trigger, run.asked_in) == (Trigger.CHAT, GROUP)
     assert [desk.engine.all_tasks[id_].target for id_ in run.task_ids] == ["b.example"]
@@ -65,7 +65,7 @@ async def test_what_was_refused_once_can_be_asked_for_again(desk: CoreHarness) -
     await desk.do_jobs()
     desk.engine.refusal = None
     desk.clock.turn(seconds=60)
-    assert "1 个开始重跑" in await desk.say("重跑失败")
+    assert "1 个任务开始重跑" in await desk.say("重跑失败")
     assert len((await newest(desk)).task_ids) == 1
 
 
@@ -107,4 +107,4 @@ async def test_of_several_that_failed_the_one_told_here_is_meant(desk: CoreHarne
 async def test_the_id_of_a_run_that_failed_is_taken(desk: CoreHarness) -> None:
     failed = await half_failed(desk)
     desk.clock.turn(seconds=60)
-    assert "1 个开始重跑" in await desk.say(f"重跑失败 {failed.id[:7]}")
+    assert "1 个任务开始重跑" in await desk.say(f"重跑失败 {failed.id[:7]}")

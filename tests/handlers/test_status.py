@@ -32,7 +32,7 @@ async def test_status_says_that_the_engine_does_not_answer_and_shows_what_is_kno
     await desk.trigger()
     monkeypatch.setattr(desk.engine, "schedules", _down)
     answer = await desk.say(ask)
-    assert "扫描引擎没有正常回答" in answer
+    assert "扫描引擎响应异常" in answer
     assert "ARL does not answer" in answer
     assert "进度未知" in answer
 
