@@ -1,4 +1,4 @@
-"""Sort any number of items in bounded memory: sorted runs wait in temporary files and are merged."""
+"""Sort any number of items in bounded memory: merge sorted chunks from temporary files."""
 
 import heapq
 import json
@@ -7,19 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import IO, Any
 
-MAX_ITEMS_IN_MEMORY = 5_000  # held in memory at once
-MAX_FILES_PER_LEVEL = 32  # files of one level; so many become one of the next
+MAX_ITEMS_IN_MEMORY = 5_000
+MAX_FILES_PER_LEVEL = 32  # this many are merged into one file of the next level
 
 Key = tuple[str, ...]
 KeyedItem = tuple[Key, Any]
 
 
 class ExternalSort:
-    """A stable sort of JSON values by their keys, which are tuples of text; other values become text.
+    """A stable external merge sort.
 
-    Files of one level are merged into one of the next when there are too many of them, so that a million
-    items need no more open files, and no more memory to read them, than a few. The files have no name and
-    vanish with the process. Everything here blocks.
+    - Items are JSON values; other values become text. Keys are tuples of text.
+    - `MAX_FILES_PER_LEVEL` files are merged into one of the next level, which bounds open files and memory.
+    - The files have no name and vanish with the process.
+    - Everything here blocks.
     """
 
     def __init__(self, *, chunk: int = MAX_ITEMS_IN_MEMORY, fan_in: int = MAX_FILES_PER_LEVEL) -> None:
@@ -37,28 +38,28 @@ class ExternalSort:
 
     @property
     def open_files(self) -> int:
-        """The number of temporary files in use."""
+        """Return the number of temporary files in use."""
         return sum(map(len, self._levels))
 
     def add(self, key: Key, item: object) -> None:
-        """Take one item."""
+        """Add one item."""
         self._items.append((key, item))
         if len(self._items) >= self._chunk:
             self.spill()
 
     def extend(self, items: Iterable[KeyedItem]) -> None:
-        """Take many items."""
+        """Add many items."""
         for key, item in items:
             self.add(key, item)
 
     def spill(self) -> None:
-        """Move what is held in memory to a file."""
+        """Move the items in memory to a file."""
         self._items.sort(key=_key)
         self._write(map(_line, self._items))
         self._items = []
 
     def _write(self, lines: Iterable[str], level: int = 0) -> None:
-        """Write sorted lines to a file of this level; merge the level when it is full."""
+        """Write sorted lines to a file of this level, and merge the level when it is full."""
         if level == len(self._levels):
             self._levels.append([])
         files = self._levels[level]

@@ -1,6 +1,6 @@
-"""The kinds of assets, each defined once: fields, merge key, names, and which of them need a look. Pure.
+"""Asset kinds, each defined once: fields, merge key, names and highlights. Pure.
 
-A kind is named after ARL's collection. Their order here is their importance: lists and charts follow it.
+A kind is named after ARL's collection. Their order here is their importance, and that of lists and charts.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -13,17 +13,17 @@ from bot.assets.values import Document, mapping, text
 
 FINGERPRINTS = ("sha256", "sha1", "md5")
 HARMLESS_RECORDS = frozenset({"domain", "domain_url", "email", "host", "ip", "path", "phone", "site", "url"})
-"""Record types of WIH that are no secret; anything else is taken for a key."""
+"""Record types of WIH that are no secrets. All others count as keys."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AssetKind:
     """One kind of asset.
 
-    `fields` are all that is read of a document: `a.b` is the field `b` of `a`, or of each of its items.
-    `whole` names fields that a database must give whole, since they may hold plain text instead of documents.
-    Documents with the same `key` are one asset, which becomes one row and counts once.
-    `highlights` names the `HIGHLIGHTS` that a document belongs to; none when nobody needs to look.
+    - `fields`: the fields to read of a document. `a.b` is the field `b` of `a`, or of each of its items.
+    - `whole`: top-level fields that a query must select whole, since they may hold text instead of documents.
+    - `key`: documents with the same key are one asset, which becomes one row and counts once.
+    - `highlights`: the names in `HIGHLIGHTS` that a document belongs to; empty when it needs no attention.
     """
 
     name: str
@@ -36,22 +36,22 @@ class AssetKind:
 
     @property
     def projection(self) -> Sequence[str]:
-        """The fields as a database is asked for them."""
+        """Return the fields to select in a database query."""
         names = {field: field.partition(".")[0] for field in self.fields}
         return tuple(dict.fromkeys(name if name in self.whole else field for field, name in names.items()))
 
     @property
     def columns(self) -> Sequence[str]:
-        """The top-level names among the fields."""
+        """Return the top-level names of the fields."""
         return tuple(name for name, _ in _paths(tuple(self.fields)))
 
     def slimmed(self, document: Document) -> Document:
-        """Return the document with nothing but the fields that are read."""
+        """Return the document with only the fields that are read."""
         return select_fields(document, self.fields)
 
 
 def key_from(*names: str) -> Callable[[Document], Key]:
-    """Build a key from these fields, compared field by field."""
+    """Build a key function from field names."""
     if len(names) == 1:
         (name,) = names
         return lambda document: (text(document.get(name)),)
@@ -59,17 +59,17 @@ def key_from(*names: str) -> Callable[[Document], Key]:
 
 
 def is_keyless(key: Key) -> bool:
-    """Tell whether nothing in a key sets its document apart from others."""
+    """Return whether a key is empty, so that it identifies no document."""
     return not any(part.strip(":") for part in key)
 
 
 def site_key(document: Document) -> Key:
-    """Return the address of a site, which the embedded engine may call `url`."""
+    """Return the URL of a site, which the embedded engine may store in `url`."""
     return (text(document.get("site") or document.get("url")),)
 
 
 def cert_key(document: Document) -> Key:
-    """Return the fingerprint of a certificate; without one, the place where it was seen."""
+    """Return the fingerprint of a certificate, or the endpoint where it was seen."""
     prints = mapping(mapping(document.get("cert")).get("fingerprint"))
     return (next((text(prints[name]) for name in FINGERPRINTS if prints.get(name)), endpoint(document)),)
 
@@ -171,26 +171,26 @@ ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (
 REPORTED_KINDS: Mapping[str, AssetKind] = {
     name: kind for name, kind in ASSET_KINDS.items() if name != "service"
 }
-"""The kinds that a report asks an engine for; services are the open ports of `ip`, as in ARL's export."""
+"""The kinds that a report reads from an engine. Services are the open ports of `ip`, as in ARL's export."""
 
 HIGHLIGHTS = ("vuln", "weak_password", "nuclei_risk", "fileleak", "leaked_key")
-"""What a person should look at, the most important first. Another count than the kind has, another name."""
+"""Assets that need attention, the most important first. Some are only a part of their kind."""
 
 _HIGHLIGHT_NAMES = {
     "weak_password": ("弱口令", "Weak passwords"),
     "nuclei_risk": ("Nuclei 风险", "Nuclei risks"),
     "leaked_key": ("密钥泄露", "Leaked keys"),
 }
-"""In Chinese and English; the others are called like their kinds."""
+"""Chinese and English names. All other highlights have the name of their kind."""
 
 INCLUDED_IN = {"weak_password": "vuln"}
-"""Highlights that are counted in another one as well."""
+"""Highlights whose assets are also counted in another one."""
 
 IMPORTANCE: Mapping[str, int] = {name: rank for rank, name in enumerate(ASSET_KINDS)}
 
 
 def display_name(kind: str, lang: str) -> str:
-    """Return the one name of a kind or highlight in a language; an unknown kind is called what it is."""
+    """Return the name of a kind or highlight in a language. Unknown kinds keep their own name."""
     if kind in ASSET_KINDS:
         return ASSET_KINDS[kind].english if lang == "en" else ASSET_KINDS[kind].chinese
     chinese, english = _HIGHLIGHT_NAMES.get(kind, (kind, kind))
@@ -198,12 +198,12 @@ def display_name(kind: str, lang: str) -> str:
 
 
 def by_importance(kind: str) -> tuple[int, str]:
-    """Return a sort key: the most important kind first, unknown ones last by name."""
+    """Return a sort key: the most important kind first, unknown kinds last by name."""
     return (IMPORTANCE.get(kind, len(IMPORTANCE)), kind)
 
 
 def select_fields(document: Document, fields: Sequence[str]) -> dict[str, Any]:
-    """Return a document with these fields alone; `a.b` is the field `b` of `a`, or of each of its items."""
+    """Return a document with only these fields. `a.b` is the field `b` of `a`, or of each of its items."""
     return {
         name: _inside(document[name], inner) if inner else document[name]
         for name, inner in _paths(tuple(fields))
@@ -213,7 +213,7 @@ def select_fields(document: Document, fields: Sequence[str]) -> dict[str, Any]:
 
 @cache
 def _paths(fields: tuple[str, ...]) -> Sequence[tuple[str, tuple[str, ...]]]:
-    """Return each name of a document with the fields wanted of what it holds; none means all of it."""
+    """Return the top-level names with their inner fields. No inner fields mean the whole value."""
     inner: dict[str, tuple[str, ...]] = {}
     for field in fields:
         name, _, rest = field.partition(".")

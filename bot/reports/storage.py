@@ -60,7 +60,7 @@ class ReportStorage:
             make_private_folder(folder)
             close_to_others(self.folder)
         except OSError as error:
-            raise storage_error(error) from error
+            raise _storage_error(error) from error
         if folder.is_symlink():
             raise PermanentError(f"reports.dir: {day} is a symbolic link; remove it")
         return folder / f"{stem}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}"
@@ -80,7 +80,7 @@ class ReportStorage:
             written.replace(final)
             _sync(final.parent)
         except OSError as error:
-            raise storage_error(error) from error
+            raise _storage_error(error) from error
         return f"{final.parent.name}/{final.name}", digest
 
     def open(self, report: Report) -> BufferedReader:
@@ -180,7 +180,7 @@ def _purge_unfinished(day: Path, before: datetime) -> None:
             log.info("%s removed, its export died", part.name)
 
 
-def storage_error(error: OSError) -> DingRunError:
+def _storage_error(error: OSError) -> DingRunError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return TemporaryError("the disk is full (磁盘满了): reports.dir")
     return TemporaryError(f"reports.dir cannot be written: {error.strerror}")

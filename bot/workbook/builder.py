@@ -1,6 +1,7 @@
-"""The Excel file of a run: documents in, workbook out; memory stays flat in rows. Pure but for the file.
+"""Build the Excel report of a run from the documents that an engine found.
 
-概览, 变化, ARL's sheets, then one sheet for every other kind that has documents.
+The sheets are 概览, 变化, those of ARL's export, then one for every other kind that has documents. Memory
+use is independent of the number of rows. No I/O but files.
 """
 
 from collections import Counter
@@ -31,12 +32,12 @@ from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE, KindSheet, Row, Sheet
 from bot.workbook.statistics import LAYOUT, Statistics
 from bot.workbook.writer import SheetWriter, WorkbookWriter
 
-MAX_ADDRESSES_IN_MEMORY = 500  # in memory while they are put in order; each may have thousands of ports
+MAX_ADDRESSES_IN_MEMORY = 500  # while they are sorted; each may have thousands of ports
 
 
 @dataclass(kw_only=True)
 class SheetSection:
-    """The things of one kind: their sheet, once there is one, and how they differ from earlier runs."""
+    """The assets of one kind: their sheet, created with the first row, and their changes."""
 
     kind: str
     layout: SheetLayout
@@ -50,7 +51,7 @@ class SheetSection:
         self.sheet.append(row)
 
     def summary(self) -> KindSummary:
-        """Return its numbers."""
+        """Return the counts of this kind."""
         return KindSummary(
             kind=self.kind,
             total=self.sheet.rows if self.sheet else 0,
@@ -62,7 +63,7 @@ class SheetSection:
 
 @dataclass(kw_only=True)
 class Highlights:
-    """Counts what a person should look at, and how much of it is new."""
+    """Counts of the assets that need attention, and how many of them are new."""
 
     totals: Counter[str] = field(default_factory=Counter)
     new: Counter[str] = field(default_factory=Counter)
@@ -82,14 +83,14 @@ class Highlights:
 def write_workbook(
     path: Path, report_input: ReportInput, assets: Iterable[AssetSides], *, options: WorkbookOptions
 ) -> Findings:
-    """Write the report of an ended run; what it counted. Raises `OSError` when the disk does."""
+    """Write the report of an ended run and return its counts. Raises `OSError`."""
     made = report_input.run.end_time or report_input.run.start_time
     book = WorkbookWriter(options, made=made)
     try:
-        contents = WorkbookBuilder(book, report_input)
+        builder = WorkbookBuilder(book, report_input)
         for each in assets:
-            contents.add(each)
-        findings = contents.finish()
+            builder.add(each)
+        findings = builder.finish()
         book.save(path)
     finally:
         book.close()
@@ -97,11 +98,11 @@ def write_workbook(
 
 
 class WorkbookBuilder:
-    """The sheets of one workbook, filled kind by kind."""
+    """The sheets of one workbook, filled one kind after the other."""
 
-    def __init__(self, book: WorkbookWriter, story: ReportInput) -> None:
+    def __init__(self, book: WorkbookWriter, report_input: ReportInput) -> None:
         self._book = book
-        self._input = story
+        self._input = report_input
         self._words = WORDS[book.options.lang]
         lang, zone = book.options.lang, book.options.zone.key
         self._kinds = KIND_SHEETS | {name: localized(kind, lang, zone) for name, kind in EXTRA_SHEETS.items()}
@@ -109,33 +110,33 @@ class WorkbookBuilder:
         self._changes = book.sheet(self._changes_layout())
         self._sections: dict[str, SheetSection] = {}
         self._highlights = Highlights()
-        for kind, plan in (("site", SITE), ("ip", IP), ("service", SERVICE), ("domain", DOMAIN)):
-            self._section(kind, plan).sheet = book.sheet(plan)
+        for kind, layout in (("site", SITE), ("ip", IP), ("service", SERVICE), ("domain", DOMAIN)):
+            self._section(kind, layout).sheet = book.sheet(layout)
         self._statistics_sheet = book.sheet(LAYOUT)
         self._statistics = Statistics()
 
     def _changes_layout(self) -> SheetLayout:
-        compared = ("kind", "verdict", "name", "column", "before", "after")
+        compared = ("kind", "change", "name", "column", "before", "after")
         header = [self._words[name] for name in compared] if self._input.baseline else []
         return SheetLayout(title=self._words["changes"], header=header, widths=(14, 10, 50, 18, 50, 50))
 
-    def _section(self, kind: str, plan: SheetLayout) -> SheetSection:
+    def _section(self, kind: str, layout: SheetLayout) -> SheetSection:
         if kind not in self._sections:
-            self._sections[kind] = SheetSection(kind=kind, layout=plan)
+            self._sections[kind] = SheetSection(kind=kind, layout=layout)
         return self._sections[kind]
 
-    def add(self, finds: AssetSides) -> None:
-        """Everything of one kind; a kind that is not known is left out."""
-        kind = self._kinds.get(finds.kind)
+    def add(self, assets: AssetSides) -> None:
+        """Add all assets of one kind. Unknown kinds are ignored."""
+        kind = self._kinds.get(assets.kind)
         if kind is None:
             return
-        streams = {side: SortedGroups(documents, kind.asset.key) for side, documents in finds.sides.items()}
+        streams = {side: SortedGroups(documents, kind.asset.key) for side, documents in assets.sides.items()}
         pairs = pair_assets(streams)
-        if finds.kind == "ip":
+        if assets.kind == "ip":
             self._add_addresses(pairs)
         else:
             self._add_assets(kind, pairs)
-        section = self._sections.get(finds.kind)
+        section = self._sections.get(assets.kind)
         if section:
             section.in_order = all(stream.in_order for stream in streams.values())
 
@@ -153,12 +154,12 @@ class WorkbookBuilder:
                 self._compare(section, before, after)
 
     def _add_addresses(self, pairs: Iterator[PairedAsset]) -> None:
-        """Addresses come in the order of their letters and are shown in that of their numbers."""
+        """Add the addresses in numeric order; engines sort them as text."""
         with ExternalSort(chunk=MAX_ADDRESSES_IN_MEMORY) as sort:
             for pair in pairs:
                 earlier = pair.before if pair.comparable else pair.known
                 sides = [pair.now] if pair.comparable and pair.same else [earlier, pair.now]
-                addresses = [parse_address(side) for side in sides]
+                addresses = [_parse_address(side) for side in sides]
                 sort.add((ip_order(pair.key[0]).hex(),), (pair.comparable, addresses))
             for _, (comparable, addresses) in sort:
                 self._append_address(addresses[0], addresses[-1], comparable=comparable)
@@ -174,10 +175,10 @@ class WorkbookBuilder:
             self._compare(addresses, before and before[0], after and after[0])
         if before is after:
             return
-        was, now = services_by_port(before), services_by_port(after)
+        was, now = _services_by_port(before), _services_by_port(after)
         for port in dict.fromkeys((*now, *was)):
             if comparable or port not in was:
-                self._compare(services, join_services(was.get(port, ())), join_services(now.get(port, ())))
+                self._compare(services, _join_services(was.get(port, ())), _join_services(now.get(port, ())))
 
     def _compare(self, section: SheetSection, before: Row | None, after: Row | None) -> None:
         if not self._input.baseline or before == after:
@@ -194,7 +195,7 @@ class WorkbookBuilder:
         return (kind, self._words[change.kind], name, change.column, change.before, change.after)
 
     def finish(self) -> Findings:
-        """Close all sheets; what they counted."""
+        """Close all sheets and return their counts."""
         if not self._changes.rows:
             self._changes.append((self._words["same" if self._input.baseline else "no_previous"],))
         for row in self._statistics.rows():
@@ -218,25 +219,28 @@ class WorkbookBuilder:
             )
             for section, summary in zip(sections, summaries, strict=True)
         ]
-        story = replace(self._input, history=with_findings(self._input, findings))
-        Overview(self._overview, self._book.options).write(story, found)
+        report_input = replace(self._input, history=with_findings(self._input, findings))
+        Overview(self._overview, self._book.options).write(report_input, found)
         return findings
 
 
-def with_findings(story: ReportInput, findings: Findings) -> tuple[Run, ...]:
-    """Return the last runs, this one with what its report counted just now."""
-    return tuple(replace(run, findings=findings) if run.id == story.run.id else run for run in story.history)
+def with_findings(report_input: ReportInput, findings: Findings) -> tuple[Run, ...]:
+    """Return the recent runs; this one has the counts of the report just written."""
+    return tuple(
+        replace(run, findings=findings) if run.id == report_input.run.id else run
+        for run in report_input.history
+    )
 
 
-def parse_address(documents: Sequence[Document]) -> tuple[Row, Sequence[Row]] | None:
+def _parse_address(documents: Sequence[Document]) -> tuple[Row, Sequence[Row]] | None:
     if not documents:
         return None
     services = parse_services(documents)
     return ip_row(documents, services), services
 
 
-def services_by_port(address: Any) -> dict[object, list[Row]]:
-    """The rows of what answers at an address, by port."""
+def _services_by_port(address: Any) -> dict[object, list[Row]]:
+    """Group the service rows of an address by port."""
     found: dict[object, list[Row]] = {}
     row, services = address or (("",), ())
     for service in services:
@@ -244,14 +248,14 @@ def services_by_port(address: Any) -> dict[object, list[Row]]:
     return found
 
 
-def join_services(rows: Sequence[Row]) -> Row | None:
-    """All that answers at one port as one row, to be compared with another time."""
+def _join_services(rows: Sequence[Row]) -> Row | None:
+    """Join all services at one port into one row, which can be compared."""
     if not rows:
         return None
     columns = zip(*rows, strict=True)
-    return tuple(values[0] if len(rows) == 1 else join_values(values) for values in columns)
+    return tuple(values[0] if len(rows) == 1 else _join_values(values) for values in columns)
 
 
-def join_values(values: Sequence[object]) -> object:
+def _join_values(values: Sequence[object]) -> object:
     different = list(dict.fromkeys(values))
     return different[0] if len(different) == 1 else "\n".join(map(text, different))

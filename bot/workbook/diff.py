@@ -1,7 +1,7 @@
-"""What changed from earlier runs to this one: streams sorted by key, merged as they come. Pure.
+"""Compare a run with earlier runs by merging streams that are sorted by key. Pure.
 
-Memory holds the documents of two keys at a time. A stream that is not sorted breaks nothing, but then what
-stands under one key may not meet: `Sorted.in_order` says so afterwards.
+Memory holds the documents of two keys at a time. A stream that is not sorted raises nothing, but documents
+with one key may then be missed. `SortedGroups.in_order` is False in that case.
 """
 
 import heapq
@@ -18,7 +18,7 @@ KeyedGroup = tuple[Key, list[Document]]
 
 
 class Side(StrEnum):
-    """Who found a document. What is gone or changed can be said only where both sides saw all of it."""
+    """Origin of a document. Only targets that both runs covered can have gone or changed assets."""
 
     ELSEWHERE = "elsewhere"  #: earlier, at targets that this run did not cover
     EARLIER_PARTIAL = "earlier_partial"  #: earlier, by tasks that did not end well
@@ -29,20 +29,22 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AssetSides:
-    """What was found of one kind, by side; each stream is sorted by the key of the kind."""
+    """The documents of one kind, by side. Each stream is sorted by the key of the kind."""
 
     kind: str
     sides: Mapping[Side, Iterable[Document]]
 
 
 class ChangeKind(StrEnum):
-    NEW = "new"  #: this run found it, the one before did not
-    GONE = "gone"  #: the run before found it, this one did not
-    CHANGED = "changed"  #: both found it, and they differ
+    """Kinds of change between the baseline and a run."""
+
+    NEW = "new"  #: found by this run only
+    GONE = "gone"  #: found by the baseline only
+    CHANGED = "changed"  #: found by both, with differences
 
 
 class SortedGroups:
-    """Documents grouped by key as they come; remembers whether they came in order."""
+    """Groups adjacent documents with the same key, and notices keys that are out of order."""
 
     def __init__(self, documents: Iterable[Document], key: Callable[[Document], Key]) -> None:
         self._groups = groupby(documents, key)
@@ -61,45 +63,45 @@ class SortedGroups:
 
 @dataclass(frozen=True)
 class PairedAsset:
-    """What was found under one key, by side; a side that found nothing is left out."""
+    """The documents with one key, by side. Sides without any are left out."""
 
     key: Key
     sides: Mapping[Side, list[Document]]
 
     def of(self, *sides: Side) -> list[Document]:
-        """Return what these sides found."""
+        """Return the documents of these sides."""
         return [document for side in sides for document in self.sides.get(side, ())]
 
     @property
     def now(self) -> list[Document]:
-        """Return what this run found."""
+        """Return the documents of this run."""
         return self.of(Side.CURRENT, Side.PARTIAL)
 
     @property
     def known(self) -> list[Document]:
-        """Return all that was found before."""
+        """Return the documents of all earlier runs."""
         return self.before or self.of(Side.ELSEWHERE)
 
     @property
     def before(self) -> list[Document]:
-        """Return what this run is compared with."""
+        """Return the documents of the baseline."""
         return self.of(Side.EARLIER) or self.of(Side.EARLIER_PARTIAL)
 
     @property
     def comparable(self) -> bool:
-        """Whether it can be called gone, or changed: for the latter both sides must have seen all of it."""
+        """Return whether the asset can be gone or changed: both runs must have covered its target."""
         unknown = Side.ELSEWHERE in self.sides or Side.PARTIAL in self.sides
         seen_in_part = Side.EARLIER_PARTIAL in self.sides and Side.EARLIER not in self.sides
         return not unknown and not (self.now and seen_in_part)
 
     @property
     def same(self) -> bool:
-        """Whether the run found exactly what was found before."""
+        """Return whether the run found exactly what the baseline has."""
         return self.now == self.before
 
 
 def pair_assets(streams: Mapping[Side, Iterator[KeyedGroup]]) -> Iterator[PairedAsset]:
-    """Merge the streams into one, in the order of their keys."""
+    """Merge the streams, ordered by key."""
     labelled = [_labelled(side, stream) for side, stream in streams.items()]
     for key, group in groupby(heapq.merge(*labelled, key=_key), _key):
         sides: dict[Side, list[Document]] = {}
@@ -119,31 +121,31 @@ def _key(labelled: tuple[Key, Side, list[Document]]) -> Key:
 
 @dataclass(frozen=True)
 class Change:
-    """One difference: of a thing that both runs found, in one column; else of the thing as a whole."""
+    """One change: a column of an asset that both runs found, or a whole asset."""
 
     kind: ChangeKind
-    name: Row  # the values that name the thing
+    name: Row  # the values that name the asset
     column: str = ""
     before: object = ""
     after: object = ""
 
 
-def compare_rows(plan: SheetLayout, before: Row | None, after: Row | None) -> Iterator[Change]:
-    """How one thing differs, from its rows of the two runs."""
+def compare_rows(layout: SheetLayout, before: Row | None, after: Row | None) -> Iterator[Change]:
+    """Yield the changes of one asset between its rows in the baseline and in this run."""
     if before is None and after is not None:
-        yield Change(ChangeKind.NEW, _name(plan, after), after=_describe(plan, after))
+        yield Change(ChangeKind.NEW, _name(layout, after), after=_describe(layout, after))
     elif after is None and before is not None:
-        yield Change(ChangeKind.GONE, _name(plan, before), before=_describe(plan, before))
+        yield Change(ChangeKind.GONE, _name(layout, before), before=_describe(layout, before))
     elif before is not None and after is not None:
-        for column, was, now in zip(plan.header, before, after, strict=True):
-            if was != now and column not in plan.volatile_columns:
-                yield Change(ChangeKind.CHANGED, _name(plan, after), column, was, now)
+        for column, was, now in zip(layout.header, before, after, strict=True):
+            if was != now and column not in layout.volatile_columns:
+                yield Change(ChangeKind.CHANGED, _name(layout, after), column, was, now)
 
 
-def _name(plan: SheetLayout, row: Row) -> Row:
-    return [row[place] for place in plan.name_columns]
+def _name(layout: SheetLayout, row: Row) -> Row:
+    return [row[place] for place in layout.name_columns]
 
 
-def _describe(plan: SheetLayout, row: Row) -> Sequence[object]:
-    """Everything that is known of a thing, in lines of one cell."""
-    return [(column, value) for column, value in zip(plan.header, row, strict=True) if value != ""]
+def _describe(layout: SheetLayout, row: Row) -> Sequence[object]:
+    """Return all columns of an asset that have a value, for one cell."""
+    return [(column, value) for column, value in zip(layout.header, row, strict=True) if value != ""]

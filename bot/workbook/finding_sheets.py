@@ -1,4 +1,4 @@
-"""The sheets that ARL's export leaves out, though its engine has the documents: one per kind. Pure."""
+"""Sheets of the asset kinds that ARL's own export leaves out. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -91,7 +91,7 @@ def wih_row(documents: Sequence[Document]) -> Row:
 
 
 def nuclei_row(documents: Sequence[Document]) -> Row:
-    """Without `curl_command`: it holds what was sent, credentials among it."""
+    """Build a row without `curl_command`, which may hold credentials."""
     return (
         text(first(documents, "vuln_url")),
         text(first(documents, "vuln_name")),
@@ -230,11 +230,11 @@ ENGLISH = {
 }  # fmt: skip
 
 KIND_SHEETS = dict(sorted((ARL_SHEETS | EXTRA_SHEETS).items(), key=lambda item: by_importance(item[0])))
-"""In the order in which they are asked for, which is that of the sheets and of 变化."""
+"""The sheets of all kinds, in the order of the workbook and of 变化."""
 
 
 def localized(kind: KindSheet, lang: str, zone: str) -> KindSheet:
-    """A kind with its words as people read them."""
+    """Return the sheet of a kind in a language, with the time zone in its headers."""
 
     def word(name: str) -> str:
         return (ENGLISH.get(name, name) if lang == "en" else name).replace("{zone}", zone)

@@ -1,4 +1,4 @@
-"""The words of the workbook, in both languages; ARL's sheets keep ARL's own."""
+"""Labels of the workbook, in both languages. The sheets of ARL's export keep its labels."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "order_note": "注意：{kind} 的数据不是按序给出的，它的变化可能不完整。",
         "history": "最近的执行", "chart_tasks": "最近的执行：子任务",
         "chart_found": "最近的执行：发现", "secrets": "密码和密钥",
-        "hidden": "已隐藏（设置 reports.show_secrets）", "open": "未隐藏", "verdict": "变化",
+        "hidden": "已隐藏（设置 reports.show_secrets）", "open": "未隐藏", "change": "变化",
         "name": "对象", "column": "字段", "before": "之前", "after": "现在",
     },
     "en": {
@@ -41,7 +41,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "order_note": "Note: {kind} did not come in order; its changes may be incomplete.",
         "history": "The last runs", "chart_tasks": "The last runs: tasks",
         "chart_found": "The last runs: found", "secrets": "Passwords and keys",
-        "hidden": "hidden (setting reports.show_secrets)", "open": "not hidden", "verdict": "Change",
+        "hidden": "hidden (setting reports.show_secrets)", "open": "not hidden", "change": "Change",
         "name": "What", "column": "Column", "before": "Before", "after": "Now",
     },
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What must not be read by everybody who has the report: cracked passwords, keys, tokens. Pure."""
+"""Mask cracked passwords, keys and tokens in a report. Pure."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from bot.assets.kinds import HARMLESS_RECORDS
 from bot.assets.values import LINE_BREAK, Document, text, unique
 
 MASK = "••••••"
-MAX_VISIBLE_KEY_CHARACTERS = 4  # characters by which its owner knows a long key
+MAX_VISIBLE_KEY_CHARACTERS = 4  # by which its owner recognizes a long key
 MIN_LONG_KEY_CHARACTERS = 16
 
 _SENSITIVE_NAMES = (
@@ -18,19 +18,21 @@ _SENSITIVE_NAMES = (
     r"|session|cookie|密码|口令|密钥"
 )
 _FIELD = re.compile(rf"(?i){_SENSITIVE_NAMES}|^[as]k$|^key$")
-_ASSIGNED = re.compile(  # bounded: whoever writes the text must not choose how long this takes
+_ASSIGNED = re.compile(  # bounded repeats: foreign text must not choose how long this takes
     rf"(?i)((?:{_SENSITIVE_NAMES}|(?<=[?&])key)[\w.-]{{0,32}}[\"']?\s{{0,4}}[:=：]\s{{0,4}}[\"']?"
     r"(?:(?:bearer|basic)\s{1,4})?)"
     r"((?<=\")[^\"]+|(?<=')[^']+|[^\s\"'&,;}]+)"
 )
-_ACCOUNT = re.compile(r"(?i)user|name|login|account|host|port|url|target|^ip$")  # tells where, not with what
+_ACCOUNT = re.compile(
+    r"(?i)user|name|login|account|host|port|url|target|^ip$"
+)  # names a place or an account, not a secret
 _USERINFO = re.compile(r"(://[^\s/:@]*:)([^\s/@]+)(@)")
 _PAIR = re.compile(r"([^\s:/|]{1,64}[:/|])(\S+)")
 
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that is compared as it is, and shown as `masked` unless the settings want it open."""
+    """A secret value. Comparisons use `plain`; cells show `masked` unless `reports.show_secrets` is set."""
 
     plain: str
     masked: str
@@ -41,27 +43,27 @@ def mask_if_changed(plain: str, masked: str) -> Secret | str:
 
 
 def join_masked(values: Iterable[Secret | str]) -> Secret | str:
-    """Several values in one cell, each once."""
+    """Join values for one cell, without repetitions."""
     found = [value if isinstance(value, Secret) else Secret(value, value) for value in values]
     plain, masked = unique(value.plain for value in found), unique(value.masked for value in found)
     return mask_if_changed(LINE_BREAK.join(plain), LINE_BREAK.join(masked))
 
 
 def mask_key(value: str) -> str:
-    """A key as its owner still knows it."""
+    """Mask a key. The first characters of a long key stay visible."""
     return value[:MAX_VISIBLE_KEY_CHARACTERS] + MASK if len(value) >= MIN_LONG_KEY_CHARACTERS else MASK
 
 
 def mask_text(value: str) -> str:
-    """Free text without what is assigned to a telling name, and without the password of an address."""
+    """Mask the passwords of URLs, and the values assigned to sensitive names."""
     return _ASSIGNED.sub(rf"\1{MASK}", _USERINFO.sub(rf"\1{MASK}\3", value))
 
 
 def masked_evidence(document: Document) -> Secret | str:
-    """`verify_data` of a finding: a mapping, the JSON of one, `user:password`, or the text of an answer."""
+    """Mask `verify_data` of a vulnerability: a mapping, its JSON, `user:password`, or a response text."""
     found = document.get("verify_data")
     if isinstance(found, str) and found.lstrip()[:1] == "{":
-        with suppress(ValueError, RecursionError):  # not JSON after all: text like any other
+        with suppress(ValueError, RecursionError):  # not JSON: treated as text
             found = json.loads(found)
     cracked = document.get("plg_type") == "brute"
     if isinstance(found, Mapping):
@@ -76,7 +78,7 @@ def _format_fields(found: Mapping[str, object]) -> str:
 
 
 def _mask_field(name: str, value: str, cracked: bool) -> str:
-    """Of what was cracked, only what is known to be harmless is shown."""
+    """Mask a field. Of cracked logins, only fields known to be harmless stay visible."""
     if _FIELD.search(name) or (cracked and not _ACCOUNT.search(name)):
         return value and MASK
     return mask_text(value)
@@ -90,7 +92,7 @@ def _mask_pair(value: str, cracked: bool) -> str:
 
 
 def masked_content(document: Document) -> Secret | str:
-    """`content` of what WIH found in a page: all kinds that are not known to be harmless are keys."""
+    """Mask `content` of a WIH record. Record types that are not known to be harmless count as keys."""
     plain = text(document.get("content"))
     harmless = text(document.get("record_type")).lower() in HARMLESS_RECORDS
     return mask_if_changed(plain, mask_text(plain) if harmless else mask_key(plain))

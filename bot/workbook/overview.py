@@ -1,4 +1,4 @@
-"""The sheet 概览: what was run, when, for whom, how it ended, what is new, and how the last runs went."""
+"""Write the sheet 概览: facts and results of the run, failures, and a history of recent runs."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,24 +21,24 @@ from bot.workbook.writer import TIME_FORMAT, style_header
 
 COLUMN_WIDTHS = (36, 30, 40, 30, 12, 12, 12, 12)
 MAX_CHART_LINES = 8
-UNIT_STEP_LIMIT = 10
-MAX_LISTED_NAMES = 5  # of runs and targets
+UNIT_STEP_LIMIT = 10  # charts below it have an axis in steps of 1
+MAX_LISTED_NAMES = 5  # of runs or targets in one cell
 _BOLD = Font(bold=True)
 _LINK = Font(color="1677FF", underline="single")
 
 
 @dataclass(frozen=True, kw_only=True)
 class SheetSummary:
-    """What was found of one kind, and the sheet it stands on, if there is one."""
+    """The counts of one kind, and the title of its sheet, if it has one."""
 
     summary: KindSummary
     sheet: str = ""
-    in_order: bool = True  # the documents came in order, so the comparison is complete
+    in_order: bool = True  # False when the engine broke the order, so the comparison may be incomplete
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChartRange:
-    """Columns and rows of a chart, and the highest number in them."""
+    """The columns and rows that a chart shows, and their highest value."""
 
     columns: tuple[int, int]
     rows: int
@@ -46,27 +46,27 @@ class ChartRange:
 
 
 class Overview:
-    """Writes the sheet, row by row."""
+    """The sheet 概览, written row by row."""
 
-    def __init__(self, sheet: Any, look: WorkbookOptions) -> None:
+    def __init__(self, sheet: Any, options: WorkbookOptions) -> None:
         self._sheet = sheet
-        self._options = look
-        self._words = WORDS[look.lang]
+        self._options = options
+        self._words = WORDS[options.lang]
         self._row_count = 0
 
-    def write(self, story: ReportInput, found: Sequence[SheetSummary]) -> None:
-        self._write_facts(story)
-        self._write_counts(story, found)
-        self._write_failures(story.run)
-        self._write_history(story.history)
-        self._write_table("tasks", (), ((id_,) for id_ in story.run.submitted_task_ids))
+    def write(self, report_input: ReportInput, found: Sequence[SheetSummary]) -> None:
+        self._write_facts(report_input)
+        self._write_counts(report_input, found)
+        self._write_failures(report_input.run)
+        self._write_history(report_input.history)
+        self._write_table("tasks", (), ((id_,) for id_ in report_input.run.submitted_task_ids))
 
     def _append(self, values: Iterable[object]) -> None:
         self._sheet.append([self._cell(value) for value in values])
         self._row_count += 1
 
     def _cell(self, value: object) -> object:
-        """Text from outside stays text, whatever it begins with."""
+        """Build a cell. Text stays text, whatever it starts with."""
         if isinstance(value, datetime):
             value = local_time(value, self._options.zone)
         if value is None or isinstance(value, int | float | Cell):
@@ -92,14 +92,14 @@ class Overview:
         return cell
 
     def _link_cell(self, name: str, sheet: str) -> Cell:
-        """To a sheet of this workbook; nothing found by a scan becomes a link."""
+        """Link to a sheet of this workbook. Values from a scan never become links."""
         cell = WriteOnlyCell(self._sheet, value=name)
         cell.hyperlink = Hyperlink(ref="", location=f"'{sheet}'!A1")
         cell.font = _LINK
         return cell
 
     def _write_table(self, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """A titled table below what is there; one without rows is left out."""
+        """Write a table with a title below the last row, unless it has no rows."""
         for number, row in enumerate(rows):
             if number == 0:
                 self._append(())
@@ -108,40 +108,40 @@ class Overview:
                     self._append([self._header_cell(name) for name in header])
             self._append(row)
 
-    def _write_facts(self, story: ReportInput) -> None:
-        for name, value in run_facts(story, self._options):
+    def _write_facts(self, report_input: ReportInput) -> None:
+        for name, value in run_facts(report_input, self._options):
             self._append((self._bold_cell(name), value))
 
-    def _write_counts(self, story: ReportInput, found: Sequence[SheetSummary]) -> None:
+    def _write_counts(self, report_input: ReportInput, found: Sequence[SheetSummary]) -> None:
         words = self._words
-        verdicts = list(ChangeKind) if story.baseline else []
-        header = [words["kind"], words["rows"], *(words[verdict] for verdict in verdicts)]
+        changes = list(ChangeKind) if report_input.baseline else []
+        header = [words["kind"], words["rows"], *(words[change] for change in changes)]
         rows = (
             (
                 self._name(each),
                 each.summary.total,
-                *(getattr(each.summary, verdict) for verdict in verdicts),
+                *(getattr(each.summary, change) for change in changes),
             )
             for each in found
         )
         self._write_table("found", header, rows)
-        self._write_notes(story, found)
+        self._write_notes(report_input, found)
 
     def _name(self, found: SheetSummary) -> object:
         name = display_name(found.summary.kind, self._options.lang)
         return self._link_cell(name, found.sheet) if found.sheet else name
 
-    def _write_notes(self, story: ReportInput, found: Sequence[SheetSummary]) -> None:
-        """Say what the comparison leaves out."""
-        words, base = self._words, story.baseline
-        if base is None:
+    def _write_notes(self, report_input: ReportInput, found: Sequence[SheetSummary]) -> None:
+        """Write what the comparison leaves out."""
+        words, baseline = self._words, report_input.baseline
+        if baseline is None:
             return
-        if story.unfinished:
-            self._append((words["partial_note"].format(count=len(story.unfinished)),))
-        if story.run.is_retry:
+        if report_input.unfinished:
+            self._append((words["partial_note"].format(count=len(report_input.unfinished)),))
+        if report_input.run.is_retry:
             self._append((words["retry_note"],))
-        if base.first_covered:
-            self._append((words["first_note"].format(targets=shorten(base.first_covered)),))
+        if baseline.first_covered:
+            self._append((words["first_note"].format(targets=shorten(baseline.first_covered)),))
         for each in found:
             if not each.in_order:
                 kind = display_name(each.summary.kind, self._options.lang)
@@ -159,7 +159,7 @@ class Overview:
             self._append((self._words["more"].format(count=hidden),))
 
     def _write_history(self, history: Sequence[Run]) -> None:
-        """The table of the last runs, and the charts that show it."""
+        """Write the table of recent runs, with its charts."""
         kinds = found_kinds(history)
         names = ("start", "run", "seconds", "done", "failed")
         labels = [display_name(kind, self._options.lang) for kind in kinds]
@@ -187,11 +187,11 @@ class Overview:
             chart, "chart_found", "J18", ChartRange(columns=columns, rows=len(history), highest=highest)
         )
         for line in chart.series:
-            line.smooth = False  # openpyxl's own choice is a curve, which overshoots
-            line.marker.symbol, line.marker.size = "circle", 5  # a single run is a point, and no line
+            line.smooth = False  # openpyxl's default is a curve that overshoots
+            line.marker.symbol, line.marker.size = "circle", 5  # a single run is a point without a line
 
     def _draw(self, chart: Any, title: str, place: str, block: ChartRange) -> None:
-        """Put a chart of the table at the end of the sheet beside the others."""
+        """Place a chart of the last table beside it."""
         (first, last), top = block.columns, self._row_count - block.rows  # `top` is the header
         data = Reference(self._sheet, min_col=first, max_col=last, min_row=top, max_row=self._row_count)
         chart.add_data(data, titles_from_data=True)
@@ -199,16 +199,16 @@ class Overview:
         chart.title.overlay = chart.legend.overlay = False
         chart.x_axis.number_format, chart.y_axis.number_format = "mm-dd hh:mm", "#,##0"
         chart.x_axis.delete, chart.y_axis.delete, chart.y_axis.scaling.min = False, False, 0
-        if block.highest < UNIT_STEP_LIMIT:  # Excel would take steps of a half
+        if block.highest < UNIT_STEP_LIMIT:  # Excel would choose steps of 0.5
             chart.y_axis.majorUnit = 1
         chart.set_categories(Reference(self._sheet, min_col=1, min_row=top + 1, max_row=self._row_count))
         self._sheet.add_chart(chart, place)
 
 
-def run_facts(story: ReportInput, look: WorkbookOptions) -> Iterator[tuple[str, object]]:
-    """What was run, when, for whom and how it ended; what is not known is left out."""
-    words, run, base = WORDS[look.lang], story.run, story.baseline
-    tally = run.task_counts or TaskCounts(total=0)
+def run_facts(report_input: ReportInput, options: WorkbookOptions) -> Iterator[tuple[str, object]]:
+    """Yield the facts of a run with their labels. Unknown facts are left out."""
+    words, run, baseline = WORDS[options.lang], report_input.run, report_input.baseline
+    counts = run.task_counts or TaskCounts(total=0)
     values: Mapping[str, object] = {
         "schedule": run.schedule_name,
         "run": run.id,
@@ -219,24 +219,24 @@ def run_facts(story: ReportInput, look: WorkbookOptions) -> Iterator[tuple[str, 
         "seconds": duration_seconds(run),
         "message": run.error_msg,
         "targets": ", ".join(run.schedule.targets),
-        "total": tally.total,
-        "done": tally.done,
-        "error": tally.error,
-        "stop": tally.stop,
-        "missing": tally.missing,
-        "previous": shorten([each.id for each in base.runs]) if base else words["no_previous"],
-        "previous_start": base.runs[0].start_time if base else None,
-        "secrets": words["open" if look.show_secrets else "hidden"],
+        "total": counts.total,
+        "done": counts.done,
+        "error": counts.error,
+        "stop": counts.stop,
+        "missing": counts.missing,
+        "previous": shorten([each.id for each in baseline.runs]) if baseline else words["no_previous"],
+        "previous_start": baseline.runs[0].start_time if baseline else None,
+        "secrets": words["open" if options.show_secrets else "hidden"],
     }
-    offset = f"{run.start_time.astimezone(look.zone):%z}"
-    zone = f"{look.zone.key} {offset[:3]}:{offset[3:]}"
+    offset = f"{run.start_time.astimezone(options.zone):%z}"
+    zone = f"{options.zone.key} {offset[:3]}:{offset[3:]}"
     yield from (
         (words[name].format(zone=zone), value) for name, value in values.items() if value not in {None, ""}
     )
 
 
 def shorten(names: Sequence[str]) -> str:
-    """Return the first names, and how many there are when some are left out."""
+    """Return the first names, and the total when some are left out."""
     shown = ", ".join(names[:MAX_LISTED_NAMES])
     return f"{shown}, … ({len(names)})" if len(names) > MAX_LISTED_NAMES else shown
 
@@ -246,7 +246,7 @@ def duration_seconds(run: Run) -> float | None:
 
 
 def asset_counts(run: Run) -> Mapping[str, int]:
-    """Return what the report of a run counted, each asset once; a run without a report has no numbers."""
+    """Return the counts of a run's report by kind. Empty without a report."""
     return {each.kind: each.total for each in run.findings.kinds} if run.findings else {}
 
 
@@ -257,10 +257,10 @@ def found_kinds(history: Iterable[Run]) -> list[str]:
 
 
 def history_row(run: Run, kinds: Sequence[str]) -> Sequence[object]:
-    """Return one line of the table; a number that nobody counted stays empty."""
-    tally, counts = run.task_counts or TaskCounts(total=0), asset_counts(run)
-    numbers = (counts.get(kind, 0) if run.findings else None for kind in kinds)
-    return (run.start_time, run.id, duration_seconds(run), tally.done, tally.failed, *numbers)
+    """Return a row of the history. Unknown counts stay empty."""
+    tasks, assets = run.task_counts or TaskCounts(total=0), asset_counts(run)
+    totals = (assets.get(kind, 0) if run.findings else None for kind in kinds)
+    return (run.start_time, run.id, duration_seconds(run), tasks.done, tasks.failed, *totals)
 
 
 def _engine_task_id(failure: Failure) -> str:

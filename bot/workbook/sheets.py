@@ -1,7 +1,7 @@
-"""The sheets of ARL's export, as data: header, widths, and how merged documents become rows. Pure.
+"""Sheets of ARL's own export: headers, widths, and how documents become rows. Pure.
 
-Names, headers, order and merge rules are ARL's (`app/routes/export.py` of wpsec/ARL-Source-Install); its
-bugs are not: numbers are numbers and sort as such, missing fields stay empty, nothing becomes a formula.
+Titles, headers, order and merge rules are ARL's (`app/routes/export.py` of wpsec/ARL-Source-Install). Its
+bugs are fixed: numbers are numbers and sort as such, missing fields stay empty, nothing becomes a formula.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -26,10 +26,12 @@ Row = Sequence[object]
 
 @dataclass(frozen=True, kw_only=True)
 class SheetLayout:
-    """One sheet: its title, its header, the widths of its columns in characters.
+    """Layout of one sheet.
 
-    `{zone}` in a header is the time zone of the settings. A difference in one of the `volatile_columns` is no
-    change: such values are never twice the same. `name` says in which columns the thing itself is named.
+    - `header`: the labels of the columns; `{zone}` stands for the time zone of the settings.
+    - `widths`: the widths of the columns, in characters.
+    - `volatile_columns`: labels of columns that differ in every run, so a difference is no change.
+    - `name_columns`: indexes of the columns that name the asset.
     """
 
     title: str
@@ -41,10 +43,7 @@ class SheetLayout:
 
 @dataclass(frozen=True, kw_only=True)
 class KindSheet:
-    """A kind of assets with its sheet, and the row that comes of the documents of one key.
-
-    The engine gives the documents sorted by the key of the kind.
-    """
+    """The sheet of an asset kind. `row` builds the row of all documents with the same key."""
 
     asset: AssetKind
     layout: SheetLayout
@@ -75,7 +74,7 @@ DOMAIN = SheetLayout(
 
 
 def site_row(documents: Sequence[Document]) -> Row:
-    """One site, found by several tasks: the first title and status, all fingerprints once."""
+    """Merge a site that several tasks found: the first title and status, all fingerprints."""
     names = (
         finger if isinstance(finger, str) else mapping(finger).get("name")
         for document in documents
@@ -104,7 +103,7 @@ Service = tuple[int | str, str, str, str]  # port, service, product, version
 
 
 def parse_services(documents: Iterable[Document]) -> list[Service]:
-    """What answers at the open ports of one address, each banner once, in the order of the ports."""
+    """Return the services at the open ports of one address, without repetitions, ordered by port."""
     found = {
         (
             number(info.get("port_id")),
@@ -120,13 +119,13 @@ def parse_services(documents: Iterable[Document]) -> list[Service]:
 
 def _port_order(service: Service) -> tuple[int, str, str, str, str]:
     port, *rest = service
-    numeric = port if isinstance(port, int) else 1 << 60  # what is no number stands last
+    numeric = port if isinstance(port, int) else 1 << 60  # other values come last
     name, product, version = rest
     return (numeric, text(port), name, product, version)
 
 
 def ip_row(documents: Sequence[Document], services: Sequence[Service]) -> Row:
-    """One address, found by several tasks: the first of what is single, all of what is many."""
+    """Merge an address that several tasks found: the first of single values, all of lists."""
     city, asn = mapping(first(documents, "geo_city")), mapping(first(documents, "geo_asn"))
     ports = unique(service[0] for service in services)
     return (

@@ -1,8 +1,8 @@
-"""A workbook as several smaller ones that each open alone; memory stays flat in rows. Pure but for the files.
+"""Split a workbook into smaller ones that can each be opened alone.
 
-Rows travel as the XML they are, with new numbers. Long sheets are shared out, a piece in each part under the
-sheet's first row; everything else (the overview, short sheets, charts, styles) stands whole in every part.
-The overview's last line says which part it is.
+Rows are copied as XML, with new numbers. The rows of a long sheet are distributed over the parts, each
+under the first row of the sheet. Everything else (the overview, short sheets, charts, styles) is repeated
+in every part. The last row of the overview names the part. Memory use is independent of the number of rows.
 """
 
 import math
@@ -15,8 +15,8 @@ from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile
 
 MAX_PARTS = 20
-MIN_ROWS_TO_SPLIT = 500  # rows of a sheet that is not worth sharing out
-CHUNK_BYTES = 1 << 18  # bytes read at once
+MIN_ROWS_TO_SPLIT = 500  # shorter sheets are repeated in every part
+CHUNK_BYTES = 1 << 18
 SHEET_PREFIX = "xl/worksheets/sheet"
 WORKBOOK_NAME = "xl/workbook.xml"
 
@@ -24,7 +24,7 @@ _ROW_NUMBER = re.compile(rb'(<row\b[^>]*?\br=")\d+')
 _CELL_NUMBER = re.compile(rb'(<c\b[^>]*?\br="[A-Z]+)\d+')
 _FILTER = re.compile(rb'(<autoFilter ref="[A-Z]+\d+:[A-Z]+)\d+')
 _SIZE = re.compile(rb"<dimension\b[^>]*/>")
-_ROW_REFERENCES = re.compile(  # what names rows that are elsewhere by now
+_ROW_REFERENCES = re.compile(  # they refer to rows that have moved
     rb"<(mergeCells|hyperlinks|conditionalFormatting|dataValidations)\b.*?</\1>", re.DOTALL
 )
 _FILTER_NAME = re.compile(rb"<definedName\b[^>]*_xlnm\._FilterDatabase[^>]*>[^<]*</definedName>")
@@ -32,12 +32,12 @@ _NO_NAMES = re.compile(rb"<definedNames>\s*</definedNames>")
 
 
 class TooBigError(Exception):
-    """Not even the most parts are small enough"""
+    """`MAX_PARTS` parts are still larger than the limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SplitPlan:
-    """How a workbook is cut: into files of at most `max_bytes`, named after `stem` in `folder`."""
+    """How to split a workbook: into files of at most `max_bytes` in `folder`, named after `stem`."""
 
     folder: Path
     stem: str
@@ -47,23 +47,23 @@ class SplitPlan:
         return self.folder / f"{self.stem}_{number}-{parts}.xlsx"
 
 
-def split(source: Path, cut: SplitPlan) -> list[Path]:
-    """Write the parts, in their order. Raises `TooBig`."""
-    parts = max(math.ceil(source.stat().st_size * 1.1 / cut.max_bytes), 2)
+def split(source: Path, plan: SplitPlan) -> list[Path]:
+    """Write the parts and return their paths, in order. Raises `TooBigError`."""
+    parts = max(math.ceil(source.stat().st_size * 1.1 / plan.max_bytes), 2)
     while parts <= MAX_PARTS:
-        paths = [cut.path(number, parts) for number in range(1, parts + 1)]
+        paths = [plan.path(number, parts) for number in range(1, parts + 1)]
         _write(source, paths)
         biggest = max(path.stat().st_size for path in paths)
-        if biggest <= cut.max_bytes:
+        if biggest <= plan.max_bytes:
             return paths
         for path in paths:
             path.unlink()
-        parts = max(parts + 1, math.ceil(parts * biggest / cut.max_bytes))
+        parts = max(parts + 1, math.ceil(parts * biggest / plan.max_bytes))
     raise TooBigError
 
 
 def _write(source: Path, paths: Sequence[Path]) -> None:
-    """All parts at once."""
+    """Write all parts in one pass over the source."""
     with ExitStack() as stack:
         book = stack.enter_context(ZipFile(source))
         parts = [stack.enter_context(ZipFile(path, "w", ZIP_DEFLATED)) for path in paths]
@@ -78,14 +78,14 @@ def _write(source: Path, paths: Sequence[Path]) -> None:
 
 def _copy(book: ZipFile, name: str, parts: Sequence[ZipFile]) -> None:
     content = book.read(name)
-    if name == WORKBOOK_NAME:  # Excel makes the names of filters anew
+    if name == WORKBOOK_NAME:  # Excel creates the names of filters again
         content = _NO_NAMES.sub(b"", _FILTER_NAME.sub(b"", content))
     for part in parts:
         part.writestr(name, content)
 
 
 def _write_overview(book: ZipFile, name: str, parts: Sequence[ZipFile]) -> None:
-    """The overview, with a last line more."""
+    """Copy the overview to every part, with a last row that names the part."""
     head, end, tail = book.read(name).rpartition(b"</sheetData>")
     rows = [int(number) for number in re.findall(rb'<row\b[^>]*?\br="(\d+)', head)]
     line = (rows[-1] if rows else 0) + 2
@@ -97,7 +97,7 @@ def _write_overview(book: ZipFile, name: str, parts: Sequence[ZipFile]) -> None:
 
 
 def _distribute_rows(book: ZipFile, name: str, parts: Sequence[ZipFile]) -> None:
-    """The first row to every part, the others in their order, so many to each."""
+    """Copy the first row to every part, and an equal share of the others, in order."""
     total = _count_rows(book, name) - 1
     with ExitStack() as stack:
         rows = _Rows(stack.enter_context(book.open(name)))
@@ -126,14 +126,14 @@ def _count_rows(book: ZipFile, name: str) -> int:
 
 
 class _Rows:
-    """The rows of a sheet as they are written; `head` and `tail` are what stands around them."""
+    """The rows of a sheet as XML. `head` and `tail` are the XML before and after them."""
 
     def __init__(self, sheet: IO[bytes]) -> None:
         self._sheet = sheet
         self.tail = b""
         read = b""
-        while b"<sheetData>" not in read and (piece := sheet.read(CHUNK_BYTES)):
-            read += piece
+        while b"<sheetData>" not in read and (chunk := sheet.read(CHUNK_BYTES)):
+            read += chunk
         head, begin, self._rest = read.partition(b"<sheetData>")
         self.head = head + begin
 
@@ -142,8 +142,8 @@ class _Rows:
             *rows, self._rest = self._rest.split(b"</row>")
             for row in rows:
                 yield row + b"</row>"
-            piece = self._sheet.read(CHUNK_BYTES)
-            if not piece:
+            chunk = self._sheet.read(CHUNK_BYTES)
+            if not chunk:
                 self.tail = self._rest
                 return
-            self._rest += piece
+            self._rest += chunk

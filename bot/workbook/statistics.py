@@ -1,4 +1,4 @@
-"""The sheet 资产统计 as ARL lays it out: ports, services and products, counted. Pure."""
+"""Count ports, services and products for the sheet 资产统计, laid out as by ARL. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -8,15 +8,15 @@ from typing import Any
 from bot.assets.values import Percentage
 from bot.workbook.sheets import Row, Service, SheetLayout
 
-MAX_ENTRIES = 20  # of each count
-SERVICE_ALIASES = {"https-alt": "https"}  # this one alone, as ARL counts
+MAX_ENTRIES = 20  # per block
+SERVICE_ALIASES = {"https-alt": "https"}  # the only alias that ARL counts as one
 
 LAYOUT = SheetLayout(title="资产统计", header=(), widths=(20, 12, 12, 12, 12, 20, 12, 12, 12, 12, 40, 12, 12))
 
 
 @dataclass(kw_only=True)
 class Statistics:
-    """ARL's three counts over all open ports; flat in memory as long as their kinds are few."""
+    """ARL's three counts over all open ports. Memory grows with the number of distinct values only."""
 
     ports: Counter[int | str] = field(default_factory=Counter)
     services: Counter[str] = field(default_factory=Counter)
@@ -31,7 +31,7 @@ class Statistics:
                     self.products[product] += 1
 
     def rows(self) -> Iterator[Row]:
-        """Three blocks, in columns A, F and K."""
+        """Yield the rows of three blocks, in columns A, F and K."""
         blocks: list[tuple[str, Counter[Any], str, str]] = [
             ("端口信息统计", self.ports, "端口", "端口开放总数"),
             ("系统服务信息统计", self.services, "系统服务", "系统服务类别总数"),
@@ -59,7 +59,7 @@ def _count_cells(top: Sequence[tuple[object, int]], place: int, total: int) -> R
 
 
 def _side_by_side(blocks: Sequence[Row]) -> Row:
-    """Blocks of up to three cells in columns A, F and K."""
+    """Place blocks of up to three cells in columns A, F and K."""
     row: list[object] = []
     for block in blocks:
         row += [*block, *[None] * (5 - len(block))]
