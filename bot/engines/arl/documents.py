@@ -1,6 +1,7 @@
-"""ARL's documents, read: ids, times, targets, and what one task is for. Pure.
+"""Parses documents of ARL: ids, times, targets and task specs. Pure.
 
-Ids are text here, however they travelled. ARL writes times as text of its own time zone, and "-" for not yet.
+Ids are text here, also where MongoDB has ObjectIds. ARL writes times as text in its own time zone, and
+"-" for no time yet.
 """
 
 import re
@@ -10,38 +11,38 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 Document = Mapping[str, Any]
-TaskSpec = tuple[str, frozenset[str]]  # what one task is for: its type and all of its targets
+TaskSpec = tuple[str, frozenset[str]]  # type and targets: what a task is for
 
 TASK_FIELDS = (
     "name", "target", "type", "task_tag", "status", "start_time", "end_time", "statistic", "stop_reason",
     "end_reason",    "cruising_target", "options.policy_name",
 )  # fmt: skip
 TASK_TOP_FIELDS = {field.partition(".")[0] for field in TASK_FIELDS}
-NO_TIME = "-"  # a time that has not come
+NO_TIME = "-"  # ARL's word for a time that has not come
 RECURRENT, FUTURE = "recurrent_scan", "future_scan"
-NAME_PREFIXES = {RECURRENT: "周期任务", FUTURE: "定时任务"}  # the names of scheduled tasks begin so
-RESTART_PREFIX = "重新运行-"  # what ARL puts before the name of a task that it begins again, once
-MAX_NAME_LENGTH = 15  # of a schedule's name, in the names of its tasks
+NAME_PREFIXES = {RECURRENT: "周期任务", FUTURE: "定时任务"}  # of the names of scheduled tasks
+RESTART_PREFIX = "重新运行-"  # of the names of restarted tasks
+MAX_NAME_LENGTH = 15  # characters of a schedule's name in the names of its tasks
 RISK = "risk_cruising"
-FINAL_STATUSES = frozenset({"done", "error", "stop"})  # states that ARL itself takes for final
+FINAL_STATUSES = frozenset({"done", "error", "stop"})  # statuses that ARL treats as final
 
-# As `is_vaild_ip_target` of app/utils/ip.py: numbers of any size, and any sign before a range's last one.
+# Same as `is_vaild_ip_target` in app/utils/ip.py of ARL: numbers of any size, any separator in a range.
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+(/\d+)?|\d+\.\d+\.(\d+\D\d+|\d{3,})-\d+")
 _ID = re.compile(r"[0-9a-f]{24}")
 
 
 def is_id(text: str) -> bool:
-    """Whether this can be an id of ARL's; anything else makes its API fail with HTTP 500."""
+    """Tell if a text is an id of ARL. Its API fails with HTTP 500 for any other text."""
     return _ID.fullmatch(text) is not None
 
 
 def created_at(id_: str) -> datetime:
-    """When the document with this id was made, to the second."""
+    """Return the time at which the document with this id was created, to the second."""
     return datetime.fromtimestamp(int(id_[:8], 16), UTC)
 
 
 def parse_time(text: object, zone: ZoneInfo) -> datetime | None:
-    """A time as ARL writes it, or None for "-" and anything else that is none."""
+    """Parse a time as ARL writes it. Returns None for "-" and other text."""
     try:
         return datetime.strptime(str(text), "%Y-%m-%d %H:%M:%S").replace(tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -49,7 +50,7 @@ def parse_time(text: object, zone: ZoneInfo) -> datetime | None:
 
 
 def parse_epoch(seconds: object) -> datetime | None:
-    """A time that ARL keeps as seconds since 1970, or None: 0 means never, and milliseconds are none."""
+    """Parse seconds since 1970. Returns None for 0, which means never, and for values out of range."""
     try:
         return (
             datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int | float) and seconds > 0 else None
@@ -59,7 +60,7 @@ def parse_epoch(seconds: object) -> datetime | None:
 
 
 def document_id(document: Document) -> str:
-    """The id of a document of any kind. Raises `ValueError` or `LookupError` where it has none."""
+    """Return the id of a document of any kind. Raises `ValueError` or `LookupError` if it has none."""
     id_ = document["_id"]
     if id_ is None or not str(id_):
         raise ValueError("no id")
@@ -71,15 +72,15 @@ def with_document_id(document: Document) -> Document:
 
 
 def normalize_task(document: Document) -> Document:
-    """A task with what is read of it alone, its words being words. Raises `ValueError` for no id of ARL's."""
+    """Reduce a task to its used fields, with text as text. Raises `ValueError` for a foreign id."""
     id_ = document_id(document)
     if not is_id(id_):
-        raise ValueError("no id of ARL's")
-    words = {name: str(document[name]) for name in ("name", "type", "status") if name in document}
+        raise ValueError("not an id of ARL")
+    texts = {name: str(document[name]) for name in ("name", "type", "status") if name in document}
     end = document.get("end_time", NO_TIME)
     return {
         **{name: document[name] for name in TASK_TOP_FIELDS & document.keys()},
-        **words,
+        **texts,
         "_id": id_,
         "end_time": end if isinstance(end, str) and end else NO_TIME,
         "options": {"policy_name": _policy_name(document)},
@@ -93,17 +94,20 @@ def _policy_name(task: Document) -> str | None:
 
 
 def parse_targets(target: object) -> tuple[str, ...]:
-    """The targets of a line, each once, in their order."""
+    """Split a line into its targets, each once, in their order."""
     return tuple(dict.fromkeys(word for word in re.split(r"[,\s]+", str(target or "").lower()) if word))
 
 
 def is_address(target: str) -> bool:
-    """Whether ARL scans it in the one task that all addresses share."""
+    """Tell if ARL scans a target in the task that all addresses share."""
     return _ADDRESS.fullmatch(target) is not None
 
 
 def task_specs(targets: Sequence[str], tag: str) -> tuple[TaskSpec, ...]:
-    """The tasks that ARL makes of targets: all addresses together, each domain alone; risk: all in one."""
+    """Return the specs of the tasks that ARL creates for targets.
+
+    All addresses share a task, and each domain has its own. A risk task has all targets.
+    """
     if tag == RISK:
         return ((RISK, frozenset(targets)),)
     addresses = frozenset(filter(is_address, targets))
@@ -113,7 +117,7 @@ def task_specs(targets: Sequence[str], tag: str) -> tuple[TaskSpec, ...]:
 
 
 def task_spec(task: Document) -> TaskSpec:
-    """What a task is for. The target of a risk task is a phrase; its list stands elsewhere."""
+    """Return the spec of a task. The targets of a risk task are in a list of their own."""
     kind = str(task.get("type"))
     if kind == RISK:
         listed = task.get("cruising_target")
@@ -121,6 +125,6 @@ def task_spec(task: Document) -> TaskSpec:
     return kind, frozenset(parse_targets(task.get("target")))
 
 
-def format_targets(aim: TaskSpec) -> str:
-    """An aim as ARL takes it, and as people read it."""
-    return " ".join(sorted(aim[1]))
+def format_targets(spec: TaskSpec) -> str:
+    """Write the targets of a spec in one line, as ARL accepts and people read them."""
+    return " ".join(sorted(spec[1]))

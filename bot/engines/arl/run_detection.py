@@ -1,9 +1,11 @@
-"""Which tasks belong to which trigger of a schedule, from ARL's documents alone. Pure.
+"""Detects which tasks belong to which trigger of a schedule, from ARL's documents alone. Pure.
 
-ARL itself keeps no link; one fork does (`task_schedule_run`), and what it lacks is found here as well. What
-is known: the scheduler raises `run_number`, then inserts one task after the other, named
-`周期任务-<name>-<run_number + 1>` or `定时任务-<name>`; which tasks those are follows from the targets. So
-a run can be counted, and what never came is told after a time of grace.
+ARL stores no link between them. One fork does (`task_schedule_run`), but not for all runs. At a trigger, the
+scheduler increments `run_number` and inserts one task after the other:
+
+- A recurrent task is named `周期任务-<name>-<run_number + 1>`, a future one `定时任务-<name>`.
+- The number of tasks follows from the targets, so a run is known to be complete.
+- Tasks that have not appeared after `SETTLE_TIME` are reported as missing.
 """
 
 from collections import defaultdict
@@ -31,14 +33,14 @@ from bot.engines.arl.documents import (
 )
 from bot.engines.arl.triggers import SETTLE_TIME, Trigger
 
-DETECTION_LOOKBACK = timedelta(minutes=10)  # a run whose first tasks are older is not seen whole
-MAX_ID_SKEW = timedelta(seconds=2)  # the scheduler's second and the id's
-MAX_DIGITS = 9  # of the number in a name
+DETECTION_LOOKBACK = timedelta(minutes=10)  # before the window, so that no run is cut at its start
+MAX_ID_SKEW = timedelta(seconds=2)  # between the scheduler's time and that of an id
+MAX_DIGITS = 9  # of the number in the name of a task
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What a schedule of ARL lets one expect of a trigger."""
+    """A schedule of ARL with the tasks that a trigger of it creates."""
 
     id: str
     name: str
@@ -46,8 +48,8 @@ class Plan:
     tag: str
     policy: str
     specs: tuple[TaskSpec, ...]
-    number: int  # of its last trigger
-    last_trigger: datetime | None  # when that was; of a future scan: when it was meant to be
+    number: int  # run_number of its last trigger
+    last_trigger: datetime | None  # of a future scan: the time it was planned for
 
     @cached_property
     def expected(self) -> frozenset[TaskSpec]:
@@ -55,20 +57,20 @@ class Plan:
 
     @property
     def name_key(self) -> tuple[str, str, str]:
-        """Plans with one stem make tasks with the same names."""
+        """Plans with the same key create tasks with the same names."""
         return self.kind, self.name[:MAX_NAME_LENGTH], self.tag
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoundRun:
-    """One trigger: the tasks it made, in the order of the schedule, and what it lacks."""
+    """A trigger with the tasks it created, in the order of the schedule, and the specs of missing ones."""
 
     schedule_id: str
     number: int
     task_ids: tuple[str, ...]
     missing: tuple[TaskSpec, ...]
     start: datetime
-    newest: datetime | None = None  # its last sign by ARL's clock, where that is not its start
+    newest: datetime | None = None  # creation time of its newest task by ARL's clock
 
     @property
     def last_sign(self) -> datetime:
@@ -80,40 +82,40 @@ class FoundRun:
 
 
 class Block:
-    """Tasks that one trigger inserted, in their order; `expected` are the aims of each plan."""
+    """Tasks that one trigger inserted, in their order. `expected` holds the specs of each possible plan."""
 
     def __init__(self, expected: Sequence[Collection[TaskSpec]]) -> None:
         self._expected = expected
-        self.made: dict[TaskSpec, str] = {}
+        self.tasks: dict[TaskSpec, str] = {}
         self.policies: set[object] = set()
 
     @property
     def ids(self) -> list[str]:
-        return list(self.made.values())
+        return list(self.tasks.values())
 
     @property
     def start(self) -> datetime:
-        return created_at(next(iter(self.made.values())))
+        return created_at(next(iter(self.tasks.values())))
 
     @property
     def newest(self) -> datetime:
-        return created_at(next(reversed(self.made.values())))
+        return created_at(next(reversed(self.tasks.values())))
 
-    def takes(self, task: Document) -> bool:
-        """Take a task in, if it goes on what is there."""
-        aim, id_ = task_spec(task), str(task["_id"])
-        expected = [aims for aims in self._expected if aim in aims]
-        if not expected or aim in self.made or not self._is_near(id_):
+    def add(self, task: Document) -> bool:
+        """Add a task if it continues the block. Returns True if it was added."""
+        spec, id_ = task_spec(task), str(task["_id"])
+        expected = [specs for specs in self._expected if spec in specs]
+        if not expected or spec in self.tasks or not self._is_near(id_):
             return False
         self._expected = expected
-        self.made[aim] = id_
+        self.tasks[spec] = id_
         self.policies.add(task["options"]["policy_name"])
         return True
 
     def _is_near(self, id_: str) -> bool:
-        if not self.made:
+        if not self.tasks:
             return True
-        last = next(reversed(self.made.values()))
+        last = next(reversed(self.tasks.values()))
         return _process(last) == _process(id_) and created_at(id_) - created_at(last) <= SETTLE_TIME
 
 
@@ -132,13 +134,13 @@ def parse_plan(schedule: Document) -> Plan:
 
 
 def parse_run_record(record: Document) -> FoundRun:
-    """What the fork has written down: a record is complete as soon as it is there.
+    """Parse the run record of a fork, which is complete from the start.
 
-    Raises `ValueError` or `TypeError` where it names no tasks as ARL does.
+    Raises `ValueError` or `TypeError` if its task ids are not those of ARL.
     """
     ids = tuple(map(str, record.get("task_ids") or ()))
     if not all(map(is_id, ids)):
-        raise ValueError("no ids of tasks")
+        raise ValueError("not ids of tasks")
     return FoundRun(
         schedule_id=str(record["schedule_id"]),
         number=int(record.get("run_number") or 0),
@@ -155,35 +157,35 @@ def detect_runs(
     since: datetime,
     raised: Mapping[Trigger, datetime] = MappingProxyType({}),
 ) -> list[FoundRun]:
-    """The triggers since a time, with what each still lacks.
+    """Detect the triggers since a time, each with its missing tasks.
 
-    `tasks` are those with names of scheduled tasks, from a little (`EARLIER`) before that time on; `raised`
-    says when the numbers of triggers were seen to go up.
+    `tasks` holds the scheduled tasks since `DETECTION_LOOKBACK` before that time. `raised` holds the times at
+    which the numbers of triggers were observed to increase.
     """
-    found = [_run(plan, number, block) for plan, number, block in _owned(plans, tasks)]
+    found = [_run(plan, number, block) for plan, number, block in _assign_blocks(plans, tasks)]
     seen = {run.trigger for run in found}
-    found += [run for plan in plans for run in _vanished(plan, raised) if run.trigger not in seen]
+    found += [run for plan in plans for run in _untasked_triggers(plan, raised) if run.trigger not in seen]
     return [run for run in found if run.start >= since]
 
 
-def _owned(plans: Sequence[Plan], tasks: Sequence[Document]) -> list[tuple[Plan, int, Block]]:
-    """Each plan with the number and the tasks of a trigger of its."""
+def _assign_blocks(plans: Sequence[Plan], tasks: Sequence[Document]) -> list[tuple[Plan, int, Block]]:
+    """Assign blocks of tasks to plans: plan, number of the trigger, block."""
     named: dict[tuple[tuple[str, str, str], int], list[Document]] = defaultdict(list)
     for task in tasks:
-        if key := _stem_and_number(task):
+        if key := _name_key_and_number(task):
             named[key].append(task)
-    twins: dict[tuple[str, str, str], list[Plan]] = defaultdict(list)
+    same_key: dict[tuple[str, str, str], list[Plan]] = defaultdict(list)
     for plan in plans:
-        twins[plan.name_key].append(plan)
-    owned: list[tuple[Plan, int, Block]] = []
-    for (stem, number), alike in named.items():
-        blocks = _blocks(alike, [plan.expected for plan in twins[stem]])
-        owned += _shared_out(twins[stem], number, blocks)
-    return owned
+        same_key[plan.name_key].append(plan)
+    assigned: list[tuple[Plan, int, Block]] = []
+    for (name_key, number), same_name in named.items():
+        blocks = _blocks(same_name, [plan.expected for plan in same_key[name_key]])
+        assigned += _share(same_key[name_key], number, blocks)
+    return assigned
 
 
-def _stem_and_number(task: Document) -> tuple[tuple[str, str, str], int] | None:
-    """Whose trigger, by name, a task is of; the number in its name is one more than the trigger's."""
+def _name_key_and_number(task: Document) -> tuple[tuple[str, str, str], int] | None:
+    """Parse the name of a task. The number in it is one more than that of the trigger."""
     head, _, rest = str(task.get("name")).partition("-")
     tag = str(task.get("task_tag"))
     if head == NAME_PREFIXES[FUTURE]:
@@ -195,24 +197,27 @@ def _stem_and_number(task: Document) -> tuple[tuple[str, str, str], int] | None:
 
 
 def _blocks(tasks: Sequence[Document], expected: Sequence[Collection[TaskSpec]]) -> list[Block]:
-    """Tasks of the same name as they were inserted: one process, close together, what one plan expects."""
+    """Group tasks of the same name: inserted by one process, close together, expected by one plan."""
     blocks: list[Block] = []
     for task in sorted(tasks, key=lambda task: (_process(task["_id"]), task["_id"])):
-        if blocks and blocks[-1].takes(task):
+        if blocks and blocks[-1].add(task):
             continue
         block = Block(expected)
-        if block.takes(task):
+        if block.add(task):
             blocks.append(block)
-    return sorted(blocks, key=lambda block: (block.start, -len(block.made), block.ids[0]))
+    return sorted(blocks, key=lambda block: (block.start, -len(block.tasks), block.ids[0]))
 
 
 def _process(id_: str) -> str:
-    """The part of an id that tells the process: the scheduler's tasks from those that people copied."""
+    """Return the part of an id that names the process. Tasks that people copied have another one."""
     return id_[8:18]
 
 
-def _shared_out(plans: Sequence[Plan], number: int, blocks: Sequence[Block]) -> list[tuple[Plan, int, Block]]:
-    """Whose each block is; of a future scan the number is counted from its last trigger backwards."""
+def _share(plans: Sequence[Plan], number: int, blocks: Sequence[Block]) -> list[tuple[Plan, int, Block]]:
+    """Assign each block to the closest plan.
+
+    Numbers of a future scan count backwards from its last trigger.
+    """
     shares: dict[str, list[Block]] = defaultdict(list)
     for block in blocks:
         free = [plan for plan in plans if plan.kind == FUTURE or plan.id not in shares]
@@ -234,8 +239,8 @@ def _shared_out(plans: Sequence[Plan], number: int, blocks: Sequence[Block]) -> 
 
 
 def _fits(plan: Plan, number: int, block: Block) -> bool:
-    """Whether this trigger of the plan can have made the block."""
-    if not block.made.keys() <= plan.expected:
+    """Tell if this trigger of the plan can have created the block."""
+    if not block.tasks.keys() <= plan.expected:
         return False
     start = block.start
     if plan.kind == FUTURE:
@@ -245,30 +250,30 @@ def _fits(plan: Plan, number: int, block: Block) -> bool:
     return 0 < number < plan.number and (plan.last_trigger is None or start <= plan.last_trigger)
 
 
-def _distance(plan: Plan, number: int, block: Block, has: int) -> tuple[Any, ...]:
-    """How well a block suits a plan: all aims, the same policy, nothing yet, the nearest trigger."""
-    near = (
-        block.start - plan.last_trigger if plan.last_trigger and number in {0, plan.number} else timedelta.max
-    )
-    return len(plan.specs) - len(block.made), block.policies != {plan.policy}, has, near, plan.id
+def _distance(plan: Plan, number: int, block: Block, assigned: int) -> tuple[Any, ...]:
+    """Rate how badly a block fits: missing specs, other policy, earlier blocks, time since the trigger."""
+    from_last = plan.last_trigger and number in {0, plan.number}
+    delay = block.start - plan.last_trigger if plan.last_trigger and from_last else timedelta.max
+    return len(plan.specs) - len(block.tasks), block.policies != {plan.policy}, assigned, delay, plan.id
 
 
 def _run(plan: Plan, number: int, block: Block) -> FoundRun:
-    made = block.made
+    created = block.tasks
     return FoundRun(
         schedule_id=plan.id,
         number=number,
-        task_ids=tuple(made[aim] for aim in plan.specs if aim in made),
-        missing=tuple(aim for aim in plan.specs if aim not in made),
+        task_ids=tuple(created[spec] for spec in plan.specs if spec in created),
+        missing=tuple(spec for spec in plan.specs if spec not in created),
         start=block.start,
         newest=block.newest,
     )
 
 
-def _vanished(plan: Plan, raised: Mapping[Trigger, datetime]) -> Iterator[FoundRun]:
-    """A last trigger that left no task: refused as a whole, or deleted. Of earlier ones nothing is known.
+def _untasked_triggers(plan: Plan, raised: Mapping[Trigger, datetime]) -> Iterator[FoundRun]:
+    """Yield the last trigger of a plan if it is known and has no task: refused as a whole, or deleted.
 
-    A scan in the future keeps the time it was meant for, however late it is; only who looked knows more.
+    The document of a future scan keeps the planned time even if it is late. Only an observed increase of its
+    number tells more.
     """
     seen = raised.get((plan.id, plan.number)) if plan.kind == FUTURE else None
     known = plan.number > 0 if plan.kind == RECURRENT else plan.number == 1 or seen
@@ -279,53 +284,54 @@ def _vanished(plan: Plan, raised: Mapping[Trigger, datetime]) -> Iterator[FoundR
 
 @dataclass(frozen=True, kw_only=True)
 class OrphanRun:
-    """Tasks that belong together and to no trigger of a schedule that is there; `name` may be cut."""
+    """Tasks that belong together and to no trigger of an existing schedule. `name` may be cut."""
 
     key: str
     name: str
     targets: tuple[str, ...]
     task_ids: tuple[str, ...]
     start: datetime
-    schedule_id: str = ""  # where it is still there
+    schedule_id: str = ""  # if the schedule still exists
 
 
 def detect_orphan_runs(
     plans: Sequence[Plan], tasks: Sequence[Document], *, since: datetime, now: datetime
 ) -> list[OrphanRun]:
-    """The triggers of schedules that were deleted before anybody looked, and what people began again in ARL.
+    """Detect triggers of schedules deleted before a poll, and tasks that people restarted in ARL.
 
-    Only what is older than the time of grace: by then a new schedule is among those that were read, and what
-    DingRun itself has begun again is among its runs.
+    Only tasks older than `SETTLE_TIME` count. By then new schedules have been read, and restarts by DingRun
+    are recorded as its runs.
     """
-    stems = {plan.name_key for plan in plans}
+    name_keys = {plan.name_key for plan in plans}
     named: dict[tuple[bool, tuple[str, str, str], int], list[Document]] = defaultdict(list)
     for task in tasks:
         name = str(task.get("name"))
         again, key = (
             name.startswith(RESTART_PREFIX),
-            _stem_and_number({**task, "name": name.removeprefix(RESTART_PREFIX)}),
+            _name_key_and_number({**task, "name": name.removeprefix(RESTART_PREFIX)}),
         )
-        if key and (again or key[0] not in stems):
+        if key and (again or key[0] not in name_keys):
             named[again, *key].append(task)
     found = [
-        _loose(plans, key, block)
-        for key, alike in named.items()
-        for block in _blocks(alike, [{task_spec(task) for task in alike}])
+        _orphan(plans, key, block)
+        for key, same_name in named.items()
+        for block in _blocks(same_name, [{task_spec(task) for task in same_name}])
         if block.start >= since and now - block.newest >= SETTLE_TIME
     ]
     return sorted(found, key=lambda run: run.start)
 
 
-def _loose(plans: Sequence[Plan], key: tuple[bool, tuple[str, str, str], int], block: Block) -> OrphanRun:
-    again, stem, number = key
-    kind, name, tag = stem
+def _orphan(plans: Sequence[Plan], key: tuple[bool, tuple[str, str, str], int], block: Block) -> OrphanRun:
+    again, name_key, number = key
+    kind, name, tag = name_key
     counted = kind == RECURRENT and not again
-    mine = (plan for plan in plans if again and plan.name_key == stem and block.made.keys() <= plan.expected)
+    same_key = (plan for plan in plans if again and plan.name_key == name_key)
+    owners = (plan for plan in same_key if block.tasks.keys() <= plan.expected)
     return OrphanRun(
         key=f"{kind}-{tag}-{name}:{number}" if counted else f"{kind}-{tag}-{name}:{block.ids[0]}",
         name=name,
-        targets=tuple(target for aim in block.made for target in sorted(aim[1])),
+        targets=tuple(target for spec in block.tasks for target in sorted(spec[1])),
         task_ids=tuple(block.ids),
         start=block.start,
-        schedule_id=next((plan.id for plan in mine), ""),
+        schedule_id=next((plan.id for plan in owners), ""),
     )

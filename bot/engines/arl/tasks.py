@@ -1,4 +1,4 @@
-"""What ARL says of a task, as ours. Pure."""
+"""Converts tasks of ARL. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ STATES = {
     "stop": TaskStatus.STOP,
 }
 OPEN_STATUSES = {TaskStatus.WAITING, TaskStatus.RUNNING}
-MAX_TARGET_LENGTH = 200  # letters of the target of a task that never was
+MAX_TARGET_LENGTH = 200  # characters of the target in the id of an unsubmitted task
 
 _OURS = re.compile(r"-(r[a-z2-7]{10})$")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """How tasks are read: at what time, in which zone, and how long one may take."""
+    """Current time, time zone of ARL, and time limit of a task."""
 
     now: datetime
     zone: ZoneInfo
@@ -32,10 +32,10 @@ class ReadOptions:
 
 
 def parse_status(task: Document, *, seen_done: bool) -> TaskStatus:
-    """The state of a task. Anything but four words is a stage of its work.
+    """Return the status of a task. Any value but four is a stage of a running task.
 
-    `done` and its end time are written one after the other, so without the time it counts only when it was
-    seen before. A stage with an end time is a stop that the dying worker wrote over.
+    - ARL writes `done` before the end time, so without the time it counts only when it was read before.
+    - A stage with an end time is a stop that the killed worker has overwritten.
     """
     status, ended = str(task.get("status")), task.get("end_time", "-") != "-"
     if status == "done" and not ended and not seen_done:
@@ -43,16 +43,16 @@ def parse_status(task: Document, *, seen_done: bool) -> TaskStatus:
     return STATES.get(status) or (TaskStatus.STOP if ended else TaskStatus.RUNNING)
 
 
-def parse_task(task: Document, reading: ReadOptions, *, seen_done: bool) -> Task:
-    """A task as it is; one that does not end within the limit is given up."""
+def parse_task(task: Document, options: ReadOptions, *, seen_done: bool) -> Task:
+    """Convert a task. It is missing if it has not ended within the time limit."""
     status = parse_status(task, seen_done=seen_done)
-    start = parse_time(task.get("start_time"), reading.zone)
-    begun = start or created_at(task["_id"])
-    end = None if status in OPEN_STATUSES else parse_time(task.get("end_time"), reading.zone)
+    start = parse_time(task.get("start_time"), options.zone)
+    started = start or created_at(task["_id"])
+    end = None if status in OPEN_STATUSES else parse_time(task.get("end_time"), options.zone)
     why = ""
-    if status in OPEN_STATUSES and reading.now - begun > reading.limit:
-        hours = f"{reading.limit / timedelta(hours=1):g}"
-        status, end = TaskStatus.MISSING, begun + reading.limit
+    if status in OPEN_STATUSES and options.now - started > options.limit:
+        hours = f"{options.limit / timedelta(hours=1):g}"
+        status, end = TaskStatus.MISSING, started + options.limit
         why = reason("stuck", hours=hours, stage=task.get("status"))
     elif status is TaskStatus.ERROR:
         why = reason("failed_in_arl", why=task.get("stop_reason") or task.get("end_reason") or "")
@@ -77,7 +77,7 @@ def _target(task: Document) -> str:
 
 
 def parse_statistic(statistic: object) -> Mapping[str, int]:
-    """Assets by kind, of what ARL counted when the task was done; it counts only then."""
+    """Return the assets by kind. ARL counts them only when a task is done."""
     if not isinstance(statistic, Mapping):
         return {}
     return {
@@ -88,11 +88,11 @@ def parse_statistic(statistic: object) -> Mapping[str, int]:
 
 
 def unsubmitted_id(run: str, target: str) -> str:
-    """The id that stands in for a task that a run should have and never got; it tells its target."""
+    """Build the id of a task that a run should have and ARL never created. It contains the target."""
     return f"{UNSUBMITTED}{run}:{target[:MAX_TARGET_LENGTH]}"
 
 
 def missing_task(id_: str) -> Task:
-    """The task behind such an id."""
+    """Return the task for the id of an unsubmitted task."""
     target = id_.removeprefix(UNSUBMITTED).partition(":")[2]
     return Task(id=id_, run_id="", target=target, status=TaskStatus.MISSING, reason=reason("unsubmitted"))

@@ -1,8 +1,8 @@
-"""What was seen of ARL's triggers, and when by our own clock.
+"""Observes ARL's triggers by our own clock.
 
-ARL's times do not say when a trigger began to write its tasks: a single scan keeps the time it was meant for,
-however late it is, and the two clocks may differ. So a run that lacks something waits for as long as its last
-change is not `GRACE` old, as we saw it. Only a first look takes ARL's word for what was settled before it.
+ARL's times do not say when a trigger began to create tasks: a future scan keeps the planned time even if it
+is late, and the clocks may differ. So an incomplete run waits until `SETTLE_TIME` has passed since its last
+observed change. Only the first poll relies on ARL's times.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,13 +10,11 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 Trigger = tuple[str, int]
-"""A trigger by the id of its schedule and its number."""
+"""Id of the schedule, and number of the trigger."""
 
-SETTLE_TIME = timedelta(
-    seconds=120
-)  # ARL publishes one task after the other; after so much silence none comes
+SETTLE_TIME = timedelta(seconds=120)  # without a new task; then none follows
 
-INITIAL_SETTLE_TIME = timedelta(minutes=10)  # so old is the last sign of what is over by then
+INITIAL_SETTLE_TIME = timedelta(minutes=10)  # the same at the first poll, by ARL's times
 
 
 class NumberedSchedule(Protocol):
@@ -29,7 +27,7 @@ class NumberedSchedule(Protocol):
 
 
 class SeenRun(Protocol):
-    """A run as it was found just now."""
+    """A run as detected by one poll."""
 
     @property
     def trigger(self) -> Trigger: ...
@@ -42,15 +40,15 @@ class SeenRun(Protocol):
 
 
 class TriggerWatch:
-    """Remembers when numbers went up, and when what was found of a run last changed."""
+    """Remembers when the number of a schedule increased, and when the tasks of a run last changed."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
-        self._changed: dict[Trigger, tuple[int, datetime]] | None = None  # how many tasks, since when
+        self._changed: dict[Trigger, tuple[int, datetime]] | None = None  # number of tasks, since
         self.raised: Mapping[Trigger, datetime] = {}
 
     def note_numbers(self, plans: Iterable[NumberedSchedule], now: datetime) -> None:
-        """See which numbers are higher than at the last look; a first look shows nothing."""
+        """Record which numbers have increased since the last poll. The first poll records none."""
         numbers = {plan.id: plan.number for plan in plans}
         fresh = {
             (id_, number): now for id_, number in numbers.items() if number > self._numbers.get(id_, number)
@@ -59,7 +57,7 @@ class TriggerWatch:
         self._numbers, self.raised = numbers, kept | fresh
 
     def note_runs(self, runs: Sequence[SeenRun], now: datetime) -> None:
-        """See which runs have more tasks than at the last look."""
+        """Record which incomplete runs have changed since the last poll."""
         before, self._changed = self._changed, {}
         for run in runs:
             if run.missing:
@@ -68,10 +66,10 @@ class TriggerWatch:
                 self._changed[run.trigger] = seen if seen[0] == size else (size, now)
 
     def is_settled(self, run: SeenRun, now: datetime) -> bool:
-        """Whether nothing more is to come of a run that was noted."""
+        """Tell if no more tasks can follow in a run that was recorded."""
         return not run.missing or now - (self._changed or {})[run.trigger][1] >= SETTLE_TIME
 
 
 def _first_seen(run: SeenRun, now: datetime) -> tuple[int, datetime]:
-    """What a first look says of a run: it is new, unless its last sign was long ago."""
+    """Return the number of tasks and the last change at the first poll: now, unless it was long ago."""
     return len(run.task_ids), run.last_sign if now - run.last_sign >= INITIAL_SETTLE_TIME else now

@@ -1,8 +1,10 @@
-"""Whom we take for ARL: the certificates of a file, one fingerprint, or what the system trusts.
+"""Trusted certificates of ARL: those of a file, one fingerprint, or what the system trusts.
 
-ARL's own script makes a certificate for `CN=127.0.0.1` that names no host in the way that is checked today.
-So a file counts twice: for whatever its certificates have signed, made out for the host of the address, and
-for each certificate in it as it is, whatever host it names.
+ARL's own script creates a certificate for `CN=127.0.0.1` without the names that are checked today. So a file
+has two effects:
+
+- Certificates signed by one of the file are trusted if they are issued for the host of the address.
+- The certificates in the file themselves are trusted for any host.
 """
 
 import asyncio
@@ -21,13 +23,13 @@ from bot.errors import ConfigError
 TlsCheck = ssl.SSLContext | aiohttp.Fingerprint | bool
 
 CERTIFICATE_ERRORS = (ServerFingerprintMismatch, ClientConnectorCertificateError)
-HOST_MISMATCH_CODES = {62, 64}  # OpenSSL's codes: not made out for this name, for this address
+HOST_MISMATCH_CODES = {62, 64}  # of OpenSSL: not issued for this name, this address
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
 class PinnedCertificates(aiohttp.Fingerprint):
-    """Takes a server that shows one of several certificates."""
+    """Accepts a server that presents one of several certificates."""
 
     def __init__(self, certificates: Iterable[bytes]) -> None:
         self._digests = {sha256(each).digest() for each in certificates}
@@ -35,10 +37,10 @@ class PinnedCertificates(aiohttp.Fingerprint):
 
     def check(self, transport: asyncio.Transport) -> None:
         """Raise `ServerFingerprintMismatch` for any other certificate."""
-        shown = transport.get_extra_info("ssl_object")
-        if shown is None:
+        presented = transport.get_extra_info("ssl_object")
+        if presented is None:
             return
-        digest = sha256(shown.getpeercert(binary_form=True)).digest()
+        digest = sha256(presented.getpeercert(binary_form=True)).digest()
         if digest not in self._digests:
             host, port, *_ = transport.get_extra_info("peername")
             raise ServerFingerprintMismatch(self.fingerprint, digest, host, port)
@@ -46,30 +48,30 @@ class PinnedCertificates(aiohttp.Fingerprint):
 
 @dataclass(frozen=True, kw_only=True)
 class Trust:
-    """The ways to know ARL, tried in turn, and the setting that says so; "" is what the system trusts."""
+    """The checks that are tried in turn, and the setting they come from, or "" for the system's trust."""
 
     checks: tuple[TlsCheck, ...] = (True,)
     setting: str = ""
 
     def prefer(self, check: TlsCheck) -> "Trust":
-        """The same, with the check first that ARL has just passed."""
+        """Return the same with a check that has passed in the first place."""
         if check is self.checks[0]:
             return self
         return replace(self, checks=(check, *(each for each in self.checks if each is not check)))
 
     def error_message(self, error: Exception | None) -> str:
-        """What is wrong with the certificate, and which setting to look at."""
+        """Describe what is wrong with the certificate, and name the setting."""
         if not self.setting:
             return (
-                "the system does not trust the certificate that ARL shows: pin it by engine.fingerprint"
+                "the system does not trust the certificate that ARL presents: pin it by engine.fingerprint"
                 " or engine.ca_file, see docs/arl.md"
             )
         if self.setting == "engine.ca_file" and _is_for_another_host(error):
             return (
-                "the certificate that ARL shows is not made out for the host of engine.url, and is not"
+                "the certificate that ARL presents is not issued for the host of engine.url, and is not"
                 " itself in engine.ca_file"
             )
-        return f"ARL shows another certificate than that of {self.setting}"
+        return f"ARL presents another certificate than that of {self.setting}"
 
 
 def _is_for_another_host(error: Exception | None) -> bool:
@@ -79,12 +81,12 @@ def _is_for_another_host(error: Exception | None) -> bool:
 
 
 def trust_fingerprint(digits: str) -> Trust:
-    """The one certificate with this SHA-256, in hex digits."""
+    """Trust the one certificate with this SHA-256, in hex digits."""
     return Trust(checks=(aiohttp.Fingerprint(bytes.fromhex(digits)),), setting="engine.fingerprint")
 
 
 def trust_file(path: str) -> Trust:
-    """What the certificates of a file have signed, and they themselves. Raises `ConfigError`."""
+    """Trust the certificates of a file and those they have signed. Raises `ConfigError`."""
     try:
         context = ssl.create_default_context(cafile=path)
         found = _PEM.findall(Path(path).read_text(encoding="ascii", errors="replace"))

@@ -1,4 +1,4 @@
-"""A certificate as ARL keeps it in its collection `cert`."""
+"""Converts a certificate to a document of ARL's collection `cert`."""
 
 import hashlib
 import logging
@@ -16,7 +16,7 @@ UNREADABLE = "unreadable"
 MAX_NAMES = 200
 MAX_NAME_LENGTH = 1_000
 
-PARSE_ERRORS = (  # what cryptography raises for certificates that TLS libraries take all the same
+PARSE_ERRORS = (  # raised by cryptography for certificates that TLS libraries accept
     ValueError,
     TypeError,
     AttributeError,
@@ -31,18 +31,18 @@ PARSE_ERRORS = (  # what cryptography raises for certificates that TLS libraries
 def parse_certificate(der: bytes) -> dict[str, Any]:
     """Read subject, issuer, serial, validity and fingerprints of a certificate in DER form.
 
-    A field that cannot be read is empty; of a certificate that cannot be read at all, the subject says so.
+    A field that cannot be read is empty. If nothing can be read, the subject is `unreadable`.
     """
     try:
-        told = _told(x509.load_der_x509_certificate(der))
+        fields = _fields(x509.load_der_x509_certificate(der))
     except PARSE_ERRORS as error:
         log.info("a certificate is unreadable: %s", type(error).__name__)
-        told = _EMPTY | {"subject_dn": UNREADABLE}
+        fields = _EMPTY | {"subject_dn": UNREADABLE}
     fingerprint = {
         "sha256": hashlib.sha256(der).hexdigest(),
         "sha1": hashlib.sha1(der, usedforsecurity=False).hexdigest(),  # as ARL shows it
     }
-    return told | {"fingerprint": fingerprint}
+    return fields | {"fingerprint": fingerprint}
 
 
 _EMPTY: dict[str, Any] = {
@@ -56,7 +56,7 @@ _EMPTY: dict[str, Any] = {
 }
 
 
-def _told(found: x509.Certificate) -> dict[str, Any]:
+def _fields(found: x509.Certificate) -> dict[str, Any]:
     return {
         "subject_dn": _text(found, lambda c: c.subject.rfc4514_string()),
         "issuer_dn": _text(found, lambda c: c.issuer.rfc4514_string()),
@@ -72,7 +72,7 @@ def _told(found: x509.Certificate) -> dict[str, Any]:
 
 
 def _text(found: x509.Certificate, read: Callable[[x509.Certificate], str]) -> str:
-    """Read one field; cryptography parses most of them only when they are asked for."""
+    """Read one field. cryptography parses most of them lazily."""
     try:
         return printable(read(found))[:MAX_NAME_LENGTH]
     except PARSE_ERRORS:

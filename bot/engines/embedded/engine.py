@@ -1,4 +1,4 @@
-"""The engine in the box: looks at the targets of a schedule itself, one task per target."""
+"""The built-in engine: probes the targets of a schedule itself, one task per target."""
 
 import asyncio
 import logging
@@ -16,8 +16,8 @@ from bot.telemetry.loops import loop_step
 
 log = logging.getLogger(__name__)
 
-LEASE_RENEWAL_SECONDS = 1.0  # seconds between looks whether a task is still ours; a stop is noticed within it
-POLL_SECONDS = 1.0  # seconds between looks for tasks that other processes added
+LEASE_RENEWAL_SECONDS = 1.0  # a stop is noticed within this time
+POLL_SECONDS = 1.0  # for tasks that other processes added
 
 
 class EmbeddedEngine:
@@ -94,7 +94,7 @@ class EmbeddedEngine:
         return ()
 
     async def run(self) -> None:
-        """Do tasks until cancelled; those under way are then free for others at once."""
+        """Run tasks until cancelled. Open ones are then free for other processes at once."""
         async with Probe(self._limits) as probe, asyncio.TaskGroup() as group:
             for number in range(self._limits.tasks):
                 group.create_task(self._worker(probe), name=f"prober {number}")
@@ -103,7 +103,7 @@ class EmbeddedEngine:
         while True:
             added = self._added
             with loop_step("engine"):
-                if await self._did_one(probe):
+                if await self._run_next(probe):
                     continue
             try:
                 async with asyncio.timeout(POLL_SECONDS):
@@ -111,47 +111,47 @@ class EmbeddedEngine:
             except TimeoutError:
                 continue
 
-    async def _did_one(self, probe: Probe) -> bool:
-        """Do the oldest task that is free. False when there is none."""
+    async def _run_next(self, probe: Probe) -> bool:
+        """Run the oldest free task. Returns False if there is none."""
         task = await self._tasks.claim_task(self._owner, self._clock(), self._lease_end())
         if task is None:
             return False
-        await self._do_whatever_comes(probe, task)
+        await self._run_safely(probe, task)
         return True
 
-    async def _do_whatever_comes(self, probe: Probe, task: Task) -> None:
+    async def _run_safely(self, probe: Probe, task: Task) -> None:
         try:
-            await self._do(probe, task)
+            await self._run_task(probe, task)
         except TemporaryError:
             raise
-        except Exception:  # the edge of the task: left to its lease it would come again for ever
-            log.exception("task %s ends by a mistake of ours", task.id)
-            mistake = replace(task, status=TaskStatus.ERROR, reason=reason("mistake"))
-            await self._end(replace(mistake, end_time=self._clock()))
+        except Exception:  # the edge of the task: left to its lease it would be run again forever
+            log.exception("task %s ends with an internal error", task.id)
+            failed = replace(task, status=TaskStatus.ERROR, reason=reason("internal_error"))
+            await self._end(replace(failed, end_time=self._clock()))
 
-    async def _do(self, probe: Probe, task: Task) -> None:
-        looking = asyncio.create_task(self._look(probe, task), name=f"task {task.id}")
+    async def _run_task(self, probe: Probe, task: Task) -> None:
+        probing = asyncio.create_task(self._probe(probe, task), name=f"task {task.id}")
         try:
-            while not looking.done():
-                await asyncio.wait([looking], timeout=LEASE_RENEWAL_SECONDS)
+            while not probing.done():
+                await asyncio.wait([probing], timeout=LEASE_RENEWAL_SECONDS)
                 if not await self._tasks.extend_task(task.id, self._owner, self._lease_end()):
                     return  # stopped, or taken over
-            ended = await looking
+            ended = await probing
         except asyncio.CancelledError:
-            looking.cancel()
+            probing.cancel()
             await asyncio.shield(self._give_back(task))
             raise
         finally:
-            looking.cancel()
+            probing.cancel()
         await self._end(replace(ended, end_time=self._clock()))
 
     async def _end(self, ended: Task) -> None:
-        """Store the outcome; one that the store refuses for good is stored without its words."""
+        """Store the outcome. If the store refuses it permanently, store an error without its text."""
         try:
             await self._tasks.end_task(ended, self._owner)
         except PermanentError as error:
-            log.error("task %s ended as the store cannot hold it: %s", ended.id, error)  # noqa: TRY400
-            ended = replace(ended, status=TaskStatus.ERROR, reason=reason("mistake"), found={})
+            log.error("task %s has an outcome that the store cannot hold: %s", ended.id, error)  # noqa: TRY400
+            ended = replace(ended, status=TaskStatus.ERROR, reason=reason("internal_error"), found={})
             await self._tasks.end_task(ended, self._owner)
         log.info("task %s %s %s %s", ended.id, ended.status, dict(ended.found), ended.reason)
 
@@ -159,34 +159,34 @@ class EmbeddedEngine:
         return self._clock() + self._limits.lease
 
     async def _give_back(self, task: Task) -> None:
-        """A lease that is over by every bot's clock."""
+        """End the lease, by the clock of every bot."""
         try:
             await self._tasks.extend_task(task.id, self._owner, self._clock() - self._limits.lease)
         except DingRunError as error:
-            log.warning("task %s is left to its lease: %s", task.id, error)
+            log.warning("task %s stays claimed until its lease ends: %s", task.id, error)
 
-    async def _look(self, probe: Probe, task: Task) -> Task:
-        """The task as it ended; a mistake in one must not end the others."""
+    async def _probe(self, probe: Probe, task: Task) -> Task:
+        """Probe the target, store its assets, and return the ended task."""
         try:
-            finds, why = await self._found(probe, task)
-            for kind, assets in finds.by_kind().items():
+            result, why = await self._results(probe, task)
+            for kind, assets in result.by_kind().items():
                 await self._tasks.save_assets(task.id, kind, assets)
         except TemporaryError:
             raise
-        except Exception:  # the edge of the engine's loop
-            log.exception("task %s failed by a mistake of ours", task.id)
-            return replace(task, status=TaskStatus.ERROR, reason=reason("mistake"))
-        found = {kind: len(assets) for kind, assets in finds.by_kind().items() if assets}
+        except Exception:  # an error in one task must not end the others
+            log.exception("task %s failed with an internal error", task.id)
+            return replace(task, status=TaskStatus.ERROR, reason=reason("internal_error"))
+        found = {kind: len(assets) for kind, assets in result.by_kind().items() if assets}
         return replace(task, status=TaskStatus.ERROR if why else TaskStatus.DONE, reason=why, found=found)
 
-    async def _found(self, probe: Probe, task: Task) -> tuple[ProbeResult, str]:
-        """What was found, and why the look did not end well; slow hosts do not hide what others showed."""
-        finds = ProbeResult(task_id=task.id)
+    async def _results(self, probe: Probe, task: Task) -> tuple[ProbeResult, str]:
+        """Return what was found, and the reason if the probe failed. What a slow probe has found is kept."""
+        result = ProbeResult(task_id=task.id)
         try:
             async with asyncio.timeout(self._limits.task_timeout):
-                await probe.run(task, finds)
-        except NothingFoundError as nothing:
-            return ProbeResult(task_id=task.id), str(nothing)
+                await probe.run(task, result)
+        except NothingFoundError as error:
+            return ProbeResult(task_id=task.id), str(error)
         except TimeoutError:
-            return finds, reason("too_long", seconds=f"{self._limits.task_timeout:g}")
-        return finds, ""
+            return result, reason("too_long", seconds=f"{self._limits.task_timeout:g}")
+        return result, ""

@@ -1,4 +1,4 @@
-"""One page of a web server: status, title, headers, a part of its body. Redirects are not followed."""
+"""Reads one page of a web server: status, title, headers, a part of the body. Follows no redirects."""
 
 import re
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ from bot.foreign_text import decode_header
 
 USER_AGENT = f"DingRun/{__version__}"
 MAX_HEADERS_LENGTH = 2_000
-MAX_HEADER_LENGTH = 200  # of one that is shown by itself
+MAX_HEADER_LENGTH = 200  # of one header value
 CHUNK_BYTES = 16_384
 
 FINGERPRINT_HEADERS = ("x-powered-by", "x-generator", "x-aspnet-version")
 
 
 class NoCookies(aiohttp.DummyCookieJar):
-    """Leaves foreign cookies unread; the base class parses them before it drops them."""
+    """Ignores foreign cookies. The base class parses them before it drops them."""
 
     def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
         pass
@@ -29,7 +29,7 @@ class NoCookies(aiohttp.DummyCookieJar):
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """What a server answered. `length` is that of the body in bytes, as far as it was read."""
+    """An answer of a server. `length` is the number of bytes read of the body."""
 
     url: str
     scheme: str
@@ -43,16 +43,16 @@ class Page:
 
 @dataclass(frozen=True, kw_only=True)
 class PageReader:
-    """Fetches pages: at most `most` bytes of each, parsed in `parsers`."""
+    """Fetches pages, at most `max_bytes` of each, and parses them in `parsers`."""
 
     session: aiohttp.ClientSession
     parsers: ParserPool
     max_bytes: int
 
     async def fetch(self, url: str, *, address: str) -> Page | None:
-        """Fetch `url` as the server at `address` shows it; None without HTTP.
+        """Fetch `url` from the server at `address`. Returns None if it does not speak HTTP.
 
-        The name is not resolved again: what was found at an address was asked of that address.
+        The name is not resolved again, so the page is that of the probed address.
         """
         shown = URL(url)
         asked = {"User-Agent": USER_AGENT, "Host": shown.raw_authority}
@@ -62,7 +62,7 @@ class PageReader:
             async with self.session.get(
                 where, allow_redirects=False, headers=asked, server_hostname=name
             ) as answer:
-                body = await _beginning(answer, self.max_bytes)
+                body = await _read_start(answer, self.max_bytes)
                 charset = answer.charset
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             return None
@@ -75,7 +75,7 @@ def _page(shown: URL, url: str, answer: aiohttp.ClientResponse, body: bytes, tit
     first = {name.lower(): value[:MAX_HEADER_LENGTH] for name, value in reversed(headers)}
     server = first.get("server", "")
     return Page(
-        url=_short(url),
+        url=_without_default_port(url),
         scheme=shown.scheme,
         status=answer.status,
         title=title,
@@ -90,16 +90,18 @@ def _is_address(host: str | None) -> bool:
     return host is None or host.replace(".", "").isdecimal() or ":" in host
 
 
-async def _beginning(answer: aiohttp.ClientResponse, most: int) -> bytes:
+async def _read_start(answer: aiohttp.ClientResponse, max_bytes: int) -> bytes:
     body = bytearray()
     try:
-        while len(body) < most and (chunk := await answer.content.read(min(CHUNK_BYTES, most - len(body)))):
+        while len(body) < max_bytes and (
+            chunk := await answer.content.read(min(CHUNK_BYTES, max_bytes - len(body)))
+        ):
             body += chunk
     except (aiohttp.ClientError, TimeoutError):
-        pass  # what came is what there is
+        pass  # keep what was read
     return bytes(body)
 
 
-def _short(url: str) -> str:
-    """Without the port that the scheme implies, as people write it."""
+def _without_default_port(url: str) -> str:
+    """Drop the default port of the scheme."""
     return re.sub(r"^(http://[^/]+):80(?=/|$)|^(https://[^/]+):443(?=/|$)", r"\1\2", url)

@@ -1,8 +1,7 @@
-"""Reads the title of a foreign page. Pure, bounded, and linear in the length of the page.
+"""Extracts the title of a foreign page. Pure, bounded, and linear in the length of the page.
 
-Whoever runs a scanned host writes the page: no step here may take longer than its length allows, and only
-real charsets may be named, since Python's codecs include slow ones (punycode) and ones that fail oddly
-(undefined, idna).
+The page may be hostile, so every step is linear in its length. Only real charsets are accepted: Python also
+has codecs that are slow (punycode) or fail unexpectedly (undefined, idna).
 """
 
 import codecs
@@ -13,7 +12,7 @@ from html import unescape
 from bot.foreign_text import printable
 
 MAX_TITLE_LENGTH = 200
-CHARSET_BYTES = 2048  # bytes in which a page may name its charset, twice what HTML asks for
+CHARSET_BYTES = 2048  # in which a page may name its charset, twice the limit of HTML
 MAX_TAG_LENGTH = 1000  # characters of an opening tag
 MAX_TITLE_SOURCE = 2000  # characters; html.unescape fails on references of more than 4,300 digits
 
@@ -65,9 +64,9 @@ CODECS = {label: codec for codec, labels in _LABELS.items() for label in labels.
 def parse_title(body: bytes, charset: str | None) -> str:
     """Extract the title of a page.
 
-    It is decoded by what the server says, else what the page says of itself, else as UTF-8, else as GBK.
+    The page is decoded by the charset of the server, else of the page, else as UTF-8, else as GBK.
     """
-    text = _decoded(body, _codecs_of(body, charset))
+    text = _decoded(body, _candidate_codecs(body, charset))
     opening = _OPENING.search(text)
     end_of_tag = text.find(">", opening.end(), opening.end() + MAX_TAG_LENGTH) if opening else -1
     if end_of_tag < 0:
@@ -78,8 +77,8 @@ def parse_title(body: bytes, charset: str | None) -> str:
     return printable(" ".join(words))[:MAX_TITLE_LENGTH]
 
 
-def _codecs_of(body: bytes, charset: str | None) -> Sequence[str]:
-    """The codecs to try, best first."""
+def _candidate_codecs(body: bytes, charset: str | None) -> Sequence[str]:
+    """Return the codecs to try, best first."""
     said = _CHARSET.search(body, 0, CHARSET_BYTES)
     labels = (charset or "", said.group(1).decode("ascii", "replace") if said else "")
     named = [CODECS[label] for label in map(_label, labels) if label in CODECS]
@@ -91,7 +90,7 @@ def _label(name: str) -> str:
 
 
 def _decoded(body: bytes, names: Sequence[str]) -> str:
-    """The text by the first codec that takes all of it; a letter that was cut off at the end is left out."""
+    """Decode by the first codec that accepts all of it. A character that is cut off at the end is dropped."""
     for name in names:
         try:
             return codecs.getincrementaldecoder(name)("strict").decode(body, final=False)

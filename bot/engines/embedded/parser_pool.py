@@ -1,4 +1,4 @@
-"""Runs parsers of foreign bytes beside the event loop, each within a time limit."""
+"""Runs parsers of foreign bytes in threads, each within a time limit."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ PARSE_SECONDS = 2.0
 
 
 class ParserPool:
-    """Threads of their own, so that a slow page holds up neither the loop nor name lookups and reports."""
+    """A thread pool for parsers only, so that a slow page blocks neither name lookups nor reports."""
 
     def __init__(self, *, seconds: float = PARSE_SECONDS) -> None:
         self._seconds = seconds
@@ -35,7 +35,7 @@ class ParserPool:
                 return await parsing
         except TimeoutError:
             log.warning("a foreign page took longer than %g s to parse", self._seconds)
-            self._threads.shutdown(wait=False)  # a thread cannot be ended; what waits for it is still done
+            self._threads.shutdown(wait=False)  # a thread cannot be stopped; queued work is still done
             self._threads = _new_threads()
             raise
 

@@ -1,6 +1,6 @@
-"""Looks at one target for real: DNS, TCP, TLS, HTTP. What it finds is shaped like ARL's result collections.
+"""Probes one target: DNS, TCP, TLS, HTTP. Assets have the shape of ARL's result collections.
 
-Nothing is contacted but the target itself: redirects are recorded and not followed.
+Only the target itself is contacted. Redirects are recorded and not followed.
 """
 
 import asyncio
@@ -35,20 +35,20 @@ TASK_LEASE = timedelta(seconds=10)
 
 
 class NothingFoundError(Exception):
-    """The target gave nothing at all; the message says why, for people."""
+    """The target gave no asset. The message gives the reason for people"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeLimits:
-    """How much at once, and how long. Times in seconds."""
+    """Limits of concurrency and time. Times are in seconds."""
 
     tasks: int = 4
     connections: int = 64
     connect_timeout: float = 3.0
     http_timeout: float = 8.0
     task_timeout: float = 120.0
-    max_body_bytes: int = 256 * 1024  # bytes read of a page at most
-    lease: timedelta = TASK_LEASE  # a task without a sign of life for so long is another's
+    max_body_bytes: int = 256 * 1024  # of a page
+    lease: timedelta = TASK_LEASE  # of a task
     max_hosts: int = 256
     ports: tuple[int, ...] = (80, 443, 8080, 8443)
     policy: AddressPolicy = DEFAULT_POLICY
@@ -56,7 +56,7 @@ class ProbeLimits:
 
 @dataclass(kw_only=True)
 class ProbeResult:
-    """What one task has found so far, by merge key."""
+    """Assets that one task has found so far, by merge key."""
 
     task_id: str
     ip: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -69,15 +69,15 @@ class ProbeResult:
 
 
 class Probe:
-    """Looks at targets while entered; one session and one bound on connections for all of them."""
+    """Probes targets inside its context, with one HTTP session and one limit of connections for all."""
 
     def __init__(self, limits: ProbeLimits) -> None:
         self._limits = limits
-        self._places = asyncio.Semaphore(limits.connections)
+        self._slots = asyncio.Semaphore(limits.connections)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> "Probe":
-        # Certificates are looked at, not trusted: a wrong one is a finding.
+        # Certificates are recorded, not verified: an invalid one is a finding.
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._tls.check_hostname = False
         self._tls.verify_mode = ssl.CERT_NONE
@@ -96,36 +96,36 @@ class Probe:
     async def __aexit__(self, *exc: object) -> None:
         await self._stack.aclose()
 
-    async def run(self, task: Task, finds: ProbeResult) -> None:
-        """Look at the target of a task and note in `finds` what is there. Raises `NothingFound`."""
+    async def run(self, task: Task, result: ProbeResult) -> None:
+        """Probe the target of a task and add its assets to `result`. Raises `NothingFoundError`."""
         target = parse_target(task.target)
-        addresses = self._allowed(await self._addresses(target, finds))
+        addresses = self._allowed(await self._addresses(target, result))
         ports = (target.port,) if target.port else task.ports or self._limits.ports
-        problems = await self._look_at_all(target, addresses, ports, finds)
-        if not finds.ip:
-            raise NothingFoundError(_why(problems, ports))
+        problems = await self._probe_ports(target, addresses, ports, result)
+        if not result.ip:
+            raise NothingFoundError(_reason_for(problems, ports))
 
-    async def _addresses(self, target: Target, finds: ProbeResult) -> Sequence[str]:
+    async def _addresses(self, target: Target, result: ProbeResult) -> Sequence[str]:
         if not target.host:
             try:
                 return list(target.hosts(self._limits.max_hosts))
             except ValueError:
-                raise NothingFoundError(reason("is_over_qps", most=self._limits.max_hosts)) from None
+                raise NothingFoundError(reason("too_large", max_hosts=self._limits.max_hosts)) from None
         if not target.is_name:
             return [target.host]
         addresses = await self._resolve(target.host)
-        finds.domain[target.host] = {
+        result.domain[target.host] = {
             "domain": target.host,
             "type": "A",
             "record": addresses,
             "ips": addresses,
             "source": "dns",
-            "task_id": finds.task_id,
+            "task_id": result.task_id,
         }
         return addresses
 
     def _allowed(self, addresses: Sequence[str]) -> Sequence[str]:
-        """Leave out what `engine.refuse` names; judged here, after names were resolved, and never by name."""
+        """Drop the addresses that `engine.refuse` names. Names have been resolved by then."""
         allowed = [address for address in addresses if not self._limits.policy.refuses(address)]
         if addresses and not allowed:
             raise NothingFoundError(reason("forbidden", address=addresses[0]))
@@ -140,41 +140,41 @@ class Probe:
             raise NothingFoundError(reason("no_name")) from None
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
-    async def _look_at_all(
-        self, target: Target, addresses: Sequence[str], ports: Sequence[int], finds: ProbeResult
+    async def _probe_ports(
+        self, target: Target, addresses: Sequence[str], ports: Sequence[int], result: ProbeResult
     ) -> Sequence[str]:
-        """Every address and port; the keys of what went wrong."""
-        looks = [self._look_at(target, address, port, finds) for address in addresses for port in ports]
-        return [problem for problem in await asyncio.gather(*looks) if problem]
+        """Probe every address and port. Returns the keys of the problems."""
+        probes = [self._probe_port(target, address, port, result) for address in addresses for port in ports]
+        return [problem for problem in await asyncio.gather(*probes) if problem]
 
-    async def _look_at(self, target: Target, address: str, port: int, finds: ProbeResult) -> str:
-        async with self._places:
+    async def _probe_port(self, target: Target, address: str, port: int, result: ProbeResult) -> str:
+        async with self._slots:
             problem = await self._connect(address, port)
             if problem:
                 return problem
             page, service = await self._read(target, address, port)
-            asset = finds.ip.setdefault(address, _ip(address, target, finds.task_id))
+            asset = result.ip.setdefault(address, _ip(address, target, result.task_id))
             asset["port_info"].append(_port(port, service, page.server if page else ""))
             if page:
-                self._note_page(target, address, page, finds)
+                self._add_page(target, address, page, result)
             if page and page.scheme == "https":
-                await self._look_at_certificate(target, address, port, finds)
+                await self._read_certificate(target, address, port, result)
         return ""
 
     async def _read(self, target: Target, address: str, port: int) -> tuple[Page | None, str]:
-        """Read the page there, if there is one, and name the service."""
+        """Read the page, if there is one, and name the service."""
         try:
             page = await self._page(target, address, port)
-        except Exception as error:  # noqa: BLE001 - no host may hide what was found on its neighbours
-            _complain(address, port, error)
+        except Exception as error:  # noqa: BLE001 - an error of one host must not hide the assets of others
+            _log_unreadable(address, port, error)
             return None, UNREADABLE
         return page, page.scheme if page else SERVICES.get(port, "unknown")
 
-    async def _look_at_certificate(self, target: Target, address: str, port: int, finds: ProbeResult) -> None:
+    async def _read_certificate(self, target: Target, address: str, port: int, result: ProbeResult) -> None:
         try:
-            await self._note_certificate(target, address, port, finds)
-        except Exception as error:  # noqa: BLE001 - no host may hide what was found on its neighbours
-            _complain(address, port, error)
+            await self._add_certificate(target, address, port, result)
+        except Exception as error:  # noqa: BLE001 - an error of one host must not hide the assets of others
+            _log_unreadable(address, port, error)
 
     async def _connect(self, address: str, port: int) -> str:
         try:
@@ -190,7 +190,7 @@ class Probe:
         return ""
 
     async def _page(self, target: Target, address: str, port: int) -> Page | None:
-        """The page there, by the scheme that is likelier first."""
+        """Read the page by the likelier scheme first."""
         likely = target.scheme or ("https" if port in TLS_PORTS else "http")
         other = "http" if likely == "https" else "https"
         for scheme in (likely,) if target.scheme else (likely, other):
@@ -200,8 +200,8 @@ class Probe:
                 return page
         return None
 
-    def _note_page(self, target: Target, address: str, page: Page, finds: ProbeResult) -> None:
-        finds.site[page.url] = {
+    def _add_page(self, target: Target, address: str, page: Page, result: ProbeResult) -> None:
+        result.site[page.url] = {
             "site": page.url[:200],
             "hostname": target.host or address,
             "ip": address,
@@ -212,10 +212,10 @@ class Probe:
             "body_length": page.length,
             "finger": [{"name": name} for name in page.fingers],
             "favicon": {},
-            "task_id": finds.task_id,
+            "task_id": result.task_id,
         }
 
-    async def _note_certificate(self, target: Target, address: str, port: int, finds: ProbeResult) -> None:
+    async def _add_certificate(self, target: Target, address: str, port: int, result: ProbeResult) -> None:
         name = target.host if target.is_name else None
         try:
             async with asyncio.timeout(self._limits.connect_timeout):
@@ -229,11 +229,11 @@ class Probe:
         writer.close()
         if der:
             found = await self._parsers.run(parse_certificate, der)
-            asset = {"ip": address, "port": port, "cert": found, "task_id": finds.task_id}
-            finds.cert[found["fingerprint"]["sha256"]] = asset
+            asset = {"ip": address, "port": port, "cert": found, "task_id": result.task_id}
+            result.cert[found["fingerprint"]["sha256"]] = asset
 
 
-def _complain(address: str, port: int, error: Exception) -> None:
+def _log_unreadable(address: str, port: int, error: Exception) -> None:
     log.warning("%s port %d is unreadable: %s %a", address, port, type(error).__name__, str(error)[:200])
 
 
@@ -266,8 +266,8 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _why(problems: Sequence[str], ports: Sequence[int]) -> str:
-    """The reason that tells most: somebody said no, nobody answered, no way there."""
+def _reason_for(problems: Sequence[str], ports: Sequence[int]) -> str:
+    """Return the most telling reason: refused, no answer, unreachable."""
     shown = "、".join(str(port) for port in ports[:MAX_PORTS_SHOWN])
     order = ("refused", "no_answer", "unreachable")
     return reason(next((key for key in order if key in problems), "unreachable"), ports=shown)

@@ -165,7 +165,7 @@ async def test_a_certificate_that_is_signed_and_made_out_for_another_host_is_nam
     leaf = self_signed(tmp_path, names_its_host=False, stem="leaf", signer=files)
     async with FakeArl(database=ArlDatabase(clock), tls=leaf.context()) as arl:
         wire = ArlClient(session, url=arl.url, api_key=API_KEY, trust=trust_file(str(files.certificate)))
-        with pytest.raises(PermanentError, match=r"not made out for the host of engine\.url"):
+        with pytest.raises(PermanentError, match=r"not issued for the host of engine\.url"):
             await wire.get("/task/")
         assert arl.requests == []
 

@@ -81,7 +81,7 @@ async def test_a_task_that_takes_too_long_fails(
     (task,) = await ended(engine, "127.0.0.1")
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
-    assert task.reason.startswith("超过时间上限")
+    assert task.reason.startswith("超时")
 
 
 async def test_slow_hosts_do_not_hide_what_others_showed(
@@ -105,7 +105,7 @@ async def test_slow_hosts_do_not_hide_what_others_showed(
     await asyncio.gather(work, return_exceptions=True)
     task = (await engine.tasks([id_]))[id_]
     assert (task.status, task.found) == (TaskStatus.ERROR, {"ip": 1, "site": 1})
-    assert task.reason.startswith("超过时间上限")
+    assert task.reason.startswith("超时")
 
 
 async def test_a_stop_ends_a_task_under_way(working: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch) -> None:
