@@ -109,6 +109,7 @@ def test_what_the_example_has_as_comments_is_valid_too(tmp_path: Path) -> None:
 
 PAGES_OF_DOCS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 TRANSLATED = sorted(path.name for path in (ROOT / "docs/zh-CN").glob("*.md"))
+NAMED_FILE = re.compile(r"`((?:bot|cards|handlers|tests|dingtalk_sandbox|arl_sandbox)/[\w./]+\.\w+)`")
 HAN = re.compile(r"[\u4e00-\u9fff]")
 CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
 
@@ -125,6 +126,12 @@ def test_relative_links_lead_to_a_file_and_a_heading(page: Path) -> None:
         path, _, anchor = target.partition("#")
         assert (page.parent / path).exists(), target
         assert not anchor or anchor in anchors(page.parent / path if path else page), target
+
+
+@pytest.mark.parametrize("page", PAGES_OF_DOCS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    for name in re.findall(NAMED_FILE, page.read_text(encoding="utf-8")):
+        assert (ROOT / name).exists(), name
 
 
 @pytest.mark.parametrize("name", TRANSLATED)
