@@ -66,11 +66,11 @@ def _serve(config: Path | None) -> None:
 
 def _settings(config: Path | None, *, quiet: bool = False) -> "Settings":
     """Read the settings and configure logging without their secrets. `quiet` logs only warnings."""
-    from bot.config.loader import load, secrets_of  # noqa: PLC0415
+    from bot.config.loader import collect_secrets, load  # noqa: PLC0415
     from bot.telemetry.logging import configure  # noqa: PLC0415
 
     settings = load(config)
-    configure("WARNING" if quiet else settings.log.level, secrets=secrets_of(settings))
+    configure("WARNING" if quiet else settings.log.level, secrets=collect_secrets(settings))
     return settings
 
 
@@ -181,13 +181,13 @@ def migrate(config: Path | None, source: str, target: str | None) -> None:
     first one stopped.
     """
     from bot.cli.migrate import migrate as copy_store  # noqa: PLC0415
-    from bot.config.loader import secrets_of  # noqa: PLC0415
+    from bot.config.loader import collect_secrets  # noqa: PLC0415
     from bot.telemetry.logging import configure  # noqa: PLC0415
     from bot.telemetry.redaction import find_secrets  # noqa: PLC0415
 
     settings = _settings(config, quiet=True)
     target = target or settings.store.url
-    configure("WARNING", secrets=[*secrets_of(settings), *find_secrets(source), *find_secrets(target)])
+    configure("WARNING", secrets=[*collect_secrets(settings), *find_secrets(source), *find_secrets(target)])
     folder = Path(settings.reports.dir) if settings.reports.store == "gridfs" else None
     asyncio.run(copy_store(source, target, _say, folder=folder))
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 from bot import __version__
 from bot.config.loader import Settings
-from bot.config.resolve import warnings_of
+from bot.config.validation import settings_warnings
 from bot.errors import ConfigError
 from bot.exporters.local.splitter import split_report
 from bot.jobs.clock_guard import ClockGuard
@@ -82,7 +82,7 @@ class App:
         Raises `ConfigError` if a loop finds an invalid setting.
         """
         log.info("DingRun %s starts: %s", __version__, self._summary())
-        for warning in warnings_of(self._settings, self._clock()):
+        for warning in settings_warnings(self._settings, self._clock()):
             log.warning("%s", warning)
         with counting_errors(self._metrics.loop_error):
             for step in (self._clock_guard.check, self.services.reconciler.run):

@@ -12,8 +12,9 @@ from yarl import URL
 
 from bot.cli.worker import living_workers
 from bot.config.loader import Settings
-from bot.config.resolve import resolve_schedules, warnings_of
+from bot.config.resolve import resolve_schedules
 from bot.config.types import did_you_mean
+from bot.config.validation import settings_warnings
 from bot.errors import ConfigError, DingRunError, TemporaryError
 from bot.files import folder_problem
 from bot.ports import Checks, Engine
@@ -158,7 +159,7 @@ async def examine(settings: Settings, say: Callable[[str], object]) -> bool:
     except DingRunError as error:
         say(f"✗ 引擎 / engine: {error}")
         well = False
-    for warning in warnings_of(settings, utc_now()):
+    for warning in settings_warnings(settings, utc_now()):
         say(f"! {warning}")
     return well
 

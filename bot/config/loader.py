@@ -18,14 +18,14 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDic
 
 from bot.config.dingtalk import DingDing
 from bot.config.notify import OtherApp, Webhook
-from bot.config.resolve import validate_combinations
 from bot.config.settings import Settings
 from bot.config.types import did_you_mean, sections_in
+from bot.config.validation import validate_combinations
 from bot.config.yaml_file import read_settings_file
 from bot.errors import ConfigError
 from bot.telemetry.redaction import find_secrets, mask_addresses
 
-__all__ = ["Settings", "load", "secrets_of"]
+__all__ = ["Settings", "collect_secrets", "load"]
 
 DEFAULT_FILE = "config.yaml"
 PREFIX = "DINGRUN_"
@@ -225,7 +225,7 @@ def _key(place: KeyPath) -> str:
     return key.removeprefix(".")
 
 
-def secrets_of(settings: Settings) -> tuple[str, ...]:
+def collect_secrets(settings: Settings) -> tuple[str, ...]:
     """Collect everything the settings hold that must never be written anywhere, not even in a log.
 
     Of an address only the password and secret options count, of a `user:password` the password as well.

@@ -10,7 +10,7 @@ import pytest
 
 from arl_sandbox import API_KEY
 from bot.config.engine import ArlSettings, EmbeddedSettings
-from bot.config.loader import load, secrets_of
+from bot.config.loader import collect_secrets, load
 from bot.config.resolve import recipient_resolver
 from bot.config.settings import Settings
 from bot.engines.arl.engine import ArlEngine
@@ -124,7 +124,7 @@ def test_the_address_is_taken_with_and_without_its_api(tmp_path: Path) -> None:
 
 def test_every_secret_of_arl_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
     more = ", basic_auth: 'admin:p', mongo_uri: 'mongodb://u:m@h/arl'"
-    assert set(secrets_of(read(tmp_path, ARL % more))) == {"k", "admin:p", "p", "m"}
+    assert set(collect_secrets(read(tmp_path, ARL % more))) == {"k", "admin:p", "p", "m"}
 
 
 def test_a_certificate_is_pinned_by_its_fingerprint(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.config.engine import EmbeddedSettings
-from bot.config.loader import load, secrets_of
+from bot.config.loader import collect_secrets, load
 from bot.config.resolve import resolve_schedules, resolve_webhooks
 from bot.config.settings import Settings
 from bot.errors import ConfigError
@@ -344,7 +344,7 @@ def test_every_secret_is_known_to_whoever_must_star_it(tmp_path: Path) -> None:
     ding = "DINGDING: {APP_KEY: k, APP_SECRET: a, ACCESS_TOKEN: b}\n"
     store = "store: {url: 'mongodb://me:g@h/d'}\n"
     broker = "exporter: {broker_url: 'redis://:h@h'}\n"
-    told = secrets_of(read(tmp_path, ding + store + robots + broker + links))
+    told = collect_secrets(read(tmp_path, ding + store + robots + broker + links))
     assert sorted(told) == ["a", "b", "c", "d", "e" * 16, "f" * 16, "g", "h"]
 
 
@@ -375,7 +375,7 @@ def test_a_secret_anywhere_in_the_settings_is_found(key: tuple[str, ...]) -> Non
     values: dict[str, Any] = BESIDES.get(key[:-1], {}) | {key[-1]: FORMS.get(key[-1], "{}").format(secret)}
     for part in reversed(key[:-1]):
         values = {part: values}
-    assert secret in secrets_of(Settings.model_validate(values))
+    assert secret in collect_secrets(Settings.model_validate(values))
 
 
 def test_the_walk_knows_where_secrets_stand() -> None:

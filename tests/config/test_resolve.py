@@ -9,10 +9,9 @@ from bot.config.resolve import (
     resolve_operators,
     resolve_schedules,
     resolve_webhooks,
-    validate_combinations,
-    warnings_of,
 )
 from bot.config.settings import Settings
+from bot.config.validation import settings_warnings, validate_combinations
 from bot.models import NotifyOn, Schedule
 from tests.factories import NOW
 
@@ -135,13 +134,13 @@ def test_a_time_that_is_past_is_no_error_but_said(at: str, warned: bool) -> None
     """The schedule may have run at its time, and the service have been restarted since."""
     given = settings(cron=None, at=at)
     assert not validate_combinations(given)
-    warnings = warnings_of(given, NOW)
+    warnings = settings_warnings(given, NOW)
     assert bool(warnings) is warned
     assert all("schedules[0].at: 每日巡检 was to run at 2020-01-01 03:00" in each for each in warnings)
 
 
 def test_nobody_who_hears_of_troubles_is_said() -> None:
     ding = {"APP_KEY": "dingkey", "APP_SECRET": "s"}
-    (warning,) = warnings_of(settings(ding=ding, send_to=["group:cidA"]), NOW)
+    (warning,) = settings_warnings(settings(ding=ding, send_to=["group:cidA"]), NOW)
     assert "notify.operators is empty" in warning
-    assert not warnings_of(settings(ding={}), NOW)
+    assert not settings_warnings(settings(ding={}), NOW)
