@@ -1,7 +1,7 @@
-"""Notices a clock that was ahead and has been set right, and undoes what it put off.
+"""Detect a clock that was ahead and has been corrected, and release the jobs that it delayed.
 
-Due times and leases are times. Written by a clock that is hours ahead, they would hold everything up for as
-many hours once the clock is right, without a line in the log.
+Due times and leases written by a clock that is hours ahead would delay their jobs by as many hours after the
+correction.
 """
 
 import logging
@@ -12,13 +12,13 @@ from bot.ports import Store, TaskStore
 
 log = logging.getLogger(__name__)
 
-FACT = "clock"  # the last time that a bot on this store has seen
-AHEAD = 2 * MAX_CLOCK_SKEW  # a time that lies further in the future was told by a clock that was wrong
-LONGEST_WAIT = timedelta(minutes=10)  # what is put off for less comes by itself
+KEY = "clock"  # of the last time that a bot on this store has seen
+MAX_AHEAD = 2 * MAX_CLOCK_SKEW  # a stored time further in the future was written by a wrong clock
+MIN_DELAY = timedelta(minutes=10)  # shorter delays are left alone
 
 
 class ClockGuard:
-    """Keeps the time in the store, and compares."""
+    """Compares the clock with the last time in the store."""
 
     def __init__(self, store: Store, tasks: TaskStore, *, clock: Clock) -> None:
         self._store = store
@@ -26,15 +26,15 @@ class ClockGuard:
         self._clock = clock
 
     async def check(self) -> bool:
-        """Store the time. True when the stored one was in the future; what waited for it has been freed."""
-        now, kept = self._clock(), await self._store.find_value(FACT)
-        set_back = kept is not None and datetime.fromisoformat(kept) > now + AHEAD
+        """Store the current time. True when the stored one was in the future and jobs were released."""
+        now, stored = self._clock(), await self._store.find_value(KEY)
+        set_back = stored is not None and datetime.fromisoformat(stored) > now + MAX_AHEAD
         if set_back:
-            beyond = now + LONGEST_WAIT
+            beyond = now + MIN_DELAY
             freed = await self._store.free_future(now, beyond) + await self._tasks.free_future(now, beyond)
             log.warning(
-                "the clock was set back from %s to %s: %d jobs and tasks that would have waited go on now",
-                *(kept, now.isoformat(), freed),
+                "the clock was set back from %s to %s: %d delayed jobs and tasks released",
+                *(stored, now.isoformat(), freed),
             )
-        await self._store.set_value(FACT, now.isoformat())
+        await self._store.set_value(KEY, now.isoformat())
         return set_back

@@ -1,4 +1,4 @@
-"""Lanes: kinds of work that share a number of places, each fed with what can be claimed as soon as it can."""
+"""Run claimed work in pools: groups of kinds that share a concurrency limit."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -7,15 +7,15 @@ from typing import Generic, Protocol, TypeVar
 
 from bot.telemetry.loops import loop_step, report_error
 
-POLL = 1.0  # seconds between looks at the store for what other processes added
-PATIENCE = 3.0  # seconds that a stop gives running work to end
+POLL_INTERVAL_SECONDS = 1.0  # for work that other processes have added
+STOP_TIMEOUT_SECONDS = 3.0  # for running work to end
 
 Claimed = TypeVar("Claimed")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """Kinds that share a number of places."""
+    """Kinds that share a concurrency limit."""
 
     name: str
     kinds: Collection[str]
@@ -23,119 +23,105 @@ class Pool:
 
 
 class Work(Protocol[Claimed]):
-    """What lanes are fed with."""
+    """The source of work for pools."""
 
     async def claim(self, kinds: Collection[str]) -> Claimed | None:
-        """Take one that is due."""
+        """Claim one that is due."""
 
     async def do(self, claimed: Claimed) -> None:
-        """Do it, and keep what came of it."""
+        """Do it, and store the outcome."""
 
     async def give_back(self, claimed: Claimed) -> None:
-        """A stop came: whoever claims it next may do it."""
+        """Release it when the process stops, so that any process may claim it."""
 
 
 class WorkerPool(Generic[Claimed]):
-    """Does work while `run` does."""
+    """Runs several pools concurrently."""
 
     def __init__(self, work: Work[Claimed]) -> None:
         self._work = work
-        self._bells: dict[str, asyncio.Event] = {}  # by kind
+        self._wakeups: dict[str, asyncio.Event] = {}  # by kind
 
     def wake(self, kind: str = "") -> None:
-        """Look for work of this kind, or of any, at once instead of at the next poll."""
-        for each, bell in self._bells.items():
-            if kind in {"", each}:
-                bell.set()
+        """Claim work of this kind, or of any, at once instead of at the next poll."""
+        for known, wakeup in self._wakeups.items():
+            if kind in {"", known}:
+                wakeup.set()
 
-    async def run(self, lanes: Sequence[Pool]) -> None:
-        """Run until cancelled; then give what runs a little time, and give back the rest."""
-        feeds = [_PoolRunner(lane, self._work) for lane in lanes]
-        self._bells = {kind: feed.bell for feed in feeds for kind in feed.lane.kinds}
+    async def run(self, pools: Sequence[Pool]) -> None:
+        """Run until cancelled. Then wait `STOP_TIMEOUT_SECONDS` for running work, and cancel the rest."""
+        runners = [_PoolRunner(pool, self._work) for pool in pools]
+        self._wakeups = {kind: runner.wakeup for runner in runners for kind in runner.pool.kinds}
         try:
             async with asyncio.TaskGroup() as group:
-                for feed in feeds:
-                    group.create_task(feed.run(), name=f"lane {feed.lane.name}")
+                for runner in runners:
+                    group.create_task(runner.run(), name=f"pool {runner.pool.name}")
         finally:
-            await _wind_down([task for feed in feeds for task in feed.running])
+            await _stop([task for runner in runners for task in runner.running])
 
 
 class _PoolRunner(Generic[Claimed]):
-    """One lane and what runs in it."""
+    """Runs one pool."""
 
-    def __init__(self, lane: Pool, work: Work[Claimed]) -> None:
-        self.lane = lane
-        self.bell = asyncio.Event()
+    def __init__(self, pool: Pool, work: Work[Claimed]) -> None:
+        self.pool = pool
+        self.wakeup = asyncio.Event()
         self.running: set[asyncio.Task[None]] = set()
         self._work = work
-        self._places = asyncio.Semaphore(lane.concurrency)
+        self._slots = asyncio.Semaphore(pool.concurrency)
 
     async def run(self) -> None:
-        """As long as all that is asked for is there, twice as much is asked for at once."""
-        wanted = 1
+        """Claim one by one as long as a slot is free, and start what was claimed."""
         while True:
-            asked = await self._take_places(wanted)
-            claimed = await self._claim(asked)
-            for each in claimed:
-                self._start(each)
-            for _ in range(asked - len(claimed)):
-                self._places.release()
-            wanted = min(2 * asked, self.lane.concurrency) if len(claimed) == asked else 1
-            if not claimed:
+            await self._slots.acquire()
+            claimed = await self._claim()
+            if claimed is None:
+                self._slots.release()
                 await self._wait()
+            else:
+                self._start(claimed)
 
-    async def _take_places(self, most: int) -> int:
-        """Wait for a place, and take more that are free; how many."""
-        await self._places.acquire()
-        taken = 1
-        while taken < most and not self._places.locked():
-            await self._places.acquire()
-            taken += 1
-        return taken
-
-    async def _claim(self, most: int) -> Sequence[Claimed]:
-        """A stop may come while the store answers: what it gives then is not left to its lease."""
-        self.bell.clear()
-        looks = [self._look() for _ in range(most)]
-        claiming = asyncio.gather(*looks)
+    async def _claim(self) -> Claimed | None:
+        """Claim one. If cancelled meanwhile, give back what the store returns."""
+        self.wakeup.clear()
+        claiming = asyncio.ensure_future(self._try_claim())
         try:
-            return [each for each in await asyncio.shield(claiming) if each is not None]
+            return await asyncio.shield(claiming)
         except asyncio.CancelledError:
-            for each in await claiming:
-                if each is not None:
-                    await self._work.give_back(each)
+            claimed = await claiming
+            if claimed is not None:
+                await self._work.give_back(claimed)
             raise
 
-    async def _look(self) -> Claimed | None:
-        """Claim one; a failed claim finds nothing and loses none of those made beside it."""
-        with loop_step(f"lane {self.lane.name}"):
-            return await self._work.claim(self.lane.kinds)
+    async def _try_claim(self) -> Claimed | None:
+        with loop_step(f"pool {self.pool.name}"):
+            return await self._work.claim(self.pool.kinds)
         return None
 
     def _start(self, claimed: Claimed) -> None:
-        task = asyncio.create_task(self._work.do(claimed), name=f"work in lane {self.lane.name}")
+        task = asyncio.create_task(self._work.do(claimed), name=f"work in pool {self.pool.name}")
         self.running.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._on_done)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _on_done(self, task: asyncio.Task[None]) -> None:
         self.running.discard(task)
-        self._places.release()
+        self._slots.release()
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
-            report_error(f"lane {self.lane.name}", error)
+            report_error(f"pool {self.pool.name}", error)
 
     async def _wait(self) -> None:
         try:
-            async with asyncio.timeout(POLL):
-                await self.bell.wait()
+            async with asyncio.timeout(POLL_INTERVAL_SECONDS):
+                await self.wakeup.wait()
         except TimeoutError:
             return
 
 
-async def _wind_down(running: Collection[asyncio.Task[None]]) -> None:
+async def _stop(running: Collection[asyncio.Task[None]]) -> None:
     if not running:
         return
-    _, late = await asyncio.wait(running, timeout=PATIENCE)
+    _, late = await asyncio.wait(running, timeout=STOP_TIMEOUT_SECONDS)
     for task in late:
         task.cancel()
     await asyncio.gather(*late, return_exceptions=True)

@@ -1,7 +1,7 @@
-"""The durable queue: every slow or fallible act of ours is a job, and this runs them.
+"""The durable job queue.
 
-The intention is stored before the act and the outcome after it; a process that dies in between leaves the job
-to whoever claims it once its lease is over. Jobs run in lanes, so that a slow export holds up no answer.
+A job is stored before it runs, and its outcome after. If a process dies in between, the job is claimed again
+when its lease expires. Jobs run in pools, so that slow exports do not delay replies.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.errors import DingRunError, RateLimited, TemporaryError
-from bot.jobs.pool import POLL, Pool, WorkerPool
+from bot.jobs.pool import POLL_INTERVAL_SECONDS, Pool, WorkerPool
 from bot.jobs.retry import wait_before_retry
 from bot.models import Clock, Job, JobState
 from bot.ports import Capabilities, Sending, Store, TextRepeat, unmarked
@@ -22,14 +22,14 @@ from bot.telemetry.loops import loop_step, report_error
 
 log = logging.getLogger(__name__)
 
-MAX_ATTEMPTS_KEPT = 12  # of a job, the last ones
+MAX_ATTEMPTS_KEPT = 12  # the last ones of a job
 NO_SKEW = timedelta()
 
 Result = Mapping[str, object]
 
 
 class Postpone(Exception):
-    """What the job waits for has not happened; look again at `due` at the latest. Not a failure."""
+    """The job waits for something else, until `due` at the latest. Not a failure."""
 
     def __init__(self, due: datetime) -> None:
         super().__init__(f"waits until {due:%H:%M:%S}")
@@ -37,7 +37,7 @@ class Postpone(Exception):
 
 
 class Claim:
-    """A job while it is ours; knows when it no longer is."""
+    """A job that this process has claimed."""
 
     def __init__(self, store: Store, job: Job, clock: Clock, lease: timedelta) -> None:
         self.job = job
@@ -47,85 +47,90 @@ class Claim:
         self._writing = asyncio.Lock()
 
     async def mark_sending(self) -> None:
-        """Store that a request which must not be repeated is about to leave. Call it right before.
+        """Store that a request which must not be repeated is about to be sent. Call it right before.
 
-        Raises `TemporaryError`, never `uncertain`: as long as the marker is not stored, nothing leaves.
+        Raises `TemporaryError`, never `uncertain`: without a stored marker nothing is sent.
         """
         try:
-            kept = await self.save(send_attempted=True)
+            saved = await self.save(send_attempted=True)
         except TemporaryError as error:
             self.job = replace(self.job, send_attempted=False)
             raise TemporaryError(str(error), retry_after=error.retry_after) from error
-        if not kept:
-            raise TemporaryError("the claim was lost before the request left")
+        if not saved:
+            raise TemporaryError("the claim was lost before the request was sent")
 
     def sending_text(self, capabilities: Capabilities) -> Sending:
-        """Hold the marker around a message, where nothing else makes its repeat harmless."""
+        """Return the marker for a message, or nothing where repeating a message is harmless."""
         return self.sending if capabilities.text_repeat is TextRepeat.UNSAFE else unmarked
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator[None]:
-        """Hold the marker around the one request that must not be repeated, and around nothing else.
+        """Set the marker around the one request that must not be repeated.
 
-        A clear answer that nothing was done takes the marker away again, whatever is tried after it.
+        A definite rejection removes the marker, so that a retry is possible.
         """
         await self.mark_sending()
         try:
             yield
         except DingRunError as error:
             if not (isinstance(error, TemporaryError) and error.uncertain):
-                with suppress(TemporaryError):  # the outcome says it once more
+                with suppress(TemporaryError):  # the outcome of the attempt removes it as well
                     await self.save(send_attempted=False)
             raise
 
     async def update_payload(
         self, changes: Mapping[str, object], *, without: Collection[str] = (), marker: bool | None = None
     ) -> None:
-        """Store what was decided, in the payload, before it is acted on. Raises `TemporaryError` when the
-        claim is lost."""
+        """Store a decision in the payload before it is acted on.
+
+        Raises `TemporaryError` when the claim is lost.
+        """
         payload = {key: value for key, value in self.job.payload.items() if key not in without}
         marked = self.job.send_attempted if marker is None else marker
         if not await self.save(payload=payload | dict(changes), send_attempted=marked):
             raise TemporaryError("the claim was lost")
 
     async def extend(self) -> bool:
+        """Extend the lease. False when the claim is lost."""
         return await self.save(lease_until=self._clock() + self._lease)
 
     async def save(self, **changes: object) -> bool:
-        async with self._writing:  # the heartbeat and the act write the same row
+        """Change and store the job. False when the claim is lost."""
+        async with self._writing:  # the heartbeat and the job write the same row
             self.job = replace(self.job, **changes)  # type: ignore[arg-type]
             return await self._store.save_job(self.job)
 
 
-def _level(outcome: Mapping[str, object]) -> int:
-    """Waiting is nothing to tell; trying again is worth a look, giving up an alarm."""
+def _log_level(outcome: Mapping[str, object]) -> int:
+    """Return the log level: debug for a postponement, warning for a retry, error for a job given up."""
     if outcome["state"] is JobState.TODO:
         return logging.WARNING if "failures" in outcome else logging.DEBUG
     return logging.INFO if outcome["state"] is JobState.DONE else logging.ERROR
 
 
-async def _nothing(job: Job) -> None:
-    """Most kinds need nothing after their end."""
+async def _do_nothing(job: Job) -> None:
+    """Ignore the end of a job."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobKind:
-    """How jobs of one kind are done.
+    """The functions of one kind of job, and the length of its lease.
 
-    `act` returns what to keep of the answer. It may raise `Postpone`, `TemporaryError` (tried again) or any
-    other of our errors (given up). `settled` is told once a job has ended and may be told twice.
+    - `run` returns the result to store. It may raise `Postpone`, `TemporaryError` (the job is retried) or any
+      other `DingRunError` (the job is given up).
+    - `on_finished` is called when a job has ended, at least once.
     """
 
     run: Callable[[Claim], Awaitable[Result]]
-    on_finished: Callable[[Job], Awaitable[None]] = _nothing
+    on_finished: Callable[[Job], Awaitable[None]] = _do_nothing
     lease: timedelta = timedelta(seconds=10)
 
 
 class Jobs:
-    """Adds jobs, and runs them while `run` does.
+    """The job queue of one process.
 
-    `skew` is how far the clocks of bots on the store may differ: leases last that much longer, so that none
-    is over by another's clock while its bot lives.
+    `skew` is the tolerated clock skew between the bots on one store. Leases are extended by it, so that no
+    lease expires by another bot's clock while its owner is alive.
     """
 
     def __init__(
@@ -143,51 +148,51 @@ class Jobs:
         self._owner = owner
         self._skew = skew
         self._kinds: dict[str, JobKind] = {}
-        self._lanes = WorkerPool(self)
+        self._pools = WorkerPool(self)
 
     def register(self, kinds: Mapping[str, JobKind]) -> None:
-        """Say how kinds are done. A kind said twice is a mistake in the program."""
+        """Register job kinds. Raises `ValueError` when a kind is registered twice."""
         twice = self._kinds.keys() & kinds.keys()
         if twice:
             raise ValueError(f"job kinds registered twice: {', '.join(sorted(twice))}")
         self._kinds.update(kinds)
 
     async def add(self, job: Job) -> bool:
-        """Keep a job and start it as soon as it is due; False when it is, or was, there already."""
-        fresh = await self._store.add_job(job)
+        """Store a job, to be run when it is due. False when a job with its id already exists."""
+        added = await self._store.add_job(job)
         self.wake(job.kind)
-        return fresh
+        return added
 
     async def known(self, job_id: str) -> bool:
-        """Whether this was asked for before."""
+        """Return whether a job with this id exists, in any state."""
         return await self._store.find_job(job_id) is not None
 
     async def make_due(self, job_ids: Collection[str]) -> None:
-        """What these jobs wait for has happened."""
+        """Make waiting jobs due now, because what they wait for has happened."""
         await self._store.make_jobs_due(job_ids, self.clock())
         self.wake()
 
     def wake(self, kind: str = "") -> None:
-        """Look at the store for jobs of this kind, or of any, at once instead of at the next poll."""
-        self._lanes.wake(kind)
+        """Claim jobs of this kind, or of any, at once instead of at the next poll."""
+        self._pools.wake(kind)
 
-    async def run(self, lanes: Sequence[Pool]) -> None:
-        """Run jobs until cancelled; then give running ones a little time, and give back the others."""
-        await self._lanes.run(lanes)
+    async def run(self, pools: Sequence[Pool]) -> None:
+        """Run jobs until cancelled. Then wait a moment for the running ones, and give back the rest."""
+        await self._pools.run(pools)
 
     async def claim(self, kinds: Collection[str]) -> Claim | None:
-        """Take a job of one of these kinds that is due; None as well when the store does not answer."""
+        """Claim a due job of these kinds. None when there is none, or the store is unavailable."""
         now = self.clock()
         longest = max(self._kinds[kind].lease for kind in kinds) + self._skew
         try:
             job = await self._store.claim_job(kinds, self._owner, now, now + longest)
         except TemporaryError as error:
-            log.warning("the store does not answer, jobs wait: %s", error)
+            log.warning("store unavailable, no job claimed: %s", error)
             return None
         return Claim(self._store, job, self.clock, longest) if job else None
 
     async def run_due(self, kinds: Collection[str]) -> int:
-        """Do what is due of these kinds, one after another; how many. For tests and single commands."""
+        """Run the due jobs of these kinds one by one and return their number. For tests and commands."""
         done = 0
         while claim := await self.claim(kinds):
             await self.do(claim)
@@ -195,7 +200,7 @@ class Jobs:
         return done
 
     async def settle(self, job: Job) -> None:
-        """Tell the kind of an ended job of its end once more: the process that should have may have died."""
+        """Call `on_finished` of an ended job again, in case the process died before it did."""
         if job.kind in self._kinds:
             await self._kinds[job.kind].on_finished(job)
 
@@ -216,7 +221,7 @@ class Jobs:
 
     async def _outcome(self, claim: Claim, kind: JobKind) -> dict[str, object]:
         if claim.job.send_attempted:
-            return {"state": JobState.UNCONFIRMED, "error": "may have been sent before the process ended"}
+            return {"state": JobState.UNCONFIRMED, "error": "may have been sent before the process died"}
         try:
             result = await self._act(claim, kind)
         except Postpone as wait:
@@ -225,15 +230,15 @@ class Jobs:
             return self._after_failure(claim.job, error) | self._tried(claim.job, error)
         except DingRunError as error:
             return {"state": JobState.DEAD, "error": redacted(str(error))} | self._tried(claim.job, error)
-        except Exception as error:  # the edge of the jobs' loop: one bug stops no other job
-            log.exception("job %s failed by a mistake of ours", claim.job.id)
+        except Exception as error:  # the edge of the job loop: one bug must not stop other jobs
+            log.exception("job %s failed with an unexpected error", claim.job.id)
             return self._after_failure(claim.job, TemporaryError(type(error).__name__, uncertain=True))
         tries = {"tries": claim.job.result["tries"]} if "tries" in claim.job.result else {}
         return {"state": JobState.DONE, "result": {**result, **tries}, "error": ""}
 
     def _tried(self, job: Job, error: DingRunError) -> dict[str, object]:
-        """The attempt that failed, kept with the last few of its kind: proof of what was tried."""
-        if isinstance(error, RateLimited):  # nothing was asked
+        """Return the result of the job with this failed attempt added, for the audit trail."""
+        if isinstance(error, RateLimited):  # nothing was sent
             return {}
         before = job.result.get("tries")
         tries = [
@@ -244,29 +249,29 @@ class Jobs:
 
     async def _act(self, claim: Claim, kind: JobKind) -> Result:
         act = asyncio.ensure_future(kind.run(claim))
-        beat = asyncio.create_task(self._heartbeat(claim, kind, act), name=f"lease {claim.job.id}")
+        heartbeat = asyncio.create_task(self._heartbeat(claim, kind, act), name=f"lease {claim.job.id}")
         try:
             return await act
         except asyncio.CancelledError:
-            if beat.done() and not beat.cancelled():  # the heartbeat cancelled it: somebody else has the job
+            if heartbeat.done() and not heartbeat.cancelled():  # it found that the claim is lost
                 raise TemporaryError("the claim was lost") from None
             raise
         finally:
             act.cancel()
-            beat.cancel()
+            heartbeat.cancel()
 
     async def _heartbeat(self, claim: Claim, kind: JobKind, act: "asyncio.Future[Result]") -> None:
         while True:
             await asyncio.sleep(kind.lease.total_seconds() / 3)
             with loop_step("lease of a job"):
                 if not await claim.extend():
-                    log.warning("job %s was claimed by somebody else", claim.job.id)
+                    log.warning("job %s was claimed by another process", claim.job.id)
                     act.cancel()
                     return
 
     def _after_failure(self, job: Job, error: TemporaryError) -> dict[str, object]:
         if isinstance(error, RateLimited):
-            due = self.clock() + timedelta(seconds=error.retry_after or POLL)
+            due = self.clock() + timedelta(seconds=error.retry_after or POLL_INTERVAL_SECONDS)
             return {
                 "state": JobState.TODO,
                 "due_at": due,
@@ -300,22 +305,23 @@ class Jobs:
             "ended_at": now if ended else None,
         }
         try:
-            kept = await claim.save(**changes)
+            saved = await claim.save(**changes)
             if self._on_outcome:
                 self._on_outcome(claim.job)
-            if kept and ended:
+            if saved and ended:
                 await kind.on_finished(claim.job)
-        except DingRunError as error:  # the lease will bring the job back
+        except DingRunError as error:  # the job runs again when its lease expires
             log.warning("the outcome of job %s could not be stored: %s", claim.job.id, error)
             return
-        except Exception as error:  # noqa: BLE001 - the edge of the jobs' loop: housekeeping makes it good
+        except Exception as error:  # noqa: BLE001 - the edge of the job loop: the reconciler repairs it
             report_error("outcome of a job", error)
             return
         ms = (now - started).total_seconds() * 1000
-        log.log(_level(outcome), "job %s %s in %d ms %s", claim.job.id, outcome["state"], ms, claim.job.error)
+        log.log(
+            _log_level(outcome), "job %s %s in %d ms %s", claim.job.id, outcome["state"], ms, claim.job.error
+        )
 
     async def give_back(self, claim: Claim) -> None:
-        """A stop came: a job whose request may be under way is left to its lease, any other is free at
-        once."""
+        """Release a job when the process stops, unless its request may have been sent."""
         if not claim.job.send_attempted:
             await claim.save(state=JobState.TODO, lease_until=None)

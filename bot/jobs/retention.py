@@ -1,4 +1,4 @@
-"""Retention of payloads: what people wrote, and the session to answer them by, is kept for a day."""
+"""Clear the payloads of old jobs: chat messages and their session webhooks are kept for one day."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -9,20 +9,20 @@ from bot.ports import Store
 log = logging.getLogger(__name__)
 
 KINDS = ("message", "delay", "notice")  # the payloads of other kinds are part of a run's audit trail
-PAYLOAD_MAX_AGE = timedelta(days=1)  # after the end of the job; an answer's session is over after 90 minutes
-BATCH_SIZE = 500  # jobs; others want to write meanwhile
-WATERMARK = "payloads:cleared"  # the fact up to which end of jobs all is done
+PAYLOAD_MAX_AGE = timedelta(days=1)  # after the end of the job; a session webhook expires after 90 minutes
+BATCH_SIZE = 500  # jobs per write
+WATERMARK = "payloads:cleared"  # the end time up to which all jobs are done
 
 
 class PayloadRetention:
-    """Empties payloads that nobody needs any more. The jobs stay, so that asking twice is asking once."""
+    """Clears old payloads. The jobs stay, because their ids are idempotency keys."""
 
     def __init__(self, store: Store, *, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
     async def sweep(self) -> int:
-        """Empty what is too old; return how many there were. Repeatable."""
+        """Clear the payloads that are too old and return their number. Idempotent."""
         before = self._clock() - PAYLOAD_MAX_AGE
         known = await self._store.find_value(WATERMARK)
         since = datetime.fromisoformat(known) if known else datetime.fromtimestamp(0, UTC)
@@ -33,5 +33,5 @@ class PayloadRetention:
             total += cleared
         await self._store.set_value(WATERMARK, before.isoformat())
         if total:
-            log.info("payloads of %d old jobs emptied", total)
+            log.info("payloads of %d old jobs cleared", total)
         return total

@@ -1,4 +1,4 @@
-"""Lanes are fed with what there is, as soon as it is there, and hold no more than they have places."""
+"""Pools: concurrency, wake-ups and stopping."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
@@ -11,27 +11,27 @@ from bot.jobs.pool import Pool, WorkerPool
 
 @pytest.fixture(autouse=True)
 def no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.jobs.pool.POLL", 60.0)
+    monkeypatch.setattr("bot.jobs.pool.POLL_INTERVAL_SECONDS", 60.0)
 
 
-class Bench:
-    """Work that lies ready by kind; what was taken stays under way until it is let go."""
+class FakeWork:
+    """Work that is ready, by kind. What was claimed runs until `go` is set."""
 
     def __init__(self, *, together: int = 1, **ready: int) -> None:
         self.ready = ready
-        self.together = together  # so many must be under way before the first of them ends
-        self.looks: list[str] = []  # a kind for each look that was taken
-        self.under_way = self.most = 0
+        self.together = together  # so many must run before the first of them ends
+        self.claims: list[str] = []  # the kind of each claim that was tried
+        self.active = self.most = 0
         self.given_back: list[str] = []
         self.go, self.asking, self.slow = asyncio.Event(), asyncio.Event(), False
-        self.done, self.looked, self.kinds = asyncio.Semaphore(0), asyncio.Event(), set[str]()
-        self.lanes = WorkerPool(self)
+        self.done, self.tried, self.kinds = asyncio.Semaphore(0), asyncio.Event(), set[str]()
+        self.pools = WorkerPool(self)
 
     async def claim(self, kinds: Collection[str]) -> str | None:
         (kind,) = kinds
-        self.looks.append(kind)
-        if set(self.looks) == self.kinds:
-            self.looked.set()
+        self.claims.append(kind)
+        if set(self.claims) == self.kinds:
+            self.tried.set()
         found = self.ready.get(kind, 0) > 0
         self.ready[kind] = self.ready.get(kind, 0) - found
         if self.slow:
@@ -40,22 +40,22 @@ class Bench:
         return kind if found else None
 
     async def do(self, claimed: str) -> None:
-        self.under_way += 1
-        self.most = max(self.most, self.under_way)
-        if self.under_way >= self.together:
+        self.active += 1
+        self.most = max(self.most, self.active)
+        if self.active >= self.together:
             self.go.set()
         await self.go.wait()
-        self.under_way -= 1
+        self.active -= 1
         self.done.release()
 
     async def give_back(self, claimed: str) -> None:
         self.given_back.append(claimed)
 
     @asynccontextmanager
-    async def running(self, **places: int) -> AsyncIterator[None]:
-        self.kinds = set(places)
-        lanes = [Pool(name=kind, kinds=(kind,), concurrency=number) for kind, number in places.items()]
-        task = asyncio.create_task(self.lanes.run(lanes))
+    async def running(self, **concurrency: int) -> AsyncIterator[None]:
+        self.kinds = set(concurrency)
+        pools = [Pool(name=kind, kinds=(kind,), concurrency=number) for kind, number in concurrency.items()]
+        task = asyncio.create_task(self.pools.run(pools))
         try:
             async with asyncio.timeout(5):
                 yield
@@ -69,54 +69,54 @@ class Bench:
             await self.done.acquire()
 
 
-async def test_a_burst_fills_all_places() -> None:
-    bench = Bench(together=8, talk=100)
-    async with bench.running(talk=8):
-        await bench.is_done(100)
-    assert bench.most == 8
+async def test_a_burst_uses_the_whole_concurrency() -> None:
+    work = FakeWork(together=8, talk=100)
+    async with work.running(talk=8):
+        await work.is_done(100)
+    assert work.most == 8
 
 
-async def test_a_lane_holds_no_more_than_its_places() -> None:
-    bench = Bench(talk=20)
-    async with bench.running(talk=1):
-        await bench.is_done(20)
-    assert bench.most == 1
+async def test_a_pool_never_exceeds_its_concurrency() -> None:
+    work = FakeWork(talk=20)
+    async with work.running(talk=1):
+        await work.is_done(20)
+    assert work.most == 1
 
 
-async def test_what_is_added_wakes_its_own_lane_alone() -> None:
-    bench = Bench(talk=1, push=1)
-    async with bench.running(talk=2, push=2):
-        await bench.is_done(2)
-        looked = bench.looks.count("push")
-        bench.ready["talk"] = 1
-        bench.lanes.wake("talk")
-        await bench.is_done(1)
-    assert bench.looks.count("push") == looked
+async def test_new_work_wakes_its_own_pool_only() -> None:
+    work = FakeWork(talk=1, push=1)
+    async with work.running(talk=2, push=2):
+        await work.is_done(2)
+        tried = work.claims.count("push")
+        work.ready["talk"] = 1
+        work.pools.wake("talk")
+        await work.is_done(1)
+    assert work.claims.count("push") == tried
 
 
-async def test_all_lanes_can_be_woken() -> None:
-    bench = Bench()
-    async with bench.running(talk=2, push=2):
-        await bench.looked.wait()
-        bench.ready |= {"talk": 1, "push": 1}
-        bench.lanes.wake()
-        await bench.is_done(2)
+async def test_all_pools_can_be_woken() -> None:
+    work = FakeWork()
+    async with work.running(talk=2, push=2):
+        await work.tried.wait()
+        work.ready |= {"talk": 1, "push": 1}
+        work.pools.wake()
+        await work.is_done(2)
 
 
-async def test_what_is_added_during_a_look_is_found_by_the_next() -> None:
-    bench = Bench()
-    bench.slow = True
-    async with bench.running(talk=2):
-        await bench.asking.wait()
-        bench.ready["talk"] = 1
-        bench.lanes.wake("talk")
-        bench.go.set()
-        await bench.is_done(1)
+async def test_work_added_during_a_claim_is_found_by_the_next() -> None:
+    work = FakeWork()
+    work.slow = True
+    async with work.running(talk=2):
+        await work.asking.wait()
+        work.ready["talk"] = 1
+        work.pools.wake("talk")
+        work.go.set()
+        await work.is_done(1)
 
 
-async def test_what_a_stop_finds_claimed_is_given_back() -> None:
-    bench = Bench(talk=3)
-    bench.slow = True
-    async with bench.running(talk=2):
-        await bench.asking.wait()
-    assert (bench.given_back, bench.ready["talk"]) == (["talk"], 2)
+async def test_work_claimed_during_a_stop_is_given_back() -> None:
+    work = FakeWork(talk=3)
+    work.slow = True
+    async with work.running(talk=2):
+        await work.asking.wait()
+    assert (work.given_back, work.ready["talk"]) == (["talk"], 2)

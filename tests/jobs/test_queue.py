@@ -261,7 +261,7 @@ async def test_a_stop_lets_running_jobs_end(store: SqliteStore, clock: FakeClock
 async def test_a_stop_gives_back_what_does_not_end(
     store: SqliteStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.jobs.pool.PATIENCE", 0.01)
+    monkeypatch.setattr("bot.jobs.pool.STOP_TIMEOUT_SECONDS", 0.01)
     started = asyncio.Event()
 
     async def act(claim: Claim) -> Result:
@@ -289,7 +289,7 @@ async def test_a_store_that_is_away_ends_nothing(work: Work, monkeypatch: pytest
         return await claim(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(work.store, "claim_job", sometimes)
-    monkeypatch.setattr("bot.jobs.pool.POLL", 0.001)
+    monkeypatch.setattr("bot.jobs.pool.POLL_INTERVAL_SECONDS", 0.001)
     runner = asyncio.create_task(work.jobs.run([Pool(name="w", kinds=["work"], concurrency=1)]))
     async with asyncio.timeout(5):
         await work.ended.acquire()

@@ -78,7 +78,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         "app.DISCOVERY_INTERVAL_SECONDS",
         "app.WATCH_INTERVAL_SECONDS",
         "runs.scheduler.TICK_SECONDS",
-        "jobs.pool.POLL",
+        "jobs.pool.POLL_INTERVAL_SECONDS",
     )
     for name in pauses:
         monkeypatch.setattr(f"bot.{name}", FAST)
@@ -92,7 +92,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (SqliteTaskStore, "claim_task", "engine"),
         (EmbeddedEngine, "run", "engine"),
-        (Jobs, "claim", "lane "),
+        (Jobs, "claim", "pool "),
         (Jobs, "run", "jobs"),
         (Watcher, "tick", "watcher"),
         (Watcher, "run", "watcher"),
