@@ -7,8 +7,8 @@ import { language, setLanguage, t, translatePage } from "./i18n.js";
 import { closePanel, inspect, panelShows, refreshInspector } from "./inspector.js";
 import { drawList, drawMe, face, title } from "./list.js";
 import { drawLog, toEnd, watchScroll } from "./log.js";
-import { cardId } from "./reading.js";
-import { answerOf } from "./answer.js";
+import { cardId } from "./message_text.js";
+import { answerOf } from "./tap_result.js";
 import { become, conversation, myConversations, people, rememberedMe, state } from "./state.js";
 
 const LOST = { "no connection": "say.lost", "the connection is mute": "say.mute" };

@@ -4,8 +4,8 @@ import { avatar, h, icon } from "./dom.js";
 import { clockTime, fileSize, fullTime, t } from "./i18n.js";
 import { link, plainText } from "./inline.js";
 import { markdown } from "./markdown.js";
-import { buttonsOf, fileOf, isRobot, textOf, titleOf } from "./reading.js";
-import { highlighted, ringLines } from "./rings.js";
+import { buttonsOf, fileOf, isRobot, textOf, titleOf } from "./message_text.js";
+import { highlighted, ringLines } from "./mentions.js";
 import { mentionable, person, robotName, state } from "./state.js";
 
 const FILE_TONES = {

@@ -1,6 +1,6 @@
 // Which calls belong to a message besides its own: updates, presses, attempts that came again, its upload.
 import { api } from "./api.js";
-import { cardId } from "./reading.js";
+import { cardId } from "./message_text.js";
 
 const UNBOOKED = new Set(["InvalidAuthentication", 40014, 42001, 41001, 60011, 90018, 90020]);
 

@@ -1,12 +1,12 @@
 // Interactive cards: header, body, tips and buttons that call back, and what only the tapper sees.
-import { words } from "./answer.js";
+import { words } from "./tap_result.js";
 import { aiBody, aiFoot, aiTitle, flow, isAi } from "./ai.js";
 import { h, icon } from "./dom.js";
 import { clockTime, t } from "./i18n.js";
 import { link } from "./inline.js";
 import { markdown } from "./markdown.js";
-import { buttonsOf, cardId, cardTitle, variablesOf } from "./reading.js";
-import { highlighted } from "./rings.js";
+import { buttonsOf, cardId, cardTitle, variablesOf } from "./message_text.js";
+import { highlighted } from "./mentions.js";
 import { mentionable, state } from "./state.js";
 
 const COLOURS = ["blue", "gray", "red", "gold", "green"];

@@ -5,10 +5,10 @@ import { clockBlock } from "./clock.js";
 import { h } from "./dom.js";
 import { t } from "./i18n.js";
 import { openPanel, panelShows } from "./inspector.js";
-import { sceneBlock } from "./scenes.js";
+import { sceneBlock } from "./scene.js";
 import { streamBlock } from "./streams.js";
-import { settingsBlock } from "./switches.js";
-import { faultsBlock } from "./trouble.js";
+import { settingsBlock } from "./settings.js";
+import { faultsBlock } from "./faults.js";
 
 function month(name, used, limit) {
   const share = limit ? used / limit : 0;

@@ -28,7 +28,7 @@ export function language() {
 }
 
 export function locale() {
-  return lang === "en" ? "en-GB" : "zh-CN";
+  return lang === "en" ? "en-US" : "zh-CN";
 }
 
 export function setLanguage(next) {
@@ -60,11 +60,11 @@ function format(options, date) {
 }
 
 export function clockTime(at) {
-  return format({ hour: "2-digit", minute: "2-digit", hour12: false }, new Date(at));
+  return format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" }, new Date(at));
 }
 
 export function fullTime(at) {
-  return format({ dateStyle: "medium", timeStyle: "medium", hour12: false }, new Date(at));
+  return format({ dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" }, new Date(at));
 }
 
 function daysAgo(date) {

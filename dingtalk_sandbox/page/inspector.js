@@ -2,7 +2,7 @@
 import { costOf, refused, relatedCalls, roleOf } from "./calls.js";
 import { byId, h, icon } from "./dom.js";
 import { clockTime, fullTime, t } from "./i18n.js";
-import { cardId, isRobot } from "./reading.js";
+import { cardId, isRobot } from "./message_text.js";
 import { state } from "./state.js";
 
 const PIECE = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g;

@@ -1,7 +1,7 @@
 // The left side: who I am, and my conversations with their last line.
 import { avatar, byId, h } from "./dom.js";
 import { listTime, t } from "./i18n.js";
-import { summary } from "./reading.js";
+import { summary } from "./message_text.js";
 import { inSight, lastMessage, myConversations, myself, state, unread } from "./state.js";
 
 const KINDS = ["group", "oto", "work"];

@@ -2,7 +2,7 @@
 import { drawMessage } from "./bubble.js";
 import { byId, h, icon } from "./dom.js";
 import { dayName, language, t } from "./i18n.js";
-import { cardId, isRobot, summary } from "./reading.js";
+import { cardId, isRobot, summary } from "./message_text.js";
 import { conversation, inSight, robotName, state } from "./state.js";
 
 const drawn = new Map(); // key → {signature, node}

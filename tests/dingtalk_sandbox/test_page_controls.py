@@ -165,11 +165,11 @@ async def test_a_call_that_is_not_emulated_is_shown(chat: Page, bot: TinyBot) ->
 async def test_a_switch_acts_at_once(chat: Page, bot: TinyBot) -> None:
     panel = await controls(chat, "settings")
     await panel.get_by_test_id("set-repeated_card").select_option("ignore")
-    await expect(panel.get_by_test_id("result")).to_contain_text("outTrackId 重复时：已改")
+    await expect(panel.get_by_test_id("result")).to_contain_text("outTrackId 重复时：已修改")
     for _ in range(2):
         await bot.deliver("run-1", {"title": "t", "markdown": "x"}, BUTTONS)
     await panel.get_by_test_id("set-redeliver").uncheck()
-    await expect(panel.get_by_test_id("result")).to_contain_text("没有应答就重投：已改")
+    await expect(panel.get_by_test_id("result")).to_contain_text("未应答时重投：已修改")
     assert (await parse_status(bot, "scene"))["settings"]["redeliver"] is False
 
 
@@ -186,7 +186,7 @@ async def test_a_reset_asks_twice_and_empties_the_conversations(chat: Page, bot:
     await expect(last(chat, "text")).to_contain_text("旧的")
     reset = (await controls(chat, "scene")).get_by_test_id("scene.reset")
     await reset.click()
-    await expect(reset).to_contain_text("再按一次")
+    await expect(reset).to_contain_text("再点一次")
     await expect(chat.get_by_test_id("message")).to_have_count(1)
     await reset.click()
     await expect(chat.get_by_test_id("message")).to_have_count(0)

@@ -65,7 +65,7 @@ async def test_a_mention_of_a_webhook_rings_when_it_is_in_the_text_and_in_the_li
 async def test_a_group_message_of_the_openapi_rings_for_nobody(chat: Page, bot: TinyBot) -> None:
     await bot.send("sampleText", content="@李雷 请看")
     await expect(last(chat, "text").get_by_test_id("no-ring")).to_contain_text(
-        "李雷：机器人群发接口不能 @ 人"
+        "李雷：机器人群发接口不支持 @ 人"
     )
     await expect(last(chat, "text").locator(".mention")).to_have_count(0)
 

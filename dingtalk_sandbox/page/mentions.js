@@ -2,7 +2,7 @@
 // of sending cannot mention at all ("0699-robot-message-type", "0717-custom-bot-to-send-group-chat-messages").
 import { h, icon } from "./dom.js";
 import { t } from "./i18n.js";
-import { isRobot, textOf, titleOf } from "./reading.js";
+import { isRobot, textOf, titleOf } from "./message_text.js";
 import { conversation, people, person, state } from "./state.js";
 
 const MOBILE = /@(1\d{10})(?!\d)/g;
