@@ -88,7 +88,7 @@ async def test_people_work_with_arl_from_the_chat(both: Both) -> None:
     world = both.beside.database
     await both.scan("done", "error")
     await both.chat.wait("card", 1)
-    assert "1 个开始重跑" in await both.chat.say("@DingRun 重跑失败")
+    assert "1 个任务开始重跑" in await both.chat.say("@DingRun 重跑失败")
     await until(lambda: _has(both, "重新运行-"))
     assert "停止 1 个" in await both.chat.say("@DingRun 停止")
     await both.chat.wait("card", 2)

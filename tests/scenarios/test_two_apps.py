@@ -42,7 +42,7 @@ async def test_each_app_tells_its_group_and_hears_its_buttons(
         assert (await chat.post("say", said))["delivered"]
         await until(lambda: _has_file(chat, 3))
         assert len(await chat.messages("card", SECOND)) == 2
-        assert "推送没送到" not in await chat.say("@DingRun 状态")
+        assert "推送失败" not in await chat.say("@DingRun 状态")
         await service.end()
 
 
