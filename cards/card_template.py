@@ -1,4 +1,4 @@
-"""Which card template is filled, and how: our four variables (title, markdown, tips, buttons) and its own."""
+"""Fill a card template: our four variables (title, markdown, tips, buttons) by the names it has for them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,21 +10,21 @@ from bot.errors import ConfigError
 
 SETTING = "DINGDING.CARD_TEMPLATE_ID"
 VARIABLES = ("title", "markdown", "tips", "buttons")
-KEY_BYTES = 100  # of a variable's name, 0004 of the card pages
+MAX_KEY_BYTES = 100  # of a variable's name, 0004 of the card pages
 
 _FULL_JSON = "sys_full_json_obj"
 
 
 @dataclass(frozen=True, kw_only=True)
 class CardButton:
-    """A button that calls back; `id` is what the callback reports."""
+    """A button that calls back with its `id`."""
 
     id: str
     text: str
     color: str  # blue, gray or red
 
     def as_json(self) -> dict[str, object]:
-        """The form that every template known to us takes: some report `id`, some echo `params`."""
+        """Return the form that all known templates take: some report `id`, some return `params`."""
         return {
             "text": self.text,
             "color": self.color,
@@ -36,10 +36,9 @@ class CardButton:
 
 @dataclass(frozen=True, kw_only=True)
 class CardTemplate:
-    """A template's id, its names for our variables, and what else it must be told with every card.
+    """A template's ID, its names for our variables, and the values that are the same on every card.
 
-    The buttons travel as JSON: inside `sys_full_json_obj` as `{"msgButtons": […]}`, in a variable of any
-    other name as the bare list.
+    Buttons are JSON: inside `sys_full_json_obj` as `{"msgButtons": […]}`, in any other variable as a list.
     """
 
     id: str
@@ -49,19 +48,30 @@ class CardTemplate:
 
     @classmethod
     def own(cls, id: str, mapping: Mapping[str, str] | None = None) -> Self:
-        """A template of the organisation's own. Variables that `mapping` leaves out are not sent; without a
-        mapping they have the names of `buttons`. Raises `ConfigError`."""
+        """Return a template of the organisation's own.
+
+        Variables that `mapping` leaves out are not sent. Without a mapping, they have the names of `buttons`.
+
+        Raises:
+            ConfigError: The mapping has unknown variables or names that are too long.
+        """
         wrong = sorted(set(mapping or {}) - set(VARIABLES))
         if wrong:
             raise ConfigError(f"{SETTING}: the mapping takes {', '.join(VARIABLES)}, got {', '.join(wrong)}")
         for ours, theirs in (mapping or {}).items():
-            if not 0 < len(theirs.encode()) <= KEY_BYTES:
-                raise ConfigError(f"{SETTING}: {ours} takes a name of 1 to {KEY_BYTES} bytes, got {theirs!r}")
+            if not 0 < len(theirs.encode()) <= MAX_KEY_BYTES:
+                raise ConfigError(
+                    f"{SETTING}: {ours} takes a name of 1 to {MAX_KEY_BYTES} bytes, got {theirs!r}"
+                )
         return cls(id=id, mapping=MappingProxyType(dict(mapping or BUTTONS.mapping)))
 
     @classmethod
     def chosen(cls, setting: str, mapping: Mapping[str, str] | None = None) -> "CardTemplate":
-        """The template that the setting names: `buttons`, `ai` or an own `….schema`. Raises `ConfigError`."""
+        """Return the template that the setting names: `buttons`, `ai` or an own `….schema`.
+
+        Raises:
+            ConfigError: There is no such template.
+        """
         if setting in PRESETS:
             return PRESETS[setting]
         if setting.endswith(".schema") and len(setting) > len(".schema") and setting.split() == [setting]:
@@ -71,12 +81,12 @@ class CardTemplate:
     def params(
         self, *, title: str, markdown: str, tips: str, buttons: Sequence[CardButton]
     ) -> dict[str, str]:
-        """The whole `cardParamMap`, strings only: an update replaces everything and needs all of it."""
+        """Return the whole `cardParamMap`, strings only. An update replaces all of it."""
         ours = {"title": title, "markdown": markdown, "tips": tips, "buttons": self._buttons(buttons)}
         return dict(self.fixed) | {theirs: ours[name] for name, theirs in self.mapping.items()}
 
     def private(self, tips: str) -> dict[str, str]:
-        """What changes for one person only: the tips, where the template has any."""
+        """Return the variables for one person only: the tips, if the template has any."""
         return {self.mapping["tips"]: tips} if "tips" in self.mapping else {}
 
     def _buttons(self, buttons: Sequence[CardButton]) -> str:
@@ -96,7 +106,7 @@ BUTTONS: Final = CardTemplate(
         "buttons": _FULL_JSON,
     }),
 )
-"""The public template with markdown and buttons; its id stands in DingTalk's SDK, not in its pages."""
+"""The public template with markdown and buttons; its ID is in DingTalk's SDK, not in its docs."""
 
 AI: Final = CardTemplate(
     id="382e4302-551d-4880-bf29-a30acfab2e71.schema",
@@ -106,9 +116,9 @@ AI: Final = CardTemplate(
         "tips": "staticMsgContent",
         "buttons": _FULL_JSON,
     }),
-    fixed=MappingProxyType({"flowStatus": "3"}),  # finished; without it the card stays empty
+    fixed=MappingProxyType({"flowStatus": "3"}),  # finished; otherwise the card stays empty
     order=("msgTitle", "msgContent", "staticMsgContent"),
 )
-"""The public AI template: the same, with an AI look."""
+"""The public AI template, with the same content."""
 
 PRESETS: Final[Mapping[str, CardTemplate]] = MappingProxyType({"buttons": BUTTONS, "ai": AI})

@@ -1,48 +1,52 @@
-"""What the template of a digest is told of its runs, in more or less detail. Pure; the words are its own."""
+"""Prepare the values of a digest, a card that many runs share, for its template. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.models import Run
-from cards.summary import WELL, SummaryView, highlights_of
+from cards.summary import MARK_SUCCESS, SummaryView, list_highlights
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
-    """How much is said of each run."""
+class LineDetail:
+    """How much is shown of each run."""
 
     characters: int  # of its schedule's name
     took: bool = False
-    hint: bool = True  # why they share a card
+    hint: bool = True  # says why the runs share a card
 
 
-LINES = (Line(characters=40, took=True), Line(characters=24), Line(characters=10, hint=False))
-"""From all there is to say to the least; a digest takes the first that fits."""
+LINE_DETAILS = (
+    LineDetail(characters=40, took=True),
+    LineDetail(characters=24),
+    LineDetail(characters=10, hint=False),
+)
+"""From the most to the least; a digest takes the first that fits."""
 
 
 def digest_values(
-    runs: Sequence[Run], detail: Line | None, unconfirmed: Collection[str] = ()
+    runs: Sequence[Run], detail: LineDetail | None, unconfirmed: Collection[str] = ()
 ) -> Mapping[str, object]:
-    """The variables of `digest.md`; without `detail` those of its title."""
-    ended = [SummaryView(run=run, report=None) for run in runs]
+    """Return the variables of `digest.md`; without `detail`, those of its title."""
+    views = [SummaryView(run=run, report=None) for run in runs]
     return {
         "title_only": detail is None,
         "detail": detail,
-        "troubled": sum(each.mark != WELL for each in ended),
-        "lines": [_line(each, each.run.id in unconfirmed) for each in ended],
+        "troubled": sum(each.mark != MARK_SUCCESS for each in views),
+        "lines": [_line(each, each.run.id in unconfirmed) for each in views],
     }
 
 
-def _line(ended: SummaryView, unconfirmed: bool) -> Mapping[str, object]:
-    run = ended.run
+def _line(view: SummaryView, unconfirmed: bool) -> Mapping[str, object]:
+    run = view.run
     return {
         "id": run.id,
-        "mark": ended.mark,
-        "highlights": highlights_of(run),
-        "kind": ended.kind,
+        "mark": view.mark,
+        "highlights": list_highlights(run),
+        "kind": view.kind,
         "name": run.schedule_name,
-        "total": ended.tally.total,
-        "failed": ended.tally.error + ended.tally.missing,
+        "total": view.counts.total,
+        "failed": view.counts.error + view.counts.missing,
         "took": run.end_time - run.start_time if run.end_time else None,
         "unconfirmed": unconfirmed,
     }

@@ -18,7 +18,7 @@ import yaml
 
 from bot.errors import ConfigError
 from cards.escaping import (
-    LENGTH,
+    MAX_LENGTH,
     Markup,
     escape_card,
     escape_message,
@@ -119,7 +119,7 @@ def _environment(sources: Mapping[str, str], prose: Escape) -> jinja2.Environmen
         if isinstance(value, Markup | int):
             return value
         text = "" if value is None else str(value)
-        return cached(text) if len(text) <= LENGTH else prose(text)
+        return cached(text) if len(text) <= MAX_LENGTH else prose(text)
 
     return jinja2.Environment(  # noqa: S701 (not HTML: `finalize` escapes values for markdown)
         loader=jinja2.DictLoader(sources),

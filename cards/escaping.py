@@ -1,27 +1,26 @@
-"""Values from outside (names, titles, targets, reasons) made inert in DingTalk's markdown dialects.
+"""Escape values from outside (names, titles, targets, reasons) for DingTalk's markdown dialects.
 
-Nothing is escaped: DingTalk's parsers are not documented to know a backslash, and its desktop client reads
-HTML even inside code. Instead, each character that could begin a construct becomes its full-width twin
-(`*` → `＊`, `[` → `［`, `@` → `＠`), which no parser knows, which people read the same, and which NFKC turns
-back: a name copied from a card and typed again is the same name to the router.
+Backslashes are not used: DingTalk does not document them, and its desktop client renders HTML even inside
+code. Instead, each character that could start markup is replaced by its full-width form (`*` → `＊`, `[` →
+`［`, `@` → `＠`). No parser knows it, people read it the same, and NFKC turns it back, so a name that is
+copied from a card matches the same schedule.
 
 URLs: the colon of `://` becomes full-width, and a word joiner (U+2060, no width; browsers drop it from host
-names) stands behind every dot between letters or digits, so that neither `https：//evil.example` nor
-`evil.example` is made tappable. What people copy (targets, ids, words to type) goes through
-`verbatim_message` and `verbatim_card` instead: hosts, addresses and URLs come out character by character.
-On a card they stand in code style, where nothing is tappable. Messages have no code style that is
-documented (0699-robot-message-type), so a client may still make a bare URL there tappable; it is one that
-the schedule's owner wrote.
+names) follows every dot between letters or digits, so that neither `https：//evil.example` nor
+`evil.example` becomes a link. Text that people copy (targets, IDs, commands) goes through
+`verbatim_message` and `verbatim_card`, which keep hosts, addresses and URLs unchanged. On a card, such text
+is in code style, which has no links. Messages have no documented code style (0699-robot-message-type), so a
+client may still turn a bare URL into a link. Such a URL was written by the owner of the schedule.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator
 
-LENGTH = 200  # characters of one value, where the template sets no other limit
+MAX_LENGTH = 200  # characters of one value, where the template sets no other limit
 
-_RAW = 4_000  # characters of a value that are looked at
-_MARKS = 3  # combining marks on one letter; no script in use needs more
+_MAX_INPUT = 4_000  # characters of a value that are read
+_MAX_MARKS = 3  # combining marks on one letter; no script in use needs more
 _ZWJ = "\u200d"  # joins emoji: the only format character that may stay
 _JOINER = "\u2060"
 _NONSENSE = 0xFFFE
@@ -52,45 +51,48 @@ _PROSE = str.maketrans(_ALWAYS | {character: _full_width(character) for characte
 
 
 class Markup(str):
-    """Text that is markup of our own, or has been neutralised: the only thing templates put out as it is."""
+    """Our own markup, or escaped text. Templates put out nothing else as it is."""
 
     __slots__ = ()
 
 
-def escape_message(text: str, length: int = LENGTH) -> Markup:
-    """A value as inert text of message markdown, in one line of at most `length` characters.
+def escape_message(text: str, length: int = MAX_LENGTH) -> Markup:
+    """Escape a value for message markdown, in one line of at most `length` characters.
 
-    Titles and tips take it too: they are plain text in one card template and markdown in another.
+    Titles and tips use it too: they are plain text in one card template and markdown in another.
     """
     inert = _MARKED.sub(_widened, _clean(text, length).translate(_PROSE))
     return Markup(_level(_DOT_INSIDE.sub(f".{_JOINER}", _unlinked(inert))))
 
 
-def escape_card(text: str, length: int = LENGTH) -> Markup:
-    """The same for a card (0016-markdown-variable-new): tables, fences, fonts and `<a atId>` are known there,
-    and what begins them is inert already."""
+def escape_card(text: str, length: int = MAX_LENGTH) -> Markup:
+    """Escape a value for a card.
+
+    Cards also know tables, fences, fonts and `<a atId>` (0016-markdown-variable-new). The characters that
+    start them are escaped already.
+    """
     return escape_message(text, length)
 
 
-def verbatim_message(text: str, length: int = LENGTH) -> Markup:
-    """A target, an id, words to type: nothing changes in a host, an address or a usual URL.
+def verbatim_message(text: str, length: int = MAX_LENGTH) -> Markup:
+    """Escape a target, an ID or a command for a message, and keep hosts, addresses and URLs unchanged.
 
-    A URL among other words is no target, so its colon is widened as in prose.
+    A URL among other words is no target, so its colon becomes full-width.
     """
     kept = _LOOSE_LOW_LINE.sub("＿", _clean(text, length).translate(_EXACT))
     kept = _STRUCK.sub(_widened, _ENTITY.sub("＆", kept))
     return Markup(_level(re.sub("^#+", _widened, _unlinked(kept) if " " in kept else kept)))
 
 
-def verbatim_card(text: str, length: int = LENGTH) -> Markup:
-    """The same in code style, for cards."""
+def verbatim_card(text: str, length: int = MAX_LENGTH) -> Markup:
+    """Escape a target, an ID or a command for a card, in code style."""
     return Markup(f"`{verbatim_message(text, length) or '-'}`")
 
 
 def cut_bytes(text: str, limit: int) -> str:
-    """At most `limit` bytes of UTF-8, with … where something is missing.
+    """Shorten a text to `limit` bytes of UTF-8, and add … where it was cut.
 
-    What people see as one character (a letter with its marks, joined emoji, a flag) is never cut.
+    Graphemes (a letter with its marks, joined emoji, a flag) are never split.
     """
     raw = text.encode(errors="ignore")
     if len(raw) <= limit:
@@ -102,13 +104,13 @@ def cut_bytes(text: str, limit: int) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    """At most `length` characters, with … where something is missing."""
+    """Shorten a text to `length` characters, and add … where it was cut."""
     return text if len(text) <= length else text[: _boundary(text, max(length - 1, 0))] + "…"
 
 
 def _clean(text: str, length: int) -> str:
-    """One line without anything invisible or malformed, cut to `length` characters."""
-    shown = "".join(_shown(unicodedata.normalize("NFC", text[:_RAW])))
+    """Return one line of at most `length` characters, without invisible or malformed ones."""
+    shown = "".join(_shown(unicodedata.normalize("NFC", text[:_MAX_INPUT])))
     return cut(_BLANKS.sub(" ", _LONELY_ZWJ.sub("", shown)).strip(), length)
 
 
@@ -118,12 +120,12 @@ def _shown(text: str) -> Iterator[str]:
         category = unicodedata.category(character)
         marks = marks + 1 if category in {"Mn", "Me"} else 0
         hidden = category in _HIDDEN and character != _ZWJ and not character.isspace()
-        if marks <= _MARKS and not hidden and not _is_nonsense(character):
+        if marks <= _MAX_MARKS and not hidden and not _is_nonsense(character):
             yield character
 
 
 def _is_nonsense(character: str) -> bool:
-    """U+FFFE, U+FFFF and their like in every plane are no characters."""
+    """Return whether this is a noncharacter, such as U+FFFE or U+FFFF in any plane."""
     return ord(character) & _NONSENSE == _NONSENSE
 
 
@@ -132,14 +134,14 @@ def _unlinked(text: str) -> str:
 
 
 def _level(text: str) -> str:
-    """Without what makes a line a list, a rule or a heading when it stands at its start."""
+    """Escape the start of a line, so that it becomes no list, rule or heading."""
     if text[:1] in {"-", "+", "="}:
         return _full_width(text[0]) + text[1:]
     return _LIST_NUMBER.sub(lambda found: found[1] + _full_width(found[2]), text)
 
 
 def _boundary(text: str, at: int) -> int:
-    """The nearest place up to `at` where a character, as people see it, ends."""
+    """Return the nearest position up to `at` where a grapheme ends."""
     while 0 < at < len(text) and _joined(text, at):
         at -= 1
     return at

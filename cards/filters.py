@@ -1,4 +1,4 @@
-"""Numbers and times as people read them, in the language and the time zone of the settings. Pure."""
+"""Format numbers and times in the language and the time zone of the settings. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ _CRONS = {  # the usual forms, by the name of their sentence in words.yaml
 
 
 class Filters:
-    """What templates say of values: `{{ run.start | moment }}`. Everything returned is `Markup`."""
+    """The filters of the templates, as in `{{ run.start | moment }}`."""
 
     def __init__(self, words: Mapping[str, Any], zone: ZoneInfo) -> None:
         self._words = words
@@ -28,32 +28,32 @@ class Filters:
 
     @property
     def table(self) -> dict[str, Callable[..., Any]]:
-        """The filters by the names that templates use."""
+        """Return the filters by the names that templates use."""
         own = (self.moment, self.short, self.until, self.offset, self.duration, self.size, self.number)
         return {each.__name__: each for each in (*own, self.kind, self.cron, self.spoken, cut)}
 
     def moment(self, at: datetime) -> Markup:
-        """2026-11-24 03:00:05"""
+        """Return a time such as 2026-11-24 03:00:05."""
         return Markup(f"{at.astimezone(self._zone):%Y-%m-%d %H:%M:%S}")
 
     def short(self, at: datetime) -> Markup:
-        """11-24 03:00"""
+        """Return a time such as 11-24 03:00."""
         return Markup(f"{at.astimezone(self._zone):%m-%d %H:%M}")
 
     def until(self, end: datetime, start: datetime) -> Markup:
-        """The end of a span whose start is shown as well: with its day only when that is another."""
+        """Return the end of a span whose start is shown too, with its day if that differs."""
         there, here = end.astimezone(self._zone), start.astimezone(self._zone)
         return Markup(f"{there:%H:%M:%S}" if there.date() == here.date() else f"{there:%m-%d %H:%M:%S}")
 
     def offset(self, at: datetime) -> Markup:
-        """UTC+8, UTC-3:30, UTC"""
+        """Return the offset of the time zone, such as UTC+8, UTC-3:30 or UTC."""
         minutes = int((at.astimezone(self._zone).utcoffset() or timedelta()).total_seconds()) // 60
         hours, rest = divmod(abs(minutes), 60)
         shown = f"{hours}:{rest:02}" if rest else f"{hours}"
         return Markup(f"UTC{'-' if minutes < 0 else '+'}{shown}" if minutes else "UTC")
 
     def duration(self, span: timedelta) -> Markup:
-        """The two largest units that count: 3 d 4 h, 12 min 35 s."""
+        """Return the two largest units of a span, such as 3 d 4 h or 12 min 35 s."""
         units: Mapping[str, str] = self._words["units"]
         seconds = max(int(span.total_seconds()), 0)
         days, hours = divmod(seconds // 3600, 24)
@@ -67,21 +67,21 @@ class Filters:
         return Markup(" ".join(f"{count} {units[unit]}" for count, unit in parts[first : first + 2] if count))
 
     def size(self, count: int) -> Markup:
-        """Bytes as B, KB or MB (1024)."""
+        """Return bytes in B, KB or MB (1024)."""
         if count < _KB:
             return Markup(f"{count} B")
         return Markup(f"{count / _KB:.1f} KB" if count < _KB * _KB else f"{count / _KB / _KB:.1f} MB")
 
     def number(self, count: int) -> Markup:
-        """12,345"""
+        """Return a number such as 12,345."""
         return Markup(f"{count:,}")
 
     def kind(self, name: str) -> str:
-        """The name of a kind of assets, or of a highlight, in the language."""
+        """Return the name of an asset kind or a highlight in the language."""
         return cut(display_name(name, self._words["lang"]), 20)
 
     def cron(self, line: str) -> str:
-        """The usual cron lines as a sentence; any other as it is, to be neutralised."""
+        """Return the usual cron expressions as words, any other as it is, to be escaped."""
         plain = " ".join(line.split())
         for name, form in _CRONS.items():
             known = form.fullmatch(plain)
@@ -90,7 +90,7 @@ class Filters:
         return plain
 
     def spoken(self, words: Sequence[str]) -> str:
-        """The words of a command as help shows them: the language's own first."""
+        """Return the words of a command as help shows them, the word of the language first."""
         english = _first(word for word in words if word.isascii() and word[:1].isalpha())
         chinese = _first(word for word in words if not word.isascii())
         shown = {"first": english or chinese, "second": ""}

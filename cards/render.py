@@ -1,4 +1,4 @@
-"""Runs, answers and presses as cards and messages: pure, once the templates are read."""
+"""Render runs, answers and tap feedback as cards and messages. Pure, once the templates are read."""
 
 from collections.abc import Collection, Iterator, Sequence
 
@@ -6,26 +6,29 @@ from bot.downloads import IssuedLink
 from bot.models import MarkdownMessage, RenderedCard, Report, Run
 from cards.buttons import ButtonDesign, draw_buttons
 from cards.card_template import BUTTONS, CardTemplate
-from cards.digest import LINES, digest_values
+from cards.digest import LINE_DETAILS, digest_values
 from cards.environment import load
 from cards.escaping import Markup, cut_bytes
 from cards.summary import DETAIL_LEVELS, NO_STATE, CardState, SummaryView
 
-TITLE_BYTES = 200
-TIPS_BYTES = 900  # under the documented 1 KB of a variable, 0004-data of the card pages
-MARKDOWN_BYTES = 3_000
-"""Of a card's body. The documented figure is 1 KB per value and 100 KB per card; longer markdown is sent in
-practice by every published connector."""
-DIGEST_BYTES = 8_000  # of a digest's body: each run has its line
-ANSWER_BYTES = 18_000  # of an answer in the chat; DingTalk refuses 20,000 around it
-LIST_TITLE_BYTES = 90  # of a message's title, which only the list of chats shows
+MAX_TITLE_BYTES = 200
+MAX_TIPS_BYTES = 900  # under the documented 1 KB of a variable, 0004-data of the card pages
+MAX_MARKDOWN_BYTES = 3_000
+"""Of a card's body. Documented are 1 KB per value and 100 KB per card. In practice, longer markdown is
+accepted: every published connector sends it."""
+MAX_DIGEST_BYTES = 8_000  # of a digest's body, which has a line for each run
+MAX_ANSWER_BYTES = 18_000  # of an answer in the chat; DingTalk rejects about 20,000
+MAX_LIST_TITLE_BYTES = 90  # of a message's title, shown only in the list of chats
 
-_CUT_HERE = "…"
+_ELLIPSIS = "…"
 
 
 class Cards:
-    """What people see, in one language, for one card template. Raises `ConfigError` for settings that are
-    wrong."""
+    """Everything that people see, in one language, for one card template.
+
+    Raises:
+        ConfigError: The language, the time zone or the card template is unknown.
+    """
 
     def __init__(
         self,
@@ -45,19 +48,19 @@ class Cards:
         run: Run,
         report: Report | None,
         *,
-        news: CardState = NO_STATE,
+        state: CardState = NO_STATE,
         mention: Sequence[str] = (),
     ) -> RenderedCard:
-        """The one card of an ended run: `news` is what has become of it since, it rings for `mention`."""
-        ended = SummaryView(run=run, report=report, state=news)
-        title = self._title(ended)
-        bodies = (self._dialects.card_env.page("body.md", ended.values(detail)) for detail in DETAIL_LEVELS)
-        tips = self._dialects.message_env.page("tips.md", ended.values(DETAIL_LEVELS[-1]))
+        """Return the card of an ended run. `state` is what happened since; `mention` notifies people."""
+        view = SummaryView(run=run, report=report, state=state)
+        title = self._title(view)
+        bodies = (self._dialects.card_env.page("body.md", view.values(detail)) for detail in DETAIL_LEVELS)
+        tips = self._dialects.message_env.page("tips.md", view.values(DETAIL_LEVELS[-1]))
         params = self._template.params(
             title=title,
-            markdown=_fitting(bodies, MARKDOWN_BYTES) or title,
-            tips=cut_bytes(_one_line(tips), TIPS_BYTES),
-            buttons=draw_buttons(self._buttons, ended, self.lang),
+            markdown=_first_fitting(bodies, MAX_MARKDOWN_BYTES) or title,
+            tips=cut_bytes(_one_line(tips), MAX_TIPS_BYTES),
+            buttons=draw_buttons(self._buttons, view, self.lang),
         )
         return RenderedCard(
             template_id=self._template.id, params=params, headline=title, mention=tuple(mention)
@@ -69,80 +72,89 @@ class Cards:
         report: Report | None,
         *,
         limit: int,
-        news: CardState = NO_STATE,
+        state: CardState = NO_STATE,
         mention: Sequence[str] = (),
     ) -> MarkdownMessage:
-        """The same as a message of at most `limit` bytes, with words to type instead of buttons."""
-        ended = SummaryView(run=run, report=report, state=news)
-        title = self._title(ended)
-        texts = (self._dialects.message_env.page("note.md", ended.values(detail)) for detail in DETAIL_LEVELS)
-        text = _fitting(texts, limit) or cut_bytes(title, limit)
+        """Return the summary as a message of at most `limit` bytes, with commands instead of buttons."""
+        view = SummaryView(run=run, report=report, state=state)
+        title = self._title(view)
+        texts = (self._dialects.message_env.page("note.md", view.values(detail)) for detail in DETAIL_LEVELS)
+        text = _first_fitting(texts, limit) or cut_bytes(title, limit)
         return MarkdownMessage(title=title, text=text, mention=tuple(mention))
 
     def digest(self, runs: Sequence[Run], unconfirmed: Collection[str] = ()) -> RenderedCard:
-        """Many ended runs in one card, a line each; `unconfirmed` are the runs whose file may be lost."""
+        """Return one card for many runs, a line each. `unconfirmed` are runs whose file may be lost."""
         title = self._digest_title(runs)
         pages = (
-            self._dialects.card_env.page("digest.md", digest_values(runs, lines, unconfirmed))
-            for lines in LINES
+            self._dialects.card_env.page("digest.md", digest_values(runs, detail, unconfirmed))
+            for detail in LINE_DETAILS
         )
-        markdown = _fitting(pages, DIGEST_BYTES)
+        markdown = _first_fitting(pages, MAX_DIGEST_BYTES)
         params = self._template.params(title=title, markdown=markdown, tips="", buttons=[])
         return RenderedCard(template_id=self._template.id, params=params, headline=title)
 
     def digest_message(self, runs: Sequence[Run], *, limit: int) -> MarkdownMessage:
-        """The same as a message of at most `limit` bytes."""
+        """Return the digest as a message of at most `limit` bytes."""
         title = self._digest_title(runs)
-        pages = (self._dialects.message_env.page("digest.md", digest_values(runs, lines)) for lines in LINES)
-        room = limit - len(title.encode()) - 16
-        return MarkdownMessage(title=title, text=f"### {title}\n\n{_fitting(pages, room)}")
+        pages = (
+            self._dialects.message_env.page("digest.md", digest_values(runs, detail))
+            for detail in LINE_DETAILS
+        )
+        max_bytes = limit - len(title.encode()) - 16
+        return MarkdownMessage(title=title, text=f"### {title}\n\n{_first_fitting(pages, max_bytes)}")
 
     def _digest_title(self, runs: Sequence[Run]) -> str:
         title = self._dialects.message_env.page("digest.md", digest_values(runs, None))
-        return cut_bytes(_one_line(title), TITLE_BYTES)
+        return cut_bytes(_one_line(title), MAX_TITLE_BYTES)
 
     def reply(self, phrase: str, /, **values: object) -> MarkdownMessage:
-        """An answer in the chat. Raises `KeyError` for a phrase that does not exist."""
+        """Return an answer in the chat.
+
+        Raises:
+            KeyError: There is no such phrase.
+        """
         whole = self._dialects.message_env.phrase(phrase, values)
-        text = _fitting(iter([whole]), ANSWER_BYTES) or cut_bytes(whole.replace("**", ""), ANSWER_BYTES)
+        text = _first_fitting(iter([whole]), MAX_ANSWER_BYTES) or cut_bytes(
+            whole.replace("**", ""), MAX_ANSWER_BYTES
+        )
         title = text.partition("\n")[0].replace("**", "").lstrip("# ")
-        return MarkdownMessage(title=cut_bytes(title, LIST_TITLE_BYTES), text=text)
+        return MarkdownMessage(title=cut_bytes(title, MAX_LIST_TITLE_BYTES), text=text)
 
     def link_message(self, report: Report, link: IssuedLink) -> MarkdownMessage:
-        """A link to a report, with all that people want to know before they use it."""
+        """Return a message with a download link, its expiry and the details of the report."""
         return self.reply("report_link", report=report, link=link, url=Markup(link.url))
 
     def tap_feedback(self, phrase: str, /, **values: object) -> dict[str, str]:
-        """The card's variables that only the person who pressed sees (0007-event-callback-card)."""
+        """Return the card variables that only the person who tapped sees (0007-event-callback-card)."""
         tips = _one_line(self._dialects.message_env.phrase(phrase, values))
-        return self._template.private(cut_bytes(tips, TIPS_BYTES))
+        return self._template.private(cut_bytes(tips, MAX_TIPS_BYTES))
 
-    def _title(self, ended: SummaryView) -> str:
-        title = self._dialects.message_env.page("title.md", ended.values(DETAIL_LEVELS[-1]))
-        return cut_bytes(_one_line(title), TITLE_BYTES)
+    def _title(self, view: SummaryView) -> str:
+        title = self._dialects.message_env.page("title.md", view.values(DETAIL_LEVELS[-1]))
+        return cut_bytes(_one_line(title), MAX_TITLE_BYTES)
 
 
-def _fitting(texts: Iterator[str], limit: int) -> str:
-    """The first text of at most `limit` bytes; when there is none, the lines of the last that fit."""
-    tried = []
+def _first_fitting(texts: Iterator[str], limit: int) -> str:
+    """Return the first text of at most `limit` bytes, else the lines of the last text that fit."""
+    rendered = []
     for text in texts:
         if len(text.encode()) <= limit:
             return text
-        tried.append(text)
-    return _whole_lines(tried[-1], limit)
+        rendered.append(text)
+    return _whole_lines(rendered[-1], limit)
 
 
 def _whole_lines(text: str, limit: int) -> str:
-    """The first lines of a text that fit; a construct of ours never spans two lines, so none is cut."""
-    room = limit - len(f"\n\n{_CUT_HERE}".encode())
-    kept: list[str] = []
+    """Return the first lines of a text that fit. Our markup never spans two lines, so none is cut."""
+    remaining = limit - len(f"\n\n{_ELLIPSIS}".encode())
+    lines: list[str] = []
     for line in text.split("\n"):
-        room -= len(line.encode()) + 1
-        if room < -1:
+        remaining -= len(line.encode()) + 1
+        if remaining < -1:
             break
-        kept.append(line)
-    body = "\n".join(kept).rstrip()
-    return f"{body}\n\n{_CUT_HERE}" if body else ""
+        lines.append(line)
+    body = "\n".join(lines).rstrip()
+    return f"{body}\n\n{_ELLIPSIS}" if body else ""
 
 
 def _one_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What the templates are told of an ended run, in more or less detail. Pure; the words are theirs."""
+"""Prepare the values of an ended run for the templates, in more or less detail. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,25 +8,24 @@ from bot.downloads import IssuedLink
 from bot.models import ExportStatus, Failure, KindSummary, Report, Run, RunStatus, TaskCounts, TaskStatus
 from cards.escaping import Markup
 
-ERROR_CHARACTERS = 300  # of why a run came to nothing
-
-TYPED_CHARACTERS = 40  # of a name that people are asked to type; the run's id names its schedule as well
+MAX_ERROR_CHARACTERS = 300
+MAX_TYPED_CHARACTERS = 40  # of a schedule name that people type; longer names are replaced by the run ID
 
 _WORST_FIRST = {TaskStatus.ERROR: 0, TaskStatus.MISSING: 1, TaskStatus.STOP: 2}
-WELL, STOPPED, LOOK, ALARM = "✅", "⏹️", "⚠️", "🔴"  # nothing needs a look … something new does
-MARKS = {"error": "❌", "running": "⏳"}
-SOUNDING = ("vuln", "nuclei_result", "fileleak")  # kinds to look at, where only the engine has counted
-MEANS_OTHERWISE = frozenset({"service"})  # of the engine's counts: names of services, not open ports
+MARK_SUCCESS, MARK_STOPPED, MARK_WARNING, MARK_ALARM = "✅", "⏹️", "⚠️", "🔴"
+STATUS_MARKS = {"error": "❌", "running": "⏳"}
+HIGHLIGHTED_KINDS = ("vuln", "nuclei_result", "fileleak")  # while only the engine has counted
+IGNORED_COUNTS = frozenset({"service"})  # the engine counts service names, the report counts open ports
 
 
 @dataclass(frozen=True, kw_only=True)
 class DetailLevel:
-    """How much of the lists is shown."""
+    """How much of each list and text is shown."""
 
     failures: int
     characters: int  # of a failure's target, and of its reason
     ids: int
-    text: int = ERROR_CHARACTERS  # characters of the reasons of a run or an export
+    text: int = MAX_ERROR_CHARACTERS  # of the error of a run or an export
 
 
 DETAIL_LEVELS = (
@@ -36,18 +35,18 @@ DETAIL_LEVELS = (
     DetailLevel(failures=1, characters=30, ids=0, text=60),
     DetailLevel(failures=0, characters=0, ids=0, text=40),
 )
-"""From all there is to say to the least; a message takes the first that fits."""
+"""From the most to the least; a message takes the first that fits."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CardState:
-    """What has become of a run since it ended."""
+    """What happened to a run after it ended."""
 
-    rerun_by: str = ""  # somebody has started it again: the button is gone and the tips say who
-    unconfirmed: bool = False  # something of it may not have arrived: a button sends it again
-    link: IssuedLink | None = None  # to its report, instead of a file
-    linked: bool = False  # somebody has a link to its report: a button calls it back
-    withheld: bool = False  # its file is not sent by itself, the month's calls run out
+    rerun_by: str = ""  # who started it again; replaces the button
+    unconfirmed: bool = False  # a delivery is unconfirmed; adds the resend button
+    link: IssuedLink | None = None  # to the report, instead of a file
+    linked: bool = False  # a download link is active; adds the revoke button
+    withheld: bool = False  # the file is not sent automatically, to save calls
 
 
 NO_STATE = CardState()
@@ -55,19 +54,21 @@ NO_STATE = CardState()
 
 @dataclass(frozen=True, kw_only=True)
 class Highlight:
-    """Something found that a person should look at; `new` is None when nothing was compared."""
+    """A finding that a person should look at. `new` is None when there was nothing to compare with."""
 
     kind: str
     total: int
     new: int | None
-    is_part: bool = False  # of the one before it
+    is_part: bool = False  # included in the highlight before it
 
 
-def highlights_of(run: Run) -> Sequence[Highlight]:
-    """Return what a person should look at, by the report, or by the engine while there is none."""
+def list_highlights(run: Run) -> Sequence[Highlight]:
+    """Return the highlights of the report or, without a report, of the counts of the engine."""
     if run.findings is None:
         found = run.task_counts.found if run.task_counts else {}
-        return [Highlight(kind=kind, total=found[kind], new=None) for kind in SOUNDING if found.get(kind)]
+        return [
+            Highlight(kind=kind, total=found[kind], new=None) for kind in HIGHLIGHTED_KINDS if found.get(kind)
+        ]
     totals = {each.kind: each.total for each in run.findings.highlights}
     whole = {INCLUDED_IN[kind] for kind in INCLUDED_IN if totals.get(kind) == totals.get(INCLUDED_IN[kind])}
     return [
@@ -82,18 +83,18 @@ def highlights_of(run: Run) -> Sequence[Highlight]:
     ]
 
 
-def found_in(run: Run) -> Sequence[KindSummary]:
-    """Return what was found, the most important first; without a report the engine's counts."""
+def list_findings(run: Run) -> Sequence[KindSummary]:
+    """Return the findings of the report or of the engine, the most important first."""
     if run.findings is not None:
         return [each for each in run.findings.kinds if each.total or each.gone]
     found = run.task_counts.found if run.task_counts else {}
-    kinds = sorted(found.keys() - MEANS_OTHERWISE, key=by_importance)
+    kinds = sorted(found.keys() - IGNORED_COUNTS, key=by_importance)
     return [KindSummary(kind=kind, total=found[kind]) for kind in kinds if found[kind] > 0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SummaryView:
-    """An ended run with its report and what has become of both since."""
+    """An ended run, its report, and what happened to both afterward."""
 
     run: Run
     report: Report | None
@@ -101,32 +102,32 @@ class SummaryView:
 
     @property
     def kind(self) -> str:
-        """well, failed, stopped (nothing worse), error, running."""
+        """Return `well`, `failed`, `stopped` (and nothing failed), `error` or `running`."""
         if self.run.status is not RunStatus.FINISHED:
             return self.run.status.value
-        if self.tally.error or self.tally.missing:
+        if self.counts.error or self.counts.missing:
             return "failed"
-        return "stopped" if self.tally.stop else "well"
+        return "stopped" if self.counts.stop else "well"
 
     @property
     def mark(self) -> str:
-        """The sign of how it ended; the tick stands only where nothing needs a look."""
-        if self.kind in MARKS:
-            return MARKS[self.kind]
-        highlights = highlights_of(self.run)
+        """Return the sign of how it ended. A check mark means that nothing needs attention."""
+        if self.kind in STATUS_MARKS:
+            return STATUS_MARKS[self.kind]
+        highlights = list_highlights(self.run)
         if any(each.new is None or each.new for each in highlights):
-            return ALARM
+            return MARK_ALARM
         if highlights or self.kind == "failed" or self.report_state == "failed":
-            return LOOK
-        return STOPPED if self.kind == "stopped" else WELL
+            return MARK_WARNING
+        return MARK_STOPPED if self.kind == "stopped" else MARK_SUCCESS
 
     @property
-    def tally(self) -> TaskCounts:
+    def counts(self) -> TaskCounts:
         return self.run.task_counts or TaskCounts(total=len(self.run.task_ids))
 
     @property
     def report_state(self) -> str:
-        """ready, failed, coming, gone (its time is over), none (not wanted, or no run to report on)."""
+        """Return `ready`, `failed`, `coming`, `gone` (expired) or `none` (disabled, or nothing to report)."""
         if self.report is not None:
             return "ready"
         if not self.run.schedule.export or self.run.status is not RunStatus.FINISHED:
@@ -139,27 +140,27 @@ class SummaryView:
         return states.get(self.run.export_status, "coming")
 
     def values(self, detail: DetailLevel) -> dict[str, object]:
-        """The variables of `title.md`, `body.md`, `note.md` and `tips.md`."""
-        run, tally = self.run, self.tally
-        shown = worst(run.failures, detail.failures)
+        """Return the variables of `title.md`, `body.md`, `note.md` and `tips.md`."""
+        run, counts = self.run, self.counts
+        shown = worst_failures(run.failures, detail.failures)
         return {
             "mark": self.mark,
             "kind": self.kind,
-            "highlights": highlights_of(run),
+            "highlights": list_highlights(run),
             "compared": run.findings is not None and run.findings.compared,
             "counted": run.findings is not None,
-            "found": found_in(run),
+            "found": list_findings(run),
             "name": run.schedule_name,
-            "typed": run.schedule_name if len(run.schedule_name) <= TYPED_CHARACTERS else run.id,
+            "typed": run.schedule_name if len(run.schedule_name) <= MAX_TYPED_CHARACTERS else run.id,
             "run": run,
-            "tally": tally,
-            "failed": tally.error + tally.missing,
+            "counts": counts,
+            "failed": counts.error + counts.missing,
             "took": run.end_time - run.start_time if run.end_time else None,
             "trigger": run.trigger.value,
             "asked_by": str(run.asked_by) if run.asked_by else "",
             "task_ids": run.submitted_task_ids[: detail.ids],
             "failures": shown,
-            "unlisted": max(tally.failed - len(shown), 0),
+            "unlisted": max(counts.failed - len(shown), 0),
             "report": self.report,
             "report_state": self.report_state,
             "rerun_by": self.state.rerun_by,
@@ -171,8 +172,8 @@ class SummaryView:
         }
 
 
-def worst(failures: Sequence[Failure], count: int) -> Sequence[Failure]:
-    """The first of them, errors before tasks that are lost, those before the ones that people stopped."""
+def worst_failures(failures: Sequence[Failure], count: int) -> Sequence[Failure]:
+    """Return the first failures: errors, then missing tasks, then stopped ones."""
     return sorted(failures, key=lambda failure: _WORST_FIRST.get(failure.status, 0))[:count]
 
 

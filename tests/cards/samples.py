@@ -135,7 +135,7 @@ SAMPLES = {
         task_counts=TaskCounts(total=1, done=1),
     ),
     "failed": Sample(run=failed(), report=report(), options={}),
-    "rerun": Sample(run=failed(), report=report(), options={"news": CardState(rerun_by="张三")}),
+    "rerun": Sample(run=failed(), report=report(), options={"state": CardState(rerun_by="张三")}),
     "stopped": sample(
         task_counts=TaskCounts(total=3, stop=3), failures=FAILURES[:1], export_status=ExportStatus.SKIPPED
     ),
@@ -153,18 +153,18 @@ SAMPLES = {
     "report_failed": sample(
         export_status=ExportStatus.ERROR, export_error="磁盘满了", trigger=Trigger.CARD, task_ids=("t1",)
     ),
-    "unconfirmed": Sample(run=failed(), report=report(), options={"news": CardState(unconfirmed=True)}),
+    "unconfirmed": Sample(run=failed(), report=report(), options={"state": CardState(unconfirmed=True)}),
     "link_instead": Sample(
         run=failed(),
         report=report(),
         options={
-            "news": CardState(
+            "state": CardState(
                 withheld=True, linked=True, link=IssuedLink(url=_URL, expires_at=NOW, max_downloads=20)
             )
         },
     ),
-    "withheld": Sample(run=failed(), report=report(), options={"news": CardState(withheld=True)}),
-    "linked": Sample(run=failed(), report=report(), options={"news": CardState(linked=True)}),
+    "withheld": Sample(run=failed(), report=report(), options={"state": CardState(withheld=True)}),
+    "linked": Sample(run=failed(), report=report(), options={"state": CardState(linked=True)}),
     "report_gone": sample(end_time=NOW + timedelta(days=1, hours=2)),
     "report_unwanted": sample(schedule=make_schedule(export=False)),
     "running": sample(
@@ -180,7 +180,7 @@ SAMPLES = {
             task_ids=(HOSTILE,),
         ),
         report=report(name=HOSTILE),
-        options={"news": CardState(rerun_by=HOSTILE)},
+        options={"state": CardState(rerun_by=HOSTILE)},
     ),
 }
 

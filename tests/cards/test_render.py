@@ -27,7 +27,7 @@ from bot.models import (
 )
 from cards.card_template import AI
 from cards.environment import LANGUAGES, TEMPLATES, load_phrases, read_yaml
-from cards.render import ANSWER_BYTES, MARKDOWN_BYTES, TIPS_BYTES, TITLE_BYTES, Cards
+from cards.render import MAX_ANSWER_BYTES, MAX_MARKDOWN_BYTES, MAX_TIPS_BYTES, MAX_TITLE_BYTES, Cards
 from cards.summary import NO_STATE, CardState
 from handlers import router
 from tests.cards.markdown_reader import CARD_MENTION, constructs, outside_code
@@ -57,8 +57,8 @@ def check(name: str, text: str) -> None:
 
 def summary_page(cards: Cards, sample: Sample) -> str:
     card = cards.summary(sample.run, sample.report, **sample.options)
-    news = sample.options.get("news", NO_STATE)
-    note = cards.summary_message(sample.run, sample.report, limit=12_000, news=news)
+    state = sample.options.get("state", NO_STATE)
+    note = cards.summary_message(sample.run, sample.report, limit=12_000, state=state)
     buttons = [button["text"] for button in json.loads(card.params["sys_full_json_obj"])["msgButtons"]]
     parts = (
         card.params["title"],
@@ -135,7 +135,7 @@ def test_what_a_press_is_answered_is_plain_text(phrase: str, lang: str) -> None:
 
 def test_buttons_go_when_there_is_nothing_behind_them() -> None:
     cards = CARDS["en"]
-    ids = [cards.summary(ended(), None), cards.summary(ended(), report(), news=CardState(rerun_by="Li"))]
+    ids = [cards.summary(ended(), None), cards.summary(ended(), report(), state=CardState(rerun_by="Li"))]
     assert ['"rerun"' in view.params["sys_full_json_obj"] for view in ids] == [True, False]
     assert ['"report"' in view.params["sys_full_json_obj"] for view in ids] == [False, True]
 
@@ -196,11 +196,11 @@ def test_a_card_keeps_its_limits_whatever_it_must_show(name: str, reason: str, l
     run = failed(
         schedule=make_schedule(name=name), failures=failures, task_ids=(name,) * 10, error_msg=reason
     )
-    card = CARDS[lang].summary(run, report(name=name), news=CardState(rerun_by=reason))
+    card = CARDS[lang].summary(run, report(name=name), state=CardState(rerun_by=reason))
     sizes = {key: len(value.encode()) for key, value in card.params.items()}
-    assert sizes["title"] <= TITLE_BYTES
-    assert sizes["tips"] <= TIPS_BYTES
-    assert 0 < sizes["markdown"] <= MARKDOWN_BYTES
+    assert sizes["title"] <= MAX_TITLE_BYTES
+    assert sizes["tips"] <= MAX_TIPS_BYTES
+    assert 0 < sizes["markdown"] <= MAX_MARKDOWN_BYTES
 
 
 @fixed
@@ -246,8 +246,8 @@ def test_a_name_too_long_to_type_is_replaced_by_the_run() -> None:
 )
 def test_an_answer_keeps_its_limit(phrase: str, values: dict[str, object], lang: str) -> None:
     note = CARDS[lang].reply(phrase, **values)
-    assert 0 < len(note.text.encode()) <= ANSWER_BYTES
-    assert 0 < len(note.title.encode()) <= TITLE_BYTES
+    assert 0 < len(note.text.encode()) <= MAX_ANSWER_BYTES
+    assert 0 < len(note.title.encode()) <= MAX_TITLE_BYTES
 
 
 def test_a_value_joined_in_a_template_is_neutralised_too() -> None:

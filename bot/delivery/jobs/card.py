@@ -62,7 +62,7 @@ async def _render(services: DeliveryServices, summary: Summary) -> tuple[Outgoin
     report = await services.reports.find(run_id=run_id)
     key = card_id(run_id, destination)
     state = await build_card_state(services, report, destination, key=key, snapshot=summary.snapshot)
-    content = services.cards.summary(run, report, news=state, mention=mentions(run, destination))
+    content = services.cards.summary(run, report, state=state, mention=mentions(run, destination))
     updates = not summary.snapshot.withholds_updates
     card = OutgoingCard(destination=destination, card_id=key, content=content, updates=updates)
     return card, tuple(job.id for job in exports if job.state.ended)

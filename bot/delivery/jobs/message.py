@@ -73,7 +73,7 @@ async def _render(services: DeliveryServices, claim: Claim, summary: Summary) ->
     )
     limit = services.channels.capabilities(payload.target).text_bytes
     mention = mentions(run, payload.destination)
-    return cards.summary_message(run, report, limit=limit, news=state, mention=mention)
+    return cards.summary_message(run, report, limit=limit, state=state, mention=mention)
 
 
 async def _after_rejection(
