@@ -55,7 +55,7 @@ class App:
             self.engine = await self._stack.enter_async_context(
                 open_engine(settings, self.stores.tasks, clock=clock, owner=owner)
             )
-            rate_limiter = RateLimiter(self.stores.ledger, build_budget(settings), clock=clock)
+            rate_limiter = RateLimiter(self.stores.quota, build_budget(settings), clock=clock)
             dingtalk = build_messengers(settings, session, clock, rate_limiter)
             adapters = Adapters(
                 stores=self.stores,

@@ -1,8 +1,8 @@
-"""MongoDB, behind one door: the only file that knows its driver.
+"""MongoDB client. This is the only file that imports the driver.
 
-Motor is past its end of life; whoever swaps it for PyMongo's `AsyncMongoClient` does so here. What goes out
-are plain dicts, what comes up are our own errors, and no message holds a name, a password or a document.
-Everything is read from the primary, and a write has returned when a majority has it on disk.
+- Motor has reached its end of life. Replace it by PyMongo's `AsyncMongoClient` in this file only.
+- Documents are plain dicts, and errors are ours. No error text contains a user name, password or document.
+- Reads go to the primary. A write returns once a majority of the servers has it on disk.
 """
 
 import asyncio
@@ -43,30 +43,34 @@ Sort = Sequence[tuple[str, int]]
 
 UP, DOWN = 1, -1  # directions of a sort or an index
 
-DEFAULTS: Mapping[str, Any] = {  # an option of the address wins
+DEFAULTS: Mapping[str, Any] = {  # an option in the URL takes precedence
     "w": "majority",
     "journal": True,
     "serverSelectionTimeoutMS": 5_000,
     "connectTimeoutMS": 5_000,
-    "socketTimeoutMS": 8_000,  # so that a stop in front of a frozen server takes less than ten
+    "socketTimeoutMS": 8_000,  # so that stopping takes less than 10 s if the server hangs
     "waitQueueTimeoutMS": 5_000,
     "appName": "dingrun",
 }
-TAKEN = 11000  # the key of a document is taken
-NOT_SENT = (ServerSelectionTimeoutError, WaitQueueTimeoutError)
-REFUSED_BEFORE = {10107, 13435, 13436}  # asked of a server that is not the primary: nothing was written
-NOBODY = {13: "lets this user do too little", 18: "refuses the user", 8000: "refuses the user"}
-PASSING = {
+DUPLICATE_KEY = 11000
+NOT_SENT_ERRORS = (ServerSelectionTimeoutError, WaitQueueTimeoutError)
+NOT_PRIMARY_CODES = {10107, 13435, 13436}  # the server is not the primary, so nothing was written
+ACCESS_ERRORS = {
+    13: "denies this user a permission",
+    18: "rejects the user or password",
+    8000: "rejects the user or password",
+}
+TEMPORARY_CODES = {
     6, 7, 24, 46, 50, 64, 89, 91, 112, 134, 136, 175, 189, 202, 262, 9001, 10107, 11600, 11602, 13435, 13436,
     14031, 16500,
 }  # fmt: skip
 
 
 class Mongo:
-    """A connection to one database. `setting` is the key that its address came from; errors name it."""
+    """Connection to one database. `setting` is the settings key of its URL, for error texts."""
 
     def __init__(self, address: str, *, setting: str = "store.url", database: str = "dingrun") -> None:
-        """`database` counts where the address names none. Raises `ConfigError` for a wrong address."""
+        """Create the client. `database` is used if the URL names none. Raises `ConfigError` for a bad URL."""
         self._setting = setting
         self._client = _client(address, setting)
         options = reading_options()
@@ -76,41 +80,44 @@ class Mongo:
 
     @property
     def name(self) -> str:
-        """The name of the database."""
+        """Return the name of the database."""
         return self._database.name
 
     async def open(self) -> None:
-        """Try the connection. `TemporaryError` when nobody answers, `ConfigError` when we are not let in."""
-        with _translated(self._setting, writing=False):
+        """Check the connection.
+
+        Raises `TemporaryError` if no server answers, and `ConfigError` if access is denied.
+        """
+        with _translate(self._setting, writing=False):
             await self._database.command("ping")
 
     async def close(self) -> None:
-        await asyncio.to_thread(self._client.close)  # it says goodbye to the server
+        await asyncio.to_thread(self._client.close)  # blocks: it ends the sessions on the server
 
     def collection(self, name: str) -> "Collection":
         return Collection(self._database[name], self._setting)
 
     async def drop(self) -> None:
-        """Remove the whole database."""
-        with _translated(self._setting, writing=True):
+        """Drop the database."""
+        with _translate(self._setting, writing=True):
             await self._client.drop_database(self.name)
 
 
 class Collection:
-    """The documents of one kind. Each verb is atomic for each document that it touches."""
+    """Collection of documents. Each method is atomic per document."""
 
     def __init__(self, inner: AsyncIOMotorCollection[Document], setting: str) -> None:
         self._inner = inner
         self._setting = setting
 
     async def index(self, *keys: tuple[str, int], unique: bool = False) -> None:
-        """Make an index where it is missing."""
-        with _translated(self._setting, writing=True):
+        """Create an index if it does not exist."""
+        with _translate(self._setting, writing=True):
             await self._inner.create_index(list(keys), unique=unique)
 
     async def insert(self, document: Document) -> bool:
-        """Keep a new document. False, and nothing changes, when one of its unique keys is taken."""
-        with _translated(self._setting, writing=True):
+        """Insert a document. Returns False, without a change, if a unique key exists."""
+        with _translate(self._setting, writing=True):
             try:
                 await self._inner.insert_one(document)
             except DuplicateKeyError:
@@ -118,96 +125,96 @@ class Collection:
         return True
 
     async def insert_new(self, documents: Sequence[Document]) -> None:
-        """Keep those whose unique keys are not taken; the others are left as they are."""
+        """Insert the documents whose unique keys do not exist. Others do not change."""
         if not documents:
             return
-        with _translated(self._setting, writing=True):
+        with _translate(self._setting, writing=True):
             try:
                 await self._inner.insert_many(documents, ordered=False)
             except BulkWriteError as error:
-                if _codes(error) != {TAKEN}:
+                if _codes(error) != {DUPLICATE_KEY}:
                     raise
 
     async def put(self, documents: Sequence[Document]) -> None:
-        """Keep each over the one under the same `_id`."""
+        """Insert documents, or replace those with the same `_id`."""
         if not documents:
             return
-        orders = [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in documents]
-        with _translated(self._setting, writing=True):
+        requests = [ReplaceOne({"_id": each["_id"]}, each, upsert=True) for each in documents]
+        with _translate(self._setting, writing=True):
             try:
-                await self._inner.bulk_write(orders, ordered=False)
+                await self._inner.bulk_write(requests, ordered=False)
             except BulkWriteError as error:
-                if _codes(error) != {TAKEN}:
+                if _codes(error) != {DUPLICATE_KEY}:
                     raise
-                await self._inner.bulk_write(orders, ordered=False)  # others made them meanwhile
+                await self._inner.bulk_write(requests, ordered=False)  # inserted by others meanwhile
 
     async def change(
-        self, where: Where, update: Where, *, sort: Sort = (), make: bool = False
+        self, where: Where, update: Where, *, sort: Sort = (), upsert: bool = False
     ) -> Document | None:
-        """Change the first document that matches, in one step; the document afterwards.
+        """Change the first matching document atomically and return it, or None if none matches.
 
-        With `make` one is made where none matches; `where` must name its `_id` then.
+        With `upsert`, a document is created if none matches. `where` must contain its `_id` then.
         """
-        with _translated(self._setting, writing=True):
+        with _translate(self._setting, writing=True):
             try:
-                return await self._change(where, update, sort, make)
-            except DuplicateKeyError:  # another made it between our look and our making
-                return await self._change(where, update, sort, make)
+                return await self._change(where, update, sort, upsert)
+            except DuplicateKeyError:  # inserted by another client meanwhile
+                return await self._change(where, update, sort, upsert)
 
-    async def _change(self, where: Where, update: Where, sort: Sort, make: bool) -> Document | None:
+    async def _change(self, where: Where, update: Where, sort: Sort, upsert: bool) -> Document | None:
         found: Document | None = await self._inner.find_one_and_update(
-            where, update, sort=list(sort) or None, upsert=make, return_document=ReturnDocument.AFTER
+            where, update, sort=list(sort) or None, upsert=upsert, return_document=ReturnDocument.AFTER
         )
         return found
 
     async def change_all(self, where: Where, update: Where) -> int:
-        """Change every document that matches, one after another; how many matched."""
-        with _translated(self._setting, writing=True):
+        """Change all matching documents. Returns the number of matches."""
+        with _translate(self._setting, writing=True):
             return int((await self._inner.update_many(where, update)).matched_count)
 
     async def delete(self, where: Where) -> int:
-        with _translated(self._setting, writing=True):
+        with _translate(self._setting, writing=True):
             return int((await self._inner.delete_many(where)).deleted_count)
 
     async def find_one(self, where: Where) -> Document | None:
-        with _translated(self._setting, writing=False):
+        with _translate(self._setting, writing=False):
             found: Document | None = await self._inner.find_one(where)
             return found
 
     async def find(
         self, where: Where, *, sort: Sort = (), limit: int = 0, fields: Sequence[str] | None = None
     ) -> list[Document]:
-        """All that match; `limit=0` means no limit, `fields` names those that are wanted beside `_id`."""
-        with _translated(self._setting, writing=False):
+        """Return the matching documents. `limit=0` is no limit. `_id` comes with `fields`."""
+        with _translate(self._setting, writing=False):
             cursor = self._inner.find(where, fields, sort=list(sort) or None, limit=limit)
             return list(await cursor.to_list(None))
 
     async def stream(
         self, where: Where, *, sort: Sort = (), batch: int = 500, fields: Sequence[str] | None = None
     ) -> AsyncGenerator[Document, None]:
-        """All that match, read `batch` at a time."""
+        """Stream the matching documents, `batch` per request."""
         cursor = self._inner.find(where, fields, sort=list(sort) or None, batch_size=batch)
         try:
-            with _translated(self._setting, writing=False):
+            with _translate(self._setting, writing=False):
                 async for document in cursor:
                     yield document
         finally:
             await cursor.close()
 
     async def count(self, where: Where | None = None) -> int:
-        with _translated(self._setting, writing=False):
-            told = await self._inner.database.command("count", self._inner.name, query=where or {})
-            return int(told["n"])
+        with _translate(self._setting, writing=False):
+            answer = await self._inner.database.command("count", self._inner.name, query=where or {})
+            return int(answer["n"])
 
-    async def tally(self, where: Where, *, by: str) -> dict[Any, int]:
-        """How many match for each value of a field, in one question."""
+    async def count_by(self, where: Where, *, by: str) -> dict[Any, int]:
+        """Count the matching documents by value of a field, in one request."""
         steps: list[Where] = [{"$match": where}, {"$group": {"_id": f"${by}", "number": {"$sum": 1}}}]
-        with _translated(self._setting, writing=False):
+        with _translate(self._setting, writing=False):
             return {each["_id"]: int(each["number"]) async for each in self._inner.aggregate(steps)}
 
 
 def reading_options() -> CodecOptions[Document]:
-    """Times in UTC. What Python has no value for, in a document of others, is read as one that says so."""
+    """Return options to read times in UTC, and foreign documents with values that Python cannot represent."""
     return CodecOptions(
         tz_aware=True,
         tzinfo=UTC,
@@ -217,12 +224,12 @@ def reading_options() -> CodecOptions[Document]:
 
 
 def as_object_id(text: str) -> Any:
-    """MongoDB's own kind of id from its 24 hex digits; anything else stays what it is."""
+    """Convert 24 hex digits to an ObjectId. Anything else is returned unchanged."""
     return ObjectId(text) if ObjectId.is_valid(text) else text
 
 
 def first_id_at(time: datetime) -> Any:
-    """The least id of MongoDB's own kind that a document made at this time can have."""
+    """Return the smallest ObjectId of a document created at this time."""
     return ObjectId.from_datetime(time)
 
 
@@ -231,63 +238,66 @@ def _client(address: str, setting: str) -> AsyncIOMotorClient[Document]:
     given = {"journal" if name == "j" else name.lower() for name, _ in query}
     options = {name: value for name, value in DEFAULTS.items() if name.lower() not in given}
     try:
-        with warnings.catch_warnings():  # an option that the driver does not know is only a warning to it
+        with warnings.catch_warnings():  # the driver only warns about unknown options
             warnings.simplefilter("error", UserWarning)
             return AsyncIOMotorClient(address, **options)
     except (ConfigurationError, ValueError, TypeError, UserWarning) as error:
-        raise ConfigError(  # the driver's own words may hold a part of the password
-            f"{setting} takes mongodb://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS, and the driver refuses what"
-            f" it got ({type(error).__name__}): special characters of name and password are written as %XX"
+        raise ConfigError(  # the driver's text may contain a part of the password
+            f"{setting} takes mongodb://USER:PASSWORD@HOST:PORT/DATABASE?OPTIONS, and the driver rejects its"
+            f" value ({type(error).__name__}): write special characters of user and password as %XX"
         ) from None
 
 
 @contextmanager
-def _translated(setting: str, *, writing: bool) -> Iterator[None]:
-    """Turn what the driver raises into our errors; `writing` says whether it may have changed something."""
+def _translate(setting: str, *, writing: bool) -> Iterator[None]:
+    """Translate errors of the driver. `writing` is True if the command may have changed something."""
     try:
         yield
     except PyMongoError as error:
         raise translate(error, setting, writing=writing) from None
     except (BSONError, OverflowError, UnicodeEncodeError) as error:
-        raise PermanentError(f"MongoDB cannot hold this value ({type(error).__name__})") from None
+        raise PermanentError(f"MongoDB cannot store this value ({type(error).__name__})") from None
 
 
 def translate(error: PyMongoError, setting: str, *, writing: bool) -> DingRunError:
-    """Our error for one of the driver's."""
-    if isinstance(error, NOT_SENT):
-        return TemporaryError(f"MongoDB does not answer: {_place(error)}")
+    """Return our error for an error of the driver."""
+    if isinstance(error, NOT_SENT_ERRORS):
+        return TemporaryError(f"MongoDB does not answer: {_location(error)}")
     if isinstance(error, ConnectionFailure):
-        refused = isinstance(error, NotPrimaryError) and _codes(error) & REFUSED_BEFORE
-        return TemporaryError(f"MongoDB was lost: {_place(error)}", uncertain=writing and not refused)
+        refused = isinstance(error, NotPrimaryError) and _codes(error) & NOT_PRIMARY_CODES
+        return TemporaryError(
+            f"the connection to MongoDB was lost: {_location(error)}", uncertain=writing and not refused
+        )
     if isinstance(error, OperationFailure):
-        return _refusal(error, setting, writing=writing)
+        return _error_from_server(error, setting, writing=writing)
     if isinstance(error, ConfigurationError):
-        return ConfigError(f"{setting}: the driver cannot use this server: {_place(error)}")
+        return ConfigError(f"{setting}: the driver cannot use this server: {_location(error)}")
     if isinstance(error, InvalidOperation):
         return TemporaryError("the connection to MongoDB is closed")
-    return PermanentError(f"MongoDB cannot do it ({type(error).__name__})")
+    return PermanentError(f"the MongoDB command failed ({type(error).__name__})")
 
 
-def _refusal(error: OperationFailure, setting: str, *, writing: bool) -> DingRunError:
-    """What the server said no to. Its own words may hold documents, so only its codes are told."""
+def _error_from_server(error: OperationFailure, setting: str, *, writing: bool) -> DingRunError:
+    """Return our error for an error of the server. Only its codes are shown: the text may have documents."""
     codes = _codes(error)
-    if nobody := [NOBODY[code] for code in codes if code in NOBODY]:
-        return ConfigError(f"{setting}: the server {nobody[0]}")
-    told = f"code {', '.join(map(str, sorted(codes)))}"
-    if codes & PASSING or error.timeout or isinstance(error, WriteConcernError):
+    if denied := [ACCESS_ERRORS[code] for code in codes if code in ACCESS_ERRORS]:
+        return ConfigError(f"{setting}: the server {denied[0]}")
+    text = f"code {', '.join(map(str, sorted(codes)))}"
+    if codes & TEMPORARY_CODES or error.timeout or isinstance(error, WriteConcernError):
         return TemporaryError(
-            f"MongoDB cannot do it now ({told})", uncertain=writing and not codes & REFUSED_BEFORE
+            f"MongoDB is temporarily unavailable ({text})",
+            uncertain=writing and not codes & NOT_PRIMARY_CODES,
         )
-    return PermanentError(f"MongoDB refuses it ({told})", code=told)
+    return PermanentError(f"MongoDB rejected the command ({text})", code=text)
 
 
 def _codes(error: Any) -> set[int]:
-    """The server's numbers for what went wrong; one order of many writes can have several."""
+    """Return the error codes of the server. A bulk write can have several."""
     details = error.details if isinstance(error.details, Mapping) else {}
-    wrongs = [details, *details.get("writeErrors", ()), *details.get("writeConcernErrors", ())]
-    return {int(wrong["code"]) for wrong in wrongs if wrong.get("code")} or {getattr(error, "code", 0) or 0}
+    errors = [details, *details.get("writeErrors", ()), *details.get("writeConcernErrors", ())]
+    return {int(each["code"]) for each in errors if each.get("code")} or {getattr(error, "code", 0) or 0}
 
 
-def _place(error: PyMongoError) -> str:
-    """Where it happened, without what the driver tells of the whole topology."""
+def _location(error: PyMongoError) -> str:
+    """Return the server of an error, without the topology that the driver adds."""
     return str(error).partition(" (configured timeouts")[0].partition(", Timeout:")[0][:200]

@@ -95,7 +95,7 @@ class CoreHarness:
         """Build the services. A second build stands for a process that restarts on the same store."""
         stores = sqlite_stores(self.store)
         adapters = Adapters(
-            stores=replace(stores, ledger=self.quota_store or stores.ledger),
+            stores=replace(stores, quota=self.quota_store or stores.quota),
             engine=self.engine,
             exporter=self.exporter,
             channels=self._channels(),

@@ -52,7 +52,7 @@ async def test_many_are_kept_or_left(mongo: Mongo) -> None:
 async def test_many_at_once_keep_the_same_document(mongo: Mongo) -> None:
     notes = mongo.collection("notes")
     await asyncio.gather(*(notes.put([{"_id": "a", "n": number}]) for number in range(20)))
-    made = [notes.change({"_id": "b"}, {"$inc": {"n": 1}}, make=True) for _ in range(20)]
+    made = [notes.change({"_id": "b"}, {"$inc": {"n": 1}}, upsert=True) for _ in range(20)]
     assert sorted(each["n"] for each in await asyncio.gather(*made) if each) == list(range(1, 21))
     assert await notes.count() == 2
 
@@ -60,17 +60,17 @@ async def test_many_at_once_keep_the_same_document(mongo: Mongo) -> None:
 async def test_a_refusal_is_none_of_ours_to_hide(mongo: Mongo) -> None:
     notes = mongo.collection("notes")
     await notes.insert({"_id": "a"})
-    with pytest.raises(PermanentError, match="refuses"):
+    with pytest.raises(PermanentError, match="rejected"):
         await notes.change({"_id": "a"}, {"$unknown": {"n": 1}})
-    with pytest.raises(PermanentError, match="refuses"):
+    with pytest.raises(PermanentError, match="rejected"):
         await notes.find({"$unknown": 1})
 
 
 async def test_a_change_is_told_as_it_is_afterwards(mongo: Mongo) -> None:
     notes = mongo.collection("notes")
     assert await notes.change({"_id": "a"}, {"$inc": {"n": 1}}) is None
-    assert await notes.change({"_id": "a"}, {"$inc": {"n": 1}}, make=True) == {"_id": "a", "n": 1}
-    assert await notes.change({"_id": "a"}, {"$inc": {"n": 1}}, make=True) == {"_id": "a", "n": 2}
+    assert await notes.change({"_id": "a"}, {"$inc": {"n": 1}}, upsert=True) == {"_id": "a", "n": 1}
+    assert await notes.change({"_id": "a"}, {"$inc": {"n": 1}}, upsert=True) == {"_id": "a", "n": 2}
     assert await notes.change_all({"n": 2}, {"$set": {"n": 5}}) == 1
 
 

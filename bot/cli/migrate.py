@@ -15,14 +15,14 @@ from bot.errors import ConfigError, PermanentError
 from bot.models import JobState, Report
 from bot.ports import ReportArchive
 from bot.reports.archive import fetch
-from bot.stores.dump import MARKS, Dumpable, Entry
+from bot.stores.dump import INTERNAL_KEYS, Dumpable, Entry
 from bot.stores.sqlite.store import sqlite_path
 from bot.telemetry.redaction import redact_url
 from bot.wiring.stores import StoreSet, open_stores
 
 BATCH_SIZE = 500  # records per write
 MAX_RUNNING_JOBS = 1000
-ID_KEY, SOURCE_KEY, DONE_KEY = MARKS
+ID_KEY, SOURCE_KEY, DONE_KEY = INTERNAL_KEYS
 
 Say = Callable[[str], object]
 Counts = Mapping[str, tuple[int, int]]  # by kind: in the source, in the target

@@ -1,4 +1,4 @@
-"""What a history is made of when it moves from one store to another."""
+"""Records of a store dump, the format in which a history moves from one store to another."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any, Protocol
 
 from bot.models import Task
 
-MARKS = ("move:id", "move:from", "move:done")  # facts of a store itself, which do not move
+INTERNAL_KEYS = ("move:id", "move:from", "move:done")  # keys of the store itself, which are not copied
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A record and its number in the order of adding; 0 where nothing depends on the order."""
+    """Record with its number in insertion order. The number is 0 if the order does not matter."""
 
     number: int
     record: Any
@@ -20,13 +20,15 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyValue:
+    """Value stored by key."""
+
     key: str
     value: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRecord:
-    """A task and whose it is."""
+    """Task with its owner and lease."""
 
     task: Task
     owner: str = ""
@@ -35,7 +37,7 @@ class TaskRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Asset:
-    """What a task found; `document` is JSON."""
+    """Asset that a task found. `document` is JSON."""
 
     kind: str
     task_id: str
@@ -45,31 +47,33 @@ class Asset:
 
 @dataclass(frozen=True, kw_only=True)
 class UsageRecord:
+    """Number of calls of a quota kind in a month."""
+
     month: str
-    bucket: str
+    kind: str
     calls: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class BlockedLimit:
-    """Until when a gate is closed. Its places are not part of the history: they are over in a minute."""
+    """Block of a rate limiter. Its slots are not copied, because they are free within a minute."""
 
-    gate: str
+    limiter: str
     until: datetime
 
 
 class Dumpable(Protocol):
-    """A store whose whole history can be read, or filled up."""
+    """Store whose whole history can be read and written."""
 
     @property
     def kinds(self) -> Sequence[str]:
-        """The kinds of record, as every store names them."""
+        """Return the kinds of records, the same in every store."""
 
     async def count(self, kind: str) -> int:
-        """How many records of a kind there are."""
+        """Return the number of records of a kind."""
 
     def read(self, kind: str) -> AsyncIterator[Entry]:
-        """All of them, streamed."""
+        """Stream all records of a kind."""
 
     async def write(self, kind: str, entries: Sequence[Entry]) -> None:
-        """Keep those that are not there; the others are left as they are."""
+        """Write the records that do not exist yet. Existing ones do not change."""

@@ -1,4 +1,4 @@
-"""Dumps values for a store, and makes their text storable where it is not."""
+"""Conversion of values for a store, with text that UTF-8 can encode."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -8,12 +8,12 @@ from pydantic_core import PydanticSerializationError
 
 from bot.foreign_text import storable, storable_value
 
-Noun = TypeVar("Noun")
+Model = TypeVar("Model")
 Dumped = TypeVar("Dumped")
 
 
-def dump(adapter: TypeAdapter[Noun], value: Noun, how: Callable[[Noun], Dumped]) -> Dumped:
-    """Dump a value; one whose text UTF-8 cannot hold is dumped with replacement characters."""
+def dump(adapter: TypeAdapter[Model], value: Model, how: Callable[[Model], Dumped]) -> Dumped:
+    """Dump a value. Text that UTF-8 cannot encode gets replacement characters."""
     try:
         return how(value)
     except (PydanticSerializationError, UnicodeEncodeError):
@@ -22,5 +22,5 @@ def dump(adapter: TypeAdapter[Noun], value: Noun, how: Callable[[Noun], Dumped])
 
 
 def storable_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the texts among some values storable; other values stay as they are."""
+    """Make all texts among the values storable."""
     return {name: storable(value) if isinstance(value, str) else value for name, value in values.items()}

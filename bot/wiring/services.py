@@ -156,7 +156,7 @@ class _Builder:
     def _build_delivery_services(self) -> DeliveryServices:
         adapters, channels = self._adapters, self._adapters.channels
         governor = Governor(
-            adapters.stores.ledger,
+            adapters.stores.quota,
             build_budget(self._settings),
             clock=adapters.clock,
             cards_per_minute=self._settings.notify.cards_per_minute,
@@ -197,7 +197,7 @@ class _Builder:
             quota=ChatQuota(
                 governor=self._delivery_services.governor,
                 requests=RequestBudget(
-                    adapters.stores.ledger, clock=adapters.clock, per_hour=self._settings.quota.per_person
+                    adapters.stores.quota, clock=adapters.clock, per_hour=self._settings.quota.per_person
                 ),
             ),
             users=UserDirectory(self._store),

@@ -10,9 +10,9 @@ from bot.models import MAX_CLOCK_SKEW
 from bot.ports import DownloadLinkStore, QuotaStore, ReportArchive, Store, TaskStore
 from bot.stores.dump import Dumpable
 from bot.stores.sqlite.dump import SqliteDump
-from bot.stores.sqlite.ledger import SqliteQuotaStore
 from bot.stores.sqlite.links import SqliteLinks
 from bot.stores.sqlite.probe import probe_sqlite
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore, sqlite_path
 from bot.stores.sqlite.tasks import SqliteTaskStore
 
@@ -25,7 +25,7 @@ class StoreSet:
     """The ports that share one place; `store` opens and closes it for all of them."""
 
     store: Store
-    ledger: QuotaStore
+    quota: QuotaStore
     tasks: TaskStore
     links: DownloadLinkStore
     moving: Dumpable
@@ -58,7 +58,7 @@ def sqlite_stores(store: SqliteStore) -> StoreSet:
     """Return every port on one SQLite file."""
     return StoreSet(
         store=store,
-        ledger=SqliteQuotaStore(store),
+        quota=SqliteQuotaStore(store),
         tasks=SqliteTaskStore(store),
         links=SqliteLinks(store),
         moving=SqliteDump(store),
@@ -72,15 +72,15 @@ def _in_mongodb(url: str) -> StoreSet:
         raise missing_extra("store.url: mongodb://…", "mongo") from None
     from bot.stores.mongo.archive import MongoArchive  # noqa: PLC0415
     from bot.stores.mongo.dump import MongoDump  # noqa: PLC0415
-    from bot.stores.mongo.ledger import MongoQuotaStore  # noqa: PLC0415
     from bot.stores.mongo.links import MongoLinks  # noqa: PLC0415
+    from bot.stores.mongo.quota import MongoQuotaStore  # noqa: PLC0415
     from bot.stores.mongo.store import MongoStore  # noqa: PLC0415
     from bot.stores.mongo.tasks import MongoTaskStore  # noqa: PLC0415
 
     mongo = Mongo(url)
     return StoreSet(
         store=MongoStore(mongo),
-        ledger=MongoQuotaStore(mongo),
+        quota=MongoQuotaStore(mongo),
         tasks=MongoTaskStore(mongo),
         links=MongoLinks(mongo),
         moving=MongoDump(mongo),

@@ -60,9 +60,9 @@ async def fill(url: str) -> None:
             await stores.links.add_download(make_download(grant))
         await stores.store.claim_job(["card"], "dead", NOW, LATER + ODD)
         await stores.store.set_value("tick", "1")
-        await stores.ledger.add_usage("2026-11", "api", 7)
-        await stores.ledger.block_until("robot", LATER)
-        await stores.ledger.acquire("robot", 3, LATER, timedelta(minutes=1))
+        await stores.quota.add_usage("2026-11", "api", 7)
+        await stores.quota.block_until("robot", LATER)
+        await stores.quota.acquire("robot", 3, LATER, timedelta(minutes=1))
         await stores.tasks.add_tasks([make_task(id=id_) for id_ in ("b", "a")])
         await stores.tasks.claim_task("dead", NOW, LATER)
         await stores.tasks.save_assets("b", "site", {"k": {"$v": {"x.y": "值"}}})
@@ -112,8 +112,8 @@ async def test_a_moved_store_goes_on_where_the_old_one_was(sqlite: str, database
     await fill(sqlite)
     await migrate(sqlite, database.address, silent)
     async with opened(database.address) as stores:
-        assert await stores.ledger.add_usage("2026-11", "api", 1) == 8
-        assert await stores.ledger.blocked_until("robot") == LATER
+        assert await stores.quota.add_usage("2026-11", "api", 1) == 8
+        assert await stores.quota.blocked_until("robot") == LATER
         lost = await stores.store.claim_job(["card"], "me", LATER + timedelta(seconds=1), LATER)
         assert lost is not None
         task = await stores.tasks.claim_task("me", LATER, LATER)

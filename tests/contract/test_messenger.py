@@ -43,7 +43,7 @@ class Case:
         return sum(len(self.sandbox.state.conversations.messages(place)) for place in (GROUP, "work-user01"))
 
 
-EVERYTHING = frozenset({"card", "note", "file", "reply"})
+NO_LIMIT = frozenset({"card", "note", "file", "reply"})
 
 
 async def at_once(seconds: float) -> None:
@@ -61,12 +61,12 @@ def made(
         "openapi": (
             OpenApiMessenger(session, app, tokens, clock=clock),
             f"group:{GROUP}",
-            EVERYTHING - {"reply"},
+            NO_LIMIT - {"reply"},
         ),
         "person": (
             OpenApiMessenger(session, app, tokens, clock=clock),
             "user:user01",
-            EVERYTHING - {"reply"},
+            NO_LIMIT - {"reply"},
         ),
         "work": (
             WorkNotificationMessenger(session, app, tokens, sleep=at_once),
@@ -78,8 +78,8 @@ def made(
             "webhook:ops",
             frozenset({"note"}),
         ),
-        "silent": (SilentMessenger(), f"group:{GROUP}", EVERYTHING),
-        "fake": (FakeMessenger(), f"group:{GROUP}", EVERYTHING),
+        "silent": (SilentMessenger(), f"group:{GROUP}", NO_LIMIT),
+        "fake": (FakeMessenger(), f"group:{GROUP}", NO_LIMIT),
     }
     return table[kind]
 

@@ -3,7 +3,7 @@
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Destination, JobState, PushStatus, QuotaKind, Run
 from bot.quota.budget import Budget, month_of
-from bot.stores.sqlite.ledger import SqliteQuotaStore
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_schedule
 

@@ -12,7 +12,7 @@ from bot.messengers.dingtalk.work_notification import CAPABILITIES
 from bot.models import Destination, Job, JobState, QuotaKind
 from bot.quota.budget import Budget
 from bot.reports.link_tokens import LinkPolicy
-from bot.stores.sqlite.ledger import SqliteQuotaStore
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_report, make_schedule
 from tests.fakes import FakeMessenger

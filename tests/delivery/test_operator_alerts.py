@@ -5,7 +5,7 @@ import pytest
 from bot.errors import RateLimited, TemporaryError
 from bot.models import Destination, JobState, QuotaKind
 from bot.quota.budget import Budget, month_of
-from bot.stores.sqlite.ledger import SqliteQuotaStore
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from tests.conftest import CoreHarness
 
 BOSS = Destination.parse("user:boss")

@@ -6,7 +6,7 @@ from bot.errors import PermanentError, TemporaryError
 from bot.models import ExportStatus, Person, QuotaKind
 from bot.quota.budget import Budget, month_of
 from bot.reports.link_tokens import LinkPolicy
-from bot.stores.sqlite.ledger import SqliteQuotaStore
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from tests.chat.test_dispatcher import tap_on
 from tests.conftest import CoreHarness
 from tests.factories import make_run, make_schedule

@@ -2,7 +2,7 @@
 
 from bot.models import QuotaKind
 from bot.quota.budget import Budget, month_of
-from bot.stores.sqlite.ledger import SqliteQuotaStore
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from tests.conftest import CoreHarness
 
 

@@ -13,7 +13,7 @@ from bot.errors import PermanentError, TemporaryError
 from bot.models import Report
 from bot.mongo import Mongo
 from bot.reports.archive import fetch
-from bot.stores.mongo.archive import CHUNK, MongoArchive
+from bot.stores.mongo.archive import CHUNK_BYTES, MongoArchive
 from tests.factories import make_report
 from tests.mongo_server import Database
 
@@ -101,7 +101,7 @@ async def test_a_file_that_lost_a_piece_does_not_end_early(
     assert os.listdir(tmp_path / "other/2026-11-24") == []
 
 
-@pytest.mark.parametrize("size", [0, 1, CHUNK, 4 * CHUNK, 4 * CHUNK + 1, 9 * CHUNK])
+@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, 4 * CHUNK_BYTES, 4 * CHUNK_BYTES + 1, 9 * CHUNK_BYTES])
 async def test_a_file_of_any_size_is_the_same_again(archive: MongoArchive, size: int, tmp_path: Path) -> None:
     (tmp_path / "some").write_bytes(b"x" * size)
     await archive.put(PATH, tmp_path / "some")

@@ -24,7 +24,7 @@ from bot.messengers.dingtalk.webhook import WebhookMessenger
 from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
 from bot.models import Destination, DestinationKind, Job, JobState, Message, Run, RunStatus
 from bot.quota.budget import Budget
-from bot.stores.sqlite.ledger import SqliteQuotaStore
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
 from dingtalk_sandbox import Sandbox
 from tests.conftest import CoreHarness

@@ -16,7 +16,7 @@ from bot.messengers.dingtalk.webhook import WebhookMessenger
 from bot.models import Destination, DestinationKind, QuotaKind, Run, Trigger
 from bot.quota.budget import Budget, month_of
 from bot.runs.lifecycle import TriggerRequest
-from bot.stores.sqlite.ledger import SqliteQuotaStore
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
 from dingtalk_sandbox import Sandbox
 from tests.conftest import CoreHarness

@@ -12,7 +12,7 @@ from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import MAX_CLOCK_SKEW, JobState, RunStatus, TaskStatus
 from bot.runs.scheduler import SchedulePolicy, Scheduler
 from bot.runs.watcher import Watcher
-from bot.stores.sqlite.ledger import SqliteQuotaStore
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
 from bot.stores.sqlite.tasks import SqliteTaskStore
 from bot.wiring.stores import clock_skew

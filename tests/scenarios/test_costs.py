@@ -7,7 +7,7 @@ import pytest
 
 from bot.models import Destination, QuotaKind
 from bot.quota.budget import month_of
-from bot.stores.sqlite.ledger import SqliteQuotaStore
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from tests.factories import make_message
 from tests.scenarios.fault_injection import GROUP, World, world
 from tests.scenarios.faults import Fault

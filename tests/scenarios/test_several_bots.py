@@ -11,7 +11,7 @@ import pytest
 from bot.delivery.plan import card_id
 from bot.models import CardTap, Person, RunStatus
 from bot.runs.scheduler import SchedulePolicy, Scheduler
-from bot.stores.sqlite.ledger import SqliteQuotaStore
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
 from tests.conftest import GROUP, ZONE, CoreHarness
 from tests.factories import make_message

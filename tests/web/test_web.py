@@ -13,7 +13,7 @@ from bot.delivery.resend import Resender
 from bot.errors import ConfigError, TemporaryError
 from bot.models import JobState, QuotaKind, Run
 from bot.quota.budget import month_of
-from bot.stores.sqlite.ledger import SqliteQuotaStore
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from bot.telemetry.metrics import Metrics
 from bot.web.guard import AdminGuard
 from bot.web.health import Health

@@ -82,7 +82,7 @@ class MongoReader:
 
     async def _count_by_task(self, kind: str, where: dict[str, Any]) -> Mapping[str, int]:
         try:
-            return await self._kind(kind).tally(where, by="task_id")
+            return await self._kind(kind).count_by(where, by="task_id")
         except TypeError as error:  # a document with several task ids
             self._skipped.add(kind, {"_id": "task_id"}, error)
             return {}

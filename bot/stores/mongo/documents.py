@@ -1,8 +1,8 @@
-"""Nouns to MongoDB documents and back: the fields of `bot/models.py` under their names, the id as `_id`.
+"""Conversion of models to MongoDB documents. Fields keep their names, and the id becomes `_id`.
 
-Times are BSON dates, which end at milliseconds; what is below stands beside them in `micros`, so that a noun
-comes back as it was. Comparisons see milliseconds: a job may be claimed up to one early. Nested values are
-documents, except those whose names come from outside: they are JSON text, since a name may hold dots.
+- Times are BSON dates, with a precision of milliseconds. The remaining microseconds are in `micros`.
+- Comparisons ignore them, so a job may be claimed up to a millisecond early.
+- Nested values are documents, or JSON text if their keys come from outside, because keys may contain dots.
 """
 
 import json
@@ -20,44 +20,47 @@ from bot.models import Job, JobState, Report, Run, Task
 from bot.stores.encoding import dump
 
 Document = dict[str, Any]
-Noun = TypeVar("Noun")
+Model = TypeVar("Model")
 
-MICROS = 1000  # in a millisecond
+MICROS_PER_MILLISECOND = 1000
 
 
-class Documents(Generic[Noun]):
-    """How one noun is written.
+class Documents(Generic[Model]):
+    """Mapping of a model to documents.
 
-    `key` names the field that is its `_id`, `text` those that are JSON text; `also` names properties that
-    are written for searching.
+    - `key`: field that becomes `_id`.
+    - `text`: fields that are stored as JSON text.
+    - `also`: properties that are stored as well, for queries.
     """
 
     def __init__(
-        self, noun: type[Noun], *, key: str = "id", text: tuple[str, ...] = (), also: tuple[str, ...] = ()
+        self, model: type[Model], *, key: str = "id", text: tuple[str, ...] = (), also: tuple[str, ...] = ()
     ) -> None:
-        self._whole: TypeAdapter[Noun] = TypeAdapter(noun)
-        self._parts = {name: TypeAdapter(kind) for name, kind in get_type_hints(noun).items()}
+        self._whole: TypeAdapter[Model] = TypeAdapter(model)
+        self._parts = {name: TypeAdapter(kind) for name, kind in get_type_hints(model).items()}
         self._key = key
         self._text = frozenset(text)
         self._also = also
 
-    def document(self, noun: Noun) -> Document:
-        """The whole of it; a field that is None is left out."""
-        given = {name: getattr(noun, name) for name in (*self._parts, *self._also)}
+    def document(self, model: Model) -> Document:
+        """Return the document of a model, without the fields that are None."""
+        given = {name: getattr(model, name) for name in (*self._parts, *self._also)}
         written = {name: self._value(name, value) for name, value in given.items() if value is not None}
-        micros = {name: rest(value) for name, value in given.items() if isinstance(value, datetime)}
+        micros = {name: extra_micros(value) for name, value in given.items() if isinstance(value, datetime)}
         id_ = written.pop(self._key)
         return {"_id": id_, **written, "micros": {name: left for name, left in micros.items() if left}}
 
     def changes(self, given: Mapping[str, Any]) -> Document:
-        """These fields, for `$set`."""
+        """Return changed fields for `$set`."""
         written = {name: self._value(name, value) for name, value in given.items()}
         micros = {
-            f"micros.{name}": rest(value) for name, value in given.items() if isinstance(value, datetime)
+            f"micros.{name}": extra_micros(value)
+            for name, value in given.items()
+            if isinstance(value, datetime)
         }
         return written | micros
 
-    def noun(self, document: Mapping[str, Any]) -> Noun:
+    def model(self, document: Mapping[str, Any]) -> Model:
         micros: Mapping[str, int] = document.get("micros", {})
         values = {name: document[name] for name in self._parts if name in document}
         values[self._key] = document["_id"]
@@ -79,25 +82,25 @@ class Documents(Generic[Noun]):
 
 
 def moment(time: datetime) -> datetime:
-    """A time as MongoDB keeps and compares it, to the millisecond; refuses naive ones."""
+    """Truncate a time to the precision of MongoDB. Raises `ValueError` for a naive time."""
     if time.tzinfo is None:
-        raise ValueError("times in the store are aware")
-    return time.astimezone(UTC) - timedelta(microseconds=rest(time))
+        raise ValueError("times in the store must be timezone-aware")
+    return time.astimezone(UTC) - timedelta(microseconds=extra_micros(time))
 
 
-def rest(time: datetime) -> int:
-    """The microseconds below the millisecond."""
-    return time.microsecond % MICROS
+def extra_micros(time: datetime) -> int:
+    """Return the microseconds that MongoDB does not store."""
+    return time.microsecond % MICROS_PER_MILLISECOND
 
 
 def since(job: Job) -> datetime | None:
-    """From when a job can be claimed; None once it has ended."""
+    """Return the time from which a job can be claimed, or None for an ended job."""
     when = {JobState.TODO: job.due_at, JobState.DOING: job.lease_until}.get(job.state)
     return moment(when) if when else None
 
 
 class Numbers:
-    """Numbers that grow, for the order in which things were added: nanoseconds, never the same twice."""
+    """Increasing numbers for the insertion order, in nanoseconds, each unique in this process."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -111,5 +114,5 @@ RUNS = Documents(Run, also=("schedule_id", "schedule_name"))
 JOBS = Documents(Job, text=("payload", "result"))
 REPORTS = Documents(Report, key="run_id")
 TASKS = Documents(Task)
-GRANTS = Documents(DownloadLink)
+LINKS = Documents(DownloadLink)
 DOWNLOADS = Documents(Download, key="link_id")

@@ -1,4 +1,4 @@
-"""The whole history of a MongoDB store, to be read or filled up."""
+"""Dump of a MongoDB store."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,37 +7,42 @@ from typing import Any
 from bot.downloads import DownloadLink
 from bot.models import Job
 from bot.mongo import Mongo
-from bot.stores.dump import MARKS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
+from bot.stores.dump import INTERNAL_KEYS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
 from bot.stores.mongo.documents import JOBS, REPORTS, RUNS, TASKS, Document, Documents, moment, since
-from bot.stores.mongo.ledger import rounded_up
-from bot.stores.mongo.links import download_of, downloaded, grant_of, link_document
+from bot.stores.mongo.links import (
+    add_download_update,
+    download_from_document,
+    link_document,
+    link_from_document,
+)
+from bot.stores.mongo.quota import round_up
 from bot.stores.mongo.tasks import asset_document
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """How a kind of record is read and written."""
+    """Conversion of a kind of records."""
 
     record: Callable[[Document], Any]
     document: Callable[[Any], Document]
     numbered: bool = False
 
 
-def _of(documents: Documents[Any]) -> Shape:
-    return Shape(record=documents.noun, document=documents.document, numbered=True)
+def _model_shape(documents: Documents[Any]) -> Shape:
+    return Shape(record=documents.model, document=documents.document, numbered=True)
 
 
 def _job_document(job: Job) -> Document:
     return JOBS.document(job) | {"since": since(job)}
 
 
-def _held_document(held: TaskRecord) -> Document:
-    lease = moment(held.lease_until) if held.lease_until else None
-    return TASKS.document(held.task) | {"owner": held.owner, "lease_until": lease}
+def _task_document(record: TaskRecord) -> Document:
+    lease = moment(record.lease_until) if record.lease_until else None
+    return TASKS.document(record.task) | {"owner": record.owner, "lease_until": lease}
 
 
-def _held(document: Document) -> TaskRecord:
-    task = TASKS.noun(document)
+def _task_record(document: Document) -> TaskRecord:
+    task = TASKS.model(document)
     return TaskRecord(task=task, owner=document["owner"], lease_until=document.get("lease_until"))
 
 
@@ -45,49 +50,49 @@ def _asset(document: Document) -> Asset:
     return Asset(**{name: document[name] for name in ("kind", "task_id", "key", "document")})
 
 
-def _booked_document(booked: UsageRecord) -> Document:
-    id_ = f"{booked.month}/{booked.bucket}"
-    return {"_id": id_, "month": booked.month, "bucket": booked.bucket, "calls": booked.calls}
+def _usage_document(usage: UsageRecord) -> Document:
+    id_ = f"{usage.month}/{usage.kind}"
+    return {"_id": id_, "month": usage.month, "bucket": usage.kind, "calls": usage.calls}
 
 
-def _booked(document: Document) -> UsageRecord:
-    return UsageRecord(month=document["month"], bucket=document["bucket"], calls=int(document["calls"]))
+def _usage(document: Document) -> UsageRecord:
+    return UsageRecord(month=document["month"], kind=document["bucket"], calls=int(document["calls"]))
 
 
 def _unused(document: Document) -> DownloadLink:
-    """A link without its downloads, which move by themselves."""
-    return replace(grant_of(document), downloads=0)
+    """Return a link without its downloads, which are records of their own."""
+    return replace(link_from_document(document), downloads=0)
 
 
 SHAPES: Mapping[str, Shape] = {
-    "runs": _of(RUNS),
-    "jobs": Shape(record=JOBS.noun, document=_job_document, numbered=True),
-    "reports": _of(REPORTS),
+    "runs": _model_shape(RUNS),
+    "jobs": Shape(record=JOBS.model, document=_job_document, numbered=True),
+    "reports": _model_shape(REPORTS),
     "facts": Shape(
         record=lambda found: KeyValue(key=found["_id"], value=found["value"]),
         document=lambda fact: {"_id": fact.key, "value": fact.value},
     ),
-    "tasks": Shape(record=_held, document=_held_document, numbered=True),
+    "tasks": Shape(record=_task_record, document=_task_document, numbered=True),
     "assets": Shape(record=_asset, document=asset_document),
     "links": Shape(record=_unused, document=link_document, numbered=True),
-    "booked": Shape(record=_booked, document=_booked_document),
+    "booked": Shape(record=_usage, document=_usage_document),
     "gates": Shape(
-        record=lambda found: BlockedLimit(gate=found["_id"], until=found["blocked_until"]),
-        document=lambda closing: {
-            "_id": closing.gate,
+        record=lambda found: BlockedLimit(limiter=found["_id"], until=found["blocked_until"]),
+        document=lambda block: {
+            "_id": block.limiter,
             "version": 1,
-            "blocked_until": rounded_up(closing.until),
+            "blocked_until": round_up(block.until),
         },
     ),
 }
 WHERE: Mapping[str, Document] = {
-    "facts": {"_id": {"$not": {"$in": list(MARKS)}}},
+    "facts": {"_id": {"$not": {"$in": list(INTERNAL_KEYS)}}},
     "gates": {"blocked_until": {"$ne": None}},
 }
 
 
 class MongoDump:
-    """Movable on the database of a `MongoStore`, which opens and closes it."""
+    """Dumpable on the database of a `MongoStore`, which opens and closes it."""
 
     kinds: Sequence[str] = (*SHAPES, "downloads")
 
@@ -120,13 +125,13 @@ class MongoDump:
         await self._mongo.collection(kind).insert_new(documents)
 
     async def _downloads(self) -> AsyncIterator[Entry]:
-        """They lie in the documents of their links."""
+        """Stream the downloads, which are embedded in the documents of their links."""
         async for link in self._mongo.collection("links").stream({}, fields=["downloads"]):
             for kept in link["downloads"]:
-                yield Entry(number=kept["number"], record=download_of(kept))
+                yield Entry(number=kept["number"], record=download_from_document(kept))
 
     async def _add_downloads(self, entries: Sequence[Entry]) -> None:
         links = self._mongo.collection("links")
         for entry in entries:
             where = {"_id": entry.record.link_id, "downloads.number": {"$ne": entry.number}}
-            await links.change(where, downloaded(entry.record, entry.number))
+            await links.change(where, add_download_update(entry.record, entry.number))

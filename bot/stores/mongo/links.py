@@ -1,6 +1,7 @@
-"""The Links in the same MongoDB database as the store: a link is one document with its downloads in it.
+"""DownloadLinkStore in the MongoDB database of the store.
 
-So a download is counted and kept in one step, and `left` never falls below zero.
+A link is one document that embeds its downloads, so a download is counted and logged atomically, and `left`
+is never negative.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,34 +11,37 @@ from typing import Any
 
 from bot.downloads import Download, DownloadLink
 from bot.mongo import DOWN, Mongo
-from bot.stores.mongo.documents import DOWNLOADS, GRANTS, Document, Numbers, moment
+from bot.stores.mongo.documents import DOWNLOADS, LINKS, Document, Numbers, moment
 
-KEY = "link-key"  # the fact that holds what signs links
+SIGNING_KEY = "link-key"  # key of the value that signs links
 
 
 class MongoLinks:
-    """The Links port on the database of a `MongoStore`, which opens and closes it."""
+    """DownloadLinkStore on the database of a `MongoStore`, which opens and closes it."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._links = mongo.collection("links")
         self._facts = mongo.collection("facts")
         self._numbers = Numbers()
 
-    async def signing_key(self, fresh: str) -> str:
-        found = await self._facts.change({"_id": KEY}, {"$setOnInsert": {"value": fresh}}, make=True)
-        return str(found["value"]) if found else fresh
+    async def signing_key(self, candidate: str) -> str:
+        found = await self._facts.change(
+            {"_id": SIGNING_KEY}, {"$setOnInsert": {"value": candidate}}, upsert=True
+        )
+        return str(found["value"]) if found else candidate
 
-    async def add_link(self, grant: DownloadLink) -> bool:
-        return await self._links.insert(link_document(grant) | {"number": self._numbers.next()})
+    async def add_link(self, link: DownloadLink) -> bool:
+        return await self._links.insert(link_document(link) | {"number": self._numbers.next()})
 
     async def find_link(self, link_id: str) -> DownloadLink | None:
         found = await self._links.find_one({"_id": link_id})
-        return grant_of(found) if found else None
+        return link_from_document(found) if found else None
 
     async def find_links(self, run_id: str, *, limit: int = 100) -> Sequence[DownloadLink]:
         newest = [("made_at", DOWN), ("number", DOWN)]
         return [
-            grant_of(each) for each in await self._links.find({"run_id": run_id}, sort=newest, limit=limit)
+            link_from_document(each)
+            for each in await self._links.find({"run_id": run_id}, sort=newest, limit=limit)
         ]
 
     async def add_download(self, download: Download) -> bool:
@@ -47,10 +51,12 @@ class MongoLinks:
             "expires_at": {"$gt": moment(download.at)},
             "left": {"$gt": 0},
         }
-        return await self._links.change(where, downloaded(download, self._numbers.next())) is not None
+        return (
+            await self._links.change(where, add_download_update(download, self._numbers.next())) is not None
+        )
 
     async def resume_download(self, download: Download, *, since: datetime, max_resumes: int) -> str:
-        """A resume is written only over the count that was read, so that two at once are both counted."""
+        """Count a resume with optimistic locking, so that concurrent resumes are all counted."""
         while True:
             kept = await self._downloads(download.link_id)
             place = _resumable(kept, download, since, max_resumes)
@@ -66,7 +72,7 @@ class MongoLinks:
                 await self._links.change(where, {"$set": {f"downloads.{place}.finished": True}})
 
     async def _downloads(self, link_id: str) -> Sequence[Mapping[str, Any]]:
-        """The downloads of a link, oldest first: new ones are only ever added at the end."""
+        """Return the downloads of a link, oldest first."""
         link = await self._links.find_one({"_id": link_id})
         return link["downloads"] if link else ()
 
@@ -76,38 +82,38 @@ class MongoLinks:
 
     async def revoke_links(self, run_id: str, now: datetime) -> int:
         mine = await self._links.find({"run_id": run_id, "revoked_at": None})
-        led_somewhere = 0
+        revoked = 0
         for each in mine:
             where = {"_id": each["_id"], "revoked_at": None, "expires_at": {"$gt": moment(now)}}
-            found = await self._links.change(where, {"$set": GRANTS.changes({"revoked_at": now})})
-            led_somewhere += bool(found and found["left"] > 0)
-        return led_somewhere
+            found = await self._links.change(where, {"$set": LINKS.changes({"revoked_at": now})})
+            revoked += bool(found and found["left"] > 0)
+        return revoked
 
     async def find_downloads(self, run_id: str, *, limit: int = 100) -> Sequence[Download]:
         links = await self._links.find({"run_id": run_id}, fields=["downloads"])
         kept = sorted((each for link in links for each in link["downloads"]), key=_number, reverse=True)
-        return [download_of(each) for each in kept[:limit]]
+        return [download_from_document(each) for each in kept[:limit]]
 
 
-def link_document(grant: DownloadLink) -> Document:
-    """A link that nobody has used yet."""
-    document = GRANTS.document(replace(grant, downloads=0))
-    return document | {"revoked_at": document.get("revoked_at"), "left": grant.max_downloads, "downloads": []}
+def link_document(link: DownloadLink) -> Document:
+    """Return the document of an unused link."""
+    document = LINKS.document(replace(link, downloads=0))
+    return document | {"revoked_at": document.get("revoked_at"), "left": link.max_downloads, "downloads": []}
 
 
-def downloaded(download: Download, number: int) -> Document:
-    """How a download changes the document of its link."""
+def add_download_update(download: Download, number: int) -> Document:
+    """Return the update that adds a download to its link."""
     kept = DOWNLOADS.document(download) | {"number": number}
     return {"$inc": {"left": -1}, "$push": {"downloads": kept}}
 
 
-def grant_of(document: Mapping[str, Any]) -> DownloadLink:
+def link_from_document(document: Mapping[str, Any]) -> DownloadLink:
     downloads = int(document["max_downloads"]) - int(document["left"])
-    return GRANTS.noun({**document, "downloads": downloads})
+    return LINKS.model({**document, "downloads": downloads})
 
 
-def download_of(kept: Mapping[str, Any]) -> Download:
-    return DOWNLOADS.noun(kept)
+def download_from_document(kept: Mapping[str, Any]) -> Download:
+    return DOWNLOADS.model(kept)
 
 
 def _number(kept: Mapping[str, Any]) -> int:
@@ -117,9 +123,9 @@ def _number(kept: Mapping[str, Any]) -> int:
 def _resumable(
     kept: Sequence[Mapping[str, Any]], download: Download, since: datetime, max_resumes: int
 ) -> int | None:
-    """Find the newest download of the same client that began at `since` or later and can be resumed."""
+    """Return the index of the newest resumable download of a client since a time, or None."""
     for place in reversed(range(len(kept))):
-        known = download_of(kept[place])
+        known = download_from_document(kept[place])
         same = (known.address, known.agent) == (download.address, download.agent)
         if same and known.id and not known.finished and known.at >= since and known.resumes < max_resumes:
             return place

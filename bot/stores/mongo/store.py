@@ -1,7 +1,7 @@
-"""The store in MongoDB, for several bots on several machines.
+"""Store in MongoDB, for several bots on several machines.
 
-Every verb is one command on one collection and atomic for each document: no transactions, no joins, nothing
-that servers compatible with MongoDB lack. `docs/mongodb.md` has the collections and their indexes.
+Every method is one command on one collection, without transactions and joins, so servers compatible with
+MongoDB work as well. `docs/mongodb.md` lists the collections and their indexes.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,13 +14,13 @@ from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.mongo import DOWN, UP, Mongo
 from bot.stores.mongo.documents import JOBS, REPORTS, RUNS, Numbers, moment, since
 
-VERSION = 4  # of the documents; whoever raises it writes here how the older ones are brought up
+SCHEMA_VERSION = 4  # version of the documents; a new one needs a step in `_migrate_documents`
 Keys = Sequence[tuple[str, int]]
 NEWEST_RUN = [("start_time", DOWN), ("number", DOWN)]
 OLDEST_JOB = [("created_at", UP), ("number", UP)]
 NEWEST_JOB = [("created_at", DOWN), ("number", DOWN)]
 NEWEST_REPORT = [("made_at", DOWN), ("number", DOWN)]
-INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a server sorts everything
+INDEXES: Mapping[str, Sequence[Keys]] = {  # each covers a whole sort order
     "runs": (NEWEST_RUN, [("schedule_id", UP), *NEWEST_RUN], [("status", UP), *NEWEST_RUN]),
     "jobs": (
         [("kind", UP), ("since", UP)],
@@ -36,7 +36,7 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # whole orders: with a part of one, a
     "tasks": ([("run_id", UP)], [("status", UP), ("number", UP)]),
     "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),
 }
-RENAMED_FIELDS = (  # in version 3: collection, before, since then
+RENAMED_FIELDS = (  # since version 3: collection, old name, new name
     ("runs", "cause", "idempotency_key"),
     ("runs", "tally", "task_counts"),
     ("runs", "schedule.manners", "schedule.recipient_options"),
@@ -44,12 +44,12 @@ RENAMED_FIELDS = (  # in version 3: collection, before, since then
     ("links", "cause", "idempotency_key"),
     ("links", "most", "max_downloads"),
 )
-FIXED = {"_id", "owner", "attempts"}  # what names a claim
-EMPTY = "{}"  # a payload is JSON text
+CLAIM_FIELDS = {"_id", "owner", "attempts"}  # identify a claim
+EMPTY_PAYLOAD = "{}"  # a payload is JSON text
 
 
 class MongoStore:
-    """The Store port on one MongoDB database."""
+    """Store on one MongoDB database."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
@@ -62,7 +62,7 @@ class MongoStore:
     async def open(self) -> None:
         try:
             await self._mongo.open()
-            await self._upgrade()
+            await self._migrate()
         except BaseException:
             await self.close()
             raise
@@ -71,36 +71,36 @@ class MongoStore:
         await self._mongo.close()
 
     async def probe(self) -> None:
-        """Try to read and write without creating or changing anything. Raises as `open` does."""
+        """Check that reading and writing is possible, without a change. Raises the same errors as `open`."""
         await self._mongo.open()
         await self._check_version()
         await self._facts.change_all({"_id": {"$in": []}}, {"$set": {"value": ""}})
 
     async def _check_version(self) -> int:
-        """Tell the version of the documents; refuse one that a newer DingRun wrote."""
+        """Return the schema version. Raises `ConfigError` if it is newer than this DingRun."""
         found = await self._mongo.collection("about").find_one({"_id": "schema"})
         version = found["version"] if found else 0
-        if version > VERSION:
+        if version > SCHEMA_VERSION:
             raise ConfigError(
                 f"store.url: database {self._mongo.name} was written by a newer DingRun (schema {version},"
-                f" this one knows {VERSION}): start that version, or name another database"
+                f" this one knows {SCHEMA_VERSION}): start that version, or name another database"
             )
         return int(version)
 
-    async def _upgrade(self) -> None:
-        """Make what is missing; harmless when several processes do it at once."""
+    async def _migrate(self) -> None:
+        """Create indexes and migrate documents. Several processes may do so at once."""
         version = await self._check_version()
         about = self._mongo.collection("about")
         for name, indexes in INDEXES.items():
             for keys in indexes:
                 await self._mongo.collection(name).index(*keys)
         await self._mongo.collection("files.chunks").index(("files_id", UP), ("n", UP), unique=True)
-        if 0 < version < VERSION:
-            await self._bring_up()
-        await about.change({"_id": "schema"}, {"$max": {"version": VERSION}}, make=True)
+        if 0 < version < SCHEMA_VERSION:
+            await self._migrate_documents()
+        await about.change({"_id": "schema"}, {"$max": {"version": SCHEMA_VERSION}}, upsert=True)
 
-    async def _bring_up(self) -> None:
-        """Bring the documents of earlier versions up: each change finds nothing when it was made already."""
+    async def _migrate_documents(self) -> None:
+        """Migrate documents of earlier versions. Every step is idempotent."""
         await self._jobs.change_all({"replaced_by": {"$exists": False}}, {"$set": {"replaced_by": ""}})
         for collection, old, new in RENAMED_FIELDS:
             where = {old: {"$exists": True}}
@@ -114,20 +114,20 @@ class MongoStore:
 
     async def find_run(self, run_id: str) -> Run | None:
         found = await self._runs.find_one({"_id": run_id})
-        return RUNS.noun(found) if found else None
+        return RUNS.model(found) if found else None
 
     async def update_run(
         self, run_id: str, changes: Mapping[str, Any], *, when: RunStatus | None = None
     ) -> Run | None:
         where = {"_id": run_id} | filters(status=when)
         found = await self._runs.change(where, {"$set": RUNS.changes(changes)})
-        return RUNS.noun(found) if found else None
+        return RUNS.model(found) if found else None
 
     async def find_runs(
         self, *, status: RunStatus | None = None, schedule_id: str = "", limit: int = 20
     ) -> Sequence[Run]:
         where = filters(status=status, schedule_id=schedule_id)
-        return [RUNS.noun(each) for each in await self._runs.find(where, sort=NEWEST_RUN, limit=limit)]
+        return [RUNS.model(each) for each in await self._runs.find(where, sort=NEWEST_RUN, limit=limit)]
 
     async def add_job(self, job: Job) -> bool:
         document = JOBS.document(job) | {"since": since(job), "number": self._numbers.next()}
@@ -140,11 +140,11 @@ class MongoStore:
         taken = JOBS.changes({"state": JobState.DOING, "owner": owner, "lease_until": until})
         update = {"$set": taken | {"since": moment(until)}, "$inc": {"attempts": 1}}
         found = await self._jobs.change(where, update, sort=[("since", UP)])
-        return JOBS.noun(found) if found else None
+        return JOBS.model(found) if found else None
 
     async def save_job(self, job: Job) -> bool:
         where = {"_id": job.id, "owner": job.owner, "attempts": job.attempts, "state": JobState.DOING.value}
-        fields = [name for name in Job.__dataclass_fields__ if name not in {"id", *FIXED}]
+        fields = [name for name in Job.__dataclass_fields__ if name not in {"id", *CLAIM_FIELDS}]
         written = JOBS.changes({name: getattr(job, name) for name in fields}) | {"since": since(job)}
         return await self._jobs.change(where, {"$set": written}) is not None
 
@@ -162,14 +162,14 @@ class MongoStore:
 
     async def find_job(self, job_id: str) -> Job | None:
         found = await self._jobs.find_one({"_id": job_id})
-        return JOBS.noun(found) if found else None
+        return JOBS.model(found) if found else None
 
     async def find_jobs(
         self, *, run_id: str = "", kind: str = "", states: Collection[JobState] = (), limit: int = 100
     ) -> Sequence[Job]:
         among = {"$in": sorted(states)} if states else None
         where = filters(run_id=run_id, kind=kind, state=among)
-        return [JOBS.noun(each) for each in await self._jobs.find(where, sort=OLDEST_JOB, limit=limit)]
+        return [JOBS.model(each) for each in await self._jobs.find(where, sort=OLDEST_JOB, limit=limit)]
 
     async def find_ended(
         self, kinds: Collection[str], since: datetime, states: Collection[JobState] = ()
@@ -177,14 +177,14 @@ class MongoStore:
         among = {"$in": sorted(states)} if states else None
         where = {"kind": {"$in": sorted(kinds)}, "ended_at": {"$gte": moment(since)}} | filters(state=among)
         found = await self._jobs.find(where, sort=[("ended_at", UP), ("number", UP)], limit=0)
-        return [JOBS.noun(each) for each in found]
+        return [JOBS.model(each) for each in found]
 
     async def find_undelivered(
         self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
     ) -> Sequence[Job]:
         where = undelivered(kinds, UNDELIVERED_STATES) | filters(run_id=run_id)
         found = await self._jobs.find(where, sort=NEWEST_JOB, limit=limit)
-        return [JOBS.noun(each) for each in reversed(found)]
+        return [JOBS.model(each) for each in reversed(found)]
 
     async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
         return {state: await self._jobs.count(undelivered(kinds, {state})) for state in UNDELIVERED_STATES}
@@ -197,10 +197,10 @@ class MongoStore:
         self, kinds: Collection[str], since: datetime, before: datetime, *, limit: int
     ) -> int:
         ended = {"$gte": moment(since), "$lt": moment(before)}
-        where = {"kind": {"$in": list(kinds)}, "ended_at": ended, "payload": {"$ne": EMPTY}}
+        where = {"kind": {"$in": list(kinds)}, "ended_at": ended, "payload": {"$ne": EMPTY_PAYLOAD}}
         found = await self._jobs.find(where, sort=[("ended_at", UP)], limit=limit, fields=["_id"])
-        same = {"_id": {"$in": [each["_id"] for each in found]}, "payload": {"$ne": EMPTY}}
-        return await self._jobs.change_all(same, {"$set": {"payload": EMPTY}}) if found else 0
+        same = {"_id": {"$in": [each["_id"] for each in found]}, "payload": {"$ne": EMPTY_PAYLOAD}}
+        return await self._jobs.change_all(same, {"$set": {"payload": EMPTY_PAYLOAD}}) if found else 0
 
     async def save_report(self, report: Report) -> None:
         await self._reports.put([REPORTS.document(report) | {"number": self._numbers.next()}])
@@ -210,7 +210,7 @@ class MongoStore:
     ) -> Sequence[Report]:
         where = filters(_id=run_id, schedule_id=schedule_id)
         return [
-            REPORTS.noun(each) for each in await self._reports.find(where, sort=NEWEST_REPORT, limit=limit)
+            REPORTS.model(each) for each in await self._reports.find(where, sort=NEWEST_REPORT, limit=limit)
         ]
 
     async def set_value(self, key: str, value: str) -> None:
@@ -222,10 +222,10 @@ class MongoStore:
 
 
 def undelivered(kinds: Collection[str], states: Collection[JobState]) -> dict[str, Any]:
-    """Match the jobs of these kinds and states that nothing has replaced."""
+    """Build a filter for the jobs of these kinds and states that are not replaced."""
     return {"replaced_by": "", "state": {"$in": sorted(states)}, "kind": {"$in": sorted(kinds)}}
 
 
 def filters(**where: object) -> dict[str, Any]:
-    """What a document must hold, over the fields whose value is given."""
+    """Build a filter for the fields that have a value."""
     return {name: value for name, value in where.items() if value}

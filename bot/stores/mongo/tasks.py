@@ -1,4 +1,4 @@
-"""The tasks of the embedded engine and what they found, in the same MongoDB database as the store."""
+"""TaskStore in the MongoDB database of the store."""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
@@ -13,15 +13,15 @@ from bot.mongo import UP, Mongo
 from bot.stores.dump import Asset
 from bot.stores.mongo.documents import TASKS, Document, Numbers, moment
 
-BATCH = 500  # documents in one command
-IDS = 100_000  # in one question; a command must stay under 16 MiB
-MERGED = 100  # tasks whose assets a server puts in order by its index alone, without sorting
+BATCH_SIZE = 500  # documents per command
+MAX_IDS = 100_000  # per query, because a command must stay under 16 MiB
+MAX_MERGED_TASKS = 100  # per query, so that the server sorts by index alone
 
 WAITING, RUNNING = TaskStatus.WAITING.value, TaskStatus.RUNNING.value
 
 
 class MongoTaskStore:
-    """The TaskStore port on the database of a `MongoStore`, which opens and closes it."""
+    """TaskStore on the database of a `MongoStore`, which opens and closes it."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._tasks = mongo.collection("tasks")
@@ -37,13 +37,13 @@ class MongoTaskStore:
         lost = {"status": RUNNING, "lease_until": {"$lte": moment(now)}}
         update = {
             "$set": {"status": RUNNING, "owner": owner, "lease_until": moment(until)},
-            "$min": {"start_time": moment(now)},  # of its first claim
+            "$min": {"start_time": moment(now)},  # time of the first claim
         }
         found = await self._tasks.change({"$or": [{"status": WAITING}, lost]}, update, sort=[("number", UP)])
         if not found:
             return None
         await self._assets.delete({"task_id": found["_id"]})
-        return TASKS.noun(found)
+        return TASKS.model(found)
 
     async def free_future(self, now: datetime, beyond: datetime) -> int:
         where = {"status": RUNNING, "lease_until": {"$gt": moment(beyond)}}
@@ -69,24 +69,24 @@ class MongoTaskStore:
             asset_document(Asset(kind=kind, task_id=task_id, key=key, document=text))
             for key, text in found.items()
         ]
-        for batch in _batches(documents, BATCH):
+        for batch in _batches(documents, BATCH_SIZE):
             await self._assets.put(batch)
 
     async def stop_tasks(self, task_ids: Collection[str], now: datetime) -> None:
         ended = TASKS.changes({"status": TaskStatus.STOP, "end_time": now}) | {"lease_until": None}
-        for ids in _batches(list(task_ids), IDS):
+        for ids in _batches(list(task_ids), MAX_IDS):
             where = {"_id": {"$in": ids}, "status": {"$in": [WAITING, RUNNING]}}
             await self._tasks.change_all(where, {"$set": ended})
 
     async def find_tasks(self, *, ids: Collection[str] = (), run_id: str = "") -> Sequence[Task]:
         found: list[Document] = []
-        for where in [{"run_id": run_id}] if run_id else _among("_id", ids, IDS):
+        for where in [{"run_id": run_id}] if run_id else _among("_id", ids, MAX_IDS):
             found += await self._tasks.find(where)
-        return [TASKS.noun(each) for each in sorted(found, key=lambda each: int(each["number"]))]
+        return [TASKS.model(each) for each in sorted(found, key=lambda each: int(each["number"]))]
 
     async def find_open(self, ids: Collection[str]) -> Collection[str]:
         found: set[str] = set()
-        for where in _among("_id", ids, IDS):
+        for where in _among("_id", ids, MAX_IDS):
             among = where | {"status": {"$in": [WAITING, RUNNING]}}
             found |= {each["_id"] for each in await self._tasks.find(among, fields=[])}
         return found
@@ -95,7 +95,7 @@ class MongoTaskStore:
         order = [("key", UP), ("task_id", UP)]
         streams = [
             self._assets.stream({"kind": kind} | where, sort=order)
-            for where in _among("task_id", task_ids, MERGED)
+            for where in _among("task_id", task_ids, MAX_MERGED_TASKS)
         ]
         async for each in _merged(streams):
             yield json.loads(each["document"])
@@ -117,7 +117,7 @@ def _among(name: str, values: Collection[str], size: int) -> Iterator[Document]:
 
 
 async def _merged(streams: Sequence[AsyncGenerator[Document, None]]) -> AsyncIterator[Document]:
-    """Streams that are in the order of their keys, as one that is."""
+    """Merge streams that are sorted by key."""
     heads: list[tuple[str, str, int, Document]] = []
 
     async def pull(number: int) -> None:

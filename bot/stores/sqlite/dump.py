@@ -1,4 +1,4 @@
-"""The whole history of a SQLite store, to be read or filled up."""
+"""Dump of a SQLite store."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -7,8 +7,8 @@ from sqlite3 import Row
 from typing import Any
 
 from bot.downloads import DownloadLink
-from bot.stores.dump import MARKS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
-from bot.stores.sqlite.rows import DOWNLOADS, GRANTS, JOBS, REPORTS, RUNS, TASKS, Rows, stamp
+from bot.stores.dump import INTERNAL_KEYS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
+from bot.stores.sqlite.rows import DOWNLOADS, JOBS, LINKS, REPORTS, RUNS, TASKS, Rows, stamp
 from bot.stores.sqlite.store import SqliteStore
 
 Values = dict[str, Any]
@@ -16,7 +16,7 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Where a kind of record lies, and how it is read and written; `number` is the column of its number."""
+    """Table of a kind of records. `number` is the column of the insertion order."""
 
     name: str
     columns: Sequence[str]
@@ -26,11 +26,11 @@ class Table:
     where: str = "true"
 
 
-def _of(rows: Rows[Any], name: str) -> Table:
-    return Table(name=name, columns=rows.columns, record=rows.noun, row=rows.row, number="rowid")
+def _model_table(rows: Rows[Any], name: str) -> Table:
+    return Table(name=name, columns=rows.columns, record=rows.model, row=rows.row, number="rowid")
 
 
-def _plain(kind: type[Any], name: str, where: str = "true") -> Table:
+def _record_table(kind: type[Any], name: str, where: str = "true") -> Table:
     columns = tuple(kind.__dataclass_fields__)
 
     def record(row: Row) -> Any:
@@ -39,63 +39,68 @@ def _plain(kind: type[Any], name: str, where: str = "true") -> Table:
     return Table(name=name, columns=columns, record=record, row=asdict, where=where)
 
 
-def _held(row: Row) -> TaskRecord:
+def _task_record(row: Row) -> TaskRecord:
     until = row["lease_until"]
     lease = datetime.fromisoformat(until) if until else None
-    return TaskRecord(task=TASKS.noun(row), owner=row["owner"], lease_until=lease)
+    return TaskRecord(task=TASKS.model(row), owner=row["owner"], lease_until=lease)
 
 
-def _held_row(held: TaskRecord) -> Values:
-    lease = stamp(held.lease_until) if held.lease_until else None
-    return TASKS.row(held.task) | {"owner": held.owner, "lease_until": lease}
+def _task_row(record: TaskRecord) -> Values:
+    lease = stamp(record.lease_until) if record.lease_until else None
+    return TASKS.row(record.task) | {"owner": record.owner, "lease_until": lease}
 
 
-LINK_COLUMNS = tuple(name for name in GRANTS.columns if name != "downloads")  # its downloads tell that
+LINK_COLUMNS = tuple(name for name in LINKS.columns if name != "downloads")  # counted from its downloads
 
 
-def _grant(row: Row) -> DownloadLink:
-    return GRANTS.noun({"downloads": 0, **dict(row)})
+def _link(row: Row) -> DownloadLink:
+    return LINKS.model({"downloads": 0, **dict(row)})
 
 
 TABLES: Mapping[str, Table] = {
-    "runs": _of(RUNS, "runs"),
-    "jobs": _of(JOBS, "jobs"),
-    "reports": _of(REPORTS, "reports"),
-    "facts": _plain(KeyValue, "facts", f"key not in {MARKS}"),
+    "runs": _model_table(RUNS, "runs"),
+    "jobs": _model_table(JOBS, "jobs"),
+    "reports": _model_table(REPORTS, "reports"),
+    "facts": _record_table(KeyValue, "facts", f"key not in {INTERNAL_KEYS}"),
     "tasks": Table(
         name="tasks",
         columns=(*TASKS.columns, "owner", "lease_until"),
-        record=_held,
-        row=_held_row,
+        record=_task_record,
+        row=_task_row,
         number="number",
     ),
-    "assets": _plain(Asset, "assets"),
+    "assets": _record_table(Asset, "assets"),
     "links": Table(
         name="links",
         columns=LINK_COLUMNS,
-        record=_grant,
-        row=lambda grant: {name: GRANTS.row(grant)[name] for name in LINK_COLUMNS},
+        record=_link,
+        row=lambda link: {name: LINKS.row(link)[name] for name in LINK_COLUMNS},
         number="rowid",
     ),
     "downloads": Table(
         name="downloads",
         columns=DOWNLOADS.columns,
-        record=DOWNLOADS.noun,
+        record=DOWNLOADS.model,
         row=DOWNLOADS.row,
         number="number",
     ),
-    "booked": _plain(UsageRecord, "booked"),
+    "booked": Table(
+        name="booked",
+        columns=("month", "bucket", "calls"),
+        record=lambda row: UsageRecord(month=row["month"], kind=row["bucket"], calls=row["calls"]),
+        row=lambda usage: {"month": usage.month, "bucket": usage.kind, "calls": usage.calls},
+    ),
     "gates": Table(
         name="gates",
         columns=("gate", "until"),
-        record=lambda row: BlockedLimit(gate=row["gate"], until=datetime.fromisoformat(row["until"])),
-        row=lambda closing: {"gate": closing.gate, "until": stamp(closing.until)},
+        record=lambda row: BlockedLimit(limiter=row["gate"], until=datetime.fromisoformat(row["until"])),
+        row=lambda block: {"gate": block.limiter, "until": stamp(block.until)},
     ),
 }
 
 
 class SqliteDump:
-    """Movable on the file of a `SqliteStore`, which opens and closes it."""
+    """Dumpable on the file of a `SqliteStore`, which opens and closes it."""
 
     kinds: Sequence[str] = tuple(TABLES)
 

@@ -1,20 +1,20 @@
-"""The Links in the same SQLite file as the store."""
+"""DownloadLinkStore in the SQLite file of the store."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from bot.downloads import Download, DownloadLink
-from bot.stores.sqlite.rows import DOWNLOADS, GRANTS, stamp
+from bot.stores.sqlite.rows import DOWNLOADS, LINKS, stamp
 from bot.stores.sqlite.store import SqliteStore, insert
 
-KEY = """
-insert into facts (key, value) values ('link-key', :fresh)
+SIGNING_KEY = """
+insert into facts (key, value) values ('link-key', :candidate)
 on conflict do update set value = value returning value
 """
 
-FIND = "select *, (select count(*) from downloads where link_id = links.id) as downloads from links"
+FIND_LINK = "select *, (select count(*) from downloads where link_id = links.id) as downloads from links"
 
-TAKE = """
+ADD_DOWNLOAD = """
 insert into downloads (link_id, run_id, at, address, agent, id, finished, resumes)
 select id, run_id, :at, :address, :agent, :id, :finished, :resumes from links
 where id = :link_id and revoked_at is null and expires_at > :at
@@ -40,30 +40,30 @@ returning (select count(*) from downloads where link_id = links.id) < max_downlo
 
 
 class SqliteLinks:
-    """The Links port on the file of a `SqliteStore`, which opens and closes it."""
+    """DownloadLinkStore on the file of a `SqliteStore`, which opens and closes it."""
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
 
-    async def signing_key(self, fresh: str) -> str:
-        (row,) = await self._store.rows(KEY, {"fresh": fresh})
+    async def signing_key(self, candidate: str) -> str:
+        (row,) = await self._store.rows(SIGNING_KEY, {"candidate": candidate})
         return str(row["value"])
 
-    async def add_link(self, grant: DownloadLink) -> bool:
-        columns = tuple(name for name in GRANTS.columns if name != "downloads")
-        return await self._store.change(insert("links", columns), GRANTS.row(grant))
+    async def add_link(self, link: DownloadLink) -> bool:
+        columns = tuple(name for name in LINKS.columns if name != "downloads")
+        return await self._store.change(insert("links", columns), LINKS.row(link))
 
     async def find_link(self, link_id: str) -> DownloadLink | None:
-        rows = await self._store.rows(f"{FIND} where id = :id", {"id": link_id})
-        return GRANTS.noun(rows[0]) if rows else None
+        rows = await self._store.rows(f"{FIND_LINK} where id = :id", {"id": link_id})
+        return LINKS.model(rows[0]) if rows else None
 
     async def find_links(self, run_id: str, *, limit: int = 100) -> Sequence[DownloadLink]:
-        sql = f"{FIND} where run_id = :run_id order by made_at desc, rowid desc limit :limit"
+        sql = f"{FIND_LINK} where run_id = :run_id order by made_at desc, rowid desc limit :limit"
         rows = await self._store.rows(sql, {"run_id": run_id, "limit": limit})
-        return [GRANTS.noun(row) for row in rows]
+        return [LINKS.model(row) for row in rows]
 
     async def add_download(self, download: Download) -> bool:
-        return await self._store.change(TAKE, DOWNLOADS.row(download))
+        return await self._store.change(ADD_DOWNLOAD, DOWNLOADS.row(download))
 
     async def resume_download(self, download: Download, *, since: datetime, max_resumes: int) -> str:
         values = DOWNLOADS.row(download) | {"since": stamp(since), "max_resumes": max_resumes}
@@ -80,4 +80,4 @@ class SqliteLinks:
     async def find_downloads(self, run_id: str, *, limit: int = 100) -> Sequence[Download]:
         sql = "select * from downloads where run_id = :run_id order by number desc limit :limit"
         rows = await self._store.rows(sql, {"run_id": run_id, "limit": limit})
-        return [DOWNLOADS.noun(row) for row in rows]
+        return [DOWNLOADS.model(row) for row in rows]

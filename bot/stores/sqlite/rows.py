@@ -1,6 +1,6 @@
-"""Nouns to rows and back: one column per field, nested values as JSON (pydantic converts them).
+"""Conversion of models to rows: one column per field, nested values as JSON.
 
-Times are text of one width in UTC, so that SQLite compares them rightly.
+Times are UTC text of a fixed width, so that SQLite compares them correctly.
 """
 
 import asyncio
@@ -18,62 +18,65 @@ from bot.downloads import Download, DownloadLink
 from bot.models import Job, Report, Run, Task
 from bot.stores.encoding import dump
 
-Noun = TypeVar("Noun")
+Model = TypeVar("Model")
 
 Writer = Callable[[Any], Any]
 
-FEW = 200  # rows that are read in a few milliseconds
+MAX_INLINE_ROWS = 200  # converted within a few milliseconds
 
 
-class Rows(Generic[Noun]):
-    """How one noun is written.
+class Rows(Generic[Model]):
+    """Mapping of a model to rows.
 
-    `nested` names the fields that are kept as JSON; `also` names properties that get a column for searching.
+    - `nested`: fields that are stored as JSON.
+    - `also`: properties that get a column, for queries.
     """
 
-    def __init__(self, noun: type[Noun], *, nested: tuple[str, ...] = (), also: tuple[str, ...] = ()) -> None:
-        self._adapter: TypeAdapter[Noun] = TypeAdapter(noun)
-        self._fields: tuple[str, ...] = tuple(noun.__dataclass_fields__)  # type: ignore[attr-defined]
-        kinds = get_type_hints(noun)
+    def __init__(
+        self, model: type[Model], *, nested: tuple[str, ...] = (), also: tuple[str, ...] = ()
+    ) -> None:
+        self._adapter: TypeAdapter[Model] = TypeAdapter(model)
+        self._fields: tuple[str, ...] = tuple(model.__dataclass_fields__)  # type: ignore[attr-defined]
+        kinds = get_type_hints(model)
         writers = {name: _writer(kinds[name], nested=name in nested) for name in self._fields}
         self._writers = [(name, write) for name, write in writers.items() if write]
         self._nested = nested
         self.columns = (*self._fields, *also)
 
-    def row(self, noun: Noun) -> dict[str, Any]:
-        """Values by column, ready for SQLite."""
-        values = {name: getattr(noun, name) for name in self.columns}
+    def row(self, model: Model) -> dict[str, Any]:
+        """Return the values by column."""
+        values = {name: getattr(model, name) for name in self.columns}
         for name, write in self._writers:
             if values[name] is not None:
                 values[name] = write(values[name])
         return values
 
-    def noun(self, row: sqlite3.Row | Mapping[str, Any]) -> Noun:
+    def model(self, row: sqlite3.Row | Mapping[str, Any]) -> Model:
         values = {name: row[name] for name in self._fields}
         for name in self._nested:
             values[name] = None if values[name] is None else json.loads(values[name])
         return self._adapter.validate_python(values)
 
 
-async def nouns(kind: Rows[Noun], rows: Sequence[sqlite3.Row]) -> list[Noun]:
-    """Rows as nouns; many of them beside the event loop, where answers are waited for."""
+async def models(kind: Rows[Model], rows: Sequence[sqlite3.Row]) -> list[Model]:
+    """Convert rows to models, in a thread if there are many, so that acks are not delayed."""
 
-    def read() -> list[Noun]:
-        return [kind.noun(row) for row in rows]
+    def read() -> list[Model]:
+        return [kind.model(row) for row in rows]
 
-    return read() if len(rows) <= FEW else await asyncio.to_thread(read)
+    return read() if len(rows) <= MAX_INLINE_ROWS else await asyncio.to_thread(read)
 
 
 def stamp(time: datetime) -> str:
-    """A time as it is stored and compared; refuses naive ones."""
+    """Return a time as stored text. Raises `ValueError` for a naive time."""
     if time.tzinfo is None:
-        raise ValueError("times in the store are aware")
+        raise ValueError("times in the store must be timezone-aware")
     there = time if time.tzinfo is UTC else time.astimezone(UTC)
     return there.isoformat(timespec="microseconds")
 
 
 def _writer(kind: Any, *, nested: bool) -> Writer | None:
-    """What turns values of a field's type into what SQLite keeps; None when it keeps them as they are."""
+    """Return the conversion of a field for SQLite, or None if it needs none."""
     if nested:
         adapter: TypeAdapter[Any] = TypeAdapter(kind)
         return lambda value: dump(adapter, value, adapter.dump_json).decode()
@@ -90,6 +93,6 @@ RUNS = Rows(
 )
 JOBS = Rows(Job, nested=("payload", "result"))
 REPORTS = Rows(Report)
-GRANTS = Rows(DownloadLink)
+LINKS = Rows(DownloadLink)
 DOWNLOADS = Rows(Download)
 TASKS = Rows(Task, nested=("ports", "found"))

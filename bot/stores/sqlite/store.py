@@ -1,6 +1,6 @@
-"""The store in one SQLite file: the default, good for one process and for a few on one machine.
+"""Store in a SQLite file: the default, for one process or a few on one machine.
 
-WAL with `synchronous=full`: what a verb has returned from survives a killed process and a pulled plug.
+WAL with `synchronous=full`: a change survives a killed process and a power failure.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
 from bot.files import close_to_others, make_private_file, make_private_folder
 from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.stores.encoding import storable_values
-from bot.stores.sqlite.rows import JOBS, REPORTS, RUNS, nouns, stamp
+from bot.stores.sqlite.rows import JOBS, REPORTS, RUNS, models, stamp
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-UPGRADES = (
+MIGRATIONS_FOLDER = Path(__file__).parent / "migrations"
+MIGRATIONS = (
     "0001_initial.sql",
     "0002_ledger.sql",
     "0003_links.sql",
@@ -34,12 +34,12 @@ UPGRADES = (
     "0008_undelivered.sql",
     "0009_field_names.sql",
     "0010_export_requests.sql",
-)  # what makes version 1 of nothing, version 2 of 1 …
-VERSION = len(UPGRADES)
+)  # the first one creates schema version 1, the second one migrates it to 2, and so on
+SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 5.0
-BUSY_TRIES = 50
-EVERYTHING = -1  # SQLite's word for no limit
-STREAMED_ROWS = 64  # fetched at once by `stream`
+MAX_BUSY_RETRIES = 50
+NO_LIMIT = -1  # as SQLite writes it
+STREAMED_ROWS = 64  # per fetch of `stream`
 
 PRAGMAS = ("journal_mode=wal", "synchronous=full", "foreign_keys=on")
 
@@ -54,33 +54,33 @@ where rowid = (
             order by lease_until limit 1) from json_each(:kinds) as wanted
     ) order by case state when 'todo' then due_at else lease_until end limit 1
 ) returning *
-"""  # the first of each kind by its index, and the first of those: however many wait
+"""  # takes the first job of each kind by index, so the length of the queue does not matter
 
 UNDELIVERED = """
 from jobs where replaced_by = '' and state in ('dead', 'unconfirmed')
 and +kind in (select value from json_each(:kinds))
-"""  # with +, SQLite walks along the few that did not arrive, not along all of a kind
+"""  # the + makes SQLite use the index of undelivered jobs instead of the one by kind
 CLEAR = """
 update jobs set payload = '{}' where rowid in (
     select rowid from jobs where kind in (select value from json_each(:kinds))
     and ended_at >= :since and ended_at < :before and payload <> '{}' order by ended_at limit :limit
 ) returning 1
 """
-FREE = (
+FREE_FUTURE = (
     "update jobs set due_at = :now where state = 'todo' and due_at > :beyond returning 1",
     "update jobs set lease_until = :now where state = 'doing' and lease_until > :beyond returning 1",
 )
 
-CLAIMED = ("id", "owner", "attempts")  # what names a claim
-SETTING = ", ".join(f"{name} = :{name}" for name in JOBS.columns if name not in CLAIMED)
+CLAIM_COLUMNS = ("id", "owner", "attempts")  # identify a claim
+ASSIGNMENTS = ", ".join(f"{name} = :{name}" for name in JOBS.columns if name not in CLAIM_COLUMNS)
 SAVE = (
-    f"update jobs set {SETTING} where id = :id and owner = :owner and attempts = :attempts"  # noqa: S608 - names
+    f"update jobs set {ASSIGNMENTS} where id = :id and owner = :owner and attempts = :attempts"  # noqa: S608 - names
     " and state = 'doing' returning 1"
 )
 
 
 def sqlite_path(url: str) -> Path:
-    """The file a `store.url` names: `sqlite:///relative.db` or `sqlite:////absolute.db`."""
+    """Return the file of a `store.url`: `sqlite:///relative.db` or `sqlite:////absolute.db`."""
     scheme, _, path = url.partition(":///")
     if scheme != "sqlite" or not path:
         raise ConfigError(f"store.url takes sqlite:///FILE or mongodb://…, got {url.partition('://')[0]}://…")
@@ -88,12 +88,12 @@ def sqlite_path(url: str) -> Path:
 
 
 class SqliteStore:
-    """The Store port on one SQLite file."""
+    """Store on one SQLite file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: aiosqlite.Connection | None = None
-        self._idle = asyncio.Lock()  # no statement of another task gets into a transaction
+        self._lock = asyncio.Lock()  # keeps statements of other tasks out of a transaction
 
     @property
     def _db(self) -> aiosqlite.Connection:
@@ -103,14 +103,14 @@ class SqliteStore:
 
     async def open(self) -> None:
         try:
-            await asyncio.to_thread(self._keep_private)
+            await asyncio.to_thread(self._create_private_file)
             self._connection = await aiosqlite.connect(
                 self._path, isolation_level=None, timeout=BUSY_SECONDS, iter_chunk_size=STREAMED_ROWS
             )
             self._connection.row_factory = sqlite3.Row
             for pragma in PRAGMAS:
-                await self._patiently(self._connection, f"pragma {pragma}")
-            await self._upgrade()
+                await self._set_pragma(self._connection, f"pragma {pragma}")
+            await self._migrate()
         except (OSError, sqlite3.OperationalError) as error:
             await self.close()
             raise ConfigError(f"store.url: {self._path} cannot be used: {error}") from error
@@ -121,95 +121,95 @@ class SqliteStore:
             await self.close()
             raise
 
-    def _keep_private(self) -> None:
-        """Create the file; SQLite gives the two beside it the same mode."""
+    def _create_private_file(self) -> None:
+        """Create the file for its owner only. SQLite gives its WAL files the same mode."""
         make_private_folder(self._path.parent)
         make_private_file(self._path)
-        for beside in ("-wal", "-shm"):
-            close_to_others(self._path.with_name(self._path.name + beside))
+        for suffix in ("-wal", "-shm"):
+            close_to_others(self._path.with_name(self._path.name + suffix))
 
     async def close(self) -> None:
-        async with self._idle:
+        async with self._lock:
             connection, self._connection = self._connection, None
             if connection:
                 await connection.close()
 
-    async def _patiently(self, connection: aiosqlite.Connection, sql: str) -> None:
-        """The switch to WAL knows no patience of its own: with several processes on a new file, one waits."""
-        for _ in range(BUSY_TRIES):
+    async def _set_pragma(self, connection: aiosqlite.Connection, sql: str) -> None:
+        """Run a pragma, retrying while another process switches the new file to WAL."""
+        for _ in range(MAX_BUSY_RETRIES):
             try:
                 await connection.execute(sql)
             except sqlite3.OperationalError:
-                await asyncio.sleep(BUSY_SECONDS / BUSY_TRIES)
+                await asyncio.sleep(BUSY_SECONDS / MAX_BUSY_RETRIES)
             else:
                 return
         await connection.execute(sql)
 
-    async def _upgrade(self) -> None:
-        """Bring a new or an older file to this version; several processes may try at once, one does it."""
+    async def _migrate(self) -> None:
+        """Migrate the file to the current schema. Several processes may try at once, and one does it."""
         async with self.transaction():
             ((version,),) = await self._db.execute_fetchall("pragma user_version")
-            if version > VERSION:
+            if version > SCHEMA_VERSION:
                 raise ConfigError(
                     f"store.url: {self._path} was written by a newer DingRun (schema {version}, this one"
-                    f" knows {VERSION}): start that version, or name another file"
+                    f" knows {SCHEMA_VERSION}): start that version, or name another file"
                 )
-            for name in UPGRADES[version:]:
-                for statement in (MIGRATIONS / name).read_text(encoding="utf-8").split(";"):
+            for name in MIGRATIONS[version:]:
+                for statement in (MIGRATIONS_FOLDER / name).read_text(encoding="utf-8").split(";"):
                     await self._db.execute(statement)
-            await self._db.execute(f"pragma user_version = {VERSION}")
+            await self._db.execute(f"pragma user_version = {SCHEMA_VERSION}")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """Commit what is executed inside as one; roll back on an error. Other tasks wait."""
-        async with self._idle:
+        """Run statements in a transaction, which is rolled back on an error. Other tasks wait."""
+        async with self._lock:
             try:
                 await self._db.execute("begin immediate")
                 yield
                 await self._db.execute("commit")
-            except BaseException:  # also when cancelled: what was asked of the thread is done all the same
-                with suppress(sqlite3.OperationalError):  # there is nothing to roll back
+            except BaseException:  # includes cancellation: the thread finishes its statement
+                with suppress(sqlite3.OperationalError):  # no transaction is open
                     await self._db.execute("rollback")
                 raise
 
     async def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
-        """Run one statement, atomic and on the disk once it returns, and return its rows."""
+        """Run one atomic statement and return its rows. Its changes are on disk when it returns."""
         try:
-            async with self._idle:
+            async with self._lock:
                 return list(await self._db.execute_fetchall(sql, storable_values(values or {})))
         except sqlite3.DatabaseError as error:
-            raise self._translated(error) from error
+            raise self._translate(error) from error
         except OverflowError:
-            raise PermanentError("SQLite cannot hold this value (OverflowError)") from None
+            raise PermanentError("SQLite cannot store this value (OverflowError)") from None
 
-    def _translated(self, error: sqlite3.DatabaseError) -> DingRunError:
-        """Our error for one of SQLite's."""
-        if isinstance(error, sqlite3.OperationalError):  # locked, full, or the disk fails
-            return TemporaryError(f"the store cannot do it now: {error}")
+    def _translate(self, error: sqlite3.DatabaseError) -> DingRunError:
+        """Return our error for an error of SQLite."""
+        if isinstance(error, sqlite3.OperationalError):  # locked, disk full, or a disk error
+            return TemporaryError(f"the store is temporarily unavailable: {error}")
         return PermanentError(f"the store {self._path} is damaged: {error}")
 
     async def stream(self, sql: str) -> AsyncIterator[sqlite3.Row]:
-        """Run one statement and return its rows a few at a time; nothing else may be written meanwhile."""
+        """Run one statement and stream its rows. Nothing may be written meanwhile."""
         try:
             async with self._db.execute(sql) as cursor:
                 async for row in cursor:
                     yield row
         except sqlite3.DatabaseError as error:
-            raise self._translated(error) from error
+            raise self._translate(error) from error
 
     async def insert_many(
         self, table: str, columns: tuple[str, ...], rows: Sequence[Mapping[str, Any]]
     ) -> None:
-        """Insert rows in one transaction; those that are there already are left as they are."""
+        """Insert rows in one transaction. Existing rows do not change."""
         sql = insert(table, columns).removesuffix("returning 1")
         try:
             async with self.transaction():
                 await self._db.executemany(sql, rows)
         except sqlite3.DatabaseError as error:
-            raise self._translated(error) from error
+            raise self._translate(error) from error
 
     async def change(self, sql: str, values: Mapping[str, Any]) -> bool:
-        """Run one statement; whether it changed anything (it must end in `returning`)."""
+        """Run one statement that ends in `returning`. Returns True if it changed anything."""
         return bool(await self.rows(sql, values))
 
     async def add_run(self, run: Run) -> bool:
@@ -217,7 +217,7 @@ class SqliteStore:
 
     async def find_run(self, run_id: str) -> Run | None:
         rows = await self.rows("select * from runs where id = :id", {"id": run_id})
-        return RUNS.noun(rows[0]) if rows else None
+        return RUNS.model(rows[0]) if rows else None
 
     async def update_run(
         self, run_id: str, changes: Mapping[str, Any], *, when: RunStatus | None = None
@@ -225,24 +225,24 @@ class SqliteStore:
         current = await self.find_run(run_id)
         if current is None:
             return None
-        row = RUNS.row(replace(current, **changes))  # turns each value into its column's form
+        row = RUNS.row(replace(current, **changes))  # converts each value for its column
         setting = ", ".join(f"{name} = :{name}" for name in changes)
         guard = "and status = :when" if when else ""
         sql = f"update runs set {setting} where id = :id {guard} returning *"  # noqa: S608 - names of fields
         values = {name: row[name] for name in changes} | {"id": run_id, "when": when}
         rows = await self.rows(sql, values)
-        return RUNS.noun(rows[0]) if rows else None
+        return RUNS.model(rows[0]) if rows else None
 
     async def find_runs(
         self, *, status: RunStatus | None = None, schedule_id: str = "", limit: int = 20
     ) -> Sequence[Run]:
         where = {"status": status, "schedule_id": schedule_id}
         clause = filters(where)
-        if status is RunStatus.RUNNING:  # the index of open runs, not that of all runs of a schedule
+        if status is RunStatus.RUNNING:  # use the index of open runs, not the one by schedule
             clause = clause.replace("schedule_id", "+schedule_id", 1)
         sql = f"select * from runs {clause} order by start_time desc, rowid desc limit :limit"  # noqa: S608
-        rows = await self.rows(sql, where | {"limit": limit or EVERYTHING})
-        return await nouns(RUNS, rows)
+        rows = await self.rows(sql, where | {"limit": limit or NO_LIMIT})
+        return await models(RUNS, rows)
 
     async def add_job(self, job: Job) -> bool:
         return await self.change(insert("jobs", JOBS.columns), JOBS.row(job))
@@ -252,7 +252,7 @@ class SqliteStore:
     ) -> Job | None:
         values = {"kinds": array(kinds), "owner": owner, "now": stamp(now), "until": stamp(until)}
         rows = await self.rows(CLAIM, values)
-        return JOBS.noun(rows[0]) if rows else None
+        return JOBS.model(rows[0]) if rows else None
 
     async def save_job(self, job: Job) -> bool:
         return await self.change(SAVE, JOBS.row(job))
@@ -266,12 +266,12 @@ class SqliteStore:
 
     async def free_future(self, now: datetime, beyond: datetime) -> int:
         values = {"now": stamp(now), "beyond": stamp(beyond)}
-        rows = [await self.rows(sql, values) for sql in FREE]
+        rows = [await self.rows(sql, values) for sql in FREE_FUTURE]
         return sum(map(len, rows))
 
     async def find_job(self, job_id: str) -> Job | None:
         rows = await self.rows("select * from jobs where id = :id", {"id": job_id})
-        return JOBS.noun(rows[0]) if rows else None
+        return JOBS.model(rows[0]) if rows else None
 
     async def find_jobs(
         self, *, run_id: str = "", kind: str = "", states: Collection[JobState] = (), limit: int = 100
@@ -280,7 +280,7 @@ class SqliteStore:
         among = "and state in (select value from json_each(:states))" if states else ""
         sql = f"select * from jobs {filters(where)} {among} order by created_at, rowid limit :limit"  # noqa: S608
         rows = await self.rows(sql, where | {"states": array(states), "limit": limit})
-        return await nouns(JOBS, rows)
+        return await models(JOBS, rows)
 
     async def find_ended(
         self, kinds: Collection[str], since: datetime, states: Collection[JobState] = ()
@@ -291,7 +291,7 @@ class SqliteStore:
             " and kind in (select value from json_each(:kinds)) order by ended_at, rowid"
         )
         values = {"kinds": array(kinds), "states": array(states), "since": stamp(since)}
-        return await nouns(JOBS, await self.rows(sql, values))
+        return await models(JOBS, await self.rows(sql, values))
 
     async def find_undelivered(
         self, kinds: Collection[str], *, run_id: str = "", limit: int = 100
@@ -299,7 +299,7 @@ class SqliteStore:
         where = f"{UNDELIVERED} and run_id = :run_id" if run_id else UNDELIVERED
         sql = f"select * {where} order by created_at desc, rowid desc limit :limit"
         values = {"kinds": array(kinds), "run_id": run_id, "limit": limit}
-        return (await nouns(JOBS, await self.rows(sql, values)))[::-1]
+        return (await models(JOBS, await self.rows(sql, values)))[::-1]
 
     async def count_undelivered(self, kinds: Collection[str]) -> Mapping[JobState, int]:
         sql = f"select state, count(*) as number {UNDELIVERED} group by state"
@@ -327,7 +327,7 @@ class SqliteStore:
     ) -> Sequence[Report]:
         where = {"run_id": run_id, "schedule_id": schedule_id}
         sql = f"select * from reports {filters(where)} order by made_at desc, rowid desc limit :limit"  # noqa: S608
-        return [REPORTS.noun(row) for row in await self.rows(sql, where | {"limit": limit})]
+        return [REPORTS.model(row) for row in await self.rows(sql, where | {"limit": limit})]
 
     async def set_value(self, key: str, value: str) -> None:
         await self.rows(insert("facts", ("key", "value"), over=True), {"key": key, "value": value})
@@ -339,18 +339,18 @@ class SqliteStore:
 
 @cache
 def insert(table: str, columns: tuple[str, ...], *, over: bool = False) -> str:
-    """An insert that leaves, or with `over` replaces, the row that is there; a row back means it wrote."""
+    """Build an insert that returns a row if it wrote. With `over`, it replaces an existing row."""
     conflict = "replace" if over else "ignore"
     names, places = ", ".join(columns), ", ".join(f":{name}" for name in columns)
     return f"insert or {conflict} into {table} ({names}) values ({places}) returning 1"  # noqa: S608
 
 
 def filters(where: Mapping[str, object]) -> str:
-    """A where clause over the columns whose value is given."""
+    """Build a where clause for the columns that have a value."""
     given = [f"{name} = :{name}" for name, value in where.items() if value]
     return "where " + (" and ".join(given) or "true")
 
 
 def array(values: Collection[str]) -> str:
-    """A list as one JSON value, whatever its length."""
+    """Encode a list of any length as one JSON parameter."""
     return json.dumps(list(values))

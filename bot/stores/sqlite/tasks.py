@@ -1,4 +1,4 @@
-"""The tasks of the embedded engine and what they found, in the same SQLite file as the store."""
+"""TaskStore in the SQLite file of the store."""
 
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from bot.models import Task
-from bot.stores.sqlite.rows import TASKS, nouns, stamp
+from bot.stores.sqlite.rows import TASKS, models, stamp
 from bot.stores.sqlite.store import SqliteStore, array, insert
 
-BATCH = 500  # documents read at once
+BATCH_SIZE = 500  # documents per query
 
 CLAIM = """
 update tasks set status = 'running', owner = :owner, lease_until = :until,
@@ -21,7 +21,7 @@ where number = (
         select min(+number) from tasks where status = 'running' and lease_until <= :now
     )
 ) returning *
-"""  # each by its index: those that have ended are not walked past
+"""  # uses one index per status, so ended tasks are not scanned
 
 ASSETS = """
 select key, task_id, document from assets
@@ -31,7 +31,7 @@ order by key, task_id limit :batch
 
 
 class SqliteTaskStore:
-    """The TaskStore port on the file of a `SqliteStore`, which opens and closes it."""
+    """TaskStore on the file of a `SqliteStore`, which opens and closes it."""
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
@@ -45,7 +45,7 @@ class SqliteTaskStore:
         rows = await self._store.rows(CLAIM, values)
         if not rows:
             return None
-        task = TASKS.noun(rows[0])
+        task = TASKS.model(rows[0])
         await self._store.rows("delete from assets where task_id = :id", {"id": task.id})
         return task
 
@@ -94,7 +94,7 @@ class SqliteTaskStore:
         if not run_id:
             sql = "select * from tasks where id in (select value from json_each(:ids)) order by number"
         rows = await self._store.rows(sql, {"ids": array(ids), "run_id": run_id})
-        return await nouns(TASKS, rows)
+        return await models(TASKS, rows)
 
     async def find_open(self, ids: Collection[str]) -> Collection[str]:
         sql = (
@@ -104,7 +104,7 @@ class SqliteTaskStore:
         return {row["id"] for row in await self._store.rows(sql, {"ids": array(ids)})}
 
     async def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
-        values = {"kind": kind, "ids": array(task_ids), "key": "", "task_id": "", "batch": BATCH}
+        values = {"kind": kind, "ids": array(task_ids), "key": "", "task_id": "", "batch": BATCH_SIZE}
         while rows := await self._store.rows(ASSETS, values):
             for row in rows:
                 yield json.loads(row["document"])

@@ -16,7 +16,7 @@ from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.stream import StreamConnection, StreamOptions
 from bot.models import CardTap, Destination, MarkdownMessage, Message
 from bot.quota.budget import Budget
-from bot.stores.sqlite.ledger import SqliteQuotaStore
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
 from tests.factories import make_message
 from tests.fakes import FakeClock

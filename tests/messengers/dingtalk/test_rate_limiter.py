@@ -12,7 +12,7 @@ from bot.messengers.dingtalk.errors import Banned, NotBilled, QuotaExhausted, Th
 from bot.messengers.dingtalk.rate_limiter import RateLimit, RateLimiter, app_limit, robot_limit
 from bot.models import QuotaKind
 from bot.quota.budget import Budget, month_of
-from bot.stores.sqlite.ledger import SqliteQuotaStore
+from bot.stores.sqlite.quota import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
 from tests.fakes import FakeClock
 

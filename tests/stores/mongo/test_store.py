@@ -9,7 +9,7 @@ from bot.errors import ConfigError, TemporaryError
 from bot.models import JobState, PushStatus, TaskCounts
 from bot.mongo import Mongo
 from bot.stores.mongo.documents import JOBS, RUNS, Numbers, moment
-from bot.stores.mongo.ledger import Gate, MongoQuotaStore, pass_gate, rounded_up
+from bot.stores.mongo.quota import LimiterState, MongoQuotaStore, round_up, take_slot
 from bot.stores.mongo.store import MongoStore
 from tests.factories import NOW, make_job, make_run
 from tests.mongo_server import Database
@@ -94,40 +94,44 @@ async def test_a_document_carries_the_names_of_the_fields(mongo: Mongo, store: M
     }
 
 
-async def test_what_a_gate_cannot_settle_is_temporary(mongo: Mongo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bot.stores.mongo.ledger.TRIES", 0)
+async def test_a_limiter_under_contention_is_a_temporary_error(
+    mongo: Mongo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.stores.mongo.quota.MAX_ATTEMPTS", 0)
     with pytest.raises(TemporaryError, match="robot"):
         await MongoQuotaStore(mongo).acquire("robot", 1, NOW, MINUTE)
 
 
 SECOND = timedelta(seconds=1)
-FREE = NOW - SECOND
+FREE_SLOT = NOW - SECOND
 
 
 @pytest.mark.parametrize(
-    ("gate", "places", "passed"),
+    ("state", "capacity", "outcome"),
     [
-        (Gate(), 2, (NOW + MINUTE, NOW)),
-        (Gate(places=(LATER,)), 2, (LATER, NOW + MINUTE)),
-        (Gate(places=(LATER, FREE, NOW - MINUTE)), 3, (LATER, FREE, NOW + MINUTE)),
-        (Gate(places=(LATER, LATER + SECOND)), 2, LATER),
-        (Gate(places=(LATER, FREE)), 1, LATER),
-        (Gate(places=(NOW + 3 * MINUTE, FREE)), 1, (NOW + MINUTE, FREE)),
-        (Gate(places=(FREE,), blocked_until=LATER), 1, LATER),
-        (Gate(places=(LATER,), blocked_until=NOW), 1, LATER),
-        (Gate(blocked_until=NOW), 1, (NOW + MINUTE,)),
+        (LimiterState(), 2, (NOW + MINUTE, NOW)),
+        (LimiterState(slots=(LATER,)), 2, (LATER, NOW + MINUTE)),
+        (LimiterState(slots=(LATER, FREE_SLOT, NOW - MINUTE)), 3, (LATER, FREE_SLOT, NOW + MINUTE)),
+        (LimiterState(slots=(LATER, LATER + SECOND)), 2, LATER),
+        (LimiterState(slots=(LATER, FREE_SLOT)), 1, LATER),
+        (LimiterState(slots=(NOW + 3 * MINUTE, FREE_SLOT)), 1, (NOW + MINUTE, FREE_SLOT)),
+        (LimiterState(slots=(FREE_SLOT,), blocked_until=LATER), 1, LATER),
+        (LimiterState(slots=(LATER,), blocked_until=NOW), 1, LATER),
+        (LimiterState(blocked_until=NOW), 1, (NOW + MINUTE,)),
     ],
 )
-def test_a_gate_decides(gate: Gate, places: int, passed: object) -> None:
-    assert pass_gate(gate, places, NOW, MINUTE) == passed
+def test_a_limiter_gives_a_slot_or_the_time_to_try_again(
+    state: LimiterState, capacity: int, outcome: object
+) -> None:
+    assert take_slot(state, capacity, NOW, MINUTE) == outcome
 
 
 def test_times_are_refused_without_a_zone_and_rounded_as_said() -> None:
     with pytest.raises(ValueError, match="aware"):
         moment(NOW.replace(tzinfo=None))
     assert moment(NOW + timedelta(microseconds=1999)) == NOW + timedelta(microseconds=1000)
-    assert rounded_up(NOW) == NOW
-    assert rounded_up(NOW + timedelta(microseconds=1)) == NOW + timedelta(milliseconds=1)
+    assert round_up(NOW) == NOW
+    assert round_up(NOW + timedelta(microseconds=1)) == NOW + timedelta(milliseconds=1)
 
 
 def test_numbers_grow() -> None:
@@ -138,7 +142,7 @@ def test_numbers_grow() -> None:
 
 def test_a_noun_with_everything_unset_is_the_same_again() -> None:
     job = make_job()
-    assert JOBS.noun(JOBS.document(job)) == job
+    assert JOBS.model(JOBS.document(job)) == job
 
 
 async def test_documents_of_version_2_are_read_under_todays_names(mongo: Mongo) -> None:

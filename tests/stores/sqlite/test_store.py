@@ -12,7 +12,7 @@ from bot.errors import ConfigError, PermanentError, TemporaryError
 from bot.models import Findings, PushStatus, TaskCounts
 from bot.stores.sqlite.links import SqliteLinks
 from bot.stores.sqlite.rows import DOWNLOADS, JOBS, RUNS
-from bot.stores.sqlite.store import MIGRATIONS, UPGRADES, SqliteStore, sqlite_path
+from bot.stores.sqlite.store import MIGRATIONS, MIGRATIONS_FOLDER, SqliteStore, sqlite_path
 from tests import ROOT
 from tests.factories import make_download, make_job, make_link, make_run
 
@@ -51,11 +51,11 @@ async def test_what_was_kept_survives_a_killed_process(tmp_path: Path) -> None:
 
 
 async def test_a_store_of_an_earlier_version_is_opened_with_what_it_has(tmp_path: Path) -> None:
-    grant, earlier = make_link(), UPGRADES[:4]
-    download, values = make_download(grant, finished=True), DOWNLOADS.row(make_download(grant))
+    link, earlier = make_link(), MIGRATIONS[:4]
+    download, values = make_download(link, finished=True), DOWNLOADS.row(make_download(link))
     with sqlite3.connect(tmp_path / "old.db") as db:
         for name in earlier:
-            db.executescript((MIGRATIONS / name).read_text(encoding="utf-8"))
+            db.executescript((MIGRATIONS_FOLDER / name).read_text(encoding="utf-8"))
         db.execute(
             "insert into downloads (link_id, run_id, at, address, agent)"
             " values (:link_id, :run_id, :at, :address, :agent)",
@@ -65,8 +65,8 @@ async def test_a_store_of_an_earlier_version_is_opened_with_what_it_has(tmp_path
     db.close()
     store = SqliteStore(tmp_path / "old.db")
     await store.open()
-    assert await SqliteLinks(store).find_downloads(grant.run_id) == [download]
-    assert await store.clear_payloads(["message"], grant.made_at, grant.expires_at, limit=1) == 0
+    assert await SqliteLinks(store).find_downloads(link.run_id) == [download]
+    assert await store.clear_payloads(["message"], link.made_at, link.expires_at, limit=1) == 0
     await store.close()
 
 
@@ -82,8 +82,8 @@ async def test_a_newer_store_is_refused_with_what_to_do(tmp_path: Path) -> None:
 async def test_a_store_of_an_older_version_gains_the_findings_of_runs(tmp_path: Path) -> None:
     path = tmp_path / "older.db"
     with sqlite3.connect(path) as db:
-        for name in UPGRADES[:4]:
-            db.executescript((MIGRATIONS / name).read_text(encoding="utf-8"))
+        for name in MIGRATIONS[:4]:
+            db.executescript((MIGRATIONS_FOLDER / name).read_text(encoding="utf-8"))
         db.execute("pragma user_version = 4")
     db.close()
     store = SqliteStore(path)
@@ -192,8 +192,8 @@ async def test_rows_of_version_8_are_read_under_todays_names(tmp_path: Path) -> 
     row["cause"], row["tally"] = row.pop("idempotency_key"), row.pop("task_counts")
     row["schedule"] = row["schedule"].replace("recipient_options", "manners")
     with sqlite3.connect(path) as db:
-        for name in UPGRADES[:8]:
-            db.executescript((MIGRATIONS / name).read_text(encoding="utf-8"))
+        for name in MIGRATIONS[:8]:
+            db.executescript((MIGRATIONS_FOLDER / name).read_text(encoding="utf-8"))
         names = ", ".join(row)
         marks = ", ".join(f":{name}" for name in row)
         db.execute(f"insert into runs ({names}) values ({marks})", row)  # noqa: S608 - names of columns
@@ -209,8 +209,8 @@ async def test_requests_to_workers_of_version_9_keep_their_kind(tmp_path: Path) 
     path, job = tmp_path / "v9.db", make_job(kind="export_request")
     row = JOBS.row(job) | {"kind": "make"}
     with sqlite3.connect(path) as db:
-        for name in UPGRADES[:9]:
-            db.executescript((MIGRATIONS / name).read_text(encoding="utf-8"))
+        for name in MIGRATIONS[:9]:
+            db.executescript((MIGRATIONS_FOLDER / name).read_text(encoding="utf-8"))
         names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
         db.execute(f"insert into jobs ({names}) values ({marks})", row)  # noqa: S608 - names of columns
         db.execute("pragma user_version = 9")
