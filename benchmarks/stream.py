@@ -3,8 +3,10 @@
 `python -m benchmarks.stream` runs `python -m bot` as a process on SQLite, connected to a small gateway that
 sends prepared frames and notes when their acks and the replies come. First 100 messages a second, then 2,000
 messages within 10 s. The reference is what SQLite alone commits on the same disk in the same run.
+`--store mongodb://…/name --rate 20` measures another store, at one rate for 10 s.
 """
 
+import argparse
 import asyncio
 import json
 import os
@@ -166,11 +168,11 @@ def commits_per_second(folder: Path) -> float:
     return rate
 
 
-def settings(gateway: Gateway, folder: Path) -> Path:
+def settings(gateway: Gateway, folder: Path, store: str) -> Path:
     ding = {"APP_KEY": "k", "APP_SECRET": "s", "OPENAPI_BASE": gateway.url, "OAPI_BASE": gateway.url}
     values = {
         "DINGDING": ding,
-        "store": {"url": f"sqlite:///{folder}/bench.db"},
+        "store": {"url": store or f"sqlite:///{folder}/bench.db"},
         "web": {"port": 0},
         "log": {"level": "WARNING"},
     }
@@ -179,7 +181,7 @@ def settings(gateway: Gateway, folder: Path) -> Path:
     return config
 
 
-async def main() -> None:
+async def main(store: str, loads: Sequence[tuple[int, float]]) -> None:
     console = Console()
     table = Table(
         "messages / s", "ack p50 (ms)", "p99 (ms)", "slowest (ms)", "answered / s", "CPU ms each", "holds"
@@ -187,9 +189,9 @@ async def main() -> None:
     async with AsyncExitStack() as stack:
         gateway = await stack.enter_async_context(Gateway().serving())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        config = await asyncio.to_thread(settings, gateway, folder)
+        config = await asyncio.to_thread(settings, gateway, folder, store)
         pid = await stack.enter_async_context(running_bot(gateway, config))
-        for rate, seconds in LOADS:
+        for rate, seconds in loads:
             table.add_row(*await measure(gateway, pid, rate, seconds))
         commits = await asyncio.to_thread(commits_per_second, folder)
     console.print(table)
@@ -210,4 +212,8 @@ async def measure(gateway: Gateway, pid: int, rate: int, seconds: float) -> Sequ
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stream", description="See the docstring.")
+    parser.add_argument("--store", default="", metavar="URL", help="another store.url than SQLite")
+    parser.add_argument("--rate", type=int, help="messages a second, for 10 s")
+    asked = parser.parse_args()
+    asyncio.run(main(asked.store, [(asked.rate, 10.0)] if asked.rate else LOADS))
