@@ -1,4 +1,4 @@
-"""The settings: read once, typed, frozen, and complaining by name.
+"""Load the settings once: typed, frozen, with errors that name the key.
 
 `config.yaml` holds them, and each key can be given as an environment variable `DINGRUN_<SECTION>__<KEY>`,
 which wins over it. The `DINGDING` block keeps the names that ARL's operators know.
@@ -29,9 +29,9 @@ __all__ = ["Settings", "collect_secrets", "load"]
 
 DEFAULT_FILE = "config.yaml"
 PREFIX = "DINGRUN_"
-LONGEST_LINE = 300
+MAX_LINE_LENGTH = 300
 
-TAKES = {  # what we say a key takes: pydantic's words for the error
+TAKES = {  # what a key accepts: pydantic's error types
     "must be a whole number": "int_parsing int_type int_from_float",
     "must be a number": "float_parsing float_type",
     "must be true or false": "bool_parsing bool_type",
@@ -51,20 +51,20 @@ KeyPath = tuple[int | str, ...]  # of a setting in the tree, as in `("schedules"
 def load(path: Path | None = None) -> Settings:
     """Read the settings, from `path`, else ./config.yaml if it is there, else the defaults.
 
-    Raises `ConfigError` with one line: the file (or the environment), the key, what it got, what it takes.
+    Raises `ConfigError` with one line: the file or the environment, the key, the value, what is accepted.
     """
     chosen = path or Path(DEFAULT_FILE)
     if path and not path.is_file():
-        raise ConfigError(f"{path}: there is no such file")
+        raise ConfigError(f"{path}: no such file")
     written = read_settings_file(chosen) if chosen.is_file() else {}
     given = _environment()
     try:
         settings = Settings.model_validate(_merged(written, given))
     except ValidationError as error:
         raise ConfigError(_line(_explain(error, chosen, given))) from None
-    if wrong := validate_combinations(settings):
-        section = re.split(r"[^a-z]", wrong)[0]
-        raise ConfigError(_line(f"{_source((section,), chosen, given)}: {wrong}"))
+    if problem := validate_combinations(settings):
+        section = re.split(r"[^a-z]", problem)[0]
+        raise ConfigError(_line(f"{_source((section,), chosen, given)}: {problem}"))
     return settings
 
 
@@ -76,7 +76,7 @@ class _Names(Settings, BaseSettings):
 
 class _Variables(EnvSettingsSource):
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        """Leave text that is not JSON as it is; validation refuses it by name like any other wrong value."""
+        """Leave text that is not JSON as it is: validation rejects it with the name of the key."""
         try:
             return super().decode_complex_value(field_name, field, value)
         except (ValueError, RecursionError):
@@ -104,7 +104,7 @@ def _environment() -> dict[str, Any]:
 
 
 def _variables(model: type[BaseModel], prefix: str) -> Iterator[str]:
-    """The variables of a section; one that ends in `__` is of a mapping, and any name may follow."""
+    """Yield the variables of a section. One that ends in `__` is a mapping: any name may follow."""
     for name, field in model.model_fields.items():
         yield f"{prefix}{name.upper()}"
         if get_origin(field.annotation) is dict:
@@ -179,13 +179,13 @@ def _place(loc: KeyPath) -> KeyPath:
 
 
 def _line(text: str) -> str:
-    """Make one line of it, whatever stands in the values it shows, and without keys that stray into them."""
+    """Return one line without control characters, without secrets of addresses, and not too long."""
     line = mask_addresses("".join(letter if letter.isprintable() else " " for letter in text))
-    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
+    return line if len(line) <= MAX_LINE_LENGTH else f"{line[:MAX_LINE_LENGTH]}…"
 
 
 def _type_at(place: KeyPath) -> Any:
-    """The type of the setting at this place, or None when there is no such setting."""
+    """Return the type of the setting at this path, or None if there is no such setting."""
     kind: Any = Settings
     for part in place:
         if sections := sections_in(kind):
@@ -205,20 +205,20 @@ def _holds_secret(kind: Any) -> bool:
 
 
 def _shown(place: KeyPath, got: object) -> str:
-    """A wrong value, shortened; where a secret may stand, never."""
+    """Shorten a rejected value. One that may hold a secret is shown as stars."""
     kind = _type_at(place)
     hidden = kind is None or _holds_secret(kind) or place == ("store", "url")
     return "***" if hidden else reprlib.repr(got)
 
 
 def _name(parent: KeyPath, part: int | str) -> str:
-    """The name as it is written: `DINGDING` and the keys of robots are in capitals."""
+    """Return the name as it is written: `DINGDING` and the keys of robots are in capitals."""
     upper = (parent, part) == ((), "dingding") or _type_at(parent) in {DingDing, OtherApp, Webhook}
     return str(part).upper() if upper else str(part)
 
 
 def _key(place: KeyPath) -> str:
-    """The place as it is written: `schedules[0].cron`, `DINGDING.APP_KEY`."""
+    """Return the path as it is written: `schedules[0].cron`, `DINGDING.APP_KEY`."""
     key = ""
     for depth, part in enumerate(place):
         key += f"[{part}]" if isinstance(part, int) else f".{_name(place[:depth], part)}"
@@ -226,9 +226,9 @@ def _key(place: KeyPath) -> str:
 
 
 def collect_secrets(settings: Settings) -> tuple[str, ...]:
-    """Collect everything the settings hold that must never be written anywhere, not even in a log.
+    """Collect the secrets of the settings, which must never be logged.
 
-    Of an address only the password and secret options count, of a `user:password` the password as well.
+    Of an address, only the password and secret options count. Of `user:password`, the password counts too.
     """
     return tuple(dict.fromkeys(word for value in _leaves(settings) for word in _secret_words(value)))
 

@@ -13,13 +13,13 @@ from bot.config.types import (
     Section,
     UpperSection,
     Whole,
-    place_of,
+    parse_destination,
 )
 from bot.models import NotifyOn
 
 
 class RecipientSettings(Section):
-    """One destination, and what differs for it. Written as `group:cid…` alone where nothing does.
+    """One destination with its options. Without options it is written as `group:cid…` alone.
 
     mention: staffIds, mobile numbers, `owner` (the schedule's), `on_call` (`notify.on_call`) or `all`.
     """
@@ -30,11 +30,11 @@ class RecipientSettings(Section):
     mention_on: Literal["always", "failed"] = "always"
 
 
-def _telling(value: object) -> object:
-    return {"to": place_of(value)} if isinstance(value, str) else value
+def _as_mapping(value: object) -> object:
+    return {"to": parse_destination(value)} if isinstance(value, str) else value
 
 
-RecipientSpec = Annotated[RecipientSettings, BeforeValidator(_telling), Kind("destination", "投递目标")]
+RecipientSpec = Annotated[RecipientSettings, BeforeValidator(_as_mapping), Kind("destination", "投递目标")]
 
 
 class Webhook(UpperSection):

@@ -1,7 +1,7 @@
-"""Renders the reference of the settings from their model: the tables of the docs, and `config.yaml`.
+"""Render the reference of the settings from their model: the tables of the docs, and `config.yaml`.
 
-`python -m bot.config.reference` writes them anew in a checkout; a test compares. English descriptions stand
-in the model, their Chinese translations in `docs/zh-CN/settings.yaml`.
+In a checkout, `python -m bot.config.reference` writes them. A test compares them with the model. The English
+descriptions are in the model, their Chinese translations in `docs/zh-CN/settings.yaml`.
 """
 
 import re
@@ -72,12 +72,12 @@ class Setting:
 
     @property
     def variable(self) -> str:
-        """The environment variable; a list can only be given as a whole."""
+        """Return the environment variable. A list can only be set as a whole."""
         return PREFIX + self.key.partition("[]")[0].upper().replace(".", "__")
 
     @property
     def default(self) -> Any:
-        """The value without a word of the operator; None where there is none."""
+        """Return the default value, or None."""
         needed = self.field.is_required()
         return None if needed else plain(self.field.get_default(call_default_factory=True))
 
@@ -121,7 +121,7 @@ def settings_below(models: Sequence[type[BaseModel]] = (Settings,), prefix: str 
 
 
 def plain(value: Any) -> Any:
-    """The value as YAML knows it."""
+    """Convert a value to one that YAML can write."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple):
@@ -137,19 +137,19 @@ def as_yaml(value: Any) -> str:
     return dumped.removesuffix("...\n").strip()
 
 
-def choices_of(annotation: Any) -> list[str]:
-    """The words that a setting takes; none where it takes more than a few."""
+def list_choices(annotation: Any) -> list[str]:
+    """List the words that a setting takes. Empty if it takes other values."""
     if get_origin(annotation) is Literal:
         return [str(each) for each in get_args(annotation)]
     is_enum = isinstance(annotation, type) and issubclass(annotation, Enum)
     return [str(each.value) for each in annotation] if is_enum else []
 
 
-def kind_of(annotation: Any, metadata: Sequence[Any], lang: str) -> str:
+def describe_type(annotation: Any, metadata: Sequence[Any], lang: str) -> str:
     """Word the type of a setting."""
     if get_origin(annotation) is Annotated:
         below, *more = get_args(annotation)
-        return kind_of(below, [*more, *metadata], lang)
+        return describe_type(below, [*more, *metadata], lang)
     if kind := _named(metadata):
         return _bounded(getattr(kind, lang), metadata, lang)
     return _unnamed(annotation, lang)
@@ -161,7 +161,7 @@ def _named(metadata: Sequence[Any]) -> Kind | None:
 
 def _unnamed(annotation: Any, lang: str) -> str:
     words = WORDS[lang]
-    if choices := choices_of(annotation):
+    if choices := list_choices(annotation):
         *most, last = (f"`{each}`" for each in choices)
         return f"{words['comma'].join(most)}{words['or']}{last}"
     if get_origin(annotation) is dict:
@@ -169,7 +169,7 @@ def _unnamed(annotation: Any, lang: str) -> str:
     inner = [each for each in get_args(annotation) if each is not NoneType]  # of a list, or beside None
     if not inner:
         return words[PLAIN[annotation]]
-    one = kind_of(inner[0], (), lang)
+    one = describe_type(inner[0], (), lang)
     if get_origin(annotation) is not tuple:
         return one
     return words["list"].format(_plural(one) if lang == "en" else one)
@@ -188,7 +188,7 @@ def _bounded(named: str, metadata: Sequence[Any], lang: str) -> str:
 
 
 def translations(root: Path = ROOT) -> Mapping[str, str]:
-    """The Chinese descriptions by key."""
+    """Read the Chinese descriptions by key."""
     known: Mapping[str, str] = yaml.safe_load((root / TRANSLATIONS).read_text(encoding="utf-8"))
     return known
 
@@ -215,7 +215,7 @@ def _row(setting: Setting, lang: str, chinese: Mapping[str, str]) -> str:
     default = "" if setting.default in (None, "") else f"`{as_yaml(setting.default)}`"
     cells = (
         f"`{setting.key}`",
-        kind_of(field.annotation, field.metadata, lang),
+        describe_type(field.annotation, field.metadata, lang),
         WORDS[lang]["required"] if field.is_required() else default,
         (field.description or "") if lang == "en" else chinese.get(setting.key, ""),
         f"`{as_yaml(setting.example)}`",
@@ -225,7 +225,7 @@ def _row(setting: Setting, lang: str, chinese: Mapping[str, str]) -> str:
 
 
 def render_example(chinese: Mapping[str, str]) -> str:
-    """The whole `config.yaml`: every key with its default, or as a comment where it has none."""
+    """Render `config.yaml`: every key with its default, or as a comment if it has none."""
     lines = [HEADER]
     for name, field in Settings.model_fields.items():
         sections = sections_of(field)
@@ -250,7 +250,7 @@ def _section_lines(
     for setting in settings_below(sections, prefix):
         owners = [each for each in sections if setting.name.lower() in each.model_fields]
         shared = len(owners) == len(sections)
-        kinds = [] if shared else [choices_of(each.model_fields["kind"].annotation)[0] for each in owners]
+        kinds = [] if shared else [list_choices(each.model_fields["kind"].annotation)[0] for each in owners]
         if kinds and kinds != shown:
             names = ", ".join(kinds)
             yield f"  # kind 为 {names} 时 / with kind {names}"
@@ -283,7 +283,7 @@ def _commented(text: str, setting: Setting, chinese: Mapping[str, str]) -> str:
         _first(chinese.get(setting.key, ""), "zh") + unit[0],
         _first(setting.field.description or "", "en") + unit[1],
     )
-    choices = " | ".join(choices_of(setting.field.annotation))
+    choices = " | ".join(list_choices(setting.field.annotation))
     return f"{text:<{COMMENT_COLUMN}}  # {choices}{choices and ': '}{' / '.join(both)}"
 
 

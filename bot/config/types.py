@@ -13,8 +13,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bot.models import Destination, DestinationKind
 
-HIGHEST_PORT = 65_535
-SHORTEST_KEY = 16  # characters of what must not be guessed
+MAX_PORT = 65_535
+MIN_SECRET_LENGTH = 16  # characters
 
 _GROUP = re.compile(r"(cid|chat)\S+")
 _CONVERSATION = re.compile(r"cid\S+")
@@ -28,13 +28,13 @@ _PUBLIC = re.compile(r"https?://([\w.-]+|\[[\da-f:]+])(:\d+)?(/[\w./~-]*)?", re.
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """The known name that looks most like this one, as the end of a complaint; "" where none does."""
+    """Suggest the most similar known name, to be appended to an error. "" if none is similar."""
     near = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
-def place_of(value: object) -> object:
-    """Read `kind:id`; an openConversationId or an old chatId alone is a group."""
+def parse_destination(value: object) -> object:
+    """Parse `kind:id`. An openConversationId or an old chatId alone is a group."""
     if not isinstance(value, str):
         return value
     if value.startswith(("cid", "chat")) and ":" not in value:
@@ -56,9 +56,9 @@ def _group(id_: str) -> str:
 
 
 def _group_key(key: str) -> str:
-    """A destination, or a group without `group:`."""
+    """Check a destination, or a group without `group:`."""
     if ":" in key:
-        place_of(key)
+        parse_destination(key)
     else:
         _group(key)
     return key
@@ -83,13 +83,13 @@ def _token(token: SecretStr) -> SecretStr:
 
 
 def _long_enough(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value()) < SHORTEST_KEY:
-        raise ValueError(f"takes at least {SHORTEST_KEY} characters")
+    if len(secret.get_secret_value()) < MIN_SECRET_LENGTH:
+        raise ValueError(f"takes at least {MIN_SECRET_LENGTH} characters")
     return secret
 
 
 def _port(value: int) -> int:
-    if not 0 < value <= HIGHEST_PORT:
+    if not 0 < value <= MAX_PORT:
         raise ValueError(f"takes ports from 1 to 65535, got {value}")
     return value
 
@@ -117,7 +117,7 @@ def _zone(name: str) -> str:
 
 
 def _refuse(takes: str, *kinds: type) -> BeforeValidator:
-    """Refuse what would be taken for something else: `true` for 1, a number for seconds since 1970."""
+    """Reject values that would be misread: `true` as 1, a number as seconds since 1970."""
 
     def check(value: object) -> object:
         if isinstance(value, kinds):
@@ -137,7 +137,7 @@ class Kind:
 
 SECONDS = Kind("seconds", "秒")
 
-DestinationField = Annotated[Destination, BeforeValidator(place_of), Kind("destination", "投递目标")]
+DestinationField = Annotated[Destination, BeforeValidator(parse_destination), Kind("destination", "投递目标")]
 GroupId = Annotated[str, AfterValidator(_group), Kind("group id", "群 id")]
 GroupKey = Annotated[str, AfterValidator(_group_key), Kind("group id", "群 id")]
 ConversationId = Annotated[str, AfterValidator(_conversation), Kind("conversation id", "会话 id")]
@@ -167,7 +167,7 @@ Time = Annotated[
 
 
 class Section(BaseModel):
-    """A part of the tree; unknown keys are errors, and an empty value is as good as none."""
+    """A section of the settings. Unknown keys are errors, and an empty value counts as absent."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", coerce_numbers_to_str=True, hide_input_in_errors=True
@@ -182,7 +182,7 @@ class Section(BaseModel):
 
 
 class UpperSection(Section):
-    """A part whose keys are written in capitals, as ARL's settings have them."""
+    """A section whose keys are written in capitals, as in the settings of ARL."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,1 +1,1 @@
-"""What DingRun shows over HTTP: health, metrics, and a page for people."""
+"""The HTTP server: health, metrics, the status page and downloads."""

@@ -1,4 +1,4 @@
-"""The address of a client, behind reverse proxies of ours."""
+"""Find the address of a client behind our reverse proxies."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 def client_address(request: web.Request, proxies: Sequence[Network]) -> str:
     """Return the address of the client; `X-Forwarded-For` counts only when one of `proxies` sent it."""
     forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
-    return address_of(request.remote or "", forwarded, proxies)
+    return resolve_address(request.remote or "", forwarded, proxies)
 
 
-def address_of(remote: str, forwarded: str, proxies: Sequence[Network]) -> str:
+def resolve_address(remote: str, forwarded: str, proxies: Sequence[Network]) -> str:
     """Return the nearest address that is no proxy of ours. Entries before it can be forged by anybody."""
     address = remote
     for said in reversed(forwarded.split(",") if forwarded else []):

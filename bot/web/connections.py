@@ -1,7 +1,9 @@
-"""Limits of the web server: how many connections there are, how long they may take, what their faults log.
+"""Limit the connections of the web server: their number, their duration, and the log lines of their faults.
 
-A connection is dropped when the headers of its next request are not complete in time (aiohttp's keep-alive
-timer covers that as well), or when a piece of an answer is not taken in time.
+A connection is dropped if
+
+- the headers of its next request are not complete in time (aiohttp's keep-alive timer covers this too),
+- the client does not read a piece of the response in time.
 """
 
 import asyncio
@@ -30,7 +32,7 @@ LINGER_SECONDS = 2.0  # for the rest of a body that nobody reads
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionLimits:
-    """`per_address` does not count for reverse proxies of ours: they stand for many."""
+    """Limits of connections. `per_address` does not apply to our reverse proxies."""
 
     total: int = 200
     per_address: int = 50
@@ -48,7 +50,7 @@ class FaultLog:
         self._held_back: Counter[str] = Counter()
 
     def note(self, kind: str, address: str, *, bug: BaseException | None = None) -> None:
-        """Count a fault; `bug` is a mistake of ours, logged with its traceback."""
+        """Count a fault. A `bug` is logged with its traceback."""
         self._metrics.web_fault(kind)
         now = self._now()
         if now - self._logged.get(kind, -LOG_INTERVAL_SECONDS) < LOG_INTERVAL_SECONDS:
@@ -78,14 +80,13 @@ class ConnectionPool:
 
     @property
     def open(self) -> int:
-        """The number of connections."""
+        """Return the number of connections."""
         return len(self._open)
 
     def admit(self, connection: "Connection", address: str) -> bool:
-        """Take a place for a new connection; where there is none, the oldest one without a request yields.
+        """Admit a connection, or return False. If the limit is reached, the oldest idle one is dropped.
 
-        A client that keeps connections open without asking for anything locks nobody out, not even others of
-        its own address.
+        A client with many idle connections therefore locks nobody out, not even others of its address.
         """
         same = [each for each, its in self._open.items() if its == address]
         crowded = len(same) >= self.limits.per_address and not is_within(address, self._proxies)
@@ -100,7 +101,7 @@ class ConnectionPool:
         return True
 
     def release(self, connection: "Connection") -> None:
-        """Give a place back. Repeatable."""
+        """Release a connection. Idempotent."""
         self._open.pop(connection, None)
 
 
@@ -124,11 +125,11 @@ class Connection(web.RequestHandler):
 
     @property
     def is_idle(self) -> bool:
-        """Tell if nothing is done for it: its next request is not complete."""
+        """Tell if no request is handled or answered."""
         return not self.is_busy and self._send_timer is None
 
     def drop(self) -> None:
-        """Close it at once, whatever was not sent yet."""
+        """Close it at once, without sending the rest."""
         if self._wire is not None:
             self._wire.abort()
 
@@ -166,13 +167,13 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what could not be parsed, or a mistake of ours; the base class would log each whole."""
+        """Answer a request that cannot be parsed, or an unexpected error, with one log line."""
         if exc is not None:
             self._note(exc)
         return super().handle_error(request, status, None, message)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """Count what the base class complains of; what `handle_error` passes on has been counted."""
+        """Count the errors of the base class. Those that `handle_error` passes on are counted already."""
         error = kw.get("exc_info", RuntimeError(*args))
         if error is not None:
             self._note(error)

@@ -1,12 +1,16 @@
-"""`/reports/<token>`: the one report that a link names, and nothing else.
+"""`/reports/<token>`: serve the report of a download link.
 
-A download counts when it starts. Two things do not count: a HEAD, and a range behind the first byte by which
-a client (address and program) resumes an unfinished download of its own. How long and how often is bounded in
-`bot.reports.downloads`. Any other range counts like the whole. Whatever leads nowhere gets the same answer.
+A download counts when it starts. Not counted are
 
-Ranges are parsed by aiohttp. Its `FileResponse` is not used: it opens the path again after the digest was
-compared, follows links, prefers a `.gz` beside the file, answers 304 without counting, and its `sendfile`
-waits for ever for a client that does not read.
+- a HEAD request,
+- a range after the first byte by which a client (address and program) resumes its own unfinished download.
+  `bot.reports.downloads` limits how long and how often.
+
+Any other range counts like the whole file. All invalid links get the same response.
+
+aiohttp parses the ranges. Its `FileResponse` is not used: it opens the path again after the digest has been
+compared, follows symbolic links, prefers a `.gz` file, answers 304 without counting, and its `sendfile` waits
+forever for a client that does not read.
 """
 
 import asyncio
@@ -33,7 +37,7 @@ from bot.web.clients import Network, client_address
 log = logging.getLogger(__name__)
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-CHUNK = 64 * 1024  # bytes; the web server's send timeout is for one of them
+CHUNK_BYTES = 64 * 1024  # the send timeout of the web server is per chunk
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; sandbox; frame-ancestors 'none'",
@@ -44,20 +48,20 @@ HEADERS = {
 
 
 class Downloads:
-    """Serves reports to those who have a link."""
+    """Serves reports to clients with a valid link."""
 
     def __init__(
         self,
         links: ReportLinks,
         reports: Reports,
-        audit: DownloadLog,
+        download_log: DownloadLog,
         *,
         metrics: Metrics,
         proxies: Sequence[Network] = (),
     ) -> None:
         self._links = links
         self._reports = reports
-        self._audit = audit
+        self._download_log = download_log
         self._metrics = metrics
         self._proxies = proxies
 
@@ -66,13 +70,13 @@ class Downloads:
 
     async def fetch(self, request: web.Request) -> web.StreamResponse:
         address = client_address(request, self._proxies)
-        visitor = HttpClient.from_headers(address, request.headers.get(hdrs.USER_AGENT, ""))
+        client = HttpClient.from_headers(address, request.headers.get(hdrs.USER_AGENT, ""))
         try:
-            grant = await self._links.find(request.match_info["token"])
-            return await self._answer(request, grant, visitor)
+            link = await self._links.find(request.match_info["token"])
+            return await self._answer(request, link, client)
         except InvalidLinkError as refusal:
             level = logging.DEBUG if refusal.reason == "forged" else logging.INFO  # a guesser fills no log
-            log.log(level, "no report for %s: the link is %s", visitor.address, refusal.reason)
+            log.log(level, "no report for %s: the link is %s", client.address, refusal.reason)
             self._metrics.link(refusal.reason)
             return web.Response(status=HTTPStatus.NOT_FOUND, text="404: Not Found", headers=HEADERS)
         except TemporaryError as error:
@@ -85,45 +89,45 @@ class Downloads:
             )
 
     async def _answer(
-        self, request: web.Request, grant: DownloadLink, visitor: HttpClient
+        self, request: web.Request, link: DownloadLink, client: HttpClient
     ) -> web.StreamResponse:
-        closed = self._links.rejection_reason(grant)
+        closed = self._links.rejection_reason(link)
         if closed and closed != EXHAUSTED:
             raise InvalidLinkError(closed)
-        report = await self._reports.find_record(grant.run_id)
-        if report is None or report.sha256 != grant.sha256:
+        report = await self._reports.find_record(link.run_id)
+        if report is None or report.sha256 != link.sha256:
             raise InvalidLinkError("gone")
         if request.method != hdrs.METH_HEAD:
-            return await self._serve(request, grant, report, visitor)
+            return await self._serve(request, link, report, client)
         if closed:
             raise InvalidLinkError(closed)
         (await self._opened(report)).close()
         return _head(report)
 
     async def _serve(
-        self, request: web.Request, grant: DownloadLink, report: Report, visitor: HttpClient
+        self, request: web.Request, link: DownloadLink, report: Report, client: HttpClient
     ) -> web.StreamResponse:
         part = requested_range(request, report)
         if part is not None and not part:
-            if closed := self._links.rejection_reason(grant):
+            if closed := self._links.rejection_reason(link):
                 raise InvalidLinkError(closed)
             return _unsatisfiable(report)
         with await self._opened(report) as file:
-            download_id = await self._admit(grant, visitor, part)
+            download_id = await self._admit(link, client, part)
             response, sent = _head(report, part), part or range(report.size)
             whole = await _send(request, response, file, sent)
         if whole and sent.stop == report.size:
-            await self._audit.finish(grant, download_id)
+            await self._download_log.finish(link, download_id)
         return response
 
-    async def _admit(self, grant: DownloadLink, visitor: HttpClient, part: range | None) -> str:
+    async def _admit(self, link: DownloadLink, client: HttpClient, part: range | None) -> str:
         """Resume or start a download; return its id. Raises `InvalidLinkError`."""
-        if part is not None and part.start > 0 and (resumed := await self._audit.resume(grant, visitor)):
+        if part is not None and part.start > 0 and (resumed := await self._download_log.resume(link, client)):
             self._metrics.link("resumed")
             return resumed
-        if closed := self._links.rejection_reason(grant):
+        if closed := self._links.rejection_reason(link):
             raise InvalidLinkError(closed)
-        begun = await self._audit.start(grant, visitor)
+        begun = await self._download_log.start(link, client)
         if not begun:
             raise InvalidLinkError(EXHAUSTED)  # by somebody else, since we looked
         self._metrics.link("served")
@@ -191,7 +195,7 @@ async def _send(
     try:
         await response.prepare(request)
         await asyncio.to_thread(file.seek, part.start)
-        while left and (chunk := await asyncio.to_thread(file.read, min(CHUNK, left))):
+        while left and (chunk := await asyncio.to_thread(file.read, min(CHUNK_BYTES, left))):
             await response.write(chunk)
             left -= len(chunk)
         await response.write_eof()

@@ -78,7 +78,7 @@ class AdminGuard:
 
     @property
     def middleware(self) -> Any:
-        """The guard in front of every route."""
+        """Check every request before its route."""
 
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:

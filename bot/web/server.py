@@ -1,4 +1,4 @@
-"""The HTTP server of the service; it runs when `web.port` is set."""
+"""Run the HTTP server of the service, if `web.port` is set."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -42,7 +42,7 @@ class WebServer:
         return await asyncio.shield(self._listening)
 
     async def serve(self, host: str, port: int) -> None:
-        """Serve until cancelled. Raises `ConfigError` when the address cannot be had."""
+        """Serve until cancelled. Raises `ConfigError` if the address is not available."""
         runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=1)
         await runner.setup()
         server = cast(web.Server, runner.server)  # it is there after the setup
@@ -73,7 +73,7 @@ def application(routes: Iterable[web.RouteDef], guard: AdminGuard) -> web.Applic
 
 @web.middleware
 async def _read_body(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Read the body before anything else is done for the request, within a time."""
+    """Read the body before the route runs, within a time limit."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
             await request.read()

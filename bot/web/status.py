@@ -1,4 +1,4 @@
-"""`/status`, a page for people: what ran, how it ended, what did not arrive, a button to send it again."""
+"""`/status`: recent runs, undelivered messages, and a button to resend them."""
 
 import secrets
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from bot.errors import UserError
 from bot.ports import Store
 from bot.web.guard import is_same
 
-RUNS = 30
+MAX_RUNS = 30
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
@@ -29,11 +29,11 @@ HEADERS = {
 
 
 class Status:
-    """The page, and one for each run."""
+    """The status page, and the page of each run."""
 
-    def __init__(self, store: Store, deliveries: Resender, *, zone: ZoneInfo) -> None:
+    def __init__(self, store: Store, resender: Resender, *, zone: ZoneInfo) -> None:
         self._store = store
-        self._deliveries = deliveries
+        self._resender = resender
         self._zone = zone
         self._form_secret = secrets.token_hex(16)  # a form of another site does not know it
         loader = FileSystemLoader(Path(__file__).parent / "templates")
@@ -49,10 +49,10 @@ class Status:
         ]
 
     async def show(self, request: web.Request) -> web.StreamResponse:
-        troubled = await self._deliveries.undelivered()
-        counted = await self._deliveries.count_undelivered()
+        troubled = await self._resender.undelivered()
+        counted = await self._resender.count_undelivered()
         html = self._page.render(
-            runs=await self._store.find_runs(limit=RUNS),
+            runs=await self._store.find_runs(limit=MAX_RUNS),
             troubled=troubled,
             unlisted=max(sum(counted.values()) - len(troubled), 0),
             secret=self._form_secret,
@@ -60,11 +60,11 @@ class Status:
         return web.Response(text=html, content_type="text/html", headers=HEADERS)
 
     async def chain(self, request: web.Request) -> web.StreamResponse:
-        """Everything that is known of one run."""
+        """Show the audit trail of one run."""
         run = await self._store.find_run(request.match_info["run"])
         if run is None:
             raise web.HTTPNotFound
-        jobs = await self._deliveries.jobs(run.id)
+        jobs = await self._resender.jobs(run.id)
         html = self._chain.render(run=run, steps=audit_trail(jobs), seen=seen_by(jobs))
         return web.Response(text=html, content_type="text/html", headers=HEADERS)
 
@@ -74,9 +74,9 @@ class Status:
         if not is_same(given, self._form_secret):
             raise web.HTTPForbidden(text="this form is too old, load the page again\n")
         try:
-            await self._deliveries.resend(job, by="status page")
+            await self._resender.resend(job, by="status page")
         except UserError:
-            raise web.HTTPConflict(text="nothing to send again\n") from None
+            raise web.HTTPConflict(text="nothing to resend\n") from None
         raise web.HTTPSeeOther("/status")
 
     def _moment(self, at: datetime | None) -> str:
@@ -84,6 +84,6 @@ class Status:
 
 
 async def _form(request: web.Request) -> Mapping[str, str]:
-    """Read a form of this page. It is UTF-8 whatever charset the request names."""
+    """Read a form of this page. It is UTF-8, whatever charset the request names."""
     body = await request.read()
     return dict(parse_qsl(body.decode("utf-8", "replace")))

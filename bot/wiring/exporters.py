@@ -1,4 +1,4 @@
-"""Which exporter the settings name."""
+"""Build the exporter that the settings choose."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def build_exporter(settings: Settings, stores: StoreSet, engine: Engine, *, clock: Clock) -> Exporter:
-    """The exporter of a bot."""
+    """Build the exporter of a bot."""
     if settings.exporter.kind == "local":
         return build_local_exporter(settings, engine)
     return CeleryExporter(
@@ -27,7 +27,7 @@ def build_exporter(settings: Settings, stores: StoreSet, engine: Engine, *, cloc
 
 
 def build_local_exporter(settings: Settings, engine: Engine) -> LocalExporter:
-    """The exporter that writes here."""
+    """Build the exporter that writes on this machine."""
     return LocalExporter(
         engine,
         zone=settings.timezone,
@@ -38,14 +38,14 @@ def build_local_exporter(settings: Settings, engine: Engine) -> LocalExporter:
 
 
 def build_file_transfer(settings: Settings, stores: StoreSet) -> FileTransfer:
-    """How workbooks come from workers to bots: the way that reports lie for all bots."""
+    """Build the transfer of workbooks from workers to bots: GridFS or a shared folder."""
     if stores.archive and settings.reports.store == "gridfs":
         return ArchiveTransfer(stores.archive)
     return SharedFolder(Path(settings.reports.dir))
 
 
 def build_broker(settings: Settings) -> "Broker":
-    """The broker of the settings. Raises `ConfigError` when they name none, or its package is missing."""
+    """Build the broker. Raises `ConfigError` if the settings name none, or if its package is missing."""
     exporter = settings.exporter
     if exporter.kind != "celery" or exporter.broker_url is None:
         raise ConfigError(

@@ -52,7 +52,7 @@ from handlers import router
 
 @dataclass(frozen=True, kw_only=True)
 class Adapters:
-    """The adapters world of the services: every port with the adapter that was chosen for it, opened."""
+    """The ports that the services need, each with an open adapter."""
 
     stores: StoreSet
     engine: Engine

@@ -1,4 +1,4 @@
-"""Opens the store that `store.url` names: all three ports on one file or one database."""
+"""Open the store that `store.url` names: all ports on one file or one database."""
 
 import asyncio
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class StoreSet:
-    """The ports that share one place; `store` opens and closes it for all of them."""
+    """The ports on one file or database. `store` opens and closes it for all of them."""
 
     store: Store
     quota: QuotaStore
@@ -33,17 +33,17 @@ class StoreSet:
 
 
 def clock_skew(url: str) -> timedelta:
-    """How far the clocks of the bots on this store may differ: those on one file share one machine's."""
+    """Return the clock skew to tolerate on this store. Bots on one SQLite file share a machine."""
     return timedelta() if url.startswith("sqlite:") else MAX_CLOCK_SKEW
 
 
 def open_stores(url: str) -> StoreSet:
-    """The stores at an address, not open yet."""
+    """Return the ports at an address. They are not open yet."""
     return _in_mongodb(url) if url.startswith("mongodb") else sqlite_stores(SqliteStore(sqlite_path(url)))
 
 
 async def probe_store(url: str) -> bool:
-    """Try the store at an address, creating nothing; False when its file is still to be made."""
+    """Test the store at an address without creating anything. Returns False if its file is missing."""
     if not url.startswith("mongodb"):
         return await asyncio.to_thread(probe_sqlite, sqlite_path(url))
     store = _in_mongodb(url).store

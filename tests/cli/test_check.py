@@ -1,4 +1,4 @@
-"""The doctor tries everything once and says it in lines."""
+"""`dingrun check` tests everything once and prints a line for each."""
 
 import socket
 import sqlite3

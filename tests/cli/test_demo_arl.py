@@ -6,7 +6,7 @@ import pytest
 
 from arl_sandbox import ArlScheduler, FakeArl, Timeline, Worker
 from arl_sandbox.database import RESULT_TABLES
-from bot.cli.demo.arl import AGAIN, DAILY, SHAKY, TEMPO, plan, settings_for
+from bot.cli.demo.arl import AGAIN, DAILY, FLAKY_TARGET, TEMPO, plan, settings_for
 from bot.config.settings import Settings
 from tests.arl_sandbox.conftest import build_timeline
 from tests.arl_sandbox.database import FakeClockDatabase
@@ -20,7 +20,7 @@ def living(world: FakeClockDatabase) -> Timeline:
     """The demo's ARL, with its processes as the demo starts them."""
     plan(world)
     worker = Worker(world, pace=TEMPO)
-    worker.flaky_targets.add(SHAKY)
+    worker.flaky_targets.add(FLAKY_TARGET)
     timeline = build_timeline(world)
     timeline.add(ArlScheduler(world).loop(), worker.slot(), worker.slot())
     return timeline
@@ -49,10 +49,13 @@ async def test_the_second_schedule_comes_soon_and_fails_every_other_time(start: 
     timeline = living(world)
     await timeline.run(150)
     assert {task["target"]: task["status"] for task in world.tasks(AGAIN)} == {
-        "203.0.113.8": "done", SHAKY: "error",
+        "203.0.113.8": "done", FLAKY_TARGET: "error",
     }  # fmt: skip
     await timeline.run(300)
-    assert [task["status"] for task in world.tasks(AGAIN) if task["target"] == SHAKY] == ["error", "done"]
+    assert [task["status"] for task in world.tasks(AGAIN) if task["target"] == FLAKY_TARGET] == [
+        "error",
+        "done",
+    ]
 
 
 @pytest.mark.parametrize("uri", ["", "mongodb://127.0.0.1:1/x"])

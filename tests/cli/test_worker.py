@@ -46,7 +46,7 @@ async def workshop(store: SqliteStore, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 async def begun(workshop: WorkerHarness) -> "asyncio.Future[bool]":
-    """A worker in the middle of the order that was left."""
+    """Return a worker in the middle of a request."""
     making = asyncio.ensure_future(workshop.worker().run_next())
     assert isinstance(workshop.pen, SlowPen)
     await workshop.pen.begun.wait()
@@ -203,7 +203,7 @@ def settings(folder: Path, **exporter: object) -> Settings:
 
 
 def prepare(folder: Path) -> None:
-    """A store with an order for an ended run."""
+    """Return a store with a request for a finished run."""
 
     async def fill() -> None:
         store = open_stores(f"sqlite:///{folder}/d.db").store

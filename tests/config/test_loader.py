@@ -255,7 +255,7 @@ def test_only_load_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.yaml: there is no such file"):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml: no such file"):
         load(tmp_path / "nowhere.yaml")
 
 

@@ -1,4 +1,4 @@
-"""From the settings to who is told, how loudly, and by which robots."""
+"""Settings become recipients, options and robots."""
 
 from typing import Any
 

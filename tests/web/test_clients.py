@@ -5,7 +5,7 @@ import ipaddress
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from bot.web.clients import address_of, client_address
+from bot.web.clients import client_address, resolve_address
 
 PROXIES = (ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network("10.0.0.0/8"))
 
@@ -26,7 +26,7 @@ PROXIES = (ipaddress.ip_network("127.0.0.1/32"), ipaddress.ip_network("10.0.0.0/
     ],
 )
 def test_only_a_proxy_of_ours_is_believed(remote: str, forwarded: str, address: str) -> None:
-    assert address_of(remote, forwarded, PROXIES) == address
+    assert resolve_address(remote, forwarded, PROXIES) == address
 
 
 def test_several_headers_are_read_as_one() -> None:

@@ -16,7 +16,7 @@ from aiohttp import web
 from bot.delivery.resend import Resender
 from bot.telemetry.metrics import Metrics
 from bot.web.connections import ConnectionLimits, FaultLog
-from bot.web.downloads import CHUNK
+from bot.web.downloads import CHUNK_BYTES
 from bot.web.guard import AdminGuard
 from bot.web.health import Health
 from bot.web.server import WebServer
@@ -28,7 +28,7 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 TOKEN = "a token of the tests"  # noqa: S105 - a test's own
 FORM = "application/x-www-form-urlencoded"
-BIG = 256 * CHUNK  # more than all buffers on the way hold
+BIG = 256 * CHUNK_BYTES  # more than all buffers on the way hold
 ALIVE = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bot.models import Report, Run
 from bot.reports.downloads import MAX_RESUMES
 from bot.stores.sqlite.store import SqliteStore
-from bot.web.downloads import CHUNK, HEADERS, disposition, requested_range
+from bot.web.downloads import CHUNK_BYTES, HEADERS, disposition, requested_range
 from tests.conftest import CoreHarness
 from tests.factories import make_report
 from tests.web.web_harness import WebHarness
@@ -308,7 +308,7 @@ async def test_a_file_that_changes_at_the_last_moment_is_not_served(
 
 
 async def test_a_big_file_comes_whole(shop: WebHarness, client: Client, run: Run) -> None:
-    content = random.Random(1).randbytes(3 * CHUNK + 7)  # noqa: S311
+    content = random.Random(1).randbytes(3 * CHUNK_BYTES + 7)  # noqa: S311
     await shop.store(content)
     assert await (await client.get(await shop.path())).read() == content
 
@@ -321,21 +321,21 @@ async def test_a_store_that_does_not_answer_is_said(shop: WebHarness, client: Cl
 
 
 async def test_a_download_that_broke_off_on_the_way_comes_whole_in_two(desk: CoreHarness, run: Run) -> None:
-    shop, content = WebHarness(desk, most=1), random.Random(1).randbytes(256 * CHUNK)  # noqa: S311
+    shop, content = WebHarness(desk, most=1), random.Random(1).randbytes(256 * CHUNK_BYTES)  # noqa: S311
     await shop.store(content)
     async with TestClient(TestServer(shop.app)) as client:
         path = await shop.path()
         answer = await client.get(path)
-        first = await answer.content.readexactly(CHUNK)
+        first = await answer.content.readexactly(CHUNK_BYTES)
         answer.close()
-        rest = await client.get(path, headers={"Range": f"bytes={CHUNK}-"})
+        rest = await client.get(path, headers={"Range": f"bytes={CHUNK_BYTES}-"})
         assert first + await rest.read() == content
         await until(lambda: desk.store.rows("select 1 from downloads where finished"))
         assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 404
 
 
 async def test_whoever_goes_away_in_the_middle_stops_nothing(shop: WebHarness, client: Client) -> None:
-    await shop.store(b"x" * 256 * CHUNK)
+    await shop.store(b"x" * 256 * CHUNK_BYTES)
     answer = await client.get(await shop.path())
     await answer.content.readexactly(10)
     answer.close()

@@ -1,4 +1,4 @@
-"""The ARL of `dingrun demo --engine arl`: a fake one that fires by itself, and finds something."""
+"""The fake ARL of `dingrun demo --engine arl`. It starts runs by itself and finds assets."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -21,7 +21,7 @@ from bot.errors import ConfigError, missing_extra
 from bot.runtime import utc_now
 
 DAILY, AGAIN = "每日资产扫描", "边界资产复查"
-SHAKY = "portal.yunshan.example.com"  # its tasks fail at every odd try
+FLAKY_TARGET = "portal.yunshan.example.com"  # its tasks fail at every odd try
 TEMPO = StagePace(stage=0.25, gap=0.2, idle=0.2)  # seconds; a real one takes hours
 DATABASE = "arl_demo"
 SCHEMES = ("mongodb://", "mongodb+srv://")
@@ -29,14 +29,14 @@ SCHEMES = ("mongodb://", "mongodb+srv://")
 
 @asynccontextmanager
 async def run_arl(mongo_uri: str, stop: asyncio.Event) -> AsyncIterator[FakeArl]:
-    """A fake ARL whose first schedule has just fired, going on by itself; sets `stop` if it cannot."""
+    """Run a fake ARL whose first schedule has just fired. Sets `stop` if it fails."""
     async with AsyncExitStack() as stack:
         mirror = await stack.enter_async_context(_mirror(mongo_uri)) if mongo_uri else None
         world = ArlDatabase(utc_now, mirror)
         plan(world)
         arl = await stack.enter_async_context(FakeArl(database=world))
         worker = Worker(world, pace=TEMPO)
-        worker.flaky_targets.add(SHAKY)
+        worker.flaky_targets.add(FLAKY_TARGET)
         timeline = Timeline(world, asyncio.sleep)
         scheduler = ArlScheduler(world)
         timeline.add(scheduler.run_pass())
@@ -53,20 +53,20 @@ async def run_arl(mongo_uri: str, stop: asyncio.Event) -> AsyncIterator[FakeArl]
 
 
 def plan(world: ArlDatabase) -> None:
-    """One schedule that is due at once, and one that comes every five minutes, first in one or two.
+    """Add a schedule that is due at once, and one every five minutes that fires first in one or two.
 
-    The second is more often than ARL lets anybody make one: it was there before the check.
+    ARL rejects new schedules that are so frequent, but runs one that exists.
     """
     now = world.clock().astimezone(ZONE)
     soon = now + timedelta(minutes=1)
     targets = "192.0.2.10 192.0.2.16/30 yunshan.example.com shop.yunshan.example.com"
     world.add_schedule(DAILY, targets, cron=f"{soon.minute} {soon.hour} * * *")
     first = (now.minute + 2) % 5
-    world.add_schedule(AGAIN, f"203.0.113.8 {SHAKY}", cron=f"{first}-59/5 * * * *")
+    world.add_schedule(AGAIN, f"203.0.113.8 {FLAKY_TARGET}", cron=f"{first}-59/5 * * * *")
 
 
 def settings_for(arl: FakeArl, mongo_uri: str, group: str) -> Mapping[str, Any]:
-    """The settings to stand beside it, as a person writes them: ARL's schedules are silent by default."""
+    """Return the settings for this ARL, with routes: its schedules do not notify by default."""
     reads = {"mongo_uri": mongo_uri, "mongo_db": DATABASE} if mongo_uri else {}
     told = [{"to": f"group:{group}", "notify_on": "always"}]
     return {
@@ -77,7 +77,7 @@ def settings_for(arl: FakeArl, mongo_uri: str, group: str) -> Mapping[str, Any]:
 
 @asynccontextmanager
 async def _mirror(uri: str) -> AsyncIterator[DocumentMirror]:
-    """An ARL's database to be, emptied at the end. Raises `ConfigError` where an ARL lives already."""
+    """Open the database of the fake ARL and clear it at the end. Raises `ConfigError` if it holds an ARL."""
     try:
         from bot.cli.demo.arl_mongo import MongoMirror  # noqa: PLC0415 - an extra
         from bot.mongo import Mongo  # noqa: PLC0415

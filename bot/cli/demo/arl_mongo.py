@@ -1,4 +1,4 @@
-"""Where the fake ARL of the demo and the tests writes its documents: a MongoDB, as ARL's own would be."""
+"""Mirror the documents of the fake ARL to a MongoDB, as a real ARL stores them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ TABLES = ("task", "task_schedule", "policy", "user", "site")  # every ARL has on
 
 
 class MongoMirror:
-    """The sandbox's port `DocumentMirror` over a database of its own."""
+    """Implements `DocumentMirror` of the fake ARL on a database."""
 
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo
@@ -23,7 +23,7 @@ class MongoMirror:
         await self._mongo.collection(table).delete({"_id": as_object_id(id_)})
 
     async def holds_an_arl(self) -> bool:
-        """Whether some ARL lives there already."""
+        """Tell if the database holds an ARL."""
         return any([await self._mongo.collection(table).count() for table in TABLES])
 
     async def clear(self) -> None:

@@ -1,4 +1,4 @@
-"""`dingrun demo`: a fake DingTalk, something to scan, and the service, in one process, on loopback."""
+"""`dingrun demo`: run a fake DingTalk, sites to scan, and the service, in one process on loopback."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ from dingtalk_sandbox.scenario import default_scenario
 
 log = logging.getLogger(__name__)
 
-CONNECT_WITHIN = 20.0  # seconds
+CONNECT_TIMEOUT_SECONDS = 20.0
 GROUP = "cidSandboxGroupOps=="
 
 WELCOME = """
@@ -43,7 +43,7 @@ WELCOME_ARL = """
 
 @dataclass(frozen=True, kw_only=True)
 class DemoTargets:
-    """What is scanned: what it adds to the settings, what one can say, what the welcome tells of it."""
+    """The targets of the demo, with their settings, the commands to try, and lines for the welcome."""
 
     settings: Mapping[str, Any]
     words: str
@@ -52,7 +52,7 @@ class DemoTargets:
 
 @dataclass(frozen=True, kw_only=True)
 class Demo:
-    """What the command line asks for. Its data is thrown away at the end unless `data` is given."""
+    """The options of the command. Without `data`, the data is deleted at the end."""
 
     port: int
     data: Path | None = None
@@ -60,35 +60,35 @@ class Demo:
     arl_mongo: str = ""
 
     @property
-    def beside_arl(self) -> bool:
+    def uses_arl(self) -> bool:
         return self.engine == "arl"
 
 
 async def run(demo: Demo, when_ready: Callable[[str], object] | None) -> None:
     """Run the demo until SIGINT or SIGTERM."""
-    if demo.arl_mongo and not demo.beside_arl:
+    if demo.arl_mongo and not demo.uses_arl:
         raise ConfigError("--arl-mongo belongs to --engine arl")
     configure("INFO", secrets=find_secrets(demo.arl_mongo))
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         folder = demo.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dingrun-demo-")))
         sandbox = await stack.enter_async_context(sandbox_on("127.0.0.1", demo.port))
-        around = await (_arl if demo.beside_arl else _neighbours)(demo, stack, stop)
-        app = await stack.enter_async_context(App(demo_settings(sandbox.url, folder, around.settings)))
+        targets = await (_arl if demo.uses_arl else _sample_sites)(demo, stack, stop)
+        app = await stack.enter_async_context(App(demo_settings(sandbox.url, folder, targets.settings)))
         service = asyncio.create_task(app.run(stop), name="service")
         service.add_done_callback(lambda _: stop.set())
         await _connected(app, stop)
-        if not demo.beside_arl:
+        if not demo.uses_arl:
             await _first_run(app)
-        click.echo(WELCOME.format(url=sandbox.url, data=folder, about=around.about, words=around.words))
+        click.echo(WELCOME.format(url=sandbox.url, data=folder, about=targets.about, words=targets.words))
         if when_ready:
             when_ready(sandbox.url)
         await service
 
 
-async def _neighbours(_demo: Demo, stack: AsyncExitStack, _stop: asyncio.Event) -> DemoTargets:
-    neighbours = await stack.enter_async_context(SampleSites())
-    return DemoTargets(settings=demo_schedules(neighbours), words="重跑 · 最近报告 · 状态 · 计划")
+async def _sample_sites(_demo: Demo, stack: AsyncExitStack, _stop: asyncio.Event) -> DemoTargets:
+    sites = await stack.enter_async_context(SampleSites())
+    return DemoTargets(settings=demo_schedules(sites), words="重跑 · 最近报告 · 状态 · 计划")
 
 
 async def _arl(demo: Demo, stack: AsyncExitStack, stop: asyncio.Event) -> DemoTargets:
@@ -102,19 +102,21 @@ async def _arl(demo: Demo, stack: AsyncExitStack, stop: asyncio.Event) -> DemoTa
 
 
 async def _connected(app: App, stop: asyncio.Event) -> None:
-    """Wait for the Stream, so that what is said is heard."""
+    """Wait for the Stream, so that the first message is received."""
     stream = app.streams.get("")
     if stream is None:
         raise ConfigError("DINGDING.APP_KEY is missing: the demo needs the Stream")
     connected = asyncio.create_task(stream.connected.wait())
     stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait([connected, stopped], timeout=CONNECT_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait(
+        [connected, stopped], timeout=CONNECT_TIMEOUT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+    )
     for waiting in (connected, stopped):
         waiting.cancel()
 
 
 async def _first_run(app: App) -> None:
-    """The demo asks for its first run itself, so that nobody waits for the cron; the next ones come by it."""
+    """Trigger the first run, so that nobody has to wait for the cron."""
     schedules = await app.engine.schedules()
     await app.services.runs.trigger(
         schedules[0], TriggerRequest(idempotency_key=f"demo:{app.started.isoformat()}", trigger=Trigger.CRON)
@@ -122,7 +124,7 @@ async def _first_run(app: App) -> None:
 
 
 def demo_settings(url: str, folder: Path, more: Mapping[str, Any]) -> Settings:
-    """Settings as a person would write them, with the addresses of this demo."""
+    """Build the settings, with the addresses of this demo."""
     return Settings.model_validate({
         "DINGDING": {
             "APP_KEY": "dingsandboxapp",
@@ -139,21 +141,21 @@ def demo_settings(url: str, folder: Path, more: Mapping[str, Any]) -> Settings:
     })
 
 
-def demo_schedules(neighbours: SampleSites) -> Mapping[str, Any]:
-    """Schedules of the engine in the box, over the web servers of this demo."""
+def demo_schedules(sites: SampleSites) -> Mapping[str, Any]:
+    """Build schedules of the embedded engine for the sample sites."""
     return {
         "schedules": [
             {
                 "name": "每日巡检",
                 "cron": "*/5 * * * *",
-                "targets": neighbours.targets,
+                "targets": sites.targets,
                 "notify_enable": True,
                 "notify_on": "always",
             },
             {
                 "name": "故障演练",
                 "cron": "0 9 * * 1",
-                "targets": [*neighbours.targets[:1], neighbours.closed],
+                "targets": [*sites.targets[:1], sites.closed],
                 "notify_enable": True,
                 "notify_on": "always",
             },

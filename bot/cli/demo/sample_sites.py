@@ -68,7 +68,7 @@ def _page(server: str, title: str, status: int) -> Callable[[web.Request], Await
 
 
 def _tls() -> ssl.SSLContext:
-    """A context with a certificate made for this process alone."""
+    """Build a TLS context with a certificate for this process alone."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:
         pem = Path(folder) / "demo.pem"
