@@ -224,7 +224,7 @@ ENGLISH = {
     "域名": "Names", "地址": "Seen at", "生效（{zone}）": "Valid from ({zone})",
     "到期（{zone}）": "Valid until ({zone})",
     "签名算法": "Algorithm", "序列号": "Serial number", "目标": "Target", "插件": "Plugin", "类型": "Type",
-    "应用": "Product", "验证信息": "Proof", "发现时间（{zone}）": "Found at ({zone})", "站点": "Site",
+    "应用": "Product", "验证信息": "Evidence", "发现时间（{zone}）": "Found at ({zone})", "站点": "Site",
     "站点数": "Sites", "内容": "Content", "级别": "Severity", "模板": "Template", "IP 数": "Address count",
     "域名数": "Name count", "主机": "Host", "端口": "Port", "协议": "Protocol",
 }  # fmt: skip

@@ -100,7 +100,7 @@ def test_the_overview_tells_what_when_who_how_long_and_what_failed(tmp_path: Pat
     told = facts(rows)
     assert (told["计划"], told["执行"], told["发起人"]) == ("每日巡检", "rabcdefghij", "李雷")
     assert told["开始（Asia/Shanghai +08:00）"] == datetime(2026, 11, 24, 11, 0)  # noqa: DTZ001 - as shown
-    assert (told["用时（秒）"], told["成功"], told["出错"], told["站点"]) == (90, 1, 1, 1)
+    assert (told["耗时（秒）"], told["成功"], told["出错"], told["站点"]) == (90, 1, 1, 1)
     assert {"=1+1", "出错", "连接被拒绝", "t2"} <= cells(rows)
 
 
@@ -115,7 +115,7 @@ def test_the_stand_in_of_a_task_that_never_was_is_no_id(tmp_path: Path) -> None:
 
 def test_failures_that_are_not_listed_are_counted(tmp_path: Path) -> None:
     run = ended_run(task_counts=TaskCounts(total=300, error=250, done=50))
-    assert "另有 249 个失败没有列出" in cells(written(tmp_path, {}, story=ReportInput(run=run))["概览"])
+    assert "另有 249 个失败未列出" in cells(written(tmp_path, {}, story=ReportInput(run=run))["概览"])
 
 
 def test_the_overview_speaks_english_too(tmp_path: Path) -> None:
@@ -278,12 +278,12 @@ def test_two_banners_at_one_port_are_one_thing_that_changes(tmp_path: Path) -> N
 
 def test_a_first_run_has_nothing_to_compare(tmp_path: Path) -> None:
     sheets = written(tmp_path, DOCUMENTS)
-    assert sheets["变化"] == [["没有更早完成的执行，无可对比"]]
-    assert facts(sheets["概览"])["对比的执行"] == "没有更早完成的执行，无可对比"
+    assert sheets["变化"] == [["没有可对比的历史执行"]]
+    assert facts(sheets["概览"])["对比基准"] == "没有可对比的历史执行"
 
 
 def test_a_run_like_the_one_before_says_so(tmp_path: Path) -> None:
-    assert written(tmp_path, DOCUMENTS, DOCUMENTS)["变化"][1][0] == "和上一次相同，没有变化"
+    assert written(tmp_path, DOCUMENTS, DOCUMENTS)["变化"][1][0] == "与上次相同，没有变化"
 
 
 def test_the_overview_says_what_is_not_compared(tmp_path: Path) -> None:
@@ -291,8 +291,8 @@ def test_the_overview_says_what_is_not_compared(tmp_path: Path) -> None:
     assert story.baseline is not None
     story = replace(story, baseline=replace(story.baseline, first_covered=("new.example",)))
     told = "\n".join(cells(written(tmp_path, {}, {}, story=story)["概览"]))
-    assert "有 1 个子任务没有做完" in told
-    assert "发现都算“新增”：new.example" in told
+    assert "1 个子任务未完成" in told
+    assert "发现全部计为“新增”：new.example" in told
 
 
 def partly(folder: Path, **sides: list[str]) -> list[list[Any]]:
@@ -313,7 +313,7 @@ def test_what_a_task_that_did_not_finish_found_is_new_only_if_nobody_knew_it(tmp
 
 def test_what_another_target_had_before_is_not_new(tmp_path: Path) -> None:
     assert (
-        partly(tmp_path, current=["a", "b"], earlier=["a"], elsewhere=["b"])[0][0] == "和上一次相同，没有变化"
+        partly(tmp_path, current=["a", "b"], earlier=["a"], elsewhere=["b"])[0][0] == "与上次相同，没有变化"
     )
 
 
@@ -351,7 +351,7 @@ def test_documents_out_of_order_are_noted_and_break_nothing(tmp_path: Path) -> N
     )
     story = compared_story()
     write_workbook(tmp_path / "book.xlsx", story, found, options=LOOK)
-    assert any("域名 的数据不是按序" in cell for cell in cells(book(tmp_path / "book.xlsx")["概览"]))
+    assert any("域名 的数据顺序有误" in cell for cell in cells(book(tmp_path / "book.xlsx")["概览"]))
 
 
 @pytest.mark.parametrize("end", [None, NOW + timedelta(seconds=1)])

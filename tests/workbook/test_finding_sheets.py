@@ -94,7 +94,7 @@ def test_a_row_has_a_value_for_every_column(kind: Any) -> None:
 
 def test_when_it_was_found_is_no_change(tmp_path: Path) -> None:
     later = {"vuln": [FOUND["vuln"][0] | {"save_date": "2026-11-25 11:00:05"}]}
-    assert written(tmp_path, later, {"vuln": FOUND["vuln"]})["变化"][1][0] == "和上一次相同，没有变化"
+    assert written(tmp_path, later, {"vuln": FOUND["vuln"]})["变化"][1][0] == "与上次相同，没有变化"
 
 
 def test_a_secret_that_changed_is_told_without_it(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_what_is_no_secret_stays_readable() -> None:
 def test_secrets_are_shown_when_the_setting_says_so(tmp_path: Path) -> None:
     shown = written(tmp_path, FOUND, show_secrets=True)
     assert shown["漏洞"][1][5] == "username: root, password: toor"
-    assert facts(shown["概览"])["密码和密钥"] == "未隐藏"
+    assert facts(shown["概览"])["密码和密钥"] == "未脱敏"
 
 
 def test_no_sheet_tells_a_secret_otherwise(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ async def test_after_a_stopped_run_and_a_retry_nothing_false_is_gone_or_new(tmp_
     for run, earlier in ((stopped, (whole,)), (retry, (stopped, whole)), (last, (retry, stopped, whole))):
         path = tmp_path / f"{len(earlier)}.xlsx"
         await exporter(engine).export(ReportInput(run=run, earlier=earlier), path)
-        assert [row[0] for row in book(path)["变化"][1:]] == ["和上一次相同，没有变化"]
+        assert [row[0] for row in book(path)["变化"][1:]] == ["与上次相同，没有变化"]
 
 
 async def test_documents_with_odd_values_travel(tmp_path: Path) -> None:
