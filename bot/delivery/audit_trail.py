@@ -1,7 +1,7 @@
-"""The chain of a run: what was meant, what was tried, what DingTalk answered, who has seen it. Pure.
+"""Build the audit trail of a run from its jobs: intentions, attempts and answers. Pure.
 
-Whether a message was read can be asked of DingTalk (0720, 0722), but each question costs a call, so it is
-not asked: who pressed a button has seen the card, and that is free.
+DingTalk can report who read a message (0720, 0722), but each query costs a call. Instead, a person who
+pressed a button is known to have seen the card.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ KINDS = ("submit", "export", "card", "note", "file", "update", "tap")
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """An attempt that failed."""
+    """A failed attempt."""
 
     at: datetime
     said: str
@@ -28,32 +28,32 @@ class TrailEntry:
 
     job_id: str
     kind: str
-    to: str  # a destination, or the button that was pressed
+    to: str  # a destination, or the id of a pressed button
     state: str
     asked_at: datetime
     ended_at: datetime | None
-    message_id: str  # DingTalk's own
-    why: str  # why it went another way, was left out, or failed
-    by: str  # who asked for it
+    message_id: str  # assigned by DingTalk
+    why: str  # why it took another route, was skipped, or failed
+    by: str  # the person who requested it
     tries: Sequence[Attempt]
 
 
 def audit_trail(jobs: Sequence[Job]) -> Sequence[TrailEntry]:
-    """The steps of a run in the order of intention."""
-    return [_step(job) for job in jobs if job.kind in KINDS]
+    """Return the entries of a run, oldest first."""
+    return [_entry(job) for job in jobs if job.kind in KINDS]
 
 
 def seen_by(jobs: Sequence[Job]) -> Sequence[str]:
-    """Who has pressed a button on a card of the run: names, or staffIds of people without one."""
-    return list(dict.fromkeys(_presser(job) for job in jobs if job.kind == "tap"))
+    """Return who pressed a button on a card of the run: names, or staffIds where a name is unknown."""
+    return list(dict.fromkeys(_person(job) for job in jobs if job.kind == "tap"))
 
 
-def _step(job: Job) -> TrailEntry:
+def _entry(job: Job) -> TrailEntry:
     result = job.result
     tries = _tries(result.get("tries"))
     error = "" if tries and tries[-1].said == job.error else job.error
-    told = DeliveryResult.of(job)
-    reasons = (told.fallback_reason, told.skipped, told.digest, error)
+    delivery = DeliveryResult.of(job)
+    reasons = (delivery.fallback_reason, delivery.skipped, delivery.digest, error)
     return TrailEntry(
         job_id=job.id,
         kind=job.kind,
@@ -61,19 +61,19 @@ def _step(job: Job) -> TrailEntry:
         state=job.state.value,
         asked_at=job.created_at,
         ended_at=job.ended_at,
-        message_id=told.message_id,
+        message_id=delivery.message_id,
         why=str(next(filter(None, reasons), "")),
-        by=_presser(job) if job.kind == "tap" else str(job.payload.get("by", "")),
+        by=_person(job) if job.kind == "tap" else str(job.payload.get("by", "")),
         tries=tries,
     )
 
 
-def _tries(kept: object) -> Sequence[Attempt]:
-    pairs = kept if isinstance(kept, list) else []
+def _tries(stored: object) -> Sequence[Attempt]:
+    pairs = stored if isinstance(stored, list) else []
     return [Attempt(at=datetime.fromisoformat(at), said=said) for at, said in pairs]
 
 
-def _presser(job: Job) -> str:
+def _person(job: Job) -> str:
     user = job.payload.get("user")
-    known = user if isinstance(user, Mapping) else {}
-    return str(known.get("name") or known.get("id") or "?")
+    person = user if isinstance(user, Mapping) else {}
+    return str(person.get("name") or person.get("id") or "?")

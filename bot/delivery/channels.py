@@ -1,4 +1,4 @@
-"""Which messenger reaches a destination, and what else stands beside it."""
+"""Find the messenger of a destination, and its fallback webhook."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,9 +9,10 @@ from bot.ports import Capabilities, Messenger
 
 @dataclass(frozen=True, kw_only=True)
 class Channels:
-    """Messengers by kind of destination and app; what none of them reaches is only logged.
+    """The messengers by kind of destination and app.
 
-    `beside` names, by destination, the webhook robot in the same group.
+    Messages to a destination without a messenger are only logged. `fallback_webhooks` names, by destination,
+    the webhook robot in the same group.
     """
 
     messengers: Mapping[tuple[DestinationKind, str], Messenger]
@@ -19,18 +20,19 @@ class Channels:
     fallback_webhooks: Mapping[str, Destination] = field(default_factory=dict)
 
     def to(self, destination: Destination) -> Messenger:
+        """Return the messenger of a destination."""
         if destination == NULL_DESTINATION:
             return self.silent
         return self.messengers.get((destination.kind, destination.app), self.silent)
 
     def capabilities(self, destination: Destination) -> Capabilities:
-        """Tell what can be done at a destination."""
+        """Return what the channel of a destination can do."""
         return self.to(destination).capabilities
 
     def is_silent(self, destination: Destination) -> bool:
-        """Whether what goes there is only logged."""
+        """Return whether messages to a destination are only logged."""
         return self.to(destination) is self.silent
 
     def fallback_webhook(self, destination: Destination) -> Destination | None:
-        """The webhook robot that can speak in its place."""
+        """Return the webhook robot in the same group, if there is one."""
         return self.fallback_webhooks.get(str(destination))

@@ -1,4 +1,4 @@
-"""Where a way of telling is refused for good: the next one is taken, until the first works again."""
+"""Skip a channel that rejected a message permanently, and probe it once an hour."""
 
 import asyncio
 import json
@@ -15,108 +15,112 @@ from bot.ports import Store
 
 log = logging.getLogger(__name__)
 
-PROBE_INTERVAL = timedelta(hours=1)  # what is refused costs a call and tells nobody anything
+PROBE_INTERVAL = timedelta(hours=1)  # each probe costs a call
 
 
 class DeliveryMode(StrEnum):
-    DESTINATION = "destination"  #: anything at all: the robot is not in the group, the id is wrong
+    DESTINATION = "destination"  #: anything at all: the robot is not in the group, or the id is wrong
     CARD = "card"  #: an interactive card
     MESSAGE = "message"  #: a markdown message of the app's robot, or a work notification
 
 
 class CircuitBreaker:
-    """Remembers which destinations refuse cards or messages (scope, template, robot not in the group), tries
-    again from time to time, and tells the operators of both turns once."""
+    """Remembers, in the store, which destinations reject cards or messages.
 
-    def __init__(self, store: Store, notices: OperatorAlerts, *, clock: Clock) -> None:
+    Operators are alerted once when it opens and once when it closes.
+    """
+
+    def __init__(self, store: Store, alerts: OperatorAlerts, *, clock: Clock) -> None:
         self._store = store
-        self._notices = notices
+        self._alerts = alerts
         self._clock = clock
-        self._probing = asyncio.Lock()  # many runs end at once, and one of them probes
+        self._probing = asyncio.Lock()  # many runs end at the same time, and only one of them probes
 
     @asynccontextmanager
     async def guard(
         self, destination: Destination, job_id: str, *, requested: bool = False
     ) -> AsyncIterator[None]:
-        """Stand around whatever one job sends to a destination.
+        """Guard everything that one job sends to a destination.
 
-        After a fault of set-up nothing is asked of the other side for an hour: raises `PermanentError` at
-        once. Then one job may try, also several times; when it is taken, everybody may. What a person
-        `requested` is tried at once: it may have been set right.
+        - After a set-up fault, raises `PermanentError` at once for an hour.
+        - After that hour one job probes, in as many attempts as it needs. Its success closes the breaker.
+        - What a person `requested` is sent at once, because the set-up may have been corrected.
         """
         async with self._probing:
-            fall = await self._admit(destination, job_id, requested=requested)
+            failure = await self._check(destination, job_id, requested=requested)
         try:
             yield
         except PermanentError as error:
             if not error.setup_fault:
                 raise
-            if not _concerns(error.setup_fault, destination):
+            if not _affects(error.setup_fault, destination):
                 raise PermanentError(str(error), code=error.code, content=error.content) from error
             await self.record_failure(
                 DeliveryMode.DESTINATION, destination, str(error), fault=error.setup_fault
             )
             raise
-        if fall:
+        if failure:
             await self.record_success(DeliveryMode.DESTINATION, destination)
 
-    async def _admit(self, destination: Destination, job_id: str, *, requested: bool) -> dict[str, str]:
-        """Let a job pass; the fall that it probes, if there is one."""
-        fall, now = await self._fall(DeliveryMode.DESTINATION, destination), self._clock()
-        if not fall or fall.get("probe") == job_id:
-            return fall
-        if not requested and now - datetime.fromisoformat(fall["last"]) < PROBE_INTERVAL:
-            raise PermanentError(fall["why"], setup_fault=fall["fault"])
-        fall |= {"last": now.isoformat(), "probe": job_id}
-        await self._keep(DeliveryMode.DESTINATION, destination, fall)
-        return fall
+    async def _check(self, destination: Destination, job_id: str, *, requested: bool) -> dict[str, str]:
+        """Return the stored failure that the job probes, or {}. Raises `PermanentError` while it is open."""
+        failure, now = await self._find_failure(DeliveryMode.DESTINATION, destination), self._clock()
+        if not failure or failure.get("probe") == job_id:
+            return failure
+        if not requested and now - datetime.fromisoformat(failure["last"]) < PROBE_INTERVAL:
+            raise PermanentError(failure["why"], setup_fault=failure["fault"])
+        failure |= {"last": now.isoformat(), "probe": job_id}
+        await self._store_failure(DeliveryMode.DESTINATION, destination, failure)
+        return failure
 
-    async def is_closed(self, step: DeliveryMode, destination: Destination) -> bool:
-        """False while this was refused for good lately."""
-        fall = await self._fall(step, destination)
-        return not fall or self._clock() - datetime.fromisoformat(fall["last"]) >= PROBE_INTERVAL
+    async def is_closed(self, mode: DeliveryMode, destination: Destination) -> bool:
+        """Return whether a mode may be used: it was not rejected within the last hour."""
+        failure = await self._find_failure(mode, destination)
+        return not failure or self._clock() - datetime.fromisoformat(failure["last"]) >= PROBE_INTERVAL
 
     async def record_failure(
-        self, step: DeliveryMode, destination: Destination, why: str, *, fault: str = ""
+        self, mode: DeliveryMode, destination: Destination, why: str, *, fault: str = ""
     ) -> None:
-        """It was refused for good; `fault` is what somebody has to set right."""
+        """Open the breaker of a mode after a permanent rejection. `fault` names a set-up fault."""
         now = self._clock().isoformat()
-        fall = await self._fall(step, destination) or {"since": now}
-        fall |= {"last": now, "why": why, "fault": fault, "probe": ""}
-        await self._keep(step, destination, fall)
-        cause = f"fell:{step}:{destination}:{fall['since']}"
+        failure = await self._find_failure(mode, destination) or {"since": now}
+        failure |= {"last": now, "why": why, "fault": fault, "probe": ""}
+        await self._store_failure(mode, destination, failure)
+        cause = f"fell:{mode}:{destination}:{failure['since']}"
         values = {"destination": str(destination), "why": why}
         if fault:
-            await self._notices.alert(cause, "destination_unreachable", fault=fault, **values)
+            await self._alerts.alert(cause, "destination_unreachable", fault=fault, **values)
         else:
-            await self._notices.alert(cause, "channel_fell", step=step.value, **values)
+            await self._alerts.alert(cause, "channel_fell", step=mode.value, **values)
 
-    async def record_success(self, step: DeliveryMode, destination: Destination) -> None:
-        """It was taken. A store that fails now must not make the caller send it again."""
+    async def record_success(self, mode: DeliveryMode, destination: Destination) -> None:
+        """Close the breaker of a mode. A store error is only logged, so that nothing is sent twice."""
         try:
-            await self._heal(step, destination)
+            await self._close(mode, destination)
         except TemporaryError as error:
-            log.warning("that %s reach %s again is not kept yet: %s", step, destination, error)
+            log.warning("circuit breaker %s of %s could not be closed: %s", mode, destination, error)
 
-    async def _heal(self, step: DeliveryMode, destination: Destination) -> None:
-        fall = await self._fall(step, destination)
-        if fall:
-            await self._store.set_value(_key(step, destination), "")
-            cause = f"healed:{step}:{destination}:{fall['since']}"
-            await self._notices.alert(cause, "channel_healed", destination=str(destination), step=step.value)
+    async def _close(self, mode: DeliveryMode, destination: Destination) -> None:
+        failure = await self._find_failure(mode, destination)
+        if failure:
+            await self._store.set_value(_key(mode, destination), "")
+            cause = f"healed:{mode}:{destination}:{failure['since']}"
+            await self._alerts.alert(cause, "channel_healed", destination=str(destination), step=mode.value)
 
-    async def _keep(self, step: DeliveryMode, destination: Destination, fall: dict[str, str]) -> None:
-        await self._store.set_value(_key(step, destination), json.dumps(fall, ensure_ascii=False))
+    async def _store_failure(
+        self, mode: DeliveryMode, destination: Destination, failure: dict[str, str]
+    ) -> None:
+        await self._store.set_value(_key(mode, destination), json.dumps(failure, ensure_ascii=False))
 
-    async def _fall(self, step: DeliveryMode, destination: Destination) -> dict[str, str]:
-        found: dict[str, str] = json.loads(await self._store.find_value(_key(step, destination)) or "{}")
+    async def _find_failure(self, mode: DeliveryMode, destination: Destination) -> dict[str, str]:
+        found: dict[str, str] = json.loads(await self._store.find_value(_key(mode, destination)) or "{}")
         return found
 
 
-def _concerns(fault: str, destination: Destination) -> bool:
-    """Return whether a fault is the destination's own: in a group, a wrong person is only mentioned."""
+def _affects(fault: str, destination: Destination) -> bool:
+    """Return whether a fault affects the destination itself. A wrong person in a group is only a mention."""
     return destination.is_person or fault != "wrong_person"
 
 
-def _key(step: DeliveryMode, destination: Destination) -> str:
-    return f"fallen:{step}:{destination}"
+def _key(mode: DeliveryMode, destination: Destination) -> str:
+    return f"fallen:{mode}:{destination}"

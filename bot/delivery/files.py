@@ -1,4 +1,4 @@
-"""How a report travels: as one file, or where that is too big as a link, or as parts that each open alone."""
+"""Send a report as one file. If it is too big, send a link or several smaller workbooks."""
 
 import asyncio
 import json
@@ -22,24 +22,25 @@ from cards.render import Cards
 log = logging.getLogger(__name__)
 
 Split = Callable[[Path, Path, str, int], Awaitable[Sequence[Path]]]
-"""Writes a report as smaller files: the report, a folder for them, the stem of their names, their bytes."""
+"""Split a report: takes its path, a folder for the parts, the stem of their names and their size in bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileLimits:
-    """The most bytes that go as one file, and how more is cut."""
+    """The size limit of a file, and the function that splits a bigger one."""
 
     max_bytes: int
     split: Split
     channels: Channels
 
     def at(self, destination: Destination) -> int:
-        least = self.channels.capabilities(destination).max_file_bytes
-        return min(self.max_bytes, least or self.max_bytes)
+        """Return the limit of a destination in bytes."""
+        channel_limit = self.channels.capabilities(destination).max_file_bytes
+        return min(self.max_bytes, channel_limit or self.max_bytes)
 
 
 class ReportSender:
-    """Does the jobs that send a report. One upload serves all destinations, and whoever asks later."""
+    """Sends reports. A report is uploaded once for each app, whatever the number of destinations."""
 
     def __init__(
         self, store: Store, jobs: Jobs, reports: Reports, links: ReportLinks, limits: FileLimits
@@ -49,39 +50,39 @@ class ReportSender:
         self._reports = reports
         self._links = links
         self._limits = limits
-        self._uploading = asyncio.Lock()  # the files of a run are due at the same moment
+        self._uploading = asyncio.Lock()  # the files of a run are due at the same time
 
     def fits(self, report: Report, destination: Destination) -> bool:
-        """Whether it goes there as one file."""
+        """Return whether the report can be sent there as one file."""
         return report.size <= self._limits.at(destination)
 
     async def link_for(self, report: Report, *, cause: str) -> IssuedLink | None:
-        """A link for those who get no file; None where links are not offered."""
+        """Return a link for a destination without files. None if links are not enabled."""
         return await self._links.issue(report, cause=cause)
 
     async def send_link(self, run_id: str) -> bool:
-        """Whether somebody has a link to the report of this run that leads somewhere."""
+        """Return whether a valid link to the report of this run exists."""
         return await self._links.has_valid_link(run_id)
 
     async def send(self, claim: Claim, report: Report, messenger: Messenger, cards: Cards) -> Result:
-        """Send a report as its destination takes it; what to keep of the answer."""
+        """Send a report and return the result to store with the job."""
         payload = DeliveryPayload.of(claim.job)
         destination = payload.destination
         if self.fits(report, destination):
             media_id = await self._uploaded(report, messenger, destination.app)
-            receipt = await messenger.send_file(destination, media_id, report.name, sending=claim.sending)
-            return receipt.as_result()
+            sent = await messenger.send_file(destination, media_id, report.name, sending=claim.sending)
+            return sent.as_result()
         if payload.part is not None:
             return await self._send_part(claim, payload, report, messenger)
         if not self._links.enabled:
-            return await self._ask_for_parts(claim.job, report, messenger)
+            return await self._add_part_jobs(claim.job, report, messenger)
         link = await self._links.issue(report, cause=claim.job.id)
         if link is None:
             return DeliveryResult(skipped="its link was revoked").as_json()
         sending = claim.sending_text(messenger.capabilities)
-        note = cards.link_message(report, link)
-        receipt = await messenger.send_message(destination, note, claim.job.id, sending=sending)
-        return {**receipt.as_result(), **DeliveryResult(link=True).as_json()}
+        message = cards.link_message(report, link)
+        sent = await messenger.send_message(destination, message, claim.job.id, sending=sending)
+        return {**sent.as_result(), **DeliveryResult(link=True).as_json()}
 
     async def _uploaded(self, report: Report, messenger: Messenger, app: str) -> str:
         """Upload a report once for each app: a media id is valid only for the app that uploaded it."""
@@ -100,8 +101,8 @@ class ReportSender:
                 await self._store.save_report(replace(report, media_id=media_id))
             return media_id
 
-    async def _ask_for_parts(self, job: Job, report: Report, messenger: Messenger) -> Result:
-        """A job for each part: nothing makes a file safe to repeat, so each has a marker of its own."""
+    async def _add_part_jobs(self, job: Job, report: Report, messenger: Messenger) -> Result:
+        """Add one job per part. A file cannot be repeated safely, so each part needs its own send marker."""
         parts, now = await self._parts(job, report, messenger), self._jobs.clock()
         for number in range(1, len(parts) + 1):
             key = f"{job.id}:part{number}".removeprefix(f"{job.kind}:")
@@ -114,24 +115,27 @@ class ReportSender:
     ) -> Result:
         parts = await self._parts(claim.job, report, messenger)
         name, media_id = parts[(payload.part or 1) - 1]
-        receipt = await messenger.send_file(payload.destination, media_id, name, sending=claim.sending)
-        return receipt.as_result()
+        sent = await messenger.send_file(payload.destination, media_id, name, sending=claim.sending)
+        return sent.as_result()
 
     async def _parts(self, job: Job, report: Report, messenger: Messenger) -> Sequence[tuple[str, str]]:
-        """Names and media ids of the parts; cut and uploaded once."""
+        """Return names and media ids of the parts. They are split and uploaded once per app."""
         destination = DeliveryPayload.of(job).destination
-        most = self._limits.at(destination)
-        key = f"parts:{report.sha256}:{most}" + (f":{destination.app}" if destination.app else "")
+        max_bytes = self._limits.at(destination)
+        key = f"parts:{report.sha256}:{max_bytes}" + (f":{destination.app}" if destination.app else "")
         async with self._uploading:
-            known = await self._store.find_value(key)
-            if known is None:
-                known = json.dumps(await self._cut_and_upload(report, most, messenger), ensure_ascii=False)
-                await self._store.set_value(key, known)
-        return [(name, media_id) for name, media_id in json.loads(known)]
+            stored = await self._store.find_value(key)
+            if stored is None:
+                parts = await self._split_and_upload(report, max_bytes, messenger)
+                stored = json.dumps(parts, ensure_ascii=False)
+                await self._store.set_value(key, stored)
+        return [(name, media_id) for name, media_id in json.loads(stored)]
 
-    async def _cut_and_upload(self, report: Report, most: int, messenger: Messenger) -> list[tuple[str, str]]:
-        whole, stem = await self._reports.verified_path(report), report.name.removesuffix(".xlsx")
+    async def _split_and_upload(
+        self, report: Report, max_bytes: int, messenger: Messenger
+    ) -> list[tuple[str, str]]:
+        path, stem = await self._reports.verified_path(report), report.name.removesuffix(".xlsx")
         async with scratch_folder() as folder:
-            files = await self._limits.split(whole, folder, stem, most)
-            log.info("report of run %s is too big for one file: %d parts", report.run_id, len(files))
+            files = await self._limits.split(path, folder, stem, max_bytes)
+            log.info("report of run %s is too big for one file, sending %d parts", report.run_id, len(files))
             return [(file.name, await messenger.upload(file, file.name)) for file in files]

@@ -1,4 +1,4 @@
-"""What the operators of the service are told of its own troubles, each once."""
+"""Alert the operators of the service, once per cause."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +10,7 @@ from cards.render import Cards
 
 
 class OperatorAlerts:
-    """Tells `operators` by jobs, so that it survives a crash and no trouble is told twice."""
+    """Sends alerts to `operators` by jobs, so that they survive a crash and are not repeated."""
 
     def __init__(
         self, jobs: Jobs, *, channels: Channels, cards: Cards, operators: Sequence[Destination]
@@ -25,23 +25,23 @@ class OperatorAlerts:
         return {"notice": JobKind(run=self._send)}
 
     async def alert(self, cause: str, phrase: str, /, **values: object) -> None:
-        """Say a phrase to every operator; the same cause again says nothing. Values are JSON values."""
+        """Send a phrase to every operator. Idempotent by cause. `values` are JSON values."""
         now = self._jobs.clock()
-        for place in self._operators:
-            payload = {"destination": str(place), "phrase": phrase, "values": values}
-            await self._jobs.add(new_job("notice", f"{cause}:{place}", now, payload=payload))
+        for operator in self._operators:
+            payload = {"destination": str(operator), "phrase": phrase, "values": values}
+            await self._jobs.add(new_job("notice", f"{cause}:{operator}", now, payload=payload))
 
     async def alert_quota(self, warnings: Sequence[tuple[str, QuotaKind, int, Balance]]) -> None:
-        """Tell of borders that a month's calls have passed."""
-        for month, bucket, border, balance in warnings:
-            used, limit = balance.used(bucket), balance.budget.limit(bucket)
-            cause = f"quota:{month}:{bucket}:{border}"
+        """Alert about thresholds of the monthly quota that were passed."""
+        for month, kind, percent, balance in warnings:
+            used, limit = balance.used(kind), balance.budget.limit(kind)
+            cause = f"quota:{month}:{kind}:{percent}"
             await self.alert(
-                cause, "quota_warning", bucket=bucket.value, percent=border, used=used, limit=limit
+                cause, "quota_warning", bucket=kind.value, percent=percent, used=used, limit=limit
             )
 
     async def alert_stalled_exports(self, exports: Sequence[Job]) -> None:
-        """Tell of reports that cannot be made, once a day."""
+        """Alert about exports that keep failing, once a day."""
         if exports:
             day = self._jobs.clock().date()
             await self.alert(f"late_reports:{day}", "late_reports", count=len(exports), why=exports[0].error)
@@ -50,8 +50,8 @@ class OperatorAlerts:
         payload = claim.job.payload
         destination = Destination.parse(str(payload["destination"]))
         values = payload["values"]
-        note = self._cards.reply(str(payload["phrase"]), **(values if isinstance(values, dict) else {}))
+        message = self._cards.reply(str(payload["phrase"]), **(values if isinstance(values, dict) else {}))
         messenger = self._channels.to(destination)
         sending = claim.sending_text(messenger.capabilities)
-        receipt = await messenger.send_message(destination, note, claim.job.id, sending=sending)
-        return receipt.as_result()
+        sent = await messenger.send_message(destination, message, claim.job.id, sending=sending)
+        return sent.as_result()

@@ -19,15 +19,14 @@ from bot.models import (
     new_job,
 )
 
-MAX_EXPORT_WAIT = timedelta(seconds=60)  # how long the card waits for the report
+MAX_EXPORT_WAIT = timedelta(seconds=60)  # of a summary, after the end of the run
 
 
 def jobs_for_finished_run(run: Run, now: datetime) -> Sequence[Job]:
-    """What must follow from the end of a run, in the order of their acts.
+    """Return the jobs that follow from the end of a run, in the order in which they run.
 
-    The summary is sent once, in its final state: with a report to come it is due when patience ends, and
-    the end of
-    the export advances it.
+    The summary is sent once, in its final state. With an export it is due after `MAX_EXPORT_WAIT`, or when
+    the export ends, whichever comes first.
     """
     export = run.schedule.export and run.status is RunStatus.FINISHED
     jobs = [_job("export", run, now)] if export else []
@@ -41,11 +40,12 @@ def jobs_for_finished_run(run: Run, now: datetime) -> Sequence[Job]:
 
 
 def job_id(kind: str, run_id: str, destination: Destination) -> str:
+    """Return the id of the delivery job that follows from the end of a run."""
     return f"{kind}:{run_id}:{destination}"
 
 
 def delivery_job(kind: str, run_id: str, payload: DeliveryPayload, now: datetime, *, cause: str = "") -> Job:
-    """Make the job of a delivery; without a cause, the one that follows from the end of the run."""
+    """Build a delivery job. Without a cause, it is the one that follows from the end of the run."""
     key = ":".join(filter(None, [run_id, str(payload.destination), cause]))
     return new_job(kind, key, now, run_id=run_id, payload=payload.as_json())
 
@@ -61,30 +61,31 @@ def _job(
 
 
 def card_id(run_id: str, destination: Destination) -> str:
-    """The outTrackId of the one card of this run at this destination; it tells the run."""
+    """Return the outTrackId of the card of a run at a destination. It contains the run id."""
     return deterministic_id(f"{run_id}-", run_id, str(destination), length=16)
 
 
 def run_of_card(card: str) -> str | None:
-    """The run whose card this is, or None for a card that is not of DingRun."""
-    known = re.fullmatch(r"(r[a-z2-7]{10})-[a-z2-7]{16}", card)
-    return known and known.group(1)
+    """Return the id of the run of a card, or None if the card is not one of DingRun's."""
+    match = re.fullmatch(r"(r[a-z2-7]{10})-[a-z2-7]{16}", card)
+    return match and match.group(1)
 
 
 def push_status_of(jobs: Sequence[Job]) -> PushStatus:
-    """What the `card` and `note` jobs of a run say of its push: one success per destination is a success.
+    """Derive the push status of a run from its `card` and `note` jobs.
 
-    A card that fell is no success by itself: the message that went instead is.
+    It is `success` when each destination has one successful job. A card that fell back to a message does not
+    count: the message does.
     """
-    by_place: dict[Destination, list[Job]] = {}
+    by_destination: dict[Destination, list[Job]] = {}
     for job in jobs:
-        by_place.setdefault(DeliveryPayload.of(job).destination, []).append(job)
-    verdicts = {_verdict(mine) for mine in by_place.values()}
-    order = [PushStatus.PENDING, PushStatus.ERROR, PushStatus.SUCCESS]
-    return next((verdict for verdict in order if verdict in verdicts), PushStatus.SKIPPED)
+        by_destination.setdefault(DeliveryPayload.of(job).destination, []).append(job)
+    found = {_destination_status(group) for group in by_destination.values()}
+    precedence = [PushStatus.PENDING, PushStatus.ERROR, PushStatus.SUCCESS]
+    return next((status for status in precedence if status in found), PushStatus.SKIPPED)
 
 
-def _verdict(jobs: Sequence[Job]) -> PushStatus:
+def _destination_status(jobs: Sequence[Job]) -> PushStatus:
     results = [DeliveryResult.of(job) for job in jobs if job.state is JobState.DONE]
     done = [result for result in results if not result.fallback_reason]
     if done:

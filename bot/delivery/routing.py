@@ -1,4 +1,4 @@
-"""Choose how the summary of a run goes to one destination. Pure: whoever asks reads the snapshot first."""
+"""Choose the route of a summary from a snapshot of quota, burst limit and circuit breaker. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,36 +7,36 @@ from bot.quota.budget import QuotaLevel
 
 
 class Route(StrEnum):
-    """How a summary goes. The values stand in the payloads of open jobs."""
+    """The route of a summary. The values are stored in payloads."""
 
-    DIRECT = "alone"  #: by itself: as the card, or the message, that its job is for
-    PLAIN_MESSAGE = "message"  #: cards are refused at this destination
-    WEBHOOK_FALLBACK = "beside"  #: by the fallback webhook, the month's API calls run out
-    DIGEST = "digest"  #: with others in one card
+    DIRECT = "alone"  #: as the card or message that its job is for
+    PLAIN_MESSAGE = "message"  #: as a message, because cards are rejected at this destination
+    WEBHOOK_FALLBACK = "beside"  #: by the fallback webhook, because API calls are running out
+    DIGEST = "digest"  #: with other runs in one card
 
 
 @dataclass(frozen=True, kw_only=True)
 class RoutingSnapshot:
-    """What decides on a route, as it was when the job looked."""
+    """The state that a route depends on, read once per attempt."""
 
-    silent: bool = False  # nothing is sent there, only logged
+    silent: bool = False  # messages to the destination are only logged
     quota: QuotaLevel = QuotaLevel.FULL
-    slot: bool = True  # one more message of its own is not too many for this minute
-    cards_accepted: bool = True  # no card was refused there lately, or its job sends none
+    slot: bool = True  # the limit of messages per minute is not reached
+    cards_accepted: bool = True  # the circuit breaker for cards is closed, or the channel has no cards
 
     @property
     def withholds_files(self) -> bool:
-        """Return whether a file is sent only to those who ask for it."""
+        """Return whether files are sent only on request."""
         return not self.silent and self.quota >= QuotaLevel.NO_FILE
 
     @property
     def withholds_updates(self) -> bool:
-        """Return whether a card is not updated, unless something may not have arrived."""
+        """Return whether cards are updated only when a file is unconfirmed."""
         return not self.silent and self.quota >= QuotaLevel.NO_UPDATES
 
 
 def choose_route(snapshot: RoutingSnapshot) -> Route | None:
-    """Choose a route; None while nothing may go at all."""
+    """Choose a route. None while the quota is used up."""
     if snapshot.silent:
         return Route.DIRECT
     if snapshot.quota is QuotaLevel.SPENT:

@@ -1,9 +1,11 @@
-"""What calls cost in a month, and how deliveries get cheaper as the month runs out. Pure.
+"""Compute quota levels, thresholds and forecasts from the calls of a month. Pure.
 
-An organisation has a number of API calls and one of Webhook & Stream calls per calendar month, shared by all
-its apps (pages 1431, 1438); months begin at midnight in China. Sends, cards,
-uploads and work notifications cost one API call each; a webhook message, a message or a press that comes in
-one of the others. Tokens are free.
+An organization has a monthly limit of API calls and one of Webhook & Stream calls, shared by all its apps
+(pages 1431, 1438). Months begin at midnight in China.
+
+- API calls: one for each message, card, card update, upload and work notification.
+- Webhook & Stream calls: one for each webhook message, and for each message or card tap that comes in.
+- Access tokens are free.
 """
 
 from collections.abc import Mapping
@@ -15,86 +17,87 @@ from bot.models import QuotaKind
 
 CHINA = timezone(timedelta(hours=8))
 
-WARNED_AT = (80, 95)  # percent, told to the operator once each
-NO_UPDATES_AT, NO_FILE_AT, THRIFTY_AT, SPENT_AT = 0.80, 0.88, 0.95, 0.99
-WEBHOOK_UNTIL = 0.90  # of Webhook & Stream calls; the rest is for what people say and press
-DIGEST_INTERVAL = timedelta(minutes=10)  # at most so often
-SETTLES = timedelta(hours=6)  # of a month; before, a forecast says nothing
+ALERT_PERCENTAGES = (80, 95)  # operators are alerted once at each
+NO_UPDATES_AT, NO_FILE_AT, SAVING_AT, SPENT_AT = 0.80, 0.88, 0.95, 0.99  # shares of the month's calls
+MAX_WEBHOOK_SHARE = 0.90  # of Webhook & Stream calls; the rest is for messages and card taps
+MIN_DIGEST_INTERVAL = timedelta(minutes=10)
+MIN_FORECAST_AGE = timedelta(hours=6)  # of a month; an earlier forecast is meaningless
 RUN_COSTS = {"card": 1, "upload": 1, "file": 1}  # API calls of a finished run with a report
 
 
 class QuotaLevel(IntEnum):
-    """The ladder, from all there is to the least."""
+    """How far notifications are degraded, from full to none."""
 
     FULL = 0  #: card, file, every update
-    NO_UPDATES = 1  #: a card is not renewed, unless something may not have arrived
-    NO_FILE = 2  #: files go to those who ask
-    WEBHOOK = 3  #: a message by webhook robot where the destination has one beside it
-    DIGEST = 4  #: many runs in one card
-    SPENT = 5  #: nothing goes by the API before the month ends
+    NO_UPDATES = 1  #: a card is updated only when a file is unconfirmed
+    NO_FILE = 2  #: files are sent only on request
+    WEBHOOK = 3  #: summaries are sent by the fallback webhook, where there is one
+    DIGEST = 4  #: many runs share one card
+    SPENT = 5  #: nothing is sent by the API until the month ends
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """Calls per month by bucket; 0 or none means that nothing limits them."""
+    """Calls per month by kind. 0 or missing is no limit."""
 
     limits: Mapping[QuotaKind, int] = field(default_factory=dict)
 
-    def limit(self, bucket: QuotaKind) -> int:
-        return self.limits.get(bucket, 0)
+    def limit(self, kind: QuotaKind) -> int:
+        return self.limits.get(kind, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Balance:
-    """What is booked this month. `refused` are the buckets that DingTalk itself says are used up."""
+    """The usage of this month. `refused` are the kinds that DingTalk reported as used up."""
 
     budget: Budget
     booked: Mapping[str, int]
     now: datetime
     refused: frozenset[QuotaKind] = frozenset()
 
-    def used(self, bucket: QuotaKind) -> int:
-        return self.booked.get(bucket, 0)
+    def used(self, kind: QuotaKind) -> int:
+        return self.booked.get(kind, 0)
 
-    def left(self, bucket: QuotaKind) -> int | None:
-        """None where nothing limits it."""
-        limit = self.budget.limit(bucket)
-        if bucket in self.refused:
+    def left(self, kind: QuotaKind) -> int | None:
+        """Return the calls that are left. None without a limit."""
+        limit = self.budget.limit(kind)
+        if kind in self.refused:
             return 0
-        return max(limit - self.used(bucket), 0) if limit else None
+        return max(limit - self.used(kind), 0) if limit else None
 
-    def share(self, bucket: QuotaKind) -> float:
-        """The part of the month's calls that is used, from 0 to 1 (or more, when booked by other apps)."""
-        limit = self.budget.limit(bucket)
-        if bucket in self.refused:
+    def share(self, kind: QuotaKind) -> float:
+        """Return the share of the month's calls that is used, from 0 to 1 or more."""
+        limit = self.budget.limit(kind)
+        if kind in self.refused:
             return 1.0
-        return self.used(bucket) / limit if limit else 0.0
+        return self.used(kind) / limit if limit else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """Where the month goes at its pace so far."""
+    """The usage at the end of the month, at the pace so far."""
 
     at_end: int  # calls by the end of the month
     lasts_until: datetime | None  # None: beyond the month's end
 
 
 def month_of(now: datetime) -> str:
-    """The month that a call is booked in, as `2026-11`."""
+    """Return the month of a call as text, such as `2026-11`."""
     return f"{now.astimezone(CHINA):%Y-%m}"
 
 
-def month_limiter(bucket: QuotaKind) -> str:
-    """The gate that is closed while DingTalk says that the month's calls are used up."""
-    return f"month:{bucket}"
+def month_limiter(kind: QuotaKind) -> str:
+    """Return the limiter that is blocked while DingTalk reports the month's calls as used up."""
+    return f"month:{kind}"
 
 
 def month_start(now: datetime) -> datetime:
+    """Return the start of the month in China."""
     return now.astimezone(CHINA).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def month_end(now: datetime) -> datetime:
-    """When the next month begins, and the counts with it."""
+    """Return the start of the next month, when the usage is reset."""
     return (month_start(now) + timedelta(days=32)).replace(day=1)
 
 
@@ -104,49 +107,49 @@ def quota_level(balance: Balance, *, has_fallback: bool = False) -> QuotaLevel:
     steps = (
         (NO_UPDATES_AT, QuotaLevel.FULL),
         (NO_FILE_AT, QuotaLevel.NO_UPDATES),
-        (THRIFTY_AT, QuotaLevel.NO_FILE),
+        (SAVING_AT, QuotaLevel.NO_FILE),
     )
-    for border, rung in steps:
-        if used < border:
-            return rung
-    if has_fallback and balance.share(QuotaKind.STREAM) < WEBHOOK_UNTIL:
+    for threshold, level in steps:
+        if used < threshold:
+            return level
+    if has_fallback and balance.share(QuotaKind.STREAM) < MAX_WEBHOOK_SHARE:
         return QuotaLevel.WEBHOOK
     return QuotaLevel.DIGEST if used < SPENT_AT else QuotaLevel.SPENT
 
 
 def webhook_quota_level(balance: Balance) -> QuotaLevel:
-    """How a summary goes to a destination that is a webhook robot."""
+    """Return the level for webhook robots."""
     used = balance.share(QuotaKind.STREAM)
-    if used < WEBHOOK_UNTIL:
+    if used < MAX_WEBHOOK_SHARE:
         return QuotaLevel.FULL
     return QuotaLevel.DIGEST if used < SPENT_AT else QuotaLevel.SPENT
 
 
-def digest_wait(balance: Balance, bucket: QuotaKind = QuotaKind.API) -> timedelta:
-    """How long a digest gathers, so that what is left for digests lasts to the month's end."""
-    limit = balance.budget.limit(bucket)
-    left = max(int(limit * SPENT_AT) - balance.used(bucket), 1)
-    return max((month_end(balance.now) - balance.now) / left, DIGEST_INTERVAL)
+def digest_wait(balance: Balance, kind: QuotaKind = QuotaKind.API) -> timedelta:
+    """Return how long a digest collects runs, so that the calls last to the end of the month."""
+    limit = balance.budget.limit(kind)
+    left = max(int(limit * SPENT_AT) - balance.used(kind), 1)
+    return max((month_end(balance.now) - balance.now) / left, MIN_DIGEST_INTERVAL)
 
 
-def warnings_of(balance: Balance) -> list[tuple[QuotaKind, int]]:
-    """The borders in percent that each bucket has passed, the highest of each alone."""
+def passed_thresholds(balance: Balance) -> list[tuple[QuotaKind, int]]:
+    """Return the highest threshold, in percent, that each kind has passed."""
     passed = []
-    for bucket in QuotaKind:
-        over = [border for border in WARNED_AT if balance.share(bucket) * 100 >= border]
-        passed += [(bucket, over[-1])] if over else []
+    for kind in QuotaKind:
+        over = [percent for percent in ALERT_PERCENTAGES if balance.share(kind) * 100 >= percent]
+        passed += [(kind, over[-1])] if over else []
     return passed
 
 
-def forecast(balance: Balance, bucket: QuotaKind) -> Forecast | None:
-    """None in the first hours of a month, and where nothing limits it."""
-    limit, used = balance.budget.limit(bucket), balance.used(bucket)
+def forecast(balance: Balance, kind: QuotaKind) -> Forecast | None:
+    """Estimate the usage. None in the first hours of a month, and without a limit."""
+    limit, used = balance.budget.limit(kind), balance.used(kind)
     start, end = month_start(balance.now), month_end(balance.now)
     passed = balance.now - start
-    if not limit or passed < SETTLES:
+    if not limit or passed < MIN_FORECAST_AGE:
         return None
     at_end = round(used * ((end - start) / passed))
-    if bucket in balance.refused or used >= limit:
+    if kind in balance.refused or used >= limit:
         return Forecast(at_end=at_end, lasts_until=balance.now)
     lasts = balance.now + passed * ((limit - used) / used) if used else end
     return Forecast(at_end=at_end, lasts_until=lasts if lasts < end else None)

@@ -1,4 +1,4 @@
-"""Watches what the month costs, so that every run is announced to its end, if in fewer words."""
+"""Degrade notifications gradually as the monthly API quota runs out."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,18 +13,18 @@ from bot.quota.budget import (
     month_end,
     month_limiter,
     month_of,
+    passed_thresholds,
     quota_level,
-    warnings_of,
     webhook_quota_level,
 )
 
 MINUTE = timedelta(minutes=1)
-LOOK_AGAIN = timedelta(hours=6)  # while the month is used up: more may have been bought
-GRID = timedelta(seconds=10)  # digests of several bots fall together
+SPENT_POLL_INTERVAL = timedelta(hours=6)  # more calls may have been bought
+DIGEST_GRID = timedelta(seconds=10)  # due times are rounded to it, so that bots share digests
 
 
 class Governor:
-    """Says how a summary may go now. `cards_per_minute` is for one destination."""
+    """Reads the quota, and limits the cards per minute of one destination."""
 
     def __init__(
         self, ledger: QuotaStore, budget: Budget, *, clock: Clock, cards_per_minute: int = 10
@@ -35,14 +35,14 @@ class Governor:
         self._cards_per_minute = cards_per_minute
 
     async def balance(self) -> Balance:
-        """What is booked this month, and what is left."""
+        """Return the usage of this month."""
         now = self._clock()
-        closings = {bucket: await self._ledger.blocked_until(month_limiter(bucket)) for bucket in QuotaKind}
+        blocked = {kind: await self._ledger.blocked_until(month_limiter(kind)) for kind in QuotaKind}
         return Balance(
             budget=self._budget,
             booked=await self._ledger.usage(month_of(now)),
             now=now,
-            refused=frozenset(bucket for bucket, until in closings.items() if until and until > now),
+            refused=frozenset(kind for kind, until in blocked.items() if until and until > now),
         )
 
     async def level(self, destination: Destination, *, has_fallback: bool = False) -> QuotaLevel:
@@ -53,26 +53,26 @@ class Governor:
         return quota_level(balance, has_fallback=has_fallback)
 
     async def warnings(self) -> Sequence[tuple[str, QuotaKind, int, Balance]]:
-        """The borders that were passed, each with its month: what the operators are told once."""
+        """Return the thresholds that were passed, each with its month."""
         balance = await self.balance()
         month = month_of(balance.now)
-        return [(month, bucket, border, balance) for bucket, border in warnings_of(balance)]
+        return [(month, kind, percent, balance) for kind, percent in passed_thresholds(balance)]
 
     async def try_acquire_card_slot(self, destination: Destination) -> bool:
-        """Whether one more summary of its own is not too many for this minute and destination."""
-        gate = f"cards:{destination}"
-        taken = await self._ledger.acquire(gate, self._cards_per_minute, self._clock(), MINUTE)
-        return taken is None
+        """Take one of the cards per minute of a destination. False when there is none left."""
+        limiter = f"cards:{destination}"
+        retry_at = await self._ledger.acquire(limiter, self._cards_per_minute, self._clock(), MINUTE)
+        return retry_at is None
 
-    async def digest_due(self, destination: Destination, rung: QuotaLevel) -> datetime:
-        """When a digest that begins now has gathered enough: soon for a burst, later when calls are few."""
-        wait = GRID
-        if rung >= QuotaLevel.DIGEST:
+    async def digest_due(self, destination: Destination, level: QuotaLevel) -> datetime:
+        """Return when a digest created now is sent: soon in a burst, later when calls are running out."""
+        wait = DIGEST_GRID
+        if level >= QuotaLevel.DIGEST:
             wait = digest_wait(await self.balance(), destination.quota_kind)
         due = self._clock() + wait
-        return due + GRID - timedelta(seconds=due.timestamp() % GRID.total_seconds())
+        return due + DIGEST_GRID - timedelta(seconds=due.timestamp() % DIGEST_GRID.total_seconds())
 
     def next_check_at(self) -> datetime:
-        """When it is worth looking again while nothing may go: at the month's end at the latest."""
+        """Return when to check the quota again while it is used up: at the end of the month at the latest."""
         now = self._clock()
-        return min(month_end(now), now + LOOK_AGAIN)
+        return min(month_end(now), now + SPENT_POLL_INTERVAL)

@@ -1,4 +1,4 @@
-"""What one person may ask for, so that nobody spends the month of all others."""
+"""Limit the requests of each person, so that nobody uses up the quota of all others."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ HOUR = timedelta(hours=1)
 
 
 class RequestBudget:
-    """Counts what people ask for that costs calls, for all bots on a store; 0 per hour means no limit."""
+    """Counts the requests that cost calls, across all bots on a store. 0 per hour is no limit."""
 
     def __init__(self, ledger: QuotaStore, *, clock: Clock, per_hour: int) -> None:
         self._ledger = ledger
@@ -18,10 +18,10 @@ class RequestBudget:
         self._per_hour = per_hour
 
     async def charge(self, person: Person) -> None:
-        """Count one request. Raises `UserError`, and counts nothing, when the hour has no more."""
+        """Count one request. Raises `UserError`, and counts nothing, when the limit is reached."""
         if not self._per_hour:
             return
-        gate, now = f"asked:{person.id}", self._clock()
-        free_at = await self._ledger.acquire(gate, self._per_hour, now, HOUR)
+        limiter, now = f"asked:{person.id}", self._clock()
+        free_at = await self._ledger.acquire(limiter, self._per_hour, now, HOUR)
         if free_at:
             raise UserError("asked_too_often", most=self._per_hour, free_at=free_at)

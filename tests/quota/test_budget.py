@@ -13,8 +13,8 @@ from bot.quota.budget import (
     forecast,
     month_end,
     month_of,
+    passed_thresholds,
     quota_level,
-    warnings_of,
     webhook_quota_level,
 )
 
@@ -72,8 +72,8 @@ def test_digests_are_spread_over_what_is_left_of_the_month() -> None:
 
 
 def test_of_the_borders_passed_the_highest_is_told() -> None:
-    assert warnings_of(balance(799, 0)) == []
-    assert warnings_of(balance(960, 850)) == [(QuotaKind.API, 95), (QuotaKind.STREAM, 80)]
+    assert passed_thresholds(balance(799, 0)) == []
+    assert passed_thresholds(balance(960, 850)) == [(QuotaKind.API, 95), (QuotaKind.STREAM, 80)]
 
 
 def test_the_forecast_goes_on_at_the_pace_so_far() -> None:
