@@ -1,6 +1,8 @@
-"""What every Engine promises: the one in the box, ARL with its database and by its API alone, the fake."""
+"""The contract of the Engine port, for every adapter and the fake. A new engine adds a line to `ENGINES`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,21 +23,42 @@ SCHEDULES = (make_schedule(id="s1", name="一"), make_schedule(id="s2", name="�
 RUN = make_run(schedule=make_schedule(targets=("a.example.com", "b.example.com")))
 
 
-@pytest.fixture(params=["embedded", "fake", "arl", "arl by its API"])
-async def engine(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Engine]:
-    if request.param.startswith("arl"):
-        async with open_arl_fixture(clock, request.config if request.param == "arl" else None) as beside:
-            for schedule in SCHEDULES:
-                beside.database.add_schedule(schedule.name, "a.example.com b.example.com", id_=schedule.id)
-            await beside.database.flush()
-            yield beside.engine
-        return
-    store = SqliteStore(tmp_path / "engine.db")
+@asynccontextmanager
+async def open_embedded(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Engine]:
+    store = SqliteStore(request.getfixturevalue("tmp_path") / "engine.db")
     await store.open()
-    tasks = SqliteTaskStore(store)
-    embedded = EmbeddedEngine(SCHEDULES, tasks, limits=ProbeLimits(), clock=clock, owner="me")
-    yield embedded if request.param == "embedded" else FakeEngine(*SCHEDULES)
+    yield EmbeddedEngine(SCHEDULES, SqliteTaskStore(store), limits=ProbeLimits(), clock=clock, owner="me")
     await store.close()
+
+
+@asynccontextmanager
+async def open_fake(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Engine]:
+    yield FakeEngine(*SCHEDULES)
+
+
+@asynccontextmanager
+async def open_arl(
+    request: pytest.FixtureRequest, clock: FakeClock, *, by_api: bool = False
+) -> AsyncIterator[Engine]:
+    async with open_arl_fixture(clock, None if by_api else request.config) as beside:
+        for schedule in SCHEDULES:
+            beside.database.add_schedule(schedule.name, "a.example.com b.example.com", id_=schedule.id)
+        await beside.database.flush()
+        yield beside.engine
+
+
+ENGINES: Mapping[str, Callable[..., AbstractAsyncContextManager[Engine]]] = {
+    "embedded": open_embedded,
+    "fake": open_fake,
+    "arl": open_arl,
+    "arl by its API": partial(open_arl, by_api=True),
+}
+
+
+@pytest.fixture(params=ENGINES)
+async def engine(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Engine]:
+    async with ENGINES[request.param](request, clock) as opened:
+        yield opened
 
 
 async def test_schedules_come_in_their_order(engine: Engine) -> None:
@@ -69,14 +92,14 @@ async def test_open_tasks_are_those_that_have_not_ended(engine: Engine) -> None:
     assert set(await engine.open_tasks([*ids, "nobody"])) == {ids[1]}
 
 
-async def test_stop_leaves_what_has_ended(engine: Engine) -> None:
+async def test_stop_leaves_ended_tasks_as_they_are(engine: Engine) -> None:
     ids = await engine.submit(RUN)
     stopped = await engine.stop(ids)
     assert await engine.stop(ids) == stopped
     assert {task.status for task in stopped.values()} == {TaskStatus.STOP}
 
 
-async def test_what_has_ended_begins_again_once_as_another_run(engine: Engine, clock: FakeClock) -> None:
+async def test_an_ended_task_is_restarted_once_in_another_run(engine: Engine, clock: FakeClock) -> None:
     ids = await engine.submit(RUN)
     await engine.stop(ids)
     clock.turn(seconds=60)
@@ -87,19 +110,24 @@ async def test_what_has_ended_begins_again_once_as_another_run(engine: Engine, c
     assert [task.target for task in (await engine.tasks(fresh)).values()] == ["b.example.com"]
 
 
-async def test_what_was_submitted_is_not_begun_by_the_engine_itself(engine: Engine) -> None:
+async def test_a_submitted_run_is_not_an_external_run(engine: Engine) -> None:
     await engine.submit(RUN)
     assert list(await engine.external_runs(NOW)) == []
 
 
 @pytest.mark.parametrize("kind", [*KIND_SHEETS, "unheard of"])
-async def test_tasks_without_finds_have_no_assets(engine: Engine, kind: str) -> None:
+async def test_tasks_that_found_nothing_have_no_assets(engine: Engine, kind: str) -> None:
     ids = await engine.submit(RUN)
     assert [asset async for asset in engine.iter_assets(ids, kind)] == []
 
 
-async def test_a_run_without_targets_is_refused_for_good(tmp_path: Path, clock: FakeClock) -> None:
+async def test_a_run_without_targets_is_refused_permanently(tmp_path: Path, clock: FakeClock) -> None:
     tasks = SqliteTaskStore(SqliteStore(tmp_path / "x.db"))
     engine = EmbeddedEngine((), tasks, limits=ProbeLimits(), clock=clock, owner="me")
     with pytest.raises(PermanentError, match="没有目标"):
         await engine.submit(make_run(schedule=make_schedule(targets=())))
+
+
+async def test_no_check_of_a_sound_engine_fails_and_it_warns_of_nothing(engine: Engine) -> None:
+    assert all([await check() for check in engine.checks().values()])
+    assert list(await engine.warnings()) == []
