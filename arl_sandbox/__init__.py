@@ -1,7 +1,7 @@
-"""A fake ARL: its documents, its scheduler second by second, its workers, and its REST API with its quirks.
+"""A fake ARL: its documents, scheduler, workers and REST API, including known bugs.
 
-What ARL does is written after three of its source trees; where those say nothing, what is done here instead
-is marked as chosen.
+Based on the source code of three ARL variants. Where the sources leave something open, a comment says
+"assumed". "The fork" is the variant that records runs and pushes to DingTalk.
 """
 
 from arl_sandbox.database import ArlDatabase, DocumentMirror

@@ -1,4 +1,8 @@
-"""Cron lines as ARL's library reads them: days of month *and* of week, a year, seconds in front. Pure."""
+"""Cron expressions as ARL's library parses them. Pure functions.
+
+They differ from Vixie cron: day of month *and* day of week must match, a year is allowed as the 6th field,
+and with 7 fields the first one is seconds.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,17 +15,17 @@ ALIASES = {
     "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *", "@monthly": "0 0 1 * *", "@weekly": "0 0 * * 0",
     "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
 }  # fmt: skip
-MIN_FIRE_INTERVAL = timedelta(hours=6)  # between two fires, as far as ARL looks
+MIN_FIRE_INTERVAL = timedelta(hours=6)  # ARL rejects schedules that fire more often
 MIN_FIELDS, FIELDS_WITH_YEAR, FIELDS_WITH_SECONDS = 5, 6, 7  # fields
 FIRST_YEAR, LAST_YEAR = 1970, 2099
 
 
 class CronError(ValueError):
-    """No cron line"""
+    """An invalid cron expression."""
 
 
 def fire_times(cron: str, after: datetime, *, backwards: bool = False) -> Iterator[datetime]:
-    """The times at which it fires, from a moment on. Raises `WrongCron`."""
+    """Iterate over the fire times after (or before) a time. Raises `CronError`."""
     fields = ALIASES.get(cron.strip().lower(), cron).split()
     if not MIN_FIELDS <= len(fields) <= FIELDS_WITH_SECONDS:
         raise CronError(cron)
@@ -35,7 +39,7 @@ def fire_times(cron: str, after: datetime, *, backwards: bool = False) -> Iterat
         times = CronSim(" ".join([seconds, *fields]), after.astimezone(ZONE), reverse=backwards)
     except CronSimError as error:
         raise CronError(cron) from error
-    times.day_and = True  # where Vixie's cron takes either
+    times.day_and = True  # Vixie cron accepts either
     return (time for time in times if time.year in years)
 
 
@@ -53,7 +57,7 @@ def next_fire(cron: str, now: datetime) -> datetime | None:
 
 
 def is_too_often(cron: str, now: datetime) -> bool:
-    """ARL's check looks at the gap around now and at the next one only; one that is wide will do."""
+    """Return True if both the current and the next gap are too short, as ARL checks it."""
     coming = fire_times(cron, now)
     first, second = next(coming, None), next(coming, None)
     before = next(fire_times(cron, now, backwards=True), None)

@@ -1,4 +1,4 @@
-"""What a running ARL holds: documents as it writes them, in memory and, where asked, in a database too."""
+"""ARL's database: documents as ARL writes them, in memory and optionally mirrored to a real database."""
 
 from asyncio import Lock
 from collections import Counter, defaultdict, deque
@@ -15,7 +15,7 @@ SCHEDULER_PROCESS, WEB_PROCESS, SECOND_WEB_PROCESS = (
     "5c4ed01e50",
     "3eb0000001",
     "3eb0000002",
-)  # the process part of ids
+)  # the process part of an id
 RESULT_TABLES = (
     "site", "domain", "ip", "cert", "service", "fileleak", "url", "vuln", "npoc_service", "cip",
     "nuclei_result", "stat_finger", "wih",
@@ -23,29 +23,29 @@ RESULT_TABLES = (
 
 
 class DocumentMirror(Protocol):
-    """A database that shows what the database holds. Ids are the 24 hex digits of MongoDB's own kind."""
+    """A real database that mirrors the documents. Ids are MongoDB ObjectIds of 24 hex digits."""
 
     async def put(self, table: str, document: Mapping[str, Any]) -> None:
-        """Keep it over the one with its `_id`."""
+        """Insert or replace a document by its `_id`."""
 
     async def delete(self, table: str, id_: str) -> None:
-        """Keep it no longer."""
+        """Delete a document."""
 
 
 class ArlDatabase:
-    """Tables of documents by id. `mirror` is where they are written to by `flush`."""
+    """Tables of documents by id. `flush` writes the changes to `mirror`."""
 
     def __init__(self, clock: Callable[[], datetime], mirror: DocumentMirror | None = None) -> None:
         self.clock = clock
         self.mirror = mirror
         self.tables: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-        self.blocked_addresses: set[str] = set()  # addresses that ARL will not scan
-        self.forbidden_domains: set[str] = set()  # domains likewise
-        self.broker_capacity = 1_000_000  # tasks that the broker still takes
-        self.queue: deque[str] = deque()  # tasks that the broker holds
-        self.revoked: set[str] = set()  # tasks that the workers were told to drop, in their memory alone
-        self.database_down = False  # ARL's own, while DingRun's mirror of it may be up
-        self.writes: Counter[str] = Counter()  # by table
+        self.blocked_addresses: set[str] = set()  # addresses that ARL refuses to scan
+        self.forbidden_domains: set[str] = set()  # domains that ARL refuses to scan
+        self.broker_capacity = 1_000_000  # tasks that the broker still accepts
+        self.queue: deque[str] = deque()  # ids of published tasks
+        self.revoked: set[str] = set()  # ids of tasks that the workers must stop, forgotten by a restart
+        self.database_down = False  # ARL cannot reach its database; the mirror may still be up
+        self.writes: Counter[str] = Counter()  # number of writes by table
         self._changed: set[tuple[str, str]] = set()
         self._numbers = count(1)
         self._flushing = Lock()
@@ -60,7 +60,7 @@ class ArlDatabase:
     def insert(
         self, table: str, document: dict[str, Any], *, process: str = WEB_PROCESS, id_: str = ""
     ) -> str:
-        """Keep a document; its id is made of the time, the process and a counter, as MongoDB's are."""
+        """Insert a document. Its id consists of time, process and counter, as in MongoDB."""
         id_ = id_ or f"{self.epoch():08x}{process}{next(self._numbers):06x}"
         self.tables[table][id_] = {"_id": id_, **document}
         self._record_write(table, id_)
@@ -71,12 +71,12 @@ class ArlDatabase:
         self._record_write(table, id_)
 
     def update(self, table: str, id_: str, **fields: Any) -> None:
-        """As `change`; where the document is gone nothing happens, as in a database."""
+        """Update fields. Nothing happens if the document does not exist."""
         if id_ in self.tables[table]:
             self.change(table, id_, **fields)
 
     def replace(self, table: str, id_: str, document: Mapping[str, Any]) -> None:
-        """The whole document, over whatever is there; where it is gone nothing happens."""
+        """Replace a document. Nothing happens if it does not exist."""
         if id_ in self.tables[table]:
             self.tables[table][id_] = {**document, "_id": id_}
             self._record_write(table, id_)
@@ -90,7 +90,7 @@ class ArlDatabase:
         self._changed.add((table, id_))
 
     async def flush(self) -> None:
-        """Write into the mirror what has changed since, one after the other."""
+        """Write the changes since the last flush to the mirror, one after the other."""
         async with self._flushing:
             changed, self._changed = sorted(self._changed), set()
             for table, id_ in changed if self.mirror else ():
@@ -106,7 +106,7 @@ class ArlDatabase:
     def add_schedule(
         self, name: str = "每日扫描", target: str = "1.1.1.1 a.example.com", *, id_: str = "", **changes: Any
     ) -> str:
-        """A schedule, recurrent by default; as after `POST /task_schedule/`."""
+        """Insert a schedule, recurrent by default, as `POST /task_schedule/` does. Returns its id."""
         policy_id = changes.get("policy_id", self.policy)
         policy_name = self.tables["policy"].get(policy_id, {}).get("name", "")
         return self.insert(
@@ -134,7 +134,7 @@ class ArlDatabase:
     def add_task(
         self, name: str, kind: str, target: str, *, process: str = WEB_PROCESS, **changes: Any
     ) -> str:
-        """One task, as ARL inserts it."""
+        """Insert a task as ARL does. Returns its id."""
         document = {
             "name": name,
             "target": target,
@@ -153,12 +153,12 @@ class ArlDatabase:
         self.change("task", id_, status=stage, start_time=self.now())
 
     def add_results(self, id_: str, kind: str, *documents: dict[str, Any]) -> None:
-        """What a task finds."""
+        """Insert results of a task."""
         for document in documents:
             self.insert(kind, {**document, "task_id": id_})
 
     def end_task(self, id_: str, status: str = "done") -> None:
-        """The end of a task in one write; only one that is done has a statistic."""
+        """End a task in one write. Only a `done` task gets a statistic."""
         more: dict[str, Any] = {"statistic": self.count_results(id_)} if status == "done" else {}
         self.change("task", id_, status=status, end_time=self.now(), **more)
 

@@ -1,16 +1,16 @@
-"""How ARL reads targets and writes times, and the words it has for states. Pure."""
+"""ARL's constants, time format and target parsing. Pure functions."""
 
 import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-ZONE = ZoneInfo("Asia/Shanghai")  # of all its containers
-NO_TIME = "-"  # a time that has not come
+ZONE = ZoneInfo("Asia/Shanghai")  # the time zone of all ARL containers
+NO_TIME = "-"  # stands for a time that is not set
 RECURRENT_SCAN, FUTURE_SCAN = "recurrent_scan", "future_scan"
 RISK_CRUISING = "risk_cruising"
 FINAL_STATES = frozenset({"done", "error", "stop"})
 TASK_NAME_PREFIXES = {RECURRENT_SCAN: "周期任务", FUTURE_SCAN: "定时任务"}
-MAX_SCHEDULE_NAME_LENGTH = 15  # of a schedule's name, in the names of its tasks
+MAX_SCHEDULE_NAME_LENGTH = 15  # longer names are cut in the names of tasks
 
 NON_PUBLIC_SUFFIXES = frozenset({
     "corp",
@@ -25,25 +25,25 @@ NON_PUBLIC_SUFFIXES = frozenset({
     "localhost",
     "private",
     "test",
-})  # ARL looks a domain up in the list of public suffixes; of what is not in it these are written most
-# As `is_vaild_ip_target` of app/utils/ip.py: numbers of any size, and any sign before a range's last one.
+})  # ARL checks the public suffix list. These are the common suffixes that are not in it.
+# As `is_vaild_ip_target` in app/utils/ip.py: octets of any size, any character before a range's last part.
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+(/\d+)?|\d+\.\d+\.(\d+\D\d+|\d{3,})-\d+")
 _DOMAIN = re.compile(r"([\w-]+\.)+[\w-]+")
 _ID = re.compile(r"[0-9a-fA-F]{24}")
 
 
 def is_id(text: object) -> bool:
-    """Whether MongoDB's driver takes it for an id; ARL fails with HTTP 500 on anything else."""
+    """Return True for a valid MongoDB ObjectId. ARL fails with HTTP 500 on anything else."""
     return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
 def format_time(time: datetime) -> str:
-    """A time as ARL writes it: its own, without a zone."""
+    """Format a time as ARL does: local time without a zone."""
     return time.astimezone(ZONE).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def split_target(target: str) -> tuple[list[str], list[str]]:
-    """The addresses (ranges, networks) and the domains of a line, each once, in lower case."""
+    """Split a target into (addresses, domains), lower case and without duplicates."""
     words = list(dict.fromkeys(word for word in re.split(r"[,\s]+", target.lower()) if word))
     return [word for word in words if is_address(word)], [word for word in words if not is_address(word)]
 
@@ -53,6 +53,6 @@ def is_address(word: str) -> bool:
 
 
 def is_domain(word: str) -> bool:
-    """Whether it ends as domains do: `a.example.com` does, `a.example` does not."""
+    """Return True for a domain with a public suffix: `a.example.com`, but not `a.example`."""
     last = word.rpartition(".")[2]
     return _DOMAIN.fullmatch(word) is not None and last not in NON_PUBLIC_SUFFIXES and not last.isdecimal()

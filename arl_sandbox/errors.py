@@ -1,4 +1,4 @@
-"""What ARL says no with. The codes are its own; where its words are not known they are chosen."""
+"""ARL's errors. The codes are ARL's own. Unknown messages are assumed."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ MESSAGES = {
     1601: "计划任务类型错误", 1602: "日期格式错误", 1603: "任务标签错误", 1604: "日期不能早于现在",
     1605: "没有找到计划任务",
 }  # fmt: skip
-CUSTOM_CODE = 999  # a refusal in words of its own
+CUSTOM_CODE = 999  # code for an error with a custom message
 
 
 class ArlError(Exception):
-    """ARL's answer in code and words: the text of the code, and what `data` tells but ids."""
+    """An error response with code and message. Text values of `data`, except ids, extend the message."""
 
     def __init__(self, code: int, base: str = "", **data: Any) -> None:
         shown = [f" {key}:{text}" for key, text in data.items() if isinstance(text, str) and key[-2:] != "id"]
@@ -24,7 +24,7 @@ class ArlError(Exception):
 
 
 class PayloadError(Exception):
-    """A payload of the wrong shape: what is wrong, by field."""
+    """An invalid payload, with an error message by field."""
 
     def __init__(self, errors: dict[str, str]) -> None:
         super().__init__(", ".join(errors))
@@ -32,4 +32,4 @@ class PayloadError(Exception):
 
 
 class InternalError(Exception):
-    """Something ARL does not catch, such as a malformed id: HTTP 500."""
+    """An error that ARL does not handle, such as a malformed id: HTTP 500."""

@@ -1,6 +1,6 @@
-"""ARL's workbooks, with what is wrong with them: text that begins with `=` is a formula, signs break a cell.
+"""ARL's workbooks, with ARL's bugs: text that begins with `=` becomes a formula, control characters fail.
 
-Left out: the fonts that ARL gives to the first 255 rows.
+Not emulated: the fonts of the first 255 rows.
 """
 
 import io
@@ -19,7 +19,7 @@ Row = list[Any]
 Clean = Callable[[Any], Any]
 
 LINE_BREAK = " \r\n"
-MAX_CELL_LENGTH = 32_767  # of a cell
+MAX_CELL_LENGTH = 32_767
 MAX_STATISTIC_ROWS = 20
 COLUMN_LETTERS = ("A", "B", "C", "D", "E", "F", "G", "H", "I")
 SITE_SHEET = (("site", "title", "指纹", "状态码", "favicon hash"), (35, 40, 60, 20, 30))
@@ -38,7 +38,7 @@ _CONTROL = re.compile(r"[\000-\010\013\014\016-\037]")
 
 
 def sanitize_cell(value: object) -> str:
-    """What the merged book does with every cell but one."""
+    """Remove control characters and cut the text, as the merged workbook does with most cells."""
     return "" if value is None else _CONTROL.sub("", str(value))[:MAX_CELL_LENGTH]
 
 
@@ -47,7 +47,7 @@ def keep_cell(value: object) -> object:
 
 
 class ExportWorkbook:
-    """One workbook being written. `clean` treats its cells; single books have none, and break instead."""
+    """Writes one workbook. `clean` sanitizes cells. Workbooks of a single task are not sanitized."""
 
     def __init__(self, clean: Clean) -> None:
         self._clean = clean
@@ -80,7 +80,7 @@ class ExportWorkbook:
         self.sheet("站点", SITE_SHEET, rows)
 
     def _fingerprints(self, site: Json) -> str:
-        """Joined by commas, and every comma then becomes a line."""
+        """Join the names with commas, then replace every comma with a line break, as ARL does."""
         return ",".join(each["name"] for each in site["finger"]).replace(",", "\n")
 
     def addresses(self, ips: Iterable[Json], *, alone: bool) -> None:
@@ -101,7 +101,7 @@ class ExportWorkbook:
         return [*first, *(self._clean(each) for each in [place, owner, *more])]
 
     def services(self, ips: Iterable[Json]) -> None:
-        """One row for each port of each address."""
+        """Add one row per port and address."""
         fields = ("port_id", "service_name", "product", "version")
         rows = ([ip["ip"], *(port[name] for name in fields)] for ip in ips for port in ip["port_info"])
         self.sheet("系统服务", SERVICE_SHEET, ([self._clean(cell) for cell in row] for row in rows))
@@ -114,7 +114,7 @@ class ExportWorkbook:
         self.sheet("域名", DOMAIN_SHEET, ([self._clean(cell) for cell in row] for row in rows))
 
     def statistics(self, ips: Iterable[Json]) -> None:
-        """Three blocks side by side; the totals count what was seen, not its kinds."""
+        """Add three blocks side by side. The totals count occurrences, not distinct values."""
         ports = [port for ip in ips for port in ip["port_info"]]
         real = [port for port in ports if port["product"]]
         counted = (
@@ -148,7 +148,7 @@ class ExportWorkbook:
 
 
 def build_workbook(found: dict[str, list[Json]], *, alone: bool, clean: Clean) -> bytes:
-    """The sheets of what was found; `alone`: of addresses alone, without their names."""
+    """Build the workbook of a result. `alone` is for tasks that scan addresses only."""
     book = ExportWorkbook(clean)
     try:
         book.sites(found["site"])

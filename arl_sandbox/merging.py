@@ -1,4 +1,4 @@
-"""How the fork merges what several tasks found, in the order in which the tasks were named. Pure."""
+"""Merging of several tasks' results, as the fork does it, in the order of the tasks. Pure functions."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ PORT_FIELDS = ("port_id", "service_name", "product", "version")
 
 
 def merge_results(found: Mapping[str, Iterable[Json]]) -> dict[str, list[Json]]:
-    """One document for each address, name and site, sorted as plain text."""
+    """Merge results into one document per address, domain and site, sorted as text."""
     return {
         "ip": _merge_by(found["ip"], "ip", _join_ip),
         "domain": _merge_by(found["domain"], "domain", _join_domain),
@@ -26,7 +26,7 @@ def _merge_by(documents: Iterable[Json], key: str, join: Callable[[Json, Json], 
 
 
 def _join_ip(old: Json, new: Json) -> Json:
-    """The first that says something wins; a port with two banners stays twice."""
+    """Merge two addresses. The first non-empty value wins. A port with two banners stays twice."""
     firsts = ("geo_city", "geo_asn", "os_info", "cdn_name", "ip_type")
     ports = {
         tuple(port.get(name) for name in PORT_FIELDS): port for port in [*new["port_info"], *old["port_info"]]

@@ -1,4 +1,4 @@
-"""Policies, and the options that a task gets from one."""
+"""Policies, and the task options derived from them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ DOMAIN_OPTIONS = ("domain_brute", "alt_dns", "dns_query_plugin", "arl_search")
 
 
 def new_policy(name: str, **changes: Any) -> Json:
-    """A policy that looks at everything."""
+    """Build a policy that enables everything."""
     plugins = ("Redis_Unauth", "ThinkPHP_RCE", "Spring_Actuator")
     pocs = [{"plugin_name": each, "vul_name": each.replace("_", " "), "enable": True} for each in plugins]
     return {
@@ -42,7 +42,7 @@ def new_policy(name: str, **changes: Any) -> Json:
 
 
 def task_options(document: Mapping[str, Any], tag: str) -> Json:
-    """The flat options of a task; the policy itself stays behind, all but its name."""
+    """Build the flat options of a task from a policy."""
     parts = document["policy"]
     found = {} if tag == RISK_CRUISING else {**parts["domain_config"], **parts["ip_config"]}
     named = {"policy_name": document["name"], "related_scope_id": parts["scope_config"]["scope_id"]}
@@ -52,5 +52,5 @@ def task_options(document: Mapping[str, Any], tag: str) -> Json:
 
 
 def without_domain_options(options: Mapping[str, Any]) -> Json:
-    """The same for a task of addresses, which has no domains to look for."""
+    """Return the options of a task that scans addresses only."""
     return dict(options) | dict.fromkeys(DOMAIN_OPTIONS, False)

@@ -1,4 +1,4 @@
-"""What the fork writes down of its runs, and what it tells DingTalk of them, in its scheduler's own loop."""
+"""The fork's run records and DingTalk pushes, both handled in its scheduler loop."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ FAILED_STATES = ("error", "stop", "missing")
 
 @dataclass(kw_only=True)
 class PushBehavior:
-    """The fork's own pushes: whether `DINGDING` is set and DingTalk takes them, and how long each blocks."""
+    """The fork's DingTalk pushes: whether they succeed, and how many seconds each one blocks."""
 
     works: bool = False
     seconds: float = 0.0
-    pushed: list[str] = field(default_factory=list)  # names of schedules, in the order they were told
+    pushed: list[str] = field(default_factory=list)  # names of schedules, in the order of the pushes
 
 
 def new_record(database: ArlDatabase, schedule: Mapping[str, Any], ids: list[str]) -> Json:
-    """The record of a trigger, complete when it appears. What a schedule does not say of pushing is on."""
+    """Build the record of a triggered run. Missing notification settings of the schedule default to on."""
     return {
         "schedule_id": schedule["_id"],
         "schedule_name": schedule["name"],
@@ -46,7 +46,7 @@ def new_record(database: ArlDatabase, schedule: Mapping[str, Any], ids: list[str
 
 
 def build_summary(database: ArlDatabase, ids: list[str]) -> Json:
-    """Counted from what ARL counted, which it does for tasks that are done alone."""
+    """Summarize tasks by state and result counts. ARL counts results of `done` tasks only."""
     details = [_task_details(database, id_) for id_ in ids]
     states = [each["status"] for each in details]
     known = {"waiting", "missing", *FINAL_STATES}
@@ -68,9 +68,10 @@ def _task_details(database: ArlDatabase, id_: str) -> Json:
 
 
 def update_records(database: ArlDatabase, pushing: PushBehavior) -> Iterator[float]:
-    """The end of every pass: each open record is written anew as a whole, after the push if there is one.
+    """Update all open records at the end of a scheduler pass, after pushing if required.
 
-    Killed between the two, it pushes again. A push that fails is never tried again.
+    Each record is replaced as a whole. If the scheduler is killed between push and write, it pushes again. A
+    failed push is not retried.
     """
     read = [dict(record) for record in database.tables[RUN_TABLE].values() if record["status"] == "running"]
     for record in read:
@@ -94,7 +95,7 @@ def _is_over(counts: Mapping[str, Any]) -> bool:
 
 
 def _should_push(record: Mapping[str, Any], *, bad: bool) -> bool:
-    """`finished`, the default, tells only of a run in which every task was done."""
+    """Return True if a finished record is pushed. `finished`, the default, requires every task to be done."""
     if not record["notify_enable"]:
         return False
     return {"finished": not bad, "failed": bad}.get(record["notify_on"], True)

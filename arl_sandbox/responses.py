@@ -1,4 +1,4 @@
-"""What ARL's API is asked and answers: switches of the fake, envelopes, and the check of payloads."""
+"""State of the fake ARL, response envelopes and payload validation."""
 
 import json
 import ssl
@@ -19,23 +19,25 @@ TYPE_NAMES: Mapping[type, str] = {str: "string", list: "array", bool: "boolean"}
 
 @dataclass(kw_only=True)
 class ArlState:
-    """One ARL and how it is to behave."""
+    """A fake ARL and the behavior to simulate."""
 
     database: ArlDatabase
-    fork: bool = False  # with its cache of a minute, its batch export, its switches for pushing
-    basic_auth: str = ""  # user:password that the proxy before it demands
+    fork: bool = False  # emulate the fork: cache, batch export, notification settings
+    basic_auth: str = ""  # user:password required by a proxy in front of ARL
     tls: ssl.SSLContext | None = None
-    no_auth: bool = False  # `ARL.AUTH: false`: nobody is asked for a token
+    no_auth: bool = False  # `ARL.AUTH: false`: no token required
     requests: list[str] = field(default_factory=list)
-    lost_responses: set[str] = field(default_factory=set)  # paths whose next answer is lost, after the deed
-    delay_celery_id: bool = False  # a task that was just made cannot be stopped
-    ignore_stop: bool = False  # it says 200 and nothing happens
-    database_timeout: float = 30.0  # seconds until a call without ARL's database fails
-    cache_races: bool = False  # reads race writes: what the fork has cached stays for its minute
+    lost_responses: set[str] = field(
+        default_factory=set
+    )  # paths whose next response is lost, after the call was executed
+    delay_celery_id: bool = False  # a new task cannot be stopped yet
+    ignore_stop: bool = False  # a stop responds with 200 and does nothing
+    database_timeout: float = 30.0  # seconds until a call fails while the database is down
+    cache_races: bool = False  # the fork's cache is not invalidated by writes
 
 
 def envelope(code: int, message: str, data: object = None) -> web.Response:
-    """The envelope of an act. HTTP says 200 whatever the code is."""
+    """Build the response envelope. The HTTP status is always 200."""
     return web.json_response({"message": message, "code": code, "data": {} if data is None else data})
 
 
@@ -54,7 +56,7 @@ def validation_error(errors: Mapping[str, str]) -> web.Response:
 async def read_payload(
     request: web.Request, required: Mapping[str, type], optional: Mapping[str, type] | None = None
 ) -> Json:
-    """The body, with the fields that the call declares. Raises `Invalid`; the words are chosen."""
+    """Read the declared fields of the body. Raises `PayloadError`. The messages are assumed."""
     try:
         body = json.loads(await request.read() or b"{}")
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the fake's tasks find: made up of their targets, always the same for the same target. Pure."""
+"""Results of fake tasks, derived from the target and always the same for it. Pure functions."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
@@ -10,12 +10,12 @@ from typing import Any
 from arl_sandbox.documents import RISK_CRUISING, is_address, split_target
 
 Json = dict[str, Any]
-Finding = tuple[str, Json]  # the collection, and a document of it
+Finding = tuple[str, Json]  # (table, document)
 
 TITLES = ("统一身份认证平台", "客户服务中心", "运维监控大屏", "企业邮箱登录", "数据中台", "采购门户")
 SERVERS = (("nginx", "1.24.0"), ("Apache httpd", "2.4.57"), ("Apache Tomcat", "9.0.82"))
 HOST_NAMES = ("www", "oa", "mail")
-MAX_HOSTS_PER_NETWORK = 3  # of a network
+MAX_HOSTS_PER_NETWORK = 3  # more hosts of a network are ignored
 SINGLE_HOST_STAGES = {
     "file_leak",
     "nuclei_scan",
@@ -23,12 +23,12 @@ SINGLE_HOST_STAGES = {
     "poc_run",
     "PoC",
     "weak_brute",
-}  # on one host
+}  # these stages find something on one host only
 
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
-    """One machine: its address, and the name it was found by."""
+    """A host with its address and, for domains, its name."""
 
     ip: str
     name: str = ""
@@ -51,7 +51,7 @@ class Host:
 
 
 def task_hosts(task: Mapping[str, Any]) -> list[Host]:
-    """The machines behind the target of a task."""
+    """Return the hosts behind the target of a task."""
     addresses, domains = split_target(task["target"])
     words = task["cruising_target"] if task["type"] == RISK_CRUISING else [*addresses, *domains]
     return [host for word in words for host in _hosts(word)]
@@ -68,12 +68,12 @@ def _hosts(word: str) -> Iterator[Host]:
 
 
 def _address(name: str) -> str:
-    """One of those that are for documents."""
+    """Return an address of a documentation network (RFC 5737)."""
     return f"198.51.100.{hashlib.sha256(name.encode()).digest()[0]}"
 
 
 def stage_results(task: Mapping[str, Any], stage: str, now: str) -> Iterator[Finding]:
-    """What a stage of a task finds; `now` is ARL's text for the time."""
+    """Yield the results of a stage of a task. `now` is the time in ARL's format."""
     hosts = task_hosts(task)
     for host in hosts[:1] if stage in SINGLE_HOST_STAGES else hosts:
         for find in STAGE_FINDERS.get(stage, ()):

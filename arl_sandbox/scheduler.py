@@ -1,4 +1,4 @@
-"""ARL's scheduler: one process that fires up to a minute before the time, and then writes step by step."""
+"""ARL's scheduler: it fires up to a minute early and writes step by step."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,22 +23,22 @@ from arl_sandbox.tasks import TaskRequest, submit
 
 Json = dict[str, Any]
 
-MIN_SECONDS_BETWEEN_RUNS = 180  # seconds after a trigger in which a schedule does not fire again
-LOOKAHEAD = timedelta(seconds=60)  # it looks so far ahead, and fires as soon as it sees a time coming
+MIN_SECONDS_BETWEEN_RUNS = 180  # a schedule does not fire again within this time
+LOOKAHEAD = timedelta(seconds=60)  # the scheduler fires this much before the fire time
 TRIGGERED, INSERTED, PUBLISHED, RECORDED = "run_number", "inserted", "published", "record"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Intervals:
-    """Seconds of the scheduler's life; between two passes it always sleeps `cycle`, whatever those took."""
+    """Durations in seconds. `poll` is the pause between passes, however long they take."""
 
     poll: float = 58.0
-    read: float = 0.05  # the list of schedules
+    read: float = 0.05  # reading the list of schedules
     write: float = 0.05
 
 
 class ArlScheduler:
-    """One process. `fork` also keeps records of its runs and tells DingTalk of them, which blocks it."""
+    """One scheduler process. With `fork`, it records runs and pushes to DingTalk, which blocks it."""
 
     def __init__(
         self,
@@ -56,9 +56,9 @@ class ArlScheduler:
         self.pushing = pushing or PushBehavior()
 
     def loop(self) -> Iterator[float]:
-        """Its life, as a process of a `Timeline`. What comes due and is gone before it looks is lost.
+        """Run passes forever, as a process of a `Timeline`. A fire time between two passes is missed.
 
-        Without its database ARL's dies, until somebody starts it again; that the fork's goes on is chosen.
+        When its database is down, ARL's scheduler exits. The fork's continues (assumed).
         """
         while self._fork or not self._database.database_down:
             if not self._database.database_down:
@@ -66,7 +66,7 @@ class ArlScheduler:
             yield self._intervals.poll
 
     def run_pass(self) -> Iterator[float]:
-        """All schedules are read first; what people change meanwhile is written over."""
+        """Run one pass. All schedules are read first, so changes made meanwhile are overwritten."""
         read = [dict(each) for each in self._database.tables["task_schedule"].values()]
         yield self._intervals.read
         for schedule in read:
@@ -77,7 +77,7 @@ class ArlScheduler:
             yield from update_records(self._database, self.pushing)
 
     def run_once(self) -> list[str]:
-        """One pass at once; the ids of the schedules that fired."""
+        """Run one pass without pauses. Returns the ids of the schedules that fired."""
         tables = self._database.tables["task_schedule"]
         before = {id_: each["run_number"] for id_, each in tables.items()}
         for _ in self.run_pass():
@@ -85,18 +85,18 @@ class ArlScheduler:
         return [id_ for id_, each in tables.items() if each["run_number"] != before[id_]]
 
     def fire(self, schedule_id: str) -> Iterator[str]:
-        """One trigger, due or not: "run_number", the ids of its tasks one by one, and "record"."""
+        """Trigger a schedule, due or not. Yields "run_number", the id of each task, and "record"."""
         schedule = dict(self._database.tables["task_schedule"][schedule_id])
         for step, id_ in self._trigger(schedule):
             if step != INSERTED:
                 yield id_ or step
 
     def run(self, schedule_id: str) -> list[str]:
-        """A whole trigger at once; the ids of its tasks."""
+        """Trigger a schedule, due or not. Returns the ids of its tasks."""
         return [step for step in self.fire(schedule_id) if step not in {TRIGGERED, RECORDED}]
 
     def _trigger(self, schedule: Json) -> Iterator[tuple[str, str]]:
-        """The schedule is written first, as it was read; its tasks one by one; the fork's record last."""
+        """Write the schedule as it was read, then its tasks one by one, then the fork's record."""
         database = self._database
         schedule |= self._trigger_fields(schedule)
         database.replace("task_schedule", schedule["_id"], schedule)
@@ -119,7 +119,7 @@ class ArlScheduler:
             yield RECORDED, ""
 
     def _trigger_fields(self, schedule: Json) -> Json:
-        """What a trigger changes in its schedule; the next time is told a minute too early."""
+        """Return the fields that a trigger changes. The next run date is a minute early, as in ARL."""
         number, now = schedule["run_number"] + 1, self._database.clock()
         if schedule["schedule_type"] == FUTURE_SCAN:
             return {"run_number": number, "status": "done"}
@@ -132,7 +132,7 @@ class ArlScheduler:
         }
 
     def _task_request(self, schedule: Json, policy: Json) -> TaskRequest:
-        """The number in the names is one more than that of the trigger."""
+        """Build the task request. The number in the task name is `run_number` + 1, as in ARL."""
         recurrent = schedule["schedule_type"] == RECURRENT_SCAN
         name = (
             f"{TASK_NAME_PREFIXES[schedule['schedule_type']]}-{schedule['name'][:MAX_SCHEDULE_NAME_LENGTH]}"
@@ -148,7 +148,11 @@ class ArlScheduler:
 
 
 def is_due(schedule: Json, now: datetime) -> bool:
-    """A cron line within the coming minute, unless it has just run; a single time that has passed."""
+    """Return True if a schedule is due.
+
+    A cron schedule is due when it fires within the next minute and has not just run, a one-time schedule when
+    its time has passed.
+    """
     if schedule["schedule_type"] == FUTURE_SCAN:
         return bool(0 < schedule["start_time"] <= now.timestamp())
     coming = next_fire(schedule["cron"], now)

@@ -1,4 +1,4 @@
-"""What ARL does with schedules when it is asked: make, stop, recover, delete; there is no change of one."""
+"""Operations on schedules: create, stop, recover and delete. ARL cannot edit a schedule."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -30,11 +30,11 @@ PUSH_DEFAULTS = {
 FINAL_SCHEDULE_STATES = {
     "error",
     "done",
-}  # states that a stop does not change; a recover does not change `error`
+}  # a stop does not change these states, a recover does not change `error`
 
 
 def create(database: ArlDatabase, asked: Mapping[str, Any], *, fork: bool) -> Json:
-    """A new schedule. The order of the refusals is chosen."""
+    """Create a schedule. The order of the checks is assumed."""
     kind, tag = asked["schedule_type"], asked["task_tag"]
     if kind not in {RECURRENT_SCAN, FUTURE_SCAN}:
         raise ArlError(1601, schedule_type=kind)
@@ -50,10 +50,10 @@ def create(database: ArlDatabase, asked: Mapping[str, Any], *, fork: bool) -> Js
         else {name: asked.get(name, PUSH_DEFAULTS[name]) for name in PUSH_DEFAULTS}
     )
     if fork and told["notify_channel"] != PUSH_DEFAULTS["notify_channel"]:
-        raise ArlError(CUSTOM_CODE, "notify_channel 只支持 dingding")  # the words are chosen
+        raise ArlError(CUSTOM_CODE, "notify_channel 只支持 dingding")  # assumed message
     id_ = database.add_schedule(
         asked["name"],
-        " ".join([" ".join(addresses), *domains]),  # without an address it begins with a blank
+        " ".join([" ".join(addresses), *domains]),  # without addresses it begins with a space
         task_tag=tag,
         schedule_type=kind,
         policy_id=policy["_id"],
@@ -118,7 +118,7 @@ def stop(database: ArlDatabase, id_: object) -> None:
 
 
 def recover(database: ArlDatabase, id_: object) -> None:
-    """One that fired once for all fires again at once: its time has passed."""
+    """Recover a stopped schedule. A one-time schedule fires again at once, as its time has passed."""
     schedule = find_schedule(database, id_)
     if schedule["status"] == "scheduled":
         raise ArlError(500, error=f"{schedule['name']} 已经处于 scheduled ")

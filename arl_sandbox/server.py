@@ -1,4 +1,4 @@
-"""ARL's REST API as it answers: HTTP 200 for nearly everything, `code` in the body, and its quirks.
+"""ARL's REST API. The HTTP status is 200 for nearly everything; `code` is in the body.
 
 Not emulated: asset groups, monitoring, fingerprints, PoC lists, GitHub, changing policies, `/task/sync/`.
 """
@@ -27,7 +27,7 @@ LOGIN_PATH = "/api/user/login"
 
 @dataclass(kw_only=True)
 class FakeArl(ArlState):
-    """`async with FakeArl(database=database) as arl:`; it counts what it was asked."""
+    """The API server: `async with FakeArl(database=database) as arl:`. `requests` lists the calls."""
 
     port: int = 0
     url: str = ""
@@ -68,7 +68,7 @@ class FakeArl(ArlState):
         self.requests.append(f"{request.method} {request.path}")
         if self.basic_auth and request.headers.get("Authorization") != _basic(self.basic_auth):
             return web.Response(status=401, text="<h1>401 Authorization Required</h1>")
-        if self.database.database_down:  # its driver looks for a server for so long
+        if self.database.database_down:  # the server selection timeout of the driver
             await asyncio.sleep(self.database_timeout)
             return internal_error()
         if request.path != LOGIN_PATH and not is_authenticated(self, request):
@@ -81,7 +81,7 @@ class FakeArl(ArlState):
         return answer
 
     async def _handle_unknown(self, request: web.Request) -> web.Response:
-        """A missing slash at the end leads to plain HTTP, whatever one came by."""
+        """Redirect a path without its trailing slash, to plain HTTP as ARL does, or respond with 404."""
         if f"{request.path}/" in self._paths:
             location = f"http://{request.host}{request.path}/"
             return web.Response(status=308, headers={"Location": location})

@@ -1,4 +1,4 @@
-"""What ARL does with tasks when it is asked: make them, stop them, begin them again, delete them."""
+"""Operations on tasks: submit, stop, restart and delete."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from arl_sandbox.errors import ArlError, InternalError
 from arl_sandbox.policies import without_domain_options
 
 RESTART_PREFIX = "重新运行-"
-NOT_RESTARTABLE_TAGS = {"monitor"}  # tags of tasks that cannot be begun again
+NOT_RESTARTABLE_TAGS = {"monitor"}  # tasks with these tags cannot be restarted
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskRequest:
-    """What tasks are to be made of."""
+    """A request to create tasks."""
 
     name: str
     target: str
@@ -25,9 +25,10 @@ class TaskRequest:
 
 
 def submit(database: ArlDatabase, order: TaskRequest) -> Iterator[tuple[str, str]]:
-    """The tasks of an order, each inserted, then published; refused as a whole before any is made.
+    """Create the tasks of a request, each inserted and then published.
 
-    Yields ("inserted", id) and ("published", id).
+    Yields ("inserted", id) and ("published", id). Raises `ArlError` before the first one if the target is
+    invalid.
     """
     check_target(database, order)
     for kind, line in _split_into_tasks(order):
@@ -38,7 +39,7 @@ def submit(database: ArlDatabase, order: TaskRequest) -> Iterator[tuple[str, str
 
 
 def _split_into_tasks(order: TaskRequest) -> list[tuple[str, str]]:
-    """One task for all addresses, one for each domain; a set has any order."""
+    """Split a request into one task for all addresses and one per domain, in no fixed order."""
     addresses, domains = split_target(order.target)
     if order.tag == RISK_CRUISING:
         return [
@@ -65,7 +66,7 @@ def _enabled_pocs(options: Mapping[str, Any]) -> list[object]:
 
 
 def check_target(database: ArlDatabase, order: TaskRequest) -> None:
-    """Raises what ARL refuses of a target: nothing, no address and no domain, black, forbidden."""
+    """Raise `ArlError` if a target is empty, invalid, blocked or forbidden."""
     addresses, domains = split_target(order.target)
     if not addresses and not domains:
         raise ArlError(706)
@@ -81,7 +82,7 @@ def check_target(database: ArlDatabase, order: TaskRequest) -> None:
 
 
 def publish(database: ArlDatabase, id_: str) -> None:
-    """Give a task to the broker; one that it does not take is gone again."""
+    """Publish a task to the broker. If the broker fails, the task is deleted again."""
     if database.broker_capacity <= 0:
         database.delete("task", id_)
         raise ArlError(500, error="[Errno 111] Connection refused")
@@ -91,7 +92,7 @@ def publish(database: ArlDatabase, id_: str) -> None:
 
 
 def find_task(database: ArlDatabase, id_: object) -> dict[str, Any]:
-    """The task of an id. Raises `Crash` for what is no id, and what ARL says where there is none."""
+    """Find a task. Raises `InternalError` for a malformed id and `ArlError` for an unknown one."""
     if not isinstance(id_, str) or not is_id(id_):
         raise InternalError
     task = database.tables["task"].get(id_)
@@ -101,7 +102,7 @@ def find_task(database: ArlDatabase, id_: object) -> dict[str, Any]:
 
 
 def find_ended_task(database: ArlDatabase, id_: object) -> dict[str, Any]:
-    """The task of an id, which must have ended."""
+    """Find a task that has ended. Raises `ArlError` otherwise."""
     task = find_task(database, id_)
     if task["status"] not in FINAL_STATES:
         raise ArlError(104, task_id=id_)
@@ -109,7 +110,7 @@ def find_ended_task(database: ArlDatabase, id_: object) -> dict[str, Any]:
 
 
 def find_stoppable_task(database: ArlDatabase, id_: object) -> dict[str, Any]:
-    """The task of an id, which must be open and known to the broker."""
+    """Find a task that has not ended and has a celery_id. Raises `ArlError` otherwise."""
     task = find_task(database, id_)
     if task["status"] in FINAL_STATES:
         raise ArlError(105, task_id=id_)
@@ -119,7 +120,7 @@ def find_stoppable_task(database: ArlDatabase, id_: object) -> dict[str, Any]:
 
 
 def stop(database: ArlDatabase, task: Mapping[str, Any], *, fork: bool = False) -> Iterator[None]:
-    """Each step is a write. The worker is told first, and the fork's says `error` when it dies of it."""
+    """Stop a task, one write per step. The fork's worker first sets `error` when it is terminated."""
     database.revoked.add(task["_id"])
     if fork and task["status"] != "waiting":
         database.change("task", task["_id"], status="error", stop_reason="SIGTERM", interrupted=True)
@@ -131,7 +132,7 @@ def stop(database: ArlDatabase, task: Mapping[str, Any], *, fork: bool = False) 
 
 
 def restart(database: ArlDatabase, ids: list[str]) -> None:
-    """Copies of ended tasks, whose ids nobody is told; all of them or none."""
+    """Restart ended tasks as copies, all or none. The ids of the copies are not returned."""
     for id_ in ids:
         task = find_ended_task(database, id_)
         if "result_set_id" in task or task["task_tag"] in NOT_RESTARTABLE_TAGS:
@@ -151,7 +152,7 @@ def restart(database: ArlDatabase, ids: list[str]) -> None:
 
 
 def delete(database: ArlDatabase, ids: list[str], *, results: bool) -> None:
-    """Ended tasks, with what they found where asked; all of them or none."""
+    """Delete ended tasks, and their results if `results` is set, all or none."""
     for id_ in ids:
         find_ended_task(database, id_)
     for id_ in ids:

@@ -1,4 +1,4 @@
-"""What happens when: processes that each say how long it is until they write again, on one clock."""
+"""A simulation of processes on one clock."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from heapq import heappop, heappush
@@ -6,13 +6,13 @@ from itertools import count
 
 from arl_sandbox.database import ArlDatabase
 
-Process = Iterator[float]  # it yields the seconds until its next write
+Process = Iterator[float]  # yields the seconds until its next write
 
 
 class Timeline:
-    """Runs processes in the order of their writes; after each one the mirror shows it.
+    """Runs processes in the order of their writes, and flushes the mirror after each write.
 
-    `sleep` lets time pass: really, or on a clock that is turned.
+    `sleep` waits in real time or advances a fake clock.
     """
 
     def __init__(self, database: ArlDatabase, sleep: Callable[[float], Awaitable[object]]) -> None:
@@ -26,7 +26,7 @@ class Timeline:
             heappush(self._pending, (self._now(), next(self._sequence), process))
 
     async def step(self) -> None:
-        """Let the next write happen, whenever that is."""
+        """Advance to the next write."""
         due, _, process = heappop(self._pending)
         await self._sleep(max(0.0, due - self._now()))
         pause = next(process, None)
@@ -35,14 +35,14 @@ class Timeline:
             heappush(self._pending, (self._now() + pause, next(self._sequence), process))
 
     async def run(self, seconds: float) -> None:
-        """Let everything happen that happens within so many seconds, and let them pass."""
+        """Run all writes of the next `seconds`, and let that time pass."""
         end = self._now() + seconds
         while self._pending and self._pending[0][0] <= end:
             await self.step()
         await self._sleep(max(0.0, end - self._now()))
 
     async def run_to_end(self) -> None:
-        """Let everything happen until every process has ended, if ever."""
+        """Run until every process has ended."""
         while self._pending:
             await self.step()
 

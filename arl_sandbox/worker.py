@@ -1,4 +1,4 @@
-"""ARL's workers: a task passes its stages, finds appear meanwhile, and its end is written in pieces."""
+"""ARL's workers: a task runs through its stages, and its end is written in several steps."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -27,15 +27,15 @@ STAGES = {
     "ip": tuple(stage for stage in DOMAIN_STAGES if stage not in DOMAIN_ONLY_STAGES),
     RISK_CRUISING: ("fetch_site", "npoc_service_detection", "PoC", "weak_brute"),
 }
-UNCONDITIONAL_STAGES = {"find_site", "fetch_site"}  # chosen: those without a switch of their own
+UNCONDITIONAL_STAGES = {"find_site", "fetch_site"}  # assumed: stages without an option
 STAGE_PLUGIN_OPTIONS = {"poc_run": "poc_config", "PoC": "poc_config", "weak_brute": "brute_config"}
-PROGRESS_NAMES = {"PoC": "poc", "weak_brute": "brute"}  # a risk task tells in its status how far it is
-PROGRESS_STEPS = 3  # of such a stage; ARL writes one each 5 s
+PROGRESS_NAMES = {"PoC": "poc", "weak_brute": "brute"}  # the status of a risk task shows its progress
+PROGRESS_STEPS = 3  # per stage; ARL writes one every 5 s
 
 
 @dataclass(frozen=True, kw_only=True)
 class StagePace:
-    """Seconds: of a stage, between the writes of an end, between two looks at an empty queue."""
+    """Durations in seconds: of a stage, between the writes of an end, and between polls of an empty queue."""
 
     stage: float = 20.0
     gap: float = 0.2
@@ -43,10 +43,12 @@ class StagePace:
 
 
 class Worker:
-    """The workers of one container; each `place` is a process of a `Timeline`, ARL has two.
+    """The workers of one container. Each `slot` is a process of a `Timeline`. ARL has two.
 
-    `shaky` names targets whose tasks fail at every odd try. The last breath of a stopped task is written over
-    `stop`: with `overwrites` the next stage, with `error_after_stop` `error`. Both happen at times.
+    Attributes:
+        flaky_targets: Targets whose tasks fail at every odd attempt.
+        overwrite_stop_with_stage: The next stage overwrites the status of a stopped task.
+        overwrite_stop_with_error: `error` overwrites the status of a stopped task.
     """
 
     def __init__(self, database: ArlDatabase, *, pace: StagePace | None = None) -> None:
@@ -59,12 +61,12 @@ class Worker:
         self.overwrite_stop_with_error = False
 
     def restart(self) -> None:
-        """Killed hard, begun anew: what it worked on stands as it is for ever, no stop is remembered."""
+        """Kill and restart the workers. Running tasks stay unfinished, and pending stops are forgotten."""
         self._generation += 1
         self._database.revoked.clear()
 
     def slot(self) -> Iterator[float]:
-        """One task after the other, for ever."""
+        """Run queued tasks one after the other, forever."""
         while True:
             if not self._database.queue:
                 yield self._pace.idle
@@ -76,7 +78,7 @@ class Worker:
                     break
 
     def run_task(self, id_: str) -> Iterator[float]:
-        """One task to its end. Only a risk task looks whether it is still to be done."""
+        """Run one task to its end. Only a risk task checks that it is still waiting."""
         database, task = self._database, self._database.tables["task"].get(id_)
         if (
             task is None
@@ -97,14 +99,14 @@ class Worker:
         yield from self._finish(id_)
 
     def _failing_stage(self, task: Mapping[str, Any]) -> int:
-        """The number of the stage after which it fails, or -1."""
+        """Return the index of the stage after which the task fails, or -1."""
         if task["target"] not in self.flaky_targets:
             return -1
         self._attempts[task["target"]] += 1
         return len(enabled_stages(task)) // 2 if self._attempts[task["target"]] % 2 else -1
 
     def _run_stage(self, task: Mapping[str, Any], stage: str) -> Iterator[float]:
-        """One stage: its name in the status, then what it found, then how long it took."""
+        """Run a stage: write its name to the status, then its results, then its duration."""
         database, id_, seconds = self._database, task["_id"], self._pace.stage
         database.update("task", id_, status=stage)
         counted = PROGRESS_NAMES.get(stage) if task["type"] == RISK_CRUISING else None
@@ -122,7 +124,7 @@ class Worker:
         database.update("task", id_, service=passed)
 
     def _finish(self, id_: str) -> Iterator[float]:
-        """What it found is counted, then it is done, and then comes the time of its end."""
+        """Write the statistic, then `done`, then the end time."""
         database = self._database
         for write in (
             lambda: {"statistic": database.count_results(id_)},
@@ -135,14 +137,14 @@ class Worker:
             yield self._pace.gap
 
     def _end_stopped(self, task: Mapping[str, Any], stage: str) -> Iterator[float]:
-        """The last breath of a task that was stopped."""
+        """Write what a worker may still write to a stopped task."""
         if self.overwrite_stop_with_stage:
             self._database.update("task", task["_id"], status=stage)
         if self.overwrite_stop_with_error:
             yield from self._fail(task)
 
     def _fail(self, task: Mapping[str, Any]) -> Iterator[float]:
-        """No statistic; and of a task of addresses never a time of its end."""
+        """Fail a task. It gets no statistic, and a task of addresses gets no end time."""
         self._database.update("task", task["_id"], status="error")
         if task["type"] != "ip":
             yield self._pace.gap
@@ -150,7 +152,7 @@ class Worker:
 
 
 def enabled_stages(task: Mapping[str, Any]) -> tuple[str, ...]:
-    """The stages that its options turn on."""
+    """Return the stages that the options of a task enable."""
     options = task["options"]
 
     def is_on(stage: str) -> bool:

@@ -1,4 +1,4 @@
-"""ARL's exports: a workbook of one task, on the fork one of many, and lists as plain text."""
+"""ARL's exports: workbooks of one task, of several tasks (fork only), and plain-text lists."""
 
 import json
 import re
@@ -14,15 +14,15 @@ from arl_sandbox.responses import ArlState, read_payload
 
 Json = dict[str, Any]
 
-MAX_NAME_LENGTH = 20  # letters of a target or a name, in the name of a file
+MAX_NAME_LENGTH = 20  # longer targets and names are cut in file names
 EXPORTED_TABLES = ("site", "ip", "domain")
 LIST_FIELDS = {"site": "site", "domain": "domain", "ip": "ip", "url": "url", "cip": "cidr_ip"}
 
-_ADDRESS = re.compile(r"\d+.\d+.\d+.\d+")  # any sign will do between the digits, as in ARL
+_ADDRESS = re.compile(r"\d+.\d+.\d+.\d+")  # unescaped dots, as in ARL
 
 
 class ExportCalls:
-    """All of it in the web worker, whatever the size; nobody is asked whose task it is."""
+    """Export calls. As in ARL, any user can export any task."""
 
     def __init__(self, arl: ArlState) -> None:
         self._arl = arl
@@ -45,13 +45,13 @@ class ExportCalls:
         return _file(f"ARL资产导出报告_{task['target'].replace('/', '_')[:MAX_NAME_LENGTH]}.xlsx", content)
 
     async def _many(self, request: web.Request) -> web.Response:
-        """Only the first id must be known; the answers to what is wrong are in an envelope of their own."""
+        """Export several tasks. Only the first id must exist. Errors use a format of their own."""
         ids = await _ids(request)
         if not ids:
-            return _error(400, "task_ids 不能为空")  # the words are chosen
+            return _error(400, "task_ids 不能为空")  # assumed message
         tasks = [task for id_ in ids if (task := self._database.tables["task"].get(str(id_)))]
         if not tasks or tasks[0]["_id"] != ids[0]:
-            return _error(404, "任务不存在")  # the words are chosen
+            return _error(404, "任务不存在")  # assumed message
         found = {kind: self._found(kind, [task["_id"] for task in tasks]) for kind in EXPORTED_TABLES}
         if not any(found.values()):
             return _error(500, "导出失败: 未找到可导出的任务数据")
@@ -63,7 +63,7 @@ class ExportCalls:
         return _file(f"ARL批量导出报告_{tasks[0]['name'][:MAX_NAME_LENGTH]}.xlsx", content)
 
     async def _list(self, request: web.Request) -> web.Response:
-        """Each line once, in any order."""
+        """Export a list of distinct lines, in no fixed order."""
         ids = (await read_payload(request, {"task_id": list}))["task_id"]
         kind = request.path.strip("/").rpartition("/")[2]
         if kind == "ip_port":
@@ -75,7 +75,7 @@ class ExportCalls:
         return _file(name, "\r\n".join(sorted(lines)).encode())
 
     def _found(self, kind: str, ids: list[str]) -> list[Json]:
-        """Of one task after the other."""
+        """Return the results of tasks, one task after the other."""
         rows = self._database.tables[kind].values()
         return [row for id_ in ids for row in rows if row["task_id"] == id_]
 

@@ -1,4 +1,4 @@
-"""ARL's lists: which fields a query may name, how they filter, the order, the pages, and the fork's cache."""
+"""ARL's lists: filters, sorting, paging and the fork's cache."""
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -20,10 +20,10 @@ SWITCHES = (
     "os_detection", "ssl_cert", "site_identify", "site_capture", "search_engines", "site_spider", "file_leak",
     "nuclei_scan", "web_info_hunter", "findvhost", "npoc_service_detection",
 )  # fmt: skip
-# text, `=` exact, `#` number; which ones, but for those of tasks and schedules, is chosen
+# prefix: none = text, `=` = exact, `#` = number. Assumed, except for tasks and schedules.
 FIELDS: Mapping[str, str] = {
     "task": "name target status =task_tag",
-    "task_schedule": "name target policy_name schedule_type schedule_status",  # the last is no field at all
+    "task_schedule": "name target policy_name schedule_type schedule_status",  # the last one is not a field
     "policy": "name",
     "site": "site hostname ip title http_server #status #body_length #favicon.hash finger.name tag fld",
     "ip": "ip domain port_info.service_name #port_info.port_id os_info.name =ip_type cdn_name"
@@ -41,13 +41,13 @@ FIELDS: Mapping[str, str] = {
     "wih": "record_type content site source fnv_hash",
 }
 PAGING_PARAMETERS = {"page", "size", "order"}
-MAX_PAGE_SIZE = 100_000  # of a page
+MAX_PAGE_SIZE = 100_000
 CACHE_SECONDS, MAX_CACHED_PAGE_SIZE = 60, 5_000
 NOT_EQUAL, NOT_LIKE = "__neq", "__not"
 
 
 class Lists:
-    """Serves every list; it holds what the fork has cached."""
+    """Serves all lists, through the fork's cache if enabled."""
 
     def __init__(self, arl: ArlState) -> None:
         self._arl = arl
@@ -87,7 +87,7 @@ class Lists:
 
 
 def _parse_integer(query: Mapping[str, str], name: str, default: int) -> int:
-    """The number of a query. What else is refused as a payload is; that is chosen."""
+    """Parse an integer parameter. Raises `PayloadError` (assumed)."""
     text = query.get(name, str(default))
     if not re.fullmatch(r"-?\d{1,12}", text):
         raise PayloadError({name: f"invalid literal for int() with base 10: {text!r}"})
@@ -95,13 +95,13 @@ def _parse_integer(query: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _parse_order(text: str) -> list[tuple[str, bool]]:
-    """Fields, and whether each goes down; a `+` arrives as a blank where nobody quoted it."""
+    """Parse sort fields as (name, descending). An unquoted `+` arrives as a space."""
     fields = [field.strip() for field in text.split(",")]
     return [(field.lstrip("+-"), field.startswith("-")) for field in fields if field]
 
 
 def _sort_key(name: str, row: Json) -> tuple[int, Any]:
-    """Nothing first, then numbers, then text."""
+    """Sort missing values first, then numbers, then text."""
     value = next(iter(values_at(row, name)), None)
     if value is None:
         return 0, 0
@@ -109,7 +109,7 @@ def _sort_key(name: str, row: Json) -> tuple[int, Any]:
 
 
 def values_at(document: object, name: str) -> list[Any]:
-    """All that stands at a dotted name, through lists as well."""
+    """Return all values at a dotted name, descending into lists."""
     if isinstance(document, list):
         return [value for each in document for value in values_at(each, name)]
     if not name:
@@ -129,7 +129,7 @@ def _declared_fields(table: str) -> dict[str, str]:
 
 
 def parse_filters(table: str, query: Mapping[str, str]) -> tuple[list[tuple[str, Filter]], Json]:
-    """The tests that a query asks for, and what ARL shows of it; fields that are not declared are ignored."""
+    """Parse the filters of a query, and the query as ARL echoes it. Undeclared fields are ignored."""
     declared = _declared_fields(table)
     tests: list[tuple[str, Filter]] = []
     shown: Json = {}
@@ -145,7 +145,7 @@ def parse_filters(table: str, query: Mapping[str, str]) -> tuple[list[tuple[str,
 
 
 def _build_filter(kind: str, asked: str, text: str) -> Filter:
-    """One test of one value; of a list any item will do."""
+    """Build the filter of one parameter."""
     if asked.endswith(NOT_LIKE):
         like = _contains(text)
         return lambda value: not like(value)
@@ -156,7 +156,7 @@ def _build_filter(kind: str, asked: str, text: str) -> Filter:
 
 
 def _contains(text: str) -> Filter:
-    """A part of it, whatever the case; no signs have a meaning."""
+    """Build a case-insensitive substring filter."""
     part = re.compile(re.escape(text), re.IGNORECASE)
     return lambda value: isinstance(value, str) and part.search(value) is not None
 
@@ -168,5 +168,5 @@ def _parse_value(kind: str, asked: str, text: str) -> object:
 
 
 def _matches(row: Json, name: str, test: Filter) -> bool:
-    """MongoDB's way: what is not there counts as nothing."""
+    """Match as MongoDB does: any value of a list, and None for a missing field."""
     return any(test(value) for value in values_at(row, name) or [None])

@@ -1,4 +1,4 @@
-"""ARL's calls about schedules."""
+"""ARL's schedule endpoints."""
 
 from collections.abc import Awaitable, Callable
 
@@ -14,7 +14,7 @@ PUSH_FIELDS = {"notify_enable": bool, "notify_channel": str, "notify_on": str}
 
 
 class ScheduleCalls:
-    """Make, stop, recover, delete."""
+    """Create, stop, recover and delete schedules."""
 
     def __init__(self, arl: ArlState) -> None:
         self._arl = arl
@@ -35,7 +35,7 @@ class ScheduleCalls:
     def _one_by_one(
         self, act: Callable[[ArlDatabase, object], None]
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
-        """What comes before a refusal has happened."""
+        """Build a handler that processes ids one by one. Ids before an error stay processed."""
 
         async def answer(request: web.Request) -> web.Response:
             ids = (await read_payload(request, {"_id": list}))["_id"]

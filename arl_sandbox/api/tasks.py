@@ -1,4 +1,4 @@
-"""ARL's calls about tasks."""
+"""ARL's task endpoints."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ TEXT_OPTIONS = ("domain_brute_type", "port_scan_type", "port_custom")
 
 
 class TaskCalls:
-    """Make, stop, begin again, delete."""
+    """Create, stop, restart and delete tasks."""
 
     def __init__(self, arl: ArlState) -> None:
         self._arl = arl
@@ -36,7 +36,7 @@ class TaskCalls:
         ]
 
     async def _make(self, request: web.Request) -> web.Response:
-        """Its answer has no `data`."""
+        """Create tasks. The response has no `data`."""
         optional = {**dict.fromkeys(SWITCHES, bool), **dict.fromkeys(TEXT_OPTIONS, str)}
         asked = await read_payload(request, {"name": str, "target": str}, optional)
         options = dict.fromkeys(SWITCHES, False) | {name: asked[name] for name in optional if name in asked}
@@ -50,7 +50,7 @@ class TaskCalls:
             {"target": str, "result_set_id": str},
         )
         if asked["task_tag"] not in TAGS:
-            raise ArlError(CUSTOM_CODE, f"task_tag 只能取 {' 或 '.join(TAGS)}")  # the words are chosen
+            raise ArlError(CUSTOM_CODE, f"task_tag 只能取 {' 或 '.join(TAGS)}")  # assumed message
         policy = self._policy(asked["policy_id"])
         target = self._within(asked.get("target", ""), policy)
         if set_id := asked.get("result_set_id", ""):
@@ -73,7 +73,7 @@ class TaskCalls:
         return policy
 
     def _within(self, target: str, policy: Json) -> str:
-        """The target, which must lie in the policy's scope where it has one."""
+        """Check the target against the policy's scope, if any. Raises `ArlError`."""
         scope_id = policy["policy"]["scope_config"]["scope_id"]
         if not scope_id:
             return target
@@ -98,12 +98,12 @@ class TaskCalls:
         return [self._response(id_) for id_ in ids]
 
     def _response(self, id_: str) -> Json:
-        """A task as the call that made it tells of it."""
+        """Return a task in the format of the creating call."""
         task = {name: value for name, value in self._database.tables["task"][id_].items() if name != "_id"}
         return task | {"task_id": id_}
 
     async def _stop(self, request: web.Request) -> web.Response:
-        """By GET, as ARL has it."""
+        """Stop a task, by GET as in ARL."""
         id_ = request.match_info["id"]
         await self._write(self._stop_steps(id_))
         return success({"task_id": id_})
@@ -115,12 +115,12 @@ class TaskCalls:
         return iter(()) if self._arl.ignore_stop else stop(self._database, task, fork=self._arl.fork)
 
     async def _write(self, steps: Iterator[None]) -> None:
-        """Each write on its own: a reader may come in between."""
+        """Flush after each write, so that readers can see intermediate states."""
         for _ in steps:
             await self._database.flush()
 
     async def _stop_many(self, request: web.Request) -> web.Response:
-        """It says 200 whatever happens; a malformed id breaks it half way."""
+        """Stop several tasks. Responds with 200 even for errors; a malformed id aborts halfway."""
         asked = await read_payload(request, {"task_id": list})
         for id_ in asked["task_id"]:
             try:
@@ -135,7 +135,7 @@ class TaskCalls:
         return success({"task_id": asked["task_id"]})
 
     async def _restart(self, request: web.Request) -> web.Response:
-        """It tells the ids of the old tasks."""
+        """Restart tasks. The response has the ids of the old tasks."""
         asked = await read_payload(request, {"task_id": list})
         restart(self._database, asked["task_id"])
         return envelope(200, "success", {"task_id": asked["task_id"]})

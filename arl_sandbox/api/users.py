@@ -1,4 +1,4 @@
-"""ARL's users. Each has one token: whoever logs in by the API throws people out of the web page."""
+"""ARL's user endpoints. A user has one token, so an API login ends the web session."""
 
 import hashlib
 import secrets
@@ -19,7 +19,7 @@ def hash_password(password: str) -> str:
 
 
 class UserCalls:
-    """Log in, log out, change the password."""
+    """Log in, log out and change the password."""
 
     def __init__(self, arl: ArlState) -> None:
         self._database = arl.database
@@ -35,7 +35,7 @@ class UserCalls:
         ]
 
     async def _login(self, request: web.Request) -> web.Response:
-        """A wrong password is a success whose code is 401."""
+        """Log in. A wrong password gets the message "success" with code 401."""
         asked = await read_payload(request, {"username": str, "password": str})
         digest = hash_password(asked["password"])
         for user in self._database.tables["user"].values():
@@ -51,7 +51,7 @@ class UserCalls:
         return success()
 
     async def _change(self, request: web.Request) -> web.Response:
-        """With the key alone it is the administrator's, which is chosen; so are the words."""
+        """Change the password. With the API key, the administrator's (assumed, as are the messages)."""
         asked = await read_payload(request, {"old_password": str, "new_password": str, "check_password": str})
         user = find_user(self._database, read_token(request)) or next(
             iter(self._database.tables["user"].values())
@@ -71,12 +71,12 @@ def read_token(request: web.Request) -> str:
 
 
 def find_user(database: ArlDatabase, token: str) -> dict[str, Any] | None:
-    """Who has this token."""
+    """Find the user with a token."""
     users = database.tables["user"].values()
     return next((user for user in users if token and user["token"] == token), None)
 
 
 def is_authenticated(arl: ArlState, request: web.Request) -> bool:
-    """Whether it brings the key or somebody's token, in the header or in the query."""
+    """Return True if the request has the API key or a user's token, in the header or the query."""
     token = read_token(request)
     return arl.no_auth or token == API_KEY or find_user(arl.database, token) is not None
