@@ -76,7 +76,7 @@ class NotifySettings(Section):
     fallback_webhooks: dict[GroupKey, str] = Field(
         default_factory=dict,
         description="Custom robots by group, used when the app cannot send. That is when neither cards nor"
-        " messages go, or the quota runs out. The default group has `default`.",
+        " messages go, or the quota runs out. The default group uses `webhook:default`.",
         examples=[{"cid6EUabc==": "ops"}],
     )
     on_call: tuple[Person, ...] = Field(
