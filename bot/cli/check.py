@@ -1,4 +1,7 @@
-"""`dingrun check`: everything the service needs, tried once; nothing is sent and nothing created."""
+"""`dingrun check`: test the settings and every connection. Nothing is sent and nothing is created.
+
+Engines and messengers bring their own checks (`checks()` of their ports).
+"""
 
 import asyncio
 import os
@@ -29,42 +32,42 @@ from cards.card_template import CardTemplate
 
 Check = Callable[[Settings], Awaitable[str]]
 
-TO_BE_MADE = "，还没有，启动时建立 / made at the first start"
-NAMED = 5  # schedules in one line
+NOT_CREATED_YET = "，还没有，首次启动时创建 / created at the first start"
+MAX_NAMES = 5  # schedules in one line
 HEALTHY, HEALTHY_BYTES = b"ok\n", 16  # what /healthz answers
-WEB_SECONDS = 3.0
+WEB_TIMEOUT_SECONDS = 3.0
 NOT_CONFIGURED = "没有配置，只写日志 / not configured, log only"
 
 
 async def check_store(settings: Settings) -> str:
-    """Try to read and write the store; a file that is missing is not created."""
+    """Test that the store can be read and written. A missing file is not created."""
     there = await probe_store(settings.store.url)
-    return redact_url(settings.store.url) + ("" if there else TO_BE_MADE)
+    return redact_url(settings.store.url) + ("" if there else NOT_CREATED_YET)
 
 
 async def check_reports(settings: Settings) -> str:
-    """Look whether the folder of the reports can be written; one that is missing is not created."""
+    """Test that the folder of the reports is writable. A missing folder is not created."""
     folder, store = Path(settings.reports.dir), settings.reports.store
     if problem := await asyncio.to_thread(folder_problem, folder):
         raise ConfigError(f"reports.dir: {folder} cannot be written: {problem}")
     there = await asyncio.to_thread(folder.exists)
-    return f"{folder}{f', {store}' if store != 'folder' else ''}{'' if there else TO_BE_MADE}"
+    return f"{folder}{f', {store}' if store != 'folder' else ''}{'' if there else NOT_CREATED_YET}"
 
 
 async def check_exporter(settings: Settings) -> str:
-    """With Celery, the broker answers, and a worker has sent a heartbeat lately."""
+    """Test the broker, and that a worker has sent a heartbeat recently. Only with Celery."""
     if settings.exporter.kind == "local":
         return "local"
     broker = build_broker(settings)
     await asyncio.to_thread(broker.check)
     workers = len(await living_workers(settings))
     if not workers:
-        raise TemporaryError(f"{broker.display_url}: no worker lives; start one: dingrun worker")
+        raise TemporaryError(f"{broker.display_url}: no worker is alive; start one: dingrun worker")
     return f"{broker.display_url}, {workers} worker{'s' * (workers > 1)}"
 
 
 async def check_card(settings: Settings) -> str:
-    """Read the card template that the settings choose; whether DingTalk has it, only a card tells."""
+    """Test the card template of the settings. Only sending a card shows if DingTalk has it."""
     if app_from(settings) is None:
         return NOT_CONFIGURED
     ding = settings.dingding
@@ -72,7 +75,7 @@ async def check_card(settings: Settings) -> str:
 
 
 async def check_web(settings: Settings) -> str:
-    """Try to listen at the web port, unless DingRun itself already does."""
+    """Test that the web port is free, or that DingRun itself listens there."""
     host, port = settings.web.host, settings.web.port
     if not port:
         return "没有开 / off"
@@ -93,7 +96,7 @@ async def _answers_as_dingrun(host: str, port: int) -> bool:
     url = URL.build(scheme="http", host=here, port=port, path="/healthz")
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WEB_SECONDS)) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WEB_TIMEOUT_SECONDS)) as session,
             session.get(url, allow_redirects=False) as answer,
         ):
             return await answer.content.read(HEALTHY_BYTES) == HEALTHY
@@ -102,7 +105,7 @@ async def _answers_as_dingrun(host: str, port: int) -> bool:
 
 
 async def check_schedules(settings: Settings) -> str:
-    """The schedules, and when the next one fires."""
+    """Count the schedules and tell when the next one fires."""
     schedules = resolve_schedules(settings)
     times = [time for schedule in schedules if (time := next_due(schedule, utc_now(), settings.zone))]
     if not times:
@@ -123,11 +126,11 @@ async def check_routes(settings: Settings, engine: Engine) -> str:
                 f"notify.routes.{route}: {settings.engine.label} has no schedule of this name or id"
                 f"{did_you_mean(route, names)}"
             )
-    lost = [each.name for each in schedules if each.notify_enable and not each.send_to]
-    if lost and settings.configured:
+    unreachable = [each.name for each in schedules if each.notify_enable and not each.send_to]
+    if unreachable and settings.configured:
         raise ConfigError(
-            f"notify.routes: nobody is told of {', '.join(lost[:NAMED])}; name a destination there,"
-            " or set DINGDING.DEFAULT_CHAT_ID"
+            f"notify.routes: nobody is notified of {', '.join(unreachable[:MAX_NAMES])}; name a destination"
+            " there, or set DINGDING.DEFAULT_CHAT_ID"
         )
     return f"{len(settings.notify.routes)} 条路由 / routes"
 
@@ -149,19 +152,19 @@ def engine_checks(settings: Settings, engine: Engine) -> Checks:
 
 
 async def examine(settings: Settings, say: Callable[[str], object]) -> bool:
-    """Say one line per check, and one per warning. Returns True if all checks went well."""
+    """Print one line per check, and one per warning. Returns True if all checks pass."""
     checks = {name: partial(check, settings) for name, check in CHECKS.items()}
-    well = await _run(checks, say)
+    passed = await _run(checks, say)
     async with open_channels(settings, utc_now) as channels:
-        well &= await _run(channel_checks(channels), say)
+        passed &= await _run(channel_checks(channels), say)
     try:
-        well &= await _run_engine_checks(settings, say)
+        passed &= await _run_engine_checks(settings, say)
     except DingRunError as error:
         say(f"✗ 引擎 / engine: {error}")
-        well = False
+        passed = False
     for warning in settings_warnings(settings, utc_now()):
         say(f"! {warning}")
-    return well
+    return passed
 
 
 async def _run_engine_checks(settings: Settings, say: Callable[[str], object]) -> bool:
@@ -174,12 +177,12 @@ async def _run_engine_checks(settings: Settings, say: Callable[[str], object]) -
 
 
 async def _run(checks: Checks, say: Callable[[str], object]) -> bool:
-    """Run checks one after the other. Returns True if all went well."""
-    well = True
+    """Run checks one after the other. Returns True if all pass."""
+    passed = True
     for name, check in checks.items():
         try:
             say(f"✓ {name}: {await check()}")
         except DingRunError as error:
             say(f"✗ {name}: {error}")
-            well = False
-    return well
+            passed = False
+    return passed

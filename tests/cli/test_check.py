@@ -79,7 +79,7 @@ async def test_nothing_is_created(tmp_path: Path) -> None:
     well, lines = await examined({}, tmp_path)
     assert well
     assert list(tmp_path.iterdir()) == []  # noqa: ASYNC240 - a test's own folder
-    assert all("made at the first start" in line for line in lines[:2])
+    assert all("created at the first start" in line for line in lines[:2])
 
 
 async def test_a_store_that_is_there_is_read_and_left_as_it_is(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ ARL_TOLD = {"APP_KEY": "k", "APP_SECRET": "s", "DEFAULT_CHAT_ID": "cidA"}
             "notify.routes.每日巡栓: ARL has no",
         ),
         ({"notify": {"routes": {"每日巡检": ["cidA"]}}}, "1 条路由"),
-        ({"DINGDING": ARL_TOLD | {"DEFAULT_CHAT_ID": ""}}, "nobody is told of 每日巡检"),
+        ({"DINGDING": ARL_TOLD | {"DEFAULT_CHAT_ID": ""}}, "nobody is notified of 每日巡检"),
         ({"DINGDING": ARL_TOLD}, "0 条路由"),
         ({}, "0 条路由"),
     ],
@@ -257,7 +257,7 @@ async def test_wrong_keys_are_named_twice_and_never_shown(tmp_path: Path) -> Non
 async def test_a_broker_without_a_worker_is_not_enough(redis: BrokerServer, tmp_path: Path) -> None:
     well, lines = await examined({"exporter": {"kind": "celery", "broker_url": redis.url}}, tmp_path)
     assert not well
-    assert "no worker lives; start one: dingrun worker" in lines[2]
+    assert "no worker is alive; start one: dingrun worker" in lines[2]
 
 
 async def test_every_app_is_checked_under_its_name(tmp_path: Path) -> None:
