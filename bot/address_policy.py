@@ -1,4 +1,4 @@
-"""Decides which addresses are never contacted, whatever name or network leads there. Pure."""
+"""Policy of IP addresses that are never contacted, whatever name resolves to them."""
 
 import ipaddress
 from collections.abc import Iterator, Sequence
@@ -21,24 +21,24 @@ DEFAULT_REFUSED = (
 )
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 IPV4_BITS = 0xFFFFFFFF
-LEAST_COMPATIBLE = 1 << 24  # "IPv4-compatible" addresses, RFC 4291; what is below is ::, ::1 and the like
+MIN_IPV4_COMPATIBLE = 1 << 24  # RFC 4291; lower addresses are ::, ::1 and similar
 
 
 @dataclass(frozen=True, kw_only=True)
 class AddressPolicy:
-    """The networks of `engine.refuse`."""
+    """Networks of the setting `engine.refuse`."""
 
     refused: tuple[Network, ...]
 
     @classmethod
     def parse(cls, texts: Sequence[str]) -> Self:
-        """Read addresses and networks. Raises `ValueError` that says what it takes."""
+        """Parse addresses and networks. Raises `ValueError` that names the accepted forms."""
         return cls(refused=tuple(_network(text) for text in texts))
 
     def refuses(self, address: str) -> bool:
-        """Judge an address, also by the IPv4 address that travels inside an IPv6 one."""
-        ways = list(_ways(ipaddress.ip_address(address)))
-        return any(way in network for way in ways for network in self.refused)
+        """Return True if an address, or an IPv4 address embedded in it, is in a refused network."""
+        forms = list(_equivalents(ipaddress.ip_address(address)))
+        return any(form in network for form in forms for network in self.refused)
 
 
 def _network(text: str) -> Network:
@@ -48,13 +48,13 @@ def _network(text: str) -> Network:
         raise ValueError(f"takes addresses and networks such as 169.254.0.0/16, got {text!r}") from None
 
 
-def _ways(address: Address) -> Iterator[Address]:
+def _equivalents(address: Address) -> Iterator[Address]:
     yield address
     if isinstance(address, ipaddress.IPv4Address):
         return
     inner = (address.ipv4_mapped, address.sixtofour, *(address.teredo or ()))
     yield from (each for each in inner if each is not None)
-    if address in NAT64 or LEAST_COMPATIBLE <= int(address) <= IPV4_BITS:
+    if address in NAT64 or MIN_IPV4_COMPATIBLE <= int(address) <= IPV4_BITS:
         yield ipaddress.IPv4Address(int(address) & IPV4_BITS)
 
 

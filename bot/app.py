@@ -14,8 +14,7 @@ from bot.jobs.clock_guard import ClockGuard
 from bot.messengers.dingtalk.http import dingtalk_session
 from bot.messengers.dingtalk.rate_limiter import RateLimiter
 from bot.models import Clock
-from bot.runtime import owner_name, utc_now
-from bot.signals import stop_on_signals
+from bot.runtime import owner_name, stop_on_signals, utc_now
 from bot.telemetry.loops import counting_errors, keep_alive, loop_step
 from bot.telemetry.metrics import Metrics
 from bot.telemetry.redaction import redact_url

@@ -1,39 +1,38 @@
-"""Errors, named by what happens next.
+"""Errors, classified by what happens next.
 
     DingRunError
-    ├── ConfigError    the operator mends the setting it names; the service does not start
-    ├── UserError      said to the person who asked; never tried again
-    ├── Temporary      tried again, later
-    │   ├── Held       our own pace or budget holds it back: waiting, and no failure
-    │   └── CardUndeliveredError   a card was created and not delivered: the next attempt only delivers
-    └── Permanent      never tried again; the next channel, or the operator, takes over
+    ├── ConfigError                  an operator fixes the setting; the service does not start
+    ├── UserError                    shown to the user who asked; never retried
+    ├── TemporaryError               retried later
+    │   ├── RateLimited              delayed by a rate limit or the quota; not a failed attempt
+    │   └── CardUndeliveredError     the card was created; the retry only delivers it
+    └── PermanentError               never retried; another channel or an operator takes over
 
-Adapters translate at their border: above them nobody knows HTTP, SQL or a vendor's exception. A message
-never holds
-a secret, and an error without one says its class docstring.
+Adapters translate the errors of HTTP, SQL and vendors' libraries to these. A message never contains a secret.
+An error without a message uses the first line of its class docstring.
 """
 
 
 class DingRunError(Exception):
-    """Something went wrong in DingRun"""
+    """Internal error of DingRun"""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or (self.__doc__ or "").partition("\n")[0])
 
 
 class ConfigError(DingRunError):
-    """A setting is wrong: name its key, what it got and what it takes"""
+    """A setting is invalid: name its key, its value and what is accepted"""
 
 
 def missing_extra(what: str, extra: str) -> ConfigError:
-    """Tell how to install an optional dependency. DingRun is not on PyPI, so its checkout is named."""
+    """Return the error for a missing optional dependency, with the command that installs it."""
     return ConfigError(f"{what} needs an extra: run  pip install '.[{extra}]'  in the checkout of DingRun")
 
 
 class UserError(DingRunError):
-    """That cannot be done as asked
+    """The request cannot be fulfilled
 
-    `phrase` and `values` choose the words of the answer (`cards/phrases/`).
+    `phrase` and `values` select the text of the reply (`cards/phrases/`).
     """
 
     def __init__(self, phrase: str, **values: object) -> None:
@@ -43,10 +42,10 @@ class UserError(DingRunError):
 
 
 class TemporaryError(DingRunError):
-    """The other side cannot do it now
+    """The other system is temporarily unavailable
 
-    `retry_after`: seconds that the other side asks for, or None for our own backoff.
-    `uncertain`: the request went out and no clear answer came back, so it may have been done all the same.
+    - `retry_after`: delay in seconds that the other system asks for, or None for our own backoff.
+    - `uncertain`: the request may have been executed, because its answer was lost.
     """
 
     def __init__(
@@ -58,26 +57,26 @@ class TemporaryError(DingRunError):
 
 
 class RateLimited(TemporaryError):
-    """Our own pace or budget holds it back; nothing was asked of the other side
+    """A rate limit or the monthly quota is reached, so no request was sent
 
-    `retry_after` is when it may go, in seconds.
+    `retry_after`: delay in seconds until the next attempt.
     """
 
 
 class CardUndeliveredError(TemporaryError):
     """The card was created but not delivered
 
-    Whoever sends it keeps that with the job: creating it again would change nothing.
+    The job stores this, because creating the card again would have no effect.
     """
 
 
 class PermanentError(DingRunError):
-    """The other side refuses it for good
+    """The other system rejected the request permanently
 
-    `code`: the other side's own word for it, e.g. `param.templateNotExist`.
-    `content`: it is the words of this one message that are refused; the way itself is open.
-    `setup_fault`: what somebody has to set right before anything reaches that destination, by whatever
-    kind of message, e.g. `robot_not_in_group`; the words for it are in `cards/phrases/`.
+    - `code`: error code of the other system, for example `param.templateNotExist`.
+    - `content`: True if the content of this message was rejected. Other messages may succeed.
+    - `setup_fault`: what an operator has to fix before any message reaches the destination, for example
+      `robot_not_in_group`. The texts are in `cards/phrases/`.
     """
 
     def __init__(

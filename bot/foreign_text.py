@@ -1,7 +1,7 @@
-"""Makes text from outside fit for stores, logs and workbooks. Pure, linear in the length of the text.
+"""Sanitizing of foreign text for stores, logs and workbooks.
 
-JSON escapes and header bytes can carry lone surrogates, which UTF-8 cannot encode: SQLite, BSON and every
-file refuse them. Control characters drive the terminal that shows a log.
+JSON escapes and HTTP headers can contain lone surrogates, which UTF-8 cannot encode. Control characters would
+affect the terminal that shows a log.
 """
 
 import re
@@ -14,12 +14,12 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def storable(text: str) -> str:
-    """Replace lone surrogates, which no store can hold; anything else stays."""
+    """Replace lone surrogates, which no store can encode."""
     return text if text.isascii() else _LONE.sub(REPLACEMENT, text)
 
 
 def storable_value(value: Any) -> Any:
-    """Make every text in a value of JSON storable, keys included."""
+    """Make all text in a JSON value storable, including keys."""
     if isinstance(value, str):
         return storable(value)
     if isinstance(value, dict):
@@ -35,7 +35,7 @@ def printable(text: str) -> str:
 
 
 def decode_header(raw: bytes) -> str:
-    """Decode a header of HTTP/1: UTF-8 as servers send today, else Latin-1 as RFC 2616 had it."""
+    """Decode an HTTP/1 header: UTF-8, or else Latin-1 (RFC 2616)."""
     try:
         return printable(raw.decode("utf-8"))
     except UnicodeDecodeError:

@@ -1,7 +1,7 @@
-"""Temporary folders that do not outlive their process, not even a killed one.
+"""Temporary folders that are removed even if their process is killed.
 
-A process that is killed cannot tidy up. Each folder holds a file that its process keeps locked, and whoever
-makes the next folder removes those whose lock is free: the kernel lets go of a dead process' locks.
+Each folder contains a file that its process keeps locked. The next process that creates a folder removes
+those whose lock is free, because the kernel releases the locks of a dead process.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 
 PREFIX = "dingrun-scratch-"
 LOCK = ".lock"
-YOUNG_SECONDS = 60.0  # a folder without a lock may be one that is just being made
+YOUNG_SECONDS = 60.0  # minimum age of a folder without a lock, which may just be being created
 
 
 @asynccontextmanager
 async def scratch_folder() -> AsyncIterator[Path]:
-    """Make a temporary folder and remove it afterwards; those of dead processes are removed first."""
+    """Create a temporary folder and remove it afterwards. Folders of dead processes are removed first."""
     folder, lock = await asyncio.to_thread(_make)
     try:
         yield folder
@@ -44,18 +44,18 @@ def _make() -> tuple[Path, IO[bytes]]:
 
 
 def sweep_scratch() -> int:
-    """Remove what dead processes of this user left behind; how many folders."""
+    """Remove folders that dead processes of this user left behind. Returns their number."""
     left = [folder for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if _is_left_behind(folder)]
     for folder in left:
         shutil.rmtree(folder, ignore_errors=True)
-        log.info("%s removed, its process died", folder)
+        log.info("%s removed, because its process died", folder)
     return len(left)
 
 
 def _is_left_behind(folder: Path) -> bool:
     try:
         made = folder.lstat()
-    except OSError:  # its process has just tidied up
+    except OSError:  # its process has just removed it
         return False
     if not stat.S_ISDIR(made.st_mode) or made.st_uid != os.getuid():
         return False
@@ -67,6 +67,6 @@ def _is_free(path: Path) -> bool:
     try:
         with path.open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # its process lives, or has just tidied up
+    except OSError:  # its process is alive, or has just removed it
         return False
     return True

@@ -1,4 +1,4 @@
-"""What a schedule may name to look at: hosts, URLs, addresses, ranges, networks. Pure."""
+"""Parsing of scan targets: hosts, URLs, IP addresses, ranges and networks."""
 
 import ipaddress
 import re
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-MOST_HOSTS = 65_536
-HIGHEST_PORT = 65_535
-LONGEST_NAME = 253  # of a host, RFC 1035
+MAX_HOSTS = 65_536
+MAX_PORT = 65_535
+MAX_NAME_LENGTH = 253  # of a host, RFC 1035
 WEB_PORTS = {"http": 80, "https": 443}
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 _RANGE = re.compile(r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.)(\d{1,3})-(\d{1,3})", re.ASCII)
 _PREFIX = re.compile(r"0|[1-9]\d{0,2}|\d{1,3}(\.\d{1,3}){3}", re.ASCII)
-_LIKE_ADDRESS = re.compile(r"\d+\.\d+\.\d+\D\d+-\d+")  # ARL takes it for one, whatever the sign
+_LIKE_ADDRESS = re.compile(r"\d+\.\d+\.\d+\D\d+-\d+")  # ARL treats it as a range, whatever the separator
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -22,14 +22,14 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One thing to look at. Exactly one of `host`, `network` and `span` is set."""
+    """Scan target. Exactly one of `host`, `network` and `span` is set."""
 
-    text: str  # as it was written
-    host: str = ""  # a name, or an address without brackets
+    text: str  # as written in the schedule
+    host: str = ""  # host name, or IP address without brackets
     network: Network | None = None
     span: tuple[ipaddress.IPv4Address, ipaddress.IPv4Address] | None = None  # first and last of a range
-    port: int | None = None  # the only one to look at
-    scheme: str = ""  # http or https, when it was written as a URL
+    port: int | None = None  # the only port to scan
+    scheme: str = ""  # http or https, for a URL
     path: str = "/"
 
     @property
@@ -37,7 +37,7 @@ class Target:
         return bool(self.host) and _address(self.host) is None
 
     def hosts(self, most: int) -> Iterator[str]:
-        """The hosts to look at. Raises `ValueError` when a network has more than `most`."""
+        """Yield the hosts to scan. Raises `ValueError` if there are more than `most`."""
         if self.span is not None:
             yield from self._hosts_of_span(most)
             return
@@ -56,7 +56,7 @@ class Target:
 
 
 def parse_target(text: str) -> Target:
-    """Read a host, host:port, URL, address, range or CIDR. Raises `ValueError` that says what it takes."""
+    """Parse a host, host:port, URL, address, range or CIDR. Raises `ValueError` with the accepted forms."""
     try:
         return _parse(text.strip())
     except ValueError as error:
@@ -73,7 +73,7 @@ def _parse(text: str) -> Target:
 
 
 def _span(text: str) -> Target:
-    """A range as ARL takes it, `192.0.2.1-20`; a name that only looks like one resolves nowhere."""
+    """Parse a range in the format of ARL, `192.0.2.1-20`."""
     found = _RANGE.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is no range such as 192.0.2.1-20")
@@ -100,8 +100,8 @@ def _network(text: str) -> Target:
     if not _PREFIX.fullmatch(text.partition("/")[2]):
         raise ValueError(f"{text!r} has no length of a prefix after its slash")
     network = ipaddress.ip_network(text, strict=False)
-    if network.num_addresses > MOST_HOSTS:
-        raise ValueError(f"{text} has {network.num_addresses} addresses, more than {MOST_HOSTS}")
+    if network.num_addresses > MAX_HOSTS:
+        raise ValueError(f"{text} has {network.num_addresses} addresses, more than {MAX_HOSTS}")
     return Target(text=text, network=network)
 
 
@@ -111,7 +111,7 @@ def _host(text: str) -> Target:
     host, colon, port = text.rpartition(":")
     if not colon:
         return Target(text=text, host=_checked_host(text))
-    if not port.isdecimal() or not 0 < int(port) <= HIGHEST_PORT:
+    if not port.isdecimal() or not 0 < int(port) <= MAX_PORT:
         raise ValueError(f"{text!r} has no port from 1 to 65535 after its colon")
     return Target(text=text, host=_checked_host(host.removeprefix("[").removesuffix("]")), port=int(port))
 
@@ -124,7 +124,7 @@ def _checked_host(host: str) -> str:
     except UnicodeError:
         raise ValueError(f"{host!r} is no host name") from None
     labels = name.split(".")
-    known = len(name) <= LONGEST_NAME and all(_LABEL.fullmatch(label) for label in labels)
+    known = len(name) <= MAX_NAME_LENGTH and all(_LABEL.fullmatch(label) for label in labels)
     if not known or labels[-1].isdecimal():
         raise ValueError(f"{host!r} is no host name")
     return name

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bot.errors import ConfigError
-from bot.signals import stop_on_signals
+from bot.runtime import stop_on_signals
 from bot.telemetry.logging import configure
 from dingtalk_sandbox import Sandbox
 from dingtalk_sandbox.errors import UsageError

@@ -1,6 +1,6 @@
-"""One line per record: time, level, logger, message, ids; secrets as stars, whatever wrote them.
+"""Logging: one line per record, with ids of the context and masked secrets.
 
-A traceback stands below its record, indented, so that no text from outside can pass for a record.
+A traceback is indented below its record, so that foreign text cannot look like a record.
 """
 
 import logging
@@ -16,8 +16,8 @@ from typing import TextIO
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s%(ids)s"
 STARS = "***"
-SHORTEST_SECRET = 6  # shorter ones would star words
-WIDE_SPACE = "\u3000"  # of Chinese text; unprintable to Python
+MIN_SECRET_LENGTH = 6  # shorter ones would mask ordinary words
+WIDE_SPACE = "\u3000"  # in Chinese text; not printable for Python
 
 _NAMES = (
     r"access[_-]?token|ticket|session|app[_-]?secret|client[_-]?secret|sign|session[_-]?webhook|"
@@ -41,7 +41,7 @@ _ids: ContextVar[Mapping[str, str]] = ContextVar("ids")
 
 @contextmanager
 def log_context(**ids: str) -> Iterator[None]:
-    """Put these ids (`run`, `job`, `message`) on every line logged inside, also by tasks started there."""
+    """Add ids (`run`, `job`, `message`) to all records logged inside, including tasks started there."""
     token = _ids.set({**_ids.get({}), **{name: value for name, value in ids.items() if value}})
     try:
         yield
@@ -57,10 +57,10 @@ class _Ids(logging.Filter):
 
 
 class _QuietLogger(logging.Filter):
-    """Keeps a package's logger quiet and its records on our stream, whatever the package sets up later.
+    """Filter that keeps the logger of a package at WARNING and without handlers of its own.
 
-    `dingtalk_stream` sets its level when a client is made; the alibabacloud packages set theirs, and add
-    handlers of their own that know nothing of secrets, when they are imported.
+    `dingtalk_stream` sets its level when a client is created. The alibabacloud packages set theirs, and add
+    handlers that do not mask secrets, when they are imported.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -68,22 +68,22 @@ class _QuietLogger(logging.Filter):
         return record.levelno >= logging.WARNING
 
 
-_CALM = _QuietLogger()
+_QUIET = _QuietLogger()
 
 
 def _visible(letter: str) -> str:
-    """The letter, or what stands for it when it would break the line or hide something in it."""
+    """Return a character, escaped if it would break the line or is invisible."""
     plain = letter.isprintable() or letter == WIDE_SPACE
     return letter if plain else letter.encode("unicode_escape").decode()
 
 
 class RedactingFormatter(logging.Formatter):
-    """The last defence: what looks like a secret, or is known to be one, is never written."""
+    """Formatter that masks known secrets and text that looks like a secret."""
 
     def __init__(self, known: Collection[str] = ()) -> None:
         super().__init__(FORMAT, defaults={"ids": ""})
         self._known = sorted(
-            {secret for secret in known if len(secret) >= SHORTEST_SECRET}, key=len, reverse=True
+            {secret for secret in known if len(secret) >= MIN_SECRET_LENGTH}, key=len, reverse=True
         )
 
     def format(self, record: logging.LogRecord) -> str:
@@ -99,7 +99,7 @@ class RedactingFormatter(logging.Formatter):
         return _indented(stack_info)
 
     def starred(self, text: str) -> str:
-        """Replace what is, or looks like, a secret by stars."""
+        """Replace secrets by stars."""
         for secret in self._known:
             text = text.replace(secret, STARS)
         text = _PATTERNS.sub(lambda found: found.group(1) + STARS, text)
@@ -112,25 +112,25 @@ def _indented(text: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """Remove the secrets that the log knows from another side's words, which may echo ours."""
+    """Mask secrets in the text of another system, which may echo them."""
     handlers = logging.getLogger().handlers
     formatters = [each.formatter for each in handlers if isinstance(each.formatter, RedactingFormatter)]
     return (formatters[0] if formatters else RedactingFormatter()).starred(text)
 
 
 def for_terminal(text: str) -> str:
-    """Make text safe for a terminal: no secrets, no control characters."""
+    """Mask secrets and escape control characters, for a terminal."""
     return "\n".join("".join(map(_visible, line)) for line in redacted(text).split("\n"))
 
 
 def guard_last_words() -> None:
-    """Let the traceback that ends the process, or a thread, pass the same guard as the log."""
-    sys.excepthook = _say_last_words
-    threading.excepthook = lambda args: _say_last_words(args.exc_type, args.exc_value, args.exc_traceback)
-    sys.unraisablehook = lambda args: _say_last_words(args.exc_type, args.exc_value, args.exc_traceback)
+    """Mask secrets in tracebacks that end the process or a thread."""
+    sys.excepthook = _write_traceback
+    threading.excepthook = lambda args: _write_traceback(args.exc_type, args.exc_value, args.exc_traceback)
+    sys.unraisablehook = lambda args: _write_traceback(args.exc_type, args.exc_value, args.exc_traceback)
 
 
-def _say_last_words(
+def _write_traceback(
     kind: type[BaseException], error: BaseException | None, trace: TracebackType | None
 ) -> None:
     text = "".join(traceback.format_exception(kind, error, trace))
@@ -138,7 +138,7 @@ def _say_last_words(
 
 
 def configure(level: str = "INFO", *, secrets: Collection[str] = (), stream: TextIO | None = None) -> None:
-    """Send all logging to `stream` (stderr by default), and calm the loggers of the packages we use."""
+    """Configure logging to `stream` (default: stderr), with noisy packages at WARNING."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(RedactingFormatter(secrets))
     handler.addFilter(_Ids())
@@ -146,6 +146,6 @@ def configure(level: str = "INFO", *, secrets: Collection[str] = (), stream: Tex
     root.handlers[:] = [handler]
     root.setLevel(level)
     for name in NOISY_LOGGERS:
-        loud = logging.getLogger(name)
-        loud.setLevel(logging.WARNING)
-        loud.addFilter(_CALM)
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.WARNING)
+        logger.addFilter(_QUIET)

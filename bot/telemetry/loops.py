@@ -1,7 +1,7 @@
-"""The last resort of endless loops: a step that fails is logged and counted, and the loop goes on. Pure.
+"""Error handling of background loops: a failed step is logged and counted, and the loop continues.
 
-An adapter translates what it expects to go wrong. This is for all the rest: an answer nobody thought of, a
-mistake of ours. Neither may end a loop, because with the loop the service would end.
+Adapters translate expected errors. This handles unexpected ones, such as bugs, which must not end the
+service.
 """
 
 import asyncio
@@ -14,17 +14,17 @@ from bot.errors import ConfigError, DingRunError, TemporaryError
 
 log = logging.getLogger(__name__)
 
-RESTART_SECONDS = 5.0  # before a loop that ended by an exception is started again
+RESTART_SECONDS = 5.0  # before a loop is restarted after an exception
 
 CountError = Callable[[str], None]
 
 
 class LoopErrors:
-    """Logs and counts; a fault that stays the same has its traceback written once, not every second."""
+    """Logger and counter of loop errors. The traceback of a repeated error is logged once."""
 
     def __init__(self, count: CountError | None = None) -> None:
         self._count = count
-        self._last: dict[str, str] = {}  # the fault that was written last, by loop
+        self._last: dict[str, str] = {}  # last logged error, by loop
 
     def report(self, loop: str, error: Exception) -> None:
         if self._count:
@@ -34,10 +34,10 @@ class LoopErrors:
             return
         fault = f"{type(error).__name__}: {error}"
         if self._last.get(loop) == fault:
-            log.error("%s: a step failed again, by the same mistake of ours: %s", loop, fault)
+            log.error("%s: a step failed again with the same bug: %s", loop, fault)
             return
         self._last[loop] = fault
-        log.error("%s: a step failed by a mistake of ours; the loop goes on", loop, exc_info=error)
+        log.error("%s: a step failed because of a bug; the loop continues", loop, exc_info=error)
 
 
 _errors: ContextVar[LoopErrors] = ContextVar("loop errors", default=LoopErrors())  # noqa: B039 - logs only
@@ -45,7 +45,7 @@ _errors: ContextVar[LoopErrors] = ContextVar("loop errors", default=LoopErrors()
 
 @contextmanager
 def counting_errors(count: CountError) -> Iterator[None]:
-    """Count the failed steps of all loops that are started inside, by loop."""
+    """Count failed steps of all loops started inside, by loop."""
     token = _errors.set(LoopErrors(count))
     try:
         yield
@@ -54,35 +54,35 @@ def counting_errors(count: CountError) -> Iterator[None]:
 
 
 def report_error(loop: str, error: Exception) -> None:
-    """Log and count an error that a loop survives."""
+    """Log and count an error of a loop."""
     _errors.get().report(loop, error)
 
 
 @contextmanager
 def loop_step(loop: str) -> Iterator[None]:
-    """Do one step of a loop: whatever it raises is reported and goes no further."""
+    """Run one step of a loop. Exceptions are reported and not raised."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - the edge of a loop: one bad step must not end the service
+    except Exception as error:  # noqa: BLE001 - edge of a loop: one failed step must not end the service
         report_error(loop, error)
 
 
 @contextmanager
 def loop_item(loop: str) -> Iterator[None]:
-    """Do one of several things in a step: what is wrong with it alone does not hold up the others.
+    """Handle one of several items of a step. Exceptions are reported, so that the other items continue.
 
-    `TemporaryError` passes: while the store or the engine is away, each of the others would fail as well.
+    `TemporaryError` is raised: while the store or the engine is unavailable, the other items would fail too.
     """
     try:
         yield
     except TemporaryError:
         raise
-    except Exception as error:  # noqa: BLE001 - the edge of an item: the others are done all the same
+    except Exception as error:  # noqa: BLE001 - edge of an item: the others continue
         report_error(loop, error)
 
 
 async def keep_alive(loop: str, run: Callable[[], Awaitable[object]]) -> None:
-    """Run an endless loop, and start it again when it dies; only a wrong setting ends it."""
+    """Run a background loop and restart it after an exception. Only `ConfigError` ends it."""
     while True:
         try:
             await run()
@@ -92,8 +92,8 @@ async def keep_alive(loop: str, run: Callable[[], Awaitable[object]]) -> None:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            report_error(loop, RuntimeError("cancelled, and nobody asked for it"))
-        except Exception as error:  # noqa: BLE001 - the last resort of a whole loop
+            report_error(loop, RuntimeError("cancelled without a request"))
+        except Exception as error:  # noqa: BLE001 - edge of a whole loop
             report_error(loop, error)
         else:
             return

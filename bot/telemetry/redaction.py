@@ -1,4 +1,4 @@
-"""Addresses that may hold a name and a password: how they are shown, and what in them never is."""
+"""Redaction of URLs that may contain a user name, a password or a key."""
 
 import re
 from urllib.parse import parse_qsl, unquote
@@ -11,7 +11,7 @@ SECRET_OPTIONS = ("password", "properties")  # as in `tlsCertificateKeyFilePassw
 
 
 def redact_url(address: str) -> str:
-    """The address with stars for whoever it names and for its options."""
+    """Mask user, password and options of a URL."""
     scheme, mark, rest = address.partition("://")
     who, at, where = rest.rpartition("@")
     place, question, _ = where.partition("?")
@@ -19,13 +19,13 @@ def redact_url(address: str) -> str:
 
 
 def mask_addresses(text: str) -> str:
-    """Put stars into free text for what addresses in it tell of people and keys, and for robots' keys."""
+    """Mask credentials of URLs, and keys of robots, in free text."""
     text = _USER.sub(rf"\1{STARS}@", text)
     return _KEY.sub(STARS, _QUERY.sub(rf"\1{STARS}", text))
 
 
 def find_secrets(address: str) -> set[str]:
-    """Collect the passwords of an address, as written and decoded."""
+    """Return the passwords in a URL, as written and decoded."""
     rest = address.partition("://")[2]
     who, _, where = rest.rpartition("@")
     options = parse_qsl(where.partition("?")[2])

@@ -20,7 +20,7 @@ from bot.config.loader import Settings
 from bot.errors import ConfigError
 from bot.models import Trigger
 from bot.runs.lifecycle import TriggerRequest
-from bot.signals import stop_on_signals
+from bot.runtime import stop_on_signals
 from bot.telemetry.logging import configure
 from bot.telemetry.redaction import find_secrets
 from dingtalk_sandbox.scenario import default_scenario
