@@ -1,6 +1,6 @@
-"""A reading of DingTalk's markdown dialects, independent of what writes them.
+"""Find markup in DingTalk's markdown dialects, independently of the code that writes it.
 
-It is greedier than any client: whatever some client might take for a construct is one here.
+It is stricter than any client: whatever some client might take for markup counts.
 """
 
 import re
@@ -34,11 +34,11 @@ CARD_MENTION = re.compile(r"<a\s+atId")
 
 
 def constructs(text: str, *, addresses: bool = True) -> set[str]:
-    """The names of what a greedy client would find in one value."""
+    """Return the names of the markup that a client might find in a value."""
     known = CONSTRUCTS | (ADDRESSES if addresses else {})
     return {name for name, form in known.items() if re.search(form, text, re.MULTILINE)}
 
 
 def outside_code(text: str) -> str:
-    """Card markdown without its code spans."""
+    """Return card markdown without its code spans."""
     return re.sub(r"`[^`\n]*`", "", text)

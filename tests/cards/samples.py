@@ -1,4 +1,4 @@
-"""Ended runs as people meet them, for the tests of what they look like."""
+"""Sample runs, reports and phrase values for the golden files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -44,7 +44,7 @@ FAILURES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A run, its report, and what has become of it."""
+    """A run, its report, and the options of its card."""
 
     run: Run
     report: Report | None = None
@@ -52,7 +52,7 @@ class Sample:
 
 
 def ended(**changes: Any) -> Run:
-    """A run over three targets that went well, with its report."""
+    """Return a run of three targets that all succeeded."""
     defaults: dict[str, Any] = {
         "id": "rabcdefghij",
         "status": RunStatus.FINISHED,
@@ -75,17 +75,17 @@ def sample(given: Report | None = None, options: Mapping[str, Any] | None = None
 
 
 def failed(**changes: Any) -> Run:
-    """A run over twelve targets, of which nine went well."""
-    tally = TaskCounts(total=12, done=9, error=1, missing=1, stop=1, found={"site": 1_200})
+    """Return a run of twelve targets, nine of which succeeded."""
+    counts = TaskCounts(total=12, done=9, error=1, missing=1, stop=1, found={"site": 1_200})
     many = tuple(f"6742f0c1e1b2a3d4e5f6a7{number:02}" for number in range(12))
-    return ended(**({"task_counts": tally, "failures": FAILURES, "task_ids": many} | changes))
+    return ended(**({"task_counts": counts, "failures": FAILURES, "task_ids": many} | changes))
 
 
 _URL = "https://run.example.com/reports/lq2x.c2lnbmF0dXJl_-x"
 
 
 def findings(*, new: int = 0, compared: bool = True) -> Findings:
-    """What a report counted: three vulnerabilities, one of them a weak password, and two leaks."""
+    """Return three vulnerabilities, one of them a weak password, and two leaks."""
     return Findings(
         rows=1_234,
         compared=compared,

@@ -1,4 +1,4 @@
-"""What is sent for each template."""
+"""Test the variables of each card template."""
 
 import json
 

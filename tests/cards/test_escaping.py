@@ -1,4 +1,4 @@
-"""Nothing that comes from outside becomes markup, and what people copy stays what it was."""
+"""Test that values from outside never become markup, and that text to copy stays the same."""
 
 import re
 import unicodedata
@@ -37,7 +37,7 @@ fixed = settings(derandomize=True, deadline=None, max_examples=300)
 
 
 def kinds(text: str) -> set[str]:
-    """What CommonMark makes of a text: the kinds of its blocks and spans."""
+    """Return the kinds of blocks and spans that CommonMark finds in a text."""
     tokens = reader.parse(text)
     spans = {child.type for token in tokens for child in token.children or []}
     return {token.type for token in tokens} | spans - {"text"}
@@ -162,7 +162,7 @@ def test_characters_are_cut_with_a_sign() -> None:
 
 
 def test_the_reading_finds_what_it_is_for() -> None:
-    """The reader of these tests is not blind."""
+    """Check that the markdown reader of these tests finds markup."""
     text = "# [a](http://b.example) **c** <br> @d `e` | ${f}\n- g"
     found = {
         "heading",

@@ -1,4 +1,4 @@
-"""Numbers and times as people read them."""
+"""Test the formats of numbers and times."""
 
 from datetime import timedelta
 from zoneinfo import ZoneInfo

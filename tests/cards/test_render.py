@@ -1,4 +1,4 @@
-"""How cards, messages and answers look. `DINGRUN_GOLDEN=1` writes the golden files anew; read them then."""
+"""Compare cards, messages and answers with golden files. `DINGRUN_GOLDEN=1` writes them: read the diff."""
 
 import json
 import os
@@ -128,12 +128,12 @@ def test_languages_have_the_same_templates_and_words() -> None:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("phrase", TAPPED)
-def test_what_a_press_is_answered_is_plain_text(phrase: str, lang: str) -> None:
+def test_tap_feedback_is_plain_text(phrase: str, lang: str) -> None:
     for values in ANSWERS[phrase]:
         assert constructs(CARDS[lang].tap_feedback(phrase, **values)["tips"], addresses=False) <= {"mark"}
 
 
-def test_buttons_go_when_there_is_nothing_behind_them() -> None:
+def test_buttons_are_shown_only_when_they_apply() -> None:
     cards = CARDS["en"]
     ids = [cards.summary(ended(), None), cards.summary(ended(), report(), state=CardState(rerun_by="Li"))]
     assert ['"rerun"' in view.params["sys_full_json_obj"] for view in ids] == [True, False]
@@ -144,7 +144,7 @@ def title(run: Run, given: Report | None = None) -> str:
     return CARDS["zh-CN"].summary(run, given).params["title"]
 
 
-def test_the_tick_means_that_nothing_needs_a_look() -> None:
+def test_a_check_mark_means_that_nothing_needs_attention() -> None:
     assert title(ended(findings=QUIET), report()).startswith("✅")
     assert title(ended(findings=findings()), report()).startswith("⚠️")
     assert title(ended(findings=findings(new=1)), report()).startswith("🔴")
@@ -153,14 +153,14 @@ def test_the_tick_means_that_nothing_needs_a_look() -> None:
     assert title(ended(export_status=ExportStatus.ERROR)).startswith("⚠️")
 
 
-def test_the_head_says_what_matters_and_what_of_it_is_new() -> None:
+def test_the_title_shows_highlights_and_what_is_new() -> None:
     assert title(ended(findings=findings(new=1)), report()) == (
         "🔴 每日巡检 · 漏洞 3（新增 1）、其中弱口令 1（新增 1）、文件泄露 2"
     )
     assert title(failed(findings=findings()), report()).endswith("文件泄露 2，没有新增；2 个失败")
 
 
-def test_weak_passwords_alone_are_not_told_twice() -> None:
+def test_weak_passwords_alone_are_shown_once() -> None:
     weak = tuple(KindSummary(kind=kind, total=2) for kind in ("vuln", "weak_password"))
     assert title(ended(findings=Findings(rows=2, highlights=weak))) == "🔴 每日巡检 · 弱口令 2"
 
@@ -250,7 +250,7 @@ def test_an_answer_keeps_its_limit(phrase: str, values: dict[str, object], lang:
     assert 0 < len(note.title.encode()) <= MAX_TITLE_BYTES
 
 
-def test_a_value_joined_in_a_template_is_neutralised_too() -> None:
+def test_a_value_joined_in_a_template_is_escaped_too() -> None:
     dialect = CARDS["en"]._dialects.card_env
     made = dialect._templates["title.md"].environment.from_string(
         "{{ a ~ '**' ~ b }}{{ (a | exact) + '<br>' }}"
@@ -259,12 +259,12 @@ def test_a_value_joined_in_a_template_is_neutralised_too() -> None:
     assert "<" not in made.render(a="<b>", b="x")
 
 
-def test_a_missing_value_is_a_mistake_and_not_a_gap() -> None:
+def test_a_missing_value_is_an_error() -> None:
     with pytest.raises(Exception, match="schedule"):
         CARDS["en"].reply("rerun_accepted", run="r1")
 
 
-def test_a_phrase_that_does_not_exist_is_a_mistake() -> None:
+def test_an_unknown_phrase_is_an_error() -> None:
     with pytest.raises(KeyError):
         CARDS["en"].reply("nonsense")
 
@@ -278,7 +278,7 @@ def test_a_wrong_setting_is_refused_by_its_key(settings_: dict[str, str], key: s
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_the_stand_in_of_a_task_that_never_was_is_no_id(lang: str) -> None:
+def test_the_placeholder_of_an_unsubmitted_task_is_not_shown(lang: str) -> None:
     run = ended(task_ids=("t1", f"{UNSUBMITTED}s1-1:b.example"))
     shown = "".join(CARDS[lang].summary(run, None).params.values())
     assert "t1" in shown

@@ -1,4 +1,4 @@
-"""What comes in: safe first, then answered, then done, and nothing twice."""
+"""Test that messages and taps are stored, acknowledged and processed, each once."""
 
 import asyncio
 
@@ -28,7 +28,7 @@ async def runs(desk: CoreHarness) -> int:
     return len(await desk.store.find_runs())
 
 
-async def test_a_message_is_kept_before_it_is_answered(desk: CoreHarness) -> None:
+async def test_a_message_is_stored_before_it_is_answered(desk: CoreHarness) -> None:
     message = make_message("重跑")
     await desk.intake.receive_message(message)
     job = await desk.store.find_job(f"message:{message.robot_code}:{message.id}")
@@ -43,13 +43,13 @@ async def test_the_same_message_twice_reruns_once_and_is_answered_once(desk: Cor
     assert (await runs(desk), desk.messenger.verbs()) == (1, ["reply"])
 
 
-async def test_two_robots_in_one_message_are_two_wishes(desk: CoreHarness) -> None:
+async def test_two_robots_in_one_message_are_two_requests(desk: CoreHarness) -> None:
     for robot in ("dingA", "dingB"):
         await desk.hear(make_message("帮助", id="same", robot_code=robot))
     assert desk.messenger.verbs() == ["reply", "reply"]
 
 
-async def test_a_store_that_hangs_is_said_to_dingtalk(
+async def test_nothing_is_acknowledged_while_the_store_hangs(
     desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.chat.dispatcher.ACK_TIMEOUT_SECONDS", 0.01)
@@ -68,7 +68,7 @@ async def test_unknown_words_get_the_nearest_command(desk: CoreHarness) -> None:
     assert "重跑" in await desk.say("重泡")
 
 
-async def test_somebody_from_outside_may_do_nothing(desk: CoreHarness) -> None:
+async def test_people_outside_the_organisation_may_do_nothing(desk: CoreHarness) -> None:
     await desk.say("重跑", sender=OUTSIDER)
     assert await runs(desk) == 0
 
@@ -82,7 +82,7 @@ async def test_only_operators_may_operate(desk: CoreHarness) -> None:
     assert await runs(desk) == 1
 
 
-async def test_a_mistake_of_ours_is_answered_too(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_is_answered_too(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken() -> None:
         raise ZeroDivisionError
 
@@ -91,7 +91,7 @@ async def test_a_mistake_of_ours_is_answered_too(desk: CoreHarness, monkeypatch:
     monkeypatch.undo()
 
 
-async def test_a_refusal_is_answered_too(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_permanent_error_is_answered_too(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     async def refused() -> None:
         raise PermanentError("the engine is gone")
 
@@ -99,7 +99,7 @@ async def test_a_refusal_is_answered_too(desk: CoreHarness, monkeypatch: pytest.
     assert await desk.say("重跑")
 
 
-async def test_an_engine_that_is_away_is_asked_again_before_the_answer(
+async def test_an_unreachable_engine_is_retried_before_the_answer(
     desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = desk.engine.schedules
@@ -121,7 +121,7 @@ async def test_an_engine_that_is_away_is_asked_again_before_the_answer(
 
 @pytest.fixture
 def away(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The engine does not answer."""
+    """Let the engine be unreachable."""
 
     async def schedules() -> object:
         raise TemporaryError("ARL does not answer")
@@ -130,7 +130,7 @@ def away(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("away")
-async def test_who_asks_an_engine_that_stays_away_is_told_once_that_it_takes_longer(
+async def test_the_sender_is_told_once_that_an_unreachable_engine_delays_the_answer(
     desk: CoreHarness,
 ) -> None:
     await desk.hear(make_message("重跑"))
@@ -142,7 +142,7 @@ async def test_who_asks_an_engine_that_stays_away_is_told_once_that_it_takes_lon
 
 
 @pytest.mark.usefixtures("away")
-async def test_who_asks_is_told_when_it_is_given_up(desk: CoreHarness) -> None:
+async def test_the_sender_is_told_when_a_message_is_given_up(desk: CoreHarness) -> None:
     await desk.hear(make_message("重跑"))
     for _ in range(30):
         desk.clock.turn(seconds=1_000)
@@ -151,7 +151,7 @@ async def test_who_asks_is_told_when_it_is_given_up(desk: CoreHarness) -> None:
     assert "❌" in desk.messenger.sent[1][2]
 
 
-async def test_a_press_is_kept_then_shown_to_its_presser(desk: CoreHarness) -> None:
+async def test_a_tap_is_stored_and_answered(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     shown = await desk.intake.receive_tap(tap_on(run.id))
     assert words(dict(shown))
@@ -160,7 +160,7 @@ async def test_a_press_is_kept_then_shown_to_its_presser(desk: CoreHarness) -> N
     assert await runs(desk) == 2
 
 
-async def test_a_second_press_on_the_same_card_starts_nothing(desk: CoreHarness) -> None:
+async def test_a_second_tap_on_the_same_card_starts_nothing(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     first = await desk.intake.receive_tap(tap_on(run.id))
     await desk.do_jobs()
@@ -169,7 +169,7 @@ async def test_a_second_press_on_the_same_card_starts_nothing(desk: CoreHarness)
     assert (first != second, await runs(desk)) == (True, 2)
 
 
-async def test_a_press_while_it_runs_starts_nothing(desk: CoreHarness) -> None:
+async def test_a_tap_while_it_is_running_starts_nothing(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     await desk.trigger(cause="cron:s1:later")
     await desk.intake.receive_tap(tap_on(run.id))
@@ -185,12 +185,12 @@ async def test_a_press_while_it_runs_starts_nothing(desk: CoreHarness) -> None:
         tap_on("rabcdefghij", action="format-disk"),
     ],
 )
-async def test_a_press_on_an_unknown_card_is_answered(desk: CoreHarness, tap: CardTap) -> None:
+async def test_a_tap_on_an_unknown_card_is_answered(desk: CoreHarness, tap: CardTap) -> None:
     assert words(dict(await desk.intake.receive_tap(tap)))
 
 
 @pytest.mark.parametrize("user", [OUTSIDER, Person(id="user09")])
-async def test_a_press_by_somebody_who_may_not_does_nothing(desk: CoreHarness, user: Person) -> None:
+async def test_a_tap_without_permission_does_nothing(desk: CoreHarness, user: Person) -> None:
     desk.access_policy = AccessPolicy(operators=("manager01",))
     desk.build()
     run = await desk.finished_run()
@@ -199,7 +199,7 @@ async def test_a_press_by_somebody_who_may_not_does_nothing(desk: CoreHarness, u
     assert await runs(desk) == 1
 
 
-async def test_what_is_said_to_another_app_is_answered_by_that_app(desk: CoreHarness) -> None:
+async def test_a_message_to_another_app_is_answered_by_that_app(desk: CoreHarness) -> None:
     second = FakeMessenger()
     second.trouble = [PermanentError("the session of the message is over")]
     desk.apps = {"second": second}
@@ -213,7 +213,7 @@ async def test_what_is_said_to_another_app_is_answered_by_that_app(desk: CoreHar
     ]
 
 
-async def test_a_lost_answer_is_not_given_twice(desk: CoreHarness) -> None:
+async def test_an_unconfirmed_answer_is_not_repeated(desk: CoreHarness) -> None:
     desk.messenger.trouble = [TemporaryError("no answer", uncertain=True)]
     message: Message = make_message("帮助")
     await desk.hear(message)

@@ -1,4 +1,4 @@
-"""Who may do what; closed by default."""
+"""Test who may do what."""
 
 import pytest
 
@@ -10,7 +10,7 @@ OPEN, CLOSED = AccessPolicy(), AccessPolicy(operators=("o",), viewers=("v",), co
 
 
 @pytest.mark.parametrize(
-    ("person", "conversation", "act", "rules", "allowed"),
+    ("person", "conversation", "permission", "policy", "allowed"),
     [
         (MEMBER, "any", Permission.OPERATE, OPEN, True),
         (OUTSIDER, "any", Permission.VIEW, OPEN, False),
@@ -31,6 +31,6 @@ OPEN, CLOSED = AccessPolicy(), AccessPolicy(operators=("o",), viewers=("v",), co
     ],
 )
 def test_who_may_do_what(
-    person: Person, conversation: str, act: Permission, rules: AccessPolicy, allowed: bool
+    person: Person, conversation: str, permission: Permission, policy: AccessPolicy, allowed: bool
 ) -> None:
-    assert is_allowed(person, conversation, act, rules) is allowed
+    assert is_allowed(person, conversation, permission, policy) is allowed

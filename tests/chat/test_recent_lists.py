@@ -1,4 +1,4 @@
-"""A number means what stood there in the last list, for the one who was shown it."""
+"""Test that a number is resolved by the last list that the person was shown."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Words to commands."""
+"""Test that texts are matched with commands."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_other_words_are_no_command(text: str) -> None:
     ("text", "nearest"),
     [("重泡", "重跑"), ("rerum", "rerun"), ("stauts", "status"), ("最近报表", "最近报告"), ("天气", "")],
 )
-def test_a_slip_has_a_nearest_command(text: str, nearest: str) -> None:
+def test_a_typo_has_a_nearest_command(text: str, nearest: str) -> None:
     assert router.nearest(text) == nearest
 
 

@@ -1,4 +1,4 @@
-"""Whose presses count: those of known members, on cards that we issued, from our own organisation."""
+"""Test that only taps by known members of our organisation, on cards that we sent, are accepted."""
 
 import pytest
 
@@ -12,40 +12,42 @@ from tests.factories import make_message
 STRANGER = Person(id="nobody-we-know")
 
 
-async def pressed(desk: CoreHarness, tap: CardTap) -> bool:
-    """Whether a press on `rerun` starts a run."""
+async def starts_run(desk: CoreHarness, tap: CardTap) -> bool:
+    """Tap a card, and return whether that starts a run."""
     before = len(await desk.store.find_runs())
     assert await desk.intake.receive_tap(tap)
     await desk.do_jobs()
     return len(await desk.store.find_runs()) > before
 
 
-def by(run: Run, user: Person, **changes: str) -> CardTap:
+def tap_by(run: Run, user: Person, **changes: str) -> CardTap:
     return CardTap(
         card_id=card_id(run.id, GROUP), action="rerun", user=user, conversation_id="cidA", **changes
     )
 
 
-async def test_who_never_spoke_is_told_to_and_then_counts(desk: CoreHarness) -> None:
+async def test_an_unknown_person_must_send_a_message_first(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     assert "先跟我" in "".join((await desk.intake.receive_tap(tap_on(run.id, user=STRANGER))).values())
-    assert not await pressed(desk, by(run, STRANGER))
+    assert not await starts_run(desk, tap_by(run, STRANGER))
     await desk.say("帮助", sender=STRANGER)
-    assert await pressed(desk, by(run, STRANGER))
+    assert await starts_run(desk, tap_by(run, STRANGER))
 
 
 @pytest.mark.parametrize(
-    "rules",
+    "policy",
     [
         AccessPolicy(operators=(STRANGER.id,)),
         AccessPolicy(viewers=(STRANGER.id,)),
         AccessPolicy(named=(STRANGER.id,)),
     ],
 )
-async def test_whom_the_settings_name_counts_without_a_word(desk: CoreHarness, rules: AccessPolicy) -> None:
-    desk.access_policy = rules
+async def test_people_in_the_settings_may_tap_without_a_message(
+    desk: CoreHarness, policy: AccessPolicy
+) -> None:
+    desk.access_policy = policy
     desk.build()
-    assert await pressed(desk, by(await desk.finished_run(), STRANGER))
+    assert await starts_run(desk, tap_by(await desk.finished_run(), STRANGER))
 
 
 @pytest.mark.parametrize(("corp", "counts"), [("dingours", True), ("dingtheirs", False), ("", False)])
@@ -54,7 +56,7 @@ async def test_the_same_id_in_another_organisation_is_somebody_else(
 ) -> None:
     run = await desk.finished_run()
     await desk.hear(make_message("帮助", corp_id="dingours"))
-    assert await pressed(desk, by(run, Person(id="user01"), corp_id=corp)) is counts
+    assert await starts_run(desk, tap_by(run, Person(id="user01"), corp_id=corp)) is counts
 
 
 async def test_the_organisation_is_that_of_the_robot_pressed_and_outlives_a_restart(
@@ -64,12 +66,12 @@ async def test_the_organisation_is_that_of_the_robot_pressed_and_outlives_a_rest
     await desk.hear(make_message("帮助", corp_id="dingours"))
     await desk.context.users.record_message(make_message(corp_id="dingsecond", app="second"))
     desk.build()
-    assert not await pressed(desk, by(run, Person(id="user01"), corp_id="dingsecond"))
-    assert await pressed(desk, by(run, Person(id="user01"), corp_id="dingsecond", app="second"))
+    assert not await starts_run(desk, tap_by(run, Person(id="user01"), corp_id="dingsecond"))
+    assert await starts_run(desk, tap_by(run, Person(id="user01"), corp_id="dingsecond", app="second"))
 
 
 async def test_a_card_that_we_never_issued_is_unknown(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     other = card_id(run.id, Destination.parse("group:cidElsewhere"))
     tap = CardTap(card_id=other, action="rerun", user=Person(id="user01"), conversation_id="cidElsewhere")
-    assert not await pressed(desk, tap)
+    assert not await starts_run(desk, tap)

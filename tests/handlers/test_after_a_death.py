@@ -1,4 +1,4 @@
-"""A process dies between what a person asked for and the answer: the wish is answered, not done again."""
+"""Test that a request is answered, but not repeated, when the process dies before the answer."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from tests.conftest import CoreHarness
 from tests.factories import make_message
 
 
-async def die_before_the_answer(desk: CoreHarness, message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was asked for is done; its answer is not given, and comes when the lease is over."""
+async def die_before_answering(desk: CoreHarness, message: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Process a message, and die before it is answered."""
 
     async def dead(claim: Claim) -> None:
         raise TemporaryError("the process died")
@@ -22,7 +22,7 @@ async def die_before_the_answer(desk: CoreHarness, message: Message, monkeypatch
     await desk.do_jobs()
 
 
-async def live_again(desk: CoreHarness) -> str:
+async def restart(desk: CoreHarness) -> str:
     desk.build()
     desk.clock.turn(seconds=60)
     await desk.do_jobs()
@@ -32,12 +32,12 @@ async def live_again(desk: CoreHarness) -> str:
 async def test_a_rerun_whose_own_run_has_ended_is_answered_while_another_runs(
     desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await die_before_the_answer(desk, make_message("重跑"), monkeypatch)
+    await die_before_answering(desk, make_message("重跑"), monkeypatch)
     await desk.finish()
     (mine,) = await desk.store.find_runs()
     desk.clock.turn(seconds=1)
     await desk.trigger(cause="cron:s1:later")
-    answer = await live_again(desk)
+    answer = await restart(desk)
     assert mine.id in answer
     assert "正在跑" not in answer
     assert len(await desk.store.find_runs()) == 2
@@ -46,10 +46,10 @@ async def test_a_rerun_whose_own_run_has_ended_is_answered_while_another_runs(
 async def test_a_rerun_is_answered_though_its_schedule_is_gone(
     desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await die_before_the_answer(desk, make_message("重跑"), monkeypatch)
+    await die_before_answering(desk, make_message("重跑"), monkeypatch)
     (mine,) = await desk.store.find_runs()
     desk.engine.known.clear()
-    assert mine.id in await live_again(desk)
+    assert mine.id in await restart(desk)
 
 
 async def test_failed_tasks_are_not_repeated_again_after_a_newer_failure(
@@ -58,13 +58,13 @@ async def test_failed_tasks_are_not_repeated_again_after_a_newer_failure(
     await desk.trigger()
     await desk.finish(status=TaskStatus.ERROR)
     desk.clock.turn(seconds=60)
-    await die_before_the_answer(desk, make_message("重跑失败"), monkeypatch)
+    await die_before_answering(desk, make_message("重跑失败"), monkeypatch)
     (mine, _) = await desk.store.find_runs()
     await desk.finish()
     desk.clock.turn(seconds=1)
     await desk.trigger(cause="cron:s1:later")
     await desk.finish(status=TaskStatus.ERROR)
-    assert mine.id in await live_again(desk)
+    assert mine.id in await restart(desk)
     assert len(await desk.store.find_runs()) == 3
 
 
@@ -73,8 +73,8 @@ async def test_what_was_sent_again_is_said_though_it_has_arrived(
 ) -> None:
     desk.messenger.trouble = [None, None, TemporaryError("no answer", uncertain=True)]
     await desk.finished_run()
-    await die_before_the_answer(desk, make_message("重发"), monkeypatch)
-    assert "1 条正在重发" in await live_again(desk)
+    await die_before_answering(desk, make_message("重发"), monkeypatch)
+    assert "1 条正在重发" in await restart(desk)
     assert desk.messenger.verbs().count("file") == 1
 
 
@@ -85,5 +85,5 @@ async def test_what_was_counted_before_is_not_counted_again(
     desk.per_hour = 1
     desk.build()
     await desk.finished_run()
-    await die_before_the_answer(desk, make_message(words), monkeypatch)
-    assert "以后再来" not in await live_again(desk)
+    await die_before_answering(desk, make_message(words), monkeypatch)
+    assert "以后再来" not in await restart(desk)

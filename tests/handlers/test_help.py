@@ -1,4 +1,4 @@
-"""`帮助`."""
+"""Test the command `帮助` / `help`."""
 
 import pytest
 

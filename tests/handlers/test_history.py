@@ -1,4 +1,4 @@
-"""`历史`."""
+"""Test the command `历史` / `history`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`最近报告`: the command and the button."""
+"""Test the command `最近报告` and its button."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`凭据`."""
+"""Test the command `凭据` / `proof`."""
 
 from bot.errors import TemporaryError
 from bot.reports.downloads import HttpClient
@@ -7,7 +7,7 @@ from tests.conftest import CoreHarness
 from tests.factories import make_link
 
 
-async def test_the_chain_of_a_run_is_told(desk: CoreHarness) -> None:
+async def test_the_audit_trail_of_a_run_is_shown(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     answer = await desk.say(f"凭据 {run.id}")
     assert run.id in answer
@@ -23,7 +23,7 @@ async def test_an_unconfirmed_delivery_is_told_with_its_reason(desk: CoreHarness
     assert "answer lost" in answer
 
 
-async def test_who_asked_for_another_attempt_is_told(desk: CoreHarness) -> None:
+async def test_it_shows_who_asked_for_a_resend(desk: CoreHarness) -> None:
     desk.messenger.trouble = [None, None, TemporaryError("answer lost", uncertain=True)]
     run = await desk.finished_run()
     await desk.say("重发")
@@ -34,21 +34,21 @@ async def test_an_unknown_run_is_said(desk: CoreHarness) -> None:
     assert "r0" in await desk.say("凭据 r0")
 
 
-async def test_resumes_of_a_download_are_told(desk: CoreHarness) -> None:
+async def test_resumed_downloads_are_shown(desk: CoreHarness) -> None:
     run = await desk.finished_run()
-    grant, visitor = make_link(run_id=run.id), HttpClient.from_headers("192.0.2.7", "curl/8.5.0")
-    await SqliteLinks(desk.store).add_link(grant)
-    await desk.audit.start(grant, visitor)
+    link, client = make_link(run_id=run.id), HttpClient.from_headers("192.0.2.7", "curl/8.5.0")
+    await SqliteLinks(desk.store).add_link(link)
+    await desk.audit.start(link, client)
     for _ in range(2):
-        await desk.audit.resume(grant, visitor)
+        await desk.audit.resume(link, client)
     assert "，续传 2 次" in await desk.say(f"凭据 {run.id}")
 
 
-async def test_who_fetched_the_report_by_a_link_is_told(desk: CoreHarness) -> None:
+async def test_downloads_by_link_are_shown(desk: CoreHarness) -> None:
     run = await desk.finished_run()
-    grant = make_link(run_id=run.id)
-    await SqliteLinks(desk.store).add_link(grant)
-    assert await desk.audit.start(grant, HttpClient.from_headers("192.0.2.77", "curl/8.5.0"))
+    link = make_link(run_id=run.id)
+    await SqliteLinks(desk.store).add_link(link)
+    assert await desk.audit.start(link, HttpClient.from_headers("192.0.2.77", "curl/8.5.0"))
     answer = await desk.say(f"凭据 {run.id}")
     assert "192.0.2.77" in answer
     assert "curl" in answer

@@ -1,4 +1,4 @@
-"""`额度`."""
+"""Test the command `额度` / `quota`."""
 
 from bot.models import QuotaKind
 from bot.quota.budget import Budget, month_of

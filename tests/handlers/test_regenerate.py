@@ -1,4 +1,4 @@
-"""`重新生成`: the command and the button."""
+"""Test the command `重新生成` and its button."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.factories import make_schedule
 
 
 async def failed(desk: CoreHarness, times: int = 1) -> Run:
-    """A run whose report failed so often."""
+    """Return a run whose report failed this many times."""
     desk.exporter.trouble = [PermanentError(f"disk {number}") for number in range(times)]
     return await desk.finished_run()
 

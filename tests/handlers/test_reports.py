@@ -1,4 +1,4 @@
-"""`报告列表`."""
+"""Test the command `报告列表` / `reports`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""`重跑`: the command and the button."""
+"""Test the command `重跑` and its button."""
 
 from bot.delivery.plan import card_id
 from bot.models import Person, Trigger

@@ -1,4 +1,4 @@
-"""`重跑失败`: only what did not end well the last time."""
+"""Test the command `重跑失败` / `rerun failed`."""
 
 from bot.errors import PermanentError
 from bot.models import NotifyOn, Run, RunStatus, TaskStatus, Trigger
@@ -9,7 +9,7 @@ BOTH = ("a.example", "b.example")
 
 
 async def half_failed(desk: CoreHarness) -> Run:
-    """A run of two tasks, one of which failed."""
+    """Return a run with one failed task of two."""
     schedule = make_schedule(targets=BOTH, notify_enable=True, send_to=(GROUP,))
     desk.engine.known[:] = [schedule]
     run = await desk.trigger(schedule)

@@ -1,4 +1,4 @@
-"""`重发`: the command and the button."""
+"""Test the command `重发` and its button."""
 
 from bot.delivery.plan import card_id
 from bot.errors import PermanentError, TemporaryError
@@ -8,7 +8,7 @@ from tests.conftest import GROUP, CoreHarness
 
 
 async def unconfirmed_run(desk: CoreHarness) -> Run:
-    """A run whose file may or may not have arrived."""
+    """Return a run whose file is unconfirmed."""
     desk.messenger.trouble = [None, None, TemporaryError("no answer", uncertain=True)]
     return await desk.finished_run()
 

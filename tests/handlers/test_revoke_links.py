@@ -1,4 +1,4 @@
-"""`撤销链接`: the command and the button."""
+"""Test the command `撤销链接` and its button."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.conftest import GROUP, CoreHarness
 
 @pytest.fixture
 async def run(desk: CoreHarness) -> Run:
-    """A run whose report went as a link."""
+    """Return a run whose report was sent as a link."""
     desk.max_bytes, desk.terms = 10, LinkPolicy(public_url="https://run.example.com")
     desk.build()
     return await desk.finished_run()
@@ -22,7 +22,7 @@ def buttons(desk: CoreHarness, run: Run) -> str:
 
 
 @pytest.mark.parametrize("words", ["撤销链接", "revoke", "撤销链接 {run}"])
-async def test_the_command_calls_all_links_back_and_renews_the_card(
+async def test_the_command_revokes_all_links_and_updates_the_card(
     desk: CoreHarness, run: Run, words: str
 ) -> None:
     assert '"revoke"' in buttons(desk, run)
@@ -50,7 +50,7 @@ async def test_the_button_does_the_same(desk: CoreHarness, run: Run) -> None:
     assert "已经作废" in again["tips"]
 
 
-async def test_a_new_link_can_be_called_back_by_the_same_button(desk: CoreHarness, run: Run) -> None:
+async def test_the_same_button_revokes_a_new_link(desk: CoreHarness, run: Run) -> None:
     for _ in range(2):
         await desk.intake.receive_tap(tap_on(run.id, "revoke"))
         await desk.do_jobs()

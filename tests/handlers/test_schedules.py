@@ -1,4 +1,4 @@
-"""`计划`."""
+"""Test the command `计划` / `schedules`."""
 
 import pytest
 

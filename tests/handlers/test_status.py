@@ -1,4 +1,4 @@
-"""`状态`."""
+"""Test the command `状态` / `status`."""
 
 from datetime import timedelta
 

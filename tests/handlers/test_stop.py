@@ -1,4 +1,4 @@
-"""`停止`."""
+"""Test the command `停止` / `stop`."""
 
 import pytest
 
@@ -11,9 +11,9 @@ async def test_stop_ends_the_run_that_is_under_way(desk: CoreHarness) -> None:
     run = await desk.trigger()
     assert "每日巡检" in await desk.say("停止")
     await desk.watcher.tick()
-    tally = (await desk.run(run.id)).task_counts
-    assert tally is not None
-    assert tally.stop == 1
+    counts = (await desk.run(run.id)).task_counts
+    assert counts is not None
+    assert counts.stop == 1
 
 
 async def test_stop_with_nothing_under_way_says_so(desk: CoreHarness) -> None:
@@ -44,7 +44,7 @@ async def test_stop_tells_what_has_ended_before_and_what_would_not_stop(desk: Co
 
 
 async def two_open_runs(desk: CoreHarness) -> tuple[Run, Run]:
-    """Of one schedule, as an engine begins them whose runs overlap."""
+    """Return two running runs of one schedule, as an engine starts them when runs overlap."""
     first = await desk.trigger(cause="arl:s1:1")
     desk.clock.turn(seconds=90)
     return first, await desk.trigger(cause="arl:s1:2")
@@ -85,9 +85,9 @@ async def test_a_task_that_dies_of_being_stopped_is_stopped_and_did_not_fail(des
     desk.engine.dying = set(run.task_ids)
     assert "停止 1 个" in await desk.say("停止")
     await desk.watcher.tick()
-    tally = (await desk.run(run.id)).task_counts
-    assert tally is not None
-    assert (tally.stop, tally.error) == (1, 0)
+    counts = (await desk.run(run.id)).task_counts
+    assert counts is not None
+    assert (counts.stop, counts.error) == (1, 0)
 
 
 async def test_an_error_that_is_written_over_a_stop_later_is_none(desk: CoreHarness) -> None:
