@@ -1,4 +1,4 @@
-"""Real local servers to look at."""
+"""Local servers that tests of the engines probe."""
 
 import asyncio
 import ssl
@@ -28,7 +28,7 @@ class Street:
         self._stack = stack
 
     async def web(self, handler: Handler, *, tls: ssl.SSLContext | None = None) -> int:
-        """The port of a web server that answers everything with `handler`."""
+        """Start a web server that answers everything with `handler`. Returns its port."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", handler)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -39,7 +39,7 @@ class Street:
         return port
 
     async def raw(self, talk: Talk) -> int:
-        """The port of a server that does what `talk` does with a connection."""
+        """Start a server that handles a connection with `talk`. Returns its port."""
         server = await asyncio.start_server(talk, "127.0.0.1", 0)
         self._stack.callback(server.close)
         port: int = server.sockets[0].getsockname()[1]
@@ -67,7 +67,7 @@ def engine(tasks: SqliteTaskStore, clock: FakeClock) -> EmbeddedEngine:
 
 @pytest.fixture
 async def working(engine: EmbeddedEngine) -> AsyncIterator[EmbeddedEngine]:
-    """The engine, at work."""
+    """Run the engine during a test."""
     work = asyncio.create_task(engine.run())
     yield engine
     work.cancel()

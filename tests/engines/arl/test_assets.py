@@ -91,7 +91,7 @@ async def many(number: int) -> AsyncIterator[dict[str, object]]:
         yield {"url": f"https://{each * 7919 % number:07}.example.com", "title": "x" * 100}
 
 
-async def test_what_does_not_fit_into_memory_is_sorted_by_way_of_files() -> None:
+async def test_more_documents_than_fit_into_memory_are_sorted_through_files() -> None:
     urls = [each["url"] async for each in sorted_by_key(many(1000), key_from("url"), chunk=64)]
     assert urls == sorted(urls)
     assert len(set(urls)) == 1000

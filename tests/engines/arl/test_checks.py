@@ -58,7 +58,7 @@ async def test_a_wrong_key_is_named_and_not_shown(clock: FakeClock, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("pinned", "said"), [(True, "1 个计划"), (False, "does not trust the certificate")])
-async def test_the_certificate_of_arl_s_own_script_is_taken_by_its_file_and_not_unpinned(
+async def test_the_certificate_of_arl_s_script_is_trusted_only_through_ca_file(
     clock: FakeClock, tmp_path: Path, *, pinned: bool, said: str
 ) -> None:
     files, lines = self_signed(tmp_path), list[str]()
@@ -76,7 +76,7 @@ async def test_the_certificate_of_arl_s_own_script_is_taken_by_its_file_and_not_
     assert said in lines[-3]
 
 
-async def test_an_arl_that_is_down_is_named_and_the_rest_is_examined_all_the_same(
+async def test_an_unreachable_arl_is_named_and_the_other_checks_still_run(
     clock: FakeClock, tmp_path: Path
 ) -> None:
     lines: list[str] = []
@@ -98,7 +98,7 @@ async def test_the_database_of_another_arl_is_found_out(
             await try_check(DATABASE, settings)
 
 
-async def test_without_schedules_the_newest_task_tells_whose_database_it_is(
+async def test_without_schedules_the_newest_task_identifies_the_database(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> None:
     async with (
@@ -143,7 +143,7 @@ async def pushed(beside: ArlFixture, name: str) -> None:
     await beside.database.flush()
 
 
-async def test_pushes_of_arl_s_own_are_named_with_how_to_turn_them_off(
+async def test_pushes_of_arl_are_named_with_how_to_turn_them_off(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> None:
     clock.now = utc_now()
@@ -182,7 +182,7 @@ async def test_how_far_arl_s_clock_is_ahead_is_read_of_its_answers(clock: FakeCl
     assert abs(ahead - timedelta(seconds=seconds)) < timedelta(seconds=20)
 
 
-async def test_operators_are_told_once_that_arl_pushes_as_well_by_all_bots_and_across_restarts(
+async def test_operators_are_alerted_once_to_pushes_of_arl_across_bots_and_restarts(
     request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path
 ) -> None:
     async with open_arl_fixture(clock, request.config, fork=True) as beside:

@@ -117,7 +117,7 @@ async def test_all_pages_of_a_list_come_oldest_first(
 
 
 @pytest.mark.parametrize(("order", "came"), [("+_id", "0 1 2 3 new"), ("-_id", "3 2 2 1 0")])
-async def test_what_arl_adds_between_two_pages_leaves_none_of_the_others_out(
+async def test_documents_added_between_two_pages_hide_no_other(
     clock: FakeClock, session: aiohttp.ClientSession, order: str, came: str
 ) -> None:
     world = ArlDatabase(clock)
@@ -138,7 +138,7 @@ TRUSTS_NOBODY = "the system does not trust"
 
 
 @pytest.mark.parametrize("names_its_host", [True, False])
-async def test_a_certificate_is_taken_by_its_file_or_its_fingerprint_and_no_other_way(
+async def test_a_certificate_is_trusted_by_file_or_fingerprint_only(
     clock: FakeClock, session: aiohttp.ClientSession, tmp_path: Path, *, names_its_host: bool
 ) -> None:
     files = self_signed(tmp_path, names_its_host=names_its_host)
@@ -158,7 +158,7 @@ async def test_a_certificate_is_taken_by_its_file_or_its_fingerprint_and_no_othe
         assert len(arl.requests) == before
 
 
-async def test_a_certificate_that_is_signed_and_made_out_for_another_host_is_named(
+async def test_a_signed_certificate_for_another_host_is_named(
     clock: FakeClock, session: aiohttp.ClientSession, tmp_path: Path
 ) -> None:
     files = self_signed(tmp_path, names_its_host=True)
@@ -208,7 +208,7 @@ DEEP = '{"code": 200, "items": ' + "[" * 100_000 + "]" * 100_000 + "}"
         {"code": 200, "items": {"a": 1}, "total": 1}, {"code": 200, "items": None, "total": 1},
     ],
 )  # fmt: skip
-async def test_an_answer_of_any_other_shape_is_none_of_arl_s(
+async def test_an_answer_of_any_other_shape_is_not_from_an_arl(
     session: aiohttp.ClientSession, body: object
 ) -> None:
     async with answering(session, body) as wire:
@@ -217,7 +217,7 @@ async def test_an_answer_of_any_other_shape_is_none_of_arl_s(
 
 
 @pytest.mark.parametrize("total", ["abc", None, -1, 1.5, [1], {"a": 1}])
-async def test_a_length_that_is_no_number_is_an_error_and_no_crash(
+async def test_a_total_that_is_not_a_number_is_a_permanent_error(
     session: aiohttp.ClientSession, total: object
 ) -> None:
     async with answering(session, {"code": 200, "items": [], "total": total}) as wire:
@@ -225,7 +225,7 @@ async def test_a_length_that_is_no_number_is_an_error_and_no_crash(
             await wire.count("/task/")
 
 
-async def test_an_item_that_is_no_document_is_left_out_counted_and_logged_once(
+async def test_an_item_that_is_not_a_document_is_skipped_and_logged_once(
     session: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with answering(session, {"code": 200, "items": [0, {"_id": "a"}, "x", [1]], "total": 4}) as wire:
@@ -235,7 +235,7 @@ async def test_an_item_that_is_no_document_is_left_out_counted_and_logged_once(
     assert len(caplog.records) == 3
 
 
-async def test_pages_end_with_the_first_empty_one_whatever_arl_says_of_the_length(
+async def test_pages_end_with_the_first_empty_one_whatever_the_total_is(
     session: aiohttp.ClientSession,
 ) -> None:
     full, empty = ({"code": 200, "items": items, "total": 10**9} for items in ([{"_id": "a"}] * 2, []))
@@ -269,7 +269,7 @@ async def test_a_length_that_is_too_small_cuts_nothing_off(
     assert items == ["a", "b", "c", "d", "e"]
 
 
-async def test_a_list_without_an_end_is_an_error(
+async def test_a_list_that_does_not_end_is_an_error(
     session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arl_wire, "MAX_PAGES", 5)
@@ -287,7 +287,7 @@ async def test_no_more_of_an_answer_is_read_than_anybody_can_want(
             await wire.get("/task/")
 
 
-async def test_large_documents_are_read_in_smaller_pages_and_the_largest_is_left_out(
+async def test_large_documents_are_read_in_smaller_pages_and_the_largest_is_skipped(
     clock: FakeClock, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arl_wire, "MAX_ANSWER_BYTES", 20_000)

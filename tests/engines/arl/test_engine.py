@@ -51,9 +51,7 @@ async def test_schedules_are_arl_s_own_with_their_switches(beside: ArlFixture) -
 
 
 @pytest.mark.parametrize("cron", ["0 3 1,15 * 1", "0 0 3 * * *", "@daily", "0 3 L * *x"])
-async def test_a_cron_line_that_means_something_else_to_arl_is_not_shown(
-    beside: ArlFixture, cron: str
-) -> None:
+async def test_a_cron_line_with_another_meaning_in_arl_is_dropped(beside: ArlFixture, cron: str) -> None:
     beside.database.add_schedule(cron=cron)
     await beside.database.flush()
     (schedule,) = await beside.engine.schedules()
@@ -76,7 +74,7 @@ async def test_a_risk_schedule_becomes_one_risk_task(beside: ArlFixture) -> None
     assert beside.database.tasks()[0]["task_tag"] == "risk_cruising"
 
 
-async def test_what_a_failing_broker_cut_off_is_submitted_later_without_the_rest(beside: ArlFixture) -> None:
+async def test_tasks_lost_by_a_failing_broker_are_submitted_later_alone(beside: ArlFixture) -> None:
     run = await a_run(beside)
     beside.database.broker_capacity = 1
     with pytest.raises(TemporaryError, match="refused"):
@@ -136,9 +134,7 @@ async def test_a_task_that_is_done_has_what_arl_counted(beside: ArlFixture) -> N
 
 
 @pytest.mark.parametrize("status", ["error", "stop"])
-async def test_of_a_task_that_did_not_end_well_the_finds_are_counted_by_us(
-    beside: ArlFixture, status: str
-) -> None:
+async def test_assets_of_a_failed_task_are_counted_by_dingrun(beside: ArlFixture, status: str) -> None:
     (id_,) = await beside.engine.submit(await a_run(beside, "a.example.com"))
     beside.database.add_results(id_, "vuln", {"target": "a.example.com"})
     beside.database.end_task(id_, status)

@@ -28,7 +28,7 @@ async def test_a_run_is_what_the_record_says(fork: ArlFixture) -> None:
     assert (run.idempotency_key, list(run.task_ids)) == (f"arl:{id_}:1", ids)
 
 
-async def test_before_the_record_is_there_the_same_run_is_found_by_its_tasks(fork: ArlFixture) -> None:
+async def test_a_run_is_detected_by_its_tasks_before_its_record_exists(fork: ArlFixture) -> None:
     id_ = fork.database.add_schedule(target="1.1.1.1 a.example.com")
     causes = []
     for _ in fork.scheduler.fire(id_):
@@ -77,7 +77,7 @@ async def test_arl_pushes_when_a_record_says_it_did(fork: ArlFixture, said: str,
     assert list(await fork.engine.diagnostics.pushing_schedules()) == names
 
 
-async def test_without_records_the_switches_say_that_it_may_and_nobody_knows_that_it_does(
+async def test_without_records_enabled_schedules_count_as_possibly_pushing(
     fork: ArlFixture,
 ) -> None:
     fork.database.add_schedule("开了", notify_enable=True)
@@ -87,7 +87,7 @@ async def test_without_records_the_switches_say_that_it_may_and_nobody_knows_tha
     assert list(await fork.engine.diagnostics.pushing_schedules()) == []
 
 
-async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: ArlFixture) -> None:
+async def test_records_of_failed_pushes_overrule_enabled_schedules(fork: ArlFixture) -> None:
     id_ = fork.database.add_schedule(notify_enable=True)
     fork.scheduler.run(id_)
     for record in list(fork.database.tables["task_schedule_run"]):
@@ -103,7 +103,7 @@ async def test_where_records_say_that_no_push_went_out_no_switch_counts(fork: Ar
     ("success", "error", []), ("error", "success", ["每日扫描"]), ("success", "skip", ["每日扫描"]),
     ("skip", "pending", []),
 ])  # fmt: skip
-async def test_the_newest_push_that_was_tried_shows_whether_arl_pushes_still(
+async def test_the_newest_attempted_push_shows_if_arl_still_pushes(
     fork: ArlFixture, first: str, then: str, names: list[str]
 ) -> None:
     id_ = fork.database.add_schedule(notify_enable=True)
@@ -118,7 +118,7 @@ async def test_the_newest_push_that_was_tried_shows_whether_arl_pushes_still(
     assert bool(maybe) is ({first, then} == {"skip", "pending"})
 
 
-async def test_by_its_api_alone_no_push_can_be_seen_and_none_is_claimed(clock: FakeClock) -> None:
+async def test_by_the_api_alone_no_push_is_reported(clock: FakeClock) -> None:
     async with open_arl_fixture(clock, None, fork=True) as beside:
         for task in beside.scheduler.run(beside.database.add_schedule(notify_enable=True)):
             beside.database.end_task(task)
@@ -154,7 +154,7 @@ SWITCHES = ("notify_enable", "notify_channel", "notify_on")
         ({"notify_enable": True, "notify_on": None}, (True, Channel.DINGDING, NotifyOn.FINISHED)),
     ],
 )
-def test_what_the_fork_says_of_notifying_is_taken_and_what_is_absent_is_off(
+def test_notification_fields_of_a_fork_are_read_and_default_to_off(
     said: dict[str, object], understood: tuple[object, ...]
 ) -> None:
     schedule = parse_schedule({"_id": "5" * 24, "name": "每日扫描", **said})

@@ -56,7 +56,7 @@ async def test_runs_of_one_schedule_that_overlap_stay_apart(beside: ArlFixture) 
     ]
 
 
-async def test_a_task_that_was_deleted_before_the_run_was_found_is_missing(beside: ArlFixture) -> None:
+async def test_a_task_deleted_before_its_run_was_detected_is_missing(beside: ArlFixture) -> None:
     gone, left = beside.scheduler.run(beside.database.add_schedule())
     beside.database.delete("task", gone)
     (run,) = await found(beside)
@@ -64,7 +64,7 @@ async def test_a_task_that_was_deleted_before_the_run_was_found_is_missing(besid
     assert TaskStatus.MISSING in await states(beside, run)
 
 
-async def test_a_task_that_was_deleted_after_the_run_was_found_is_unknown(beside: ArlFixture) -> None:
+async def test_a_task_deleted_after_its_run_was_detected_is_unknown(beside: ArlFixture) -> None:
     beside.scheduler.run(beside.database.add_schedule())
     (run,) = await found(beside)
     beside.database.delete("task", run.task_ids[0])
@@ -94,7 +94,7 @@ async def test_a_stop_overwritten_by_a_stage_name_ends_the_run(beside: ArlFixtur
     assert await states(beside, run) == [TaskStatus.STOP]
 
 
-async def test_done_without_an_end_time_ends_the_run_at_the_second_look(beside: ArlFixture) -> None:
+async def test_done_without_an_end_time_ends_the_run_at_the_second_poll(beside: ArlFixture) -> None:
     (id_,) = beside.scheduler.run(beside.database.add_schedule(target="a.example.com"))
     beside.database.change("task", id_, status="done", statistic={"site_cnt": 1})
     (run,) = await found(beside)
@@ -163,7 +163,7 @@ async def test_every_run_of_a_time_when_nobody_looked_is_found(beside: ArlFixtur
     assert [run.start_time for run in runs] == [NOW + timedelta(days=days) for days in range(3)]
 
 
-async def test_a_first_look_finds_at_once_what_has_lacked_something_for_long(beside: ArlFixture) -> None:
+async def test_the_first_poll_reports_long_incomplete_runs_at_once(beside: ArlFixture) -> None:
     id_ = beside.database.add_schedule(target="a.example.com b.example.com")
     beside.database.broker_capacity = 1
     beside.scheduler.run(id_)
@@ -209,7 +209,7 @@ async def late_scan(beside: ArlFixture) -> str:
     return id_
 
 
-async def test_a_scan_in_the_future_that_comes_late_is_found_with_its_tasks(beside: ArlFixture) -> None:
+async def test_a_late_future_scan_is_detected_with_its_tasks(beside: ArlFixture) -> None:
     id_ = await late_scan(beside)
     tasks: list[str] = []
     for step in beside.scheduler.fire(id_):
@@ -221,7 +221,7 @@ async def test_a_scan_in_the_future_that_comes_late_is_found_with_its_tasks(besi
     assert await states(beside, run) == [TaskStatus.WAITING] * 2
 
 
-async def test_a_scan_in_the_future_that_comes_late_and_is_refused_is_told(beside: ArlFixture) -> None:
+async def test_a_late_future_scan_that_was_refused_is_reported(beside: ArlFixture) -> None:
     id_ = await late_scan(beside)
     beside.database.forbidden_domains |= {"a.example.com"}
     beside.scheduler.run(id_)

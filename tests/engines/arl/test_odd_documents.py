@@ -119,7 +119,7 @@ async def test_a_run_whose_record_is_odd_is_found_by_its_tasks(beside: ArlFixtur
     assert list(run.task_ids) == ids
 
 
-async def test_an_odd_document_is_logged_once_and_counted_however_often_it_is_read(
+async def test_an_unreadable_document_is_logged_and_counted_once(
     beside: ArlFixture, caplog: pytest.LogCaptureFixture
 ) -> None:
     beside.database.add_schedule(run_number="x")
@@ -147,7 +147,7 @@ ODD_FINDS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("kind", "odd"), ODD_FINDS, ids=shown)
-async def test_an_odd_find_stands_beside_the_others_in_the_order_of_keys(
+async def test_an_unusual_asset_is_sorted_among_the_others(
     beside: ArlFixture, kind: str, odd: dict[str, Any]
 ) -> None:
     id_ = beside.database.add_task("t", "domain", "a.example.com")
@@ -166,9 +166,7 @@ async def test_an_odd_find_stands_beside_the_others_in_the_order_of_keys(
 
 
 @pytest.mark.parametrize("kind", sorted(FINDINGS))
-async def test_documents_that_nothing_tells_from_others_make_no_nameless_row(
-    beside: ArlFixture, kind: str
-) -> None:
+async def test_documents_without_a_merge_key_make_no_row(beside: ArlFixture, kind: str) -> None:
     id_ = beside.database.add_task("t", "domain", "a.example.com")
     beside.database.add_results(id_, kind, {"more": 1}, {"more": 2})
     await beside.database.flush()
@@ -221,7 +219,7 @@ async def mixed() -> AsyncIterator[dict[str, Any]]:
         yield {"url": str(value), "title": value}
 
 
-async def test_what_json_does_not_know_does_not_stop_the_sorting_by_way_of_files() -> None:
+async def test_values_that_json_lacks_do_not_break_sorting_through_files() -> None:
     found = [each["url"] async for each in sorted_by_key(mixed(), FINDINGS["url"].key, chunk=1)]
     assert found == sorted(found)
     assert len(found) == 6
@@ -270,7 +268,7 @@ def test_a_document_without_an_id_is_none() -> None:
             document_id(document)
 
 
-def test_a_record_says_when_it_was_made_by_its_id_where_its_time_is_none() -> None:
+def test_a_record_without_a_time_is_dated_by_its_id() -> None:
     run = parse_run_record({"_id": "6b04fdb0" + "0" * 16, "schedule_id": "s", "start_time": MILLISECONDS})
     assert run.start == datetime.fromtimestamp(0x6B04FDB0, NOW.tzinfo)
 

@@ -36,7 +36,7 @@ def later(beside: ArlFixture, wait: timedelta = TASK_MAX_AGE) -> None:
     beside.arl.requests.clear()
 
 
-async def test_the_tasks_of_a_run_are_asked_for_by_the_name_that_they_share(beside: ArlFixture) -> None:
+async def test_the_tasks_of_a_run_are_read_by_their_shared_name(beside: ArlFixture) -> None:
     ids = run_of(beside, 1)
     assert list(await beside.engine.tasks(ids)) == ids
     assert len(beside.arl.requests) == 2  # the first by its id, which tells the name
@@ -45,7 +45,7 @@ async def test_the_tasks_of_a_run_are_asked_for_by_the_name_that_they_share(besi
     assert len(beside.arl.requests) == 1
 
 
-async def test_a_look_asks_for_a_few_names_and_the_next_ones_for_the_others(beside: ArlFixture) -> None:
+async def test_a_poll_refreshes_a_few_names_and_the_next_polls_the_others(beside: ArlFixture) -> None:
     ids = [id_ for number in range(MAX_NAMES_PER_POLL * 2) for id_ in run_of(beside, number, tasks=2)]
     await beside.engine.tasks(ids)
     for id_ in ids:
@@ -66,7 +66,7 @@ async def test_what_has_ended_is_not_asked_for_again(beside: ArlFixture) -> None
     assert beside.arl.requests == []
 
 
-async def test_a_task_that_was_deleted_is_missed_among_those_of_its_name(beside: ArlFixture) -> None:
+async def test_a_deleted_task_is_missing_among_those_of_its_name(beside: ArlFixture) -> None:
     ids = run_of(beside, 1)
     await beside.engine.tasks(ids)
     beside.database.delete("task", ids[0])
@@ -74,7 +74,7 @@ async def test_a_task_that_was_deleted_is_missed_among_those_of_its_name(beside:
     assert list(await beside.engine.tasks(ids)) == ids[1:]
 
 
-async def test_tasks_that_were_found_as_begun_need_no_question_of_their_own(beside: ArlFixture) -> None:
+async def test_tasks_read_in_a_list_need_no_request_of_their_own(beside: ArlFixture) -> None:
     id_ = beside.database.add_schedule(target="a.example.com b.example.com")
     beside.scheduler.run(id_)
     (started,) = await beside.engine.external_runs(SINCE)
@@ -92,14 +92,14 @@ async def test_of_all_tasks_ever_only_the_newest_pages_are_read(beside: ArlFixtu
     assert len([path for path in beside.arl.requests if path == "GET /api/task/"]) == 2  # of the two kinds
 
 
-async def test_an_earlier_time_is_not_answered_from_what_was_read_for_a_later_one(beside: ArlFixture) -> None:
+async def test_a_cached_list_does_not_answer_for_an_earlier_time(beside: ArlFixture) -> None:
     beside.scheduler.run(beside.database.add_schedule())
     beside.clock.turn(seconds=2 * 86_400)
     assert await beside.engine.external_runs(beside.clock()) == []
     assert len(await beside.engine.external_runs(SINCE)) == 1
 
 
-async def test_lists_of_tasks_are_asked_for_once_a_minute_and_past_the_cache(beside: ArlFixture) -> None:
+async def test_lists_of_tasks_are_read_once_a_minute_and_bypass_the_cache(beside: ArlFixture) -> None:
     schedule = beside.database.add_schedule()
     found = []
     for _ in range(3):
@@ -109,7 +109,7 @@ async def test_lists_of_tasks_are_asked_for_once_a_minute_and_past_the_cache(bes
     assert found == [1, 2, 3]
 
 
-async def test_lists_are_read_anew_once_before_a_run_is_told_that_lacks_something(beside: ArlFixture) -> None:
+async def test_lists_are_read_again_once_before_an_incomplete_run_is_reported(beside: ArlFixture) -> None:
     beside.database.blocked_addresses.add("1.1.1.1")
     id_ = beside.database.add_schedule()
     await beside.engine.external_runs(SINCE)
@@ -150,7 +150,7 @@ class Questions(pymongo.monitoring.CommandListener):
 QUESTIONS = Questions()
 
 
-async def test_finds_of_many_tasks_are_counted_by_one_question_for_each_kind(
+async def test_assets_of_many_tasks_are_counted_with_one_query_per_kind(
     request: pytest.FixtureRequest, clock: FakeClock
 ) -> None:
     pymongo.monitoring.register(QUESTIONS)

@@ -53,9 +53,7 @@ def after_grace(world: World) -> list[FoundRun]:
     return look(world)
 
 
-def test_a_trigger_is_found_when_its_last_task_is_there_and_not_before(
-    world: World, scheduler: ArlScheduler
-) -> None:
+def test_a_trigger_is_detected_when_its_last_task_exists(world: World, scheduler: ArlScheduler) -> None:
     id_ = world.add_schedule(target="a.example.com 1.1.1.1 b.example.com 2.2.2.0/24")
     found = []
     for _ in scheduler.fire(id_):
@@ -93,7 +91,7 @@ def test_runs_of_one_schedule_that_overlap_stay_apart(world: World, scheduler: A
     assert [set(run.task_ids) for run in look(world)] == [set(first), set(second)]
 
 
-def test_what_a_failing_broker_cut_off_is_told_after_the_time_of_grace(
+def test_tasks_lost_by_a_failing_broker_are_missing_after_the_settle_time(
     world: World, scheduler: ArlScheduler
 ) -> None:
     id_ = world.add_schedule(target="1.1.1.1 a.example.com")
@@ -104,7 +102,7 @@ def test_what_a_failing_broker_cut_off_is_told_after_the_time_of_grace(
     assert (len(run.task_ids), run.missing) == (1, (("domain", frozenset({"a.example.com"})),))
 
 
-def test_a_trigger_that_arl_refused_as_a_whole_is_told_after_the_time_of_grace(
+def test_a_trigger_that_arl_refused_is_reported_after_the_settle_time(
     world: World, scheduler: ArlScheduler
 ) -> None:
     world.add_schedule(target="1.1.1.1 a.example.com")
@@ -117,7 +115,7 @@ def test_a_trigger_that_arl_refused_as_a_whole_is_told_after_the_time_of_grace(
     assert (run.schedule_id, run.number, run.task_ids, len(run.missing)) == (fired, 1, (), 2)
 
 
-def test_a_trigger_whose_policy_is_gone_is_told_after_the_time_of_grace(
+def test_a_trigger_whose_policy_is_deleted_is_reported_after_the_settle_time(
     world: World, scheduler: ArlScheduler
 ) -> None:
     id_ = world.add_schedule(policy_id="0" * 24)
@@ -126,7 +124,7 @@ def test_a_trigger_whose_policy_is_gone_is_told_after_the_time_of_grace(
     assert [run.task_ids for run in after_grace(world)] == [()]
 
 
-def test_twins_get_one_trigger_each_in_the_order_they_were_served(
+def test_schedules_of_the_same_name_get_one_trigger_each_in_order(
     world: World, scheduler: ArlScheduler
 ) -> None:
     ids = [world.add_schedule(), world.add_schedule()]
@@ -137,7 +135,7 @@ def test_twins_get_one_trigger_each_in_the_order_they_were_served(
     ]
 
 
-def test_twins_that_fire_at_different_times_are_told_by_the_time(
+def test_schedules_of_the_same_name_are_told_apart_by_their_times(
     world: World, scheduler: ArlScheduler
 ) -> None:
     one, other = world.add_schedule(), world.add_schedule()
@@ -166,15 +164,13 @@ def test_twins_with_other_policies_are_told_by_the_policy(world: World, schedule
     }
 
 
-def test_names_that_are_alike_in_their_first_letters_make_twins_too(
-    world: World, scheduler: ArlScheduler
-) -> None:
+def test_schedules_whose_names_start_alike_are_told_apart(world: World, scheduler: ArlScheduler) -> None:
     one, other = (world.add_schedule(f"一二三四五六七八九十一二三四五{end}") for end in ("甲", "乙"))
     tasks = {id_: set(scheduler.run(id_)) for id_ in (one, other)}
     assert {run.schedule_id: set(run.task_ids) for run in look(world)} == tasks
 
 
-def test_a_task_that_a_person_made_under_the_same_name_is_nobodys(
+def test_a_task_created_by_hand_under_the_same_name_belongs_to_no_run(
     world: World, scheduler: ArlScheduler
 ) -> None:
     id_ = world.add_schedule(target="a.example.com b.example.com")
@@ -196,7 +192,7 @@ def test_deleted_tasks_of_a_trigger_are_told_as_lacking(world: World, scheduler:
     assert [len(run.missing) for run in after_grace(world)] == [1]
 
 
-def test_a_scan_in_the_future_is_one_run_and_another_when_it_is_recovered(
+def test_a_future_scan_is_one_run_and_another_when_it_is_recovered(
     world: World, scheduler: ArlScheduler
 ) -> None:
     id_ = world.add_schedule(schedule_type="future_scan", cron="", start_time=NOW.timestamp())
@@ -244,7 +240,7 @@ def test_a_state_is_one_of_ours(status: str, end_time: str, state: TaskStatus) -
     assert parse_status({"status": status, "end_time": end_time}, seen_done=False) is state
 
 
-def test_done_without_an_end_time_counts_from_the_second_look_on() -> None:
+def test_done_without_an_end_time_counts_from_the_second_poll_on() -> None:
     task = {"status": "done", "end_time": "-"}
     states = [parse_status(task, seen_done=before) for before in (False, True)]
     assert states == [TaskStatus.RUNNING, TaskStatus.DONE]

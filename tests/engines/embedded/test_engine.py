@@ -50,7 +50,7 @@ async def test_tasks_end_with_what_they_found(working: EmbeddedEngine, street: S
     assert sites == [f"http://127.0.0.1:{port}/"]
 
 
-async def test_a_mistake_in_one_task_ends_that_one_alone(
+async def test_an_internal_error_in_one_task_ends_only_that_task(
     working: EmbeddedEngine, street: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look = Probe.run
@@ -144,7 +144,7 @@ async def test_a_task_of_a_dead_process_is_taken_over(
     await asyncio.gather(work, return_exceptions=True)
 
 
-async def test_a_store_that_is_away_for_a_moment_ends_nothing(
+async def test_a_store_that_is_briefly_unreachable_ends_no_task(
     working: EmbeddedEngine, tasks: SqliteTaskStore, street: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim, troubles = tasks.claim_task, [TemporaryError("away"), TemporaryError("away")]
@@ -163,7 +163,7 @@ async def test_a_store_that_is_away_for_a_moment_ends_nothing(
 
 @pytest.mark.parametrize("verb", ["claim_task", "extend_task", "save_assets", "end_task"])
 @pytest.mark.parametrize("trouble", [RuntimeError("odd"), PermanentError("odd")])
-async def test_whatever_the_store_raises_the_workers_go_on(
+async def test_the_workers_survive_any_error_of_the_store(
     working: EmbeddedEngine, street: Street, monkeypatch: pytest.MonkeyPatch, verb: str, trouble: Exception
 ) -> None:
     port = await street.web(page)

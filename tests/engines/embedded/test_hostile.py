@@ -154,7 +154,7 @@ async def test_a_page_that_is_cut_inside_a_letter_keeps_its_title(street: Street
         (HEAD + b"\r\n<title>", b" " * 4096),
     ],
 )
-async def test_a_server_without_an_end_is_left(street: Street, beginning: bytes, again: bytes) -> None:
+async def test_an_endless_answer_is_cut_off(street: Street, beginning: bytes, again: bytes) -> None:
     port = await street.raw(repeating(beginning, again))
     async with free_loop(), asyncio.timeout(10):
         assert (await look("127.0.0.1", port))["ip"]

@@ -59,7 +59,7 @@ async def test_a_name_is_resolved_and_tls_is_looked_at() -> None:
     assert len(cert["cert"]["fingerprint"]["sha256"]) == 64
 
 
-async def test_the_server_is_asked_for_the_name_at_the_address_that_was_found(street: Street) -> None:
+async def test_the_server_is_requested_by_name_at_the_probed_address(street: Street) -> None:
     asked = []
 
     async def note(request: web.Request) -> web.Response:
@@ -116,7 +116,7 @@ async def test_a_port_without_http_is_an_open_port(street: Street) -> None:
     assert found["ip"]["127.0.0.1"]["port_info"][0]["service_name"] == "unknown"
 
 
-async def test_a_server_that_never_answers_costs_no_more_than_the_limit(street: Street) -> None:
+async def test_a_server_that_never_answers_takes_no_longer_than_the_limit(street: Street) -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -144,7 +144,7 @@ async def test_a_network_over_the_cap_is_refused() -> None:
         await look("127.0.0.0/16")
 
 
-async def test_a_network_is_looked_at_beside_the_loop(street: Street) -> None:
+async def test_probing_a_network_does_not_block_the_event_loop(street: Street) -> None:
     """256 addresses and 2 ports, and the event loop is free all the while."""
     port = await street.web(page)
     longest = 0.0
@@ -180,7 +180,7 @@ def test_a_title_is_decoded_by_what_the_page_says(body: bytes, charset: str | No
     assert parse_title(body, charset) == title
 
 
-async def test_a_refused_address_is_not_contacted_whatever_name_leads_there(street: Street) -> None:
+async def test_a_refused_address_is_never_contacted_under_any_name(street: Street) -> None:
     asked = []
 
     async def note(request: web.Request) -> web.Response:

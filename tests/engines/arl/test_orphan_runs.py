@@ -66,7 +66,7 @@ async def begin_again(beside: ArlFixture, id_: str) -> str:
     return str(new)
 
 
-async def test_what_somebody_begins_again_in_arl_is_a_run_of_its_schedule(beside: ArlFixture) -> None:
+async def test_tasks_restarted_in_arl_are_a_run_of_their_schedule(beside: ArlFixture) -> None:
     id_ = beside.database.add_schedule(target="a.example.com b.example.com")
     first, second = beside.scheduler.run(id_)
     for task in (first, second):
@@ -78,7 +78,7 @@ async def test_what_somebody_begins_again_in_arl_is_a_run_of_its_schedule(beside
     assert (again.schedule.id, again.gone) == (id_, False)
 
 
-async def test_it_is_waited_for_so_that_our_own_is_among_our_runs_by_then(beside: ArlFixture) -> None:
+async def test_an_orphan_run_waits_until_restarts_by_dingrun_are_recorded(beside: ArlFixture) -> None:
     (task,) = beside.scheduler.run(beside.database.add_schedule(target="a.example.com"))
     beside.database.end_task(task, "error")
     await beside.turn(300)
