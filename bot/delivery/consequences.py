@@ -1,14 +1,49 @@
 """Derive what must follow from the jobs of a run. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from bot.delivery.payload import DeliveryPayload, DeliveryResult, destination_of
-from bot.delivery.plan import delivery_job, job_id
-from bot.models import UNDELIVERED_STATES, Destination, Job, JobState
+from bot.delivery.plan import delivery_job, job_id, push_status_of
+from bot.models import UNDELIVERED_STATES, Destination, ExportStatus, Job, JobState, PushStatus, Run
 
 DELIVERY_KINDS = frozenset({"card", "note", "file", "update"})
 MAX_JOBS_OF_RUN = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consequences:
+    """What must follow from the jobs of a run and has not followed yet."""
+
+    messages: Sequence[Job]  # to add, in place of cards that were given up
+    replacements: Mapping[str, str]  # ids of undelivered jobs, and of the jobs that replace them
+    changes: Mapping[str, object]  # fields of the run to update
+    updates: Sequence[Job]  # to add, for cards that show an outdated state
+
+
+def derive_consequences(run: Run, jobs: Sequence[Job], now: datetime) -> Consequences:
+    """Derive what must follow from the jobs of an ended run. Applying it twice changes nothing."""
+    messages = fallback_messages(jobs, now)
+    jobs = [*jobs, *messages]
+    return Consequences(
+        messages=messages,
+        replacements=replacements(jobs),
+        changes=_run_changes(run, jobs),
+        updates=due_updates(jobs, now),
+    )
+
+
+def _run_changes(run: Run, jobs: Sequence[Job]) -> Mapping[str, object]:
+    changes: dict[str, object] = {}
+    push_status = push_status_of([job for job in jobs if job.kind in {"card", "note"}])
+    if push_status not in {PushStatus.PENDING, run.push_status}:
+        changes["push_status"] = push_status
+    exports = [job for job in jobs if job.kind == "export"]
+    exporting = run.export_status in {ExportStatus.PENDING, ExportStatus.RUNNING}
+    if exporting and exports and exports[-1].state is JobState.DEAD:
+        changes |= {"export_status": ExportStatus.ERROR, "export_error": exports[-1].error}
+    return changes
 
 
 def fallback_messages(jobs: Sequence[Job], now: datetime) -> Sequence[Job]:

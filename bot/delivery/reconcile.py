@@ -19,17 +19,11 @@ import logging
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from bot.delivery.consequences import (
-    DELIVERY_KINDS,
-    MAX_JOBS_OF_RUN,
-    due_updates,
-    fallback_messages,
-    replacements,
-)
+from bot.delivery.consequences import DELIVERY_KINDS, MAX_JOBS_OF_RUN, derive_consequences
 from bot.delivery.payload import destination_of
-from bot.delivery.plan import job_id, push_status_of
+from bot.delivery.plan import job_id
 from bot.jobs.queue import Jobs
-from bot.models import ExportStatus, Job, JobState, PushStatus, Run, RunStatus
+from bot.models import Job, JobState, PushStatus, Run, RunStatus
 from bot.ports import Store
 
 log = logging.getLogger(__name__)
@@ -95,28 +89,16 @@ class Reconciler:
         if run is None or run.status is RunStatus.RUNNING:
             return
         jobs = await self._store.find_jobs(run_id=run_id, limit=MAX_JOBS_OF_RUN)
-        messages = fallback_messages(jobs, self._jobs.clock())
-        for message in messages:
+        found = derive_consequences(run, jobs, self._jobs.clock())
+        for message in found.messages:
             log.error("card for %s given up, sending a plain message instead", destination_of(message))
             await self._jobs.add(message)
-        jobs = [*jobs, *messages]
-        for job, by in replacements(jobs).items():
-            await self._store.mark_replaced(job, by)
-        await self._correct_run(run, jobs)
-        for update in due_updates(jobs, self._jobs.clock()):
+        for undelivered, replacement in found.replacements.items():
+            await self._store.mark_replaced(undelivered, replacement)
+        if found.changes:
+            await self._store.update_run(run.id, found.changes)
+        for update in found.updates:
             await self._jobs.add(update)
-
-    async def _correct_run(self, run: Run, jobs: Sequence[Job]) -> None:
-        changes: dict[str, object] = {}
-        push_status = push_status_of([job for job in jobs if job.kind in {"card", "note"}])
-        if push_status not in {PushStatus.PENDING, run.push_status}:
-            changes["push_status"] = push_status
-        exports = [job for job in jobs if job.kind == "export"]
-        exporting = run.export_status in {ExportStatus.PENDING, ExportStatus.RUNNING}
-        if exporting and exports and exports[-1].state is JobState.DEAD:
-            changes |= {"export_status": ExportStatus.ERROR, "export_error": exports[-1].error}
-        if changes:
-            await self._store.update_run(run.id, changes)
 
     async def _recent_runs(self) -> Sequence[Run]:
         """Find the newest runs: at least `MIN_RECENT_RUNS`, and all that started in `RECENT_RUNS_WINDOW`."""

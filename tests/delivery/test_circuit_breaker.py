@@ -1,4 +1,4 @@
-"""Where cards cannot be shown, and when they can again."""
+"""The circuit breaker of cards, messages and destinations."""
 
 from collections.abc import Sequence
 
@@ -15,8 +15,8 @@ SCOPE = PermanentError("scope missing", code="AccessTokenPermissionDenied")
 GONE = PermanentError("the robot is not in this group", code="robot.notExist")
 
 
-def told(desk: CoreHarness, place: Destination = OPERATOR) -> Sequence[str]:
-    return [what for verb, where, what in desk.messenger.sent if (verb, where) == ("note", str(place))]
+def alerts(desk: CoreHarness, destination: Destination = OPERATOR) -> Sequence[str]:
+    return [what for verb, where, what in desk.messenger.sent if (verb, where) == ("note", str(destination))]
 
 
 async def another_run(desk: CoreHarness, hours: float = 0) -> None:
@@ -24,35 +24,35 @@ async def another_run(desk: CoreHarness, hours: float = 0) -> None:
     await desk.finished_run()
 
 
-async def test_a_refused_card_falls_to_a_message_and_the_operator_is_told_once(desk: CoreHarness) -> None:
+async def test_a_rejected_card_becomes_a_message_and_the_operator_is_alerted_once(desk: CoreHarness) -> None:
     desk.operators = (OPERATOR,)
     desk.build()
     desk.messenger.trouble = [SCOPE]
     await another_run(desk)
     await another_run(desk)
-    assert len(told(desk, GROUP)) == 2
-    assert len(told(desk)) == 1
-    assert "scope missing" in told(desk)[0]
+    assert len(alerts(desk, GROUP)) == 2
+    assert len(alerts(desk)) == 1
+    assert "scope missing" in alerts(desk)[0]
 
 
-async def test_while_it_has_fallen_no_card_is_tried(desk: CoreHarness) -> None:
+async def test_no_card_is_tried_while_the_breaker_is_open(desk: CoreHarness) -> None:
     desk.messenger.trouble = [SCOPE]
     await another_run(desk)
     await another_run(desk)
     assert desk.messenger.cards == {}
 
 
-async def test_after_an_hour_a_card_is_tried_and_heals_it(desk: CoreHarness) -> None:
+async def test_a_card_that_is_accepted_after_an_hour_closes_the_breaker(desk: CoreHarness) -> None:
     desk.operators = (OPERATOR,)
     desk.build()
     desk.messenger.trouble = [SCOPE]
     await another_run(desk)
     await another_run(desk, hours=1)
     assert len(desk.messenger.cards) == 1
-    assert [("又能发到" in what) for what in told(desk)] == [False, True]
+    assert [("又能发到" in what) for what in alerts(desk)] == [False, True]
 
 
-async def test_a_second_fall_is_told_again(desk: CoreHarness) -> None:
+async def test_operators_are_alerted_again_when_it_opens_again(desk: CoreHarness) -> None:
     desk.operators = (OPERATOR,)
     desk.build()
     desk.messenger.trouble = [SCOPE]
@@ -60,16 +60,16 @@ async def test_a_second_fall_is_told_again(desk: CoreHarness) -> None:
     await another_run(desk, hours=1)
     desk.messenger.trouble = [SCOPE]
     await another_run(desk)
-    assert len(told(desk)) == 3
+    assert len(alerts(desk)) == 3
 
 
-async def test_the_same_fall_twice_is_told_once_however_often_it_is_tried(desk: CoreHarness) -> None:
+async def test_operators_are_alerted_once_however_often_it_is_probed(desk: CoreHarness) -> None:
     desk.operators = (OPERATOR,)
     desk.build()
     for _ in range(3):
         desk.messenger.trouble = [SCOPE]
         await another_run(desk, hours=1)
-    assert len(told(desk)) == 1
+    assert len(alerts(desk)) == 1
 
 
 async def test_without_cards_and_messages_the_robot_beside_speaks(desk: CoreHarness) -> None:
@@ -81,13 +81,13 @@ async def test_without_cards_and_messages_the_robot_beside_speaks(desk: CoreHarn
     assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
 
 
-async def test_while_messages_have_fallen_the_robot_beside_speaks_at_once(desk: CoreHarness) -> None:
+async def test_the_fallback_webhook_is_used_at_once_while_messages_are_rejected(desk: CoreHarness) -> None:
     desk.fallback_webhooks = {str(GROUP): ROBOT}
     desk.build()
     desk.messenger.trouble = [SCOPE, GONE]
     await another_run(desk)
     await another_run(desk)
-    assert len(told(desk, ROBOT)) == 2
+    assert len(alerts(desk, ROBOT)) == 2
     assert desk.messenger.trouble == []
 
 
@@ -101,10 +101,10 @@ async def test_a_lost_answer_of_the_robot_beside_is_repeated_and_not_unconfirmed
     assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
 
 
-async def test_refused_words_are_no_fall_and_something_plain_goes_instead(desk: CoreHarness) -> None:
+async def test_rejected_content_does_not_open_the_breaker_and_plain_text_is_sent(desk: CoreHarness) -> None:
     desk.messenger.trouble = [PermanentError("contain.notAllowed.text", content=True)] * 2
     run = await desk.finished_run()
-    (said,) = told(desk, GROUP)
+    (said,) = alerts(desk, GROUP)
     assert "审核" in said
     assert run.schedule_name not in said
     await another_run(desk)
@@ -121,7 +121,7 @@ async def test_a_message_that_nobody_takes_is_an_error_and_can_be_sent_again(des
     assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
 
 
-async def test_a_crash_between_a_given_up_card_and_its_message_is_made_good(desk: CoreHarness) -> None:
+async def test_a_crash_between_a_dead_card_and_its_message_is_repaired(desk: CoreHarness) -> None:
     run = await desk.trigger()
     desk.messenger.trouble = [TemporaryError("busy")] * 99
     await desk.finish()
@@ -132,11 +132,11 @@ async def test_a_crash_between_a_given_up_card_and_its_message_is_made_good(desk
     desk.build()
     await desk.reconciler.run()
     await desk.do_jobs()
-    assert len(told(desk, GROUP)) == 1
+    assert len(alerts(desk, GROUP)) == 1
     assert card_id(run.id, GROUP) not in desk.messenger.cards
 
 
-async def test_a_store_that_fails_after_a_message_went_makes_no_second_one(
+async def test_a_store_error_after_a_message_was_sent_does_not_repeat_it(
     desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.messenger.trouble = [SCOPE]
@@ -151,7 +151,7 @@ async def test_a_store_that_fails_after_a_message_went_makes_no_second_one(
     run = await desk.finished_run()
     desk.clock.turn(seconds=10)
     await desk.do_jobs()
-    assert len(told(desk, GROUP)) == 1
+    assert len(alerts(desk, GROUP)) == 1
     assert run.push_status is PushStatus.SUCCESS
 
 
@@ -180,17 +180,17 @@ async def test_a_fault_of_set_up_costs_one_request_and_not_one_for_each_kind_of_
     assert [run.push_status for run in await desk.store.find_runs()] == [PushStatus.ERROR] * 2
 
 
-async def test_operators_are_told_of_a_fault_of_set_up_once_and_how_to_cure_it(desk: CoreHarness) -> None:
+async def test_operators_are_alerted_of_a_setup_fault_once_with_its_remedy(desk: CoreHarness) -> None:
     await unreachable(desk)
     for _ in range(3):
         desk.messenger.trouble = [NOT_IN_GROUP]
         await another_run(desk, hours=1)
-    (said,) = told(desk)
+    (said,) = alerts(desk)
     assert "机器人不在这个群里" in said
     assert "加进群" in said
 
 
-async def test_an_hour_later_one_request_finds_out_whether_it_was_cured(desk: CoreHarness) -> None:
+async def test_after_an_hour_one_job_probes_the_destination(desk: CoreHarness) -> None:
     await unreachable(desk)
     desk.messenger.trouble = [NOT_IN_GROUP]
     await another_run(desk, hours=1)
@@ -199,10 +199,10 @@ async def test_an_hour_later_one_request_finds_out_whether_it_was_cured(desk: Co
     await another_run(desk, hours=1)
     await another_run(desk)
     assert requests_to_group(desk) == ["card", "upload", "file"] * 2
-    assert "又能发到" in told(desk)[-1]
+    assert "又能发到" in alerts(desk)[-1]
 
 
-async def test_who_finds_out_may_try_more_than_once(desk: CoreHarness) -> None:
+async def test_the_probing_job_may_need_several_attempts(desk: CoreHarness) -> None:
     await unreachable(desk)
     desk.messenger.trouble = [TemporaryError("busy")]
     await another_run(desk, hours=1)
@@ -211,14 +211,14 @@ async def test_who_finds_out_may_try_more_than_once(desk: CoreHarness) -> None:
     assert requests_to_group(desk) == ["card", "upload", "file"]
 
 
-async def test_a_fault_of_set_up_goes_to_the_robot_beside(desk: CoreHarness) -> None:
+async def test_a_setup_fault_uses_the_fallback_webhook(desk: CoreHarness) -> None:
     desk.fallback_webhooks = {str(GROUP): ROBOT}
     await unreachable(desk)
-    assert len(told(desk, ROBOT)) == 1
+    assert len(alerts(desk, ROBOT)) == 1
     assert (await desk.store.find_runs())[0].push_status is PushStatus.SUCCESS
 
 
-async def test_what_was_missed_is_sent_again_as_soon_as_somebody_asks(desk: CoreHarness) -> None:
+async def test_undelivered_jobs_are_resent_as_soon_as_a_person_requests_it(desk: CoreHarness) -> None:
     await unreachable(desk)
     (run,) = await desk.store.find_runs()
     await desk.say(f"重发 {run.id}")

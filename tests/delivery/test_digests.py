@@ -1,4 +1,4 @@
-"""Many runs in one card."""
+"""Digests: several runs in one card."""
 
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Destination, JobState, PushStatus, QuotaKind, Run
@@ -104,7 +104,7 @@ async def test_whoever_comes_too_late_stands_in_the_next_digest(desk: CoreHarnes
     assert sum(f"计划{n:02}" in shown(desk) for n in range(80)) == 70
 
 
-async def test_a_thrifty_month_is_told_in_digests_and_without_files(desk: CoreHarness) -> None:
+async def test_digests_are_sent_without_files_while_the_quota_is_running_out(desk: CoreHarness) -> None:
     await spend(desk, 955)
     runs = await end_together(desk, 3, export=True)
     assert desk.messenger.verbs() == []
@@ -113,7 +113,7 @@ async def test_a_thrifty_month_is_told_in_digests_and_without_files(desk: CoreHa
     assert all(run.id in shown(desk) for run in runs)
 
 
-async def test_a_spent_month_is_told_when_the_next_begins(desk: CoreHarness) -> None:
+async def test_summaries_wait_for_the_next_month_once_the_quota_is_used_up(desk: CoreHarness) -> None:
     await spend(desk, 995)
     runs = await end_together(desk, 3)
     for _ in range(30):

@@ -1,4 +1,4 @@
-"""How a report travels: one file, a link, or parts."""
+"""Reports sent as one file, as a link or in parts."""
 
 import asyncio
 from dataclasses import replace
@@ -47,13 +47,13 @@ def urls(desk: CoreHarness) -> list[str]:
 
 
 def test_a_work_notification_takes_less_than_a_robot(desk: CoreHarness) -> None:
-    parcels = desk.context.delivery.files
+    before = desk.context.delivery.files
     desk.max_bytes = 20 * 1024 * 1024
     desk.build()
     big = make_report(size=(CAPABILITIES.max_file_bytes or 0) + 1)
     assert desk.context.delivery.files.fits(big, GROUP)
     assert not desk.context.delivery.files.fits(big, Destination.parse("work:user01"))
-    assert not parcels.fits(big, GROUP)
+    assert not before.fits(big, GROUP)
 
 
 async def test_files_due_at_the_same_moment_share_one_upload(desk: CoreHarness) -> None:
@@ -140,7 +140,7 @@ async def test_an_upload_that_fails_is_tried_again_from_the_start(small: CoreHar
     assert small.messenger.verbs().count("file") == 3
 
 
-async def test_a_webhook_robot_that_carries_no_files_tells_the_link(desk: CoreHarness) -> None:
+async def test_a_webhook_robot_gets_a_link_instead_of_a_file(desk: CoreHarness) -> None:
     desk.terms = TERMS
     desk.schedule = make_schedule(notify_enable=True, send_to=(Destination.parse("webhook:ops"),))
     desk.build()
@@ -162,7 +162,7 @@ async def test_when_calls_run_out_the_card_has_the_link_and_can_call_it_back(des
     assert '"revoke"' in shown
 
 
-async def test_where_the_file_comes_no_link_is_told(desk: CoreHarness) -> None:
+async def test_no_link_is_issued_where_the_file_is_sent(desk: CoreHarness) -> None:
     desk.terms = TERMS
     desk.build()
     run = await desk.finished_run()

@@ -1,4 +1,4 @@
-"""What the operators are told of the service's own troubles."""
+"""Alerts to operators."""
 
 import pytest
 
@@ -27,16 +27,16 @@ async def spend(desk: CoreHarness, calls: int, bucket: QuotaKind = QuotaKind.API
     await desk.do_jobs()
 
 
-def told(desk: CoreHarness) -> list[str]:
+def alerts(desk: CoreHarness) -> list[str]:
     return [what for verb, where, what in desk.messenger.sent if (verb, where) == ("note", str(BOSS))]
 
 
-async def test_of_a_month_that_runs_out_they_are_told_at_80_and_95_percent_once_each(
+async def test_the_quota_is_alerted_at_80_and_95_percent_once_each(
     watched: CoreHarness,
 ) -> None:
     for calls in (79, 1, 5, 9, 1, 3):
         await spend(watched, calls)
-    first, second = told(watched)
+    first, second = alerts(watched)
     assert "80%" in first
     assert "95%" in second
 
@@ -44,17 +44,17 @@ async def test_of_a_month_that_runs_out_they_are_told_at_80_and_95_percent_once_
 async def test_each_kind_of_call_has_its_own_warning(watched: CoreHarness) -> None:
     await spend(watched, 85)
     await spend(watched, 85, QuotaKind.STREAM)
-    assert len(told(watched)) == 2
+    assert len(alerts(watched)) == 2
 
 
 async def test_a_new_month_is_warned_of_anew(watched: CoreHarness) -> None:
     await spend(watched, 85)
     watched.clock.turn(seconds=31 * 86_400)
     await spend(watched, 85)
-    assert len(told(watched)) == 2
+    assert len(alerts(watched)) == 2
 
 
-async def test_of_reports_that_cannot_be_made_they_are_told_once_a_day(watched: CoreHarness) -> None:
+async def test_stalled_exports_are_alerted_once_a_day(watched: CoreHarness) -> None:
     watched.exporter.trouble = [RateLimited("waits for a worker", retry_after=60)] * 30
     await watched.finished_run()
     for minutes in (9, 2, 60, 24 * 60):
@@ -62,8 +62,8 @@ async def test_of_reports_that_cannot_be_made_they_are_told_once_a_day(watched: 
         await watched.do_jobs()
         await watched.notices.alert_stalled_exports(await watched.exports.stalled_exports())
         await watched.do_jobs()
-    assert len(told(watched)) == 2
-    assert "waits for a worker" in told(watched)[0]
+    assert len(alerts(watched)) == 2
+    assert "waits for a worker" in alerts(watched)[0]
 
 
 async def test_a_notice_that_may_have_been_read_is_not_repeated(watched: CoreHarness) -> None:

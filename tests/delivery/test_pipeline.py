@@ -1,4 +1,4 @@
-"""The deliveries of an ended run."""
+"""The delivery jobs of an ended run."""
 
 from dataclasses import replace
 
@@ -117,7 +117,7 @@ async def test_nothing_configured_means_log_only(desk: CoreHarness, caplog: pyte
     assert "每日巡检" in caplog.text
 
 
-async def test_what_a_crash_left_pending_is_made_good(desk: CoreHarness) -> None:
+async def test_a_push_left_pending_by_a_crash_is_repaired(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     await desk.store.update_run(run.id, {"push_status": PushStatus.PENDING})
     desk.build()
@@ -184,7 +184,7 @@ async def test_a_webhook_gets_a_note_that_names_the_command(desk: CoreHarness) -
     assert (await desk.run(run.id)).push_status is PushStatus.SUCCESS
 
 
-async def test_a_renewed_card_still_says_who_reran_it(desk: CoreHarness) -> None:
+async def test_an_updated_card_still_names_who_reran_it(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     await desk.delivery.announce_rerun(run, "李雷")
     await desk.do_jobs()

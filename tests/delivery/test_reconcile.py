@@ -1,4 +1,4 @@
-"""What follows from the end of a job follows, also when the process dies between the two."""
+"""Consequences of finished jobs, also when the process dies before they follow."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -107,12 +107,12 @@ async def test_a_message_goes_instead_of_a_card_that_was_given_up(desk: CoreHarn
     assert "note" in desk.messenger.verbs()
 
 
-async def test_the_run_tells_that_it_was_pushed(desk: CoreHarness, kill: Kill) -> None:
+async def test_the_push_status_of_the_run_is_repaired(desk: CoreHarness, kill: Kill) -> None:
     await live(desk, kill("card"), lambda: finish(desk))
     assert (await only_run(desk)).push_status is PushStatus.SUCCESS
 
 
-async def test_the_run_tells_that_a_message_was_sent_at_last(desk: CoreHarness, kill: Kill) -> None:
+async def test_the_push_status_is_repaired_after_a_message(desk: CoreHarness, kill: Kill) -> None:
     desk.messenger.trouble = [PermanentError("no card"), PermanentError("no robot")]
     run = await finish(desk)
     assert run.push_status is PushStatus.ERROR
@@ -121,14 +121,14 @@ async def test_the_run_tells_that_a_message_was_sent_at_last(desk: CoreHarness, 
     assert (await only_run(desk)).push_status is PushStatus.SUCCESS
 
 
-async def test_the_run_tells_that_its_report_was_given_up(desk: CoreHarness, kill: Kill) -> None:
+async def test_the_export_status_is_repaired_after_a_dead_export(desk: CoreHarness, kill: Kill) -> None:
     desk.exporter.trouble = [PermanentError("no such engine")]
     await live(desk, kill("export"), lambda: finish(desk))
     run = await only_run(desk)
     assert (run.export_status, run.export_error) == (ExportStatus.ERROR, "no such engine")
 
 
-async def test_a_card_that_was_out_already_tells_of_its_report(desk: CoreHarness, kill: Kill) -> None:
+async def test_a_card_sent_before_the_export_is_updated(desk: CoreHarness, kill: Kill) -> None:
     desk.exporter.trouble = [TemporaryError("disk full", retry_after=100)]
 
     async def wait_for_report() -> None:
@@ -142,7 +142,7 @@ async def test_a_card_that_was_out_already_tells_of_its_report(desk: CoreHarness
     assert desk.messenger.verbs().count("update") == 1
 
 
-async def test_who_asked_hears_that_the_answer_was_given_up(desk: CoreHarness, kill: Kill) -> None:
+async def test_a_dead_reply_is_announced_to_the_person_who_asked(desk: CoreHarness, kill: Kill) -> None:
     async def refuses(**_: object) -> list[Run]:
         raise TemporaryError("the store is away")
 
@@ -172,7 +172,7 @@ async def test_a_calm_run_needs_no_repair(desk: CoreHarness) -> None:
     assert len(await desk.store.find_jobs()) == before
 
 
-async def test_an_outage_of_any_length_is_looked_back_over(desk: CoreHarness, kill: Kill) -> None:
+async def test_the_lookback_covers_an_outage_of_any_length(desk: CoreHarness, kill: Kill) -> None:
     await desk.reconciler.run()
     desk.messenger.trouble_with["file"] = [LOST]
     kill("file")
@@ -201,7 +201,7 @@ async def test_a_job_that_cannot_be_read_holds_up_no_other_run(
     assert odd.id in caplog.text
 
 
-async def test_what_did_not_arrive_is_counted_whatever_else_went_wrong(desk: CoreHarness) -> None:
+async def test_all_undelivered_jobs_are_counted(desk: CoreHarness) -> None:
     """Metrics and status read the 200 oldest jobs of any kind, and then looked for deliveries among them."""
     for number in range(250):
         kind = "export" if number % 2 else "message"

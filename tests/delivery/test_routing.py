@@ -1,4 +1,4 @@
-"""How a summary goes, as a table."""
+"""The routes of a summary, and the payloads that store them."""
 
 import pytest
 
@@ -26,11 +26,11 @@ GROUP, ROBOT = Destination.parse("group:cidA"), Destination.parse("webhook:ops")
         (RoutingSnapshot(quota=QuotaLevel.SPENT), None),
     ],
 )
-def test_a_route_follows_from_what_was_looked_at(snapshot: RoutingSnapshot, route: Route | None) -> None:
+def test_the_route_follows_from_the_snapshot(snapshot: RoutingSnapshot, route: Route | None) -> None:
     assert choose_route(snapshot) is route
 
 
-def test_what_is_only_logged_withholds_nothing() -> None:
+def test_nothing_is_withheld_where_messages_are_only_logged() -> None:
     silent, thrifty = (
         RoutingSnapshot(silent=True, quota=QuotaLevel.SPENT),
         RoutingSnapshot(quota=QuotaLevel.NO_FILE),
@@ -65,7 +65,7 @@ def test_a_result_is_read_as_it_was_written(result: DeliveryResult) -> None:
     assert DeliveryResult.of(make_job(result=result.as_json())) == result
 
 
-def test_another_attempt_decides_anew_what_the_first_one_decided() -> None:
+def test_a_resend_chooses_its_route_anew() -> None:
     first = DeliveryPayload(
         destination=GROUP, route=Route.DIGEST, digest="d", via=ROBOT, withheld=True, part=2, card_created=True
     )

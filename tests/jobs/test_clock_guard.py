@@ -1,4 +1,4 @@
-"""A clock that was ahead holds nothing up once it is right."""
+"""A corrected clock delays no job."""
 
 from datetime import timedelta
 

@@ -68,7 +68,7 @@ def failing(error: Exception) -> Callable[[Claim], Result]:
     return fail
 
 
-async def test_a_job_is_done_once_and_keeps_what_was_answered(work: Work) -> None:
+async def test_a_job_runs_once_and_keeps_its_result(work: Work) -> None:
     await work.run_due()
     await work.run_due()
     job = await work.job()
@@ -90,7 +90,7 @@ async def test_a_temporary_failure_is_tried_again_later(work: Work, clock: FakeC
     assert (await work.job()).state is JobState.DONE
 
 
-async def test_what_the_other_side_asks_for_is_waited_for(work: Work) -> None:
+async def test_retry_after_is_respected(work: Work) -> None:
     work.todo = [failing(TemporaryError("silence", retry_after=600))]
     await work.run_due()
     assert ((await work.job()).due_at - NOW).total_seconds() >= 600
@@ -211,7 +211,7 @@ async def test_a_lost_answer_without_a_marker_is_repeated(work: Work, clock: Fak
     assert (work.acts, (await work.job()).state) == (2, JobState.DONE)
 
 
-async def test_who_lost_the_claim_leaves_no_marker(work: Work, clock: FakeClock) -> None:
+async def test_a_lost_claim_leaves_no_marker(work: Work, clock: FakeClock) -> None:
     job = await work.store.claim_job(["work"], "slow", NOW, clock())
     assert job
     claim = Claim(work.store, job, clock, JobKind(run=work.act).lease)
@@ -258,7 +258,7 @@ async def test_a_stop_lets_running_jobs_end(store: SqliteStore, clock: FakeClock
     assert job.state is JobState.DONE
 
 
-async def test_a_stop_gives_back_what_does_not_end(
+async def test_a_stop_gives_back_jobs_that_do_not_end(
     store: SqliteStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.jobs.pool.STOP_TIMEOUT_SECONDS", 0.01)
@@ -350,7 +350,7 @@ async def test_a_lease_is_extended_while_its_job_lasts(store: SqliteStore, clock
     assert job.state is JobState.DONE
 
 
-async def test_who_loses_the_lease_stops_and_writes_nothing(store: SqliteStore, clock: FakeClock) -> None:
+async def test_a_job_that_loses_its_lease_writes_nothing(store: SqliteStore, clock: FakeClock) -> None:
     slow = Slow(store, clock)
     await slow.jobs.add(make_job(id="slow:1", kind="slow"))
     doing = asyncio.create_task(slow.jobs.run_due(["slow"]))
@@ -365,9 +365,7 @@ async def test_who_loses_the_lease_stops_and_writes_nothing(store: SqliteStore, 
     assert (job.state, job.owner) == (JobState.DOING, "other")
 
 
-async def test_a_stop_gives_back_what_is_claimed_in_its_moment(
-    work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_job_claimed_during_a_stop_is_given_back(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
     claim, asked, go = work.store.claim_job, asyncio.Event(), asyncio.Event()
 
     async def slowly(*args: object) -> object:
@@ -387,7 +385,7 @@ async def test_a_stop_gives_back_what_is_claimed_in_its_moment(
     assert (work.acts, job.state, job.lease_until) == (0, JobState.TODO, None)
 
 
-async def test_a_mistake_of_ours_in_what_follows_a_job_stops_no_other(
+async def test_an_unexpected_error_in_on_finished_stops_no_other_job(
     work: Work, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(job: Job) -> None:

@@ -1,4 +1,4 @@
-"""What people wrote is forgotten a day after it was answered."""
+"""Payloads are cleared one day after the end of their job."""
 
 from datetime import timedelta
 

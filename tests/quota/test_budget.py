@@ -1,4 +1,4 @@
-"""What a month costs, and how deliveries get cheaper as it runs out."""
+"""Quota levels, thresholds and forecasts."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -60,7 +60,7 @@ def test_without_a_limit_everything_goes() -> None:
     assert quota_level(balance(10**6, budget=Budget())) is QuotaLevel.FULL
 
 
-def test_what_dingtalk_calls_used_up_is_used_up() -> None:
+def test_a_quota_that_dingtalk_reports_as_used_up_is_used_up() -> None:
     refused = balance(10, refused=frozenset({QuotaKind.API}))
     assert (quota_level(refused), refused.left(QuotaKind.API)) == (QuotaLevel.SPENT, 0)
 
@@ -71,7 +71,7 @@ def test_digests_are_spread_over_what_is_left_of_the_month() -> None:
     assert digest_wait(balance(0)) > timedelta(minutes=10)
 
 
-def test_of_the_borders_passed_the_highest_is_told() -> None:
+def test_only_the_highest_passed_threshold_is_reported() -> None:
     assert passed_thresholds(balance(799, 0)) == []
     assert passed_thresholds(balance(960, 850)) == [(QuotaKind.API, 95), (QuotaKind.STREAM, 80)]
 

@@ -1,4 +1,4 @@
-"""What one person may ask for within an hour."""
+"""The requests of one person per hour."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def desk(desk: CoreHarness) -> CoreHarness:
     return desk
 
 
-async def test_who_asks_too_often_is_told_when_there_is_more(desk: CoreHarness) -> None:
+async def test_a_person_over_the_limit_is_told_when_to_try_again(desk: CoreHarness) -> None:
     runs = await some_runs(desk, 3)
     answers = [await desk.say(f"报告 {run.id}") for run in runs]
     assert desk.messenger.verbs().count("file") == 2
@@ -60,7 +60,7 @@ async def test_all_that_costs_calls_is_counted(desk: CoreHarness, words: str) ->
     assert await desk.store.find_runs() == [await desk.run(run.id)]
 
 
-async def test_looking_and_what_is_only_words_is_free(desk: CoreHarness) -> None:
+async def test_commands_that_only_read_are_not_counted(desk: CoreHarness) -> None:
     (run,) = await some_runs(desk, 1)
     for words in ("状态", "历史", "报告列表", "报告 rzzzzzzzzzz", "凭据", "额度", "重发"):
         await desk.say(words)
