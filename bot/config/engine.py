@@ -22,7 +22,7 @@ DEFAULT_KIND = "embedded"
 
 
 class EngineSection(Section):
-    """What the settings of every engine have in common."""
+    """Base of the settings of an engine."""
 
     label: ClassVar[str] = ""  # name of the engine in messages, where it has schedules of its own
 
@@ -33,7 +33,7 @@ class EngineSection(Section):
 
     @property
     def place(self) -> str:
-        """Where the engine is, for the first line of the log."""
+        """Return where the engine is, for the first line of the log."""
         return ""
 
     @property

@@ -23,7 +23,7 @@ MAX_RUNS_READ = 1_000  # of all schedules, to find the last form of one that is 
 
 @dataclass(frozen=True, kw_only=True)
 class DiscoveryWindow:
-    """How far back discovery looks, and what it still notifies of."""
+    """Limits of discovery: how far back it polls, and which runs it still notifies of."""
 
     notify_max_age: timedelta  # runs that ended longer ago are recorded without a notification
     initial_lookback: timedelta  # of the very first poll. What has ended by then is not notified of

@@ -26,7 +26,7 @@ MAX_LEAD = 2 * MAX_CLOCK_SKEW  # a checkpoint further in the future was written 
 
 
 class MisfirePolicy(StrEnum):
-    """What to do with scheduled times that passed while DingRun was down."""
+    """Handling of scheduled times that passed while DingRun was down."""
 
     ONCE = "once"  #: run once for all missed times
     SKIP = "skip"  #: log the miss and wait for the next time
@@ -34,7 +34,7 @@ class MisfirePolicy(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class SchedulePolicy:
-    """How schedules are interpreted."""
+    """Time zone and misfire handling of schedules."""
 
     zone: ZoneInfo
     misfire_policy: MisfirePolicy = MisfirePolicy.ONCE

@@ -10,7 +10,7 @@ from bot.ports import Engine, Store
 
 @dataclass(frozen=True, kw_only=True)
 class StopResult:
-    """What became of the tasks of a run that was asked to stop."""
+    """Result of a request to stop a run."""
 
     stopped: int  # tasks that were open and are stopped
     before: int  # tasks that had ended by themselves

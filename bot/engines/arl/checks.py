@@ -22,7 +22,7 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 CLEARTEXT_WARNING = "；http:// 会明文传密钥 / the key travels in clear"
 HOW_TO_SILENCE = (
     "清空 ARL 的 DINGDING.SECRET 和 ACCESS_TOKEN 并重启它",
-    "empty these two of ARL's settings and restart it",
+    "clear these two of ARL's settings and restart it",
 )
 
 
@@ -105,13 +105,13 @@ class ArlChecks:
         """Say whether ARL pushes as well. That is no fault, so the answer says how to turn it off."""
         if pushing := await self.pushing_schedules():
             return (
-                f"{_join_names(pushing)}：会收到两份，{HOW_TO_SILENCE[0]} / heard twice: {HOW_TO_SILENCE[1]}"
+                f"{_join_names(pushing)}：会收到两份，{HOW_TO_SILENCE[0]} / sent twice: {HOW_TO_SILENCE[1]}"
             )
         if maybe := await self.possibly_pushing_schedules():
             return (
                 f"看不出来（{_join_names(maybe)} 开了推送）：ARL 的 DINGDING.SECRET 和 ACCESS_TOKEN"
-                " 是空的就不会推，不用管；不空会收到两份 / cannot be seen: with these two of ARL's settings"
-                " empty it does not push, and all is well"
+                " 是空的就不会推，不用管；不空会收到两份 / unknown: ARL pushes only if these two of its"
+                " settings are set"
             )
         return "没有 / none"
 

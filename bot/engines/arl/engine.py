@@ -30,7 +30,7 @@ MAX_REMEMBERED_TASKS = 20_000  # tasks of which a fact is kept in memory
 
 @dataclass(frozen=True, kw_only=True)
 class ArlOptions:
-    """How ARL is read: recipients of its schedules, its time zone, and the time limit of a task."""
+    """Recipients of ARL's schedules, its time zone, and the time limit of a task."""
 
     with_recipients: Callable[[Schedule], Schedule]
     zone: ZoneInfo
