@@ -1,4 +1,4 @@
-"""Workers in the test's own process: what a bot rings for is made at once, by the true `ExportWorker`."""
+"""Run export workers in the process of the test: each notification runs the real `ExportWorker`."""
 
 import asyncio
 from dataclasses import dataclass, field, replace
@@ -21,31 +21,31 @@ LIMITS = Limits(lease=timedelta(minutes=10), seconds=60)  # longer than any test
 
 @dataclass
 class WorkerHarness:
-    """A bell, and workers that hear it; `deaf` are the rings that nobody hears."""
+    """A notifier with its workers. The first `lost_notifications` wake nobody."""
 
     store: Store
     folder: Path
-    pen: Exporter = field(default_factory=FakeExporter)
-    handover: FileTransfer | None = None
+    local_exporter: Exporter = field(default_factory=FakeExporter)
+    transfer: FileTransfer | None = None
     limits: Limits = LIMITS
-    trouble: list[Exception] = field(default_factory=list)  # of the next rings
-    deaf: int = 0
-    rings: int = 0
+    trouble: list[Exception] = field(default_factory=list)  # errors of the next notifications
+    lost_notifications: int = 0
+    notifications: int = 0
 
     def __post_init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.handed = self.handover or SharedFolder(self.folder)
+        self.handed = self.transfer or SharedFolder(self.folder)
 
     def notify(self) -> None:
-        """As the exporter calls it: in a thread."""
-        self.rings += 1
+        """Notify a worker, as the exporter does: in a thread."""
+        self.notifications += 1
         if self.trouble:
             raise self.trouble.pop(0)
-        if self.rings > self.deaf:
+        if self.notifications > self.lost_notifications:
             asyncio.run_coroutine_threadsafe(self.worker().run_next(), self._loop)
 
     def worker(self, name: str = "worker") -> ExportWorker:
-        return ExportWorker(self.store, self.pen, self.handed, owner=name, limits=self.limits)
+        return ExportWorker(self.store, self.local_exporter, self.handed, owner=name, limits=self.limits)
 
     def exporter(self, clock: Clock = utc_now) -> CeleryExporter:
         return CeleryExporter(self.store, self.handed, self, clock=clock)
@@ -55,17 +55,17 @@ class WorkerHarness:
         day.mkdir(parents=True, exist_ok=True)
         return day / name
 
-    async def orders(self) -> list[Job]:
+    async def requests(self) -> list[Job]:
         return [*await self.store.find_jobs(kind=KIND)]
 
-    async def left(self, **changes: Any) -> Job:
-        """What a bot that is gone had asked for run `r1`."""
+    async def add_old_request(self, **changes: Any) -> Job:
+        """Add a request for run `r1`, as a bot that died would leave it."""
         order = replace(new_request("r1", "r1.old", "2026-11-24/r1.old.part", utc_now()), **changes)
         await self.store.add_job(order)
         return order
 
-    async def story(self, number: int = 1) -> ReportInput:
-        """Of an ended run that is in the store."""
+    async def report_input(self, number: int = 1) -> ReportInput:
+        """Add an ended run and return its report input."""
         run = make_run(
             id=f"r{number}",
             idempotency_key=f"c{number}",

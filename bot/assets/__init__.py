@@ -1,1 +1,1 @@
-"""What runs find: the kinds of assets, and sorting more of them than memory holds."""
+"""Assets that runs find: their kinds, tolerant readers of documents, and an external sort."""

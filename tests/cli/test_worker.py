@@ -40,22 +40,22 @@ class SlowPen(FakeExporter):
 @pytest.fixture
 async def workshop(store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> WorkerHarness:
     monkeypatch.setattr(worker, "HEARTBEAT_INTERVAL_SECONDS", 0.01)
-    workshop = WorkerHarness(store, tmp_path / "reports", pen=SlowPen())
-    await workshop.story()
+    workshop = WorkerHarness(store, tmp_path / "reports", local_exporter=SlowPen())
+    await workshop.report_input()
     return workshop
 
 
 async def begun(workshop: WorkerHarness) -> "asyncio.Future[bool]":
     """Return a worker in the middle of a request."""
     making = asyncio.ensure_future(workshop.worker().run_next())
-    assert isinstance(workshop.pen, SlowPen)
-    await workshop.pen.begun.wait()
+    assert isinstance(workshop.local_exporter, SlowPen)
+    await workshop.local_exporter.begun.wait()
     return making
 
 
 def let_go(workshop: WorkerHarness) -> None:
-    assert isinstance(workshop.pen, SlowPen)
-    workshop.pen.may.set()
+    assert isinstance(workshop.local_exporter, SlowPen)
+    workshop.local_exporter.may.set()
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -64,7 +64,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def the(workshop: WorkerHarness) -> Job:
-    (order,) = await workshop.orders()
+    (order,) = await workshop.requests()
     return order
 
 
@@ -73,7 +73,7 @@ async def test_without_a_request_a_notification_does_nothing(workshop: WorkerHar
 
 
 async def test_a_lease_stays_alive_while_a_worker_works(workshop: WorkerHarness) -> None:
-    await workshop.left()
+    await workshop.add_old_request()
     making = await begun(workshop)
     first = (await the(workshop)).lease_until
 
@@ -88,9 +88,9 @@ async def test_a_lease_stays_alive_while_a_worker_works(workshop: WorkerHarness)
 
 
 async def test_the_progress_is_saved_in_the_request(workshop: WorkerHarness) -> None:
-    await workshop.left()
+    await workshop.add_old_request()
     making = await begun(workshop)
-    workshop.pen.under_way["r1"] = 700  # type: ignore[attr-defined]
+    workshop.local_exporter.under_way["r1"] = 700  # type: ignore[attr-defined]
 
     async def told() -> bool:
         return (await the(workshop)).result == {"taken": 700}
@@ -103,7 +103,7 @@ async def test_the_progress_is_saved_in_the_request(workshop: WorkerHarness) -> 
 async def test_a_worker_that_lost_its_lease_stops_and_leaves_no_file(
     workshop: WorkerHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await workshop.left()
+    await workshop.add_old_request()
     making = await begun(workshop)
     later = utc_now() + timedelta(hours=1)
     assert await workshop.store.claim_job([KIND], "other", later, later + timedelta(hours=1))
@@ -116,7 +116,7 @@ async def test_a_worker_that_lost_its_lease_stops_and_leaves_no_file(
 async def test_a_worker_survives_a_short_outage_of_the_store(
     workshop: WorkerHarness, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await workshop.left()
+    await workshop.add_old_request()
     making = await begun(workshop)
     with monkeypatch.context() as patched:
         patched.setattr(workshop.store, "save_job", _away)
@@ -132,7 +132,7 @@ async def _away(job: Job) -> bool:
 
 
 async def test_an_export_is_cancelled_after_the_time_limit(workshop: WorkerHarness) -> None:
-    await workshop.left()
+    await workshop.add_old_request()
     workshop.limits = Limits(lease=timedelta(seconds=10), seconds=0.05)
     await workshop.worker().run_next()
     order = await the(workshop)
@@ -145,8 +145,8 @@ async def test_an_unexpected_error_ends_the_request(
     async def broken(report_input: ReportInput, path: Path) -> Findings:
         raise ZeroDivisionError
 
-    workshop.pen.export = broken  # type: ignore[method-assign]
-    await workshop.left()
+    workshop.local_exporter.export = broken  # type: ignore[method-assign]
+    await workshop.add_old_request()
     assert await workshop.worker().run_next()
     order = await the(workshop)
     assert order.state.ended
@@ -160,7 +160,7 @@ async def test_an_unexpected_error_ends_the_request(
     ["../x.part", "/etc/x.part", "2026-11-24/../../x.part", "2026-11-24/x.xlsx", "x.part", "", 7, None],
 )
 async def test_a_path_outside_of_the_folder_is_rejected(workshop: WorkerHarness, place: object) -> None:
-    await workshop.left(payload={"place": place, "version": __version__})
+    await workshop.add_old_request(payload={"place": place, "version": __version__})
     let_go(workshop)
     await workshop.worker().run_next()
     assert "outside of reports.dir" in (await the(workshop)).error
@@ -168,18 +168,18 @@ async def test_a_path_outside_of_the_folder_is_rejected(workshop: WorkerHarness,
 
 
 async def test_a_request_with_a_path_outside_is_not_waited_for(workshop: WorkerHarness) -> None:
-    await workshop.left(payload={"place": "../x.part", "version": __version__})
+    await workshop.add_old_request(payload={"place": "../x.part", "version": __version__})
     let_go(workshop)
     story = ReportInput(run=(await workshop.store.find_runs())[0])
     exporting = asyncio.create_task(workshop.exporter().export(story, workshop.path()))
-    while len(await workshop.orders()) < 2:  # noqa: ASYNC110 - the exporter's own beat
+    while len(await workshop.requests()) < 2:  # noqa: ASYNC110 - the exporter's own beat
         await asyncio.sleep(0.01)
     workshop.notify()  # of two workers one takes the foreign order
     assert (await exporting).rows == 3
 
 
 async def test_an_unknown_run_is_rejected_permanently(workshop: WorkerHarness) -> None:
-    await workshop.left(run_id="unknown")
+    await workshop.add_old_request(run_id="unknown")
     await workshop.worker().run_next()
     assert "not in the store" in (await the(workshop)).error
     assert (await the(workshop)).result["for_good"]
@@ -188,7 +188,7 @@ async def test_an_unknown_run_is_rejected_permanently(workshop: WorkerHarness) -
 async def test_another_version_is_rejected_in_the_log_of_the_worker(
     workshop: WorkerHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await workshop.left(payload={"place": "2026-11-24/x.part", "version": "9.9.9"})
+    await workshop.add_old_request(payload={"place": "2026-11-24/x.part", "version": "9.9.9"})
     await workshop.worker().run_next()
     assert "the bot is DingRun 9.9.9, the worker worker is" in caplog.text
     assert "run the same on both" in caplog.text
@@ -209,7 +209,7 @@ def prepare(folder: Path) -> None:
         store = open_stores(f"sqlite:///{folder}/d.db").store
         await store.open()
         workshop = WorkerHarness(store, folder / "reports")
-        await workshop.story()
+        await workshop.report_input()
         await store.add_job(new_request("r1", "r1.a", "2026-11-24/r1.a.part", utc_now()))
         await store.close()
 
@@ -247,7 +247,7 @@ async def test_an_unexpected_error_of_the_heartbeat_cancels_nothing(
     async def broken(job: Job) -> bool:
         raise RuntimeError("a mistake of ours")
 
-    await workshop.left()
+    await workshop.add_old_request()
     making = await begun(workshop)
     with monkeypatch.context() as patched:
         patched.setattr(workshop.store, "save_job", broken)

@@ -1,4 +1,4 @@
-"""What every Exporter promises."""
+"""The contract of the Exporter port."""
 
 import os
 from pathlib import Path
@@ -28,7 +28,7 @@ async def exporter(request: pytest.FixtureRequest, store: SqliteStore, tmp_path:
     if request.param == "inprocess":
         return here
     await store.add_run(RUN)
-    return WorkerHarness(store, tmp_path / "shared", pen=here).exporter()
+    return WorkerHarness(store, tmp_path / "shared", local_exporter=here).exporter()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The bell over real brokers, and over none."""
+"""Test notifications over real brokers, and without a broker."""
 
 import asyncio
 import json
@@ -96,7 +96,9 @@ async def serving(broker: BrokerServer, rung: Path) -> AsyncIterator[None]:
         assert await asyncio.to_thread(worker.wait) == 0
 
 
-async def test_rings_wake_a_worker_also_when_its_broker_was_away(redis: BrokerServer, tmp_path: Path) -> None:
+async def test_notifications_wake_a_worker_after_an_outage_of_the_broker(
+    redis: BrokerServer, tmp_path: Path
+) -> None:
     rung = tmp_path / "rung"
     wake = Broker(redis.url, time_limit=60).notify
     async with serving(redis, rung):
@@ -165,7 +167,7 @@ FOREIGN: list[object] = [
 ]
 
 
-async def test_no_foreign_message_is_done_or_ends_a_worker(redis: BrokerServer, tmp_path: Path) -> None:
+async def test_foreign_messages_are_rejected_and_end_no_worker(redis: BrokerServer, tmp_path: Path) -> None:
     rung = tmp_path / "rung"
     async with serving(redis, rung):
         with Redis.from_url(redis.url) as queue:
@@ -177,7 +179,7 @@ async def test_no_foreign_message_is_done_or_ends_a_worker(redis: BrokerServer, 
 
 
 def publish_foreign(url: str) -> None:
-    """What another program may publish at RabbitMQ."""
+    """Publish what another program may publish at RabbitMQ."""
     with Connection(url) as connection, connection.channel() as channel:  # type: ignore[no-untyped-call]
         for body, kind, encoding, headers in (
             (b"\x80\x04N.", "application/x-python-serialize", "binary", HEADERS),
