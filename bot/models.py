@@ -120,6 +120,8 @@ class DestinationKind(StrEnum):
 
 
 class QuotaKind(StrEnum):
+    """Monthly quota of DingTalk that a call counts against."""
+
     API = "api"  #: calls of the new and the old API
     STREAM = "stream_webhook"  #: webhook messages, incoming messages and card taps
 
@@ -127,13 +129,14 @@ class QuotaKind(StrEnum):
 PERSON_KINDS = frozenset({DestinationKind.USER, DestinationKind.WORK})
 CARD_KINDS = frozenset({DestinationKind.GROUP, DestinationKind.USER})
 FILE_KINDS = CARD_KINDS | {DestinationKind.WORK}
+APP_KINDS = frozenset({DestinationKind.GROUP, DestinationKind.USER, DestinationKind.WORK})  # sent by an app
 CHANNEL_KINDS: Mapping[Channel, frozenset[DestinationKind]] = {
     Channel.DINGDING: frozenset(DestinationKind),
     Channel.OPENAPI: CARD_KINDS,
     Channel.WEBHOOK: frozenset({DestinationKind.WEBHOOK}),
     Channel.WORK_NOTICE: frozenset({DestinationKind.WORK}),
 }
-"""The kinds of destinations that a channel reaches."""
+"""Kinds of destinations that each channel delivers to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,16 +181,16 @@ class Destination:
 
     @property
     def quota_kind(self) -> QuotaKind:
-        """Return which of the month's calls a message to it is counted with."""
+        """Return the quota that a message to this destination counts against."""
         return QuotaKind.STREAM if self.kind is DestinationKind.WEBHOOK else QuotaKind.API
 
     def as_work_notification(self) -> "Destination":
-        """Return the same person's work notifications, or the destination itself where it is no person."""
+        """Return the work notifications of a user, or the destination itself if it is not a user."""
         return replace(self, kind=DestinationKind.WORK) if self.kind is DestinationKind.USER else self
 
 
 NULL_DESTINATION = Destination(kind=DestinationKind.GROUP, id="nobody")
-"""Used where no destination is configured: what would have been sent there is only logged."""
+"""Placeholder if no destination is configured. Messages to it are only logged."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Nouns with sensible defaults; a test names only what it is about."""
+"""Models with defaults. A test sets only the fields it is about."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -102,10 +102,10 @@ def make_link(**changes: Any) -> DownloadLink:
     return DownloadLink(**(defaults | changes))
 
 
-def make_download(grant: DownloadLink, **changes: Any) -> Download:
+def make_download(link: DownloadLink, **changes: Any) -> Download:
     defaults: dict[str, Any] = {
-        "link_id": grant.id,
-        "run_id": grant.run_id,
+        "link_id": link.id,
+        "run_id": link.run_id,
         "at": NOW,
         "address": "192.0.2.7",
         "agent": "curl/8.5.0",
@@ -114,7 +114,7 @@ def make_download(grant: DownloadLink, **changes: Any) -> Download:
 
 
 def make_sandbox_app(url: str) -> DingTalkApp:
-    """The app of the sandbox's default scene."""
+    """Return the app of the default scenario of the sandbox."""
     return DingTalkApp(
         app_key="dingsandboxapp",
         app_secret="sandbox-app-secret",  # noqa: S106 - the sandbox's own
@@ -142,5 +142,5 @@ def make_robot(
     secret: str = "SECsandbox0123456789",  # noqa: S107
     keyword: str = "",
 ) -> CustomRobot:
-    """The custom robot of the sandbox's default scene."""
+    """Return the custom robot of the default scenario of the sandbox."""
     return CustomRobot(access_token=token, secret=secret, keyword=keyword)

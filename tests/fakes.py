@@ -1,4 +1,4 @@
-"""The few fakes that tests share; each passes the contract suite of its port."""
+"""Fakes that tests share. Each passes the contract suite of its port."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ from tests.factories import NOW
 
 
 class FakeClock:
-    """Stands still until it is turned."""
+    """Clock that moves only when a test turns it."""
 
     def __init__(self, now: datetime = NOW) -> None:
         self.now = now
@@ -41,7 +41,7 @@ class FakeClock:
 
 
 class FakeEngine:
-    """Takes every run and leaves its tasks waiting until a test ends them."""
+    """Engine that accepts every run and leaves its tasks waiting until a test ends them."""
 
     def __init__(self, *schedules: Schedule) -> None:
         self.known = list(schedules)
@@ -115,16 +115,17 @@ async def _nothing() -> AsyncIterator[Mapping[str, Any]]:
 
 
 class AnswerLost(TemporaryError):
-    """The messenger did it, and nobody heard so."""
+    """The request was executed, but its answer was lost."""
 
     def __init__(self) -> None:
         super().__init__("no answer", uncertain=True)
 
 
 class FakeMessenger:
-    """Remembers what it was given; `trouble` holds the errors of the next calls, None for a success.
+    """Messenger that records what it sends.
 
-    `trouble_with` holds those of one verb.
+    - `trouble`: errors of the next calls, None for a success.
+    - `trouble_with`: errors of the next calls of one method.
     """
 
     capabilities = OPENAPI
@@ -152,22 +153,22 @@ class FakeMessenger:
         try:
             if created or card_id in self.cards:
                 return replace(self._act("deliver", str(destination), card_id), existed=True)
-            receipt = self._act("card", str(destination), card_id)
+            result = self._act("card", str(destination), card_id)
         except (CardUndeliveredError, AnswerLost):
             self.cards.setdefault(card_id, card)
             raise
         self.cards[card_id] = card
-        return receipt
+        return result
 
     async def update_card(self, card_id: str, card: RenderedCard) -> None:
         self._act("update", card_id, card.headline)
         self.cards[card_id] = card
 
     async def send_message(
-        self, destination: Destination, note: MarkdownMessage, key: str, *, sending: Sending = unmarked
+        self, destination: Destination, markdown: MarkdownMessage, key: str, *, sending: Sending = unmarked
     ) -> SendResult:
         async with sending():
-            return self._act("note", str(destination), note.text)
+            return self._act("note", str(destination), markdown.text)
 
     async def upload(self, path: Path, name: str) -> str:
         return self._act("upload", name, "").message_id
@@ -179,10 +180,10 @@ class FakeMessenger:
             return self._act("file", str(destination), name)
 
     async def reply(
-        self, message: Message, note: MarkdownMessage, *, sending: Sending = unmarked
+        self, message: Message, markdown: MarkdownMessage, *, sending: Sending = unmarked
     ) -> SendResult:
         async with sending():
-            return self._act("reply", message.conversation_id, note.text)
+            return self._act("reply", message.conversation_id, markdown.text)
 
     def verbs(self) -> list[str]:
         return [verb for verb, _, _ in self.sent]
@@ -197,7 +198,7 @@ CAPABILITIES = {
 
 
 class FakeChannel:
-    """A fake messenger as one kind of destination knows it."""
+    """Fake messenger with the capabilities of one kind of destination."""
 
     def __init__(self, messenger: FakeMessenger, kind: DestinationKind) -> None:
         self._messenger = messenger
@@ -208,14 +209,14 @@ class FakeChannel:
 
 
 def fake_channel(messenger: Messenger, kind: DestinationKind) -> Messenger:
-    """What a messenger is to a kind of destination; one that is no fake knows that itself."""
+    """Return a fake messenger with the capabilities of a kind, or a real messenger unchanged."""
     return (
         cast(Messenger, FakeChannel(messenger, kind)) if isinstance(messenger, FakeMessenger) else messenger
     )
 
 
 class FakeExporter:
-    """Writes a few bytes; `trouble` holds the errors of the next calls."""
+    """Exporter that writes a few bytes. `trouble` has the errors of the next calls."""
 
     def __init__(self) -> None:
         self.trouble: list[Exception] = []
@@ -224,12 +225,12 @@ class FakeExporter:
         self.under_way: dict[str, int] = {}
         self.findings = Findings(rows=3)
 
-    async def export(self, story: ReportInput, path: Path) -> Findings:
+    async def export(self, report_input: ReportInput, path: Path) -> Findings:
         if self.trouble:
             raise self.trouble.pop(0)
-        path.write_bytes(b"workbook of " + story.run.id.encode())  # noqa: ASYNC240 - a few bytes in a test
-        self.made.append(story.run.id)
-        self.told.append(story)
+        path.write_bytes(b"workbook of " + report_input.run.id.encode())  # noqa: ASYNC240 - a few bytes in a test
+        self.made.append(report_input.run.id)
+        self.told.append(report_input)
         return self.findings
 
     def progress(self, run_id: str) -> int | None:
@@ -237,7 +238,7 @@ class FakeExporter:
 
 
 async def fake_split(source: Path, folder: Path, stem: str, max_bytes: int) -> list[Path]:
-    """Cuts any file into pieces of so many bytes."""
+    """Split a file into parts of at most `max_bytes`."""
     whole = source.read_bytes()  # noqa: ASYNC240 - a few bytes in a test
     pieces = [whole[at : at + max_bytes] for at in range(0, len(whole), max_bytes)]
     paths = [folder / f"{stem}_{number}-{len(pieces)}.xlsx" for number in range(1, len(pieces) + 1)]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bot.config.settings import Settings
-from bot.models import CHANNEL_KINDS, Channel, Destination, DestinationKind, Schedule
+from bot.models import APP_KINDS, CHANNEL_KINDS, Channel, Destination, DestinationKind, Schedule
 
 APP_NEEDED = "needs DINGDING.APP_KEY for anything but webhook:name"
 AGENT_NEEDED = "names a work notification, which needs DINGDING.AGENT_ID"
@@ -26,7 +26,7 @@ def recipient_errors(settings: Settings, schedule: Schedule, webhooks: Mapping[s
         (unknown_robots, f"send_to names webhook:{unknown_robots}, which is not in notify.webhooks"),
         (unknown_apps, f"send_to names the app {unknown_apps}, which is not in notify.apps"),
         (missing_key, f"notify_channel is {channel}, which needs DINGDING.{missing_key}"),
-        (not ding.app_key and kinds - {DestinationKind.WEBHOOK}, f"send_to {APP_NEEDED}"),
+        (not ding.app_key and kinds & APP_KINDS, f"send_to {APP_NEEDED}"),
         (lacks_agent, f"send_to {AGENT_NEEDED}"),
         (unreachable, f"notify_channel is {channel}, but send_to has no {takes}"),
         (not kinds, f"send_to is empty, and there is no default: set {_default_key(settings, channel)}"),

@@ -42,7 +42,7 @@ def parse_destination(value: object) -> object:
     place = Destination.parse(value)
     if place.kind is DestinationKind.GROUP:
         _group(place.id)
-    elif place.kind is not DestinationKind.WEBHOOK:
+    elif place.is_person:
         _staff_id(place.id)
     return place
 

@@ -1,4 +1,4 @@
-"""What every Messenger promises, as far as its channel goes."""
+"""Guarantees of every Messenger, within the capabilities of its channel."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -31,7 +31,7 @@ NOTE = MarkdownMessage(title="标题", text="**正文** r1")
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A messenger, where it sends, what it can do, and the sandbox behind it."""
+    """Messenger, its destination, its capabilities and its sandbox."""
 
     messenger: Messenger
     to: Destination
@@ -39,7 +39,7 @@ class Case:
     sandbox: Sandbox
 
     def shown(self) -> int:
-        """How many messages people see."""
+        """Return the number of visible messages."""
         return sum(len(self.sandbox.state.conversations.messages(place)) for place in (GROUP, "work-user01"))
 
 
@@ -47,7 +47,7 @@ NO_LIMIT = frozenset({"card", "note", "file", "reply"})
 
 
 async def at_once(seconds: float) -> None:
-    """No test waits for a verdict."""
+    """Do not wait for the outcome."""
 
 
 def made(
@@ -110,7 +110,7 @@ async def test_a_card_shows_once_however_often_it_is_sent(case: Case) -> None:
     assert case.shown() <= 1
 
 
-async def test_a_card_can_be_renewed_again_and_again(case: Case) -> None:
+async def test_a_card_can_be_updated_repeatedly(case: Case) -> None:
     if "card" not in case.can:
         with pytest.raises(PermanentError):
             await case.messenger.update_card("card1", CARD)
@@ -121,9 +121,9 @@ async def test_a_card_can_be_renewed_again_and_again(case: Case) -> None:
     assert case.shown() <= 1
 
 
-async def test_a_note_is_accepted_with_an_id(case: Case) -> None:
-    receipt = await case.messenger.send_message(case.to, NOTE, "note:r1")
-    assert receipt.silent or receipt.message_id
+async def test_a_message_is_accepted_with_an_id(case: Case) -> None:
+    result = await case.messenger.send_message(case.to, NOTE, "note:r1")
+    assert result.silent or result.message_id
 
 
 async def test_a_file_is_uploaded_then_sent(case: Case, report: Path) -> None:
@@ -134,8 +134,8 @@ async def test_a_file_is_uploaded_then_sent(case: Case, report: Path) -> None:
             await case.messenger.send_file(case.to, "@media", "巡检.xlsx")
         return
     media_id = await case.messenger.upload(report, "巡检.xlsx")
-    receipt = await case.messenger.send_file(case.to, media_id, "巡检.xlsx")
-    assert receipt.silent or (media_id and receipt.message_id)
+    result = await case.messenger.send_file(case.to, media_id, "巡检.xlsx")
+    assert result.silent or (media_id and result.message_id)
 
 
 async def test_an_answer_without_a_session_is_refused_or_only_logged(case: Case) -> None:
@@ -146,14 +146,17 @@ async def test_an_answer_without_a_session_is_refused_or_only_logged(case: Case)
         await case.messenger.reply(make_message(), NOTE)
 
 
-async def test_it_tells_what_it_can_do(case: Case) -> None:
-    told = case.messenger.capabilities
-    assert (told.cards, told.files) == ("card" in case.can, "file" in case.can)
+async def test_its_capabilities_are_what_it_does(case: Case) -> None:
+    declared = case.messenger.capabilities
+    assert (declared.cards, declared.files) == ("card" in case.can, "file" in case.can)
 
 
-async def test_a_message_of_the_length_it_tells_is_taken(case: Case) -> None:
+async def test_a_message_of_the_declared_length_is_accepted(case: Case) -> None:
     text = "字" * (case.messenger.capabilities.text_bytes // 3)
-    receipt = await case.messenger.send_message(
-        case.to, MarkdownMessage(title="标题", text=text), "note:long"
-    )
-    assert receipt.silent or receipt.message_id
+    result = await case.messenger.send_message(case.to, MarkdownMessage(title="标题", text=text), "note:long")
+    assert result.silent or result.message_id
+
+
+async def test_its_checks_succeed(case: Case) -> None:
+    for name, check in case.messenger.checks().items():
+        assert await check(), name
