@@ -1,1 +1,1 @@
-"""The fake ARL as tests use it: with a clock that they turn, and DingRun's engine beside it."""
+"""Tests of the fake ARL, and the fixture that runs DingRun's engine against it."""

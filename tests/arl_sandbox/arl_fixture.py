@@ -1,4 +1,4 @@
-"""A fake ARL and the engine beside it, with or without its database."""
+"""A fake ARL with DingRun's engine connected, with or without its database."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,7 +28,7 @@ LOOKED_BACK = timedelta(days=7)
 
 @dataclass(kw_only=True)
 class ArlFixture:
-    """One ARL, and DingRun's engine beside it."""
+    """A fake ARL and the engine connected to it."""
 
     database: FakeClockDatabase
     arl: FakeArl
@@ -38,12 +38,12 @@ class ArlFixture:
     clock: FakeClock
 
     async def turn(self, seconds: float) -> None:
-        """Let time pass; what ARL has written meanwhile is in its database then."""
+        """Advance the clock, after flushing ARL's writes to its database."""
         await self.database.flush()
         self.clock.turn(seconds=seconds)
 
     async def grace(self) -> None:
-        """Look at what ARL has begun, and let so much time pass that no more can come of it."""
+        """Poll the engine, then advance the clock past the grace period of run detection."""
         await self.database.flush()
         await self.engine.external_runs(self.clock() - LOOKED_BACK)
         await self.turn(SETTLE_TIME.total_seconds() + 1)
@@ -57,7 +57,7 @@ def loud(schedule: Schedule) -> Schedule:
 async def open_arl_fixture(
     clock: FakeClock, config: pytest.Config | None, *, fork: bool = False
 ) -> AsyncIterator[ArlFixture]:
-    """With a `config` ARL's database is a real one and read; without, the API alone is used."""
+    """Open the fixture. With `config`, the engine reads a real database, otherwise only the API."""
     async with AsyncExitStack() as stack:
         mongo, address = None, ""
         if config is not None:

@@ -1,4 +1,4 @@
-"""The fake ARL by itself: a database on a clock that is turned, its processes, and its API."""
+"""Fixtures of the fake ARL: its database on a fake clock, its processes and its API."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Somebody with the key who asks ARL's API."""
+    """A client of ARL's API with the API key."""
 
     arl: FakeArl
     session: aiohttp.ClientSession
@@ -30,7 +30,7 @@ class Caller:
         return answer
 
     async def raw(self, method: str, path: str, **parts: Any) -> aiohttp.ClientResponse:
-        """The answer as it came, redirections not followed."""
+        """Return the response without following redirects."""
         headers = parts.pop("headers", {"Token": API_KEY})
         url = f"{self.arl.url}/api{path}"
         answer = await self.session.request(method, url, headers=headers, allow_redirects=False, **parts)
@@ -43,7 +43,7 @@ class Caller:
 
 @dataclass(frozen=True, kw_only=True)
 class ArlProcesses:
-    """ARL's processes on the turned clock."""
+    """ARL's processes on a fake clock."""
 
     database: FakeClockDatabase
     scheduler: ArlScheduler
@@ -61,7 +61,7 @@ def database(clock: FakeClock) -> FakeClockDatabase:
 
 @pytest.fixture
 async def caller(database: FakeClockDatabase, request: pytest.FixtureRequest) -> AsyncIterator[Caller]:
-    """`@pytest.mark.parametrize("caller", ["fork"], indirect=True)` asks the fork."""
+    """Open a client. `@pytest.mark.parametrize("caller", ["fork"], indirect=True)` selects the fork."""
     fork = getattr(request, "param", "") == "fork"
     async with FakeArl(database=database, fork=fork) as arl, aiohttp.ClientSession() as session:
         yield Caller(arl=arl, session=session)
@@ -76,7 +76,7 @@ def build_timeline(database: FakeClockDatabase) -> Timeline:
 
 @pytest.fixture
 def living(database: FakeClockDatabase) -> ArlProcesses:
-    """A scheduler, which is not started, and the two places of the workers, which are."""
+    """Create ARL's processes. The two worker slots are started, the scheduler is not."""
     worker = Worker(database, pace=StagePace(stage=10, gap=1, idle=1))
     timeline = build_timeline(database)
     timeline.add(worker.slot(), worker.slot())

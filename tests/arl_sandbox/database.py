@@ -1,10 +1,10 @@
-"""The database of the fake ARL on a clock that a test turns."""
+"""The fake ARL's database on a fake clock."""
 
 from arl_sandbox import ArlDatabase
 from tests.fakes import FakeClock
 
 
 class FakeClockDatabase(ArlDatabase):
-    """ARL, in a test's own time."""
+    """An ArlDatabase whose clock is a FakeClock."""
 
     clock: FakeClock

@@ -1,4 +1,4 @@
-"""The engine beside a living ARL: between any two writes it sees whole runs, and ends that are true."""
+"""The engine against a running ARL: between any two writes it sees complete runs and final states."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -19,55 +19,59 @@ TARGET = "1.1.1.1 a.example.com b.example.com"
 
 
 @pytest.fixture(params=WAYS)
-async def beside(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
+async def arl_fixture(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[ArlFixture]:
     clock.now = BEFORE_THREE
     config = request.config if "database" in request.param else None
-    async with open_arl_fixture(clock, config, fork="fork" in request.param) as beside:
-        yield beside
+    async with open_arl_fixture(clock, config, fork="fork" in request.param) as arl_fixture:
+        yield arl_fixture
 
 
-def alive(beside: ArlFixture, worker: Worker) -> Timeline:
-    """All its processes, a stage of a task each 5 s."""
-    timeline = build_timeline(beside.database)
-    timeline.add(beside.scheduler.loop(), worker.slot(), worker.slot())
+def build_arl_timeline(arl_fixture: ArlFixture, worker: Worker) -> Timeline:
+    """Build a timeline of all processes."""
+    timeline = build_timeline(arl_fixture.database)
+    timeline.add(arl_fixture.scheduler.loop(), worker.slot(), worker.slot())
     return timeline
 
 
-def worker_of(beside: ArlFixture) -> Worker:
-    return Worker(beside.database, pace=StagePace(stage=5, gap=0.5, idle=5))
+def build_worker(arl_fixture: ArlFixture) -> Worker:
+    return Worker(arl_fixture.database, pace=StagePace(stage=5, gap=0.5, idle=5))
 
 
-async def looks(beside: ArlFixture, timeline: Timeline, seconds: float) -> AsyncIterator[dict[str, Task]]:
-    """The tasks of the one run that ARL began, after each of its writes."""
-    end = beside.clock() + timedelta(seconds=seconds)
-    while beside.clock() < end:
+async def poll_tasks(
+    arl_fixture: ArlFixture, timeline: Timeline, seconds: float
+) -> AsyncIterator[dict[str, Task]]:
+    """Yield the tasks of the only run after each write of ARL."""
+    end = arl_fixture.clock() + timedelta(seconds=seconds)
+    while arl_fixture.clock() < end:
         await timeline.step()
-        runs = await beside.engine.external_runs(SINCE)
+        runs = await arl_fixture.engine.external_runs(SINCE)
         assert len(runs) <= 1
         for run in runs:
             assert len(run.task_ids) == 3
-            yield dict(await beside.engine.tasks(run.task_ids))
+            yield dict(await arl_fixture.engine.tasks(run.task_ids))
 
 
-async def test_a_run_is_seen_whole_and_an_end_is_the_end(beside: ArlFixture) -> None:
-    beside.database.add_schedule(target=TARGET)
+async def test_a_run_is_seen_whole_and_an_end_is_the_end(arl_fixture: ArlFixture) -> None:
+    arl_fixture.database.add_schedule(target=TARGET)
     ended: dict[str, TaskStatus] = {}
-    async for tasks in looks(beside, alive(beside, worker_of(beside)), 200):
+    async for tasks in poll_tasks(
+        arl_fixture, build_arl_timeline(arl_fixture, build_worker(arl_fixture)), 200
+    ):
         now = {id_: task.status for id_, task in tasks.items()}
         assert ended.items() <= now.items()
         ended = {id_: status for id_, status in now.items() if status.ended}
     assert list(ended.values()) == [TaskStatus.DONE] * 3
 
 
-async def test_what_fails_and_what_is_stopped_ends_as_that(beside: ArlFixture) -> None:
-    beside.database.add_schedule(target=TARGET)
-    worker = worker_of(beside)
+async def test_what_fails_and_what_is_stopped_ends_as_that(arl_fixture: ArlFixture) -> None:
+    arl_fixture.database.add_schedule(target=TARGET)
+    worker = build_worker(arl_fixture)
     worker.flaky_targets.add("1.1.1.1")
     worker.overwrite_stop_with_stage = True
-    timeline = alive(beside, worker)
+    timeline = build_arl_timeline(arl_fixture, worker)
     await timeline.run(70)
-    (run,) = await beside.engine.external_runs(SINCE)
-    await beside.engine.stop(run.task_ids[1:])
+    (run,) = await arl_fixture.engine.external_runs(SINCE)
+    await arl_fixture.engine.stop(run.task_ids[1:])
     await timeline.run(200)
-    tasks = await beside.engine.tasks(run.task_ids)
+    tasks = await arl_fixture.engine.tasks(run.task_ids)
     assert [tasks[id_].status.value for id_ in run.task_ids] == ["error", "stop", "stop"]

@@ -1,4 +1,4 @@
-"""Cron lines as ARL's library reads them."""
+"""Cron expressions as ARL's library parses them."""
 
 from datetime import datetime
 

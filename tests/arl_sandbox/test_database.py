@@ -1,4 +1,4 @@
-"""The fake's documents on their way into a database, and its processes on one clock."""
+"""Mirroring of the fake ARL's documents, and its processes on one clock."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from tests.fakes import FakeClock
 
 
 class Noted:
-    """A mirror that keeps what it is told, and lets others go on in between."""
+    """A mirror that records its calls and yields to other tasks."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, ...]] = []

@@ -1,4 +1,4 @@
-"""The fake without its database: every call hangs for half a minute, and then fails."""
+"""The fake ARL while its database is down: every call fails after a timeout."""
 
 import asyncio
 
@@ -42,7 +42,7 @@ async def test_the_engine_is_told_to_come_back_later_and_goes_on_then(clock: Fak
 async def test_a_single_time_that_a_dead_scheduler_missed_is_one_true_run(
     request: pytest.FixtureRequest, clock: FakeClock, way: str
 ) -> None:
-    """The story of a one-time schedule whose scheduler was down at its time, looked at every ten seconds."""
+    """Run a one-time schedule whose scheduler was down at its time, polling every ten seconds."""
     async with open_arl_fixture(clock, request.config if "database" in way else None) as beside:
         when = NOW.timestamp() + 120
         beside.database.add_schedule(target="1.1.1.1", schedule_type="future_scan", cron="", start_time=when)

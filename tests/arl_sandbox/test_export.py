@@ -1,4 +1,4 @@
-"""The fake's exports: ARL's sheets with ARL's faults, and lists as text."""
+"""The exports of the fake ARL: workbooks with ARL's bugs, and text lists."""
 
 import io
 from typing import Any

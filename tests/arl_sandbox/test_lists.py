@@ -1,4 +1,4 @@
-"""The fake's lists: pages, order, filters, and the cache of the fork."""
+"""The list endpoints of the fake ARL: paging, sorting, filters and the fork's cache."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def sites(database: FakeClockDatabase) -> None:
 
 
 async def asked(caller: Caller, **query: str | int) -> list[str]:
-    """The letters of the sites that a query finds."""
+    """Return the letters of the sites that a query finds."""
     return [each["site"][8] for each in (await caller.get("/site/", **query))["items"]]
 
 
@@ -95,7 +95,7 @@ async def test_there_is_no_list_of_runs(caller: Caller) -> None:
 
 
 async def again(caller: Caller, database: FakeClockDatabase, *, size: int = 10, write: bool = False) -> int:
-    """How many sites are told after one more came into being, seen or not seen by the cache."""
+    """Return how many sites are added to a cached response after an insert."""
     await caller.get("/site/", size=size)
     document = {"_id": "x" * 24, "task_id": "t", "site": "https://d.example.com"}
     if write:

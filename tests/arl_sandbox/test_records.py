@@ -1,4 +1,4 @@
-"""What the fork writes down of its runs, and how it tells DingTalk: once, twice, late or never."""
+"""The fork's run records and pushes: once, twice, late or never."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def fork(database: FakeClockDatabase) -> ArlScheduler:
 
 
 def ran(fork: ArlScheduler, database: ArlDatabase, *statuses: str, **changes: Any) -> dict[str, Any]:
-    """The record of a run whose tasks have ended like this, after the scheduler has looked."""
+    """Return the record of a run whose tasks ended with these states, after a scheduler pass."""
     id_ = database.add_schedule(target="1.1.1.1 a.example.com", **changes)
     for task, status in zip(fork.run(id_), statuses, strict=True):
         if status == "missing":

@@ -1,4 +1,4 @@
-"""The fake's scheduler as ARL's: early, once too often, too late, or not at all, and write by write."""
+"""The fake scheduler: it fires early, twice, late or not at all, as ARL's does."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ THREE = datetime(2026, 11, 24, 19, tzinfo=UTC)  # 03:00 in Shanghai
 
 
 def at(database: FakeClockDatabase, hour: int, minute: int, second: int = 0) -> None:
-    """Turn the clock to a time in Shanghai on the 24th in UTC."""
+    """Set the clock to a time (UTC) of the test day."""
     database.clock.now = datetime(2026, 11, 24, hour, minute, second, tzinfo=UTC)
 
 

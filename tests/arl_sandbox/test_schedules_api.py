@@ -1,4 +1,4 @@
-"""The fake's calls about schedules."""
+"""The schedule endpoints of the fake ARL."""
 
 from datetime import timedelta
 from typing import Any

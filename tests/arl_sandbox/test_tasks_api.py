@@ -1,4 +1,4 @@
-"""The fake's calls about tasks: what each does, and what it refuses in which words."""
+"""The task endpoints of the fake ARL, with their errors."""
 
 from typing import Any
 

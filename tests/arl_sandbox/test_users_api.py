@@ -1,4 +1,4 @@
-"""Who is let in by the fake: the key, or the one token that each user has."""
+"""Authentication of the fake ARL: the API key, or the token of a user."""
 
 import pytest
 
@@ -8,7 +8,7 @@ ME = {"username": "admin", "password": "arlpass"}
 
 
 async def login(caller: Caller) -> dict[str, str]:
-    """The header of somebody who has just logged in."""
+    """Log in and return the token header."""
     return {"Token": (await caller.post("/user/login", **ME))["data"]["token"]}
 
 

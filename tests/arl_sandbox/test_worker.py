@@ -1,4 +1,4 @@
-"""The fake's workers: stages, finds, and the ends that ARL's tasks have."""
+"""The fake workers: stages, results, and the ways in which tasks end."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.arl_sandbox.conftest import ArlProcesses
 
 
 def begun(living: ArlProcesses, target: str = "a.example.com", **changes: Any) -> list[str]:
-    """Tasks with a policy that looks at everything, in the queue."""
+    """Queue tasks with a policy that enables everything."""
     tag = changes.pop("tag", "task")
     options = task_options(new_policy("全"), tag) | changes
     steps = submit(living.database, TaskRequest(name="t", target=target, tag=tag, options=options))
@@ -20,7 +20,7 @@ def begun(living: ArlProcesses, target: str = "a.example.com", **changes: Any) -
 
 
 async def seen(living: ArlProcesses, id_: str, *fields: str, seconds: float = 400) -> list[tuple[Any, ...]]:
-    """What a reader sees of a task after every write, each once."""
+    """Return the distinct states of a task that a reader sees."""
     found: list[tuple[Any, ...]] = []
     end = living.database.clock().timestamp() + seconds
     while living.database.clock().timestamp() < end:
@@ -117,7 +117,7 @@ async def test_a_shaky_target_fails_at_every_odd_try(living: ArlProcesses) -> No
 
 
 def stopped(living: ArlProcesses, id_: str, *, fork: bool = False) -> list[tuple[str, bool]]:
-    """The state, and whether there is an end, after each write of a stop."""
+    """Return the status and whether an end time is set, after each write of a stop."""
     task = living.task(id_)
     return [(task["status"], task["end_time"] != "-") for _ in stop(living.database, task, fork=fork)]
 

@@ -1,4 +1,4 @@
-"""Certificates: one as ARL's own script makes it, and one that names its host as is usual today."""
+"""Test certificates: one as ARL's script creates it, and one with a subject alternative name."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,13 +21,13 @@ class Signed:
     fingerprint: str
 
     def issuer(self) -> tuple[x509.Name, ec.EllipticCurvePrivateKey]:
-        """Who signs with it, and the key."""
+        """Return the issuer and its key."""
         key = serialization.load_pem_private_key(self.key.read_bytes(), None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         return x509.load_pem_x509_certificate(self.certificate.read_bytes()).subject, key
 
     def context(self) -> SSLContext:
-        """For a server that shows it."""
+        """Return a server context with this certificate."""
         context = SSLContext(PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate, self.key)
         return context
@@ -36,7 +36,7 @@ class Signed:
 def self_signed(
     folder: Path, *, names_its_host: bool = False, stem: str = "arl", signer: Signed | None = None
 ) -> Signed:
-    """A new one, signed by itself or another, as two files. ARL's own is for `CN=127.0.0.1` and no host."""
+    """Create a certificate as two files. ARL's own has `CN=127.0.0.1` and no alternative name."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "signed" if signer else "127.0.0.1")])
     place = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])

@@ -1,4 +1,4 @@
-"""Whether a service has looked for ARL's runs: what is over by its first look is never told."""
+"""Waiting for the first run discovery. Runs that ended before it are not announced."""
 
 import sqlite3
 from contextlib import closing
@@ -8,6 +8,6 @@ from bot.runs.discovery import WATERMARK
 
 
 async def has_looked(folder: Path) -> bool:
-    """Whether the service whose data lies in the folder has come to the end of its first look."""
+    """Return True if the service with this data folder has finished its first discovery."""
     with closing(sqlite3.connect(folder / "data/dingrun.db")) as store:
         return bool(store.execute("select 1 from facts where key = ?", (WATERMARK,)).fetchall())

@@ -1,4 +1,4 @@
-"""A sandbox on a free loopback port, with a clock that stands still, and a client of it."""
+"""Fixtures: a sandbox on a free loopback port with a fixed clock, and a client."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime

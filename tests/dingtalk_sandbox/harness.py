@@ -1,4 +1,4 @@
-"""A client of the sandbox for its tests: plain HTTP, a WebSocket, and no help from any bot."""
+"""A test client of the sandbox: plain HTTP and a WebSocket, without a bot."""
 
 import asyncio
 import io
@@ -30,7 +30,7 @@ SAY_HI = {"msgtype": "text", "text": {"content": "hi"}}
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A status and a body."""
+    """An HTTP status and body."""
 
     status: int
     body: Any
@@ -42,7 +42,7 @@ class Answer:
 
 @dataclass(kw_only=True)
 class Listener:
-    """A Stream connection: `frame()` waits for the next frame, `ack()` answers it."""
+    """A Stream connection. `frame()` waits for the next frame, `ack()` acknowledges it."""
 
     socket: aiohttp.ClientWebSocketResponse
     seen: list[Any] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Listener:
         return self.seen[-1]
 
     async def said(self) -> Any:
-        """The decoded `data` of the next frame, which is acked."""
+        """Acknowledge the next frame and return its decoded `data`."""
         frame = await self.frame()
         await self.ack(frame)
         return json.loads(frame["data"])
@@ -67,7 +67,7 @@ class Listener:
 
 @dataclass(kw_only=True)
 class Client:
-    """Calls the sandbox as DingTalk's API and as a toy."""
+    """Calls DingTalk's API and the control API of the sandbox."""
 
     sandbox: Sandbox
     http: aiohttp.ClientSession
@@ -89,12 +89,12 @@ class Client:
         return await self.call("POST", path, json=body, **how)
 
     async def api(self, path: str, body: Any = None, method: str = "POST") -> Answer:
-        """A call of the new API, with the token."""
+        """Call the new API with the token."""
         headers = {"x-acs-dingtalk-access-token": self.token}
         return await self.call(method, path, json=body, headers=headers)
 
     async def oapi(self, path: str, body: Any = None) -> Answer:
-        """A call of the old API, with the token."""
+        """Call the old API with the token."""
         return await self.post(path, body, params={"access_token": self.token})
 
     async def control(self, path: str, body: Any = None) -> Any:
@@ -154,12 +154,12 @@ class Client:
             yield Listener(socket=socket)
 
     async def later_tap(self, **how: Any) -> asyncio.Task[Any]:
-        """A tap under way, so that a test can answer it."""
+        """Start a tap, so that a test can respond to it."""
         return asyncio.create_task(self.tap(**how))
 
 
 def card(**changes: Any) -> dict[str, Any]:
-    """The body of a createAndDeliver into the group, with one callback button."""
+    """Build the body of a createAndDeliver to the group, with one callback button."""
     buttons = [{"text": "Rerun", "color": "blue", "id": "rerun", "request": True}]
     values = {
         "title": "Nightly",

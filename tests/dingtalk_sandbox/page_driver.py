@@ -1,4 +1,4 @@
-"""The sandbox's page, open in a browser, with a bot of a few lines at its other end: fixtures to import."""
+"""Fixtures that open the sandbox's page in a browser, with a minimal bot connected."""
 
 from collections.abc import AsyncIterator
 
@@ -22,7 +22,7 @@ async def bot() -> AsyncIterator[TinyBot]:
 
 @beside_page
 async def chat(page: Page, bot: TinyBot) -> Page:
-    """The page, open on the group, as the administrator."""
+    """Open the page on the group, as the administrator."""
     await page.goto(bot.url)
     await page.locator("body[data-ready]").wait_for()
     await page.locator(f'[data-testid=conversation][data-id="{GROUP}"]').click()
@@ -34,7 +34,7 @@ def last(chat: Page, kind: str) -> Locator:
 
 
 async def controls(chat: Page, *blocks: str) -> Locator:
-    """The control panel, open, with these blocks of it."""
+    """Open the control panel and the named blocks."""
     await chat.get_by_test_id("controls").click()
     panel = chat.get_by_test_id("panel")
     for name in blocks:
@@ -44,6 +44,6 @@ async def controls(chat: Page, *blocks: str) -> Locator:
 
 
 async def inspector(chat: Page, kind: str) -> Locator:
-    """The panel that shows the wire of the last message of that kind."""
+    """Open the inspector for the last message of a kind."""
     await last(chat, kind).get_by_test_id("inspect").click()
     return chat.get_by_test_id("panel")

@@ -1,4 +1,4 @@
-"""A bot on the unmodified official SDK, run as a program of its own; the environment names its endpoint."""
+"""A bot on the unmodified official SDK, run as a separate process. The environment sets its endpoint."""
 
 import sys
 

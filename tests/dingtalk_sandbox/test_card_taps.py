@@ -1,4 +1,4 @@
-"""Taps on cards: what the bot is told, and what its answer shows."""
+"""Card taps: the callback to the bot, and the effect of its response."""
 
 import json
 from typing import Any

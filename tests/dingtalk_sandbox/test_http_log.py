@@ -1,4 +1,4 @@
-"""Requests that cannot be parsed and clients that never finish, against the sandbox and the fake ARL."""
+"""Malformed requests and slow clients, against both sandboxes."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from dingtalk_sandbox.clock import utc_now
 
 
 async def ask(port: int, raw: bytes) -> bytes:
-    """Everything that is answered to these bytes until the connection is closed."""
+    """Send bytes and return everything received until the connection closes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(raw)
     async with asyncio.timeout(5):

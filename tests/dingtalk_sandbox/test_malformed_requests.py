@@ -1,4 +1,4 @@
-"""Malformed and hostile requests and frames: always an answer, never a crash, never a stack trace.
+"""Malformed requests and frames always get a response, never a crash or a stack trace.
 
 `SANDBOX_HOSTILE=100000` sends that many.
 """
@@ -66,7 +66,7 @@ VALID: dict[str, dict[str, Any]] = {  # what the noise starts from, so that it g
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every (container, key) inside a JSON value."""
+    """Yield every (container, key) inside a JSON value."""
     keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
     for key in keys:
         yield value, key
@@ -74,7 +74,7 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def bent(dice: random.Random, path: str) -> bytes:
-    """A valid body with one to three of its parts replaced, now and then mere noise."""
+    """Return a valid body with one to three parts replaced, or sometimes random bytes."""
     if dice.randrange(10) == 0:
         noise = (
             dice.randbytes(dice.randrange(200)),
@@ -91,7 +91,7 @@ def bent(dice: random.Random, path: str) -> bytes:
 
 
 def requests(dice: random.Random, token: str) -> Iterator[tuple[str, str, dict[str, str], bytes]]:
-    """(method, path with query, headers, body)."""
+    """Return (method, path with query, headers, body)."""
     form = "application/x-www-form-urlencoded"
     types = ("text/plain", "multipart/form-data; boundary=x", form, "application/json; charset=x")
     known = [(e.method, e.path) for e in ENDPOINTS]

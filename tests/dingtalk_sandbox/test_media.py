@@ -1,4 +1,4 @@
-"""Uploading files."""
+"""File uploads."""
 
 import aiohttp
 import pytest

@@ -1,4 +1,4 @@
-"""The official Node client, unmodified but for its hosts, against the sandbox.
+"""The official Node client against the sandbox, with only its hosts changed.
 
 Its packages are installed once, from the lock file beside its program, into the user's cache.
 """
@@ -28,7 +28,7 @@ async def run(*command: str, cwd: Path) -> None:
 
 @pytest.fixture
 async def program() -> Path:
-    """The program with its packages."""
+    """Return the program with its packages installed."""
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip(NEEDED)
     files = ("package.json", "package-lock.json", "bot.mjs")
@@ -60,20 +60,20 @@ async def test_the_official_node_client_hears_acks_and_answers_a_tap(
             while not sandbox.hub.connections:  # noqa: ASYNC110 - another process connects
                 await asyncio.sleep(0.02)
             said = await client.say("@DingRun 重跑")
-            heard = await line_of(node.stdout, "message")
+            heard = await read_line(node.stdout, "message")
             assert heard == f'message {said["id"]} " 重跑" user01'
             await client.api("/v1.0/card/instances/createAndDeliver", card())
             tapped = await client.tap(user="user02")
             assert (tapped["ok"], tapped["private"]) == (True, {"tips": "taken: rerun"})
-            assert await line_of(node.stdout, "tap") == "tap run-1 rerun user02"
+            assert await read_line(node.stdout, "tap") == "tap run-1 rerun user02"
     finally:
         node.kill()
         await node.wait()
     assert (await client.messages())[0]["wire"]["response"]["code"] == 200
 
 
-async def line_of(out: asyncio.StreamReader, word: str) -> str:
-    """The next line that begins with this word; the client says much else."""
+async def read_line(out: asyncio.StreamReader, word: str) -> str:
+    """Return the next line that begins with `word`. The client logs other lines as well."""
     while line := (await out.readline()).decode().rstrip("\n"):
         if line.startswith(word + " "):
             return line

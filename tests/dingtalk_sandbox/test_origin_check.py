@@ -1,4 +1,4 @@
-"""Pages of others cannot play with the sandbox."""
+"""Other websites cannot use the control API."""
 
 import pytest
 

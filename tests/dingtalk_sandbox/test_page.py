@@ -1,4 +1,4 @@
-"""The sandbox's page in a real browser, against the real sandbox, with a bot of a few lines."""
+"""The sandbox's page in a real browser, with a minimal bot."""
 
 import pytest
 from playwright.async_api import Browser, Page, expect

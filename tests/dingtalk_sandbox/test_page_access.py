@@ -1,4 +1,4 @@
-"""The page for everybody: names of what can be used, contrast, focus, what is said to a screen reader."""
+"""Accessibility of the page: names, contrast, focus and screen reader announcements."""
 
 from pathlib import Path
 

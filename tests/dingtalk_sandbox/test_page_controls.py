@@ -1,4 +1,4 @@
-"""The control panel of the page: every way to make trouble, the clock, the scene, the switches."""
+"""The control panel of the page: faults, connections, clock, scene and settings."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ pytestmark = IN_BROWSER
 
 
 async def order(chat: Page, fault: str, endpoint: str = "/v1.0/robot/") -> None:
-    """Make it fail, once, by the form."""
+    """Inject a fault once, through the form."""
     panel = await controls(chat)
     await panel.get_by_test_id("fault-kind").select_option(fault)
     if not fault.startswith("quota"):

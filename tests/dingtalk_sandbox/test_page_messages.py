@@ -1,4 +1,4 @@
-"""What a bubble tells on the page: recalled, whom it rings for, what it cost, how an AI card looks."""
+"""Messages on the page: recall, mentions, cost, and AI cards."""
 
 import asyncio
 import json

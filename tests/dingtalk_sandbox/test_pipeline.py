@@ -1,4 +1,4 @@
-"""What every call goes through: scopes, limits, months, faults, and what is closed or unknown."""
+"""The request pipeline: scopes, limits, quotas, faults, closed and unknown endpoints."""
 
 import logging
 from typing import Any

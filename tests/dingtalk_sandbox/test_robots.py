@@ -1,4 +1,4 @@
-"""Messages of the app's robot."""
+"""Robot messages."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Scripts: expect, scenes in files, the pytest fixture, and the page that documents all calls."""
+"""Scripting: expect, scene files, the pytest fixture, and the documentation of all calls."""
 
 import asyncio
 import re

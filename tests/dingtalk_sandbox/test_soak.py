@@ -1,5 +1,4 @@
-"""Half an hour of a bot's life, by the clock: a token that ends, connections that end, messages that come
-again."""
+"""Half an hour of sandbox time: tokens expire, connections close, messages are redelivered."""
 
 import json
 from datetime import timedelta
@@ -9,7 +8,7 @@ from tests.dingtalk_sandbox.harness import BOTH, Client, Listener, card
 
 
 async def minute(client: Client, bot: Listener, number: int) -> str:
-    """Somebody speaks; the bot forgets to ack, hears it again a minute later, and acks. The text it heard."""
+    """Send a message, ignore its first delivery, and ack the redelivery. Returns the text."""
     await client.say(f"@DingRun {number}")
     first = await bot.frame()
     await client.later(60)

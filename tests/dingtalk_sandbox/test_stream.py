@@ -1,4 +1,4 @@
-"""The Stream gateway: tickets, frames, acks, redelivery, ends."""
+"""The Stream gateway: tickets, frames, acks, redelivery and disconnects."""
 
 import asyncio
 import json

@@ -12,7 +12,7 @@ MARKDOWN = {"msgtype": "markdown", "markdown": {"title": "t", "text": "hi"}}
 STAMP = int(NOW.timestamp() * 1000)
 
 
-def card_of(**fields: Any) -> dict[str, Any]:
+def action_card(**fields: Any) -> dict[str, Any]:
     return {"msgtype": "actionCard", "actionCard": {"title": "t", "text": "x"} | fields}
 
 
@@ -21,8 +21,8 @@ GOOD: list[tuple[dict[str, Any], str]] = [
     (SAY_HI, "text"),
     (MARKDOWN, "markdown"),
     ({"msgtype": "link", "link": {"title": "t", "text": "x", "messageUrl": "u"}}, "action_card"),
-    (card_of(singleTitle="a", singleURL="u"), "action_card"),
-    (card_of(btns=[{"title": "a", "actionURL": "u"}], btnOrientation="1"), "action_card"),
+    (action_card(singleTitle="a", singleURL="u"), "action_card"),
+    (action_card(btns=[{"title": "a", "actionURL": "u"}], btnOrientation="1"), "action_card"),
     ({"msgtype": "feedCard", "feedCard": {"links": LINKS}}, "action_card"),
 ]
 BAD: list[tuple[Any, int]] = [
@@ -32,9 +32,9 @@ BAD: list[tuple[Any, int]] = [
     ({"msgtype": "text"}, 40035),
     ({"msgtype": "text", "text": "x"}, 40035),
     ({"msgtype": "markdown", "markdown": {"text": "x"}}, 40035),
-    (card_of(), 40035),
-    (card_of(btns=[{"title": "a"}]), 40035),
-    (card_of(btns=["a"]), 40035),
+    (action_card(), 40035),
+    (action_card(btns=[{"title": "a"}]), 40035),
+    (action_card(btns=["a"]), 40035),
     ({"msgtype": "feedCard", "feedCard": {"links": []}}, 40035),
     (SAY_HI | {"at": []}, 40035),
     (SAY_HI | {"at": {"atUserIds": "user01"}}, 40035),

@@ -1,4 +1,4 @@
-"""A bot of a few lines, to have somebody at the other end of the sandbox's wire."""
+"""A minimal bot for tests of the page."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ MESSAGES, CARDS = "/v1.0/im/bot/messages/get", "/v1.0/card/instances/callback"
 
 @dataclass(kw_only=True)
 class TinyBot:
-    """Speaks to the sandbox as a bot does: by HTTP outward, by Stream inward; it acks all it hears."""
+    """A bot that sends over HTTP, receives over Stream, and acknowledges every frame."""
 
     http: aiohttp.ClientSession
     url: str
@@ -79,7 +79,7 @@ class TinyBot:
         await self.call("PUT", "/v1.0/card/instances", body)
 
     async def hook(self, text: str, **more: Any) -> Any:
-        """A text of the custom robot; the answer."""
+        """Send a text as the custom robot. Returns the response."""
         body = {"msgtype": "text", "text": {"content": text}, **more}
         return await self.call("POST", f"/robot/send?access_token={HOOK}", body)
 
@@ -99,5 +99,5 @@ class TinyBot:
         await self.send("sampleFile", mediaId=media, fileName=name, fileType=name.rsplit(".", maxsplit=1)[-1])
 
     def told(self, topic: str) -> list[Any]:
-        """The data of what came on that topic, in order."""
+        """Return the data received on a topic, in order."""
         return [json.loads(f["data"]) for f in self.heard if f["headers"].get("topic") == topic]
