@@ -49,7 +49,7 @@ async def test_the_report_of_a_retry_claims_nothing_of_what_it_did_not_see(
     await chat.say("@DingRun 重跑失败")
     file = (await chat.wait("file", 2))[-1]
     card = (await chat.messages("card"))[-1]
-    assert "这次只重跑了上次没成功的" in card["variables"]["markdown"]
+    assert "本次只重跑了上次没成功的" in card["variables"]["markdown"]
     workbook = CalamineWorkbook.from_filelike(io.BytesIO(await chat.download(file)))
     assert not [row for row in sheet_of(workbook, "变化") if "消失" in row]
 
