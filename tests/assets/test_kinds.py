@@ -20,7 +20,7 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
 
 
 @pytest.mark.parametrize(("kind", "document", "highlights"), CASES)
-def test_what_a_person_should_look_at_is_known_by_its_document(
+def test_highlights_are_derived_from_the_document(
     kind: str, document: dict[str, Any], highlights: tuple[str, ...]
 ) -> None:
     assert tuple(ASSET_KINDS[kind].highlights(document)) == highlights

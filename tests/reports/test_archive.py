@@ -47,7 +47,7 @@ async def test_another_bot_has_the_file(archive: MongoArchive, written: Path, tm
     assert len(os.listdir(tmp_path / "other/2026-11-24")) == 1
 
 
-async def test_what_is_not_there_is_not_fetched(archive: MongoArchive, tmp_path: Path) -> None:
+async def test_a_file_that_the_archive_lacks_is_not_fetched(archive: MongoArchive, tmp_path: Path) -> None:
     assert not await archive.exists(PATH)
     assert not await fetch(archive, REPORT, tmp_path)
     assert os.listdir(tmp_path) == []
@@ -80,7 +80,7 @@ async def test_a_broken_attempt_is_no_file_and_is_put_again(
     assert b"".join([piece async for piece in archive.read(PATH)]) == CONTENT
 
 
-async def test_old_days_are_swept_and_what_dead_writers_left(
+async def test_purging_removes_old_days_and_leftovers_of_dead_writers(
     archive: MongoArchive, written: Path, mongo: Mongo
 ) -> None:
     for day in ("2026-11-22", "2026-11-23", "2026-11-24"):
@@ -117,7 +117,7 @@ async def test_any_tool_for_gridfs_reads_it(archive: MongoArchive, written: Path
         assert await (await bucket.open_download_stream_by_name(PATH)).read() == CONTENT
 
 
-async def test_another_file_than_was_recorded_is_not_handed_out(
+async def test_a_file_with_another_digest_is_not_served(
     archive: MongoArchive, written: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     await archive.put(PATH, written)

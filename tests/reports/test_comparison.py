@@ -34,7 +34,7 @@ async def test_a_run_may_be_compared_with_the_finished_ones_before_it(store: Sql
     assert [each.id for each in story.history] == ["r0", "r1", "r2", "r5"]
 
 
-async def test_a_first_run_stands_alone(store: SqliteStore) -> None:
+async def test_a_first_run_has_no_earlier_runs(store: SqliteStore) -> None:
     run = await ended(store, 0)
     story = await load_report_input(store, run)
     assert (story.earlier, story.history) == ((), (run,))
@@ -47,7 +47,7 @@ async def test_the_report_of_an_old_run_looks_as_far_back_as_it_must(store: Sqli
     assert list(story.history) == runs[2 : HISTORY_LIMIT + 2]
 
 
-async def test_a_failed_month_hides_no_finished_run(store: SqliteStore) -> None:
+async def test_many_failed_runs_hide_no_finished_run(store: SqliteStore) -> None:
     await ended(store, 0)
     for number in range(1, COMPARISON_LIMIT + 5):
         await ended(store, number, status=RunStatus.ERROR)
@@ -55,7 +55,7 @@ async def test_a_failed_month_hides_no_finished_run(store: SqliteStore) -> None:
     assert [each.id for each in story.earlier] == ["r0"]
 
 
-async def test_a_month_of_partial_runs_hides_no_whole_one(store: SqliteStore) -> None:
+async def test_many_partial_runs_hide_no_complete_run(store: SqliteStore) -> None:
     await ended(store, 0)
     for number in range(1, COMPARISON_LIMIT + 5):
         await ended(store, number, task_counts=TaskCounts(total=2, done=1, stop=1))

@@ -11,13 +11,13 @@ from bot.models import ExportStatus, Findings, KindSummary, Report
 from tests.conftest import CoreHarness
 
 
-async def test_what_a_report_counted_is_kept_with_its_run(desk: CoreHarness) -> None:
+async def test_the_counts_of_a_report_are_stored_with_its_run(desk: CoreHarness) -> None:
     desk.exporter.findings = Findings(rows=3, highlights=(KindSummary(kind="vuln", total=2, new=1),))
     run = await desk.finished_run()
     assert (await desk.run(run.id)).findings == desk.exporter.findings
 
 
-async def test_a_death_between_the_file_and_its_record_is_made_good(
+async def test_a_crash_between_file_and_record_is_repaired(
     desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def dies(report: Report) -> None:
@@ -36,7 +36,7 @@ async def test_a_death_between_the_file_and_its_record_is_made_good(
     assert desk.messenger.verbs() == ["card", "upload", "file"]
 
 
-async def test_an_export_that_somebody_else_has_by_now_records_nothing(desk: CoreHarness) -> None:
+async def test_an_export_that_another_process_took_over_records_nothing(desk: CoreHarness) -> None:
     run = await desk.trigger()
     desk.engine.end_all()
     await desk.watcher.tick()
@@ -50,7 +50,7 @@ async def test_an_export_that_somebody_else_has_by_now_records_nothing(desk: Cor
     assert not list(desk.folder.rglob("*.*"))
 
 
-async def test_a_report_that_is_there_is_not_made_again(desk: CoreHarness) -> None:
+async def test_an_existing_report_is_not_exported_again(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     await desk.store._db.execute("delete from jobs where kind = 'export'")
     await desk.jobs.add(jobs_for_finished_run(run, desk.clock())[0])

@@ -31,7 +31,7 @@ def test_thousands_of_altered_tokens_are_refused() -> None:
         assert altered == token or read_token(altered, KEY) is None
 
 
-def test_no_single_letter_can_be_another() -> None:
+def test_changing_a_single_character_invalidates_a_token() -> None:
     """The last letter of a signature has two bits that decoding ignores."""
     token = sign_token("labcdefghij", KEY)
     for place in range(len(token)):

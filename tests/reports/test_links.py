@@ -53,7 +53,7 @@ async def test_the_same_cause_gets_the_same_link(links: ReportLinks, clock: Fake
     assert await url(links, "job2") != first
 
 
-async def test_a_link_that_is_over_is_followed_by_a_new_one(links: ReportLinks, clock: FakeClock) -> None:
+async def test_an_invalid_link_is_replaced_by_a_new_one(links: ReportLinks, clock: FakeClock) -> None:
     first = await url(links)
     clock.turn(seconds=3600)
     assert await url(links) != first
@@ -95,7 +95,7 @@ async def test_a_key_of_the_settings_wins(store: SqliteStore, clock: FakeClock) 
         await other.find(token(await url(own)))
 
 
-async def test_what_the_store_does_not_know_leads_nowhere(links: ReportLinks, store: SqliteStore) -> None:
+async def test_a_link_that_the_store_does_not_know_is_invalid(links: ReportLinks, store: SqliteStore) -> None:
     first = await url(links)
     await store.rows("delete from links")
     with pytest.raises(InvalidLinkError, match="unknown"):
@@ -124,7 +124,7 @@ async def test_an_end_that_cannot_be_stored_is_no_failure(
     await audit.finish(grant, begun)
 
 
-async def test_downloads_are_told_in_their_order(links: ReportLinks, audit: DownloadLog) -> None:
+async def test_downloads_are_listed_oldest_first(links: ReportLinks, audit: DownloadLog) -> None:
     grant = await links.find(token(await url(links)))
     began = [await audit.start(grant, HttpClient.from_headers(f"192.0.2.{n}", "wget")) for n in range(3)]
     assert [bool(each) for each in began] == [True, True, False]
@@ -132,7 +132,7 @@ async def test_downloads_are_told_in_their_order(links: ReportLinks, audit: Down
 
 
 @pytest.mark.parametrize("agent", ["a\nb\x00\u202ec\u2028", "x" * 5_000, "", "Mozilla/5.0 (钉钉)"])
-def test_what_a_visitor_says_is_one_short_visible_line(agent: str) -> None:
+def test_client_headers_become_one_short_visible_line(agent: str) -> None:
     shown = HttpClient.from_headers("192.0.2.7", agent).agent
     assert len(shown) <= MAX_AGENT_CHARACTERS
     assert shown.isprintable()

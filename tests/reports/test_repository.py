@@ -29,7 +29,7 @@ async def test_a_report_whose_file_is_gone_is_not_found(desk: CoreHarness) -> No
     assert await desk.reports.find(run_id=run.id) is None
 
 
-async def test_a_report_that_changed_on_disk_is_as_good_as_gone(desk: CoreHarness) -> None:
+async def test_a_report_that_changed_on_disk_is_not_found(desk: CoreHarness) -> None:
     run = await desk.finished_run()
     report = await desk.reports.find(run_id=run.id)
     assert report is not None
@@ -40,7 +40,7 @@ async def test_a_report_that_changed_on_disk_is_as_good_as_gone(desk: CoreHarnes
         await desk.reports.verified_path(report)
 
 
-async def test_old_days_are_swept_and_nothing_else(desk: CoreHarness, tmp_path: Path) -> None:
+async def test_purging_removes_old_days_and_nothing_else(desk: CoreHarness, tmp_path: Path) -> None:
     outside = tmp_path / "precious"
     outside.mkdir()
     for day in ("2026-10-01", "2026-11-23", "notes"):

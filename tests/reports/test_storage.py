@@ -29,7 +29,7 @@ def placed(shelf: ReportStorage, content: bytes = b"workbook") -> Report:
     return make_report(path=path, size=measure.size, sha256=measure.sha256)
 
 
-def test_a_placed_file_is_handed_out_as_it_was(shelf: ReportStorage) -> None:
+def test_a_committed_file_is_served_unchanged(shelf: ReportStorage) -> None:
     report = placed(shelf)
     with shelf.open(report) as file:
         assert file.read() == b"workbook"
@@ -44,7 +44,7 @@ def test_two_writers_of_one_run_never_share_a_file(shelf: ReportStorage) -> None
 
 
 @pytest.mark.parametrize("content", [b"workbooK", b"work", b"", b"workbook and more"])
-def test_a_file_that_changed_is_not_handed_out(shelf: ReportStorage, content: bytes) -> None:
+def test_a_changed_file_is_not_served(shelf: ReportStorage, content: bytes) -> None:
     report = placed(shelf)
     (shelf.folder / report.path).write_bytes(content)
     assert not shelf.exists(report)
@@ -69,7 +69,7 @@ def test_no_path_of_a_tampered_store_leads_outside(shelf: ReportStorage, tmp_pat
     assert not shelf.exists(replace(report, path=path))
 
 
-def test_a_day_that_is_a_link_takes_no_file(shelf: ReportStorage, tmp_path: Path) -> None:
+def test_a_day_folder_that_is_a_symbolic_link_is_refused(shelf: ReportStorage, tmp_path: Path) -> None:
     shelf.folder.mkdir()
     (shelf.folder / DAY).symlink_to(tmp_path)
     with pytest.raises(PermanentError, match="link"):
@@ -79,7 +79,7 @@ def test_a_day_that_is_a_link_takes_no_file(shelf: ReportStorage, tmp_path: Path
 @pytest.mark.parametrize(
     ("number", "says"), [(errno.ENOSPC, "disk is full"), (errno.EDQUOT, "disk is full"), (errno.EIO, "error")]
 )
-def test_a_disk_that_takes_no_more_is_temporary(
+def test_a_full_disk_is_temporary(
     shelf: ReportStorage, monkeypatch: pytest.MonkeyPatch, number: int, says: str
 ) -> None:
     def full(opened: int) -> None:
@@ -91,7 +91,7 @@ def test_a_disk_that_takes_no_more_is_temporary(
     assert not list(shelf.folder.rglob("*.xlsx"))
 
 
-def test_what_dead_exports_left_is_swept(shelf: ReportStorage) -> None:
+def test_leftovers_of_dead_exports_are_removed(shelf: ReportStorage) -> None:
     report = placed(shelf)
     alive, dead, child = (shelf.reserve_path(DAY, name) for name in ("alive", "dead", "child"))
     dead_child = child.with_name(child.name + ".part")
@@ -106,13 +106,13 @@ def test_what_dead_exports_left_is_swept(shelf: ReportStorage) -> None:
 
 
 @pytest.mark.parametrize(("days", "kept"), [(29, True), (31, True), (32, False), (400, False)])
-def test_a_report_is_kept_its_days(shelf: ReportStorage, days: int, kept: bool) -> None:
+def test_a_report_is_kept_for_keep_days(shelf: ReportStorage, days: int, kept: bool) -> None:
     report = placed(shelf)
     shelf.purge_expired(NOW + timedelta(days=days) - timedelta(hours=12))
     assert shelf.exists(report) is kept
 
 
-def test_a_sweep_follows_no_link(shelf: ReportStorage, tmp_path: Path) -> None:
+def test_purging_follows_no_symbolic_link(shelf: ReportStorage, tmp_path: Path) -> None:
     outside = tmp_path / "precious"
     outside.mkdir()
     (outside / "x.part").write_bytes(b"keep")
@@ -124,5 +124,5 @@ def test_a_sweep_follows_no_link(shelf: ReportStorage, tmp_path: Path) -> None:
     assert (outside / "x.part").is_file()
 
 
-def test_a_folder_that_is_missing_has_nothing_to_sweep(shelf: ReportStorage) -> None:
+def test_purging_a_missing_folder_does_nothing(shelf: ReportStorage) -> None:
     assert shelf.purge_expired(NOW) == 0

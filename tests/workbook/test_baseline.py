@@ -88,7 +88,7 @@ async def test_a_stopped_task_is_compared_with_nothing_and_is_no_baseline() -> N
     assert (found.complete, found.partial) == (("r1-a", "r0-b"), ("r1-b",))
 
 
-async def test_what_was_wholly_stopped_is_known_without_asking_for_it() -> None:
+async def test_a_fully_stopped_run_is_skipped_without_reading_its_tasks() -> None:
     past = Past()
     first = past.run()
     past.run(a=STOP, b=ERROR)
@@ -135,7 +135,7 @@ async def test_the_search_ends_at_a_whole_run_whatever_the_schedule_names() -> N
     assert past.engine.questions == 2
 
 
-async def test_targets_meet_whatever_their_letter_case_but_urls_do_not() -> None:
+async def test_targets_are_compared_without_case_except_urls() -> None:
     past = Past()
     past.run(("A.example,b.example", "https://c.example/A"))
     past.run(("b.example a.example", "https://c.example/a"))

@@ -60,7 +60,7 @@ def test_the_sheets_and_headers_are_arls(tmp_path: Path) -> None:
     assert sheets["域名"][0] == ["域名", "解析类型", "记录值", "关联ip"]
 
 
-def test_what_several_tasks_found_is_one_row(tmp_path: Path) -> None:
+def test_an_asset_of_several_tasks_is_one_row(tmp_path: Path) -> None:
     sheets = written(tmp_path, DOCUMENTS)
     assert sheets["IP"][2] == [
         "192.0.2.10", "80 \n443", 2, "CN/浙江", "AS1", "a.com \nb.com", "Linux", "cdn", "PUBLIC",
@@ -71,7 +71,7 @@ def test_what_several_tasks_found_is_one_row(tmp_path: Path) -> None:
     ]
 
 
-def test_addresses_and_ports_stand_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+def test_addresses_and_ports_are_sorted_as_numbers(tmp_path: Path) -> None:
     assert written(tmp_path, DOCUMENTS)["系统服务"][1:] == [
         ["192.0.2.9", 9, "x", "nginx", "1"],
         ["192.0.2.9", 8080, "http-alt", "", "1"],
@@ -104,7 +104,7 @@ def test_the_overview_tells_what_when_who_how_long_and_what_failed(tmp_path: Pat
     assert {"=1+1", "出错", "连接被拒绝", "t2"} <= cells(rows)
 
 
-def test_the_stand_in_of_a_task_that_never_was_is_no_id(tmp_path: Path) -> None:
+def test_an_unsubmitted_task_has_no_id(tmp_path: Path) -> None:
     never = f"{UNSUBMITTED}s1-1:b.example"
     failure = Failure(task_id=never, target="b.example", status=TaskStatus.MISSING, reason="没有提交")
     run = ended_run(task_ids=("t1", never), failures=(failure,))
@@ -192,7 +192,7 @@ def test_links_lead_to_sheets_of_the_workbook_only(tmp_path: Path) -> None:
     assert not any(b"External" in part for part in parts(tmp_path / "book.xlsx", ".rels"))
 
 
-def test_headers_stay_in_sight_and_filter_their_columns(tmp_path: Path) -> None:
+def test_headers_are_frozen_and_have_filters(tmp_path: Path) -> None:
     written(tmp_path, DOCUMENTS)
     (site,) = parts(tmp_path / "book.xlsx", "sheet3.xml")
     assert b'state="frozen"' in site
@@ -208,7 +208,7 @@ def test_no_part_has_the_header_for_large_files_needlessly(tmp_path: Path) -> No
     assert needed == {20}
 
 
-def test_the_same_finds_make_the_same_bytes(tmp_path: Path) -> None:
+def test_the_same_assets_yield_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.xlsx", "b.xlsx"):
         write_workbook(tmp_path / name, ReportInput(run=ended_run()), finds(DOCUMENTS), options=LOOK)
     assert (tmp_path / "a.xlsx").read_bytes() == (tmp_path / "b.xlsx").read_bytes()
@@ -226,7 +226,7 @@ def test_a_full_sheet_goes_on_in_a_second_one(tmp_path: Path) -> None:
     assert facts(sheets["概览"])["域名"] == 5
 
 
-def test_a_kind_that_nobody_knows_is_left_out(tmp_path: Path) -> None:
+def test_an_unknown_kind_is_ignored(tmp_path: Path) -> None:
     assert list(written(tmp_path, {"unheard": [{"of": 1}]})) == TITLES
 
 
@@ -355,6 +355,6 @@ def test_documents_out_of_order_are_noted_and_break_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("end", [None, NOW + timedelta(seconds=1)])
-def test_a_run_that_came_to_nothing_has_a_workbook(tmp_path: Path, end: datetime | None) -> None:
+def test_a_run_without_results_has_a_workbook(tmp_path: Path, end: datetime | None) -> None:
     run: Run = ended_run(task_counts=None, task_ids=(), failures=(), end_time=end, error_msg="没有目标")
     assert facts(written(tmp_path, {}, story=ReportInput(run=run))["概览"])["说明"] == "没有目标"

@@ -129,7 +129,7 @@ def test_a_value_becomes_a_cell(value: object, cell: str) -> None:
     assert CELLS.row(1, [value]) == f'<row r="1">{cell}</row>'
 
 
-def test_a_day_that_excel_does_not_have_is_told_in_words() -> None:
+def test_a_date_that_excel_lacks_becomes_text() -> None:
     assert local_time(datetime(1850, 1, 1, tzinfo=UTC), ZONE) == "1850-01-01 00:00:00+00:00"
     assert (
         local_time(datetime.min.replace(tzinfo=UTC), ZoneInfo("America/New_York"))

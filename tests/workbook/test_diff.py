@@ -24,14 +24,14 @@ def pairs(current: list[Document], earlier: list[Document]) -> list[PairedAsset]
     )
 
 
-def test_what_stands_under_one_key_meets() -> None:
+def test_documents_with_one_key_are_paired() -> None:
     found = pairs(things("a", "b", "b", "d"), things("b", "c", "d"))
     assert [(pair.key, len(pair.now), len(pair.before)) for pair in found] == [
         (("a",), 1, 0), (("b",), 2, 1), (("c",), 0, 1), (("d",), 1, 1),
     ]  # fmt: skip
 
 
-def test_streams_are_taken_two_keys_ahead_at_most() -> None:
+def test_streams_are_read_two_keys_ahead_at_most() -> None:
     taken: list[str] = []
 
     def stream() -> Iterator[Document]:
@@ -43,7 +43,7 @@ def test_streams_are_taken_two_keys_ahead_at_most() -> None:
     assert (first.key, taken) == (("a",), ["a", "b", "c"])
 
 
-def test_order_is_watched() -> None:
+def test_keys_out_of_order_are_noticed() -> None:
     for names, in_order in (("abc", True), ("aab", True), ("ba", False), ("aba", False)):
         stream = SortedGroups(things(*names), key)
         list(stream)
@@ -70,7 +70,7 @@ def test_a_change_names_thing_column_and_both_values() -> None:
     ]
 
 
-def test_a_thing_that_came_or_went_is_told_as_a_whole() -> None:
+def test_a_new_or_gone_asset_is_listed_with_all_columns() -> None:
     row = ("d", "A", "", "")
     told = [("域名", "d"), ("解析类型", "A")]
     assert list(compare_rows(DOMAIN, None, row)) == [Change(ChangeKind.NEW, ["d"], after=told)]

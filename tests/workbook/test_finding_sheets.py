@@ -92,12 +92,12 @@ def test_a_row_has_a_value_for_every_column(kind: Any) -> None:
     assert len(kind.row([{}])) == len(kind.layout.header) == len(kind.layout.widths)
 
 
-def test_when_it_was_found_is_no_change(tmp_path: Path) -> None:
+def test_another_discovery_time_is_no_change(tmp_path: Path) -> None:
     later = {"vuln": [FOUND["vuln"][0] | {"save_date": "2026-11-25 11:00:05"}]}
     assert written(tmp_path, later, {"vuln": FOUND["vuln"]})["变化"][1][0] == "与上次相同，没有变化"
 
 
-def test_a_secret_that_changed_is_told_without_it(tmp_path: Path) -> None:
+def test_a_changed_secret_is_reported_masked(tmp_path: Path) -> None:
     other = {"vuln": [FOUND["vuln"][0] | {"verify_data": {"username": "root", "password": "new"}}]}
     assert written(tmp_path, other, {"vuln": FOUND["vuln"]})["变化"][1][1:] == [
         "变化", "192.0.2.9:22 弱口令", "验证信息", MASKED, MASKED,
@@ -201,7 +201,7 @@ def test_fingerprints_that_are_plain_text_are_shown(tmp_path: Path) -> None:
     assert written(tmp_path, {"site": [site]})["站点"][1][2] == "PHP \nnginx"
 
 
-def test_what_is_not_read_does_not_travel() -> None:
+def test_fields_that_are_not_read_are_dropped() -> None:
     site = {"site": "a", "headers": "long", "favicon": {"hash": 5, "data": "long"}, "status": 200}
     assert KIND_SHEETS["site"].asset.slimmed(site) == {"site": "a", "favicon": {"hash": 5}, "status": 200}
     cert = {"cert": CERT | {"extensions": {"subjectAltName": "DNS:a.com", "other": "long"}}}
@@ -211,5 +211,5 @@ def test_what_is_not_read_does_not_travel() -> None:
 
 
 @pytest.mark.parametrize("text", ["2026-13-45 11:00:05", "2026-11-24", "yesterday", "", "0000-00-00 00:00"])
-def test_what_is_no_time_stays_text(text: str) -> None:
+def test_a_value_that_is_no_time_stays_text(text: str) -> None:
     assert moment(text) == text

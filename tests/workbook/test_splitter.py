@@ -84,7 +84,7 @@ def test_text_stays_text_and_times_stay_times(source: Path) -> None:
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:D3001")
 
 
-def test_what_cannot_be_small_enough_is_said(source: Path) -> None:
+def test_a_report_too_big_for_all_parts_raises(source: Path) -> None:
     with pytest.raises(TooBigError):
         split(source, cut(source, 1 / (2 * MAX_PARTS)))
     assert list(source.parent.glob("*.xlsx")) == [source]
@@ -137,7 +137,7 @@ def test_rows_of_unlike_size_are_cut_finer_until_all_parts_fit(tmp_path: Path) -
     assert sorted(tmp_path.glob("每日巡检*")) == sorted(parts)
 
 
-async def test_a_child_that_nobody_waits_for_is_ended(tmp_path: Path) -> None:
+async def test_a_cancelled_child_is_killed(tmp_path: Path) -> None:
     os.mkfifo(source := tmp_path / "endless.xlsx")
     cutting = asyncio.create_task(split_report(source, tmp_path, "x", 10_000_000))
     writer = await asyncio.to_thread(os.open, source, os.O_WRONLY)  # returns once the child reads
@@ -155,7 +155,7 @@ async def test_the_child_does_the_same(source: Path, tmp_path: Path) -> None:
     assert [path.name for path in parts] == ["每日巡检_1-2.xlsx", "每日巡检_2-2.xlsx"]
 
 
-async def test_the_child_says_why_not(source: Path, tmp_path: Path) -> None:
+async def test_the_child_reports_its_errors(source: Path, tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match=r"web\.public_url"):
         await split_report(source, tmp_path, "x", 100)
     with pytest.raises(TemporaryError, match="No such file"):

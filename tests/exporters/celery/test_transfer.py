@@ -45,7 +45,7 @@ def content_of(path: Path) -> bytes:
     return path.read_bytes()
 
 
-async def test_what_a_worker_wrote_the_bot_has(handover: FileTransfer, path: Path) -> None:
+async def test_the_bot_receives_what_a_worker_wrote(handover: FileTransfer, path: Path) -> None:
     assert not await handover.exists(PLACE)
     await write(handover)
     assert await handover.exists(PLACE)
@@ -54,20 +54,20 @@ async def test_what_a_worker_wrote_the_bot_has(handover: FileTransfer, path: Pat
     assert os.listdir(path.parent) == ["r.xlsx"]
 
 
-async def test_what_was_taken_is_nowhere_else(handover: FileTransfer, path: Path) -> None:
+async def test_a_received_file_is_removed_from_the_transfer(handover: FileTransfer, path: Path) -> None:
     room = await write(handover)
     await handover.receive(PLACE, path)
     assert not await handover.exists(PLACE)
     assert not room.exists()
 
 
-async def test_what_is_not_there_cannot_be_taken(handover: FileTransfer, path: Path) -> None:
+async def test_receiving_a_missing_file_is_temporary(handover: FileTransfer, path: Path) -> None:
     with pytest.raises(TemporaryError):
         await handover.receive(PLACE, path)
     assert os.listdir(path.parent) == []
 
 
-async def test_what_a_worker_did_not_end_is_not_handed_over(handover: FileTransfer) -> None:
+async def test_an_unfinished_file_is_not_transferred(handover: FileTransfer) -> None:
     with pytest.raises(TemporaryError, match="the engine is away"):
         async with handover.writer(PLACE):
             raise TemporaryError("the engine is away")
@@ -87,7 +87,7 @@ async def test_a_shared_folder_that_cannot_be_written_is_temporary(tmp_path: Pat
         await write(SharedFolder(tmp_path / "file"))
 
 
-async def test_a_day_that_is_a_link_leads_a_worker_nowhere(tmp_path: Path) -> None:
+async def test_a_worker_refuses_a_day_folder_that_is_a_symbolic_link(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "shared").mkdir()
     (tmp_path / "shared" / PLACE.partition("/")[0]).symlink_to(tmp_path / "elsewhere")

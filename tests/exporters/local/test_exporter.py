@@ -59,7 +59,7 @@ async def test_a_workbook_is_written_by_a_child(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
-async def test_so_many_are_written_at_the_same_time(tmp_path: Path, at_once: int) -> None:
+async def test_concurrency_limits_simultaneous_exports(tmp_path: Path, at_once: int) -> None:
     under_way, most, go = 0, 0, asyncio.Event()
 
     async def pause() -> None:
@@ -76,7 +76,7 @@ async def test_so_many_are_written_at_the_same_time(tmp_path: Path, at_once: int
     assert most == at_once
 
 
-async def test_the_loop_stays_free_during_an_export(tmp_path: Path) -> None:
+async def test_the_event_loop_stays_free_during_an_export(tmp_path: Path) -> None:
     longest, loop = 0.0, asyncio.get_running_loop()
 
     async def feel() -> None:
@@ -92,7 +92,7 @@ async def test_the_loop_stays_free_during_an_export(tmp_path: Path) -> None:
     assert longest < 0.6
 
 
-async def test_progress_is_told_while_it_lasts(tmp_path: Path) -> None:
+async def test_progress_is_reported_during_an_export(tmp_path: Path) -> None:
     seen: list[int | None] = []
 
     async def look() -> None:
@@ -134,7 +134,7 @@ async def test_a_cancelled_export_ends_its_child_and_leaves_nothing(tmp_path: Pa
     assert (children(), os.listdir(tmp_path)) == ([], [])
 
 
-async def test_an_engine_that_fails_meanwhile_is_told(tmp_path: Path) -> None:
+async def test_an_engine_error_during_an_export_is_raised(tmp_path: Path) -> None:
     async def fail() -> None:
         raise TemporaryError("the engine is away")
 
