@@ -1,4 +1,4 @@
-// The public AI template (382e4302…): blocks in the order that `sys_full_json_obj` asks for, and its states.
+// The public AI template (382e4302…): blocks in the order of `sys_full_json_obj`, and its states.
 import { h, icon } from "./dom.js";
 import { t } from "./i18n.js";
 import { link } from "./inline.js";
@@ -22,12 +22,12 @@ function order(variables) {
   return Array.isArray(wanted) ? wanted : BLOCKS;
 }
 
-/** The title, unless the order of the blocks leaves it out. */
+/** Render the title, unless the block order omits it. */
 export function aiTitle(variables) {
   return order(variables).includes("msgTitle") ? variables.msgTitle ?? "" : "";
 }
 
-/** What the state of the card says at its top. */
+/** Render the state at the top of the card. */
 export function flow(variables) {
   const status = variables.flowStatus;
   if (BUSY.includes(status)) {
@@ -36,7 +36,7 @@ export function flow(variables) {
   return status === "5" ? h("span", { class: "flow bad" }, icon("warn"), t("card.failed")) : null;
 }
 
-/** Grey lines in place of the words that are still to come. */
+/** Render a placeholder for text that is still being generated. */
 function waiting() {
   return h("div", { class: "waiting", "aria-hidden": "true" }, h("span", {}), h("span", {}), h("span", {}));
 }
@@ -53,14 +53,14 @@ function texts(items) {
   return items.length && h("ul", { class: "ai-texts" }, items.map((item) => h("li", {}, wordsOf(item))));
 }
 
-/** Pictures are named, not fetched: the page asks nobody but the sandbox. */
+/** Show image names only: the page requests nothing from other hosts. */
 function pictures(items) {
   const one = (item) => h("li", { class: "picture" }, icon("out"),
     link(String(item?.image ?? item?.url ?? item ?? ""), wordsOf(item) || t("image"), {}));
   return items.length && h("ul", { class: "ai-pictures" }, items.map(one));
 }
 
-/** The body of the card; `rich(text)` makes the card's markdown. */
+/** Render the body. `rich(text)` renders the card's markdown. */
 export function aiBody(variables, rich) {
   const given = whole(variables);
   const blocks = {
@@ -74,7 +74,7 @@ export function aiBody(variables, rich) {
   return !shown.length && BUSY.includes(variables.flowStatus) ? [waiting()] : shown;
 }
 
-/** The line under the card: who made it, and the thumbs that DingTalk draws there. */
+/** Render the footer: the sender, and a note about DingTalk's thumbs. */
 export function aiFoot(variables) {
   const source = wordsOf(whole(variables).source);
   const missing = !variables.flowStatus && t("ai.noflow");

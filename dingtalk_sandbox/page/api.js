@@ -1,4 +1,4 @@
-// The sandbox's control API, as the page uses it.
+// Client of the sandbox's control API.
 
 import { t } from "./i18n.js";
 
@@ -54,7 +54,7 @@ function parsed(event) {
   }
 }
 
-/** Follow the server's events; the browser reconnects by itself. `onLive(bool)` says whether it is there. */
+/** Subscribe to server-sent events. The browser reconnects by itself. `onLive(bool)` reports the connection state. */
 export function follow({ onChange, onStream, onLive }) {
   const source = new EventSource("/_sandbox/events");
   source.addEventListener("change", (event) => onChange(parsed(event)));

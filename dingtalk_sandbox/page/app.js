@@ -1,4 +1,4 @@
-// The chat page of the sandbox: loads the scene, follows its changes, and hands out what people do.
+// The chat page: loads the scene, follows changes, and dispatches user actions.
 import { api, follow } from "./api.js";
 import { buildComposer, drawComposer } from "./composer.js";
 import { openControls, refreshControls } from "./controls.js";
@@ -114,7 +114,7 @@ function back() {
   document.querySelector(".item[aria-current]")?.focus();
 }
 
-/** Fetch the messages of these conversations (all of mine by default), then draw what changed. */
+/** Fetch the messages of these conversations (default: all of mine) and redraw what changed. */
 async function load(ids = myConversations().map((c) => c.id)) {
   const me = state.me;
   const found = await Promise.all(ids.filter(Boolean).map(async (id) => [id, await api.messages(id, me).catch(() => null)]));
@@ -134,7 +134,7 @@ async function loadScene() {
 const dirty = { scene: true, all: true, ids: new Set() };
 let working = false;
 
-/** Something changed: `what` as the server told it. Reloads never overlap and never miss the last change. */
+/** Handle a change event. Reloads never overlap and never miss the last change. */
 async function changed(what = {}) {
   if (what?.conversation) dirty.ids.add(what.conversation);
   else dirty.scene = dirty.all = true;
@@ -170,7 +170,7 @@ async function refresh() {
   if (panelShows("controls")) await refreshControls();
 }
 
-/** What a press came to is forgotten with its card, when the sandbox is started anew. */
+/** Drop tap results whose card is gone, for example after a reset. */
 function forgetAnswers() {
   const cards = new Set([...state.messages.values()].flat().filter((m) => m.kind === "card").map(cardId));
   for (const key of state.answers.keys()) if (!cards.has(key.slice(0, key.lastIndexOf(" ")))) state.answers.delete(key);

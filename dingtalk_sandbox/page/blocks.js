@@ -1,4 +1,4 @@
-// What the blocks of the control panel are made of, and how an order of theirs is carried out.
+// Building blocks of the control panel, and execution of its actions.
 import { byId, h } from "./dom.js";
 import { t } from "./i18n.js";
 
@@ -15,12 +15,12 @@ function fade() {
   }, SHOWN);
 }
 
-/** `work` runs after every order, to draw the panel again. */
+/** Register `work` to run after every action, to redraw the panel. */
 export function whenDone(work) {
   after = work;
 }
 
-/** Carry out an order and say how it went; `done` are the words for success. */
+/** Run an action and show its result; `done` is the success message. */
 export async function act(work, done = t("ctl.done")) {
   try {
     const said = await work();
@@ -44,7 +44,7 @@ export function button(key, work, { looks = "", words = t(key), title } = {}) {
 
 let armed = "";
 
-/** A button that is pressed twice before it does what cannot be undone. */
+/** A button that must be clicked twice, for irreversible actions. */
 export function careful(key, work) {
   const node = h("button", { type: "button", class: "plain danger", data: { testid: key } }, t(key));
   const arm = (on) => {
@@ -70,7 +70,7 @@ export function hint(key, values) {
   return h("p", { class: "hint" }, t(key, values));
 }
 
-/** A form whose fields keep what was put in while the panel is drawn again: `draft` is {name: value}. */
+/** A form that keeps its values across redraws in `draft`, {name: value}. */
 export function form(draft, submit, ...children) {
   const node = h("form", { class: "fields" }, ...children);
   for (const part of node.elements) if (part.name in draft) part.value = draft[part.name];

@@ -1,4 +1,4 @@
-// One message: who, when, and a bubble by its kind.
+// One message: sender, time, and a bubble by kind.
 import { drawCard } from "./card.js";
 import { avatar, h, icon } from "./dom.js";
 import { clockTime, fileSize, fullTime, t } from "./i18n.js";
@@ -74,7 +74,7 @@ function inspectButton(message, acts) {
   return tool("inspect", (from) => acts.inspect(message, from), t("inspect"));
 }
 
-/** One's own messages and the robot's can be taken back. */
+/** Own messages and robot messages can be recalled. */
 function recallButton(message, acts) {
   const able = isRobot(message) || message.sender?.id === state.me;
   return able && tool("recall", () => acts.recall(message), t(isRobot(message) ? "recall.robot" : "recall"));
@@ -92,7 +92,7 @@ function meta(message, sender) {
     h("time", { datetime: new Date(message.at).toISOString(), title: fullTime(message.at) }, clockTime(message.at)));
 }
 
-/** The element of a message; `acts` are {send, tap, inspect, recall}. */
+/** Build the element of a message. `acts` are {send, tap, inspect, recall}. */
 export function drawMessage(message, acts) {
   const sender = message.sender ?? {};
   const mine = sender.id === state.me && !isRobot(message);

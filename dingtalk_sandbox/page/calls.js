@@ -1,4 +1,4 @@
-// Which calls belong to a message besides its own: updates, presses, attempts that came again, its upload.
+// Calls related to a message: updates, taps, retries and its upload.
 import { api } from "./api.js";
 import { cardId } from "./message_text.js";
 
@@ -22,7 +22,7 @@ function refusedBefore(wire) {
   return (call) => call.endpoint === wire.endpoint && refused(call) && JSON.stringify(call.request) === text;
 }
 
-/** [part of the endpoint, whether such a call belongs to the message] for each way of belonging. */
+/** Rules of relation: [substring of the endpoint, predicate]. */
 function ways(message) {
   const { endpoint = "", request = {}, response = {} } = message.wire;
   const path = endpoint.split(" ")[1] ?? "";
@@ -36,7 +36,7 @@ function ways(message) {
 
 const when = (wire) => wire.at ?? "";
 
-/** All calls of a message but its own, oldest first as far as they tell their time. */
+/** Return the related calls of a message, oldest first. */
 export async function relatedCalls(message) {
   if (!message.wire) return [];
   const lists = message.wire.endpoint.startsWith("CALLBACK") ? []
@@ -47,7 +47,7 @@ export async function relatedCalls(message) {
   return [...all.values()].sort((a, b) => (when(a) && when(b) ? when(a).localeCompare(when(b)) : 0));
 }
 
-/** What such a call was: update, press, again (it came a second time), upload, ask or retry. */
+/** Return the role of a related call. */
 export function roleOf(wire, message) {
   const { endpoint } = wire;
   if (endpoint.startsWith("CALLBACK")) return message.kind === "card" ? "press" : "redelivery";
@@ -56,7 +56,7 @@ export function roleOf(wire, message) {
   return endpoint === message.wire.endpoint ? "retry" : "other";
 }
 
-/** How often a call was booked: not when it failed at the door, nor when a webhook had seen its msgUuid. */
+/** Return the cost of a call: 0 if it was rejected, or if a webhook repeated its msgUuid. */
 function booked(wire, message) {
   const code = wire.response?.code ?? wire.response?.errcode;
   if (wire.bucket === "free" || wire.status === 403 || wire.status === 401 || UNBOOKED.has(code)) return 0;
@@ -65,7 +65,7 @@ function booked(wire, message) {
   return roleOf(wire, message) === "redelivery" && !own ? 0 : 1;
 }
 
-/** Calls by bucket: {api: 2, stream_webhook: 1}. */
+/** Sum the cost by quota: {api: 2, stream_webhook: 1}. */
 export function costOf(message, related) {
   const sum = {};
   for (const wire of [message.wire, ...related]) {

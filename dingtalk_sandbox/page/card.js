@@ -1,4 +1,4 @@
-// Interactive cards: header, body, tips and buttons that call back, and what only the tapper sees.
+// Interactive cards: header, body, tips, callback buttons, and tap results.
 import { words } from "./tap_result.js";
 import { aiBody, aiFoot, aiTitle, flow, isAi } from "./ai.js";
 import { h, icon } from "./dom.js";
@@ -62,7 +62,7 @@ function body(message, acts) {
   return "content" in variables ? [rich(variables.content, message, acts)] : ofTable(variables);
 }
 
-/** What a person's last press came to, said to that person alone. */
+/** Render the result of the user's last tap. */
 function privateLine(answer) {
   if (!answer) return null;
   const said = answer.text || t("private.empty");
@@ -72,7 +72,7 @@ function privateLine(answer) {
     shown);
 }
 
-/** The inside of a card's bubble. */
+/** Render the content of a card. */
 export function drawCard(message, acts) {
   const variables = variablesOf(message);
   const ai = isAi(variables);

@@ -1,4 +1,4 @@
-// The sandbox's clock: how far it is from this machine's, and turning it.
+// The sandbox's clock: its offset from this computer, and moving it.
 import { api } from "./api.js";
 import { act, block, button, field, form, hint } from "./blocks.js";
 import { h } from "./dom.js";
@@ -7,7 +7,7 @@ import { fullTime, t } from "./i18n.js";
 const STEPS = [-7200, 3600, 5400, 7200, 86_400];
 const draft = { minutes: "65" };
 
-/** 2 小时, 90 分钟, 40 秒: the size of a span in the largest unit that fits it wholly. */
+/** Format a time span in the largest unit that divides it: 2 小时, 90 分钟, 40 秒. */
 export function span(seconds) {
   const size = Math.abs(Math.round(seconds));
   const [key, unit] = [["days", 86_400], ["hours", 3600], ["minutes", 60]].find(([, u]) => size >= u && size % u === 0)

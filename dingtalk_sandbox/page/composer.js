@@ -1,10 +1,10 @@
-// Writing: @-completion, quick commands, Enter sends, Shift+Enter makes a line.
+// The message box: @-completion, quick commands, Enter to send, Shift+Enter for a new line.
 import { byId, h, icon } from "./dom.js";
 import { language, t } from "./i18n.js";
 import { fillPeople } from "./list.js";
 import { conversation, myself, people, robotName, sees, state } from "./state.js";
 
-// Each is [Chinese, English]; a scene may bring its own: `chips`, of words or of such pairs.
+// Each is [Chinese, English]. `chips` of a scene, texts or such pairs, replace them.
 const CHIPS = [["重跑", "rerun"], ["最近报告", "last report"], ["状态", "status"], ["计划", "schedules"], ["帮助", "help"]];
 const drafts = new Map();
 let acts = {};
@@ -49,7 +49,7 @@ function hint() {
   node.classList.toggle("warn", Boolean(missed));
 }
 
-/** The @ that is being typed before the caret: {from, part}, or null. */
+/** Return the mention being typed before the caret, {from, part}, or null. */
 function typedAt() {
   const before = box().value.slice(0, box().selectionStart);
   const match = before.match(/@([^\s@]{0,20})$/);
@@ -124,7 +124,7 @@ function skeleton() {
     h("p", { class: "say-hint", id: "say-hint" })];
 }
 
-/** Build the composer once; `given` are {say(text) → false when it failed, become(id)}. */
+/** Build the composer once. `given` are {say(text) → false on failure, become(id)}. */
 export function buildComposer(given) {
   acts = given;
   const form = byId("composer");
@@ -164,7 +164,7 @@ function placeholder(open) {
 
 let drawnFor = null;
 
-/** Fit the composer to the open conversation and the person who speaks. */
+/** Update the composer for the open conversation and the current user. */
 export function drawComposer() {
   const open = conversation();
   byId("composer").hidden = !open;

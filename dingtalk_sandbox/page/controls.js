@@ -1,4 +1,4 @@
-// The control panel: connections, faults, the clock, the scene, the settings, and what calls have cost.
+// The control panel: connections, faults, clock, scene, settings and call counters.
 import { api } from "./api.js";
 import { block, hint, result, whenDone } from "./blocks.js";
 import { clockBlock } from "./clock.js";
@@ -48,7 +48,7 @@ function openBlocks() {
   return new Set(blocks.filter((b) => b.open).map((b) => b.dataset.block));
 }
 
-/** Somebody fills in a form or has a list open, which a new drawing would close. */
+/** Return true while a form is being edited, which a redraw would interrupt. */
 function typing() {
   const inside = document.activeElement?.closest?.("#panel form, #panel select");
   return inside && document.activeElement.type !== "submit";
@@ -67,7 +67,7 @@ async function redraw() {
   if (focus) (again || document.getElementById("panel")).focus({ preventScroll: true });
 }
 
-/** Draw the panel again, one drawing after the other, if it is open and nobody is filling in its form. */
+/** Redraw the open panel, unless a form is being edited. Redraws never overlap. */
 export async function refreshControls({ evenTyping = false } = {}) {
   if (!panelShows("controls") || (typing() && !evenTyping)) return;
   drawing = drawing.then(redraw);

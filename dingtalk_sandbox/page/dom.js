@@ -1,4 +1,4 @@
-// Making elements without ever parsing markup: text stays text, whatever is in it.
+// Builds elements without parsing HTML, so text can never become markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -22,14 +22,14 @@ function apply(node, props) {
   return node;
 }
 
-/** h("p", {class: "x", on: {click}}, "text", child, …): an element; empty children are left out. */
+/** Build an element: h("p", {class: "x", on: {click}}, "text", child, …). Empty children are skipped. */
 export function h(tag, props = {}, ...children) {
   const node = apply(document.createElement(tag), props);
   node.append(...children.flat().filter(Boolean));
   return node;
 }
 
-/** Things that repeat must look the same each time, so a person gets one colour out of eight by id. */
+/** Pick one of eight colors by id, so that a person always has the same color. */
 export function hueOf(id) {
   let sum = 0;
   for (const char of String(id)) sum = (sum * 31 + char.codePointAt(0)) % 9973;
@@ -60,7 +60,7 @@ const PATHS = {
   warn: "M12 4l9 16H3zM12 10v4M12 17v.3",
 };
 
-/** A line icon; it says nothing to a screen reader, its button does. */
+/** A line icon, hidden from screen readers. Its button carries the label. */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   apply(svg, { class: "icon", viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" });
@@ -70,7 +70,7 @@ export function icon(name) {
   return svg;
 }
 
-/** DingTalk's way with names: the last two characters of a Chinese one, else the initials. */
+/** Return an avatar text as DingTalk does: the last two Chinese characters, else the initials. */
 export function initials(name) {
   const words = String(name || "?").trim();
   if (/[\u3400-\u9fff]/.test(words)) return [...words.replace(/[^\u3400-\u9fff]/g, "")].slice(-2).join("");
@@ -78,7 +78,7 @@ export function initials(name) {
   return (parts.length > 1 ? parts[0][0] + parts.at(-1)[0] : words.slice(0, 2)).toUpperCase();
 }
 
-/** The picture of a person, the robot or a conversation (`kind` robot, group, work or person). */
+/** Build an avatar. `kind` is robot, group, work or person. */
 export function avatar(kind, id, name) {
   const face = kind === "person" ? initials(name) : icon(kind);
   return h("span", { class: `avatar ${kind} hue${hueOf(id)}`, "aria-hidden": "true" }, face);

@@ -1,4 +1,4 @@
-// Faults on order: an endpoint that is slow, wrong or silent, and a month that is used up.
+// The faults block: inject faults by endpoint, and exhaust monthly quotas.
 import { api } from "./api.js";
 import { act, block, button, field, form, hint, options } from "./blocks.js";
 import { h } from "./dom.js";
@@ -7,7 +7,7 @@ import { t } from "./i18n.js";
 const denied = (code) => ({ kind: "error", code: `Forbidden.AccessDenied.${code}`, status: 403 });
 const old = (code, message) => ({ kind: "error", code, message });
 
-// family → [name, what the sandbox is told]; `quota` is not a rule but a setting.
+// family → [name, fault rule]. `quota` changes a setting instead.
 const FAMILIES = {
   line: [["latency", { kind: "latency", ms: 3000 }], ["lose", { kind: "lose_answer" }], ["drop", { kind: "drop" }],
     ["html", { kind: "html" }]],
@@ -37,7 +37,7 @@ function ruleFrom(fields) {
   return rule;
 }
 
-/** The month ends here: the limit becomes what has been used. A limit of 0 would be none, so one call may pass. */
+/** Exhaust a quota by lowering its limit to the usage. A limit of 0 means none, so at least 1 is set. */
 async function exhaust({ setting, bucket }) {
   const [{ buckets }, { settings }] = await Promise.all([api.counters(), api.scene()]);
   if (!limits[setting] || settings[setting] > buckets[bucket]) limits[setting] = settings[setting];
@@ -96,7 +96,7 @@ function ruleLine(rule, i, rules) {
     button("ctl.lift", () => api.faults(others), { title: t("ctl.lift.title", { name: ruleName(rule) }) }));
 }
 
-/** The months that are used up, whoever used them. */
+/** Return the exhausted quotas, whatever the cause. */
 function spent(counters) {
   return FAMILIES.quota.filter(([, { bucket }]) => counters.limits[bucket] && counters.buckets[bucket] >= counters.limits[bucket])
     .map(([name, { setting }]) => h("li", { data: { testid: "spent" } }, h("span", {}, t(`fault.${name}`)), h("small", {}, t("ctl.always")),

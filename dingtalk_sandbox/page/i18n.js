@@ -1,4 +1,4 @@
-// The language of the page: what was chosen last, else the browser's; Chinese unless it is English.
+// The language of the page: the last choice, else the browser's. Chinese is the default.
 import { WORDS } from "./words.js";
 
 const KEY = "sandbox.lang";
@@ -15,7 +15,7 @@ export function keep(key, value) {
   try {
     localStorage.setItem(key, value);
   } catch {
-    // nothing is lost but the memory of it
+    // storage is unavailable: the choice is not remembered
   }
 }
 
@@ -36,13 +36,13 @@ export function setLanguage(next) {
   keep(KEY, next);
 }
 
-/** The words for `key`, with {name} parts filled in; an unknown key comes back as it is. */
+/** Translate `key` and fill in its {name} placeholders. An unknown key is returned as is. */
 export function t(key, values = {}) {
   const words = WORDS[key]?.[lang === "en" ? 1 : 0] ?? key;
   return words.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
-/** Say the words of the static page: data-t (text), data-t-label (aria-label), data-t-title. */
+/** Translate the static page: data-t (text), data-t-label (aria-label), data-t-title. */
 export function translatePage(root = document) {
   document.documentElement.lang = locale();
   document.title = t("app.title");
@@ -72,7 +72,7 @@ function daysAgo(date) {
   return Math.round((midnight(new Date()) - midnight(date)) / 86_400_000);
 }
 
-/** 今天, 昨天, 8月22日, for the line between two days. */
+/** Format a day for the date separator: 今天, 昨天, 8月22日. */
 export function dayName(at) {
   const date = new Date(at);
   const ago = daysAgo(date);
@@ -81,7 +81,7 @@ export function dayName(at) {
   return format({ month: "long", day: "numeric", weekday: "short" }, date);
 }
 
-/** The short time in the list: the clock today, else the day. */
+/** Format a time for the conversation list: the time if today, else the day. */
 export function listTime(at) {
   const date = new Date(at);
   if (daysAgo(date) === 0) return clockTime(at);

@@ -1,4 +1,4 @@
-// The inside of a line: emphasis, links, mentions, line breaks. Unknown markup stays text.
+// Inline markdown: emphasis, links, mentions, line breaks. Unknown markup stays text.
 import { h, icon } from "./dom.js";
 import { t } from "./i18n.js";
 
@@ -13,7 +13,7 @@ function entities(text) {
   });
 }
 
-/** Where a link goes: {href} for the web, {send} for dtmd's "say this as me", else {} and it stays inert. */
+/** Return a link's target: {href} for the web, {send} for dtmd's sendMessage, else {}. */
 export function target(url) {
   let parsed;
   try {
@@ -32,7 +32,7 @@ export function target(url) {
   return {};
 }
 
-/** A link as an element: a web link, a button that speaks, or plain text that says why it does nothing. */
+/** Build a link: a web link, a button that sends a message, or inert text with a reason. */
 export function link(url, label, ctx) {
   const { href, send } = target(url);
   if (href) return h("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, label);
@@ -77,7 +77,7 @@ function bare(match) {
   return [link(url, url, {}), match[0].slice(url.length)];
 }
 
-// In order of need; each pattern is anchored and tried where the scan stands.
+// In order of precedence. Each pattern is sticky and tried at the current position.
 const BOTH = [
   [/^\\([!-/:-@[-`{-~])/, (match) => match[1]],
   [/^!\[([^\]\n]*)\]\(\s*<?((?:[^\s()<>]|\([^\s()]*\))+)>?[^()\n]*\)/, image],
@@ -100,7 +100,7 @@ const CARD = [
   [/^~~(?=\S)([^~\n]+?)~~/, emphasis("s")],
 ];
 
-// What may not stand right before: no emphasis inside a word, no address inside a Latin one.
+// Forbidden preceding characters: no emphasis inside a word, no URL inside a Latin word.
 const AFTER = { word: /[\p{L}\p{N}]$/u, start: /[a-z\d]$/i };
 
 function nameAt(text, ctx) {
@@ -121,7 +121,7 @@ function special(text, before, ctx) {
   return null;
 }
 
-/** One run of text → nodes and strings. */
+/** Parse a line into nodes and strings. */
 export function inline(text, ctx) {
   const out = [];
   let plain = "";
@@ -141,7 +141,7 @@ export function inline(text, ctx) {
   return out.flat();
 }
 
-/** Plain text of a `text` message: line breaks are kept, web addresses and known names are marked. */
+/** Render a `text` message: keep line breaks, link URLs, highlight known mentions. */
 export function plainText(text, names) {
   return String(text ?? "").split("\n").flatMap((line, i) => [i ? h("br") : "", ...words(line, names)]);
 }

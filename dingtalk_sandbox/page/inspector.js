@@ -1,4 +1,4 @@
-// What went over the wire for one bubble: endpoint, size against the limit, cost, request, response.
+// The inspector: endpoint, size and limit, cost, request and response of a message.
 import { costOf, refused, relatedCalls, roleOf } from "./calls.js";
 import { byId, h, icon } from "./dom.js";
 import { clockTime, fullTime, t } from "./i18n.js";
@@ -7,7 +7,7 @@ import { state } from "./state.js";
 
 const PIECE = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g;
 
-/** JSON with its parts marked, as nodes. */
+/** Render JSON with syntax highlighting. */
 function coloured(text) {
   const out = [];
   let last = 0;
@@ -21,7 +21,7 @@ function coloured(text) {
   return [...out, text.slice(last)];
 }
 
-/** The JSON strings inside a body (msgParam, sys_full_json_obj, data …), which are easier to read opened. */
+/** Expand JSON strings inside a body (msgParam, sys_full_json_obj, data …). */
 function nested(value, name = "", found = []) {
   if (value && typeof value === "object") {
     for (const [key, inner] of Object.entries(value)) nested(inner, key, found);
@@ -29,7 +29,7 @@ function nested(value, name = "", found = []) {
     try {
       found.push([name, JSON.parse(value)]);
     } catch {
-      // not JSON after all
+      // not JSON
     }
   }
   return found;
@@ -97,7 +97,7 @@ function retriesRow(message, related) {
   return row(t("inspector.retries"), h("span", { data: { testid: "retries" } }, n ? t("inspector.times", { n }) : t("inspector.never")));
 }
 
-/** The parts of the panel for a message and the calls that belong to it. */
+/** Build the panel for a message and its related calls. */
 function parts(message, related) {
   const { wire } = message;
   const facts = h("dl", { class: "facts" },
@@ -136,14 +136,14 @@ function bucketRow(wire) {
 
 let shown = null; // {id, conversation, text} of the message in the panel
 
-/** Show what went over the wire for a message. */
+/** Open the inspector for a message. */
 export async function inspect(message, from) {
   shown = { id: message.id, conversation: message.conversation, text: JSON.stringify(message) };
   const related = await relatedCalls(message).catch(() => message.updates ?? []);
   openPanel("inspector", t("inspector"), parts(message, related), from);
 }
 
-/** Draw the message again if it has changed; what was opened and scrolled to stays so. */
+/** Redraw the inspector if the message changed, keeping expanded parts and scroll position. */
 export async function refreshInspector() {
   if (!panelShows("inspector")) return;
   const message = state.messages.get(shown.conversation)?.find((m) => m.id === shown.id);
@@ -157,7 +157,7 @@ export async function refreshInspector() {
 
 let opener = null;
 
-/** Open the right side with these parts; Escape and the button close it and give the focus back. */
+/** Open the side panel. Escape and the close button close it and restore the focus. */
 export function openPanel(name, title, parts, from) {
   const panel = byId("panel");
   opener = from ?? opener;

@@ -1,4 +1,4 @@
-// The left side: who I am, and my conversations with their last line.
+// The sidebar: the current user and their conversations.
 import { avatar, byId, h } from "./dom.js";
 import { listTime, t } from "./i18n.js";
 import { summary } from "./message_text.js";
@@ -39,7 +39,7 @@ function item(conversation, open) {
     h("span", { class: "item-last" }, h("span", { class: "ellipsis" }, lastLine(conversation)), badge)));
 }
 
-/** Draw the list; the focus stays on the conversation it was on. */
+/** Redraw the list and keep the focus. */
 export function drawList(open) {
   const root = byId("list");
   const focused = root.contains(document.activeElement) ? document.activeElement.dataset.id : null;
@@ -52,7 +52,7 @@ export function drawList(open) {
   if (focused) root.querySelector(`[data-id="${CSS.escape(focused)}"]`)?.focus();
 }
 
-/** The choice of a person, for the side and for the composer. */
+/** Build the options of the user selector. */
 export function fillPeople(select) {
   const options = state.scene.people.map((p) => h("option", { value: p.id, selected: p.id === state.me },
     `${p.name} · ${t(`role.${p.role ?? "member"}`)}`));

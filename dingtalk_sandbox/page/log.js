@@ -1,4 +1,4 @@
-// The messages of the open conversation: redrawn piece by piece, so that focus and scroll survive.
+// The messages of the open conversation, updated in place to keep focus and scroll position.
 import { drawMessage } from "./bubble.js";
 import { byId, h, icon } from "./dom.js";
 import { dayName, language, t } from "./i18n.js";
@@ -34,7 +34,7 @@ function pill(fresh) {
   button.hidden = false;
 }
 
-/** Wire the scrolling once; what grows keeps the end in sight unless the person scrolled up. */
+/** Set up scrolling: stay at the end as messages arrive, unless the user scrolled up. */
 export function watchScroll() {
   scroller().addEventListener("scroll", () => {
     stick = atEnd();
@@ -97,7 +97,7 @@ function empty(kind) {
     h("h3", {}, t("empty.title")), h("p", {}, t(`empty.${kind}`, { robot: robotName() })));
 }
 
-/** Draw the open conversation. */
+/** Redraw the open conversation. */
 export function drawLog(acts) {
   const open = conversation();
   const messages = state.messages.get(state.current) ?? [];
@@ -116,7 +116,7 @@ export function drawLog(acts) {
   if (inSight()) state.seen.set(state.current, messages.length);
 }
 
-/** Say what is new to those who cannot see it. */
+/** Announce new messages to screen readers. */
 function announce(messages) {
   const others = messages.filter((m) => isRobot(m) || m.sender?.id !== state.me).slice(-3);
   if (!others.length) return;

@@ -1,4 +1,4 @@
-// DingTalk's markdown, as nodes. Nothing here parses HTML: what is not known stays visible as text.
+// Renders DingTalk's markdown as nodes. HTML is not parsed: unknown markup stays visible as text.
 // Two dialects: "message" (headings, bold, italic, links, images, quotes, lists) and "card", which adds
 // tables, fenced code, rules, <br>, <font> and <a atId=…>.
 import { inline } from "./inline.js";
@@ -56,7 +56,7 @@ function list(lines, start, ctx) {
   return [h(numbered ? "ol" : "ul", { start: first === 1 ? null : first }, nodes), i];
 }
 
-/** A list item of one paragraph is shown without the paragraph's margins. */
+/** Unwrap the paragraph of a single-paragraph list item. */
 function tight(nodes) {
   return nodes[0]?.tagName === "P" ? [...nodes[0].childNodes, ...nodes.slice(1)] : nodes;
 }
@@ -71,7 +71,7 @@ function quote(lines, start, ctx) {
   return [h("blockquote", {}, blocks(inner, ctx)), i];
 }
 
-/** A heading's words, without the marks that may close it; by hand, since a pattern takes cubic time. */
+/** Strip the closing marks of a heading. Done by hand, as a regular expression takes cubic time. */
 function headline(text) {
   const trimmed = text.trimEnd();
   let end = trimmed.length;
@@ -124,7 +124,7 @@ function blocks(lines, ctx) {
   return out;
 }
 
-/** Markdown → a list of nodes. `onSend(text)` runs when a dtmd://…/sendMessage link is pressed. */
+/** Render markdown to nodes. `onSend(text)` runs when a dtmd://…/sendMessage link is clicked. */
 export function markdown(text, { dialect = "message", onSend = null, names = new Map() } = {}) {
   return blocks(String(text ?? "").replace(/\r\n?/g, "\n").split("\n"), { dialect, onSend, names, depth: 0 });
 }

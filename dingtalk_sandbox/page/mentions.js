@@ -1,5 +1,5 @@
-// For whom a mention by the robot rings. DingTalk wants it twice: in the `at` list and in the text; and some ways
-// of sending cannot mention at all ("0699-robot-message-type", "0717-custom-bot-to-send-group-chat-messages").
+// Who is notified by a robot's mention. It must be in both the `at` list and the text, and some ways
+// of sending cannot mention anyone ("0699-robot-message-type", "0717-custom-bot-to-send-group-chat-messages").
 import { h, icon } from "./dom.js";
 import { t } from "./i18n.js";
 import { isRobot, textOf, titleOf } from "./message_text.js";
@@ -15,7 +15,7 @@ function says(text, word) {
   return new RegExp(`@${safe}(?![A-Za-z0-9_])`).test(text);
 }
 
-/** Who is named behind an @ in the text: [[id or mobile, name], …]; "@ALL" is everybody. */
+/** Find the mentions in the text: [[id or mobile, name], …]. "@ALL" is everyone. */
 function named(text, members) {
   const known = members.filter((p) => says(text, p.id) || says(text, p.name)).map((p) => [p.id, p.name]);
   const mobiles = [...text.matchAll(MOBILE)].map(([, mobile]) => [mobile, mobile]);
@@ -37,7 +37,7 @@ function webhook(message, text, members) {
   return { loud: rings, all, quiet };
 }
 
-/** {loud: [id], all, quiet: [[why, [id]]]} of a message; a person's own @ always rings. */
+/** Return {loud: [id], all, quiet: [[why, [id]]]} of a message. A person's mention always notifies. */
 export function mentionsOf(message) {
   const none = { loud: [], all: false, quiet: [] };
   const open = conversation(message.conversation);
@@ -50,7 +50,7 @@ export function mentionsOf(message) {
   return { ...none, loud: onCard.filter((id) => id !== "@ALL"), all: onCard.includes("@ALL") };
 }
 
-/** What DingTalk would highlight in the words of a message: word after the @ → name that is shown. */
+/** Return the highlights of a message: {word after the @: displayed name}. */
 export function highlighted(message, mentionable) {
   if (!isRobot(message)) return mentionable;
   const { loud, all } = mentionsOf(message);
@@ -62,7 +62,7 @@ function names(ids) {
   return ids.map((id) => (id === "@ALL" ? t("rings.all") : person(id)?.name ?? id)).join("、");
 }
 
-/** The lines under a bubble: who is told, and who is not, and why. */
+/** Render the lines below a bubble: who is notified, who is not, and why. */
 export function ringLines(message) {
   const { loud, all, quiet } = mentionsOf(message);
   const heard = all ? t("rings.all") : names(loud);

@@ -1,4 +1,4 @@
-// Reading a message of the control API: what its content is called, and how it looks in one line.
+// Text of a message: its title, and a one-line summary.
 import { t } from "./i18n.js";
 
 export const textOf = (message) => String(message.content?.text ?? "");
@@ -9,7 +9,7 @@ export const buttonsOf = (message) => message.buttons ?? message.content?.button
 export const cardId = (message) => message.outTrackId ?? message.id;
 export const isRobot = (message) => Boolean(message.sender?.robot);
 
-/** The title of a card, whatever its template calls it. */
+/** Return the title of a card of any template. */
 export function cardTitle(message) {
   const variables = variablesOf(message);
   return variables.title || variables.msgTitle || "";
@@ -20,7 +20,7 @@ function bare(markdown) {
     .replace(/[*_`#>|]+/g, " ").replace(/&nbsp;|&#160;/g, " ").replace(/\s+/g, " ").trim();
 }
 
-/** One line for the list and for the screen reader. */
+/** Summarize a message in one line, for the list and screen readers. */
 export function summary(message) {
   if (message.recalled) return t("recalled", { name: message.sender?.name ?? "" });
   if (message.fileName) return `${t("kind.file")} ${message.fileName}`;

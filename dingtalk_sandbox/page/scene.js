@@ -1,10 +1,10 @@
-// The scene: kept in a file, taken from one, started anew.
+// The scene block: save, load and reset.
 import { api } from "./api.js";
 import { act, block, button, careful, hint } from "./blocks.js";
 import { h } from "./dom.js";
 import { t } from "./i18n.js";
 
-/** Hand a text to the browser as a download. */
+/** Offer a text as a download. */
 function download(name, text) {
   const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   const link = h("a", { href: url, download: name });

@@ -1,4 +1,4 @@
-// The sandbox's settings: every switch that the scene shows, by the type of its value.
+// The settings block: an input for each setting, by the type of its value.
 import { api } from "./api.js";
 import { act, block, hint } from "./blocks.js";
 import { h } from "./dom.js";

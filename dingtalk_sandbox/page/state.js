@@ -1,4 +1,4 @@
-// What the page knows. One object, changed in app.js and read everywhere else.
+// The state of the page. Written by app.js only.
 import { keep, recall } from "./i18n.js";
 
 export const state = {
@@ -35,7 +35,7 @@ function idsOf(conversation) {
   return (conversation.members ?? []).map((member) => member.id ?? member);
 }
 
-/** Whether a person finds this conversation in their list. */
+/** Return true if a person sees this conversation in their list. */
 export function sees(conversation, user) {
   if (conversation.owner) return conversation.owner === user;
   return idsOf(conversation).includes(user);
@@ -49,7 +49,7 @@ export function lastMessage(id) {
   return state.messages.get(id)?.at(-1);
 }
 
-/** My conversations, the one with the newest message first. */
+/** Return my conversations, latest message first. */
 export function myConversations() {
   const at = (c) => new Date(lastMessage(c.id)?.at ?? 0).getTime() || 0;
   return state.scene.conversations.filter((c) => sees(c, state.me)).sort((a, b) => at(b) - at(a));
@@ -59,7 +59,7 @@ export function people(conversation_) {
   return idsOf(conversation_).map(person).filter(Boolean);
 }
 
-/** Whether the open conversation can be seen: on a phone the list may be in front of it. */
+/** Return true if the open conversation is visible. On a phone, the list may cover it. */
 export function inSight() {
   return document.getElementById("log").offsetParent !== null;
 }
@@ -72,7 +72,7 @@ export function robotName() {
   return state.scene.robot?.name || "DingRun";
 }
 
-/** What may stand after an @ → the name that is shown; longest first, so that no name hides in another. */
+/** Return {word after an @: displayed name}, longest first so that no name matches inside another. */
 export function mentionable() {
   const names = [robotName(), ...state.scene.people.map((p) => p.name)].map((name) => [name, name]);
   const ids = state.scene.people.map((p) => [p.id, p.name]);

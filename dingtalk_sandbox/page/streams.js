@@ -1,4 +1,4 @@
-// The Stream connections: leave, cut, go silent; one of them or all.
+// The Stream block: disconnect, drop or mute one or all connections.
 import { api } from "./api.js";
 import { block, button, hint } from "./blocks.js";
 import { h } from "./dom.js";
@@ -7,7 +7,7 @@ import { state } from "./state.js";
 
 let chosen = ""; // "" is all of them
 
-/** What is known of the connections: the sandbox's list, else those that opened while the page looked on. */
+/** Return the known connections: the sandbox's list, else those seen by the page. */
 function known(scene) {
   return scene.streams ?? [...state.opened.values()];
 }

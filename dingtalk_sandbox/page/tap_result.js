@@ -1,10 +1,10 @@
-// What a press of a card's button came to, in words for the person who pressed.
+// The result of a card tap, as text for the user who tapped.
 import { t } from "./i18n.js";
 
 const SHOWN = ["tips", "toast", "text", "msgContent", "staticMsgContent", "markdown", "msgTitle", "title"];
 const REASONS = { timeout: "private.none", "no connection": "private.nobody" };
 
-/** What is in private variables, in one piece of markdown. */
+/** Join private variables into one markdown text. */
 export function words(values) {
   const known = SHOWN.find((name) => values[name]);
   if (known) return String(values[known]);
@@ -12,7 +12,7 @@ export function words(values) {
   return rest.map(([name, value]) => `${name}: ${value}`).join("\n\n");
 }
 
-/** Run the press: {text, bad, at}; `text` is "" when the robot answered and changed nothing. */
+/** Run a tap. Returns {text, bad, at}; `text` is "" if the response changed nothing. */
 export async function answerOf(press) {
   const at = Date.now();
   try {
