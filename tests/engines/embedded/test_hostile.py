@@ -22,7 +22,7 @@ from tests.engines.embedded.test_probes import look, page
 from tests.factories import NOW
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
-LONGEST_HOLD = 2.0  # seconds that the event loop may be held, server included; it was 78
+MAX_HOLD_SECONDS = 2.0  # of processor time between two turns of the event loop, server included; it was 78
 
 
 def answering(*parts: bytes) -> Talk:
@@ -60,23 +60,22 @@ async def _asked(reader: asyncio.StreamReader) -> bool:
 
 @asynccontextmanager
 async def free_loop() -> AsyncIterator[None]:
-    """Fails when the event loop was held for long."""
+    """Fail when the event loop was held for long, by processor time: a busy machine does not stretch it."""
     longest = 0.0
 
     async def feel() -> None:
         nonlocal longest
-        loop = asyncio.get_running_loop()
         while True:
-            before = loop.time()
+            before = time.process_time()
             await asyncio.sleep(0.005)
-            longest = max(longest, loop.time() - before)
+            longest = max(longest, time.process_time() - before)
 
     feeling = asyncio.create_task(feel())
     await asyncio.sleep(0)
     yield
     await asyncio.sleep(0.01)
     feeling.cancel()
-    assert longest < LONGEST_HOLD, f"the loop was held for {longest:.1f} s"
+    assert longest < MAX_HOLD_SECONDS, f"the loop was held for {longest:.1f} s of processor time"
 
 
 async def site_of(street: Street, *parts: bytes) -> dict[str, object]:
@@ -101,7 +100,7 @@ async def test_a_header_is_text_that_can_be_kept(street: Street, raw: bytes, tex
     [b"<title>", b"<title", b"<title ", b"<title><", b"charset=", b"&#", b"&amp", b"</title", b"<TITLE>\n"],
 )
 async def test_a_page_that_repeats_itself_holds_nobody_up(street: Street, again: bytes) -> None:
-    async with free_loop(), asyncio.timeout(5):
+    async with free_loop(), asyncio.timeout(30):
         await site_of(street, HEAD, b"\r\n", again * (LIMITS.max_body_bytes // len(again)))
 
 
