@@ -66,7 +66,7 @@ async def test_a_run_that_arl_began_has_its_card_and_its_report(both: Both) -> N
     (file,) = await both.chat.wait("file", 1)
     (card,) = await both.chat.messages("card")
     assert NAME in card["variables"]["title"]
-    assert "扫描引擎自己启动" in card["variables"]["markdown"]
+    assert "触发：扫描引擎" in card["variables"]["markdown"]
     workbook = CalamineWorkbook.from_filelike(io.BytesIO(await both.chat.download(file)))
     titles = [row[1] for row in workbook.get_sheet_by_name("站点").to_python()[1:]]
     assert titles == ["=1+1", "=1+1"]

@@ -109,7 +109,7 @@ async def test_a_session_that_is_over_is_answered_by_a_message_of_its_own(case: 
     desk.clock.turn(seconds=7_200)
     await desk.do_jobs()
     (answer,) = case.sandbox.state.conversations.messages(GROUP)
-    assert "我听得懂这些" in str(answer.content)
+    assert "可以这样跟我说" in str(answer.content)
 
 
 async def test_a_clock_two_hours_off_is_said_in_plain_words_and_mended_by_setting_it(case: World) -> None:
