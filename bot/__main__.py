@@ -150,11 +150,6 @@ def resend(config: Path | None, what: str) -> None:
         _say(line)
 
 
-main.add_command(  # the name of earlier versions
-    click.Command("redeliver", callback=resend.callback, params=resend.params, hidden=True)
-)
-
-
 @main.command()
 @click.argument("run_id", metavar="RUN")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write. Default: RUN.xlsx.")

@@ -13,8 +13,8 @@ router = Router()
 
 @router.command(
     "重发",
-    "redeliver",
     "resend",
+    "redeliver",
     permission=Permission.OPERATE,
     argument=RUN,
     zh="重发没送到或没确认的消息和文件",

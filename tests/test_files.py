@@ -133,7 +133,7 @@ async def test_whatever_a_command_writes(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").chmod(0o600)
     code = f"""
 from bot.__main__ import main
-main(["--config", r"{tmp_path}/config.yaml", "redeliver"], standalone_mode=False)
+main(["--config", r"{tmp_path}/config.yaml", "resend"], standalone_mode=False)
 open(r"{tmp_path}/late", "w").close()
 """
     child = await asyncio.create_subprocess_exec(sys.executable, "-c", code)

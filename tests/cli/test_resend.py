@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.__main__ import main
 from bot.cli.resend import request_resend
 from bot.config.settings import Settings
 from bot.errors import PermanentError, TemporaryError
@@ -45,8 +44,3 @@ async def test_an_unknown_or_delivered_job_is_an_error(desk: CoreHarness, settin
     for name in ("r0", run.id, f"card:{run.id}:group:cidA"):
         with pytest.raises(PermanentError, match="nothing to resend"):
             await request_resend(settings, name)
-
-
-def test_the_command_keeps_its_old_name_too() -> None:
-    assert main.commands["redeliver"].callback is main.commands["resend"].callback
-    assert main.commands["redeliver"].hidden
