@@ -14,14 +14,14 @@ An error without a message uses the first line of its class docstring.
 
 
 class DingRunError(Exception):
-    """Internal error of DingRun"""
+    """Internal error of DingRun."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(message or (self.__doc__ or "").partition("\n")[0])
+        super().__init__(message or (self.__doc__ or "").partition("\n")[0].removesuffix("."))
 
 
 class ConfigError(DingRunError):
-    """A setting is invalid: name its key, its value and what is accepted"""
+    """A setting is invalid: name its key, its value and what is accepted."""
 
 
 def missing_extra(what: str, extra: str) -> ConfigError:
@@ -30,7 +30,7 @@ def missing_extra(what: str, extra: str) -> ConfigError:
 
 
 class UserError(DingRunError):
-    """The request cannot be fulfilled
+    """The request cannot be fulfilled.
 
     `phrase` and `values` select the text of the reply (`cards/phrases/`).
     """
@@ -42,7 +42,7 @@ class UserError(DingRunError):
 
 
 class TemporaryError(DingRunError):
-    """The other system is temporarily unavailable
+    """The other system is temporarily unavailable.
 
     - `retry_after`: delay in seconds that the other system asks for, or None for our own backoff.
     - `uncertain`: the request may have been executed, because its answer was lost.
@@ -57,21 +57,21 @@ class TemporaryError(DingRunError):
 
 
 class RateLimited(TemporaryError):
-    """A rate limit or the monthly quota is reached, so no request was sent
+    """A rate limit or the monthly quota is reached, so no request was sent.
 
     `retry_after`: delay in seconds until the next attempt.
     """
 
 
 class CardUndeliveredError(TemporaryError):
-    """The card was created but not delivered
+    """The card was created but not delivered.
 
     The job stores this, because creating the card again would have no effect.
     """
 
 
 class PermanentError(DingRunError):
-    """The other system rejected the request permanently
+    """The other system rejected the request permanently.
 
     - `code`: error code of the other system, for example `param.templateNotExist`.
     - `content`: True if the content of this message was rejected. Other messages may succeed.

@@ -71,7 +71,7 @@ class Dispatcher:
         except UserError as error:
             return cards.tap_feedback(error.phrase, **error.values)
         except (TimeoutError, TemporaryError) as error:
-            log.warning("tap on %s of %s not stored: %s", tap.action, tap.card_id, error or "too slow")
+            log.warning("tap on %s of %s not stored: %s", tap.action, tap.card_id, str(error) or "too slow")
             return cards.tap_feedback("busy")
 
     async def _enqueue_tap(self, tap: CardTap) -> Mapping[str, str]:

@@ -30,7 +30,9 @@ class ScheduleLookup:
         return await self._engine.schedules()
 
     async def find_by_name(self, name: str) -> Schedule:
-        """Return the schedule that is named by one of these, tried in this order:
+        """Return the schedule that a name means.
+
+        A name is one of these, tried in this order:
 
         - its id, or the id of one of its runs
         - its name

@@ -1,5 +1,4 @@
-"""The whole service beside an ARL by its API alone: what it refuses is said where it was asked, in its words;
-what it ran is told once."""
+"""The whole service beside an ARL that is read by its API alone."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

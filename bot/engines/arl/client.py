@@ -42,7 +42,7 @@ class RefusedError(PermanentError):
 
 
 class AnswerTooLargeError(PermanentError):
-    """ARL's answer is larger than DingRun reads at once"""
+    """ARL's answer is larger than DingRun reads at once."""
 
 
 class ArlClient:

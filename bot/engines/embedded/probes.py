@@ -35,7 +35,7 @@ TASK_LEASE = timedelta(seconds=10)
 
 
 class NothingFoundError(Exception):
-    """The target gave no asset. The message gives the reason for people"""
+    """The target gave no asset. The message gives the reason for people."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -151,23 +151,23 @@ SECURITY_TEXTS = {  # old texts, and current ones: "description:…;solution:…
 
 
 class NotBilled(TemporaryError):
-    """DingTalk rejected the call without billing it"""
+    """DingTalk rejected the call without billing it."""
 
 
 class TokenRefused(NotBilled):
-    """DingTalk rejected the access token"""
+    """DingTalk rejected the access token."""
 
 
 class Throttled(NotBilled):
-    """DingTalk throttles us"""
+    """DingTalk throttles us."""
 
 
 class Banned(NotBilled):
-    """DingTalk bans the IP address of this machine for some minutes"""
+    """DingTalk bans the IP address of this machine for some minutes."""
 
 
 class QuotaExhausted(RateLimited):
-    """DingTalk rejects calls until the month ends or more calls are bought"""
+    """DingTalk rejects calls until the month ends or more calls are bought."""
 
 
 def error_from_code(code: str, message: str, *, scopes: tuple[str, ...] = ()) -> DingRunError:

@@ -24,7 +24,7 @@ CARD = RenderedCard(
 
 @pytest.fixture(autouse=True)
 def aiohttp_shim(monkeypatch: pytest.MonkeyPatch) -> None:
-    """aioresponses 0.7.9 does not know an argument that aiohttp 3.14 demands (its issue 289)."""
+    """Aioresponses 0.7.9 does not know an argument that aiohttp 3.14 demands (its issue 289)."""
     begin = aiohttp.ClientResponse.__init__
 
     def begin_with_writer(self: aiohttp.ClientResponse, *args: object, **options: object) -> None:

@@ -31,7 +31,7 @@ def robot(session: aiohttp.ClientSession, clock: FakeClock) -> WebhookMessenger:
 
 
 def test_the_signature_is_dingtalks() -> None:
-    """As `printf '%s\\n%s' … | openssl dgst -sha256 -hmac SECsecret -binary | base64` says."""
+    r"""As `printf '%s\\n%s' … | openssl dgst -sha256 -hmac SECsecret -binary | base64` says."""
     assert sign("SECsecret", 1_700_000_000_000) == "0QWYb8Ux63Sm4BhHaJNL3lv5mqW1sLFoks7vu+HFFi4="
 
 
