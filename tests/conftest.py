@@ -193,7 +193,7 @@ class CoreHarness:
 
 
 @pytest.fixture
-async def desk(store: SqliteStore, clock: FakeClock, tmp_path: Path) -> CoreHarness:
+async def core(store: SqliteStore, clock: FakeClock, tmp_path: Path) -> CoreHarness:
     """Return the core with two members who have spoken before, so that their taps count."""
     for member in ("user01", "user02"):
         await UserDirectory(store).record(Person(id=member))

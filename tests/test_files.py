@@ -93,16 +93,16 @@ async def test_a_database_of_an_earlier_version_is_closed(tmp_path: Path) -> Non
     await store.close()
 
 
-async def test_reports(desk: CoreHarness) -> None:
-    await desk.finished_run()
-    assert mode(desk.folder) == 0o700
-    assert_private(desk.folder)
+async def test_reports(core: CoreHarness) -> None:
+    await core.finished_run()
+    assert mode(core.folder) == 0o700
+    assert_private(core.folder)
 
 
-async def test_an_old_folder_of_reports_is_closed(desk: CoreHarness) -> None:
-    desk.folder.mkdir(mode=0o755)
-    await desk.finished_run()
-    assert mode(desk.folder) == 0o750
+async def test_an_old_folder_of_reports_is_closed(core: CoreHarness) -> None:
+    core.folder.mkdir(mode=0o755)
+    await core.finished_run()
+    assert mode(core.folder) == 0o750
 
 
 class OneFile:

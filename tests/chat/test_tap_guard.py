@@ -12,12 +12,12 @@ from tests.factories import make_message
 STRANGER = Person(id="nobody-we-know")
 
 
-async def starts_run(desk: CoreHarness, tap: CardTap) -> bool:
+async def starts_run(core: CoreHarness, tap: CardTap) -> bool:
     """Tap a card, and return whether that starts a run."""
-    before = len(await desk.store.find_runs())
-    assert await desk.intake.receive_tap(tap)
-    await desk.do_jobs()
-    return len(await desk.store.find_runs()) > before
+    before = len(await core.store.find_runs())
+    assert await core.intake.receive_tap(tap)
+    await core.do_jobs()
+    return len(await core.store.find_runs()) > before
 
 
 def tap_by(run: Run, user: Person, **changes: str) -> CardTap:
@@ -26,12 +26,12 @@ def tap_by(run: Run, user: Person, **changes: str) -> CardTap:
     )
 
 
-async def test_an_unknown_person_must_send_a_message_first(desk: CoreHarness) -> None:
-    run = await desk.finished_run()
-    assert "先跟我" in "".join((await desk.intake.receive_tap(tap_on(run.id, user=STRANGER))).values())
-    assert not await starts_run(desk, tap_by(run, STRANGER))
-    await desk.say("帮助", sender=STRANGER)
-    assert await starts_run(desk, tap_by(run, STRANGER))
+async def test_an_unknown_person_must_send_a_message_first(core: CoreHarness) -> None:
+    run = await core.finished_run()
+    assert "先跟我" in "".join((await core.intake.receive_tap(tap_on(run.id, user=STRANGER))).values())
+    assert not await starts_run(core, tap_by(run, STRANGER))
+    await core.say("帮助", sender=STRANGER)
+    assert await starts_run(core, tap_by(run, STRANGER))
 
 
 @pytest.mark.parametrize(
@@ -43,35 +43,35 @@ async def test_an_unknown_person_must_send_a_message_first(desk: CoreHarness) ->
     ],
 )
 async def test_people_in_the_settings_may_tap_without_a_message(
-    desk: CoreHarness, policy: AccessPolicy
+    core: CoreHarness, policy: AccessPolicy
 ) -> None:
-    desk.access_policy = policy
-    desk.build()
-    assert await starts_run(desk, tap_by(await desk.finished_run(), STRANGER))
+    core.access_policy = policy
+    core.build()
+    assert await starts_run(core, tap_by(await core.finished_run(), STRANGER))
 
 
 @pytest.mark.parametrize(("corp", "counts"), [("dingours", True), ("dingtheirs", False), ("", False)])
 async def test_the_same_id_in_another_organisation_is_somebody_else(
-    desk: CoreHarness, corp: str, counts: bool
+    core: CoreHarness, corp: str, counts: bool
 ) -> None:
-    run = await desk.finished_run()
-    await desk.hear(make_message("帮助", corp_id="dingours"))
-    assert await starts_run(desk, tap_by(run, Person(id="user01"), corp_id=corp)) is counts
+    run = await core.finished_run()
+    await core.hear(make_message("帮助", corp_id="dingours"))
+    assert await starts_run(core, tap_by(run, Person(id="user01"), corp_id=corp)) is counts
 
 
 async def test_the_organisation_is_that_of_the_robot_pressed_and_outlives_a_restart(
-    desk: CoreHarness,
+    core: CoreHarness,
 ) -> None:
-    run = await desk.finished_run()
-    await desk.hear(make_message("帮助", corp_id="dingours"))
-    await desk.context.users.record_message(make_message(corp_id="dingsecond", app="second"))
-    desk.build()
-    assert not await starts_run(desk, tap_by(run, Person(id="user01"), corp_id="dingsecond"))
-    assert await starts_run(desk, tap_by(run, Person(id="user01"), corp_id="dingsecond", app="second"))
+    run = await core.finished_run()
+    await core.hear(make_message("帮助", corp_id="dingours"))
+    await core.context.users.record_message(make_message(corp_id="dingsecond", app="second"))
+    core.build()
+    assert not await starts_run(core, tap_by(run, Person(id="user01"), corp_id="dingsecond"))
+    assert await starts_run(core, tap_by(run, Person(id="user01"), corp_id="dingsecond", app="second"))
 
 
-async def test_a_card_that_we_never_issued_is_unknown(desk: CoreHarness) -> None:
-    run = await desk.finished_run()
+async def test_a_card_that_we_never_issued_is_unknown(core: CoreHarness) -> None:
+    run = await core.finished_run()
     other = card_id(run.id, Destination.parse("group:cidElsewhere"))
     tap = CardTap(card_id=other, action="rerun", user=Person(id="user01"), conversation_id="cidElsewhere")
-    assert not await starts_run(desk, tap)
+    assert not await starts_run(core, tap)

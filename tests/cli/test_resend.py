@@ -16,31 +16,31 @@ def settings(tmp_path: Path) -> Settings:
     return Settings.model_validate({"store": {"url": f"sqlite:///{tmp_path}/dingrun.db"}})
 
 
-async def unconfirmed(desk: CoreHarness) -> str:
-    desk.messenger.trouble = [None, None, TemporaryError("answer lost", uncertain=True)]
-    return (await desk.finished_run()).id
+async def unconfirmed(core: CoreHarness) -> str:
+    core.messenger.trouble = [None, None, TemporaryError("answer lost", uncertain=True)]
+    return (await core.finished_run()).id
 
 
-async def test_without_an_argument_it_lists_undelivered_jobs(desk: CoreHarness, settings: Settings) -> None:
+async def test_without_an_argument_it_lists_undelivered_jobs(core: CoreHarness, settings: Settings) -> None:
     assert await request_resend(settings, "") == ["nothing to resend"]
-    run_id = await unconfirmed(desk)
+    run_id = await unconfirmed(core)
     (line,) = await request_resend(settings, "")
     assert line == f"unconfirmed  file:{run_id}:group:cidA  answer lost"
 
 
 @pytest.mark.parametrize("name", ["{run}", "file:{run}:group:cidA"])
 async def test_a_run_or_a_job_is_resent_by_the_service(
-    desk: CoreHarness, settings: Settings, name: str
+    core: CoreHarness, settings: Settings, name: str
 ) -> None:
-    run_id = await unconfirmed(desk)
+    run_id = await unconfirmed(core)
     assert await request_resend(settings, name.format(run=run_id)) == [f"queued: file:{run_id}:group:cidA~2"]
-    desk.clock.now = utc_now()  # the command line has no clock to turn
-    await desk.do_jobs()
-    assert desk.messenger.verbs()[-2:] == ["file", "update"]
+    core.clock.now = utc_now()  # the command line has no clock to turn
+    await core.do_jobs()
+    assert core.messenger.verbs()[-2:] == ["file", "update"]
 
 
-async def test_an_unknown_or_delivered_job_is_an_error(desk: CoreHarness, settings: Settings) -> None:
-    run = await desk.finished_run()
+async def test_an_unknown_or_delivered_job_is_an_error(core: CoreHarness, settings: Settings) -> None:
+    run = await core.finished_run()
     for name in ("r0", run.id, f"card:{run.id}:group:cidA"):
         with pytest.raises(PermanentError, match="nothing to resend"):
             await request_resend(settings, name)

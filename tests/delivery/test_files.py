@@ -22,11 +22,11 @@ PERSON = Destination.parse("user:user01")
 
 
 @pytest.fixture
-def small(desk: CoreHarness) -> CoreHarness:
-    """A desk whose reports (23 bytes) are too big for one file."""
-    desk.max_bytes = 10
-    desk.build()
-    return desk
+def small(core: CoreHarness) -> CoreHarness:
+    """A core whose reports (23 bytes) are too big for one file."""
+    core.max_bytes = 10
+    core.build()
+    return core
 
 
 @pytest.fixture
@@ -37,33 +37,33 @@ def linked(small: CoreHarness) -> CoreHarness:
     return small
 
 
-async def files(desk: CoreHarness) -> list[Job]:
-    return list(await desk.store.find_jobs(kind="file"))
+async def files(core: CoreHarness) -> list[Job]:
+    return list(await core.store.find_jobs(kind="file"))
 
 
-def urls(desk: CoreHarness) -> list[str]:
-    notes = [what for verb, _, what in desk.messenger.sent if verb == "note"]
+def urls(core: CoreHarness) -> list[str]:
+    notes = [what for verb, _, what in core.messenger.sent if verb == "note"]
     return [note.partition("](")[2].partition(")")[0] for note in notes]
 
 
-def test_a_work_notification_takes_less_than_a_robot(desk: CoreHarness) -> None:
-    before = desk.context.delivery.files
-    desk.max_bytes = 20 * 1024 * 1024
-    desk.build()
+def test_a_work_notification_takes_less_than_a_robot(core: CoreHarness) -> None:
+    before = core.context.delivery.files
+    core.max_bytes = 20 * 1024 * 1024
+    core.build()
     big = make_report(size=(CAPABILITIES.max_file_bytes or 0) + 1)
-    assert desk.context.delivery.files.fits(big, GROUP)
-    assert not desk.context.delivery.files.fits(big, Destination.parse("work:user01"))
+    assert core.context.delivery.files.fits(big, GROUP)
+    assert not core.context.delivery.files.fits(big, Destination.parse("work:user01"))
     assert not before.fits(big, GROUP)
 
 
-async def test_files_due_at_the_same_moment_share_one_upload(desk: CoreHarness) -> None:
-    desk.schedule = make_schedule(notify_enable=True, send_to=(GROUP, PERSON))
-    await desk.trigger()
-    desk.engine.end_all()
-    await desk.watcher.tick()
-    await desk.jobs.run_due(["export", "card"])
-    await asyncio.gather(desk.jobs.run_due(["file"]), desk.jobs.run_due(["file"]))
-    assert sorted(desk.messenger.verbs()) == ["card", "card", "file", "file", "upload"]
+async def test_files_due_at_the_same_moment_share_one_upload(core: CoreHarness) -> None:
+    core.schedule = make_schedule(notify_enable=True, send_to=(GROUP, PERSON))
+    await core.trigger()
+    core.engine.end_all()
+    await core.watcher.tick()
+    await core.jobs.run_due(["export", "card"])
+    await asyncio.gather(core.jobs.run_due(["file"]), core.jobs.run_due(["file"]))
+    assert sorted(core.messenger.verbs()) == ["card", "card", "file", "file", "upload"]
 
 
 async def test_too_big_is_a_link_where_there_is_a_public_address(linked: CoreHarness) -> None:
@@ -140,63 +140,63 @@ async def test_an_upload_that_fails_is_tried_again_from_the_start(small: CoreHar
     assert small.messenger.verbs().count("file") == 3
 
 
-async def test_a_webhook_robot_gets_a_link_instead_of_a_file(desk: CoreHarness) -> None:
-    desk.terms = TERMS
-    desk.schedule = make_schedule(notify_enable=True, send_to=(Destination.parse("webhook:ops"),))
-    desk.build()
-    run = await desk.trigger()
-    await desk.finish()
-    ((verb, _, text),) = desk.messenger.sent
+async def test_a_webhook_robot_gets_a_link_instead_of_a_file(core: CoreHarness) -> None:
+    core.terms = TERMS
+    core.schedule = make_schedule(notify_enable=True, send_to=(Destination.parse("webhook:ops"),))
+    core.build()
+    run = await core.trigger()
+    await core.finish()
+    ((verb, _, text),) = core.messenger.sent
     assert (verb, "](https://run.example.com/reports/l" in text) == ("note", True)
-    assert await desk.links.has_valid_link(run.id)
+    assert await core.links.has_valid_link(run.id)
 
 
-async def test_when_calls_run_out_the_card_has_the_link_and_can_call_it_back(desk: CoreHarness) -> None:
-    desk.terms, desk.budget = TERMS, Budget(limits={QuotaKind.API: 100})
-    desk.build()
-    await SqliteQuotaStore(desk.store).add_usage("2026-11", QuotaKind.API, 90)
-    run = await desk.finished_run()
-    assert desk.messenger.verbs() == ["card"]
-    shown = "".join(desk.messenger.cards[card_id(run.id, GROUP)].params.values())
+async def test_when_calls_run_out_the_card_has_the_link_and_can_call_it_back(core: CoreHarness) -> None:
+    core.terms, core.budget = TERMS, Budget(limits={QuotaKind.API: 100})
+    core.build()
+    await SqliteQuotaStore(core.store).add_usage("2026-11", QuotaKind.API, 90)
+    run = await core.finished_run()
+    assert core.messenger.verbs() == ["card"]
+    shown = "".join(core.messenger.cards[card_id(run.id, GROUP)].params.values())
     assert "](https://run.example.com/reports/l" in shown
     assert '"revoke"' in shown
 
 
-async def test_no_link_is_issued_where_the_file_is_sent(desk: CoreHarness) -> None:
-    desk.terms = TERMS
-    desk.build()
-    run = await desk.finished_run()
-    assert desk.messenger.verbs() == ["card", "upload", "file"]
-    assert not await desk.links.has_valid_link(run.id)
+async def test_no_link_is_issued_where_the_file_is_sent(core: CoreHarness) -> None:
+    core.terms = TERMS
+    core.build()
+    run = await core.finished_run()
+    assert core.messenger.verbs() == ["card", "upload", "file"]
+    assert not await core.links.has_valid_link(run.id)
 
 
-async def test_a_report_made_again_meanwhile_is_not_written_over(desk: CoreHarness) -> None:
-    run = await desk.finished_run()
-    old = await desk.reports.find_record(run.id)
+async def test_a_report_made_again_meanwhile_is_not_written_over(core: CoreHarness) -> None:
+    run = await core.finished_run()
+    old = await core.reports.find_record(run.id)
     assert old is not None
-    await desk.store.save_report(replace(old, sha256="1" * 64, media_id=""))
+    await core.store.save_report(replace(old, sha256="1" * 64, media_id=""))
     with pytest.raises(TemporaryError, match="exported again"):
-        await desk.context.delivery.files._uploaded(old, desk.messenger, "")
-    assert (await desk.store.find_reports(run_id=run.id))[0].sha256 == "1" * 64
+        await core.context.delivery.files._uploaded(old, core.messenger, "")
+    assert (await core.store.find_reports(run_id=run.id))[0].sha256 == "1" * 64
 
 
 ELSEWHERE = Destination.parse("group:cidB#second")
 
 
-def with_two_apps(desk: CoreHarness) -> FakeMessenger:
+def with_two_apps(core: CoreHarness) -> FakeMessenger:
     """Send to a group of another app as well, and return the messenger of that app."""
     second = FakeMessenger()
-    desk.apps = {"second": second}
-    desk.schedule = make_schedule(notify_enable=True, send_to=(GROUP, ELSEWHERE))
-    desk.build()
+    core.apps = {"second": second}
+    core.schedule = make_schedule(notify_enable=True, send_to=(GROUP, ELSEWHERE))
+    core.build()
     return second
 
 
-async def test_each_app_uploads_the_report_itself(desk: CoreHarness) -> None:
-    second = with_two_apps(desk)
-    await desk.trigger()
-    await desk.finish()
-    assert desk.messenger.verbs() == ["card", "upload", "file"]
+async def test_each_app_uploads_the_report_itself(core: CoreHarness) -> None:
+    second = with_two_apps(core)
+    await core.trigger()
+    await core.finish()
+    assert core.messenger.verbs() == ["card", "upload", "file"]
     assert second.verbs() == ["card", "upload", "file"]
 
 

@@ -13,22 +13,22 @@ ROBOT = Destination.parse("webhook:ops")
 
 
 @pytest.fixture
-def watched(desk: CoreHarness) -> CoreHarness:
-    """A desk with an operator and a month of a hundred calls."""
-    desk.operators = (BOSS,)
-    desk.budget = Budget(limits={QuotaKind.API: 100, QuotaKind.STREAM: 100})
-    desk.build()
-    return desk
+def watched(core: CoreHarness) -> CoreHarness:
+    """A core with an operator and a month of a hundred calls."""
+    core.operators = (BOSS,)
+    core.budget = Budget(limits={QuotaKind.API: 100, QuotaKind.STREAM: 100})
+    core.build()
+    return core
 
 
-async def spend(desk: CoreHarness, calls: int, bucket: QuotaKind = QuotaKind.API) -> None:
-    await SqliteQuotaStore(desk.store).add_usage(month_of(desk.clock()), bucket, calls)
-    await desk.notices.alert_quota(await desk.governor.warnings())
-    await desk.do_jobs()
+async def spend(core: CoreHarness, calls: int, bucket: QuotaKind = QuotaKind.API) -> None:
+    await SqliteQuotaStore(core.store).add_usage(month_of(core.clock()), bucket, calls)
+    await core.notices.alert_quota(await core.governor.warnings())
+    await core.do_jobs()
 
 
-def alerts(desk: CoreHarness) -> list[str]:
-    return [what for verb, where, what in desk.messenger.sent if (verb, where) == ("note", str(BOSS))]
+def alerts(core: CoreHarness) -> list[str]:
+    return [what for verb, where, what in core.messenger.sent if (verb, where) == ("note", str(BOSS))]
 
 
 async def test_the_quota_is_alerted_at_80_and_95_percent_once_each(

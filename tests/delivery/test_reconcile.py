@@ -21,9 +21,9 @@ BUSY = [TemporaryError("busy")] * 99
 class Death:
     """Kills the process right after the end of a job of one kind is stored; the next one starts clean."""
 
-    def __init__(self, desk: CoreHarness, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    def __init__(self, core: CoreHarness, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
         self.deaths = 0
-        save = desk.store.save_job
+        save = core.store.save_job
 
         async def save_and_die(job: Job) -> bool:
             kept = await save(job)
@@ -32,237 +32,237 @@ class Death:
                 raise Killed(f"after the end of {job.id}")
             return kept
 
-        monkeypatch.setattr(desk.store, "save_job", save_and_die)
+        monkeypatch.setattr(core.store, "save_job", save_and_die)
 
 
 Kill = Callable[[str], Death]
 
 
 @pytest.fixture
-def kill(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> Kill:
-    return lambda kind: Death(desk, monkeypatch, kind)
+def kill(core: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> Kill:
+    return lambda kind: Death(core, monkeypatch, kind)
 
 
-async def live(desk: CoreHarness, death: Death, work: Callable[[], Awaitable[object]]) -> None:
+async def live(core: CoreHarness, death: Death, work: Callable[[], Awaitable[object]]) -> None:
     """Work until the process dies, then start another one on the same store."""
     with pytest.raises(Killed):
         await work()
     assert death.deaths == 1
-    desk.build()
-    await desk.reconciler.run()
+    core.build()
+    await core.reconciler.run()
     for _ in range(3):
-        desk.clock.turn(seconds=61)
-        await desk.do_jobs()
+        core.clock.turn(seconds=61)
+        await core.do_jobs()
 
 
-async def finish(desk: CoreHarness) -> Run:
-    run = await desk.trigger()
-    await desk.finish()
-    return await desk.run(run.id)
+async def finish(core: CoreHarness) -> Run:
+    run = await core.trigger()
+    await core.finish()
+    return await core.run(run.id)
 
 
-async def only_run(desk: CoreHarness) -> Run:
-    (run,) = await desk.store.find_runs()
+async def only_run(core: CoreHarness) -> Run:
+    (run,) = await core.store.find_runs()
     return run
 
 
-async def shown(desk: CoreHarness) -> str:
-    run = await only_run(desk)
-    return "".join(desk.messenger.cards[card_id(run.id, GROUP)].params.values())
+async def shown(core: CoreHarness) -> str:
+    run = await only_run(core)
+    return "".join(core.messenger.cards[card_id(run.id, GROUP)].params.values())
 
 
-async def test_the_card_says_that_its_file_is_unconfirmed(desk: CoreHarness, kill: Kill) -> None:
-    desk.messenger.trouble_with["file"] = [LOST]
-    await live(desk, kill("file"), lambda: finish(desk))
-    assert '"resend"' in await shown(desk)
+async def test_the_card_says_that_its_file_is_unconfirmed(core: CoreHarness, kill: Kill) -> None:
+    core.messenger.trouble_with["file"] = [LOST]
+    await live(core, kill("file"), lambda: finish(core))
+    assert '"resend"' in await shown(core)
 
 
 @pytest.mark.parametrize("how", ["报告", "重发"])
-async def test_the_card_says_so_no_longer_once_the_file_came(desk: CoreHarness, kill: Kill, how: str) -> None:
-    desk.messenger.trouble_with["file"] = [LOST]
-    run = await finish(desk)
-    assert '"resend"' in await shown(desk)
-    await live(desk, kill("file"), lambda: desk.say(f"{how} {run.id}"))
-    assert '"resend"' not in await shown(desk)
-    assert await desk.context.delivery.resender.undelivered() == []
+async def test_the_card_says_so_no_longer_once_the_file_came(core: CoreHarness, kill: Kill, how: str) -> None:
+    core.messenger.trouble_with["file"] = [LOST]
+    run = await finish(core)
+    assert '"resend"' in await shown(core)
+    await live(core, kill("file"), lambda: core.say(f"{how} {run.id}"))
+    assert '"resend"' not in await shown(core)
+    assert await core.context.delivery.resender.undelivered() == []
 
 
-async def test_the_card_offers_to_call_a_link_back(desk: CoreHarness, kill: Kill) -> None:
-    desk.max_bytes, desk.terms = 1, LinkPolicy(public_url="https://dingrun.example")
-    desk.build()
-    await live(desk, kill("file"), lambda: finish(desk))
-    assert '"revoke"' in await shown(desk)
+async def test_the_card_offers_to_call_a_link_back(core: CoreHarness, kill: Kill) -> None:
+    core.max_bytes, core.terms = 1, LinkPolicy(public_url="https://dingrun.example")
+    core.build()
+    await live(core, kill("file"), lambda: finish(core))
+    assert '"revoke"' in await shown(core)
 
 
-async def test_a_message_goes_instead_of_a_card_that_was_given_up(desk: CoreHarness, kill: Kill) -> None:
-    desk.messenger.trouble_with["card"] = list(BUSY)
+async def test_a_message_goes_instead_of_a_card_that_was_given_up(core: CoreHarness, kill: Kill) -> None:
+    core.messenger.trouble_with["card"] = list(BUSY)
 
     async def give_up() -> None:
-        await finish(desk)
+        await finish(core)
         for _ in range(30):
-            desk.clock.turn(seconds=800)
-            await desk.do_jobs()
+            core.clock.turn(seconds=800)
+            await core.do_jobs()
 
-    await live(desk, kill("card"), give_up)
-    assert "note" in desk.messenger.verbs()
-
-
-async def test_the_push_status_of_the_run_is_repaired(desk: CoreHarness, kill: Kill) -> None:
-    await live(desk, kill("card"), lambda: finish(desk))
-    assert (await only_run(desk)).push_status is PushStatus.SUCCESS
+    await live(core, kill("card"), give_up)
+    assert "note" in core.messenger.verbs()
 
 
-async def test_the_push_status_is_repaired_after_a_message(desk: CoreHarness, kill: Kill) -> None:
-    desk.messenger.trouble = [PermanentError("no card"), PermanentError("no robot")]
-    run = await finish(desk)
+async def test_the_push_status_of_the_run_is_repaired(core: CoreHarness, kill: Kill) -> None:
+    await live(core, kill("card"), lambda: finish(core))
+    assert (await only_run(core)).push_status is PushStatus.SUCCESS
+
+
+async def test_the_push_status_is_repaired_after_a_message(core: CoreHarness, kill: Kill) -> None:
+    core.messenger.trouble = [PermanentError("no card"), PermanentError("no robot")]
+    run = await finish(core)
     assert run.push_status is PushStatus.ERROR
-    desk.clock.turn(seconds=3601)
-    await live(desk, kill("note"), lambda: desk.say(f"重发 {run.id}"))
-    assert (await only_run(desk)).push_status is PushStatus.SUCCESS
+    core.clock.turn(seconds=3601)
+    await live(core, kill("note"), lambda: core.say(f"重发 {run.id}"))
+    assert (await only_run(core)).push_status is PushStatus.SUCCESS
 
 
-async def test_the_export_status_is_repaired_after_a_dead_export(desk: CoreHarness, kill: Kill) -> None:
-    desk.exporter.trouble = [PermanentError("no such engine")]
-    await live(desk, kill("export"), lambda: finish(desk))
-    run = await only_run(desk)
+async def test_the_export_status_is_repaired_after_a_dead_export(core: CoreHarness, kill: Kill) -> None:
+    core.exporter.trouble = [PermanentError("no such engine")]
+    await live(core, kill("export"), lambda: finish(core))
+    run = await only_run(core)
     assert (run.export_status, run.export_error) == (ExportStatus.ERROR, "no such engine")
 
 
-async def test_a_card_sent_before_the_export_is_updated(desk: CoreHarness, kill: Kill) -> None:
-    desk.exporter.trouble = [TemporaryError("disk full", retry_after=100)]
+async def test_a_card_sent_before_the_export_is_updated(core: CoreHarness, kill: Kill) -> None:
+    core.exporter.trouble = [TemporaryError("disk full", retry_after=100)]
 
     async def wait_for_report() -> None:
-        await finish(desk)
+        await finish(core)
         for _ in range(2):
-            desk.clock.turn(seconds=70)
-            await desk.do_jobs()
+            core.clock.turn(seconds=70)
+            await core.do_jobs()
 
-    await live(desk, kill("export"), wait_for_report)
-    assert ".xlsx" in await shown(desk)
-    assert desk.messenger.verbs().count("update") == 1
+    await live(core, kill("export"), wait_for_report)
+    assert ".xlsx" in await shown(core)
+    assert core.messenger.verbs().count("update") == 1
 
 
-async def test_a_dead_reply_is_announced_to_the_person_who_asked(desk: CoreHarness, kill: Kill) -> None:
+async def test_a_dead_reply_is_announced_to_the_person_who_asked(core: CoreHarness, kill: Kill) -> None:
     async def refuses(**_: object) -> list[Run]:
         raise TemporaryError("the store is away")
 
-    desk.store.find_runs = refuses  # type: ignore[method-assign]
+    core.store.find_runs = refuses  # type: ignore[method-assign]
 
     async def give_up() -> None:
-        await desk.intake.receive_message(make_message("状态"))
+        await core.intake.receive_message(make_message("状态"))
         for _ in range(30):
-            desk.clock.turn(seconds=800)
-            await desk.do_jobs()
+            core.clock.turn(seconds=800)
+            await core.do_jobs()
 
     death = kill("message")
     with pytest.raises(Killed):
         await give_up()
-    del desk.store.find_runs
-    desk.build()
-    await desk.reconciler.run()
+    del core.store.find_runs
+    core.build()
+    await core.reconciler.run()
     assert death.deaths == 1
-    assert await desk.store.find_jobs(kind="delay", states={JobState.TODO})
+    assert await core.store.find_jobs(kind="delay", states={JobState.TODO})
 
 
-async def test_a_calm_run_needs_no_repair(desk: CoreHarness) -> None:
-    await desk.finished_run()
-    before = len(await desk.store.find_jobs())
+async def test_a_calm_run_needs_no_repair(core: CoreHarness) -> None:
+    await core.finished_run()
+    before = len(await core.store.find_jobs())
     for _ in range(2):
-        await desk.reconciler.run()
-    assert len(await desk.store.find_jobs()) == before
+        await core.reconciler.run()
+    assert len(await core.store.find_jobs()) == before
 
 
-async def test_the_lookback_covers_an_outage_of_any_length(desk: CoreHarness, kill: Kill) -> None:
-    await desk.reconciler.run()
-    desk.messenger.trouble_with["file"] = [LOST]
+async def test_the_lookback_covers_an_outage_of_any_length(core: CoreHarness, kill: Kill) -> None:
+    await core.reconciler.run()
+    core.messenger.trouble_with["file"] = [LOST]
     kill("file")
     with pytest.raises(Killed):
-        await finish(desk)
-    desk.clock.turn(seconds=9 * 86_400)
-    desk.build()
-    await desk.reconciler.run()
-    await desk.do_jobs()
-    assert '"resend"' in await shown(desk)
+        await finish(core)
+    core.clock.turn(seconds=9 * 86_400)
+    core.build()
+    await core.reconciler.run()
+    await core.do_jobs()
+    assert '"resend"' in await shown(core)
 
 
 async def test_a_job_that_cannot_be_read_holds_up_no_other_run(
-    desk: CoreHarness, kill: Kill, caplog: pytest.LogCaptureFixture
+    core: CoreHarness, kill: Kill, caplog: pytest.LogCaptureFixture
 ) -> None:
-    odd = await desk.finished_run()
+    odd = await core.finished_run()
     bad = {"kind": "card", "run_id": odd.id, "state": JobState.DONE, "payload": {"destination": "nowhere"}}
-    await desk.store.add_job(make_job(id="card:odd", ended_at=desk.clock(), **bad))
-    desk.messenger.trouble_with["file"] = [LOST]
+    await core.store.add_job(make_job(id="card:odd", ended_at=core.clock(), **bad))
+    core.messenger.trouble_with["file"] = [LOST]
     kill("file")
     with pytest.raises(Killed):
-        await finish(desk)
-    desk.build()
-    await desk.reconciler.run()
-    assert await desk.store.find_jobs(kind="update")
+        await finish(core)
+    core.build()
+    await core.reconciler.run()
+    assert await core.store.find_jobs(kind="update")
     assert odd.id in caplog.text
 
 
-async def test_all_undelivered_jobs_are_counted(desk: CoreHarness) -> None:
+async def test_all_undelivered_jobs_are_counted(core: CoreHarness) -> None:
     """Metrics and status read the 200 oldest jobs of any kind, and then looked for deliveries among them."""
     for number in range(250):
         kind = "export" if number % 2 else "message"
-        await desk.store.add_job(make_job(id=f"old{number}", kind=kind, state=JobState.DEAD))
-    desk.messenger.trouble_with["file"] = [LOST]
-    await desk.finished_run()
-    deliveries = desk.context.delivery.resender
+        await core.store.add_job(make_job(id=f"old{number}", kind=kind, state=JobState.DEAD))
+    core.messenger.trouble_with["file"] = [LOST]
+    await core.finished_run()
+    deliveries = core.context.delivery.resender
     assert [job.kind for job in await deliveries.undelivered()] == ["file"]
     assert await deliveries.count_undelivered() == {JobState.DEAD: 0, JobState.UNCONFIRMED: 1}
 
 
-async def test_every_delivery_in_trouble_is_counted(desk: CoreHarness) -> None:
+async def test_every_delivery_in_trouble_is_counted(core: CoreHarness) -> None:
     for number in range(250):
-        await desk.store.add_job(make_job(id=f"file:{number}", kind="file", state=JobState.UNCONFIRMED))
-    counted = await desk.context.delivery.resender.count_undelivered()
+        await core.store.add_job(make_job(id=f"file:{number}", kind="file", state=JobState.UNCONFIRMED))
+    counted = await core.context.delivery.resender.count_undelivered()
     assert counted[JobState.UNCONFIRMED] == 250
 
 
 Slow = tuple[Run, asyncio.Event, asyncio.Task[int]]
 
 
-async def slow_update(desk: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> Slow:
+async def slow_update(core: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> Slow:
     """A run whose card a bot is updating: it has read what it shows, and sends it when it is let go."""
-    run, go_on = await desk.finished_run(), asyncio.Event()
-    update, began = desk.messenger.update_card, asyncio.Event()
+    run, go_on = await core.finished_run(), asyncio.Event()
+    update, began = core.messenger.update_card, asyncio.Event()
 
     async def slow(card_id: str, card: RenderedCard) -> None:
-        monkeypatch.setattr(desk.messenger, "update_card", update)
+        monkeypatch.setattr(core.messenger, "update_card", update)
         began.set()
         await go_on.wait()
         await update(card_id, card)
 
-    monkeypatch.setattr(desk.messenger, "update_card", slow)
-    await desk.delivery.refresh_cards(run, "something")
-    task = asyncio.create_task(desk.jobs.run_due(["update"]))
+    monkeypatch.setattr(core.messenger, "update_card", slow)
+    await core.delivery.refresh_cards(run, "something")
+    task = asyncio.create_task(core.jobs.run_due(["update"]))
     await began.wait()
     return run, go_on, task
 
 
 async def test_a_slow_update_does_not_overwrite_a_newer_one_of_another_bot(
-    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
+    core: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, go_on, task = await slow_update(desk, monkeypatch)
-    other = CoreHarness(store=desk.store, clock=desk.clock, folder=desk.folder, messenger=desk.messenger)
+    run, go_on, task = await slow_update(core, monkeypatch)
+    other = CoreHarness(store=core.store, clock=core.clock, folder=core.folder, messenger=core.messenger)
     await other.delivery.announce_rerun(run, "李雷")
     await other.jobs.run_due(["update"])
     go_on.set()
     await task
-    desk.clock.turn(seconds=5)
+    core.clock.turn(seconds=5)
     await other.jobs.run_due(["update"])
-    assert "李雷" in await shown(desk)
-    assert desk.messenger.verbs().count("update") == 2
+    assert "李雷" in await shown(core)
+    assert core.messenger.verbs().count("update") == 2
 
 
-async def test_an_update_leaves_the_card_to_a_later_one_that_waits(desk: CoreHarness) -> None:
-    run = await desk.finished_run()
+async def test_an_update_leaves_the_card_to_a_later_one_that_waits(core: CoreHarness) -> None:
+    run = await core.finished_run()
     for cause in ("a", "b", "c"):
-        await desk.delivery.refresh_cards(run, cause)
-    await desk.do_jobs()
-    assert desk.messenger.verbs().count("update") == 1
-    skipped = [job.result.get("skipped") for job in await desk.store.find_jobs(kind="update")]
+        await core.delivery.refresh_cards(run, cause)
+    await core.do_jobs()
+    assert core.messenger.verbs().count("update") == 1
+    skipped = [job.result.get("skipped") for job in await core.store.find_jobs(kind="update")]
     assert skipped == ["a later update follows"] * 2 + [None]
 
 

@@ -24,7 +24,7 @@ async def content(bot: TinyBot) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES, ids=["desk", "phone"])
+@pytest.mark.parametrize("size", SIZES, ids=["core", "phone"])
 async def test_everything_has_a_name_and_can_be_read(
     browser: Browser, bot: TinyBot, scheme: str, size: dict[str, int]
 ) -> None:

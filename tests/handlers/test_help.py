@@ -15,7 +15,7 @@ def test_english_help_shows_english_arguments() -> None:
 
 
 @pytest.mark.parametrize("word", ["帮助", "help", "?"])
-async def test_help_shows_every_command_in_both_languages(desk: CoreHarness, word: str) -> None:
-    answer = await desk.say(word)
+async def test_help_shows_every_command_in_both_languages(core: CoreHarness, word: str) -> None:
+    answer = await core.say(word)
     for command in router.commands:
         assert all(name in answer for name in command.words[:2])

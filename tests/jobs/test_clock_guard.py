@@ -14,31 +14,31 @@ HOURS_AHEAD = 3 * 3600.0
 
 
 @pytest.fixture
-def guard(desk: CoreHarness) -> ClockGuard:
-    return ClockGuard(desk.store, SqliteTaskStore(desk.store), clock=desk.clock)
+def guard(core: CoreHarness) -> ClockGuard:
+    return ClockGuard(core.store, SqliteTaskStore(core.store), clock=core.clock)
 
 
 async def test_jobs_that_a_clock_ahead_put_off_are_done_once_it_is_right(
-    desk: CoreHarness, guard: ClockGuard, caplog: pytest.LogCaptureFixture
+    core: CoreHarness, guard: ClockGuard, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk.clock.turn(seconds=HOURS_AHEAD)
+    core.clock.turn(seconds=HOURS_AHEAD)
     assert not await guard.check()
-    await desk.store.add_job(make_job(id="waiting", due_at=desk.clock()))
-    await desk.store.add_job(make_job(id="taken", due_at=desk.clock()))
-    await desk.store.claim_job(["card"], "dead", desk.clock(), desk.clock() + timedelta(seconds=10))
-    desk.clock.turn(seconds=-HOURS_AHEAD)
+    await core.store.add_job(make_job(id="waiting", due_at=core.clock()))
+    await core.store.add_job(make_job(id="taken", due_at=core.clock()))
+    await core.store.claim_job(["card"], "dead", core.clock(), core.clock() + timedelta(seconds=10))
+    core.clock.turn(seconds=-HOURS_AHEAD)
     assert await guard.check()
     assert "the clock was set back" in caplog.text
-    now, until = desk.clock(), desk.clock() + timedelta(seconds=10)
-    claims = [await desk.store.claim_job(["card"], "me", now, until) for _ in range(3)]
+    now, until = core.clock(), core.clock() + timedelta(seconds=10)
+    claims = [await core.store.claim_job(["card"], "me", now, until) for _ in range(3)]
     assert [job.state for job in claims if job] == [JobState.DOING] * 2
     assert not await guard.check()
 
 
 async def test_clocks_that_differ_a_little_free_nothing(
-    desk: CoreHarness, guard: ClockGuard, caplog: pytest.LogCaptureFixture
+    core: CoreHarness, guard: ClockGuard, caplog: pytest.LogCaptureFixture
 ) -> None:
     await guard.check()
-    desk.clock.turn(seconds=-MAX_CLOCK_SKEW.total_seconds())
+    core.clock.turn(seconds=-MAX_CLOCK_SKEW.total_seconds())
     assert not await guard.check()
     assert caplog.text == ""

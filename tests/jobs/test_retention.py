@@ -8,57 +8,57 @@ from tests.conftest import CoreHarness
 from tests.factories import NOW, make_job, make_message
 
 
-async def kept(desk: CoreHarness) -> list[str]:
+async def kept(core: CoreHarness) -> list[str]:
     """The payloads of messages that the store still has."""
-    rows = await desk.store.rows("select payload from jobs where kind = 'message'")
+    rows = await core.store.rows("select payload from jobs where kind = 'message'")
     return [row["payload"] for row in rows if row["payload"] != "{}"]
 
 
-async def test_a_message_is_forgotten_a_day_after_its_answer(desk: CoreHarness) -> None:
-    retention = PayloadRetention(desk.store, clock=desk.clock)
-    await desk.say("状态", session_webhook="https://oapi.dingtalk.com/robot/sendBySession?session=secret")
-    assert "session=secret" in (await kept(desk))[0]
-    desk.clock.turn(seconds=PAYLOAD_MAX_AGE.total_seconds())
+async def test_a_message_is_forgotten_a_day_after_its_answer(core: CoreHarness) -> None:
+    retention = PayloadRetention(core.store, clock=core.clock)
+    await core.say("状态", session_webhook="https://oapi.dingtalk.com/robot/sendBySession?session=secret")
+    assert "session=secret" in (await kept(core))[0]
+    core.clock.turn(seconds=PAYLOAD_MAX_AGE.total_seconds())
     assert await retention.sweep() == 0
-    desk.clock.turn(seconds=1)
+    core.clock.turn(seconds=1)
     assert await retention.sweep() == 1
-    assert await kept(desk) == []
+    assert await kept(core) == []
 
 
-async def test_a_message_that_comes_again_after_that_is_still_known(desk: CoreHarness) -> None:
+async def test_a_message_that_comes_again_after_that_is_still_known(core: CoreHarness) -> None:
     message = make_message("状态")
-    await desk.hear(message)
-    desk.clock.turn(seconds=PAYLOAD_MAX_AGE.total_seconds() + 1)
-    await PayloadRetention(desk.store, clock=desk.clock).sweep()
-    await desk.hear(message)
-    assert desk.messenger.verbs() == ["reply"]
+    await core.hear(message)
+    core.clock.turn(seconds=PAYLOAD_MAX_AGE.total_seconds() + 1)
+    await PayloadRetention(core.store, clock=core.clock).sweep()
+    await core.hear(message)
+    assert core.messenger.verbs() == ["reply"]
 
 
-async def test_an_open_message_keeps_its_words(desk: CoreHarness) -> None:
-    await desk.intake.receive_message(make_message("状态"))
-    desk.clock.turn(seconds=10 * PAYLOAD_MAX_AGE.total_seconds())
-    assert await PayloadRetention(desk.store, clock=desk.clock).sweep() == 0
-    await desk.do_jobs()
-    assert desk.messenger.verbs() == ["reply"]
+async def test_an_open_message_keeps_its_words(core: CoreHarness) -> None:
+    await core.intake.receive_message(make_message("状态"))
+    core.clock.turn(seconds=10 * PAYLOAD_MAX_AGE.total_seconds())
+    assert await PayloadRetention(core.store, clock=core.clock).sweep() == 0
+    await core.do_jobs()
+    assert core.messenger.verbs() == ["reply"]
 
 
-async def test_a_run_keeps_its_audit_trail(desk: CoreHarness) -> None:
-    run = await desk.finished_run()
-    before = await desk.store.find_jobs(run_id=run.id)
-    desk.clock.turn(seconds=10 * PAYLOAD_MAX_AGE.total_seconds())
-    await PayloadRetention(desk.store, clock=desk.clock).sweep()
-    assert await desk.store.find_jobs(run_id=run.id) == before
+async def test_a_run_keeps_its_audit_trail(core: CoreHarness) -> None:
+    run = await core.finished_run()
+    before = await core.store.find_jobs(run_id=run.id)
+    core.clock.turn(seconds=10 * PAYLOAD_MAX_AGE.total_seconds())
+    await PayloadRetention(core.store, clock=core.clock).sweep()
+    assert await core.store.find_jobs(run_id=run.id) == before
 
 
-async def test_a_long_history_is_emptied_in_batches_and_once(desk: CoreHarness) -> None:
+async def test_a_long_history_is_emptied_in_batches_and_once(core: CoreHarness) -> None:
     for number in range(BATCH_SIZE + 3):
         job = make_job(
             id=f"message:{number}", kind="message", payload={"text": "a"}, state=JobState.DONE, ended_at=NOW
         )
-        await desk.store.add_job(job)
-    desk.clock.turn(seconds=2 * PAYLOAD_MAX_AGE.total_seconds())
-    retention = PayloadRetention(desk.store, clock=desk.clock)
+        await core.store.add_job(job)
+    core.clock.turn(seconds=2 * PAYLOAD_MAX_AGE.total_seconds())
+    retention = PayloadRetention(core.store, clock=core.clock)
     assert await retention.sweep() == BATCH_SIZE + 3
     assert await retention.sweep() == 0
-    desk.clock.turn(seconds=-timedelta(hours=5).total_seconds())
+    core.clock.turn(seconds=-timedelta(hours=5).total_seconds())
     assert await retention.sweep() == 0

@@ -63,9 +63,9 @@ async def test_many_partial_runs_hide_no_complete_run(store: SqliteStore) -> Non
     assert story.earlier[-1].id == "r0"
 
 
-async def test_the_report_of_a_second_run_is_compared_with_the_first(desk: CoreHarness) -> None:
-    first = await desk.finished_run()
-    desk.clock.turn(seconds=60)
-    second = await desk.finished_run()
-    story = desk.exporter.told[-1]
+async def test_the_report_of_a_second_run_is_compared_with_the_first(core: CoreHarness) -> None:
+    first = await core.finished_run()
+    core.clock.turn(seconds=60)
+    second = await core.finished_run()
+    story = core.exporter.told[-1]
     assert (story.run.id, story.earlier[0].id, len(story.history)) == (second.id, first.id, 2)

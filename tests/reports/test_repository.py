@@ -11,44 +11,44 @@ from tests.conftest import ZONE, CoreHarness
 from tests.factories import make_run, make_schedule
 
 
-async def test_a_report_lies_under_its_day_with_size_and_digest(desk: CoreHarness) -> None:
-    run = await desk.finished_run()
-    report = await desk.reports.find(run_id=run.id)
+async def test_a_report_lies_under_its_day_with_size_and_digest(core: CoreHarness) -> None:
+    run = await core.finished_run()
+    report = await core.reports.find(run_id=run.id)
     assert report is not None
-    path = desk.reports.path(report)
+    path = core.reports.path(report)
     assert report.path.startswith("2026-11-24/每日巡检_20261124-110000_")
     assert (report.size, report.rows, path.is_file()) == (path.stat().st_size, 3, True)
     assert len(report.sha256) == 64
 
 
-async def test_a_report_whose_file_is_gone_is_not_found(desk: CoreHarness) -> None:
-    run = await desk.finished_run()
-    report = await desk.reports.find(run_id=run.id)
+async def test_a_report_whose_file_is_gone_is_not_found(core: CoreHarness) -> None:
+    run = await core.finished_run()
+    report = await core.reports.find(run_id=run.id)
     assert report is not None
-    desk.reports.path(report).unlink()
-    assert await desk.reports.find(run_id=run.id) is None
+    core.reports.path(report).unlink()
+    assert await core.reports.find(run_id=run.id) is None
 
 
-async def test_a_report_that_changed_on_disk_is_not_found(desk: CoreHarness) -> None:
-    run = await desk.finished_run()
-    report = await desk.reports.find(run_id=run.id)
+async def test_a_report_that_changed_on_disk_is_not_found(core: CoreHarness) -> None:
+    run = await core.finished_run()
+    report = await core.reports.find(run_id=run.id)
     assert report is not None
-    assert (await desk.reports.verified_path(report)).is_file()
-    desk.reports.path(report).write_bytes(b"another")
-    assert await desk.reports.find(run_id=run.id) is None
+    assert (await core.reports.verified_path(report)).is_file()
+    core.reports.path(report).write_bytes(b"another")
+    assert await core.reports.find(run_id=run.id) is None
     with pytest.raises(PermanentError, match="changed"):
-        await desk.reports.verified_path(report)
+        await core.reports.verified_path(report)
 
 
-async def test_purging_removes_old_days_and_nothing_else(desk: CoreHarness, tmp_path: Path) -> None:
+async def test_purging_removes_old_days_and_nothing_else(core: CoreHarness, tmp_path: Path) -> None:
     outside = tmp_path / "precious"
     outside.mkdir()
     for day in ("2026-10-01", "2026-11-23", "notes"):
-        (desk.folder / day).mkdir(parents=True)
-    (desk.folder / "2026-10-02").symlink_to(outside)
-    desk.clock.turn(seconds=timedelta(days=1).total_seconds())
-    await desk.reports.purge_expired()
-    assert {path.name for path in desk.folder.iterdir()} == {"2026-11-23", "notes", "2026-10-02"}
+        (core.folder / day).mkdir(parents=True)
+    (core.folder / "2026-10-02").symlink_to(outside)
+    core.clock.turn(seconds=timedelta(days=1).total_seconds())
+    await core.reports.purge_expired()
+    assert {path.name for path in core.folder.iterdir()} == {"2026-11-23", "notes", "2026-10-02"}
     assert outside.is_dir()
 
 

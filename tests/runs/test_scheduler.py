@@ -100,23 +100,23 @@ def test_a_one_time_schedule_fires_once() -> None:
 class SchedulerHarness:
     """A scheduler that can be restarted and ticked at a time of day."""
 
-    def __init__(self, desk: CoreHarness, misfire_policy: MisfirePolicy = MisfirePolicy.ONCE) -> None:
-        self.desk, self.misfire_policy = desk, misfire_policy
+    def __init__(self, core: CoreHarness, misfire_policy: MisfirePolicy = MisfirePolicy.ONCE) -> None:
+        self.core, self.misfire_policy = core, misfire_policy
         self.start()
 
     def start(self) -> None:
         policy = SchedulePolicy(zone=SHANGHAI, misfire_policy=self.misfire_policy)
-        self.scheduler = Scheduler(self.desk.store, self.desk.engine, self.desk.runs, policy=policy)
+        self.scheduler = Scheduler(self.core.store, self.core.engine, self.core.runs, policy=policy)
 
     async def tick(self, time: str) -> int:
         return await self.scheduler.tick(at(time))
 
     async def keys(self) -> list[str]:
-        return [run.idempotency_key for run in await self.desk.store.find_runs()]
+        return [run.idempotency_key for run in await self.core.store.find_runs()]
 
 
-async def test_a_schedule_fires_once_at_its_minute(desk: CoreHarness) -> None:
-    harness = SchedulerHarness(desk)
+async def test_a_schedule_fires_once_at_its_minute(core: CoreHarness) -> None:
+    harness = SchedulerHarness(core)
     assert [await harness.tick(f"2026-11-24 {time}") for time in ("02:59:59", "03:00:00", "03:00:01")] == [
         0,
         1,
@@ -125,21 +125,21 @@ async def test_a_schedule_fires_once_at_its_minute(desk: CoreHarness) -> None:
     assert await harness.keys() == ["cron:s1:2026-11-23T19:00:00+00:00"]
 
 
-async def test_a_new_schedule_does_not_fire_for_the_past(desk: CoreHarness) -> None:
-    assert await SchedulerHarness(desk).tick("2026-11-24 03:00:01") == 0
+async def test_a_new_schedule_does_not_fire_for_the_past(core: CoreHarness) -> None:
+    assert await SchedulerHarness(core).tick("2026-11-24 03:00:01") == 0
 
 
-async def test_two_processes_trigger_one_run(desk: CoreHarness) -> None:
-    first, second = SchedulerHarness(desk), SchedulerHarness(desk)
+async def test_two_processes_trigger_one_run(core: CoreHarness) -> None:
+    first, second = SchedulerHarness(core), SchedulerHarness(core)
     for harness in (first, second):
         await harness.tick("2026-11-24 02:00")
     for harness in (first, second):
         await harness.tick("2026-11-24 03:00:01")
-    assert len(await desk.store.find_runs()) == 1
+    assert len(await core.store.find_runs()) == 1
 
 
-async def test_missed_times_trigger_one_run(desk: CoreHarness) -> None:
-    harness = SchedulerHarness(desk)
+async def test_missed_times_trigger_one_run(core: CoreHarness) -> None:
+    harness = SchedulerHarness(core)
     await harness.tick("2026-11-20 12:00")
     harness.start()
     assert await harness.tick("2026-11-24 12:00") == 1
@@ -147,8 +147,8 @@ async def test_missed_times_trigger_one_run(desk: CoreHarness) -> None:
     assert await harness.keys() == ["cron:s1:2026-11-23T19:00:00+00:00"]
 
 
-async def test_missed_times_can_be_skipped(desk: CoreHarness) -> None:
-    harness = SchedulerHarness(desk, MisfirePolicy.SKIP)
+async def test_missed_times_can_be_skipped(core: CoreHarness) -> None:
+    harness = SchedulerHarness(core, MisfirePolicy.SKIP)
     await harness.tick("2026-11-20 12:00")
     harness.start()
     assert await harness.tick("2026-11-24 12:00") == 0
@@ -157,9 +157,9 @@ async def test_missed_times_can_be_skipped(desk: CoreHarness) -> None:
 
 @pytest.mark.parametrize("restart", [True, False])
 async def test_a_clock_that_was_ahead_suppresses_no_run_once_it_is_right(
-    desk: CoreHarness, caplog: pytest.LogCaptureFixture, restart: bool
+    core: CoreHarness, caplog: pytest.LogCaptureFixture, restart: bool
 ) -> None:
-    harness = SchedulerHarness(desk)
+    harness = SchedulerHarness(core)
     assert await harness.tick("2026-11-24 02:59") == 0
     assert [await harness.tick(f"2026-11-{day} 03:00:01") for day in (25, 26)] == [1, 1]  # the clock is ahead
     if restart:
@@ -171,19 +171,19 @@ async def test_a_clock_that_was_ahead_suppresses_no_run_once_it_is_right(
 
 
 async def test_a_small_clock_skew_resets_no_checkpoint(
-    desk: CoreHarness, caplog: pytest.LogCaptureFixture
+    core: CoreHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    harness, other = SchedulerHarness(desk), SchedulerHarness(desk)
+    harness, other = SchedulerHarness(core), SchedulerHarness(core)
     await harness.tick("2026-11-24 02:00")
     assert await harness.tick("2026-11-24 03:00:01") == 1
     assert await other.tick("2026-11-24 02:59:20") == 0
     assert caplog.text == ""
 
 
-async def test_a_changed_cron_line_starts_from_now(desk: CoreHarness) -> None:
-    harness = SchedulerHarness(desk)
+async def test_a_changed_cron_line_starts_from_now(core: CoreHarness) -> None:
+    harness = SchedulerHarness(core)
     await harness.tick("2026-11-24 12:00")
-    desk.engine.known = [daily(cron="0 11 * * *")]
+    core.engine.known = [daily(cron="0 11 * * *")]
     harness.start()
     assert await harness.tick("2026-11-24 12:00:01") == 0
 
@@ -193,19 +193,19 @@ def test_the_misfire_grace_is_a_minute() -> None:
 
 
 async def test_an_unreadable_schedule_does_not_block_the_others(
-    desk: CoreHarness, caplog: pytest.LogCaptureFixture
+    core: CoreHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk.engine.known = [daily(id="odd", cron="no cron line at all"), daily()]
-    harness = SchedulerHarness(desk)
+    core.engine.known = [daily(id="odd", cron="no cron line at all"), daily()]
+    harness = SchedulerHarness(core)
     assert [await harness.tick(f"2026-11-24 {time}") for time in ("02:59", "03:00:01")] == [0, 1]
     assert "CronSimError" in caplog.text
 
 
 async def test_the_scheduler_survives_an_error_of_the_engine(
-    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
+    core: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.runs.scheduler.TICK_SECONDS", 0.001)
-    harness, known, asked = SchedulerHarness(desk), desk.engine.schedules, asyncio.Semaphore(0)
+    harness, known, asked = SchedulerHarness(core), core.engine.schedules, asyncio.Semaphore(0)
     answers: list[Exception] = [TemporaryError("away")]
 
     async def sometimes() -> Sequence[Schedule]:
@@ -214,8 +214,8 @@ async def test_the_scheduler_survives_an_error_of_the_engine(
             raise answers.pop()
         return await known()
 
-    monkeypatch.setattr(desk.engine, "schedules", sometimes)
-    running = asyncio.create_task(harness.scheduler.run(desk.clock))
+    monkeypatch.setattr(core.engine, "schedules", sometimes)
+    running = asyncio.create_task(harness.scheduler.run(core.clock))
     async with asyncio.timeout(5):
         for _ in range(3):
             await asked.acquire()

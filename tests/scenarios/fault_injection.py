@@ -53,35 +53,35 @@ PLACES = tuple(Destination.parse(place) for place in (f"group:{GROUP}", "webhook
 class Bot:
     """A process: what it remembers is gone when it dies."""
 
-    desk: CoreHarness
+    core: CoreHarness
     url: str
     session: Any
 
     def start(self) -> None:
         """As a process starts: nothing is remembered but what the store has."""
-        desk, app, clock = self.desk, make_sandbox_app(self.url), self.desk.clock
+        core, app, clock = self.core, make_sandbox_app(self.url), self.core.clock
         tokens = Tokens(self.session, app, clock)
-        ledger: Any = desk.quota_store
+        ledger: Any = core.quota_store
         limiter = RateLimiter(ledger, Budget(), clock=clock, sleep=self.sleep)
         openapi: Any = OpenApiMessenger(self.session, app, tokens, clock=clock, rate_limiter=limiter)
         work = WorkNotificationMessenger(self.session, app, tokens, rate_limiter=limiter, sleep=self.sleep)
         robots = {"default": make_robot()}
         webhook = WebhookMessenger(self.session, robots, clock=clock, base=self.url, rate_limiter=limiter)
-        desk.messenger = openapi
-        desk.reached = {DestinationKind.WORK: work, DestinationKind.WEBHOOK: webhook}
-        desk.build()
+        core.messenger = openapi
+        core.reached = {DestinationKind.WORK: work, DestinationKind.WEBHOOK: webhook}
+        core.build()
 
     async def sleep(self, seconds: float) -> None:
-        self.desk.clock.turn(seconds=seconds)
+        self.core.clock.turn(seconds=seconds)
 
     async def round(self, messages: Sequence[Message]) -> None:
         for message in messages:  # DingTalk says it again until it is acked
-            await self.desk.intake.receive_message(message)
-        await self.desk.do_jobs()
-        self.desk.engine.end_all()
-        await self.desk.watcher.tick()
-        await self.desk.do_jobs()
-        await self.desk.reconciler.run()
+            await self.core.intake.receive_message(message)
+        await self.core.do_jobs()
+        self.core.engine.end_all()
+        await self.core.watcher.tick()
+        await self.core.do_jobs()
+        await self.core.reconciler.run()
 
 
 @dataclass(kw_only=True)
@@ -96,7 +96,7 @@ class World:
 
     @property
     def store(self) -> Any:
-        return self.bots[0].desk.store
+        return self.bots[0].core.store
 
     async def live(self) -> None:
         """Somebody asks for runs; everything that follows is done, through death if need be."""
@@ -115,7 +115,7 @@ class World:
                 bot.start()
             except DingRunError:
                 pass  # said to DingTalk, or logged: the next round tries again
-            bot.desk.clock.turn(seconds=61 if self.fault.kind != OUT_OF_CALLS else 1_200)
+            bot.core.clock.turn(seconds=61 if self.fault.kind != OUT_OF_CALLS else 1_200)
 
     async def quiet(self) -> bool:
         jobs, runs = await self.jobs(), await self.runs()
@@ -215,9 +215,9 @@ async def world(folder: Path, fault: Fault, *, bots: int = 1, asked: int = 1) ->
         made = [await _bot(stack, folder, clock, fault) for _ in range(bots)]
         for bot in made:
             bot.url, bot.session = sandbox.url, FaultySession(session, fault)
-            bot.desk.engine = made[0].desk.engine
+            bot.core.engine = made[0].core.engine
             bot.start()
-        made[0].desk.engine.known[:] = [
+        made[0].core.engine.known[:] = [
             make_schedule(id=f"s{number}", name=f"计划{number}", notify_enable=True, send_to=PLACES)
             for number in range(asked)
         ]
@@ -231,8 +231,8 @@ async def _bot(stack: AsyncExitStack, folder: Path, clock: FakeClock, fault: Fau
     stack.push_async_callback(store.close)
     faulty: Any = Faulty(store, WRITES, fault)
     ledger: Any = Faulty(SqliteQuotaStore(store), BOOKINGS, fault)
-    desk = CoreHarness(store=faulty, clock=clock, folder=folder / "reports", quota_store=ledger, per_hour=0)
-    return Bot(desk=desk, url="", session=None)
+    core = CoreHarness(store=faulty, clock=clock, folder=folder / "reports", quota_store=ledger, per_hour=0)
+    return Bot(core=core, url="", session=None)
 
 
 async def run_case(folder: Path, fault: Fault, *, bots: int = 1, asked: int = 1, seed: int = 0) -> list[str]:

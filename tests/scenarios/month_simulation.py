@@ -51,7 +51,7 @@ class Scale:
 class Month:
     """What happened in it."""
 
-    desk: CoreHarness
+    core: CoreHarness
     sandbox: Sandbox
     rate_limiter: RateLimiter
     clock: FakeClock
@@ -66,21 +66,21 @@ class Month:
             self.clock.turn(seconds=SPAN.total_seconds() / scale.runs_per_day)
         for _ in range(12):
             self.clock.turn(seconds=3_600)
-            await self.desk.do_jobs()
+            await self.core.do_jobs()
         return runs
 
     async def _one(self, number: int) -> Run:
         cause = TriggerRequest(idempotency_key=f"cron:{number}", trigger=Trigger.CRON)
-        run = await self.desk.runs.trigger(self.desk.schedule, cause)
-        await self.desk.do_jobs()
-        await self.desk.finish()
+        run = await self.core.runs.trigger(self.core.schedule, cause)
+        await self.core.do_jobs()
+        await self.core.finish()
         return run
 
     async def _talk(self) -> None:
         """Somebody says something, which DingTalk counts, and is answered for nothing."""
         app = self.sandbox.state.scenario.apps[0]
         hook, _ = self.sandbox.state.open_session(GROUP, app)
-        await self.desk.hear(make_message("状态", conversation_id=GROUP, session_webhook=hook))
+        await self.core.hear(make_message("状态", conversation_id=GROUP, session_webhook=hook))
         await self.rate_limiter.count_inbound()
 
     async def untold(self, runs: list[Run]) -> list[str]:
@@ -111,31 +111,31 @@ async def month(folder: Path, scale: Scale, *, beside: bool) -> AsyncIterator[Mo
         await store.open()
         stack.push_async_callback(store.close)
         await store.rows("pragma synchronous=off")  # nothing is killed in this month
-        desk = CoreHarness(store=store, clock=clock, folder=folder / "reports", budget=scale.budget)
-        rate_limiter = wire(desk, sandbox, session, scale)
+        core = CoreHarness(store=store, clock=clock, folder=folder / "reports", budget=scale.budget)
+        rate_limiter = wire(core, sandbox, session, scale)
         group, robot = Destination.parse(f"group:{GROUP}"), Destination.parse("webhook:default")
-        desk.fallback_webhooks = {str(group): robot} if beside else {}
-        desk.schedule = make_schedule(notify_enable=True, send_to=(group,))
-        desk.build()
-        yield Month(desk=desk, sandbox=sandbox, rate_limiter=rate_limiter, clock=clock)
+        core.fallback_webhooks = {str(group): robot} if beside else {}
+        core.schedule = make_schedule(notify_enable=True, send_to=(group,))
+        core.build()
+        yield Month(core=core, sandbox=sandbox, rate_limiter=rate_limiter, clock=clock)
 
 
-def wire(desk: CoreHarness, sandbox: Sandbox, session: aiohttp.ClientSession, scale: Scale) -> RateLimiter:
-    clock, app = desk.clock, make_sandbox_app(sandbox.url)
+def wire(core: CoreHarness, sandbox: Sandbox, session: aiohttp.ClientSession, scale: Scale) -> RateLimiter:
+    clock, app = core.clock, make_sandbox_app(sandbox.url)
 
     async def sleep(seconds: float) -> None:
         clock.turn(seconds=seconds)
 
-    limiter = RateLimiter(SqliteQuotaStore(desk.store), scale.budget, clock=clock, sleep=sleep)
+    limiter = RateLimiter(SqliteQuotaStore(core.store), scale.budget, clock=clock, sleep=sleep)
     openapi: Any = OpenApiMessenger(
         session, app, Tokens(session, app, clock), clock=clock, rate_limiter=limiter
     )
     robots = {"default": make_robot()}
     webhook = WebhookMessenger(session, robots, clock=clock, base=sandbox.url, rate_limiter=limiter)
-    desk.messenger, desk.reached = openapi, {DestinationKind.WEBHOOK: webhook}
+    core.messenger, core.reached = openapi, {DestinationKind.WEBHOOK: webhook}
     return limiter
 
 
 async def booked(case: Month) -> Mapping[str, int]:
     """What we have booked of the month that is over."""
-    return await SqliteQuotaStore(case.desk.store).usage(month_of(FIRST))
+    return await SqliteQuotaStore(case.core.store).usage(month_of(FIRST))

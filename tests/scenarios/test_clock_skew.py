@@ -92,30 +92,30 @@ async def test_a_job_that_is_given_back_is_free_by_every_clock(store: SqliteStor
     assert other.acts == 1
 
 
-async def test_a_schedule_fires_once_each_time(desk: CoreHarness) -> None:
-    desk.engine.known[:] = [make_schedule(cron="*/2 * * * *")]
+async def test_a_schedule_fires_once_each_time(core: CoreHarness) -> None:
+    core.engine.known[:] = [make_schedule(cron="*/2 * * * *")]
     timetable = SchedulePolicy(zone=ZONE)
-    bots = [Scheduler(desk.store, desk.engine, desk.runs, policy=timetable) for _ in range(2)]
+    bots = [Scheduler(core.store, core.engine, core.runs, policy=timetable) for _ in range(2)]
     start = datetime(2026, 11, 24, 3, 0, 1, tzinfo=UTC)
     fired = 0
     for second in range(0, 20 * 60 + 60, 5):
         now = start + timedelta(seconds=second)
         fired += await bots[0].tick(now) + await bots[1].tick(now + timedelta(seconds=SKEW))
-    assert fired == len(await desk.store.find_runs(limit=0)) == 10
+    assert fired == len(await core.store.find_runs(limit=0)) == 10
 
 
-async def test_two_watchers_end_a_run_once_and_it_never_ends_before_it_began(desk: CoreHarness) -> None:
-    run = await desk.trigger()
-    desk.engine.end_all()
-    behind = FakeClock(desk.clock() - timedelta(seconds=SKEW))
-    other = CoreHarness(store=desk.store, clock=behind, folder=desk.folder, engine=desk.engine)
-    watchers: list[Watcher] = [desk.watcher, other.watcher]
+async def test_two_watchers_end_a_run_once_and_it_never_ends_before_it_began(core: CoreHarness) -> None:
+    run = await core.trigger()
+    core.engine.end_all()
+    behind = FakeClock(core.clock() - timedelta(seconds=SKEW))
+    other = CoreHarness(store=core.store, clock=behind, folder=core.folder, engine=core.engine)
+    watchers: list[Watcher] = [core.watcher, other.watcher]
     await asyncio.gather(*(watcher.tick() for watcher in watchers))
-    await desk.do_jobs()
+    await core.do_jobs()
     await other.do_jobs()
-    ended = await desk.run(run.id)
+    ended = await core.run(run.id)
     assert (ended.status, ended.end_time) == (RunStatus.FINISHED, ended.start_time)
-    assert desk.messenger.verbs() + other.messenger.verbs() == ["card", "upload", "file"]
+    assert core.messenger.verbs() + other.messenger.verbs() == ["card", "upload", "file"]
 
 
 async def test_a_gate_lets_no_more_pass_than_the_skew_explains(store: SqliteStore) -> None:

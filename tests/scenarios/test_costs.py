@@ -18,10 +18,10 @@ PERSON = Destination.parse("user:user01")
 
 async def live(case: World, **schedule: object) -> dict[str, int]:
     """One run, asked for in the group; the calls that DingTalk has counted."""
-    engine = case.bots[0].desk.engine
+    engine = case.bots[0].core.engine
     engine.known[:] = [replace(engine.known[0], **({"send_to": (HERE,)} | schedule))]  # type: ignore[arg-type]
     await case.live()
-    booked = case.sandbox.state.monthly_usage[month_of(case.bots[0].desk.clock())]
+    booked = case.sandbox.state.monthly_usage[month_of(case.bots[0].core.clock())]
     return {f"{bucket}": count for bucket, count in booked.items()}
 
 
@@ -45,8 +45,8 @@ async def test_what_we_book_is_what_dingtalk_counts(tmp_path: Path) -> None:
     async with world(tmp_path, Fault()) as case:
         places = (HERE, PERSON, Destination.parse("webhook:default"), Destination.parse("work:user01"))
         counted = await live(case, send_to=places)
-        desk = case.bots[0].desk
-        booked = await SqliteQuotaStore(desk.store).usage(month_of(desk.clock()))
+        core = case.bots[0].core
+        booked = await SqliteQuotaStore(core.store).usage(month_of(core.clock()))
         assert booked == {QuotaKind.API: counted["api"], QuotaKind.STREAM: counted["stream_webhook"]}
 
 
@@ -54,5 +54,5 @@ async def test_a_reply_costs_nothing(tmp_path: Path) -> None:
     async with world(tmp_path, Fault()) as case:
         hook, _ = case.sandbox.state.open_session(GROUP, case.sandbox.state.scenario.apps[0])
         for words in ("帮助", "状态", "计划", "额度", "凭据"):
-            await case.bots[0].desk.hear(make_message(words, conversation_id=GROUP, session_webhook=hook))
-        assert sum(case.sandbox.state.monthly_usage[month_of(case.bots[0].desk.clock())].values()) == 0
+            await case.bots[0].core.hear(make_message(words, conversation_id=GROUP, session_webhook=hook))
+        assert sum(case.sandbox.state.monthly_usage[month_of(case.bots[0].core.clock())].values()) == 0

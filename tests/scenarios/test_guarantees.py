@@ -115,12 +115,12 @@ async def test_upload_is_repeated_and_one_file_goes(case: World) -> None:
 
 async def test_update_is_repeated(case: World) -> None:
     run = await live(case)
-    desk = case.bots[0].desk
+    core = case.bots[0].core
     case.sandbox.state.faults.replace([{"match": "PUT /v1.0/card/instances", **LOSE}])
-    await desk.delivery.announce_rerun(await desk.run(run), "李雷")
+    await core.delivery.announce_rerun(await core.run(run), "李雷")
     for _ in range(3):
-        await desk.do_jobs()
-        desk.clock.turn(seconds=61)
+        await core.do_jobs()
+        core.clock.turn(seconds=61)
     assert "李雷" in case.sandbox.state.cards[card_id(run, PLACES[0])].public["tips"]
 
 
@@ -130,7 +130,7 @@ async def test_a_file_whose_answer_is_lost_is_not_repeated_but_shown_as_unconfir
     assert await state(case, "file", f"group:{GROUP}") is JobState.UNCONFIRMED
     card = case.sandbox.state.cards[card_id(run, PLACES[0])]
     assert "resend" in card.public["sys_full_json_obj"]
-    assert [job.kind for job in await case.bots[0].desk.context.delivery.resender.undelivered()] == ["file"]
+    assert [job.kind for job in await case.bots[0].core.context.delivery.resender.undelivered()] == ["file"]
 
 
 async def test_a_file_that_surely_did_not_leave_is_repeated(case: World) -> None:
@@ -149,7 +149,7 @@ async def test_submit_what_the_engine_has_is_not_submitted_again(tmp_path: Path)
         await case.live()
         (run,) = await case.runs()
         assert case.fault.deaths == 1
-        assert len(case.bots[0].desk.engine.all_tasks) == len(run.task_ids)
+        assert len(case.bots[0].core.engine.all_tasks) == len(run.task_ids)
 
 
 async def test_chat_command_the_same_message_is_answered_once(case: World) -> None:
@@ -157,26 +157,26 @@ async def test_chat_command_the_same_message_is_answered_once(case: World) -> No
     hook, _ = case.sandbox.state.open_session(GROUP, case.sandbox.state.scenario.apps[0])
     message = make_message("重跑 计划0", conversation_id=GROUP, session_webhook=hook)
     for _ in range(3):
-        await case.bots[0].desk.hear(message)
+        await case.bots[0].core.hear(message)
     assert len(await case.runs()) == 2
 
 
 async def test_button_the_second_press_is_answered_and_not_executed(case: World) -> None:
     run = await live(case)
-    desk = case.bots[0].desk
+    core = case.bots[0].core
     tap = CardTap(
         card_id=card_id(run, PLACES[0]), action="rerun", user=Person(id="user01"), conversation_id=GROUP
     )
-    first, second = await desk.intake.receive_tap(tap), await desk.intake.receive_tap(tap)
-    await desk.do_jobs()
+    first, second = await core.intake.receive_tap(tap), await core.intake.receive_tap(tap)
+    await core.do_jobs()
     assert first != second
     assert len(await case.runs()) == 2
 
 
 async def test_a_group_without_the_robot_costs_one_call(case: World) -> None:
-    desk = case.bots[0].desk
+    core = case.bots[0].core
     place = Destination.parse(f"group:{ROBOT_GROUP}")
-    desk.engine.known[:] = [make_schedule(id="s0", name="计划0", notify_enable=True, send_to=(place,))]
+    core.engine.known[:] = [make_schedule(id="s0", name="计划0", notify_enable=True, send_to=(place,))]
     run = await live(case)
     assert (calls(case, "createAndDeliver"), case.shown(GROUP, "card", run)) == (
         2,

@@ -29,23 +29,23 @@ async def case(tmp_path: Path) -> AsyncIterator[World]:
 
 async def ended_run(case: World) -> str:
     """A run that has ended; nothing of it has been told yet."""
-    desk = case.bots[0].desk
-    run = await desk.trigger(desk.engine.known[0])
-    desk.engine.end_all()
-    await desk.watcher.tick()
+    core = case.bots[0].core
+    run = await core.trigger(core.engine.known[0])
+    core.engine.end_all()
+    await core.watcher.tick()
     return run.id
 
 
 async def work_for(case: World, seconds: float, *, step: float = 20) -> float:
     """Do what is due for so long, or until nothing is left; how long it took."""
-    desk, start = case.bots[0].desk, case.bots[0].desk.clock()
+    core, start = case.bots[0].core, case.bots[0].core.clock()
     end = start + timedelta(seconds=seconds)
-    while desk.clock() < end:
-        await desk.do_jobs()
+    while core.clock() < end:
+        await core.do_jobs()
         if all(job.state.ended for job in await case.jobs()):
             break
-        desk.clock.turn(seconds=step)
-    return (desk.clock() - start).total_seconds()
+        core.clock.turn(seconds=step)
+    return (core.clock() - start).total_seconds()
 
 
 async def test_an_hour_without_dingtalk_delays_and_loses_nothing(case: World) -> None:
@@ -63,7 +63,7 @@ async def test_an_hour_without_dingtalk_costs_no_call(case: World) -> None:
     await ended_run(case)
     case.fault.dead = True
     await work_for(case, 3_600)
-    balance = await case.bots[0].desk.governor.balance()
+    balance = await case.bots[0].core.governor.balance()
     assert sum(balance.booked.values()) == 0
 
 
@@ -81,21 +81,21 @@ async def test_a_dingtalk_slower_than_our_patience_shows_everything_once(
 async def test_while_dingtalk_is_slow_presses_are_answered_in_time(case: World) -> None:
     await case.live()
     (run,) = await case.runs()
-    desk = case.bots[0].desk
+    core = case.bots[0].core
     case.sandbox.state.faults.replace([{"match": "", "kind": "latency", "ms": 3_000}])
-    await desk.delivery.announce_rerun(run, "李雷")
-    slow = asyncio.create_task(desk.do_jobs())
+    await core.delivery.announce_rerun(run, "李雷")
+    slow = asyncio.create_task(core.do_jobs())
     place = card_id(run.id, PLACES[0])
     tap = CardTap(card_id=place, action="report", user=Person(id="user01"), conversation_id=GROUP)
     async with asyncio.timeout(1.2):
-        assert await desk.intake.receive_tap(tap)
+        assert await core.intake.receive_tap(tap)
     slow.cancel()
 
 
 async def test_a_token_that_dies_in_the_middle_is_replaced(case: World) -> None:
     run = await ended_run(case)
-    desk = case.bots[0].desk
-    await desk.jobs.run_due(["export", "card"])
+    core = case.bots[0].core
+    await core.jobs.run_due(["export", "card"])
     case.sandbox.state.tokens.clear()
     await work_for(case, 600)
     assert {job.state for job in await case.jobs()} == {JobState.DONE}
@@ -104,10 +104,10 @@ async def test_a_token_that_dies_in_the_middle_is_replaced(case: World) -> None:
 
 async def test_a_session_that_is_over_is_answered_by_a_message_of_its_own(case: World) -> None:
     hook, _ = case.sandbox.state.open_session(GROUP, case.sandbox.state.scenario.apps[0])
-    desk = case.bots[0].desk
-    await desk.intake.receive_message(make_message("帮助", conversation_id=GROUP, session_webhook=hook))
-    desk.clock.turn(seconds=7_200)
-    await desk.do_jobs()
+    core = case.bots[0].core
+    await core.intake.receive_message(make_message("帮助", conversation_id=GROUP, session_webhook=hook))
+    core.clock.turn(seconds=7_200)
+    await core.do_jobs()
     (answer,) = case.sandbox.state.conversations.messages(GROUP)
     assert "可以这样跟我说" in str(answer.content)
 

@@ -20,31 +20,31 @@ POINTS = (*WRITES, "rows", "change")  # the last two are what links and bookings
 Wish = Callable[[CoreHarness, Run], Awaitable[None]]
 
 
-async def end(desk: CoreHarness, run: Run) -> None:
+async def end(core: CoreHarness, run: Run) -> None:
     """The run's end: summary, report, delivery."""
-    await desk.watcher.tick()
+    await core.watcher.tick()
 
 
-async def ask_again(desk: CoreHarness, run: Run) -> None:
+async def ask_again(core: CoreHarness, run: Run) -> None:
     """A report that failed is asked for once more, as a message that comes back after a death does."""
-    await desk.context.reports.exports.retry(run, by="user01", cause="message1")
-    await desk.delivery.send_report(run, desk.schedule.send_to[0], "message1")
+    await core.context.reports.exports.retry(run, by="user01", cause="message1")
+    await core.delivery.send_report(run, core.schedule.send_to[0], "message1")
 
 
-async def died_at(point: int, desk: CoreHarness, run: Run, wish: Wish) -> bool:
+async def died_at(point: int, core: CoreHarness, run: Run, wish: Wish) -> bool:
     """Do what a wish leads to on a store that kills the process at a point, then start again."""
-    calm, fault = desk.store, Fault(at=point)
-    desk.store = cast(SqliteStore, Faulty(calm, POINTS, fault))
-    desk.build()
+    calm, fault = core.store, Fault(at=point)
+    core.store = cast(SqliteStore, Faulty(calm, POINTS, fault))
+    core.build()
     with suppress(Killed):
-        await wish(desk, run)
-        await desk.do_jobs()
-    desk.store = calm
-    desk.build()
-    await wish(desk, run)
+        await wish(core, run)
+        await core.do_jobs()
+    core.store = calm
+    core.build()
+    await wish(core, run)
     for _ in range(12):
-        desk.clock.turn(seconds=60)
-        await desk.do_jobs()
+        core.clock.turn(seconds=60)
+        await core.do_jobs()
     return bool(fault.deaths)
 
 
@@ -54,18 +54,18 @@ async def ended_run(path: Path, **changes: Any) -> AsyncIterator[tuple[CoreHarne
     store = SqliteStore(path / "store.db")
     await store.open()
     try:
-        desk = CoreHarness(store=store, clock=FakeClock(), folder=path / "reports", **changes)
-        run = await desk.trigger()
-        desk.engine.end_all()
-        yield desk, run
+        core = CoreHarness(store=store, clock=FakeClock(), folder=path / "reports", **changes)
+        run = await core.trigger()
+        core.engine.end_all()
+        yield core, run
     finally:
         await store.close()
 
 
-async def came(desk: CoreHarness, what: str) -> tuple[int, int]:
+async def came(core: CoreHarness, what: str) -> tuple[int, int]:
     """How often something certainly came, and how often at most: one of which nobody knows may have come."""
-    sent = desk.messenger.verbs().count(what)
-    return sent, sent + len(await desk.store.find_jobs(kind="file", states={JobState.UNCONFIRMED}))
+    sent = core.messenger.verbs().count(what)
+    return sent, sent + len(await core.store.find_jobs(kind="file", states={JobState.UNCONFIRMED}))
 
 
 @pytest.mark.parametrize(
@@ -76,11 +76,11 @@ async def test_a_report_too_big_comes_once_wherever_the_process_dies(
 ) -> None:
     for point in range(MOST_POINTS):
         terms = LinkPolicy(public_url=public_url)
-        async with ended_run(tmp_path / str(point), max_bytes=10, terms=terms) as (desk, run):
-            died = await died_at(point, desk, run, end)
-            sure, perhaps = await came(desk, what)
+        async with ended_run(tmp_path / str(point), max_bytes=10, terms=terms) as (core, run):
+            died = await died_at(point, core, run, end)
+            sure, perhaps = await came(core, what)
             assert sure <= times <= perhaps, point
-            assert (await desk.run(run.id)).export_status is ExportStatus.SUCCESS
+            assert (await core.run(run.id)).export_status is ExportStatus.SUCCESS
         if not died:
             return
     pytest.fail("there are more points than this test goes through")
@@ -88,15 +88,15 @@ async def test_a_report_too_big_comes_once_wherever_the_process_dies(
 
 async def test_a_report_is_made_again_once_wherever_the_process_dies(tmp_path: Path) -> None:
     for point in range(MOST_POINTS):
-        async with ended_run(tmp_path / str(point)) as (desk, run):
-            desk.exporter.trouble = [PermanentError("disk")]
-            await end(desk, run)
-            await desk.do_jobs()
-            died = await died_at(point, desk, await desk.run(run.id), ask_again)
-            sure, perhaps = await came(desk, "file")
+        async with ended_run(tmp_path / str(point)) as (core, run):
+            core.exporter.trouble = [PermanentError("disk")]
+            await end(core, run)
+            await core.do_jobs()
+            died = await died_at(point, core, await core.run(run.id), ask_again)
+            sure, perhaps = await came(core, "file")
             assert sure <= 1 <= perhaps, point
-            assert await desk.reports.find(run_id=run.id), point
-            assert await desk.context.reports.exports.count(run) == 2, point
+            assert await core.reports.find(run_id=run.id), point
+            assert await core.context.reports.exports.count(run) == 2, point
         if not died:
             return
     pytest.fail("there are more points than this test goes through")

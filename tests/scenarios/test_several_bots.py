@@ -33,20 +33,20 @@ class Bots:
 
 
 @pytest.fixture
-async def bots(desk: CoreHarness, tmp_path: Path) -> AsyncIterator[Bots]:
+async def bots(core: CoreHarness, tmp_path: Path) -> AsyncIterator[Bots]:
     store = SqliteStore(tmp_path / "dingrun.db")
     await store.open()
     other = CoreHarness(
-        store=store, clock=desk.clock, folder=desk.folder, engine=desk.engine, messenger=desk.messenger
+        store=store, clock=core.clock, folder=core.folder, engine=core.engine, messenger=core.messenger
     )
-    other.engine.known.pop()  # each desk brings the same schedule
-    yield Bots(one=desk, other=other)
+    other.engine.known.pop()  # each core brings the same schedule
+    yield Bots(one=core, other=other)
     await store.close()
 
 
 async def test_a_message_that_lands_on_both_is_answered_once(bots: Bots) -> None:
     message = make_message("帮助")
-    await asyncio.gather(*(desk.intake.receive_message(message) for desk in (bots.one, bots.other)))
+    await asyncio.gather(*(core.intake.receive_message(message) for core in (bots.one, bots.other)))
     await bots.do_jobs()
     assert bots.sent() == ["reply"]
 
@@ -61,7 +61,7 @@ async def test_a_press_that_lands_on_both_is_done_once(bots: Bots) -> None:
     run = await bots.one.finished_run()
     place = card_id(run.id, GROUP)
     tap = CardTap(card_id=place, action="rerun", user=Person(id="user01"), conversation_id=GROUP.id)
-    answers = await asyncio.gather(*(desk.intake.receive_tap(tap) for desk in (bots.one, bots.other)))
+    answers = await asyncio.gather(*(core.intake.receive_tap(tap) for core in (bots.one, bots.other)))
     await bots.do_jobs()
     assert answers[0] != answers[1]
     assert len(await bots.one.store.find_runs()) == 2

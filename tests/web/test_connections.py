@@ -33,10 +33,10 @@ ALIVE = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 class House:
-    """The web server of a desk on a real port."""
+    """The web server of a core on a real port."""
 
-    def __init__(self, desk: CoreHarness, server: WebServer, metrics: Metrics, port: int) -> None:
-        self.desk, self.server, self.metrics, self.port = desk, server, metrics, port
+    def __init__(self, core: CoreHarness, server: WebServer, metrics: Metrics, port: int) -> None:
+        self.core, self.server, self.metrics, self.port = core, server, metrics, port
         self.gate = asyncio.Event()
 
     async def slow_requests(self, number: int) -> list[Streams]:
@@ -80,18 +80,18 @@ class House:
 
 
 @asynccontextmanager
-async def house(desk: CoreHarness, *, proxies: tuple[str, ...] = (), **limits: float) -> AsyncIterator[House]:
+async def house(core: CoreHarness, *, proxies: tuple[str, ...] = (), **limits: float) -> AsyncIterator[House]:
     metrics = Metrics()
-    deliveries = Resender(desk.store, desk.jobs)
-    health = Health(desk.store, deliveries, desk.governor, metrics=metrics, connected=lambda: True)
-    status = Status(desk.store, deliveries, zone=ZoneInfo("UTC"))
+    deliveries = Resender(core.store, core.jobs)
+    health = Health(core.store, deliveries, core.governor, metrics=metrics, connected=lambda: True)
+    status = Status(core.store, deliveries, zone=ZoneInfo("UTC"))
 
     async def slow(request: web.Request) -> web.Response:
         await site.gate.wait()
         return web.Response()
 
     server = WebServer(
-        [web.get("/slow", slow), *health.routes(), *status.routes(), *WebHarness(desk).downloads.routes()],
+        [web.get("/slow", slow), *health.routes(), *status.routes(), *WebHarness(core).downloads.routes()],
         guard=AdminGuard(TOKEN),
         metrics=metrics,
         proxies=[ip_network(each) for each in proxies],
@@ -99,7 +99,7 @@ async def house(desk: CoreHarness, *, proxies: tuple[str, ...] = (), **limits: f
     )
     serving = asyncio.create_task(server.serve("127.0.0.1", 0))
     try:
-        site = House(desk, server, metrics, await server.port())
+        site = House(core, server, metrics, await server.port())
         yield site
     finally:
         serving.cancel()
@@ -114,8 +114,8 @@ async def until(look: Callable[[], bool]) -> None:
     raise TimeoutError
 
 
-async def test_headers_that_do_not_end_are_not_waited_for(desk: CoreHarness) -> None:
-    async with house(desk, header_seconds=0.1) as site:
+async def test_headers_that_do_not_end_are_not_waited_for(core: CoreHarness) -> None:
+    async with house(core, header_seconds=0.1) as site:
         for begun in (b"", b"GET /healthz HTTP/1.1\r\n", ALIVE + b"GET / HTTP/1.1\r\nX: "):
             reader, writer = await site.connect()
             writer.write(begun)
@@ -126,11 +126,11 @@ async def test_headers_that_do_not_end_are_not_waited_for(desk: CoreHarness) -> 
 
 
 async def test_a_body_that_does_not_end_is_not_waited_for(
-    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
+    core: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.web.server.BODY_SECONDS", 0.1)
     monkeypatch.setattr("bot.web.connections.LINGER_SECONDS", 0.1)
-    async with house(desk) as site:
+    async with house(core) as site:
         begun = (
             f"POST /status/resend HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nContent-Length: 9\r\n\r\na"
         )
@@ -138,9 +138,9 @@ async def test_a_body_that_does_not_end_is_not_waited_for(
         await until(lambda: site.open == 0)
 
 
-async def test_a_download_that_is_not_read_holds_nothing_for_long(desk: CoreHarness, tmp_path: Path) -> None:
-    link = await big_report(desk)
-    async with house(desk, send_seconds=0.2) as site:
+async def test_a_download_that_is_not_read_holds_nothing_for_long(core: CoreHarness, tmp_path: Path) -> None:
+    link = await big_report(core)
+    async with house(core, send_seconds=0.2) as site:
         reader, writer = await site.connect(window=4096)
         writer.write(f"GET {link} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
@@ -148,12 +148,12 @@ async def test_a_download_that_is_not_read_holds_nothing_for_long(desk: CoreHarn
         await until(lambda: not open_files(tmp_path / "reports"))
         assert site.counted("answer not read") == 1
         writer.close()
-    (download,) = await desk.audit.for_run((await desk.store.find_runs())[0].id)
+    (download,) = await core.audit.for_run((await core.store.find_runs())[0].id)
     assert not download.finished
 
 
-async def test_answers_that_nobody_reads_hold_no_connection(desk: CoreHarness) -> None:
-    async with house(desk, send_seconds=0.2) as site:
+async def test_answers_that_nobody_reads_hold_no_connection(core: CoreHarness) -> None:
+    async with house(core, send_seconds=0.2) as site:
         _, writer = await site.connect(window=4096)
         writer.write(ALIVE * 20_000)
         await until(lambda: site.open == 1)
@@ -161,9 +161,9 @@ async def test_answers_that_nobody_reads_hold_no_connection(desk: CoreHarness) -
         writer.close()
 
 
-async def test_a_slow_reader_gets_its_report_whole(desk: CoreHarness) -> None:
-    link = await big_report(desk)
-    async with house(desk, send_seconds=0.5) as site:
+async def test_a_slow_reader_gets_its_report_whole(core: CoreHarness) -> None:
+    link = await big_report(core)
+    async with house(core, send_seconds=0.5) as site:
         reader, writer = await site.connect()
         writer.write(f"GET {link} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
         taken = 0
@@ -174,8 +174,8 @@ async def test_a_slow_reader_gets_its_report_whole(desk: CoreHarness) -> None:
         writer.close()
 
 
-async def test_connections_that_ask_nothing_lock_nobody_out(desk: CoreHarness) -> None:
-    async with house(desk, total=3) as site:
+async def test_connections_that_ask_nothing_lock_nobody_out(core: CoreHarness) -> None:
+    async with house(core, total=3) as site:
         held = [await site.connect() for _ in range(3)]
         held[2][1].write(b"POST /status/resend HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\na")
         await until(lambda: site.open == 3)
@@ -187,8 +187,8 @@ async def test_connections_that_ask_nothing_lock_nobody_out(desk: CoreHarness) -
             writer.close()
 
 
-async def test_only_so_many_requests_are_handled_at_once(desk: CoreHarness) -> None:
-    async with house(desk, total=3) as site:
+async def test_only_so_many_requests_are_handled_at_once(core: CoreHarness) -> None:
+    async with house(core, total=3) as site:
         held = await site.slow_requests(3)
         assert [await site.ask(ALIVE) for _ in range(5)] == [0] * 5
         assert (site.open, site.counted("too many connections")) == (3, 5)
@@ -201,9 +201,9 @@ async def test_only_so_many_requests_are_handled_at_once(desk: CoreHarness) -> N
 
 @pytest.mark.parametrize(("proxies", "status"), [((), 0), (("127.0.0.0/8",), 200)])
 async def test_one_address_has_only_some_of_them_unless_it_is_our_proxy(
-    desk: CoreHarness, proxies: tuple[str, ...], status: int
+    core: CoreHarness, proxies: tuple[str, ...], status: int
 ) -> None:
-    async with house(desk, per_address=2, proxies=proxies) as site:
+    async with house(core, per_address=2, proxies=proxies) as site:
         held = await site.slow_requests(2)
         assert await site.ask(ALIVE) == status
         site.gate.set()
@@ -212,10 +212,10 @@ async def test_one_address_has_only_some_of_them_unless_it_is_our_proxy(
 
 
 async def test_a_process_with_few_descriptors_takes_fewer_connections(
-    desk: CoreHarness, monkeypatch: pytest.MonkeyPatch
+    core: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (8, 8))
-    async with house(desk) as site:
+    async with house(core) as site:
         held = await site.slow_requests(2)
         assert await site.ask(ALIVE) == 0
         site.gate.set()
@@ -236,10 +236,10 @@ MALFORMED = [
 
 
 async def test_malformed_requests_log_one_counted_line_per_kind(
-    desk: CoreHarness, caplog: pytest.LogCaptureFixture
+    core: CoreHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    async with house(desk) as site:
+    async with house(core) as site:
         for _ in range(20):
             assert {await site.ask(raw) for raw in MALFORMED} == {400}
         kinds = [record.getMessage().split()[1] for record in caplog.records]
@@ -279,9 +279,9 @@ def posted(content_type: bytes, body: bytes, *more: bytes) -> bytes:
     ],
 )  # fmt: skip
 async def test_no_request_is_answered_by_a_mistake_of_ours(
-    desk: CoreHarness, raw: bytes, status: int
+    core: CoreHarness, raw: bytes, status: int
 ) -> None:
-    async with house(desk) as site:
+    async with house(core) as site:
         assert await site.ask(raw) == status
 
 
@@ -296,7 +296,7 @@ def test_faults_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> No
 
 
 async def test_a_mistake_of_ours_is_logged_with_its_traceback(
-    desk: CoreHarness, caplog: pytest.LogCaptureFixture
+    core: CoreHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(request: web.Request) -> web.Response:
         raise ZeroDivisionError
@@ -304,17 +304,17 @@ async def test_a_mistake_of_ours_is_logged_with_its_traceback(
     metrics = Metrics()
     server = WebServer([web.get("/", broken)], guard=AdminGuard(), metrics=metrics)
     serving = asyncio.create_task(server.serve("127.0.0.1", 0))
-    site = House(desk, server, metrics, await server.port())
+    site = House(core, server, metrics, await server.port())
     assert await site.ask(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") == 500
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
     assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
-async def big_report(desk: CoreHarness) -> str:
+async def big_report(core: CoreHarness) -> str:
     """The path of a link to a report that no buffer holds."""
-    await desk.finished_run()
-    shop = WebHarness(desk)
+    await core.finished_run()
+    shop = WebHarness(core)
     await shop.store(b"x" * BIG)
     return await shop.path()
 

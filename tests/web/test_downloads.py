@@ -24,13 +24,13 @@ Client = TestClient[web.Request, web.Application]
 
 
 @pytest.fixture
-async def run(desk: CoreHarness) -> Run:
-    return await desk.finished_run()
+async def run(core: CoreHarness) -> Run:
+    return await core.finished_run()
 
 
 @pytest.fixture
-def shop(desk: CoreHarness, run: Run) -> WebHarness:
-    return WebHarness(desk)
+def shop(core: CoreHarness, run: Run) -> WebHarness:
+    return WebHarness(core)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def seen(answer: ClientResponse) -> tuple[int, bytes, dict[str, str]]:
 async def test_the_report_comes_as_a_file_with_its_name(shop: WebHarness, client: Client) -> None:
     report = await shop.report()
     answer = await client.get(await shop.path())
-    assert (answer.status, await answer.read()) == (200, shop.desk.reports.path(report).read_bytes())
+    assert (answer.status, await answer.read()) == (200, shop.core.reports.path(report).read_bytes())
     told = answer.content_disposition
     assert told is not None
     assert (told.type, told.filename) == ("attachment", report.name)
@@ -82,13 +82,13 @@ async def test_every_download_is_in_the_audit(shop: WebHarness, client: Client, 
     agent = {"User-Agent": "curl/8.5.0 " + "x" * 900}
     await client.get(await shop.path(), headers=agent)
     (download,) = await shop.audit.for_run(run.id)
-    assert (download.address, download.at) == ("127.0.0.1", shop.desk.clock())
+    assert (download.address, download.at) == ("127.0.0.1", shop.core.clock())
     assert download.agent.startswith("curl/8.5.0 x")
     assert len(download.agent) == 200
 
 
-async def test_behind_a_proxy_of_ours_the_audit_names_who_asked_it(desk: CoreHarness, run: Run) -> None:
-    shop = WebHarness(desk, proxies=(ipaddress.ip_network("127.0.0.0/8"),))
+async def test_behind_a_proxy_of_ours_the_audit_names_who_asked_it(core: CoreHarness, run: Run) -> None:
+    shop = WebHarness(core, proxies=(ipaddress.ip_network("127.0.0.0/8"),))
     async with TestClient(TestServer(shop.app)) as client:
         await client.get(await shop.path(), headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.1"})
     assert [each.address for each in await shop.audit.for_run(run.id)] == ["198.51.100.1"]
@@ -104,9 +104,9 @@ async def test_a_head_tells_all_and_counts_nothing(shop: WebHarness, client: Cli
 
 
 async def test_a_download_that_broke_off_goes_on_and_counts_once(
-    shop: WebHarness, desk: CoreHarness, run: Run
+    shop: WebHarness, core: CoreHarness, run: Run
 ) -> None:
-    shop = WebHarness(desk, most=1)
+    shop = WebHarness(core, most=1)
     async with TestClient(TestServer(shop.app)) as client:
         path, size = await shop.path(), (await shop.report()).size
         first = await client.get(path, headers={"Range": "bytes=0-3"})
@@ -114,17 +114,17 @@ async def test_a_download_that_broke_off_goes_on_and_counts_once(
         assert (first.status, rest.status) == (206, 206)
         assert rest.headers["Content-Range"] == f"bytes 4-{size - 1}/{size}"
         whole = await first.read() + await rest.read()
-        assert whole == desk.reports.path(await shop.report()).read_bytes()
+        assert whole == core.reports.path(await shop.report()).read_bytes()
         assert (await client.get(path)).status == 404
         assert len(await shop.audit.for_run(run.id)) == 1
 
 
-async def test_a_range_behind_the_start_is_no_way_around_the_count(desk: CoreHarness, run: Run) -> None:
-    shop = WebHarness(desk, most=1)
+async def test_a_range_behind_the_start_is_no_way_around_the_count(core: CoreHarness, run: Run) -> None:
+    shop = WebHarness(core, most=1)
     async with TestClient(TestServer(shop.app)) as client:
         path = await shop.path()
         assert (await client.get(path)).status == 200
-        await until(lambda: desk.store.rows("select 1 from downloads where finished"))
+        await until(lambda: core.store.rows("select 1 from downloads where finished"))
         for asked in ("bytes=1-", "bytes=-4", "bytes=0-", "bytes=99999-"):
             answer = await client.get(path, headers={"Range": asked})
             assert await seen(answer) == await seen(await client.get("/reports/forged"))
@@ -132,8 +132,8 @@ async def test_a_range_behind_the_start_is_no_way_around_the_count(desk: CoreHar
         assert (download.finished, download.resumes) == (True, 0)
 
 
-async def test_an_unfinished_download_is_resumed_by_its_own_client_alone(desk: CoreHarness, run: Run) -> None:
-    shop = WebHarness(desk, most=1)
+async def test_an_unfinished_download_is_resumed_by_its_own_client_alone(core: CoreHarness, run: Run) -> None:
+    shop = WebHarness(core, most=1)
     async with TestClient(TestServer(shop.app)) as client:
         path, rest = await shop.path(), {"Range": "bytes=4-5"}
         assert (await client.get(path, headers={"Range": "bytes=0-3"})).status == 206
@@ -143,8 +143,8 @@ async def test_an_unfinished_download_is_resumed_by_its_own_client_alone(desk: C
         assert (await client.get(path, headers=rest)).status == 404
 
 
-async def test_resumes_are_bounded_and_recorded(desk: CoreHarness, run: Run) -> None:
-    shop = WebHarness(desk, most=1)
+async def test_resumes_are_bounded_and_recorded(core: CoreHarness, run: Run) -> None:
+    shop = WebHarness(core, most=1)
     async with TestClient(TestServer(shop.app)) as client:
         path = await shop.path()
         await client.get(path, headers={"Range": "bytes=0-0"})
@@ -201,8 +201,8 @@ async def test_a_range_of_another_file_is_the_whole_of_this_one(shop: WebHarness
         assert (answer.status, answer.content_length) == (200, (await shop.report()).size)
 
 
-async def test_a_one_time_link_serves_one_of_two_who_ask_at_once(desk: CoreHarness, run: Run) -> None:
-    shop = WebHarness(desk, most=1)
+async def test_a_one_time_link_serves_one_of_two_who_ask_at_once(core: CoreHarness, run: Run) -> None:
+    shop = WebHarness(core, most=1)
     async with TestClient(TestServer(shop.app)) as client:
         path = await shop.path()
         answers = await asyncio.gather(*(client.get(path) for _ in range(8)))
@@ -213,16 +213,16 @@ async def test_a_one_time_link_serves_one_of_two_who_ask_at_once(desk: CoreHarne
 
 
 async def test_two_bots_on_one_store_serve_a_one_time_link_once(
-    desk: CoreHarness, run: Run, tmp_path: Path
+    core: CoreHarness, run: Run, tmp_path: Path
 ) -> None:
     other = SqliteStore(tmp_path / "dingrun.db")
     await other.open()
-    twin = CoreHarness(store=other, clock=desk.clock, folder=desk.folder)
+    twin = CoreHarness(store=other, clock=core.clock, folder=core.folder)
     async with (
-        TestClient(TestServer(WebHarness(desk, most=1).app)) as one,
+        TestClient(TestServer(WebHarness(core, most=1).app)) as one,
         TestClient(TestServer(WebHarness(twin, most=1).app)) as two,
     ):
-        path = await WebHarness(desk, most=1).path()
+        path = await WebHarness(core, most=1).path()
         answers = await asyncio.gather(*(bot.get(path) for bot in (one, two) * 4))
         assert sorted(answer.status for answer in answers) == [200] + [404] * 7
     await other.close()
@@ -241,7 +241,7 @@ async def test_whatever_leads_nowhere_gets_the_same_answer(
     ]
     answers = [await seen(await client.get(path)) for path in wrong]
     expired = await shop.path("expired")
-    shop.desk.clock.turn(seconds=3600)
+    shop.core.clock.turn(seconds=3600)
     answers.append(await seen(await client.get(expired)))
     revoked = await shop.path("revoked")
     await shop.links.revoke(run.id)
@@ -282,7 +282,7 @@ async def test_nothing_else_is_there(client: Client, path: str) -> None:
 async def test_only_the_report_named_is_served(shop: WebHarness, client: Client, run: Run) -> None:
     path = await shop.path()
     report = await shop.report()
-    await shop.desk.store.save_report(
+    await shop.core.store.save_report(
         Report(**{**vars(report), "sha256": "1" * 64, "path": "2026-11-24/other.xlsx"})
     )
     assert (await client.get(path)).status == 404
@@ -290,7 +290,7 @@ async def test_only_the_report_named_is_served(shop: WebHarness, client: Client,
 
 async def test_a_file_that_changed_on_disk_is_not_served(shop: WebHarness, client: Client) -> None:
     path = await shop.path()
-    shop.desk.reports.path(await shop.report()).write_bytes(b"another")
+    shop.core.reports.path(await shop.report()).write_bytes(b"another")
     assert (await client.get(path)).status == 404
 
 
@@ -300,10 +300,10 @@ async def test_a_file_that_changes_at_the_last_moment_is_not_served(
     path, report = await shop.path(), await shop.report()
 
     async def found(run_id: str) -> Report:
-        shop.desk.reports.path(report).write_bytes(b"another")
+        shop.core.reports.path(report).write_bytes(b"another")
         return report
 
-    monkeypatch.setattr(shop.desk.reports, "find_record", found)
+    monkeypatch.setattr(shop.core.reports, "find_record", found)
     assert (await client.get(path)).status == 404
 
 
@@ -315,13 +315,13 @@ async def test_a_big_file_comes_whole(shop: WebHarness, client: Client, run: Run
 
 async def test_a_store_that_does_not_answer_is_said(shop: WebHarness, client: Client) -> None:
     path = await shop.path()
-    await shop.desk.store.close()
+    await shop.core.store.close()
     answer = await client.get(path)
     assert (answer.status, answer.headers["Retry-After"]) == (503, "60")
 
 
-async def test_a_download_that_broke_off_on_the_way_comes_whole_in_two(desk: CoreHarness, run: Run) -> None:
-    shop, content = WebHarness(desk, most=1), random.Random(1).randbytes(256 * CHUNK_BYTES)  # noqa: S311
+async def test_a_download_that_broke_off_on_the_way_comes_whole_in_two(core: CoreHarness, run: Run) -> None:
+    shop, content = WebHarness(core, most=1), random.Random(1).randbytes(256 * CHUNK_BYTES)  # noqa: S311
     await shop.store(content)
     async with TestClient(TestServer(shop.app)) as client:
         path = await shop.path()
@@ -330,7 +330,7 @@ async def test_a_download_that_broke_off_on_the_way_comes_whole_in_two(desk: Cor
         answer.close()
         rest = await client.get(path, headers={"Range": f"bytes={CHUNK_BYTES}-"})
         assert first + await rest.read() == content
-        await until(lambda: desk.store.rows("select 1 from downloads where finished"))
+        await until(lambda: core.store.rows("select 1 from downloads where finished"))
         assert (await client.get(path, headers={"Range": "bytes=1-"})).status == 404
 
 

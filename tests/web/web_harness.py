@@ -17,32 +17,32 @@ from tests.conftest import CoreHarness
 
 
 class WebHarness:
-    """A report of a desk, the links to it, and the server that has it."""
+    """A report of a core, the links to it, and the server that has it."""
 
-    def __init__(self, desk: CoreHarness, *, most: int = 20, proxies: Sequence[Network] = ()) -> None:
-        self.desk, self.metrics = desk, Metrics()
-        port = SqliteLinks(desk.store)
+    def __init__(self, core: CoreHarness, *, most: int = 20, proxies: Sequence[Network] = ()) -> None:
+        self.core, self.metrics = core, Metrics()
+        port = SqliteLinks(core.store)
         terms = LinkPolicy(public_url="http://x", ttl=timedelta(hours=1), max_downloads=most)
-        self.links = ReportLinks(port, terms, clock=desk.clock)
-        self.audit = DownloadLog(port, clock=desk.clock)
+        self.links = ReportLinks(port, terms, clock=core.clock)
+        self.audit = DownloadLog(port, clock=core.clock)
         self.downloads = Downloads(
-            self.links, desk.reports, self.audit, metrics=self.metrics, proxies=proxies
+            self.links, core.reports, self.audit, metrics=self.metrics, proxies=proxies
         )
         self.app = application(self.downloads.routes(), AdminGuard())
 
     async def report(self) -> Report:
-        report = await self.desk.reports.find()
+        report = await self.core.reports.find()
         assert report is not None
         return report
 
     async def store(self, content: bytes) -> None:
         """Put this content in the place of the report."""
-        shelf = self.desk.reports._storage
+        shelf = self.core.reports._storage
         written = shelf.reserve_path("2026-11-24", "big")
         written.write_bytes(content)
         path, measure = shelf.commit(written, "big")
         big = {**vars(await self.report()), "path": path, "size": measure.size, "sha256": measure.sha256}
-        await self.desk.store.save_report(Report(**big))
+        await self.core.store.save_report(Report(**big))
 
     async def path(self, cause: str = "test") -> str:
         link = await self.links.issue(await self.report(), cause=cause)
