@@ -22,7 +22,8 @@ from bot.jobs.pool import Pool
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import new_job
 from bot.stores.sqlite.rows import JOBS
-from bot.stores.sqlite.store import SqliteStore, insert
+from bot.stores.sqlite.sql import insert
+from bot.stores.sqlite.store import SqliteStore
 
 JOBS_WAITING = 10_000
 BOTS = (1, 2, 4)

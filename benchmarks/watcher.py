@@ -25,7 +25,8 @@ from bot.models import Run, Schedule, Task, Trigger
 from bot.runs.lifecycle import Runs
 from bot.runs.watcher import Watcher
 from bot.stores.sqlite.rows import RUNS, TASKS
-from bot.stores.sqlite.store import SqliteStore, array, insert
+from bot.stores.sqlite.sql import array, insert
+from bot.stores.sqlite.store import SqliteStore
 from bot.stores.sqlite.tasks import SqliteTaskStore
 
 SIZES = (100, 1_000, 10_000)

@@ -274,7 +274,7 @@ class EngineRun:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineWarning:
-    """What operators should hear of an engine, once for each `key`."""
+    """A warning about an engine for the operators, sent once per `key`."""
 
     key: str  # names the message in `cards/phrases/`
     values: Mapping[str, Any]  # JSON values that stand in the message

@@ -1,1 +1,1 @@
-"""How things look: the words are in `templates/`, pure rendering is here. No clock; no I/O once loaded."""
+"""Rendering of cards, messages and answers. Pure: no clock, and no I/O once the templates are loaded."""

@@ -16,7 +16,7 @@ class ButtonColor(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ButtonDesign:
-    """How a button looks, by language, and on which cards it is shown."""
+    """Label and color of a button by language, and the cards on which it is shown."""
 
     action: str
     label: Mapping[str, str]

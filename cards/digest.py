@@ -9,7 +9,7 @@ from cards.summary import MARK_SUCCESS, SummaryView, list_highlights
 
 @dataclass(frozen=True, kw_only=True)
 class LineDetail:
-    """How much is shown of each run."""
+    """Level of detail of a line, and the space that it may take."""
 
     characters: int  # of its schedule's name
     took: bool = False

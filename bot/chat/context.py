@@ -1,4 +1,4 @@
-"""What handlers may use: never a store, a socket or a vendor's package."""
+"""Services that handlers may use: never a store, a socket or a vendor's package."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

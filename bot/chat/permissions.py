@@ -1,4 +1,4 @@
-"""Who may do what. Pure, and closed by default: people outside the organisation may do nothing."""
+"""Permissions, closed by default: people outside the organization may do nothing. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum

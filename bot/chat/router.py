@@ -49,7 +49,7 @@ async def _once(ctx: Context, run: Run) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ButtonReplies:
-    """What the person who taps a button sees, by phrase, and which taps are accepted."""
+    """Feedback for the person who taps a button, by phrase, and the taps that are accepted."""
 
     accepted: str  # after the first tap
     again: str  # after the same tap again

@@ -14,7 +14,7 @@ MAX_JOBS_OF_RUN = 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class Consequences:
-    """What must follow from the jobs of a run and has not followed yet."""
+    """Actions that must follow from the jobs of a run and have not followed yet."""
 
     messages: Sequence[Job]  # to add, in place of cards that were given up
     replacements: Mapping[str, str]  # ids of undelivered jobs, and of the jobs that replace them

@@ -26,7 +26,7 @@ RUN_COSTS = {"card": 1, "upload": 1, "file": 1}  # API calls of a finished run w
 
 
 class QuotaLevel(IntEnum):
-    """How far notifications are degraded, from full to none."""
+    """Degree to which notifications are degraded, from full to none."""
 
     FULL = 0  #: card, file, every update
     NO_UPDATES = 1  #: a card is updated only when a file is unconfirmed

@@ -1,4 +1,4 @@
-"""How a run ended, judged from its tasks alone. Pure."""
+"""Outcome of a run, derived from its tasks alone. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
 

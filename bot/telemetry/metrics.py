@@ -8,68 +8,42 @@ from bot.models import Job
 
 SECONDS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
 
+LINKS = "Download requests by outcome: served, resumed or the reason of the rejection"
+WEB_FAULTS = "Requests and connections that the web server rejected or aborted, by kind"
+GAUGES = {
+    "open_runs": ("open_runs", "Runs that have not ended"),
+    "dead": ("deliveries_dead", "Deliveries given up"),
+    "unconfirmed": ("deliveries_unconfirmed", "Deliveries that may have arrived"),
+    "api_calls": ("api_calls_month", "API calls this month"),
+    "stream_calls": ("stream_webhook_calls_month", "Webhook and Stream calls this month"),
+    "exports_waiting": ("exports_waiting", "Reports queued or being written"),
+    "export_lag": ("export_lag_seconds", "Age of the oldest report that is not finished"),
+    "stream": ("stream_connected", "1 if the Stream is connected"),
+}
+
 
 class Metrics:
     """Counters of outcomes, and gauges that are set when metrics are requested."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self._jobs = Counter(
-            "dingrun_jobs_total",
-            "Attempts of jobs by state",
-            ["kind", "state"],
-            registry=self._registry,
-        )
+        registry = self._registry = CollectorRegistry()
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"dingrun_{name}", text, labels, registry=registry)
+
+        self._jobs = counter("jobs_total", "Attempts of jobs by state", "kind", "state")
         self._waited = Histogram(
             "dingrun_job_seconds",
             "Seconds from the creation to the end of a job",
             ["kind"],
             buckets=SECONDS,
-            registry=self._registry,
+            registry=registry,
         )
-        self._loop_errors = Counter(
-            "dingrun_loop_errors_total",
-            "Failed steps of background loops",
-            ["loop"],
-            registry=self._registry,
-        )
-        self._links = Counter(
-            "dingrun_link_requests_total",
-            "Download requests by outcome: served, resumed or the reason of the rejection",
-            ["outcome"],
-            registry=self._registry,
-        )
-        self._web_faults = Counter(
-            "dingrun_web_faults_total",
-            "Requests and connections that the web server rejected or aborted, by kind",
-            ["kind"],
-            registry=self._registry,
-        )
+        self._loop_errors = counter("loop_errors_total", "Failed steps of background loops", "loop")
+        self._links = counter("link_requests_total", LINKS, "outcome")
+        self._web_faults = counter("web_faults_total", WEB_FAULTS, "kind")
         self._gauges = {
-            "open_runs": Gauge("dingrun_open_runs", "Runs that have not ended", registry=self._registry),
-            "dead": Gauge("dingrun_deliveries_dead", "Deliveries given up", registry=self._registry),
-            "unconfirmed": Gauge(
-                "dingrun_deliveries_unconfirmed",
-                "Deliveries that may have arrived",
-                registry=self._registry,
-            ),
-            "api_calls": Gauge("dingrun_api_calls_month", "API calls this month", registry=self._registry),
-            "stream_calls": Gauge(
-                "dingrun_stream_webhook_calls_month",
-                "Webhook and Stream calls this month",
-                registry=self._registry,
-            ),
-            "exports_waiting": Gauge(
-                "dingrun_exports_waiting", "Reports queued or being written", registry=self._registry
-            ),
-            "export_lag": Gauge(
-                "dingrun_export_lag_seconds",
-                "Age of the oldest report that is not finished",
-                registry=self._registry,
-            ),
-            "stream": Gauge(
-                "dingrun_stream_connected", "1 if the Stream is connected", registry=self._registry
-            ),
+            key: Gauge(f"dingrun_{name}", text, registry=registry) for key, (name, text) in GAUGES.items()
         }
 
     def outcome(self, job: Job) -> None:

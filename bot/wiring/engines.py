@@ -31,7 +31,7 @@ from bot.wiring.stores import clock_skew
 
 @dataclass(frozen=True, kw_only=True)
 class EngineServices:
-    """What an engine may use of the process."""
+    """Services of the process that an engine may use."""
 
     tasks: TaskStore
     clock: Clock

@@ -37,7 +37,7 @@ class TooBigError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class SplitPlan:
-    """How to split a workbook: into files of at most `max_bytes` in `folder`, named after `stem`."""
+    """Plan for splitting a workbook into files of at most `max_bytes` in `folder`, named after `stem`."""
 
     folder: Path
     stem: str

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from bot.downloads import Download, DownloadLink
 from bot.stores.sqlite.rows import DOWNLOADS, LINKS, stamp
-from bot.stores.sqlite.store import SqliteStore, insert
+from bot.stores.sqlite.sql import insert
+from bot.stores.sqlite.store import SqliteStore
 
 SIGNING_KEY = """
 insert into facts (key, value) values ('link-key', :candidate)

@@ -4,13 +4,11 @@ WAL with `synchronous=full`: a change survives a killed process and a power fail
 """
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from bot.files import close_to_others, make_private_file, make_private_folder
 from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.stores.encoding import storable_values
 from bot.stores.sqlite.rows import JOBS, REPORTS, RUNS, models, stamp
+from bot.stores.sqlite.sql import array, filters, insert
 
 MIGRATIONS_FOLDER = Path(__file__).parent / "migrations"
 MIGRATIONS = (
@@ -335,22 +334,3 @@ class SqliteStore:
     async def find_value(self, key: str) -> str | None:
         rows = await self.rows("select value from facts where key = :key", {"key": key})
         return str(rows[0]["value"]) if rows else None
-
-
-@cache
-def insert(table: str, columns: tuple[str, ...], *, over: bool = False) -> str:
-    """Build an insert that returns a row if it wrote. With `over`, it replaces an existing row."""
-    conflict = "replace" if over else "ignore"
-    names, places = ", ".join(columns), ", ".join(f":{name}" for name in columns)
-    return f"insert or {conflict} into {table} ({names}) values ({places}) returning 1"  # noqa: S608
-
-
-def filters(where: Mapping[str, object]) -> str:
-    """Build a where clause for the columns that have a value."""
-    given = [f"{name} = :{name}" for name, value in where.items() if value]
-    return "where " + (" and ".join(given) or "true")
-
-
-def array(values: Collection[str]) -> str:
-    """Encode a list of any length as one JSON parameter."""
-    return json.dumps(list(values))

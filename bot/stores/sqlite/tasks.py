@@ -7,7 +7,8 @@ from typing import Any
 
 from bot.models import Task
 from bot.stores.sqlite.rows import TASKS, models, stamp
-from bot.stores.sqlite.store import SqliteStore, array, insert
+from bot.stores.sqlite.sql import array, insert
+from bot.stores.sqlite.store import SqliteStore
 
 BATCH_SIZE = 500  # documents per query
 
