@@ -20,6 +20,7 @@ from bot.workbook.labels import WORDS
 from bot.workbook.writer import TIME_FORMAT, style_header
 
 COLUMN_WIDTHS = (36, 30, 40, 30, 12, 12, 12, 12)
+CHART_PLACES = ("J2", "T2")  # side by side, above the table of recent runs
 MAX_CHART_LINES = 8
 UNIT_STEP_LIMIT = 10  # charts below it have an axis in steps of 1
 MAX_LISTED_NAMES = 5  # of runs or targets in one cell
@@ -177,14 +178,20 @@ class Overview:
         chart.grouping, chart.overlap = "stacked", 100
         highest = max(run.task_counts.ended if run.task_counts else 0 for run in history)
         self._draw(
-            chart, "chart_tasks", "J2", ChartRange(columns=columns, rows=len(history), highest=highest)
+            chart,
+            "chart_tasks",
+            CHART_PLACES[0],
+            ChartRange(columns=columns, rows=len(history), highest=highest),
         )
 
     def _draw_kinds(self, history: Sequence[Run], kinds: Sequence[str], columns: tuple[int, int]) -> None:
         chart: Any = LineChart()
         highest = max(asset_counts(run).get(kind, 0) for run in history for kind in kinds)
         self._draw(
-            chart, "chart_found", "J18", ChartRange(columns=columns, rows=len(history), highest=highest)
+            chart,
+            "chart_found",
+            CHART_PLACES[1],
+            ChartRange(columns=columns, rows=len(history), highest=highest),
         )
         for line in chart.series:
             line.smooth = False  # openpyxl's default is a curve that overshoots

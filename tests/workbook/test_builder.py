@@ -1,5 +1,6 @@
 """The workbook as data: written by us, read back by another program."""
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -180,6 +181,9 @@ def test_what_the_report_counted_is_told_with_what_is_new(tmp_path: Path) -> Non
     assert (listed["漏洞"], listed["IP"], listed["系统服务"]) == (2, 2, 4)
 
 
+CHART_ROWS = 15  # of 7.5 cm
+
+
 def parts(path: Path, name: str) -> list[bytes]:
     with ZipFile(path) as archive:
         return [archive.read(each) for each in archive.namelist() if name in each]
@@ -358,3 +362,13 @@ def test_documents_out_of_order_are_noted_and_break_nothing(tmp_path: Path) -> N
 def test_a_run_without_results_has_a_workbook(tmp_path: Path, end: datetime | None) -> None:
     run: Run = ended_run(task_counts=None, task_ids=(), failures=(), end_time=end, error_msg="没有目标")
     assert facts(written(tmp_path, {}, story=ReportInput(run=run))["概览"])["说明"] == "没有目标"
+
+
+def test_no_chart_covers_the_table_of_recent_runs(tmp_path: Path) -> None:
+    history = tuple(run_before(id=f"r{number}", findings=PAST) for number in range(3))
+    rows = written(tmp_path, {}, story=ReportInput(run=ended_run(), history=(*history, ended_run())))["概览"]
+    table = next(number for number, row in enumerate(rows) if "r0" in row)
+    drawing = next(each for each in parts(tmp_path / "book.xlsx", "drawings/drawing") if b"from>" in each)
+    places = [int(row) for row in re.findall(rb"<(?:xdr:)?from>.*?<(?:xdr:)?row>(\d+)<", drawing, re.DOTALL)]
+    assert len(places) == 2
+    assert max(places) + CHART_ROWS < table
