@@ -1,6 +1,7 @@
 """Rules that import-linter does not know: homes of vendor packages, sizes of folders, tests of handlers."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,13 @@ def test_a_vendor_package_stays_in_its_home(vendor: str) -> None:
     }
     assert users
     assert [each for each in users if not any(stands_in(each, home) for home in HOMES[vendor])] == []
+
+
+def test_every_package_of_the_service_has_a_layer() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = " | ".join(project["tool"]["importlinter"]["contracts"][0]["layers"]).split(" | ")
+    known = {layer.removeprefix("bot.") for layer in layers if layer.startswith("bot.")}
+    assert {path.stem for path in (ROOT / "bot").glob("[!_]*")} | {"__main__"} == known
 
 
 def test_no_folder_has_more_than_sixteen_modules() -> None:
