@@ -2,6 +2,8 @@
 
 - Models are immutable. To change one, create a copy with `dataclasses.replace`.
 - Times are timezone-aware and in UTC. They are converted to the configured time zone for display only.
+
+All nouns are in this one file, although it is long: a newcomer reads it from top to bottom.
 """
 
 import base64

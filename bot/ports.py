@@ -4,6 +4,8 @@
 - Adapters raise `TemporaryError` and `PermanentError`, never an exception of a vendor's library.
 - Every adapter, and every fake of the tests, passes the contract suite of its port (`tests/contract`).
 - Policy (retries, recipients, quota) is not part of an adapter.
+
+All ports are in this one file, although it is long: with `bot/models.py` it is the system in outline.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence

@@ -20,7 +20,7 @@ IGNORED_COUNTS = frozenset({"service"})  # the engine counts service names, the 
 
 @dataclass(frozen=True, kw_only=True)
 class DetailLevel:
-    """How much of each list and text is shown."""
+    """Level of detail: the space that lists and texts may take."""
 
     failures: int
     characters: int  # of a failure's target, and of its reason
@@ -40,7 +40,7 @@ DETAIL_LEVELS = (
 
 @dataclass(frozen=True, kw_only=True)
 class CardState:
-    """What happened to a run after it ended."""
+    """Changes to a run after it ended."""
 
     rerun_by: str = ""  # who started it again; replaces the button
     unconfirmed: bool = False  # a delivery is unconfirmed; adds the resend button
