@@ -51,6 +51,13 @@ async def test_a_slot_is_free_again_after_its_span(quota_store: QuotaStore) -> N
     assert await quota_store.acquire("robot", 3, NOW + MINUTE, MINUTE) == NOW + MINUTE + timedelta(seconds=1)
 
 
+async def test_a_free_slot_is_free_by_every_clock(quota_store: QuotaStore) -> None:
+    """A slot that nobody had taken counted as taken until the first call, rounded up to the millisecond."""
+    late, early = NOW + timedelta(microseconds=300), NOW - timedelta(seconds=20)
+    for now in (late, late, NOW, early):
+        assert await quota_store.acquire("robot", 4, now, MINUTE) is None
+
+
 async def test_no_span_exceeds_the_capacity(quota_store: QuotaStore) -> None:
     passed = []
     for second in range(0, 300, 7):

@@ -6,12 +6,13 @@ only if its version is unchanged. Times are rounded up to the millisecond, so th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.errors import TemporaryError
 from bot.mongo import Mongo
 from bot.stores.mongo.documents import MICROS_PER_MILLISECOND, moment
 
+NEVER_TAKEN = datetime.fromtimestamp(0, UTC)  # free by every clock, also by one that is behind
 MAX_ATTEMPTS = 500  # an attempt fails only if another bot took a slot meanwhile
 
 Slots = tuple[datetime, ...]
@@ -31,8 +32,8 @@ def take_slot(state: LimiterState, capacity: int, now: datetime, span: timedelta
 
     A slot that is taken for longer than two spans is considered free: a clock that was ahead took it.
     """
-    free_at = list(state.slots[:capacity]) + [now] * (capacity - len(state.slots))
-    free_at = [now if when > now + 2 * span else when for when in free_at]
+    free_at = list(state.slots[:capacity]) + [NEVER_TAKEN] * (capacity - len(state.slots))
+    free_at = [NEVER_TAKEN if when > now + 2 * span else when for when in free_at]
     slot = min(range(capacity), key=free_at.__getitem__)
     next_free = max(free_at[slot], state.blocked_until or now, now)
     if next_free > now:

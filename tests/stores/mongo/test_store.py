@@ -9,7 +9,7 @@ from bot.errors import ConfigError, TemporaryError
 from bot.models import JobState, PushStatus, TaskCounts
 from bot.mongo import Mongo
 from bot.stores.mongo.documents import JOBS, RUNS, Numbers, moment
-from bot.stores.mongo.quota import LimiterState, MongoQuotaStore, round_up, take_slot
+from bot.stores.mongo.quota import NEVER_TAKEN, LimiterState, MongoQuotaStore, round_up, take_slot
 from bot.stores.mongo.store import MongoStore
 from tests.factories import NOW, make_job, make_run
 from tests.mongo_server import Database
@@ -109,7 +109,7 @@ FREE_SLOT = NOW - SECOND
 @pytest.mark.parametrize(
     ("state", "capacity", "outcome"),
     [
-        (LimiterState(), 2, (NOW + MINUTE, NOW)),
+        (LimiterState(), 2, (NOW + MINUTE, NEVER_TAKEN)),
         (LimiterState(slots=(LATER,)), 2, (LATER, NOW + MINUTE)),
         (LimiterState(slots=(LATER, FREE_SLOT, NOW - MINUTE)), 3, (LATER, FREE_SLOT, NOW + MINUTE)),
         (LimiterState(slots=(LATER, LATER + SECOND)), 2, LATER),
