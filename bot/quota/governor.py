@@ -27,9 +27,9 @@ class Governor:
     """Reads the quota, and limits the cards per minute of one destination."""
 
     def __init__(
-        self, ledger: QuotaStore, budget: Budget, *, clock: Clock, cards_per_minute: int = 10
+        self, quota_store: QuotaStore, budget: Budget, *, clock: Clock, cards_per_minute: int = 10
     ) -> None:
-        self._ledger = ledger
+        self._quota_store = quota_store
         self._budget = budget
         self._clock = clock
         self._cards_per_minute = cards_per_minute
@@ -37,10 +37,10 @@ class Governor:
     async def balance(self) -> Balance:
         """Return the usage of this month."""
         now = self._clock()
-        blocked = {kind: await self._ledger.blocked_until(month_limiter(kind)) for kind in QuotaKind}
+        blocked = {kind: await self._quota_store.blocked_until(month_limiter(kind)) for kind in QuotaKind}
         return Balance(
             budget=self._budget,
-            booked=await self._ledger.usage(month_of(now)),
+            booked=await self._quota_store.usage(month_of(now)),
             now=now,
             refused=frozenset(kind for kind, until in blocked.items() if until and until > now),
         )
@@ -61,7 +61,7 @@ class Governor:
     async def try_acquire_card_slot(self, destination: Destination) -> bool:
         """Take one of the cards per minute of a destination. False when there is none left."""
         limiter = f"cards:{destination}"
-        retry_at = await self._ledger.acquire(limiter, self._cards_per_minute, self._clock(), MINUTE)
+        retry_at = await self._quota_store.acquire(limiter, self._cards_per_minute, self._clock(), MINUTE)
         return retry_at is None
 
     async def digest_due(self, destination: Destination, level: QuotaLevel) -> datetime:

@@ -12,8 +12,8 @@ HOUR = timedelta(hours=1)
 class RequestBudget:
     """Counts the requests that cost calls, across all bots on a store. 0 per hour is no limit."""
 
-    def __init__(self, ledger: QuotaStore, *, clock: Clock, per_hour: int) -> None:
-        self._ledger = ledger
+    def __init__(self, quota_store: QuotaStore, *, clock: Clock, per_hour: int) -> None:
+        self._quota_store = quota_store
         self._clock = clock
         self._per_hour = per_hour
 
@@ -22,6 +22,6 @@ class RequestBudget:
         if not self._per_hour:
             return
         limiter, now = f"asked:{person.id}", self._clock()
-        free_at = await self._ledger.acquire(limiter, self._per_hour, now, HOUR)
+        free_at = await self._quota_store.acquire(limiter, self._per_hour, now, HOUR)
         if free_at:
             raise UserError("asked_too_often", most=self._per_hour, free_at=free_at)
