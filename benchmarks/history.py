@@ -18,6 +18,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bot.chat.access import Access
+from bot.chat.requests import CommandRequest
 from bot.models import (
     ExportStatus,
     Job,
@@ -129,9 +131,12 @@ def command(desk: CoreHarness, text: str) -> Ask:
     if found is None:
         raise ValueError(text)
     does, rest = found
+    message = make_message(text)
+    access = Access(person=message.sender, conversation_id=message.conversation_id, policy=desk.access_policy)
+    request = CommandRequest(message=message, access=access, argument=rest)
 
     async def ask() -> object:
-        return await does.handler(desk.context, make_message(text), rest)
+        return await does.handler(desk.context, request)
 
     return ask
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest
 from bot.chat.router import Command, Router
-from bot.models import MarkdownMessage, Message
+from bot.models import MarkdownMessage
 
 
 def build_router(others: Sequence[Router]) -> Router:
@@ -15,7 +16,7 @@ def build_router(others: Sequence[Router]) -> Router:
     @router.command(
         "帮助", "help", "?", permission=Permission.VIEW, zh="显示全部命令", en="list all commands"
     )
-    async def help(ctx: Context, message: Message, argument: str) -> MarkdownMessage:
+    async def help(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         commands = [command for each in (*others, router) for command in each.commands]
         return ctx.cards.reply("help", commands=describe(commands, ctx.cards.lang))
 

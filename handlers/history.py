@@ -2,8 +2,9 @@
 
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest
 from bot.chat.router import SCHEDULE, Router
-from bot.models import MarkdownMessage, Message, Run, RunStatus, TaskCounts
+from bot.models import MarkdownMessage, Run, RunStatus, TaskCounts
 from cards.summary import mark_of
 
 router = Router()
@@ -19,10 +20,10 @@ MAX_RUNS_SHOWN = 10
     zh="列出最近的执行和结果",
     en="list the last runs and their results",
 )
-async def history(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    schedule = await ctx.schedules.find_by_name(name) if name else None
+async def history(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    schedule = await ctx.schedules.find_by_name(request.argument) if request.argument else None
     runs = await ctx.runs.recent(schedule.id if schedule else "", limit=MAX_RUNS_SHOWN)
-    await ctx.users.lists.remember(message, [run.id for run in runs])
+    await ctx.users.lists.remember(request.message, [run.id for run in runs])
     return ctx.cards.reply(
         "history", schedule=schedule.name if schedule else "", runs=[_line(run) for run in runs]
     )

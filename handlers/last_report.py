@@ -2,6 +2,7 @@
 
 from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE_OR_RUN, ButtonReplies, Router
 from bot.delivery.plan import card_id
 from bot.delivery.recipients import all_recipients
@@ -40,25 +41,23 @@ _REASONS = {
     zh="把最近一份报告，或某次执行的报告，发到这里",
     en="send the latest report, or that of one run, here",
 )
-async def last_report(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    run = await ctx.find_run(name) if name else None
+async def last_report(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    run = await ctx.find_run(request.argument) if request.argument else None
     if run is None:
-        return await _send_latest(ctx, message, name)
+        return await _send_latest(ctx, request)
     report = await ctx.reports.repository.find(run_id=run.id)
     if report is None:
         return ctx.cards.reply("no_report", schedule=run.schedule_name, why=_REASONS[run.export_status])
-    return await _send(ctx, message, run, report)
+    return await _send(ctx, request.message, run, report)
 
 
-async def _send_latest(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    find = (
-        ctx.schedules.find_by_name(name) if name else ctx.schedules.find_default(reply_destination(message))
-    )
-    schedule = await find
+async def _send_latest(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    name, destination = request.argument, reply_destination(request.message)
+    schedule = await (ctx.schedules.find_by_name(name) if name else ctx.schedules.find_default(destination))
     report = await ctx.reports.repository.find(schedule_id=schedule.id)
     run = await ctx.runs.find(report.run_id) if report else None
     if report and run:
-        return await _send(ctx, message, run, report)
+        return await _send(ctx, request.message, run, report)
     last = await ctx.runs.find_last(schedule.id)
     reason = "never_ran" if last is None else "disabled"
     if last and schedule.export:
@@ -95,8 +94,8 @@ async def _ensure_sendable(ctx: Context, run: Run, destination: Destination) -> 
         raise UserError("report_sent_lately", asked_at=asked_at, schedule=run.schedule_name)
 
 
-async def _can_be_sent(ctx: Context, tap: CardTap, run: Run) -> None:
-    await _ensure_sendable(ctx, run, tap_destination(run, tap))
+async def _can_be_sent(ctx: Context, request: TapRequest) -> None:
+    await _ensure_sendable(ctx, request.run, tap_destination(request.run, request.tap))
 
 
 @router.button(
@@ -111,10 +110,10 @@ async def _can_be_sent(ctx: Context, tap: CardTap, run: Run) -> None:
         accepted="report_pressed", again="report_taken", per_person=True, precondition=_can_be_sent
     ),
 )
-async def report_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
-    destination = tap_destination(run, tap)
+async def report_tapped(ctx: Context, request: TapRequest) -> None:
+    run, destination = request.run, tap_destination(request.run, request.tap)
     if not await ctx.delivery.requests.asked_lately(run.id, destination):  # two taps at the same moment
-        await ctx.delivery.requests.send_report(run, destination, key)
+        await ctx.delivery.requests.send_report(run, destination, request.key)
 
 
 def tap_destination(run: Run, tap: CardTap) -> Destination:

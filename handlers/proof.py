@@ -2,9 +2,10 @@
 
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest
 from bot.chat.router import RUN, Router
 from bot.delivery.audit_trail import audit_trail, seen_by
-from bot.models import MarkdownMessage, Message
+from bot.models import MarkdownMessage
 
 router = Router()
 
@@ -19,8 +20,8 @@ MAX_STEPS_SHOWN = 40
     zh="查看一次执行的全过程记录",
     en="show the audit trail of a run",
 )
-async def proof(ctx: Context, message: Message, run_id: str) -> MarkdownMessage:
-    run = await ctx.run_named(run_id, message)
+async def proof(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    run = await ctx.run_named(request.argument, request.message)
     jobs = await ctx.delivery.resender.jobs(run.id)
     steps = audit_trail(jobs)
     return ctx.cards.reply(

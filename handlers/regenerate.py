@@ -2,9 +2,10 @@
 
 from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import RUN, ButtonReplies, Router
 from bot.errors import UserError
-from bot.models import CardTap, Destination, MarkdownMessage, Message, Run
+from bot.models import Destination, MarkdownMessage, Run
 from cards.buttons import ButtonColor, ButtonDesign
 from handlers.last_report import tap_destination
 
@@ -19,13 +20,13 @@ router = Router()
     zh="重新生成失败的报告",
     en="make a failed report again",
 )
-async def regenerate(ctx: Context, message: Message, run_id: str) -> MarkdownMessage:
-    run = await ctx.run_named(run_id, message)
-    destination, key = reply_destination(message), request_key(message)
+async def regenerate(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    run = await ctx.run_named(request.argument, request.message)
+    destination, key = reply_destination(request.message), request_key(request.message)
     if not await ctx.reports.exports.asked_by(run, key):
         await _ensure_possible(ctx, destination, run)
-        await ctx.quota.requests.charge(message.sender)
-    await ctx.reports.exports.retry(run, by=message.sender.id, cause=key)
+        await ctx.quota.requests.charge(request.message.sender)
+    await ctx.reports.exports.retry(run, by=request.message.sender.id, cause=key)
     await ctx.delivery.requests.send_report(run, destination, key)
     return ctx.cards.reply("regenerate_accepted", schedule=run.schedule_name, run=run.id)
 
@@ -36,8 +37,8 @@ async def _ensure_possible(ctx: Context, destination: Destination, run: Run) -> 
         raise UserError("calls_run_out")
 
 
-async def _can_be_made(ctx: Context, tap: CardTap, run: Run) -> None:
-    await _ensure_possible(ctx, tap_destination(run, tap), run)
+async def _can_be_made(ctx: Context, request: TapRequest) -> None:
+    await _ensure_possible(ctx, tap_destination(request.run, request.tap), request.run)
 
 
 async def _export_count(ctx: Context, run: Run) -> str:
@@ -59,6 +60,7 @@ async def _export_count(ctx: Context, run: Run) -> str:
         dedupe_key=_export_count,
     ),
 )
-async def regenerate_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
+async def regenerate_tapped(ctx: Context, request: TapRequest) -> None:
+    run, tap, key = request.run, request.tap, request.key
     await ctx.reports.exports.retry(run, by=tap.user.id, cause=key)
     await ctx.delivery.requests.send_report(run, tap_destination(run, tap), key)

@@ -2,8 +2,9 @@
 
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest
 from bot.chat.router import SCHEDULE, Router
-from bot.models import MarkdownMessage, Message
+from bot.models import MarkdownMessage
 
 router = Router()
 
@@ -18,8 +19,8 @@ MAX_REPORTS_SHOWN = 10
     zh="列出最近的报告",
     en="list the latest reports",
 )
-async def reports(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    schedule = await ctx.schedules.find_by_name(name) if name else None
+async def reports(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    schedule = await ctx.schedules.find_by_name(request.argument) if request.argument else None
     found = await ctx.reports.repository.newest(schedule.id if schedule else "", limit=MAX_REPORTS_SHOWN)
-    await ctx.users.lists.remember(message, [report.run_id for report in found])
+    await ctx.users.lists.remember(request.message, [report.run_id for report in found])
     return ctx.cards.reply("reports", schedule=schedule.name if schedule else "", reports=found)

@@ -2,9 +2,10 @@
 
 from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE, ButtonReplies, Router
 from bot.errors import UserError
-from bot.models import CardTap, MarkdownMessage, Message, Run, Trigger
+from bot.models import MarkdownMessage, Run, Trigger
 from bot.runs.lifecycle import TriggerRequest
 from cards.buttons import ButtonColor, ButtonDesign
 from handlers.last_report import card_destination
@@ -20,18 +21,19 @@ router = Router()
     zh="重新执行一个计划",
     en="run a schedule again",
 )
-async def rerun(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    destination, key = reply_destination(message), f"submit:{request_key(message)}"
+async def rerun(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    destination, key = reply_destination(request.message), f"submit:{request_key(request.message)}"
     existing = await ctx.runs.find_triggered(key)
     if existing:
         return _accepted(ctx, existing)
+    name = request.argument
     schedule = await (ctx.schedules.find_by_name(name) if name else ctx.schedules.find_default(destination))
     await ensure_not_running(ctx, schedule.id)
-    await ctx.quota.requests.charge(message.sender)
-    request = TriggerRequest(
-        idempotency_key=key, trigger=Trigger.CHAT, asked_by=message.sender, asked_in=destination
+    await ctx.quota.requests.charge(request.message.sender)
+    trigger = TriggerRequest(
+        idempotency_key=key, trigger=Trigger.CHAT, asked_by=request.message.sender, asked_in=destination
     )
-    return _accepted(ctx, await ctx.runs.trigger(schedule, request))
+    return _accepted(ctx, await ctx.runs.trigger(schedule, trigger))
 
 
 def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
@@ -39,8 +41,8 @@ def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
     return ctx.cards.reply("rerun_accepted", schedule=run.schedule_name, run=run.id, told=notified)
 
 
-async def _not_running(ctx: Context, tap: CardTap, run: Run) -> None:
-    await ensure_not_running(ctx, run.schedule_id)
+async def _not_running(ctx: Context, request: TapRequest) -> None:
+    await ensure_not_running(ctx, request.run.schedule_id)
 
 
 @router.button(
@@ -53,15 +55,15 @@ async def _not_running(ctx: Context, tap: CardTap, run: Run) -> None:
     permission=Permission.OPERATE,
     replies=ButtonReplies(accepted="rerun_pressed", again="rerun_taken", precondition=_not_running),
 )
-async def rerun_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
-    request = TriggerRequest(
-        idempotency_key=f"submit:{key}",
+async def rerun_tapped(ctx: Context, request: TapRequest) -> None:
+    trigger = TriggerRequest(
+        idempotency_key=f"submit:{request.key}",
         trigger=Trigger.CARD,
-        asked_by=tap.user,
-        asked_in=card_destination(run, tap),
+        asked_by=request.tap.user,
+        asked_in=card_destination(request.run, request.tap),
     )
-    await ctx.runs.trigger(await ctx.schedules.find_by_run(run), request)
-    await ctx.delivery.requests.announce_rerun(run, str(tap.user))
+    await ctx.runs.trigger(await ctx.schedules.find_by_run(request.run), trigger)
+    await ctx.delivery.requests.announce_rerun(request.run, str(request.tap.user))
 
 
 async def ensure_not_running(ctx: Context, schedule_id: str) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest
 from bot.chat.router import SCHEDULE, Router
 from bot.delivery.recipients import all_recipients
 from bot.errors import UserError
-from bot.models import Destination, MarkdownMessage, Message, Run, Trigger
+from bot.models import Destination, MarkdownMessage, Run, Trigger
 from bot.runs.lifecycle import RECENT_RUNS_LIMIT, TriggerRequest, retried_run_id, retry_key
 from handlers.rerun import ensure_not_running
 
@@ -22,22 +23,23 @@ router = Router()
     zh="只重跑上次没成功的任务",
     en="run only the failed tasks again",
 )
-async def rerun_failed(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    destination, key = reply_destination(message), f"submit:{request_key(message)}"
+async def rerun_failed(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    destination, key = reply_destination(request.message), f"submit:{request_key(request.message)}"
     existing = await ctx.runs.find_triggered(key)
     if existing:
         return await _accepted(ctx, existing)
+    name = request.argument
     last = await (_find_by_name(ctx, name) if name else _find_latest(ctx, destination))
     schedule = await ctx.schedules.find_by_run(last)
     await ensure_not_running(ctx, schedule.id)
-    await ctx.quota.requests.charge(message.sender)
-    request = TriggerRequest(
+    await ctx.quota.requests.charge(request.message.sender)
+    trigger = TriggerRequest(
         idempotency_key=retry_key(last.id, key),
         trigger=Trigger.CHAT,
-        asked_by=message.sender,
+        asked_by=request.message.sender,
         asked_in=destination,
     )
-    return await _accepted(ctx, await ctx.runs.trigger(schedule, request))
+    return await _accepted(ctx, await ctx.runs.trigger(schedule, trigger))
 
 
 async def _accepted(ctx: Context, run: Run) -> MarkdownMessage:

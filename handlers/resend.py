@@ -2,9 +2,10 @@
 
 from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import RUN, ButtonReplies, Router
 from bot.errors import UserError
-from bot.models import CardTap, Destination, MarkdownMessage, Message, Run
+from bot.models import Destination, MarkdownMessage, Run
 from cards.buttons import ButtonColor, ButtonDesign
 from handlers.last_report import tap_destination
 
@@ -20,14 +21,14 @@ router = Router()
     zh="重发没送到或没确认的消息和文件",
     en="resend what failed or is unconfirmed",
 )
-async def resend(ctx: Context, message: Message, run_id: str) -> MarkdownMessage:
-    run = await ctx.run_named(run_id, message)
-    key = request_key(message)
+async def resend(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    run = await ctx.run_named(request.argument, request.message)
+    key = request_key(request.message)
     sent = await ctx.delivery.resender.sent_for(run.id, key)
     if not sent:
-        await _ensure_undelivered(ctx, reply_destination(message), run)
-        await ctx.quota.requests.charge(message.sender)
-        sent = await ctx.delivery.resender.resend_all(run.id, by=message.sender.id, cause=key)
+        await _ensure_undelivered(ctx, reply_destination(request.message), run)
+        await ctx.quota.requests.charge(request.message.sender)
+        sent = await ctx.delivery.resender.resend_all(run.id, by=request.message.sender.id, cause=key)
     return ctx.cards.reply("resend_accepted", schedule=run.schedule_name, run=run.id, count=len(sent))
 
 
@@ -38,8 +39,8 @@ async def _ensure_undelivered(ctx: Context, destination: Destination, run: Run) 
         raise UserError("calls_run_out")
 
 
-async def _can_be_resent(ctx: Context, tap: CardTap, run: Run) -> None:
-    await _ensure_undelivered(ctx, tap_destination(run, tap), run)
+async def _can_be_resent(ctx: Context, request: TapRequest) -> None:
+    await _ensure_undelivered(ctx, tap_destination(request.run, request.tap), request.run)
 
 
 @router.button(
@@ -52,5 +53,5 @@ async def _can_be_resent(ctx: Context, tap: CardTap, run: Run) -> None:
     permission=Permission.OPERATE,
     replies=ButtonReplies(accepted="resend_pressed", again="resend_taken", precondition=_can_be_resent),
 )
-async def resend_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
-    await ctx.delivery.resender.resend_all(run.id, by=tap.user.id, cause=key)
+async def resend_tapped(ctx: Context, request: TapRequest) -> None:
+    await ctx.delivery.resender.resend_all(request.run.id, by=request.tap.user.id, cause=request.key)

@@ -2,9 +2,10 @@
 
 from bot.chat.context import Context, request_key
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import RUN, ButtonReplies, Router
 from bot.errors import UserError
-from bot.models import CardTap, MarkdownMessage, Message, Run
+from bot.models import MarkdownMessage, Run
 from cards.buttons import ButtonColor, ButtonDesign
 
 router = Router()
@@ -18,17 +19,17 @@ router = Router()
     zh="作废一份报告的全部下载链接",
     en="revoke all download links of a report",
 )
-async def revoke_links(ctx: Context, message: Message, run_id: str) -> MarkdownMessage:
-    run = await ctx.run_named(run_id, message)
+async def revoke_links(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    run = await ctx.run_named(request.argument, request.message)
     count = await ctx.reports.links.revoke(run.id)
     if not count:
         raise UserError("no_links")
-    await ctx.delivery.requests.refresh_cards(run, f"revoked:{request_key(message)}")
+    await ctx.delivery.requests.refresh_cards(run, f"revoked:{request_key(request.message)}")
     return ctx.cards.reply("revoke_accepted", schedule=run.schedule_name, run=run.id, count=count)
 
 
-async def _has_open_links(ctx: Context, tap: CardTap, run: Run) -> None:
-    if not await ctx.reports.links.has_valid_link(run.id):
+async def _has_open_links(ctx: Context, request: TapRequest) -> None:
+    if not await ctx.reports.links.has_valid_link(request.run.id):
         raise UserError("no_links")
 
 
@@ -52,6 +53,6 @@ async def _link_count(ctx: Context, run: Run) -> str:
         dedupe_key=_link_count,
     ),
 )
-async def revoke_tapped(ctx: Context, tap: CardTap, run: Run, key: str) -> None:
-    await ctx.reports.links.revoke(run.id)
-    await ctx.delivery.requests.refresh_cards(run, f"revoked:{key}")
+async def revoke_tapped(ctx: Context, request: TapRequest) -> None:
+    await ctx.reports.links.revoke(request.run.id)
+    await ctx.delivery.requests.refresh_cards(request.run, f"revoked:{request.key}")

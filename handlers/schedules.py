@@ -2,8 +2,9 @@
 
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest
 from bot.chat.router import Router
-from bot.models import MarkdownMessage, Message, Schedule
+from bot.models import MarkdownMessage, Schedule
 
 router = Router()
 
@@ -11,12 +12,12 @@ MAX_SCHEDULES_SHOWN = 30
 
 
 @router.command("计划", "schedules", permission=Permission.VIEW, zh="列出全部计划", en="list all schedules")
-async def schedules(ctx: Context, message: Message, argument: str) -> MarkdownMessage:
+async def schedules(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     known = await ctx.schedules.all()
     if not known:
         return ctx.cards.reply("no_schedules")
     shown = known[:MAX_SCHEDULES_SHOWN]
-    await ctx.users.lists.remember(message, [schedule.id for schedule in shown])
+    await ctx.users.lists.remember(request.message, [schedule.id for schedule in shown])
     items = [await _item(ctx, schedule) for schedule in shown]
     return ctx.cards.reply("schedules", items=items, total=len(known))
 

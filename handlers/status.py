@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest
 from bot.chat.router import SCHEDULE, Router
 from bot.errors import PermanentError, TemporaryError
-from bot.models import MarkdownMessage, Message, Run, TaskCounts
+from bot.models import MarkdownMessage, Run, TaskCounts
 from cards.summary import mark_of
 
 router = Router()
@@ -24,12 +25,12 @@ MIN_EXPORT_LAG = timedelta(minutes=1)  # from which waiting exports are shown
     zh="正在执行的和最近结束的",
     en="show what is running and what ended lately",
 )
-async def status(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    schedule_id = await _schedule_id(ctx, name)
+async def status(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    schedule_id = await _schedule_id(ctx, request.argument)
     running = await ctx.runs.recent(schedule_id, running=True, limit=MAX_RUNS_SHOWN)
     recent = await ctx.runs.recent(schedule_id, limit=MAX_RUNS_SHOWN * 2)
     ended = [run for run in recent if run.task_counts][:MAX_RUNS_SHOWN]
-    await ctx.users.lists.remember(message, [run.id for run in (*running, *ended)])
+    await ctx.users.lists.remember(request.message, [run.id for run in (*running, *ended)])
     counts, trouble = await _progress(ctx, running)
     backlog = await ctx.reports.exports.backlog()
     return ctx.cards.reply(

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from bot.chat.context import Context, ambiguous_run
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest
 from bot.chat.router import SCHEDULE, Router
-from bot.models import MarkdownMessage, Message, Run
+from bot.models import MarkdownMessage, Run
 from bot.runs.schedule_lookup import normalize_name
 
 router = Router()
@@ -21,8 +22,8 @@ MAX_OPEN_RUNS = 100  # searched by name
     zh="停止正在执行的",
     en="stop a running schedule",
 )
-async def stop(ctx: Context, message: Message, name: str) -> MarkdownMessage:
-    runs = await _find_running(ctx, name)
+async def stop(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    runs = await _find_running(ctx, request.argument)
     if not runs:
         return ctx.cards.reply("nothing_running")
     if len(runs) > 1:

@@ -9,6 +9,7 @@ from bot.models import Person
 class Permission(StrEnum):
     VIEW = "view"  #: see runs, schedules and reports
     OPERATE = "operate"  #: start and stop runs
+    ADMIN = "admin"  #: see what concerns all conversations, such as who did what
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
-from bot.models import CardTap, MarkdownMessage, Message, Run
+from bot.chat.requests import CommandRequest, TapRequest
+from bot.models import MarkdownMessage, Run
 from cards.buttons import ButtonDesign
 
-CommandHandler = Callable[[Context, Message, str], Awaitable[MarkdownMessage]]
-ButtonHandler = Callable[[Context, CardTap, Run, str], Awaitable[None]]
-Precondition = Callable[[Context, CardTap, Run], Awaitable[None]]
+CommandHandler = Callable[[Context, CommandRequest], Awaitable[MarkdownMessage]]
+ButtonHandler = Callable[[Context, TapRequest], Awaitable[None]]
+Precondition = Callable[[Context, TapRequest], Awaitable[None]]
 DedupeKey = Callable[[Context, Run], Awaitable[str]]
 Words = Mapping[str, str]
 """What people read, by language."""
@@ -38,7 +39,7 @@ class Command:
     summary: Words
 
 
-async def _always(ctx: Context, tap: CardTap, run: Run) -> None:
+async def _always(ctx: Context, request: TapRequest) -> None:
     """Accept every tap."""
 
 

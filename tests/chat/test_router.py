@@ -4,8 +4,9 @@ import pytest
 
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest
 from bot.chat.router import Router
-from bot.models import MarkdownMessage, Message
+from bot.models import MarkdownMessage
 from handlers import router
 
 
@@ -57,7 +58,7 @@ def test_two_commands_of_one_name_fail_at_start() -> None:
     for part in (first, second):
 
         @part.command("重跑", permission=Permission.VIEW, zh="x", en="x")
-        async def twice(ctx: Context, message: Message, rest: str) -> MarkdownMessage:
+        async def twice(ctx: Context, request: CommandRequest) -> MarkdownMessage:
             return MarkdownMessage(title="", text="")
 
     with pytest.raises(ValueError, match="重跑"):

@@ -1,0 +1,106 @@
+"""Process taps on cards: decide at once whether a tap counts, and act on it in a job.
+
+DingTalk sends no id with a tap. Card, button and the state of the run identify it. What the tapper sees at
+once is for that person alone. The card that everyone sees is updated by a job (0007-event-callback-card).
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+from pydantic import TypeAdapter
+
+from bot.chat.access import Access
+from bot.chat.context import Context
+from bot.chat.permissions import AccessPolicy
+from bot.chat.requests import TapRequest
+from bot.chat.router import Button, Router
+from bot.chat.tap_guard import check_tap
+from bot.delivery.plan import run_of_card
+from bot.errors import PermanentError, TemporaryError, UserError
+from bot.jobs.queue import Jobs
+from bot.models import CardTap, Job, new_job
+
+log = logging.getLogger(__name__)
+
+_TAP = TypeAdapter(CardTap)
+
+AddJob = Callable[[Job], Awaitable[bool]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TapKey:
+    """What makes two taps the same request."""
+
+    card_id: str
+    action: str
+    state: str  # of the run
+    person: str = ""  # "" if one tap counts for all
+    extra: str = ""
+
+    def __str__(self) -> str:
+        parts = [self.card_id, self.action, self.state, self.person, self.extra]
+        return ":".join(part for part in parts if part)
+
+
+class TapProcessor:
+    """Accepts taps and runs their buttons."""
+
+    def __init__(self, context: Context, jobs: Jobs, *, router: Router, policy: AccessPolicy) -> None:
+        self._context = context
+        self._jobs = jobs
+        self._router = router
+        self._policy = policy
+
+    async def accept(self, tap: CardTap, add: AddJob) -> Mapping[str, str]:
+        """Store a tap with `add`, and return the card variables that only this person sees."""
+        cards = self._context.cards
+        try:
+            return await self._accept(tap, add)
+        except UserError as error:
+            return cards.tap_feedback(error.phrase, **error.values)
+        except (TimeoutError, TemporaryError) as error:
+            log.warning("tap on %s of %s not stored: %s", tap.action, tap.card_id, str(error) or "too slow")
+            return cards.tap_feedback("busy")
+
+    async def _accept(self, tap: CardTap, add: AddJob) -> Mapping[str, str]:
+        button = self._router.buttons.get(tap.action)
+        run_id = run_of_card(tap.card_id)
+        run = await self._context.runs.find(run_id) if run_id else None
+        if button is None or run is None:
+            raise UserError("card_unknown")
+        await check_tap(self._context, tap, run, button.permission, self._policy)
+        request, replies = TapRequest(tap=tap, run=run, access=self._access(tap)), button.replies
+        key = await self._key(request, button)
+        if await self._jobs.known(f"tap:{key}"):
+            return self._context.cards.tap_feedback(replies.again)
+        await replies.precondition(self._context, request)
+        if not replies.free:
+            await self._context.quota.requests.charge(tap.user)
+        payload = _TAP.dump_python(tap, mode="json")
+        is_new = await add(new_job("tap", key, self._context.clock(), run_id=run.id, payload=payload))
+        return self._context.cards.tap_feedback(replies.accepted if is_new else replies.again)
+
+    async def _key(self, request: TapRequest, button: Button) -> str:
+        tap, replies = request.tap, button.replies
+        key = TapKey(
+            card_id=tap.card_id,
+            action=tap.action,
+            state=request.run.status,
+            person=tap.user.id if replies.per_person else "",
+            extra=await replies.dedupe_key(self._context, request.run),
+        )
+        return str(key)
+
+    async def process(self, job: Job) -> None:
+        """Run the button of a stored tap."""
+        tap = _TAP.validate_python(job.payload)
+        tap = replace(tap, user=await self._context.users.with_name(tap.user))
+        run = await self._context.runs.find(job.run_id)
+        if run is None:
+            raise PermanentError(f"run {job.run_id} is not in the store")
+        request = TapRequest(tap=tap, run=run, access=self._access(tap), key=job.id)
+        await self._router.buttons[tap.action].handler(self._context, request)
+
+    def _access(self, tap: CardTap) -> Access:
+        return Access(person=tap.user, conversation_id=tap.conversation_id, policy=self._policy)
