@@ -479,6 +479,57 @@ class SendResult:
         return {"message_id": self.message_id, "silent": self.silent}
 
 
+class AuditChannel(StrEnum):
+    """Way by which a request reached DingRun."""
+
+    MESSAGE = "message"  #: message to the robot
+    TAP = "tap"  #: button on a card
+    WEB = "web"  #: page or download of the HTTP server
+    CLI = "cli"  #: command line
+    API = "api"  #: HTTP API
+
+
+class AuditOutcome(StrEnum):
+    """What came of a request."""
+
+    PENDING = "pending"  #: being processed; if it stays so, the process ended meanwhile
+    ACCEPTED = "accepted"  #: done, or queued
+    REFUSED = "refused"  #: not allowed, or not possible now
+    FAILED = "failed"  #: given up because of an error
+    ASKED_BACK = "asked_back"  #: not understood, or ambiguous
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditEntry:
+    """Record of one request (审计记录): who asked for what, the rule that decided, and the outcome."""
+
+    id: str  # derived from the cause, such as a message or a tap: one entry per cause
+    at: datetime
+    channel: AuditChannel
+    actor: Person = Person(id="")  # `id` is "" for strangers, and on the web and the command line
+    organization: str = ""  # corpId, if DingTalk sent one
+    place: str = ""  # conversation, written like a destination; on the command line the machine
+    place_name: str = ""  # name of the group
+    said: str = ""  # text or action, shortened and without secrets
+    command: str = ""  # command, button or route that it was understood as; "" if none
+    schedule_id: str = ""
+    schedule_name: str = ""
+    run_id: str = ""
+    allowed: bool = True
+    rule: str = ""  # rule that decided, such as `access.operators`
+    outcome: AuditOutcome = AuditOutcome.PENDING
+    detail: str = ""  # reason of the outcome
+    address: str = ""  # IP address of the client, on the web and the API
+
+    @property
+    def actor_id(self) -> str:
+        return self.actor.id
+
+    @property
+    def actor_name(self) -> str:
+        return self.actor.name
+
+
 def deterministic_id(prefix: str, *parts: str, length: int = 10) -> str:
     """Derive an id from `parts`: the same parts give the same id, in lowercase base32."""
     digest = hashlib.sha256("\0".join(parts).encode()).digest()

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 from bot.downloads import Download, DownloadLink
 from bot.models import (
+    AuditEntry,
     Destination,
     Findings,
     Job,
@@ -213,6 +214,34 @@ class DownloadLinkStore(Protocol):
 
     async def find_downloads(self, run_id: str, *, limit: int = 100) -> Sequence[Download]:
         """Return the downloads of the report of a run, newest first."""
+
+
+class AuditStore(Protocol):
+    """The audit: an entry for each request, shared by all bots on a store. Each method is atomic."""
+
+    async def add_entry(self, entry: AuditEntry) -> bool:
+        """Store an entry, or complete the pending one with the same id, which keeps its `at`.
+
+        Returns False, without a change, if an entry with this id has its outcome: it is final.
+        """
+
+    async def find_entries(
+        self,
+        *,
+        schedule: str = "",
+        actor: str = "",
+        since: datetime | None = None,
+        before: datetime | None = None,
+        limit: int = 20,
+    ) -> Sequence[AuditEntry]:
+        """Return the newest entries that match all given filters, newest first.
+
+        - `schedule` and `actor` are an id or a whole name.
+        - `since` is included in the span of time, `before` is not.
+        """
+
+    async def purge_entries(self, before: datetime, *, limit: int) -> int:
+        """Delete entries older than `before`, at most `limit`, oldest first. Returns their number."""
 
 
 class TaskStore(Protocol):

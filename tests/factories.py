@@ -7,6 +7,9 @@ from typing import Any
 from bot.downloads import Download, DownloadLink
 from bot.messengers.dingtalk.auth import DingTalkApp
 from bot.models import (
+    AuditChannel,
+    AuditEntry,
+    AuditOutcome,
     CustomRobot,
     Destination,
     Job,
@@ -111,6 +114,26 @@ def make_download(link: DownloadLink, **changes: Any) -> Download:
         "agent": "curl/8.5.0",
     }
     return Download(**(defaults | changes))
+
+
+def make_audit_entry(**changes: Any) -> AuditEntry:
+    """Make the entry of a message that was accepted."""
+    defaults: dict[str, Any] = {
+        "id": f"message:{next(_numbers)}",
+        "at": NOW,
+        "channel": AuditChannel.MESSAGE,
+        "actor": Person(id="user01", name="李雷"),
+        "organization": "dingcorp",
+        "place": "group:cidA",
+        "place_name": "运维群",
+        "said": "重跑 每日巡检",
+        "command": "重跑",
+        "schedule_id": "s1",
+        "schedule_name": "每日巡检",
+        "rule": "access.operators",
+        "outcome": AuditOutcome.ACCEPTED,
+    }
+    return AuditEntry(**(defaults | changes))
 
 
 def make_sandbox_app(url: str) -> DingTalkApp:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, cast
 
 from bot.errors import missing_extra
 from bot.models import MAX_CLOCK_SKEW
-from bot.ports import DownloadLinkStore, QuotaStore, ReportArchive, Store, TaskStore
+from bot.ports import AuditStore, DownloadLinkStore, QuotaStore, ReportArchive, Store, TaskStore
 from bot.stores.dump import Dumpable
+from bot.stores.sqlite.audit import SqliteAudit
 from bot.stores.sqlite.dump import SqliteDump
 from bot.stores.sqlite.links import SqliteLinks
 from bot.stores.sqlite.probe import probe_sqlite
@@ -28,6 +29,7 @@ class StoreSet:
     quota: QuotaStore
     tasks: TaskStore
     links: DownloadLinkStore
+    audit: AuditStore
     moving: Dumpable
     archive: ReportArchive | None = None  # of reports; in SQLite there is none
 
@@ -61,6 +63,7 @@ def sqlite_stores(store: SqliteStore) -> StoreSet:
         quota=SqliteQuotaStore(store),
         tasks=SqliteTaskStore(store),
         links=SqliteLinks(store),
+        audit=SqliteAudit(store),
         moving=SqliteDump(store),
     )
 
@@ -71,6 +74,7 @@ def _in_mongodb(url: str) -> StoreSet:
     except ImportError:
         raise missing_extra("store.url: mongodb://…", "mongo") from None
     from bot.stores.mongo.archive import MongoArchive  # noqa: PLC0415
+    from bot.stores.mongo.audit import MongoAudit  # noqa: PLC0415
     from bot.stores.mongo.dump import MongoDump  # noqa: PLC0415
     from bot.stores.mongo.links import MongoLinks  # noqa: PLC0415
     from bot.stores.mongo.quota import MongoQuotaStore  # noqa: PLC0415
@@ -83,6 +87,7 @@ def _in_mongodb(url: str) -> StoreSet:
         quota=MongoQuotaStore(mongo),
         tasks=MongoTaskStore(mongo),
         links=MongoLinks(mongo),
+        audit=MongoAudit(mongo),
         moving=MongoDump(mongo),
         archive=MongoArchive(mongo),
     )

@@ -21,7 +21,16 @@ from bot.stores.dump import Dumpable, Entry
 from bot.stores.sqlite.dump import TABLES
 from bot.wiring.stores import StoreSet, open_stores
 from tests import ROOT
-from tests.factories import NOW, make_download, make_job, make_link, make_report, make_run, make_task
+from tests.factories import (
+    NOW,
+    make_audit_entry,
+    make_download,
+    make_job,
+    make_link,
+    make_report,
+    make_run,
+    make_task,
+)
 from tests.mongo_server import Database
 
 LATER = NOW + timedelta(seconds=30)
@@ -58,6 +67,7 @@ async def fill(url: str) -> None:
             grant = make_link(id=f"l{number}", run_id=run.id)
             await stores.links.add_link(grant)
             await stores.links.add_download(make_download(grant))
+            await stores.audit.add_entry(make_audit_entry(id=f"message:{number}", at=NOW + ODD))
         await stores.store.claim_job(["card"], "dead", NOW, LATER + ODD)
         await stores.store.set_value("tick", "1")
         await stores.quota.add_usage("2026-11", "api", 7)

@@ -20,6 +20,7 @@ NEWEST_RUN = [("start_time", DOWN), ("number", DOWN)]
 OLDEST_JOB = [("created_at", UP), ("number", UP)]
 NEWEST_JOB = [("created_at", DOWN), ("number", DOWN)]
 NEWEST_REPORT = [("made_at", DOWN), ("number", DOWN)]
+NEWEST_ENTRY = [("at", DOWN), ("number", DOWN)]
 INDEXES: Mapping[str, Sequence[Keys]] = {  # each covers a whole sort order
     "runs": (NEWEST_RUN, [("schedule_id", UP), *NEWEST_RUN], [("status", UP), *NEWEST_RUN]),
     "jobs": (
@@ -32,6 +33,10 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # each covers a whole sort order
     ),
     "reports": (NEWEST_REPORT, [("schedule_id", UP), *NEWEST_REPORT]),
     "links": ([("run_id", UP), ("made_at", DOWN), ("number", DOWN)],),
+    "audit": (
+        NEWEST_ENTRY,
+        *([(name, UP), *NEWEST_ENTRY] for name in ("schedule_id", "schedule_name", "actor.id", "actor.name")),
+    ),
     "booked": ([("month", UP)],),
     "tasks": ([("run_id", UP)], [("status", UP), ("number", UP)]),
     "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.downloads import DownloadLink
 from bot.stores.dump import INTERNAL_KEYS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
-from bot.stores.sqlite.rows import DOWNLOADS, JOBS, LINKS, REPORTS, RUNS, TASKS, Rows, stamp
+from bot.stores.sqlite.rows import AUDIT, DOWNLOADS, JOBS, LINKS, REPORTS, RUNS, TASKS, Rows, stamp
 from bot.stores.sqlite.store import SqliteStore
 
 Values = dict[str, Any]
@@ -84,6 +84,7 @@ TABLES: Mapping[str, Table] = {
         row=DOWNLOADS.row,
         number="number",
     ),
+    "audit": Table(name="audit", columns=AUDIT.columns, record=AUDIT.model, row=AUDIT.row, number="number"),
     "booked": Table(
         name="booked",
         columns=("month", "bucket", "calls"),
@@ -114,9 +115,9 @@ class SqliteDump:
 
     async def read(self, kind: str) -> AsyncIterator[Entry]:
         table = TABLES[kind]
-        sql = f"select *, {table.number or 0} as place from {table.name} where {table.where}"  # noqa: S608
+        sql = f"select *, {table.number or 0} as insertion_number from {table.name} where {table.where}"  # noqa: S608
         async for row in self._store.stream(sql):
-            yield Entry(number=row["place"], record=table.record(row))
+            yield Entry(number=row["insertion_number"], record=table.record(row))
 
     async def write(self, kind: str, entries: Sequence[Entry]) -> None:
         table = TABLES[kind]

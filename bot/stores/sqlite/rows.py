@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 from pydantic import TypeAdapter
 
 from bot.downloads import Download, DownloadLink
-from bot.models import Job, Report, Run, Task
+from bot.models import AuditEntry, Job, Report, Run, Task
 from bot.stores.encoding import dump
 
 Model = TypeVar("Model")
@@ -95,4 +95,5 @@ JOBS = Rows(Job, nested=("payload", "result"))
 REPORTS = Rows(Report)
 LINKS = Rows(DownloadLink)
 DOWNLOADS = Rows(Download)
+AUDIT = Rows(AuditEntry, nested=("actor",), also=("actor_id", "actor_name"))
 TASKS = Rows(Task, nested=("ports", "found"))

@@ -7,7 +7,8 @@ import pytest
 
 from bot.models import JobState, RunStatus
 from bot.mongo import UP, Mongo
-from bot.stores.mongo.store import INDEXES, MongoStore
+from bot.stores.mongo.audit import NAMED_BY, MongoAudit
+from bot.stores.mongo.store import INDEXES, NEWEST_ENTRY, MongoStore
 from tests.factories import NOW
 
 Question = tuple[str, list[tuple[str, int]]]
@@ -51,3 +52,11 @@ async def test_a_list_has_an_index_in_its_order(what: str) -> None:
     await ASKING[what](MongoStore(cast(Mongo, mongo)))
     ((collection, order),) = mongo.heard
     assert order in [list(keys) for keys in INDEXES[collection]]
+
+
+async def test_the_audit_has_an_index_in_its_order_for_each_name() -> None:
+    mongo = Listening()
+    await MongoAudit(cast(Mongo, mongo)).find_entries()
+    assert mongo.heard == [("audit", NEWEST_ENTRY)]
+    for field in (*NAMED_BY["schedule"], *NAMED_BY["actor"]):
+        assert [(field, UP), *NEWEST_ENTRY] in INDEXES["audit"]
