@@ -255,6 +255,47 @@ class Schedule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mute:
+    """Decision of a person that runs of a schedule are not notified of (静默)."""
+
+    by: Person
+    at: datetime
+    until: datetime | None = None  # None = the next run only
+    run_id: str = ""  # the run that has used up a mute of the next run
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotifyChange:
+    """Change to the notifications of a schedule. None leaves a setting as it is."""
+
+    by: Person
+    at: datetime
+    notify_enable: bool | None = None
+    notify_on: NotifyOn | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acknowledgement:
+    """Statement of a person who takes care of a failed run (确认)."""
+
+    by: Person
+    at: datetime
+    until: datetime
+    run_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleOverride:
+    """What people changed about a schedule in the chat. It applies on top of the settings or the engine."""
+
+    schedule_id: str
+    version: int = 0  # of the stored record; 0 = not stored yet
+    notify: NotifyChange | None = None
+    mute: Mute | None = None
+    acknowledgement: Acknowledgement | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """Unit of work that an engine executes (子任务)."""
 
@@ -344,6 +385,7 @@ class Run:
     task_counts: TaskCounts | None = None  # set when the run ends
     failures: tuple[Failure, ...] = ()  # set when the run ends; at most 100
     findings: Findings | None = None  # set when the report is written
+    muted: Mute | None = None  # set when the run ends, if it is not notified of because of this mute
 
     @property
     def is_retry(self) -> bool:

@@ -30,6 +30,7 @@ from bot.models import (
     Run,
     RunStatus,
     Schedule,
+    ScheduleOverride,
     SendResult,
     Task,
 )
@@ -173,6 +174,23 @@ class QuotaStore(Protocol):
 
     async def blocked_until(self, limiter: str) -> datetime | None:
         """Return the end of the latest block, which may be in the past, or None if never blocked."""
+
+
+class OverrideStore(Protocol):
+    """What people changed about schedules, one record per schedule. Each method is atomic."""
+
+    async def find_override(self, schedule_id: str) -> ScheduleOverride | None:
+        """Return the override of a schedule, or None."""
+
+    async def find_overrides(self) -> Sequence[ScheduleOverride]:
+        """Return all overrides in one query, in any order."""
+
+    async def save_override(self, override: ScheduleOverride) -> bool:
+        """Store an override under the next version.
+
+        Returns False, without a change, unless the stored version is `override.version`. It is 0 if none is
+        stored.
+        """
 
 
 class DownloadLinkStore(Protocol):

@@ -19,6 +19,7 @@ from bot.models import (
     Run,
     RunStatus,
     Schedule,
+    ScheduleOverride,
     Task,
     TaskCounts,
     Trigger,
@@ -134,6 +135,10 @@ def make_audit_entry(**changes: Any) -> AuditEntry:
         "outcome": AuditOutcome.ACCEPTED,
     }
     return AuditEntry(**(defaults | changes))
+
+
+def make_override(**changes: Any) -> ScheduleOverride:
+    return ScheduleOverride(**({"schedule_id": "s1"} | changes))
 
 
 def make_sandbox_app(url: str) -> DingTalkApp:

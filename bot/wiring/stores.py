@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, cast
 
 from bot.errors import missing_extra
 from bot.models import MAX_CLOCK_SKEW
-from bot.ports import AuditStore, DownloadLinkStore, QuotaStore, ReportArchive, Store, TaskStore
+from bot.ports import (
+    AuditStore,
+    DownloadLinkStore,
+    OverrideStore,
+    QuotaStore,
+    ReportArchive,
+    Store,
+    TaskStore,
+)
 from bot.stores.dump import Dumpable
 from bot.stores.sqlite.audit import SqliteAudit
 from bot.stores.sqlite.dump import SqliteDump
 from bot.stores.sqlite.links import SqliteLinks
+from bot.stores.sqlite.overrides import SqliteOverrides
 from bot.stores.sqlite.probe import probe_sqlite
 from bot.stores.sqlite.quota import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore, sqlite_path
@@ -30,6 +39,7 @@ class StoreSet:
     tasks: TaskStore
     links: DownloadLinkStore
     audit: AuditStore
+    overrides: OverrideStore
     moving: Dumpable
     archive: ReportArchive | None = None  # of reports; in SQLite there is none
 
@@ -64,6 +74,7 @@ def sqlite_stores(store: SqliteStore) -> StoreSet:
         tasks=SqliteTaskStore(store),
         links=SqliteLinks(store),
         audit=SqliteAudit(store),
+        overrides=SqliteOverrides(store),
         moving=SqliteDump(store),
     )
 
@@ -77,6 +88,7 @@ def _in_mongodb(url: str) -> StoreSet:
     from bot.stores.mongo.audit import MongoAudit  # noqa: PLC0415
     from bot.stores.mongo.dump import MongoDump  # noqa: PLC0415
     from bot.stores.mongo.links import MongoLinks  # noqa: PLC0415
+    from bot.stores.mongo.overrides import MongoOverrides  # noqa: PLC0415
     from bot.stores.mongo.quota import MongoQuotaStore  # noqa: PLC0415
     from bot.stores.mongo.store import MongoStore  # noqa: PLC0415
     from bot.stores.mongo.tasks import MongoTaskStore  # noqa: PLC0415
@@ -88,6 +100,7 @@ def _in_mongodb(url: str) -> StoreSet:
         tasks=MongoTaskStore(mongo),
         links=MongoLinks(mongo),
         audit=MongoAudit(mongo),
+        overrides=MongoOverrides(mongo),
         moving=MongoDump(mongo),
         archive=MongoArchive(mongo),
     )

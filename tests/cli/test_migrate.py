@@ -15,7 +15,7 @@ import pytest
 
 from bot.cli.migrate import BATCH_SIZE, migrate
 from bot.errors import ConfigError, PermanentError, TemporaryError
-from bot.models import JobState, Person, RunStatus
+from bot.models import JobState, Mute, Person, RunStatus
 from bot.mongo import Mongo
 from bot.stores.dump import Dumpable, Entry
 from bot.stores.sqlite.dump import TABLES
@@ -27,6 +27,7 @@ from tests.factories import (
     make_download,
     make_job,
     make_link,
+    make_override,
     make_report,
     make_run,
     make_task,
@@ -68,6 +69,7 @@ async def fill(url: str) -> None:
             await stores.links.add_link(grant)
             await stores.links.add_download(make_download(grant))
             await stores.audit.add_entry(make_audit_entry(id=f"message:{number}", at=NOW + ODD))
+        await stores.overrides.save_override(make_override(mute=Mute(by=Person(id="u"), at=NOW)))
         await stores.store.claim_job(["card"], "dead", NOW, LATER + ODD)
         await stores.store.set_value("tick", "1")
         await stores.quota.add_usage("2026-11", "api", 7)

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from bot.downloads import Download, DownloadLink
 from bot.foreign_text import storable, storable_value
-from bot.models import AuditEntry, Job, JobState, Report, Run, Task
+from bot.models import AuditEntry, Job, JobState, Report, Run, ScheduleOverride, Task
 from bot.stores.encoding import dump
 
 Document = dict[str, Any]
@@ -117,3 +117,4 @@ TASKS = Documents(Task)
 LINKS = Documents(DownloadLink)
 DOWNLOADS = Documents(Download, key="link_id")
 AUDIT = Documents(AuditEntry)
+OVERRIDES = Documents(ScheduleOverride, key="schedule_id")

@@ -8,7 +8,18 @@ from bot.downloads import DownloadLink
 from bot.models import Job
 from bot.mongo import Mongo
 from bot.stores.dump import INTERNAL_KEYS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
-from bot.stores.mongo.documents import AUDIT, JOBS, REPORTS, RUNS, TASKS, Document, Documents, moment, since
+from bot.stores.mongo.documents import (
+    AUDIT,
+    JOBS,
+    OVERRIDES,
+    REPORTS,
+    RUNS,
+    TASKS,
+    Document,
+    Documents,
+    moment,
+    since,
+)
 from bot.stores.mongo.links import (
     add_download_update,
     download_from_document,
@@ -76,6 +87,7 @@ SHAPES: Mapping[str, Shape] = {
     "assets": Shape(record=_asset, document=asset_document),
     "links": Shape(record=_unused, document=link_document, numbered=True),
     "audit": _model_shape(AUDIT),
+    "overrides": Shape(record=OVERRIDES.model, document=OVERRIDES.document),
     "booked": Shape(record=_usage, document=_usage_document),
     "gates": Shape(
         record=lambda found: BlockedLimit(limiter=found["_id"], until=found["blocked_until"]),

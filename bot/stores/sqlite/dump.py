@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.downloads import DownloadLink
 from bot.stores.dump import INTERNAL_KEYS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
-from bot.stores.sqlite.rows import AUDIT, DOWNLOADS, JOBS, LINKS, REPORTS, RUNS, TASKS, Rows, stamp
+from bot.stores.sqlite.rows import AUDIT, DOWNLOADS, JOBS, LINKS, OVERRIDES, REPORTS, RUNS, TASKS, Rows, stamp
 from bot.stores.sqlite.store import SqliteStore
 
 Values = dict[str, Any]
@@ -85,6 +85,9 @@ TABLES: Mapping[str, Table] = {
         number="number",
     ),
     "audit": Table(name="audit", columns=AUDIT.columns, record=AUDIT.model, row=AUDIT.row, number="number"),
+    "overrides": Table(
+        name="overrides", columns=OVERRIDES.columns, record=OVERRIDES.model, row=OVERRIDES.row
+    ),
     "booked": Table(
         name="booked",
         columns=("month", "bucket", "calls"),

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 from pydantic import TypeAdapter
 
 from bot.downloads import Download, DownloadLink
-from bot.models import AuditEntry, Job, Report, Run, Task
+from bot.models import AuditEntry, Job, Report, Run, ScheduleOverride, Task
 from bot.stores.encoding import dump
 
 Model = TypeVar("Model")
@@ -88,7 +88,7 @@ def _writer(kind: Any, *, nested: bool) -> Writer | None:
 
 RUNS = Rows(
     Run,
-    nested=("schedule", "asked_by", "asked_in", "task_ids", "task_counts", "failures", "findings"),
+    nested=("schedule", "asked_by", "asked_in", "task_ids", "task_counts", "failures", "findings", "muted"),
     also=("schedule_id", "schedule_name"),
 )
 JOBS = Rows(Job, nested=("payload", "result"))
@@ -97,3 +97,4 @@ LINKS = Rows(DownloadLink)
 DOWNLOADS = Rows(Download)
 AUDIT = Rows(AuditEntry, nested=("actor",), also=("actor_id", "actor_name"))
 TASKS = Rows(Task, nested=("ports", "found"))
+OVERRIDES = Rows(ScheduleOverride, nested=("notify", "mute", "acknowledgement"))

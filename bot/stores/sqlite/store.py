@@ -34,6 +34,7 @@ MIGRATIONS = (
     "0009_field_names.sql",
     "0010_export_requests.sql",
     "0011_audit.sql",
+    "0012_overrides.sql",
 )  # the first one creates schema version 1, the second one migrates it to 2, and so on
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 5.0
