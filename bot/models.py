@@ -98,7 +98,7 @@ UNDELIVERED_STATES = frozenset({JobState.DEAD, JobState.UNCONFIRMED})
 class NotifyOn(StrEnum):
     """Runs that a destination is notified of."""
 
-    FINISHED = "finished"  #: runs whose tasks have all ended
+    FINISHED = "finished"  #: runs whose tasks have all ended, and runs that never started
     FAILED = "failed"  #: runs in error and runs with a failed task
     ALWAYS = "always"  #: all runs
 
@@ -235,6 +235,28 @@ class ScheduleState(StrEnum):
     OVER = "over"  #: will not fire again: one-time schedule in the past, or ended by the engine
 
 
+class Overlap(StrEnum):
+    """Handling of a scheduled time while an earlier run of the schedule is open."""
+
+    ALLOW = "allow"  #: both run
+    SKIP = "skip"  #: the time is skipped
+    SUPERSEDE = "supersede"  #: the earlier run is stopped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """When the runs of a schedule should start and end. People are told of what does not happen."""
+
+    cron: str = ""  # expected starts, if the schedule itself has no times
+    every: timedelta | None = None  # longest time between two starts, instead of `cron`
+    timezone: str = ""  # of the cron line; "" = the configured time zone
+    grace: timedelta = timedelta(seconds=300)  # a start that is later than this is missed
+    max_runtime: timedelta | None = None  # None = derived from the history
+    overlap: Overlap = Overlap.ALLOW
+    tolerance: int = 0  # consecutive failures that nobody is told of
+    late_factor: float = 1.5  # a run is late after this multiple of its usual duration; 0 = never
+
+
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
     """Definition of what runs, when it runs and who is notified (计划)."""
@@ -252,6 +274,7 @@ class Schedule:
     export: bool = True
     send_to: tuple[Destination, ...] = ()
     recipient_options: tuple[RecipientOptions, ...] = ()
+    expect: Expectation = Expectation()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,6 +87,12 @@ class NotifySettings(Section):
         description="Who is notified of the service's own troubles. Empty: the default group.",
         examples=[["user:manager01"]],
     )
+    lapses: bool = Field(
+        True,
+        description="Tell the destinations of a schedule what did not happen: a run that did not start, takes"
+        " longer than usual, or is overdue. A message costs one call; a run that did not start costs none.",
+        examples=[False],
+    )
     cards_per_minute: Whole = Field(
         10,
         ge=1,

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 
 from bot.config.notify import RecipientSettings, Webhook
 from bot.config.recipient_rules import recipient_errors
@@ -13,6 +14,7 @@ from bot.models import (
     CustomRobot,
     Destination,
     DestinationKind,
+    Expectation,
     RecipientOptions,
     Schedule,
     deterministic_id,
@@ -29,8 +31,10 @@ def resolve_schedules(settings: Settings) -> tuple[Schedule, ...]:
 def _schedule(settings: Settings, schedule: ScheduleSettings) -> Schedule:
     at = schedule.at
     recipients = resolve_recipients(settings, schedule)
+    id_ = deterministic_id("s", schedule.name)
     return Schedule(
-        id=deterministic_id("s", schedule.name),
+        id=id_,
+        expect=resolve_expectation(settings, id_, schedule.name),
         at=at and in_zone(settings, at).astimezone(UTC),
         send_to=tuple(recipient.to for recipient in recipients),
         recipient_options=tuple(
@@ -40,6 +44,38 @@ def _schedule(settings: Settings, schedule: ScheduleSettings) -> Schedule:
         ),
         **schedule.model_dump(exclude={"at", "send_to", "owner"}),
     )
+
+
+def resolve_expectation(settings: Settings, id_: str, name: str, *, timezone: str = "") -> Expectation:
+    """Return what is expected of the runs of a schedule, by the first pattern that matches its id or name.
+
+    `timezone` is that of the cron lines of its engine, if it is not that of the settings.
+    """
+    patterns = settings.expectations
+    found = next((p for p in patterns if fnmatchcase(id_, p) or fnmatchcase(name, p)), None)
+    if found is None:
+        return Expectation(timezone=timezone)
+    given = patterns[found]
+    return Expectation(
+        cron=given.cron,
+        every=timedelta(seconds=given.every) if given.every else None,
+        timezone=given.timezone or timezone,
+        grace=timedelta(seconds=given.grace),
+        max_runtime=timedelta(seconds=given.max_runtime) if given.max_runtime else None,
+        overlap=given.overlap,
+        tolerance=given.tolerance,
+        late_factor=given.late_factor,
+    )
+
+
+def expectation_resolver(settings: Settings, timezone: str) -> Callable[[Schedule], Schedule]:
+    """Build the function that adds what is expected to a schedule of an engine in this time zone."""
+
+    def with_expectation(schedule: Schedule) -> Schedule:
+        expect = resolve_expectation(settings, schedule.id, schedule.name, timezone=timezone)
+        return replace(schedule, expect=expect)
+
+    return with_expectation
 
 
 def in_zone(settings: Settings, at: datetime) -> datetime:

@@ -17,6 +17,7 @@ from pydantic import (
 
 from bot.config.dingtalk import DingDing
 from bot.config.engine import EmbeddedSettings, EngineSettings
+from bot.config.expectations import ExpectationSettings
 from bot.config.notify import NotifySettings
 from bot.config.reports import ExporterSettings, ReportSettings
 from bot.config.schedules import SchedulerSettings, ScheduleSettings
@@ -131,6 +132,13 @@ class Settings(Section):
     )
     lang: Literal["zh-CN", "en"] = Field(
         "zh-CN", description="Language of cards and answers.", examples=["en"]
+    )
+    expectations: dict[str, ExpectationSettings] = Field(
+        default_factory=dict,
+        description="When runs should start and end, by schedule: people are told of what does not happen."
+        " The key is a name, the id of one of ARL's, or a pattern such as `备份*`; the first that matches"
+        " counts. See below for its keys.",
+        examples=[{"每日巡检": {"grace": 600, "max_runtime": 7200}}],
     )
     scheduler: SchedulerSettings = Field(SchedulerSettings(), description="How times are kept.")
     store: StoreSettings = Field(StoreSettings(), description="Where data is kept.")

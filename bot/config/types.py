@@ -4,15 +4,17 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from bot.models import Destination, DestinationKind
 
+CRON_FIELDS = 5
 MAX_PORT = 65_535
 MIN_SECRET_LENGTH = 16  # characters
 
@@ -116,6 +118,17 @@ def _zone(name: str) -> str:
     return name
 
 
+def _cron(cron: str) -> str:
+    try:
+        CronSim(cron, datetime.now(UTC))
+        why = "" if len(cron.split()) == CRON_FIELDS else "the sixth would be seconds"
+    except CronSimError as error:
+        why = str(error)
+    if why:
+        raise ValueError(f"must be five cron fields such as 0 3 * * *, got {cron!r}: {why}")
+    return cron
+
+
 def _refuse(takes: str, *kinds: type) -> BeforeValidator:
     """Reject values that would be misread: `true` as 1, a number as seconds since 1970."""
 
@@ -150,6 +163,7 @@ KeySecret = Annotated[
 ]
 RobotToken = Annotated[SecretStr, AfterValidator(_token), Kind("secret", "密钥")]
 Target = Annotated[str, Kind("target", "目标")]
+CronLine = Annotated[str, AfterValidator(_cron)]
 ZoneName = Annotated[str, AfterValidator(_zone), Kind("IANA time zone", "IANA 时区名")]
 Whole = Annotated[int, _refuse("must be a whole number", bool), Kind("whole number", "整数")]
 Seconds = Annotated[

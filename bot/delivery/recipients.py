@@ -22,6 +22,7 @@ def recipients(run: Run) -> tuple[Destination, ...]:
     """Return the destinations that are notified of an ended run.
 
     - With `notify_enable`, every destination whose `notify_on` (or else the schedule's) matches the outcome.
+      A run that never started matches each of them.
     - The conversation that asked for a run which ended in error, whatever the schedule says.
     """
     notified = _notified(run) if run.schedule.notify_enable else ()
@@ -35,7 +36,7 @@ def recipients(run: Run) -> tuple[Destination, ...]:
 def _notified(run: Run) -> tuple[Destination, ...]:
     matches = {
         NotifyOn.ALWAYS: True,
-        NotifyOn.FINISHED: run.status is RunStatus.FINISHED,
+        NotifyOn.FINISHED: True,
         NotifyOn.FAILED: has_failures(run),
     }
     schedule = run.schedule

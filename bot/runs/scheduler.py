@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from bot.models import MAX_CLOCK_SKEW, Clock, Schedule, Trigger
+from bot.models import MAX_CLOCK_SKEW, Clock, Overlap, Schedule, Trigger, deterministic_id
 from bot.ports import Engine, Store
 from bot.runs.lifecycle import Runs, TriggerRequest
 from bot.telemetry.loops import loop_item, loop_step
@@ -107,7 +107,23 @@ class Scheduler:
         if late > self._policy.misfire_grace:
             log.warning("schedule %s missed %s and runs now", schedule.name, due.isoformat())
         key = await self._idempotency_key(schedule, due)
+        if not await self._may_overlap(schedule, key, due):
+            return False
         await self._runs.trigger(schedule, TriggerRequest(idempotency_key=key, trigger=Trigger.CRON))
+        return True
+
+    async def _may_overlap(self, schedule: Schedule, key: str, due: datetime) -> bool:
+        """Apply the overlap policy to the other open runs of the schedule. False if this time is skipped."""
+        if schedule.expect.overlap is Overlap.ALLOW:
+            return True
+        running = await self._runs.recent(schedule.id, running=True)
+        others = [run for run in running if run.id != deterministic_id("r", key)]  # this one after a crash
+        if others and schedule.expect.overlap is Overlap.SKIP:
+            log.warning("schedule %s skips %s: run %s is open", schedule.name, due.isoformat(), others[0].id)
+            return False
+        for run in others:
+            log.warning("run %s of %s is superseded by %s", run.id, schedule.name, due.isoformat())
+            await self._runs.stop(run)
         return True
 
     async def _idempotency_key(self, schedule: Schedule, due: datetime) -> str:

@@ -14,7 +14,7 @@ import aiohttp
 
 from bot.address_policy import AddressPolicy
 from bot.config.engine import ArlSettings, EmbeddedSettings, EngineSection
-from bot.config.resolve import recipient_resolver, resolve_schedules
+from bot.config.resolve import expectation_resolver, recipient_resolver, resolve_schedules
 from bot.config.settings import Settings
 from bot.engines.arl.api_reader import ApiReader
 from bot.engines.arl.client import ArlClient
@@ -75,8 +75,10 @@ async def open_arl(
     settings: Settings, engine: ArlSettings, services: EngineServices
 ) -> AsyncIterator[ArlEngine]:
     """Open ARL's API by a session of its own, and its database where the settings name it."""
+    with_recipients = recipient_resolver(settings)
+    with_expectation = expectation_resolver(settings, engine.timezone)
     options = ArlOptions(
-        with_recipients=recipient_resolver(settings),
+        with_recipients=lambda schedule: with_expectation(with_recipients(schedule)),
         zone=ZoneInfo(engine.timezone),
         task_limit=timedelta(seconds=engine.task_limit),
     )

@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
+from bot.config.expectations import ExpectationSettings
 from bot.config.resolve import (
+    expectation_resolver,
     resolve_fallback_webhooks,
     resolve_operators,
     resolve_schedules,
@@ -144,3 +147,37 @@ def test_nobody_who_hears_of_troubles_is_said() -> None:
     (warning,) = settings_warnings(settings(ding=ding, send_to=["group:cidA"]), NOW)
     assert "notify.operators is empty" in warning
     assert not settings_warnings(settings(ding={}), NOW)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "grace"),
+    [({}, 300), ({"每日巡检": {"grace": 600}}, 600), ({"每日*": {"grace": 60}, "*": {"grace": 900}}, 60)],
+)
+def test_the_first_pattern_that_matches_tells_what_is_expected(
+    patterns: dict[str, Any], grace: float
+) -> None:
+    given = settings().model_copy(
+        update={"expectations": Settings.model_validate({"expectations": patterns}).expectations}
+    )
+    assert the_schedule(given).expect.grace.total_seconds() == grace
+
+
+def test_arl_reads_cron_lines_in_its_own_time_zone() -> None:
+    schedule = expectation_resolver(settings(), "Asia/Tokyo")(Schedule(id="65f0", name="x"))
+    assert schedule.expect.timezone == "Asia/Tokyo"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"cron": "0 3 * * *", "every": 60},
+        {"late_factor": 0.5},
+        {"grace": 1},
+        {"overlap": "queue"},
+        {"cron": "0 3"},
+        {"tolerance": -1},
+    ],
+)
+def test_an_expectation_that_makes_no_sense_is_rejected(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        ExpectationSettings.model_validate(wrong)

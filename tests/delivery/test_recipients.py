@@ -16,7 +16,7 @@ ROBOT = Destination.parse("webhook:ops")
     [
         (NotifyOn.FINISHED, RunStatus.FINISHED, 0, True),
         (NotifyOn.FINISHED, RunStatus.FINISHED, 1, True),
-        (NotifyOn.FINISHED, RunStatus.ERROR, 0, False),
+        (NotifyOn.FINISHED, RunStatus.ERROR, 0, True),
         (NotifyOn.FAILED, RunStatus.FINISHED, 0, False),
         (NotifyOn.FAILED, RunStatus.FINISHED, 1, True),
         (NotifyOn.FAILED, RunStatus.ERROR, 0, True),

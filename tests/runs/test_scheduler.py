@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.errors import TemporaryError
-from bot.models import Schedule
-from bot.runs.scheduler import MisfirePolicy, SchedulePolicy, Scheduler, last_due, next_due
+from bot.models import Expectation, Overlap, RunStatus, Schedule
+from bot.runs.scheduler import MisfirePolicy, SchedulePolicy, Scheduler, last_due, last_fired_key, next_due
 from tests.conftest import CoreHarness
 from tests.factories import make_schedule
 
@@ -178,6 +178,42 @@ async def test_a_small_clock_skew_resets_no_checkpoint(
     assert await harness.tick("2026-11-24 03:00:01") == 1
     assert await other.tick("2026-11-24 02:59:20") == 0
     assert caplog.text == ""
+
+
+async def overlapping(core: CoreHarness, overlap: Overlap) -> list[str]:
+    """Let a schedule be due again while its first run is open, and return its open runs."""
+    core.engine.known[:] = [daily(expect=Expectation(overlap=overlap))]
+    harness = SchedulerHarness(core)
+    for time in ("2026-11-24 02:59", "2026-11-24 03:00", "2026-11-25 03:00"):
+        core.clock.now = at(time)
+        await harness.tick(time)
+        await core.do_jobs()
+    await core.watcher.tick()
+    runs = await core.store.find_runs(status=RunStatus.RUNNING)
+    return [f"{run.start_time:%d}" for run in runs]
+
+
+@pytest.mark.parametrize(
+    ("overlap", "open_days"),
+    [(Overlap.ALLOW, ["24", "23"]), (Overlap.SKIP, ["23"]), (Overlap.SUPERSEDE, ["24"])],
+)
+async def test_the_overlap_policy_decides_about_an_open_run(
+    core: CoreHarness, overlap: Overlap, open_days: list[str]
+) -> None:
+    assert await overlapping(core, overlap) == open_days
+
+
+async def test_a_run_does_not_supersede_itself_after_a_crash(core: CoreHarness) -> None:
+    core.engine.known[:] = [daily(expect=Expectation(overlap=Overlap.SUPERSEDE))]
+    harness = SchedulerHarness(core)
+    await harness.tick("2026-11-24 02:59")
+    checkpoint = await core.store.find_value(last_fired_key(core.engine.known[0]))
+    await harness.tick("2026-11-24 03:00")
+    await core.do_jobs()
+    await core.store.set_value(last_fired_key(core.engine.known[0]), checkpoint or "")
+    harness.start()
+    await harness.tick("2026-11-24 03:00:01")
+    assert not any(task.status.ended for task in core.engine.all_tasks.values())
 
 
 async def test_a_changed_cron_line_starts_from_now(core: CoreHarness) -> None:
