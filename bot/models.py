@@ -101,6 +101,7 @@ class NotifyOn(StrEnum):
     FINISHED = "finished"  #: runs whose tasks have all ended, and runs that never started
     FAILED = "failed"  #: runs in error and runs with a failed task
     ALWAYS = "always"  #: all runs
+    CHANGE = "change"  #: runs that differ from the one before; see `bot/delivery/recipients.py`
 
 
 class Channel(StrEnum):
@@ -385,6 +386,27 @@ class Findings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PreviousRun:
+    """The last run that a run is comparable with: of its schedule, ended, no retry, and not only stopped."""
+
+    id: str
+    start_time: datetime
+    seconds: float  # its duration
+    complete: bool  # all of its tasks succeeded
+    found: Mapping[str, int] = field(default_factory=dict)  # its `TaskCounts.found`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trend:
+    """Comparison of an ended run with the earlier runs of its schedule, made once, when the run ends."""
+
+    streak: int = 1  # consecutive runs with this outcome (`Run.well`), this one included; retries not counted
+    was_well: bool | None = None  # outcome of the run before, retries included; None if there was none
+    failures_changed: bool = False  # other targets failed in the run before
+    previous: PreviousRun | None = None  # None for the first run, and for a retry
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """One execution of a schedule (执行).
 
@@ -409,6 +431,19 @@ class Run:
     failures: tuple[Failure, ...] = ()  # set when the run ends; at most 100
     findings: Findings | None = None  # set when the report is written
     muted: Mute | None = None  # set when the run ends, if it is not notified of because of this mute
+    trend: Trend | None = None  # set when the run ends
+
+    @property
+    def well(self) -> bool | None:
+        """True if every task succeeded, False if any failed, None if the run is open or was only stopped."""
+        if self.status is RunStatus.ERROR:
+            return False
+        counts = self.task_counts
+        if self.status is RunStatus.RUNNING or counts is None:
+            return None
+        if counts.error or counts.missing:
+            return False
+        return None if counts.stop else True
 
     @property
     def is_retry(self) -> bool:

@@ -7,6 +7,7 @@ from bot.assets.kinds import INCLUDED_IN, by_importance
 from bot.downloads import IssuedLink
 from bot.models import ExportStatus, Failure, KindSummary, Report, Run, RunStatus, TaskCounts, TaskStatus
 from cards.escaping import Markup
+from cards.trend import IGNORED_COUNTS
 
 MAX_ERROR_CHARACTERS = 300
 MAX_TYPED_CHARACTERS = 40  # of a schedule name that people type; longer names are replaced by the run ID
@@ -15,7 +16,6 @@ _WORST_FIRST = {TaskStatus.ERROR: 0, TaskStatus.MISSING: 1, TaskStatus.STOP: 2}
 MARK_SUCCESS, MARK_STOPPED, MARK_WARNING, MARK_ALARM = "✅", "⏹️", "⚠️", "🔴"
 STATUS_MARKS = {"error": "❌", "running": "⏳"}
 HIGHLIGHTED_KINDS = ("vuln", "nuclei_result", "fileleak")  # while only the engine has counted
-IGNORED_COUNTS = frozenset({"service"})  # the engine counts service names, the report counts open ports
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,10 +56,17 @@ def make_run(**changes: Any) -> Run:
 def make_ended_run(status: RunStatus = RunStatus.FINISHED, error: int = 0, **schedule: object) -> Run:
     """Make a run with three tasks, `error` of which failed, whose schedule notifies a group."""
     defaults: dict[str, object] = {"notify_enable": True, "send_to": (Destination.parse("group:cidA"),)}
-    counts = TaskCounts(total=3, done=3 - error, error=error)
     return make_run(
-        schedule=make_schedule(**(defaults | schedule)), status=status, task_counts=counts, end_time=NOW
+        schedule=make_schedule(**(defaults | schedule)),
+        status=status,
+        task_counts=make_counts(error=error),
+        end_time=NOW,
     )
+
+
+def make_counts(total: int = 3, error: int = 0, stop: int = 0, **found: int) -> TaskCounts:
+    """Make the counts of ended tasks, all of which succeeded but those given, and of what they found."""
+    return TaskCounts(total=total, done=total - error - stop, error=error, stop=stop, found=found)
 
 
 def make_job(**changes: Any) -> Job:

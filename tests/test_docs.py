@@ -82,7 +82,7 @@ def test_every_example_is_a_value_that_the_setting_takes(setting: Setting) -> No
         ("schedules[].ports", "list of ports | `[]`"),
         ("lang", "`zh-CN` or `en` | `zh-CN`"),
         ("schedules[].name", "text | required"),
-        ("schedules[].notify_on", "`finished`, `failed` or `always` | `finished` |"),
+        ("schedules[].notify_on", "`finished`, `failed`, `always` or `change` | `finished` |"),
         ("web.proxies", "list of addresses or networks | `[]`"),
         ("DINGDING.AGENT_ID", "whole number |  | AgentId of the app."),
     ],

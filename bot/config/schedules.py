@@ -57,7 +57,8 @@ class ScheduleSettings(Section):
     notify_on: NotifyOn = Field(
         NotifyOn.FINISHED,
         description="Which runs to notify of. `finished`: all tasks ended, or the run never started;"
-        " `failed`: the run or one of its tasks failed; `always`: both.",
+        " `failed`: the run or one of its tasks failed; `always`: both; `change`: it"
+        " failed or found something else than the run before.",
         examples=["always"],
     )
     export: bool = Field(True, description="Make an Excel report.", examples=[False])

@@ -68,7 +68,7 @@ def shown_cards(jobs: Sequence[Job]) -> Sequence[Job]:
 
 
 def _is_shown(result: DeliveryResult) -> bool:
-    return not result.silent and not result.fallback_reason
+    return not (result.silent or result.skipped or result.fallback_reason)
 
 
 def due_updates(jobs: Sequence[Job], now: datetime) -> Sequence[Job]:

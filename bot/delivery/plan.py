@@ -89,5 +89,6 @@ def _destination_status(jobs: Sequence[Job]) -> PushStatus:
     results = [DeliveryResult.of(job) for job in jobs if job.state is JobState.DONE]
     done = [result for result in results if not result.fallback_reason]
     if done:
-        return PushStatus.SKIPPED if all(result.silent for result in done) else PushStatus.SUCCESS
+        unsent = all(result.silent or result.skipped for result in done)
+        return PushStatus.SKIPPED if unsent else PushStatus.SUCCESS
     return PushStatus.ERROR if all(job.state.ended for job in jobs) else PushStatus.PENDING

@@ -5,12 +5,14 @@ from bot.models import (
     NULL_DESTINATION,
     Channel,
     Destination,
+    ExportStatus,
     NotifyOn,
     RecipientOptions,
     Run,
     RunStatus,
     Schedule,
 )
+from cards.trend import failed_differently, list_changes
 
 
 def has_failures(run: Run) -> bool:
@@ -22,7 +24,8 @@ def recipients(run: Run) -> tuple[Destination, ...]:
     """Return the destinations that are notified of an ended run.
 
     - With `notify_enable`, every destination whose `notify_on` (or else the schedule's) matches the outcome.
-      A run that never started matches each of them.
+      A run that never started matches each of them. While the report is exported, `change` may still match,
+      so it counts as matching.
     - The conversation that asked for a run which ended in error, whatever the schedule says.
     """
     notified = _notified(run) if run.schedule.notify_enable else ()
@@ -34,17 +37,41 @@ def recipients(run: Run) -> tuple[Destination, ...]:
 
 
 def _notified(run: Run) -> tuple[Destination, ...]:
+    return tuple(
+        destination for destination in all_recipients(run) if is_notified(run, destination) is not False
+    )
+
+
+def is_notified(run: Run, destination: Destination) -> bool | None:
+    """Return whether `notify_on` of a destination matches an ended run, or None while that is not known yet.
+
+    `change` matches a run that failed or found something else than the run before (`cards.trend`), and any
+    run that was asked for at this destination. What was found is known once the report is exported.
+    """
+    if wants_changes(run, destination):
+        if destination == run.asked_in or failed_differently(run):
+            return True
+        return None if _is_exporting(run) else bool(list_changes(run))
     matches = {
         NotifyOn.ALWAYS: True,
         NotifyOn.FINISHED: True,
         NotifyOn.FAILED: has_failures(run),
     }
-    schedule = run.schedule
-    return tuple(
-        destination
-        for destination in all_recipients(run)
-        if matches[options_for(schedule, destination).notify_on or schedule.notify_on]
-    )
+    return matches[_notify_on(run, destination)]
+
+
+def wants_changes(run: Run, destination: Destination) -> bool:
+    """Return whether a destination is notified of changes only."""
+    return _notify_on(run, destination) is NotifyOn.CHANGE
+
+
+def _notify_on(run: Run, destination: Destination) -> NotifyOn:
+    return options_for(run.schedule, destination).notify_on or run.schedule.notify_on
+
+
+def _is_exporting(run: Run) -> bool:
+    exported = run.schedule.export and run.status is RunStatus.FINISHED and run.findings is None
+    return exported and run.export_status in {ExportStatus.PENDING, ExportStatus.RUNNING}
 
 
 def mentions(run: Run, destination: Destination) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from bot.models import (
     Schedule,
     Task,
     TaskCounts,
+    Trend,
     Trigger,
     deterministic_id,
     new_job,
@@ -30,10 +31,12 @@ from bot.models import (
 from bot.ports import Engine, EngineRun, Store
 from bot.runs.outcome import count_tasks, list_failures, task_failed
 from bot.runs.stops import StopResult, Stops
+from bot.runs.trend import compare_with_earlier
 
 log = logging.getLogger(__name__)
 
 RECENT_RUNS_LIMIT = 100  # runs that are searched for one that the store has no index for
+COMPARED_RUNS = 20  # that are read to find those before a run that ends; some may be open or stopped
 MIN_ID_PREFIX = 4  # characters of an id that people may give for the whole
 
 
@@ -178,6 +181,7 @@ class Runs:
         """
         now = max(self._clock(), run.start_time)  # another bot may have triggered it, by another clock
         changes = {"end_time": now, **changes}
+        changes["trend"] = await self._trend(_with(run, changes))
         ended = _with(run, changes)
         jobs = jobs_for_finished_run(ended, now)
         for job in jobs:
@@ -190,6 +194,11 @@ class Runs:
         if done:
             log.info("run %s of %s is %s", run.id, run.schedule_name, done.status)
             self._jobs.wake()
+
+    async def _trend(self, ended: Run) -> Trend:
+        """Compare an ended run with the earlier runs of its schedule, read in one query."""
+        found = await self._store.find_runs(schedule_id=ended.schedule_id, limit=COMPARED_RUNS)
+        return compare_with_earlier(ended, found)
 
     async def stop(self, run: Run) -> StopResult:
         """Ask the engine to stop the open tasks of a run. The watcher then ends it."""

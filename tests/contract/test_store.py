@@ -16,10 +16,12 @@ from bot.models import (
     JobState,
     KindSummary,
     Person,
+    PreviousRun,
     PushStatus,
     RunStatus,
     TaskCounts,
     TaskStatus,
+    Trend,
 )
 from bot.ports import Store
 from bot.wiring.stores import StoreSet, open_stores
@@ -53,6 +55,12 @@ async def test_a_run_comes_back_as_it_was(store: Store) -> None:
             compared=True,
             kinds=(KindSummary(kind="site", total=3, new=1, gone=2, changed=1),),
             highlights=(KindSummary(kind="weak_password", total=1),),
+        ),
+        trend=Trend(
+            streak=3,
+            was_well=False,
+            failures_changed=True,
+            previous=PreviousRun(id="r1", start_time=NOW, seconds=1.5, complete=False, found={"site": 2}),
         ),
     )
     await store.add_run(run)

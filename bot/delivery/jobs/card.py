@@ -5,6 +5,8 @@ import logging
 from bot.delivery.cards import OutgoingCard, send_card
 from bot.delivery.circuit_breaker import DeliveryMode
 from bot.delivery.jobs.summary import (
+    UNCHANGED,
+    NotNotifiedError,
     Summary,
     build_card_state,
     is_content_error,
@@ -26,7 +28,10 @@ log = logging.getLogger(__name__)
 
 async def run_card_job(services: DeliveryServices, claim: Claim) -> Result:
     """Send the summary as a card, in a digest, or by a message job that is stored before this one ends."""
-    summary = await prepare_summary(services, claim)
+    try:
+        summary = await prepare_summary(services, claim)
+    except NotNotifiedError:
+        return DeliveryResult(skipped=UNCHANGED).as_json()
     route = summary.payload.route
     if route is Route.DIGEST:
         return await join_digest(services, claim, summary.payload.digest)

@@ -16,14 +16,17 @@ async def run_file_job(services: DeliveryServices, claim: Claim) -> Result:
     """Send the report below its summary, as a file, a link or in parts.
 
     Raises `Postpone` while the report is exported or the summary is not sent. The file is skipped when there
-    is no report, and when the quota is running out and no person asked for it.
+    is no report. Unless a person asked for it, it is skipped as well when the summary was, and when the quota
+    is running out.
     """
     run = await services.find_ended_run(claim.job)
     payload = DeliveryPayload.of(claim.job)
     destination, requested = payload.destination, payload.requested_by_person
     if run.export_status in {ExportStatus.PENDING, ExportStatus.RUNNING}:
         raise Postpone(services.jobs.clock() + EXPORT_POLL_INTERVAL)
-    await _wait_for_summary(services, run.id, destination)
+    summary = await _wait_for_summary(services, run.id, destination)
+    if summary.skipped and not requested:
+        return DeliveryResult(skipped=summary.skipped).as_json()
     report = await services.reports.find(run_id=run.id)
     if report is None:
         return DeliveryResult(skipped=run.export_error or "there is no report").as_json()
@@ -35,8 +38,14 @@ async def run_file_job(services: DeliveryServices, claim: Claim) -> Result:
         )
 
 
-async def _wait_for_summary(services: DeliveryServices, run_id: str, destination: Destination) -> None:
+async def _wait_for_summary(
+    services: DeliveryServices, run_id: str, destination: Destination
+) -> DeliveryResult:
+    """Return the outcome of the summary at the destination. Raises `Postpone` until it has ended."""
+    outcome = DeliveryResult()
     for kind in ("card", "note"):
         summary = await services.store.find_job(job_id(kind, run_id, destination))
         if summary and not summary.state.ended:
             raise Postpone(max(summary.due_at, services.jobs.clock()) + SUMMARY_POLL_INTERVAL)
+        outcome = DeliveryResult.of(summary) if summary else outcome
+    return outcome

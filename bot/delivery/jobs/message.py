@@ -2,6 +2,8 @@
 
 from bot.delivery.circuit_breaker import DeliveryMode
 from bot.delivery.jobs.summary import (
+    UNCHANGED,
+    NotNotifiedError,
     Summary,
     build_card_state,
     is_content_error,
@@ -9,7 +11,7 @@ from bot.delivery.jobs.summary import (
     join_digest,
     prepare_summary,
 )
-from bot.delivery.payload import update_payload
+from bot.delivery.payload import DeliveryResult, update_payload
 from bot.delivery.recipients import mentions
 from bot.delivery.routing import Route
 from bot.delivery.services import DeliveryServices
@@ -21,7 +23,10 @@ from bot.ports import TextRepeat
 
 async def run_message_job(services: DeliveryServices, claim: Claim) -> Result:
     """Send the summary as a message, in a digest, or by the fallback webhook of its destination."""
-    summary = await prepare_summary(services, claim)
+    try:
+        summary = await prepare_summary(services, claim)
+    except NotNotifiedError:
+        return DeliveryResult(skipped=UNCHANGED).as_json()
     payload = summary.payload
     if payload.route is Route.DIGEST:
         return await join_digest(services, claim, payload.digest)

@@ -5,11 +5,13 @@ route while the first attempt may have arrived.
 """
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from bot.delivery.circuit_breaker import DeliveryMode
 from bot.delivery.digests import DigestMissedError, DigestUnconfirmedError, digest_id
 from bot.delivery.payload import DeliveryPayload, update_payload
 from bot.delivery.plan import MAX_EXPORT_WAIT
+from bot.delivery.recipients import is_notified, wants_changes
 from bot.delivery.routing import Route, RoutingSnapshot, choose_route
 from bot.delivery.services import DeliveryServices
 from bot.errors import DingRunError, PermanentError, TemporaryError
@@ -17,6 +19,8 @@ from bot.jobs.queue import Claim, Postpone, Result
 from bot.models import Destination, ExportStatus, Report, Run
 from bot.quota.budget import QuotaLevel
 from cards.summary import CardState
+
+UNCHANGED = "nothing has changed"  # why a summary is skipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +32,20 @@ class Summary:
     snapshot: RoutingSnapshot
 
 
+class NotNotifiedError(Exception):
+    """Nothing has changed, so this destination is not notified of the run (`notify_on: change`)."""
+
+
 async def prepare_summary(services: DeliveryServices, claim: Claim) -> Summary:
     """Wait for the run and its report, then choose and store the route.
 
-    Raises `Postpone` while the run is running, while its report is exported (up to `MAX_EXPORT_WAIT` after
-    the end of the run), and while the month's quota is used up.
+    Raises:
+    - `Postpone` while the run is running, while its report is exported (up to `MAX_EXPORT_WAIT` after the end
+      of the run, or until it is known whether anything has changed), and while the month's quota is used up.
+    - `NotNotifiedError` when nothing has changed.
     """
     run = await services.find_ended_run(claim.job)
+    _ensure_notified(run, DeliveryPayload.of(claim.job), services.jobs.clock())
     deadline = (run.end_time or run.start_time) + MAX_EXPORT_WAIT
     exporting = run.export_status in {ExportStatus.PENDING, ExportStatus.RUNNING}
     if exporting and services.jobs.clock() < deadline:
@@ -51,6 +62,17 @@ async def prepare_summary(services: DeliveryServices, claim: Claim) -> Summary:
     digest = await _choose_digest(services, payload.destination, snapshot) if route is Route.DIGEST else ""
     payload = await update_payload(claim, route=route, digest=digest)
     return Summary(run=run, payload=payload, snapshot=snapshot)
+
+
+def _ensure_notified(run: Run, payload: DeliveryPayload, now: datetime) -> None:
+    """Raise when this destination is not notified, or not yet. A summary that has a route is."""
+    if payload.route is not None or payload.via is not None or payload.requested_by_person:
+        return
+    notified = is_notified(run, payload.destination)
+    if notified is None:
+        raise Postpone(now + MAX_EXPORT_WAIT)
+    if not notified and wants_changes(run, payload.destination):
+        raise NotNotifiedError
 
 
 async def _complete_snapshot(

@@ -88,7 +88,17 @@ def _writer(kind: Any, *, nested: bool) -> Writer | None:
 
 RUNS = Rows(
     Run,
-    nested=("schedule", "asked_by", "asked_in", "task_ids", "task_counts", "failures", "findings", "muted"),
+    nested=(
+        "schedule",
+        "asked_by",
+        "asked_in",
+        "task_ids",
+        "task_counts",
+        "failures",
+        "findings",
+        "muted",
+        "trend",
+    ),
     also=("schedule_id", "schedule_name"),
 )
 JOBS = Rows(Job, nested=("payload", "result"))

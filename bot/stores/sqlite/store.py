@@ -35,6 +35,7 @@ MIGRATIONS = (
     "0010_export_requests.sql",
     "0011_audit.sql",
     "0012_overrides.sql",
+    "0013_trend.sql",
 )  # the first one creates schema version 1, the second one migrates it to 2, and so on
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 5.0
