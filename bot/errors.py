@@ -3,6 +3,7 @@
     DingRunError
     ├── ConfigError                  an operator fixes the setting; the service does not start
     ├── UserError                    shown to the user who asked; never retried
+    │   └── ConfirmationNeeded       asked of the user; done when the user confirms
     ├── TemporaryError               retried later
     │   ├── RateLimited              delayed by a rate limit or the quota; not a failed attempt
     │   └── CardUndeliveredError     the card was created; the retry only delivers it
@@ -39,6 +40,19 @@ class UserError(DingRunError):
         super().__init__(phrase)
         self.phrase = phrase
         self.values = values
+
+
+class ConfirmationNeeded(UserError):
+    """The request is carried out once the person confirms it, by a reply such as 1 or 确认.
+
+    - `phrase` and `values` select the question (`cards/phrases/`), which says how to confirm.
+    - `argument`: the argument of the confirmed command, such as the id of a run, so that exactly what was
+      asked about is carried out. None repeats the argument as it was.
+    """
+
+    def __init__(self, phrase: str, *, argument: str | None = None, **values: object) -> None:
+        super().__init__(phrase, **values)
+        self.argument = argument
 
 
 class TemporaryError(DingRunError):

@@ -23,7 +23,7 @@ MAX_RUNS_SHOWN = 10
 async def history(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     schedule = await ctx.schedules.find_by_name(request.argument) if request.argument else None
     runs = await ctx.runs.recent(schedule.id if schedule else "", limit=MAX_RUNS_SHOWN)
-    await ctx.users.lists.remember(request.message, [run.id for run in runs])
+    await ctx.answers.remember_list(request.message, [run.id for run in runs], command="凭据")
     return ctx.cards.reply(
         "history", schedule=schedule.name if schedule else "", runs=[_line(run) for run in runs]
     )

@@ -17,7 +17,7 @@ async def schedules(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     if not known:
         return ctx.cards.reply("no_schedules")
     shown = known[:MAX_SCHEDULES_SHOWN]
-    await ctx.users.lists.remember(request.message, [schedule.id for schedule in shown])
+    await ctx.answers.remember_list(request.message, [schedule.id for schedule in shown], command="状态")
     items = [await _item(ctx, schedule) for schedule in shown]
     return ctx.cards.reply("schedules", items=items, total=len(known))
 

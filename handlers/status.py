@@ -30,7 +30,7 @@ async def status(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     running = await ctx.runs.recent(schedule_id, running=True, limit=MAX_RUNS_SHOWN)
     recent = await ctx.runs.recent(schedule_id, limit=MAX_RUNS_SHOWN * 2)
     ended = [run for run in recent if run.task_counts][:MAX_RUNS_SHOWN]
-    await ctx.users.lists.remember(request.message, [run.id for run in (*running, *ended)])
+    await ctx.answers.remember_list(request.message, [run.id for run in (*running, *ended)], command="凭据")
     counts, trouble = await _progress(ctx, running)
     backlog = await ctx.reports.exports.backlog()
     return ctx.cards.reply(

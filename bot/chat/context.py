@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.chat.pending_answers import PendingAnswers
 from bot.chat.users import UserDirectory
 from bot.delivery.files import ReportSender
 from bot.delivery.requests import DeliveryRequests
@@ -59,6 +60,7 @@ class Context:
     delivery: ChatDelivery
     quota: ChatQuota
     users: UserDirectory
+    answers: PendingAnswers
     cards: Cards
     clock: Clock
 

@@ -1,13 +1,15 @@
 """Process a message: find the command, check the permission, run it, and explain errors."""
 
 import logging
+from dataclasses import replace
 
 from bot.chat.access import Access
 from bot.chat.context import Context
+from bot.chat.pending_answers import CANCELLATIONS, CONFIRMATIONS, Pending, PendingKind
 from bot.chat.permissions import AccessPolicy, Permission
 from bot.chat.requests import CommandRequest
-from bot.chat.router import Router
-from bot.errors import DingRunError, PermanentError, UserError
+from bot.chat.router import PUNCTUATION, Command, Router, normalize
+from bot.errors import ConfirmationNeeded, DingRunError, PermanentError, UserError
 from bot.models import MarkdownMessage, Message
 
 log = logging.getLogger(__name__)
@@ -25,9 +27,9 @@ class MessageProcessor:
         """Return the answer to a message. Only errors that end by themselves are raised."""
         cards = self._context.cards
         try:
-            return await self._run_command(message)
+            return await self._answer(message)
         except UserError as error:
-            return await self._explain(message, error)
+            return cards.reply(error.phrase, **error.values)
         except PermanentError as error:
             log.warning("message %s failed: %s", message.id, error)
             return cards.reply("failed", id=message.id)
@@ -37,22 +39,63 @@ class MessageProcessor:
             log.exception("message %s failed because of a bug", message.id)
             return cards.reply("failed", id=message.id)
 
-    async def _explain(self, message: Message, error: UserError) -> MarkdownMessage:
-        """Say why a request was refused, and remember what it may have meant."""
-        listed = error.values.get("listed")
-        if isinstance(listed, list):
-            await self._context.users.lists.remember(message, listed)
-        return self._context.cards.reply(error.phrase, **error.values)
-
-    async def _run_command(self, message: Message) -> MarkdownMessage:
+    async def _answer(self, message: Message) -> MarkdownMessage:
         if not message.sender.id:
             raise UserError("outsider")
         access = Access(person=message.sender, conversation_id=message.conversation_id, policy=self._policy)
+        request = CommandRequest(message=message, access=access)
+        reply = await self._reply_to_question(request)
+        return reply if reply is not None else await self._run_match(request)
+
+    async def _reply_to_question(self, request: CommandRequest) -> MarkdownMessage | None:
+        """Carry out what a reply such as `2` or `确认` stands for. Returns None for any other message."""
+        pending = await self._context.answers.find(request.message)
+        command = self._router.find(pending.command) if pending else None
+        if pending is None or command is None:
+            return None
+        said = normalize(request.message.text).strip(PUNCTUATION)
+        if pending.kind is PendingKind.CONFIRMATION:
+            return await self._confirm(command, pending, request, said)
+        argument = pending.argument(said)
+        if argument is None:
+            return None
+        return await self._run(command, replace(request, argument=argument))
+
+    async def _confirm(
+        self, command: Command, pending: Pending, request: CommandRequest, said: str
+    ) -> MarkdownMessage | None:
+        """Carry out a command if this message confirms it. Only the next message can."""
+        await self._context.answers.close(request.message, pending)
+        if said in CANCELLATIONS:
+            return self._context.cards.reply("cancelled")
+        if said not in CONFIRMATIONS:
+            return None
+        asked = replace(request.message, id=pending.message_id)  # confirming twice is asking once
+        (argument,) = pending.arguments
+        return await self._run(command, replace(request, message=asked, argument=argument, confirmed=True))
+
+    async def _run_match(self, request: CommandRequest) -> MarkdownMessage:
+        message = request.message
         match = self._router.match(message.text)
-        access.ensure(match[0].permission if match else Permission.VIEW)
         if match is None:
+            request.access.ensure(Permission.VIEW)
             raise UserError("unknown", text=message.text, nearest=self._router.nearest(message.text))
         command, argument = match
-        argument = await self._context.users.lists.resolve(message, argument)
-        request = CommandRequest(message=message, argument=argument, access=access)
-        return await command.handler(self._context, request)
+        argument = await self._context.answers.resolve(message, argument)
+        return await self._run(command, replace(request, argument=argument))
+
+    async def _run(self, command: Command, request: CommandRequest) -> MarkdownMessage:
+        """Run a command. Remember what it asks, so that the next message can answer."""
+        request.access.ensure(command.permission)
+        answers, word = self._context.answers, command.words[0]
+        try:
+            return await command.handler(self._context, request)
+        except ConfirmationNeeded as error:
+            argument = request.argument if error.argument is None else error.argument
+            await answers.ask_confirmation(request.message, argument, command=word)
+            raise
+        except UserError as error:
+            listed = error.values.get("listed")
+            if isinstance(listed, list):
+                await answers.ask_which(request.message, listed, command=word)
+            raise

@@ -20,7 +20,7 @@ Words = Mapping[str, str]
 """What people read, by language."""
 
 SIMILARITY_CUTOFF = 0.45  # ratio from which an unknown word counts as a typo
-_PUNCTUATION = " ,，:：。.!！?？"
+PUNCTUATION = " ,，:：。.!！?？"
 
 NOTHING: Words = {"zh-CN": "", "en": ""}
 SCHEDULE: Words = {"zh-CN": "[计划]", "en": "[schedule]"}
@@ -146,6 +146,11 @@ class Router:
                 return command, _original_tail(text, rest)
         return None
 
+    def find(self, word: str) -> Command | None:
+        """Return the command that has this word, or None."""
+        wanted = normalize(word)
+        return next((command for known, command in self._by_length if known == wanted), None)
+
     def nearest(self, text: str) -> str:
         """Return the command word most like the text, or ""."""
         said = normalize(text)
@@ -173,8 +178,8 @@ def _rest_after(said: str, word: str) -> str | None:
     if not said.startswith(word):
         return None
     rest = said[len(word) :]
-    bounded = not rest or rest[0] in _PUNCTUATION or not word[-1].isascii()
-    return rest.strip(_PUNCTUATION) if bounded else None
+    bounded = not rest or rest[0] in PUNCTUATION or not word[-1].isascii()
+    return rest.strip(PUNCTUATION) if bounded else None
 
 
 def _original_tail(text: str, rest: str) -> str:

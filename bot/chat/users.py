@@ -2,18 +2,16 @@
 
 from dataclasses import replace
 
-from bot.chat.recent_lists import RecentLists
 from bot.models import Message, Person
 from bot.ports import Store
 
 
 class UserDirectory:
-    """The names of people, the organisations of the robots, and the lists that people were shown."""
+    """The names of people and the organisations of the robots."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._cache: dict[str, str] = {}
-        self.lists = RecentLists(store)
 
     async def record_message(self, message: Message) -> None:
         """Keep the staffId and the name of a sender, and the organisation of the robot."""

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bot.chat.context import ChatDelivery, ChatQuota, Context, ReportServices
 from bot.chat.dispatcher import Dispatcher
+from bot.chat.pending_answers import PendingAnswers
 from bot.chat.permissions import AccessPolicy
 from bot.chat.users import UserDirectory
 from bot.config.loader import Settings
@@ -201,6 +202,7 @@ class _Builder:
                 ),
             ),
             users=UserDirectory(self._store),
+            answers=PendingAnswers(self._store, clock=adapters.clock),
             cards=self._cards,
             clock=adapters.clock,
         )

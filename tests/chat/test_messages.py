@@ -1,0 +1,122 @@
+"""Test that messages are understood as commands, and replies as answers to what was asked."""
+
+import pytest
+
+from bot.chat.context import Context
+from bot.chat.messages import MessageProcessor
+from bot.chat.permissions import AccessPolicy, Permission
+from bot.chat.requests import CommandRequest
+from bot.chat.router import Router
+from bot.errors import ConfirmationNeeded
+from bot.models import MarkdownMessage
+from tests.conftest import CoreHarness
+from tests.factories import make_message, make_schedule
+
+
+async def runs(core: CoreHarness) -> list[str]:
+    return [run.schedule_name for run in await core.store.find_runs()]
+
+
+@pytest.fixture
+def two(core: CoreHarness) -> CoreHarness:
+    """Return the core with a second schedule."""
+    core.engine.known.append(make_schedule(id="s2", name="Weekly"))
+    return core
+
+
+@pytest.mark.parametrize("number", ["2", "２", "第2个", "2。"])
+async def test_a_number_chooses_the_schedule_that_was_asked_for(two: CoreHarness, number: str) -> None:
+    await two.say("重跑")
+    await two.say(number)
+    assert await runs(two) == ["Weekly"]
+
+
+async def test_a_number_that_is_not_in_the_list_does_nothing(two: CoreHarness) -> None:
+    await two.say("重跑")
+    await two.say("3")
+    assert await runs(two) == []
+
+
+async def test_a_choice_expires(two: CoreHarness) -> None:
+    await two.say("重跑")
+    two.clock.turn(seconds=660)
+    await two.say("2")
+    assert await runs(two) == []
+
+
+async def test_a_number_shows_an_item_of_a_list(two: CoreHarness) -> None:
+    await two.finished_run()
+    await two.say("计划")
+    assert "每日巡检" in await two.say("1")
+    assert len(await runs(two)) == 1
+
+
+async def test_nobody_who_may_only_look_chooses(two: CoreHarness) -> None:
+    await two.say("重跑")
+    two.access_policy = AccessPolicy(operators=("manager01",))
+    two.build()
+    await two.say("2")
+    assert await runs(two) == []
+
+
+class Careful:
+    """A processor of one command, `delete`, that asks back before it acts. `done` has what it did."""
+
+    def __init__(self, core: CoreHarness) -> None:
+        self.done: list[tuple[str, str]] = []
+        router = Router()
+
+        @router.command("delete", permission=Permission.OPERATE, zh="x", en="x")
+        async def delete(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+            if not request.confirmed:
+                raise ConfirmationNeeded("cancelled", argument="run 7")
+            self.done.append((request.argument, request.message.id))
+            return MarkdownMessage(title="", text="done")
+
+        self._processor = MessageProcessor(core.context, router=router, policy=core.access_policy)
+
+    async def say(self, *texts: str, message_id: str = "") -> None:
+        for text in texts:
+            await self._processor.respond(make_message(text, id=message_id or f"id of {text}"))
+
+
+@pytest.mark.parametrize("yes", ["1", "１", "确认", "是", "好的", "yes", "OK", "y", "确认。"])
+async def test_a_confirmed_command_is_run_as_it_was_asked(core: CoreHarness, yes: str) -> None:
+    careful = Careful(core)
+    await careful.say("delete", yes)
+    assert careful.done == [("run 7", "id of delete")]
+
+
+@pytest.mark.parametrize("other", ["取消", "no", "2", "帮助", "1 2", "delete 1", "不好的"])
+async def test_nothing_else_confirms_and_ends_the_question(core: CoreHarness, other: str) -> None:
+    careful = Careful(core)
+    await careful.say("delete", other)
+    assert careful.done == []
+
+
+async def test_a_confirmation_after_another_message_does_nothing(core: CoreHarness) -> None:
+    careful = Careful(core)
+    await careful.say("delete", "取消", "1")
+    assert careful.done == []
+
+
+async def test_confirming_again_does_nothing(core: CoreHarness) -> None:
+    careful = Careful(core)
+    await careful.say("delete", "1", "确认")
+    assert len(careful.done) == 1
+
+
+async def test_a_confirmation_that_is_processed_again_repeats_the_same_request(core: CoreHarness) -> None:
+    careful = Careful(core)
+    await careful.say("delete")
+    for _ in range(2):
+        await careful.say("1", message_id="yes")
+    assert set(careful.done) == {("run 7", "id of delete")}
+
+
+async def test_a_question_expires(core: CoreHarness) -> None:
+    careful = Careful(core)
+    await careful.say("delete")
+    core.clock.turn(seconds=601)
+    await careful.say("1")
+    assert careful.done == []
