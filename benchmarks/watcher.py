@@ -18,12 +18,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bot.delivery.policy.overrides import Overrides
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.engines.embedded.probes import ProbeLimits
 from bot.jobs.queue import Jobs
 from bot.models import Run, Schedule, Task, Trigger
+from bot.runs.decisions import NotificationDecisions
 from bot.runs.lifecycle import Runs
 from bot.runs.watcher import Watcher
+from bot.stores.sqlite.overrides import SqliteOverrides
 from bot.stores.sqlite.rows import RUNS, TASKS
 from bot.stores.sqlite.sql import array, insert
 from bot.stores.sqlite.store import SqliteStore
@@ -119,7 +122,10 @@ async def costs(folder: Path, runs: int) -> Mapping[str, Cost]:
             (), SqliteTaskStore(store), limits=ProbeLimits(), clock=lambda: NOW, owner="bench"
         )
         jobs = Jobs(store, clock=lambda: NOW, owner="bench")
-        watcher = Watcher(store, engine, Runs(store, engine, jobs, clock=lambda: NOW), clock=lambda: NOW)
+        overrides = Overrides(SqliteOverrides(store))
+        decisions = NotificationDecisions(store, overrides, clock=lambda: NOW)
+        runs_of_bot = Runs(store, engine, jobs, clock=lambda: NOW, decisions=decisions)
+        watcher = Watcher(store, engine, runs_of_bot, clock=lambda: NOW)
         await watcher.tick()
         nothing_ends = await measure(store, watcher.tick)
         fork = await measure(store, lambda: forks_loop(store, min(runs, MEASURED)))

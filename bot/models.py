@@ -286,6 +286,11 @@ class Mute:
     at: datetime
     until: datetime | None = None  # None = the next run only
     run_id: str = ""  # the run that has used up a mute of the next run
+    cause: str = ""  # the message or card tap that asked for it
+
+    def covers(self, at: datetime) -> bool:
+        """Return whether it is in force at a time. A mute of the next run is, until a run has used it up."""
+        return self.at <= at < self.until if self.until else not self.run_id
 
 
 @dataclass(frozen=True, kw_only=True)

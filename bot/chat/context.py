@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bot.chat.pending_answers import PendingAnswers
 from bot.chat.users import UserDirectory
 from bot.delivery.files import ReportSender
+from bot.delivery.policy.overrides import Overrides
 from bot.delivery.requests import DeliveryRequests
 from bot.delivery.resend import Resender
 from bot.errors import UserError
@@ -59,6 +60,7 @@ class Context:
     reports: ReportServices
     delivery: ChatDelivery
     quota: ChatQuota
+    overrides: Overrides
     users: UserDirectory
     answers: PendingAnswers
     cards: Cards

@@ -27,7 +27,17 @@ def recipients(run: Run) -> tuple[Destination, ...]:
       A run that never started matches each of them. While the report is exported, `change` may still match,
       so it counts as matching.
     - The conversation that asked for a run which ended in error, whatever the schedule says.
+    - Of a muted run, only the conversation that asked for it.
     """
+    found = _notified_or_asking(run)
+    return tuple(to for to in found if _asked_for(run, to)) if run.muted else found
+
+
+def _asked_for(run: Run, destination: Destination) -> bool:
+    return run.asked_in is not None and destination in {run.asked_in, run.asked_in.as_work_notification()}
+
+
+def _notified_or_asking(run: Run) -> tuple[Destination, ...]:
     notified = _notified(run) if run.schedule.notify_enable else ()
     if run.status is not RunStatus.ERROR or run.asked_in is None:
         return notified

@@ -29,6 +29,7 @@ from bot.models import (
     new_job,
 )
 from bot.ports import Engine, EngineRun, Store
+from bot.runs.decisions import NotificationDecisions
 from bot.runs.outcome import count_tasks, list_failures, task_failed
 from bot.runs.stops import StopResult, Stops
 from bot.runs.trend import compare_with_earlier
@@ -67,10 +68,13 @@ def _is_retry_for(run: Run, request_id: str) -> bool:
 class Runs:
     """Triggers runs, submits them to the engine, and records how they ended."""
 
-    def __init__(self, store: Store, engine: Engine, jobs: Jobs, *, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, engine: Engine, jobs: Jobs, *, clock: Clock, decisions: NotificationDecisions
+    ) -> None:
         self._store = store
         self._engine = engine
         self._jobs = jobs
+        self._decisions = decisions
         self._stops = Stops(store, engine)
         self._clock = clock
 
@@ -110,6 +114,7 @@ class Runs:
             trigger=Trigger.ENGINE,
             start_time=external.start_time,
             task_ids=external.task_ids,
+            push_status=PushStatus.PENDING if notify else PushStatus.SKIPPED,
             export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIPPED,
         )
         if not await self._store.add_run(run):
@@ -183,6 +188,9 @@ class Runs:
         changes = {"end_time": now, **changes}
         changes["trend"] = await self._trend(_with(run, changes))
         ended = _with(run, changes)
+        decided = await self._decisions.decide(run, ended.end_time or now)
+        ended = replace(ended, schedule=decided.schedule, muted=decided.muted)
+        changes["muted"] = ended.muted
         jobs = jobs_for_finished_run(ended, now)
         for job in jobs:
             await self._store.add_job(job)  # without waking workers: the status comes first

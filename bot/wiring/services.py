@@ -22,6 +22,7 @@ from bot.delivery.digests import Digests
 from bot.delivery.files import FileLimits, ReportSender, Split
 from bot.delivery.jobs import delivery_job_kinds
 from bot.delivery.operator_alerts import OperatorAlerts
+from bot.delivery.policy.overrides import Overrides
 from bot.delivery.reconcile import Reconciler
 from bot.delivery.requests import DeliveryRequests
 from bot.delivery.resend import Resender
@@ -39,6 +40,7 @@ from bot.reports.link_tokens import LinkPolicy
 from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
 from bot.reports.storage import ReportStorage
+from bot.runs.decisions import NotificationDecisions
 from bot.runs.discovery import DiscoveryWindow, RunDiscovery
 from bot.runs.lifecycle import Runs
 from bot.runs.schedule_lookup import ScheduleLookup
@@ -111,7 +113,9 @@ class _Builder:
         )
         self._reports = Reports(self._store, build_storage(settings, adapters.stores), clock=adapters.clock)
         self._exports = ReportExports(self._store, self._jobs, adapters.exporter, self._reports)
-        self._runs = Runs(self._store, adapters.engine, self._jobs, clock=adapters.clock)
+        self._overrides = Overrides(adapters.stores.overrides)
+        decisions = NotificationDecisions(self._store, self._overrides, clock=adapters.clock)
+        self._runs = Runs(self._store, adapters.engine, self._jobs, clock=adapters.clock, decisions=decisions)
         self._resender = Resender(self._store, self._jobs)
         self._links = build_links(settings, adapters)
         self._download_log = DownloadLog(adapters.stores.links, clock=adapters.clock)
@@ -201,6 +205,7 @@ class _Builder:
                     adapters.stores.quota, clock=adapters.clock, per_hour=self._settings.quota.per_person
                 ),
             ),
+            overrides=self._overrides,
             users=UserDirectory(self._store),
             answers=PendingAnswers(self._store, clock=adapters.clock),
             cards=self._cards,

@@ -1,0 +1,50 @@
+"""Apply what people changed in the chat to a schedule and to a run that ends. Pure."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from bot.models import Mute, Run, Schedule, ScheduleOverride
+
+
+def effective_schedule(schedule: Schedule, override: ScheduleOverride | None) -> Schedule:
+    """Return the schedule with the changes of its override.
+
+    A changed `notify_on` counts for every destination, also for one with a `notify_on` of its own.
+    """
+    change = override.notify if override else None
+    if change is None:
+        return schedule
+    if change.notify_enable is not None:
+        schedule = replace(schedule, notify_enable=change.notify_enable)
+    if change.notify_on is None:
+        return schedule
+    options = tuple(replace(each, notify_on=None) for each in schedule.recipient_options)
+    return replace(schedule, notify_on=change.notify_on, recipient_options=options)
+
+
+def active_mute(override: ScheduleOverride | None, now: datetime) -> Mute | None:
+    """Return the mute that is in force now, or None."""
+    mute = override.mute if override else None
+    return mute if mute and mute.covers(now) else None
+
+
+def mute_of_run(override: ScheduleOverride, run: Run, end: datetime, now: datetime) -> Mute | None:
+    """Return the mute that silences a run, or None.
+
+    It is in force at the end of the run, or when the end is noticed. A mute of the next run does not count
+    for a run that a person asked for, who waits for the answer.
+    """
+    mute = override.mute
+    if mute is None:
+        return None
+    if mute.until is None:
+        return mute if run.asked_in is None and mute.run_id in {"", run.id} else None
+    return mute if mute.covers(end) or mute.covers(now) else None
+
+
+def use_up_mute(override: ScheduleOverride, run_id: str) -> ScheduleOverride:
+    """Let a run use up a mute of the next run, unless another run has."""
+    mute = override.mute
+    if mute is None or mute.until is not None or mute.run_id:
+        return override
+    return replace(override, mute=replace(mute, run_id=run_id))

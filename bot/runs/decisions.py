@@ -1,0 +1,55 @@
+"""Decide how an ending run is notified of, and store the decision before anything follows from it."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from bot.delivery.policy.effective import effective_schedule, mute_of_run, use_up_mute
+from bot.delivery.policy.overrides import Overrides
+from bot.models import Clock, PushStatus, Run, RunStatus, ScheduleOverride
+from bot.ports import Store
+
+
+class NotificationDecisions:
+    """Applies the override of its schedule to a run.
+
+    The decision of the first attempt counts: after a crash between the jobs of a run and its status, the run
+    ends again, and neither a mute nor its end in the meantime may change what has begun.
+    """
+
+    def __init__(self, store: Store, overrides: Overrides, *, clock: Clock) -> None:
+        self._store = store
+        self._overrides = overrides
+        self._clock = clock
+
+    async def decide(self, run: Run, end: datetime) -> Run:
+        """Return the run with its effective schedule and the mute that silences it. Repeatable.
+
+        Without an override this costs one query.
+        """
+        override = await self._overrides.find(run.schedule_id)
+        if run.muted or run.push_status is PushStatus.SKIPPED:
+            return run
+        decided = replace(
+            run,
+            schedule=effective_schedule(run.schedule, override),
+            muted=mute_of_run(override, run, end, self._clock()),
+        )
+        if decided == run or await self._has_begun(run):
+            return run
+        return await self._store_decision(decided, override)
+
+    async def _has_begun(self, run: Run) -> bool:
+        """Return whether an earlier attempt has stored jobs that follow from the end of the run."""
+        return any(job.kind != "submit" for job in await self._store.find_jobs(run_id=run.id))
+
+    async def _store_decision(self, decided: Run, override: ScheduleOverride) -> Run:
+        mute = decided.muted
+        if mute and mute.until is None and not await self._use_up(decided):
+            decided = replace(decided, muted=None)
+        changes = {"schedule": decided.schedule, "muted": decided.muted}
+        return await self._store.update_run(decided.id, changes, when=RunStatus.RUNNING) or decided
+
+    async def _use_up(self, run: Run) -> bool:
+        """Use up a mute of the next run. Returns False if another run was faster."""
+        changed = await self._overrides.change(run.schedule_id, lambda each: use_up_mute(each, run.id))
+        return changed.mute is not None and changed.mute.run_id == run.id

@@ -1,0 +1,76 @@
+"""Test how overrides apply to schedules and runs."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.delivery.policy.effective import active_mute, effective_schedule, mute_of_run, use_up_mute
+from bot.models import Destination, Mute, NotifyChange, NotifyOn, Person, RecipientOptions
+from tests.factories import NOW, make_override, make_run, make_schedule
+
+WHO = Person(id="user01", name="李雷")
+GROUP = Destination.parse("group:cidA")
+HOUR = timedelta(hours=1)
+NEXT = make_override(mute=Mute(by=WHO, at=NOW))
+TWO_HOURS = make_override(mute=Mute(by=WHO, at=NOW, until=NOW + 2 * HOUR))
+
+
+def change(**values: object) -> NotifyChange:
+    return NotifyChange(by=WHO, at=NOW, **values)  # type: ignore[arg-type]
+
+
+def test_without_an_override_the_schedule_is_as_it_was() -> None:
+    schedule = make_schedule()
+    assert effective_schedule(schedule, None) is schedule
+    assert effective_schedule(schedule, make_override()) is schedule
+
+
+def test_a_change_replaces_only_what_it_names() -> None:
+    schedule = make_schedule(notify_on=NotifyOn.ALWAYS)
+    effective = effective_schedule(schedule, make_override(notify=change(notify_enable=True)))
+    assert (effective.notify_enable, effective.notify_on) == (True, NotifyOn.ALWAYS)
+
+
+def test_a_changed_outcome_counts_for_every_destination() -> None:
+    options = RecipientOptions(to=GROUP, notify_on=NotifyOn.ALWAYS, mention=("user01",))
+    schedule = make_schedule(recipient_options=(options,))
+    effective = effective_schedule(schedule, make_override(notify=change(notify_on=NotifyOn.FAILED)))
+    assert effective.notify_on is NotifyOn.FAILED
+    assert effective.recipient_options == (RecipientOptions(to=GROUP, mention=("user01",)),)
+
+
+@pytest.mark.parametrize(("hours", "muted"), [(-1, False), (0, True), (1, True), (2, False), (3, False)])
+def test_a_mute_is_in_force_from_its_start_until_before_its_end(hours: int, muted: bool) -> None:
+    assert (active_mute(TWO_HOURS, NOW + hours * HOUR) is not None) is muted
+
+
+@pytest.mark.parametrize(
+    ("end", "now", "muted"),
+    [
+        (1, 1, True),
+        (1, 9, True),  # noticed after the mute, but ended within it
+        (-9, 1, True),  # ended before the mute, but not announced yet
+        (-9, 9, False),
+        (3, 3, False),
+    ],
+)
+def test_a_run_is_muted_if_it_ended_or_is_noticed_in_the_mute(end: int, now: int, muted: bool) -> None:
+    found = mute_of_run(TWO_HOURS, make_run(), NOW + end * HOUR, NOW + now * HOUR)
+    assert (found is not None) is muted
+
+
+def test_a_mute_of_the_next_run_is_used_up_by_one_run() -> None:
+    first, second = make_run(), make_run()
+    used = use_up_mute(use_up_mute(NEXT, first.id), second.id)
+    assert mute_of_run(used, first, NOW, NOW) == used.mute
+    assert mute_of_run(used, second, NOW, NOW) is None
+
+
+def test_a_run_that_a_person_asked_for_does_not_use_up_a_mute_of_the_next_run() -> None:
+    assert mute_of_run(NEXT, make_run(asked_in=GROUP), NOW, NOW) is None
+    assert mute_of_run(TWO_HOURS, make_run(asked_in=GROUP), NOW, NOW) is not None
+
+
+def test_a_mute_with_an_end_is_not_used_up() -> None:
+    assert use_up_mute(TWO_HOURS, "r1") is TWO_HOURS
+    assert use_up_mute(make_override(), "r1") == make_override()
