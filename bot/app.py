@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 
 from bot import __version__
 from bot.config.loader import Settings
@@ -92,18 +93,18 @@ class App:
     def _loops(self) -> Sequence[tuple[str, Callable[[], Awaitable[None]]]]:
         services = self.services
         return [
-            ("engine", self.engine.run),
+            *((f"engine {name}".strip(), part.run) for name, part in self.engine.parts.items()),
             ("jobs", lambda: services.jobs.run(build_pools(self._settings))),
             ("watcher", lambda: services.watcher.run(WATCH_INTERVAL_SECONDS)),
             ("scheduler", lambda: services.scheduler.run(self._clock)),
-            *([("discovery", self._discover)] if self.engine.has_own_scheduler else []),
+            *(
+                (f"discovery {name}".strip(), partial(discovery.run, DISCOVERY_INTERVAL_SECONDS))
+                for name, discovery in services.discoveries.items()
+            ),
             ("housekeeping", self._run_housekeeping),
             *((f"stream {name}".strip(), stream.run) for name, stream in self.streams.items()),
             *([("web", self._serve_web)] if self._settings.web.port else []),
         ]
-
-    async def _discover(self) -> None:
-        await self.services.discovery.run(DISCOVERY_INTERVAL_SECONDS)
 
     async def _run_loops(self, stop: asyncio.Event) -> None:
         try:
@@ -123,8 +124,9 @@ class App:
         """Summarize the settings in one line for the log."""
         settings = self._settings
         ding = settings.dingding.app_key or ("webhook" if settings.configured else "none, log only")
-        place = settings.engine.place
-        schedules = f"schedules of {place}" if place else f"{len(settings.schedules)} schedules"
+        places = [each.place for each in settings.engine_sections.values() if each.place]
+        own = [f"{len(settings.schedules)} schedules"] if settings.schedules or not places else []
+        schedules = ", ".join([*own, *(f"schedules of {place}" for place in places)])
         store = redact_url(settings.store.url)
         return f"{schedules}, DingTalk {ding}, store {store}, {settings.timezone}"
 

@@ -19,6 +19,9 @@ RETRY = "retry:"
 Clock = Callable[[], datetime]
 """Return the current time, timezone-aware and in UTC. Tests pass a clock that they control."""
 
+EXTERNAL = "external"
+"""Name of the engine whose runs are executed by other systems and reported through the API."""
+
 UNSUBMITTED = "unsubmitted:"
 """Prefix of the id of a task that could not be submitted. The engine does not know these ids."""
 
@@ -264,6 +267,7 @@ class Schedule:
 
     id: str
     name: str
+    engine: str = ""  # name of the engine that has it, "" if there is only one
     cron: str = ""  # five fields, in the configured time zone; "" if `at` is set
     at: datetime | None = None  # time of a one-time schedule
     state: ScheduleState = ScheduleState.ACTIVE

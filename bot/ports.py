@@ -333,6 +333,10 @@ class Engine(Protocol):
     """System that holds schedules and executes tasks."""
 
     @property
+    def parts(self) -> Mapping[str, "Engine"]:
+        """Return the engines that this one consists of, by name. A single engine is its only part, ""."""
+
+    @property
     def has_own_scheduler(self) -> bool:
         """True if the engine triggers its schedules itself. Otherwise the scheduler of DingRun does."""
 

@@ -52,12 +52,14 @@ async def _schedule_id(ctx: Context, name: str) -> str:
 
 
 async def _progress(ctx: Context, running: Sequence[Run]) -> tuple[Mapping[str, TaskCounts], str]:
-    """Return the progress of the running runs, and what is wrong with the engine, or ""."""
+    """Return the progress of the running runs, and what is wrong with the engines, or ""."""
+    troubles = await ctx.schedules.troubles()  # asked even when nothing runs
+    trouble = "; ".join(f"{name}: {why}" if name else why for name, why in troubles.items())
+    answering = [run for run in running if run.schedule.engine not in troubles]
     try:
-        await ctx.schedules.all()  # asked even when nothing runs, to see whether the engine answers
-        return await ctx.runs.progress(running), ""
+        return await ctx.runs.progress(answering), trouble
     except (TemporaryError, PermanentError) as error:
-        return {}, str(error)
+        return {}, trouble or str(error)
 
 
 def _running(run: Run, counts: TaskCounts | None) -> dict[str, object]:

@@ -23,7 +23,7 @@ from bot.models import (
     Task,
     TaskStatus,
 )
-from bot.ports import Checks, EngineRun, EngineWarning, Messenger, ReportInput, Sending, unmarked
+from bot.ports import Checks, Engine, EngineRun, EngineWarning, Messenger, ReportInput, Sending, unmarked
 from tests.factories import NOW
 
 
@@ -52,6 +52,10 @@ class FakeEngine:
         self.has_own_scheduler = False
         self.questions = 0
         self.refusal: Exception | None = None
+
+    @property
+    def parts(self) -> Mapping[str, Engine]:
+        return {"": self}
 
     async def schedules(self) -> Sequence[Schedule]:
         return self.known

@@ -6,7 +6,7 @@ Engines and messengers bring their own checks (`checks()` of their ports).
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from bot.cli.worker import living_workers
 from bot.config.loader import Settings
 from bot.config.resolve import resolve_schedules
 from bot.config.types import did_you_mean
-from bot.config.validation import settings_warnings
+from bot.config.validation import own_schedules_of, settings_warnings
 from bot.errors import ConfigError, DingRunError, TemporaryError
 from bot.files import folder_problem
 from bot.ports import Checks, Engine
@@ -118,12 +118,13 @@ async def check_routes(settings: Settings, engine: Engine) -> str:
 
     Raises `ConfigError` for a route without a schedule, and for a schedule that notifies nobody.
     """
-    schedules = await engine.schedules()
-    names = [name for schedule in schedules for name in (schedule.name, schedule.id)]
+    schedules = [each for part in _with_own_schedules(settings, engine) for each in await part.schedules()]
+    names = [*(each.name for each in settings.schedules)]
+    names += [name for schedule in schedules for name in (schedule.name, schedule.id)]
     for route in settings.notify.routes:
         if route not in names:
             raise ConfigError(
-                f"notify.routes.{route}: {settings.engine.label} has no schedule of this name or id"
+                f"notify.routes.{route}: {own_schedules_of(settings)} has no schedule of this name or id"
                 f"{did_you_mean(route, names)}"
             )
     unreachable = [each.name for each in schedules if each.notify_enable and not each.send_to]
@@ -146,9 +147,17 @@ CHECKS: Mapping[str, Check] = {
 
 def engine_checks(settings: Settings, engine: Engine) -> Checks:
     """Return the checks of the schedules, and those of the engine itself."""
-    if not settings.engine.has_own_schedules:
-        return {"计划 / schedules": partial(check_schedules, settings), **engine.checks()}
-    return {"通知路由 / routes": partial(check_routes, settings, engine), **engine.checks()}
+    checks: dict[str, Callable[[], Awaitable[str]]] = {}
+    if settings.schedules or not own_schedules_of(settings):
+        checks["计划 / schedules"] = partial(check_schedules, settings)
+    if own_schedules_of(settings):
+        checks["通知路由 / routes"] = partial(check_routes, settings, engine)
+    return {**checks, **engine.checks()}
+
+
+def _with_own_schedules(settings: Settings, engine: Engine) -> Sequence[Engine]:
+    sections = settings.engine_sections
+    return [part for name, part in engine.parts.items() if name in sections and sections[name].label]
 
 
 async def examine(settings: Settings, say: Callable[[str], object]) -> bool:

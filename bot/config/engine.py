@@ -10,14 +10,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, field_validator, model_validator
 
 from bot.address_policy import DEFAULT_REFUSED, AddressPolicy
 from bot.config.types import Port, Seconds, Section, Whole, ZoneName
+from bot.models import EXTERNAL
 
 _ARL_URL = re.compile(r"https?://[^\s/@]+(/api)?/?", re.IGNORECASE)
 _MONGO = re.compile(r"mongodb(\+srv)?://\S+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ENGINE_NAME = re.compile(r"[a-z0-9_-]{1,30}")
 DEFAULT_KIND = "embedded"
 
 
@@ -186,6 +188,13 @@ class ArlSettings(EngineSection):
         return self
 
 
+def _engine_name(name: str) -> str:
+    if not _ENGINE_NAME.fullmatch(name) or name == EXTERNAL:
+        raise ValueError(f"takes names of a-z, 0-9, _ and -, but not {EXTERNAL}, got {name!r}")
+    return name
+
+
+EngineName = Annotated[str, AfterValidator(_engine_name)]
 AnyEngine = EmbeddedSettings | ArlSettings
 
 

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ from pydantic import (
 )
 
 from bot.config.dingtalk import DingDing
-from bot.config.engine import EmbeddedSettings, EngineSettings
+from bot.config.engine import AnyEngine, EmbeddedSettings, EngineName, EngineSettings
 from bot.config.expectations import ExpectationSettings
 from bot.config.notify import NotifySettings
 from bot.config.reports import ExporterSettings, ReportSettings
@@ -143,6 +144,18 @@ class Settings(Section):
     scheduler: SchedulerSettings = Field(SchedulerSettings(), description="How times are kept.")
     store: StoreSettings = Field(StoreSettings(), description="Where data is kept.")
     engine: EngineSettings = Field(EmbeddedSettings(), description="Where tasks run.")
+    engines: dict[EngineName, EngineSettings] = Field(
+        default_factory=dict,
+        description="Several engines at once, by name. Each has the keys of `engine`, which then has no"
+        " effect. At most one is `embedded`; it has `schedules`. Keep the order: runs from before belong to"
+        " the first one.",
+        examples=[
+            {
+                "local": {"kind": "embedded"},
+                "arl": {"kind": "arl", "url": "https://arl.example.com:5003", "api_key": "…"},
+            }
+        ],
+    )
     notify: NotifySettings = Field(NotifySettings(), description="Who is notified.")
     reports: ReportSettings = Field(ReportSettings(), description="Excel reports and links to them.")
     exporter: ExporterSettings = Field(ExporterSettings(), description="Who writes the reports.")
@@ -177,6 +190,18 @@ class Settings(Section):
             if name in names[:number]:
                 raise ValueError(f"has two schedules named {schedules[number].name}")
         return schedules
+
+    @field_validator("engines")
+    @classmethod
+    def _one_embedded(cls, engines: dict[str, AnyEngine]) -> dict[str, AnyEngine]:
+        if sum(isinstance(each, EmbeddedSettings) for each in engines.values()) > 1:
+            raise ValueError("has two engines of kind embedded; they would share their tasks")
+        return engines
+
+    @property
+    def engine_sections(self) -> Mapping[str, AnyEngine]:
+        """Return the settings of all engines by name. One that is alone in `engine` has the name ""."""
+        return self.engines or {"": self.engine}
 
     @property
     def zone(self) -> ZoneInfo:

@@ -26,9 +26,10 @@ def validate_combinations(settings: Settings) -> str:
 
     Destinations are not checked if DingTalk is not configured: then nothing is sent.
     """
-    engine = settings.engine
-    if engine.has_own_schedules and settings.schedules:
-        return f"schedules belong to engine.kind embedded; with {engine.kind} they are {engine.label}'s own"
+    labels = own_schedules_of(settings)
+    if settings.schedules and not _has_embedded(settings):
+        kinds = " and ".join(dict.fromkeys(each.kind for each in settings.engine_sections.values()))
+        return f"schedules belong to engine.kind embedded; with {kinds} they are {labels}'s own"
     if unknown := _unknown_route(settings):
         return unknown
     if not settings.configured:
@@ -37,9 +38,17 @@ def validate_combinations(settings: Settings) -> str:
     for destination, robot in settings.notify.fallback_webhooks.items():
         if robot not in known:
             return f"notify.fallback_webhooks.{destination} names {robot}, which is not in notify.webhooks"
-    if engine.has_own_schedules:
-        return _invalid_route(settings, known)
-    return _invalid_schedule(settings, known)
+    return _invalid_schedule(settings, known) or (_invalid_route(settings, known) if labels else "")
+
+
+def own_schedules_of(settings: Settings) -> str:
+    """Name the engines that have schedules of their own. "" if there is none."""
+    labels = [each.label for each in settings.engine_sections.values() if each.has_own_schedules]
+    return " and ".join(dict.fromkeys(labels))
+
+
+def _has_embedded(settings: Settings) -> bool:
+    return not all(each.has_own_schedules for each in settings.engine_sections.values())
 
 
 def _invalid_schedule(settings: Settings, known: Mapping[str, object]) -> str:
@@ -61,7 +70,7 @@ def _schedule_problem(
 
 def _unknown_route(settings: Settings) -> str:
     """Describe a route without a schedule. Those of an engine with own schedules are not known yet."""
-    if settings.engine.has_own_schedules:
+    if own_schedules_of(settings):
         return ""
     names = [schedule.name for schedule in settings.schedules]
     unknown = next((route for route in settings.notify.routes if route not in names), "")
@@ -70,9 +79,12 @@ def _unknown_route(settings: Settings) -> str:
 
 def _invalid_route(settings: Settings, known: Mapping[str, object]) -> str:
     """Describe the first problem of a route. Routes are the only settings of the engine's own schedules."""
-    missing = f"{settings.engine.label}'s schedules have no owner"
+    missing = f"{own_schedules_of(settings)}'s schedules have no owner"
     with_recipients = recipient_resolver(settings)
+    named = {schedule.name for schedule in settings.schedules}  # checked as schedules
     for name, recipients in settings.notify.routes.items():
+        if name in named:
+            continue
         problem = recipient_errors(settings, with_recipients(Schedule(id=name, name=name)), known)
         problem = problem or _unresolved_mention(settings, recipients, owner="", missing=missing)
         if problem:

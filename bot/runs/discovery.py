@@ -30,13 +30,15 @@ class DiscoveryWindow:
 
 
 class RunDiscovery:
-    """Polls the engine for runs that are not recorded yet."""
+    """Polls one engine for runs that are not recorded yet."""
 
     def __init__(
         self, store: Store, engine: Engine, runs: Runs, *, clock: Clock, window: DiscoveryWindow
     ) -> None:
         self._store = store
         self._engine = engine
+        (name,) = engine.parts
+        self._watermark_key = f"{WATERMARK}:{name}" if name else WATERMARK
         self._runs = runs
         self._clock = clock
         self._window = window
@@ -69,12 +71,12 @@ class RunDiscovery:
 
     async def _stored_watermark(self) -> datetime | None:
         """Read the watermark. It is None until the very first poll has ended."""
-        stored = await self._store.find_value(WATERMARK)
+        stored = await self._store.find_value(self._watermark_key)
         return datetime.fromisoformat(stored) if stored else None
 
     async def _store_watermark(self, now: datetime) -> None:
         if self._watermark is None or abs(now - self._watermark) >= WATERMARK_INTERVAL:
-            await self._store.set_value(WATERMARK, now.isoformat())
+            await self._store.set_value(self._watermark_key, now.isoformat())
             self._watermark = now
 
     async def _record(self, external: EngineRun, *, first_poll: bool) -> bool:

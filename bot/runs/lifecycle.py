@@ -2,12 +2,12 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.delivery.plan import jobs_for_finished_run
 from bot.delivery.recipients import all_recipients, recipients
-from bot.errors import PermanentError
+from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import (
     RETRY,
@@ -260,9 +260,30 @@ class Runs:
         return runs[0] if runs else None
 
     async def progress(self, runs: Sequence[Run]) -> Mapping[str, TaskCounts]:
-        """Count the tasks of runs, by run id, with one query to the engine."""
-        tasks = await self._engine.tasks([id_ for run in runs for id_ in run.task_ids])
-        return {run.id: count_tasks(run.task_ids, tasks) for run in runs}
+        """Count the tasks of runs, by run id, with one query to each engine.
+
+        Runs on an engine that does not answer are left out. Raises its error if no engine answers.
+        """
+        counts: dict[str, TaskCounts] = {}
+        errors: list[DingRunError] = []
+        for group in by_engine(runs):
+            try:
+                tasks = await self._engine.tasks([id_ for run in group for id_ in run.task_ids])
+            except (TemporaryError, PermanentError) as error:
+                errors.append(error)
+            else:
+                counts |= {run.id: count_tasks(run.task_ids, tasks) for run in group}
+        if errors and not counts:
+            raise errors[0]
+        return counts
+
+
+def by_engine(runs: Iterable[Run]) -> Sequence[Sequence[Run]]:
+    """Group runs by the engine that executes them, each group in the given order."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(run.schedule.engine, []).append(run)
+    return list(groups.values())
 
 
 def _with(run: Run, changes: Mapping[str, object]) -> Run:

@@ -2,10 +2,10 @@
 
 import difflib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.errors import UserError
+from bot.errors import DingRunError, PermanentError, TemporaryError, UserError
 from bot.models import Clock, Destination, Run, Schedule
 from bot.ports import Engine
 from bot.runs.lifecycle import Runs
@@ -26,8 +26,27 @@ class ScheduleLookup:
         self._clock = clock
 
     async def all(self) -> Sequence[Schedule]:
-        """List all schedules of the engine."""
-        return await self._engine.schedules()
+        """List all schedules of the engines that answer. Raises the error of an engine if none does."""
+        schedules, errors = await self._ask()
+        if errors and not schedules:
+            raise next(iter(errors.values()))
+        return schedules
+
+    async def troubles(self) -> Mapping[str, str]:
+        """Ask every engine, and return what is wrong with those that do not answer, by their names."""
+        _, errors = await self._ask()
+        return {name: str(error) for name, error in errors.items()}
+
+    async def _ask(self) -> tuple[Sequence[Schedule], Mapping[str, DingRunError]]:
+        """Return the schedules of all engines that answer, and the errors of the others by name."""
+        schedules: list[Schedule] = []
+        errors: dict[str, DingRunError] = {}
+        for name, engine in self._engine.parts.items():
+            try:
+                schedules += await engine.schedules()
+            except (TemporaryError, PermanentError) as error:
+                errors[name] = error
+        return schedules, errors
 
     async def find_by_name(self, name: str) -> Schedule:
         """Return the schedule that a name means.
@@ -41,8 +60,10 @@ class ScheduleLookup:
 
         Raises:
             UserError: There is none (with the nearest name), or there are several (with all of them).
+            TemporaryError: It is none of the engines' that answer, and another one does not.
         """
-        schedules, wanted = await self.all(), normalize_name(name)
+        schedules, errors = await self._ask()
+        wanted = normalize_name(name)
         run = await self._runs.find(wanted)
         ids = {wanted, run.schedule_id if run else wanted}
         exact = [s for s in schedules if s.id in ids] or [
@@ -57,7 +78,7 @@ class ScheduleLookup:
         runs = await self._runs.find_by_prefix(wanted)
         if len(runs) == 1:
             return await self.find_by_run(runs[0])
-        raise _unknown(name, schedules)
+        raise _unknown(name, schedules) if not errors else next(iter(errors.values()))
 
     async def find_default(self, destination: Destination) -> Schedule:
         """Return the only schedule, else the one whose run this destination was notified of last.
@@ -82,11 +103,11 @@ class ScheduleLookup:
         Raises:
             UserError: The schedule is gone. Only targets that a schedule names are scanned.
         """
-        schedules = await self.all()
+        schedules, errors = await self._ask()
         for schedule in schedules:
             if schedule.id == run.schedule_id:
                 return schedule
-        raise _unknown(run.schedule_name, schedules)
+        raise _unknown(run.schedule_name, schedules) if not errors else next(iter(errors.values()))
 
     def next_run_at(self, schedule: Schedule) -> datetime | None:
         """Return the next time at which the schedule fires, or None when it never does again."""

@@ -6,6 +6,7 @@ that is restarted, trigger one run.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -78,11 +79,18 @@ class Scheduler:
             await asyncio.sleep(TICK_SECONDS)
 
     async def tick(self, now: datetime) -> int:
-        """Trigger what is due, unless the engine has its own scheduler. Returns the number of runs."""
-        if self._engine.has_own_scheduler:
-            return 0
+        """Trigger what is due on engines without a scheduler of their own. Returns the number of runs."""
         fired = 0
-        for schedule in await self._engine.schedules():
+        for engine in self._engine.parts.values():
+            if engine.has_own_scheduler:
+                continue
+            with loop_step("scheduler"):
+                fired += await self._fire_due(await engine.schedules(), now)
+        return fired
+
+    async def _fire_due(self, schedules: Sequence[Schedule], now: datetime) -> int:
+        fired = 0
+        for schedule in schedules:
             with loop_item("scheduler"):
                 fired += await self._fire_if_due(schedule, now)
         return fired

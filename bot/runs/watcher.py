@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from bot.models import Clock, JobState, Run, RunStatus
 from bot.ports import Engine, Store
-from bot.runs.lifecycle import Runs
+from bot.runs.lifecycle import Runs, by_engine
 from bot.telemetry.loops import loop_item, loop_step
 
 OPEN_STATES = {JobState.TODO, JobState.DOING}
@@ -31,12 +31,20 @@ class Watcher:
             await asyncio.sleep(interval_seconds)
 
     async def tick(self) -> int:
-        """Check all open runs once. Returns how many were ended."""
+        """Check all open runs once, engine by engine. Returns how many were ended.
+
+        An engine that does not answer leaves its own runs open, and no others.
+        """
         open_runs = await self._store.find_runs(status=RunStatus.RUNNING, limit=0)
         await self._repair_unsubmitted([run for run in open_runs if not run.task_ids])
-        submitted = [run for run in open_runs if run.task_ids]
-        if not submitted:
-            return 0
+        ended = 0
+        for submitted in by_engine([run for run in open_runs if run.task_ids]):
+            with loop_step("watcher"):
+                ended += await self._end_finished(submitted)
+        return ended
+
+    async def _end_finished(self, submitted: Sequence[Run]) -> int:
+        """End those of the runs on one engine whose tasks have all ended."""
         still_open = await self._engine.open_tasks([id_ for run in submitted for id_ in run.task_ids])
         done = [run for run in submitted if not any(id_ in still_open for id_ in run.task_ids)]
         tasks = await self._engine.tasks([id_ for run in done for id_ in run.task_ids]) if done else {}

@@ -4,7 +4,7 @@ A new engine adds its function here and a line to `ENGINES`.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -23,6 +23,7 @@ from bot.engines.arl.reader import ArlReader
 from bot.engines.arl.trust import Trust, trust_file, trust_fingerprint
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.engines.embedded.probes import TASK_LEASE, ProbeLimits
+from bot.engines.router import EngineRouter
 from bot.errors import missing_extra
 from bot.models import Clock
 from bot.ports import Engine, TaskStore
@@ -38,12 +39,18 @@ class EngineServices:
     owner: str
 
 
-def open_engine(
+@asynccontextmanager
+async def open_engine(
     settings: Settings, tasks: TaskStore, *, clock: Clock, owner: str
-) -> AbstractAsyncContextManager[Engine]:
-    """Open the engine of the settings. Its connections are closed on leaving the context."""
+) -> AsyncIterator[Engine]:
+    """Open the engines of the settings. Their connections are closed on leaving the context."""
     services = EngineServices(tasks=tasks, clock=clock, owner=owner)
-    return ENGINES[type(settings.engine)](settings, settings.engine, services)
+    async with AsyncExitStack() as stack:
+        opened = {
+            name: await stack.enter_async_context(ENGINES[type(section)](settings, section, services))
+            for name, section in settings.engine_sections.items()
+        }
+        yield opened[""] if list(opened) == [""] else EngineRouter(opened)
 
 
 @asynccontextmanager

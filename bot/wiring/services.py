@@ -3,6 +3,7 @@
 `bot.app` and the tests call the same function: there is no other composition root.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -79,7 +80,7 @@ class Services:
     reconciler: Reconciler
     resender: Resender
     watcher: Watcher
-    discovery: RunDiscovery
+    discoveries: Mapping[str, RunDiscovery]  # of the engines that trigger runs themselves, by name
     scheduler: Scheduler
     governor: Governor
     operator_alerts: OperatorAlerts
@@ -131,7 +132,6 @@ class _Builder:
 
     def services(self) -> Services:
         adapters, store, context = self._adapters, self._store, self._context()
-        notify_max_age, initial_lookback = self._settings.engine.discovery_limits
         return Services(
             jobs=self._jobs,
             reports=self._reports,
@@ -141,13 +141,7 @@ class _Builder:
             reconciler=self._reconciler,
             resender=self._resender,
             watcher=Watcher(store, adapters.engine, self._runs, clock=adapters.clock),
-            discovery=RunDiscovery(
-                store,
-                adapters.engine,
-                self._runs,
-                clock=adapters.clock,
-                window=DiscoveryWindow(notify_max_age=notify_max_age, initial_lookback=initial_lookback),
-            ),
+            discoveries=self._build_discoveries(),
             scheduler=Scheduler(store, adapters.engine, self._runs, policy=self._schedule_policy),
             governor=self._delivery_services.governor,
             operator_alerts=self._alerts,
@@ -157,6 +151,18 @@ class _Builder:
             dispatcher=self._dispatcher(context),
             context=context,
         )
+
+    def _build_discoveries(self) -> Mapping[str, RunDiscovery]:
+        """Build one discovery for each engine that triggers runs itself."""
+        sections, found = self._settings.engine_sections, {}
+        for name, engine in self._adapters.engine.parts.items():
+            if engine.has_own_scheduler:
+                notify_max_age, initial_lookback = sections[name].discovery_limits
+                window = DiscoveryWindow(notify_max_age=notify_max_age, initial_lookback=initial_lookback)
+                found[name] = RunDiscovery(
+                    self._store, engine, self._runs, clock=self._adapters.clock, window=window
+                )
+        return found
 
     def _build_delivery_services(self) -> DeliveryServices:
         adapters, channels = self._adapters, self._adapters.channels

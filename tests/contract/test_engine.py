@@ -9,6 +9,7 @@ import pytest
 
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.engines.embedded.probes import ProbeLimits
+from bot.engines.router import EngineRouter
 from bot.errors import PermanentError
 from bot.models import TaskStatus
 from bot.ports import Engine
@@ -47,9 +48,15 @@ async def open_arl(
         yield beside.engine
 
 
+@asynccontextmanager
+async def open_two(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Engine]:
+    yield EngineRouter({"first": FakeEngine(*SCHEDULES), "other": FakeEngine()})
+
+
 ENGINES: Mapping[str, Callable[..., AbstractAsyncContextManager[Engine]]] = {
     "embedded": open_embedded,
     "fake": open_fake,
+    "two engines": open_two,
     "arl": open_arl,
     "arl by its API": partial(open_arl, by_api=True),
 }

@@ -21,7 +21,7 @@ from bot.engines.arl.tasks import ReadOptions, missing_task, parse_task, unsubmi
 from bot.engines.reasons import reason
 from bot.errors import PermanentError
 from bot.models import UNSUBMITTED, Clock, Run, Schedule, Task
-from bot.ports import Checks, EngineRun, EngineWarning
+from bot.ports import Checks, Engine, EngineRun, EngineWarning
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,10 @@ class ArlEngine:
         self._clock = clock
         self._done_tasks: set[str] = set()  # ids of tasks that were read as done
         self._asset_counts: dict[str, Mapping[str, int]] = {}  # of tasks without a statistic
+
+    @property
+    def parts(self) -> Mapping[str, Engine]:
+        return {"": self}
 
     async def schedules(self) -> Sequence[Schedule]:
         found = await self._reader.schedules()

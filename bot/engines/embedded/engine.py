@@ -11,7 +11,7 @@ from bot.engines.embedded.probes import NothingFoundError, Probe, ProbeLimits, P
 from bot.engines.reasons import reason
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.models import Clock, Run, Schedule, Task, TaskStatus
-from bot.ports import Checks, EngineRun, EngineWarning, TaskStore
+from bot.ports import Checks, Engine, EngineRun, EngineWarning, TaskStore
 from bot.telemetry.loops import loop_step
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,10 @@ class EmbeddedEngine:
         self._clock = clock
         self._owner = owner
         self._added = asyncio.Event()
+
+    @property
+    def parts(self) -> Mapping[str, Engine]:
+        return {"": self}
 
     async def schedules(self) -> Sequence[Schedule]:
         return self._schedules
