@@ -441,6 +441,7 @@ class Run:
     findings: Findings | None = None  # set when the report is written
     muted: Mute | None = None  # set when the run ends, if it is not notified of because of this mute
     trend: Trend | None = None  # set when the run ends
+    ordinal: int = 0  # place among the runs of its schedule, from 1; given by the store that adds it
 
     @property
     def well(self) -> bool | None:
@@ -506,6 +507,17 @@ def new_job(
     return Job(
         id=f"{kind}:{key}", kind=kind, run_id=run_id, payload=payload or {}, created_at=now, due_at=now
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reservation:
+    """Right of one owner to use a key until a time, for example to start a schedule (占用)."""
+
+    key: str  # for example `start:<schedule>`
+    owner: str  # idempotency key of the request that reserved it
+    since: datetime
+    until: datetime
+    details: Mapping[str, object] = field(default_factory=dict)  # JSON values, for the people who wait
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,6 +27,7 @@ from bot.models import (
     Message,
     RenderedCard,
     Report,
+    Reservation,
     Run,
     RunStatus,
     Schedule,
@@ -53,7 +54,10 @@ class Store(Protocol):
         """Finish pending writes and disconnect."""
 
     async def add_run(self, run: Run) -> bool:
-        """Store a new run. Returns False, without a change, if a run with this id exists."""
+        """Store a new run. Returns False, without a change, if a run with this id exists.
+
+        Its `ordinal` becomes one more than the highest of its schedule, however many bots add runs.
+        """
 
     async def find_run(self, run_id: str) -> Run | None:
         """Return the run, or None if there is none with this id."""
@@ -191,6 +195,23 @@ class OverrideStore(Protocol):
         Returns False, without a change, unless the stored version is `override.version`. It is 0 if none is
         stored.
         """
+
+
+class ReservationStore(Protocol):
+    """Short reservations of keys, shared by all bots on a store. Each method is atomic."""
+
+    async def reserve(self, wanted: Reservation) -> Reservation:
+        """Reserve a key. Returns the reservation that is valid: `wanted`, or an earlier one.
+
+        - An earlier reservation is valid until its own `until`, compared with `wanted.since`.
+        - An owner who reserves the key again gets the first reservation back, unchanged.
+        """
+
+    async def find_reservation(self, key: str, now: datetime) -> Reservation | None:
+        """Return the reservation of a key that is valid now, or None."""
+
+    async def release(self, key: str, owner: str) -> bool:
+        """End the reservation of an owner. Returns False, without a change, if it has another owner."""
 
 
 class DownloadLinkStore(Protocol):

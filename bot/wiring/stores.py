@@ -13,6 +13,7 @@ from bot.ports import (
     OverrideStore,
     QuotaStore,
     ReportArchive,
+    ReservationStore,
     Store,
     TaskStore,
 )
@@ -23,6 +24,7 @@ from bot.stores.sqlite.links import SqliteLinks
 from bot.stores.sqlite.overrides import SqliteOverrides
 from bot.stores.sqlite.probe import probe_sqlite
 from bot.stores.sqlite.quota import SqliteQuotaStore
+from bot.stores.sqlite.reservations import SqliteReservations
 from bot.stores.sqlite.store import SqliteStore, sqlite_path
 from bot.stores.sqlite.tasks import SqliteTaskStore
 
@@ -40,6 +42,7 @@ class StoreSet:
     links: DownloadLinkStore
     audit: AuditStore
     overrides: OverrideStore
+    reservations: ReservationStore
     moving: Dumpable
     archive: ReportArchive | None = None  # of reports; in SQLite there is none
 
@@ -75,6 +78,7 @@ def sqlite_stores(store: SqliteStore) -> StoreSet:
         links=SqliteLinks(store),
         audit=SqliteAudit(store),
         overrides=SqliteOverrides(store),
+        reservations=SqliteReservations(store),
         moving=SqliteDump(store),
     )
 
@@ -90,6 +94,7 @@ def _in_mongodb(url: str) -> StoreSet:
     from bot.stores.mongo.links import MongoLinks  # noqa: PLC0415
     from bot.stores.mongo.overrides import MongoOverrides  # noqa: PLC0415
     from bot.stores.mongo.quota import MongoQuotaStore  # noqa: PLC0415
+    from bot.stores.mongo.reservations import MongoReservations  # noqa: PLC0415
     from bot.stores.mongo.store import MongoStore  # noqa: PLC0415
     from bot.stores.mongo.tasks import MongoTaskStore  # noqa: PLC0415
 
@@ -101,6 +106,7 @@ def _in_mongodb(url: str) -> StoreSet:
         links=MongoLinks(mongo),
         audit=MongoAudit(mongo),
         overrides=MongoOverrides(mongo),
+        reservations=MongoReservations(mongo),
         moving=MongoDump(mongo),
         archive=MongoArchive(mongo),
     )

@@ -236,4 +236,4 @@ async def test_no_table_is_forgotten(sqlite: str, tmp_path: Path) -> None:
         db = sqlite3.connect(tmp_path / "old.db")
         tables = {row[0] for row in db.execute("select name from sqlite_master where type = 'table'")}
         db.close()
-    assert tables == {table.name for table in TABLES.values()} | {"places"}
+    assert tables == {table.name for table in TABLES.values()} | {"places", "reservations"}

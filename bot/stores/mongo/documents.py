@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from bot.downloads import Download, DownloadLink
 from bot.foreign_text import storable, storable_value
-from bot.models import AuditEntry, Job, JobState, Report, Run, ScheduleOverride, Task
+from bot.models import AuditEntry, Job, JobState, Report, Reservation, Run, ScheduleOverride, Task
 from bot.stores.encoding import dump
 
 Document = dict[str, Any]
@@ -114,6 +114,7 @@ RUNS = Documents(Run, also=("schedule_id", "schedule_name"))
 JOBS = Documents(Job, text=("payload", "result"))
 REPORTS = Documents(Report, key="run_id")
 TASKS = Documents(Task)
+RESERVATIONS = Documents(Reservation, key="key", text=("details",))
 LINKS = Documents(DownloadLink)
 DOWNLOADS = Documents(Download, key="link_id")
 AUDIT = Documents(AuditEntry)

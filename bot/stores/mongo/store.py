@@ -4,7 +4,9 @@ Every method is one command on one collection, without transactions and joins, s
 MongoDB work as well. `docs/mongodb.md` lists the collections and their indexes.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +16,7 @@ from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.mongo import DOWN, UP, Mongo
 from bot.stores.mongo.documents import JOBS, REPORTS, RUNS, Numbers, moment, since
 
-SCHEMA_VERSION = 4  # version of the documents; a new one needs a step in `_migrate_documents`
+SCHEMA_VERSION = 5  # version of the documents; a new one needs a step in `_migrate_documents`
 Keys = Sequence[tuple[str, int]]
 NEWEST_RUN = [("start_time", DOWN), ("number", DOWN)]
 OLDEST_JOB = [("created_at", UP), ("number", UP)]
@@ -40,6 +42,7 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # each covers a whole sort order
     "booked": ([("month", UP)],),
     "tasks": ([("run_id", UP)], [("status", UP), ("number", UP)]),
     "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),
+    "reservations": ([("until", UP)],),
 }
 RENAMED_FIELDS = (  # since version 3: collection, old name, new name
     ("runs", "cause", "idempotency_key"),
@@ -62,6 +65,7 @@ class MongoStore:
         self._jobs = mongo.collection("jobs")
         self._reports = mongo.collection("reports")
         self._facts = mongo.collection("facts")
+        self._counters = mongo.collection("counters")
         self._numbers = Numbers()
 
     async def open(self) -> None:
@@ -113,9 +117,34 @@ class MongoStore:
         for status in ("push_status", "export_status"):
             await self._runs.change_all({status: "skip"}, {"$set": {status: "skipped"}})
         await self._jobs.change_all({"kind": "make"}, {"$set": {"kind": "export_request"}})
+        await self._count_runs()
+
+    async def _count_runs(self) -> None:
+        """Give each run that has none its place among the runs of its schedule, by start time."""
+        oldest = [("schedule_id", UP), ("start_time", UP), ("number", UP)]
+        counts: Counter[str] = Counter()
+        async for run in self._runs.stream({}, sort=oldest, fields=["schedule_id"]):
+            counts[run["schedule_id"]] += 1
+            uncounted = {"_id": run["_id"], "ordinal": {"$exists": False}}
+            await self._runs.change_all(uncounted, {"$set": {"ordinal": counts[run["schedule_id"]]}})
 
     async def add_run(self, run: Run) -> bool:
+        if await self.find_run(run.id):
+            return False
+        run = replace(run, ordinal=await self._next_ordinal(run.schedule_id))
         return await self._runs.insert(RUNS.document(run) | {"number": self._numbers.next()})
+
+    async def _next_ordinal(self, schedule_id: str) -> int:
+        """Count the runs of a schedule. A new counter starts at its highest ordinal."""
+        counted = await self._counters.change({"_id": schedule_id}, {"$inc": {"last": 1}})
+        if counted is None:
+            newest = await self._runs.find(
+                {"schedule_id": schedule_id}, sort=[("ordinal", DOWN)], limit=1, fields=["ordinal"]
+            )
+            highest = newest[0].get("ordinal", 0) if newest else 0
+            await self._counters.change({"_id": schedule_id}, {"$max": {"last": highest}}, upsert=True)
+            counted = await self._counters.change({"_id": schedule_id}, {"$inc": {"last": 1}})
+        return int(counted["last"]) if counted else 0
 
     async def find_run(self, run_id: str) -> Run | None:
         found = await self._runs.find_one({"_id": run_id})

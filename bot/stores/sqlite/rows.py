@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 from pydantic import TypeAdapter
 
 from bot.downloads import Download, DownloadLink
-from bot.models import AuditEntry, Job, Report, Run, ScheduleOverride, Task
+from bot.models import AuditEntry, Job, Report, Reservation, Run, ScheduleOverride, Task
 from bot.stores.encoding import dump
 
 Model = TypeVar("Model")
@@ -106,5 +106,6 @@ REPORTS = Rows(Report)
 LINKS = Rows(DownloadLink)
 DOWNLOADS = Rows(Download)
 AUDIT = Rows(AuditEntry, nested=("actor",), also=("actor_id", "actor_name"))
+RESERVATIONS = Rows(Reservation, nested=("details",))
 TASKS = Rows(Task, nested=("ports", "found"))
 OVERRIDES = Rows(ScheduleOverride, nested=("notify", "mute", "acknowledgement"))

@@ -36,6 +36,7 @@ MIGRATIONS = (
     "0011_audit.sql",
     "0012_overrides.sql",
     "0013_trend.sql",
+    "0014_reservations.sql",
 )  # the first one creates schema version 1, the second one migrates it to 2, and so on
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 5.0
@@ -44,6 +45,9 @@ NO_LIMIT = -1  # as SQLite writes it
 STREAMED_ROWS = 64  # per fetch of `stream`
 
 PRAGMAS = ("journal_mode=wal", "synchronous=full", "foreign_keys=on")
+
+NEXT_ORDINAL = "(select coalesce(max(ordinal), 0) + 1 from runs where schedule_id = :schedule_id)"
+ADD_RUN = insert("runs", RUNS.columns).replace(":ordinal", NEXT_ORDINAL)
 
 CLAIM = """
 update jobs set state = 'doing', owner = :owner, lease_until = :until, attempts = attempts + 1
@@ -215,7 +219,7 @@ class SqliteStore:
         return bool(await self.rows(sql, values))
 
     async def add_run(self, run: Run) -> bool:
-        return await self.change(insert("runs", RUNS.columns), RUNS.row(run))
+        return await self.change(ADD_RUN, RUNS.row(run))
 
     async def find_run(self, run_id: str) -> Run | None:
         rows = await self.rows("select * from runs where id = :id", {"id": run_id})

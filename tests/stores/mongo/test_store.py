@@ -1,6 +1,7 @@
 """What is MongoDB's own: versions, lost answers, a server that restarts, and gates."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from bot.mongo import Mongo
 from bot.stores.mongo.documents import JOBS, RUNS, Numbers, moment
 from bot.stores.mongo.quota import NEVER_TAKEN, LimiterState, MongoQuotaStore, round_up, take_slot
 from bot.stores.mongo.store import MongoStore
-from tests.factories import NOW, make_job, make_run
+from tests.factories import NOW, make_job, make_run, make_schedule
 from tests.mongo_server import Database
 
 LATER = NOW + timedelta(seconds=30)
@@ -38,7 +39,7 @@ async def test_an_older_version_is_raised_and_a_newer_one_never_lowered(
     about = mongo.collection("about")
     await about.put([{"_id": "schema", "version": 0}])
     await store.open()
-    assert await about.find_one({"_id": "schema"}) == {"_id": "schema", "version": 4}
+    assert await about.find_one({"_id": "schema"}) == {"_id": "schema", "version": 5}
     await store.open()
 
 
@@ -149,12 +150,28 @@ async def test_documents_of_version_2_are_read_under_todays_names(mongo: Mongo) 
     run = make_run(push_status=PushStatus.SKIPPED, task_counts=TaskCounts(total=1, done=1))
     old = {**RUNS.document(run), "cause": run.idempotency_key, "push_status": "skip"}
     old["tally"], old["schedule"]["manners"] = old.pop("task_counts"), []
+    del old["ordinal"]
     del old["idempotency_key"], old["schedule"]["recipient_options"]
     await mongo.collection("runs").put([old])
     await mongo.collection("about").put([{"_id": "schema", "version": 2}])
     store = MongoStore(mongo)
     await store.open()
-    assert await store.find_run(run.id) == run
+    assert await store.find_run(run.id) == replace(run, ordinal=1)
+
+
+async def test_runs_of_version_4_are_counted_by_schedule_and_start(mongo: Mongo) -> None:
+    starts = {"later": ("s1", 2), "first": ("s1", 0), "between": ("s1", 1), "other": ("s2", 1)}
+    for number, (id_, (schedule, minute)) in enumerate(starts.items()):
+        run = make_run(id=id_, schedule=make_schedule(id=schedule), start_time=NOW + minute * MINUTE)
+        document = RUNS.document(run) | {"number": number}
+        del document["ordinal"]
+        await mongo.collection("runs").put([document])
+    await mongo.collection("about").put([{"_id": "schema", "version": 4}])
+    store = MongoStore(mongo)
+    await store.open()
+    await store.add_run(make_run(id="new"))
+    found = {run.id: run.ordinal for run in await store.find_runs()}
+    assert found == {"first": 1, "between": 2, "later": 3, "other": 1, "new": 4}
 
 
 async def test_requests_to_workers_of_version_3_keep_their_kind(mongo: Mongo) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import signal
 import sqlite3
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,9 @@ from bot.stores.sqlite.links import SqliteLinks
 from bot.stores.sqlite.rows import DOWNLOADS, JOBS, RUNS
 from bot.stores.sqlite.store import MIGRATIONS, MIGRATIONS_FOLDER, SqliteStore, sqlite_path
 from tests import ROOT
-from tests.factories import make_download, make_job, make_link, make_run
+from tests.factories import NOW, make_download, make_job, make_link, make_run, make_schedule
+
+MINUTE = timedelta(minutes=1)
 
 WRITER = """
 import asyncio, sys
@@ -90,7 +94,7 @@ async def test_a_store_of_an_older_version_gains_the_findings_of_runs(tmp_path: 
     await store.open()
     run = make_run(findings=Findings(rows=2))
     await store.add_run(run)
-    assert await store.find_run(run.id) == run
+    assert await store.find_run(run.id) == replace(run, ordinal=1)
     await store.close()
 
 
@@ -191,7 +195,7 @@ async def test_rows_of_version_8_are_read_under_todays_names(tmp_path: Path) -> 
     row = RUNS.row(run) | {"push_status": "skip"}
     row["cause"], row["tally"] = row.pop("idempotency_key"), row.pop("task_counts")
     row["schedule"] = row["schedule"].replace("recipient_options", "manners")
-    del row["muted"], row["trend"]
+    del row["muted"], row["trend"], row["ordinal"]
     with sqlite3.connect(path) as db:
         for name in MIGRATIONS[:8]:
             db.executescript((MIGRATIONS_FOLDER / name).read_text(encoding="utf-8"))
@@ -202,7 +206,28 @@ async def test_rows_of_version_8_are_read_under_todays_names(tmp_path: Path) -> 
     db.close()
     store = SqliteStore(path)
     await store.open()
-    assert await store.find_run(run.id) == run
+    assert await store.find_run(run.id) == replace(run, ordinal=1)
+    await store.close()
+
+
+async def test_runs_of_version_13_are_counted_by_schedule_and_start(tmp_path: Path) -> None:
+    path = tmp_path / "v13.db"
+    starts = {"later": ("s1", 2), "first": ("s1", 0), "between": ("s1", 1), "other": ("s2", 1)}
+    with sqlite3.connect(path) as db:
+        for name in MIGRATIONS[:13]:
+            db.executescript((MIGRATIONS_FOLDER / name).read_text(encoding="utf-8"))
+        for id_, (schedule, minute) in starts.items():
+            run = make_run(id=id_, schedule=make_schedule(id=schedule), start_time=NOW + minute * MINUTE)
+            row = {key: value for key, value in RUNS.row(run).items() if key != "ordinal"}
+            names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+            db.execute(f"insert into runs ({names}) values ({marks})", row)  # noqa: S608 - names of columns
+        db.execute("pragma user_version = 13")
+    db.close()
+    store = SqliteStore(path)
+    await store.open()
+    await store.add_run(make_run(id="new", start_time=NOW))
+    found = {run.id: run.ordinal for run in await store.find_runs()}
+    assert found == {"first": 1, "between": 2, "later": 3, "other": 1, "new": 4}
     await store.close()
 
 
