@@ -474,6 +474,54 @@ class Run:
         return self.schedule.name
 
 
+class LapseKind(StrEnum):
+    """What did not happen as expected."""
+
+    MISSED = "missed"  #: no run started within the grace after a scheduled time
+    LATE = "late"  #: a run takes longer than usual
+    OVERDUE = "overdue"  #: a run takes longer than it may
+
+
+class LapseState(StrEnum):
+    """State of a lapse."""
+
+    FOUND = "found"  #: the jobs of its alerts are not stored yet
+    TOLD = "told"  #: the jobs of its alerts are stored
+    OVER = "over"  #: it has happened since; the jobs of its recovery are not stored yet
+    SETTLED = "settled"  #: nothing is left to do
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lapse:
+    """Something that was expected of a schedule and did not happen (失约)."""
+
+    id: str  # `missed:<schedule>:<time>`, `late:<run>` or `overdue:<run>`, so that each is told once
+    kind: LapseKind
+    schedule: Schedule  # copy of the schedule at the time it was found
+    since: datetime  # the scheduled time that was missed, or the start of the run
+    found_at: datetime
+    allowed: timedelta  # after `since`; later is a lapse
+    usual: timedelta | None = None  # duration of the run according to its history, if that is known
+    run_id: str = ""  # the run that is late or overdue
+    state: LapseState = LapseState.FOUND
+    over_at: datetime | None = None  # the next start, or the end of the run
+    missed: int = 0  # scheduled times without a start, counted when it is over
+
+    @property
+    def schedule_id(self) -> str:
+        return self.schedule.id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """Starts of a schedule, from which those that are missed are known."""
+
+    schedule_id: str
+    plan: str = ""  # the expected times, as text; a changed plan is watched from then on
+    since: datetime
+    last_start: datetime | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """Durable unit of slow or fallible work, claimed with a lease (作业).

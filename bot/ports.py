@@ -23,6 +23,8 @@ from bot.models import (
     Findings,
     Job,
     JobState,
+    Lapse,
+    LapseState,
     MarkdownMessage,
     Message,
     RenderedCard,
@@ -34,6 +36,7 @@ from bot.models import (
     ScheduleOverride,
     SendResult,
     Task,
+    Watch,
 )
 
 
@@ -281,6 +284,34 @@ class AuditStore(Protocol):
 
     async def purge_entries(self, before: datetime, *, limit: int) -> int:
         """Delete entries older than `before`, at most `limit`, oldest first. Returns their number."""
+
+
+class LapseStore(Protocol):
+    """Starts of schedules, and what was expected and did not happen. Each method is atomic."""
+
+    async def watch(self, schedule_id: str, plan: str, since: datetime) -> None:
+        """Watch a schedule from a time on. No change if it is watched with this plan already."""
+
+    async def record_start(self, schedule_id: str, at: datetime) -> None:
+        """Record that a run of a schedule started. The latest start is kept."""
+
+    async def reset_start(self, schedule_id: str, at: datetime) -> None:
+        """Replace the latest start of a schedule if it is later than `at`: a clock ahead has written it."""
+
+    async def find_watches(self) -> Sequence[Watch]:
+        """Return all watches, in one query."""
+
+    async def add_lapse(self, lapse: Lapse) -> bool:
+        """Store a new lapse. Returns False, without a change, if one with this id exists, settled or not."""
+
+    async def change_lapse(self, lapse_id: str, changes: Mapping[str, Any], *, when: LapseState) -> bool:
+        """Set the given fields. Returns False, without a change, if its state is not `when`."""
+
+    async def find_lapse(self, lapse_id: str) -> Lapse | None:
+        """Return the lapse, or None if there is none with this id."""
+
+    async def find_lapses(self, states: Collection[LapseState]) -> Sequence[Lapse]:
+        """Return the lapses in these states, oldest first, in one query."""
 
 
 class TaskStore(Protocol):

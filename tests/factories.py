@@ -13,6 +13,8 @@ from bot.models import (
     CustomRobot,
     Destination,
     Job,
+    Lapse,
+    LapseKind,
     Message,
     Person,
     Report,
@@ -146,6 +148,19 @@ def make_audit_entry(**changes: Any) -> AuditEntry:
 
 def make_override(**changes: Any) -> ScheduleOverride:
     return ScheduleOverride(**({"schedule_id": "s1"} | changes))
+
+
+def make_lapse(**changes: Any) -> Lapse:
+    """Make the lapse of a schedule that did not start at a scheduled time."""
+    defaults: dict[str, Any] = {
+        "id": f"missed:s1:{next(_numbers)}",
+        "kind": LapseKind.MISSED,
+        "schedule": make_schedule(),
+        "since": NOW,
+        "found_at": NOW + timedelta(minutes=5),
+        "allowed": timedelta(minutes=5),
+    }
+    return Lapse(**(defaults | changes))
 
 
 def make_sandbox_app(url: str) -> DingTalkApp:

@@ -10,6 +10,7 @@ from bot.models import MAX_CLOCK_SKEW
 from bot.ports import (
     AuditStore,
     DownloadLinkStore,
+    LapseStore,
     OverrideStore,
     QuotaStore,
     ReportArchive,
@@ -20,6 +21,7 @@ from bot.ports import (
 from bot.stores.dump import Dumpable
 from bot.stores.sqlite.audit import SqliteAudit
 from bot.stores.sqlite.dump import SqliteDump
+from bot.stores.sqlite.lapses import SqliteLapses
 from bot.stores.sqlite.links import SqliteLinks
 from bot.stores.sqlite.overrides import SqliteOverrides
 from bot.stores.sqlite.probe import probe_sqlite
@@ -41,6 +43,7 @@ class StoreSet:
     tasks: TaskStore
     links: DownloadLinkStore
     audit: AuditStore
+    lapses: LapseStore
     overrides: OverrideStore
     reservations: ReservationStore
     moving: Dumpable
@@ -77,6 +80,7 @@ def sqlite_stores(store: SqliteStore) -> StoreSet:
         tasks=SqliteTaskStore(store),
         links=SqliteLinks(store),
         audit=SqliteAudit(store),
+        lapses=SqliteLapses(store),
         overrides=SqliteOverrides(store),
         reservations=SqliteReservations(store),
         moving=SqliteDump(store),
@@ -91,6 +95,7 @@ def _in_mongodb(url: str) -> StoreSet:
     from bot.stores.mongo.archive import MongoArchive  # noqa: PLC0415
     from bot.stores.mongo.audit import MongoAudit  # noqa: PLC0415
     from bot.stores.mongo.dump import MongoDump  # noqa: PLC0415
+    from bot.stores.mongo.lapses import MongoLapses  # noqa: PLC0415
     from bot.stores.mongo.links import MongoLinks  # noqa: PLC0415
     from bot.stores.mongo.overrides import MongoOverrides  # noqa: PLC0415
     from bot.stores.mongo.quota import MongoQuotaStore  # noqa: PLC0415
@@ -105,6 +110,7 @@ def _in_mongodb(url: str) -> StoreSet:
         tasks=MongoTaskStore(mongo),
         links=MongoLinks(mongo),
         audit=MongoAudit(mongo),
+        lapses=MongoLapses(mongo),
         overrides=MongoOverrides(mongo),
         reservations=MongoReservations(mongo),
         moving=MongoDump(mongo),

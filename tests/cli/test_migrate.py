@@ -26,6 +26,7 @@ from tests.factories import (
     make_audit_entry,
     make_download,
     make_job,
+    make_lapse,
     make_link,
     make_override,
     make_report,
@@ -68,9 +69,11 @@ async def fill(url: str) -> None:
             grant = make_link(id=f"l{number}", run_id=run.id)
             await stores.links.add_link(grant)
             await stores.links.add_download(make_download(grant))
+            await stores.lapses.add_lapse(make_lapse(id=f"late:{number}", found_at=NOW + ODD))
             await stores.audit.add_entry(make_audit_entry(id=f"message:{number}", at=NOW + ODD))
         await stores.overrides.save_override(make_override(mute=Mute(by=Person(id="u"), at=NOW)))
         await stores.store.claim_job(["card"], "dead", NOW, LATER + ODD)
+        await stores.lapses.record_start("s1", NOW)
         await stores.store.set_value("tick", "1")
         await stores.quota.add_usage("2026-11", "api", 7)
         await stores.quota.block_until("robot", LATER)

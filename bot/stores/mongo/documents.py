@@ -16,7 +16,18 @@ from pydantic import TypeAdapter
 
 from bot.downloads import Download, DownloadLink
 from bot.foreign_text import storable, storable_value
-from bot.models import AuditEntry, Job, JobState, Report, Reservation, Run, ScheduleOverride, Task
+from bot.models import (
+    AuditEntry,
+    Job,
+    JobState,
+    Lapse,
+    Report,
+    Reservation,
+    Run,
+    ScheduleOverride,
+    Task,
+    Watch,
+)
 from bot.stores.encoding import dump
 
 Document = dict[str, Any]
@@ -119,3 +130,5 @@ LINKS = Documents(DownloadLink)
 DOWNLOADS = Documents(Download, key="link_id")
 AUDIT = Documents(AuditEntry)
 OVERRIDES = Documents(ScheduleOverride, key="schedule_id")
+LAPSES = Documents(Lapse, also=("schedule_id",))
+WATCHES = Documents(Watch, key="schedule_id")

@@ -23,6 +23,7 @@ OLDEST_JOB = [("created_at", UP), ("number", UP)]
 NEWEST_JOB = [("created_at", DOWN), ("number", DOWN)]
 NEWEST_REPORT = [("made_at", DOWN), ("number", DOWN)]
 NEWEST_ENTRY = [("at", DOWN), ("number", DOWN)]
+OLDEST_LAPSE = [("found_at", UP), ("number", UP)]
 INDEXES: Mapping[str, Sequence[Keys]] = {  # each covers a whole sort order
     "runs": (NEWEST_RUN, [("schedule_id", UP), *NEWEST_RUN], [("status", UP), *NEWEST_RUN]),
     "jobs": (
@@ -39,6 +40,7 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # each covers a whole sort order
         NEWEST_ENTRY,
         *([(name, UP), *NEWEST_ENTRY] for name in ("schedule_id", "schedule_name", "actor.id", "actor.name")),
     ),
+    "lapses": ([("state", UP), *OLDEST_LAPSE],),
     "booked": ([("month", UP)],),
     "tasks": ([("run_id", UP)], [("status", UP), ("number", UP)]),
     "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),

@@ -8,7 +8,20 @@ from typing import Any
 
 from bot.downloads import DownloadLink
 from bot.stores.dump import INTERNAL_KEYS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
-from bot.stores.sqlite.rows import AUDIT, DOWNLOADS, JOBS, LINKS, OVERRIDES, REPORTS, RUNS, TASKS, Rows, stamp
+from bot.stores.sqlite.rows import (
+    AUDIT,
+    DOWNLOADS,
+    JOBS,
+    LAPSES,
+    LINKS,
+    OVERRIDES,
+    REPORTS,
+    RUNS,
+    TASKS,
+    WATCHES,
+    Rows,
+    stamp,
+)
 from bot.stores.sqlite.store import SqliteStore
 
 Values = dict[str, Any]
@@ -88,6 +101,8 @@ TABLES: Mapping[str, Table] = {
     "overrides": Table(
         name="overrides", columns=OVERRIDES.columns, record=OVERRIDES.model, row=OVERRIDES.row
     ),
+    "watches": Table(name="watches", columns=WATCHES.columns, record=WATCHES.model, row=WATCHES.row),
+    "lapses": _model_table(LAPSES, "lapses"),
     "booked": Table(
         name="booked",
         columns=("month", "bucket", "calls"),

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 from pydantic import TypeAdapter
 
 from bot.downloads import Download, DownloadLink
-from bot.models import AuditEntry, Job, Report, Reservation, Run, ScheduleOverride, Task
+from bot.models import AuditEntry, Job, Lapse, Report, Reservation, Run, ScheduleOverride, Task, Watch
 from bot.stores.encoding import dump
 
 Model = TypeVar("Model")
@@ -109,3 +109,5 @@ AUDIT = Rows(AuditEntry, nested=("actor",), also=("actor_id", "actor_name"))
 RESERVATIONS = Rows(Reservation, nested=("details",))
 TASKS = Rows(Task, nested=("ports", "found"))
 OVERRIDES = Rows(ScheduleOverride, nested=("notify", "mute", "acknowledgement"))
+LAPSES = Rows(Lapse, nested=("schedule", "allowed", "usual"), also=("schedule_id",))
+WATCHES = Rows(Watch)

@@ -5,9 +5,10 @@ from typing import Any, cast
 
 import pytest
 
-from bot.models import JobState, RunStatus
+from bot.models import JobState, LapseState, RunStatus
 from bot.mongo import UP, Mongo
 from bot.stores.mongo.audit import NAMED_BY, MongoAudit
+from bot.stores.mongo.lapses import MongoLapses
 from bot.stores.mongo.store import INDEXES, NEWEST_ENTRY, MongoStore
 from tests.factories import NOW
 
@@ -25,7 +26,7 @@ class Listening:
         return Listening(name, self.heard)
 
     async def find(
-        self, where: Mapping[str, Any], *, sort: Sequence[tuple[str, int]], limit: int
+        self, where: Mapping[str, Any], *, sort: Sequence[tuple[str, int]], limit: int = 0
     ) -> list[Any]:
         order = [*((key, UP) for key in where), *sort]
         self.heard.append((self.name, list(dict.fromkeys(order))))
@@ -60,3 +61,10 @@ async def test_the_audit_has_an_index_in_its_order_for_each_name() -> None:
     assert mongo.heard == [("audit", NEWEST_ENTRY)]
     for field in (*NAMED_BY["schedule"], *NAMED_BY["actor"]):
         assert [(field, UP), *NEWEST_ENTRY] in INDEXES["audit"]
+
+
+async def test_open_lapses_have_an_index_in_their_order() -> None:
+    mongo = Listening()
+    await MongoLapses(cast(Mongo, mongo)).find_lapses({LapseState.FOUND})
+    ((collection, order),) = mongo.heard
+    assert order in [list(keys) for keys in INDEXES[collection]]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from bot.models import JobState, RunStatus
+from bot.models import JobState, LapseState, RunStatus
 from bot.stores.sqlite.audit import SqliteAudit
+from bot.stores.sqlite.lapses import SqliteLapses
 from bot.stores.sqlite.store import SqliteStore
 from bot.stores.sqlite.tasks import SqliteTaskStore
 from tests.factories import NOW
@@ -40,6 +41,7 @@ QUESTIONS: Mapping[str, tuple[Callable[[SqliteStore], Awaitable[object]], set[st
         {"audit_of_actor", "audit_of_actor_name"},
     ),
     "old entries of the audit": (lambda s: SqliteAudit(s).purge_entries(NOW, limit=9), {"audit_newest"}),
+    "open lapses": (lambda s: SqliteLapses(s).find_lapses({LapseState.FOUND}), {"lapses_of_state"}),
     "a claim": (lambda s: s.claim_job(["card", "file"], "me", NOW, NOW), {"jobs_waiting", "jobs_doing"}),
     "a claim of a task": (
         lambda s: SqliteTaskStore(s).claim_task("me", NOW, NOW),
@@ -76,9 +78,9 @@ async def test_a_question_walks_along_an_index(question: str, tmp_path: Path) ->
     assert not [step for step in steps if step.endswith("B-TREE FOR ORDER BY")] or question in SORTED
 
 
-SCANS = {f"SCAN {table}" for table in ("jobs", "runs", "reports", "tasks", "audit")}
+SCANS = {f"SCAN {table}" for table in ("jobs", "runs", "reports", "tasks", "audit", "lapses")}
 SORTED = {  # a few rows: one per kind, or what is in trouble, or what ended lately, or what one asked for
     *("a claim", "old payloads", "dead jobs", "waiting digests"),
     *("what did not arrive", "how much did not arrive", "what ended lately"),
-    *("the entries of a schedule", "the entries of a person"),
+    *("open lapses", "the entries of a schedule", "the entries of a person"),
 }
