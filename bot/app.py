@@ -154,6 +154,7 @@ class App:
             "compare clocks": self._clock_guard.check,
             "reconcile": self.services.reconciler.run,
             "purge expired reports": self.services.reports.purge_expired,
+            "purge the audit": self.services.audit_log.purge_expired,
             "clear payloads": self.services.payload_retention.sweep,
             "measure the export backlog": self.measure_backlog,
             "check the quota": self._alert_quota,

@@ -665,14 +665,15 @@ class AuditOutcome(StrEnum):
     ACCEPTED = "accepted"  #: done, or queued
     REFUSED = "refused"  #: not allowed, or not possible now
     FAILED = "failed"  #: given up because of an error
-    ASKED_BACK = "asked_back"  #: not understood, or ambiguous
+    ASKED_BACK = "asked_back"  #: not understood, ambiguous, or to be confirmed
+    REPEATED = "repeated"  #: the same as an earlier request, so nothing was done
 
 
 @dataclass(frozen=True, kw_only=True)
 class AuditEntry:
     """Record of one request (审计记录): who asked for what, the rule that decided, and the outcome."""
 
-    id: str  # derived from the cause, such as a message or a tap: one entry per cause
+    id: str  # derived from the cause, such as the job of a message: one entry per cause
     at: datetime
     channel: AuditChannel
     actor: Person = Person(id="")  # `id` is "" for strangers, and on the web and the command line

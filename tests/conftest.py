@@ -107,7 +107,8 @@ class CoreHarness:
         services = build_services(self.settings(), adapters)
         self.jobs, self.runs, self.watcher = services.jobs, services.runs, services.watcher
         self.reports, self.exports = services.reports, services.exports
-        self.links, self.audit = services.links, services.download_log
+        self.links, self.download_log = services.links, services.download_log
+        self.audit = services.audit_log
         self.delivery, self.reconciler = services.delivery, services.reconciler
         self.notices, self.governor = services.operator_alerts, services.governor
         self.context, self.intake = services.context, services.dispatcher

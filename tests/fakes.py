@@ -52,12 +52,15 @@ class FakeEngine:
         self.has_own_scheduler = False
         self.questions = 0
         self.refusal: Exception | None = None
+        self.schedule_trouble: Exception | None = None  # while the schedules cannot be read
 
     @property
     def parts(self) -> Mapping[str, Engine]:
         return {"": self}
 
     async def schedules(self) -> Sequence[Schedule]:
+        if self.schedule_trouble:
+            raise self.schedule_trouble
         return self.known
 
     async def submit(self, run: Run) -> Sequence[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.audit.reader import AuditReader
 from tests import ROOT
 
 TOPS = ("bot", "handlers", "cards", "dingtalk_sandbox", "arl_sandbox")
@@ -79,3 +80,10 @@ def test_every_handler_has_its_test() -> None:
     names = {path.stem for path in (ROOT / "handlers").glob("*.py")} - {"__init__"}
     tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests/handlers").glob("test_*.py")}
     assert names <= tests
+
+
+def test_no_handler_can_write_the_audit() -> None:
+    handlers = {name: path for name, path in MODULES.items() if stands_in(name, "handlers")}
+    reached = {module for path in handlers.values() for module in imports(path)}
+    assert not {module for module in reached if stands_in(module, "bot.audit")} - {"bot.audit.reader"}
+    assert [name for name in vars(AuditReader) if not name.startswith("_")] == ["find"]

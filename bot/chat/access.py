@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.audit.request import note_decision, note_schedule
 from bot.chat.permissions import AccessPolicy, Permission, is_allowed
 from bot.errors import UserError
 from bot.models import Person, Schedule
@@ -25,5 +26,8 @@ class Access:
         Raises:
             UserError: The person may not do this here.
         """
+        if schedule:
+            note_schedule(schedule)
         if not is_allowed(self.person, self.conversation_id, permission, self.policy):
             raise UserError("denied", name=str(self.person))
+        note_decision(allowed=True, rule=f"access, {permission}")

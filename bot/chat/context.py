@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.audit.reader import AuditReader
+from bot.audit.request import note_run
 from bot.chat.pending_answers import PendingAnswers
 from bot.chat.users import UserDirectory
 from bot.delivery.files import ReportSender
@@ -63,6 +65,7 @@ class Context:
     overrides: Overrides
     users: UserDirectory
     answers: PendingAnswers
+    audit: AuditReader
     cards: Cards
     clock: Clock
 
@@ -91,6 +94,7 @@ class Context:
         run = await (last or self.find_run(text))
         if run is None:
             raise UserError("no_such_run", run=text)
+        note_run(run)
         return run
 
 

@@ -3,14 +3,16 @@
 import logging
 from dataclasses import replace
 
+from bot.audit.request import finish_entry, note_command
 from bot.chat.access import Access
 from bot.chat.context import Context
 from bot.chat.pending_answers import CANCELLATIONS, CONFIRMATIONS, Pending, PendingKind
 from bot.chat.permissions import AccessPolicy, Permission
+from bot.chat.refusals import record_refusal
 from bot.chat.requests import CommandRequest
 from bot.chat.router import PUNCTUATION, Command, Router, normalize
 from bot.errors import ConfirmationNeeded, DingRunError, PermanentError, UserError
-from bot.models import MarkdownMessage, Message
+from bot.models import AuditOutcome, MarkdownMessage, Message
 
 log = logging.getLogger(__name__)
 
@@ -27,16 +29,21 @@ class MessageProcessor:
         """Return the answer to a message. Only errors that end by themselves are raised."""
         cards = self._context.cards
         try:
-            return await self._answer(message)
+            answer = await self._answer(message)
+            await finish_entry(AuditOutcome.ACCEPTED)
+            return answer  # noqa: TRY300 - an answer that cannot be recorded is not given
         except UserError as error:
+            await record_refusal(error)
             return cards.reply(error.phrase, **error.values)
         except PermanentError as error:
             log.warning("message %s failed: %s", message.id, error)
+            await finish_entry(AuditOutcome.FAILED, str(error))
             return cards.reply("failed", id=message.id)
         except DingRunError:
             raise  # the job is retried
-        except Exception:  # a bug of ours must not leave a person without an answer
+        except Exception as error:  # a bug of ours must not leave a person without an answer
             log.exception("message %s failed because of a bug", message.id)
+            await finish_entry(AuditOutcome.FAILED, type(error).__name__)
             return cards.reply("failed", id=message.id)
 
     async def _answer(self, message: Message) -> MarkdownMessage:
@@ -86,6 +93,7 @@ class MessageProcessor:
 
     async def _run(self, command: Command, request: CommandRequest) -> MarkdownMessage:
         """Run a command. Remember what it asks, so that the next message can answer."""
+        note_command(command.words[0])
         request.access.ensure(command.permission)
         answers, word = self._context.answers, command.words[0]
         try:

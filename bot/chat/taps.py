@@ -10,16 +10,18 @@ from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
+from bot.audit.request import finish_entry, note_run
 from bot.chat.access import Access
 from bot.chat.context import Context
 from bot.chat.permissions import AccessPolicy
+from bot.chat.refusals import record_refusal
 from bot.chat.requests import TapRequest
 from bot.chat.router import Button, Router
 from bot.chat.tap_guard import check_tap
 from bot.delivery.plan import run_of_card
 from bot.errors import PermanentError, TemporaryError, UserError
 from bot.jobs.queue import Jobs
-from bot.models import CardTap, Job, new_job
+from bot.models import AuditOutcome, CardTap, Job, new_job
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class TapProcessor:
         try:
             return await self._accept(tap, add)
         except UserError as error:
+            await record_refusal(error)
             return cards.tap_feedback(error.phrase, **error.values)
         except (TimeoutError, TemporaryError) as error:
             log.warning("tap on %s of %s not stored: %s", tap.action, tap.card_id, str(error) or "too slow")
@@ -69,10 +72,12 @@ class TapProcessor:
         run = await self._context.runs.find(run_id) if run_id else None
         if button is None or run is None:
             raise UserError("card_unknown")
+        note_run(run)
         await check_tap(self._context, tap, run, button.permission, self._policy)
         request, replies = TapRequest(tap=tap, run=run, access=self._access(tap)), button.replies
         key = await self._key(request, button)
         if await self._jobs.known(f"tap:{key}"):
+            await finish_entry(AuditOutcome.REPEATED)
             return self._context.cards.tap_feedback(replies.again)
         await replies.precondition(self._context, request)
         if not replies.free:
@@ -99,6 +104,7 @@ class TapProcessor:
         run = await self._context.runs.find(job.run_id)
         if run is None:
             raise PermanentError(f"run {job.run_id} is not in the store")
+        note_run(run)
         request = TapRequest(tap=tap, run=run, access=self._access(tap), key=job.id)
         await self._router.buttons[tap.action].handler(self._context, request)
 

@@ -96,6 +96,15 @@ class AccessSettings(Section):
     )
 
 
+class AuditSettings(Section):
+    keep_days: Whole = Field(
+        365,
+        ge=1,
+        description="Days to keep the audit: who asked for what, and what came of it.",
+        examples=[730],
+    )
+
+
 class QuotaSettings(Section):
     api: Whole = Field(
         5_000,
@@ -161,6 +170,7 @@ class Settings(Section):
     exporter: ExporterSettings = Field(ExporterSettings(), description="Who writes the reports.")
     web: WebSettings = Field(WebSettings(), description="HTTP server.")
     access: AccessSettings = Field(AccessSettings(), description="Who may do what.")
+    audit: AuditSettings = Field(AuditSettings(), description="Who did what.")
     quota: QuotaSettings = Field(
         QuotaSettings(), description="DingTalk's monthly quota, shared by the whole organisation."
     )

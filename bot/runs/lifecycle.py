@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bot.audit.request import note_run
 from bot.delivery.plan import jobs_for_finished_run
 from bot.delivery.recipients import all_recipients, recipients
 from bot.errors import DingRunError, PermanentError, TemporaryError
@@ -97,7 +98,9 @@ class Runs:
         if await self._store.add_run(run):
             log.info("run %s of %s triggered by %s", run.id, schedule.name, request.idempotency_key)
         await self.enqueue_submit(run.id)
-        return await self._store.find_run(run.id) or run
+        run = await self._store.find_run(run.id) or run
+        note_run(run)
+        return run
 
     async def record_external_run(self, external: EngineRun, *, notify: bool) -> Run | None:
         """Record a run that the engine triggered. Returns None if it is recorded already.

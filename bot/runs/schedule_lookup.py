@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from bot.audit.request import note_schedule
 from bot.errors import DingRunError, PermanentError, TemporaryError, UserError
 from bot.models import Clock, Destination, Run, Schedule
 from bot.ports import Engine
@@ -72,7 +73,7 @@ class ScheduleLookup:
         partial = [s for s in schedules if wanted and wanted in normalize_name(s.name)]
         for found in (exact, partial):
             if len(found) == 1:
-                return found[0]
+                return note_schedule(found[0])
             if found:
                 raise self._ambiguous(found)
         runs = await self._runs.find_by_prefix(wanted)
@@ -90,11 +91,11 @@ class ScheduleLookup:
         if not schedules:
             raise UserError("no_schedules")
         if len(schedules) == 1:
-            return schedules[0]
+            return note_schedule(schedules[0])
         last = await self._runs.last_notified(destination)
         for schedule in schedules:
             if last and schedule.id == last.schedule_id:
-                return schedule
+                return note_schedule(schedule)
         raise self._ambiguous(schedules)
 
     async def find_by_run(self, run: Run) -> Schedule:
@@ -106,7 +107,7 @@ class ScheduleLookup:
         schedules, errors = await self._ask()
         for schedule in schedules:
             if schedule.id == run.schedule_id:
-                return schedule
+                return note_schedule(schedule)
         raise _unknown(run.schedule_name, schedules) if not errors else next(iter(errors.values()))
 
     def next_run_at(self, schedule: Schedule) -> datetime | None:

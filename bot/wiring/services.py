@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from bot.audit.log import AuditLog
+from bot.audit.reader import AuditReader
+from bot.chat.audited import AuditedDispatcher
 from bot.chat.context import ChatDelivery, ChatQuota, Context, ReportServices
 from bot.chat.dispatcher import Dispatcher
 from bot.chat.pending_answers import PendingAnswers
@@ -37,10 +39,8 @@ from bot.quota.governor import Governor
 from bot.quota.request_budget import RequestBudget
 from bot.reports.downloads import DownloadLog
 from bot.reports.exports import ReportExports
-from bot.reports.link_tokens import LinkPolicy
 from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
-from bot.reports.storage import ReportStorage
 from bot.runs.decisions import NotificationDecisions
 from bot.runs.discovery import DiscoveryWindow, RunDiscovery
 from bot.runs.lifecycle import Runs
@@ -48,6 +48,8 @@ from bot.runs.schedule_lookup import ScheduleLookup
 from bot.runs.scheduler import MisfirePolicy, SchedulePolicy, Scheduler
 from bot.runs.watcher import Watcher
 from bot.telemetry.metrics import Metrics
+from bot.wiring.audit import build_audit_log
+from bot.wiring.reports import build_links, build_storage
 from bot.wiring.stores import StoreSet, clock_skew
 from cards.card_template import CardTemplate
 from cards.render import Cards
@@ -87,7 +89,8 @@ class Services:
     links: ReportLinks
     download_log: DownloadLog
     payload_retention: PayloadRetention
-    dispatcher: Dispatcher
+    audit_log: AuditLog
+    dispatcher: AuditedDispatcher
     context: Context
 
 
@@ -118,8 +121,9 @@ class _Builder:
         decisions = NotificationDecisions(self._store, self._overrides, clock=adapters.clock)
         self._runs = Runs(self._store, adapters.engine, self._jobs, clock=adapters.clock, decisions=decisions)
         self._resender = Resender(self._store, self._jobs)
-        self._links = build_links(settings, adapters)
+        self._links = build_links(settings, adapters.stores, adapters.clock)
         self._download_log = DownloadLog(adapters.stores.links, clock=adapters.clock)
+        self._audit_log = build_audit_log(settings, adapters.stores, adapters.clock)
         self._alerts = OperatorAlerts(
             self._jobs,
             channels=adapters.channels,
@@ -148,6 +152,7 @@ class _Builder:
             links=self._links,
             download_log=self._download_log,
             payload_retention=PayloadRetention(store, clock=adapters.clock),
+            audit_log=self._audit_log,
             dispatcher=self._dispatcher(context),
             context=context,
         )
@@ -214,14 +219,16 @@ class _Builder:
             overrides=self._overrides,
             users=UserDirectory(self._store),
             answers=PendingAnswers(self._store, clock=adapters.clock),
+            audit=AuditReader(adapters.stores.audit),
             cards=self._cards,
             clock=adapters.clock,
         )
 
-    def _dispatcher(self, context: Context) -> Dispatcher:
+    def _dispatcher(self, context: Context) -> AuditedDispatcher:
         """Build the dispatcher, and register the jobs of all services with the queue."""
         policy = build_access_policy(self._settings)
-        dispatcher = Dispatcher(self._jobs, context, self._adapters.channels, router=router, policy=policy)
+        plain = Dispatcher(self._jobs, context, self._adapters.channels, router=router, policy=policy)
+        dispatcher = AuditedDispatcher(plain, self._audit_log)
         for kinds in (
             self._runs.kinds,
             delivery_job_kinds(self._delivery_services, self._reconciler),
@@ -246,29 +253,6 @@ def build_schedule_policy(settings: Settings) -> SchedulePolicy:
         misfire_policy=MisfirePolicy(settings.scheduler.misfire_policy),
         misfire_grace=timedelta(seconds=settings.scheduler.misfire_grace),
     )
-
-
-def build_storage(settings: Settings, stores: StoreSet) -> ReportStorage:
-    """Build the storage of the report files: a folder and, with `gridfs`, the archive of the store."""
-    reports = settings.reports
-    return ReportStorage(
-        folder=Path(reports.dir),
-        keep=timedelta(days=reports.keep_days),
-        zone=ZoneInfo(settings.timezone),
-        archive=stores.archive if reports.store == "gridfs" else None,
-    )
-
-
-def build_links(settings: Settings, adapters: Adapters) -> ReportLinks:
-    """Build the issuer of download links. Without `reports.link_secret` the key is kept in the store."""
-    reports = settings.reports
-    policy = LinkPolicy(
-        public_url=settings.web.public_url,
-        ttl=timedelta(seconds=reports.link_ttl),
-        max_downloads=reports.link_max_downloads,
-    )
-    key = reports.link_secret.get_secret_value() if reports.link_secret else ""
-    return ReportLinks(adapters.stores.links, policy, clock=adapters.clock, key=key)
 
 
 def build_access_policy(settings: Settings) -> AccessPolicy:

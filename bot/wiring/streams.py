@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from bot.chat.dispatcher import Dispatcher
+from bot.chat.audited import AuditedDispatcher
 from bot.messengers.dingtalk.rate_limiter import RateLimiter
 from bot.messengers.dingtalk.stream import StreamConnection, StreamOptions
 from bot.models import CardTap, Message
@@ -17,7 +17,7 @@ Receiver = Callable[[Event], Awaitable[Answer]]
 
 
 def build_streams(
-    dingtalk: DingTalkConnection, dispatcher: Dispatcher, rate_limiter: RateLimiter
+    dingtalk: DingTalkConnection, dispatcher: AuditedDispatcher, rate_limiter: RateLimiter
 ) -> Mapping[str, StreamConnection]:
     """Build the connections by the names of their apps; "" is the app in `DINGDING`."""
     receive_message = count_inbound(rate_limiter, dispatcher.receive_message)

@@ -38,9 +38,9 @@ async def test_resumed_downloads_are_shown(core: CoreHarness) -> None:
     run = await core.finished_run()
     link, client = make_link(run_id=run.id), HttpClient.from_headers("192.0.2.7", "curl/8.5.0")
     await SqliteLinks(core.store).add_link(link)
-    await core.audit.start(link, client)
+    await core.download_log.start(link, client)
     for _ in range(2):
-        await core.audit.resume(link, client)
+        await core.download_log.resume(link, client)
     assert "，续传 2 次" in await core.say(f"凭据 {run.id}")
 
 
@@ -48,7 +48,7 @@ async def test_downloads_by_link_are_shown(core: CoreHarness) -> None:
     run = await core.finished_run()
     link = make_link(run_id=run.id)
     await SqliteLinks(core.store).add_link(link)
-    assert await core.audit.start(link, HttpClient.from_headers("192.0.2.77", "curl/8.5.0"))
+    assert await core.download_log.start(link, HttpClient.from_headers("192.0.2.77", "curl/8.5.0"))
     answer = await core.say(f"凭据 {run.id}")
     assert "192.0.2.77" in answer
     assert "curl" in answer

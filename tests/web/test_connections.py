@@ -148,7 +148,7 @@ async def test_a_download_that_is_not_read_holds_nothing_for_long(core: CoreHarn
         await until(lambda: not open_files(tmp_path / "reports"))
         assert site.counted("answer not read") == 1
         writer.close()
-    (download,) = await core.audit.for_run((await core.store.find_runs())[0].id)
+    (download,) = await core.download_log.for_run((await core.store.find_runs())[0].id)
     assert not download.finished
 
 

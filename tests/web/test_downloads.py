@@ -81,7 +81,7 @@ def test_a_name_is_told_in_full_and_in_ascii(name: str) -> None:
 async def test_every_download_is_in_the_audit(shop: WebHarness, client: Client, run: Run) -> None:
     agent = {"User-Agent": "curl/8.5.0 " + "x" * 900}
     await client.get(await shop.path(), headers=agent)
-    (download,) = await shop.audit.for_run(run.id)
+    (download,) = await shop.download_log.for_run(run.id)
     assert (download.address, download.at) == ("127.0.0.1", shop.core.clock())
     assert download.agent.startswith("curl/8.5.0 x")
     assert len(download.agent) == 200
@@ -91,7 +91,7 @@ async def test_behind_a_proxy_of_ours_the_audit_names_who_asked_it(core: CoreHar
     shop = WebHarness(core, proxies=(ipaddress.ip_network("127.0.0.0/8"),))
     async with TestClient(TestServer(shop.app)) as client:
         await client.get(await shop.path(), headers={"X-Forwarded-For": "203.0.113.9, 198.51.100.1"})
-    assert [each.address for each in await shop.audit.for_run(run.id)] == ["198.51.100.1"]
+    assert [each.address for each in await shop.download_log.for_run(run.id)] == ["198.51.100.1"]
 
 
 async def test_a_head_tells_all_and_counts_nothing(shop: WebHarness, client: Client, run: Run) -> None:
@@ -99,7 +99,7 @@ async def test_a_head_tells_all_and_counts_nothing(shop: WebHarness, client: Cli
     for _ in range(30):
         answer = await client.head(path)
         assert (answer.status, answer.content_length) == (200, report.size)
-    assert await shop.audit.for_run(run.id) == []
+    assert await shop.download_log.for_run(run.id) == []
     assert (await client.get(path)).headers["ETag"] == answer.headers["ETag"]
 
 
@@ -116,7 +116,7 @@ async def test_a_download_that_broke_off_goes_on_and_counts_once(
         whole = await first.read() + await rest.read()
         assert whole == core.reports.path(await shop.report()).read_bytes()
         assert (await client.get(path)).status == 404
-        assert len(await shop.audit.for_run(run.id)) == 1
+        assert len(await shop.download_log.for_run(run.id)) == 1
 
 
 async def test_a_range_behind_the_start_is_no_way_around_the_count(core: CoreHarness, run: Run) -> None:
@@ -128,7 +128,7 @@ async def test_a_range_behind_the_start_is_no_way_around_the_count(core: CoreHar
         for asked in ("bytes=1-", "bytes=-4", "bytes=0-", "bytes=99999-"):
             answer = await client.get(path, headers={"Range": asked})
             assert await seen(answer) == await seen(await client.get("/reports/forged"))
-        (download,) = await shop.audit.for_run(run.id)
+        (download,) = await shop.download_log.for_run(run.id)
         assert (download.finished, download.resumes) == (True, 0)
 
 
@@ -152,14 +152,14 @@ async def test_resumes_are_bounded_and_recorded(core: CoreHarness, run: Run) -> 
             (await client.get(path, headers={"Range": "bytes=1-9"})).status for _ in range(MAX_RESUMES + 2)
         ]
         assert got == [206] * MAX_RESUMES + [404] * 2
-        (download,) = await shop.audit.for_run(run.id)
+        (download,) = await shop.download_log.for_run(run.id)
         assert (download.finished, download.resumes) == (False, MAX_RESUMES)
 
 
 async def test_a_range_outside_is_said(shop: WebHarness, client: Client, run: Run) -> None:
     answer = await client.get(await shop.path(), headers={"Range": "bytes=99999-"})
     assert (answer.status, answer.headers["Content-Range"]) == (416, f"bytes */{(await shop.report()).size}")
-    assert await shop.audit.for_run(run.id) == []
+    assert await shop.download_log.for_run(run.id) == []
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ async def test_a_one_time_link_serves_one_of_two_who_ask_at_once(core: CoreHarne
         path = await shop.path()
         answers = await asyncio.gather(*(client.get(path) for _ in range(8)))
         assert sorted(answer.status for answer in answers) == [200] + [404] * 7
-        assert len(await shop.audit.for_run(run.id)) == 1
+        assert len(await shop.download_log.for_run(run.id)) == 1
         assert (await client.head(path)).status == 404
         assert await seen(await client.get(path)) == await seen(await client.get("/reports/forged"))
 
@@ -267,7 +267,7 @@ async def test_a_thousand_altered_tokens_open_nothing(shop: WebHarness, client: 
         altered = path[:at] + chr((ord(path[at]) - 32 + chance.randrange(1, 94)) % 94 + 33) + path[at + 1 :]
         if altered != path:
             assert (await client.get(altered)).status == 404, altered
-    assert await shop.audit.for_run(run.id) == []
+    assert await shop.download_log.for_run(run.id) == []
 
 
 @pytest.mark.parametrize(

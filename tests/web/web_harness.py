@@ -24,9 +24,9 @@ class WebHarness:
         port = SqliteLinks(core.store)
         terms = LinkPolicy(public_url="http://x", ttl=timedelta(hours=1), max_downloads=most)
         self.links = ReportLinks(port, terms, clock=core.clock)
-        self.audit = DownloadLog(port, clock=core.clock)
+        self.download_log = DownloadLog(port, clock=core.clock)
         self.downloads = Downloads(
-            self.links, core.reports, self.audit, metrics=self.metrics, proxies=proxies
+            self.links, core.reports, self.download_log, metrics=self.metrics, proxies=proxies
         )
         self.app = application(self.downloads.routes(), AdminGuard())
 
