@@ -355,6 +355,54 @@ class TaskStore(Protocol):
         """Stream the assets of the given tasks, sorted by merge key."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoredDocument:
+    """A document with a version, in a collection.
+
+    - `group`: documents are listed by it. "" belongs to none.
+    - `due`: time at which something has to happen to it, or None.
+    """
+
+    collection: str
+    id: str
+    group: str = ""
+    due: datetime | None = None
+    version: int = 0  # 0 = not stored yet
+    data: Mapping[str, Any]  # JSON values
+
+
+class DocumentStore(Protocol):
+    """Versioned documents of what other systems report. Each method is atomic."""
+
+    async def add_document(self, document: StoredDocument) -> bool:
+        """Store a new document as version 1. Returns False, without a change, if its id exists."""
+
+    async def save_document(self, document: StoredDocument) -> bool:
+        """Replace a document if the stored one has the same version. It is stored as the next version.
+
+        Returns False, without a change, if it does not exist or has another version.
+        """
+
+    async def find_document(self, collection: str, id_: str) -> StoredDocument | None:
+        """Return the document, or None."""
+
+    async def find_documents(
+        self, collection: str, *, ids: Collection[str] = (), group: str = "", limit: int = 100
+    ) -> Sequence[StoredDocument]:
+        """Return the documents that match all given filters, the last added first."""
+
+    async def find_due_documents(
+        self, collection: str, now: datetime, *, group: str = "", limit: int = 100
+    ) -> Sequence[StoredDocument]:
+        """Return the documents that are due at `now`, the longest due first."""
+
+    async def count_documents(self, collection: str) -> int:
+        """Return the number of documents in a collection."""
+
+    async def purge_documents(self, collection: str, before: datetime, *, limit: int) -> int:
+        """Delete documents that were due before a time, at most `limit` of them. Returns their number."""
+
+
 Checks = Mapping[str, Callable[[], Awaitable[str]]]
 """Checks of `dingrun check`, by the name that is shown.
 

@@ -9,6 +9,7 @@ from bot.errors import missing_extra
 from bot.models import MAX_CLOCK_SKEW
 from bot.ports import (
     AuditStore,
+    DocumentStore,
     DownloadLinkStore,
     LapseStore,
     OverrideStore,
@@ -20,6 +21,7 @@ from bot.ports import (
 )
 from bot.stores.dump import Dumpable
 from bot.stores.sqlite.audit import SqliteAudit
+from bot.stores.sqlite.documents import SqliteDocuments
 from bot.stores.sqlite.dump import SqliteDump
 from bot.stores.sqlite.lapses import SqliteLapses
 from bot.stores.sqlite.links import SqliteLinks
@@ -46,6 +48,7 @@ class StoreSet:
     lapses: LapseStore
     overrides: OverrideStore
     reservations: ReservationStore
+    documents: DocumentStore
     moving: Dumpable
     archive: ReportArchive | None = None  # of reports; in SQLite there is none
 
@@ -83,6 +86,7 @@ def sqlite_stores(store: SqliteStore) -> StoreSet:
         lapses=SqliteLapses(store),
         overrides=SqliteOverrides(store),
         reservations=SqliteReservations(store),
+        documents=SqliteDocuments(store),
         moving=SqliteDump(store),
     )
 
@@ -101,6 +105,7 @@ def _in_mongodb(url: str) -> StoreSet:
     from bot.stores.mongo.quota import MongoQuotaStore  # noqa: PLC0415
     from bot.stores.mongo.reservations import MongoReservations  # noqa: PLC0415
     from bot.stores.mongo.store import MongoStore  # noqa: PLC0415
+    from bot.stores.mongo.stored_documents import MongoDocuments  # noqa: PLC0415
     from bot.stores.mongo.tasks import MongoTaskStore  # noqa: PLC0415
 
     mongo = Mongo(url)
@@ -113,6 +118,7 @@ def _in_mongodb(url: str) -> StoreSet:
         lapses=MongoLapses(mongo),
         overrides=MongoOverrides(mongo),
         reservations=MongoReservations(mongo),
+        documents=MongoDocuments(mongo),
         moving=MongoDump(mongo),
         archive=MongoArchive(mongo),
     )

@@ -17,6 +17,7 @@ from bot.cli.migrate import BATCH_SIZE, migrate
 from bot.errors import ConfigError, PermanentError, TemporaryError
 from bot.models import JobState, Mute, Person, RunStatus
 from bot.mongo import Mongo
+from bot.ports import StoredDocument
 from bot.stores.dump import Dumpable, Entry
 from bot.stores.sqlite.dump import TABLES
 from bot.wiring.stores import StoreSet, open_stores
@@ -72,6 +73,9 @@ async def fill(url: str) -> None:
             await stores.lapses.add_lapse(make_lapse(id=f"late:{number}", found_at=NOW + ODD))
             await stores.audit.add_entry(make_audit_entry(id=f"message:{number}", at=NOW + ODD))
         await stores.overrides.save_override(make_override(mute=Mute(by=Person(id="u"), at=NOW)))
+        await stores.documents.add_document(
+            StoredDocument(collection="runs", id="x", due=LATER, data={"a.b": ["值", None]})
+        )
         await stores.store.claim_job(["card"], "dead", NOW, LATER + ODD)
         await stores.lapses.record_start("s1", NOW)
         await stores.store.set_value("tick", "1")

@@ -29,6 +29,7 @@ from bot.stores.mongo.links import (
     link_from_document,
 )
 from bot.stores.mongo.quota import round_up
+from bot.stores.mongo.stored_documents import document_from_mongo, mongo_document
 from bot.stores.mongo.tasks import asset_document
 
 
@@ -92,6 +93,7 @@ SHAPES: Mapping[str, Shape] = {
     "overrides": Shape(record=OVERRIDES.model, document=OVERRIDES.document),
     "watches": Shape(record=WATCHES.model, document=WATCHES.document),
     "lapses": _model_shape(LAPSES),
+    "documents": Shape(record=document_from_mongo, document=mongo_document, numbered=True),
     "booked": Shape(record=_usage, document=_usage_document),
     "gates": Shape(
         record=lambda found: BlockedLimit(limiter=found["_id"], until=found["blocked_until"]),

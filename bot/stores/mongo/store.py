@@ -41,6 +41,11 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # each covers a whole sort order
         *([(name, UP), *NEWEST_ENTRY] for name in ("schedule_id", "schedule_name", "actor.id", "actor.name")),
     ),
     "lapses": ([("state", UP), *OLDEST_LAPSE],),
+    "documents": (
+        [("collection", UP), ("number", DOWN)],
+        [("collection", UP), ("group", UP), ("number", DOWN)],
+        [("collection", UP), ("due", UP), ("number", UP)],
+    ),
     "booked": ([("month", UP)],),
     "tasks": ([("run_id", UP)], [("status", UP), ("number", UP)]),
     "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.downloads import DownloadLink
 from bot.stores.dump import INTERNAL_KEYS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
+from bot.stores.sqlite.documents import COLUMNS, document_from_row, document_row
 from bot.stores.sqlite.rows import (
     AUDIT,
     DOWNLOADS,
@@ -34,7 +35,7 @@ class Table:
     name: str
     columns: Sequence[str]
     record: Callable[[Row], Any]
-    row: Callable[[Any], Values]
+    row: Callable[[Any], Mapping[str, Any]]
     number: str = ""
     where: str = "true"
 
@@ -103,6 +104,9 @@ TABLES: Mapping[str, Table] = {
     ),
     "watches": Table(name="watches", columns=WATCHES.columns, record=WATCHES.model, row=WATCHES.row),
     "lapses": _model_table(LAPSES, "lapses"),
+    "documents": Table(
+        name="documents", columns=COLUMNS, record=document_from_row, row=document_row, number="number"
+    ),
     "booked": Table(
         name="booked",
         columns=("month", "bucket", "calls"),
@@ -140,5 +144,5 @@ class SqliteDump:
     async def write(self, kind: str, entries: Sequence[Entry]) -> None:
         table = TABLES[kind]
         places = [table.number] if table.number else []
-        rows = [table.row(entry.record) | dict.fromkeys(places, entry.number) for entry in entries]
+        rows = [{**table.row(entry.record)} | dict.fromkeys(places, entry.number) for entry in entries]
         await self._store.insert_many(table.name, (*table.columns, *places), rows)

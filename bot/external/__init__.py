@@ -1,0 +1,1 @@
+"""Runs that other systems execute and report: their models, how reports merge, and their repositories."""

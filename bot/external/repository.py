@@ -1,0 +1,269 @@
+"""Find and change what other systems report, kept as versioned documents."""
+
+import hashlib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from pydantic import TypeAdapter
+
+from bot.errors import TemporaryError
+from bot.external.models import Command, DeclaredKind, ExternalRun, ExternalSchedule
+from bot.ports import DocumentStore, StoredDocument
+
+MAX_ATTEMPTS = 50  # an attempt fails only if somebody else changed the document meanwhile
+MAX_SAME_ID = 10  # schedules that have a run with the same id of their system
+MAX_SCHEDULES = 10_000
+MAX_OPEN_RUNS = 1_000  # of one schedule, of which the newest is looked for
+
+
+class Versioned(Protocol):
+    """A model that is stored as a versioned document."""
+
+    @property
+    def version(self) -> int: ...
+
+
+Model = TypeVar("Model", bound=Versioned)
+
+
+class ModelCollection(Generic[Model]):
+    """One collection of documents as models."""
+
+    def __init__(self, store: DocumentStore, collection: str, model: type[Model]) -> None:
+        self._store = store
+        self._collection = collection
+        self._adapter = TypeAdapter(model)
+
+    async def add(self, id_: str, model: Model, *, group: str = "", due: datetime | None = None) -> bool:
+        return await self._store.add_document(self._document(id_, model, group, due))
+
+    async def save(self, id_: str, model: Model, *, group: str = "", due: datetime | None = None) -> bool:
+        return await self._store.save_document(self._document(id_, model, group, due))
+
+    async def find(self, id_: str) -> Model | None:
+        found = await self._store.find_document(self._collection, id_)
+        return self.model(found) if found else None
+
+    async def find_all(
+        self, *, ids: Collection[str] = (), group: str = "", limit: int = 100
+    ) -> Sequence[Model]:
+        found = await self._store.find_documents(self._collection, ids=ids, group=group, limit=limit)
+        return [self.model(each) for each in found]
+
+    async def find_due(self, now: datetime, *, group: str = "", limit: int = 100) -> Sequence[Model]:
+        found = await self._store.find_due_documents(self._collection, now, group=group, limit=limit)
+        return [self.model(each) for each in found]
+
+    async def count(self) -> int:
+        return await self._store.count_documents(self._collection)
+
+    def model(self, document: StoredDocument) -> Model:
+        return self._adapter.validate_python({**document.data, "version": document.version})
+
+    def _document(self, id_: str, model: Model, group: str, due: datetime | None) -> StoredDocument:
+        data: Mapping[str, Any] = self._adapter.dump_python(model, mode="json")
+        return StoredDocument(
+            collection=self._collection,
+            id=id_,
+            group=group,
+            due=due,
+            version=model.version,
+            data={name: value for name, value in data.items() if name != "version"},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunKey:
+    """Leads from the id that a system gave its run to the run."""
+
+    run_id: str
+    version: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunLog:
+    """The end of the log of a run."""
+
+    text: str = ""
+    version: int = 0
+
+
+class ExternalRuns:
+    """The runs that other systems report.
+
+    `open:<slug>` is the group of the open runs of a slug. A run is due while consequences may have to follow.
+    """
+
+    def __init__(self, store: DocumentStore) -> None:
+        self._runs = ModelCollection(store, "external_runs", ExternalRun)
+        self._keys = ModelCollection(store, "external_run_keys", RunKey)
+        self._logs = ModelCollection(store, "external_logs", RunLog)
+
+    async def find(self, run_id: str) -> ExternalRun | None:
+        """Find a run by our id."""
+        return await self._runs.find(run_id)
+
+    async def find_all(self, run_ids: Collection[str]) -> Sequence[ExternalRun]:
+        """Find runs by our ids, in one query."""
+        return await self._runs.find_all(ids=run_ids, limit=len(run_ids)) if run_ids else ()
+
+    async def find_by_client_id(self, client_id: str, slug: str = "") -> Sequence[ExternalRun]:
+        """Find the runs to which their systems gave this id: at most one for each slug."""
+        if slug:
+            key = await self._keys.find(_key(slug, client_id))
+            keys: Sequence[RunKey] = [key] if key else []
+        else:
+            keys = await self._keys.find_all(group=client_id, limit=MAX_SAME_ID)
+        return await self.find_all([key.run_id for key in keys])
+
+    async def find_open(self, slug: str) -> Sequence[ExternalRun]:
+        """Find the open runs of a slug, newest first."""
+        return await self._runs.find_all(group=f"open:{slug}", limit=MAX_OPEN_RUNS)
+
+    async def find_unsettled(self, before: datetime) -> Sequence[ExternalRun]:
+        """Find the runs with a report from before a time whose consequences may not have followed."""
+        return await self._runs.find_due(before)
+
+    async def add(self, run: ExternalRun) -> bool:
+        """Store a new run. False, without a change, if its system has used the id before."""
+        key = RunKey(run_id=run.id)
+        if not await self._keys.add(_key(run.slug, run.client_id), key, group=run.client_id):
+            known = await self._keys.find(_key(run.slug, run.client_id))
+            if known is None or known.run_id != run.id:
+                return False
+        return await self._runs.add(run.id, run, group=_group(run), due=run.unsettled_since)
+
+    async def save(self, run: ExternalRun) -> bool:
+        """Store a changed run. False, without a change, if somebody else changed it meanwhile."""
+        return await self._runs.save(run.id, run, group=_group(run), due=run.unsettled_since)
+
+    async def change(self, run_id: str, change: Callable[[ExternalRun], ExternalRun]) -> ExternalRun | None:
+        """Change a run atomically and return it. None if there is none."""
+        for _ in range(MAX_ATTEMPTS):
+            run = await self.find(run_id)
+            if run is None:
+                return None
+            changed = change(run)
+            if changed == run:
+                return run
+            if await self.save(changed):
+                return replace(changed, version=run.version + 1)
+        raise TemporaryError(f"too many reports about run {run_id} at once")
+
+    async def settle(self, run: ExternalRun) -> None:
+        """Record that everything has followed from this version of a run."""
+        await self.save(replace(run, unsettled_since=None))
+
+    async def find_log(self, run_id: str) -> str:
+        """Return the end of the log of a run. "" if there is none."""
+        log = await self._logs.find(run_id)
+        return log.text if log else ""
+
+    async def append_log(self, run_id: str, text: str, *, max_bytes: int, expires: datetime) -> None:
+        """Append to the log of a run, and keep its last `max_bytes`. It is purged after `expires`."""
+        for _ in range(MAX_ATTEMPTS):
+            log = await self._logs.find(run_id)
+            tail = last_bytes((log.text if log else "") + text, max_bytes)
+            if log is None and await self._logs.add(run_id, RunLog(text=tail), due=expires):
+                return
+            if log and await self._logs.save(run_id, replace(log, text=tail), due=expires):
+                return
+        raise TemporaryError(f"too many reports about run {run_id} at once")
+
+
+class ExternalSchedules:
+    """The schedules that other systems execute: those of the settings, and those that came by the API."""
+
+    def __init__(
+        self, store: DocumentStore, configured: Sequence[ExternalSchedule] = (), *, limit: int = 1_000
+    ) -> None:
+        self._stored = ModelCollection(store, "external_schedules", ExternalSchedule)
+        self._kinds = ModelCollection(store, "external_kinds", DeclaredKind)
+        self._configured = {each.slug: each for each in configured}
+        self._limit = limit
+
+    def is_configured(self, slug: str) -> bool:
+        """Tell if the settings have the schedule. It cannot be changed by the API then."""
+        return slug in self._configured
+
+    async def all(self) -> Sequence[ExternalSchedule]:
+        """List all schedules: those of the settings first, then by slug."""
+        stored = await self._stored.find_all(limit=MAX_SCHEDULES)
+        known = {each.slug: each for each in sorted(stored, key=lambda each: each.slug)}
+        return list(({**self._configured, **known} | self._configured).values())
+
+    async def find(self, slug: str) -> ExternalSchedule | None:
+        return self._configured.get(slug) or await self._stored.find(slug)
+
+    async def add(self, schedule: ExternalSchedule) -> bool:
+        """Store a new schedule. False, without a change, if there are too many or it exists."""
+        if await self._stored.count() >= self._limit:
+            return False
+        return await self._stored.add(schedule.slug, schedule)
+
+    async def save(self, schedule: ExternalSchedule) -> bool:
+        """Store a changed schedule. False if somebody else changed it meanwhile."""
+        return await self._stored.save(schedule.slug, schedule)
+
+    async def kinds(self, slug: str) -> Sequence[DeclaredKind]:
+        """List the kinds of assets that uploads of a schedule declared, the first one first."""
+        return (await self._kinds.find_all(group=slug))[::-1]
+
+    async def declare(self, kind: DeclaredKind) -> DeclaredKind:
+        """Store a kind, or add its new columns to the stored one. The first key is kept."""
+        id_ = f"{kind.slug}/{kind.name}"
+        for _ in range(MAX_ATTEMPTS):
+            known = await self._kinds.find(id_)
+            if known is None:
+                if await self._kinds.add(id_, kind, group=kind.slug):
+                    return kind
+                continue
+            columns = tuple(dict.fromkeys((*known.columns, *kind.columns)))
+            merged = replace(known, columns=columns)
+            if merged == known or await self._kinds.save(id_, merged, group=kind.slug):
+                return merged
+        raise TemporaryError(f"too many uploads of {kind.name} at once")
+
+
+class Commands:
+    """Requests to the runners that fetch them. A command is due again when its lease ends."""
+
+    def __init__(self, store: DocumentStore) -> None:
+        self._commands = ModelCollection(store, "external_commands", Command)
+
+    async def add(self, command: Command) -> bool:
+        """Store a command for its runner. False if it is stored already."""
+        return await self._commands.add(command.id, command, group=command.runner, due=command.created_at)
+
+    async def claim(self, runner: str, now: datetime, until: datetime) -> Command | None:
+        """Claim the oldest due command of a runner until a time. None if there is none."""
+        for command in await self._commands.find_due(now, group=runner):
+            if await self._commands.save(command.id, command, group=runner, due=until):
+                return command
+        return None
+
+    async def finish(self, command_id: str, runner: str) -> bool:
+        """Record that a command was carried out. False if this runner has no such command."""
+        for _ in range(MAX_ATTEMPTS):
+            command = await self._commands.find(command_id)
+            if command is None or command.runner != runner:
+                return False
+            if await self._commands.save(command.id, command, group=runner):
+                return True
+        raise TemporaryError(f"command {command_id} changes too often")
+
+
+def last_bytes(text: str, limit: int) -> str:
+    """Return the end of a text, at most `limit` bytes of UTF-8."""
+    raw = text.encode(errors="replace")
+    return text if len(raw) <= limit else raw[-limit:].decode(errors="ignore")
+
+
+def _group(run: ExternalRun) -> str:
+    return "" if run.status.ended else f"open:{run.slug}"
+
+
+def _key(slug: str, client_id: str) -> str:
+    return hashlib.sha256(f"{slug}\0{client_id}".encode()).hexdigest()
