@@ -1,0 +1,168 @@
+"""Read how long something lasts from the end of what a person says: 2h, 今天, 到 9:00, 下次. Pure."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+MORNING = time(9)  # of a day that is named without a time
+NOON = 12
+MAX_SPAN = timedelta(days=3650)  # longer ones are cut, so that times stay within the calendar
+
+_DIGITS = {"半": 0.5, "两": 2, "俩": 2, **{word: n for n, word in enumerate("一二三四五六七八九十", 1)}}
+_WEEKDAYS = {word: n for n, word in enumerate("一二三四五六日")} | {"天": 6}
+_ENGLISH_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DAYS = {"今天": 0, "today": 0, "今晚": 0, "tonight": 0, "明天": 1, "tomorrow": 1, "明早": 1, "后天": 2}
+_UNITS = {
+    timedelta(minutes=1): ("分钟", "分", "minutes", "minute", "mins", "min", "m"),
+    timedelta(hours=1): ("个小时", "小时", "个钟头", "钟头", "hours", "hour", "hrs", "hr", "h"),
+    timedelta(days=1): ("天", "days", "day", "d"),
+    timedelta(weeks=1): ("个星期", "星期", "周", "weeks", "week", "w"),
+}
+_SPANS = {word: span for span, words in _UNITS.items() for word in words}
+
+_AMOUNT = re.compile(
+    rf"(?<![a-z0-9.])(?:for )?(\d{{1,6}}(?:\.\d{{1,3}})?|[{''.join(_DIGITS)}]|(?:half )?an?) ?"
+    rf"({'|'.join(sorted(_SPANS, key=len, reverse=True))})$"
+)
+_NEXT = re.compile(r"(?:下一?次|the next run|next run|(?<![a-z])next(?: time)?)$")
+_TODAY = re.compile(r"(?:今天|(?<![a-z])(?:for )?today)$")
+_UNTIL = re.compile(
+    r"(?:直到|到|至|(?<![a-z])(?:until|till)(?![a-z])) ?"
+    r"(?:(?P<year>\d{4})[-/年])?(?:(?P<month>\d{1,2})[-/月](?P<day>\d{1,2})[日号]?)? ?"
+    rf"(?P<word>{'|'.join(_DAYS)})? ?"
+    r"(?:(?P<next>下)?(?:周|星期)(?P<weekday>[一二三四五六日天]))?"
+    rf"(?:(?P<english>{'|'.join(_ENGLISH_WEEKDAYS)})[a-z]*)? ?"
+    r"(?:at )?(?P<part>早上|上午|中午|下午|晚上)? ?"
+    r"(?:(?P<hour>\d{1,2}) ?(?:(?P<mark>[:点]) ?(?P<minute>\d{2})?(?P<half>半)?(?:分)?)?"
+    r" ?(?P<meridiem>am|pm)?)?$"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """A span from now on. `until` is None for the next run only."""
+
+    until: datetime | None = None
+
+
+def split_span(text: str, now: datetime, zone: ZoneInfo) -> tuple[str, Span | None]:
+    """Return what stands before a span, and the span at the end of a text, or None if there is none.
+
+    - `30m`, `2h`, `3 days`, `半小时`, `两天`: from now on.
+    - `今天`, `today`: until the end of the day.
+    - `到 9:00`, `until tomorrow 9:00`, `到周一`, `到 11-30 18:00`: the next such time. A day without a time
+      ends at 9:00.
+    - `下次`, `next`: the next run.
+    """
+    said = unicodedata.normalize("NFKC", text).strip().rstrip("。.!！,，")
+    folded = said.lower() if len(said.lower()) == len(said) else said
+    readers: Sequence[Callable[[str, datetime, ZoneInfo], tuple[int, Span] | None]]
+    readers = (_read_next, _read_until, _read_today, _read_amount)
+    for read in readers:
+        found = read(folded, now, zone)
+        if found:
+            return said[: found[0]].rstrip(" ,，"), found[1]
+    return said, None
+
+
+def next_morning(now: datetime, zone: ZoneInfo) -> datetime:
+    """Return nine o'clock of the next day."""
+    return _at(now.astimezone(zone).date() + timedelta(days=1), MORNING, zone)
+
+
+def _read_next(text: str, now: datetime, zone: ZoneInfo) -> tuple[int, Span] | None:
+    found = _NEXT.search(text)
+    return (found.start(), Span()) if found else None
+
+
+def _read_today(text: str, now: datetime, zone: ZoneInfo) -> tuple[int, Span] | None:
+    found = _TODAY.search(text)
+    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
+    return (found.start(), Span(until=_at(tomorrow, time(), zone))) if found else None
+
+
+def _read_amount(text: str, now: datetime, zone: ZoneInfo) -> tuple[int, Span] | None:
+    found = _AMOUNT.search(text)
+    if not found:
+        return None
+    amount, unit = found.groups()
+    if amount[-1] in "an":
+        number = 0.5 if amount.startswith("half") else 1.0
+    else:
+        number = _DIGITS.get(amount) or float(amount)
+    return found.start(), Span(until=now.astimezone(UTC) + min(number * _SPANS[unit], MAX_SPAN))
+
+
+def _read_until(text: str, now: datetime, zone: ZoneInfo) -> tuple[int, Span] | None:
+    """Read a day, a time, or both. A text that names neither, or no real one, is no span."""
+    for found in _UNTIL.finditer(text):
+        if not any(found.groups()) or _is_part_of_a_name(found):
+            continue
+        with suppress(ValueError, OverflowError):
+            return found.start(), Span(until=_time_of(found, now, zone))
+    return None
+
+
+def _is_part_of_a_name(found: re.Match[str]) -> bool:
+    """Return whether a number alone follows a word in Chinese, such as 签到9."""
+    others = (found[name] for name in ("mark", "part", "meridiem", "month", "word", "weekday", "english"))
+    return bool(found.start()) and not found.string[found.start() - 1].isspace() and not any(others)
+
+
+def _time_of(found: re.Match[str], now: datetime, zone: ZoneInfo) -> datetime:
+    """Return the next time that the words mean. Raises `ValueError` for a day or a time that is not real."""
+    today, clock = now.astimezone(zone).date(), _clock_of(found)
+    day = _day_of(found, today)
+    end = _at(day or today, clock or MORNING, zone)
+    if end > now:
+        return end
+    if day is None:
+        return _at(today + timedelta(days=1), clock or MORNING, zone)
+    if found["word"] and clock is None:
+        return _at(today + timedelta(days=1), time(), zone)
+    return _later(found, day, clock or MORNING, zone) or end
+
+
+def _later(found: re.Match[str], day: date, clock: time, zone: ZoneInfo) -> datetime | None:
+    """Return the same day of the next week or year, if the words can mean that."""
+    if found["weekday"] or found["english"]:
+        return _at(day + timedelta(days=7), clock, zone)
+    return _at(day.replace(year=day.year + 1), clock, zone) if found["month"] and not found["year"] else None
+
+
+def _day_of(found: re.Match[str], today: date) -> date | None:
+    if found["month"]:
+        return date(int(found["year"] or today.year), int(found["month"]), int(found["day"]))
+    if found["word"]:
+        return today + timedelta(days=_DAYS[found["word"]])
+    if found["weekday"] or found["english"]:
+        wanted = _WEEKDAYS[found["weekday"]] if found["weekday"] else _english_weekday(found["english"])
+        monday = today - timedelta(days=today.weekday())
+        if found["next"]:
+            return monday + timedelta(days=7 + wanted)
+        return today + timedelta(days=(wanted - today.weekday()) % 7)
+    return None
+
+
+def _english_weekday(word: str) -> int:
+    return _ENGLISH_WEEKDAYS.index(word)
+
+
+def _clock_of(found: re.Match[str]) -> time | None:
+    if not found["hour"]:
+        return time(NOON) if found["part"] == "中午" else None
+    hour = int(found["hour"])
+    afternoon = found["part"] in {"下午", "晚上"} or found["meridiem"] == "pm" or found["word"] == "今晚"
+    if afternoon and hour < NOON:
+        hour += NOON
+    if found["meridiem"] == "am" and hour == NOON:
+        hour = 0
+    return time(hour % 24 if hour == 24 else hour, 30 if found["half"] else int(found["minute"] or 0))  # noqa: PLR2004
+
+
+def _at(day: date, clock: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, clock, zone).astimezone(UTC)
