@@ -5,6 +5,7 @@ from handlers import (
     help,
     history,
     last_report,
+    mute,
     proof,
     quota,
     regenerate,
@@ -30,6 +31,7 @@ _routers = (
     history.router,
     schedules.router,
     stop.router,
+    mute.router,
     proof.router,
     quota.router,
 )

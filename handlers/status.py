@@ -7,6 +7,7 @@ from bot.chat.context import Context
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
 from bot.chat.router import SCHEDULE, Router
+from bot.delivery.policy.effective import active_mute
 from bot.errors import PermanentError, TemporaryError
 from bot.models import MarkdownMessage, Run, TaskCounts
 from cards.summary import mark_of
@@ -40,7 +41,19 @@ async def status(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         lag=backlog.lag,
         running=[_running(run, counts.get(run.id)) for run in running],
         recent=[_ended(run, ctx.reports.exports.progress(run)) for run in ended],
+        muted=await _muted(ctx, [*running, *ended]),
     )
+
+
+async def _muted(ctx: Context, runs: Sequence[Run]) -> Sequence[Mapping[str, object]]:
+    """Return the schedules of these runs that are muted, until when, and by whom."""
+    overrides, names = await ctx.overrides.all(), {run.schedule_id: run.schedule_name for run in runs}
+    mutes = {id_: active_mute(overrides.get(id_), ctx.clock()) for id_ in names}
+    return [
+        {"schedule": names[id_], "until": mute.until, "by": str(mute.by)}
+        for id_, mute in mutes.items()
+        if mute
+    ]
 
 
 async def _schedule_id(ctx: Context, name: str) -> str:
@@ -84,6 +97,7 @@ def _ended(run: Run, exported_rows: int | None) -> dict[str, object]:
         "total": counts.total,
         "ended_at": run.end_time,
         "push": run.push_status.value,
+        "muted": run.muted is not None,
         "export": run.export_status.value,
         "export_rows": exported_rows,
         "export_error": run.export_error,

@@ -4,6 +4,7 @@ import difflib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from bot.audit.request import note_schedule
 from bot.errors import DingRunError, PermanentError, TemporaryError, UserError
@@ -25,6 +26,11 @@ class ScheduleLookup:
         self._runs = runs
         self._policy = policy
         self._clock = clock
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the time zone in which people name times."""
+        return self._policy.zone
 
     async def all(self) -> Sequence[Schedule]:
         """List all schedules of the engines that answer. Raises the error of an engine if none does."""
@@ -75,7 +81,7 @@ class ScheduleLookup:
             if len(found) == 1:
                 return note_schedule(found[0])
             if found:
-                raise self._ambiguous(found)
+                raise self.ambiguous(found)
         runs = await self._runs.find_by_prefix(wanted)
         if len(runs) == 1:
             return await self.find_by_run(runs[0])
@@ -96,7 +102,7 @@ class ScheduleLookup:
         for schedule in schedules:
             if last and schedule.id == last.schedule_id:
                 return note_schedule(schedule)
-        raise self._ambiguous(schedules)
+        raise self.ambiguous(schedules)
 
     async def find_by_run(self, run: Run) -> Schedule:
         """Return the schedule of a run as it is now.
@@ -114,7 +120,7 @@ class ScheduleLookup:
         """Return the next time at which the schedule fires, or None when it never does again."""
         return next_due(schedule, self._clock(), self._policy.zone)
 
-    def _ambiguous(self, schedules: Sequence[Schedule]) -> UserError:
+    def ambiguous(self, schedules: Sequence[Schedule]) -> UserError:
         """Offer each with its number, its next time and its id."""
         shown = schedules[:MAX_NAMES_SHOWN]
         items = [{"name": s.name, "id": s.id, "next": self.next_run_at(s)} for s in shown]

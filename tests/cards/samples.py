@@ -12,6 +12,7 @@ from bot.models import (
     Failure,
     Findings,
     KindSummary,
+    Mute,
     Person,
     Report,
     Run,
@@ -294,7 +295,9 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
                 {**_ENDED, "mark": "⏹️", "done": 9, "stopped": 3, "push": "success", "export": "success"},
                 {**_ENDED, "ended_at": None, "push": "pending", "export": "pending"},
                 {**_ENDED, "push": "pending", "export": "running", "export_rows": 5_000},
+                {**_ENDED, "push": "skipped", "export": "success", "muted": True},
             ],
+            "muted": [{"schedule": "每日巡检", "until": until, "by": "张三"} for until in (NOW, None)],
         },
     ],
     "history": [
@@ -400,13 +403,23 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             "downloads": [_DOWNLOAD, replace(_DOWNLOAD, address="2001:db8::1", agent="")],
         },
         {
-            "run": failed(idempotency_key="cron:s1:now", end_time=None),
+            "run": failed(
+                idempotency_key="cron:s1:now",
+                end_time=None,
+                muted=Mute(by=Person(id="u1", name="张三"), at=NOW, until=NOW),
+            ),
             "chain": [],
             "unlisted": 3,
             "seen": [],
             "downloads": [],
         },
     ],
+    "mute_accepted": [{"schedule": "每日巡检", "until": until} for until in (NOW, None)],
+    "mute_how_long": [{"schedule": "每日巡检"}],
+    "mute_too_long": [{"days": 30}],
+    "unmute_accepted": [{"schedule": "每日巡检"}],
+    "not_muted": [{"schedule": "每日巡检"}, {"schedule": ""}],
+    "already_muted": [{"schedule": "每日巡检", "until": until} for until in (NOW, None)],
     "summary_withheld": [{"run": "rabcdefghij"}],
     "channel_fell": [
         {"destination": "group:cid6EU==", "step": "card", "why": "DingTalk answered param.templateNotExist"},
@@ -440,5 +453,6 @@ TAPPED = (
     "report_pressed", "report_taken", "no_such_run",
     "report_sent_lately", "asked_too_often", "calls_run_out",
     "nothing_to_resend", "resend_pressed", "resend_taken",
+    "already_muted", "mute_pressed", "mute_taken",
 )  # fmt: skip
 """The phrases that may answer a tap."""

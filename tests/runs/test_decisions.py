@@ -140,6 +140,16 @@ async def test_a_crash_after_the_mute_was_used_up_silences_the_same_run(core: Co
     assert (await again(core)).push_status is PushStatus.SUCCESS
 
 
+async def test_a_run_that_another_bot_mutes_at_the_same_moment_is_not_sent(core: CoreHarness) -> None:
+    run = await core.trigger()
+    core.engine.end_all()
+    await core.watcher.tick()  # this bot stores the jobs
+    await core.store.update_run(run.id, {"muted": FOREVER})  # the other one ends the run
+    await core.do_jobs()
+    assert core.messenger.sent == []
+    assert (await core.run(run.id)).push_status is PushStatus.SKIPPED
+
+
 async def test_a_run_without_jobs_so_far_follows_the_latest_change(core: CoreHarness) -> None:
     core.schedule = WITHOUT_EXPORT
     await change(core, notify_enable=False)

@@ -5,7 +5,6 @@ import logging
 from bot.delivery.cards import OutgoingCard, send_card
 from bot.delivery.circuit_breaker import DeliveryMode
 from bot.delivery.jobs.summary import (
-    UNCHANGED,
     NotNotifiedError,
     Summary,
     build_card_state,
@@ -30,8 +29,8 @@ async def run_card_job(services: DeliveryServices, claim: Claim) -> Result:
     """Send the summary as a card, in a digest, or by a message job that is stored before this one ends."""
     try:
         summary = await prepare_summary(services, claim)
-    except NotNotifiedError:
-        return DeliveryResult(skipped=UNCHANGED).as_json()
+    except NotNotifiedError as reason:
+        return DeliveryResult(skipped=str(reason)).as_json()
     route = summary.payload.route
     if route is Route.DIGEST:
         return await join_digest(services, claim, summary.payload.digest)

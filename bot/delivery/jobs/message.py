@@ -2,7 +2,6 @@
 
 from bot.delivery.circuit_breaker import DeliveryMode
 from bot.delivery.jobs.summary import (
-    UNCHANGED,
     NotNotifiedError,
     Summary,
     build_card_state,
@@ -25,8 +24,8 @@ async def run_message_job(services: DeliveryServices, claim: Claim) -> Result:
     """Send the summary as a message, in a digest, or by the fallback webhook of its destination."""
     try:
         summary = await prepare_summary(services, claim)
-    except NotNotifiedError:
-        return DeliveryResult(skipped=UNCHANGED).as_json()
+    except NotNotifiedError as reason:
+        return DeliveryResult(skipped=str(reason)).as_json()
     payload = summary.payload
     if payload.route is Route.DIGEST:
         return await join_digest(services, claim, payload.digest)

@@ -11,7 +11,7 @@ from bot.delivery.circuit_breaker import DeliveryMode
 from bot.delivery.digests import DigestMissedError, DigestUnconfirmedError, digest_id
 from bot.delivery.payload import DeliveryPayload, update_payload
 from bot.delivery.plan import MAX_EXPORT_WAIT
-from bot.delivery.recipients import is_notified, wants_changes
+from bot.delivery.recipients import is_notified, recipients, wants_changes
 from bot.delivery.routing import Route, RoutingSnapshot, choose_route
 from bot.delivery.services import DeliveryServices
 from bot.errors import DingRunError, PermanentError, TemporaryError
@@ -20,7 +20,7 @@ from bot.models import Destination, ExportStatus, Report, Run
 from bot.quota.budget import QuotaLevel
 from cards.summary import CardState
 
-UNCHANGED = "nothing has changed"  # why a summary is skipped
+UNCHANGED, MUTED = "nothing has changed", "the schedule is muted"  # why a summary is skipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class Summary:
 
 
 class NotNotifiedError(Exception):
-    """Nothing has changed, so this destination is not notified of the run (`notify_on: change`)."""
+    """This destination is not notified of the run; the message says why."""
 
 
 async def prepare_summary(services: DeliveryServices, claim: Claim) -> Summary:
@@ -42,7 +42,7 @@ async def prepare_summary(services: DeliveryServices, claim: Claim) -> Summary:
     Raises:
     - `Postpone` while the run is running, while its report is exported (up to `MAX_EXPORT_WAIT` after the end
       of the run, or until it is known whether anything has changed), and while the month's quota is used up.
-    - `NotNotifiedError` when nothing has changed.
+    - `NotNotifiedError` when nothing has changed (`notify_on: change`), or another bot has muted the run.
     """
     run = await services.find_ended_run(claim.job)
     _ensure_notified(run, DeliveryPayload.of(claim.job), services.jobs.clock())
@@ -68,11 +68,13 @@ def _ensure_notified(run: Run, payload: DeliveryPayload, now: datetime) -> None:
     """Raise when this destination is not notified, or not yet. A summary that has a route is."""
     if payload.route is not None or payload.via is not None or payload.requested_by_person:
         return
+    if run.muted and payload.destination not in recipients(run):
+        raise NotNotifiedError(MUTED)
     notified = is_notified(run, payload.destination)
     if notified is None:
         raise Postpone(now + MAX_EXPORT_WAIT)
     if not notified and wants_changes(run, payload.destination):
-        raise NotNotifiedError
+        raise NotNotifiedError(UNCHANGED)
 
 
 async def _complete_snapshot(

@@ -1,0 +1,153 @@
+"""`静默 [计划] [多久]` / `mute [schedule] [how long]`, `取消静默` / `unmute`, and a button.
+
+A muted schedule runs and is recorded as usual. Nobody is notified of it, except who asked for a run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.audit.request import note_schedule
+from bot.chat.context import Context, reply_destination, request_key
+from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest, TapRequest
+from bot.chat.router import SCHEDULE, ButtonReplies, Router
+from bot.chat.spans import Span, next_morning, split_span
+from bot.delivery.policy.effective import active_mute
+from bot.errors import UserError
+from bot.models import MarkdownMessage, Mute, Run, Schedule, ScheduleOverride
+from cards.buttons import ButtonColor, ButtonDesign
+
+router = Router()
+
+MAX_MUTE = timedelta(days=30)
+OFFERED = ("1h", "今天", "下次")  # what a person who names no time may choose from
+MUTE_USAGE: Mapping[str, str] = {
+    "zh-CN": "[计划] [2h、今天、到 9:00、下次]",
+    "en": "[schedule] [2h, today, until 9:00, next]",
+}
+
+
+@router.command(
+    "静默",
+    "mute",
+    "静音",
+    "免打扰",
+    "别吵",
+    permission=Permission.OPERATE,
+    argument=MUTE_USAGE,
+    zh="在一段时间内不推送一个计划",
+    en="stop notifications of a schedule for a while",
+)
+async def mute(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    name, span = split_span(request.argument, ctx.clock(), ctx.schedules.zone)
+    schedule = await find_schedule(ctx, request, name)
+    if span is None:
+        raise UserError(
+            "mute_how_long", schedule=schedule.name, listed=[f"{schedule.id} {each}" for each in OFFERED]
+        )
+    _ensure_valid(ctx, span)
+    asked = Mute(
+        by=request.message.sender, at=ctx.clock(), until=span.until, cause=request_key(request.message)
+    )
+    await ctx.overrides.change(schedule.id, lambda each: _muted(each, asked))
+    return ctx.cards.reply("mute_accepted", schedule=schedule.name, until=span.until)
+
+
+async def find_schedule(ctx: Context, request: CommandRequest, name: str) -> Schedule:
+    """Return the schedule of a name, of a number in the last list, or the one that is meant without a name.
+
+    Raises:
+        UserError: There is no such schedule, there are several, or the person may not operate it.
+    """
+    if name:
+        schedule = await ctx.schedules.find_by_name(await ctx.answers.resolve(request.message, name))
+    else:
+        schedule = await ctx.schedules.find_default(reply_destination(request.message))
+    request.access.ensure(Permission.OPERATE, schedule)
+    return schedule
+
+
+def _ensure_valid(ctx: Context, span: Span) -> None:
+    if span.until is not None and not ctx.clock() < span.until <= ctx.clock() + MAX_MUTE:
+        raise UserError("mute_too_long", days=MAX_MUTE.days)
+
+
+def _muted(override: ScheduleOverride, asked: Mute) -> ScheduleOverride:
+    """Mute a schedule. The same message does so once, also if its run has used up the mute since."""
+    if override.mute and override.mute.cause == asked.cause:
+        return override
+    return replace(override, mute=asked)
+
+
+@router.command(
+    "取消静默",
+    "unmute",
+    "解除静默",
+    "恢复推送",
+    "恢复通知",
+    permission=Permission.OPERATE,
+    argument=SCHEDULE,
+    zh="恢复推送",
+    en="start notifications of a schedule again",
+)
+async def unmute(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    if request.argument:
+        schedule = await find_schedule(ctx, request, request.argument)
+    else:
+        schedule = await _find_muted(ctx, request)
+    if active_mute(await ctx.overrides.find(schedule.id), ctx.clock()) is None:
+        raise UserError("not_muted", schedule=schedule.name)
+    await ctx.overrides.change(schedule.id, lambda each: replace(each, mute=None))
+    return ctx.cards.reply("unmute_accepted", schedule=schedule.name)
+
+
+async def _find_muted(ctx: Context, request: CommandRequest) -> Schedule:
+    """Return the only schedule that is muted.
+
+    Raises:
+        UserError: None is muted, or there are several.
+    """
+    overrides, now = await ctx.overrides.all(), ctx.clock()
+    schedules = [each for each in await ctx.schedules.all() if request.access.sees(each)]
+    muted = [each for each in schedules if active_mute(overrides.get(each.id), now)]
+    if len(muted) > 1:
+        raise ctx.schedules.ambiguous(muted)
+    if not muted:
+        raise UserError("not_muted", schedule="")
+    request.access.ensure(Permission.OPERATE, muted[0])
+    return note_schedule(muted[0])
+
+
+async def _not_muted(ctx: Context, request: TapRequest) -> None:
+    override = await ctx.overrides.find(request.run.schedule_id)
+    if mute := active_mute(override, ctx.clock()):
+        raise UserError("already_muted", schedule=request.run.schedule_name, until=mute.until)
+
+
+async def _mute_state(ctx: Context, run: Run) -> str:
+    """Tell taps apart that are made after somebody has changed the mute."""
+    return str((await ctx.overrides.find(run.schedule_id)).version)
+
+
+@router.button(
+    ButtonDesign(
+        action="mute",
+        label={"zh-CN": "静默到明早", "en": "Mute until tomorrow"},
+        color=ButtonColor.GRAY,
+        is_shown=lambda view: view.kind in {"failed", "error"},
+    ),
+    permission=Permission.OPERATE,
+    replies=ButtonReplies(
+        accepted="mute_pressed",
+        again="mute_taken",
+        precondition=_not_muted,
+        dedupe_key=_mute_state,
+        free=True,
+    ),
+)
+async def mute_tapped(ctx: Context, request: TapRequest) -> None:
+    now = ctx.clock()
+    until = next_morning(now, ctx.schedules.zone)
+    asked = Mute(by=request.tap.user, at=now, until=until, cause=request.key)
+    await ctx.overrides.change(request.run.schedule_id, lambda each: _muted(each, asked))
