@@ -267,6 +267,9 @@ class AuditStore(Protocol):
         Returns False, without a change, if an entry with this id has its outcome: it is final.
         """
 
+    async def find_entry(self, entry_id: str) -> AuditEntry | None:
+        """Return the entry, or None if there is none with this id."""
+
     async def find_entries(
         self,
         *,

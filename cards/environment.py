@@ -87,7 +87,9 @@ def load(lang: str, zone: str) -> TemplateEnvironments:
     for name, (prose, exact) in _PROSE_AND_EXACT.items():
         environment = _environment(sources, prose)
         environment.filters.update(filters, exact=exact)
-        environment.globals.update({name: words[name] for name in ("reasons", "steps", "states")})
+        environment.globals.update({
+            name: words[name] for name in ("reasons", "steps", "states", "outcomes", "channels")
+        })
         environments[name] = TemplateEnvironment(environment, phrases)
     return TemplateEnvironments(message_env=environments["message"], card_env=environments["card"])
 

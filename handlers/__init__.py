@@ -2,6 +2,7 @@
 
 from bot.chat.router import Router
 from handlers import (
+    audit,
     help,
     history,
     last_report,
@@ -34,6 +35,7 @@ _routers = (
     mute.router,
     proof.router,
     quota.router,
+    audit.router,
 )
 
 router = Router(*_routers, help.build_router(_routers))

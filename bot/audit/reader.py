@@ -15,6 +15,10 @@ class AuditReader:
     def __init__(self, store: AuditStore) -> None:
         self._store = store
 
+    async def find_entry(self, entry_id: str) -> AuditEntry | None:
+        """Return the entry with this id, or None."""
+        return await self._store.find_entry(entry_id)
+
     async def find(
         self,
         *,

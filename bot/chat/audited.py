@@ -17,6 +17,7 @@ from bot.audit.log import AuditLog
 from bot.audit.request import audited, noting
 from bot.chat.context import reply_destination
 from bot.chat.dispatcher import Dispatcher
+from bot.chat.users import UserDirectory
 from bot.errors import TemporaryError
 from bot.jobs.queue import Claim, JobKind, Result
 from bot.models import (
@@ -41,9 +42,14 @@ _TAP = TypeAdapter(CardTap)
 class AuditedDispatcher:
     """A dispatcher whose messages and taps are recorded."""
 
-    def __init__(self, dispatcher: Dispatcher, audit: AuditLog) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, audit: AuditLog, users: UserDirectory, *, labels: Mapping[str, str]
+    ) -> None:
+        """Wrap a dispatcher. `labels` are the texts of the buttons, by action."""
         self._dispatcher = dispatcher
         self._audit = audit
+        self._users = users
+        self._labels = labels
 
     @property
     def kinds(self) -> Mapping[str, JobKind]:
@@ -65,7 +71,7 @@ class AuditedDispatcher:
         key = deterministic_id("", entry.id, entry.outcome, entry.detail, minute, length=20)
         try:
             async with asyncio.timeout(MAX_STORE_SECONDS):
-                await self._audit.record(replace(entry, id=f"tap:{key}"))
+                await self._audit.record(await self._as_people_see(replace(entry, id=f"tap:{key}")))
         except (TimeoutError, TemporaryError) as error:
             log.warning(
                 "a tap on %s by %s is not in the audit: %s (%s)",
@@ -79,19 +85,24 @@ class AuditedDispatcher:
         """Return the kind of job with an entry for each job."""
 
         async def run(claim: Claim) -> Result:
-            async with audited(self._audit.record, self._entry(claim.job)):
+            async with audited(self._audit.record, await self._entry(claim.job)):
                 return await kind.run(claim)
 
         async def on_finished(job: Job) -> None:
             if job.state is JobState.DEAD:
-                failed = replace(self._entry(job), outcome=AuditOutcome.FAILED, detail=job.error)
+                failed = replace(await self._entry(job), outcome=AuditOutcome.FAILED, detail=job.error)
                 await self._audit.record(failed)
             await kind.on_finished(job)
 
         return replace(kind, run=run, on_finished=on_finished)
 
-    def _entry(self, job: Job) -> AuditEntry:
-        return replace(_ENTRIES[job.kind](job), id=job.id)
+    async def _entry(self, job: Job) -> AuditEntry:
+        return await self._as_people_see(replace(_ENTRIES[job.kind](job), id=job.id))
+
+    async def _as_people_see(self, entry: AuditEntry) -> AuditEntry:
+        """Return the entry with the name of the person and the text of the button. A tap has ids only."""
+        said = self._labels.get(entry.said, entry.said) if entry.channel is AuditChannel.TAP else entry.said
+        return replace(entry, actor=await self._users.with_name(entry.actor), said=said)
 
 
 def message_entry(message: Message, at: datetime) -> AuditEntry:

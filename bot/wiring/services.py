@@ -228,7 +228,8 @@ class _Builder:
         """Build the dispatcher, and register the jobs of all services with the queue."""
         policy = build_access_policy(self._settings)
         plain = Dispatcher(self._jobs, context, self._adapters.channels, router=router, policy=policy)
-        dispatcher = AuditedDispatcher(plain, self._audit_log)
+        labels = {design.action: design.label[self._settings.lang] for design in router.button_designs}
+        dispatcher = AuditedDispatcher(plain, self._audit_log, context.users, labels=labels)
         for kinds in (
             self._runs.kinds,
             delivery_job_kinds(self._delivery_services, self._reconciler),

@@ -8,6 +8,8 @@ from typing import Any
 from bot.delivery.audit_trail import Attempt
 from bot.downloads import IssuedLink
 from bot.models import (
+    AuditChannel,
+    AuditOutcome,
     ExportStatus,
     Failure,
     Findings,
@@ -25,7 +27,15 @@ from bot.quota.budget import Forecast
 from cards.environment import load_phrases
 from cards.escaping import Markup
 from cards.summary import CardState
-from tests.factories import NOW, make_download, make_link, make_report, make_run, make_schedule
+from tests.factories import (
+    NOW,
+    make_audit_entry,
+    make_download,
+    make_link,
+    make_report,
+    make_run,
+    make_schedule,
+)
 
 HOSTILE = (
     "[点我](http://evil.example/) @all **x** <a atId=1>#h ${title} `c` \u202etxt\n# h | https://e.example"
@@ -229,6 +239,34 @@ _AGAIN = {
     "tries": _TRIES,
 }
 _TAP = {**_STEP, "kind": "tap", "to": "report", "message_id": "", "by": "张三"}
+_ENTRY = make_audit_entry(id="message:1")
+_REFUSED_TAP = make_audit_entry(
+    id="tap:2",
+    channel=AuditChannel.TAP,
+    actor=Person(id=""),
+    place="cidA",
+    place_name="",
+    said="重跑",
+    command="rerun",
+    run_id="r1",
+    allowed=False,
+    rule="not a member",
+    outcome=AuditOutcome.REFUSED,
+    detail="outsider",
+)
+_DOWNLOADED = make_audit_entry(
+    id="web:3",
+    channel=AuditChannel.WEB,
+    actor=Person(id=""),
+    organization="",
+    place="",
+    place_name="",
+    said="每日巡检_r1.xlsx",
+    command="download",
+    run_id="r1",
+    rule="reports.link",
+    address="192.0.2.7",
+)
 _FORECAST = Forecast(at_end=7_200, lasts_until=NOW + timedelta(days=3))
 _API = {
     "kind": "api",
@@ -420,6 +458,12 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "unmute_accepted": [{"schedule": "每日巡检"}],
     "not_muted": [{"schedule": "每日巡检"}, {"schedule": ""}],
     "already_muted": [{"schedule": "每日巡检", "until": until} for until in (NOW, None)],
+    "audit": [
+        {"name": "", "entries": [_ENTRY, _REFUSED_TAP, _DOWNLOADED]},
+        {"name": "李雷", "entries": [replace(_ENTRY, outcome=each) for each in AuditOutcome]},
+        {"name": "", "entries": []},
+    ],
+    "audit_entry": [{"entry": each} for each in (_ENTRY, _REFUSED_TAP, _DOWNLOADED)],
     "summary_withheld": [{"run": "rabcdefghij"}],
     "channel_fell": [
         {"destination": "group:cid6EU==", "step": "card", "why": "DingTalk answered param.templateNotExist"},

@@ -96,7 +96,7 @@ async def test_an_accepted_tap_is_recorded_by_its_job(core: CoreHarness) -> None
     await core.do_jobs()
     entry = await the_entry(core)
     assert (entry.channel, entry.outcome, entry.command) == (AuditChannel.TAP, AuditOutcome.ACCEPTED, "rerun")
-    assert (entry.actor.id, entry.place, entry.schedule_id) == ("user01", "cidA", "s1")
+    assert (entry.actor.id, entry.place, entry.said) == ("user01", "cidA", "重跑")
     assert entry.run_id not in {"", run.id}
 
 
@@ -116,7 +116,7 @@ async def test_taps_that_do_not_count_are_recorded_as_refused(core: CoreHarness,
     await core.intake.receive_tap(tap_on(run.id, user=user))
     entry = await the_entry(core)
     assert (entry.outcome, entry.allowed) == (AuditOutcome.REFUSED, False)
-    assert (entry.actor.id, entry.run_id, entry.said) == (user.id, run.id, "rerun")
+    assert (entry.actor.id, entry.run_id, entry.said) == (user.id, run.id, "重跑")
 
 
 async def test_a_tap_on_a_card_that_was_never_sent_is_recorded_as_refused(core: CoreHarness) -> None:

@@ -35,6 +35,8 @@ async def test_an_entry_comes_back_as_it_was(audit: AuditStore) -> None:
     entry = make_audit_entry(at=NOW + ODD, channel=AuditChannel.WEB, address="192.0.2.7", allowed=False)
     assert await audit.add_entry(entry)
     assert await audit.find_entries() == [entry]
+    assert await audit.find_entry(entry.id) == entry
+    assert await audit.find_entry("message:unknown") is None
 
 
 async def test_a_pending_entry_is_completed_and_keeps_its_time(two: tuple[AuditStore, AuditStore]) -> None:

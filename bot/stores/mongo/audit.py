@@ -28,6 +28,10 @@ class MongoAudit:
         pending = {"_id": entry.id, "outcome": AuditOutcome.PENDING.value}
         return await self._entries.change(pending, {"$set": changes}) is not None
 
+    async def find_entry(self, entry_id: str) -> AuditEntry | None:
+        found = await self._entries.find_one({"_id": entry_id})
+        return AUDIT.model(found) if found else None
+
     async def find_entries(
         self,
         *,

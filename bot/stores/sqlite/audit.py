@@ -39,6 +39,10 @@ class SqliteAudit:
     async def add_entry(self, entry: AuditEntry) -> bool:
         return await self._store.change(ADD, AUDIT.row(entry))
 
+    async def find_entry(self, entry_id: str) -> AuditEntry | None:
+        rows = await self._store.rows("select * from audit where id = :id", {"id": entry_id})
+        return AUDIT.model(rows[0]) if rows else None
+
     async def find_entries(
         self,
         *,

@@ -1,0 +1,46 @@
+"""`审计 [计划|人]` / `audit [schedule|person]`: show who asked for what, newest first. A number shows one."""
+
+from collections.abc import Sequence
+
+from bot.chat.context import Context
+from bot.chat.permissions import Permission
+from bot.chat.requests import CommandRequest
+from bot.chat.router import Router
+from bot.models import AuditEntry, MarkdownMessage
+
+router = Router()
+
+MAX_ENTRIES_SHOWN = 20
+
+
+@router.command(
+    "审计",
+    "audit",
+    permission=Permission.ADMIN,
+    argument={"zh-CN": "[计划或人]", "en": "[schedule or person]"},
+    zh="查看谁要求了什么，结果如何",
+    en="show who asked for what, and what came of it",
+)
+async def audit(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    name = request.argument
+    if entry := await ctx.audit.find_entry(name) if name else None:
+        return ctx.cards.reply("audit_entry", entry=entry)
+    entries = await _entries_about(ctx, name)
+    await ctx.answers.remember_list(request.message, [entry.id for entry in entries], command="审计")
+    return ctx.cards.reply("audit", name=name, entries=entries)
+
+
+async def _entries_about(ctx: Context, name: str) -> Sequence[AuditEntry]:
+    """Return the newest entries of a person or a schedule, or of everything without a name.
+
+    Raises:
+        UserError: Nobody and no schedule has this name, or a part of the name means several schedules.
+    """
+    if not name:
+        return await ctx.audit.find(limit=MAX_ENTRIES_SHOWN)
+    if entries := await ctx.audit.find(actor=name, limit=MAX_ENTRIES_SHOWN):
+        return entries
+    if named := await ctx.audit.find(schedule=name, limit=1):  # also one that is gone by now
+        return await ctx.audit.find(schedule=named[0].schedule_id or name, limit=MAX_ENTRIES_SHOWN)
+    schedule = await ctx.schedules.find_by_name(name)
+    return await ctx.audit.find(schedule=schedule.id, limit=MAX_ENTRIES_SHOWN)
