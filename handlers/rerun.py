@@ -4,7 +4,6 @@ from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE, ButtonReplies, Router
-from bot.errors import UserError
 from bot.models import MarkdownMessage, Run, Trigger
 from bot.runs.lifecycle import TriggerRequest
 from cards.buttons import ButtonColor, ButtonDesign
@@ -28,12 +27,12 @@ async def rerun(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         return _accepted(ctx, existing)
     name = request.argument
     schedule = await (ctx.schedules.find_by_name(name) if name else ctx.schedules.find_default(destination))
-    await ensure_not_running(ctx, schedule.id)
-    await ctx.quota.requests.charge(request.message.sender)
     trigger = TriggerRequest(
         idempotency_key=key, trigger=Trigger.CHAT, asked_by=request.message.sender, asked_in=destination
     )
-    return _accepted(ctx, await ctx.runs.trigger(schedule, trigger))
+    async with ctx.starts.reserved(schedule.id, trigger):
+        await ctx.quota.requests.charge(request.message.sender)
+        return _accepted(ctx, await ctx.runs.trigger(schedule, trigger))
 
 
 def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
@@ -41,8 +40,19 @@ def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
     return ctx.cards.reply("rerun_accepted", schedule=run.schedule_name, run=run.id, told=notified)
 
 
-async def _not_running(ctx: Context, request: TapRequest) -> None:
-    await ensure_not_running(ctx, request.run.schedule_id)
+def _trigger_request(request: TapRequest) -> TriggerRequest:
+    return TriggerRequest(
+        idempotency_key=f"submit:{request.key}",
+        trigger=Trigger.CARD,
+        asked_by=request.tap.user,
+        asked_in=card_destination(request.run, request.tap),
+    )
+
+
+async def _reserve(ctx: Context, request: TapRequest) -> None:
+    """Reserve the start at once, so that of two people who tap, the later one is told."""
+    async with ctx.starts.reserved(request.run.schedule_id, _trigger_request(request)):
+        await ctx.quota.requests.charge(request.tap.user)
 
 
 @router.button(
@@ -53,28 +63,9 @@ async def _not_running(ctx: Context, request: TapRequest) -> None:
         is_shown=lambda view: not view.state.rerun_by,
     ),
     permission=Permission.OPERATE,
-    replies=ButtonReplies(accepted="rerun_pressed", again="rerun_taken", precondition=_not_running),
+    replies=ButtonReplies(accepted="rerun_pressed", again="rerun_taken", precondition=_reserve, free=True),
 )
 async def rerun_tapped(ctx: Context, request: TapRequest) -> None:
-    trigger = TriggerRequest(
-        idempotency_key=f"submit:{request.key}",
-        trigger=Trigger.CARD,
-        asked_by=request.tap.user,
-        asked_in=card_destination(request.run, request.tap),
-    )
-    await ctx.runs.trigger(await ctx.schedules.find_by_run(request.run), trigger)
+    schedule = await ctx.schedules.find_by_run(request.run)
+    await ctx.starts.start(schedule, _trigger_request(request))
     await ctx.delivery.requests.announce_rerun(request.run, str(request.tap.user))
-
-
-async def ensure_not_running(ctx: Context, schedule_id: str) -> None:
-    """Refuse to start a schedule whose last run has not ended.
-
-    Raises:
-        UserError: It is running; the values tell how far it is.
-    """
-    run = await ctx.runs.find_running(schedule_id)
-    if run:
-        counts = (await ctx.runs.progress([run]))[run.id]
-        raise UserError(
-            "rerun_running", schedule=run.schedule_name, run=run.id, ended=counts.ended, total=counts.total
-        )

@@ -10,7 +10,6 @@ from bot.delivery.recipients import all_recipients
 from bot.errors import UserError
 from bot.models import Destination, MarkdownMessage, Run, Trigger
 from bot.runs.lifecycle import RECENT_RUNS_LIMIT, TriggerRequest, retried_run_id, retry_key
-from handlers.rerun import ensure_not_running
 
 router = Router()
 
@@ -31,15 +30,15 @@ async def rerun_failed(ctx: Context, request: CommandRequest) -> MarkdownMessage
     name = request.argument
     last = await (_find_by_name(ctx, name) if name else _find_latest(ctx, destination))
     schedule = await ctx.schedules.find_by_run(last)
-    await ensure_not_running(ctx, schedule.id)
-    await ctx.quota.requests.charge(request.message.sender)
     trigger = TriggerRequest(
         idempotency_key=retry_key(last.id, key),
         trigger=Trigger.CHAT,
         asked_by=request.message.sender,
         asked_in=destination,
     )
-    return await _accepted(ctx, await ctx.runs.trigger(schedule, trigger))
+    async with ctx.starts.reserved(schedule.id, trigger):
+        await ctx.quota.requests.charge(request.message.sender)
+        return await _accepted(ctx, await ctx.runs.trigger(schedule, trigger))
 
 
 async def _accepted(ctx: Context, run: Run) -> MarkdownMessage:

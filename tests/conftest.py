@@ -32,7 +32,7 @@ from bot.stores.sqlite.store import SqliteStore
 from bot.telemetry.metrics import Metrics
 from bot.wiring.pools import POOLS
 from bot.wiring.services import Adapters, build_services
-from bot.wiring.stores import sqlite_stores
+from bot.wiring.stores import StoreSet, sqlite_stores
 from tests.brokers import rabbitmq, redis
 from tests.factories import make_message, make_schedule
 from tests.fakes import FakeClock, FakeEngine, FakeExporter, FakeMessenger, fake_channel, fake_split
@@ -79,6 +79,7 @@ class CoreHarness:
     reached: dict[DestinationKind, Messenger] = field(default_factory=dict)  # others than `messenger`
     apps: dict[str, Messenger] = field(default_factory=dict)  # others than the one in `DINGDING`
     quota_store: QuotaStore | None = None
+    stores: StoreSet | None = None  # others than those on `store`
     terms: LinkPolicy = field(default_factory=LinkPolicy)
     max_bytes: int = 1_000_000
     budget: Budget = field(default_factory=Budget)
@@ -93,7 +94,7 @@ class CoreHarness:
 
     def build(self) -> None:
         """Build the services. A second build stands for a process that restarts on the same store."""
-        stores = sqlite_stores(self.store)
+        stores = self.stores or sqlite_stores(self.store)
         adapters = Adapters(
             stores=replace(stores, quota=self.quota_store or stores.quota),
             engine=self.engine,

@@ -21,6 +21,7 @@ from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
 from bot.runs.lifecycle import Runs
 from bot.runs.schedule_lookup import ScheduleLookup, normalize_name
+from bot.runs.starts import RunStarts
 from cards.render import Cards
 
 MAX_RUNS_OFFERED = 10
@@ -58,6 +59,7 @@ class Context:
     """The service as a handler sees it."""
 
     runs: Runs
+    starts: RunStarts
     schedules: ScheduleLookup
     reports: ReportServices
     delivery: ChatDelivery

@@ -23,5 +23,5 @@ class TapRequest:
     tap: CardTap
     run: Run
     access: Access
-    key: str = ""  # id of the job that processes the tap; "" before it is stored
+    key: str = ""  # id of the job that processes the tap, also before it is stored
     confirmed: bool = False  # the person was asked, and confirmed

@@ -79,7 +79,7 @@ class TapProcessor:
         if await self._jobs.known(f"tap:{key}"):
             await finish_entry(AuditOutcome.REPEATED)
             return self._context.cards.tap_feedback(replies.again)
-        await replies.precondition(self._context, request)
+        await replies.precondition(self._context, replace(request, key=f"tap:{key}"))
         if not replies.free:
             await self._context.quota.requests.charge(tap.user)
         payload = _TAP.dump_python(tap, mode="json")

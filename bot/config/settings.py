@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from bot.config.chat import ChatSettings
 from bot.config.dingtalk import DingDing
 from bot.config.engine import AnyEngine, EmbeddedSettings, EngineName, EngineSettings
 from bot.config.expectations import ExpectationSettings
@@ -171,6 +172,7 @@ class Settings(Section):
     web: WebSettings = Field(WebSettings(), description="HTTP server.")
     access: AccessSettings = Field(AccessSettings(), description="Who may do what.")
     audit: AuditSettings = Field(AuditSettings(), description="Who did what.")
+    chat: ChatSettings = Field(ChatSettings(), description="Commands and buttons.")
     quota: QuotaSettings = Field(
         QuotaSettings(), description="DingTalk's monthly quota, shared by the whole organisation."
     )

@@ -46,6 +46,7 @@ from bot.runs.discovery import DiscoveryWindow, RunDiscovery
 from bot.runs.lifecycle import Runs
 from bot.runs.schedule_lookup import ScheduleLookup
 from bot.runs.scheduler import MisfirePolicy, SchedulePolicy, Scheduler
+from bot.runs.starts import RunStarts
 from bot.runs.watcher import Watcher
 from bot.telemetry.metrics import Metrics
 from bot.wiring.audit import build_audit_log
@@ -198,6 +199,13 @@ class _Builder:
         adapters = self._adapters
         return Context(
             runs=self._runs,
+            starts=RunStarts(
+                adapters.stores.reservations,
+                self._runs,
+                clock=adapters.clock,
+                cooldown=timedelta(seconds=self._settings.chat.rerun_cooldown),
+                skew=clock_skew(self._settings.store.url),
+            ),
             schedules=ScheduleLookup(
                 adapters.engine, self._runs, self._schedule_policy, clock=adapters.clock
             ),

@@ -304,6 +304,10 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"schedule": "每日巡检", "run": "r1", "told": False},
     ],
     "rerun_running": [_RUNNING, {**_RUNNING, "total": 0, "ended": 0}],
+    "rerun_started": [
+        {"by": "李四", "at": NOW, "run": "rabcdefghij", "ordinal": 12},
+        {"by": "", "at": NOW, "run": "", "ordinal": 0},
+    ],
     "which_schedule": [
         {
             "schedules": [
@@ -491,7 +495,7 @@ ANSWERS |= {phrase: [{}] for phrase in load_phrases() if phrase not in ANSWERS}
 
 TAPPED = (
     "denied", "outsider", "not_met", "card_unknown", "busy", "failed",
-    "rerun_running", "rerun_pressed", "rerun_taken",
+    "rerun_running", "rerun_started", "rerun_pressed", "rerun_taken",
     "no_such_schedule", "regenerate_pressed", "regenerate_running", "regenerate_unwanted", "report_is_there",
     "nothing_to_report", "revoke_pressed", "revoke_taken", "no_links",
     "report_pressed", "report_taken", "no_such_run",

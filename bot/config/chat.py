@@ -1,0 +1,16 @@
+"""The `chat` section of the settings: what people do in the chat and on cards."""
+
+from pydantic import Field
+
+from bot.config.types import Section, Whole
+
+
+class ChatSettings(Section):
+    rerun_cooldown: Whole = Field(
+        30,
+        ge=0,
+        le=3600,
+        description="Seconds after a start in which nobody else can start the same schedule again. Scheduled"
+        " runs are not affected.",
+        examples=[60],
+    )
