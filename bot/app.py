@@ -62,7 +62,7 @@ class App:
                 engine=self.engine,
                 exporter=build_exporter(settings, self.stores, self.engine, clock=clock),
                 channels=dingtalk.channels,
-                split=split_report,
+                split=partial(split_report, lang=settings.lang),
                 metrics=self._metrics,
                 clock=clock,
                 owner=owner,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot.assets.kinds import display_name
+from cards.catalogue import display_name, explain
 from cards.escaping import Markup, cut
 
 _KB = 1024
@@ -30,7 +30,7 @@ class Filters:
     def table(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that templates use."""
         own = (self.moment, self.short, self.until, self.offset, self.duration, self.size, self.number)
-        return {each.__name__: each for each in (*own, self.kind, self.cron, self.spoken, cut)}
+        return {each.__name__: each for each in (*own, self.kind, self.reason, self.cron, self.spoken, cut)}
 
     def moment(self, at: datetime) -> Markup:
         """Return a time such as 2026-11-24 03:00:05."""
@@ -79,6 +79,10 @@ class Filters:
     def kind(self, name: str) -> str:
         """Return the name of an asset kind or a highlight in the language."""
         return cut(display_name(name, self._words["lang"]), 20)
+
+    def reason(self, stored: str) -> str:
+        """Return the text of a stored reason or error in the language, to be escaped."""
+        return explain(stored, self._words["lang"])
 
     def cron(self, line: str) -> str:
         """Return the usual cron expressions as words, any other as it is, to be escaped."""

@@ -27,8 +27,6 @@ class AssetKind:
     """
 
     name: str
-    chinese: str
-    english: str
     fields: Sequence[str]
     key: Callable[[Document], Key]
     whole: Collection[str] = ()
@@ -93,57 +91,57 @@ def _wih_highlights(document: Document) -> Sequence[str]:
 
 ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (
     AssetKind(
-        name="vuln", chinese="漏洞", english="Vulnerabilities",
+        name="vuln",
         fields=("target", "vul_name", "plg_name", "plg_type", "app_name", "verify_data", "save_date"),
         key=key_from("target", "plg_name", "vul_name"),
         highlights=_vuln_highlights,
     ),
     AssetKind(
-        name="nuclei_result", chinese="Nuclei 结果", english="Nuclei results",
+        name="nuclei_result",
         fields=("vuln_url", "vuln_name", "vuln_severity", "template_id", "target", "save_date"),
         key=key_from("vuln_url", "template_id", "vuln_name"),
         highlights=_nuclei_highlights,
     ),
     AssetKind(
-        name="fileleak", chinese="文件泄露", english="File leaks",
+        name="fileleak",
         fields=("url", "title", "status_code", "content_length", "site"),
         key=key_from("url"),
         highlights=lambda _: ("fileleak",),
     ),
     AssetKind(
-        name="wih", chinese="WIH", english="WIH",  # codespell:ignore
+        name="wih",  # codespell:ignore
         fields=("record_type", "content", "source", "site"),
         key=key_from("record_type", "content", "site"),
         highlights=_wih_highlights,
     ),
     AssetKind(
-        name="site", chinese="站点", english="Sites",
+        name="site",
         fields=("site", "url", "title", "finger.name", "status", "favicon.hash"),
         key=site_key,
         whole={"finger"},
     ),
     AssetKind(
-        name="ip", chinese="IP", english="IPs",
+        name="ip",
         fields=("ip", "port_info", "geo_city", "geo_asn", "domain", "os_info.name", "cdn_name", "ip_type"),
         key=key_from("ip"),
     ),
     AssetKind(
-        name="service", chinese="系统服务", english="Services",
+        name="service",
         fields=("service_name", "service_info"),
         key=key_from("service_name"),
     ),
     AssetKind(
-        name="domain", chinese="域名", english="Domains",
+        name="domain",
         fields=("domain", "type", "record", "ips"),
         key=key_from("domain"),
     ),
     AssetKind(
-        name="npoc_service", chinese="服务识别", english="Identified services",
+        name="npoc_service",
         fields=("host", "port", "scheme", "target", "save_date"),
         key=key_from("host", "port", "scheme"),
     ),
     AssetKind(
-        name="cert", chinese="证书", english="Certificates",
+        name="cert",
         fields=(
             "ip", "port", "cert.subject_dn", "cert.issuer_dn", "cert.names", "cert.validity",
             "cert.signature_algorithm", "cert.serial_number", "cert.fingerprint",
@@ -152,17 +150,17 @@ ASSET_KINDS: Mapping[str, AssetKind] = {kind.name: kind for kind in (
         key=cert_key,
     ),
     AssetKind(
-        name="url", chinese="URL", english="URLs",
+        name="url",
         fields=("url", "title", "status_code", "content_length", "source"),
         key=key_from("url"),
     ),
     AssetKind(
-        name="stat_finger", chinese="指纹", english="Fingerprints",
+        name="stat_finger",
         fields=("name", "cnt"),
         key=key_from("name"),
     ),
     AssetKind(
-        name="cip", chinese="C 段", english="Networks",
+        name="cip",
         fields=("cidr_ip", "ip_list", "domain_list"),
         key=key_from("cidr_ip"),
     ),
@@ -176,25 +174,10 @@ REPORTED_KINDS: Mapping[str, AssetKind] = {
 HIGHLIGHTS = ("vuln", "weak_password", "nuclei_risk", "fileleak", "leaked_key")
 """Assets that need attention, the most important first. Some are only a part of their kind."""
 
-_HIGHLIGHT_NAMES = {
-    "weak_password": ("弱口令", "Weak passwords"),
-    "nuclei_risk": ("Nuclei 风险", "Nuclei risks"),
-    "leaked_key": ("密钥泄露", "Leaked keys"),
-}
-"""Chinese and English names. All other highlights have the name of their kind."""
-
 INCLUDED_IN = {"weak_password": "vuln"}
 """Highlights whose assets are also counted in another one."""
 
 IMPORTANCE: Mapping[str, int] = {name: rank for rank, name in enumerate(ASSET_KINDS)}
-
-
-def display_name(kind: str, lang: str) -> str:
-    """Return the name of a kind or highlight in a language. Unknown kinds keep their own name."""
-    if kind in ASSET_KINDS:
-        return ASSET_KINDS[kind].english if lang == "en" else ASSET_KINDS[kind].chinese
-    chinese, english = _HIGHLIGHT_NAMES.get(kind, (kind, kind))
-    return english if lang == "en" else chinese
 
 
 def by_importance(kind: str) -> tuple[int, str]:

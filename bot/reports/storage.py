@@ -182,5 +182,5 @@ def _purge_unfinished(day: Path, before: datetime) -> None:
 
 def _storage_error(error: OSError) -> DingRunError:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return TemporaryError("the disk is full (磁盘满了): reports.dir")
+        return TemporaryError("the disk is full: reports.dir")
     return TemporaryError(f"reports.dir cannot be written: {error.strerror}")

@@ -15,8 +15,10 @@ from bot.delivery.resend import Resender
 from bot.errors import UserError
 from bot.ports import Store
 from bot.web.guard import is_same
+from cards.catalogue import explain
 
 MAX_RUNS = 30
+LANG = "en"  # of the pages
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
@@ -39,6 +41,7 @@ class Status:
         loader = FileSystemLoader(Path(__file__).parent / "templates")
         pages = Environment(loader=loader, autoescape=select_autoescape(["html"]), trim_blocks=True)
         pages.filters["moment"] = self._moment
+        pages.filters["reason"] = lambda stored: explain(stored, LANG)
         self._page, self._chain = pages.get_template("status.html"), pages.get_template("chain.html")
 
     def routes(self) -> list[web.RouteDef]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.assets.external_sort import ExternalSort
-from bot.assets.kinds import HIGHLIGHTS, AssetKind, by_importance, display_name
+from bot.assets.kinds import HIGHLIGHTS, AssetKind, by_importance
 from bot.assets.values import Document, ip_order, text
 from bot.models import Findings, KindSummary, Run
 from bot.ports import ReportInput
@@ -26,11 +26,11 @@ from bot.workbook.diff import (
     pair_assets,
 )
 from bot.workbook.finding_sheets import EXTRA_SHEETS, KIND_SHEETS, localized
-from bot.workbook.labels import WORDS
 from bot.workbook.overview import COLUMN_WIDTHS, Overview, SheetSummary
 from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE, KindSheet, Row, SheetLayout, ip_row, parse_services
 from bot.workbook.statistics import LAYOUT, Statistics
 from bot.workbook.writer import SheetWriter, WorkbookWriter
+from cards.catalogue import display_name, load_words
 
 MAX_ADDRESSES_IN_MEMORY = 500  # while they are sorted; each may have thousands of ports
 
@@ -103,7 +103,7 @@ class WorkbookBuilder:
     def __init__(self, book: WorkbookWriter, report_input: ReportInput) -> None:
         self._book = book
         self._input = report_input
-        self._words = WORDS[book.options.lang]
+        self._words = load_words("workbook", book.options.lang)
         lang, zone = book.options.lang, book.options.zone.key
         self._kinds = KIND_SHEETS | {name: localized(kind, lang, zone) for name, kind in EXTRA_SHEETS.items()}
         self._overview = book.plain_sheet(self._words["overview"], COLUMN_WIDTHS)

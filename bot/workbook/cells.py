@@ -17,7 +17,7 @@ from bot.workbook.masking import Secret
 
 MAX_SHEET_ROWS = 1_048_576  # Excel's limit
 MAX_CELL_CHARACTERS = 32_767  # Excel's limit, in UTF-16 code units
-TRUNCATION_MARK = "…（已截断 / cut）"
+TRUNCATION_MARK = "…"
 MAX_VISIBLE_LINES = 6  # of a row
 LINE_HEIGHT_POINTS = 15
 ACTIVE_CHARACTERS = frozenset("=+-@＝＋－＠\t\r\n")  # spreadsheets may run what starts with these

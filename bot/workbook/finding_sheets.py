@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.assets.kinds import ASSET_KINDS, FINGERPRINTS, by_importance, display_name, endpoint
+from bot.assets.kinds import ASSET_KINDS, FINGERPRINTS, by_importance, endpoint
 from bot.assets.values import (
     LINE_BREAK,
     Document,
@@ -22,6 +22,7 @@ from bot.assets.values import (
 )
 from bot.workbook.masking import join_masked, masked_content, masked_evidence
 from bot.workbook.sheets import ARL_SHEETS, KindSheet, Row, SheetLayout
+from cards.catalogue import display_name, load_words
 
 
 def url_row(documents: Sequence[Document]) -> Row:
@@ -127,20 +128,20 @@ EXTRA_SHEETS: dict[str, KindSheet] = {
     "url": KindSheet(
         asset=ASSET_KINDS["url"],
         layout=SheetLayout(
-            title=ASSET_KINDS["url"].chinese,
-            header=("URL", "标题", "状态码", "长度", "来源"),
+            title="url",
+            header=("URL", "title", "status", "length", "source"),
             widths=(60, 40, 10, 12, 20),
-            volatile_columns=frozenset({"长度"}),
+            volatile_columns=frozenset({"length"}),
         ),
         row=url_row,
     ),
     "cert": KindSheet(
         asset=ASSET_KINDS["cert"],
         layout=SheetLayout(
-            title=ASSET_KINDS["cert"].chinese,
+            title="cert",
             header=(
-                "主题", "颁发者", "域名", "地址", "生效（{zone}）", "到期（{zone}）", "签名算法",
-                "序列号", "指纹",
+                "subject", "issuer", "names", "addresses", "valid_from", "valid_until", "algorithm",
+                "serial_number", "fingerprint",
             ),
             widths=(40, 40, 40, 24, 24, 24, 18, 44, 68),
             name_columns=(0, 8),
@@ -150,10 +151,10 @@ EXTRA_SHEETS: dict[str, KindSheet] = {
     "vuln": KindSheet(
         asset=ASSET_KINDS["vuln"],
         layout=SheetLayout(
-            title=ASSET_KINDS["vuln"].chinese,
-            header=("目标", "漏洞", "插件", "类型", "应用", "验证信息", "发现时间（{zone}）"),
+            title="vuln",
+            header=("target", "vulnerability", "plugin", "type", "product", "evidence", "found_at"),
             widths=(36, 40, 30, 10, 20, 60, 24),
-            volatile_columns=frozenset({"发现时间（{zone}）"}),
+            volatile_columns=frozenset({"found_at"}),
             name_columns=(0, 1),
         ),
         row=vuln_row,
@@ -161,25 +162,25 @@ EXTRA_SHEETS: dict[str, KindSheet] = {
     "fileleak": KindSheet(
         asset=ASSET_KINDS["fileleak"],
         layout=SheetLayout(
-            title=ASSET_KINDS["fileleak"].chinese,
-            header=("URL", "标题", "状态码", "长度", "站点"),
+            title="fileleak",
+            header=("URL", "title", "status", "length", "site"),
             widths=(60, 40, 10, 12, 35),
-            volatile_columns=frozenset({"长度"}),
+            volatile_columns=frozenset({"length"}),
         ),
         row=fileleak_row,
     ),
     "stat_finger": KindSheet(
         asset=ASSET_KINDS["stat_finger"],
         layout=SheetLayout(
-            title=ASSET_KINDS["stat_finger"].chinese, header=("指纹", "站点数"), widths=(40, 12)
+            title="stat_finger", header=("fingerprint", "sites"), widths=(40, 12)
         ),
         row=fingerprint_row,
     ),
     "wih": KindSheet(
         asset=ASSET_KINDS["wih"],
         layout=SheetLayout(
-            title=ASSET_KINDS["wih"].chinese,
-            header=("类型", "内容", "来源", "站点"),
+            title="wih",
+            header=("type", "content", "source", "site"),
             widths=(20, 60, 60, 35),
             name_columns=(0, 1),
         ),
@@ -188,10 +189,10 @@ EXTRA_SHEETS: dict[str, KindSheet] = {
     "nuclei_result": KindSheet(
         asset=ASSET_KINDS["nuclei_result"],
         layout=SheetLayout(
-            title=ASSET_KINDS["nuclei_result"].chinese,
-            header=("URL", "漏洞", "级别", "模板", "目标", "发现时间（{zone}）"),
+            title="nuclei_result",
+            header=("URL", "vulnerability", "severity", "template", "target", "found_at"),
             widths=(60, 40, 12, 30, 36, 24),
-            volatile_columns=frozenset({"发现时间（{zone}）"}),
+            volatile_columns=frozenset({"found_at"}),
             name_columns=(0, 1),
         ),
         row=nuclei_row,
@@ -199,8 +200,8 @@ EXTRA_SHEETS: dict[str, KindSheet] = {
     "cip": KindSheet(
         asset=ASSET_KINDS["cip"],
         layout=SheetLayout(
-            title=ASSET_KINDS["cip"].chinese,
-            header=("C 段", "IP 数", "域名数", "IP", "域名"),
+            title="cip",
+            header=("network", "address_count", "name_count", "IP", "names"),
             widths=(20, 10, 10, 40, 50),
         ),
         row=network_row,
@@ -208,25 +209,14 @@ EXTRA_SHEETS: dict[str, KindSheet] = {
     "npoc_service": KindSheet(
         asset=ASSET_KINDS["npoc_service"],
         layout=SheetLayout(
-            title=ASSET_KINDS["npoc_service"].chinese,
-            header=("主机", "端口", "协议", "目标", "发现时间（{zone}）"),
+            title="npoc_service",
+            header=("host", "port", "protocol", "target", "found_at"),
             widths=(30, 10, 16, 40, 24),
-            volatile_columns=frozenset({"发现时间（{zone}）"}),
+            volatile_columns=frozenset({"found_at"}),
             name_columns=(0, 1, 2),
         ),
         row=npoc_row,
     ),
-}  # fmt: skip
-
-ENGLISH = {
-    "漏洞": "Vulnerability", "指纹": "Fingerprint", "C 段": "Network", "标题": "Title",
-    "状态码": "Status", "长度": "Length", "来源": "Source", "主题": "Subject", "颁发者": "Issuer",
-    "域名": "Names", "地址": "Seen at", "生效（{zone}）": "Valid from ({zone})",
-    "到期（{zone}）": "Valid until ({zone})",
-    "签名算法": "Algorithm", "序列号": "Serial number", "目标": "Target", "插件": "Plugin", "类型": "Type",
-    "应用": "Product", "验证信息": "Evidence", "发现时间（{zone}）": "Found at ({zone})", "站点": "Site",
-    "站点数": "Sites", "内容": "Content", "级别": "Severity", "模板": "Template", "IP 数": "Address count",
-    "域名数": "Name count", "主机": "Host", "端口": "Port", "协议": "Protocol",
 }  # fmt: skip
 
 KIND_SHEETS = dict(sorted((ARL_SHEETS | EXTRA_SHEETS).items(), key=lambda item: by_importance(item[0])))
@@ -234,15 +224,19 @@ KIND_SHEETS = dict(sorted((ARL_SHEETS | EXTRA_SHEETS).items(), key=lambda item: 
 
 
 def localized(kind: KindSheet, lang: str, zone: str) -> KindSheet:
-    """Return the sheet of a kind in a language, with the time zone in its headers."""
+    """Return the sheet of a kind in a language, with the time zone in its headers.
 
-    def word(name: str) -> str:
-        return (ENGLISH.get(name, name) if lang == "en" else name).replace("{zone}", zone)
+    The layouts above have keys of `cards/words/columns.yaml`, or labels that are the same in all languages.
+    """
+    columns = load_words("columns", lang)
+
+    def label(key: str) -> str:
+        return columns.get(key, key).replace("{zone}", zone)
 
     layout = replace(
         kind.layout,
         title=display_name(kind.asset.name, lang),
-        header=[word(name) for name in kind.layout.header],
-        volatile_columns=frozenset(map(word, kind.layout.volatile_columns)),
+        header=[label(key) for key in kind.layout.header],
+        volatile_columns=frozenset(map(label, kind.layout.volatile_columns)),
     )
     return replace(kind, layout=layout)

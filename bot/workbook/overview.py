@@ -10,19 +10,20 @@ from openpyxl.chart import BarChart, LineChart, Reference
 from openpyxl.styles import Font
 from openpyxl.worksheet.hyperlink import Hyperlink
 
-from bot.assets.kinds import by_importance, display_name
+from bot.assets.kinds import by_importance
 from bot.assets.values import text
 from bot.models import UNSUBMITTED, Failure, KindSummary, Run, TaskCounts
 from bot.ports import ReportInput
 from bot.workbook.cells import ACTIVE_CHARACTERS, WorkbookOptions, clean, local_time, truncate
 from bot.workbook.diff import ChangeKind
-from bot.workbook.labels import WORDS
 from bot.workbook.writer import TIME_FORMAT, style_header
+from cards.catalogue import display_name, explain, load_words
 
 COLUMN_WIDTHS = (36, 30, 40, 30, 12, 12, 12, 12)
 CHART_PLACES = ("J2", "T2")  # side by side, above the table of recent runs
 MAX_CHART_LINES = 8
 UNIT_STEP_LIMIT = 10  # charts below it have an axis in steps of 1
+FAILURE_COLUMNS = ("target", "status", "reason", "task")
 MAX_LISTED_NAMES = 5  # of runs or targets in one cell
 _BOLD = Font(bold=True)
 _LINK = Font(color="1677FF", underline="single")
@@ -52,7 +53,7 @@ class Overview:
     def __init__(self, sheet: Any, options: WorkbookOptions) -> None:
         self._sheet = sheet
         self._options = options
-        self._words = WORDS[options.lang]
+        self._words = load_words("workbook", options.lang)
         self._row_count = 0
 
     def write(self, report_input: ReportInput, found: Sequence[SheetSummary]) -> None:
@@ -149,9 +150,9 @@ class Overview:
                 self._append((words["order_note"].format(kind=kind),))
 
     def _write_failures(self, run: Run) -> None:
-        header = [self._words[name] for name in ("target", "status", "reason", "task")]
+        header, lang = [self._words[name] for name in FAILURE_COLUMNS], self._options.lang
         rows = (
-            (each.target, self._words[each.status.value], each.reason, _engine_task_id(each))
+            (each.target, self._words[each.status.value], explain(each.reason, lang), _engine_task_id(each))
             for each in run.failures
         )
         self._write_table("failures", header, rows)
@@ -214,7 +215,7 @@ class Overview:
 
 def run_facts(report_input: ReportInput, options: WorkbookOptions) -> Iterator[tuple[str, object]]:
     """Yield the facts of a run with their labels. Unknown facts are left out."""
-    words, run, baseline = WORDS[options.lang], report_input.run, report_input.baseline
+    words, run, baseline = load_words("workbook", options.lang), report_input.run, report_input.baseline
     counts = run.task_counts or TaskCounts(total=0)
     values: Mapping[str, object] = {
         "schedule": run.schedule_name,
@@ -224,7 +225,7 @@ def run_facts(report_input: ReportInput, options: WorkbookOptions) -> Iterator[t
         "start": run.start_time,
         "end": run.end_time,
         "seconds": duration_seconds(run),
-        "message": run.error_msg,
+        "message": explain(run.error_msg, options.lang),
         "targets": ", ".join(run.schedule.targets),
         "total": counts.total,
         "done": counts.done,

@@ -20,6 +20,7 @@ from bot.assets.values import (
     union,
     unique,
 )
+from cards.catalogue import display_name
 
 Row = Sequence[object]
 
@@ -51,23 +52,23 @@ class KindSheet:
 
 
 SITE = SheetLayout(
-    title=ASSET_KINDS["site"].chinese,
+    title=display_name("site", "zh-CN"),
     header=("site", "title", "指纹", "状态码", "favicon hash"),
     widths=(35, 40, 60, 20, 30),
 )
 IP = SheetLayout(
-    title=ASSET_KINDS["ip"].chinese,
+    title=display_name("ip", "zh-CN"),
     header=("IP", "端口信息", "开放端口数目", "geo", "as 编号", "domain", "操作系统", "CDN", "类别"),
     widths=(22, 50, 14, 25, 55, 60, 40, 40, 20),
 )
 SERVICE = SheetLayout(
-    title=ASSET_KINDS["service"].chinese,
+    title=display_name("service", "zh-CN"),
     header=("IP", "端口", "服务", "产品", "版本"),
     widths=(22, 10, 20, 40, 20),
     name_columns=(0, 1),
 )
 DOMAIN = SheetLayout(
-    title=ASSET_KINDS["domain"].chinese,
+    title=display_name("domain", "zh-CN"),
     header=("域名", "解析类型", "记录值", "关联ip"),
     widths=(30, 20, 50, 50),
 )

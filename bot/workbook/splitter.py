@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile
 
+from cards.catalogue import load_words
+
 MAX_PARTS = 20
 MIN_ROWS_TO_SPLIT = 500  # shorter sheets are repeated in every part
 CHUNK_BYTES = 1 << 18
@@ -42,6 +44,7 @@ class SplitPlan:
     folder: Path
     stem: str
     max_bytes: int
+    lang: str = "zh-CN"  # of the row that names the part
 
     def path(self, number: int, parts: int) -> Path:
         return self.folder / f"{self.stem}_{number}-{parts}.xlsx"
@@ -52,7 +55,7 @@ def split(source: Path, plan: SplitPlan) -> list[Path]:
     parts = max(math.ceil(source.stat().st_size * 1.1 / plan.max_bytes), 2)
     while parts <= MAX_PARTS:
         paths = [plan.path(number, parts) for number in range(1, parts + 1)]
-        _write(source, paths)
+        _write(source, paths, load_words("workbook", plan.lang)["part"])
         biggest = max(path.stat().st_size for path in paths)
         if biggest <= plan.max_bytes:
             return paths
@@ -62,14 +65,14 @@ def split(source: Path, plan: SplitPlan) -> list[Path]:
     raise TooBigError
 
 
-def _write(source: Path, paths: Sequence[Path]) -> None:
+def _write(source: Path, paths: Sequence[Path], label: str) -> None:
     """Write all parts in one pass over the source."""
     with ExitStack() as stack:
         book = stack.enter_context(ZipFile(source))
         parts = [stack.enter_context(ZipFile(path, "w", ZIP_DEFLATED)) for path in paths]
         for name in book.namelist():
             if name == f"{SHEET_PREFIX}1.xml":
-                _write_overview(book, name, parts)
+                _write_overview(book, name, parts, label)
             elif name.startswith(SHEET_PREFIX) and _count_rows(book, name) > MIN_ROWS_TO_SPLIT:
                 _distribute_rows(book, name, parts)
             else:
@@ -84,13 +87,13 @@ def _copy(book: ZipFile, name: str, parts: Sequence[ZipFile]) -> None:
         part.writestr(name, content)
 
 
-def _write_overview(book: ZipFile, name: str, parts: Sequence[ZipFile]) -> None:
+def _write_overview(book: ZipFile, name: str, parts: Sequence[ZipFile], label: str) -> None:
     """Copy the overview to every part, with a last row that names the part."""
     head, end, tail = book.read(name).rpartition(b"</sheetData>")
     rows = [int(number) for number in re.findall(rb'<row\b[^>]*?\br="(\d+)', head)]
     line = (rows[-1] if rows else 0) + 2
     for number, part in enumerate(parts, 1):
-        words = f"第 {number} 部分，共 {len(parts)} 部分 / part {number} of {len(parts)}".encode()
+        words = label.format(number=number, parts=len(parts)).encode()
         cell = b'<c r="A%d" t="inlineStr"><is><t>%s</t></is></c>' % (line, words)
         row = b'<row r="%d">%s</row>' % (line, cell)
         part.writestr(name, head + row + end + tail)

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from bot.assets.kinds import ASSET_KINDS, HIGHLIGHTS, REPORTED_KINDS, by_importance, display_name
-from bot.workbook.finding_sheets import KIND_SHEETS
+from bot.assets.kinds import ASSET_KINDS, HIGHLIGHTS, REPORTED_KINDS, by_importance
+from bot.workbook.finding_sheets import EXTRA_SHEETS, KIND_SHEETS, localized
+from bot.workbook.sheets import ARL_SHEETS
+from cards.catalogue import display_name
 
 CASES: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
     ("vuln", {"plg_type": "poc"}, ("vuln",)),
@@ -41,9 +43,17 @@ def test_a_report_has_a_sheet_for_every_kind_that_it_asks_for() -> None:
     assert list(KIND_SHEETS) == list(REPORTED_KINDS)
 
 
-@pytest.mark.parametrize("kind", KIND_SHEETS)
-def test_a_sheet_is_called_like_its_kind(kind: str) -> None:
-    assert KIND_SHEETS[kind].layout.title == display_name(kind, "zh-CN")
+@pytest.mark.parametrize("lang", ["zh-CN", "en"])
+@pytest.mark.parametrize("kind", EXTRA_SHEETS)
+def test_a_sheet_is_called_like_its_kind(kind: str, lang: str) -> None:
+    layout = localized(EXTRA_SHEETS[kind], lang, "UTC").layout
+    assert layout.title == display_name(kind, lang)
+    assert "found_at" not in layout.header
+
+
+@pytest.mark.parametrize("kind", ARL_SHEETS)
+def test_the_sheets_of_arl_keep_their_names(kind: str) -> None:
+    assert ARL_SHEETS[kind].layout.title == display_name(kind, "zh-CN")
 
 
 def test_what_is_known_to_be_the_same_has_the_same_key() -> None:

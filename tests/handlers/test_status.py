@@ -33,7 +33,7 @@ async def test_status_says_that_the_engine_does_not_answer_and_shows_what_is_kno
     monkeypatch.setattr(core.engine, "schedules", _down)
     answer = await core.say(ask)
     assert "扫描引擎响应异常" in answer
-    assert "ARL does not answer" in answer
+    assert "ARL 没有响应" in answer
     assert "进度未知" in answer
 
 

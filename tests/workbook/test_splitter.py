@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -64,13 +65,14 @@ def test_every_row_is_in_exactly_one_part_in_its_order(source: Path) -> None:
     assert {tuple(rows(path, "站点")[0]) for path in parts} == {tuple(HEAD)}
 
 
-def test_each_part_says_which_it_is_and_what_was_run(source: Path) -> None:
-    parts = split(source, cut(source, 0.6))
+@pytest.mark.parametrize(("lang", "label"), [("zh-CN", "第 {} 部分，共 2 部分"), ("en", "Part {} of 2")])
+def test_each_part_says_which_it_is_and_what_was_run(source: Path, lang: str, label: str) -> None:
+    parts = split(source, replace(cut(source, 0.6), lang=lang))
     assert [path.name for path in parts] == ["每日巡检_1-2.xlsx", "每日巡检_2-2.xlsx"]
     for number, path in enumerate(parts, 1):
         first, _, last = rows(path, "概览")
         assert first[:2] == ["计划", "每日巡检"]
-        assert f"part {number} of 2" in last[0]
+        assert last[0] == label.format(number)
         assert CalamineWorkbook.from_path(path).sheet_names == ["概览", "空", "没有", "站点"]
 
 

@@ -16,8 +16,8 @@ import aiohttp
 
 from bot.engines.arl.skipped import SkippedDocuments
 from bot.engines.arl.trust import CERTIFICATE_ERRORS, TlsCheck, Trust
-from bot.engines.reasons import reason
 from bot.errors import DingRunError, PermanentError, TemporaryError
+from bot.reasons import reason
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=5)  # ARL ends a request of its own after 30 s
 SETTLE_SECONDS = 35.0  # after a lost answer; by then ARL has finished the request

@@ -20,9 +20,9 @@ from bot.engines.arl.documents import (
 )
 from bot.engines.arl.reader import ArlReader
 from bot.engines.arl.tasks import unsubmitted_id
-from bot.engines.reasons import reason
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Run
+from bot.reasons import reason
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class ArlCommands:
         for schedule in await self._reader.schedules():
             if schedule["_id"] == schedule_id:
                 return schedule
-        raise PermanentError(reason("no_schedule"))
+        raise PermanentError(reason("schedule_deleted"))
 
     async def _created_tasks(self, name: str, start: datetime) -> Mapping[TaskSpec, str]:
         """Find the tasks with a name, by their spec. Of equal ones the oldest counts."""

@@ -18,10 +18,10 @@ from bot.engines.arl.run_detection import OrphanRun
 from bot.engines.arl.schedules import parse_schedule, schedule_from_record
 from bot.engines.arl.skipped import READ_ERRORS
 from bot.engines.arl.tasks import ReadOptions, missing_task, parse_task, unsubmitted_id
-from bot.engines.reasons import reason
 from bot.errors import PermanentError
 from bot.models import UNSUBMITTED, Clock, Run, Schedule, Task
 from bot.ports import Checks, Engine, EngineRun, EngineWarning
+from bot.reasons import reason
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class ArlEngine:
         if rest:
             ids += await self._commands.submit(run, rest)
         if not ids:
-            raise PermanentError(reason("all_gone"))
+            raise PermanentError(reason("tasks_deleted"))
         return ids
 
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.engines.arl.documents import RISK, Document, created_at, parse_time
-from bot.engines.reasons import reason
 from bot.models import UNSUBMITTED, Task, TaskStatus
+from bot.reasons import reason
 
 STATES = {
     "waiting": TaskStatus.WAITING,
@@ -53,7 +53,7 @@ def parse_task(task: Document, options: ReadOptions, *, seen_done: bool) -> Task
     if status in OPEN_STATUSES and options.now - started > options.limit:
         hours = f"{options.limit / timedelta(hours=1):g}"
         status, end = TaskStatus.MISSING, started + options.limit
-        why = reason("stuck", hours=hours, stage=task.get("status"))
+        why = reason("task_stuck", hours=hours, stage=task.get("status"))
     elif status is TaskStatus.ERROR:
         why = reason("failed_in_arl", why=task.get("stop_reason") or task.get("end_reason") or "")
     ours = _OURS.search(str(task.get("name")))
@@ -95,4 +95,6 @@ def unsubmitted_id(run: str, target: str) -> str:
 def missing_task(id_: str) -> Task:
     """Return the task for the id of an unsubmitted task."""
     target = id_.removeprefix(UNSUBMITTED).partition(":")[2]
-    return Task(id=id_, run_id="", target=target, status=TaskStatus.MISSING, reason=reason("unsubmitted"))
+    return Task(
+        id=id_, run_id="", target=target, status=TaskStatus.MISSING, reason=reason("task_not_created")
+    )

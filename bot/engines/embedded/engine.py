@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from bot.engines.embedded.probes import NothingFoundError, Probe, ProbeLimits, ProbeResult
-from bot.engines.reasons import reason
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.models import Clock, Run, Schedule, Task, TaskStatus
 from bot.ports import Checks, Engine, EngineRun, EngineWarning, TaskStore
+from bot.reasons import reason
 from bot.telemetry.loops import loop_step
 
 log = logging.getLogger(__name__)
@@ -192,5 +192,5 @@ class EmbeddedEngine:
         except NothingFoundError as error:
             return ProbeResult(task_id=task.id), str(error)
         except TimeoutError:
-            return result, reason("too_long", seconds=f"{self._limits.task_timeout:g}")
+            return result, reason("task_timeout", seconds=f"{self._limits.task_timeout:g}")
         return result, ""

@@ -20,8 +20,8 @@ from bot.address_policy import DEFAULT_POLICY, AddressPolicy
 from bot.engines.embedded.certificates import UNREADABLE, parse_certificate
 from bot.engines.embedded.http_probe import NoCookies, Page, PageReader
 from bot.engines.embedded.parser_pool import ParserPool
-from bot.engines.reasons import reason
 from bot.models import Task
+from bot.reasons import reason
 from bot.targets import Target, parse_target
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,9 @@ class Probe:
             try:
                 return list(target.hosts(self._limits.max_hosts))
             except ValueError:
-                raise NothingFoundError(reason("too_large", max_hosts=self._limits.max_hosts)) from None
+                raise NothingFoundError(
+                    reason("network_too_large", max_hosts=self._limits.max_hosts)
+                ) from None
         if not target.is_name:
             return [target.host]
         addresses = await self._resolve(target.host)
@@ -128,7 +130,7 @@ class Probe:
         """Drop the addresses that `engine.refuse` names. Names have been resolved by then."""
         allowed = [address for address in addresses if not self._limits.policy.refuses(address)]
         if addresses and not allowed:
-            raise NothingFoundError(reason("forbidden", address=addresses[0]))
+            raise NothingFoundError(reason("address_forbidden", address=addresses[0]))
         return allowed
 
     async def _resolve(self, name: str) -> list[str]:
@@ -137,7 +139,7 @@ class Probe:
             async with asyncio.timeout(self._limits.http_timeout):
                 found = await loop.getaddrinfo(name, None, type=socket.SOCK_STREAM)
         except (OSError, TimeoutError, UnicodeError):
-            raise NothingFoundError(reason("no_name")) from None
+            raise NothingFoundError(reason("name_unresolved")) from None
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
     async def _probe_ports(
@@ -181,9 +183,9 @@ class Probe:
             async with asyncio.timeout(self._limits.connect_timeout):
                 _, writer = await asyncio.open_connection(address, port)
         except TimeoutError:
-            return "no_answer"
+            return "connection_timeout"
         except ConnectionRefusedError:
-            return "refused"
+            return "connection_refused"
         except (OSError, ValueError):
             return "unreachable"
         writer.close()
@@ -268,6 +270,6 @@ def _bracketed(host: str) -> str:
 
 def _reason_for(problems: Sequence[str], ports: Sequence[int]) -> str:
     """Return the most telling reason: refused, no answer, unreachable."""
-    shown = "、".join(str(port) for port in ports[:MAX_PORTS_SHOWN])
-    order = ("refused", "no_answer", "unreachable")
+    shown = ", ".join(str(port) for port in ports[:MAX_PORTS_SHOWN])
+    order = ("connection_refused", "connection_timeout", "unreachable")
     return reason(next((key for key in order if key in problems), "unreachable"), ports=shown)

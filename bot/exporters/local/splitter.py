@@ -1,7 +1,7 @@
 """Split a report into parts in a child process, so that the event loop never handles Excel files.
 
-The child is this module, `python -m bot.exporters.local.splitter SOURCE FOLDER STEM BYTES`. It prints the
-paths of the parts as JSON.
+The child is this module, `python -m bot.exporters.local.splitter SOURCE FOLDER STEM BYTES LANG`. It prints
+the paths of the parts as JSON.
 """
 
 import asyncio
@@ -18,7 +18,9 @@ TOO_BIG_EXIT_CODE = 3
 DISK_EXIT_CODE = 4
 
 
-async def split_report(source: Path, folder: Path, stem: str, max_bytes: int) -> Sequence[Path]:
+async def split_report(
+    source: Path, folder: Path, stem: str, max_bytes: int, *, lang: str = "zh-CN"
+) -> Sequence[Path]:
     """Write the report as several files of at most `max_bytes`, each a workbook, and return their paths.
 
     Raises `PermanentError` when `MAX_PARTS` files are not enough, `TemporaryError` when the disk or the
@@ -26,7 +28,7 @@ async def split_report(source: Path, folder: Path, stem: str, max_bytes: int) ->
     """
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot.exporters.local.splitter"),
-        *(str(source), str(folder), stem, str(max_bytes)),
+        *(str(source), str(folder), stem, str(max_bytes), lang),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -48,9 +50,9 @@ async def split_report(source: Path, folder: Path, stem: str, max_bytes: int) ->
     return [Path(path) for path in json.loads(output)]
 
 
-def main(source: str, folder: str, stem: str, max_bytes: str) -> int:
+def main(source: str, folder: str, stem: str, max_bytes: str, lang: str) -> int:
     """Split the report and return the exit code."""
-    plan = SplitPlan(folder=Path(folder), stem=stem, max_bytes=int(max_bytes))
+    plan = SplitPlan(folder=Path(folder), stem=stem, max_bytes=int(max_bytes), lang=lang)
     try:
         paths = split(Path(source), plan)
     except TooBigError:

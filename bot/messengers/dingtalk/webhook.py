@@ -38,9 +38,9 @@ DEFAULT_BASE = "https://oapi.dingtalk.com"
 CLOCK_RETRY_SECONDS = 300.0  # while the clock of this machine is wrong
 
 JSON = {"Content-Type": "application/json"}
-_UNSIGNED = "it accepts signed messages only (加签), so set {setting}.SECRET to its secret, SEC…"
+_UNSIGNED = "it accepts signed messages only, so set {setting}.SECRET to its secret, SEC…"
 _KEYWORD = "it accepts messages with a keyword only, so set {setting}.KEYWORD to one of its keywords"
-_ADDRESS = "add the public IP address of this machine to its allowed addresses (IP 地址段)"
+_ADDRESS = "add the public IP address of this machine to its allowed addresses"
 SECURITY_FIXES = {  # by the security setting that rejects, and if the message was signed
     (SecurityFault.SIGNATURE, False): _UNSIGNED,
     (SecurityFault.TIMESTAMP, False): _UNSIGNED,  # a missing timestamp is an invalid one

@@ -111,7 +111,7 @@ async def test_a_policy_that_is_gone_is_refused_in_arl_s_words(beside: ArlFixtur
 
 async def test_a_schedule_that_is_gone_is_refused(beside: ArlFixture) -> None:
     run = make_run(schedule=make_schedule(id="6" * 24))
-    with pytest.raises(PermanentError, match="没有这个计划"):
+    with pytest.raises(PermanentError, match="schedule_deleted"):
         await beside.engine.submit(run)
 
 
@@ -280,7 +280,7 @@ async def test_when_nothing_is_left_to_begin_again_it_is_refused(beside: ArlFixt
     ids = await beside.engine.submit(run)
     beside.database.delete("task", ids[0])
     await beside.turn(60)
-    with pytest.raises(PermanentError, match="删除"):
+    with pytest.raises(PermanentError, match="tasks_deleted"):
         await beside.engine.restart(make_run(schedule=run.schedule), ids)
 
 
