@@ -4,6 +4,7 @@ from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE, ButtonReplies, Router
+from bot.delivery.policy.effective import effective_schedule
 from bot.models import MarkdownMessage, Run, Trigger
 from bot.runs.lifecycle import TriggerRequest
 from cards.buttons import ButtonColor, ButtonDesign
@@ -24,7 +25,7 @@ async def rerun(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     destination, key = reply_destination(request.message), f"submit:{request_key(request.message)}"
     existing = await ctx.runs.find_triggered(key)
     if existing:
-        return _accepted(ctx, existing)
+        return await _accepted(ctx, existing)
     name = request.argument
     schedule = await (ctx.schedules.find_by_name(name) if name else ctx.schedules.find_default(destination))
     trigger = TriggerRequest(
@@ -32,11 +33,11 @@ async def rerun(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     )
     async with ctx.starts.reserved(schedule.id, trigger):
         await ctx.quota.requests.charge(request.message.sender)
-        return _accepted(ctx, await ctx.runs.trigger(schedule, trigger))
+        return await _accepted(ctx, await ctx.runs.trigger(schedule, trigger))
 
 
-def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
-    notified = run.schedule.notify_enable
+async def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
+    notified = effective_schedule(run.schedule, await ctx.overrides.find(run.schedule_id)).notify_enable
     return ctx.cards.reply("rerun_accepted", schedule=run.schedule_name, run=run.id, told=notified)
 
 

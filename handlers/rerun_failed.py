@@ -6,6 +6,7 @@ from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
 from bot.chat.router import SCHEDULE, Router
+from bot.delivery.policy.effective import effective_schedule
 from bot.delivery.recipients import all_recipients
 from bot.errors import UserError
 from bot.models import Destination, MarkdownMessage, Run, Trigger
@@ -44,7 +45,7 @@ async def rerun_failed(ctx: Context, request: CommandRequest) -> MarkdownMessage
 async def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
     retried = await ctx.runs.find(retried_run_id(run.idempotency_key))
     failed = retried.task_counts.failed if retried and retried.task_counts else 0
-    notified = run.schedule.notify_enable
+    notified = effective_schedule(run.schedule, await ctx.overrides.find(run.schedule_id)).notify_enable
     return ctx.cards.reply(
         "retry_accepted", schedule=run.schedule_name, run=run.id, count=failed, told=notified
     )

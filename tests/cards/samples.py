@@ -288,6 +288,15 @@ _STREAM = {
 }
 _DOWNLOAD = make_download(make_link(), agent="Mozilla/5.0 (X11; Linux) [x](http://evil.example)")
 
+_NOTIFICATION = {
+    **{"name": "每日巡检", "mode": "finished", "own_mode": "finished", "changed": False, "by": ""},
+    **{"at": None, "muted": False, "until": None, "unreachable": False},
+}
+_CHANGED = {
+    **_NOTIFICATION,
+    **{"mode": "failed", "changed": True, "by": "张三", "at": NOW, "muted": True, "until": NOW},
+}
+
 ANSWERS: dict[str, list[dict[str, Any]]] = {
     "help": [{"commands": COMMANDS}],
     "unknown": [
@@ -456,6 +465,17 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             "downloads": [],
         },
     ],
+    "notification": [
+        {"item": _NOTIFICATION},
+        {"item": _CHANGED},
+        {"item": {**_CHANGED, "unreachable": True}},
+    ],
+    "notification_changed": [
+        *({"item": {**_CHANGED, "mode": "off", "until": until}} for until in (NOW, None)),
+        {"item": _NOTIFICATION},
+        {"item": {**_NOTIFICATION, "unreachable": True}},
+    ],
+    "notifications": [{"items": [_NOTIFICATION, _CHANGED], "total": total} for total in (2, 40)],
     "mute_accepted": [{"schedule": "每日巡检", "until": until} for until in (NOW, None)],
     "mute_how_long": [{"schedule": "每日巡检"}],
     "mute_too_long": [{"days": 30}],

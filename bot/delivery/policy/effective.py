@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from bot.models import Mute, Run, Schedule, ScheduleOverride
+from bot.models import Mute, NotifyChange, Run, Schedule, ScheduleOverride
 
 
 def effective_schedule(schedule: Schedule, override: ScheduleOverride | None) -> Schedule:
@@ -48,3 +48,24 @@ def use_up_mute(override: ScheduleOverride, run_id: str) -> ScheduleOverride:
     if mute is None or mute.until is not None or mute.run_id:
         return override
     return replace(override, mute=replace(mute, run_id=run_id))
+
+
+def change_notification(
+    schedule: Schedule, override: ScheduleOverride, wanted: NotifyChange
+) -> ScheduleOverride:
+    """Change what a schedule notifies of. What equals its own setting is not kept as a difference.
+
+    What `wanted` leaves as it is keeps an earlier change.
+    """
+    before = override.notify
+    enable, on = wanted.notify_enable, wanted.notify_on
+    if before:
+        enable = before.notify_enable if enable is None else enable
+        on = on or before.notify_on
+    if enable is schedule.notify_enable:
+        enable = None
+    if on is schedule.notify_on and not any(each.notify_on for each in schedule.recipient_options):
+        on = None
+    changed = enable is not None or on is not None
+    change = replace(wanted, notify_enable=enable, notify_on=on) if changed else None
+    return replace(override, notify=change)
