@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bot.chat.access import Access
+from bot.chat.access_control import AccessControl
 from bot.chat.requests import CommandRequest
 from bot.models import (
     ExportStatus,
@@ -132,7 +132,7 @@ def command(desk: CoreHarness, text: str) -> Ask:
         raise ValueError(text)
     does, rest = found
     message = make_message(text)
-    access = Access(person=message.sender, conversation_id=message.conversation_id, policy=desk.access_policy)
+    access = AccessControl(desk.context, desk.access_policy).of_message(message, does.permission)
     request = CommandRequest(message=message, access=access, argument=rest)
 
     async def ask() -> object:

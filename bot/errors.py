@@ -3,7 +3,8 @@
     DingRunError
     ├── ConfigError                  an operator fixes the setting; the service does not start
     ├── UserError                    shown to the user who asked; never retried
-    │   └── ConfirmationNeeded       asked of the user; done when the user confirms
+    │   ├── ConfirmationNeeded       asked of the user; done when the user confirms
+    │   └── Refused                  the user may not do this
     ├── TemporaryError               retried later
     │   ├── RateLimited              delayed by a rate limit or the quota; not a failed attempt
     │   └── CardUndeliveredError     the card was created; the retry only delivers it
@@ -53,6 +54,19 @@ class ConfirmationNeeded(UserError):
     def __init__(self, phrase: str, *, argument: str | None = None, **values: object) -> None:
         super().__init__(phrase, **values)
         self.argument = argument
+
+
+class Refused(UserError):
+    """The user may not do this here.
+
+    - `rule`: short stable text for the log and the audit, for example `unknown_conversation`.
+    - `missing`: line of config.yaml that would allow it, or "". Only messages have room for it.
+    """
+
+    def __init__(self, phrase: str, *, rule: str, missing: str = "", **values: object) -> None:
+        super().__init__(phrase, **values)
+        self.rule = rule
+        self.missing = missing
 
 
 class TemporaryError(DingRunError):

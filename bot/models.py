@@ -596,9 +596,15 @@ class Message:
     text: str  # trimmed, without the mention of the robot
     title: str = ""  # name of the group
     corp_id: str = ""  # organization of the robot, in which `sender.id` is a staffId
+    sender_corp_id: str = ""  # organization of the sender; "" if DingTalk does not tell
     app: str = ""  # app that received it, as in `Destination.app`
     session_webhook: str = field(default="", repr=False)  # URL for replies; secret, valid for 90 minutes
     session_expires: datetime | None = None
+
+    @property
+    def is_foreign(self) -> bool:
+        """True if the sender belongs to another organization than the robot."""
+        return bool(self.sender_corp_id and self.corp_id) and self.sender_corp_id != self.corp_id
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,7 @@ class Person:
     name: str
     role: Role = Role.MEMBER
     mobile: str = ""
+    title: str = ""  # shown beside the name instead of the role, such as a role in the service under test
 
     @property
     def is_internal(self) -> bool:

@@ -25,22 +25,23 @@ async def audit(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     name = request.argument
     if entry := await ctx.audit.find_entry(name) if name else None:
         return ctx.cards.reply("audit_entry", entry=entry)
-    entries = await _entries_about(ctx, name)
+    entries = await _entries_about(ctx, request)
     await ctx.answers.remember_list(request.message, [entry.id for entry in entries], command="审计")
     return ctx.cards.reply("audit", name=name, entries=entries)
 
 
-async def _entries_about(ctx: Context, name: str) -> Sequence[AuditEntry]:
+async def _entries_about(ctx: Context, request: CommandRequest) -> Sequence[AuditEntry]:
     """Return the newest entries of a person or a schedule, or of everything without a name.
 
     Raises:
         UserError: Nobody and no schedule has this name, or a part of the name means several schedules.
     """
+    name = request.argument
     if not name:
         return await ctx.audit.find(limit=MAX_ENTRIES_SHOWN)
     if entries := await ctx.audit.find(actor=name, limit=MAX_ENTRIES_SHOWN):
         return entries
     if named := await ctx.audit.find(schedule=name, limit=1):  # also one that is gone by now
         return await ctx.audit.find(schedule=named[0].schedule_id or name, limit=MAX_ENTRIES_SHOWN)
-    schedule = await ctx.schedules.find_by_name(name)
+    schedule = await ctx.find_schedule(request, name)
     return await ctx.audit.find(schedule=schedule.id, limit=MAX_ENTRIES_SHOWN)

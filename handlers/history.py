@@ -21,8 +21,8 @@ MAX_RUNS_SHOWN = 10
     en="list the last runs and their results",
 )
 async def history(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    schedule = await ctx.schedules.find_by_name(request.argument) if request.argument else None
-    runs = await ctx.runs.recent(schedule.id if schedule else "", limit=MAX_RUNS_SHOWN)
+    schedule = await ctx.find_schedule(request, request.argument) if request.argument else None
+    runs = await ctx.recent_runs(request, schedule, limit=MAX_RUNS_SHOWN)
     await ctx.answers.remember_list(request.message, [run.id for run in runs], command="凭据")
     return ctx.cards.reply(
         "history", schedule=schedule.name if schedule else "", runs=[_line(run) for run in runs]

@@ -42,7 +42,7 @@ _REASONS = {
     en="send the latest report, or that of one run, here",
 )
 async def last_report(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    run = await ctx.find_run(request.argument) if request.argument else None
+    run = await ctx.find_run(request, request.argument) if request.argument else None
     if run is None:
         return await _send_latest(ctx, request)
     report = await ctx.reports.repository.find(run_id=run.id)
@@ -52,8 +52,7 @@ async def last_report(ctx: Context, request: CommandRequest) -> MarkdownMessage:
 
 
 async def _send_latest(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    name, destination = request.argument, reply_destination(request.message)
-    schedule = await (ctx.schedules.find_by_name(name) if name else ctx.schedules.find_default(destination))
+    schedule = await ctx.find_schedule(request, request.argument)
     report = await ctx.reports.repository.find(schedule_id=schedule.id)
     run = await ctx.runs.find(report.run_id) if report else None
     if report and run:
@@ -117,11 +116,10 @@ async def report_tapped(ctx: Context, request: TapRequest) -> None:
 
 
 def tap_destination(run: Run, tap: CardTap) -> Destination:
-    """Return where the card was tapped; for a card that was forwarded elsewhere, the person who tapped."""
+    """Return where the card is, or else the person who tapped."""
     return card_destination(run, tap) or Destination(kind=DestinationKind.USER, id=tap.user.id, app=tap.app)
 
 
 def card_destination(run: Run, tap: CardTap) -> Destination | None:
-    """Return the destination of this run's card if it was tapped there, else None."""
-    sent_to = [place for place in all_recipients(run) if card_id(run.id, place) == tap.card_id]
-    return next((place for place in sent_to if place.id in {tap.conversation_id, tap.user.id}), None)
+    """Return the destination of this run's card. Taps on a forwarded card are refused before."""
+    return next((place for place in all_recipients(run) if card_id(run.id, place) == tap.card_id), None)

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.audit.request import note_schedule
-from bot.chat.context import Context, reply_destination, request_key
+from bot.chat.context import Context, request_key
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE, ButtonReplies, Router
@@ -60,12 +59,7 @@ async def find_schedule(ctx: Context, request: CommandRequest, name: str) -> Sch
     Raises:
         UserError: There is no such schedule, there are several, or the person may not operate it.
     """
-    if name:
-        schedule = await ctx.schedules.find_by_name(await ctx.answers.resolve(request.message, name))
-    else:
-        schedule = await ctx.schedules.find_default(reply_destination(request.message))
-    request.access.ensure(Permission.OPERATE, schedule)
-    return schedule
+    return await ctx.find_schedule(request, await ctx.answers.resolve(request.message, name) if name else "")
 
 
 def _ensure_valid(ctx: Context, span: Span) -> None:
@@ -109,14 +103,14 @@ async def _find_muted(ctx: Context, request: CommandRequest) -> Schedule:
         UserError: None is muted, or there are several.
     """
     overrides, now = await ctx.overrides.all(), ctx.clock()
-    schedules = [each for each in await ctx.schedules.all() if request.access.sees(each)]
+    schedules = await ctx.visible_schedules(request)
     muted = [each for each in schedules if active_mute(overrides.get(each.id), now)]
     if len(muted) > 1:
         raise ctx.schedules.ambiguous(muted)
     if not muted:
         raise UserError("not_muted", schedule="")
     request.access.ensure(Permission.OPERATE, muted[0])
-    return note_schedule(muted[0])
+    return muted[0]
 
 
 async def _not_muted(ctx: Context, request: TapRequest) -> None:

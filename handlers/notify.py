@@ -89,7 +89,7 @@ def split_mode(text: str) -> tuple[str, Mode | None]:
 
 
 async def _list(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    schedules = [each for each in await ctx.schedules.all() if request.access.sees(each)]
+    schedules = await ctx.visible_schedules(request)
     if not schedules:
         raise UserError("no_schedules")
     shown, overrides = schedules[:MAX_SCHEDULES_SHOWN], await ctx.overrides.all()

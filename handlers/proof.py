@@ -21,7 +21,7 @@ MAX_STEPS_SHOWN = 40
     en="show the audit trail of a run",
 )
 async def proof(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    run = await ctx.run_named(request.argument, request.message)
+    run = await ctx.run_named(request)
     jobs = await ctx.delivery.resender.jobs(run.id)
     steps = audit_trail(jobs)
     return ctx.cards.reply(

@@ -21,7 +21,7 @@ router = Router()
     en="make a failed report again",
 )
 async def regenerate(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    run = await ctx.run_named(request.argument, request.message)
+    run = await ctx.run_named(request)
     destination, key = reply_destination(request.message), request_key(request.message)
     if not await ctx.reports.exports.asked_by(run, key):
         await _ensure_possible(ctx, destination, run)

@@ -20,7 +20,7 @@ MAX_REPORTS_SHOWN = 10
     en="list the latest reports",
 )
 async def reports(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    schedule = await ctx.schedules.find_by_name(request.argument) if request.argument else None
-    found = await ctx.reports.repository.newest(schedule.id if schedule else "", limit=MAX_REPORTS_SHOWN)
+    schedule = await ctx.find_schedule(request, request.argument) if request.argument else None
+    found = await ctx.recent_reports(request, schedule, limit=MAX_REPORTS_SHOWN)
     await ctx.answers.remember_list(request.message, [report.run_id for report in found], command="报告")
     return ctx.cards.reply("reports", schedule=schedule.name if schedule else "", reports=found)

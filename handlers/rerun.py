@@ -26,8 +26,7 @@ async def rerun(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     existing = await ctx.runs.find_triggered(key)
     if existing:
         return await _accepted(ctx, existing)
-    name = request.argument
-    schedule = await (ctx.schedules.find_by_name(name) if name else ctx.schedules.find_default(destination))
+    schedule = await ctx.find_schedule(request, request.argument)
     trigger = TriggerRequest(
         idempotency_key=key, trigger=Trigger.CHAT, asked_by=request.message.sender, asked_in=destination
     )
@@ -67,6 +66,6 @@ async def _reserve(ctx: Context, request: TapRequest) -> None:
     replies=ButtonReplies(accepted="rerun_pressed", again="rerun_taken", precondition=_reserve, free=True),
 )
 async def rerun_tapped(ctx: Context, request: TapRequest) -> None:
-    schedule = await ctx.schedules.find_by_run(request.run)
+    schedule = await ctx.schedule_of(request, request.run)
     await ctx.starts.start(schedule, _trigger_request(request))
     await ctx.delivery.requests.announce_rerun(request.run, str(request.tap.user))

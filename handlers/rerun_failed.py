@@ -9,7 +9,7 @@ from bot.chat.router import SCHEDULE, Router
 from bot.delivery.policy.effective import effective_schedule
 from bot.delivery.recipients import all_recipients
 from bot.errors import UserError
-from bot.models import Destination, MarkdownMessage, Run, Trigger
+from bot.models import MarkdownMessage, Run, Trigger
 from bot.runs.lifecycle import RECENT_RUNS_LIMIT, TriggerRequest, retried_run_id, retry_key
 
 router = Router()
@@ -28,9 +28,8 @@ async def rerun_failed(ctx: Context, request: CommandRequest) -> MarkdownMessage
     existing = await ctx.runs.find_triggered(key)
     if existing:
         return await _accepted(ctx, existing)
-    name = request.argument
-    last = await (_find_by_name(ctx, name) if name else _find_latest(ctx, destination))
-    schedule = await ctx.schedules.find_by_run(last)
+    last = await (_find_by_name(ctx, request) if request.argument else _find_latest(ctx, request))
+    schedule = await ctx.schedule_of(request, last)
     trigger = TriggerRequest(
         idempotency_key=retry_key(last.id, key),
         trigger=Trigger.CHAT,
@@ -51,29 +50,30 @@ async def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
     )
 
 
-async def _find_by_name(ctx: Context, name: str) -> Run:
+async def _find_by_name(ctx: Context, request: CommandRequest) -> Run:
     """Return the run with this id, else the newest run of the schedule.
 
     Raises:
         UserError: Nothing of it failed.
     """
-    run = await ctx.find_run(name)
-    schedule = run.schedule if run else await ctx.schedules.find_by_name(name)
+    run = await ctx.find_run(request, request.argument)
+    schedule = run.schedule if run else await ctx.find_schedule(request, request.argument)
     failed = _last_failed([run] if run else await ctx.runs.recent(schedule.id))
     if not failed:
         raise UserError("nothing_failed", schedule=schedule.name)
     return failed[0]
 
 
-async def _find_latest(ctx: Context, destination: Destination) -> Run:
-    """Return the newest run with failed tasks, preferably one that this destination was notified of.
+async def _find_latest(ctx: Context, request: CommandRequest) -> Run:
+    """Return the newest run with failed tasks, preferably one that was notified of here.
 
     Raises:
         UserError: There is none.
     """
-    failed = _last_failed(await ctx.runs.recent(limit=RECENT_RUNS_LIMIT))
+    failed = _last_failed(await ctx.recent_runs(request, limit=RECENT_RUNS_LIMIT))
     if not failed:
         raise UserError("nothing_failed", schedule="")
+    destination = reply_destination(request.message)
     return next((run for run in failed if destination in all_recipients(run)), failed[0])
 
 

@@ -22,7 +22,7 @@ router = Router()
     en="resend what failed or is unconfirmed",
 )
 async def resend(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    run = await ctx.run_named(request.argument, request.message)
+    run = await ctx.run_named(request)
     key = request_key(request.message)
     sent = await ctx.delivery.resender.sent_for(run.id, key)
     if not sent:

@@ -20,7 +20,7 @@ router = Router()
     en="revoke all download links of a report",
 )
 async def revoke_links(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    run = await ctx.run_named(request.argument, request.message)
+    run = await ctx.run_named(request)
     count = await ctx.reports.links.revoke(run.id)
     if not count:
         raise UserError("no_links")

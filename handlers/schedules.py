@@ -13,9 +13,9 @@ MAX_SCHEDULES_SHOWN = 30
 
 @router.command("计划", "schedules", permission=Permission.VIEW, zh="列出全部计划", en="list all schedules")
 async def schedules(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    known = await ctx.schedules.all()
+    known = await ctx.visible_schedules(request)
     if not known:
-        return ctx.cards.reply("no_schedules")
+        return ctx.cards.reply("no_schedules_here" if await ctx.schedules.all() else "no_schedules")
     shown = known[:MAX_SCHEDULES_SHOWN]
     await ctx.answers.remember_list(request.message, [schedule.id for schedule in shown], command="状态")
     items = [await _item(ctx, schedule) for schedule in shown]

@@ -9,7 +9,7 @@ from bot.chat.requests import CommandRequest
 from bot.chat.router import SCHEDULE, Router
 from bot.delivery.policy.effective import active_mute
 from bot.errors import PermanentError, TemporaryError
-from bot.models import MarkdownMessage, Run, TaskCounts
+from bot.models import MarkdownMessage, Run, Schedule, TaskCounts
 from cards.summary import mark_of
 
 router = Router()
@@ -27,9 +27,9 @@ MIN_EXPORT_LAG = timedelta(minutes=1)  # from which waiting exports are shown
     en="show what is running and what ended lately",
 )
 async def status(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    schedule_id = await _schedule_id(ctx, request.argument)
-    running = await ctx.runs.recent(schedule_id, running=True, limit=MAX_RUNS_SHOWN)
-    recent = await ctx.runs.recent(schedule_id, limit=MAX_RUNS_SHOWN * 2)
+    schedule = await _find_schedule(ctx, request)
+    running = await ctx.recent_runs(request, schedule, running=True, limit=MAX_RUNS_SHOWN)
+    recent = await ctx.recent_runs(request, schedule, limit=MAX_RUNS_SHOWN * 2)
     ended = [run for run in recent if run.task_counts][:MAX_RUNS_SHOWN]
     await ctx.answers.remember_list(request.message, [run.id for run in (*running, *ended)], command="凭据")
     counts, trouble = await _progress(ctx, running)
@@ -56,12 +56,12 @@ async def _muted(ctx: Context, runs: Sequence[Run]) -> Sequence[Mapping[str, obj
     ]
 
 
-async def _schedule_id(ctx: Context, name: str) -> str:
-    """Return the id of a schedule, or "" for all of them, as well when the engine is unreachable."""
+async def _find_schedule(ctx: Context, request: CommandRequest) -> Schedule | None:
+    """Return the schedule, or None for all of them, as well when the engine is unreachable."""
     try:
-        return (await ctx.schedules.find_by_name(name)).id if name else ""
+        return await ctx.find_schedule(request, request.argument) if request.argument else None
     except (TemporaryError, PermanentError):
-        return ""
+        return None
 
 
 async def _progress(ctx: Context, running: Sequence[Run]) -> tuple[Mapping[str, TaskCounts], str]:

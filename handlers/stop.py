@@ -23,12 +23,13 @@ MAX_OPEN_RUNS = 100  # searched by name
     en="stop a running schedule",
 )
 async def stop(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    runs = await _find_running(ctx, request.argument)
+    runs = await _find_running(ctx, request)
     if not runs:
         return ctx.cards.reply("nothing_running")
     if len(runs) > 1:
         raise ambiguous_run(runs, word="stop")
     (run,) = runs
+    await ctx.ensure_run(request, run)
     result = await ctx.runs.stop(run)
     return ctx.cards.reply(
         "stop_accepted",
@@ -40,19 +41,21 @@ async def stop(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     )
 
 
-async def _find_running(ctx: Context, name: str) -> Sequence[Run]:
-    """Return the running runs with this id, or whose schedule has, or had, this name.
+async def _find_running(ctx: Context, request: CommandRequest) -> Sequence[Run]:
+    """Return the running runs here with this id, or whose schedule has, or had, this name.
 
     Raises:
-        UserError: There is no such schedule.
+        UserError: There is no such schedule here.
     """
-    running, wanted = await ctx.runs.recent(running=True, limit=MAX_OPEN_RUNS), normalize_name(name)
+    running = await ctx.recent_runs(request, running=True, limit=MAX_OPEN_RUNS)
+    wanted = normalize_name(request.argument)
     if not wanted:
         return running
-    if await ctx.find_run(wanted):
-        return [run for run in running if run.id.startswith(wanted)]
+    named = await ctx.find_run(request, wanted)
+    if named:
+        return [run for run in running if run.id == named.id]
     exact = [run for run in running if wanted in {run.schedule_id, normalize_name(run.schedule_name)}]
     found = exact or [run for run in running if wanted in normalize_name(run.schedule_name)]
     if not found:
-        await ctx.schedules.find_by_name(name)
+        await ctx.find_schedule(request, request.argument)
     return found

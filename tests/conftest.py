@@ -1,7 +1,7 @@
 """Fixtures that most tests need: a clock that stands still, a store in a file, and the core on fakes."""
 
 from collections.abc import AsyncIterator, Generator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ import pytest
 
 from bot.chat.permissions import AccessPolicy
 from bot.chat.users import UserDirectory
+from bot.config.access import AccessRuleSettings
 from bot.config.reports import MB
 from bot.config.settings import Settings
 from bot.delivery.channels import Channels
@@ -43,6 +44,9 @@ __all__ = ["database", "mongo", "own_variable", "rabbitmq", "redis"]
 GROUP = Destination.parse("group:cidA")
 METRICS = Metrics()
 ZONE = ZoneInfo("Asia/Shanghai")
+TEST_GROUPS = (GROUP.id, "cidB")  # configured, unless a test names others
+TEST_POLICY = AccessPolicy(admins=("user01",), operators=("user02",), conversations=TEST_GROUPS)
+"""What the people of most tests may do."""
 KINDS = tuple(kind for pool in POOLS for kind in pool.kinds)
 
 
@@ -72,7 +76,7 @@ class CoreHarness:
     store: SqliteStore
     clock: FakeClock
     folder: Path
-    access_policy: AccessPolicy = field(default_factory=AccessPolicy)
+    access_policy: AccessPolicy = TEST_POLICY
     engine: FakeEngine = field(default_factory=FakeEngine)
     messenger: FakeMessenger = field(default_factory=FakeMessenger)
     exporter: FakeExporter = field(default_factory=FakeExporter)
@@ -145,12 +149,22 @@ class CoreHarness:
                 "per_person": self.per_hour,
             },
             notify={"operators": self.operators, "on_call": self.access_policy.named},
-            access={
-                "operators": self.access_policy.operators,
-                "viewers": self.access_policy.viewers,
-                "conversations": self.access_policy.conversations,
-            },
+            access=self._access(),
         )
+
+    def _access(self) -> dict[str, object]:
+        policy = self.access_policy
+        rules = tuple(
+            AccessRuleSettings.model_validate(asdict(rule) | {"role": rule.role.value})
+            for rule in policy.rules
+        )
+        return {
+            "admins": policy.admins,
+            "operators": policy.operators,
+            "viewers": policy.viewers,
+            "conversations": policy.conversations or TEST_GROUPS,
+            "rules": rules,
+        }
 
     async def do_jobs(self) -> int:
         return await self.jobs.run_due(KINDS)

@@ -1,33 +1,109 @@
 """What one person may do and see in one conversation."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.audit.request import note_decision, note_schedule
-from bot.chat.permissions import AccessPolicy, Permission, is_allowed
-from bot.errors import UserError
-from bot.models import Person, Schedule
+from bot.audit.request import note_decision, note_run, note_schedule
+from bot.chat.permissions import (
+    AccessPolicy,
+    AccessRequest,
+    Decision,
+    Permission,
+    Requester,
+    Role,
+    decide,
+    grants,
+)
+from bot.errors import Refused
+from bot.models import Destination, Person, Run, Schedule
+from cards.escaping import Markup
+
+_PHRASES: Mapping[str, str] = {
+    "no_staff_id": "outsider",
+    "other_organization": "outsider",
+    "forwarded_card": "card_forwarded",
+    "unknown_conversation": "conversation_unknown",
+    "not_here": "not_here",
+    "needs_viewer": "needs_viewer",
+    "needs_operator": "needs_operator",
+    "needs_admin": "needs_admin",
+}
+"""What is said, by the rule that refused."""
+_PLAIN = re.compile(r"[\w .:,'+/=$\-\[\]{}]*", re.ASCII)  # YAML of ids, none of which is markup
 
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
-    """The access of a person in a conversation."""
+    """The access of a person in a conversation, for one command or button."""
 
-    person: Person
-    conversation_id: str
+    requester: Requester
     policy: AccessPolicy
+    permission: Permission = Permission.VIEW  # that the command or button needs
+
+    @property
+    def person(self) -> Person:
+        return self.requester.person
+
+    @property
+    def role(self) -> Role:
+        """Return the highest role here, for any schedule."""
+        request = AccessRequest(requester=self.requester, permission=Permission.VIEW)
+        return max(
+            (grant.role for grant in grants(request, self.policy)),
+            key=lambda role: role.rank,
+            default=Role.NONE,
+        )
+
+    def allows(self, permission: Permission) -> bool:
+        """Return whether the person may do this here, on at least one schedule."""
+        return self._decide(permission).allowed
 
     def sees(self, schedule: Schedule) -> bool:
         """Return whether the schedule, its runs and its reports may be shown here."""
-        return is_allowed(self.person, self.conversation_id, Permission.VIEW, self.policy)
+        return self._decide(Permission.VIEW, schedule).allowed
+
+    def sees_run(self, run: Run) -> bool:
+        """Return whether a run may be shown here: its schedule was routed here, or it was asked for here."""
+        return self._decide(Permission.VIEW, run.schedule, run.asked_in).allowed
 
     def ensure(self, permission: Permission, schedule: Schedule | None = None) -> None:
         """Accept an act on a schedule, or one that concerns no schedule.
 
         Raises:
-            UserError: The person may not do this here.
+            Refused: The person may not do this here.
         """
         if schedule:
             note_schedule(schedule)
-        if not is_allowed(self.person, self.conversation_id, permission, self.policy):
-            raise UserError("denied", name=str(self.person))
-        note_decision(allowed=True, rule=f"access, {permission}")
+        self._accept(self._decide(permission, schedule))
+
+    def ensure_run(self, run: Run) -> None:
+        """Accept what the command or button does, on a run.
+
+        Raises:
+            Refused: The person may not do this here.
+        """
+        note_run(run)
+        self._accept(self._decide(self.permission, run.schedule, run.asked_in))
+
+    def _decide(
+        self, permission: Permission, schedule: Schedule | None = None, asked_in: Destination | None = None
+    ) -> Decision:
+        request = AccessRequest(
+            requester=self.requester, permission=permission, schedule=schedule, asked_in=asked_in
+        )
+        return decide(request, self.policy)
+
+    def _accept(self, decision: Decision) -> None:
+        note_decision(allowed=decision.allowed, rule=decision.rule)
+        if not decision.allowed:
+            who = self.requester
+            raise Refused(
+                _PHRASES[decision.rule],
+                rule=decision.rule,
+                name=str(who.person),
+                staff_id=who.person.id,
+                conversation=who.conversation_id,
+                setting="viewers" if self.policy.viewers else "rules",
+                missing=Markup(decision.missing) if _PLAIN.fullmatch(decision.missing) else decision.missing,
+            )

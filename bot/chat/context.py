@@ -6,25 +6,28 @@ from dataclasses import dataclass
 from bot.audit.reader import AuditReader
 from bot.audit.request import note_run
 from bot.chat.pending_answers import PendingAnswers
+from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.users import UserDirectory
 from bot.delivery.files import ReportSender
 from bot.delivery.policy.overrides import Overrides
 from bot.delivery.requests import DeliveryRequests
 from bot.delivery.resend import Resender
-from bot.errors import UserError
-from bot.models import Clock, Destination, DestinationKind, Message, Run
+from bot.errors import DingRunError, Refused, UserError
+from bot.models import Clock, Destination, DestinationKind, Message, Report, Run, Schedule
 from bot.quota.governor import Governor
 from bot.quota.request_budget import RequestBudget
 from bot.reports.downloads import DownloadLog
 from bot.reports.exports import ReportExports
 from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
-from bot.runs.lifecycle import Runs
+from bot.runs.lifecycle import RECENT_RUNS_LIMIT, Runs
 from bot.runs.schedule_lookup import ScheduleLookup, normalize_name
 from bot.runs.starts import RunStarts
 from cards.render import Cards
 
 MAX_RUNS_OFFERED = 10
+
+Request = CommandRequest | TapRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +59,11 @@ class ChatQuota:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """The service as a handler sees it."""
+    """The service as a handler sees it.
+
+    Handlers look up schedules, runs and reports with the methods here. These hide what the conversation may
+    not see, and refuse what the person may not do.
+    """
 
     runs: Runs
     starts: RunStarts
@@ -71,33 +78,119 @@ class Context:
     cards: Cards
     clock: Clock
 
-    async def find_run(self, text: str) -> Run | None:
-        """Return the run with this id, or the only one whose id starts with it.
+    async def visible_schedules(self, request: Request) -> Sequence[Schedule]:
+        """List the schedules that may be shown where the request comes from."""
+        return [schedule for schedule in await self.schedules.all() if request.access.sees(schedule)]
+
+    async def find_schedule(self, request: CommandRequest, name: str = "") -> Schedule:
+        """Return the schedule that a name means; without one, the only one or the last one notified here.
+
+        Raises:
+            UserError: There is none here, or there are several.
+            Refused: The person may not do this to it.
+        """
+        access, here = request.access, reply_destination(request.message)
+        find = self.schedules.find_by_name(name, access.sees) if name else None
+        schedule = await (find or self.schedules.find_default(here, access.sees))
+        access.ensure(access.permission, schedule)
+        return schedule
+
+    async def schedule_of(self, request: Request, run: Run) -> Schedule:
+        """Return the schedule of a run as it is now.
+
+        Raises:
+            UserError: The schedule is gone. Only targets that a schedule names are scanned.
+            Refused: The person may not do this to it.
+        """
+        schedule = await self.schedules.find_by_run(run, request.access.sees)
+        request.access.ensure(request.access.permission, schedule)
+        return schedule
+
+    async def find_run(self, request: CommandRequest, text: str) -> Run | None:
+        """Return the run with this id, or the only one here whose id starts with it.
 
         Raises:
             UserError: Several ids start with it.
+            Refused: The run is not shown here, or the person may not do this to it.
         """
         wanted = normalize_name(text)
-        found = await self.runs.find(wanted)
-        if found:
-            return found
-        matches = await self.runs.find_by_prefix(wanted)
-        if len(matches) > 1:
-            raise ambiguous_run(matches)
-        return matches[0] if matches else None
+        run = await self.runs.find(wanted)
+        if run is None:
+            starting = await self.runs.find_by_prefix(wanted)
+            matches = [each for each in starting if await self._shows(request, each)]
+            if len(matches) > 1:
+                raise ambiguous_run(matches)
+            run = matches[0] if matches else None
+        elif not await self._shows(request, run):
+            raise Refused("no_such_run", rule="not_here", run=text)
+        if run:
+            await self.ensure_run(request, run)
+        return run
 
-    async def run_named(self, text: str, message: Message) -> Run:
+    async def run_named(self, request: CommandRequest) -> Run:
         """Return the run that a message names; without a word, the one last notified where it was said.
 
         Raises:
-            UserError: There is no such run, or there are several.
+            UserError: There is no such run here, or there are several.
+            Refused: The person may not do this to it.
         """
-        last = self.runs.last_notified(reply_destination(message)) if not text else None
-        run = await (last or self.find_run(text))
+        text = request.argument
+        if text:
+            run = await self.find_run(request, text)
+        else:
+            run = await self.runs.last_notified(reply_destination(request.message))
         if run is None:
             raise UserError("no_such_run", run=text)
-        note_run(run)
+        await self.ensure_run(request, run)
         return run
+
+    async def recent_runs(
+        self, request: CommandRequest, schedule: Schedule | None = None, *, running: bool = False, limit: int
+    ) -> Sequence[Run]:
+        """Return the newest runs of a schedule, or of all that are shown here, newest first."""
+        if schedule:
+            return await self.runs.recent(schedule.id, running=running, limit=limit)
+        runs = await self.runs.recent(running=running, limit=max(limit, RECENT_RUNS_LIMIT))
+        return [run for run in runs if request.access.sees_run(run)][:limit]
+
+    async def recent_reports(
+        self, request: CommandRequest, schedule: Schedule | None = None, *, limit: int
+    ) -> Sequence[Report]:
+        """Return the newest reports of a schedule, or of all that are shown here, newest first."""
+        if schedule:
+            return await self.reports.repository.newest(schedule.id, limit=limit)
+        shown: list[Report] = []
+        for report in await self.reports.repository.newest("", limit=RECENT_RUNS_LIMIT):
+            run = await self.runs.find(report.run_id)
+            if run and request.access.sees_run(run):
+                shown.append(report)
+            if len(shown) == limit:
+                break
+        return shown
+
+    async def _shows(self, request: CommandRequest, run: Run) -> bool:
+        """Return whether a run may be shown here, because of its own routes or those of its schedule now."""
+        return request.access.sees_run(run) or await self._current(request, run) is not None
+
+    async def ensure_run(self, request: CommandRequest, run: Run) -> None:
+        """Accept what the command does, on this run.
+
+        Raises:
+            Refused: The run is not shown here, or the person may not do this to it.
+        """
+        note_run(run)
+        current = None if request.access.sees_run(run) else await self._current(request, run)
+        if current:
+            request.access.ensure(request.access.permission, current)
+        else:
+            request.access.ensure_run(run)
+
+    async def _current(self, request: CommandRequest, run: Run) -> Schedule | None:
+        """Return the schedule of a run as it is now, if it is shown here. None while the engine is away."""
+        try:
+            return await self.schedules.find_by_run(run, request.access.sees)
+        except DingRunError:
+            return None
 
 
 def reply_destination(message: Message) -> Destination:

@@ -4,14 +4,14 @@ import logging
 from dataclasses import replace
 
 from bot.audit.request import finish_entry, note_command
-from bot.chat.access import Access
+from bot.chat.access_control import AccessControl
 from bot.chat.context import Context
 from bot.chat.pending_answers import CANCELLATIONS, CONFIRMATIONS, Pending, PendingKind
 from bot.chat.permissions import AccessPolicy, Permission
 from bot.chat.refusals import record_refusal
 from bot.chat.requests import CommandRequest
 from bot.chat.router import PUNCTUATION, Command, Router, normalize
-from bot.errors import ConfirmationNeeded, DingRunError, PermanentError, UserError
+from bot.errors import ConfirmationNeeded, DingRunError, PermanentError, Refused, UserError
 from bot.models import AuditOutcome, MarkdownMessage, Message
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ class MessageProcessor:
     def __init__(self, context: Context, *, router: Router, policy: AccessPolicy) -> None:
         self._context = context
         self._router = router
-        self._policy = policy
+        self._access = AccessControl(context, policy)
 
     async def respond(self, message: Message) -> MarkdownMessage:
         """Return the answer to a message. Only errors that end by themselves are raised."""
@@ -34,7 +34,8 @@ class MessageProcessor:
             return answer  # noqa: TRY300 - an answer that cannot be recorded is not given
         except UserError as error:
             await record_refusal(error)
-            return cards.reply(error.phrase, **error.values)
+            answer = cards.reply(error.phrase, **error.values)
+            return self._as_refusal(message, error, answer) if isinstance(error, Refused) else answer
         except PermanentError as error:
             log.warning("message %s failed: %s", message.id, error)
             await finish_entry(AuditOutcome.FAILED, str(error))
@@ -46,10 +47,20 @@ class MessageProcessor:
             await finish_entry(AuditOutcome.FAILED, type(error).__name__)
             return cards.reply("failed", id=message.id)
 
+    def _as_refusal(self, message: Message, error: Refused, answer: MarkdownMessage) -> MarkdownMessage:
+        """Log a refusal, and address the answer to the sender: a group sees every answer."""
+        who = message.sender.id or "an outsider"
+        log.warning(
+            "message %s of %s in %s refused: %s", message.id, who, message.conversation_id, error.rule
+        )
+        if error.missing:
+            line = self._context.cards.reply("access_line", missing=error.missing)
+            answer = replace(answer, text=f"{answer.text}\n\n{line.text}")
+        return replace(answer, mention=(message.sender.id,) if message.group and message.sender.id else ())
+
     async def _answer(self, message: Message) -> MarkdownMessage:
-        if not message.sender.id:
-            raise UserError("outsider")
-        access = Access(person=message.sender, conversation_id=message.conversation_id, policy=self._policy)
+        access = self._access.of_message(message)
+        access.ensure(Permission.IDENTIFY)
         request = CommandRequest(message=message, access=access)
         reply = await self._reply_to_question(request)
         return reply if reply is not None else await self._run_match(request)
@@ -85,7 +96,6 @@ class MessageProcessor:
         message = request.message
         match = self._router.match(message.text)
         if match is None:
-            request.access.ensure(Permission.VIEW)
             raise UserError("unknown", text=message.text, nearest=self._router.nearest(message.text))
         command, argument = match
         argument = await self._context.answers.resolve(message, argument)
@@ -94,6 +104,7 @@ class MessageProcessor:
     async def _run(self, command: Command, request: CommandRequest) -> MarkdownMessage:
         """Run a command. Remember what it asks, so that the next message can answer."""
         note_command(command.words[0])
+        request = replace(request, access=replace(request.access, permission=command.permission))
         request.access.ensure(command.permission)
         answers, word = self._context.answers, command.words[0]
         try:

@@ -7,9 +7,6 @@ from bot.errors import ConfirmationNeeded, UserError
 from bot.models import AuditOutcome
 
 RULES: Mapping[str, str] = {  # by phrase, for refusals that name no rule
-    "outsider": "not a member",
-    "denied": "access",
-    "not_met": "unknown person",
     "card_unknown": "unknown card",
 }
 QUESTIONS = frozenset({"unknown"})

@@ -11,15 +11,14 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter
 
 from bot.audit.request import finish_entry, note_run
-from bot.chat.access import Access
+from bot.chat.access_control import AccessControl
 from bot.chat.context import Context
 from bot.chat.permissions import AccessPolicy
 from bot.chat.refusals import record_refusal
 from bot.chat.requests import TapRequest
 from bot.chat.router import Button, Router
-from bot.chat.tap_guard import check_tap
 from bot.delivery.plan import run_of_card
-from bot.errors import PermanentError, TemporaryError, UserError
+from bot.errors import PermanentError, Refused, TemporaryError, UserError
 from bot.jobs.queue import Jobs
 from bot.models import AuditOutcome, CardTap, Job, new_job
 
@@ -52,7 +51,7 @@ class TapProcessor:
         self._context = context
         self._jobs = jobs
         self._router = router
-        self._policy = policy
+        self._access = AccessControl(context, policy)
 
     async def accept(self, tap: CardTap, add: AddJob) -> Mapping[str, str]:
         """Store a tap with `add`, and return the card variables that only this person sees."""
@@ -60,6 +59,9 @@ class TapProcessor:
         try:
             return await self._accept(tap, add)
         except UserError as error:
+            if isinstance(error, Refused):
+                who = tap.user.id or "an outsider"
+                log.warning("tap on %s of %s by %s refused: %s", tap.action, tap.card_id, who, error.rule)
             await record_refusal(error)
             return cards.tap_feedback(error.phrase, **error.values)
         except (TimeoutError, TemporaryError) as error:
@@ -73,8 +75,8 @@ class TapProcessor:
         if button is None or run is None:
             raise UserError("card_unknown")
         note_run(run)
-        await check_tap(self._context, tap, run, button.permission, self._policy)
-        request, replies = TapRequest(tap=tap, run=run, access=self._access(tap)), button.replies
+        access = await self._access.accept_tap(tap, run, button.permission)
+        request, replies = TapRequest(tap=tap, run=run, access=access), button.replies
         key = await self._key(request, button)
         if await self._jobs.known(f"tap:{key}"):
             await finish_entry(AuditOutcome.REPEATED)
@@ -105,8 +107,6 @@ class TapProcessor:
         if run is None:
             raise PermanentError(f"run {job.run_id} is not in the store")
         note_run(run)
-        request = TapRequest(tap=tap, run=run, access=self._access(tap), key=job.id)
-        await self._router.buttons[tap.action].handler(self._context, request)
-
-    def _access(self, tap: CardTap) -> Access:
-        return Access(person=tap.user, conversation_id=tap.conversation_id, policy=self._policy)
+        button = self._router.buttons[tap.action]
+        access = await self._access.of_tap(tap, run, button.permission)
+        await button.handler(self._context, TapRequest(tap=tap, run=run, access=access, key=job.id))

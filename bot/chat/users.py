@@ -15,7 +15,8 @@ class UserDirectory:
 
     async def record_message(self, message: Message) -> None:
         """Keep the staffId and the name of a sender, and the organisation of the robot."""
-        await self.record(message.sender)
+        if not message.is_foreign:
+            await self.record(message.sender)
         if message.corp_id:
             await self._set(f"corp:{message.app}", message.corp_id)
 

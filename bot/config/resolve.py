@@ -196,10 +196,32 @@ def resolve_operators(settings: Settings) -> tuple[Destination, ...]:
 
 def people_in(settings: Settings) -> tuple[str, ...]:
     """List the staffIds that the settings name, besides those in `access`."""
+    people = [to.id for to in (*_destinations(settings), *settings.notify.operators) if to.is_person]
+    owners = [each.owner for each in settings.schedules if each.owner]
+    return (*people, *settings.notify.on_call, *owners)
+
+
+def groups_in(settings: Settings) -> tuple[str, ...]:
+    """List the groups that the settings name, besides those in `access`."""
+    default = Destination(kind=DestinationKind.GROUP, id=settings.dingding.default_chat_id)
+    groups = [to.id for to in (default, *_destinations(settings)) if to.is_group and to.id]
+    by_webhook = (group for each in groups_of_webhooks(settings).values() for group in each)
+    return tuple(dict.fromkeys([*groups, *by_webhook]))
+
+
+def groups_of_webhooks(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return the groups of the custom robots, as far as the fallbacks tell."""
+    groups: dict[str, tuple[str, ...]] = {}
+    for key, robot in resolve_fallback_webhooks(settings).items():
+        group = Destination.parse(key)
+        if group.is_group:
+            groups[robot.id] = (*groups.get(robot.id, ()), group.id)
+    return groups
+
+
+def _destinations(settings: Settings) -> list[Destination]:
+    """List the destinations of all schedules and routes."""
     destinations = [
         recipient.to for each in settings.schedules for recipient in resolve_recipients(settings, each)
     ]
-    destinations += [recipient.to for route in settings.notify.routes.values() for recipient in route]
-    people = [to.id for to in (*destinations, *settings.notify.operators) if to.is_person]
-    owners = [each.owner for each in settings.schedules if each.owner]
-    return (*people, *settings.notify.on_call, *owners)
+    return destinations + [recipient.to for route in settings.notify.routes.values() for recipient in route]

@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from bot.config.access import AccessSettings
 from bot.config.chat import ChatSettings
 from bot.config.dingtalk import DingDing
 from bot.config.engine import AnyEngine, EmbeddedSettings, EngineName, EngineSettings
@@ -23,7 +24,7 @@ from bot.config.expectations import ExpectationSettings
 from bot.config.notify import NotifySettings
 from bot.config.reports import ExporterSettings, ReportSettings
 from bot.config.schedules import SchedulerSettings, ScheduleSettings
-from bot.config.types import ConversationId, KeySecret, PublicUrl, Section, StaffId, Whole, ZoneName
+from bot.config.types import KeySecret, PublicUrl, Section, Whole, ZoneName
 
 
 class StoreSettings(Section):
@@ -81,20 +82,6 @@ class WebSettings(Section):
                 " this machine, so /status and /metrics need one"
             )
         return self
-
-
-class AccessSettings(Section):
-    operators: tuple[StaffId, ...] = Field(
-        (),
-        description="Who may start and stop runs, and look. Empty: everybody who may look.",
-        examples=[["manager01"]],
-    )
-    viewers: tuple[StaffId, ...] = Field(
-        (), description="Who may look. Empty: every member of the organisation.", examples=[["user01"]]
-    )
-    conversations: tuple[ConversationId, ...] = Field(
-        (), description="The only conversations that are served. Empty: all.", examples=[["cid6EUabc=="]]
-    )
 
 
 class AuditSettings(Section):

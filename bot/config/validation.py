@@ -121,4 +121,14 @@ def settings_warnings(settings: Settings, now: datetime) -> Sequence[str]:
     ]
     if settings.configured and not resolve_operators(settings):
         warnings.append("notify.operators is empty and there is no default group: nobody hears of troubles")
+    if settings.dingding.app_key and not _somebody_may_act(settings):
+        warnings.append(
+            "access names no operator: everybody may only look. Send whoami to the robot, and add the staffId"
+            " that it answers: access: {operators: [staffId]}"
+        )
     return warnings
+
+
+def _somebody_may_act(settings: Settings) -> bool:
+    access = settings.access
+    return bool(access.admins or access.operators or any(rule.role != "viewer" for rule in access.rules))

@@ -30,10 +30,11 @@ class DeliveryRequests:
         payload = DeliveryPayload(destination=destination, asked=True)
         return await self._jobs.add(delivery_job("file", run.id, payload, self._jobs.clock(), cause=cause))
 
-    async def issued(self, run_id: str, card: str) -> bool:
-        """Return whether DingRun sent this card of a run, or tried to."""
+    async def card_destination(self, run_id: str, card: str) -> Destination | None:
+        """Return where DingRun sent this card of a run, or tried to. None for any other card."""
         jobs = await self._store.find_jobs(run_id=run_id, kind="card")
-        return any(job.attempts and card_id(run_id, destination_of(job)) == card for job in jobs)
+        sent_to = (destination_of(job) for job in jobs if job.attempts)
+        return next((place for place in sent_to if card_id(run_id, place) == card), None)
 
     async def was_asked(self, run_id: str, destination: Destination, cause: str) -> bool:
         """Return whether this cause has already requested the report."""

@@ -2,12 +2,12 @@
 
 import difflib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bot.audit.request import note_schedule
-from bot.errors import DingRunError, PermanentError, TemporaryError, UserError
+from bot.errors import DingRunError, PermanentError, Refused, TemporaryError, UserError
 from bot.models import Clock, Destination, Run, Schedule
 from bot.ports import Engine
 from bot.runs.lifecycle import Runs
@@ -15,6 +15,9 @@ from bot.runs.scheduler import SchedulePolicy, next_due
 
 MAX_NAMES_SHOWN = 10
 SIMILARITY_CUTOFF = 0.3  # ratio from which another name is suggested
+Sees = Callable[[Schedule], bool]
+"""Whether a schedule may be shown where somebody asks."""
+
 _QUOTES = "「」\"'“”"
 
 
@@ -55,8 +58,8 @@ class ScheduleLookup:
                 errors[name] = error
         return schedules, errors
 
-    async def find_by_name(self, name: str) -> Schedule:
-        """Return the schedule that a name means.
+    async def find_by_name(self, name: str, sees: Sees) -> Schedule:
+        """Return the schedule that a name means, among those that are seen.
 
         A name is one of these, tried in this order:
 
@@ -67,10 +70,11 @@ class ScheduleLookup:
 
         Raises:
             UserError: There is none (with the nearest name), or there are several (with all of them).
+            Refused: There is one, but it is not seen. The answer is that there is none.
             TemporaryError: It is none of the engines' that answer, and another one does not.
         """
-        schedules, errors = await self._ask()
-        wanted = normalize_name(name)
+        known, errors = await self._ask()
+        schedules, wanted = [schedule for schedule in known if sees(schedule)], normalize_name(name)
         run = await self._runs.find(wanted)
         ids = {wanted, run.schedule_id if run else wanted}
         exact = [s for s in schedules if s.id in ids] or [
@@ -84,18 +88,20 @@ class ScheduleLookup:
                 raise self.ambiguous(found)
         runs = await self._runs.find_by_prefix(wanted)
         if len(runs) == 1:
-            return await self.find_by_run(runs[0])
-        raise _unknown(name, schedules) if not errors else next(iter(errors.values()))
+            return await self.find_by_run(runs[0], sees)
+        hidden = any(wanted in {each.id, normalize_name(each.name)} for each in known if not sees(each))
+        raise _unknown(name, schedules, hidden=hidden) if not errors else next(iter(errors.values()))
 
-    async def find_default(self, destination: Destination) -> Schedule:
-        """Return the only schedule, else the one whose run this destination was notified of last.
+    async def find_default(self, destination: Destination, sees: Sees) -> Schedule:
+        """Return the only schedule that is seen, else the one whose run was last notified of here.
 
         Raises:
             UserError: There is no schedule, or none of several was notified here.
         """
-        schedules = await self.all()
+        known = await self.all()
+        schedules = [schedule for schedule in known if sees(schedule)]
         if not schedules:
-            raise UserError("no_schedules")
+            raise UserError("no_schedules_here" if known else "no_schedules")
         if len(schedules) == 1:
             return note_schedule(schedules[0])
         last = await self._runs.last_notified(destination)
@@ -104,17 +110,22 @@ class ScheduleLookup:
                 return note_schedule(schedule)
         raise self.ambiguous(schedules)
 
-    async def find_by_run(self, run: Run) -> Schedule:
+    async def find_by_run(self, run: Run, sees: Sees) -> Schedule:
         """Return the schedule of a run as it is now.
 
         Raises:
             UserError: The schedule is gone. Only targets that a schedule names are scanned.
+            Refused: It is not seen.
         """
-        schedules, errors = await self._ask()
+        known, errors = await self._ask()
+        schedules = [schedule for schedule in known if sees(schedule)]
         for schedule in schedules:
             if schedule.id == run.schedule_id:
                 return note_schedule(schedule)
-        raise _unknown(run.schedule_name, schedules) if not errors else next(iter(errors.values()))
+        hidden = any(schedule.id == run.schedule_id for schedule in known)
+        if errors and not hidden:
+            raise next(iter(errors.values()))
+        raise _unknown(run.schedule_name, schedules, hidden=hidden)
 
     def next_run_at(self, schedule: Schedule) -> datetime | None:
         """Return the next time at which the schedule fires, or None when it never does again."""
@@ -132,9 +143,11 @@ def normalize_name(name: str) -> str:
     return unicodedata.normalize("NFKC", name.strip().strip(_QUOTES)).casefold()
 
 
-def _unknown(name: str, schedules: Sequence[Schedule]) -> UserError:
+def _unknown(name: str, schedules: Sequence[Schedule], *, hidden: bool) -> UserError:
+    """Say that there is no such schedule here, in the same words if there is a hidden one."""
     names = [schedule.name for schedule in schedules]
     near = difflib.get_close_matches(name, names, n=1, cutoff=SIMILARITY_CUTOFF)
-    return UserError(
-        "no_such_schedule", name=name, nearest=near[0] if near else "", names=names[:MAX_NAMES_SHOWN]
-    )
+    nearest, shown = near[0] if near else "", names[:MAX_NAMES_SHOWN]
+    if hidden:
+        return Refused("no_such_schedule", rule="not_here", name=name, nearest=nearest, names=shown)
+    return UserError("no_such_schedule", name=name, nearest=nearest, names=shown)

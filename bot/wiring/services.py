@@ -15,10 +15,10 @@ from bot.chat.audited import AuditedDispatcher
 from bot.chat.context import ChatDelivery, ChatQuota, Context, ReportServices
 from bot.chat.dispatcher import Dispatcher
 from bot.chat.pending_answers import PendingAnswers
-from bot.chat.permissions import AccessPolicy
+from bot.chat.permissions import AccessPolicy, AccessRule, Role
 from bot.chat.users import UserDirectory
 from bot.config.loader import Settings
-from bot.config.resolve import people_in, resolve_operators
+from bot.config.resolve import groups_in, groups_of_webhooks, people_in, resolve_operators
 from bot.delivery.channels import Channels
 from bot.delivery.circuit_breaker import CircuitBreaker
 from bot.delivery.digests import Digests
@@ -265,8 +265,19 @@ def build_schedule_policy(settings: Settings) -> SchedulePolicy:
 
 
 def build_access_policy(settings: Settings) -> AccessPolicy:
-    """Build the access policy. People that other settings name are known before they have spoken."""
-    return AccessPolicy(named=people_in(settings), **settings.access.model_dump())
+    """Build the access policy. Groups and people that other settings name are known."""
+    access = settings.access
+    return AccessPolicy(
+        admins=access.admins,
+        operators=access.operators,
+        viewers=access.viewers,
+        conversations=(*access.conversations, *groups_in(settings)),
+        rules=tuple(
+            AccessRule(role=Role(rule.role), **rule.model_dump(exclude={"role"})) for rule in access.rules
+        ),
+        named=people_in(settings),
+        webhook_groups=groups_of_webhooks(settings),
+    )
 
 
 def build_cards(settings: Settings) -> Cards:

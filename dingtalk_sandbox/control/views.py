@@ -86,7 +86,8 @@ def serialize_counters(state: SandboxState, hub: Hub) -> Json:
 
 def _person(person: Person) -> Json:
     role = {"role": person.role.value, "admin": person.role == "admin"}
-    return {"id": person.id, "name": person.name, "staffId": person.id if person.is_internal else "", **role}
+    names = {"id": person.id, "name": person.name, "title": person.title}
+    return names | {"staffId": person.id if person.is_internal else ""} | role
 
 
 def _conversations(state: SandboxState) -> list[Json]:

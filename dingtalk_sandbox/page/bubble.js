@@ -89,6 +89,7 @@ function meta(message, sender) {
   return h("header", { class: "meta" }, h("span", { class: "name" }, sender.name),
     isRobot(message) && h("span", { class: "tag" }, t("robot")),
     person(sender.id)?.role === "outsider" && h("span", { class: "tag outside" }, t("role.outsider")),
+    person(sender.id)?.title && h("span", { class: "tag" }, person(sender.id).title),
     h("time", { datetime: new Date(message.at).toISOString(), title: fullTime(message.at) }, clockTime(message.at)));
 }
 

@@ -55,7 +55,7 @@ export function drawList(open) {
 /** Build the options of the user selector. */
 export function fillPeople(select) {
   const options = state.scene.people.map((p) => h("option", { value: p.id, selected: p.id === state.me },
-    `${p.name} · ${t(`role.${p.role ?? "member"}`)}`));
+    `${p.name} · ${p.title || t(`role.${p.role ?? "member"}`)}`));
   select.replaceChildren(...options);
   select.value = state.me ?? "";
 }

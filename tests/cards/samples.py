@@ -304,7 +304,14 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"text": "你好", "nearest": ""},
         {"text": "", "nearest": ""},
     ],
-    "denied": [{"name": "张三"}, {"name": ""}],
+    "conversation_unknown": [{"conversation": "cid6EUabc=="}],
+    "access_line": [{"missing": Markup("access: {rules: [{people: [user03], role: viewer}]}")}],
+    "no_schedules_here": [{}],
+    "needs_viewer": [
+        {"name": "张三", "staff_id": "user03", "setting": setting} for setting in ("rules", "viewers")
+    ],
+    "needs_operator": [{"name": "张三", "staff_id": "user03"}],
+    "needs_admin": [{"name": "张三", "staff_id": "user03"}],
     "failed": [{"id": "msgrK2+x/A=="}, {}],
     "late": [{"why": "ARL does not answer: https://arl.example"}],
     "given_up": [{"why": "ARL does not answer: https://arl.example"}],
@@ -514,7 +521,8 @@ ANSWERS |= {phrase: [{}] for phrase in load_phrases() if phrase not in ANSWERS}
 """Sample values of every phrase. A phrase without variables needs no entry."""
 
 TAPPED = (
-    "denied", "outsider", "not_met", "card_unknown", "busy", "failed",
+    "needs_viewer", "needs_operator", "needs_admin", "not_here", "card_forwarded", "outsider", "not_met",
+    "card_unknown", "busy", "failed",
     "rerun_running", "rerun_started", "rerun_pressed", "rerun_taken",
     "no_such_schedule", "regenerate_pressed", "regenerate_running", "regenerate_unwanted", "report_is_there",
     "nothing_to_report", "revoke_pressed", "revoke_taken", "no_links",

@@ -44,7 +44,7 @@ async def test_a_message_that_comes_again_is_recorded_once(core: CoreHarness) ->
 async def test_strangers_are_recorded_as_refused(core: CoreHarness) -> None:
     await core.say("重跑", sender=OUTSIDER)
     entry = await the_entry(core)
-    assert (entry.outcome, entry.allowed, entry.rule) == (AuditOutcome.REFUSED, False, "not a member")
+    assert (entry.outcome, entry.allowed, entry.rule) == (AuditOutcome.REFUSED, False, "no_staff_id")
     assert (entry.actor.id, entry.actor.name, entry.said) == ("", "外部顾问", "重跑")
 
 
@@ -53,7 +53,7 @@ async def test_who_may_not_do_it_is_recorded_as_refused(core: CoreHarness) -> No
     core.build()
     await core.say("重跑")
     entry = await the_entry(core)
-    assert (entry.outcome, entry.allowed, entry.detail) == (AuditOutcome.REFUSED, False, "denied")
+    assert (entry.outcome, entry.allowed, entry.detail) == (AuditOutcome.REFUSED, False, "needs_operator")
 
 
 async def test_what_is_not_possible_was_allowed(core: CoreHarness) -> None:

@@ -154,6 +154,8 @@ WRONG = [
     ("notify: {fallback_webhooks: {运维群: ops}}", "notify.fallback_webhooks.运维群 takes the id of a group"),
     ("access: {operators: [张三]}", "access.operators[0] takes a staffId such as manager01, not a name"),
     ("access: {viewers: [张 三]}", "access.viewers[0] takes a staffId"),
+    ("access: {rules: [{role: operator}]}", "access.rules[0] needs people or conversations"),
+    ("access: {rules: [{people: [boss], role: king}]}", "access.rules[0].role"),
     ("access: {conversations: [运维群]}", "access.conversations[0] takes the id of a conversation, cid…"),
     (ROBOT + DAILY % ", send_to: ['https://oapi.dingtalk.com/robot/send?access_token=verysecret']",
      "schedules[0].send_to[0] takes group:cid…, user:staffId, work:staffId or webhook:name, got 'https://oapi."),

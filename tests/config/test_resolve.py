@@ -5,9 +5,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from bot.config.access import AccessSettings
 from bot.config.expectations import ExpectationSettings
 from bot.config.resolve import (
     expectation_resolver,
+    groups_in,
+    groups_of_webhooks,
+    people_in,
     resolve_fallback_webhooks,
     resolve_operators,
     resolve_schedules,
@@ -30,6 +34,7 @@ def settings(
     return Settings.model_validate({
         "DINGDING": APP if ding is None else ding,
         "notify": notify or {},
+        "access": {"operators": ["manager01"]},
         "schedules": [wanted | schedule],
     })
 
@@ -181,3 +186,29 @@ def test_arl_reads_cron_lines_in_its_own_time_zone() -> None:
 def test_an_expectation_that_makes_no_sense_is_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         ExpectationSettings.model_validate(wrong)
+
+
+@pytest.mark.parametrize(
+    ("access", "warned"),
+    [
+        ({}, True),
+        ({"viewers": ["user01"]}, True),
+        ({"rules": [{"people": ["user01"], "role": "viewer"}]}, True),
+        ({"admins": ["user01"]}, False),
+        ({"rules": [{"conversations": ["cidA"], "role": "operator"}]}, False),
+    ],
+)
+def test_it_is_said_when_nobody_may_act(access: dict[str, Any], warned: bool) -> None:
+    given = settings(send_to=["group:cidA"], notify={"operators": ["user:manager01"]})
+    given = given.model_copy(update={"access": AccessSettings.model_validate(access)})
+    assert any("access names no operator" in each for each in settings_warnings(given, NOW)) is warned
+
+
+def test_the_groups_and_people_that_destinations_name_are_known() -> None:
+    given = settings(
+        {"routes": {"每日巡检": ["group:cidB", "user:user01"]}, "fallback_webhooks": {"cidC": "default"}},
+        ding=APP | ROBOT,
+    )
+    assert set(groups_in(given)) == {GROUP, "cidB", "cidC"}
+    assert groups_of_webhooks(given)["default"] == ("cidC", GROUP)
+    assert "user01" in people_in(given)

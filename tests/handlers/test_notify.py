@@ -87,7 +87,7 @@ async def test_without_a_destination_it_says_where_to_name_one(core: CoreHarness
 async def test_a_viewer_may_not_change_it(core: CoreHarness) -> None:
     core.access_policy = AccessPolicy(operators=("boss",))
     core.build()
-    assert "没有" in await core.say("通知 每日巡检 关")
+    assert "不能操作" in await core.say("通知 每日巡检 关")
     assert await effective(core) == (None, None)
 
 

@@ -4,11 +4,15 @@ import pytest
 
 from bot.engines.router import EngineRouter
 from bot.errors import TemporaryError
-from bot.models import Run, RunStatus, Trigger
+from bot.models import Run, RunStatus, Schedule, Trigger
 from bot.runs.lifecycle import TriggerRequest
 from tests.conftest import CoreHarness
 from tests.engines.test_router import FAR, LOCAL, SilentEngine
 from tests.fakes import FakeEngine
+
+
+def everything(schedule: Schedule) -> bool:
+    return True
 
 
 class Two:
@@ -21,7 +25,7 @@ class Two:
         core.build()
 
     async def trigger(self, name: str) -> Run:
-        schedule = await self.core.context.schedules.find_by_name(name)
+        schedule = await self.core.context.schedules.find_by_name(name, everything)
         request = TriggerRequest(idempotency_key=f"test:{name}", trigger=Trigger.CHAT)
         run = await self.core.runs.trigger(schedule, request)
         await self.core.do_jobs()
@@ -70,14 +74,14 @@ async def test_the_status_shows_what_answers_and_names_what_does_not(two: Two) -
 
 async def test_schedules_of_the_engines_that_answer_can_be_named(two: Two) -> None:
     two.far.away = True
-    assert (await two.core.context.schedules.find_by_name("本地")).engine == "local"
+    assert (await two.core.context.schedules.find_by_name("本地", everything)).engine == "local"
     assert [each.name for each in await two.core.context.schedules.all()] == ["本地"]
 
 
 async def test_a_name_that_a_silent_engine_may_know_is_asked_again_later(two: Two) -> None:
     two.far.away = True
     with pytest.raises(TemporaryError, match="away"):
-        await two.core.context.schedules.find_by_name("远程")
+        await two.core.context.schedules.find_by_name("远程", everything)
 
 
 async def test_with_no_engine_that_answers_the_error_is_told(two: Two) -> None:

@@ -158,6 +158,7 @@ def settings(sandbox: Sandbox, targets: list[str]) -> Json:
             "OPENAPI_BASE": sandbox.url,
             "OAPI_BASE": sandbox.url,
         },
+        "access": {"operators": ["user01", "user02"]},
         "schedules": [
             {
                 "name": "每日巡检",

@@ -5,7 +5,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,20 @@ from bot.runs.lifecycle import TriggerRequest
 from bot.runtime import stop_on_signals
 from bot.telemetry.logging import configure
 from bot.telemetry.redaction import find_secrets
-from dingtalk_sandbox.scenario import default_scenario
+from dingtalk_sandbox.scenario import Scenario, default_scenario
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 20.0
 GROUP = "cidSandboxGroupOps=="
+ACCESS = {"admins": ["manager01"], "operators": ["user01"], "viewers": ["user02"]}
+TITLES = {
+    "manager01": "管理员 / admin",
+    "user01": "可操作 / operator",
+    "user02": "只查看 / viewer",
+    "outsider01": "外部 / guest",
+}
+"""What the people of the demo may do. The page speaks as the first one, who may do everything."""
 
 WELCOME = """
   钉钉沙箱 / chat page   {url}
@@ -72,7 +80,7 @@ async def run(demo: Demo, when_ready: Callable[[str], object] | None) -> None:
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         folder = demo.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dingrun-demo-")))
-        sandbox = await stack.enter_async_context(sandbox_on("127.0.0.1", demo.port))
+        sandbox = await stack.enter_async_context(sandbox_on("127.0.0.1", demo.port, demo_scenario()))
         targets = await (_arl if demo.uses_arl else _sample_sites)(demo, stack, stop)
         app = await stack.enter_async_context(App(demo_settings(sandbox.url, folder, targets.settings)))
         service = asyncio.create_task(app.run(stop), name="service")
@@ -123,6 +131,13 @@ async def _first_run(app: App) -> None:
     )
 
 
+def demo_scenario() -> Scenario:
+    """Return the default scenario, with the role of each person beside the name."""
+    scenario = default_scenario()
+    people = (replace(person, title=TITLES.get(person.id, "")) for person in scenario.people)
+    return replace(scenario, people=tuple(people))
+
+
 def demo_settings(url: str, folder: Path, more: Mapping[str, Any]) -> Settings:
     """Build the settings, with the addresses of this demo."""
     return Settings.model_validate({
@@ -134,7 +149,7 @@ def demo_settings(url: str, folder: Path, more: Mapping[str, Any]) -> Settings:
             "OPENAPI_BASE": url,
             "OAPI_BASE": url,
         },
-        "access": {"viewers": [person.id for person in default_scenario().people if person.is_internal]},
+        "access": ACCESS,
         "store": {"url": f"sqlite:///{folder.resolve()}/dingrun.db"},
         "reports": {"dir": str(folder.resolve() / "reports")},
         **more,

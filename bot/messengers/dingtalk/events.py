@@ -13,7 +13,7 @@ from bot.foreign_text import storable
 from bot.models import CardTap, Message, Person
 
 GROUP = "2"
-UNION_ID = 2  # `userIdType` of ids that are not staffIds
+STAFF_ID = "1"  # `userIdType` of staffIds; others are not
 
 
 def parse_message(data: Mapping[str, Any]) -> Message | None:
@@ -35,6 +35,7 @@ def parse_message(data: Mapping[str, Any]) -> Message | None:
         text=parse_text(data),
         title=_text(data, "conversationTitle"),
         corp_id=_text(data, "chatbotCorpId"),
+        sender_corp_id=_text(data, "senderCorpId"),
         session_webhook=_text(data, "sessionWebhook"),
         session_expires=_time(data.get("sessionWebhookExpiredTime")),
     )
@@ -66,7 +67,7 @@ def parse_tap(data: Mapping[str, Any]) -> CardTap | None:
     return CardTap(
         card_id=card_id,
         action=action,
-        user=Person(id="" if data.get("userIdType") == UNION_ID else _text(data, "userId")),
+        user=Person(id=_text(data, "userId") if str(data.get("userIdType", 1)) == STAFF_ID else ""),
         conversation_id=_text(data, "spaceId"),
         corp_id=_text(data, "corpId"),
     )

@@ -1,8 +1,10 @@
 """Test that only taps by known members of our organisation, on cards that we sent, are accepted."""
 
+from dataclasses import replace
+
 import pytest
 
-from bot.chat.permissions import AccessPolicy
+from bot.chat.permissions import AccessPolicy, AccessRule, Role
 from bot.delivery.plan import card_id
 from bot.models import CardTap, Destination, Person, Run
 from tests.chat.test_dispatcher import tap_on
@@ -27,6 +29,9 @@ def tap_by(run: Run, user: Person, **changes: str) -> CardTap:
 
 
 async def test_an_unknown_person_must_send_a_message_first(core: CoreHarness) -> None:
+    everybody = AccessRule(role=Role.OPERATOR, conversations=("cidA",))
+    core.access_policy = AccessPolicy(rules=(everybody,))
+    core.build()
     run = await core.finished_run()
     assert "先跟我" in "".join((await core.intake.receive_tap(tap_on(run.id, user=STRANGER))).values())
     assert not await starts_run(core, tap_by(run, STRANGER))
@@ -38,8 +43,9 @@ async def test_an_unknown_person_must_send_a_message_first(core: CoreHarness) ->
     "policy",
     [
         AccessPolicy(operators=(STRANGER.id,)),
-        AccessPolicy(viewers=(STRANGER.id,)),
-        AccessPolicy(named=(STRANGER.id,)),
+        AccessPolicy(admins=(STRANGER.id,)),
+        AccessPolicy(rules=(AccessRule(role=Role.OPERATOR, people=(STRANGER.id,)),)),
+        AccessPolicy(rules=(AccessRule(role=Role.OPERATOR, conversations=("cidA",)),), named=(STRANGER.id,)),
     ],
 )
 async def test_people_in_the_settings_may_tap_without_a_message(
@@ -75,3 +81,20 @@ async def test_a_card_that_we_never_issued_is_unknown(core: CoreHarness) -> None
     other = card_id(run.id, Destination.parse("group:cidElsewhere"))
     tap = CardTap(card_id=other, action="rerun", user=Person(id="user01"), conversation_id="cidElsewhere")
     assert not await starts_run(core, tap)
+
+
+@pytest.mark.parametrize("conversation", ["cidB", "", "cidElsewhere"])
+async def test_a_forwarded_card_does_nothing_and_says_so_to_the_tapper(
+    core: CoreHarness, conversation: str
+) -> None:
+    run = await core.finished_run()
+    tap = replace(tap_by(run, Person(id="user01")), conversation_id=conversation)
+    assert "转发" in "".join((await core.intake.receive_tap(tap)).values())
+    assert not await starts_run(core, tap)
+
+
+async def test_a_sender_of_another_organisation_is_refused_and_not_remembered(core: CoreHarness) -> None:
+    foreigner = Person(id="user09", name="外人")
+    answer = await core.say("我是谁", sender=foreigner, corp_id="dingours", sender_corp_id="dingtheirs")
+    assert "本组织" in answer
+    assert not await core.context.users.is_known("user09")
