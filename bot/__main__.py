@@ -151,6 +151,30 @@ def resend(config: Path | None, what: str) -> None:
 
 
 @main.command()
+@click.option("--schedule", default="", help="Only this schedule: its id or whole name.")
+@click.option("--person", default="", help="Only this person: the staffId or the whole name.")
+@click.option("--since", default="", help="7d, 12h, 30m or 2026-11-28 [09:30]. Default: everything.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Newest entries.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "jsonl"]),
+    default="table",
+    show_default=True,
+    help="jsonl: one JSON object per line, times in UTC.",
+)
+@click.pass_obj
+def audit(config: Path | None, /, form: str, **query: Any) -> None:
+    """Show who asked for what, newest first, and what came of it."""
+    from bot.cli.audit import AuditQuery, find_entries, print_entries  # noqa: PLC0415
+
+    settings = _settings(config, quiet=True)
+    print_entries(
+        asyncio.run(find_entries(settings, AuditQuery(**query))), settings.zone, form=form, say=_say
+    )
+
+
+@main.command()
 @click.argument("run_id", metavar="RUN")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File to write. Default: RUN.xlsx.")
 @click.pass_obj
