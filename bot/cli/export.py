@@ -13,10 +13,12 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
+from bot.audit.request import note_run
+from bot.cli.audited import audited_command
 from bot.config.loader import Settings
 from bot.errors import PermanentError
-from bot.models import Findings, RunStatus
-from bot.ports import Exporter, ReportInput
+from bot.models import Findings, Run, RunStatus
+from bot.ports import Exporter, ReportInput, Store
 from bot.reports.comparison import load_report_input
 from bot.runtime import owner_name, utc_now
 from bot.wiring.engines import open_engine
@@ -35,17 +37,24 @@ async def export_run(settings: Settings, run_id: str, path: Path) -> Findings:
     store = stores.store
     await store.open()
     try:
-        run = await store.find_run(run_id)
-        if run is None:
-            raise PermanentError(f"no run {run_id}; the chat command 状态 / status lists the runs")
-        if run.status is RunStatus.RUNNING:
-            raise PermanentError(f"run {run_id} is still running")
-        async with open_engine(settings, stores.tasks, clock=utc_now, owner=owner_name()) as engine:
-            return await export_with_progress_bar(
-                build_local_exporter(settings, engine), await load_report_input(store, run), path
-            )
+        async with audited_command(settings, stores, "export", run_id):
+            run = await _ended_run(store, run_id)
+            async with open_engine(settings, stores.tasks, clock=utc_now, owner=owner_name()) as engine:
+                return await export_with_progress_bar(
+                    build_local_exporter(settings, engine), await load_report_input(store, run), path
+                )
     finally:
         await store.close()
+
+
+async def _ended_run(store: Store, run_id: str) -> Run:
+    run = await store.find_run(run_id)
+    if run is None:
+        raise PermanentError(f"no run {run_id}; the chat command 状态 / status lists the runs")
+    note_run(run)
+    if run.status is RunStatus.RUNNING:
+        raise PermanentError(f"run {run_id} is still running")
+    return run
 
 
 async def export_with_progress_bar(

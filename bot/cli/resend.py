@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from bot.audit.request import note_run
+from bot.cli.audited import audited_command
 from bot.config.loader import Settings
 from bot.delivery.resend import Resender
 from bot.errors import PermanentError, UserError
@@ -19,27 +21,33 @@ async def request_resend(settings: Settings, what: str) -> Sequence[str]:
 
     Returns the lines to print. Raises `PermanentError` if there is no such run or job, or nothing to resend.
     """
-    store = open_stores(settings.store.url).store
+    stores = open_stores(settings.store.url)
+    store = stores.store
     await store.open()
     try:
         resender = Resender(store, Jobs(store, clock=utc_now, owner=owner_name()))
         if not what:
             return [_line(job) for job in await resender.undelivered()] or ["nothing to resend"]
-        sent = await _resend(store, resender, what)
+        async with audited_command(settings, stores, "resend", what):
+            sent = await _resend(store, resender, what)
     finally:
         await store.close()
-    if not sent:
-        raise PermanentError(f"{what}: no such run or job, or nothing to resend")
     return [f"queued: {job.id}" for job in sent]
 
 
 async def _resend(store: Store, resender: Resender, what: str) -> Sequence[Job]:
-    if await store.find_run(what):
-        return await resender.resend_all(what, by=OPERATOR)
+    """Resend a run or a job. Raises `PermanentError` if there is nothing to resend."""
+    job = await store.find_job(what)
+    if run := await store.find_run(job.run_id if job else what):
+        note_run(run)
     try:
-        return [await resender.resend(what, by=OPERATOR)]
+        if job:
+            return [await resender.resend(what, by=OPERATOR)]
+        if sent := await resender.resend_all(what, by=OPERATOR):
+            return sent
     except UserError:
-        return []
+        pass
+    raise PermanentError(f"{what}: no such run or job, or nothing to resend")
 
 
 def _line(job: Job) -> str:

@@ -1,13 +1,18 @@
 """`dingrun resend` requests another attempt. The running service makes it."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
+from bot.audit.reader import AuditReader
+from bot.cli.audited import user_name
 from bot.cli.resend import request_resend
 from bot.config.settings import Settings
 from bot.errors import PermanentError, TemporaryError
+from bot.models import AuditChannel, AuditOutcome
 from bot.runtime import utc_now
+from bot.stores.sqlite.audit import SqliteAudit
 from tests.conftest import CoreHarness
 
 
@@ -44,3 +49,19 @@ async def test_an_unknown_or_delivered_job_is_an_error(core: CoreHarness, settin
     for name in ("r0", run.id, f"card:{run.id}:group:cidA"):
         with pytest.raises(PermanentError, match="nothing to resend"):
             await request_resend(settings, name)
+
+
+async def test_a_resend_is_in_the_audit_with_its_outcome(core: CoreHarness, settings: Settings) -> None:
+    run_id = await unconfirmed(core)
+    await request_resend(settings, "")
+    await request_resend(settings, run_id)
+    with pytest.raises(PermanentError):
+        await request_resend(settings, "r0")
+    failed, done = await AuditReader(SqliteAudit(core.store)).find()
+    assert (done.channel, done.outcome, done.run_id) == (AuditChannel.CLI, AuditOutcome.ACCEPTED, run_id)
+    assert (done.said, done.actor.name, done.place) == (
+        f"dingrun resend {run_id}",
+        user_name(),
+        socket.gethostname(),
+    )
+    assert (failed.outcome, failed.detail[:4]) == (AuditOutcome.FAILED, "r0: ")

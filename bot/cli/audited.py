@@ -1,0 +1,56 @@
+"""Record commands of the command line in the audit: who ran them, on which machine."""
+
+import getpass
+import os
+import socket
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+
+from bot.audit.request import audited
+from bot.config.loader import Settings
+from bot.errors import ConfigError, PermanentError, TemporaryError
+from bot.models import AuditChannel, AuditEntry, AuditOutcome, Person
+from bot.runtime import utc_now
+from bot.wiring.audit import build_audit_log
+from bot.wiring.stores import StoreSet
+
+RULE = "command line"  # who can start it with these settings may do everything
+
+
+@asynccontextmanager
+async def audited_command(settings: Settings, stores: StoreSet, *words: str) -> AsyncIterator[None]:
+    """Record what is done inside. The entry is pending until then, so that a killed command is seen."""
+    record = build_audit_log(settings, stores, utc_now).record
+    entry = command_entry(*words)
+    await record(entry)
+    try:
+        async with audited(record, entry):
+            yield
+    except (ConfigError, PermanentError) as error:
+        with suppress(TemporaryError):
+            await record(replace(entry, outcome=AuditOutcome.FAILED, detail=str(error)))
+        raise
+
+
+def command_entry(*words: str) -> AuditEntry:
+    """Return the entry of a command that starts now. Each call is another one."""
+    return AuditEntry(
+        id=f"cli:{uuid.uuid4()}",
+        at=utc_now(),
+        channel=AuditChannel.CLI,
+        actor=Person(id="", name=user_name()),
+        place=socket.gethostname(),
+        said=" ".join(("dingrun", *words)),
+        command=words[0],
+        rule=RULE,
+    )
+
+
+def user_name() -> str:
+    """Return the name of the user of this process, or the number if it has no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
