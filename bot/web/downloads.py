@@ -17,6 +17,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from io import BufferedReader
 from typing import Final
@@ -33,6 +34,7 @@ from bot.reports.links import InvalidLinkError, ReportLinks
 from bot.reports.repository import Reports
 from bot.telemetry.metrics import Metrics
 from bot.web.clients import Network, client_address
+from bot.web.download_audit import DownloadAudit
 
 log = logging.getLogger(__name__)
 
@@ -47,21 +49,26 @@ HEADERS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class DownloadServices:
+    """The reports, the links to them, and who used these."""
+
+    reports: Reports
+    links: ReportLinks
+    download_log: DownloadLog
+    audit: DownloadAudit
+
+
 class Downloads:
     """Serves reports to clients with a valid link."""
 
     def __init__(
-        self,
-        links: ReportLinks,
-        reports: Reports,
-        download_log: DownloadLog,
-        *,
-        metrics: Metrics,
-        proxies: Sequence[Network] = (),
+        self, services: DownloadServices, *, metrics: Metrics, proxies: Sequence[Network] = ()
     ) -> None:
-        self._links = links
-        self._reports = reports
-        self._download_log = download_log
+        self._links = services.links
+        self._reports = services.reports
+        self._download_log = services.download_log
+        self._audit = services.audit
         self._metrics = metrics
         self._proxies = proxies
 
@@ -73,7 +80,7 @@ class Downloads:
         client = HttpClient.from_headers(address, request.headers.get(hdrs.USER_AGENT, ""))
         try:
             link = await self._links.find(request.match_info["token"])
-            return await self._answer(request, link, client)
+            return await self._answer_link(request, link, client)
         except InvalidLinkError as refusal:
             level = logging.DEBUG if refusal.reason == "forged" else logging.INFO  # a guesser fills no log
             log.log(level, "no report for %s: the link is %s", client.address, refusal.reason)
@@ -87,6 +94,15 @@ class Downloads:
                 text="503: try again in a minute",
                 headers=HEADERS | {"Retry-After": "60"},
             )
+
+    async def _answer_link(
+        self, request: web.Request, link: DownloadLink, client: HttpClient
+    ) -> web.StreamResponse:
+        try:
+            return await self._answer(request, link, client)
+        except InvalidLinkError as refusal:
+            await self._audit.record_refusal(link, client, refusal.reason)
+            raise
 
     async def _answer(
         self, request: web.Request, link: DownloadLink, client: HttpClient
@@ -113,14 +129,14 @@ class Downloads:
                 raise InvalidLinkError(closed)
             return _unsatisfiable(report)
         with await self._opened(report) as file:
-            download_id = await self._admit(link, client, part)
+            download_id = await self._admit(link, report, client, part)
             response, sent = _head(report, part), part or range(report.size)
             whole = await _send(request, response, file, sent)
         if whole and sent.stop == report.size:
             await self._download_log.finish(link, download_id)
         return response
 
-    async def _admit(self, link: DownloadLink, client: HttpClient, part: range | None) -> str:
+    async def _admit(self, link: DownloadLink, report: Report, client: HttpClient, part: range | None) -> str:
         """Resume or start a download; return its id. Raises `InvalidLinkError`."""
         if part is not None and part.start > 0 and (resumed := await self._download_log.resume(link, client)):
             self._metrics.link("resumed")
@@ -130,6 +146,7 @@ class Downloads:
         begun = await self._download_log.start(link, client)
         if not begun:
             raise InvalidLinkError(EXHAUSTED)  # by somebody else, since we looked
+        await self._audit.record_download(link, report, client, begun)
         self._metrics.link("served")
         return begun
 

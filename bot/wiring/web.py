@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 from bot.config.settings import Settings
 from bot.ports import Store
 from bot.telemetry.metrics import Metrics
-from bot.web.downloads import Downloads
+from bot.web.download_audit import DownloadAudit
+from bot.web.downloads import Downloads, DownloadServices
 from bot.web.guard import AdminGuard
 from bot.web.health import Health
 from bot.web.server import WebServer
@@ -26,9 +27,13 @@ def build_web_server(
     token = web.status_token.get_secret_value() if web.status_token else ""
     health = Health(store, services.resender, services.governor, metrics=metrics, connected=connected)
     status = Status(store, services.resender, zone=zone)
-    downloads = Downloads(
-        services.links, services.reports, services.download_log, metrics=metrics, proxies=web.proxies
+    download_services = DownloadServices(
+        reports=services.reports,
+        links=services.links,
+        download_log=services.download_log,
+        audit=DownloadAudit(services.audit_log),
     )
+    downloads = Downloads(download_services, metrics=metrics, proxies=web.proxies)
     routes = [*health.routes(), *status.routes(), *downloads.routes()]
     guard = AdminGuard(token, public_url=web.public_url, proxies=web.proxies)
     return WebServer(routes, guard=guard, metrics=metrics, proxies=web.proxies)

@@ -10,7 +10,8 @@ from bot.reports.links import ReportLinks
 from bot.stores.sqlite.links import SqliteLinks
 from bot.telemetry.metrics import Metrics
 from bot.web.clients import Network
-from bot.web.downloads import Downloads
+from bot.web.download_audit import DownloadAudit
+from bot.web.downloads import Downloads, DownloadServices
 from bot.web.guard import AdminGuard
 from bot.web.server import application
 from tests.conftest import CoreHarness
@@ -25,9 +26,13 @@ class WebHarness:
         terms = LinkPolicy(public_url="http://x", ttl=timedelta(hours=1), max_downloads=most)
         self.links = ReportLinks(port, terms, clock=core.clock)
         self.download_log = DownloadLog(port, clock=core.clock)
-        self.downloads = Downloads(
-            self.links, core.reports, self.download_log, metrics=self.metrics, proxies=proxies
+        services = DownloadServices(
+            reports=core.reports,
+            links=self.links,
+            download_log=self.download_log,
+            audit=DownloadAudit(core.audit),
         )
+        self.downloads = Downloads(services, metrics=self.metrics, proxies=proxies)
         self.app = application(self.downloads.routes(), AdminGuard())
 
     async def report(self) -> Report:
