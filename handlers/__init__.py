@@ -2,7 +2,6 @@
 
 from bot.chat.router import Router
 from handlers import (
-    audit,
     help,
     history,
     last_report,
@@ -20,6 +19,7 @@ from handlers import (
     status,
     stop,
 )
+from handlers.admin import audit
 
 _routers = (
     rerun.router,

@@ -77,9 +77,9 @@ def test_no_folder_has_more_than_sixteen_modules() -> None:
 
 
 def test_every_handler_has_its_test() -> None:
-    names = {path.stem for path in (ROOT / "handlers").glob("*.py")} - {"__init__"}
-    tests = {path.stem.removeprefix("test_") for path in (ROOT / "tests/handlers").glob("test_*.py")}
-    assert names <= tests
+    handlers, tests = ROOT / "handlers", ROOT / "tests/handlers"
+    names = {path.relative_to(handlers) for path in handlers.rglob("[!_]*.py")}
+    assert {path for path in names if not (tests / path.parent / f"test_{path.name}").exists()} == set()
 
 
 def names_imported(path: Path, package: str) -> set[str]:
