@@ -25,13 +25,21 @@ LINE_DETAILS = (
 
 
 def digest_values(
-    runs: Sequence[Run], detail: LineDetail | None, unconfirmed: Collection[str] = ()
+    runs: Sequence[Run],
+    detail: LineDetail | None,
+    unconfirmed: Collection[str] = (),
+    *,
+    quiet: bool = False,
 ) -> Mapping[str, object]:
-    """Return the variables of `digest.md`; without `detail`, those of its title."""
+    """Return the variables of `digest.md`; without `detail`, those of its title.
+
+    `quiet`: the runs waited for the end of quiet hours.
+    """
     views = [SummaryView(run=run, report=None) for run in runs]
     return {
         "title_only": detail is None,
         "detail": detail,
+        "quiet": quiet,
         "troubled": sum(each.mark != MARK_SUCCESS for each in views),
         "lines": [_line(each, each.run.id in unconfirmed) for each in views],
     }

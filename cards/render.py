@@ -82,22 +82,27 @@ class Cards:
         text = _first_fitting(texts, limit) or cut_bytes(title, limit)
         return MarkdownMessage(title=title, text=text, mention=tuple(mention))
 
-    def digest(self, runs: Sequence[Run], unconfirmed: Collection[str] = ()) -> RenderedCard:
-        """Return one card for many runs, a line each. `unconfirmed` are runs whose file may be lost."""
+    def digest(
+        self, runs: Sequence[Run], unconfirmed: Collection[str] = (), *, quiet: bool = False
+    ) -> RenderedCard:
+        """Return one card for many runs, a line each. `unconfirmed` are runs whose file may be lost.
+
+        `quiet`: the runs waited for the end of quiet hours.
+        """
         title = self._digest_title(runs)
         pages = (
-            self._dialects.card_env.page("digest.md", digest_values(runs, detail, unconfirmed))
+            self._dialects.card_env.page("digest.md", digest_values(runs, detail, unconfirmed, quiet=quiet))
             for detail in LINE_DETAILS
         )
         markdown = _first_fitting(pages, MAX_DIGEST_BYTES)
         params = self._template.params(title=title, markdown=markdown, tips="", buttons=[])
         return RenderedCard(template_id=self._template.id, params=params, headline=title)
 
-    def digest_message(self, runs: Sequence[Run], *, limit: int) -> MarkdownMessage:
+    def digest_message(self, runs: Sequence[Run], *, limit: int, quiet: bool = False) -> MarkdownMessage:
         """Return the digest as a message of at most `limit` bytes."""
         title = self._digest_title(runs)
         pages = (
-            self._dialects.message_env.page("digest.md", digest_values(runs, detail))
+            self._dialects.message_env.page("digest.md", digest_values(runs, detail, quiet=quiet))
             for detail in LINE_DETAILS
         )
         max_bytes = limit - len(title.encode()) - 16

@@ -90,6 +90,7 @@ class CoreHarness:
     per_hour: int = 20  # requests of one person
     operators: tuple[Destination, ...] = ()
     fallback_webhooks: dict[str, Destination] = field(default_factory=dict)
+    notify: dict[str, object] = field(default_factory=dict)  # settings of the section
 
     def __post_init__(self) -> None:
         self.schedule = make_schedule(notify_enable=True, send_to=(GROUP,))
@@ -148,7 +149,7 @@ class CoreHarness:
                 "stream_webhook": self.budget.limit(QuotaKind.STREAM),
                 "per_person": self.per_hour,
             },
-            notify={"operators": self.operators, "on_call": self.access_policy.named},
+            notify={"operators": self.operators, "on_call": self.access_policy.named, **self.notify},
             access=self._access(),
         )
 

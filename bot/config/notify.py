@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from bot.config.types import (
     DestinationField,
     GroupKey,
+    Hours,
     Kind,
     Person,
     RobotToken,
@@ -99,4 +100,15 @@ class NotifySettings(Section):
         le=20,
         description="Cards per minute and destination. Further runs share one digest card.",
         examples=[3],
+    )
+    quiet_hours: Hours = Field(
+        "",
+        description="Hours in which summaries wait, in `timezone`. They come as one digest card at the end;"
+        " files are then sent on request. Where a run was asked for, its summary does not wait. Empty: none.",
+        examples=["22:00-08:00"],
+    )
+    quiet_hours_except: Literal["none", "failed"] = Field(
+        "none",
+        description="Runs whose summaries do not wait. `failed`: those with a failure.",
+        examples=["failed"],
     )

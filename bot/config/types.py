@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +16,7 @@ from bot.models import Destination, DestinationKind
 
 CRON_FIELDS = 5
 MAX_PORT = 65_535
+HOURS_OF_DAY = 24
 MIN_SECRET_LENGTH = 16  # characters
 
 _GROUP = re.compile(r"(cid|chat)\S+")
@@ -23,6 +24,8 @@ _CONVERSATION = re.compile(r"cid\S+")
 _STAFF_ID = re.compile(r"[!-~]{1,64}")  # ASCII without blanks; mobile numbers stand in the same lists
 _TOKEN = re.compile(r"[\w-]+", re.ASCII)
 
+_CLOCK = r"((?:[01]?\d|2[0-3]):[0-5]\d|24:00)"
+_HOURS = re.compile(rf"{_CLOCK} ?[-–] ?{_CLOCK}")
 _SAFE_BASE = re.compile(
     r"(https://([\w.-]+|\[[\da-f:]+])|http://(127\.0\.0\.1|localhost|\[::1]))(:\d+)?(/\S*)?", re.IGNORECASE
 )
@@ -129,6 +132,26 @@ def _cron(cron: str) -> str:
     return cron
 
 
+def parse_hours(text: str) -> tuple[time, time]:
+    """Parse hours of the day such as 22:00-08:00. Raises `ValueError` that names the accepted form."""
+    found = _HOURS.fullmatch(text.strip())
+    hours = [_clock(word) for word in found.groups()] if found else []
+    if not hours or hours[0] == hours[1]:
+        raise ValueError(f"takes hours of the day such as 22:00-08:00, got {text!r}")
+    return hours[0], hours[1]
+
+
+def _clock(text: str) -> time:
+    hour, _, minute = text.partition(":")
+    return time(int(hour) % HOURS_OF_DAY, int(minute))
+
+
+def _hours(text: str) -> str:
+    if text:
+        parse_hours(text)
+    return text
+
+
 def _refuse(takes: str, *kinds: type) -> BeforeValidator:
     """Reject values that would be misread: `true` as 1, a number as seconds since 1970."""
 
@@ -162,6 +185,7 @@ KeySecret = Annotated[
     Kind("secret of 16 characters or more", "至少 16 个字符的密钥"),
 ]
 RobotToken = Annotated[SecretStr, AfterValidator(_token), Kind("secret", "密钥")]
+Hours = Annotated[str, AfterValidator(_hours), Kind("hours", "时段")]
 Target = Annotated[str, Kind("target", "目标")]
 CronLine = Annotated[str, AfterValidator(_cron)]
 ZoneName = Annotated[str, AfterValidator(_zone), Kind("IANA time zone", "IANA 时区名")]

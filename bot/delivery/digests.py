@@ -53,16 +53,22 @@ class Digests:
     def kinds(self) -> Mapping[str, JobKind]:
         return {"digest": JobKind(run=self._send, on_finished=self._on_finished)}
 
-    async def find_open(self, destination: Destination) -> str:
-        """Return the id of the digest that collects summaries for a destination now, or ""."""
+    async def find_open(self, destination: Destination, *, other_than: datetime | None = None) -> str:
+        """Return the id of the digest that collects summaries for a destination now, or "".
+
+        One that is due at `other_than` does not count.
+        """
         for job in await self._store.find_jobs(kind="digest", states={JobState.TODO}):
             collects = "members" not in job.payload and job.due_at > self._jobs.clock()
+            collects = collects and job.due_at != other_than
             if collects and DeliveryPayload.of(job).destination == destination:
                 return job.id
         return ""
 
-    async def outcome(self, digest: str, member: str) -> Result:
+    async def outcome(self, digest: str, member: str, *, quiet: bool = False) -> Result:
         """Return the outcome of a digest for one member. The digest is created if it does not exist.
+
+        `quiet`: it is the one at the end of quiet hours, and says so.
 
         Raises:
         - `Postpone` until it is sent.
@@ -70,7 +76,7 @@ class Digests:
         - `PermanentError` when it was given up.
         - `DigestUnconfirmedError` when it may have been sent.
         """
-        await self._create(digest)
+        await self._create(digest, quiet=quiet)
         job = await self._store.find_job(digest)
         if job is None or (_has_members(job) and member not in _members(job)):
             raise DigestMissedError
@@ -82,9 +88,9 @@ class Digests:
             raise DigestUnconfirmedError
         return replace(DeliveryResult.of(job), digest=digest).as_json()
 
-    async def _create(self, digest: str) -> None:
+    async def _create(self, digest: str, *, quiet: bool) -> None:
         destination, due = _parse_id(digest)
-        payload = DeliveryPayload(destination=destination).as_json()
+        payload = DeliveryPayload(destination=destination, quiet=quiet).as_json()
         key, now = digest.removeprefix("digest:"), self._jobs.clock()
         job = replace(new_job("digest", key, now, payload=payload), due_at=due)
         await self._jobs.add(job)
@@ -102,7 +108,8 @@ class Digests:
             return
         destination, _ = _parse_id(digest)
         unconfirmed = await self._unconfirmed(_members(job), destination)
-        view = self._cards.digest(await self._runs(_members(job)), unconfirmed)
+        runs, quiet = await self._runs(_members(job)), DeliveryPayload.of(job).quiet
+        view = self._cards.digest(runs, unconfirmed, quiet=quiet)
         await self._channels.to(destination).update_card(card, view)
 
     async def _send(self, claim: Claim) -> Result:
@@ -125,13 +132,14 @@ class Digests:
                     raise
                 await self._circuit_breaker.record_failure(DeliveryMode.CARD, destination, str(error))
         sending = claim.sending_text(messenger.capabilities)
-        message = self._cards.digest_message(runs, limit=messenger.capabilities.text_bytes)
+        quiet, limit = DeliveryPayload.of(claim.job).quiet, messenger.capabilities.text_bytes
+        message = self._cards.digest_message(runs, limit=limit, quiet=quiet)
         sent = await messenger.send_message(destination, message, claim.job.id, sending=sending)
         return sent.as_result()
 
     async def _send_card(self, claim: Claim, destination: Destination, runs: Sequence[Run]) -> Result:
         card = deterministic_id("digest-", claim.job.id, length=16)
-        view = self._cards.digest(runs)
+        view = self._cards.digest(runs, quiet=DeliveryPayload.of(claim.job).quiet)
         messenger = self._channels.to(destination)
         outgoing = OutgoingCard(destination=destination, card_id=card, content=view)
         sent = await send_card(claim, messenger, outgoing)

@@ -27,6 +27,7 @@ class DeliveryPayload:
     rerun_by: str = ""  # for an update: the person who started the run again
     route: Route | None = None
     digest: str = ""  # id of the digest that it is part of
+    quiet: bool = False  # the digest is sent when quiet hours end
     via: Destination | None = None  # the fallback webhook that it is sent by
     withheld: bool = False  # without any text from outside, because it was rejected
     words: tuple[str, str] | None = None  # title and text of a message that is repeated word for word
@@ -48,6 +49,7 @@ class DeliveryPayload:
             rerun_by=kept.get("rerun_by", ""),
             route=Route(route) if route else None,
             digest=kept.get("digest", ""),
+            quiet=bool(kept.get("quiet")),
             via=Destination.parse(via) if via else None,
             withheld=bool(kept.get("bare")),
             words=(words[0], words[1]) if words else None,
@@ -66,6 +68,7 @@ class DeliveryPayload:
             "rerun_by": self.rerun_by,
             "way": self.route.value if self.route else "",
             "digest": self.digest,
+            "quiet": self.quiet,
             "via": str(self.via or ""),
             "bare": self.withheld,
             "words": list(self.words or ()),

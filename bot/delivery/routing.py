@@ -1,6 +1,7 @@
-"""Choose the route of a summary from a snapshot of quota, burst limit and circuit breaker. Pure."""
+"""Choose the route of a summary from a snapshot of what it depends on. Pure."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from bot.quota.budget import QuotaLevel
@@ -20,6 +21,7 @@ class RoutingSnapshot:
     """The state that a route depends on, read once per attempt."""
 
     silent: bool = False  # messages to the destination are only logged
+    quiet_until: datetime | None = None  # the end of quiet hours that the summary waits for
     quota: QuotaLevel = QuotaLevel.FULL
     slot: bool = True  # the limit of messages per minute is not reached
     cards_accepted: bool = True  # the circuit breaker for cards is closed, or the channel has no cards
@@ -41,7 +43,7 @@ def choose_route(snapshot: RoutingSnapshot) -> Route | None:
         return Route.DIRECT
     if snapshot.quota is QuotaLevel.SPENT:
         return None
-    if snapshot.quota is QuotaLevel.DIGEST or not snapshot.slot:
+    if snapshot.quiet_until or snapshot.quota is QuotaLevel.DIGEST or not snapshot.slot:
         return Route.DIGEST
     if snapshot.quota is QuotaLevel.WEBHOOK:
         return Route.WEBHOOK_FALLBACK

@@ -7,6 +7,7 @@ from bot.delivery.channels import Channels
 from bot.delivery.circuit_breaker import CircuitBreaker
 from bot.delivery.digests import Digests
 from bot.delivery.files import ReportSender
+from bot.delivery.policy.quiet_hours import QuietHours
 from bot.delivery.routing import RoutingSnapshot
 from bot.errors import PermanentError
 from bot.jobs.queue import Jobs, Postpone
@@ -32,6 +33,7 @@ class DeliveryServices:
     circuit_breaker: CircuitBreaker
     digests: Digests
     report_sender: ReportSender
+    quiet_hours: QuietHours | None = None
 
     async def find_ended_run(self, job: Job) -> Run:
         """Return the run of a delivery job. Raises `Postpone` while it is running.

@@ -50,6 +50,7 @@ from bot.runs.starts import RunStarts
 from bot.runs.watcher import Watcher
 from bot.telemetry.metrics import Metrics
 from bot.wiring.audit import build_audit_log
+from bot.wiring.notifications import build_quiet_hours
 from bot.wiring.reports import build_links, build_storage
 from bot.wiring.stores import StoreSet, clock_skew
 from cards.card_template import CardTemplate
@@ -193,6 +194,7 @@ class _Builder:
                 self._store, self._jobs, channels=channels, cards=self._cards, circuit_breaker=circuit_breaker
             ),
             report_sender=ReportSender(self._store, self._jobs, self._reports, self._links, limits),
+            quiet_hours=build_quiet_hours(self._settings),
         )
 
     def _context(self) -> Context:

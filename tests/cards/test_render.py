@@ -285,6 +285,14 @@ def test_the_placeholder_of_an_unsubmitted_task_is_not_shown(lang: str) -> None:
     assert UNSUBMITTED not in shown
 
 
+@pytest.mark.parametrize(("lang", "words"), [("zh-CN", "免打扰时段"), ("en", "quiet hours")])
+def test_a_digest_after_quiet_hours_says_so(lang: str, words: str) -> None:
+    cards, runs = CARDS[lang], [ended(), ended(id="r2")]
+    assert words in cards.digest(runs, quiet=True).params["markdown"]
+    assert words not in cards.digest(runs).params["markdown"]
+    assert words in cards.digest_message(runs, limit=5_000, quiet=True).text
+
+
 def test_in_a_digest_what_was_stopped_did_not_fail() -> None:
     run = ended(task_counts=TaskCounts(total=3, done=1, error=1, stop=1))
     assert "失败 1/3" in "".join(CARDS["zh-CN"].digest([run]).params.values())

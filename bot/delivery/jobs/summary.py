@@ -55,12 +55,16 @@ async def prepare_summary(services: DeliveryServices, claim: Claim) -> Summary:
     if payload.route is not None or payload.via is not None:
         payload = replace(payload, route=payload.route or Route.DIRECT)
         return Summary(run=run, payload=payload, snapshot=snapshot)
-    snapshot = await _complete_snapshot(services, payload.destination, snapshot)
+    quiet_until = _quiet_until(services, run, payload)
+    snapshot = await _complete_snapshot(
+        services, payload.destination, replace(snapshot, quiet_until=quiet_until)
+    )
     route = choose_route(snapshot)
     if route is None:
         raise Postpone(services.governor.next_check_at())
     digest = await _choose_digest(services, payload.destination, snapshot) if route is Route.DIGEST else ""
-    payload = await update_payload(claim, route=route, digest=digest)
+    quiet = route is Route.DIGEST and quiet_until is not None
+    payload = await update_payload(claim, route=route, digest=digest, quiet=quiet)
     return Summary(run=run, payload=payload, snapshot=snapshot)
 
 
@@ -77,11 +81,18 @@ def _ensure_notified(run: Run, payload: DeliveryPayload, now: datetime) -> None:
         raise NotNotifiedError(UNCHANGED)
 
 
+def _quiet_until(services: DeliveryServices, run: Run, payload: DeliveryPayload) -> datetime | None:
+    """Return the end of the quiet hours that a summary waits for, or None if it is sent now."""
+    if services.quiet_hours is None or payload.requested_by_person:
+        return None
+    return services.quiet_hours.wait_until(run, payload.destination, services.jobs.clock())
+
+
 async def _complete_snapshot(
     services: DeliveryServices, destination: Destination, snapshot: RoutingSnapshot
 ) -> RoutingSnapshot:
     """Add the burst limit, of which this takes a slot, and the circuit breaker. Not needed for a digest."""
-    if snapshot.silent or snapshot.quota in {QuotaLevel.DIGEST, QuotaLevel.SPENT}:
+    if snapshot.silent or snapshot.quiet_until or snapshot.quota in {QuotaLevel.DIGEST, QuotaLevel.SPENT}:
         return snapshot
     target = _direct_target(services, destination, snapshot)
     slot = await services.governor.try_acquire_card_slot(target)
@@ -101,9 +112,15 @@ def _direct_target(
 async def _choose_digest(
     services: DeliveryServices, destination: Destination, snapshot: RoutingSnapshot
 ) -> str:
-    """Return the id of the digest that is open for the destination, or of a new one."""
-    target = _direct_target(services, destination, snapshot)
-    open_digest = await services.digests.find_open(target)
+    """Return the id of the digest that is open for the destination, or of a new one.
+
+    In quiet hours it is the one at their end. What does not wait for it is in a digest of its own.
+    """
+    target, now = _direct_target(services, destination, snapshot), services.jobs.clock()
+    quiet_end = services.quiet_hours.end_after(now) if services.quiet_hours else None
+    if snapshot.quiet_until:
+        return digest_id(target, snapshot.quiet_until)
+    open_digest = await services.digests.find_open(target, other_than=quiet_end)
     if open_digest:
         return open_digest
     level = snapshot.quota
@@ -114,10 +131,11 @@ async def _choose_digest(
 
 async def join_digest(services: DeliveryServices, claim: Claim, digest: str) -> Result:
     """Return the outcome of the digest. Raises `Postpone` until it is sent, and to choose another one."""
+    quiet = DeliveryPayload.of(claim.job).quiet
     try:
-        return await services.digests.outcome(digest, claim.job.id)
+        return await services.digests.outcome(digest, claim.job.id, quiet=quiet)
     except DigestMissedError:
-        await update_payload(claim, route=None, digest="")
+        await update_payload(claim, route=None, digest="", quiet=False)
         raise Postpone(services.jobs.clock()) from None
     except DigestUnconfirmedError as error:
         await claim.mark_sending()
