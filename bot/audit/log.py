@@ -28,13 +28,9 @@ class AuditLog:
         Raises `TemporaryError` if the store is unavailable. An entry that the store rejects is logged.
         """
         try:
-            is_new = await self._store.add_entry(redact_entry(entry))
+            await self._store.add_entry(redact_entry(entry))
         except PermanentError as error:
             log.warning("an entry of the audit is not stored: %s: %s", entry.id, error)
-            return
-        if is_new and not entry.allowed:
-            who = entry.actor.id or "a stranger"
-            log.warning("refused %s by %s: %s", entry.command or entry.channel, who, entry.rule)
 
     async def purge_expired(self) -> int:
         """Delete entries that are too old, a limited number at once. Returns their number."""

@@ -86,6 +86,12 @@ class Access:
         note_run(run)
         self._accept(self._decide(self.permission, run.schedule, run.asked_in))
 
+    def note_decision(self, run: Run) -> None:
+        """Note in the audit how the command or button is decided on. What was accepted stays so."""
+        note_run(run)
+        decision = self._decide(self.permission, run.schedule, run.asked_in)
+        note_decision(allowed=decision.allowed, rule=decision.rule)
+
     def _decide(
         self, permission: Permission, schedule: Schedule | None = None, asked_in: Destination | None = None
     ) -> Decision:

@@ -7,7 +7,7 @@ A card can be forwarded to anybody, and a tap carries nothing but ids (0003, car
 from bot.chat.access import Access
 from bot.chat.context import Context
 from bot.chat.permissions import AccessPolicy, Permission, Requester
-from bot.errors import Refused, UserError
+from bot.errors import Refused
 from bot.models import CardTap, Destination, Message, Run
 
 
@@ -33,11 +33,11 @@ class AccessControl:
         """Return the access for a button that needs this permission.
 
         Raises:
-            UserError: DingRun never sent this card.
+            Refused: DingRun never sent this card.
         """
         destination = await self._context.delivery.requests.card_destination(run.id, tap.card_id)
         if destination is None:
-            raise UserError("card_unknown")
+            raise Refused("card_unknown", rule="unknown_card")
         requester = Requester(
             person=tap.user,
             conversation_id=tap.conversation_id,
@@ -54,8 +54,7 @@ class AccessControl:
         A member is known by a message, which carries the staffId, or because the settings name the staffId.
 
         Raises:
-            Refused: The person may not do this.
-            UserError: DingRun never sent this card.
+            Refused: The person may not do this, or DingRun never sent this card.
         """
         access = await self.of_tap(tap, run, permission)
         access.ensure_run(run)

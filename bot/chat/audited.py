@@ -68,7 +68,7 @@ class AuditedDispatcher:
     async def _record_tap(self, entry: AuditEntry) -> None:
         """Record a tap that is no job. Its answer must not wait for the store."""
         minute = f"{entry.at:%Y-%m-%dT%H:%M}"
-        key = deterministic_id("", entry.id, entry.outcome, entry.detail, minute, length=20)
+        key = deterministic_id("", entry.id, entry.outcome, entry.rule, entry.detail, minute, length=20)
         try:
             async with asyncio.timeout(MAX_STORE_SECONDS):
                 await self._audit.record(await self._as_people_see(replace(entry, id=f"tap:{key}")))
@@ -77,7 +77,7 @@ class AuditedDispatcher:
                 "a tap on %s by %s is not in the audit: %s (%s)",
                 entry.said,
                 entry.actor.id or "a stranger",
-                entry.detail,
+                entry.detail or entry.rule,
                 str(error) or "the store is too slow",
             )
 

@@ -73,7 +73,7 @@ class TapProcessor:
         run_id = run_of_card(tap.card_id)
         run = await self._context.runs.find(run_id) if run_id else None
         if button is None or run is None:
-            raise UserError("card_unknown")
+            raise Refused("card_unknown", rule="unknown_card")
         note_run(run)
         access = await self._access.accept_tap(tap, run, button.permission)
         request, replies = TapRequest(tap=tap, run=run, access=access), button.replies
@@ -86,6 +86,8 @@ class TapProcessor:
             await self._context.quota.requests.charge(tap.user)
         payload = _TAP.dump_python(tap, mode="json")
         is_new = await add(new_job("tap", key, self._context.clock(), run_id=run.id, payload=payload))
+        if not is_new:  # the same tap was stored a moment ago
+            await finish_entry(AuditOutcome.REPEATED)
         return self._context.cards.tap_feedback(replies.accepted if is_new else replies.again)
 
     async def _key(self, request: TapRequest, button: Button) -> str:
@@ -106,7 +108,7 @@ class TapProcessor:
         run = await self._context.runs.find(job.run_id)
         if run is None:
             raise PermanentError(f"run {job.run_id} is not in the store")
-        note_run(run)
         button = self._router.buttons[tap.action]
         access = await self._access.of_tap(tap, run, button.permission)
+        access.note_decision(run)
         await button.handler(self._context, TapRequest(tap=tap, run=run, access=access, key=job.id))

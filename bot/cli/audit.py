@@ -16,7 +16,7 @@ from rich.text import Text
 from bot.audit.reader import AuditReader
 from bot.config.loader import Settings
 from bot.errors import ConfigError
-from bot.models import AuditEntry
+from bot.models import AuditChannel, AuditEntry
 from bot.runtime import utc_now
 from bot.telemetry.logging import for_terminal
 from bot.wiring.stores import open_stores
@@ -90,6 +90,12 @@ def print_entries(
             say(line)
 
 
+def _said(entry: AuditEntry) -> str:
+    """Return the words, and what they were understood as if they do not say it, as in `2 (停止)`."""
+    meant = entry.command if entry.channel is AuditChannel.MESSAGE and entry.command not in entry.said else ""
+    return " ".join(part for part in (entry.said, meant and f"({meant})") if part)
+
+
 def _cells(entry: AuditEntry, zone: ZoneInfo) -> Sequence[str]:
     """Return the cells of a row, in the order of `COLUMNS`."""
     detail = f": {entry.detail}" if entry.detail else ""
@@ -97,7 +103,7 @@ def _cells(entry: AuditEntry, zone: ZoneInfo) -> Sequence[str]:
         f"{entry.at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
         " ".join(part for part in (entry.actor.name, entry.actor.id) if part) or "-",
         " ".join(part for part in (entry.channel, entry.place_name or entry.place, entry.address) if part),
-        entry.said,
+        _said(entry),
         entry.schedule_name,
         entry.run_id,
         entry.rule if entry.allowed else f"NOT: {entry.rule}",

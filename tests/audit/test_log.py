@@ -1,6 +1,5 @@
 """Entries are written once and expire."""
 
-import logging
 from datetime import timedelta
 
 import pytest
@@ -11,7 +10,7 @@ from bot.errors import PermanentError
 from bot.models import AuditEntry
 from bot.stores.sqlite.audit import SqliteAudit
 from bot.stores.sqlite.store import SqliteStore
-from tests.factories import NOW, make_audit_entry
+from tests.factories import make_audit_entry
 from tests.fakes import FakeClock
 
 KEEP = timedelta(days=365)
@@ -70,13 +69,3 @@ async def test_an_entry_that_cannot_be_stored_is_logged(
 ) -> None:
     await AuditLog(_Damaged(), clock=clock, keep=KEEP).record(make_audit_entry(id="message:1"))
     assert "message:1: the store is damaged" in caplog.text
-
-
-async def test_a_refusal_is_logged_once_with_its_rule(
-    audit: AuditLog, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.WARNING)
-    refused = make_audit_entry(at=NOW, allowed=False, rule="not a member")
-    for _ in range(2):
-        await audit.record(refused)
-    assert caplog.text.count("not a member") == 1

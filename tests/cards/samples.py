@@ -250,9 +250,8 @@ _REFUSED_TAP = make_audit_entry(
     command="rerun",
     run_id="r1",
     allowed=False,
-    rule="not a member",
+    rule="no_staff_id",
     outcome=AuditOutcome.REFUSED,
-    detail="outsider",
 )
 _DOWNLOADED = make_audit_entry(
     id="web:3",
@@ -490,7 +489,10 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "not_muted": [{"schedule": "每日巡检"}, {"schedule": ""}],
     "already_muted": [{"schedule": "每日巡检", "until": until} for until in (NOW, None)],
     "audit": [
-        {"name": "", "entries": [_ENTRY, _REFUSED_TAP, _DOWNLOADED]},
+        {
+            "name": "",
+            "entries": [_ENTRY, _REFUSED_TAP, _DOWNLOADED, replace(_ENTRY, said="2", command="停止")],
+        },
         {"name": "李雷", "entries": [replace(_ENTRY, outcome=each) for each in AuditOutcome]},
         {"name": "", "entries": []},
     ],

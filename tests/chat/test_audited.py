@@ -1,11 +1,13 @@
 """Every message and every tap is in the audit, once, with what came of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.audit.reader import AuditReader
 from bot.chat.permissions import AccessPolicy
 from bot.errors import PermanentError, TemporaryError
-from bot.models import AuditChannel, AuditEntry, AuditOutcome, Person
+from bot.models import AuditChannel, AuditEntry, AuditOutcome, JobState, Person
 from bot.stores.sqlite.audit import SqliteAudit
 from tests.chat.test_dispatcher import OUTSIDER, tap_on
 from tests.conftest import CoreHarness
@@ -53,7 +55,7 @@ async def test_who_may_not_do_it_is_recorded_as_refused(core: CoreHarness) -> No
     core.build()
     await core.say("重跑")
     entry = await the_entry(core)
-    assert (entry.outcome, entry.allowed, entry.detail) == (AuditOutcome.REFUSED, False, "needs_operator")
+    assert (entry.outcome, entry.allowed, entry.rule) == (AuditOutcome.REFUSED, False, "needs_operator")
 
 
 async def test_what_is_not_possible_was_allowed(core: CoreHarness) -> None:
@@ -97,6 +99,7 @@ async def test_an_accepted_tap_is_recorded_by_its_job(core: CoreHarness) -> None
     entry = await the_entry(core)
     assert (entry.channel, entry.outcome, entry.command) == (AuditChannel.TAP, AuditOutcome.ACCEPTED, "rerun")
     assert (entry.actor.id, entry.place, entry.said) == ("user01", "cidA", "重跑")
+    assert (entry.allowed, entry.rule) == (True, "access.admins")
     assert entry.run_id not in {"", run.id}
 
 
@@ -121,7 +124,7 @@ async def test_taps_that_do_not_count_are_recorded_as_refused(core: CoreHarness,
 
 async def test_a_tap_on_a_card_that_was_never_sent_is_recorded_as_refused(core: CoreHarness) -> None:
     await core.intake.receive_tap(tap_on("rabcdefghij"))
-    assert (await the_entry(core)).rule == "unknown card"
+    assert (await the_entry(core)).rule == "unknown_card"
 
 
 async def test_a_tap_is_answered_even_if_its_refusal_cannot_be_recorded(
@@ -132,7 +135,7 @@ async def test_a_tap_is_answered_even_if_its_refusal_cannot_be_recorded(
 
     monkeypatch.setattr(core.audit, "record", fail)
     assert await core.intake.receive_tap(tap_on("rabcdefghij"))
-    assert "not in the audit: card_unknown (the store is busy)" in caplog.text
+    assert "not in the audit: unknown_card (the store is busy)" in caplog.text
 
 
 async def test_the_answer_waits_for_the_record(core: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,3 +150,23 @@ async def test_the_answer_waits_for_the_record(core: CoreHarness, monkeypatch: p
     await core.do_jobs()
     assert core.messenger.verbs() == ["reply"]
     assert len(await core.store.find_runs()) == 1
+
+
+@pytest.mark.parametrize("state", [JobState.DEAD, JobState.UNCONFIRMED])
+async def test_a_job_that_is_given_up_has_failed(core: CoreHarness, state: JobState) -> None:
+    run = await core.finished_run()
+    await core.intake.receive_message(make_message("重跑"))
+    await core.intake.receive_tap(tap_on(run.id))
+    jobs = await core.store.find_jobs(states={JobState.TODO})
+    for job in jobs:
+        await core.intake.kinds[job.kind].on_finished(replace(job, state=state, error="the engine is down"))
+    failed = [(entry.outcome, entry.detail) for entry in await entries(core)]
+    assert failed == [(AuditOutcome.FAILED, "the engine is down")] * (2 if state is JobState.DEAD else 0)
+
+
+async def test_a_confirmed_command_is_recorded_as_what_it_means(core: CoreHarness) -> None:
+    await core.finished_run()
+    await core.say("历史")
+    await core.say("1")
+    entry, _ = await entries(core)
+    assert (entry.said, entry.command, entry.outcome) == ("1", "凭据", AuditOutcome.ACCEPTED)
