@@ -26,6 +26,7 @@ from bot.models import Run, Schedule, Task, Trigger
 from bot.runs.decisions import NotificationDecisions
 from bot.runs.lifecycle import Runs
 from bot.runs.watcher import Watcher
+from bot.stores.sqlite.lapses import SqliteLapses
 from bot.stores.sqlite.overrides import SqliteOverrides
 from bot.stores.sqlite.rows import RUNS, TASKS
 from bot.stores.sqlite.sql import array, insert
@@ -124,7 +125,7 @@ async def costs(folder: Path, runs: int) -> Mapping[str, Cost]:
         jobs = Jobs(store, clock=lambda: NOW, owner="bench")
         overrides = Overrides(SqliteOverrides(store))
         decisions = NotificationDecisions(store, overrides, clock=lambda: NOW)
-        runs_of_bot = Runs(store, engine, jobs, clock=lambda: NOW, decisions=decisions)
+        runs_of_bot = Runs(store, engine, jobs, decisions=decisions, lapses=SqliteLapses(store))
         watcher = Watcher(store, engine, runs_of_bot, clock=lambda: NOW)
         await watcher.tick()
         nothing_ends = await measure(store, watcher.tick)

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 WATCH_INTERVAL_SECONDS = 1.0
 DISCOVERY_INTERVAL_SECONDS = 5.0
+LAPSE_INTERVAL_SECONDS = 20.0
 HOUSEKEEPING_INTERVAL_SECONDS = 60.0
 
 
@@ -96,6 +97,7 @@ class App:
             *((f"engine {name}".strip(), part.run) for name, part in self.engine.parts.items()),
             ("jobs", lambda: services.jobs.run(build_pools(self._settings))),
             ("watcher", lambda: services.watcher.run(WATCH_INTERVAL_SECONDS)),
+            ("lapses", lambda: services.lapses.run(self._clock, LAPSE_INTERVAL_SECONDS)),
             ("scheduler", lambda: services.scheduler.run(self._clock)),
             *(
                 (f"discovery {name}".strip(), partial(discovery.run, DISCOVERY_INTERVAL_SECONDS))

@@ -151,7 +151,7 @@ class SummaryView:
             "counted": run.findings is not None,
             "found": list_findings(run),
             "name": run.schedule_name,
-            "typed": run.schedule_name if len(run.schedule_name) <= MAX_TYPED_CHARACTERS else run.id,
+            "typed": typed_name(run.schedule_name, run.id),
             "run": run,
             "counts": counts,
             "failed": counts.error + counts.missing,
@@ -175,6 +175,11 @@ class SummaryView:
 def worst_failures(failures: Sequence[Failure], count: int) -> Sequence[Failure]:
     """Return the first failures: errors, then missing tasks, then stopped ones."""
     return sorted(failures, key=lambda failure: _WORST_FIRST.get(failure.status, 0))[:count]
+
+
+def typed_name(name: str, id_: str) -> str:
+    """Return what people type for a schedule: its name, or an id if the name is long."""
+    return name if len(name) <= MAX_TYPED_CHARACTERS else id_
 
 
 def mark_of(run: Run) -> str:

@@ -117,6 +117,7 @@ class CoreHarness:
         self.audit = services.audit_log
         self.delivery, self.reconciler = services.delivery, services.reconciler
         self.notices, self.governor = services.operator_alerts, services.governor
+        self.lapses, self.discoveries = services.lapses, services.discoveries
         self.context, self.intake = services.context, services.dispatcher
 
     def _channels(self) -> Channels:

@@ -142,6 +142,7 @@ class FakeMessenger:
         self.sent: list[tuple[str, str, str]] = []  # verb, destination or card, what
         self.trouble: list[Exception | None] = []
         self.trouble_with: dict[str, list[Exception]] = {}
+        self.mentioned: list[tuple[str, ...]] = []  # in messages
 
     def _act(self, verb: str, where: str, what: str) -> SendResult:
         coming = self.trouble_with.get(verb) or self.trouble
@@ -175,7 +176,9 @@ class FakeMessenger:
         self, destination: Destination, markdown: MarkdownMessage, key: str, *, sending: Sending = unmarked
     ) -> SendResult:
         async with sending():
-            return self._act("note", str(destination), markdown.text)
+            result = self._act("note", str(destination), markdown.text)
+        self.mentioned.append(markdown.mention)
+        return result
 
     async def upload(self, path: Path, name: str) -> str:
         return self._act("upload", name, "").message_id

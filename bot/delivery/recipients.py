@@ -1,5 +1,8 @@
 """Choose who is notified of an ended run, and who is mentioned. Pure."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from bot.models import (
     CHANNEL_KINDS,
     NULL_DESTINATION,
@@ -27,10 +30,27 @@ def recipients(run: Run) -> tuple[Destination, ...]:
       A run that never started matches each of them. While the report is exported, `change` may still match,
       so it counts as matching.
     - The conversation that asked for a run which ended in error, whatever the schedule says.
-    - Of a muted run, only the conversation that asked for it.
+    - Of a muted run, and of a failure that is tolerated, only the conversation that asked for it.
     """
     found = _notified_or_asking(run)
-    return tuple(to for to in found if _asked_for(run, to)) if run.muted else found
+    silenced = run.muted or is_tolerated(run)
+    return tuple(to for to in found if _asked_for(run, to)) if silenced else found
+
+
+def is_tolerated(run: Run) -> bool:
+    """Return whether a run failed, and so few runs before it that the schedule tolerates it."""
+    streak = run.trend.streak if run.trend else None
+    return run.well is False and streak is not None and streak <= run.schedule.expect.tolerance
+
+
+def lapse_recipients(schedule: Schedule, run: Run | None) -> tuple[Destination, ...]:
+    """Return the destinations that are told what a schedule, or an open run of it, did not do.
+
+    These are all that a summary may go to, whatever their `notify_on` is.
+    """
+    if not schedule.notify_enable:
+        return ()
+    return all_recipients(replace(run, schedule=schedule)) if run else _reached(schedule, schedule.send_to)
 
 
 def _asked_for(run: Run, destination: Destination) -> bool:
@@ -106,9 +126,13 @@ def all_recipients(run: Run) -> tuple[Destination, ...]:
     These are the destinations of the schedule that its channel reaches, and the conversation that asked for
     the run. Where there is none, it is `NULL_DESTINATION`.
     """
-    channel = run.schedule.notify_channel
     asked_in = [run.asked_in] if run.asked_in and not _may_be_same_group(run) else []
-    everyone = [*run.schedule.send_to, *asked_in]
+    return _reached(run.schedule, [*run.schedule.send_to, *asked_in])
+
+
+def _reached(schedule: Schedule, everyone: Sequence[Destination]) -> tuple[Destination, ...]:
+    """Return the destinations that the channel of a schedule reaches, or `NULL_DESTINATION`."""
+    channel = schedule.notify_channel
     if channel is Channel.WORK_NOTICE:
         everyone = [destination.as_work_notification() for destination in everyone]
     reached = [destination for destination in everyone if destination.kind in CHANNEL_KINDS[channel]]

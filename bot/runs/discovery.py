@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from bot.models import Clock, Run, Schedule
 from bot.ports import Engine, EngineRun, Store
+from bot.runs.expectations import Observation, extend_observation
 from bot.runs.lifecycle import Runs
 from bot.telemetry.loops import loop_item, loop_step
 
@@ -17,6 +18,7 @@ WATERMARK = "found:until"  # key of the time up to which runs have been discover
 WATERMARK_INTERVAL = timedelta(seconds=60)  # between two writes of the watermark
 OVERLAP = timedelta(days=1)  # before the watermark: a run may be complete long after its start
 MAX_RECORDING_DELAY = timedelta(hours=3)  # between a stored run and the start of its tasks
+RECORDING_DELAY = timedelta(minutes=3)  # until no more tasks of a run can follow
 MIN_RUNS_READ = 100  # of a schedule
 MAX_RUNS_READ = 1_000  # of all schedules, to find the last form of one that is gone
 
@@ -44,6 +46,13 @@ class RunDiscovery:
         self._window = window
         self._known: set[str] = set()  # idempotency keys
         self._watermark: datetime | None = None
+        self._observation: Observation | None = None
+
+    @property
+    def observation(self) -> Observation | None:
+        """Return the span whose runs are recorded: each is, by `RECORDING_DELAY` after its start."""
+        seen = self._observation
+        return seen and replace(seen, until=max(seen.since, seen.until - RECORDING_DELAY))
 
     async def run(self, interval_seconds: float) -> None:
         """Poll at an interval until cancelled."""
@@ -66,6 +75,8 @@ class RunDiscovery:
                 recorded += await self._record(run, first_poll=watermark is None)
                 known.add(run.idempotency_key)
         self._known = known
+        if len(known) == len({run.idempotency_key for run in external}):
+            self._observation = extend_observation(self._observation, now)
         await self._store_watermark(now)
         return recorded
 

@@ -4,15 +4,16 @@ import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from bot.audit.request import note_run
+from bot.delivery.lapses.alerts import recovery_jobs
 from bot.delivery.plan import jobs_for_finished_run
 from bot.delivery.recipients import all_recipients, recipients
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import (
     RETRY,
-    Clock,
     Destination,
     ExportStatus,
     Job,
@@ -24,12 +25,11 @@ from bot.models import (
     Schedule,
     Task,
     TaskCounts,
-    Trend,
     Trigger,
     deterministic_id,
     new_job,
 )
-from bot.ports import Engine, EngineRun, Store
+from bot.ports import Engine, EngineRun, LapseStore, Store
 from bot.runs.decisions import NotificationDecisions
 from bot.runs.outcome import count_tasks, list_failures, task_failed
 from bot.runs.stops import StopResult, Stops
@@ -70,14 +70,21 @@ class Runs:
     """Triggers runs, submits them to the engine, and records how they ended."""
 
     def __init__(
-        self, store: Store, engine: Engine, jobs: Jobs, *, clock: Clock, decisions: NotificationDecisions
+        self,
+        store: Store,
+        engine: Engine,
+        jobs: Jobs,
+        *,
+        decisions: NotificationDecisions,
+        lapses: LapseStore,
     ) -> None:
         self._store = store
         self._engine = engine
         self._jobs = jobs
         self._decisions = decisions
         self._stops = Stops(store, engine)
-        self._clock = clock
+        self._lapses = lapses
+        self._clock = jobs.clock
 
     @property
     def kinds(self) -> Mapping[str, JobKind]:
@@ -95,6 +102,7 @@ class Runs:
             start_time=self._clock(),
             export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIPPED,
         )
+        await self.record_start(schedule.id, run.start_time)
         if await self._store.add_run(run):
             log.info("run %s of %s triggered by %s", run.id, schedule.name, request.idempotency_key)
         await self.enqueue_submit(run.id)
@@ -120,12 +128,20 @@ class Runs:
             push_status=PushStatus.PENDING if notify else PushStatus.SKIPPED,
             export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIPPED,
         )
+        await self.record_start(schedule.id, run.start_time)
         if not await self._store.add_run(run):
             return None
         log.info(
             "run %s of %s was triggered by the engine: %s", run.id, schedule.name, external.idempotency_key
         )
         return run
+
+    async def record_start(self, schedule_id: str, at: datetime) -> None:
+        """Record that a schedule started at a time, so that this time is not missed. Idempotent.
+
+        It is called before the run is stored, so that no crash in between makes a start look missed.
+        """
+        await self._lapses.record_start(schedule_id, at)
 
     async def enqueue_submit(self, run_id: str) -> None:
         """Add the job that submits a run to the engine. Idempotent."""
@@ -189,12 +205,14 @@ class Runs:
         """
         now = max(self._clock(), run.start_time)  # another bot may have triggered it, by another clock
         changes = {"end_time": now, **changes}
-        changes["trend"] = await self._trend(_with(run, changes))
+        found = await self._store.find_runs(schedule_id=run.schedule_id, limit=COMPARED_RUNS)
+        changes["trend"] = compare_with_earlier(_with(run, changes), found)
         ended = _with(run, changes)
         decided = await self._decisions.decide(run, ended.end_time or now)
         ended = replace(ended, schedule=decided.schedule, muted=decided.muted)
         changes["muted"] = ended.muted
-        jobs = jobs_for_finished_run(ended, now)
+        earlier = [each for each in found if each.start_time < run.start_time]
+        jobs = [*jobs_for_finished_run(ended, now), *recovery_jobs(ended, earlier, now)]
         for job in jobs:
             await self._store.add_job(job)  # without waking workers: the status comes first
         if not recipients(ended):
@@ -205,11 +223,6 @@ class Runs:
         if done:
             log.info("run %s of %s is %s", run.id, run.schedule_name, done.status)
             self._jobs.wake()
-
-    async def _trend(self, ended: Run) -> Trend:
-        """Compare an ended run with the earlier runs of its schedule, read in one query."""
-        found = await self._store.find_runs(schedule_id=ended.schedule_id, limit=COMPARED_RUNS)
-        return compare_with_earlier(ended, found)
 
     async def stop(self, run: Run) -> StopResult:
         """Ask the engine to stop the open tasks of a run. The watcher then ends it."""

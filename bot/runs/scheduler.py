@@ -128,6 +128,7 @@ class Scheduler:
         others = [run for run in running if run.id != deterministic_id("r", key)]  # this one after a crash
         if others and schedule.expect.overlap is Overlap.SKIP:
             log.warning("schedule %s skips %s: run %s is open", schedule.name, due.isoformat(), others[0].id)
+            await self._runs.record_start(schedule.id, due)
             return False
         for run in others:
             log.warning("run %s of %s is superseded by %s", run.id, schedule.name, due.isoformat())

@@ -7,10 +7,11 @@ from bot.config.settings import Settings
 from bot.jobs.pool import Pool
 from bot.runtime import usable_cpus
 
+PUSH_KINDS = ("card", "note", "file", "update", "digest", "notice", "lapse", "recovery")
 POOLS = (
     Pool(name="talk", kinds=("message", "delay", "tap"), concurrency=32),
     Pool(name="submit", kinds=("submit",), concurrency=2),
-    Pool(name="push", kinds=("card", "note", "file", "update", "digest", "notice"), concurrency=4),
+    Pool(name="push", kinds=PUSH_KINDS, concurrency=4),
     Pool(name="export", kinds=("export",), concurrency=1),
 )
 MAX_REMOTE_EXPORTS = 16  # exports that wait for Celery workers at once; a waiting one costs next to nothing

@@ -24,6 +24,7 @@ from bot.delivery.circuit_breaker import CircuitBreaker
 from bot.delivery.digests import Digests
 from bot.delivery.files import FileLimits, ReportSender, Split
 from bot.delivery.jobs import delivery_job_kinds
+from bot.delivery.lapses.alerts import LapseAlerts
 from bot.delivery.operator_alerts import OperatorAlerts
 from bot.delivery.policy.overrides import Overrides
 from bot.delivery.reconcile import Reconciler
@@ -43,6 +44,7 @@ from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
 from bot.runs.decisions import NotificationDecisions
 from bot.runs.discovery import DiscoveryWindow, RunDiscovery
+from bot.runs.lapses import LapseChecker, LapseStores
 from bot.runs.lifecycle import Runs
 from bot.runs.schedule_lookup import ScheduleLookup
 from bot.runs.scheduler import MisfirePolicy, SchedulePolicy, Scheduler
@@ -85,6 +87,7 @@ class Services:
     resender: Resender
     watcher: Watcher
     discoveries: Mapping[str, RunDiscovery]  # of the engines that trigger runs themselves, by name
+    lapses: LapseChecker
     scheduler: Scheduler
     governor: Governor
     operator_alerts: OperatorAlerts
@@ -121,7 +124,9 @@ class _Builder:
         self._exports = ReportExports(self._store, self._jobs, adapters.exporter, self._reports)
         self._overrides = Overrides(adapters.stores.overrides)
         decisions = NotificationDecisions(self._store, self._overrides, clock=adapters.clock)
-        self._runs = Runs(self._store, adapters.engine, self._jobs, clock=adapters.clock, decisions=decisions)
+        self._runs = Runs(
+            self._store, adapters.engine, self._jobs, decisions=decisions, lapses=adapters.stores.lapses
+        )
         self._resender = Resender(self._store, self._jobs)
         self._links = build_links(settings, adapters.stores, adapters.clock)
         self._download_log = DownloadLog(adapters.stores.links, clock=adapters.clock)
@@ -133,11 +138,18 @@ class _Builder:
             operators=resolve_operators(settings),
         )
         self._delivery_services = self._build_delivery_services()
+        self._lapse_alerts = LapseAlerts(
+            self._delivery_services,
+            adapters.stores.lapses,
+            self._overrides,
+            enabled=settings.notify.lapses,
+        )
         self._delivery = DeliveryRequests(self._store, self._jobs, self._delivery_services.governor)
         self._reconciler = Reconciler(self._store, self._jobs)
 
     def services(self) -> Services:
         adapters, store, context = self._adapters, self._store, self._context()
+        discoveries = self._build_discoveries()
         return Services(
             jobs=self._jobs,
             reports=self._reports,
@@ -147,7 +159,14 @@ class _Builder:
             reconciler=self._reconciler,
             resender=self._resender,
             watcher=Watcher(store, adapters.engine, self._runs, clock=adapters.clock),
-            discoveries=self._build_discoveries(),
+            discoveries=discoveries,
+            lapses=LapseChecker(
+                LapseStores(runs=store, lapses=adapters.stores.lapses),
+                adapters.engine,
+                self._lapse_alerts,
+                discoveries=discoveries,
+                policy=self._schedule_policy,
+            ),
             scheduler=Scheduler(store, adapters.engine, self._runs, policy=self._schedule_policy),
             governor=self._delivery_services.governor,
             operator_alerts=self._alerts,
@@ -244,6 +263,7 @@ class _Builder:
             self._runs.kinds,
             delivery_job_kinds(self._delivery_services, self._reconciler),
             self._alerts.kinds,
+            self._lapse_alerts.kinds,
             self._exports.kinds(self._reconciler.on_export_finished),
             dispatcher.kinds,
         ):

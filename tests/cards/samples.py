@@ -285,6 +285,18 @@ _STREAM = {
     "refused": False,
     "forecast": None,
 }
+_LAPSE = {
+    "schedule": "每日巡检",
+    "typed": "每日巡检",
+    "run": "rabcdefghij",
+    "since": NOW,
+    "end": NOW + timedelta(hours=6, minutes=4),
+    "took": timedelta(hours=6, minutes=4),
+    "allowed": timedelta(minutes=5),
+    "usual": timedelta(minutes=48),
+    "missed": 4,
+    "mark": "⚠️",
+}
 _DOWNLOAD = make_download(make_link(), agent="Mozilla/5.0 (X11; Linux) [x](http://evil.example)")
 
 _NOTIFICATION = {
@@ -314,6 +326,17 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "failed": [{"id": "msgrK2+x/A=="}, {}],
     "late": [{"why": "ARL does not answer: https://arl.example"}],
     "given_up": [{"why": "ARL does not answer: https://arl.example"}],
+    "lapse_missed": [{**_LAPSE, "run": "", "end": NOW + timedelta(minutes=5)}],
+    "lapse_missed_over": [{**_LAPSE, "run": ""}, {**_LAPSE, "run": "", "missed": 1}],
+    "lapse_late": [_LAPSE],
+    "lapse_late_over": [_LAPSE],
+    "lapse_overdue": [{**_LAPSE, "allowed": timedelta(hours=6), "usual": None}],
+    "lapse_overdue_over": [_LAPSE],
+    "lapse_withheld": [{"id": "rabcdefghij"}],
+    "recovered": [
+        {"schedule": "每日巡检", "run": "rabcdefghij", "end": NOW, "failures": failures}
+        for failures in (1, 3)
+    ],
     "rerun_accepted": [
         {"schedule": "每日巡检", "run": "r1"},
         {"schedule": "每日巡检", "run": "r1", "told": False},

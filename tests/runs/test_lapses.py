@@ -1,0 +1,448 @@
+"""Tests of LapseChecker: what did not happen is told once, and its end to whoever heard of it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.errors import PermanentError, TemporaryError
+from bot.models import (
+    Destination,
+    Expectation,
+    JobState,
+    Lapse,
+    LapseState,
+    Mute,
+    NotifyOn,
+    Person,
+    QuotaKind,
+    RecipientOptions,
+    Run,
+    ScheduleState,
+    TaskStatus,
+    Trigger,
+)
+from bot.ports import EngineRun, LapseStore
+from bot.quota.budget import Budget, month_of
+from bot.runs.lifecycle import TriggerRequest
+from bot.stores.sqlite.lapses import SqliteLapses
+from bot.stores.sqlite.quota import SqliteQuotaStore
+from bot.telemetry.loops import loop_step
+from tests.conftest import GROUP, CoreHarness
+from tests.factories import make_schedule
+
+OPS, BOSS = Destination.parse("webhook:ops"), Destination.parse("user:boss")
+MINUTE, HOUR = 60, 3_600
+
+
+class Lapsing:
+    """A core with an hourly schedule whose clock runs in checks."""
+
+    def __init__(self, core: CoreHarness) -> None:
+        self.core = core
+        self.plan(cron="0 * * * *")
+
+    def plan(self, **changes: Any) -> None:
+        """Change the schedule."""
+        schedule = make_schedule(notify_enable=True, send_to=(GROUP,), export=False)
+        self.core.schedule = replace(schedule, **changes)
+        self.core.engine.known[:] = [self.core.schedule]
+
+    async def wait(self, seconds: float, *, step: float = 60) -> None:
+        """Let time pass in steps, with a check and the jobs after each."""
+        for _ in range(round(seconds / step)):
+            self.core.clock.turn(seconds=step)
+            await self.check()
+
+    async def check(self) -> None:
+        for discovery in self.core.discoveries.values():
+            with loop_step("discovery"):
+                await discovery.poll()
+        await self.core.watcher.tick()
+        await self.core.lapses.check(self.core.clock())
+        await self.core.do_jobs()
+
+    async def start(self) -> Run:
+        """Start a run at the current time."""
+        key = f"cron:s1:{self.core.clock().isoformat()}"
+        run = await self.core.runs.trigger(
+            self.core.schedule, TriggerRequest(idempotency_key=key, trigger=Trigger.CRON)
+        )
+        await self.core.do_jobs()
+        return run
+
+    async def history(self, runs: int, minutes: float) -> None:
+        """Let some runs of the same duration end well, without scheduled times."""
+        self.plan(cron="")
+        for _ in range(runs):
+            await self.start()
+            self.core.clock.turn(seconds=minutes * MINUTE)
+            await self.core.finish()
+        self.core.messenger.sent.clear()
+
+    def told(self, destination: Destination = GROUP) -> list[str]:
+        """Return the first lines of the messages at a destination."""
+        sent = self.core.messenger.sent
+        return [
+            what.split("\n")[0] for verb, where, what in sent if (verb, where) == ("note", str(destination))
+        ]
+
+    async def found(self) -> list[Lapse]:
+        store: LapseStore = self.core.stores.lapses if self.core.stores else SqliteLapses(self.core.store)
+        return list(await store.find_lapses(set(LapseState)))
+
+
+@pytest.fixture
+async def lapsing(core: CoreHarness) -> Lapsing:
+    """A schedule that is watched since a moment."""
+    case = Lapsing(core)
+    await case.check()
+    return case
+
+
+async def test_a_start_that_is_missed_is_told_once(lapsing: Lapsing) -> None:
+    await lapsing.wait(HOUR + 4 * MINUTE)
+    assert lapsing.told() == []
+    await lapsing.wait(3 * HOUR)
+    assert lapsing.told() == ["**🔴 没有按时开始：每日巡检**"]
+
+
+async def test_the_next_start_is_told_with_what_was_missed(lapsing: Lapsing) -> None:
+    await lapsing.wait(4 * HOUR + 30 * MINUTE)
+    await lapsing.start()
+    await lapsing.wait(5 * MINUTE)
+    assert lapsing.told()[1:] == ["**✅ 又开始了：每日巡检**，11-24 15:30。漏了 4 次，停了 3 小时 30 分。"]
+
+
+async def test_a_schedule_that_starts_in_time_is_not_mentioned(lapsing: Lapsing) -> None:
+    for _ in range(3):
+        await lapsing.wait(HOUR)
+        await lapsing.start()
+        await lapsing.core.finish()
+    assert lapsing.told() == []
+    assert await lapsing.found() == []
+
+
+async def test_each_outage_is_told_anew(lapsing: Lapsing) -> None:
+    for _ in range(2):
+        await lapsing.wait(HOUR + 10 * MINUTE)
+        await lapsing.start()
+        await lapsing.wait(MINUTE)
+    assert len(lapsing.told()) == 4
+
+
+async def test_a_paused_schedule_misses_nothing_and_is_watched_anew(lapsing: Lapsing) -> None:
+    lapsing.plan(cron="0 * * * *", state=ScheduleState.STOPPED)
+    await lapsing.wait(3 * HOUR + 30 * MINUTE)
+    lapsing.plan(cron="0 * * * *")
+    await lapsing.wait(20 * MINUTE)
+    assert await lapsing.found() == []
+    await lapsing.wait(20 * MINUTE)
+    assert len(lapsing.told()) == 1
+
+
+async def test_a_schedule_that_is_changed_meanwhile_lapses_no_more(lapsing: Lapsing) -> None:
+    await lapsing.wait(HOUR + 5 * MINUTE)
+    lapsing.plan(cron="0 0 * * *")
+    await lapsing.start()
+    await lapsing.wait(MINUTE)
+    assert [lapse.state for lapse in await lapsing.found()] == [LapseState.SETTLED]
+    assert len(lapsing.told()) == 1
+
+
+async def test_after_downtime_the_run_has_its_grace_to_start(lapsing: Lapsing) -> None:
+    lapsing.core.clock.turn(seconds=3 * HOUR)
+    lapsing.core.build()
+    await lapsing.wait(4 * MINUTE)
+    await lapsing.start()
+    await lapsing.wait(10 * MINUTE)
+    assert lapsing.told() == []
+
+
+async def test_an_engine_that_cannot_be_asked_is_not_judged(
+    lapsing: Lapsing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down() -> object:
+        raise TemporaryError("ARL does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lapsing.core.engine, "schedules", down)
+        await lapsing.wait(2 * HOUR)
+    await lapsing.wait(4 * MINUTE)
+    assert lapsing.told() == []
+
+
+async def test_nobody_is_told_where_notifications_are_off(lapsing: Lapsing) -> None:
+    lapsing.plan(cron="0 * * * *", notify_enable=False)
+    await lapsing.wait(2 * HOUR)
+    assert lapsing.core.messenger.sent == []
+    assert len(await lapsing.found()) == 1
+
+
+async def test_nobody_is_told_if_the_settings_say_so(lapsing: Lapsing) -> None:
+    lapsing.core.notify = {"lapses": False}
+    lapsing.core.build()
+    await lapsing.wait(2 * HOUR)
+    assert lapsing.core.messenger.sent == []
+
+
+async def test_every_destination_is_told_whatever_its_notify_on_is(lapsing: Lapsing) -> None:
+    options = (RecipientOptions(to=OPS, notify_on=NotifyOn.FAILED),)
+    lapsing.plan(cron="0 * * * *", send_to=(GROUP, OPS), recipient_options=options)
+    await lapsing.wait(HOUR + 5 * MINUTE)
+    assert len(lapsing.told()) == len(lapsing.told(OPS)) == 1
+
+
+async def test_who_did_not_hear_of_it_does_not_hear_of_its_end(lapsing: Lapsing) -> None:
+    await lapsing.wait(HOUR + 5 * MINUTE)
+    lapsing.plan(cron="0 * * * *", send_to=(GROUP, OPS))
+    await lapsing.start()
+    await lapsing.wait(2 * MINUTE)
+    assert (len(lapsing.told()), len(lapsing.told(OPS))) == (2, 0)
+
+
+async def test_a_run_that_takes_longer_than_usual_is_told_once(lapsing: Lapsing) -> None:
+    await lapsing.history(8, minutes=20)
+    await lapsing.start()
+    await lapsing.wait(29 * MINUTE)
+    assert lapsing.told() == []
+    await lapsing.wait(20 * MINUTE)
+    assert lapsing.told() == ["**⏳ 比平时慢：每日巡检**"]
+
+
+async def test_a_late_run_whose_summary_is_sent_needs_no_other_note(lapsing: Lapsing) -> None:
+    await lapsing.history(8, minutes=20)
+    await lapsing.start()
+    await lapsing.wait(40 * MINUTE)
+    await lapsing.core.finish()
+    await lapsing.check()
+    assert len(lapsing.told()) == 1
+    assert lapsing.core.messenger.verbs().count("card") == 1
+
+
+async def test_whoever_does_not_receive_the_summary_is_told_that_a_late_run_ended(lapsing: Lapsing) -> None:
+    lapsing.plan(
+        cron="0 * * * *", notify_on=NotifyOn.FAILED, expect=Expectation(max_runtime=timedelta(hours=1))
+    )
+    await lapsing.start()
+    await lapsing.wait(HOUR + MINUTE)
+    await lapsing.core.finish()
+    await lapsing.check()
+    overdue, over = lapsing.told()
+    assert overdue == "**🔴 超时还没结束：每日巡检**"
+    assert over.startswith("**✅ 超时的执行结束了：每日巡检**，11-24 12:01，用了 1 小时 1 分。")
+
+
+async def test_a_run_without_a_history_is_overdue_after_a_day(lapsing: Lapsing) -> None:
+    lapsing.plan(cron="")
+    await lapsing.start()
+    await lapsing.wait(24 * HOUR - 10 * MINUTE, step=10 * MINUTE)
+    assert lapsing.told() == []
+    await lapsing.wait(5 * HOUR, step=MINUTE)
+    assert lapsing.told() == ["**🔴 超时还没结束：每日巡检**"]
+
+
+async def test_a_recovery_without_a_summary_is_told_to_whoever_heard_of_the_failures(
+    lapsing: Lapsing,
+) -> None:
+    lapsing.plan(cron="", notify_on=NotifyOn.FAILED)
+    for bad in (True, True, False, False):
+        await lapsing.start()
+        lapsing.core.clock.turn(seconds=MINUTE)
+        lapsing.core.engine.refusal = None
+        await _finish(lapsing.core, bad=bad)
+    (recovery,) = lapsing.told()
+    assert recovery.startswith("**✅ 恢复正常：每日巡检**，11-24 11:03。之前连续失败 2 次。")
+
+
+async def test_a_recovery_that_a_card_shows_needs_no_other_note(lapsing: Lapsing) -> None:
+    lapsing.plan(cron="")
+    for bad in (True, False):
+        await lapsing.start()
+        lapsing.core.clock.turn(seconds=MINUTE)
+        await _finish(lapsing.core, bad=bad)
+    assert lapsing.told() == []
+
+
+async def test_failures_within_the_tolerance_are_told_to_nobody(lapsing: Lapsing) -> None:
+    lapsing.plan(cron="", notify_on=NotifyOn.FAILED, expect=Expectation(tolerance=2))
+    cards = []
+    for bad in (True, True, True, False, True, True, False):
+        await lapsing.start()
+        lapsing.core.clock.turn(seconds=MINUTE)
+        await _finish(lapsing.core, bad=bad)
+        cards.append(lapsing.core.messenger.verbs().count("card"))
+    assert cards == [0, 0, 1, 1, 1, 1, 1]
+    assert len(lapsing.told()) == 1
+
+
+async def test_whoever_asked_is_told_of_a_failure_that_is_tolerated(lapsing: Lapsing) -> None:
+    lapsing.plan(cron="", expect=Expectation(tolerance=2))
+    key = TriggerRequest(idempotency_key="chat:1", trigger=Trigger.CHAT, asked_in=BOSS)
+    await lapsing.core.runs.trigger(lapsing.core.schedule, key)
+    await lapsing.core.do_jobs()
+    await _finish(lapsing.core, bad=True)
+    assert [where for verb, where, _ in lapsing.core.messenger.sent if verb == "card"] == [str(BOSS)]
+
+
+async def _finish(core: CoreHarness, *, bad: bool) -> None:
+    await core.finish(status=TaskStatus.ERROR if bad else TaskStatus.DONE)
+
+
+async def test_a_mute_silences_alerts(lapsing: Lapsing) -> None:
+    now = lapsing.core.clock()
+    mute = Mute(by=Person(id="user01"), at=now, until=now + timedelta(hours=2))
+    await lapsing.core.context.overrides.change("s1", lambda each: replace(each, mute=mute))
+    await lapsing.wait(2 * HOUR + 30 * MINUTE)
+    await lapsing.start()
+    await lapsing.check()
+    assert lapsing.told() == []
+
+
+async def test_a_clock_that_was_ahead_makes_nothing_look_missed(lapsing: Lapsing) -> None:
+    lapsing.core.clock.turn(seconds=24 * HOUR)
+    await lapsing.start()
+    await lapsing.wait(3 * MINUTE)
+    lapsing.core.clock.turn(seconds=-24 * HOUR)
+    await lapsing.wait(30 * MINUTE)
+    assert lapsing.told() == []
+    await lapsing.wait(HOUR)
+    assert len(lapsing.told()) == 1
+
+
+async def test_a_lapse_of_a_clock_that_was_ahead_is_withdrawn(lapsing: Lapsing) -> None:
+    lapsing.core.clock.turn(seconds=24 * HOUR)
+    await lapsing.wait(6 * MINUTE)
+    lapsing.core.clock.turn(seconds=-24 * HOUR)
+    await lapsing.wait(2 * MINUTE)
+    assert [lapse.state for lapse in await lapsing.found()] == [LapseState.SETTLED]
+
+
+async def test_without_calls_an_alert_waits_and_is_left_out_if_it_is_over(lapsing: Lapsing) -> None:
+    lapsing.core.budget = Budget(limits={QuotaKind.API: 100})
+    lapsing.core.build()
+    await SqliteQuotaStore(lapsing.core.store).add_usage(month_of(lapsing.core.clock()), QuotaKind.API, 100)
+    await lapsing.wait(HOUR + 10 * MINUTE)
+    await lapsing.start()
+    await lapsing.wait(2 * HOUR)
+    await lapsing.wait(8 * 24 * HOUR, step=HOUR)
+    first, second = await lapsing.core.store.find_jobs(kind="lapse")
+    assert first.result == {"skipped": "it has happened since"}
+    assert (second.state, len(lapsing.told())) == (JobState.DONE, 1)
+
+
+async def test_the_fallback_webhook_speaks_when_calls_run_out(lapsing: Lapsing) -> None:
+    lapsing.core.fallback_webhooks = {str(GROUP): OPS}
+    lapsing.core.budget = Budget(limits={QuotaKind.API: 100})
+    lapsing.core.build()
+    await SqliteQuotaStore(lapsing.core.store).add_usage(month_of(lapsing.core.clock()), QuotaKind.API, 96)
+    await lapsing.wait(HOUR + 10 * MINUTE)
+    assert (len(lapsing.told()), len(lapsing.told(OPS))) == (0, 1)
+
+
+async def test_a_rejected_message_goes_by_the_fallback_webhook(lapsing: Lapsing) -> None:
+    lapsing.core.fallback_webhooks = {str(GROUP): OPS}
+    lapsing.core.build()
+    lapsing.core.messenger.trouble = [PermanentError("no such robot")]
+    await lapsing.wait(HOUR + 10 * MINUTE)
+    assert (len(lapsing.told()), len(lapsing.told(OPS))) == (0, 1)
+
+
+async def test_rejected_words_are_left_out(lapsing: Lapsing) -> None:
+    lapsing.core.messenger.trouble = [PermanentError("bad words", content=True)]
+    await lapsing.wait(HOUR + 10 * MINUTE)
+    assert lapsing.told() == [
+        "有一个计划没有按预期执行或恢复了，内容没能通过钉钉的审核。编号 s1，发 状态 (status) 查看。"
+    ]
+
+
+async def test_an_alert_that_may_have_been_read_is_followed_by_its_end(lapsing: Lapsing) -> None:
+    lapsing.core.messenger.trouble = [TemporaryError("no answer", uncertain=True)]
+    await lapsing.wait(HOUR + 10 * MINUTE)
+    await lapsing.start()
+    await lapsing.wait(MINUTE)
+    assert [text[:9] for text in lapsing.told()] == ["**✅ 又开始了："]
+
+
+async def test_an_alert_that_was_rejected_is_not_followed_by_its_end(lapsing: Lapsing) -> None:
+    lapsing.core.messenger.trouble = [PermanentError("no such robot")]
+    await lapsing.wait(HOUR + 10 * MINUTE)
+    await lapsing.start()
+    await lapsing.wait(MINUTE)
+    assert lapsing.told() == []
+
+
+async def test_people_are_mentioned_when_a_start_is_missed(lapsing: Lapsing) -> None:
+    options = (RecipientOptions(to=GROUP, mention=("boss",)),)
+    lapsing.plan(cron="0 * * * *", recipient_options=options)
+    await lapsing.wait(HOUR + 5 * MINUTE)
+    assert lapsing.core.messenger.mentioned == [("boss",)]
+
+
+@pytest.fixture
+async def discovered(core: CoreHarness) -> Lapsing:
+    """An hourly schedule of an engine that fires it itself."""
+    core.engine.has_own_scheduler = True
+    core.build()
+    case = Lapsing(core)
+    await case.check()
+    return case
+
+
+def begin(case: Lapsing, start: datetime) -> None:
+    """Let the engine have started a run."""
+    case.core.engine.begun.append(
+        EngineRun(
+            idempotency_key=f"arl:{start}", schedule=case.core.schedule, task_ids=("t1",), start_time=start
+        )
+    )
+
+
+async def test_a_start_that_the_engine_misses_is_told(discovered: Lapsing) -> None:
+    await discovered.wait(HOUR + 7 * MINUTE)
+    assert discovered.told() == []
+    await discovered.wait(2 * MINUTE)
+    assert discovered.told() == ["**🔴 没有按时开始：每日巡检**"]
+
+
+async def test_a_start_that_is_discovered_later_is_not_missed(discovered: Lapsing) -> None:
+    due = discovered.core.clock() + timedelta(hours=1)
+    await discovered.wait(HOUR + 6 * MINUTE)
+    begin(discovered, due - timedelta(seconds=50))
+    await discovered.wait(30 * MINUTE)
+    assert discovered.told() == []
+
+
+async def test_what_an_engine_did_while_it_could_not_be_asked_is_not_missed(
+    discovered: Lapsing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(since: datetime) -> object:
+        raise TemporaryError("ARL does not answer")
+
+    due = discovered.core.clock() + timedelta(hours=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(discovered.core.engine, "external_runs", down)
+        await discovered.wait(90 * MINUTE)
+    await discovered.wait(2 * MINUTE)
+    begin(discovered, due)
+    await discovered.wait(20 * MINUTE)
+    assert discovered.told() == []
+
+
+async def test_a_check_asks_as_often_for_many_schedules_as_for_one(
+    lapsing: Lapsing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, rows = [], lapsing.core.store.rows
+
+    async def counted(sql: str, values: Mapping[str, Any] | None = None) -> list[Any]:
+        asked.append(sql)
+        return await rows(sql, values)
+
+    schedules = [replace(lapsing.core.schedule, id=f"s{number}") for number in range(50)]
+    lapsing.core.engine.known[:] = schedules
+    await lapsing.check()
+    monkeypatch.setattr(lapsing.core.store, "rows", counted)
+    await lapsing.core.lapses.check(lapsing.core.clock())
+    assert len(asked) == 4
