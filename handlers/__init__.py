@@ -2,13 +2,11 @@
 
 from bot.chat.router import Router
 from handlers import (
-    help,
     history,
     last_report,
     mute,
     notify,
     proof,
-    quota,
     regenerate,
     reports,
     rerun,
@@ -20,6 +18,7 @@ from handlers import (
     stop,
 )
 from handlers.admin import audit
+from handlers.service import help, quota, whoami
 
 _routers = (
     rerun.router,
@@ -38,6 +37,7 @@ _routers = (
     proof.router,
     quota.router,
     audit.router,
+    whoami.router,
 )
 
 router = Router(*_routers, help.build_router(_routers))

@@ -1,7 +1,7 @@
 """What one person may do and see in one conversation."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.audit.request import note_decision, note_run, note_schedule
@@ -9,9 +9,11 @@ from bot.chat.permissions import (
     AccessPolicy,
     AccessRequest,
     Decision,
+    Grant,
     Permission,
     Requester,
     Role,
+    access_line,
     decide,
     grants,
 )
@@ -47,13 +49,19 @@ class Access:
 
     @property
     def role(self) -> Role:
-        """Return the highest role here, for any schedule."""
+        """Return the highest role here, for any schedule. There is none in an unknown conversation."""
+        if not self.allows(Permission.VIEW):
+            return Role.NONE
+        return max((grant.role for grant in self.grants()), key=lambda role: role.rank, default=Role.NONE)
+
+    def grants(self) -> Sequence[Grant]:
+        """List the roles of the person here, and where each comes from."""
         request = AccessRequest(requester=self.requester, permission=Permission.VIEW)
-        return max(
-            (grant.role for grant in grants(request, self.policy)),
-            key=lambda role: role.rank,
-            default=Role.NONE,
-        )
+        return tuple(grants(request, self.policy))
+
+    def line(self, role: Role) -> str:
+        """Return the line of config.yaml for a role of this person, and for this group if it is unknown."""
+        return _as_markup(access_line(self.requester, role, self.policy))
 
     def allows(self, permission: Permission) -> bool:
         """Return whether the person may do this here, on at least one schedule."""
@@ -111,5 +119,9 @@ class Access:
                 staff_id=who.person.id,
                 conversation=who.conversation_id,
                 setting="viewers" if self.policy.viewers else "rules",
-                missing=Markup(decision.missing) if _PLAIN.fullmatch(decision.missing) else decision.missing,
+                missing=_as_markup(decision.missing),
             )
+
+
+def _as_markup(line: str) -> str:
+    return Markup(line) if _PLAIN.fullmatch(line) else line

@@ -48,11 +48,7 @@ class MessageProcessor:
             return cards.reply("failed", id=message.id)
 
     def _as_refusal(self, message: Message, error: Refused, answer: MarkdownMessage) -> MarkdownMessage:
-        """Log a refusal, and address the answer to the sender: a group sees every answer."""
-        who = message.sender.id or "an outsider"
-        log.warning(
-            "message %s of %s in %s refused: %s", message.id, who, message.conversation_id, error.rule
-        )
+        """Address a refusal to the sender, because a group sees every answer, and say what is missing."""
         if error.missing:
             line = self._context.cards.reply("access_line", missing=error.missing)
             answer = replace(answer, text=f"{answer.text}\n\n{line.text}")

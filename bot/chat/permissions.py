@@ -146,7 +146,7 @@ def decide(request: AccessRequest, policy: AccessPolicy) -> Decision:
     if request.permission is Permission.IDENTIFY:
         return Decision(allowed=True, rule="member")
     who = request.requester
-    if who.group and not any(map(policy.knows, who.conversation_ids)):
+    if not _is_known(who, policy):
         missing = _line({"conversations": [who.conversation_id]})
         return Decision(allowed=False, rule="unknown_conversation", missing=missing)
     found = list(grants(request, policy))
@@ -158,6 +158,11 @@ def decide(request: AccessRequest, policy: AccessPolicy) -> Decision:
     return Decision(
         allowed=False, rule=f"needs_{_needed(request.permission)}", missing=_missing(request, policy)
     )
+
+
+def _is_known(who: Requester, policy: AccessPolicy) -> bool:
+    """Return whether DingRun works in this conversation. One-to-one chats are judged by their person."""
+    return not who.group or any(map(policy.knows, who.conversation_ids))
 
 
 def _identity_problem(who: Requester) -> str:
@@ -233,6 +238,12 @@ def _missing(request: AccessRequest, policy: AccessPolicy) -> str:
     if needed is Role.VIEWER and not policy.viewers:
         return _line({"rules": [{"people": people, "role": str(needed)}]})
     return _line({f"{needed}s": people})
+
+
+def access_line(who: Requester, role: Role, policy: AccessPolicy) -> str:
+    """Return the line of config.yaml that gives a person a role, and adds the group if it is unknown."""
+    section: dict[str, object] = {f"{role}s": [who.person.id]}
+    return _line(section if _is_known(who, policy) else section | {"conversations": [who.conversation_id]})
 
 
 def _line(section: Mapping[str, object]) -> str:

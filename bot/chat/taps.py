@@ -59,9 +59,6 @@ class TapProcessor:
         try:
             return await self._accept(tap, add)
         except UserError as error:
-            if isinstance(error, Refused):
-                who = tap.user.id or "an outsider"
-                log.warning("tap on %s of %s by %s refused: %s", tap.action, tap.card_id, who, error.rule)
             await record_refusal(error)
             return cards.tap_feedback(error.phrase, **error.values)
         except (TimeoutError, TemporaryError) as error:

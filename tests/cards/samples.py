@@ -308,8 +308,45 @@ _CHANGED = {
     **{"mode": "failed", "changed": True, "by": "张三", "at": NOW, "muted": True, "until": NOW},
 }
 
+PERMISSIONS = ("view", "operate", "admin", "identify")
+
 ANSWERS: dict[str, list[dict[str, Any]]] = {
-    "help": [{"commands": COMMANDS}],
+    "help": [
+        {
+            "role": "operator",
+            "sections": [{"permission": each, "commands": COMMANDS} for each in PERMISSIONS],
+        },
+        {"role": "none", "sections": [{"permission": "identify", "commands": COMMANDS[-1:]}]},
+    ],
+    "whoami": [
+        {
+            "name": "李雷",
+            "staff_id": "user01",
+            "organization": "dingcorp",
+            "group": True,
+            "title": "安全运营群",
+            "conversation": "cid6EUabc==",
+            "destination": "group:cid6EUabc==",
+            "role": "operator",
+            "grants": [
+                {"role": "operator", "source": "access.rules[0]", "schedules": ("备份*", "每日巡检")},
+                {"role": "viewer", "source": "member", "schedules": ()},
+            ],
+            "missing": Markup("access: {operators: [user01]}"),
+        },
+        {
+            "name": "李雷",
+            "staff_id": "user01",
+            "organization": "",
+            "group": False,
+            "title": "",
+            "conversation": "cid7XYZ==",
+            "destination": "user:user01",
+            "role": "none",
+            "grants": [],
+            "missing": Markup("access: {operators: [user01]}"),
+        },
+    ],
     "unknown": [
         {"text": "重炮", "nearest": "重跑"},
         {"text": "你好", "nearest": ""},

@@ -228,6 +228,9 @@ def test_a_name_too_long_to_type_is_replaced_by_the_run() -> None:
     assert f"重跑 {run.id}" in CARDS["zh-CN"].summary_message(run, None, limit=12_000).text
 
 
+LONG_COMMAND = {"words": ("重跑", "rerun"), "usage": "y" * 500, "summary": "z" * 500}
+
+
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize(
     ("phrase", "values"),
@@ -238,7 +241,7 @@ def test_a_name_too_long_to_type_is_replaced_by_the_run() -> None:
         ),
         (
             "help",
-            {"commands": [{"words": ("重跑", "rerun"), "usage": "y" * 500, "summary": "z" * 500}] * 1_000},
+            {"role": "viewer", "sections": [{"permission": "view", "commands": [LONG_COMMAND] * 1_000}]},
         ),
         ("no_such_schedule", {"name": "n" * 50_000, "nearest": "", "names": ["巡检" * 5_000] * 10_000}),
         ("unknown", {"text": "👩‍💻" * 50_000, "nearest": "**"}),

@@ -1,0 +1,38 @@
+"""`我是谁` / `whoami`: show the own ids and role, in a form that fits into config.yaml."""
+
+from bot.chat.context import Context, reply_destination
+from bot.chat.permissions import Grant, Permission, Role
+from bot.chat.requests import CommandRequest
+from bot.chat.router import Router
+from bot.models import MarkdownMessage
+
+router = Router()
+
+
+@router.command(
+    "我是谁",
+    "whoami",
+    "who am i",
+    permission=Permission.IDENTIFY,
+    zh="查看自己的 staffId、这个会话的 ID 和自己的角色",
+    en="show your staffId, the ID of this conversation, and your role",
+)
+async def whoami(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    message, access = request.message, request.access
+    return ctx.cards.reply(
+        "whoami",
+        name=str(message.sender),
+        staff_id=message.sender.id,
+        organization=message.corp_id,
+        group=message.group,
+        title=message.title,
+        conversation=message.conversation_id,
+        destination=str(reply_destination(message)),
+        role=access.role.value,
+        grants=[_item(grant) for grant in access.grants()],
+        missing=access.line(Role.ADMIN if access.role is Role.ADMIN else Role.OPERATOR),
+    )
+
+
+def _item(grant: Grant) -> dict[str, object]:
+    return {"role": grant.role.value, "source": grant.source, "schedules": grant.schedules}
