@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 WATCH_INTERVAL_SECONDS = 1.0
 DISCOVERY_INTERVAL_SECONDS = 5.0
 LAPSE_INTERVAL_SECONDS = 20.0
+REPAIR_INTERVAL_SECONDS = 2.0
 HOUSEKEEPING_INTERVAL_SECONDS = 60.0
 
 
@@ -54,7 +55,7 @@ class App:
             self._stack.push_async_callback(self.stores.store.close)
             session = await self._stack.enter_async_context(dingtalk_session())
             self.engine = await self._stack.enter_async_context(
-                open_engine(settings, self.stores.tasks, clock=clock, owner=owner)
+                open_engine(settings, self.stores, clock=clock, owner=owner)
             )
             rate_limiter = RateLimiter(self.stores.quota, build_budget(settings), clock=clock)
             dingtalk = build_messengers(settings, session, clock, rate_limiter)
@@ -103,10 +104,14 @@ class App:
                 (f"discovery {name}".strip(), partial(discovery.run, DISCOVERY_INTERVAL_SECONDS))
                 for name, discovery in services.discoveries.items()
             ),
+            *([("api", self._repair_reports)] if self._settings.api.keys else []),
             ("housekeeping", self._run_housekeeping),
             *((f"stream {name}".strip(), stream.run) for name, stream in self.streams.items()),
             *([("web", self._serve_web)] if self._settings.web.port else []),
         ]
+
+    async def _repair_reports(self) -> None:
+        await self.services.run_reports.run(REPAIR_INTERVAL_SECONDS)
 
     async def _run_loops(self, stop: asyncio.Event) -> None:
         try:

@@ -35,6 +35,7 @@ class Trigger(StrEnum):
     CRON = "cron"  #: scheduled time (`cron` or `at`)
     CHAT = "chat"  #: command in a chat
     CARD = "card"  #: button on a card
+    API = "api"  #: reported by, or requested through, the API
     ENGINE = "engine"  #: started by the engine itself
 
 

@@ -179,7 +179,7 @@ async def examine(settings: Settings, say: Callable[[str], object]) -> bool:
 async def _run_engine_checks(settings: Settings, say: Callable[[str], object]) -> bool:
     stores = open_stores(settings.store.url)  # store.open() is not called: a check creates nothing
     try:
-        async with open_engine(settings, stores.tasks, clock=utc_now, owner="check") as engine:
+        async with open_engine(settings, stores, clock=utc_now, owner="check") as engine:
             return await _run(engine_checks(settings, engine), say)
     finally:
         await stores.store.close()

@@ -39,7 +39,7 @@ async def export_run(settings: Settings, run_id: str, path: Path) -> Findings:
     try:
         async with audited_command(settings, stores, "export", run_id):
             run = await _ended_run(store, run_id)
-            async with open_engine(settings, stores.tasks, clock=utc_now, owner=owner_name()) as engine:
+            async with open_engine(settings, stores, clock=utc_now, owner=owner_name()) as engine:
                 return await export_with_progress_bar(
                     build_local_exporter(settings, engine), await load_report_input(store, run), path
                 )

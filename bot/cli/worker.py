@@ -126,7 +126,7 @@ async def _run_one(settings: Settings) -> None:
     try:
         limits = Limits(lease=LEASE + clock_skew(settings.store.url), seconds=settings.exporter.time_limit)
         transfer = build_file_transfer(settings, stores)
-        async with open_engine(settings, stores.tasks, clock=utc_now, owner=owner) as engine:
+        async with open_engine(settings, stores, clock=utc_now, owner=owner) as engine:
             exporter = build_local_exporter(settings, engine)
             await ExportWorker(stores.store, exporter, transfer, owner=owner, limits=limits).run_next()
     finally:

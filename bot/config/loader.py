@@ -236,7 +236,7 @@ def collect_secrets(settings: Settings) -> tuple[str, ...]:
 def _leaves(value: object) -> Iterator[object]:
     """Walk the tree of settings down to its single values."""
     if isinstance(value, BaseModel):
-        value = dict(value)
+        value = [getattr(value, name) for name in type(value).model_fields]
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, list | tuple):

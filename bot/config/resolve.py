@@ -109,15 +109,46 @@ def recipient_resolver(settings: Settings) -> Callable[[Schedule], Schedule]:
     return with_recipients
 
 
+def reported_resolver(settings: Settings) -> Callable[[Schedule], Schedule]:
+    """Build the function that adds recipients and expectation to a schedule of another system.
+
+    The first route whose pattern matches its slug or name tells who is notified. Without one nobody is. What
+    the settings expect of it counts more than what its system says.
+    """
+
+    def resolve(schedule: Schedule) -> Schedule:
+        slug = schedule.id.partition(":")[2]
+        given = settings.api.schedules.get(slug)
+        owner, notify_on = (given.owner, given.notify_on) if given else ("", None)
+        expect = resolve_expectation(settings, slug, schedule.name)
+        if expect != Expectation():
+            schedule = replace(schedule, expect=expect)
+        if notify_on:
+            schedule = replace(schedule, notify_on=notify_on)
+        route = _route(settings, slug, schedule.name)
+        if route is None:
+            return replace(schedule, notify_enable=False)
+        return _replace_recipients(settings, replace(schedule, notify_enable=True), route, owner=owner)
+
+    return resolve
+
+
+def _route(settings: Settings, slug: str, name: str) -> tuple[RecipientSettings, ...] | None:
+    """Return the recipients of the first route whose pattern matches a slug or a name."""
+    routes = settings.notify.routes
+    found = (routes[p] for p in routes if fnmatchcase(slug, p) or fnmatchcase(name, p))
+    return next(found, None)
+
+
 def _replace_recipients(
-    settings: Settings, schedule: Schedule, recipients: Sequence[RecipientSettings]
+    settings: Settings, schedule: Schedule, recipients: Sequence[RecipientSettings], *, owner: str = ""
 ) -> Schedule:
     """Return the schedule with these recipients."""
     return replace(
         schedule,
         send_to=tuple(recipient.to for recipient in recipients),
         recipient_options=tuple(
-            _options(settings, "", recipient) for recipient in recipients if _has_options(recipient)
+            _options(settings, owner, recipient) for recipient in recipients if _has_options(recipient)
         ),
     )
 

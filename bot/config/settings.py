@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from bot.config.access import AccessSettings
+from bot.config.api.settings import ApiSettings
 from bot.config.chat import ChatSettings
 from bot.config.dingtalk import DingDing
 from bot.config.engine import AnyEngine, EmbeddedSettings, EngineName, EngineSettings
@@ -157,6 +158,7 @@ class Settings(Section):
     reports: ReportSettings = Field(ReportSettings(), description="Excel reports and links to them.")
     exporter: ExporterSettings = Field(ExporterSettings(), description="Who writes the reports.")
     web: WebSettings = Field(WebSettings(), description="HTTP server.")
+    api: ApiSettings = Field(ApiSettings(), description="API for runs that other systems execute.")
     access: AccessSettings = Field(AccessSettings(), description="Who may do what.")
     audit: AuditSettings = Field(AuditSettings(), description="Who did what.")
     chat: ChatSettings = Field(ChatSettings(), description="Commands and buttons.")

@@ -30,6 +30,8 @@ def validate_combinations(settings: Settings) -> str:
     if settings.schedules and not _has_embedded(settings):
         kinds = " and ".join(dict.fromkeys(each.kind for each in settings.engine_sections.values()))
         return f"schedules belong to engine.kind embedded; with {kinds} they are {labels}'s own"
+    if settings.api.keys and not settings.web.port:
+        return "api.keys is set, but web.port is 0: nothing serves the API"
     if unknown := _unknown_route(settings):
         return unknown
     if not settings.configured:
@@ -38,7 +40,9 @@ def validate_combinations(settings: Settings) -> str:
     for destination, robot in settings.notify.fallback_webhooks.items():
         if robot not in known:
             return f"notify.fallback_webhooks.{destination} names {robot}, which is not in notify.webhooks"
-    return _invalid_schedule(settings, known) or (_invalid_route(settings, known) if labels else "")
+    has_other_schedules = bool(labels or settings.api.keys)
+    routes_problem = _invalid_route(settings, known) if has_other_schedules else ""
+    return _invalid_schedule(settings, known) or routes_problem
 
 
 def own_schedules_of(settings: Settings) -> str:
@@ -70,7 +74,7 @@ def _schedule_problem(
 
 def _unknown_route(settings: Settings) -> str:
     """Describe a route without a schedule. Those of an engine with own schedules are not known yet."""
-    if own_schedules_of(settings):
+    if own_schedules_of(settings) or settings.api.keys:
         return ""
     names = [schedule.name for schedule in settings.schedules]
     unknown = next((route for route in settings.notify.routes if route not in names), "")
@@ -79,7 +83,8 @@ def _unknown_route(settings: Settings) -> str:
 
 def _invalid_route(settings: Settings, known: Mapping[str, object]) -> str:
     """Describe the first problem of a route. Routes are the only settings of the engine's own schedules."""
-    missing = f"{own_schedules_of(settings)}'s schedules have no owner"
+    labels = own_schedules_of(settings)
+    missing = f"{labels}'s schedules have no owner" if labels else "the schedule may have no owner"
     with_recipients = recipient_resolver(settings)
     named = {schedule.name for schedule in settings.schedules}  # checked as schedules
     for name, recipients in settings.notify.routes.items():

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.external.models import ExternalRun, ReportedStatus, ReportedTask, RunEvent, RunLink
 from bot.models import MAX_CLOCK_SKEW, Task, TaskStatus
+from bot.reasons import reason
 
 MAX_EVENTS = 100  # kept of a run
 MAX_TASKS = 500  # of a run
@@ -72,10 +73,11 @@ def merge(run: ExternalRun, report: RunReport, now: datetime) -> tuple[ExternalR
     """Merge a report into a run. The first end wins, unless it was only presumed."""
     if report.key and any(event.key == report.key for event in run.events):
         return run, MergeOutcome.SAME
-    if run.status.ended and not run.presumed:
+    is_end = report.status is not None and report.status.ended
+    if run.status.ended and not (run.presumed and is_end):
         return _merge_late(run, report, now)
     changes = _changes(run, report)
-    merged = replace(run, **changes, **_times(run, report, now))
+    merged = replace(run, **{**changes, **_times(run, report, now)})
     return _with_event(merged, report, now), MergeOutcome.MERGED
 
 
@@ -195,14 +197,11 @@ def failure_reason(run: ExternalRun) -> str:
     if run.error:
         return run.error
     if run.signal:
-        return f"被信号 {run.signal} 终止 / killed by {run.signal}"
+        return reason("killed", signal=run.signal)
     if run.exit_code:
-        return f"退出码 {run.exit_code} / exit status {run.exit_code}"
-    words = {
-        ReportedStatus.TIMED_OUT: "超时，没有结束 / did not end in time",
-        ReportedStatus.LOST: "失去联系 / lost contact",
-    }
-    return words.get(run.status, "")
+        return reason("exit_status", status=run.exit_code)
+    codes = {ReportedStatus.TIMED_OUT: "end_overdue", ReportedStatus.LOST: "contact_lost"}
+    return reason(codes[run.status]) if run.status in codes else ""
 
 
 def asset_owner(tasks: Mapping[str, Task]) -> str:

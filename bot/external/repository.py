@@ -255,6 +255,15 @@ class Commands:
         raise TemporaryError(f"command {command_id} changes too often")
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExternalRecords:
+    """Everything that is kept of other systems' runs."""
+
+    schedules: ExternalSchedules
+    runs: ExternalRuns
+    commands: Commands
+
+
 def last_bytes(text: str, limit: int) -> str:
     """Return the end of a text, at most `limit` bytes of UTF-8."""
     raw = text.encode(errors="replace")

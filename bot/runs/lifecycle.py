@@ -179,8 +179,11 @@ class Runs:
             no_tasks = TaskCounts(total=0)
             await self._end(run, {"status": RunStatus.ERROR, "error_msg": error, "task_counts": no_tasks})
 
-    async def finish(self, run: Run, tasks: Mapping[str, Task]) -> bool:
-        """End a run if all its tasks have ended. Returns True if they have."""
+    async def finish(self, run: Run, tasks: Mapping[str, Task], *, ended_at: datetime | None = None) -> bool:
+        """End a run if all its tasks have ended. Returns True if they have.
+
+        `ended_at` is the time at which it ended, if that is known.
+        """
         own = {id_: tasks[id_] for id_ in run.task_ids if id_ in tasks}
         tasks = await self._stops.with_stops(run.id, own)
         counts = count_tasks(run.task_ids, tasks)
@@ -193,8 +196,8 @@ class Runs:
             "failures": list_failures(run.task_ids, tasks, targets),
         }
         ends = [task.end_time for task in tasks.values() if task.end_time]
-        if run.trigger is Trigger.ENGINE and ends:  # it may have been discovered long after
-            changes["end_time"] = max(ends)
+        if ended_at or (run.trigger is Trigger.ENGINE and ends):  # it may have been discovered long after
+            changes["end_time"] = ended_at or max(ends)
         await self._end(run, changes)
         return True
 

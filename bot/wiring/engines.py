@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from bot.address_policy import AddressPolicy
+from bot.config.api.settings import ExternalScheduleSettings, RerunSettings
 from bot.config.engine import ArlSettings, EmbeddedSettings, EngineSection
-from bot.config.resolve import expectation_resolver, recipient_resolver, resolve_schedules
+from bot.config.resolve import expectation_resolver, recipient_resolver, reported_resolver, resolve_schedules
 from bot.config.settings import Settings
 from bot.engines.arl.api_reader import ApiReader
 from bot.engines.arl.client import ArlClient
@@ -23,11 +24,15 @@ from bot.engines.arl.reader import ArlReader
 from bot.engines.arl.trust import Trust, trust_file, trust_fingerprint
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.engines.embedded.probes import TASK_LEASE, ProbeLimits
+from bot.engines.external.engine import ExternalEngine
+from bot.engines.external.sender import WebhookSender
 from bot.engines.router import EngineRouter
 from bot.errors import missing_extra
-from bot.models import Clock
+from bot.external.models import ExternalSchedule, RerunTarget
+from bot.external.repository import Commands, ExternalRecords, ExternalRuns, ExternalSchedules
+from bot.models import EXTERNAL, Clock
 from bot.ports import Engine, TaskStore
-from bot.wiring.stores import clock_skew
+from bot.wiring.stores import StoreSet, clock_skew
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +46,17 @@ class EngineServices:
 
 @asynccontextmanager
 async def open_engine(
-    settings: Settings, tasks: TaskStore, *, clock: Clock, owner: str
+    settings: Settings, stores: StoreSet, *, clock: Clock, owner: str
 ) -> AsyncIterator[Engine]:
     """Open the engines of the settings. Their connections are closed on leaving the context."""
-    services = EngineServices(tasks=tasks, clock=clock, owner=owner)
+    services = EngineServices(tasks=stores.tasks, clock=clock, owner=owner)
     async with AsyncExitStack() as stack:
         opened = {
             name: await stack.enter_async_context(ENGINES[type(section)](settings, section, services))
             for name, section in settings.engine_sections.items()
         }
+        if settings.api.keys:
+            opened[EXTERNAL] = await stack.enter_async_context(open_external(settings, stores, clock))
         yield opened[""] if list(opened) == [""] else EngineRouter(opened)
 
 
@@ -102,6 +109,37 @@ async def open_arl(
             yield ArlEngine(client, reader, options=options, clock=services.clock)
         finally:
             await reader.close()
+
+
+@asynccontextmanager
+async def open_external(settings: Settings, stores: StoreSet, clock: Clock) -> AsyncIterator[ExternalEngine]:
+    """Open the engine of what other systems report, and the session that sends requests to them."""
+    records = build_external_records(settings, stores)
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        sender = WebhookSender(session, records, hosts=settings.api.rerun_hosts, clock=clock)
+        resolve = reported_resolver(settings)
+        yield ExternalEngine(records, stores.tasks, sender, resolve=resolve, clock=clock)
+
+
+def build_external_records(settings: Settings, stores: StoreSet) -> ExternalRecords:
+    """Build what is kept of other systems' runs, with the schedules of the settings."""
+    api, documents = settings.api, stores.documents
+    configured = [_external_schedule(slug, each) for slug, each in api.schedules.items()]
+    return ExternalRecords(
+        schedules=ExternalSchedules(documents, configured, limit=api.max_schedules),
+        runs=ExternalRuns(documents),
+        commands=Commands(documents),
+    )
+
+
+def _external_schedule(slug: str, given: ExternalScheduleSettings) -> ExternalSchedule:
+    rerun = _rerun_target(given.rerun) if given.rerun else None
+    return ExternalSchedule(slug=slug, name=given.name, owner=given.owner, rerun=rerun)
+
+
+def _rerun_target(given: RerunSettings) -> RerunTarget:
+    secret = given.secret.get_secret_value() if given.secret else ""
+    return RerunTarget(url=given.url, secret=secret, runner=given.runner)
 
 
 def build_trust(engine: ArlSettings) -> Trust:

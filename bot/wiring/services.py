@@ -31,6 +31,7 @@ from bot.delivery.reconcile import Reconciler
 from bot.delivery.requests import DeliveryRequests
 from bot.delivery.resend import Resender
 from bot.delivery.services import DeliveryServices
+from bot.external.repository import ExternalRecords
 from bot.jobs.queue import Jobs
 from bot.jobs.retention import PayloadRetention
 from bot.models import Clock, QuotaKind
@@ -46,12 +47,14 @@ from bot.runs.decisions import NotificationDecisions
 from bot.runs.discovery import DiscoveryWindow, RunDiscovery
 from bot.runs.lapses import LapseChecker, LapseStores
 from bot.runs.lifecycle import Runs
+from bot.runs.reporting import RunReports
 from bot.runs.schedule_lookup import ScheduleLookup
 from bot.runs.scheduler import MisfirePolicy, SchedulePolicy, Scheduler
 from bot.runs.starts import RunStarts
 from bot.runs.watcher import Watcher
 from bot.telemetry.metrics import Metrics
 from bot.wiring.audit import build_audit_log
+from bot.wiring.engines import build_external_records
 from bot.wiring.notifications import build_quiet_hours
 from bot.wiring.reports import build_links, build_storage
 from bot.wiring.stores import StoreSet, clock_skew
@@ -86,6 +89,8 @@ class Services:
     reconciler: Reconciler
     resender: Resender
     watcher: Watcher
+    run_reports: RunReports
+    external: ExternalRecords
     discoveries: Mapping[str, RunDiscovery]  # of the engines that trigger runs themselves, by name
     lapses: LapseChecker
     scheduler: Scheduler
@@ -127,6 +132,7 @@ class _Builder:
         self._runs = Runs(
             self._store, adapters.engine, self._jobs, decisions=decisions, lapses=adapters.stores.lapses
         )
+        self._external = build_external_records(settings, adapters.stores)
         self._resender = Resender(self._store, self._jobs)
         self._links = build_links(settings, adapters.stores, adapters.clock)
         self._download_log = DownloadLog(adapters.stores.links, clock=adapters.clock)
@@ -167,6 +173,10 @@ class _Builder:
                 discoveries=discoveries,
                 policy=self._schedule_policy,
             ),
+            run_reports=RunReports(
+                store, self._external.runs, adapters.engine, self._runs, clock=adapters.clock
+            ),
+            external=self._external,
             scheduler=Scheduler(store, adapters.engine, self._runs, policy=self._schedule_policy),
             governor=self._delivery_services.governor,
             operator_alerts=self._alerts,

@@ -196,9 +196,9 @@ async def test_routes_are_compared_with_the_schedules_of_arl(
         beside.database.add_schedule("每日巡检", notify_enable=True)
         engine = {"kind": "arl", "url": beside.arl.url, "api_key": API_KEY}
         settings = Settings.model_validate({"engine": engine} | changes)
-        tasks = open_stores(settings.store.url).tasks
+        stores = open_stores(settings.store.url)
         try:
-            async with open_engine(settings, tasks, clock=clock, owner="me") as arl:
+            async with open_engine(settings, stores, clock=clock, owner="me") as arl:
                 said = await check_routes(settings, arl)
         except ConfigError as error:
             said = str(error)

@@ -19,8 +19,8 @@ from bot.errors import ConfigError
 from bot.models import Channel, NotifyOn
 from bot.ports import Engine
 from bot.stores.sqlite.store import SqliteStore
-from bot.stores.sqlite.tasks import SqliteTaskStore
 from bot.wiring.engines import build_trust, open_engine
+from bot.wiring.stores import sqlite_stores
 from tests.arl_sandbox.arl_fixture import open_arl_fixture
 from tests.arl_sandbox.tls import self_signed
 from tests.factories import make_schedule
@@ -76,8 +76,7 @@ def read(tmp_path: Path, text: str) -> Settings:
 
 
 def opened(settings: Settings, tmp_path: Path, clock: FakeClock) -> AbstractAsyncContextManager[Engine]:
-    tasks = SqliteTaskStore(SqliteStore(tmp_path / "x.db"))
-    return open_engine(settings, tasks, clock=clock, owner="me")
+    return open_engine(settings, sqlite_stores(SqliteStore(tmp_path / "x.db")), clock=clock, owner="me")
 
 
 @pytest.mark.parametrize(("text", "complaint"), WRONG)

@@ -9,14 +9,18 @@ import pytest
 
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.engines.embedded.probes import ProbeLimits
+from bot.engines.external.engine import ExternalEngine
 from bot.engines.router import EngineRouter
 from bot.errors import PermanentError
+from bot.external.models import ExternalSchedule, RerunTarget
 from bot.models import TaskStatus
 from bot.ports import Engine
 from bot.stores.sqlite.store import SqliteStore
 from bot.stores.sqlite.tasks import SqliteTaskStore
+from bot.wiring.stores import sqlite_stores
 from bot.workbook.finding_sheets import KIND_SHEETS
 from tests.arl_sandbox.arl_fixture import open_arl_fixture
+from tests.external.harness import FakeSender, records_in
 from tests.factories import NOW, make_run, make_schedule
 from tests.fakes import FakeClock, FakeEngine
 
@@ -49,6 +53,16 @@ async def open_arl(
 
 
 @asynccontextmanager
+async def open_external(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Engine]:
+    store = SqliteStore(request.getfixturevalue("tmp_path") / "engine.db")
+    await store.open()
+    stores, runner = sqlite_stores(store), RerunTarget(runner="host")
+    known = [ExternalSchedule(slug=each.id, name=each.name, rerun=runner) for each in SCHEDULES]
+    yield ExternalEngine(records_in(stores, *known), stores.tasks, FakeSender(), clock=clock)
+    await store.close()
+
+
+@asynccontextmanager
 async def open_two(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIterator[Engine]:
     yield EngineRouter({"first": FakeEngine(*SCHEDULES), "other": FakeEngine()})
 
@@ -56,6 +70,7 @@ async def open_two(request: pytest.FixtureRequest, clock: FakeClock) -> AsyncIte
 ENGINES: Mapping[str, Callable[..., AbstractAsyncContextManager[Engine]]] = {
     "embedded": open_embedded,
     "fake": open_fake,
+    "external": open_external,
     "two engines": open_two,
     "arl": open_arl,
     "arl by its API": partial(open_arl, by_api=True),
@@ -131,7 +146,7 @@ async def test_tasks_that_found_nothing_have_no_assets(engine: Engine, kind: str
 async def test_a_run_without_targets_is_refused_permanently(tmp_path: Path, clock: FakeClock) -> None:
     tasks = SqliteTaskStore(SqliteStore(tmp_path / "x.db"))
     engine = EmbeddedEngine((), tasks, limits=ProbeLimits(), clock=clock, owner="me")
-    with pytest.raises(PermanentError, match="没有目标"):
+    with pytest.raises(PermanentError, match="no_target"):
         await engine.submit(make_run(schedule=make_schedule(targets=())))
 
 

@@ -32,8 +32,8 @@ def beside_settings(beside: ArlFixture, folder: Path, **engine: str) -> Settings
 
 
 async def try_check(name: str, settings: Settings) -> str:
-    tasks = open_stores(settings.store.url).tasks
-    async with open_engine(settings, tasks, clock=utc_now, owner="check") as engine:
+    stores = open_stores(settings.store.url)
+    async with open_engine(settings, stores, clock=utc_now, owner="check") as engine:
         return await engine.checks()[name]()
 
 

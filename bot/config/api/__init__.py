@@ -1,0 +1,1 @@
+"""The section `api` of the settings."""

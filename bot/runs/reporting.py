@@ -1,0 +1,190 @@
+"""Take reports about runs that other systems execute, and let everything follow from them."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bot.errors import TemporaryError
+from bot.external.merge import MergeOutcome, RunReport, merge, tasks_of
+from bot.external.models import ExternalRun, ExternalSchedule, slug_of
+from bot.external.repository import MAX_ATTEMPTS, ExternalRuns
+from bot.models import EXTERNAL, Clock, ExportStatus, Run, RunStatus, Schedule, Trigger, deterministic_id
+from bot.ports import Engine, Store
+from bot.runs.lifecycle import Runs
+from bot.telemetry.loops import loop_item, loop_step
+
+log = logging.getLogger(__name__)
+
+LOG_BYTES = 100_000  # kept of the log of a run
+LOG_LIFETIME = timedelta(days=30)
+SETTLE_GRACE = timedelta(seconds=5)  # after which a report is settled by whoever notices
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportResult:
+    """What a report did."""
+
+    run: ExternalRun
+    outcome: MergeOutcome
+    created: bool = False
+
+
+class RunReports:
+    """Merges reports into runs, in whatever order and by however many bots they arrive.
+
+    A report is stored first. Then the run is recorded, its tasks are updated and, at its end, the jobs are
+    added that notify people. A crash in between is repaired by the next report, or by `repair`.
+    """
+
+    def __init__(
+        self, store: Store, external: ExternalRuns, engine: Engine, runs: Runs, *, clock: Clock
+    ) -> None:
+        self._store = store
+        self._external = external
+        self._engine = engine
+        self._runs = runs
+        self._clock = clock
+
+    async def report(self, slug: str, client_id: str, report: RunReport) -> ReportResult:
+        """Merge a report into the run that its system calls `client_id`, which may be new."""
+        for _ in range(MAX_ATTEMPTS):
+            found = await self._external.find_by_client_id(client_id, slug)
+            if result := await self._merge(found[0] if found else self._new(slug, client_id), report):
+                if result.run.unsettled_since:
+                    await self.settle(result.run)
+                return result
+        raise TemporaryError(f"too many reports about run {client_id} of {slug} at once")
+
+    def _new(self, slug: str, client_id: str) -> ExternalRun:
+        id_ = deterministic_id("r", idempotency_key(slug, client_id))
+        return ExternalRun(id=id_, slug=slug, client_id=client_id, created_at=self._clock())
+
+    async def _merge(self, run: ExternalRun, report: RunReport) -> ReportResult | None:
+        """Merge and store. None if somebody else changed the run meanwhile."""
+        now, is_new = self._clock(), not run.version
+        merged, outcome = merge(run, report, now)
+        if merged == run:
+            return ReportResult(run=run, outcome=outcome)
+        if merged.status is not run.status or is_new or outcome is MergeOutcome.MERGED:
+            merged = replace(merged, unsettled_since=now)
+        saved = await (self._external.add(merged) if is_new else self._external.save(merged))
+        if not saved:
+            return None
+        return ReportResult(run=replace(merged, version=run.version + 1), outcome=outcome, created=is_new)
+
+    async def find_open(self, slug: str) -> ExternalRun | None:
+        """Find the newest open run of a slug."""
+        runs = await self._external.find_open(slug)
+        return max(runs, key=lambda run: run.started_at or run.created_at, default=None)
+
+    async def append_log(self, run: ExternalRun, text: str) -> None:
+        """Append to the log of a run, of which the end is kept."""
+        expires = self._clock() + LOG_LIFETIME
+        await self._external.append_log(run.id, text, max_bytes=LOG_BYTES, expires=expires)
+
+    async def change(self, run_id: str, change: Callable[[ExternalRun], ExternalRun]) -> None:
+        """Change a run, for what is uploaded, and let everything follow."""
+        now = self._clock()
+        run = await self._external.change(
+            run_id, lambda each: replace(change(each), unsettled_since=now) if change(each) != each else each
+        )
+        if run and run.unsettled_since:
+            await self.settle(run)
+
+    async def settle(self, external: ExternalRun) -> None:
+        """Record the run, update its tasks and, at its end, finish it. Repeatable."""
+        run = await self._store.find_run(external.id) or await self._record(external)
+        if run.status is RunStatus.RUNNING:
+            run = await self._update(run, external)
+        if external.status.ended:
+            await self._finish(run, external)
+        await self._external.settle(external)
+
+    async def _finish(self, run: Run, external: ExternalRun) -> None:
+        """End the run, or correct its start and its presumed end."""
+        if run.status is RunStatus.RUNNING:
+            tasks = await self._engine.tasks(run.task_ids)
+            await self._runs.finish(run, tasks, ended_at=external.ended_at)
+        elif external.started_at and external.started_at < run.start_time:
+            await self._store.update_run(run.id, {"start_time": external.started_at})
+
+    async def _record(self, external: ExternalRun) -> Run:
+        """Store the run of the first report."""
+        schedule = await self._schedule(external.slug)
+        run = Run(
+            id=external.id,
+            idempotency_key=idempotency_key(external.slug, external.client_id),
+            schedule=schedule,
+            trigger=Trigger.API,
+            start_time=external.started_at or external.created_at,
+            task_ids=self._task_ids(external, schedule),
+            export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIPPED,
+        )
+        if await self._store.add_run(run):
+            log.info("run %s of %s is reported", run.id, schedule.name)
+        return await self._store.find_run(run.id) or run
+
+    async def _update(self, run: Run, external: ExternalRun) -> Run:
+        """Store the tasks, the start and the need of a report that the last reports tell."""
+        has_results = bool(external.asset_kinds or external.files)
+        schedule = replace(run.schedule, export=True) if has_results else run.schedule
+        changes: dict[str, object] = {
+            "task_ids": self._task_ids(external, run.schedule),
+            "start_time": external.started_at or run.start_time,
+            "schedule": schedule,
+            "export_status": ExportStatus.PENDING if schedule.export else ExportStatus.SKIPPED,
+        }
+        changed = {name: value for name, value in changes.items() if getattr(run, name) != value}
+        if not changed:
+            return run
+        return await self._store.update_run(run.id, changed, when=RunStatus.RUNNING) or run
+
+    def _task_ids(self, external: ExternalRun, schedule: Schedule) -> tuple[str, ...]:
+        """Return the ids of the tasks as the engine router knows them."""
+        prefix = f"{schedule.engine}/" if schedule.engine else ""
+        return tuple(f"{prefix}{id_}" for id_ in tasks_of(external))
+
+    async def _schedule(self, slug: str) -> Schedule:
+        """Return the schedule of a slug with its recipients, or one without any if it is gone."""
+        part = self._engine.parts.get(EXTERNAL, self._engine)
+        for schedule in await part.schedules():
+            if slug_of(schedule.id) == slug:
+                return schedule
+        return Schedule(id=ExternalSchedule(slug=slug).id, name=slug, engine=EXTERNAL, export=False)
+
+    async def repair(self) -> int:
+        """Let everything follow from reports whose bot died. Returns their number."""
+        unsettled = await self._external.find_unsettled(self._clock() - SETTLE_GRACE)
+        for run in unsettled:
+            with loop_item("api"):
+                await self.settle(run)
+        return len(unsettled)
+
+    async def run(self, interval_seconds: float) -> None:
+        """Repair at an interval until cancelled."""
+        while True:
+            with loop_step("api"):
+                await self.repair()
+            await asyncio.sleep(interval_seconds)
+
+    async def find(self, id_: str) -> Sequence[ExternalRun]:
+        """Find runs by our id, by that of their system, or by `slug:id` of both."""
+        run = await self._external.find(id_)
+        if run:
+            return [run]
+        slug, _, client_id = id_.partition(":")
+        found = await self._external.find_by_client_id(id_)
+        return found or (await self._external.find_by_client_id(client_id, slug) if client_id else ())
+
+
+def idempotency_key(slug: str, client_id: str) -> str:
+    """Return the idempotency key of a reported run."""
+    return f"api:{slug}:{client_id}"
+
+
+def new_client_id() -> str:
+    """Return an id for a run to which its system gave none."""
+    return secrets.token_hex(16)
