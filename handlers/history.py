@@ -25,11 +25,12 @@ async def history(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     runs = await ctx.recent_runs(request, schedule, limit=MAX_RUNS_SHOWN)
     await ctx.answers.remember_list(request.message, [run.id for run in runs], command="凭据")
     return ctx.cards.reply(
-        "history", schedule=schedule.name if schedule else "", runs=[_line(run) for run in runs]
+        "history", schedule=schedule.name if schedule else "", runs=[run_line(run) for run in runs]
     )
 
 
-def _line(run: Run) -> dict[str, object]:
+def run_line(run: Run) -> dict[str, object]:
+    """Return a run as lists of past runs show it."""
     counts = run.task_counts or TaskCounts(total=0)
     return {
         "schedule": run.schedule_name,

@@ -56,10 +56,20 @@ async def mute(ctx: Context, request: CommandRequest) -> MarkdownMessage:
 async def find_schedule(ctx: Context, request: CommandRequest, name: str) -> Schedule:
     """Return the schedule of a name, of a number in the last list, or the one that is meant without a name.
 
+    Where several are offered, a number repeats the command with what follows the name.
+
     Raises:
-        UserError: There is no such schedule, there are several, or the person may not operate it.
+        UserError: There is no such schedule here, or there are several.
+        Refused: The person may not do this to it.
     """
-    return await ctx.find_schedule(request, await ctx.answers.resolve(request.message, name) if name else "")
+    wanted = await ctx.answers.resolve(request.message, name) if name else ""
+    try:
+        return await ctx.find_schedule(request, wanted)
+    except UserError as error:
+        listed, rest = error.values.get("listed"), request.argument[len(name) :].strip()
+        if isinstance(listed, list) and request.argument.startswith(name):
+            error.values["listed"] = [f"{each} {rest}".strip() for each in listed]
+        raise
 
 
 def _ensure_valid(ctx: Context, span: Span) -> None:

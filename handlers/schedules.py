@@ -1,36 +1,101 @@
-"""`计划` / `schedules`: list the schedules, when they fire next, and whether they notify."""
+"""`计划 [计划]` / `schedules [schedule]`: list the schedules, or show one in detail."""
 
-from bot.chat.context import Context
+from collections.abc import Mapping
+
+from bot.chat.context import Context, reply_destination
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
-from bot.chat.router import Router
-from bot.models import MarkdownMessage, Schedule
+from bot.chat.router import SCHEDULE, Router
+from bot.delivery.policy.effective import active_mute, effective_schedule
+from bot.delivery.recipients import options_for
+from bot.models import (
+    CHANNEL_KINDS,
+    Destination,
+    MarkdownMessage,
+    Schedule,
+    ScheduleOverride,
+)
+from handlers.history import run_line
+from handlers.notify import notification_item
 
 router = Router()
 
 MAX_SCHEDULES_SHOWN = 30
+MAX_TIMES_SHOWN, MAX_TARGETS_SHOWN, MAX_RUNS_SHOWN, MAX_RECIPIENTS_SHOWN = 5, 8, 5, 10
 
 
-@router.command("计划", "schedules", permission=Permission.VIEW, zh="列出全部计划", en="list all schedules")
+@router.command(
+    "计划",
+    "schedules",
+    "schedule",
+    permission=Permission.VIEW,
+    argument=SCHEDULE,
+    zh="列出全部计划，或查看一个计划的详情",
+    en="list all schedules, or show one in detail",
+)
 async def schedules(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+    if request.argument:
+        return await _show(ctx, request, await ctx.find_schedule(request, request.argument))
     known = await ctx.visible_schedules(request)
     if not known:
         return ctx.cards.reply("no_schedules_here" if await ctx.schedules.all() else "no_schedules")
-    shown = known[:MAX_SCHEDULES_SHOWN]
-    await ctx.answers.remember_list(request.message, [schedule.id for schedule in shown], command="状态")
-    items = [await _item(ctx, schedule) for schedule in shown]
+    shown, overrides = known[:MAX_SCHEDULES_SHOWN], await ctx.overrides.all()
+    await ctx.answers.remember_list(request.message, [schedule.id for schedule in shown], command="计划")
+    items = [await _item(ctx, schedule, overrides.get(schedule.id)) for schedule in shown]
     return ctx.cards.reply("schedules", items=items, total=len(known))
 
 
-async def _item(ctx: Context, schedule: Schedule) -> dict[str, object]:
+async def _item(ctx: Context, schedule: Schedule, override: ScheduleOverride | None) -> Mapping[str, object]:
     last = await ctx.runs.find_last(schedule.id)
+    return {
+        **_times(schedule),
+        "next": ctx.schedules.next_run_at(schedule),
+        "targets": len(schedule.targets),
+        "notify": effective_schedule(schedule, override).notify_enable,
+        "muted": active_mute(override, ctx.clock()) is not None,
+        "last": last.start_time if last else None,
+    }
+
+
+def _times(schedule: Schedule) -> Mapping[str, object]:
     return {
         "name": schedule.name,
         "when": schedule.cron or "",
         "at": schedule.at,
         "state": schedule.state.value,
-        "next": ctx.schedules.next_run_at(schedule),
-        "targets": len(schedule.targets),
-        "notify": schedule.notify_enable,
-        "last": last.start_time if last else None,
+    }
+
+
+async def _show(ctx: Context, request: CommandRequest, schedule: Schedule) -> MarkdownMessage:
+    override = await ctx.overrides.find(schedule.id)
+    effective = effective_schedule(schedule, override)
+    runs = await ctx.recent_runs(request, schedule, limit=MAX_RUNS_SHOWN)
+    await ctx.answers.remember_list(request.message, [run.id for run in runs], command="凭据")
+    reached = [to for to in schedule.send_to if to.kind in CHANNEL_KINDS[schedule.notify_channel]]
+    return ctx.cards.reply(
+        "schedule",
+        item={**_times(schedule), "id": schedule.id, "export": schedule.export},
+        times=ctx.schedules.next_runs(schedule, MAX_TIMES_SHOWN),
+        targets=schedule.targets[:MAX_TARGETS_SHOWN],
+        target_count=len(schedule.targets),
+        notification=notification_item(ctx, schedule, override),
+        recipients=[await _recipient(ctx, request, effective, to) for to in reached[:MAX_RECIPIENTS_SHOWN]],
+        recipient_count=len(reached),
+        runs=[run_line(run) for run in runs],
+    )
+
+
+async def _recipient(
+    ctx: Context, request: CommandRequest, schedule: Schedule, to: Destination
+) -> Mapping[str, object]:
+    """Return a destination by its name, with what it is notified of if that is something else."""
+    options = options_for(schedule, to)
+    name = await ctx.users.display_name(to.id) if to.is_person else to.id
+    return {
+        "kind": to.kind.value,
+        "name": (await ctx.users.group_title(to.id) or to.id) if to.is_group else name,
+        "here": to == reply_destination(request.message),
+        "mode": options.notify_on.value if options.notify_on else "",
+        "mentions": [await ctx.users.display_name(each) for each in options.mention],
+        "only_failed": options.only_failed,
     }

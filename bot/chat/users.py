@@ -19,6 +19,8 @@ class UserDirectory:
             await self.record(message.sender)
         if message.corp_id:
             await self._set(f"corp:{message.app}", message.corp_id)
+        if message.group and message.title:
+            await self._set(f"group:{message.conversation_id}", message.title)
 
     async def record(self, person: Person) -> None:
         """Keep the staffId of a person, and the name if there is one."""
@@ -32,6 +34,10 @@ class UserDirectory:
     async def find_corp_id(self, app: str) -> str:
         """Return the organisation of an app's robot, or "" until somebody has sent it a message."""
         return await self._find(f"corp:{app}") or ""
+
+    async def group_title(self, conversation_id: str) -> str:
+        """Return the name of a group, or "" until somebody has sent a message there."""
+        return await self._find(f"group:{conversation_id}") or ""
 
     async def display_name(self, staff_id: str) -> str:
         """Return the name of a person, or the staffId when the name is unknown."""

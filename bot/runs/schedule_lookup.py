@@ -131,6 +131,16 @@ class ScheduleLookup:
         """Return the next time at which the schedule fires, or None when it never does again."""
         return next_due(schedule, self._clock(), self._policy.zone)
 
+    def next_runs(self, schedule: Schedule, count: int) -> Sequence[datetime]:
+        """Return the next times at which the schedule fires, at most `count` of them."""
+        times: list[datetime] = []
+        while len(times) < count:
+            due = next_due(schedule, times[-1] if times else self._clock(), self._policy.zone)
+            if due is None:
+                break
+            times.append(due)
+        return times
+
     def ambiguous(self, schedules: Sequence[Schedule]) -> UserError:
         """Offer each with its number, its next time and its id."""
         shown = schedules[:MAX_NAMES_SHOWN]

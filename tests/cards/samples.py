@@ -299,6 +299,9 @@ _LAPSE = {
 }
 _DOWNLOAD = make_download(make_link(), agent="Mozilla/5.0 (X11; Linux) [x](http://evil.example)")
 
+_RECIPIENT = {
+    **{"kind": "group", "name": "运维群", "here": False, "mode": "", "mentions": [], "only_failed": False}
+}
 _NOTIFICATION = {
     **{"name": "每日巡检", "mode": "finished", "own_mode": "finished", "changed": False, "by": ""},
     **{"at": None, "muted": False, "until": None, "unreachable": False},
@@ -447,6 +450,32 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
                 {**_ITEM, "when": "", "at": None, "next": None, "state": "over"},
             ],
             "total": 40,
+        },
+    ],
+    "schedule": [
+        {
+            "item": {**_ITEM, "id": "sabcdefghij", "at": None, "state": "active", "export": True},
+            "times": [NOW, NOW + timedelta(days=1)],
+            "targets": ["example.com", "192.0.2.0/28"],
+            "target_count": 12,
+            "notification": _CHANGED,
+            "recipients": [
+                {**_RECIPIENT, "here": True},
+                {**_RECIPIENT, "kind": "user", "name": "张三", "mode": "failed"},
+                {**_RECIPIENT, "kind": "webhook", "name": "ops", "mentions": ["all"], "only_failed": True},
+            ],
+            "recipient_count": 4,
+            "runs": [_PAST, {**_PAST, "mark": "⚠️", "done": 9, "failed": 2, "stopped": 1}],
+        },
+        {
+            "item": {**_ITEM, "when": "", "id": "s1", "at": None, "state": "stopped", "export": False},
+            "times": [],
+            "targets": [],
+            "target_count": 0,
+            "notification": {**_NOTIFICATION, "mode": "off"},
+            "recipients": [],
+            "recipient_count": 0,
+            "runs": [],
         },
     ],
     "no_report": [

@@ -66,6 +66,13 @@ async def test_an_unknown_schedule_is_not_muted(core: CoreHarness) -> None:
     assert await core.context.overrides.all() == {}
 
 
+async def test_of_several_schedules_it_asks_which_and_keeps_the_time(core: CoreHarness) -> None:
+    core.engine.known.append(make_schedule(id="s2", name="备份", send_to=(GROUP,)))
+    assert "好几个" in await core.say("静默 2h")
+    await core.say("1")
+    assert await muted_until(core) == "11-24 13:00"
+
+
 async def test_a_number_from_the_last_list_names_the_schedule(core: CoreHarness) -> None:
     core.engine.known.append(make_schedule(id="s2", name="备份"))
     await core.say("计划")
