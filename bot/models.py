@@ -492,6 +492,10 @@ class LapseState(StrEnum):
     SETTLED = "settled"  #: nothing is left to do
 
 
+OPEN_LAPSES = frozenset({LapseState.FOUND, LapseState.TOLD})
+"""States of lapses that are not over."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Lapse:
     """Something that was expected of a schedule and did not happen (失约)."""

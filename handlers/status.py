@@ -9,7 +9,7 @@ from bot.chat.requests import CommandRequest
 from bot.chat.router import SCHEDULE, Router
 from bot.delivery.policy.effective import active_mute
 from bot.errors import PermanentError, TemporaryError
-from bot.models import MarkdownMessage, Run, Schedule, TaskCounts
+from bot.models import Lapse, LapseKind, MarkdownMessage, Run, Schedule, TaskCounts
 from cards.summary import mark_of
 
 router = Router()
@@ -34,15 +34,33 @@ async def status(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     await ctx.answers.remember_list(request.message, [run.id for run in (*running, *ended)], command="凭据")
     counts, trouble = await _progress(ctx, running)
     backlog = await ctx.reports.exports.backlog()
+    lapses = await _lapses(ctx, request, schedule)
+    overtime = {lapse.run_id: lapse.kind.value for lapse in lapses}  # overdue comes after late
     return ctx.cards.reply(
         "status",
         trouble=trouble,
         waiting=backlog.waiting if backlog.lag >= MIN_EXPORT_LAG else 0,
         lag=backlog.lag,
-        running=[_running(run, counts.get(run.id)) for run in running],
+        missed=[_missed(lapse) for lapse in lapses if lapse.kind is LapseKind.MISSED][:MAX_RUNS_SHOWN],
+        running=[
+            {**_running(run, counts.get(run.id)), "overtime": overtime.get(run.id, "")} for run in running
+        ],
         recent=[_ended(run, ctx.reports.exports.progress(run)) for run in ended],
         muted=await _muted(ctx, [*running, *ended]),
     )
+
+
+async def _lapses(ctx: Context, request: CommandRequest, schedule: Schedule | None) -> Sequence[Lapse]:
+    """List what has not happened as expected: of one schedule, or of all that are visible here."""
+    return [
+        lapse
+        for lapse in await ctx.runs.open_lapses()
+        if request.access.sees(lapse.schedule) and (not schedule or schedule.id == lapse.schedule_id)
+    ]
+
+
+def _missed(lapse: Lapse) -> dict[str, object]:
+    return {"schedule": lapse.schedule.name, "since": lapse.since}
 
 
 async def _muted(ctx: Context, runs: Sequence[Run]) -> Sequence[Mapping[str, object]]:

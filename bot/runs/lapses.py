@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bot.delivery.lapses.alerts import LapseAlerts
-from bot.models import Clock, Lapse, LapseKind, LapseState, Run, RunStatus, Schedule, Watch
+from bot.models import OPEN_LAPSES, Clock, Lapse, LapseKind, LapseState, Run, RunStatus, Schedule, Watch
 from bot.ports import Engine, LapseStore, Store
 from bot.runs.discovery import RunDiscovery
 from bot.runs.expectations import (
@@ -29,7 +29,6 @@ from bot.runs.expectations import (
 from bot.runs.scheduler import MAX_LEAD, SchedulePolicy
 from bot.telemetry.loops import loop_item, loop_step
 
-OPEN_STATES = frozenset({LapseState.FOUND, LapseState.TOLD})
 UNFINISHED_STATES = frozenset({LapseState.FOUND, LapseState.OVER})  # something is still to be told
 MAX_RUNS_READ = 2 * MAX_DURATIONS  # of a schedule, for its history; some have failed
 WATCHER_DELAY = timedelta(seconds=60)  # until runs that ended while DingRun was down are ended
@@ -87,7 +86,7 @@ class LapseChecker:
             now=now,
             watches={watch.schedule_id: watch for watch in await self._lapses.find_watches()},
             runs=await self._store.find_runs(status=RunStatus.RUNNING, limit=0),
-            lapses=await self._lapses.find_lapses(OPEN_STATES),
+            lapses=await self._lapses.find_lapses(OPEN_LAPSES),
         )
         self._usual = {run.id: self._usual[run.id] for run in known.runs if run.id in self._usual}
         for name, engine in self._engine.parts.items():

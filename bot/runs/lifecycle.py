@@ -13,11 +13,12 @@ from bot.delivery.recipients import all_recipients, recipients
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import (
-    RETRY,
+    OPEN_LAPSES,
     Destination,
     ExportStatus,
     Job,
     JobState,
+    Lapse,
     Person,
     PushStatus,
     Run,
@@ -32,6 +33,7 @@ from bot.models import (
 from bot.ports import Engine, EngineRun, LapseStore, Store
 from bot.runs.decisions import NotificationDecisions
 from bot.runs.outcome import count_tasks, list_failures, task_failed
+from bot.runs.retries import is_retry_for, retried_run_id
 from bot.runs.stops import StopResult, Stops
 from bot.runs.trend import compare_with_earlier
 
@@ -50,20 +52,6 @@ class TriggerRequest:
     trigger: Trigger
     asked_by: Person | None = None
     asked_in: Destination | None = None
-
-
-def retry_key(run_id: str, request_id: str) -> str:
-    """Build the idempotency key of a run that repeats the failed tasks of another."""
-    return f"{RETRY}{run_id}:{request_id}"
-
-
-def retried_run_id(idempotency_key: str) -> str:
-    """Return the id of the run whose failed tasks are repeated, or ""."""
-    return idempotency_key.removeprefix(RETRY).partition(":")[0] if idempotency_key.startswith(RETRY) else ""
-
-
-def _is_retry_for(run: Run, request_id: str) -> bool:
-    return run.idempotency_key == retry_key(retried_run_id(run.idempotency_key), request_id)
 
 
 class Runs:
@@ -254,7 +242,11 @@ class Runs:
         if run:
             return run
         recent = await self.recent(limit=RECENT_RUNS_LIMIT)
-        return next((each for each in recent if _is_retry_for(each, request_id)), None)
+        return next((each for each in recent if is_retry_for(each, request_id)), None)
+
+    async def open_lapses(self) -> Sequence[Lapse]:
+        """List what was expected of schedules and has not happened yet, oldest first."""
+        return await self._lapses.find_lapses(OPEN_LAPSES)
 
     async def recent(self, schedule_id: str = "", *, running: bool = False, limit: int = 10) -> Sequence[Run]:
         """Return the newest runs of one schedule or of all, newest first."""

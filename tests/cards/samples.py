@@ -408,7 +408,12 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         },
         {
             "trouble": "",
-            "running": [_RUNNING, {**_RUNNING, "total": 0}],
+            "missed": [{"schedule": "每周扫描", "since": NOW}],
+            "running": [
+                {**_RUNNING, "overtime": "overdue"},
+                {**_RUNNING, "overtime": "late"},
+                {**_RUNNING, "total": 0},
+            ],
             "recent": [
                 {**_ENDED, "push": "success", "export": "success"},
                 {**_ENDED, "mark": "⚠️", "done": 10, "failed": 2, "push": "error", "export": "error"},

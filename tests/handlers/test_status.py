@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from bot.errors import PermanentError, TemporaryError
-from bot.models import ExportStatus, TaskStatus
+from bot.models import Destination, ExportStatus, LapseKind, TaskStatus
+from bot.stores.sqlite.lapses import SqliteLapses
 from tests.conftest import CoreHarness
-from tests.factories import NOW, make_job
+from tests.factories import NOW, make_job, make_lapse, make_schedule
 
 
 async def test_status_shows_what_runs_and_how_far_it_is(core: CoreHarness) -> None:
@@ -85,3 +86,21 @@ async def test_reports_that_are_made_lag_no_more(core: CoreHarness) -> None:
     await core.finished_run()
     core.clock.turn(seconds=4 * 60)
     assert (await core.exports.backlog()).waiting == 0
+
+
+async def test_status_shows_what_did_not_start_and_what_is_overdue(core: CoreHarness) -> None:
+    run = await core.trigger()
+    lapses = SqliteLapses(core.store)
+    await lapses.add_lapse(make_lapse(schedule=core.schedule))
+    await lapses.add_lapse(
+        make_lapse(id=f"overdue:{run.id}", kind=LapseKind.OVERDUE, run_id=run.id, schedule=core.schedule)
+    )
+    answer = await core.say("状态")
+    assert "- 🔴 每日巡检，应该在 11-24 11:00 开始" in answer
+    assert "11-24 11:00 开始，**超时**，执行" in answer
+
+
+async def test_status_of_one_schedule_shows_no_lapse_of_another(core: CoreHarness) -> None:
+    other = make_schedule(id="s2", name="别的", send_to=(Destination.parse("group:cidA"),))
+    await SqliteLapses(core.store).add_lapse(make_lapse(schedule=other))
+    assert "没有按时开始" not in await core.say("状态 每日巡检")

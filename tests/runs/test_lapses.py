@@ -301,6 +301,18 @@ async def test_a_mute_silences_alerts(lapsing: Lapsing) -> None:
     assert lapsing.told() == []
 
 
+@pytest.mark.parametrize(("excepted", "count"), [("none", 0), ("failed", 1)])
+async def test_in_quiet_hours_an_alert_waits_unless_failures_do_not(
+    lapsing: Lapsing, excepted: str, count: int
+) -> None:
+    lapsing.core.notify = {"quiet_hours": "11:00-14:00", "quiet_hours_except": excepted}
+    lapsing.core.build()
+    await lapsing.wait(2 * HOUR)
+    assert len(lapsing.told()) == count
+    await lapsing.wait(HOUR + 5 * MINUTE)
+    assert len(lapsing.told()) == 1
+
+
 async def test_a_clock_that_was_ahead_makes_nothing_look_missed(lapsing: Lapsing) -> None:
     lapsing.core.clock.turn(seconds=24 * HOUR)
     await lapsing.start()

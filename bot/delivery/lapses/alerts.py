@@ -34,7 +34,7 @@ from bot.ports import LapseStore
 from cards.summary import mark_of, typed_name
 
 ALERT_POLL_INTERVAL = timedelta(seconds=5)
-MENTIONED_KINDS = frozenset({LapseKind.MISSED, LapseKind.OVERDUE})
+FAILURE_KINDS = frozenset({LapseKind.MISSED, LapseKind.OVERDUE})  # mentions people, as a failed run does
 
 
 class LapseAlerts:
@@ -90,12 +90,13 @@ class LapseAlerts:
         if is_over and not claim.job.failures:  # a failed attempt may have arrived all the same
             return DeliveryResult(skipped="it has happened since").as_json()
         destination = destination_of(claim.job)
-        mention = options_for(lapse.schedule, destination).mention if lapse.kind in MENTIONED_KINDS else ()
+        failure = lapse.kind in FAILURE_KINDS
+        mention = options_for(lapse.schedule, destination).mention if failure else ()
 
         def render(withheld: bool) -> MarkdownMessage:
             return replace(self._reply(lapse, withheld=withheld), mention=mention)
 
-        return await send_alert(self._services, claim, render)
+        return await send_alert(self._services, claim, render, failure=failure)
 
     async def _send_recovery(self, claim: Claim) -> Result:
         if claim.job.run_id:

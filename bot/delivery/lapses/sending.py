@@ -19,11 +19,19 @@ Render = Callable[[bool], MarkdownMessage]
 """Return the message, or the one without any text from outside."""
 
 
-async def send_alert(services: DeliveryServices, claim: Claim, render: Render) -> Result:
+async def send_alert(
+    services: DeliveryServices, claim: Claim, render: Render, *, failure: bool = False
+) -> Result:
     """Send an alert. It costs one call, and waits for the quota and the rate limits as a summary does.
+
+    It also waits for the end of quiet hours, as a summary does: one of a `failure` only if failures wait.
 
     The route is stored before anything is sent, so that a retry takes the same one.
     """
+    quiet = services.quiet_hours
+    quiet_until = quiet.end_after(services.jobs.clock()) if quiet else None
+    if quiet and quiet_until and not (failure and quiet.except_failed):
+        raise Postpone(quiet_until)
     payload = await _with_route(services, claim)
     target = payload.target
     messenger = services.channels.to(target)
