@@ -89,10 +89,10 @@ class AuditedDispatcher:
                 return await kind.run(claim)
 
         async def on_finished(job: Job) -> None:
-            if job.state is JobState.DEAD:
+            await kind.on_finished(job)
+            if job.state is JobState.DEAD and job.payload:  # old payloads are cleared
                 failed = replace(await self._entry(job), outcome=AuditOutcome.FAILED, detail=job.error)
                 await self._audit.record(failed)
-            await kind.on_finished(job)
 
         return replace(kind, run=run, on_finished=on_finished)
 

@@ -12,6 +12,7 @@ from bot.stores.sqlite.audit import SqliteAudit
 from tests.chat.test_dispatcher import OUTSIDER, tap_on
 from tests.conftest import CoreHarness
 from tests.factories import make_message, make_schedule
+from tests.scenarios.faults import Killed
 
 
 async def entries(core: CoreHarness) -> list[AuditEntry]:
@@ -170,3 +171,24 @@ async def test_a_confirmed_command_is_recorded_as_what_it_means(core: CoreHarnes
     await core.say("1")
     entry, _ = await entries(core)
     assert (entry.said, entry.command, entry.outcome) == ("1", "凭据", AuditOutcome.ACCEPTED)
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+async def test_a_kill_around_the_record_loses_nothing_and_doubles_nothing(
+    core: CoreHarness, monkeypatch: pytest.MonkeyPatch, is_stored: bool
+) -> None:
+    record = core.audit.record
+
+    async def die(entry: AuditEntry) -> None:
+        if is_stored:
+            await record(entry)
+        raise Killed
+
+    monkeypatch.setattr(core.audit, "record", die)
+    with pytest.raises(Killed):
+        await core.hear(make_message("重跑"))
+    core.build()
+    core.clock.turn(seconds=60)
+    await core.do_jobs()
+    assert (await the_entry(core)).outcome is AuditOutcome.ACCEPTED
+    assert (len(await core.store.find_runs()), core.messenger.verbs()) == (1, ["reply"])
