@@ -442,6 +442,9 @@ class Run:
     findings: Findings | None = None  # set when the report is written
     muted: Mute | None = None  # set when the run ends, if it is not notified of because of this mute
     trend: Trend | None = None  # set when the run ends
+    approved_by: Person | None = None  # second person, where a schedule needs two
+    stopped_by: Person | None = None  # who asked to stop it last
+    stopped_at: datetime | None = None
     ordinal: int = 0  # place among the runs of its schedule, from 1; given by the store that adds it
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.assets.kinds import INCLUDED_IN, by_importance
 from bot.downloads import IssuedLink
@@ -39,10 +40,19 @@ DETAIL_LEVELS = (
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stamp:
+    """What a person did about a run after it ended."""
+
+    by: str
+    at: datetime
+    run: Run  # that this person started
+
+
+@dataclass(frozen=True, kw_only=True)
 class CardState:
     """Changes to a run after it ended."""
 
-    rerun_by: str = ""  # who started it again; replaces the button
+    stamp: Stamp | None = None  # what a person did last; a rerun replaces the buttons
     unconfirmed: bool = False  # a delivery is unconfirmed; adds the resend button
     link: IssuedLink | None = None  # to the report, instead of a file
     linked: bool = False  # a download link is active; adds the revoke button
@@ -163,7 +173,8 @@ class SummaryView:
             "unlisted": max(counts.failed - len(shown), 0),
             "report": self.report,
             "report_state": self.report_state,
-            "rerun_by": self.state.rerun_by,
+            "stamp": self.state.stamp,
+            "stopped_by": str(run.stopped_by) if run.stopped_by else "",
             "unconfirmed": self.state.unconfirmed,
             "withheld": self.state.withheld,
             "link": self.state.link,

@@ -17,7 +17,7 @@ from bot.models import (
     Report,
     Run,
 )
-from cards.buttons import ButtonColor, ButtonDesign
+from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
 
 router = Router()
 
@@ -103,6 +103,7 @@ async def _can_be_sent(ctx: Context, request: TapRequest) -> None:
         label={"zh-CN": "获取报告", "en": "Get report"},
         color=ButtonColor.GRAY,
         is_shown=lambda view: view.report is not None,
+        rank=ButtonRank.REPORT,
     ),
     permission=Permission.VIEW,
     replies=ButtonReplies(

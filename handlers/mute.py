@@ -15,7 +15,7 @@ from bot.chat.spans import Span, next_morning, split_span
 from bot.delivery.policy.effective import active_mute
 from bot.errors import UserError
 from bot.models import MarkdownMessage, Mute, Run, Schedule, ScheduleOverride
-from cards.buttons import ButtonColor, ButtonDesign
+from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
 
 router = Router()
 
@@ -139,7 +139,8 @@ async def _mute_state(ctx: Context, run: Run) -> str:
         action="mute",
         label={"zh-CN": "静默到明早", "en": "Mute until tomorrow"},
         color=ButtonColor.GRAY,
-        is_shown=lambda view: view.kind in {"failed", "error"},
+        is_shown=lambda view: view.kind != "running",
+        rank=ButtonRank.MUTE,
     ),
     permission=Permission.OPERATE,
     replies=ButtonReplies(

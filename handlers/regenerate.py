@@ -6,7 +6,7 @@ from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import RUN, ButtonReplies, Router
 from bot.errors import UserError
 from bot.models import Destination, MarkdownMessage, Run
-from cards.buttons import ButtonColor, ButtonDesign
+from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
 from handlers.last_report import tap_destination
 
 router = Router()
@@ -51,6 +51,7 @@ async def _export_count(ctx: Context, run: Run) -> str:
         label={"zh-CN": "重新生成", "en": "Make again"},
         color=ButtonColor.GRAY,
         is_shown=lambda view: view.report_state == "failed",
+        rank=ButtonRank.REPAIR,
     ),
     permission=Permission.OPERATE,
     replies=ButtonReplies(

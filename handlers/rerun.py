@@ -4,10 +4,11 @@ from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE, ButtonReplies, Router
+from bot.chat.superseded import ensure_newest, newest_run
 from bot.delivery.policy.effective import effective_schedule
 from bot.models import MarkdownMessage, Run, Trigger
 from bot.runs.lifecycle import TriggerRequest
-from cards.buttons import ButtonColor, ButtonDesign
+from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
 from handlers.last_report import card_destination
 
 router = Router()
@@ -51,6 +52,8 @@ def _trigger_request(request: TapRequest) -> TriggerRequest:
 
 async def _reserve(ctx: Context, request: TapRequest) -> None:
     """Reserve the start at once, so that of two people who tap, the later one is told."""
+    await ctx.starts.ensure_none_running(request.run.schedule_id)
+    await ensure_newest(ctx, request)
     async with ctx.starts.reserved(request.run.schedule_id, _trigger_request(request)):
         await ctx.quota.requests.charge(request.tap.user)
 
@@ -60,12 +63,20 @@ async def _reserve(ctx: Context, request: TapRequest) -> None:
         action="rerun",
         label={"zh-CN": "重跑", "en": "Run again"},
         color=ButtonColor.BLUE,
-        is_shown=lambda view: not view.state.rerun_by,
+        is_shown=lambda view: view.kind != "running" and not view.state.stamp,
+        rank=ButtonRank.RERUN,
     ),
     permission=Permission.OPERATE,
-    replies=ButtonReplies(accepted="rerun_pressed", again="rerun_taken", precondition=_reserve, free=True),
+    replies=ButtonReplies(
+        accepted="rerun_pressed",
+        again="rerun_taken",
+        precondition=_reserve,
+        expires=True,
+        free=True,
+        dedupe_key=newest_run,
+    ),
 )
 async def rerun_tapped(ctx: Context, request: TapRequest) -> None:
     schedule = await ctx.schedule_of(request, request.run)
-    await ctx.starts.start(schedule, _trigger_request(request))
-    await ctx.delivery.requests.announce_rerun(request.run, str(request.tap.user))
+    started = await ctx.starts.start(schedule, _trigger_request(request))
+    await ctx.delivery.requests.announce_rerun(request.run, started)

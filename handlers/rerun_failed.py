@@ -1,17 +1,20 @@
-"""`重跑失败 [计划]` / `rerun failed [schedule]`: run the failed tasks of the last run again."""
+"""`重跑失败 [计划]` / `rerun failed [schedule]`, and a button: run the failed tasks of a run again."""
 
 from collections.abc import Sequence
 
 from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
-from bot.chat.requests import CommandRequest
-from bot.chat.router import SCHEDULE, Router
+from bot.chat.requests import CommandRequest, TapRequest
+from bot.chat.router import SCHEDULE, ButtonReplies, Router
+from bot.chat.superseded import ensure_newest, newest_run
 from bot.delivery.policy.effective import effective_schedule
 from bot.delivery.recipients import all_recipients
 from bot.errors import UserError
 from bot.models import MarkdownMessage, Run, Trigger
 from bot.runs.lifecycle import RECENT_RUNS_LIMIT, TriggerRequest
 from bot.runs.retries import retried_run_id, retry_key
+from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
+from handlers.last_report import card_destination
 
 router = Router()
 
@@ -49,6 +52,47 @@ async def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
     return ctx.cards.reply(
         "retry_accepted", schedule=run.schedule_name, run=run.id, count=failed, told=notified
     )
+
+
+def _trigger_request(request: TapRequest) -> TriggerRequest:
+    return TriggerRequest(
+        idempotency_key=retry_key(request.run.id, f"submit:{request.key}"),
+        trigger=Trigger.CARD,
+        asked_by=request.tap.user,
+        asked_in=card_destination(request.run, request.tap),
+    )
+
+
+async def _reserve(ctx: Context, request: TapRequest) -> None:
+    """Reserve the start at once, as for a rerun."""
+    await ctx.starts.ensure_none_running(request.run.schedule_id)
+    await ensure_newest(ctx, request)
+    async with ctx.starts.reserved(request.run.schedule_id, _trigger_request(request)):
+        await ctx.quota.requests.charge(request.tap.user)
+
+
+@router.button(
+    ButtonDesign(
+        action="rerun_failed",
+        label={"zh-CN": "重跑失败", "en": "Run failed again"},
+        color=ButtonColor.BLUE,
+        is_shown=lambda view: view.kind == "failed" and not view.state.stamp,
+        rank=ButtonRank.RETRY,
+    ),
+    permission=Permission.OPERATE,
+    replies=ButtonReplies(
+        accepted="retry_pressed",
+        again="rerun_taken",
+        precondition=_reserve,
+        expires=True,
+        free=True,
+        dedupe_key=newest_run,
+    ),
+)
+async def rerun_failed_tapped(ctx: Context, request: TapRequest) -> None:
+    schedule = await ctx.schedule_of(request, request.run)
+    started = await ctx.starts.start(schedule, _trigger_request(request))
+    await ctx.delivery.requests.announce_rerun(request.run, started)
 
 
 async def _find_by_name(ctx: Context, request: CommandRequest) -> Run:

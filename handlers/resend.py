@@ -6,7 +6,7 @@ from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import RUN, ButtonReplies, Router
 from bot.errors import UserError
 from bot.models import Destination, MarkdownMessage, Run
-from cards.buttons import ButtonColor, ButtonDesign
+from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
 from handlers.last_report import tap_destination
 
 router = Router()
@@ -49,6 +49,7 @@ async def _can_be_resent(ctx: Context, request: TapRequest) -> None:
         label={"zh-CN": "重发", "en": "Resend"},
         color=ButtonColor.RED,
         is_shown=lambda view: view.state.unconfirmed,
+        rank=ButtonRank.REPAIR,
     ),
     permission=Permission.OPERATE,
     replies=ButtonReplies(accepted="resend_pressed", again="resend_taken", precondition=_can_be_resent),

@@ -1,13 +1,16 @@
-"""`停止 [计划]` / `stop [schedule]`: stop the tasks of a run that have not ended."""
+"""`停止 [计划]` / `stop [schedule]`, and a button: stop the tasks of a run that have not ended."""
 
 from collections.abc import Sequence
 
 from bot.chat.context import Context, ambiguous_run
 from bot.chat.permissions import Permission
-from bot.chat.requests import CommandRequest
-from bot.chat.router import SCHEDULE, Router
-from bot.models import MarkdownMessage, Run
+from bot.chat.requests import CommandRequest, TapRequest
+from bot.chat.router import SCHEDULE, ButtonReplies, Router
+from bot.chat.superseded import ensure_newest
+from bot.errors import ConfirmationNeeded, UserError
+from bot.models import MarkdownMessage, Run, RunStatus
 from bot.runs.schedule_lookup import normalize_name
+from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
 
 router = Router()
 
@@ -30,7 +33,11 @@ async def stop(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         raise ambiguous_run(runs, word="stop")
     (run,) = runs
     await ctx.ensure_run(request, run)
-    result = await ctx.runs.stop(run)
+    if not request.confirmed:
+        raise ConfirmationNeeded(
+            "stop_confirm", argument=run.id, schedule=run.schedule_name, since=run.start_time, run=run.id
+        )
+    result = await ctx.runs.stop(run, request.message.sender)
     return ctx.cards.reply(
         "stop_accepted",
         schedule=run.schedule_name,
@@ -39,6 +46,31 @@ async def stop(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         before=result.before,
         left=[{"target": task.target, "why": task.reason} for task in result.left],
     )
+
+
+async def _ensure_stoppable(ctx: Context, request: TapRequest) -> None:
+    if request.run.status is not RunStatus.RUNNING:
+        raise UserError("nothing_running")
+    await ensure_newest(ctx, request)
+    if not request.confirmed:
+        raise ConfirmationNeeded("tap_stop", schedule=request.run.schedule_name)
+
+
+@router.button(
+    ButtonDesign(
+        action="stop",
+        label={"zh-CN": "停止", "en": "Stop"},
+        color=ButtonColor.RED,
+        is_shown=lambda view: view.kind == "running",
+        rank=ButtonRank.STOP,
+    ),
+    permission=Permission.OPERATE,
+    replies=ButtonReplies(
+        accepted="stop_pressed", again="stop_taken", precondition=_ensure_stoppable, expires=True, free=True
+    ),
+)
+async def stop_tapped(ctx: Context, request: TapRequest) -> None:
+    await ctx.runs.stop(request.run, request.tap.user)
 
 
 async def _find_running(ctx: Context, request: CommandRequest) -> Sequence[Run]:

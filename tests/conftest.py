@@ -195,6 +195,13 @@ class CoreHarness:
         assert run is not None
         return run
 
+    async def rerun(self, run: Run, by: str = "李雷") -> None:
+        """Start the schedule of a run again, as a person does on its card."""
+        request = TriggerRequest(
+            idempotency_key=f"rerun:{run.id}", trigger=Trigger.CARD, asked_by=Person(id="user01", name=by)
+        )
+        await self.delivery.announce_rerun(run, await self.runs.trigger(run.schedule, request))
+
     async def say(self, text: str, **changes: object) -> str:
         """Say something in the group and return the reply."""
         await self.intake.receive_message(make_message(text, **changes))

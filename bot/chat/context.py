@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bot.audit.reader import AuditReader
 from bot.audit.request import note_run
+from bot.chat.confirmations import TapConfirmations
 from bot.chat.pending_answers import PendingAnswers
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.users import UserDirectory
@@ -67,6 +68,7 @@ class Context:
 
     runs: Runs
     starts: RunStarts
+    confirmations: TapConfirmations
     schedules: ScheduleLookup
     reports: ReportServices
     delivery: ChatDelivery

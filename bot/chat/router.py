@@ -56,6 +56,7 @@ class ButtonReplies:
     again: str  # after the same tap again
     per_person: bool = False  # everyone may tap once, else the first tap counts for all
     precondition: Precondition = _always  # raises `UserError` when the tap makes no sense now
+    expires: bool = False  # refused on cards that are older than `chat.action_ttl`
     free: bool = False  # does not count as a request of the person, or `precondition` counts it
     dedupe_key: DedupeKey = _once  # with a new key, another tap is a new request
 

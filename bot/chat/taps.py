@@ -18,7 +18,7 @@ from bot.chat.refusals import record_refusal
 from bot.chat.requests import TapRequest
 from bot.chat.router import Button, Router
 from bot.delivery.plan import run_of_card
-from bot.errors import PermanentError, Refused, TemporaryError, UserError
+from bot.errors import ConfirmationNeeded, PermanentError, Refused, TemporaryError, UserError
 from bot.jobs.queue import Jobs
 from bot.models import AuditOutcome, CardTap, Job, new_job
 
@@ -78,7 +78,7 @@ class TapProcessor:
         if await self._jobs.known(f"tap:{key}"):
             await finish_entry(AuditOutcome.REPEATED)
             return self._context.cards.tap_feedback(replies.again)
-        await replies.precondition(self._context, replace(request, key=f"tap:{key}"))
+        await self._ensure_possible(replace(request, key=f"tap:{key}"), button)
         if not replies.free:
             await self._context.quota.requests.charge(tap.user)
         payload = _TAP.dump_python(tap, mode="json")
@@ -86,6 +86,22 @@ class TapProcessor:
         if not is_new:  # the same tap was stored a moment ago
             await finish_entry(AuditOutcome.REPEATED)
         return self._context.cards.tap_feedback(replies.accepted if is_new else replies.again)
+
+    async def _ensure_possible(self, request: TapRequest, button: Button) -> None:
+        """Accept a tap that is possible now. If it must be confirmed, the second tap is the confirmation.
+
+        Raises:
+            UserError: It is not possible, or the person is asked to tap again.
+        """
+        precondition = button.replies.precondition
+        if button.replies.expires:
+            self._context.confirmations.ensure_fresh(request.run)
+        try:
+            await precondition(self._context, request)
+        except ConfirmationNeeded as question:
+            if not await self._context.confirmations.is_answer(request, question):
+                raise
+            await precondition(self._context, replace(request, confirmed=True))
 
     async def _key(self, request: TapRequest, button: Button) -> str:
         tap, replies = request.tap, button.replies

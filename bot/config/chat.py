@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from bot.config.types import Section, Whole
+from bot.config.types import Seconds, Section, Whole
 
 
 class ChatSettings(Section):
@@ -13,4 +13,10 @@ class ChatSettings(Section):
         description="Seconds after a start in which nobody else can start the same schedule again. Scheduled"
         " runs are not affected.",
         examples=[60],
+    )
+    action_ttl: Seconds = Field(
+        7 * 86_400,
+        ge=60,
+        description="How long after a run the buttons of its card start and stop runs. Commands always do.",
+        examples=[86_400],
     )

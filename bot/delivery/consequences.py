@@ -55,9 +55,9 @@ def fallback_messages(jobs: Sequence[Job], now: datetime) -> Sequence[Job]:
     return [message for message in messages if message.id not in known]
 
 
-def update_job(card: Job, cause: str, now: datetime, *, rerun_by: str = "") -> Job:
+def update_job(card: Job, cause: str, now: datetime) -> Job:
     """Build the job that updates a card. Idempotent by `cause`."""
-    payload = DeliveryPayload(destination=destination_of(card), rerun_by=rerun_by)
+    payload = DeliveryPayload(destination=destination_of(card))
     return delivery_job("update", card.run_id, payload, now, cause=cause)
 
 

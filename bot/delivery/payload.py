@@ -24,7 +24,6 @@ class DeliveryPayload:
     by: str = ""  # the person who requested the resend
     cause: str = ""  # the message or card tap of that request
     part: int | None = None  # number of the part of a report that is sent in parts, from 1
-    rerun_by: str = ""  # for an update: the person who started the run again
     route: Route | None = None
     digest: str = ""  # id of the digest that it is part of
     quiet: bool = False  # the digest is sent when quiet hours end
@@ -46,7 +45,6 @@ class DeliveryPayload:
             by=kept.get("by", ""),
             cause=kept.get("cause", ""),
             part=kept.get("part"),
-            rerun_by=kept.get("rerun_by", ""),
             route=Route(route) if route else None,
             digest=kept.get("digest", ""),
             quiet=bool(kept.get("quiet")),
@@ -65,7 +63,6 @@ class DeliveryPayload:
             "by": self.by,
             "cause": self.cause,
             "part": self.part,
-            "rerun_by": self.rerun_by,
             "way": self.route.value if self.route else "",
             "digest": self.digest,
             "quiet": self.quiet,
@@ -98,7 +95,6 @@ class DeliveryPayload:
             destination=self.destination,
             asked=self.asked,
             part=self.part,
-            rerun_by=self.rerun_by,
             card_created=self.card_created,
             card_content=self.card_content,
             resend_of=job_id,

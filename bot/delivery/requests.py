@@ -60,12 +60,12 @@ class DeliveryRequests:
         """Return whether the quota allows what people request. Summaries are sent a little longer."""
         return await self._governor.level(destination) < QuotaLevel.WEBHOOK
 
-    async def announce_rerun(self, run: Run, by: str) -> None:
-        """Show on every card of the run that it was started again, and by whom."""
-        await self.refresh_cards(run, "rerun", rerun_by=by)
+    async def announce_rerun(self, run: Run, started: Run) -> None:
+        """Show on every card of a run who started the next one from it."""
+        await self.refresh_cards(run, f"rerun:{started.id}")
 
-    async def refresh_cards(self, run: Run, cause: str, *, rerun_by: str = "") -> None:
+    async def refresh_cards(self, run: Run, cause: str) -> None:
         """Show the current state of the run on all of its cards. Idempotent by `cause`."""
         cards = await self._store.find_jobs(run_id=run.id, kind="card", states={JobState.DONE})
         for card in shown_cards(cards):
-            await self._jobs.add(update_job(card, cause, self._jobs.clock(), rerun_by=rerun_by))
+            await self._jobs.add(update_job(card, cause, self._jobs.clock()))

@@ -215,8 +215,10 @@ class Runs:
             log.info("run %s of %s is %s", run.id, run.schedule_name, done.status)
             self._jobs.wake()
 
-    async def stop(self, run: Run) -> StopResult:
+    async def stop(self, run: Run, by: Person | None = None) -> StopResult:
         """Ask the engine to stop the open tasks of a run. The watcher then ends it."""
+        if by:
+            await self._store.update_run(run.id, {"stopped_by": by, "stopped_at": self._clock()})
         return await self._stops.stop(run)
 
     async def _targets(self, run: Run) -> Sequence[str]:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from bot.audit.log import AuditLog
 from bot.audit.reader import AuditReader
 from bot.chat.audited import AuditedDispatcher
+from bot.chat.confirmations import TapConfirmations
 from bot.chat.context import ChatDelivery, ChatQuota, Context, ReportServices
 from bot.chat.dispatcher import Dispatcher
 from bot.chat.pending_answers import PendingAnswers
@@ -230,6 +231,11 @@ class _Builder:
         adapters = self._adapters
         return Context(
             runs=self._runs,
+            confirmations=TapConfirmations(
+                adapters.stores.reservations,
+                clock=adapters.clock,
+                ttl=timedelta(seconds=self._settings.chat.action_ttl),
+            ),
             starts=RunStarts(
                 adapters.stores.reservations,
                 self._runs,

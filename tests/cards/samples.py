@@ -26,7 +26,7 @@ from bot.models import (
 from bot.quota.budget import Forecast
 from cards.environment import load_phrases
 from cards.escaping import Markup
-from cards.summary import CardState
+from cards.summary import CardState, Stamp
 from tests.factories import (
     NOW,
     make_audit_entry,
@@ -128,6 +128,12 @@ QUIET = Findings(
     ),
 )
 
+STAMP = Stamp(
+    by="张三",
+    at=NOW + timedelta(hours=2),
+    run=make_run(id="rnewnewnewn", trigger=Trigger.CARD, asked_by=Person(id="u1", name="张三"), ordinal=12),
+)
+
 SAMPLES = {
     "well": sample(report(), findings=QUIET),
     "found_new": sample(report(), findings=findings(new=1)),
@@ -146,9 +152,13 @@ SAMPLES = {
         task_counts=TaskCounts(total=1, done=1),
     ),
     "failed": Sample(run=failed(), report=report(), options={}),
-    "rerun": Sample(run=failed(), report=report(), options={"state": CardState(rerun_by="张三")}),
+    "rerun": Sample(run=failed(), report=report(), options={"state": CardState(stamp=STAMP)}),
     "stopped": sample(
-        task_counts=TaskCounts(total=3, stop=3), failures=FAILURES[:1], export_status=ExportStatus.SKIPPED
+        stopped_by=Person(id="u2", name="李四"),
+        stopped_at=NOW,
+        task_counts=TaskCounts(total=3, stop=3),
+        failures=FAILURES[:1],
+        export_status=ExportStatus.SKIPPED,
     ),
     "error": sample(
         status=RunStatus.ERROR,
@@ -191,7 +201,7 @@ SAMPLES = {
             task_ids=(HOSTILE,),
         ),
         report=report(name=HOSTILE),
-        options={"state": CardState(rerun_by=HOSTILE)},
+        options={"state": CardState(stamp=replace(STAMP, by=HOSTILE))},
     ),
 }
 
@@ -382,6 +392,10 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"schedule": "每日巡检", "run": "r1", "told": False},
     ],
     "rerun_running": [_RUNNING, {**_RUNNING, "total": 0, "ended": 0}],
+    "tap_superseded": [{"schedule": "每日巡检", "ordinal": 12, "run": "rabcdefghij"}],
+    "tap_stop": [{"schedule": "每日巡检"}],
+    "card_expired": [{"schedule": "每日巡检"}],
+    "stop_confirm": [{"schedule": "每日巡检", "since": NOW, "run": "rabcdefghij"}],
     "rerun_started": [
         {"by": "李四", "at": NOW, "run": "rabcdefghij", "ordinal": 12},
         {"by": "", "at": NOW, "run": "", "ordinal": 0},
@@ -619,7 +633,8 @@ ANSWERS |= {phrase: [{}] for phrase in load_phrases() if phrase not in ANSWERS}
 TAPPED = (
     "needs_viewer", "needs_operator", "needs_admin", "not_here", "card_forwarded", "outsider", "not_met",
     "card_unknown", "busy", "failed",
-    "rerun_running", "rerun_started", "rerun_pressed", "rerun_taken",
+    "rerun_running", "rerun_started", "rerun_pressed", "retry_pressed", "tap_superseded", "tap_stop",
+    "card_expired", "stop_pressed", "stop_taken", "rerun_taken",
     "no_such_schedule", "regenerate_pressed", "regenerate_running", "regenerate_unwanted", "report_is_there",
     "nothing_to_report", "revoke_pressed", "revoke_taken", "no_links",
     "report_pressed", "report_taken", "no_such_run",

@@ -31,7 +31,18 @@ from cards.render import MAX_ANSWER_BYTES, MAX_MARKDOWN_BYTES, MAX_TIPS_BYTES, M
 from cards.summary import NO_STATE, CardState
 from handlers import router
 from tests.cards.markdown_reader import CARD_MENTION, constructs, outside_code
-from tests.cards.samples import ANSWERS, QUIET, SAMPLES, TAPPED, Sample, ended, failed, findings, report
+from tests.cards.samples import (
+    ANSWERS,
+    QUIET,
+    SAMPLES,
+    STAMP,
+    TAPPED,
+    Sample,
+    ended,
+    failed,
+    findings,
+    report,
+)
 from tests.factories import make_schedule
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -135,7 +146,7 @@ def test_tap_feedback_is_plain_text(phrase: str, lang: str) -> None:
 
 def test_buttons_are_shown_only_when_they_apply() -> None:
     cards = CARDS["en"]
-    ids = [cards.summary(ended(), None), cards.summary(ended(), report(), state=CardState(rerun_by="Li"))]
+    ids = [cards.summary(ended(), None), cards.summary(ended(), report(), state=CardState(stamp=STAMP))]
     assert ['"rerun"' in view.params["sys_full_json_obj"] for view in ids] == [True, False]
     assert ['"report"' in view.params["sys_full_json_obj"] for view in ids] == [False, True]
 
@@ -196,7 +207,7 @@ def test_a_card_keeps_its_limits_whatever_it_must_show(name: str, reason: str, l
     run = failed(
         schedule=make_schedule(name=name), failures=failures, task_ids=(name,) * 10, error_msg=reason
     )
-    card = CARDS[lang].summary(run, report(name=name), state=CardState(rerun_by=reason))
+    card = CARDS[lang].summary(run, report(name=name), state=CardState(stamp=replace(STAMP, by=reason)))
     sizes = {key: len(value.encode()) for key, value in card.params.items()}
     assert sizes["title"] <= MAX_TITLE_BYTES
     assert sizes["tips"] <= MAX_TIPS_BYTES

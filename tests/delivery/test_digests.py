@@ -132,7 +132,7 @@ async def test_near_the_end_of_the_month_the_robot_beside_speaks(core: CoreHarne
 async def test_a_thrifty_month_renews_no_card(core: CoreHarness) -> None:
     await spend(core, 810)
     run = await core.finished_run()
-    await core.delivery.announce_rerun(run, "李雷")
+    await core.rerun(run)
     await core.do_jobs()
     assert core.messenger.verbs() == ["card", "upload", "file"]
 

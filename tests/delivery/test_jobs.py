@@ -186,7 +186,7 @@ async def test_a_webhook_gets_a_note_that_names_the_command(core: CoreHarness) -
 
 async def test_an_updated_card_still_names_who_reran_it(core: CoreHarness) -> None:
     run = await core.finished_run()
-    await core.delivery.announce_rerun(run, "李雷")
+    await core.rerun(run)
     await core.do_jobs()
     export = await core.store.find_job(f"export:{run.id}")
     assert export is not None
@@ -199,7 +199,7 @@ async def test_a_card_that_was_only_logged_is_not_renewed(core: CoreHarness) -> 
     core.schedule = make_schedule(notify_enable=True)
     run = await core.trigger()
     await core.finish()
-    await core.delivery.announce_rerun(await core.run(run.id), "李雷")
+    await core.rerun(await core.run(run.id))
     await core.do_jobs()
     assert await core.store.find_jobs(kind="update") == []
 

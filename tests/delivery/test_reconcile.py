@@ -246,13 +246,13 @@ async def test_a_slow_update_does_not_overwrite_a_newer_one_of_another_bot(
 ) -> None:
     run, go_on, task = await slow_update(core, monkeypatch)
     other = CoreHarness(store=core.store, clock=core.clock, folder=core.folder, messenger=core.messenger)
-    await other.delivery.announce_rerun(run, "李雷")
+    await other.rerun(run)
     await other.jobs.run_due(["update"])
     go_on.set()
     await task
     core.clock.turn(seconds=5)
     await other.jobs.run_due(["update"])
-    assert "李雷" in await shown(core)
+    assert "李雷" in "".join(core.messenger.cards[card_id(run.id, GROUP)].params.values())
     assert core.messenger.verbs().count("update") == 2
 
 

@@ -44,7 +44,7 @@ def test_nothing_is_withheld_where_messages_are_only_logged() -> None:
     [
         DeliveryPayload(destination=GROUP),
         DeliveryPayload(destination=GROUP, asked=True, part=2, by="user01", resend_of="file:r1:group:cidA"),
-        DeliveryPayload(destination=GROUP, route=Route.DIGEST, digest="digest:x", rerun_by="李雷"),
+        DeliveryPayload(destination=GROUP, route=Route.DIGEST, digest="digest:x", by="李雷"),
         DeliveryPayload(destination=GROUP, via=ROBOT, withheld=True, words=("标题", "正文")),
         DeliveryPayload(destination=GROUP, card_created=True, card_content="abc"),
     ],

@@ -117,7 +117,7 @@ async def test_update_is_repeated(case: World) -> None:
     run = await live(case)
     core = case.bots[0].core
     case.sandbox.state.faults.replace([{"match": "PUT /v1.0/card/instances", **LOSE}])
-    await core.delivery.announce_rerun(await core.run(run), "李雷")
+    await core.rerun(await core.run(run))
     for _ in range(3):
         await core.do_jobs()
         core.clock.turn(seconds=61)

@@ -83,7 +83,7 @@ async def test_while_dingtalk_is_slow_presses_are_answered_in_time(case: World) 
     (run,) = await case.runs()
     core = case.bots[0].core
     case.sandbox.state.faults.replace([{"match": "", "kind": "latency", "ms": 3_000}])
-    await core.delivery.announce_rerun(run, "李雷")
+    await core.rerun(run)
     slow = asyncio.create_task(core.do_jobs())
     place = card_id(run.id, PLACES[0])
     tap = CardTap(card_id=place, action="report", user=Person(id="user01"), conversation_id=GROUP)

@@ -6,15 +6,18 @@ one has ended. So the last update shows the last state.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import takewhile
 
 from bot.delivery.consequences import MAX_JOBS_OF_RUN, has_unconfirmed_file, shown_cards
-from bot.delivery.payload import DeliveryPayload, DeliveryResult, destination_of
-from bot.delivery.plan import card_id, job_id
+from bot.delivery.payload import DeliveryResult, destination_of
+from bot.delivery.plan import card_id
 from bot.delivery.services import DeliveryServices
 from bot.jobs.queue import Claim, Postpone, Result
-from bot.models import Destination, Job, JobState, deterministic_id
-from cards.summary import CardState
+from bot.models import Job, JobState, Run, Trigger, deterministic_id
+from cards.summary import CardState, Stamp
 
+BY_PEOPLE = frozenset({Trigger.CHAT, Trigger.CARD})
+MAX_LATER_RUNS = 20  # of the schedule, of which a card shows the one that a person started
 OPEN_STATES = frozenset({JobState.TODO, JobState.DOING})
 MAX_OPEN_UPDATES = 5_000
 UPDATE_POLL_INTERVAL = timedelta(seconds=1)
@@ -41,7 +44,7 @@ async def run_update_job(services: DeliveryServices, claim: Claim) -> Result:
         await services.digests.refresh_cards(digest)
         return {}
     state = CardState(
-        rerun_by=await _rerun_by(services, run_id, destination),
+        stamp=await find_stamp(services, run),
         unconfirmed=unconfirmed,
         linked=await services.report_sender.send_link(run_id),
     )
@@ -50,10 +53,12 @@ async def run_update_job(services: DeliveryServices, claim: Claim) -> Result:
     return {}
 
 
-async def _rerun_by(services: DeliveryServices, run_id: str, destination: Destination) -> str:
-    """Return the name of the person who started the run again, or ""."""
-    rerun = await services.store.find_job(f"{job_id('update', run_id, destination)}:rerun")
-    return DeliveryPayload.of(rerun).rerun_by if rerun else ""
+async def find_stamp(services: DeliveryServices, run: Run) -> Stamp | None:
+    """Return what a person did last about a run: the newest later run that a person started."""
+    newest = await services.store.find_runs(schedule_id=run.schedule_id, limit=MAX_LATER_RUNS)
+    later = takewhile(lambda each: each.id != run.id and each.start_time >= run.start_time, newest)
+    started = next((each for each in later if each.trigger in BY_PEOPLE and each.asked_by), None)
+    return Stamp(by=str(started.asked_by), at=started.start_time, run=started) if started else None
 
 
 async def _is_superseded(services: DeliveryServices, job: Job, digest: str) -> bool:

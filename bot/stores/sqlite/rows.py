@@ -91,6 +91,8 @@ RUNS = Rows(
     nested=(
         "schedule",
         "asked_by",
+        "approved_by",
+        "stopped_by",
         "asked_in",
         "task_ids",
         "task_counts",
