@@ -59,13 +59,14 @@ def explain(stored: str, lang: str, depth: int = 0) -> str:
     return _fill(load_words("errors", lang)[key], said)
 
 
-def reason_key(stored: str) -> str:
-    """Return what a reason or an error has in common with others that differ in their values only."""
+def without_details(stored: str) -> str:
+    """Return a stored reason without the values that its text can do without, such as ports."""
     reason = Reason.parse(stored)
-    if reason and reason.code in load_topic("reasons"):
-        return reason.code
-    found = _find_error(stored)
-    return found[0] if found else stored
+    if reason is None or reason.code not in load_topic("reasons"):
+        return stored
+    text = _OPTIONAL.sub("", load_words("reasons", SOURCE_LANGUAGE)[reason.code])
+    needed = set(_FIELD.findall(text))
+    return str(Reason(code=reason.code, values={k: v for k, v in reason.values.items() if k in needed}))
 
 
 @lru_cache(1_000)

@@ -48,12 +48,14 @@ def digest_values(
 def _line(view: SummaryView, unconfirmed: bool) -> Mapping[str, object]:
     run = view.run
     return {
-        "id": run.id,
+        "run": run,
         "mark": view.mark,
         "highlights": list_highlights(run),
         "kind": view.kind,
         "name": run.schedule_name,
-        "total": view.counts.total,
+        "counts": view.counts,
+        "turned": view.turned,
+        "streak": view.streak,
         "failed": view.counts.error + view.counts.missing,
         "took": run.end_time - run.start_time if run.end_time else None,
         "unconfirmed": unconfirmed,

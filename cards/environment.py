@@ -88,7 +88,8 @@ def load(lang: str, zone: str) -> TemplateEnvironments:
         environment = _environment(sources, prose)
         environment.filters.update(filters, exact=exact)
         environment.globals.update({
-            name: words[name] for name in ("reasons", "steps", "modes", "states", "outcomes", "channels")
+            name: words[name]
+            for name in ("reasons", "steps", "modes", "states", "outcomes", "channels", "triggers")
         })
         environments[name] = TemplateEnvironment(environment, phrases)
     return TemplateEnvironments(message_env=environments["message"], card_env=environments["card"])

@@ -1,10 +1,16 @@
-"""Format numbers and times in the language and the time zone of the settings. Pure."""
+"""Format numbers and times in the language and the time zone of the settings. Pure.
+
+A time in an answer has a day word (`short`: 今天 14:05). A card stays where it is, and 今天 would be wrong
+tomorrow, so it shows the date (`dated`: 11-24 周二 14:05). What people compare or copy is exact (`moment`).
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import jinja2
 
 from cards.catalogue import display_name, explain
 from cards.escaping import Markup, cut
@@ -29,16 +35,55 @@ class Filters:
     @property
     def table(self) -> dict[str, Callable[..., Any]]:
         """Return the filters by the names that templates use."""
-        own = (self.moment, self.short, self.until, self.offset, self.duration, self.size, self.number)
-        return {each.__name__: each for each in (*own, self.kind, self.reason, self.cron, self.spoken, cut)}
+        own = (
+            self.moment,
+            self.dated,
+            self.short,
+            self.until,
+            self.offset,
+            self.duration,
+            self.size,
+            self.number,
+        )
+        names = (self.kind, self.reason, self.cron, self.spoken, cut)
+        return {each.__name__: each for each in (*own, *names)}
 
     def moment(self, at: datetime) -> Markup:
         """Return a time such as 2026-11-24 03:00:05."""
         return Markup(f"{at.astimezone(self._zone):%Y-%m-%d %H:%M:%S}")
 
-    def short(self, at: datetime) -> Markup:
-        """Return a time such as 11-24 03:00."""
-        return Markup(f"{at.astimezone(self._zone):%m-%d %H:%M}")
+    def dated(self, at: datetime, *, seconds: bool = False) -> Markup:
+        """Return a time for what people read later, with its date and weekday: 11-24 周二 03:00.
+
+        With `seconds` it has its year too.
+        """
+        there = at.astimezone(self._zone)
+        return self._time("year" if seconds else "other", there, "%H:%M:%S" if seconds else "%H:%M")
+
+    @jinja2.pass_context
+    def short(self, context: jinja2.runtime.Context, at: datetime) -> Markup:
+        """Return a time for an answer in the chat, with the day as people say it: 今天 14:05.
+
+        That is right when it is said, so the variable `now` of the template decides.
+        """
+        there, now = at.astimezone(self._zone), context.get("now")
+        if now is None:
+            return self.dated(at)
+        here = now.astimezone(self._zone)
+        days = (there.date() - here.date()).days
+        near = {0: "today", 1: "tomorrow", -1: "yesterday"}.get(days)
+        return self._time(near or ("other" if there.year == here.year else "year"), there, "%H:%M")
+
+    def _time(self, form: str, there: datetime, clock: str) -> Markup:
+        words = self._words
+        values = {
+            "year": f"{there:%Y}",
+            "month": words["months"][there.month - 1],
+            "day": f"{there:{words['day_format']}}",
+            "weekday": words["weekdays"][there.isoweekday() % 7],
+            "time": f"{there:{clock}}",
+        }
+        return Markup(words["times"][form].format(**values))
 
     def until(self, end: datetime, start: datetime) -> Markup:
         """Return the end of a span whose start is shown too, with its day if that differs."""

@@ -1,9 +1,11 @@
 """Render runs, answers and tap feedback as cards and messages. Pure, once the templates are read."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 
 from bot.downloads import IssuedLink
-from bot.models import MarkdownMessage, RenderedCard, Report, Run
+from bot.models import Clock, MarkdownMessage, RenderedCard, Report, Run
+from bot.runtime import utc_now
 from cards.buttons import ButtonDesign, draw_buttons
 from cards.card_template import BUTTONS, CardTemplate
 from cards.digest import LINE_DETAILS, digest_values
@@ -42,6 +44,13 @@ class Cards:
         self._dialects = load(lang, zone)
         self._template = template
         self._buttons = buttons
+        self._clock = utc_now
+
+    def with_clock(self, clock: Clock) -> "Cards":
+        """Return the same cards with another clock. It decides which day is 今天 in an answer."""
+        cards = copy(self)
+        cards._clock = clock
+        return cards
 
     def summary(
         self,
@@ -118,7 +127,7 @@ class Cards:
         Raises:
             KeyError: There is no such phrase.
         """
-        whole = self._dialects.message_env.phrase(phrase, values)
+        whole = self._phrase(phrase, values)
         text = _first_fitting(iter([whole]), MAX_ANSWER_BYTES) or cut_bytes(
             whole.replace("**", ""), MAX_ANSWER_BYTES
         )
@@ -131,8 +140,11 @@ class Cards:
 
     def tap_feedback(self, phrase: str, /, **values: object) -> dict[str, str]:
         """Return the card variables that only the person who tapped sees (0007-event-callback-card)."""
-        tips = _one_line(self._dialects.message_env.phrase(phrase, values))
+        tips = _one_line(self._phrase(phrase, values))
         return self._template.private(cut_bytes(tips, MAX_TIPS_BYTES))
+
+    def _phrase(self, key: str, values: Mapping[str, object]) -> str:
+        return self._dialects.message_env.phrase(key, {"now": self._clock(), **values})
 
     def _title(self, view: SummaryView) -> str:
         title = self._dialects.message_env.page("title.md", view.values(DETAIL_LEVELS[-1]))

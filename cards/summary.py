@@ -7,14 +7,15 @@ from datetime import datetime
 from bot.assets.kinds import INCLUDED_IN, by_importance
 from bot.downloads import IssuedLink
 from bot.models import ExportStatus, Failure, KindSummary, Report, Run, RunStatus, TaskCounts, TaskStatus
+from cards.catalogue import without_details
 from cards.escaping import Markup
-from cards.trend import IGNORED_COUNTS
+from cards.trend import IGNORED_COUNTS, duration_change, is_compared, list_changes, outcome_changed
 
 MAX_ERROR_CHARACTERS = 300
 MAX_TYPED_CHARACTERS = 40  # of a schedule name that people type; longer names are replaced by the run ID
 
 _WORST_FIRST = {TaskStatus.ERROR: 0, TaskStatus.MISSING: 1, TaskStatus.STOP: 2}
-MARK_SUCCESS, MARK_STOPPED, MARK_WARNING, MARK_ALARM = "✅", "⏹️", "⚠️", "🔴"
+MARK_SUCCESS, MARK_STOPPED, MARK_WARNING, MARK_ALARM = "✅", "⚪", "⚠️", "🔴"
 STATUS_MARKS = {"error": "❌", "running": "⏳"}
 HIGHLIGHTED_KINDS = ("vuln", "nuclei_result", "fileleak")  # while only the engine has counted
 
@@ -23,18 +24,19 @@ HIGHLIGHTED_KINDS = ("vuln", "nuclei_result", "fileleak")  # while only the engi
 class DetailLevel:
     """Level of detail: the space that lists and texts may take."""
 
-    failures: int
-    characters: int  # of a failure's target, and of its reason
+    failures: int  # reasons of failures
+    targets: int  # of a reason
+    characters: int  # of a target, and of a reason
     ids: int
     text: int = MAX_ERROR_CHARACTERS  # of the error of a run or an export
 
 
 DETAIL_LEVELS = (
-    DetailLevel(failures=5, characters=120, ids=3),
-    DetailLevel(failures=5, characters=60, ids=3, text=200),
-    DetailLevel(failures=3, characters=40, ids=1, text=100),
-    DetailLevel(failures=1, characters=30, ids=0, text=60),
-    DetailLevel(failures=0, characters=0, ids=0, text=40),
+    DetailLevel(failures=5, targets=5, characters=120, ids=3),
+    DetailLevel(failures=5, targets=3, characters=60, ids=3, text=200),
+    DetailLevel(failures=3, targets=2, characters=40, ids=1, text=100),
+    DetailLevel(failures=1, targets=1, characters=30, ids=0, text=60),
+    DetailLevel(failures=0, targets=0, characters=0, ids=0, text=40),
 )
 """From the most to the least; a message takes the first that fits."""
 
@@ -103,6 +105,15 @@ def list_findings(run: Run) -> Sequence[KindSummary]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FailureGroup:
+    """Failures with the same reason."""
+
+    status: TaskStatus
+    reason: str  # as stored, see `cards.catalogue.explain`
+    targets: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SummaryView:
     """An ended run, its report, and what happened to both afterward."""
 
@@ -149,14 +160,45 @@ class SummaryView:
         }
         return states.get(self.run.export_status, "coming")
 
+    @property
+    def turned(self) -> str:
+        """Return `red` or `green` if it ended otherwise than the run before, or ""."""
+        if not outcome_changed(self.run):
+            return ""
+        return "green" if self.run.well else "red"
+
+    @property
+    def streak(self) -> int:
+        """Return how many runs in a row failed, from 2 on, this one included. Otherwise 0."""
+        trend = self.run.trend
+        counts = trend is not None and trend.streak > 1 and self.run.well is False and not self.run.is_retry
+        return trend.streak if trend and counts else 0
+
+    def _comparison(self) -> dict[str, object]:
+        """Return what is different than in the run before, for the templates."""
+        run = self.run
+        longer = duration_change(run)
+        return {
+            "turned": self.turned,
+            "streak": self.streak,
+            "previous": run.trend.previous if run.trend else None,
+            "is_compared": is_compared(run),
+            "changes": list_changes(run),
+            "longer": None if longer is None else round(longer * 100),
+        }
+
     def values(self, detail: DetailLevel) -> dict[str, object]:
         """Return the variables of `title.md`, `body.md`, `note.md` and `tips.md`."""
         run, counts = self.run, self.counts
-        shown = worst_failures(run.failures, detail.failures)
+        shown = group_failures(run.failures)[: detail.failures]
+        highlights = list_highlights(run)
         return {
             "mark": self.mark,
             "kind": self.kind,
-            "highlights": list_highlights(run),
+            "ended": self.kind not in STATUS_MARKS,
+            "has_verdict": self.kind != "well" or self.turned == "green",
+            "highlights": highlights,
+            "new_highlights": [each for each in highlights if each.new],
             "compared": run.findings is not None and run.findings.compared,
             "counted": run.findings is not None,
             "found": list_findings(run),
@@ -170,7 +212,8 @@ class SummaryView:
             "asked_by": str(run.asked_by) if run.asked_by else "",
             "task_ids": run.submitted_task_ids[: detail.ids],
             "failures": shown,
-            "unlisted": max(counts.failed - len(shown), 0),
+            "unlisted": max(counts.failed - sum(len(group.targets) for group in shown), 0),
+            **self._comparison(),
             "report": self.report,
             "report_state": self.report_state,
             "stamp": self.state.stamp,
@@ -183,9 +226,20 @@ class SummaryView:
         }
 
 
-def worst_failures(failures: Sequence[Failure], count: int) -> Sequence[Failure]:
-    """Return the first failures: errors, then missing tasks, then stopped ones."""
-    return sorted(failures, key=lambda failure: _WORST_FIRST.get(failure.status, 0))[:count]
+def group_failures(failures: Sequence[Failure]) -> Sequence[FailureGroup]:
+    """Group failures by reason: errors, then missing tasks, then stopped ones; the largest group first."""
+    groups: dict[tuple[TaskStatus, str], list[Failure]] = {}
+    for failure in failures:
+        groups.setdefault((failure.status, without_details(failure.reason)), []).append(failure)
+    found = [
+        FailureGroup(
+            status=status,
+            reason=same[0].reason if len({each.reason for each in same}) == 1 else general,
+            targets=tuple(each.target for each in same),
+        )
+        for (status, general), same in groups.items()
+    ]
+    return sorted(found, key=lambda group: (_WORST_FIRST.get(group.status, 0), -len(group.targets)))
 
 
 def typed_name(name: str, id_: str) -> str:

@@ -40,6 +40,11 @@ def list_changes(run: Run) -> Sequence[KindChange]:
     return [each for each in found if each.new or each.gone or each.changed]
 
 
+def is_compared(run: Run) -> bool:
+    """Return whether it is known what changed, even if that is nothing."""
+    return (run.findings is not None and run.findings.compared) or bool(count_differences(run))
+
+
 def count_differences(run: Run) -> Mapping[str, int]:
     """Return how many more assets of each kind the engine counted than before, the most important first."""
     previous = run.trend.previous if run.trend else None

@@ -117,7 +117,7 @@ class _Builder:
         self._settings = settings
         self._adapters = adapters
         self._store = adapters.stores.store
-        self._cards = build_cards(settings)
+        self._cards = build_cards(settings).with_clock(adapters.clock)
         self._schedule_policy = build_schedule_policy(settings)
         self._jobs = Jobs(
             self._store,

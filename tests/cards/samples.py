@@ -16,14 +16,17 @@ from bot.models import (
     KindSummary,
     Mute,
     Person,
+    PreviousRun,
     Report,
     Run,
     RunStatus,
     TaskCounts,
     TaskStatus,
+    Trend,
     Trigger,
 )
 from bot.quota.budget import Forecast
+from bot.reasons import reason
 from cards.environment import load_phrases
 from cards.escaping import Markup
 from cards.summary import CardState, Stamp
@@ -134,7 +137,55 @@ STAMP = Stamp(
     run=make_run(id="rnewnewnewn", trigger=Trigger.CARD, asked_by=Person(id="u1", name="张三"), ordinal=12),
 )
 
+PREVIOUS = PreviousRun(
+    id="rbefore",
+    start_time=NOW - timedelta(days=1),
+    seconds=547,
+    complete=True,
+    found={"site": 9, "vuln": 1, "ip": 8},
+)
+TURNED_RED = Trend(was_well=True, previous=PREVIOUS)
+RECOVERED = Trend(was_well=False, previous=PREVIOUS)
+THIRD_FAILURE = Trend(was_well=False, streak=3, previous=PREVIOUS)
+
+MANY_FAILURES = (
+    *(
+        Failure(
+            task_id=name,
+            target=f"{name}.example",
+            status=TaskStatus.ERROR,
+            reason=reason("connection_refused", ports=port),
+        )
+        for name, port in (("a", 80), ("b", 80), ("c", 8080))
+    ),
+    Failure(
+        task_id="d",
+        target="d.example",
+        status=TaskStatus.ERROR,
+        reason=reason("connection_timeout", ports=443),
+    ),
+)
+
 SAMPLES = {
+    "streak": sample(
+        report(),
+        findings=QUIET,
+        trend=THIRD_FAILURE,
+        failures=MANY_FAILURES,
+        task_counts=TaskCounts(total=10, done=6, error=4),
+    ),
+    "turned_red": Sample(run=failed(trend=TURNED_RED), report=report(), options={}),
+    "recovered": sample(schedule=make_schedule(export=False), trend=RECOVERED),
+    "unchanged": sample(
+        report(),
+        findings=Findings(rows=12, compared=True, kinds=(KindSummary(kind="site", total=12),)),
+        trend=Trend(was_well=True, streak=9, previous=replace(PREVIOUS, seconds=755)),
+    ),
+    "longer": sample(
+        schedule=make_schedule(export=False),
+        trend=Trend(was_well=True, previous=PREVIOUS),
+        task_counts=TaskCounts(total=3, done=3, found={"site": 12, "ip": 8}),
+    ),
     "well": sample(report(), findings=QUIET),
     "found_new": sample(report(), findings=findings(new=1)),
     "found_known": sample(report(), findings=findings()),
@@ -431,7 +482,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             "recent": [
                 {**_ENDED, "push": "success", "export": "success"},
                 {**_ENDED, "mark": "⚠️", "done": 10, "failed": 2, "push": "error", "export": "error"},
-                {**_ENDED, "mark": "⏹️", "done": 9, "stopped": 3, "push": "success", "export": "success"},
+                {**_ENDED, "mark": "⚪", "done": 9, "stopped": 3, "push": "success", "export": "success"},
                 {**_ENDED, "ended_at": None, "push": "pending", "export": "pending"},
                 {**_ENDED, "push": "pending", "export": "running", "export_rows": 5_000},
                 {**_ENDED, "push": "skipped", "export": "success", "muted": True},
@@ -446,7 +497,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
                 {**_PAST, "mark": "⏳", "running": True, "took": None, "done": 0, "total": 0},
                 _PAST,
                 {**_PAST, "mark": "⚠️", "done": 9, "failed": 2, "stopped": 1},
-                {**_PAST, "mark": "⏹️", "done": 0, "stopped": 12},
+                {**_PAST, "mark": "⚪", "done": 0, "stopped": 12},
                 {**_PAST, "mark": "❌", "done": 0, "total": 0},
             ],
         },

@@ -1,8 +1,9 @@
 """Test the formats of numbers and times."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import jinja2
 import pytest
 
 from cards.environment import TEMPLATES, read_yaml
@@ -14,8 +15,36 @@ en = Filters(read_yaml(TEMPLATES / "en" / "words.yaml"), ZoneInfo("America/St_Jo
 
 
 def test_times_are_told_in_the_zone_of_the_settings() -> None:
-    assert (zh.moment(NOW), zh.short(NOW)) == ("2026-11-24 11:00:00", "11-24 11:00")
-    assert en.moment(NOW) == "2026-11-23 23:30:00"
+    assert (zh.moment(NOW), zh.dated(NOW)) == ("2026-11-24 11:00:00", "11-24 周二 11:00")
+    assert (en.moment(NOW), en.dated(NOW)) == ("2026-11-23 23:30:00", "Mon, Nov 23, 23:30")
+    assert zh.dated(NOW, seconds=True) == "2026-11-24 周二 11:00:00"
+    assert en.dated(NOW, seconds=True) == "Mon, Nov 23, 2026, 23:30:00"
+
+
+@pytest.mark.parametrize(
+    ("hours", "chinese", "english"),
+    [
+        (0, "今天 11:00", "23:30 today"),
+        (1, "今天 12:00", "00:30 tomorrow"),
+        (-12, "昨天 23:00", "11:30 today"),
+        (13, "明天 00:00", "12:30 tomorrow"),
+        (-40, "11-22 周日 19:00", "07:30 yesterday"),
+        (24 * 50, "2027-01-13 周三 11:00", "Tue, Jan 12, 2027, 23:30"),
+    ],
+)
+def test_an_answer_tells_the_day_as_people_say_it(hours: int, chinese: str, english: str) -> None:
+    at = NOW + timedelta(hours=hours)
+    assert (spoken(zh, at), spoken(en, at)) == (chinese, english)
+
+
+def test_without_a_present_there_is_no_day_word() -> None:
+    assert spoken(zh, NOW, now=None) == zh.dated(NOW)
+
+
+def spoken(filters: Filters, at: datetime, now: datetime | None = NOW) -> str:
+    environment = jinja2.Environment()  # noqa: S701 - not HTML
+    environment.filters.update(filters.table)
+    return environment.from_string("{{ at | short }}").render(at=at, now=now)
 
 
 def test_a_zone_is_told_by_its_offset() -> None:

@@ -24,6 +24,7 @@ from bot.models import (
     RunStatus,
     TaskCounts,
     TaskStatus,
+    Trend,
 )
 from cards.card_template import AI
 from cards.environment import LANGUAGES, TEMPLATES, load_phrases, read_yaml
@@ -34,19 +35,22 @@ from tests.cards.markdown_reader import CARD_MENTION, constructs, outside_code
 from tests.cards.samples import (
     ANSWERS,
     QUIET,
+    RECOVERED,
     SAMPLES,
     STAMP,
     TAPPED,
+    THIRD_FAILURE,
+    TURNED_RED,
     Sample,
     ended,
     failed,
     findings,
     report,
 )
-from tests.factories import make_schedule
+from tests.factories import NOW, make_schedule
 
 GOLDEN = Path(__file__).parent / "golden"
-CARDS = {lang: Cards(lang=lang, buttons=router.button_designs) for lang in LANGUAGES}
+CARDS = {lang: Cards(lang=lang, buttons=router.button_designs).with_clock(lambda: NOW) for lang in LANGUAGES}
 WORK_NOTICE = 1_700
 
 TEXTS = st.text(max_size=400) | st.sampled_from([
@@ -165,15 +169,62 @@ def test_a_check_mark_means_that_nothing_needs_attention() -> None:
 
 
 def test_the_title_shows_highlights_and_what_is_new() -> None:
-    assert title(ended(findings=findings(new=1)), report()) == (
-        "🔴 每日巡检 · 漏洞 3（新增 1）、其中弱口令 1（新增 1）、文件泄露 2"
-    )
-    assert title(failed(findings=findings()), report()).endswith("文件泄露 2，没有新增；2 个失败")
+    assert title(ended(findings=findings(new=1)), report()) == ("🔴 每日巡检：新增漏洞 1、其中弱口令 1")
+    known = title(failed(findings=findings()), report())
+    assert known == "⚠️ 每日巡检：失败 2/12 · 漏洞 3、其中弱口令 1、文件泄露 2（没有新增）"
 
 
 def test_weak_passwords_alone_are_shown_once() -> None:
     weak = tuple(KindSummary(kind=kind, total=2) for kind in ("vuln", "weak_password"))
-    assert title(ended(findings=Findings(rows=2, highlights=weak))) == "🔴 每日巡检 · 弱口令 2"
+    assert title(ended(findings=Findings(rows=2, highlights=weak))) == "🔴 每日巡检：弱口令 2"
+
+
+@pytest.mark.parametrize(
+    ("run", "chinese", "english"),
+    [
+        (failed(trend=TURNED_RED), "变红，失败 2/12", "now failing, 2 of 12 failed"),
+        (failed(trend=THIRD_FAILURE), "失败 2/12（连续第 3 次）", "2 of 12 failed (3 in a row)"),
+        (ended(trend=RECOVERED), "恢复正常", "back to normal"),
+        (ended(trend=Trend(was_well=True, streak=9)), "全部成功", "succeeded"),
+        (ended(trend=RECOVERED, idempotency_key="retry:r1:m"), "恢复正常", "back to normal"),
+    ],
+)
+def test_the_title_says_how_a_run_ended_differently(run: Run, chinese: str, english: str) -> None:
+    titles = [CARDS[lang].summary(run, report()).params["title"] for lang in LANGUAGES]
+    assert [each[2:].lstrip() for each in titles] == [f"每日巡检：{chinese}", f"每日巡检: {english}"]
+
+
+def test_the_body_says_why_before_what_changed_and_ids_last() -> None:
+    sample = SAMPLES["streak"]
+    body = CARDS["zh-CN"].summary(sample.run, sample.report).params["markdown"]
+    parts = (
+        "连续第 3 次失败",
+        "连接被拒绝 ×3：",
+        "较上次（11-23 周一 11:00）：",
+        "发现：",
+        "定时触发",
+        "执行编号",
+    )
+    places = [body.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_failures_with_the_same_reason_are_one_line() -> None:
+    sample = SAMPLES["streak"]
+    body = CARDS["en"].summary(sample.run, sample.report).params["markdown"]
+    assert "- connection refused ×3: `a.example`, `b.example`, `c.example`" in body
+    assert "- `d.example`: connection timed out (443)" in body
+
+
+def test_a_longer_run_says_so() -> None:
+    sample = SAMPLES["longer"]
+    body = CARDS["zh-CN"].summary(sample.run, sample.report).params["markdown"]
+    assert "：−1 漏洞 · +3 站点 · 用时 +38 %" in body
+
+
+def test_what_is_not_comparable_is_not_compared() -> None:
+    body = CARDS["zh-CN"].summary(failed(trend=TURNED_RED), report()).params["markdown"]
+    assert "较上次" not in body
 
 
 def test_a_partial_run_says_that_it_is() -> None:

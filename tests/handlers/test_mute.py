@@ -135,5 +135,5 @@ async def test_status_and_proof_say_that_and_by_whom_it_is_muted(core: CoreHarne
     await core.finished_run()
     status, proof = await core.say("状态"), await core.say("凭据 1")
     assert "已静默" in status
-    assert "到 11-24 13:00，李雷 设置" in status
-    assert "没有推送：李雷 在 11-24 11:00 静默了，到 11-24 13:00" in proof
+    assert "到 今天 13:00，李雷 设置" in status
+    assert "没有推送：李雷 在 今天 11:00 静默了，到 今天 13:00" in proof

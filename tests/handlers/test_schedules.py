@@ -35,7 +35,7 @@ async def test_a_schedule_is_shown_with_times_targets_recipients_and_runs(core: 
     await core.say("帮助", title="运维群")
     run = await core.finished_run()
     answer = await core.say("计划 每日巡检")
-    times = "11-25 03:00、11-26 03:00、11-27 03:00、11-28 03:00、11-29 03:00"
+    times = "明天 03:00、11-26 周四 03:00、11-27 周五 03:00、11-28 周六 03:00、11-29 周日 03:00"
     for shown in (times, "127.0.0.1", "群 运维群（这里）", "推送：执行结束时", run.id):
         assert shown in answer
 
@@ -44,7 +44,7 @@ async def test_changes_of_people_are_shown_with_the_schedule(core: CoreHarness) 
     await core.say("通知 每日巡检 仅失败")
     await core.say("静默 每日巡检 2h")
     answer = await core.say("计划 每日巡检")
-    assert "仅失败（配置里：执行结束时；李雷 在 11-24 11:00 修改），静默到 11-24 13:00" in answer
+    assert "仅失败（配置里：执行结束时；李雷 在 今天 11:00 修改），静默到 今天 13:00" in answer
     assert "静默中" in await core.say("计划")
 
 

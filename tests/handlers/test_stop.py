@@ -118,7 +118,7 @@ async def test_a_run_that_was_stopped_did_not_fail(core: CoreHarness, ask: str) 
     await stop(core)
     await core.watcher.tick()
     answer = await core.say(ask)
-    assert "⏹️" in answer
+    assert "⚪" in answer
     assert "停止 1/1" in answer
     assert "失败" not in answer
 
@@ -135,4 +135,4 @@ async def test_the_card_of_a_stopped_run_says_who_stopped_it(core: CoreHarness) 
     await stop(core)
     await core.finish()
     shown = core.messenger.cards[card_id(run.id, GROUP)].params
-    assert "李雷 11-24 11:00 停止了这次执行" in shown["tips"]
+    assert "李雷 11-24 周二 11:00 停止了这次执行" in shown["tips"]

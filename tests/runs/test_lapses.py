@@ -113,7 +113,7 @@ async def test_the_next_start_is_told_with_what_was_missed(lapsing: Lapsing) -> 
     await lapsing.wait(4 * HOUR + 30 * MINUTE)
     await lapsing.start()
     await lapsing.wait(5 * MINUTE)
-    assert lapsing.told()[1:] == ["**✅ 又开始了：每日巡检**，11-24 15:30。漏了 4 次，停了 3 小时 30 分。"]
+    assert lapsing.told()[1:] == ["**✅ 又开始了：每日巡检**，今天 15:30。漏了 4 次，停了 3 小时 30 分。"]
 
 
 async def test_a_schedule_that_starts_in_time_is_not_mentioned(lapsing: Lapsing) -> None:
@@ -232,7 +232,7 @@ async def test_whoever_does_not_receive_the_summary_is_told_that_a_late_run_ende
     await lapsing.check()
     overdue, over = lapsing.told()
     assert overdue == "**🔴 超时还没结束：每日巡检**"
-    assert over.startswith("**✅ 超时的执行结束了：每日巡检**，11-24 12:01，用了 1 小时 1 分。")
+    assert over.startswith("**✅ 超时的执行结束了：每日巡检**，今天 12:01，用了 1 小时 1 分。")
 
 
 async def test_a_run_without_a_history_is_overdue_after_a_day(lapsing: Lapsing) -> None:
@@ -254,7 +254,7 @@ async def test_a_recovery_without_a_summary_is_told_to_whoever_heard_of_the_fail
         lapsing.core.engine.refusal = None
         await _finish(lapsing.core, bad=bad)
     (recovery,) = lapsing.told()
-    assert recovery.startswith("**✅ 恢复正常：每日巡检**，11-24 11:03。之前连续失败 2 次。")
+    assert recovery.startswith("**✅ 恢复正常：每日巡检**，今天 11:03。之前连续失败 2 次。")
 
 
 async def test_a_recovery_that_a_card_shows_needs_no_other_note(lapsing: Lapsing) -> None:

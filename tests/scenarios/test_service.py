@@ -35,8 +35,8 @@ async def test_card_and_report_count_alike(service: Service, chat: Chat) -> None
     (file,) = await chat.wait("file", 1)
     (card,) = await chat.messages("card")
     workbook = CalamineWorkbook.from_filelike(io.BytesIO(await chat.download(file)))
-    (line,) = [line for line in card["variables"]["markdown"].splitlines() if line.startswith("- 发现")]
-    counted = dict(each.rsplit(" ", 1) for each in line.removeprefix("- 发现：").split(" · "))
+    (line,) = [line for line in card["variables"]["markdown"].splitlines() if line.startswith("发现")]
+    counted = dict(each.rsplit(" ", 1) for each in line.removeprefix("发现：").split(" · "))
     assert set(counted) >= {"站点", "IP", "系统服务"}
     assert counted == {name: str(len(sheet_of(workbook, name)) - 1) for name in counted}
 
