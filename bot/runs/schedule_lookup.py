@@ -88,8 +88,11 @@ class ScheduleLookup:
                 raise self.ambiguous(found)
         runs = await self._runs.find_by_prefix(wanted)
         if len(runs) == 1:
-            return await self.find_by_run(runs[0], sees)
-        hidden = any(wanted in {each.id, normalize_name(each.name)} for each in known if not sees(each))
+            ids = {runs[0].schedule_id}
+        for schedule in schedules:
+            if schedule.id in ids:
+                return note_schedule(schedule)
+        hidden = any(each.id in ids or normalize_name(each.name) == wanted for each in known)
         raise _unknown(name, schedules, hidden=hidden) if not errors else next(iter(errors.values()))
 
     async def find_default(self, destination: Destination, sees: Sees) -> Schedule:
