@@ -77,11 +77,12 @@ def note_schedule(schedule: Schedule) -> Schedule:
     return schedule
 
 
-def note_run(run: Run) -> None:
-    """Note the run that the request is about or has started, and its schedule."""
+def note_run(run: Run) -> Run:
+    """Note the run that the request is about or has started, and its schedule. Return the run."""
     note_schedule(run.schedule)
     if request := _current.get():
         request.entry = replace(request.entry, run_id=run.id)
+    return run
 
 
 def note_decision(*, allowed: bool, rule: str) -> None:

@@ -94,9 +94,7 @@ class Runs:
         if await self._store.add_run(run):
             log.info("run %s of %s triggered by %s", run.id, schedule.name, request.idempotency_key)
         await self.enqueue_submit(run.id)
-        run = await self._store.find_run(run.id) or run
-        note_run(run)
-        return run
+        return note_run(await self._store.find_run(run.id) or run)
 
     async def record_external_run(self, external: EngineRun, *, notify: bool) -> Run | None:
         """Record a run that the engine triggered. Returns None if it is recorded already.
@@ -241,10 +239,10 @@ class Runs:
     async def find_triggered(self, request_id: str) -> Run | None:
         """Find the run that a request has triggered already, itself or as a retry."""
         run = await self._store.find_run(deterministic_id("r", request_id))
-        if run:
-            return run
-        recent = await self.recent(limit=RECENT_RUNS_LIMIT)
-        return next((each for each in recent if is_retry_for(each, request_id)), None)
+        if run is None:
+            recent = await self.recent(limit=RECENT_RUNS_LIMIT)
+            run = next((each for each in recent if is_retry_for(each, request_id)), None)
+        return note_run(run) if run else None
 
     async def open_lapses(self) -> Sequence[Lapse]:
         """List what was expected of schedules and has not happened yet, oldest first."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 
+from bot.chat.permissions import AccessPolicy
 from bot.delivery.plan import card_id
 from bot.errors import DingRunError
 from bot.messengers.dingtalk.auth import Tokens
@@ -22,8 +23,9 @@ from bot.messengers.dingtalk.rate_limiter import RateLimiter
 from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.webhook import WebhookMessenger
 from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
-from bot.models import Destination, DestinationKind, Job, JobState, Message, Run, RunStatus
+from bot.models import AuditOutcome, Destination, DestinationKind, Job, JobState, Message, Run, RunStatus
 from bot.quota.budget import Budget
+from bot.stores.sqlite.audit import SqliteAudit
 from bot.stores.sqlite.quota import SqliteQuotaStore
 from bot.stores.sqlite.store import SqliteStore
 from dingtalk_sandbox import Sandbox
@@ -142,10 +144,18 @@ class World:
         jobs, runs = await self.jobs(), await self.runs()
         wrong = [] if await self.quiet() else [f"stuck: {[job.id for job in jobs if not job.state.ended]}"]
         wrong += [] if len(runs) == self.asked else [f"{len(runs)} runs"]
+        wrong += await self._wrong_audit()
         for run in runs:
             mine = [job for job in jobs if job.run_id == run.id]
             wrong += [f"{what} of {run.id}" for what in self._wrong_with(run, mine)]
         return wrong
+
+    async def _wrong_audit(self) -> list[str]:
+        """Each request has one entry, which names its run, whatever happened on the way."""
+        entries = await SqliteAudit(self.store).find_entries(limit=10_000)
+        named = {entry.run_id for entry in entries if entry.outcome is AuditOutcome.ACCEPTED}
+        fine = len(entries) == self.asked and named == {run.id for run in await self.runs()}
+        return [] if fine else [f"audit: {[(entry.id, entry.outcome) for entry in entries]}"]
 
     def _wrong_with(self, run: Run, jobs: Sequence[Job]) -> Iterator[str]:
         if run.status is not RunStatus.FINISHED:
@@ -231,7 +241,15 @@ async def _bot(stack: AsyncExitStack, folder: Path, clock: FakeClock, fault: Fau
     stack.push_async_callback(store.close)
     faulty: Any = Faulty(store, WRITES, fault)
     ledger: Any = Faulty(SqliteQuotaStore(store), BOOKINGS, fault)
-    core = CoreHarness(store=faulty, clock=clock, folder=folder / "reports", quota_store=ledger, per_hour=0)
+    policy = AccessPolicy(admins=("user01",), conversations=(GROUP,))
+    core = CoreHarness(
+        store=faulty,
+        clock=clock,
+        folder=folder / "reports",
+        quota_store=ledger,
+        per_hour=0,
+        access_policy=policy,
+    )
     return Bot(core=core, url="", session=None)
 
 

@@ -19,6 +19,7 @@ WRITES = (
     "mark_replaced",
     "save_report",
     "remember",
+    "change",  # of the audit and the reservations
 )
 BOOKINGS = ("book", "acquire", "block_until")
 DINGTALK = ConnectionKey("api.dingtalk.com", 443, True, True, None, None, None)

@@ -27,6 +27,7 @@ REQUESTS = (
 POINTS = {
     *(f"request {name}" for name in REQUESTS),
     *("add_run", "update_run", "add_job", "claim_job", "save_job", "make_jobs_due", "save_report", "acquire"),
+    "change",
 }
 SHARDS = 4  # of the cases, so that they can be gone through side by side
 SEEDS = 12
