@@ -11,7 +11,8 @@ import bot
 from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
 from bot.reasons import Reason, reason
 from cards.catalogue import WORDS, display_name, explain, load_topic, without_details
-from cards.environment import LANGUAGES
+from cards.environment import LANGUAGES, TEMPLATES, load_phrases
+from cards.summary import MARK_ALARM, MARK_STOPPED, MARK_SUCCESS, MARK_WARNING, STATUS_MARKS
 
 CODE = Path(bot.__file__).parent
 RAISED = re.compile(r"(Temporary|Permanent)Error|RateLimited|NotBilled")
@@ -135,3 +136,27 @@ def test_a_reason_is_read_as_it_was_stored() -> None:
 
 def test_an_unknown_kind_keeps_its_name() -> None:
     assert display_name("planet", "zh-CN") == "planet"
+
+
+PHRASES = [(key, lang, text) for key, texts in load_phrases().items() for lang, text in texts.items()]
+PAGES = [(path.name, path.parent.name, path.read_text("utf-8")) for path in TEMPLATES.glob("*/*.md")]
+DRAWN_EVERYWHERE = set("✅❌⏳⚠🔴⚪📋")  # emoji of Unicode 6.0 or earlier, which every platform draws
+PICTURES = re.compile("[\u203c\u2049\u20e3\u2300-\u23ff\u25a0-\u27bf\u2b00-\u2bff\U0001f000-\U0001ffff]")
+
+
+@pytest.mark.parametrize(("name", "lang", "text"), PHRASES + PAGES)
+def test_no_line_is_in_two_languages(name: str, lang: str, text: str) -> None:
+    if lang == "en":
+        assert not CHINESE.search(text)
+    assert not re.search(r"[\u4e00-\u9fff] ?(/ ?[a-zA-Z]|\([a-z ]+\))", text)
+
+
+@pytest.mark.parametrize(("name", "lang", "text"), PHRASES + PAGES)
+def test_emoji_are_those_that_every_platform_draws(name: str, lang: str, text: str) -> None:
+    assert set(PICTURES.findall(text)) <= DRAWN_EVERYWHERE
+    assert "\u200d" not in text
+
+
+def test_marks_of_runs_are_drawn_everywhere() -> None:
+    marks = {MARK_SUCCESS, MARK_STOPPED, MARK_WARNING, MARK_ALARM, *STATUS_MARKS.values()}
+    assert {mark.removesuffix("\ufe0f") for mark in marks} <= DRAWN_EVERYWHERE

@@ -366,7 +366,7 @@ async def test_rejected_words_are_left_out(lapsing: Lapsing) -> None:
     lapsing.core.messenger.trouble = [PermanentError("bad words", content=True)]
     await lapsing.wait(HOUR + 10 * MINUTE)
     assert lapsing.told() == [
-        "有一个计划没有按预期执行或恢复了，内容没能通过钉钉的审核。编号 s1，发 状态 (status) 查看。"
+        "有一个计划没有按预期执行或恢复了，内容没能通过钉钉的审核。编号 s1，发 状态 查看。"
     ]
 
 
