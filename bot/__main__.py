@@ -211,5 +211,27 @@ def migrate(config: Path | None, source: str, target: str | None) -> None:
     asyncio.run(copy_store(source, target, _say, folder=folder))
 
 
+@main.group("api")
+def api_group() -> None:
+    """Manage the API through which other systems report their runs."""
+
+
+@api_group.command("key")
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--kind",
+    type=click.Choice(["ping", "token"]),
+    default="ping",
+    show_default=True,
+    help="ping: in URLs; token: in the header Authorization.",
+)
+def api_key(name: str, kind: str) -> None:
+    """Make a key for another system, and print it once."""
+    from bot.cli.api_key import make_key  # noqa: PLC0415
+
+    for line in make_key(name, kind):
+        _say(line)
+
+
 if __name__ == "__main__":
     main(prog_name="dingrun")

@@ -138,9 +138,7 @@ class App:
         return f"{schedules}, DingTalk {ding}, store {store}, {settings.timezone}"
 
     async def _serve_web(self) -> None:
-        server = build_web_server(
-            self._settings, self.stores.store, self.services, self._metrics, self._connected
-        )
+        server = build_web_server(self._settings, self.stores, self.services, self._metrics, self._connected)
         await server.serve(self._settings.web.host, self._settings.web.port)
 
     def _connected(self) -> bool | None:

@@ -194,12 +194,12 @@ def failure_reason(run: ExternalRun) -> str:
     """Say why a run failed. "" if it did not, or was stopped."""
     if not run.status.ended or run.status in {ReportedStatus.SUCCESS, ReportedStatus.STOPPED}:
         return ""
+    if run.signal:
+        return reason("killed", signal=run.signal, why=run.error)
+    if run.exit_code:
+        return reason("exit_status", status=run.exit_code, why=run.error)
     if run.error:
         return run.error
-    if run.signal:
-        return reason("killed", signal=run.signal)
-    if run.exit_code:
-        return reason("exit_status", status=run.exit_code)
     codes = {ReportedStatus.TIMED_OUT: "end_overdue", ReportedStatus.LOST: "contact_lost"}
     return reason(codes[run.status]) if run.status in codes else ""
 

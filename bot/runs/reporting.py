@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from bot.errors import TemporaryError
 from bot.external.merge import MergeOutcome, RunReport, merge, tasks_of
-from bot.external.models import ExternalRun, ExternalSchedule, slug_of
+from bot.external.models import ExternalRun, ExternalSchedule, schedule_id, slug_of
 from bot.external.repository import MAX_ATTEMPTS, ExternalRuns
 from bot.models import EXTERNAL, Clock, ExportStatus, Run, RunStatus, Schedule, Trigger, deterministic_id
 from bot.ports import Engine, Store
@@ -79,6 +79,11 @@ class RunReports:
         """Find the newest open run of a slug."""
         runs = await self._external.find_open(slug)
         return max(runs, key=lambda run: run.started_at or run.created_at, default=None)
+
+    async def find_last(self, slug: str) -> ExternalRun | None:
+        """Find the newest run of a slug."""
+        runs = await self._store.find_runs(schedule_id=schedule_id(slug), limit=1)
+        return await self._external.find(runs[0].id) if runs else None
 
     async def append_log(self, run: ExternalRun, text: str) -> None:
         """Append to the log of a run, of which the end is kept."""

@@ -9,6 +9,7 @@ from bot.models import Job
 SECONDS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
 
 LINKS = "Download requests by outcome: served, resumed or the reason of the rejection"
+API_REQUESTS = "Requests to the API by route and status"
 WEB_FAULTS = "Requests and connections that the web server rejected or aborted, by kind"
 GAUGES = {
     "open_runs": ("open_runs", "Runs that have not ended"),
@@ -42,6 +43,7 @@ class Metrics:
         self._loop_errors = counter("loop_errors_total", "Failed steps of background loops", "loop")
         self._links = counter("link_requests_total", LINKS, "outcome")
         self._web_faults = counter("web_faults_total", WEB_FAULTS, "kind")
+        self._api_requests = counter("api_requests_total", API_REQUESTS, "route", "status")
         self._gauges = {
             key: Gauge(f"dingrun_{name}", text, registry=registry) for key, (name, text) in GAUGES.items()
         }
@@ -60,6 +62,10 @@ class Metrics:
     def link(self, outcome: str) -> None:
         """Count a download request by outcome."""
         self._links.labels(outcome=outcome).inc()
+
+    def api_request(self, route: str, status: int) -> None:
+        """Count a request to the API by the pattern of its path and its status."""
+        self._api_requests.labels(route=route, status=str(status)).inc()
 
     def web_fault(self, kind: str) -> None:
         """Count a rejected or aborted request or connection by kind."""

@@ -115,6 +115,7 @@ class Connection(web.RequestHandler):
             loop=asyncio.get_running_loop(),
             keepalive_timeout=pool.limits.header_seconds,
             lingering_time=LINGER_SECONDS,
+            auto_decompress=False,  # the API unpacks bodies itself, within limits
             **options,
         )
         self._pool = pool

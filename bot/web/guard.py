@@ -70,7 +70,9 @@ class AdminGuard:
         public_url: str = "",
         proxies: Sequence[Network] = (),
         brake: TokenBrake | None = None,
+        own_paths: tuple[str, ...] = (),
     ) -> None:
+        self.own_paths = own_paths  # below them the routes check access themselves, and read bodies
         self._token = token
         self._public = _host_of(public_url)[1]
         self._proxies = proxies
@@ -82,7 +84,7 @@ class AdminGuard:
 
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.path not in OPEN and not request.path.startswith(OPEN_BELOW):
+            if request.path not in OPEN and not request.path.startswith((*OPEN_BELOW, *self.own_paths)):
                 self._check(request)
             return await handler(request)
 

@@ -1,8 +1,9 @@
 """Run the HTTP server of the service, if `web.port` is set."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import cast
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -66,12 +67,39 @@ class WebServer:
 
 def application(routes: Iterable[web.RouteDef], guard: AdminGuard) -> web.Application:
     """Build the application that serves these routes behind the guard."""
-    app = web.Application(client_max_size=FORM_BYTES, middlewares=[_read_body, guard.middleware])
+    app = web.Application(
+        client_max_size=FORM_BYTES, middlewares=[_body_reader(guard.own_paths), guard.middleware]
+    )
     app.add_routes(list(routes))
     return app
 
 
-@web.middleware
+@contextmanager
+def busy(request: web.Request) -> Iterator[None]:
+    """Keep the connection of a request while it is handled. An idle one may be dropped for another client."""
+    connection = request.protocol
+    if not isinstance(connection, Connection):  # a server of a test
+        yield
+        return
+    connection.is_busy = True
+    try:
+        yield
+    finally:
+        connection.is_busy = False
+
+
+def _body_reader(own_paths: tuple[str, ...]) -> Any:
+    """Build the middleware that reads bodies. Routes below `own_paths` read them themselves."""
+
+    @web.middleware
+    async def read(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith(own_paths):
+            return await handler(request)
+        return await _read_body(request, handler)
+
+    return read
+
+
 async def _read_body(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Read the body before the route runs, within a time limit."""
     try:
@@ -81,11 +109,5 @@ async def _read_body(request: web.Request, handler: Handler) -> web.StreamRespon
         raise web.HTTPRequestTimeout from None
     except web.RequestPayloadError:
         raise web.HTTPBadRequest from None
-    connection = request.protocol
-    if not isinstance(connection, Connection):  # a server of a test
+    with busy(request):
         return await handler(request)
-    connection.is_busy = True
-    try:
-        return await handler(request)
-    finally:
-        connection.is_busy = False

@@ -589,6 +589,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"schedule": "每日巡检", "run": "r1", "count": 2, "told": told} for told in (True, False)
     ],
     "nothing_failed": [{"schedule": "每日巡检"}, {"schedule": ""}],
+    "too_many_schedules": [{"limit": 1000}],
     "late_reports": [
         {"count": count, "why": "waits for a worker: none is free, or none runs"} for count in (1, 3)
     ],

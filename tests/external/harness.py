@@ -32,9 +32,9 @@ class FakeSender:
         self.sent.append(command)
 
 
-def records_in(stores: StoreSet, *schedules: ExternalSchedule) -> ExternalRecords:
+def records_in(stores: StoreSet, *schedules: ExternalSchedule, limit: int = 1_000) -> ExternalRecords:
     return ExternalRecords(
-        schedules=ExternalSchedules(stores.documents, schedules),
+        schedules=ExternalSchedules(stores.documents, schedules, limit=limit),
         runs=ExternalRuns(stores.documents),
         commands=Commands(stores.documents),
     )
@@ -48,9 +48,11 @@ def notified(schedule: Schedule) -> Schedule:
 class Reported:
     """The core, its external engine, and what is sent to other systems."""
 
-    def __init__(self, core: CoreHarness, stores: StoreSet, *schedules: ExternalSchedule) -> None:
+    def __init__(
+        self, core: CoreHarness, stores: StoreSet, *schedules: ExternalSchedule, limit: int = 1_000
+    ) -> None:
         self.core, self.sender = core, FakeSender()
-        self.records = records_in(stores, *(schedules or (BACKUP,)))
+        self.records = records_in(stores, *(schedules or (BACKUP,)), limit=limit)
         self.engine = ExternalEngine(
             self.records, stores.tasks, self.sender, resolve=notified, clock=core.clock
         )

@@ -162,6 +162,7 @@ async def test_a_rerun_is_asked_of_the_system_and_reported_as_the_same_run(repor
 async def test_a_rerun_that_nobody_started_is_stopped_at_once(reported: Reported) -> None:
     await reported.core.say("重跑 数据库备份")
     await reported.core.say("停止 数据库备份")
+    await reported.core.say("1")
     await reported.core.watcher.tick()
     run = await reported.run()
     assert run.task_counts is not None
@@ -171,7 +172,8 @@ async def test_a_rerun_that_nobody_started_is_stopped_at_once(reported: Reported
 
 async def test_a_stop_is_asked_of_the_system_that_runs_it(reported: Reported) -> None:
     await reported.report(RUNNING)
-    answer = await reported.core.say("停止 数据库备份")
+    await reported.core.say("停止 数据库备份")
+    answer = await reported.core.say("1")
     assert "已请求停止" in answer
     assert [command.kind for command in reported.sender.sent] == ["run.stop"]
     await reported.report(ReportedStatus.STOPPED)

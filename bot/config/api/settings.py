@@ -99,8 +99,8 @@ class ExternalScheduleSettings(Section):
 class ApiSettings(Section):
     keys: dict[str, ApiKeySettings] = Field(
         default_factory=dict,
-        description="Keys of other systems that report their runs, by name. Without any there is no API. See"
-        " below for their keys.",
+        description="Keys of other systems that report their runs, by name. Without any there is no API."
+        " [What they take](api.md#keys).",
         examples=[{"backup": {"kind": "ping", "key": "sha256:" + "0" * 64, "slugs": ["backup-*"]}}],
     )
     create: bool = Field(
@@ -110,7 +110,7 @@ class ApiSettings(Section):
     )
     schedules: dict[Slug, Annotated[ExternalScheduleSettings, BeforeValidator(_as_mapping)]] = Field(
         default_factory=dict,
-        description="Schedules that other systems execute, by slug. See below for their keys.",
+        description="Schedules that other systems execute, by slug. [What they take](api.md#keys).",
         examples=[{"backup-db": {"name": "数据库备份", "rerun": {"runner": "db1"}}}],
     )
     max_schedules: Whole = Field(

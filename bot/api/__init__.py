@@ -1,0 +1,1 @@
+"""The API through which other systems report their runs, and start and stop runs."""
