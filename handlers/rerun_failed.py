@@ -11,8 +11,8 @@ from bot.delivery.policy.effective import effective_schedule
 from bot.delivery.recipients import all_recipients
 from bot.errors import UserError
 from bot.models import MarkdownMessage, Run, Trigger
-from bot.runs.lifecycle import RECENT_RUNS_LIMIT, TriggerRequest
-from bot.runs.retries import retried_run_id, retry_key
+from bot.runs.history import RECENT_RUNS_LIMIT, retried_run_id, retry_key
+from bot.runs.lifecycle import TriggerRequest
 from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
 from handlers.last_report import card_destination
 

@@ -21,7 +21,8 @@ from bot.reports.downloads import DownloadLog
 from bot.reports.exports import ReportExports
 from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
-from bot.runs.lifecycle import RECENT_RUNS_LIMIT, Runs
+from bot.runs.history import RECENT_RUNS_LIMIT
+from bot.runs.lifecycle import Runs
 from bot.runs.schedule_lookup import ScheduleLookup, normalize_name
 from bot.runs.starts import RunStarts
 from cards.render import Cards

@@ -13,6 +13,7 @@ from bot.reasons import reason
 MAX_EVENTS = 100  # kept of a run
 MAX_TASKS = 500  # of a run
 LATE_UPLOADS = timedelta(minutes=10)  # after the end, log, assets and files are still taken
+PRESUMED_KEY = "presumed end"  # of the report that ends a silent run
 RUN_TASK = "run"  # id of the task that stands for a whole run
 
 _TASK_STATUS = {
@@ -139,6 +140,27 @@ def _merged_tasks(
 def _with_event(run: ExternalRun, report: RunReport, now: datetime, *, accepted: bool = True) -> ExternalRun:
     event = RunEvent(at=now, kind=report.name, key=report.key, detail=report.detail, accepted=accepted)
     return replace(run, events=(*run.events, event)[-MAX_EVENTS:])
+
+
+def presumed_end(run: ExternalRun) -> RunReport:
+    """Return the report that ends a run which was silent for too long.
+
+    It counts as timed out, or as lost if its system never began it.
+    """
+    waiting = run.status is ReportedStatus.QUEUED
+    status = ReportedStatus.LOST if waiting else ReportedStatus.TIMED_OUT
+    return RunReport(status=status, presumed=True, key=PRESUMED_KEY)
+
+
+def has_real_end(run: ExternalRun) -> bool:
+    """Tell if a run was reported to have ended after its end was presumed."""
+    presumed = any(event.key == PRESUMED_KEY for event in run.events)
+    return presumed and run.status.ended and not run.presumed
+
+
+def last_sign(run: ExternalRun) -> datetime:
+    """Return when a run was last heard of."""
+    return max([run.started_at or run.created_at, *(event.at for event in run.events)])
 
 
 def takes_uploads(run: ExternalRun, now: datetime) -> bool:

@@ -26,6 +26,7 @@ from bot.runs.expectations import (
     plan_of,
     usual_duration,
 )
+from bot.runs.reporting import RunReports
 from bot.runs.scheduler import MAX_LEAD, SchedulePolicy
 from bot.telemetry.loops import loop_item, loop_step
 
@@ -35,11 +36,13 @@ WATCHER_DELAY = timedelta(seconds=60)  # until runs that ended while DingRun was
 
 
 @dataclass(frozen=True, kw_only=True)
-class LapseStores:
-    """The stores that lapses are derived from and kept in."""
+class LapseSources:
+    """What lapses are derived from, and where they are kept."""
 
     runs: Store
     lapses: LapseStore
+    discoveries: Mapping[str, RunDiscovery]  # of the engines that trigger runs themselves, by name
+    reports: RunReports  # of runs that other systems execute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,17 +61,17 @@ class LapseChecker:
 
     def __init__(
         self,
-        stores: LapseStores,
+        sources: LapseSources,
         engine: Engine,
         alerts: LapseAlerts,
         *,
-        discoveries: Mapping[str, RunDiscovery],
         policy: SchedulePolicy,
     ) -> None:
-        self._store, self._lapses = stores.runs, stores.lapses
+        self._store, self._lapses = sources.runs, sources.lapses
+        self._discoveries = sources.discoveries
+        self._reports = sources.reports
         self._engine = engine
         self._alerts = alerts
-        self._discoveries = discoveries
         self._zone = policy.zone
         self._observations: dict[str, Observation] = {}  # of engines whose schedules DingRun fires
         self._usual: dict[str, timedelta | None] = {}  # duration, by the id of an open run
@@ -169,8 +172,12 @@ class LapseChecker:
         if known.now - run.start_time < first_limit(schedule.expect):
             return
         lapse = judge_run(run, schedule.expect, await self._usual_duration(run), known.now)
-        if lapse and lapse.id not in {each.id for each in known.lapses}:
-            await self._lapses.add_lapse(lapse)
+        if lapse is None or lapse.id in {each.id for each in known.lapses}:
+            return
+        overdue = lapse.kind is LapseKind.OVERDUE
+        if overdue and await self._reports.end_if_silent(run, lapse.allowed):
+            return  # its summary tells that it timed out
+        await self._lapses.add_lapse(lapse)
 
     async def _usual_duration(self, run: Run) -> timedelta | None:
         """Return the usual duration of the runs of a schedule, read once for an open run."""

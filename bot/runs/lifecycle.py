@@ -1,7 +1,6 @@
 """The life of a run: triggered, submitted to the engine, ended."""
 
 import logging
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,7 +8,7 @@ from datetime import datetime
 from bot.audit.request import note_run
 from bot.delivery.lapses.alerts import recovery_jobs
 from bot.delivery.plan import jobs_for_finished_run
-from bot.delivery.recipients import all_recipients, recipients
+from bot.delivery.recipients import recipients
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import (
@@ -31,17 +30,16 @@ from bot.models import (
     new_job,
 )
 from bot.ports import Engine, EngineRun, LapseStore, Store
+from bot.runs.corrections import correct_outcome
 from bot.runs.decisions import NotificationDecisions
+from bot.runs.history import RunHistory, retried_run_id
 from bot.runs.outcome import count_tasks, list_failures, task_failed
-from bot.runs.retries import is_retry_for, retried_run_id
 from bot.runs.stops import StopResult, Stops
 from bot.runs.trend import compare_with_earlier
 
 log = logging.getLogger(__name__)
 
-RECENT_RUNS_LIMIT = 100  # runs that are searched for one that the store has no index for
 COMPARED_RUNS = 20  # that are read to find those before a run that ends; some may be open or stopped
-MIN_ID_PREFIX = 4  # characters of an id that people may give for the whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +52,7 @@ class TriggerRequest:
     asked_in: Destination | None = None
 
 
-class Runs:
+class Runs(RunHistory):
     """Triggers runs, submits them to the engine, and records how they ended."""
 
     def __init__(
@@ -66,7 +64,7 @@ class Runs:
         decisions: NotificationDecisions,
         lapses: LapseStore,
     ) -> None:
-        self._store = store
+        super().__init__(store)
         self._engine = engine
         self._jobs = jobs
         self._decisions = decisions
@@ -187,6 +185,12 @@ class Runs:
         await self._end(run, changes)
         return True
 
+    async def correct(self, run: Run, tasks: Mapping[str, Task]) -> None:
+        """Replace the outcome of an ended run, whose end was only presumed, and update its cards once."""
+        found = await self._store.find_runs(schedule_id=run.schedule_id, limit=COMPARED_RUNS)
+        await correct_outcome(self._store, self._jobs, run, tasks, found)
+        log.info("run %s of %s is corrected", run.id, run.schedule_name)
+
     async def _end(self, run: Run, changes: dict[str, object]) -> None:
         """Store the jobs for the finished run, then its status.
 
@@ -226,49 +230,9 @@ class Runs:
             return run.schedule.targets
         return [word for failure in earlier.failures for word in failure.target.split()]
 
-    async def find(self, run_id: str) -> Run | None:
-        """Find a run by its id."""
-        return await self._store.find_run(run_id)
-
-    async def find_by_prefix(self, prefix: str) -> Sequence[Run]:
-        """Find the recent runs whose id has a prefix of at least `MIN_ID_PREFIX` characters, newest first."""
-        if not re.fullmatch(rf"r[a-z2-7]{{{MIN_ID_PREFIX - 1},}}", prefix):
-            return ()
-        return [run for run in await self.recent(limit=RECENT_RUNS_LIMIT) if run.id.startswith(prefix)]
-
-    async def find_triggered(self, request_id: str) -> Run | None:
-        """Find the run that a request has triggered already, itself or as a retry."""
-        run = await self._store.find_run(deterministic_id("r", request_id))
-        if run is None:
-            recent = await self.recent(limit=RECENT_RUNS_LIMIT)
-            run = next((each for each in recent if is_retry_for(each, request_id)), None)
-        return note_run(run) if run else None
-
     async def open_lapses(self) -> Sequence[Lapse]:
         """List what was expected of schedules and has not happened yet, oldest first."""
         return await self._lapses.find_lapses(OPEN_LAPSES)
-
-    async def recent(self, schedule_id: str = "", *, running: bool = False, limit: int = 10) -> Sequence[Run]:
-        """Return the newest runs of one schedule or of all, newest first."""
-        status = RunStatus.RUNNING if running else None
-        return await self._store.find_runs(status=status, schedule_id=schedule_id, limit=limit)
-
-    async def find_last(self, schedule_id: str) -> Run | None:
-        """Find the newest run of a schedule."""
-        runs = await self.recent(schedule_id, limit=1)
-        return runs[0] if runs else None
-
-    async def last_notified(self, destination: Destination) -> Run | None:
-        """Find the newest run whose summary this destination has received or will receive."""
-        for run in await self.recent(limit=RECENT_RUNS_LIMIT):
-            if run.schedule.notify_enable and destination in all_recipients(run):
-                return run
-        return None
-
-    async def find_running(self, schedule_id: str) -> Run | None:
-        """Find the newest run of a schedule that has not ended."""
-        runs = await self._store.find_runs(status=RunStatus.RUNNING, schedule_id=schedule_id, limit=1)
-        return runs[0] if runs else None
 
     async def progress(self, runs: Sequence[Run]) -> Mapping[str, TaskCounts]:
         """Count the tasks of runs, by run id, with one query to each engine.

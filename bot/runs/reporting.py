@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.errors import TemporaryError
-from bot.external.merge import MergeOutcome, RunReport, merge, tasks_of
+from bot.external.merge import MergeOutcome, RunReport, has_real_end, last_sign, merge, presumed_end, tasks_of
 from bot.external.models import ExternalRun, ExternalSchedule, schedule_id, slug_of
 from bot.external.repository import MAX_ATTEMPTS, ExternalRuns
 from bot.models import EXTERNAL, Clock, ExportStatus, Run, RunStatus, Schedule, Trigger, deterministic_id
@@ -90,6 +90,18 @@ class RunReports:
         expires = self._clock() + LOG_LIFETIME
         await self._external.append_log(run.id, text, max_bytes=LOG_BYTES, expires=expires)
 
+    async def end_if_silent(self, run: Run, allowed: timedelta) -> bool:
+        """End a run that was silent for longer than allowed. False if no other system reports it.
+
+        Its summary then says that it timed out. A reported end corrects it.
+        """
+        external = await self._external.find(run.id)
+        if external is None:
+            return False
+        if self._clock() - last_sign(external) >= allowed:
+            await self.report(external.slug, external.client_id, presumed_end(external))
+        return True
+
     async def change(self, run_id: str, change: Callable[[ExternalRun], ExternalRun]) -> None:
         """Change a run, for what is uploaded, and let everything follow."""
         now = self._clock()
@@ -113,8 +125,16 @@ class RunReports:
         if run.status is RunStatus.RUNNING:
             tasks = await self._engine.tasks(run.task_ids)
             await self._runs.finish(run, tasks, ended_at=external.ended_at)
+        elif has_real_end(external):
+            await self._correct(run, external)
         elif external.started_at and external.started_at < run.start_time:
             await self._store.update_run(run.id, {"start_time": external.started_at})
+
+    async def _correct(self, run: Run, external: ExternalRun) -> None:
+        """Replace the presumed outcome of a run by the reported one."""
+        task_ids = self._task_ids(external, run.schedule)
+        tasks = await self._engine.tasks(task_ids)
+        await self._runs.correct(replace(run, task_ids=task_ids, end_time=external.ended_at), tasks)
 
     async def _record(self, external: ExternalRun) -> Run:
         """Store the run of the first report."""
@@ -128,6 +148,7 @@ class RunReports:
             task_ids=self._task_ids(external, schedule),
             export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIPPED,
         )
+        await self._runs.record_start(schedule.id, run.start_time)
         if await self._store.add_run(run):
             log.info("run %s of %s is reported", run.id, schedule.name)
         return await self._store.find_run(run.id) or run

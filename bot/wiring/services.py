@@ -46,7 +46,7 @@ from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
 from bot.runs.decisions import NotificationDecisions
 from bot.runs.discovery import DiscoveryWindow, RunDiscovery
-from bot.runs.lapses import LapseChecker, LapseStores
+from bot.runs.lapses import LapseChecker, LapseSources
 from bot.runs.lifecycle import Runs
 from bot.runs.reporting import RunReports
 from bot.runs.schedule_lookup import ScheduleLookup
@@ -157,6 +157,9 @@ class _Builder:
     def services(self) -> Services:
         adapters, store, context = self._adapters, self._store, self._context()
         discoveries = self._build_discoveries()
+        run_reports = RunReports(
+            store, self._external.runs, adapters.engine, self._runs, clock=adapters.clock
+        )
         return Services(
             jobs=self._jobs,
             reports=self._reports,
@@ -168,15 +171,17 @@ class _Builder:
             watcher=Watcher(store, adapters.engine, self._runs, clock=adapters.clock),
             discoveries=discoveries,
             lapses=LapseChecker(
-                LapseStores(runs=store, lapses=adapters.stores.lapses),
+                LapseSources(
+                    runs=store,
+                    lapses=adapters.stores.lapses,
+                    discoveries=discoveries,
+                    reports=run_reports,
+                ),
                 adapters.engine,
                 self._lapse_alerts,
-                discoveries=discoveries,
                 policy=self._schedule_policy,
             ),
-            run_reports=RunReports(
-                store, self._external.runs, adapters.engine, self._runs, clock=adapters.clock
-            ),
+            run_reports=run_reports,
             external=self._external,
             scheduler=Scheduler(store, adapters.engine, self._runs, policy=self._schedule_policy),
             governor=self._delivery_services.governor,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.errors import PermanentError, TemporaryError
+from bot.external.models import ExternalSchedule
 from bot.models import (
     Destination,
     Expectation,
@@ -20,6 +21,7 @@ from bot.models import (
     QuotaKind,
     RecipientOptions,
     Run,
+    RunStatus,
     ScheduleState,
     TaskStatus,
     Trigger,
@@ -30,7 +32,9 @@ from bot.runs.lifecycle import TriggerRequest
 from bot.stores.sqlite.lapses import SqliteLapses
 from bot.stores.sqlite.quota import SqliteQuotaStore
 from bot.telemetry.loops import loop_step
+from bot.wiring.stores import sqlite_stores
 from tests.conftest import GROUP, CoreHarness
+from tests.external.harness import RUNNING, SLUG, SUCCESS, Reported
 from tests.factories import make_schedule
 
 OPS, BOSS = Destination.parse("webhook:ops"), Destination.parse("user:boss")
@@ -458,3 +462,59 @@ async def test_a_check_asks_as_often_for_many_schedules_as_for_one(
     monkeypatch.setattr(lapsing.core.store, "rows", counted)
     await lapsing.core.lapses.check(lapsing.core.clock())
     assert len(asked) == 4
+
+
+@pytest.fixture
+def reported(core: CoreHarness) -> Reported:
+    """A backup that another system runs every hour, for an hour at most."""
+    expect = Expectation(every=timedelta(hours=1), max_runtime=timedelta(hours=1))
+    return Reported(core, sqlite_stores(core.store), ExternalSchedule(slug=SLUG, name="备份", expect=expect))
+
+
+async def pass_time(reported: Reported, minutes: int) -> None:
+    """Let time pass in minutes, with a check and the jobs after each."""
+    for _ in range(minutes):
+        reported.core.clock.turn(seconds=MINUTE)
+        await reported.core.lapses.check(reported.core.clock())
+        await reported.core.do_jobs()
+
+
+async def test_a_ping_that_stays_away_is_told_once_and_the_next_one_ends_it(reported: Reported) -> None:
+    await pass_time(reported, 2)
+    await reported.report(SUCCESS)
+    await pass_time(reported, 90)
+    assert [what.split("\n")[0] for _, _, what in notes(reported)] == ["**🔴 没有按时开始：备份**"]
+    await reported.report(SUCCESS, rid="2")
+    await pass_time(reported, 1)
+    assert [what for _, _, what in notes(reported)][1:] == [
+        "**✅ 又开始了：备份**，今天 12:32。漏了 1 次，停了 30 分。"
+    ]
+
+
+def notes(reported: Reported) -> list[tuple[str, str, str]]:
+    return [each for each in reported.core.messenger.sent if each[0] == "note"]
+
+
+async def test_a_silent_run_times_out_and_a_later_end_corrects_its_card_once(reported: Reported) -> None:
+    await pass_time(reported, 2)
+    await reported.report(RUNNING)
+    await pass_time(reported, 62)
+    run = await reported.run()
+    assert (run.well, reported.core.messenger.verbs().count("card")) == (False, 1)
+    for _ in range(2):
+        await reported.report(SUCCESS)
+        await reported.core.do_jobs()
+    run = await reported.run()
+    assert (run.well, run.failures) == (True, ())
+    assert reported.core.messenger.verbs().count("update") == 1
+    (card,) = reported.core.messenger.cards.values()
+    assert card.headline.startswith("✅")
+
+
+async def test_a_run_that_is_heard_of_does_not_time_out(reported: Reported) -> None:
+    await pass_time(reported, 2)
+    await reported.report(RUNNING)
+    for _ in range(3):
+        await pass_time(reported, 50)
+        await reported.report(None, event="log")
+    assert (await reported.run()).status is RunStatus.RUNNING
