@@ -6,7 +6,17 @@ from datetime import datetime
 
 from bot.assets.kinds import INCLUDED_IN, by_importance
 from bot.downloads import IssuedLink
-from bot.models import ExportStatus, Failure, KindSummary, Report, Run, RunStatus, TaskCounts, TaskStatus
+from bot.models import (
+    Acknowledgement,
+    ExportStatus,
+    Failure,
+    KindSummary,
+    Report,
+    Run,
+    RunStatus,
+    TaskCounts,
+    TaskStatus,
+)
 from cards.catalogue import without_details
 from cards.escaping import Markup
 from cards.trend import IGNORED_COUNTS, duration_change, is_compared, list_changes, outcome_changed
@@ -59,6 +69,7 @@ class CardState:
     link: IssuedLink | None = None  # to the report, instead of a file
     linked: bool = False  # a download link is active; adds the revoke button
     withheld: bool = False  # the file is not sent automatically, to save calls
+    acknowledged: Acknowledgement | None = None  # who takes care of the failure; replaces the button
 
 
 NO_STATE = CardState()
@@ -220,6 +231,7 @@ class SummaryView:
             "stopped_by": str(run.stopped_by) if run.stopped_by else "",
             "unconfirmed": self.state.unconfirmed,
             "withheld": self.state.withheld,
+            "acknowledged": self.state.acknowledged,
             "link": self.state.link,
             "url": Markup(self.state.link.url) if self.state.link else "",
             "detail": detail,

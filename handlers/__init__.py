@@ -2,6 +2,7 @@
 
 from bot.chat.router import Router
 from handlers import (
+    acknowledge,
     history,
     last_report,
     mute,
@@ -32,6 +33,7 @@ _routers = (
     history.router,
     schedules.router,
     stop.router,
+    acknowledge.router,
     mute.router,
     notify.router,
     proof.router,

@@ -1,15 +1,15 @@
 """`状态 [计划]` / `status [schedule]`: show what is running and how the last runs ended."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
 from bot.chat.router import SCHEDULE, Router
-from bot.delivery.policy.effective import active_mute
+from bot.delivery.policy.effective import acknowledgement_of, active_mute
 from bot.errors import PermanentError, TemporaryError
-from bot.models import Lapse, LapseKind, MarkdownMessage, Run, Schedule, TaskCounts
+from bot.models import Lapse, LapseKind, MarkdownMessage, Run, Schedule, ScheduleOverride, TaskCounts
 from cards.summary import mark_of
 
 router = Router()
@@ -33,6 +33,7 @@ async def status(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     ended = [run for run in recent if run.task_counts][:MAX_RUNS_SHOWN]
     await ctx.answers.remember_list(request.message, [run.id for run in (*running, *ended)], command="凭据")
     counts, trouble = await _progress(ctx, running)
+    overrides = await ctx.overrides.all()
     backlog = await ctx.reports.exports.backlog()
     lapses = await _lapses(ctx, request, schedule)
     overtime = {lapse.run_id: lapse.kind.value for lapse in lapses}  # overdue comes after late
@@ -45,8 +46,10 @@ async def status(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         running=[
             {**_running(run, counts.get(run.id)), "overtime": overtime.get(run.id, "")} for run in running
         ],
-        recent=[_ended(run, ctx.reports.exports.progress(run)) for run in ended],
-        muted=await _muted(ctx, [*running, *ended]),
+        recent=[
+            _ended(run, ctx.reports.exports.progress(run), overrides.get(run.schedule_id)) for run in ended
+        ],
+        muted=_muted([*running, *ended], overrides, ctx.clock()),
     )
 
 
@@ -63,10 +66,12 @@ def _missed(lapse: Lapse) -> dict[str, object]:
     return {"schedule": lapse.schedule.name, "since": lapse.since}
 
 
-async def _muted(ctx: Context, runs: Sequence[Run]) -> Sequence[Mapping[str, object]]:
+def _muted(
+    runs: Sequence[Run], overrides: Mapping[str, ScheduleOverride], now: datetime
+) -> Sequence[Mapping[str, object]]:
     """Return the schedules of these runs that are muted, until when, and by whom."""
-    overrides, names = await ctx.overrides.all(), {run.schedule_id: run.schedule_name for run in runs}
-    mutes = {id_: active_mute(overrides.get(id_), ctx.clock()) for id_ in names}
+    names = {run.schedule_id: run.schedule_name for run in runs}
+    mutes = {id_: active_mute(overrides.get(id_), now) for id_ in names}
     return [
         {"schedule": names[id_], "until": mute.until, "by": str(mute.by)}
         for id_, mute in mutes.items()
@@ -103,8 +108,9 @@ def _running(run: Run, counts: TaskCounts | None) -> dict[str, object]:
     }
 
 
-def _ended(run: Run, exported_rows: int | None) -> dict[str, object]:
+def _ended(run: Run, exported_rows: int | None, override: ScheduleOverride | None) -> dict[str, object]:
     counts = run.task_counts or TaskCounts(total=0)
+    acknowledged = acknowledgement_of(override, run)
     return {
         "schedule": run.schedule_name,
         "run": run.id,
@@ -116,6 +122,8 @@ def _ended(run: Run, exported_rows: int | None) -> dict[str, object]:
         "ended_at": run.end_time,
         "push": run.push_status.value,
         "muted": run.muted is not None,
+        "handled_by": str(acknowledged.by) if acknowledged else "",
+        "handled_until": acknowledged.until if acknowledged else None,
         "export": run.export_status.value,
         "export_rows": exported_rows,
         "export_error": run.export_error,

@@ -1,5 +1,6 @@
 """The `notify` section of the settings: who is notified, how loudly, and by which robots."""
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
@@ -112,3 +113,15 @@ class NotifySettings(Section):
         description="Runs whose summaries do not wait. `failed`: those with a failure.",
         examples=["failed"],
     )
+    remind_after: Whole = Field(
+        0,
+        ge=0,
+        le=1440,
+        description="Minutes after which a destination is reminded, once, of a failed run that nobody takes"
+        " care of (`确认`, `重跑`) and that no later run followed. A reminder costs one call; 0 is off.",
+        examples=[30],
+    )
+
+    @property
+    def remind_delay(self) -> timedelta:
+        return timedelta(minutes=self.remind_after)

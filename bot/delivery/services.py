@@ -7,11 +7,14 @@ from bot.delivery.channels import Channels
 from bot.delivery.circuit_breaker import CircuitBreaker
 from bot.delivery.digests import Digests
 from bot.delivery.files import ReportSender
+from bot.delivery.policy.effective import acknowledgement_of
+from bot.delivery.policy.overrides import Overrides
 from bot.delivery.policy.quiet_hours import QuietHours
+from bot.delivery.recipients import has_failures
 from bot.delivery.routing import RoutingSnapshot
 from bot.errors import PermanentError
 from bot.jobs.queue import Jobs, Postpone
-from bot.models import Destination, Job, Run, RunStatus
+from bot.models import Acknowledgement, Destination, Job, Run, RunStatus
 from bot.ports import Store
 from bot.quota.governor import Governor
 from bot.reports.repository import Reports
@@ -33,7 +36,9 @@ class DeliveryServices:
     circuit_breaker: CircuitBreaker
     digests: Digests
     report_sender: ReportSender
+    overrides: Overrides
     quiet_hours: QuietHours | None = None
+    remind_after: timedelta = timedelta()  # after the summary of a failed run; 0 = nobody is reminded
 
     async def find_ended_run(self, job: Job) -> Run:
         """Return the run of a delivery job. Raises `Postpone` while it is running.
@@ -46,6 +51,12 @@ class DeliveryServices:
         if run.status is RunStatus.RUNNING:
             raise Postpone(self.jobs.clock() + RUN_POLL_INTERVAL)
         return run
+
+    async def acknowledgement(self, run: Run) -> Acknowledgement | None:
+        """Return who takes care of a failed run, or None. Costs no query for a run without failures."""
+        return (
+            acknowledgement_of(await self.overrides.find(run.schedule_id), run) if has_failures(run) else None
+        )
 
     async def quota_snapshot(self, destination: Destination) -> RoutingSnapshot:
         """Read the quota level of a destination, and nothing else that a route depends on."""

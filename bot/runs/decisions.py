@@ -1,12 +1,18 @@
 """Decide how an ending run is notified of, and store the decision before anything follows from it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from bot.delivery.payload import DeliveryPayload
+from bot.delivery.plan import delivery_job
 from bot.delivery.policy.effective import effective_schedule, mute_of_run, use_up_mute
 from bot.delivery.policy.overrides import Overrides
-from bot.models import Clock, PushStatus, Run, RunStatus, ScheduleOverride
+from bot.delivery.recipients import has_failures, recipients
+from bot.models import NULL_DESTINATION, Clock, Job, PushStatus, Run, RunStatus, ScheduleOverride
 from bot.ports import Store
+
+NO_TIME = timedelta()
 
 
 class NotificationDecisions:
@@ -16,10 +22,13 @@ class NotificationDecisions:
     ends again, and neither a mute nor its end in the meantime may change what has begun.
     """
 
-    def __init__(self, store: Store, overrides: Overrides, *, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, overrides: Overrides, *, clock: Clock, remind_after: timedelta = NO_TIME
+    ) -> None:
         self._store = store
         self._overrides = overrides
         self._clock = clock
+        self._remind_after = remind_after
 
     async def decide(self, run: Run, end: datetime) -> Run:
         """Return the run with its effective schedule and the mute that silences it. Repeatable.
@@ -37,6 +46,14 @@ class NotificationDecisions:
         if decided == run or await self._has_begun(run):
             return run
         return await self._store_decision(decided, override)
+
+    def reminders(self, ended: Run, now: datetime) -> Sequence[Job]:
+        """Return the jobs that remind of a failed run, if nobody has taken care of it by then."""
+        if not self._remind_after or not has_failures(ended):
+            return ()
+        payloads = [DeliveryPayload(destination=to) for to in recipients(ended) if to != NULL_DESTINATION]
+        jobs = [delivery_job("reminder", ended.id, payload, now) for payload in payloads]
+        return [replace(job, due_at=now + self._remind_after) for job in jobs]
 
     async def _has_begun(self, run: Run) -> bool:
         """Return whether an earlier attempt has stored jobs that follow from the end of the run."""

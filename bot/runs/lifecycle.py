@@ -206,7 +206,7 @@ class Runs(RunHistory):
         changes["muted"] = ended.muted
         earlier = [each for each in found if each.start_time < run.start_time]
         jobs = [*jobs_for_finished_run(ended, now), *recovery_jobs(ended, earlier, now)]
-        for job in jobs:
+        for job in (*jobs, *self._decisions.reminders(ended, now)):
             await self._store.add_job(job)  # without waking workers: the status comes first
         if not recipients(ended):
             changes["push_status"] = PushStatus.SKIPPED

@@ -129,7 +129,12 @@ class _Builder:
         self._reports = Reports(self._store, build_storage(settings, adapters.stores), clock=adapters.clock)
         self._exports = ReportExports(self._store, self._jobs, adapters.exporter, self._reports)
         self._overrides = Overrides(adapters.stores.overrides)
-        decisions = NotificationDecisions(self._store, self._overrides, clock=adapters.clock)
+        decisions = NotificationDecisions(
+            self._store,
+            self._overrides,
+            clock=adapters.clock,
+            remind_after=settings.notify.remind_delay,
+        )
         self._runs = Runs(
             self._store, adapters.engine, self._jobs, decisions=decisions, lapses=adapters.stores.lapses
         )
@@ -229,7 +234,9 @@ class _Builder:
                 self._store, self._jobs, channels=channels, cards=self._cards, circuit_breaker=circuit_breaker
             ),
             report_sender=ReportSender(self._store, self._jobs, self._reports, self._links, limits),
+            overrides=self._overrides,
             quiet_hours=build_quiet_hours(self._settings),
+            remind_after=self._settings.notify.remind_delay,
         )
 
     def _context(self) -> Context:

@@ -8,6 +8,7 @@ from typing import Any
 from bot.delivery.audit_trail import Attempt
 from bot.downloads import IssuedLink
 from bot.models import (
+    Acknowledgement,
     AuditChannel,
     AuditOutcome,
     ExportStatus,
@@ -204,6 +205,17 @@ SAMPLES = {
     ),
     "failed": Sample(run=failed(), report=report(), options={}),
     "rerun": Sample(run=failed(), report=report(), options={"state": CardState(stamp=STAMP)}),
+    "acknowledged": Sample(
+        run=failed(),
+        report=report(),
+        options={
+            "state": CardState(
+                acknowledged=Acknowledgement(
+                    by=Person(id="u1", name="张三"), at=NOW, until=NOW, run_id="rabcdefghij"
+                )
+            )
+        },
+    ),
     "stopped": sample(
         stopped_by=Person(id="u2", name="李四"),
         stopped_at=NOW,
@@ -482,6 +494,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             "recent": [
                 {**_ENDED, "push": "success", "export": "success"},
                 {**_ENDED, "mark": "⚠️", "done": 10, "failed": 2, "push": "error", "export": "error"},
+                {**_ENDED, "mark": "⚠️", "done": 10, "failed": 2, "push": "success", "handled_by": "张三"}
+                | {"handled_until": NOW},
                 {**_ENDED, "mark": "⚪", "done": 9, "stopped": 3, "push": "success", "export": "success"},
                 {**_ENDED, "ended_at": None, "push": "pending", "export": "pending"},
                 {**_ENDED, "push": "pending", "export": "running", "export_rows": 5_000},
@@ -642,6 +656,14 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"item": {**_NOTIFICATION, "unreachable": True}},
     ],
     "notifications": [{"items": [_NOTIFICATION, _CHANGED], "total": total} for total in (2, 40)],
+    "acknowledged": [{"schedule": "每日巡检", "run": "r1", "until": NOW}],
+    "acknowledge_too_long": [{"days": 30}],
+    "nothing_to_acknowledge": [{"name": "每日巡检"}, {"name": ""}],
+    "already_acknowledged": [{"by": "张三", "until": NOW}],
+    "reminder": [
+        {"schedule": "每日巡检", "run": "r1", "ended_at": NOW, "failed": count, "total": total}
+        for count, total in ((2, 12), (0, 0))
+    ],
     "mute_accepted": [{"schedule": "每日巡检", "until": until} for until in (NOW, None)],
     "mute_how_long": [{"schedule": "每日巡检"}],
     "mute_too_long": [{"days": 30}],
@@ -693,5 +715,6 @@ TAPPED = (
     "report_sent_lately", "asked_too_often", "calls_run_out",
     "nothing_to_resend", "resend_pressed", "resend_taken",
     "already_muted", "mute_pressed", "mute_taken",
+    "already_acknowledged", "acknowledge_pressed", "acknowledge_taken",
 )  # fmt: skip
 """The phrases that may answer a tap."""

@@ -122,12 +122,12 @@ async def test_the_button_mutes_until_tomorrow_morning(core: CoreHarness) -> Non
     assert "已经静默" in str(await core.intake.receive_tap(tap))
 
 
-async def test_the_button_is_on_cards_of_ended_runs(core: CoreHarness) -> None:
+async def test_the_button_gives_way_to_taking_care_of_a_failure(core: CoreHarness) -> None:
     await core.finished_run()
     core.clock.turn(seconds=1)
     await failed_run(core)
-    shown = ["mute" in str(card.params) for card in core.messenger.cards.values()]
-    assert shown == [True, True]
+    cards = [str(card.params) for card in core.messenger.cards.values()]
+    assert [("mute" in card, "acknowledge" in card) for card in cards] == [(True, False), (False, True)]
 
 
 async def test_status_and_proof_say_that_and_by_whom_it_is_muted(core: CoreHarness) -> None:

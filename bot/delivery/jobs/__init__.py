@@ -7,6 +7,7 @@ from functools import partial
 from bot.delivery.jobs.card import run_card_job
 from bot.delivery.jobs.file import run_file_job
 from bot.delivery.jobs.message import run_message_job
+from bot.delivery.jobs.reminder import run_reminder_job
 from bot.delivery.jobs.update import run_update_job
 from bot.delivery.reconcile import Reconciler
 from bot.delivery.services import DeliveryServices
@@ -23,5 +24,6 @@ def delivery_job_kinds(services: DeliveryServices, reconciler: Reconciler) -> Ma
         "note": JobKind(run=partial(run_message_job, services), on_finished=summary_finished),
         "file": JobKind(run=partial(run_file_job, services), on_finished=delivery_finished, lease=FILE_LEASE),
         "update": JobKind(run=partial(run_update_job, services), on_finished=delivery_finished),
+        "reminder": JobKind(run=partial(run_reminder_job, services)),
         **services.digests.kinds,
     }

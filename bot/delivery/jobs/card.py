@@ -1,6 +1,7 @@
 """The job `card`: send the summary of a run as an interactive card."""
 
 import logging
+from dataclasses import replace
 
 from bot.delivery.cards import OutgoingCard, send_card
 from bot.delivery.circuit_breaker import DeliveryMode
@@ -66,6 +67,7 @@ async def _render(services: DeliveryServices, summary: Summary) -> tuple[Outgoin
     report = await services.reports.find(run_id=run_id)
     key = card_id(run_id, destination)
     state = await build_card_state(services, report, destination, key=key, snapshot=summary.snapshot)
+    state = replace(state, acknowledged=await services.acknowledgement(run))
     content = services.cards.summary(run, report, state=state, mention=mentions(run, destination))
     updates = not summary.snapshot.withholds_updates
     card = OutgoingCard(destination=destination, card_id=key, content=content, updates=updates)

@@ -47,6 +47,7 @@ async def run_update_job(services: DeliveryServices, claim: Claim) -> Result:
         stamp=await find_stamp(services, run),
         unconfirmed=unconfirmed,
         linked=await services.report_sender.send_link(run_id),
+        acknowledged=await services.acknowledgement(run),
     )
     content = services.cards.summary(run, await services.reports.find(run_id=run_id), state=state)
     await services.channels.to(destination).update_card(card_id(run_id, destination), content)

@@ -3,7 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from bot.models import Mute, NotifyChange, Run, Schedule, ScheduleOverride
+from bot.delivery.recipients import has_failures
+from bot.models import Acknowledgement, Mute, NotifyChange, Run, Schedule, ScheduleOverride
 
 
 def effective_schedule(schedule: Schedule, override: ScheduleOverride | None) -> Schedule:
@@ -48,6 +49,15 @@ def use_up_mute(override: ScheduleOverride, run_id: str) -> ScheduleOverride:
     if mute is None or mute.until is not None or mute.run_id:
         return override
     return replace(override, mute=replace(mute, run_id=run_id))
+
+
+def acknowledgement_of(override: ScheduleOverride | None, run: Run) -> Acknowledgement | None:
+    """Return who takes care of a failed run: of itself, or of an earlier one at the time it ended."""
+    stated = override.acknowledgement if override else None
+    if stated is None or not has_failures(run):
+        return None
+    covers = run.end_time is not None and stated.at <= run.end_time < stated.until
+    return stated if covers or stated.run_id == run.id else None
 
 
 def change_notification(

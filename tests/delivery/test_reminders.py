@@ -1,0 +1,97 @@
+"""Test that a destination is reminded, once, of a failed run that nobody takes care of."""
+
+import pytest
+
+from bot.models import JobState, PushStatus, Run, RunStatus, TaskStatus
+from tests.conftest import CoreHarness
+
+MINUTE = 60
+
+
+@pytest.fixture
+async def reminding(core: CoreHarness) -> CoreHarness:
+    core.notify = {"remind_after": 30}
+    core.build()
+    return core
+
+
+async def failed_run(core: CoreHarness, cause: str = "cron:s1:now") -> Run:
+    run = await core.trigger(cause=cause)
+    await core.finish(status=TaskStatus.ERROR)
+    return await core.run(run.id)
+
+
+async def pass_minutes(core: CoreHarness, minutes: float) -> None:
+    core.clock.turn(seconds=minutes * MINUTE)
+    await core.do_jobs()
+
+
+def reminders(core: CoreHarness) -> list[str]:
+    return [what for verb, _, what in core.messenger.sent if verb == "note"]
+
+
+async def test_nobody_is_reminded_unless_it_is_set(core: CoreHarness) -> None:
+    await failed_run(core)
+    assert await core.store.find_jobs(kind="reminder") == []
+
+
+async def test_a_failed_run_is_reminded_of_once(reminding: CoreHarness) -> None:
+    run = await failed_run(reminding)
+    await pass_minutes(reminding, 29)
+    assert reminders(reminding) == []
+    await pass_minutes(reminding, 1)
+    await pass_minutes(reminding, 600)
+    (reminder,) = reminders(reminding)
+    assert "还没有人处理" in reminder
+    assert run.id in reminder
+
+
+async def test_a_run_that_succeeded_is_not(reminding: CoreHarness) -> None:
+    await reminding.finished_run()
+    assert await reminding.store.find_jobs(kind="reminder") == []
+
+
+@pytest.mark.parametrize("said", ["确认", "重跑 每日巡检", "静默 每日巡检 2h"])
+async def test_whoever_takes_care_prevents_it(reminding: CoreHarness, said: str) -> None:
+    await failed_run(reminding)
+    reminding.clock.turn(seconds=1)
+    await reminding.say(said)
+    await pass_minutes(reminding, 60)
+    assert reminders(reminding) == []
+
+
+async def test_a_later_run_prevents_it(reminding: CoreHarness) -> None:
+    await failed_run(reminding)
+    await pass_minutes(reminding, 10)
+    await reminding.finished_run()
+    await pass_minutes(reminding, 60)
+    assert reminders(reminding) == []
+
+
+async def test_a_crash_before_the_status_is_stored_reminds_once(reminding: CoreHarness) -> None:
+    run = await failed_run(reminding)
+    changes = {"status": RunStatus.RUNNING, "push_status": PushStatus.PENDING}
+    await reminding.store.update_run(run.id, changes)
+    reminding.build()
+    await reminding.finish()
+    await pass_minutes(reminding, 31)
+    assert len(reminders(reminding)) == 1
+
+
+async def test_a_summary_that_comes_late_delays_it(reminding: CoreHarness) -> None:
+    reminding.notify = {"remind_after": 30, "quiet_hours": "10:00-12:00"}  # it is 11:00
+    reminding.build()
+    await failed_run(reminding)
+    await pass_minutes(reminding, 61)
+    await pass_minutes(reminding, 1)
+    assert (reminding.messenger.verbs(), reminders(reminding)) == (["card"], [])
+    await pass_minutes(reminding, 31)
+    assert len(reminders(reminding)) == 1
+
+
+async def test_the_proof_shows_it(reminding: CoreHarness) -> None:
+    run = await failed_run(reminding)
+    await pass_minutes(reminding, 31)
+    (job,) = await reminding.store.find_jobs(kind="reminder")
+    assert job.state is JobState.DONE
+    assert "提醒" in await reminding.say(f"凭据 {run.id}")
