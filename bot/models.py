@@ -412,6 +412,7 @@ class Trend:
 
     streak: int = 1  # consecutive runs with this outcome (`Run.well`), this one included; retries not counted
     was_well: bool | None = None  # outcome of the run before, retries included; None if there was none
+    was_muted: bool = False  # nobody was notified of the run before, because the schedule was muted
     failures_changed: bool = False  # other targets failed in the run before
     previous: PreviousRun | None = None  # None for the first run, and for a retry
 

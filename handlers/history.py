@@ -5,7 +5,7 @@ from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
 from bot.chat.router import SCHEDULE, Router
 from bot.models import MarkdownMessage, Run, RunStatus, TaskCounts
-from cards.summary import mark_of
+from cards.summary import SummaryView
 
 router = Router()
 
@@ -31,11 +31,13 @@ async def history(ctx: Context, request: CommandRequest) -> MarkdownMessage:
 
 def run_line(run: Run) -> dict[str, object]:
     """Return a run as lists of past runs show it."""
-    counts = run.task_counts or TaskCounts(total=0)
+    view, counts = SummaryView(run=run, report=None), run.task_counts or TaskCounts(total=0)
     return {
         "schedule": run.schedule_name,
         "run": run.id,
-        "mark": mark_of(run),
+        "mark": view.mark,
+        "streak": view.streak,
+        "recovered": view.turned == "green",
         "since": run.start_time,
         "running": run.status is RunStatus.RUNNING,
         "took": run.end_time - run.start_time if run.end_time else None,

@@ -10,7 +10,7 @@ from bot.chat.router import SCHEDULE, Router
 from bot.delivery.policy.effective import acknowledgement_of, active_mute
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Lapse, LapseKind, MarkdownMessage, Run, Schedule, ScheduleOverride, TaskCounts
-from cards.summary import mark_of
+from cards.summary import SummaryView
 
 router = Router()
 
@@ -109,12 +109,14 @@ def _running(run: Run, counts: TaskCounts | None) -> dict[str, object]:
 
 
 def _ended(run: Run, exported_rows: int | None, override: ScheduleOverride | None) -> dict[str, object]:
-    counts = run.task_counts or TaskCounts(total=0)
+    view, counts = SummaryView(run=run, report=None), run.task_counts or TaskCounts(total=0)
     acknowledged = acknowledgement_of(override, run)
     return {
         "schedule": run.schedule_name,
         "run": run.id,
-        "mark": mark_of(run),
+        "mark": view.mark,
+        "streak": view.streak,
+        "recovered": view.turned == "green",
         "done": counts.done,
         "failed": counts.failed - counts.stop,
         "stopped": counts.stop,

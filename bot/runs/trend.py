@@ -17,6 +17,7 @@ def compare_with_earlier(run: Run, runs: Sequence[Run]) -> Trend:
     return Trend(
         streak=_streak(run, earlier),
         was_well=before.well if before else None,
+        was_muted=before is not None and before.muted is not None,
         failures_changed=before is not None and _failed_targets(before) != _failed_targets(run),
         previous=None if run.is_retry else _previous(earlier),
     )

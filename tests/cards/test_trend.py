@@ -70,6 +70,8 @@ def test_a_duration_changes_by_a_tenth_and_ten_seconds_at_least(before: float, c
         (run_after(trend=None), True),
         (run_after(trend=Trend(was_well=False, failures_changed=True), task_counts=FAILED), True),
         (run_after(trend=Trend(was_well=False), task_counts=FAILED), False),
+        (run_after(trend=Trend(was_well=False, was_muted=True), task_counts=FAILED), True),
+        (run_after(trend=Trend(was_well=True, was_muted=True)), False),
     ],
 )
 def test_a_run_failed_differently(run: Run, differently: bool) -> None:

@@ -41,3 +41,13 @@ async def test_only_the_runs_of_the_schedule_that_is_named(core: CoreHarness) ->
 async def test_with_nothing_yet_it_says_what_to_do(core: CoreHarness) -> None:
     assert "重跑" in await core.say("历史")
     assert "每日巡检" in await core.say("历史 每日巡检")
+
+
+async def test_failures_in_a_row_are_counted_until_one_recovers(core: CoreHarness) -> None:
+    for status in (TaskStatus.ERROR, TaskStatus.ERROR, TaskStatus.DONE):
+        core.clock.turn(seconds=60)
+        await core.trigger(cause=f"cron:s1:{core.clock()}")
+        await core.finish(status=status, reason="x")
+    answer = await core.say("历史")
+    assert "成功 1（恢复正常）" in answer
+    assert answer.count("失败 1/1（连续第 2 次）") == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.models import Failure, Run, RunStatus, TaskStatus
+from bot.models import Failure, Mute, Person, Run, RunStatus, TaskStatus
 from bot.runs.trend import compare_with_earlier
 from tests.conftest import CoreHarness
 from tests.factories import NOW, make_counts, make_run
@@ -92,6 +92,11 @@ def test_what_a_retry_repaired_was_well_before_the_next_run() -> None:
 def test_a_retry_is_compared_by_its_outcome_alone() -> None:
     trend = compare_with_earlier(ended(2, idempotency_key="retry:r1:m1"), [failed(1, "a")])
     assert (trend.was_well, trend.previous, trend.failures_changed) == (False, None, True)
+
+
+def test_a_muted_run_before_is_known() -> None:
+    muted = failed(1, "a", muted=Mute(by=Person(id="user01"), at=NOW))
+    assert compare_with_earlier(failed(2, "a"), [muted]).was_muted
 
 
 async def test_the_trend_is_stored_when_a_run_ends(core: CoreHarness) -> None:

@@ -13,7 +13,10 @@ from bot.models import UNSUBMITTED, Failure, Findings, KindSummary, Run, TaskCou
 from bot.ports import ReportInput
 from bot.workbook.builder import write_workbook
 from bot.workbook.diff import Side
-from tests.factories import NOW
+from bot.workbook.finding_sheets import EXTRA_SHEETS
+from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE
+from bot.workbook.statistics import LAYOUT
+from tests.factories import NOW, make_schedule
 from tests.workbooks import (
     LOOK,
     TITLES,
@@ -117,6 +120,16 @@ def test_an_unsubmitted_task_has_no_id(tmp_path: Path) -> None:
 def test_failures_that_are_not_listed_are_counted(tmp_path: Path) -> None:
     run = ended_run(task_counts=TaskCounts(total=300, error=250, done=50))
     assert "另有 249 个失败未列出" in cells(written(tmp_path, {}, story=ReportInput(run=run))["概览"])
+
+
+def test_an_english_workbook_has_no_chinese_but_in_the_sheets_of_arl(tmp_path: Path) -> None:
+    story = ReportInput(run=ended_run(schedule=make_schedule(name="daily"), asked_by=None, failures=()))
+    documents: dict[str, list[dict[str, Any]]] = {name: [{}] for name in EXTRA_SHEETS}
+    sheets = written(tmp_path, documents, story=story, lang="en")
+    ours = set(sheets) - {layout.title for layout in (SITE, IP, SERVICE, DOMAIN, LAYOUT)}
+    texts = {str(cell) for name in ours for cell in cells(sheets[name])} | ours
+    assert {"Overview", "Vulnerabilities", "Severity"} <= texts
+    assert {text for text in texts if re.search("[\u4e00-\u9fff]", text)} == set()
 
 
 def test_the_overview_speaks_english_too(tmp_path: Path) -> None:
