@@ -446,6 +446,7 @@ class Run:
     approved_by: Person | None = None  # second person, where a schedule needs two
     stopped_by: Person | None = None  # who asked to stop it last
     stopped_at: datetime | None = None
+    stop_approved_by: Person | None = None  # second person, where a schedule needs two
     ordinal: int = 0  # place among the runs of its schedule, from 1; given by the store that adds it
 
     @property

@@ -228,6 +228,8 @@ class SummaryView:
             "report": self.report,
             "report_state": self.report_state,
             "stamp": self.state.stamp,
+            "approved_by": str(run.approved_by or ""),
+            "stop_approved_by": str(run.stop_approved_by or ""),
             "stopped_by": str(run.stopped_by) if run.stopped_by else "",
             "unconfirmed": self.state.unconfirmed,
             "withheld": self.state.withheld,

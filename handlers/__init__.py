@@ -3,6 +3,7 @@
 from bot.chat.router import Router
 from handlers import (
     acknowledge,
+    approve,
     history,
     last_report,
     mute,
@@ -34,6 +35,7 @@ _routers = (
     schedules.router,
     stop.router,
     acknowledge.router,
+    approve.router,
     mute.router,
     notify.router,
     proof.router,

@@ -2,6 +2,7 @@
 
 from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
+from bot.chat.protection import ensure_protected, reserve_tapped, start_request, start_tapped
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE, ButtonReplies, Router
 from bot.chat.superseded import ensure_newest, newest_run
@@ -31,6 +32,9 @@ async def rerun(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     trigger = TriggerRequest(
         idempotency_key=key, trigger=Trigger.CHAT, asked_by=request.message.sender, asked_in=destination
     )
+    await ctx.starts.ensure_free(schedule.id, trigger)
+    wanted = start_request(trigger, request.message.sender)
+    await ensure_protected(ctx, request, schedule, wanted, argument=schedule.id)
     async with ctx.starts.reserved(schedule.id, trigger):
         await ctx.quota.requests.charge(request.message.sender)
         return await _accepted(ctx, await ctx.runs.trigger(schedule, trigger))
@@ -52,10 +56,10 @@ def _trigger_request(request: TapRequest) -> TriggerRequest:
 
 async def _reserve(ctx: Context, request: TapRequest) -> None:
     """Reserve the start at once, so that of two people who tap, the later one is told."""
-    await ctx.starts.ensure_none_running(request.run.schedule_id)
+    trigger = _trigger_request(request)
+    await ctx.starts.ensure_free(request.run.schedule_id, trigger)
     await ensure_newest(ctx, request)
-    async with ctx.starts.reserved(request.run.schedule_id, _trigger_request(request)):
-        await ctx.quota.requests.charge(request.tap.user)
+    await reserve_tapped(ctx, request, trigger)
 
 
 @router.button(
@@ -77,6 +81,4 @@ async def _reserve(ctx: Context, request: TapRequest) -> None:
     ),
 )
 async def rerun_tapped(ctx: Context, request: TapRequest) -> None:
-    schedule = await ctx.schedule_of(request, request.run)
-    started = await ctx.starts.start(schedule, _trigger_request(request))
-    await ctx.delivery.requests.announce_rerun(request.run, started)
+    await start_tapped(ctx, request, _trigger_request(request))

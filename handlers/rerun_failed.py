@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
+from bot.chat.protection import ensure_protected, reserve_tapped, start_request, start_tapped
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE, ButtonReplies, Router
 from bot.chat.superseded import ensure_newest, newest_run
@@ -40,6 +41,9 @@ async def rerun_failed(ctx: Context, request: CommandRequest) -> MarkdownMessage
         asked_by=request.message.sender,
         asked_in=destination,
     )
+    await ctx.starts.ensure_free(schedule.id, trigger)
+    wanted = start_request(trigger, request.message.sender)
+    await ensure_protected(ctx, request, schedule, wanted, argument=last.id)
     async with ctx.starts.reserved(schedule.id, trigger):
         await ctx.quota.requests.charge(request.message.sender)
         return await _accepted(ctx, await ctx.runs.trigger(schedule, trigger))
@@ -65,10 +69,10 @@ def _trigger_request(request: TapRequest) -> TriggerRequest:
 
 async def _reserve(ctx: Context, request: TapRequest) -> None:
     """Reserve the start at once, as for a rerun."""
-    await ctx.starts.ensure_none_running(request.run.schedule_id)
+    trigger = _trigger_request(request)
+    await ctx.starts.ensure_free(request.run.schedule_id, trigger)
     await ensure_newest(ctx, request)
-    async with ctx.starts.reserved(request.run.schedule_id, _trigger_request(request)):
-        await ctx.quota.requests.charge(request.tap.user)
+    await reserve_tapped(ctx, request, trigger)
 
 
 @router.button(
@@ -90,9 +94,7 @@ async def _reserve(ctx: Context, request: TapRequest) -> None:
     ),
 )
 async def rerun_failed_tapped(ctx: Context, request: TapRequest) -> None:
-    schedule = await ctx.schedule_of(request, request.run)
-    started = await ctx.starts.start(schedule, _trigger_request(request))
-    await ctx.delivery.requests.announce_rerun(request.run, started)
+    await start_tapped(ctx, request, _trigger_request(request))
 
 
 async def _find_by_name(ctx: Context, request: CommandRequest) -> Run:

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 
-from bot.chat.context import Context, ambiguous_run
+from bot.chat.context import Context, ambiguous_run, request_key
 from bot.chat.permissions import Permission
+from bot.chat.protection import approve, ensure_protected, ensure_tap_protected, stop_request
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE, ButtonReplies, Router
 from bot.chat.superseded import ensure_newest
 from bot.errors import ConfirmationNeeded, UserError
-from bot.models import MarkdownMessage, Run, RunStatus
+from bot.models import MarkdownMessage, Run, RunStatus, Trigger
+from bot.runs.approvals import Protection
 from bot.runs.schedule_lookup import normalize_name
 from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
 
@@ -33,6 +35,8 @@ async def stop(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         raise ambiguous_run(runs, word="stop")
     (run,) = runs
     await ctx.ensure_run(request, run)
+    wanted = stop_request(run, f"stop:{request_key(request.message)}", request.message.sender, Trigger.CHAT)
+    await ensure_protected(ctx, request, run.schedule, wanted, argument=run.id)
     if not request.confirmed:
         raise ConfirmationNeeded(
             "stop_confirm", argument=run.id, schedule=run.schedule_name, since=run.start_time, run=run.id
@@ -52,6 +56,9 @@ async def _ensure_stoppable(ctx: Context, request: TapRequest) -> None:
     if request.run.status is not RunStatus.RUNNING:
         raise UserError("nothing_running")
     await ensure_newest(ctx, request)
+    await ensure_tap_protected(
+        ctx, request, stop_request(request.run, f"stop:{request.key}", request.tap.user, Trigger.CARD)
+    )
     if not request.confirmed:
         raise ConfirmationNeeded("tap_stop", schedule=request.run.schedule_name)
 
@@ -70,7 +77,10 @@ async def _ensure_stoppable(ctx: Context, request: TapRequest) -> None:
     ),
 )
 async def stop_tapped(ctx: Context, request: TapRequest) -> None:
-    await ctx.runs.stop(request.run, request.tap.user)
+    if ctx.approvals.protection(request.run.schedule) is Protection.TWO_PERSON:
+        await approve(ctx, request.run.schedule, request.tap.user)
+    else:
+        await ctx.runs.stop(request.run, request.tap.user)
 
 
 async def _find_running(ctx: Context, request: CommandRequest) -> Sequence[Run]:

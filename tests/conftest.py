@@ -28,6 +28,7 @@ from bot.models import (
 from bot.ports import Messenger, QuotaStore
 from bot.quota.budget import Budget
 from bot.reports.link_tokens import LinkPolicy
+from bot.runs.approvals import Protection
 from bot.runs.lifecycle import TriggerRequest
 from bot.stores.sqlite.store import SqliteStore
 from bot.telemetry.metrics import Metrics
@@ -89,6 +90,7 @@ class CoreHarness:
     budget: Budget = field(default_factory=Budget)
     per_hour: int = 20  # requests of one person
     operators: tuple[Destination, ...] = ()
+    protected: dict[str, Protection] = field(default_factory=dict)
     fallback_webhooks: dict[str, Destination] = field(default_factory=dict)
     notify: dict[str, object] = field(default_factory=dict)  # settings of the section
 
@@ -166,6 +168,10 @@ class CoreHarness:
             "viewers": policy.viewers,
             "conversations": policy.conversations or TEST_GROUPS,
             "rules": rules,
+            "protected": {
+                name: True if level is Protection.CONFIRM else level.value
+                for name, level in self.protected.items()
+            },
         }
 
     async def do_jobs(self) -> int:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from bot.chat.requests import TapRequest
 from bot.errors import ConfirmationNeeded, UserError
-from bot.models import Clock, Reservation, Run
+from bot.models import Clock, Reservation, Run, deterministic_id
 from bot.ports import ReservationStore
 
 CONFIRMATION_TTL = timedelta(seconds=60)
@@ -39,12 +39,17 @@ class TapConfirmations:
         asked = await self._reservations.reserve(
             Reservation(
                 key=f"confirm:{tap.card_id}:{tap.action}:{tap.user.id}",
-                owner=f"{question.phrase}:{request.key}",
+                owner=_owner(request, question),
                 since=now,
                 until=now + CONFIRMATION_TTL,
             )
         )
-        if asked.owner != f"{question.phrase}:{request.key}":  # the state has changed since it was asked
+        if asked.owner != _owner(request, question):  # the state has changed since it was asked
             await self._reservations.release(asked.key, asked.owner)
             return await self.is_answer(request, question)
         return now - asked.since >= MIN_CONFIRMATION_DELAY
+
+
+def _owner(request: TapRequest, question: ConfirmationNeeded) -> str:
+    """Return what is asked, in every detail: a tap answers the question that the person has seen."""
+    return deterministic_id("", request.key, question.phrase, repr(sorted(question.values.items())))

@@ -21,6 +21,7 @@ from bot.reports.downloads import DownloadLog
 from bot.reports.exports import ReportExports
 from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
+from bot.runs.approvals import Approvals
 from bot.runs.history import RECENT_RUNS_LIMIT
 from bot.runs.lifecycle import Runs
 from bot.runs.schedule_lookup import ScheduleLookup, normalize_name
@@ -69,6 +70,7 @@ class Context:
 
     runs: Runs
     starts: RunStarts
+    approvals: Approvals
     confirmations: TapConfirmations
     schedules: ScheduleLookup
     reports: ReportServices

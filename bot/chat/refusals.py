@@ -4,7 +4,7 @@ from bot.audit.request import finish_entry, note_decision
 from bot.errors import ConfirmationNeeded, Refused, UserError
 from bot.models import AuditOutcome
 
-QUESTIONS = frozenset({"unknown"})
+QUESTIONS = frozenset({"unknown", "approval_waits"})
 
 
 async def record_refusal(error: UserError) -> None:

@@ -124,4 +124,6 @@ class TapProcessor:
         button = self._router.buttons[tap.action]
         access = await self._access.of_tap(tap, run, button.permission)
         access.note_decision(run)
-        await button.handler(self._context, TapRequest(tap=tap, run=run, access=access, key=job.id))
+        await button.handler(
+            self._context, TapRequest(tap=tap, run=run, access=access, key=job.id, confirmed=True)
+        )

@@ -57,3 +57,10 @@ class AccessSettings(Section):
         " `admin`; see below.",
         examples=[[{"people": ["user01"], "schedules": ["备份*"], "role": "operator"}]],
     )
+    protected: dict[str, bool | Literal["two_person"]] = Field(
+        default_factory=dict,
+        description="Schedules that are not started or stopped in the chat by one message or tap. `true`: the"
+        " same person confirms it; `two_person`: a second operator agrees, by `同意` or on the card. The key"
+        " is a name, an id, or a pattern such as `备份*`; the first that matches counts.",
+        examples=[{"备份*": "two_person", "每日巡检": True}],
+    )

@@ -20,3 +20,10 @@ class ChatSettings(Section):
         description="How long after a run the buttons of its card start and stop runs. Commands always do.",
         examples=[86_400],
     )
+    approval_ttl: Seconds = Field(
+        900.0,
+        ge=60,
+        description="How long a request for a schedule that is `two_person` in `access.protected` waits for"
+        " the second person.",
+        examples=[3600],
+    )

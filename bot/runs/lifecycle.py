@@ -50,6 +50,7 @@ class TriggerRequest:
     trigger: Trigger
     asked_by: Person | None = None
     asked_in: Destination | None = None
+    approved_by: Person | None = None  # second person, for a protected schedule
 
 
 class Runs(RunHistory):
@@ -85,6 +86,7 @@ class Runs(RunHistory):
             trigger=request.trigger,
             asked_by=request.asked_by,
             asked_in=request.asked_in,
+            approved_by=request.approved_by,
             start_time=self._clock(),
             export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIPPED,
         )
@@ -217,10 +219,13 @@ class Runs(RunHistory):
             log.info("run %s of %s is %s", run.id, run.schedule_name, done.status)
             self._jobs.wake()
 
-    async def stop(self, run: Run, by: Person | None = None) -> StopResult:
+    async def stop(
+        self, run: Run, by: Person | None = None, *, approved_by: Person | None = None
+    ) -> StopResult:
         """Ask the engine to stop the open tasks of a run. The watcher then ends it."""
         if by:
-            await self._store.update_run(run.id, {"stopped_by": by, "stopped_at": self._clock()})
+            changes = {"stopped_by": by, "stopped_at": self._clock(), "stop_approved_by": approved_by}
+            await self._store.update_run(run.id, changes)
         return await self._stops.stop(run)
 
     async def _targets(self, run: Run) -> Sequence[str]:

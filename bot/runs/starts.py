@@ -61,11 +61,22 @@ class RunStarts:
         if valid.owner != owner:
             raise await self._started(valid)
         try:
-            await self.ensure_none_running(schedule_id, request)
+            await self._ensure_none_running(schedule_id, request)
             yield
         except UserError:
             await self._reservations.release(key, owner)
             raise
+
+    async def ensure_free(self, schedule_id: str, request: TriggerRequest) -> None:
+        """Check that a start could be reserved for a request, without reserving it.
+
+        Raises:
+            UserError: As `start`.
+        """
+        valid = await self._reservations.find_reservation(start_key(schedule_id), self._clock())
+        if valid and valid.owner != request.idempotency_key and not await self._may_follow(request, valid):
+            raise await self._started(valid)
+        await self._ensure_none_running(schedule_id, request)
 
     async def _reserve(self, key: str, request: TriggerRequest) -> Reservation:
         now = self._clock()
@@ -90,14 +101,10 @@ class RunStarts:
         same = request.asked_by is not None and request.asked_by.id == valid.details.get("person")
         return same or not self._cooldown
 
-    async def ensure_none_running(self, schedule_id: str, request: TriggerRequest | None = None) -> None:
-        """Refuse while a run of the schedule has not ended, unless this request started it.
-
-        Raises:
-            UserError: It is running; the values tell how far it is.
-        """
+    async def _ensure_none_running(self, schedule_id: str, request: TriggerRequest) -> None:
+        """Raise `UserError` while a run of the schedule has not ended, unless this request started it."""
         run = await self._runs.find_running(schedule_id)
-        if run is None or (request and run.idempotency_key == request.idempotency_key):
+        if run is None or run.idempotency_key == request.idempotency_key:
             return
         counts = (await self._runs.progress([run]))[run.id]
         raise UserError(

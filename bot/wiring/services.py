@@ -44,6 +44,7 @@ from bot.reports.downloads import DownloadLog
 from bot.reports.exports import ReportExports
 from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
+from bot.runs.approvals import Approvals, Protection, ProtectionPolicy
 from bot.runs.decisions import NotificationDecisions
 from bot.runs.discovery import DiscoveryWindow, RunDiscovery
 from bot.runs.lapses import LapseChecker, LapseSources
@@ -248,6 +249,9 @@ class _Builder:
                 clock=adapters.clock,
                 ttl=timedelta(seconds=self._settings.chat.action_ttl),
             ),
+            approvals=Approvals(
+                adapters.stores.reservations, build_protection_policy(self._settings), clock=adapters.clock
+            ),
             starts=RunStarts(
                 adapters.stores.reservations,
                 self._runs,
@@ -312,6 +316,16 @@ def build_schedule_policy(settings: Settings) -> SchedulePolicy:
         misfire_policy=MisfirePolicy(settings.scheduler.misfire_policy),
         misfire_grace=timedelta(seconds=settings.scheduler.misfire_grace),
     )
+
+
+def build_protection_policy(settings: Settings) -> ProtectionPolicy:
+    """Build the policy of schedules that take a confirmation or two people."""
+    rules = [
+        (pattern, Protection.CONFIRM if level is True else Protection(str(level)))
+        for pattern, level in settings.access.protected.items()
+        if level is not False
+    ]
+    return ProtectionPolicy(rules=rules, ttl=timedelta(seconds=settings.chat.approval_ttl))
 
 
 def build_access_policy(settings: Settings) -> AccessPolicy:

@@ -219,6 +219,7 @@ SAMPLES = {
     "stopped": sample(
         stopped_by=Person(id="u2", name="李四"),
         stopped_at=NOW,
+        stop_approved_by=Person(id="u3", name="王五"),
         task_counts=TaskCounts(total=3, stop=3),
         failures=FAILURES[:1],
         export_status=ExportStatus.SKIPPED,
@@ -232,7 +233,10 @@ SAMPLES = {
         end_time=NOW + timedelta(milliseconds=300),
     ),
     "report_coming": sample(
-        export_status=ExportStatus.RUNNING, trigger=Trigger.CHAT, asked_by=Person(id="u1", name="张三")
+        export_status=ExportStatus.RUNNING,
+        trigger=Trigger.CHAT,
+        asked_by=Person(id="u1", name="张三"),
+        approved_by=Person(id="u2", name="李四"),
     ),
     "report_failed": sample(
         export_status=ExportStatus.ERROR, export_error="磁盘满了", trigger=Trigger.CARD, task_ids=("t1",)
@@ -459,6 +463,17 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "tap_stop": [{"schedule": "每日巡检"}],
     "card_expired": [{"schedule": "每日巡检"}],
     "stop_confirm": [{"schedule": "每日巡检", "since": NOW, "run": "rabcdefghij"}],
+    "confirm_protected": [{"schedule": "每日巡检"}],
+    "tap_protected": [{"schedule": "每日巡检"}],
+    "approval_waits": [
+        {"schedule": "备份库", "by": "张三", "act": act, "until": NOW} for act in ("start", "stop")
+    ],
+    "tap_approve": [{"schedule": "备份库", "by": "张三", "act": act} for act in ("start", "stop")],
+    "approve_self": [{"schedule": "备份库"}],
+    "nothing_to_approve": [{"schedule": "备份库"}, {"schedule": ""}],
+    "approved": [
+        {"schedule": "备份库", "by": "张三", "act": act, "run": "rabcdefghij"} for act in ("start", "stop")
+    ],
     "rerun_started": [
         {"by": "李四", "at": NOW, "run": "rabcdefghij", "ordinal": 12},
         {"by": "", "at": NOW, "run": "", "ordinal": 0},
@@ -708,7 +723,8 @@ TAPPED = (
     "needs_viewer", "needs_operator", "needs_admin", "not_here", "card_forwarded", "outsider", "not_met",
     "card_unknown", "busy", "failed",
     "rerun_running", "rerun_started", "rerun_pressed", "retry_pressed", "tap_superseded", "tap_stop",
-    "card_expired", "stop_pressed", "stop_taken", "rerun_taken",
+    "card_expired", "tap_protected", "approval_waits", "tap_approve",
+    "stop_pressed", "stop_taken", "rerun_taken",
     "no_such_schedule", "regenerate_pressed", "regenerate_running", "regenerate_unwanted", "report_is_there",
     "nothing_to_report", "revoke_pressed", "revoke_taken", "no_links",
     "report_pressed", "report_taken", "no_such_run",

@@ -69,6 +69,8 @@ async def test_a_question_about_an_earlier_state_confirms_nothing(core: CoreHarn
 async def test_a_replayed_tap_starts_nothing_more(core: CoreHarness) -> None:
     run = await core.finished_run()
     await tap(core, run)
+    assert "已由 李雷" in await tap(core, run, user=ZHANG)
+    core.clock.turn(seconds=60)
     assert "正在跑" in await tap(core, run)
     await core.finish()
     core.clock.turn(seconds=60)

@@ -11,6 +11,7 @@ import pytest
 from bot.chat.users import UserDirectory
 from bot.delivery.plan import card_id
 from bot.models import CardTap, Destination, Person, Trigger
+from bot.runs.approvals import Protection
 from bot.runs.lifecycle import TriggerRequest
 from bot.stores.sqlite.store import SqliteStore
 from bot.wiring.stores import StoreSet
@@ -63,7 +64,7 @@ async def test_two_messages_at_once_start_one_run(bots: tuple[CoreHarness, CoreH
     await settle(bots, one.intake.receive_message(first), other.intake.receive_message(second))
     (run,) = await one.store.find_runs()
     assert run.asked_by in {LI, ZHANG}
-    assert f"已由 {run.asked_by} 于 11-24 11:00 重跑" in answers(one)
+    assert f"已由 {run.asked_by} 于 今天 11:00 重跑" in answers(one)
 
 
 async def test_a_message_and_a_card_at_once_start_one_run(bots: tuple[CoreHarness, CoreHarness]) -> None:
@@ -122,3 +123,18 @@ async def test_who_started_a_run_may_start_another_when_it_has_ended(
     assert "第 1 次执行，编号" in answers(other)
     await other.hear(make_message("重跑", sender=LI))
     assert len(await one.store.find_runs()) == 2
+
+
+async def test_of_two_who_agree_at_once_one_starts_the_run(bots: tuple[CoreHarness, CoreHarness]) -> None:
+    for bot in bots:
+        bot.protected = {"*": Protection.TWO_PERSON}
+        bot.build()
+    one, other = bots
+    await one.hear(make_message("重跑", sender=LI))
+    agreed = [
+        make_message("同意 每日巡检", sender=each) for each in (ZHANG, Person(id="user03", name="王五"))
+    ]
+    await settle(bots, one.intake.receive_message(agreed[0]), other.intake.receive_message(agreed[1]))
+    (run,) = await one.store.find_runs()
+    assert run.asked_by == LI
+    assert run.approved_by in {message.sender for message in agreed}

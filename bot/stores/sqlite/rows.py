@@ -93,6 +93,7 @@ RUNS = Rows(
         "asked_by",
         "approved_by",
         "stopped_by",
+        "stop_approved_by",
         "asked_in",
         "task_ids",
         "task_counts",

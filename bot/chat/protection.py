@@ -1,0 +1,126 @@
+"""Ask for a confirmation or a second person before a protected schedule is started or stopped."""
+
+from bot.chat.context import Context
+from bot.chat.requests import CommandRequest, TapRequest
+from bot.errors import ConfirmationNeeded, UserError
+from bot.models import Person, Run, Schedule, Trigger
+from bot.runs.approvals import Act, ApprovalRequest, Protection
+from bot.runs.lifecycle import TriggerRequest
+
+
+async def ensure_protected(
+    ctx: Context, request: CommandRequest, schedule: Schedule, wanted: ApprovalRequest, *, argument: str
+) -> None:
+    """Accept a command on a schedule that is not protected, or that the person has confirmed.
+
+    `argument` is that of the command that a confirmation repeats.
+
+    Raises:
+        ConfirmationNeeded: The person has to confirm it.
+        UserError: It waits for a second person.
+    """
+    protection = ctx.approvals.protection(schedule)
+    if protection is Protection.TWO_PERSON:
+        raise await ctx.approvals.ask(schedule, wanted)
+    if protection is Protection.CONFIRM and not request.confirmed:
+        raise ConfirmationNeeded("confirm_protected", argument=argument, schedule=schedule.name)
+
+
+async def ensure_tap_protected(ctx: Context, request: TapRequest, wanted: ApprovalRequest) -> None:
+    """Accept a tap, as `ensure_protected` does a command. The tap of a second person agrees to the first one.
+
+    Raises:
+        ConfirmationNeeded: The person has to tap again.
+        UserError: It waits for a second person.
+    """
+    schedule = request.run.schedule
+    protection = ctx.approvals.protection(schedule)
+    if protection is Protection.CONFIRM and not request.confirmed:
+        raise ConfirmationNeeded("tap_protected", schedule=schedule.name)
+    if protection is not Protection.TWO_PERSON:
+        return
+    pending = await ctx.approvals.find(schedule)
+    if pending is None or pending.person.id == request.tap.user.id or pending.act is not wanted.act:
+        raise await ctx.approvals.ask(schedule, wanted)
+    if not request.confirmed:
+        raise ConfirmationNeeded(
+            "tap_approve", schedule=schedule.name, by=str(pending.person), act=pending.act.value
+        )
+
+
+def start_request(trigger: TriggerRequest, person: Person) -> ApprovalRequest:
+    """Return the request to start a run, as it waits for a second person."""
+    return ApprovalRequest(
+        act=Act.START,
+        key=trigger.idempotency_key,
+        person=person,
+        trigger=trigger.trigger,
+        asked_in=trigger.asked_in,
+    )
+
+
+def stop_request(run: Run, key: str, person: Person, trigger: Trigger) -> ApprovalRequest:
+    """Return the request to stop a run, as it waits for a second person."""
+    return ApprovalRequest(act=Act.STOP, key=key, person=person, trigger=trigger, run_id=run.id)
+
+
+async def reserve_tapped(ctx: Context, request: TapRequest, trigger: TriggerRequest) -> None:
+    """Reserve the start that a tap asks for, or agrees to.
+
+    Raises:
+        UserError: It must be confirmed, waits for a second person, or somebody else has started it.
+    """
+    await ensure_tap_protected(ctx, request, start_request(trigger, request.tap.user))
+    pending = (
+        await ctx.approvals.find(request.run.schedule) if _takes_two(ctx, request.run.schedule) else None
+    )
+    if pending:
+        trigger = pending.trigger_request(request.tap.user)
+    async with ctx.starts.reserved(request.run.schedule_id, trigger):
+        await ctx.quota.requests.charge(request.tap.user)
+
+
+async def start_tapped(ctx: Context, request: TapRequest, trigger: TriggerRequest) -> None:
+    """Start the run that a tap asks for, or agrees to, and show it on the card."""
+    schedule = await ctx.schedule_of(request, request.run)
+    if _takes_two(ctx, schedule):
+        _, started = await approve(ctx, schedule, request.tap.user)
+    else:
+        started = await ctx.starts.start(schedule, trigger)
+    await ctx.delivery.requests.announce_rerun(request.run, started)
+
+
+def _takes_two(ctx: Context, schedule: Schedule) -> bool:
+    return ctx.approvals.protection(schedule) is Protection.TWO_PERSON
+
+
+async def approve(ctx: Context, schedule: Schedule, approver: Person) -> tuple[ApprovalRequest | None, Run]:
+    """Carry out what waits for a second person. Returns the request, or None if it was carried out before.
+
+    Raises:
+        UserError: Nothing waits, the same person asked for it, or it is not possible any more.
+    """
+    pending = await ctx.approvals.find(schedule)
+    if pending is None:
+        return None, await _approved_before(ctx, schedule, approver)
+    if pending.person.id == approver.id:
+        raise UserError("approve_self", schedule=schedule.name)
+    if pending.act is Act.START:
+        run = await ctx.starts.start(schedule, pending.trigger_request(approver))
+    else:
+        found = await ctx.runs.find(pending.run_id)
+        if found is None:
+            raise UserError("nothing_running")
+        await ctx.runs.stop(found, pending.person, approved_by=approver)
+        run = found
+    await ctx.approvals.close(schedule, pending, approver)
+    return pending, run
+
+
+async def _approved_before(ctx: Context, schedule: Schedule, approver: Person) -> Run:
+    """Return the run that this person has just agreed to, if the request is processed again after a crash."""
+    newest = await ctx.runs.find_last(schedule.id)
+    recent = newest is not None and ctx.clock() - newest.start_time < ctx.approvals.ttl
+    if newest and recent and newest.approved_by and newest.approved_by.id == approver.id:
+        return newest
+    raise UserError("nothing_to_approve", schedule=schedule.name)
