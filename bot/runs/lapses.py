@@ -6,11 +6,22 @@ that dies in between, or another one that does the same, changes nothing.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.delivery.lapses.alerts import LapseAlerts
-from bot.models import OPEN_LAPSES, Clock, Lapse, LapseKind, LapseState, Run, RunStatus, Schedule, Watch
+from bot.models import (
+    EXTERNAL,
+    OPEN_LAPSES,
+    Clock,
+    Lapse,
+    LapseKind,
+    LapseState,
+    Run,
+    RunStatus,
+    Schedule,
+    Watch,
+)
 from bot.ports import Engine, LapseStore, Store
 from bot.runs.discovery import RunDiscovery
 from bot.runs.expectations import (
@@ -103,16 +114,14 @@ class LapseChecker:
         if lapse.state is LapseState.FOUND:
             await self._alerts.tell(lapse)
             await self._lapses.change_lapse(lapse.id, {"state": LapseState.TOLD}, when=LapseState.FOUND)
-        else:
-            await self._alerts.tell_recovery(lapse)
+        elif await self._alerts.tell_recovery(lapse):
             await self._lapses.change_lapse(lapse.id, {"state": LapseState.SETTLED}, when=LapseState.OVER)
 
     async def _check_engine(self, name: str, engine: Engine, known: _Known) -> None:
         """Check the schedules, the open runs and the open lapses of one engine."""
         schedules = {schedule.id: schedule for schedule in await engine.schedules()}
-        known = _Known(
-            now=known.now,
-            watches=known.watches,
+        known = replace(
+            known,
             runs=[run for run in known.runs if self._engine_of(run.schedule) == name],
             lapses=[lapse for lapse in known.lapses if self._engine_of(lapse.schedule) == name],
             schedules=schedules,
@@ -153,6 +162,8 @@ class LapseChecker:
         elif watch.last_start and watch.last_start > now + MAX_LEAD:
             await self._lapses.reset_start(schedule.id, now)
         elif observation and not told:
+            if self._engine_of(schedule) == EXTERNAL:  # starts that were reported during downtime are lost
+                watch = replace(watch, since=max(watch.since, observation.since))
             missed = first_missed(schedule, watch, observation, self._zone)
             if missed:
                 await self._lapses.add_lapse(missed_lapse(schedule, missed, now))

@@ -12,6 +12,7 @@ from bot.external.models import ExternalSchedule
 from bot.models import (
     Destination,
     Expectation,
+    Findings,
     JobState,
     Lapse,
     LapseState,
@@ -224,6 +225,18 @@ async def test_a_late_run_whose_summary_is_sent_needs_no_other_note(lapsing: Lap
     await lapsing.check()
     assert len(lapsing.told()) == 1
     assert lapsing.core.messenger.verbs().count("card") == 1
+
+
+async def test_who_wants_changes_only_is_told_that_a_late_run_ended_without_any(lapsing: Lapsing) -> None:
+    expect = Expectation(max_runtime=timedelta(hours=1))
+    lapsing.plan(cron="", notify_on=NotifyOn.CHANGE, export=True, expect=expect)
+    lapsing.core.exporter.findings = Findings(rows=3, compared=True)
+    for minutes in (1, 61):
+        await lapsing.start()
+        await lapsing.wait(minutes * MINUTE)
+        await lapsing.core.finish()
+        await lapsing.wait(2 * MINUTE)
+    assert [text[:8] for text in lapsing.told()] == ["**🔴 超时还没", "**✅ 超时的执"]
 
 
 async def test_whoever_does_not_receive_the_summary_is_told_that_a_late_run_ended(lapsing: Lapsing) -> None:
@@ -489,6 +502,17 @@ async def test_a_ping_that_stays_away_is_told_once_and_the_next_one_ends_it(repo
     assert [what for _, _, what in notes(reported)][1:] == [
         "**✅ 又开始了：备份**，今天 12:32。漏了 1 次，停了 30 分。"
     ]
+
+
+async def test_pings_that_were_lost_while_dingrun_was_down_are_not_missed(reported: Reported) -> None:
+    await pass_time(reported, 2)
+    await reported.report(SUCCESS)
+    await pass_time(reported, 2)
+    reported.core.clock.turn(seconds=HOUR)
+    await pass_time(reported, 60)
+    assert notes(reported) == []
+    await pass_time(reported, 6)
+    assert len(notes(reported)) == 1
 
 
 def notes(reported: Reported) -> list[tuple[str, str, str]]:

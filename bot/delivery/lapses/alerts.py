@@ -14,7 +14,7 @@ from bot.delivery.payload import DeliveryPayload, DeliveryResult, destination_of
 from bot.delivery.plan import job_id
 from bot.delivery.policy.effective import effective_schedule
 from bot.delivery.policy.overrides import Overrides
-from bot.delivery.recipients import lapse_recipients, options_for, recipients
+from bot.delivery.recipients import is_notified, lapse_recipients, options_for, recipients
 from bot.delivery.services import DeliveryServices
 from bot.errors import PermanentError
 from bot.jobs.queue import Claim, JobKind, Postpone, Result
@@ -63,16 +63,19 @@ class LapseAlerts:
         for destination in lapse_recipients(schedule, await self._run_of(lapse)):
             await self._add("lapse", lapse, destination)
 
-    async def tell_recovery(self, lapse: Lapse) -> None:
+    async def tell_recovery(self, lapse: Lapse) -> bool:
         """Store the notes that a lapse is over, for those whose alerts are stored. Idempotent.
 
-        Whoever receives the summary of the run needs no note.
+        Whoever receives the summary of the run needs no note. False while its report decides who does.
         """
         run = await self._run_of(lapse)
         summarized = recipients(run) if run else ()
+        if run and any(is_notified(run, destination) is None for destination in summarized):
+            return False
         for destination in lapse_recipients(replace(lapse.schedule, notify_enable=True), run):
             if destination not in summarized and await self._find_alert(lapse, destination):
                 await self._add("recovery", lapse, destination)
+        return True
 
     async def _run_of(self, lapse: Lapse) -> Run | None:
         return await self._services.store.find_run(lapse.run_id) if lapse.run_id else None
