@@ -45,7 +45,7 @@ __all__ = ["database", "mongo", "own_variable", "rabbitmq", "redis"]
 GROUP = Destination.parse("group:cidA")
 METRICS = Metrics()
 ZONE = ZoneInfo("Asia/Shanghai")
-TEST_GROUPS = (GROUP.id, "cidB")  # configured, unless a test names others
+TEST_GROUPS = (GROUP.id, "cidB", "cidSandboxGroupOps==")  # configured, unless a test names others
 TEST_POLICY = AccessPolicy(admins=("user01",), operators=("user02",), conversations=TEST_GROUPS)
 """What the people of most tests may do."""
 KINDS = tuple(kind for pool in POOLS for kind in pool.kinds)
