@@ -9,7 +9,16 @@ from bot.chat.requests import CommandRequest
 from bot.chat.router import SCHEDULE, Router
 from bot.delivery.policy.effective import acknowledgement_of, active_mute
 from bot.errors import PermanentError, TemporaryError
-from bot.models import Lapse, LapseKind, MarkdownMessage, Run, Schedule, ScheduleOverride, TaskCounts
+from bot.models import (
+    Lapse,
+    LapseKind,
+    MarkdownMessage,
+    PushStatus,
+    Run,
+    Schedule,
+    ScheduleOverride,
+    TaskCounts,
+)
 from cards.summary import SummaryView
 
 router = Router()
@@ -50,6 +59,7 @@ async def status(ctx: Context, request: CommandRequest) -> MarkdownMessage:
             _ended(run, ctx.reports.exports.progress(run), overrides.get(run.schedule_id)) for run in ended
         ],
         muted=_muted([*running, *ended], overrides, ctx.clock()),
+        quiet_until=quiet.end_after(ctx.clock()) if (quiet := ctx.delivery.quiet_hours) else None,
     )
 
 
@@ -123,7 +133,7 @@ def _ended(run: Run, exported_rows: int | None, override: ScheduleOverride | Non
         "total": counts.total,
         "ended_at": run.end_time,
         "push": run.push_status.value,
-        "muted": run.muted is not None,
+        "muted": run.muted is not None and run.push_status is PushStatus.SKIPPED,
         "handled_by": str(acknowledged.by) if acknowledged else "",
         "handled_until": acknowledged.until if acknowledged else None,
         "export": run.export_status.value,

@@ -11,6 +11,7 @@ from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.users import UserDirectory
 from bot.delivery.files import ReportSender
 from bot.delivery.policy.overrides import Overrides
+from bot.delivery.policy.quiet_hours import QuietHours
 from bot.delivery.requests import DeliveryRequests
 from bot.delivery.resend import Resender
 from bot.errors import DingRunError, Refused, UserError
@@ -50,6 +51,7 @@ class ChatDelivery:
     requests: DeliveryRequests
     resender: Resender
     files: ReportSender
+    quiet_hours: QuietHours | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -269,7 +269,10 @@ class _Builder:
                 downloads=self._download_log,
             ),
             delivery=ChatDelivery(
-                requests=self._delivery, resender=self._resender, files=self._delivery_services.report_sender
+                requests=self._delivery,
+                resender=self._resender,
+                files=self._delivery_services.report_sender,
+                quiet_hours=self._delivery_services.quiet_hours,
             ),
             quota=ChatQuota(
                 governor=self._delivery_services.governor,

@@ -18,6 +18,7 @@ from bot.models import (
     Mute,
     Person,
     PreviousRun,
+    PushStatus,
     Report,
     Run,
     RunStatus,
@@ -652,6 +653,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             "run": failed(
                 idempotency_key="cron:s1:now",
                 end_time=None,
+                push_status=PushStatus.SKIPPED,
                 muted=Mute(by=Person(id="u1", name="张三"), at=NOW, until=NOW),
             ),
             "chain": [],

@@ -128,3 +128,9 @@ async def test_quiet_hours_that_are_turned_off_still_send_what_waits(core: CoreH
     core.build()
     await until_eight_in_the_evening(core)
     assert core.messenger.verbs() == ["card"]
+
+
+async def test_the_status_says_when_the_digest_comes(core: CoreHarness) -> None:
+    be_quiet(core)
+    await ended(core, 0)
+    assert "免打扰，今天 20:00 汇总推送" in await core.say("状态")

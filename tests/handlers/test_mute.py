@@ -137,3 +137,11 @@ async def test_status_and_proof_say_that_and_by_whom_it_is_muted(core: CoreHarne
     assert "已静默" in status
     assert "到 今天 13:00，李雷 设置" in status
     assert "没有推送：李雷 在 今天 11:00 静默了，到 今天 13:00" in proof
+
+
+async def test_a_run_that_was_asked_for_is_not_called_muted(core: CoreHarness) -> None:
+    await core.say("静默 每日巡检 2h")
+    await core.say("重跑 每日巡检")
+    await core.finish()
+    assert "已静默" not in await core.say("状态")
+    assert "没有推送" not in await core.say("凭据 1")
