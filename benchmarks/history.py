@@ -127,10 +127,10 @@ async def slowest(ask: Ask) -> float:
 
 
 def command(desk: CoreHarness, text: str) -> Ask:
-    found = router.match(text)
-    if found is None:
+    word, _, rest = text.partition(" ")
+    does = router.find(word)
+    if does is None:
         raise ValueError(text)
-    does, rest = found
     message = make_message(text)
     access = AccessControl(desk.context, desk.access_policy).of_message(message, does.permission)
     request = CommandRequest(message=message, access=access, argument=rest)

@@ -20,6 +20,7 @@ from handlers import (
     stop,
 )
 from handlers.admin import audit
+from handlers.questions import failures, next_runs, started_by
 from handlers.service import help, quota, whoami
 
 _routers = (
@@ -31,8 +32,11 @@ _routers = (
     regenerate.router,
     revoke_links.router,
     status.router,
+    failures.router,
+    started_by.router,
     history.router,
     schedules.router,
+    next_runs.router,
     stop.router,
     acknowledge.router,
     approve.router,

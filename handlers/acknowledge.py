@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.chat.context import Context, request_key
+from bot.chat.language.spans import split_span
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import ButtonReplies, Router
-from bot.chat.spans import split_span
 from bot.delivery.policy.effective import acknowledgement_of
 from bot.delivery.recipients import has_failures
 from bot.errors import UserError

@@ -3,7 +3,7 @@
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
-from bot.chat.router import SCHEDULE, Router
+from bot.chat.router import SCHEDULE, Router, Synonyms
 from bot.models import MarkdownMessage, Run, RunStatus, TaskCounts
 from cards.summary import SummaryView
 
@@ -12,9 +12,20 @@ router = Router()
 MAX_RUNS_SHOWN = 10
 
 
+SYNONYMS = Synonyms(
+    also=(
+        "历史记录 | 执行记录 | 运行记录 | 重跑记录 | 执行历史 | 最近执行 | 最近几次 | "
+        "最近的执行 | 跑过哪些 | 跑过几次 | 跑了几次 | 执行过几次 | recent runs | last runs | "
+        "past runs | show history"
+    ),
+    common=("记录 | 历次"),
+)
+
+
 @router.command(
     "历史",
     "history",
+    synonyms=SYNONYMS,
     permission=Permission.VIEW,
     argument=SCHEDULE,
     zh="列出最近的执行和结果",

@@ -3,7 +3,7 @@
 from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
-from bot.chat.router import SCHEDULE_OR_RUN, ButtonReplies, Router
+from bot.chat.router import SCHEDULE_OR_RUN, ButtonReplies, Router, Synonyms
 from bot.delivery.plan import card_id
 from bot.delivery.recipients import all_recipients
 from bot.errors import UserError
@@ -31,11 +31,25 @@ _REASONS = {
 """Why a run has no report, as the phrase `no_report` knows it."""
 
 
+SYNONYMS = Synonyms(
+    also=(
+        "最近的报告 | 最新报告 | 最新的报告 | 上次的报告 | 报表 | 报告发我 | 报告发给我 | "
+        "发报告 | 报告单 | 导出报告 | 下载报告 | excel | xlsx | 表格 | reports of | "
+        "latest report | report of"
+    ),
+    common=(
+        "导出 | 下载 | 文件 | 发我 | 发给我 | 发一下 | 发下 | 发 | 发到 | download | export | "
+        "file | send me | send"
+    ),
+)
+
+
 @router.command(
     "最近报告",
     "last report",
     "报告",
     "report",
+    synonyms=SYNONYMS,
     permission=Permission.VIEW,
     argument=SCHEDULE_OR_RUN,
     zh="把最近一份报告，或某次执行的报告，发到这里",

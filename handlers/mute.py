@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.chat.context import Context, request_key
+from bot.chat.language.spans import Span, next_morning, split_span
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE, ButtonReplies, Router
-from bot.chat.spans import Span, next_morning, split_span
 from bot.delivery.policy.effective import active_mute
 from bot.errors import UserError
 from bot.models import MarkdownMessage, Mute, Run, Schedule, ScheduleOverride

@@ -3,7 +3,7 @@
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
-from bot.chat.router import RUN, Router
+from bot.chat.router import RUN, Router, Synonyms
 from bot.delivery.audit_trail import audit_trail, seen_by
 from bot.models import MarkdownMessage
 
@@ -12,9 +12,16 @@ router = Router()
 MAX_STEPS_SHOWN = 40
 
 
+SYNONYMS = Synonyms(
+    also=("证据 | 全过程记录 | 全过程 | 审计记录 | 操作记录 | audit trail"),
+    common=("详情 | 明细 | details"),
+)
+
+
 @router.command(
     "凭据",
     "proof",
+    synonyms=SYNONYMS,
     permission=Permission.VIEW,
     argument=RUN,
     zh="查看一次执行的全过程记录",

@@ -3,7 +3,7 @@
 from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
-from bot.chat.router import RUN, ButtonReplies, Router
+from bot.chat.router import RUN, ButtonReplies, Router, Synonyms
 from bot.errors import UserError
 from bot.models import Destination, MarkdownMessage, Run
 from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
@@ -12,9 +12,18 @@ from handlers.last_report import tap_destination
 router = Router()
 
 
+SYNONYMS = Synonyms(
+    also=(
+        "重新生成报告 | 再生成 | 重新导出 | 重新出报告 | 重做报告 | 重新做报告 | "
+        "regenerate report | make again"
+    ),
+)
+
+
 @router.command(
     "重新生成",
     "regenerate",
+    synonyms=SYNONYMS,
     permission=Permission.OPERATE,
     argument=RUN,
     zh="重新生成失败的报告",

@@ -3,7 +3,7 @@
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
-from bot.chat.router import SCHEDULE, Router
+from bot.chat.router import SCHEDULE, Router, Synonyms
 from bot.models import MarkdownMessage
 
 router = Router()
@@ -11,9 +11,18 @@ router = Router()
 MAX_REPORTS_SHOWN = 10
 
 
+SYNONYMS = Synonyms(
+    also=(
+        "有哪些报告 | 所有报告 | 全部报告 | 历史报告 | 有什么报告 | 列出报告 | 报告历史 | "
+        "list reports | all reports"
+    ),
+)
+
+
 @router.command(
     "报告列表",
     "reports",
+    synonyms=SYNONYMS,
     permission=Permission.VIEW,
     argument=SCHEDULE,
     zh="列出最近的报告",

@@ -4,7 +4,7 @@ from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.protection import ensure_protected, reserve_tapped, start_request, start_tapped
 from bot.chat.requests import CommandRequest, TapRequest
-from bot.chat.router import SCHEDULE, ButtonReplies, Router
+from bot.chat.router import SCHEDULE, ButtonReplies, Router, Synonyms
 from bot.chat.superseded import ensure_newest, newest_run
 from bot.delivery.policy.effective import effective_schedule
 from bot.models import MarkdownMessage, Run, Trigger
@@ -15,9 +15,24 @@ from handlers.last_report import card_destination
 router = Router()
 
 
+SYNONYMS = Synonyms(
+    also=(
+        "再跑 | 再跑下 | 重新跑 | 重新跑下 | 重新执行 | 重新运行 | 重新扫描 | 重新扫 | 再执行 | "
+        "再次执行 | 再运行 | 再扫 | 再扫描 | 重扫 | 再来一次 | 再来一遍 | 重新来一遍 | "
+        "重新来一次 | 再重跑 | 重跑下 | 重新启动 | re-run | restart | run again | run it again | "
+        "start again | execute again"
+    ),
+    common=(
+        "跑 | 跑下 | 执行 | 运行 | 启动 | 触发 | 开始 | 扫描 | 扫 | 扫下 | run | start | "
+        "execute | scan | trigger | launch | retry | 重试"
+    ),
+)
+
+
 @router.command(
     "重跑",
     "rerun",
+    synonyms=SYNONYMS,
     permission=Permission.OPERATE,
     argument=SCHEDULE,
     zh="重新执行一个计划",

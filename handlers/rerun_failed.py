@@ -6,7 +6,7 @@ from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.protection import ensure_protected, reserve_tapped, start_request, start_tapped
 from bot.chat.requests import CommandRequest, TapRequest
-from bot.chat.router import SCHEDULE, ButtonReplies, Router
+from bot.chat.router import SCHEDULE, ButtonReplies, Router, Synonyms
 from bot.chat.superseded import ensure_newest, newest_run
 from bot.delivery.policy.effective import effective_schedule
 from bot.delivery.recipients import all_recipients
@@ -20,9 +20,18 @@ from handlers.last_report import card_destination
 router = Router()
 
 
+SYNONYMS = Synonyms(
+    also=(
+        "重跑失败的 | 重跑失败项 | 重跑失败任务 | rerun the failed | rerun failures | "
+        "retry failed | rerun failed tasks"
+    ),
+)
+
+
 @router.command(
     "重跑失败",
     "rerun failed",
+    synonyms=SYNONYMS,
     permission=Permission.OPERATE,
     argument=SCHEDULE,
     zh="只重跑上次没成功的任务",

@@ -3,7 +3,7 @@
 from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
-from bot.chat.router import RUN, ButtonReplies, Router
+from bot.chat.router import RUN, ButtonReplies, Router, Synonyms
 from bot.errors import UserError
 from bot.models import Destination, MarkdownMessage, Run
 from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
@@ -12,10 +12,17 @@ from handlers.last_report import tap_destination
 router = Router()
 
 
+SYNONYMS = Synonyms(
+    also=("重新发送 | 重新发 | 重新推送 | 补发 | 重新投递 | send again"),
+    common=("再发 | 再推 | 重推"),
+)
+
+
 @router.command(
     "重发",
     "resend",
     "redeliver",
+    synonyms=SYNONYMS,
     permission=Permission.OPERATE,
     argument=RUN,
     zh="重发没送到或没确认的消息和文件",

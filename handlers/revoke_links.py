@@ -3,7 +3,7 @@
 from bot.chat.context import Context, request_key
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
-from bot.chat.router import RUN, ButtonReplies, Router
+from bot.chat.router import RUN, ButtonReplies, Router, Synonyms
 from bot.errors import UserError
 from bot.models import MarkdownMessage, Run
 from cards.buttons import ButtonColor, ButtonDesign
@@ -11,9 +11,19 @@ from cards.buttons import ButtonColor, ButtonDesign
 router = Router()
 
 
+SYNONYMS = Synonyms(
+    also=(
+        "作废链接 | 撤回链接 | 撤销下载链接 | 链接作废 | 取消链接 | 链接撤销 | 吊销链接 | "
+        "revoke links | revoke link | revoke the link | revoke the links"
+    ),
+    common=("作废 | 撤销 | 撤回 | 吊销"),
+)
+
+
 @router.command(
     "撤销链接",
     "revoke",
+    synonyms=SYNONYMS,
     permission=Permission.OPERATE,
     argument=RUN,
     zh="作废一份报告的全部下载链接",

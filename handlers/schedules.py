@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bot.chat.context import Context, reply_destination
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
-from bot.chat.router import SCHEDULE, Router
+from bot.chat.router import SCHEDULE, Router, Synonyms
 from bot.delivery.policy.effective import active_mute, effective_schedule
 from bot.delivery.recipients import options_for
 from bot.models import (
@@ -24,6 +24,12 @@ MAX_SCHEDULES_SHOWN = 30
 MAX_TIMES_SHOWN, MAX_TARGETS_SHOWN, MAX_RUNS_SHOWN, MAX_RECIPIENTS_SHOWN = 5, 8, 5, 10
 
 
+SYNONYMS = Synonyms(
+    also=("计划列表 | 任务列表 | 多少计划 | 多少个计划 | list schedules | all schedules | what schedules"),
+    common=("任务 | jobs"),
+)
+
+
 @router.command(
     "计划",
     "schedules",
@@ -32,6 +38,7 @@ MAX_TIMES_SHOWN, MAX_TARGETS_SHOWN, MAX_RUNS_SHOWN, MAX_RECIPIENTS_SHOWN = 5, 8,
     argument=SCHEDULE,
     zh="列出全部计划，或查看一个计划的详情",
     en="list all schedules, or show one in detail",
+    synonyms=SYNONYMS,
 )
 async def schedules(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     if request.argument:

@@ -6,7 +6,7 @@ from bot.chat.context import Context, ambiguous_run, request_key
 from bot.chat.permissions import Permission
 from bot.chat.protection import approve, ensure_protected, ensure_tap_protected, stop_request
 from bot.chat.requests import CommandRequest, TapRequest
-from bot.chat.router import SCHEDULE, ButtonReplies, Router
+from bot.chat.router import SCHEDULE, ButtonReplies, Router, Synonyms
 from bot.chat.superseded import ensure_newest
 from bot.errors import ConfirmationNeeded, UserError
 from bot.models import MarkdownMessage, Run, RunStatus, Trigger
@@ -19,9 +19,20 @@ router = Router()
 MAX_OPEN_RUNS = 100  # searched by name
 
 
+SYNONYMS = Synonyms(
+    also=(
+        "停掉 | 停下 | 停下来 | 停一下 | 停 | 停用执行 | 终止 | 中止 | 别跑了 | 别跑啦 | "
+        "不要跑了 | 不跑了 | 别再跑了 | 不要再跑了 | 别扫了 | 不要扫了 | 别执行了 | 取消执行 | "
+        "停止执行 | 终止执行 | 停跑 | 叫停 | stop it | abort | kill"
+    ),
+    common=("取消 | 结束掉 | 暂停 | cancel | halt | end"),
+)
+
+
 @router.command(
     "停止",
     "stop",
+    synonyms=SYNONYMS,
     permission=Permission.OPERATE,
     argument=SCHEDULE,
     zh="停止正在执行的",

@@ -143,7 +143,7 @@ class Context:
         """
         text = request.argument
         if text:
-            run = await self.find_run(request, text)
+            run = await self.find_run(request, text) or await self.runs.find_last(text)  # id of a schedule
         else:
             run = await self.runs.last_notified(reply_destination(request.message))
         if run is None:

@@ -2,19 +2,29 @@
 
 import logging
 from dataclasses import replace
+from typing import NoReturn
 
 from bot.audit.request import finish_entry, note_command
 from bot.chat.access_control import AccessControl
 from bot.chat.context import Context
+from bot.chat.dialogue.interpreter import Interpreter, Wish
+from bot.chat.language.normalize import fold
+from bot.chat.language.parser import Answer
+from bot.chat.language.vocabulary import Takes
 from bot.chat.pending_answers import CANCELLATIONS, CONFIRMATIONS, Pending, PendingKind
 from bot.chat.permissions import AccessPolicy, Permission
 from bot.chat.refusals import record_refusal
 from bot.chat.requests import CommandRequest
-from bot.chat.router import PUNCTUATION, Command, Router, normalize
+from bot.chat.router import Command, Router
 from bot.errors import ConfirmationNeeded, DingRunError, PermanentError, Refused, UserError
 from bot.models import AuditOutcome, MarkdownMessage, Message
 
 log = logging.getLogger(__name__)
+
+
+_TALK = {Answer.SMALLTALK: "smalltalk", Answer.FORBIDDEN: "nothing_done"}
+_WITHOUT_ACT = {Answer.SMALLTALK, Answer.FORBIDDEN, Answer.UNKNOWN}
+PUNCTUATION = " ,:。.!~"
 
 
 class MessageProcessor:
@@ -24,6 +34,7 @@ class MessageProcessor:
         self._context = context
         self._router = router
         self._access = AccessControl(context, policy)
+        self._interpreter = Interpreter(context, router)
 
     async def respond(self, message: Message) -> MarkdownMessage:
         """Return the answer to a message. Only errors that end by themselves are raised."""
@@ -59,7 +70,7 @@ class MessageProcessor:
         access.ensure(Permission.IDENTIFY)
         request = CommandRequest(message=message, access=access)
         reply = await self._reply_to_question(request)
-        return reply if reply is not None else await self._run_match(request)
+        return reply if reply is not None else await self._carry_out(request)
 
     async def _reply_to_question(self, request: CommandRequest) -> MarkdownMessage | None:
         """Carry out what a reply such as `2` or `确认` stands for. Returns None for any other message."""
@@ -67,7 +78,7 @@ class MessageProcessor:
         command = self._router.find(pending.command) if pending else None
         if pending is None or command is None:
             return None
-        said = normalize(request.message.text).strip(PUNCTUATION)
+        said = fold(request.message.text).strip(PUNCTUATION)
         if pending.kind is PendingKind.CONFIRMATION:
             return await self._confirm(command, pending, request, said)
         argument = pending.argument(said)
@@ -88,22 +99,69 @@ class MessageProcessor:
         (argument,) = pending.arguments
         return await self._run(command, replace(request, message=asked, argument=argument, confirmed=True))
 
-    async def _run_match(self, request: CommandRequest) -> MarkdownMessage:
-        message = request.message
-        match = self._router.match(message.text)
-        if match is None:
-            raise UserError("unknown", text=message.text, nearest=self._router.nearest(message.text))
-        command, argument = match
-        argument = await self._context.answers.resolve(message, argument)
-        return await self._run(command, replace(request, argument=argument))
+    async def _carry_out(self, request: CommandRequest) -> MarkdownMessage:
+        """Do, ask or answer what a message means. The permission comes before any question."""
+        wish = await self._interpreter.interpret(request)
+        command = wish.command
+        if command is None or wish.answer in _WITHOUT_ACT:
+            request.access.ensure(Permission.IDENTIFY)
+            return self._talk(wish, request)
+        return await self._run(command, replace(request, argument=wish.argument), wish)
 
-    async def _run(self, command: Command, request: CommandRequest) -> MarkdownMessage:
-        """Run a command. Remember what it asks, so that the next message can answer."""
+    def _talk(self, wish: Wish, request: CommandRequest) -> MarkdownMessage:
+        """Answer what is no command, or one that is told, asked about or forbidden."""
+        if wish.answer in _TALK:
+            return self._context.cards.reply(_TALK[wish.answer])
+        suggestion = wish.interpretation.suggestion
+        raise UserError("unknown", text=request.message.text, nearest=suggestion)
+
+    async def _made_clear(self, wish: Wish, command: Command, request: CommandRequest) -> CommandRequest:
+        """Return the request with what it names.
+
+        Raises:
+            UserError: It could mean several schedules, or one that does not exist.
+            ConfirmationNeeded: It is not clear enough to act.
+        """
+        found, argument, title = wish.interpretation, wish.argument, wish.title
+        if found.answer is Answer.WHICH:
+            raise self._context.schedules.ambiguous(wish.schedules)
+        if found.answer is Answer.NO_SUCH and command.takes is Takes.RUN:
+            raise UserError("no_such_run", run=found.claimed)
+        if found.answer is Answer.NO_SUCH:
+            schedule = await self._context.find_schedule(request, found.claimed)
+            argument, title = schedule.id, schedule.name
+        elif found.answer is not Answer.ASK:
+            return request
+        if command.language.acts:
+            await self._ask_back(command, request, argument, title)
+        return replace(request, argument=argument)
+
+    async def _ask_back(
+        self, command: Command, request: CommandRequest, argument: str, title: str
+    ) -> NoReturn:
+        """Ask whether a command is meant, unless the person may not use it."""
+        if not argument:
+            argument, title = await self._interpreter.default(command, request)
+        elif (
+            command.takes is Takes.SCHEDULE
+            and command.name != "stop"
+            and not await self._context.find_run(request, argument)
+        ):
+            await self._context.find_schedule(request, argument)  # refuses who may not do this to it
+        word = {"zh-CN": command.words[0], "en": command.name}[self._context.cards.lang]
+        raise ConfirmationNeeded("confirm_command", argument=argument, word=word, name=title)
+
+    async def _run(
+        self, command: Command, request: CommandRequest, wish: Wish | None = None
+    ) -> MarkdownMessage:
+        """Run a command, once its wish is clear. Remember what is asked, so that the next message answers."""
         note_command(command.words[0])
         request = replace(request, access=replace(request.access, permission=command.permission))
         request.access.ensure(command.permission)
         answers, word = self._context.answers, command.words[0]
         try:
+            if wish:
+                request = await self._made_clear(wish, command, request)
             return await command.handler(self._context, request)
         except ConfirmationNeeded as error:
             argument = request.argument if error.argument is None else error.argument

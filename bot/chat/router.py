@@ -1,12 +1,11 @@
 """Match messages and card taps with handlers. Routes are declared in `handlers/` and listed there."""
 
-import difflib
-import re
-import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.chat.context import Context
+from bot.chat.language.normalize import fold
+from bot.chat.language.vocabulary import CommandWords, Takes
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.models import MarkdownMessage, Run
@@ -19,13 +18,34 @@ DedupeKey = Callable[[Context, Run], Awaitable[str]]
 Words = Mapping[str, str]
 """What people read, by language."""
 
-SIMILARITY_CUTOFF = 0.45  # ratio from which an unknown word counts as a typo
-PUNCTUATION = " ,，:：。.!！?？"
-
 NOTHING: Words = {"zh-CN": "", "en": ""}
 SCHEDULE: Words = {"zh-CN": "[计划]", "en": "[schedule]"}
 RUN: Words = {"zh-CN": "[执行]", "en": "[run]"}
 SCHEDULE_OR_RUN: Words = {"zh-CN": "[计划或执行]", "en": "[schedule or run]"}
+
+_TAKES = (
+    (NOTHING, Takes.NOTHING),
+    (SCHEDULE, Takes.SCHEDULE),
+    (RUN, Takes.RUN),
+    (SCHEDULE_OR_RUN, Takes.SCHEDULE_OR_RUN),
+)
+
+
+def _split(words: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in words.split("|") if word.strip())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synonyms:
+    """Other words for a command, separated by `|`.
+
+    Attributes:
+        also: Words that mean the command wherever they stand.
+        common: Words that mean it only alone or beside a name, such as 跑 and run.
+    """
+
+    also: str = ""
+    common: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +57,32 @@ class Command:
     permission: Permission
     argument: Words  # what may follow, for help
     summary: Words
+    synonyms: "Synonyms"
+
+    @property
+    def name(self) -> str:
+        """Return the first English word, which identifies the command."""
+        return next(word for word in self.words if word.isascii())
+
+    @property
+    def takes(self) -> Takes:
+        """Return what may follow the words."""
+        return next((takes for shown, takes in _TAKES if shown is self.argument), Takes.TEXT)
+
+    @property
+    def language(self) -> CommandWords:
+        """Return the command as the parser knows it."""
+        return CommandWords(
+            name=self.name,
+            words=self.words,
+            also=_split(self.synonyms.also),
+            common=_split(self.synonyms.common),
+            acts=self.permission not in {Permission.VIEW, Permission.IDENTIFY},
+            takes=self.takes,
+        )
+
+
+NO_SYNONYMS = Synonyms()
 
 
 async def _always(ctx: Context, request: TapRequest) -> None:
@@ -85,7 +131,7 @@ class Router:
     def __init__(self, *parts: "Router") -> None:
         self.commands: list[Command] = []
         self.buttons: dict[str, Button] = {}
-        self._by_length: list[tuple[str, Command]] = []  # normalized words, the longest first
+        self._by_word: dict[str, Command] = {}
         for part in parts:
             for command in part.commands:
                 self._add_command(command)
@@ -98,15 +144,29 @@ class Router:
         return tuple(button.design for button in self.buttons.values())
 
     def command(
-        self, *words: str, permission: Permission, zh: str, en: str, argument: Words = NOTHING
+        self,
+        *words: str,
+        permission: Permission,
+        zh: str,
+        en: str,
+        argument: Words = NOTHING,
+        synonyms: Synonyms = NO_SYNONYMS,
     ) -> Callable[[CommandHandler], CommandHandler]:
-        """Declare a command: its words, who may use it, its summaries for help, and what may follow it."""
+        """Declare a command: its words, who may use it, its summaries for help, and what may follow it.
+
+        `synonyms` are not shown in help.
+        """
 
         def declare(handler: CommandHandler) -> CommandHandler:
             summary = {"zh-CN": zh, "en": en}
             self._add_command(
                 Command(
-                    words=words, handler=handler, permission=permission, argument=argument, summary=summary
+                    words=words,
+                    handler=handler,
+                    permission=permission,
+                    argument=argument,
+                    summary=summary,
+                    synonyms=synonyms,
                 )
             )
             return handler
@@ -125,66 +185,18 @@ class Router:
         return declare
 
     def _add_command(self, command: Command) -> None:
-        taken = {normalize(word) for other in self.commands for word in other.words}
-        twice = taken & {normalize(word) for word in command.words}
+        words = {fold(word): command for word in command.words}
+        twice = self._by_word.keys() & words.keys()
         if twice:
             raise ValueError(f"two commands share {', '.join(sorted(twice))}")
         self.commands.append(command)
-        words = [(normalize(word), command) for word in command.words]
-        self._by_length = sorted([*self._by_length, *words], key=lambda pair: len(pair[0]), reverse=True)
+        self._by_word |= words
 
     def _add_button(self, button: Button) -> None:
         if button.action in self.buttons:
             raise ValueError(f"two buttons share {button.action}")
         self.buttons[button.action] = button
 
-    def match(self, text: str) -> tuple[Command, str] | None:
-        """Return the command that a text starts with, the longest word first, and what follows it."""
-        said = normalize(text)
-        for word, command in self._by_length:
-            rest = _rest_after(said, word)
-            if rest is not None:
-                return command, _original_tail(text, rest)
-        return None
-
     def find(self, word: str) -> Command | None:
         """Return the command that has this word, or None."""
-        wanted = normalize(word)
-        return next((command for known, command in self._by_length if known == wanted), None)
-
-    def nearest(self, text: str) -> str:
-        """Return the command word most like the text, or ""."""
-        said = normalize(text)
-        words = {normalize(word): word for command in self.commands for word in command.words}
-        for candidate in (said, said.split(" ")[0]):
-            close = difflib.get_close_matches(candidate, words, n=1, cutoff=SIMILARITY_CUTOFF)
-            if close:
-                return words[close[0]]
-        return ""
-
-
-def normalize(text: str) -> str:
-    """Return a text for comparison: half width, lower case, single spaces, no mentions, no leading slash."""
-    return " ".join(normalize_display(text).casefold().split()).removeprefix("/").strip()
-
-
-def normalize_display(text: str) -> str:
-    """Return a text in half width, without mentions and without invisible characters."""
-    folded = "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
-    return " ".join(word for word in folded.split() if not word.startswith("@"))
-
-
-def _rest_after(said: str, word: str) -> str | None:
-    """Return what follows the word, or None. A Chinese word needs no space behind it."""
-    if not said.startswith(word):
-        return None
-    rest = said[len(word) :]
-    bounded = not rest or rest[0] in PUNCTUATION or not word[-1].isascii()
-    return rest.strip(PUNCTUATION) if bounded else None
-
-
-def _original_tail(text: str, rest: str) -> str:
-    """Return the same rest with its capitals, as the person wrote it."""
-    said = normalize_display(text)
-    found = re.search(re.escape(rest) + r"\W*$", said, re.IGNORECASE) if rest else None
-    return said[found.start() : found.start() + len(rest)] if found else rest
+        return self._by_word.get(fold(word))

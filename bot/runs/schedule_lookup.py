@@ -14,7 +14,7 @@ from bot.runs.lifecycle import Runs
 from bot.runs.scheduler import SchedulePolicy, next_due
 
 MAX_NAMES_SHOWN = 10
-SIMILARITY_CUTOFF = 0.3  # ratio from which another name is suggested
+SIMILARITY_CUTOFF = 0.6  # ratio from which another name is suggested
 Sees = Callable[[Schedule], bool]
 """Whether a schedule may be shown where somebody asks."""
 
@@ -77,7 +77,7 @@ class ScheduleLookup:
         schedules, wanted = [schedule for schedule in known if sees(schedule)], normalize_name(name)
         run = await self._runs.find(wanted)
         ids = {wanted, run.schedule_id if run else wanted}
-        exact = [s for s in schedules if s.id in ids] or [
+        exact = [s for s in schedules if s.id in ids or normalize_name(s.id) == wanted] or [
             s for s in schedules if normalize_name(s.name) == wanted
         ]
         partial = [s for s in schedules if wanted and wanted in normalize_name(s.name)]

@@ -6,10 +6,22 @@ from bot.chat.access import Access
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
-from bot.chat.router import Command, Router
+from bot.chat.router import Command, Router, Synonyms
 from bot.models import MarkdownMessage
 
 _HELP_ORDER = (Permission.VIEW, Permission.OPERATE, Permission.ADMIN, Permission.IDENTIFY)
+
+
+SYNONYMS = Synonyms(
+    also=(
+        "菜单 | 你好 | 您好 | 你好呀 | 你好啊 | hello | hi | hey | 在吗 | 在不在 | 你会什么 | "
+        "会什么 | 你会啥 | 你能做什么 | 你能干什么 | 你能干嘛 | 能做什么 | 能干什么 | "
+        "帮我做什么 | 做什么 | 怎么用 | 怎么使用 | 如何使用 | 使用说明 | 用法 | 说明 | 说明书 | "
+        "功能 | 功能列表 | 指令 | 指令列表 | 命令 | 命令列表 | 嗨 | 哈喽 | 哈啰 | 早 | 早上好 | "
+        "上午好 | 下午好 | 晚上好 | 早安 | 有人吗 | 介绍一下 | commands | menu | "
+        "what can you do | usage | how to use | good morning"
+    ),
+)
 
 
 def build_router(others: Sequence[Router]) -> Router:
@@ -23,6 +35,7 @@ def build_router(others: Sequence[Router]) -> Router:
         permission=Permission.IDENTIFY,
         zh="显示能用的命令",
         en="list what you can do here",
+        synonyms=SYNONYMS,
     )
     async def help(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         commands = [command for each in (*others, router) for command in each.commands]

@@ -3,14 +3,26 @@
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
-from bot.chat.router import Router
+from bot.chat.router import Router, Synonyms
 from bot.models import MarkdownMessage, QuotaKind
 from bot.quota.budget import RUN_COSTS, Balance, forecast, month_of, quota_level
 
 router = Router()
 
 
-@router.command("额度", "quota", permission=Permission.VIEW, zh="本月调用额度", en="show this month's quota")
+SYNONYMS = Synonyms(
+    also=("配额 | 调用额度 | 本月额度 | 调用次数 | 剩余次数 | api calls | calls left"),
+)
+
+
+@router.command(
+    "额度",
+    "quota",
+    synonyms=SYNONYMS,
+    permission=Permission.VIEW,
+    zh="本月调用额度",
+    en="show this month's quota",
+)
 async def quota(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     balance = await ctx.quota.governor.balance()
     return ctx.cards.reply(

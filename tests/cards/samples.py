@@ -696,6 +696,29 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"name": "", "entries": []},
     ],
     "audit_entry": [{"entry": each} for each in (_ENTRY, _REFUSED_TAP, _DOWNLOADED)],
+    "confirm_command": [{"word": "重跑", "name": "每日巡检"}, {"word": "rerun", "name": ""}],
+    "no_such_number": [{"number": 7}],
+    "never_ran": [{"schedule": "每日巡检"}],
+    "no_run_that_day": [{"day": "11-23", "schedule": "每日巡检"}, {"day": "11-23", "schedule": ""}],
+    "failures": [
+        {"run": failed(), "total": 12, "failed": 2, "stopped": 1, "failures": FAILURES, "more": 9},
+        {"run": failed(), "total": 1, "failed": 0, "stopped": 1, "failures": FAILURES[:1], "more": 0},
+        {"run": ended(), "total": 3, "failed": 0, "stopped": 0, "failures": (), "more": 0},
+        {"run": ended(end_time=None), "total": 3, "failed": 0, "stopped": 0, "failures": (), "more": 0},
+        {"run": ended(error_msg="engine"), "total": 0, "failed": 0, "stopped": 0, "failures": (), "more": 0},
+    ],
+    "started_by": [{"run": ended(), "who": who, "by": by.value} for by in Trigger for who in ("", "张三")]
+    + [{"run": ended(idempotency_key="retry:rbefore:msg1"), "who": "张三", "by": "chat"}],
+    "next_runs": [
+        {
+            "items": [
+                {"name": "每日巡检", "next": NOW, "state": "active"},
+                {"name": "Weekly", "next": None, "state": "stopped"},
+                {"name": "Once", "next": None, "state": "over"},
+            ],
+            "total": 12,
+        }
+    ],
     "summary_withheld": [{"run": "rabcdefghij"}],
     "channel_fell": [
         {"destination": "group:cid6EU==", "step": "card", "why": "DingTalk answered param.templateNotExist"},

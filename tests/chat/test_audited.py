@@ -65,7 +65,7 @@ async def test_what_is_not_possible_was_allowed(core: CoreHarness) -> None:
     assert (entry.outcome, entry.allowed, entry.detail) == (AuditOutcome.REFUSED, True, "no_such_run")
 
 
-@pytest.mark.parametrize(("text", "question"), [("重泡", "unknown"), ("重跑 巡检", "which_schedule")])
+@pytest.mark.parametrize(("text", "question"), [("stauts", "unknown"), ("重跑 巡检", "which_schedule")])
 async def test_questions_back_are_recorded(core: CoreHarness, text: str, question: str) -> None:
     core.engine.known.append(make_schedule(id="s2", name="周巡检"))
     await core.say(text)

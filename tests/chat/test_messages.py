@@ -59,6 +59,85 @@ async def test_nobody_who_may_only_look_chooses(two: CoreHarness) -> None:
     assert await runs(two) == []
 
 
+async def test_a_day_selects_the_report_of_that_day(core: CoreHarness) -> None:
+    run = await core.finished_run()
+    core.clock.turn(seconds=86_400)
+    await core.finished_run()
+    assert run.id in await core.say("昨天的报告")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "别重跑每日巡检",
+        "重跑每日巡检了吗",
+        "我重跑了每日巡检",
+        "重跑 生产库",
+        "能重跑吗",
+        "@李雷 重跑每日巡检",
+        "重跑昨天的每日巡检",
+        "重跑每日寻检",
+        "重泡",
+        "重跑 7",
+        "谢谢",
+    ],
+)
+async def test_nothing_is_run_that_is_not_wished_for(core: CoreHarness, text: str) -> None:
+    await core.say(text)
+    assert await runs(core) == []
+
+
+@pytest.mark.parametrize("text", ["重跑每日寻检", "能重跑吗", "重泡", "@李雷 重跑每日巡检", "rerum"])
+async def test_what_is_not_clear_is_asked_back(two: CoreHarness, text: str) -> None:
+    await two.finished_run()
+    assert "每日巡检" in await two.say(text)
+    await two.say("1")
+    assert await runs(two) == ["每日巡检", "每日巡检"]
+
+
+async def test_who_may_only_look_is_refused_and_not_asked(core: CoreHarness) -> None:
+    core.access_policy = AccessPolicy(operators=("manager01",))
+    core.build()
+    assert "不能操作" in await core.say("重跑每日寻检")
+
+
+async def test_an_unknown_name_is_never_the_default(core: CoreHarness) -> None:
+    answer = await core.say("重跑 生产库")
+    assert "生产库" in answer
+    assert "吗？" not in answer
+
+
+async def test_a_name_that_is_nearly_right_is_answered_for_a_question(core: CoreHarness) -> None:
+    await core.finished_run()
+    assert "每日巡检" in await core.say("每日寻检跑完了吗")
+
+
+async def test_a_number_behind_an_act_means_the_last_list_even_if_a_schedule_has_it_as_name(
+    core: CoreHarness,
+) -> None:
+    core.engine.known += [make_schedule(id="s2", name="2"), make_schedule(id="s3", name="Third")]
+    await core.say("计划")
+    assert "「2」" in await core.say("重跑 2")
+    assert await runs(core) == []
+    await core.say("计划")
+    await core.say("重跑 3")
+    assert await runs(core) == ["Third"]
+
+
+async def test_a_run_is_stopped_by_the_name_of_a_schedule_that_is_gone(core: CoreHarness) -> None:
+    await core.trigger()
+    core.engine.known.clear()
+    await core.say("把每日巡检停掉")
+    assert "停下了" in await core.say("1")
+
+
+async def test_several_schedules_of_one_name_are_listed(core: CoreHarness) -> None:
+    core.engine.known.append(make_schedule(id="s2"))
+    assert "s2" in await core.say("重跑每日巡检")
+    await core.say("2")
+    assert [run.schedule_id for run in await core.store.find_runs()] == ["s2"]
+
+
 class Careful:
     """A processor of one command, `delete`, that asks back before it acts. `done` has what it did."""
 

@@ -3,6 +3,7 @@
 import pytest
 
 from bot.chat.context import Context
+from bot.chat.language.vocabulary import Takes
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
 from bot.chat.router import Router
@@ -11,40 +12,45 @@ from handlers import router
 
 
 @pytest.mark.parametrize(
-    ("text", "word", "rest"),
+    ("word", "command"),
     [
-        ("重跑", "重跑", ""),
-        (" 重跑 每日巡检 ", "重跑", "每日巡检"),
-        ("重跑每日巡检", "重跑", "每日巡检"),
-        ("rerun Weekly Scan", "重跑", "Weekly Scan"),
-        ("RERUN", "重跑", ""),
-        ("/status", "状态", ""),
-        ("last   report Weekly", "最近报告", "Weekly"),
-        ("最近报告", "最近报告", ""),
-        ("ｈｅｌｐ", "帮助", ""),
-        ("？", "帮助", ""),
-        ("@李雷 状态", "状态", ""),
-        ("重跑：每日巡检。", "重跑", "每日巡检"),
-        ("schedules", "计划", ""),
+        ("重跑", "重跑"),
+        ("RERUN", "重跑"),
+        ("last   report", "最近报告"),
+        ("ｈｅｌｐ", "帮助"),
+        ("？", "帮助"),
     ],
 )
-def test_a_command_is_found(text: str, word: str, rest: str) -> None:
-    found = router.match(text)
+def test_a_command_is_found_by_each_of_its_words(word: str, command: str) -> None:
+    found = router.find(word)
     assert found is not None
-    assert (found[0].words[0], found[1]) == (word, rest)
+    assert found.words[0] == command
 
 
-@pytest.mark.parametrize("text", ["", "你好", "rerunning", "helpme", "statuses"])
-def test_other_words_are_no_command(text: str) -> None:
-    assert router.match(text) is None
+def test_other_words_are_no_command() -> None:
+    assert router.find("你好啊朋友") is None
 
 
 @pytest.mark.parametrize(
-    ("text", "nearest"),
-    [("重泡", "重跑"), ("rerum", "rerun"), ("stauts", "status"), ("最近报表", "最近报告"), ("天气", "")],
+    ("word", "takes"),
+    [
+        ("重跑", Takes.SCHEDULE),
+        ("重发", Takes.RUN),
+        ("报告", Takes.SCHEDULE_OR_RUN),
+        ("额度", Takes.NOTHING),
+        ("静默", Takes.TEXT),
+    ],
 )
-def test_a_typo_has_a_nearest_command(text: str, nearest: str) -> None:
-    assert router.nearest(text) == nearest
+def test_the_parser_knows_what_may_follow_a_command(word: str, takes: Takes) -> None:
+    found = router.find(word)
+    assert found is not None
+    assert found.language.takes is takes
+
+
+def test_only_commands_that_anybody_may_use_look() -> None:
+    acting = {command.name for command in router.commands if command.language.acts}
+    assert {"rerun", "stop", "resend"} <= acting
+    assert acting.isdisjoint({"status", "help", "last report"})
 
 
 def test_every_command_has_both_languages() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chat.spans import next_morning, split_span
+from bot.chat.language.spans import next_morning, split_span
 
 ZONE = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 24, 10, 30, tzinfo=ZONE)  # a Tuesday

@@ -1,0 +1,1 @@
+"""Understand what people say: pure functions over a table of words. Nothing here acts."""
