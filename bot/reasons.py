@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-_STORED = re.compile(r"(?P<code>[a-z]+(?:_[a-z]+)*)(?: (?P<values>\{.*\}))?", re.DOTALL)
+_STORED = re.compile(r"(?P<code>[a-z_]{1,40})(?: (?P<values>\{.*\}))?", re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)

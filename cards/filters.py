@@ -79,7 +79,7 @@ class Filters:
         values = {
             "year": f"{there:%Y}",
             "month": words["months"][there.month - 1],
-            "day": f"{there:{words['day_format']}}",
+            "day": there.day,
             "weekday": words["weekdays"][there.isoweekday() % 7],
             "time": f"{there:{clock}}",
         }
