@@ -36,6 +36,7 @@ OWN_OUTPUT = "reads text that DingRun wrote, with foreign text escaped"
 SETTINGS_ONLY = "reads a setting"
 REVIEWED = {
     "bot/engines/arl/documents.py": (1, SEPARATED),
+    "bot/engines/router.py": (1, SEPARATED),
     "arl_sandbox/documents.py": (2, SEPARATED),
     "arl_sandbox/api/exports.py": (1, "reads at most twenty characters"),
     "bot/targets.py": (1, SETTINGS_ONLY),

@@ -18,7 +18,9 @@ async def ended(store: SqliteStore, number: int, **changes: object) -> Run:
     }  # fmt: skip
     run = make_run(**(defaults | changes))
     await store.add_run(run)
-    return run
+    stored = await store.find_run(run.id)
+    assert stored is not None
+    return stored
 
 
 async def test_a_run_may_be_compared_with_the_finished_ones_before_it(store: SqliteStore) -> None:
