@@ -19,6 +19,7 @@ from bot.runtime import owner_name, stop_on_signals, utc_now
 from bot.telemetry.loops import counting_errors, keep_alive, loop_step
 from bot.telemetry.metrics import Metrics
 from bot.telemetry.redaction import redact_url
+from bot.wiring.api import ApiAdapters
 from bot.wiring.engines import open_engine
 from bot.wiring.exporters import build_exporter
 from bot.wiring.messengers import build_messengers
@@ -138,7 +139,12 @@ class App:
         return f"{schedules}, DingTalk {ding}, store {store}, {settings.timezone}"
 
     async def _serve_web(self) -> None:
-        server = build_web_server(self._settings, self.stores, self.services, self._metrics, self._connected)
+        server = build_web_server(
+            self._settings,
+            ApiAdapters(stores=self.stores, engine=self.engine, metrics=self._metrics),
+            self.services,
+            self._connected,
+        )
         await server.serve(self._settings.web.host, self._settings.web.port)
 
     def _connected(self) -> bool | None:
@@ -160,6 +166,7 @@ class App:
             "reconcile": self.services.reconciler.run,
             "purge expired reports": self.services.reports.purge_expired,
             "purge the audit": self.services.audit_log.purge_expired,
+            "delete old reports of other systems": self.services.external_retention.sweep,
             "clear payloads": self.services.payload_retention.sweep,
             "measure the export backlog": self.measure_backlog,
             "check the quota": self._alert_quota,

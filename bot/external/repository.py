@@ -237,20 +237,31 @@ class Commands:
         """Store a command for its runner. False if it is stored already."""
         return await self._commands.add(command.id, command, group=command.runner, due=command.created_at)
 
-    async def claim(self, runner: str, now: datetime, until: datetime) -> Command | None:
-        """Claim the oldest due command of a runner until a time. None if there is none."""
-        for command in await self._commands.find_due(now, group=runner):
+    async def find(self, command_id: str) -> Command | None:
+        """Find a command, also one that was carried out."""
+        return await self._commands.find(command_id)
+
+    async def claim(
+        self,
+        runner: str,
+        now: datetime,
+        until: datetime,
+        *,
+        may_take: Callable[[Command], bool] = lambda _: True,
+    ) -> Command | None:
+        """Claim the oldest due command of a runner until a time. None if there is none that it may take."""
+        for command in filter(may_take, await self._commands.find_due(now, group=runner)):
             if await self._commands.save(command.id, command, group=runner, due=until):
                 return command
         return None
 
-    async def finish(self, command_id: str, runner: str) -> bool:
-        """Record that a command was carried out. False if this runner has no such command."""
+    async def finish(self, command_id: str) -> bool:
+        """Record that a command was carried out. False if there is none."""
         for _ in range(MAX_ATTEMPTS):
             command = await self._commands.find(command_id)
-            if command is None or command.runner != runner:
+            if command is None:
                 return False
-            if await self._commands.save(command.id, command, group=runner):
+            if await self._commands.save(command.id, command, group=command.runner):
                 return True
         raise TemporaryError(f"command {command_id} changes too often")
 

@@ -1,16 +1,24 @@
 """Build the API, if there are keys for it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
 
 from bot.api.admission import Admission
+from bot.api.audit import ApiAudit
+from bot.api.commands import CommandRoutes
+from bot.api.documentation import Documentation
 from bot.api.gate import Gate
+from bot.api.idempotency import Idempotency
 from bot.api.keys import ApiKey, KeyKind, KeyRing, Scope, digest_key
+from bot.api.operations import Operation
 from bot.api.pings import Pings
+from bot.api.runs import RunRoutes, RunServices
+from bot.api.schedules import ScheduleRoutes, ScheduleServices
 from bot.config.api.settings import HASH_PREFIX, ApiKeySettings
 from bot.config.settings import Settings
-from bot.models import Clock
+from bot.ports import Engine
 from bot.telemetry.metrics import Metrics
 from bot.wiring.services import Services
 from bot.wiring.stores import StoreSet
@@ -18,24 +26,79 @@ from bot.wiring.stores import StoreSet
 PATHS = ("/ping/", "/v1/", "/api/v1/")  # below which the API answers
 
 
-def build_api_routes(
-    settings: Settings, stores: StoreSet, services: Services, metrics: Metrics, clock: Clock
-) -> Sequence[web.RouteDef]:
+@dataclass(frozen=True, kw_only=True)
+class ApiAdapters:
+    """What the API needs besides the services."""
+
+    stores: StoreSet
+    engine: Engine
+    metrics: Metrics
+
+
+def build_api_routes(settings: Settings, adapters: ApiAdapters, services: Services) -> Sequence[web.RouteDef]:
     """Build the routes of the API. Without keys there are none."""
-    api = settings.api
-    if not api.keys:
+    if not settings.api.keys:
         return ()
     gate = Gate(
-        build_keys(settings), stores.quota, clock=clock, metrics=metrics, proxies=settings.web.proxies
+        build_keys(settings),
+        adapters.stores.quota,
+        clock=services.jobs.clock,
+        metrics=adapters.metrics,
+        proxies=settings.web.proxies,
     )
-    admission = Admission(
+    admission = build_admission(settings, services)
+    operations = build_operations(settings, adapters, services, admission)
+    return [
+        *Pings(gate, admission, services.run_reports).routes(),
+        *Documentation(operations).routes(),
+        *(operation.route(gate) for operation in operations),
+    ]
+
+
+def build_admission(settings: Settings, services: Services) -> Admission:
+    """Build what decides which schedules come into being."""
+    api = settings.api
+    return Admission(
         services.external.schedules,
         services.operator_alerts,
         create=api.create,
         limit=api.max_schedules,
+        clock=services.jobs.clock,
+    )
+
+
+def build_operations(
+    settings: Settings, adapters: ApiAdapters, services: Services, admission: Admission
+) -> Sequence[Operation]:
+    """Build the operations of the JSON API."""
+    clock, records, stores = services.jobs.clock, services.external, adapters.stores
+    idempotency = Idempotency(stores.documents, clock=clock)
+    runs = RunRoutes(
+        RunServices(
+            store=stores.store,
+            records=records,
+            reports=services.run_reports,
+            admission=admission,
+            idempotency=idempotency,
+            clock=clock,
+        )
+    )
+    schedules = ScheduleServices(
+        schedules=records.schedules,
+        engine=adapters.engine,
+        runs=services.runs,
+        starts=services.context.starts,
+        admission=admission,
+        idempotency=idempotency,
+        audit=ApiAudit(services.audit_log, proxies=settings.web.proxies),
+        rerun_hosts=frozenset(settings.api.rerun_hosts),
         clock=clock,
     )
-    return Pings(gate, admission, services.run_reports).routes()
+    return [
+        *runs.operations(),
+        *ScheduleRoutes(schedules, runs).operations(),
+        *CommandRoutes(records.commands, clock=clock).operations(),
+    ]
 
 
 def build_keys(settings: Settings) -> KeyRing:

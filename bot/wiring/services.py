@@ -33,6 +33,7 @@ from bot.delivery.requests import DeliveryRequests
 from bot.delivery.resend import Resender
 from bot.delivery.services import DeliveryServices
 from bot.external.repository import ExternalRecords
+from bot.external.retention import ExternalRetention
 from bot.jobs.queue import Jobs
 from bot.jobs.retention import PayloadRetention
 from bot.models import Clock, QuotaKind
@@ -93,6 +94,7 @@ class Services:
     watcher: Watcher
     run_reports: RunReports
     external: ExternalRecords
+    external_retention: ExternalRetention
     discoveries: Mapping[str, RunDiscovery]  # of the engines that trigger runs themselves, by name
     lapses: LapseChecker
     scheduler: Scheduler
@@ -189,6 +191,7 @@ class _Builder:
             ),
             run_reports=run_reports,
             external=self._external,
+            external_retention=ExternalRetention(adapters.stores.documents, clock=adapters.clock),
             scheduler=Scheduler(store, adapters.engine, self._runs, policy=self._schedule_policy),
             governor=self._delivery_services.governor,
             operator_alerts=self._alerts,

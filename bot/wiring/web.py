@@ -4,29 +4,26 @@ from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from bot.config.settings import Settings
-from bot.telemetry.metrics import Metrics
 from bot.web.download_audit import DownloadAudit
 from bot.web.downloads import Downloads, DownloadServices
 from bot.web.guard import AdminGuard
 from bot.web.health import Health
 from bot.web.server import WebServer
 from bot.web.status import Status
-from bot.wiring.api import PATHS, build_api_routes
+from bot.wiring.api import PATHS, ApiAdapters, build_api_routes
 from bot.wiring.services import Services
-from bot.wiring.stores import StoreSet
 
 
 def build_web_server(
     settings: Settings,
-    stores: StoreSet,
+    adapters: ApiAdapters,
     services: Services,
-    metrics: Metrics,
     connected: Callable[[], bool | None],
 ) -> WebServer:
     """Build the server. `connected` tells if all Streams are connected, None without any."""
     web, zone = settings.web, ZoneInfo(settings.timezone)
     token = web.status_token.get_secret_value() if web.status_token else ""
-    store = stores.store
+    store, metrics = adapters.stores.store, adapters.metrics
     health = Health(store, services.resender, services.governor, metrics=metrics, connected=connected)
     status = Status(store, services.resender, zone=zone)
     download_services = DownloadServices(
@@ -36,7 +33,7 @@ def build_web_server(
         audit=DownloadAudit(services.audit_log),
     )
     downloads = Downloads(download_services, metrics=metrics, proxies=web.proxies)
-    api = build_api_routes(settings, stores, services, metrics, services.jobs.clock)
+    api = build_api_routes(settings, adapters, services)
     routes = [*health.routes(), *status.routes(), *downloads.routes(), *api]
     guard = AdminGuard(token, public_url=web.public_url, proxies=web.proxies, own_paths=PATHS if api else ())
     return WebServer(routes, guard=guard, metrics=metrics, proxies=web.proxies)

@@ -1,16 +1,25 @@
 """A core with the API, over a real socket."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.api.admission import Admission
+from bot.api.audit import ApiAudit
+from bot.api.commands import CommandRoutes
+from bot.api.documentation import Documentation
 from bot.api.gate import Gate
+from bot.api.idempotency import Idempotency
 from bot.api.keys import ApiKey, KeyKind, KeyRing, Scope, digest_key
+from bot.api.operations import Operation
 from bot.api.pings import Pings
+from bot.api.runs import RunRoutes, RunServices
+from bot.api.schedules import ScheduleRoutes, ScheduleServices
+from bot.audit.log import AuditLog
 from bot.external.models import ExternalSchedule
 from bot.telemetry.metrics import Metrics
 from bot.web.guard import AdminGuard
@@ -52,13 +61,49 @@ class ApiHarness(Reported):
         admission = Admission(
             self.records.schedules, core.notices, create=create, limit=limit, clock=core.clock
         )
-        routes = Pings(gate, admission, self.reports).routes()
+        self.operations = self._operations(core, stores, admission)
+        routes = [
+            *Pings(gate, admission, self.reports).routes(),
+            *Documentation(self.operations).routes(),
+            *(operation.route(gate) for operation in self.operations),
+        ]
         self.app = application(routes, AdminGuard(own_paths=PATHS))
+
+    def _operations(self, core: CoreHarness, stores: StoreSet, admission: Admission) -> Sequence[Operation]:
+        idempotency = Idempotency(stores.documents, clock=core.clock)
+        audit = AuditLog(stores.audit, clock=core.clock, keep=timedelta(days=1))
+        runs = RunRoutes(
+            RunServices(
+                store=core.store,
+                records=self.records,
+                reports=self.reports,
+                admission=admission,
+                idempotency=idempotency,
+                clock=core.clock,
+            )
+        )
+        services = ScheduleServices(
+            schedules=self.records.schedules,
+            engine=core.engine,
+            runs=core.runs,
+            starts=core.context.starts,
+            admission=admission,
+            idempotency=idempotency,
+            audit=ApiAudit(audit),
+            rerun_hosts={"jenkins.example.com"},
+            clock=core.clock,
+        )
+        commands = CommandRoutes(self.records.commands, clock=core.clock)
+        return [*runs.operations(), *ScheduleRoutes(services, runs).operations(), *commands.operations()]
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
-        async with TestClient(TestServer(self.app), headers=self.headers()) as client:
+        """Serve the API."""
+        server = TestServer(self.app)
+        await server.start_server(auto_decompress=False)
+        async with TestClient(server) as client:
             yield client
 
-    def headers(self) -> Mapping[str, str]:
-        return {}
+
+def bearer(token: str = TOKEN) -> Mapping[str, str]:
+    return {"Authorization": f"Bearer {token}"}

@@ -51,7 +51,7 @@ class Reported:
     def __init__(
         self, core: CoreHarness, stores: StoreSet, *schedules: ExternalSchedule, limit: int = 1_000
     ) -> None:
-        self.core, self.sender = core, FakeSender()
+        self.core, self.sender, self.other = core, FakeSender(), core.engine
         self.records = records_in(stores, *(schedules or (BACKUP,)), limit=limit)
         self.engine = ExternalEngine(
             self.records, stores.tasks, self.sender, resolve=notified, clock=core.clock

@@ -16,6 +16,7 @@ from tests.external.test_merge import run
 from tests.factories import NOW
 from tests.mongo_server import database_for
 
+LEASE = timedelta(seconds=30)
 LATER = NOW + timedelta(seconds=30)
 Two = tuple[ExternalRecords, ExternalRecords]
 
@@ -142,6 +143,7 @@ async def test_a_command_goes_to_its_runner_and_comes_back_when_its_lease_ends(
     claims = await asyncio.gather(*(records.commands.claim("db1", NOW, LATER) for _ in range(5)))
     assert [claim.id for claim in claims if claim] == ["submit:r1"]
     assert await records.commands.claim("db1", LATER, LATER + timedelta(seconds=9)) is not None
-    assert not await records.commands.finish("submit:r1", "db2")
-    assert await records.commands.finish("submit:r1", "db1")
+    assert await records.commands.claim("db1", LATER + 2 * LEASE, LATER, may_take=lambda _: False) is None
+    assert await records.commands.finish("submit:r1")
+    assert not await records.commands.finish("submit:r2")
     assert await records.commands.claim("db1", LATER + timedelta(days=1), LATER) is None

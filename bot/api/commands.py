@@ -1,0 +1,92 @@
+"""`/v1/commands`: runners without an open port fetch what they are asked to do."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from aiohttp import web
+
+from bot.api.keys import ApiKey, Scope
+from bot.api.models import CommandAnswer, CommandQuery
+from bot.api.operations import Operation, json_response, parse_query
+from bot.api.problems import not_found
+from bot.external.models import Command
+from bot.external.repository import Commands
+from bot.models import Clock
+
+LEASE = timedelta(seconds=60)  # after which a command that is not done is given out again
+POLL_SECONDS = 1.0
+MAX_WAITING = 100  # requests that wait at once; more are answered at once
+
+
+class CommandRoutes:
+    """Gives commands to runners."""
+
+    def __init__(self, commands: Commands, *, clock: Clock) -> None:
+        self._commands = commands
+        self._clock = clock
+        self._waiting = 0
+
+    def operations(self) -> Sequence[Operation]:
+        return (
+            Operation(
+                method="GET",
+                path="/v1/commands",
+                handler=self.claim,
+                scope=Scope.REPORT,
+                summary="Fetch the oldest command of a runner, leased for a minute. Waits for one if asked.",
+                query=CommandQuery,
+                answers={200: CommandAnswer, 204: None},
+            ),
+            Operation(
+                method="POST",
+                path="/v1/commands/{id}/done",
+                handler=self.finish,
+                scope=Scope.REPORT,
+                summary="Say that a command was carried out, so that it is not given out again.",
+                answers={204: None},
+            ),
+        )
+
+    async def claim(self, request: web.Request, key: ApiKey) -> web.StreamResponse:
+        query = parse_query(request, CommandQuery)
+        command = await self._claim(key, query.runner)
+        if command is None and query.wait and self._waiting < MAX_WAITING:
+            self._waiting += 1
+            try:
+                command = await self._wait(key, query)
+            finally:
+                self._waiting -= 1
+        return json_response(_describe(command)) if command else web.Response(status=204)
+
+    async def _claim(self, key: ApiKey, runner: str) -> Command | None:
+        now = self._clock()
+        return await self._commands.claim(runner, now, now + LEASE, may_take=lambda c: key.reaches(c.slug))
+
+    async def _wait(self, key: ApiKey, query: CommandQuery) -> Command | None:
+        deadline = asyncio.get_running_loop().time() + query.wait
+        while asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(POLL_SECONDS)
+            if command := await self._claim(key, query.runner):
+                return command
+        return None
+
+    async def finish(self, request: web.Request, key: ApiKey) -> web.StreamResponse:
+        command = await self._commands.find(request.match_info["id"])
+        if command is None or not key.reaches(command.slug):
+            raise not_found()
+        await self._commands.finish(command.id)
+        return web.Response(status=204)
+
+
+def _describe(command: Command) -> CommandAnswer:
+    return CommandAnswer.model_validate({
+        "id": command.id,
+        "type": command.kind.value,
+        "schedule": command.slug,
+        "run": command.run_id,
+        "rid": command.rid,
+        "asked_by": command.asked_by,
+        "labels": dict(command.labels),
+        "tasks": list(command.tasks),
+    })
