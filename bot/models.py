@@ -278,6 +278,7 @@ class Schedule:
     notify_channel: Channel = Channel.DINGDING
     notify_on: NotifyOn = NotifyOn.FINISHED
     export: bool = True
+    start_notice: bool = False  # a card is sent when a run starts, and becomes its summary
     send_to: tuple[Destination, ...] = ()
     recipient_options: tuple[RecipientOptions, ...] = ()
     expect: Expectation = Expectation()

@@ -56,12 +56,27 @@ class OtherApp(UpperSection):
     robot_code: str = ""
 
 
+def _off(value: object) -> object:
+    return "off" if value is False else value  # YAML reads `off` as false
+
+
+StartNotice = Annotated[Literal["off", "card"], BeforeValidator(_off)]
+
+
 class NotifySettings(Section):
     routes: dict[str, tuple[RecipientSpec, ...]] = Field(
         default_factory=dict,
         description="Destinations by schedule. The key is a schedule's name, or the id of one of ARL's; the"
         " value is written as `send_to`.",
         examples=[{"每日巡检": ["group:cid6EUabc==", "user:manager01"]}],
+    )
+    start_notice: dict[str, StartNotice] = Field(
+        default_factory=dict,
+        description="Schedules that send a card when a run starts, which becomes its summary: `off`, or"
+        " `card` for one more call per run and destination. The key is a name, an id, or a pattern such as"
+        " `备份*`; the first that matches counts. Destinations that mention people get none, and neither do"
+        " those with `notify_on: failed` or `change`.",
+        examples=[{"每日巡检": "card"}],
     )
     webhooks: dict[str, Webhook] = Field(
         default_factory=dict,

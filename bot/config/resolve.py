@@ -35,6 +35,7 @@ def _schedule(settings: Settings, schedule: ScheduleSettings) -> Schedule:
     return Schedule(
         id=id_,
         expect=resolve_expectation(settings, id_, schedule.name),
+        start_notice=resolve_start_notice(settings, id_, schedule.name),
         at=at and in_zone(settings, at).astimezone(UTC),
         send_to=tuple(recipient.to for recipient in recipients),
         recipient_options=tuple(
@@ -68,6 +69,13 @@ def resolve_expectation(settings: Settings, id_: str, name: str, *, timezone: st
     )
 
 
+def resolve_start_notice(settings: Settings, id_: str, name: str) -> bool:
+    """Return whether the runs of a schedule send a card when they start."""
+    given = settings.notify.start_notice
+    found = next((p for p in given if fnmatchcase(id_, p) or fnmatchcase(name, p)), None)
+    return found is not None and given[found] == "card"
+
+
 def expectation_resolver(settings: Settings, timezone: str) -> Callable[[Schedule], Schedule]:
     """Build the function that adds what is expected to a schedule of an engine in this time zone."""
 
@@ -94,6 +102,10 @@ def recipient_resolver(settings: Settings) -> Callable[[Schedule], Schedule]:
     known = resolve_webhooks(settings)
 
     def with_recipients(schedule: Schedule) -> Schedule:
+        start_notice = resolve_start_notice(settings, schedule.id, schedule.name)
+        return _with_route(replace(schedule, start_notice=start_notice))
+
+    def _with_route(schedule: Schedule) -> Schedule:
         routes = settings.notify.routes
         own = routes.get(schedule.id) or routes.get(schedule.name) or ()
         default = replace(schedule, notify_channel=Channel.DINGDING)
@@ -125,6 +137,7 @@ def reported_resolver(settings: Settings) -> Callable[[Schedule], Schedule]:
             schedule = replace(schedule, expect=expect)
         if notify_on:
             schedule = replace(schedule, notify_on=notify_on)
+        schedule = replace(schedule, start_notice=resolve_start_notice(settings, slug, schedule.name))
         route = _route(settings, slug, schedule.name)
         if route is None:
             return replace(schedule, notify_enable=False)

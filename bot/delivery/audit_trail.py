@@ -11,7 +11,7 @@ from datetime import datetime
 from bot.delivery.payload import DeliveryResult
 from bot.models import Job
 
-KINDS = ("submit", "export", "card", "note", "file", "update", "reminder", "tap")
+KINDS = ("submit", "start", "export", "card", "note", "file", "update", "reminder", "tap")
 
 
 @dataclass(frozen=True, kw_only=True)

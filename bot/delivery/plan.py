@@ -22,8 +22,10 @@ from bot.models import (
 MAX_EXPORT_WAIT = timedelta(seconds=60)  # of a summary, after the end of the run
 
 
-def jobs_for_finished_run(run: Run, now: datetime) -> Sequence[Job]:
+def jobs_for_finished_run(run: Run, now: datetime, started: Sequence[Destination] = ()) -> Sequence[Job]:
     """Return the jobs that follow from the end of a run, in the order in which they run.
+
+    `started` are the destinations whose cards show that the run is running, and must be updated.
 
     The summary is sent once, in its final state. With an export it is due after `MAX_EXPORT_WAIT`, or when
     the export ends, whichever comes first.
@@ -36,6 +38,8 @@ def jobs_for_finished_run(run: Run, now: datetime) -> Sequence[Job]:
         jobs.append(_job(kind, run, now, destination=destination, due=due))
         if export and destination.takes_files and destination != NULL_DESTINATION:
             jobs.append(_job("file", run, now, destination=destination, due=due))
+    missing = [each for each in started if each not in recipients(run)]
+    jobs += [_job("card", run, now, destination=destination, due=due) for destination in missing]
     return jobs
 
 

@@ -14,6 +14,7 @@ from bot.quota.governor import Governor
 REPEAT_INTERVAL = timedelta(
     minutes=10
 )  # a report is sent once per destination in it, however many request it
+CARDS = ("card", "start")  # kinds of jobs that send a card
 MAX_FILES = 1_000  # of one run
 
 
@@ -32,7 +33,7 @@ class DeliveryRequests:
 
     async def card_destination(self, run_id: str, card: str) -> Destination | None:
         """Return where DingRun sent this card of a run, or tried to. None for any other card."""
-        jobs = await self._store.find_jobs(run_id=run_id, kind="card")
+        jobs = [job for kind in CARDS for job in await self._store.find_jobs(run_id=run_id, kind=kind)]
         sent_to = (destination_of(job) for job in jobs if job.attempts)
         return next((place for place in sent_to if card_id(run_id, place) == card), None)
 

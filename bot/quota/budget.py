@@ -24,6 +24,8 @@ MIN_DIGEST_INTERVAL = timedelta(minutes=10)
 MIN_FORECAST_AGE = timedelta(hours=6)  # of a month; an earlier forecast is meaningless
 RUN_COSTS = {"card": 1, "upload": 1, "file": 1}  # API calls of a finished run with a report
 
+START_NOTICE_COST = 1  # API calls more, of a run whose card is sent when it starts
+
 
 class QuotaLevel(IntEnum):
     """Degree to which notifications are degraded, from full to none."""

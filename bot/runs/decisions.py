@@ -13,6 +13,7 @@ from bot.models import NULL_DESTINATION, Clock, Job, PushStatus, Run, RunStatus,
 from bot.ports import Store
 
 NO_TIME = timedelta()
+BEFORE_THE_END = frozenset({"submit", "start", "tap"})  # kinds of jobs of a running run
 
 
 class NotificationDecisions:
@@ -57,7 +58,7 @@ class NotificationDecisions:
 
     async def _has_begun(self, run: Run) -> bool:
         """Return whether an earlier attempt has stored jobs that follow from the end of the run."""
-        return any(job.kind != "submit" for job in await self._store.find_jobs(run_id=run.id))
+        return any(job.kind not in BEFORE_THE_END for job in await self._store.find_jobs(run_id=run.id))
 
     async def _store_decision(self, decided: Run, override: ScheduleOverride) -> Run:
         mute = decided.muted

@@ -9,6 +9,7 @@ from bot.audit.request import note_run
 from bot.delivery.lapses.alerts import recovery_jobs
 from bot.delivery.plan import jobs_for_finished_run
 from bot.delivery.recipients import recipients
+from bot.delivery.start_notices import awaiting_update, start_jobs
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import (
@@ -94,6 +95,7 @@ class Runs(RunHistory):
         if await self._store.add_run(run):
             log.info("run %s of %s triggered by %s", run.id, schedule.name, request.idempotency_key)
         await self.enqueue_submit(run.id)
+        await self.enqueue_start_notices(run)
         return note_run(await self._store.find_run(run.id) or run)
 
     async def record_external_run(self, external: EngineRun, *, notify: bool) -> Run | None:
@@ -120,7 +122,13 @@ class Runs(RunHistory):
         log.info(
             "run %s of %s was triggered by the engine: %s", run.id, schedule.name, external.idempotency_key
         )
+        await self.enqueue_start_notices(run)
         return run
+
+    async def enqueue_start_notices(self, run: Run) -> None:
+        """Add the jobs that send a card when the run starts. Idempotent."""
+        for job in start_jobs(run, self._clock()):
+            await self._jobs.add(job)
 
     async def record_start(self, schedule_id: str, at: datetime) -> None:
         """Record that a schedule started at a time, so that this time is not missed. Idempotent.
@@ -207,10 +215,11 @@ class Runs(RunHistory):
         ended = replace(ended, schedule=decided.schedule, muted=decided.muted)
         changes["muted"] = ended.muted
         earlier = [each for each in found if each.start_time < run.start_time]
-        jobs = [*jobs_for_finished_run(ended, now), *recovery_jobs(ended, earlier, now)]
+        started = await self._started(run)
+        jobs = [*jobs_for_finished_run(ended, now, started), *recovery_jobs(ended, earlier, now)]
         for job in (*jobs, *self._decisions.reminders(ended, now)):
             await self._store.add_job(job)  # without waking workers: the status comes first
-        if not recipients(ended):
+        if not recipients(ended) and not started:
             changes["push_status"] = PushStatus.SKIPPED
         if not any(job.kind == "export" for job in jobs):
             changes["export_status"] = ExportStatus.SKIPPED
@@ -218,6 +227,12 @@ class Runs(RunHistory):
         if done:
             log.info("run %s of %s is %s", run.id, run.schedule_name, done.status)
             self._jobs.wake()
+
+    async def _started(self, run: Run) -> Sequence[Destination]:
+        """Return the destinations whose cards show that a run is running."""
+        if not run.schedule.start_notice:
+            return ()
+        return awaiting_update(await self._store.find_jobs(run_id=run.id, kind="start"))
 
     async def stop(
         self, run: Run, by: Person | None = None, *, approved_by: Person | None = None

@@ -151,6 +151,7 @@ class RunReports:
         await self._runs.record_start(schedule.id, run.start_time)
         if await self._store.add_run(run):
             log.info("run %s of %s is reported", run.id, schedule.name)
+        await self._runs.enqueue_start_notices(run)
         return await self._store.find_run(run.id) or run
 
     async def _update(self, run: Run, external: ExternalRun) -> Run:

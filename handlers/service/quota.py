@@ -5,7 +5,7 @@ from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
 from bot.chat.router import Router, Synonyms
 from bot.models import MarkdownMessage, QuotaKind
-from bot.quota.budget import RUN_COSTS, Balance, forecast, month_of, quota_level
+from bot.quota.budget import RUN_COSTS, START_NOTICE_COST, Balance, forecast, month_of, quota_level
 
 router = Router()
 
@@ -30,6 +30,7 @@ async def quota(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         month=month_of(balance.now),
         rows=[_row(balance, kind) for kind in QuotaKind],
         price=sum(RUN_COSTS.values()),
+        start_price=START_NOTICE_COST,
         level=int(quota_level(balance)),
     )
 

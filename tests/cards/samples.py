@@ -738,8 +738,19 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"bucket": "api", "percent": 80, "used": 4_000, "limit": 5_000},
         {"bucket": "stream_webhook", "percent": 95, "used": 2_860, "limit": 3_000},
     ],
-    "quota": [{"month": "2026-11", "rows": [_API, _STREAM], "price": 3, "level": level} for level in range(6)]
-    + [{"month": "2026-11", "rows": [{**_API, "forecast": None, "refused": True}], "price": 3, "level": 5}],
+    "quota": [
+        {"month": "2026-11", "rows": [_API, _STREAM], "price": 3, "start_price": 1, "level": level}
+        for level in range(6)
+    ]
+    + [
+        {
+            "month": "2026-11",
+            "rows": [{**_API, "forecast": None, "refused": True}],
+            "price": 3,
+            "start_price": 1,
+            "level": 5,
+        }
+    ],
 }
 ANSWERS |= {phrase: [{}] for phrase in load_phrases() if phrase not in ANSWERS}
 """Sample values of every phrase. A phrase without variables needs no entry."""

@@ -212,3 +212,10 @@ def test_the_groups_and_people_that_destinations_name_are_known() -> None:
     assert set(groups_in(given)) == {GROUP, "cidB", "cidC"}
     assert groups_of_webhooks(given)["default"] == ("cidC", GROUP)
     assert "user01" in people_in(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [({}, False), ({"每日*": "card"}, True), ({"每日巡检": False, "*": "card"}, False)]
+)
+def test_the_first_pattern_decides_on_the_card_at_the_start(given: dict[str, object], expected: bool) -> None:
+    assert the_schedule(settings({"start_notice": given})).start_notice is expected

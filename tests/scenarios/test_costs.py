@@ -33,8 +33,18 @@ async def live(case: World, **schedule: object) -> dict[str, int]:
         ({"send_to": (HERE, PERSON)}, 5),
         ({"send_to": (HERE, PERSON), "export": False}, 2),
         ({"notify_enable": False}, 0),
+        ({"start_notice": True}, 4),
+        ({"start_notice": True, "export": False}, 2),
     ],
-    ids=["card upload file", "card", "one upload for two places", "two cards", "told nobody"],
+    ids=[
+        "card upload file",
+        "card",
+        "one upload for two places",
+        "two cards",
+        "told nobody",
+        "start",
+        "start, no file",
+    ],
 )
 async def test_a_run_costs(tmp_path: Path, schedule: dict[str, object], calls: int) -> None:
     async with world(tmp_path, Fault()) as case:

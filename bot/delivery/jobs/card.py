@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.delivery.cards import OutgoingCard, send_card
 from bot.delivery.circuit_breaker import DeliveryMode
@@ -13,21 +14,28 @@ from bot.delivery.jobs.summary import (
     is_setup_error,
     join_digest,
     prepare_summary,
+    wait_for_report,
 )
 from bot.delivery.payload import DeliveryPayload, DeliveryResult
-from bot.delivery.plan import card_id, delivery_job
+from bot.delivery.plan import card_id, delivery_job, job_id
 from bot.delivery.recipients import mentions
 from bot.delivery.routing import Route
 from bot.delivery.services import DeliveryServices
+from bot.delivery.start_notices import shows_running
 from bot.errors import ConfigError, PermanentError
-from bot.jobs.queue import Claim, Result
+from bot.jobs.queue import Claim, Postpone, Result
 from bot.models import Destination, Job
+from bot.quota.budget import QuotaLevel
 
 log = logging.getLogger(__name__)
+
+START_POLL_INTERVAL = timedelta(seconds=1)
 
 
 async def run_card_job(services: DeliveryServices, claim: Claim) -> Result:
     """Send the summary as a card, in a digest, or by a message job that is stored before this one ends."""
+    if await _awaits_update(services, claim.job):
+        return await _update_started(services, claim)
     try:
         summary = await prepare_summary(services, claim)
     except NotNotifiedError as reason:
@@ -41,6 +49,34 @@ async def run_card_job(services: DeliveryServices, claim: Claim) -> Result:
     if route is Route.WEBHOOK_FALLBACK and webhook:
         return await _fall_back(services, claim.job, "the monthly quota is running out", webhook)
     return await _fall_back(services, claim.job, "cards are rejected here")
+
+
+async def _awaits_update(services: DeliveryServices, job: Job) -> bool:
+    """Return whether a card shows that the run is running. Raises `Postpone` while that is not decided."""
+    run, payload = await services.find_ended_run(job), DeliveryPayload.of(job)
+    if not run.schedule.start_notice or payload.requested_by_person:
+        return False
+    start = await services.store.find_job(job_id("start", run.id, payload.destination))
+    if start and not start.state.ended:  # it finds that the run has ended
+        await services.jobs.make_due([start.id])
+        raise Postpone(services.jobs.clock() + START_POLL_INTERVAL)
+    return start is not None and shows_running(start)
+
+
+async def _update_started(services: DeliveryServices, claim: Claim) -> Result:
+    """Turn the card of a running run into its summary, on any route: it must not show "running" for ever."""
+    run, payload = await services.find_ended_run(claim.job), DeliveryPayload.of(claim.job)
+    wait_for_report(services, run)
+    snapshot = await services.quota_snapshot(payload.destination)
+    if snapshot.quota is QuotaLevel.SPENT:
+        raise Postpone(services.governor.next_check_at())
+    card, exports = await _render(services, Summary(run=run, payload=payload, snapshot=snapshot))
+    try:
+        await services.channels.to(payload.destination).update_card(card.card_id, card.content)
+    except (PermanentError, ConfigError) as error:
+        log.warning("card of run %s cannot be updated, sending a plain message instead: %s", run.id, error)
+        return await _fall_back(services, claim.job, str(error))
+    return DeliveryResult(card_id=card.card_id, exports=exports).as_json()
 
 
 async def _send(services: DeliveryServices, claim: Claim, summary: Summary) -> Result:

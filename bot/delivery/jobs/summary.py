@@ -46,10 +46,7 @@ async def prepare_summary(services: DeliveryServices, claim: Claim) -> Summary:
     """
     run = await services.find_ended_run(claim.job)
     _ensure_notified(run, DeliveryPayload.of(claim.job), services.jobs.clock())
-    deadline = (run.end_time or run.start_time) + MAX_EXPORT_WAIT
-    exporting = run.export_status in {ExportStatus.PENDING, ExportStatus.RUNNING}
-    if exporting and services.jobs.clock() < deadline:
-        raise Postpone(deadline)
+    wait_for_report(services, run)
     payload = DeliveryPayload.of(claim.job)
     snapshot = await services.quota_snapshot(payload.destination)
     if payload.route is not None or payload.via is not None:
@@ -66,6 +63,14 @@ async def prepare_summary(services: DeliveryServices, claim: Claim) -> Summary:
     quiet = route is Route.DIGEST and quiet_until is not None
     payload = await update_payload(claim, route=route, digest=digest, quiet=quiet)
     return Summary(run=run, payload=payload, snapshot=snapshot)
+
+
+def wait_for_report(services: DeliveryServices, run: Run) -> None:
+    """Raise `Postpone` while the report of an ended run is exported, up to `MAX_EXPORT_WAIT`."""
+    deadline = (run.end_time or run.start_time) + MAX_EXPORT_WAIT
+    exporting = run.export_status in {ExportStatus.PENDING, ExportStatus.RUNNING}
+    if exporting and services.jobs.clock() < deadline:
+        raise Postpone(deadline)
 
 
 def _ensure_notified(run: Run, payload: DeliveryPayload, now: datetime) -> None:
