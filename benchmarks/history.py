@@ -132,11 +132,11 @@ def command(desk: CoreHarness, text: str) -> Ask:
     if does is None:
         raise ValueError(text)
     message = make_message(text)
-    access = AccessControl(desk.context, desk.access_policy).of_message(message, does.permission)
-    request = CommandRequest(message=message, access=access, argument=rest)
+    control = AccessControl(desk.context, desk.access_policy)
 
     async def ask() -> object:
-        return await does.handler(desk.context, request)
+        access = await control.of_message(message, does.permission)
+        return await does.handler(desk.context, CommandRequest(message=message, access=access, argument=rest))
 
     return ask
 

@@ -580,6 +580,12 @@ class Messenger(Protocol):
     ) -> SendResult:
         """Reply in the conversation of a message, through its session webhook. Costs no API call."""
 
+    async def conversation_id(self, group: str) -> str:
+        """Return the id of the conversation from which the messages of a group come.
+
+        Only the old chatId of a group costs an API call, once in a process.
+        """
+
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:

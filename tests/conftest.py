@@ -92,6 +92,7 @@ class CoreHarness:
     operators: tuple[Destination, ...] = ()
     protected: dict[str, Protection] = field(default_factory=dict)
     fallback_webhooks: dict[str, Destination] = field(default_factory=dict)
+    default_chat_id: str = ""
     notify: dict[str, object] = field(default_factory=dict)  # settings of the section
 
     def __post_init__(self) -> None:
@@ -140,6 +141,7 @@ class CoreHarness:
         """Return the settings of this case. They are not validated: some are smaller than an operator's."""
         return changed(
             Settings(),
+            dingding={"default_chat_id": self.default_chat_id},
             reports={
                 "dir": str(self.folder),
                 "max_file_mb": self.max_bytes / MB,

@@ -133,6 +133,7 @@ class FakeMessenger:
 
     - `trouble`: errors of the next calls, None for a success.
     - `trouble_with`: errors of the next calls of one method.
+    - `old_ids`: conversations by the old chatId of a group.
     """
 
     capabilities = OPENAPI
@@ -143,6 +144,7 @@ class FakeMessenger:
         self.trouble: list[Exception | None] = []
         self.trouble_with: dict[str, list[Exception]] = {}
         self.mentioned: list[tuple[str, ...]] = []  # in messages
+        self.old_ids: dict[str, str] = {}  # conversations by chatId
 
     def _act(self, verb: str, where: str, what: str) -> SendResult:
         coming = self.trouble_with.get(verb) or self.trouble
@@ -188,6 +190,11 @@ class FakeMessenger:
     ) -> SendResult:
         async with sending():
             return self._act("file", str(destination), name)
+
+    async def conversation_id(self, group: str) -> str:
+        if group.startswith("chat"):
+            self._act("convert", group, self.old_ids[group])
+        return self.old_ids.get(group, group)
 
     async def reply(
         self, message: Message, markdown: MarkdownMessage, *, sending: Sending = unmarked

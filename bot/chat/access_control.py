@@ -8,7 +8,7 @@ from bot.chat.access import Access
 from bot.chat.context import Context
 from bot.chat.permissions import AccessPolicy, Permission, Requester
 from bot.errors import Refused
-from bot.models import CardTap, Destination, Message, Run
+from bot.models import CardTap, Message, Run
 
 
 class AccessControl:
@@ -18,13 +18,14 @@ class AccessControl:
         self._context = context
         self._policy = policy
 
-    def of_message(self, message: Message, permission: Permission = Permission.IDENTIFY) -> Access:
+    async def of_message(self, message: Message, permission: Permission = Permission.IDENTIFY) -> Access:
         """Return the access for a command that needs this permission."""
         requester = Requester(
             person=message.sender,
             conversation_id=message.conversation_id,
             group=message.group,
             app=message.app,
+            aliases=await self._aliases(message.conversation_id) if message.group else (),
             foreign=message.is_foreign,
         )
         return Access(requester=requester, policy=self._policy, permission=permission)
@@ -38,13 +39,16 @@ class AccessControl:
         destination = await self._context.delivery.requests.card_destination(run.id, tap.card_id)
         if destination is None:
             raise Refused("card_unknown", rule="unknown_card")
+        aliases = await self._aliases(tap.conversation_id) if destination.is_group else ()
+        here = {tap.conversation_id, *aliases} if destination.is_group else {tap.user.id}
         requester = Requester(
             person=tap.user,
             conversation_id=tap.conversation_id,
             group=destination.is_group,
             app=tap.app,
             foreign=await self._is_foreign(tap),
-            forwarded=not _is_tapped_at(destination, tap),
+            aliases=aliases,
+            forwarded=destination.id not in here,
         )
         return Access(requester=requester, policy=self._policy, permission=permission)
 
@@ -62,13 +66,10 @@ class AccessControl:
             raise Refused("not_met", rule="never_spoke")
         return access
 
+    async def _aliases(self, conversation_id: str) -> tuple[str, ...]:
+        return await self._context.groups.aliases(conversation_id)
+
     async def _is_foreign(self, tap: CardTap) -> bool:
         """Return whether a tap comes from another organization; unknown until somebody has sent a message."""
         own = await self._context.users.find_corp_id(tap.app)
         return bool(own) and tap.corp_id != own
-
-
-def _is_tapped_at(destination: Destination, tap: CardTap) -> bool:
-    """Return whether a card is where DingRun sent it: in that group, or in the chat with that person."""
-    here = tap.conversation_id if destination.is_group else tap.user.id
-    return destination.id == here

@@ -8,7 +8,7 @@ from bot.audit.request import note_run
 from bot.chat.confirmations import TapConfirmations
 from bot.chat.pending_answers import PendingAnswers
 from bot.chat.requests import CommandRequest, TapRequest
-from bot.chat.users import UserDirectory
+from bot.chat.users import GroupDirectory, UserDirectory
 from bot.delivery.files import ReportSender
 from bot.delivery.policy.overrides import Overrides
 from bot.delivery.policy.quiet_hours import QuietHours
@@ -80,6 +80,7 @@ class Context:
     quota: ChatQuota
     overrides: Overrides
     users: UserDirectory
+    groups: GroupDirectory
     answers: PendingAnswers
     audit: AuditReader
     cards: Cards

@@ -66,7 +66,7 @@ class MessageProcessor:
         return replace(answer, mention=(message.sender.id,) if message.group and message.sender.id else ())
 
     async def _answer(self, message: Message) -> MarkdownMessage:
-        access = self._access.of_message(message)
+        access = await self._access.of_message(message)
         access.ensure(Permission.IDENTIFY)
         request = CommandRequest(message=message, access=access)
         reply = await self._reply_to_question(request)

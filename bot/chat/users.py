@@ -1,13 +1,22 @@
-"""Remember people by their messages: a tap on a card carries nothing but a staffId (0003, tutorial)."""
+"""Remember who has written to the robot, and which groups the settings name by an old id."""
 
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.models import Message, Person
+from bot.delivery.channels import Channels
+from bot.errors import PermanentError
+from bot.models import Destination, Message, Person
 from bot.ports import Store
+
+log = logging.getLogger(__name__)
 
 
 class UserDirectory:
-    """The names of people and the organisations of the robots."""
+    """The names of people and the organisations of the robots.
+
+    A tap on a card carries nothing but a staffId (0003, tutorial).
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -57,3 +66,36 @@ class UserDirectory:
     async def _find(self, key: str) -> str | None:
         cached = self._cache.get(key)
         return cached if cached is not None else await self._store.find_value(key)
+
+
+class GroupDirectory:
+    """The groups that the settings name by their old chatId. Messages carry the openConversationId (0745)."""
+
+    def __init__(self, store: Store, channels: Channels, old: Sequence[Destination]) -> None:
+        self._store = store
+        self._channels = channels
+        self._old = old
+        self._conversations: dict[str, str] = {}  # by chatId
+
+    async def aliases(self, conversation_id: str) -> tuple[str, ...]:
+        """Return the old chatIds of a group, which are converted once and kept in the store.
+
+        Raises:
+            TemporaryError: DingTalk does not answer.
+        """
+        return tuple([group.id for group in self._old if await self._find(group) == conversation_id])
+
+    async def _find(self, group: Destination) -> str:
+        if group.id not in self._conversations:
+            known = await self._store.find_value(f"group:{group.id}")
+            self._conversations[group.id] = known or await self._convert(group)
+        return self._conversations[group.id]
+
+    async def _convert(self, group: Destination) -> str:
+        try:
+            found = await self._channels.to(group).conversation_id(group.id)
+        except PermanentError as error:
+            log.warning("%s is not the chatId of a group: %s", group.id, error)
+            return ""
+        await self._store.set_value(f"group:{group.id}", found)
+        return found

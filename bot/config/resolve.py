@@ -253,6 +253,13 @@ def groups_in(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*groups, *by_webhook]))
 
 
+def old_groups_in(settings: Settings) -> tuple[Destination, ...]:
+    """List the groups that the settings name by an old chatId."""
+    default = Destination(kind=DestinationKind.GROUP, id=settings.dingding.default_chat_id)
+    groups = (to for to in (default, *_destinations(settings)) if to.is_group and to.id.startswith("chat"))
+    return tuple(dict.fromkeys(groups))
+
+
 def groups_of_webhooks(settings: Settings) -> dict[str, tuple[str, ...]]:
     """Return the groups of the custom robots, as far as the fallbacks tell."""
     groups: dict[str, tuple[str, ...]] = {}

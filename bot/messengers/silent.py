@@ -50,6 +50,9 @@ class SilentMessenger:
         log.info("not pushed, %s: file %s", self._reason, name)
         return _NOT_SENT
 
+    async def conversation_id(self, group: str) -> str:
+        return group
+
     async def reply(
         self, message: Message, markdown: MarkdownMessage, *, sending: Sending = unmarked
     ) -> SendResult:

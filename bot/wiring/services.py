@@ -17,9 +17,9 @@ from bot.chat.context import ChatDelivery, ChatQuota, Context, ReportServices
 from bot.chat.dispatcher import Dispatcher
 from bot.chat.pending_answers import PendingAnswers
 from bot.chat.permissions import AccessPolicy, AccessRule, Role
-from bot.chat.users import UserDirectory
+from bot.chat.users import GroupDirectory, UserDirectory
 from bot.config.loader import Settings
-from bot.config.resolve import groups_in, groups_of_webhooks, people_in, resolve_operators
+from bot.config.resolve import groups_in, groups_of_webhooks, old_groups_in, people_in, resolve_operators
 from bot.delivery.channels import Channels
 from bot.delivery.circuit_breaker import CircuitBreaker
 from bot.delivery.digests import Digests
@@ -285,6 +285,7 @@ class _Builder:
             ),
             overrides=self._overrides,
             users=UserDirectory(self._store),
+            groups=GroupDirectory(self._store, adapters.channels, old_groups_in(self._settings)),
             answers=PendingAnswers(self._store, clock=adapters.clock),
             audit=AuditReader(adapters.stores.audit),
             cards=self._cards,

@@ -6,10 +6,11 @@ import pytest
 
 from bot.chat.permissions import AccessPolicy, AccessRule, Role
 from bot.delivery.plan import card_id
+from bot.errors import PermanentError
 from bot.models import CardTap, Destination, Person, Run
 from tests.chat.test_dispatcher import tap_on
 from tests.conftest import GROUP, CoreHarness
-from tests.factories import make_message
+from tests.factories import make_message, make_schedule
 
 STRANGER = Person(id="nobody-we-know")
 
@@ -98,3 +99,44 @@ async def test_a_sender_of_another_organisation_is_refused_and_not_remembered(co
     answer = await core.say("我是谁", sender=foreigner, corp_id="dingours", sender_corp_id="dingtheirs")
     assert "本组织" in answer
     assert not await core.context.users.is_known("user09")
+
+
+@pytest.fixture
+def old(core: CoreHarness) -> CoreHarness:
+    """Return a core whose settings name the group by its old chatId only."""
+    core.messenger.old_ids["chatold"] = "cidNew=="
+    to = Destination.parse("group:chatold")
+    core.schedule = make_schedule(notify_enable=True, send_to=(to,))
+    core.engine.known[:] = [core.schedule]
+    core.default_chat_id = "chatold"
+    core.build()
+    return core
+
+
+async def test_a_group_that_the_settings_name_by_its_chat_id_is_known(old: CoreHarness) -> None:
+    assert "开始重跑" in await old.say("重跑", conversation_id="cidNew==")
+    assert "每日巡检" in await old.say("计划", conversation_id="cidNew==")
+    assert old.messenger.verbs().count("convert") == 1
+
+
+async def test_a_card_in_such_a_group_can_be_tapped(old: CoreHarness) -> None:
+    run = await old.finished_run()
+    tap = CardTap(
+        card_id=card_id(run.id, Destination.parse("group:chatold")),
+        action="rerun",
+        user=Person(id="user01"),
+        conversation_id="cidNew==",
+    )
+    assert await starts_run(old, tap)
+
+
+async def test_the_converted_id_outlives_a_restart(old: CoreHarness) -> None:
+    await old.say("计划", conversation_id="cidNew==")
+    old.build()
+    await old.say("计划", conversation_id="cidNew==")
+    assert old.messenger.verbs().count("convert") == 1
+
+
+async def test_a_chat_id_that_dingtalk_does_not_know_is_no_group(old: CoreHarness) -> None:
+    old.messenger.trouble_with["convert"] = [PermanentError("no such chat")]
+    assert "没有开通" in await old.say("计划", conversation_id="cidNew==")

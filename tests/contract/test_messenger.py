@@ -146,6 +146,14 @@ async def test_an_answer_without_a_session_is_refused_or_only_logged(case: Case)
         await case.messenger.reply(make_message(), NOTE)
 
 
+async def test_the_conversation_of_a_group_is_told_or_refused(case: Case) -> None:
+    if case.to.takes_cards:
+        assert await case.messenger.conversation_id("cidA") == "cidA"
+        return
+    with pytest.raises(PermanentError):
+        await case.messenger.conversation_id("cidA")
+
+
 async def test_its_capabilities_are_what_it_does(case: Case) -> None:
     declared = case.messenger.capabilities
     assert (declared.cards, declared.files) == ("card" in case.can, "file" in case.can)

@@ -113,7 +113,7 @@ class OpenApiMessenger:
         """Return the space of a card: a group, or the chat of a user with the robot."""
         shown = {"supportForward": True, "lastMessageI18n": {"ZH_CN": card.headline, "EN_US": card.headline}}
         if destination.kind is DestinationKind.GROUP:
-            conversation = await self._open_conversation_id(destination.id)
+            conversation = await self.conversation_id(destination.id)
             return {
                 "openSpaceId": f"dtv1.card//IM_GROUP.{conversation}",
                 "imGroupOpenSpaceModel": shown,
@@ -170,6 +170,19 @@ class OpenApiMessenger:
                 raise problem
         return SendResult()
 
+    async def conversation_id(self, group: str) -> str:
+        """Return the openConversationId of a group. An old chatId is converted once (0745)."""
+        if not group.startswith("chat"):
+            return group
+        if group not in self._conversations:
+            path = f"/v1.0/im/chat/{group}/convertToOpenConversationId"
+            answer = await self._api.openapi("POST", path, {})
+            found = answer.get("openConversationId")
+            if not isinstance(found, str):
+                raise TemporaryError("DingTalk's answer has no openConversationId")
+            self._conversations[group] = found
+        return self._conversations[group]
+
     async def _send(
         self, destination: Destination, key: str, param: Mapping[str, str], sending: Sending
     ) -> SendResult:
@@ -183,7 +196,7 @@ class OpenApiMessenger:
     async def _send_to_group(self, group: str, key: str, param: str, sending: Sending) -> SendResult:
         request = robot_models.OrgGroupSendRequest(
             robot_code=self._app.robot_code,
-            open_conversation_id=await self._open_conversation_id(group),
+            open_conversation_id=await self.conversation_id(group),
             msg_key=key,
             msg_param=param,
         )
@@ -203,19 +216,6 @@ class OpenApiMessenger:
         if answer.get("flowControlledStaffIdList"):
             raise TemporaryError("DingTalk throttles messages to this person", retry_after=60)
         return _accepted_result(answer)
-
-    async def _open_conversation_id(self, group: str) -> str:
-        """Return the openConversationId of a group. An old chatId is converted once (0745)."""
-        if not group.startswith("chat"):
-            return group
-        if group not in self._conversations:
-            path = f"/v1.0/im/chat/{group}/convertToOpenConversationId"
-            answer = await self._api.openapi("POST", path, {})
-            found = answer.get("openConversationId")
-            if not isinstance(found, str):
-                raise TemporaryError("DingTalk's answer has no openConversationId")
-            self._conversations[group] = found
-        return self._conversations[group]
 
 
 def _check_delivery(results: object, card_id: str) -> SendResult:

@@ -162,6 +162,9 @@ class WebhookMessenger:
     ) -> SendResult:
         raise PermanentError("a custom robot cannot send files")
 
+    async def conversation_id(self, group: str) -> str:
+        raise PermanentError("a custom robot cannot find groups")
+
     async def reply(
         self, message: Message, markdown: MarkdownMessage, *, sending: Sending = unmarked
     ) -> SendResult:

@@ -80,6 +80,9 @@ class WorkNotificationMessenger:
     ) -> SendResult:
         return await self._send(destination, {"msgtype": "file", "file": {"media_id": media_id}}, sending)
 
+    async def conversation_id(self, group: str) -> str:
+        raise PermanentError("a work notification cannot find groups")
+
     async def reply(
         self, message: Message, markdown: MarkdownMessage, *, sending: Sending = unmarked
     ) -> SendResult:
