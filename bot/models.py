@@ -414,6 +414,7 @@ class Trend:
     streak: int = 1  # consecutive runs with this outcome (`Run.well`), this one included; retries not counted
     was_well: bool | None = None  # outcome of the run before, retries included; None if there was none
     was_muted: bool = False  # nobody was notified of the run before, because the schedule was muted
+    was_tolerated: bool = False  # nobody was notified of the run before, a failure that is tolerated
     failures_changed: bool = False  # other targets failed in the run before
     previous: PreviousRun | None = None  # None for the first run, and for a retry
 

@@ -79,13 +79,17 @@ def outcome_changed(run: Run) -> bool:
 def failed_differently(run: Run) -> bool:
     """Return whether a run failed or succeeded otherwise than the run before: as a whole, or other targets.
 
-    The first run counts as different, and so does a failure after one that nobody heard of, because the
-    schedule was muted. A run that was only stopped does not: somebody stopped it.
+    - The first run counts as different.
+    - So does a failure after one that nobody heard of, because the schedule was muted.
+    - Failures that are tolerated count as success, because nobody heard of them either.
+    - A run that was only stopped is no different: somebody stopped it.
     """
     trend = run.trend
     if trend is None or trend.was_well is None:
         return True
     if run.well is None:
         return False
+    if trend.was_tolerated:
+        return not run.well
     unheard = trend.was_muted and not run.well
     return unheard or trend.failures_changed or outcome_changed(run)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bot.delivery.recipients import is_tolerated
 from bot.models import PreviousRun, Run, TaskStatus, Trend
 
 
@@ -18,6 +19,7 @@ def compare_with_earlier(run: Run, runs: Sequence[Run]) -> Trend:
         streak=_streak(run, earlier),
         was_well=before.well if before else None,
         was_muted=before is not None and before.muted is not None,
+        was_tolerated=before is not None and is_tolerated(before),
         failures_changed=before is not None and _failed_targets(before) != _failed_targets(run),
         previous=None if run.is_retry else _previous(earlier),
     )

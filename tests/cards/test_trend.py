@@ -72,6 +72,8 @@ def test_a_duration_changes_by_a_tenth_and_ten_seconds_at_least(before: float, c
         (run_after(trend=Trend(was_well=False), task_counts=FAILED), False),
         (run_after(trend=Trend(was_well=False, was_muted=True), task_counts=FAILED), True),
         (run_after(trend=Trend(was_well=True, was_muted=True)), False),
+        (run_after(trend=Trend(was_well=False, was_tolerated=True), task_counts=FAILED), True),
+        (run_after(trend=Trend(was_well=False, was_tolerated=True)), False),
     ],
 )
 def test_a_run_failed_differently(run: Run, differently: bool) -> None:

@@ -6,6 +6,7 @@ from bot.delivery.recipients import recipients
 from bot.errors import PermanentError, TemporaryError
 from bot.models import (
     Destination,
+    Expectation,
     Findings,
     KindSummary,
     NotifyOn,
@@ -105,3 +106,17 @@ def test_a_run_without_a_report_is_decided_at_its_end() -> None:
     run = make_ended_run(RunStatus.FINISHED, notify_on=NotifyOn.CHANGE, export=False)
     assert recipients(run) == (GROUP,)
     assert recipients(replace(run, trend=Trend(was_well=True))) == ()
+
+
+async def test_the_first_failure_that_is_not_tolerated_is_a_change(core: CoreHarness) -> None:
+    await first_run(core, export=False, expect=Expectation(tolerance=1))
+    for status, sent in (
+        (TaskStatus.ERROR, 0),
+        (TaskStatus.ERROR, 1),
+        (TaskStatus.ERROR, 1),
+        (TaskStatus.DONE, 2),
+    ):
+        await core.trigger(cause=f"cron:s1:{core.clock()}")
+        await core.finish(status=status, reason="x")
+        core.clock.turn(seconds=86_400)
+        assert len(core.messenger.verbs()) == sent
