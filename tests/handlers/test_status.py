@@ -96,7 +96,7 @@ async def test_status_shows_what_did_not_start_and_what_is_overdue(core: CoreHar
         make_lapse(id=f"overdue:{run.id}", kind=LapseKind.OVERDUE, run_id=run.id, schedule=core.schedule)
     )
     answer = await core.say("状态")
-    assert "- 🔴 每日巡检，应该在 今天 11:00 开始" in answer
+    assert "- 🔴 每日巡检（应该开始的时间：今天 11:00）" in answer
     assert "今天 11:00 开始，**超时**，执行" in answer
 
 
