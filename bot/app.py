@@ -9,6 +9,7 @@ from functools import partial
 from bot import __version__
 from bot.config.loader import Settings
 from bot.config.validation import settings_warnings
+from bot.delivery.lapses.engine_outages import EngineOutages
 from bot.errors import ConfigError
 from bot.exporters.local.splitter import split_report
 from bot.jobs.clock_guard import ClockGuard
@@ -72,6 +73,9 @@ class App:
             )
             self.services = build_services(settings, adapters)
             self.streams = build_streams(dingtalk, self.services.dispatcher, rate_limiter)
+            self._engine_outages = EngineOutages(
+                self.engine, self.services.operator_alerts, self.stores.store, clock=clock
+            )
             self._clock_guard = ClockGuard(self.stores.store, self.stores.tasks, clock=clock)
             self._stack = self._stack.pop_all()
         return self
@@ -171,6 +175,7 @@ class App:
             "measure the export backlog": self.measure_backlog,
             "check the quota": self._alert_quota,
             "check for stalled exports": self._alert_stalled_exports,
+            "check for engine outages": self._engine_outages.check,
             "check the engine": self.alert_engine_warnings,
         }
 

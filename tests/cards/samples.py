@@ -623,6 +623,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "late_reports": [
         {"count": count, "why": "waits for a worker: none is free, or none runs"} for count in (1, 3)
     ],
+    "engine_out": [{"name": name, "why": "ARL does not answer"} for name in ("", "arl")],
+    "engine_back": [{"name": ""}, {"name": "arl"}],
     "arl_pushes": [{"names": ["每日巡检", "www.example.com"]}],
     "which_run": [
         {
