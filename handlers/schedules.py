@@ -82,6 +82,7 @@ async def _show(ctx: Context, request: CommandRequest, schedule: Schedule) -> Ma
     return ctx.cards.reply(
         "schedule",
         item={**_times(schedule), "id": schedule.id, "export": schedule.export},
+        protection=ctx.approvals.protection(schedule).value,
         times=ctx.schedules.next_runs(schedule, MAX_TIMES_SHOWN),
         targets=schedule.targets[:MAX_TARGETS_SHOWN],
         target_count=len(schedule.targets),

@@ -8,6 +8,7 @@ from datetime import datetime
 from bot.audit.request import note_run
 from bot.delivery.lapses.alerts import recovery_jobs
 from bot.delivery.plan import jobs_for_finished_run
+from bot.delivery.policy.effective import count_muted_before
 from bot.delivery.recipients import recipients
 from bot.delivery.start_notices import awaiting_update, start_jobs
 from bot.errors import DingRunError, PermanentError, TemporaryError
@@ -213,7 +214,7 @@ class Runs(RunHistory):
         ended = _with(run, changes)
         decided = await self._decisions.decide(run, ended.end_time or now)
         ended = replace(ended, schedule=decided.schedule, muted=decided.muted)
-        changes["muted"] = ended.muted
+        changes |= {"muted": ended.muted, "muted_before": count_muted_before(ended, found)}
         earlier = [each for each in found if each.start_time < run.start_time]
         started = await self._started(run)
         jobs = [*jobs_for_finished_run(ended, now, started), *recovery_jobs(ended, earlier, now)]

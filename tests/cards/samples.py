@@ -197,6 +197,7 @@ SAMPLES = {
         task_counts=TaskCounts(total=3, done=3, found={"site": 14, "vuln": 2, "service": 3, "fileleak": 3}),
     ),
     "partial": Sample(run=failed(findings=findings(new=1)), report=report(), options={}),
+    "after_a_mute": sample(report(), findings=QUIET, muted_before=3),
     "retried": sample(
         report(),
         findings=QUIET,
@@ -555,6 +556,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "schedule": [
         {
             "item": {**_ITEM, "id": "sabcdefghij", "at": None, "state": "active", "export": True},
+            "protection": "two_person",
             "times": [NOW, NOW + timedelta(days=1)],
             "targets": ["example.com", "192.0.2.0/28"],
             "target_count": 12,
@@ -569,6 +571,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         },
         {
             "item": {**_ITEM, "when": "", "id": "s1", "at": None, "state": "stopped", "export": False},
+            "protection": "confirm",
             "times": [],
             "targets": [],
             "target_count": 0,

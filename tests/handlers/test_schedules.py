@@ -3,6 +3,7 @@
 import pytest
 
 from bot.models import Destination, NotifyOn, RecipientOptions, ScheduleState
+from bot.runs.approvals import Protection
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_schedule
 
@@ -61,3 +62,10 @@ async def test_a_number_from_the_list_shows_that_schedule(core: CoreHarness) -> 
     core.engine.known.append(make_schedule(id="s2", name="备份", send_to=(GROUP,)))
     await core.say("计划")
     assert "计划：备份" in await core.say("2")
+
+
+async def test_the_protection_of_a_schedule_is_shown(core: CoreHarness) -> None:
+    assert "保护" not in await core.say("计划 每日巡检")
+    core.protected = {"每日*": Protection.TWO_PERSON}
+    core.build()
+    assert "保护：启动和停止需要另一个人同意" in await core.say("计划 每日巡检")

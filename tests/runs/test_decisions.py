@@ -158,3 +158,14 @@ async def test_a_run_without_jobs_so_far_follows_the_latest_change(core: CoreHar
     await change(core, notify_enable=True)
     await core.finish()
     assert core.messenger.verbs() == ["card"]
+
+
+async def test_the_next_summary_says_how_many_runs_were_muted(core: CoreHarness) -> None:
+    await mute(core, FOREVER)
+    for _ in range(3):
+        await again(core)
+    await mute(core, None)
+    first, second = await again(core), await again(core)
+    assert (first.muted_before, second.muted_before) == (3, 0)
+    shown = ["静默的执行：3 次" in card.params["markdown"] for card in core.messenger.cards.values()]
+    assert shown == [True, False]

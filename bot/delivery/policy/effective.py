@@ -1,7 +1,9 @@
 """Apply what people changed in the chat to a schedule and to a run that ends. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 
 from bot.delivery.recipients import has_failures
 from bot.models import Acknowledgement, Mute, NotifyChange, Run, Schedule, ScheduleOverride
@@ -41,6 +43,17 @@ def mute_of_run(override: ScheduleOverride, run: Run, end: datetime, now: dateti
     if mute.until is None:
         return mute if run.asked_in is None and mute.run_id in {"", run.id} else None
     return mute if mute.covers(end) or mute.covers(now) else None
+
+
+def count_muted_before(run: Run, earlier: Sequence[Run]) -> int:
+    """Count the muted runs right before a run that is not muted itself.
+
+    `earlier` are the runs of its schedule, newest first.
+    """
+    if run.muted:
+        return 0
+    ended = [each for each in earlier if each.end_time and each.start_time < run.start_time]
+    return len(list(takewhile(lambda each: each.muted is not None, ended)))
 
 
 def use_up_mute(override: ScheduleOverride, run_id: str) -> ScheduleOverride:

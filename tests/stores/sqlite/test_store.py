@@ -18,7 +18,10 @@ from bot.stores.sqlite.store import MIGRATIONS, MIGRATIONS_FOLDER, SqliteStore, 
 from tests import ROOT
 from tests.factories import NOW, make_download, make_job, make_link, make_run, make_schedule
 
-LATER_COLUMNS = ("muted", "trend", "ordinal", "approved_by", "stopped_by", "stopped_at", "stop_approved_by")
+LATER_COLUMNS = (
+    *("muted", "trend", "ordinal", "approved_by", "stopped_by", "stopped_at", "stop_approved_by"),
+    "muted_before",
+)
 MINUTE = timedelta(minutes=1)
 
 WRITER = """
