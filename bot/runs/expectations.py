@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ from bot.runs.scheduler import last_due, next_due
 MAX_EARLY = timedelta(seconds=90)  # between a start and its scheduled time: ARL starts up to a minute before
 MAX_OBSERVATION_GAP = timedelta(seconds=90)  # a longer gap, or a clock set back, begins a new observation
 MAX_COUNTED_TIMES = 10_000
+MAX_CACHED_SCHEDULES = 10_000
 MAX_DURATIONS = 50  # of the last successful runs of a schedule
 MIN_DURATIONS = 8  # fewer tell nothing
 PERCENTILE = 0.95
@@ -78,13 +80,19 @@ def first_missed(
     if not plan_of(schedule, zone):
         return None
     base = max(watch.since, watch.last_start or watch.since)
-    times = list(islice(expected_times(schedule, base, zone), 2))
+    times = _next_times(schedule, base, zone)
     if times and watch.last_start == base and _is_early_start(base, times, schedule):
         times = times[1:]
     if not times:
         return None
     deadline = max(times[0], observation.since) + schedule.expect.grace
     return times[0] if deadline <= observation.until else None
+
+
+@lru_cache(MAX_CACHED_SCHEDULES)
+def _next_times(schedule: Schedule, after: datetime, zone: ZoneInfo) -> tuple[datetime, ...]:
+    """Return the next two expected times. They are the same until the schedule starts or changes."""
+    return tuple(islice(expected_times(schedule, after, zone), 2))
 
 
 def _is_early_start(start: datetime, times: Sequence[datetime], schedule: Schedule) -> bool:
