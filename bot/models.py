@@ -642,6 +642,7 @@ class MarkdownMessage:
     title: str  # shown in the chat list only
     text: str
     mention: tuple[str, ...] = ()  # staffIds, mobile numbers or `all`, if the channel supports mentions
+    suggestions: tuple[str, ...] = ()  # commands that a one-to-one chat offers as buttons, at most 5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -144,6 +144,7 @@ class FakeMessenger:
         self.trouble: list[Exception | None] = []
         self.trouble_with: dict[str, list[Exception]] = {}
         self.mentioned: list[tuple[str, ...]] = []  # in messages
+        self.answers: list[MarkdownMessage] = []
         self.old_ids: dict[str, str] = {}  # conversations by chatId
 
     def _act(self, verb: str, where: str, what: str) -> SendResult:
@@ -200,7 +201,9 @@ class FakeMessenger:
         self, message: Message, markdown: MarkdownMessage, *, sending: Sending = unmarked
     ) -> SendResult:
         async with sending():
-            return self._act("reply", message.conversation_id, markdown.text)
+            result = self._act("reply", message.conversation_id, markdown.text)
+        self.answers.append(markdown)
+        return result
 
     def verbs(self) -> list[str]:
         return [verb for verb, _, _ in self.sent]

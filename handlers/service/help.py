@@ -1,6 +1,7 @@
 """`帮助` / `help`: list what the person may do here."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from bot.chat.access import Access
 from bot.chat.context import Context
@@ -10,6 +11,8 @@ from bot.chat.router import Command, Router, Synonyms
 from bot.models import MarkdownMessage
 
 _HELP_ORDER = (Permission.VIEW, Permission.OPERATE, Permission.ADMIN, Permission.IDENTIFY)
+OFFERED = frozenset({"状态", "计划", "最近报告", "历史", "我是谁"})
+"""Commands that are offered as buttons: those that only show something."""
 
 
 SYNONYMS = Synonyms(
@@ -39,14 +42,17 @@ def build_router(others: Sequence[Router]) -> Router:
     )
     async def help(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         commands = [command for each in (*others, router) for command in each.commands]
-        return ctx.cards.reply(
+        sections = list(allowed_commands(commands, request.access))
+        answer = ctx.cards.reply(
             "help",
             role=request.access.role.value,
             sections=[
                 {"permission": permission.value, "commands": describe(allowed, ctx.cards.lang)}
-                for permission, allowed in allowed_commands(commands, request.access)
+                for permission, allowed in sections
             ],
         )
+        offered = [each for _, allowed in sections for each in allowed if each.words[0] in OFFERED]
+        return replace(answer, suggestions=tuple(_word(each, ctx.cards.lang) for each in offered))
 
     return router
 
@@ -59,6 +65,12 @@ def allowed_commands(
         found = [command for command in commands if command.permission is permission]
         if found and access.allows(permission):
             yield permission, found
+
+
+def _word(command: Command, lang: str) -> str:
+    """Return the first word of a command in a language."""
+    is_english = lang == "en"
+    return next((word for word in command.words if word.isascii() is is_english), command.words[0])
 
 
 def describe(commands: Sequence[Command], lang: str) -> list[dict[str, object]]:

@@ -434,6 +434,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"text": "你好", "nearest": ""},
         {"text": "", "nearest": ""},
     ],
+    "outsider": [{}, {"name": "外部顾问"}],
     "conversation_unknown": [{"conversation": "cid6EUabc=="}],
     "access_line": [{"missing": Markup("access: {rules: [{people: [user03], role: viewer}]}")}],
     "no_schedules_here": [{}],

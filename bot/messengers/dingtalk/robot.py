@@ -21,7 +21,7 @@ from bot.messengers.dingtalk.media import upload
 from bot.messengers.dingtalk.mentions import card_mentions
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.messengers.dingtalk.session_webhook import is_trusted_session_webhook
-from bot.messengers.dingtalk.webhook import message_body
+from bot.messengers.dingtalk.webhook import action_card_body, message_body
 from bot.models import (
     Clock,
     Destination,
@@ -162,7 +162,14 @@ class OpenApiMessenger:
             raise PermanentError("the session of the message is over", code="session.expired")
         if not is_trusted_session_webhook(message.session_webhook, self._app):
             raise PermanentError("the session webhook of the message does not belong to DingTalk")
-        body = message_body(markdown)
+        if markdown.suggestions and not message.group:
+            try:
+                return await self._reply(message, action_card_body(markdown), sending)
+            except PermanentError as error:
+                log.info("an answer goes without buttons, because they were rejected: %s", error)
+        return await self._reply(message, message_body(markdown), sending)
+
+    async def _reply(self, message: Message, body: Body, sending: Sending) -> SendResult:
         async with self._rate_limiter.free_call(), sending():
             _, answer = await post_json(self._session, message.session_webhook, body)
             problem = error_from_oapi(answer)

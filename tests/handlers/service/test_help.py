@@ -5,7 +5,7 @@ import pytest
 from bot.chat.permissions import AccessPolicy, AccessRule, Permission, Role
 from bot.models import Person
 from handlers import router
-from handlers.service.help import describe
+from handlers.service.help import OFFERED, describe
 from tests.conftest import CoreHarness
 
 
@@ -54,3 +54,13 @@ async def test_an_operator_of_one_schedule_is_shown_what_operators_may_do(core: 
     core.access_policy = AccessPolicy(rules=(rule,))
     core.build()
     assert all(names_in(await core.say("帮助", sender=Person(id="user03")), Permission.OPERATE))
+
+
+async def test_help_offers_what_only_shows_something_as_buttons(core: CoreHarness) -> None:
+    await core.say("帮助")
+    assert set(core.messenger.answers[-1].suggestions) == OFFERED
+
+
+async def test_help_offers_nothing_that_the_person_may_not_do(core: CoreHarness) -> None:
+    await core.say("帮助", sender=Person(id="user09"), group=False, conversation_id="cidOto")
+    assert core.messenger.answers[-1].suggestions == ("我是谁",)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -34,7 +35,7 @@ NOTE = MarkdownMessage(title="标题", text="**正文**")
 TOKEN_REFUSED = {"code": "InvalidAuthentication", "message": "不合法的access_token"}
 
 
-def bodies(wire: aioresponses, url: str) -> list[dict[str, object]]:
+def bodies(wire: aioresponses, url: str) -> list[dict[str, Any]]:
     requests = [calls for (_, asked), calls in wire.requests.items() if str(asked).startswith(url)]
     return [request.kwargs["json"] for calls in requests for request in calls]
 
@@ -331,6 +332,46 @@ async def test_an_answer_goes_through_the_session_of_the_message(
     clock.turn(seconds=-1)
     await openapi.reply(message, NOTE)
     assert bodies(wire, hook)[0]["msgtype"] == "markdown"
+
+
+OFFER = replace(NOTE, suggestions=("状态", "a b&c"))
+HOOK = f"{OAPI}/robot/sendBySession?session=s"
+
+
+async def test_an_answer_in_a_one_to_one_chat_offers_commands_as_buttons(
+    wire: aioresponses, openapi: OpenApiMessenger
+) -> None:
+    wire.post(HOOK, payload={"errcode": 0})
+    await openapi.reply(make_message(session_webhook=HOOK, group=False), OFFER)
+    (card,) = (body["actionCard"] for body in bodies(wire, HOOK))
+    assert card["text"] == NOTE.text
+    assert [button["title"] for button in card["btns"]] == ["状态", "a b&c"]
+    assert card["btns"][1]["actionURL"] == "dtmd://dingtalkclient/sendMessage?content=a%20b%26c"
+
+
+async def test_an_answer_in_a_group_has_no_buttons(wire: aioresponses, openapi: OpenApiMessenger) -> None:
+    wire.post(HOOK, payload={"errcode": 0})
+    await openapi.reply(make_message(session_webhook=HOOK), OFFER)
+    assert bodies(wire, HOOK)[0]["msgtype"] == "markdown"
+
+
+async def test_an_answer_whose_buttons_are_rejected_goes_without(
+    wire: aioresponses, openapi: OpenApiMessenger
+) -> None:
+    wire.post(HOOK, payload={"errcode": 400105, "errmsg": "unsupported msgtype"})
+    wire.post(HOOK, payload={"errcode": 0})
+    await openapi.reply(make_message(session_webhook=HOOK, group=False), OFFER)
+    assert [body["msgtype"] for body in bodies(wire, HOOK)] == ["actionCard", "markdown"]
+
+
+async def test_an_answer_mentions_the_person_whom_it_is_for(
+    wire: aioresponses, openapi: OpenApiMessenger
+) -> None:
+    wire.post(HOOK, payload={"errcode": 0})
+    await openapi.reply(make_message(session_webhook=HOOK), replace(NOTE, mention=("user01",)))
+    (body,) = bodies(wire, HOOK)
+    assert body["at"]["atUserIds"] == ["user01"]
+    assert "@user01" in body["markdown"]["text"]
 
 
 @pytest.mark.parametrize("webhook", ["", f"{OAPI}/robot/sendBySession?session=old"])
