@@ -23,7 +23,7 @@ async def test_a_finished_run_shows_one_card_then_the_report(service: Service, c
     assert kinds == ["text", "markdown", "card", "file"]
     assert "⚠" in card["variables"]["title"]
     assert "3" in card["variables"]["markdown"]
-    assert [button["id"] for button in card["buttons"]] == ["rerun_failed", "report", "rerun", "mute"]
+    assert [button["id"] for button in card["buttons"]] == ["rerun_failed", "report", "rerun", "acknowledge"]
     workbook = CalamineWorkbook.from_filelike(io.BytesIO(await chat.download(file)))
     assert workbook.sheet_names == ["概览", "变化", "站点", "IP", "系统服务", "域名", "资产统计", "证书"]
     titles = [row[1] for row in workbook.get_sheet_by_name("站点").to_python()[1:]]
