@@ -14,9 +14,9 @@ MAX_RUNS_SHOWN = 10
 
 SYNONYMS = Synonyms(
     also=(
-        "历史记录 | 执行记录 | 运行记录 | 重跑记录 | 执行历史 | 最近执行 | 最近几次 | "
-        "最近的执行 | 跑过哪些 | 跑过几次 | 跑了几次 | 执行过几次 | recent runs | last runs | "
-        "past runs | show history"
+        "历史记录 | 执行记录 | 运行记录 | 重跑记录 | 执行历史 | 最近执行 | 最近几次 | 最近的执行 | "
+        "跑过哪些 | 跑过几次 | 跑了几次 | 执行过几次 | recent runs | last runs | past runs | "
+        "show history"
     ),
     common=("记录 | 历次"),
 )

@@ -8,8 +8,8 @@ from bot.audit.request import finish_entry, note_command
 from bot.chat.access_control import AccessControl
 from bot.chat.context import Context
 from bot.chat.dialogue.interpreter import Interpreter, Wish
+from bot.chat.language.decisions import Answer
 from bot.chat.language.normalize import fold
-from bot.chat.language.parser import Answer
 from bot.chat.language.vocabulary import Takes
 from bot.chat.pending_answers import CANCELLATIONS, CONFIRMATIONS, Pending, PendingKind
 from bot.chat.permissions import AccessPolicy, Permission

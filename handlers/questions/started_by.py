@@ -11,8 +11,8 @@ router = Router()
 
 SYNONYMS = Synonyms(
     also=(
-        "谁触发 | 谁触发的 | 谁跑的 | 谁启动的 | 谁执行的 | 谁发起的 | 谁重跑的 | 触发人 | 触发原因 | "
-        "who triggered | who started | who ran | who reran"
+        "谁触发 | 谁触发的 | 谁跑的 | 谁启动的 | 谁执行的 | 谁发起的 | 谁重跑的 | 触发人 | "
+        "触发原因 | who triggered | who started | who ran | who reran"
     ),
 )
 

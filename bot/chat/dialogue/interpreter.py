@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from bot.chat.context import Context
+from bot.chat.language.decisions import Answer, Interpretation
 from bot.chat.language.normalize import fold, read
-from bot.chat.language.parser import Answer, Interpretation, Parser
+from bot.chat.language.parser import Parser
 from bot.chat.language.tokens import Named
 from bot.chat.language.vocabulary import Takes
 from bot.chat.requests import CommandRequest

@@ -59,6 +59,7 @@ class Evidence:
     subject: Subject
     day: date | None
     number: int
+    numbers: int  # how many numbers it has
     ends_on: str  # its last word
     starts_with_wish: bool
     past_words: frozenset[str]
@@ -83,6 +84,7 @@ def collect(said: Said, tokens: Sequence[Token], names: Sequence[Named], vocabul
         subject=subject,
         day=next((token.day for token in words if token.day), None),
         number=next((token.number for token in words if token.number), 0) or _digits(said, tokens),
+        numbers=sum(bool(token.number) or _is_digits(said, token) for token in words),
         ends_on=said.text[words[-1].start : words[-1].end] if words else "",
         starts_with_wish=bool(wishes and content and content[0] >= wishes[0].at),
         past_words=frozenset(word for word, sense in senses if Role.PAST in sense.roles),
@@ -115,6 +117,10 @@ def _wish(said: Said, token: Token, at: int, vocabulary: Vocabulary) -> Wish:
     command = vocabulary.commands[sense.commands[0]]
     word = said.text[token.start : token.end]
     return Wish(command=command.name, acts=command.acts, common=sense.common, at=at, word=word)
+
+
+def _is_digits(said: Said, token: Token) -> bool:
+    return bool(token.keys) and said.text[token.start : token.end].isdecimal()
 
 
 def _digits(said: Said, tokens: Sequence[Token]) -> int:

@@ -44,13 +44,13 @@ _GRAMMAR: Mapping[Role, str] = {
         这 它 该 个 计划 任务 目标 项目 现在 马上 立刻 立即 赶紧 尽快 快 快点 手动 我要 我想 我想要
         我需要 想 要 需要 你 您 帮个忙 一份 一个 那份 这份 哪里 哪儿 在哪 在哪里 当前 目前 出来 出 看看
         看下 看一下 看 查看 查 查下 查一下 查询 告诉我 说说 说下 显示 展示 我看 我看看 看一看 一看 有
-        还有 是 在 到 只 仅 里 里面 中 谢谢 谢谢啦 多谢 感谢 谢啦 老哥 大哥 兄弟 哥 亲 小助手 机器人
-        同学 行 给 将 下 又 还 都 发群里 群里 到群里 到这里 这里 这次 上次 本次 最近 where where's the a
-        an it this that me my for us to go ahead now just kindly pls plz show give tell get see check
-        want need i'd like hey hi, hello, dingrun bot thanks thx immediately right away some any task
-        tasks job schedule run's one ones so far yet i_want i_want_to i_need i_need_to i_would_like
-        i'd_like_to let's help_me thank_you right_now there could_you would_you the_one in_there of_it
-        to_me
+        还有 是 在 到 只 仅 里 里面 谢谢 谢谢啦 多谢 感谢 谢啦 老哥 大哥 兄弟 哥 亲 小助手 机器人 同学
+        行 给 将 下 又 还 发群里 群里 到群里 到这里 这里 这次 上次 本次 最近 先 从头 那些 这些 过来 过去
+        来 时间 特别 人 where where's the a an it this that me my for us to go ahead now just kindly pls
+        plz show give tell get see check want need i'd like hey hi, hello, dingrun bot thanks thx
+        immediately right away some any task tasks job schedule run's one ones so far yet i_want
+        i_want_to i_need i_need_to i_would_like i'd_like_to thank_you right_now there could_you
+        would_you the_one in_there of_it to_me last you your
     """,
     Role.PLEASE: "please pls plz",
     Role.ONCE: """
@@ -58,11 +58,12 @@ _GRAMMAR: Mapping[Role, str] = {
     """,
     Role.TAKE: "把",
     Role.ALL: """
-        全部 所有 所有的 全都 一切 整个 任何 其他 其他的 其它 都给我 all everything every both others
+        全部 所有 所有的 全都 一切 整个 任何 其他 其他的 其它 都给我 都 all everything every both others
         all_of_them
     """,
     Role.EVERY: """
-        哪 哪些 有哪些 列表 列出 列一下 列 清单 什么 哪个 哪几个 几个 几次 多少 list which what what's
+        哪 哪些 有哪些 列表 列出 列一下 列 清单 什么 哪个 哪几个 几个 几次 多少 啥 list which what
+        what's
     """,
     Role.DONT: """
         别 不要 不用 不必 不许 不准 不能 不可以 不想 不该 先别 先不要 先不 勿 请勿 切勿 千万别 千万不要
@@ -85,10 +86,10 @@ _GRAMMAR: Mapping[Role, str] = {
         好不好 会不会 会 can could would should shall may might must can_i can_we can_you should_i
         should_we shall_we may_i could_we could_i would_it_be_ok_to
     """,
-    Role.WHO: "谁 是谁 哪位 什么人 who whom who's",
+    Role.WHO: "谁 是谁 哪位 什么人 哪个人 谁让 who whom who's",
     Role.WHY: "为什么 为啥 为何 干嘛 干吗 凭什么 怎么会 什么原因 怎么又 why how_come",
     Role.WHEN: "什么时候 啥时候 何时 几点 几时 哪天 多久以后 when what_time",
-    Role.HOW: "怎么 如何 怎样 咋 how how_do_i how_to how_can_i how_do_we how_does",
+    Role.HOW: "怎么 如何 怎样 咋 区别 how how_do_i how_to how_can_i how_do_we how_does",
     Role.LATER: """
         明天 后天 明早 今晚 晚上 下午 上午 中午 凌晨 早上 等会 等会儿 等下 等一下 待会 待会儿 一会
         一会儿 稍后 回头 以后 之后 下周 改天 到时候 如果 要是 假如 万一 的话 就 一旦 除非 的时候 每次
@@ -97,7 +98,7 @@ _GRAMMAR: Mapping[Role, str] = {
     """,
     Role.ELSE: """
         我 我来 我去 我们 咱们 他 她 他们 她们 人家 自己 让 叫 老板 同事 说 i we he she they them him
-        her his their tell ask let i'll i_will we'll i_am i'm
+        her his their tell ask let i'll i_will we'll i_am i'm let's
     """,
     Role.AND: """
         和 与 跟 及 以及 并 并且 然后 接着 再把 同时 顺便 还要 、 , ; + & and then also plus
@@ -107,9 +108,9 @@ _GRAMMAR: Mapping[Role, str] = {
         谢谢 谢了 多谢 感谢 谢谢你 谢谢您 谢谢大家 好 好的 好滴 好嘞 好吧 行 收到 了解 明白 知道 知道了
         懂了 哈哈 哈哈哈 呵呵 嘿嘿 嘻嘻 嗯 嗯嗯 哦 哦哦 噢 辛苦 辛苦了 辛苦啦 棒 真棒 太棒了 厉害 牛 👍
         👌 🙏 不错 赞 给力 完美 可以 没事 没问题 再见 拜拜 晚安 哇 真好 爱你 对 对的 是的 是 不是 不
-        取消 算了 抱歉 对不起 666 6 ok okay k yes no yep nope thanks thx ty great nice cool good perfect
-        awesome lol haha bye goodbye sure fine well done wow sorry thank_you got_it no_problem good_job
-        well_done never_mind good_night
+        取消 算了 抱歉 对不起 谢啦 好哒 不用了 不用 先不用 等等 等一下 666 6 ok okay k yes no yep nope
+        thanks thx ty great nice cool good perfect awesome lol haha bye goodbye sure fine well done wow
+        sorry thank_you got_it no_problem good_job well_done never_mind good_night
     """,
 }
 
@@ -122,17 +123,24 @@ ACTED = {
 }
 """Past forms of the English words of commands."""
 
+FAILED_ONES = frozenset(
+    _words("失败 失败的 失败项 失败任务 失败的任务 没成功 没成功的 没跑成功 没跑成功的 failed failures")
+)
+RUNNING_ONES = frozenset(_words("在跑 正在跑 还在跑 在执行 正在执行 运行中 执行中 running still_running"))
+"""Words for what an act is about, where they ask nothing."""
+
 ABOUT: Mapping[tuple[str, str], str] = {
     ("rerun", "failures"): "rerun failed",
     ("rerun failed", "failures"): "rerun failed",
+    ("stop", "status"): "stop",
     ("regenerate", "last report"): "regenerate",
     ("revoke", "last report"): "revoke",
     ("resend", "last report"): "last report",
 }
 """What a word of an acting command and one of a looking command mean together."""
 
-FAILED_ONES = frozenset(_words("失败 失败的 失败项 失败任务 失败的任务 没成功的 failed failures"))
-"""Words for what failed, which is not a question beside the word of an acting command."""
+ABOUT_WORDS = {"failures": FAILED_ONES, "status": RUNNING_ONES}
+"""The words of a looking command that are meant in `ABOUT`; of other commands any."""
 
 WHY_ACTED = {"rerun": "started by", "rerun failed": "failures", "stop": "failures"}
 """What answers why something was done, by the command that does it."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from bot.chat.language.dates import read_day
+from bot.chat.language.lexicon import Role
 from bot.chat.language.normalize import is_word_char
 from bot.chat.language.vocabulary import Sense, Vocabulary
 
@@ -19,7 +20,11 @@ MIN_PART_CHARS = 2
 _NUMBER = re.compile(
     r"(?:第|#|no\.? ?)?(\d{1,2})(?:[个条号项]|st|[nr]d|th)?(?![\d])|第([一二三四五六七八九十])[个条号项]"
 )
+_SPAN = re.compile(r"\d+(?:\.\d+)?(?:[次遍回轮天周]|个?小时|分钟?|点半?|h|min|hours?|minutes?|days?)[后前]?")
 _HAN_DIGITS = "一二三四五六七八九十"
+
+
+_LATER = Sense(roles=frozenset({Role.LATER}))  # another time, or more than once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +112,9 @@ class Tokenizer:
         day = read_day(text, start, self._today)
         if day and _ends(text, day[1]):
             yield WORD_COST, Token(start=start, end=day[1], day=day[0])
+        span = _SPAN.match(text, start)
+        if span and _ends(text, span.end()):
+            yield WORD_COST, Token(start=start, end=span.end(), sense=_LATER)
         number = _NUMBER.match(text, start)
         if number and _ends(text, number.end()):
             value = int(number[1]) if number[1] else _HAN_DIGITS.index(number[2]) + 1
@@ -124,7 +132,8 @@ class Tokenizer:
             start = text.find(name)
             while start >= 0:
                 end = start + len(name)
-                if _ends(text, start) and _ends(text, end):
+                counted = name.isdecimal() and _SPAN.match(text, start)
+                if _ends(text, start) and _ends(text, end) and not counted:
                     token = Token(start=start, end=end, keys=tuple(dict.fromkeys(owners)))
                     found.setdefault(start, []).append(token)
                 start = text.find(name, start + 1)

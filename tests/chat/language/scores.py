@@ -7,8 +7,9 @@ from pathlib import Path
 
 import yaml
 
+from bot.chat.language.decisions import Answer, Interpretation
 from bot.chat.language.normalize import fold
-from bot.chat.language.parser import Answer, Interpretation, Parser
+from bot.chat.language.parser import Parser
 from bot.chat.language.tokens import Named
 from handlers import router
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.chat.language.decisions import Answer
 from bot.chat.language.lexicon import WORDS, Role
 from bot.chat.language.normalize import fold
-from bot.chat.language.parser import Answer
 from bot.chat.language.tokens import Named
 from handlers import router
 from tests.chat.language.scores import NAMES, PARSER, SCHEDULES, TODAY, parse
