@@ -32,7 +32,7 @@ async def test_a_person_over_the_limit_is_told_when_to_try_again(core: CoreHarne
     runs = await some_runs(core, 3)
     answers = [await core.say(f"报告 {run.id}") for run in runs]
     assert core.messenger.verbs().count("file") == 2
-    assert "11-24 12:03 以后再来" in answers[-1]
+    assert "今天 12:03 以后再来" in answers[-1]
     assert ".xlsx" in await core.say(f"报告 {runs[2].id}", sender=OTHER)
     core.clock.turn(seconds=3_601)
     assert ".xlsx" in await core.say(f"报告 {runs[0].id}")

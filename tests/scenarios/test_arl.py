@@ -66,7 +66,7 @@ async def test_a_run_that_arl_began_has_its_card_and_its_report(both: Both) -> N
     (file,) = await both.chat.wait("file", 1)
     (card,) = await both.chat.messages("card")
     assert NAME in card["variables"]["title"]
-    assert "触发：扫描引擎" in card["variables"]["markdown"]
+    assert "扫描引擎触发" in card["variables"]["markdown"]
     workbook = CalamineWorkbook.from_filelike(io.BytesIO(await both.chat.download(file)))
     titles = [row[1] for row in workbook.get_sheet_by_name("站点").to_python()[1:]]
     assert titles == ["=1+1", "=1+1"]
@@ -90,7 +90,8 @@ async def test_people_work_with_arl_from_the_chat(both: Both) -> None:
     await both.chat.wait("card", 1)
     assert "1 个任务开始重跑" in await both.chat.say("@DingRun 重跑失败")
     await until(lambda: _has(both, "重新运行-"))
-    assert "停止 1 个" in await both.chat.say("@DingRun 停止")
+    assert "回复 1 确认" in await both.chat.say("@DingRun 停止")
+    assert "停止 1 个" in await both.chat.say("@DingRun 1")
     await both.chat.wait("card", 2)
     world.blocked_addresses.add("1.1.1.1")
     await both.chat.say("@DingRun 重跑")
