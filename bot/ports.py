@@ -490,6 +490,9 @@ class Engine(Protocol):
         - Empty for a kind that the engine does not know.
         """
 
+    async def asset_kinds(self, run: Run) -> Sequence["ReportedKind"]:
+        """Return the kinds of assets that the schedule of a run has besides those of ARL."""
+
     def checks(self) -> Checks:
         """Return the checks of this engine for `dingrun check`."""
 
@@ -588,6 +591,15 @@ class Messenger(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportedKind:
+    """A kind of assets that another system uploads. Its documents are flat: values by column."""
+
+    name: str
+    key: tuple[str, ...]  # columns that identify an asset
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Baseline:
     """Earlier tasks that a run is compared with. Each target is compared with its newest tasks.
 
@@ -615,6 +627,7 @@ class ReportInput:
     history: tuple[Run, ...] = ()  # ended runs of the schedule up to this one, oldest first
     unfinished: tuple[str, ...] = ()  # failed tasks of the run, whose results are incomplete
     baseline: Baseline | None = None  # None if no earlier task covered any target
+    kinds: tuple[ReportedKind, ...] = ()  # besides those of ARL
 
 
 class Exporter(Protocol):

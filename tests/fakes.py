@@ -23,7 +23,17 @@ from bot.models import (
     Task,
     TaskStatus,
 )
-from bot.ports import Checks, Engine, EngineRun, EngineWarning, Messenger, ReportInput, Sending, unmarked
+from bot.ports import (
+    Checks,
+    Engine,
+    EngineRun,
+    EngineWarning,
+    Messenger,
+    ReportedKind,
+    ReportInput,
+    Sending,
+    unmarked,
+)
 from tests.factories import NOW
 
 
@@ -97,6 +107,9 @@ class FakeEngine:
 
     def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         return _nothing()
+
+    async def asset_kinds(self, run: Run) -> Sequence[ReportedKind]:
+        return ()
 
     def checks(self) -> Mapping[str, Callable[[], Awaitable[str]]]:
         return {}

@@ -51,7 +51,7 @@ class RunServices:
 
 
 class RunRoutes:
-    """Reports and reads runs."""
+    """Reports and reads runs, and finds them for other routes."""
 
     def __init__(self, services: RunServices) -> None:
         self._services = services

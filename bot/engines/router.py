@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.models import UNSUBMITTED, Run, Schedule, Task
-from bot.ports import Checks, Engine, EngineRun, EngineWarning
+from bot.ports import Checks, Engine, EngineRun, EngineWarning, ReportedKind
 from bot.telemetry.loops import report_error
 
 _NAMED = re.compile(rf"(?P<unsubmitted>{UNSUBMITTED})?(?P<name>[a-z0-9_-]+)/(?P<id>.+)", re.DOTALL)
@@ -80,6 +80,9 @@ class NamedEngine:
 
     def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         return self._engine.iter_assets(list(self._own(task_ids)), kind)
+
+    async def asset_kinds(self, run: Run) -> Sequence[ReportedKind]:
+        return await self._engine.asset_kinds(run)
 
     def checks(self) -> Checks:
         return {f"{name} ({self._name})": check for name, check in self._engine.checks().items()}
@@ -150,6 +153,9 @@ class EngineRouter:
         for part, ids in groups:
             async for document in part.iter_assets(ids, kind):
                 yield document
+
+    async def asset_kinds(self, run: Run) -> Sequence[ReportedKind]:
+        return await self._part(run.schedule.engine).asset_kinds(run)
 
     def checks(self) -> Checks:
         return {name: check for part in self._parts.values() for name, check in part.checks().items()}

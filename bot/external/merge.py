@@ -174,14 +174,15 @@ def tasks_of(run: ExternalRun) -> Mapping[str, Task]:
     - A run without tasks is one task.
     - Tasks that were open when the run ended have ended with it.
     - A run that ended badly although no task did has one more task that says so.
-    - The counts of the run are those of its first task.
+    - The counts of the run, and of the assets that were uploaded, are those of its first task.
     """
     tasks = [_task(run, each) for each in run.tasks]
     whole = _whole(run)
     bad = whole.status.ended and whole.status is not TaskStatus.DONE
     if not tasks or (bad and all(task.status is TaskStatus.DONE for task in tasks)):
         tasks.append(whole)
-    tasks[0] = replace(tasks[0], found=dict(run.counts))
+    uploaded = {upload.kind: upload.rows for upload in run.assets}
+    tasks[0] = replace(tasks[0], found={**run.counts, **uploaded})
     return {task.id: task for task in tasks}
 
 

@@ -59,6 +59,15 @@ class RunEvent:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AssetUpload:
+    """Assets of one kind that were uploaded for a run."""
+
+    kind: str
+    place: str  # id under which the task store has them
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunFile:
     """File that a system made and that is sent instead of our workbook."""
 
@@ -89,11 +98,15 @@ class ExternalRun:
     links: tuple[RunLink, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     events: tuple[RunEvent, ...] = ()
-    asset_kinds: tuple[str, ...] = ()  # kinds of assets that were uploaded
+    assets: tuple[AssetUpload, ...] = ()  # the last complete upload of each kind
     files: tuple[RunFile, ...] = ()
     presumed: bool = False  # the end was not reported but concluded; a reported one corrects it
     version: int = 0  # of the stored document; 0 = not stored yet
     unsettled_since: datetime | None = None  # time of a report whose consequences may not have followed
+
+    @property
+    def asset_kinds(self) -> tuple[str, ...]:
+        return tuple(upload.kind for upload in self.assets)
 
     @property
     def schedule_id(self) -> str:

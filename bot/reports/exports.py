@@ -10,6 +10,7 @@ from bot.errors import PermanentError, TemporaryError, UserError
 from bot.jobs.queue import Claim, JobKind, Jobs, Postpone, Result
 from bot.models import ExportStatus, Job, JobState, Run, RunStatus, new_job
 from bot.ports import Exporter, Store
+from bot.reports.attachments import Attachments
 from bot.reports.comparison import load_report_input
 from bot.reports.repository import Reports
 from bot.telemetry.logging import redacted
@@ -36,11 +37,14 @@ class Backlog:
 class ReportExports:
     """Exports reports as jobs. Each retry is a job of its own, so that the audit trail shows it."""
 
-    def __init__(self, store: Store, jobs: Jobs, exporter: Exporter, reports: Reports) -> None:
+    def __init__(
+        self, store: Store, jobs: Jobs, exporter: Exporter, reports: Reports, attachments: Attachments
+    ) -> None:
         self._store = store
         self._jobs = jobs
         self._exporter = exporter
         self._reports = reports
+        self._attachments = attachments
         self._clock = jobs.clock
 
     def kinds(self, on_settled: Callable[[Job], Awaitable[None]]) -> Mapping[str, JobKind]:
@@ -61,7 +65,7 @@ class ReportExports:
             raise PermanentError(f"run {claim.job.run_id} is not in the store")
         if run.status is RunStatus.RUNNING:
             raise Postpone(self._clock() + RUN_NOT_ENDED_DELAY)
-        if not await self._reports.find(run_id=run.id):
+        if claim.job.payload.get("late") or not await self._reports.find(run_id=run.id):
             await self._export_run(claim, run)
         await self._store.update_run(run.id, {"export_status": ExportStatus.SUCCESS, "export_error": ""})
         return {}
@@ -81,9 +85,14 @@ class ReportExports:
         started = self._clock()
         try:
             findings = await self._exporter.export(await load_report_input(self._store, run), path)
+            files = await self._attachments.find(run)
+            if files:
+                await self._attachments.write(files, path)
             if not await claim.extend():
                 raise TemporaryError("another process took over this export")
-            report = await self._reports.commit(run, path, rows=findings.rows)
+            report = await self._reports.commit(
+                run, path, rows=findings.rows, name=self._attachments.name(run, files)
+            )
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
         await self._store.update_run(run.id, {"findings": findings})

@@ -7,10 +7,11 @@ from io import BufferedReader
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from bot.external.models import RunFile
 from bot.models import Clock, Report, Run
 from bot.ports import Store
 from bot.reports.archive import fetch
-from bot.reports.storage import ReportStorage
+from bot.reports.storage import FileDigest, ReportStorage
 
 EXTENSION = ".xlsx"
 MAX_NAME_BYTES = 120  # of the schedule in a file name; file systems allow 255 for the whole name
@@ -73,22 +74,53 @@ class Reports:
         day = f"{run.start_time.astimezone(self._storage.zone):%Y-%m-%d}"
         return await asyncio.to_thread(self._storage.reserve_path, day, self._stem(run))
 
-    async def commit(self, run: Run, written: Path, *, rows: int) -> Report:
-        """Move a finished file to its final path, copy it to the archive and return its unsaved record."""
-        path, digest = await asyncio.to_thread(self._storage.commit, written, self._stem(run))
-        if self._storage.archive:
-            await self._storage.archive.put(path, self._storage.folder / path)
+    async def commit(self, run: Run, written: Path, *, rows: int, name: str = "") -> Report:
+        """Move a finished file to its final path, copy it to the archive and return its unsaved record.
+
+        `name` is that of an uploaded file, which is sent instead of a workbook.
+        """
+        path, digest = await self._commit(run, written, Path(name).suffix or EXTENSION)
         return Report(
             run_id=run.id,
             schedule_id=run.schedule_id,
             schedule_name=run.schedule_name,
             path=path,
-            name=f"{self._stem(run)}{EXTENSION}",
+            name=name or f"{self._stem(run)}{EXTENSION}",
             size=digest.size,
             sha256=digest.sha256,
             made_at=self._clock(),
             rows=rows,
         )
+
+    async def _commit(self, run: Run, written: Path, extension: str) -> tuple[str, FileDigest]:
+        path, digest = await asyncio.to_thread(self._storage.commit, written, self._stem(run), extension)
+        if self._storage.archive:
+            await self._storage.archive.put(path, self._storage.folder / path)
+        return path, digest
+
+    async def commit_upload(self, run: Run, written: Path, name: str) -> RunFile:
+        """Move an uploaded file to its final path, and copy it to the archive."""
+        path, digest = await self._commit(run, written, f"_upload{Path(name).suffix.lower()}")
+        return RunFile(name=name, path=path, size=digest.size, sha256=digest.sha256)
+
+    async def uploaded_path(self, file: RunFile) -> Path:
+        """Return the path of an uploaded file. Raises `PermanentError` when it is gone or differs."""
+        record = Report(
+            run_id="",
+            schedule_id="",
+            schedule_name="",
+            path=file.path,
+            name=file.name,
+            size=file.size,
+            sha256=file.sha256,
+            made_at=self._clock(),
+            rows=0,
+        )
+        return await self.verified_path(record)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self._storage.zone
 
     def _stem(self, run: Run) -> str:
         return file_name(run, self._storage.zone).removesuffix(EXTENSION)

@@ -65,7 +65,7 @@ class ReportStorage:
             raise PermanentError(f"reports.dir: {day} is a symbolic link; remove it")
         return folder / f"{stem}.{secrets.token_hex(4)}{UNFINISHED_SUFFIX}"
 
-    def commit(self, written: Path, stem: str) -> tuple[str, FileDigest]:
+    def commit(self, written: Path, stem: str, extension: str = ".xlsx") -> tuple[str, FileDigest]:
         """Move a finished file to its final path. Returns that path within the folder, and the digest.
 
         The name contains the digest, so that two writers of one run never share a file.
@@ -76,7 +76,7 @@ class ReportStorage:
             with written.open("rb+") as file:
                 os.fsync(file.fileno())
                 digest = digest_file(file)
-            final = written.with_name(f"{stem}_{digest.sha256[:8]}.xlsx")
+            final = written.with_name(f"{stem}_{digest.sha256[:8]}{extension}")
             written.replace(final)
             _sync(final.parent)
         except OSError as error:

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from bot.delivery.plan import jobs_for_finished_run
 from bot.errors import TemporaryError
 from bot.external.merge import MergeOutcome, RunReport, has_real_end, last_sign, merge, presumed_end, tasks_of
 from bot.external.models import ExternalRun, ExternalSchedule, schedule_id, slug_of
 from bot.external.repository import MAX_ATTEMPTS, ExternalRuns
-from bot.models import EXTERNAL, Clock, ExportStatus, Run, RunStatus, Schedule, Trigger, deterministic_id
+from bot.jobs.queue import Jobs
+from bot.models import EXTERNAL, ExportStatus, Run, RunStatus, Schedule, Trigger, deterministic_id, new_job
 from bot.ports import Engine, Store
 from bot.runs.lifecycle import Runs
 from bot.telemetry.loops import loop_item, loop_step
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 
 LOG_BYTES = 100_000  # kept of the log of a run
 LOG_LIFETIME = timedelta(days=30)
+LATE_EXPORT_DELAY = timedelta(seconds=5)  # more uploads may follow
 SETTLE_GRACE = timedelta(seconds=5)  # after which a report is settled by whoever notices
 
 
@@ -39,14 +42,13 @@ class RunReports:
     added that notify people. A crash in between is repaired by the next report, or by `repair`.
     """
 
-    def __init__(
-        self, store: Store, external: ExternalRuns, engine: Engine, runs: Runs, *, clock: Clock
-    ) -> None:
+    def __init__(self, store: Store, external: ExternalRuns, engine: Engine, runs: Runs, jobs: Jobs) -> None:
         self._store = store
         self._external = external
         self._engine = engine
         self._runs = runs
-        self._clock = clock
+        self._jobs = jobs
+        self._clock = jobs.clock
 
     async def report(self, slug: str, client_id: str, report: RunReport) -> ReportResult:
         """Merge a report into the run that its system calls `client_id`, which may be new."""
@@ -123,12 +125,38 @@ class RunReports:
     async def _finish(self, run: Run, external: ExternalRun) -> None:
         """End the run, or correct its start and its presumed end."""
         if run.status is RunStatus.RUNNING:
+            uploads = _uploads(external)
+            if uploads:  # they will be part of the report
+                await self._store.set_value(_reported_key(run.id), uploads)
             tasks = await self._engine.tasks(run.task_ids)
             await self._runs.finish(run, tasks, ended_at=external.ended_at)
         elif has_real_end(external):
             await self._correct(run, external)
-        elif external.started_at and external.started_at < run.start_time:
+            return
+        if external.started_at and external.started_at < run.start_time:
             await self._store.update_run(run.id, {"start_time": external.started_at})
+        if external.assets or external.files:
+            await self._report_late(run, external)
+
+    async def _report_late(self, run: Run, external: ExternalRun) -> None:
+        """Export what was uploaded after the end, soon, so that the next uploads are part of it.
+
+        The card shows the new counts, and the file follows where none has been sent.
+        """
+        known, current = await self._store.find_value(_reported_key(run.id)), _uploads(external)
+        if known == current or run.status is not RunStatus.FINISHED:
+            return
+        now = self._clock()
+        reported = replace(run, schedule=replace(run.schedule, export=True))
+        changes = {"schedule": reported.schedule, "export_status": ExportStatus.PENDING}
+        await self._store.update_run(run.id, changes)
+        key = deterministic_id(f"{run.id}~", current)
+        late = new_job("export", key, now, run_id=run.id, payload={"late": True})
+        await self._jobs.add(replace(late, due_at=now + LATE_EXPORT_DELAY))
+        for job in jobs_for_finished_run(reported, now + LATE_EXPORT_DELAY):
+            if job.kind == "file":
+                await self._jobs.add(job)
+        await self._store.set_value(_reported_key(run.id), current)
 
     async def _correct(self, run: Run, external: ExternalRun) -> None:
         """Replace the presumed outcome of a run by the reported one."""
@@ -156,7 +184,7 @@ class RunReports:
 
     async def _update(self, run: Run, external: ExternalRun) -> Run:
         """Store the tasks, the start and the need of a report that the last reports tell."""
-        has_results = bool(external.asset_kinds or external.files)
+        has_results = bool(external.assets or external.files)
         schedule = replace(run.schedule, export=True) if has_results else run.schedule
         changes: dict[str, object] = {
             "task_ids": self._task_ids(external, run.schedule),
@@ -205,6 +233,17 @@ class RunReports:
         slug, _, client_id = id_.partition(":")
         found = await self._external.find_by_client_id(id_)
         return found or (await self._external.find_by_client_id(client_id, slug) if client_id else ())
+
+
+def _reported_key(run_id: str) -> str:
+    """Return the key under which the uploads are stored that are part of the report."""
+    return f"uploads:{run_id}"
+
+
+def _uploads(external: ExternalRun) -> str:
+    """Return what identifies the uploads of a run together."""
+    uploads = [*(upload.place for upload in external.assets), *(file.sha256 for file in external.files)]
+    return " ".join(sorted(uploads))
 
 
 def idempotency_key(slug: str, client_id: str) -> str:

@@ -16,6 +16,8 @@ from bot.api.operations import Operation
 from bot.api.pings import Pings
 from bot.api.runs import RunRoutes, RunServices
 from bot.api.schedules import ScheduleRoutes, ScheduleServices
+from bot.api.uploads.assets import AssetRoutes
+from bot.api.uploads.files import FileRoutes
 from bot.config.api.settings import HASH_PREFIX, ApiKeySettings
 from bot.config.settings import Settings
 from bot.ports import Engine
@@ -97,6 +99,8 @@ def build_operations(
     return [
         *runs.operations(),
         *ScheduleRoutes(schedules, runs).operations(),
+        *AssetRoutes(runs, services.run_reports, records.schedules, stores.tasks).operations(),
+        *FileRoutes(runs, services.run_reports, services.reports).operations(),
         *CommandRoutes(records.commands, clock=clock).operations(),
     ]
 

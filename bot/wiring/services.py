@@ -41,6 +41,7 @@ from bot.ports import Engine, Exporter
 from bot.quota.budget import Budget
 from bot.quota.governor import Governor
 from bot.quota.request_budget import RequestBudget
+from bot.reports.attachments import Attachments
 from bot.reports.downloads import DownloadLog
 from bot.reports.exports import ReportExports
 from bot.reports.links import ReportLinks
@@ -130,7 +131,14 @@ class _Builder:
             on_outcome=adapters.metrics.outcome,
         )
         self._reports = Reports(self._store, build_storage(settings, adapters.stores), clock=adapters.clock)
-        self._exports = ReportExports(self._store, self._jobs, adapters.exporter, self._reports)
+        self._external = build_external_records(settings, adapters.stores)
+        self._exports = ReportExports(
+            self._store,
+            self._jobs,
+            adapters.exporter,
+            self._reports,
+            Attachments(self._external.runs, self._reports),
+        )
         self._overrides = Overrides(adapters.stores.overrides)
         decisions = NotificationDecisions(
             self._store,
@@ -141,7 +149,6 @@ class _Builder:
         self._runs = Runs(
             self._store, adapters.engine, self._jobs, decisions=decisions, lapses=adapters.stores.lapses
         )
-        self._external = build_external_records(settings, adapters.stores)
         self._resender = Resender(self._store, self._jobs)
         self._links = build_links(settings, adapters.stores, adapters.clock)
         self._download_log = DownloadLog(adapters.stores.links, clock=adapters.clock)
@@ -165,9 +172,7 @@ class _Builder:
     def services(self) -> Services:
         adapters, store, context = self._adapters, self._store, self._context()
         discoveries = self._build_discoveries()
-        run_reports = RunReports(
-            store, self._external.runs, adapters.engine, self._runs, clock=adapters.clock
-        )
+        run_reports = RunReports(store, self._external.runs, adapters.engine, self._runs, self._jobs)
         return Services(
             jobs=self._jobs,
             reports=self._reports,

@@ -15,7 +15,7 @@ UNSUCCESSFUL = frozenset({TaskStatus.ERROR, TaskStatus.STOP})
 
 
 async def with_baseline(engine: Engine, report_input: ReportInput) -> ReportInput:
-    """Fill in the unsuccessful tasks of the run and its baseline."""
+    """Fill in the unsuccessful tasks of the run, its baseline, and the kinds of its assets."""
     run = report_input.run
     tasks = await engine.tasks(run.task_ids)
     done = {id_ for id_, task in tasks.items() if task.status is TaskStatus.DONE}
@@ -23,7 +23,8 @@ async def with_baseline(engine: Engine, report_input: ReportInput) -> ReportInpu
     all_well = run.task_counts is not None and not run.task_counts.failed
     unfinished = () if all_well else tuple(id_ for id_ in run.task_ids if id_ not in done)
     baseline = await find_baseline(engine, run, covered_targets(tasks.values()), report_input.earlier)
-    return replace(report_input, earlier=(), unfinished=unfinished, baseline=baseline)
+    kinds = tuple(await engine.asset_kinds(run))
+    return replace(report_input, earlier=(), unfinished=unfinished, baseline=baseline, kinds=kinds)
 
 
 def task_targets(task: Task | Failure) -> frozenset[str]:

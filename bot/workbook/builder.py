@@ -13,7 +13,7 @@ from typing import Any
 from bot.assets.external_sort import ExternalSort
 from bot.assets.kinds import HIGHLIGHTS, AssetKind, by_importance
 from bot.assets.values import Document, ip_order, text
-from bot.models import Findings, KindSummary, Run
+from bot.models import EXTERNAL, Findings, KindSummary, Run
 from bot.ports import ReportInput
 from bot.workbook.cells import WorkbookOptions
 from bot.workbook.diff import (
@@ -27,6 +27,7 @@ from bot.workbook.diff import (
 )
 from bot.workbook.finding_sheets import EXTRA_SHEETS, KIND_SHEETS, localized
 from bot.workbook.overview import COLUMN_WIDTHS, Overview, SheetSummary
+from bot.workbook.reported_sheets import reported_sheet
 from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE, KindSheet, Row, SheetLayout, ip_row, parse_services
 from bot.workbook.statistics import LAYOUT, Statistics
 from bot.workbook.writer import SheetWriter, WorkbookWriter
@@ -106,14 +107,19 @@ class WorkbookBuilder:
         self._words = load_words("workbook", book.options.lang)
         lang, zone = book.options.lang, book.options.zone.key
         self._kinds = KIND_SHEETS | {name: localized(kind, lang, zone) for name, kind in EXTRA_SHEETS.items()}
+        self._kinds |= {kind.name: reported_sheet(kind) for kind in report_input.kinds}
         self._overview = book.plain_sheet(self._words["overview"], COLUMN_WIDTHS)
         self._changes = book.sheet(self._changes_layout())
         self._sections: dict[str, SheetSection] = {}
         self._highlights = Highlights()
-        for kind, layout in (("site", SITE), ("ip", IP), ("service", SERVICE), ("domain", DOMAIN)):
-            self._section(kind, layout).sheet = book.sheet(layout)
-        self._statistics_sheet = book.sheet(LAYOUT)
+        self._statistics_sheet = self._add_sheets_of_arl() if not is_reported(report_input) else None
         self._statistics = Statistics()
+
+    def _add_sheets_of_arl(self) -> SheetWriter:
+        """Add the sheets that ARL's own export always has, and return that of the statistics."""
+        for kind, layout in (("site", SITE), ("ip", IP), ("service", SERVICE), ("domain", DOMAIN)):
+            self._section(kind, layout).sheet = self._book.sheet(layout)
+        return self._book.sheet(LAYOUT)
 
     def _changes_layout(self) -> SheetLayout:
         compared = ("kind", "change", "name", "column", "before", "after")
@@ -198,8 +204,9 @@ class WorkbookBuilder:
         """Close all sheets and return their counts."""
         if not self._changes.rows:
             self._changes.append((self._words["same" if self._input.baseline else "no_previous"],))
-        for row in self._statistics.rows():
-            self._statistics_sheet.append(row)
+        if self._statistics_sheet:
+            for row in self._statistics.rows():
+                self._statistics_sheet.append(row)
         sections = sorted(self._sections.values(), key=lambda section: by_importance(section.kind))
         for sheet in (self._changes, self._statistics_sheet, *(section.sheet for section in sections)):
             if sheet:
@@ -222,6 +229,11 @@ class WorkbookBuilder:
         report_input = replace(self._input, history=with_findings(self._input, findings))
         Overview(self._overview, self._book.options).write(report_input, found)
         return findings
+
+
+def is_reported(report_input: ReportInput) -> bool:
+    """Tell if another system reports the run, which has none of ARL's sheets then but those with assets."""
+    return report_input.run.schedule.engine == EXTERNAL
 
 
 def with_findings(report_input: ReportInput, findings: Findings) -> tuple[Run, ...]:

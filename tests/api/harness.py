@@ -19,6 +19,8 @@ from bot.api.operations import Operation
 from bot.api.pings import Pings
 from bot.api.runs import RunRoutes, RunServices
 from bot.api.schedules import ScheduleRoutes, ScheduleServices
+from bot.api.uploads.assets import AssetRoutes
+from bot.api.uploads.files import FileRoutes
 from bot.audit.log import AuditLog
 from bot.external.models import ExternalSchedule
 from bot.telemetry.metrics import Metrics
@@ -94,7 +96,14 @@ class ApiHarness(Reported):
             clock=core.clock,
         )
         commands = CommandRoutes(self.records.commands, clock=core.clock)
-        return [*runs.operations(), *ScheduleRoutes(services, runs).operations(), *commands.operations()]
+        assets = AssetRoutes(runs, self.reports, self.records.schedules, stores.tasks)
+        return [
+            *runs.operations(),
+            *ScheduleRoutes(services, runs).operations(),
+            *commands.operations(),
+            *assets.operations(),
+            *FileRoutes(runs, self.reports, core.reports).operations(),
+        ]
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:

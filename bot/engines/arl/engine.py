@@ -20,7 +20,7 @@ from bot.engines.arl.skipped import READ_ERRORS
 from bot.engines.arl.tasks import ReadOptions, missing_task, parse_task, unsubmitted_id
 from bot.errors import PermanentError
 from bot.models import UNSUBMITTED, Clock, Run, Schedule, Task
-from bot.ports import Checks, Engine, EngineRun, EngineWarning
+from bot.ports import Checks, Engine, EngineRun, EngineWarning, ReportedKind
 from bot.reasons import reason
 
 log = logging.getLogger(__name__)
@@ -192,6 +192,9 @@ class ArlEngine:
             start_time=run.start,
             gone=document is None,
         )
+
+    async def asset_kinds(self, run: Run) -> Sequence[ReportedKind]:
+        return ()
 
     def checks(self) -> Checks:
         return self.diagnostics.by_name()

@@ -10,7 +10,7 @@ from typing import Any
 from bot.engines.embedded.probes import NothingFoundError, Probe, ProbeLimits, ProbeResult
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.models import Clock, Run, Schedule, Task, TaskStatus
-from bot.ports import Checks, Engine, EngineRun, EngineWarning, TaskStore
+from bot.ports import Checks, Engine, EngineRun, EngineWarning, ReportedKind, TaskStore
 from bot.reasons import reason
 from bot.telemetry.loops import loop_step
 
@@ -90,6 +90,9 @@ class EmbeddedEngine:
     def _wake(self) -> None:
         self._added.set()
         self._added = asyncio.Event()
+
+    async def asset_kinds(self, run: Run) -> Sequence[ReportedKind]:
+        return ()
 
     def checks(self) -> Checks:
         return {}

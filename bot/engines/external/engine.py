@@ -18,7 +18,7 @@ from bot.external.models import (
 )
 from bot.external.repository import ExternalRecords
 from bot.models import Clock, Expectation, Run, Schedule, Task
-from bot.ports import Checks, Engine, EngineRun, EngineWarning, TaskStore
+from bot.ports import Checks, Engine, EngineRun, EngineWarning, ReportedKind, TaskStore
 from bot.reasons import reason
 
 RUN_ID_LENGTH = 11
@@ -181,13 +181,21 @@ class ExternalEngine:
     async def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         """Stream the assets of the runs whose owning task is among the given ones."""
         runs = await self._runs.find_all(_run_ids(task_ids))
-        owning = [
-            run.id for run in runs if kind in run.asset_kinds and asset_owner(tasks_of(run)) in task_ids
+        places = [
+            upload.place
+            for run in runs
+            for upload in run.assets
+            if upload.kind == kind and asset_owner(tasks_of(run)) in task_ids
         ]
-        if not owning:
-            return
-        async for document in self._assets.iter_assets(owning, kind):
-            yield document
+        if places:
+            async for document in self._assets.iter_assets(places, kind):
+                yield document
+
+    async def asset_kinds(self, run: Run) -> Sequence[ReportedKind]:
+        return [
+            ReportedKind(name=each.name, key=each.key, columns=each.columns)
+            for each in await self._schedules.kinds(slug_of(run.schedule.id))
+        ]
 
     def checks(self) -> Checks:
         return {}

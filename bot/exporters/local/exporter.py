@@ -130,7 +130,7 @@ class LocalExporter:
         """Yield the assets of one kind that these tasks found, in batches."""
         batch: list[Document] = []
         async for document in self._engine.iter_assets(task_ids, kind):
-            batch.append(REPORTED_KINDS[kind].slimmed(document))
+            batch.append(REPORTED_KINDS[kind].slimmed(document) if kind in REPORTED_KINDS else document)
             if len(batch) == MAX_BATCH_DOCUMENTS:
                 yield batch
                 batch = []
@@ -149,7 +149,7 @@ def asset_requests(report_input: ReportInput) -> Iterator[tuple[str, Side, Seque
         Side.PARTIAL: report_input.unfinished,
         Side.CURRENT: [id_ for id_ in report_input.run.task_ids if id_ not in unfinished],
     }
-    for kind in REPORTED_KINDS:
+    for kind in (*REPORTED_KINDS, *(each.name for each in report_input.kinds)):
         yield from ((kind, side, task_ids) for side, task_ids in sides.items() if task_ids)
 
 

@@ -1,0 +1,1 @@
+"""Uploads to a run: assets and files."""
