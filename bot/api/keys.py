@@ -36,6 +36,7 @@ class ApiKey:
     digest: bytes
     slugs: tuple[str, ...] = ("*",)
     scopes: frozenset[Scope] = frozenset({Scope.REPORT})
+    secret: bytes = b""  # signs webhooks; "" = they are not signed
 
     def reaches(self, slug: str) -> bool:
         """Return whether the key may be used for a schedule."""

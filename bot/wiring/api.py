@@ -9,6 +9,7 @@ from bot.api.admission import Admission
 from bot.api.audit import ApiAudit
 from bot.api.commands import CommandRoutes
 from bot.api.documentation import Documentation
+from bot.api.events.routes import EventRoutes
 from bot.api.gate import Gate
 from bot.api.idempotency import Idempotency
 from bot.api.keys import ApiKey, KeyKind, KeyRing, Scope, digest_key
@@ -49,8 +50,10 @@ def build_api_routes(settings: Settings, adapters: ApiAdapters, services: Servic
         proxies=settings.web.proxies,
     )
     admission = build_admission(settings, services)
-    operations = build_operations(settings, adapters, services, admission)
+    events = EventRoutes(gate, admission, services.run_reports)
+    operations = [*build_operations(settings, adapters, services, admission), *events.operations()]
     return [
+        *events.routes(),
         *Pings(gate, admission, services.run_reports).routes(),
         *Documentation(operations).routes(),
         *(operation.route(gate) for operation in operations),
@@ -119,4 +122,5 @@ def _key(name: str, given: ApiKeySettings) -> ApiKey:
         digest=bytes.fromhex(hashed) if text.startswith(HASH_PREFIX) else digest_key(text),
         slugs=given.slugs,
         scopes=frozenset(map(Scope, given.scopes)),
+        secret=given.secret.get_secret_value().encode() if given.secret else b"",
     )

@@ -12,6 +12,7 @@ from bot.api.admission import Admission
 from bot.api.audit import ApiAudit
 from bot.api.commands import CommandRoutes
 from bot.api.documentation import Documentation
+from bot.api.events.routes import EventRoutes
 from bot.api.gate import Gate
 from bot.api.idempotency import Idempotency
 from bot.api.keys import ApiKey, KeyKind, KeyRing, Scope, digest_key
@@ -32,6 +33,7 @@ from tests.conftest import CoreHarness
 from tests.external.harness import Reported
 
 PING, TOKEN, READER = "drp_ping-key-of-tests", "drt_token-of-tests", "drt_token-that-only-reads"
+HOOKS = "drp_key-of-hooks-in-tests"
 Client = TestClient[web.Request, web.Application]
 
 
@@ -39,7 +41,11 @@ def api_key(name: str, text: str, kind: KeyKind = KeyKind.PING, **changes: Any) 
     return ApiKey(name=name, kind=kind, digest=digest_key(text), **changes)
 
 
+HOOK_SECRET = b"secret of the hooks"
+SIGNED = "drp_key-of-signed-hooks"
 KEYS = (
+    api_key("signed", SIGNED, secret=HOOK_SECRET),
+    api_key("hooks", HOOKS),
     api_key("ping", PING, slugs=("backup-*",)),
     api_key("ci", TOKEN, KeyKind.TOKEN, scopes=frozenset(Scope)),
     api_key("reader", READER, KeyKind.TOKEN, scopes=frozenset({Scope.READ})),
@@ -63,8 +69,10 @@ class ApiHarness(Reported):
         admission = Admission(
             self.records.schedules, core.notices, create=create, limit=limit, clock=core.clock
         )
-        self.operations = self._operations(core, stores, admission)
+        events = EventRoutes(gate, admission, self.reports)
+        self.operations = [*self._operations(core, stores, admission), *events.operations()]
         routes = [
+            *events.routes(),
             *Pings(gate, admission, self.reports).routes(),
             *Documentation(self.operations).routes(),
             *(operation.route(gate) for operation in self.operations),

@@ -54,12 +54,14 @@ class ApiKeySettings(Section):
     - key: the key, or `sha256:` and its hash, as `dingrun api key NAME` prints it.
     - slugs: the only schedules that it may report.
     - scopes: what a token may do. `report`, `read`, or `act`, which is to start and stop runs.
+    - secret: signs the webhooks of GitHub and GitLab, which are refused without it then.
     """
 
     kind: Literal["ping", "token"] = "token"
     key: Annotated[SecretStr, AfterValidator(_key)]
     slugs: tuple[SlugPattern, ...] = ("*",)
     scopes: tuple[Scope, ...] = ("report",)
+    secret: SecretStr | None = None
 
 
 class RerunSettings(Section):

@@ -1,0 +1,1 @@
+"""Events of other systems: CloudEvents, OpenLineage and webhooks, as reports about runs."""
