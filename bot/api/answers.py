@@ -16,6 +16,7 @@ from bot.api.models import (
 from bot.delivery.payload import DeliveryResult
 from bot.external.models import ExternalRun, ExternalSchedule, ReportedStatus, slug_of
 from bot.models import EXTERNAL, Expectation, Job, JobState, Run, RunStatus, Schedule
+from cards.catalogue import explain
 
 DELIVERY_KINDS: dict[str, Literal["card", "message", "file"]] = {
     "card": "card",
@@ -29,6 +30,7 @@ STATES: dict[JobState, Literal["waiting", "delivered", "given_up", "unconfirmed"
     JobState.DEAD: "given_up",
     JobState.UNCONFIRMED: "unconfirmed",
 }
+LANG = "en"  # of texts in answers
 
 
 def describe_run(run: Run, external: ExternalRun | None, jobs: Sequence[Job] = ()) -> RunAnswer:
@@ -44,7 +46,7 @@ def describe_run(run: Run, external: ExternalRun | None, jobs: Sequence[Job] = (
         "trigger": run.trigger.value,
         "started_at": run.start_time,
         "ended_at": run.end_time,
-        "error": run.error_msg,
+        "error": explain(run.error_msg, LANG),
         "counts": dict(run.task_counts.found) if run.task_counts else {},
         "push_status": run.push_status,
         "destinations": [_delivery(job) for job in jobs if job.kind in DELIVERY_KINDS],
@@ -86,7 +88,7 @@ def _delivery(job: Job) -> DestinationState:
         destination=str(job.payload.get("destination", "")),
         kind=DELIVERY_KINDS[job.kind],
         state=STATES[job.state],
-        detail=str(next(filter(None, (job.error, result.skipped, result.fallback_reason)), "")),
+        detail=explain(next(filter(None, (job.error, result.skipped, result.fallback_reason)), ""), LANG),
     )
 
 

@@ -151,6 +151,21 @@ def test_no_line_is_in_two_languages(name: str, lang: str, text: str) -> None:
     assert not re.search(r"[\u4e00-\u9fff] ?(/ ?[a-zA-Z]|\([a-z ]+\))", text)
 
 
+STORED = re.compile(r"\{\{[^}]*\b(?:why|reason|error_msg|export_error|trouble|said)\b[^}]*\}\}")
+IN_WORDS_ALREADY = {
+    "{{ entry.said | cut(40) | exact }}",
+    "{{ entry.said | cut(200) | exact }}",
+    "{{ why }}",
+    "{{ said }}",
+}
+
+
+@pytest.mark.parametrize(("name", "lang", "text"), PHRASES + PAGES)
+def test_a_stored_reason_is_never_shown_as_it_is(name: str, lang: str, text: str) -> None:
+    shown = set(STORED.findall(text)) - IN_WORDS_ALREADY
+    assert {each for each in shown if "| reason" not in each and "said |" not in each} == set()
+
+
 @pytest.mark.parametrize(("name", "lang", "text"), PHRASES + PAGES)
 def test_emoji_are_those_that_every_platform_draws(name: str, lang: str, text: str) -> None:
     assert set(PICTURES.findall(text)) <= DRAWN_EVERYWHERE
