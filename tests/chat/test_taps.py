@@ -92,4 +92,4 @@ async def test_failed_tasks_are_run_again_from_the_card(core: CoreHarness) -> No
     started, _ = await core.store.find_runs()
     assert started.is_retry
     shown = core.messenger.cards[card_id(run.id, GROUP)].params["tips"]
-    assert f"李雷 11-24 周二 11:00 重跑了失败的任务：第 2 次执行执行中，编号 {started.id}" in shown
+    assert f"李雷 11-24 周二 11:00 重跑了失败的任务：第 2 次执行进行中，编号 {started.id}" in shown
