@@ -112,6 +112,8 @@ class MessageProcessor:
         """Answer what is no command, or one that is told, asked about or forbidden."""
         if wish.answer in _TALK:
             return self._context.cards.reply(_TALK[wish.answer])
+        if wish.command is None and wish.interpretation.number and not wish.interpretation.claimed:
+            raise UserError("no_such_number", number=wish.interpretation.number)
         suggestion = wish.interpretation.suggestion
         raise UserError("unknown", text=request.message.text, nearest=suggestion)
 

@@ -33,7 +33,7 @@ async def test_a_number_chooses_the_schedule_that_was_asked_for(two: CoreHarness
 
 async def test_a_number_that_is_not_in_the_list_does_nothing(two: CoreHarness) -> None:
     await two.say("重跑")
-    await two.say("3")
+    assert "没有第 3 个" in await two.say("3")
     assert await runs(two) == []
 
 

@@ -14,7 +14,13 @@ from bot.chat.language.vocabulary import CommandWords, Takes, Vocabulary
 
 _EDGES = " ,:。.!?"
 _POLITE = frozenset({Role.FILLER, Role.PLEASE, Role.SMALLTALK})
-_GRAMMAR = frozenset({Role.TAKE, Role.OF, Role.ONCE})  # words that are no part of an argument
+_GRAMMAR = frozenset({
+    Role.TAKE,
+    Role.OF,
+    Role.ONCE,
+    Role.DID,
+    Role.WHETHER,
+})  # words that are no part of an argument
 _DOES = frozenset({Answer.ACT, Answer.ASK, Answer.LOOK, Answer.WHICH, Answer.NO_SUCH})
 
 
