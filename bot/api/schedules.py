@@ -29,6 +29,7 @@ from bot.external.models import ExternalSchedule, RerunTarget
 from bot.external.repository import ExternalSchedules
 from bot.models import EXTERNAL, Clock, Person, Run, RunStatus, Schedule, Trigger
 from bot.ports import Engine
+from bot.runs.approvals import Approvals, Protection
 from bot.runs.lifecycle import Runs, TriggerRequest
 from bot.runs.starts import RunStarts
 
@@ -43,6 +44,7 @@ class ScheduleServices:
     engine: Engine
     runs: Runs
     starts: RunStarts
+    approvals: Approvals
     admission: Admission
     idempotency: Idempotency
     audit: ApiAudit
@@ -181,16 +183,23 @@ class ScheduleRoutes:
             idempotency_key=f"submit:api:{subject}", trigger=Trigger.API, asked_by=_program(key)
         )
         async with self._services.audit.recording(request, key, "rerun", schedule=schedule):
+            self._ensure_one_may(schedule)
             try:
                 return await self._services.starts.start(schedule, trigger)
             except UserError as error:
                 raise _busy(error) from error
+
+    def _ensure_one_may(self, schedule: Schedule) -> None:
+        """Refuse what takes two people: a key is one."""
+        if self._services.approvals.protection(schedule) is Protection.TWO_PERSON:
+            raise Problem(HTTPStatus.FORBIDDEN, "access.protected: it takes two people, in the chat")
 
     async def stop(self, request: web.Request, key: ApiKey) -> web.StreamResponse:
         run = await self._runs.find(key, request.match_info["id"])
         if run.status is not RunStatus.RUNNING:
             raise Problem(HTTPStatus.CONFLICT, "the run has ended")
         async with self._services.audit.recording(request, key, "stop", schedule=run.schedule, run=run.id):
+            self._ensure_one_may(run.schedule)
             result = await self._services.runs.stop(run, _program(key))
         answer = StopAnswer(
             stopped=result.stopped,

@@ -93,6 +93,7 @@ def build_operations(
         engine=adapters.engine,
         runs=services.runs,
         starts=services.context.starts,
+        approvals=services.context.approvals,
         admission=admission,
         idempotency=idempotency,
         audit=ApiAudit(services.audit_log, proxies=settings.web.proxies),

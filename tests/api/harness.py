@@ -97,6 +97,7 @@ class ApiHarness(Reported):
             engine=core.engine,
             runs=core.runs,
             starts=core.context.starts,
+            approvals=core.context.approvals,
             admission=admission,
             idempotency=idempotency,
             audit=ApiAudit(audit),

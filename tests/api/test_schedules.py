@@ -6,8 +6,10 @@ import pytest
 from aiohttp import ClientResponse
 
 from bot.models import AuditOutcome, RunStatus
+from bot.runs.approvals import Protection
 from bot.wiring.stores import sqlite_stores
 from tests.api.harness import READER, ApiHarness, Client, bearer
+from tests.conftest import CoreHarness
 from tests.external.harness import RUNNING, SLUG, SUCCESS
 
 ENGINE_SCHEDULE = "s1"  # of the other engine
@@ -115,3 +117,13 @@ async def test_acts_are_recorded_in_the_audit(api: ApiHarness, client: Client) -
 async def test_a_key_without_the_scope_may_not_act(client: Client) -> None:
     answer = await client.post(f"/v1/schedules/{SLUG}/runs", headers=bearer(READER))
     assert answer.status == 403
+
+
+async def test_a_key_is_one_person_where_a_schedule_takes_two(core: CoreHarness) -> None:
+    core.protected = {"*": Protection.TWO_PERSON}
+    core.build()
+    api = ApiHarness(core, sqlite_stores(core.store))
+    external = (await api.report(RUNNING)).run
+    async with api.client() as client:
+        stopped = await client.post(f"/v1/runs/{external.id}/stop", headers=bearer())
+        assert [(await start(client, ENGINE_SCHEDULE)).status, stopped.status] == [403, 403]
