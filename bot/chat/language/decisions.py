@@ -19,6 +19,9 @@ MAX_UNKNOWN_NAME = 12  # characters of an unknown name in a question
 MAX_LEFT_CHARS = 12  # characters that a question may have beside what is understood
 
 
+_OUTCOMES = frozenset({"重跑失败", "rerun failed", "失败", "failed", "成功", "ok", "okay"})
+
+
 class Answer(StrEnum):
     """The kind of answer that is due."""
 
@@ -87,23 +90,30 @@ def _choose(wishes: Sequence[Wish], *, joined: bool) -> tuple[Wish | None, bool]
     acts = [wish for wish in wishes if wish.acts]
     looks = [wish for wish in wishes if not wish.acts]
     clear = [wish for wish in acts if not wish.common]
-    for act in acts:
-        for look in looks:
-            both = ABOUT.get((act.command, look.command))
-            if both and not joined and look.word in ABOUT_WORDS.get(look.command, {look.word}):
-                return replace(act, command=both, acts=both != look.command, common=False), False
+    both = None if joined else _together(acts, looks)
+    if both:
+        return both, False
     if looks and not (clear and joined):
         return min(looks, key=_rank), False
     if not acts:
         return None, False
-    first = (
-        acts[0]
-        if len({wish.command for wish in clear}) != 1 or acts[0].command != clear[0].command
-        else clear[0]
-    )
-    first = clear[0] if clear and first.common and first.command == clear[0].command else first
+    first = next((wish for wish in clear if wish.command == acts[0].command), acts[0])
     others = {wish.command for wish in acts if not wish.common} - {first.command}
     return first, bool(others or looks)
+
+
+def _together(acts: Sequence[Wish], looks: Sequence[Wish]) -> Wish | None:
+    """Return what a word of an acting command and one of a looking command mean together, or None.
+
+    启动失败 tells how a start went. With 的 it is what failed.
+    """
+    for act in acts:
+        for look in looks:
+            both = ABOUT.get((act.command, look.command))
+            fits = look.word in ABOUT_WORDS.get(look.command, {look.word})
+            if both and fits and (not act.common or look.word.endswith("的")):
+                return replace(act, command=both, acts=both != look.command, common=False)
+    return None
 
 
 def _rank(wish: Wish) -> tuple[bool, int]:
@@ -132,10 +142,10 @@ def _act(base: Interpretation, evidence: Evidence, wish: Wish, *, careful: bool)
         or bool(subject.left)
         or evidence.day is not None
         or evidence.numbers > 1
-        or evidence.has(Role.LATER, Role.ELSE, Role.ALL)
+        or evidence.has(Role.LATER, Role.ELSE, Role.ALL, Role.NOUN)
         or (evidence.has(Role.MAY, Role.WHETHER) and not polite)
         or (wish.common and not _is_clear(evidence))
-        or (wish.command == "rerun failed" and _is_told_by_order(evidence))
+        or _is_told_by_order(evidence)
     )
     return replace(base, answer=Answer.ASK if unsure else Answer.ACT)
 
@@ -147,8 +157,8 @@ def _is_clear(evidence: Evidence) -> bool:
 
 
 def _is_told_by_order(evidence: Evidence) -> bool:
-    """Return whether 重跑失败 stands behind a name, where it may tell that a rerun failed."""
-    return bool(evidence.subject.keys) and evidence.ends_on in {"重跑失败", "rerun failed"}
+    """Return whether a text with a name ends on how an act went: 每日巡检重跑失败, daily scan rerun ok."""
+    return bool(evidence.subject.keys) and evidence.ends_on in _OUTCOMES
 
 
 def _look(

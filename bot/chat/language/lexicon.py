@@ -30,6 +30,7 @@ class Role(StrEnum):
     ELSE = "else"  #: somebody else than DingRun
     AND = "and"  #: joins two wishes or two names
     OF = "of"
+    NOUN = "noun"  #: makes a noun of a verb: the rerun of
     SMALLTALK = "smalltalk"
 
 
@@ -42,15 +43,15 @@ _GRAMMAR: Mapping[Role, str] = {
     Role.FILLER: """
         帮我 帮忙 帮 给我 替我 请 请问 麻烦 劳驾 辛苦 拜托 吧 呀 啊 哈 哦 呗 嘛 啦 呢 哎 喂 那个 这个 那
         这 它 该 个 计划 任务 目标 项目 现在 马上 立刻 立即 赶紧 尽快 快 快点 手动 我要 我想 我想要
-        我需要 想 要 需要 你 您 帮个忙 一份 一个 那份 这份 哪里 哪儿 在哪 在哪里 当前 目前 出来 出 看看
-        看下 看一下 看 查看 查 查下 查一下 查询 告诉我 说说 说下 显示 展示 我看 我看看 看一看 一看 有
-        还有 是 在 到 只 仅 里 里面 谢谢 谢谢啦 多谢 感谢 谢啦 老哥 大哥 兄弟 哥 亲 小助手 机器人 同学
-        行 给 将 下 又 还 发群里 群里 到群里 到这里 这里 这次 上次 本次 最近 先 从头 那些 这些 过来 过去
-        来 时间 特别 人 where where's the a an it this that me my for us to go ahead now just kindly pls
-        plz show give tell get see check want need i'd like hey hi, hello, dingrun bot thanks thx
-        immediately right away some any task tasks job schedule run's one ones so far yet i_want
-        i_want_to i_need i_need_to i_would_like i'd_like_to thank_you right_now there could_you
-        would_you the_one in_there of_it to_me last you your
+        我需要 想 你 您 帮个忙 一份 一个 那份 这份 哪里 哪儿 在哪 在哪里 当前 目前 出来 出 看看 看下
+        看一下 看 查看 查 查下 查一下 查询 告诉我 说说 说下 显示 展示 我看 我看看 看一看 一看 有 还有 是
+        在 到 只 仅 里 里面 谢谢 谢谢啦 多谢 感谢 谢啦 老哥 大哥 兄弟 哥 亲 小助手 机器人 同学 行 给 将
+        下 又 还 发群里 群里 到群里 到这里 这里 这次 上次 本次 最近 先 从头 那些 这些 过来 过去 来 时间
+        特别 人 where where's the a an it this that me my for us to go ahead now just kindly pls plz
+        show give tell get see check i'd like hey hi, hello, dingrun bot thanks thx immediately right
+        away some any task tasks job schedule run's one ones so far yet i_want i_want_to i_need
+        i_need_to i_would_like i'd_like_to thank_you right_now there could_you would_you the_one
+        in_there of_it to_me last you your
     """,
     Role.PLEASE: "please pls plz",
     Role.ONCE: """
@@ -71,7 +72,8 @@ _GRAMMAR: Mapping[Role, str] = {
         no_need no_need_to need_not must_not should_not
     """,
     Role.NOT: """
-        不 没 没有 未 not no cannot can't won't didn't doesn't isn't wasn't hasn't without
+        不 没 没有 未 不是 除了 除 not no cannot can't won't didn't doesn't isn't wasn't hasn't without
+        except but
     """,
     Role.PAST: """
         了 过 过了 已经 已 刚才 刚刚 刚 曾经 曾 完了 上回 already just'd earlier was been were just_now
@@ -83,8 +85,8 @@ _GRAMMAR: Mapping[Role, str] = {
     Role.WHETHER: "吗 么 是否 是不是 嘛? 吧? ?",
     Role.MAY: """
         能 了吧 能不能 可以 可不可以 可否 能否 要不要 需不需要 该不该 应该 应不应该 用不用 要吗 行不行
-        好不好 会不会 会 can could would should shall may might must can_i can_we can_you should_i
-        should_we shall_we may_i could_we could_i would_it_be_ok_to
+        好不好 会不会 会 要 需要 can could would should shall may might must can_i can_we can_you
+        should_i should_we shall_we may_i could_we could_i would_it_be_ok_to want need
     """,
     Role.WHO: "谁 是谁 哪位 什么人 哪个人 谁让 who whom who's",
     Role.WHY: "为什么 为啥 为何 干嘛 干吗 凭什么 怎么会 什么原因 怎么又 why how_come",
@@ -93,8 +95,8 @@ _GRAMMAR: Mapping[Role, str] = {
     Role.LATER: """
         明天 后天 明早 今晚 晚上 下午 上午 中午 凌晨 早上 等会 等会儿 等下 等一下 待会 待会儿 一会
         一会儿 稍后 回头 以后 之后 下周 改天 到时候 如果 要是 假如 万一 的话 就 一旦 除非 的时候 每次
-        每天 if unless until tomorrow tonight later after before whenever once soon next_week in_an_hour
-        at_night
+        每天 算了 if unless until tomorrow tonight later after before whenever once soon next_week
+        in_an_hour at_night
     """,
     Role.ELSE: """
         我 我来 我去 我们 咱们 他 她 他们 她们 人家 自己 让 叫 老板 同事 说 i we he she they them him
@@ -103,6 +105,7 @@ _GRAMMAR: Mapping[Role, str] = {
     Role.AND: """
         和 与 跟 及 以及 并 并且 然后 接着 再把 同时 顺便 还要 、 , ; + & and then also plus
     """,
+    Role.NOUN: "of the_rerun a_rerun the_stop",
     Role.OF: "的 之 of in from for on with",
     Role.SMALLTALK: """
         谢谢 谢了 多谢 感谢 谢谢你 谢谢您 谢谢大家 好 好的 好滴 好嘞 好吧 行 收到 了解 明白 知道 知道了

@@ -53,13 +53,19 @@ class Parser:
         words = [token for token in tokens if not (token.sign and token.sense is None)]
         first = next((at for at, token in enumerate(words) if not _is_polite(token)), len(words) - 1)
         command = self._text_command(words[first]) if words else None
-        if command is None:
-            return None
         rest = words[first + 1 :]
+        if command is None or any(map(self._acts, rest)):
+            return None
         text = "" if all(map(_is_polite, rest)) else _argument(said, rest)
         careful = said.mentions or said.cut or said.text.endswith(("吗", "?"))
         answer = Answer.LOOK if not command.acts else Answer.ASK if careful else Answer.ACT
         return Interpretation(answer=answer, command=command.name, text=text)
+
+    def _acts(self, token: Token) -> bool:
+        """Return whether a word clearly means a command that acts."""
+        sense = token.sense
+        commands = self._vocabulary.commands
+        return bool(sense and not sense.common and any(commands[name].acts for name in sense.commands[:1]))
 
     def _text_command(self, token: Token) -> CommandWords | None:
         """Return the command of a word that takes text."""
