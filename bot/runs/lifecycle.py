@@ -9,8 +9,8 @@ from bot.audit.request import note_run
 from bot.delivery.lapses.alerts import recovery_jobs
 from bot.delivery.plan import jobs_for_finished_run
 from bot.delivery.policy.effective import count_muted_before
+from bot.delivery.policy.start_notices import awaiting_update, start_jobs
 from bot.delivery.recipients import recipients
-from bot.delivery.start_notices import awaiting_update, start_jobs
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import (

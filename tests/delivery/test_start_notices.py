@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.delivery.plan import card_id
-from bot.delivery.start_notices import start_recipients
+from bot.delivery.policy.start_notices import start_recipients
 from bot.errors import PermanentError, TemporaryError
 from bot.models import (
     CardTap,

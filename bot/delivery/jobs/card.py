@@ -18,10 +18,10 @@ from bot.delivery.jobs.summary import (
 )
 from bot.delivery.payload import DeliveryPayload, DeliveryResult
 from bot.delivery.plan import card_id, delivery_job, job_id
+from bot.delivery.policy.start_notices import shows_running
 from bot.delivery.recipients import mentions
 from bot.delivery.routing import Route
 from bot.delivery.services import DeliveryServices
-from bot.delivery.start_notices import shows_running
 from bot.errors import ConfigError, PermanentError
 from bot.jobs.queue import Claim, Postpone, Result
 from bot.models import Destination, Job
