@@ -136,7 +136,13 @@ QUIET = Findings(
 STAMP = Stamp(
     by="张三",
     at=NOW + timedelta(hours=2),
-    run=make_run(id="rnewnewnewn", trigger=Trigger.CARD, asked_by=Person(id="u1", name="张三"), ordinal=12),
+    run=make_run(
+        id="rnewnewnewn",
+        trigger=Trigger.CARD,
+        asked_by=Person(id="u1", name="张三"),
+        approved_by=Person(id="u2", name="李四"),
+        ordinal=12,
+    ),
 )
 
 PREVIOUS = PreviousRun(
