@@ -21,7 +21,7 @@ from handlers import (
 )
 from handlers.admin import audit
 from handlers.questions import failures, next_runs, started_by
-from handlers.service import help, quota, whoami
+from handlers.service import help, login, quota, whoami
 
 _routers = (
     rerun.router,
@@ -46,6 +46,7 @@ _routers = (
     quota.router,
     audit.router,
     whoami.router,
+    login.router,
 )
 
 router = Router(*_routers, help.build_router(_routers))

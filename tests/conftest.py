@@ -113,7 +113,7 @@ class CoreHarness:
             clock=self.clock,
             owner="test",
         )
-        services = build_services(self.settings(), adapters)
+        services = self.services = build_services(self.settings(), adapters)
         self.jobs, self.runs, self.watcher = services.jobs, services.runs, services.watcher
         self.reports, self.exports = services.reports, services.exports
         self.links, self.download_log = services.links, services.download_log

@@ -71,6 +71,10 @@ class Access:
         """Return whether the schedule, its runs and its reports may be shown here."""
         return self._decide(Permission.VIEW, schedule).allowed
 
+    def may(self, permission: Permission, schedule: Schedule) -> bool:
+        """Return whether the person may do this to a schedule here."""
+        return self._decide(permission, schedule).allowed
+
     def sees_run(self, run: Run) -> bool:
         """Return whether a run may be shown here: its schedule was routed here, or it was asked for here."""
         return self._decide(Permission.VIEW, run.schedule, run.asked_in).allowed

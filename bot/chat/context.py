@@ -15,6 +15,7 @@ from bot.delivery.policy.quiet_hours import QuietHours
 from bot.delivery.requests import DeliveryRequests
 from bot.delivery.resend import Resender
 from bot.errors import DingRunError, Refused, UserError
+from bot.logins.logins import Logins
 from bot.models import Clock, Destination, DestinationKind, Message, Report, Run, Schedule
 from bot.quota.governor import Governor
 from bot.quota.request_budget import RequestBudget
@@ -83,6 +84,7 @@ class Context:
     groups: GroupDirectory
     answers: PendingAnswers
     audit: AuditReader
+    logins: Logins
     cards: Cards
     clock: Clock
 

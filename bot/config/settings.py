@@ -50,15 +50,15 @@ class StoreSettings(Section):
 class WebSettings(Section):
     host: str = Field(
         "127.0.0.1",
-        description="Address to listen at. It serves `/healthz`, `/readyz`, `/metrics`, `/status` and"
-        " `/reports/…`.",
+        description="Address to listen at. It serves the pages at `/status`, `/healthz`, `/readyz`,"
+        " `/metrics` and `/reports/…`.",
         examples=["192.0.2.10"],
     )
     port: Whole = Field(0, ge=0, le=65535, description="Port to listen at; 0 is off.", examples=[8780])
     public_url: PublicUrl = Field(
         "",
-        description="Address under which people reach it; download links begin with it. Needs `web.port`."
-        " Without it there are no links.",
+        description="Address under which people reach it; download links and logins to the pages begin with"
+        " it. Needs `web.port`. Without it there are no links and no logins.",
         examples=["https://run.example.com"],
     )
     proxies: tuple[IPvAnyNetwork, ...] = Field(
@@ -68,9 +68,16 @@ class WebSettings(Section):
     )
     status_token: KeySecret | None = Field(
         None,
-        description="Opens `/status?token=…`, `/metrics` and `/readyz` (there as `Authorization: Bearer …`)."
-        " Without it they are for this machine only. Required with `public_url`.",
+        description="Opens `/metrics` and `/readyz`, as `Authorization: Bearer …`. Without it they are for"
+        " this machine only. Required with `public_url`.",
         examples=["0f2e4d6c8b0a1f3e"],
+    )
+    session_ttl: Whole = Field(
+        28_800,
+        ge=300,
+        le=604_800,
+        description="Seconds after which people have to log in to the pages again.",
+        examples=[3_600],
     )
 
     @model_validator(mode="after")
@@ -80,7 +87,7 @@ class WebSettings(Section):
         if self.public_url and not self.status_token:
             raise ValueError(
                 "has public_url, but web.status_token is missing: what a reverse proxy passes on comes from"
-                " this machine, so /status and /metrics need one"
+                " this machine, so /metrics and /readyz need one"
             )
         return self
 

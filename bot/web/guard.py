@@ -1,8 +1,8 @@
-"""Access to the pages of the operators: everything but `/healthz` and what people get links to.
+"""Access to `/metrics` and `/readyz`: everything but `/healthz`, the pages and what people get links to.
 
-Without a token they are for this machine alone, asked for by a name of this machine: another name that is
-made to point here (DNS rebinding) is refused. With a token they are for whoever brings it. Pages of other
-sites may ask for nothing.
+The pages check logins themselves. Without a token the rest is for this machine alone, asked for by a name of
+this machine: another name that is made to point here (DNS rebinding) is refused. With a token it is for
+whoever brings it. Pages of other sites may ask for nothing.
 """
 
 import hmac
@@ -21,10 +21,8 @@ from bot.web.clients import Network, client_address
 
 log = logging.getLogger(__name__)
 
-COOKIE = "dingrun_status"
-COOKIE_SECONDS = 12 * 3600
-OPEN = ("/healthz",)
-OPEN_BELOW = (URL_PATH,)
+OPEN = ("/healthz", "/status")
+OPEN_BELOW = (URL_PATH, "/status/")  # the pages ask for a login
 PROXIED = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")  # asked for somebody elsewhere
 MAX_WRONG_TOKENS = 10  # of one address within a minute; then it is not listened to until the minute is over
 BRAKE_SECONDS = 60.0
@@ -74,7 +72,7 @@ class AdminGuard:
     ) -> None:
         self.own_paths = own_paths  # below them the routes check access themselves, and read bodies
         self._token = token
-        self._public = _host_of(public_url)[1]
+        self._public_url = public_url
         self._proxies = proxies
         self._brake = brake or TokenBrake()
 
@@ -92,35 +90,29 @@ class AdminGuard:
 
     def _check(self, request: web.Request) -> None:
         """Raise the same plain 404 as for any page that is not there, for everybody who may not see it."""
-        if not self._of_own_page(request):
+        if not is_own_origin(request, self._public_url):
             raise web.HTTPForbidden(text="403: only for its own pages\n")
         if not (self._has_token(request) if self._token else _of_this_machine(request)):
             raise web.HTTPNotFound
-        if self._token and request.path.startswith("/status") and "token" in request.query:
-            remembered = web.HTTPSeeOther("/status")  # it is not to stay in the address line
-            remembered.set_cookie(
-                COOKIE, self._token, httponly=True, samesite="Strict", max_age=COOKIE_SECONDS
-            )
-            raise remembered
-
-    def _of_own_page(self, request: web.Request) -> bool:
-        """Tell if no page of another site asks; a reverse proxy may have changed the Host."""
-        origin = request.headers.get(hdrs.ORIGIN)
-        if origin is None:
-            return True
-        authority = _host_of(origin)[1]
-        return bool(authority) and authority in {_host_of(_url_of_host(request))[1], self._public}
 
     def _has_token(self, request: web.Request) -> bool:
         address = client_address(request, self._proxies)
         if self._brake.is_blocked(address):
             raise web.HTTPTooManyRequests(headers={hdrs.RETRY_AFTER: str(int(BRAKE_SECONDS))})
-        bearer = request.headers.get(hdrs.AUTHORIZATION, "").removeprefix("Bearer ")
-        given = request.query.get("token") or request.cookies.get(COOKIE) or bearer
+        given = request.headers.get(hdrs.AUTHORIZATION, "").removeprefix("Bearer ")
         right = is_same(given, self._token)
         if given and not right:
             self._brake.count(address)
         return right
+
+
+def is_own_origin(request: web.Request, public_url: str = "") -> bool:
+    """Tell if no page of another site asks. A reverse proxy may have changed the Host."""
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None:
+        return True
+    authority = _host_of(origin)[1]
+    return bool(authority) and authority in {_host_of(_url_of_host(request))[1], _host_of(public_url)[1]}
 
 
 def is_same(given: str, secret: str) -> bool:

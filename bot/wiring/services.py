@@ -36,6 +36,7 @@ from bot.external.repository import ExternalRecords
 from bot.external.retention import ExternalRetention
 from bot.jobs.queue import Jobs
 from bot.jobs.retention import PayloadRetention
+from bot.logins.logins import Logins
 from bot.models import Clock, QuotaKind
 from bot.ports import Engine, Exporter
 from bot.quota.budget import Budget
@@ -293,6 +294,13 @@ class _Builder:
             groups=GroupDirectory(self._store, adapters.channels, old_groups_in(self._settings)),
             answers=PendingAnswers(self._store, clock=adapters.clock),
             audit=AuditReader(adapters.stores.audit),
+            logins=Logins(
+                adapters.stores.documents,
+                adapters.stores.links,
+                clock=adapters.clock,
+                public_url=self._settings.web.public_url,
+                ttl=timedelta(seconds=self._settings.web.session_ttl),
+            ),
             cards=self._cards,
             clock=adapters.clock,
         )

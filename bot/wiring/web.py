@@ -1,7 +1,6 @@
-"""Build the HTTP server: health, status page and downloads."""
+"""Build the HTTP server: health, pages, downloads and API."""
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
 
 from bot.config.settings import Settings
 from bot.web.download_audit import DownloadAudit
@@ -9,8 +8,8 @@ from bot.web.downloads import Downloads, DownloadServices
 from bot.web.guard import AdminGuard
 from bot.web.health import Health
 from bot.web.server import WebServer
-from bot.web.status import Status
 from bot.wiring.api import PATHS, ApiAdapters, build_api_routes
+from bot.wiring.pages import build_page_routes
 from bot.wiring.services import Services
 
 
@@ -21,11 +20,11 @@ def build_web_server(
     connected: Callable[[], bool | None],
 ) -> WebServer:
     """Build the server. `connected` tells if all Streams are connected, None without any."""
-    web, zone = settings.web, ZoneInfo(settings.timezone)
+    web = settings.web
     token = web.status_token.get_secret_value() if web.status_token else ""
     store, metrics = adapters.stores.store, adapters.metrics
     health = Health(store, services.resender, services.governor, metrics=metrics, connected=connected)
-    status = Status(store, services.resender, zone=zone)
+    pages = build_page_routes(settings, services, adapters.engine)
     download_services = DownloadServices(
         reports=services.reports,
         links=services.links,
@@ -34,6 +33,6 @@ def build_web_server(
     )
     downloads = Downloads(download_services, metrics=metrics, proxies=web.proxies)
     api = build_api_routes(settings, adapters, services)
-    routes = [*health.routes(), *status.routes(), *downloads.routes(), *api]
+    routes = [*health.routes(), *pages, *downloads.routes(), *api]
     guard = AdminGuard(token, public_url=web.public_url, proxies=web.proxies, own_paths=PATHS if api else ())
     return WebServer(routes, guard=guard, metrics=metrics, proxies=web.proxies)

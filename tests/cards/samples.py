@@ -607,6 +607,10 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         }
         for most, rows in ((20, 1_234), (1, 1))
     ],
+    "login_no_pages": [{}],
+    "login_in_private": [{}],
+    "login_link": [{"url": Markup("https://run.example.com/status/login/0a1b"), "until": NOW}],
+    "logout_done": [{"count": count} for count in (0, 1, 2)],
     "regenerate_accepted": [{"schedule": "每日巡检", "run": "r1"}],
     "report_is_there": [{"run": "r1"}],
     "nothing_to_report": [{"running": True}, {"running": False}],

@@ -29,7 +29,7 @@ async def test_the_site_is_ready_once_the_stream_is_connected(
 
         await until(ready)
         async with session.get("/status") as answer:
-            assert "DingRun" in await answer.text()
+            assert (answer.status, "登录 DingRun" in await answer.text()) == (401, True)
     assert await service.end() == 0
 
 

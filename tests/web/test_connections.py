@@ -8,19 +8,20 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
 
 from bot.delivery.resend import Resender
+from bot.models import Person
 from bot.telemetry.metrics import Metrics
 from bot.web.connections import ConnectionLimits, FaultLog
 from bot.web.downloads import CHUNK_BYTES
 from bot.web.guard import AdminGuard
 from bot.web.health import Health
+from bot.web.pages.visitors import SESSION_COOKIE
 from bot.web.server import WebServer
-from bot.web.status import Status
+from bot.wiring.pages import build_page_routes
 from tests.conftest import CoreHarness
 from tests.web.web_harness import WebHarness
 
@@ -84,14 +85,14 @@ async def house(core: CoreHarness, *, proxies: tuple[str, ...] = (), **limits: f
     metrics = Metrics()
     deliveries = Resender(core.store, core.jobs)
     health = Health(core.store, deliveries, core.governor, metrics=metrics, connected=lambda: True)
-    status = Status(core.store, deliveries, zone=ZoneInfo("UTC"))
+    pages = build_page_routes(core.settings(), core.services, core.engine)
 
     async def slow(request: web.Request) -> web.Response:
         await site.gate.wait()
         return web.Response()
 
     server = WebServer(
-        [web.get("/slow", slow), *health.routes(), *status.routes(), *WebHarness(core).downloads.routes()],
+        [web.get("/slow", slow), *health.routes(), *pages, *WebHarness(core).downloads.routes()],
         guard=AdminGuard(TOKEN),
         metrics=metrics,
         proxies=[ip_network(each) for each in proxies],
@@ -131,9 +132,7 @@ async def test_a_body_that_does_not_end_is_not_waited_for(
     monkeypatch.setattr("bot.web.server.BODY_SECONDS", 0.1)
     monkeypatch.setattr("bot.web.connections.LINGER_SECONDS", 0.1)
     async with house(core) as site:
-        begun = (
-            f"POST /status/resend HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nContent-Length: 9\r\n\r\na"
-        )
+        begun = f"POST /status/act HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nContent-Length: 9\r\n\r\na"
         assert await site.ask(begun.encode()) == 408
         await until(lambda: site.open == 0)
 
@@ -177,7 +176,7 @@ async def test_a_slow_reader_gets_its_report_whole(core: CoreHarness) -> None:
 async def test_connections_that_ask_nothing_lock_nobody_out(core: CoreHarness) -> None:
     async with house(core, total=3) as site:
         held = [await site.connect() for _ in range(3)]
-        held[2][1].write(b"POST /status/resend HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\na")
+        held[2][1].write(b"POST /status/act HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\na")
         await until(lambda: site.open == 3)
         assert [await site.ask(ALIVE) for _ in range(8)] == [200] * 8
         assert site.open <= 3
@@ -230,8 +229,8 @@ MALFORMED = [
     b"GET / HTTP/1.1\r\nX: " + b"a" * 9000 + b"\r\n\r\n",
     b"GET /status?token=\xff HTTP/1.1\r\nHost: a\r\n\r\n",
     b"GET http://[::/x HTTP/1.1\r\nHost: a\r\n\r\n",
-    b"POST /status/resend HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
-    b"POST /status/resend HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    b"POST /status/act HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+    b"POST /status/act HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
 ]
 
 
@@ -250,7 +249,11 @@ async def test_malformed_requests_log_one_counted_line_per_kind(
 
 
 def posted(content_type: bytes, body: bytes, *more: bytes) -> bytes:
-    head = [b"POST /status/resend HTTP/1.1", b"Host: 127.0.0.1", b"Authorization: Bearer " + TOKEN.encode()]
+    head = [
+        b"POST /status/act HTTP/1.1",
+        b"Host: 127.0.0.1",
+        b"Cookie: " + SESSION_COOKIE.encode() + b"=$session",
+    ]
     head += [b"Content-Type: " + content_type, b"Content-Length: %d" % len(body), *more]
     return b"\r\n".join(head) + b"\r\n\r\n" + body
 
@@ -258,14 +261,17 @@ def posted(content_type: bytes, body: bytes, *more: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("raw", "status"),
     [
-        (b"GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer \xff\r\n\r\n", 404),
-        (b"GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: dingrun_status=\xff\r\n\r\n", 404),
-        (b"GET /reports/../status HTTP/1.1\r\nHost: a\r\n\r\n", 404),
-        (b"GET /reports/..%2fstatus HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+        (b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer \xff\r\n\r\n", 404),
+        (b"GET /status HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: dingrun_session=\xff\r\n\r\n", 401),
+        (b"GET /status?lang=\xff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 400),
+        (b"GET /status/login/%ff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 401),
+        (b"GET /status/static/%ff/%ff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 404),
+        (b"GET /reports/../metrics HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+        (b"GET /reports/..%2fmetrics HTTP/1.1\r\nHost: a\r\n\r\n", 404),
         (b"GET /reports%2f../metrics HTTP/1.1\r\nHost: a\r\n\r\n", 404),
         (b"GET //metrics HTTP/1.1\r\nHost: a\r\n\r\n", 404),
         (b"GET http://a/metrics HTTP/1.1\r\nHost: a\r\n\r\n", 404),
-        (b"GET /status?token=%ff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 404),
+        (b"GET /metrics?token=%ff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 404),
         (b"GET /reports/%ff HTTP/1.1\r\nHost: \xff\r\nUser-Agent: \xff\r\nRange: \xff\r\n\r\n", 404),
         (b"GET /reports/x HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: \xff\r\n\r\n", 404),
         *((posted(FORM.encode() + b"; charset=" + each, b"secret=\xff&job=%ff"), 403)
@@ -281,8 +287,9 @@ def posted(content_type: bytes, body: bytes, *more: bytes) -> bytes:
 async def test_no_request_is_answered_by_a_mistake_of_ours(
     core: CoreHarness, raw: bytes, status: int
 ) -> None:
+    token, _ = await core.context.logins.open(Person(id="user01"))
     async with house(core) as site:
-        assert await site.ask(raw) == status
+        assert await site.ask(raw.replace(b"$session", token.encode())) == status
 
 
 def test_faults_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,9 +1,14 @@
-"""A report with links to it, and the application that serves it."""
+"""A report with links to it, the web app with a visitor, and the applications that serve them."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from bot.models import Report
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from bot.models import Person, Report
 from bot.reports.downloads import DownloadLog
 from bot.reports.link_tokens import LinkPolicy
 from bot.reports.links import ReportLinks
@@ -13,7 +18,9 @@ from bot.web.clients import Network
 from bot.web.download_audit import DownloadAudit
 from bot.web.downloads import Downloads, DownloadServices
 from bot.web.guard import AdminGuard
+from bot.web.pages.visitors import SESSION_COOKIE
 from bot.web.server import application
+from bot.wiring.pages import build_page_routes
 from tests.conftest import CoreHarness
 
 
@@ -53,3 +60,44 @@ class WebHarness:
         link = await self.links.issue(await self.report(), cause=cause)
         assert link is not None
         return link.url.removeprefix("http://x")
+
+
+Client = TestClient[web.Request, web.Application]
+FORM = re.compile(
+    r'name="form" value="(?P<form>\w+)">\s*<input type="hidden" name="key" value="(?P<key>[\w-]+)">\s*'
+    r'<input type="hidden" name="do" value="(?P<do>\w+)">\s*'
+    r'<input type="hidden" name="what" value="(?P<what>[^"]*)">'
+)
+
+
+class PageHarness:
+    """The web app of a core, and a browser in which a person is logged in."""
+
+    def __init__(self, core: CoreHarness, client: Client) -> None:
+        self.core, self.client = core, client
+
+    async def log_in(self, staff_id: str = "user01", name: str = "李雷") -> None:
+        token, _ = await self.core.context.logins.open(Person(id=staff_id, name=name))
+        self.client.session.cookie_jar.update_cookies({SESSION_COOKIE: token})
+
+    async def get(self, path: str, status: int = 200) -> str:
+        answer = await self.client.get(path)
+        assert answer.status == status, await answer.text()
+        return await answer.text()
+
+    async def press(self, path: str, do: str, **changes: str) -> ClientResponse:
+        """Press a button on a page."""
+        found = next(form for form in FORM.finditer(await self.get(path)) if form["do"] == do)
+        return await self.client.post("/status/act", data=found.groupdict() | {"back": path} | changes)
+
+    async def say_on_page(self, path: str, do: str, **changes: str) -> str:
+        """Press a button and return the page that answers."""
+        return await (await self.press(path, do, **changes)).text()
+
+
+@asynccontextmanager
+async def page_client(core: CoreHarness) -> AsyncIterator[PageHarness]:
+    """Serve the web app of a core. Nobody is logged in yet."""
+    routes = build_page_routes(core.settings(), core.services, core.engine)
+    async with TestClient(TestServer(application(routes, AdminGuard("a token of tests")))) as client:
+        yield PageHarness(core, client)

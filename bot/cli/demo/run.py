@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import secrets
+import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
@@ -18,7 +20,7 @@ from bot.cli.demo.sample_sites import SampleSites
 from bot.cli.sandbox import sandbox_on
 from bot.config.loader import Settings
 from bot.errors import ConfigError
-from bot.models import Trigger
+from bot.models import Person, Trigger
 from bot.runs.lifecycle import TriggerRequest
 from bot.runtime import stop_on_signals
 from bot.telemetry.logging import configure
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 20.0
 GROUP = "cidSandboxGroupOps=="
+ADMIN_NAME = "王敏"
 ACCESS = {"admins": ["manager01"], "operators": ["user01"], "viewers": ["user02"]}
 TITLES = {
     "manager01": "管理员 / admin",
@@ -40,6 +43,7 @@ TITLES = {
 
 WELCOME = """
   钉钉沙箱 / chat page   {url}
+  网页 / web pages       {login}
   数据 / data            {data}{about}
   在群里试试 / try       @DingRun 帮助 · {words}
   停止 / stop            Ctrl-C
@@ -82,15 +86,21 @@ async def run(demo: Demo, when_ready: Callable[[str], object] | None) -> None:
         folder = demo.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dingrun-demo-")))
         sandbox = await stack.enter_async_context(sandbox_on("127.0.0.1", demo.port, demo_scenario()))
         targets = await (_arl if demo.uses_arl else _sample_sites)(demo, stack, stop)
-        app = await stack.enter_async_context(App(demo_settings(sandbox.url, folder, targets.settings)))
+        pages = {"web": page_settings(), **targets.settings}
+        app = await stack.enter_async_context(App(demo_settings(sandbox.url, folder, pages)))
         service = asyncio.create_task(app.run(stop), name="service")
         service.add_done_callback(lambda _: stop.set())
         await _connected(app, stop)
         if not demo.uses_arl:
             await _first_run(app)
-        click.echo(WELCOME.format(url=sandbox.url, data=folder, about=targets.about, words=targets.words))
-        if when_ready:
-            when_ready(sandbox.url)
+        login = await _login(app)
+        welcome = WELCOME.format(
+            url=sandbox.url, login=login, data=folder, about=targets.about, words=targets.words
+        )
+        click.echo(welcome)
+        for url in (sandbox.url, login):
+            if when_ready:
+                when_ready(url)
         await service
 
 
@@ -123,12 +133,32 @@ async def _connected(app: App, stop: asyncio.Event) -> None:
         waiting.cancel()
 
 
+async def _login(app: App) -> str:
+    """Return a link that logs in the admin of the demo. `登录` in the one-to-one chat gives another one."""
+    (admin,) = ACCESS["admins"]
+    person = await app.services.context.users.with_name(Person(id=admin, name=ADMIN_NAME))
+    link = await app.services.context.logins.issue_link(person, f"demo:{secrets.token_hex(8)}")
+    return link.url
+
+
 async def _first_run(app: App) -> None:
     """Trigger the first run, so that nobody has to wait for the cron."""
     schedules = await app.engine.schedules()
     await app.services.runs.trigger(
         schedules[0], TriggerRequest(idempotency_key=f"demo:{app.started.isoformat()}", trigger=Trigger.CRON)
     )
+
+
+def page_settings() -> Mapping[str, Any]:
+    """Build the settings of the web pages, on a free port."""
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        port = door.getsockname()[1]
+    return {
+        "port": port,
+        "public_url": f"http://127.0.0.1:{port}",
+        "status_token": secrets.token_hex(16),
+    }
 
 
 def demo_scenario() -> Scenario:

@@ -1,0 +1,1 @@
+"""Logins to the web pages: one-time links, and the sessions that they open."""

@@ -1,0 +1,104 @@
+"""`POST /status/act`: what people do on the pages, by the same handlers as the chat.
+
+A form becomes the message that the person would send in the one-to-one chat. So rights, cooldowns,
+confirmations and the audit are the same. A form has a key: sending it twice is asking once.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+
+from aiohttp import web
+
+from bot.audit.request import audited
+from bot.chat.pending_answers import PendingKind
+from bot.errors import PermanentError, TemporaryError
+from bot.models import AuditChannel, AuditEntry, AuditOutcome, Message
+from bot.web.pages.visitors import SESSION_ID_CHARACTERS, Gate, Visitor, read_form
+
+ACTIONS: Mapping[str, str] = {
+    "rerun": "重跑 {what}",
+    "rerun_failed": "重跑失败 {what}",
+    "stop": "停止 {what}",
+    "resend": "重发 {what}",
+    "regenerate": "重新生成 {what}",
+    "mute": "静默 {what} {more}",
+    "unmute": "取消静默 {what}",
+    "acknowledge": "确认 {what}",
+    "yes": "确认",
+    "no": "取消",
+}
+"""What a person would say, by the name of the action in a form."""
+SPANS = {"hour": "1h", "today": "今天", "next": "下次", "": ""}
+"""How long a schedule may be muted, by the name in a form."""
+
+_ID = re.compile(r"[^\s\x00-\x1f]{0,200}")
+_KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
+_BACK = re.compile(r"/status(?:[/?][\w/?=&%.:~+-]*)?", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What a form asks for."""
+
+    text: str
+    key: str
+    back: str  # page that the form was on
+
+    @classmethod
+    def of(cls, form: Mapping[str, str]) -> "Wish | None":
+        """Read a form. Returns None for one that no page of ours has."""
+        action, what, key = form.get("do", ""), form.get("what", ""), form.get("key", "")
+        span = SPANS.get(form.get("span", ""))
+        known = action in ACTIONS and span is not None
+        if not known or not _ID.fullmatch(what) or not _KEY.fullmatch(key):
+            return None
+        back = form.get("back", "")
+        text = ACTIONS[action].format(what=what, more=span).strip()
+        return cls(text=text, key=key, back=back if _BACK.fullmatch(back) else "/status")
+
+
+class Actions:
+    """Carries out what people ask for on the pages."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.post("/status/act", self._gate.form(self.act))]
+
+    async def act(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
+        """Carry out a form, and show the answer that the chat would give."""
+        wish = Wish.of(await read_form(request))
+        if wish is None:
+            return self._gate.trouble(visitor, "form_too_old", HTTPStatus.BAD_REQUEST)
+        session = visitor.session.id[:SESSION_ID_CHARACTERS]
+        message = replace(visitor.message, id=f"{session}:{wish.key}", text=wish.text)
+        entry = self._entry(visitor, message)
+        try:
+            async with audited(self._gate.record, entry):
+                answer = await self._gate.processor(visitor.lang).respond(message)
+        except (TemporaryError, PermanentError):
+            return self._gate.trouble(visitor, "unavailable", HTTPStatus.SERVICE_UNAVAILABLE)
+        recorded = await visitor.context.audit.find_entry(entry.id)
+        pending = await visitor.context.answers.find(message)
+        asks = pending is not None and pending.message_id == message.id
+        return self._gate.show(
+            "answer",
+            visitor,
+            text=answer.text,
+            outcome=(recorded.outcome if recorded else AuditOutcome.ACCEPTED).value,
+            asks=asks and pending is not None and pending.kind is PendingKind.CONFIRMATION,
+            back=wish.back,
+        )
+
+    def _entry(self, visitor: Visitor, message: Message) -> AuditEntry:
+        return AuditEntry(
+            id=f"web:{message.id}",
+            at=self._gate.services.clock(),
+            channel=AuditChannel.WEB,
+            actor=message.sender,
+            said=message.text,
+            address=visitor.address,
+        )

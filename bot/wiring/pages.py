@@ -1,0 +1,36 @@
+"""Build the web app."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+
+from bot.config.settings import Settings
+from bot.ports import Engine
+from bot.web.pages.app import web_app_routes
+from bot.web.pages.run_details import RunDetails
+from bot.web.pages.visitors import WebServices
+from bot.wiring.services import Services, build_access_policy, build_cards
+from cards.environment import LANGUAGES
+from handlers import router
+
+
+def build_page_routes(settings: Settings, services: Services, engine: Engine) -> Sequence[web.RouteDef]:
+    """Build the routes of the pages. Each language has cards of its own, for the answers."""
+    context = services.context
+    cards = {lang: build_cards(settings.model_copy(update={"lang": lang})) for lang in LANGUAGES}
+    contexts = {lang: replace(context, cards=each.with_clock(context.clock)) for lang, each in cards.items()}
+    return web_app_routes(
+        WebServices(
+            contexts=contexts,
+            policy=build_access_policy(settings),
+            router=router,
+            audit=services.audit_log,
+            lang=settings.lang,
+        ),
+        RunDetails(engine, services.external.runs),
+        zone=ZoneInfo(settings.timezone),
+        public_url=settings.web.public_url,
+        proxies=settings.web.proxies,
+    )
