@@ -16,6 +16,7 @@ from bot.api.events.routes import EventRoutes
 from bot.api.gate import Gate
 from bot.api.idempotency import Idempotency
 from bot.api.keys import ApiKey, KeyKind, KeyRing, Scope, digest_key
+from bot.api.openapi import build_document
 from bot.api.operations import Operation
 from bot.api.pings import Pings
 from bot.api.runs import RunRoutes, RunServices
@@ -62,10 +63,11 @@ class ApiHarness(Reported):
         *schedules: ExternalSchedule,
         create: bool = False,
         limit: int = 1_000,
+        limits: Any = None,  # instead of those of the store
     ) -> None:
         super().__init__(core, stores, *schedules, limit=limit)
         self.metrics = Metrics()
-        gate = Gate(KeyRing(KEYS), stores.quota, clock=core.clock, metrics=self.metrics)
+        gate = Gate(KeyRing(KEYS), limits or stores.quota, clock=core.clock, metrics=self.metrics)
         admission = Admission(
             self.records.schedules, core.notices, create=create, limit=limit, clock=core.clock
         )
@@ -78,6 +80,10 @@ class ApiHarness(Reported):
             *(operation.route(gate) for operation in self.operations),
         ]
         self.app = application(routes, AdminGuard(own_paths=PATHS))
+
+    def document(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        return dict(build_document(self.operations))
 
     def _operations(self, core: CoreHarness, stores: StoreSet, admission: Admission) -> Sequence[Operation]:
         idempotency = Idempotency(stores.documents, clock=core.clock)
