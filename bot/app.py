@@ -24,8 +24,9 @@ from bot.wiring.api import ApiAdapters
 from bot.wiring.engines import open_engine
 from bot.wiring.exporters import build_exporter
 from bot.wiring.messengers import build_messengers
+from bot.wiring.policies import build_budget
 from bot.wiring.pools import build_pools
-from bot.wiring.services import Adapters, build_budget, build_services
+from bot.wiring.services import Adapters, build_services
 from bot.wiring.stores import open_stores
 from bot.wiring.streams import build_streams
 from bot.wiring.web import build_web_server

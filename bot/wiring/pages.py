@@ -11,7 +11,8 @@ from bot.ports import Engine
 from bot.web.pages.app import web_app_routes
 from bot.web.pages.run_details import RunDetails
 from bot.web.pages.visitors import WebServices
-from bot.wiring.services import Services, build_access_policy, build_cards
+from bot.wiring.policies import build_access_policy, build_cards
+from bot.wiring.services import Services
 from cards.environment import LANGUAGES
 from handlers import router
 

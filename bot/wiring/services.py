@@ -6,8 +6,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
-from zoneinfo import ZoneInfo
 
 from bot.audit.log import AuditLog
 from bot.audit.reader import AuditReader
@@ -16,10 +14,9 @@ from bot.chat.confirmations import TapConfirmations
 from bot.chat.context import ChatDelivery, ChatQuota, Context, ReportServices
 from bot.chat.dispatcher import Dispatcher
 from bot.chat.pending_answers import PendingAnswers
-from bot.chat.permissions import AccessPolicy, AccessRule, Role
 from bot.chat.users import GroupDirectory, UserDirectory
 from bot.config.loader import Settings
-from bot.config.resolve import groups_in, groups_of_webhooks, old_groups_in, people_in, resolve_operators
+from bot.config.resolve import old_groups_in, resolve_operators
 from bot.delivery.channels import Channels
 from bot.delivery.circuit_breaker import CircuitBreaker
 from bot.delivery.digests import Digests
@@ -36,10 +33,8 @@ from bot.external.repository import ExternalRecords
 from bot.external.retention import ExternalRetention
 from bot.jobs.queue import Jobs
 from bot.jobs.retention import PayloadRetention
-from bot.logins.logins import Logins
-from bot.models import Clock, QuotaKind
+from bot.models import Clock
 from bot.ports import Engine, Exporter
-from bot.quota.budget import Budget
 from bot.quota.governor import Governor
 from bot.quota.request_budget import RequestBudget
 from bot.reports.attachments import Attachments
@@ -47,24 +42,31 @@ from bot.reports.downloads import DownloadLog
 from bot.reports.exports import ReportExports
 from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
-from bot.runs.approvals import Approvals, Protection, ProtectionPolicy
+from bot.runs.approvals import Approvals
 from bot.runs.decisions import NotificationDecisions
-from bot.runs.discovery import DiscoveryWindow, RunDiscovery
+from bot.runs.discovery import RunDiscovery
 from bot.runs.lapses import LapseChecker, LapseSources
 from bot.runs.lifecycle import Runs
 from bot.runs.reporting import RunReports
 from bot.runs.schedule_lookup import ScheduleLookup
-from bot.runs.scheduler import MisfirePolicy, SchedulePolicy, Scheduler
+from bot.runs.scheduler import Scheduler
 from bot.runs.starts import RunStarts
 from bot.runs.watcher import Watcher
 from bot.telemetry.metrics import Metrics
 from bot.wiring.audit import build_audit_log
+from bot.wiring.discoveries import build_discoveries
 from bot.wiring.engines import build_external_records
+from bot.wiring.logins import build_logins
 from bot.wiring.notifications import build_quiet_hours
+from bot.wiring.policies import (
+    build_access_policy,
+    build_budget,
+    build_cards,
+    build_protection_policy,
+    build_schedule_policy,
+)
 from bot.wiring.reports import build_links, build_storage
 from bot.wiring.stores import StoreSet, clock_skew
-from cards.card_template import CardTemplate
-from cards.render import Cards
 from handlers import router
 
 
@@ -133,13 +135,8 @@ class _Builder:
         )
         self._reports = Reports(self._store, build_storage(settings, adapters.stores), clock=adapters.clock)
         self._external = build_external_records(settings, adapters.stores)
-        self._exports = ReportExports(
-            self._store,
-            self._jobs,
-            adapters.exporter,
-            self._reports,
-            Attachments(self._external.runs, self._reports),
-        )
+        attachments = Attachments(self._external.runs, self._reports)
+        self._exports = ReportExports(self._store, self._jobs, adapters.exporter, self._reports, attachments)
         self._overrides = Overrides(adapters.stores.overrides)
         decisions = NotificationDecisions(
             self._store,
@@ -172,8 +169,13 @@ class _Builder:
 
     def services(self) -> Services:
         adapters, store, context = self._adapters, self._store, self._context()
-        discoveries = self._build_discoveries()
+        discoveries = build_discoveries(
+            self._settings, store, adapters.engine, self._runs, clock=adapters.clock
+        )
         run_reports = RunReports(store, self._external.runs, adapters.engine, self._runs, self._jobs)
+        lapse_sources = LapseSources(
+            runs=store, lapses=adapters.stores.lapses, discoveries=discoveries, reports=run_reports
+        )
         return Services(
             jobs=self._jobs,
             reports=self._reports,
@@ -185,15 +187,7 @@ class _Builder:
             watcher=Watcher(store, adapters.engine, self._runs, clock=adapters.clock),
             discoveries=discoveries,
             lapses=LapseChecker(
-                LapseSources(
-                    runs=store,
-                    lapses=adapters.stores.lapses,
-                    discoveries=discoveries,
-                    reports=run_reports,
-                ),
-                adapters.engine,
-                self._lapse_alerts,
-                policy=self._schedule_policy,
+                lapse_sources, adapters.engine, self._lapse_alerts, policy=self._schedule_policy
             ),
             run_reports=run_reports,
             external=self._external,
@@ -208,18 +202,6 @@ class _Builder:
             dispatcher=self._dispatcher(context),
             context=context,
         )
-
-    def _build_discoveries(self) -> Mapping[str, RunDiscovery]:
-        """Build one discovery for each engine that triggers runs itself."""
-        sections, found = self._settings.engine_sections, {}
-        for name, engine in self._adapters.engine.parts.items():
-            if engine.has_own_scheduler:
-                notify_max_age, initial_lookback = sections[name].discovery_limits
-                window = DiscoveryWindow(notify_max_age=notify_max_age, initial_lookback=initial_lookback)
-                found[name] = RunDiscovery(
-                    self._store, engine, self._runs, clock=self._adapters.clock, window=window
-                )
-        return found
 
     def _build_delivery_services(self) -> DeliveryServices:
         adapters, channels = self._adapters, self._adapters.channels
@@ -294,13 +276,7 @@ class _Builder:
             groups=GroupDirectory(self._store, adapters.channels, old_groups_in(self._settings)),
             answers=PendingAnswers(self._store, clock=adapters.clock),
             audit=AuditReader(adapters.stores.audit),
-            logins=Logins(
-                adapters.stores.documents,
-                adapters.stores.links,
-                clock=adapters.clock,
-                public_url=self._settings.web.public_url,
-                ttl=timedelta(seconds=self._settings.web.session_ttl),
-            ),
+            logins=build_logins(self._settings, adapters.stores, adapters.clock),
             cards=self._cards,
             clock=adapters.clock,
         )
@@ -321,62 +297,3 @@ class _Builder:
         ):
             self._jobs.register(kinds)
         return dispatcher
-
-
-def build_budget(settings: Settings) -> Budget:
-    """Build the monthly budget of API calls and of Webhook & Stream calls."""
-    quota = settings.quota
-    return Budget(limits={QuotaKind.API: quota.api, QuotaKind.STREAM: quota.stream_webhook})
-
-
-def build_schedule_policy(settings: Settings) -> SchedulePolicy:
-    """Build the policy of time zones and misfires."""
-    return SchedulePolicy(
-        zone=ZoneInfo(settings.timezone),
-        misfire_policy=MisfirePolicy(settings.scheduler.misfire_policy),
-        misfire_grace=timedelta(seconds=settings.scheduler.misfire_grace),
-    )
-
-
-def build_protection_policy(settings: Settings) -> ProtectionPolicy:
-    """Build the policy of schedules that take a confirmation or two people."""
-    rules = [
-        (pattern, Protection.CONFIRM if level is True else Protection(str(level)))
-        for pattern, level in settings.access.protected.items()
-        if level is not False
-    ]
-    return ProtectionPolicy(rules=rules, ttl=timedelta(seconds=settings.chat.approval_ttl))
-
-
-def build_access_policy(settings: Settings) -> AccessPolicy:
-    """Build the access policy. Groups and people that other settings name are known."""
-    access = settings.access
-    return AccessPolicy(
-        admins=access.admins,
-        operators=access.operators,
-        viewers=access.viewers,
-        conversations=(*access.conversations, *groups_in(settings)),
-        rules=tuple(
-            AccessRule(role=Role(rule.role), **rule.model_dump(exclude={"role"})) for rule in access.rules
-        ),
-        named=people_in(settings),
-        webhook_groups=groups_of_webhooks(settings),
-    )
-
-
-def build_cards(settings: Settings) -> Cards:
-    """Build the renderer of cards and messages."""
-    ding = settings.dingding
-    return _compile_cards(
-        settings.lang, settings.timezone, ding.card_template_id, tuple(ding.card_variables.items())
-    )
-
-
-@cache  # Compiling the templates takes 0.2 s, and the tests build the services a thousand times.
-def _compile_cards(lang: str, zone: str, template_id: str, variables: tuple[tuple[str, str], ...]) -> Cards:
-    return Cards(
-        lang=lang,
-        zone=zone,
-        template=CardTemplate.chosen(template_id, dict(variables)),
-        buttons=router.button_designs,
-    )

@@ -88,7 +88,8 @@ async def test_a_stop_says_of_each_task_how_it_took_it(asking: Asking) -> None:
     await until(lambda: _has(asking, 2))
     await until(lambda: _running(asking, "0/2"))
     world.change("task", world.tasks("重跑")[1]["_id"], celery_id="")
-    said = await asking.chat.say("@DingRun 停止")
+    await asking.chat.say("@DingRun 停止")
+    said = await asking.chat.say("@DingRun 1")
     assert "有 1 个任务没有停下" in said
     assert "a.example.com：没有找到celery" in said
     assert await asking.statuses() == ["stop", "waiting"]

@@ -23,8 +23,8 @@ from bot.api.events.reading import (
 from bot.external.merge import RunReport
 from bot.external.models import ReportedStatus, ReportedTask
 
-_CDEVENTS = re.compile(r"dev\.cdevents\.(pipelinerun|taskrun)\.(queued|started|finished)(\..*)?")
-_TEKTON = re.compile(r"dev\.tekton\.event\.(pipelinerun|taskrun)\.(\w+)(\.v\d\w*)?")
+_CDEVENTS = re.compile(r"dev\.cdevents\.(pipelinerun|taskrun)\.(queued|started|finished)(\..{0,200})?")
+_TEKTON = re.compile(r"dev\.tekton\.event\.(pipelinerun|taskrun)\.(\w{1,40})(\.v\d\w{0,40})?")
 
 PHASES = {
     "queued": ReportedStatus.QUEUED,

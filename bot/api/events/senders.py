@@ -39,7 +39,7 @@ GITLAB_STATES = {
 }  # fmt: skip
 JENKINS_ENDS = {"SUCCESS": S, "UNSTABLE": F, "FAILURE": F, "ABORTED": X, "NOT_BUILT": X}
 DOLPHIN_ENDS = {"SUCCESS": S, "STOP": X, "PAUSE": X}
-_INSTANCE = re.compile(r"(?P<name>.+?)-\d+-\d{14,}")  # a workflow instance: name, version, time
+_INSTANCE = re.compile(r"(?P<name>.{1,300}?)-\d{1,9}-\d{14,20}")  # a workflow instance: name, version, time
 
 
 def parse_github(payload: Any, headers: Mapping[str, str]) -> Sequence[EventReport]:

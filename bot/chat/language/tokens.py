@@ -20,7 +20,9 @@ MIN_PART_CHARS = 2
 _NUMBER = re.compile(
     r"(?:第|#|no\.? ?)?(\d{1,2})(?:[个条号项]|st|[nr]d|th)?(?![\d])|第([一二三四五六七八九十])[个条号项]"
 )
-_SPAN = re.compile(r"\d+(?:\.\d+)?(?:[次遍回轮天周]|个?小时|分钟?|点半?|h|min|hours?|minutes?|days?)[后前]?")
+_SPAN = re.compile(
+    r"\d{1,9}(?:\.\d{1,9})?(?:[次遍回轮天周]|个?小时|分钟?|点半?|h|min|hours?|minutes?|days?)[后前]?"
+)
 _HAN_DIGITS = "一二三四五六七八九十"
 
 
