@@ -1,21 +1,31 @@
 """`凭据 [执行]` / `proof [run]`: show the audit trail of a run: jobs, attempts, answers, downloads."""
 
+from collections.abc import Sequence
+
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
 from bot.chat.router import RUN, Router, Synonyms
 from bot.delivery.audit_trail import audit_trail, seen_by
-from bot.models import MarkdownMessage
+from bot.external.models import RunEvent
+from bot.models import MarkdownMessage, Run
 
 router = Router()
 
 MAX_STEPS_SHOWN = 40
+MAX_EVENTS_SHOWN = 20
 
 
 SYNONYMS = Synonyms(
     also=("证据 | 全过程记录 | 全过程 | 审计记录 | 操作记录 | audit trail"),
     common=("详情 | 明细 | details"),
 )
+
+
+async def _events(ctx: Context, run: Run) -> Sequence[RunEvent]:
+    """Return the last reports of the system that executed the run, if another one did."""
+    external = await ctx.reports.reported.find(run.id)
+    return external.events[-MAX_EVENTS_SHOWN:] if external else ()
 
 
 @router.command(
@@ -38,4 +48,5 @@ async def proof(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         unlisted=max(len(steps) - MAX_STEPS_SHOWN, 0),
         seen=[await ctx.users.display_name(each) for each in seen_by(jobs)],
         downloads=await ctx.reports.downloads.for_run(run.id),
+        events=await _events(ctx, run),
     )

@@ -15,6 +15,7 @@ from bot.delivery.policy.quiet_hours import QuietHours
 from bot.delivery.requests import DeliveryRequests
 from bot.delivery.resend import Resender
 from bot.errors import DingRunError, Refused, UserError
+from bot.external.repository import ExternalRuns
 from bot.logins.logins import Logins
 from bot.models import Clock, Destination, DestinationKind, Message, Report, Run, Schedule
 from bot.quota.governor import Governor
@@ -43,6 +44,7 @@ class ReportServices:
     exports: ReportExports
     links: ReportLinks
     downloads: DownloadLog
+    reported: ExternalRuns  # what other systems reported of their runs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -258,6 +258,7 @@ class _Builder:
                 exports=self._exports,
                 links=self._links,
                 downloads=self._download_log,
+                reported=self._external.runs,
             ),
             delivery=ChatDelivery(
                 requests=self._delivery,

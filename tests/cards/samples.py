@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.delivery.audit_trail import Attempt
 from bot.downloads import IssuedLink
+from bot.external.models import RunEvent
 from bot.models import (
     Acknowledgement,
     AuditChannel,
@@ -661,6 +662,10 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
                 _TAP,
                 {**_STEP, "kind": "export", "to": "", "by": "user02"},
             ],
+            "events": [
+                RunEvent(at=NOW, kind="start"),
+                RunEvent(at=NOW, kind="failed", detail="exit 3 no space left", accepted=False),
+            ],
             "unlisted": 0,
             "seen": ["张三"],
             "downloads": [_DOWNLOAD, replace(_DOWNLOAD, address="2001:db8::1", agent="")],
@@ -673,6 +678,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
                 muted=Mute(by=Person(id="u1", name="张三"), at=NOW, until=NOW),
             ),
             "chain": [],
+            "events": [],
             "unlisted": 3,
             "seen": [],
             "downloads": [],

@@ -63,6 +63,13 @@ async def test_another_end_is_a_conflict_and_changes_nothing(reported: Reported)
     assert (await reported.run()).well
 
 
+async def test_the_proof_shows_an_end_that_was_not_taken(reported: Reported) -> None:
+    run = (await reported.report(SUCCESS)).run
+    await reported.report(FAILED, exit_code=3)
+    answer = await reported.core.say(f"凭据 {run.id}")
+    assert "失败，exit 3（之前已经结束，没有采用）" in answer
+
+
 async def test_a_start_that_arrives_late_with_its_time_corrects_the_run(reported: Reported) -> None:
     await reported.report(SUCCESS)
     await reported.report(RUNNING, started_at=NOW - timedelta(minutes=5))
