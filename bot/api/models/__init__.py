@@ -1,0 +1,46 @@
+"""Bodies of the JSON API. `openapi.json` is generated from them; unknown fields are refused by name."""
+
+from bot.api.models.commands import CommandAnswer, CommandQuery
+from bot.api.models.expectations import ExpectBody
+from bot.api.models.fields import ID_PATTERN, Answer, Body, NoQuery, ProblemAnswer
+from bot.api.models.runs import (
+    DestinationState,
+    FileAnswer,
+    LinkBody,
+    LogAnswer,
+    RunAnswer,
+    RunBody,
+    RunList,
+    RunListQuery,
+    RunQuery,
+    StopAnswer,
+    TaskBody,
+)
+from bot.api.models.schedules import RerunAnswer, RerunBody, ScheduleAnswer, ScheduleBody, ScheduleList
+
+__all__ = [
+    "ID_PATTERN",
+    "Answer",
+    "Body",
+    "CommandAnswer",
+    "CommandQuery",
+    "DestinationState",
+    "ExpectBody",
+    "FileAnswer",
+    "LinkBody",
+    "LogAnswer",
+    "NoQuery",
+    "ProblemAnswer",
+    "RerunAnswer",
+    "RerunBody",
+    "RunAnswer",
+    "RunBody",
+    "RunList",
+    "RunListQuery",
+    "RunQuery",
+    "ScheduleAnswer",
+    "ScheduleBody",
+    "ScheduleList",
+    "StopAnswer",
+    "TaskBody",
+]

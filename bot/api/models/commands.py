@@ -1,0 +1,27 @@
+"""Commands for runners."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bot.api.models.fields import Answer, Body, ClientId
+
+
+class CommandAnswer(Answer):
+    """A request to the runner of a schedule."""
+
+    id: str
+    type: Literal["run.rerun", "run.stop"]
+    schedule: str
+    run: str
+    rid: str = Field(description="Report the run under this id.")
+    asked_by: str = ""
+    labels: dict[str, str] = Field(default_factory=dict)
+    tasks: list[str] = Field(default_factory=list)
+
+
+class CommandQuery(Body):
+    """Whose commands, and how long to wait for one."""
+
+    runner: ClientId
+    wait: Annotated[int, Field(ge=0, le=60)] = 0
