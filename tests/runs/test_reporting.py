@@ -11,6 +11,7 @@ from bot.external.models import ExternalRun, ExternalSchedule, ReportedStatus, R
 from bot.models import RunStatus, TaskStatus, Trigger
 from bot.reasons import reason
 from bot.wiring.stores import sqlite_stores
+from tests.cards.samples import HOSTILE
 from tests.conftest import CoreHarness
 from tests.external.harness import BACKUP, FAILED, RUNNING, SLUG, SUCCESS, Reported
 from tests.factories import NOW
@@ -68,6 +69,18 @@ async def test_the_proof_shows_an_end_that_was_not_taken(reported: Reported) -> 
     await reported.report(FAILED, exit_code=3)
     answer = await reported.core.say(f"凭据 {run.id}")
     assert "失败，exit 3（之前已经结束，没有采用）" in answer
+
+
+async def test_markup_of_other_systems_is_neutral_on_the_card(core: CoreHarness) -> None:
+    reported = Reported(core, sqlite_stores(core.store), replace(BACKUP, name=HOSTILE[:60]))
+    tasks = [ReportedTask(id="a", name=HOSTILE, status=FAILED, reason=HOSTILE)]
+    await reported.report(FAILED, error=HOSTILE, tasks=tasks, counts={HOSTILE[:40]: 3}, title=HOSTILE)
+    await core.do_jobs()
+    ((card,), shown) = core.messenger.cards.values(), await core.say("状态")
+    for text in (card.params["markdown"], card.headline, shown):
+        assert "](http" not in text
+        assert "<a " not in text
+        assert "\u202e" not in text
 
 
 async def test_a_start_that_arrives_late_with_its_time_corrects_the_run(reported: Reported) -> None:
