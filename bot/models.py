@@ -646,6 +646,14 @@ class MarkdownMessage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CardSearch:
+    """What DingTalk's search finds a card by, and shows of it."""
+
+    description: str  # at most 200 characters
+    kind: Mapping[str, str]  # name of this kind of card, by language such as `zh_CN`
+
+
+@dataclass(frozen=True, kw_only=True)
 class RenderedCard:
     """Card (卡片), rendered for one template."""
 
@@ -653,6 +661,9 @@ class RenderedCard:
     params: Mapping[str, str]  # DingTalk accepts strings only
     headline: str  # shown in the chat list
     mention: tuple[str, ...] = ()  # staffIds or `all`
+    alert: str = ""  # shown on the lock screen; "" = the headline
+    silent: bool = False  # appears without a notification
+    search: CardSearch | None = None  # None = the search of DingTalk does not find it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 
 from bot.downloads import IssuedLink
-from bot.models import Clock, MarkdownMessage, RenderedCard, Report, Run
+from bot.models import CardSearch, Clock, MarkdownMessage, RenderedCard, Report, Run
 from bot.runtime import utc_now
 from cards.buttons import ButtonDesign, draw_buttons
 from cards.card_template import BUTTONS, CardTemplate
 from cards.digest import LINE_DETAILS, digest_values
 from cards.environment import load
-from cards.escaping import Markup, cut_bytes
+from cards.escaping import Markup, cut, cut_bytes
 from cards.summary import DETAIL_LEVELS, NO_STATE, CardState, SummaryView
 
 MAX_TITLE_BYTES = 200
@@ -21,6 +21,8 @@ accepted: every published connector sends it."""
 MAX_DIGEST_BYTES = 8_000  # of a digest's body, which has a line for each run
 MAX_ANSWER_BYTES = 18_000  # of an answer in the chat; DingTalk rejects about 20,000
 MAX_LIST_TITLE_BYTES = 90  # of a message's title, shown only in the list of chats
+MAX_SEARCH_CHARACTERS = 200  # of what the search of DingTalk shows, 0783-create-and-deliver-cards
+SEARCH_KIND: Mapping[str, str] = {"zh_CN": "执行结果", "en_US": "Run result"}
 
 _ELLIPSIS = "…"
 
@@ -72,7 +74,12 @@ class Cards:
             buttons=draw_buttons(self._buttons, view, self.lang),
         )
         return RenderedCard(
-            template_id=self._template.id, params=params, headline=title, mention=tuple(mention)
+            template_id=self._template.id,
+            params=params,
+            headline=title,
+            mention=tuple(mention),
+            alert=self._line("alert.md", view.values(DETAIL_LEVELS[-1])),
+            search=self._search(view),
         )
 
     def summary_message(
@@ -105,7 +112,7 @@ class Cards:
         )
         markdown = _first_fitting(pages, MAX_DIGEST_BYTES)
         params = self._template.params(title=title, markdown=markdown, tips="", buttons=[])
-        return RenderedCard(template_id=self._template.id, params=params, headline=title)
+        return RenderedCard(template_id=self._template.id, params=params, headline=title, alert=title)
 
     def digest_message(self, runs: Sequence[Run], *, limit: int, quiet: bool = False) -> MarkdownMessage:
         """Return the digest as a message of at most `limit` bytes."""
@@ -118,8 +125,7 @@ class Cards:
         return MarkdownMessage(title=title, text=f"### {title}\n\n{_first_fitting(pages, max_bytes)}")
 
     def _digest_title(self, runs: Sequence[Run]) -> str:
-        title = self._dialects.message_env.page("digest.md", digest_values(runs, None))
-        return cut_bytes(_one_line(title), MAX_TITLE_BYTES)
+        return self._line("digest.md", digest_values(runs, None))
 
     def reply(self, phrase: str, /, **values: object) -> MarkdownMessage:
         """Return an answer in the chat.
@@ -147,8 +153,14 @@ class Cards:
         return self._dialects.message_env.phrase(key, {"now": self._clock(), **values})
 
     def _title(self, view: SummaryView) -> str:
-        title = self._dialects.message_env.page("title.md", view.values(DETAIL_LEVELS[-1]))
-        return cut_bytes(_one_line(title), MAX_TITLE_BYTES)
+        return self._line("title.md", view.values(DETAIL_LEVELS[-1]))
+
+    def _line(self, template: str, values: Mapping[str, object]) -> str:
+        return cut_bytes(_one_line(self._dialects.message_env.page(template, values)), MAX_TITLE_BYTES)
+
+    def _search(self, view: SummaryView) -> CardSearch:
+        found = self._dialects.message_env.page("search.md", view.values(DETAIL_LEVELS[0]))
+        return CardSearch(description=cut(_one_line(found), MAX_SEARCH_CHARACTERS), kind=SEARCH_KIND)
 
 
 def _first_fitting(texts: Iterator[str], limit: int) -> str:

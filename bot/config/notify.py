@@ -128,6 +128,13 @@ class NotifySettings(Section):
         description="Runs whose summaries do not wait. `failed`: those with a failure.",
         examples=["failed"],
     )
+    silent_success: bool = Field(
+        False,
+        description="Cards of runs that succeeded, as the run before did, appear without a notification on"
+        " phones and desktops. A card that needs attention, mentions somebody, or was asked for in that chat"
+        " always notifies.",
+        examples=[True],
+    )
     remind_after: Whole = Field(
         0,
         ge=0,

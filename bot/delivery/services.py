@@ -38,6 +38,7 @@ class DeliveryServices:
     report_sender: ReportSender
     overrides: Overrides
     quiet_hours: QuietHours | None = None
+    silent_success: bool = False  # cards of runs that succeeded, as the run before did, notify nobody
     remind_after: timedelta = timedelta()  # after the summary of a failed run; 0 = nobody is reminded
 
     async def find_ended_run(self, job: Job) -> Run:

@@ -228,6 +228,7 @@ class _Builder:
             report_sender=ReportSender(self._store, self._jobs, self._reports, self._links, limits),
             overrides=self._overrides,
             quiet_hours=build_quiet_hours(self._settings),
+            silent_success=self._settings.notify.silent_success,
             remind_after=self._settings.notify.remind_delay,
         )
 

@@ -156,7 +156,11 @@ def _add_message(delivery: Delivery, conversation: str) -> None:
             kind="card",
             sender=Sender(id=card.app.robot, name=card.app.robot_name, robot=True),
             at=delivery.state.clock.now(),
-            content={"at": _mentions(delivery.model.get("atUserIds")), "headline": rules.headline(model)},
+            content={
+                "at": _mentions(delivery.model.get("atUserIds")),
+                "headline": rules.headline(model),
+                **rules.outside_chat(model),
+            },
             out_track_id=card.out_track_id,
             query_key=card.carriers[delivery.space.key],
             robot=card.app.robot,

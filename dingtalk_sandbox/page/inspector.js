@@ -97,6 +97,14 @@ function retriesRow(message, related) {
   return row(t("inspector.retries"), h("span", { data: { testid: "retries" } }, n ? t("inspector.times", { n }) : t("inspector.never")));
 }
 
+/** What a card shows on the lock screen and in DingTalk's search. */
+function outsideChat({ alert, silent, search }) {
+  return [
+    (alert || silent) && row(t("inspector.alert"), h("span", { data: { testid: "alert" } }, silent ? t("inspector.silent") : alert)),
+    search && row(t("inspector.search"), h("span", { data: { testid: "search" } }, search)),
+  ];
+}
+
 /** Build the panel for a message and its related calls. */
 function parts(message, related) {
   const { wire } = message;
@@ -106,7 +114,8 @@ function parts(message, related) {
     wire && retriesRow(message, related),
     row(t("inspector.at"), fullTime(message.at)),
     row(t("inspector.id"), h("code", {}, message.id)),
-    message.kind === "card" && row(t("inspector.card"), h("code", {}, cardId(message))));
+    message.kind === "card" && row(t("inspector.card"), h("code", {}, cardId(message))),
+    ...outsideChat(message.content ?? {}));
   if (!wire) return [h("p", { class: "hint" }, t(isRobot(message) ? "inspector.nowire" : "inspector.none")), facts];
   return [...exchange(wire, facts), ...others(message, related)];
 }

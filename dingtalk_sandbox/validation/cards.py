@@ -16,6 +16,8 @@ from dingtalk_sandbox.redaction import is_too_deep
 MAX_TRACK_ID_LENGTH = 100
 MAX_KEY_BYTES = 100
 MAX_DATA_BYTES = 100 * 1024  # of a whole cardParamMap
+MAX_SEARCH_LENGTH = 200  # of searchDesc, in characters
+SEARCH_FIELDS = ("searchIcon", "searchTypeName", "searchDesc")
 SPACE_ID_PREFIX = "dtv1.card//"
 SPACE_PATTERN = re.compile(r"(\w{1,40})\.(\S+)", re.ASCII)
 SPACE_MODELS = {
@@ -123,9 +125,44 @@ def parse_space_models(body: Json) -> dict[str, Json]:
     for model in found.values():
         if not isinstance(model, dict) or not isinstance(model.get("supportForward", False), bool):
             raise api_error("param.openSpaceModelInvalid")
+        _check_notification(model.get("notification"))
+        _check_search_support(model.get("searchSupport"))
     if "IM_GROUP" in found and "supportForward" not in found["IM_GROUP"]:
         raise api_error("param.openSpaceModelInvalid", "supportForward")
     return found
+
+
+def _check_notification(given: Any) -> None:
+    part = {} if given is None else given
+    if not isinstance(part, dict) or not isinstance(part.get("alertContent") or "", str):
+        raise api_error("param.openSpaceModelInvalid", "notification.alertContent")
+    if not isinstance(part.get("notificationOff") or False, bool):
+        raise api_error("param.openSpaceModelInvalid", "notification.notificationOff")
+
+
+def _check_search_support(given: Any) -> None:
+    """Check `{searchIcon, searchTypeName, searchDesc}`. `searchTypeName` is JSON: a name by language."""
+    part = {} if given is None else given
+    if not isinstance(part, dict) or not all(isinstance(part.get(key) or "", str) for key in SEARCH_FIELDS):
+        raise api_error("param.openSpaceModelInvalid", "searchSupport")
+    if len(part.get("searchDesc") or "") > MAX_SEARCH_LENGTH:
+        raise api_error("param.openSpaceModelInvalid", "searchSupport.searchDesc is too long")
+    try:
+        names = json.loads(part.get("searchTypeName") or "{}")
+    except (ValueError, RecursionError):
+        names = None
+    if not isinstance(names, dict) or not all(isinstance(name, str) for name in names.values()):
+        raise api_error("param.openSpaceModelInvalid", "searchSupport.searchTypeName is not JSON")
+
+
+def outside_chat(model: Json) -> Json:
+    """Return what a card shows outside its chat: `{alert, silent, search}`."""
+    notification, search = model.get("notification") or {}, model.get("searchSupport") or {}
+    return {
+        "alert": notification.get("alertContent") or headline(model),
+        "silent": notification.get("notificationOff") is True,
+        "search": search.get("searchDesc") or "",
+    }
 
 
 def headline(model: Json) -> str:

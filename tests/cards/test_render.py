@@ -28,7 +28,14 @@ from bot.models import (
 )
 from cards.card_template import AI
 from cards.environment import LANGUAGES, TEMPLATES, load_phrases, read_yaml
-from cards.render import MAX_ANSWER_BYTES, MAX_MARKDOWN_BYTES, MAX_TIPS_BYTES, MAX_TITLE_BYTES, Cards
+from cards.render import (
+    MAX_ANSWER_BYTES,
+    MAX_MARKDOWN_BYTES,
+    MAX_SEARCH_CHARACTERS,
+    MAX_TIPS_BYTES,
+    MAX_TITLE_BYTES,
+    Cards,
+)
 from cards.summary import NO_STATE, CardState
 from handlers import router
 from tests.cards.markdown_reader import CARD_MENTION, constructs, outside_code
@@ -99,6 +106,19 @@ def answer_page(phrase: str) -> Iterator[str]:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_summary_looks_as_agreed(name: str, lang: str) -> None:
     check(f"{name}.{lang}.md", summary_page(CARDS[lang], SAMPLES[name]))
+
+
+def outside_page() -> Iterator[str]:
+    """Yield what each sample shows on the lock screen and in the search, in both languages."""
+    for name, sample in SAMPLES.items():
+        yield f"# {name}"
+        for lang in LANGUAGES:
+            card = CARDS[lang].summary(sample.run, sample.report, **sample.options)
+            yield f"{card.alert}\n\n{card.search.description if card.search else ''}"
+
+
+def test_lock_screen_and_search_look_as_agreed() -> None:
+    check("outside_the_chat.md", "\n\n".join(outside_page()) + "\n")
 
 
 def test_answers_look_as_agreed() -> None:
@@ -261,6 +281,9 @@ def test_a_card_keeps_its_limits_whatever_it_must_show(name: str, reason: str, l
     card = CARDS[lang].summary(run, report(name=name), state=CardState(stamp=replace(STAMP, by=reason)))
     sizes = {key: len(value.encode()) for key, value in card.params.items()}
     assert sizes["title"] <= MAX_TITLE_BYTES
+    assert len(card.alert.encode()) <= MAX_TITLE_BYTES
+    assert card.search is not None
+    assert len(card.search.description) <= MAX_SEARCH_CHARACTERS
     assert sizes["tips"] <= MAX_TIPS_BYTES
     assert 0 < sizes["markdown"] <= MAX_MARKDOWN_BYTES
 

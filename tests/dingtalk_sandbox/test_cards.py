@@ -110,6 +110,16 @@ async def test_only_recipients_see_the_card(client: Client) -> None:
     assert await client.messages(viewer="user02") == []
 
 
+WRONG_OUTSIDE: list[dict[str, Any]] = [
+    {"notification": "失败"},
+    {"notification": {"alertContent": ["失败"]}},
+    {"notification": {"notificationOff": "true"}},
+    {"searchSupport": []},
+    {"searchSupport": {"searchDesc": "x" * 201}},
+    {"searchSupport": {"searchTypeName": "执行结果"}},
+    {"searchSupport": {"searchTypeName": {"zh_CN": "执行结果"}}},
+]
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"outTrackId": ""}, "param.outTrackIdEmpty"),
     ({"outTrackId": "x" * 101}, "param.invalid"),
@@ -130,6 +140,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"imGroupOpenSpaceModel": None}, "param.openSpaceModelInvalid"),
     ({"imGroupOpenSpaceModel": {}}, "param.openSpaceModelInvalid"),
     ({"imGroupOpenSpaceModel": {"supportForward": "yes"}}, "param.openSpaceModelInvalid"),
+    *[
+        ({"imGroupOpenSpaceModel": {"supportForward": True} | wrong}, "param.openSpaceModelInvalid")
+        for wrong in WRONG_OUTSIDE
+    ],
     ({"imGroupOpenDeliverModel": None}, "param.spaceDeliverModelEmpty"),
     ({"imGroupOpenDeliverModel": []}, "param.openDeliverModelError"),
     ({"imGroupOpenDeliverModel": {}}, "param.openDeliverModelError"),
@@ -285,3 +299,16 @@ async def test_the_headline_is_the_last_message_text(client: Client) -> None:
     model = {"supportForward": True, "lastMessageI18n": {"ZH_CN": "每日"}}
     await client.api(BOTH, card(imGroupOpenSpaceModel=model, topOpenSpaceModel={"spaceType": "ONE_BOX"}))
     assert (await client.last())["content"]["headline"] == "每日"
+
+
+async def test_a_card_shows_on_the_lock_screen_and_in_the_search(client: Client) -> None:
+    notification = {"alertContent": "每日巡检：失败 2/10", "notificationOff": True}
+    search = {"searchDesc": "每日巡检 r1", "searchTypeName": '{"zh_CN": "执行结果"}'}
+    model = {"supportForward": True, "notification": notification, "searchSupport": search}
+    await client.api(BOTH, card(imGroupOpenSpaceModel=model))
+    content = (await client.last())["content"]
+    assert (content["alert"], content["silent"], content["search"]) == (
+        "每日巡检：失败 2/10",
+        True,
+        "每日巡检 r1",
+    )

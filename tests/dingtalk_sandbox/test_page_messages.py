@@ -89,6 +89,22 @@ async def test_the_inspector_adds_up_what_a_card_cost(chat: Page, bot: TinyBot) 
     await expect(panel.get_by_test_id("related")).to_contain_text(["按钮回调", "更新"])
 
 
+async def test_the_inspector_shows_the_lock_screen_and_the_search(chat: Page, bot: TinyBot) -> None:
+    search = {"searchDesc": "每日巡检 r1"}
+    await bot.deliver(
+        "c1", {"title": "巡检"}, notification={"alertContent": "失败 2/10"}, searchSupport=search
+    )
+    panel = await inspector(chat, "card")
+    await expect(panel.get_by_test_id("alert")).to_have_text("失败 2/10")
+    await expect(panel.get_by_test_id("search")).to_have_text("每日巡检 r1")
+    await expect(chat.get_by_test_id("silent")).to_have_count(0)
+
+
+async def test_a_card_without_a_notification_says_so(chat: Page, bot: TinyBot) -> None:
+    await bot.deliver("c1", {"title": "巡检"}, notification={"notificationOff": True})
+    await expect(last(chat, "card").get_by_test_id("silent")).to_have_text("免打扰")
+
+
 async def test_a_card_that_is_sent_again_shows_as_a_retry(chat: Page, bot: TinyBot) -> None:
     await bot.send_card()
     with pytest.raises(AssertionError, match="cardAlreadyExist"):

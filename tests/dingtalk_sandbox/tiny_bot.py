@@ -64,12 +64,14 @@ class TinyBot:
                   "sys_full_json_obj": json.dumps({"msgButtons": [RERUN]})}  # fmt: skip
         await self.deliver(id_, values)
 
-    async def deliver(self, id_: str, values: Mapping[str, str], template: str = BUTTONS) -> None:
+    async def deliver(
+        self, id_: str, values: Mapping[str, str], template: str = BUTTONS, **outside: object
+    ) -> None:
         await self.call("POST", "/v1.0/card/instances/createAndDeliver", {
             "cardTemplateId": template, "outTrackId": id_, "callbackType": "STREAM",
             "cardData": {"cardParamMap": values},
             "openSpaceId": f"dtv1.card//IM_GROUP.{GROUP}",
-            "imGroupOpenSpaceModel": {"supportForward": True},
+            "imGroupOpenSpaceModel": {"supportForward": True, **outside},
             "imGroupOpenDeliverModel": {"robotCode": APP["clientId"]},
         })  # fmt: skip
 

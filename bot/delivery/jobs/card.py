@@ -18,6 +18,7 @@ from bot.delivery.jobs.summary import (
 )
 from bot.delivery.payload import DeliveryPayload, DeliveryResult
 from bot.delivery.plan import card_id, delivery_job, job_id
+from bot.delivery.policy.silent_cards import is_silent
 from bot.delivery.policy.start_notices import shows_running
 from bot.delivery.recipients import mentions
 from bot.delivery.routing import Route
@@ -105,7 +106,9 @@ async def _render(services: DeliveryServices, summary: Summary) -> tuple[Outgoin
     state = await build_card_state(services, report, destination, key=key, snapshot=summary.snapshot)
     state = replace(state, acknowledged=await services.acknowledgement(run))
     content = services.cards.summary(run, report, state=state, mention=mentions(run, destination))
+    silent = services.silent_success and is_silent(run, destination)
     updates = not summary.snapshot.withholds_updates
+    content = replace(content, silent=silent)
     card = OutgoingCard(destination=destination, card_id=key, content=content, updates=updates)
     return card, tuple(job.id for job in exports if job.state.ended)
 

@@ -111,7 +111,7 @@ class OpenApiMessenger:
 
     async def _card_space(self, destination: Destination, card: RenderedCard) -> dict[str, Any]:
         """Return the space of a card: a group, or the chat of a user with the robot."""
-        shown = {"supportForward": True, "lastMessageI18n": {"ZH_CN": card.headline, "EN_US": card.headline}}
+        shown = _space_model(card)
         if destination.kind is DestinationKind.GROUP:
             conversation = await self.conversation_id(destination.id)
             return {
@@ -223,6 +223,27 @@ class OpenApiMessenger:
         if answer.get("flowControlledStaffIdList"):
             raise TemporaryError("DingTalk throttles messages to this person", retry_after=60)
         return _accepted_result(answer)
+
+
+def _space_model(card: RenderedCard) -> dict[str, Any]:
+    """Return how a card shows outside its chat: in the chat list, on the lock screen and in the search.
+
+    The models of a group and of a person have the same fields.
+    """
+    notification = card_models.CreateAndDeliverRequestImGroupOpenSpaceModelNotification(
+        alert_content=card.alert or card.headline, notification_off=card.silent
+    )
+    search = card.search and card_models.CreateAndDeliverRequestImGroupOpenSpaceModelSearchSupport(
+        search_desc=card.search.description,
+        search_type_name=json.dumps(dict(card.search.kind), ensure_ascii=False),
+    )
+    model = card_models.CreateAndDeliverRequestImGroupOpenSpaceModel(
+        support_forward=True,
+        last_message_i18n={"ZH_CN": card.headline, "EN_US": card.headline},
+        notification=notification,
+        search_support=search,
+    )
+    return dict(model.to_map())
 
 
 def _check_delivery(results: object, card_id: str) -> SendResult:
