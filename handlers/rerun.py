@@ -1,6 +1,6 @@
 """`重跑 [计划]` / `rerun [schedule]`: run a schedule again. The button does the same."""
 
-from bot.chat.context import Context, reply_destination, request_key
+from bot.chat.context import Context, is_from_page, outcome_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.protection import ensure_protected, reserve_tapped, start_request, start_tapped
 from bot.chat.requests import CommandRequest, TapRequest
@@ -39,25 +39,34 @@ SYNONYMS = Synonyms(
     en="run a schedule again",
 )
 async def rerun(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    destination, key = reply_destination(request.message), f"submit:{request_key(request.message)}"
+    key = f"submit:{request_key(request.message)}"
     existing = await ctx.runs.find_triggered(key)
     if existing:
-        return await _accepted(ctx, existing)
+        return await _accepted(ctx, request, existing)
     schedule = await ctx.find_schedule(request, request.argument)
     trigger = TriggerRequest(
-        idempotency_key=key, trigger=Trigger.CHAT, asked_by=request.message.sender, asked_in=destination
+        idempotency_key=key,
+        trigger=Trigger.CHAT,
+        asked_by=request.message.sender,
+        asked_in=outcome_destination(request.message),
     )
     await ctx.starts.ensure_free(schedule.id, trigger)
     wanted = start_request(trigger, request.message.sender)
     await ensure_protected(ctx, request, schedule, wanted, argument=schedule.id)
     async with ctx.starts.reserved(schedule.id, trigger):
         await ctx.quota.requests.charge(request.message.sender)
-        return await _accepted(ctx, await ctx.runs.trigger(schedule, trigger))
+        return await _accepted(ctx, request, await ctx.runs.trigger(schedule, trigger))
 
 
-async def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
+async def _accepted(ctx: Context, request: CommandRequest, run: Run) -> MarkdownMessage:
     notified = effective_schedule(run.schedule, await ctx.overrides.find(run.schedule_id)).notify_enable
-    return ctx.cards.reply("rerun_accepted", schedule=run.schedule_name, run=run.id, told=notified)
+    return ctx.cards.reply(
+        "rerun_accepted",
+        schedule=run.schedule_name,
+        run=run.id,
+        told=notified,
+        page=is_from_page(request.message),
+    )
 
 
 def _trigger_request(request: TapRequest) -> TriggerRequest:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.chat.context import Context, reply_destination, request_key
+from bot.chat.context import Context, is_from_page, outcome_destination, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.protection import ensure_protected, reserve_tapped, start_request, start_tapped
 from bot.chat.requests import CommandRequest, TapRequest
@@ -38,32 +38,37 @@ SYNONYMS = Synonyms(
     en="run only the failed tasks again",
 )
 async def rerun_failed(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    destination, key = reply_destination(request.message), f"submit:{request_key(request.message)}"
+    key = f"submit:{request_key(request.message)}"
     existing = await ctx.runs.find_triggered(key)
     if existing:
-        return await _accepted(ctx, existing)
+        return await _accepted(ctx, request, existing)
     last = await (_find_by_name(ctx, request) if request.argument else _find_latest(ctx, request))
     schedule = await ctx.schedule_of(request, last)
     trigger = TriggerRequest(
         idempotency_key=retry_key(last.id, key),
         trigger=Trigger.CHAT,
         asked_by=request.message.sender,
-        asked_in=destination,
+        asked_in=outcome_destination(request.message),
     )
     await ctx.starts.ensure_free(schedule.id, trigger)
     wanted = start_request(trigger, request.message.sender)
     await ensure_protected(ctx, request, schedule, wanted, argument=last.id)
     async with ctx.starts.reserved(schedule.id, trigger):
         await ctx.quota.requests.charge(request.message.sender)
-        return await _accepted(ctx, await ctx.runs.trigger(schedule, trigger))
+        return await _accepted(ctx, request, await ctx.runs.trigger(schedule, trigger))
 
 
-async def _accepted(ctx: Context, run: Run) -> MarkdownMessage:
+async def _accepted(ctx: Context, request: CommandRequest, run: Run) -> MarkdownMessage:
     retried = await ctx.runs.find(retried_run_id(run.idempotency_key))
     failed = retried.task_counts.failed if retried and retried.task_counts else 0
     notified = effective_schedule(run.schedule, await ctx.overrides.find(run.schedule_id)).notify_enable
     return ctx.cards.reply(
-        "retry_accepted", schedule=run.schedule_name, run=run.id, count=failed, told=notified
+        "retry_accepted",
+        schedule=run.schedule_name,
+        run=run.id,
+        count=failed,
+        told=notified,
+        page=is_from_page(request.message),
     )
 
 

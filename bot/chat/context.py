@@ -32,6 +32,8 @@ from bot.runs.starts import RunStarts
 from cards.render import Cards
 
 MAX_RUNS_OFFERED = 10
+PAGES = "web"
+"""`Message.robot_code` of what people do on the web pages."""
 
 Request = CommandRequest | TapRequest
 
@@ -210,6 +212,16 @@ def reply_destination(message: Message) -> Destination:
     if message.group:
         return Destination(kind=DestinationKind.GROUP, id=message.conversation_id, app=message.app)
     return Destination(kind=DestinationKind.USER, id=message.sender.id, app=message.app)
+
+
+def outcome_destination(message: Message) -> Destination | None:
+    """Return where the outcome of what a message asks for is told too. None for a page, which shows it."""
+    return None if is_from_page(message) else reply_destination(message)
+
+
+def is_from_page(message: Message) -> bool:
+    """Return whether a message was not sent in a chat, but stands for what a person did on a web page."""
+    return message.robot_code == PAGES
 
 
 def request_key(message: Message) -> str:

@@ -467,6 +467,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "rerun_accepted": [
         {"schedule": "每日巡检", "run": "r1"},
         {"schedule": "每日巡检", "run": "r1", "told": False},
+        {"schedule": "每日巡检", "run": "r1", "page": True},
     ],
     "rerun_running": [_RUNNING, {**_RUNNING, "total": 0, "ended": 0}],
     "tap_superseded": [{"schedule": "每日巡检", "ordinal": 12, "run": "rabcdefghij"}],
@@ -632,7 +633,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     ],
     "retry_accepted": [
         {"schedule": "每日巡检", "run": "r1", "count": 2, "told": told} for told in (True, False)
-    ],
+    ]
+    + [{"schedule": "每日巡检", "run": "r1", "count": 2, "told": True, "page": True}],
     "nothing_failed": [{"schedule": "每日巡检"}, {"schedule": ""}],
     "too_many_schedules": [{"limit": 1000}],
     "late_reports": [

@@ -85,10 +85,14 @@ class PageHarness:
         assert answer.status == status, await answer.text()
         return await answer.text()
 
+    async def form(self, path: str, do: str, **changes: str) -> dict[str, str]:
+        """Return what a button on a page sends."""
+        found = next(form for form in FORM.finditer(await self.get(path)) if form["do"] == do)
+        return found.groupdict() | {"back": path} | changes
+
     async def press(self, path: str, do: str, **changes: str) -> ClientResponse:
         """Press a button on a page."""
-        found = next(form for form in FORM.finditer(await self.get(path)) if form["do"] == do)
-        return await self.client.post("/status/act", data=found.groupdict() | {"back": path} | changes)
+        return await self.client.post("/status/act", data=await self.form(path, do, **changes))
 
     async def say_on_page(self, path: str, do: str, **changes: str) -> str:
         """Press a button and return the page that answers."""

@@ -23,6 +23,7 @@ ACTIONS: Mapping[str, str] = {
     "stop": "停止 {what}",
     "resend": "重发 {what}",
     "regenerate": "重新生成 {what}",
+    "approve": "同意 {what}",
     "mute": "静默 {what} {more}",
     "unmute": "取消静默 {what}",
     "acknowledge": "确认 {what}",
@@ -91,6 +92,7 @@ class Actions:
             outcome=(recorded.outcome if recorded else AuditOutcome.ACCEPTED).value,
             asks=asks and pending is not None and pending.kind is PendingKind.CONFIRMATION,
             back=wish.back,
+            run_id=recorded.run_id if recorded and recorded.outcome is AuditOutcome.ACCEPTED else "",
         )
 
     def _entry(self, visitor: Visitor, message: Message) -> AuditEntry:

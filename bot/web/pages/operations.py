@@ -16,6 +16,7 @@ from bot.quota.budget import (
     month_start,
     quota_level,
 )
+from bot.web.pages.schedules import place_names
 from bot.web.pages.visitors import Gate, Visitor
 
 MAX_ENTRIES = 200
@@ -41,7 +42,10 @@ class OperationPages:
         troubled, counted = await resender.undelivered(), await resender.count_undelivered()
         groups = await self._by_run(visitor, troubled)
         unlisted = sum(counted.values()) - len(troubled) if visitor.is_admin else 0
-        return self._gate.show("deliveries", visitor, groups=groups, unlisted=max(unlisted, 0))
+        names = await place_names(
+            visitor.context, [str(job.payload.get("destination", "")) for job in troubled]
+        )
+        return self._gate.show("deliveries", visitor, groups=groups, names=names, unlisted=max(unlisted, 0))
 
     async def _by_run(self, visitor: Visitor, jobs: Sequence[Job]) -> Sequence[tuple[Run, list[Job], bool]]:
         """Group jobs by run, the newest first, each with whether the visitor may resend them."""

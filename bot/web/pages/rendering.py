@@ -25,12 +25,12 @@ from cards.filters import Filters
 
 FOLDER = Path(__file__).parent
 STATIC_PATH = "/status/static/"
-STATIC_TYPES = {"app.css": "text/css", "app.js": "text/javascript", "login.js": "text/javascript"}
+STATIC_TYPES = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
 MAX_VALUE_CHARACTERS = 2_000  # of one value on a page
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self';"
-        " base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
+        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

@@ -13,6 +13,7 @@ from bot.models import Run, Task
 from bot.web.pages.charts import outcome
 from bot.web.pages.overview import page_number
 from bot.web.pages.run_details import AssetQuery, RunDetails
+from bot.web.pages.schedules import place_names
 from bot.web.pages.visitors import SESSION_ID_CHARACTERS, Gate, Visitor
 from cards.trend import is_compared, list_changes
 
@@ -38,6 +39,7 @@ class RunPages:
         run, context, page = await self._find(request, visitor), visitor.context, page_number(request)
         tasks, trouble = await self._tasks(run)
         jobs = await context.delivery.resender.jobs(run.id)
+        steps = audit_trail(jobs)
         override = await context.overrides.find(run.schedule_id)
         return self._gate.show(
             "run",
@@ -55,7 +57,8 @@ class RunPages:
             log=await self._details.log_tail(run),
             report=await context.reports.repository.find(run_id=run.id),
             has_links=context.reports.links.enabled,
-            steps=audit_trail(jobs),
+            steps=steps,
+            names=await place_names(context, [step.to for step in steps]),
             seen=[await context.users.display_name(each) for each in seen_by(jobs)],
             downloads=await context.reports.downloads.for_run(run.id),
             undelivered=len(await context.delivery.resender.undelivered(run.id)),

@@ -1,6 +1,7 @@
 """`/status/schedules/…`: one schedule with its settings, its history as a chart, and its last runs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -37,6 +38,7 @@ class SchedulePages:
             schedule=schedule,
             effective=effective,
             changed=override.notify,
+            waiting=await context.approvals.find(schedule),
             mute=active_mute(override, context.clock()),
             times=context.schedules.next_runs(schedule, MAX_TIMES_SHOWN),
             targets=schedule.targets[:MAX_TARGETS_SHOWN],
@@ -56,6 +58,15 @@ async def recipient_names(context: Context, schedule: Schedule) -> Sequence[tupl
     """Return the kind and the name of each destination that a schedule notifies."""
     reached = [to for to in schedule.send_to if to.kind in CHANNEL_KINDS[schedule.notify_channel]]
     return [(to.kind.value, await _name(context, to)) for to in reached[:MAX_RECIPIENTS_SHOWN]]
+
+
+async def place_names(context: Context, places: Iterable[str]) -> Mapping[str, str]:
+    """Return the names of destinations by their text. What is no destination is left out."""
+    names = {}
+    for place in dict.fromkeys(places):
+        with suppress(ValueError):
+            names[place] = await _name(context, Destination.parse(place))
+    return names
 
 
 async def _name(context: Context, to: Destination) -> str:

@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from bot.audit.log import AuditLog
 from bot.chat.access import Access
 from bot.chat.access_control import AccessControl
-from bot.chat.context import Context
+from bot.chat.context import PAGES, Context
 from bot.chat.messages import MessageProcessor
 from bot.chat.permissions import AccessPolicy, Permission
 from bot.chat.requests import CommandRequest
@@ -26,7 +26,6 @@ from cards.environment import LANGUAGES
 
 log = logging.getLogger(__name__)
 
-ROBOT_CODE = "web"
 LANGUAGE_COOKIE = "dingrun_lang"
 LANGUAGE_SECONDS = 365 * 24 * 3600
 SESSION_COOKIE = "dingrun_session"
@@ -206,7 +205,7 @@ def message_of(session: Session) -> Message:
     """Return what a person says on a page as a message, in a one-to-one conversation of this session."""
     return Message(
         id="",
-        robot_code=ROBOT_CODE,
+        robot_code=PAGES,
         conversation_id=f"web:{session.id[:SESSION_ID_CHARACTERS]}",
         group=False,
         sender=session.person,

@@ -35,6 +35,13 @@ async def test_a_schedule_is_run_again_as_in_the_chat(site: PageHarness) -> None
     assert (run.trigger, run.asked_by and run.asked_by.id, run.schedule_id) == (Trigger.CHAT, "user01", "s1")
 
 
+async def test_what_is_asked_for_on_a_page_is_told_to_nobody_else(site: PageHarness) -> None:
+    page = await site.say_on_page("/status", "rerun")
+    (run,) = await runs(site.core)
+    assert run.asked_in is None
+    assert all(word in page for word in ("看这次执行的页面", f'href="/status/runs/{run.id}"'))
+
+
 async def test_it_is_in_the_audit_with_the_rule_and_the_address(site: PageHarness) -> None:
     await site.press("/status", "rerun")
     entry, (run,) = await last_entry(site.core), await runs(site.core)
@@ -43,16 +50,18 @@ async def test_it_is_in_the_audit_with_the_rule_and_the_address(site: PageHarnes
 
 
 async def test_a_form_that_is_sent_twice_is_one_request(site: PageHarness) -> None:
+    form = await site.form("/status", "rerun")
     for _ in range(2):
-        await site.press("/status", "rerun", key="the-same-key")
+        assert "已受理" in await (await site.client.post("/status/act", data=form)).text()
     assert len(await runs(site.core)) == 1
     assert len(await site.core.context.audit.find()) == 1
 
 
 async def test_the_cooldown_of_the_chat_holds(site: PageHarness) -> None:
+    form = await site.form("/status", "rerun")
     await site.press("/status", "rerun")
     await site.core.do_jobs()
-    assert "没有执行" in await site.say_on_page("/status", "rerun")
+    assert "没有执行" in await (await site.client.post("/status/act", data=form)).text()
     assert len(await runs(site.core)) == 1
 
 
