@@ -200,6 +200,15 @@ NULL_DESTINATION = Destination(kind=DestinationKind.GROUP, id="nobody")
 """Placeholder if no destination is configured. Messages to it are only logged."""
 
 
+class FileMode(StrEnum):
+    """When the report is sent to a destination as a file."""
+
+    ALWAYS = "always"
+    FAILED = "failed"  #: after runs with a failure; otherwise on request
+    ASK = "ask"  #: on request; the card has a link, if links are enabled
+    NEVER = "never"  #: not even on request, and not as a link
+
+
 @dataclass(frozen=True, kw_only=True)
 class RecipientOptions:
     """Notification settings of one destination of a schedule that differ from the schedule's own."""
@@ -208,6 +217,7 @@ class RecipientOptions:
     notify_on: NotifyOn | None = None  # None = as the schedule says
     mention: tuple[str, ...] = ()  # people to mention: staffIds, mobile numbers or `all`
     only_failed: bool = False  # mention them only when a run has failures
+    file: FileMode = FileMode.ALWAYS
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from bot.assets.kinds import INCLUDED_IN, by_importance
 from bot.downloads import IssuedLink
@@ -60,6 +61,14 @@ class Stamp:
     run: Run  # that this person started
 
 
+class Withheld(StrEnum):
+    """Why a report is not sent as a file."""
+
+    QUOTA = "quota"  #: to save calls
+    ON_REQUEST = "on_request"  #: the destination gets files on request only
+    NEVER = "never"  #: the destination gets no reports
+
+
 @dataclass(frozen=True, kw_only=True)
 class CardState:
     """Changes to a run after it ended."""
@@ -68,7 +77,7 @@ class CardState:
     unconfirmed: bool = False  # a delivery is unconfirmed; adds the resend button
     link: IssuedLink | None = None  # to the report, instead of a file
     linked: bool = False  # a download link is active; adds the revoke button
-    withheld: bool = False  # the file is not sent automatically, to save calls
+    withheld: Withheld | None = None  # why the file is not sent automatically
     acknowledged: Acknowledgement | None = None  # who takes care of the failure; replaces the button
 
 
@@ -232,7 +241,7 @@ class SummaryView:
             "stop_approved_by": str(run.stop_approved_by or ""),
             "stopped_by": str(run.stopped_by) if run.stopped_by else "",
             "unconfirmed": self.state.unconfirmed,
-            "withheld": self.state.withheld,
+            "withheld": self.state.withheld or "",
             "acknowledged": self.state.acknowledged,
             "link": self.state.link,
             "url": Markup(self.state.link.url) if self.state.link else "",

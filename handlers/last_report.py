@@ -5,7 +5,7 @@ from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE_OR_RUN, ButtonReplies, Router, Synonyms
 from bot.delivery.plan import card_id
-from bot.delivery.recipients import all_recipients
+from bot.delivery.recipients import all_recipients, refuses_report
 from bot.errors import UserError
 from bot.models import (
     CardTap,
@@ -18,6 +18,7 @@ from bot.models import (
     Run,
 )
 from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
+from cards.summary import Withheld
 
 router = Router()
 
@@ -81,6 +82,7 @@ async def _send_latest(ctx: Context, request: CommandRequest) -> MarkdownMessage
 async def _send(ctx: Context, message: Message, run: Run, report: Report) -> MarkdownMessage:
     """Answer with a link where a file cannot go; it costs no call. A file is sent by a job."""
     destination, key = reply_destination(message), request_key(message)
+    _ensure_wanted(run, destination)
     requests = ctx.delivery.requests
     affordable = await requests.has_calls_left(destination)
     if not affordable or not ctx.delivery.files.fits(report, destination):
@@ -92,6 +94,12 @@ async def _send(ctx: Context, message: Message, run: Run, report: Report) -> Mar
         await ctx.quota.requests.charge(message.sender)
     await requests.send_report(run, destination, key)
     return ctx.cards.reply("report_on_its_way", name=report.name, size=report.size, made_at=report.made_at)
+
+
+def _ensure_wanted(run: Run, destination: Destination) -> None:
+    """Refuse what the settings keep out of this conversation, as a file and as a link. Raises `UserError`."""
+    if refuses_report(run, destination):
+        raise UserError("report_not_here", schedule=run.schedule_name)
 
 
 async def _ensure_sendable(ctx: Context, run: Run, destination: Destination) -> None:
@@ -108,7 +116,9 @@ async def _ensure_sendable(ctx: Context, run: Run, destination: Destination) -> 
 
 
 async def _can_be_sent(ctx: Context, request: TapRequest) -> None:
-    await _ensure_sendable(ctx, request.run, tap_destination(request.run, request.tap))
+    destination = tap_destination(request.run, request.tap)
+    _ensure_wanted(request.run, destination)
+    await _ensure_sendable(ctx, request.run, destination)
 
 
 @router.button(
@@ -116,7 +126,7 @@ async def _can_be_sent(ctx: Context, request: TapRequest) -> None:
         action="report",
         label={"zh-CN": "获取报告", "en": "Get report"},
         color=ButtonColor.GRAY,
-        is_shown=lambda view: view.report is not None,
+        is_shown=lambda view: view.report is not None and view.state.withheld is not Withheld.NEVER,
         rank=ButtonRank.REPORT,
     ),
     permission=Permission.VIEW,

@@ -106,4 +106,5 @@ async def _recipient(
         "mode": options.notify_on.value if options.notify_on else "",
         "mentions": [await ctx.users.display_name(each) for each in options.mention],
         "only_failed": options.only_failed,
+        "file": options.file.value,
     }

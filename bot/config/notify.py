@@ -17,12 +17,13 @@ from bot.config.types import (
     Whole,
     parse_destination,
 )
-from bot.models import NotifyOn
+from bot.models import FileMode, NotifyOn
 
 
 class RecipientSettings(Section):
     """One destination with its options. Without options it is written as `group:cid…` alone.
 
+    file: when the report is sent as a file; `ask` = on request, `never` = not even then.
     mention: staffIds, mobile numbers, `owner` (the schedule's), `on_call` (`notify.on_call`) or `all`.
     """
 
@@ -30,6 +31,7 @@ class RecipientSettings(Section):
     notify_on: NotifyOn | None = None
     mention: tuple[Person, ...] = ()
     mention_on: Literal["always", "failed"] = "always"
+    file: FileMode = FileMode.ALWAYS
 
 
 def _as_mapping(value: object) -> object:

@@ -15,6 +15,7 @@ from bot.models import (
     Destination,
     DestinationKind,
     Expectation,
+    FileMode,
     RecipientOptions,
     Schedule,
     deterministic_id,
@@ -183,7 +184,7 @@ def _default_recipients(settings: Settings, channel: Channel) -> tuple[Recipient
 
 
 def _has_options(recipient: RecipientSettings) -> bool:
-    return bool(recipient.notify_on or recipient.mention)
+    return bool(recipient.notify_on or recipient.mention or recipient.file is not FileMode.ALWAYS)
 
 
 def _options(settings: Settings, owner: str, recipient: RecipientSettings) -> RecipientOptions:
@@ -194,6 +195,7 @@ def _options(settings: Settings, owner: str, recipient: RecipientSettings) -> Re
         notify_on=recipient.notify_on,
         mention=tuple(dict.fromkeys(people)),
         only_failed=recipient.mention_on == "failed",
+        file=recipient.file,
     )
 
 

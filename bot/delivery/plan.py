@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.delivery.payload import DeliveryPayload, DeliveryResult
-from bot.delivery.recipients import recipients
+from bot.delivery.recipients import recipients, sends_file
 from bot.models import (
     NULL_DESTINATION,
     Destination,
@@ -36,7 +36,8 @@ def jobs_for_finished_run(run: Run, now: datetime, started: Sequence[Destination
     for destination in recipients(run):
         kind = "card" if destination.takes_cards else "note"
         jobs.append(_job(kind, run, now, destination=destination, due=due))
-        if export and destination.takes_files and destination != NULL_DESTINATION:
+        takes_files = destination.takes_files and destination != NULL_DESTINATION
+        if export and takes_files and sends_file(run, destination):
             jobs.append(_job("file", run, now, destination=destination, due=due))
     missing = [each for each in started if each not in recipients(run)]
     jobs += [_job("card", run, now, destination=destination, due=due) for destination in missing]

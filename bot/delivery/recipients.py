@@ -9,6 +9,7 @@ from bot.models import (
     Channel,
     Destination,
     ExportStatus,
+    FileMode,
     NotifyOn,
     RecipientOptions,
     Run,
@@ -108,6 +109,17 @@ def mentions(run: Run, destination: Destination) -> tuple[str, ...]:
     """Return whom the summary mentions at a destination: staffIds, mobile numbers or `all`."""
     options = options_for(run.schedule, destination)
     return () if options.only_failed and not has_failures(run) else options.mention
+
+
+def sends_file(run: Run, destination: Destination) -> bool:
+    """Return whether the report of an ended run is sent to a destination without a request."""
+    mode = options_for(run.schedule, destination).file
+    return mode is FileMode.ALWAYS or (mode is FileMode.FAILED and has_failures(run))
+
+
+def refuses_report(run: Run, destination: Destination) -> bool:
+    """Return whether a destination never gets the report, not even on request."""
+    return options_for(run.schedule, destination).file is FileMode.NEVER
 
 
 def options_for(schedule: Schedule, destination: Destination) -> RecipientOptions:

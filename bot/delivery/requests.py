@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from bot.delivery.consequences import shown_cards, update_job
 from bot.delivery.payload import DeliveryPayload, destination_of
 from bot.delivery.plan import card_id, delivery_job, job_id
+from bot.delivery.recipients import refuses_report
 from bot.jobs.queue import Jobs
 from bot.models import UNDELIVERED_STATES, Destination, JobState, Run
 from bot.ports import Store
@@ -27,7 +28,12 @@ class DeliveryRequests:
         self._governor = governor
 
     async def send_report(self, run: Run, destination: Destination, cause: str) -> bool:
-        """Send the report of a run because a person requested it. False if the same cause did so before."""
+        """Send the report of a run because a person requested it.
+
+        False if the same cause did so before, or if the destination gets no reports.
+        """
+        if refuses_report(run, destination):
+            return False
         payload = DeliveryPayload(destination=destination, asked=True)
         return await self._jobs.add(delivery_job("file", run.id, payload, self._jobs.clock(), cause=cause))
 

@@ -32,7 +32,7 @@ from bot.quota.budget import Forecast
 from bot.reasons import reason
 from cards.environment import load_phrases
 from cards.escaping import Markup
-from cards.summary import CardState, Stamp
+from cards.summary import CardState, Stamp, Withheld
 from tests.factories import (
     NOW,
     make_audit_entry,
@@ -256,11 +256,17 @@ SAMPLES = {
         report=report(),
         options={
             "state": CardState(
-                withheld=True, linked=True, link=IssuedLink(url=_URL, expires_at=NOW, max_downloads=20)
+                withheld=Withheld.QUOTA,
+                linked=True,
+                link=IssuedLink(url=_URL, expires_at=NOW, max_downloads=20),
             )
         },
     ),
-    "withheld": Sample(run=failed(), report=report(), options={"state": CardState(withheld=True)}),
+    "withheld": Sample(run=failed(), report=report(), options={"state": CardState(withheld=Withheld.QUOTA)}),
+    "on_request": Sample(
+        run=failed(), report=report(), options={"state": CardState(withheld=Withheld.ON_REQUEST)}
+    ),
+    "kept_out": Sample(run=failed(), report=report(), options={"state": CardState(withheld=Withheld.NEVER)}),
     "linked": Sample(run=failed(), report=report(), options={"state": CardState(linked=True)}),
     "report_gone": sample(end_time=NOW + timedelta(days=1, hours=2)),
     "report_unwanted": sample(schedule=make_schedule(export=False)),
@@ -386,7 +392,8 @@ _LAPSE = {
 _DOWNLOAD = make_download(make_link(), agent="Mozilla/5.0 (X11; Linux) [x](http://evil.example)")
 
 _RECIPIENT = {
-    **{"kind": "group", "name": "运维群", "here": False, "mode": "", "mentions": [], "only_failed": False}
+    **{"kind": "group", "name": "运维群", "here": False, "mode": "", "mentions": [], "only_failed": False},
+    "file": "always",
 }
 _NOTIFICATION = {
     **{"name": "每日巡检", "mode": "finished", "own_mode": "finished", "changed": False, "by": ""},
@@ -572,7 +579,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             "notification": _CHANGED,
             "recipients": [
                 {**_RECIPIENT, "here": True},
-                {**_RECIPIENT, "kind": "user", "name": "张三", "mode": "failed"},
+                {**_RECIPIENT, "kind": "user", "name": "张三", "mode": "failed", "file": "ask"},
                 {**_RECIPIENT, "kind": "webhook", "name": "ops", "mentions": ["all"], "only_failed": True},
             ],
             "recipient_count": 4,
@@ -618,6 +625,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "nothing_to_report": [{"running": True}, {"running": False}],
     "revoke_accepted": [{"schedule": "每日巡检", "run": "r1", "count": count} for count in (1, 3)],
     "report_sent": [{"name": "每日巡检_20261124.xlsx", "size": 3_000_000}],
+    "report_not_here": [{"schedule": "每日巡检"}],
     "report_sent_lately": [{"schedule": "每日巡检", "asked_at": NOW}],
     "asked_too_often": [{"most": 20, "free_at": NOW}],
     "stop_accepted": [
@@ -788,7 +796,7 @@ TAPPED = (
     "no_such_schedule", "regenerate_pressed", "regenerate_running", "regenerate_unwanted", "report_is_there",
     "nothing_to_report", "revoke_pressed", "revoke_taken", "no_links",
     "report_pressed", "report_taken", "no_such_run",
-    "report_sent_lately", "asked_too_often", "calls_run_out",
+    "report_not_here", "report_sent_lately", "asked_too_often", "calls_run_out",
     "nothing_to_resend", "resend_pressed", "resend_taken",
     "already_muted", "mute_pressed", "mute_taken",
     "already_acknowledged", "acknowledge_pressed", "acknowledge_taken",

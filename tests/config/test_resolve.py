@@ -19,7 +19,8 @@ from bot.config.resolve import (
 )
 from bot.config.settings import Settings
 from bot.config.validation import settings_warnings, validate_combinations
-from bot.models import NotifyOn, Schedule
+from bot.delivery.recipients import options_for
+from bot.models import Destination, FileMode, NotifyOn, Schedule
 from tests.factories import NOW
 
 GROUP = "cidOps=="
@@ -74,6 +75,12 @@ def test_a_destination_may_have_its_own_notify_on_and_mentions() -> None:
 def test_mentions_may_wait_for_a_failure() -> None:
     place = {"to": f"group:{GROUP}", "mention": ["boss"], "mention_on": "failed"}
     assert the_schedule(settings(send_to=[place])).recipient_options[0].only_failed
+
+
+@pytest.mark.parametrize("mode", FileMode)
+def test_each_destination_says_when_it_gets_files(mode: FileMode) -> None:
+    schedule = the_schedule(settings(send_to=[{"to": f"group:{GROUP}", "file": mode.value}]))
+    assert options_for(schedule, Destination.parse(f"group:{GROUP}")).file is mode
 
 
 def test_an_owner_that_nobody_is_rings_for_nobody() -> None:

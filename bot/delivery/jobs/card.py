@@ -103,7 +103,7 @@ async def _render(services: DeliveryServices, summary: Summary) -> tuple[Outgoin
     run = await services.store.find_run(run_id) or summary.run
     report = await services.reports.find(run_id=run_id)
     key = card_id(run_id, destination)
-    state = await build_card_state(services, report, destination, key=key, snapshot=summary.snapshot)
+    state = await build_card_state(services, replace(summary, run=run), report, key=key)
     state = replace(state, acknowledged=await services.acknowledgement(run))
     content = services.cards.summary(run, report, state=state, mention=mentions(run, destination))
     silent = services.silent_success and is_silent(run, destination)

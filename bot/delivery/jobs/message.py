@@ -72,9 +72,7 @@ async def _render(services: DeliveryServices, claim: Claim, summary: Summary) ->
     if payload.withheld:
         return cards.reply("summary_withheld", run=run.id)
     report = await services.reports.find(run_id=run.id)
-    state = await build_card_state(
-        services, report, payload.target, key=claim.job.id, snapshot=summary.snapshot
-    )
+    state = await build_card_state(services, summary, report, key=claim.job.id)
     limit = services.channels.capabilities(payload.target).text_bytes
     mention = mentions(run, payload.destination)
     return cards.summary_message(run, report, limit=limit, state=state, mention=mention)

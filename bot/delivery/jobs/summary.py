@@ -11,14 +11,14 @@ from bot.delivery.circuit_breaker import DeliveryMode
 from bot.delivery.digests import DigestMissedError, DigestUnconfirmedError, digest_id
 from bot.delivery.payload import DeliveryPayload, update_payload
 from bot.delivery.plan import MAX_EXPORT_WAIT
-from bot.delivery.recipients import is_notified, recipients, wants_changes
+from bot.delivery.recipients import is_notified, recipients, refuses_report, sends_file, wants_changes
 from bot.delivery.routing import Route, RoutingSnapshot, choose_route
 from bot.delivery.services import DeliveryServices
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.jobs.queue import Claim, Postpone, Result
 from bot.models import Destination, ExportStatus, Report, Run
 from bot.quota.budget import QuotaLevel
-from cards.summary import CardState
+from cards.summary import CardState, Withheld
 
 UNCHANGED, MUTED = "nothing has changed", "the schedule is muted"  # why a summary is skipped
 
@@ -148,23 +148,30 @@ async def join_digest(services: DeliveryServices, claim: Claim, digest: str) -> 
 
 
 async def build_card_state(
-    services: DeliveryServices,
-    report: Report | None,
-    destination: Destination,
-    *,
-    key: str,
-    snapshot: RoutingSnapshot,
+    services: DeliveryServices, summary: Summary, report: Report | None, *, key: str
 ) -> CardState:
-    """Tell whether the file is withheld, and give a link in place of a file that is not sent.
+    """Tell why the file is withheld, if it is, and give a link in place of a file that is not sent.
 
     `key` is the idempotency key of the link.
     """
-    takes_files = services.channels.capabilities(destination).files
-    withheld = takes_files and snapshot.withholds_files
+    takes_files = services.channels.capabilities(summary.payload.target).files
+    withheld = _why_withheld(summary, takes_files=takes_files)
     link = None
-    if report and (withheld or not takes_files):
+    if report and withheld is not Withheld.NEVER and (withheld or not takes_files):
         link = await services.report_sender.link_for(report, cause=key)
     return CardState(withheld=withheld, link=link, linked=link is not None)
+
+
+def _why_withheld(summary: Summary, *, takes_files: bool) -> Withheld | None:
+    """Return why the file is not sent. A channel without files has its link instead."""
+    run, destination = summary.run, summary.payload.destination
+    if refuses_report(run, destination):
+        return Withheld.NEVER
+    if not takes_files:
+        return None
+    if not sends_file(run, destination):
+        return Withheld.ON_REQUEST
+    return Withheld.QUOTA if summary.snapshot.withholds_files else None
 
 
 def is_content_error(error: DingRunError) -> bool:

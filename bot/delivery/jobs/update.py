@@ -5,16 +5,18 @@ one has ended. So the last update shows the last state.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import takewhile
 
 from bot.delivery.consequences import MAX_JOBS_OF_RUN, has_unconfirmed_file, shown_cards
-from bot.delivery.payload import DeliveryResult, destination_of
+from bot.delivery.jobs.summary import Summary, build_card_state
+from bot.delivery.payload import DeliveryPayload, DeliveryResult, destination_of
 from bot.delivery.plan import card_id
 from bot.delivery.services import DeliveryServices
 from bot.jobs.queue import Claim, Postpone, Result
 from bot.models import Job, JobState, Run, Trigger, deterministic_id
-from cards.summary import CardState, Stamp
+from cards.summary import Stamp
 
 BY_PEOPLE = frozenset({Trigger.CHAT, Trigger.CARD})
 MAX_LATER_RUNS = 20  # of the schedule, of which a card shows the one that a person started
@@ -38,19 +40,23 @@ async def run_update_job(services: DeliveryServices, claim: Claim) -> Result:
     run = await services.find_ended_run(claim.job)
     jobs = await services.store.find_jobs(run_id=run_id, limit=MAX_JOBS_OF_RUN)
     unconfirmed = has_unconfirmed_file(jobs, destination)
-    if not unconfirmed and (await services.quota_snapshot(destination)).withholds_updates:
+    snapshot = await services.quota_snapshot(destination)
+    if not unconfirmed and snapshot.withholds_updates:
         return DeliveryResult(skipped="the monthly quota is running out").as_json()
     if digest:
         await services.digests.refresh_cards(digest)
         return {}
-    state = CardState(
+    summary = Summary(run=run, payload=DeliveryPayload.of(claim.job), snapshot=snapshot)
+    report, key = await services.reports.find(run_id=run_id), card_id(run_id, destination)
+    state = replace(
+        await build_card_state(services, summary, report, key=key),
         stamp=await find_stamp(services, run),
         unconfirmed=unconfirmed,
         linked=await services.report_sender.send_link(run_id),
         acknowledged=await services.acknowledgement(run),
     )
-    content = services.cards.summary(run, await services.reports.find(run_id=run_id), state=state)
-    await services.channels.to(destination).update_card(card_id(run_id, destination), content)
+    content = services.cards.summary(run, report, state=state)
+    await services.channels.to(destination).update_card(key, content)
     return {}
 
 
