@@ -7,12 +7,14 @@ from datetime import timedelta
 from aiohttp import web
 
 from bot.api.keys import ApiKey, Scope
-from bot.api.models import CommandAnswer, CommandQuery
-from bot.api.operations import Operation, json_response, parse_query
+from bot.api.models import CommandAnswer, CommandList, CommandQuery, DoneBody
+from bot.api.operations import Operation, json_response, parse_query, read_json
 from bot.api.problems import not_found
-from bot.external.models import Command
+from bot.external.merge import RunReport
+from bot.external.models import Command, CommandKind, ReportedStatus
 from bot.external.repository import Commands
 from bot.models import Clock
+from bot.runs.reporting import RunReports
 
 LEASE = timedelta(seconds=60)  # after which a command that is not done is given out again
 POLL_SECONDS = 1.0
@@ -22,8 +24,9 @@ MAX_WAITING = 100  # requests that wait at once; more are answered at once
 class CommandRoutes:
     """Gives commands to runners."""
 
-    def __init__(self, commands: Commands, *, clock: Clock) -> None:
+    def __init__(self, commands: Commands, reports: RunReports, *, clock: Clock) -> None:
         self._commands = commands
+        self._reports = reports
         self._clock = clock
         self._waiting = 0
 
@@ -34,16 +37,17 @@ class CommandRoutes:
                 path="/v1/commands",
                 handler=self.claim,
                 scope=Scope.REPORT,
-                summary="Fetch the oldest command of a runner, leased for a minute. Waits for one if asked.",
+                summary="Fetch the commands of a runner, leased for a minute. Waits for one if asked.",
                 query=CommandQuery,
-                answers={200: CommandAnswer, 204: None},
+                answers={200: CommandList},
             ),
             Operation(
                 method="POST",
                 path="/v1/commands/{id}/done",
                 handler=self.finish,
                 scope=Scope.REPORT,
-                summary="Say that a command was carried out, so that it is not given out again.",
+                summary="Say that a command was carried out or refused, so that it is not given out again.",
+                body=DoneBody,
                 answers={204: None},
             ),
         )
@@ -57,7 +61,7 @@ class CommandRoutes:
                 command = await self._wait(key, query)
             finally:
                 self._waiting -= 1
-        return json_response(_describe(command)) if command else web.Response(status=204)
+        return json_response(CommandList(commands=[_describe(command)] if command else []))
 
     async def _claim(self, key: ApiKey, runner: str) -> Command | None:
         now = self._clock()
@@ -75,6 +79,10 @@ class CommandRoutes:
         command = await self._commands.find(request.match_info["id"])
         if command is None or not key.reaches(command.slug):
             raise not_found()
+        done = await read_json(request, DoneBody)
+        if done.outcome == "refused" and command.kind is CommandKind.RERUN:
+            refused = RunReport(status=ReportedStatus.FAILED, error=done.reason or "refused", key=command.id)
+            await self._reports.report(command.slug, command.rid, refused)
         await self._commands.finish(command.id)
         return web.Response(status=204)
 

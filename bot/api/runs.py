@@ -103,6 +103,7 @@ class RunRoutes:
                 scope=Scope.REPORT,
                 summary="Append text to the log, of which the last 100 kB are kept.",
                 media="text/plain",
+                headers={HEADER: MEANING},
                 answers={200: LogAnswer},
             ),
         )
@@ -194,9 +195,13 @@ class RunRoutes:
     async def log(self, request: web.Request, key: ApiKey) -> web.StreamResponse:
         run = await self.find_external(key, request.match_info["id"])
         text = await read_tail(request, keep=LOG_BYTES, max_bytes=MAX_BODY_BYTES)
-        await self._services.reports.append_log(run, text)
-        kept = await self._services.records.runs.find_log(run.id)
-        return json_response(LogAnswer(bytes=len(kept.encode())))
+
+        async def act(subject: str) -> web.Response:
+            await self._services.reports.append_log(run, text)
+            kept = await self._services.records.runs.find_log(run.id)
+            return json_response(LogAnswer(bytes=len(kept.encode())))
+
+        return await self._services.idempotency.once(request, key, text.encode(), act)
 
     async def find(self, key: ApiKey, id_: str) -> Run:
         """Return the run of any engine that an id means. Raises `Problem` (404)."""

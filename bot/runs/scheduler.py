@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
-from bot.models import MAX_CLOCK_SKEW, Clock, Overlap, Schedule, Trigger, deterministic_id
+from bot.models import EXTERNAL, MAX_CLOCK_SKEW, Clock, Overlap, Schedule, Trigger, deterministic_id
 from bot.ports import Engine, Store
 from bot.runs.lifecycle import Runs, TriggerRequest
 from bot.telemetry.loops import loop_item, loop_step
@@ -81,8 +81,8 @@ class Scheduler:
     async def tick(self, now: datetime) -> int:
         """Trigger what is due on engines without a scheduler of their own. Returns the number of runs."""
         fired = 0
-        for engine in self._engine.parts.values():
-            if engine.has_own_scheduler:
+        for name, engine in self._engine.parts.items():
+            if engine.has_own_scheduler or name == EXTERNAL:  # schedules of other systems have no times here
                 continue
             with loop_step("scheduler"):
                 fired += await self._fire_due(await engine.schedules(), now)

@@ -105,7 +105,7 @@ def build_operations(
         *ScheduleRoutes(schedules, runs).operations(),
         *AssetRoutes(runs, services.run_reports, records.schedules, stores.tasks).operations(),
         *FileRoutes(runs, services.run_reports, services.reports).operations(),
-        *CommandRoutes(records.commands, clock=clock).operations(),
+        *CommandRoutes(records.commands, services.run_reports, clock=clock).operations(),
     ]
 
 

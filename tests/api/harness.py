@@ -110,7 +110,7 @@ class ApiHarness(Reported):
             rerun_hosts={"jenkins.example.com"},
             clock=core.clock,
         )
-        commands = CommandRoutes(self.records.commands, clock=core.clock)
+        commands = CommandRoutes(self.records.commands, self.reports, clock=core.clock)
         assets = AssetRoutes(runs, self.reports, self.records.schedules, stores.tasks)
         return [
             *runs.operations(),

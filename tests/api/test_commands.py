@@ -1,11 +1,19 @@
 """Runners fetch commands."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.external.models import Command, CommandKind
 from tests.api.harness import ApiHarness, Client, bearer
 from tests.external.harness import SLUG
 from tests.factories import NOW
+
+
+async def fetch(client: Client, url: str) -> list[dict[str, str]]:
+    answer = await client.get(url, headers=bearer())
+    found: list[dict[str, str]] = (await answer.json())["commands"]
+    return found
 
 
 @pytest.fixture
@@ -19,24 +27,33 @@ async def command(api: ApiHarness) -> Command:
 
 async def test_a_command_is_leased_and_then_done(api: ApiHarness, client: Client, command: Command) -> None:
     url = "/v1/commands?runner=db1"
-    first = await (await client.get(url, headers=bearer())).json()
+    (first,) = await fetch(client, url)
     assert (first["id"], first["type"], first["schedule"], first["rid"]) == (
         command.id, "run.rerun", SLUG, "r1",
     )  # fmt: skip
-    assert (await client.get(url, headers=bearer())).status == 204
+    assert await fetch(client, url) == []
     api.core.clock.turn(seconds=61)
-    assert (await client.get(url, headers=bearer())).status == 200
+    assert len(await fetch(client, url)) == 1
     assert (await client.post(f"/v1/commands/{command.id}/done", headers=bearer())).status == 204
     api.core.clock.turn(seconds=61)
-    assert (await client.get(url, headers=bearer())).status == 204
+    assert await fetch(client, url) == []
 
 
 async def test_other_runners_get_nothing(client: Client, command: Command) -> None:
-    assert (await client.get("/v1/commands?runner=db2", headers=bearer())).status == 204
+    assert await fetch(client, "/v1/commands?runner=db2") == []
 
 
 async def test_a_runner_may_wait(client: Client) -> None:
-    assert (await client.get("/v1/commands?runner=db1&wait=1", headers=bearer())).status == 204
+    assert await fetch(client, "/v1/commands?runner=db1&wait=1") == []
+
+
+async def test_a_refused_rerun_ends_with_its_reason(api: ApiHarness, client: Client) -> None:
+    await api.core.say("重跑 数据库备份")
+    (sent,) = api.sender.sent
+    await api.records.commands.add(replace(sent, runner="db1"))
+    body = {"outcome": "refused", "reason": "not allowed on db1"}
+    await client.post(f"/v1/commands/{sent.id}/done", json=body, headers=bearer())
+    assert [failure.reason for failure in (await api.run()).failures] == ["not allowed on db1"]
 
 
 @pytest.mark.parametrize("query", ["", "?runner=", "?runner=a%20b", "?runner=x&wait=61"])

@@ -1,6 +1,6 @@
 """Bodies of the JSON API. `openapi.json` is generated from them; unknown fields are refused by name."""
 
-from bot.api.models.commands import CommandAnswer, CommandQuery
+from bot.api.models.commands import CommandAnswer, CommandList, CommandQuery, DoneBody
 from bot.api.models.expectations import ExpectBody
 from bot.api.models.fields import ID_PATTERN, Answer, Body, NoQuery, ProblemAnswer
 from bot.api.models.runs import (
@@ -23,8 +23,10 @@ __all__ = [
     "Answer",
     "Body",
     "CommandAnswer",
+    "CommandList",
     "CommandQuery",
     "DestinationState",
+    "DoneBody",
     "ExpectBody",
     "FileAnswer",
     "LinkBody",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.api.models.fields import Answer, Body, ClientId
+from bot.api.models.fields import Answer, Body, ClientId, Text
 
 
 class CommandAnswer(Answer):
@@ -18,6 +18,19 @@ class CommandAnswer(Answer):
     asked_by: str = ""
     labels: dict[str, str] = Field(default_factory=dict)
     tasks: list[str] = Field(default_factory=list)
+
+
+class CommandList(Answer):
+    """The commands for a runner, leased for a minute."""
+
+    commands: list[CommandAnswer]
+
+
+class DoneBody(Body):
+    """What the runner did with a command."""
+
+    outcome: Literal["accepted", "refused"] = "accepted"
+    reason: Text = Field("", description="Why it was refused, told to people.")
 
 
 class CommandQuery(Body):

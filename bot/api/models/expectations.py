@@ -8,6 +8,8 @@ from pydantic import AfterValidator, Field, model_validator
 from bot.api.models.fields import Body, Seconds, Whole, cron_line, zone_name
 from bot.models import Expectation, Overlap
 
+MIN_GRACE = timedelta(seconds=60)  # systems start a little late
+
 
 class ExpectBody(Body):
     """When the runs of a schedule should start and end. Durations are in seconds."""
@@ -15,7 +17,7 @@ class ExpectBody(Body):
     cron: Annotated[str, AfterValidator(cron_line)] | None = None
     every: Seconds | None = None
     timezone: Annotated[str, AfterValidator(zone_name)] | None = None
-    grace: Annotated[Seconds, Field(ge=60)] = 300.0
+    grace: Seconds = 300.0
     max_runtime: Seconds | None = None
     overlap: Overlap = Overlap.ALLOW
     tolerance: Annotated[Whole, Field(ge=0, le=100)] = 0
@@ -31,7 +33,7 @@ class ExpectBody(Body):
             cron=self.cron or "",
             every=timedelta(seconds=self.every) if self.every else None,
             timezone=self.timezone or "",
-            grace=timedelta(seconds=self.grace),
+            grace=max(timedelta(seconds=self.grace), MIN_GRACE),
             max_runtime=timedelta(seconds=self.max_runtime) if self.max_runtime else None,
             overlap=self.overlap,
             tolerance=self.tolerance,
