@@ -1,8 +1,10 @@
 """Runs of other systems, reported to the whole program: one run, one card, the right times."""
 
 import asyncio
+import os
 import random
 import socket
+import sys
 import zlib
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -22,7 +24,7 @@ from bot.models import JobState, Run, RunStatus
 from bot.wiring.stores import open_stores
 from dingtalk_sandbox import Sandbox
 from tests.mongo_server import database_for
-from tests.scenarios.conftest import GROUP, Chat, Json, Service, settings, until
+from tests.scenarios.conftest import GROUP, ROOT, Chat, Json, Service, settings, until
 
 RUNS = 8
 KILLS = 3
@@ -232,3 +234,21 @@ async def test_the_biggest_upload_fits_into_little_memory(bots: Bots) -> None:
         async with session.put(url, data=lines(64 * 1024 * 1024), headers=packed) as answer:
             assert (answer.status, (await answer.json())["bad"]) == (200, 0)
     assert memory_of(bots.services[0]) < MAX_MEMORY_MB
+
+
+@pytest.mark.parametrize("bots", ["sqlite"], indirect=True)
+async def test_a_wrapped_command_is_a_card_with_its_exit_status(
+    bots: Bots, chat: Chat, tmp_path: Path
+) -> None:
+    await bots.start(1)
+    async with aiohttp.ClientSession() as session:
+        await bots.serve(session)
+        words = ["-s", "backup", "--", "sh", "-c", "echo no space left >&2; exit 3"]
+        variables = {"DINGRUN_URL": f"http://127.0.0.1:{bots.ports[0]}", "DINGRUN_KEY": token(0)}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, str(ROOT / "bot/exec/dingrun_exec.py"), *words),
+            env={**os.environ, **variables, "HOME": str(tmp_path)},
+        )
+        assert await process.wait() == 3
+        (card,) = await chat.wait("card", 1)
+    assert "退出码 3" in str(card["variables"])
