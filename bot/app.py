@@ -62,6 +62,7 @@ class App:
             )
             rate_limiter = RateLimiter(self.stores.quota, build_budget(settings), clock=clock)
             dingtalk = build_messengers(settings, session, clock, rate_limiter)
+            self._identities = dingtalk.identities
             adapters = Adapters(
                 stores=self.stores,
                 engine=self.engine,
@@ -149,6 +150,7 @@ class App:
             ApiAdapters(stores=self.stores, engine=self.engine, metrics=self._metrics),
             self.services,
             self._connected,
+            self._identities,
         )
         await server.serve(self._settings.web.host, self._settings.web.port)
 

@@ -27,6 +27,7 @@ from bot.models import (
     LapseState,
     MarkdownMessage,
     Message,
+    Person,
     RenderedCard,
     Report,
     Reservation,
@@ -597,6 +598,18 @@ class ReportedKind:
     name: str
     key: tuple[str, ...]  # columns that identify an asset
     columns: tuple[str, ...]
+
+
+class Identities(Protocol):
+    """Members of the organization, as the client in which they open a page knows them."""
+
+    client_id: str  # of the app that a page asks for a code
+
+    async def identify(self, code: str) -> Person:
+        """Return the person whose client issued a code. A code works once.
+
+        Raises `PermanentError` for a code that is unknown, used or expired.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

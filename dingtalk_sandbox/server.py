@@ -17,6 +17,7 @@ from dingtalk_sandbox.api import (
     oauth,
     robots,
     streaming,
+    users,
     webhooks,
     work_notifications,
 )
@@ -38,7 +39,7 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 ENDPOINTS = (
     *oauth.ENDPOINTS, *gateway.ENDPOINTS, *robots.ENDPOINTS, *webhooks.ENDPOINTS, *media.ENDPOINTS,
     *work_notifications.ENDPOINTS, *cards.ENDPOINTS, *streaming.ENDPOINTS, *groups.ENDPOINTS,
-    *closed_endpoints(),
+    *users.ENDPOINTS, *closed_endpoints(),
 )  # fmt: skip
 
 

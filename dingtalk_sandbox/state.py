@@ -39,6 +39,14 @@ class Ticket:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AuthCode:
+    """A code by which a page in the client of a user identifies that user."""
+
+    person: Person
+    expires: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class Session:
     """The target of a session webhook."""
 
@@ -118,6 +126,7 @@ class SandboxState:
         self.url = ""
         self.tokens: dict[str, Token] = {}
         self.tickets: dict[str, Ticket] = {}
+        self.auth_codes: dict[str, AuthCode] = {}
         self.conversations = Conversations(self.feed)
         self._clear()
 

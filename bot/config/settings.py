@@ -72,6 +72,12 @@ class WebSettings(Section):
         " this machine only. Required with `public_url`.",
         examples=["0f2e4d6c8b0a1f3e"],
     )
+    jsapi: str = Field(
+        "",
+        description="Path of a copy of DingTalk's script `dingtalk.open.js`. With it, people who open the"
+        " pages inside DingTalk are logged in without a link.",
+        examples=["/etc/dingrun/dingtalk.open.js"],
+    )
     session_ttl: Whole = Field(
         28_800,
         ge=300,

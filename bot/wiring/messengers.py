@@ -11,13 +11,14 @@ from bot.config.resolve import resolve_fallback_webhooks, resolve_webhooks
 from bot.delivery.channels import Channels
 from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
 from bot.messengers.dingtalk.http import dingtalk_session
+from bot.messengers.dingtalk.identities import DingTalkIdentities
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.webhook import WebhookMessenger
 from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
 from bot.messengers.silent import SilentMessenger
 from bot.models import Clock, DestinationKind
-from bot.ports import Checks, Messenger
+from bot.ports import Checks, Identities, Messenger
 
 NO_DESTINATION = "no destination; set DINGDING.DEFAULT_CHAT_ID, send_to or notify.routes"
 
@@ -29,6 +30,7 @@ class DingTalkConnection:
     channels: Channels
     robots: Mapping[str, DingTalkApp]  # by name; "" is the app in `DINGDING`
     session: aiohttp.ClientSession
+    identities: Identities | None = None  # of the app in `DINGDING`
 
 
 def build_messengers(
@@ -37,9 +39,11 @@ def build_messengers(
     """Build the messengers of the configured channels. Without any, messages are only logged."""
     silent = SilentMessenger(NO_DESTINATION) if settings.configured else SilentMessenger()
     reached: dict[tuple[DestinationKind, str], Messenger] = {}
-    robots = apps_from(settings)
+    robots, identities = apps_from(settings), None
     for name, robot in robots.items():
         tokens = Tokens(session, robot, clock, rate_limiter)
+        if not name:
+            identities = DingTalkIdentities(session, robot, tokens, rate_limiter=rate_limiter)
         openapi = OpenApiMessenger(session, robot, tokens, clock=clock, rate_limiter=rate_limiter)
         reached |= {(kind, name): openapi for kind in (DestinationKind.GROUP, DestinationKind.USER)}
         reached[DestinationKind.WORK, name] = WorkNotificationMessenger(
@@ -53,7 +57,7 @@ def build_messengers(
     channels = Channels(
         messengers=reached, silent=silent, fallback_webhooks=resolve_fallback_webhooks(settings)
     )
-    return DingTalkConnection(channels=channels, robots=robots, session=session)
+    return DingTalkConnection(channels=channels, robots=robots, session=session, identities=identities)
 
 
 @asynccontextmanager

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
 from bot.config.settings import Settings
-from bot.ports import Engine
+from bot.ports import Engine, Identities
 from bot.web.pages.app import web_app_routes
 from bot.web.pages.run_details import RunDetails
 from bot.web.pages.visitors import WebServices
@@ -17,7 +18,9 @@ from cards.environment import LANGUAGES
 from handlers import router
 
 
-def build_page_routes(settings: Settings, services: Services, engine: Engine) -> Sequence[web.RouteDef]:
+def build_page_routes(
+    settings: Settings, services: Services, engine: Engine, identities: Identities | None = None
+) -> Sequence[web.RouteDef]:
     """Build the routes of the pages. Each language has cards of its own, for the answers."""
     context = services.context
     cards = {lang: build_cards(settings.model_copy(update={"lang": lang})) for lang in LANGUAGES}
@@ -29,6 +32,8 @@ def build_page_routes(settings: Settings, services: Services, engine: Engine) ->
             router=router,
             audit=services.audit_log,
             lang=settings.lang,
+            identities=identities,
+            jsapi=Path(settings.web.jsapi) if settings.web.jsapi else None,
         ),
         RunDetails(engine, services.external.runs),
         zone=ZoneInfo(settings.timezone),

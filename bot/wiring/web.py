@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from bot.config.settings import Settings
+from bot.ports import Identities
 from bot.web.download_audit import DownloadAudit
 from bot.web.downloads import Downloads, DownloadServices
 from bot.web.guard import AdminGuard
@@ -18,13 +19,14 @@ def build_web_server(
     adapters: ApiAdapters,
     services: Services,
     connected: Callable[[], bool | None],
+    identities: Identities | None = None,
 ) -> WebServer:
     """Build the server. `connected` tells if all Streams are connected, None without any."""
     web = settings.web
     token = web.status_token.get_secret_value() if web.status_token else ""
     store, metrics = adapters.stores.store, adapters.metrics
     health = Health(store, services.resender, services.governor, metrics=metrics, connected=connected)
-    pages = build_page_routes(settings, services, adapters.engine)
+    pages = build_page_routes(settings, services, adapters.engine, identities)
     download_services = DownloadServices(
         reports=services.reports,
         links=services.links,

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from dingtalk_sandbox.api.users import issue_auth_code
 from dingtalk_sandbox.control import views
 from dingtalk_sandbox.control.actions import UserActions
 from dingtalk_sandbox.control.scripting import Scripting, parse_text
@@ -80,6 +81,7 @@ class Control:
         posts = {
             "say": self.say,
             "tap": self.tap,
+            "auth_code": self.auth_code,
             "redeliver": self.redeliver,
             "read": self.mark_read,
             "recall": self.recall,
@@ -140,6 +142,11 @@ class Control:
         return web.json_response(
             await self._actions.tap(*await read_fields(request, "card", "user", "action"))
         )
+
+    async def auth_code(self, request: web.Request) -> web.Response:
+        """`{user}`: issue the code that a page in the client of this user gets."""
+        (user,) = await read_fields(request, "user")
+        return web.json_response(issue_auth_code(self._state, user))
 
     async def redeliver(self, request: web.Request) -> web.Response:
         return web.json_response(await self._actions.redeliver(*await read_fields(request, "id")))

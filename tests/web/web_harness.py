@@ -1,14 +1,16 @@
 """A report with links to it, the web app with a visitor, and the applications that serve them."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from bot.errors import PermanentError
 from bot.models import Person, Report
+from bot.ports import Identities
 from bot.reports.downloads import DownloadLog
 from bot.reports.link_tokens import LinkPolicy
 from bot.reports.links import ReportLinks
@@ -21,7 +23,7 @@ from bot.web.guard import AdminGuard
 from bot.web.pages.visitors import SESSION_COOKIE
 from bot.web.server import application
 from bot.wiring.pages import build_page_routes
-from tests.conftest import CoreHarness
+from tests.conftest import CoreHarness, changed
 
 
 class WebHarness:
@@ -99,9 +101,27 @@ class PageHarness:
         return await (await self.press(path, do, **changes)).text()
 
 
+class FakeIdentities:
+    """DingTalk, which knows some codes."""
+
+    client_id = "dingkey"
+
+    def __init__(self, codes: Mapping[str, Person]) -> None:
+        self.codes, self.asked = codes, 0
+
+    async def identify(self, code: str) -> Person:
+        self.asked += 1
+        if code not in self.codes:
+            raise PermanentError("40078")
+        return self.codes[code]
+
+
 @asynccontextmanager
-async def page_client(core: CoreHarness) -> AsyncIterator[PageHarness]:
+async def page_client(
+    core: CoreHarness, identities: Identities | None = None, **settings: object
+) -> AsyncIterator[PageHarness]:
     """Serve the web app of a core. Nobody is logged in yet."""
-    routes = build_page_routes(core.settings(), core.services, core.engine)
+    values = changed(core.settings(), web=settings)
+    routes = build_page_routes(values, core.services, core.engine, identities)
     async with TestClient(TestServer(application(routes, AdminGuard("a token of tests")))) as client:
         yield PageHarness(core, client)

@@ -56,6 +56,21 @@ class ApiClient:
 
         return await self._with_token(attempt)
 
+    async def free_oapi(self, path: str, body: Body) -> Body:
+        """Call a path of the old API that is not metered."""
+
+        async def attempt(token: str) -> Body:
+            async with self._rate_limiter.free_call():
+                _, answer = await self._post_oapi(path, {"access_token": token}, json=body)
+                return _checked(answer, error_from_oapi(answer))
+
+        token = await self._token()
+        try:
+            return await attempt(token)
+        except TokenRefused:
+            self._tokens.drop(token)
+        return await attempt(await self._token())
+
     async def upload(self, path: str, form: Callable[[], aiohttp.FormData]) -> Body:
         """Upload to the old API. `form` builds the multipart body for each attempt."""
 

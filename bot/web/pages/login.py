@@ -1,19 +1,32 @@
-"""Log in by a one-time link from the chat, and log out.
+"""Log in by a one-time link from the chat, or silently inside DingTalk, and log out.
 
-Opening a link uses it up only with the button on its page: a preview of the link may open it too.
+Opening a link uses it up only with the button on its page: a preview of the link may open it too. Inside
+DingTalk the page asks the client for a code, by which DingTalk tells us who it is. Where the client gives
+none, the link works.
 """
 
+import asyncio
+import logging
 from http import HTTPStatus
 
 from aiohttp import web
 
 from bot.audit.request import audited
+from bot.errors import DingRunError
 from bot.logins.logins import LOGIN_PATH, Logins
 from bot.models import AuditChannel, AuditEntry, Person, deterministic_id
 from bot.web.guard import BRAKE_SECONDS, TokenBrake
-from bot.web.pages.visitors import Gate, Visitor
+from bot.web.pages.visitors import Gate, Visitor, read_form
+
+log = logging.getLogger(__name__)
 
 TOKEN_CHARACTERS = 64
+MAX_CODE_CHARACTERS = 200
+SCRIPT_HEADERS = {
+    "Content-Type": "text/javascript; charset=utf-8",
+    "Cache-Control": "public, max-age=86400",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 class LoginPages:
@@ -28,6 +41,8 @@ class LoginPages:
         return [
             web.get(LOGIN_PATH + "{token}", self.ask),
             web.post(LOGIN_PATH + "{token}", self.log_in),
+            web.post("/status/dingtalk", self.log_in_silently),
+            web.get("/status/jsapi.js", self.jsapi),
             web.post("/status/logout", self._gate.form(self.log_out)),
         ]
 
@@ -35,19 +50,48 @@ class LoginPages:
         """Show whom a link logs in, with the button that does."""
         person = await self._find_person(request)
         if person is None:
-            return self._invalid(request)
+            return await self._gate.login_page(request, invalid=True)
         values = {"visitor": None, "page": "login", "person": person, "path": request.path}
         return self._gate.pages.show("login_ask", self._gate.lang(request), values)
 
     async def log_in(self, request: web.Request) -> web.StreamResponse:
         """Use up a link."""
         if not self._gate.is_own(request) or await self._find_person(request) is None:
-            return self._invalid(request)
+            return await self._gate.login_page(request, invalid=True)
         opened = await self._logins.redeem(request.match_info["token"])
         if opened is None:
-            return self._invalid(request)
+            return await self._gate.login_page(request, invalid=True)
         token, session = opened
         return await self.welcome(request, token, session.person)
+
+    async def log_in_silently(self, request: web.Request) -> web.StreamResponse:
+        """Log in the person whose client gave the page a code. The answer is for the script of the page."""
+        identities, address = self._gate.services.identities, self._gate.address(request)
+        code = (await read_form(request)).get("code", "")[:MAX_CODE_CHARACTERS]
+        if identities is None or not self._gate.is_own(request) or not code:
+            raise web.HTTPForbidden
+        if self._brake.is_blocked(address):
+            raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(BRAKE_SECONDS))})
+        try:
+            person = await identities.identify(code)
+        except DingRunError as error:
+            log.info("nobody is logged in by a code of DingTalk: %s", error)
+            self._brake.count(address)
+            raise web.HTTPUnauthorized from None
+        token, _ = await self._logins.open(person)
+        return await self.welcome(request, token, person)
+
+    async def jsapi(self, _request: web.Request) -> web.StreamResponse:
+        """Serve the copy of DingTalk's script, which pages load from nowhere else."""
+        path = self._gate.services.jsapi
+        try:
+            content = await asyncio.to_thread(path.read_bytes) if path else b""
+        except OSError as error:
+            log.warning("web.jsapi: %s cannot be read: %s", path, error.strerror)
+            content = b""
+        if not content:
+            raise web.HTTPNotFound
+        return web.Response(body=content, headers=SCRIPT_HEADERS)
 
     async def welcome(self, request: web.Request, token: str, person: Person) -> web.StreamResponse:
         """Record a login, give the browser its session, and show the first page."""
@@ -88,9 +132,3 @@ class LoginPages:
         if person is None:
             self._brake.count(address)
         return person
-
-    def _invalid(self, request: web.Request) -> web.Response:
-        values = {"visitor": None, "page": "login", "invalid": True}
-        return self._gate.pages.show(
-            "login", self._gate.lang(request), values, status=HTTPStatus.UNAUTHORIZED
-        )

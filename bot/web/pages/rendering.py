@@ -25,7 +25,12 @@ from cards.filters import Filters
 
 FOLDER = Path(__file__).parent
 STATIC_PATH = "/status/static/"
-STATIC_TYPES = {"app.css": "text/css", "app.js": "text/javascript", "icon.svg": "image/svg+xml"}
+STATIC_TYPES = {
+    "app.css": "text/css",
+    "app.js": "text/javascript",
+    "login.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 MAX_VALUE_CHARACTERS = 2_000  # of one value on a page
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (

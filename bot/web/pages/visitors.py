@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
@@ -19,6 +20,7 @@ from bot.chat.router import Router
 from bot.errors import PermanentError, TemporaryError, UserError
 from bot.logins.logins import Session
 from bot.models import AuditEntry, Clock, Message, Schedule
+from bot.ports import Identities
 from bot.web.clients import Network, client_address
 from bot.web.guard import is_own_origin, is_same
 from bot.web.pages.rendering import Pages
@@ -37,13 +39,19 @@ RouteHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, kw_only=True)
 class WebServices:
-    """What the pages need of the service. The contexts differ in the language of their cards."""
+    """What the pages need of the service. The contexts differ in the language of their cards.
+
+    `identities` log in people whose pages are open in DingTalk. `jsapi` is a copy of DingTalk's script for
+    that.
+    """
 
     contexts: Mapping[str, Context]  # by language
     policy: AccessPolicy
     router: Router
     audit: AuditLog
     lang: str  # of visitors who have chosen none
+    identities: Identities | None = None
+    jsapi: Path | None = None
 
     @property
     def clock(self) -> Clock:
@@ -102,7 +110,7 @@ class Gate:
         async def show(request: web.Request) -> web.StreamResponse:
             visitor = await self._visitor(request, permission)
             if visitor is None:
-                return self.login_page(request)
+                return await self.login_page(request)
             if not visitor.access.allows(permission):
                 return self.trouble(visitor, "forbidden", HTTPStatus.FORBIDDEN)
             return await self._answer(handler, request, visitor)
@@ -115,7 +123,7 @@ class Gate:
         async def receive(request: web.Request) -> web.StreamResponse:
             visitor = await self._visitor(request, permission)
             if visitor is None:
-                return self.login_page(request)
+                return await self.login_page(request)
             given = (await read_form(request)).get("form", "")
             if not self.is_own(request) or not is_same(given, visitor.session.form_token):
                 return self.trouble(visitor, "form_too_old", HTTPStatus.FORBIDDEN)
@@ -138,11 +146,18 @@ class Gate:
     def processor(self, lang: str) -> MessageProcessor:
         return self._processors[lang]
 
-    def login_page(self, request: web.Request) -> web.Response:
-        """Tell how to log in."""
-        return self.pages.show(
-            "login", self.lang(request), {"visitor": None, "page": "login"}, status=HTTPStatus.UNAUTHORIZED
-        )
+    async def login_page(self, request: web.Request, *, invalid: bool = False) -> web.Response:
+        """Tell how to log in. Inside DingTalk, the script of the page tries to do so at once."""
+        identities, users = self.services.identities, self.services.contexts[self.services.lang].users
+        values = {
+            "visitor": None,
+            "page": "login",
+            "invalid": invalid,
+            "client_id": identities.client_id if identities else "",
+            "corp_id": await users.find_corp_id("") if identities else "",
+            "has_jsapi": self.services.jsapi is not None,
+        }
+        return self.pages.show("login", self.lang(request), values, status=HTTPStatus.UNAUTHORIZED)
 
     def show(self, name: str, visitor: Visitor, **values: object) -> web.Response:
         """Render a page for a visitor."""

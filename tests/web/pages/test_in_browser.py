@@ -24,9 +24,10 @@ from bot.web.server import application
 from bot.wiring.pages import build_page_routes
 from tests.browser import IN_BROWSER, beside_page, browser
 from tests.conftest import GROUP, CoreHarness
-from tests.factories import make_schedule
+from tests.factories import make_message, make_schedule
 from tests.fakes import FakeClock
 from tests.web.pages.axe import problems
+from tests.web.web_harness import FakeIdentities
 
 __all__ = ["browser"]
 
@@ -58,7 +59,11 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     core = CoreHarness(store=store, clock=FakeClock(), folder=folder / "reports")
     await UserDirectory(store).record(WHO)
     paths = await fill(core)
-    app = application(build_page_routes(core.settings(), core.services, core.engine), AdminGuard())
+    await UserDirectory(store).record_message(make_message(corp_id="dingcorp"))
+    identities = FakeIdentities({"code1": WHO})
+    app = application(
+        build_page_routes(core.settings(), core.services, core.engine, identities), AdminGuard()
+    )
     async with TestServer(app) as server:
         yield Site(core, str(server.make_url("")).rstrip("/"), paths)
     await store.close()
@@ -203,3 +208,32 @@ async def test_pages_work_without_their_script(browser: Browser, site: Site) -> 
         await expect(page).to_have_url(f"{site.url}/status/schedules/s1")
         await page.get_by_role("link", name="审计").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("审计")
+
+
+CLIENT = """window.dd = {requestAuthCode: ({corpId, clientId, success, fail}) => setTimeout(() =>
+    corpId === "dingcorp" && clientId === "dingkey" ? success({code: "%s"}) : fail({}))}"""
+OLD_CLIENT = """window.dd = {runtime: {permission: {requestAuthCode: ({onSuccess}) =>
+    onSuccess({code: "code1"})}}}"""
+
+
+@pytest.mark.parametrize("script", [CLIENT % "code1", OLD_CLIENT])
+async def test_inside_dingtalk_people_are_logged_in_without_a_link(
+    browser: Browser, site: Site, script: str
+) -> None:
+    context = await browser.new_context(locale="zh-CN")
+    page = await context.new_page()
+    await page.add_init_script(script)
+    await page.goto(f"{site.url}{site.paths['quota']}")
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("额度")
+    await context.close()
+
+
+async def test_a_client_that_gives_no_good_code_leaves_the_link(browser: Browser, site: Site) -> None:
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.add_init_script(CLIENT % "guess")
+    async with page.expect_response("**/status/dingtalk"):
+        await page.goto(f"{site.url}/status")
+    await expect(page.locator("#silent")).to_be_hidden()
+    await expect(page.locator("ol")).to_contain_text("登录")
+    await context.close()

@@ -1,6 +1,7 @@
 """Log in and out, over a real socket."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from bot.reports.link_tokens import LinkPolicy
 from bot.web.guard import MAX_WRONG_TOKENS
 from bot.web.pages.visitors import SECURE_SESSION_COOKIE, SESSION_COOKIE
 from tests.conftest import CoreHarness
-from tests.web.web_harness import PageHarness, page_client
+from tests.web.web_harness import FakeIdentities, PageHarness, page_client
 
 WHO = Person(id="user01", name="李雷")
 PAGES = (
@@ -105,3 +106,51 @@ async def test_the_language_is_chosen_and_remembered(site: PageHarness) -> None:
     assert "Running now" in await site.get("/status?lang=en")
     assert "Running now" in await site.get("/status")
     assert "正在执行" in await site.get("/status?lang=zh-CN")
+
+
+async def test_inside_dingtalk_a_code_logs_in(core: CoreHarness) -> None:
+    async with page_client(core, FakeIdentities({"code1": WHO})) as site:
+        answer = await site.client.post("/status/dingtalk", data={"code": "code1"})
+        assert (answer.status, answer.url.path) == (200, "/status")
+        assert "李雷" in await site.get("/status")
+    assert (await core.context.audit.find())[0].actor == WHO
+
+
+@pytest.mark.parametrize(
+    ("code", "origin", "status"),
+    [("guess", None, 401), ("", None, 403), ("code1", "https://evil.example", 403)],
+)
+async def test_other_codes_and_other_sites_log_nobody_in(
+    core: CoreHarness, code: str, origin: str | None, status: int
+) -> None:
+    async with page_client(core, FakeIdentities({"code1": WHO})) as site:
+        headers = {"Origin": origin} if origin else {}
+        answer = await site.client.post("/status/dingtalk", data={"code": code}, headers=headers)
+        assert answer.status == status
+        await site.get("/status", status=401)
+
+
+async def test_guessed_codes_are_braked_before_dingtalk_is_asked(core: CoreHarness) -> None:
+    identities = FakeIdentities({})
+    async with page_client(core, identities) as site:
+        for _ in range(MAX_WRONG_TOKENS + 5):
+            answer = await site.client.post("/status/dingtalk", data={"code": "guess"})
+    assert (answer.status, identities.asked) == (429, MAX_WRONG_TOKENS)
+
+
+async def test_without_an_app_no_code_counts(site: PageHarness) -> None:
+    assert (await site.client.post("/status/dingtalk", data={"code": "x"})).status == 403
+    assert "data-client" not in await site.get("/status", status=401)
+
+
+async def test_the_script_of_dingtalk_is_served_by_us(core: CoreHarness, tmp_path: Path) -> None:
+    copy = tmp_path / "dingtalk.open.js"
+    copy.write_text("window.dd = {};")
+    await core.say("帮助", corp_id="dingcorp")
+    async with page_client(core, FakeIdentities({}), jsapi=str(copy)) as site:
+        page = await site.get("/status", status=401)
+        expected = ("/status/jsapi.js", 'data-corp="dingcorp"', 'data-client="dingkey"')
+        assert all(word in page for word in expected)
+        assert await site.get("/status/jsapi.js") == "window.dd = {};"
+        copy.unlink()
+        await site.get("/status/jsapi.js", status=404)
