@@ -162,7 +162,7 @@ async def test_a_broker_that_is_down_is_told_and_waited_for(
         for each in (worker, bot):
             await each.start()
         await ground.done(partial(ground.export_is, ExportStatus.RUNNING, "does not answer"))
-        assert "does not answer" in await chat.say("@DingRun 状态")
+        assert "没有响应" in await chat.say("@DingRun 状态")
         await rabbitmq.start()
         await ground.stores.store.make_jobs_due([f"export:{run.id}"], utc_now())  # sooner than by its waits
         await ground.done(partial(chat.has, "file", 1))
