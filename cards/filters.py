@@ -6,7 +6,7 @@ tomorrow, so it shows the date (`dated`: 11-24 周二 14:05). What people compar
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -39,6 +39,7 @@ class Filters:
             self.moment,
             self.dated,
             self.short,
+            self.day,
             self.until,
             self.offset,
             self.duration,
@@ -73,6 +74,10 @@ class Filters:
         days = (there.date() - here.date()).days
         near = {0: "today", 1: "tomorrow", -1: "yesterday"}.get(days)
         return self._time(near or ("other" if there.year == here.year else "year"), there, "%H:%M")
+
+    def day(self, at: date) -> Markup:
+        """Return a day with its weekday: 11-24 周二."""
+        return self._time("day", datetime(at.year, at.month, at.day, tzinfo=self._zone), "")
 
     def _time(self, form: str, there: datetime, clock: str) -> Markup:
         words = self._words

@@ -87,7 +87,7 @@ class Access:
         """
         if schedule:
             note_schedule(schedule)
-        self._accept(self._decide(permission, schedule))
+        self._accept(permission, schedule)
 
     def ensure_run(self, run: Run) -> None:
         """Accept what the command or button does, on a run.
@@ -96,7 +96,11 @@ class Access:
             Refused: The person may not do this here.
         """
         note_run(run)
-        self._accept(self._decide(self.permission, run.schedule, run.asked_in))
+        self._accept(self.permission, run.schedule, run.asked_in)
+
+    def lacks_role(self, run: Run) -> bool:
+        """Return whether all that is missing is a role, for what the command or button does to a run."""
+        return bool(self._decide(self.permission, run.schedule, run.asked_in).missing)
 
     def note_decision(self, run: Run) -> None:
         """Note in the audit how the command or button is decided on. What was accepted stays so."""
@@ -112,14 +116,21 @@ class Access:
         )
         return decide(request, self.policy)
 
-    def _accept(self, decision: Decision) -> None:
+    def _accept(
+        self,
+        permission: Permission,
+        schedule: Schedule | None = None,
+        asked_in: Destination | None = None,
+    ) -> None:
+        decision = self._decide(permission, schedule, asked_in)
         note_decision(allowed=decision.allowed, rule=decision.rule)
         if not decision.allowed:
             who = self.requester
             raise Refused(
                 _PHRASES[decision.rule],
                 rule=decision.rule,
-                name=str(who.person),
+                name=who.person.name,
+                views=self._decide(Permission.VIEW, schedule, asked_in).allowed,
                 staff_id=who.person.id,
                 conversation=who.conversation_id,
                 setting="viewers" if self.policy.viewers else "rules",

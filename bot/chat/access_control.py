@@ -61,8 +61,10 @@ class AccessControl:
             Refused: The person may not do this, or DingRun never sent this card.
         """
         access = await self.of_tap(tap, run, permission)
-        access.ensure_run(run)
-        if not self._policy.lists(tap.user.id) and not await self._context.users.is_known(tap.user.id):
+        known = self._policy.lists(tap.user.id) or await self._context.users.is_known(tap.user.id)
+        if known or not access.lacks_role(run):  # nobody is told to give a role to a stranger
+            access.ensure_run(run)
+        if not known:
             raise Refused("not_met", rule="never_spoke")
         return access
 

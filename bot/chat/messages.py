@@ -1,6 +1,7 @@
 """Process a message: find the command, check the permission, run it, and explain errors."""
 
 import logging
+import re
 from dataclasses import replace
 from typing import NoReturn
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _TALK = {Answer.SMALLTALK: "smalltalk", Answer.FORBIDDEN: "nothing_done"}
 _WITHOUT_ACT = {Answer.SMALLTALK, Answer.FORBIDDEN, Answer.UNKNOWN}
+_THANKS = re.compile(r"谢|thank|\bthx\b|\bty\b")
 PUNCTUATION = " ,:。.!~"
 
 
@@ -91,7 +93,7 @@ class MessageProcessor:
     ) -> MarkdownMessage | None:
         """Carry out a command if this message confirms it. Only the next message can."""
         await self._context.answers.close(request.message, pending)
-        if said in CANCELLATIONS:
+        if said in CANCELLATIONS or (said.isdecimal() and said not in CONFIRMATIONS):
             return self._context.cards.reply("cancelled")
         if said not in CONFIRMATIONS:
             return None
@@ -111,7 +113,9 @@ class MessageProcessor:
     def _talk(self, wish: Wish, request: CommandRequest) -> MarkdownMessage:
         """Answer what is no command, or one that is told, asked about or forbidden."""
         if wish.answer in _TALK:
-            return self._context.cards.reply(_TALK[wish.answer])
+            return self._context.cards.reply(
+                _TALK[wish.answer], thanked=bool(_THANKS.search(fold(request.message.text)))
+            )
         if wish.command is None and wish.interpretation.number and not wish.interpretation.claimed:
             raise UserError("no_such_number", number=wish.interpretation.number)
         suggestion = wish.interpretation.suggestion

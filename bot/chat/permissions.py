@@ -150,7 +150,8 @@ def decide(request: AccessRequest, policy: AccessPolicy) -> Decision:
         missing = _line({"conversations": [who.conversation_id]})
         return Decision(allowed=False, rule="unknown_conversation", missing=missing)
     found = list(grants(request, policy))
-    if request.schedule and not any(grant.visible for grant in found):
+    hidden = not any(grant.visible for grant in found)
+    if request.schedule and hidden and (found or not _is_routed_here(request, policy)):
         return Decision(allowed=False, rule="not_here")
     best = max(found, key=lambda grant: grant.role.rank, default=Grant(role=Role.NONE, source="no_role"))
     if best.role.allows(request.permission):

@@ -5,6 +5,7 @@ After a crash between the reservation and the run, the same request goes on, and
 Scheduled runs are not hindered.
 """
 
+import math
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -119,7 +120,12 @@ class RunStarts:
             at=valid.since,
             run=run.id if run else "",
             ordinal=run.ordinal if run else 0,
+            wait=self._seconds_left(valid) if run and run.status is not RunStatus.RUNNING else 0,
         )
+
+    def _seconds_left(self, valid: Reservation) -> int:
+        """Return after how many seconds somebody else may start the schedule."""
+        return max(math.ceil((valid.until - self._clock()).total_seconds()), 1)
 
 
 def start_key(schedule_id: str) -> str:

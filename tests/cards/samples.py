@@ -453,10 +453,16 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "access_line": [{"missing": Markup("access: {rules: [{people: [user03], role: viewer}]}")}],
     "no_schedules_here": [{}],
     "needs_viewer": [
-        {"name": "张三", "staff_id": "user03", "setting": setting} for setting in ("rules", "viewers")
+        {"name": name, "staff_id": "user03", "setting": setting}
+        for name in ("张三", "")
+        for setting in ("rules", "viewers")
     ],
-    "needs_operator": [{"name": "张三", "staff_id": "user03"}],
-    "needs_admin": [{"name": "张三", "staff_id": "user03"}],
+    "needs_operator": [
+        {"name": name, "staff_id": "user03", "views": views}
+        for name in ("张三", "")
+        for views in (True, False)
+    ],
+    "needs_admin": [{"name": name, "staff_id": "user03"} for name in ("张三", "")],
     "failed": [{"id": "msgrK2+x/A=="}, {}],
     "late": [{"why": "ARL does not answer: https://arl.example"}],
     "given_up": [{"why": "ARL does not answer: https://arl.example"}],
@@ -493,8 +499,9 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"schedule": "备份库", "by": "张三", "act": act, "run": "rabcdefghij"} for act in ("start", "stop")
     ],
     "rerun_started": [
-        {"by": "李四", "at": NOW, "run": "rabcdefghij", "ordinal": 12},
-        {"by": "", "at": NOW, "run": "", "ordinal": 0},
+        {"by": "李四", "at": NOW, "run": "rabcdefghij", "ordinal": 12, "wait": 0},
+        {"by": "李四", "at": NOW, "run": "rabcdefghij", "ordinal": 12, "wait": 17},
+        {"by": "", "at": NOW, "run": "", "ordinal": 0, "wait": 0},
     ],
     "which_schedule": [
         {
@@ -730,8 +737,9 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "audit_entry": [{"entry": each} for each in (_ENTRY, _REFUSED_TAP, _DOWNLOADED)],
     "confirm_command": [{"word": "重跑", "name": "每日巡检"}, {"word": "rerun", "name": ""}],
     "no_such_number": [{"number": 7}],
+    "smalltalk": [{"thanked": thanked} for thanked in (True, False)],
     "never_ran": [{"schedule": "每日巡检"}],
-    "no_run_that_day": [{"day": "11-23", "schedule": "每日巡检"}, {"day": "11-23", "schedule": ""}],
+    "no_run_that_day": [{"day": NOW.date(), "schedule": "每日巡检"}, {"day": NOW.date(), "schedule": ""}],
     "failures": [
         {"run": failed(), "total": 12, "failed": 2, "stopped": 1, "failures": FAILURES, "more": 9},
         {"run": failed(), "total": 1, "failed": 0, "stopped": 1, "failures": FAILURES[:1], "more": 0},

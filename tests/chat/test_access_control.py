@@ -84,6 +84,26 @@ async def test_a_card_that_we_never_issued_is_unknown(core: CoreHarness) -> None
     assert not await starts_run(core, tap)
 
 
+async def test_who_has_no_role_is_told_on_a_card_which_one_is_missing(
+    core: CoreHarness,
+) -> None:
+    core.access_policy = AccessPolicy(viewers=("user02",), operators=("user02",))
+    core.build()
+    run = await core.finished_run()
+    await core.say("帮助", sender=Person(id="user04", name="孙悦"))
+    shown = "".join((await core.intake.receive_tap(tap_on(run.id, user=Person(id="user04")))).values())
+    assert shown.startswith("你在这里还不能操作。要开通，请管理员在 config.yaml 的 access.operators")
+
+
+async def test_nobody_is_advised_to_give_a_role_to_a_stranger(core: CoreHarness) -> None:
+    core.access_policy = AccessPolicy(operators=("user02",))
+    core.build()
+    run = await core.finished_run()
+    shown = "".join((await core.intake.receive_tap(tap_on(run.id, user=STRANGER))).values())
+    assert "先跟我" in shown
+    assert STRANGER.id not in shown
+
+
 @pytest.mark.parametrize("conversation", ["cidB", "", "cidElsewhere"])
 async def test_a_forwarded_card_does_nothing_and_says_so_to_the_tapper(
     core: CoreHarness, conversation: str

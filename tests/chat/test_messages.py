@@ -173,6 +173,17 @@ async def test_nothing_else_confirms_and_ends_the_question(core: CoreHarness, ot
     assert careful.done == []
 
 
+async def test_another_number_is_a_no(core: CoreHarness) -> None:
+    assert "回复 1" in await core.say("你能把每日巡检再跑一遍吗")
+    assert "已取消" in await core.say("2")
+    assert await runs(core) == []
+
+
+@pytest.mark.parametrize(("said", "answer"), [("谢谢", "不客气"), ("算了", "好的"), ("哈哈", "好的")])
+async def test_only_thanks_are_welcome(core: CoreHarness, said: str, answer: str) -> None:
+    assert (await core.say(said)).startswith(answer)
+
+
 async def test_a_confirmation_after_another_message_does_nothing(core: CoreHarness) -> None:
     careful = Careful(core)
     await careful.say("delete", "取消", "1")

@@ -39,7 +39,7 @@ async def test_only_the_runs_of_the_schedule_that_is_named(core: CoreHarness) ->
 
 
 async def test_with_nothing_yet_it_says_what_to_do(core: CoreHarness) -> None:
-    assert "重跑" in await core.say("历史")
+    assert "计划" in await core.say("历史")
     assert "每日巡检" in await core.say("历史 每日巡检")
 
 

@@ -75,8 +75,8 @@ async def test_all_schedules_are_listed_with_their_differences(core: CoreHarness
     await core.say("通知 备份 仅失败")
     await core.say("静默 每日巡检 下次")
     answer = await core.say("通知")
-    assert "每日巡检** 执行结束时，下次执行静默" in answer
-    assert "备份** 仅失败（配置里：关）" in answer
+    assert "每日巡检**：执行结束时，下次执行静默" in answer
+    assert "备份**：仅失败（配置里：关）" in answer
 
 
 async def test_without_a_destination_it_says_where_to_name_one(core: CoreHarness) -> None:

@@ -62,6 +62,15 @@ async def test_a_run_that_is_under_way_is_not_started_again(core: CoreHarness) -
     assert len(await core.store.find_runs()) == 1
 
 
+async def test_who_comes_right_after_a_short_run_is_told_when_it_can_run_again(core: CoreHarness) -> None:
+    await core.say("重跑")
+    await core.finish()
+    core.clock.turn(seconds=10)
+    assert "真要再跑，请过 20 秒" in await core.say("重跑", sender=Person(id="user02", name="赵强"))
+    core.clock.turn(seconds=20)
+    assert "开始重跑" in await core.say("重跑", sender=Person(id="user02", name="赵强"))
+
+
 async def test_the_button_reruns_and_the_card_tells_everyone(core: CoreHarness) -> None:
     run = await core.finished_run()
     await core.say("状态", sender=Person(id="user01", name="李雷"))

@@ -42,7 +42,7 @@ async def test_stop_tells_what_has_ended_before_and_what_would_not_stop(core: Co
     schedule = make_schedule(id="s2", name="三个", targets=("a.example", "b.example", "c.example"))
     run = await core.trigger(schedule)
     core.engine.end(run.task_ids[0])
-    assert "停止 2 个，之前已结束的 1 个" in await stop(core)
+    assert "停止 2 个任务，之前已结束的 1 个" in await stop(core)
     await core.watcher.tick()
     second = await core.trigger(schedule, cause="cron:s2:later")
     core.engine.stubborn = {second.task_ids[0]: "没有找到任务的编号"}

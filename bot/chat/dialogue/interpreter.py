@@ -212,7 +212,7 @@ class Interpreter:
         runs = await ctx.runs.recent(schedule_id, limit=MAX_RUNS_SEARCHED)
         of_day = [run for run in runs if start <= run.start_time < start + timedelta(days=1)]
         if not of_day:
-            raise UserError("no_run_that_day", day=f"{day:%m-%d}", schedule=wish.title)
+            raise UserError("no_run_that_day", day=day, schedule=wish.title)
         return replace(wish, command=command, argument=of_day[0].id, title=of_day[0].schedule_name)
 
 
