@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -22,6 +23,13 @@ class Demo:
 
     process: asyncio.subprocess.Process
     url: str
+    log: Path
+
+    def login_url(self) -> str:
+        """The link to the web pages that it printed."""
+        found = re.search(r"http://\S+/status/login/\w+", self.log.read_text(encoding="utf-8"))
+        assert found is not None
+        return found[0]
 
     async def terminated(self) -> int:
         """Its exit code after SIGTERM. Raises `TimeoutError` when it takes too long."""
@@ -44,7 +52,7 @@ async def running(folder: Path, *more: str) -> AsyncIterator[Demo]:
         process = await asyncio.create_subprocess_exec(
             sys.executable, *words, cwd=ROOT, stdout=output, stderr=output, env=os.environ | {"NO_PROXY": "*"}
         )
-    demo = Demo(process=process, url=f"http://127.0.0.1:{port}")
+    demo = Demo(process=process, url=f"http://127.0.0.1:{port}", log=folder / "log")
     try:
         async with asyncio.timeout(STARTS_WITHIN):
             await _answers(demo)

@@ -75,6 +75,19 @@ async def test_the_file_opens_and_lists_what_was_found(chat: Page) -> None:
     assert {row[1] for row in rows[1:]} == {title for _, title, _ in PAGES.values()}
 
 
+async def test_the_web_pages_are_open_beside_the_chat(chat: Page, demo: Demo) -> None:
+    await chat.goto(demo.login_url())
+    await chat.get_by_role("button", name="登录").click()
+    row = chat.get_by_role("row").filter(has_text="故障演练")
+    await row.get_by_role("button", name="重跑").click()
+    await chat.get_by_role("link", name="看这次执行").click()
+    await expect(chat.get_by_role("heading", level=1)).to_contain_text("部分失败", timeout=SOON)
+    await chat.goto(demo.url)
+    await chat.get_by_test_id("conversation").first.click()
+    card = messages(chat, "card").filter(has_text="故障演练")
+    await expect(card.first).to_be_visible(timeout=SOON)
+
+
 async def test_sigterm_ends_it_well_while_someone_looks_on(page: Page, tmp_path: Path) -> None:
     async with running(tmp_path) as demo:
         await page.goto(demo.url)

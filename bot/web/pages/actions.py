@@ -16,22 +16,28 @@ from bot.chat.pending_answers import PendingKind
 from bot.errors import PermanentError, TemporaryError
 from bot.models import AuditChannel, AuditEntry, AuditOutcome, Message
 from bot.web.pages.visitors import SESSION_ID_CHARACTERS, Gate, Visitor, read_form
+from cards.environment import LANGUAGES
 
-ACTIONS: Mapping[str, str] = {
-    "rerun": "重跑 {what}",
-    "rerun_failed": "重跑失败 {what}",
-    "stop": "停止 {what}",
-    "resend": "重发 {what}",
-    "regenerate": "重新生成 {what}",
-    "approve": "同意 {what}",
-    "mute": "静默 {what} {more}",
-    "unmute": "取消静默 {what}",
-    "acknowledge": "确认 {what}",
-    "yes": "确认",
-    "no": "取消",
+ACTIONS: Mapping[str, tuple[str, str]] = {
+    "rerun": ("重跑 {what}", "rerun {what}"),
+    "rerun_failed": ("重跑失败 {what}", "rerun failed {what}"),
+    "stop": ("停止 {what}", "stop {what}"),
+    "resend": ("重发 {what}", "resend {what}"),
+    "regenerate": ("重新生成 {what}", "regenerate {what}"),
+    "approve": ("同意 {what}", "approve {what}"),
+    "mute": ("静默 {what} {span}", "mute {what} {span}"),
+    "unmute": ("取消静默 {what}", "unmute {what}"),
+    "acknowledge": ("确认 {what}", "ack {what}"),
+    "yes": ("确认", "yes"),
+    "no": ("取消", "no"),
 }
-"""What a person would say, by the name of the action in a form."""
-SPANS = {"hour": "1h", "today": "今天", "next": "下次", "": ""}
+"""What a person would say in Chinese and in English, by the name of the action in a form."""
+SPANS: Mapping[str, tuple[str, str]] = {
+    "hour": ("1h", "1h"),
+    "today": ("今天", "today"),
+    "next": ("下次", "next"),
+    "": ("", ""),
+}
 """How long a schedule may be muted, by the name in a form."""
 
 _ID = re.compile(r"[^\s\x00-\x1f]{0,200}")
@@ -48,15 +54,14 @@ class Wish:
     back: str  # page that the form was on
 
     @classmethod
-    def of(cls, form: Mapping[str, str]) -> "Wish | None":
-        """Read a form. Returns None for one that no page of ours has."""
+    def of(cls, form: Mapping[str, str], lang: str) -> "Wish | None":
+        """Read a form of a page in a language. Returns None for one that no page of ours has."""
         action, what, key = form.get("do", ""), form.get("what", ""), form.get("key", "")
-        span = SPANS.get(form.get("span", ""))
-        known = action in ACTIONS and span is not None
-        if not known or not _ID.fullmatch(what) or not _KEY.fullmatch(key):
+        spans, place = SPANS.get(form.get("span", "")), LANGUAGES.index(lang)
+        if action not in ACTIONS or spans is None or not _ID.fullmatch(what) or not _KEY.fullmatch(key):
             return None
         back = form.get("back", "")
-        text = ACTIONS[action].format(what=what, more=span).strip()
+        text = ACTIONS[action][place].format(what=what, span=spans[place]).strip()
         return cls(text=text, key=key, back=back if _BACK.fullmatch(back) else "/status")
 
 
@@ -71,7 +76,7 @@ class Actions:
 
     async def act(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
         """Carry out a form, and show the answer that the chat would give."""
-        wish = Wish.of(await read_form(request))
+        wish = Wish.of(await read_form(request), visitor.lang)
         if wish is None:
             return self._gate.trouble(visitor, "form_too_old", HTTPStatus.BAD_REQUEST)
         session = visitor.session.id[:SESSION_ID_CHARACTERS]

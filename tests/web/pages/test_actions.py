@@ -7,8 +7,12 @@ import pytest
 from bot.delivery.policy.effective import active_mute
 from bot.errors import TemporaryError
 from bot.models import AuditChannel, AuditEntry, AuditOutcome, Run, TaskStatus, Trigger
-from bot.web.pages.actions import Wish
+from bot.runs.approvals import Protection
+from bot.web.pages.actions import ACTIONS, Wish
+from cards.environment import LANGUAGES
+from handlers import router
 from tests.conftest import CoreHarness
+from tests.factories import make_schedule
 from tests.web.web_harness import PageHarness, page_client
 
 VALID = {"do": "rerun", "what": "s1", "key": "12345678", "back": "/status"}
@@ -163,9 +167,57 @@ async def test_it_says_so_while_the_engine_is_away(site: PageHarness) -> None:
     assert (answer.status, "过一会儿再试" in await answer.text()) == (503, True)
 
 
-async def test_answers_are_in_the_language_of_the_page(site: PageHarness) -> None:
+async def test_answers_and_the_audit_are_in_the_language_of_the_page(site: PageHarness) -> None:
     await site.get("/status?lang=en")
     assert "Accepted" in await site.say_on_page("/status", "rerun")
+    assert (await last_entry(site.core)).said == "rerun s1"
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+@pytest.mark.parametrize("action", [name for name in ACTIONS if name not in {"yes", "no"}])
+def test_every_action_is_a_command(action: str, lang: str) -> None:
+    wish = Wish.of(VALID | {"do": action, "what": "s1"}, lang)
+    assert wish is not None
+    command = router.find(wish.text.partition(" s1")[0])
+    assert command is not None
+    assert command.handler.__name__ == action
+
+
+@pytest.mark.parametrize("id_", ["x:nightly-backup_2", "6650f0c2a1b2c3d4e5f60718", "今天", "2h", "1"])
+async def test_any_id_of_a_schedule_means_that_schedule(core: CoreHarness, id_: str) -> None:
+    core.engine.known[:] = [make_schedule(id=id_, name=f"计划 {name}") for name in ("a", "b")]
+    core.engine.known[1] = make_schedule(id="other", name="其他")
+    async with page_client(core) as site:
+        await site.log_in()
+        await site.press(f"/status/schedules/{id_}", "rerun")
+        await site.press(f"/status/schedules/{id_}", "mute", span="hour")
+    assert [run.schedule_id for run in await runs(core)] == [id_]
+    assert (await core.context.overrides.find(id_)).mute is not None
+
+
+async def test_a_protected_schedule_asks_on_the_page(core: CoreHarness) -> None:
+    core.protected = {"s1": Protection.CONFIRM}
+    core.build()
+    async with page_client(core) as site:
+        await site.log_in()
+        page = await site.say_on_page("/status", "rerun")
+        assert not await runs(core)
+        await _answer(site, page, "yes")
+    assert len(await runs(core)) == 1
+
+
+async def test_a_second_person_agrees_on_the_page(core: CoreHarness) -> None:
+    core.protected = {"s1": Protection.TWO_PERSON}
+    core.build()
+    async with page_client(core) as site:
+        await site.log_in()
+        await site.press("/status", "rerun")
+        assert not await runs(core)
+        await site.log_in("user02")
+        assert "等另一个人同意" in await site.get("/status/schedules/s1")
+        await site.press("/status/schedules/s1", "approve")
+    (run,) = await runs(core)
+    assert (run.asked_by and run.asked_by.id, run.approved_by and run.approved_by.id) == ("user01", "user02")
 
 
 @pytest.mark.parametrize(
@@ -181,14 +233,14 @@ async def test_answers_are_in_the_language_of_the_page(site: PageHarness) -> Non
     ],
 )
 def test_other_forms_are_no_wish(changes: dict[str, str]) -> None:
-    assert Wish.of(VALID) is not None
-    assert Wish.of(VALID | changes) is None
+    assert Wish.of(VALID, "en") is not None
+    assert Wish.of(VALID | changes, "en") is None
 
 
 @pytest.mark.parametrize(
     "back", ["", "https://evil.example", "//evil.example", "/statusx", "/status/\n", "javascript:1"]
 )
 def test_only_pages_of_ours_are_led_back_to(back: str) -> None:
-    wish = Wish.of(VALID | {"back": back})
+    wish = Wish.of(VALID | {"back": back}, "zh-CN")
     assert wish is not None
     assert wish.back == "/status"
