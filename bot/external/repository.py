@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from bot.errors import TemporaryError
 from bot.external.models import Command, DeclaredKind, ExternalRun, ExternalSchedule
+from bot.models import EXTERNAL, Expectation, Schedule
 from bot.ports import DocumentStore, StoredDocument
 
 MAX_ATTEMPTS = 50  # an attempt fails only if somebody else changed the document meanwhile
@@ -177,12 +178,18 @@ class ExternalSchedules:
     """The schedules that other systems execute: those of the settings, and those that came by the API."""
 
     def __init__(
-        self, store: DocumentStore, configured: Sequence[ExternalSchedule] = (), *, limit: int = 1_000
+        self,
+        store: DocumentStore,
+        configured: Sequence[ExternalSchedule] = (),
+        *,
+        limit: int = 1_000,
+        resolve: Callable[[Schedule], Schedule] = lambda schedule: schedule,
     ) -> None:
         self._stored = ModelCollection(store, "external_schedules", ExternalSchedule)
         self._kinds = ModelCollection(store, "external_kinds", DeclaredKind)
         self._configured = {each.slug: each for each in configured}
         self._limit = limit
+        self._resolve = resolve
 
     def is_configured(self, slug: str) -> bool:
         """Tell if the settings have the schedule. It cannot be changed by the API then."""
@@ -196,6 +203,15 @@ class ExternalSchedules:
 
     async def find(self, slug: str) -> ExternalSchedule | None:
         return self._configured.get(slug) or await self._stored.find(slug)
+
+    def as_schedule(self, schedule: ExternalSchedule) -> Schedule:
+        """Return the schedule with its recipients. It has a report only once something is uploaded."""
+        return self._resolve(_plain(schedule))
+
+    async def find_schedule(self, slug: str) -> Schedule:
+        """Return the schedule of a slug with its recipients, or one without any if it is gone."""
+        known = await self.find(slug)
+        return self.as_schedule(known) if known else _plain(ExternalSchedule(slug=slug))
 
     async def add(self, schedule: ExternalSchedule) -> bool:
         """Store a new schedule. False, without a change, if there are too many or it exists."""
@@ -273,6 +289,16 @@ class ExternalRecords:
     schedules: ExternalSchedules
     runs: ExternalRuns
     commands: Commands
+
+
+def _plain(schedule: ExternalSchedule) -> Schedule:
+    return Schedule(
+        id=schedule.id,
+        name=schedule.display_name,
+        engine=EXTERNAL,
+        export=False,
+        expect=schedule.expect or Expectation(),
+    )
 
 
 def last_bytes(text: str, limit: int) -> str:

@@ -10,10 +10,10 @@ from datetime import timedelta
 from bot.delivery.plan import jobs_for_finished_run
 from bot.errors import TemporaryError
 from bot.external.merge import MergeOutcome, RunReport, has_real_end, last_sign, merge, presumed_end, tasks_of
-from bot.external.models import ExternalRun, ExternalSchedule, schedule_id, slug_of
-from bot.external.repository import MAX_ATTEMPTS, ExternalRuns
+from bot.external.models import ExternalRun, schedule_id
+from bot.external.repository import MAX_ATTEMPTS, ExternalRecords
 from bot.jobs.queue import Jobs
-from bot.models import EXTERNAL, ExportStatus, Run, RunStatus, Schedule, Trigger, deterministic_id, new_job
+from bot.models import ExportStatus, Run, RunStatus, Schedule, Trigger, deterministic_id, new_job
 from bot.ports import Engine, Store
 from bot.runs.lifecycle import Runs
 from bot.telemetry.loops import loop_item, loop_step
@@ -42,9 +42,12 @@ class RunReports:
     added that notify people. A crash in between is repaired by the next report, or by `repair`.
     """
 
-    def __init__(self, store: Store, external: ExternalRuns, engine: Engine, runs: Runs, jobs: Jobs) -> None:
+    def __init__(
+        self, store: Store, records: ExternalRecords, engine: Engine, runs: Runs, jobs: Jobs
+    ) -> None:
         self._store = store
-        self._external = external
+        self._external = records.runs
+        self._schedules = records.schedules
         self._engine = engine
         self._runs = runs
         self._jobs = jobs
@@ -166,7 +169,7 @@ class RunReports:
 
     async def _record(self, external: ExternalRun) -> Run:
         """Store the run of the first report."""
-        schedule = await self._schedule(external.slug)
+        schedule = await self._schedules.find_schedule(external.slug)
         run = Run(
             id=external.id,
             idempotency_key=idempotency_key(external.slug, external.client_id),
@@ -201,14 +204,6 @@ class RunReports:
         """Return the ids of the tasks as the engine router knows them."""
         prefix = f"{schedule.engine}/" if schedule.engine else ""
         return tuple(f"{prefix}{id_}" for id_ in tasks_of(external))
-
-    async def _schedule(self, slug: str) -> Schedule:
-        """Return the schedule of a slug with its recipients, or one without any if it is gone."""
-        part = self._engine.parts.get(EXTERNAL, self._engine)
-        for schedule in await part.schedules():
-            if slug_of(schedule.id) == slug:
-                return schedule
-        return Schedule(id=ExternalSchedule(slug=slug).id, name=slug, engine=EXTERNAL, export=False)
 
     async def repair(self) -> int:
         """Let everything follow from reports whose bot died. Returns their number."""

@@ -117,8 +117,7 @@ async def open_external(settings: Settings, stores: StoreSet, clock: Clock) -> A
     records = build_external_records(settings, stores)
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         sender = WebhookSender(session, records, hosts=settings.api.rerun_hosts, clock=clock)
-        resolve = reported_resolver(settings)
-        yield ExternalEngine(records, stores.tasks, sender, resolve=resolve, clock=clock)
+        yield ExternalEngine(records, stores.tasks, sender, clock=clock)
 
 
 def build_external_records(settings: Settings, stores: StoreSet) -> ExternalRecords:
@@ -126,7 +125,9 @@ def build_external_records(settings: Settings, stores: StoreSet) -> ExternalReco
     api, documents = settings.api, stores.documents
     configured = [_external_schedule(slug, each) for slug, each in api.schedules.items()]
     return ExternalRecords(
-        schedules=ExternalSchedules(documents, configured, limit=api.max_schedules),
+        schedules=ExternalSchedules(
+            documents, configured, limit=api.max_schedules, resolve=reported_resolver(settings)
+        ),
         runs=ExternalRuns(documents),
         commands=Commands(documents),
     )

@@ -34,7 +34,7 @@ class FakeSender:
 
 def records_in(stores: StoreSet, *schedules: ExternalSchedule, limit: int = 1_000) -> ExternalRecords:
     return ExternalRecords(
-        schedules=ExternalSchedules(stores.documents, schedules, limit=limit),
+        schedules=ExternalSchedules(stores.documents, schedules, limit=limit, resolve=notified),
         runs=ExternalRuns(stores.documents),
         commands=Commands(stores.documents),
     )
@@ -53,13 +53,11 @@ class Reported:
     ) -> None:
         self.core, self.sender, self.other = core, FakeSender(), core.engine
         self.records = records_in(stores, *(schedules or (BACKUP,)), limit=limit)
-        self.engine = ExternalEngine(
-            self.records, stores.tasks, self.sender, resolve=notified, clock=core.clock
-        )
+        self.engine = ExternalEngine(self.records, stores.tasks, self.sender, clock=core.clock)
         engines: dict[str, Engine] = {"": core.engine, EXTERNAL: self.engine}
         core.engine = EngineRouter(engines)  # type: ignore[assignment]
         core.build()
-        self.reports = RunReports(core.store, self.records.runs, core.engine, core.runs, core.jobs)
+        self.reports = RunReports(core.store, self.records, core.engine, core.runs, core.jobs)
 
     async def report(
         self, status: ReportedStatus | None, rid: str = "1", slug: str = SLUG, **more: Any

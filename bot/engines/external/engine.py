@@ -1,6 +1,6 @@
 """The Engine port over runs that other systems execute and report."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -17,7 +17,7 @@ from bot.external.models import (
     slug_of,
 )
 from bot.external.repository import ExternalRecords
-from bot.models import Clock, Expectation, Run, Schedule, Task
+from bot.models import Clock, Run, Schedule, Task
 from bot.ports import Checks, Engine, EngineRun, EngineWarning, ReportedKind, TaskStore
 from bot.reasons import reason
 
@@ -45,14 +45,12 @@ class ExternalEngine:
         assets: TaskStore,
         sender: CommandSender,
         *,
-        resolve: Callable[[Schedule], Schedule] = lambda schedule: schedule,
         clock: Clock,
     ) -> None:
         self._schedules = records.schedules
         self._runs = records.runs
         self._assets = assets
         self._sender = sender
-        self._resolve = resolve
         self._clock = clock
 
     @property
@@ -60,7 +58,7 @@ class ExternalEngine:
         return {"": self}
 
     async def schedules(self) -> Sequence[Schedule]:
-        return [self._resolve(as_schedule(each)) for each in await self._schedules.all()]
+        return [self._schedules.as_schedule(each) for each in await self._schedules.all()]
 
     async def submit(self, run: Run) -> Sequence[str]:
         return await self._start(run, run.schedule.targets)
@@ -205,16 +203,6 @@ class ExternalEngine:
 
     async def run(self) -> None:
         return
-
-
-def as_schedule(schedule: ExternalSchedule) -> Schedule:
-    """Return the schedule without recipients. It has a report only once assets or files are uploaded."""
-    return Schedule(
-        id=schedule.id,
-        name=schedule.display_name,
-        export=False,
-        expect=schedule.expect or Expectation(),
-    )
 
 
 def _run_ids(task_ids: Collection[str]) -> Sequence[str]:
