@@ -8,6 +8,7 @@ from enum import StrEnum
 from bot.assets.kinds import INCLUDED_IN, by_importance
 from bot.downloads import IssuedLink
 from bot.models import (
+    EXTERNAL,
     Acknowledgement,
     ExportStatus,
     Failure,
@@ -116,12 +117,21 @@ def list_highlights(run: Run) -> Sequence[Highlight]:
 
 
 def list_findings(run: Run) -> Sequence[KindSummary]:
-    """Return the findings of the report or of the engine, the most important first."""
-    if run.findings is not None:
-        return [each for each in run.findings.kinds if each.total or each.gone]
+    """Return the findings of the report, and what else the engine has counted, the most important first.
+
+    A report has all that ARL and the embedded engine count. Other systems count what they like besides.
+    """
     found = run.task_counts.found if run.task_counts else {}
     kinds = sorted(found.keys() - IGNORED_COUNTS, key=by_importance)
-    return [KindSummary(kind=kind, total=found[kind]) for kind in kinds if found[kind] > 0]
+    counted = [KindSummary(kind=kind, total=found[kind]) for kind in kinds if found[kind] > 0]
+    if run.findings is None:
+        return counted
+    reported = {each.kind for each in run.findings.kinds}
+    others = [each for each in counted if each.kind not in reported]
+    return [
+        *(each for each in run.findings.kinds if each.total or each.gone),
+        *(others if run.schedule.engine == EXTERNAL else ()),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

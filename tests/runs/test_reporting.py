@@ -187,7 +187,7 @@ async def test_a_rerun_that_nobody_started_is_stopped_at_once(reported: Reported
     run = await reported.run()
     assert run.task_counts is not None
     assert (run.status, run.task_counts.stop) == (RunStatus.FINISHED, 1)
-    assert [command.kind for command in reported.sender.sent] == ["run.rerun"]
+    assert [command.kind for command in reported.sender.sent] == ["run.rerun", "run.stop"]
 
 
 async def test_a_stop_is_asked_of_the_system_that_runs_it(reported: Reported) -> None:

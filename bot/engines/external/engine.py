@@ -1,11 +1,12 @@
 """The Engine port over runs that other systems execute and report."""
 
+import logging
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
-from bot.errors import PermanentError
+from bot.errors import PermanentError, TemporaryError
 from bot.external.merge import RUN_TASK, asset_owner, tasks_of
 from bot.external.models import (
     Command,
@@ -20,6 +21,8 @@ from bot.external.repository import ExternalRecords
 from bot.models import Clock, Run, Schedule, Task
 from bot.ports import Checks, Engine, EngineRun, EngineWarning, ReportedKind, TaskStore
 from bot.reasons import reason
+
+log = logging.getLogger(__name__)
 
 RUN_ID_LENGTH = 11
 
@@ -49,6 +52,7 @@ class ExternalEngine:
     ) -> None:
         self._schedules = records.schedules
         self._runs = records.runs
+        self._commands = records.commands
         self._assets = assets
         self._sender = sender
         self._clock = clock
@@ -131,10 +135,14 @@ class ExternalEngine:
 
     async def stop(self, task_ids: Collection[str]) -> Mapping[str, Task]:
         """Cancel what has not started, and ask the system to stop the rest."""
-        for run_id in _run_ids(task_ids):
-            run = await self._runs.change(run_id, lambda each: self._cancelled(each, task_ids))
-            if run and not run.status.ended and _open(tasks_of(run)) & set(task_ids):
-                await self._ask_to_stop(run)
+        for run in await self._runs.find_all(_run_ids(task_ids)):
+            if not _open(tasks_of(run)) & set(task_ids):
+                continue
+            changed = await self._runs.change(run.id, lambda each: self._cancelled(each, task_ids))
+            if changed and changed.status.ended:
+                await self._cancel(changed)
+            elif changed and changed.status is not ReportedStatus.QUEUED:
+                await self._ask_to_stop(changed)
         found = await self.tasks(task_ids)
         asked = reason("stop_asked")
         return {
@@ -157,6 +165,14 @@ class ExternalEngine:
                 run, tasks=tasks, status=ReportedStatus.STOPPED, started_at=run.created_at, ended_at=now
             )
         return replace(run, tasks=tasks)
+
+    async def _cancel(self, run: ExternalRun) -> None:
+        """Take the request back, and ask a system that has it already to stop."""
+        await self._commands.finish(f"submit:{run.id}")
+        try:
+            await self._ask_to_stop(run)
+        except (TemporaryError, PermanentError) as error:
+            log.warning("run %s is cancelled, and its system was not told: %s", run.id, error)
 
     async def _ask_to_stop(self, run: ExternalRun) -> None:
         schedule = await self._schedules.find(run.slug)

@@ -165,7 +165,13 @@ async def test_assets_that_come_late_are_a_report_too(api: ApiHarness, client: C
     assert (await api.run()).export_status == "success"
 
 
-async def test_the_counts_stand_on_the_card(api: ApiHarness, client: Client) -> None:
+@pytest.mark.parametrize("documents", [[], HOSTS])
+async def test_the_counts_stand_on_the_card(
+    api: ApiHarness, client: Client, documents: list[dict[str, object]]
+) -> None:
+    await api.report(None)
+    if documents:
+        await put(client, "1", lines(documents))
     await api.report(SUCCESS, counts={"备份行数": 42})
     await api.core.do_jobs()
     (card,) = api.core.messenger.cards.values()
