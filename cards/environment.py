@@ -89,7 +89,7 @@ def load(lang: str, zone: str) -> TemplateEnvironments:
         environment.filters.update(filters, exact=exact)
         environment.globals.update({
             name: words[name]
-            for name in ("reasons", "steps", "modes", "states", "outcomes", "channels", "triggers")
+            for name in ("reasons", "steps", "modes", "states", "outcomes", "channels", "triggers", "rules")
         })
         environments[name] = TemplateEnvironment(environment, phrases)
     return TemplateEnvironments(message_env=environments["message"], card_env=environments["card"])

@@ -44,9 +44,9 @@ _routers = (
     notify.router,
     proof.router,
     quota.router,
-    audit.router,
     whoami.router,
     login.router,
 )
+_audit = audit.build_router(_routers)
 
-router = Router(*_routers, help.build_router(_routers))
+router = Router(*_routers, _audit, help.build_router((*_routers, _audit)))

@@ -49,8 +49,11 @@ class NotificationDecisions:
         return await self._store_decision(decided, override)
 
     def reminders(self, ended: Run, now: datetime) -> Sequence[Job]:
-        """Return the jobs that remind of a failed run, if nobody has taken care of it by then."""
-        if not self._remind_after or not has_failures(ended):
+        """Return the jobs that remind of a failed run, if nobody has taken care of it by then.
+
+        Nobody has to take care of what somebody has stopped.
+        """
+        if not self._remind_after or not has_failures(ended) or _was_only_stopped(ended):
             return ()
         payloads = [DeliveryPayload(destination=to) for to in recipients(ended) if to != NULL_DESTINATION]
         jobs = [delivery_job("reminder", ended.id, payload, now) for payload in payloads]
@@ -71,3 +74,9 @@ class NotificationDecisions:
         """Use up a mute of the next run. Returns False if another run was faster."""
         changed = await self._overrides.change(run.schedule_id, lambda each: use_up_mute(each, run.id))
         return changed.mute is not None and changed.mute.run_id == run.id
+
+
+def _was_only_stopped(ended: Run) -> bool:
+    """Return whether somebody stopped the run, and nothing failed by itself."""
+    counts = ended.task_counts
+    return ended.stopped_by is not None and counts is not None and counts.failed == counts.stop

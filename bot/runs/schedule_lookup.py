@@ -148,7 +148,8 @@ class ScheduleLookup:
         """Offer each with its number, its next time and its id."""
         shown = schedules[:MAX_NAMES_SHOWN]
         items = [{"name": s.name, "id": s.id, "next": self.next_run_at(s)} for s in shown]
-        return UserError("which_schedule", schedules=items, listed=[s.id for s in shown])
+        more = len(schedules) - len(shown)
+        return UserError("which_schedule", schedules=items, more=more, listed=[s.id for s in shown])
 
 
 def normalize_name(name: str) -> str:
@@ -161,6 +162,9 @@ def _unknown(name: str, schedules: Sequence[Schedule], *, hidden: bool) -> UserE
     names = [schedule.name for schedule in schedules]
     near = difflib.get_close_matches(name, names, n=1, cutoff=SIMILARITY_CUTOFF)
     nearest, shown = near[0] if near else "", names[:MAX_NAMES_SHOWN]
+    more = len(names) - len(shown)
     if hidden:
-        return Refused("no_such_schedule", rule="not_here", name=name, nearest=nearest, names=shown)
-    return UserError("no_such_schedule", name=name, nearest=nearest, names=shown)
+        return Refused(
+            "no_such_schedule", rule="not_here", name=name, nearest=nearest, names=shown, more=more
+        )
+    return UserError("no_such_schedule", name=name, nearest=nearest, names=shown, more=more)

@@ -20,7 +20,7 @@ function lastLine(conversation) {
   const message = lastMessage(conversation.id);
   if (!message) return t("no.messages");
   const who = conversation.kind === "group" && !message.recalled && message.sender?.id !== state.me ? message.sender?.name : "";
-  return who ? `${who}：${summary(message)}` : summary(message);
+  return who ? `${who}${t("colon")}${summary(message)}` : summary(message);
 }
 
 function item(conversation, open) {

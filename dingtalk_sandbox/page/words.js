@@ -23,6 +23,7 @@ export const WORDS = {
   "back": ["返回会话列表", "Back to conversations"],
   "unread": ["{n} 条未读", "{n} unread"],
   "no.messages": ["还没有消息", "No messages yet"],
+  "colon": ["：", ": "],
   "empty.title": ["还没有消息", "No messages yet"],
   "empty.group": ["在群里 @{robot} 试试，例如“@{robot} 帮助”", "Mention the robot, for example “@{robot} help”"],
   "empty.oto": ["给 {robot} 发条消息试试，例如“帮助”", "Send {robot} a message, for example “help”"],

@@ -8,26 +8,33 @@ from bot.chat.requests import CommandRequest
 from bot.chat.router import Router
 from bot.models import AuditEntry, MarkdownMessage
 
-router = Router()
-
 MAX_ENTRIES_SHOWN = 20
 
 
-@router.command(
-    "审计",
-    "audit",
-    permission=Permission.ADMIN,
-    argument={"zh-CN": "[计划或人]", "en": "[schedule or person]"},
-    zh="查看谁要求了什么，结果如何",
-    en="show who asked for what, and what came of it",
-)
-async def audit(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    name = request.argument
-    if entry := await ctx.audit.find_entry(name) if name else None:
-        return ctx.cards.reply("audit_entry", entry=entry)
-    entries = await _entries_about(ctx, request)
-    await ctx.answers.remember_list(request.message, [entry.id for entry in entries], command="审计")
-    return ctx.cards.reply("audit", name=name, entries=entries)
+def build_router(others: Sequence[Router]) -> Router:
+    """Build the router of the audit, which shows the commands of the other routers in the own language."""
+    router = Router()
+
+    @router.command(
+        "审计",
+        "audit",
+        permission=Permission.ADMIN,
+        argument={"zh-CN": "[计划或人]", "en": "[schedule or person]"},
+        zh="查看谁要求了什么，结果如何",
+        en="show who asked for what, and what came of it",
+    )
+    async def audit(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+        name, words = request.argument, {}
+        if ctx.cards.lang == "en":  # the audit has the first word of each command
+            commands = [command for each in (*others, router) for command in each.commands]
+            words = {command.words[0]: command.name for command in commands}
+        if entry := await ctx.audit.find_entry(name) if name else None:
+            return ctx.cards.reply("audit_entry", entry=entry, words=words)
+        entries = await _entries_about(ctx, request)
+        await ctx.answers.remember_list(request.message, [entry.id for entry in entries], command="审计")
+        return ctx.cards.reply("audit", name=name, entries=entries, words=words)
+
+    return router
 
 
 async def _entries_about(ctx: Context, request: CommandRequest) -> Sequence[AuditEntry]:

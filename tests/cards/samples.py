@@ -508,13 +508,16 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             "schedules": [
                 {"name": "每日巡检", "id": "sabcdefghij", "next": NOW},
                 {"name": "www.example.com", "id": "65f0c0ffee65f0c0ffee65f0", "next": None},
-            ]
+            ],
+            "more": more,
         }
+        for more in (0, 27)
     ],
     "no_such_schedule": [
-        {"name": "每曰", "nearest": "每日巡检", "names": ["每日巡检"]},
-        {"name": "x", "nearest": "", "names": ["每日巡检", "www.example.com"]},
-        {"name": "x", "nearest": "", "names": []},
+        {"name": "每曰", "nearest": "每日巡检", "names": ["每日巡检"], "more": 0},
+        {"name": "x", "nearest": "", "names": ["每日巡检", "www.example.com"], "more": 0},
+        {"name": "x", "nearest": "", "names": ["每日巡检", "www.example.com"], "more": 27},
+        {"name": "x", "nearest": "", "names": [], "more": 0},
     ],
     "status": [
         {"trouble": "", "running": [], "recent": []},
@@ -729,12 +732,13 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "audit": [
         {
             "name": "",
+            "words": {"停止": "stop"},
             "entries": [_ENTRY, _REFUSED_TAP, _DOWNLOADED, replace(_ENTRY, said="2", command="停止")],
         },
-        {"name": "李雷", "entries": [replace(_ENTRY, outcome=each) for each in AuditOutcome]},
-        {"name": "", "entries": []},
+        {"name": "李雷", "words": {}, "entries": [replace(_ENTRY, outcome=each) for each in AuditOutcome]},
+        {"name": "", "words": {}, "entries": []},
     ],
-    "audit_entry": [{"entry": each} for each in (_ENTRY, _REFUSED_TAP, _DOWNLOADED)],
+    "audit_entry": [{"entry": each, "words": {}} for each in (_ENTRY, _REFUSED_TAP, _DOWNLOADED)],
     "confirm_command": [{"word": "重跑", "name": "每日巡检"}, {"word": "rerun", "name": ""}],
     "no_such_number": [{"number": 7}],
     "smalltalk": [{"thanked": thanked} for thanked in (True, False)],

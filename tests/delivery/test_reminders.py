@@ -51,6 +51,14 @@ async def test_a_run_that_succeeded_is_not(reminding: CoreHarness) -> None:
     assert await reminding.store.find_jobs(kind="reminder") == []
 
 
+async def test_a_run_that_somebody_stopped_is_not(reminding: CoreHarness) -> None:
+    await reminding.trigger(cause="cron:s1:now")
+    await reminding.say("停止")
+    await reminding.say("1")
+    await reminding.finish(status=TaskStatus.STOP)
+    assert await reminding.store.find_jobs(kind="reminder") == []
+
+
 @pytest.mark.parametrize("said", ["确认", "重跑 每日巡检", "静默 每日巡检 2h"])
 async def test_whoever_takes_care_prevents_it(reminding: CoreHarness, said: str) -> None:
     await failed_run(reminding)

@@ -14,7 +14,7 @@ async def test_the_newest_requests_are_listed_with_who_and_outcome(core: CoreHar
     await core.say("重跑", title="运维群")
     await core.say("凭据 r0", sender=HAN)
     lines = [line for line in (await core.say("审计")).splitlines() if line.startswith("- ")]
-    assert "韩梅梅说 凭据 r0：**没有执行**" in lines[0]
+    assert "韩梅梅 说 凭据 r0：**没有执行**" in lines[0]
     assert "李雷（运维群）说 重跑，计划 每日巡检：**已受理**" in lines[1]
 
 
