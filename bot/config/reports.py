@@ -45,6 +45,12 @@ class ReportSettings(Section):
         description="Downloads per link; 1 makes one-time links. A preview by a chat program counts too.",
         examples=[1],
     )
+    link_login: bool = Field(
+        False,
+        description="A download link works only for people who are logged in to the [web pages](web.md) and"
+        " may see the run. The audit then names them.",
+        examples=[True],
+    )
     link_secret: KeySecret | None = Field(
         None,
         description="Key that signs links. Without it a key is generated and kept in the"

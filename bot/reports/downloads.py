@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from bot.downloads import Download, DownloadLink
 from bot.errors import TemporaryError
-from bot.models import Clock
+from bot.models import Clock, Person
 from bot.ports import DownloadLinkStore
 
 log = logging.getLogger(__name__)
@@ -23,10 +23,11 @@ DEFAULT_LIST_LIMIT = 20
 
 @dataclass(frozen=True, kw_only=True)
 class HttpClient:
-    """The client of an HTTP request. Both values are sent by the client, so neither can be trusted."""
+    """The client of an HTTP request. It sends its address and its agent itself, so neither can be trusted."""
 
     address: str
     agent: str
+    person: Person | None = None  # who is logged in, if links need a login
 
     @classmethod
     def from_headers(cls, address: str, agent: str) -> "HttpClient":

@@ -32,7 +32,7 @@ class DownloadAudit:
                 id=f"web:{download_id}",
                 at=self._audit.clock(),
                 channel=AuditChannel.WEB,
-                actor=Person(id=""),
+                actor=client.person or Person(id=""),
                 said=report.name,
                 command=COMMAND,
                 schedule_id=report.schedule_id,

@@ -16,8 +16,8 @@ forever for a client that does not read.
 import asyncio
 import logging
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from io import BufferedReader
 from typing import Final
@@ -27,7 +27,7 @@ from aiohttp import hdrs, web
 
 from bot.downloads import DownloadLink
 from bot.errors import PermanentError, TemporaryError
-from bot.models import Report
+from bot.models import Person, Report
 from bot.reports.downloads import DownloadLog, HttpClient
 from bot.reports.link_tokens import EXHAUSTED, URL_PATH
 from bot.reports.links import InvalidLinkError, ReportLinks
@@ -49,14 +49,22 @@ HEADERS = {
 }
 
 
+Admit = Callable[[web.Request, str], Awaitable[Person | web.StreamResponse | None]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class DownloadServices:
-    """The reports, the links to them, and who used these."""
+    """The reports, the links to them, and who used these.
+
+    `admit` finds out who asks for the report of a run: a person, None for one who may not see the run, or the
+    response for people who have to log in. Without it, a link is all that is needed.
+    """
 
     reports: Reports
     links: ReportLinks
     download_log: DownloadLog
     audit: DownloadAudit
+    admit: Admit | None = None
 
 
 class Downloads:
@@ -69,6 +77,7 @@ class Downloads:
         self._reports = services.reports
         self._download_log = services.download_log
         self._audit = services.audit
+        self._admit_person = services.admit
         self._metrics = metrics
         self._proxies = proxies
 
@@ -99,10 +108,24 @@ class Downloads:
         self, request: web.Request, link: DownloadLink, client: HttpClient
     ) -> web.StreamResponse:
         try:
-            return await self._answer(request, link, client)
+            reader = await self._identified(request, link, client)
+            if isinstance(reader, web.StreamResponse):
+                return reader
+            return await self._answer(request, link, reader)
         except InvalidLinkError as refusal:
             await self._audit.record_refusal(link, client, refusal.reason)
             raise
+
+    async def _identified(
+        self, request: web.Request, link: DownloadLink, client: HttpClient
+    ) -> HttpClient | web.StreamResponse:
+        """Return the client with its person, if links need a login. Raises `InvalidLinkError`."""
+        if self._admit_person is None:
+            return client
+        person = await self._admit_person(request, link.run_id)
+        if person is None:
+            raise InvalidLinkError("not_here")
+        return person if isinstance(person, web.StreamResponse) else replace(client, person=person)
 
     async def _answer(
         self, request: web.Request, link: DownloadLink, client: HttpClient

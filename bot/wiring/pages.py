@@ -1,15 +1,12 @@
 """Build the web app."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from aiohttp import web
-
 from bot.config.settings import Settings
 from bot.ports import Engine, Identities
-from bot.web.pages.app import web_app_routes
+from bot.web.pages.app import WebApp
 from bot.web.pages.run_details import RunDetails
 from bot.web.pages.visitors import WebServices
 from bot.wiring.policies import build_access_policy, build_cards
@@ -18,14 +15,14 @@ from cards.environment import LANGUAGES
 from handlers import router
 
 
-def build_page_routes(
+def build_web_app(
     settings: Settings, services: Services, engine: Engine, identities: Identities | None = None
-) -> Sequence[web.RouteDef]:
-    """Build the routes of the pages. Each language has cards of its own, for the answers."""
+) -> WebApp:
+    """Build the pages. Each language has cards of its own, for the answers."""
     context = services.context
     cards = {lang: build_cards(settings.model_copy(update={"lang": lang})) for lang in LANGUAGES}
     contexts = {lang: replace(context, cards=each.with_clock(context.clock)) for lang, each in cards.items()}
-    return web_app_routes(
+    return WebApp(
         WebServices(
             contexts=contexts,
             policy=build_access_policy(settings),

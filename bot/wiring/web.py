@@ -10,7 +10,7 @@ from bot.web.guard import AdminGuard
 from bot.web.health import Health
 from bot.web.server import WebServer
 from bot.wiring.api import PATHS, ApiAdapters, build_api_routes
-from bot.wiring.pages import build_page_routes
+from bot.wiring.pages import build_web_app
 from bot.wiring.services import Services
 
 
@@ -26,15 +26,16 @@ def build_web_server(
     token = web.status_token.get_secret_value() if web.status_token else ""
     store, metrics = adapters.stores.store, adapters.metrics
     health = Health(store, services.resender, services.governor, metrics=metrics, connected=connected)
-    pages = build_page_routes(settings, services, adapters.engine, identities)
+    app = build_web_app(settings, services, adapters.engine, identities)
     download_services = DownloadServices(
         reports=services.reports,
         links=services.links,
         download_log=services.download_log,
         audit=DownloadAudit(services.audit_log),
+        admit=app.readers.admit if settings.reports.link_login else None,
     )
     downloads = Downloads(download_services, metrics=metrics, proxies=web.proxies)
     api = build_api_routes(settings, adapters, services)
-    routes = [*health.routes(), *pages, *downloads.routes(), *api]
+    routes = [*health.routes(), *app.routes(), *downloads.routes(), *api]
     guard = AdminGuard(token, public_url=web.public_url, proxies=web.proxies, own_paths=PATHS if api else ())
     return WebServer(routes, guard=guard, metrics=metrics, proxies=web.proxies)

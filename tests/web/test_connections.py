@@ -21,7 +21,7 @@ from bot.web.guard import AdminGuard
 from bot.web.health import Health
 from bot.web.pages.visitors import SESSION_COOKIE
 from bot.web.server import WebServer
-from bot.wiring.pages import build_page_routes
+from bot.wiring.pages import build_web_app
 from tests.conftest import CoreHarness
 from tests.web.web_harness import WebHarness
 
@@ -85,7 +85,7 @@ async def house(core: CoreHarness, *, proxies: tuple[str, ...] = (), **limits: f
     metrics = Metrics()
     deliveries = Resender(core.store, core.jobs)
     health = Health(core.store, deliveries, core.governor, metrics=metrics, connected=lambda: True)
-    pages = build_page_routes(core.settings(), core.services, core.engine)
+    pages = build_web_app(core.settings(), core.services, core.engine).routes()
 
     async def slow(request: web.Request) -> web.Response:
         await site.gate.wait()

@@ -22,7 +22,7 @@ from bot.web.downloads import Downloads, DownloadServices
 from bot.web.guard import AdminGuard
 from bot.web.pages.visitors import SESSION_COOKIE
 from bot.web.server import application
-from bot.wiring.pages import build_page_routes
+from bot.wiring.pages import build_web_app
 from tests.conftest import CoreHarness, changed
 
 
@@ -122,6 +122,6 @@ async def page_client(
 ) -> AsyncIterator[PageHarness]:
     """Serve the web app of a core. Nobody is logged in yet."""
     values = changed(core.settings(), web=settings)
-    routes = build_page_routes(values, core.services, core.engine, identities)
+    routes = build_web_app(values, core.services, core.engine, identities).routes()
     async with TestClient(TestServer(application(routes, AdminGuard("a token of tests")))) as client:
         yield PageHarness(core, client)

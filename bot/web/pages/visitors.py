@@ -108,7 +108,7 @@ class Gate:
         """Return a route for a page that needs a permission."""
 
         async def show(request: web.Request) -> web.StreamResponse:
-            visitor = await self._visitor(request, permission)
+            visitor = await self.visitor(request, permission)
             if visitor is None:
                 return await self.login_page(request)
             if not visitor.access.allows(permission):
@@ -121,7 +121,7 @@ class Gate:
         """Return a route for the forms of a session. Those of other sites and sessions are refused."""
 
         async def receive(request: web.Request) -> web.StreamResponse:
-            visitor = await self._visitor(request, permission)
+            visitor = await self.visitor(request, permission)
             if visitor is None:
                 return await self.login_page(request)
             given = (await read_form(request)).get("form", "")
@@ -185,7 +185,8 @@ class Gate:
             )
         return response
 
-    async def _visitor(self, request: web.Request, permission: Permission) -> Visitor | None:
+    async def visitor(self, request: web.Request, permission: Permission) -> Visitor | None:
+        """Return who asks for a page that needs a permission, or None without a login."""
         token = request.cookies.get(self.cookie, "")
         session = await self._logins.find_session(token) if token else None
         if session is None:

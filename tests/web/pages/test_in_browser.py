@@ -21,7 +21,7 @@ from bot.models import Person, TaskStatus
 from bot.stores.sqlite.store import SqliteStore
 from bot.web.guard import AdminGuard
 from bot.web.server import application
-from bot.wiring.pages import build_page_routes
+from bot.wiring.pages import build_web_app
 from tests.browser import IN_BROWSER, beside_page, browser
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_message, make_schedule
@@ -62,7 +62,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     await UserDirectory(store).record_message(make_message(corp_id="dingcorp"))
     identities = FakeIdentities({"code1": WHO})
     app = application(
-        build_page_routes(core.settings(), core.services, core.engine, identities), AdminGuard()
+        build_web_app(core.settings(), core.services, core.engine, identities).routes(), AdminGuard()
     )
     async with TestServer(app) as server:
         yield Site(core, str(server.make_url("")).rstrip("/"), paths)
