@@ -22,7 +22,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,7 +38,7 @@ from benchmarks.finds import KINDS, TASKS, documents, finished_rows
 from bot.assets.values import Document
 from bot.exporters.local.exporter import LocalExporter
 from bot.models import Run, RunStatus, Schedule, Task, TaskCounts, TaskStatus, Trigger
-from bot.ports import Engine, ReportInput
+from bot.ports import Engine, ReportedKind, ReportInput
 from bot.workbook.builder import write_workbook
 from bot.workbook.cells import WorkbookOptions
 from bot.workbook.diff import AssetSides, Side
@@ -108,6 +108,9 @@ class MadeUp:
 
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
         return {id_: Task(id=id_, run_id="r", target="a", status=TaskStatus.DONE) for id_ in task_ids}
+
+    async def asset_kinds(self, run: Run) -> Sequence[ReportedKind]:
+        return ()
 
     async def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Document]:
         if kind not in KINDS:

@@ -91,8 +91,9 @@ def cells(rows: Sequence[Sequence[Any]]) -> set[str]:
 
 
 def facts(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """The first two columns, as the sheet 概览 has them."""
-    return {str(row[0]): row[1] for row in rows if len(row) > 1}
+    """Labels and values of the sheet 概览, which has two pairs in a row."""
+    right = {str(row[4]): row[6] for row in rows if len(row) > 6}
+    return right | {str(row[0]): row[1] for row in rows if len(row) > 1}
 
 
 def port(number: object, service: str = "http", product: str = "nginx", version: str = "1") -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.assets.external_sort import ExternalSort
 from bot.assets.kinds import HIGHLIGHTS, AssetKind, by_importance
-from bot.assets.values import Document, ip_order, text
+from bot.assets.values import Document, ip_order
 from bot.models import EXTERNAL, Findings, KindSummary, Run
 from bot.ports import ReportInput
 from bot.workbook.cells import WorkbookOptions
@@ -28,7 +28,18 @@ from bot.workbook.diff import (
 from bot.workbook.finding_sheets import EXTRA_SHEETS, KIND_SHEETS, localized
 from bot.workbook.overview import COLUMN_WIDTHS, Overview, SheetSummary
 from bot.workbook.reported_sheets import reported_sheet
-from bot.workbook.sheets import DOMAIN, IP, SERVICE, SITE, KindSheet, Row, SheetLayout, ip_row, parse_services
+from bot.workbook.severities import Severity, parse_severity, severity_rank
+from bot.workbook.sheets import (
+    ARL_SHEETS,
+    SERVICE,
+    KindSheet,
+    Row,
+    SheetLayout,
+    join_services,
+    parse_address,
+    services_by_port,
+    translated,
+)
 from bot.workbook.statistics import LAYOUT, Statistics
 from bot.workbook.writer import SheetWriter, WorkbookWriter
 from cards.catalogue import display_name, load_words
@@ -45,6 +56,7 @@ class SheetSection:
     sheet: SheetWriter | None = None
     counts: Counter[ChangeKind] = field(default_factory=Counter)
     in_order: bool = True
+    severities: Counter[str] = field(default_factory=Counter)
 
     def append(self, book: WorkbookWriter, row: Row) -> None:
         if self.sheet is None:
@@ -107,6 +119,11 @@ class WorkbookBuilder:
         self._words = load_words("workbook", book.options.lang)
         lang, zone = book.options.lang, book.options.zone.key
         self._kinds = KIND_SHEETS | {name: localized(kind, lang, zone) for name, kind in EXTRA_SHEETS.items()}
+        self._kinds |= {
+            name: replace(kind, layout=translated(kind.layout, name, lang))
+            for name, kind in ARL_SHEETS.items()
+        }
+        self._service_layout = translated(SERVICE, "service", lang)
         self._kinds |= {kind.name: reported_sheet(kind) for kind in report_input.kinds}
         self._overview = book.plain_sheet(self._words["overview"], COLUMN_WIDTHS)
         self._changes = book.sheet(self._changes_layout())
@@ -117,9 +134,10 @@ class WorkbookBuilder:
 
     def _add_sheets_of_arl(self) -> SheetWriter:
         """Add the sheets that ARL's own export always has, and return that of the statistics."""
-        for kind, layout in (("site", SITE), ("ip", IP), ("service", SERVICE), ("domain", DOMAIN)):
+        for kind in ("site", "ip", "service", "domain"):
+            layout = self._service_layout if kind == "service" else self._kinds[kind].layout
             self._section(kind, layout).sheet = self._book.sheet(layout)
-        return self._book.sheet(LAYOUT)
+        return self._book.sheet(translated(LAYOUT, "", self._book.options.lang))
 
     def _changes_layout(self) -> SheetLayout:
         compared = ("kind", "change", "name", "column", "before", "after")
@@ -147,17 +165,32 @@ class WorkbookBuilder:
             section.in_order = all(stream.in_order for stream in streams.values())
 
     def _add_assets(self, kind: KindSheet, pairs: Iterator[PairedAsset]) -> None:
-        for pair in pairs:
-            after = kind.row(pair.now) if pair.now else None
-            before = after if pair.same else kind.row(pair.before) if pair.before else None
-            if after is None and not pair.comparable:
-                continue
-            section = self._section(kind.asset.name, kind.layout)
-            if after is not None:
-                section.append(self._book, after)
-            self._highlights.add(kind.asset, pair, compared=self._input.baseline is not None)
-            if pair.comparable or not pair.known:
-                self._compare(section, before, after)
+        with ExternalSort() as by_severity:
+            for pair in pairs:
+                self._add_asset(kind, pair, by_severity)
+            for _, documents in by_severity:
+                self._append_finding(kind, documents)
+
+    def _add_asset(self, kind: KindSheet, pair: PairedAsset, by_severity: ExternalSort) -> None:
+        after = kind.row(pair.now) if pair.now else None
+        before = after if pair.same else kind.row(pair.before) if pair.before else None
+        if after is None and not pair.comparable:
+            return
+        section = self._section(kind.asset.name, kind.layout)
+        if after is not None and kind.severity:
+            by_severity.add((severity_rank(pair.now, kind.severity),), pair.now)
+        elif after is not None:
+            section.append(self._book, after)
+        self._highlights.add(kind.asset, pair, compared=self._input.baseline is not None)
+        if pair.comparable or not pair.known:
+            self._compare(section, before, after)
+
+    def _append_finding(self, kind: KindSheet, documents: Sequence[Document]) -> None:
+        section = self._section(kind.asset.name, kind.layout)
+        section.append(self._book, kind.row(documents))
+        severity = parse_severity(documents, kind.severity)
+        if isinstance(severity, Severity):
+            section.severities[severity.name] += 1
 
     def _add_addresses(self, pairs: Iterator[PairedAsset]) -> None:
         """Add the addresses in numeric order; engines sort them as text."""
@@ -165,13 +198,14 @@ class WorkbookBuilder:
             for pair in pairs:
                 earlier = pair.before if pair.comparable else pair.known
                 sides = [pair.now] if pair.comparable and pair.same else [earlier, pair.now]
-                addresses = [_parse_address(side) for side in sides]
+                addresses = [parse_address(side) for side in sides]
                 sort.add((ip_order(pair.key[0]).hex(),), (pair.comparable, addresses))
             for _, (comparable, addresses) in sort:
                 self._append_address(addresses[0], addresses[-1], comparable=comparable)
 
     def _append_address(self, before: Any, after: Any, *, comparable: bool) -> None:
-        addresses, services = self._section("ip", IP), self._section("service", SERVICE)
+        addresses = self._section("ip", self._kinds["ip"].layout)
+        services = self._section("service", self._service_layout)
         if after:
             addresses.append(self._book, after[0])
             self._statistics.add(after[1])
@@ -181,10 +215,10 @@ class WorkbookBuilder:
             self._compare(addresses, before and before[0], after and after[0])
         if before is after:
             return
-        was, now = _services_by_port(before), _services_by_port(after)
+        was, now = services_by_port(before), services_by_port(after)
         for port in dict.fromkeys((*now, *was)):
             if comparable or port not in was:
-                self._compare(services, _join_services(was.get(port, ())), _join_services(now.get(port, ())))
+                self._compare(services, join_services(was.get(port, ())), join_services(now.get(port, ())))
 
     def _compare(self, section: SheetSection, before: Row | None, after: Row | None) -> None:
         if not self._input.baseline or before == after:
@@ -205,7 +239,7 @@ class WorkbookBuilder:
         if not self._changes.rows:
             self._changes.append((self._words["same" if self._input.baseline else "no_previous"],))
         if self._statistics_sheet:
-            for row in self._statistics.rows():
+            for row in self._statistics.rows(self._book.options.lang):
                 self._statistics_sheet.append(row)
         sections = sorted(self._sections.values(), key=lambda section: by_importance(section.kind))
         for sheet in (self._changes, self._statistics_sheet, *(section.sheet for section in sections)):
@@ -223,10 +257,12 @@ class WorkbookBuilder:
                 summary=summary,
                 sheet=section.layout.title if section.sheet else "",
                 in_order=section.in_order,
+                severities=section.severities,
             )
             for section, summary in zip(sections, summaries, strict=True)
         ]
-        report_input = replace(self._input, history=with_findings(self._input, findings))
+        run = replace(self._input.run, findings=findings)
+        report_input = replace(self._input, run=run, history=with_findings(self._input, findings))
         Overview(self._overview, self._book.options).write(report_input, found)
         return findings
 
@@ -242,32 +278,3 @@ def with_findings(report_input: ReportInput, findings: Findings) -> tuple[Run, .
         replace(run, findings=findings) if run.id == report_input.run.id else run
         for run in report_input.history
     )
-
-
-def _parse_address(documents: Sequence[Document]) -> tuple[Row, Sequence[Row]] | None:
-    if not documents:
-        return None
-    services = parse_services(documents)
-    return ip_row(documents, services), services
-
-
-def _services_by_port(address: Any) -> dict[object, list[Row]]:
-    """Group the service rows of an address by port."""
-    found: dict[object, list[Row]] = {}
-    row, services = address or (("",), ())
-    for service in services:
-        found.setdefault(service[0], []).append((row[0], *service))
-    return found
-
-
-def _join_services(rows: Sequence[Row]) -> Row | None:
-    """Join all services at one port into one row, which can be compared."""
-    if not rows:
-        return None
-    columns = zip(*rows, strict=True)
-    return tuple(values[0] if len(rows) == 1 else _join_values(values) for values in columns)
-
-
-def _join_values(values: Sequence[object]) -> object:
-    different = list(dict.fromkeys(values))
-    return different[0] if len(different) == 1 else "\n".join(map(text, different))

@@ -21,6 +21,7 @@ from bot.assets.values import (
     utc,
 )
 from bot.workbook.masking import join_masked, masked_content, masked_evidence
+from bot.workbook.severities import parse_severity
 from bot.workbook.sheets import ARL_SHEETS, KindSheet, Row, SheetLayout
 from cards.catalogue import display_name, load_words
 
@@ -96,7 +97,7 @@ def nuclei_row(documents: Sequence[Document]) -> Row:
     return (
         text(first(documents, "vuln_url")),
         text(first(documents, "vuln_name")),
-        text(first(documents, "vuln_severity")),
+        parse_severity(documents, "vuln_severity"),
         text(first(documents, "template_id")),
         text(first(documents, "target")),
         moment(first(documents, "save_date")),
@@ -196,6 +197,7 @@ EXTRA_SHEETS: dict[str, KindSheet] = {
             name_columns=(0, 1),
         ),
         row=nuclei_row,
+        severity="vuln_severity",
     ),
     "cip": KindSheet(
         asset=ASSET_KINDS["cip"],

@@ -1,32 +1,54 @@
-"""Write the sheet 概览: facts and results of the run, failures, and a history of recent runs."""
+"""Write the sheet 概览: one printed page with the verdict, results, failures, charts and what is masked.
+
+What does not fit the page follows below it: the other failures, and the ids of all tasks.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
-from openpyxl.cell import Cell, WriteOnlyCell
-from openpyxl.chart import BarChart, LineChart, Reference
-from openpyxl.styles import Font
-from openpyxl.worksheet.hyperlink import Hyperlink
-
-from bot.assets.kinds import by_importance
-from bot.assets.values import text
-from bot.models import UNSUBMITTED, Failure, KindSummary, Run, TaskCounts
+from bot.models import UNSUBMITTED, Failure, KindSummary, Run
 from bot.ports import ReportInput
-from bot.workbook.cells import ACTIVE_CHARACTERS, WorkbookOptions, clean, local_time, truncate
+from bot.workbook.cells import WorkbookOptions
+from bot.workbook.charts import ChartData, ChartPlace, draw_kinds, draw_tasks
 from bot.workbook.diff import ChangeKind
-from bot.workbook.writer import TIME_FORMAT, style_header
+from bot.workbook.masking import MASK, MAX_VISIBLE_KEY_CHARACTERS
+from bot.workbook.page import (
+    HEADER,
+    HEADING,
+    LABEL,
+    NUMBER_HEADER,
+    SHRUNK,
+    VALUE,
+    WRAPPED,
+    CellStyle,
+    Page,
+    Span,
+    spans,
+)
+from bot.workbook.run_facts import (
+    asset_counts,
+    difference,
+    found_kinds,
+    history_row,
+    run_facts,
+    shorten,
+    verdict,
+    verdict_colors,
+    zone_name,
+)
+from bot.workbook.severities import COLORS, SEVERITIES
 from cards.catalogue import display_name, explain, load_words
 
-COLUMN_WIDTHS = (36, 30, 40, 30, 12, 12, 12, 12)
-CHART_PLACES = ("J2", "T2")  # side by side, above the table of recent runs
-MAX_CHART_LINES = 8
-UNIT_STEP_LIMIT = 10  # charts below it have an axis in steps of 1
-FAILURE_COLUMNS = ("target", "status", "reason", "task")
-MAX_LISTED_NAMES = 5  # of runs or targets in one cell
-_BOLD = Font(bold=True)
-_LINK = Font(color="1677FF", underline="single")
+COLUMN_WIDTHS = (24, 20, 11, 11, 11, 11, 11, 11, 11, 11)
+COLUMNS = len(COLUMN_WIDTHS)
+CHART_WIDTHS_CM = (11.9, 13.0)
+CHART_COLUMNS = ("A", "E")
+CHART_ROWS = 15
+MAX_PRINTED_FAILURES = 8
+MAX_CHART_LINES = 5  # kinds of assets, which are the columns of the page that are left
+_TITLE = CellStyle(bold=True, size=16, wrap=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,239 +58,194 @@ class SheetSummary:
     summary: KindSummary
     sheet: str = ""
     in_order: bool = True  # False when the engine broke the order, so the comparison may be incomplete
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChartRange:
-    """The columns and rows that a chart shows, and their highest value."""
-
-    columns: tuple[int, int]
-    rows: int
-    highest: int
+    severities: Mapping[str, int] = field(default_factory=dict)
 
 
 class Overview:
     """The sheet 概览, written row by row."""
 
     def __init__(self, sheet: Any, options: WorkbookOptions) -> None:
-        self._sheet = sheet
+        self._page = Page(sheet, options, COLUMN_WIDTHS)
         self._options = options
         self._words = load_words("workbook", options.lang)
-        self._row_count = 0
 
     def write(self, report_input: ReportInput, found: Sequence[SheetSummary]) -> None:
+        self._write_verdict(report_input)
         self._write_facts(report_input)
         self._write_counts(report_input, found)
-        self._write_failures(report_input.run)
+        listed, others = _split(report_input.run.failures, MAX_PRINTED_FAILURES)
+        self._write_failures("failures", listed)
+        self._write_unlisted(report_input.run, len(others))
         self._write_history(report_input.history)
-        self._write_table("tasks", (), ((id_,) for id_ in report_input.run.submitted_task_ids))
+        self._write_about(report_input)
+        self._page.end_of_print()
+        self._write_failures("other_failures", others)
+        self._write_table("tasks", (), ([Span(value=id_)] for id_ in report_input.run.submitted_task_ids))
 
-    def _append(self, values: Iterable[object]) -> None:
-        self._sheet.append([self._cell(value) for value in values])
-        self._row_count += 1
-
-    def _cell(self, value: object) -> object:
-        """Build a cell. Text stays text, whatever it starts with."""
-        if isinstance(value, datetime):
-            value = local_time(value, self._options.zone)
-        if value is None or isinstance(value, int | float | Cell):
-            return value
-        if isinstance(value, datetime):
-            cell = WriteOnlyCell(self._sheet, value=value)
-            cell.number_format = TIME_FORMAT
-            return cell
-        shown = clean(truncate(text(value)))
-        cell = WriteOnlyCell(self._sheet, value=shown)
-        cell.data_type, cell.quotePrefix = "s", shown[:1] in ACTIVE_CHARACTERS
-        return cell
-
-    def _header_cell(self, value: str) -> Cell:
-        cell = WriteOnlyCell(self._sheet, value=clean(value))
-        cell.data_type = "s"
-        style_header(cell)
-        return cell
-
-    def _bold_cell(self, value: str) -> Cell:
-        cell = WriteOnlyCell(self._sheet, value=value)
-        cell.font = _BOLD
-        return cell
-
-    def _link_cell(self, name: str, sheet: str) -> Cell:
-        """Link to a sheet of this workbook. Values from a scan never become links."""
-        cell = WriteOnlyCell(self._sheet, value=name)
-        cell.hyperlink = Hyperlink(ref="", location=f"'{sheet}'!A1")
-        cell.font = _LINK
-        return cell
-
-    def _write_table(self, title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Write a table with a title below the last row, unless it has no rows."""
-        for number, row in enumerate(rows):
-            if number == 0:
-                self._append(())
-                self._append((self._bold_cell(self._words[title]),))
-                if header:
-                    self._append([self._header_cell(name) for name in header])
-            self._append(row)
+    def _write_verdict(self, report_input: ReportInput) -> None:
+        run, lang = report_input.run, self._options.lang
+        fill, color = verdict_colors(run)
+        style = CellStyle(bold=True, size=14, color=color, fill=fill, wrap=True)
+        told = difference(run, report_input.baseline, lang, self._options.zone)
+        self._page.append(Span(value=run.schedule_name, columns=COLUMNS, style=_TITLE))
+        self._page.append(Span(value=verdict(run, lang), columns=COLUMNS, style=style))
+        self._page.append(Span(value=told, columns=COLUMNS, style=WRAPPED))
 
     def _write_facts(self, report_input: ReportInput) -> None:
-        for name, value in run_facts(report_input, self._options):
-            self._append((self._bold_cell(name), value))
+        """Write short facts in two columns, and long ones in rows of their own."""
+        facts = dict(run_facts(report_input, self._options))
+        long = {self._words[name]: facts.pop(self._words[name], None) for name in ("message", "targets")}
+        pairs = list(facts.items())
+        half = (len(pairs) + 1) // 2
+        self._page.skip(1)
+        for left, right in zip_longest(pairs[:half], pairs[half:]):
+            self._page.append(*_fact(left, 1, 3), *(_fact(right, 2, 4) if right else ()))
+        for name, value in long.items():
+            if value:
+                self._page.append(
+                    Span(value=name, style=LABEL), Span(value=value, columns=COLUMNS - 1, style=WRAPPED)
+                )
+
+    def _write_table(
+        self, title: str, header: Sequence[Span], rows: Iterable[Sequence[Span]], *, skip: bool = True
+    ) -> None:
+        """Write a table with a title, unless it has no rows."""
+        for number, row in enumerate(rows):
+            if number == 0:
+                self._page.skip(skip)
+                self._page.append(Span(value=self._words[title], style=HEADING))
+                if header:
+                    self._page.append(*header)
+            self._page.append(*row)
 
     def _write_counts(self, report_input: ReportInput, found: Sequence[SheetSummary]) -> None:
         words = self._words
         changes = list(ChangeKind) if report_input.baseline else []
         header = [words["kind"], words["rows"], *(words[change] for change in changes)]
         rows = (
-            (
-                self._name(each),
-                each.summary.total,
-                *(getattr(each.summary, change) for change in changes),
-            )
+            [
+                Span(value=display_name(each.summary.kind, self._options.lang), link=each.sheet),
+                *spans([each.summary.total, *(getattr(each.summary, change) for change in changes)]),
+                *self._severities(each),
+            ]
             for each in found
         )
-        self._write_table("found", header, rows)
+        self._write_table("found", _header(header, texts=1), rows)
         self._write_notes(report_input, found)
 
-    def _name(self, found: SheetSummary) -> object:
-        name = display_name(found.summary.kind, self._options.lang)
-        return self._link_cell(name, found.sheet) if found.sheet else name
+    def _severities(self, found: SheetSummary) -> Iterator[Span]:
+        """Yield the counts of the severities, the worst first, in their colors."""
+        words = load_words("severities", self._options.lang)
+        for name in SEVERITIES:
+            if found.severities.get(name):
+                fill, color = COLORS[name]
+                said = f"{words[name]} {found.severities[name]:,}"
+                yield Span(value=said, style=CellStyle(fill=fill, color=color, bold=True, shrink=True))
 
     def _write_notes(self, report_input: ReportInput, found: Sequence[SheetSummary]) -> None:
         """Write what the comparison leaves out."""
+        for note in self._notes(report_input, found):
+            self._page.append(Span(value=note, columns=COLUMNS, style=WRAPPED))
+
+    def _notes(self, report_input: ReportInput, found: Sequence[SheetSummary]) -> Iterator[str]:
         words, baseline = self._words, report_input.baseline
         if baseline is None:
             return
         if report_input.unfinished:
-            self._append((words["partial_note"].format(count=len(report_input.unfinished)),))
+            yield words["partial_note"].format(count=len(report_input.unfinished))
         if report_input.run.is_retry:
-            self._append((words["retry_note"],))
+            yield words["retry_note"]
         if baseline.first_covered:
-            self._append((words["first_note"].format(targets=shorten(baseline.first_covered)),))
+            yield words["first_note"].format(targets=shorten(baseline.first_covered))
         for each in found:
             if not each.in_order:
-                kind = display_name(each.summary.kind, self._options.lang)
-                self._append((words["order_note"].format(kind=kind),))
+                yield words["order_note"].format(kind=display_name(each.summary.kind, self._options.lang))
 
-    def _write_failures(self, run: Run) -> None:
-        header, lang = [self._words[name] for name in FAILURE_COLUMNS], self._options.lang
+    def _write_failures(self, title: str, failures: Sequence[Failure]) -> None:
+        words, lang = self._words, self._options.lang
+        columns = {"target": 2, "status": 1, "reason": 5, "task": 2}
+        header = [Span(value=words[name], columns=n, style=HEADER) for name, n in columns.items()]
         rows = (
-            (each.target, self._words[each.status.value], explain(each.reason, lang), _engine_task_id(each))
-            for each in run.failures
+            (
+                Span(value=each.target, columns=2, style=WRAPPED),
+                Span(value=words[each.status.value]),
+                Span(value=explain(each.reason, lang), columns=5, style=WRAPPED),
+                Span(value=_engine_task_id(each), columns=2, style=SHRUNK),
+            )
+            for each in failures
         )
-        self._write_table("failures", header, rows)
+        self._write_table(title, header, rows)
+
+    def _write_unlisted(self, run: Run, below: int) -> None:
+        """Tell how many failures are listed below the page, or nowhere."""
         hidden = run.task_counts.failed - len(run.failures) if run.task_counts and run.failures else 0
-        if hidden > 0:
-            self._append((self._words["more"].format(count=hidden),))
+        for key, count in (("listed_below", below), ("more", hidden)):
+            if count > 0:
+                self._page.append(Span(value=self._words[key].format(count=count), columns=COLUMNS))
 
     def _write_history(self, history: Sequence[Run]) -> None:
-        """Write the table of recent runs, with its charts."""
+        """Write the charts of the recent runs, and their table."""
+        if not history:
+            return
         kinds = found_kinds(history)
         names = ("start", "run", "seconds", "done", "failed")
-        labels = [display_name(kind, self._options.lang) for kind in kinds]
-        header = [*(self._words[name] for name in names), *labels]
-        rows = [history_row(run, kinds) for run in history]
-        self._write_table("history", [name.format(zone=self._options.zone.key) for name in header], rows)
-        if rows:
-            shown = kinds[:MAX_CHART_LINES]
-            self._draw_tasks(history, (len(names) - 1, len(names)))
-            if shown:
-                self._draw_kinds(history, shown, (len(names) + 1, len(names) + len(shown)))
+        zone = self._options.zone.key
+        header = [self._words[name].format(zone=zone) for name in names]
+        header += [display_name(kind, self._options.lang) for kind in kinds]
+        self._page.skip(1)
+        top = self._page.rows + 1
+        self._page.skip(CHART_ROWS)
+        rows = (_history_spans(run, kinds) for run in history)
+        self._write_table("history", _header(header, texts=2), rows)
+        self._draw(history, kinds[:MAX_CHART_LINES], top)
 
-    def _draw_tasks(self, history: Sequence[Run], columns: tuple[int, int]) -> None:
-        chart: Any = BarChart()
-        chart.grouping, chart.overlap = "stacked", 100
+    def _draw(self, history: Sequence[Run], kinds: Sequence[str], top: int) -> None:
+        """Draw the charts of the table that was just written, from a row on."""
+        sheet, last = self._page.sheet, self._page.rows
+        tasks, assets = (
+            ChartPlace(cell=f"{column}{top}", width=width, title=self._words[title])
+            for column, width, title in zip(
+                CHART_COLUMNS, CHART_WIDTHS_CM, ("chart_tasks", "chart_found"), strict=True
+            )
+        )
+        header = last - len(history)
         highest = max(run.task_counts.ended if run.task_counts else 0 for run in history)
-        self._draw(
-            chart,
-            "chart_tasks",
-            CHART_PLACES[0],
-            ChartRange(columns=columns, rows=len(history), highest=highest),
-        )
+        draw_tasks(sheet, tasks, ChartData(columns=(4, 5), header=header, last=last, highest=highest))
+        if kinds:
+            highest = max(asset_counts(run).get(kind, 0) for run in history for kind in kinds)
+            columns = (6, 5 + len(kinds))
+            draw_kinds(sheet, assets, ChartData(columns=columns, header=header, last=last, highest=highest))
 
-    def _draw_kinds(self, history: Sequence[Run], kinds: Sequence[str], columns: tuple[int, int]) -> None:
-        chart: Any = LineChart()
-        highest = max(asset_counts(run).get(kind, 0) for run in history for kind in kinds)
-        self._draw(
-            chart,
-            "chart_found",
-            CHART_PLACES[1],
-            ChartRange(columns=columns, rows=len(history), highest=highest),
-        )
-        for line in chart.series:
-            line.smooth = False  # openpyxl's default is a curve that overshoots
-            line.marker.symbol, line.marker.size = "circle", 5  # a single run is a point without a line
-
-    def _draw(self, chart: Any, title: str, place: str, block: ChartRange) -> None:
-        """Place a chart of the last table beside it."""
-        (first, last), top = block.columns, self._row_count - block.rows  # `top` is the header
-        data = Reference(self._sheet, min_col=first, max_col=last, min_row=top, max_row=self._row_count)
-        chart.add_data(data, titles_from_data=True)
-        chart.title, chart.height, chart.width = self._words[title], 7.5, 16
-        chart.title.overlay = chart.legend.overlay = False
-        chart.x_axis.number_format, chart.y_axis.number_format = "mm-dd hh:mm", "#,##0"
-        chart.x_axis.delete, chart.y_axis.delete, chart.y_axis.scaling.min = False, False, 0
-        if block.highest < UNIT_STEP_LIMIT:  # Excel would choose steps of 0.5
-            chart.y_axis.majorUnit = 1
-        chart.set_categories(Reference(self._sheet, min_col=1, min_row=top + 1, max_row=self._row_count))
-        self._sheet.add_chart(chart, place)
+    def _write_about(self, report_input: ReportInput) -> None:
+        """Write what is masked and why, and how the comparison is made."""
+        words = self._words
+        secrets = words["about_open" if self._options.show_secrets else "about_hidden"]
+        lines = [secrets.format(mask=MASK, visible=MAX_VISIBLE_KEY_CHARACTERS)]
+        lines += [words["about_compared"]] if report_input.baseline else []
+        lines.append(words["about_made"].format(zone=zone_name(report_input.run, self._options)))
+        rows = ([Span(value=line, columns=COLUMNS, style=WRAPPED)] for line in lines)
+        self._write_table("about", (), rows)
 
 
-def run_facts(report_input: ReportInput, options: WorkbookOptions) -> Iterator[tuple[str, object]]:
-    """Yield the facts of a run with their labels. Unknown facts are left out."""
-    words, run, baseline = load_words("workbook", options.lang), report_input.run, report_input.baseline
-    counts = run.task_counts or TaskCounts(total=0)
-    values: Mapping[str, object] = {
-        "schedule": run.schedule_name,
-        "run": run.id,
-        "trigger": words[run.trigger.value],
-        "asked_by": text(run.asked_by),
-        "start": run.start_time,
-        "end": run.end_time,
-        "seconds": duration_seconds(run),
-        "message": explain(run.error_msg, options.lang),
-        "targets": ", ".join(run.schedule.targets),
-        "total": counts.total,
-        "done": counts.done,
-        "error": counts.error,
-        "stop": counts.stop,
-        "missing": counts.missing,
-        "previous": shorten([each.id for each in baseline.runs]) if baseline else words["no_previous"],
-        "previous_start": baseline.runs[0].start_time if baseline else None,
-        "secrets": words["open" if options.show_secrets else "hidden"],
-    }
-    offset = f"{run.start_time.astimezone(options.zone):%z}"
-    zone = f"{options.zone.key} {offset[:3]}:{offset[3:]}"
-    yield from (
-        (words[name].format(zone=zone), value) for name, value in values.items() if value not in {None, ""}
+def _header(names: Sequence[str], *, texts: int) -> Sequence[Span]:
+    """Return the header of a table whose first columns are texts, and the others numbers."""
+    return [*spans(names[:texts], HEADER), *spans(names[texts:], NUMBER_HEADER)]
+
+
+def _history_spans(run: Run, kinds: Sequence[str]) -> Sequence[Span]:
+    return spans(history_row(run, kinds))
+
+
+def _fact(fact: tuple[str, object], label_columns: int, value_columns: int) -> Sequence[Span]:
+    name, value = fact
+    return (
+        Span(value=name, columns=label_columns, style=LABEL),
+        Span(value=value, columns=value_columns, style=VALUE),
     )
 
 
-def shorten(names: Sequence[str]) -> str:
-    """Return the first names, and the total when some are left out."""
-    shown = ", ".join(names[:MAX_LISTED_NAMES])
-    return f"{shown}, … ({len(names)})" if len(names) > MAX_LISTED_NAMES else shown
-
-
-def duration_seconds(run: Run) -> float | None:
-    return round((run.end_time - run.start_time).total_seconds(), 1) if run.end_time else None
-
-
-def asset_counts(run: Run) -> Mapping[str, int]:
-    """Return the counts of a run's report by kind. Empty without a report."""
-    return {each.kind: each.total for each in run.findings.kinds} if run.findings else {}
-
-
-def found_kinds(history: Iterable[Run]) -> list[str]:
-    """Return the kinds that any of these runs found, the most important first."""
-    found = {kind for run in history for kind, total in asset_counts(run).items() if total}
-    return sorted(found, key=by_importance)
-
-
-def history_row(run: Run, kinds: Sequence[str]) -> Sequence[object]:
-    """Return a row of the history. Unknown counts stay empty."""
-    tasks, assets = run.task_counts or TaskCounts(total=0), asset_counts(run)
-    totals = (assets.get(kind, 0) if run.findings else None for kind in kinds)
-    return (run.start_time, run.id, duration_seconds(run), tasks.done, tasks.failed, *totals)
+def _split(failures: Sequence[Failure], count: int) -> tuple[Sequence[Failure], Sequence[Failure]]:
+    return failures[:count], failures[count:]
 
 
 def _engine_task_id(failure: Failure) -> str:

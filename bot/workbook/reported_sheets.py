@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from bot.assets.kinds import AssetKind, key_from
 from bot.assets.values import LINE_BREAK, Document, number, text, unique
 from bot.ports import ReportedKind
+from bot.workbook.severities import parse_severity
 from bot.workbook.sheets import KindSheet, Row, SheetLayout
 
-KEY_WIDTH, COLUMN_WIDTH = 40, 24
+KEY_WIDTH, COLUMN_WIDTH = 40, 40  # at most
+SEVERITY = "severity"  # a column with this name sorts the sheet
 
 
 def reported_sheet(kind: ReportedKind) -> KindSheet:
@@ -26,6 +28,7 @@ def reported_sheet(kind: ReportedKind) -> KindSheet:
             name_columns=range(len(kind.key)),
         ),
         row=row,
+        severity=SEVERITY if SEVERITY in columns else "",
     )
 
 
@@ -33,5 +36,7 @@ def _cell(documents: Sequence[Document], name: str) -> object:
     """Return the values of all documents with the same key, each once."""
     values = [document[name] for document in documents if name in document]
     if len(set(map(text, values))) <= 1:
+        if name == SEVERITY:
+            return parse_severity(documents, name)
         return number(values[0]) if values else ""
     return LINE_BREAK.join(unique(map(text, values)))

@@ -5,7 +5,8 @@ bugs are fixed: numbers are numbers and sort as such, missing fields stay empty,
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from bot.assets.kinds import ASSET_KINDS, AssetKind, site_key
 from bot.assets.values import (
@@ -20,7 +21,7 @@ from bot.assets.values import (
     union,
     unique,
 )
-from cards.catalogue import display_name
+from cards.catalogue import display_name, load_words
 
 Row = Sequence[object]
 
@@ -49,6 +50,7 @@ class KindSheet:
     asset: AssetKind
     layout: SheetLayout
     row: Callable[[Sequence[Document]], Row]
+    severity: str = ""  # field by which the rows are sorted, the worst first
 
 
 SITE = SheetLayout(
@@ -142,8 +144,45 @@ def ip_row(documents: Sequence[Document], services: Sequence[Service]) -> Row:
     )
 
 
+def translated(layout: SheetLayout, kind: str, lang: str) -> SheetLayout:
+    """Return a layout of ARL's in a language. A Chinese workbook has its own labels, unchanged."""
+    words = load_words("arl", lang)
+    title = display_name(kind, lang) if kind else words[layout.title]
+    return replace(layout, title=title, header=[words[label] for label in layout.header])
+
+
 def ip_row_from_documents(documents: Sequence[Document]) -> Row:
     return ip_row(documents, parse_services(documents))
+
+
+def parse_address(documents: Sequence[Document]) -> tuple[Row, Sequence[Row]] | None:
+    """Return the row of an address and its services, or None if there are no documents."""
+    if not documents:
+        return None
+    services = parse_services(documents)
+    return ip_row(documents, services), services
+
+
+def services_by_port(address: Any) -> dict[object, list[Row]]:
+    """Group the service rows of an address by port."""
+    found: dict[object, list[Row]] = {}
+    row, services = address or (("",), ())
+    for service in services:
+        found.setdefault(service[0], []).append((row[0], *service))
+    return found
+
+
+def join_services(rows: Sequence[Row]) -> Row | None:
+    """Join all services at one port into one row, which can be compared."""
+    if not rows:
+        return None
+    columns = zip(*rows, strict=True)
+    return tuple(values[0] if len(rows) == 1 else _join_values(values) for values in columns)
+
+
+def _join_values(values: Sequence[object]) -> object:
+    different = list(dict.fromkeys(values))
+    return different[0] if len(different) == 1 else "\n".join(map(text, different))
 
 
 ARL_SHEETS: dict[str, KindSheet] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.assets.values import Percentage
 from bot.workbook.sheets import Row, Service, SheetLayout
+from cards.catalogue import load_words
 
 MAX_ENTRIES = 20  # per block
 SERVICE_ALIASES = {"https-alt": "https"}  # the only alias that ARL counts as one
@@ -30,16 +31,17 @@ class Statistics:
                 if "**" not in product:
                     self.products[product] += 1
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self, lang: str = "zh-CN") -> Iterator[Row]:
         """Yield the rows of three blocks, in columns A, F and K."""
+        words = load_words("arl", lang)
         blocks: list[tuple[str, Counter[Any], str, str]] = [
             ("端口信息统计", self.ports, "端口", "端口开放总数"),
             ("系统服务信息统计", self.services, "系统服务", "系统服务类别总数"),
             ("软件产品信息统计", self.products, "产品", "产品类别总数"),
         ]
-        yield _side_by_side([(title,) for title, _, _, _ in blocks])
+        yield _side_by_side([(words[title],) for title, _, _, _ in blocks])
         yield from [()] * 3
-        yield _side_by_side([(label, "数量", "占比") for _, _, label, _ in blocks])
+        yield _side_by_side([(words[label], words["数量"], words["占比"]) for _, _, label, _ in blocks])
         tops = [counts.most_common(MAX_ENTRIES) for _, counts, _, _ in blocks]
         totals = [counts.total() for _, counts, _, _ in blocks]
         for place in range(MAX_ENTRIES):
@@ -47,7 +49,7 @@ class Statistics:
                 _count_cells(top, place, total) for top, total in zip(tops, totals, strict=True)
             ])
         yield ()
-        yield _side_by_side([(label,) for _, _, _, label in blocks])
+        yield _side_by_side([(words[label],) for _, _, _, label in blocks])
         yield _side_by_side([(total,) for total in totals])
 
 

@@ -22,17 +22,24 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.writer.excel import ExcelWriter
 
-from bot.workbook.cells import RowWriter, Styles, WorkbookOptions
+from bot.workbook.cells import RowWriter, Styles, WorkbookOptions, display_width
+from bot.workbook.severities import COLORS
 from bot.workbook.sheets import Row, SheetLayout
 
 TIME_FORMAT = "yyyy-mm-dd hh:mm:ss"
 COMPRESSION_LEVEL = 3  # takes a third of the time of the default 6, for a file a few percent larger
 CHUNK_BYTES = 1 << 18
 ZIP64_THRESHOLD_BYTES = 2_000_000_000
+A4_PAPER = 9
+MAX_MEASURED_ROWS = 200  # of a sheet, to which its columns are fitted
+MAX_MEASURED_CHARACTERS = 500  # of a value
+CELL_PADDING = 2
+FILTER_ARROW_WIDTH = 4
 
 _EMPTY_SHEET_DATA = re.compile(rb"<sheetData\s*/>|<sheetData>\s*</sheetData>")
 _HEADER = PatternFill("solid", fgColor="1677FF")
-_WHITE = Font(bold=True, color="FFFFFF")
+FONT_NAME = "Calibri"  # that of the default style
+_WHITE = Font(name=FONT_NAME, bold=True, color="FFFFFF")
 
 
 class WorkbookWriter:
@@ -54,8 +61,7 @@ class WorkbookWriter:
         inert.quotePrefix = inert_lines.quotePrefix = True
         plain.alignment = share.alignment = time.alignment = inert.alignment = Alignment(vertical="top")
         lines.alignment = inert_lines.alignment = Alignment(vertical="top", wrap_text=True)
-        self.workbook.remove(sheet)
-        return Styles(
+        styles = Styles(
             header=header.style_id,
             plain=plain.style_id,
             percentage=share.style_id,
@@ -63,7 +69,22 @@ class WorkbookWriter:
             inert=inert.style_id,
             multiline=lines.style_id,
             inert_multiline=inert_lines.style_id,
+            severities=self._severity_styles(sheet),
         )
+        self.workbook.remove(sheet)
+        return styles
+
+    def _severity_styles(self, sheet: Any) -> dict[str, int]:
+        styles = {}
+        for name, (fill, color) in COLORS.items():
+            cell = WriteOnlyCell(sheet)
+            cell.fill, cell.font = (
+                PatternFill("solid", fgColor=fill),
+                Font(name=FONT_NAME, bold=True, color=color),
+            )
+            cell.alignment = Alignment(vertical="top")
+            styles[name] = cell.style_id
+        return styles
 
     def plain_sheet(self, title: str, widths: Row) -> Any:
         """Add a short sheet, written by openpyxl."""
@@ -104,6 +125,8 @@ class SheetWriter:
         self._layout = layout
         self._header = list(layout.header)
         self._sheet: Any = None
+        self._widths = [display_width(name) + FILTER_ARROW_WIDTH for name in self._header]
+        self._limits = [max(*each) for each in zip(layout.widths, self._widths, strict=False)]
         self._parts = 0
         self._row_number = 0
         self.rows = 0
@@ -115,7 +138,7 @@ class SheetWriter:
         self._sheet, self._file = self._book.long_sheet(self._layout, title, self._sheet)
         self._row_number = 0
         if self._header:
-            self._sheet.freeze_panes = "A2"
+            self._sheet.freeze_panes, self._sheet.print_title_rows = "A2", "1:1"
             self._file.write(self._book.cells.header(1, self._header).encode())
             self._row_number = 1
 
@@ -125,11 +148,22 @@ class SheetWriter:
             self._begin()
         self._row_number += 1
         self.rows += 1
+        if self.rows <= MAX_MEASURED_ROWS and self._header:
+            self._measure(row)
         self._file.write(self._book.cells.row(self._row_number, row).encode())
 
+    def _measure(self, row: Row) -> None:
+        """Widen the columns for the values of a row."""
+        for place, value in enumerate(row[: len(self._widths)]):
+            shown = value if isinstance(value, str) else self._book.cells.display_text(value)
+            width = max(map(display_width, shown[:MAX_MEASURED_CHARACTERS].split("\n")))
+            self._widths[place] = max(self._widths[place], width + CELL_PADDING)
+
     def close(self) -> None:
-        """Add the filter, after the last row."""
+        """Add the filter, after the last row, and fit the columns to the first rows."""
         if self._header:
+            fitted = [min(each) for each in zip(self._widths, self._limits, strict=False)]
+            _set_widths(self._sheet, fitted)
             self._sheet.auto_filter.ref = f"A1:{get_column_letter(len(self._header))}{self._row_number}"
 
 
@@ -168,8 +202,14 @@ def style_header(cell: Cell) -> None:
 
 
 def _set_up_columns(sheet: Any, widths: Row) -> None:
-    """Set the column widths, and fit all columns to one printed page."""
+    """Set the column widths, fit all columns to one printed page, and number the pages."""
+    sheet.page_setup.paperSize = A4_PAPER
+    sheet.oddFooter.center.text = "&A · &P / &N"
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.page_setup.orientation, sheet.page_setup.fitToHeight = "landscape", 0
+    _set_widths(sheet, widths)
+
+
+def _set_widths(sheet: Any, widths: Row) -> None:
     for number, width in enumerate(widths, 1):
         sheet.column_dimensions[get_column_letter(number)].width = width

@@ -31,7 +31,7 @@ from tests.workbooks import ended_run as ended
 
 ZONE = ZoneInfo("Asia/Shanghai")
 CELLS = RowWriter(
-    Styles(header=1, plain=6, percentage=7, time=2, inert=3, multiline=4, inert_multiline=5),
+    Styles(header=1, plain=6, percentage=7, time=2, inert=3, multiline=4, inert_multiline=5, severities={}),
     WorkbookOptions(zone=ZONE),
 )
 

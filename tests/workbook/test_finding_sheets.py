@@ -51,7 +51,7 @@ ROWS: dict[str, list[list[Any]]] = {
     "文件泄露": [["http://a.com/.git", "", 200, 12, "http://a.com"]],
     "指纹": [["nginx", 5]],
     "WIH": [["domain", "b.com", "a.js", "http://a.com"]],
-    "Nuclei 结果": [["http://a.com", "x", "high", "t-1", "http://a.com", AT]],
+    "Nuclei 结果": [["http://a.com", "x", "高危", "t-1", "http://a.com", AT]],
     "C 段": [["192.0.2.0/24", 2, 1, "192.0.2.9 \n192.0.2.10", "a.com"]],
     "服务识别": [["192.0.2.9", 6379, "redis", "192.0.2.9", AT]],
 }  # fmt: skip
