@@ -14,6 +14,7 @@ router = Router()
 
 MAX_STEPS_SHOWN = 40
 MAX_EVENTS_SHOWN = 20
+MAX_LOG_LINES_SHOWN = 10
 
 
 SYNONYMS = Synonyms(
@@ -26,6 +27,12 @@ async def _events(ctx: Context, run: Run) -> Sequence[RunEvent]:
     """Return the last reports of the system that executed the run, if another one did."""
     external = await ctx.reports.reported.find(run.id)
     return external.events[-MAX_EVENTS_SHOWN:] if external else ()
+
+
+async def _log(ctx: Context, run: Run) -> Sequence[str]:
+    """Return the last lines of the log of a run that another system executed."""
+    lines = (await ctx.reports.reported.find_log(run.id)).splitlines()
+    return [line for line in lines if line.strip()][-MAX_LOG_LINES_SHOWN:]
 
 
 @router.command(
@@ -49,4 +56,5 @@ async def proof(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         seen=[await ctx.users.display_name(each) for each in seen_by(jobs)],
         downloads=await ctx.reports.downloads.for_run(run.id),
         events=await _events(ctx, run),
+        log=await _log(ctx, run),
     )

@@ -64,7 +64,7 @@ def _mode(model: type[BaseModel]) -> Any:
 
 def _operation(operation: Operation) -> Mapping[str, Any]:
     answers = {
-        str(status): {"description": "Done.", **({"content": _content(JSON, model)} if model else {})}
+        str(status): {"description": "Done.", **_answer_content(operation, model)}
         for status, model in operation.answers.items()
     }
     problem = _content(CONTENT_TYPE, ProblemAnswer)
@@ -81,6 +81,12 @@ def _operation(operation: Operation) -> Mapping[str, Any]:
         schema = {"type": "string", "format": "binary"}
         described["requestBody"] = {"content": {operation.media: {"schema": schema}}, "required": True}
     return described
+
+
+def _answer_content(operation: Operation, model: type[BaseModel] | None) -> Mapping[str, Any]:
+    if operation.answer_media:
+        return {"content": {operation.answer_media: {"schema": {"type": "string"}}}}
+    return {"content": _content(JSON, model)} if model else {}
 
 
 def _operation_id(operation: Operation) -> str:

@@ -40,6 +40,7 @@ class Operation:
     query: type[BaseModel] = NoQuery
     headers: Mapping[str, str] = field(default_factory=dict)  # optional ones, with their meaning
     answers: Mapping[int, type[BaseModel] | None]
+    answer_media: str = ""  # the type of good answers that are no JSON
 
     def route(self, gate: Gate) -> web.RouteDef:
         """Return the route. HEAD is not offered."""

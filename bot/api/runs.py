@@ -106,6 +106,15 @@ class RunRoutes:
                 headers={HEADER: MEANING},
                 answers={200: LogAnswer},
             ),
+            Operation(
+                method="GET",
+                path="/v1/runs/{id}/log",
+                handler=self.read_log,
+                scope=Scope.READ,
+                summary="Read the end of the log.",
+                answers={200: None},
+                answer_media="text/plain",
+            ),
         )
 
     async def put(self, request: web.Request, key: ApiKey) -> web.StreamResponse:
@@ -202,6 +211,11 @@ class RunRoutes:
             return json_response(LogAnswer(bytes=len(kept.encode())))
 
         return await self._services.idempotency.once(request, key, text.encode(), act)
+
+    async def read_log(self, request: web.Request, key: ApiKey) -> web.StreamResponse:
+        run = await self.find(key, request.match_info["id"])
+        text = await self._services.records.runs.find_log(run.id)
+        return web.Response(text=text, content_type="text/plain", headers={"Cache-Control": "no-store"})
 
     async def find(self, key: ApiKey, id_: str) -> Run:
         """Return the run of any engine that an id means. Raises `Problem` (404)."""

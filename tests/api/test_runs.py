@@ -162,6 +162,15 @@ async def test_a_log_keeps_its_end(api: ApiHarness, client: Client) -> None:
     assert (await api.records.runs.find_log((await api.run()).id)).endswith("行last")
 
 
+async def test_the_end_of_a_log_is_read_and_shown_in_the_proof(api: ApiHarness, client: Client) -> None:
+    await put(client, schedule=SLUG, status="failed")
+    await client.post("/v1/runs/7/log", data="copying\nno space left", headers=bearer())
+    answer = await client.get("/v1/runs/7/log", headers=bearer(READER))
+    assert await answer.text() == "copying\nno space left"
+    shown = await api.core.say(f"凭据 {(await api.run()).id}")
+    assert "- no space left" in shown
+
+
 async def test_a_log_is_taken_for_ten_more_minutes(api: ApiHarness, client: Client) -> None:
     await put(client, schedule=SLUG, status="success")
     assert (await client.post("/v1/runs/7/log", data="late", headers=bearer())).status == 200
