@@ -370,6 +370,7 @@ KEYS = list(dict.fromkeys(secret_keys(Settings)))
 BESIDES = {  # what else a section must have where a secret of it stands
     ("dingding",): {"app_key": "k", "app_secret": "s", "access_token": "t"},
     ("engine",): {"kind": "arl", "url": "https://h", "api_key": "k"},
+    ("api", "keys", "x"): {"kind": "token", "key": "k" * 40},
     ("api", "schedules", "x", "rerun"): {"url": "https://h/hook"},
     ("notify", "webhooks", "x"): {"access_token": "t"},
     ("notify", "apps", "x"): {"app_key": "k", "app_secret": "s"},
