@@ -1,8 +1,9 @@
-"""`/v1/openapi.json` and `/v1/docs`: the API describes itself. Both are open to all."""
+"""`/v1/openapi.json` and `/v1/docs` describe the API, and `/v1/exec.py` is a client. They are open to all."""
 
 import json
 from collections.abc import Sequence
 from html import escape
+from importlib.resources import files
 from typing import Any
 
 from aiohttp import web
@@ -30,15 +31,24 @@ class Documentation:
         document = build_document(operations)
         self._json = json.dumps(document, ensure_ascii=False, indent=2)
         self._page = render_page(document)
+        self._client = files("bot.exec").joinpath("dingrun_exec.py").read_text(encoding="utf-8")
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/v1/openapi.json", self.openapi), web.get("/v1/docs", self.page)]
+        return [
+            web.get("/v1/openapi.json", self.openapi),
+            web.get("/v1/docs", self.page),
+            web.get("/v1/exec.py", self.client),
+        ]
 
     async def openapi(self, request: web.Request) -> web.Response:
         return web.Response(text=self._json, content_type="application/json", headers=HEADERS)
 
     async def page(self, request: web.Request) -> web.Response:
         return web.Response(text=self._page, content_type="text/html", headers=HEADERS)
+
+    async def client(self, request: web.Request) -> web.Response:
+        """Serve `dingrun-exec`, so that a host needs nothing but Python."""
+        return web.Response(text=self._client, content_type="text/x-python", headers=HEADERS)
 
 
 def render_page(document: Any) -> str:

@@ -46,10 +46,16 @@ MAX_QUIET_BYTES = 1_000_000  # of output that --quiet-ok keeps in memory, the re
 MAX_SPOOLED_SENT = 20  # reports of earlier calls that one call sends
 MAX_SPOOL_SECONDS = 7 * 86_400
 MAX_SLUG = 60
+MIN_GRACE = 60  # seconds, what DingRun takes
+MAX_NAME = 40  # characters of the name of a count
+MAX_COUNTS = 20
+MAX_REASON = 300  # characters of the reason of a failure
+IDLE_SECONDS = 1.0  # between two questions of a runner when the server does not let it wait
 SLUG_PATTERN = r"[a-z0-9_-]{1,60}"
 NOT_EXECUTABLE, NOT_FOUND = 126, 127  # exit status, as of a shell
 START_FIELDS = frozenset({"schedule", "started_at", "labels"})
-GONE = frozenset({400, 404, 409, 410, 413, 422})  # sending it again would not help
+INVALID = 422  # HTTP status
+GONE = frozenset({400, 404, 409, 410, 413, INVALID})  # sending it again would not help
 PASSED_SIGNALS = ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "CONT", "WINCH")
 TERMINAL_SIGNALS = ("INT", "QUIT", "WINCH")  # a terminal sends these to the command itself
 RUNNER_SIGNALS = (signal.SIGTERM,)  # the runner sends these, maybe before the program is ready
@@ -89,7 +95,7 @@ def count(text: str) -> Tuple[str, Any]:
     """Parse NAME=REGEX. The first group is the number; without a group, matches are counted."""
     name, equals, pattern = text.partition("=")
     try:
-        if name and equals:
+        if name and equals and len(name) <= MAX_NAME:
             return name, re.compile(pattern.encode())
     except re.error as error:
         raise argparse.ArgumentTypeError(f"has an invalid expression: {error}") from None
@@ -135,9 +141,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("-s", "--slug", type=slug, help="name of the schedule (default: the name of the command)")
-    add("--cron", help="when it should run, five fields; missing runs are reported")
-    add("--every", help="or how often, such as 1h")
-    add("--grace", type=seconds, help="how late it may be, such as 5m")
+    plan = parser.add_mutually_exclusive_group()
+    plan.add_argument("--cron", help="when it should run, five fields; missing runs are reported")
+    plan.add_argument("--every", type=seconds, help="or how often, such as 1h")
+    add("--grace", type=seconds, help="how late it may be, such as 5m, at least 1m")
     add("--max-runtime", type=seconds, help="how long it may take, such as 2h")
     add("--tz", help="time zone of --cron, such as Asia/Shanghai")
     add(
@@ -341,13 +348,17 @@ class Server:
             return None
         return cls(url, key)
 
-    def send(self, method: str, path: str, body: Any = None, **headers: str) -> Tuple[int, Json]:
+    def send(
+        self, method: str, path: str, body: Any = None, limit: Optional[float] = None, **headers: str
+    ) -> Tuple[int, Json]:
         """Send a request, up to `ATTEMPTS` times. Returns the HTTP status, or 0, and the answer."""
         status, answer = 0, {}  # type: Tuple[int, Json]
         for attempt in range(ATTEMPTS):
             if attempt:
                 time.sleep(RETRY_SECONDS * attempt)
-            status, answer = self.attempt(method, path, body, headers, self._limit)
+                if hasattr(body, "seek"):
+                    body.seek(0)
+            status, answer = self.attempt(method, path, body, headers, limit or self._limit)
             if 0 < status < 500 and status != 429:
                 break
         return status, answer
@@ -493,7 +504,7 @@ class Reporter:
 
     def _report_start(self) -> None:
         body = {"status": "running", "started_at": self.started_at, **self._about()}
-        status, _ = self._server.send("PUT", "/v1/runs/" + self.rid, body)
+        status, _ = self._send_run("/v1/runs/" + self.rid, body)
         if status:
             for report in self._spool.left():
                 if report["rid"] != self.rid:
@@ -504,8 +515,8 @@ class Reporter:
         expect = {
             "cron": options.cron,
             "every": options.every,
-            "grace": options.grace and int(options.grace),
-            "max_runtime": options.max_runtime and int(options.max_runtime),
+            "grace": options.grace and max(options.grace, MIN_GRACE),
+            "max_runtime": options.max_runtime,
             "timezone": options.tz,
         }
         expect = {name: value for name, value in expect.items() if value}
@@ -529,7 +540,7 @@ class Reporter:
         status, answer = self._open(path, report)
         if status:
             self._send_extras(path, report)
-            status, answer = self._server.send("PUT", path, run)
+            status, answer = self._send_run(path, run)
         if 200 <= status < 300 or status in GONE:
             self._spool.remove(report["rid"])
         if not 200 <= status < 300:
@@ -537,6 +548,15 @@ class Reporter:
             later = "" if status in GONE else ", the next call reports it"
             complain(f"the end of {run['schedule']} was not reported: {reason}{later}")
         return 200 <= status < 300
+
+    def _send_run(self, path: str, run: Json) -> Tuple[int, Json]:
+        """Send what is known of the run. An invalid `--cron` does not keep its end from being told."""
+        status, answer = self._server.send("PUT", path, run)
+        if status == INVALID and "expect" in run:
+            complain("when it should run was refused: {}".format(answer.get("detail", "")))
+            rest = {key: value for key, value in run.items() if key != "expect"}
+            status, answer = self._server.send("PUT", path, rest)
+        return status, answer
 
     def _open(self, path: str, report: Json) -> Tuple[int, Json]:
         """Make sure that the run is known before something is added to it, as its start may be lost."""
@@ -566,7 +586,7 @@ class Reporter:
         try:
             with open(file, "rb") as body:
                 headers = {"Content-Length": str(os.fstat(body.fileno()).st_size), **headers}
-                status, answer = self._server.attempt("PUT", path, body, headers, UPLOAD_SECONDS)
+                status, answer = self._server.send("PUT", path, body, UPLOAD_SECONDS, **headers)
         except OSError as error:
             complain(f"{file} was not sent: {error.strerror}")
             return
@@ -676,8 +696,14 @@ def outcome_of(process: Process, code: int) -> Json:
         outcome["status"] = "stopped"
     found = merged([stream.found for stream in process.streams])
     if found:
-        outcome["counts"] = found
+        outcome["counts"] = dict(list(found.items())[:MAX_COUNTS])
     return outcome
+
+
+def reason_in(log: str, outcome: Json) -> Json:
+    """Return the last line of the output as the reason of a failure."""
+    lines = log.strip().splitlines()
+    return {"error": lines[-1].strip()[:MAX_REASON]} if lines and outcome["status"] == "failed" else {}
 
 
 def merged(streams: Sequence[Dict[str, Tuple[int, bool]]]) -> Dict[str, int]:
@@ -715,7 +741,8 @@ def run_command(options: argparse.Namespace) -> int:
     if reporter:
         lost = next((stream.lost for stream in process.streams if stream.lost), "")
         note = f"\n[output could not be written: {lost}]" if lost else ""
-        reporter.end(outcome, tail.text() + note)
+        log = tail.text()
+        reporter.end({**reason_in(log, outcome), **outcome}, log + note)
     return int(outcome["exit_code"])
 
 
@@ -766,11 +793,14 @@ class Runner:
         """Ask for commands until a signal ends the program. What is running goes on."""
         pause = 1.0
         while True:
-            status, answer = self._server.attempt("GET", self._path(), None, {}, 45.0)
+            asked = time.monotonic()
+            status, command = self._server.attempt("GET", self._path(), None, {}, 45.0)
             if status == 200:
                 pause = 1.0
-                for command in answer.get("commands") or []:
-                    self._take(command)
+                self._take(command)
+            elif status == 204:
+                pause = 1.0
+                time.sleep(max(0.0, IDLE_SECONDS - (time.monotonic() - asked)))
             else:
                 complain(f"no commands: {status_text(status)}")
                 time.sleep(pause)
@@ -785,21 +815,20 @@ class Runner:
     def _take(self, command: Json) -> None:
         """Carry out a command once, whatever happens: the mark on disk comes before the act."""
         known = os.path.join(self._folder, "command-" + re.sub(r"[^A-Za-z0-9_-]", "", str(command["id"])))
-        refused = ""
         if not os.path.exists(known):
             with open(known, "w", encoding="utf-8"):
                 pass
             acts: Dict[str, Callable[[Json], str]] = {"run.rerun": self._start, "run.stop": self._stop}
             refused = acts.get(str(command.get("type")), self._unknown)(command)
-        outcome = {"outcome": "refused", "reason": refused} if refused else {"outcome": "accepted"}
-        self._server.send("POST", "/v1/commands/{}/done".format(command["id"]), outcome)
+            if refused:
+                complain("{}: {}".format(command["schedule"], refused))
+        self._server.send("POST", "/v1/commands/{}/done".format(command["id"]))
 
     def _start(self, command: Json) -> str:
         words = self._allowed.get(command["schedule"])
         if not words:
-            complain("{} is not allowed here".format(command["schedule"]))
-            return f"not allowed on {self._host}"
-        rid = str(command["run"])
+            return self._refuse(command, f"not allowed on {self._host}")
+        rid = str(command["rid"])
         argv = [
             sys.executable,
             os.path.abspath(__file__),
@@ -813,12 +842,20 @@ class Runner:
         signal.pthread_sigmask(signal.SIG_BLOCK, RUNNER_SIGNALS)  # the child unblocks them when it is ready
         try:
             self._children[rid] = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+        except OSError as error:
+            return self._refuse(command, str(error))
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, RUNNER_SIGNALS)
         return ""
 
+    def _refuse(self, command: Json, reason: str) -> str:
+        """Report a run that does not start, so that whoever asked for it learns why."""
+        run = {"schedule": command["schedule"], "status": "failed", "error": reason}
+        self._server.send("PUT", "/v1/runs/{}".format(command["rid"]), run)
+        return reason
+
     def _stop(self, command: Json) -> str:
-        child = self._children.get(str(command["run"]))
+        child = self._children.get(str(command["rid"]))
         if child is None or child.poll() is not None:
             return f"not running on {self._host}"
         child.terminate()

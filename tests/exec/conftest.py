@@ -70,6 +70,9 @@ class Recorder(ThreadingHTTPServer):
         with self.seen:
             assert self.seen.wait_for(lambda: len(self.requests) >= count, LIMIT_SECONDS)
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Stay quiet about clients that have gone."""
+
     def stop(self) -> None:
         """Refuse connections from now on."""
         self.stopping.set()
@@ -92,6 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         answers = self.server.answers.get(parts.path, [])
         if parts.path == "/v1/commands" and not answers:
             self.server.stopping.wait(LIMIT_SECONDS)  # as long as there is no command
+            return
         text = json.dumps(answers.pop(0) if answers else {}).encode()
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(text)))

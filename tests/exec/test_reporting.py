@@ -42,6 +42,17 @@ def test_the_log_is_the_tail_of_both_streams_without_control_characters(
     assert recorder.logs() == ["red 中文\n"]
 
 
+def test_the_last_line_of_a_failure_is_its_reason(wrapper: Wrapper, recorder: Recorder) -> None:
+    wrapper.run("--", "sh", "-c", "echo begun; echo no space left >&2; exit 1")
+    wrapper.run("--", "sh", "-c", "echo done")
+    assert [run.get("error") for run in recorder.ends()] == ["no space left", None]
+
+
+def test_a_short_grace_is_the_shortest_that_is_taken(wrapper: Wrapper, recorder: Recorder) -> None:
+    wrapper.run("--every", "1h", "--grace", "30s", "--", "true")
+    assert recorder.ends()[0]["expect"] == {"every": 3600.0, "grace": 60}
+
+
 def test_the_log_is_sent_once_by_its_key(wrapper: Wrapper, recorder: Recorder) -> None:
     wrapper.run("--", "echo", "text")
     (log,) = [each for each in recorder.requests if each.path.endswith("/log")]
