@@ -58,7 +58,7 @@ class CommandRoutes:
         if command is None and query.wait and self._waiting < MAX_WAITING:
             self._waiting += 1
             try:
-                command = await self._wait(key, query)
+                command = await self._wait(request, key, query)
             finally:
                 self._waiting -= 1
         return json_response(CommandList(commands=[_describe(command)] if command else []))
@@ -67,10 +67,13 @@ class CommandRoutes:
         now = self._clock()
         return await self._commands.claim(runner, now, now + LEASE, may_take=lambda c: key.reaches(c.slug))
 
-    async def _wait(self, key: ApiKey, query: CommandQuery) -> Command | None:
+    async def _wait(self, request: web.Request, key: ApiKey, query: CommandQuery) -> Command | None:
+        """Wait for a command. A runner that has gone takes none from the next one."""
         deadline = asyncio.get_running_loop().time() + query.wait
         while asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(POLL_SECONDS)
+            if request.transport is None or request.transport.is_closing():
+                return None
             if command := await self._claim(key, query.runner):
                 return command
         return None

@@ -50,11 +50,12 @@ MIN_GRACE = 60  # seconds, what DingRun takes
 MAX_NAME = 40  # characters of the name of a count
 MAX_COUNTS = 20
 MAX_REASON = 300  # characters of the reason of a failure
+LAST_BYTES = 2_000  # of each stream, to find the reason in
 IDLE_SECONDS = 1.0  # between two questions of a runner when the server does not let it wait
 SLUG_PATTERN = r"[a-z0-9_-]{1,60}"
 NOT_EXECUTABLE, NOT_FOUND = 126, 127  # exit status, as of a shell
 START_FIELDS = frozenset({"schedule", "started_at", "labels"})
-INVALID = 422  # HTTP status
+INVALID, TOO_MANY = 422, 429  # HTTP status
 GONE = frozenset({400, 404, 409, 410, 413, INVALID})  # sending it again would not help
 PASSED_SIGNALS = ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "CONT", "WINCH")
 TERMINAL_SIGNALS = ("INT", "QUIT", "WINCH")  # a terminal sends these to the command itself
@@ -221,8 +222,13 @@ class Tail:
             data = data[-self._limit :] if self._limit else b""
             _, newline, rest = data.partition(b"\n")
             data = rest if newline and rest else data
-        text = data.decode("utf-8", "replace")
-        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|[^\n\t\x20-\uffff\U00010000-\U0010ffff]|\x7f", "", text)
+        return plain(data)
+
+
+def plain(data: bytes) -> str:
+    """Return output as text without control characters."""
+    text = data.decode("utf-8", "replace")
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|[^\n\t\x20-\uffff\U00010000-\U0010ffff]|\x7f", "", text)
 
 
 class Counts:
@@ -263,6 +269,7 @@ class Stream:
         self._counts = Counts(options.count)
         self._kept: Optional[BinaryIO] = None
         self.lost = ""  # why the output could not be written
+        self.last = b""
         if options.quiet_ok:
             import tempfile  # only when needed: it takes 10 ms
 
@@ -296,6 +303,7 @@ class Stream:
     def _copy(self, chunk: bytes) -> bool:
         """Take a chunk. Returns False when the reader of the output is gone: the command gets SIGPIPE."""
         self._tail.add(chunk)
+        self.last = (self.last + chunk)[-LAST_BYTES:]
         self._counts.add(chunk)
         try:
             if self._kept:
@@ -359,7 +367,7 @@ class Server:
                 if hasattr(body, "seek"):
                     body.seek(0)
             status, answer = self.attempt(method, path, body, headers, limit or self._limit)
-            if 0 < status < 500 and status != 429:
+            if 0 < status < 500 and status != TOO_MANY:
                 break
         return status, answer
 
@@ -700,10 +708,16 @@ def outcome_of(process: Process, code: int) -> Json:
     return outcome
 
 
-def reason_in(log: str, outcome: Json) -> Json:
-    """Return the last line of the output as the reason of a failure."""
-    lines = log.strip().splitlines()
-    return {"error": lines[-1].strip()[:MAX_REASON]} if lines and outcome["status"] == "failed" else {}
+def last_line(streams: Sequence[Stream]) -> str:
+    """Return the last line of stderr, or else of stdout: the reason of a failure."""
+    lines = [line.strip() for stream in streams for line in plain(stream.last).splitlines()]
+    return next((line[:MAX_REASON] for line in reversed(lines) if line), "")
+
+
+def lost_output(streams: Sequence[Stream]) -> str:
+    """Say why output could not be written, if so."""
+    lost = next((stream.lost for stream in streams if stream.lost), "")
+    return f"\n[output could not be written: {lost}]" if lost else ""
 
 
 def merged(streams: Sequence[Dict[str, Tuple[int, bool]]]) -> Dict[str, int]:
@@ -735,14 +749,12 @@ def run_command(options: argparse.Namespace) -> int:
     code = process.wait(options.kill_after)
     process.finish_output()
     outcome = outcome_of(process, code)
-    if options.quiet_ok and code:
-        for stream in process.streams:
-            stream.show()
+    for stream in process.streams if code else ():
+        stream.show()
     if reporter:
-        lost = next((stream.lost for stream in process.streams if stream.lost), "")
-        note = f"\n[output could not be written: {lost}]" if lost else ""
         log = tail.text()
-        reporter.end({**reason_in(log, outcome), **outcome}, log + note)
+        reason = {"error": last_line(process.streams)} if log and outcome["status"] == "failed" else {}
+        reporter.end({**reason, **outcome}, log + lost_output(process.streams))
     return int(outcome["exit_code"])
 
 
@@ -804,7 +816,7 @@ class Runner:
             else:
                 complain(f"no commands: {status_text(status)}")
                 time.sleep(pause)
-                pause = min(pause * 2, 60.0)
+                pause = 1.0 if status == TOO_MANY else min(pause * 2, 60.0)
             self._children = {rid: child for rid, child in self._children.items() if child.poll() is None}
 
     def _path(self) -> str:

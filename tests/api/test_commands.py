@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from aiohttp import ClientTimeout
 
 from bot.external.models import Command, CommandKind
 from tests.api.harness import ApiHarness, Client, bearer
@@ -54,6 +55,17 @@ async def test_a_refused_rerun_ends_with_its_reason(api: ApiHarness, client: Cli
     body = {"outcome": "refused", "reason": "not allowed on db1"}
     await client.post(f"/v1/commands/{sent.id}/done", json=body, headers=bearer())
     assert [failure.reason for failure in (await api.run()).failures] == ["not allowed on db1"]
+
+
+async def test_a_runner_that_has_gone_takes_no_command(api: ApiHarness, client: Client) -> None:
+    url = "/v1/commands?runner=db1&wait=1"
+    with pytest.raises(TimeoutError):
+        await client.get(url, headers=bearer(), timeout=ClientTimeout(total=0.2))
+    command = Command(
+        id="submit:r2", kind=CommandKind.RERUN, slug=SLUG, run_id="r2", rid="r2", runner="db1", created_at=NOW
+    )
+    await api.records.commands.add(command)
+    assert (await client.get(f"{url}9", headers=bearer())).status == 200
 
 
 @pytest.mark.parametrize("query", ["", "?runner=", "?runner=a%20b", "?runner=x&wait=61"])

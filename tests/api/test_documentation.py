@@ -2,6 +2,7 @@
 
 import re
 
+from tests import ROOT
 from tests.api.harness import ApiHarness, Client
 
 
@@ -25,3 +26,8 @@ async def test_the_page_names_every_operation(api: ApiHarness, client: Client) -
     text = await answer.text()
     assert answer.content_type == "text/html"
     assert all(f"{each.method} {each.path}" in text for each in api.operations)
+
+
+async def test_the_client_for_hosts_is_served(client: Client) -> None:
+    answer = await client.get("/v1/exec.py")
+    assert await answer.read() == (ROOT / "bot/exec/dingrun_exec.py").read_bytes()

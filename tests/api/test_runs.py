@@ -171,6 +171,14 @@ async def test_the_end_of_a_log_is_read_and_shown_in_the_proof(api: ApiHarness, 
     assert "- no space left" in shown
 
 
+async def test_a_log_that_is_sent_again_by_its_key_counts_once(api: ApiHarness, client: Client) -> None:
+    await put(client, schedule=SLUG, status="running")
+    headers = {**bearer(), "Idempotency-Key": "7-log"}
+    for _ in range(2):
+        assert (await client.post("/v1/runs/7/log", data="once", headers=headers)).status == 200
+    assert await api.records.runs.find_log((await api.run()).id) == "once"
+
+
 async def test_a_log_is_taken_for_ten_more_minutes(api: ApiHarness, client: Client) -> None:
     await put(client, schedule=SLUG, status="success")
     assert (await client.post("/v1/runs/7/log", data="late", headers=bearer())).status == 200

@@ -17,6 +17,7 @@ from tests.scenarios.demos import free_port
 
 PING_KEY = "drp_ping-key-of-the-recipes"
 TOKEN = "drt_token-of-the-recipes"  # noqa: S105 - of a test
+WATCHER = "drt_token-of-those-who-watch"  # another key: each may send five requests a second
 PROGRAM = ROOT / "bot" / "exec" / "dingrun_exec.py"
 
 
@@ -40,6 +41,11 @@ class Host:
     started: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     @property
+    def log(self) -> Path:
+        """Where the next program writes to."""
+        return self.folder / f"output-{len(self.started)}.txt"
+
+    @property
     def environment(self) -> Mapping[str, str]:
         own = {"DINGRUN_URL": self.url, "DINGRUN_KEY": TOKEN, "DINGRUN_SPOOL": str(self.folder / "spool")}
         path = f"{self.folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -47,23 +53,25 @@ class Host:
 
     async def start(self, *argv: str, **more: str) -> asyncio.subprocess.Process:
         """Start a program on the host."""
-        process = await asyncio.create_subprocess_exec(
-            *argv,
-            cwd=self.folder,
-            env={**self.environment, **more},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
+        with self.log.open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                *argv,
+                cwd=self.folder,
+                env={**self.environment, **more},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+            )
         self.started.append(process)
         return process
 
     async def run(self, *argv: str, **more: str) -> Done:
         """Run a program on the host to its end."""
+        log = self.log
         process = await self.start(*argv, **more)
-        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+        await asyncio.wait_for(process.communicate(), PATIENCE)
         assert process.returncode is not None
-        return Done(code=process.returncode, output=output.decode(errors="replace"))
+        return Done(code=process.returncode, output=log.read_text(errors="replace"))
 
     async def wrap(self, *words: str, **more: str) -> Done:
         """Run `dingrun-exec`."""
@@ -92,7 +100,7 @@ class Host:
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
         """Call the API until it is not too busy."""
-        headers = {"Authorization": f"Bearer {TOKEN}"}
+        headers = {"Authorization": f"Bearer {WATCHER}"}
         while True:
             async with self.session.request(method, self.url + path, json=body, headers=headers) as answer:
                 if answer.status != 429:
@@ -112,7 +120,7 @@ class Host:
         for process in self.started:
             if process.returncode is None:
                 process.kill()
-            await process.communicate()
+            await process.wait()
 
 
 def host_settings(sandbox: Sandbox, port: int, schedules: Mapping[str, Json]) -> Json:
@@ -123,7 +131,8 @@ def host_settings(sandbox: Sandbox, port: int, schedules: Mapping[str, Json]) ->
             "create": True,
             "keys": {
                 "pings": {"kind": "ping", "key": PING_KEY},
-                "hosts": {"key": TOKEN, "scopes": ["report", "read", "act"]},
+                "hosts": {"key": TOKEN, "scopes": ["report", "read"]},
+                "watcher": {"key": WATCHER, "scopes": ["read", "act"]},
             },
             "schedules": dict(schedules),
         },

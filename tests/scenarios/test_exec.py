@@ -42,12 +42,12 @@ async def test_a_failure_is_a_card_with_the_last_line_and_counts(host: Host) -> 
 async def test_assets_and_a_file_come_with_the_card(host: Host) -> None:
     (host.folder / "found.jsonl").write_text('{"host": "a.example.com", "port": 443}\n')
     (host.folder / "周报.pdf").write_bytes(b"%PDF-1.7\n")
-    words = ["--assets", "found.jsonl:open_port:host,port", "--file", "周报.pdf", "--wait-delivered"]
+    words = ["--assets", "found.jsonl:nuclei:host,port", "--file", "周报.pdf", "--wait-delivered"]
     done = await host.wrap("-s", "portscan", *words, "--", "true")
     assert (done.code, "delivery: success" in done.output) == (0, True), done.output
-    assert "open_port" in await host.card("portscan")
+    assert "nuclei" in await host.card("portscan")
     (run,) = await host.runs("portscan")
-    assert (run["assets"], [file["name"] for file in run["files"]]) == (["open_port"], ["周报.pdf"])
+    assert (run["assets"], [file["name"] for file in run["files"]]) == (["nuclei"], ["周报.pdf"])
 
 
 async def test_a_service_that_is_killed_between_start_and_end_is_told_by_the_next_call(host: Host) -> None:
@@ -89,7 +89,7 @@ async def test_a_failure_is_rerun_from_its_card_by_a_runner_and_recovers(host: H
 
 
 async def test_a_run_of_the_runner_is_stopped(host: Host) -> None:
-    runner = await start_runner(host, "sync", "sleep 300")
+    runner = await start_runner(host, "sync", "sleep 60")
     asked = await host.call("POST", "/v1/schedules/sync/runs")
     await until(lambda: is_running(host, "sync"))
     await host.call("POST", f"/v1/runs/{asked['run']}/stop")
