@@ -46,7 +46,6 @@ MAX_QUIET_BYTES = 1_000_000  # of output that --quiet-ok keeps in memory, the re
 MAX_SPOOLED_SENT = 20  # reports of earlier calls that one call sends
 MAX_SPOOL_SECONDS = 7 * 86_400
 MAX_SLUG = 60
-MIN_GRACE = 60  # seconds, what DingRun takes
 MAX_NAME = 40  # characters of the name of a count
 MAX_COUNTS = 20
 MAX_REASON = 300  # characters of the reason of a failure
@@ -145,7 +144,7 @@ def build_parser() -> argparse.ArgumentParser:
     plan = parser.add_mutually_exclusive_group()
     plan.add_argument("--cron", help="when it should run, five fields; missing runs are reported")
     plan.add_argument("--every", type=seconds, help="or how often, such as 1h")
-    add("--grace", type=seconds, help="how late it may be, such as 5m, at least 1m")
+    add("--grace", type=seconds, help="how late it may be, such as 5m")
     add("--max-runtime", type=seconds, help="how long it may take, such as 2h")
     add("--tz", help="time zone of --cron, such as Asia/Shanghai")
     add(
@@ -523,7 +522,7 @@ class Reporter:
         expect = {
             "cron": options.cron,
             "every": options.every,
-            "grace": options.grace and max(options.grace, MIN_GRACE),
+            "grace": options.grace,
             "max_runtime": options.max_runtime,
             "timezone": options.tz,
         }
@@ -806,12 +805,11 @@ class Runner:
         pause = 1.0
         while True:
             asked = time.monotonic()
-            status, command = self._server.attempt("GET", self._path(), None, {}, 45.0)
+            status, answer = self._server.attempt("GET", self._path(), None, {}, 45.0)
             if status == 200:
                 pause = 1.0
-                self._take(command)
-            elif status == 204:
-                pause = 1.0
+                for command in answer.get("commands") or []:
+                    self._take(command)
                 time.sleep(max(0.0, IDLE_SECONDS - (time.monotonic() - asked)))
             else:
                 complain(f"no commands: {status_text(status)}")
@@ -826,6 +824,7 @@ class Runner:
 
     def _take(self, command: Json) -> None:
         """Carry out a command once, whatever happens: the mark on disk comes before the act."""
+        refused = ""
         known = os.path.join(self._folder, "command-" + re.sub(r"[^A-Za-z0-9_-]", "", str(command["id"])))
         if not os.path.exists(known):
             with open(known, "w", encoding="utf-8"):
@@ -834,12 +833,13 @@ class Runner:
             refused = acts.get(str(command.get("type")), self._unknown)(command)
             if refused:
                 complain("{}: {}".format(command["schedule"], refused))
-        self._server.send("POST", "/v1/commands/{}/done".format(command["id"]))
+        outcome = {"outcome": "refused", "reason": refused} if refused else {"outcome": "accepted"}
+        self._server.send("POST", "/v1/commands/{}/done".format(command["id"]), outcome)
 
     def _start(self, command: Json) -> str:
         words = self._allowed.get(command["schedule"])
         if not words:
-            return self._refuse(command, f"not allowed on {self._host}")
+            return f"not allowed on {self._host}"
         rid = str(command["rid"])
         argv = [
             sys.executable,
@@ -855,16 +855,10 @@ class Runner:
         try:
             self._children[rid] = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
         except OSError as error:
-            return self._refuse(command, str(error))
+            return str(error)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, RUNNER_SIGNALS)
         return ""
-
-    def _refuse(self, command: Json, reason: str) -> str:
-        """Report a run that does not start, so that whoever asked for it learns why."""
-        run = {"schedule": command["schedule"], "status": "failed", "error": reason}
-        self._server.send("PUT", "/v1/runs/{}".format(command["rid"]), run)
-        return reason
 
     def _stop(self, command: Json) -> str:
         child = self._children.get(str(command["rid"]))

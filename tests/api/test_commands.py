@@ -65,7 +65,8 @@ async def test_a_runner_that_has_gone_takes_no_command(api: ApiHarness, client: 
         id="submit:r2", kind=CommandKind.RERUN, slug=SLUG, run_id="r2", rid="r2", runner="db1", created_at=NOW
     )
     await api.records.commands.add(command)
-    assert (await client.get(f"{url}9", headers=bearer())).status == 200
+    given = await (await client.get(f"{url}9", headers=bearer())).json()
+    assert [each["id"] for each in given["commands"]] == [command.id]
 
 
 @pytest.mark.parametrize("query", ["", "?runner=", "?runner=a%20b", "?runner=x&wait=61"])

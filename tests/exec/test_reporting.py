@@ -48,9 +48,9 @@ def test_the_last_line_of_a_failure_is_its_reason(wrapper: Wrapper, recorder: Re
     assert [run.get("error") for run in recorder.ends()] == ["no space left", None]
 
 
-def test_a_short_grace_is_the_shortest_that_is_taken(wrapper: Wrapper, recorder: Recorder) -> None:
-    wrapper.run("--every", "1h", "--grace", "30s", "--", "true")
-    assert recorder.ends()[0]["expect"] == {"every": 3600.0, "grace": 60}
+def test_durations_are_sent_in_seconds(wrapper: Wrapper, recorder: Recorder) -> None:
+    wrapper.run("--every", "1h", "--grace", "30s", "--max-runtime", "2h", "--", "true")
+    assert recorder.ends()[0]["expect"] == {"every": 3600, "grace": 30, "max_runtime": 7200}
 
 
 def test_the_log_is_sent_once_by_its_key(wrapper: Wrapper, recorder: Recorder) -> None:
