@@ -36,6 +36,7 @@ ATTEMPTS = 3
 ATTEMPT_SECONDS = 5.0  # without DINGRUN_TIMEOUT
 RETRY_SECONDS = 0.5
 UPLOAD_SECONDS = 60.0
+WAIT_SECONDS = 70.0  # for the deliveries
 START_GRACE_SECONDS = 0.5  # for a start report that is under way when the command ends
 OUTPUT_GRACE_SECONDS = 1.0  # for output after the end of the command, by processes that it left behind
 KILL_GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
@@ -124,11 +125,15 @@ def slug_of(command: str) -> str:
 
 
 def allowed(text: str) -> Tuple[str, List[str]]:
-    """Parse SLUG=COMMAND, which the runner splits as a shell would and runs without one."""
+    """Parse SLUG=COMMAND, which the runner splits as a shell would and runs without one.
+
+    The command may begin with options of this program, as in `backup=--tail 1k -- /opt/backup.sh`.
+    """
     name, equals, command = text.partition("=")
     if not equals or not command.strip():
         raise argparse.ArgumentTypeError(f"takes SLUG=COMMAND, got {text!r}")
-    return slug(name.strip()), shlex.split(command)
+    words = shlex.split(command)
+    return slug(name.strip()), words if words[0].startswith("-") else ["--", *words]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -187,6 +192,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.error("the command is missing: dingrun-exec -s backup -- /opt/backup.sh")
     if options.runner and not options.allow:
         parser.error("--runner needs --allow SLUG=COMMAND")
+    for _, words in options.allow:
+        parse(words)  # an error ends the runner now, not the run later
     if options.command and not options.slug:
         options.slug = slug_of(options.command[0])
     return options
@@ -602,7 +609,7 @@ class Reporter:
 
     def _wait_delivered(self) -> None:
         path = f"/v1/runs/{self.rid}?wait=delivered&within=60"
-        _, answer = self._server.attempt("GET", path, None, {}, 70.0)
+        _, answer = self._server.send("GET", path, None, WAIT_SECONDS)
         complain("delivery: {}".format(answer.get("push_status", "unknown")))
 
 
@@ -848,7 +855,6 @@ class Runner:
             command["schedule"],
             "--rid",
             rid,
-            "--",
             *words,
         ]
         signal.pthread_sigmask(signal.SIG_BLOCK, RUNNER_SIGNALS)  # the child unblocks them when it is ready

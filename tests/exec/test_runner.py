@@ -72,3 +72,16 @@ def test_a_stop_ends_what_the_runner_has_started(wrapper: Wrapper, recorder: Rec
     wait_until(recorder, done=2, ends=1)
     runner.stop()
     assert [each["status"] for each in recorder.ends()] == ["stopped"]
+
+
+def test_an_allowed_command_may_have_options_of_its_own(wrapper: Wrapper, recorder: Recorder) -> None:
+    offer(recorder, RERUN)
+    runner = wrapper.start("--runner", "host1", "--allow", r"backup=--count 'n=(\d+) rows' -- echo 7 rows")
+    wait_until(recorder, done=1, ends=1)
+    runner.terminate()
+    assert recorder.ends()[0]["counts"] == {"n": 7}
+
+
+def test_an_allowed_command_with_an_unknown_option_ends_the_runner(wrapper: Wrapper) -> None:
+    done = wrapper.run("--runner", "host1", "--allow", "backup=--unknown -- true")
+    assert (done.returncode, b"--unknown" in done.stderr) == (2, True)

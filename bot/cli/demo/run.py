@@ -16,11 +16,12 @@ import click
 from arl_sandbox import API_KEY
 from bot.app import App
 from bot.cli.demo.arl import run_arl, settings_for
+from bot.cli.demo.backup_drill import BackupDrill
 from bot.cli.demo.sample_sites import SampleSites
 from bot.cli.sandbox import sandbox_on
 from bot.config.loader import Settings
 from bot.errors import ConfigError
-from bot.models import Person, Trigger
+from bot.models import Person, Run, RunStatus, Trigger
 from bot.runs.lifecycle import TriggerRequest
 from bot.runtime import stop_on_signals
 from bot.telemetry.logging import configure
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 20.0
 GROUP = "cidSandboxGroupOps=="
+FIRST = "每日巡检"
+LOOK_SECONDS = 0.3
 ADMIN_NAME = "王敏"
 ACCESS = {"admins": ["manager01"], "operators": ["user01"], "viewers": ["user02"]}
 TITLES = {
@@ -86,13 +89,15 @@ async def run(demo: Demo, when_ready: Callable[[str], object] | None) -> None:
         folder = demo.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dingrun-demo-")))
         sandbox = await stack.enter_async_context(sandbox_on("127.0.0.1", demo.port, demo_scenario()))
         targets = await (_arl if demo.uses_arl else _sample_sites)(demo, stack, stop)
-        pages = {"web": page_settings(), **targets.settings}
-        app = await stack.enter_async_context(App(demo_settings(sandbox.url, folder, pages)))
+        pages = page_settings()
+        drill = BackupDrill(folder=folder / "backup-host", url=pages["public_url"])
+        more = {"web": pages, **({} if demo.uses_arl else drill.settings(GROUP)), **targets.settings}
+        app = await stack.enter_async_context(App(demo_settings(sandbox.url, folder, more)))
         service = asyncio.create_task(app.run(stop), name="service")
         service.add_done_callback(lambda _: stop.set())
         await _connected(app, stop)
         if not demo.uses_arl:
-            await _first_run(app)
+            await stack.enter_async_context(drill.running(_first_run(app)))
         login = await _login(app)
         welcome = WELCOME.format(
             url=sandbox.url, login=login, data=folder, about=targets.about, words=targets.words
@@ -142,11 +147,13 @@ async def _login(app: App) -> str:
 
 
 async def _first_run(app: App) -> None:
-    """Trigger the first run, so that nobody has to wait for the cron."""
-    schedules = await app.engine.schedules()
-    await app.services.runs.trigger(
-        schedules[0], TriggerRequest(idempotency_key=f"demo:{app.started.isoformat()}", trigger=Trigger.CRON)
-    )
+    """Trigger the first run, so that nobody has to wait for the cron, and wait for its end."""
+    schedules = {each.name: each for each in await app.engine.schedules()}
+    request = TriggerRequest(idempotency_key=f"demo:{app.started.isoformat()}", trigger=Trigger.CRON)
+    run: Run | None = await app.services.runs.trigger(schedules[FIRST], request)
+    while run and run.status is RunStatus.RUNNING:
+        await asyncio.sleep(LOOK_SECONDS)
+        run = await app.stores.store.find_run(run.id)
 
 
 def page_settings() -> Mapping[str, Any]:
@@ -191,7 +198,7 @@ def demo_schedules(sites: SampleSites) -> Mapping[str, Any]:
     return {
         "schedules": [
             {
-                "name": "每日巡检",
+                "name": FIRST,
                 "cron": "*/5 * * * *",
                 "targets": sites.targets,
                 "notify_enable": True,
