@@ -1,7 +1,9 @@
 """What the pages show, to whom, over a real socket."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,10 +12,12 @@ from bot.delivery.policy.overrides import Overrides
 from bot.errors import TemporaryError
 from bot.models import Destination, JobState, Mute, Person, QuotaKind, Run, TaskStatus
 from bot.quota.budget import month_of
+from bot.reports.link_tokens import LinkPolicy
 from bot.stores.sqlite.quota import SqliteQuotaStore
-from bot.web.pages.rendering import HEADERS
+from bot.web.pages.rendering import HEADERS, answer_html
 from tests.conftest import GROUP, TEST_GROUPS, CoreHarness
 from tests.factories import make_job, make_schedule
+from tests.fakes import FakeEngine
 from tests.web.web_harness import PageHarness, page_client
 
 HOSTILE = "<script>alert(1)</script>\"'\u202e&#60;{{ 7*7 }}"
@@ -196,3 +200,107 @@ def pages_of(run: Run, core: CoreHarness) -> list[str]:
         "/status/deliveries",
         "/status/audit",
     ]
+
+
+class EngineWithSites(FakeEngine):
+    """An engine whose runs found many sites."""
+
+    async def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
+        for number in range(120 if kind == "site" else 0):
+            yield {"site": f"https://a{number:03}.example", "title": HOSTILE}
+
+
+@pytest.fixture
+async def scanned(core: CoreHarness) -> AsyncIterator[tuple[PageHarness, str]]:
+    """A run with sites, and its path."""
+    core.engine = EngineWithSites(core.schedule)
+    core.build()
+    run = await core.trigger()
+    await core.finish(found={"site": 120})
+    async with page_client(core) as site:
+        await site.log_in()
+        yield site, f"/status/runs/{run.id}"
+
+
+async def test_assets_are_searched_and_paged(scanned: tuple[PageHarness, str]) -> None:
+    site, path = scanned
+    first = await site.get(f"{path}/assets?kind=site")
+    assert ("a049.example" in first, "a050.example" in first, "下一页" in first) == (True, False, True)
+    assert "a119.example" in await site.get(f"{path}/assets?kind=site&page=3")
+    found = await site.get(f"{path}/assets?kind=site&q=A077")
+    assert found.count("<tr><td>") == 1
+    assert "没有找到" in await site.get(f"{path}/assets?kind=site&q=nothing")
+
+
+async def test_hostile_assets_and_searches_stay_inert(scanned: tuple[PageHarness, str]) -> None:
+    site, path = scanned
+    page = await site.get(f"{path}/assets?kind=site&q=%3Cscript%3Ealert")
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+@pytest.mark.parametrize("query", ["kind=nope", "kind=<script>"])
+async def test_kinds_that_were_not_found_have_no_page(scanned: tuple[PageHarness, str], query: str) -> None:
+    site, path = scanned
+    await site.get(f"{path}/assets?{query}", status=404)
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "9" * 30, "٣"])
+async def test_odd_page_numbers_are_the_first_page_or_an_empty_one(
+    scanned: tuple[PageHarness, str], page: str
+) -> None:
+    site, path = scanned
+    assert "a000.example" in await site.get(f"{path}/assets?kind=site&page={page}")
+
+
+async def test_a_report_is_downloaded_by_a_link_of_the_session(core: CoreHarness) -> None:
+    core.terms = LinkPolicy(public_url="http://x")
+    core.build()
+    run = await core.finished_run()
+    async with page_client(core) as site:
+        await site.log_in()
+        assert f"/status/runs/{run.id}/report" in await site.get(f"/status/runs/{run.id}")
+        answers = [
+            await site.client.get(f"/status/runs/{run.id}/report", allow_redirects=False) for _ in range(2)
+        ]
+    assert {answer.status for answer in answers} == {303}
+    assert len({answer.headers["Location"] for answer in answers}) == 1
+    assert answers[0].headers["Location"].startswith("http://x/reports/")
+
+
+async def test_without_a_report_there_is_nothing_to_download(site: PageHarness) -> None:
+    run = await site.core.trigger()
+    assert "没有报告" in await site.get(f"/status/runs/{run.id}/report", status=404)
+
+
+async def test_a_run_shows_the_end_of_its_log(site: PageHarness) -> None:
+    run, expires = await site.core.trigger(), site.core.clock() + timedelta(days=1)
+    await site.core.services.external.runs.append_log(
+        run.id, f"line 1\n{HOSTILE}", max_bytes=1_000, expires=expires
+    )
+    page = await site.get(f"/status/runs/{run.id}")
+    assert ("line 1" in page, "<script>alert" in page) == (True, False)
+
+
+async def test_a_run_is_shown_while_its_engine_does_not_answer(
+    core: CoreHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await core.finished_run()
+
+    class Away(FakeEngine):
+        async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Any]:
+            raise TemporaryError("no route to ARL")
+
+    core.engine = Away(core.schedule)
+    core.build()
+    async with page_client(core) as site:
+        await site.log_in()
+        page = await site.get(f"/status/runs/{run.id}")
+    assert all(word in page for word in ("no route to ARL", "投递与凭据"))
+
+
+def test_answers_keep_their_lists_and_nothing_else() -> None:
+    text = "**重跑** 了\n\n- 一 <b>\n- 二\n\n> 完"
+    html = "<p><strong>重跑</strong> 了</p>\n<ul>\n<li>一 &lt;b&gt;</li>\n<li>二</li>\n</ul>\n<p>完</p>"
+    assert answer_html(text) == html
+    assert answer_html("- 一") == "<ul>\n<li>一</li>\n</ul>"
