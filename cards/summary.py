@@ -240,7 +240,7 @@ class SummaryView:
             "took": run.end_time - run.start_time if run.end_time else None,
             "trigger": run.trigger.value,
             "asked_by": str(run.asked_by) if run.asked_by else "",
-            "task_ids": run.submitted_task_ids[: detail.ids],
+            "task_ids": () if run.schedule.engine == EXTERNAL else run.submitted_task_ids[: detail.ids],
             "failures": shown,
             "unlisted": max(counts.failed - sum(len(group.targets) for group in shown), 0),
             **self._comparison(),

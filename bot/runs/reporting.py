@@ -56,12 +56,19 @@ class RunReports:
     async def report(self, slug: str, client_id: str, report: RunReport) -> ReportResult:
         """Merge a report into the run that its system calls `client_id`, which may be new."""
         for _ in range(MAX_ATTEMPTS):
-            found = await self._external.find_by_client_id(client_id, slug)
-            if result := await self._merge(found[0] if found else self._new(slug, client_id), report):
+            known = await self._find(slug, client_id)
+            if result := await self._merge(known or self._new(slug, client_id), report):
                 if result.run.unsettled_since:
                     await self.settle(result.run)
                 return result
         raise TemporaryError(f"too many reports about run {client_id} of {slug} at once")
+
+    async def _find(self, slug: str, client_id: str) -> ExternalRun | None:
+        """Find a run by the id of its system, which is ours if we asked for the run."""
+        run = await self._external.find(deterministic_id("r", idempotency_key(slug, client_id)))
+        if run is None and client_id.startswith("r"):
+            run = await self._external.find(client_id)
+        return run if run and (run.slug, run.client_id) == (slug, client_id) else None
 
     def _new(self, slug: str, client_id: str) -> ExternalRun:
         id_ = deterministic_id("r", idempotency_key(slug, client_id))

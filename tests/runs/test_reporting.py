@@ -39,6 +39,7 @@ async def test_a_failure_names_its_reason_on_the_card(reported: Reported) -> Non
     await reported.core.do_jobs()
     (card,) = reported.core.messenger.cards.values()
     assert "退出码 3" in card.params["markdown"]
+    assert "external/" not in card.params["markdown"]  # ids of tasks that no other system knows
 
 
 async def test_doubled_and_swapped_reports_are_one_run_and_one_card(reported: Reported) -> None:
