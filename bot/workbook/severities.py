@@ -7,7 +7,7 @@ from bot.assets.values import Document, first, text
 
 COLORS = {  # background and text, the worst first
     "critical": ("A8071A", "FFFFFF"),
-    "high": ("FF7875", "FFFFFF"),
+    "high": ("FF9C98", "5C0011"),
     "medium": ("FFD591", "613400"),
     "low": ("FFF1B8", "614700"),
     "info": ("D6E4FF", "10239E"),

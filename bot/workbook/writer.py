@@ -21,6 +21,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.writer.excel import ExcelWriter
+from openpyxl.xml.constants import ARC_STYLE
 
 from bot.workbook.cells import RowWriter, Styles, WorkbookOptions, display_width
 from bot.workbook.severities import COLORS
@@ -37,8 +38,14 @@ CELL_PADDING = 2
 FILTER_ARROW_WIDTH = 4
 
 _EMPTY_SHEET_DATA = re.compile(rb"<sheetData\s*/>|<sheetData>\s*</sheetData>")
+_FONT = re.compile(rb"(<font>)(.*?)</font>", re.DOTALL)
+_FONT_PART = re.compile(rb"<(\w+)\b[^>]*/>")
 _HEADER = PatternFill("solid", fgColor="1677FF")
 FONT_NAME = "Calibri"  # that of the default style
+FONT_ORDER = (
+    b"b", b"i", b"strike", b"condense", b"extend", b"outline", b"shadow", b"u", b"vertAlign", b"sz", b"color",
+    b"name", b"family", b"charset", b"scheme",
+)  # fmt: skip
 _WHITE = Font(name=FONT_NAME, bold=True, color="FFFFFF")
 
 
@@ -193,7 +200,19 @@ class XlsxArchive(ZipFile):
         """Add a part without a timestamp, so that the same content yields the same bytes."""
         info = ZipInfo(zinfo_or_arcname)
         info.compress_type = ZIP_DEFLATED
+        if info.filename == ARC_STYLE:
+            data = order_fonts(data if isinstance(data, bytes) else data.encode())
         super().writestr(info, data, compresslevel=COMPRESSION_LEVEL)
+
+
+def order_fonts(styles: bytes) -> bytes:
+    """Put the properties of each font in the order of the schema, which openpyxl does not keep."""
+
+    def ordered(font: re.Match[bytes]) -> bytes:
+        parts = sorted(_FONT_PART.finditer(font[2]), key=lambda part: FONT_ORDER.index(part[1]))
+        return font[1] + b"".join(part[0] for part in parts) + b"</font>"
+
+    return _FONT.sub(ordered, styles)
 
 
 def style_header(cell: Cell) -> None:

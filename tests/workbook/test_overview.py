@@ -11,6 +11,7 @@ from openpyxl import load_workbook
 
 from bot.models import Failure, TaskCounts, TaskStatus, Trend
 from bot.ports import ReportInput
+from bot.workbook.writer import FONT_ORDER
 from tests.workbooks import Documents, cells, compared_story, ended_run, written
 
 LONG = '=HYPERLINK("http://evil.example","x") 很长的名字' * 40
@@ -106,3 +107,12 @@ def test_long_sheets_repeat_their_header_on_each_printed_page(tmp_path: Path) ->
         names = archive.read("xl/workbook.xml").decode()
     titles = re.findall(r"_xlnm\.Print_Titles[^>]*>([^<]*)<", names)
     assert "'站点'!$1:$1" in titles
+
+
+def test_properties_of_fonts_are_in_the_order_of_the_schema(tmp_path: Path) -> None:
+    written(tmp_path, {"nuclei_result": NUCLEI})
+    with ZipFile(tmp_path / "book.xlsx") as archive:
+        styles = archive.read("xl/styles.xml")
+    fonts = [re.findall(rb"<(\w+)\b", font) for font in re.findall(rb"<font>(.*?)</font>", styles)]
+    assert len(fonts) > 5
+    assert all(font == sorted(font, key=FONT_ORDER.index) for font in fonts)
