@@ -72,7 +72,11 @@ class Actions:
         self._gate = gate
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/status/act", self._gate.form(self.act))]
+        return [web.post("/status/act", self._gate.form(self.act)), web.get("/status/act", self.leave)]
+
+    async def leave(self, _request: web.Request) -> web.StreamResponse:
+        """Lead to the first page: an answer is shown after a form only."""
+        raise web.HTTPSeeOther("/status")
 
     async def act(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
         """Carry out a form, and show the answer that the chat would give."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import hdrs, web
 
@@ -67,6 +67,7 @@ class Visitor:
     address: str
     context: Context
     request: CommandRequest
+    here: str = "/status?"  # address of the page, to which a parameter can be added
 
     @property
     def access(self) -> Access:
@@ -202,6 +203,7 @@ class Gate:
             address=self.address(request),
             context=self.services.contexts[lang],
             request=CommandRequest(message=message, access=access),
+            here=address_for_language(request),
         )
 
     @property
@@ -215,6 +217,14 @@ class Gate:
     async def record(self, entry: AuditEntry) -> None:
         """Record something in the audit that no handler records."""
         await self.services.audit.record(entry)
+
+
+def address_for_language(request: web.Request) -> str:
+    """Return the address to which `lang=` is added: that of this page, or the first one after a form."""
+    if request.method != hdrs.METH_GET:
+        return "/status?"
+    query = urlencode([(name, value) for name, value in request.query.items() if name != "lang"])
+    return f"{request.rel_url.raw_path}?{query}&" if query else f"{request.rel_url.raw_path}?"
 
 
 def message_of(session: Session) -> Message:

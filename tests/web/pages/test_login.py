@@ -154,3 +154,22 @@ async def test_the_script_of_dingtalk_is_served_by_us(core: CoreHarness, tmp_pat
         assert await site.get("/status/jsapi.js") == "window.dd = {};"
         copy.unlink()
         await site.get("/status/jsapi.js", status=404)
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ("/status?page=2&lang=zh-CN", "/status?page=2&amp;lang=en"),
+        ("/status/audit?q=%E6%9D%8E+%26", "/status/audit?q=%E6%9D%8E+%26&amp;lang=en"),
+        ("/status/quota", "/status/quota?lang=en"),
+    ],
+)
+async def test_another_language_shows_the_same_page(site: PageHarness, path: str, other: str) -> None:
+    await site.log_in()
+    assert f'href="{other}"' in await site.get(path)
+
+
+async def test_after_a_form_another_language_shows_the_first_page(site: PageHarness) -> None:
+    await site.log_in()
+    assert 'href="/status?lang=en"' in await site.say_on_page("/status", "rerun")
+    assert "每日巡检" in await site.get("/status/act")
