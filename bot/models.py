@@ -289,6 +289,7 @@ class Schedule:
     notify_on: NotifyOn = NotifyOn.FINISHED
     export: bool = True
     start_notice: bool = False  # a card is sent when a run starts, and becomes its summary
+    startable: bool = True  # False if another system runs it and takes no requests
     send_to: tuple[Destination, ...] = ()
     recipient_options: tuple[RecipientOptions, ...] = ()
     expect: Expectation = Expectation()

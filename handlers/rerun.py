@@ -50,7 +50,7 @@ async def rerun(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         asked_by=request.message.sender,
         asked_in=outcome_destination(request.message),
     )
-    await ctx.starts.ensure_free(schedule.id, trigger)
+    await ctx.starts.ensure_free(schedule, trigger)
     wanted = start_request(trigger, request.message.sender)
     await ensure_protected(ctx, request, schedule, wanted, argument=schedule.id)
     async with ctx.starts.reserved(schedule.id, trigger):
@@ -81,7 +81,7 @@ def _trigger_request(request: TapRequest) -> TriggerRequest:
 async def _reserve(ctx: Context, request: TapRequest) -> None:
     """Reserve the start at once, so that of two people who tap, the later one is told."""
     trigger = _trigger_request(request)
-    await ctx.starts.ensure_free(request.run.schedule_id, trigger)
+    await ctx.starts.ensure_free(request.run.schedule, trigger)
     await ensure_newest(ctx, request)
     await reserve_tapped(ctx, request, trigger)
 
@@ -91,7 +91,7 @@ async def _reserve(ctx: Context, request: TapRequest) -> None:
         action="rerun",
         label={"zh-CN": "重跑", "en": "Run again"},
         color=ButtonColor.BLUE,
-        is_shown=lambda view: view.kind != "running" and not view.state.stamp,
+        is_shown=lambda view: view.kind != "running" and not view.state.stamp and view.run.schedule.startable,
         rank=ButtonRank.RERUN,
     ),
     permission=Permission.OPERATE,

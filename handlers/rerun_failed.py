@@ -50,7 +50,7 @@ async def rerun_failed(ctx: Context, request: CommandRequest) -> MarkdownMessage
         asked_by=request.message.sender,
         asked_in=outcome_destination(request.message),
     )
-    await ctx.starts.ensure_free(schedule.id, trigger)
+    await ctx.starts.ensure_free(schedule, trigger)
     wanted = start_request(trigger, request.message.sender)
     await ensure_protected(ctx, request, schedule, wanted, argument=last.id)
     async with ctx.starts.reserved(schedule.id, trigger):
@@ -84,7 +84,7 @@ def _trigger_request(request: TapRequest) -> TriggerRequest:
 async def _reserve(ctx: Context, request: TapRequest) -> None:
     """Reserve the start at once, as for a rerun."""
     trigger = _trigger_request(request)
-    await ctx.starts.ensure_free(request.run.schedule_id, trigger)
+    await ctx.starts.ensure_free(request.run.schedule, trigger)
     await ensure_newest(ctx, request)
     await reserve_tapped(ctx, request, trigger)
 
@@ -94,7 +94,7 @@ async def _reserve(ctx: Context, request: TapRequest) -> None:
         action="rerun_failed",
         label={"zh-CN": "重跑失败", "en": "Run failed again"},
         color=ButtonColor.BLUE,
-        is_shown=lambda view: view.kind == "failed" and not view.state.stamp,
+        is_shown=lambda view: view.kind == "failed" and not view.state.stamp and view.run.schedule.startable,
         rank=ButtonRank.RETRY,
     ),
     permission=Permission.OPERATE,

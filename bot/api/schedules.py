@@ -216,6 +216,8 @@ def _program(key: ApiKey) -> Person:
 
 def _busy(error: UserError) -> Problem:
     """Return the answer to a start that is refused."""
+    if error.phrase == "rerun_elsewhere":
+        return Problem(HTTPStatus.CONFLICT, "the schedule has no rerun, so it cannot be started from here")
     run = error.values.get("run", "")
     return Problem(HTTPStatus.CONFLICT, "a run of the schedule has not ended, or has just started", run=run)
 

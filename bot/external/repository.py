@@ -297,6 +297,7 @@ def _plain(schedule: ExternalSchedule) -> Schedule:
         name=schedule.display_name,
         engine=EXTERNAL,
         export=False,
+        startable=schedule.rerun is not None and not schedule.rerun.gone,
         expect=schedule.expect or Expectation(),
     )
 

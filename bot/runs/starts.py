@@ -45,8 +45,10 @@ class RunStarts:
         """Start a run, or return the one that the same request has started.
 
         Raises:
-            UserError: Somebody else has just started the schedule, or a run of it has not ended.
+            UserError: Somebody else has just started the schedule, a run of it has not ended, or it cannot be
+                started from here.
         """
+        _ensure_startable(schedule)
         async with self.reserved(schedule.id, request):
             return await self._runs.trigger(schedule, request)
 
@@ -68,16 +70,17 @@ class RunStarts:
             await self._reservations.release(key, owner)
             raise
 
-    async def ensure_free(self, schedule_id: str, request: TriggerRequest) -> None:
+    async def ensure_free(self, schedule: Schedule, request: TriggerRequest) -> None:
         """Check that a start could be reserved for a request, without reserving it.
 
         Raises:
             UserError: As `start`.
         """
-        valid = await self._reservations.find_reservation(start_key(schedule_id), self._clock())
+        _ensure_startable(schedule)
+        valid = await self._reservations.find_reservation(start_key(schedule.id), self._clock())
         if valid and valid.owner != request.idempotency_key and not await self._may_follow(request, valid):
             raise await self._started(valid)
-        await self._ensure_none_running(schedule_id, request)
+        await self._ensure_none_running(schedule.id, request)
 
     async def _reserve(self, key: str, request: TriggerRequest) -> Reservation:
         now = self._clock()
@@ -126,6 +129,11 @@ class RunStarts:
     def _seconds_left(self, valid: Reservation) -> int:
         """Return after how many seconds somebody else may start the schedule."""
         return max(math.ceil((valid.until - self._clock()).total_seconds()), 1)
+
+
+def _ensure_startable(schedule: Schedule) -> None:
+    if not schedule.startable:
+        raise UserError("rerun_elsewhere", schedule=schedule.name)
 
 
 def start_key(schedule_id: str) -> str:

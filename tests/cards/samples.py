@@ -380,6 +380,7 @@ _STREAM = {
 _LAPSE = {
     "schedule": "每日巡检",
     "typed": "每日巡检",
+    "startable": True,
     "run": "rabcdefghij",
     "since": NOW,
     "end": NOW + timedelta(hours=6, minutes=4),
@@ -466,7 +467,11 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "failed": [{"id": "msgrK2+x/A=="}, {}],
     "late": [{"why": "ARL does not answer: https://arl.example"}],
     "given_up": [{"why": "ARL does not answer: https://arl.example"}],
-    "lapse_missed": [{**_LAPSE, "run": "", "end": NOW + timedelta(minutes=5)}],
+    "lapse_missed": [
+        {**_LAPSE, "run": "", "end": NOW + timedelta(minutes=5), "startable": startable}
+        for startable in (True, False)
+    ],
+    "rerun_elsewhere": [{"schedule": "每日巡检"}],
     "lapse_missed_over": [{**_LAPSE, "run": ""}, {**_LAPSE, "run": "", "missed": 1}],
     "lapse_late": [_LAPSE],
     "lapse_late_over": [_LAPSE],
@@ -804,7 +809,8 @@ ANSWERS |= {phrase: [{}] for phrase in load_phrases() if phrase not in ANSWERS}
 TAPPED = (
     "needs_viewer", "needs_operator", "needs_admin", "not_here", "card_forwarded", "outsider", "not_met",
     "card_unknown", "busy", "failed",
-    "rerun_running", "rerun_started", "rerun_pressed", "retry_pressed", "tap_superseded", "tap_stop",
+    "rerun_running", "rerun_started", "rerun_elsewhere", "rerun_pressed",
+    "retry_pressed", "tap_superseded", "tap_stop",
     "card_expired", "tap_protected", "approval_waits", "tap_approve",
     "stop_pressed", "stop_taken", "rerun_taken",
     "no_such_schedule", "regenerate_pressed", "regenerate_running", "regenerate_unwanted", "report_is_there",

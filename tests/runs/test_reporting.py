@@ -9,7 +9,6 @@ import pytest
 from bot.external.merge import MergeOutcome
 from bot.external.models import ExternalRun, ExternalSchedule, ReportedStatus, ReportedTask
 from bot.models import RunStatus, TaskStatus, Trigger
-from bot.reasons import reason
 from bot.wiring.stores import sqlite_stores
 from tests.cards.samples import HOSTILE
 from tests.conftest import CoreHarness
@@ -202,11 +201,18 @@ async def test_a_stop_is_asked_of_the_system_that_runs_it(reported: Reported) ->
 
 
 async def test_a_schedule_that_cannot_be_run_from_here_says_so(core: CoreHarness) -> None:
+    Reported(core, sqlite_stores(core.store), replace_rerun())
+    assert "不能从这里启动" in await core.say("重跑 数据库备份")
+    assert await core.store.find_runs() == []
+
+
+async def test_its_card_has_no_button_that_starts_it(core: CoreHarness) -> None:
     reported = Reported(core, sqlite_stores(core.store), replace_rerun())
-    await core.say("重跑 数据库备份")
-    run = await reported.run()
-    assert run.status is RunStatus.ERROR
-    assert run.error_msg == reason("no_rerun")
+    await reported.report(FAILED)
+    await core.do_jobs()
+    (card,) = core.messenger.cards.values()
+    assert '"rerun' not in str(card.params)
+    assert "重跑" not in card.params["tips"]
 
 
 def replace_rerun() -> ExternalSchedule:

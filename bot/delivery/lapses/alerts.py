@@ -152,6 +152,7 @@ class LapseAlerts:
             f"lapse_{lapse.kind}_over" if over else f"lapse_{lapse.kind}",
             schedule=lapse.schedule.name,
             typed=typed_name(lapse.schedule.name, lapse.run_id or lapse.schedule_id),
+            startable=lapse.schedule.startable,
             run=lapse.run_id,
             since=lapse.since,
             end=end,
