@@ -25,6 +25,11 @@ async def test_a_link_is_given_in_the_one_to_one_chat(pages: CoreHarness) -> Non
     assert await pages.context.logins.find_person(found[1]) == Person(id="user01", name="李雷")
 
 
+async def test_the_list_of_chats_shows_no_link(pages: CoreHarness) -> None:
+    answer = await pages.say("登录", **PRIVATE)
+    assert "http" not in answer.partition("\n")[0]  # the title of the message
+
+
 async def test_a_group_gets_no_link(pages: CoreHarness) -> None:
     answer = await pages.say("登录")
     assert "单聊" in answer
