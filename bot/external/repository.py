@@ -94,7 +94,7 @@ class RunLog:
 class ExternalRuns:
     """The runs that other systems report.
 
-    `open:<slug>` is the group of the open runs of a slug. A run is due while consequences may have to follow.
+    The group of a run is `open:<slug>` or `ended:<slug>`. A run is due while consequences may have to follow.
     """
 
     def __init__(self, store: DocumentStore) -> None:
@@ -122,6 +122,11 @@ class ExternalRuns:
     async def find_open(self, slug: str) -> Sequence[ExternalRun]:
         """Find the open runs of a slug, newest first."""
         return await self._runs.find_all(group=f"open:{slug}", limit=MAX_OPEN_RUNS)
+
+    async def find_last_ended(self, slug: str) -> ExternalRun | None:
+        """Find the last run of a slug that has ended."""
+        found = await self._runs.find_all(group=f"ended:{slug}", limit=1)
+        return found[0] if found else None
 
     async def find_unsettled(self, before: datetime) -> Sequence[ExternalRun]:
         """Find the runs with a report from before a time whose consequences may not have followed."""
@@ -309,7 +314,7 @@ def last_bytes(text: str, limit: int) -> str:
 
 
 def _group(run: ExternalRun) -> str:
-    return "" if run.status.ended else f"open:{run.slug}"
+    return f"ended:{run.slug}" if run.status.ended else f"open:{run.slug}"
 
 
 def _key(slug: str, client_id: str) -> str:

@@ -166,11 +166,12 @@ async def test_the_newest_open_run_of_a_slug_is_found(reported: Reported) -> Non
 
 
 async def test_a_rerun_is_asked_of_the_system_and_reported_as_the_same_run(reported: Reported) -> None:
-    await reported.report(SUCCESS)
+    await reported.report(SUCCESS, labels={"host": "db1"})
     await reported.core.do_jobs()
     reported.core.clock.turn(seconds=60)
     await reported.core.say("重跑 数据库备份")
     (command,) = reported.sender.sent
+    assert command.labels == {"host": "db1"}
     assert (command.kind, command.slug, command.rid) == ("run.rerun", SLUG, command.run_id)
     await reported.report(RUNNING, rid=command.rid)
     await reported.report(SUCCESS, rid=command.rid)

@@ -73,12 +73,13 @@ class ExternalEngine:
         return await self._start(run, () if whole else [old[id_].target for id_ in task_ids if id_ in old])
 
     async def _start(self, run: Run, names: Sequence[str]) -> Sequence[str]:
-        """Ask the system to start a run, of these tasks or of all."""
+        """Ask the system to start a run, of these tasks or of all. The labels are those of the last run."""
         schedule = await self._schedule(run)
         tasks = tuple(
             ReportedTask(id=f"{number:03}", name=name, status=ReportedStatus.QUEUED)
             for number, name in enumerate(names, 1)
         )
+        last = await self._runs.find_last_ended(schedule.slug)
         queued = ExternalRun(
             id=run.id,
             slug=schedule.slug,
@@ -86,6 +87,7 @@ class ExternalEngine:
             created_at=self._clock(),
             tasks=tasks,
             trigger=run.trigger.value,
+            labels=last.labels if last else {},
         )
         await self._runs.add(queued)
         known = await self._runs.find(run.id) or queued
