@@ -16,6 +16,7 @@ from aiohttp import web
 
 from bot.api.keys import ApiKey
 from bot.api.problems import Problem
+from bot.errors import DingRunError
 from bot.external.repository import ModelCollection
 from bot.models import Clock
 from bot.ports import DocumentStore
@@ -75,7 +76,11 @@ class Idempotency:
                 content_type="application/json",
                 headers={**begun.headers, REPLAYED: "true"},
             )
-        response = await act(begun.subject)
+        try:
+            response = await act(begun.subject)
+        except (Problem, DingRunError):
+            await self._release(id_, begun)
+            raise
         await self._finish(id_, begun, response)
         return response
 
@@ -103,6 +108,11 @@ class Idempotency:
         if known is None or not await self._requests.save(id_, begun, due=fresh.started_at + LIFETIME):
             raise _in_progress()
         return replace(begun, version=version + 1)
+
+    async def _release(self, id_: str, begun: ApiRequest) -> None:
+        """Let a request that was refused be repeated at once."""
+        released = replace(begun, started_at=begun.started_at - IN_PROGRESS)
+        await self._requests.save(id_, released, due=begun.started_at + LIFETIME)
 
     async def _finish(self, id_: str, begun: ApiRequest, response: web.Response) -> None:
         answered = replace(begun, status=response.status, text=response.text or "")
