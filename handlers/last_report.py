@@ -35,12 +35,11 @@ _REASONS = {
 SYNONYMS = Synonyms(
     also=(
         "最近的报告 | 最新报告 | 最新的报告 | 上次的报告 | 报表 | 报告发我 | 报告发给我 | 发报告 | "
-        "报告单 | 导出报告 | 下载报告 | excel | xlsx | 表格 | reports of | latest report | "
-        "report of"
+        "报告单 | 导出报告 | 下载报告 | excel | xlsx | 表格 | reports of | latest report | report of"
     ),
     common=(
-        "导出 | 下载 | 文件 | 发我 | 发给我 | 发一下 | 发下 | 发 | 发到 | download | export | "
-        "file | send me | send"
+        "链接 | 下载链接 | 报告链接 | link | links | download link | 导出 | 下载 | 文件 | 发我 | 发给我 | "
+        "发一下 | 发下 | 发 | 发到 | download | export | file | send me | send"
     ),
 )
 

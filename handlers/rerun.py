@@ -19,12 +19,14 @@ SYNONYMS = Synonyms(
     also=(
         "再跑 | 再跑下 | 重新跑 | 重新跑下 | 重新执行 | 重新运行 | 重新扫描 | 重新扫 | 再执行 | "
         "再次执行 | 再运行 | 再扫 | 再扫描 | 重扫 | 重新来 | 重来 | 再试一次 | 再试 | try again | "
-        "再来一次 | 再来一遍 | 重新来一遍 | 重新来一次 | 再重跑 | 重跑下 | 重新启动 | re-run | "
-        "restart | run again | run it again | start again | execute again"
+        "再来一次 | 再来一遍 | 重新来一遍 | 重新来一次 | 再重跑 | 重跑下 | 重新启动 | re-run | 跑起来 | "
+        "开跑 | 拉起来 | 重新整 | 重新搞 | 重新弄 | 重新做 | 再整 | 再搞 | 再弄 | 再跑一次 | 再跑一遍 | "
+        "再跑一下 | 再来 | mind rerunning | mind running | one more time | run once more | restart | "
+        "run again | run it again | start again | execute again"
     ),
     common=(
-        "跑 | 跑下 | 执行 | 运行 | 启动 | 触发 | 开始 | 扫描 | 扫 | 扫下 | run | start | execute | "
-        "scan | trigger | launch | retry | 重试"
+        "跑 | 跑下 | 执行 | 运行 | 启动 | 触发 | 开始 | 扫描 | 扫 | 扫下 | run | start | execute | scan | "
+        "trigger | launch | kick off | kickoff | fire | fire up | fire off | retry | 重试"
     ),
 )
 

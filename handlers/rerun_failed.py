@@ -22,8 +22,9 @@ router = Router()
 
 SYNONYMS = Synonyms(
     also=(
-        "重跑失败的 | 重跑失败项 | 重跑失败任务 | rerun the failed | rerun failures | "
-        "retry failed | rerun failed tasks"
+        "重跑失败的 | 重跑失败项 | 重跑失败任务 | rerun the failed | rerun failures | retry failed | "
+        "rerun failed tasks | 只跑失败的 | 仅跑失败的 | 只重跑失败的 | rerun failed ones | "
+        "rerun the failed ones | rerun only failed | retry failed tasks | rerun only the failed"
     ),
 )
 

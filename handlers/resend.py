@@ -13,8 +13,15 @@ router = Router()
 
 
 SYNONYMS = Synonyms(
-    also=("重新发送 | 重新发 | 重新推送 | 补发 | 重新投递 | send again"),
-    common=("再发 | 再推 | 重推"),
+    also=(
+        "重新发送 | 重新发 | 重新推送 | 补发 | 重新投递 | 重新发一下 | 重新发一遍 | 重新发一次 | send again"
+    ),
+    asked=(
+        "没收到 | 收不到 | 没收着 | 没发出来 | 没发过来 | 没送到 | 没看到文件 | 没看到报告 | 再发 | "
+        "再发一次 | 再发一遍 | 再发一下 | not received | did not receive | didn't receive | didn't get | "
+        "did not get | send it again"
+    ),
+    common="再发 | 再发一次 | 再发一遍 | 再发一下 | 再推 | 重推",
 )
 
 

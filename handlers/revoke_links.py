@@ -13,10 +13,11 @@ router = Router()
 
 SYNONYMS = Synonyms(
     also=(
-        "作废链接 | 撤回链接 | 撤销下载链接 | 链接作废 | 取消链接 | 链接撤销 | 吊销链接 | "
-        "revoke links | revoke link | revoke the link | revoke the links"
+        "作废链接 | 作废报告链接 | 撤销报告链接 | 作废下载链接 | 报告链接作废 | 下载链接作废 | 撤回链接 | "
+        "撤销下载链接 | 链接作废 | 取消链接 | 链接撤销 | 吊销链接 | revoke links | revoke link | "
+        "revoke the link | revoke the links"
     ),
-    common=("作废 | 撤销 | 撤回 | 吊销"),
+    common="作废 | 撤销 | 撤回 | 吊销",
 )
 
 

@@ -29,18 +29,19 @@ MIN_EXPORT_LAG = timedelta(minutes=1)  # from which waiting exports are shown
 
 SYNONYMS = Synonyms(
     also=(
-        "重跑中 | 正在重跑 | 重跑成功 | 停止中 | 跑成功 | 进度 | 跑完 | 跑完没 | 跑完了 | 跑到 | "
-        "跑到哪 | 跑到哪了 | 在跑 | 还在跑 | 正在跑 | 在跑吗 | 正在执行 | 在执行 | 还在执行 | "
-        "执行完 | 执行完了 | 执行到 | 执行情况 | 执行状态 | 执行进度 | 执行结果 | 运行状态 | "
-        "运行情况 | 运行中 | 在运行 | 执行中 | 跑得 | 跑得怎么样 | 跑的怎么样 | 重跑完 | 扫完 | "
-        "扫描完 | progress | running | still running | what's running"
+        "重跑中 | 正在重跑 | 重跑成功 | 停止中 | 跑成功 | 进度 | 跑完 | 跑完没 | 跑完了 | 跑到 | 到哪了 | "
+        "到哪 | 到哪儿了 | 到哪步了 | 到哪一步 | 跑了多少 | 跑到第几 | 跑到哪 | 跑到哪了 | 在跑 | "
+        "还在跑 | 正在跑 | 在跑吗 | 正在执行 | 在执行 | 还在执行 | 执行完 | 执行完了 | 执行到 | "
+        "执行情况 | 执行状态 | 执行进度 | 执行结果 | 运行状态 | 运行情况 | 运行中 | 在运行 | 执行中 | "
+        "跑得 | 跑得怎么样 | 跑的怎么样 | 重跑完 | 扫完 | 扫描完 | progress | running | still running | "
+        "what's running"
     ),
     common=(
-        "怎么样 | 怎么样了 | 咋样 | 咋样了 | 如何了 | 情况 | 什么情况 | 啥情况 | 结果 | "
-        "结果怎么样 | 多久 | 还要多久 | 还有多久 | 完成 | 完成了 | 完成没有 | 结束 | 结束了 | "
-        "好了 | 好了吗 | 好了没 | 成功 | 成功了 | 没成功吗 | 搞定 | 百分之多少 | 哪一步 | "
-        "哪一步了 | done | finished | finish | complete | completed | ended | how is it going | "
-        "how's it going | how is | doing | going"
+        "怎么样 | 怎么样了 | 咋样 | 咋样了 | 如何了 | 情况 | 什么情况 | 啥情况 | 结果 | 结果怎么样 | "
+        "多久 | 还要多久 | 还有多久 | 完成 | 完成了 | 完成没有 | 结束 | 结束了 | 好了 | 好了吗 | 好了没 | "
+        "成功 | 成功了 | 没成功吗 | 搞定 | 弄完 | 搞完 | 整完 | 完事 | 完事了 | 弄好 | 搞好 | "
+        "百分之多少 | 哪一步 | 哪一步了 | done | finished | finish | complete | completed | ended | "
+        "how is it going | how's it going | how is | how about | doing | going"
     ),
 )
 

@@ -129,6 +129,8 @@ class MessageProcessor:
             ConfirmationNeeded: It is not clear enough to act.
         """
         found, argument, title = wish.interpretation, wish.argument, wish.title
+        if found.answer is Answer.WHICH and not found.keys and wish.schedules:
+            raise self._context.schedules.one_at_a_time(wish.schedules)
         if found.answer is Answer.WHICH:
             raise self._context.schedules.ambiguous(wish.schedules)
         if found.answer is Answer.NO_SUCH and command.takes is Takes.RUN:

@@ -42,10 +42,12 @@ class Synonyms:
     Attributes:
         also: Words that mean the command wherever they stand.
         common: Words that mean it only alone or beside a name, such as 跑 and run.
+        asked: Words that may mean it, such as 没收到 for sending again. It is asked back.
     """
 
     also: str = ""
     common: str = ""
+    asked: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,7 @@ class Command:
             words=self.words,
             also=_split(self.synonyms.also),
             common=_split(self.synonyms.common),
+            asked=_split(self.synonyms.asked),
             acts=self.permission not in {Permission.VIEW, Permission.IDENTIFY},
             takes=self.takes,
         )

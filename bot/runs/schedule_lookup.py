@@ -146,10 +146,17 @@ class ScheduleLookup:
 
     def ambiguous(self, schedules: Sequence[Schedule]) -> UserError:
         """Offer each with its number, its next time and its id."""
+        return self._offer("which_schedule", schedules)
+
+    def one_at_a_time(self, schedules: Sequence[Schedule]) -> UserError:
+        """Offer each to a person who wishes something for all of them."""
+        return self._offer("one_schedule_at_a_time", schedules)
+
+    def _offer(self, phrase: str, schedules: Sequence[Schedule]) -> UserError:
         shown = schedules[:MAX_NAMES_SHOWN]
         items = [{"name": s.name, "id": s.id, "next": self.next_run_at(s)} for s in shown]
         more = len(schedules) - len(shown)
-        return UserError("which_schedule", schedules=items, more=more, listed=[s.id for s in shown])
+        return UserError(phrase, schedules=items, more=more, listed=[s.id for s in shown])
 
 
 def normalize_name(name: str) -> str:

@@ -13,12 +13,13 @@ MAX_FAILURES_SHOWN = 20
 
 SYNONYMS = Synonyms(
     also=(
-        "没成功 | 没成功的 | 没跑成功 | 没跑成功的 | 什么问题 | 出问题 | 为什么失败 | 为啥失败 | "
-        "失败原因 | 哪些失败 | 失败列表 | 失败任务 | 失败的任务 | 失败项 | 失败的 | 报错 | "
-        "报错了 | 报什么错 | 出错 | 出错了 | 错误 | 挂了 | 失败了 | 什么错 | 哪里错了 | 错在哪 | "
-        "fail | failed | failure | failing | errors | what failed | what went wrong | went wrong"
+        "怎么回事 | 咋回事 | 咋个回事 | 啥问题 | 啥毛病 | 什么毛病 | 没成功 | 没成功的 | 没跑成功 | "
+        "没跑成功的 | 什么问题 | 出问题 | 为什么失败 | 为啥失败 | 失败原因 | 哪些失败 | 失败列表 | "
+        "失败任务 | 失败的任务 | 失败项 | 失败的 | 报错 | 报错了 | 报什么错 | 出错 | 出错了 | 错误 | "
+        "挂了 | 失败了 | 什么错 | 哪里错了 | 错在哪 | fail | failed | failure | failing | errors | "
+        "what failed | what went wrong | went wrong"
     ),
-    common=("error | errored | wrong | broken | crashed"),
+    common="error | errored | wrong | broken | crashed",
 )
 
 

@@ -11,7 +11,11 @@ router = Router()
 
 
 SYNONYMS = Synonyms(
-    also=("配额 | 调用额度 | 本月额度 | 调用次数 | 剩余次数 | api calls | calls left"),
+    also=(
+        "配额 | 调用额度 | 本月额度 | 调用次数 | 剩余次数 | 还剩多少次 | 剩多少次 | 还剩多少 | "
+        "还有多少次 | 还能调多少次 | 能调多少次 | 还能用多少次 | 还剩几次 | 多少次调用 | 用了多少次 | "
+        "calls are left | how many calls | remaining calls | calls remaining | api calls | calls left"
+    ),
 )
 
 

@@ -3,16 +3,25 @@
 from bot.chat.context import Context, reply_destination
 from bot.chat.permissions import Grant, Permission, Role
 from bot.chat.requests import CommandRequest
-from bot.chat.router import Router
+from bot.chat.router import Router, Synonyms
 from bot.models import MarkdownMessage
 
 router = Router()
+
+SYNONYMS = Synonyms(
+    also=(
+        "我的id | 我的工号 | 我的编号 | 我的staffid | 我的账号 | 我的身份 | 我的角色 | 我的权限 | "
+        "我有什么权限 | 我有啥权限 | 我有哪些权限 | 工号 | staffid | my id | my staffid | my staff id | "
+        "my role | my permissions"
+    ),
+)
 
 
 @router.command(
     "我是谁",
     "whoami",
     "who am i",
+    synonyms=SYNONYMS,
     permission=Permission.IDENTIFY,
     zh="查看自己的 staffId、这个会话的 ID 和自己的角色",
     en="show your staffId, the ID of this conversation, and your role",

@@ -407,6 +407,11 @@ _CHANGED = {
 
 PERMISSIONS = ("view", "operate", "admin", "identify")
 
+CHOICES = [
+    {"name": "每日巡检", "id": "sabcdefghij", "next": NOW},
+    {"name": "www.example.com", "id": "65f0c0ffee65f0c0ffee65f0", "next": None},
+]
+
 ANSWERS: dict[str, list[dict[str, Any]]] = {
     "help": [
         {
@@ -508,16 +513,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"by": "李四", "at": NOW, "run": "rabcdefghij", "ordinal": 12, "wait": 17},
         {"by": "", "at": NOW, "run": "", "ordinal": 0, "wait": 0},
     ],
-    "which_schedule": [
-        {
-            "schedules": [
-                {"name": "每日巡检", "id": "sabcdefghij", "next": NOW},
-                {"name": "www.example.com", "id": "65f0c0ffee65f0c0ffee65f0", "next": None},
-            ],
-            "more": more,
-        }
-        for more in (0, 27)
-    ],
+    "which_schedule": [{"schedules": CHOICES, "more": more} for more in (0, 27)],
+    "one_schedule_at_a_time": [{"schedules": CHOICES, "more": more} for more in (0, 27)],
     "no_such_schedule": [
         {"name": "每曰", "nearest": "每日巡检", "names": ["每日巡检"], "more": 0},
         {"name": "x", "nearest": "", "names": ["每日巡检", "www.example.com"], "more": 0},
@@ -758,8 +755,15 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {"run": ended(end_time=None), "total": 3, "failed": 0, "stopped": 0, "failures": (), "more": 0},
         {"run": ended(error_msg="engine"), "total": 0, "failed": 0, "stopped": 0, "failures": (), "more": 0},
     ],
-    "started_by": [{"run": ended(), "who": who, "by": by.value} for by in Trigger for who in ("", "张三")]
-    + [{"run": ended(idempotency_key="retry:rbefore:msg1"), "who": "张三", "by": "chat"}],
+    "started_by": [
+        {"run": ended(), "who": who, "by": by.value, "stopped_by": ""}
+        for by in Trigger
+        for who in ("", "张三")
+    ]
+    + [
+        {"run": ended(idempotency_key="retry:rbefore:msg1"), "who": "张三", "by": "chat", "stopped_by": ""},
+        {"run": ended(stopped_at=NOW), "who": "", "by": "cron", "stopped_by": "李四"},
+    ],
     "next_runs": [
         {
             "items": [

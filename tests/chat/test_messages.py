@@ -31,6 +31,31 @@ async def test_a_number_chooses_the_schedule_that_was_asked_for(two: CoreHarness
     assert await runs(two) == ["Weekly"]
 
 
+async def test_a_wish_for_all_offers_one_at_a_time(two: CoreHarness) -> None:
+    assert "一次只能对一个计划操作" in await two.say("全部重跑")
+    assert await runs(two) == []
+    await two.say("2")
+    assert await runs(two) == ["Weekly"]
+
+
+@pytest.mark.parametrize(
+    "text", ["能帮我重跑一下每日巡检吗", "重跑每日巡检 @张三", "could you rerun 每日巡检?"]
+)
+async def test_a_polite_question_and_a_mention_beside_it_are_a_request(two: CoreHarness, text: str) -> None:
+    await two.say(text)
+    assert await runs(two) == ["每日巡检"]
+
+
+@pytest.mark.parametrize(
+    "text", ["可以重跑每日巡检吗", "@张三 你重跑每日巡检", "让 @张三 重跑每日巡检", "重袍每日巡检"]
+)
+async def test_a_question_a_task_of_somebody_else_and_a_typo_are_asked_back(
+    two: CoreHarness, text: str
+) -> None:
+    assert "回复 1" in await two.say(text)
+    assert await runs(two) == []
+
+
 async def test_a_number_that_is_not_in_the_list_does_nothing(two: CoreHarness) -> None:
     await two.say("重跑")
     assert "没有第 3 个" in await two.say("3")
@@ -74,7 +99,7 @@ async def test_a_day_selects_the_report_of_that_day(core: CoreHarness) -> None:
         "我重跑了每日巡检",
         "重跑 生产库",
         "能重跑吗",
-        "@李雷 重跑每日巡检",
+        "@李雷 你重跑每日巡检",
         "重跑昨天的每日巡检",
         "重跑每日寻检",
         "重泡",
@@ -87,7 +112,7 @@ async def test_nothing_is_run_that_is_not_wished_for(core: CoreHarness, text: st
     assert await runs(core) == []
 
 
-@pytest.mark.parametrize("text", ["重跑每日寻检", "能重跑吗", "重泡", "@李雷 重跑每日巡检", "rerum"])
+@pytest.mark.parametrize("text", ["重跑每日寻检", "能重跑吗", "重泡", "@李雷 你重跑每日巡检", "rerum"])
 async def test_what_is_not_clear_is_asked_back(two: CoreHarness, text: str) -> None:
     await two.finished_run()
     assert "每日巡检" in await two.say(text)

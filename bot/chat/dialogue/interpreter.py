@@ -141,7 +141,8 @@ class Interpreter:
         if found.answer is Answer.NO_SUCH:
             return replace(wish, schedules=tuple(known.schedules.values()))
         if found.answer is Answer.WHICH:
-            several = [known.schedules[key] for key in found.keys if key in known.schedules]
+            keys = found.keys or tuple(known.schedules)
+            several = [known.schedules[key] for key in keys if key in known.schedules]
             return replace(wish, schedules=several)
         if found.number:
             numbered = await self._numbered(wish, request)

@@ -20,12 +20,17 @@ def _asks_what_was(evidence: Evidence) -> bool:
 
 def _is_past(evidence: Evidence) -> bool:
     """Return whether an act is told, and not commanded as in 把它停了."""
-    commanded = evidence.has(Role.TAKE) and not evidence.has(Role.ELSE) and evidence.past_words == {"了"}
+    wished = evidence.has(Role.TAKE, Role.ALL) and not evidence.has(Role.ELSE)
+    commanded = wished and evidence.past_words == {"了"}
     return bool(evidence.acted) or (evidence.has(Role.PAST) and not commanded)
 
 
 def _why(evidence: Evidence, act: str) -> str:
     return "failures" if _wishes_for(evidence, "failures") else WHY_ACTED.get(act, "failures")
+
+
+def _names_failed_ones(evidence: Evidence) -> bool:
+    return any(wish.command == "rerun failed" and "的" in wish.word for wish in evidence.wishes)
 
 
 Rule = tuple[Callable[[Evidence], bool], Callable[[Evidence, str], str]]
@@ -44,7 +49,7 @@ _ABOUT_RULES: tuple[Rule, ...] = (
     (lambda e: _asks_what_was(e) and _wishes_for(e, "failures", "rerun failed"), lambda e, act: "failures"),
     (_asks_what_was, lambda e, act: "status"),
     (_is_past, lambda e, act: ""),
-    (lambda e: e.has(Role.EVERY), lambda e, act: "help"),
+    (lambda e: e.has(Role.EVERY), lambda e, act: "failures" if _names_failed_ones(e) else "help"),
 )
 """What is said about an act, rather than wished: the command that answers it, or "" to do nothing."""
 

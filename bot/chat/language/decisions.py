@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from bot.chat.language.about_acts import about_an_act
 from bot.chat.language.evidence import Certainty, Evidence, Wish
-from bot.chat.language.lexicon import ABOUT, ABOUT_WORDS, LISTED, PRIORITY, Role
+from bot.chat.language.lexicon import ABOUT, ABOUT_WORDS, LISTED, NOT_AGAIN, PRIORITY, Role
 from bot.chat.language.normalize import Said
 from bot.chat.language.vocabulary import Takes, Vocabulary
 
@@ -28,7 +28,7 @@ class Answer(StrEnum):
     ACT = "act"  #: run the command, which changes something
     ASK = "ask"  #: ask back before the command is run
     LOOK = "look"  #: run the command, which only shows something
-    WHICH = "which"  #: ask which of `keys` is meant
+    WHICH = "which"  #: ask which of `keys` is meant, or which of all if it has none
     NO_SUCH = "no_such"  #: say that nothing has the name `claimed`
     SMALLTALK = "smalltalk"  #: answer kindly
     FORBIDDEN = "forbidden"  #: say that nothing is done
@@ -62,6 +62,9 @@ def decide(evidence: Evidence, said: Said, vocabulary: Vocabulary) -> Interpreta
         day=evidence.day,
         number=evidence.number,
     )
+    if wish and wish.command in NOT_AGAIN and evidence.has(Role.DONT) and _says_no_more(evidence, wish):
+        wish = replace(wish, command=NOT_AGAIN[wish.command], asked=True)
+        return _act(replace(base, command=wish.command), evidence, wish, vocabulary, careful=True)
     if wish and evidence.has(Role.DONT):
         return _no(base, evidence)
     if evidence.acted or (wish and wish.acts) or _mentions_act(evidence):
@@ -75,7 +78,9 @@ def decide(evidence: Evidence, said: Said, vocabulary: Vocabulary) -> Interpreta
     if wish is None:
         return _without_command(base, evidence, vocabulary)
     if wish.acts:
-        return _act(base, evidence, wish, careful=mixed or said.mentions or said.cut)
+        return _act(
+            base, evidence, wish, vocabulary, careful=mixed or said.cut or tells_another(evidence.roles, said)
+        )
     if evidence.has(Role.EVERY, Role.ALL) and name in LISTED:
         base = replace(base, command=LISTED[name])
     return _look(base, evidence, vocabulary, common=wish.common)
@@ -109,9 +114,11 @@ def _together(acts: Sequence[Wish], looks: Sequence[Wish]) -> Wish | None:
     """
     for act in acts:
         for look in looks:
+            if act.asked and not act.common and (act.command, look.command) in ABOUT:
+                return act
             both = ABOUT.get((act.command, look.command))
             fits = look.word in ABOUT_WORDS.get(look.command, {look.word})
-            if both and fits and (not act.common or look.word.endswith("的")):
+            if both and fits and (not act.common or "的" in look.word):
                 return replace(act, command=both, acts=both != look.command, common=False)
     return None
 
@@ -126,11 +133,15 @@ def _no(base: Interpretation, evidence: Evidence) -> Interpretation:
     return replace(base, answer=answer)
 
 
-def _act(base: Interpretation, evidence: Evidence, wish: Wish, *, careful: bool) -> Interpretation:
+def _act(
+    base: Interpretation, evidence: Evidence, wish: Wish, vocabulary: Vocabulary, *, careful: bool
+) -> Interpretation:
     """Decide on an acting command: act, ask back, or refuse."""
-    subject, polite = evidence.subject, evidence.has(Role.PLEASE)
+    subject = evidence.subject
     if evidence.has(Role.ALL) and not subject.keys:
-        return replace(base, answer=Answer.NO_SUCH, claimed=subject.claimed or "全部")
+        takes_schedule = vocabulary.commands[wish.command].takes is Takes.SCHEDULE
+        answer = Answer.WHICH if takes_schedule else Answer.NO_SUCH
+        return replace(base, answer=answer, claimed=subject.claimed or "全部")
     if subject.certainty is Certainty.UNKNOWN:
         clear = not wish.common or evidence.has(Role.ONCE) or evidence.starts_with_wish
         return replace(base, answer=Answer.NO_SUCH if clear else Answer.UNKNOWN)
@@ -142,12 +153,32 @@ def _act(base: Interpretation, evidence: Evidence, wish: Wish, *, careful: bool)
         or bool(subject.left)
         or evidence.day is not None
         or evidence.numbers > 1
+        or wish.asked
         or evidence.has(Role.LATER, Role.ELSE, Role.ALL, Role.NOUN)
-        or (evidence.has(Role.MAY, Role.WHETHER) and not polite)
+        or evidence.names_act
+        or asks(evidence)
         or (wish.common and not _is_clear(evidence))
         or _is_told_by_order(evidence)
     )
     return replace(base, answer=Answer.ASK if unsure else Answer.ACT)
+
+
+def _says_no_more(evidence: Evidence, wish: Wish) -> bool:
+    """Return whether what runs is to end: 别再跑每日巡检了."""
+    again = wish.common or wish.word.startswith("再")
+    return again and evidence.past_words == {"了"} and bool(evidence.subject.keys)
+
+
+def tells_another(roles: frozenset[Role], said: Said) -> bool:
+    """Return whether somebody who is mentioned is told to do it: @张三 你重跑一下."""
+    polite = said.addresses and Role.PLEASE in roles
+    return said.tells or polite or (said.mentions and Role.YOU in roles)
+
+
+def asks(evidence: Evidence) -> bool:
+    """Return whether a text asks about an act. A polite question is a request: 能帮我重跑吗."""
+    polite = evidence.has(Role.PLEASE) and not evidence.has(Role.CHECK)
+    return evidence.has(Role.MAY) or (evidence.has(Role.CAN, Role.WHETHER) and not polite)
 
 
 def _is_clear(evidence: Evidence) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from bot.chat.language.lexicon import Role
+from bot.chat.language.lexicon import ABOUT, Role
 from bot.chat.language.near import is_typo, nearest_names
 from bot.chat.language.normalize import Said
 from bot.chat.language.tokens import Named, Token
@@ -45,6 +45,7 @@ class Wish:
     command: str
     acts: bool
     common: bool  # a common word, which means the command in a clear case only
+    asked: bool  # it may mean the command, which is asked back
     at: int  # number of the token
     word: str
 
@@ -63,6 +64,7 @@ class Evidence:
     ends_on: str  # its last word
     starts_with_wish: bool
     past_words: frozenset[str]
+    names_act: bool  # the act is a noun, as in the rerun of
 
     def has(self, *roles: Role) -> bool:
         return not self.roles.isdisjoint(roles)
@@ -88,7 +90,16 @@ def collect(said: Said, tokens: Sequence[Token], names: Sequence[Named], vocabul
         ends_on=said.text[words[-1].start : words[-1].end] if words else "",
         starts_with_wish=bool(wishes and content and content[0] >= wishes[0].at),
         past_words=frozenset(word for word, sense in senses if Role.PAST in sense.roles),
+        names_act=any(_is_of(said, words, wish) for wish in wishes),
     )
+
+
+def _is_of(said: Said, words: Sequence[Token], wish: Wish) -> bool:
+    """Return whether `of` makes a noun of an act: the rerun of, but not the failed ones of."""
+    if not wish.acts or wish.command in ABOUT.values():
+        return False
+    following = words[wish.at + 1 : wish.at + 2]
+    return any(said.text[token.start : token.end] == "of" for token in following)
 
 
 def _counts(commands: tuple[str, ...], wishes: Sequence[Wish]) -> bool:
@@ -116,7 +127,14 @@ def _wish(said: Said, token: Token, at: int, vocabulary: Vocabulary) -> Wish:
     sense = token.sense or Sense()
     command = vocabulary.commands[sense.commands[0]]
     word = said.text[token.start : token.end]
-    return Wish(command=command.name, acts=command.acts, common=sense.common, at=at, word=word)
+    return Wish(
+        command=command.name,
+        acts=command.acts,
+        common=sense.common,
+        asked=sense.asked,
+        at=at,
+        word=word,
+    )
 
 
 def _is_digits(said: Said, token: Token) -> bool:

@@ -1,15 +1,17 @@
 """Decide whether two words are really near: a typo, or characters that are typed for each other. Pure."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from bot.chat.language.lexicon import CONFUSED
 
 NAME_CUTOFF = 0.7  # ratio from which a name of a schedule is near
 MIN_TYPO_CHARS = 4  # of a word of letters in which one typo is accepted
 MIN_HAN_CHARS = 4  # of a Chinese word in which one other character is accepted
+MIN_TYPO_HAN = 2  # of a Chinese word that may be typed with another character
 MAX_NEAR_CHARS = 40
 
+_ALIKE = {char: group for group in CONFUSED for char in group}
 _FOLDED = {char: group[0] for group in CONFUSED for char in group}
 
 
@@ -41,6 +43,16 @@ def nearest_names(name: str, known: Iterable[str]) -> list[str]:
 def confused(word: str) -> str:
     """Return a word with one character for all that are typed for each other."""
     return "".join(_FOLDED.get(char, char) for char in word)
+
+
+def typos(word: str) -> Iterator[str]:
+    """Return a Chinese word with one character replaced by each that is typed for it."""
+    if len(word) < MIN_TYPO_HAN:
+        return
+    for at, char in enumerate(word):
+        for other in _ALIKE.get(char, ""):
+            if other != char:
+                yield word[:at] + other + word[at + 1 :]
 
 
 def _likeness(name: str, known: str) -> float:

@@ -14,6 +14,10 @@ _TRADITIONAL = (
 _SIMPLIFIED = dict(zip(_TRADITIONAL[::2], _TRADITIONAL[1::2], strict=True))
 _SAME = {"’": "'", "‘": "'", "`": "'", "–": "-", "—": "-", "−": "-"}
 _MENTION = re.compile(r"(?<![\w.])@[^\s@]+")
+_TELL = re.compile(
+    r"(?:请|让|叫|找|喊|派|麻烦|劳驾|拜托|\b(?:ask|tell|let|have|get|please|pls))\s*@", re.IGNORECASE
+)
+_ROBOT = re.compile(r"机器人|助手|bot|dingrun", re.IGNORECASE)
 _ROOM = 4  # spaces, mentions and signs that disappear, for each character that is kept
 
 
@@ -24,7 +28,9 @@ class Said:
     text: str
     spoken: str  # as it was written, in half width and without mentions
     positions: tuple[int, ...]  # in `spoken`, of each character of `text`
-    mentions: bool = False  # somebody else is mentioned
+    mentions: bool = False  # somebody is mentioned, who may be DingRun
+    addresses: bool = False  # it starts with a mention of somebody else
+    tells: bool = False  # somebody who is mentioned is told to do something, as in 让 @张三
     cut: bool = False  # it was too long
 
     def written(self, start: int, end: int | None = None) -> str:
@@ -48,6 +54,7 @@ def read(text: str) -> Said:
     """
     plain = normalize_display(text[: MAX_CHARS * _ROOM])
     spoken = " ".join(_MENTION.sub(" ", plain).split()).removeprefix("/").strip()
+    mention = _MENTION.search(plain)
     kept = [
         (_fold_char(char), position)
         for position, char in enumerate(spoken)
@@ -57,7 +64,9 @@ def read(text: str) -> Said:
         text="".join(folded for folded, _ in kept[:MAX_CHARS]),
         spoken=spoken,
         positions=tuple(position for _, position in kept[:MAX_CHARS]),
-        mentions=bool(_MENTION.search(plain)),
+        mentions=bool(mention),
+        addresses=bool(mention and not mention.start() and not _ROBOT.search(mention[0])),
+        tells=bool(_TELL.search(plain)),
         cut=len(kept) > MAX_CHARS or len(text) > MAX_CHARS * _ROOM,
     )
 

@@ -4,22 +4,39 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from bot.chat.language.decisions import Answer, Interpretation, decide
+from bot.chat.language.decisions import Answer, Interpretation, decide, tells_another
 from bot.chat.language.evidence import Evidence, collect
 from bot.chat.language.lexicon import Role
 from bot.chat.language.near import is_typo
 from bot.chat.language.normalize import Said, fold, read
+from bot.chat.language.spans import is_span
 from bot.chat.language.tokens import Named, Token, Tokenizer
 from bot.chat.language.vocabulary import CommandWords, Takes, Vocabulary
 
 _EDGES = " ,:。.!?"
-_POLITE = frozenset({Role.FILLER, Role.PLEASE, Role.SMALLTALK})
+_POLITE = frozenset({Role.FILLER, Role.PLEASE, Role.YOU, Role.CHECK, Role.SMALLTALK})
+_TELLING = frozenset({
+    Role.DONT,
+    Role.NOT,
+    Role.PAST,
+    Role.DID,
+    Role.WHETHER,
+    Role.MAY,
+    Role.CAN,
+    Role.WHO,
+    Role.WHY,
+    Role.WHEN,
+    Role.HOW,
+    Role.ELSE,
+    Role.ONCE,
+})  # of a word that may make no command of a text with a name before a command
 _GRAMMAR = frozenset({
     Role.TAKE,
     Role.OF,
     Role.ONCE,
     Role.DID,
     Role.WHETHER,
+    Role.SET,
 })  # words that are no part of an argument
 _DOES = frozenset({Answer.ACT, Answer.ASK, Answer.LOOK, Answer.WHICH, Answer.NO_SUCH})
 
@@ -54,11 +71,28 @@ class Parser:
         first = next((at for at, token in enumerate(words) if not _is_polite(token)), len(words) - 1)
         command = self._text_command(words[first]) if words else None
         rest = words[first + 1 :]
-        if command is None or any(map(self._acts, rest)):
+        if command is None:
+            return self._after_name(said, words, first)
+        if any(map(self._acts, rest)):
             return None
-        text = "" if all(map(_is_polite, rest)) else _argument(said, rest)
-        careful = said.mentions or said.cut or said.text.endswith(("吗", "?"))
+        text = "" if all(map(_is_polite, rest)) else _name_first(said, rest)
+        careful = _is_doubtful(said, words) or said.text.endswith(("吗", "?"))
         answer = Answer.LOOK if not command.acts else Answer.ASK if careful else Answer.ACT
+        return Interpretation(answer=answer, command=command.name, text=text)
+
+    def _after_name(self, said: Said, words: Sequence[Token], first: int) -> Interpretation | None:
+        """Return the command that follows the name of a schedule: 每日巡检静默2小时."""
+        start = first + (bool(words) and _has(words[first], Role.TAKE))
+        name, *rest = words[start : start + 2] if words[start:] else (None,)
+        command = self._text_command(rest[0]) if rest and name and _is_name(name) else None
+        after = words[start + 2 :]
+        told = any(token.sense and token.sense.roles & _TELLING for token in words)
+        if name is None or command is None or not command.acts or told or any(map(self._acts, after)):
+            return None
+        said_after = _argument(said, after)
+        clear = not said_after or is_span(said_after)
+        answer = Answer.ACT if clear and not _is_doubtful(said, words) else Answer.ASK
+        text = f"{said.written(name.start, name.end)} {said_after}".strip()
         return Interpretation(answer=answer, command=command.name, text=text)
 
     def _acts(self, token: Token) -> bool:
@@ -102,6 +136,29 @@ class Parser:
                 if is_typo(unknown, fold(word)):
                     return command, word
         return None, ""
+
+
+def _has(token: Token, role: Role) -> bool:
+    return bool(token.sense and role in token.sense.roles)
+
+
+def _is_name(token: Token) -> bool:
+    return len(token.keys) == 1 and not token.part
+
+
+def _is_doubtful(said: Said, words: Sequence[Token]) -> bool:
+    """Return whether a text may not be for DingRun, or is not whole."""
+    roles = frozenset(role for token in words if token.sense for role in token.sense.roles)
+    return said.cut or tells_another(roles, said)
+
+
+def _name_first(said: Said, tokens: Sequence[Token]) -> str:
+    """Return the words of an argument with the name of a schedule at the front: 改成仅失败 每日巡检."""
+    name = next((token for token in tokens if _is_name(token)), None)
+    if name is None:
+        return _argument(said, tokens)
+    others = _argument(said, [token for token in tokens if token is not name])
+    return f"{said.written(name.start, name.end)} {others}".strip()
 
 
 def _argument(said: Said, tokens: Sequence[Token]) -> str:

@@ -69,6 +69,12 @@ def split_span(text: str, now: datetime, zone: ZoneInfo) -> tuple[str, Span | No
     return said, None
 
 
+def is_span(text: str) -> bool:
+    """Return whether a text is a span and nothing else, at any time."""
+    name, span = split_span(text, datetime(2000, 1, 3, tzinfo=UTC), ZoneInfo("UTC"))
+    return span is not None and not name
+
+
 def next_morning(now: datetime, zone: ZoneInfo) -> datetime:
     """Return nine o'clock of the next day."""
     return _at(now.astimezone(zone).date() + timedelta(days=1), MORNING, zone)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bot.chat.language.lexicon import ACTED, WORDS, Role
+from bot.chat.language.near import typos
 from bot.chat.language.normalize import fold
 
 
@@ -27,6 +28,7 @@ class CommandWords:
         words: What help shows, and what a message that names the command starts with.
         also: Other words for it.
         common: Words that mean it only where nothing else is said, or beside the name of a schedule.
+        asked: Words that may mean it, so that it is asked back.
         acts: It changes something, so it is never guessed.
     """
 
@@ -34,6 +36,7 @@ class CommandWords:
     words: Sequence[str]
     also: Sequence[str] = ()
     common: Sequence[str] = ()
+    asked: Sequence[str] = ()
     acts: bool = False
     takes: Takes = Takes.NOTHING
 
@@ -45,6 +48,7 @@ class Sense:
     roles: frozenset[Role] = frozenset()
     commands: tuple[str, ...] = ()  # names of commands
     common: bool = False  # it means the command only in a clear case
+    asked: bool = False  # it may mean the command, which is asked back
     acted: str = ""  # command whose past form it is
 
 
@@ -67,22 +71,38 @@ class Vocabulary:
             for word in words:
                 vocabulary._add(word, Sense(acted=name))
         for command in commands:
-            vocabulary.commands[command.name] = command
-            for word in command.common:
-                vocabulary._add(word, Sense(commands=(command.name,), common=True))
-            for word in (*command.words, *command.also):
-                vocabulary._add(word, Sense(commands=(command.name,)))
+            vocabulary._add_command(command)
+        vocabulary._add_typos()
         vocabulary.longest = max(map(len, vocabulary.senses))
         return vocabulary
+
+    def _add_command(self, command: CommandWords) -> None:
+        self.commands[command.name] = command
+        means = Sense(commands=(command.name,))
+        for word in command.common:
+            self._add(word, replace(means, common=True))
+        for word in (*command.words, *command.also):
+            self._add(word, means)
+        for word in command.asked:
+            self._add(word, replace(means, asked=True))
+
+    def _add_typos(self) -> None:
+        """Let a word with one character that is typed for another mean the same. An act is asked back."""
+        for command in self.commands.values():
+            for word in (*command.words, *command.also):
+                for typo in typos(fold(word)):
+                    sense = Sense(commands=(command.name,), asked=command.acts)
+                    self.senses.setdefault(typo, sense)
 
     def _add(self, word: str, sense: Sense) -> None:
         word = fold(word)
         known = self.senses.get(word, Sense())
-        clear = bool(sense.commands) and not sense.common
+        clear = bool(sense.commands) and not (sense.common or sense.asked)
         self.senses[word] = replace(
             known,
             roles=known.roles | sense.roles,
             commands=known.commands if sense.common and known.commands else sense.commands or known.commands,
             common=not clear and (known.common or sense.common),
+            asked=sense.asked,
             acted=sense.acted or known.acted,
         )
