@@ -16,6 +16,7 @@ from bot.chat.permissions import (
     access_line,
     decide,
     grants,
+    is_open,
 )
 from bot.errors import Refused
 from bot.models import Destination, Person, Run, Schedule
@@ -46,6 +47,11 @@ class Access:
     @property
     def person(self) -> Person:
         return self.requester.person
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether DingRun works in this conversation. One-to-one chats are judged by their person."""
+        return is_open(self.requester, self.policy)
 
     @property
     def role(self) -> Role:

@@ -146,7 +146,7 @@ def decide(request: AccessRequest, policy: AccessPolicy) -> Decision:
     if request.permission is Permission.IDENTIFY:
         return Decision(allowed=True, rule="member")
     who = request.requester
-    if not _is_known(who, policy):
+    if not is_open(who, policy):
         missing = _line({"conversations": [who.conversation_id]})
         return Decision(allowed=False, rule="unknown_conversation", missing=missing)
     found = list(grants(request, policy))
@@ -161,7 +161,7 @@ def decide(request: AccessRequest, policy: AccessPolicy) -> Decision:
     )
 
 
-def _is_known(who: Requester, policy: AccessPolicy) -> bool:
+def is_open(who: Requester, policy: AccessPolicy) -> bool:
     """Return whether DingRun works in this conversation. One-to-one chats are judged by their person."""
     return not who.group or any(map(policy.knows, who.conversation_ids))
 
@@ -244,7 +244,7 @@ def _missing(request: AccessRequest, policy: AccessPolicy) -> str:
 def access_line(who: Requester, role: Role, policy: AccessPolicy) -> str:
     """Return the line of config.yaml that gives a person a role, and adds the group if it is unknown."""
     section: dict[str, object] = {f"{role}s": [who.person.id]}
-    return _line(section if _is_known(who, policy) else section | {"conversations": [who.conversation_id]})
+    return _line(section if is_open(who, policy) else section | {"conversations": [who.conversation_id]})
 
 
 def _line(section: Mapping[str, object]) -> str:

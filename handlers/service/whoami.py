@@ -38,6 +38,8 @@ async def whoami(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         conversation=message.conversation_id,
         destination=str(reply_destination(message)),
         role=access.role.value,
+        is_open=access.is_open,
+        viewers_listed=bool(access.policy.viewers),
         grants=[_item(grant) for grant in access.grants()],
         missing=access.line(Role.ADMIN if access.role is Role.ADMIN else Role.OPERATOR),
     )

@@ -416,6 +416,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "help": [
         {
             "role": "operator",
+            "is_open": True,
+            "viewers_listed": False,
             "sections": [{"permission": each, "commands": COMMANDS} for each in PERMISSIONS],
         },
         {"role": "none", "sections": [{"permission": "identify", "commands": COMMANDS[-1:]}]},
@@ -430,24 +432,31 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             "conversation": "cid6EUabc==",
             "destination": "group:cid6EUabc==",
             "role": "operator",
+            "is_open": True,
+            "viewers_listed": False,
             "grants": [
                 {"role": "operator", "source": "access.rules[0]", "schedules": ("备份*", "每日巡检")},
                 {"role": "viewer", "source": "member", "schedules": ()},
             ],
             "missing": Markup("access: {operators: [user01]}"),
         },
-        {
-            "name": "李雷",
-            "staff_id": "user01",
-            "organization": "",
-            "group": False,
-            "title": "",
-            "conversation": "cid7XYZ==",
-            "destination": "user:user01",
-            "role": "none",
-            "grants": [],
-            "missing": Markup("access: {operators: [user01]}"),
-        },
+        *(
+            {
+                "name": "李雷",
+                "staff_id": "user01",
+                "organization": "",
+                "group": False,
+                "title": "",
+                "conversation": "cid7XYZ==",
+                "destination": "user:user01",
+                "role": role,
+                "is_open": is_open,
+                "viewers_listed": True,
+                "grants": [],
+                "missing": Markup("access: {operators: [user01]}"),
+            }
+            for role, is_open in (("none", True), ("viewer", True), ("none", False))
+        ),
     ],
     "unknown": [
         {"text": "重炮", "nearest": "重跑"},

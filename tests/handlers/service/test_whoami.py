@@ -1,5 +1,7 @@
 """Test the command `我是谁` / `whoami`."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -28,6 +30,23 @@ async def test_its_last_line_can_be_pasted(
 ) -> None:
     answer = await core.say("我是谁", sender=Person(id=person), conversation_id=conversation)
     assert yaml.safe_load(answer.splitlines()[-1]) == {"access": section}
+
+
+@pytest.mark.parametrize(
+    ("person", "conversation", "hint"),
+    [
+        ("user02", "cidNew==", "这个会话还没有开通"),
+        ("user09", "cidA", "只查看就把 operators 换成 viewers"),
+        ("user03", "cidA", "要让你能操作，"),
+        ("user02", "cidA", "是这样写的"),
+    ],
+)
+async def test_it_says_what_its_last_line_is_for(
+    core: CoreHarness, person: str, conversation: str, hint: str
+) -> None:
+    core.access_policy = replace(core.access_policy, viewers=("user03",))
+    core.build()
+    assert hint in await core.say("我是谁", sender=Person(id=person), conversation_id=conversation)
 
 
 async def test_it_works_in_a_chat_of_a_member_whom_nobody_named(core: CoreHarness) -> None:
