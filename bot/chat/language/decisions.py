@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from bot.chat.language.about_acts import about_an_act
 from bot.chat.language.evidence import Certainty, Evidence, Wish
-from bot.chat.language.lexicon import ABOUT, ABOUT_WORDS, LISTED, NOT_AGAIN, PRIORITY, Role
+from bot.chat.language.lexicon import ABOUT, ABOUT_WORDS, LISTED, NOT_AGAIN, PRIORITY, UNDOES, Role
 from bot.chat.language.normalize import Said
 from bot.chat.language.vocabulary import Takes, Vocabulary
 
@@ -103,7 +103,7 @@ def _choose(wishes: Sequence[Wish], *, joined: bool) -> tuple[Wish | None, bool]
     if not acts:
         return None, False
     first = next((wish for wish in clear if wish.command == acts[0].command), acts[0])
-    others = {wish.command for wish in acts if not wish.common} - {first.command}
+    others = {wish.command for wish in acts if not wish.common or wish.command == UNDOES} - {first.command}
     return first, bool(others or looks)
 
 

@@ -65,8 +65,8 @@ _GRAMMAR: Mapping[Role, str] = {
     """,
     Role.YOU: "你 您 你们 您们 you u can_you could_you would_you will_you can_u could_u would_u will_u",
     Role.CHECK: """
-        看看 看下 看一下 看 查看 查 查下 查一下 查询 问 问下 问一下 问问 请问 告诉我 说说 说下 check see
-        know tell wonder wondering
+        看看 看下 看一下 看 查看 查 查下 查一下 查询 问 问下 问一下 问问 请问 告诉我 说说 说下 我看 我看看
+        看一看 一看 瞅 瞅瞅 瞅一眼 瞧 瞧瞧 check see know tell wonder wondering
     """,
     Role.ONCE: """
         一下 一次 一遍 一趟 一把 下子 再 再次 重新 一回 两下 一哈 哈子 一下子 一下下 again once_more
@@ -173,6 +173,9 @@ WHY_ACTED = {
     "resend": "proof",
 }
 """What answers why something was done, by the command that does it."""
+
+UNDOES = "stop"
+"""The command whose common words undo another that stands beside: 把重跑取消."""
 
 NOT_AGAIN = {"rerun": "stop"}
 """What is meant, if a command is not to be done any more, as in 别再跑了."""

@@ -36,7 +36,7 @@ def test_an_unknown_name_is_never_acted_on(name: str, act: str) -> None:
 
 
 @given(st.sampled_from(WORDS[Role.DONT]), st.sampled_from(ACTS), st.sampled_from(["", *SCHEDULES.values()]))
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_what_is_forbidden_is_never_done(dont: str, act: str, name: str) -> None:
     for text in (f"{dont} {act}{name}", f"{name} {dont} {act}", f"请{dont} {act}{name}谢谢"):
         found = parse(text)
@@ -51,12 +51,48 @@ def test_what_is_asked_or_told_is_never_done(ending: str, act: str) -> None:
 
 
 @given(
+    st.sampled_from([
+        "能",
+        "可以",
+        "能不能",
+        "帮我看看能不能",
+        "麻烦问下能",
+        "要帮忙",
+        "can i ",
+        "can you check if ",
+    ]),
+    st.sampled_from(ACTS),
+    st.sampled_from(["", *SCHEDULES.values()]),
+)
+@settings(max_examples=300, deadline=None)
+def test_a_question_about_what_is_possible_is_never_done(can: str, act: str, name: str) -> None:
+    assert parse(f"{can}{act}{name}吗?").answer is not Answer.ACT
+
+
+@given(
+    st.sampled_from([
+        "@张三 你",
+        "@Wang can you ",
+        "让 @张三 ",
+        "请 @张三 ",
+        "please ask @Wang ",
+        "@张三 麻烦",
+    ]),
+    st.sampled_from(ACTS),
+    st.sampled_from(["", *SCHEDULES.values()]),
+)
+@settings(max_examples=300, deadline=None)
+def test_what_somebody_else_is_told_is_never_done(told: str, act: str, name: str) -> None:
+    assert parse(f"{told}{act}{name}").answer is not Answer.ACT
+
+
+@given(
     st.sampled_from(["重跑", "停止", "报告", "状态", "为什么失败", "额度"]),
     st.sampled_from(["", "每日巡检", "daily scan", "报告导出"]),
     st.sampled_from(["请", "麻烦", "帮我", "现在", ""]),
     st.sampled_from(["", "吧", "！", "。", " 谢谢", "\u200b", "\n"]),
 )
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_politeness_width_and_case_change_nothing(act: str, name: str, before: str, after: str) -> None:
     plain, polite = parse(act + name), parse(before + act + name.upper() + after)
     assert (polite.answer, polite.command, polite.keys) == (plain.answer, plain.command, plain.keys)
