@@ -95,16 +95,8 @@ class LoginPages:
 
     async def welcome(self, request: web.Request, token: str, person: Person) -> web.StreamResponse:
         """Record a login, give the browser its session, and show the first page."""
-        entry = AuditEntry(
-            id=f"web:{deterministic_id('', token, length=20)}",
-            at=self._gate.services.clock(),
-            channel=AuditChannel.WEB,
-            actor=person,
-            said=request.path.removesuffix(request.match_info.get("token", "")),
-            command="login",
-            rule="login",
-            address=self._gate.address(request),
-        )
+        said = request.path.removesuffix(request.match_info.get("token", ""))
+        entry = self._entry(request, person, token, command="login", said=said)
         async with audited(self._gate.record, entry):
             response = web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": "/status"})
         response.set_cookie(
@@ -117,8 +109,12 @@ class LoginPages:
         )
         return response
 
-    async def log_out(self, _request: web.Request, visitor: Visitor) -> web.StreamResponse:
-        await self._logins.end(visitor.session)
+    async def log_out(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
+        """End the session of this browser."""
+        session = visitor.session
+        entry = self._entry(request, session.person, session.id, command="logout", said=request.path)
+        async with audited(self._gate.record, entry):
+            await self._logins.end(session)
         response = web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": "/status"})
         response.del_cookie(self._gate.cookie, secure=self._gate.is_secure, httponly=True, samesite="Lax")
         return response
@@ -132,3 +128,18 @@ class LoginPages:
         if person is None:
             self._brake.count(address)
         return person
+
+    def _entry(
+        self, request: web.Request, person: Person, cause: str, *, command: str, said: str
+    ) -> AuditEntry:
+        """Return the entry of a login or a logout. The same cause is the same entry."""
+        return AuditEntry(
+            id=f"web:{deterministic_id('', command, cause, length=20)}",
+            at=self._gate.services.clock(),
+            channel=AuditChannel.WEB,
+            actor=person,
+            said=said,
+            command=command,
+            rule="login",
+            address=self._gate.address(request),
+        )

@@ -93,6 +93,8 @@ async def test_a_person_logs_out(site: PageHarness) -> None:
     form = (await site.get("/status")).partition('name="form" value="')[2].partition('"')[0]
     await site.client.post("/status/logout", data={"form": form})
     await site.get("/status", status=401)
+    (entry,) = await site.core.context.audit.find()
+    assert (entry.command, entry.actor.id, entry.address) == ("logout", "user01", "127.0.0.1")
 
 
 async def test_a_person_who_loses_the_role_sees_nothing(site: PageHarness) -> None:
