@@ -17,7 +17,7 @@ from aiohttp import web
 from bot.api.keys import ApiKey
 from bot.api.problems import Problem
 from bot.errors import DingRunError
-from bot.external.repository import ModelCollection
+from bot.external.collection import ModelCollection
 from bot.models import Clock
 from bot.ports import DocumentStore
 

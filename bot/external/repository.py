@@ -1,78 +1,20 @@
 """Find and change what other systems report, kept as versioned documents."""
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
-
-from pydantic import TypeAdapter
 
 from bot.errors import TemporaryError
+from bot.external.collection import ModelCollection
 from bot.external.models import Command, DeclaredKind, ExternalRun, ExternalSchedule
 from bot.models import EXTERNAL, Expectation, Schedule
-from bot.ports import DocumentStore, StoredDocument
+from bot.ports import DocumentStore
 
 MAX_ATTEMPTS = 50  # an attempt fails only if somebody else changed the document meanwhile
 MAX_SAME_ID = 10  # schedules that have a run with the same id of their system
 MAX_SCHEDULES = 10_000
 MAX_OPEN_RUNS = 1_000  # of one schedule, of which the newest is looked for
-
-
-class Versioned(Protocol):
-    """A model that is stored as a versioned document."""
-
-    @property
-    def version(self) -> int: ...
-
-
-Model = TypeVar("Model", bound=Versioned)
-
-
-class ModelCollection(Generic[Model]):
-    """One collection of documents as models."""
-
-    def __init__(self, store: DocumentStore, collection: str, model: type[Model]) -> None:
-        self._store = store
-        self._collection = collection
-        self._adapter = TypeAdapter(model)
-
-    async def add(self, id_: str, model: Model, *, group: str = "", due: datetime | None = None) -> bool:
-        return await self._store.add_document(self._document(id_, model, group, due))
-
-    async def save(self, id_: str, model: Model, *, group: str = "", due: datetime | None = None) -> bool:
-        return await self._store.save_document(self._document(id_, model, group, due))
-
-    async def find(self, id_: str) -> Model | None:
-        found = await self._store.find_document(self._collection, id_)
-        return self.model(found) if found else None
-
-    async def find_all(
-        self, *, ids: Collection[str] = (), group: str = "", limit: int = 100
-    ) -> Sequence[Model]:
-        found = await self._store.find_documents(self._collection, ids=ids, group=group, limit=limit)
-        return [self.model(each) for each in found]
-
-    async def find_due(self, now: datetime, *, group: str = "", limit: int = 100) -> Sequence[Model]:
-        found = await self._store.find_due_documents(self._collection, now, group=group, limit=limit)
-        return [self.model(each) for each in found]
-
-    async def count(self) -> int:
-        return await self._store.count_documents(self._collection)
-
-    def model(self, document: StoredDocument) -> Model:
-        return self._adapter.validate_python({**document.data, "version": document.version})
-
-    def _document(self, id_: str, model: Model, group: str, due: datetime | None) -> StoredDocument:
-        data: Mapping[str, Any] = self._adapter.dump_python(model, mode="json")
-        return StoredDocument(
-            collection=self._collection,
-            id=id_,
-            group=group,
-            due=due,
-            version=model.version,
-            data={name: value for name, value in data.items() if name != "version"},
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
