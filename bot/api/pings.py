@@ -20,6 +20,7 @@ from bot.runs.reporting import LOG_BYTES, RunReports, new_client_id
 
 MAX_BODY_BYTES = 64 * 1024 * 1024  # of which the end is kept
 MAX_ERROR_CHARACTERS = 300
+ADDED = "[runitor] "  # begins what this client adds to the output: the exit status, which the URL has too
 HEADERS = {"Ping-Body-Limit": str(LOG_BYTES), "Cache-Control": "no-store"}
 
 SLUG = re.compile(r"[a-z0-9_-]{1,60}")
@@ -96,8 +97,8 @@ def with_body(report: RunReport, text: str) -> RunReport:
     if report.event == "log":
         digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         return RunReport(event="log", key=f"log:{digest}")
-    lines = text.strip().splitlines()
+    lines = [line for line in text.strip().splitlines() if not line.startswith(ADDED)]
     if report.status is not ReportedStatus.FAILED or not lines:
         return report
-    error = lines[-1].strip()[:MAX_ERROR_CHARACTERS]
+    error = next((line.strip()[:MAX_ERROR_CHARACTERS] for line in reversed(lines) if line.strip()), "")
     return RunReport(status=report.status, exit_code=report.exit_code, key=report.key, error=error)

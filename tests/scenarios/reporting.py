@@ -80,7 +80,7 @@ class Host:
     async def cards(self, name: str) -> Sequence[Json]:
         """Return what the cards of a schedule show, in the order of its runs."""
         cards = [card["variables"] for card in await self.chat.messages("card")]
-        return [card for card in cards if name in card["title"]]
+        return [card for card in cards if name in card["title"].replace("＿", "_")]  # it is no Markdown there
 
     async def card(self, name: str, number: int = 1) -> str:
         """Wait for a card of a schedule, and return its text, title first."""
@@ -136,7 +136,10 @@ def host_settings(sandbox: Sandbox, port: int, schedules: Mapping[str, Json]) ->
             },
             "schedules": dict(schedules),
         },
-        "notify": {"routes": {"*": [{"to": f"group:{GROUP}", "notify_on": "always"}]}},
+        "notify": {
+            "routes": {"*": [{"to": f"group:{GROUP}", "notify_on": "always"}]},
+            "cards_per_minute": 20,  # a card for each run, no digest
+        },
         "schedules": [],
     }
     return settings(sandbox, ["127.0.0.1"]) | own
