@@ -28,8 +28,8 @@ SYNONYMS = Synonyms(
     also=(
         "计划列表 | 任务列表 | 有哪些任务 | 都有哪些任务 | 有啥任务 | 有什么任务 | 哪些计划 | 哪些任务 | "
         "都有啥 | which schedules | which jobs | what jobs | schedules do we have | jobs do we have | "
-        "schedules do you have | schedules are there | jobs are there | 多少计划 | 多少个计划 | "
-        "list schedules | all schedules | what schedules"
+        "schedules do you have | schedules are there | jobs are there | 几个扫描计划 | 多少扫描计划 | "
+        "哪些扫描计划 | 多少计划 | 多少个计划 | list schedules | all schedules | what schedules"
     ),
     common="任务 | jobs",
 )

@@ -39,9 +39,10 @@ SYNONYMS = Synonyms(
     common=(
         "怎么样 | 怎么样了 | 咋样 | 咋样了 | 如何了 | 情况 | 什么情况 | 啥情况 | 结果 | 结果怎么样 | "
         "多久 | 还要多久 | 还有多久 | 完成 | 完成了 | 完成没有 | 结束 | 结束了 | 好了 | 好了吗 | 好了没 | "
-        "成功 | 成功了 | 没成功吗 | 搞定 | 弄完 | 搞完 | 整完 | 完事 | 完事了 | 弄好 | 搞好 | "
-        "百分之多少 | 哪一步 | 哪一步了 | done | finished | finish | complete | completed | ended | "
-        "how is it going | how's it going | how is | how about | doing | going"
+        "成功 | 成功了 | 没成功吗 | 搞定 | 还没好 | 没好 | 还没完 | 还没结束 | 还没跑好 | any news | "
+        "news | 弄完 | 搞完 | 整完 | 完事 | 完事了 | 弄好 | 搞好 | 百分之多少 | 哪一步 | 哪一步了 | "
+        "done | finished | finish | complete | completed | ended | how is it going | how's it going | "
+        "how is | how about | doing | going"
     ),
 )
 

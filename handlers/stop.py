@@ -23,10 +23,10 @@ SYNONYMS = Synonyms(
     also=(
         "停掉 | 停下 | 停下来 | 停一下 | 停 | 停用执行 | 终止 | 中止 | 别跑了 | 别跑啦 | 不要跑了 | "
         "不跑了 | 别再跑了 | 不要再跑了 | 别再扫了 | 别再执行了 | 别扫了 | 不要扫了 | 别执行了 | "
-        "取消执行 | 停止执行 | 终止执行 | 停跑 | 叫停 | 中断 | 打断 | 掐掉 | 关停 | 停住 | terminate | "
-        "interrupt | stop it | abort | kill"
+        "取消执行 | 停止执行 | 终止执行 | 停跑 | 叫停 | 停一停 | 中断 | 打断 | 掐掉 | 关停 | 停住 | "
+        "terminate | interrupt | stop it | abort | kill"
     ),
-    common="取消 | 结束掉 | 暂停 | cancel | halt | end",
+    common="关掉 | 关了 | 取消 | 结束掉 | 暂停 | cancel | halt | end",
 )
 
 

@@ -13,10 +13,10 @@ router = Router()
 MAX_SCHEDULES_SHOWN = 10
 SYNONYMS = Synonyms(
     also=(
-        "下回 | 多久跑一次 | how often | 下次执行 | 下次什么时候 | 下次啥时候 | 下一次 | "
-        "下次几点 | 下次执行时间 | 下次运行 | 什么时候跑 | 啥时候跑 | 几点跑 | 几点执行 | "
-        "什么时候执行 | 何时跑 | 何时执行 | 接下来什么时候 | 执行时间 | 何时再跑 | next | "
-        "next run | run next | when is the next run | when does it run | upcoming runs"
+        "下回 | 还会跑 | 还会跑吗 | 还会执行 | 会不会再跑 | 多久跑一次 | how often | 下次执行 | "
+        "下次什么时候 | 下次啥时候 | 下一次 | 下次几点 | 下次执行时间 | 下次运行 | 什么时候跑 | "
+        "啥时候跑 | 几点跑 | 几点执行 | 什么时候执行 | 何时跑 | 何时执行 | 接下来什么时候 | 执行时间 | "
+        "何时再跑 | next | next run | run next | when is the next run | when does it run | upcoming runs"
     ),
 )
 

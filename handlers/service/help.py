@@ -21,10 +21,10 @@ SYNONYMS = Synonyms(
         "会干嘛 | 会做什么 | 会做啥 | 会啥 | 能干啥 | 能干嘛 | 能做啥 | 有什么功能 | 有啥功能 | "
         "有哪些功能 | 有哪些命令 | how do i use | how can i use | help me with | help with | 你会什么 | "
         "会什么 | 你会啥 | 你能做什么 | 你能干什么 | 你能干嘛 | 能做什么 | 能干什么 | 帮我做什么 | "
-        "做什么 | 怎么用 | 咋用 | 怎么玩 | help me | how does this work | 怎么使用 | 如何使用 | "
-        "使用说明 | 用法 | 说明 | 说明书 | 功能 | 功能列表 | 指令 | 指令列表 | 命令 | 命令列表 | 嗨 | "
-        "哈喽 | 哈啰 | 早 | 早上好 | 上午好 | 下午好 | 晚上好 | 早安 | 有人吗 | 介绍一下 | commands | "
-        "menu | what can you do | usage | how to use | good morning"
+        "做什么 | 怎么用 | 咋用 | 怎么玩 | help me | how does this work | 怎么使用 | 怎么操作 | "
+        "如何操作 | 咋操作 | 如何使用 | 使用说明 | 用法 | 说明 | 说明书 | 功能 | 功能列表 | 指令 | "
+        "指令列表 | 命令 | 命令列表 | 嗨 | 哈喽 | 哈啰 | 早 | 早上好 | 上午好 | 下午好 | 晚上好 | 早安 | "
+        "有人吗 | 介绍一下 | commands | menu | what can you do | usage | how to use | good morning"
     ),
 )
 

@@ -10,9 +10,9 @@ router = Router()
 
 SYNONYMS = Synonyms(
     also=(
-        "我的id | 我的工号 | 我的编号 | 我的staffid | 我的账号 | 我的身份 | 我的角色 | 我的权限 | "
-        "我有什么权限 | 我有啥权限 | 我有哪些权限 | 工号 | staffid | my id | my staffid | my staff id | "
-        "my role | my permissions"
+        "我的id | 我的工号 | 我的编号 | 我的staffid | 我的账号 | 我的身份 | 我的角色 | 我是什么角色 | "
+        "我是啥角色 | 我什么权限 | 我能干啥 | 我能做什么 | 我的权限 | 我有什么权限 | 我有啥权限 | "
+        "我有哪些权限 | 工号 | staffid | my id | my staffid | my staff id | my role | my permissions"
     ),
 )
 

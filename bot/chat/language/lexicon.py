@@ -130,7 +130,8 @@ _GRAMMAR: Mapping[Role, str] = {
         谢谢 谢谢啦 谢谢哈 谢谢呀 谢谢啊 谢谢哦 谢了 谢咯 谢谢老哥 3q 多谢 多谢啦 好呀 好哦 好啊 好的呀
         好的哦 行吧 行呀 收到啦 知道啦 明白了 明白啦 可以的 thanks_a_lot thank_you_so_much many_thanks
         tks tnx cheers 感谢 谢谢你 谢谢您 谢谢大家 好 好的 好滴 好嘞 好吧 行 收到 了解 明白 知道 知道了
-        懂了 哈哈 哈哈哈 呵呵 嘿嘿 嘻嘻 嗯 嗯嗯 哦 哦哦 噢 辛苦 辛苦了 辛苦啦 棒 真棒 太棒了 厉害 牛 👍
+        懂了 哈哈 哈哈哈 呵呵 嘿嘿 嘻嘻 嗯 嗯嗯 哦 哦哦 噢 辛苦 辛苦了 辛苦啦 棒 真棒 太棒了 太好了
+        麻烦了 麻烦你了 麻烦您了 nice_work good_work 厉害 牛 👍
         👌 🙏 不错 赞 给力 完美 可以 没事 没问题 再见 拜拜 晚安 哇 真好 爱你 对 对的 是的 是 不是 不
         取消 算了 抱歉 对不起 谢啦 好哒 不用了 不用 先不用 等等 等一下 666 6 ok okay k yes no yep nope
         thanks thx ty great nice cool good perfect awesome lol haha bye goodbye sure fine well done wow
