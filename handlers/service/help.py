@@ -1,10 +1,12 @@
 """`帮助` / `help`: list what the person may do here."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bot.chat.access import Access
 from bot.chat.context import Context
+from bot.chat.language.normalize import fold
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
 from bot.chat.router import Command, Router, Synonyms
@@ -14,6 +16,13 @@ _HELP_ORDER = (Permission.VIEW, Permission.OPERATE, Permission.ADMIN, Permission
 OFFERED = frozenset({"状态", "计划", "最近报告", "历史", "我是谁"})
 """Commands that are offered as buttons: those that only show something."""
 
+SUGGESTED = frozenset({"状态", "计划", "最近报告", "重跑", "我是谁"})
+"""Commands that the answer to a greeting names."""
+GREETINGS = re.compile(
+    r"(你好|您好)[呀啊]?|嗨|哈喽|哈啰|早|早安|(早上|上午|下午|晚上)好|在吗|在不在|有人吗"
+    r"|hello|hi|hey|good ?morning"
+)
+PUNCTUATION = " ,:。.!~?"
 
 SYNONYMS = Synonyms(
     also=(
@@ -43,6 +52,8 @@ def build_router(others: Sequence[Router]) -> Router:
         synonyms=SYNONYMS,
     )
     async def help(ctx: Context, request: CommandRequest) -> MarkdownMessage:
+        if GREETINGS.fullmatch(fold(request.message.text).strip(PUNCTUATION)):
+            return _greeting(ctx, request, (*others, router))
         commands = [command for each in (*others, router) for command in each.commands]
         sections = list(allowed_commands(commands, request.access))
         answer = ctx.cards.reply(
@@ -57,6 +68,15 @@ def build_router(others: Sequence[Router]) -> Router:
         return replace(answer, suggestions=tuple(_word(each, ctx.cards.lang) for each in offered))
 
     return router
+
+
+def _greeting(ctx: Context, request: CommandRequest, routers: Sequence[Router]) -> MarkdownMessage:
+    """Return a short answer: whoever says hello in a group did not ask for a list."""
+    commands = [command for each in routers for command in each.commands]
+    allowed = [each for _, some in allowed_commands(commands, request.access) for each in some]
+    words = [_word(each, ctx.cards.lang) for each in allowed if each.words[0] in SUGGESTED]
+    answer = ctx.cards.reply("greeting", name=request.message.sender.name, words=words)
+    return replace(answer, suggestions=(*words, *(["help"] if ctx.cards.lang == "en" else ["帮助"])))
 
 
 def allowed_commands(

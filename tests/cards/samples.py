@@ -416,12 +416,11 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "help": [
         {
             "role": "operator",
-            "is_open": True,
-            "viewers_listed": False,
             "sections": [{"permission": each, "commands": COMMANDS} for each in PERMISSIONS],
         },
         {"role": "none", "sections": [{"permission": "identify", "commands": COMMANDS[-1:]}]},
     ],
+    "greeting": [{"name": "李雷", "words": ["状态", "重跑"]}, {"name": "", "words": ["我是谁"]}],
     "whoami": [
         {
             "name": "李雷",

@@ -56,6 +56,16 @@ async def test_an_operator_of_one_schedule_is_shown_what_operators_may_do(core: 
     assert all(names_in(await core.say("帮助", sender=Person(id="user03")), Permission.OPERATE))
 
 
+@pytest.mark.parametrize(("who", "is_named"), [("user02", True), ("user03", False)])
+async def test_a_greeting_gets_a_short_answer_with_what_the_person_may_do(
+    core: CoreHarness, who: str, is_named: bool
+) -> None:
+    answer = await core.say("你好！", sender=Person(id=who, name="李雷"))
+    assert answer.startswith("你好，李雷。")
+    assert len(answer.splitlines()) == 1
+    assert ("重跑" in answer) is is_named
+
+
 async def test_help_offers_what_only_shows_something_as_buttons(core: CoreHarness) -> None:
     await core.say("帮助")
     assert set(core.messenger.answers[-1].suggestions) == OFFERED
