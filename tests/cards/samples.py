@@ -778,6 +778,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
                 {"name": "每日巡检", "next": NOW, "state": "active"},
                 {"name": "Weekly", "next": None, "state": "stopped"},
                 {"name": "Once", "next": None, "state": "over"},
+                {"name": "nightly", "next": None, "state": "active"},
             ],
             "total": 12,
         }
