@@ -47,6 +47,6 @@ _routers = (
     whoami.router,
     login.router,
 )
-_audit = audit.build_router(_routers)
+_audit = audit.build_router(lambda: router.commands)
 
-router = Router(*_routers, _audit, help.build_router((*_routers, _audit)))
+router: Router = Router(*_routers, _audit, help.build_router((*_routers, _audit)))

@@ -1,18 +1,18 @@
 """`审计 [计划|人]` / `audit [schedule|person]`: show who asked for what, newest first. A number shows one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bot.chat.context import Context
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest
-from bot.chat.router import Router
+from bot.chat.router import Command, Router
 from bot.models import AuditEntry, MarkdownMessage
 
-MAX_ENTRIES_SHOWN = 20
+MAX_ENTRIES_SHOWN = 10  # a phone shows three or four at once
 
 
-def build_router(others: Sequence[Router]) -> Router:
-    """Build the router of the audit, which shows the commands of the other routers in the own language."""
+def build_router(commands: Callable[[], Sequence[Command]]) -> Router:
+    """Build the router of the audit, which shows all commands in the configured language."""
     router = Router()
 
     @router.command(
@@ -26,8 +26,7 @@ def build_router(others: Sequence[Router]) -> Router:
     async def audit(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         name, words = request.argument, {}
         if ctx.cards.lang == "en":  # the audit has the first word of each command
-            commands = [command for each in (*others, router) for command in each.commands]
-            words = {command.words[0]: command.name for command in commands}
+            words = {command.words[0]: command.name for command in commands()}
         if entry := await ctx.audit.find_entry(name) if name else None:
             return ctx.cards.reply("audit_entry", entry=entry, words=words)
         entries = await _entries_about(ctx, request)
