@@ -38,3 +38,8 @@ def reason(code: str, **values: object) -> str:
     """Build a reason as it is stored. Values that are empty are left out."""
     given = {name: str(value) for name, value in values.items() if value not in {None, ""}}
     return str(Reason(code=code, values=given))
+
+
+def reported_reason(text: str) -> str:
+    """Return what another system says as a stored reason, even if it reads like a code of ours."""
+    return reason("reported", why=text) if Reason.parse(text) else text

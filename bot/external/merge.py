@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.external.models import ExternalRun, ReportedStatus, ReportedTask, RunEvent, RunLink
 from bot.models import MAX_CLOCK_SKEW, Task, TaskStatus
-from bot.reasons import reason
+from bot.reasons import reason, reported_reason
 
 MAX_EVENTS = 100  # kept of a run
 MAX_TASKS = 500  # of a run
@@ -195,7 +195,7 @@ def _task(run: ExternalRun, task: ReportedTask) -> Task:
         run_id=run.id,
         target=task.name or task.id,
         status=_TASK_STATUS[status],
-        reason=task.reason or ("" if status is not run.status else failure_reason(run)),
+        reason=reported_reason(task.reason) or ("" if status is not run.status else failure_reason(run)),
         start_time=task.started_at or run.started_at,
         end_time=(ended_at or run.ended_at) if status.ended else None,
     )
@@ -222,7 +222,7 @@ def failure_reason(run: ExternalRun) -> str:
     if run.exit_code:
         return reason("exit_status", status=run.exit_code, why=run.error)
     if run.error:
-        return run.error
+        return reported_reason(run.error)
     codes = {ReportedStatus.TIMED_OUT: "end_overdue", ReportedStatus.LOST: "contact_lost"}
     return reason(codes[run.status]) if run.status in codes else ""
 

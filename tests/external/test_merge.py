@@ -18,6 +18,7 @@ from bot.external.merge import (
 from bot.external.models import ExternalRun, ReportedStatus, ReportedTask
 from bot.models import TaskStatus
 from bot.reasons import reason
+from cards.catalogue import explain
 from tests.factories import NOW
 
 RUNNING, SUCCESS, FAILED = ReportedStatus.RUNNING, ReportedStatus.SUCCESS, ReportedStatus.FAILED
@@ -155,6 +156,12 @@ def test_a_run_without_tasks_is_one_task() -> None:
 def test_a_failure_says_why(report: RunReport, status: TaskStatus, reason: str) -> None:
     (task,) = tasks_of(merged(report)).values()
     assert (task.status, task.reason) == (status, reason)
+
+
+@pytest.mark.parametrize("error", ["killed", "no space left", 'killed {"signal": "TERM"}'])
+def test_an_error_is_told_as_it_was_reported(error: str) -> None:
+    (task,) = tasks_of(merged(RunReport(status=ReportedStatus.FAILED, error=error))).values()
+    assert explain(task.reason, "zh-CN") == error
 
 
 def test_tasks_that_are_open_at_the_end_end_with_the_run() -> None:
