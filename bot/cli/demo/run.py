@@ -21,7 +21,7 @@ from bot.cli.demo.sample_sites import SampleSites
 from bot.cli.sandbox import sandbox_on
 from bot.config.loader import Settings
 from bot.errors import ConfigError
-from bot.models import Person, Run, RunStatus, Trigger
+from bot.models import Person, PushStatus, Run, Trigger
 from bot.runs.lifecycle import TriggerRequest
 from bot.runtime import stop_on_signals
 from bot.telemetry.logging import configure
@@ -147,11 +147,11 @@ async def _login(app: App) -> str:
 
 
 async def _first_run(app: App) -> None:
-    """Trigger the first run, so that nobody has to wait for the cron, and wait for its end."""
+    """Trigger the first run, so that nobody has to wait for the cron, and wait until it is told."""
     schedules = {each.name: each for each in await app.engine.schedules()}
     request = TriggerRequest(idempotency_key=f"demo:{app.started.isoformat()}", trigger=Trigger.CRON)
     run: Run | None = await app.services.runs.trigger(schedules[FIRST], request)
-    while run and run.status is RunStatus.RUNNING:
+    while run and run.push_status is PushStatus.PENDING:
         await asyncio.sleep(LOOK_SECONDS)
         run = await app.stores.store.find_run(run.id)
 
