@@ -128,6 +128,16 @@ def check(config: Path | None) -> None:
 
 
 @main.command()
+@click.pass_obj
+def setup(config: Path | None) -> None:
+    """Set the shortcuts of the one-to-one chat with the robot. A second call changes nothing."""
+    from bot.cli.setup import set_up  # noqa: PLC0415
+
+    if not asyncio.run(set_up(_settings(config, quiet=True), _say)):
+        sys.exit(1)
+
+
+@main.command()
 @click.option("--concurrency", type=click.IntRange(1), help="Reports at once. Default: exporter.concurrency.")
 @click.option("--ping", is_flag=True, help="Only check that a worker of this machine is alive.")
 @click.pass_obj

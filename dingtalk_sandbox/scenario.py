@@ -16,7 +16,7 @@ from dingtalk_sandbox.errors import UsageError
 
 ALL_SCOPES = frozenset({
     "qyapi_robot_sendmsg", "qyapi_base", "qyapi_chat_read", "qyapi_chat_manage",
-    "Card.Instance.Write", "Card.Streaming.Write",
+    "Card.Instance.Write", "Card.Streaming.Write", "Robot.SingleChat.ReadWrite",
 })  # fmt: skip
 
 T = TypeVar("T")

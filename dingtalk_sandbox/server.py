@@ -16,6 +16,7 @@ from dingtalk_sandbox.api import (
     media,
     oauth,
     robots,
+    shortcuts,
     streaming,
     users,
     webhooks,
@@ -37,9 +38,9 @@ from dingtalk_sandbox.stream.hub import Hub
 PAGE_DIR = Path(__file__).parent / "page"
 MAX_BODY_BYTES = 64 * 1024 * 1024
 ENDPOINTS = (
-    *oauth.ENDPOINTS, *gateway.ENDPOINTS, *robots.ENDPOINTS, *webhooks.ENDPOINTS, *media.ENDPOINTS,
-    *work_notifications.ENDPOINTS, *cards.ENDPOINTS, *streaming.ENDPOINTS, *groups.ENDPOINTS,
-    *users.ENDPOINTS, *closed_endpoints(),
+    *oauth.ENDPOINTS, *gateway.ENDPOINTS, *robots.ENDPOINTS, *shortcuts.ENDPOINTS,
+    *webhooks.ENDPOINTS, *media.ENDPOINTS, *work_notifications.ENDPOINTS, *cards.ENDPOINTS,
+    *streaming.ENDPOINTS, *groups.ENDPOINTS, *users.ENDPOINTS, *closed_endpoints(),
 )  # fmt: skip
 
 

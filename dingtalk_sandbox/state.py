@@ -133,6 +133,7 @@ class SandboxState:
     def _clear(self) -> None:
         self.sessions: dict[str, Session] = {}
         self.media: dict[str, Upload] = {}
+        self.shortcuts: dict[str, list[Json]] = {}  # by robotCode
         self.cards: dict[str, Card] = {}
         self.work_notifications: dict[int, WorkNotificationTask] = {}
         self.work_notification_counts: Counter[tuple[str, ...]] = (

@@ -9,11 +9,13 @@ import aiohttp
 from bot.config.loader import Settings
 from bot.config.resolve import resolve_fallback_webhooks, resolve_webhooks
 from bot.delivery.channels import Channels
+from bot.messengers.dingtalk.api import ApiClient
 from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
 from bot.messengers.dingtalk.http import dingtalk_session
 from bot.messengers.dingtalk.identities import DingTalkIdentities
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.messengers.dingtalk.robot import OpenApiMessenger
+from bot.messengers.dingtalk.shortcuts.bar import ShortcutBar
 from bot.messengers.dingtalk.webhook import WebhookMessenger
 from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
 from bot.messengers.silent import SilentMessenger
@@ -65,6 +67,16 @@ async def open_channels(settings: Settings, clock: Clock) -> AsyncIterator[Chann
     """Open the configured channels for a single command, without rate limits."""
     async with dingtalk_session() as session:
         yield build_messengers(settings, session, clock, NullRateLimiter()).channels
+
+
+@asynccontextmanager
+async def open_shortcut_bars(settings: Settings, clock: Clock) -> AsyncIterator[Mapping[str, ShortcutBar]]:
+    """Open the shortcut bar of each app, by its name, for a single command, without rate limits."""
+    async with dingtalk_session() as session:
+        yield {
+            name: ShortcutBar(ApiClient(session, app, Tokens(session, app, clock)), app.robot_code)
+            for name, app in apps_from(settings).items()
+        }
 
 
 def channel_checks(channels: Channels) -> Checks:

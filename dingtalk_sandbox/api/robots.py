@@ -14,7 +14,7 @@ DIRECT_MESSAGE_LIFE = timedelta(hours=24)
 """One-to-one messages can be recalled and queried for this long."""
 
 
-def _robot_code(call: Call) -> str:
+def robot_code(call: Call) -> str:
     """Return the robotCode, which must be the app's own. Raises `ApiError`."""
     code = call.body.get("robotCode") or call.query.get("robotCode")
     if not code:
@@ -60,7 +60,7 @@ def _parse_message(state: SandboxState, call: Call) -> Rendering:
 
 
 def send_to_group(state: SandboxState, call: Call) -> Json:
-    robot = _robot_code(call)
+    robot = robot_code(call)
     rendering = _parse_message(state, call)
     message = build_message(state, call.app, call, rendering)
     message.conversation = _group(state, call, robot).id
@@ -71,7 +71,7 @@ def send_to_group(state: SandboxState, call: Call) -> Json:
 
 def send_to_people(state: SandboxState, call: Call) -> Json:
     """Send one-to-one messages. Users who cannot be reached are listed in the 200 response."""
-    _robot_code(call)
+    robot_code(call)
     if not call.body.get("userIds"):
         raise api_error("invalidParameter.userIds.empty", "userIds不能为空")
     users = rules.parse_strings(call.body["userIds"], rules.MAX_USERS)
@@ -113,11 +113,11 @@ def _recall(state: SandboxState, call: Call, conversation: str) -> Json:
 
 
 def recall_in_group(state: SandboxState, call: Call) -> Json:
-    return _recall(state, call, _group(state, call, _robot_code(call)).id)
+    return _recall(state, call, _group(state, call, robot_code(call)).id)
 
 
 def recall_from_people(state: SandboxState, call: Call) -> Json:
-    _robot_code(call)
+    robot_code(call)
     return _recall(state, call, "")
 
 
@@ -131,7 +131,7 @@ def _sent_messages(state: SandboxState, call: Call, key: object) -> list[Message
 
 def group_read_status(state: SandboxState, call: Call) -> Json:
     """Return who has read a group message ("0722")."""
-    group = _group(state, call, _robot_code(call))
+    group = _group(state, call, robot_code(call))
     message = _sent_messages(state, call, call.body.get("processQueryKey"))[0]
     if message.conversation != group.id:
         raise api_error("invalid.openConversationId")
@@ -141,7 +141,7 @@ def group_read_status(state: SandboxState, call: Call) -> Json:
 
 def direct_read_status(state: SandboxState, call: Call) -> Json:
     """Return who has read a one-to-one message ("0720")."""
-    _robot_code(call)
+    robot_code(call)
     messages = _sent_messages(state, call, call.query.get("processQueryKey"))
     if state.clock.now() - messages[0].at > DIRECT_MESSAGE_LIFE:
         raise api_error("robot.processQueryKey.expired")
@@ -169,7 +169,7 @@ def list_robots(state: SandboxState, call: Call) -> Json:
 
 def download_url(state: SandboxState, call: Call) -> Json:
     """Return the download URL of a file that a user sent ("0719")."""
-    _robot_code(call)
+    robot_code(call)
     code = call.body.get("downloadCode")
     if not isinstance(code, str) or code not in state.media:
         raise api_error("invalidParameter.param.invalid", "downloadCode")

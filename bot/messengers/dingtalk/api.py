@@ -71,11 +71,11 @@ class ApiClient:
             self._tokens.drop(token)
         return await attempt(await self._token())
 
-    async def upload(self, path: str, form: Callable[[], aiohttp.FormData]) -> Body:
+    async def upload(self, path: str, form: Callable[[], aiohttp.FormData], *, kind: str = "file") -> Body:
         """Upload to the old API. `form` builds the multipart body for each attempt."""
 
         async def attempt(token: str) -> Body:
-            query = {"access_token": token, "type": "file"}
+            query = {"access_token": token, "type": kind}
             answer = await self._post_oapi(path, query, data=form(), timeout=UPLOAD_TIMEOUT)
             return _checked(answer[1], error_from_oapi(answer[1]))
 

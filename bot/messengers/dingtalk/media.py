@@ -24,13 +24,22 @@ async def upload(calls: ApiClient, path: Path, name: str) -> str:
     except OSError as error:
         raise PermanentError(f"{name} cannot be read: {error.strerror}") from None
 
+    return await _upload(calls, data, name, "file")
+
+
+async def upload_image(calls: ApiClient, path: Path) -> str:
+    """Upload a PNG and return its media id, which does not expire."""
+    return await _upload(calls, await asyncio.to_thread(_read, path), path.name, "image")
+
+
+async def _upload(calls: ApiClient, data: bytes, name: str, kind: str) -> str:
     def form() -> aiohttp.FormData:
         body = aiohttp.FormData(quote_fields=False)
-        body.add_field("type", "file")
+        body.add_field("type", kind)
         body.add_field("media", data, filename=name, content_type="application/octet-stream")
         return body
 
-    answer = await calls.upload("/media/upload", form)
+    answer = await calls.upload("/media/upload", form, kind=kind)
     media_id = answer.get("media_id")
     if not isinstance(media_id, str):
         raise TemporaryError("DingTalk's answer has no media_id")

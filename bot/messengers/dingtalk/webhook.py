@@ -75,12 +75,14 @@ def action_card_body(markdown: MarkdownMessage) -> dict[str, Any]:
     In a group the robot may not receive the text, because nobody mentions it. The text names the commands
     too, so nothing is lost where a client does not know the links.
     """
-    buttons = [
-        {"title": text, "actionURL": f"dtmd://dingtalkclient/sendMessage?content={quote(text, safe='')}"}
-        for text in markdown.suggestions
-    ]
+    buttons = [{"title": text, "actionURL": message_link(text)} for text in markdown.suggestions]
     card = {"title": markdown.title, "text": markdown.text, "btnOrientation": "0", "btns": buttons}
     return {"msgtype": "actionCard", "actionCard": card}
+
+
+def message_link(text: str) -> str:
+    """Return a link that sends a text to the chat, as the person who opens it."""
+    return f"dtmd://dingtalkclient/sendMessage?content={quote(text, safe='')}"
 
 
 def _encode(body: Mapping[str, Any]) -> bytes:

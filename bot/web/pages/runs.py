@@ -30,6 +30,7 @@ class RunPages:
 
     def routes(self) -> list[web.RouteDef]:
         return [
+            web.get("/status/latest", self._gate.page(self.latest)),
             web.get("/status/runs/{run}", self._gate.page(self.show)),
             web.get("/status/runs/{run}/assets", self._gate.page(self.assets)),
             web.get("/status/runs/{run}/report", self._gate.page(self.report)),
@@ -99,6 +100,12 @@ class RunPages:
         if link is None:
             return self._gate.trouble(visitor, "no_report", HTTPStatus.NOT_FOUND)
         raise web.HTTPSeeOther(link.url)
+
+    async def latest(self, _: web.Request, visitor: Visitor) -> web.StreamResponse:
+        """Lead to the run of the newest report that the visitor may see."""
+        for report in await visitor.context.recent_reports(visitor.request, limit=1):
+            raise web.HTTPSeeOther(f"/status/runs/{report.run_id}")
+        return self._gate.trouble(visitor, "no_report", HTTPStatus.NOT_FOUND)
 
     async def _find(self, request: web.Request, visitor: Visitor) -> Run:
         run = await visitor.context.find_run(visitor.request, request.match_info["run"])

@@ -15,6 +15,7 @@ from tests.web.web_harness import FakeIdentities, PageHarness, page_client
 WHO = Person(id="user01", name="李雷")
 PAGES = (
     "/status",
+    "/status/latest",
     "/status/runs/r1",
     "/status/runs/r1/assets",
     "/status/runs/r1/report",

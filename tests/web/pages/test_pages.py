@@ -268,6 +268,17 @@ async def test_a_report_is_downloaded_by_a_link_of_the_session(core: CoreHarness
     assert answers[0].headers["Location"].startswith("http://x/reports/")
 
 
+async def test_the_latest_report_leads_to_its_run(site: PageHarness) -> None:
+    run = await site.core.finished_run()
+    answer = await site.client.get("/status/latest", allow_redirects=False)
+    assert (answer.status, answer.headers["Location"]) == (303, f"/status/runs/{run.id}")
+
+
+async def test_without_a_report_there_is_no_latest_one(site: PageHarness) -> None:
+    await site.core.trigger()
+    assert "没有报告" in await site.get("/status/latest", status=404)
+
+
 async def test_without_a_report_there_is_nothing_to_download(site: PageHarness) -> None:
     run = await site.core.trigger()
     assert "没有报告" in await site.get(f"/status/runs/{run.id}/report", status=404)
