@@ -133,8 +133,7 @@ def setup(config: Path | None) -> None:
     """Set the shortcuts of the one-to-one chat with the robot. A second call changes nothing."""
     from bot.cli.setup import set_up  # noqa: PLC0415
 
-    if not asyncio.run(set_up(_settings(config, quiet=True), _say)):
-        sys.exit(1)
+    asyncio.run(set_up(_settings(config, quiet=True), _say))
 
 
 @main.command()

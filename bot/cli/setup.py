@@ -1,11 +1,11 @@
 """`dingrun setup`: put DingRun's shortcuts into the bar of the robot's one-to-one chat."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import starmap
 
 from bot.cli.audited import audited_command
 from bot.config.loader import Settings
-from bot.errors import ConfigError, DingRunError
+from bot.errors import ConfigError, DingRunError, PermanentError
 from bot.messengers.dingtalk.shortcuts.bar import Shortcut, ShortcutBar
 from bot.messengers.dingtalk.webhook import message_link
 from bot.runtime import utc_now
@@ -36,10 +36,10 @@ def shortcuts_for(public_url: str) -> Sequence[Shortcut]:
     return list(starmap(build, SHORTCUTS))
 
 
-async def set_up(settings: Settings, say: Callable[[str], object]) -> bool:
-    """Set the shortcuts of each app, and print a line for each. Returns True if all could be set.
+async def set_up(settings: Settings, say: Callable[[str], object]) -> None:
+    """Set the shortcuts of each app, and print a line for each.
 
-    Raises `ConfigError` without an app.
+    Raises `ConfigError` without an app, and `PermanentError` at the end if one could not be set.
     """
     wanted = shortcuts_for(settings.web.public_url)
     stores = open_stores(settings.store.url)
@@ -49,12 +49,20 @@ async def set_up(settings: Settings, say: Callable[[str], object]) -> bool:
         await stores.store.open()
         try:
             async with audited_command(settings, stores, "setup"):
-                done = [await _set(name, bar, wanted, say) for name, bar in bars.items()]
+                await _set_all(bars, wanted, say)
         finally:
             await stores.store.close()
     if not settings.web.public_url:
         say(LINKS_ARE_UNSURE)
-    return all(done)
+
+
+async def _set_all(
+    bars: Mapping[str, ShortcutBar], wanted: Sequence[Shortcut], say: Callable[[str], object]
+) -> None:
+    """Set the shortcuts of each app. One that fails does not stop the others."""
+    done = [await _set(name, bar, wanted, say) for name, bar in bars.items()]
+    if not all(done):
+        raise PermanentError(f"{done.count(False)} of {len(done)} apps: shortcuts not set")
 
 
 async def _set(name: str, bar: ShortcutBar, wanted: Sequence[Shortcut], say: Callable[[str], object]) -> bool:
