@@ -199,7 +199,7 @@ def demo_schedules(sites: SampleSites) -> Mapping[str, Any]:
         "schedules": [
             {
                 "name": FIRST,
-                "cron": "*/5 * * * *",
+                "cron": "*/30 * * * *",  # seldom, so that a card stays the newest while somebody looks at it
                 "targets": sites.targets,
                 "notify_enable": True,
                 "notify_on": "always",
