@@ -11,7 +11,7 @@ from bot.chat.context import Context, request_key
 from bot.chat.language.spans import Span, next_morning, split_span
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
-from bot.chat.router import SCHEDULE, ButtonReplies, Router
+from bot.chat.router import SCHEDULE, ButtonReplies, Router, Synonyms
 from bot.delivery.policy.effective import active_mute
 from bot.errors import UserError
 from bot.models import MarkdownMessage, Mute, Run, Schedule, ScheduleOverride
@@ -27,12 +27,18 @@ MUTE_USAGE: Mapping[str, str] = {
 }
 
 
+SYNONYMS = Synonyms(
+    also="别提醒 | 别提醒我 | 不要提醒 | 不要提醒我 | 停止提醒 | 关掉提醒 | 关闭提醒 | 取消提醒"
+)
+
+
 @router.command(
     "静默",
     "mute",
     "静音",
     "免打扰",
     "别吵",
+    synonyms=SYNONYMS,
     permission=Permission.OPERATE,
     argument=MUTE_USAGE,
     zh="在一段时间内不推送一个计划",

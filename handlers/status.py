@@ -34,7 +34,14 @@ SYNONYMS = Synonyms(
         "还在跑 | 正在跑 | 在跑吗 | 正在执行 | 在执行 | 还在执行 | 执行完 | 执行完了 | 执行到 | "
         "执行情况 | 执行状态 | 执行进度 | 执行结果 | 运行状态 | 运行情况 | 运行中 | 在运行 | 执行中 | "
         "跑得 | 跑得怎么样 | 跑的怎么样 | 重跑完 | 扫完 | 扫描完 | progress | running | still running | "
-        "what's running"
+        "what's running | 谁在处理 | 谁处理 | 谁来处理 | 谁负责处理 | 谁在看 | 谁在跟进 | 谁跟进 | 谁接手 | "
+        "谁接手了 | 谁认领 | 谁认领了 | 谁认领的 | 谁确认的 | 谁确认了 | 有人处理 | 有人在处理 | 有人在看 | "
+        "有人跟进 | 有人在跟进 | 有人接手 | 有人认领 | 处理人 | who is handling | who's handling | "
+        "who handles | who is on | who's on | who is working on | who's working on | who is looking at | "
+        "who is looking into | who's looking at | who's looking into | who is taking care of | "
+        "who takes care of | who acknowledged | who acked | who has acknowledged | who took over | "
+        "is anyone handling | is anyone on | is anyone working on | is anyone looking into | "
+        "is anyone looking at | is anybody handling | is anybody on | is anybody working on"
     ),
     common=(
         "怎么样 | 怎么样了 | 咋样 | 咋样了 | 如何了 | 情况 | 什么情况 | 啥情况 | 结果 | 结果怎么样 | "

@@ -129,10 +129,8 @@ class MessageProcessor:
             ConfirmationNeeded: It is not clear enough to act.
         """
         found, argument, title = wish.interpretation, wish.argument, wish.title
-        if found.answer is Answer.WHICH and not found.keys and wish.schedules:
-            raise self._context.schedules.one_at_a_time(wish.schedules)
         if found.answer is Answer.WHICH:
-            raise self._context.schedules.ambiguous(wish.schedules)
+            raise self._offer(wish)
         if found.answer is Answer.NO_SUCH and command.takes is Takes.RUN:
             raise UserError("no_such_run", run=found.claimed)
         if found.answer is Answer.NO_SUCH:
@@ -143,6 +141,16 @@ class MessageProcessor:
         if command.language.acts:
             await self._ask_back(command, request, argument, title)
         return replace(request, argument=argument)
+
+    def _offer(self, wish: Wish) -> UserError:
+        """Offer the schedules that may be meant. A number repeats the command with what follows the name."""
+        found, schedules = wish.interpretation, self._context.schedules
+        each_one = not found.keys and wish.schedules
+        error = (schedules.one_at_a_time if each_one else schedules.ambiguous)(wish.schedules)
+        listed = error.values.get("listed")
+        if isinstance(listed, list) and found.text:
+            error.values["listed"] = [f"{key} {found.text}" for key in listed]
+        return error
 
     async def _ask_back(
         self, command: Command, request: CommandRequest, argument: str, title: str

@@ -8,7 +8,7 @@ from bot.chat.permissions import AccessPolicy, Permission
 from bot.chat.requests import CommandRequest
 from bot.chat.router import Router
 from bot.errors import ConfirmationNeeded
-from bot.models import MarkdownMessage
+from bot.models import MarkdownMessage, TaskStatus
 from tests.conftest import CoreHarness
 from tests.factories import make_message, make_schedule
 
@@ -89,6 +89,28 @@ async def test_a_day_selects_the_report_of_that_day(core: CoreHarness) -> None:
     core.clock.turn(seconds=86_400)
     await core.finished_run()
     assert run.id in await core.say("昨天的报告")
+
+
+@pytest.mark.parametrize("said", ["昨天的执行", "yesterday's run", "history of Nov 24", "每日巡检昨天的运行"])
+async def test_the_runs_of_a_day_are_shown_and_not_started(core: CoreHarness, said: str) -> None:
+    run = await core.finished_run()
+    core.clock.turn(seconds=86_400)
+    later = await core.finished_run()
+    answer = await core.say(said)
+    assert run.id in answer
+    assert later.id not in answer
+    assert len(await runs(core)) == 2
+
+
+async def test_a_name_that_starts_with_a_negation_is_looked_for_as_a_whole(core: CoreHarness) -> None:
+    assert "不存在的" in await core.say("计划 不存在的")
+
+
+async def test_who_takes_care_of_a_failure_can_be_asked(core: CoreHarness) -> None:
+    await core.trigger()
+    await core.finish(status=TaskStatus.ERROR)
+    await core.say("确认 每日巡检")
+    assert "李雷" in await core.say("谁在处理")
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,38 @@ async def test_without_a_time_it_asks_and_a_number_answers(core: CoreHarness) ->
     assert await muted_until(core) == "next"
 
 
-@pytest.mark.parametrize("said", ["静默 31天", "静默 0h", "静默 到 2020-01-01"])
+@pytest.mark.parametrize(
+    "said", ["停止推送每日巡检", "关掉每日巡检的通知", "别推送", "stop notifications for 巡检"]
+)
+async def test_who_wants_no_notifications_is_asked_for_how_long_and_stops_no_run(
+    core: CoreHarness, said: str
+) -> None:
+    run = await core.trigger()
+    assert "多久" in await core.say(said)
+    await core.say("1")
+    assert await muted_until(core) == "11-24 12:00"
+    assert (await core.run(run.id)).status is run.status
+
+
+async def test_a_time_in_other_words_is_asked_back_first(core: CoreHarness) -> None:
+    assert "静默" in await core.say("今晚别通知每日巡检")
+    assert await muted_until(core) == "not muted"
+    await core.say("确认")
+    assert await muted_until(core) == "11-25 09:00"
+
+
+@pytest.mark.parametrize("said", ["静默全部 2h", "mute everything for 2 hours", "2小时内别推送所有计划"])
+async def test_of_all_schedules_it_asks_which_and_keeps_the_time(core: CoreHarness, said: str) -> None:
+    core.engine.known.append(make_schedule(id="s2", name="备份"))
+    assert "备份" in await core.say(said)
+    await core.say("1")
+    assert await muted_until(core) == "11-24 13:00"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["静默 31天", "静默 0h", "静默 到 2020-01-01", "mute 每日巡检 until yesterday", "静默 每日巡检 到上周五"],
+)
 async def test_a_mute_ends_within_a_month(core: CoreHarness, said: str) -> None:
     assert "30" in await core.say(said)
     assert await muted_until(core) == "not muted"

@@ -136,7 +136,7 @@ class Interpreter:
         found, command = wish.interpretation, wish.command
         if command is None or command.takes is Takes.NOTHING:
             return wish
-        if command.takes is Takes.TEXT:
+        if command.takes is Takes.TEXT and found.answer is not Answer.WHICH:
             return replace(wish, argument=found.text, title=found.text)
         if found.answer is Answer.NO_SUCH:
             return replace(wish, schedules=tuple(known.schedules.values()))

@@ -22,6 +22,9 @@ MAX_LEFT_CHARS = 12  # characters that a question may have beside what is unders
 _OUTCOMES = frozenset({"重跑失败", "rerun failed", "失败", "failed", "成功", "ok", "okay"})
 
 
+_NO_NAME_ALONE = (Role.NOT, Role.DONT, Role.PAST, Role.LATER, Role.OFF, Role.NOTICE)  # beside a name
+
+
 class Answer(StrEnum):
     """The kind of answer that is due."""
 
@@ -154,7 +157,7 @@ def _act(
         or evidence.day is not None
         or evidence.numbers > 1
         or wish.asked
-        or evidence.has(Role.LATER, Role.ELSE, Role.ALL, Role.NOUN)
+        or evidence.has(Role.LATER, Role.ELSE, Role.ALL, Role.NOUN, Role.NOTICE, Role.OFF)
         or evidence.names_act
         or asks(evidence)
         or (wish.common and not _is_clear(evidence))
@@ -218,6 +221,6 @@ def _without_command(base: Interpretation, evidence: Evidence, vocabulary: Vocab
     strange = bool(subject.left or subject.claimed)
     if evidence.has(Role.SMALLTALK) and not strange and not subject.keys:
         return replace(base, answer=Answer.SMALLTALK)
-    if subject.keys and not strange and not evidence.has(Role.NOT, Role.DONT, Role.PAST, Role.LATER):
+    if subject.keys and not strange and not evidence.has(*_NO_NAME_ALONE):
         return _look(replace(base, command="status"), evidence, vocabulary, common=True)
     return base

@@ -30,11 +30,13 @@ class Role(StrEnum):
     WHEN = "when"
     HOW = "how"
     LATER = "later"  #: another time than now, or a condition
-    ELSE = "else"  #: somebody else than DingRun
+    ELSE = "else"  #: somebody else than DingRun, or that it is remembered
     AND = "and"  #: joins two wishes or two names
     OF = "of"
     SET = "set"  #: says to what something is changed
-    NOUN = "noun"  #: makes a noun of a verb: the rerun of
+    NOUN = "noun"  #: makes a noun of a verb, or is one: the rerun of, runs
+    NOTICE = "notice"  #: what DingRun sends by itself
+    OFF = "off"  #: ends what goes on
     SMALLTALK = "smalltalk"
 
 
@@ -75,7 +77,7 @@ _GRAMMAR: Mapping[Role, str] = {
     Role.TAKE: "把",
     Role.ALL: """
         全部 所有 所有的 全都 一切 整个 任何 其他 其他的 其它 都给我 都 all everything every both others
-        all_of_them
+        all_of_them all_schedules all_the_schedules
     """,
     Role.EVERY: """
         哪 哪些 有哪些 列表 列出 列一下 列 清单 什么 哪个 哪几个 几个 几次 多少 啥 list which what
@@ -83,8 +85,8 @@ _GRAMMAR: Mapping[Role, str] = {
     """,
     Role.DONT: """
         别 不要 不用 不必 不许 不准 不能 不可以 不想 不该 先别 先不要 先不 勿 请勿 切勿 千万别 千万不要
-        无需 无须 不需要 没必要 没有必要 禁止 严禁 甭 莫 don't dont never avoid shouldn't do_not no_need
-        no_need_to need_not must_not should_not
+        无需 无须 不需要 没必要 没有必要 禁止 严禁 甭 莫 don't dont no_more never avoid shouldn't do_not
+        no_need no_need_to need_not must_not should_not
     """,
     Role.NOT: """
         不 没 没有 未 不是 除了 除 not no cannot can't won't didn't doesn't isn't wasn't hasn't without
@@ -120,12 +122,16 @@ _GRAMMAR: Mapping[Role, str] = {
     """,
     Role.ELSE: """
         我 我来 我去 我们 咱们 他 她 他们 她们 人家 自己 让 叫 老板 同事 说 i we he she they them him
-        her his their tell ask let i'll i_will we'll i_am i'm let's
+        her his their tell ask let i'll i_will we'll i_am i'm let's 忘 忘了 忘记 记得 forget remember
     """,
     Role.AND: "和 与 跟 及 以及 并 并且 然后 接着 再把 同时 顺便 还要 、 , ; + & and then also plus",
     Role.SET: "改成 改为 设成 设为 设置成 设置为 换成 调成 调整为 变成 set_to change_to changed_to",
-    Role.NOUN: "a_job a_task a_schedule any_job any_task any_schedule the_rerun a_rerun the_stop",
-    Role.OF: "的 之 of in from for on with",
+    Role.NOUN: """
+        a_job a_task a_schedule any_job any_task any_schedule the_rerun a_rerun the_stop runs executions
+    """,
+    Role.NOTICE: "notification notifying notified",
+    Role.OFF: "关闭 屏蔽 turn_off turn_off_the switch_off disable",
+    Role.OF: "的 之 of in from for on with about",
     Role.SMALLTALK: """
         谢谢 谢谢啦 谢谢哈 谢谢呀 谢谢啊 谢谢哦 谢了 谢咯 谢谢老哥 3q 多谢 多谢啦 好呀 好哦 好啊 好的呀
         好的哦 行吧 行呀 收到啦 知道啦 明白了 明白啦 可以的 thanks_a_lot thank_you_so_much many_thanks
@@ -163,6 +169,9 @@ ABOUT: Mapping[tuple[str, str], str] = {
     ("resend", "last report"): "last report",
 }
 """What a word of an acting command and one of a looking command mean together."""
+
+RUN_NOUNS = frozenset(_words("执行 运行 扫描 run scan runs executions"))
+"""Words that are nouns for runs as well as verbs."""
 
 ABOUT_WORDS = {"failures": FAILED_ONES, "status": RUNNING_ONES}
 """The words of a looking command that are meant in `ABOUT`; of other commands any."""

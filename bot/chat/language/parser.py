@@ -9,6 +9,8 @@ from bot.chat.language.evidence import Evidence, collect
 from bot.chat.language.lexicon import Role
 from bot.chat.language.near import is_typo
 from bot.chat.language.normalize import Said, fold, read
+from bot.chat.language.nouns import with_nouns, with_whole_name
+from bot.chat.language.quiet import read_mute_of_all, read_quiet
 from bot.chat.language.spans import is_span
 from bot.chat.language.tokens import Named, Token, Tokenizer
 from bot.chat.language.vocabulary import CommandWords, Takes, Vocabulary
@@ -55,8 +57,10 @@ class Parser:
     def parse(self, text: str, *, names: Sequence[Named] = (), today: date) -> Interpretation:
         """Interpret a text, with the names that are known now. Never raises."""
         said = read(text)
-        tokens = Tokenizer(self._vocabulary, names, today).split(said.text)
-        free = self._free_text(said, tokens)
+        tokens = with_whole_name(said, Tokenizer(self._vocabulary, names, today).split(said.text))
+        tokens = with_nouns(said, tokens, self._vocabulary, today)
+        words = [token for token in tokens if not (token.sign and token.sense is None)]
+        free = read_mute_of_all(said, words) or self._free_text(said, tokens) or read_quiet(said, words)
         if free:
             return free
         evidence = collect(said, tokens, names, self._vocabulary)

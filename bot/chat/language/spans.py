@@ -16,6 +16,8 @@ _DIGITS = {"半": 0.5, "两": 2, "俩": 2, **{word: n for n, word in enumerate("
 _WEEKDAYS = {word: n for n, word in enumerate("一二三四五六日")} | {"天": 6}
 _ENGLISH_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAYS = {"今天": 0, "today": 0, "今晚": 0, "tonight": 0, "明天": 1, "tomorrow": 1, "明早": 1, "后天": 2}
+_PAST_DAYS = {"昨天": -1, "昨日": -1, "昨晚": -1, "yesterday": -1, "前天": -2}
+_ALL_DAYS = _DAYS | _PAST_DAYS
 _UNITS = {
     timedelta(minutes=1): ("分钟", "分", "minutes", "minute", "mins", "min", "m"),
     timedelta(hours=1): ("个小时", "小时", "个钟头", "钟头", "hours", "hour", "hrs", "hr", "h"),
@@ -30,12 +32,13 @@ _AMOUNT = re.compile(
 )
 _NEXT = re.compile(r"(?:下一?次|the next run|next run|(?<![a-z])next(?: time)?)$")
 _TODAY = re.compile(r"(?:今天|(?<![a-z])(?:for )?today)$")
+_TONIGHT = re.compile(r"(?:今晚|(?<![a-z])(?:for )?tonight)$")
 _UNTIL = re.compile(
     r"(?:直到|到|至|(?<![a-z])(?:until|till)(?![a-z])) ?"
     r"(?:(?P<year>\d{4})[-/年])?(?:(?P<month>\d{1,2})[-/月](?P<day>\d{1,2})[日号]?)? ?"
-    rf"(?P<word>{'|'.join(_DAYS)})? ?"
-    r"(?:(?P<next>下)?(?:周|星期)(?P<weekday>[一二三四五六日天]))?"
-    rf"(?:(?P<english>{'|'.join(_ENGLISH_WEEKDAYS)})[a-z]*)? ?"
+    rf"(?P<word>{'|'.join(_ALL_DAYS)})? ?"
+    r"(?:(?P<week>下|上)?(?:周|星期)(?P<weekday>[一二三四五六日天]))?"
+    rf"(?:(?P<last>last )?(?P<english>{'|'.join(_ENGLISH_WEEKDAYS)})[a-z]*)? ?"
     r"(?:at )?(?P<part>早上|上午|中午|下午|晚上)? ?"
     r"(?:(?P<hour>\d{1,2}) ?(?:(?P<mark>[:点]) ?(?P<minute>\d{2})?(?P<half>半)?(?:分)?)?"
     r" ?(?P<meridiem>am|pm)?)?$"
@@ -56,12 +59,15 @@ def split_span(text: str, now: datetime, zone: ZoneInfo) -> tuple[str, Span | No
     - `今天`, `today`: until the end of the day.
     - `到 9:00`, `until tomorrow 9:00`, `到周一`, `到 11-30 18:00`: the next such time. A day without a time
       ends at 9:00.
+    - `今晚`, `tonight`: until 9:00 of the next day.
     - `下次`, `next`: the next run.
+
+    A day that is over, such as `until yesterday`, gives a span that ends in the past.
     """
     said = unicodedata.normalize("NFKC", text).strip().rstrip("。.!！,，")
     folded = said.lower() if len(said.lower()) == len(said) else said
     readers: Sequence[Callable[[str, datetime, ZoneInfo], tuple[int, Span] | None]]
-    readers = (_read_next, _read_until, _read_today, _read_amount)
+    readers = (_read_next, _read_until, _read_today, _read_tonight, _read_amount)
     for read in readers:
         found = read(folded, now, zone)
         if found:
@@ -73,6 +79,12 @@ def is_span(text: str) -> bool:
     """Return whether a text is a span and nothing else, at any time."""
     name, span = split_span(text, datetime(2000, 1, 3, tzinfo=UTC), ZoneInfo("UTC"))
     return span is not None and not name
+
+
+def last_span(text: str) -> str:
+    """Return the span that a text ends on, as it was said, or "" if there is none."""
+    before, span = split_span(text, datetime(2000, 1, 3, tzinfo=UTC), ZoneInfo("UTC"))
+    return text[len(before) :].strip() if span else ""
 
 
 def next_morning(now: datetime, zone: ZoneInfo) -> datetime:
@@ -89,6 +101,11 @@ def _read_today(text: str, now: datetime, zone: ZoneInfo) -> tuple[int, Span] | 
     found = _TODAY.search(text)
     tomorrow = now.astimezone(zone).date() + timedelta(days=1)
     return (found.start(), Span(until=_at(tomorrow, time(), zone))) if found else None
+
+
+def _read_tonight(text: str, now: datetime, zone: ZoneInfo) -> tuple[int, Span] | None:
+    found = _TONIGHT.search(text)
+    return (found.start(), Span(until=next_morning(now, zone))) if found else None
 
 
 def _read_amount(text: str, now: datetime, zone: ZoneInfo) -> tuple[int, Span] | None:
@@ -128,13 +145,15 @@ def _time_of(found: re.Match[str], now: datetime, zone: ZoneInfo) -> datetime:
         return end
     if day is None:
         return _at(today + timedelta(days=1), clock or MORNING, zone)
-    if found["word"] and clock is None:
+    if found["word"] and clock is None and day >= today:
         return _at(today + timedelta(days=1), time(), zone)
     return _later(found, day, clock or MORNING, zone) or end
 
 
 def _later(found: re.Match[str], day: date, clock: time, zone: ZoneInfo) -> datetime | None:
     """Return the same day of the next week or year, if the words can mean that."""
+    if found["last"] or found["week"] == "上":
+        return None
     if found["weekday"] or found["english"]:
         return _at(day + timedelta(days=7), clock, zone)
     return _at(day.replace(year=day.year + 1), clock, zone) if found["month"] and not found["year"] else None
@@ -144,12 +163,14 @@ def _day_of(found: re.Match[str], today: date) -> date | None:
     if found["month"]:
         return date(int(found["year"] or today.year), int(found["month"]), int(found["day"]))
     if found["word"]:
-        return today + timedelta(days=_DAYS[found["word"]])
+        return today + timedelta(days=_ALL_DAYS[found["word"]])
     if found["weekday"] or found["english"]:
         wanted = _WEEKDAYS[found["weekday"]] if found["weekday"] else _english_weekday(found["english"])
         monday = today - timedelta(days=today.weekday())
-        if found["next"]:
-            return monday + timedelta(days=7 + wanted)
+        if found["week"]:
+            return monday + timedelta(days=(7 if found["week"] == "下" else -7) + wanted)
+        if found["last"]:
+            return today - timedelta(days=(today.weekday() - wanted - 1) % 7 + 1)
         return today + timedelta(days=(wanted - today.weekday()) % 7)
     return None
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bot.chat.language.decisions import Answer
 from bot.chat.language.lexicon import WORDS, Role
 from bot.chat.language.normalize import fold
+from bot.chat.language.spans import last_span
 from bot.chat.language.tokens import Named
 from handlers import router
 from tests.chat.language.scores import NAMES, PARSER, SCHEDULES, TODAY, parse
@@ -41,6 +42,26 @@ def test_what_is_forbidden_is_never_done(dont: str, act: str, name: str) -> None
     for text in (f"{dont} {act}{name}", f"{name} {dont} {act}", f"请{dont} {act}{name}谢谢"):
         found = parse(text)
         assert found.answer is not Answer.ACT or found.command == "stop"
+
+
+@given(
+    st.sampled_from(["停止", "别", "不要", "取消", "关掉", "stop ", "turn off ", "don't "]),
+    st.sampled_from(["推送", "通知", "notifications", "notify me"]),
+    st.sampled_from(["", *SCHEDULES.values()]),
+    st.sampled_from(["", "吧", "今天", "2h", " tonight"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_ending_notifications_stops_no_run_and_mutes_for_no_time_unasked(
+    end: str, notice: str, name: str, time: str
+) -> None:
+    for text in (
+        f"{end}{notice} {name} {time}",
+        f"{name} {end}{notice} {time}",
+        f"{time} {end}{notice} {name}",
+    ):
+        found = parse(text)
+        assert found.command == "mute"
+        assert found.answer is not Answer.ACT or not last_span(found.text)
 
 
 @given(st.sampled_from(["了吗", "了没", "过吗", "过了"]), st.sampled_from(["重跑", "重新执行", "停止"]))
