@@ -159,10 +159,7 @@ class _Builder:
         )
         self._delivery_services = self._build_delivery_services()
         self._lapse_alerts = LapseAlerts(
-            self._delivery_services,
-            adapters.stores.lapses,
-            self._overrides,
-            enabled=settings.notify.lapses,
+            self._delivery_services, adapters.stores.lapses, self._overrides, enabled=settings.notify.lapses
         )
         self._delivery = DeliveryRequests(self._store, self._jobs, self._delivery_services.governor)
         self._reconciler = Reconciler(self._store, self._jobs)
