@@ -10,9 +10,8 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
-from re import _constants as kinds  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 import pytest
@@ -23,6 +22,8 @@ from bot.errors import TemporaryError
 from bot.telemetry.logging import RedactingFormatter
 from bot.workbook.masking import mask_text
 
+kinds: Any = import_module("re._constants")
+parser: Any = import_module("re._parser")
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bot", "handlers", "cards", "dingtalk_sandbox", "arl_sandbox")
 MAX_BOUNDED_REPEATS = 1000  # a repeat with a higher limit counts as unbounded

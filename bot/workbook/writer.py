@@ -39,7 +39,7 @@ FILTER_ARROW_WIDTH = 4
 
 _EMPTY_SHEET_DATA = re.compile(rb"<sheetData\s*/>|<sheetData>\s*</sheetData>")
 _FONT = re.compile(rb"(<font>)(.*?)</font>", re.DOTALL)
-_FONT_PART = re.compile(rb"<(\w+)\b[^>]*/>")
+_FONT_PART = re.compile(rb"<(\w{1,40})\b[^>]*/>")
 _HEADER = PatternFill("solid", fgColor="1677FF")
 FONT_NAME = "Calibri"  # that of the default style
 FONT_ORDER = (
