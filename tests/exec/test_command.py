@@ -14,6 +14,16 @@ from tests.exec.conftest import LIMIT_SECONDS, Recorder, Wrapper
 
 HARD_WORDS = ["a b", "", "$HOME", "*", "'\"", "中文", "--", "-s", "\\n"]
 MB = 1_000_000
+TWO_PROCESSES = """
+import os, signal, sys
+number = int(sys.argv[1])
+signal.pthread_sigmask(signal.SIG_BLOCK, [number])  # so that it waits, however early it comes
+child = os.fork()
+if child:
+    print("ready", flush=True)
+signal.sigwait([number])
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if child else 7)
+"""
 
 
 def pythons() -> Sequence[str]:
@@ -90,8 +100,7 @@ def test_a_full_disk_costs_the_output_but_not_the_command(wrapper: Wrapper, reco
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1"])
 def test_signals_reach_all_processes_of_the_command(wrapper: Wrapper, name: str) -> None:
     number = getattr(signal, name)
-    script = f"trap 'exit 7' {number:d}; echo ready; sleep 60 & wait; wait"
-    process = wrapper.start("--", "sh", "-c", script)
+    process = wrapper.start("--", sys.executable, "-c", TWO_PROCESSES, str(int(number)))
     assert process.stdout
     assert process.stdout.readline() == b"ready\n"
     process.send_signal(number)
