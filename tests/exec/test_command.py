@@ -97,7 +97,7 @@ def test_a_full_disk_costs_the_output_but_not_the_command(wrapper: Wrapper, reco
     assert "No space left on device" in recorder.logs()[0]
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGUSR1"])
 def test_signals_reach_all_processes_of_the_command(wrapper: Wrapper, name: str) -> None:
     number = getattr(signal, name)
     process = wrapper.start("--", sys.executable, "-c", TWO_PROCESSES, str(int(number)))
