@@ -5,7 +5,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -97,7 +97,16 @@ def test_a_full_disk_costs_the_output_but_not_the_command(wrapper: Wrapper, reco
     assert "No space left on device" in recorder.logs()[0]
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGUSR1"])
+@pytest.fixture
+def signals_as_in_a_terminal() -> Iterator[None]:
+    """Hand no ignored SIGINT on to the program, as a shell does to what it runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("signals_as_in_a_terminal")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1"])
 def test_signals_reach_all_processes_of_the_command(wrapper: Wrapper, name: str) -> None:
     number = getattr(signal, name)
     process = wrapper.start("--", sys.executable, "-c", TWO_PROCESSES, str(int(number)))

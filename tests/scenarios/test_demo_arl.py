@@ -1,5 +1,6 @@
 """`python -m bot demo --engine arl` as a newcomer meets it: ARL fires by itself, people go on by chat."""
 
+import asyncio
 import io
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from bot.cli.demo.arl import DAILY
 from bot.mongo import Mongo
 from tests.mongo_server import Database
 from tests.scenarios.conftest import Chat
-from tests.scenarios.demos import running
+from tests.scenarios.demos import STARTS_WITHIN, running, started
 
 
 async def test_a_run_that_arl_began_is_told_and_can_be_repeated(tmp_path: Path) -> None:
@@ -47,7 +48,7 @@ async def test_a_database_where_an_arl_lives_is_not_touched(
     tmp_path: Path, database: Database, mongo: Mongo
 ) -> None:
     await mongo.collection("task").insert({"name": "somebody's"})
-    async with running(tmp_path, "--engine", "arl", "--arl-mongo", database.address) as demo:
-        assert await demo.process.wait() == 2
+    async with started(tmp_path, "--engine", "arl", "--arl-mongo", database.address) as demo:
+        assert await asyncio.wait_for(demo.process.wait(), STARTS_WITHIN) == 2
     assert "name an empty one" in (tmp_path / "log").read_text()
     assert await mongo.collection("task").count() == 1
