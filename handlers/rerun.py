@@ -1,11 +1,11 @@
 """`重跑 [计划]` / `rerun [schedule]`: run a schedule again. The button does the same."""
 
-from bot.chat.context import Context, is_from_page, outcome_destination, request_key
+from bot.chat.context import Context, is_from_page, request_key
 from bot.chat.permissions import Permission
-from bot.chat.protection import ensure_protected, reserve_tapped, start_request, start_tapped
+from bot.chat.protection import reserve_tapped, start_asked, start_tapped
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE, ButtonReplies, Router, Synonyms
-from bot.chat.superseded import ensure_newest, newest_run
+from bot.chat.superseded import newest_run
 from bot.delivery.policy.effective import effective_schedule
 from bot.models import MarkdownMessage, Run, Trigger
 from bot.runs.lifecycle import TriggerRequest
@@ -46,46 +46,41 @@ async def rerun(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     if existing:
         return await _accepted(ctx, request, existing)
     schedule = await ctx.find_schedule(request, request.argument)
-    trigger = TriggerRequest(
-        idempotency_key=key,
-        trigger=Trigger.CHAT,
-        asked_by=request.message.sender,
-        asked_in=outcome_destination(request.message),
-    )
-    await ctx.starts.ensure_free(schedule, trigger)
-    wanted = start_request(trigger, request.message.sender)
-    await ensure_protected(ctx, request, schedule, wanted, argument=schedule.id)
-    async with ctx.starts.reserved(schedule.id, trigger):
-        await ctx.quota.requests.charge(request.message.sender)
-        return await _accepted(ctx, request, await ctx.runs.trigger(schedule, trigger))
+    run = await start_asked(ctx, request, schedule, key, argument=schedule.id)
+    return await _accepted(ctx, request, run)
 
 
 async def _accepted(ctx: Context, request: CommandRequest, run: Run) -> MarkdownMessage:
-    notified = effective_schedule(run.schedule, await ctx.overrides.find(run.schedule_id)).notify_enable
-    return ctx.cards.reply(
-        "rerun_accepted",
-        schedule=run.schedule_name,
-        run=run.id,
-        told=notified,
-        page=is_from_page(request.message),
-    )
+    return ctx.cards.reply("rerun_accepted", **await accepted_values(ctx, request, run))
 
 
-def _trigger_request(request: TapRequest) -> TriggerRequest:
+async def accepted_values(ctx: Context, request: CommandRequest, run: Run) -> dict[str, object]:
+    """Return the values of the answer to a person who has started a run."""
+    override = await ctx.overrides.find(run.schedule_id)
+    return {
+        "schedule": run.schedule_name,
+        "run": run.id,
+        "told": effective_schedule(run.schedule, override).notify_enable,
+        "page": is_from_page(request.message),
+    }
+
+
+def tapped_trigger(request: TapRequest, key: str) -> TriggerRequest:
+    """Return the request for a run that a tap makes. `key` is the idempotency key of the run."""
     return TriggerRequest(
-        idempotency_key=f"submit:{request.key}",
+        idempotency_key=key,
         trigger=Trigger.CARD,
         asked_by=request.tap.user,
         asked_in=card_destination(request.run, request.tap),
     )
 
 
+def _trigger_request(request: TapRequest) -> TriggerRequest:
+    return tapped_trigger(request, f"submit:{request.key}")
+
+
 async def _reserve(ctx: Context, request: TapRequest) -> None:
-    """Reserve the start at once, so that of two people who tap, the later one is told."""
-    trigger = _trigger_request(request)
-    await ctx.starts.ensure_free(request.run.schedule, trigger)
-    await ensure_newest(ctx, request)
-    await reserve_tapped(ctx, request, trigger)
+    await reserve_tapped(ctx, request, _trigger_request(request))
 
 
 @router.button(

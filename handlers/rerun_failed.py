@@ -2,20 +2,19 @@
 
 from collections.abc import Sequence
 
-from bot.chat.context import Context, is_from_page, outcome_destination, reply_destination, request_key
+from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
-from bot.chat.protection import ensure_protected, reserve_tapped, start_request, start_tapped
+from bot.chat.protection import reserve_tapped, start_asked, start_tapped
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import SCHEDULE, ButtonReplies, Router, Synonyms
-from bot.chat.superseded import ensure_newest, newest_run
-from bot.delivery.policy.effective import effective_schedule
+from bot.chat.superseded import newest_run
 from bot.delivery.recipients import all_recipients
 from bot.errors import UserError
-from bot.models import MarkdownMessage, Run, Trigger
+from bot.models import MarkdownMessage, Run
 from bot.runs.history import RECENT_RUNS_LIMIT, retried_run_id, retry_key
 from bot.runs.lifecycle import TriggerRequest
 from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
-from handlers.last_report import card_destination
+from handlers.rerun import accepted_values, tapped_trigger
 
 router = Router()
 
@@ -45,49 +44,22 @@ async def rerun_failed(ctx: Context, request: CommandRequest) -> MarkdownMessage
         return await _accepted(ctx, request, existing)
     last = await (_find_by_name(ctx, request) if request.argument else _find_latest(ctx, request))
     schedule = await ctx.schedule_of(request, last)
-    trigger = TriggerRequest(
-        idempotency_key=retry_key(last.id, key),
-        trigger=Trigger.CHAT,
-        asked_by=request.message.sender,
-        asked_in=outcome_destination(request.message),
-    )
-    await ctx.starts.ensure_free(schedule, trigger)
-    wanted = start_request(trigger, request.message.sender)
-    await ensure_protected(ctx, request, schedule, wanted, argument=last.id)
-    async with ctx.starts.reserved(schedule.id, trigger):
-        await ctx.quota.requests.charge(request.message.sender)
-        return await _accepted(ctx, request, await ctx.runs.trigger(schedule, trigger))
+    run = await start_asked(ctx, request, schedule, retry_key(last.id, key), argument=last.id)
+    return await _accepted(ctx, request, run)
 
 
 async def _accepted(ctx: Context, request: CommandRequest, run: Run) -> MarkdownMessage:
     retried = await ctx.runs.find(retried_run_id(run.idempotency_key))
     failed = retried.task_counts.failed if retried and retried.task_counts else 0
-    notified = effective_schedule(run.schedule, await ctx.overrides.find(run.schedule_id)).notify_enable
-    return ctx.cards.reply(
-        "retry_accepted",
-        schedule=run.schedule_name,
-        run=run.id,
-        count=failed,
-        told=notified,
-        page=is_from_page(request.message),
-    )
+    return ctx.cards.reply("retry_accepted", count=failed, **await accepted_values(ctx, request, run))
 
 
 def _trigger_request(request: TapRequest) -> TriggerRequest:
-    return TriggerRequest(
-        idempotency_key=retry_key(request.run.id, f"submit:{request.key}"),
-        trigger=Trigger.CARD,
-        asked_by=request.tap.user,
-        asked_in=card_destination(request.run, request.tap),
-    )
+    return tapped_trigger(request, retry_key(request.run.id, f"submit:{request.key}"))
 
 
 async def _reserve(ctx: Context, request: TapRequest) -> None:
-    """Reserve the start at once, as for a rerun."""
-    trigger = _trigger_request(request)
-    await ctx.starts.ensure_free(request.run.schedule, trigger)
-    await ensure_newest(ctx, request)
-    await reserve_tapped(ctx, request, trigger)
+    await reserve_tapped(ctx, request, _trigger_request(request))
 
 
 @router.button(

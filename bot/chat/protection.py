@@ -1,7 +1,8 @@
 """Ask for a confirmation or a second person before a protected schedule is started or stopped."""
 
-from bot.chat.context import Context
+from bot.chat.context import Context, outcome_destination
 from bot.chat.requests import CommandRequest, TapRequest
+from bot.chat.superseded import ensure_newest
 from bot.errors import ConfirmationNeeded, UserError
 from bot.models import Person, Run, Schedule, Trigger
 from bot.runs.approvals import Act, ApprovalRequest, Protection
@@ -64,12 +65,36 @@ def stop_request(run: Run, key: str, person: Person, trigger: Trigger) -> Approv
     return ApprovalRequest(act=Act.STOP, key=key, person=person, trigger=trigger, run_id=run.id)
 
 
-async def reserve_tapped(ctx: Context, request: TapRequest, trigger: TriggerRequest) -> None:
-    """Reserve the start that a tap asks for, or agrees to.
+async def start_asked(
+    ctx: Context, request: CommandRequest, schedule: Schedule, key: str, *, argument: str
+) -> Run:
+    """Start the run that a command asks for. `key` is the idempotency key of the run.
 
     Raises:
         UserError: It must be confirmed, waits for a second person, or somebody else has started it.
     """
+    person = request.message.sender
+    trigger = TriggerRequest(
+        idempotency_key=key,
+        trigger=Trigger.CHAT,
+        asked_by=person,
+        asked_in=outcome_destination(request.message),
+    )
+    await ctx.starts.ensure_free(schedule, trigger)
+    await ensure_protected(ctx, request, schedule, start_request(trigger, person), argument=argument)
+    async with ctx.starts.reserved(schedule.id, trigger):
+        await ctx.quota.requests.charge(person)
+        return await ctx.runs.trigger(schedule, trigger)
+
+
+async def reserve_tapped(ctx: Context, request: TapRequest, trigger: TriggerRequest) -> None:
+    """Reserve the start that a tap asks for, or agrees to. So of two people who tap, the later one is told.
+
+    Raises:
+        UserError: It must be confirmed, waits for a second person, or somebody else has started it.
+    """
+    await ctx.starts.ensure_free(request.run.schedule, trigger)
+    await ensure_newest(ctx, request)
     await ensure_tap_protected(ctx, request, start_request(trigger, request.tap.user))
     pending = (
         await ctx.approvals.find(request.run.schedule) if _takes_two(ctx, request.run.schedule) else None
