@@ -58,6 +58,9 @@ class RunRoutes:
         self._waiting = 0
 
     def operations(self) -> Sequence[Operation]:
+        return (*self._run_operations(), *self._log_operations())
+
+    def _run_operations(self) -> Sequence[Operation]:
         return (
             Operation(
                 method="PUT",
@@ -96,6 +99,10 @@ class RunRoutes:
                 query=RunQuery,
                 answers={200: RunAnswer},
             ),
+        )
+
+    def _log_operations(self) -> Sequence[Operation]:
+        return (
             Operation(
                 method="POST",
                 path="/v1/runs/{id}/log",

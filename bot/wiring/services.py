@@ -5,12 +5,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from bot.audit.log import AuditLog
 from bot.audit.reader import AuditReader
 from bot.chat.audited import AuditedDispatcher
-from bot.chat.confirmations import TapConfirmations
 from bot.chat.context import ChatDelivery, ChatQuota, Context, ReportServices
 from bot.chat.dispatcher import Dispatcher
 from bot.chat.pending_answers import PendingAnswers
@@ -42,7 +40,6 @@ from bot.reports.downloads import DownloadLog
 from bot.reports.exports import ReportExports
 from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
-from bot.runs.approvals import Approvals
 from bot.runs.decisions import NotificationDecisions
 from bot.runs.discovery import RunDiscovery
 from bot.runs.lapses import LapseChecker, LapseSources
@@ -50,19 +47,17 @@ from bot.runs.lifecycle import Runs
 from bot.runs.reporting import RunReports
 from bot.runs.schedule_lookup import ScheduleLookup
 from bot.runs.scheduler import Scheduler
-from bot.runs.starts import RunStarts
 from bot.runs.watcher import Watcher
 from bot.telemetry.metrics import Metrics
 from bot.wiring.audit import build_audit_log
+from bot.wiring.chat import build_approvals, build_confirmations, build_logins, build_starts
 from bot.wiring.discoveries import build_discoveries
 from bot.wiring.engines import build_external_records
-from bot.wiring.logins import build_logins
 from bot.wiring.notifications import build_quiet_hours
 from bot.wiring.policies import (
     build_access_policy,
     build_budget,
     build_cards,
-    build_protection_policy,
     build_schedule_policy,
 )
 from bot.wiring.reports import build_links, build_storage
@@ -233,21 +228,9 @@ class _Builder:
         adapters = self._adapters
         return Context(
             runs=self._runs,
-            confirmations=TapConfirmations(
-                adapters.stores.reservations,
-                clock=adapters.clock,
-                ttl=timedelta(seconds=self._settings.chat.action_ttl),
-            ),
-            approvals=Approvals(
-                adapters.stores.reservations, build_protection_policy(self._settings), clock=adapters.clock
-            ),
-            starts=RunStarts(
-                adapters.stores.reservations,
-                self._runs,
-                clock=adapters.clock,
-                cooldown=timedelta(seconds=self._settings.chat.rerun_cooldown),
-                skew=clock_skew(self._settings.store.url),
-            ),
+            confirmations=build_confirmations(self._settings, adapters.stores, adapters.clock),
+            approvals=build_approvals(self._settings, adapters.stores, adapters.clock),
+            starts=build_starts(self._settings, adapters.stores, self._runs, adapters.clock),
             schedules=ScheduleLookup(
                 adapters.engine, self._runs, self._schedule_policy, clock=adapters.clock
             ),

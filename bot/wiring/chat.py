@@ -1,0 +1,46 @@
+"""Build what the chat needs: confirmations, approvals, the start of runs, and logins."""
+
+from datetime import timedelta
+
+from bot.chat.confirmations import TapConfirmations
+from bot.config.loader import Settings
+from bot.logins.logins import Logins
+from bot.models import Clock
+from bot.runs.approvals import Approvals
+from bot.runs.lifecycle import Runs
+from bot.runs.starts import RunStarts
+from bot.wiring.policies import build_protection_policy
+from bot.wiring.stores import StoreSet, clock_skew
+
+
+def build_confirmations(settings: Settings, stores: StoreSet, clock: Clock) -> TapConfirmations:
+    """Build the confirmations of taps."""
+    ttl = timedelta(seconds=settings.chat.action_ttl)
+    return TapConfirmations(stores.reservations, clock=clock, ttl=ttl)
+
+
+def build_approvals(settings: Settings, stores: StoreSet, clock: Clock) -> Approvals:
+    """Build the requests that wait for a second person."""
+    return Approvals(stores.reservations, build_protection_policy(settings), clock=clock)
+
+
+def build_starts(settings: Settings, stores: StoreSet, runs: Runs, clock: Clock) -> RunStarts:
+    """Build the guard of starts, which all bots on a store share."""
+    return RunStarts(
+        stores.reservations,
+        runs,
+        clock=clock,
+        cooldown=timedelta(seconds=settings.chat.rerun_cooldown),
+        skew=clock_skew(settings.store.url),
+    )
+
+
+def build_logins(settings: Settings, stores: StoreSet, clock: Clock) -> Logins:
+    """Build the issuer of one-time links and sessions."""
+    return Logins(
+        stores.documents,
+        stores.links,
+        clock=clock,
+        public_url=settings.web.public_url,
+        ttl=timedelta(seconds=settings.web.session_ttl),
+    )
