@@ -55,7 +55,7 @@ DETAIL_LEVELS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Stamp:
-    """What a person did about a run after it ended."""
+    """Last act of a person about an ended run."""
 
     by: str
     at: datetime
@@ -63,7 +63,7 @@ class Stamp:
 
 
 class Withheld(StrEnum):
-    """Why a report is not sent as a file."""
+    """Reason for which a report is not sent as a file."""
 
     QUOTA = "quota"  #: to save calls
     ON_REQUEST = "on_request"  #: the destination gets files on request only

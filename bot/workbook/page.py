@@ -31,7 +31,7 @@ _LINK = Font(name=FONT_NAME, color="1677FF", underline="single")
 
 @dataclass(frozen=True, kw_only=True)
 class CellStyle:
-    """How a cell looks. Colors are RGB in hexadecimal, "" for none."""
+    """Format of a cell. Colors are RGB in hexadecimal, "" for none."""
 
     bold: bool = False
     size: int = 11

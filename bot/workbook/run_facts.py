@@ -17,7 +17,6 @@ MAX_CHANGES = 6  # kinds of assets in one line
 MAX_LISTED_NAMES = 5  # of runs or targets in one cell
 _COLORS = {
     MARK_ALARM: ("FDE3E1", "B42318"),
-    "❌": ("FDE3E1", "B42318"),
     MARK_WARNING: ("FFF1D0", "8A5A00"),
     MARK_SUCCESS: ("DDF5E5", "0B6B2E"),
 }

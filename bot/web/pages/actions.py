@@ -31,14 +31,14 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "yes": ("确认", "yes"),
     "no": ("取消", "no"),
 }
-"""What a person would say in Chinese and in English, by the name of the action in a form."""
+"""Messages of a person in Chinese and in English, by the name of the action in a form."""
 SPANS: Mapping[str, tuple[str, str]] = {
     "hour": ("1h", "1h"),
     "today": ("今天", "today"),
     "next": ("下次", "next"),
     "": ("", ""),
 }
-"""How long a schedule may be muted, by the name in a form."""
+"""Spans for which a schedule may be muted, by the name in a form."""
 
 _ID = re.compile(r"[^\s\x00-\x1f]{0,200}")
 _KEY = re.compile(r"[\w-]{8,64}", re.ASCII)
@@ -47,7 +47,7 @@ _BACK = re.compile(r"/status(?:[/?][\w/?=&%.:~+-]*)?", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What a form asks for."""
+    """Request of a form."""
 
     text: str
     key: str

@@ -28,7 +28,7 @@ class RunningItem:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleItem:
-    """How a schedule stands."""
+    """State of a schedule."""
 
     schedule: Schedule
     last: Run | None

@@ -20,7 +20,7 @@ MAX_CELL_ITEMS = 20  # of a list or a document in one cell
 
 @dataclass(frozen=True, kw_only=True)
 class AssetQuery:
-    """Which assets of a run to show. `words` must all occur in an asset, in any letter case."""
+    """Filter of the assets of a run. `words` must all occur in an asset, in any letter case."""
 
     kind: str
     words: str = ""

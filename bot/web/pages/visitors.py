@@ -39,7 +39,7 @@ RouteHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, kw_only=True)
 class WebServices:
-    """What the pages need of the service. The contexts differ in the language of their cards.
+    """Parts of the service that the pages use. The contexts differ in the language of their cards.
 
     `identities` log in people whose pages are open in DingTalk. `jsapi` is a copy of DingTalk's script for
     that.

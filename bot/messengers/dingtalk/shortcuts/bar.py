@@ -32,7 +32,7 @@ class Shortcut:
 
     @property
     def label(self) -> str:
-        """The Chinese name, or the plain one."""
+        """Return the Chinese name, or the plain one."""
         try:
             names = json.loads(self.name)
         except ValueError:
