@@ -1,6 +1,7 @@
 """Authenticated calls of an app. A call whose access token is rejected is repeated once with a new one."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import aiohttp
@@ -44,7 +45,7 @@ class ApiClient:
                 status, answer = await call(self._session, method, url, json=body, headers=headers)
                 return _checked(answer, error_from_openapi(status, answer))
 
-        return await self._with_token(attempt)
+        return await self._with_token(attempt, self._metered)
 
     async def oapi(self, path: str, body: Body, *, sending: Sending = unmarked) -> Body:
         """Call the old API, whose access token is a query parameter."""
@@ -54,22 +55,16 @@ class ApiClient:
                 _, answer = await self._post_oapi(path, {"access_token": token}, json=body)
                 return _checked(answer, error_from_oapi(answer))
 
-        return await self._with_token(attempt)
+        return await self._with_token(attempt, self._metered)
 
     async def free_oapi(self, path: str, body: Body) -> Body:
         """Call a path of the old API that is not metered."""
 
         async def attempt(token: str) -> Body:
-            async with self._rate_limiter.free_call():
-                _, answer = await self._post_oapi(path, {"access_token": token}, json=body)
-                return _checked(answer, error_from_oapi(answer))
+            _, answer = await self._post_oapi(path, {"access_token": token}, json=body)
+            return _checked(answer, error_from_oapi(answer))
 
-        token = await self._token()
-        try:
-            return await attempt(token)
-        except TokenRefused:
-            self._tokens.drop(token)
-        return await attempt(await self._token())
+        return await self._with_token(attempt, self._rate_limiter.free_call)
 
     async def upload(self, path: str, form: Callable[[], aiohttp.FormData], *, kind: str = "file") -> Body:
         """Upload to the old API. `form` builds the multipart body for each attempt."""
@@ -79,20 +74,28 @@ class ApiClient:
             answer = await self._post_oapi(path, query, data=form(), timeout=UPLOAD_TIMEOUT)
             return _checked(answer[1], error_from_oapi(answer[1]))
 
-        return await self._with_token(attempt)
+        return await self._with_token(attempt, self._metered)
 
     async def _post_oapi(self, path: str, query: Mapping[str, str], **options: Any) -> Answer:
         return await call(self._session, "POST", f"{self._app.oapi_base}{path}", params=query, **options)
 
-    async def _with_token(self, attempt: Callable[[str], Awaitable[Body]]) -> Body:
+    def _metered(self) -> AbstractAsyncContextManager[None]:
+        return self._rate_limiter.call(self._limit, QuotaKind.API)
+
+    async def _with_token(
+        self,
+        attempt: Callable[[str], Awaitable[Body]],
+        limit: Callable[[], AbstractAsyncContextManager[None]],
+    ) -> Body:
+        """Make a call, each attempt within a rate limit. A token that is refused is renewed once."""
         token = await self._token()
         try:
-            async with self._rate_limiter.call(self._limit, QuotaKind.API):
+            async with limit():
                 return await attempt(token)
         except TokenRefused:
             self._tokens.drop(token)
         token = await self._token()
-        async with self._rate_limiter.call(self._limit, QuotaKind.API):
+        async with limit():
             return await attempt(token)
 
     async def _token(self) -> str:
