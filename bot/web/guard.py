@@ -46,6 +46,11 @@ class TokenBrake:
             self._wrong.clear()
         return self._wrong[self._key(address)] >= MAX_WRONG_TOKENS
 
+    def check(self, address: str) -> None:
+        """Raise `HTTPTooManyRequests` if there were too many from there in this minute."""
+        if self.is_blocked(address):
+            raise web.HTTPTooManyRequests(headers={hdrs.RETRY_AFTER: str(int(BRAKE_SECONDS))})
+
     def count(self, address: str) -> None:
         key = self._key(address)
         self._wrong[key] += 1
@@ -97,8 +102,7 @@ class AdminGuard:
 
     def _has_token(self, request: web.Request) -> bool:
         address = client_address(request, self._proxies)
-        if self._brake.is_blocked(address):
-            raise web.HTTPTooManyRequests(headers={hdrs.RETRY_AFTER: str(int(BRAKE_SECONDS))})
+        self._brake.check(address)
         given = request.headers.get(hdrs.AUTHORIZATION, "").removeprefix("Bearer ")
         right = is_same(given, self._token)
         if given and not right:

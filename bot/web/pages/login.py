@@ -15,7 +15,7 @@ from bot.audit.request import audited
 from bot.errors import DingRunError
 from bot.logins.logins import LOGIN_PATH, Logins
 from bot.models import AuditChannel, AuditEntry, Person, deterministic_id
-from bot.web.guard import BRAKE_SECONDS, TokenBrake
+from bot.web.guard import TokenBrake
 from bot.web.pages.visitors import Gate, Visitor, read_form
 
 log = logging.getLogger(__name__)
@@ -70,8 +70,7 @@ class LoginPages:
         code = (await read_form(request)).get("code", "")[:MAX_CODE_CHARACTERS]
         if identities is None or not self._gate.is_own(request) or not code:
             raise web.HTTPForbidden
-        if self._brake.is_blocked(address):
-            raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(BRAKE_SECONDS))})
+        self._brake.check(address)
         try:
             person = await identities.identify(code)
         except DingRunError as error:
@@ -122,8 +121,7 @@ class LoginPages:
     async def _find_person(self, request: web.Request) -> Person | None:
         """Return whom a link is for. An address that guesses is not listened to for a while."""
         address, token = self._gate.address(request), request.match_info["token"]
-        if self._brake.is_blocked(address):
-            raise web.HTTPTooManyRequests(headers={"Retry-After": str(int(BRAKE_SECONDS))})
+        self._brake.check(address)
         person = await self._logins.find_person(token) if len(token) == TOKEN_CHARACTERS else None
         if person is None:
             self._brake.count(address)
