@@ -455,7 +455,7 @@ class Run:
     failures: tuple[Failure, ...] = ()  # set when the run ends; at most 100
     findings: Findings | None = None  # set when the report is written
     muted: Mute | None = None  # set when the run ends, if it is not notified of because of this mute
-    muted_before: int = 0  # number of muted runs right before it, of which its summary tells
+    muted_before: int = 0  # number of muted runs right before it; told unless it is muted itself
     trend: Trend | None = None  # set when the run ends
     approved_by: Person | None = None  # second person, where a schedule needs two
     stopped_by: Person | None = None  # who asked to stop it last

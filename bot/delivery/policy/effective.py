@@ -46,14 +46,13 @@ def mute_of_run(override: ScheduleOverride, run: Run, end: datetime, now: dateti
 
 
 def count_muted_before(run: Run, earlier: Sequence[Run]) -> int:
-    """Count the muted runs right before a run that is not muted itself.
+    """Count the muted runs right before a run. The oldest of them knows how many were before it.
 
-    `earlier` are the runs of its schedule, newest first.
+    `earlier` are the newest runs of its schedule, newest first. There may be more muted ones.
     """
-    if run.muted:
-        return 0
     ended = [each for each in earlier if each.end_time and each.start_time < run.start_time]
-    return len(list(takewhile(lambda each: each.muted is not None, ended)))
+    muted = list(takewhile(lambda each: each.muted is not None, ended))
+    return len(muted) + (muted[-1].muted_before if muted else 0)
 
 
 def use_up_mute(override: ScheduleOverride, run_id: str) -> ScheduleOverride:

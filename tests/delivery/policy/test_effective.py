@@ -1,11 +1,18 @@
 """Test how overrides apply to schedules and runs."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bot.delivery.policy.effective import active_mute, effective_schedule, mute_of_run, use_up_mute
-from bot.models import Destination, Mute, NotifyChange, NotifyOn, Person, RecipientOptions
+from bot.delivery.policy.effective import (
+    active_mute,
+    count_muted_before,
+    effective_schedule,
+    mute_of_run,
+    use_up_mute,
+)
+from bot.models import Destination, Mute, NotifyChange, NotifyOn, Person, RecipientOptions, Run
 from tests.factories import NOW, make_override, make_run, make_schedule
 
 WHO = Person(id="user01", name="李雷")
@@ -74,3 +81,11 @@ def test_a_run_that_a_person_asked_for_does_not_use_up_a_mute_of_the_next_run() 
 def test_a_mute_with_an_end_is_not_used_up() -> None:
     assert use_up_mute(TWO_HOURS, "r1") is TWO_HOURS
     assert use_up_mute(make_override(), "r1") == make_override()
+
+
+def test_muted_runs_are_counted_beyond_those_that_are_read() -> None:
+    runs: list[Run] = []  # newest first
+    for hour in range(30):
+        run = make_run(start_time=NOW + hour * HOUR, end_time=NOW + hour * HOUR, muted=TWO_HOURS.mute)
+        runs.insert(0, replace(run, muted_before=count_muted_before(run, runs[:5])))
+    assert count_muted_before(make_run(start_time=NOW + 30 * HOUR), runs[:5]) == 30
