@@ -201,7 +201,7 @@ NULL_DESTINATION = Destination(kind=DestinationKind.GROUP, id="nobody")
 
 
 class FileMode(StrEnum):
-    """When the report is sent to a destination as a file."""
+    """Condition for sending the report to a destination as a file."""
 
     ALWAYS = "always"
     FAILED = "failed"  #: after runs with a failure; otherwise on request
@@ -260,7 +260,7 @@ class Overlap(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """When the runs of a schedule should start and end. People are told of what does not happen."""
+    """Expected starts and ends of the runs of a schedule. People are told of what does not happen."""
 
     cron: str = ""  # expected starts, if the schedule itself has no times
     every: timedelta | None = None  # longest time between two starts, instead of `cron`
@@ -332,7 +332,7 @@ class Acknowledgement:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleOverride:
-    """What people changed about a schedule in the chat. It applies on top of the settings or the engine."""
+    """Changes of people to a schedule in the chat. They apply on top of the settings or the engine."""
 
     schedule_id: str
     version: int = 0  # of the stored record; 0 = not stored yet
@@ -495,7 +495,7 @@ class Run:
 
 
 class LapseKind(StrEnum):
-    """What did not happen as expected."""
+    """Kind of a lapse."""
 
     MISSED = "missed"  #: no run started within the grace after a scheduled time
     LATE = "late"  #: a run takes longer than usual
@@ -658,7 +658,7 @@ class MarkdownMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class CardSearch:
-    """What DingTalk's search finds a card by, and shows of it."""
+    """Text by which DingTalk's search finds a card, and its kind, which the search shows."""
 
     description: str  # at most 200 characters
     kind: Mapping[str, str]  # name of this kind of card, by language such as `zh_CN`
@@ -701,7 +701,7 @@ class AuditChannel(StrEnum):
 
 
 class AuditOutcome(StrEnum):
-    """What came of a request."""
+    """Outcome of a request."""
 
     PENDING = "pending"  #: being processed; if it stays so, the process ended meanwhile
     ACCEPTED = "accepted"  #: done, or queued

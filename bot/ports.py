@@ -185,7 +185,7 @@ class QuotaStore(Protocol):
 
 
 class OverrideStore(Protocol):
-    """What people changed about schedules, one record per schedule. Each method is atomic."""
+    """Changes of people to schedules, one record per schedule. Each method is atomic."""
 
     async def find_override(self, schedule_id: str) -> ScheduleOverride | None:
         """Return the override of a schedule, or None."""

@@ -13,7 +13,7 @@ _STORED = re.compile(r"(?P<code>[a-z_]{1,40})(?: (?P<values>\{.*\}))?", re.DOTAL
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Why a task or a run failed. Stored as `connection_refused {"ports": "80, 443"}`."""
+    """Reason why a task or a run failed. Stored as `connection_refused {"ports": "80, 443"}`."""
 
     code: str
     values: Mapping[str, str] = field(default_factory=dict)

@@ -12,9 +12,7 @@ from bot.ports import Store
 from bot.quota.budget import QuotaLevel
 from bot.quota.governor import Governor
 
-REPEAT_INTERVAL = timedelta(
-    minutes=10
-)  # a report is sent once per destination in it, however many request it
+REPEAT_INTERVAL = timedelta(minutes=10)  # within it, a report is sent to a destination once
 CARDS = ("card", "start")  # kinds of jobs that send a card
 MAX_FILES = 1_000  # of one run
 

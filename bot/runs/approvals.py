@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Protection(StrEnum):
-    """What it takes to start or stop a schedule by hand."""
+    """Consent that it takes to start or stop a schedule by hand."""
 
     NONE = "none"  #: one request
     CONFIRM = "confirm"  #: a request that the same person confirms
@@ -30,7 +30,7 @@ class Protection(StrEnum):
 
 
 class Act(StrEnum):
-    """What a request is about."""
+    """Action that is requested."""
 
     START = "start"
     STOP = "stop"

@@ -48,7 +48,7 @@ WATCHER_DELAY = timedelta(seconds=60)  # until runs that ended while DingRun was
 
 @dataclass(frozen=True, kw_only=True)
 class LapseSources:
-    """What lapses are derived from, and where they are kept."""
+    """Stores, discoveries and reports that lapses are derived from, and the store of lapses."""
 
     runs: Store
     lapses: LapseStore
@@ -58,7 +58,7 @@ class LapseSources:
 
 @dataclass(frozen=True, kw_only=True)
 class _Known:
-    """What the store has, read once per check with a fixed number of queries."""
+    """Content of the store, read once per check with a fixed number of queries."""
 
     now: datetime
     watches: Mapping[str, Watch]

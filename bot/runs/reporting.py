@@ -28,7 +28,7 @@ SETTLE_GRACE = timedelta(seconds=5)  # after which a report is settled by whoeve
 
 @dataclass(frozen=True, kw_only=True)
 class ReportResult:
-    """What a report did."""
+    """Outcome of a report."""
 
     run: ExternalRun
     outcome: MergeOutcome

@@ -16,7 +16,7 @@ from bot.runs.scheduler import SchedulePolicy, next_due
 MAX_NAMES_SHOWN = 10
 SIMILARITY_CUTOFF = 0.6  # ratio from which another name is suggested
 Sees = Callable[[Schedule], bool]
-"""Whether a schedule may be shown where somebody asks."""
+"""Return whether a schedule may be shown in a conversation."""
 
 _QUOTES = "「」\"'“”"
 

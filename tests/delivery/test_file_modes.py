@@ -1,4 +1,4 @@
-"""When a destination gets the report as a file: always, after failures, on request, or never."""
+"""Test the modes of sending the report as a file: always, after failures, on request, or never."""
 
 from dataclasses import replace
 from datetime import timedelta

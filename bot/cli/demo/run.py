@@ -42,7 +42,7 @@ TITLES = {
     "user02": "只查看 / viewer",
     "outsider01": "外部 / guest",
 }
-"""What the people of the demo may do. The page speaks as the first one, who may do everything."""
+"""Roles of the people of the demo. The page speaks as the first one, who may do everything."""
 
 WELCOME = """
   钉钉沙箱 / chat page   {url}
