@@ -26,7 +26,7 @@ USAGE: Mapping[str, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Mode:
-    """What a person wants to be notified of. `reset`: what the settings say."""
+    """Selection of what a schedule notifies of. `reset`: what the settings say."""
 
     enable: bool = True
     on: NotifyOn | None = None

@@ -1,4 +1,4 @@
-"""What one person may do and see in one conversation."""
+"""Access of one person in one conversation: what may be seen and done there."""
 
 import re
 from collections.abc import Mapping, Sequence

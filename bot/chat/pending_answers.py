@@ -43,7 +43,7 @@ class PendingKind(StrEnum):
 
 
 class Pending(BaseModel):
-    """What a reply may refer to."""
+    """Question or list that a reply may refer to."""
 
     model_config = ConfigDict(frozen=True)
 

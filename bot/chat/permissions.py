@@ -108,7 +108,7 @@ class Requester:
 
 @dataclass(frozen=True, kw_only=True)
 class AccessRequest:
-    """What somebody wants to do. Without a schedule, it concerns all that this person sees here."""
+    """Request of a person to do something. Without a schedule, it concerns all that is visible here."""
 
     requester: Requester
     permission: Permission

@@ -1,4 +1,4 @@
-"""What a person asks for: a command in a message, or a tap on a card, with the access of that person."""
+"""Requests of a person: a command in a message, or a tap on a card, with the access of that person."""
 
 from dataclasses import dataclass
 

@@ -31,7 +31,7 @@ AddJob = Callable[[Job], Awaitable[bool]]
 
 @dataclass(frozen=True, kw_only=True)
 class TapKey:
-    """What makes two taps the same request."""
+    """Identity of a tap. Taps with the same key are one request."""
 
     card_id: str
     action: str

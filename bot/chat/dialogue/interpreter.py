@@ -26,7 +26,7 @@ _OF_A_DAY = "failures"  # command that shows the run of a day, for commands that
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What a person wishes.
+    """Wish of a person.
 
     Attributes:
         interpretation: What the words mean.
@@ -49,7 +49,7 @@ class Wish:
 
 @dataclass(kw_only=True)
 class _Known:
-    """What can be named now."""
+    """Schedules and runs that can be named now."""
 
     names: list[Named] = field(default_factory=list)
     titles: dict[str, str] = field(default_factory=dict)  # by key

@@ -40,7 +40,7 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Interpretation:
-    """What a text means."""
+    """Meaning of a text."""
 
     answer: Answer
     command: str = ""  # name of the command, if any
@@ -54,6 +54,7 @@ class Interpretation:
 
 
 def decide(evidence: Evidence, said: Said, vocabulary: Vocabulary) -> Interpretation:
+    """Decide what kind of answer is due, and to which command and names."""
     wish, mixed = _choose(evidence.wishes, joined=evidence.has(Role.AND, Role.LATER))
     name = wish.command if wish else ""
     base = Interpretation(

@@ -15,7 +15,7 @@ MAX_DIGITS = 2  # of a number in a list
 
 
 class Certainty(StrEnum):
-    """How sure it is which schedule or run a text names."""
+    """Certainty about the schedule or run that a text names."""
 
     NOTHING = "nothing"  #: it names none
     EXACT = "exact"  #: by its whole name
@@ -26,7 +26,7 @@ class Certainty(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What a text is about. Several keys: any of these may be meant."""
+    """Schedule or run that a text is about. Several keys: any of these may be meant."""
 
     certainty: Certainty = Certainty.NOTHING
     keys: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a word does to a wish."""
+    """Effect of a word on a wish."""
 
     FILLER = "filler"  #: nothing
     PLEASE = "please"  #: makes a question a request: 能帮我, could you

@@ -10,7 +10,7 @@ from bot.chat.language.normalize import fold
 
 
 class Takes(StrEnum):
-    """What may follow the words of a command."""
+    """Kind of argument that may follow the words of a command."""
 
     NOTHING = "nothing"
     SCHEDULE = "schedule"
@@ -43,7 +43,7 @@ class CommandWords:
 
 @dataclass(frozen=True, kw_only=True)
 class Sense:
-    """What one word may mean."""
+    """Meaning of a word."""
 
     roles: frozenset[Role] = frozenset()
     commands: tuple[str, ...] = ()  # names of commands

@@ -23,7 +23,7 @@ _KINDS = {Answer.WHICH: "list", Answer.NO_SUCH: "refuse_unknown", Answer.FORBIDD
 
 @dataclass(frozen=True)
 class Utterance:
-    """What is said, and what is expected of it."""
+    """Text that somebody says, and the answer that is expected."""
 
     text: str
     intent: str
