@@ -644,7 +644,6 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "report_is_there": [{"run": "r1"}],
     "nothing_to_report": [{"running": True}, {"running": False}],
     "revoke_accepted": [{"schedule": "每日巡检", "run": "r1", "count": count} for count in (1, 3)],
-    "report_sent": [{"name": "每日巡检_20261124.xlsx", "size": 3_000_000}],
     "report_not_here": [{"schedule": "每日巡检"}],
     "report_sent_lately": [{"schedule": "每日巡检", "asked_at": NOW}],
     "asked_too_often": [{"most": 20, "free_at": NOW}],

@@ -15,11 +15,6 @@ _ALIKE = {char: group for group in CONFUSED for char in group}
 _FOLDED = {char: group[0] for group in CONFUSED for char in group}
 
 
-def nearest_word(word: str, known: Iterable[str]) -> str:
-    """Return the known word of which `word` is a typo, or ""."""
-    return next((each for each in known if is_typo(word, each)), "")
-
-
 def is_typo(word: str, known: str) -> bool:
     """Return whether `word` is another word with one typo, or with characters that look or sound alike."""
     if word == known or abs(len(word) - len(known)) > 1 or len(word) > MAX_NEAR_CHARS:
