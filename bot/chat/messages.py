@@ -164,7 +164,7 @@ class MessageProcessor:
             and not await self._context.find_run(request, argument)
         ):
             await self._context.find_schedule(request, argument)  # refuses who may not do this to it
-        word = {"zh-CN": command.words[0], "en": command.name}[self._context.cards.lang]
+        word = command.word(self._context.cards.lang)
         raise ConfirmationNeeded("confirm_command", argument=argument, word=word, name=title)
 
     async def _run(

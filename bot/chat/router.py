@@ -66,6 +66,10 @@ class Command:
         """Return the first English word, which identifies the command."""
         return next(word for word in self.words if word.isascii())
 
+    def word(self, lang: str) -> str:
+        """Return the first word in a language, which help shows."""
+        return self.name if lang == "en" else self.words[0]
+
     @property
     def takes(self) -> Takes:
         """Return what may follow the words."""

@@ -65,7 +65,7 @@ def build_router(others: Sequence[Router]) -> Router:
             ],
         )
         offered = [each for _, allowed in sections for each in allowed if each.words[0] in OFFERED]
-        return replace(answer, suggestions=tuple(_word(each, ctx.cards.lang) for each in offered))
+        return replace(answer, suggestions=tuple(each.word(ctx.cards.lang) for each in offered))
 
     return router
 
@@ -74,7 +74,7 @@ def _greeting(ctx: Context, request: CommandRequest, routers: Sequence[Router]) 
     """Return a short answer: whoever says hello in a group did not ask for a list."""
     commands = [command for each in routers for command in each.commands]
     allowed = [each for _, some in allowed_commands(commands, request.access) for each in some]
-    words = [_word(each, ctx.cards.lang) for each in allowed if each.words[0] in SUGGESTED]
+    words = [each.word(ctx.cards.lang) for each in allowed if each.words[0] in SUGGESTED]
     answer = ctx.cards.reply("greeting", name=request.message.sender.name, words=words)
     return replace(answer, suggestions=(*words, *(["help"] if ctx.cards.lang == "en" else ["帮助"])))
 
@@ -87,12 +87,6 @@ def allowed_commands(
         found = [command for command in commands if command.permission is permission]
         if found and access.allows(permission):
             yield permission, found
-
-
-def _word(command: Command, lang: str) -> str:
-    """Return the first word of a command in a language."""
-    is_english = lang == "en"
-    return next((word for word in command.words if word.isascii() is is_english), command.words[0])
 
 
 def describe(commands: Sequence[Command], lang: str) -> list[dict[str, object]]:
