@@ -12,8 +12,10 @@ async def ensure_newest(ctx: Context, request: TapRequest) -> None:
     Raises:
         ConfirmationNeeded: A later run has taken the place of the run of the card.
     """
+    if request.confirmed:
+        return
     newest = await ctx.runs.find_last(request.run.schedule_id)
-    if newest and newest.id != request.run.id and not request.confirmed:
+    if newest and newest.id != request.run.id:
         raise ConfirmationNeeded(
             "tap_superseded", schedule=newest.schedule_name, ordinal=newest.ordinal, run=newest.id
         )
