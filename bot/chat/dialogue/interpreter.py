@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
+from zoneinfo import ZoneInfo
 
 from bot.chat.context import Context
 from bot.chat.language.decisions import Answer, Interpretation
@@ -14,7 +15,7 @@ from bot.chat.language.vocabulary import Takes
 from bot.chat.requests import CommandRequest
 from bot.chat.router import Command, Router
 from bot.errors import DingRunError, PermanentError, TemporaryError, UserError
-from bot.models import Schedule
+from bot.models import Run, Schedule
 
 MAX_RUNS_NAMED = 3  # ids of runs that are looked up for one message
 MAX_OPEN_RUNS = 100  # whose schedules may be named, though they are gone
@@ -209,12 +210,16 @@ class Interpreter:
         if command.takes is Takes.SCHEDULE:
             command = self._commands.get(_OF_A_DAY, command)
         schedule_id = wish.argument or (await ctx.find_schedule(request)).id
-        start = datetime.combine(day, time(), ctx.schedules.zone).astimezone(UTC)
         runs = await ctx.runs.recent(schedule_id, limit=MAX_RUNS_SEARCHED)
-        of_day = [run for run in runs if start <= run.start_time < start + timedelta(days=1)]
+        of_day = runs_of_day(runs, day, ctx.schedules.zone)
         if not of_day:
             raise UserError("no_run_that_day", day=day, schedule=wish.title)
         return replace(wish, command=command, argument=of_day[0].id, title=of_day[0].schedule_name)
+
+
+def runs_of_day(runs: Sequence[Run], day: date, zone: ZoneInfo) -> Sequence[Run]:
+    """Return the runs that started on a day of a time zone, in the same order."""
+    return [run for run in runs if run.start_time.astimezone(zone).date() == day]
 
 
 def _needs_no_names(found: Interpretation, command: Command | None) -> bool:
