@@ -32,6 +32,7 @@ STATIC_TYPES = {
     "icon.svg": "image/svg+xml",
 }
 MAX_VALUE_CHARACTERS = 2_000  # of one value on a page
+MAX_LOG_CHARACTERS = 20_000  # of the end of a log
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self';"
@@ -77,7 +78,7 @@ def _environment(lang: str, zone: ZoneInfo) -> Environment:
         auto_reload=False,
     )
     words = read_yaml(TEMPLATES / lang / "words.yaml")
-    environment.filters.update(Filters(words, zone).table, answer=answer_html)
+    environment.filters.update(Filters(words, zone).table, answer=answer_html, log=log_html)
     environment.globals.update({name: words[name] for name in ("states", "outcomes", "channels", "modes")})
     environment.globals["kinds_of_steps"] = words["steps"]
     texts = load_words("web", lang)
@@ -110,7 +111,16 @@ def _shown(value: object) -> object:
 
 def visible(text: str) -> str:
     """Return a text without characters that cannot be seen, or that turn the text around them."""
-    return _INVISIBLE.sub("", printable(text[:MAX_VALUE_CHARACTERS]))
+    return _cleaned(text[:MAX_VALUE_CHARACTERS])
+
+
+def log_html(text: str) -> Markup:
+    """Return the end of a log as HTML."""
+    return Markup.escape(_cleaned(text[-MAX_LOG_CHARACTERS:]))
+
+
+def _cleaned(text: str) -> str:
+    return _INVISIBLE.sub("", printable(text))
 
 
 def answer_html(text: str) -> Markup:

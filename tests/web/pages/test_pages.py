@@ -293,6 +293,14 @@ async def test_a_run_shows_the_end_of_its_log(site: PageHarness) -> None:
     assert ("line 1" in page, "<script>alert" in page) == (True, False)
 
 
+async def test_a_long_log_is_shown_from_its_end(site: PageHarness) -> None:
+    run, expires = await site.core.trigger(), site.core.clock() + timedelta(days=1)
+    log = "the first line\n" + "copied\n" * 5_000 + "the last line"
+    await site.core.services.external.runs.append_log(run.id, log, max_bytes=100_000, expires=expires)
+    page = await site.get(f"/status/runs/{run.id}")
+    assert ("the first line" in page, "the last line" in page) == (False, True)
+
+
 async def test_a_run_is_shown_while_its_engine_does_not_answer(
     core: CoreHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
