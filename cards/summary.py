@@ -204,6 +204,13 @@ class SummaryView:
         counts = trend is not None and trend.streak > 1 and self.run.well is False and not self.run.is_retry
         return trend.streak if trend and counts else 0
 
+    @property
+    def shows_assets(self) -> bool:
+        """Tell if the card speaks of assets. A backup that another system reports has none, nor counts."""
+        if self.run.schedule.engine != EXTERNAL or self.report_state != "none":
+            return True
+        return self.run.findings is not None or bool(list_findings(self.run))
+
     def _comparison(self) -> dict[str, object]:
         """Return what is different than in the run before, for the templates."""
         run = self.run
@@ -232,6 +239,7 @@ class SummaryView:
             "compared": run.findings is not None and run.findings.compared,
             "counted": run.findings is not None,
             "found": list_findings(run),
+            "shows_assets": self.shows_assets,
             "name": run.schedule_name,
             "typed": typed_name(run.schedule_name, run.id),
             "run": run,

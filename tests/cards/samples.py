@@ -9,6 +9,7 @@ from bot.delivery.audit_trail import Attempt
 from bot.downloads import IssuedLink
 from bot.external.models import RunEvent
 from bot.models import (
+    EXTERNAL,
     Acknowledgement,
     AuditChannel,
     AuditOutcome,
@@ -175,6 +176,8 @@ MANY_FAILURES = (
     ),
 )
 
+BACKUP = make_schedule(id="x:backup", name="数据库备份", engine=EXTERNAL, export=False)
+
 SAMPLES = {
     "streak": sample(
         report(),
@@ -270,6 +273,16 @@ SAMPLES = {
     "linked": Sample(run=failed(), report=report(), options={"state": CardState(linked=True)}),
     "report_gone": sample(end_time=NOW + timedelta(days=1, hours=2)),
     "report_unwanted": sample(schedule=make_schedule(export=False)),
+    "reported": sample(schedule=BACKUP, task_counts=TaskCounts(total=1, done=1), task_ids=("t1",)),
+    "reported_failed": sample(
+        schedule=BACKUP,
+        task_counts=TaskCounts(total=1, error=1),
+        task_ids=("t1",),
+        failures=(Failure(task_id="t1", target="backup", status=TaskStatus.ERROR, reason="磁盘满了"),),
+    ),
+    "reported_counts": sample(
+        schedule=BACKUP, task_counts=TaskCounts(total=1, done=1, found={"rows": 1_200}), task_ids=("t1",)
+    ),
     "running": sample(
         status=RunStatus.RUNNING, end_time=None, task_counts=None, export_status=ExportStatus.PENDING
     ),
