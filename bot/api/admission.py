@@ -1,11 +1,12 @@
 """Decide which schedules a key may report, and which come into being by a report."""
 
+from bot.api.answers import schedule_key
 from bot.api.keys import ApiKey
 from bot.api.problems import not_found
 from bot.delivery.operator_alerts import OperatorAlerts
 from bot.external.models import ExternalSchedule
 from bot.external.repository import ExternalSchedules
-from bot.models import Clock
+from bot.models import Clock, Schedule
 
 
 class Admission:
@@ -47,3 +48,8 @@ class Admission:
                 raise not_found()
             return known
         return await self._schedules.find(slug) or schedule
+
+
+def reaches(key: ApiKey, schedule: Schedule) -> bool:
+    """Return whether a key may be used for a schedule of any engine."""
+    return key.reaches(schedule_key(schedule)) or key.reaches(schedule.name)

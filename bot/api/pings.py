@@ -13,6 +13,7 @@ from bot.api.admission import Admission
 from bot.api.bodies import read_tail
 from bot.api.gate import Gate
 from bot.api.keys import ApiKey
+from bot.api.models import CLIENT_ID, SLUG
 from bot.api.problems import Problem, not_found
 from bot.external.merge import MergeOutcome, RunReport
 from bot.external.models import ReportedStatus
@@ -23,8 +24,6 @@ MAX_ERROR_CHARACTERS = 300
 ADDED = "[runitor] "  # begins what this client adds to the output: the exit status, which the URL has too
 HEADERS = {"Ping-Body-Limit": str(LOG_BYTES), "Cache-Control": "no-store"}
 
-SLUG = re.compile(r"[a-z0-9_-]{1,60}")
-RID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _EXIT_STATUS = re.compile(r"0|[1-9][0-9]{0,2}")
 MAX_EXIT_STATUS = 255
 
@@ -48,7 +47,7 @@ class Pings:
         if not SLUG.fullmatch(slug):
             raise not_found()
         report = parse_event(request.match_info.get("event", ""))
-        if rid and not RID.fullmatch(rid):
+        if rid and not CLIENT_ID.fullmatch(rid):
             raise Problem(HTTPStatus.BAD_REQUEST, "rid takes a UUID or 1-64 of A-Z a-z 0-9 . _ : -")
         create = request.query.get("create", "1") != "0"
         await self._admission.find_or_create(key, slug, create=create)

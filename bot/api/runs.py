@@ -1,19 +1,18 @@
 """`/v1/runs`: report and read runs."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from aiohttp import web
 
-from bot.api.admission import Admission
-from bot.api.answers import describe_run, schedule_key
+from bot.api.admission import Admission, reaches
+from bot.api.answers import describe_run
 from bot.api.bodies import read_body, read_tail
 from bot.api.idempotency import HEADER, MEANING, Idempotency
 from bot.api.keys import ApiKey, Scope
-from bot.api.models import ID_PATTERN, LogAnswer, RunAnswer, RunBody, RunList, RunListQuery, RunQuery
+from bot.api.models import CLIENT_ID, LogAnswer, RunAnswer, RunBody, RunList, RunListQuery, RunQuery
 from bot.api.operations import (
     JSON,
     MAX_JSON_BYTES,
@@ -161,7 +160,7 @@ class RunRoutes:
             raise Problem(HTTPStatus.CONFLICT, "several schedules have a run with this id: name the schedule")
         if slug is None:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "schedule: is missing, and a new run needs it")
-        if not re.fullmatch(ID_PATTERN, id_):
+        if not CLIENT_ID.fullmatch(id_):
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "id: takes 1-64 of A-Z a-z 0-9 . _ : -")
         return slug, id_
 
@@ -205,7 +204,7 @@ class RunRoutes:
             found = found or await self._services.store.find_runs(
                 status=status, schedule_id=id_, limit=MAX_RUNS_READ
             )
-        wanted = [run for run in found if _matches(run, query) and reaches(key, run)][: query.limit]
+        wanted = [run for run in found if _matches(run, query) and reaches(key, run.schedule)][: query.limit]
         return json_response(RunList(runs=[await self.describe_any(run) for run in wanted]))
 
     async def log(self, request: web.Request, key: ApiKey) -> web.StreamResponse:
@@ -229,7 +228,7 @@ class RunRoutes:
         ensure_id(id_)
         reported = [run for run in await self._services.reports.find(id_) if key.reaches(run.slug)]
         run = await self._services.store.find_run(reported[0].id if reported else id_)
-        if run is None or not reaches(key, run):
+        if run is None or not reaches(key, run.schedule):
             raise not_found()
         return run
 
@@ -282,11 +281,6 @@ def ensure_id(id_: str) -> None:
     """Raise `Problem` (404) if nothing can have this id."""
     if not id_ or len(id_) > MAX_ID_LENGTH or not id_.isascii() or not id_.isprintable():
         raise not_found()
-
-
-def reaches(key: ApiKey, run: Run) -> bool:
-    """Return whether a key may be used for a run."""
-    return key.reaches(schedule_key(run.schedule)) or key.reaches(run.schedule_name)
 
 
 def _is_reached(run: Run, query: RunQuery) -> bool:

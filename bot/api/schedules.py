@@ -7,12 +7,13 @@ from http import HTTPStatus
 from aiohttp import web
 from yarl import URL
 
-from bot.api.admission import Admission
+from bot.api.admission import Admission, reaches
 from bot.api.answers import describe_schedule, schedule_key
 from bot.api.audit import ApiAudit
 from bot.api.idempotency import HEADER, MEANING, Idempotency
 from bot.api.keys import ApiKey, Scope
 from bot.api.models import (
+    SLUG,
     RerunBody,
     RunAnswer,
     ScheduleAnswer,
@@ -21,7 +22,6 @@ from bot.api.models import (
     StopAnswer,
 )
 from bot.api.operations import Operation, json_response, read_json
-from bot.api.pings import SLUG
 from bot.api.problems import Problem, not_found
 from bot.api.runs import RunRoutes
 from bot.errors import UserError
@@ -106,7 +106,7 @@ class ScheduleRoutes:
         )
 
     async def list(self, request: web.Request, key: ApiKey) -> web.StreamResponse:
-        found = [each for each in await self._services.engine.schedules() if _reaches(key, each)]
+        found = [each for each in await self._services.engine.schedules() if reaches(key, each)]
         return json_response(ScheduleList(schedules=[await self._describe(each) for each in found]))
 
     async def get(self, request: web.Request, key: ApiKey) -> web.StreamResponse:
@@ -115,7 +115,7 @@ class ScheduleRoutes:
     async def _find(self, key: ApiKey, name: str) -> Schedule:
         """Return the schedule with a slug, an id or a name, on any engine. Raises `Problem` (404)."""
         for schedule in await self._services.engine.schedules():
-            if name in {schedule_key(schedule), schedule.name} and _reaches(key, schedule):
+            if name in {schedule_key(schedule), schedule.name} and reaches(key, schedule):
                 return schedule
         raise not_found()
 
@@ -220,7 +220,3 @@ def _busy(error: UserError) -> Problem:
         return Problem(HTTPStatus.CONFLICT, "the schedule has no rerun, so it cannot be started from here")
     run = error.values.get("run", "")
     return Problem(HTTPStatus.CONFLICT, "a run of the schedule has not ended, or has just started", run=run)
-
-
-def _reaches(key: ApiKey, schedule: Schedule) -> bool:
-    return key.reaches(schedule_key(schedule)) or key.reaches(schedule.name)

@@ -2,7 +2,7 @@
 
 from bot.api.models.commands import CommandAnswer, CommandList, CommandQuery, DoneBody
 from bot.api.models.expectations import ExpectBody
-from bot.api.models.fields import ID_PATTERN, Answer, Body, NoQuery, ProblemAnswer
+from bot.api.models.fields import CLIENT_ID, SLUG, Answer, Body, NoQuery, ProblemAnswer
 from bot.api.models.runs import (
     DestinationState,
     FileAnswer,
@@ -19,7 +19,8 @@ from bot.api.models.runs import (
 from bot.api.models.schedules import RerunAnswer, RerunBody, ScheduleAnswer, ScheduleBody, ScheduleList
 
 __all__ = [
-    "ID_PATTERN",
+    "CLIENT_ID",
+    "SLUG",
     "Answer",
     "Body",
     "CommandAnswer",

@@ -22,8 +22,10 @@ MAX_ITEMS = 20  # counts, links and labels of a run
 CRON_FIELDS = 5
 ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
-SLUG_PATTERN = r"^[a-z0-9_-]{1,60}$"
-ID_PATTERN = r"^[A-Za-z0-9._:-]{1,64}$"
+SLUG = re.compile(r"[a-z0-9_-]{1,60}")
+CLIENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+SLUG_PATTERN = f"^{SLUG.pattern}$"
+ID_PATTERN = f"^{CLIENT_ID.pattern}$"
 _HTTP = re.compile(r"https?://[^\s<>\"]+")
 
 
