@@ -60,6 +60,9 @@ class ScheduleRoutes:
         self._runs = runs
 
     def operations(self) -> Sequence[Operation]:
+        return (*self._schedule_operations(), *self._act_operations())
+
+    def _schedule_operations(self) -> Sequence[Operation]:
         return (
             Operation(
                 method="GET",
@@ -86,6 +89,10 @@ class ScheduleRoutes:
                 body=ScheduleBody,
                 answers={200: ScheduleAnswer, 201: ScheduleAnswer},
             ),
+        )
+
+    def _act_operations(self) -> Sequence[Operation]:
+        return (
             Operation(
                 method="POST",
                 path="/v1/schedules/{slug}/runs",
