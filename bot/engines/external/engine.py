@@ -92,7 +92,7 @@ class ExternalEngine:
         await self._runs.add(queued)
         known = await self._runs.find(run.id) or queued
         if known.status is ReportedStatus.QUEUED:
-            await self._sender.send(self._command(CommandKind.RERUN, known, run, names), schedule)
+            await self._sender.send(_rerun_command(known, run, names, self._clock()), schedule)
         return list(tasks_of(known))
 
     async def _schedule(self, run: Run) -> ExternalSchedule:
@@ -102,19 +102,6 @@ class ExternalEngine:
         if schedule.rerun is None:
             raise PermanentError(reason("no_rerun"))
         return schedule
-
-    def _command(self, kind: CommandKind, external: ExternalRun, run: Run, names: Sequence[str]) -> Command:
-        return Command(
-            id=f"submit:{run.id}",
-            kind=kind,
-            slug=external.slug,
-            run_id=external.id,
-            rid=external.client_id,
-            asked_by=str(run.asked_by) if run.asked_by else "",
-            labels=external.labels,
-            tasks=tuple(names),
-            created_at=self._clock(),
-        )
 
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
         found: dict[str, Task] = {}
@@ -229,3 +216,17 @@ def _run_ids(task_ids: Collection[str]) -> Sequence[str]:
 
 def _open(tasks: Mapping[str, Task]) -> set[str]:
     return {id_ for id_, task in tasks.items() if not task.status.ended}
+
+
+def _rerun_command(external: ExternalRun, run: Run, names: Sequence[str], now: datetime) -> Command:
+    return Command(
+        id=f"submit:{run.id}",
+        kind=CommandKind.RERUN,
+        slug=external.slug,
+        run_id=external.id,
+        rid=external.client_id,
+        asked_by=str(run.asked_by) if run.asked_by else "",
+        labels=external.labels,
+        tasks=tuple(names),
+        created_at=now,
+    )
