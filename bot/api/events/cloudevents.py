@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from bot.api.events.reading import (
+    MAX_TEXT_CHARACTERS,
     Event,
     EventReport,
     at,
@@ -59,7 +60,7 @@ def _parse_cdevent(event: Event, subject_kind: str, phase: str, key: str) -> Eve
     subject = required(event, "data", "subject", "id")
     status = PHASES.get(phase) or OUTCOMES.get(text_at(content, "outcome").lower(), ReportedStatus.FAILED)
     time = time_at(event, "time") or time_at(event, "data", "context", "timestamp")
-    error = text_at(content, "errors")[:500]
+    error = text_at(content, "errors")[:MAX_TEXT_CHARACTERS]
     if subject_kind == "taskrun":
         task = ReportedTask(
             id=id_from(subject), name=line(text_at(content, "taskName")), status=status, reason=error
@@ -133,4 +134,4 @@ def _owner(meta: object) -> str:
 
 
 def _message(condition: Mapping[str, object]) -> str | None:
-    return text_at(condition, "message")[:500] or None
+    return text_at(condition, "message")[:MAX_TEXT_CHARACTERS] or None

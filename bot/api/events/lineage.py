@@ -4,6 +4,7 @@ https://openlineage.io/docs/spec/run-cycle. A run with a parent is a task of the
 """
 
 from bot.api.events.reading import (
+    MAX_TEXT_CHARACTERS,
     Event,
     EventReport,
     at,
@@ -39,7 +40,7 @@ def parse_lineage_event(event: Event) -> EventReport | None:
     run_id, job = required(event, "run", "runId"), required(event, "job", "name")
     time = time_at(event, "eventTime")
     key = event_key(run_id, state, text_at(event, "eventTime"))
-    error = text_at(event, "run", "facets", "errorMessage", "message")[:500]
+    error = text_at(event, "run", "facets", "errorMessage", "message")[:MAX_TEXT_CHARACTERS]
     parent = at(event, "run", "facets", "parent")
     started, ended = time if state == "START" else None, time if status.ended else None
     if text_at(parent, "run", "runId") and text_at(parent, "job", "name"):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bot.api.events.reading import (
+    MAX_TEXT_CHARACTERS,
     Event,
     EventReport,
     at,
@@ -60,7 +61,7 @@ def parse_github(payload: Any, headers: Mapping[str, str]) -> Sequence[EventRepo
         trigger=line(text_at(run, "event")) or None,
         started_at=time_at(run, "run_started_at"),
         ended_at=time_at(run, "updated_at") if ended else None,
-        error=text_at(run, "conclusion") if status is F else None,
+        error=line(text_at(run, "conclusion")) if status is F else None,
         links=links_to(text_at(run, "html_url"), "GitHub"),
         labels={"branch": line(text_at(run, "head_branch"))},
     )
@@ -87,7 +88,7 @@ def parse_gitlab(payload: Any, headers: Mapping[str, str]) -> Sequence[EventRepo
         trigger=line(text_at(pipeline, "source")) or None,
         started_at=time_at(pipeline, "created_at"),
         ended_at=time_at(pipeline, "finished_at") if status.ended else None,
-        tasks=[_gitlab_job(job) for job in items_at(payload, "builds")][:500] or None,
+        tasks=[_gitlab_job(job) for job in items_at(payload, "builds")] or None,
         links=links_to(text_at(pipeline, "url"), "GitLab"),
         labels={"branch": line(text_at(pipeline, "ref"))},
     )
@@ -100,7 +101,7 @@ def _gitlab_job(job: Event) -> ReportedTask:
         id=id_from(required(job, "id")),
         name=line(text_at(job, "name")),
         status=GITLAB_STATES.get(text_at(job, "status"), R),
-        reason=text_at(job, "failure_reason"),
+        reason=text_at(job, "failure_reason")[:MAX_TEXT_CHARACTERS],
         started_at=time_at(job, "started_at"),
         ended_at=time_at(job, "finished_at"),
     )
@@ -144,7 +145,7 @@ def _alert(alert: Event) -> EventReport:
         title=line(summary) or None,
         started_at=time_at(alert, "startsAt") if firing else end,
         ended_at=None if firing else end,
-        error=summary[:500] or None if firing else None,
+        error=summary[:MAX_TEXT_CHARACTERS] or None if firing else None,
         links=links_to(text_at(alert, "generatorURL"), "Prometheus"),
         labels=_labels(at(alert, "labels")),
     )
@@ -200,7 +201,7 @@ def _workflow(instance: Event) -> EventReport:
         title=line(name) or None,
         started_at=_time(instance, "processStartTime", "workflowStartTime"),
         ended_at=_time(instance, "processEndTime", "workflowEndTime"),
-        error=state if status is F else None,
+        error=line(state) if status is F else None,
         labels={"project": line(text_at(instance, "projectName"))},
     )
     slug = slug_from(text_at(instance, "projectName"), found["name"] if found else name)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 
+from bot.api.events.reading import MAX_TEXT_CHARACTERS
 from bot.external.models import ExternalRun, ReportedStatus
 from bot.wiring.stores import sqlite_stores
 from tests.api.harness import HOOK_SECRET, HOOKS, PING, SIGNED, ApiHarness, Client, bearer
@@ -180,6 +181,13 @@ async def test_a_webhook_of_each_sender_is_a_run(
     assert (answer.status, await answer.json()) == (202, {"accepted": 1})
     external = await reported(api)
     assert f"{external.slug} {external.status} {external.client_id}".startswith(expected)
+
+
+async def test_the_reason_of_a_job_is_kept_short(api: ApiHarness, client: Client) -> None:
+    job = {"id": 1, "status": "failed", "failure_reason": "x" * 9_000}
+    await send(client, f"/v1/hooks/{HOOKS}/gitlab", {**GITLAB, "builds": [job]})
+    (task,) = (await reported(api)).tasks
+    assert task.reason == "x" * MAX_TEXT_CHARACTERS
 
 
 async def test_an_alert_that_ends_is_a_run_that_ended_well(api: ApiHarness, client: Client) -> None:
