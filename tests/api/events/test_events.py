@@ -209,6 +209,8 @@ async def test_a_key_with_a_secret_takes_only_what_is_signed(api: ApiHarness, cl
     path = f"/v1/hooks/{SIGNED}/gitlab"
     assert (await client.post(path, data=json.dumps(GITLAB), headers=token)).status == 202
     assert (await client.post(path, data=json.dumps(GITLAB))).status == 404
+    path = f"/v1/hooks/{SIGNED}/jenkins"
+    assert (await client.post(path, data=json.dumps(JENKINS))).status == 202  # it cannot sign
 
 
 @pytest.mark.parametrize(
