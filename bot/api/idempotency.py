@@ -7,12 +7,12 @@ import hashlib
 import secrets
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from bot.api.keys import ApiKey
 from bot.api.problems import Problem
@@ -39,7 +39,6 @@ class ApiRequest:
     started_at: datetime
     status: int = 0  # 0 = in progress
     text: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
     version: int = 0
 
 
@@ -74,7 +73,7 @@ class Idempotency:
                 status=begun.status,
                 text=begun.text,
                 content_type="application/json",
-                headers={**begun.headers, REPLAYED: "true"},
+                headers={hdrs.CACHE_CONTROL: "no-store", REPLAYED: "true"},
             )
         try:
             response = await act(begun.subject)

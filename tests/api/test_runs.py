@@ -135,6 +135,7 @@ async def test_a_post_gets_an_id_and_the_same_answer_again(api: ApiHarness, clie
     again = await client.post("/v1/runs", json=body, headers=headers)
     assert (first.status, again.status, await first.json()) == (201, 201, await again.json())
     assert again.headers["Idempotent-Replayed"] == "true"
+    assert (first.headers["Cache-Control"], again.headers["Cache-Control"]) == ("no-store", "no-store")
     other = await client.post("/v1/runs", json=body | {"title": "x"}, headers=headers)
     assert other.status == 422
     assert len(await api.runs()) == 1
