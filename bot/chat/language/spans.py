@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-MORNING = time(9)  # of a day that is named without a time
-NOON = 12
+MORNING = timedelta(hours=9)  # of a day that is named without a time
+NOON, MIDNIGHT = 12, 24  # hours; midnight is the end of a day
 MAX_SPAN = timedelta(days=3650)  # longer ones are cut, so that times stay within the calendar
 
 _DIGITS = {"半": 0.5, "两": 2, "俩": 2, **{word: n for n, word in enumerate("一二三四五六七八九十", 1)}}
@@ -100,7 +100,7 @@ def _read_next(text: str, now: datetime, zone: ZoneInfo) -> tuple[int, Span] | N
 def _read_today(text: str, now: datetime, zone: ZoneInfo) -> tuple[int, Span] | None:
     found = _TODAY.search(text)
     tomorrow = now.astimezone(zone).date() + timedelta(days=1)
-    return (found.start(), Span(until=_at(tomorrow, time(), zone))) if found else None
+    return (found.start(), Span(until=_at(tomorrow, timedelta(), zone))) if found else None
 
 
 def _read_tonight(text: str, now: datetime, zone: ZoneInfo) -> tuple[int, Span] | None:
@@ -138,19 +138,19 @@ def _is_part_of_a_name(found: re.Match[str]) -> bool:
 
 def _time_of(found: re.Match[str], now: datetime, zone: ZoneInfo) -> datetime:
     """Return the next time that the words mean. Raises `ValueError` for a day or a time that is not real."""
-    today, clock = now.astimezone(zone).date(), _clock_of(found)
-    day = _day_of(found, today)
-    end = _at(day or today, clock or MORNING, zone)
+    today, said = now.astimezone(zone).date(), _clock_of(found)
+    day, clock = _day_of(found, today), MORNING if said is None else said
+    end = _at(day or today, clock, zone)
     if end > now:
         return end
     if day is None:
-        return _at(today + timedelta(days=1), clock or MORNING, zone)
-    if found["word"] and clock is None and day >= today:
-        return _at(today + timedelta(days=1), time(), zone)
-    return _later(found, day, clock or MORNING, zone) or end
+        return _at(today + timedelta(days=1), clock, zone)
+    if found["word"] and said is None and day >= today:
+        return _at(today + timedelta(days=1), timedelta(), zone)
+    return _later(found, day, clock, zone) or end
 
 
-def _later(found: re.Match[str], day: date, clock: time, zone: ZoneInfo) -> datetime | None:
+def _later(found: re.Match[str], day: date, clock: timedelta, zone: ZoneInfo) -> datetime | None:
     """Return the same day of the next week or year, if the words can mean that."""
     if found["last"] or found["week"] == "上":
         return None
@@ -179,17 +179,24 @@ def _english_weekday(word: str) -> int:
     return _ENGLISH_WEEKDAYS.index(word)
 
 
-def _clock_of(found: re.Match[str]) -> time | None:
+def _clock_of(found: re.Match[str]) -> timedelta | None:
+    """Return what has passed of the day at the time that is named, or None if there is none.
+
+    At 24:00, and at 12 in the evening, the day is over. Raises `ValueError` for a time that is not real.
+    """
     if not found["hour"]:
-        return time(NOON) if found["part"] == "中午" else None
-    hour = int(found["hour"])
-    afternoon = found["part"] in {"下午", "晚上"} or found["meridiem"] == "pm" or found["word"] == "今晚"
-    if afternoon and hour < NOON:
+        return timedelta(hours=NOON) if found["part"] == "中午" else None
+    hour, minute = int(found["hour"]), 30 if found["half"] else int(found["minute"] or 0)
+    time(0 if hour == MIDNIGHT else hour, minute)  # raises if it is not real
+    evening = found["part"] == "晚上" or found["word"] in {"今晚", "tonight"}
+    if found["meridiem"] == "am":
+        hour = (0 if hour == NOON else hour) + (MIDNIGHT if evening else 0)
+    elif hour < NOON and (evening or found["part"] == "下午" or found["meridiem"] == "pm"):
         hour += NOON
-    if found["meridiem"] == "am" and hour == NOON:
-        hour = 0
-    return time(hour % 24 if hour == 24 else hour, 30 if found["half"] else int(found["minute"] or 0))  # noqa: PLR2004
+    elif hour == NOON and evening and not found["meridiem"]:
+        hour = MIDNIGHT
+    return timedelta(hours=hour, minutes=minute)
 
 
-def _at(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, clock, zone).astimezone(UTC)
+def _at(day: date, clock: timedelta, zone: ZoneInfo) -> datetime:
+    return (datetime.combine(day, time(), zone) + clock).astimezone(UTC)
