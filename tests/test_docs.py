@@ -23,6 +23,8 @@ from bot.config.reference import (
 from bot.config.settings import Settings
 from bot.engines.arl.assets import FINDINGS
 from bot.errors import missing_extra
+from bot.reports.link_tokens import URL_PATH
+from bot.wiring.api import PATHS
 from handlers import router
 
 ROOT = Path(__file__).parent.parent
@@ -239,6 +241,16 @@ def test_what_the_page_on_arl_says_is_read_is_what_is_read() -> None:
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "bot/engines/arl").glob("*.py"))
     assert asked == set(re.findall(r'"(/task[\w/]*/)"', sources)) | {"/task/stop/"}
     assert all(f"`{kind}`" in ARL_PAGE for kind in FINDINGS)
+
+
+@pytest.mark.parametrize("page", ["docs/deploy.md", "docs/zh-CN/deploy.md"])
+def test_the_reverse_proxy_passes_all_that_people_and_systems_reach(page: str) -> None:
+    (found,) = re.findall(r"location ~ (\S+) \{", (ROOT / page).read_text(encoding="utf-8"))
+    passed = re.compile(found)
+    public = ("/status", "/status/login/x", f"{URL_PATH}x", *(f"{path}x" for path in PATHS))
+    assert [each for each in public if not passed.match(each)] == []
+    assert not passed.match("/metrics")
+    assert not passed.match("/readyz")
 
 
 def test_the_names_in_the_glossary_are_those_of_the_code() -> None:
