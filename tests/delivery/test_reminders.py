@@ -4,6 +4,7 @@ import pytest
 
 from bot.models import JobState, PushStatus, Run, RunStatus, TaskStatus
 from tests.conftest import CoreHarness
+from tests.factories import make_task
 
 MINUTE = 60
 
@@ -72,6 +73,14 @@ async def test_a_later_run_prevents_it(reminding: CoreHarness) -> None:
     await failed_run(reminding)
     await pass_minutes(reminding, 10)
     await reminding.finished_run()
+    await pass_minutes(reminding, 60)
+    assert reminders(reminding) == []
+
+
+async def test_a_run_that_turned_out_well_after_all_is_not(reminding: CoreHarness) -> None:
+    run = await failed_run(reminding)  # its end was only presumed
+    tasks = {id_: make_task(id=id_, status=TaskStatus.DONE) for id_ in run.task_ids}
+    await reminding.runs.correct(run, tasks)
     await pass_minutes(reminding, 60)
     assert reminders(reminding) == []
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from bot.delivery.payload import DeliveryPayload, DeliveryResult
 from bot.delivery.plan import job_id
 from bot.delivery.policy.effective import active_mute
-from bot.delivery.recipients import mentions
+from bot.delivery.recipients import has_failures, mentions
 from bot.delivery.services import DeliveryServices
 from bot.jobs.queue import Claim, Postpone, Result
 from bot.models import Destination, Job, JobState, Run
@@ -64,6 +64,8 @@ async def _why_not(
     """Return why nobody is reminded, or ""."""
     if summary is None or summary.state is not JobState.DONE or DeliveryResult.of(summary).skipped:
         return "the summary was not sent"
+    if not has_failures(run):  # its outcome was corrected
+        return "nothing failed"
     if await services.acknowledgement(run):
         return "somebody takes care"
     (newest,) = await services.store.find_runs(schedule_id=run.schedule_id, limit=1)
