@@ -13,7 +13,7 @@ from bot.delivery.cards import OutgoingCard, send_card
 from bot.delivery.channels import Channels
 from bot.delivery.circuit_breaker import CircuitBreaker, DeliveryMode
 from bot.delivery.consequences import has_unconfirmed_file
-from bot.delivery.payload import DeliveryPayload, DeliveryResult
+from bot.delivery.payload import DeliveryPayload, DeliveryResult, Obstacle
 from bot.errors import ConfigError, PermanentError
 from bot.jobs.queue import Claim, JobKind, Jobs, Postpone, Result
 from bot.models import Destination, Job, JobState, Run, deterministic_id, new_job
@@ -116,7 +116,7 @@ class Digests:
         destination, _ = _parse_id(claim.job.id)
         runs = await self._runs(await self._fix_members(claim))
         if not runs:
-            return DeliveryResult(skipped="no summary joined").as_json()
+            return DeliveryResult(skipped=Obstacle.NO_MEMBERS).as_json()
         async with self._circuit_breaker.guard(destination, claim.job.id):
             return await self._send_to(claim, destination, runs)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.delivery.channels import Channels
-from bot.delivery.payload import DeliveryPayload, DeliveryResult
+from bot.delivery.payload import DeliveryPayload, DeliveryResult, Obstacle
 from bot.downloads import IssuedLink
 from bot.errors import TemporaryError
 from bot.jobs.queue import Claim, Jobs, Result
@@ -78,7 +78,7 @@ class ReportSender:
             return await self._add_part_jobs(claim.job, report, messenger)
         link = await self._links.issue(report, cause=claim.job.id)
         if link is None:
-            return DeliveryResult(skipped="its link was revoked").as_json()
+            return DeliveryResult(skipped=Obstacle.LINK_REVOKED).as_json()
         sending = claim.sending_text(messenger.capabilities)
         message = cards.link_message(report, link)
         sent = await messenger.send_message(destination, message, claim.job.id, sending=sending)

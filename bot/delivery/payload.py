@@ -5,6 +5,7 @@ Both are JSON in the store. Only this module knows their keys. `version` tells h
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from bot.delivery.routing import Route
@@ -12,6 +13,30 @@ from bot.jobs.queue import Claim
 from bot.models import Destination, Job
 
 VERSION = 1  # jobs without a version are of version 1 too
+
+
+class Obstacle(StrEnum):
+    """Reason why nothing was sent, or a message instead of a card. `cards/words/errors.yaml` has texts."""
+
+    QUOTA_LOW = "the monthly quota is running out"
+    CARDS_REJECTED = "cards are rejected here"
+    NO_CARDS = "the channel has no cards"
+    NO_SLOT = "there are too many cards this minute"
+    UNCHANGED = "nothing has changed"
+    MUTED = "the schedule is muted"
+    SILENT = "the schedule is silent now"
+    RUN_ENDED = "the run has ended"
+    RAN_AGAIN = "the schedule has run again"
+    NOTHING_FAILED = "nothing failed"
+    ACKNOWLEDGED = "somebody takes care"
+    NO_SUMMARY = "the summary was not sent"
+    NO_REPORT = "there is no report"
+    AFTER_QUIET_HOURS = "files of quiet hours are sent on request"
+    LATER_UPDATE = "a later update follows"
+    NO_MEMBERS = "no summary joined"
+    LINK_REVOKED = "its link was revoked"
+    HAS_HAPPENED = "it has happened since"
+    NOBODY_TOLD = "nobody was told of it"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import bot
+from bot.delivery.payload import Obstacle
 from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
 from bot.reasons import Reason, reason
 from cards.catalogue import WORDS, display_name, explain, load_topic, without_details
@@ -74,6 +75,12 @@ def test_every_reason_has_a_text(code: str) -> None:
 def test_every_error_is_translated(text: str) -> None:
     assert CHINESE.search(explain(text, "zh-CN"))
     assert explain(text, "en") == text
+
+
+@pytest.mark.parametrize("obstacle", Obstacle)
+def test_every_reason_for_sending_nothing_is_translated(obstacle: Obstacle) -> None:
+    assert CHINESE.search(explain(str(obstacle), "zh-CN"))
+    assert explain(str(obstacle), "en") == obstacle
 
 
 def kinds_of_errors(kind: type[DingRunError] = DingRunError) -> Iterator[type[DingRunError]]:

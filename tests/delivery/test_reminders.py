@@ -106,6 +106,13 @@ async def test_a_summary_that_comes_late_delays_it(reminding: CoreHarness) -> No
     assert len(reminders(reminding)) == 1
 
 
+async def test_the_proof_says_why_nobody_was_reminded(reminding: CoreHarness) -> None:
+    run = await failed_run(reminding)
+    await reminding.say("确认")
+    await pass_minutes(reminding, 31)
+    assert "已有人处理" in await reminding.say(f"凭据 {run.id}")
+
+
 async def test_the_proof_shows_it(reminding: CoreHarness) -> None:
     run = await failed_run(reminding)
     await pass_minutes(reminding, 31)

@@ -16,7 +16,7 @@ from bot.delivery.jobs.summary import (
     prepare_summary,
     wait_for_report,
 )
-from bot.delivery.payload import DeliveryPayload, DeliveryResult
+from bot.delivery.payload import DeliveryPayload, DeliveryResult, Obstacle
 from bot.delivery.plan import card_id, delivery_job, job_id
 from bot.delivery.policy.silent_cards import is_silent
 from bot.delivery.policy.start_notices import shows_running
@@ -48,8 +48,8 @@ async def run_card_job(services: DeliveryServices, claim: Claim) -> Result:
         return await _send(services, claim, summary)
     webhook = services.channels.fallback_webhook(summary.payload.destination)
     if route is Route.WEBHOOK_FALLBACK and webhook:
-        return await _fall_back(services, claim.job, "the monthly quota is running out", webhook)
-    return await _fall_back(services, claim.job, "cards are rejected here")
+        return await _fall_back(services, claim.job, Obstacle.QUOTA_LOW, webhook)
+    return await _fall_back(services, claim.job, Obstacle.CARDS_REJECTED)
 
 
 async def _awaits_update(services: DeliveryServices, job: Job) -> bool:

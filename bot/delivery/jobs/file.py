@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.delivery.payload import DeliveryPayload, DeliveryResult
+from bot.delivery.payload import DeliveryPayload, DeliveryResult, Obstacle
 from bot.delivery.plan import job_id
 from bot.delivery.services import DeliveryServices
 from bot.jobs.queue import Claim, Postpone, Result
@@ -10,7 +10,6 @@ from bot.models import Destination, ExportStatus, Job
 
 EXPORT_POLL_INTERVAL = timedelta(seconds=30)
 SUMMARY_POLL_INTERVAL = timedelta(seconds=5)
-AFTER_QUIET_HOURS = "files of quiet hours are sent on request"  # why a file is skipped
 
 
 async def run_file_job(services: DeliveryServices, claim: Claim) -> Result:
@@ -31,9 +30,9 @@ async def run_file_job(services: DeliveryServices, claim: Claim) -> Result:
         return DeliveryResult(skipped=skipped).as_json()
     report = await services.reports.find(run_id=run.id)
     if report is None:
-        return DeliveryResult(skipped=run.export_error or "there is no report").as_json()
+        return DeliveryResult(skipped=run.export_error or Obstacle.NO_REPORT).as_json()
     if not requested and (await services.quota_snapshot(destination)).withholds_files:
-        return DeliveryResult(skipped="the monthly quota is running out").as_json()
+        return DeliveryResult(skipped=Obstacle.QUOTA_LOW).as_json()
     async with services.circuit_breaker.guard(destination, claim.job.id, requested=requested):
         return await services.report_sender.send(
             claim, report, services.channels.to(destination), services.cards
@@ -54,4 +53,4 @@ async def _wait_for_summary(services: DeliveryServices, run_id: str, destination
 def _why_skipped(summary: Job) -> str:
     """Return why a file is not sent after its summary, or ""."""
     waited = DeliveryPayload.of(summary).quiet and DeliveryResult.of(summary).digest
-    return DeliveryResult.of(summary).skipped or (AFTER_QUIET_HOURS if waited else "")
+    return DeliveryResult.of(summary).skipped or (Obstacle.AFTER_QUIET_HOURS if waited else "")

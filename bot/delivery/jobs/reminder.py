@@ -5,7 +5,7 @@ It is stored when the run ends, and due some time after the summary of the run w
 
 from dataclasses import replace
 
-from bot.delivery.payload import DeliveryPayload, DeliveryResult
+from bot.delivery.payload import DeliveryPayload, DeliveryResult, Obstacle
 from bot.delivery.plan import job_id
 from bot.delivery.policy.effective import active_mute
 from bot.delivery.recipients import has_failures, mentions
@@ -63,15 +63,15 @@ async def _why_not(
 ) -> str:
     """Return why nobody is reminded, or ""."""
     if summary is None or summary.state is not JobState.DONE or DeliveryResult.of(summary).skipped:
-        return "the summary was not sent"
+        return Obstacle.NO_SUMMARY
     if not has_failures(run):  # its outcome was corrected
-        return "nothing failed"
+        return Obstacle.NOTHING_FAILED
     if await services.acknowledgement(run):
-        return "somebody takes care"
+        return Obstacle.ACKNOWLEDGED
     (newest,) = await services.store.find_runs(schedule_id=run.schedule_id, limit=1)
     if newest.id != run.id:
-        return "the schedule has run again"
+        return Obstacle.RAN_AGAIN
     if active_mute(await services.overrides.find(run.schedule_id), services.jobs.clock()):
-        return "the schedule is muted"
+        return Obstacle.MUTED
     snapshot = await services.quota_snapshot(destination)
-    return "the monthly quota is running out" if snapshot.withholds_updates else ""
+    return Obstacle.QUOTA_LOW if snapshot.withholds_updates else ""

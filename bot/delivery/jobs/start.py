@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from bot.delivery.cards import OutgoingCard, send_card
 from bot.delivery.circuit_breaker import DeliveryMode
-from bot.delivery.payload import DeliveryPayload, DeliveryResult
+from bot.delivery.payload import DeliveryPayload, DeliveryResult, Obstacle
 from bot.delivery.plan import card_id
 from bot.delivery.policy.effective import active_mute, effective_schedule
 from bot.delivery.services import DeliveryServices
@@ -26,7 +26,7 @@ async def run_start_job(services: DeliveryServices, claim: Claim) -> Result:
     payload = DeliveryPayload.of(claim.job)
     run = await services.store.find_run(claim.job.run_id)
     if run is None or run.status is not RunStatus.RUNNING:
-        return DeliveryResult(skipped="the run has ended").as_json()
+        return DeliveryResult(skipped=Obstacle.RUN_ENDED).as_json()
     if not run.task_ids:
         raise Postpone(services.jobs.clock() + SUBMIT_POLL_INTERVAL)
     obstacle = await _obstacle(services, run, payload.destination)
@@ -40,16 +40,16 @@ async def _obstacle(services: DeliveryServices, run: Run, destination: Destinati
     now, override = services.jobs.clock(), await services.overrides.find(run.schedule_id)
     quiet = services.quiet_hours and services.quiet_hours.wait_until(run, destination, now)
     if active_mute(override, now) or not effective_schedule(run.schedule, override).notify_enable or quiet:
-        return "the schedule is silent now"
+        return Obstacle.SILENT
     snapshot = await services.quota_snapshot(destination)
     if snapshot.silent or not services.channels.capabilities(destination).cards:
-        return "the channel has no cards"
+        return Obstacle.NO_CARDS
     if snapshot.withholds_updates:
-        return "the monthly quota is running out"
+        return Obstacle.QUOTA_LOW
     if not await services.circuit_breaker.is_closed(DeliveryMode.CARD, destination):
-        return "cards are rejected here"
+        return Obstacle.CARDS_REJECTED
     slot = await services.governor.try_acquire_card_slot(destination)
-    return "" if slot else "there are too many cards this minute"
+    return "" if slot else Obstacle.NO_SLOT
 
 
 async def _send(services: DeliveryServices, claim: Claim, run: Run) -> Result:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.delivery.circuit_breaker import DeliveryMode
 from bot.delivery.digests import DigestMissedError, DigestUnconfirmedError, digest_id
-from bot.delivery.payload import DeliveryPayload, update_payload
+from bot.delivery.payload import DeliveryPayload, Obstacle, update_payload
 from bot.delivery.plan import MAX_EXPORT_WAIT
 from bot.delivery.recipients import is_notified, recipients, refuses_report, sends_file, wants_changes
 from bot.delivery.routing import Route, RoutingSnapshot, choose_route
@@ -19,8 +19,6 @@ from bot.jobs.queue import Claim, Postpone, Result
 from bot.models import Destination, ExportStatus, Report, Run
 from bot.quota.budget import QuotaLevel
 from cards.summary import CardState, Withheld
-
-UNCHANGED, MUTED = "nothing has changed", "the schedule is muted"  # why a summary is skipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,12 +76,12 @@ def _ensure_notified(run: Run, payload: DeliveryPayload, now: datetime) -> None:
     if payload.route is not None or payload.via is not None or payload.requested_by_person:
         return
     if run.muted and payload.destination not in recipients(run):
-        raise NotNotifiedError(MUTED)
+        raise NotNotifiedError(Obstacle.MUTED)
     notified = is_notified(run, payload.destination)
     if notified is None:
         raise Postpone(now + MAX_EXPORT_WAIT)
     if not notified and wants_changes(run, payload.destination):
-        raise NotNotifiedError(UNCHANGED)
+        raise NotNotifiedError(Obstacle.UNCHANGED)
 
 
 def _quiet_until(services: DeliveryServices, run: Run, payload: DeliveryPayload) -> datetime | None:

@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from bot.delivery.consequences import MAX_JOBS_OF_RUN, has_unconfirmed_file, shown_cards
 from bot.delivery.jobs.summary import Summary, build_card_state
-from bot.delivery.payload import DeliveryPayload, DeliveryResult, destination_of
+from bot.delivery.payload import DeliveryPayload, DeliveryResult, Obstacle, destination_of
 from bot.delivery.plan import card_id
 from bot.delivery.services import DeliveryServices
 from bot.jobs.queue import Claim, Postpone, Result
@@ -36,13 +36,13 @@ async def run_update_job(services: DeliveryServices, claim: Claim) -> Result:
     cards = [card for card in shown_cards(shown) if destination_of(card) == destination]
     digest = DeliveryResult.of(cards[0]).digest if cards else ""
     if await _is_superseded(services, claim.job, digest):
-        return DeliveryResult(skipped="a later update follows").as_json()
+        return DeliveryResult(skipped=Obstacle.LATER_UPDATE).as_json()
     run = await services.find_ended_run(claim.job)
     jobs = await services.store.find_jobs(run_id=run_id, limit=MAX_JOBS_OF_RUN)
     unconfirmed = has_unconfirmed_file(jobs, destination)
     snapshot = await services.quota_snapshot(destination)
     if not unconfirmed and snapshot.withholds_updates:
-        return DeliveryResult(skipped="the monthly quota is running out").as_json()
+        return DeliveryResult(skipped=Obstacle.QUOTA_LOW).as_json()
     if digest:
         await services.digests.refresh_cards(digest)
         return {}

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from bot.delivery.lapses.sending import send_alert
-from bot.delivery.payload import DeliveryPayload, DeliveryResult, destination_of
+from bot.delivery.payload import DeliveryPayload, DeliveryResult, Obstacle, destination_of
 from bot.delivery.plan import job_id
 from bot.delivery.policy.effective import effective_schedule
 from bot.delivery.policy.overrides import Overrides
@@ -91,7 +91,7 @@ class LapseAlerts:
         lapse = await self._find_lapse(claim.job)
         is_over = lapse.state in {LapseState.OVER, LapseState.SETTLED}
         if is_over and not claim.job.failures:  # a failed attempt may have arrived all the same
-            return DeliveryResult(skipped="it has happened since").as_json()
+            return DeliveryResult(skipped=Obstacle.HAS_HAPPENED).as_json()
         destination = destination_of(claim.job)
         failure = lapse.kind in FAILURE_KINDS
         mention = options_for(lapse.schedule, destination).mention if failure else ()
@@ -107,7 +107,7 @@ class LapseAlerts:
         lapse = await self._find_lapse(claim.job)
         alert = await self._find_alert(lapse, destination_of(claim.job))
         if alert is None or not self._was_heard([alert]):
-            return DeliveryResult(skipped="nobody was told of it").as_json()
+            return DeliveryResult(skipped=Obstacle.NOBODY_TOLD).as_json()
         run = await self._run_of(lapse)
         return await send_alert(
             self._services, claim, lambda withheld: self._reply(lapse, run, over=True, withheld=withheld)
@@ -119,7 +119,7 @@ class LapseAlerts:
         failed, failures = claim.job.payload["failed"], claim.job.payload["failures"]
         run_ids = failed if isinstance(failed, list) else []
         if not self._was_heard(await self._find_summaries(run_ids, destination_of(claim.job))):
-            return DeliveryResult(skipped="nobody was told of it").as_json()
+            return DeliveryResult(skipped=Obstacle.NOBODY_TOLD).as_json()
         return await send_alert(
             self._services, claim, lambda withheld: self._reply_to_failures(run, failures, withheld=withheld)
         )
