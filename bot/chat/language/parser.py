@@ -12,10 +12,9 @@ from bot.chat.language.normalize import Said, fold, read
 from bot.chat.language.nouns import with_nouns, with_whole_name
 from bot.chat.language.quiet import read_mute_of_all, read_quiet
 from bot.chat.language.spans import is_span
-from bot.chat.language.tokens import Named, Token, Tokenizer
+from bot.chat.language.tokens import Named, Token, Tokenizer, written
 from bot.chat.language.vocabulary import CommandWords, Takes, Vocabulary
 
-_EDGES = " ,:。.!?"
 _POLITE = frozenset({Role.FILLER, Role.PLEASE, Role.YOU, Role.CHECK, Role.SMALLTALK})
 _TELLING = frozenset({
     Role.DONT,
@@ -170,11 +169,7 @@ def _argument(said: Said, tokens: Sequence[Token]) -> str:
     kept = [token for token in tokens if not (token.sense and token.sense.roles & _GRAMMAR)]
     while kept and _is_polite(kept[0]) and kept[0].sense and Role.PLEASE in kept[0].sense.roles:
         kept = kept[1:]
-    parts: list[tuple[int, int]] = []
-    for token in kept:
-        joined = bool(parts) and parts[-1][1] == token.start
-        parts = [*parts[:-1], (parts[-1][0], token.end)] if joined else [*parts, (token.start, token.end)]
-    return " ".join(said.written(start, end) for start, end in parts).strip(_EDGES)
+    return written(said, kept)
 
 
 def _is_polite(token: Token) -> bool:

@@ -6,7 +6,7 @@ from bot.chat.language.decisions import MAX_UNKNOWN_NAME, Answer, Interpretation
 from bot.chat.language.lexicon import Role
 from bot.chat.language.normalize import Said
 from bot.chat.language.spans import is_span, last_span
-from bot.chat.language.tokens import Token
+from bot.chat.language.tokens import Token, written
 
 MUTE, NOTIFY, STOP, SCHEDULES = "mute", "notify", "stop", "schedules"
 
@@ -93,11 +93,7 @@ def _stand_together(said: Said, words: Sequence[Token], ending: Token, notices: 
 def _join(said: Said, tokens: Sequence[Token]) -> str:
     """Return words as they were written, without those that say nothing."""
     kept = [token for token in tokens if not (token.sense and _says_nothing(token))]
-    parts: list[tuple[int, int]] = []
-    for token in kept:
-        joined = bool(parts) and not said.text[parts[-1][1] : token.start].strip()
-        parts = [*parts[:-1], (parts[-1][0], token.end)] if joined else [*parts, (token.start, token.end)]
-    return " ".join(said.written(start, end) for start, end in parts).strip(" ,:。.!?").removesuffix("内")
+    return written(said, kept).removesuffix("内")
 
 
 def _says_nothing(token: Token) -> bool:

@@ -7,7 +7,7 @@ from datetime import date
 
 from bot.chat.language.dates import read_day
 from bot.chat.language.lexicon import Role
-from bot.chat.language.normalize import is_word_char
+from bot.chat.language.normalize import Said, is_word_char
 from bot.chat.language.vocabulary import Sense, Vocabulary
 
 UNKNOWN_COST = 10.0  # of a character
@@ -16,6 +16,7 @@ NAME_COST = 0.5  # the full name of a schedule, whatever words it has inside
 PART_COST = 4.0  # a part of a name
 SIGN_COST = 0.1
 MIN_PART_CHARS = 2
+EDGES = " ,:。.!?"  # signs that are no part of what is written between them
 
 _NUMBER = re.compile(
     r"(?:第|#|no\.? ?)?(\d{1,2})(?:[个条号项]|st|[nr]d|th)?(?![\d])|第([一二三四五六七八九十])[个条号项]"
@@ -156,6 +157,15 @@ class Tokenizer:
         if not owners:
             return None
         return Token(start=start, end=start + len(part), keys=tuple(dict.fromkeys(owners)), part=True)
+
+
+def written(said: Said, tokens: Sequence[Token]) -> str:
+    """Return words as they were written, with a space where words between them are left out."""
+    parts: list[tuple[int, int]] = []
+    for token in tokens:
+        joined = bool(parts) and not said.text[parts[-1][1] : token.start].strip()
+        parts = [*parts[:-1], (parts[-1][0], token.end)] if joined else [*parts, (token.start, token.end)]
+    return " ".join(said.written(start, end) for start, end in parts).strip(EDGES)
 
 
 def has_part(name: str, part: str) -> bool:
