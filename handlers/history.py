@@ -42,6 +42,16 @@ async def history(ctx: Context, request: CommandRequest) -> MarkdownMessage:
 
 def run_line(run: Run) -> dict[str, object]:
     """Return a run as lists of past runs show it."""
+    return {
+        **outcome_values(run),
+        "since": run.start_time,
+        "running": run.status is RunStatus.RUNNING,
+        "took": run.end_time - run.start_time if run.end_time else None,
+    }
+
+
+def outcome_values(run: Run) -> dict[str, object]:
+    """Return a run and its outcome as every list of runs shows them."""
     view, counts = SummaryView(run=run, report=None), run.task_counts or TaskCounts(total=0)
     return {
         "schedule": run.schedule_name,
@@ -49,9 +59,6 @@ def run_line(run: Run) -> dict[str, object]:
         "mark": view.mark,
         "streak": view.streak,
         "recovered": view.turned == "green",
-        "since": run.start_time,
-        "running": run.status is RunStatus.RUNNING,
-        "took": run.end_time - run.start_time if run.end_time else None,
         "done": counts.done,
         "failed": counts.failed - counts.stop,
         "stopped": counts.stop,

@@ -19,7 +19,7 @@ from bot.models import (
     ScheduleOverride,
     TaskCounts,
 )
-from cards.summary import SummaryView
+from handlers.history import outcome_values
 
 router = Router()
 
@@ -147,18 +147,9 @@ def _running(run: Run, counts: TaskCounts | None) -> dict[str, object]:
 
 
 def _ended(run: Run, exported_rows: int | None, override: ScheduleOverride | None) -> dict[str, object]:
-    view, counts = SummaryView(run=run, report=None), run.task_counts or TaskCounts(total=0)
     acknowledged = acknowledgement_of(override, run)
     return {
-        "schedule": run.schedule_name,
-        "run": run.id,
-        "mark": view.mark,
-        "streak": view.streak,
-        "recovered": view.turned == "green",
-        "done": counts.done,
-        "failed": counts.failed - counts.stop,
-        "stopped": counts.stop,
-        "total": counts.total,
+        **outcome_values(run),
         "ended_at": run.end_time,
         "push": run.push_status.value,
         "muted": run.muted is not None and run.push_status is PushStatus.SKIPPED,
