@@ -68,14 +68,14 @@ class ApiHarness(Reported):
         super().__init__(core, stores, *schedules, limit=limit)
         self.metrics = Metrics()
         gate = Gate(KeyRing(KEYS), limits or stores.quota, clock=core.clock, metrics=self.metrics)
-        admission = Admission(
+        self.admission = Admission(
             self.records.schedules, core.notices, create=create, limit=limit, clock=core.clock
         )
-        events = EventRoutes(gate, admission, self.reports)
-        self.operations = [*self._operations(core, stores, admission), *events.operations()]
+        events = EventRoutes(gate, self.admission, self.reports)
+        self.operations = [*self._operations(core, stores), *events.operations()]
         routes = [
             *events.routes(),
-            *Pings(gate, admission, self.reports).routes(),
+            *Pings(gate, self.admission, self.reports).routes(),
             *Documentation(self.operations).routes(),
             *(operation.route(gate) for operation in self.operations),
         ]
@@ -85,7 +85,7 @@ class ApiHarness(Reported):
         """Return the OpenAPI document."""
         return dict(build_document(self.operations))
 
-    def _operations(self, core: CoreHarness, stores: StoreSet, admission: Admission) -> Sequence[Operation]:
+    def _operations(self, core: CoreHarness, stores: StoreSet) -> Sequence[Operation]:
         idempotency = Idempotency(stores.documents, clock=core.clock)
         audit = AuditLog(stores.audit, clock=core.clock, keep=timedelta(days=1))
         runs = RunRoutes(
@@ -93,7 +93,7 @@ class ApiHarness(Reported):
                 store=core.store,
                 records=self.records,
                 reports=self.reports,
-                admission=admission,
+                admission=self.admission,
                 idempotency=idempotency,
                 clock=core.clock,
             )
@@ -104,7 +104,7 @@ class ApiHarness(Reported):
             runs=core.runs,
             starts=core.context.starts,
             approvals=core.context.approvals,
-            admission=admission,
+            admission=self.admission,
             idempotency=idempotency,
             audit=ApiAudit(audit),
             rerun_hosts={"jenkins.example.com"},

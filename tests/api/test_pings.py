@@ -160,7 +160,7 @@ async def test_an_unknown_slug_comes_into_being_where_that_is_allowed(core: Core
     assert [each.slug for each in await api.records.schedules.all()] == ["backup-db", "backup-new"]
 
 
-async def test_too_many_slugs_are_refused_and_told_once(core: CoreHarness) -> None:
+async def test_a_slug_beyond_the_limit_is_refused_and_told_once(core: CoreHarness) -> None:
     core.operators = (GROUP,)
     api = ApiHarness(core, sqlite_stores(core.store), create=True, limit=3)
     async with api.client() as client:
