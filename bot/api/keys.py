@@ -13,14 +13,14 @@ PING_PREFIX, TOKEN_PREFIX = "drp_", "drt_"
 
 
 class KeyKind(StrEnum):
-    """Where a key stands in a request."""
+    """Place of a key in a request."""
 
     PING = "ping"  #: in the URL
     TOKEN = "token"  #: in the header `Authorization: Bearer …`  # noqa: S105 - no secret
 
 
 class Scope(StrEnum):
-    """What a key may do."""
+    """Permission of a key."""
 
     REPORT = "report"  #: report runs and change schedules
     READ = "read"  #: read runs and schedules

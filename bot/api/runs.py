@@ -39,7 +39,7 @@ MAX_ID_LENGTH = 130  # of a slug, a colon and the id of a system
 
 @dataclass(frozen=True, kw_only=True)
 class RunServices:
-    """What the routes of runs need."""
+    """Services that the routes of runs use."""
 
     store: Store
     records: ExternalRecords

@@ -38,7 +38,7 @@ MAX_SAVES = 20
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleServices:
-    """What the routes of schedules need."""
+    """Services that the routes of schedules use."""
 
     schedules: ExternalSchedules
     engine: Engine

@@ -11,7 +11,7 @@ MIN_GRACE_SECONDS = 60.0  # engines start a little late
 
 
 class ExpectationSettings(Section):
-    """What is expected of the runs of the schedules that a pattern names. Durations are in seconds.
+    """Expectations about the runs of the schedules that a pattern names. Durations are in seconds.
 
     - cron, every, timezone: when they should start, if their engine does not tell.
     - grace: a start that is later than this is missed.

@@ -30,7 +30,7 @@ _TASK_STATUS = {
 
 @dataclass(frozen=True, kw_only=True)
 class RunReport:
-    """What one report says about a run. None = it does not say."""
+    """Content of one report about a run. None = it does not say."""
 
     status: ReportedStatus | None = None
     event: str = ""  # name of the event; "" = that of the status
@@ -60,7 +60,7 @@ class RunReport:
 
 
 class MergeOutcome(StrEnum):
-    """What a report did to a run."""
+    """Effect of a report on a run."""
 
     MERGED = "merged"  #: the run changed
     SAME = "same"  #: the report, or the end that it tells, is known already

@@ -115,7 +115,7 @@ class ExternalRun:
 
 @dataclass(frozen=True, kw_only=True)
 class RerunTarget:
-    """Where requests to run again or to stop go: to a URL, or to a runner that fetches them."""
+    """Target of requests to run again or to stop: a URL, or a runner that fetches them."""
 
     url: str = ""
     secret: str = field(default="", repr=False)  # signs requests to `url`
@@ -156,7 +156,7 @@ class DeclaredKind:
 
 
 class CommandKind(StrEnum):
-    """What a system is asked to do."""
+    """Kind of request to a system."""
 
     RERUN = "run.rerun"  #: start a run
     STOP = "run.stop"  #: stop a run

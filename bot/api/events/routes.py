@@ -35,7 +35,7 @@ class EventBody(BaseModel):
 
 
 class EventAnswer(Answer):
-    """How many reports came of it."""
+    """Number of reports that came of the events."""
 
     accepted: int
 

@@ -27,14 +27,14 @@ class CommandList(Answer):
 
 
 class DoneBody(Body):
-    """What the runner did with a command."""
+    """Outcome of a command, as its runner tells it."""
 
     outcome: Literal["accepted", "refused"] = "accepted"
     reason: Text = Field("", description="Why it was refused, told to people.")
 
 
 class CommandQuery(Body):
-    """Whose commands, and how long to wait for one."""
+    """Options of a request for commands: the runner, and the seconds to wait for one."""
 
     runner: ClientId
     wait: Annotated[int, Field(ge=0, le=60)] = 0

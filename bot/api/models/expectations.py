@@ -1,4 +1,4 @@
-"""What is expected of runs."""
+"""Expectations about runs."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -12,7 +12,7 @@ MIN_GRACE = timedelta(seconds=60)  # systems start a little late
 
 
 class ExpectBody(Body):
-    """When the runs of a schedule should start and end. Durations are in seconds."""
+    """Expected start and end of the runs of a schedule. Durations are in seconds."""
 
     cron: Annotated[str, AfterValidator(cron_line)] | None = None
     every: Seconds | None = None

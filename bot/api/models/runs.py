@@ -48,7 +48,7 @@ class LinkBody(Body):
 
 
 class RunBody(Body):
-    """What is reported of a run. Fields that are left out stay as they are."""
+    """Report about a run. Fields that are left out stay as they are."""
 
     schedule: Slug | None = Field(None, description="Slug of the schedule. A new run needs it.")
     status: ReportedStatus | None = None
@@ -74,7 +74,7 @@ class RunBody(Body):
 
 
 class DestinationState(Answer):
-    """What became of one delivery of a run."""
+    """State of one delivery of a run."""
 
     destination: str
     kind: Literal["card", "message", "file"]
@@ -123,13 +123,13 @@ class RunList(Answer):
 
 
 class LogAnswer(Answer):
-    """What is kept of the log."""
+    """Size of the log that is kept, in bytes."""
 
     bytes: int
 
 
 class StopAnswer(Answer):
-    """What stopping did to the tasks of a run."""
+    """Outcome of stopping a run, in tasks."""
 
     stopped: int
     ended_before: int
@@ -137,14 +137,14 @@ class StopAnswer(Answer):
 
 
 class RunQuery(Body):
-    """How long to wait."""
+    """Options of reading a run: the event to wait for, and for how many seconds."""
 
     wait: Literal["delivered", "ended"] | None = None
     within: Annotated[int, Field(ge=1, le=120)] = 60
 
 
 class RunListQuery(Body):
-    """Which runs."""
+    """Filter of runs."""
 
     schedule: Annotated[str, StringConstraints(max_length=100)] | None = None
     status: Literal["open", "ended"] | None = None

@@ -9,7 +9,7 @@ from bot.api.models.fields import ID_PATTERN, Address, Answer, Body, Line
 
 
 class RerunBody(Body):
-    """Where requests to run again or to stop go. Only hosts that the settings allow are taken."""
+    """Target of requests to run again or to stop. Only hosts that the settings allow are taken."""
 
     url: Address | None = None
     secret: Annotated[str, StringConstraints(max_length=200)] | None = None
@@ -23,7 +23,7 @@ class RerunBody(Body):
 
 
 class RerunAnswer(Answer):
-    """Where requests go. The secret is never shown."""
+    """Target of requests to run again or to stop. The secret is never shown."""
 
     url: str = ""
     runner: str = ""

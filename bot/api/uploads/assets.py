@@ -38,7 +38,7 @@ NDJSON = "application/x-ndjson"
 
 
 class AssetQuery(Body):
-    """How assets are identified."""
+    """Options of an upload of assets."""
 
     key: str | None = Field(
         None,
@@ -55,7 +55,7 @@ class BadLine(Answer):
 
 
 class AssetAnswer(Answer):
-    """What became of an upload. Bad lines are left out; the first ones are named."""
+    """Outcome of an upload. Bad lines are left out; the first ones are named."""
 
     kind: str
     rows: int

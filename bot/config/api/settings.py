@@ -65,7 +65,7 @@ class ApiKeySettings(Section):
 
 
 class RerunSettings(Section):
-    """Where requests to run again or to stop go: a URL, or a runner that fetches them."""
+    """Target of requests to run again or to stop: a URL, or a runner that fetches them."""
 
     url: str = ""
     secret: SecretStr | None = None
