@@ -72,6 +72,11 @@ FORM = re.compile(
 )
 
 
+def token_in(page: str) -> str:
+    """Return the token of the first form of a page."""
+    return page.partition('name="form" value="')[2].partition('"')[0]
+
+
 class PageHarness:
     """The web app of a core, and a browser in which a person is logged in."""
 
@@ -86,6 +91,10 @@ class PageHarness:
         answer = await self.client.get(path)
         assert answer.status == status, await answer.text()
         return await answer.text()
+
+    async def form_token(self) -> str:
+        """Return the token that the forms of this session contain."""
+        return token_in(await self.get("/status"))
 
     async def form(self, path: str, do: str, **changes: str) -> dict[str, str]:
         """Return what a button on a page sends."""

@@ -46,15 +46,15 @@ _BACK = re.compile(r"/status(?:[/?][\w/?=&%.:~+-]*)?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
-    """Request of a form."""
+class ActionRequest:
+    """Request for an action, from a form."""
 
     text: str
     key: str
     back: str  # page that the form was on
 
     @classmethod
-    def of(cls, form: Mapping[str, str], lang: str) -> "Wish | None":
+    def of(cls, form: Mapping[str, str], lang: str) -> "ActionRequest | None":
         """Read a form of a page in a language. Returns None for one that no page of ours has."""
         action, what, key = form.get("do", ""), form.get("what", ""), form.get("key", "")
         spans, place = SPANS.get(form.get("span", "")), LANGUAGES.index(lang)
@@ -80,11 +80,11 @@ class Actions:
 
     async def act(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
         """Carry out a form, and show the answer that the chat would give."""
-        wish = Wish.of(await read_form(request), visitor.lang)
-        if wish is None:
+        asked = ActionRequest.of(await read_form(request), visitor.lang)
+        if asked is None:
             return self._gate.trouble(visitor, "form_too_old", HTTPStatus.BAD_REQUEST)
         session = visitor.session.id[:SESSION_ID_CHARACTERS]
-        message = replace(visitor.message, id=f"{session}:{wish.key}", text=wish.text)
+        message = replace(visitor.message, id=f"{session}:{asked.key}", text=asked.text)
         entry = self._entry(visitor, message)
         try:
             async with audited(self._gate.record, entry):
@@ -100,7 +100,7 @@ class Actions:
             text=answer.text,
             outcome=(recorded.outcome if recorded else AuditOutcome.ACCEPTED).value,
             asks=asks and pending is not None and pending.kind is PendingKind.CONFIRMATION,
-            back=wish.back,
+            back=asked.back,
             run_id=recorded.run_id if recorded and recorded.outcome is AuditOutcome.ACCEPTED else "",
         )
 

@@ -8,12 +8,12 @@ from bot.delivery.policy.effective import active_mute
 from bot.errors import TemporaryError
 from bot.models import AuditChannel, AuditEntry, AuditOutcome, Run, TaskStatus, Trigger
 from bot.runs.approvals import Protection
-from bot.web.pages.actions import ACTIONS, Wish
+from bot.web.pages.actions import ACTIONS, ActionRequest
 from cards.environment import LANGUAGES
 from handlers import router
 from tests.conftest import CoreHarness
 from tests.factories import make_schedule
-from tests.web.web_harness import PageHarness, page_client
+from tests.web.web_harness import PageHarness, page_client, token_in
 
 VALID = {"do": "rerun", "what": "s1", "key": "12345678", "back": "/status"}
 
@@ -87,7 +87,7 @@ async def test_a_question_may_be_answered_with_no(site: PageHarness) -> None:
 
 
 async def _answer(site: PageHarness, page: str, do: str) -> None:
-    form = page.partition('name="form" value="')[2].partition('"')[0]
+    form = token_in(page)
     values = {"form": form, "do": do, "what": "", "key": f"answer-{do}", "back": "/status"}
     assert (await site.client.post("/status/act", data=values)).status == 200
 
@@ -130,7 +130,7 @@ async def test_what_a_person_may_not_do_is_refused_and_recorded(site: PageHarnes
     site.core.build()
     async with page_client(site.core) as theirs:
         await theirs.log_in("user03")
-        form = (await theirs.get("/status")).partition('name="form" value="')[2].partition('"')[0]
+        form = await theirs.form_token()
         answer = await theirs.client.post("/status/act", data=VALID | {"form": form})
         assert "没有执行" in await answer.text()
     assert [each.id for each in await runs(site.core)] == [run.id]
@@ -146,22 +146,21 @@ async def test_a_form_that_no_page_of_the_session_has_does_nothing(site: PageHar
 
 
 async def test_a_form_of_another_session_does_nothing(site: PageHarness) -> None:
-    theirs = (await site.get("/status")).partition('name="form" value="')[2].partition('"')[0]
+    theirs = await site.form_token()
     await site.log_in()
     assert (await site.client.post("/status/act", data=VALID | {"form": theirs})).status == 403
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
 async def test_a_page_of_another_site_does_nothing(site: PageHarness, origin: str) -> None:
-    form = (await site.get("/status")).partition('name="form" value="')[2].partition('"')[0]
+    form = await site.form_token()
     answer = await site.client.post("/status/act", data=VALID | {"form": form}, headers={"Origin": origin})
     assert answer.status == 403
     assert not await runs(site.core)
 
 
 async def test_it_says_so_while_the_engine_is_away(site: PageHarness) -> None:
-    page_with_forms = await site.get("/status")
-    form = page_with_forms.partition('name="form" value="')[2].partition('"')[0]
+    form = await site.form_token()
     site.core.engine.schedule_trouble = TemporaryError("no route to ARL")
     answer = await site.client.post("/status/act", data=VALID | {"form": form})
     assert (answer.status, "过一会儿再试" in await answer.text()) == (503, True)
@@ -176,9 +175,9 @@ async def test_answers_and_the_audit_are_in_the_language_of_the_page(site: PageH
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("action", [name for name in ACTIONS if name not in {"yes", "no"}])
 def test_every_action_is_a_command(action: str, lang: str) -> None:
-    wish = Wish.of(VALID | {"do": action, "what": "s1"}, lang)
-    assert wish is not None
-    command = router.find(wish.text.partition(" s1")[0])
+    asked = ActionRequest.of(VALID | {"do": action, "what": "s1"}, lang)
+    assert asked is not None
+    command = router.find(asked.text.partition(" s1")[0])
     assert command is not None
     assert command.handler.__name__ == action
 
@@ -233,14 +232,14 @@ async def test_a_second_person_agrees_on_the_page(core: CoreHarness) -> None:
     ],
 )
 def test_other_forms_are_no_wish(changes: dict[str, str]) -> None:
-    assert Wish.of(VALID, "en") is not None
-    assert Wish.of(VALID | changes, "en") is None
+    assert ActionRequest.of(VALID, "en") is not None
+    assert ActionRequest.of(VALID | changes, "en") is None
 
 
 @pytest.mark.parametrize(
     "back", ["", "https://evil.example", "//evil.example", "/statusx", "/status/\n", "javascript:1"]
 )
 def test_only_pages_of_ours_are_led_back_to(back: str) -> None:
-    wish = Wish.of(VALID | {"back": back}, "zh-CN")
-    assert wish is not None
-    assert wish.back == "/status"
+    asked = ActionRequest.of(VALID | {"back": back}, "zh-CN")
+    assert asked is not None
+    assert asked.back == "/status"

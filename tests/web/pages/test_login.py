@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.chat.permissions import AccessPolicy
 from bot.models import Person
 from bot.reports.link_tokens import LinkPolicy
 from bot.web.guard import MAX_WRONG_TOKENS
 from bot.web.pages.visitors import SECURE_SESSION_COOKIE, SESSION_COOKIE
-from tests.conftest import CoreHarness
+from tests.conftest import TEST_GROUPS, CoreHarness
 from tests.web.web_harness import FakeIdentities, PageHarness, page_client
 
 WHO = Person(id="user01", name="李雷")
@@ -91,16 +92,25 @@ async def test_who_guesses_links_is_braked(site: PageHarness) -> None:
 
 async def test_a_person_logs_out(site: PageHarness) -> None:
     await site.log_in()
-    form = (await site.get("/status")).partition('name="form" value="')[2].partition('"')[0]
+    form = await site.form_token()
     await site.client.post("/status/logout", data={"form": form})
     await site.get("/status", status=401)
     (entry,) = await site.core.context.audit.find()
     assert (entry.command, entry.actor.id, entry.address) == ("logout", "user01", "127.0.0.1")
 
 
-async def test_a_person_who_loses_the_role_sees_nothing(site: PageHarness) -> None:
+async def test_a_person_without_a_role_sees_nothing(site: PageHarness) -> None:
     await site.log_in("user09")
     assert "没有权限" in await site.get("/status", status=403)
+
+
+async def test_a_session_has_the_role_of_today(core: CoreHarness) -> None:
+    token, _ = await core.context.logins.open(WHO)
+    core.access_policy = AccessPolicy(admins=("user02",), viewers=("user02",), conversations=TEST_GROUPS)
+    core.build()
+    async with page_client(core) as site:
+        site.client.session.cookie_jar.update_cookies({SESSION_COOKIE: token})
+        assert "没有权限" in await site.get("/status", status=403)
 
 
 async def test_the_language_is_chosen_and_remembered(site: PageHarness) -> None:
