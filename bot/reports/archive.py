@@ -8,15 +8,15 @@ from pathlib import Path
 
 from bot.errors import PermanentError, TemporaryError
 from bot.files import UNFINISHED_SUFFIX, make_private_folder, write_chunks
-from bot.models import Report
 from bot.ports import ReportArchive
+from bot.reports.storage import StoredFile
 
 log = logging.getLogger(__name__)
 
 _PATH = re.compile(r"\d{4}-\d{2}-\d{2}/(?!\.\.?$)[^/\0]+")
 
 
-async def fetch(archive: ReportArchive, report: Report, folder: Path) -> bool:
+async def fetch(archive: ReportArchive, report: StoredFile, folder: Path) -> bool:
     """Copy the file of a report into the folder, completely or not at all.
 
     Returns False when the archive has no such file, or one with another digest than was recorded.
@@ -35,7 +35,7 @@ async def fetch(archive: ReportArchive, report: Report, folder: Path) -> bool:
         raise TemporaryError(f"reports.dir cannot be written: {error.strerror}") from error
 
 
-async def _copy(archive: ReportArchive, report: Report, part: Path, final: Path) -> bool:
+async def _copy(archive: ReportArchive, report: StoredFile, part: Path, final: Path) -> bool:
     try:
         if await write_chunks(archive.read(report.path), part) != report.sha256:
             log.error("report %s in the archive differs from its recorded digest", report.path)

@@ -37,7 +37,7 @@ class Attachments:
 
     async def write(self, files: Sequence[RunFile], path: Path) -> None:
         """Write what is sent to a path. Raises `PermanentError` if a file is gone."""
-        sources = [await self._reports.uploaded_path(each) for each in files]
+        sources = [await self._reports.verified_path(each) for each in files]
         await asyncio.to_thread(_write, files, sources, path)
 
 

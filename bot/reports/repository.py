@@ -11,7 +11,7 @@ from bot.external.models import RunFile
 from bot.models import Clock, Report, Run
 from bot.ports import Store
 from bot.reports.archive import fetch
-from bot.reports.storage import FileDigest, ReportStorage
+from bot.reports.storage import FileDigest, ReportStorage, StoredFile
 
 EXTENSION = ".xlsx"
 MAX_NAME_BYTES = 120  # of the schedule in a file name; file systems allow 255 for the whole name
@@ -42,21 +42,21 @@ class Reports:
         found = await self._store.find_reports(schedule_id=schedule_id, limit=limit)
         return [report for report in found if await self._exists(report)]
 
-    async def open(self, report: Report) -> BufferedReader:
+    async def open(self, report: StoredFile) -> BufferedReader:
         """Open the file of a report. Raises `PermanentError` when it is gone or differs from its record."""
         if self._storage.archive:
             await self._ensure_local(report)
         return await asyncio.to_thread(self._storage.open, report)
 
-    async def verified_path(self, report: Report) -> Path:
+    async def verified_path(self, report: StoredFile) -> Path:
         """Return the path of the file. Raises `PermanentError` when it is gone or differs from its record."""
         (await self.open(report)).close()
         return self.path(report)
 
-    def path(self, report: Report) -> Path:
+    def path(self, report: StoredFile) -> Path:
         return self._storage.folder / report.path
 
-    async def _ensure_local(self, report: Report) -> bool:
+    async def _ensure_local(self, report: StoredFile) -> bool:
         """Return whether the file is in the folder. One that only the archive has is fetched first."""
         if await asyncio.to_thread(self._storage.exists, report):
             return True
@@ -102,21 +102,6 @@ class Reports:
         """Move an uploaded file to its final path, and copy it to the archive."""
         path, digest = await self._commit(run, written, f"_upload{Path(name).suffix.lower()}")
         return RunFile(name=name, path=path, size=digest.size, sha256=digest.sha256)
-
-    async def uploaded_path(self, file: RunFile) -> Path:
-        """Return the path of an uploaded file. Raises `PermanentError` when it is gone or differs."""
-        record = Report(
-            run_id="",
-            schedule_id="",
-            schedule_name="",
-            path=file.path,
-            name=file.name,
-            size=file.size,
-            sha256=file.sha256,
-            made_at=self._clock(),
-            rows=0,
-        )
-        return await self.verified_path(record)
 
     @property
     def zone(self) -> ZoneInfo:

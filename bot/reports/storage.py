@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BufferedRandom, BufferedReader
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.files import PRIVATE_FILE, UNFINISHED_SUFFIX, close_to_others, make_private_folder
-from bot.models import Report
 from bot.ports import ReportArchive
 
 log = logging.getLogger(__name__)
@@ -31,6 +31,20 @@ UNFINISHED_MAX_AGE = timedelta(hours=12)  # longer than any export takes, so its
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
 _FILE = os.O_RDONLY | os.O_NONBLOCK  # so that a named pipe does not block
+
+
+class StoredFile(Protocol):
+    """Record of a file in the reports folder, by which it is verified."""
+
+    @property
+    def path(self) -> str:
+        """Return the path within the folder."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def sha256(self) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +97,7 @@ class ReportStorage:
             raise _storage_error(error) from error
         return f"{final.parent.name}/{final.name}", digest
 
-    def open(self, report: Report) -> BufferedReader:
+    def open(self, report: StoredFile) -> BufferedReader:
         """Open the file of a report. Raises `PermanentError` when it is gone or differs from its record."""
         file = self._inside(report.path)
         if file is None:
@@ -95,7 +109,7 @@ class ReportStorage:
         file.seek(0)
         return file
 
-    def exists(self, report: Report) -> bool:
+    def exists(self, report: StoredFile) -> bool:
         """Return whether the file exists as it was recorded."""
         try:
             self.open(report).close()
