@@ -1,5 +1,6 @@
 """Every list of the store comes out of an index in its order: a server need not sort a whole history."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -10,9 +11,21 @@ from bot.mongo import UP, Mongo
 from bot.stores.mongo.audit import NAMED_BY, MongoAudit
 from bot.stores.mongo.lapses import MongoLapses
 from bot.stores.mongo.store import INDEXES, NEWEST_ENTRY, MongoStore
+from tests import ROOT
 from tests.factories import NOW
 
 Question = tuple[str, list[tuple[str, int]]]
+
+
+COLLECTION = re.compile(r'collection\("([a-z.]+)"\)')
+ROW = re.compile(r"^\| (`.*?`) \|", re.MULTILINE)
+
+
+def test_the_page_names_every_collection() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "bot/stores/mongo").glob("*.py")]
+    used = {name for source in sources for name in COLLECTION.findall(source)}
+    rows = ROW.findall((ROOT / "docs/mongodb.md").read_text(encoding="utf-8"))
+    assert used == {name for row in rows for name in re.findall(r"`([a-z.]+)`", row)}
 
 
 class Listening:
