@@ -126,21 +126,22 @@ class Overview:
             [
                 Span(value=display_name(each.summary.kind, self._options.lang), link=each.sheet),
                 *spans([each.summary.total, *(getattr(each.summary, change) for change in changes)]),
-                *self._severities(each),
+                *self._severities(each, COLUMNS - len(header)),
             ]
             for each in found
         )
         self._write_table("found", _header(header, texts=1), rows)
         self._write_notes(report_input, found)
 
-    def _severities(self, found: SheetSummary) -> Iterator[Span]:
-        """Yield the counts of the severities, the worst first, in their colors."""
+    def _severities(self, found: SheetSummary, columns: int) -> Iterator[Span]:
+        """Yield counts by severity in their colors, the worst first. The last column has all others."""
         words = load_words("severities", self._options.lang)
-        for name in SEVERITIES:
-            if found.severities.get(name):
-                fill, color = COLORS[name]
-                said = f"{words[name]} {found.severities[name]:,}"
-                yield Span(value=said, style=CellStyle(fill=fill, color=color, bold=True, shrink=True))
+        names = [name for name in SEVERITIES if found.severities.get(name)]
+        groups = [*([name] for name in names[: columns - 1]), names[columns - 1 :]]
+        for group in filter(None, groups):
+            fill, color = COLORS[group[0]]
+            said = " · ".join(f"{words[name]} {found.severities[name]:,}" for name in group)
+            yield Span(value=said, style=CellStyle(fill=fill, color=color, bold=True, shrink=True))
 
     def _write_notes(self, report_input: ReportInput, found: Sequence[SheetSummary]) -> None:
         """Write what the comparison leaves out."""

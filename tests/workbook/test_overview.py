@@ -11,6 +11,7 @@ from openpyxl import load_workbook
 
 from bot.models import Failure, TaskCounts, TaskStatus, Trend
 from bot.ports import ReportInput
+from bot.workbook.severities import SEVERITIES
 from bot.workbook.writer import FONT_ORDER
 from tests.workbooks import Documents, cells, compared_story, ended_run, written
 
@@ -84,6 +85,17 @@ def test_severities_are_counted_in_their_order(tmp_path: Path) -> None:
     rows = written(tmp_path, {"nuclei_result": NUCLEI})["概览"]
     (found,) = [row for row in rows if row[0] == "Nuclei 结果" and row[1] == 6]
     assert [cell for cell in found[2:] if cell] == ["严重 2", "高危 1", "低危 1", "信息 1"]
+
+
+def test_all_severities_are_counted_on_the_printed_page(tmp_path: Path) -> None:
+    findings = [
+        {"vuln_url": f"http://{name}.com", "template_id": "t", "vuln_name": "x", "vuln_severity": name}
+        for name in SEVERITIES
+    ]
+    sheet = overview(tmp_path, compared_story(), {"nuclei_result": findings}, {})
+    shown = [row for row in sheet.iter_rows(values_only=True) if row[:2] == ("Nuclei 结果", 6)]
+    assert shown[0][5:10] == ("严重 1", "高危 1", "中危 1", "低危 1", "信息 1 · 未知 1")
+    assert sheet.print_area.startswith("'概览'!$A$1:$J$")
 
 
 def test_the_worst_findings_come_first_in_their_colors(tmp_path: Path) -> None:
