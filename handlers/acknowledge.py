@@ -18,6 +18,7 @@ from bot.errors import UserError
 from bot.models import Acknowledgement, MarkdownMessage, Person, Run, RunStatus
 from bot.runs.history import RECENT_RUNS_LIMIT
 from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
+from handlers.mute import override_version
 
 router = Router()
 
@@ -41,8 +42,8 @@ USAGE: Mapping[str, str] = {
     en="tell everybody that you take care of a failure",
 )
 async def acknowledge(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    name, span = split_span(request.argument, ctx.clock(), ctx.schedules.zone)
     now = ctx.clock()
+    name, span = split_span(request.argument, now, ctx.schedules.zone)
     run = await _find_failed(ctx, request, name)
     until = (span.until if span else None) or now + DEFAULT_SPAN
     if not now < until <= now + MAX_SPAN:
@@ -92,11 +93,6 @@ async def _is_open(ctx: Context, request: TapRequest) -> None:
         raise UserError("already_acknowledged", by=str(stated.by), until=stated.until)
 
 
-async def _version(ctx: Context, run: Run) -> str:
-    """Tell taps apart that are made after somebody else has taken care."""
-    return str((await ctx.overrides.find(run.schedule_id)).version)
-
-
 @router.button(
     ButtonDesign(
         action="acknowledge",
@@ -110,7 +106,7 @@ async def _version(ctx: Context, run: Run) -> str:
         accepted="acknowledge_pressed",
         again="acknowledge_taken",
         precondition=_is_open,
-        dedupe_key=_version,
+        dedupe_key=override_version,
         free=True,
     ),
 )

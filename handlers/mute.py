@@ -135,8 +135,8 @@ async def _not_muted(ctx: Context, request: TapRequest) -> None:
         raise UserError("already_muted", schedule=request.run.schedule_name, until=mute.until)
 
 
-async def _mute_state(ctx: Context, run: Run) -> str:
-    """Tell taps apart that are made after somebody has changed the mute."""
+async def override_version(ctx: Context, run: Run) -> str:
+    """Tell taps apart between which somebody has changed what is set for the schedule, such as its mute."""
     return str((await ctx.overrides.find(run.schedule_id)).version)
 
 
@@ -153,7 +153,7 @@ async def _mute_state(ctx: Context, run: Run) -> str:
         accepted="mute_pressed",
         again="mute_taken",
         precondition=_not_muted,
-        dedupe_key=_mute_state,
+        dedupe_key=override_version,
         free=True,
     ),
 )
