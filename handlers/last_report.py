@@ -107,11 +107,20 @@ async def _ensure_sendable(ctx: Context, run: Run, destination: Destination) -> 
     Raises:
         UserError: The file is not sent.
     """
-    if not await ctx.delivery.requests.has_calls_left(destination):
-        raise UserError("calls_run_out")
+    await ensure_calls_left(ctx, destination)
     asked_at = await ctx.delivery.requests.asked_lately(run.id, destination)
     if asked_at:
         raise UserError("report_sent_lately", asked_at=asked_at, schedule=run.schedule_name)
+
+
+async def ensure_calls_left(ctx: Context, destination: Destination) -> None:
+    """Refuse what people ask for while the calls that are left are reserved for summaries.
+
+    Raises:
+        UserError: It would cost a call.
+    """
+    if not await ctx.delivery.requests.has_calls_left(destination):
+        raise UserError("calls_run_out")
 
 
 async def _can_be_sent(ctx: Context, request: TapRequest) -> None:

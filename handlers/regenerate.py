@@ -4,10 +4,9 @@ from bot.chat.context import Context, reply_destination, request_key
 from bot.chat.permissions import Permission
 from bot.chat.requests import CommandRequest, TapRequest
 from bot.chat.router import RUN, ButtonReplies, Router, Synonyms
-from bot.errors import UserError
 from bot.models import Destination, MarkdownMessage, Run
 from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
-from handlers.last_report import tap_destination
+from handlers.last_report import ensure_calls_left, tap_destination
 
 router = Router()
 
@@ -42,8 +41,7 @@ async def regenerate(ctx: Context, request: CommandRequest) -> MarkdownMessage:
 
 async def _ensure_possible(ctx: Context, destination: Destination, run: Run) -> None:
     await ctx.reports.exports.ensure_retryable(run)
-    if not await ctx.delivery.requests.has_calls_left(destination):
-        raise UserError("calls_run_out")
+    await ensure_calls_left(ctx, destination)
 
 
 async def _can_be_made(ctx: Context, request: TapRequest) -> None:

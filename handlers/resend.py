@@ -7,7 +7,7 @@ from bot.chat.router import RUN, ButtonReplies, Router, Synonyms
 from bot.errors import UserError
 from bot.models import Destination, MarkdownMessage, Run
 from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
-from handlers.last_report import tap_destination
+from handlers.last_report import ensure_calls_left, tap_destination
 
 router = Router()
 
@@ -49,8 +49,7 @@ async def resend(ctx: Context, request: CommandRequest) -> MarkdownMessage:
 async def _ensure_undelivered(ctx: Context, destination: Destination, run: Run) -> None:
     if not await ctx.delivery.resender.undelivered(run.id):
         raise UserError("nothing_to_resend")
-    if not await ctx.delivery.requests.has_calls_left(destination):
-        raise UserError("calls_run_out")
+    await ensure_calls_left(ctx, destination)
 
 
 async def _can_be_resent(ctx: Context, request: TapRequest) -> None:
