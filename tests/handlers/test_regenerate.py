@@ -8,6 +8,7 @@ from bot.models import CardTap, ExportStatus, Run
 from tests.chat.test_dispatcher import tap_on
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_schedule
+from tests.handlers.test_last_report import almost_spent
 
 
 async def failed(core: CoreHarness, times: int = 1) -> Run:
@@ -107,3 +108,12 @@ async def test_where_there_is_nothing_to_make_it_says_why(core: CoreHarness) -> 
     running = await core.trigger(cause="another")
     assert "还没跑完" in await core.say(f"重新生成 {running.id}")
     assert core.exporter.made == [run.id]
+
+
+async def test_as_the_month_runs_out_no_report_is_made_again(core: CoreHarness) -> None:
+    run = await failed(core)
+    await almost_spent(core, 95)
+    answers = await core.say("重新生成"), await press(core, tap_on(run.id, "regenerate"))
+    await core.do_jobs()
+    assert all("额度" in answer for answer in answers)
+    assert (await core.run(run.id)).export_status is ExportStatus.ERROR

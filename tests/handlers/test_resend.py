@@ -5,6 +5,7 @@ from bot.errors import PermanentError, TemporaryError
 from bot.models import JobState, PushStatus, Run
 from tests.chat.test_dispatcher import tap_on
 from tests.conftest import GROUP, CoreHarness
+from tests.handlers.test_last_report import almost_spent
 
 
 async def unconfirmed_run(core: CoreHarness) -> Run:
@@ -78,3 +79,12 @@ async def test_an_unknown_run_is_said(core: CoreHarness) -> None:
 async def test_the_id_of_a_run_is_taken_in_capitals(core: CoreHarness) -> None:
     run = await core.finished_run()
     assert "没有编号" not in await core.say(f"重发 {run.id.upper()}")
+
+
+async def test_as_the_month_runs_out_nothing_is_sent_again(core: CoreHarness) -> None:
+    run = await unconfirmed_run(core)
+    await almost_spent(core, 95)
+    answers = await core.say("重发"), (await core.intake.receive_tap(tap_on(run.id, "resend")))["tips"]
+    await core.do_jobs()
+    assert all("额度" in answer for answer in answers)
+    assert "file" not in core.messenger.verbs()

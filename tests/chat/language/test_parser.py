@@ -11,6 +11,7 @@ from bot.chat.language.lexicon import WORDS, Role
 from bot.chat.language.normalize import fold
 from bot.chat.language.spans import last_span
 from bot.chat.language.tokens import Named
+from bot.chat.router import Command
 from handlers import router
 from tests.chat.language.scores import NAMES, PARSER, SCHEDULES, TODAY, parse
 
@@ -122,11 +123,11 @@ def test_politeness_width_and_case_change_nothing(act: str, name: str, before: s
 
 
 @pytest.mark.parametrize("command", ACTING, ids=lambda command: command.name)
-def test_each_word_of_a_command_means_it_before_any_name(command: object) -> None:
-    for word in command.words:  # type: ignore[attr-defined]
+def test_each_word_of_a_command_means_it_before_any_name(command: Command) -> None:
+    for word in command.words:
         for key, name in SCHEDULES.items():
             found = parse(f"{word} {name}")
-            assert (found.command, found.answer) == (command.name, Answer.ACT)  # type: ignore[attr-defined]
+            assert (found.command, found.answer) == (command.name, Answer.ACT)
             assert key in found.keys or found.text == name
 
 
