@@ -114,13 +114,22 @@ class ScheduleRoutes:
 
     async def list(self, request: web.Request, key: ApiKey) -> web.StreamResponse:
         found = [each for each in await self._services.engine.schedules() if reaches(key, each)]
-        return json_response(ScheduleList(schedules=[await self._describe(each) for each in found]))
+        external = {each.id: each for each in await self._services.schedules.all()}
+        return json_response(
+            ScheduleList(schedules=[describe_schedule(each, external.get(each.id)) for each in found])
+        )
 
     async def get(self, request: web.Request, key: ApiKey) -> web.StreamResponse:
         return json_response(await self._describe(await self._find(key, request.match_info["slug"])))
 
     async def _find(self, key: ApiKey, name: str) -> Schedule:
-        """Return the schedule with a slug, an id or a name, on any engine. Raises `Problem` (404)."""
+        """Return the schedule with a slug, an id or a name, on any engine. Raises `Problem` (404).
+
+        A slug is looked up without asking the other engines, which may be down.
+        """
+        external = await self._services.schedules.find(name)
+        if external and reaches(key, found := self._services.schedules.as_schedule(external)):
+            return found
         for schedule in await self._services.engine.schedules():
             if name in {schedule_key(schedule), schedule.name} and reaches(key, schedule):
                 return schedule

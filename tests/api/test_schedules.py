@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 
+from bot.errors import TemporaryError
 from bot.models import AuditOutcome, RunStatus
 from bot.runs.approvals import Protection
 from bot.wiring.stores import sqlite_stores
@@ -60,6 +61,17 @@ async def test_schedules_of_all_engines_are_listed(client: Client) -> None:
     answer = await (await client.get("/v1/schedules", headers=bearer(READER))).json()
     found = {each["slug"]: (each["engine"], each["configured"]) for each in answer["schedules"]}
     assert found == {ENGINE_SCHEDULE: ("", True), SLUG: ("external", True)}
+
+
+async def test_a_schedule_is_changed_while_another_engine_is_down(api: ApiHarness, client: Client) -> None:
+    api.other.schedule_trouble = TemporaryError("ARL does not answer")
+    assert (await put(client, name="夜间构建")).status == 201
+    assert (await client.get(f"/v1/schedules/{SLUG}", headers=bearer())).status == 200
+
+
+async def test_a_slug_stands_for_the_reported_schedule_whatever_others_are_called(client: Client) -> None:
+    answer = await put(client, ENGINE_SCHEDULE, name="夜间构建")
+    assert (answer.status, (await answer.json())["name"]) == (201, "夜间构建")
 
 
 async def test_a_run_is_started_as_the_command_does(api: ApiHarness, client: Client) -> None:
