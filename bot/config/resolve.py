@@ -1,9 +1,10 @@
 """Resolve settings to schedules, destinations and robots. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from bot.config.notify import RecipientSettings, Webhook
 from bot.config.recipient_rules import recipient_errors
@@ -20,6 +21,8 @@ from bot.models import (
     Schedule,
     deterministic_id,
 )
+
+Value = TypeVar("Value")
 
 OWNER, ON_CALL = "owner", "on_call"  # mentions that stand for people
 
@@ -39,11 +42,7 @@ def _schedule(settings: Settings, schedule: ScheduleSettings) -> Schedule:
         start_notice=resolve_start_notice(settings, id_, schedule.name),
         at=at and in_zone(settings, at).astimezone(UTC),
         send_to=tuple(recipient.to for recipient in recipients),
-        recipient_options=tuple(
-            _options(settings, schedule.owner, recipient)
-            for recipient in recipients
-            if _has_options(recipient)
-        ),
+        recipient_options=_recipient_options(settings, schedule.owner, recipients),
         **schedule.model_dump(exclude={"at", "send_to", "owner"}),
     )
 
@@ -53,11 +52,9 @@ def resolve_expectation(settings: Settings, id_: str, name: str, *, timezone: st
 
     `timezone` is that of the cron lines of its engine, if it is not that of the settings.
     """
-    patterns = settings.expectations
-    found = next((p for p in patterns if fnmatchcase(id_, p) or fnmatchcase(name, p)), None)
-    if found is None:
+    given = _first_match(settings.expectations, id_, name)
+    if given is None:
         return Expectation(timezone=timezone)
-    given = patterns[found]
     return Expectation(
         cron=given.cron,
         every=timedelta(seconds=given.every) if given.every else None,
@@ -72,9 +69,13 @@ def resolve_expectation(settings: Settings, id_: str, name: str, *, timezone: st
 
 def resolve_start_notice(settings: Settings, id_: str, name: str) -> bool:
     """Return whether the runs of a schedule send a card when they start."""
-    given = settings.notify.start_notice
-    found = next((p for p in given if fnmatchcase(id_, p) or fnmatchcase(name, p)), None)
-    return found is not None and given[found] == "card"
+    return _first_match(settings.notify.start_notice, id_, name) == "card"
+
+
+def _first_match(patterns: Mapping[str, Value], id_: str, name: str) -> Value | None:
+    """Return the value of the first pattern that matches the id or the name of a schedule."""
+    found = (value for p, value in patterns.items() if fnmatchcase(id_, p) or fnmatchcase(name, p))
+    return next(found, None)
 
 
 def expectation_resolver(settings: Settings, timezone: str) -> Callable[[Schedule], Schedule]:
@@ -139,19 +140,12 @@ def reported_resolver(settings: Settings) -> Callable[[Schedule], Schedule]:
         if notify_on:
             schedule = replace(schedule, notify_on=notify_on)
         schedule = replace(schedule, start_notice=resolve_start_notice(settings, slug, schedule.name))
-        route = _route(settings, slug, schedule.name)
+        route = _first_match(settings.notify.routes, slug, schedule.name)
         if route is None:
             return replace(schedule, notify_enable=False)
         return _replace_recipients(settings, replace(schedule, notify_enable=True), route, owner=owner)
 
     return resolve
-
-
-def _route(settings: Settings, slug: str, name: str) -> tuple[RecipientSettings, ...] | None:
-    """Return the recipients of the first route whose pattern matches a slug or a name."""
-    routes = settings.notify.routes
-    found = (routes[p] for p in routes if fnmatchcase(slug, p) or fnmatchcase(name, p))
-    return next(found, None)
 
 
 def _replace_recipients(
@@ -161,9 +155,7 @@ def _replace_recipients(
     return replace(
         schedule,
         send_to=tuple(recipient.to for recipient in recipients),
-        recipient_options=tuple(
-            _options(settings, owner, recipient) for recipient in recipients if _has_options(recipient)
-        ),
+        recipient_options=_recipient_options(settings, owner, recipients),
     )
 
 
@@ -181,6 +173,12 @@ def _default_recipients(settings: Settings, channel: Channel) -> tuple[Recipient
     if ding.access_token:
         return (RecipientSettings(to=Destination(kind=DestinationKind.WEBHOOK, id="default")),)
     return ()
+
+
+def _recipient_options(
+    settings: Settings, owner: str, recipients: Sequence[RecipientSettings]
+) -> tuple[RecipientOptions, ...]:
+    return tuple(_options(settings, owner, each) for each in recipients if _has_options(each))
 
 
 def _has_options(recipient: RecipientSettings) -> bool:
