@@ -241,8 +241,9 @@ def resolve_operators(settings: Settings) -> tuple[Destination, ...]:
 def people_in(settings: Settings) -> tuple[str, ...]:
     """List the staffIds that the settings name, besides those in `access`."""
     people = [to.id for to in (*_destinations(settings), *settings.notify.operators) if to.is_person]
-    owners = [each.owner for each in settings.schedules if each.owner]
-    return (*people, *settings.notify.on_call, *owners)
+    owners = [each.owner for each in settings.schedules]
+    owners += [each.owner for each in settings.api.schedules.values()]
+    return (*people, *settings.notify.on_call, *filter(None, owners))
 
 
 def groups_in(settings: Settings) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from bot.config.access import AccessSettings
+from bot.config.api.settings import ApiSettings
 from bot.config.expectations import ExpectationSettings
 from bot.config.resolve import (
     expectation_resolver,
@@ -219,6 +220,12 @@ def test_the_groups_and_people_that_destinations_name_are_known() -> None:
     assert set(groups_in(given)) == {GROUP, "cidB", "cidC"}
     assert groups_of_webhooks(given)["default"] == ("cidC", GROUP)
     assert "user01" in people_in(given)
+
+
+def test_owners_of_schedules_of_all_engines_are_known() -> None:
+    given = settings(owner="user01")
+    api = ApiSettings.model_validate({"schedules": {"backup-db": {"owner": "user02"}, "sync": None}})
+    assert people_in(given.model_copy(update={"api": api})) == ("user01", "user02")
 
 
 @pytest.mark.parametrize(
