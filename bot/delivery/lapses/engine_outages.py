@@ -14,7 +14,8 @@ OUTAGE_AFTER = timedelta(minutes=10)
 class EngineOutages:
     """Asks every engine for its schedules. Operators are alerted when one is out, and when it is back.
 
-    The begin of an outage that was alerted is in the store, so that all bots alert the same one.
+    The begin of an outage that was alerted is in the store, so that all bots alert the same one. A bot alerts
+    an outage once, also if another one, which reaches the engine, has declared it over.
     """
 
     def __init__(self, engine: Engine, alerts: OperatorAlerts, store: Store, *, clock: Clock) -> None:
@@ -23,6 +24,7 @@ class EngineOutages:
         self._store = store
         self._clock = clock
         self._failing_since: dict[str, datetime] = {}  # by the name of the engine
+        self._alerted: set[str] = set()  # names of engines that are still out
 
     async def check(self) -> None:
         """Ask every engine once."""
@@ -37,16 +39,18 @@ class EngineOutages:
     async def _failed(self, name: str, error: str) -> None:
         now = self._clock()
         since = self._failing_since.setdefault(name, now)
-        if now - since < OUTAGE_AFTER:
+        if name in self._alerted or now - since < OUTAGE_AFTER:
             return
         outage = await self._store.find_value(_key(name))
         if not outage:
             outage = now.isoformat(timespec="minutes")
             await self._store.set_value(_key(name), outage)
         await self._alerts.alert(f"engine_out:{name}:{outage}", "engine_out", name=name, why=error)
+        self._alerted.add(name)
 
     async def _answered(self, name: str) -> None:
         self._failing_since.pop(name, None)
+        self._alerted.discard(name)
         outage = await self._store.find_value(_key(name))
         if outage:
             await self._alerts.alert(f"engine_back:{name}:{outage}", "engine_back", name=name)

@@ -6,6 +6,7 @@ from bot.delivery.lapses.engine_outages import EngineOutages
 from bot.errors import TemporaryError
 from bot.models import Destination
 from tests.conftest import CoreHarness
+from tests.fakes import FakeEngine
 
 BOSS = Destination.parse("user:boss")
 
@@ -67,3 +68,13 @@ async def test_a_short_outage_is_not_told(watched: Watched, monkeypatch: pytest.
             await watched.wait(8)
         await watched.wait(1)
     assert watched.told() == []
+
+
+async def test_a_bot_that_alone_cannot_reach_the_engine_tells_it_once(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core, unreachable = watched.core, FakeEngine()
+    monkeypatch.setattr(unreachable, "schedules", down)
+    watched.bots[0] = EngineOutages(unreachable, core.notices, core.store, clock=core.clock)
+    await watched.wait(60)
+    assert len(watched.told()) == 2
