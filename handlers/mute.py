@@ -55,8 +55,9 @@ async def mute(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     asked = Mute(
         by=request.message.sender, at=ctx.clock(), until=span.until, cause=request_key(request.message)
     )
-    await ctx.overrides.change(schedule.id, lambda each: _muted(each, asked))
-    return ctx.cards.reply("mute_accepted", schedule=schedule.name, until=span.until)
+    override = await ctx.overrides.change(schedule.id, lambda each: _muted(each, asked))
+    stated = override.mute or asked
+    return ctx.cards.reply("mute_accepted", schedule=schedule.name, until=stated.until)
 
 
 async def find_schedule(ctx: Context, request: CommandRequest, name: str) -> Schedule:

@@ -142,6 +142,18 @@ async def test_the_same_message_mutes_one_run(core: CoreHarness) -> None:
     assert "card" in core.messenger.verbs()
 
 
+async def test_a_message_that_is_processed_again_is_answered_with_the_time_that_counts(
+    core: CoreHarness,
+) -> None:
+    message = make_message("静默 每日巡检 2h")
+    await core.hear(message)
+    await core.store.rows("delete from jobs where kind = 'message'")  # as if its end was never stored
+    core.clock.turn(seconds=600)
+    await core.hear(message)
+    assert await muted_until(core) == "11-24 13:00"
+    assert "13:00" in core.answer()
+
+
 async def test_the_button_mutes_until_tomorrow_morning(core: CoreHarness) -> None:
     run = await failed_run(core)
     (card,) = core.messenger.cards
