@@ -205,7 +205,11 @@ class RunRoutes:
                 status=status, schedule_id=id_, limit=MAX_RUNS_READ
             )
         wanted = [run for run in found if _matches(run, query) and reaches(key, run.schedule)][: query.limit]
-        return json_response(RunList(runs=[await self.describe_any(run) for run in wanted]))
+        external = await self._services.records.runs.find_all([run.id for run in wanted])
+        reported = {each.id: each for each in external}
+        return json_response(
+            RunList(runs=[await self._describe(run, reported.get(run.id)) for run in wanted])
+        )
 
     async def log(self, request: web.Request, key: ApiKey) -> web.StreamResponse:
         run = await self.find_external(key, request.match_info["id"])
@@ -249,12 +253,13 @@ class RunRoutes:
         run = await self._services.store.find_run(external.id)
         if run is None:
             raise not_found()
-        jobs = await self._services.store.find_jobs(run_id=run.id, limit=MAX_JOBS_READ)
-        return describe_run(run, external, jobs)
+        return await self._describe(run, external)
 
     async def describe_any(self, run: Run) -> RunAnswer:
         """Describe a run of any engine."""
-        external = await self._services.records.runs.find(run.id)
+        return await self._describe(run, await self._services.records.runs.find(run.id))
+
+    async def _describe(self, run: Run, external: ExternalRun | None) -> RunAnswer:
         jobs = await self._services.store.find_jobs(run_id=run.id, limit=MAX_JOBS_READ)
         return describe_run(run, external, jobs)
 
