@@ -42,7 +42,7 @@ class Host:
 
     @property
     def log(self) -> Path:
-        """Where the next program writes to."""
+        """Return the file to which the next program writes."""
         return self.folder / f"output-{len(self.started)}.txt"
 
     @property

@@ -58,6 +58,8 @@ class MongoDocuments:
     async def purge_documents(self, collection: str, before: datetime, *, limit: int) -> int:
         where: Document = {"collection": collection, "due": {"$lt": moment(before)}}
         found = await self._documents.find(where, sort=[("due", UP)], limit=limit, fields=["_id"])
+        if not found:
+            return 0
         return await self._documents.delete({**where, "_id": {"$in": [each["_id"] for each in found]}})
 
 
