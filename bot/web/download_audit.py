@@ -46,14 +46,16 @@ class DownloadAudit:
         )
 
     async def record_refusal(self, link: DownloadLink, client: HttpClient, reason: str) -> None:
-        """Record that a genuine link led nowhere, once an hour for a link, a reason and an address."""
-        now = self._audit.clock()
-        key = deterministic_id("", link.id, reason, client.address, f"{now:%Y-%m-%dT%H}", length=20)
+        """Record that a genuine link led nowhere, once an hour by link, reason, address and person."""
+        now, person = self._audit.clock(), client.person or Person(id="")
+        cause = (link.id, reason, client.address, person.id, f"{now:%Y-%m-%dT%H}")
+        key = deterministic_id("", *cause, length=20)
         await self._record(
             AuditEntry(
                 id=f"web:{key}",
                 at=now,
                 channel=AuditChannel.WEB,
+                actor=person,
                 command=COMMAND,
                 run_id=link.run_id,
                 allowed=False,

@@ -49,15 +49,23 @@ HEADERS = {
 }
 
 
-Admit = Callable[[web.Request, str], Awaitable[Person | web.StreamResponse | None]]
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """A person who asks for the report of a run, and whether this person sees the run."""
+
+    person: Person
+    sees_run: bool
+
+
+Admit = Callable[[web.Request, str], Awaitable[Reader | web.StreamResponse]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DownloadServices:
     """The reports, the links to them, and who used these.
 
-    `admit` finds out who asks for the report of a run: a person, None for one who may not see the run, or the
-    response for people who have to log in. Without it, a link is all that is needed.
+    `admit` finds out who asks for the report of a run, or returns the response for people who have to log in.
+    Without it, a link is all that is needed.
     """
 
     reports: Reports
@@ -107,30 +115,22 @@ class Downloads:
     async def _answer_link(
         self, request: web.Request, link: DownloadLink, client: HttpClient
     ) -> web.StreamResponse:
+        """Answer a genuine link. A refusal is in the audit, with the person if links need a login."""
+        reader = await self._admit_person(request, link.run_id) if self._admit_person else None
+        if isinstance(reader, web.StreamResponse):
+            return reader
+        if reader:
+            client = replace(client, person=reader.person)
         try:
-            reader = await self._identified(request, link, client)
-            if isinstance(reader, web.StreamResponse):
-                return reader
-            return await self._answer(request, link, reader)
+            return await self._answer(request, link, client, hidden=bool(reader and not reader.sees_run))
         except InvalidLinkError as refusal:
             await self._audit.record_refusal(link, client, refusal.reason)
             raise
 
-    async def _identified(
-        self, request: web.Request, link: DownloadLink, client: HttpClient
-    ) -> HttpClient | web.StreamResponse:
-        """Return the client with its person, if links need a login. Raises `InvalidLinkError`."""
-        if self._admit_person is None:
-            return client
-        person = await self._admit_person(request, link.run_id)
-        if person is None:
-            raise InvalidLinkError("not_here")
-        return person if isinstance(person, web.StreamResponse) else replace(client, person=person)
-
     async def _answer(
-        self, request: web.Request, link: DownloadLink, client: HttpClient
+        self, request: web.Request, link: DownloadLink, client: HttpClient, *, hidden: bool
     ) -> web.StreamResponse:
-        closed = self._links.rejection_reason(link)
+        closed = "not_here" if hidden else self._links.rejection_reason(link)
         if closed and closed != EXHAUSTED:
             raise InvalidLinkError(closed)
         report = await self._reports.find_record(link.run_id)

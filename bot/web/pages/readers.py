@@ -4,7 +4,7 @@ from aiohttp import web
 
 from bot.chat.permissions import Permission
 from bot.errors import UserError
-from bot.models import Person
+from bot.web.downloads import Reader
 from bot.web.pages.visitors import Gate
 
 
@@ -14,16 +14,13 @@ class LinkReaders:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
 
-    async def admit(self, request: web.Request, run_id: str) -> Person | web.StreamResponse | None:
-        """Return who downloads the report of a run, or None if the run is not shown to that person.
-
-        A response is for people who have to log in first.
-        """
+    async def admit(self, request: web.Request, run_id: str) -> Reader | web.StreamResponse:
+        """Return who asks for the report of a run. A response is for people who have to log in first."""
         visitor = await self._gate.visitor(request, Permission.VIEW)
         if visitor is None:
             return await self._gate.login_page(request)
         try:
             run = await visitor.context.find_run(visitor.request, run_id)
         except UserError:
-            return None
-        return visitor.session.person if run else None
+            run = None
+        return Reader(person=visitor.session.person, sees_run=run is not None)

@@ -23,7 +23,7 @@ from tests.web.web_harness import PageHarness
 
 @pytest.fixture
 async def site(core: CoreHarness) -> AsyncIterator[PageHarness]:
-    core.access_policy = AccessPolicy(admins=("user01",), conversations=TEST_GROUPS)
+    core.access_policy = AccessPolicy(admins=("user01", "user02"), conversations=TEST_GROUPS)
     core.build()
     app = build_web_app(core.settings(), core.services, core.engine)
     services = DownloadServices(
@@ -74,6 +74,16 @@ async def test_a_person_who_may_not_see_the_run_gets_nothing(site: PageHarness) 
     assert (await site.client.get(path)).status == 404
     (entry,) = await site.core.context.audit.find()
     assert (entry.outcome, entry.rule) == (AuditOutcome.REFUSED, "link not_here")
+    assert entry.actor.id == "user09"
+
+
+async def test_a_link_that_leads_nowhere_is_recorded_for_each_person(site: PageHarness) -> None:
+    path = await path_of(site.core)
+    await links_of(site.core).revoke((await site.core.store.find_runs())[0].id)
+    for person in ("user01", "user02"):
+        await site.log_in(person)
+        await site.get(path, status=404)
+    assert {entry.actor.id for entry in await site.core.context.audit.find()} == {"user01", "user02"}
 
 
 async def test_what_nobody_signed_is_not_found_with_or_without_a_login(site: PageHarness) -> None:
