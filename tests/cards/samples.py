@@ -368,8 +368,19 @@ _DOWNLOADED = make_audit_entry(
     said="每日巡检_r1.xlsx",
     command="download",
     run_id="r1",
-    rule="reports.link",
+    rule="link l1a2b3c4",
+    detail="curl/8.5.0",
     address="192.0.2.7",
+)
+_REFUSED_DOWNLOAD = replace(
+    _DOWNLOADED,
+    id="web:4",
+    said="",
+    schedule_id="",
+    schedule_name="",
+    allowed=False,
+    rule="link expired",
+    outcome=AuditOutcome.REFUSED,
 )
 _FORECAST = Forecast(at_end=7_200, lasts_until=NOW + timedelta(days=3))
 _API = {
@@ -757,12 +768,20 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
         {
             "name": "",
             "words": {"停止": "stop"},
-            "entries": [_ENTRY, _REFUSED_TAP, _DOWNLOADED, replace(_ENTRY, said="2", command="停止")],
+            "entries": [
+                _ENTRY,
+                _REFUSED_TAP,
+                _DOWNLOADED,
+                _REFUSED_DOWNLOAD,
+                replace(_ENTRY, said="2", command="停止"),
+            ],
         },
         {"name": "李雷", "words": {}, "entries": [replace(_ENTRY, outcome=each) for each in AuditOutcome]},
         {"name": "", "words": {}, "entries": []},
     ],
-    "audit_entry": [{"entry": each, "words": {}} for each in (_ENTRY, _REFUSED_TAP, _DOWNLOADED)],
+    "audit_entry": [
+        {"entry": each, "words": {}} for each in (_ENTRY, _REFUSED_TAP, _DOWNLOADED, _REFUSED_DOWNLOAD)
+    ],
     "confirm_command": [{"word": "重跑", "name": "每日巡检"}, {"word": "rerun", "name": ""}],
     "no_such_number": [{"number": 7}],
     "smalltalk": [{"thanked": thanked} for thanked in (True, False)],

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.chat.permissions import AccessPolicy
-from bot.models import Person
+from bot.models import AuditChannel, AuditEntry, AuditOutcome, Person
 from tests.conftest import CoreHarness
 from tests.factories import make_audit_entry, make_schedule
 
@@ -53,6 +53,22 @@ async def test_a_number_shows_all_of_an_entry(core: CoreHarness) -> None:
     assert all(
         word in answer for word in ("user01", "dingcorp", "group:cidA", "理解为：重跑", "s1", "已受理")
     )
+
+
+async def test_a_refused_download_says_what_was_refused(core: CoreHarness) -> None:
+    await core.audit.record(
+        AuditEntry(
+            id="web:1",
+            at=core.clock(),
+            channel=AuditChannel.WEB,
+            command="download",
+            run_id="r1",
+            allowed=False,
+            rule="link expired",
+            outcome=AuditOutcome.REFUSED,
+        )
+    )
+    assert "网页 download，执行 r1：**不允许**" in await core.say("审计")
 
 
 async def test_without_an_entry_it_says_so(core: CoreHarness) -> None:
