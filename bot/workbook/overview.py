@@ -73,7 +73,8 @@ class Overview:
         self._write_verdict(report_input)
         self._write_facts(report_input)
         self._write_counts(report_input, found)
-        listed, others = _split(report_input.run.failures, MAX_PRINTED_FAILURES)
+        failures = report_input.run.failures
+        listed, others = failures[:MAX_PRINTED_FAILURES], failures[MAX_PRINTED_FAILURES:]
         self._write_failures("failures", listed)
         self._write_unlisted(report_input.run, len(others))
         self._write_history(report_input.history)
@@ -196,7 +197,7 @@ class Overview:
         self._page.skip(1)
         top = self._page.rows + 1
         self._page.skip(CHART_ROWS)
-        rows = (_history_spans(run, kinds) for run in history)
+        rows = (spans(history_row(run, kinds)) for run in history)
         self._write_table("history", _header(header, texts=2), rows)
         self._draw(history, kinds[:MAX_CHART_LINES], top)
 
@@ -233,20 +234,12 @@ def _header(names: Sequence[str], *, texts: int) -> Sequence[Span]:
     return [*spans(names[:texts], HEADER), *spans(names[texts:], NUMBER_HEADER)]
 
 
-def _history_spans(run: Run, kinds: Sequence[str]) -> Sequence[Span]:
-    return spans(history_row(run, kinds))
-
-
 def _fact(fact: tuple[str, object], label_columns: int, value_columns: int) -> Sequence[Span]:
     name, value = fact
     return (
         Span(value=name, columns=label_columns, style=LABEL),
         Span(value=value, columns=value_columns, style=VALUE),
     )
-
-
-def _split(failures: Sequence[Failure], count: int) -> tuple[Sequence[Failure], Sequence[Failure]]:
-    return failures[:count], failures[count:]
 
 
 def _engine_task_id(failure: Failure) -> str:

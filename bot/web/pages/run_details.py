@@ -85,7 +85,7 @@ class RunDetails:
                 is_partial = True
                 break
         shown = found[:PAGE_SIZE]
-        names = [name for name in columns if any(row.get(name) for row in shown)] if columns else []
+        names = [name for name in columns if any(row.get(name) for row in shown)]
         names = names or list(dict.fromkeys(name for row in shown for name in row))
         rows = [[row.get(name, "") for name in names] for row in shown]
         return AssetPage(columns=names, rows=rows, has_more=len(found) > PAGE_SIZE, is_partial=is_partial)
