@@ -189,9 +189,11 @@ def _clock_of(found: re.Match[str]) -> timedelta | None:
     hour, minute = int(found["hour"]), 30 if found["half"] else int(found["minute"] or 0)
     time(0 if hour == MIDNIGHT else hour, minute)  # raises if it is not real
     evening = found["part"] == "晚上" or found["word"] in {"今晚", "tonight"}
+    past_noon = found["part"] == "中午" and timedelta(hours=hour) < MORNING
+    afternoon = evening or past_noon or found["part"] == "下午" or found["meridiem"] == "pm"
     if found["meridiem"] == "am":
         hour = (0 if hour == NOON else hour) + (MIDNIGHT if evening else 0)
-    elif hour < NOON and (evening or found["part"] == "下午" or found["meridiem"] == "pm"):
+    elif hour < NOON and afternoon:
         hour += NOON
     elif hour == NOON and evening and not found["meridiem"]:
         hour = MIDNIGHT
