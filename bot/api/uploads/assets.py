@@ -158,12 +158,21 @@ class AssetRoutes:
             if len(upload.batch) >= BATCH_DOCUMENTS:
                 await self._flush(upload)
         await self._flush(upload)
+        if upload.rows > BATCH_DOCUMENTS:
+            upload.rows = await self._count(upload)
 
     async def _flush(self, upload: Upload) -> None:
         if upload.batch:
             await self._assets.save_assets(upload.place, upload.reader.kind, upload.batch)
             upload.rows += len(upload.batch)
             upload.batch = {}
+
+    async def _count(self, upload: Upload) -> int:
+        """Count what is stored: several batches may have assets with the same key."""
+        count = 0
+        async for _ in self._assets.iter_assets([upload.place], upload.reader.kind):
+            count += 1
+        return count
 
     async def _declare(self, run: ExternalRun, upload: Upload) -> None:
         """Make a complete upload part of the run."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 from aiohttp import ClientResponse
 
+from bot.api.uploads.assets import BATCH_DOCUMENTS
 from bot.exporters.local.exporter import LocalExporter
 from bot.reports.comparison import load_report_input
 from bot.wiring.stores import sqlite_stores
@@ -60,6 +61,13 @@ async def test_an_upload_replaces_the_one_before(api: ApiHarness, client: Client
     run = await api.run()
     found = [each async for each in api.engine.iter_assets([f"{run.id}-run"], "host")]
     assert [each["ip"] for each in found] == ["192.0.2.1"]
+
+
+async def test_assets_with_the_same_key_count_once(api: ApiHarness, client: Client) -> None:
+    await api.report(None)
+    documents = [{"ip": f"host-{number}"} for number in range(BATCH_DOCUMENTS + 100)] * 2
+    answer = await (await put(client, "1", lines(documents))).json()
+    assert answer["rows"] == BATCH_DOCUMENTS + 100
 
 
 async def test_bad_lines_are_named_and_the_rest_is_kept(api: ApiHarness, client: Client) -> None:
