@@ -36,6 +36,7 @@ class LoginPages:
         self._gate = gate
         self._logins = logins
         self._brake = TokenBrake()
+        self._code_brake = TokenBrake()  # of its own: codes also fail while DingTalk does not answer
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -70,12 +71,12 @@ class LoginPages:
         code = (await read_form(request)).get("code", "")[:MAX_CODE_CHARACTERS]
         if identities is None or not self._gate.is_own(request) or not code:
             raise web.HTTPForbidden
-        self._brake.check(address)
+        self._code_brake.check(address)
         try:
             person = await identities.identify(code)
         except DingRunError as error:
             log.info("nobody is logged in by a code of DingTalk: %s", error)
-            self._brake.count(address)
+            self._code_brake.count(address)
             raise web.HTTPUnauthorized from None
         token, _ = await self._logins.open(person)
         return await self.welcome(request, token, person)

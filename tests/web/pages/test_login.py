@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.chat.permissions import AccessPolicy
+from bot.errors import TemporaryError
 from bot.models import Person
 from bot.reports.link_tokens import LinkPolicy
 from bot.web.guard import MAX_WRONG_TOKENS
@@ -25,6 +26,13 @@ PAGES = (
     "/status/quota",
     "/status/audit",
 )
+
+
+class SilentIdentities(FakeIdentities):
+    """DingTalk while it does not answer."""
+
+    async def identify(self, code: str) -> Person:
+        raise TemporaryError("DingTalk does not answer")
 
 
 @pytest.fixture
@@ -149,6 +157,14 @@ async def test_guessed_codes_are_braked_before_dingtalk_is_asked(core: CoreHarne
         for _ in range(MAX_WRONG_TOKENS + 5):
             answer = await site.client.post("/status/dingtalk", data={"code": "guess"})
     assert (answer.status, identities.asked) == (429, MAX_WRONG_TOKENS)
+
+
+async def test_while_dingtalk_does_not_answer_links_work(core: CoreHarness) -> None:
+    async with page_client(core, SilentIdentities({})) as site:
+        for _ in range(MAX_WRONG_TOKENS + 1):
+            answer = await site.client.post("/status/dingtalk", data={"code": "code1"})
+        assert answer.status == 429
+        assert "李雷" in await site.get(await login_path(site))
 
 
 async def test_without_an_app_no_code_counts(site: PageHarness) -> None:
