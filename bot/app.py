@@ -174,7 +174,7 @@ class App:
             "purge expired reports": self.services.reports.purge_expired,
             "purge the audit": self.services.audit_log.purge_expired,
             "delete old reports of other systems": self.services.external_retention.sweep,
-            "purge the logins": self.services.context.logins.purge_expired,
+            "purge the logins": self.services.context.people.logins.purge_expired,
             "clear payloads": self.services.payload_retention.sweep,
             "measure the export backlog": self.measure_backlog,
             "check the quota": self._alert_quota,

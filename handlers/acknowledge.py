@@ -58,7 +58,7 @@ async def _find_failed(ctx: Context, request: CommandRequest, name: str) -> Run:
     Raises:
         UserError: There is none, or the newest run has not failed.
     """
-    wanted = await ctx.answers.resolve(request.message, name) if name else ""
+    wanted = await ctx.people.answers.resolve(request.message, name) if name else ""
     run = await ctx.find_run(request, wanted) if wanted else None
     if run is None:
         schedule = await ctx.find_schedule(request, wanted) if wanted else None
@@ -82,12 +82,12 @@ def _newest_ended(runs: Sequence[Run]) -> Sequence[Run]:
 async def _acknowledge(ctx: Context, run: Run, by: Person, until: datetime, *, key: str) -> None:
     """Store who takes care, and show it on the cards of the run."""
     stated = Acknowledgement(by=by, at=ctx.clock(), until=until, run_id=run.id)
-    await ctx.overrides.change(run.schedule_id, lambda each: replace(each, acknowledgement=stated))
+    await ctx.delivery.overrides.change(run.schedule_id, lambda each: replace(each, acknowledgement=stated))
     await ctx.delivery.requests.refresh_cards(run, f"acknowledged:{key}")
 
 
 async def _is_open(ctx: Context, request: TapRequest) -> None:
-    override = await ctx.overrides.find(request.run.schedule_id)
+    override = await ctx.delivery.overrides.find(request.run.schedule_id)
     stated = acknowledgement_of(override, request.run)
     if stated and stated.until > ctx.clock():
         raise UserError("already_acknowledged", by=str(stated.by), until=stated.until)

@@ -42,7 +42,7 @@ async def _find_waiting(ctx: Context, request: CommandRequest) -> Schedule:
         UserError: There is none, or there are several.
     """
     schedules = await ctx.visible_schedules(request)
-    waiting = [schedule for schedule in schedules if await ctx.approvals.find(schedule)]
+    waiting = [schedule for schedule in schedules if await ctx.guards.approvals.find(schedule)]
     if len(waiting) > 1:
         raise ctx.schedules.ambiguous(waiting)
     if not waiting:

@@ -34,7 +34,7 @@ SYNONYMS = Synonyms(
 async def history(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     schedule = await ctx.find_schedule(request, request.argument) if request.argument else None
     runs = await ctx.recent_runs(request, schedule, limit=MAX_RUNS_SHOWN)
-    await ctx.answers.remember_list(request.message, [run.id for run in runs], command="凭据")
+    await ctx.people.answers.remember_list(request.message, [run.id for run in runs], command="凭据")
     return ctx.cards.reply(
         "history", schedule=schedule.name if schedule else "", runs=[run_line(run) for run in runs]
     )

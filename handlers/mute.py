@@ -55,7 +55,7 @@ async def mute(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     asked = Mute(
         by=request.message.sender, at=ctx.clock(), until=span.until, cause=request_key(request.message)
     )
-    override = await ctx.overrides.change(schedule.id, lambda each: _muted(each, asked))
+    override = await ctx.delivery.overrides.change(schedule.id, lambda each: _muted(each, asked))
     stated = override.mute or asked
     return ctx.cards.reply("mute_accepted", schedule=schedule.name, until=stated.until)
 
@@ -69,7 +69,7 @@ async def find_schedule(ctx: Context, request: CommandRequest, name: str) -> Sch
         UserError: There is no such schedule here, or there are several.
         Refused: The person may not do this to it.
     """
-    wanted = await ctx.answers.resolve(request.message, name) if name else ""
+    wanted = await ctx.people.answers.resolve(request.message, name) if name else ""
     try:
         return await ctx.find_schedule(request, wanted)
     except UserError as error:
@@ -107,9 +107,9 @@ async def unmute(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         schedule = await find_schedule(ctx, request, request.argument)
     else:
         schedule = await _find_muted(ctx, request)
-    if active_mute(await ctx.overrides.find(schedule.id), ctx.clock()) is None:
+    if active_mute(await ctx.delivery.overrides.find(schedule.id), ctx.clock()) is None:
         raise UserError("not_muted", schedule=schedule.name)
-    await ctx.overrides.change(schedule.id, lambda each: replace(each, mute=None))
+    await ctx.delivery.overrides.change(schedule.id, lambda each: replace(each, mute=None))
     return ctx.cards.reply("unmute_accepted", schedule=schedule.name)
 
 
@@ -119,7 +119,7 @@ async def _find_muted(ctx: Context, request: CommandRequest) -> Schedule:
     Raises:
         UserError: None is muted, or there are several.
     """
-    overrides, now = await ctx.overrides.all(), ctx.clock()
+    overrides, now = await ctx.delivery.overrides.all(), ctx.clock()
     schedules = await ctx.visible_schedules(request)
     muted = [each for each in schedules if active_mute(overrides.get(each.id), now)]
     if len(muted) > 1:
@@ -131,14 +131,14 @@ async def _find_muted(ctx: Context, request: CommandRequest) -> Schedule:
 
 
 async def _not_muted(ctx: Context, request: TapRequest) -> None:
-    override = await ctx.overrides.find(request.run.schedule_id)
+    override = await ctx.delivery.overrides.find(request.run.schedule_id)
     if mute := active_mute(override, ctx.clock()):
         raise UserError("already_muted", schedule=request.run.schedule_name, until=mute.until)
 
 
 async def override_version(ctx: Context, run: Run) -> str:
     """Tell taps apart between which somebody has changed what is set for the schedule, such as its mute."""
-    return str((await ctx.overrides.find(run.schedule_id)).version)
+    return str((await ctx.delivery.overrides.find(run.schedule_id)).version)
 
 
 @router.button(
@@ -162,4 +162,4 @@ async def mute_tapped(ctx: Context, request: TapRequest) -> None:
     now = ctx.clock()
     until = next_morning(now, ctx.schedules.zone)
     asked = Mute(by=request.tap.user, at=now, until=until, cause=request.key)
-    await ctx.overrides.change(request.run.schedule_id, lambda each: _muted(each, asked))
+    await ctx.delivery.overrides.change(request.run.schedule_id, lambda each: _muted(each, asked))

@@ -61,12 +61,12 @@ async def notify(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         return await _list(ctx, request)
     schedule = await find_schedule(ctx, request, name)
     if mode is None:
-        override = await ctx.overrides.find(schedule.id)
+        override = await ctx.delivery.overrides.find(schedule.id)
         return ctx.cards.reply("notification", item=notification_item(ctx, schedule, override))
     wanted = NotifyChange(
         by=request.message.sender, at=ctx.clock(), notify_enable=mode.enable, notify_on=mode.on
     )
-    override = await ctx.overrides.change(
+    override = await ctx.delivery.overrides.change(
         schedule.id,
         lambda each: (
             replace(each, notify=None) if mode.reset else change_notification(schedule, each, wanted)
@@ -92,8 +92,8 @@ async def _list(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     schedules = await ctx.visible_schedules(request)
     if not schedules:
         raise UserError("no_schedules")
-    shown, overrides = schedules[:MAX_SCHEDULES_SHOWN], await ctx.overrides.all()
-    await ctx.answers.remember_list(request.message, [each.id for each in shown], command="计划")
+    shown, overrides = schedules[:MAX_SCHEDULES_SHOWN], await ctx.delivery.overrides.all()
+    await ctx.people.answers.remember_list(request.message, [each.id for each in shown], command="计划")
     empty = ScheduleOverride(schedule_id="")
     items = [notification_item(ctx, each, overrides.get(each.id, empty)) for each in shown]
     return ctx.cards.reply("notifications", items=items, total=len(schedules))

@@ -53,7 +53,7 @@ async def proof(ctx: Context, request: CommandRequest) -> MarkdownMessage:
         run=run,
         chain=steps[:MAX_STEPS_SHOWN],
         unlisted=max(len(steps) - MAX_STEPS_SHOWN, 0),
-        seen=[await ctx.users.display_name(each) for each in seen_by(jobs)],
+        seen=[await ctx.people.users.display_name(each) for each in seen_by(jobs)],
         downloads=await ctx.reports.downloads.for_run(run.id),
         events=await _events(ctx, run),
         log=await _log(ctx, run),

@@ -31,5 +31,7 @@ SYNONYMS = Synonyms(
 async def reports(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     schedule = await ctx.find_schedule(request, request.argument) if request.argument else None
     found = await ctx.recent_reports(request, schedule, limit=MAX_REPORTS_SHOWN)
-    await ctx.answers.remember_list(request.message, [report.run_id for report in found], command="报告")
+    await ctx.people.answers.remember_list(
+        request.message, [report.run_id for report in found], command="报告"
+    )
     return ctx.cards.reply("reports", schedule=schedule.name if schedule else "", reports=found)

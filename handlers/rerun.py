@@ -56,7 +56,7 @@ async def _accepted(ctx: Context, request: CommandRequest, run: Run) -> Markdown
 
 async def accepted_values(ctx: Context, request: CommandRequest, run: Run) -> dict[str, object]:
     """Return the values of the answer to a person who has started a run."""
-    override = await ctx.overrides.find(run.schedule_id)
+    override = await ctx.delivery.overrides.find(run.schedule_id)
     return {
         "schedule": run.schedule_name,
         "run": run.id,

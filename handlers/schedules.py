@@ -51,8 +51,10 @@ async def schedules(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     known = await ctx.visible_schedules(request)
     if not known:
         return ctx.cards.reply("no_schedules_here" if await ctx.schedules.all() else "no_schedules")
-    shown, overrides = known[:MAX_SCHEDULES_SHOWN], await ctx.overrides.all()
-    await ctx.answers.remember_list(request.message, [schedule.id for schedule in shown], command="计划")
+    shown, overrides = known[:MAX_SCHEDULES_SHOWN], await ctx.delivery.overrides.all()
+    await ctx.people.answers.remember_list(
+        request.message, [schedule.id for schedule in shown], command="计划"
+    )
     items = [await _item(ctx, schedule, overrides.get(schedule.id)) for schedule in shown]
     return ctx.cards.reply("schedules", items=items, total=len(known))
 
@@ -79,15 +81,16 @@ def _times(schedule: Schedule) -> Mapping[str, object]:
 
 
 async def _show(ctx: Context, request: CommandRequest, schedule: Schedule) -> MarkdownMessage:
-    override = await ctx.overrides.find(schedule.id)
+    override = await ctx.delivery.overrides.find(schedule.id)
     effective = effective_schedule(schedule, override)
     runs = await ctx.recent_runs(request, schedule, limit=MAX_RUNS_SHOWN)
-    await ctx.answers.remember_list(request.message, [run.id for run in runs], command="凭据")
+    listed = [run.id for run in runs]
+    await ctx.people.answers.remember_list(request.message, listed, command="凭据")
     reached = [to for to in schedule.send_to if to.kind in CHANNEL_KINDS[schedule.notify_channel]]
     return ctx.cards.reply(
         "schedule",
         item={**_times(schedule), "id": schedule.id, "export": schedule.export},
-        protection=ctx.approvals.protection(schedule).value,
+        protection=ctx.guards.approvals.protection(schedule).value,
         times=ctx.schedules.next_runs(schedule, MAX_TIMES_SHOWN),
         targets=schedule.targets[:MAX_TARGETS_SHOWN],
         target_count=len(schedule.targets),
@@ -103,13 +106,13 @@ async def _recipient(
 ) -> Mapping[str, object]:
     """Return a destination by its name, with what it is notified of if that is something else."""
     options = options_for(schedule, to)
-    name = await ctx.users.display_name(to.id) if to.is_person else to.id
+    name = await ctx.people.users.display_name(to.id) if to.is_person else to.id
     return {
         "kind": to.kind.value,
-        "name": (await ctx.users.group_title(to.id) or to.id) if to.is_group else name,
+        "name": (await ctx.people.users.group_title(to.id) or to.id) if to.is_group else name,
         "here": to == reply_destination(request.message),
         "mode": options.notify_on.value if options.notify_on else "",
-        "mentions": [await ctx.users.display_name(each) for each in options.mention],
+        "mentions": [await ctx.people.users.display_name(each) for each in options.mention],
         "only_failed": options.only_failed,
         "file": options.file.value,
     }

@@ -68,9 +68,11 @@ async def status(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     running = await ctx.recent_runs(request, schedule, running=True, limit=MAX_RUNS_SHOWN)
     recent = await ctx.recent_runs(request, schedule, limit=MAX_RUNS_SHOWN * 2)
     ended = [run for run in recent if run.task_counts][:MAX_RUNS_SHOWN]
-    await ctx.answers.remember_list(request.message, [run.id for run in (*running, *ended)], command="凭据")
+    await ctx.people.answers.remember_list(
+        request.message, [run.id for run in (*running, *ended)], command="凭据"
+    )
     counts, trouble = await _progress(ctx, running)
-    overrides = await ctx.overrides.all()
+    overrides = await ctx.delivery.overrides.all()
     backlog = await ctx.reports.exports.backlog()
     lapses = await _lapses(ctx, request, schedule)
     overtime = {lapse.run_id: lapse.kind.value for lapse in lapses}  # overdue comes after late

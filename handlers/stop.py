@@ -89,7 +89,7 @@ async def _ensure_stoppable(ctx: Context, request: TapRequest) -> None:
     ),
 )
 async def stop_tapped(ctx: Context, request: TapRequest) -> None:
-    if ctx.approvals.protection(request.run.schedule) is Protection.TWO_PERSON:
+    if ctx.guards.approvals.protection(request.run.schedule) is Protection.TWO_PERSON:
         await approve(ctx, request.run.schedule, request.tap.user)
     else:
         await ctx.runs.stop(request.run, request.tap.user)

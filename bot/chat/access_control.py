@@ -61,7 +61,7 @@ class AccessControl:
             Refused: The person may not do this, or DingRun never sent this card.
         """
         access = await self.of_tap(tap, run, permission)
-        known = self._policy.lists(tap.user.id) or await self._context.users.is_known(tap.user.id)
+        known = self._policy.lists(tap.user.id) or await self._context.people.users.is_known(tap.user.id)
         if known or not access.lacks_role(run):  # nobody is told to give a role to a stranger
             access.ensure_run(run)
         if not known:
@@ -69,9 +69,9 @@ class AccessControl:
         return access
 
     async def _aliases(self, conversation_id: str) -> tuple[str, ...]:
-        return await self._context.groups.aliases(conversation_id)
+        return await self._context.people.groups.aliases(conversation_id)
 
     async def _is_foreign(self, tap: CardTap) -> bool:
         """Return whether a tap comes from another organization; unknown until somebody has sent a message."""
-        own = await self._context.users.find_corp_id(tap.app)
+        own = await self._context.people.users.find_corp_id(tap.app)
         return bool(own) and tap.corp_id != own

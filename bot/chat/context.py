@@ -56,6 +56,7 @@ class ChatDelivery:
     requests: DeliveryRequests
     resender: Resender
     files: ReportSender
+    overrides: Overrides
     quiet_hours: QuietHours | None
 
 
@@ -68,6 +69,25 @@ class ChatQuota:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Guards:
+    """What keeps an act from happening twice, by accident, or by one person alone."""
+
+    starts: RunStarts
+    approvals: Approvals
+    confirmations: TapConfirmations
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """Who is who, what each was asked last, and their logins to the web pages."""
+
+    users: UserDirectory
+    groups: GroupDirectory
+    answers: PendingAnswers
+    logins: Logins
+
+
+@dataclass(frozen=True, kw_only=True)
 class Context:
     """The service as a handler sees it.
 
@@ -76,19 +96,13 @@ class Context:
     """
 
     runs: Runs
-    starts: RunStarts
-    approvals: Approvals
-    confirmations: TapConfirmations
+    guards: Guards
     schedules: ScheduleLookup
     reports: ReportServices
     delivery: ChatDelivery
     quota: ChatQuota
-    overrides: Overrides
-    users: UserDirectory
-    groups: GroupDirectory
-    answers: PendingAnswers
+    people: People
     audit: AuditReader
-    logins: Logins
     cards: Cards
     clock: Clock
 

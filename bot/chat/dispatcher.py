@@ -78,7 +78,7 @@ class Dispatcher:
 
     async def _process_message(self, claim: Claim) -> Result:
         message = _MESSAGE.validate_python(claim.job.payload)
-        await self._context.users.record_message(message)
+        await self._context.people.users.record_message(message)
         try:
             answer = await self._messages.respond(message)
         except TemporaryError as error:

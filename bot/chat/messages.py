@@ -76,7 +76,7 @@ class MessageProcessor:
 
     async def _reply_to_question(self, request: CommandRequest) -> MarkdownMessage | None:
         """Carry out what a reply such as `2` or `确认` stands for. Returns None for any other message."""
-        pending = await self._context.answers.find(request.message)
+        pending = await self._context.people.answers.find(request.message)
         command = self._router.find(pending.command) if pending else None
         if pending is None or command is None:
             return None
@@ -92,7 +92,7 @@ class MessageProcessor:
         self, command: Command, pending: Pending, request: CommandRequest, said: str
     ) -> MarkdownMessage | None:
         """Carry out a command if this message confirms it. Only the next message can."""
-        await self._context.answers.close(request.message, pending)
+        await self._context.people.answers.close(request.message, pending)
         if said in CANCELLATIONS or (said.isdecimal() and said not in CONFIRMATIONS):
             return self._context.cards.reply("cancelled")
         if said not in CONFIRMATIONS:
@@ -174,7 +174,7 @@ class MessageProcessor:
         note_command(command.words[0])
         request = replace(request, access=replace(request.access, permission=command.permission))
         request.access.ensure(command.permission)
-        answers, word = self._context.answers, command.words[0]
+        answers, word = self._context.people.answers, command.words[0]
         try:
             if wish:
                 request = await self._made_clear(wish, command, request)

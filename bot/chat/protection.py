@@ -20,9 +20,9 @@ async def ensure_protected(
         ConfirmationNeeded: The person has to confirm it.
         UserError: It waits for a second person.
     """
-    protection = ctx.approvals.protection(schedule)
+    protection = ctx.guards.approvals.protection(schedule)
     if protection is Protection.TWO_PERSON:
-        raise await ctx.approvals.ask(schedule, wanted)
+        raise await ctx.guards.approvals.ask(schedule, wanted)
     if protection is Protection.CONFIRM and not request.confirmed:
         raise ConfirmationNeeded("confirm_protected", argument=argument, schedule=schedule.name)
 
@@ -35,14 +35,14 @@ async def ensure_tap_protected(ctx: Context, request: TapRequest, wanted: Approv
         UserError: It waits for a second person.
     """
     schedule = request.run.schedule
-    protection = ctx.approvals.protection(schedule)
+    protection = ctx.guards.approvals.protection(schedule)
     if protection is Protection.CONFIRM and not request.confirmed:
         raise ConfirmationNeeded("tap_protected", schedule=schedule.name)
     if protection is not Protection.TWO_PERSON:
         return
-    pending = await ctx.approvals.find(schedule)
+    pending = await ctx.guards.approvals.find(schedule)
     if pending is None or pending.person.id == request.tap.user.id or pending.act is not wanted.act:
-        raise await ctx.approvals.ask(schedule, wanted)
+        raise await ctx.guards.approvals.ask(schedule, wanted)
     if not request.confirmed:
         raise ConfirmationNeeded(
             "tap_approve", schedule=schedule.name, by=str(pending.person), act=pending.act.value
@@ -80,9 +80,9 @@ async def start_asked(
         asked_by=person,
         asked_in=outcome_destination(request.message),
     )
-    await ctx.starts.ensure_free(schedule, trigger)
+    await ctx.guards.starts.ensure_free(schedule, trigger)
     await ensure_protected(ctx, request, schedule, start_request(trigger, person), argument=argument)
-    async with ctx.starts.reserved(schedule.id, trigger):
+    async with ctx.guards.starts.reserved(schedule.id, trigger):
         await ctx.quota.requests.charge(person)
         return await ctx.runs.trigger(schedule, trigger)
 
@@ -93,15 +93,14 @@ async def reserve_tapped(ctx: Context, request: TapRequest, trigger: TriggerRequ
     Raises:
         UserError: It must be confirmed, waits for a second person, or somebody else has started it.
     """
-    await ctx.starts.ensure_free(request.run.schedule, trigger)
+    await ctx.guards.starts.ensure_free(request.run.schedule, trigger)
     await ensure_newest(ctx, request)
     await ensure_tap_protected(ctx, request, start_request(trigger, request.tap.user))
-    pending = (
-        await ctx.approvals.find(request.run.schedule) if _takes_two(ctx, request.run.schedule) else None
-    )
+    schedule = request.run.schedule
+    pending = await ctx.guards.approvals.find(schedule) if _takes_two(ctx, schedule) else None
     if pending:
         trigger = pending.trigger_request(request.tap.user)
-    async with ctx.starts.reserved(request.run.schedule_id, trigger):
+    async with ctx.guards.starts.reserved(request.run.schedule_id, trigger):
         await ctx.quota.requests.charge(request.tap.user)
 
 
@@ -111,12 +110,12 @@ async def start_tapped(ctx: Context, request: TapRequest, trigger: TriggerReques
     if _takes_two(ctx, schedule):
         _, started = await approve(ctx, schedule, request.tap.user)
     else:
-        started = await ctx.starts.start(schedule, trigger)
+        started = await ctx.guards.starts.start(schedule, trigger)
     await ctx.delivery.requests.announce_rerun(request.run, started)
 
 
 def _takes_two(ctx: Context, schedule: Schedule) -> bool:
-    return ctx.approvals.protection(schedule) is Protection.TWO_PERSON
+    return ctx.guards.approvals.protection(schedule) is Protection.TWO_PERSON
 
 
 async def approve(ctx: Context, schedule: Schedule, approver: Person) -> tuple[ApprovalRequest | None, Run]:
@@ -125,27 +124,27 @@ async def approve(ctx: Context, schedule: Schedule, approver: Person) -> tuple[A
     Raises:
         UserError: Nothing waits, the same person asked for it, or it is not possible any more.
     """
-    pending = await ctx.approvals.find(schedule)
+    pending = await ctx.guards.approvals.find(schedule)
     if pending is None:
         return None, await _approved_before(ctx, schedule, approver)
     if pending.person.id == approver.id:
         raise UserError("approve_self", schedule=schedule.name)
     if pending.act is Act.START:
-        run = await ctx.starts.start(schedule, pending.trigger_request(approver))
+        run = await ctx.guards.starts.start(schedule, pending.trigger_request(approver))
     else:
         found = await ctx.runs.find(pending.run_id)
         if found is None:
             raise UserError("nothing_running")
         await ctx.runs.stop(found, pending.person, approved_by=approver)
         run = found
-    await ctx.approvals.close(schedule, pending, approver)
+    await ctx.guards.approvals.close(schedule, pending, approver)
     return pending, run
 
 
 async def _approved_before(ctx: Context, schedule: Schedule, approver: Person) -> Run:
     """Return the run that this person has just agreed to, if the request is processed again after a crash."""
     newest = await ctx.runs.find_last(schedule.id)
-    recent = newest is not None and ctx.clock() - newest.start_time < ctx.approvals.ttl
+    recent = newest is not None and ctx.clock() - newest.start_time < ctx.guards.approvals.ttl
     if newest and recent and newest.approved_by and newest.approved_by.id == approver.id:
         return newest
     raise UserError("nothing_to_approve", schedule=schedule.name)

@@ -95,11 +95,11 @@ class TapProcessor:
         """
         precondition = button.replies.precondition
         if button.replies.expires:
-            self._context.confirmations.ensure_fresh(request.run)
+            self._context.guards.confirmations.ensure_fresh(request.run)
         try:
             await precondition(self._context, request)
         except ConfirmationNeeded as question:
-            if not await self._context.confirmations.is_answer(request, question):
+            if not await self._context.guards.confirmations.is_answer(request, question):
                 raise
             await precondition(self._context, replace(request, confirmed=True))
 
@@ -117,7 +117,7 @@ class TapProcessor:
     async def process(self, job: Job) -> None:
         """Run the button of a stored tap."""
         tap = _TAP.validate_python(job.payload)
-        tap = replace(tap, user=await self._context.users.with_name(tap.user))
+        tap = replace(tap, user=await self._context.people.users.with_name(tap.user))
         run = await self._context.runs.find(job.run_id)
         if run is None:
             raise PermanentError(f"run {job.run_id} is not in the store")

@@ -1,8 +1,9 @@
-"""Build what the chat needs: confirmations, approvals, the start of runs, and logins."""
+"""Build what the chat needs: the guards of acts, and logins."""
 
 from datetime import timedelta
 
 from bot.chat.confirmations import TapConfirmations
+from bot.chat.context import Guards
 from bot.config.loader import Settings
 from bot.logins.logins import Logins
 from bot.models import Clock
@@ -13,25 +14,20 @@ from bot.wiring.policies import build_protection_policy
 from bot.wiring.stores import StoreSet, clock_skew
 
 
-def build_confirmations(settings: Settings, stores: StoreSet, clock: Clock) -> TapConfirmations:
-    """Build the confirmations of taps."""
-    ttl = timedelta(seconds=settings.chat.action_ttl)
-    return TapConfirmations(stores.reservations, clock=clock, ttl=ttl)
-
-
-def build_approvals(settings: Settings, stores: StoreSet, clock: Clock) -> Approvals:
-    """Build the requests that wait for a second person."""
-    return Approvals(stores.reservations, build_protection_policy(settings), clock=clock)
-
-
-def build_starts(settings: Settings, stores: StoreSet, runs: Runs, clock: Clock) -> RunStarts:
-    """Build the guard of starts, which all bots on a store share."""
-    return RunStarts(
+def build_guards(settings: Settings, stores: StoreSet, runs: Runs, clock: Clock) -> Guards:
+    """Build what guards acts, which all bots on a store share."""
+    starts = RunStarts(
         stores.reservations,
         runs,
         clock=clock,
         cooldown=timedelta(seconds=settings.chat.rerun_cooldown),
         skew=clock_skew(settings.store.url),
+    )
+    ttl = timedelta(seconds=settings.chat.action_ttl)
+    return Guards(
+        starts=starts,
+        approvals=Approvals(stores.reservations, build_protection_policy(settings), clock=clock),
+        confirmations=TapConfirmations(stores.reservations, clock=clock, ttl=ttl),
     )
 
 

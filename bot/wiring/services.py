@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.audit.log import AuditLog
 from bot.audit.reader import AuditReader
 from bot.chat.audited import AuditedDispatcher
-from bot.chat.context import ChatDelivery, ChatQuota, Context, ReportServices
+from bot.chat.context import ChatDelivery, ChatQuota, Context, People, ReportServices
 from bot.chat.dispatcher import Dispatcher
 from bot.chat.pending_answers import PendingAnswers
 from bot.chat.users import GroupDirectory, UserDirectory
@@ -50,7 +50,7 @@ from bot.runs.scheduler import Scheduler
 from bot.runs.watcher import Watcher
 from bot.telemetry.metrics import Metrics
 from bot.wiring.audit import build_audit_log
-from bot.wiring.chat import build_approvals, build_confirmations, build_logins, build_starts
+from bot.wiring.chat import build_guards, build_logins
 from bot.wiring.discoveries import build_discoveries
 from bot.wiring.engines import build_external_records
 from bot.wiring.notifications import build_quiet_hours
@@ -228,9 +228,7 @@ class _Builder:
         adapters = self._adapters
         return Context(
             runs=self._runs,
-            confirmations=build_confirmations(self._settings, adapters.stores, adapters.clock),
-            approvals=build_approvals(self._settings, adapters.stores, adapters.clock),
-            starts=build_starts(self._settings, adapters.stores, self._runs, adapters.clock),
+            guards=build_guards(self._settings, adapters.stores, self._runs, adapters.clock),
             schedules=ScheduleLookup(
                 adapters.engine, self._runs, self._schedule_policy, clock=adapters.clock
             ),
@@ -245,6 +243,7 @@ class _Builder:
                 requests=self._delivery,
                 resender=self._resender,
                 files=self._delivery_services.report_sender,
+                overrides=self._overrides,
                 quiet_hours=self._delivery_services.quiet_hours,
             ),
             quota=ChatQuota(
@@ -253,12 +252,13 @@ class _Builder:
                     adapters.stores.quota, clock=adapters.clock, per_hour=self._settings.quota.per_person
                 ),
             ),
-            overrides=self._overrides,
-            users=UserDirectory(self._store),
-            groups=GroupDirectory(self._store, adapters.channels, old_groups_in(self._settings)),
-            answers=PendingAnswers(self._store, clock=adapters.clock),
+            people=People(
+                users=UserDirectory(self._store),
+                groups=GroupDirectory(self._store, adapters.channels, old_groups_in(self._settings)),
+                answers=PendingAnswers(self._store, clock=adapters.clock),
+                logins=build_logins(self._settings, adapters.stores, adapters.clock),
+            ),
             audit=AuditReader(adapters.stores.audit),
-            logins=build_logins(self._settings, adapters.stores, adapters.clock),
             cards=self._cards,
             clock=adapters.clock,
         )
@@ -268,7 +268,7 @@ class _Builder:
         policy = build_access_policy(self._settings)
         plain = Dispatcher(self._jobs, context, self._adapters.channels, router=router, policy=policy)
         labels = {design.action: design.label[self._settings.lang] for design in router.button_designs}
-        dispatcher = AuditedDispatcher(plain, self._audit_log, context.users, labels=labels)
+        dispatcher = AuditedDispatcher(plain, self._audit_log, context.people.users, labels=labels)
         for kinds in (
             self._runs.kinds,
             delivery_job_kinds(self._delivery_services, self._reconciler),

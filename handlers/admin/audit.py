@@ -30,7 +30,9 @@ def build_router(commands: Callable[[], Sequence[Command]]) -> Router:
         if entry := await ctx.audit.find_entry(name) if name else None:
             return ctx.cards.reply("audit_entry", entry=entry, words=words)
         entries = await _entries_about(ctx, request)
-        await ctx.answers.remember_list(request.message, [entry.id for entry in entries], command="审计")
+        await ctx.people.answers.remember_list(
+            request.message, [entry.id for entry in entries], command="审计"
+        )
         return ctx.cards.reply("audit", name=name, entries=entries, words=words)
 
     return router

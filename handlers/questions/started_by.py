@@ -29,8 +29,8 @@ SYNONYMS = Synonyms(
 )
 async def started_by(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     run = await find_run_meant(ctx, request)
-    person = await ctx.users.with_name(run.asked_by) if run.asked_by else None
-    stopper = await ctx.users.with_name(run.stopped_by) if run.stopped_by else None
+    person = await ctx.people.users.with_name(run.asked_by) if run.asked_by else None
+    stopper = await ctx.people.users.with_name(run.stopped_by) if run.stopped_by else None
     return ctx.cards.reply(
         "started_by",
         run=run,

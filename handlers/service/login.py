@@ -23,11 +23,11 @@ router = Router()
     en="get a one-time link to the web pages, in the one-to-one chat",
 )
 async def login(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    if not ctx.logins.public_url:
+    if not ctx.people.logins.public_url:
         raise UserError("login_no_pages")
     if request.message.group:
         raise UserError("login_in_private")
-    link = await ctx.logins.issue_link(request.message.sender, request_key(request.message))
+    link = await ctx.people.logins.issue_link(request.message.sender, request_key(request.message))
     return ctx.cards.reply("login_link", url=Markup(link.url), until=link.expires_at)
 
 
@@ -40,4 +40,4 @@ async def login(ctx: Context, request: CommandRequest) -> MarkdownMessage:
     en="end your logins in all browsers",
 )
 async def logout(ctx: Context, request: CommandRequest) -> MarkdownMessage:
-    return ctx.cards.reply("logout_done", count=await ctx.logins.end_all(request.message.sender))
+    return ctx.cards.reply("logout_done", count=await ctx.people.logins.end_all(request.message.sender))

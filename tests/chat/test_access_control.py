@@ -71,7 +71,7 @@ async def test_the_organisation_is_that_of_the_robot_pressed_and_outlives_a_rest
 ) -> None:
     run = await core.finished_run()
     await core.hear(make_message("帮助", corp_id="dingours"))
-    await core.context.users.record_message(make_message(corp_id="dingsecond", app="second"))
+    await core.context.people.users.record_message(make_message(corp_id="dingsecond", app="second"))
     core.build()
     assert not await starts_run(core, tap_by(run, Person(id="user01"), corp_id="dingsecond"))
     assert await starts_run(core, tap_by(run, Person(id="user01"), corp_id="dingsecond", app="second"))
@@ -118,7 +118,7 @@ async def test_a_sender_of_another_organisation_is_refused_and_not_remembered(co
     foreigner = Person(id="user09", name="外人")
     answer = await core.say("我是谁", sender=foreigner, corp_id="dingours", sender_corp_id="dingtheirs")
     assert "本组织" in answer
-    assert not await core.context.users.is_known("user09")
+    assert not await core.context.people.users.is_known("user09")
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ class Scene:
         return {
             "runs": await core.store.find_runs(limit=0),
             "jobs": {job.id for job in jobs if job.kind not in {"message", "tap"}},
-            "overrides": await core.context.overrides.all(),
+            "overrides": await core.context.delivery.overrides.all(),
             "links": [await core.context.reports.links.count(run.id) for run in (self.here, self.hidden)],
         }
 
@@ -133,8 +133,8 @@ async def scene(core: CoreHarness) -> Scene:
     await core.finish()
     here = await core.finished_run()
     for who in PEOPLE.values():
-        await core.context.users.record(who.person)
-    await core.context.users.record_message(make_message(corp_id=CORP))
+        await core.context.people.users.record(who.person)
+    await core.context.people.users.record_message(make_message(corp_id=CORP))
     core.clock.turn(seconds=1_200)
     return Scene(core=core, here=here, hidden=await core.run(hidden.id))
 

@@ -103,7 +103,7 @@ async def test_a_run_that_could_not_be_submitted_shows_its_error_only(started: C
 async def test_a_muted_schedule_starts_silently(started: CoreHarness) -> None:
     until = started.clock() + timedelta(hours=1)
     mute = Mute(by=LI, at=started.clock(), until=until, cause="m1")
-    await started.context.overrides.change("s1", lambda each: replace(each, mute=mute))
+    await started.context.delivery.overrides.change("s1", lambda each: replace(each, mute=mute))
     await started.trigger()
     await started.finish()
     assert started.messenger.verbs() == []
@@ -113,7 +113,7 @@ async def test_a_mute_while_it_runs_does_not_leave_the_card_running(started: Cor
     run = await started.trigger()
     until = started.clock() + timedelta(hours=1)
     mute = Mute(by=LI, at=started.clock(), until=until, cause="m1")
-    await started.context.overrides.change("s1", lambda each: replace(each, mute=mute))
+    await started.context.delivery.overrides.change("s1", lambda each: replace(each, mute=mute))
     await started.finish(status=TaskStatus.ERROR)
     assert "执行中" not in shown(started, run.id)
     assert started.messenger.verbs() == ["card", "update"]

@@ -14,7 +14,7 @@ async def failed_run(core: CoreHarness, cause: str = "cron:s1:now") -> Run:
 
 
 async def handled_until(core: CoreHarness) -> str:
-    stated = (await core.context.overrides.find("s1")).acknowledgement
+    stated = (await core.context.delivery.overrides.find("s1")).acknowledgement
     return f"{stated.until.astimezone(core.context.schedules.zone):%m-%d %H:%M}" if stated else ""
 
 
@@ -95,4 +95,4 @@ async def test_an_unknown_schedule_is_not_acknowledged(core: CoreHarness) -> Non
     core.engine.known.append(make_schedule(id="s2", name="备份", send_to=(GROUP,)))
     await failed_run(core)
     assert "没有叫" in await core.say("确认 生产库")
-    assert await core.context.overrides.all() == {}
+    assert await core.context.delivery.overrides.all() == {}

@@ -9,7 +9,7 @@ from tests.factories import make_message, make_schedule
 
 async def muted_until(core: CoreHarness) -> str:
     """Return the end of the mute of the schedule in the configured zone, or what it is instead."""
-    mute = (await core.context.overrides.find("s1")).mute
+    mute = (await core.context.delivery.overrides.find("s1")).mute
     if mute is None or mute.until is None:
         return "next" if mute else "not muted"
     return f"{mute.until.astimezone(core.context.schedules.zone):%m-%d %H:%M}"
@@ -94,7 +94,7 @@ async def test_a_mute_ends_within_a_month(core: CoreHarness, said: str) -> None:
 
 async def test_an_unknown_schedule_is_not_muted(core: CoreHarness) -> None:
     assert "没有叫" in await core.say("静默 生产库 2h")
-    assert await core.context.overrides.all() == {}
+    assert await core.context.delivery.overrides.all() == {}
 
 
 async def test_of_several_schedules_it_asks_which_and_keeps_the_time(core: CoreHarness) -> None:

@@ -13,7 +13,7 @@ from tests.factories import make_schedule
 
 async def effective(core: CoreHarness) -> tuple[bool | None, NotifyOn | None]:
     """Return what differs from the settings."""
-    change = (await core.context.overrides.find("s1")).notify
+    change = (await core.context.delivery.overrides.find("s1")).notify
     return (change.notify_enable, change.notify_on) if change else (None, None)
 
 

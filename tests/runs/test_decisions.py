@@ -28,12 +28,12 @@ WITHOUT_EXPORT = make_schedule(notify_enable=True, send_to=(GROUP,), export=Fals
 
 
 async def mute(core: CoreHarness, value: Mute | None) -> None:
-    await core.context.overrides.change("s1", lambda each: replace(each, mute=value))
+    await core.context.delivery.overrides.change("s1", lambda each: replace(each, mute=value))
 
 
 async def change(core: CoreHarness, **values: object) -> None:
     changed = NotifyChange(by=WHO, at=NOW, **values)  # type: ignore[arg-type]
-    await core.context.overrides.change("s1", lambda each: replace(each, notify=changed))
+    await core.context.delivery.overrides.change("s1", lambda each: replace(each, notify=changed))
 
 
 async def again(core: CoreHarness) -> Run:

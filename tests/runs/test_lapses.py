@@ -311,7 +311,7 @@ async def _finish(core: CoreHarness, *, bad: bool) -> None:
 async def test_a_mute_silences_alerts(lapsing: Lapsing) -> None:
     now = lapsing.core.clock()
     mute = Mute(by=Person(id="user01"), at=now, until=now + timedelta(hours=2))
-    await lapsing.core.context.overrides.change("s1", lambda each: replace(each, mute=mute))
+    await lapsing.core.context.delivery.overrides.change("s1", lambda each: replace(each, mute=mute))
     await lapsing.wait(2 * HOUR + 30 * MINUTE)
     await lapsing.start()
     await lapsing.check()

@@ -287,7 +287,7 @@ def posted(content_type: bytes, body: bytes, *more: bytes) -> bytes:
 async def test_no_request_is_answered_by_a_mistake_of_ours(
     core: CoreHarness, raw: bytes, status: int
 ) -> None:
-    token, _ = await core.context.logins.open(Person(id="user01"))
+    token, _ = await core.context.people.logins.open(Person(id="user01"))
     async with house(core) as site:
         assert await site.ask(raw.replace(b"$session", token.encode())) == status
 

@@ -84,7 +84,7 @@ class PageHarness:
         self.core, self.client = core, client
 
     async def log_in(self, staff_id: str = "user01", name: str = "李雷") -> None:
-        token, _ = await self.core.context.logins.open(Person(id=staff_id, name=name))
+        token, _ = await self.core.context.people.logins.open(Person(id=staff_id, name=name))
         self.client.session.cookie_jar.update_cookies({SESSION_COOKIE: token})
 
     async def get(self, path: str, status: int = 200) -> str:

@@ -163,7 +163,7 @@ class Interpreter:
             UserError: There is no such item.
         """
         found = wish.interpretation
-        pending = await self._context.answers.find(request.message)
+        pending = await self._context.people.answers.find(request.message)
         argument = pending.argument(str(found.number)) if pending else None
         if argument is None and found.keys:
             return None

@@ -141,8 +141,8 @@ async def _connected(app: App, stop: asyncio.Event) -> None:
 async def _login(app: App) -> str:
     """Return a link that logs in the admin of the demo. `登录` in the one-to-one chat gives another one."""
     (admin,) = ACCESS["admins"]
-    person = await app.services.context.users.with_name(Person(id=admin, name=ADMIN_NAME))
-    link = await app.services.context.logins.issue_link(person, f"demo:{secrets.token_hex(8)}")
+    person = await app.services.context.people.users.with_name(Person(id=admin, name=ADMIN_NAME))
+    link = await app.services.context.people.logins.issue_link(person, f"demo:{secrets.token_hex(8)}")
     return link.url
 
 

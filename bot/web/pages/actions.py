@@ -92,7 +92,7 @@ class Actions:
         except (TemporaryError, PermanentError):
             return self._gate.trouble(visitor, "unavailable", HTTPStatus.SERVICE_UNAVAILABLE)
         recorded = await visitor.context.audit.find_entry(entry.id)
-        pending = await visitor.context.answers.find(message)
+        pending = await visitor.context.people.answers.find(message)
         asks = pending is not None and pending.message_id == message.id
         return self._gate.show(
             "answer",

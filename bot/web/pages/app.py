@@ -32,7 +32,7 @@ class WebApp:
     ) -> None:
         pages = Pages(zone=zone, clock=services.clock)
         gate = Gate(services, pages, public_url=public_url, proxies=proxies)
-        logins = services.contexts[services.lang].logins
+        logins = services.contexts[services.lang].people.logins
         self.readers = LinkReaders(gate)
         self._parts = (
             Overview(gate),

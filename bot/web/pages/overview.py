@@ -93,7 +93,7 @@ class Overview:
         self, visitor: Visitor, schedules: Sequence[Schedule], lapses: Sequence[Lapse]
     ) -> Sequence[ScheduleItem]:
         context = visitor.context
-        overrides, now = await context.overrides.all(), context.clock()
+        overrides, now = await context.delivery.overrides.all(), context.clock()
         missed = {each.schedule_id: each for each in lapses if each.kind is LapseKind.MISSED}
         items = []
         for schedule in schedules:

@@ -41,7 +41,7 @@ class RunPages:
         tasks, trouble = await self._tasks(run)
         jobs = await context.delivery.resender.jobs(run.id)
         steps = audit_trail(jobs)
-        override = await context.overrides.find(run.schedule_id)
+        override = await context.delivery.overrides.find(run.schedule_id)
         return self._gate.show(
             "run",
             visitor,
@@ -60,7 +60,7 @@ class RunPages:
             has_links=context.reports.links.enabled,
             steps=steps,
             names=await place_names(context, [step.to for step in steps]),
-            seen=[await context.users.display_name(each) for each in seen_by(jobs)],
+            seen=[await context.people.users.display_name(each) for each in seen_by(jobs)],
             downloads=await context.reports.downloads.for_run(run.id),
             undelivered=len(await context.delivery.resender.undelivered(run.id)),
             mute=active_mute(override, context.clock()),

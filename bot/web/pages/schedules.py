@@ -29,7 +29,7 @@ class SchedulePages:
     async def show(self, request: web.Request, visitor: Visitor) -> web.StreamResponse:
         context = visitor.context
         schedule = await context.find_schedule(visitor.request, request.match_info["schedule"])
-        override = await context.overrides.find(schedule.id)
+        override = await context.delivery.overrides.find(schedule.id)
         effective = effective_schedule(schedule, override)
         runs = await context.runs.recent(schedule.id, limit=CHART_LENGTH)
         return self._gate.show(
@@ -38,7 +38,7 @@ class SchedulePages:
             schedule=schedule,
             effective=effective,
             changed=override.notify,
-            waiting=await context.approvals.find(schedule),
+            waiting=await context.guards.approvals.find(schedule),
             mute=active_mute(override, context.clock()),
             times=context.schedules.next_runs(schedule, MAX_TIMES_SHOWN),
             targets=schedule.targets[:MAX_TARGETS_SHOWN],
@@ -71,5 +71,5 @@ async def place_names(context: Context, places: Iterable[str]) -> Mapping[str, s
 
 async def _name(context: Context, to: Destination) -> str:
     if to.is_group:
-        return await context.users.group_title(to.id) or to.id
-    return await context.users.display_name(to.id) if to.is_person else to.id
+        return await context.people.users.group_title(to.id) or to.id
+    return await context.people.users.display_name(to.id) if to.is_person else to.id

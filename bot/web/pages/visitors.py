@@ -99,7 +99,7 @@ class Gate:
         self.pages = pages
         self.public_url = public_url
         self._proxies = proxies
-        self._logins = services.contexts[services.lang].logins
+        self._logins = services.contexts[services.lang].people.logins
         self._processors = {
             lang: MessageProcessor(context, router=services.router, policy=services.policy)
             for lang, context in services.contexts.items()
@@ -149,7 +149,7 @@ class Gate:
 
     async def login_page(self, request: web.Request, *, invalid: bool = False) -> web.Response:
         """Tell how to log in. Inside DingTalk, the script of the page tries to do so at once."""
-        identities, users = self.services.identities, self.services.contexts[self.services.lang].users
+        identities, users = self.services.identities, self.services.contexts[self.services.lang].people.users
         values = {
             "visitor": None,
             "page": "login",

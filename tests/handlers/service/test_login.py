@@ -22,7 +22,7 @@ def pages(core: CoreHarness) -> CoreHarness:
 async def test_a_link_is_given_in_the_one_to_one_chat(pages: CoreHarness) -> None:
     found = LINK.search(await pages.say("登录", **PRIVATE))
     assert found is not None
-    assert await pages.context.logins.find_person(found[1]) == Person(id="user01", name="李雷")
+    assert await pages.context.people.logins.find_person(found[1]) == Person(id="user01", name="李雷")
 
 
 async def test_the_list_of_chats_shows_no_link(pages: CoreHarness) -> None:
@@ -47,7 +47,7 @@ async def test_without_pages_it_says_what_is_missing(core: CoreHarness) -> None:
 
 
 async def test_logout_ends_every_login_of_the_person(pages: CoreHarness) -> None:
-    token, _ = await pages.context.logins.open(Person(id="user01"))
+    token, _ = await pages.context.people.logins.open(Person(id="user01"))
     assert "1 个" in await pages.say("登出")
-    assert await pages.context.logins.find_session(token) is None
+    assert await pages.context.people.logins.find_session(token) is None
     assert "没有" in await pages.say("logout")

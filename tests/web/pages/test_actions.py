@@ -103,10 +103,10 @@ async def test_a_question_of_one_session_is_not_answered_in_another(site: PageHa
 @pytest.mark.parametrize("span", ["hour", "today", "next"])
 async def test_a_schedule_is_muted_and_unmuted(site: PageHarness, span: str) -> None:
     await site.press("/status", "mute", span=span)
-    override = await site.core.context.overrides.find("s1")
+    override = await site.core.context.delivery.overrides.find("s1")
     assert active_mute(override, site.core.clock()) is not None
     await site.press("/status/schedules/s1", "unmute")
-    assert (await site.core.context.overrides.find("s1")).mute is None
+    assert (await site.core.context.delivery.overrides.find("s1")).mute is None
 
 
 async def test_what_did_not_arrive_is_sent_again(site: PageHarness) -> None:
@@ -191,7 +191,7 @@ async def test_any_id_of_a_schedule_means_that_schedule(core: CoreHarness, id_: 
         await site.press(f"/status/schedules/{id_}", "rerun")
         await site.press(f"/status/schedules/{id_}", "mute", span="hour")
     assert [run.schedule_id for run in await runs(core)] == [id_]
-    assert (await core.context.overrides.find(id_)).mute is not None
+    assert (await core.context.delivery.overrides.find(id_)).mute is not None
 
 
 async def test_a_protected_schedule_asks_on_the_page(core: CoreHarness) -> None:

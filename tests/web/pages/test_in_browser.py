@@ -48,7 +48,7 @@ class Site:
     paths: dict[str, str]
 
     async def login_url(self, cause: str) -> str:
-        return self.url + (await self.core.context.logins.issue_link(WHO, cause)).url
+        return self.url + (await self.core.context.people.logins.issue_link(WHO, cause)).url
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -168,7 +168,7 @@ async def test_a_schedule_is_muted_by_keyboard_alone(page: Page, site: Site) -> 
     await expect(page.locator(":focus")).to_contain_text("1 小时")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("status")).to_contain_text("很长的名字")
-    override = await site.core.context.overrides.find("s1")
+    override = await site.core.context.delivery.overrides.find("s1")
     assert override.mute is not None
     assert override.mute.by.id == WHO.id
 

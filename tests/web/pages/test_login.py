@@ -42,7 +42,7 @@ async def site(core: CoreHarness) -> AsyncIterator[PageHarness]:
 
 
 async def login_path(site: PageHarness, cause: str = "m1") -> str:
-    return (await site.core.context.logins.issue_link(WHO, cause)).url
+    return (await site.core.context.people.logins.issue_link(WHO, cause)).url
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -72,7 +72,9 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(site: PageH
 async def test_under_https_the_cookie_is_bound_to_the_host(core: CoreHarness) -> None:
     core.terms = LinkPolicy(public_url="https://run.example.com")
     core.build()
-    path = (await core.context.logins.issue_link(WHO, "m1")).url.removeprefix("https://run.example.com")
+    path = (await core.context.people.logins.issue_link(WHO, "m1")).url.removeprefix(
+        "https://run.example.com"
+    )
     async with page_client(core) as site:
         answer = await site.client.post(path, allow_redirects=False)
     assert answer.cookies[SECURE_SESSION_COOKIE]["secure"]
@@ -113,7 +115,7 @@ async def test_a_person_without_a_role_sees_nothing(site: PageHarness) -> None:
 
 
 async def test_a_session_has_the_role_of_today(core: CoreHarness) -> None:
-    token, _ = await core.context.logins.open(WHO)
+    token, _ = await core.context.people.logins.open(WHO)
     core.access_policy = AccessPolicy(admins=("user02",), viewers=("user02",), conversations=TEST_GROUPS)
     core.build()
     async with page_client(core) as site:

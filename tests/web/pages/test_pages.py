@@ -66,7 +66,7 @@ async def test_the_first_page_shows_what_runs_and_how_far(site: PageHarness) -> 
 
 async def test_the_first_page_shows_mutes(site: PageHarness) -> None:
     mute = Mute(by=Person(id="user01"), at=site.core.clock())
-    overrides: Overrides = site.core.context.overrides
+    overrides: Overrides = site.core.context.delivery.overrides
     await overrides.change("s1", lambda each: type(each)(schedule_id="s1", version=each.version, mute=mute))
     assert "下次静默" in await site.get("/status")
 
