@@ -7,8 +7,8 @@ MAX_JSON_DEPTH = 50
 """No real request is nested deeper."""
 
 SECRET_FIELDS = {
-    "access_token", "accesstoken", "appsecret", "clientsecret", "client_secret", "sign", "session",
-    "sessionwebhook", "ticket",
+    "access_token", "accesstoken", "appsecret", "clientsecret", "client_secret", "device_code", "nonce",
+    "session", "sessionwebhook", "sign", "ticket",
 }  # fmt: skip
 
 

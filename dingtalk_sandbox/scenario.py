@@ -123,6 +123,8 @@ class Settings:
     redeliver_after: float = 60
     redeliver_limit: int = 3
     card_deadline: float = 2
+    registration_life: float = 7200  # of a device code
+    registration_interval: float = 5  # between polls
     repeated_card: str = "refuse"  # or "ignore"; DingTalk documents both
     card_value_limit: int = 0  # bytes per value; documented as 1 KB, not enforced in practice
     qps: int = 20

@@ -1,7 +1,7 @@
 """The sandbox server: DingTalk's endpoints, the control API and the page on one port."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from dingtalk_sandbox.api import (
     groups,
     media,
     oauth,
+    registration,
     robots,
     shortcuts,
     streaming,
@@ -40,7 +41,7 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 ENDPOINTS = (
     *oauth.ENDPOINTS, *gateway.ENDPOINTS, *robots.ENDPOINTS, *shortcuts.ENDPOINTS,
     *webhooks.ENDPOINTS, *media.ENDPOINTS, *work_notifications.ENDPOINTS, *cards.ENDPOINTS,
-    *streaming.ENDPOINTS, *groups.ENDPOINTS, *users.ENDPOINTS, *closed_endpoints(),
+    *registration.ENDPOINTS, *streaming.ENDPOINTS, *groups.ENDPOINTS, *users.ENDPOINTS, *closed_endpoints(),
 )  # fmt: skip
 
 
@@ -128,7 +129,8 @@ class Sandbox:
         application.router.add_get("/connect", self.hub.connect)
         application.add_routes(Control(self.state, self.hub, self.actions).routes())
         application.add_routes(Events(self.state).routes() + Downloads(self.state).routes())
-        application.router.add_get("/", _index)
+        application.router.add_get("/", _page("index.html"))
+        application.router.add_get(registration.PAGE, _page("registration.html"))
         application.router.add_static("/page/", PAGE_DIR)
         application.on_response_prepare.append(_disable_page_cache)
         application.router.add_route("*", "/{path:.*}", unsupported(self.state))
@@ -141,10 +143,13 @@ async def _disable_page_cache(request: web.Request, response: web.StreamResponse
         response.headers["Cache-Control"] = "no-cache"
 
 
-async def _index(_: web.Request) -> web.StreamResponse:
-    index = PAGE_DIR / "index.html"
-    if not index.exists():
-        return web.Response(
-            text="The page is not installed. The control API is available under /_sandbox/.", status=404
-        )
-    return web.FileResponse(index, headers={"Cache-Control": "no-cache"})
+def _page(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def serve(_: web.Request) -> web.StreamResponse:
+        page = PAGE_DIR / name
+        if not page.exists():
+            return web.Response(
+                text="The page is not installed. The control API is available under /_sandbox/.", status=404
+            )
+        return web.FileResponse(page, headers={"Cache-Control": "no-cache"})
+
+    return serve

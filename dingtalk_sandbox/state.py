@@ -10,6 +10,7 @@ from dingtalk_sandbox.clock import SandboxClock
 from dingtalk_sandbox.conversations import Conversations, EventFeed
 from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.faults import Faults
+from dingtalk_sandbox.registrations import Registrations
 from dingtalk_sandbox.scenario import App, Person, Scenario, Settings
 
 MAX_RECORDED_CALLS = 2000
@@ -128,6 +129,7 @@ class SandboxState:
         self.tickets: dict[str, Ticket] = {}
         self.auth_codes: dict[str, AuthCode] = {}
         self.conversations = Conversations(self.feed)
+        self.registrations = Registrations(clock.now)
         self._clear()
 
     def _clear(self) -> None:
@@ -152,6 +154,7 @@ class SandboxState:
         self.clock.reset()
         self.faults.replace([])
         self.conversations.clear()
+        self.registrations.clear()
         self._clear()
 
     @property
@@ -195,11 +198,11 @@ class SandboxState:
         calls.append(now)
         return False
 
-    def robot_in(self, conversation: str) -> App | None:
-        """Find the app whose robot is in a conversation."""
+    def robots_in(self, conversation: str) -> list[App]:
+        """Return the apps whose robots are in a conversation. A one-to-one chat has that of the first app."""
         group = self.scenario.group(conversation)
         codes = group.robots if group else tuple(a.robot for a in self.scenario.apps[:1])
-        return next((a for a in self.scenario.apps if a.robot in codes), None)
+        return [a for a in self.scenario.apps if a.robot in codes]
 
     def members(self, conversation: str) -> list[Person]:
         """Return the people in a conversation. The list is empty if the conversation does not exist."""

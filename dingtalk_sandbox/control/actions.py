@@ -51,11 +51,11 @@ class UserActions:
             id=new_id("msg"), conversation=conversation, kind="text", content={"text": text},
             sender=Sender(id=person.id, name=person.name), at=state.clock.now(),
         )  # fmt: skip
-        app, group = state.robot_in(conversation), state.scenario.group(conversation)
-        heard = app is not None and (group is None or payloads.is_mentioned(app.robot_name, text))
+        robots, group = state.robots_in(conversation), state.scenario.group(conversation)
+        app = next((a for a in robots if group is None or payloads.is_mentioned(a.robot_name, text)), None)
         state.conversations.add(message)
-        sent, why = False, "the robot was not mentioned" if app else "there is no robot here"
-        if app and heard:
+        sent, why = False, "the robot was not mentioned" if robots else "there is no robot here"
+        if app:
             pending = PendingMessage(
                 app=app, message=message, data=self._robot_message_data(app, person, message)
             )

@@ -12,6 +12,8 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
+PAGES = {"/", "/registration"}
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -37,7 +39,7 @@ def origin_check(*, loopback: bool) -> Any:
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path != "/" and not request.path.startswith("/_sandbox/"):
+        if request.path not in PAGES and not request.path.startswith("/_sandbox/"):
             return await handler(request)
         host, authority = _host_and_authority(f"http://{request.host}")
         origin = request.headers.get("Origin")

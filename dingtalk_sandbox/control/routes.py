@@ -14,6 +14,7 @@ from aiohttp import web
 from dingtalk_sandbox.api.users import issue_auth_code
 from dingtalk_sandbox.control import views
 from dingtalk_sandbox.control.actions import UserActions
+from dingtalk_sandbox.control.onboarding import change_robots, decide_registration, list_registrations
 from dingtalk_sandbox.control.scripting import Scripting, parse_text
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import UsageError
@@ -77,6 +78,7 @@ class Control:
             "faults": self.get_faults,
             "clock": self.get_clock,
             "calls": self.calls,
+            "registrations": self.registrations,
         }
         posts = {
             "say": self.say,
@@ -90,6 +92,8 @@ class Control:
             "stream": self.stream,
             "settings": self.settings,
             "scopes": self.scopes,
+            "registration": self.registration,
+            "robots": self.robots,
             "reset": self.reset,
             "scene": self.load_scenario,
             "expect": self.expect,
@@ -231,6 +235,17 @@ class Control:
                 raise UsageError("expected {app, scopes}")
         self._state.scenario = replace(self._state.scenario, apps=apps)
         return web.json_response({"ok": True})
+
+    async def registrations(self, _: web.Request) -> web.Response:
+        return list_registrations(self._state)
+
+    async def registration(self, request: web.Request) -> web.Response:
+        """`{user_code, action: confirm or refuse, …}`: decide on an app that a bot wants to create."""
+        return web.json_response(decide_registration(self._state, await read_body(request)))
+
+    async def robots(self, request: web.Request) -> web.Response:
+        """`{group, robot, action: add or remove}`: change the robots of a group."""
+        return web.json_response(change_robots(self._state, await read_body(request)))
 
     async def stream(self, request: web.Request) -> web.Response:
         """`{action, connection?}`: disconnect, drop, mute, unmute or ping one or all connections."""

@@ -39,6 +39,8 @@ export const api = {
   reset: (how) => post("/_sandbox/reset", how),
   saveScene: () => call("/_sandbox/save"),
   loadScene: (text) => call("/_sandbox/scene", { method: "POST", headers: { "content-type": "application/json" }, body: text }),
+  registration: (body) => post("/_sandbox/registration", body),
+  robots: (body) => post("/_sandbox/robots", body),
   faults: (rules) => post("/_sandbox/faults", { faults: rules }),
   messages(conversation, viewer) {
     const query = new URLSearchParams({ conversation, viewer });
