@@ -152,8 +152,11 @@ async def test_a_card_follows_and_tells_a_viewer_alone_what_is_missing(walk: Wal
     await screen.say(OPERATOR, "1", walk["started"])
     card = screen.card(walk["check"], walk["succeeded"])
     await expect(card).to_be_visible(timeout=SOON)
-    for user, missing in ((VIEWER, walk["may not act"]), (NEWCOMER.id, "access.operators")):
-        await screen.speak_as(user)
+    for user, helped, missing in (
+        (VIEWER, walk["schedules"], walk["may not act"]),
+        (NEWCOMER.id, walk["no role"], "access.operators"),
+    ):
+        await screen.say(user, walk["help"], helped)  # only people who have spoken are known
         await card.locator("[data-testid=card-button][data-action=rerun]").click()
         await expect(card.get_by_test_id("private")).to_contain_text(missing, ignore_case=True)
 
