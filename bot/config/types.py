@@ -32,10 +32,15 @@ _SAFE_BASE = re.compile(
 _PUBLIC = re.compile(r"https?://([\w.-]+|\[[\da-f:]+])(:\d+)?(/[\w./~-]*)?", re.IGNORECASE | re.ASCII)
 
 
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return the most similar known name, or "" if none is similar."""
+    return next(iter(difflib.get_close_matches(name, known, n=1)), "")
+
+
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """Suggest the most similar known name, to be appended to an error. "" if none is similar."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(name, known)
+    return f"; did you mean {near}?" if near else ""
 
 
 def parse_destination(value: object) -> object:

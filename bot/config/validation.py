@@ -1,6 +1,8 @@
 """Check combinations of settings, which no single key can tell. Pure."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from bot.config.notify import RecipientSettings
@@ -20,29 +22,51 @@ from bot.config.settings import Settings
 from bot.config.types import did_you_mean
 from bot.models import Schedule
 
+KeyPath = tuple[int | str, ...]  # of a setting in the tree, as in `("schedules", 0, "cron")`
 
-def validate_combinations(settings: Settings) -> str:
-    """Describe the first problem between several settings. "" if there is none.
+
+@dataclass(frozen=True, kw_only=True)
+class Conflict:
+    """Problem between several settings.
+
+    - `place`: the setting to look at first.
+    - `text`: the key, and what is wrong.
+    """
+
+    place: KeyPath
+    text: str
+
+
+def find_conflicts(settings: Settings) -> Iterator[Conflict]:
+    """Yield the problems between several settings.
 
     Destinations are not checked if DingTalk is not configured: then nothing is sent.
     """
     labels = own_schedules_of(settings)
     if settings.schedules and not _has_embedded(settings):
         kinds = " and ".join(dict.fromkeys(each.kind for each in settings.engine_sections.values()))
-        return f"schedules belong to engine.kind embedded; with {kinds} they are {labels}'s own"
+        text = f"schedules belong to engine.kind embedded; with {kinds} they are {labels}'s own"
+        yield Conflict(place=("schedules",), text=text)
     if settings.api.keys and not settings.web.port:
-        return "api.keys is set, but web.port is 0: nothing serves the API"
-    if unknown := _unknown_route(settings):
-        return unknown
-    if not settings.configured:
-        return ""
+        text = "api.keys is set, but web.port is 0: nothing serves the API"
+        yield Conflict(place=("api", "keys"), text=text)
+    yield from _unknown_routes(settings)
+    if settings.configured:
+        yield from _conflicts_of_destinations(settings)
+
+
+def _conflicts_of_destinations(settings: Settings) -> Iterator[Conflict]:
     known = resolve_webhooks(settings)
     for destination, robot in settings.notify.fallback_webhooks.items():
         if robot not in known:
-            return f"notify.fallback_webhooks.{destination} names {robot}, which is not in notify.webhooks"
-    has_other_schedules = bool(labels or settings.api.keys)
-    routes_problem = _invalid_route(settings, known) if has_other_schedules else ""
-    return _invalid_schedule(settings, known) or routes_problem
+            yield Conflict(
+                place=("notify", "fallback_webhooks", destination),
+                text=f"notify.fallback_webhooks.{destination} names {robot}, which is not in notify.webhooks"
+                f"{did_you_mean(robot, list(known))}",
+            )
+    yield from _invalid_schedules(settings, known)
+    if own_schedules_of(settings) or settings.api.keys:
+        yield from _invalid_routes(settings, known)
 
 
 def own_schedules_of(settings: Settings) -> str:
@@ -55,12 +79,15 @@ def _has_embedded(settings: Settings) -> bool:
     return not all(each.has_own_schedules for each in settings.engine_sections.values())
 
 
-def _invalid_schedule(settings: Settings, known: Mapping[str, object]) -> str:
-    """Describe the first problem of a schedule."""
+def _invalid_schedules(settings: Settings, known: Mapping[str, object]) -> Iterator[Conflict]:
+    """Yield the first problem of each schedule."""
     for number, schedule in enumerate(resolve_schedules(settings)):
         if problem := _schedule_problem(settings, schedule, settings.schedules[number], known):
-            return f"schedules[{number}].{problem} (schedule {schedule.name})"
-    return ""
+            key = re.split(r"\W", problem)[0]
+            yield Conflict(
+                place=("schedules", number, key),
+                text=f"schedules[{number}].{problem} (schedule {schedule.name})",
+            )
 
 
 def _schedule_problem(
@@ -72,17 +99,19 @@ def _schedule_problem(
     return recipient_errors(settings, schedule, known) or _missing_mention(settings, section)
 
 
-def _unknown_route(settings: Settings) -> str:
-    """Describe a route without a schedule. Those of an engine with own schedules are not known yet."""
+def _unknown_routes(settings: Settings) -> Iterator[Conflict]:
+    """Yield routes without a schedule. Those of an engine with own schedules are not known yet."""
     if own_schedules_of(settings) or settings.api.keys:
-        return ""
+        return
     names = [schedule.name for schedule in settings.schedules]
-    unknown = next((route for route in settings.notify.routes if route not in names), "")
-    return unknown and f"notify.routes.{unknown}: no schedule has this name{did_you_mean(unknown, names)}"
+    for route in settings.notify.routes:
+        if route not in names:
+            text = f"notify.routes.{route}: no schedule has this name{did_you_mean(route, names)}"
+            yield Conflict(place=("notify", "routes", route), text=text)
 
 
-def _invalid_route(settings: Settings, known: Mapping[str, object]) -> str:
-    """Describe the first problem of a route. Routes are the only settings of the engine's own schedules."""
+def _invalid_routes(settings: Settings, known: Mapping[str, object]) -> Iterator[Conflict]:
+    """Yield the first problem of each route, the only setting of the engine's own schedules."""
     labels = own_schedules_of(settings)
     missing = f"{labels}'s schedules have no owner" if labels else "the schedule may have no owner"
     with_recipients = recipient_resolver(settings)
@@ -93,8 +122,7 @@ def _invalid_route(settings: Settings, known: Mapping[str, object]) -> str:
         problem = recipient_errors(settings, with_recipients(Schedule(id=name, name=name)), known)
         problem = problem or _unresolved_mention(settings, recipients, owner="", missing=missing)
         if problem:
-            return f"notify.routes.{name}: {problem}"
-    return ""
+            yield Conflict(place=("notify", "routes", name), text=f"notify.routes.{name}: {problem}")
 
 
 def _missing_mention(settings: Settings, schedule: ScheduleSettings) -> str:

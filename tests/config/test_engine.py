@@ -83,7 +83,7 @@ def opened(settings: Settings, tmp_path: Path, clock: FakeClock) -> AbstractAsyn
 def test_what_is_wrong_is_named_and_no_secret_shown(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(ConfigError) as error:
         read(tmp_path, text)
-    assert f"config.yaml: {complaint}" in str(error.value)
+    assert f": {complaint}" in str(error.value)
     assert "verysecret" not in str(error.value)
 
 
@@ -110,10 +110,12 @@ def test_the_environment_reaches_the_keys_of_every_engine(
 ) -> None:
     monkeypatch.setenv("DINGRUN_ENGINE__KIND", "arl")
     monkeypatch.setenv("DINGRUN_ENGINE__API_KEY", "k")
-    with pytest.raises(ConfigError, match=r"^environment: engine\.url is missing"):
+    with pytest.raises(ConfigError, match=r"^environment: DINGRUN_ENGINE: engine\.url is missing"):
         read(tmp_path, "engine: {kind: embedded}")
     monkeypatch.setenv("DINGRUN_ENGINE__URL", "ftp://h")
-    with pytest.raises(ConfigError, match=r"^environment: engine\.url takes the address"):
+    with pytest.raises(
+        ConfigError, match=r"^environment: DINGRUN_ENGINE__URL: engine\.url takes the address"
+    ):
         read(tmp_path, "engine: {kind: embedded}")
 
 

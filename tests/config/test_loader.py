@@ -1,5 +1,6 @@
 """Settings: typed, frozen, and complaining by name in one line."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -87,8 +88,8 @@ WRONG = [
     ("DINGDING: {OAPI_BASE: 'ftp://127.0.0.1'}", "DINGDING.OAPI_BASE takes an https:// address"),
     ("DINGDING: {OAPI_BASE: 'https://'}", "DINGDING.OAPI_BASE takes an https:// address"),
     ("DINGDING: {OAPI_BASE: 'http://127.0.0.1@a.com'}", "DINGDING.OAPI_BASE takes an https:// address"),
-    ("DINGDING: {APP_KEY: k}\nDINGDING: {APP_KEY: ''}", "dingding is given twice below line 1"),
-    ("DINGDING: {APP_KEY: k}\ndingding: {}", "dingding is given twice below line 1"),
+    ("DINGDING: {APP_KEY: k}\nDINGDING: {APP_KEY: ''}", "given twice, in lines 1 and 2; remove one"),
+    ("DINGDING: {APP_KEY: k}\ndingding: {}", "given twice, in lines 1 and 2; remove one"),
     ("schedules: [{name: a, cron: x, targets: [a.com]}]", "schedules[0].cron must be five cron fields"),
     ("schedules: [{name: a, cron: 0 0 3 * * *, targets: [a.com]}]", "the sixth would be seconds"),
     ("schedules: [{name: a, at: 5, targets: [a.com]}]", "schedules[0].at must be a time such as"),
@@ -177,10 +178,9 @@ WRONG = [
 def test_a_wrong_setting_is_one_line_that_names_it(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(ConfigError) as refused:
         read(tmp_path, text)
-    assert str(refused.value).startswith("config.yaml: ")
+    assert re.match(r"config\.yaml(:\d+)?: ", str(refused.value))
     assert complaint in str(refused.value)
-    assert "\n" not in str(refused.value)
-    assert len(str(refused.value)) < 320
+    assert all(len(line) < 320 for line in str(refused.value).splitlines())
     assert "verysecret" not in str(refused.value)
 
 
@@ -226,11 +226,100 @@ def test_a_wrong_variable_is_named(
     assert "verysecret" not in str(refused.value)
 
 
+ALL_AT_ONCE = """\
+DINGDING:
+  APP_KEY: k
+  APP_SECRET: [verysecret]
+  APPKEY: x
+reports:
+  keep_days: x
+schedules:
+  - name: 每日
+    cron: x
+    targets: [example.com]
+    ports:
+      - 80
+      - 0
+  - cron: 0 3 * * *
+    targets: [example.com]
+    notify_on: changes
+notify:
+  webhooks:
+    ops:
+      ACCESS_TOKE: verysecret
+reports:
+  keep_days: 3
+lang: zh-CM
+"""
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DINGRUN_WEB__PORT", "eighty")
+    monkeypatch.setenv("DINGRUN_STORES__URL", "verysecret")
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path, ALL_AT_ONCE)
+    assert str(refused.value).splitlines() == [
+        "environment: DINGRUN_STORES__URL is not a setting; did you mean DINGRUN_STORE__URL?",
+        "environment: DINGRUN_WEB__PORT: web.port must be a whole number, got 'eighty'",
+        "config.yaml:3: DINGDING.APP_SECRET must be text, got ***",
+        "config.yaml:4: DINGDING.APPKEY is not a setting; did you mean APP_KEY?",
+        "config.yaml:9: schedules[0].cron must be five cron fields such as 0 3 * * *, got 'x': "
+        "Wrong number of fields",
+        "config.yaml:13: schedules[0].ports[1] takes ports from 1 to 65535, got 0",
+        "config.yaml:14: schedules[1].name is missing",
+        "config.yaml:16: schedules[1].notify_on must be 'finished', 'failed', 'always' or 'change', got "
+        "'changes'; did you mean change?",
+        "config.yaml:20: notify.webhooks.ops.ACCESS_TOKE is not a setting; did you mean ACCESS_TOKEN?",
+        "config.yaml:21: reports is given twice, in lines 5 and 21; remove one",
+        "config.yaml:23: lang must be 'zh-CN' or 'en', got 'zh-CM'; did you mean zh-CN?",
+    ]
+
+
+def test_what_does_not_fit_together_is_told_at_once_too(tmp_path: Path) -> None:
+    text = (
+        "DINGDING: {APP_KEY: k, APP_SECRET: s}\napi:\n  keys: {ci: {kind: token, key: %s}}\nschedules:\n"
+        "  - {name: a, cron: 0 3 * * *, targets: [b], notify_enable: true}\n"
+        "  - name: b\n    cron: 0 3 * * *\n    targets: [b]\n    notify_enable: true\n"
+        "    send_to: ['webhook:ops']\nnotify:\n  fallback_webhooks:\n    cidA: ops\n"
+    )
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path, text % ("k" * 40))
+    lines = [line.split(" ", 2)[:2] for line in str(refused.value).splitlines()]
+    assert lines == [
+        ["config.yaml:3:", "api.keys"],
+        ["config.yaml:5:", "schedules[0].send_to"],
+        ["config.yaml:10:", "schedules[1].send_to"],
+        ["config.yaml:13:", "notify.fallback_webhooks.cidA"],
+    ]
+
+
+def test_a_key_of_a_base_block_has_the_line_of_the_base(tmp_path: Path) -> None:
+    one = "  - &one\n    name: a\n    cron: x\n    targets: [b]\n"
+    text = f"schedules:\n{one}  - {{<<: *one, name: c, ports: [0]}}\n"
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path, text)
+    found = [line.split(" ")[:2] for line in str(refused.value).splitlines()]
+    assert found == [
+        ["config.yaml:4:", "schedules[0].cron"],
+        ["config.yaml:4:", "schedules[1].cron"],
+        ["config.yaml:6:", "schedules[1].ports[0]"],
+    ]
+
+
+def test_very_many_problems_are_cut(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read(tmp_path, f"engine:\n  ports: [{', '.join(['0'] * 150)}]")
+    assert len(str(refused.value).splitlines()) == 101
+    assert str(refused.value).endswith("… and 50 more")
+
+
 def test_a_wrong_key_of_the_file_is_not_laid_on_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DINGRUN_REPORTS__KEEP_DAYS", "7")
-    with pytest.raises(ConfigError, match=r"^config\.yaml: reports\.link_ttl must be a whole number"):
+    with pytest.raises(ConfigError, match=r"^config\.yaml:1: reports\.link_ttl must be a whole number"):
         read(tmp_path, "reports: {link_ttl: x}")
 
 
@@ -238,7 +327,7 @@ def test_what_does_not_fit_together_is_laid_on_the_section_that_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DINGRUN_SCHEDULES", "[]")
-    with pytest.raises(ConfigError, match=r"^config\.yaml: notify\.routes\.a: no schedule has this name"):
+    with pytest.raises(ConfigError, match=r"^config\.yaml:1: notify\.routes\.a: no schedule has this name"):
         read(tmp_path, "notify: {routes: {a: [cidA]}}")
 
 

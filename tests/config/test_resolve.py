@@ -19,7 +19,7 @@ from bot.config.resolve import (
     resolve_webhooks,
 )
 from bot.config.settings import Settings
-from bot.config.validation import settings_warnings, validate_combinations
+from bot.config.validation import find_conflicts, settings_warnings
 from bot.delivery.recipients import options_for
 from bot.models import Destination, FileMode, NotifyOn, Schedule
 from tests.factories import NOW
@@ -140,16 +140,16 @@ SECOND = {"apps": {"second": {"APP_KEY": "k", "APP_SECRET": "s"}}}
 def test_what_fits_nowhere_stops_the_start_by_name(
     notify: dict[str, Any], places: list[str], problem: str
 ) -> None:
-    found = validate_combinations(settings(notify, send_to=places))
-    assert problem in found
+    found = [each.text for each in find_conflicts(settings(notify, send_to=places))]
     assert bool(found) is bool(problem)
+    assert all(problem in each for each in found)
 
 
 @pytest.mark.parametrize(("at", "warned"), [("2020-01-01 03:00", True), ("2030-01-01 03:00", False)])
 def test_a_time_that_is_past_is_no_error_but_said(at: str, warned: bool) -> None:
     """The schedule may have run at its time, and the service have been restarted since."""
     given = settings(cron=None, at=at)
-    assert not validate_combinations(given)
+    assert not list(find_conflicts(given))
     warnings = settings_warnings(given, NOW)
     assert bool(warnings) is warned
     assert all("schedules[0].at: 每日巡检 was to run at 2020-01-01 03:00" in each for each in warnings)

@@ -2,12 +2,15 @@
 
 import codecs
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from bot.config.loader.sources import Problem
+from bot.config.validation import KeyPath
 from bot.errors import ConfigError
 
 BYTE_ORDER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -35,6 +38,11 @@ class _Loader(yaml.SafeLoader):
     - A number such as `0147`: octal for YAML, and a staffId for whoever wrote it; it stays text.
     """
 
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(text)
+        self.name = name
+        self.problems: list[Problem] = []
+
     def compose_scalar_node(self, anchor: dict[Any, yaml.Node]) -> yaml.ScalarNode:
         node: yaml.ScalarNode = super().compose_scalar_node(anchor)
         if anchor and not node.value:
@@ -43,11 +51,18 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        names = [str(key.value).lower() for key, _ in node.value]
-        twice = next((name for name in names if names.count(name) > 1), "")
-        if twice:
-            raise ConfigError(f"{self.name}: {twice} is given twice below line {node.start_mark.line + 1}")
+        self.problems += _keys_given_twice(self.name, node)
         return {str(key): value for key, value in super().construct_mapping(node, deep).items()}
+
+
+def _keys_given_twice(file: str, node: yaml.MappingNode) -> Iterator[Problem]:
+    lines: dict[str, int] = {}
+    for key, _ in node.value:
+        name, line = str(key.value), key.start_mark.line + 1
+        if first := lines.get(name.lower()):
+            text = f"{file}:{line}: {name} is given twice, in lines {first} and {line}; remove one"
+            yield Problem(text=text, line=line)
+        lines.setdefault(name.lower(), line)
 
 
 def _number(loader: _Loader, node: yaml.ScalarNode) -> int | str:
@@ -57,7 +72,42 @@ def _number(loader: _Loader, node: yaml.ScalarNode) -> int | str:
 _Loader.add_constructor("tag:yaml.org,2002:int", _number)
 
 
-def read_settings_file(path: Path) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class SettingsFile:
+    """What the file has: its values, and the lines where they stand."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    problems: Sequence[Problem] = ()
+    root: yaml.Node | None = None
+
+    def line_of(self, place: KeyPath) -> int:
+        """Return the line of the setting at this place, or of the nearest section that is written.
+
+        0 if there is nothing.
+        """
+        node, line = self.root, 0
+        for part in place:
+            found = _below(node, part)
+            if found is None:
+                break
+            mark, node = found
+            line = mark.line + 1
+        return line
+
+
+def _below(node: yaml.Node | None, part: int | str) -> tuple[yaml.Mark, yaml.Node] | None:
+    """Return where a key or an entry of a list begins, and its value."""
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+        entry = next(iter(node.value[part : part + 1]), None)
+        return (entry.start_mark, entry) if entry else None
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    wanted = str(part).lower()  # the last one, because merged keys (`<<`) come first
+    found = [(key.start_mark, value) for key, value in node.value if str(key.value).lower() == wanted]
+    return found[-1] if found else None
+
+
+def read_settings_file(path: Path) -> SettingsFile:
     """Read the mapping of sections. Raises `ConfigError` with one line that shows nothing of the content."""
     text = _text(path)
     if not text.strip():
@@ -65,14 +115,14 @@ def read_settings_file(path: Path) -> dict[str, Any]:
             f"{path.name}: the file is empty; write settings into it, or remove it for the defaults"
         )
     try:
-        loader = _Loader(text)
-        loader.name = path.name
-        values = loader.get_single_data()
+        loader = _Loader(text, path.name)
+        root = loader.get_single_node()
+        values = loader.construct_document(root) if root else {}
     except (yaml.YAMLError, RecursionError) as error:
         raise ConfigError(f"{path.name}: this is not valid YAML{_explain(error, text)}") from None
     if not isinstance(values, dict | None):
         raise ConfigError(f"{path.name}: must be a mapping of sections, got {type(values).__name__}")
-    return values or {}
+    return SettingsFile(values=values or {}, problems=loader.problems, root=root)
 
 
 def _text(path: Path) -> str:
