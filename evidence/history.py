@@ -1,0 +1,112 @@
+"""A history: what was to be told, what people saw, and what the service claims, each with its time.
+
+It is stored as JSON lines. `kind` says which record a line is; times are ISO 8601 with an offset.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+
+class Act(StrEnum):
+    """What people see of a run at a destination."""
+
+    SUMMARY = "summary"  # a card or a message
+    FILE = "file"
+    LAPSE = "lapse"  # what did not happen, and that it is over
+
+
+class ClaimState(StrEnum):
+    """What the service says of a delivery."""
+
+    SENT = "sent"
+    UNCONFIRMED = "unconfirmed"
+    FAILED = "failed"  # given up, or skipped
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """A run ended at a time, and a destination is to be told by an act."""
+
+    run: str
+    destination: str
+    act: Act
+    at: datetime
+    digest: str = ""  # SHA-256 of the file, if it is known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """People saw something of a run."""
+
+    run: str
+    destination: str
+    act: Act
+    at: datetime
+    id: str
+    digest: str = ""  # SHA-256 of what they can download
+    broken: str = ""  # why what they see is not whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The service says what became of a delivery. The last claim of each source counts."""
+
+    run: str
+    destination: str
+    act: Act
+    state: ClaimState
+    source: str  # store, proof, api, metrics
+    at: datetime
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restart:
+    """The service was down until then."""
+
+    at: datetime
+
+
+Record = Expected | Effect | Claim | Restart
+KINDS: Mapping[str, type[Record]] = {
+    kind.__name__.lower(): kind for kind in (Expected, Effect, Claim, Restart)
+}
+
+
+def write_history(path: Path, records: Iterable[Record]) -> None:
+    """Append records to a file of JSON lines."""
+    with path.open("a", encoding="utf-8") as file:
+        for record in records:
+            line = {"kind": type(record).__name__.lower()} | asdict(record)
+            file.write(json.dumps(line, ensure_ascii=False, default=datetime.isoformat) + "\n")
+
+
+def read_history(path: Path) -> Iterator[Record]:
+    """Read records. Raises `ValueError` with the number of the line that is none."""
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield _record(json.loads(line))
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"{path}:{number}: not a record of a history: {error}") from None
+
+
+def _record(line: dict[str, Any]) -> Record:
+    kind = KINDS[line.pop("kind")]
+    unknown = line.keys() - {field.name for field in fields(kind)}
+    if unknown:
+        raise ValueError(f"unknown field {min(unknown)}")
+    line["at"] = datetime.fromisoformat(line["at"])
+    if line["at"].tzinfo is None:
+        raise ValueError(f"no offset: {line['at']}")
+    if "act" in line:
+        line["act"] = Act(line["act"])
+    if "state" in line:
+        line["state"] = ClaimState(line["state"])
+    return kind(**line)
