@@ -13,22 +13,15 @@ from bot.api.bodies import read_body, read_tail
 from bot.api.idempotency import HEADER, MEANING, Idempotency
 from bot.api.keys import ApiKey, Scope
 from bot.api.models import CLIENT_ID, LogAnswer, RunAnswer, RunBody, RunList, RunListQuery, RunQuery
-from bot.api.operations import (
-    JSON,
-    MAX_JSON_BYTES,
-    Operation,
-    json_response,
-    parse_json,
-    parse_query,
-)
+from bot.api.operations import JSON, MAX_JSON_BYTES, Operation, json_response, parse_json, parse_query
 from bot.api.pings import MAX_BODY_BYTES
 from bot.api.problems import Problem, not_found
 from bot.external.merge import MergeOutcome, RunReport, takes_uploads
 from bot.external.models import ExternalRun, schedule_id
 from bot.external.repository import ExternalRecords
-from bot.models import Clock, PushStatus, Run, RunStatus
+from bot.models import Clock, Job, PushStatus, Run, RunStatus
 from bot.ports import Store
-from bot.runs.reporting import LOG_BYTES, ReportResult, RunReports
+from bot.runs.reporting import LOG_BYTES, ReportResult, RunReports, names_other_runs
 
 WAIT_POLL_SECONDS = 0.5
 MAX_WAITING = 50  # requests that wait at once; more are answered at once
@@ -152,6 +145,8 @@ class RunRoutes:
     async def _place(self, key: ApiKey, id_: str, slug: str | None) -> tuple[str, str]:
         """Return the slug and the id of its system of the run that a request is about."""
         ensure_id(id_)
+        if slug and CLIENT_ID.fullmatch(id_) and not names_other_runs(id_):
+            return slug, id_  # without a query
         known = [run for run in await self._services.reports.find(id_) if key.reaches(run.slug)]
         same = [run for run in known if slug in {None, run.slug}]
         if len(same) == 1:
@@ -260,7 +255,9 @@ class RunRoutes:
         return await self._describe(run, await self._services.records.runs.find(run.id))
 
     async def _describe(self, run: Run, external: ExternalRun | None) -> RunAnswer:
-        jobs = await self._services.store.find_jobs(run_id=run.id, limit=MAX_JOBS_READ)
+        jobs: Sequence[Job] = ()
+        if run.status is not RunStatus.RUNNING:  # its messages come with its end
+            jobs = await self._services.store.find_jobs(run_id=run.id, limit=MAX_JOBS_READ)
         return describe_run(run, external, jobs)
 
 

@@ -105,6 +105,11 @@ class ExternalRun:
     unsettled_since: datetime | None = None  # time of a report whose consequences may not have followed
 
     @property
+    def is_new(self) -> bool:
+        """Tell if nothing has followed from the run yet."""
+        return self.version <= 1
+
+    @property
     def asset_kinds(self) -> tuple[str, ...]:
         return tuple(upload.kind for upload in self.assets)
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -13,8 +14,8 @@ from bot.external.merge import MergeOutcome, RunReport, has_real_end, last_sign,
 from bot.external.models import ExternalRun, schedule_id
 from bot.external.repository import MAX_ATTEMPTS, ExternalRecords
 from bot.jobs.queue import Jobs
-from bot.models import ExportStatus, Run, RunStatus, Schedule, Trigger, deterministic_id, new_job
-from bot.ports import Engine, Store
+from bot.models import ExportStatus, Run, RunStatus, Schedule, Task, Trigger, deterministic_id, new_job
+from bot.ports import Store
 from bot.runs.lifecycle import Runs
 from bot.telemetry.loops import loop_item, loop_step
 
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 LOG_BYTES = 100_000  # kept of the log of a run
 LOG_LIFETIME = timedelta(days=30)
 LATE_EXPORT_DELAY = timedelta(seconds=5)  # more uploads may follow
+OUR_ID = re.compile(r"r[a-z2-7]{10}")  # of a run
 SETTLE_GRACE = timedelta(seconds=5)  # after which a report is settled by whoever notices
 
 
@@ -42,13 +44,10 @@ class RunReports:
     added that notify people. A crash in between is repaired by the next report, or by `repair`.
     """
 
-    def __init__(
-        self, store: Store, records: ExternalRecords, engine: Engine, runs: Runs, jobs: Jobs
-    ) -> None:
+    def __init__(self, store: Store, records: ExternalRecords, runs: Runs, jobs: Jobs) -> None:
         self._store = store
         self._external = records.runs
         self._schedules = records.schedules
-        self._engine = engine
         self._runs = runs
         self._jobs = jobs
         self._clock = jobs.clock
@@ -125,7 +124,8 @@ class RunReports:
 
     async def settle(self, external: ExternalRun) -> None:
         """Record the run, update its tasks and, at its end, finish it. Repeatable."""
-        run = await self._store.find_run(external.id) or await self._record(external)
+        known = None if external.is_new else await self._store.find_run(external.id)
+        run = known or await self._record(external)
         if run.status is RunStatus.RUNNING:
             run = await self._update(run, external)
         if external.status.ended:
@@ -138,8 +138,7 @@ class RunReports:
             uploads = _uploads(external)
             if uploads:  # they will be part of the report
                 await self._store.set_value(_reported_key(run.id), uploads)
-            tasks = await self._engine.tasks(run.task_ids)
-            await self._runs.finish(run, tasks, ended_at=external.ended_at)
+            await self._runs.finish(run, _tasks(external, run.schedule), ended_at=external.ended_at)
         elif has_real_end(external):
             await self._correct(run, external)
             return
@@ -170,9 +169,8 @@ class RunReports:
 
     async def _correct(self, run: Run, external: ExternalRun) -> None:
         """Replace the presumed outcome of a run by the reported one."""
-        task_ids = self._task_ids(external, run.schedule)
-        tasks = await self._engine.tasks(task_ids)
-        await self._runs.correct(replace(run, task_ids=task_ids, end_time=external.ended_at), tasks)
+        tasks = _tasks(external, run.schedule)
+        await self._runs.correct(replace(run, task_ids=tuple(tasks), end_time=external.ended_at), tasks)
 
     async def _record(self, external: ExternalRun) -> Run:
         """Store the run of the first report."""
@@ -183,7 +181,7 @@ class RunReports:
             schedule=schedule,
             trigger=Trigger.API,
             start_time=external.started_at or external.created_at,
-            task_ids=self._task_ids(external, schedule),
+            task_ids=tuple(_tasks(external, schedule)),
             export_status=ExportStatus.PENDING if schedule.export else ExportStatus.SKIPPED,
         )
         await self._runs.record_start(schedule.id, run.start_time)
@@ -197,7 +195,7 @@ class RunReports:
         has_results = bool(external.assets or external.files)
         schedule = replace(run.schedule, export=True) if has_results else run.schedule
         changes: dict[str, object] = {
-            "task_ids": self._task_ids(external, run.schedule),
+            "task_ids": tuple(_tasks(external, run.schedule)),
             "start_time": external.started_at or run.start_time,
             "schedule": schedule,
             "export_status": ExportStatus.PENDING if schedule.export else ExportStatus.SKIPPED,
@@ -206,11 +204,6 @@ class RunReports:
         if not changed:
             return run
         return await self._store.update_run(run.id, changed, when=RunStatus.RUNNING) or run
-
-    def _task_ids(self, external: ExternalRun, schedule: Schedule) -> tuple[str, ...]:
-        """Return the ids of the tasks as the engine router knows them."""
-        prefix = f"{schedule.engine}/" if schedule.engine else ""
-        return tuple(f"{prefix}{id_}" for id_ in tasks_of(external))
 
     async def repair(self) -> int:
         """Let everything follow from reports whose bot died. Returns their number."""
@@ -237,6 +230,12 @@ class RunReports:
         return found or (await self._external.find_by_client_id(client_id, slug) if client_id else ())
 
 
+def _tasks(external: ExternalRun, schedule: Schedule) -> Mapping[str, Task]:
+    """Return the tasks of a run under the ids by which the engine router knows them."""
+    prefix = f"{schedule.engine}/" if schedule.engine else ""
+    return {f"{prefix}{id_}": replace(task, id=f"{prefix}{id_}") for id_, task in tasks_of(external).items()}
+
+
 def _reported_key(run_id: str) -> str:
     """Return the key under which the uploads are stored that are part of the report."""
     return f"uploads:{run_id}"
@@ -251,6 +250,11 @@ def _uploads(external: ExternalRun) -> str:
 def idempotency_key(slug: str, client_id: str) -> str:
     """Return the idempotency key of a reported run."""
     return f"api:{slug}:{client_id}"
+
+
+def names_other_runs(id_: str) -> bool:
+    """Tell if an id may be one of ours, or `slug:id`, and so mean a run that its system calls otherwise."""
+    return ":" in id_ or OUR_ID.fullmatch(id_) is not None
 
 
 def new_client_id() -> str:

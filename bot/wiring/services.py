@@ -164,7 +164,7 @@ class _Builder:
         discoveries = build_discoveries(
             self._settings, store, adapters.engine, self._runs, clock=adapters.clock
         )
-        run_reports = RunReports(store, self._external, adapters.engine, self._runs, self._jobs)
+        run_reports = RunReports(store, self._external, self._runs, self._jobs)
         lapse_sources = LapseSources(
             runs=store, lapses=adapters.stores.lapses, discoveries=discoveries, reports=run_reports
         )

@@ -57,7 +57,7 @@ class Reported:
         engines: dict[str, Engine] = {"": core.engine, EXTERNAL: self.engine}
         core.engine = EngineRouter(engines)  # type: ignore[assignment]
         core.build()
-        self.reports = RunReports(core.store, self.records, core.engine, core.runs, core.jobs)
+        self.reports = RunReports(core.store, self.records, core.runs, core.jobs)
 
     async def report(
         self, status: ReportedStatus | None, rid: str = "1", slug: str = SLUG, **more: Any

@@ -39,17 +39,20 @@ class Rows(Generic[Model]):
         self._fields: tuple[str, ...] = tuple(model.__dataclass_fields__)  # type: ignore[attr-defined]
         kinds = get_type_hints(model)
         writers = {name: _writer(kinds[name], nested=name in nested) for name in self._fields}
-        self._writers = [(name, write) for name, write in writers.items() if write]
+        self._writers = {name: write for name, write in writers.items() if write}
         self._nested = nested
         self.columns = (*self._fields, *also)
 
     def row(self, model: Model) -> dict[str, Any]:
         """Return the values by column."""
-        values = {name: getattr(model, name) for name in self.columns}
-        for name, write in self._writers:
-            if values[name] is not None:
-                values[name] = write(values[name])
-        return values
+        return self.changes({name: getattr(model, name) for name in self.columns})
+
+    def changes(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of some columns as they are stored."""
+        return {
+            name: self._writers[name](value) if value is not None and name in self._writers else value
+            for name, value in values.items()
+        }
 
     def model(self, row: sqlite3.Row | Mapping[str, Any]) -> Model:
         values = {name: row[name] for name in self._fields}

@@ -7,7 +7,6 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
 from bot.files import close_to_others, make_private_file, make_private_folder
 from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.stores.encoding import storable_values
+from bot.stores.sqlite.batches import StatementBatches
 from bot.stores.sqlite.rows import JOBS, REPORTS, RUNS, models, stamp
 from bot.stores.sqlite.sql import array, filters, insert
 
@@ -105,6 +105,7 @@ class SqliteStore:
         self._path = path
         self._connection: aiosqlite.Connection | None = None
         self._lock = asyncio.Lock()  # keeps statements of other tasks out of a transaction
+        self._batches = StatementBatches(lambda: self._db, self._lock)
 
     @property
     def _db(self) -> aiosqlite.Connection:
@@ -186,8 +187,7 @@ class SqliteStore:
     async def rows(self, sql: str, values: Mapping[str, Any] | None = None) -> list[sqlite3.Row]:
         """Run one atomic statement and return its rows. Its changes are on disk when it returns."""
         try:
-            async with self._lock:
-                return list(await self._db.execute_fetchall(sql, storable_values(values or {})))
+            return await self._batches.run(sql, storable_values(values or {}))
         except sqlite3.DatabaseError as error:
             raise self._translate(error) from error
         except OverflowError:
@@ -233,15 +233,10 @@ class SqliteStore:
     async def update_run(
         self, run_id: str, changes: Mapping[str, Any], *, when: RunStatus | None = None
     ) -> Run | None:
-        current = await self.find_run(run_id)
-        if current is None:
-            return None
-        row = RUNS.row(replace(current, **changes))  # converts each value for its column
         setting = ", ".join(f"{name} = :{name}" for name in changes)
         guard = "and status = :when" if when else ""
         sql = f"update runs set {setting} where id = :id {guard} returning *"  # noqa: S608 - names of fields
-        values = {name: row[name] for name in changes} | {"id": run_id, "when": when}
-        rows = await self.rows(sql, values)
+        rows = await self.rows(sql, RUNS.changes(changes) | {"id": run_id, "when": when})
         return RUNS.model(rows[0]) if rows else None
 
     async def find_runs(
