@@ -13,6 +13,8 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from dingtalk_sandbox.errors import UsageError
+from dingtalk_sandbox.templates.document import CardTemplate
+from dingtalk_sandbox.templates.loading import load_exports
 
 ALL_SCOPES = frozenset({
     "qyapi_robot_sendmsg", "qyapi_base", "qyapi_chat_read", "qyapi_chat_manage",
@@ -144,6 +146,7 @@ class Scenario:
     groups: tuple[Group, ...]
     custom_robots: tuple[CustomRobot, ...] = ()
     templates: tuple[Template, ...] = PUBLIC_TEMPLATES
+    designs: Mapping[str, CardTemplate] = field(default_factory=dict)  # exports of the card builder, by id
     settings: Settings = Settings()
     chips: tuple[Any, ...] = ()  # suggested messages: texts, or pairs of Chinese and English
 
@@ -166,6 +169,16 @@ class Scenario:
 
     def template(self, id_: str) -> Template | None:
         return next((t for t in self.templates if t.id == id_), None)
+
+    def with_designs(self, designs: Mapping[str, CardTemplate]) -> "Scenario":
+        """Add exports of the card builder, and replace those with the same id."""
+        known = {t.id: t for t in self.templates}
+        added = {
+            id_: drawn_template(known.get(id_, Template(id=id_, name=id_)), design)
+            for id_, design in designs.items()
+        }
+        others = tuple(t for t in self.templates if t.id not in added)
+        return replace(self, templates=(*added.values(), *others), designs={**self.designs, **designs})
 
 
 def default_scenario() -> Scenario:
@@ -210,14 +223,19 @@ def parse_entry(cls: type[T], given: Any, *, at: str) -> T:
         raise UsageError(f"{where}: {first['msg']}, got {first['input']!r}") from None
 
 
-def parse_scenario(given: Mapping[str, Any] | None) -> Scenario:
-    """Override parts of the default scenario. Raises `UsageError` that names the wrong key."""
+def parse_scenario(given: Mapping[str, Any] | None, *, folder: Path | None = Path()) -> Scenario:
+    """Override parts of the default scenario. Raises `UsageError` that names the wrong key.
+
+    Files of templates are relative to `folder`. Without a folder, files are not read.
+    """
     scenario = default_scenario()
     changes: dict[str, Any] = {}
     if not isinstance(given or {}, Mapping):
         raise UsageError("a scene must be a mapping")
     for key, value in (given or {}).items():
-        if key in LIST_SECTIONS:
+        if key == "templates":
+            changes |= _parse_templates(value, folder)
+        elif key in LIST_SECTIONS:
             changes[key] = _parse_list(key, value)
         elif key == "settings":
             changes[key] = updated_settings(scenario.settings, value)
@@ -227,9 +245,22 @@ def parse_scenario(given: Mapping[str, Any] | None) -> Scenario:
             changes[key] = str(value)
         else:
             raise UsageError(f"unknown key in scene: {key}")
-    if "templates" in changes:
-        changes["templates"] += PUBLIC_TEMPLATES
     return replace(scenario, **changes)
+
+
+def _parse_templates(value: Any, folder: Path | None) -> dict[str, Any]:
+    """Parse a list of templates, or a mapping of ids to exports of the card builder."""
+    entries, designs = load_exports(value, folder)
+    templates = tuple(
+        drawn_template(t, designs[t.id]) if t.id in designs else t for t in _parse_list("templates", entries)
+    )
+    return {"templates": templates + PUBLIC_TEMPLATES, "designs": designs}
+
+
+def drawn_template(template: Template, design: CardTemplate) -> Template:
+    """Return a template whose buttons and private variables are those of its export."""
+    private = tuple(v.name for v in design.variables.values() if v.private)
+    return replace(template, buttons=False, private=private)
 
 
 def _parse_chips(value: Any) -> tuple[Any, ...]:
@@ -262,6 +293,6 @@ def updated_settings(settings: Settings, given: Mapping[str, Any]) -> Settings:
 def read_scenario(path: Path) -> Scenario:
     """Read a scene file (YAML). Raises `UsageError`, or `OSError` if the file cannot be read."""
     try:
-        return parse_scenario(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return parse_scenario(yaml.safe_load(path.read_text(encoding="utf-8")), folder=path.parent)
     except yaml.YAMLError as problem:
         raise UsageError(f"{path}: {problem}") from None

@@ -31,6 +31,7 @@ from dingtalk_sandbox.control.downloads import Downloads
 from dingtalk_sandbox.control.events import Events
 from dingtalk_sandbox.control.origin_check import is_loopback, origin_check
 from dingtalk_sandbox.control.routes import Control
+from dingtalk_sandbox.control.templates import Templates
 from dingtalk_sandbox.http_log import KEEP_ALIVE_SECONDS, server_logger
 from dingtalk_sandbox.scenario import Scenario, parse_scenario
 from dingtalk_sandbox.state import SandboxState
@@ -129,6 +130,7 @@ class Sandbox:
         application.router.add_get("/connect", self.hub.connect)
         application.add_routes(Control(self.state, self.hub, self.actions).routes())
         application.add_routes(Events(self.state).routes() + Downloads(self.state).routes())
+        application.add_routes(Templates(self.state).routes())
         application.router.add_get("/", _page("index.html"))
         application.router.add_get(registration.PAGE, _page("registration.html"))
         application.router.add_static("/page/", PAGE_DIR)

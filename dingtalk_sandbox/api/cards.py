@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 
+from dingtalk_sandbox.api.card_warnings import warn_of_data
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
 from dingtalk_sandbox.conversations import Message, Sender, new_id
 from dingtalk_sandbox.errors import Json, api_error
@@ -57,6 +58,7 @@ def _create(state: SandboxState, call: Call) -> Card:
         spaces=rules.parse_space_models(body),
     )
     _log_not_emulated(body)
+    warn_of_data(state, call, template, creates=True)
     if (old := state.cards.get(id_)) is not None:
         if state.settings.repeated_card == "ignore" and old.app.key == call.app.key:
             return old
@@ -188,6 +190,7 @@ def update(state: SandboxState, call: Call) -> Json:
     maps = rules.parse_private_data(body.get("privateData"), value_limit=limit)
     private = _private_data(state, card.template, maps, rules.parse_user_id_type(body))
     by_key, private_by_key = rules.parse_update_options(body.get("cardUpdateOptions"))
+    warn_of_data(state, call, card.template, creates=not by_key and body.get("cardData") is not None)
     if body.get("cardData") is not None:
         card.public = rules.merge_variables(card.public, values, by_key=by_key)
         card.tap_variables.clear()

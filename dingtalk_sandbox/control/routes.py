@@ -3,11 +3,9 @@
 A wrong call gets 400 `{"error": …}` that says what is accepted.
 """
 
-import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from aiohttp import web
 
@@ -15,45 +13,15 @@ from dingtalk_sandbox.api.users import issue_auth_code
 from dingtalk_sandbox.control import views
 from dingtalk_sandbox.control.actions import UserActions
 from dingtalk_sandbox.control.onboarding import change_robots, decide_registration, list_registrations
+from dingtalk_sandbox.control.requests import read_body, read_fields, with_usage_errors
 from dingtalk_sandbox.control.scripting import Scripting, parse_text
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import UsageError
-from dingtalk_sandbox.redaction import is_too_deep
 from dingtalk_sandbox.scenario import parse_scenario, updated_settings
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.stream.hub import Connection, Hub
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SUPPORTED_YEARS = range(2000, 2200)
-
-
-async def read_body(request: web.Request) -> Any:
-    """Read the JSON body, `{}` if it is empty. Raises `UsageError`."""
-    try:
-        value = json.loads(await request.read() or b"{}")
-    except (ValueError, RecursionError):
-        raise UsageError("the body is not valid JSON") from None
-    if is_too_deep(value):
-        raise UsageError("the body is nested too deeply")
-    return value
-
-
-async def read_fields(request: web.Request, *names: str) -> list[str]:
-    """Read the named string fields of a JSON body. Raises `UsageError`."""
-    body = await read_body(request)
-    if not isinstance(body, dict) or not all(isinstance(body.get(name), str) for name in names):
-        raise UsageError(f"expected {{{', '.join(names)}}}, all strings")
-    return [body[name] for name in names]
-
-
-def with_usage_errors(handler: Handler) -> Handler:
-    async def guard(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except UsageError as problem:
-            return web.json_response({"error": str(problem)}, status=400)
-
-    return guard
 
 
 class Control:
@@ -126,7 +94,7 @@ class Control:
     async def load_scenario(self, request: web.Request) -> web.Response:
         """Load another scene, as JSON or YAML, and reset the sandbox."""
         self._state.initial_scenario = parse_scenario(
-            parse_text((await request.read()).decode("utf-8", "replace"))
+            parse_text((await request.read()).decode("utf-8", "replace")), folder=None
         )
         return await self._reset()
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import yaml
@@ -65,8 +65,12 @@ def visible_text(message: Json) -> str:
 
 def dump_scenario(scenario: Scenario) -> Json:
     """Return a scenario in the format of a scene file, including its secrets."""
-    given = asdict(scenario)
-    given["templates"] = [asdict(t) for t in scenario.templates if t not in PUBLIC_TEMPLATES]
+    given = asdict(replace(scenario, designs={}))
+    del given["designs"]
+    exports = {id_: {"export": design.source} for id_, design in scenario.designs.items()}
+    given["templates"] = [
+        asdict(t) | exports.get(t.id, {}) for t in scenario.templates if t not in PUBLIC_TEMPLATES
+    ]
     given["apps"] = [app | {"scopes": sorted(app["scopes"])} for app in given["apps"]]
     for person in given["people"]:
         person["role"] = str(person["role"])
