@@ -9,12 +9,11 @@ from functools import partial
 from bot import __version__
 from bot.config.loader import Settings
 from bot.config.validation import settings_warnings
-from bot.delivery.lapses.engine_outages import EngineOutages
 from bot.errors import ConfigError
 from bot.exporters.local.splitter import split_report
 from bot.jobs.clock_guard import ClockGuard
 from bot.messengers.dingtalk.http import dingtalk_session
-from bot.messengers.dingtalk.rate_limiter import RateLimiter
+from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, RateLimiter
 from bot.models import Clock
 from bot.runtime import owner_name, stop_on_signals, utc_now
 from bot.telemetry.loops import counting_errors, keep_alive, loop_step
@@ -24,6 +23,7 @@ from bot.wiring.api import ApiAdapters
 from bot.wiring.engines import open_engine
 from bot.wiring.exporters import build_exporter
 from bot.wiring.messengers import build_messengers
+from bot.wiring.monitoring.operators import build_incident_monitor, build_last_resort
 from bot.wiring.policies import build_budget
 from bot.wiring.pools import build_pools
 from bot.wiring.services import Adapters, build_services
@@ -37,6 +37,7 @@ WATCH_INTERVAL_SECONDS = 1.0
 DISCOVERY_INTERVAL_SECONDS = 5.0
 LAPSE_INTERVAL_SECONDS = 20.0
 REPAIR_INTERVAL_SECONDS = 2.0
+INCIDENT_INTERVAL_SECONDS = 60.0
 HOUSEKEEPING_INTERVAL_SECONDS = 60.0
 
 
@@ -62,12 +63,15 @@ class App:
             )
             rate_limiter = RateLimiter(self.stores.quota, build_budget(settings), clock=clock)
             dingtalk = build_messengers(settings, session, clock, rate_limiter)
+            direct = build_messengers(settings, session, clock, NullRateLimiter())
             self._identities = dingtalk.identities
             adapters = Adapters(
                 stores=self.stores,
                 engine=self.engine,
                 exporter=build_exporter(settings, self.stores, self.engine, clock=clock),
                 channels=dingtalk.channels,
+                direct_channels=direct.channels,
+                last_resort=build_last_resort(settings),
                 split=partial(split_report, lang=settings.lang),
                 metrics=self._metrics,
                 clock=clock,
@@ -75,9 +79,7 @@ class App:
             )
             self.services = build_services(settings, adapters)
             self.streams = build_streams(dingtalk, self.services.dispatcher, rate_limiter)
-            self._engine_outages = EngineOutages(
-                self.engine, self.services.operator_alerts, self.stores.store, clock=clock
-            )
+            self.incidents = build_incident_monitor(settings, adapters, self.services, self.streams)
             self._clock_guard = ClockGuard(self.stores.store, self.stores.tasks, clock=clock)
             self._stack = self._stack.pop_all()
         return self
@@ -113,6 +115,7 @@ class App:
             ),
             *([("api", self._repair_reports)] if self._settings.api.keys else []),
             ("housekeeping", self._run_housekeeping),
+            ("incidents", lambda: self.incidents.run(INCIDENT_INTERVAL_SECONDS)),
             *((f"stream {name}".strip(), stream.run) for name, stream in self.streams.items()),
             *([("web", self._serve_web)] if self._settings.web.port else []),
         ]
@@ -179,7 +182,6 @@ class App:
             "measure the export backlog": self.measure_backlog,
             "check the quota": self._alert_quota,
             "check for stalled exports": self._alert_stalled_exports,
-            "check for engine outages": self._engine_outages.check,
             "check the engine": self.alert_engine_warnings,
         }
 

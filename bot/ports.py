@@ -591,6 +591,13 @@ class Messenger(Protocol):
         """
 
 
+class LastResort(Protocol):
+    """Addresses of the operators outside of DingTalk. They need no store either."""
+
+    async def notify(self, message: MarkdownMessage) -> None:
+        """Send to every address. Raises `TemporaryError` if none of them took it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReportedKind:
     """A kind of assets that another system uploads. Its documents are flat: values by column."""
@@ -655,6 +662,9 @@ class Exporter(Protocol):
 
     def progress(self, run_id: str) -> int | None:
         """Return the number of assets written so far by a running export of this run, or None."""
+
+    def probes(self) -> Mapping[str, Callable[[], Awaitable[object]]]:
+        """Return what it depends on, by name: a probe raises `DingRunError` while that is missing."""
 
 
 class ReportArchive(Protocol):

@@ -25,7 +25,7 @@ from bot.models import (
     TaskStatus,
     Trigger,
 )
-from bot.ports import Messenger, QuotaStore
+from bot.ports import LastResort, Messenger, QuotaStore
 from bot.quota.budget import Budget
 from bot.reports.link_tokens import LinkPolicy
 from bot.runs.approvals import Protection
@@ -94,6 +94,8 @@ class CoreHarness:
     fallback_webhooks: dict[str, Destination] = field(default_factory=dict)
     default_chat_id: str = ""
     notify: dict[str, object] = field(default_factory=dict)  # settings of the section
+    direct_channels: Channels | None = None  # others than those of `messenger`
+    last_resort: LastResort | None = None
 
     def __post_init__(self) -> None:
         self.schedule = make_schedule(notify_enable=True, send_to=(GROUP,))
@@ -103,11 +105,13 @@ class CoreHarness:
     def build(self) -> None:
         """Build the services. A second build stands for a process that restarts on the same store."""
         stores = self.stores or sqlite_stores(self.store)
-        adapters = Adapters(
+        adapters = self.adapters = Adapters(
             stores=replace(stores, quota=self.quota_store or stores.quota),
             engine=self.engine,
             exporter=self.exporter,
             channels=self._channels(),
+            direct_channels=self.direct_channels or self._channels(),
+            last_resort=self.last_resort,
             split=fake_split,
             metrics=METRICS,
             clock=self.clock,

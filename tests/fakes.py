@@ -257,6 +257,7 @@ class FakeExporter:
         self.told: list[ReportInput] = []
         self.under_way: dict[str, int] = {}
         self.findings = Findings(rows=3)
+        self.depends_on: dict[str, Callable[[], Awaitable[object]]] = {}
 
     async def export(self, report_input: ReportInput, path: Path) -> Findings:
         if self.trouble:
@@ -268,6 +269,9 @@ class FakeExporter:
 
     def progress(self, run_id: str) -> int | None:
         return self.under_way.get(run_id)
+
+    def probes(self) -> Mapping[str, Callable[[], Awaitable[object]]]:
+        return self.depends_on
 
 
 async def fake_split(source: Path, folder: Path, stem: str, max_bytes: int) -> list[Path]:

@@ -209,7 +209,7 @@ def test_extras_are_installed_from_the_checkout() -> None:
         assert named <= known["optional-dependencies"].keys(), path
 
 
-@pytest.mark.parametrize("extra", ["mongo", "celery"])
+@pytest.mark.parametrize("extra", ["apprise", "mongo", "celery"])
 def test_a_missing_extra_is_one_that_there_is(extra: str) -> None:
     known = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert extra in known["optional-dependencies"]

@@ -44,6 +44,11 @@ class WorkerHarness:
         if self.notifications > self.lost_notifications:
             asyncio.run_coroutine_threadsafe(self.worker().run_next(), self._loop)
 
+    def check(self) -> None:
+        """Connect to the broker, as a probe does: in a thread."""
+        if self.trouble:
+            raise self.trouble.pop(0)
+
     def worker(self, name: str = "worker") -> ExportWorker:
         return ExportWorker(self.store, self.local_exporter, self.handed, owner=name, limits=self.limits)
 

@@ -15,7 +15,7 @@ from yarl import URL
 
 from bot.cli.worker import living_workers
 from bot.config.loader import Settings
-from bot.config.resolve import resolve_schedules
+from bot.config.resolve import resolve_operators, resolve_schedules
 from bot.config.types import did_you_mean
 from bot.config.validation import own_schedules_of, settings_warnings
 from bot.errors import ConfigError, DingRunError, TemporaryError
@@ -27,6 +27,7 @@ from bot.telemetry.redaction import redact_url
 from bot.wiring.engines import open_engine
 from bot.wiring.exporters import build_broker
 from bot.wiring.messengers import app_from, channel_checks, open_channels
+from bot.wiring.monitoring.operators import build_last_resort
 from bot.wiring.stores import open_stores, probe_store
 from cards.card_template import CardTemplate
 
@@ -64,6 +65,14 @@ async def check_exporter(settings: Settings) -> str:
     if not workers:
         raise TemporaryError(f"{broker.display_url}: no worker is alive; start one: dingrun worker")
     return f"{broker.display_url}, {workers} worker{'s' * (workers > 1)}"
+
+
+async def check_operators(settings: Settings) -> str:
+    """Name who is told of the service's own troubles, and test that Apprise knows its URLs."""
+    build_last_resort(settings)
+    urls = len(settings.notify.operator_urls)
+    told = [str(each) for each in resolve_operators(settings)] + ([f"Apprise ×{urls}"] if urls else [])
+    return ", ".join(told) or NOT_CONFIGURED
 
 
 async def check_card(settings: Settings) -> str:
@@ -140,6 +149,7 @@ CHECKS: Mapping[str, Check] = {
     "存储 / store": check_store,
     "报告 / reports": check_reports,
     "导出 / exporter": check_exporter,
+    "运维通知 / operators": check_operators,
     "卡片模板 / card template": check_card,
     "网页 / web": check_web,
 }

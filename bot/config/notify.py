@@ -10,14 +10,16 @@ from bot.config.types import (
     GroupKey,
     Hours,
     Kind,
+    Operator,
     Person,
     RobotToken,
+    SecretUrl,
     Section,
     UpperSection,
     Whole,
     parse_destination,
 )
-from bot.models import FileMode, NotifyOn
+from bot.models import Destination, FileMode, NotifyOn
 
 
 class RecipientSettings(Section):
@@ -101,10 +103,12 @@ class NotifySettings(Section):
     on_call: tuple[Person, ...] = Field(
         (), description="People whom `mention: [on_call]` mentions.", examples=[["user01", "13800000000"]]
     )
-    operators: tuple[DestinationField, ...] = Field(
+    operators: tuple[Operator, ...] = Field(
         (),
-        description="Who is notified of the service's own troubles. Empty: the default group.",
-        examples=[["user:manager01"]],
+        description="Who is notified of the service's own troubles. Without a destination: the default group."
+        " A [URL of Apprise](operate.md#when-dingtalk-cannot-be-reached), such as `mailtos://…`, is used when"
+        " DingTalk cannot be reached; it needs the extra `apprise`, and is shown as stars.",
+        examples=[["user:manager01", "mailtos://bot:…@smtp.example.com"]],
     )
     lapses: bool = Field(
         True,
@@ -145,6 +149,15 @@ class NotifySettings(Section):
         " care of (`确认`, `重跑`) and that no later run followed. A reminder costs one call; 0 is off.",
         examples=[30],
     )
+
+    @property
+    def operator_destinations(self) -> tuple[Destination, ...]:
+        return tuple(each for each in self.operators if isinstance(each, Destination))
+
+    @property
+    def operator_urls(self) -> tuple[SecretUrl, ...]:
+        """Return the URLs of Apprise."""
+        return tuple(each for each in self.operators if isinstance(each, SecretUrl))
 
     @property
     def remind_delay(self) -> timedelta:

@@ -228,9 +228,9 @@ def resolve_fallback_webhooks(settings: Settings) -> dict[str, Destination]:
 
 
 def resolve_operators(settings: Settings) -> tuple[Destination, ...]:
-    """Return who gets operator alerts: `notify.operators`, or else the default destination."""
-    if settings.notify.operators:
-        return settings.notify.operators
+    """Return who gets operator alerts: those of `notify.operators`, or else the default destination."""
+    if settings.notify.operator_destinations:
+        return settings.notify.operator_destinations
     if settings.dingding.default_chat_id:
         return (Destination(kind=DestinationKind.GROUP, id=settings.dingding.default_chat_id),)
     if settings.dingding.access_token:
@@ -240,7 +240,9 @@ def resolve_operators(settings: Settings) -> tuple[Destination, ...]:
 
 def people_in(settings: Settings) -> tuple[str, ...]:
     """List the staffIds that the settings name, besides those in `access`."""
-    people = [to.id for to in (*_destinations(settings), *settings.notify.operators) if to.is_person]
+    people = [
+        to.id for to in (*_destinations(settings), *settings.notify.operator_destinations) if to.is_person
+    ]
     owners = [each.owner for each in settings.schedules]
     owners += [each.owner for each in settings.api.schedules.values()]
     return (*people, *settings.notify.on_call, *filter(None, owners))

@@ -57,6 +57,22 @@ def parse_destination(value: object) -> object:
     return place
 
 
+def parse_operator(value: object) -> object:
+    """Parse a destination, or a URL of Apprise. No error shows the URL."""
+    if not isinstance(value, str) or "://" not in value:
+        return parse_destination(value)
+    if len(value.split()) > 1 or not value.partition("://")[2]:
+        raise ValueError("takes a destination such as user:manager01, or a URL of Apprise without blanks")
+    return SecretUrl(value)
+
+
+def _web_url(url: "SecretUrl") -> "SecretUrl":
+    scheme, _, rest = url.get_secret_value().partition("://")
+    if scheme.lower() not in {"http", "https"} or not rest or len(rest.split()) > 1:
+        raise ValueError("takes an https:// or http:// URL, such as https://hc-ping.com/…")
+    return url
+
+
 def _group(id_: str) -> str:
     if id_ and not _GROUP.fullmatch(id_):
         raise ValueError(
@@ -176,6 +192,10 @@ class Kind:
     zh: str
 
 
+class SecretUrl(SecretStr):
+    """A URL that is a secret as a whole: its user, path and query are keys."""
+
+
 SECONDS = Kind("seconds", "秒")
 
 DestinationField = Annotated[Destination, BeforeValidator(parse_destination), Kind("destination", "投递目标")]
@@ -190,6 +210,12 @@ KeySecret = Annotated[
     Kind("secret of 16 characters or more", "至少 16 个字符的密钥"),
 ]
 RobotToken = Annotated[SecretStr, AfterValidator(_token), Kind("secret", "密钥")]
+WebUrl = Annotated[SecretUrl, AfterValidator(_web_url), Kind("http or https address", "http 或 https 地址")]
+Operator = Annotated[
+    Destination | SecretUrl,
+    BeforeValidator(parse_operator),
+    Kind("destination or Apprise URL", "投递目标或 Apprise 地址"),
+]
 Hours = Annotated[str, AfterValidator(_hours), Kind("hours", "时段")]
 Target = Annotated[str, Kind("target", "目标")]
 CronLine = Annotated[str, AfterValidator(_cron)]

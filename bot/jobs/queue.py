@@ -167,6 +167,10 @@ class Jobs:
         """Return whether a job with this id exists, in any state."""
         return await self._store.find_job(job_id) is not None
 
+    async def find(self, job_id: str) -> Job | None:
+        """Return the job with this id, in any state, or None."""
+        return await self._store.find_job(job_id)
+
     async def make_due(self, job_ids: Collection[str]) -> None:
         """Make waiting jobs due now, because what they wait for has happened."""
         await self._store.make_jobs_due(job_ids, self.clock())

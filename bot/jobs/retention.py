@@ -8,7 +8,12 @@ from bot.ports import Store
 
 log = logging.getLogger(__name__)
 
-KINDS = ("message", "delay", "notice")  # the payloads of other kinds are part of a run's audit trail
+KINDS = (
+    "message",
+    "delay",
+    "notice",
+    "last_notice",
+)  # the payloads of other kinds are part of a run's audit trail
 PAYLOAD_MAX_AGE = timedelta(days=1)  # after the end of the job; a session webhook expires after 90 minutes
 BATCH_SIZE = 500  # jobs per write
 WATERMARK = "payloads:cleared"  # the end time up to which all jobs are done

@@ -31,7 +31,7 @@ _SIGNING_SECRET = re.compile(r"SEC[0-9a-f]{32,}")
 NOISY_LOGGERS = (
     "dingtalk_stream", "dingtalk_stream.client", "dingtalk_stream.handler", "dingtalk_stream.card_replier",
     "alibabacloud-tea", "darabonba-core", "credentials", "aiohttp.access", "aiosqlite", "asyncio", "pymongo",
-    "celery", "kombu", "amqp",
+    "celery", "kombu", "amqp", "apprise", "urllib3",
 )  # fmt: skip
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]

@@ -32,3 +32,15 @@ def find_secrets(address: str) -> set[str]:
     held = [value for name, value in options if name.lower().endswith(SECRET_OPTIONS)]
     password = who.partition(":")[2]
     return {word for word in (password, unquote(password), *held) if word}
+
+
+def find_url_parts(address: str) -> set[str]:
+    """Return every part of a URL that is a secret as a whole, as written and decoded.
+
+    Of its host only a name without a dot counts, which is a key in many URLs of Apprise.
+    """
+    rest = address.partition("://")[2]
+    who, _, where = rest.rpartition("@")
+    host, *path = re.split(r"[/?#&=]", where)
+    words = [address, rest, where, *who.split(":"), *path, *([] if "." in host else re.split(":", host))]
+    return {form for word in words for form in (word, unquote(word)) if form and form != "localhost"}

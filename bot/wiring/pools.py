@@ -7,7 +7,10 @@ from bot.config.settings import Settings
 from bot.jobs.pool import Pool
 from bot.runtime import usable_cpus
 
-PUSH_KINDS = ("start", "card", "note", "file", "update", "digest", "reminder", "notice", "lapse", "recovery")
+PUSH_KINDS = (
+    "start", "card", "note", "file", "update", "digest", "reminder", "notice", "last_notice", "lapse",
+    "recovery",
+)  # fmt: skip
 POOLS = (
     Pool(name="talk", kinds=("message", "delay", "tap"), concurrency=32),
     Pool(name="submit", kinds=("submit",), concurrency=2),

@@ -21,7 +21,7 @@ from bot.delivery.digests import Digests
 from bot.delivery.files import FileLimits, ReportSender, Split
 from bot.delivery.jobs import delivery_job_kinds
 from bot.delivery.lapses.alerts import LapseAlerts
-from bot.delivery.operator_alerts import OperatorAlerts
+from bot.delivery.operator_alerts import AlertChannels, OperatorAlerts
 from bot.delivery.policy.overrides import Overrides
 from bot.delivery.reconcile import Reconciler
 from bot.delivery.requests import DeliveryRequests
@@ -32,7 +32,7 @@ from bot.external.retention import ExternalRetention
 from bot.jobs.queue import Jobs
 from bot.jobs.retention import PayloadRetention
 from bot.models import Clock
-from bot.ports import Engine, Exporter
+from bot.ports import Engine, Exporter, LastResort
 from bot.quota.governor import Governor
 from bot.quota.request_budget import RequestBudget
 from bot.reports.attachments import Attachments
@@ -73,6 +73,8 @@ class Adapters:
     engine: Engine
     exporter: Exporter
     channels: Channels
+    direct_channels: Channels  # without rate limits, which need the store
+    last_resort: LastResort | None = None
     split: Split  # cuts a report that is too big to be sent as one file
     metrics: Metrics
     clock: Clock
@@ -146,12 +148,13 @@ class _Builder:
         self._links = build_links(settings, adapters.stores, adapters.clock)
         self._download_log = DownloadLog(adapters.stores.links, clock=adapters.clock)
         self._audit_log = build_audit_log(settings, adapters.stores, adapters.clock)
-        self._alerts = OperatorAlerts(
-            self._jobs,
-            channels=adapters.channels,
-            cards=self._cards,
+        ways = AlertChannels(
             operators=resolve_operators(settings),
+            channels=adapters.channels,
+            direct=adapters.direct_channels,
+            last_resort=adapters.last_resort,
         )
+        self._alerts = OperatorAlerts(self._jobs, channels=ways, cards=self._cards)
         self._delivery_services = self._build_delivery_services()
         self._lapse_alerts = LapseAlerts(
             self._delivery_services, adapters.stores.lapses, self._overrides, enabled=settings.notify.lapses

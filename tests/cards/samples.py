@@ -691,6 +691,23 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     "late_reports": [
         {"count": count, "why": "waits for a worker: none is free, or none runs"} for count in (1, 3)
     ],
+    "stream_down": [{"name": name, "why": ""} for name in ("", "second")],
+    "stream_up": [{"name": ""}, {"name": "second"}],
+    "key_refused": [{"name": name, "why": "无效的appKey或appSecret"} for name in ("", "second")],
+    "key_accepted": [{"name": ""}, {"name": "second"}],
+    "store_out": [{"why": "the store does not answer in time"}],
+    "store_back": [{}],
+    "disk_full": [{"name": "", "folder": "/data/reports", "free_mb": 812, "percent": 4, "why": "…"}],
+    "disk_freed": [{"name": ""}],
+    "quota_short": [
+        {"name": kind, "day": "2026-11-27", "used": 3_100, "limit": 5_000, "at_end": 6_210, "why": "…"}
+        for kind in ("api", "stream_webhook")
+    ],
+    "quota_enough": [{"name": "api"}, {"name": "stream_webhook"}],
+    "broker_out": [{"name": "", "why": "exporter.broker_url: the broker does not answer in time"}],
+    "broker_back": [{"name": ""}],
+    "no_worker": [{"name": "", "why": "no worker is alive; start one: dingrun worker"}],
+    "worker_back": [{"name": ""}],
     "engine_out": [{"name": name, "why": "ARL does not answer"} for name in ("", "arl")],
     "engine_back": [{"name": ""}, {"name": "arl"}],
     "arl_pushes": [{"names": ["每日巡检", "www.example.com"]}],

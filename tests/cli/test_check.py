@@ -62,7 +62,7 @@ async def test_a_sound_service_is_all_ticks(tmp_path: Path) -> None:
         well, lines = await examined(service_settings(sandbox, ["example.com"]), tmp_path)
         assert sandbox.state.conversations.messages("cidSandboxGroupOps==") == []
     assert well
-    assert [line[0] for line in lines] == ["✓"] * 8
+    assert [line[0] for line in lines] == ["✓"] * 9
     assert "ticket" not in "".join(lines)
 
 

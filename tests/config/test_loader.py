@@ -476,6 +476,23 @@ def test_a_secret_anywhere_in_the_settings_is_found(key: tuple[str, ...]) -> Non
     assert secret in collect_secrets(Settings.model_validate(values))
 
 
+def test_every_part_of_a_url_of_apprise_is_a_secret(tmp_path: Path) -> None:
+    url = "tgram://123456789:token%2Fof-bot/chat-1/?format=key-of-query"
+    told = read(tmp_path, f"notify: {{operators: ['user:manager01', '{url}']}}")
+    assert {url, "123456789", "token%2Fof-bot", "token/of-bot", "chat-1", "key-of-query"} <= set(
+        collect_secrets(told)
+    )
+    assert "of-bot" not in repr(told)
+    assert [str(each) for each in told.notify.operator_destinations] == ["user:manager01"]
+
+
+def test_an_operator_that_is_neither_a_destination_nor_a_url_is_not_taken(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"notify.operators\[0\] takes a destination"):
+        read(tmp_path, "notify: {operators: ['json://host/key of mine']}")
+    with pytest.raises(ConfigError, match="takes a staffId such as manager01"):
+        read(tmp_path, "notify: {operators: ['user:李雷']}")
+
+
 def test_the_walk_knows_where_secrets_stand() -> None:
     assert {("dingding", "app_secret"), ("notify", "webhooks", "x", "secret"), ("engine", "api_key")} <= set(
         KEYS

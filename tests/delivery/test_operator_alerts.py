@@ -2,11 +2,11 @@
 
 import pytest
 
-from bot.errors import RateLimited, TemporaryError
-from bot.models import Destination, JobState, QuotaKind
+from bot.errors import ConfigError, PermanentError, RateLimited, TemporaryError
+from bot.models import Destination, JobState, MarkdownMessage, QuotaKind
 from bot.quota.budget import Budget, month_of
 from bot.stores.sqlite.quota import SqliteQuotaStore
-from tests.conftest import CoreHarness
+from tests.conftest import GROUP, CoreHarness
 
 BOSS = Destination.parse("user:boss")
 ROBOT = Destination.parse("webhook:ops")
@@ -82,3 +82,101 @@ async def test_a_notice_by_webhook_robot_is_repeated_until_it_is_taken(watched: 
     await watched.do_jobs()
     (job,) = await watched.store.find_jobs(kind="notice")
     assert job.state is JobState.DONE
+
+
+class FakeLastResort:
+    """Addresses outside of DingTalk. `trouble` has the errors of the next messages."""
+
+    def __init__(self) -> None:
+        self.trouble: list[Exception] = []
+        self.sent: list[str] = []
+
+    async def notify(self, message: MarkdownMessage) -> None:
+        if self.trouble:
+            raise self.trouble.pop(0)
+        self.sent.append(message.text)
+
+
+@pytest.fixture
+def mail(watched: CoreHarness) -> FakeLastResort:
+    last_resort = watched.last_resort = FakeLastResort()
+    watched.build()
+    return last_resort
+
+
+async def let_minutes_pass(core: CoreHarness, minutes: int) -> None:
+    for _ in range(minutes * 2):
+        core.clock.turn(seconds=30)
+        await core.do_jobs()
+
+
+async def test_what_an_operator_was_told_is_not_sent_elsewhere(
+    watched: CoreHarness, mail: FakeLastResort
+) -> None:
+    await spend(watched, 85)
+    await let_minutes_pass(watched, 10)
+    assert (len(alerts(watched)), mail.sent) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "error", [ConfigError("无效的appKey"), PermanentError("gone"), RateLimited("month", retry_after=86_400)]
+)
+async def test_what_dingtalk_does_not_take_is_sent_elsewhere(
+    watched: CoreHarness, mail: FakeLastResort, error: Exception
+) -> None:
+    watched.messenger.trouble = [error] * 30
+    await spend(watched, 85)
+    await let_minutes_pass(watched, 10)
+    assert len(mail.sent) == 1
+    assert "80%" in mail.sent[0]
+
+
+async def test_what_was_sent_elsewhere_is_not_told_again_when_dingtalk_is_back(
+    watched: CoreHarness, mail: FakeLastResort
+) -> None:
+    watched.messenger.trouble = [TemporaryError("DingTalk cannot be reached")] * 6
+    await spend(watched, 85)
+    await let_minutes_pass(watched, 30)
+    assert (alerts(watched), len(mail.sent)) == ([], 1)
+
+
+async def test_a_last_resort_that_fails_is_tried_again(watched: CoreHarness, mail: FakeLastResort) -> None:
+    watched.messenger.trouble = [PermanentError("gone")]
+    mail.trouble = [TemporaryError("no network"), TemporaryError("no network")]
+    await spend(watched, 85)
+    await let_minutes_pass(watched, 5)
+    assert len(mail.sent) == 1
+
+
+async def test_without_dingtalk_the_last_resort_is_told_at_once(
+    watched: CoreHarness, mail: FakeLastResort
+) -> None:
+    watched.operators = ()
+    watched.build()
+    await spend(watched, 85)
+    assert len(mail.sent) == 1
+
+
+async def test_the_webhook_of_the_group_tells_what_the_app_cannot(watched: CoreHarness) -> None:
+    watched.operators = (GROUP,)
+    watched.fallback_webhooks = {str(GROUP): ROBOT}
+    watched.build()
+    watched.messenger.trouble = [ConfigError("无效的appKey")]
+    await spend(watched, 85)
+    assert [where for verb, where, _ in watched.messenger.sent if verb == "note"] == [str(ROBOT)]
+
+
+async def test_a_direct_alert_reaches_the_last_resort_when_dingtalk_takes_none(
+    watched: CoreHarness, mail: FakeLastResort
+) -> None:
+    watched.messenger.trouble = [TemporaryError("cannot be reached")]
+    assert await watched.notices.alert_directly("opened:store:1", "store_out", why="disk full")
+    assert len(mail.sent) == 1
+    mail.trouble = [TemporaryError("no network")]
+    watched.messenger.trouble = [TemporaryError("cannot be reached")]
+    assert not await watched.notices.alert_directly("opened:store:2", "store_out", why="disk full")
+
+
+async def test_a_direct_alert_that_may_have_been_read_is_not_repeated(watched: CoreHarness) -> None:
+    watched.messenger.trouble = [TemporaryError("no answer", uncertain=True)]
+    assert await watched.notices.alert_directly("opened:store:1", "store_out", why="disk full")

@@ -141,7 +141,8 @@ def _type_at(place: KeyPath) -> Any:
 def _holds_secret(kind: Any) -> bool:
     if hasattr(kind, "model_fields"):
         return any(_holds_secret(field.annotation) for field in kind.model_fields.values())
-    return kind is SecretStr or any(_holds_secret(each) for each in get_args(kind))
+    is_secret = isinstance(kind, type) and issubclass(kind, SecretStr)
+    return is_secret or any(_holds_secret(each) for each in get_args(kind))
 
 
 def _shown(place: KeyPath, got: object) -> str:

@@ -5,13 +5,15 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel, SecretStr
 
 from bot.config.settings import Settings
-from bot.telemetry.redaction import find_secrets
+from bot.config.types import SecretUrl
+from bot.telemetry.redaction import find_secrets, find_url_parts
 
 
 def collect_secrets(settings: Settings) -> tuple[str, ...]:
     """Collect the secrets of the settings, which must never be logged.
 
-    Of an address, only the password and secret options count. Of `user:password`, the password counts too.
+    Of an address, only the password and secret options count, unless it is a `SecretUrl`: then all but its
+    host does. Of `user:password`, the password counts too.
     """
     return tuple(dict.fromkeys(word for value in _leaves(settings) for word in _secret_words(value)))
 
@@ -33,7 +35,9 @@ def _secret_words(value: object) -> Iterator[str]:
     plain = value.get_secret_value() if isinstance(value, SecretStr) else value
     if not isinstance(plain, str) or not plain:
         return
-    if "://" in plain:
+    if isinstance(value, SecretUrl):
+        yield from find_url_parts(plain)
+    elif "://" in plain:
         yield from find_secrets(plain)
     elif isinstance(value, SecretStr):
         yield plain

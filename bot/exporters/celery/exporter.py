@@ -6,6 +6,7 @@ wake-up notification. A worker that dies stops extending its lease, and another 
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.errors import DingRunError, RateLimited, TemporaryError
+from bot.exporters.celery.heartbeat import KEY, alive_workers
 from bot.exporters.celery.requests import (
     KIND,
     assets_read,
@@ -42,6 +44,9 @@ class WorkerNotifier(Protocol):
     def notify(self) -> None:
         """Notify one worker. Blocks. Raises `TemporaryError` while the broker does not answer."""
 
+    def check(self) -> None:
+        """Connect to the broker. Blocks. Raises `TemporaryError` while it does not answer."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Notification:
@@ -66,6 +71,20 @@ class CeleryExporter:
 
     def progress(self, run_id: str) -> int | None:
         return self._progress.get(run_id)
+
+    def probes(self) -> Mapping[str, Callable[[], Awaitable[object]]]:
+        return {"broker": self._probe_broker, "worker": self._probe_workers}
+
+    async def _probe_broker(self) -> None:
+        try:
+            async with asyncio.timeout(NOTIFY_TIMEOUT_SECONDS):
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._notifier.check)
+        except TimeoutError:
+            raise TemporaryError("exporter.broker_url: the broker does not answer in time") from None
+
+    async def _probe_workers(self) -> None:
+        if not alive_workers(await self._store.find_value(KEY), self._clock()):
+            raise TemporaryError("no worker is alive; start one: dingrun worker")
 
     async def export(self, report_input: ReportInput, path: Path) -> Findings:
         run = report_input.run

@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +57,9 @@ class LocalExporter:
 
     def progress(self, run_id: str) -> int | None:
         return self._progress.get(run_id)
+
+    def probes(self) -> Mapping[str, Callable[[], Awaitable[object]]]:
+        return {}
 
     async def export(self, report_input: ReportInput, path: Path) -> Findings:
         run = report_input.run

@@ -80,6 +80,7 @@ class StreamConnection:
         self._sockets: set[_Socket] = set()
         self._short_connections = 0
         self.connected = asyncio.Event()
+        self.refusal = ""  # why DingTalk rejects the app, as of the last attempt
         credential = Credential(app.app_key, app.app_secret)
         self._client = SdkClient(credential, logging.getLogger("dingtalk_stream"))
         self._client.register_callback_handler(MESSAGES_TOPIC, CallbackTopic(self._on_message))
@@ -121,8 +122,10 @@ class StreamConnection:
                 socket = await self._open()
             except PermanentError as error:
                 log.error("the Stream rejects the app, retrying in about a minute: %s", error)  # noqa: TRY400
+                self.refusal = str(error)
                 await self._options.sleep(REFUSED_RETRY_SECONDS * (0.5 + random.random()))  # noqa: S311 - jitter
             except TemporaryError as error:
+                self.refusal = ""
                 self._short_connections += not isinstance(error, Throttled)  # throttling is not a failure
                 asked = (error.retry_after or 0) * (1 + random.random() / 4)  # noqa: S311 - jitter
                 wait = max(self._backoff(), asked)
@@ -134,6 +137,7 @@ class StreamConnection:
                 await self._options.sleep(self._backoff())
             else:
                 log.info("the Stream is connected")
+                self.refusal = ""
                 self.connected.set()
                 return socket
 
