@@ -340,6 +340,9 @@ class TaskStore(Protocol):
     async def save_assets(self, task_id: str, kind: str, assets: Mapping[str, Mapping[str, Any]]) -> None:
         """Store assets of a task by merge key, replacing those with the same key."""
 
+    async def delete_assets(self, task_id: str) -> None:
+        """Delete all assets of a task. Repeatable."""
+
     async def end_task(self, task: Task, owner: str) -> bool:
         """Store the outcome of a claimed task. Returns False, without a change, if it has another owner."""
 

@@ -14,6 +14,7 @@ from bot.ports import DocumentStore
 MAX_ATTEMPTS = 50  # an attempt fails only if somebody else changed the document meanwhile
 MAX_SAME_ID = 10  # schedules that have a run with the same id of their system
 MAX_SCHEDULES = 10_000
+LEFTOVERS = "external_leftovers"  # collection of uploads that are deleted unless a run refers to them
 MAX_OPEN_RUNS = 1_000  # of one schedule, of which the newest is looked for
 
 
@@ -33,6 +34,16 @@ class RunLog:
     version: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Leftover:
+    """An upload that is deleted when it is due, unless its run refers to it then."""
+
+    run_id: str
+    place: str = ""  # of assets in the task store
+    path: str = ""  # of a file in the reports folder
+    version: int = 0
+
+
 class ExternalRuns:
     """The runs that other systems report.
 
@@ -43,6 +54,7 @@ class ExternalRuns:
         self._runs = ModelCollection(store, "external_runs", ExternalRun)
         self._keys = ModelCollection(store, "external_run_keys", RunKey)
         self._logs = ModelCollection(store, "external_logs", RunLog)
+        self._leftovers = ModelCollection(store, LEFTOVERS, Leftover)
 
     async def find(self, run_id: str) -> ExternalRun | None:
         """Find a run by our id."""
@@ -103,6 +115,11 @@ class ExternalRuns:
     async def settle(self, run: ExternalRun) -> None:
         """Record that everything has followed from this version of a run."""
         await self.save(replace(run, unsettled_since=None))
+
+    async def mark_leftover(self, leftover: Leftover, due: datetime) -> None:
+        """Have an upload deleted at a time, unless its run refers to it then."""
+        id_ = f"{leftover.place or leftover.path} {due.isoformat()}"
+        await self._leftovers.add(id_, leftover, due=due)
 
     async def find_log(self, run_id: str) -> str:
         """Return the end of the log of a run. "" if there is none."""

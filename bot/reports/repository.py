@@ -103,6 +103,12 @@ class Reports:
         path, digest = await self._commit(run, written, f"_upload{Path(name).suffix.lower()}")
         return RunFile(name=name, path=path, size=digest.size, sha256=digest.sha256)
 
+    async def remove(self, path: str) -> None:
+        """Remove a file from the folder and the archive. Does nothing when there is none."""
+        await asyncio.to_thread(self._storage.remove, path)
+        if self._storage.archive:
+            await self._storage.archive.remove(path)
+
     @property
     def zone(self) -> ZoneInfo:
         return self._storage.zone

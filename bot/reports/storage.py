@@ -117,6 +117,13 @@ class ReportStorage:
             return False
         return True
 
+    def remove(self, path: str) -> None:
+        """Remove a file below the folder. Does nothing when there is none."""
+        file = self._inside(path)
+        if file is not None:
+            file.close()
+            (self.folder / path).unlink(missing_ok=True)
+
     def _inside(self, path: str) -> BufferedReader | None:
         """Open a regular file below the folder. Returns None for `..`, symbolic links and anything else."""
         parts = PurePosixPath(path).parts

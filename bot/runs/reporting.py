@@ -12,7 +12,7 @@ from bot.delivery.plan import jobs_for_finished_run
 from bot.errors import TemporaryError
 from bot.external.merge import MergeOutcome, RunReport, has_real_end, last_sign, merge, presumed_end, tasks_of
 from bot.external.models import ExternalRun, schedule_id
-from bot.external.repository import MAX_ATTEMPTS, ExternalRecords
+from bot.external.repository import MAX_ATTEMPTS, ExternalRecords, Leftover
 from bot.jobs.queue import Jobs
 from bot.models import ExportStatus, Run, RunStatus, Schedule, Task, Trigger, deterministic_id, new_job
 from bot.ports import Store
@@ -25,6 +25,7 @@ LOG_BYTES = 100_000  # kept of the log of a run
 LOG_LIFETIME = timedelta(days=30)
 LATE_EXPORT_DELAY = timedelta(seconds=5)  # more uploads may follow
 OUR_ID = re.compile(r"r[a-z2-7]{10}")  # of a run
+REPLACED_AFTER = timedelta(hours=1)  # for which an export may still read a replaced upload
 SETTLE_GRACE = timedelta(seconds=5)  # after which a report is settled by whoever notices
 
 
@@ -112,6 +113,10 @@ class RunReports:
         if self._clock() - last_sign(external) >= allowed:
             await self.report(external.slug, external.client_id, presumed_end(external))
         return True
+
+    async def mark_leftover(self, leftover: Leftover, after: timedelta = REPLACED_AFTER) -> None:
+        """Have an upload deleted after a time, unless its run refers to it then."""
+        await self._external.mark_leftover(leftover, self._clock() + after)
 
     async def change(self, run_id: str, change: Callable[[ExternalRun], ExternalRun]) -> None:
         """Change a run, for what is uploaded, and let everything follow."""

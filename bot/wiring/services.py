@@ -186,7 +186,9 @@ class _Builder:
             ),
             run_reports=run_reports,
             external=self._external,
-            external_retention=ExternalRetention(adapters.stores.documents, clock=adapters.clock),
+            external_retention=ExternalRetention(
+                adapters.stores.documents, adapters.stores.tasks, self._reports.remove, clock=adapters.clock
+            ),
             scheduler=Scheduler(store, adapters.engine, self._runs, policy=self._schedule_policy),
             governor=self._delivery_services.governor,
             operator_alerts=self._alerts,

@@ -128,6 +128,15 @@ async def test_assets_of_many_tasks_are_in_order_and_hold_whatever_was_found(tas
     assert got[0]["a.b"] == {"$c": [2**70, "\0"]}
 
 
+async def test_the_assets_of_a_task_can_be_deleted(tasks: TaskStore) -> None:
+    for kind in ("ip", "site"):
+        await tasks.save_assets("a", kind, {f"k{number}": {"v": f"a{number}"} for number in range(5_100)})
+        await tasks.save_assets("b", kind, {"k": {"v": "b"}})
+    for _ in range(2):
+        await tasks.delete_assets("a")
+    assert [await found(tasks, ["a", "b"], kind) for kind in ("ip", "site")] == [["b"], ["b"]]
+
+
 async def test_the_oldest_task_is_claimed_first(tasks: TaskStore) -> None:
     await tasks.add_tasks([make_task(id="b"), make_task(id="a"), make_task(id="c")])
     await tasks.claim_task("dead", NOW, LATER)

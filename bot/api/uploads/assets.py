@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -26,7 +27,7 @@ from bot.external.assets import (
     BadLineError,
 )
 from bot.external.models import AssetUpload, DeclaredKind, ExternalRun
-from bot.external.repository import ExternalSchedules
+from bot.external.repository import ExternalSchedules, Leftover
 from bot.ports import TaskStore
 from bot.runs.reporting import RunReports
 
@@ -34,6 +35,7 @@ MAX_BYTES = 64 * 1024 * 1024  # unpacked
 BATCH_DOCUMENTS = 500
 MAX_BAD_LINES_NAMED = 20
 MAX_KINDS = 20  # of a run
+MAX_UPLOAD_TIME = timedelta(hours=24)  # longer than the slowest upload that is taken
 NDJSON = "application/x-ndjson"
 
 
@@ -120,6 +122,7 @@ class AssetRoutes:
         run = await self._runs.find_external(key, request.match_info["id"])
         reader = await self._reader(run, kind, query.key)
         upload = Upload(reader=reader, place=f"{run.id}:{uuid7()}")
+        await self._reports.mark_leftover(Leftover(run_id=run.id, place=upload.place), MAX_UPLOAD_TIME)
         await self._store(request, upload)
         await self._declare(run, upload)
         return json_response(
@@ -182,6 +185,9 @@ class AssetRoutes:
                 slug=run.slug, name=reader.kind, key=tuple(reader.key), columns=tuple(reader.columns)
             )
             await self._schedules.declare(kind)
+        for old in run.assets:
+            if old.kind == reader.kind:
+                await self._reports.mark_leftover(Leftover(run_id=run.id, place=old.place))
         added = AssetUpload(kind=reader.kind, place=upload.place, rows=upload.rows)
         await self._reports.change(
             run.id,

@@ -16,6 +16,7 @@ from bot.api.operations import Operation, json_response
 from bot.api.problems import Problem
 from bot.api.runs import RunRoutes
 from bot.external.models import ExternalRun, RunFile
+from bot.external.repository import Leftover
 from bot.models import Run
 from bot.reports.repository import Reports
 from bot.runs.reporting import RunReports
@@ -64,6 +65,9 @@ class FileRoutes:
             raise Problem(HTTPStatus.CONFLICT, f"a run has at most {MAX_FILES} files")
         run = await self._runs.find(key, external.id)
         file = await self._store(request, run, name)
+        for old in external.files:
+            if old.name == name:
+                await self._run_reports.mark_leftover(Leftover(run_id=run.id, path=old.path))
         await self._run_reports.change(external.id, lambda each: with_file(each, file))
         return json_response(FileAnswer(name=file.name, size=file.size, sha256=file.sha256))
 

@@ -42,7 +42,7 @@ class MongoTaskStore:
         found = await self._tasks.change({"$or": [{"status": WAITING}, lost]}, update, sort=[("number", UP)])
         if not found:
             return None
-        await self._assets.delete({"task_id": found["_id"]})
+        await self.delete_assets(found["_id"])
         return TASKS.model(found)
 
     async def free_future(self, now: datetime, beyond: datetime) -> int:
@@ -71,6 +71,9 @@ class MongoTaskStore:
         ]
         for batch in _batches(documents, BATCH_SIZE):
             await self._assets.put(batch)
+
+    async def delete_assets(self, task_id: str) -> None:
+        await self._assets.delete({"task_id": task_id})
 
     async def stop_tasks(self, task_ids: Collection[str], now: datetime) -> None:
         ended = TASKS.changes({"status": TaskStatus.STOP, "end_time": now}) | {"lease_until": None}

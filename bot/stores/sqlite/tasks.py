@@ -11,6 +11,7 @@ from bot.stores.sqlite.sql import array, insert
 from bot.stores.sqlite.store import SqliteStore
 
 BATCH_SIZE = 500  # documents per query
+DELETE_BATCH_SIZE = 5_000
 
 CLAIM = """
 update tasks set status = 'running', owner = :owner, lease_until = :until,
@@ -30,6 +31,17 @@ where kind = :kind and task_id in (select value from json_each(:ids)) and (key, 
 order by key, task_id limit :batch
 """
 
+DELETE_ASSETS = """
+with recursive kinds (kind) as (
+    select min(kind) from assets
+    union all
+    select (select min(kind) from assets where kind > kinds.kind) from kinds where kinds.kind is not null
+)
+delete from assets where task_id = :id and (kind, key) in (
+    select kind, key from assets where kind in (select kind from kinds) and task_id = :id limit :batch
+) returning 1
+"""  # finds the kinds by index, because the primary key begins with them
+
 
 class SqliteTaskStore:
     """TaskStore on the file of a `SqliteStore`, which opens and closes it."""
@@ -47,7 +59,7 @@ class SqliteTaskStore:
         if not rows:
             return None
         task = TASKS.model(rows[0])
-        await self._store.rows("delete from assets where task_id = :id", {"id": task.id})
+        await self.delete_assets(task.id)
         return task
 
     async def free_future(self, now: datetime, beyond: datetime) -> int:
@@ -72,6 +84,12 @@ class SqliteTaskStore:
         )
         packed = json.dumps(documents, ensure_ascii=False)
         await self._store.rows(sql, {"kind": kind, "task_id": task_id, "documents": packed})
+
+    async def delete_assets(self, task_id: str) -> None:
+        """Delete in batches, so that nothing else waits for long."""
+        values = {"id": task_id, "batch": DELETE_BATCH_SIZE}
+        while await self._store.change(DELETE_ASSETS, values):
+            pass
 
     async def end_task(self, task: Task, owner: str) -> bool:
         row = TASKS.row(task)

@@ -9,6 +9,7 @@ from aiohttp import ClientResponse
 
 from bot.api.uploads.assets import BATCH_DOCUMENTS
 from bot.exporters.local.exporter import LocalExporter
+from bot.external.retention import ExternalRetention
 from bot.reports.comparison import load_report_input
 from bot.wiring.stores import sqlite_stores
 from tests.api.harness import ApiHarness, Client, bearer
@@ -61,6 +62,24 @@ async def test_an_upload_replaces_the_one_before(api: ApiHarness, client: Client
     run = await api.run()
     found = [each async for each in api.engine.iter_assets([f"{run.id}-run"], "host")]
     assert [each["ip"] for each in found] == ["192.0.2.1"]
+
+
+async def test_what_was_replaced_or_broken_off_is_deleted(
+    core: CoreHarness, api: ApiHarness, client: Client
+) -> None:
+    """The newest complete upload counts at any moment, and nothing stays in the store of the others."""
+    await api.report(None)
+    for documents in (HOSTS, HOSTS[:1]):
+        await put(client, "1", lines(documents))
+    many = gzip.compress(lines([{"ip": f"host-{number}"} for number in range(2 * BATCH_DOCUMENTS)]))
+    assert (await put(client, "1", many[:-9], **{"Content-Encoding": "gzip"})).status == 400
+    assert len(await core.store.rows("select key from assets")) > len(HOSTS) + 1
+    core.clock.turn(seconds=25 * 3600)
+    stores = sqlite_stores(core.store)
+    retention = ExternalRetention(stores.documents, stores.tasks, core.reports.remove, clock=core.clock)
+    assert await retention.sweep() > 0
+    (row,) = await core.store.rows("select document from assets")
+    assert json.loads(row["document"])["ip"] == "192.0.2.1"
 
 
 async def test_assets_with_the_same_key_count_once(api: ApiHarness, client: Client) -> None:

@@ -6,7 +6,10 @@ from io import BytesIO
 import pytest
 from aiohttp import ClientResponse
 
+from bot.external.retention import ExternalRetention
+from bot.wiring.stores import sqlite_stores
 from tests.api.harness import ApiHarness, Client, bearer
+from tests.conftest import CoreHarness
 from tests.external.harness import RUNNING, SUCCESS
 
 
@@ -40,6 +43,18 @@ async def test_several_files_are_one_archive(api: ApiHarness, client: Client) ->
             "a.pdf": b"a.pdf",
             "b.docx": b"b.docx",
         }
+
+
+async def test_a_replaced_file_is_removed(core: CoreHarness, api: ApiHarness, client: Client) -> None:
+    await api.report(RUNNING)
+    for data in (b"old", b"new"):
+        await put(client, "a.pdf", data)
+    stores = sqlite_stores(core.store)
+    retention = ExternalRetention(stores.documents, stores.tasks, core.reports.remove, clock=core.clock)
+    core.clock.turn(seconds=2 * 3600)
+    await retention.sweep()
+    folder = core.reports.path((await api.records.runs.find_all([(await api.run()).id]))[0].files[0]).parent
+    assert [file.read_bytes() for file in folder.iterdir()] == [b"new"]
 
 
 @pytest.mark.parametrize(
