@@ -15,13 +15,19 @@ TOO_MANY, ATTEMPTS = 429, 20
 BLOCK = re.compile(r"<!-- recipe: ([\w-]+) -->\n```\w*\n(.*?)```", re.DOTALL)
 RECORDED = Path(__file__).parent / "recorded"
 CLIENTS = os.environ.get("RECIPE_CLIENTS", "")
-"""Folders of real clients, as in PATH. Without it, what they once sent is sent again."""
+"""Folders of real clients, as in PATH. Of those that are not there, what they once sent is sent again."""
 
 
 def recipes_of(folder: str) -> Mapping[str, str]:
     """Return the recipes on the pages of a folder by name."""
     texts = [page.read_text(encoding="utf-8") for page in sorted((ROOT / folder).glob("*.md"))]
     return {name: code for text in texts for name, code in BLOCK.findall(text)}
+
+
+def find_client(name: str) -> Path | None:
+    """Return the file of a real client by a pattern, if a folder of `RECIPE_CLIENTS` has it."""
+    folders = [Path(folder) for folder in CLIENTS.split(":") if folder]
+    return next((file for folder in folders for file in sorted(folder.glob(name))), None)
 
 
 def recorded(name: str) -> list[Json]:

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from tests.scenarios.recipes.pages import CLIENTS, Workshop
+from tests.scenarios.recipes.pages import Workshop, find_client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -95,7 +95,7 @@ async def test_runitor(shop: Workshop) -> None:
     shop.program("opt/backup.sh", FULL)
     line = shlex.split(shop.recipe("runitor"))
     assert line[line.index("-api-url") + 1] == f"{shop.host.url}/ping"
-    if CLIENTS:
+    if find_client("runitor"):
         assert await shop.sh(shop.recipe("runitor")) == 28
     else:
         await shop.replay("runitor")
@@ -105,7 +105,7 @@ async def test_runitor(shop: Workshop) -> None:
 
 async def test_borgmatic(shop: Workshop) -> None:
     """A backup without a repository fails; with one it succeeds."""
-    if not CLIENTS:
+    if not find_client("borgmatic"):
         await shop.replay("borgmatic")
     else:
         shop.write("data/file", "content")

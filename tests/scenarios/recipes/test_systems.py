@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.scenarios.recipes.pages import CLIENTS, Workshop
+from tests.scenarios.recipes.pages import Workshop, find_client
 from tests.scenarios.reporting import TOKEN
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -45,7 +45,26 @@ STUBS = {
             }
         }""",
 }
-"""What the bean needs of xxl-job-admin, with the signatures of its source."""
+"""What the bean needs of xxl-job-admin, which no registry has, with the signatures of its source."""
+
+EXECUTOR = """
+    import com.xxl.job.core.context.XxlJobContext;
+    import com.xxl.job.core.glue.GlueTypeEnum;
+    import com.xxl.job.core.handler.impl.ScriptJobHandler;
+    import com.xxl.job.core.log.XxlJobFileAppender;
+    import java.nio.file.*;
+    public class Executor {
+        public static void main(String[] words) throws Exception {
+            XxlJobFileAppender.initLogPath("xxl/log");
+            XxlJobContext context = new XxlJobContext(7, words[1], "xxl/log/7.log", 0, 1);
+            XxlJobContext.setXxlJobContext(context);
+            String script = new String(Files.readAllBytes(Paths.get(words[0])));
+            new ScriptJobHandler(7, 1, script, GlueTypeEnum.GLUE_SHELL).execute();
+            System.exit("script exit value(3) is failed".equals(context.getHandleMsg()) ? 3 : 1);
+        }
+    }
+"""
+"""What the executor of XXL-JOB does for a job of the type GLUE(Shell), with its own classes."""
 
 
 @pytest.mark.parametrize(
@@ -68,7 +87,12 @@ async def test_a_shell_job_of_xxl_job(shop: Workshop) -> None:
     """The executor runs the script with the parameter of the job, and takes its exit status."""
     shop.program("opt/xxl-sync.sh", 'echo "table $1 is locked" >&2; exit 3')
     shop.write("glue/7.sh", shop.recipe("xxl-job-shell"))
-    assert await shop.sh("bash glue/7.sh orders 0 1") == 3
+    core, log = find_client("xxl-job-core-*.jar"), find_client("slf4j-api-*.jar")
+    if core and log:
+        shop.write("xxl/Executor.java", EXECUTOR)
+        assert await shop.sh(f"java -cp {core}:{log} xxl/Executor.java glue/7.sh orders") == 3
+    else:
+        assert await shop.sh("bash glue/7.sh orders 0 1") == 3
     assert "table orders is locked" in await shop.host.card("xxl-sync")
 
 
@@ -170,7 +194,7 @@ async def test_airflow(shop: Workshop) -> None:
     transport = json.loads(settings["openlineage"]["transport"])
     kind = transport.pop("type")
     assert (kind, transport["url"], transport["endpoint"]) == ("http", shop.host.url, "api/v1/lineage")
-    if CLIENTS:
+    if find_client("python3"):
         shop.write("emit.py", textwrap.dedent(EMIT))
         assert await shop.sh('python3 emit.py "$TRANSPORT"', TRANSPORT=json.dumps(transport)) == 0
     else:
