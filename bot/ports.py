@@ -92,6 +92,9 @@ class Store(Protocol):
         - Concurrent claims never return the same job.
         """
 
+    async def next_due(self, kinds: Collection[str]) -> datetime | None:
+        """Return when the next job of the given kinds can be claimed. None if none is `todo` or `doing`."""
+
     async def save_job(self, job: Job) -> bool:
         """Update a claimed job: extend its lease, set its send marker, end it or postpone it.
 

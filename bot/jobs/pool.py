@@ -5,9 +5,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from bot.runtime import wait_at_most
 from bot.telemetry.loops import loop_step, report_error
 
-POLL_INTERVAL_SECONDS = 1.0  # for work that other processes have added
+POLL_INTERVAL_SECONDS = 3.0  # for work that other processes have added
+BUSY_INTERVAL_SECONDS = 1.0  # while work is due that is not claimed, because its pool is full
 STOP_TIMEOUT_SECONDS = 3.0  # for running work to end
 
 Claimed = TypeVar("Claimed")
@@ -28,6 +30,9 @@ class Work(Protocol[Claimed]):
     async def claim(self, kinds: Collection[str]) -> Claimed | None:
         """Claim one that is due."""
 
+    async def seconds_until_due(self, kinds: Collection[str]) -> float:
+        """Return when the next one is due. Zero or less if one is, infinity if there is none."""
+
     async def do(self, claimed: Claimed) -> None:
         """Do it, and store the outcome."""
 
@@ -36,17 +41,26 @@ class Work(Protocol[Claimed]):
 
 
 class WorkerPool(Generic[Claimed]):
-    """Runs several pools concurrently."""
+    """Runs several pools concurrently.
+
+    An idle pool does not ask the store. One question for all pools finds out when the next work is due: at
+    that time, they are woken. It is repeated every `POLL_INTERVAL_SECONDS`, for other processes.
+    """
 
     def __init__(self, work: Work[Claimed]) -> None:
         self._work = work
         self._wakeups: dict[str, asyncio.Event] = {}  # by kind
+        self._rescheduled = asyncio.Event()
 
     def wake(self, kind: str = "") -> None:
         """Claim work of this kind, or of any, at once instead of at the next poll."""
         for known, wakeup in self._wakeups.items():
             if kind in {"", known}:
                 wakeup.set()
+
+    def reschedule(self) -> None:
+        """Find out anew when the next work is due, because some has got another time."""
+        self._rescheduled.set()
 
     async def run(self, pools: Sequence[Pool]) -> None:
         """Run until cancelled. Then wait `STOP_TIMEOUT_SECONDS` for running work, and cancel the rest."""
@@ -56,8 +70,21 @@ class WorkerPool(Generic[Claimed]):
             async with asyncio.TaskGroup() as group:
                 for runner in runners:
                     group.create_task(runner.run(), name=f"pool {runner.pool.name}")
+                group.create_task(self._wake_when_due(list(self._wakeups)), name="due work")
         finally:
             await _stop([task for runner in runners for task in runner.running])
+
+    async def _wake_when_due(self, kinds: Collection[str]) -> None:
+        while True:
+            self._rescheduled.clear()
+            wait = POLL_INTERVAL_SECONDS
+            with loop_step("due work"):
+                wait = min(wait, await self._work.seconds_until_due(kinds))
+            if wait > 0:
+                await wait_at_most(self._rescheduled, wait)
+            else:
+                self.wake()
+                await asyncio.sleep(BUSY_INTERVAL_SECONDS)
 
 
 class _PoolRunner(Generic[Claimed]):
@@ -77,7 +104,7 @@ class _PoolRunner(Generic[Claimed]):
             claimed = await self._claim()
             if claimed is None:
                 self._slots.release()
-                await self._wait()
+                await self.wakeup.wait()
             else:
                 self._start(claimed)
 
@@ -109,13 +136,6 @@ class _PoolRunner(Generic[Claimed]):
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
             report_error(f"pool {self.pool.name}", error)
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(POLL_INTERVAL_SECONDS):
-                await self.wakeup.wait()
-        except TimeoutError:
-            return
 
 
 async def _stop(running: Collection[asyncio.Task[None]]) -> None:

@@ -6,6 +6,7 @@ when its lease expires. Jobs run in pools, so that slow exports do not delay rep
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.errors import DingRunError, RateLimited, TemporaryError
-from bot.jobs.pool import POLL_INTERVAL_SECONDS, Pool, WorkerPool
+from bot.jobs.pool import Pool, WorkerPool
 from bot.jobs.retry import wait_before_retry
 from bot.models import Clock, Job, JobState
 from bot.ports import Capabilities, Sending, Store, TextRepeat, unmarked
@@ -23,6 +24,7 @@ from bot.telemetry.loops import loop_step, report_error
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS_KEPT = 12  # the last ones of a job
+RATE_LIMIT_SECONDS = 1.0  # until the next attempt, if the limit does not say when it ends
 NO_SKEW = timedelta()
 
 Result = Mapping[str, object]
@@ -161,6 +163,8 @@ class Jobs:
         """Store a job, to be run when it is due. False when a job with its id already exists."""
         added = await self._store.add_job(job)
         self.wake(job.kind)
+        if job.due_at > self.clock():
+            self._pools.reschedule()
         return added
 
     async def known(self, job_id: str) -> bool:
@@ -194,6 +198,11 @@ class Jobs:
             log.warning("store unavailable, no job claimed: %s", error)
             return None
         return Claim(self._store, job, self.clock, longest) if job else None
+
+    async def seconds_until_due(self, kinds: Collection[str]) -> float:
+        """Return when the next job of these kinds can be claimed. Infinity if there is none."""
+        due = await self._store.next_due(kinds)
+        return (due - self.clock()).total_seconds() if due else math.inf
 
     async def run_due(self, kinds: Collection[str]) -> int:
         """Run the due jobs of these kinds one by one and return their number. For tests and commands."""
@@ -275,7 +284,7 @@ class Jobs:
 
     def _after_failure(self, job: Job, error: TemporaryError) -> dict[str, object]:
         if isinstance(error, RateLimited):
-            due = self.clock() + timedelta(seconds=error.retry_after or POLL_INTERVAL_SECONDS)
+            due = self.clock() + timedelta(seconds=error.retry_after or RATE_LIMIT_SECONDS)
             return {
                 "state": JobState.TODO,
                 "due_at": due,
@@ -314,6 +323,8 @@ class Jobs:
                 self._on_outcome(claim.job)
             if saved and ended:
                 await kind.on_finished(claim.job)
+            if not ended:
+                self._pools.reschedule()
         except DingRunError as error:  # the job runs again when its lease expires
             log.warning("the outcome of job %s could not be stored: %s", claim.job.id, error)
             return

@@ -1,5 +1,6 @@
 """The life of a run: triggered, submitted to the engine, ended."""
 
+import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -74,6 +75,7 @@ class Runs(RunHistory):
         self._stops = Stops(store, engine)
         self._lapses = lapses
         self._clock = jobs.clock
+        self.opened = asyncio.Event()  # set when this process has stored an open run
 
     @property
     def kinds(self) -> Mapping[str, JobKind]:
@@ -95,6 +97,7 @@ class Runs(RunHistory):
         await self.record_start(schedule.id, run.start_time)
         if await self._store.add_run(run):
             log.info("run %s of %s triggered by %s", run.id, schedule.name, request.idempotency_key)
+            self.opened.set()
         await self.enqueue_submit(run.id)
         await self.enqueue_start_notices(run)
         return note_run(await self._store.find_run(run.id) or run)
@@ -120,6 +123,7 @@ class Runs(RunHistory):
         await self.record_start(schedule.id, run.start_time)
         if not await self._store.add_run(run):
             return None
+        self.opened.set()
         log.info(
             "run %s of %s was triggered by the engine: %s", run.id, schedule.name, external.idempotency_key
         )

@@ -70,6 +70,7 @@ class Scheduler:
         self._runs = runs
         self._policy = policy
         self._checkpoints: dict[str, datetime] = {}  # a cache of the store
+        self._checked: dict[str, datetime] = {}  # the minute in which nothing is due any more, by cron line
 
     async def run(self, clock: Clock) -> None:
         """Tick once a second until cancelled."""
@@ -96,6 +97,15 @@ class Scheduler:
         return fired
 
     async def _fire_if_due(self, schedule: Schedule, now: datetime) -> bool:
+        key, minute = last_fired_key(schedule), now.replace(second=0, microsecond=0)
+        if self._checked.get(key) == minute:
+            return False
+        fired = await self._fire_if_missing(schedule, now)
+        if schedule.cron:  # which fires at whole minutes only
+            self._checked[key] = minute
+        return fired
+
+    async def _fire_if_missing(self, schedule: Schedule, now: datetime) -> bool:
         due = last_due(schedule, now, self._policy.zone)
         known = self._checkpoints.get(schedule.id)
         if known and known <= now + MAX_LEAD and (due is None or due <= known):

@@ -7,10 +7,12 @@ from datetime import timedelta
 from bot.models import Clock, JobState, Run, RunStatus
 from bot.ports import Engine, Store
 from bot.runs.lifecycle import Runs, by_engine
+from bot.runtime import wait_at_most
 from bot.telemetry.loops import loop_item, loop_step
 
 OPEN_STATES = {JobState.TODO, JobState.DOING}
 MAX_OTHER_JOBS = 100  # submit jobs of other runs that one query may return besides
+IDLE_INTERVAL_SECONDS = 5.0  # while no run is open, unless this process opens one
 SUBMIT_GRACE = timedelta(seconds=5)  # between a stored run and its submit job
 
 
@@ -22,13 +24,18 @@ class Watcher:
         self._engine = engine
         self._runs = runs
         self._clock = clock
+        self._is_idle = False
 
     async def run(self, interval_seconds: float) -> None:
-        """Tick at an interval until cancelled."""
+        """Tick at an interval until cancelled, and less often while no run is open."""
         while True:
+            self._runs.opened.clear()
             with loop_step("watcher"):
                 await self.tick()
-            await asyncio.sleep(interval_seconds)
+            if self._is_idle:
+                await wait_at_most(self._runs.opened, IDLE_INTERVAL_SECONDS)
+            else:
+                await asyncio.sleep(interval_seconds)
 
     async def tick(self) -> int:
         """Check all open runs once, engine by engine. Returns how many were ended.
@@ -36,6 +43,7 @@ class Watcher:
         An engine that does not answer leaves its own runs open, and no others.
         """
         open_runs = await self._store.find_runs(status=RunStatus.RUNNING, limit=0)
+        self._is_idle = not open_runs
         await self._repair_unsubmitted([run for run in open_runs if not run.task_ids])
         ended = 0
         for submitted in by_engine([run for run in open_runs if run.task_ids]):

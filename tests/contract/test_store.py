@@ -139,6 +139,24 @@ async def test_a_job_is_kept_once_even_after_its_end(store: Store) -> None:
     assert await store.find_job("nothing") is None
 
 
+async def test_the_next_due_job_is_known_before_it_can_be_claimed(store: Store) -> None:
+    assert await store.next_due(["card", "file"]) is None
+    await store.add_job(make_job(id="card:1", kind="card", due_at=LATER))
+    await store.add_job(make_job(id="other:1", kind="other"))
+    assert await store.next_due(["card", "file"]) == LATER
+    await store.add_job(make_job(id="file:1", kind="file"))
+    assert await store.next_due(["card", "file"]) == NOW
+
+
+async def test_a_claimed_job_is_due_again_when_its_lease_ends_and_an_ended_one_never(store: Store) -> None:
+    await store.add_job(make_job(id="card:1", kind="card"))
+    claimed = await store.claim_job(["card"], "me", NOW, LATER)
+    assert claimed
+    assert await store.next_due(["card"]) == LATER
+    await store.save_job(replace(claimed, state=JobState.DONE, lease_until=None, ended_at=NOW))
+    assert await store.next_due(["card"]) is None
+
+
 async def test_the_job_due_longest_is_claimed_first(store: Store) -> None:
     await store.add_job(make_job(id="young", due_at=NOW - timedelta(seconds=1)))
     await store.add_job(make_job(id="old", due_at=NOW - timedelta(seconds=2)))

@@ -1,6 +1,8 @@
 """Pools: concurrency, wake-ups and stopping."""
 
 import asyncio
+import math
+from collections import deque
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
@@ -12,6 +14,7 @@ from bot.jobs.pool import Pool, WorkerPool
 @pytest.fixture(autouse=True)
 def no_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.jobs.pool.POLL_INTERVAL_SECONDS", 60.0)
+    monkeypatch.setattr("bot.jobs.pool.BUSY_INTERVAL_SECONDS", 60.0)
 
 
 class FakeWork:
@@ -25,7 +28,14 @@ class FakeWork:
         self.given_back: list[str] = []
         self.go, self.asking, self.slow = asyncio.Event(), asyncio.Event(), False
         self.done, self.tried, self.kinds = asyncio.Semaphore(0), asyncio.Event(), set[str]()
+        self.due = deque[float]()  # what the next questions are answered, in seconds
+        self.asked = asyncio.Semaphore(0)
         self.pools = WorkerPool(self)
+
+    async def seconds_until_due(self, kinds: Collection[str]) -> float:
+        assert set(kinds) == self.kinds
+        self.asked.release()
+        return self.due.popleft() if self.due else math.inf
 
     async def claim(self, kinds: Collection[str]) -> str | None:
         (kind,) = kinds
@@ -92,6 +102,34 @@ async def test_new_work_wakes_its_own_pool_only() -> None:
         work.pools.wake("talk")
         await work.is_done(1)
     assert work.claims.count("push") == tried
+
+
+async def test_idle_pools_do_not_ask_for_work_before_some_is_due() -> None:
+    work = FakeWork()
+    work.due.extend([0.001, 0.001, 0.001])
+    async with work.running(talk=2, push=2):
+        for _ in range(4):
+            await work.asked.acquire()
+    assert sorted(work.claims) == ["push", "talk"]
+
+
+async def test_pools_claim_when_work_is_due_that_nobody_here_has_added() -> None:
+    work = FakeWork()
+    work.due.extend([0.001, 0.0])
+    async with work.running(talk=2):
+        await work.asked.acquire()
+        work.ready["talk"] = 1
+        await work.is_done(1)
+
+
+async def test_work_with_another_time_is_claimed_at_that_time() -> None:
+    work = FakeWork()
+    async with work.running(talk=2):
+        await work.asked.acquire()
+        work.ready["talk"] = 1
+        work.due.append(0.0)
+        work.pools.reschedule()
+        await work.is_done(1)
 
 
 async def test_all_pools_can_be_woken() -> None:

@@ -1,7 +1,7 @@
 """The durable queue."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -289,7 +289,7 @@ async def test_a_store_that_is_away_ends_nothing(work: Work, monkeypatch: pytest
         return await claim(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(work.store, "claim_job", sometimes)
-    monkeypatch.setattr("bot.jobs.pool.POLL_INTERVAL_SECONDS", 0.001)
+    monkeypatch.setattr("bot.jobs.pool.BUSY_INTERVAL_SECONDS", 0.001)
     runner = asyncio.create_task(work.jobs.run([Pool(name="w", kinds=["work"], concurrency=1)]))
     async with asyncio.timeout(5):
         await work.ended.acquire()
@@ -439,3 +439,27 @@ async def test_an_error_that_is_kept_holds_no_secret(work: Work) -> None:
     job = await work.job()
     assert "HIDDEN" not in job.error + str(job.result)
     assert "access_token=***" in job.error
+
+
+async def test_a_retry_is_run_when_its_delay_is_over_and_not_at_the_next_poll(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.jobs.pool.POLL_INTERVAL_SECONDS", 60.0)
+    monkeypatch.setattr("bot.jobs.pool.BUSY_INTERVAL_SECONDS", 0.001)
+    work.todo = [failing(TemporaryError("busy", retry_after=0.001))]
+    waits = asyncio.Queue[float]()
+    until_due = work.jobs.seconds_until_due
+
+    async def watched(kinds: Collection[str]) -> float:
+        wait = await until_due(kinds)
+        waits.put_nowait(wait)
+        return wait
+
+    work.jobs.seconds_until_due = watched  # type: ignore[method-assign]
+    runner = asyncio.create_task(work.jobs.run([Pool(name="w", kinds=["work"], concurrency=1)]))
+    async with asyncio.timeout(5):
+        while not 2 <= await waits.get() <= 3:  # the delay after the first failure
+            continue
+    runner.cancel()
+    await asyncio.gather(runner, return_exceptions=True)
+    assert work.acts == 1

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from unittest.mock import Mock
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -123,6 +124,16 @@ async def test_a_schedule_fires_once_at_its_minute(core: CoreHarness) -> None:
         0,
     ]
     assert await harness.keys() == ["cron:s1:2026-11-23T19:00:00+00:00"]
+
+
+async def test_a_cron_line_is_read_once_a_minute(core: CoreHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = Mock(wraps=last_due)
+    monkeypatch.setattr("bot.runs.scheduler.last_due", reads)
+    harness = SchedulerHarness(core)
+    for second in range(60):
+        await harness.tick(f"2026-11-24 02:59:{second:02}")
+    assert reads.call_count == 1
+    assert await harness.tick("2026-11-24 03:00:00") == 1
 
 
 async def test_a_new_schedule_does_not_fire_for_the_past(core: CoreHarness) -> None:

@@ -79,6 +79,8 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         "app.WATCH_INTERVAL_SECONDS",
         "runs.scheduler.TICK_SECONDS",
         "jobs.pool.POLL_INTERVAL_SECONDS",
+        "jobs.pool.BUSY_INTERVAL_SECONDS",
+        "runs.watcher.IDLE_INTERVAL_SECONDS",
     )
     for name in pauses:
         monkeypatch.setattr(f"bot.{name}", FAST)

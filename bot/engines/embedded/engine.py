@@ -12,12 +12,13 @@ from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.models import Clock, Run, Schedule, Task, TaskStatus
 from bot.ports import Checks, Engine, EngineRun, EngineWarning, ReportedKind, TaskStore
 from bot.reasons import reason
+from bot.runtime import wait_at_most
 from bot.telemetry.loops import loop_step
 
 log = logging.getLogger(__name__)
 
 LEASE_RENEWAL_SECONDS = 1.0  # a stop is noticed within this time
-POLL_SECONDS = 1.0  # for tasks that other processes added
+POLL_SECONDS = 3.0  # for tasks that other processes added
 
 
 class EmbeddedEngine:
@@ -40,6 +41,7 @@ class EmbeddedEngine:
         self._clock = clock
         self._owner = owner
         self._added = asyncio.Event()
+        self._claiming = asyncio.Lock()  # one idle worker asks the store for all of them
 
     @property
     def parts(self) -> Mapping[str, Engine]:
@@ -56,7 +58,7 @@ class EmbeddedEngine:
             for number, target in enumerate(run.schedule.targets, 1)
         ]
         await self._tasks.add_tasks(tasks)
-        self._wake()
+        self._added.set()
         return [task.id for task in tasks]
 
     async def tasks(self, task_ids: Collection[str]) -> Mapping[str, Task]:
@@ -74,7 +76,7 @@ class EmbeddedEngine:
         if not tasks:
             raise PermanentError(reason("no_target"))
         await self._tasks.add_tasks(tasks)
-        self._wake()
+        self._added.set()
         return [task.id for task in tasks]
 
     async def stop(self, task_ids: Collection[str]) -> Mapping[str, Task]:
@@ -86,10 +88,6 @@ class EmbeddedEngine:
 
     def iter_assets(self, task_ids: Collection[str], kind: str) -> AsyncIterator[Mapping[str, Any]]:
         return self._tasks.iter_assets(task_ids, kind)
-
-    def _wake(self) -> None:
-        self._added.set()
-        self._added = asyncio.Event()
 
     async def asset_kinds(self, run: Run) -> Sequence[ReportedKind]:
         return ()
@@ -108,23 +106,20 @@ class EmbeddedEngine:
 
     async def _worker(self, probe: Probe) -> None:
         while True:
-            added = self._added
+            async with self._claiming:
+                task = await self._next_task()
             with loop_step("engine"):
-                if await self._run_next(probe):
-                    continue
-            try:
-                async with asyncio.timeout(POLL_SECONDS):
-                    await added.wait()
-            except TimeoutError:
-                continue
+                await self._run_safely(probe, task)
 
-    async def _run_next(self, probe: Probe) -> bool:
-        """Run the oldest free task. Returns False if there is none."""
-        task = await self._tasks.claim_task(self._owner, self._clock(), self._lease_end())
-        if task is None:
-            return False
-        await self._run_safely(probe, task)
-        return True
+    async def _next_task(self) -> Task:
+        """Claim the oldest free task. If there is none, wait for one."""
+        while True:
+            self._added.clear()
+            with loop_step("engine"):
+                task = await self._tasks.claim_task(self._owner, self._clock(), self._lease_end())
+                if task:
+                    return task
+            await wait_at_most(self._added, POLL_SECONDS)
 
     async def _run_safely(self, probe: Probe, task: Task) -> None:
         try:

@@ -7,7 +7,7 @@ MongoDB work as well. `docs/mongodb.md` lists the collections and their indexes.
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.errors import ConfigError
@@ -61,6 +61,7 @@ RENAMED_FIELDS = (  # since version 3: collection, old name, new name
 )
 CLAIM_FIELDS = {"_id", "owner", "attempts"}  # identify a claim
 EMPTY_PAYLOAD = "{}"  # a payload is JSON text
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class MongoStore:
@@ -182,6 +183,11 @@ class MongoStore:
         update = {"$set": taken | {"since": moment(until)}, "$inc": {"attempts": 1}}
         found = await self._jobs.change(where, update, sort=[("since", UP)])
         return JOBS.model(found) if found else None
+
+    async def next_due(self, kinds: Collection[str]) -> datetime | None:
+        where = {"kind": {"$in": list(kinds)}, "since": {"$gte": EPOCH}}  # ended jobs have none
+        found = await self._jobs.find(where, sort=[("since", UP)], limit=1, fields=["since"])
+        return found[0]["since"] if found else None
 
     async def save_job(self, job: Job) -> bool:
         where = {"_id": job.id, "owner": job.owner, "attempts": job.attempts, "state": JobState.DOING.value}

@@ -67,6 +67,16 @@ where rowid = (
 ) returning *
 """  # takes the first job of each kind by index, so the length of the queue does not matter
 
+NEXT_DUE = """
+select min(due) as due from (
+    select (select due_at from jobs where state = 'todo' and kind = wanted.value
+        order by due_at limit 1) as due from json_each(:kinds) as wanted
+    union all
+    select (select lease_until from jobs where state = 'doing' and kind = wanted.value
+        order by lease_until limit 1) from json_each(:kinds) as wanted
+)
+"""
+
 UNDELIVERED = """
 from jobs where replaced_by = '' and state in ('dead', 'unconfirmed')
 and +kind in (select value from json_each(:kinds))
@@ -259,6 +269,10 @@ class SqliteStore:
         values = {"kinds": array(kinds), "owner": owner, "now": stamp(now), "until": stamp(until)}
         rows = await self.rows(CLAIM, values)
         return JOBS.model(rows[0]) if rows else None
+
+    async def next_due(self, kinds: Collection[str]) -> datetime | None:
+        ((due,),) = await self.rows(NEXT_DUE, {"kinds": array(kinds)})
+        return datetime.fromisoformat(due) if due else None
 
     async def save_job(self, job: Job) -> bool:
         return await self.change(SAVE, JOBS.row(job))

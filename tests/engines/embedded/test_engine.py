@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,27 @@ async def test_a_task_of_a_dead_process_is_taken_over(
         return (await engine.tasks([id_]))[id_].status is TaskStatus.DONE
 
     await until(done)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+
+
+async def test_idle_workers_ask_the_store_once_for_all(
+    engine: EmbeddedEngine, tasks: SqliteTaskStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims, claim = asyncio.Semaphore(0), tasks.claim_task
+
+    async def counted(owner: str, now: datetime, until: datetime) -> Task | None:
+        claims.release()
+        return await claim(owner, now, until)
+
+    monkeypatch.setattr(tasks, "claim_task", counted)
+    monkeypatch.setattr(embedded, "POLL_SECONDS", 60.0)
+    assert LIMITS.tasks > 1
+    work = asyncio.create_task(engine.run())
+    await claims.acquire()
+    for _ in range(20):
+        await tasks.find_open(["unknown"])
+    assert claims.locked()
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
 

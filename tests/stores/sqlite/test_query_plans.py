@@ -43,6 +43,7 @@ QUESTIONS: Mapping[str, tuple[Callable[[SqliteStore], Awaitable[object]], set[st
     "old entries of the audit": (lambda s: SqliteAudit(s).purge_entries(NOW, limit=9), {"audit_newest"}),
     "open lapses": (lambda s: SqliteLapses(s).find_lapses({LapseState.FOUND}), {"lapses_of_state"}),
     "a claim": (lambda s: s.claim_job(["card", "file"], "me", NOW, NOW), {"jobs_waiting", "jobs_doing"}),
+    "the next due job": (lambda s: s.next_due(["card", "file"]), {"jobs_waiting", "jobs_doing"}),
     "a claim of a task": (
         lambda s: SqliteTaskStore(s).claim_task("me", NOW, NOW),
         {"tasks_waiting", "tasks_running"},
