@@ -18,7 +18,7 @@ from bot.telemetry.loops import loop_step
 log = logging.getLogger(__name__)
 
 LEASE_RENEWAL_SECONDS = 1.0  # a stop is noticed within this time
-POLL_SECONDS = 3.0  # for tasks that other processes added
+POLL_SECONDS = 5.0  # for tasks that other processes added
 
 
 class EmbeddedEngine:
