@@ -38,9 +38,15 @@ class DingTalk:
         place = conversation or self.sandbox.state.scenario.groups[0].id
         return await self.call("POST", "say", {"conversation": place, "user": user, "text": text})
 
-    async def tap(self, card: str, action: str, *, user: str = "user01") -> Any:
-        """Press a button of a card. Returns what the user saw."""
-        return await self.call("POST", "tap", {"card": card, "user": user, "action": action})
+    async def tap(
+        self, card: str, action: str, *, user: str = "user01", params: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Press a button of a card. Returns what the user saw.
+
+        `params` are the values of a form, the value of a field, or what tells buttons of a table apart.
+        """
+        body = {"card": card, "user": user, "action": action, "params": dict(params or {})}
+        return await self.call("POST", "tap", body)
 
     async def expect(self, *, conversation: str = "", **wanted: Any) -> list[Any]:
         """Wait for messages that match `kind`, `contains`, `count` and `within`, and return them.

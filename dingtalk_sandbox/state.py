@@ -5,6 +5,7 @@ from collections import Counter, defaultdict, deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from dingtalk_sandbox.clock import SandboxClock
 from dingtalk_sandbox.conversations import Conversations, EventFeed
@@ -78,6 +79,9 @@ class Card:
     tap_variables: dict[str, dict[str, str]] = field(
         default_factory=dict
     )  # by userId: variables returned by a tap
+    local: dict[str, dict[str, Any]] = field(
+        default_factory=dict
+    )  # by userId: local variables of the template
     callback: str = ""  # STREAM, HTTP or ""
     user_id_type: int = 1
     spaces: dict[str, Json] = field(default_factory=dict)  # space models by kind: IM_GROUP, IM_ROBOT

@@ -12,6 +12,7 @@ from aiohttp import web
 from dingtalk_sandbox.api.users import issue_auth_code
 from dingtalk_sandbox.control import views
 from dingtalk_sandbox.control.actions import UserActions
+from dingtalk_sandbox.control.card_taps import CardTaps
 from dingtalk_sandbox.control.onboarding import change_robots, decide_registration, list_registrations
 from dingtalk_sandbox.control.requests import read_body, read_fields, with_usage_errors
 from dingtalk_sandbox.control.scripting import Scripting, parse_text
@@ -31,6 +32,7 @@ class Control:
         self._state = state
         self._hub = hub
         self._actions = actions
+        self._taps = CardTaps(state, hub)
         self._scripting = Scripting(state)
         self._stream_actions: dict[str, Callable[[list[Connection]], Awaitable[None]]] = {
             "disconnect": self._disconnect, "drop": self._drop, "mute": self._mute, "unmute": self._unmute,
@@ -73,10 +75,10 @@ class Control:
 
     async def messages(self, request: web.Request) -> web.Response:
         conversation, viewer = request.query.get("conversation", ""), request.query.get("viewer", "")
-        base = f"{request.scheme}://{request.host}"
+        base, lang = f"{request.scheme}://{request.host}", request.query.get("lang", "zh")
         if not conversation:
-            return web.json_response(views.serialize_all(self._state, viewer=viewer, base=base))
-        found = views.serialize_conversation(self._state, conversation, viewer=viewer, base=base)
+            return web.json_response(views.serialize_all(self._state, viewer=viewer, base=base, lang=lang))
+        found = views.serialize_conversation(self._state, conversation, viewer=viewer, base=base, lang=lang)
         if not found and not self._state.members(conversation):
             raise UsageError(f"no such conversation: {conversation!r}")
         return web.json_response(found)
@@ -111,9 +113,12 @@ class Control:
         )
 
     async def tap(self, request: web.Request) -> web.Response:
-        return web.json_response(
-            await self._actions.tap(*await read_fields(request, "card", "user", "action"))
-        )
+        """`{card, user, action, params?}`: press a button, submit a form or fill in a field."""
+        card, user, action = await read_fields(request, "card", "user", "action")
+        params = (await read_body(request)).get("params", {})
+        if not isinstance(params, dict):
+            raise UsageError("params must be an object")
+        return web.json_response(await self._taps.tap(card, user, action, params))
 
     async def auth_code(self, request: web.Request) -> web.Response:
         """`{user}`: issue the code that a page in the client of this user gets."""

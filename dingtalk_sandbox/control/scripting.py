@@ -14,6 +14,7 @@ from dingtalk_sandbox.errors import Json, UsageError
 from dingtalk_sandbox.redaction import MAX_JSON_DEPTH
 from dingtalk_sandbox.scenario import PUBLIC_TEMPLATES, Scenario
 from dingtalk_sandbox.state import SandboxState
+from dingtalk_sandbox.templates.drawing.buttons import texts_of
 
 MAX_WAIT_SECONDS = 600.0
 EXPECT_FIELDS = ("conversation", "kind", "contains", "count", "within")
@@ -59,7 +60,8 @@ def _matching_messages(
 def visible_text(message: Json) -> str:
     """Return all text that a user can read in a message."""
     variables = message.get("variables", {})
-    parts = [*message["content"].values(), *variables.values(), message.get("fileName", "")]
+    drawn = texts_of(message["view"]["nodes"]) if "view" in message else []
+    parts = [*message["content"].values(), *variables.values(), message.get("fileName", ""), *drawn]
     return "\n".join(str(part) for part in parts)
 
 

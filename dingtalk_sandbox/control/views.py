@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 
+from dingtalk_sandbox.control.card_views import card_view
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.scenario import Person
@@ -10,7 +11,9 @@ from dingtalk_sandbox.stream.hub import Hub
 from dingtalk_sandbox.validation import cards as card_rules
 
 
-def serialize_message(state: SandboxState, message: Message, *, viewer: str = "", base: str = "") -> Json:
+def serialize_message(
+    state: SandboxState, message: Message, *, viewer: str = "", base: str = "", lang: str = "zh"
+) -> Json:
     """Serialize a message. With a viewer, a card includes the viewer's private variables."""
     sender = {"id": message.sender.id, "name": message.sender.name, "robot": message.sender.robot}
     view: Json = {
@@ -28,21 +31,19 @@ def serialize_message(state: SandboxState, message: Message, *, viewer: str = ""
     if message.recalled:
         view["content"] = {}
     elif message.out_track_id:
-        view |= _card(state, state.cards[message.out_track_id], viewer)
+        view |= _card(state, state.cards[message.out_track_id], viewer, lang)
     elif message.media_id:
         view |= _file(state, message, base or state.url)
     return view
 
 
-def _card(state: SandboxState, card: Card, viewer: str) -> Json:
+def _card(state: SandboxState, card: Card, viewer: str, lang: str) -> Json:
     template, variables = state.scenario.template(card.template), card.variables(viewer)
-    buttons = card_rules.parse_buttons(variables) if template and template.buttons else []
-    shown = {
-        "outTrackId": card.out_track_id,
-        "template": card.template,
-        "variables": variables,
-        "buttons": buttons,
-    }
+    shown: Json = {"outTrackId": card.out_track_id, "template": card.template, "variables": variables}
+    if view := card_view(state, card, viewer, lang):
+        shown |= {"buttons": view.buttons(), "fields": view.fields(), "view": view.as_json()}
+    else:
+        shown["buttons"] = card_rules.parse_buttons(variables) if template and template.buttons else []
     return shown | {"callback": card.callback, "private": card.private.get(viewer, {})}
 
 
@@ -54,19 +55,21 @@ def _file(state: SandboxState, message: Message, base: str) -> Json:
 
 
 def serialize_conversation(
-    state: SandboxState, conversation: str, *, viewer: str = "", base: str = ""
+    state: SandboxState, conversation: str, *, viewer: str = "", base: str = "", lang: str = "zh"
 ) -> list[Json]:
     """Serialize the messages of a conversation that a viewer may see, oldest first."""
     messages = state.conversations.messages(conversation)
     seen = [m for m in messages if not viewer or not m.recipients or viewer in m.recipients]
-    return [serialize_message(state, m, viewer=viewer, base=base) for m in seen]
+    return [serialize_message(state, m, viewer=viewer, base=base, lang=lang) for m in seen]
 
 
-def serialize_all(state: SandboxState, *, viewer: str = "", base: str = "") -> list[Json]:
+def serialize_all(state: SandboxState, *, viewer: str = "", base: str = "", lang: str = "zh") -> list[Json]:
     """Serialize the messages of all conversations, one conversation after the other."""
     places = [place["id"] for place in _conversations(state)]
     return [
-        view for place in places for view in serialize_conversation(state, place, viewer=viewer, base=base)
+        view
+        for place in places
+        for view in serialize_conversation(state, place, viewer=viewer, base=base, lang=lang)
     ]
 
 

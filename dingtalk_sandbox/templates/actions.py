@@ -57,11 +57,14 @@ def resolve_params(given: Any, scope: Scope) -> Json:
     found: Json = {}
     for one in given if isinstance(given, list) else []:
         if isinstance(one, dict) and one.get("name"):
-            bound = one.get("type") == "variable"
-            found[str(one["name"])] = (
-                scope.value(str(one.get("variable") or "")) if bound else scope.text(one.get("value"))
-            )
+            found[str(one["name"])] = _param_value(one, scope)
     return found
+
+
+def _param_value(given: Json, scope: Scope) -> Any:
+    if given.get("type") == "variable":
+        return scope.value(str(given.get("variable") or ""))
+    return given.get("value") if given.get("type") == "literal" else scope.text(given.get("value"))
 
 
 def component_action(component: Component) -> Action | None:

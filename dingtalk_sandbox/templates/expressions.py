@@ -12,6 +12,7 @@ from dingtalk_sandbox.templates.values import as_number, as_text, find_path, is_
 
 MAX_LENGTH = 2000
 MAX_DEPTH = 40
+MAX_OPERATIONS = 100
 MAX_RESULT_LENGTH = 20_000
 TOKEN = re.compile(
     r"""\s{0,99}(?:(\d{1,15}(?:\.\d{1,15})?)|"((?:[^"\\]|\\.){0,999})"|'((?:[^'\\]|\\.){0,999})'"""
@@ -91,7 +92,7 @@ def evaluate(source: str, names: Names) -> Any:
     """Return the value of an expression, or None if it cannot be read or computed."""
     try:
         value = compile_expression(source)(names)
-    except (ExpressionError, TypeError, ValueError, ArithmeticError):
+    except (ExpressionError, TypeError, ValueError, ArithmeticError, RecursionError):
         return None
     return value[:MAX_RESULT_LENGTH] if isinstance(value, str) else value
 
@@ -120,6 +121,8 @@ class _Parser:
 
     def __init__(self, tokens: list[tuple[str, Any]]) -> None:
         self._tokens, self._at, self._depth = tokens, 0, 0
+        if sum(value in OPERATORS for kind, value in tokens if kind == "sign") > MAX_OPERATIONS:
+            raise ExpressionError(f"more than {MAX_OPERATIONS} operations")
 
     def _peek(self) -> Any:
         kind, value = self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
@@ -217,6 +220,8 @@ def _compare(left: Any, right: Any) -> float:
 
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "&&": lambda a, b: b if is_true(a) else a,
+    "||": lambda a, b: a if is_true(a) else b,
     "==": _is_equal,
     "===": _is_equal,
     "!=": lambda a, b: not _is_equal(a, b),
@@ -235,7 +240,5 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _operation(sign: str, left: Compiled, right: Compiled) -> Compiled:
-    if sign in {"&&", "||"}:
-        return lambda names: value if is_true(value := left(names)) is (sign == "||") else right(names)
     operate = OPERATORS[sign]
     return lambda names: operate(left(names), right(names))

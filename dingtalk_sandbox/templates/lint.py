@@ -6,6 +6,7 @@ from typing import Any
 
 from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.templates.document import CardTemplate, Variable
+from dingtalk_sandbox.templates.drawing.view import PAINTERS
 from dingtalk_sandbox.templates.expressions import ExpressionError, compile_expression
 from dingtalk_sandbox.templates.references import referenced_roots
 from dingtalk_sandbox.templates.values import LIST_TYPES, OBJECT_TYPES, TEXT_TYPES, type_error
@@ -20,8 +21,10 @@ PLATFORM_VARIABLES = {
 
 
 def template_problems(template: CardTemplate) -> list[str]:
-    """List what is wrong with a template."""
-    found = list(_expression_problems(template))
+    """List what is wrong with a template, and what the sandbox does not draw."""
+    unknown = sorted({c.name for c in template.components()} - PAINTERS.keys())
+    found = [f"the component {name} is not emulated; the page shows a box with its name" for name in unknown]
+    found += _expression_problems(template)
     known = {*template.variables, *template.expressions, *PLATFORM_VARIABLES}
     found += [
         f"{component} refers to the variable {root!r}, which is not declared"

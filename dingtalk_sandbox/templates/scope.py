@@ -11,8 +11,10 @@ from dingtalk_sandbox.templates.references import PLACEHOLDER, is_bound, plain_p
 from dingtalk_sandbox.templates.values import as_number, as_text, find_path, is_true, parse_value
 
 MAX_TEXT_LENGTH = 50_000
-MAX_EXPRESSION_DEPTH = 20
+MAX_EXPRESSION_DEPTH = 8
 """Expressions may refer to each other. Deeper ones, and circles, are empty."""
+MAX_EVALUATIONS = 20_000
+"""Of expressions, for one view of a card. Those beyond are empty."""
 LANGUAGES = {"zh": ("zh_Hans", "zh_CN", "en_US"), "en": ("en_US", "zh_Hans", "zh_CN")}
 
 
@@ -35,6 +37,13 @@ class LoopItem:
     value: Any
 
 
+@dataclass(kw_only=True)
+class Budget:
+    """What one view of a card may still compute."""
+
+    evaluations: int = MAX_EVALUATIONS
+
+
 @dataclass(frozen=True, kw_only=True)
 class Scope:
     """What a component can refer to. It implements `expressions.Names`."""
@@ -44,6 +53,7 @@ class Scope:
     loops: tuple[LoopItem, ...] = ()  # the innermost last
     event: Any = None  # the response to a request, for `${event.x}`
     depth: int = 0
+    budget: Budget = field(default_factory=Budget, repr=False)
 
     def inside(self, path: str, index: int, value: Any) -> "Scope":
         return replace(self, loops=(*self.loops, LoopItem(path=path, index=index, value=value)))
@@ -81,7 +91,8 @@ class Scope:
 
     def _variable(self, name: str) -> Any:
         if name in self.template.expressions:
-            if self.depth >= MAX_EXPRESSION_DEPTH:
+            self.budget.evaluations -= 1
+            if self.depth >= MAX_EXPRESSION_DEPTH or self.budget.evaluations < 0:
                 return None
             return evaluate(self.template.expressions[name], replace(self, depth=self.depth + 1))
         declared = self.template.variables.get(name)
@@ -110,8 +121,15 @@ class Scope:
         return self._fill(value) if isinstance(value, str) else value
 
     def _fill(self, content: Any) -> str:
-        text = as_text(self._localized(content))
-        return PLACEHOLDER.sub(lambda match: as_text(self.value(match[1])), text)[:MAX_TEXT_LENGTH]
+        """Fill in the placeholders, up to a length, as a hostile template repeats large values."""
+        text = as_text(self._localized(content))[:MAX_TEXT_LENGTH]
+        parts, length, end = [], 0, 0
+        for match in PLACEHOLDER.finditer(text):
+            parts += [text[end : match.start()], as_text(self.value(match[1]))]
+            length, end = length + len(parts[-1]), match.end()
+            if length > MAX_TEXT_LENGTH:
+                break
+        return "".join([*parts, text[end:]])[:MAX_TEXT_LENGTH]
 
     def _localized(self, content: Any) -> Any:
         if not isinstance(content, dict) or "type" in content:

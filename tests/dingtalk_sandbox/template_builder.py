@@ -6,8 +6,8 @@ from typing import Any
 Node = dict[str, Any]
 
 
-def component(name: str, *children: Node, id_: str = "", **props: Any) -> Node:
-    return {"componentName": name, "id": id_, "props": props, "children": list(children)}
+def component(kind: str, *children: Node, id_: str = "", **props: Any) -> Node:
+    return {"componentName": kind, "id": id_, "props": props, "children": list(children)}
 
 
 def text(content: str) -> Node:
