@@ -477,8 +477,14 @@ class Run:
 
     @property
     def is_retry(self) -> bool:
-        """True if the run repeats only the failed tasks of another run."""
+        """True if the run repeats only a part of another run, such as the failed tasks."""
         return self.idempotency_key.startswith(RETRY)
+
+    @property
+    def is_selection(self) -> bool:
+        """True if a person has chosen what the run repeats: tasks or targets (`bot/runs/history.py`)."""
+        repeated = self.idempotency_key.removeprefix(RETRY).partition(":")[0]
+        return self.is_retry and not {"#", "@"}.isdisjoint(repeated)
 
     @property
     def submitted_task_ids(self) -> tuple[str, ...]:
@@ -644,6 +650,7 @@ class CardTap:
     conversation_id: str = ""
     corp_id: str = ""  # organization in which `user.id` is a staffId
     app: str = ""  # app that received it, as in `Destination.app`
+    chosen: tuple[str, ...] = ()  # row of a table, or options of a form, that the person chose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -675,6 +682,7 @@ class RenderedCard:
     alert: str = ""  # shown on the lock screen; "" = the headline
     silent: bool = False  # appears without a notification
     search: CardSearch | None = None  # None = the search of DingTalk does not find it
+    fallback: "RenderedCard | None" = None  # the same by a public template, if this one may be refused
 
 
 @dataclass(frozen=True, kw_only=True)

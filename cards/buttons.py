@@ -16,6 +16,12 @@ class ButtonColor(StrEnum):
     RED = "red"  #: something is wrong, or access is taken away
 
 
+class ButtonPlace(StrEnum):
+    BUTTONS = "buttons"  #: below the text of every card
+    ROW = "row"  #: in each row of the failures, on our own template
+    FORM = "form"  #: under the form of targets, on our own template
+
+
 class ButtonRank(IntEnum):
     """Place of a button on a card. The first `MAX_BUTTONS` are shown; all have commands."""
 
@@ -38,6 +44,7 @@ class ButtonDesign:
     color: ButtonColor
     is_shown: Callable[[SummaryView], bool]
     rank: ButtonRank = ButtonRank.OTHER
+    place: ButtonPlace = ButtonPlace.BUTTONS
 
     def draw(self, lang: str) -> CardButton:
         """Return the button as a card template takes it."""
@@ -46,7 +53,8 @@ class ButtonDesign:
 
 def choose_buttons(designs: Sequence[ButtonDesign], view: SummaryView) -> Sequence[ButtonDesign]:
     """Choose the buttons that fit the state of a run, by rank, at most `MAX_BUTTONS`."""
-    shown = (design for design in designs if design.is_shown(view))
+    below = (design for design in designs if design.place is ButtonPlace.BUTTONS)
+    shown = (design for design in below if design.is_shown(view))
     return sorted(shown, key=lambda design: design.rank)[:MAX_BUTTONS]
 
 

@@ -1,4 +1,7 @@
-"""Fill a card template: our four variables (title, markdown, tips, buttons) by the names it has for them."""
+"""Fill a card template: our four variables (title, markdown, tips, buttons) by the names it has for them.
+
+Our own template has more variables (`cards/rich_card.py`).
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -45,12 +48,19 @@ class CardTemplate:
     mapping: Mapping[str, str]
     fixed: Mapping[str, str] = field(default_factory=dict)
     order: tuple[str, ...] = ()  # the blocks of an AI card from top to bottom; the buttons come last
+    rich: bool = False  # it was imported from `cards/platform/dingrun.json`
+
+    @property
+    def is_public(self) -> bool:
+        """Return whether every organization has it. Any other one may be missing or unpublished."""
+        return self in PRESETS.values()
 
     @classmethod
     def own(cls, id: str, mapping: Mapping[str, str] | None = None) -> Self:
-        """Return a template of the organisation's own.
+        """Return a template of the organization's own.
 
-        Variables that `mapping` leaves out are not sent. Without a mapping, they have the names of `buttons`.
+        Variables that `mapping` leaves out are not sent. Without a mapping, it is our own one, imported from
+        `cards/platform/dingrun.json`.
 
         Raises:
             ConfigError: The mapping has unknown variables or names that are too long.
@@ -63,7 +73,9 @@ class CardTemplate:
                 raise ConfigError(
                     f"{SETTING}: {ours} takes a name of 1 to {MAX_KEY_BYTES} bytes, got {theirs!r}"
                 )
-        return cls(id=id, mapping=MappingProxyType(dict(mapping or BUTTONS.mapping)))
+        if not mapping:
+            return cls(id=id, mapping=MappingProxyType({"tips": "tips"}), rich=True)
+        return cls(id=id, mapping=MappingProxyType(dict(mapping)))
 
     @classmethod
     def chosen(cls, setting: str, mapping: Mapping[str, str] | None = None) -> "CardTemplate":
@@ -86,8 +98,12 @@ class CardTemplate:
         return dict(self.fixed) | {theirs: ours[name] for name, theirs in self.mapping.items()}
 
     def private(self, tips: str) -> dict[str, str]:
-        """Return the variables for one person only: the tips, if the template has any."""
-        return {self.mapping["tips"]: tips} if "tips" in self.mapping else {}
+        """Return the variables for one person only: the tips, if the template has any.
+
+        A card may also have been sent by `buttons`, in place of a template of the organization's own.
+        """
+        names = {self.mapping.get("tips", ""), "" if self.is_public else BUTTONS.mapping["tips"]}
+        return dict.fromkeys(sorted(names - {""}), tips)
 
     def _buttons(self, buttons: Sequence[CardButton]) -> str:
         listed = [button.as_json() for button in buttons]

@@ -68,6 +68,7 @@ class TemplateEnvironments:
 
     message_env: TemplateEnvironment
     card_env: TemplateEnvironment
+    zone: ZoneInfo
 
 
 def load(lang: str, zone: str) -> TemplateEnvironments:
@@ -82,7 +83,8 @@ def load(lang: str, zone: str) -> TemplateEnvironments:
     sources = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md"))}
     phrases = {key: texts[lang] for key, texts in load_phrases().items()}
     words = read_yaml(folder / "words.yaml")
-    filters = Filters(words, _zone(zone)).table
+    place = _zone(zone)
+    filters = Filters(words, place).table
     environments = {}
     for name, (prose, exact) in _PROSE_AND_EXACT.items():
         environment = _environment(sources, prose)
@@ -92,7 +94,9 @@ def load(lang: str, zone: str) -> TemplateEnvironments:
             for name in ("reasons", "steps", "modes", "states", "outcomes", "channels", "triggers", "rules")
         })
         environments[name] = TemplateEnvironment(environment, phrases)
-    return TemplateEnvironments(message_env=environments["message"], card_env=environments["card"])
+    return TemplateEnvironments(
+        message_env=environments["message"], card_env=environments["card"], zone=place
+    )
 
 
 def load_phrases() -> dict[str, Mapping[str, str]]:

@@ -1,7 +1,8 @@
 """Render runs, answers and tap feedback as cards and messages. Pure, once the templates are read."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
+from dataclasses import replace
 
 from bot.downloads import IssuedLink
 from bot.models import CardSearch, Clock, MarkdownMessage, RenderedCard, Report, Run
@@ -11,10 +12,11 @@ from cards.card_template import BUTTONS, CardTemplate
 from cards.digest import LINE_DETAILS, digest_values
 from cards.environment import load
 from cards.escaping import Markup, cut, cut_bytes
+from cards.fitting import first_fitting, one_line
+from cards.rich_card import MAX_TIPS_BYTES, RichCard
 from cards.summary import DETAIL_LEVELS, NO_STATE, CardState, SummaryView
 
 MAX_TITLE_BYTES = 200
-MAX_TIPS_BYTES = 900  # under the documented 1 KB of a variable, 0004-data of the card pages
 MAX_MARKDOWN_BYTES = 3_000
 """Of a card's body. Documented are 1 KB per value and 100 KB per card. In practice, longer markdown is
 accepted: every published connector sends it."""
@@ -23,8 +25,6 @@ MAX_ANSWER_BYTES = 18_000  # of an answer in the chat; DingTalk rejects about 20
 MAX_LIST_TITLE_BYTES = 90  # of a message's title, shown only in the list of chats
 MAX_SEARCH_CHARACTERS = 200  # of what the search of DingTalk shows, 0783-create-and-deliver-cards
 SEARCH_KIND: Mapping[str, str] = {"zh_CN": "执行结果", "en_US": "Run result"}
-
-_ELLIPSIS = "…"
 
 
 class Cards:
@@ -46,6 +46,7 @@ class Cards:
         self._dialects = load(lang, zone)
         self._template = template
         self._buttons = buttons
+        self._rich = RichCard(self._dialects, lang, buttons)
         self._clock = utc_now
 
     def with_clock(self, clock: Clock) -> "Cards":
@@ -64,23 +65,39 @@ class Cards:
     ) -> RenderedCard:
         """Return the card of an ended run. `state` is what happened since; `mention` notifies people."""
         view = SummaryView(run=run, report=report, state=state)
-        title = self._title(view)
-        bodies = (self._dialects.card_env.page("body.md", view.values(detail)) for detail in DETAIL_LEVELS)
-        tips = self._dialects.message_env.page("tips.md", view.values(DETAIL_LEVELS[-1]))
-        params = self._template.params(
-            title=title,
-            markdown=_first_fitting(bodies, MAX_MARKDOWN_BYTES) or title,
-            tips=cut_bytes(_one_line(tips), MAX_TIPS_BYTES),
-            buttons=draw_buttons(self._buttons, view, self.lang),
-        )
-        return RenderedCard(
+        card = RenderedCard(
             template_id=self._template.id,
-            params=params,
-            headline=title,
+            params=self._params(self._template, view),
+            headline=self._title(view),
             mention=tuple(mention),
             alert=self._line("alert.md", view.values(DETAIL_LEVELS[-1])),
             search=self._search(view),
         )
+        return self._with_fallback(card, lambda: self._params(BUTTONS, view))
+
+    @property
+    def shows_history(self) -> bool:
+        """Return whether cards show the last runs of a schedule, so that they must be read."""
+        return self._template.rich
+
+    def _params(self, template: CardTemplate, view: SummaryView) -> Mapping[str, str]:
+        title = self._title(view)
+        if template.rich:
+            return self._rich.summary(view, title)
+        bodies = (self._dialects.card_env.page("body.md", view.values(detail)) for detail in DETAIL_LEVELS)
+        tips = self._dialects.message_env.page("tips.md", view.values(DETAIL_LEVELS[-1]))
+        return template.params(
+            title=title,
+            markdown=first_fitting(bodies, MAX_MARKDOWN_BYTES) or title,
+            tips=cut_bytes(one_line(tips), MAX_TIPS_BYTES),
+            buttons=draw_buttons(self._buttons, view, self.lang),
+        )
+
+    def _with_fallback(self, card: RenderedCard, params: Callable[[], Mapping[str, str]]) -> RenderedCard:
+        """Add the same card by the public template, unless it is by a public template already."""
+        if self._template.is_public:
+            return card
+        return replace(card, fallback=replace(card, template_id=BUTTONS.id, params=params()))
 
     def summary_message(
         self,
@@ -95,7 +112,7 @@ class Cards:
         view = SummaryView(run=run, report=report, state=state)
         title = self._title(view)
         texts = (self._dialects.message_env.page("note.md", view.values(detail)) for detail in DETAIL_LEVELS)
-        text = _first_fitting(texts, limit) or cut_bytes(title, limit)
+        text = first_fitting(texts, limit) or cut_bytes(title, limit)
         return MarkdownMessage(title=title, text=text, mention=tuple(mention))
 
     def digest(
@@ -110,9 +127,16 @@ class Cards:
             self._dialects.card_env.page("digest.md", digest_values(runs, detail, unconfirmed, quiet=quiet))
             for detail in LINE_DETAILS
         )
-        markdown = _first_fitting(pages, MAX_DIGEST_BYTES)
-        params = self._template.params(title=title, markdown=markdown, tips="", buttons=[])
-        return RenderedCard(template_id=self._template.id, params=params, headline=title, alert=title)
+        markdown = first_fitting(pages, MAX_DIGEST_BYTES)
+
+        def params(template: CardTemplate) -> Mapping[str, str]:
+            if template.rich:
+                return self._rich.digest(title, markdown)
+            return template.params(title=title, markdown=markdown, tips="", buttons=[])
+
+        own = self._template
+        card = RenderedCard(template_id=own.id, params=params(own), headline=title, alert=title)
+        return self._with_fallback(card, lambda: params(BUTTONS))
 
     def digest_message(self, runs: Sequence[Run], *, limit: int, quiet: bool = False) -> MarkdownMessage:
         """Return the digest as a message of at most `limit` bytes."""
@@ -122,7 +146,7 @@ class Cards:
             for detail in LINE_DETAILS
         )
         max_bytes = limit - len(title.encode()) - 16
-        return MarkdownMessage(title=title, text=f"### {title}\n\n{_first_fitting(pages, max_bytes)}")
+        return MarkdownMessage(title=title, text=f"### {title}\n\n{first_fitting(pages, max_bytes)}")
 
     def _digest_title(self, runs: Sequence[Run]) -> str:
         return self._line("digest.md", digest_values(runs, None))
@@ -134,7 +158,7 @@ class Cards:
             KeyError: There is no such phrase.
         """
         whole = self._phrase(phrase, values)
-        text = _first_fitting(iter([whole]), MAX_ANSWER_BYTES) or cut_bytes(
+        text = first_fitting([whole], MAX_ANSWER_BYTES) or cut_bytes(
             whole.replace("**", ""), MAX_ANSWER_BYTES
         )
         title = text.partition("\n")[0].replace("**", "").lstrip("# ")
@@ -146,7 +170,7 @@ class Cards:
 
     def tap_feedback(self, phrase: str, /, **values: object) -> dict[str, str]:
         """Return the card variables that only the person who tapped sees (0007-event-callback-card)."""
-        tips = _one_line(self._phrase(phrase, values))
+        tips = one_line(self._phrase(phrase, values))
         return self._template.private(cut_bytes(tips, MAX_TIPS_BYTES))
 
     def _phrase(self, key: str, values: Mapping[str, object]) -> str:
@@ -156,35 +180,8 @@ class Cards:
         return self._line("title.md", view.values(DETAIL_LEVELS[-1]))
 
     def _line(self, template: str, values: Mapping[str, object]) -> str:
-        return cut_bytes(_one_line(self._dialects.message_env.page(template, values)), MAX_TITLE_BYTES)
+        return cut_bytes(one_line(self._dialects.message_env.page(template, values)), MAX_TITLE_BYTES)
 
     def _search(self, view: SummaryView) -> CardSearch:
         found = self._dialects.message_env.page("search.md", view.values(DETAIL_LEVELS[0]))
-        return CardSearch(description=cut(_one_line(found), MAX_SEARCH_CHARACTERS), kind=SEARCH_KIND)
-
-
-def _first_fitting(texts: Iterator[str], limit: int) -> str:
-    """Return the first text of at most `limit` bytes, else the lines of the last text that fit."""
-    rendered = []
-    for text in texts:
-        if len(text.encode()) <= limit:
-            return text
-        rendered.append(text)
-    return _whole_lines(rendered[-1], limit)
-
-
-def _whole_lines(text: str, limit: int) -> str:
-    """Return the first lines of a text that fit. Our markup never spans two lines, so none is cut."""
-    remaining = limit - len(f"\n\n{_ELLIPSIS}".encode())
-    lines: list[str] = []
-    for line in text.split("\n"):
-        remaining -= len(line.encode()) + 1
-        if remaining < -1:
-            break
-        lines.append(line)
-    body = "\n".join(lines).rstrip()
-    return f"{body}\n\n{_ELLIPSIS}" if body else ""
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+        return CardSearch(description=cut(one_line(found), MAX_SEARCH_CHARACTERS), kind=SEARCH_KIND)

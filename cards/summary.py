@@ -80,6 +80,7 @@ class CardState:
     linked: bool = False  # a download link is active; adds the revoke button
     withheld: Withheld | None = None  # why the file is not sent automatically
     acknowledged: Acknowledgement | None = None  # who takes care of the failure; replaces the button
+    history: Sequence[Run] = ()  # the last runs of the schedule, this one included, for the chart
 
 
 NO_STATE = CardState()

@@ -11,8 +11,6 @@ from handlers import (
     proof,
     regenerate,
     reports,
-    rerun,
-    rerun_failed,
     resend,
     revoke_links,
     schedules,
@@ -21,11 +19,13 @@ from handlers import (
 )
 from handlers.admin import audit
 from handlers.questions import failures, next_runs, started_by
+from handlers.reruns import rerun, rerun_failed, rerun_part
 from handlers.service import help, login, quota, whoami
 
 _routers = (
     rerun.router,
     rerun_failed.router,
+    rerun_part.router,
     last_report.router,
     reports.router,
     resend.router,

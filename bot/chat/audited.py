@@ -101,7 +101,10 @@ class AuditedDispatcher:
 
     async def _as_people_see(self, entry: AuditEntry) -> AuditEntry:
         """Return the entry with the name of the person and the text of the button. A tap has ids only."""
-        said = self._labels.get(entry.said, entry.said) if entry.channel is AuditChannel.TAP else entry.said
+        said = entry.said
+        if entry.channel is AuditChannel.TAP:
+            action, _, chosen = said.partition(" ")
+            said = f"{self._labels.get(action, action)} {chosen}".rstrip()
         return replace(entry, actor=await self._users.with_name(entry.actor), said=said)
 
 
@@ -128,7 +131,7 @@ def tap_entry(tap: CardTap, at: datetime) -> AuditEntry:
         actor=tap.user,
         organization=tap.corp_id,
         place=tap.conversation_id,
-        said=tap.action,
+        said=" ".join((tap.action, *tap.chosen)),
         command=tap.action,
     )
 

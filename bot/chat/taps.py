@@ -20,7 +20,7 @@ from bot.chat.router import Button, Router
 from bot.delivery.plan import run_of_card
 from bot.errors import ConfirmationNeeded, PermanentError, Refused, TemporaryError, UserError
 from bot.jobs.queue import Jobs
-from bot.models import AuditOutcome, CardTap, Job, new_job
+from bot.models import AuditOutcome, CardTap, Job, deterministic_id, new_job
 
 log = logging.getLogger(__name__)
 
@@ -38,9 +38,10 @@ class TapKey:
     state: str  # of the run
     person: str = ""  # "" if one tap counts for all
     extra: str = ""
+    chosen: str = ""  # a row of a table, or options of a form
 
     def __str__(self) -> str:
-        parts = [self.card_id, self.action, self.state, self.person, self.extra]
+        parts = [self.card_id, self.action, self.state, self.person, self.extra, self.chosen]
         return ":".join(part for part in parts if part)
 
 
@@ -111,6 +112,7 @@ class TapProcessor:
             state=request.run.status,
             person=tap.user.id if replies.per_person else "",
             extra=await replies.dedupe_key(self._context, request.run),
+            chosen=deterministic_id("", *tap.chosen) if tap.chosen else "",
         )
         return str(key)
 

@@ -31,13 +31,15 @@ class DingDing(UpperSection):
     card_template_id: str = Field(
         "buttons",
         description="Card template: buttons, ai, or your own ….schema. The first two are public templates of"
-        " DingTalk (1366a1eb… and 382e4302…).",
+        " DingTalk (1366a1eb… and 382e4302…). An own one is cards/platform/dingrun.json, imported into the"
+        " card builder.",
         examples=["0a1b2c3d.schema"],
     )
     card_variables: dict[str, str] = Field(
         default_factory=dict,
-        description="Variables of your own template. Maps our `title`, `markdown`, `tips` and `buttons` to"
-        " its names; what is left out is not sent.",
+        description="Variables of a template that you have built yourself. Maps our `title`, `markdown`,"
+        " `tips` and `buttons` to its names; what is left out is not sent."
+        " Leave it empty for the imported one.",
         examples=[{"markdown": "body"}],
     )
     access_token: RobotToken | None = Field(

@@ -1,5 +1,6 @@
 """The services that delivery jobs use."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,6 +22,7 @@ from bot.reports.repository import Reports
 from cards.render import Cards
 
 RUN_POLL_INTERVAL = timedelta(seconds=1)
+MAX_HISTORY_RUNS = 20  # read for the chart on a card; later runs and retries are not on it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,13 @@ class DeliveryServices:
         return (
             acknowledgement_of(await self.overrides.find(run.schedule_id), run) if has_failures(run) else None
         )
+
+    async def history(self, run: Run) -> Sequence[Run]:
+        """Return the last runs of a schedule up to this one, in any order, if its card shows them."""
+        if not self.cards.shows_history:
+            return ()
+        found = await self.store.find_runs(schedule_id=run.schedule_id, limit=MAX_HISTORY_RUNS)
+        return [each for each in found if each.id != run.id and each.start_time <= run.start_time] + [run]
 
     async def quota_snapshot(self, destination: Destination) -> RoutingSnapshot:
         """Read the quota level of a destination, and nothing else that a route depends on."""

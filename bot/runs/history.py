@@ -1,7 +1,8 @@
-"""Find runs in the store, and the run that a retry repeats."""
+"""Find runs in the store, and what a run repeats of an earlier one."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from bot.audit.request import note_run
 from bot.delivery.recipients import all_recipients
@@ -11,20 +12,72 @@ from bot.ports import Store
 RECENT_RUNS_LIMIT = 100  # runs that are searched for one that the store has no index for
 MIN_ID_PREFIX = 4  # characters of an id that people may give for the whole
 
+_KEY = re.compile(
+    rf"{RETRY}(?P<run>[^:#@]{{1,100}})(#(?P<tasks>[\d,]{{1,400}}))?(@(?P<targets>[\d,]{{1,400}}))?:.*",
+    re.DOTALL,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repetition:
+    """What a run repeats of an earlier one. Without numbers, the tasks that failed.
+
+    It is part of the idempotency key, so that the same request again is the same run, also when a second
+    person has agreed in between.
+    """
+
+    run_id: str
+    tasks: tuple[int, ...] = ()  # numbers of its tasks, from 1
+    targets: tuple[int, ...] = ()  # numbers of the targets of its schedule, from 1
+
+    @classmethod
+    def parse(cls, key: str) -> "Repetition | None":
+        """Parse an idempotency key. Returns None for that of any other run."""
+        found = _KEY.fullmatch(key)
+        if found is None:
+            return None
+        return cls(run_id=found["run"], tasks=_numbers(found["tasks"]), targets=_numbers(found["targets"]))
+
+    def key(self, request_id: str) -> str:
+        """Build the idempotency key of the run that a request asks for."""
+        tasks = f"#{_joined(self.tasks)}" if self.tasks else ""
+        targets = f"@{_joined(self.targets)}" if self.targets else ""
+        return f"{RETRY}{self.run_id}{tasks}{targets}:{request_id}"
+
+    def task_ids(self, earlier: Run) -> Sequence[str]:
+        """Return the single tasks of the earlier run that are repeated."""
+        return [earlier.task_ids[number - 1] for number in self.tasks if 0 < number <= len(earlier.task_ids)]
+
+    def chosen_targets(self, earlier: Run, run: Run) -> tuple[str, ...]:
+        """Return the chosen targets that the schedule still has. Nothing else may be scanned."""
+        had, has = earlier.schedule.targets, set(run.schedule.targets)
+        chosen = (had[number - 1] for number in self.targets if 0 < number <= len(had))
+        return tuple(target for target in chosen if target in has)
+
+
+def _numbers(text: str | None) -> tuple[int, ...]:
+    return tuple(int(number) for number in (text or "").split(",") if number)
+
+
+def _joined(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, numbers))
+
 
 def retry_key(run_id: str, request_id: str) -> str:
     """Build the idempotency key of a run that repeats the failed tasks of another."""
-    return f"{RETRY}{run_id}:{request_id}"
+    return Repetition(run_id=run_id).key(request_id)
 
 
 def retried_run_id(idempotency_key: str) -> str:
-    """Return the id of the run whose failed tasks are repeated, or ""."""
-    return idempotency_key.removeprefix(RETRY).partition(":")[0] if idempotency_key.startswith(RETRY) else ""
+    """Return the id of the run that is repeated in part, or ""."""
+    repetition = Repetition.parse(idempotency_key)
+    return repetition.run_id if repetition else ""
 
 
 def is_retry_for(run: Run, request_id: str) -> bool:
     """Return whether a request has triggered a run as a retry."""
-    return run.idempotency_key == retry_key(retried_run_id(run.idempotency_key), request_id)
+    repetition = Repetition.parse(run.idempotency_key)
+    return repetition is not None and run.idempotency_key == repetition.key(request_id)
 
 
 class RunHistory:

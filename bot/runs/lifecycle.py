@@ -35,7 +35,7 @@ from bot.models import (
 from bot.ports import Engine, EngineRun, LapseStore, Store
 from bot.runs.corrections import correct_outcome
 from bot.runs.decisions import NotificationDecisions
-from bot.runs.history import RunHistory, retried_run_id
+from bot.runs.history import Repetition, RunHistory
 from bot.runs.outcome import count_tasks, list_failures, task_failed
 from bot.runs.stops import StopResult, Stops
 from bot.runs.trend import compare_with_earlier
@@ -159,13 +159,22 @@ class Runs(RunHistory):
         return {"tasks": len(task_ids)}
 
     async def _submit_tasks(self, run: Run) -> Sequence[str]:
-        """Submit the tasks of the schedule, or the failed ones of the run that this one repeats."""
-        earlier = await self._store.find_run(retried_run_id(run.idempotency_key))
-        if earlier is None:
+        """Submit the tasks of the schedule, or what is repeated of an earlier run."""
+        repeated, earlier = await self._repeated(run)
+        if repeated is None or earlier is None:
             return await self._engine.submit(run)
+        if repeated.targets:
+            chosen = replace(run.schedule, targets=repeated.chosen_targets(earlier, run))
+            return await self._engine.submit(replace(run, schedule=chosen))
+        if repeated.tasks:
+            return await self._engine.restart(run, repeated.task_ids(earlier))
         tasks = await self._engine.tasks(earlier.task_ids)
         failed = [id_ for id_ in earlier.task_ids if task_failed(tasks.get(id_))]
         return await self._engine.restart(run, failed)
+
+    async def _repeated(self, run: Run) -> tuple[Repetition | None, Run | None]:
+        repeated = Repetition.parse(run.idempotency_key)
+        return repeated, await self._store.find_run(repeated.run_id) if repeated else None
 
     async def _fail_if_dead(self, job: Job) -> None:
         if job.state in {JobState.DEAD, JobState.UNCONFIRMED}:
@@ -249,11 +258,14 @@ class Runs(RunHistory):
         return await self._stops.stop(run)
 
     async def _targets(self, run: Run) -> Sequence[str]:
-        """Return the targets of a run: its schedule's, or the failed ones of the run that it repeats."""
-        earlier = await self._store.find_run(retried_run_id(run.idempotency_key))
-        if earlier is None:
+        """Return the targets of a run: its schedule's, or those that are repeated of an earlier run."""
+        repeated, earlier = await self._repeated(run)
+        if repeated is None or earlier is None:
             return run.schedule.targets
-        return [word for failure in earlier.failures for word in failure.target.split()]
+        if repeated.targets:
+            return repeated.chosen_targets(earlier, run)
+        only = set(repeated.task_ids(earlier)) or {failure.task_id for failure in earlier.failures}
+        return [word for each in earlier.failures if each.task_id in only for word in each.target.split()]
 
     async def open_lapses(self) -> Sequence[Lapse]:
         """List what was expected of schedules and has not happened yet, oldest first."""

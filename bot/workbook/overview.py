@@ -156,7 +156,7 @@ class Overview:
         if report_input.unfinished:
             yield words["partial_note"].format(count=len(report_input.unfinished))
         if report_input.run.is_retry:
-            yield words["retry_note"]
+            yield words["selection_note" if report_input.run.is_selection else "retry_note"]
         if baseline.first_covered:
             yield words["first_note"].format(targets=shorten(baseline.first_covered))
         for each in found:

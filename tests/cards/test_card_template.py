@@ -50,14 +50,23 @@ def test_an_own_template_gets_only_what_is_mapped() -> None:
     assert params(template, RERUN) == {"body": "m", "list": json.dumps([RERUN.as_json()], ensure_ascii=False)}
 
 
-def test_an_own_template_without_a_mapping_has_the_public_names() -> None:
-    assert params(CardTemplate.chosen(OWN)).keys() == params(BUTTONS).keys()
+def test_an_own_template_without_a_mapping_is_the_imported_one() -> None:
+    assert CardTemplate.chosen(OWN).rich
+    assert not CardTemplate.chosen(OWN, {"markdown": "body"}).rich
+
+
+def test_only_an_own_template_may_be_refused() -> None:
+    assert [each.is_public for each in (BUTTONS, AI, CardTemplate.chosen(OWN))] == [True, True, False]
 
 
 def test_only_the_tips_change_for_one_person() -> None:
     assert BUTTONS.private("x") == {"tips": "x"}
     assert AI.private("x") == {"staticMsgContent": "x"}
-    assert CardTemplate.own(OWN, {"markdown": "body"}).private("x") == {}
+
+
+def test_the_tips_also_reach_a_card_that_the_public_template_replaced() -> None:
+    assert CardTemplate.own(OWN).private("x") == {"tips": "x"}
+    assert CardTemplate.own(OWN, {"tips": "hint"}).private("x") == {"hint": "x", "tips": "x"}
 
 
 @pytest.mark.parametrize(("setting", "template"), [("buttons", BUTTONS), ("ai", AI)])

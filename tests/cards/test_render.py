@@ -32,10 +32,10 @@ from cards.render import (
     MAX_ANSWER_BYTES,
     MAX_MARKDOWN_BYTES,
     MAX_SEARCH_CHARACTERS,
-    MAX_TIPS_BYTES,
     MAX_TITLE_BYTES,
     Cards,
 )
+from cards.rich_card import MAX_TIPS_BYTES
 from cards.summary import NO_STATE, CardState
 from handlers import router
 from tests.cards.markdown_reader import CARD_MENTION, constructs, outside_code

@@ -104,7 +104,8 @@ async def _render(services: DeliveryServices, summary: Summary) -> tuple[Outgoin
     report = await services.reports.find(run_id=run_id)
     key = card_id(run_id, destination)
     state = await build_card_state(services, replace(summary, run=run), report, key=key)
-    state = replace(state, acknowledged=await services.acknowledgement(run))
+    acknowledged, history = await services.acknowledgement(run), await services.history(run)
+    state = replace(state, acknowledged=acknowledged, history=history)
     content = services.cards.summary(run, report, state=state, mention=mentions(run, destination))
     silent = services.silent_success and is_silent(run, destination)
     updates = not summary.snapshot.withholds_updates

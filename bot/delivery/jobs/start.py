@@ -15,6 +15,7 @@ from bot.delivery.services import DeliveryServices
 from bot.errors import ConfigError, PermanentError
 from bot.jobs.queue import Claim, Postpone, Result
 from bot.models import Destination, Run, RunStatus
+from cards.summary import CardState
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ async def _obstacle(services: DeliveryServices, run: Run, destination: Destinati
 
 async def _send(services: DeliveryServices, claim: Claim, run: Run) -> Result:
     destination = DeliveryPayload.of(claim.job).destination
-    key, content = card_id(run.id, destination), services.cards.summary(run, None)
+    state = CardState(history=await services.history(run))
+    key, content = card_id(run.id, destination), services.cards.summary(run, None, state=state)
     card = OutgoingCard(destination=destination, card_id=key, content=content)
     try:
         sent = await send_card(claim, services.channels.to(destination), card)

@@ -54,6 +54,7 @@ async def run_update_job(services: DeliveryServices, claim: Claim) -> Result:
         unconfirmed=unconfirmed,
         linked=await services.report_sender.send_link(run_id),
         acknowledged=await services.acknowledgement(run),
+        history=await services.history(run),
     )
     content = services.cards.summary(run, report, state=state)
     await services.channels.to(destination).update_card(key, content)

@@ -14,6 +14,8 @@ from bot.models import CardTap, Message, Person
 
 GROUP = "2"
 STAFF_ID = "1"  # `userIdType` of staffIds; others are not
+ROW_SEPARATOR = ":"  # between the action and the row, in the id of a button in a table
+MAX_CHOSEN = 1_000  # options of a form; ours has far fewer
 
 
 def parse_message(data: Mapping[str, Any]) -> Message | None:
@@ -61,7 +63,9 @@ def parse_tap(data: Mapping[str, Any]) -> CardTap | None:
     inner = _object(data.get("content")) or _object(data.get("value"))
     private = inner.get("cardPrivateData")
     private = private if isinstance(private, dict) else {}
-    card_id, action = _text(data, "outTrackId"), _action(private, inner)
+    params = _first_object(private.get("params"), inner.get("params"))
+    card_id, id_ = _text(data, "outTrackId"), _cell_id(params) or _button_id(private, params)
+    action, _, row = id_.partition(ROW_SEPARATOR)
     if not card_id or not action:
         return None
     return CardTap(
@@ -70,18 +74,38 @@ def parse_tap(data: Mapping[str, Any]) -> CardTap | None:
         user=Person(id=_text(data, "userId") if str(data.get("userIdType", 1)) == STAFF_ID else ""),
         conversation_id=_text(data, "spaceId"),
         corp_id=_text(data, "corpId"),
+        chosen=(row,) if row else _chosen(_first_object(params.get("form"), params.get(action))),
     )
 
 
-def _action(private: Mapping[str, Any], inner: Mapping[str, Any]) -> str:
-    """Return the id of the button: its component id, or else a parameter in one of two known places."""
+def _button_id(private: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+    """Return the id of a button: its component id, or else a parameter."""
     ids = private.get("actionIds")
     if isinstance(ids, list) and ids and isinstance(ids[0], str):
         return ids[0]
-    for params in (private.get("params"), inner.get("params")):
-        if isinstance(params, dict):
-            return _text(params, "id") or _text(params, "action")
-    return ""
+    return _text(params, "id") or _text(params, "action")
+
+
+def _cell_id(params: Mapping[str, Any]) -> str:
+    """Return the id of a button in a table, whose callback has the whole row (0013-table-variables)."""
+    row, column = params.get("row"), params.get("column")
+    if not isinstance(row, dict) or not isinstance(column, dict):
+        return ""
+    return _text(_first_object(row.get(_text(column, "alias"))), "id")
+
+
+def _chosen(form: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a person chose in a form: options, or lines of a text (0014-form-variables)."""
+    found: list[str] = []
+    for field in form.values():
+        value = field.get("value") if isinstance(field, dict) else field
+        texts = value if isinstance(value, list) else [value]
+        found += [line.strip() for text in texts if isinstance(text, str) for line in text.splitlines()]
+    return tuple(storable(line) for line in found if line)[:MAX_CHOSEN]
+
+
+def _first_object(*values: object) -> Mapping[str, Any]:
+    return next((value for value in values if isinstance(value, dict)), {})
 
 
 def _object(value: object) -> Mapping[str, Any]:

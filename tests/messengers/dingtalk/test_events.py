@@ -97,6 +97,35 @@ def test_the_button_is_found_wherever_it_is_told(inner: object) -> None:
         assert (found.card_id, found.action, found.user.id) == ("card1", "rerun", "user01")
 
 
+ROW = {"target": {"value": "b.example"}, "action": {"id": "rerun_task:2", "text": "重跑此项"}}
+COLUMN = {"alias": "action", "dataType": "BUTTON"}
+
+
+@pytest.mark.parametrize(
+    ("private", "action", "chosen"),
+    [
+        ({"actionIds": ["table"], "params": {"row": ROW, "column": COLUMN}}, "rerun_task", ("2",)),
+        ({"actionIds": ["rerun_task:2"]}, "rerun_task", ("2",)),
+        ({"actionIds": ["table"], "params": {"row": ROW, "column": {"alias": "other"}}}, "table", ()),
+        ({"actionIds": ["table"], "params": {"row": {"a": 1}, "column": {"alias": []}}}, "table", ()),
+        (
+            {"actionIds": ["f"], "params": {"form": {"t": {"index": [0], "value": ["a", "b"]}}}},
+            "f",
+            ("a", "b"),
+        ),
+        ({"actionIds": ["f"], "params": {"f": {"t": {"index": 0, "value": "a"}}}}, "f", ("a",)),
+        ({"actionIds": ["f"], "params": {"form": {"t": ["a"], "n": 5, "x": None}}}, "f", ("a",)),
+        ({"actionIds": ["f"], "params": {"form": {"t": "a\n b \n\nc"}}}, "f", ("a", "b", "c")),
+    ],
+)
+def test_a_press_tells_the_row_of_a_table_or_what_was_chosen_in_a_form(
+    private: dict[str, object], action: str, chosen: tuple[str, ...]
+) -> None:
+    found = parse_tap(tap({"cardPrivateData": private}))
+    assert found is not None
+    assert (found.action, found.chosen) == (action, chosen)
+
+
 @pytest.mark.parametrize(
     "data", [{}, tap({}), tap({"cardPrivateData": 5}), tap(None, content="{"), tap(None, content="[" * 9999)]
 )

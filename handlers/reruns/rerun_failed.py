@@ -14,7 +14,7 @@ from bot.models import MarkdownMessage, Run
 from bot.runs.history import RECENT_RUNS_LIMIT, retried_run_id, retry_key
 from bot.runs.lifecycle import TriggerRequest
 from cards.buttons import ButtonColor, ButtonDesign, ButtonRank
-from handlers.rerun import accepted_values, tapped_trigger
+from handlers.reruns.rerun import accepted_values, tapped_trigger
 
 router = Router()
 
