@@ -1,4 +1,4 @@
-"""Admit requests to the API: known keys only, at most five requests a second each."""
+"""Admit requests to the API: known keys only, each with five requests a second on average."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,8 +19,9 @@ from bot.web.server import busy
 
 log = logging.getLogger(__name__)
 
-REQUESTS_PER_SECOND = 5  # of a key
-WINDOW = timedelta(seconds=1)
+REQUESTS_PER_SECOND = 5  # of a key, on average
+MAX_BURST = 20  # requests of a key at once, as one job with uploads or the tasks of a pipeline send them
+WINDOW = timedelta(seconds=MAX_BURST / REQUESTS_PER_SECOND)
 BEARER = "Bearer "
 
 Handler = Callable[[web.Request, ApiKey], Awaitable[web.StreamResponse]]
@@ -85,7 +86,7 @@ class Gate:
 
     async def _pace(self, key: ApiKey) -> None:
         now = self._clock()
-        free_at = await self._limits.acquire(f"api:{key.name}", REQUESTS_PER_SECOND, now, WINDOW)
+        free_at = await self._limits.acquire(f"api:{key.name}", MAX_BURST, now, WINDOW)
         if free_at is not None:
             wait = (free_at - now).total_seconds()
             raise try_later("too many requests", wait, status=HTTPStatus.TOO_MANY_REQUESTS)

@@ -1,6 +1,7 @@
 """Problem documents (RFC 9457): how the API says what is wrong."""
 
 import json
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 
@@ -52,4 +53,4 @@ def not_found() -> Problem:
 
 def try_later(detail: str, seconds: float = RETRY_SECONDS, *, status: int = 503) -> Problem:
     """Return the answer for what is not possible now."""
-    return Problem(status, detail, headers={"Retry-After": str(max(1, round(seconds)))})
+    return Problem(status, detail, headers={"Retry-After": str(max(1, math.ceil(seconds)))})

@@ -35,6 +35,7 @@ from typing import Any, BinaryIO, Callable, Deque, Dict, Iterator, List, Optiona
 ATTEMPTS = 3
 ATTEMPT_SECONDS = 5.0  # without DINGRUN_TIMEOUT
 RETRY_SECONDS = 0.5
+MAX_RETRY_AFTER_SECONDS = 5.0  # that the server may ask for between two attempts
 UPLOAD_SECONDS = 60.0
 WAIT_SECONDS = 70.0  # for the deliveries
 START_GRACE_SECONDS = 0.5  # for a start report that is under way when the command ends
@@ -369,11 +370,12 @@ class Server:
         status, answer = 0, {}  # type: Tuple[int, Json]
         for attempt in range(ATTEMPTS):
             if attempt:
-                time.sleep(RETRY_SECONDS * attempt)
+                pause = answer.get("retry_after") or RETRY_SECONDS * attempt
+                time.sleep(min(pause, MAX_RETRY_AFTER_SECONDS))
                 if hasattr(body, "seek"):
                     body.seek(0)
             status, answer = self.attempt(method, path, body, headers, limit or self._limit)
-            if 0 < status < 500 and status != TOO_MANY:
+            if not is_temporary(status):
                 break
         return status, answer
 
@@ -412,9 +414,17 @@ class Server:
             finally:
                 connection.close()
             answer = json.loads(text) if text.startswith(b"{") else {}
+            pause = response.getheader("Retry-After") or ""
+            if pause.isdigit():
+                answer["retry_after"] = int(pause)
         except (OSError, ValueError, http.client.HTTPException):
             return 0, {}
         return response.status, answer
+
+
+def is_temporary(status: int) -> bool:
+    """Tell if sending it again may help: no answer, too many requests, or an error of the server."""
+    return status in {0, TOO_MANY} or status >= 500
 
 
 def status_text(status: int) -> str:
@@ -509,6 +519,7 @@ class Reporter:
         self._server, self._options, self.rid = server, options, rid
         self._spool = Spool()
         self._start: Optional[threading.Thread] = None
+        self._started = False  # the start has arrived
         self.started_at = now()
 
     def begin(self) -> None:
@@ -519,6 +530,7 @@ class Reporter:
     def _report_start(self) -> None:
         body = {"status": "running", "started_at": self.started_at, **self._about()}
         status, _ = self._send_run("/v1/runs/" + self.rid, body)
+        self._started = 200 <= status < 300
         if status:
             for report in self._spool.left():
                 if report["rid"] != self.rid:
@@ -552,10 +564,11 @@ class Reporter:
         """Send a report: output and files first, so that they are there when the end is shown."""
         path, run = "/v1/runs/" + report["rid"], report["run"]
         status, answer = self._open(path, report)
+        complete = True
         if status:
-            self._send_extras(path, report)
+            complete = self._send_extras(path, report)
             status, answer = self._send_run(path, run)
-        if 200 <= status < 300 or status in GONE:
+        if (complete and 200 <= status < 300) or status in GONE:
             self._spool.remove(report["rid"])
         if not 200 <= status < 300:
             reason = answer.get("detail") or answer.get("title") or status_text(status)
@@ -574,38 +587,46 @@ class Reporter:
 
     def _open(self, path: str, report: Json) -> Tuple[int, Json]:
         """Make sure that the run is known before something is added to it, as its start may be lost."""
-        if not (report["log"] or report["assets"] or report["files"]):
+        has_extras = report["log"] or report["assets"] or report["files"]
+        if not has_extras or (self._started and report["rid"] == self.rid):
             return 200, {}
         about = {key: value for key, value in report["run"].items() if key in START_FIELDS}
         return self._server.send("PUT", path, {"status": "running", **about})
 
-    def _send_extras(self, path: str, report: Json) -> None:
+    def _send_extras(self, path: str, report: Json) -> bool:
+        """Send output and files. False if something is to be sent again by the next call."""
         from urllib.parse import quote
 
+        complete = True
         if report["log"]:
-            self._server.send("POST", path + "/log", report["log"], Idempotency_Key=report["rid"] + "-log")
+            key = report["rid"] + "-log"
+            status, _ = self._server.send("POST", path + "/log", report["log"], Idempotency_Key=key)
+            complete = not is_temporary(status)
         for each in report["assets"]:
             key = quote(each["key"], safe=",")
             headers = {"Content-Type": "application/x-ndjson"}
             if each["path"].endswith(".gz"):
                 headers["Content-Encoding"] = "gzip"
-            self._upload(
-                "{}/assets/{}?key={}".format(path, quote(each["kind"], safe=""), key), each["path"], headers
-            )
+            place = "{}/assets/{}?key={}".format(path, quote(each["kind"], safe=""), key)
+            complete = self._upload(place, each["path"], headers) and complete
         for file in report["files"]:
             name = quote(os.path.basename(file), safe="")
-            self._upload(f"{path}/files/{name}", file, {"Content-Type": "application/octet-stream"})
+            headers = {"Content-Type": "application/octet-stream"}
+            complete = self._upload(f"{path}/files/{name}", file, headers) and complete
+        return complete
 
-    def _upload(self, path: str, file: str, headers: Dict[str, str]) -> None:
+    def _upload(self, path: str, file: str, headers: Dict[str, str]) -> bool:
+        """Upload a file. False if it is to be sent again by the next call."""
         try:
             with open(file, "rb") as body:
                 headers = {"Content-Length": str(os.fstat(body.fileno()).st_size), **headers}
                 status, answer = self._server.send("PUT", path, body, UPLOAD_SECONDS, **headers)
         except OSError as error:
             complain(f"{file} was not sent: {error.strerror}")
-            return
+            return True
         if not 200 <= status < 300:
             complain("{} was not sent: {}".format(file, answer.get("detail") or status_text(status)))
+        return not is_temporary(status)
 
     def _wait_delivered(self) -> None:
         path = f"/v1/runs/{self.rid}?wait=delivered&within=60"

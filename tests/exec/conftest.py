@@ -46,6 +46,8 @@ class Recorder(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.requests: list[Reported] = []
         self.status = 200
+        self.refused: dict[str, int] = {}  # status by part of the path
+        self.busy: list[int] = []  # seconds of `Retry-After`, for a request each that is too many
         self.answers: dict[str, list[dict[str, Any]]] = {}  # by path, each once
         self.silent = threading.Event()  # never answer
         self.stopping = threading.Event()
@@ -97,7 +99,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.stopping.wait(LIMIT_SECONDS)  # as long as there is no command
             return
         text = json.dumps(answers.pop(0) if answers else {}).encode()
-        self.send_response(self.server.status)
+        busy = self.server.busy.pop(0) if self.server.busy else 0
+        refused = [status for part, status in self.server.refused.items() if part in parts.path]
+        self.send_response(429 if busy else [*refused, self.server.status][0])
+        if busy:
+            self.send_header("Retry-After", str(busy))
         self.send_header("Content-Length", str(len(text)))
         self.end_headers()
         self.wfile.write(text)
