@@ -199,25 +199,26 @@ def export(config: Path | None, run_id: str, output: Path | None) -> None:
 
 
 @main.command()
-@click.argument("source", metavar="SOURCE")
-@click.argument("target", metavar="[TARGET]", required=False)
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.pass_obj
-def migrate(config: Path | None, source: str, target: str | None) -> None:
-    """Copy all data from one store to another, such as sqlite:///… to mongodb://….
+def backup(config: Path | None, file: Path) -> None:
+    """Copy the store and the reports to one file. The bots may go on meanwhile."""
+    from bot.cli.backup import back_up  # noqa: PLC0415
 
-    TARGET defaults to the `store.url` of the settings. Stop all bots first. A second call resumes where the
-    first one stopped.
-    """
-    from bot.cli.migrate import migrate as copy_store  # noqa: PLC0415
-    from bot.config.loader import collect_secrets  # noqa: PLC0415
-    from bot.telemetry.logging import configure  # noqa: PLC0415
-    from bot.telemetry.redaction import find_secrets  # noqa: PLC0415
+    contents = asyncio.run(back_up(_settings(config, quiet=True), file.resolve()))
+    _say(f"{file}: the store and {len(contents.reports)} reports")
 
-    settings = _settings(config, quiet=True)
-    target = target or settings.store.url
-    configure("WARNING", secrets=[*collect_secrets(settings), *find_secrets(source), *find_secrets(target)])
-    folder = Path(settings.reports.dir) if settings.reports.store == "gridfs" else None
-    asyncio.run(copy_store(source, target, _say, folder=folder))
+
+@main.command()
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Replace a store that has a history.")
+@click.pass_obj
+def restore(config: Path | None, file: Path, *, force: bool) -> None:
+    """Restore a backup to the store of the settings, SQLite or MongoDB. Stop all bots first."""
+    from bot.cli.restore import restore as replace_store  # noqa: PLC0415
+
+    contents = asyncio.run(replace_store(_settings(config, quiet=True), file.resolve(), force=force))
+    _say(f"restored the store of {contents.made_at:%Y-%m-%d %H:%M} UTC and {len(contents.reports)} reports")
 
 
 @main.group("api")

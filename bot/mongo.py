@@ -69,9 +69,15 @@ TEMPORARY_CODES = {
 class Mongo:
     """Connection to one database. `setting` is the settings key of its URL, for error texts."""
 
-    def __init__(self, address: str, *, setting: str = "store.url", database: str = "dingrun") -> None:
-        """Create the client. `database` is used if the URL names none. Raises `ConfigError` for a bad URL."""
+    def __init__(
+        self, address: str, *, setting: str = "store.url", database: str = "dingrun", prefix: str = ""
+    ) -> None:
+        """Create the client. `database` is used if the URL names none. Raises `ConfigError` for a bad URL.
+
+        The names of all collections get the prefix.
+        """
         self._setting = setting
+        self._prefix = prefix
         self._client = _client(address, setting)
         options = reading_options()
         self._database = self._client.get_default_database(
@@ -95,7 +101,21 @@ class Mongo:
         await asyncio.to_thread(self._client.close)  # blocks: it ends the sessions on the server
 
     def collection(self, name: str) -> "Collection":
-        return Collection(self._database[name], self._setting)
+        return Collection(self._database[self._prefix + name], self._setting)
+
+    async def names(self) -> set[str]:
+        """Return the names of the collections, with their prefix."""
+        with _translate(self._setting, writing=False):
+            return set(await self._database.list_collection_names())
+
+    async def rename(self, name: str, to: str) -> None:
+        """Rename a collection with its indexes, atomically. It replaces the one that has the new name."""
+        with _translate(self._setting, writing=True):
+            await self._database[name].rename(to, dropTarget=True)
+
+    async def drop_collection(self, name: str) -> None:
+        with _translate(self._setting, writing=True):
+            await self._database.drop_collection(name)
 
     async def drop(self) -> None:
         """Drop the database."""

@@ -685,6 +685,9 @@ class ReportArchive(Protocol):
     async def exists(self, path: str) -> bool:
         """Return whether a file is stored under this path."""
 
+    def paths(self) -> AsyncIterator[str]:
+        """Yield the paths of all files, in any order."""
+
     def read(self, path: str) -> AsyncIterator[bytes]:
         """Yield the content of a file in chunks. Raises `PermanentError` when there is none."""
 

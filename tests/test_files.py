@@ -111,6 +111,9 @@ class OneFile:
     async def exists(self, path: str) -> bool:
         return True
 
+    async def paths(self) -> AsyncIterator[str]:
+        yield "2026-11-24/a.xlsx"
+
     async def read(self, path: str) -> AsyncIterator[bytes]:
         yield b"workbook"
 

@@ -1,4 +1,4 @@
-"""Records of a store dump, the format in which a history moves from one store to another."""
+"""Records of a store dump, in which a history moves from one store to another."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,31 @@ from typing import Any, Protocol
 
 from bot.models import Task
 
-INTERNAL_KEYS = ("move:id", "move:from", "move:done")  # keys of the store itself, which are not copied
+KINDS = (
+    "facts",  # watermarks follow what they tell of
+    "lapses",  # each is told after the jobs of its alerts are stored
+    "runs",  # each ends after the jobs that follow are stored
+    "watches",  # a start is stored before its run
+    "jobs",
+    "documents",
+    "reports",  # each is stored before its job ends
+    "links",
+    "downloads",
+    "tasks",  # each ends before its run
+    "assets",  # they are stored before their task ends
+    "audit",
+    "overrides",
+    "booked",
+    "gates",
+)
+"""Kinds of records, in the order in which they are read while bots go on.
+
+What is stored later is read first. So whatever a record relies on is in the dump too, and what is missing
+follows from the rest, as after a crash.
+"""
+HISTORY_KINDS = ("runs", "jobs", "reports", "audit", "documents", "links", "tasks")
+"""Kinds of which a store that was never used has no record."""
+BATCH_SIZE = 500  # records per write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +89,6 @@ class BlockedLimit:
 class Dumpable(Protocol):
     """Store whose whole history can be read and written."""
 
-    @property
-    def kinds(self) -> Sequence[str]:
-        """Return the kinds of records, the same in every store."""
-
     async def count(self, kind: str) -> int:
         """Return the number of records of a kind."""
 
@@ -77,3 +97,15 @@ class Dumpable(Protocol):
 
     async def write(self, kind: str, entries: Sequence[Entry]) -> None:
         """Write the records that do not exist yet. Existing ones do not change."""
+
+
+async def copy_records(source: Dumpable, target: Dumpable) -> None:
+    """Copy all records. What the target has stays as it is."""
+    for kind in KINDS:
+        batch: list[Entry] = []
+        async for entry in source.read(kind):
+            batch.append(entry)
+            if len(batch) == BATCH_SIZE:
+                await target.write(kind, batch)
+                batch = []
+        await target.write(kind, batch)

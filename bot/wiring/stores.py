@@ -1,6 +1,8 @@
 """Open the store that `store.url` names: all ports on one file or one database."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
@@ -33,6 +35,7 @@ from bot.stores.sqlite.store import SqliteStore, sqlite_path
 from bot.stores.sqlite.tasks import SqliteTaskStore
 
 if TYPE_CHECKING:
+    from bot.mongo import Mongo
     from bot.stores.mongo.store import MongoStore
 
 
@@ -91,11 +94,38 @@ def sqlite_stores(store: SqliteStore) -> StoreSet:
     )
 
 
-def _in_mongodb(url: str) -> StoreSet:
+@asynccontextmanager
+async def staged_mongo_stores(url: str) -> AsyncIterator[tuple[StoreSet, Callable[[], Awaitable[None]]]]:
+    """Open empty stores beside those of a MongoDB database, and a function by which they replace them."""
+    _ensure_driver()
+    from bot.stores.mongo.staging import MongoStaging  # noqa: PLC0415
+
+    staging = MongoStaging(url)
+    stores = _on_mongo(staging.mongo)
     try:
-        from bot.mongo import Mongo  # noqa: PLC0415 - an extra, and 0.2 s that SQLite need not pay
+        await staging.clear()
+        await stores.store.open()
+        yield stores, staging.publish
+    finally:
+        await stores.store.close()
+        await staging.close()
+
+
+def _in_mongodb(url: str) -> StoreSet:
+    _ensure_driver()
+    from bot.mongo import Mongo  # noqa: PLC0415 - an extra, and 0.2 s that SQLite need not pay
+
+    return _on_mongo(Mongo(url))
+
+
+def _ensure_driver() -> None:
+    try:
+        import bot.mongo  # noqa: F401, PLC0415
     except ImportError:
         raise missing_extra("store.url: mongodb://…", "mongo") from None
+
+
+def _on_mongo(mongo: "Mongo") -> StoreSet:
     from bot.stores.mongo.archive import MongoArchive  # noqa: PLC0415
     from bot.stores.mongo.audit import MongoAudit  # noqa: PLC0415
     from bot.stores.mongo.dump import MongoDump  # noqa: PLC0415
@@ -108,7 +138,6 @@ def _in_mongodb(url: str) -> StoreSet:
     from bot.stores.mongo.stored_documents import MongoDocuments  # noqa: PLC0415
     from bot.stores.mongo.tasks import MongoTaskStore  # noqa: PLC0415
 
-    mongo = Mongo(url)
     return StoreSet(
         store=MongoStore(mongo),
         quota=MongoQuotaStore(mongo),

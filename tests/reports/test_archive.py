@@ -135,6 +135,9 @@ class Broken:
     async def exists(self, path: str) -> bool:
         return True
 
+    async def paths(self) -> AsyncIterator[str]:
+        yield PATH
+
     async def read(self, path: str) -> AsyncIterator[bytes]:
         yield b"half"
         raise TemporaryError("lost")

@@ -43,6 +43,10 @@ class MongoArchive:
     async def exists(self, path: str) -> bool:
         return await self._files.find_one({"_id": path}) is not None
 
+    async def paths(self) -> AsyncIterator[str]:
+        async for file in self._files.stream({}, fields=["_id"]):
+            yield file["_id"]
+
     async def read(self, path: str) -> AsyncIterator[bytes]:
         file = await self._files.find_one({"_id": path})
         if file is None:

@@ -7,7 +7,7 @@ from typing import Any
 from bot.downloads import DownloadLink
 from bot.models import Job
 from bot.mongo import Mongo
-from bot.stores.dump import INTERNAL_KEYS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
+from bot.stores.dump import Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
 from bot.stores.mongo.documents import (
     AUDIT,
     JOBS,
@@ -105,15 +105,12 @@ SHAPES: Mapping[str, Shape] = {
     ),
 }
 WHERE: Mapping[str, Document] = {
-    "facts": {"_id": {"$not": {"$in": list(INTERNAL_KEYS)}}},
     "gates": {"blocked_until": {"$ne": None}},
 }
 
 
 class MongoDump:
     """Dumpable on the database of a `MongoStore`, which opens and closes it."""
-
-    kinds: Sequence[str] = (*SHAPES, "downloads")
 
     def __init__(self, mongo: Mongo) -> None:
         self._mongo = mongo

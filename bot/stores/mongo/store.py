@@ -51,6 +51,10 @@ INDEXES: Mapping[str, Sequence[Keys]] = {  # each covers a whole sort order
     "assets": ([("task_id", UP), ("kind", UP), ("key", UP)],),
     "reservations": ([("until", UP)],),
 }
+COLLECTIONS = (
+    *INDEXES, "about", "counters", "facts", "files.chunks", "files.files", "gates", "overrides", "watches",
+)  # fmt: skip
+RESTORE = "restore"  # document in `about` while a restore replaces the collections
 RENAMED_FIELDS = (  # since version 3: collection, old name, new name
     ("runs", "cause", "idempotency_key"),
     ("runs", "tally", "task_counts"),
@@ -95,6 +99,11 @@ class MongoStore:
 
     async def _check_version(self) -> int:
         """Return the schema version. Raises `ConfigError` if it is newer than this DingRun."""
+        if await self._mongo.collection("about").find_one({"_id": RESTORE}):
+            raise ConfigError(
+                f"store.url: a restore of database {self._mongo.name} was interrupted: run `dingrun restore`"
+                " with --force again"
+            )
         found = await self._mongo.collection("about").find_one({"_id": "schema"})
         version = found["version"] if found else 0
         if version > SCHEMA_VERSION:

@@ -7,7 +7,7 @@ from sqlite3 import Row
 from typing import Any
 
 from bot.downloads import DownloadLink
-from bot.stores.dump import INTERNAL_KEYS, Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
+from bot.stores.dump import Asset, BlockedLimit, Entry, KeyValue, TaskRecord, UsageRecord
 from bot.stores.sqlite.documents import COLUMNS, document_from_row, document_row
 from bot.stores.sqlite.rows import (
     AUDIT,
@@ -37,20 +37,19 @@ class Table:
     record: Callable[[Row], Any]
     row: Callable[[Any], Mapping[str, Any]]
     number: str = ""
-    where: str = "true"
 
 
 def _model_table(rows: Rows[Any], name: str) -> Table:
     return Table(name=name, columns=rows.columns, record=rows.model, row=rows.row, number="rowid")
 
 
-def _record_table(kind: type[Any], name: str, where: str = "true") -> Table:
+def _record_table(kind: type[Any], name: str) -> Table:
     columns = tuple(kind.__dataclass_fields__)
 
     def record(row: Row) -> Any:
         return kind(**{column: row[column] for column in columns})
 
-    return Table(name=name, columns=columns, record=record, row=asdict, where=where)
+    return Table(name=name, columns=columns, record=record, row=asdict)
 
 
 def _task_record(row: Row) -> TaskRecord:
@@ -75,7 +74,7 @@ TABLES: Mapping[str, Table] = {
     "runs": _model_table(RUNS, "runs"),
     "jobs": _model_table(JOBS, "jobs"),
     "reports": _model_table(REPORTS, "reports"),
-    "facts": _record_table(KeyValue, "facts", f"key not in {INTERNAL_KEYS}"),
+    "facts": _record_table(KeyValue, "facts"),
     "tasks": Table(
         name="tasks",
         columns=(*TASKS.columns, "owner", "lease_until"),
@@ -125,19 +124,17 @@ TABLES: Mapping[str, Table] = {
 class SqliteDump:
     """Dumpable on the file of a `SqliteStore`, which opens and closes it."""
 
-    kinds: Sequence[str] = tuple(TABLES)
-
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
 
     async def count(self, kind: str) -> int:
         table = TABLES[kind]
-        (row,) = await self._store.rows(f"select count(*) from {table.name} where {table.where}")  # noqa: S608
+        (row,) = await self._store.rows(f"select count(*) from {table.name}")  # noqa: S608
         return int(row[0])
 
     async def read(self, kind: str) -> AsyncIterator[Entry]:
         table = TABLES[kind]
-        sql = f"select *, {table.number or 0} as insertion_number from {table.name} where {table.where}"  # noqa: S608
+        sql = f"select *, {table.number or 0} as insertion_number from {table.name}"  # noqa: S608
         async for row in self._store.stream(sql):
             yield Entry(number=row["insertion_number"], record=table.record(row))
 
