@@ -50,7 +50,7 @@ class UserActions:
             sender=Sender(id=person.id, name=person.name), at=state.clock.now(),
         )  # fmt: skip
         robots, group = state.robots_in(conversation), state.scenario.group(conversation)
-        app = next((a for a in robots if group is None or payloads.is_mentioned(a.robot_name, text)), None)
+        app = self._addressee(robots, "" if group is None else text)
         state.conversations.add(message)
         sent, why = False, "the robot was not mentioned" if robots else "there is no robot here"
         if app:
@@ -61,6 +61,12 @@ class UserActions:
             sent, why = await self._deliver(pending)
             state.conversations.publish_change(message)
         return {"id": message.id, "delivered": sent, "why": why}
+
+    def _addressee(self, robots: list[App], mention: str) -> App | None:
+        """Return the robot that a text mentions. Of several with the same name, a connected one is chosen."""
+        named = [app for app in robots if not mention or payloads.is_mentioned(app.robot_name, mention)]
+        connected = [app for app in named if self._hub.choose_connection(app, payloads.MESSAGE_TOPIC)]
+        return next(iter([*connected, *named]), None)
 
     def _member(self, conversation: str, user: str) -> Person:
         members = self._state.members(conversation)

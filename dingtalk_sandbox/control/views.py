@@ -97,7 +97,14 @@ def _conversations(state: SandboxState) -> list[Json]:
     scenario = state.scenario
     robot = scenario.apps[0].robot_name if scenario.apps else ""
     groups = [
-        {"id": g.id, "kind": "group", "title": g.title, "members": list(g.members), "chatId": g.chat_id}
+        {
+            "id": g.id,
+            "kind": "group",
+            "title": g.title,
+            "members": list(g.members),
+            "chatId": g.chat_id,
+            "robots": list(dict.fromkeys(a.robot_name for a in scenario.apps if a.robot in g.robots)),
+        }
         for g in scenario.groups
     ]
     oto = [

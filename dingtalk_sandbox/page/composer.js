@@ -2,7 +2,7 @@
 import { byId, h, icon } from "./dom.js";
 import { language, t } from "./i18n.js";
 import { fillPeople } from "./list.js";
-import { conversation, myself, people, robotName, sees, state } from "./state.js";
+import { conversation, myself, people, robotName, robotNames, sees, state } from "./state.js";
 
 // Each is [Chinese, English]. `chips` of a scene, texts or such pairs, replace them.
 const CHIPS = [["重跑", "rerun"], ["最近报告", "last report"], ["状态", "status"], ["计划", "schedules"], ["帮助", "help"]];
@@ -43,7 +43,7 @@ function grow() {
 
 function hint() {
   const text = box().value.trim();
-  const missed = inGroup() && text && !typedAt() && !text.includes(`@${robotName()}`);
+  const missed = inGroup() && text && !typedAt() && !robotNames().some((name) => text.includes(`@${name}`));
   const node = byId("say-hint");
   node.textContent = missed ? t("say.noat", { robot: robotName() }) : t("say.hint");
   node.classList.toggle("warn", Boolean(missed));
@@ -58,7 +58,7 @@ function typedAt() {
 
 function candidates(part) {
   const others = inGroup() ? people(conversation()).filter((p) => p.id !== state.me).map((p) => p.name) : [];
-  return [robotName(), ...others].filter((name) => name.toLowerCase().startsWith(part));
+  return [...robotNames(), ...others].filter((name) => name.toLowerCase().startsWith(part));
 }
 
 function insertName(name, from = box().selectionStart) {
@@ -83,7 +83,7 @@ function drawNames() {
   byId("names").replaceChildren(...names.map((name, i) => h("li", {
     role: "option", id: `name-${i}`, "aria-selected": String(i === chosen), data: { testid: "mention" },
     on: { pointerdown: (event) => event.preventDefault(), click: () => insertName(name, at.from) },
-  }, name, i === 0 && name === robotName() && h("span", { class: "tag" }, t("robot")))));
+  }, name, robotNames().includes(name) && h("span", { class: "tag" }, t("robot")))));
   byId("names").hidden = false;
   box().setAttribute("aria-expanded", "true");
   return box().setAttribute("aria-activedescendant", `name-${chosen}`);

@@ -68,13 +68,19 @@ export function unread(id) {
   return Math.max(0, (state.messages.get(id)?.length ?? 0) - (state.seen.get(id) ?? 0));
 }
 
+/** Return the names of the robots in the open conversation. */
+export function robotNames() {
+  return conversation()?.robots ?? [state.scene.robot?.name || "DingRun"];
+}
+
+/** Return the name of the first robot. */
 export function robotName() {
-  return state.scene.robot?.name || "DingRun";
+  return robotNames()[0] ?? state.scene.robot?.name ?? "DingRun";
 }
 
 /** Return {word after an @: displayed name}, longest first so that no name matches inside another. */
 export function mentionable() {
-  const names = [robotName(), ...state.scene.people.map((p) => p.name)].map((name) => [name, name]);
+  const names = [...robotNames(), ...state.scene.people.map((p) => p.name)].map((name) => [name, name]);
   const ids = state.scene.people.map((p) => [p.id, p.name]);
   return new Map([...names, ...ids].filter(([word]) => word).sort(([a], [b]) => b.length - a.length));
 }

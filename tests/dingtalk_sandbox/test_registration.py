@@ -168,3 +168,11 @@ async def test_the_page_is_not_for_other_websites() -> None:
         headers = {"Origin": "https://evil.example"}
         async with http.post(f"{sandbox.url}/_sandbox/registration", json={}, headers=headers) as answer:
             assert answer.status == 403
+
+
+async def test_of_two_robots_with_one_name_the_connected_one_hears(client: Client) -> None:
+    keys = await registered(client, robot_name="DingRun")
+    await client.control("robots", {"group": GROUP, "robot": keys["client_id"], "action": "add"})
+    async with client.listen(clientId=keys["client_id"], clientSecret=keys["client_secret"]) as listener:
+        assert (await client.say("@DingRun 帮助"))["delivered"] is True
+        assert (await listener.said())["robotCode"] == keys["client_id"]

@@ -1,5 +1,6 @@
-"""Validation of session webhooks, so that a forged message cannot choose where a reply is sent."""
+"""Validation of addresses that DingTalk sends, so that a forged one cannot choose where a reply is sent."""
 
+from collections.abc import Sequence
 from urllib.parse import SplitResult, urlsplit
 
 from bot.messengers.dingtalk.auth import DingTalkApp
@@ -10,10 +11,15 @@ PORTS = {"http": 80, "https": 443}
 
 def is_trusted_session_webhook(address: str, app: DingTalkApp) -> bool:
     """Return True for a host of DingTalk over TLS, or an API host of the settings."""
+    return is_dingtalk_address(address, (app.openapi_base, app.oapi_base))
+
+
+def is_dingtalk_address(address: str, bases: Sequence[str]) -> bool:
+    """Return True for a host of DingTalk over TLS, or the host of one of its APIs in `bases`."""
     try:
         parts = urlsplit(address)
         origin = _origin(parts)
-        configured = {_origin(urlsplit(base)) for base in (app.openapi_base, app.oapi_base)}
+        configured = {_origin(urlsplit(base)) for base in bases}
     except ValueError:  # an invalid port, brackets
         return False
     ambiguous = "@" in parts.netloc or "\\" in address or not address.isprintable()
