@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot import __version__
+from bot.cli.init.command import init
 from bot.errors import ConfigError, DingRunError
 from bot.files import PRIVATE_UMASK
 
@@ -219,6 +220,9 @@ def restore(config: Path | None, file: Path, *, force: bool) -> None:
 
     contents = asyncio.run(replace_store(_settings(config, quiet=True), file.resolve(), force=force))
     _say(f"restored the store of {contents.made_at:%Y-%m-%d %H:%M} UTC and {len(contents.reports)} reports")
+
+
+main.add_command(init)
 
 
 @main.group("api")

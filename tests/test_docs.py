@@ -30,7 +30,7 @@ from handlers import router
 ROOT = Path(__file__).parent.parent
 
 
-CHINESE = translations(ROOT)
+CHINESE = translations()
 SETTINGS = list(settings_below())
 
 

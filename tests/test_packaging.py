@@ -13,7 +13,7 @@ from bot import __version__
 from tests import ROOT
 from tests.test_architecture import TOPS
 
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "config.yaml", *TOPS)
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "config.yaml", "docs/zh-CN/settings.yaml", *TOPS)
 BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
 DINGRUN = "import sys; from bot.__main__ import main; main(sys.argv[1:], prog_name='dingrun')"
 
@@ -25,10 +25,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     source = folder / "source"
     source.mkdir()
     for name in SOURCES:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
-            shutil.copy(ROOT / name, source)
+            shutil.copy(ROOT / name, source / name)
     subprocess.run([sys.executable, "-c", BUILD, str(folder)], cwd=source, check=True, capture_output=True)  # noqa: S603 - our own program
     return zipfile.ZipFile(next(folder.glob("*.whl")))
 
@@ -61,9 +62,12 @@ def test_the_wheel_holds_every_file_of_our_packages(wheel: zipfile.ZipFile) -> N
     }
 
 
-def test_the_wheel_holds_the_example_of_the_settings(wheel: zipfile.ZipFile) -> None:
-    example = wheel.read(f"dingrun-{__version__}.data/data/share/dingrun/config.yaml")
-    assert example == (ROOT / "config.yaml").read_bytes()
+@pytest.mark.parametrize("name", ["config.yaml", "docs/zh-CN/settings.yaml"])
+def test_the_wheel_holds_the_example_of_the_settings_and_their_descriptions(
+    wheel: zipfile.ZipFile, name: str
+) -> None:
+    packed = wheel.read(f"dingrun-{__version__}.data/data/share/dingrun/{Path(name).name}")
+    assert packed == (ROOT / name).read_bytes()
 
 
 def test_the_wheel_installs_the_command(wheel: zipfile.ZipFile) -> None:

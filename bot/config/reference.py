@@ -4,6 +4,7 @@ In a checkout, `python -m bot.config.reference` writes them. A test compares the
 descriptions are in the model, their Chinese translations in `docs/zh-CN/settings.yaml`.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
@@ -132,7 +133,7 @@ def plain(value: Any) -> Any:
 def as_yaml(value: Any) -> str:
     """Write a value in one line. What holds a * is quoted: in front, YAML takes it for an alias."""
     if isinstance(value, str) and (not value or "*" in value):
-        return f'"{value}"'
+        return json.dumps(value, ensure_ascii=False)
     dumped = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000, sort_keys=False)
     return dumped.removesuffix("...\n").strip()
 
@@ -187,9 +188,9 @@ def _bounded(named: str, metadata: Sequence[Any], lang: str) -> str:
     return WORDS[lang]["from" if most is None else "range"].format(kind=named, least=least, most=most)
 
 
-def translations(root: Path = ROOT) -> Mapping[str, str]:
+def translations(path: Path = ROOT / TRANSLATIONS) -> Mapping[str, str]:
     """Read the Chinese descriptions by key."""
-    known: Mapping[str, str] = yaml.safe_load((root / TRANSLATIONS).read_text(encoding="utf-8"))
+    known: Mapping[str, str] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return known
 
 
@@ -232,7 +233,7 @@ def render_example(chinese: Mapping[str, str]) -> str:
         shown = name.upper() if DingDing in sections else name
         if not sections:
             (setting,) = (each for each in settings_below() if each.key == name)
-            lines += [_commented(f"{name}: {as_yaml(setting.default)}", setting, chinese), ""]
+            lines += [commented(f"{name}: {as_yaml(setting.default)}", setting, chinese), ""]
             continue
         lines.append(f"# {chinese[shown].rstrip('。')} / {(field.description or '').rstrip('.')}")
         if ScheduleSettings in sections:
@@ -261,8 +262,8 @@ def _section_lines(
 def _line(setting: Setting, chinese: Mapping[str, str]) -> str:
     default, blank = setting.default, setting.key.startswith("DINGDING.")
     if default is None and not blank:
-        return _commented(f"  # {setting.name}: {as_yaml(setting.example)}", setting, chinese)
-    return _commented(f"  {setting.name}: {as_yaml('' if default is None else default)}", setting, chinese)
+        return commented(f"  # {setting.name}: {as_yaml(setting.example)}", setting, chinese)
+    return commented(f"  {setting.name}: {as_yaml('' if default is None else default)}", setting, chinese)
 
 
 def _schedule_lines(chinese: Mapping[str, str]) -> Iterator[str]:
@@ -272,17 +273,14 @@ def _schedule_lines(chinese: Mapping[str, str]) -> Iterator[str]:
             shown = f"{start}{setting.name}: {as_yaml(EXAMPLE[setting.name])}"
         else:
             shown = f"{start}# {setting.name}: {as_yaml(setting.example)}"
-        yield _commented(shown, setting, chinese)
+        yield commented(shown, setting, chinese)
 
 
-def _commented(text: str, setting: Setting, chinese: Mapping[str, str]) -> str:
-    """Put the choices and the first sentence of both descriptions behind the value."""
-    kind = _named(setting.field.metadata)
-    unit = ("（秒）", " (seconds)") if kind == SECONDS else ("", "")
-    both = (
-        _first(chinese.get(setting.key, ""), "zh") + unit[0],
-        _first(setting.field.description or "", "en") + unit[1],
-    )
+def commented(text: str, setting: Setting, chinese: Mapping[str, str]) -> str:
+    """Put the choices and the first sentence of the descriptions behind the value."""
+    units = {"zh": "（秒）", "en": " (seconds)"} if _named(setting.field.metadata) == SECONDS else {}
+    texts = {"zh": chinese.get(setting.key, ""), "en": setting.field.description or ""}
+    both = [_first(text, lang) + units.get(lang, "") for lang, text in texts.items() if text]
     choices = " | ".join(list_choices(setting.field.annotation))
     return f"{text:<{COMMENT_COLUMN}}  # {choices}{choices and ': '}{' / '.join(both)}"
 
@@ -294,7 +292,7 @@ def _first(description: str, lang: str) -> str:
 
 def write_all(root: Path = ROOT) -> None:
     """Write the pages and the example anew."""
-    chinese = translations(root)
+    chinese = translations(root / TRANSLATIONS)
     for lang, page in PAGES.items():
         text = (root / page).read_text(encoding="utf-8")
         (root / page).write_text(render_page(text, lang, chinese), encoding="utf-8")

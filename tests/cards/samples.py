@@ -667,6 +667,7 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
     ],
     "login_no_pages": [{}],
     "login_in_private": [{}],
+    "setup_card": [{"watched": "每日巡检、backup"}, {"watched": ""}],
     "login_link": [{"url": Markup("https://run.example.com/status/login/0a1b"), "until": NOW}],
     "logout_done": [{"count": count} for count in (0, 1, 2)],
     "regenerate_accepted": [{"schedule": "每日巡检", "run": "r1"}],

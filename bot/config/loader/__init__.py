@@ -20,7 +20,7 @@ from bot.config.settings import Settings
 from bot.config.validation import find_conflicts
 from bot.errors import ConfigError
 
-__all__ = ["Settings", "collect_secrets", "describe_source", "load"]
+__all__ = ["Settings", "collect_secrets", "describe_source", "load", "validate"]
 
 DEFAULT_FILE = "config.yaml"
 
@@ -34,7 +34,11 @@ def load(path: Path | None = None) -> Settings:
     chosen = path or Path(DEFAULT_FILE)
     if path and not path.is_file():
         raise ConfigError(f"{path}: no such file")
-    file = read_settings_file(chosen) if chosen.is_file() else SettingsFile()
+    return validate(read_settings_file(chosen) if chosen.is_file() else SettingsFile(), chosen)
+
+
+def validate(file: SettingsFile, chosen: Path = Path(DEFAULT_FILE)) -> Settings:
+    """Validate what a file has, with the environment over it. Raises `ConfigError` as `load` does."""
     given = read_environment()
     sources = Sources(file=chosen.name, line_of=file.line_of, given=given)
     problems = [*unknown_variables(), *file.problems]

@@ -1,0 +1,44 @@
+"""Step 5: the first card in the group, which shows that everything works."""
+
+import asyncio
+import uuid
+
+from bot.cli.init.dialogue import Dialogue
+from bot.cli.init.watch import describe_watched
+from bot.config.settings import Settings
+from bot.errors import DingRunError
+from bot.models import Destination, RenderedCard
+from bot.runtime import utc_now
+from bot.wiring.messengers import open_channels
+from cards.card_template import CardTemplate
+from cards.render import Cards
+
+CARD = "setup_card"
+
+
+def send_first_card(dialogue: Dialogue, settings: Settings) -> bool:
+    """Send a card to the default group. Returns False, after saying why, if DingTalk does not take it."""
+    try:
+        asyncio.run(_send(settings, render_first_card(settings, describe_watched(dialogue, settings))))
+    except DingRunError as error:
+        dialogue.say("card_failed", style="red", why=dialogue.explain(error))
+        return False
+    dialogue.say("card_sent", style="green")
+    return True
+
+
+def render_first_card(settings: Settings, watched: str) -> RenderedCard:
+    """Render the card in the language of the settings."""
+    ding = settings.dingding
+    template = CardTemplate.chosen(ding.card_template_id, ding.card_variables)
+    message = Cards(lang=settings.lang, zone=settings.timezone).reply(CARD, watched=watched)
+    title, _, body = message.text.partition("\n")
+    headline = title.strip("*# ")
+    params = template.params(title=headline, markdown=body.strip(), tips="", buttons=[])
+    return RenderedCard(template_id=template.id, params=params, headline=headline)
+
+
+async def _send(settings: Settings, card: RenderedCard) -> None:
+    destination = Destination.parse(f"group:{settings.dingding.default_chat_id}")
+    async with open_channels(settings, utc_now) as channels:
+        await channels.to(destination).send_card(destination, card, f"setup-{uuid.uuid4().hex}")
