@@ -16,9 +16,10 @@ from bot.messengers.dingtalk.http import dingtalk_session
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, RateLimiter
 from bot.models import Clock
 from bot.runtime import owner_name, stop_on_signals, utc_now
-from bot.telemetry.loops import counting_errors, keep_alive, loop_step
+from bot.telemetry.loops import counting_errors, keep_alive, loop_step, measure_lag
 from bot.telemetry.metrics import Metrics
 from bot.telemetry.redaction import redact_url
+from bot.web.health import Vitals
 from bot.wiring.api import ApiAdapters
 from bot.wiring.engines import open_engine
 from bot.wiring.exporters import build_exporter
@@ -78,7 +79,9 @@ class App:
                 owner=owner,
             )
             self.services = build_services(settings, adapters)
-            self.streams = build_streams(dingtalk, self.services.dispatcher, rate_limiter)
+            self.streams = build_streams(
+                dingtalk, self.services.dispatcher, rate_limiter, self._metrics.frame
+            )
             self.incidents = build_incident_monitor(settings, adapters, self.services, self.streams)
             self._clock_guard = ClockGuard(self.stores.store, self.stores.tasks, clock=clock)
             self._stack = self._stack.pop_all()
@@ -115,6 +118,7 @@ class App:
             ),
             *([("api", self._repair_reports)] if self._settings.api.keys else []),
             ("housekeeping", self._run_housekeeping),
+            ("lag", lambda: measure_lag(self._metrics.lag)),
             ("incidents", lambda: self.incidents.run(INCIDENT_INTERVAL_SECONDS)),
             *((f"stream {name}".strip(), stream.run) for name, stream in self.streams.items()),
             *([("web", self._serve_web)] if self._settings.web.port else []),
@@ -152,14 +156,23 @@ class App:
             self._settings,
             ApiAdapters(stores=self.stores, engine=self.engine, metrics=self._metrics),
             self.services,
-            self._connected,
+            self._vitals(),
             self._identities,
         )
         await server.serve(self._settings.web.host, self._settings.web.port)
 
-    def _connected(self) -> bool | None:
-        streams = self.streams.values()
-        return all(stream.connected.is_set() for stream in streams) if streams else None
+    def _vitals(self) -> Vitals:
+        now = asyncio.get_running_loop().time
+        streams = self.streams.items()
+        return Vitals(
+            connected=lambda: {name: stream.connected.is_set() for name, stream in streams},
+            frame_ages=lambda: {
+                name: now() - stream.last_frame_at
+                for name, stream in streams
+                if stream.last_frame_at is not None
+            },
+            parts=lambda: self.incidents.states,
+        )
 
     async def _run_housekeeping(self) -> None:
         """Run every step of housekeeping once a minute. A step that fails does not stop the others."""
@@ -179,16 +192,10 @@ class App:
             "delete old reports of other systems": self.services.external_retention.sweep,
             "purge the logins": self.services.context.people.logins.purge_expired,
             "clear payloads": self.services.payload_retention.sweep,
-            "measure the export backlog": self.measure_backlog,
             "check the quota": self._alert_quota,
             "check for stalled exports": self._alert_stalled_exports,
             "check the engine": self.alert_engine_warnings,
         }
-
-    async def measure_backlog(self) -> None:
-        """Export how many reports wait, and for how long, as metrics."""
-        backlog = await self.services.exports.backlog()
-        self._metrics.reports_behind(waiting=backlog.waiting, lag=backlog.lag)
 
     async def _alert_quota(self) -> None:
         await self.services.operator_alerts.alert_quota(await self.services.governor.warnings())

@@ -187,3 +187,11 @@ async def update_payload(claim: Claim, **changes: Any) -> DeliveryPayload:
     if changed != payload:
         await claim.update_payload(changed.as_json(), without=payload.as_json())
     return changed
+
+
+def was_sent_alone(summary: Job) -> bool:
+    """Return whether a card or message was sent, by itself and without being asked for again."""
+    result, payload = DeliveryResult.of(summary), DeliveryPayload.of(summary)
+    return not (
+        result.silent or result.skipped or result.digest or result.fallback_reason or payload.resend_of
+    )

@@ -16,11 +16,11 @@ idempotent.
 """
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from bot.delivery.consequences import DELIVERY_KINDS, MAX_JOBS_OF_RUN, derive_consequences
-from bot.delivery.payload import destination_of
+from bot.delivery.payload import destination_of, was_sent_alone
 from bot.delivery.plan import job_id
 from bot.jobs.queue import Jobs
 from bot.models import Job, JobState, PushStatus, Run, RunStatus
@@ -41,9 +41,13 @@ RECENT_RUNS_WINDOW = timedelta(hours=1)
 class Reconciler:
     """Repairs what a crash left between a finished job and its consequences."""
 
-    def __init__(self, store: Store, jobs: Jobs) -> None:
+    def __init__(
+        self, store: Store, jobs: Jobs, *, on_visible: Callable[[float], None] | None = None
+    ) -> None:
+        """Make a reconciler. `on_visible` gets the seconds from the end of a run to its card or message."""
         self._store = store
         self._jobs = jobs
+        self._on_visible = on_visible
 
     async def run(self) -> None:
         """Repair the pending runs, and the runs with a job that finished since any bot did this last."""
@@ -69,6 +73,14 @@ class Reconciler:
         """Release the file that waits for its card or message."""
         await self._jobs.make_due([job_id("file", summary.run_id, destination_of(summary))])
         await self.settle(summary.run_id)
+        await self._measure(summary)
+
+    async def _measure(self, summary: Job) -> None:
+        """Measure how long a summary took, unless it waited on purpose (in a digest) or for a person."""
+        run = await self._store.find_run(summary.run_id)
+        sent = summary.state is JobState.DONE and was_sent_alone(summary)
+        if self._on_visible and sent and run and run.end_time and summary.ended_at:
+            self._on_visible(max((summary.ended_at - run.end_time).total_seconds(), 0.0))
 
     async def on_delivery_finished(self, job: Job) -> None:
         """Derive what follows from a file or an update."""

@@ -43,6 +43,7 @@ class Claim:
 
     def __init__(self, store: Store, job: Job, clock: Clock, lease: timedelta) -> None:
         self.job = job
+        self.error: Exception | None = None  # that this attempt failed with
         self._store = store
         self._clock = clock
         self._lease = lease
@@ -142,7 +143,7 @@ class Jobs:
         clock: Clock,
         owner: str,
         skew: timedelta = NO_SKEW,
-        on_outcome: Callable[[Job], None] | None = None,
+        on_outcome: Callable[[Job, str], None] | None = None,
     ) -> None:
         self._store = store
         self._on_outcome = on_outcome
@@ -240,10 +241,13 @@ class Jobs:
         except Postpone as wait:
             return {"state": JobState.TODO, "due_at": wait.due}
         except TemporaryError as error:
+            claim.error = error
             return self._after_failure(claim.job, error) | self._tried(claim.job, error)
         except DingRunError as error:
+            claim.error = error
             return {"state": JobState.DEAD, "error": redacted(str(error))} | self._tried(claim.job, error)
         except Exception as error:  # the edge of the job loop: one bug must not stop other jobs
+            claim.error = error
             log.exception("job %s failed with an unexpected error", claim.job.id)
             return self._after_failure(claim.job, TemporaryError(type(error).__name__, uncertain=True))
         tries = {"tries": claim.job.result["tries"]} if "tries" in claim.job.result else {}
@@ -320,7 +324,7 @@ class Jobs:
         try:
             saved = await claim.save(**changes)
             if self._on_outcome:
-                self._on_outcome(claim.job)
+                self._on_outcome(claim.job, type(claim.error).__name__ if claim.error else "")
             if saved and ended:
                 await kind.on_finished(claim.job)
             if not ended:

@@ -14,6 +14,7 @@ from bot.errors import ConfigError, DingRunError, TemporaryError
 
 log = logging.getLogger(__name__)
 
+LAG_INTERVAL_SECONDS = 5.0
 RESTART_SECONDS = 5.0  # before a loop is restarted after an exception
 
 CountError = Callable[[str], None]
@@ -98,3 +99,12 @@ async def keep_alive(loop: str, run: Callable[[], Awaitable[object]]) -> None:
         else:
             return
         await asyncio.sleep(RESTART_SECONDS)
+
+
+async def measure_lag(record: Callable[[float], None]) -> None:
+    """Record, every few seconds until cancelled, by how many seconds the event loop is late."""
+    now = asyncio.get_running_loop().time
+    while True:
+        due = now() + LAG_INTERVAL_SECONDS
+        await asyncio.sleep(LAG_INTERVAL_SECONDS)
+        record(max(now() - due, 0.0))

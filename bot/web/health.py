@@ -1,36 +1,61 @@
 """`/healthz`, `/readyz` and `/metrics`, for machines."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from aiohttp import web
 
+from bot.delivery.incidents.monitor import PartState
 from bot.delivery.resend import Resender
 from bot.errors import DingRunError
 from bot.models import JobState, QuotaKind, RunStatus
 from bot.ports import Store
+from bot.quota.budget import forecast
 from bot.quota.governor import Governor
+from bot.reports.exports import ReportExports
+from bot.telemetry.logging import redacted
 from bot.telemetry.metrics import Metrics
 
-Connected = Callable[[], bool | None]  # None without an app: there is no Stream to be connected
+MEDIA_TYPE = "application/health+json"  # draft-inadarei-api-health-check, without `version`
+MAX_OUTPUT_LENGTH = 300
+
+
+def _nothing() -> Mapping[str, float]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vitals:
+    """What the loops of the service know of it.
+
+    - `connected`: by app, whether its Stream is connected. Empty without an app.
+    - `frame_ages`: by app, the seconds since the last frame of its Stream.
+    - `parts`: what the last probe of each part found.
+    """
+
+    connected: Callable[[], Mapping[str, bool]]
+    frame_ages: Callable[[], Mapping[str, float]] = _nothing
+    parts: Callable[[], Mapping[str, PartState]] = field(default=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthServices:
+    """What is asked when its state is requested."""
+
+    store: Store
+    deliveries: Resender
+    governor: Governor
+    exports: ReportExports
 
 
 class Health:
     """Says whether the process lives, whether it can work, and what it has done."""
 
-    def __init__(
-        self,
-        store: Store,
-        deliveries: Resender,
-        governor: Governor,
-        *,
-        metrics: Metrics,
-        connected: Connected,
-    ) -> None:
-        self._store = store
-        self._governor = governor
-        self._deliveries = deliveries
+    def __init__(self, services: HealthServices, *, metrics: Metrics, vitals: Vitals) -> None:
+        self._services = services
         self._metrics = metrics
-        self._connected = connected
+        self._vitals = vitals
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -43,24 +68,79 @@ class Health:
         return web.Response(text="ok\n")
 
     async def ready(self, request: web.Request) -> web.Response:
-        """200, or 503 with what is missing."""
+        """Return the state of each part.
+
+        Without the store or a Stream, nothing useful is done: 503. Another part that does not work is a
+        warning.
+        """
+        needed = {"store": await self._store_error(), **self._stream_errors()}
+        others = {
+            part: state for part, state in self._vitals.parts().items() if not part.startswith("stream")
+        }
+        fails = any(needed.values())
+        warns = not all(state.works for state in others.values())
+        checks = {part: [_check(error)] for part, error in needed.items()}
+        for part, state in others.items():
+            found = _check("" if state.works else state.why or "does not work", warning=True)
+            checks[part] = [{**found, "time": state.checked_at.isoformat(timespec="seconds")}]
+        status = "fail" if fails else "warn" if warns else "pass"
+        return web.json_response(
+            {"status": status, "checks": checks},
+            status=HTTPStatus.SERVICE_UNAVAILABLE if fails else HTTPStatus.OK,
+            content_type=MEDIA_TYPE,
+        )
+
+    async def _store_error(self) -> str:
         try:
-            await self._store.find_value("ready")
+            await self._services.store.find_value("ready")
         except DingRunError as error:
-            return web.Response(status=503, text=f"store: {error}\n")
-        if self._connected() is False:
-            return web.Response(status=503, text="stream: not connected\n")
-        return web.Response(text="ready\n")
+            return str(error)
+        return ""
+
+    def _stream_errors(self) -> dict[str, str]:
+        return {
+            f"stream {app}".strip(): "" if connected else "not connected"
+            for app, connected in self._vitals.connected().items()
+        }
 
     async def metrics(self, request: web.Request) -> web.Response:
-        undelivered = await self._deliveries.count_undelivered()
-        balance = await self._governor.balance()
-        text = self._metrics.show(
-            open_runs=len(await self._store.find_runs(status=RunStatus.RUNNING, limit=0)),
-            dead=undelivered[JobState.DEAD],
-            unconfirmed=undelivered[JobState.UNCONFIRMED],
-            api_calls=balance.used(QuotaKind.API),
-            stream_calls=balance.used(QuotaKind.STREAM),
-            stream=bool(self._connected()),
+        """Return all metrics. Those that are counted in the store keep their last values while it fails."""
+        works = True
+        try:
+            await self._count_in_store()
+        except DingRunError:
+            works = False
+        gauge = self._metrics.set_gauge
+        gauge("part", works, part="store")
+        for part, state in self._vitals.parts().items():
+            gauge("part", state.works, part=part)
+        for app, connected in self._vitals.connected().items():
+            gauge("stream", connected, app=app)
+        for app, seconds in self._vitals.frame_ages().items():
+            gauge("frame_age", seconds, app=app)
+        return web.Response(
+            body=self._metrics.show(),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
         )
-        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    async def _count_in_store(self) -> None:
+        gauge = self._metrics.set_gauge
+        undelivered = await self._services.deliveries.count_undelivered()
+        gauge("dead", undelivered[JobState.DEAD])
+        gauge("unconfirmed", undelivered[JobState.UNCONFIRMED])
+        gauge("open_runs", len(await self._services.store.find_runs(status=RunStatus.RUNNING, limit=0)))
+        backlog = await self._services.exports.backlog()
+        gauge("exports_waiting", backlog.waiting)
+        gauge("export_lag", backlog.lag.total_seconds())
+        balance = await self._services.governor.balance()
+        for kind in QuotaKind:
+            gauge("quota_used", balance.used(kind), quota=kind.value)
+            gauge("quota_limit", balance.budget.limit(kind), quota=kind.value)
+            if expected := forecast(balance, kind):
+                gauge("quota_forecast", expected.at_end, quota=kind.value)
+
+
+def _check(error: str, *, warning: bool = False) -> dict[str, str]:
+    if not error:
+        return {"status": "pass"}
+    return {"status": "warn" if warning else "fail", "output": redacted(error)[:MAX_OUTPUT_LENGTH]}

@@ -49,7 +49,7 @@ from bot.runs.schedule_lookup import ScheduleLookup
 from bot.runs.scheduler import Scheduler
 from bot.runs.watcher import Watcher
 from bot.telemetry.metrics import Metrics
-from bot.wiring.audit import build_audit_log
+from bot.wiring.audit import build_audit_log, count_commands
 from bot.wiring.chat import build_guards, build_logins
 from bot.wiring.discoveries import build_discoveries
 from bot.wiring.engines import build_external_records
@@ -147,7 +147,9 @@ class _Builder:
         self._resender = Resender(self._store, self._jobs)
         self._links = build_links(settings, adapters.stores, adapters.clock)
         self._download_log = DownloadLog(adapters.stores.links, clock=adapters.clock)
-        self._audit_log = build_audit_log(settings, adapters.stores, adapters.clock)
+        self._audit_log = build_audit_log(
+            settings, adapters.stores, adapters.clock, on_entry=count_commands(adapters.metrics)
+        )
         ways = AlertChannels(
             operators=resolve_operators(settings),
             channels=adapters.channels,
@@ -160,7 +162,7 @@ class _Builder:
             self._delivery_services, adapters.stores.lapses, self._overrides, enabled=settings.notify.lapses
         )
         self._delivery = DeliveryRequests(self._store, self._jobs, self._delivery_services.governor)
-        self._reconciler = Reconciler(self._store, self._jobs)
+        self._reconciler = Reconciler(self._store, self._jobs, on_visible=adapters.metrics.visible)
 
     def services(self) -> Services:
         adapters, store, context = self._adapters, self._store, self._context()

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from bot.chat.audited import AuditedDispatcher
 from bot.messengers.dingtalk.rate_limiter import RateLimiter
-from bot.messengers.dingtalk.stream import StreamConnection, StreamOptions
+from bot.messengers.dingtalk.stream import OnFrame, StreamConnection, StreamOptions, ignore_frame
 from bot.models import CardTap, Message
 from bot.wiring.messengers import DingTalkConnection
 
@@ -17,7 +17,10 @@ Receiver = Callable[[Event], Awaitable[Answer]]
 
 
 def build_streams(
-    dingtalk: DingTalkConnection, dispatcher: AuditedDispatcher, rate_limiter: RateLimiter
+    dingtalk: DingTalkConnection,
+    dispatcher: AuditedDispatcher,
+    rate_limiter: RateLimiter,
+    on_frame: OnFrame = ignore_frame,
 ) -> Mapping[str, StreamConnection]:
     """Build the connections by the names of their apps; "" is the app in `DINGDING`."""
     receive_message = count_inbound(rate_limiter, dispatcher.receive_message)
@@ -28,7 +31,7 @@ def build_streams(
             robot,
             with_app(name, receive_message),
             with_app(name, receive_tap),
-            options=StreamOptions(rate_limiter=rate_limiter),
+            options=StreamOptions(rate_limiter=rate_limiter, on_frame=on_frame),
         )
         for name, robot in dingtalk.robots.items()
     }

@@ -1,13 +1,11 @@
 """Build the HTTP server: health, pages, downloads and API."""
 
-from collections.abc import Callable
-
 from bot.config.settings import Settings
 from bot.ports import Identities
 from bot.web.download_audit import DownloadAudit
 from bot.web.downloads import Downloads, DownloadServices
 from bot.web.guard import AdminGuard
-from bot.web.health import Health
+from bot.web.health import Health, HealthServices, Vitals
 from bot.web.server import WebServer
 from bot.wiring.api import PATHS, ApiAdapters, build_api_routes
 from bot.wiring.pages import build_web_app
@@ -18,14 +16,20 @@ def build_web_server(
     settings: Settings,
     adapters: ApiAdapters,
     services: Services,
-    connected: Callable[[], bool | None],
+    vitals: Vitals,
     identities: Identities | None = None,
 ) -> WebServer:
-    """Build the server. `connected` tells if all Streams are connected, None without any."""
+    """Build the server. `vitals` are what the loops of the service know of it."""
     web = settings.web
     token = web.status_token.get_secret_value() if web.status_token else ""
     store, metrics = adapters.stores.store, adapters.metrics
-    health = Health(store, services.resender, services.governor, metrics=metrics, connected=connected)
+    asked = HealthServices(
+        store=store,
+        deliveries=services.resender,
+        governor=services.governor,
+        exports=services.exports,
+    )
+    health = Health(asked, metrics=metrics, vitals=vitals)
     app = build_web_app(settings, services, adapters.engine, identities)
     download_services = DownloadServices(
         reports=services.reports,

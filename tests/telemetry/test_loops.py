@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from prometheus_client import generate_latest
 
 from bot.app import App
 from bot.config.loader import Settings
+from bot.delivery.incidents.monitor import IncidentMonitor
 from bot.delivery.reconcile import Reconciler
 from bot.engines.embedded.engine import EmbeddedEngine
 from bot.errors import ConfigError, PermanentError, TemporaryError
@@ -24,12 +25,10 @@ from bot.reports.repository import Reports
 from bot.runs.discovery import RunDiscovery
 from bot.runs.scheduler import Scheduler
 from bot.runs.watcher import Watcher
-from bot.runtime import utc_now
 from bot.stores.sqlite.tasks import SqliteTaskStore
-from bot.telemetry.loops import LoopErrors, counting_errors, keep_alive, loop_item
+from bot.telemetry.loops import LoopErrors, counting_errors, keep_alive, loop_item, measure_lag
 from bot.web.server import WebServer
 from tests.brokers import free_port
-from tests.factories import make_job
 
 FAST = 0.001  # seconds
 
@@ -77,6 +76,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         "app.HOUSEKEEPING_INTERVAL_SECONDS",
         "app.DISCOVERY_INTERVAL_SECONDS",
         "app.WATCH_INTERVAL_SECONDS",
+        "app.INCIDENT_INTERVAL_SECONDS",
         "runs.scheduler.TICK_SECONDS",
         "jobs.pool.POLL_INTERVAL_SECONDS",
         "jobs.pool.BUSY_INTERVAL_SECONDS",
@@ -103,7 +103,8 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (RunDiscovery, "poll", "discovery"),
         (RunDiscovery, "run", "discovery"),
         (Reconciler, "run", "housekeeping"),
-        (App, "measure_backlog", "housekeeping: measure the export backlog"),
+        (IncidentMonitor, "check", "incidents"),
+        (IncidentMonitor, "run", "incidents"),
         (Reports, "purge_expired", "housekeeping: purge expired reports"),
         (Governor, "warnings", "housekeeping: check the quota"),
         (ReportExports, "stalled_exports", "housekeeping: check for stalled exports"),
@@ -140,16 +141,14 @@ async def test_a_step_of_housekeeping_that_fails_keeps_no_other_from_being_taken
         await last.survived.wait()
 
 
-async def test_how_far_reports_lag_can_be_measured(tmp_path: Path) -> None:
-    async with running(tmp_path) as app:
-        created = utc_now() - timedelta(minutes=5)
-        await app.stores.store.add_job(
-            make_job(kind="export", created_at=created, due_at=utc_now() + timedelta(hours=1))
-        )
-        await app.measure_backlog()
-        measured = generate_latest(app._metrics._registry).decode()
-    assert "dingrun_exports_waiting 1.0" in measured
-    assert "dingrun_export_lag_seconds 30" in measured
+async def test_the_delay_of_the_event_loop_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.telemetry.loops.LAG_INTERVAL_SECONDS", 0.0)
+    lags: asyncio.Queue[float] = asyncio.Queue()
+    measuring = asyncio.create_task(measure_lag(lags.put_nowait))
+    await asyncio.sleep(0)
+    time.sleep(0.02)  # noqa: ASYNC251 - what blocks the loop
+    assert await lags.get() >= 0.02
+    measuring.cancel()
 
 
 async def test_a_wrong_setting_still_ends_the_service() -> None:

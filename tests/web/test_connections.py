@@ -18,7 +18,7 @@ from bot.telemetry.metrics import Metrics
 from bot.web.connections import ConnectionLimits, FaultLog
 from bot.web.downloads import CHUNK_BYTES
 from bot.web.guard import AdminGuard
-from bot.web.health import Health
+from bot.web.health import Health, HealthServices, Vitals
 from bot.web.pages.visitors import SESSION_COOKIE
 from bot.web.server import WebServer
 from bot.wiring.pages import build_web_app
@@ -84,7 +84,11 @@ class House:
 async def house(core: CoreHarness, *, proxies: tuple[str, ...] = (), **limits: float) -> AsyncIterator[House]:
     metrics = Metrics()
     deliveries = Resender(core.store, core.jobs)
-    health = Health(core.store, deliveries, core.governor, metrics=metrics, connected=lambda: True)
+    health = Health(
+        HealthServices(store=core.store, deliveries=deliveries, governor=core.governor, exports=core.exports),
+        metrics=metrics,
+        vitals=Vitals(connected=lambda: {"": True}),
+    )
     pages = build_web_app(core.settings(), core.services, core.engine).routes()
 
     async def slow(request: web.Request) -> web.Response:

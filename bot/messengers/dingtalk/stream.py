@@ -39,6 +39,16 @@ OnMessage = Callable[[Message], Awaitable[None]]
 OnTap = Callable[[CardTap], Awaitable[Mapping[str, str]]]
 
 
+OnFrame = Callable[[str, str, float], None]
+"""Gets the topic of a frame, its outcome, and the seconds until it was acknowledged."""
+
+TOPICS = {MESSAGES_TOPIC: "message", TAPS_TOPIC: "tap"}
+
+
+def ignore_frame(topic: str, outcome: str, seconds: float) -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class StreamOptions:
     """Timeouts of a Stream connection."""
@@ -48,6 +58,7 @@ class StreamOptions:
     drain_seconds: float = 12.0  # an old connection stays open for its last acks; DingTalk closes it after 10
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     rate_limiter: NullRateLimiter = field(default_factory=NullRateLimiter)  # blocks calls during a ban
+    on_frame: OnFrame = ignore_frame
 
 
 @dataclass(eq=False)
@@ -80,6 +91,7 @@ class StreamConnection:
         self._sockets: set[_Socket] = set()
         self._short_connections = 0
         self.connected = asyncio.Event()
+        self.last_frame_at: float | None = None  # by the clock of the event loop
         self.refusal = ""  # why DingTalk rejects the app, as of the last attempt
         credential = Credential(app.app_key, app.app_secret)
         self._client = SdkClient(credential, logging.getLogger("dingtalk_stream"))
@@ -197,12 +209,14 @@ class StreamConnection:
 
     async def _handle(self, socket: _Socket, raw: str) -> None:
         """Handle system frames at once and others concurrently. A malformed frame is skipped."""
+        self.last_frame_at = asyncio.get_running_loop().time()
         try:
             frame = json.loads(raw)
         except (ValueError, RecursionError):
             frame = None
         if not isinstance(frame, dict) or not isinstance(frame.get("headers"), dict):
             log.warning("a malformed frame of %d characters was skipped", len(raw))
+            self._options.on_frame("other", "malformed", 0.0)
             return
         if frame.get("type") == SystemMessage.TYPE:
             await self._answer_safely(socket, frame)
@@ -211,6 +225,7 @@ class StreamConnection:
                 socket.leaving.set()
             return
         if len(socket.pending) >= MAX_PENDING_FRAMES:
+            self._options.on_frame(_topic(frame), "dropped", 0.0)
             return
         task = asyncio.create_task(self._answer_safely(socket, frame), name="stream frame")
         socket.pending.add(task)
@@ -222,23 +237,35 @@ class StreamConnection:
             await self._answer(socket, frame)
 
     async def _answer(self, socket: _Socket, frame: Mapping[str, Any]) -> None:
+        loop = asyncio.get_running_loop()
+        received_at = loop.time()
+        outcome = await self._ack(socket, frame)
+        self._options.on_frame(_topic(frame), outcome, loop.time() - received_at)
+
+    async def _ack(self, socket: _Socket, frame: Mapping[str, Any]) -> str:
+        """Handle a frame, acknowledge it, and return what came of it."""
         try:
             ack = await self._client.ack(frame)
         except TemporaryError as error:  # DingTalk redelivers what is not acknowledged
             log.warning("a frame could not be stored and is not acknowledged: %s", error)
-            return
+            return "not_stored"
         except (DingRunError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
             reason = error if isinstance(error, DingRunError) else "malformed"
             log.warning("a frame was rejected: %s", reason)
             ack = plain_ack(frame, AckMessage.STATUS_SYSTEM_EXCEPTION)
-        if ack:
-            await self._send(socket, ack)
+        if ack is None:
+            return "ignored"
+        if not await self._send(socket, ack):
+            return "ack_lost"
+        return "acked" if ack["code"] == AckMessage.STATUS_OK else "rejected"
 
-    async def _send(self, socket: _Socket, ack: Mapping[str, Any]) -> None:
+    async def _send(self, socket: _Socket, ack: Mapping[str, Any]) -> bool:
         try:
             await socket.socket.send_str(json.dumps(ack))
         except (aiohttp.ClientError, OSError):
             log.warning("an ack was not sent, because the connection is closed")
+            return False
+        return True
 
     async def _on_message(self, data: Mapping[str, Any]) -> TopicResult:
         message = parse_message(data)
@@ -263,3 +290,9 @@ def _private_update(params: Mapping[str, str]) -> Mapping[str, Any]:
         "cardUpdateOptions": {"updateCardDataByKey": True},
         "cardData": {"cardParamMap": dict(params)},
     }
+
+
+def _topic(frame: Mapping[str, Any]) -> str:
+    """Return the topic of a frame in one word."""
+    system = frame.get("type") == SystemMessage.TYPE
+    return "system" if system else TOPICS.get(str(frame["headers"].get("topic")), "other")

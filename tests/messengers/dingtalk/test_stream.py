@@ -86,7 +86,14 @@ class Bot:
         self.trouble: Exception | None = None
         self.most_waits = 1_000
         self.enough = asyncio.Event()
-        options = StreamOptions(idle_seconds=30, healthy_seconds=0.05, drain_seconds=0.2, sleep=self.sleep)
+        self.frames: asyncio.Queue[tuple[str, str, float]] = asyncio.Queue()
+        options = StreamOptions(
+            idle_seconds=30,
+            healthy_seconds=0.05,
+            drain_seconds=0.2,
+            sleep=self.sleep,
+            on_frame=lambda *frame: self.frames.put_nowait(frame),
+        )
         self.connection = StreamConnection(
             session, app, self.receive_message, self.receive_tap, options=options
         )
@@ -187,6 +194,33 @@ async def test_what_cannot_be_taken_now_is_left_unanswered_so_that_it_comes_agai
     await gateway.push("ping", {"opaque": "123"}, kind="SYSTEM")
     assert json.loads((await gateway.acks.get())["data"]) == {"opaque": "123"}
     assert gateway.acks.empty()
+
+
+@pytest.mark.parametrize(
+    ("pushed", "trouble", "counted"),
+    [
+        ((MESSAGES_TOPIC, SAID), None, ("message", "acked")),
+        ((TAPS_TOPIC, PRESSED), None, ("tap", "acked")),
+        ((MESSAGES_TOPIC, {}), None, ("message", "rejected")),
+        (("/v1.0/unheard/of", {}), None, ("other", "rejected")),
+        ((MESSAGES_TOPIC, SAID), TemporaryError("away"), ("message", "not_stored")),
+        ((MESSAGES_TOPIC, SAID), PermanentError("refused"), ("message", "rejected")),
+    ],
+)
+async def test_every_frame_is_counted_with_what_came_of_it(
+    gateway: Gateway,
+    bot: Bot,
+    pushed: tuple[str, object],
+    trouble: Exception | None,
+    counted: tuple[str, str],
+) -> None:
+    bot.trouble = trouble
+    await gateway.arrived.acquire()
+    await gateway.push(*pushed)
+    *told, seconds = await bot.frames.get()
+    assert tuple(told) == counted
+    assert 0 <= seconds < 10
+    assert bot.connection.last_frame_at is not None
 
 
 async def test_a_handler_that_refuses_it_acks_500(gateway: Gateway, bot: Bot) -> None:
@@ -314,6 +348,25 @@ async def test_a_broken_gateway_is_asked_ever_more_slowly(
     await bot.connection.connected.wait()
     assert len(bot.waits) == 6
     assert bot.waits[5] > bot.waits[0]
+
+
+async def test_refused_keys_are_known_until_they_are_accepted(gateway: Gateway) -> None:
+    refused = {"code": "authFailed", "message": "no such key"}
+    gateway.answers = [web.json_response(refused, status=401)]
+    async with aiohttp.ClientSession() as session:
+        bot = Bot(session, gateway.endpoint.replace("ws", "http").removesuffix("/connect"))
+        bot.most_waits = 1
+        running = asyncio.create_task(bot.connection.run())
+        await bot.enough.wait()
+        assert "no such key" in bot.connection.refusal
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        bot.most_waits = 1_000
+        running = asyncio.create_task(bot.connection.run())
+        await bot.connection.connected.wait()
+        assert bot.connection.refusal == ""
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_refused_keys_are_said_and_tried_slowly(
