@@ -7,6 +7,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
@@ -131,7 +132,7 @@ async def check_routes(settings: Settings, engine: Engine) -> str:
     names = [*(each.name for each in settings.schedules)]
     names += [name for schedule in schedules for name in (schedule.name, schedule.id)]
     for route in settings.notify.routes:
-        if route not in names:
+        if route not in names and not _is_reported(settings, route):
             raise ConfigError(
                 f"notify.routes.{route}: {own_schedules_of(settings)} has no schedule of this name or id"
                 f"{did_you_mean(route, names)}"
@@ -143,6 +144,13 @@ async def check_routes(settings: Settings, engine: Engine) -> str:
             " there, or set DINGDING.DEFAULT_CHAT_ID"
         )
     return f"{len(settings.notify.routes)} 条路由 / routes"
+
+
+def _is_reported(settings: Settings, route: str) -> bool:
+    """Tell if a route is for what other systems report: a slug, a name or a pattern."""
+    slugs = settings.api.schedules
+    names = [*slugs, *(each.name for each in slugs.values())]
+    return any(fnmatchcase(name, route) for name in names) or settings.api.create
 
 
 CHECKS: Mapping[str, Check] = {

@@ -1,6 +1,7 @@
 """Step 1: the keys of the DingTalk app, of a new one by a QR code or typed."""
 
 import asyncio
+from dataclasses import replace
 
 from bot.cli.init.answers import Answers
 from bot.cli.init.dialogue import Dialogue, required
@@ -47,6 +48,7 @@ class KeysStep:
                 self._dialogue.say("app_refused", style="red", why=self._dialogue.explain(error))
                 self._dialogue.say("app_refused_hint", url=CONSOLE_URL)
                 way = KEPT if self._dialogue.confirm("app_try_again") else TYPED
+                self._answers = replace(self._answers, client_id=None, client_secret=None)
                 continue
             self._dialogue.say("app_works", style="green", key=app.app_key)
             return app

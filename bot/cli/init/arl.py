@@ -5,6 +5,7 @@ import hashlib
 import re
 import ssl
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -56,6 +57,7 @@ def _answered(dialogue: Dialogue, draft: Draft, answers: Answers) -> tuple[dict[
             if not dialogue.interactive:
                 raise ConfigError(f"--arl-url: {error}") from None
             dialogue.say("arl_failed", style="red", why=dialogue.explain(error))
+            answers = replace(answers, arl_url=None, arl_key=None)  # the person types others
             continue
         _route(dialogue, draft, schedules)
         return section, key

@@ -36,13 +36,15 @@ class Draft:
     path: Path
     values: dict[str, Any]
     secrets: dict[KeyPath, str] = field(default_factory=dict, repr=False)
+    overriding: tuple[str, ...] = ()  # variables of the environment, which win over the files
     known: Settings = field(default_factory=Settings)  # what the file and the environment had before
 
     @classmethod
     def read(cls, path: Path | None) -> "Draft":
         """Read the settings file and the file of secrets beside it, if they exist. Raises `ConfigError`."""
         chosen = path or Path(DEFAULT_FILE)
-        draft = cls(path=chosen, values={})
+        given = tuple(sorted(name for name in os.environ if name.upper().startswith(PREFIX)))
+        draft = cls(path=chosen, values={}, overriding=given)
         for name, value in read_variables(draft.secrets_path).items():
             os.environ.setdefault(name, value)
         if chosen.is_file() and chosen.read_bytes().strip():

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 from bot.cli.init.answers import Answers
 from bot.cli.init.dialogue import Dialogue, required
@@ -43,6 +44,7 @@ class GroupStep:
         self._dialogue.heading("group_heading")
         found = self._find(app)
         self._draft.set("DINGDING", "DEFAULT_CHAT_ID", value=found.group)
+        self._move_routes(self._draft.known.dingding.default_chat_id, found.group)
         self._allow(found.person)
         return found.group
 
@@ -121,6 +123,12 @@ class GroupStep:
         except DingRunError as error:
             self._dialogue.say("reply_failed", style="yellow", why=self._dialogue.explain(error))
 
+    def _move_routes(self, old: str, new: str) -> None:
+        """Let the routes to the group of before lead to the new one."""
+        routes = self._draft.get("notify", "routes")
+        if routes and old and old != new:
+            self._draft.set("notify", "routes", value=replaced(routes, f"group:{old}", f"group:{new}"))
+
     def _agrees(self, person: Person) -> bool:
         return self._dialogue.confirm("admin_confirm", name=person.name, id=person.id)
 
@@ -147,6 +155,15 @@ def judge(message: Message, code: str) -> str:
 
 async def _ignore_tap(_: object) -> dict[str, str]:
     return {}
+
+
+def replaced(value: Any, old: str, new: str) -> Any:
+    """Return settings with one text replaced, wherever it stands as a value."""
+    if isinstance(value, dict):
+        return {key: replaced(each, old, new) for key, each in value.items()}
+    if isinstance(value, list):
+        return [replaced(each, old, new) for each in value]
+    return new if value == old else value
 
 
 def parse_group(text: str) -> str:

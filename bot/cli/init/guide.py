@@ -61,6 +61,8 @@ class Guide:
         draft.known = self._known(draft)
         self._dialogue = Dialogue(self._choose_language(draft), interactive=self._interactive)
         self._dialogue.say("welcome")
+        if draft.overriding:
+            self._dialogue.say("environment_wins", style="yellow", names=", ".join(draft.overriding))
         if self._answers.sandbox:
             for name in ("OPENAPI_BASE", "OAPI_BASE"):
                 draft.set("DINGDING", name, value=self._answers.sandbox)

@@ -1,6 +1,7 @@
 """`dingrun init` without a terminal: every answer is an option."""
 
 import re
+import shlex
 import stat
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from bot.__main__ import main
 from bot.api.keys import digest_key
 from bot.config.loader import load
 from dingtalk_sandbox import Sandbox
+from tests import ROOT
 from tests.arl_sandbox.database import FakeClockDatabase
 from tests.cli.init.conftest import Background
 from tests.dingtalk_sandbox.harness import GROUP, KEY, SECRET
@@ -61,6 +63,16 @@ def test_options_alone_lead_to_the_first_card(sandbox: Sandbox) -> None:
     assert (schedule.name, schedule.cron, len(schedule.targets)) == ("巡检", "*/5 * * * *", 2)
     assert stat.S_IMODE(Path("config.yaml").stat().st_mode) == 0o600
     assert SECRET not in done.output
+
+
+@pytest.mark.parametrize("page", ["docs/start.md", "docs/zh-CN/start.md"])
+def test_the_line_of_the_docs_works(sandbox: Sandbox, page: str) -> None:
+    (line,) = re.findall(
+        r"^\S+ -m bot init (--yes .*)$", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE
+    )
+    real = {"dingabc123": KEY, "secret.txt": "secret", "cid6EUabc==": GROUP}
+    done = init(sandbox, *(real.get(word, word) for word in shlex.split(line)))
+    assert done.exit_code == 0, done.output
 
 
 @pytest.mark.parametrize(
@@ -174,6 +186,24 @@ def arl(background: Background) -> FakeArl:
     return background.open(lambda: FakeArl(database=database))
 
 
+def test_another_group_takes_the_routes_of_the_one_before(sandbox: Sandbox) -> None:
+    init(sandbox, *APP, "--job", "backup")
+    assert init(sandbox, "--yes", "--group", "cidOther==").exit_code == 0
+    assert written()["DINGDING"]["DEFAULT_CHAT_ID"] == "cidOther=="
+    assert written()["notify"]["routes"] == {"backup": ["group:cidOther=="]}
+
+
+def test_variables_that_win_over_the_answers_are_named(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DINGRUN_DINGDING__APP_KEY", "dingother")
+    monkeypatch.setenv("DINGRUN_DINGDING__APP_SECRET", "another-secret")
+    done = init(sandbox, *APP, *TARGETS)
+    assert "win over your answers: DINGRUN_DINGDING__APP_KEY" in done.output
+    assert done.exit_code == 2
+    assert "names another app: unset it" in done.output
+
+
 def test_an_arl_is_tried_and_its_schedules_notify_the_group(sandbox: Sandbox, arl: FakeArl) -> None:
     done = init(sandbox, *APP, "--arl-url", arl.url, "--arl-key-file", "arl-key")
     assert "schedules: 1" in done.output
@@ -186,6 +216,11 @@ def test_a_wrong_key_of_an_arl_is_told(sandbox: Sandbox, arl: FakeArl) -> None:
     done = init(sandbox, *APP, "--arl-url", arl.url, "--arl-key-file", "secret")
     assert done.exit_code == 2
     assert "ARL does not accept the key" in done.output
+
+
+def test_an_arl_and_a_job_pass_the_check_together(sandbox: Sandbox, arl: FakeArl) -> None:
+    done = init(sandbox, *APP, "--arl-url", arl.url, "--arl-key-file", "arl-key", "--job", "backup")
+    assert "notify.routes.backup" not in done.output
 
 
 @pytest.mark.parametrize("order", [("targets", "arl"), ("arl", "targets")])

@@ -74,6 +74,15 @@ def test_an_address_that_is_none_is_asked_again(
     assert "engine.url takes the address of ARL" in dialogue.shown
 
 
+def test_an_address_of_the_command_line_that_fails_is_typed_anew(
+    background: Background, draft: Draft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arl = background.open(lambda: FakeArl(database=FakeClockDatabase(FakeClock(), None)))
+    dialogue = TypedDialogue(monkeypatch, arl.url, API_KEY)
+    add_arl(dialogue, draft, Answers(arl_url="arl.example.com", arl_key=API_KEY))
+    assert draft.get("engine", "url") == arl.url
+
+
 @pytest.mark.parametrize(("answer", "changed"), [("y", True), ("n", False)])
 def test_a_job_keeps_its_key_unless_a_new_one_is_wanted(
     draft: Draft, monkeypatch: pytest.MonkeyPatch, answer: str, changed: bool
