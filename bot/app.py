@@ -191,6 +191,7 @@ class App:
             "purge the audit": self.services.audit_log.purge_expired,
             "delete old reports of other systems": self.services.external_retention.sweep,
             "purge the logins": self.services.context.people.logins.purge_expired,
+            "delete old runs": self.services.run_retention.sweep,
             "clear payloads": self.services.payload_retention.sweep,
             "check the quota": self._alert_quota,
             "check for stalled exports": self._alert_stalled_exports,

@@ -461,6 +461,7 @@ class Run:
     stopped_by: Person | None = None  # who asked to stop it last
     stopped_at: datetime | None = None
     stop_approved_by: Person | None = None  # second person, where a schedule needs two
+    assets_deleted: bool = False  # set when its assets have become too old, right before they are deleted
     ordinal: int = 0  # place among the runs of its schedule, from 1; given by the store that adds it
 
     @property

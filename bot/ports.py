@@ -321,6 +321,28 @@ class LapseStore(Protocol):
         """Return the lapses in these states, oldest first, in one query."""
 
 
+class RetentionStore(Protocol):
+    """Deletes what has become too old, at most `limit` records at once. Each method is repeatable."""
+
+    async def find_old_runs(self, since: datetime, before: datetime, *, limit: int) -> Sequence[Run]:
+        """Return ended runs that started after `since` and before `before`, the oldest first."""
+
+    async def delete_runs(self, run_ids: Collection[str]) -> None:
+        """Delete runs with their jobs, reports, links, downloads and tasks. The runs are deleted last.
+
+        The assets of the tasks and the files of the reports are not deleted.
+        """
+
+    async def purge_jobs(self, before: datetime, *, limit: int) -> int:
+        """Delete ended jobs of no run that were created before a time. Returns their number."""
+
+    async def purge_lapses(self, before: datetime, *, limit: int) -> int:
+        """Delete settled lapses that were found before a time. Returns their number."""
+
+    async def delete_documents(self, collection: str, ids: Collection[str]) -> None:
+        """Delete documents by id. Unknown ids are ignored."""
+
+
 class TaskStore(Protocol):
     """Storage of the embedded engine: tasks and the assets they found.
 

@@ -107,6 +107,22 @@ class AuditSettings(Section):
     )
 
 
+class HistorySettings(Section):
+    keep_days: Whole = Field(
+        180,
+        ge=7,
+        description="Days to keep runs with their jobs, and lapses. The 10 newest runs of a schedule stay.",
+        examples=[730],
+    )
+    assets_days: Whole = Field(
+        30,
+        ge=1,
+        description="Days to keep the assets that the embedded engine found or other systems uploaded. Those"
+        " of the 10 newest runs of a schedule stay. Without them a report cannot be made again.",
+        examples=[90],
+    )
+
+
 class QuotaSettings(Section):
     api: Whole = Field(
         5_000,
@@ -173,6 +189,7 @@ class Settings(Section):
     web: WebSettings = Field(WebSettings(), description="HTTP server.")
     api: ApiSettings = Field(ApiSettings(), description="API for runs that other systems execute.")
     access: AccessSettings = Field(AccessSettings(), description="Who may do what.")
+    history: HistorySettings = Field(HistorySettings(), description="How long runs are kept.")
     audit: AuditSettings = Field(AuditSettings(), description="Who did what.")
     chat: ChatSettings = Field(ChatSettings(), description="Commands and buttons.")
     quota: QuotaSettings = Field(

@@ -1,7 +1,7 @@
 """Find and change what other systems report, kept as versioned documents."""
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from bot.external.models import Command, DeclaredKind, ExternalRun, ExternalSche
 from bot.models import EXTERNAL, Expectation, Schedule
 from bot.ports import DocumentStore
 
+RUNS, KEYS = "external_runs", "external_run_keys"  # collections
 MAX_ATTEMPTS = 50  # an attempt fails only if somebody else changed the document meanwhile
 MAX_SAME_ID = 10  # schedules that have a run with the same id of their system
 MAX_SCHEDULES = 10_000
@@ -51,8 +52,8 @@ class ExternalRuns:
     """
 
     def __init__(self, store: DocumentStore) -> None:
-        self._runs = ModelCollection(store, "external_runs", ExternalRun)
-        self._keys = ModelCollection(store, "external_run_keys", RunKey)
+        self._runs = ModelCollection(store, RUNS, ExternalRun)
+        self._keys = ModelCollection(store, KEYS, RunKey)
         self._logs = ModelCollection(store, "external_logs", RunLog)
         self._leftovers = ModelCollection(store, LEFTOVERS, Leftover)
 
@@ -136,6 +137,11 @@ class ExternalRuns:
             if log and await self._logs.save(run_id, replace(log, text=tail), due=expires):
                 return
         raise TemporaryError(f"too many reports about run {run_id} at once")
+
+
+def document_ids(runs: Sequence[ExternalRun]) -> Mapping[str, Sequence[str]]:
+    """Return the ids of the documents of runs, by collection. The keys come last, as they are added first."""
+    return {RUNS: [run.id for run in runs], KEYS: [_key(run.slug, run.client_id) for run in runs]}
 
 
 class ExternalSchedules:

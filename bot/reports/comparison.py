@@ -25,4 +25,4 @@ async def load_report_input(store: Store, run: Run) -> ReportInput:
 
 
 def _has_results(run: Run) -> bool:
-    return run.status is RunStatus.FINISHED and bool(run.task_ids)
+    return run.status is RunStatus.FINISHED and bool(run.task_ids) and not run.assets_deleted

@@ -112,6 +112,8 @@ class ReportExports:
             raise UserError("nothing_to_report", running=run.status is RunStatus.RUNNING)
         if not run.schedule.export:
             raise UserError("regenerate_unwanted")
+        if run.assets_deleted:
+            raise UserError("assets_deleted")
         if await self._reports.find(run_id=run.id):
             raise UserError("report_is_there", run=run.id)
         if any(not job.state.ended for job in await self._exports(run)):

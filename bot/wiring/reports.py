@@ -5,9 +5,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bot.config.settings import Settings
+from bot.external.repository import ExternalRuns
 from bot.models import Clock
 from bot.reports.link_tokens import LinkPolicy
 from bot.reports.links import ReportLinks
+from bot.reports.retention import RetentionPolicy, RunRecords, RunRetention
 from bot.reports.storage import ReportStorage
 from bot.wiring.stores import StoreSet
 
@@ -21,6 +23,18 @@ def build_storage(settings: Settings, stores: StoreSet) -> ReportStorage:
         zone=ZoneInfo(settings.timezone),
         archive=stores.archive if reports.store == "gridfs" else None,
     )
+
+
+def build_run_retention(
+    settings: Settings, stores: StoreSet, external: ExternalRuns, clock: Clock
+) -> RunRetention:
+    """Build what deletes old runs."""
+    history = settings.history
+    policy = RetentionPolicy(
+        runs=timedelta(days=history.keep_days), assets=timedelta(days=history.assets_days)
+    )
+    records = RunRecords(runs=stores.store, retention=stores.retention, tasks=stores.tasks, external=external)
+    return RunRetention(records, clock=clock, policy=policy)
 
 
 def build_links(settings: Settings, stores: StoreSet, clock: Clock) -> ReportLinks:

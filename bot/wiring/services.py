@@ -40,6 +40,7 @@ from bot.reports.downloads import DownloadLog
 from bot.reports.exports import ReportExports
 from bot.reports.links import ReportLinks
 from bot.reports.repository import Reports
+from bot.reports.retention import RunRetention
 from bot.runs.decisions import NotificationDecisions
 from bot.runs.discovery import RunDiscovery
 from bot.runs.lapses import LapseChecker, LapseSources
@@ -60,7 +61,7 @@ from bot.wiring.policies import (
     build_cards,
     build_schedule_policy,
 )
-from bot.wiring.reports import build_links, build_storage
+from bot.wiring.reports import build_links, build_run_retention, build_storage
 from bot.wiring.stores import StoreSet, clock_skew
 from handlers import router
 
@@ -95,6 +96,7 @@ class Services:
     watcher: Watcher
     run_reports: RunReports
     external: ExternalRecords
+    run_retention: RunRetention
     external_retention: ExternalRetention
     discoveries: Mapping[str, RunDiscovery]  # of the engines that trigger runs themselves, by name
     lapses: LapseChecker
@@ -188,6 +190,9 @@ class _Builder:
             ),
             run_reports=run_reports,
             external=self._external,
+            run_retention=build_run_retention(
+                self._settings, adapters.stores, self._external.runs, adapters.clock
+            ),
             external_retention=ExternalRetention(
                 adapters.stores.documents, adapters.stores.tasks, self._reports.remove, clock=adapters.clock
             ),

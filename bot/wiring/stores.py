@@ -18,6 +18,7 @@ from bot.ports import (
     QuotaStore,
     ReportArchive,
     ReservationStore,
+    RetentionStore,
     Store,
     TaskStore,
 )
@@ -31,6 +32,7 @@ from bot.stores.sqlite.overrides import SqliteOverrides
 from bot.stores.sqlite.probe import probe_sqlite
 from bot.stores.sqlite.quota import SqliteQuotaStore
 from bot.stores.sqlite.reservations import SqliteReservations
+from bot.stores.sqlite.retention import SqliteRetention
 from bot.stores.sqlite.store import SqliteStore, sqlite_path
 from bot.stores.sqlite.tasks import SqliteTaskStore
 
@@ -52,6 +54,7 @@ class StoreSet:
     overrides: OverrideStore
     reservations: ReservationStore
     documents: DocumentStore
+    retention: RetentionStore
     moving: Dumpable
     archive: ReportArchive | None = None  # of reports; in SQLite there is none
 
@@ -90,6 +93,7 @@ def sqlite_stores(store: SqliteStore) -> StoreSet:
         overrides=SqliteOverrides(store),
         reservations=SqliteReservations(store),
         documents=SqliteDocuments(store),
+        retention=SqliteRetention(store),
         moving=SqliteDump(store),
     )
 
@@ -134,6 +138,7 @@ def _on_mongo(mongo: "Mongo") -> StoreSet:
     from bot.stores.mongo.overrides import MongoOverrides  # noqa: PLC0415
     from bot.stores.mongo.quota import MongoQuotaStore  # noqa: PLC0415
     from bot.stores.mongo.reservations import MongoReservations  # noqa: PLC0415
+    from bot.stores.mongo.retention import MongoRetention  # noqa: PLC0415
     from bot.stores.mongo.store import MongoStore  # noqa: PLC0415
     from bot.stores.mongo.stored_documents import MongoDocuments  # noqa: PLC0415
     from bot.stores.mongo.tasks import MongoTaskStore  # noqa: PLC0415
@@ -148,6 +153,7 @@ def _on_mongo(mongo: "Mongo") -> StoreSet:
         overrides=MongoOverrides(mongo),
         reservations=MongoReservations(mongo),
         documents=MongoDocuments(mongo),
+        retention=MongoRetention(mongo),
         moving=MongoDump(mongo),
         archive=MongoArchive(mongo),
     )

@@ -883,6 +883,7 @@ TAPPED = (
     "card_expired", "tap_protected", "approval_waits", "tap_approve",
     "stop_pressed", "stop_taken", "rerun_taken",
     "no_such_schedule", "regenerate_pressed", "regenerate_running", "regenerate_unwanted", "report_is_there",
+    "assets_deleted",
     "nothing_to_report", "revoke_pressed", "revoke_taken", "no_links",
     "report_pressed", "report_taken", "no_such_run",
     "report_not_here", "report_sent_lately", "asked_too_often", "calls_run_out",

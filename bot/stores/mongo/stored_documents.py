@@ -29,7 +29,7 @@ class MongoDocuments:
         return changed is not None
 
     async def find_document(self, collection: str, id_: str) -> StoredDocument | None:
-        found = await self._documents.find_one({"_id": _id(collection, id_)})
+        found = await self._documents.find_one({"_id": document_id(collection, id_)})
         return document_from_mongo(found) if found else None
 
     async def find_documents(
@@ -37,7 +37,7 @@ class MongoDocuments:
     ) -> Sequence[StoredDocument]:
         where: Document = {"collection": collection}
         if ids:
-            where["_id"] = {"$in": [_id(collection, each) for each in ids]}
+            where["_id"] = {"$in": [document_id(collection, each) for each in ids]}
         if group:
             where["group"] = storable(group)
         found = await self._documents.find(where, sort=[("number", DOWN)], limit=limit)
@@ -65,7 +65,7 @@ class MongoDocuments:
 
 def mongo_document(document: StoredDocument) -> Document:
     return {
-        "_id": _id(document.collection, document.id),
+        "_id": document_id(document.collection, document.id),
         "collection": document.collection,
         "id": storable(document.id),
         "group": storable(document.group),
@@ -86,5 +86,5 @@ def document_from_mongo(document: Document) -> StoredDocument:
     )
 
 
-def _id(collection: str, id_: str) -> str:
+def document_id(collection: str, id_: str) -> str:
     return storable(f"{collection}/{id_}")

@@ -42,6 +42,7 @@ MIGRATIONS = (
     "0017_people_of_runs.sql",
     "0018_stop_approval.sql",
     "0019_muted_before.sql",
+    "0020_assets_deleted.sql",
 )  # the first one creates schema version 1, the second one migrates it to 2, and so on
 SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 5.0

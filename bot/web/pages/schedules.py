@@ -44,6 +44,7 @@ class SchedulePages:
             targets=schedule.targets[:MAX_TARGETS_SHOWN],
             recipients=await recipient_names(context, schedule),
             runs=with_outcomes(runs),
+            past_ends=0 < len(runs) < CHART_LENGTH and runs[-1].ordinal > 1,
             chart=duration_chart(runs),
             may_act=visitor.may_act(schedule),
         )

@@ -21,6 +21,7 @@ from tests.factories import NOW, make_download, make_job, make_link, make_run, m
 LATER_COLUMNS = (
     *("muted", "trend", "ordinal", "approved_by", "stopped_by", "stopped_at", "stop_approved_by"),
     "muted_before",
+    "assets_deleted",
 )
 MINUTE = timedelta(minutes=1)
 

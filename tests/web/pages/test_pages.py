@@ -14,6 +14,7 @@ from bot.models import Destination, JobState, Mute, Person, QuotaKind, Run, Task
 from bot.quota.budget import month_of
 from bot.reports.link_tokens import LinkPolicy
 from bot.stores.sqlite.quota import SqliteQuotaStore
+from bot.stores.sqlite.retention import SqliteRetention
 from bot.web.pages.rendering import HEADERS, answer_html
 from tests.conftest import GROUP, TEST_GROUPS, CoreHarness
 from tests.factories import make_job, make_schedule
@@ -112,6 +113,22 @@ async def test_a_schedule_shows_its_history_and_settings(site: PageHarness) -> N
     assert page.count("<rect") == 3
     assert all(target in page for target in site.core.schedule.targets)
     await site.get("/status/schedules/s0", status=404)
+
+
+async def test_a_history_says_where_its_past_ends(site: PageHarness) -> None:
+    first = await site.core.finished_run()
+    site.core.clock.turn(seconds=60)
+    await site.core.finished_run()
+    assert "更早的执行过了保留期" not in await site.get("/status/schedules/s1")
+    await SqliteRetention(site.core.store).delete_runs([first.id])
+    assert "更早的执行过了保留期" in await site.get("/status/schedules/s1")
+
+
+async def test_the_assets_of_a_run_say_that_they_have_been_deleted(site: PageHarness) -> None:
+    run = await site.core.trigger()
+    await site.core.finish(found={"site": 1})
+    await site.core.store.update_run(run.id, {"assets_deleted": True})
+    assert "资产过了保留期" in await site.get(f"/status/runs/{run.id}/assets?kind=site")
 
 
 async def test_deliveries_show_what_did_not_arrive(site: PageHarness) -> None:
