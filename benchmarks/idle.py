@@ -13,9 +13,10 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -59,9 +60,12 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running_bot(sandbox: Sandbox, store: str, folder: Path) -> AsyncIterator[int]:
+async def running_bot(
+    sandbox: Sandbox, store: str, folder: Path, extra: Mapping[str, Any] = MappingProxyType({})
+) -> AsyncIterator[int]:
+    """Run a bot until it is connected. `extra` are more settings. Yields its process id."""
     config = folder / "config.yaml"
-    values = settings(sandbox, store, folder)
+    values = settings(sandbox, store, folder) | dict(extra)
     await asyncio.to_thread(config.write_text, yaml.safe_dump(values), encoding="utf-8")
     bot = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bot", "--config", str(config), stderr=asyncio.subprocess.DEVNULL
