@@ -93,7 +93,7 @@ async def test_slow_hosts_do_not_hide_what_others_showed(
         writer.close()
 
     ports = (await street.web(page), await street.raw(silent))
-    limits = replace(LIMITS, task_timeout=1.0, http_timeout=30.0)
+    limits = replace(LIMITS, task_timeout=3.0, http_timeout=30.0)
     engine = EmbeddedEngine([], tasks, limits=limits, clock=clock, owner="me")
     work = asyncio.create_task(engine.run())
     (id_,) = await engine.submit(make_run(schedule=make_schedule(targets=("127.0.0.1",), ports=ports)))
