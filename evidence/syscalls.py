@@ -34,7 +34,7 @@ CALLS = (
     "pwrite64", "fdatasync", "fsync", "rename", "unlink", "ftruncate", "write", "sendto", "connect",
 )  # fmt: skip
 FAULTS = {"KILL": "signal=KILL", "EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "delay": "delay_enter=500000"}
-SETTLED_SECONDS = 90.0
+SETTLED_SECONDS = 180.0
 MAX_RESTARTS = 3
 
 _CALL = re.compile(r"(\d+)\s+(\w+)\(")
@@ -150,7 +150,7 @@ class Campaign:
 def settle(world: World, tracer: Tracer) -> int:
     """Restart the service when it dies, until nothing is left to do. Returns how often it died.
 
-    Raises `TimeoutError` if that takes longer than 90 s, and `RuntimeError` if it keeps dying.
+    Raises `TimeoutError` if that takes longer than 180 s, and `RuntimeError` if it keeps dying.
     """
     died, traced, deadline = 0, True, time.monotonic() + SETTLED_SECONDS
     while time.monotonic() < deadline:

@@ -24,7 +24,7 @@ GROUP = "cidSandboxGroupOps=="
 SCHEDULE = "取证巡检"
 LAST_FIRED = "2020-01-01T00:00:00+00:00"
 API_KEY = "evidence-key-0123456789"
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 END_SECONDS = 30.0
 CONFIG = """
 DINGDING: {{APP_KEY: dingsandboxapp, APP_SECRET: sandbox-app-secret, DEFAULT_CHAT_ID: {group},
