@@ -1,6 +1,6 @@
 // Client of the sandbox's control API.
 
-import { t } from "./i18n.js";
+import { language, t } from "./i18n.js";
 
 export class ApiError extends Error {}
 
@@ -30,7 +30,7 @@ export const api = {
   scene: () => call("/_sandbox/scene"),
   counters: () => call("/_sandbox/counters"),
   say: (conversation, user, text) => post("/_sandbox/say", { conversation, user, text }),
-  tap: (card, user, action) => post("/_sandbox/tap", { card, user, action }),
+  tap: (card, user, action, params = {}) => post("/_sandbox/tap", { card, user, action, params }),
   stream: (body) => post("/_sandbox/stream", body),
   clock: (body) => post("/_sandbox/clock", body),
   calls: (endpoint) => call(`/_sandbox/calls?${new URLSearchParams({ endpoint })}`),
@@ -43,7 +43,7 @@ export const api = {
   robots: (body) => post("/_sandbox/robots", body),
   faults: (rules) => post("/_sandbox/faults", { faults: rules }),
   messages(conversation, viewer) {
-    const query = new URLSearchParams({ conversation, viewer });
+    const query = new URLSearchParams({ conversation, viewer, lang: language() });
     return call(`/_sandbox/messages?${query}`);
   },
 };

@@ -35,13 +35,14 @@ const acts = {
     toEnd();
     return load([state.current]);
   },
-  async tap(message, button) {
+  async tap(message, button, params = {}) {
     const card = cardId(message);
     const [press, mine] = [`${card} ${button.id}`, `${card} ${state.me}`];
     state.pressing.add(press);
     state.answers.delete(mine);
     drawLog(acts);
-    state.answers.set(mine, await answerOf(() => api.tap(card, mine.slice(card.length + 1), button.id)));
+    const answer = button.id && await answerOf(() => api.tap(card, mine.slice(card.length + 1), button.id, params));
+    if (answer) state.answers.set(mine, answer);
     state.pressing.delete(press);
     drawLog(acts);
     await load([state.current]);

@@ -8,6 +8,8 @@ import { markdown } from "./markdown.js";
 import { buttonsOf, cardId, cardTitle, variablesOf } from "./message_text.js";
 import { highlighted } from "./mentions.js";
 import { mentionable, state } from "./state.js";
+import { drawEffects } from "./template/effects.js";
+import { drawView } from "./template/view.js";
 
 const COLOURS = ["blue", "gray", "red", "gold", "green"];
 
@@ -63,17 +65,29 @@ function body(message, acts) {
 }
 
 /** Render the result of the user's last tap. */
-function privateLine(answer) {
+function privateLine(answer, press) {
   if (!answer) return null;
-  const said = answer.text || t("private.empty");
+  const effects = drawEffects(answer.effects ?? [], press);
+  const said = answer.text || (effects.length ? "" : t("private.empty"));
   const shown = answer.bad ? said : h("div", { class: "md" }, markdown(said, { dialect: "card", names: mentionable() }));
   return h("div", { class: answer.bad ? "private bad" : "private", role: "status", data: { testid: "private" } },
     h("span", { class: "private-tag" }, icon(answer.bad ? "warn" : "lock"), t("private"), answer.at && h("time", {}, clockTime(answer.at))),
-    shown);
+    said && shown, effects);
+}
+
+/** Render a card whose template was exported from the card builder. */
+function drawTemplate(message, acts) {
+  const card = cardId(message);
+  const press = (control, params) => !state.pressing.has(`${card} ${control}`) && acts.tap(message, { id: control }, params);
+  const ctx = { card, press, rich: (text) => rich(text, message, acts), isBusy: (control) => state.pressing.has(`${card} ${control}`) };
+  const answer = state.answers.get(`${card} ${state.me}`);
+  return [h("section", { class: message.view.wide ? "card-inside wide" : "card-inside", "aria-label": t("card.label", { title: cardTitle(message) }),
+    data: { testid: "card", card } }, drawView(message.view, ctx), privateLine(answer, press))];
 }
 
 /** Render the content of a card. */
 export function drawCard(message, acts) {
+  if (message.view) return drawTemplate(message, acts);
   const variables = variablesOf(message);
   const ai = isAi(variables);
   const title = ai ? aiTitle(variables) : cardTitle(message);

@@ -29,6 +29,13 @@ export function h(tag, props = {}, ...children) {
   return node;
 }
 
+/** Build an SVG element, like `h`. */
+export function svg(tag, props = {}, ...children) {
+  const node = apply(document.createElementNS(SVG, tag), props);
+  node.append(...children.flat(2).filter(Boolean));
+  return node;
+}
+
 /** Pick one of eight colors by id, so that a person always has the same color. */
 export function hueOf(id) {
   let sum = 0;
@@ -53,6 +60,7 @@ const PATHS = {
   out: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",
   undo: "M9 14L4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3",
   bell: "M6 17V11a6 6 0 0 1 12 0v6l1.5 1.5h-15zM10 21h4",
+  picture: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5v.2",
   mute: "M6 17v-6a6 6 0 0 1 9-5.2M18 11v6l1.5 1.5h-12M10 21h4M4 4l16 16",
   spark: "M11 4l1.8 5.2L18 11l-5.2 1.8L11 18l-1.8-5.2L4 11l5.2-1.8zM18.5 4v4M16.5 6h4",
   up: "M7 11v9H4v-9zM7 11l4-7c1.5 0 2.5 1 2.2 2.6L12.6 10H19a1.5 1.5 0 0 1 1.5 1.8l-1.3 6.6A2 2 0 0 1 17.2 20H7",

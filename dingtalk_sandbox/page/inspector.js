@@ -116,6 +116,8 @@ function parts(message, related) {
     row(t("inspector.id"), h("code", {}, message.id)),
     message.kind === "card" && row(t("inspector.card"), h("code", {}, cardId(message))),
     ...outsideChat(message.content ?? {}));
+  const warnings = [wire, ...(message.updates ?? [])].flatMap((call) => call?.warnings ?? []);
+  if (warnings.length) facts.append(row(t("inspector.warnings"), h("ul", { class: "warn-list", data: { testid: "warnings" } }, [...new Set(warnings)].map((w) => h("li", {}, w)))));
   if (!wire) return [h("p", { class: "hint" }, t(isRobot(message) ? "inspector.nowire" : "inspector.none")), facts];
   return [...exchange(wire, facts), ...others(message, related)];
 }

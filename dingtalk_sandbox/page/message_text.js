@@ -12,7 +12,7 @@ export const isRobot = (message) => Boolean(message.sender?.robot);
 /** Return the title of a card of any template. */
 export function cardTitle(message) {
   const variables = variablesOf(message);
-  return variables.title || variables.msgTitle || "";
+  return message.view?.title || variables.title || variables.msgTitle || "";
 }
 
 function bare(markdown) {

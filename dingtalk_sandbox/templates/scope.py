@@ -17,6 +17,8 @@ MAX_EVALUATIONS = 20_000
 """Of expressions, for one view of a card. Those beyond are empty."""
 LANGUAGES = {"zh": ("zh_Hans", "zh_CN", "en_US"), "en": ("en_US", "zh_Hans", "zh_CN")}
 
+LANGUAGE_KEYS = {key for keys in LANGUAGES.values() for key in keys}
+
 
 @dataclass(frozen=True, kw_only=True)
 class CardData:
@@ -117,8 +119,8 @@ class Scope:
             return self._fill(given.get("content"))
         if "content" in given and "valueType" not in given:
             return self.resolve(self._localized(given["content"]))
-        value = given.get("value")
-        return self._fill(value) if isinstance(value, str) else value
+        value = given if LANGUAGE_KEYS & given.keys() else given.get("value")
+        return self._fill(value) if isinstance(value, str) or value is given else value
 
     def _fill(self, content: Any) -> str:
         """Fill in the placeholders, up to a length, as a hostile template repeats large values."""
