@@ -17,11 +17,11 @@ from bot.api.operations import JSON, MAX_JSON_BYTES, Operation, json_response, p
 from bot.api.pings import MAX_BODY_BYTES
 from bot.api.problems import Problem, not_found
 from bot.external.merge import MergeOutcome, RunReport, takes_uploads
-from bot.external.models import ExternalRun, schedule_id
+from bot.external.models import ExternalRun, names_other_runs, schedule_id
 from bot.external.repository import ExternalRecords
 from bot.models import Clock, Job, PushStatus, Run, RunStatus
 from bot.ports import Store
-from bot.runs.reporting import LOG_BYTES, ReportResult, RunReports, names_other_runs
+from bot.runs.reporting import LOG_BYTES, ReportResult, RunReports
 
 WAIT_POLL_SECONDS = 0.5
 MAX_WAITING = 50  # requests that wait at once; more are answered at once

@@ -82,8 +82,9 @@ async def start_asked(
     )
     await ctx.guards.starts.ensure_free(schedule, trigger)
     await ensure_protected(ctx, request, schedule, start_request(trigger, person), argument=argument)
-    async with ctx.guards.starts.reserved(schedule.id, trigger):
+    async with ctx.guards.starts.reserved(schedule, trigger):
         await ctx.quota.requests.charge(person)
+        await ctx.guards.starts.supersede(schedule, trigger)
         return await ctx.runs.trigger(schedule, trigger)
 
 
@@ -100,7 +101,7 @@ async def reserve_tapped(ctx: Context, request: TapRequest, trigger: TriggerRequ
     pending = await ctx.guards.approvals.find(schedule) if _takes_two(ctx, schedule) else None
     if pending:
         trigger = pending.trigger_request(request.tap.user)
-    async with ctx.guards.starts.reserved(request.run.schedule_id, trigger):
+    async with ctx.guards.starts.reserved(schedule, trigger):
         await ctx.quota.requests.charge(request.tap.user)
 
 

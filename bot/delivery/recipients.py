@@ -159,3 +159,9 @@ def _may_be_same_group(run: Run) -> bool:
     groups = [to for to in run.schedule.send_to if to.is_group]
     asked_in_group = run.asked_in is not None and run.asked_in.is_group
     return asked_in_group and any(group.id.startswith("chat") for group in groups)
+
+
+def told_if_failed(schedule: Schedule) -> Schedule:
+    """Return the schedule of a run that people are told of only if it fails."""
+    options = tuple(replace(each, notify_on=NotifyOn.FAILED) for each in schedule.recipient_options)
+    return replace(schedule, notify_on=NotifyOn.FAILED, recipient_options=options, start_notice=False)

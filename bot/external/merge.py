@@ -14,6 +14,7 @@ MAX_EVENTS = 100  # kept of a run
 MAX_TASKS = 500  # of a run
 LATE_UPLOADS = timedelta(minutes=10)  # after the end, log, assets and files are still taken
 PRESUMED_KEY = "presumed end"  # of the report that ends a silent run
+SUPERSEDED_KEY = "superseded"  # of the report that ends a run whose place a later one takes
 RUN_TASK = "run"  # id of the task that stands for a whole run
 
 _TASK_STATUS = {
@@ -152,9 +153,25 @@ def presumed_end(run: ExternalRun) -> RunReport:
     return RunReport(status=status, presumed=True, key=PRESUMED_KEY)
 
 
+def superseded_end() -> RunReport:
+    """Return the report that ends a run whose place a later one takes. Nobody knows what became of it."""
+    return RunReport(status=ReportedStatus.LOST, presumed=True, key=SUPERSEDED_KEY)
+
+
+def earlier_open(run: ExternalRun, open_runs: Sequence[ExternalRun]) -> Sequence[ExternalRun]:
+    """Return the runs that began before this one. Those that are only queued have not begun."""
+    return [
+        each for each in open_runs if each.status is not ReportedStatus.QUEUED and _begin(each) < _begin(run)
+    ]
+
+
+def _begin(run: ExternalRun) -> tuple[datetime, datetime, str]:
+    return run.started_at or run.created_at, run.created_at, run.id
+
+
 def has_real_end(run: ExternalRun) -> bool:
     """Tell if a run was reported to have ended after its end was presumed."""
-    presumed = any(event.key == PRESUMED_KEY for event in run.events)
+    presumed = any(event.key in {PRESUMED_KEY, SUPERSEDED_KEY} for event in run.events)
     return presumed and run.status.ended and not run.presumed
 
 
@@ -223,6 +240,8 @@ def failure_reason(run: ExternalRun) -> str:
         return reason("exit_status", status=run.exit_code, why=run.error)
     if run.error:
         return reported_reason(run.error)
+    if run.presumed and any(event.key == SUPERSEDED_KEY for event in run.events):
+        return reason("superseded")
     codes = {ReportedStatus.TIMED_OUT: "end_overdue", ReportedStatus.LOST: "contact_lost"}
     return reason(codes[run.status]) if run.status in codes else ""
 

@@ -1,5 +1,6 @@
 """Domain models of runs that other systems execute and report."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +9,7 @@ from enum import StrEnum
 from bot.models import Expectation
 
 SCHEDULE_PREFIX = "x:"
+OUR_ID = re.compile(r"r[a-z2-7]{10}")  # of a run
 
 
 class ReportedStatus(StrEnum):
@@ -192,3 +194,8 @@ def schedule_id(slug: str) -> str:
 def slug_of(schedule: str) -> str:
     """Return the slug of a schedule id."""
     return schedule.removeprefix(SCHEDULE_PREFIX)
+
+
+def names_other_runs(id_: str) -> bool:
+    """Tell if an id may be one of ours, or `slug:id`, and so mean a run that its system calls otherwise."""
+    return ":" in id_ or OUR_ID.fullmatch(id_) is not None

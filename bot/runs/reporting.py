@@ -2,19 +2,39 @@
 
 import asyncio
 import logging
-import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from bot.delivery.plan import jobs_for_finished_run
+from bot.delivery.recipients import told_if_failed
 from bot.errors import TemporaryError
-from bot.external.merge import MergeOutcome, RunReport, has_real_end, last_sign, merge, presumed_end, tasks_of
-from bot.external.models import ExternalRun, schedule_id
+from bot.external.merge import (
+    MergeOutcome,
+    RunReport,
+    earlier_open,
+    has_real_end,
+    last_sign,
+    merge,
+    presumed_end,
+    superseded_end,
+    tasks_of,
+)
+from bot.external.models import ExternalRun, ReportedStatus, schedule_id
 from bot.external.repository import MAX_ATTEMPTS, ExternalRecords, Leftover
 from bot.jobs.queue import Jobs
-from bot.models import ExportStatus, Run, RunStatus, Schedule, Task, Trigger, deterministic_id, new_job
+from bot.models import (
+    ExportStatus,
+    Overlap,
+    Run,
+    RunStatus,
+    Schedule,
+    Task,
+    Trigger,
+    deterministic_id,
+    new_job,
+)
 from bot.ports import Store
 from bot.runs.lifecycle import Runs
 from bot.telemetry.loops import loop_item, loop_step
@@ -24,7 +44,6 @@ log = logging.getLogger(__name__)
 LOG_BYTES = 100_000  # kept of the log of a run
 LOG_LIFETIME = timedelta(days=30)
 LATE_EXPORT_DELAY = timedelta(seconds=5)  # more uploads may follow
-OUR_ID = re.compile(r"r[a-z2-7]{10}")  # of a run
 REPLACED_AFTER = timedelta(hours=1)  # for which an export may still read a replaced upload
 SETTLE_GRACE = timedelta(seconds=5)  # after which a report is settled by whoever notices
 
@@ -179,7 +198,7 @@ class RunReports:
 
     async def _record(self, external: ExternalRun) -> Run:
         """Store the run of the first report."""
-        schedule = await self._schedules.find_schedule(external.slug)
+        schedule = await self._apply_overlap(external, await self._schedules.find_schedule(external.slug))
         run = Run(
             id=external.id,
             idempotency_key=idempotency_key(external.slug, external.client_id),
@@ -194,6 +213,23 @@ class RunReports:
             log.info("run %s of %s is reported", run.id, schedule.name)
         await self._runs.enqueue_start_notices(run)
         return await self._store.find_run(run.id) or run
+
+    async def _apply_overlap(self, external: ExternalRun, schedule: Schedule) -> Schedule:
+        """Apply the overlap policy to a run that another system has started. Returns its schedule.
+
+        - `skip`: it cannot be prevented, so people are told only if it fails.
+        - `supersede`: earlier runs that are open end as lost, until their systems report another end.
+        """
+        overlap = schedule.expect.overlap
+        if overlap is Overlap.ALLOW or external.status is ReportedStatus.QUEUED:
+            return schedule
+        earlier = earlier_open(external, await self._external.find_open(external.slug))
+        if overlap is Overlap.SKIP:
+            return told_if_failed(schedule) if earlier else schedule
+        for each in earlier:
+            log.warning("run %s of %s is superseded by %s", each.id, schedule.name, external.id)
+            await self.report(each.slug, each.client_id, superseded_end())
+        return schedule
 
     async def _update(self, run: Run, external: ExternalRun) -> Run:
         """Store the tasks, the start and the need of a report that the last reports tell."""
@@ -255,11 +291,6 @@ def _uploads(external: ExternalRun) -> str:
 def idempotency_key(slug: str, client_id: str) -> str:
     """Return the idempotency key of a reported run."""
     return f"api:{slug}:{client_id}"
-
-
-def names_other_runs(id_: str) -> bool:
-    """Tell if an id may be one of ours, or `slug:id`, and so mean a run that its system calls otherwise."""
-    return ":" in id_ or OUR_ID.fullmatch(id_) is not None
 
 
 def new_client_id() -> str:

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from bot.errors import UserError
-from bot.models import Clock, Person, Reservation, Run, RunStatus, Schedule, deterministic_id
+from bot.models import Clock, Overlap, Person, Reservation, Run, RunStatus, Schedule, deterministic_id
 from bot.ports import ReservationStore
 from bot.runs.lifecycle import Runs, TriggerRequest
 
@@ -49,22 +49,23 @@ class RunStarts:
                 started from here.
         """
         _ensure_startable(schedule)
-        async with self.reserved(schedule.id, request):
+        async with self.reserved(schedule, request):
+            await self.supersede(schedule, request)
             return await self._runs.trigger(schedule, request)
 
     @asynccontextmanager
-    async def reserved(self, schedule_id: str, request: TriggerRequest) -> AsyncIterator[None]:
+    async def reserved(self, schedule: Schedule, request: TriggerRequest) -> AsyncIterator[None]:
         """Reserve the start of a schedule for a request, which may ask again. An error in the body ends it.
 
         Raises:
             UserError: As `start`.
         """
-        key, owner = start_key(schedule_id), request.idempotency_key
+        key, owner = start_key(schedule.id), request.idempotency_key
         valid = await self._reserve(key, request)
         if valid.owner != owner:
             raise await self._started(valid)
         try:
-            await self._ensure_none_running(schedule_id, request)
+            await self._ensure_none_running(schedule, request)
             yield
         except UserError:
             await self._reservations.release(key, owner)
@@ -80,7 +81,15 @@ class RunStarts:
         valid = await self._reservations.find_reservation(start_key(schedule.id), self._clock())
         if valid and valid.owner != request.idempotency_key and not await self._may_follow(request, valid):
             raise await self._started(valid)
-        await self._ensure_none_running(schedule.id, request)
+        await self._ensure_none_running(schedule, request)
+
+    async def supersede(self, schedule: Schedule, request: TriggerRequest) -> None:
+        """Stop the open runs of a schedule that a new one takes the place of (`overlap: supersede`)."""
+        if schedule.expect.overlap is not Overlap.SUPERSEDE:
+            return
+        for run in await self._runs.recent(schedule.id, running=True):
+            if run.idempotency_key != request.idempotency_key:
+                await self._runs.stop(run, request.asked_by)
 
     async def _reserve(self, key: str, request: TriggerRequest) -> Reservation:
         now = self._clock()
@@ -105,9 +114,14 @@ class RunStarts:
         same = request.asked_by is not None and request.asked_by.id == valid.details.get("person")
         return same or not self._cooldown
 
-    async def _ensure_none_running(self, schedule_id: str, request: TriggerRequest) -> None:
-        """Raise `UserError` while a run of the schedule has not ended, unless this request started it."""
-        run = await self._runs.find_running(schedule_id)
+    async def _ensure_none_running(self, schedule: Schedule, request: TriggerRequest) -> None:
+        """Raise `UserError` while a run of the schedule has not ended, unless this request started it.
+
+        One that will be superseded hinders nobody.
+        """
+        if schedule.expect.overlap is Overlap.SUPERSEDE:
+            return
+        run = await self._runs.find_running(schedule.id)
         if run is None or run.idempotency_key == request.idempotency_key:
             return
         counts = (await self._runs.progress([run]))[run.id]

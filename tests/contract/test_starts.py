@@ -104,7 +104,7 @@ async def test_after_a_crash_between_reservation_and_run_the_same_request_goes_o
 async def test_an_abandoned_reservation_expires(bots: tuple[CoreHarness, CoreHarness]) -> None:
     one, other = bots
     abandoned = TriggerRequest(idempotency_key="submit:lost", trigger=Trigger.CARD, asked_by=LI)
-    async with one.context.guards.starts.reserved("s1", abandoned):
+    async with one.context.guards.starts.reserved(one.schedule, abandoned):
         pass
     await other.hear(make_message("重跑", sender=ZHANG))
     assert "正在提交" in answers(other)
