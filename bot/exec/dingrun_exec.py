@@ -766,10 +766,12 @@ def run_command(options: argparse.Namespace) -> int:
     reporter = Reporter(server, options, options.rid or new_rid()) if server else None
     if reporter:
         os.environ["DINGRUN_RUN"] = reporter.rid
+    running = mark_running(reporter.rid) if reporter else None
     tail = Tail(0 if options.no_output else options.tail)
     try:
         process = Process(options, tail)
     except OSError as error:
+        unmark_running(running)
         return could_not_start(reporter, options, error)
     if reporter:
         reporter.begin()
@@ -778,11 +780,52 @@ def run_command(options: argparse.Namespace) -> int:
     outcome = outcome_of(process, code)
     for stream in process.streams if code else ():
         stream.show()
+    unmark_running(running)
     if reporter:
         log = tail.text()
         reason = {"error": last_line(process.streams)} if log and outcome["status"] == "failed" else {}
         reporter.end({**reason, **outcome}, log + lost_output(process.streams))
     return int(outcome["exit_code"])
+
+
+def running_path(rid: str) -> str:
+    """Return the file that says which process executes a run, for the runner of this host."""
+    return os.path.join(spool_folder(), "running-" + re.sub(r"[^A-Za-z0-9_-]", "_", rid))
+
+
+def mark_running(rid: str) -> Optional[Any]:
+    """Write down that this process executes a run. The lock on the file ends with the process."""
+    import fcntl
+
+    try:
+        file = open(running_path(rid), "w", encoding="utf-8")  # noqa: SIM115
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.write(str(os.getpid()))
+        file.flush()
+    except OSError:
+        return None  # it cannot be stopped from the chat then
+    return file
+
+
+def unmark_running(file: Optional[Any]) -> None:
+    """Remove the file of a run that has ended."""
+    if file:
+        with contextlib.suppress(OSError):
+            os.unlink(file.name)
+
+
+def process_of(rid: str) -> int:
+    """Return the process that executes a run, or 0. A file without its lock was left by a dead one."""
+    import fcntl
+
+    path = running_path(rid)
+    with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(file.read())
+        os.unlink(path)
+    return 0
 
 
 def could_not_start(reporter: Optional[Reporter], options: argparse.Namespace, error: OSError) -> int:
@@ -888,10 +931,16 @@ class Runner:
         return ""
 
     def _stop(self, command: Json) -> str:
-        child = self._children.get(str(command["rid"]))
-        if child is None or child.poll() is not None:
+        """Stop a run of this host, whoever started it. Only those of slugs that `--allow` names."""
+        rid = str(command["rid"])
+        child = self._children.get(rid)
+        if child and child.poll() is None:
+            child.terminate()
+            return ""
+        process = process_of(rid) if command["schedule"] in self._allowed else 0
+        if not process:
             return f"not running on {self._host}"
-        child.terminate()
+        os.kill(process, signal.SIGTERM)
         return ""
 
     def _unknown(self, command: Json) -> str:

@@ -74,6 +74,31 @@ def test_a_stop_ends_what_the_runner_has_started(wrapper: Wrapper, recorder: Rec
     assert [each["status"] for each in recorder.ends()] == ["stopped"]
 
 
+def test_a_stop_ends_what_cron_has_started(wrapper: Wrapper, recorder: Recorder) -> None:
+    job = wrapper.start("-s", "backup", "--rid", "run-1", "--", "sleep", "60")
+    recorder.wait_for(1)
+    offer(recorder, STOP | {"id": "c1", "schedule": "other"}, STOP)
+    runner = Running(wrapper, "true")
+    wait_until(recorder, done=2, ends=1)
+    runner.stop()
+    assert job.wait(LIMIT_SECONDS) == 128 + 15
+    assert outcomes(recorder) == [("c1", "refused"), ("c2", "accepted")]
+    assert [each["status"] for each in recorder.ends()] == ["stopped"]
+
+
+def test_a_process_that_has_died_is_not_stopped(wrapper: Wrapper, recorder: Recorder) -> None:
+    """Its number may be that of another process by now."""
+    job = wrapper.start("-s", "backup", "--rid", "run-1", "--", "sleep", "0.1")
+    recorder.wait_for(1)
+    job.kill()
+    job.wait(LIMIT_SECONDS)
+    offer(recorder, STOP)
+    runner = Running(wrapper, "true")
+    wait_until(recorder, done=1, ends=0)
+    runner.stop()
+    assert outcomes(recorder) == [("c2", "refused")]
+
+
 def test_an_allowed_command_may_have_options_of_its_own(wrapper: Wrapper, recorder: Recorder) -> None:
     offer(recorder, RERUN)
     runner = wrapper.start("--runner", "host1", "--allow", r"backup=--count 'n=(\d+) rows' -- echo 7 rows")
