@@ -116,16 +116,22 @@ def sandbox(host: str, port: int, scene: Path | None) -> None:
 
 
 @main.command()
+@click.option("--send", "person", metavar="STAFFID", default="", help="Send one of each kind to this person.")
+@click.option("--groups", is_flag=True, help="With --send: also post to the groups of the custom robots.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object with `ok` and `checks`.")
 @click.pass_obj
-def check(config: Path | None) -> None:
-    """Test the settings and every connection. Sends and creates nothing."""
-    from bot.cli.check import examine  # noqa: PLC0415
-    from bot.config.loader import describe_source  # noqa: PLC0415
+def check(config: Path | None, person: str, *, groups: bool, as_json: bool) -> None:
+    """Test the settings, this machine and every connection. Without --send, sends and creates nothing.
 
-    settings = _settings(config, quiet=True)
-    _say(f"✓ 设置 / settings: {describe_source(config)}")
-    if not asyncio.run(examine(settings, _say)):
-        sys.exit(1)
+    Exits with 1 if a check fails, with 2 if the settings are invalid.
+    """
+    from bot.cli.check import SendRequest  # noqa: PLC0415
+    from bot.cli.check.command import parse_person, run_check  # noqa: PLC0415
+
+    if groups and not person:
+        raise click.UsageError("--groups needs --send STAFFID")
+    request = SendRequest(person=parse_person(person), groups=groups) if person else None
+    sys.exit(run_check(config, request, _say, json=as_json))
 
 
 @main.command()

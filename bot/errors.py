@@ -16,7 +16,12 @@ An error without a message uses the first line of its class docstring.
 
 
 class DingRunError(Exception):
-    """Internal error of DingRun."""
+    """Internal error of DingRun.
+
+    `code`: error code of the other system, for example `param.templateNotExist`, or "".
+    """
+
+    code = ""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or (self.__doc__ or "").partition("\n")[0].removesuffix("."))
@@ -101,7 +106,6 @@ class CardUndeliveredError(TemporaryError):
 class PermanentError(DingRunError):
     """The other system rejected the request permanently.
 
-    - `code`: error code of the other system, for example `param.templateNotExist`.
     - `content`: True if the content of this message was rejected. Other messages may succeed.
     - `setup_fault`: what an operator has to fix before any message reaches the destination, for example
       `robot_not_in_group`. The texts are in `cards/phrases/`.

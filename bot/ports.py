@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bot.downloads import Download, DownloadLink
+from bot.errors import DingRunError
 from bot.models import (
     AuditEntry,
     Destination,
@@ -435,10 +436,34 @@ class DocumentStore(Protocol):
         """Delete documents that were due before a time, at most `limit` of them. Returns their number."""
 
 
-Checks = Mapping[str, Callable[[], Awaitable[str]]]
+class CheckStatus(StrEnum):
+    """Outcome of a check."""
+
+    OK = "ok"
+    WARN = "warn"  #: works, but may be a mistake
+    FAIL = "fail"
+    SKIPPED = "skipped"  #: cannot be told, or is not configured
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What a check found.
+
+    - `detail`: what was tried, or what the other system answered. Never a secret.
+    - `cause`: key of the texts in `cards/words/causes.yaml` and `cures.yaml`, or "".
+    - `link`: page where it is put right, or "".
+    """
+
+    status: CheckStatus = CheckStatus.OK
+    detail: str = ""
+    cause: str = ""
+    link: str = ""
+
+
+Checks = Mapping[str, Callable[[], Awaitable[str | CheckResult]]]
 """Checks of `dingrun check`, by the name that is shown.
 
-A check returns its finding, raises `DingRunError` for a fault, and changes nothing.
+A check returns its finding or a result with a cause, raises `DingRunError` for a fault, and changes nothing.
 """
 
 
@@ -577,8 +602,11 @@ class Messenger(Protocol):
     def capabilities(self) -> Capabilities:
         """Return the features and limits of this channel."""
 
-    def checks(self) -> Checks:
-        """Return the checks of this channel for `dingrun check`."""
+    def checks(self, groups: Sequence[str] = ()) -> Checks:
+        """Return the checks of this channel for `dingrun check`. `groups`: ids that the settings name."""
+
+    def diagnose(self, error: DingRunError) -> CheckResult:
+        """Return cause and link of an error of this channel."""
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False

@@ -50,6 +50,16 @@ def invalid_authentication(status: int) -> ApiError:
     return api_error("InvalidAuthentication", "不合法的access_token", status=status)
 
 
+def ip_not_allowed(*, new: bool) -> ApiError:
+    """Build the error for a call from an address that the app does not allow, in either format ("0013")."""
+    text = "访问ip不在白名单之中"
+    return (
+        api_error("Forbidden.AccessDenied.IpNotInWhiteList", text, status=403)
+        if new
+        else oapi_error(60020, text)
+    )
+
+
 def missing_scope(scope: str) -> ApiError:
     """Build the error for a scope that the app was not granted ("0003-add-api-permission")."""
     text = f"应用尚未开通所需的权限：[{scope}]，请在开发者后台申请开通"

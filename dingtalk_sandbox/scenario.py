@@ -67,6 +67,8 @@ class App:
     robot_name: str
     robot_code: str = ""  # "" = same as the key, DingTalk's default
     scopes: frozenset[str] = ALL_SCOPES
+    published: bool = True  # False: its robot is unknown, and messages have no staffId
+    allowed_ips: tuple[str, ...] = ()  # addresses that may call; () = all
 
     @property
     def robot(self) -> str:
@@ -80,6 +82,7 @@ class Group:
     members: tuple[str, ...]
     robots: tuple[str, ...]  # robot codes
     chat_id: str = ""  # the legacy id of the group
+    foreign: bool = False  # of another organization than the apps
 
 
 @dataclass(frozen=True, kw_only=True)

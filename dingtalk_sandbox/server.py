@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from email.utils import format_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -135,8 +136,13 @@ class Sandbox:
         application.router.add_get(registration.PAGE, _page("registration.html"))
         application.router.add_static("/page/", PAGE_DIR)
         application.on_response_prepare.append(_disable_page_cache)
+        application.on_response_prepare.append(self._set_date)
         application.router.add_route("*", "/{path:.*}", unsupported(self.state))
         return application
+
+    async def _set_date(self, _: web.Request, response: web.StreamResponse) -> None:
+        """Tell the time of the sandbox's clock, as DingTalk's servers tell theirs."""
+        response.headers["Date"] = format_datetime(self.state.clock.now(), usegmt=True)
 
 
 async def _disable_page_cache(request: web.Request, response: web.StreamResponse) -> None:

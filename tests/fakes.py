@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from bot.errors import CardUndeliveredError, TemporaryError
+from bot.errors import CardUndeliveredError, DingRunError, TemporaryError
 from bot.messengers.dingtalk.robot import CAPABILITIES as OPENAPI
 from bot.messengers.dingtalk.webhook import WebhookMessenger
 from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
@@ -24,7 +24,9 @@ from bot.models import (
     TaskStatus,
 )
 from bot.ports import (
+    CheckResult,
     Checks,
+    CheckStatus,
     Engine,
     EngineRun,
     EngineWarning,
@@ -168,8 +170,11 @@ class FakeMessenger:
         self.sent.append((verb, where, what))
         return SendResult(message_id=f"message{len(self.sent)}")
 
-    def checks(self) -> Checks:
+    def checks(self, groups: Sequence[str] = ()) -> Checks:
         return {}
+
+    def diagnose(self, error: DingRunError) -> CheckResult:
+        return CheckResult(status=CheckStatus.FAIL, detail=str(error))
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False

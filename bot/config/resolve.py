@@ -256,6 +256,16 @@ def groups_in(settings: Settings) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*groups, *by_webhook]))
 
 
+def resolve_groups_by_app(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return the groups that each app posts to, by the name of the app. "" is the app in `DINGDING`."""
+    default = Destination(kind=DestinationKind.GROUP, id=settings.dingding.default_chat_id)
+    found: dict[str, tuple[str, ...]] = {}
+    for to in dict.fromkeys([default, *_destinations(settings), *settings.notify.operator_destinations]):
+        if to.is_group and to.id and to.id not in found.get(to.app, ()):
+            found[to.app] = (*found.get(to.app, ()), to.id)
+    return found
+
+
 def old_groups_in(settings: Settings) -> tuple[Destination, ...]:
     """List the groups that the settings name by an old chatId."""
     default = Destination(kind=DestinationKind.GROUP, id=settings.dingding.default_chat_id)

@@ -1,10 +1,12 @@
 """Messenger of a service without DingTalk settings: it logs messages instead of sending them."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
+from bot.errors import DingRunError
 from bot.models import Destination, MarkdownMessage, Message, RenderedCard, SendResult
-from bot.ports import Capabilities, Checks, Sending, TextRepeat, unmarked
+from bot.ports import Capabilities, CheckResult, Checks, CheckStatus, Sending, TextRepeat, unmarked
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +21,14 @@ class SilentMessenger:
     def __init__(self, reason: str = "no DingTalk configured") -> None:
         self._reason = reason
 
-    def checks(self) -> Checks:
+    def checks(self, groups: Sequence[str] = ()) -> Checks:
         return {"消息通道 / channels": self._check_configured}
 
-    async def _check_configured(self) -> str:
-        return "没有配置，只写日志 / not configured, log only"
+    async def _check_configured(self) -> CheckResult:
+        return CheckResult(status=CheckStatus.SKIPPED, detail="没有配置，只写日志 / not configured, log only")
+
+    def diagnose(self, error: DingRunError) -> CheckResult:
+        return CheckResult(status=CheckStatus.FAIL, detail=str(error))
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import aiohttp
 
 from bot.config.loader import Settings
-from bot.config.resolve import resolve_fallback_webhooks, resolve_webhooks
+from bot.config.resolve import resolve_fallback_webhooks, resolve_groups_by_app, resolve_webhooks
 from bot.delivery.channels import Channels
 from bot.messengers.dingtalk.api import ApiClient
 from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
@@ -63,10 +63,12 @@ def build_messengers(
 
 
 @asynccontextmanager
-async def open_channels(settings: Settings, clock: Clock) -> AsyncIterator[Channels]:
-    """Open the configured channels for a single command, without rate limits."""
+async def open_channels(
+    settings: Settings, clock: Clock, rate_limiter: NullRateLimiter | None = None
+) -> AsyncIterator[Channels]:
+    """Open the configured channels for a single command. Without a rate limiter, no call is counted."""
     async with dingtalk_session() as session:
-        yield build_messengers(settings, session, clock, NullRateLimiter()).channels
+        yield build_messengers(settings, session, clock, rate_limiter or NullRateLimiter()).channels
 
 
 @asynccontextmanager
@@ -79,13 +81,14 @@ async def open_shortcut_bars(settings: Settings, clock: Clock) -> AsyncIterator[
         }
 
 
-def channel_checks(channels: Channels) -> Checks:
+def channel_checks(channels: Channels, settings: Settings) -> Checks:
     """Return the checks of all messengers. Names of checks end with the name of the app, if it has one."""
+    groups = resolve_groups_by_app(settings)
     apps = {id(messenger): (app, messenger) for (_, app), messenger in channels.messengers.items()}
     checks = {
         f"{name} {app}".strip(): check
         for app, messenger in apps.values()
-        for name, check in messenger.checks().items()
+        for name, check in messenger.checks(groups.get(app, ())).items()
     }
     return checks or channels.silent.checks()
 

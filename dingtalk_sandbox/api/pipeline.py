@@ -21,6 +21,7 @@ from dingtalk_sandbox.errors import (
     Json,
     api_error,
     invalid_authentication,
+    ip_not_allowed,
     limit_exceeded,
     missing_scope,
     oapi_error,
@@ -96,7 +97,10 @@ def authenticate(state: SandboxState, endpoint: Endpoint, request: web.Request) 
     value = request.headers.get("x-acs-dingtalk-access-token") if new else request.query.get("access_token")
     token = state.tokens.get(value or "")
     if token and token.expires > state.clock.now():
-        return state.scenario.app(token.app.key) or token.app
+        app = state.scenario.app(token.app.key) or token.app
+        if app.allowed_ips and request.remote not in app.allowed_ips:
+            raise ip_not_allowed(new=new)
+        return app
     if new:
         raise invalid_authentication(state.settings.bad_token_status if value else 401)
     if not value:

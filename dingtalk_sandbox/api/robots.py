@@ -21,6 +21,8 @@ def robot_code(call: Call) -> str:
         raise api_error("invalidParameter.robotCode.empty", "robotCode不能为空")
     if code != call.app.robot:
         raise api_error("invalidParameter.robotCode.auth", "robotCode与appKey不匹配")
+    if not call.app.published:
+        raise api_error("resource.not.found", "robot 不存在")
     return str(code)
 
 
@@ -31,6 +33,9 @@ def _group(state: SandboxState, call: Call, robot: str) -> Group:
     group = state.scenario.group(id_) if isinstance(id_, str) else None
     if group is None:
         raise api_error("invalid.openConversationId", "无效的openConversationId")
+    if group.foreign:  # 0716 and 0722 spell it differently
+        words = "dismatch" if call.body.get("processQueryKey") else "notMatch"
+        raise api_error(f"conversation.org.{words}", "会话不属于当前企业")
     if robot not in group.robots:
         raise api_error("invalidParameter.robotCode.notExsit", "机器人不在群内")
     return group

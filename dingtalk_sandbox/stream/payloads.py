@@ -63,7 +63,7 @@ def robot_message_data(said: RobotMessage) -> Json:
         "chatbotUserId": encrypted_id(said.app.robot),
         "msgId": said.msg_id,
         "senderNick": person.name,
-        "isAdmin": person.role == "admin",
+        "isAdmin": person.role == "admin" and said.app.published,
         "senderId": encrypted_id(person.id),
         "sessionWebhookExpiredTime": _ms(said.session_expires),
         "createAt": _ms(said.at),
@@ -72,7 +72,7 @@ def robot_message_data(said: RobotMessage) -> Json:
         "robotCode": said.app.robot,
         "msgtype": "text",
     }
-    if person.is_internal:
+    if person.is_internal and said.app.published:
         data |= {
             "senderStaffId": person.id,
             "senderCorpId": scenario.corp_id,

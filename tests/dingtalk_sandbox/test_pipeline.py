@@ -1,6 +1,8 @@
 """The request pipeline: scopes, limits, quotas, faults, closed and unknown endpoints."""
 
 import logging
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -31,6 +33,21 @@ async def test_a_missing_scope_names_what_is_required(client: Client) -> None:
 async def test_a_missing_scope_of_the_old_api_is_a_60011(client: Client) -> None:
     await client.control("scopes", {"app": KEY, "scopes": []})
     assert (await client.oapi(NOTICE, {})).code == 60011
+
+
+async def test_an_address_that_the_app_does_not_allow_is_refused(sandbox: Sandbox, client: Client) -> None:
+    app = replace(sandbox.state.scenario.apps[0], allowed_ips=("203.0.113.9",))
+    sandbox.state.scenario = replace(sandbox.state.scenario, apps=(app,))
+    answer = await client.api(BOTH, card())
+    assert (answer.status, answer.code) == (403, f"{FORBIDDEN}IpNotInWhiteList")
+    assert (await client.oapi(NOTICE, {})).code == 60020
+
+
+async def test_answers_tell_the_time_of_the_sandbox(sandbox: Sandbox, client: Client) -> None:
+    await client.later(3_600)
+    async with aiohttp.ClientSession() as session, session.get(sandbox.url) as answer:
+        told = parsedate_to_datetime(answer.headers["Date"])
+    assert told == sandbox.state.clock.now().replace(microsecond=0)
 
 
 async def test_the_21st_call_in_a_second_is_refused(client: Client) -> None:

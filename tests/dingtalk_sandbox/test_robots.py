@@ -1,10 +1,12 @@
 """Robot messages."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from dingtalk_sandbox import Sandbox
 from dingtalk_sandbox.validation.robots import UNSUPPORTED_CODE
 from tests.dingtalk_sandbox.harness import GROUP, KEY, Client
 
@@ -236,3 +238,18 @@ async def test_a_download_code_leads_to_the_file(client: Client) -> None:
     async with client.http.get(url) as response:
         assert await response.read() == b"PK"
     assert (await client.api(path, {"robotCode": KEY, "downloadCode": "x"})).status == 400
+
+
+async def test_the_robot_of_an_unpublished_app_is_unknown(sandbox: Sandbox, client: Client) -> None:
+    app = replace(sandbox.state.scenario.apps[0], published=False)
+    sandbox.state.scenario = replace(sandbox.state.scenario, apps=(app,))
+    assert (await client.group_send("sampleMarkdown", HI)).code == "resource.not.found"
+
+
+async def test_a_group_of_another_organization_is_refused(sandbox: Sandbox, client: Client) -> None:
+    group = replace(sandbox.state.scenario.groups[0], foreign=True)
+    sandbox.state.scenario = replace(sandbox.state.scenario, groups=(group,))
+    assert (await client.group_send("sampleMarkdown", HI)).code == "conversation.org.notMatch"
+    asked = {"robotCode": KEY, "openConversationId": GROUP, "processQueryKey": "x"}
+    answer = await client.api("/v1.0/robot/groupMessages/query", asked)
+    assert answer.code == "conversation.org.dismatch"

@@ -72,7 +72,9 @@ class Tokens:
             if problem:
                 raise problem
         except PermanentError as error:
-            raise ConfigError(str(error)) from None
+            refused = ConfigError(str(error))
+            refused.code = error.code
+            raise refused from None
         token, lifetime = body.get("accessToken"), body.get("expireIn")
         if not isinstance(token, str) or not isinstance(lifetime, int):
             raise TemporaryError("DingTalk's answer has no access token")

@@ -53,16 +53,16 @@ BAN_PAGE_MARKERS = (b"punish", b"_____tmd_____", b"x5secdata")  # in the page th
 BAN_PAGE_BYTES = 64 * 1024
 
 PERMANENT_CODES = frozenset({
-    "group.disbanded", "conversation.org.notMatch", "bot.stopped", "bot.forbidden.sendMessage",
-    "send.forbidden",
+    "group.disbanded", "conversation.org.notMatch", "conversation.org.dismatch", "bot.stopped",
+    "bot.forbidden.sendMessage", "send.forbidden",
     "chatbotId.notAllow.sendOTO", "robot.oto.notExist", "staffId.notExisted", "unauthorized", "auth.error",
     "resource.not.found", "resource.unavailable", "session.expired", "session.notExisted",
     "Forbidden.AccessDenied.AccessTokenPermissionDenied", "Forbidden.AccessDenied.IpNotInWhiteList",
-    "invalidClientIdOrSecret", "invalid.client", "unauthorized.client", "unsupported.grant.type",
-    "permession.checkFailed", "invalideChatId", "invalid.openConversationId",
+    "invalidClientIdOrSecret", "authFailed", "invalid.client", "unauthorized.client",
+    "unsupported.grant.type", "permession.checkFailed", "invalideChatId", "invalid.openConversationId",
     "33001", "33012", "34016", "40004", "40005", "40006", "40007", "40013", "40035", "40078", "40089",
     "41005", "41029", "41044", "41045", "41049", "41101", "43002", "43004", "43008", "44001", "45001",
-    "60011", "300001", "300005", "310000",
+    "60011", "60020", "300001", "300005", "310000",
     "400002", "400013", "400101", "400102", "400105", "400106", "401102", "430101", "430102", "430103",
     "430104", "460101",
 })  # fmt: skip
@@ -80,6 +80,7 @@ SETUP_FAULTS = {  # phrase that tells operators what to fix, by code (0714, 0716
     "invalid.openConversationId": "wrong_group",
     "miss.openConversationId": "wrong_group",
     "conversation.org.notMatch": "wrong_group",
+    "conversation.org.dismatch": "wrong_group",
     "group.disbanded": "wrong_group",
     "invalideChatId": "wrong_group",
     "permession.checkFailed": "wrong_group",
@@ -172,6 +173,12 @@ class QuotaExhausted(RateLimited):
 
 def error_from_code(code: str, message: str, *, scopes: tuple[str, ...] = ()) -> DingRunError:
     """Return our error for a `code` or `errcode` that is not a success."""
+    error = _error_from_code(code, message, scopes)
+    error.code = code
+    return error
+
+
+def _error_from_code(code: str, message: str, scopes: tuple[str, ...]) -> DingRunError:
     parts = [f"DingTalk answered {code}", redacted(message[:200]), *scopes, HINTS.get(code, "")]
     text = " ".join(filter(None, parts))
     if code in TOKEN_CODES:

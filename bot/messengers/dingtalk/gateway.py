@@ -47,7 +47,7 @@ def _error_from_gateway(status: int, answer: Mapping[str, Any]) -> DingRunError 
     problem = error_from_openapi(status, answer)
     if isinstance(problem, Throttled | RateLimited) or status not in REFUSED_STATUSES:
         return problem
-    return PermanentError(str(problem))
+    return PermanentError(str(problem), code=problem.code if problem else "")
 
 
 def _websocket_url(endpoint: str, ticket: str, *, secure: bool) -> str:

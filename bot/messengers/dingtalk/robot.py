@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,12 @@ import aiohttp
 from alibabacloud_dingtalk.card_1_0 import models as card_models
 from alibabacloud_dingtalk.robot_1_0 import models as robot_models
 
-from bot.errors import PermanentError, TemporaryError
+from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.messengers.dingtalk.api import ApiClient, Body
 from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
+from bot.messengers.dingtalk.checks.diagnosis import diagnose
+from bot.messengers.dingtalk.checks.probes import AppProbes
 from bot.messengers.dingtalk.errors import CARD_EXISTS_CODE, delivery_error, error_from_code, error_from_oapi
-from bot.messengers.dingtalk.gateway import open_ticket
 from bot.messengers.dingtalk.http import post_json
 from bot.messengers.dingtalk.media import upload
 from bot.messengers.dingtalk.mentions import card_mentions
@@ -31,7 +32,7 @@ from bot.models import (
     RenderedCard,
     SendResult,
 )
-from bot.ports import Capabilities, Checks, Sending, unmarked
+from bot.ports import Capabilities, CheckResult, Checks, Sending, unmarked
 
 log = logging.getLogger(__name__)
 
@@ -61,16 +62,19 @@ class OpenApiMessenger:
         self._api = ApiClient(session, app, tokens, self._rate_limiter)
         self._conversations: dict[str, str] = {}  # old chatId: openConversationId
 
-    def checks(self) -> Checks:
-        return {"凭证 / keys": self._check_keys, "Stream": self._check_stream}
+    def checks(self, groups: Sequence[str] = ()) -> Checks:
+        probes = AppProbes(
+            session=self._session,
+            app=self._app,
+            tokens=self._tokens,
+            api=self._api,
+            clock=self._clock,
+            conversation_id=self.conversation_id,
+        )
+        return probes.checks(groups)
 
-    async def _check_keys(self) -> str:
-        await self._tokens.get()
-        return f"{self._app.openapi_base}, APP_KEY {self._app.app_key}"
-
-    async def _check_stream(self) -> str:
-        """Request a ticket and leave it unused, so that a running service keeps its connection."""
-        return (await open_ticket(self._session, self._app)).partition("?")[0]
+    def diagnose(self, error: DingRunError) -> CheckResult:
+        return diagnose(error, self._app.app_key)
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +12,7 @@ from urllib.parse import quote
 import aiohttp
 
 from bot.errors import DingRunError, PermanentError, TemporaryError
+from bot.messengers.dingtalk.checks.diagnosis import diagnose
 from bot.messengers.dingtalk.errors import (
     SECURITY_CODE,
     SETUP_FAULTS,
@@ -33,7 +34,7 @@ from bot.models import (
     SendResult,
     deterministic_id,
 )
-from bot.ports import Capabilities, Checks, Sending, TextRepeat, unmarked
+from bot.ports import Capabilities, CheckResult, Checks, Sending, TextRepeat, unmarked
 
 DEFAULT_BASE = "https://oapi.dingtalk.com"
 CLOCK_RETRY_SECONDS = 300.0  # while the clock of this machine is wrong
@@ -110,12 +111,11 @@ class WebhookMessenger:
         self._base = base
         self._rate_limiter = rate_limiter or NullRateLimiter()
 
-    def checks(self) -> Checks:
-        return {"群机器人 / webhooks": self._check_robots}
+    def checks(self, groups: Sequence[str] = ()) -> Checks:
+        return {}  # only a message tries a custom robot
 
-    async def _check_robots(self) -> str:
-        """Return the names of the robots. Only a message would try one, so none is tried."""
-        return ", ".join(self._robots)
+    def diagnose(self, error: DingRunError) -> CheckResult:
+        return diagnose(error)
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False
@@ -138,7 +138,7 @@ class WebhookMessenger:
             _, answer = await call(self._session, "POST", url, params=query, data=_encode(body), headers=JSON)
             problem = error_from_oapi(answer)
             if problem:
-                raise self._with_fix(problem, robot)
+                raise self._with_fix(problem, robot) from problem
         return SendResult(message_id=uuid)
 
     def _query(self, robot: CustomRobot) -> dict[str, str]:

@@ -6,7 +6,7 @@ throttles. The outcome is requested once (0773, getsendresult).
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ import aiohttp
 from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
 from bot.messengers.dingtalk.api import ApiClient
 from bot.messengers.dingtalk.auth import DingTalkApp, Tokens
+from bot.messengers.dingtalk.checks.diagnosis import diagnose
 from bot.messengers.dingtalk.errors import error_from_code
 from bot.messengers.dingtalk.media import upload
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.models import Destination, MarkdownMessage, Message, RenderedCard, SendResult
-from bot.ports import Capabilities, Checks, Sending, TextRepeat, unmarked
+from bot.ports import Capabilities, CheckResult, Checks, Sending, TextRepeat, unmarked
 
 MAX_MESSAGE_BYTES = 2_048
 CAPABILITIES = Capabilities(
@@ -54,8 +55,11 @@ class WorkNotificationMessenger:
         self._sleep = sleep
         self._api = ApiClient(session, app, tokens, rate_limiter)
 
-    def checks(self) -> Checks:
-        return {}  # the keys are checked by the app robot
+    def checks(self, groups: Sequence[str] = ()) -> Checks:
+        return {}  # the app robot checks the keys, and only a message tries the agent
+
+    def diagnose(self, error: DingRunError) -> CheckResult:
+        return diagnose(error, self._app.app_key)
 
     async def send_card(
         self, destination: Destination, card: RenderedCard, card_id: str, *, created: bool = False

@@ -1,43 +1,32 @@
-"""`dingrun check`: test the settings and every connection. Nothing is sent and nothing is created.
+"""Checks of what the settings name: store, reports, exporter, card template, schedules, routes, engine."""
 
-Engines and messengers bring their own checks (`checks()` of their ports).
-"""
-
-import asyncio
-import os
-import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 
-import aiohttp
-from yarl import URL
-
+from bot.cli.check.runner import in_thread
 from bot.cli.worker import living_workers
 from bot.config.loader import Settings
 from bot.config.resolve import resolve_operators, resolve_schedules
 from bot.config.types import did_you_mean
-from bot.config.validation import own_schedules_of, settings_warnings
-from bot.errors import ConfigError, DingRunError, TemporaryError
+from bot.config.validation import own_schedules_of
+from bot.errors import ConfigError
 from bot.files import folder_problem
-from bot.ports import Checks, Engine
+from bot.ports import CheckResult, Checks, CheckStatus, Engine
 from bot.runs.scheduler import next_due
 from bot.runtime import utc_now
 from bot.telemetry.redaction import redact_url
-from bot.wiring.engines import open_engine
 from bot.wiring.exporters import build_broker
-from bot.wiring.messengers import app_from, channel_checks, open_channels
+from bot.wiring.messengers import app_from
 from bot.wiring.monitoring.operators import build_last_resort
-from bot.wiring.stores import open_stores, probe_store
+from bot.wiring.stores import probe_store
 from cards.card_template import CardTemplate
-
-Check = Callable[[Settings], Awaitable[str]]
 
 NOT_CREATED_YET = "，还没有，首次启动时创建 / created at the first start"
 MAX_NAMES = 5  # schedules in one line
-HEALTHY, HEALTHY_BYTES = b"ok\n", 16  # what /healthz answers
-WEB_TIMEOUT_SECONDS = 3.0
+NEEDED_VARIABLES = ("title", "markdown", "buttons")  # without them a card says nothing or does nothing
+CARD_PLATFORM = "https://open-dev.dingtalk.com/fe/card"
 NOT_CONFIGURED = "没有配置，只写日志 / not configured, log only"
 
 
@@ -50,68 +39,49 @@ async def check_store(settings: Settings) -> str:
 async def check_reports(settings: Settings) -> str:
     """Test that the folder of the reports is writable. A missing folder is not created."""
     folder, store = Path(settings.reports.dir), settings.reports.store
-    if problem := await asyncio.to_thread(folder_problem, folder):
+    if problem := await in_thread(lambda: folder_problem(folder)):
         raise ConfigError(f"reports.dir: {folder} cannot be written: {problem}")
-    there = await asyncio.to_thread(folder.exists)
+    there = await in_thread(folder.exists)
     return f"{folder}{f', {store}' if store != 'folder' else ''}{'' if there else NOT_CREATED_YET}"
 
 
-async def check_exporter(settings: Settings) -> str:
+async def check_exporter(settings: Settings) -> CheckResult:
     """Test the broker, and that a worker has sent a heartbeat recently. Only with Celery."""
     if settings.exporter.kind == "local":
-        return "local"
+        return CheckResult(detail="local")
     broker = build_broker(settings)
-    await asyncio.to_thread(broker.check)
+    await in_thread(broker.check)
     workers = len(await living_workers(settings))
     if not workers:
-        raise TemporaryError(f"{broker.display_url}: no worker is alive; start one: dingrun worker")
-    return f"{broker.display_url}, {workers} worker{'s' * (workers > 1)}"
+        detail = f"{broker.display_url}: no worker is alive; start one: dingrun worker"
+        return CheckResult(status=CheckStatus.FAIL, detail=detail, cause="no_worker")
+    return CheckResult(detail=f"{broker.display_url}, {workers} worker{'s' * (workers > 1)}")
 
 
-async def check_operators(settings: Settings) -> str:
+async def check_operators(settings: Settings) -> CheckResult:
     """Name who is told of the service's own troubles, and test that Apprise knows its URLs."""
     build_last_resort(settings)
     urls = len(settings.notify.operator_urls)
     told = [str(each) for each in resolve_operators(settings)] + ([f"Apprise ×{urls}"] if urls else [])
-    return ", ".join(told) or NOT_CONFIGURED
+    if not told:
+        return CheckResult(status=CheckStatus.SKIPPED, detail=NOT_CONFIGURED)
+    return CheckResult(detail=", ".join(told))
 
 
-async def check_card(settings: Settings) -> str:
-    """Test the card template of the settings. Only sending a card shows if DingTalk has it."""
+async def check_card(settings: Settings) -> CheckResult:
+    """Test the card template of the settings. Only a card that is sent shows if DingTalk has it."""
     if app_from(settings) is None:
-        return NOT_CONFIGURED
+        return CheckResult(status=CheckStatus.SKIPPED, detail=NOT_CONFIGURED)
     ding = settings.dingding
-    return CardTemplate.chosen(ding.card_template_id, ding.card_variables).id
-
-
-async def check_web(settings: Settings) -> str:
-    """Test that the web port is free, or that DingRun itself listens there."""
-    host, port = settings.web.host, settings.web.port
-    if not port:
-        return "没有开 / off"
-    try:
-        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
-    except OSError as error:
-        if await _answers_as_dingrun(host, port):
-            return f"{host}:{port}, DingRun 正在那里运行 / DingRun is running there"
-        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
-        raise ConfigError(f"web.port: {host}:{port} cannot be served: {why}") from None
-    server.close()
-    await server.wait_closed()
-    return f"{host}:{port}"
-
-
-async def _answers_as_dingrun(host: str, port: int) -> bool:
-    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not listened at
-    url = URL.build(scheme="http", host=here, port=port, path="/healthz")
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=WEB_TIMEOUT_SECONDS)) as session,
-            session.get(url, allow_redirects=False) as answer,
-        ):
-            return await answer.content.read(HEALTHY_BYTES) == HEALTHY
-    except (aiohttp.ClientError, TimeoutError, ValueError):
-        return False
+    template = CardTemplate.chosen(ding.card_template_id, ding.card_variables)
+    if lacking := [name for name in NEEDED_VARIABLES if name not in template.mapping]:
+        return CheckResult(
+            status=CheckStatus.WARN,
+            detail=f"{template.id}: DINGDING.CARD_VARIABLES has no {', '.join(lacking)}",
+            cause="template_lacks_variables",
+            link=CARD_PLATFORM,
+        )
+    return CheckResult(detail=template.id)
 
 
 async def check_schedules(settings: Settings) -> str:
@@ -153,16 +123,6 @@ def _is_reported(settings: Settings, route: str) -> bool:
     return any(fnmatchcase(name, route) for name in names) or settings.api.create
 
 
-CHECKS: Mapping[str, Check] = {
-    "存储 / store": check_store,
-    "报告 / reports": check_reports,
-    "导出 / exporter": check_exporter,
-    "运维通知 / operators": check_operators,
-    "卡片模板 / card template": check_card,
-    "网页 / web": check_web,
-}
-
-
 def engine_checks(settings: Settings, engine: Engine) -> Checks:
     """Return the checks of the schedules, and those of the engine itself."""
     checks: dict[str, Callable[[], Awaitable[str]]] = {}
@@ -176,40 +136,3 @@ def engine_checks(settings: Settings, engine: Engine) -> Checks:
 def _with_own_schedules(settings: Settings, engine: Engine) -> Sequence[Engine]:
     sections = settings.engine_sections
     return [part for name, part in engine.parts.items() if name in sections and sections[name].label]
-
-
-async def examine(settings: Settings, say: Callable[[str], object]) -> bool:
-    """Print one line per check, and one per warning. Returns True if all checks pass."""
-    checks = {name: partial(check, settings) for name, check in CHECKS.items()}
-    passed = await _run(checks, say)
-    async with open_channels(settings, utc_now) as channels:
-        passed &= await _run(channel_checks(channels), say)
-    try:
-        passed &= await _run_engine_checks(settings, say)
-    except DingRunError as error:
-        say(f"✗ 引擎 / engine: {error}")
-        passed = False
-    for warning in settings_warnings(settings, utc_now()):
-        say(f"! {warning}")
-    return passed
-
-
-async def _run_engine_checks(settings: Settings, say: Callable[[str], object]) -> bool:
-    stores = open_stores(settings.store.url)  # store.open() is not called: a check creates nothing
-    try:
-        async with open_engine(settings, stores, clock=utc_now, owner="check") as engine:
-            return await _run(engine_checks(settings, engine), say)
-    finally:
-        await stores.store.close()
-
-
-async def _run(checks: Checks, say: Callable[[str], object]) -> bool:
-    """Run checks one after the other. Returns True if all pass."""
-    passed = True
-    for name, check in checks.items():
-        try:
-            say(f"✓ {name}: {await check()}")
-        except DingRunError as error:
-            say(f"✗ {name}: {error}")
-            passed = False
-    return passed

@@ -1,0 +1,129 @@
+"""`dingrun check`: test the settings, this machine and every connection, all at the same time.
+
+Nothing is sent and nothing is created, unless `--send` names a person. Engines and messengers bring their own
+checks (`checks()` of their ports). Causes and cures are in `cards/words/causes.yaml` and `cures.yaml`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+
+from bot.cli.check.machine import check_descriptors, check_disk, check_timezone
+from bot.cli.check.report import all_passed, as_lines
+from bot.cli.check.runner import CheckGroup, NamedResult, run_checks
+from bot.cli.check.sending import SendChecks, SendRequest
+from bot.cli.check.services import (
+    check_card,
+    check_exporter,
+    check_operators,
+    check_reports,
+    check_routes,
+    check_store,
+    engine_checks,
+)
+from bot.cli.check.web import WebChecks
+from bot.config.loader import Settings
+from bot.config.validation import settings_warnings
+from bot.errors import DingRunError
+from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, RateLimiter
+from bot.ports import CheckResult, Checks, CheckStatus
+from bot.runtime import utc_now
+from bot.wiring.engines import open_engine
+from bot.wiring.messengers import channel_checks, open_channels
+from bot.wiring.policies import build_budget
+from bot.wiring.stores import open_stores
+
+__all__ = ["SendRequest", "check_routes", "collect_results", "examine"]
+
+
+async def examine(
+    settings: Settings, say: Callable[[str], object], request: SendRequest | None = None
+) -> bool:
+    """Print the result of each check, and the warnings. Returns True if no check fails."""
+    results = await collect_results(settings, request)
+    for each in results:
+        for line in as_lines(each, settings.lang):
+            say(line)
+    return all_passed(results)
+
+
+async def collect_results(settings: Settings, request: SendRequest | None = None) -> Sequence[NamedResult]:
+    """Run every check and return the results in order, the warnings about the settings last."""
+    async with (
+        _rate_limiter(settings, request) as limiter,
+        open_channels(settings, utc_now, limiter) as channels,
+    ):
+        sending = SendChecks(settings=settings, channels=channels, request=request)
+        groups = [
+            *_local_checks(settings),
+            CheckGroup(checks=channel_checks(channels, settings), cause="dingtalk_fails"),
+            CheckGroup(checks=sending.checks(), cause="dingtalk_fails"),
+        ]
+        results = await _with_engine(settings, groups)
+    warnings = settings_warnings(settings, utc_now())
+    return [*results, *(_warning(each) for each in warnings)]
+
+
+def _local_checks(settings: Settings) -> Sequence[CheckGroup]:
+    """Return the checks that need neither DingTalk nor an engine."""
+    web = WebChecks(settings)
+    checks: Checks = {
+        "存储 / store": partial(check_store, settings),
+        "报告 / reports": partial(check_reports, settings),
+        "导出 / exporter": partial(check_exporter, settings),
+        "运维通知 / operators": partial(check_operators, settings),
+        "卡片模板 / card template": partial(check_card, settings),
+        "网页 / web": web.check_port,
+        "公开地址 / public address": web.check_public_url,
+        "磁盘 / disk": partial(check_disk, settings),
+        "文件描述符 / file descriptors": partial(check_descriptors, settings),
+        "时区 / time zone": partial(check_timezone, settings),
+    }
+    causes = {
+        "存储 / store": "store_unusable",
+        "报告 / reports": "reports_unwritable",
+        "导出 / exporter": "broker_unreachable",
+        "运维通知 / operators": "operators_invalid",
+        "卡片模板 / card template": "template_invalid",
+        "网页 / web": "port_taken",
+        "公开地址 / public address": "public_url_unreachable",
+        "磁盘 / disk": "disk_low",
+    }
+    return [CheckGroup(checks=checks, causes=causes)]
+
+
+async def _with_engine(settings: Settings, groups: Sequence[CheckGroup]) -> list[NamedResult]:
+    """Run the checks, and those of the engine. An engine that cannot be opened is one more result."""
+    stores = open_stores(settings.store.url)  # store.open() is not called: a check creates nothing
+    try:
+        async with open_engine(settings, stores, clock=utc_now, owner="check") as engine:
+            own = CheckGroup(
+                checks=engine_checks(settings, engine),
+                cause="engine_unusable",
+                causes={"通知路由 / routes": "routes_wrong"},
+            )
+            return await run_checks([*groups, own])
+    except DingRunError as error:
+        broken = CheckResult(status=CheckStatus.FAIL, detail=str(error), cause="engine_unusable")
+        return [*await run_checks(groups), NamedResult(name="引擎 / engine", result=broken)]
+    finally:
+        await stores.store.close()
+
+
+@asynccontextmanager
+async def _rate_limiter(settings: Settings, request: SendRequest | None) -> AsyncIterator[NullRateLimiter]:
+    """Open the store for the calls of a check that sends: they are limited and counted like any other."""
+    if request is None:
+        yield NullRateLimiter()
+        return
+    stores = open_stores(settings.store.url)
+    await stores.store.open()
+    try:
+        yield RateLimiter(stores.quota, build_budget(settings), clock=utc_now)
+    finally:
+        await stores.store.close()
+
+
+def _warning(text: str) -> NamedResult:
+    found = CheckResult(status=CheckStatus.WARN, detail=text, cause="settings_doubtful")
+    return NamedResult(name="设置 / settings", result=found)

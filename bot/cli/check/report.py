@@ -1,0 +1,88 @@
+"""Print results for people, and as JSON for programs. No line has a secret."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.cli.check.runner import NamedResult
+from bot.ports import CheckStatus
+from bot.telemetry.redaction import mask_addresses
+from cards.catalogue import load_words
+
+SYMBOLS = {CheckStatus.OK: "✓", CheckStatus.WARN: "!", CheckStatus.FAIL: "✗", CheckStatus.SKIPPED: "-"}
+SOURCE = "en"
+LABELS = {"zh-CN": ("原因", "办法", "打开"), "en": ("cause", "fix", "open")}
+CHINESE_HALF = re.compile(r" ?[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef][^/]* / ")
+JSON_FIELDS = ("name", "status", "code", "cause", "cure", "link", "detail")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """Cause and cure of a result in one language, "" if it has none."""
+
+    cause: str = ""
+    cure: str = ""
+
+    @classmethod
+    def of(cls, code: str, lang: str) -> "Texts":
+        """Return the texts of a cause."""
+        if not code:
+            return cls()
+        return cls(cause=load_words("causes", lang)[code], cure=load_words("cures", lang)[code])
+
+
+def as_lines(found: NamedResult, lang: str) -> list[str]:
+    """Return the lines of a result: Chinese first with English below it, or English only.
+
+    A skipped check has one line, with the cause.
+    """
+    result, languages = found.result, tuple(dict.fromkeys((lang, SOURCE)))
+    name = found.name if lang != SOURCE else english_name(found.name)
+    texts = {each: Texts.of(result.cause, each) for each in languages} if result.cause else {}
+    if result.status is CheckStatus.SKIPPED and texts:
+        return [f"{SYMBOLS[result.status]} {name}: {' / '.join(text.cause for text in texts.values())}"]
+    detail = _detail(result.detail, lang)
+    lines = [f"{SYMBOLS[result.status]} {name}{': ' if detail else ''}{detail}"]
+    for each, text in texts.items():
+        cause, cure, _ = LABELS[each]
+        lines += [f"    {cause}: {text.cause}", f"    {cure}: {text.cure}"]
+    if result.link:
+        lines.append(f"    {LABELS[lang][2]}: {result.link}")
+    return lines
+
+
+def _detail(detail: str, lang: str) -> str:
+    """Return a detail in one line. In English, without the Chinese half of `没有开 / off`."""
+    line = mask_addresses(" ".join(detail.split()))
+    return CHINESE_HALF.sub(" ", line).strip() if lang == SOURCE else line
+
+
+def english_name(name: str) -> str:
+    """Return the English part of a name such as `存储 / store`."""
+    return name.rpartition(" / ")[2]
+
+
+def as_json(results: Sequence[NamedResult], lang: str) -> str:
+    """Return an object with `ok` and `checks`, each with `JSON_FIELDS`. `cause` and `cure` are texts."""
+    checks = [_as_object(each, lang) for each in results]
+    return json.dumps({"ok": all_passed(results), "checks": checks}, ensure_ascii=False, indent=2)
+
+
+def _as_object(found: NamedResult, lang: str) -> dict[str, str]:
+    result, texts = found.result, Texts.of(found.result.cause, lang)
+    values = (
+        english_name(found.name),
+        result.status.value,
+        result.cause,
+        texts.cause,
+        texts.cure,
+        result.link,
+        _detail(result.detail, lang),
+    )
+    return dict(zip(JSON_FIELDS, values, strict=True))
+
+
+def all_passed(results: Sequence[NamedResult]) -> bool:
+    """Tell if no check failed. Warnings and skipped checks are no failures."""
+    return all(each.result.status is not CheckStatus.FAIL for each in results)

@@ -1,0 +1,1 @@
+"""What `dingrun check` tries of an app, and what the errors of DingTalk mean."""
