@@ -13,6 +13,7 @@ from bot.config.types import did_you_mean
 from bot.config.validation import own_schedules_of
 from bot.errors import ConfigError
 from bot.files import folder_problem
+from bot.messengers.dingtalk.checks.diagnosis import LINKS
 from bot.ports import CheckResult, Checks, CheckStatus, Engine
 from bot.runs.scheduler import next_due
 from bot.runtime import utc_now
@@ -26,7 +27,6 @@ from cards.card_template import CardTemplate
 NOT_CREATED_YET = "，还没有，首次启动时创建 / created at the first start"
 MAX_NAMES = 5  # schedules in one line
 NEEDED_VARIABLES = ("title", "markdown", "buttons")  # without them a card says nothing or does nothing
-CARD_PLATFORM = "https://open-dev.dingtalk.com/fe/card"
 NOT_CONFIGURED = "没有配置，只写日志 / not configured, log only"
 
 
@@ -79,7 +79,7 @@ async def check_card(settings: Settings) -> CheckResult:
             status=CheckStatus.WARN,
             detail=f"{template.id}: DINGDING.CARD_VARIABLES has no {', '.join(lacking)}",
             cause="template_lacks_variables",
-            link=CARD_PLATFORM,
+            link=LINKS["template_lacks_variables"],
         )
     return CheckResult(detail=template.id)
 

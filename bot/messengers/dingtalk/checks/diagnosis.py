@@ -42,6 +42,7 @@ LINKS = {  # by cause; a robot is added to a group in the group itself
     "wrong_agent": APPS,
     "template_unpublished": CARDS,
     "template_unknown": CARDS,
+    "template_lacks_variables": CARDS,
     "wrong_person": STAFF,
     "quota_used_up": PRICES,
     "address_banned": LIMITS,
@@ -70,7 +71,7 @@ SECURITY_CAUSES = {
     SecurityFault.TIMESTAMP: "webhook_clock",
     SecurityFault.ADDRESS: "webhook_address",
 }
-_SCOPE = re.compile(r"(?<![\w.])(?:qyapi_\w+|(?:Card|Robot)(?:\.\w+)+)")
+_SCOPE = re.compile(r"(?<![\w.])(?:qyapi_\w{1,40}|(?:Card|Robot)\.[\w.]{1,60})")
 
 
 def diagnose(error: DingRunError, app_key: str = "") -> CheckResult:
