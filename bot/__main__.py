@@ -89,12 +89,18 @@ def _settings(config: Path | None, *, quiet: bool = False) -> "Settings":
     help="arl: with a fake ARL that starts runs by itself.",
 )
 @click.option("--arl-mongo", metavar="URI", default="", help="mongodb://… of the fake ARL.")
-def demo(port: int, no_browser: bool, data: Path | None, engine: str, arl_mongo: str) -> None:
+@click.option(
+    "--card-template",
+    type=click.Choice(["dingrun", "buttons", "ai"]),
+    default="buttons",
+    show_default=True,
+    help="dingrun: our own template; the others are public.",
+)
+def demo(no_browser: bool, **options: Any) -> None:
     """Run a fake DingTalk, the service and sites to scan, without an account."""
     from bot.cli.demo.run import Demo, run  # noqa: PLC0415
 
-    options = Demo(port=port, data=data, engine=engine, arl_mongo=arl_mongo)
-    asyncio.run(run(options, None if no_browser else webbrowser.open))
+    asyncio.run(run(Demo(**options), None if no_browser else webbrowser.open))
 
 
 @main.command()

@@ -107,14 +107,22 @@ class PermanentError(DingRunError):
     """The other system rejected the request permanently.
 
     - `content`: True if the content of this message was rejected. Other messages may succeed.
+    - `template`: True if the card template was refused. The same card may succeed with another one.
     - `setup_fault`: what an operator has to fix before any message reaches the destination, for example
       `robot_not_in_group`. The texts are in `cards/phrases/`.
     """
 
     def __init__(
-        self, message: str = "", *, code: str = "", content: bool = False, setup_fault: str = ""
+        self,
+        message: str = "",
+        *,
+        code: str = "",
+        content: bool = False,
+        template: bool = False,
+        setup_fault: str = "",
     ) -> None:
         super().__init__(message)
         self.code = code
         self.content = content
+        self.template = template
         self.setup_fault = setup_fault

@@ -685,6 +685,10 @@ class RenderedCard:
     search: CardSearch | None = None  # None = the search of DingTalk does not find it
     fallback: "RenderedCard | None" = None  # the same by a public template, if this one may be refused
 
+    def made_with(self, template_id: str) -> "RenderedCard":
+        """Return this card, or its fallback if it was sent by that one's template."""
+        return self.fallback if self.fallback and self.fallback.template_id == template_id else self
+
 
 @dataclass(frozen=True, kw_only=True)
 class SendResult:
@@ -693,10 +697,12 @@ class SendResult:
     message_id: str = ""  # id assigned by DingTalk
     silent: bool = False  # logged only, not sent
     existed: bool = False  # the card was created by an earlier attempt and may have older content
+    template_id: str = ""  # card template that was accepted
 
     def as_result(self) -> dict[str, object]:
         """Return the values to store in `Job.result`."""
-        return {"message_id": self.message_id, "silent": self.silent}
+        template = {"template": self.template_id} if self.template_id else {}
+        return {"message_id": self.message_id, "silent": self.silent, **template}
 
 
 class AuditChannel(StrEnum):

@@ -93,6 +93,7 @@ class CoreHarness:
     protected: dict[str, Protection] = field(default_factory=dict)
     fallback_webhooks: dict[str, Destination] = field(default_factory=dict)
     default_chat_id: str = ""
+    template_id: str = "buttons"
     notify: dict[str, object] = field(default_factory=dict)  # settings of the section
     direct_channels: Channels | None = None  # others than those of `messenger`
     last_resort: LastResort | None = None
@@ -145,7 +146,7 @@ class CoreHarness:
         """Return the settings of this case. They are not validated: some are smaller than an operator's."""
         return changed(
             Settings(),
-            dingding={"default_chat_id": self.default_chat_id},
+            dingding={"default_chat_id": self.default_chat_id, "card_template_id": self.template_id},
             reports={
                 "dir": str(self.folder),
                 "max_file_mb": self.max_bytes / MB,

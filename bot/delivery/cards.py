@@ -6,8 +6,9 @@ delivered, and the content that it was created with.
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bot.delivery.circuit_breaker import CardTemplates
 from bot.delivery.payload import DeliveryPayload, update_payload
 from bot.errors import CardUndeliveredError, ConfigError, PermanentError, TemporaryError
 from bot.jobs.queue import Claim
@@ -29,11 +30,39 @@ class OutgoingCard:
     updates: bool = True
 
 
-async def send_card(claim: Claim, messenger: Messenger, card: OutgoingCard) -> SendResult:
+async def send_card(
+    claim: Claim, messenger: Messenger, card: OutgoingCard, templates: CardTemplates
+) -> SendResult:
     """Create and deliver a card, and update it if it exists with other content.
 
+    If DingTalk refuses the template, the same card is sent by the public one, under the same id.
     No update job can interfere: those start after the job of the card is done.
     """
+    content = await _choose(claim, card.content, templates)
+    try:
+        sent = await _send(claim, messenger, replace(card, content=content))
+    except PermanentError as error:
+        if content.fallback is None or not error.template:
+            raise
+        log.warning("card %s goes by the public template: %s", card.card_id, error)
+        content = content.fallback
+        await update_payload(claim, template=content.template_id, template_error=str(error))
+        sent = await _send(claim, messenger, replace(card, content=content))
+    refused = DeliveryPayload.of(claim.job).template_error
+    if refused:
+        await templates.record_refusal(card.content.template_id, refused)
+    else:
+        await templates.record_success(content)
+    return replace(sent, template_id=content.template_id)
+
+
+async def _choose(claim: Claim, card: RenderedCard, templates: CardTemplates) -> RenderedCard:
+    """Return the card by the template of the first attempt, which may have created it, or the best one."""
+    payload = DeliveryPayload.of(claim.job)
+    return card.made_with(payload.template) if payload.template else await templates.choose(card)
+
+
+async def _send(claim: Claim, messenger: Messenger, card: OutgoingCard) -> SendResult:
     payload, content = DeliveryPayload.of(claim.job), fingerprint(card.content)
     try:
         sent = await messenger.send_card(
@@ -42,6 +71,7 @@ async def send_card(claim: Claim, messenger: Messenger, card: OutgoingCard) -> S
     except TemporaryError as error:
         await update_payload(
             claim,
+            template=payload.template or (card.content.template_id if card.content.fallback else ""),
             card_created=payload.card_created or isinstance(error, CardUndeliveredError),
             card_content=payload.card_content or content,  # the content of the first attempt counts
         )

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from bot.delivery.operator_alerts import OperatorAlerts
 from bot.errors import PermanentError, TemporaryError
-from bot.models import Clock, Destination
+from bot.models import Clock, Destination, RenderedCard
 from bot.ports import Store
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,51 @@ class DeliveryMode(StrEnum):
     MESSAGE = "message"  #: a markdown message of the app's robot, or a work notification
 
 
+class CardTemplates:
+    """Remembers, in the store, which card templates are refused, and sends by the public one meanwhile.
+
+    Operators are told once when one is refused, and once when it is accepted again.
+    """
+
+    def __init__(self, store: Store, alerts: OperatorAlerts, *, clock: Clock) -> None:
+        self._store = store
+        self._alerts = alerts
+        self._clock = clock
+
+    async def choose(self, card: RenderedCard) -> RenderedCard:
+        """Return the card as it is sent now: by its fallback within an hour after a refusal."""
+        refusal = await self._find_refusal(card) if card.fallback else {}
+        recent = refusal and self._clock() - datetime.fromisoformat(refusal["last"]) < PROBE_INTERVAL
+        return card.fallback if card.fallback and recent else card
+
+    async def record_refusal(self, template_id: str, why: str) -> None:
+        """Record that a template was refused, and that its fallback was accepted."""
+        now = self._clock().isoformat()
+        refusal = json.loads(await self._store.find_value(_template_key(template_id)) or "{}") or {
+            "since": now
+        }
+        await self._store.set_value(_template_key(template_id), json.dumps(refusal | {"last": now}))
+        cause = f"template:{template_id}:{refusal['since']}"
+        await self._alerts.alert(cause, "template_refused", template=template_id, why=why)
+
+    async def record_success(self, card: RenderedCard) -> None:
+        """Record that a card was accepted. A store error is only logged, so that nothing is sent twice."""
+        try:
+            refusal = await self._find_refusal(card) if card.fallback else {}
+            if refusal:
+                await self._store.set_value(_template_key(card.template_id), "")
+                cause = f"template_accepted:{card.template_id}:{refusal['since']}"
+                await self._alerts.alert(cause, "template_accepted", template=card.template_id)
+        except TemporaryError as error:
+            log.warning("card template %s stays refused: %s", card.template_id, error)
+
+    async def _find_refusal(self, card: RenderedCard) -> dict[str, str]:
+        found: dict[str, str] = json.loads(
+            await self._store.find_value(_template_key(card.template_id)) or "{}"
+        )
+        return found
+
+
 class CircuitBreaker:
     """Remembers, in the store, which destinations reject cards or messages.
 
@@ -34,6 +79,7 @@ class CircuitBreaker:
         self._store = store
         self._alerts = alerts
         self._clock = clock
+        self.templates = CardTemplates(store, alerts, clock=clock)
         self._probing = asyncio.Lock()  # many runs end at the same time, and only one of them probes
 
     @asynccontextmanager
@@ -124,3 +170,7 @@ def _affects(fault: str, destination: Destination) -> bool:
 
 def _key(mode: DeliveryMode, destination: Destination) -> str:
     return f"fallen:{mode}:{destination}"
+
+
+def _template_key(template_id: str) -> str:
+    return f"refused_template:{template_id}"

@@ -110,6 +110,7 @@ class Digests:
         unconfirmed = await self._unconfirmed(_members(job), destination)
         runs, quiet = await self._runs(_members(job)), DeliveryPayload.of(job).quiet
         view = self._cards.digest(runs, unconfirmed, quiet=quiet)
+        view = view.made_with(DeliveryResult.of(job).template)
         await self._channels.to(destination).update_card(card, view)
 
     async def _send(self, claim: Claim) -> Result:
@@ -142,7 +143,7 @@ class Digests:
         view = self._cards.digest(runs, quiet=DeliveryPayload.of(claim.job).quiet)
         messenger = self._channels.to(destination)
         outgoing = OutgoingCard(destination=destination, card_id=card, content=view)
-        sent = await send_card(claim, messenger, outgoing)
+        sent = await send_card(claim, messenger, outgoing, self._circuit_breaker.templates)
         await self._circuit_breaker.record_success(DeliveryMode.CARD, destination)
         return {**sent.as_result(), **DeliveryResult(card_id=card).as_json()}
 

@@ -57,6 +57,8 @@ class DeliveryPayload:
     words: tuple[str, str] | None = None  # title and text of a message that is repeated word for word
     card_created: bool = False  # by an attempt that did not deliver it
     card_content: str | None = None  # fingerprint of the content that the card was created with
+    template: str = ""  # id of the card template of the first attempt, or of the one after a refusal
+    template_error: str = ""  # why another template was refused
 
     @classmethod
     def of(cls, job: Job) -> "DeliveryPayload":
@@ -78,6 +80,8 @@ class DeliveryPayload:
             words=(words[0], words[1]) if words else None,
             card_created=bool(kept.get("card_created")),
             card_content=kept.get("card_content"),
+            template=kept.get("template", ""),
+            template_error=kept.get("template_error", ""),
         )
 
     def as_json(self) -> dict[str, object]:
@@ -96,6 +100,8 @@ class DeliveryPayload:
             "words": list(self.words or ()),
             "card_created": self.card_created,
             "card_content": self.card_content,
+            "template": self.template,
+            "template_error": self.template_error,
         }
         given = {key: value for key, value in values.items() if value}
         return {"version": VERSION, "destination": str(self.destination), **given}
@@ -122,6 +128,8 @@ class DeliveryPayload:
             part=self.part,
             card_created=self.card_created,
             card_content=self.card_content,
+            template=self.template,
+            template_error=self.template_error,
             resend_of=job_id,
             by=by,
             cause=cause,
@@ -141,6 +149,7 @@ class DeliveryResult:
     skipped: str = ""  # why nothing was sent
     parts: int = 0  # number of parts, each sent by a job of its own
     link: bool = False  # a link was sent instead of the file
+    template: str = ""  # id of the card template that the card was made with
 
     @classmethod
     def of(cls, job: Job) -> "DeliveryResult":
@@ -157,6 +166,7 @@ class DeliveryResult:
             skipped=kept.get("skipped") or "",
             parts=kept.get("parts") or 0,
             link=bool(kept.get("link")),
+            template=kept.get("template") or "",
         )
 
     def as_json(self) -> dict[str, object]:
@@ -170,6 +180,7 @@ class DeliveryResult:
             "skipped": self.skipped,
             "parts": self.parts,
             "link": self.link,
+            "template": self.template,
         }
         given = {key: value for key, value in values.items() if value}
         return given | ({} if self.exports is None else {"exports": list(self.exports)})

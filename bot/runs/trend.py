@@ -12,8 +12,12 @@ def compare_with_earlier(run: Run, runs: Sequence[Run]) -> Trend:
     - `runs` are the newest runs of its schedule, newest first. Those that started later are ignored.
     - Open and only stopped runs have no outcome, so they are skipped.
     - A retry of failed tasks counts for the outcome before: what it repaired was well again.
+    - A run of chosen targets is not compared: it says nothing about the others.
     """
-    earlier = [each for each in runs if each.start_time < run.start_time and each.well is not None]
+    if run.is_selection:
+        return Trend(streak=0)
+    whole = [each for each in runs if each.well is not None and not each.is_selection]
+    earlier = [each for each in whole if each.start_time < run.start_time]
     before = earlier[0] if earlier else None
     return Trend(
         streak=_streak(run, earlier),

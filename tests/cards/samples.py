@@ -849,6 +849,8 @@ ANSWERS: dict[str, list[dict[str, Any]]] = {
             *("robot_stopped", "wrong_webhook", "webhook_security"),
         )
     ],
+    "template_refused": [{"template": "0a1b.schema", "why": "DingTalk answered param.templateUnpublished"}],
+    "template_accepted": [{"template": "0a1b.schema"}],
     "channel_healed": [
         {"destination": "group:cid6EU==", "step": step} for step in ("card", "message", "destination")
     ],

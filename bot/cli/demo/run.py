@@ -26,13 +26,16 @@ from bot.runs.lifecycle import TriggerRequest
 from bot.runtime import stop_on_signals
 from bot.telemetry.logging import configure
 from bot.telemetry.redaction import find_secrets
+from cards.platform.export import FILE
 from dingtalk_sandbox.scenario import Scenario, default_scenario
+from dingtalk_sandbox.templates.document import parse_template
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_SECONDS = 20.0
 GROUP = "cidSandboxGroupOps=="
 FIRST = "每日巡检"
+OWN_TEMPLATE = "d1e9a000-0000-4000-8000-000000000001.schema"  # as if it was imported into the card builder
 LOOK_SECONDS = 0.3
 ADMIN_NAME = "王敏"
 ACCESS = {"admins": ["manager01"], "operators": ["user01"], "viewers": ["user02"]}
@@ -73,10 +76,16 @@ class Demo:
     data: Path | None = None
     engine: str = "embedded"
     arl_mongo: str = ""
+    card_template: str = "buttons"
 
     @property
     def uses_arl(self) -> bool:
         return self.engine == "arl"
+
+    @property
+    def template_id(self) -> str:
+        """Return the card template as the settings name it."""
+        return OWN_TEMPLATE if self.card_template == "dingrun" else self.card_template
 
 
 async def run(demo: Demo, when_ready: Callable[[str], object] | None) -> None:
@@ -87,12 +96,12 @@ async def run(demo: Demo, when_ready: Callable[[str], object] | None) -> None:
     stop = stop_on_signals()
     async with AsyncExitStack() as stack:
         folder = demo.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dingrun-demo-")))
-        sandbox = await stack.enter_async_context(sandbox_on("127.0.0.1", demo.port, demo_scenario()))
+        sandbox = await stack.enter_async_context(sandbox_on("127.0.0.1", demo.port, demo_scenario(demo)))
         targets = await (_arl if demo.uses_arl else _sample_sites)(demo, stack, stop)
         pages = page_settings()
         drill = BackupDrill(folder=folder / "backup-host", url=pages["public_url"])
         more = {"web": pages, **({} if demo.uses_arl else drill.settings(GROUP)), **targets.settings}
-        app = await stack.enter_async_context(App(demo_settings(sandbox.url, folder, more)))
+        app = await stack.enter_async_context(App(demo_settings(sandbox.url, folder, demo, more)))
         service = asyncio.create_task(app.run(stop), name="service")
         service.add_done_callback(lambda _: stop.set())
         await _connected(app, stop)
@@ -168,14 +177,17 @@ def page_settings() -> Mapping[str, Any]:
     }
 
 
-def demo_scenario() -> Scenario:
-    """Return the default scenario, with the role of each person beside the name."""
+def demo_scenario(demo: Demo) -> Scenario:
+    """Return the default scenario, with the role of each person beside the name, and our card template."""
     scenario = default_scenario()
     people = (replace(person, title=TITLES.get(person.id, "")) for person in scenario.people)
-    return replace(scenario, people=tuple(people))
+    scenario = replace(scenario, people=tuple(people))
+    if demo.template_id != OWN_TEMPLATE:
+        return scenario
+    return scenario.with_designs({OWN_TEMPLATE: parse_template(FILE.read_bytes())})
 
 
-def demo_settings(url: str, folder: Path, more: Mapping[str, Any]) -> Settings:
+def demo_settings(url: str, folder: Path, demo: Demo, more: Mapping[str, Any]) -> Settings:
     """Build the settings, with the addresses of this demo."""
     return Settings.model_validate({
         "DINGDING": {
@@ -183,6 +195,7 @@ def demo_settings(url: str, folder: Path, more: Mapping[str, Any]) -> Settings:
             "APP_SECRET": "sandbox-app-secret",
             "AGENT_ID": 3001,
             "DEFAULT_CHAT_ID": GROUP,
+            "CARD_TEMPLATE_ID": demo.template_id,
             "OPENAPI_BASE": url,
             "OAPI_BASE": url,
         },

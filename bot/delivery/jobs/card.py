@@ -72,12 +72,15 @@ async def _update_started(services: DeliveryServices, claim: Claim) -> Result:
     if snapshot.quota is QuotaLevel.SPENT:
         raise Postpone(services.governor.next_check_at())
     card, exports = await _render(services, Summary(run=run, payload=payload, snapshot=snapshot))
+    start = await services.store.find_job(job_id("start", run.id, payload.destination))
+    content = card.content.made_with(DeliveryResult.of(start).template if start else "")
     try:
-        await services.channels.to(payload.destination).update_card(card.card_id, card.content)
+        await services.channels.to(payload.destination).update_card(card.card_id, content)
     except (PermanentError, ConfigError) as error:
         log.warning("card of run %s cannot be updated, sending a plain message instead: %s", run.id, error)
         return await _fall_back(services, claim.job, str(error))
-    return DeliveryResult(card_id=card.card_id, exports=exports).as_json()
+    result = DeliveryResult(card_id=card.card_id, exports=exports, template=content.template_id)
+    return result.as_json()
 
 
 async def _send(services: DeliveryServices, claim: Claim, summary: Summary) -> Result:
@@ -85,7 +88,7 @@ async def _send(services: DeliveryServices, claim: Claim, summary: Summary) -> R
     card, ended_exports = await _render(services, summary)
     try:
         async with breaker.guard(destination, claim.job.id, requested=summary.payload.requested_by_person):
-            sent = await send_card(claim, services.channels.to(destination), card)
+            sent = await send_card(claim, services.channels.to(destination), card, breaker.templates)
     except (PermanentError, ConfigError) as error:
         if not is_content_error(error) and not is_setup_error(error):
             await breaker.record_failure(DeliveryMode.CARD, destination, str(error))

@@ -59,7 +59,8 @@ async def _send(services: DeliveryServices, claim: Claim, run: Run) -> Result:
     key, content = card_id(run.id, destination), services.cards.summary(run, None, state=state)
     card = OutgoingCard(destination=destination, card_id=key, content=content)
     try:
-        sent = await send_card(claim, services.channels.to(destination), card)
+        messenger, templates = services.channels.to(destination), services.circuit_breaker.templates
+        sent = await send_card(claim, messenger, card, templates)
     except (PermanentError, ConfigError) as error:
         log.warning("no card for the start of run %s: %s", run.id, error)
         return DeliveryResult(skipped=str(error)).as_json()

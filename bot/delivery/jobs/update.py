@@ -57,6 +57,7 @@ async def run_update_job(services: DeliveryServices, claim: Claim) -> Result:
         history=await services.history(run),
     )
     content = services.cards.summary(run, report, state=state)
+    content = content.made_with(DeliveryResult.of(cards[0]).template if cards else "")
     await services.channels.to(destination).update_card(key, content)
     return {}
 

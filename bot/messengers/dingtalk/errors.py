@@ -69,6 +69,15 @@ PERMANENT_CODES = frozenset({
 CONTENT_PREFIXES = ("contain.", "param.contentUnsafe", "43010", "41049", "460101")
 """The content of a message is rejected, by the audit or for its length. Other messages may succeed."""
 
+TEMPLATE_PREFIXES = (
+    "param.template",
+    "param.cardTemplateId",
+    "template.",
+    "param.invalid",
+    "MissingStringValue",
+)
+"""The card template is missing or not published, or its variables are not those that were sent (0783)."""
+
 PERMANENT_PREFIXES = ("invalidParameter.", "param.", "miss.", "contain.", "template.")
 
 SETUP_FAULTS = {  # phrase that tells operators what to fix, by code (0714, 0716, 0745, 0783, 0717, 0769)
@@ -192,7 +201,9 @@ def _error_from_code(code: str, message: str, scopes: tuple[str, ...]) -> DingRu
         return TemporaryError(text, uncertain=True)
     if code in PERMANENT_CODES or code.startswith(PERMANENT_PREFIXES):
         content = code.startswith(CONTENT_PREFIXES)
-        return PermanentError(text, code=code, content=content, setup_fault=SETUP_FAULTS.get(code, ""))
+        template = code.startswith(TEMPLATE_PREFIXES)
+        fault = SETUP_FAULTS.get(code, "")
+        return PermanentError(text, code=code, content=content, template=template, setup_fault=fault)
     return TemporaryError(text)
 
 

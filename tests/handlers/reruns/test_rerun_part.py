@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.chat.permissions import AccessPolicy
-from bot.models import CardTap, Person, Run, RunStatus, TaskStatus, Trigger
+from bot.models import CardTap, Person, Run, RunStatus, TaskStatus, Trend, Trigger
 from bot.runs.approvals import Protection
 from tests.chat.test_audited import entries
 from tests.chat.test_dispatcher import tap_on
@@ -145,7 +145,7 @@ async def test_a_second_person_agrees_to_exactly_what_the_first_one_chose(core: 
     assert await scanned(core, run) == ["c.example"]
 
 
-async def test_a_selection_is_not_the_measure_of_the_next_run(core: CoreHarness) -> None:
+async def test_a_selection_that_succeeds_is_no_recovery(core: CoreHarness) -> None:
     run = await failed_twice(core)
     await press(core, tap(run, "rerun_targets", "a.example"))
     await core.finish()
@@ -153,8 +153,13 @@ async def test_a_selection_is_not_the_measure_of_the_next_run(core: CoreHarness)
     assert part
     ended = await core.run(part.id)
     assert ended.status is RunStatus.FINISHED
-    assert ended.trend
-    assert ended.trend.previous is None
+    assert ended.trend == Trend(streak=0)
+    core.clock.turn(seconds=60)
+    await core.trigger(core.engine.known[0], cause="cron:s1:later")
+    await core.finish(status=TaskStatus.ERROR)
+    later = max(await core.store.find_runs(), key=lambda each: each.start_time)
+    assert later.trend
+    assert (later.trend.was_well, later.trend.streak) == (False, 2)
 
 
 async def test_the_audit_says_what_was_chosen(core: CoreHarness) -> None:
