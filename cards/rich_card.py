@@ -129,9 +129,9 @@ class RichCard:
         return cells
 
     def _columns(self, design: ButtonDesign | None) -> Sequence[Mapping[str, Any]]:
-        columns = [("target", "OBJECT", 38), ("reason", "OBJECT", 38 if design else 62)]
+        columns = [("target", "OBJECT", 36), ("reason", "OBJECT", 34 if design else 64)]
         if design:
-            columns.append(("action", "BUTTON", 24))
+            columns.append(("action", "BUTTON", 30))
         return [
             {
                 "alias": name,

@@ -41,7 +41,7 @@ async def _reserve_task(ctx: Context, request: TapRequest) -> None:
 @router.button(
     ButtonDesign(
         action="rerun_task",
-        label={"zh-CN": "重跑此项", "en": "Run again"},
+        label={"zh-CN": "重跑此项", "en": "Rerun"},
         color=ButtonColor.BLUE,
         is_shown=_can_be_repeated,
         place=ButtonPlace.ROW,
