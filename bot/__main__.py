@@ -71,7 +71,8 @@ def _settings(config: Path | None, *, quiet: bool = False) -> "Settings":
     from bot.telemetry.logging import configure  # noqa: PLC0415
 
     settings = load(config)
-    configure("WARNING" if quiet else settings.log.level, secrets=collect_secrets(settings))
+    level, as_json = "WARNING" if quiet else settings.log.level, settings.log.format == "json" and not quiet
+    configure(level, secrets=collect_secrets(settings), as_json=as_json)
     return settings
 
 
@@ -159,6 +160,18 @@ def worker(config: Path | None, concurrency: int | None, ping: bool) -> None:
 
     settings = _settings(config, quiet=ping)
     sys.exit(not is_alive(settings) if ping else run_worker(settings, concurrency=concurrency))
+
+
+@main.command()
+@click.argument("url", metavar="URL")
+@click.pass_obj
+def watch(config: Path | None, url: str) -> None:
+    """Ping URL if the service of this machine is useful, else URL/fail. Run it from cron."""
+    from bot.cli.watch import watch as ask_and_ping  # noqa: PLC0415
+
+    if problem := asyncio.run(ask_and_ping(_settings(config, quiet=True), url)):
+        _say(problem, err=True)
+        sys.exit(1)
 
 
 @main.command()

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from functools import partial
 
 from bot import __version__
@@ -16,10 +17,12 @@ from bot.messengers.dingtalk.http import dingtalk_session
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, RateLimiter
 from bot.models import Clock
 from bot.runtime import owner_name, stop_on_signals, utc_now
-from bot.telemetry.loops import counting_errors, keep_alive, loop_step, measure_lag
+from bot.telemetry.logging import redacted
+from bot.telemetry.loops import LoopErrors, counting_errors, keep_alive, loop_step, measure_lag
 from bot.telemetry.metrics import Metrics
 from bot.telemetry.redaction import redact_url
 from bot.web.health import Vitals
+from bot.web.watchdog import Watchdog
 from bot.wiring.api import ApiAdapters
 from bot.wiring.engines import open_engine
 from bot.wiring.exporters import build_exporter
@@ -39,6 +42,8 @@ DISCOVERY_INTERVAL_SECONDS = 5.0
 LAPSE_INTERVAL_SECONDS = 20.0
 REPAIR_INTERVAL_SECONDS = 10.0
 INCIDENT_INTERVAL_SECONDS = 60.0
+USELESS_AFTER = timedelta(minutes=1)  # without a Stream: a new connection takes a few seconds
+STALLED_SECONDS = 600.0  # of a loop that takes a step each minute or more often
 HOUSEKEEPING_INTERVAL_SECONDS = 60.0
 
 
@@ -50,6 +55,7 @@ class App:
         self._clock = clock
         self._stack = AsyncExitStack()
         self._metrics = Metrics()
+        self._loop_errors = LoopErrors()
         self.started = clock()
 
     async def __aenter__(self) -> "App":
@@ -98,7 +104,7 @@ class App:
         log.info("DingRun %s starts: %s", __version__, self._summary())
         for warning in settings_warnings(self._settings, self._clock()):
             log.warning("%s", warning)
-        with counting_errors(self._metrics.loop_error):
+        with counting_errors(self._metrics.loop_error) as self._loop_errors:
             for step in (self._clock_guard.check, self.services.reconciler.run):
                 with loop_step("housekeeping"):
                     await step()
@@ -122,6 +128,7 @@ class App:
             ("incidents", lambda: self.incidents.run(INCIDENT_INTERVAL_SECONDS)),
             *((f"stream {name}".strip(), stream.run) for name, stream in self.streams.items()),
             *([("web", self._serve_web)] if self._settings.web.port else []),
+            *([("watchdog", self._ping_guard)] if self._settings.watch.url else []),
         ]
 
     async def _repair_reports(self) -> None:
@@ -150,6 +157,22 @@ class App:
         schedules = ", ".join([*own, *(f"schedules of {place}" for place in places)])
         store = redact_url(settings.store.url)
         return f"{schedules}, DingTalk {ding}, store {store}, {settings.timezone}"
+
+    async def _ping_guard(self) -> None:
+        watch = self._settings.watch
+        if watch.url:
+            await Watchdog(watch.url.get_secret_value(), self.find_problem).run(watch.interval)
+
+    def find_problem(self) -> str:
+        """Return why the service is of no use now: no store, no Stream, or a loop that stands still."""
+        store = self.incidents.store_error
+        lasting = self.incidents.lasting(USELESS_AFTER).items()
+        problems = [
+            *([f"store: {store}"] if store else []),
+            *(f"{part}: {why}" for part, why in lasting if part.startswith(("stream", "key"))),
+            *(f"loop {loop}: stands still" for loop in self._loop_errors.stalled(STALLED_SECONDS)),
+        ]
+        return redacted("; ".join(problems))
 
     async def _serve_web(self) -> None:
         server = build_web_server(

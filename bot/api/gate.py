@@ -1,6 +1,7 @@
 """Admit requests to the API: known keys only, each with five requests a second on average."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from http import HTTPStatus
@@ -12,6 +13,7 @@ from bot.api.problems import Problem, not_found, try_later
 from bot.errors import DingRunError, PermanentError, TemporaryError, UserError
 from bot.models import Clock
 from bot.ports import QuotaStore
+from bot.telemetry.logging import fields
 from bot.telemetry.metrics import Metrics
 from bot.web.clients import Network, client_address
 from bot.web.guard import BRAKE_SECONDS, TokenBrake
@@ -95,13 +97,17 @@ class Gate:
         """Answer errors of a route, and count its answers by status."""
 
         async def answer(request: web.Request) -> web.StreamResponse:
+            started = time.monotonic()
             try:
                 response = await admit(request)
             except (Problem, DingRunError) as error:
                 problem = error if isinstance(error, Problem) else as_problem(error)
                 response = problem.plain_response() if plain else problem.response()
             resource = request.match_info.route.resource
-            self._metrics.api_request(resource.canonical if resource else "", response.status)
+            route, ms = resource.canonical if resource else "", round((time.monotonic() - started) * 1000)
+            self._metrics.api_request(route, response.status)
+            known = fields(method=request.method, route=route, status=response.status, ms=ms)
+            log.info("API %s %s %d in %d ms", request.method, route, response.status, ms, extra=known)
             return response
 
         return answer

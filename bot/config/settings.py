@@ -25,7 +25,7 @@ from bot.config.expectations import ExpectationSettings
 from bot.config.notify import NotifySettings
 from bot.config.reports import ExporterSettings, ReportSettings
 from bot.config.schedules import SchedulerSettings, ScheduleSettings
-from bot.config.types import KeySecret, PublicUrl, Section, Whole, ZoneName
+from bot.config.types import KeySecret, PublicUrl, Section, WebUrl, Whole, ZoneName
 
 
 class StoreSettings(Section):
@@ -146,6 +146,21 @@ class LogSettings(Section):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least level that is logged.", examples=["WARNING"]
     )
+    format: Literal["text", "json"] = Field(
+        "text",
+        description="Lines for people, or one JSON object per line, with ids in fields of their own.",
+        examples=["json"],
+    )
+
+
+class WatchSettings(Section):
+    url: WebUrl | None = Field(
+        None,
+        description="URL of an outer guard, such as a check of healthchecks.io. It is pinged while the"
+        " service is useful, and with `/fail` while it is not. A secret, shown as stars.",
+        examples=["https://hc-ping.com/…"],
+    )
+    interval: Whole = Field(60, ge=10, le=3_600, description="Seconds between two pings.", examples=[300])
 
 
 class Settings(Section):
@@ -196,6 +211,7 @@ class Settings(Section):
         QuotaSettings(), description="DingTalk's monthly quota, shared by the whole organisation."
     )
     log: LogSettings = Field(LogSettings(), description="Log.")
+    watch: WatchSettings = Field(WatchSettings(), description="An outer guard, which notices an end.")
 
     @model_validator(mode="before")
     @classmethod

@@ -18,7 +18,7 @@ from bot.jobs.pool import Pool, WorkerPool
 from bot.jobs.retry import wait_before_retry
 from bot.models import Clock, Job, JobState
 from bot.ports import Capabilities, Sending, Store, TextRepeat, unmarked
-from bot.telemetry.logging import log_context, redacted
+from bot.telemetry.logging import fields, log_context, redacted
 from bot.telemetry.loops import loop_step, report_error
 
 log = logging.getLogger(__name__)
@@ -336,8 +336,16 @@ class Jobs:
             report_error("outcome of a job", error)
             return
         ms = (now - started).total_seconds() * 1000
+        job = claim.job
+        known = fields(job=job.id, kind=job.kind, outcome=job.state.value, ms=round(ms), attempt=job.attempts)
         log.log(
-            _log_level(outcome), "job %s %s in %d ms %s", claim.job.id, outcome["state"], ms, claim.job.error
+            _log_level(outcome),
+            "job %s %s in %d ms %s",
+            job.id,
+            outcome["state"],
+            ms,
+            job.error,
+            extra=known,
         )
 
     async def give_back(self, claim: Claim) -> None:

@@ -39,6 +39,7 @@ from bot.runs.history import Repetition, RunHistory
 from bot.runs.outcome import count_tasks, list_failures, task_failed
 from bot.runs.stops import StopResult, Stops
 from bot.runs.trend import compare_with_earlier
+from bot.telemetry.logging import fields
 
 log = logging.getLogger(__name__)
 
@@ -239,7 +240,8 @@ class Runs(RunHistory):
             changes["export_status"] = ExportStatus.SKIPPED
         done = await self._store.update_run(run.id, changes, when=RunStatus.RUNNING)
         if done:
-            log.info("run %s of %s is %s", run.id, run.schedule_name, done.status)
+            ended_as = fields(run=run.id, schedule=run.schedule_id, outcome=done.status.value)
+            log.info("run %s of %s is %s", run.id, run.schedule_name, done.status, extra=ended_as)
             self._jobs.wake()
 
     async def _started(self, run: Run) -> Sequence[Destination]:

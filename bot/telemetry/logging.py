@@ -3,6 +3,7 @@
 A traceback is indented below its record, so that foreign text cannot look like a record.
 """
 
+import json
 import logging
 import re
 import sys
@@ -11,6 +12,7 @@ import traceback
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TextIO
 
@@ -107,6 +109,32 @@ class RedactingFormatter(logging.Formatter):
         return _SIGNING_SECRET.sub(STARS, text)
 
 
+class JsonFormatter(RedactingFormatter):
+    """Formatter that writes one JSON object per record, with ids and fields as keys of their own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        entry: dict[str, object] = {
+            "time": at,
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_ids.get({}),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            entry["error"] = logging.Formatter.formatException(self, record.exc_info)
+        if record.stack_info:
+            entry["stack"] = record.stack_info
+        masked = {key: self.starred(v) if isinstance(v, str) else v for key, v in entry.items()}
+        return json.dumps(masked, ensure_ascii=False, default=lambda value: self.starred(str(value)))
+
+
+def fields(**values: object) -> Mapping[str, Mapping[str, object]]:
+    """Return what `extra` of a log call takes: keys of the JSON object, beside the text that people read."""
+    return {"fields": values}
+
+
 def _indented(text: str) -> str:
     return "\n".join("    " + "".join(map(_visible, line)) for line in text.splitlines())
 
@@ -137,10 +165,16 @@ def _write_traceback(
     sys.stderr.write(for_terminal(text.rstrip("\n")) + "\n")
 
 
-def configure(level: str = "INFO", *, secrets: Collection[str] = (), stream: TextIO | None = None) -> None:
+def configure(
+    level: str = "INFO",
+    *,
+    secrets: Collection[str] = (),
+    stream: TextIO | None = None,
+    as_json: bool = False,
+) -> None:
     """Configure logging to `stream` (default: stderr), with noisy packages at WARNING."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(RedactingFormatter(secrets))
+    handler.setFormatter(JsonFormatter(secrets) if as_json else RedactingFormatter(secrets))
     handler.addFilter(_Ids())
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -6,6 +6,7 @@ service.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,6 +15,7 @@ from bot.errors import ConfigError, DingRunError, TemporaryError
 
 log = logging.getLogger(__name__)
 
+PERIODIC_LOOPS = ("watcher", "scheduler", "lapses", "incidents")  # take a step each minute or more often
 LAG_INTERVAL_SECONDS = 5.0
 RESTART_SECONDS = 5.0  # before a loop is restarted after an exception
 
@@ -26,6 +28,16 @@ class LoopErrors:
     def __init__(self, count: CountError | None = None) -> None:
         self._count = count
         self._last: dict[str, str] = {}  # last logged error, by loop
+        self._beats = dict.fromkeys(PERIODIC_LOOPS, time.monotonic())  # ends of the last good steps
+
+    def beat(self, loop: str) -> None:
+        """Note that a step of a loop went well."""
+        if loop in self._beats:
+            self._beats[loop] = time.monotonic()
+
+    def stalled(self, seconds: float) -> list[str]:
+        """Return the periodic loops without a good step for so long."""
+        return [loop for loop, at in self._beats.items() if time.monotonic() - at > seconds]
 
     def report(self, loop: str, error: Exception) -> None:
         if self._count:
@@ -45,11 +57,11 @@ _errors: ContextVar[LoopErrors] = ContextVar("loop errors", default=LoopErrors()
 
 
 @contextmanager
-def counting_errors(count: CountError) -> Iterator[None]:
+def counting_errors(count: CountError) -> Iterator[LoopErrors]:
     """Count failed steps of all loops started inside, by loop."""
-    token = _errors.set(LoopErrors(count))
+    token = _errors.set(errors := LoopErrors(count))
     try:
-        yield
+        yield errors
     finally:
         _errors.reset(token)
 
@@ -66,6 +78,8 @@ def loop_step(loop: str) -> Iterator[None]:
         yield
     except Exception as error:  # noqa: BLE001 - edge of a loop: one failed step must not end the service
         report_error(loop, error)
+    else:
+        _errors.get().beat(loop)
 
 
 @contextmanager

@@ -2,15 +2,24 @@
 
 import asyncio
 import io
+import json
 import logging
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 from types import SimpleNamespace
 
 import pytest
 
-from bot.telemetry.logging import NOISY_LOGGERS, configure, for_terminal, guard_last_words, log_context
+from bot.telemetry.logging import (
+    NOISY_LOGGERS,
+    configure,
+    fields,
+    for_terminal,
+    guard_last_words,
+    log_context,
+)
 
 
 @pytest.fixture
@@ -174,3 +183,49 @@ def test_the_last_traceback_of_process_and_thread_keeps_secrets(
 def test_a_stack_stands_below_its_record(logged: io.StringIO) -> None:
     logging.getLogger("bot").warning("here", stack_info=True)
     assert all(line.startswith("    ") for line in logged.getvalue().splitlines()[1:])
+
+
+@pytest.fixture
+def as_json(logged: io.StringIO) -> io.StringIO:
+    stream = io.StringIO()
+    configure("INFO", secrets=['app-"secret"-1'], stream=stream, as_json=True)
+    return stream
+
+
+def test_a_json_line_has_ids_and_fields_of_their_own(as_json: io.StringIO) -> None:
+    with log_context(run="r1"):
+        logging.getLogger("bot.jobs.queue").info(
+            "job %s done", "card:r1", extra=fields(kind="card", outcome="done", ms=12)
+        )
+    (line,) = as_json.getvalue().splitlines()
+    entry = json.loads(line)
+    assert datetime.fromisoformat(entry.pop("time")).tzinfo
+    assert entry == {
+        "level": "INFO",
+        "logger": "bot.jobs.queue",
+        "message": "job card:r1 done",
+        "run": "r1",
+        "kind": "card",
+        "outcome": "done",
+        "ms": 12,
+    }
+
+
+def test_a_json_line_has_no_secret_and_stays_one_line(as_json: io.StringIO) -> None:
+    try:
+        fail('a\n2026 ERROR forged access_token=HIDDEN app-"secret"-1')
+    except ValueError:
+        logging.getLogger("bot").exception(
+            "the key is %s", 'app-"secret"-1', extra=fields(key='app-"secret"-1')
+        )
+    (line,) = as_json.getvalue().splitlines()
+    assert "HIDDEN" not in line
+    assert 'secret\\"-1' not in line
+    entry = json.loads(line)
+    assert (entry["message"], entry["key"]) == ("the key is ***", "***")
+    assert "ValueError" in entry["error"]
+
+
+def test_fields_do_not_change_what_people_read(logged: io.StringIO) -> None:
+    logging.getLogger("bot").info("job done", extra=fields(kind="card"))
+    assert logged.getvalue().endswith("bot: job done\n")

@@ -75,6 +75,16 @@ class IncidentMonitor:
                 await self.check()
             await asyncio.sleep(interval_seconds)
 
+    @property
+    def store_error(self) -> str:
+        """Return the error of the last probe of the store, or ""."""
+        return self._store_outage.why
+
+    def lasting(self, span: timedelta) -> Mapping[str, str]:
+        """Return the parts that have not worked for so long, and why."""
+        now = self._clock()
+        return {part: self.states[part].why for part, at in self._symptoms_since.items() if now - at >= span}
+
     async def check(self) -> None:
         """Probe all parts once, and tell what has changed. While the store fails, only that is told."""
         store_fails = await self._store_outage.check()
