@@ -15,6 +15,8 @@ from click.testing import CliRunner, Result
 from arl_sandbox import API_KEY, FakeArl
 from bot.__main__ import main
 from bot.api.keys import digest_key
+from bot.cli.init.answers import Answers
+from bot.cli.init.guide import Guide
 from bot.config.loader import load
 from dingtalk_sandbox import Sandbox
 from tests import ROOT
@@ -108,6 +110,32 @@ def test_a_second_call_changes_nothing(sandbox: Sandbox) -> None:
     assert Path("config.yaml").read_bytes() == before
     assert not list(Path().glob("*.bak*"))
     assert headlines(sandbox) == []
+
+
+def test_enter_at_every_question_keeps_everything(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init(sandbox, *APP, *TARGETS)
+    before = Path("config.yaml").read_bytes()
+    monkeypatch.setattr("builtins.input", lambda: "")
+    assert Guide(None, Answers(card=False, wait_seconds=1), interactive=True).run()
+    assert Path("config.yaml").read_bytes() == before
+    shown = capsys.readouterr().out
+    assert f"The one that is set: {KEY}" in shown
+    assert f"The one that is set: {GROUP}" in shown
+    assert "What is set: Daily check" in shown
+
+
+def test_refusing_to_replace_the_file_writes_nothing(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    init(sandbox, *APP, *TARGETS)
+    before = Path("config.yaml").read_bytes()
+    answers = iter(["", "", "3", "cidOther==", "", "", "n"])  # language, app, group, its id, watch, secrets
+    monkeypatch.setattr("builtins.input", lambda: next(answers))
+    assert not Guide(None, Answers(card=False, wait_seconds=1), interactive=True).run()
+    assert Path("config.yaml").read_bytes() == before
+    assert "Nothing was written" in capsys.readouterr().out
 
 
 def test_a_file_that_exists_is_replaced_only_on_demand_and_kept(sandbox: Sandbox) -> None:
