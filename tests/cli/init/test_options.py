@@ -185,6 +185,15 @@ def test_a_robot_that_is_not_in_the_group_is_told(sandbox: Sandbox) -> None:
     )
     done = init(sandbox, *APP, *TARGETS, card=True)
     assert done.exit_code == 1
+    assert "the robot is not in the group" in done.output
+    assert Path("config.yaml").exists()
+
+
+def test_a_card_that_is_refused_is_told(sandbox: Sandbox) -> None:
+    refusal = {"kind": "error", "match": "POST /v1.0/card/instances/createAndDeliver", "code": "param.error"}
+    sandbox.state.faults.replace([refusal])
+    done = init(sandbox, *APP, *TARGETS, card=True)
+    assert done.exit_code == 1
     assert "The card was not sent" in done.output
     assert Path("config.yaml").exists()
 
@@ -215,6 +224,9 @@ def arl(background: Background) -> FakeArl:
 
 
 def test_another_group_takes_the_routes_of_the_one_before(sandbox: Sandbox) -> None:
+    scenario = sandbox.state.scenario
+    other = replace(scenario.groups[0], id="cidOther==", chat_id="")
+    sandbox.state.scenario = replace(scenario, groups=(*scenario.groups, other))
     init(sandbox, *APP, "--job", "backup")
     assert init(sandbox, "--yes", "--group", "cidOther==").exit_code == 0
     assert written()["DINGDING"]["DEFAULT_CHAT_ID"] == "cidOther=="
