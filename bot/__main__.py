@@ -104,22 +104,13 @@ def demo(no_browser: bool, **options: Any) -> None:
     asyncio.run(run(Demo(**options), None if no_browser else webbrowser.open))
 
 
-@main.command()
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="Address to listen at.",
-)
-@click.option("--port", default=8790, show_default=True)
-@click.option(
-    "--scene", type=click.Path(path_type=Path), help="YAML file with people, groups, apps and switches."
-)
-def sandbox(host: str, port: int, scene: Path | None) -> None:
-    """Run only the fake DingTalk. It has no authentication: keep it on loopback."""
-    from bot.cli.sandbox import run_sandbox  # noqa: PLC0415
+@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED)
+def sandbox(options: tuple[str, ...]) -> None:
+    """Run only the fake DingTalk: the command `dingtalk-sandbox` with all its options."""
+    from dingtalk_sandbox.__main__ import main as run  # noqa: PLC0415
 
-    asyncio.run(run_sandbox(host=host, port=port, scene=scene))
+    run.main(list(options), prog_name="dingrun sandbox", standalone_mode=False)
 
 
 @main.command()

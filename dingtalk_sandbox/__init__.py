@@ -9,4 +9,5 @@ It depends on no bot. `docs/fidelity.md` lists the rules it emulates, with their
 from dingtalk_sandbox.scenario import Scenario, Settings
 from dingtalk_sandbox.server import Sandbox
 
-__all__ = ["Sandbox", "Scenario", "Settings"]
+__all__ = ["Sandbox", "Scenario", "Settings", "__version__"]
+__version__ = "0.1.0"

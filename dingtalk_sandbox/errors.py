@@ -12,6 +12,7 @@ Json = dict[str, Any]
 
 
 NOT_EMULATED_CODE = "sandbox.notEmulated"
+NOT_EMULATED_ERRCODE = 501  # ours: DingTalk has no such errcode
 
 
 class ApiError(Exception):
@@ -41,9 +42,15 @@ def oapi_error(errcode: int, errmsg: str, **more: object) -> ApiError:
     return ApiError(200, {"errcode": errcode, "errmsg": errmsg, **more})
 
 
-def not_emulated(what: str) -> ApiError:
-    """Build a 501 error for a request that DingTalk may accept and the sandbox does not emulate."""
-    return api_error(NOT_EMULATED_CODE, f"not emulated: {what}", status=501)
+def not_emulated(what: str, *, old: bool = False) -> ApiError:
+    """Build a 501 error for a request that DingTalk may accept and the sandbox does not emulate.
+
+    With `old`, it has both formats: that of the old API, and the code of ours.
+    """
+    error = api_error(NOT_EMULATED_CODE, f"not emulated: {what}", status=501)
+    if old:
+        error.body |= {"errcode": NOT_EMULATED_ERRCODE, "errmsg": error.body["message"]}
+    return error
 
 
 def invalid_authentication(status: int) -> ApiError:

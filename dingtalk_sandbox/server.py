@@ -78,6 +78,11 @@ class Sandbox:
         """The base URL, such as `http://127.0.0.1:8790`, without a trailing slash."""
         return self.state.url
 
+    @url.setter
+    def url(self, url: str) -> None:
+        """Set the URL under which clients reach the sandbox, if it is not the address it listens on."""
+        self.state.url = url.rstrip("/")
+
     @property
     def port(self) -> int:
         return self._port
@@ -101,7 +106,7 @@ class Sandbox:
         self._runner = runner
         self._port = runner.addresses[0][1]
         shown = "127.0.0.1" if self._host in {"0.0.0.0", "::"} else self._host  # noqa: S104 - only compared
-        self.state.url = f"http://{shown}:{self._port}"
+        self.state.url = self.state.url or f"http://{shown}:{self._port}"
 
     async def stop(self) -> None:
         """Stop within 2 s, even with open connections."""
@@ -132,6 +137,7 @@ class Sandbox:
         application.add_routes(Control(self.state, self.hub, self.actions).routes())
         application.add_routes(Events(self.state).routes() + Downloads(self.state).routes())
         application.add_routes(Templates(self.state).routes())
+        application.router.add_get("/healthz", _healthz)
         application.router.add_get("/", _page("index.html"))
         application.router.add_get(registration.PAGE, _page("registration.html"))
         application.router.add_static("/page/", PAGE_DIR)
@@ -149,6 +155,10 @@ async def _disable_page_cache(request: web.Request, response: web.StreamResponse
     """Make browsers revalidate the page's modules, so an upgrade takes effect at once."""
     if request.path.startswith("/page/"):
         response.headers["Cache-Control"] = "no-cache"
+
+
+async def _healthz(_: web.Request) -> web.Response:
+    return web.json_response({"ok": True})
 
 
 def _page(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

@@ -38,6 +38,7 @@ class Ticket:
     app: App
     topics: frozenset[tuple[str, str]]
     expires: datetime
+    intercepted: bool = False  # asked for under DingTalk's host name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,14 @@ class AuthCode:
 
     person: Person
     expires: datetime
+
+
+@dataclass(kw_only=True)
+class InterceptedAddresses:
+    """What clients are told that reached the sandbox under DingTalk's host names."""
+
+    stream: str = ""  # wss://…, "" = nothing is intercepted
+    oapi: str = ""  # https://…, of session webhooks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +138,7 @@ class SandboxState:
         self.feed = EventFeed()
         self.faults = Faults()
         self.url = ""
+        self.intercepted = InterceptedAddresses()
         self.tokens: dict[str, Token] = {}
         self.tickets: dict[str, Ticket] = {}
         self.auth_codes: dict[str, AuthCode] = {}

@@ -9,7 +9,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from dingtalk_sandbox.api.oauth import find_app
-from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
+from dingtalk_sandbox.api.pipeline import API_HOST, Call, Endpoint, Family
 from dingtalk_sandbox.errors import Json, api_error
 from dingtalk_sandbox.state import QuotaKind, SandboxState, Ticket
 
@@ -27,8 +27,9 @@ def open_connection(state: SandboxState, call: Call) -> Json | str:
     value = secrets.token_hex(16)
     expires = state.clock.now() + timedelta(seconds=state.settings.ticket_life)
     state.tickets = {k: t for k, t in state.tickets.items() if t.expires > state.clock.now()}
-    state.tickets[value] = Ticket(app=app, topics=topics, expires=expires)
-    endpoint = state.url.replace("http", "ws", 1) + "/connect"
+    intercepted = call.host == API_HOST
+    state.tickets[value] = Ticket(app=app, topics=topics, expires=expires, intercepted=intercepted)
+    endpoint = state.intercepted.stream if intercepted else state.url.replace("http", "ws", 1) + "/connect"
     if _wants_xml(call.headers.get("Accept", "")):
         inner = f"<endpoint>{escape(endpoint)}</endpoint><ticket>{value}</ticket>"
         return f"<OpenConnectionResponse>{inner}</OpenConnectionResponse>"

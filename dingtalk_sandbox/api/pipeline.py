@@ -38,6 +38,10 @@ BAD_GATEWAY_PAGE = (
 )
 
 
+API_HOST = "api.dingtalk.com"
+OAPI_HOST = "oapi.dingtalk.com"
+
+
 class Family(StrEnum):
     NEW = "new"  #: api.dingtalk.com: token in a header, errors with an HTTP status and a code
     OLD = "old"  #: oapi.dingtalk.com: token in the URL, errors with HTTP 200 and an errcode
@@ -56,6 +60,11 @@ class Call:
     raw: bytes
     exchange: Json = field(default_factory=dict)
     _app: App | None = None
+
+    @property
+    def host(self) -> str:
+        """The host name under which the client reached the sandbox."""
+        return self.headers.get("Host", "").partition(":")[0].lower()
 
     @property
     def app(self) -> App:
@@ -84,6 +93,11 @@ class Endpoint:
     @property
     def name(self) -> str:
         return f"{self.method} {self.path}"
+
+    @property
+    def host(self) -> str:
+        """The host that has it at DingTalk ("0013")."""
+        return API_HOST if self.family in {Family.NEW, Family.OPEN} else OAPI_HOST
 
 
 def authenticate(state: SandboxState, endpoint: Endpoint, request: web.Request) -> App | None:

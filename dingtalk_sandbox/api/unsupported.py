@@ -35,6 +35,11 @@ def closed_endpoints() -> tuple[Endpoint, ...]:
     return (*new, Endpoint(method="POST", path="/chat/send", handler=_closed_chat, family=Family.OLD))
 
 
+def _is_old(request: web.Request) -> bool:
+    """Return True for a path of the old API: all of the new one begin with a version."""
+    return not request.path.startswith(("/v1.0/", "/v2.0/"))
+
+
 def unsupported(state: SandboxState) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/_sandbox/"):
@@ -43,7 +48,7 @@ def unsupported(state: SandboxState) -> Callable[[web.Request], Awaitable[web.St
             return web.json_response({"errcode": 43002, "errmsg": "需要POST请求"})
         log.warning("not emulated: %s %s", request.method, request.path)
         state.call_counts["not emulated"] += 1
-        error = errors.not_emulated(f"{request.method} {request.path}")
+        error = errors.not_emulated(f"{request.method} {request.path}", old=_is_old(request))
         return web.json_response(error.body, status=error.status)
 
     return handle

@@ -115,7 +115,14 @@ class Hub:
         if connection is None:
             return None
         headers = {"appId": app.key, "connectionId": connection.id, "topic": topic}
-        return await self._send(connection, "CALLBACK", headers, data)
+        return await self._send(connection, "CALLBACK", headers, self._addressed(connection, data))
+
+    def _addressed(self, connection: Connection, data: Json) -> Json:
+        """Give a client that was intercepted its session webhook under DingTalk's host name."""
+        webhook = data.get("sessionWebhook")
+        if not connection.ticket.intercepted or not webhook:
+            return data
+        return data | {"sessionWebhook": self._state.intercepted.oapi + webhook.removeprefix(self._state.url)}
 
     async def _send(self, connection: Connection, kind: str, headers: Json, data: Json) -> Push:
         message_id = f"{secrets.token_hex(4)}_{len(self.connections)}_{secrets.token_hex(6)}"

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from dingtalk_sandbox import Sandbox
+from dingtalk_sandbox.intercept.interceptor import Interceptor
 from tests.dingtalk_sandbox.harness import GROUP, Client
 
 NOW = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
@@ -22,6 +23,12 @@ async def sandbox() -> AsyncIterator[Sandbox]:
     scene = {"custom_robots": ROBOTS, "settings": {"ping_every": 0}}
     async with Sandbox(clock=lambda: NOW, scenario=scene) as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+async def interceptor(sandbox: Sandbox) -> AsyncIterator[Interceptor]:
+    async with Interceptor(sandbox) as interceptor:
+        yield interceptor
 
 
 @pytest.fixture

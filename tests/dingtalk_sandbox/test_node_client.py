@@ -1,4 +1,4 @@
-"""The official Node client against the sandbox, with only its hosts changed.
+"""The official Node client, unmodified. Its environment leads it to the sandbox.
 
 Its packages are installed once, from the lock file beside its program, into the user's cache.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dingtalk_sandbox import Sandbox
+from dingtalk_sandbox.intercept.interceptor import Interceptor
 from tests.dingtalk_sandbox.harness import KEY, SECRET, Client, card
 
 SOURCE = Path(__file__).with_name("node")
@@ -47,10 +48,11 @@ async def program() -> Path:
 
 
 async def test_the_official_node_client_hears_acks_and_answers_a_tap(
-    client: Client, sandbox: Sandbox, program: Path
+    client: Client, sandbox: Sandbox, interceptor: Interceptor, program: Path
 ) -> None:
     node = await asyncio.create_subprocess_exec(
-        *("node", str(program), sandbox.url, KEY, SECRET),
+        *("node", str(program), KEY, SECRET),
+        env={**os.environ, **interceptor.environment()},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )

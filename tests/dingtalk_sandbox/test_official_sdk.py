@@ -5,18 +5,25 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from dingtalk_sandbox import Sandbox
+from dingtalk_sandbox.intercept.interceptor import Interceptor
 from tests.dingtalk_sandbox.harness import KEY, SECRET, Client, card
 
 PROGRAM = Path(__file__).with_name("sdk_bot.py")
 
 
-async def test_the_official_client_hears_acks_and_answers_a_tap(client: Client, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("way", ["endpoint", "intercepted"])
+async def test_the_official_client_hears_acks_and_answers_a_tap(
+    client: Client, sandbox: Sandbox, interceptor: Interceptor, way: str
+) -> None:
+    led = {"endpoint": {"DINGTALK_OPENAPI_ENDPOINT": sandbox.url}, "intercepted": interceptor.environment()}
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, str(PROGRAM), KEY, SECRET),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env={**os.environ, "DINGTALK_OPENAPI_ENDPOINT": sandbox.url},
+        env={**os.environ, **led[way]},
     )
     out = program.stdout
     assert out is not None

@@ -1,13 +1,7 @@
-// A bot on the unmodified official Node client. Its hosts are fixed in it, so an interceptor turns them to the sandbox.
-import axios from "axios";
+// A bot on the official Node client. Its environment leads it to the sandbox.
 import { DWClient, TOPIC_CARD, TOPIC_ROBOT } from "dingtalk-stream";
 
-const [base, clientId, clientSecret] = process.argv.slice(2);
-
-axios.interceptors.request.use((request) => {
-  request.url = request.url.replace(/https:\/\/(api|oapi)\.dingtalk\.com/, base);
-  return request;
-});
+const [clientId, clientSecret] = process.argv.slice(2);
 
 const client = new DWClient({ clientId, clientSecret });
 
