@@ -1,6 +1,7 @@
 """A pytest plugin with the fixture `dingtalk`, a running sandbox for one test.
 
-Enable it with `pytest_plugins = ["dingtalk_sandbox.pytest_plugin"]` in the top-level conftest.py, or with
+It registers itself where the package `dingtalk-sandbox` is installed. Elsewhere, enable it with
+`pytest_plugins = ["dingtalk_sandbox.pytest_plugin"]` in the top-level conftest.py, or with
 `-p dingtalk_sandbox.pytest_plugin`. It requires pytest-asyncio in auto mode. See docs/sandbox.md.
 """
 

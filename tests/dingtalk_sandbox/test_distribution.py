@@ -53,11 +53,10 @@ def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> No
     assert packed == {path.relative_to(ROOT).as_posix() for path in files - SANDBOX_BUILD}
 
 
-def test_the_wheel_installs_the_command_and_the_pytest_plugin(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_installs_the_command(wheel: zipfile.ZipFile) -> None:
     version = dingtalk_sandbox.__version__
     entry_points = wheel.read(f"dingtalk_sandbox-{version}.dist-info/entry_points.txt").decode()
     assert "dingtalk-sandbox = dingtalk_sandbox.__main__:main" in entry_points
-    assert "[pytest11]\ndingtalk_sandbox = dingtalk_sandbox.pytest_plugin" in entry_points
 
 
 def test_the_installed_command_runs_beside_a_project_with_a_bot_package(
@@ -75,6 +74,23 @@ def test_the_installed_command_runs_beside_a_project_with_a_bot_package(
         check=True,
     )
     assert done.stdout == f"dingtalk-sandbox, version {PROJECT['project']['version']}\n"
+
+
+@pytest.mark.parametrize("conftest", ["", "pytest_plugins = ['dingtalk_sandbox.pytest_plugin']"])
+def test_the_installed_pytest_plugin_registers_itself_and_may_be_named(
+    installed: Path, tmp_path: Path, conftest: str
+) -> None:
+    (tmp_path / "conftest.py").write_text(conftest, encoding="utf-8")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("COV", "PYTEST"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--fixtures", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "dingtalk -- " in done.stdout, done.stderr
 
 
 def imported(path: Path) -> set[str]:
