@@ -1,17 +1,17 @@
-"""A pytest plugin with the fixture `dingtalk`, a running sandbox for one test.
+"""A pytest plugin with the fixtures `ding` and `dingtalk`, a running sandbox for one test.
 
 It registers itself where the package `dingtalk-sandbox` is installed. Elsewhere, enable it with
 `pytest_plugins = ["dingtalk_sandbox.pytest_plugin"]` in the top-level conftest.py, or with
-`-p dingtalk_sandbox.pytest_plugin`. It requires pytest-asyncio in auto mode. See docs/sandbox.md.
+`-p dingtalk_sandbox.pytest_plugin`. `dingtalk` requires pytest-asyncio in auto mode. See docs/sandbox.md.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import aiohttp
 import pytest
 
-from dingtalk_sandbox import Sandbox
+from dingtalk_sandbox import Sandbox, driver
 
 
 class DingTalk:
@@ -68,6 +68,13 @@ class DingTalk:
 
     async def counters(self) -> Any:
         return await self.call("GET", "counters")
+
+
+@pytest.fixture
+def ding() -> Iterator[driver.Ding]:
+    """Run a sandbox with the default scene in a thread, for one test without asyncio."""
+    with driver.running() as people:
+        yield people
 
 
 @pytest.fixture

@@ -17,14 +17,15 @@ from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.templates.drawing.buttons import texts_of
 
 MAX_WAIT_SECONDS = 600.0
-EXPECT_FIELDS = ("conversation", "kind", "contains", "count", "within")
+EXPECT_FIELDS = ("conversation", "kind", "contains", "robot", "count", "within")
 
 
 async def expect(state: SandboxState, wanted: Mapping[str, Any], base: str) -> tuple[bool, list[Json]]:
     """Wait until a conversation has `count` matching messages.
 
-    `wanted` is `{conversation, kind?, contains?, count?, within?}`, `within` in seconds (default 5). Returns
-    whether there are enough, and the messages found. Raises `UsageError`.
+    `wanted` is `{conversation, kind?, contains?, robot?, count?, within?}`, `within` in seconds (default 5),
+    `robot` whether a robot sent it (default: either). Returns whether there are enough,
+    and the messages found. Raises `UsageError`.
     """
     conversation, count, within = _parse_expectation(state, wanted)
     found = _matching_messages(state, conversation, wanted, base)
@@ -40,7 +41,8 @@ def _parse_expectation(state: SandboxState, wanted: Mapping[str, Any]) -> tuple[
     conversation, count, within = wanted.get("conversation"), wanted.get("count", 1), wanted.get("within", 5)
     texts = [wanted.get(name, "") for name in ("kind", "contains")]
     numbers = isinstance(count, int) and isinstance(within, int | float) and not isinstance(within, bool)
-    if unknown or not all(isinstance(text, str) for text in texts) or not numbers:
+    told = isinstance(wanted.get("robot", True), bool)
+    if unknown or not all(isinstance(text, str) for text in texts) or not (numbers and told):
         raise UsageError(f"expected {{{', '.join(EXPECT_FIELDS)}}}")
     if not isinstance(conversation, str) or not state.members(conversation):
         raise UsageError(f"no such conversation: {conversation!r}")
@@ -54,7 +56,9 @@ def _matching_messages(
 ) -> list[Json]:
     kind, text = wanted.get("kind", ""), wanted.get("contains", "")
     seen = views.serialize_conversation(state, conversation, base=base)
-    return [m for m in seen if kind in {"", m["kind"]} and text in visible_text(m)]
+    senders = {wanted["robot"]} if "robot" in wanted else {True, False}
+    sent = [m for m in seen if m["sender"]["robot"] in senders]
+    return [m for m in sent if kind in {"", m["kind"]} and text in visible_text(m)]
 
 
 def visible_text(message: Json) -> str:

@@ -93,6 +93,42 @@ def test_the_installed_pytest_plugin_registers_itself_and_may_be_named(
     assert "dingtalk -- " in done.stdout, done.stderr
 
 
+BOT = """
+import base64, hmac, json, time, urllib.parse, urllib.request
+
+def greet(url):
+    secret, now = "SECsandbox0123456789", str(int(time.time() * 1000))
+    digest = hmac.digest(secret.encode(), f"{now}\\n{secret}".encode(), "sha256")
+    asked = {"access_token": "sandbox-webhook-token", "timestamp": now, "sign": base64.b64encode(digest)}
+    body = json.dumps({"msgtype": "text", "text": {"content": "hello"}}).encode()
+    hook = url + "/robot/send?" + urllib.parse.urlencode(asked)
+    urllib.request.urlopen(urllib.request.Request(hook, body, {"Content-Type": "application/json"})).close()
+"""
+TEST_OF_BOT = """
+from bot import greet
+
+def test_it_greets(ding):
+    greet(ding.url)
+    assert ding.expect_message("hello")["kind"] == "text"
+"""
+
+
+def test_a_project_with_its_own_bot_package_tests_it_without_asyncio(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "bot").mkdir()
+    (tmp_path / "bot/__init__.py").write_text(BOT, encoding="utf-8")
+    (tmp_path / "test_bot.py").write_text(TEST_OF_BOT, encoding="utf-8")
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("COV", "PYTEST"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "-p", "no:asyncio"],
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": f"{installed}{os.pathsep}{tmp_path}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
 def imported(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
