@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import ssl
 import stat
 import sys
@@ -202,3 +203,15 @@ async def test_the_async_client_of_alibaba_cloud_works_unmodified(
 async def test_curl_works_unmodified(interceptor: Interceptor) -> None:
     code, said = await finished("curl", "--silent", "--show-error", OAPI + OLD_TOKEN, interceptor=interceptor)
     assert (code, '"errcode": 0' in said) == (0, True), said
+
+
+@pytest.mark.parametrize(
+    ("command", "program", "calls"), [(("go", "run"), "token.go", 1), (("java",), "Token.java", 2)]
+)
+async def test_clients_of_go_and_java_work_unmodified(
+    interceptor: Interceptor, command: tuple[str, ...], program: str, calls: int
+) -> None:
+    if not shutil.which(command[0]):
+        pytest.skip(f"Need {command[0]} on the PATH to run its client")
+    code, said = await finished(*command, str(PROGRAMS / program), interceptor=interceptor)
+    assert (code, said.count('"errcode": 0')) == (0, calls), said
