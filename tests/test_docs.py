@@ -167,7 +167,7 @@ def test_both_readmes_have_the_same_two_lines() -> None:
 
 
 GOLDEN = os.environ.get("DINGRUN_GOLDEN")
-READMES = {"README.md": "en", "README.zh-CN.md": "zh-CN"}
+COMMAND_PAGES = {"docs/commands.md": "en", "docs/zh-CN/commands.md": "zh-CN"}
 COMMAND_HEADINGS = {
     "en": "| in English | in Chinese | what it does |\n|---|---|---|",
     "zh-CN": "| 中文 | 英文 | 作用 |\n|---|---|---|",
@@ -176,7 +176,7 @@ COMMAND_TABLE = re.compile(r"(<!-- commands -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def command_table(lang: str) -> str:
-    """Render the commands as the READMEs list them, the words of the page's language first."""
+    """Render the commands as the pages on daily use list them, the words of the page's language first."""
     order = (1, 0) if lang == "en" else (0, 1)
     rows = []
     for command in router.commands:
@@ -186,8 +186,8 @@ def command_table(lang: str) -> str:
     return "\n".join(["", COMMAND_HEADINGS[lang], *rows, "", ""])
 
 
-@pytest.mark.parametrize(("page", "lang"), READMES.items())
-def test_the_readmes_list_every_command(page: str, lang: str) -> None:
+@pytest.mark.parametrize(("page", "lang"), COMMAND_PAGES.items())
+def test_the_pages_on_daily_use_list_every_command(page: str, lang: str) -> None:
     """Render the tables again with `DINGRUN_GOLDEN=1`."""
     path = ROOT / page
     text = path.read_text(encoding="utf-8")
@@ -196,6 +196,25 @@ def test_the_readmes_list_every_command(page: str, lang: str) -> None:
         path.write_text(rendered, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == rendered
     assert rendered.count("<!-- commands -->") == 1
+
+
+MAX_README_LINES = 80  # two screens
+MAX_PICTURE_BYTES = 100_000
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_a_readme_is_short_and_shows_the_card_of_the_demo(page: str) -> None:
+    """Draw the card again with `scripts/card-picture`."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MAX_README_LINES
+    assert "](docs/card.png)" in text
+    assert (ROOT / "docs/card.png").stat().st_size < MAX_PICTURE_BYTES
+
+
+@pytest.mark.parametrize(("page", "folder"), [("README.md", "docs"), ("README.zh-CN.md", "docs/zh-CN")])
+def test_a_readme_leads_to_every_translated_page(page: str, folder: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert [name for name in TRANSLATED if f"]({folder}/{name}" not in text] == []
 
 
 def test_extras_are_installed_from_the_checkout() -> None:
