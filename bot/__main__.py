@@ -93,7 +93,7 @@ def _settings(config: Path | None, *, quiet: bool = False) -> "Settings":
 @click.option(
     "--card-template",
     type=click.Choice(["dingrun", "buttons", "ai"]),
-    default="buttons",
+    default="dingrun",
     show_default=True,
     help="dingrun: our own template; the others are public.",
 )

@@ -21,7 +21,7 @@ async def test_a_run_that_arl_began_is_told_and_can_be_repeated(tmp_path: Path) 
         await chat.wait("file", 1)
         (card,) = await chat.messages("card")
         assert DAILY in card["variables"]["title"]
-        assert "扫描引擎触发" in card["variables"]["markdown"]
+        assert "扫描引擎触发" in card["variables"]["acts"]
         assert DAILY in await chat.say(f"@DingRun 重跑 {DAILY}")
         file = (await chat.wait("file", 2))[-1]
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(await chat.download(file)))

@@ -24,10 +24,10 @@ async def test_a_failed_backup_is_run_again_from_its_card_and_recovers(tmp_path:
         chat = Chat(demo, session)
         await until(lambda: has_cards(chat, 1))
         (failed,) = await cards(chat)
-        assert "磁盘已满" in failed["variables"]["markdown"]
+        assert "磁盘已满" in failed["variables"]["failures"]
         await chat.tap(failed, "rerun", ADMIN)
         await until(lambda: has_cards(chat, 2))
         recovered = (await cards(chat))[-1]["variables"]
-        assert "恢复" in recovered["title"] + recovered["markdown"]
-        assert "数据库" in recovered["markdown"]
+        assert "恢复" in recovered["title"] + recovered["verdict"]
+        assert "数据库" in recovered["verdict"]
         assert await demo.terminated() == 0

@@ -60,8 +60,8 @@ async def test_a_question_is_answered(chat: Page) -> None:
 
 async def test_a_press_is_told_in_private_and_a_second_card_follows(chat: Page) -> None:
     card = messages(chat, "card").first
-    await card.get_by_role("button", name="重跑").click()
-    await expect(card.get_by_test_id("private")).to_contain_text("重跑")
+    await card.get_by_role("button", name="重跑", exact=True).click()
+    await expect(card).to_contain_text("好的，开始重跑")
     second = messages(chat, "card").filter(has_text="王敏 点击卡片触发")
     await expect(second).to_be_visible(timeout=SOON)
 

@@ -76,7 +76,7 @@ class Demo:
     data: Path | None = None
     engine: str = "embedded"
     arl_mongo: str = ""
-    card_template: str = "buttons"
+    card_template: str = "dingrun"
 
     @property
     def uses_arl(self) -> bool:
