@@ -241,7 +241,9 @@ async def test_a_header_that_is_no_utf_8_is_found_on_every_store(
         stores = open_stores(address)
         await stores.store.open()
         stack.push_async_callback(stores.store.close)
-        engine = EmbeddedEngine([], stores.tasks, limits=LIMITS, clock=clock, owner="me")
+        engine = EmbeddedEngine(
+            [], stores.tasks, limits=replace(LIMITS, http_timeout=10.0), clock=clock, owner="me"
+        )
         work = asyncio.create_task(engine.run())
         (task,) = await ended(engine, f"http://127.0.0.1:{port}/")
         found = [asset async for asset in engine.iter_assets([task.id], "site")]
