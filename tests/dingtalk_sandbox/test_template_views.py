@@ -159,13 +159,14 @@ def test_content_components_are_drawn() -> None:
 )
 def test_a_chart_has_its_finite_points(kind: str, drawn: str) -> None:
     points = [{"x": "a", "y": 1, "type": "t"}, {"x": "b", "y": "no"}, {"x": "c", "y": [1, 3]}, 5]
-    chart = {"type": kind, "data": points, "config": {"stack": True}}
+    chart = {"type": kind, "data": points, "config": {"stack": True, "color": ["#15B76C", "red;"]}}
     (node,) = draw(
         component("Chart", data=bound("c")), data={"c": chart}, variables=(variable("c", "chart"),)
     ).nodes
     assert (node["chart"], node["stack"], [(p["low"], p["y"]) for p in node["points"]]) == (
         drawn, True, [(0, 1), (1, 3)],
     )  # fmt: skip
+    assert node["colors"] == ["#15B76C"]
 
 
 TABLE = {

@@ -106,7 +106,8 @@ export function chart(node) {
   if (!node.points.length) return h("p", { class: "tips-inline" }, t("tpl.nodata"));
   const parts = node.chart === "pie" ? pie(node) : node.chart === "bar" ? bars(node, groups) : lines(node, groups);
   const named = node.chart !== "pie" && groups.series.some(Boolean);
-  return h("figure", { class: "tpl-chart", data: { testid: "chart", kind: node.chart } },
+  const colors = Object.fromEntries(node.colors.map((color, s) => [`--c${s}`, color]));
+  return h("figure", { class: "tpl-chart", vars: colors, data: { testid: "chart", kind: node.chart } },
     svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": t(`tpl.chart.${node.chart}`) }, parts), spoken(node),
     named && h("figcaption", {}, groups.series.map((name, s) => h("span", { class: `key c${s}` }, name))));
 }

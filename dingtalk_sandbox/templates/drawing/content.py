@@ -1,6 +1,8 @@
 """Texts, pictures, tags, progress bars, tables and charts (card "03/0012", "03/0013", "03/0016")."""
 
+import re
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any
 
 from dingtalk_sandbox.errors import Json
@@ -12,8 +14,11 @@ from dingtalk_sandbox.templates.values import as_number, as_text, is_number
 
 MAX_COLUMNS = 20
 MAX_POINTS = 1000
+MAX_SERIES = 8
 CHARTS = {"lineChart": "line", "histogram": "bar", "pieChart": "pie"}
 ALIGNMENTS = {"left", "center", "right"}
+
+_HEX_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 def draw_text(_: Canvas, component: Component, scope: Scope) -> list[Json]:
@@ -97,9 +102,16 @@ def draw_chart(_: Canvas, component: Component, scope: Scope) -> list[Json]:
             "chart": kind,
             "points": [p for p in found if p["low"] is not None and p["y"] is not None],
             "stack": config.get("stack") is True,
+            "colors": _colors(config.get("color")),
             "cut": len(points) > MAX_POINTS,
         }
     ]
+
+
+def _colors(given: object) -> list[str]:
+    """Return the colors of the series, in order. One that is no hexadecimal color ends the list."""
+    colors = given[:MAX_SERIES] if isinstance(given, list) else []
+    return list(takewhile(lambda color: isinstance(color, str) and bool(_HEX_COLOR.fullmatch(color)), colors))
 
 
 def _point(given: Json) -> Json:
