@@ -4,6 +4,7 @@ import ast
 import asyncio
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -190,3 +191,19 @@ async def ends_well(command: list[str], port: int | None) -> bool:
         *program, env={"DINGRUN_WEB__PORT": str(port)}, stderr=subprocess.DEVNULL
     )
     return await process.wait() == 0
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
+def test_the_systemd_unit_is_confined() -> None:
+    unit = DEPLOY / "dingrun.service"
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", str(unit)]
+    rated = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    assert rated.returncode == 0, rated.stdout[-500:]
+
+
+def test_the_systemd_unit_starts_the_service_as_the_command_line_takes_it() -> None:
+    (line,) = re.findall(r"^ExecStart=(.+)$", (DEPLOY / "dingrun.service").read_text(encoding="utf-8"), re.M)
+    program, *options = line.split()
+    assert Path(program).name == "dingrun"
+    context = main.make_context("dingrun", options, resilient_parsing=True)
+    assert str(context.params["config"]).endswith("/config.yaml")
