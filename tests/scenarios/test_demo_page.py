@@ -62,6 +62,11 @@ async def test_a_press_is_told_in_private_and_a_second_card_follows(chat: Page) 
     card = messages(chat, "card").first
     await card.get_by_role("button", name="重跑", exact=True).click()
     await expect(card).to_contain_text("好的，开始重跑")
+    speaker = chat.get_by_test_id("speak-as")
+    himself = await speaker.input_value()
+    await speaker.select_option("user01")
+    await expect(card).not_to_contain_text("好的，开始重跑")
+    await speaker.select_option(himself)
     second = messages(chat, "card").filter(has_text="王敏 点击卡片触发")
     await expect(second).to_be_visible(timeout=SOON)
 
