@@ -41,4 +41,4 @@ def test_a_service_killed_at_a_system_call_tells_the_run_exactly_once(tmp_path: 
     assert all(result.kept for result in results), results
     verdicts = [found.verdict for result in results for found in result.judgements]
     assert set(verdicts) <= {Verdict.EXACTLY_ONCE, Verdict.UNCONFIRMED}
-    assert verdicts.count(Verdict.EXACTLY_ONCE) >= 5
+    assert verdicts.count(Verdict.UNCONFIRMED) <= 2  # one for each death of the service, at most
