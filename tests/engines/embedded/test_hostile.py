@@ -22,7 +22,8 @@ from tests.engines.embedded.test_probes import look, page
 from tests.factories import NOW
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
-MAX_HOLD_SECONDS = 4.0  # of processor time between two turns of the event loop, server included; it was 78
+BLOCK_BYTES = 4096
+MAX_HOLD_SECONDS = 1.0  # of processor time between two turns of the event loop, server included; it was 78
 
 
 def answering(*parts: bytes) -> Talk:
@@ -37,14 +38,15 @@ def answering(*parts: bytes) -> Talk:
 
 
 def repeating(beginning: bytes, again: bytes) -> Talk:
-    """A server that never ends."""
+    """A server that never ends. It writes by the block, so that it does not hold the loop itself."""
+    block = again * max(1, BLOCK_BYTES // len(again))
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             if await _asked(reader):
                 writer.write(beginning)
             while not reader.at_eof():
-                writer.write(again)
+                writer.write(block)
                 await writer.drain()
         writer.close()
 
