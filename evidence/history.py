@@ -17,7 +17,6 @@ class Act(StrEnum):
 
     SUMMARY = "summary"  # a card or a message
     FILE = "file"
-    LAPSE = "lapse"  # what did not happen, and that it is over
 
 
 class ClaimState(StrEnum):
@@ -61,7 +60,7 @@ class Claim:
     destination: str
     act: Act
     state: ClaimState
-    source: str  # store, proof, api, metrics
+    source: str  # store or api
     at: datetime
     digest: str = ""
 

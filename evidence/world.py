@@ -79,9 +79,9 @@ class World:
     sandbox_port: int = field(default_factory=free_port)
     web_port: int = field(default_factory=free_port)
     target_port: int = field(default_factory=free_port)
-    service: subprocess.Popen[bytes] | None = None
-    restarts: list[datetime] = field(default_factory=list)
-    _helpers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    service: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    restarts: list[datetime] = field(default_factory=list, init=False)
+    _helpers: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False)
 
     @property
     def sandbox(self) -> str:
