@@ -43,10 +43,9 @@ def normalized(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a file with the `DINGDING` block as it is written: in capitals."""
     found: dict[str, Any] = {}
     for key, value in deepcopy(dict(values)).items():
-        if key.upper() == UPPER:
-            found[UPPER] = {str(name).upper(): each for name, each in (value or {}).items()}
-        else:
-            found[key] = value
+        name = UPPER if key.upper() == UPPER else key
+        is_upper = name == UPPER and isinstance(value, Mapping)
+        found[name] = {str(each).upper(): value[each] for each in value} if is_upper else value
     return found
 
 

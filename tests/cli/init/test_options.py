@@ -154,11 +154,19 @@ def test_a_file_that_exists_is_replaced_only_on_demand_and_kept(sandbox: Sandbox
     assert [each["name"] for each in written()["schedules"]] == ["n", "n2"]
 
 
-def test_a_file_with_an_error_is_told_and_left_alone(sandbox: Sandbox) -> None:
-    Path("config.yaml").write_text("reports: {keep_dayz: 7}\n", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("reports: {keep_dayz: 7}\n", "reports.keep_dayz is not a setting"),
+        ("DINGDING: dingabc123\n", "DINGDING must be a mapping"),
+        ("schedules: daily\n", "schedules must be a list"),
+    ],
+)
+def test_a_file_with_an_error_is_told_and_left_alone(sandbox: Sandbox, text: str, told: str) -> None:
+    Path("config.yaml").write_text(text, encoding="utf-8")
     done = init(sandbox, *APP, *TARGETS, "--yes")
     assert done.exit_code == 2
-    assert "keep_dayz" in done.output
+    assert told in done.output
     assert [path.name for path in Path().glob("config*")] == ["config.yaml"]
 
 
