@@ -74,21 +74,14 @@ class Dialogue:
         if given is not None or not self.interactive:
             return self._without_asking(given if given is not None else default, option, parse)
         prompt = f"{self.text(key)}{f' [{default}]' if default else ''}: "
-        while True:
-            answer = self._input(prompt).strip() or default
-            try:
-                return parse(answer)
-            except ValueError as error:
-                self.say("try_again", style="red", why=self.explain(error))
+        return self._ask_until_valid(lambda: self._input(prompt), parse, default)
 
     def ask_secret(self, key: str, *, option: str, given: str | None = None, known: str = "") -> str:
         """Return a secret, typed without an echo. Enter keeps the one that is known."""
         if given is not None or not self.interactive:
             return self._without_asking(given or known, option, required)
         prompt = f"{self.text(key)}{self.text('keep_secret') if known else ''}: "
-        while True:
-            if answer := getpass(prompt).strip() or known:
-                return answer
+        return self._ask_until_valid(lambda: getpass(prompt), required, known)
 
     def choose(self, key: str, choices: Mapping[str, str], *, default: str, given: str | None = None) -> str:
         """Return the name of one of several choices, whose texts are numbered."""
@@ -127,8 +120,19 @@ class Dialogue:
         except ValueError as error:
             raise ConfigError(f"{option} {error}") from None
 
+    def _ask_until_valid(self, read: Callable[[], str], parse: Callable[[str], T], default: str) -> T:
+        while True:
+            try:
+                answer = read()
+                answer.encode()
+                return parse(answer.strip() or default)
+            except UnicodeError:  # half of a character is left where a terminal deletes by bytes
+                self.say("try_again", style="red", why=self.text("takes_utf8"))
+            except ValueError as error:
+                self.say("try_again", style="red", why=self.explain(error))
+
     def _input(self, prompt: str) -> str:
-        self.console.print(Text(prompt, style="cyan"), end="")
+        self.console.print(Text(for_terminal(prompt), style="cyan"), end="")
         return input()
 
 

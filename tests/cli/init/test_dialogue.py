@@ -17,6 +17,15 @@ def test_an_answer_that_is_refused_is_asked_again(monkeypatch: pytest.MonkeyPatc
     assert "Not accepted: invalid literal" in dialogue.shown
 
 
+def test_half_a_character_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal without IUTF8 deletes one byte of a Chinese character."""
+    half = "\udce6\udcaf"  # as Python reads such bytes from a terminal
+    dialogue = TypedDialogue(monkeypatch, half, "巡检", half, "s3cret")
+    assert dialogue.ask("targets_name", option="--name", parse=required) == "巡检"
+    assert dialogue.ask_secret("client_secret", option="") == "s3cret"
+    assert dialogue.shown.count("half a character") == 2
+
+
 def test_enter_takes_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     dialogue = TypedDialogue(monkeypatch, "", "", "")
     assert dialogue.ask("targets_cron", option="--cron", parse=required, default="0 3 * * *") == "0 3 * * *"
