@@ -46,7 +46,8 @@ class Draft:
         given = tuple(sorted(name for name in os.environ if name.upper().startswith(PREFIX)))
         draft = cls(path=chosen, values={}, overriding=given)
         for name, value in read_variables(draft.secrets_path).items():
-            os.environ.setdefault(name, value)
+            if name.startswith(PREFIX):
+                os.environ.setdefault(name, value)
         if chosen.is_file() and chosen.read_bytes().strip():
             draft.values = normalized(read_settings_file(chosen).values)
         return draft
@@ -100,10 +101,11 @@ class Draft:
             texts[self.secrets_path] = SECRETS_HEADER + "".join(
                 f"{name}={shlex.quote(value)}\n" for name, value in variables.items()
             )
+        backups = write_files(texts)
         for keys in self.secrets:
             os.environ.pop(variable(keys), None)
-        os.environ.update(variables)
-        return write_files(texts)
+        os.environ.update({name: value for name, value in variables.items() if name.startswith(PREFIX)})
+        return backups
 
 
 def variable(keys: KeyPath) -> str:
@@ -120,7 +122,7 @@ def read_variables(path: Path) -> dict[str, str]:
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: takes lines of NAME=VALUE: {error}") from None
     pairs = (word.partition("=") for word in words)
-    return {name: value for name, equals, value in pairs if equals and name.startswith(PREFIX)}
+    return {name: value for name, equals, value in pairs if equals}
 
 
 def write_files(texts: Mapping[Path, str]) -> list[Path]:

@@ -177,13 +177,17 @@ def test_secrets_go_to_a_file_of_their_own_and_are_found_there(
     assert "APP_SECRET" not in written()["DINGDING"]
     assert stat.S_IMODE(Path("dingrun.env").stat().st_mode) == 0o600
     monkeypatch.delenv("DINGRUN_DINGDING__APP_SECRET")
+    with Path("dingrun.env").open("a", encoding="utf-8") as file:
+        file.write("HTTPS_PROXY=http://127.0.0.1:3128\n")  # of the operator
     again = init(sandbox, "--yes", "--name", "n", "--targets", "example.com")
     assert again.exit_code == 0, again.output
     assert f"DINGRUN_DINGDING__APP_SECRET={SECRET}\n" in Path("dingrun.env").read_text(encoding="utf-8")
     back = init(sandbox, "--yes", "--secrets", "file", *APP)
     assert back.exit_code == 0, back.output
     assert written()["DINGDING"]["APP_SECRET"] == SECRET
-    assert SECRET not in Path("dingrun.env").read_text(encoding="utf-8")
+    kept = Path("dingrun.env").read_text(encoding="utf-8")
+    assert SECRET not in kept
+    assert "HTTPS_PROXY=http://127.0.0.1:3128\n" in kept
 
 
 def test_a_robot_that_is_not_in_the_group_is_told(sandbox: Sandbox) -> None:
