@@ -1,6 +1,7 @@
 """Step 2: the group, found by somebody who says a number to the robot there, and who may act."""
 
 import asyncio
+import re
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from bot.runtime import utc_now
 
 HEARD, TYPED, KEPT = "heard", "typed", "kept"
 FOUND = "reply_found"
+MENTION = re.compile(r"@\S+")
 MAX_ANSWERED = 20  # messages of others that are answered; more are not
 
 
@@ -32,7 +34,7 @@ class Found:
 
 
 class GroupStep:
-    """Finds the group that is told, and makes whoever spoke there an admin."""
+    """The step that finds the group, and makes whoever spoke there an admin."""
 
     def __init__(self, dialogue: Dialogue, draft: Draft, answers: Answers) -> None:
         self._dialogue = dialogue
@@ -146,7 +148,8 @@ class GroupStep:
 
 def judge(message: Message, code: str) -> str:
     """Return what is wrong with a message, as the key of the reply, or `reply_found`."""
-    if code not in message.text:
+    numbers = re.findall(r"\d+", MENTION.sub("", message.text))
+    if numbers != [code]:  # one that lists all numbers would have any code
         return "reply_other_text"
     if not message.group:
         return "reply_not_a_group"

@@ -33,7 +33,10 @@ SAID = make_message("4821")
     [
         (replace(SAID, group=True), FOUND),
         (replace(SAID, group=True, text="请看 4821！"), FOUND),
+        (replace(SAID, group=True, text="@扫描3号 4821"), FOUND),
         (replace(SAID, group=True, text="你好"), "reply_other_text"),
+        (replace(SAID, group=True, text="4820 4821 4822"), "reply_other_text"),
+        (replace(SAID, group=True, text="14821"), "reply_other_text"),
         (replace(SAID, group=False), "reply_not_a_group"),
         (replace(SAID, group=True, sender=Person(id="", name="外部顾问")), "reply_outsider"),
         (replace(SAID, group=True, corp_id="ding1", sender_corp_id="ding2"), "reply_outsider"),
