@@ -138,7 +138,7 @@ def write_files(texts: Mapping[Path, str]) -> list[Path]:
                 staged[path] = _stage(path, text)
             backups = [_back_up(path) for path in changed if path.exists()]
             for path, temporary in staged.items():
-                temporary.replace(path)
+                temporary.replace(path.resolve())
         except OSError as error:
             raise ConfigError(f"{error.filename}: cannot be written: {error.strerror}") from None
         finally:
@@ -154,8 +154,8 @@ def _content(path: Path) -> str | None:
 
 
 def _stage(path: Path, text: str) -> Path:
-    """Write the text to a new file beside the one that it will replace."""
-    number, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")  # mode 0600
+    """Write the text to a new file beside the one that it will replace. A symbolic link stays one."""
+    number, name = tempfile.mkstemp(dir=path.resolve().parent, prefix=f".{path.name}.")  # mode 0600
     with os.fdopen(number, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()

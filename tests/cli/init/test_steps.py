@@ -108,6 +108,16 @@ def test_files_are_written_all_or_none(tmp_path: Path) -> None:
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+def test_a_symbolic_link_leads_to_the_new_file(tmp_path: Path) -> None:
+    kept, link = tmp_path / "etc" / "dingrun.yaml", tmp_path / "config.yaml"
+    kept.parent.mkdir()
+    kept.write_text("old", encoding="utf-8")
+    link.symlink_to(kept)
+    assert write_files({link: "new"}) == [tmp_path / "config.yaml.bak"]
+    assert link.is_symlink()
+    assert kept.read_text(encoding="utf-8") == "new"
+
+
 def console(*, width: int = 100, encoding: str = "utf-8", colors: bool = True) -> Console:
     screen = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     system = "truecolor" if colors else None
