@@ -10,12 +10,12 @@ from bot.delivery.incidents.store_outage import StoreOutage
 from bot.delivery.operator_alerts import OperatorAlerts
 from bot.errors import DingRunError
 from bot.models import Clock
-from bot.telemetry.loops import loop_item, loop_step, report_error
+from bot.telemetry.loops import loop_item, loop_step
 
 MAX_PROBE_SECONDS = 30.0
 
 Symptoms = Mapping[str, object]
-"""What is told of an incident: JSON values of its phrase."""
+"""JSON values of the phrase that tells of an incident."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class PartState:
-    """What the last probe of a part found."""
+    """Finding of the last probe of a part."""
 
     works: bool
     why: str = ""
@@ -88,12 +88,15 @@ class IncidentMonitor:
     async def check(self) -> None:
         """Probe all parts once, and tell what has changed. While the store fails, only that is told."""
         store_fails = await self._store_outage.check()
-        found = {probe.part: await self._probe(probe) for probe in self._probes}
+        found: dict[str, Symptoms | None] = {}
+        for probe in self._probes:
+            with loop_item("incidents"):  # a probe with a bug tells nothing: its part stays as it was
+                found[probe.part] = await self._probe(probe)
         if store_fails:
             return
         open_incidents = await self._records.find_open()
         self._open = set(open_incidents)
-        for probe in self._probes:
+        for probe in [each for each in self._probes if each.part in found]:
             with loop_item("incidents"):
                 await self._settle(probe, found[probe.part], open_incidents.get(probe.part))
 
@@ -106,9 +109,6 @@ class IncidentMonitor:
             symptoms = {"why": str(error)}
         except TimeoutError:
             symptoms = {"why": f"no answer within {MAX_PROBE_SECONDS:.0f} s"}
-        except Exception as error:  # noqa: BLE001 - edge of a probe: the other parts are probed all the same
-            report_error("incidents", error)
-            return None
         why = str((symptoms or {}).get("why", ""))
         self.states[part] = PartState(works=symptoms is None, why=why, checked_at=now)
         if symptoms is None:

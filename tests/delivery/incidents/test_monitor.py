@@ -173,6 +173,17 @@ async def test_a_probe_with_a_bug_keeps_no_other_part_from_being_told(bots: Bots
     assert len(bots.told()) == 1
 
 
+async def test_a_probe_with_a_bug_does_not_tell_that_its_part_works_again(bots: Bots) -> None:
+    await break_engine(bots, True)
+    await bots.pass_minutes(15)
+    bots.engine.error = RuntimeError("a bug")
+    await bots.pass_minutes(10)
+    assert len(bots.told()) == 1
+    await break_engine(bots, False)
+    await bots.pass_minutes(2)
+    assert len(bots.told()) == 2
+
+
 async def test_the_state_of_every_part_is_known_at_once(bots: Bots) -> None:
     await break_engine(bots, True)
     await bots.pass_minutes(1)
