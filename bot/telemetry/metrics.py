@@ -13,19 +13,8 @@ from bot import __version__
 from bot.models import Job, JobState
 
 SECONDS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
-FAST_SECONDS = (
-    0.005,
-    0.02,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1,
-    1.2,
-    2,
-    3,
-    5,
-)  # DingTalk waits 2 s for a tap, 3 s for a message
+FAST_SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 1.2, 2, 3, 5)
+"""DingTalk waits 2 s for a tap, 3 s for a message."""
 
 COUNTERS = {
     "jobs": ("jobs_total", "Attempts of jobs by kind and outcome", ("kind", "outcome")),

@@ -32,9 +32,7 @@ class DiskProbe:
             except OSError as error:
                 return {"folder": str(folder), "free_mb": 0, "percent": 0, "why": error.strerror or "no disk"}
             free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
-            files = (
-                disk.f_favail / disk.f_files if disk.f_files else 1.0
-            )  # some file systems do not count them
+            files = disk.f_favail / disk.f_files if disk.f_files else 1.0  # some do not count them
             if free < min(MIN_FREE_BYTES, total * MIN_FREE_SHARE) * factor or files < MIN_FREE_SHARE * factor:
                 share = min(free / total if total else 0.0, files)
                 why = f"{folder}: {free // 1024**2} MB free, {share:.1%}"

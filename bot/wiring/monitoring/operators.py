@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from bot.config.settings import Settings
@@ -22,8 +23,6 @@ KEY_PATIENCE = timedelta(minutes=2)  # DingTalk has rejected them twice by then
 ENGINE_PATIENCE = timedelta(minutes=10)
 WORKER_PATIENCE = timedelta(minutes=5)
 AT_ONCE = timedelta()
-
-Check = Callable[[bool], Awaitable[Symptoms | None]]
 
 
 def build_last_resort(settings: Settings) -> LastResort | None:
@@ -73,7 +72,7 @@ def _stream_probes(streams: Mapping[str, StreamConnection]) -> Iterator[Probe]:
         yield Probe(
             part=f"stream {name}".strip(),
             name=name,
-            check=_connection_check(stream),
+            check=partial(_check_connection, stream),
             patience=STREAM_PATIENCE,
             opened="stream_down",
             closed="stream_up",
@@ -81,31 +80,23 @@ def _stream_probes(streams: Mapping[str, StreamConnection]) -> Iterator[Probe]:
         yield Probe(
             part=f"key {name}".strip(),
             name=name,
-            check=_key_check(stream),
+            check=partial(_check_key, stream),
             patience=KEY_PATIENCE,
             opened="key_refused",
             closed="key_accepted",
         )
 
 
-def _connection_check(stream: StreamConnection) -> Check:
-    async def check(is_open: bool) -> Symptoms | None:
-        works = stream.connected.is_set() or stream.refusal  # a refusal is told as that of the keys
-        return None if works else {"why": "not connected"}
-
-    return check
+async def _check_connection(stream: StreamConnection, is_open: bool) -> Symptoms | None:
+    works = stream.connected.is_set() or stream.refusal  # a refusal is told as that of the keys
+    return None if works else {"why": "not connected"}
 
 
-def _key_check(stream: StreamConnection) -> Check:
-    async def check(is_open: bool) -> Symptoms | None:
-        if stream.refusal:
-            return {"why": stream.refusal}
-        undecided = (
-            is_open and not stream.connected.is_set()
-        )  # only a connection proves that they are accepted
-        return {"why": "not connected"} if undecided else None
-
-    return check
+async def _check_key(stream: StreamConnection, is_open: bool) -> Symptoms | None:
+    if stream.refusal:
+        return {"why": stream.refusal}
+    undecided = is_open and not stream.connected.is_set()  # only a connection proves that it is accepted
+    return {"why": "not connected"} if undecided else None
 
 
 def _engine_probes(engine: Engine) -> Iterator[Probe]:
@@ -113,7 +104,7 @@ def _engine_probes(engine: Engine) -> Iterator[Probe]:
         yield Probe(
             part=f"engine {name}".strip(),
             name=name,
-            check=_as_check(part.schedules),
+            check=partial(_check_by_error, part.schedules),
             patience=ENGINE_PATIENCE,
             opened="engine_out",
             closed="engine_back",
@@ -136,14 +127,15 @@ def _exporter_probes(adapters: Adapters) -> Iterator[Probe]:
     phrases = {"broker": ("broker_out", "broker_back"), "worker": ("no_worker", "worker_back")}
     for name, probe in adapters.exporter.probes().items():
         opened, closed = phrases[name]
-        yield Probe(part=name, check=_as_check(probe), patience=WORKER_PATIENCE, opened=opened, closed=closed)
+        yield Probe(
+            part=name,
+            check=partial(_check_by_error, probe),
+            patience=WORKER_PATIENCE,
+            opened=opened,
+            closed=closed,
+        )
 
 
-def _as_check(probe: Callable[[], Awaitable[object]]) -> Check:
-    """Return the check of a part whose probe raises `DingRunError` while it does not work."""
-
-    async def check(is_open: bool) -> Symptoms | None:
-        await probe()
-        return None
-
-    return check
+async def _check_by_error(probe: Callable[[], Awaitable[object]], is_open: bool) -> None:
+    """Examine a part whose probe raises `DingRunError` while it does not work."""
+    await probe()
