@@ -88,8 +88,10 @@ def _stream_probes(streams: Mapping[str, StreamConnection]) -> Iterator[Probe]:
 
 
 async def _check_connection(stream: StreamConnection, is_open: bool) -> Symptoms | None:
-    works = stream.connected.is_set() or stream.refusal  # a refusal is told as that of the keys
-    return None if works else {"why": "not connected"}
+    if stream.connected.is_set():
+        return None
+    told_as_key = stream.refusal and not is_open  # but only a connection ends what was told of the Stream
+    return None if told_as_key else {"why": "not connected"}
 
 
 async def _check_key(stream: StreamConnection, is_open: bool) -> Symptoms | None:

@@ -101,6 +101,19 @@ async def test_what_lasts_a_minute_only_is_not_told(bots: Bots, switch: Switch) 
     assert bots.told() == []
 
 
+async def test_a_refusal_after_an_outage_is_not_told_as_its_end(bots: Bots) -> None:
+    """The network is back, but DingTalk rejects the keys now."""
+    await break_stream(bots, True)
+    await bots.pass_minutes(10)
+    await break_key(bots, True)
+    await bots.pass_minutes(10)
+    down, refused = bots.told()
+    assert ("连接断开" in down, "不认应用的密钥" in refused) == (True, True)
+    await break_key(bots, False)
+    await bots.pass_minutes(3)
+    assert len(bots.told()) == 4
+
+
 async def test_each_incident_of_a_part_is_told(bots: Bots) -> None:
     for _ in range(3):
         await break_disk(bots, True)
