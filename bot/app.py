@@ -165,10 +165,10 @@ class App:
 
     def find_problem(self) -> str:
         """Return why the service is of no use now: no store, no Stream, or a loop that stands still."""
-        store = self.incidents.store_error
+        store = self.incidents.states.get("store")
         lasting = self.incidents.lasting(USELESS_AFTER).items()
         problems = [
-            *([f"store: {store}"] if store else []),
+            *([f"store: {store.why}"] if store and not store.works else []),
             *(f"{part}: {why}" for part, why in lasting if part.startswith(("stream", "key"))),
             *(f"loop {loop}: stands still" for loop in self._loop_errors.stalled(STALLED_SECONDS)),
         ]

@@ -75,7 +75,9 @@ class Health:
         """
         needed = {"store": await self._store_error(), **self._stream_errors()}
         others = {
-            part: state for part, state in self._vitals.parts().items() if not part.startswith("stream")
+            part: state
+            for part, state in self._vitals.parts().items()
+            if part != "store" and not part.startswith("stream")
         }
         fails = any(needed.values())
         warns = not all(state.works for state in others.values())
@@ -91,11 +93,13 @@ class Health:
         )
 
     async def _store_error(self) -> str:
+        """Return why the store cannot be read now, or could not be written by the last probe, or ""."""
         try:
             await self._services.store.find_value("ready")
         except DingRunError as error:
             return str(error)
-        return ""
+        probed = self._vitals.parts().get("store")
+        return probed.why if probed else ""
 
     def _stream_errors(self) -> dict[str, str]:
         return {
@@ -105,15 +109,14 @@ class Health:
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Return all metrics. Those that are counted in the store keep their last values while it fails."""
-        works = True
+        works = {"store": True, **{part: state.works for part, state in self._vitals.parts().items()}}
         try:
             await self._count_in_store()
         except DingRunError:
-            works = False
+            works["store"] = False
         gauge = self._metrics.set_gauge
-        gauge("part", works, part="store")
-        for part, state in self._vitals.parts().items():
-            gauge("part", state.works, part=part)
+        for part, it_works in works.items():
+            gauge("part", it_works, part=part)
         for app, connected in self._vitals.connected().items():
             gauge("stream", connected, app=app)
         for app, seconds in self._vitals.frame_ages().items():

@@ -85,6 +85,16 @@ async def test_without_its_store_it_is_not_ready(core: CoreHarness, client: Clie
     assert (answer.status, "store" in await answer.text()) == (503, True)
 
 
+async def test_a_store_that_can_only_be_read_is_told_as_failing(site: Site, client: Client) -> None:
+    """Its disk is full: the probe of the monitor writes."""
+    site.parts = {"store": PartState(works=False, why="database or disk is full", checked_at=NOW)}
+    answer = await client.get("/readyz")
+    told = await answer.json(content_type=None)
+    assert (answer.status, told["checks"]["store"][0]["output"]) == (503, "database or disk is full")
+    text = await (await client.get("/metrics")).text()
+    assert 'dingrun_part_works{part="store"} 0.0' in text
+
+
 async def test_the_state_of_every_part_is_told(site: Site, client: Client) -> None:
     site.connected = {"": True, "second": True}
     site.parts = {

@@ -75,11 +75,6 @@ class IncidentMonitor:
                 await self.check()
             await asyncio.sleep(interval_seconds)
 
-    @property
-    def store_error(self) -> str:
-        """Return the error of the last probe of the store, or ""."""
-        return self._store_outage.why
-
     def lasting(self, span: timedelta) -> Mapping[str, str]:
         """Return the parts that have not worked for so long, and why."""
         now = self._clock()
@@ -87,12 +82,13 @@ class IncidentMonitor:
 
     async def check(self) -> None:
         """Probe all parts once, and tell what has changed. While the store fails, only that is told."""
-        store_fails = await self._store_outage.check()
+        store_error = await self._store_outage.check()
+        self.states["store"] = PartState(works=not store_error, why=store_error, checked_at=self._clock())
         found: dict[str, Symptoms | None] = {}
         for probe in self._probes:
             with loop_item("incidents"):  # a probe with a bug tells nothing: its part stays as it was
                 found[probe.part] = await self._probe(probe)
-        if store_fails:
+        if store_error:
             return
         open_incidents = await self._records.find_open()
         self._open = set(open_incidents)

@@ -39,16 +39,14 @@ class StoreOutage:
         self._speaks_until: datetime | None = None  # None: another bot tells
         self._failing_since: datetime | None = None
         self._told = False
-        self.why = ""  # the error of the last probe; "" if it succeeded
 
-    async def check(self) -> bool:
-        """Probe the store once. Returns True while it fails."""
-        self.why = await self._error()
-        if self.why:
-            await self._failed()
-            return True
-        await self._answered()
-        return False
+    async def check(self) -> str:
+        """Probe the store once. Returns its error, or ""."""
+        if error := await self._error():
+            await self._failed(error)
+        else:
+            await self._answered()
+        return error
 
     async def _error(self) -> str:
         try:
@@ -70,19 +68,18 @@ class StoreOutage:
         valid = await self._reservations.reserve(wanted)
         self._speaks_until = valid.until if valid.owner == self._owner else None
 
-    async def _failed(self) -> None:
+    async def _failed(self, why: str) -> None:
         now = self._clock()
         since = self._failing_since = self._failing_since or now
         if self._told or now - since < PATIENCE or self._speaks_until is None:
             return
-        self._told = await self._alerts.alert_directly(
-            f"opened:{self._cause(since)}", "store_out", why=self.why
-        )
+        self._told = await self._alerts.alert_directly(f"opened:{_cause(since)}", "store_out", why=why)
 
     async def _answered(self) -> None:
         if self._told and self._failing_since:
-            await self._alerts.alert(f"closed:{self._cause(self._failing_since)}", "store_back")
+            await self._alerts.alert(f"closed:{_cause(self._failing_since)}", "store_back")
         self._failing_since, self._told = None, False
 
-    def _cause(self, since: datetime) -> str:
-        return f"store:{since.isoformat()}"
+
+def _cause(since: datetime) -> str:
+    return f"store:{since.isoformat()}"
