@@ -42,7 +42,8 @@ POINTS = [
 
 
 def chart(kind: str) -> dict[str, Any]:
-    return {"type": kind, "data": POINTS, "config": {}}
+    axis = {"ticks": [0, 3, 6]} if kind == "lineChart" else None
+    return {"type": kind, "data": POINTS, "config": {"yAxisConfig": axis}}
 
 
 def request(name: str) -> Any:
@@ -59,7 +60,8 @@ def everything() -> Node:
         component("Markdown", content=bound("title", "dynamicMarkdown")),
         component("Divider"), component("ProgressBar", progress=bound("percent", "dynamicNumber")),
         component("Table", data=bound("table"), enablePagination=True, pageNum=2),
-        *(component("Chart", data=bound(kind)) for kind in ("lineChart", "histogram", "pieChart")),
+        component("Chart", data=bound("lineChart"), isFixedHeight=True, height=140),
+        *(component("Chart", data=bound(kind)) for kind in ("histogram", "pieChart")),
         component("CollapsePanel", component("BaseText", text=text("里面")), title=text("更多"),
                   contentVisible=False),
         component("Loop", component("BaseText", text=text("${loop.name}")), listData=bound("rows")),
@@ -111,14 +113,29 @@ async def answered(card: Locator) -> None:
     await expect(card.get_by_test_id("private")).to_contain_text("机器人已响应")
 
 
+async def ticks(card: Locator, kind: str) -> list[str]:
+    words = await card.locator(f"[data-kind={kind}] .tick").all_text_contents()
+    return [word for word in words if word.isdecimal()]
+
+
+async def chart_size(card: Locator, kind: str) -> tuple[int, float]:
+    """Return the height of a chart, and its ratio of width to height. It is drawn without scaling."""
+    drawn = card.locator(f"[data-kind={kind}] svg")
+    box = await drawn.bounding_box()
+    assert box is not None
+    view = str(await drawn.get_attribute("viewBox")).split()
+    assert [round(float(length)) for length in view[2:]] == [round(box["width"]), round(box["height"])]
+    return round(box["height"]), round(box["width"] / box["height"], 1)
+
+
 async def test_every_component_is_drawn(chat: Page, bot: TinyBot) -> None:
     async with bot.listening():
         await show(bot)
         card = last(chat, "card")
         await expect(card.locator("h3")).to_have_text(f"每日巡检 {EVIL}")
         await expect(card.get_by_test_id("chart")).to_have_count(3)
-        ticks = await card.locator("[data-kind=bar] .tick").all_text_contents()
-        assert [tick for tick in ticks if tick.isdecimal()] == ["0", "1", "2", "3", "4"]
+        assert await ticks(card, "bar") == ["0", "1", "2", "3", "4"]
+        assert await ticks(card, "line") == ["0", "3", "6"]
         await expect(card.get_by_test_id("unknown")).to_contain_text("Hologram")
         await card.get_by_role("button", name="下一页").click()
         await card.get_by_test_id("cell-button").click()
@@ -184,6 +201,8 @@ async def test_a_template_is_readable_in_both_widths_themes_and_languages(
     await expect(last(page, "card").get_by_test_id("chart")).to_have_count(3)
     assert await page.evaluate(AUDIT) == []
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    assert (await chart_size(last(page, "card"), "line"))[0] == 140
+    assert (await chart_size(last(page, "card"), "bar"))[1] == 2
     box = await last(page, "card").locator(".bubble").bounding_box()
     assert box is not None
     assert box["width"] > (600 if width > 1000 else 250)

@@ -169,6 +169,40 @@ def test_a_chart_has_its_finite_points(kind: str, drawn: str) -> None:
     assert node["colors"] == ["#15B76C"]
 
 
+@pytest.mark.parametrize(
+    ("props", "height", "ratio"),
+    [
+        ({}, 0, 2),
+        ({"isFixedHeight": True, "height": 140}, 140, 2),
+        ({"isFixedHeight": False, "height": 140, "aspectRatio": {"valueType": "fixed", "value": 3}}, 0, 3),
+        ({"isFixedHeight": True, "height": 9e9, "aspectRatio": 0}, 600, 0.5),
+    ],
+)
+def test_a_chart_is_as_high_as_its_template_says(props: dict[str, Any], height: int, ratio: float) -> None:
+    chart = {"type": "histogram", "data": [{"x": "a", "y": 1}]}
+    (node,) = draw(
+        component("Chart", data=bound("c"), **props), data={"c": chart}, variables=(variable("c", "chart"),)
+    ).nodes
+    assert (node["height"], node["ratio"]) == (height, ratio)
+
+
+@pytest.mark.parametrize(
+    ("axis", "ticks"), [(None, []), ({"ticks": 5}, []), ({"ticks": [8, 0, "x", True, 4]}, [0, 4, 8])]
+)
+def test_the_axis_of_a_chart_has_the_marks_that_the_data_names(axis: Any, ticks: list[int]) -> None:
+    chart = {"type": "histogram", "data": [{"x": "a", "y": 1}], "config": {"yAxisConfig": axis}}
+    (node,) = draw(
+        component("Chart", data=bound("c")), data={"c": chart}, variables=(variable("c", "chart"),)
+    ).nodes
+    assert node["ticks"] == ticks
+
+
+def test_a_chart_of_too_many_points_says_so() -> None:
+    chart = {"type": "lineChart", "data": [{"x": str(n), "y": n} for n in range(1001)]}
+    view = draw(component("Chart", data=bound("c")), data={"c": chart}, variables=(variable("c", "chart"),))
+    assert (len(view.nodes[0]["points"]), view.truncated) == (1000, True)
+
+
 TABLE = {
     "meta": [
         {"alias": "name", "aliasName": "任务", "dataType": "STRING", "weight": 60},
@@ -287,6 +321,7 @@ def test_properties_of_any_shape_are_drawn(junk: Any) -> None:
         "text", "visible", "listData", "data", "formSchema", "id", "options", "currentIndex", "buttons",
         "currentIndexes", "tags", "params", "events", "actionId", "icon", "images", "progress", "status",
         "flowStatusVar", "dynamicEventVar", "summaryContent", "checked", "width", "colSpan", "color",
+        "aspectRatio",
     )  # fmt: skip
     for action in ("request", "url", "eventChain", "dynamicEvent", "setLocalState"):
         nodes = [

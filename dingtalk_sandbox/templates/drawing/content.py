@@ -15,6 +15,9 @@ from dingtalk_sandbox.templates.values import as_number, as_text, is_number
 MAX_COLUMNS = 20
 MAX_POINTS = 1000
 MAX_SERIES = 8
+MAX_TICKS = 20
+MAX_CHART_HEIGHT = 600  # pixels
+DEFAULT_ASPECT_RATIO = 2  # width to height
 CHARTS = {"lineChart": "line", "histogram": "bar", "pieChart": "pie"}
 ALIGNMENTS = {"left", "center", "right"}
 
@@ -87,7 +90,7 @@ def draw_progress(_: Canvas, component: Component, scope: Scope) -> list[Json]:
     return [{"type": "progress", "percent": percent, "label": shown, "tone": tone_of(props.get("color"))}]
 
 
-def draw_chart(_: Canvas, component: Component, scope: Scope) -> list[Json]:
+def draw_chart(canvas: Canvas, component: Component, scope: Scope) -> list[Json]:
     chart = scope.resolve(component.props.get("data"))
     if not isinstance(chart, dict):
         return []
@@ -95,6 +98,8 @@ def draw_chart(_: Canvas, component: Component, scope: Scope) -> list[Json]:
     if kind is None or not isinstance(points, list):
         return [{"type": "unknown", "name": f"Chart {as_text(chart.get('type'))[:40]}", "children": []}]
     config = chart["config"] if isinstance(chart.get("config"), dict) else {}
+    axis = config.get("yAxisConfig")
+    canvas.truncated |= len(points) > MAX_POINTS
     found = [_point(p) for p in points[:MAX_POINTS] if isinstance(p, dict)]
     return [
         {
@@ -103,9 +108,23 @@ def draw_chart(_: Canvas, component: Component, scope: Scope) -> list[Json]:
             "points": [p for p in found if p["low"] is not None and p["y"] is not None],
             "stack": config.get("stack") is True,
             "colors": _colors(config.get("color")),
-            "cut": len(points) > MAX_POINTS,
+            "ticks": _ticks(axis.get("ticks") if isinstance(axis, dict) else None),
         }
+        | _chart_size(component, scope)
     ]
+
+
+def _chart_size(component: Component, scope: Scope) -> Json:
+    """Return the `height` in pixels that the template fixes, or else 0 and the `ratio` of width to height."""
+    props = component.props
+    fixed = scope.number(props.get("height")) if props.get("isFixedHeight") is True else 0
+    ratio = scope.number(props.get("aspectRatio"), DEFAULT_ASPECT_RATIO)
+    return {"height": max(0, min(MAX_CHART_HEIGHT, fixed)), "ratio": max(0.5, min(8, ratio))}
+
+
+def _ticks(given: object) -> list[float]:
+    """Return the marks of an axis that the data names, in order."""
+    return sorted(tick for tick in given if is_number(tick))[:MAX_TICKS] if isinstance(given, list) else []
 
 
 def _colors(given: object) -> list[str]:
