@@ -12,6 +12,7 @@ import aiosqlite
 from bot.errors import TemporaryError
 
 Rows = list[sqlite3.Row]
+Outcome = Rows | BaseException
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,27 +59,39 @@ class StatementBatches:
             while self._waiting:
                 async with self._lock:
                     batch, self._waiting = self._waiting, []
-                    outcomes = await self._execute(batch)
-                for statement, outcome in zip(batch, outcomes, strict=True):
-                    _settle(statement.result, outcome)
+                    await self._run_batch(batch)
         finally:
             self._worker = None
 
-    async def _execute(self, batch: Sequence[Statement]) -> Sequence[Rows | BaseException]:
-        """Run statements, in one transaction if several of them write, and return what came of each."""
+    async def _run_batch(self, batch: Sequence[Statement]) -> None:
         try:
-            if sum(statement.is_write for statement in batch) <= 1:
-                return await self._execute_each(batch)
+            outcomes = await self._execute(batch)
+        except (sqlite3.Error, TemporaryError) as error:
+            outcomes = [error] * len(batch)
+        except BaseException:  # such as the end of the event loop: nobody may wait for ever
+            for statement in batch:
+                statement.result.cancel()
+            raise
+        for statement, outcome in zip(batch, outcomes, strict=True):
+            _settle(statement.result, outcome)
+
+    async def _execute(self, batch: Sequence[Statement]) -> Sequence[Outcome]:
+        """Run statements, in one transaction if several of them write, and return what came of each."""
+        if sum(statement.is_write for statement in batch) <= 1:
+            return await self._execute_each(batch)
+        try:
             await self._connection().execute("begin immediate")
             outcomes = await self._execute_each(batch)
+            if not self._connection().in_transaction:
+                return _after_rollback(outcomes)
             await self._connection().execute("commit")
-        except (sqlite3.Error, TemporaryError) as error:
+        except BaseException:
             with suppress(sqlite3.Error, TemporaryError):  # no transaction is open
                 await self._connection().execute("rollback")
-            return [error] * len(batch)
+            raise
         return outcomes
 
-    async def _execute_each(self, batch: Sequence[Statement]) -> Sequence[Rows | BaseException]:
+    async def _execute_each(self, batch: Sequence[Statement]) -> Sequence[Outcome]:
         """Hand all statements to the thread of the connection, which runs them in this order."""
         connection = self._connection()
         found = await asyncio.gather(
@@ -87,7 +100,17 @@ class StatementBatches:
         return [outcome if isinstance(outcome, BaseException) else list(outcome) for outcome in found]
 
 
-def _settle(result: asyncio.Future[Rows], outcome: Rows | BaseException) -> None:
+def _after_rollback(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """Return what came of statements of which one has rolled the transaction back, as a full disk does it.
+
+    What ran before it is undone. What ran after it, outside of the transaction, is on disk. The last failure
+    counts, because more than one may have done it.
+    """
+    last = max(number for number, outcome in enumerate(outcomes) if isinstance(outcome, BaseException))
+    return [outcomes[last]] * (last + 1) + list(outcomes[last + 1 :])
+
+
+def _settle(result: asyncio.Future[Rows], outcome: Outcome) -> None:
     """Tell whoever waits for a result, if anybody still does."""
     if result.done():
         return

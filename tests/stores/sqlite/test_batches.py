@@ -1,9 +1,12 @@
 """Statements that wait at the same time share a transaction, and fail each for itself."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from bot.errors import PermanentError, TemporaryError
@@ -54,11 +57,23 @@ async def test_a_statement_that_fails_does_not_hinder_the_others(store: SqliteSt
     assert await kept(store) == {"a", "b"}
 
 
-async def test_nothing_is_kept_of_a_transaction_that_is_rolled_back(store: SqliteStore) -> None:
+@pytest.mark.parametrize(
+    ("keys", "succeeded", "stored"),
+    [
+        (["a", "b", "too much"], set(), set()),
+        (["too much", "a", "b"], {"a", "b"}, {"a", "b"}),
+        (["a", "too much", "b", "b", "c"], {"c"}, {"b", "c"}),  # of two failures, either may have done it
+    ],
+)
+async def test_a_rollback_in_the_middle_fails_what_it_has_undone(
+    store: SqliteStore, keys: list[str], succeeded: set[str], stored: set[str]
+) -> None:
+    """As a full disk does it. What comes after it is stored, each for itself."""
     await store.rows(ROLLBACK)
-    assert set(await put(store, "a", "b", "too much")) <= {PermanentError, TemporaryError}
-    assert await kept(store) == set()
-    assert await put(store, "c") == [list]
+    outcomes = zip(keys, await put(store, *keys), strict=True)
+    assert {key for key, outcome in outcomes if outcome is list} == succeeded
+    assert await kept(store) == stored
+    assert await put(store, "later") == [list]
 
 
 async def test_a_statement_whose_caller_has_gone_is_run_and_holds_up_nobody(store: SqliteStore) -> None:
@@ -67,6 +82,21 @@ async def test_a_statement_whose_caller_has_gone_is_run_and_holds_up_nobody(stor
     gone.cancel()
     assert await put(store, "b", "c") == [list, list]
     assert await kept(store) == {"a", "b", "c"}
+
+
+async def test_the_end_of_the_event_loop_leaves_no_transaction_open_and_nobody_waiting(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    waiting = asyncio.gather(*(store.rows(PUT, {"key": key}) for key in "ab"), return_exceptions=True)
+    while not store._db.in_transaction:  # noqa: ASYNC110 - another thread begins it
+        await asyncio.sleep(0)
+    worker = store._batches._worker
+    assert worker
+    worker.cancel()
+    assert [type(each) for each in await waiting] == [asyncio.CancelledError] * 2
+    assert await put(store, "c") == [list]
+    with closing(sqlite3.connect(tmp_path / "batches.db")) as another:
+        assert another.execute("select key from facts").fetchall() == [("c",)]
 
 
 async def test_a_closed_store_says_so(store: SqliteStore) -> None:
