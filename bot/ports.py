@@ -460,11 +460,14 @@ class CheckResult:
     link: str = ""
 
 
-Checks = Mapping[str, Callable[[], Awaitable[str | CheckResult]]]
-"""Checks of `dingrun check`, by the name that is shown.
+Check = Callable[[], Awaitable[str | CheckResult]]
+"""One check of `dingrun check`.
 
-A check returns its finding or a result with a cause, raises `DingRunError` for a fault, and changes nothing.
+It returns its finding or a result with a cause, raises `DingRunError` for a fault, and changes nothing.
 """
+
+Checks = Mapping[str, Check]
+"""Checks by the name that is shown."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,11 @@ from click.testing import CliRunner
 
 from arl_sandbox import API_KEY
 from bot.__main__ import main
-from bot.cli.check import check_routes, examine
+from bot.cli.check import collect_results, examine
+from bot.cli.check.services import check_routes
 from bot.config.settings import Settings
-from bot.errors import ConfigError
 from bot.mongo import Mongo
+from bot.ports import CheckResult
 from bot.stores.sqlite.store import SqliteStore
 from bot.wiring.engines import open_engine
 from bot.wiring.stores import open_stores
@@ -202,12 +203,19 @@ async def test_routes_are_compared_with_the_schedules_of_arl(
         engine = {"kind": "arl", "url": beside.arl.url, "api_key": API_KEY}
         settings = Settings.model_validate({"engine": engine} | changes)
         stores = open_stores(settings.store.url)
-        try:
-            async with open_engine(settings, stores, clock=clock, owner="me") as arl:
-                said = await check_routes(settings, arl)
-        except ConfigError as error:
-            said = str(error)
-    assert outcome in said
+        async with open_engine(settings, stores, clock=clock, owner="me") as arl:
+            said = await check_routes(settings, arl)
+    found = said if isinstance(said, CheckResult) else CheckResult(detail=said)
+    assert outcome in found.detail
+    assert found.cause == ("" if "条路由" in outcome else "routes_wrong")
+
+
+async def test_an_engine_that_does_not_answer_is_not_laid_on_the_routes(tmp_path: Path) -> None:
+    engine = {"kind": "arl", "url": "http://127.0.0.1:9", "api_key": API_KEY}
+    values = {"engine": engine, "store": {"url": f"sqlite:///{tmp_path}/d.db"}}
+    results = await collect_results(Settings.model_validate(values))
+    (routes,) = [each.result for each in results if each.name.endswith("routes")]
+    assert routes.cause == "engine_unusable"
 
 
 def test_check_says_which_file_it_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from bot.__main__ import main
 from bot.cli.check import SendRequest, collect_results
 from bot.cli.check.machine import judge_descriptors, judge_disk, judge_timezone
 from bot.cli.check.report import all_passed, as_json, as_lines
-from bot.cli.check.runner import CheckGroup, NamedResult, in_thread, run_checks
+from bot.cli.check.runner import NamedResult, in_thread, run_checks, with_cause
 from bot.config.settings import Settings
 from bot.messengers.dingtalk.checks.diagnosis import APPS, CARDS, CAUSES, LINKS, PRICES, ROBOT_SECURITY, STAFF
 from bot.messengers.dingtalk.checks.probes import describe_clock
@@ -200,6 +200,10 @@ CASES = [
         values={"engine": {"kind": "arl", "url": "http://127.0.0.1:9", "api_key": "k"}, "schedules": []},
     ),
     Case(
+        cause="port_taken", check="web",  # an address of the documentation, which no machine has
+        values={"web": {"host": "203.0.113.9", "port": 18_799}},
+    ),
+    Case(
         cause="public_url_unreachable", check="public address",
         values={"web": {"port": 18_799, "public_url": "http://127.0.0.1:9", "status_token": "0" * 16}},
     ),
@@ -209,7 +213,7 @@ CASES = [
     ),
 ]  # fmt: skip
 ELSEWHERE = {  # causes without DingTalk, and those that this file or test_check.py produces otherwise
-    "disk_low", "few_descriptors", "time_zone_differs", "timed_out", "no_worker", "port_taken",
+    "disk_low", "few_descriptors", "time_zone_differs", "timed_out", "no_worker",
     "routes_wrong", "settings_invalid", "needs_groups", "wrong_person",
 }  # fmt: skip
 IDS = [f"{each.cause}-{number}" for number, each in enumerate(CASES)]
@@ -368,7 +372,7 @@ async def test_a_check_that_hangs_is_ended_and_stops_no_other() -> None:
         return str(await in_thread(threading.Event().wait))
 
     checks: Checks = {"a": hang, "b": hang_in_a_thread, "c": sound}
-    a, b, c = await run_checks([CheckGroup(checks=checks)], 0.05)
+    a, b, c = await run_checks(with_cause(checks, ""), 0.05)
     assert (a.result.cause, b.result.cause, c.result) == (
         "timed_out",
         "timed_out",

@@ -10,14 +10,13 @@ from functools import partial
 
 from bot.cli.check.machine import check_descriptors, check_disk, check_timezone
 from bot.cli.check.report import all_passed, as_lines
-from bot.cli.check.runner import CheckGroup, NamedResult, run_checks
+from bot.cli.check.runner import NamedCheck, NamedResult, run_checks, with_cause
 from bot.cli.check.sending import SendChecks, SendRequest
 from bot.cli.check.services import (
     check_card,
     check_exporter,
     check_operators,
     check_reports,
-    check_routes,
     check_store,
     engine_checks,
 )
@@ -26,14 +25,14 @@ from bot.config.loader import Settings
 from bot.config.validation import settings_warnings
 from bot.errors import DingRunError
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, RateLimiter
-from bot.ports import CheckResult, Checks, CheckStatus
+from bot.ports import Check, CheckResult, CheckStatus
 from bot.runtime import utc_now
 from bot.wiring.engines import open_engine
 from bot.wiring.messengers import channel_checks, open_channels
 from bot.wiring.policies import build_budget
 from bot.wiring.stores import open_stores
 
-__all__ = ["SendRequest", "check_routes", "collect_results", "examine"]
+__all__ = ["SendRequest", "collect_results", "examine"]
 
 
 async def examine(
@@ -54,58 +53,41 @@ async def collect_results(settings: Settings, request: SendRequest | None = None
         open_channels(settings, utc_now, limiter) as channels,
     ):
         sending = SendChecks(settings=settings, channels=channels, request=request)
-        groups = [
-            *_local_checks(settings),
-            CheckGroup(checks=channel_checks(channels, settings), cause="dingtalk_fails"),
-            CheckGroup(checks=sending.checks(), cause="dingtalk_fails"),
-        ]
-        results = await _with_engine(settings, groups)
+        of_dingtalk = {**channel_checks(channels, settings), **sending.checks()}
+        checks = [*_local_checks(settings), *with_cause(of_dingtalk, "dingtalk_fails")]
+        results = await _with_engine(settings, checks)
     warnings = settings_warnings(settings, utc_now())
     return [*results, *(_warning(each) for each in warnings)]
 
 
-def _local_checks(settings: Settings) -> Sequence[CheckGroup]:
+def _local_checks(settings: Settings) -> Sequence[NamedCheck]:
     """Return the checks that need neither DingTalk nor an engine."""
     web = WebChecks(settings)
-    checks: Checks = {
-        "存储 / store": partial(check_store, settings),
-        "报告 / reports": partial(check_reports, settings),
-        "导出 / exporter": partial(check_exporter, settings),
-        "运维通知 / operators": partial(check_operators, settings),
-        "卡片模板 / card template": partial(check_card, settings),
-        "网页 / web": web.check_port,
-        "公开地址 / public address": web.check_public_url,
-        "磁盘 / disk": partial(check_disk, settings),
-        "文件描述符 / file descriptors": partial(check_descriptors, settings),
-        "时区 / time zone": partial(check_timezone, settings),
-    }
-    causes = {
-        "存储 / store": "store_unusable",
-        "报告 / reports": "reports_unwritable",
-        "导出 / exporter": "broker_unreachable",
-        "运维通知 / operators": "operators_invalid",
-        "卡片模板 / card template": "template_invalid",
-        "网页 / web": "port_taken",
-        "公开地址 / public address": "public_url_unreachable",
-        "磁盘 / disk": "disk_low",
-    }
-    return [CheckGroup(checks=checks, causes=causes)]
+    checks: Sequence[tuple[str, Check, str]] = [
+        ("存储 / store", partial(check_store, settings), "store_unusable"),
+        ("报告 / reports", partial(check_reports, settings), "reports_unwritable"),
+        ("导出 / exporter", partial(check_exporter, settings), "broker_unreachable"),
+        ("运维通知 / operators", partial(check_operators, settings), "operators_invalid"),
+        ("卡片模板 / card template", partial(check_card, settings), "template_invalid"),
+        ("网页 / web", web.check_port, "port_taken"),
+        ("公开地址 / public address", web.check_public_url, "public_url_unreachable"),
+        ("磁盘 / disk", partial(check_disk, settings), "disk_low"),
+        ("文件描述符 / file descriptors", partial(check_descriptors, settings), "few_descriptors"),
+        ("时区 / time zone", partial(check_timezone, settings), "time_zone_differs"),
+    ]
+    return [NamedCheck(name=name, run=run, cause=cause) for name, run, cause in checks]
 
 
-async def _with_engine(settings: Settings, groups: Sequence[CheckGroup]) -> list[NamedResult]:
+async def _with_engine(settings: Settings, checks: Sequence[NamedCheck]) -> Sequence[NamedResult]:
     """Run the checks, and those of the engine. An engine that cannot be opened is one more result."""
     stores = open_stores(settings.store.url)  # store.open() is not called: a check creates nothing
     try:
         async with open_engine(settings, stores, clock=utc_now, owner="check") as engine:
-            own = CheckGroup(
-                checks=engine_checks(settings, engine),
-                cause="engine_unusable",
-                causes={"通知路由 / routes": "routes_wrong"},
-            )
-            return await run_checks([*groups, own])
+            own = with_cause(engine_checks(settings, engine), "engine_unusable")
+            return await run_checks([*checks, *own])
     except DingRunError as error:
         broken = CheckResult(status=CheckStatus.FAIL, detail=str(error), cause="engine_unusable")
-        return [*await run_checks(groups), NamedResult(name="引擎 / engine", result=broken)]
+        return [*await run_checks(checks), NamedResult(name="引擎 / engine", result=broken)]
     finally:
         await stores.store.close()
 

@@ -3,13 +3,13 @@
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bot.errors import DingRunError
-from bot.ports import CheckResult, Checks, CheckStatus
+from bot.ports import Check, CheckResult, Checks, CheckStatus
 
 CHECK_SECONDS = 30.0  # longer than the timeouts of any adapter
 
@@ -17,49 +17,49 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
+class NamedCheck:
+    """A check, the name that is shown (`存储 / store`), and the cause of errors that it does not explain."""
+
+    name: str
+    run: Check
+    cause: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class NamedResult:
-    """What a check found, with the name that is shown: `存储 / store`."""
+    """The result of a check, with the name that is shown."""
 
     name: str
     result: CheckResult
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckGroup:
-    """Checks whose unexplained errors have one cause."""
-
-    checks: Checks
-    cause: str = ""
-    causes: Mapping[str, str] = field(default_factory=dict)  # by name, where it differs
+def with_cause(checks: Checks, cause: str) -> Sequence[NamedCheck]:
+    """Return checks whose unexplained errors have the same cause."""
+    return [NamedCheck(name=name, run=run, cause=cause) for name, run in checks.items()]
 
 
-async def run_checks(groups: Sequence[CheckGroup], seconds: float = CHECK_SECONDS) -> list[NamedResult]:
+async def run_checks(checks: Sequence[NamedCheck], seconds: float = CHECK_SECONDS) -> Sequence[NamedResult]:
     """Run all checks at the same time and return their results in order."""
-    running = [
-        _run(name, check, group.causes.get(name, group.cause), seconds)
-        for group in groups
-        for name, check in group.checks.items()
-    ]
-    return list(await asyncio.gather(*running))
+    return await asyncio.gather(*(_run(check, seconds) for check in checks))
 
 
-async def _run(
-    name: str, check: Callable[[], Awaitable[str | CheckResult]], cause: str, seconds: float
-) -> NamedResult:
+async def _run(check: NamedCheck, seconds: float) -> NamedResult:
     try:
         async with asyncio.timeout(seconds):
-            found = await check()
+            found = await check.run()
     except TimeoutError:
-        found = CheckResult(
-            status=CheckStatus.FAIL, detail=f"no result within {seconds:g} s", cause="timed_out"
-        )
+        found = _failure(f"no result within {seconds:g} s", "timed_out")
     except DingRunError as error:
-        found = CheckResult(status=CheckStatus.FAIL, detail=str(error), cause=cause)
+        found = _failure(str(error), check.cause)
     if isinstance(found, str):
         found = CheckResult(detail=found)
     elif found.status is CheckStatus.FAIL and not found.cause:
-        found = replace(found, cause=cause)
-    return NamedResult(name=name, result=found)
+        found = replace(found, cause=check.cause)
+    return NamedResult(name=check.name, result=found)
+
+
+def _failure(detail: str, cause: str) -> CheckResult:
+    return CheckResult(status=CheckStatus.FAIL, detail=detail, cause=cause)
 
 
 async def in_thread(act: Callable[[], T]) -> T:

@@ -13,7 +13,7 @@ from bot.config.resolve import resolve_webhooks
 from bot.delivery.channels import Channels
 from bot.errors import DingRunError
 from bot.models import Destination, DestinationKind, MarkdownMessage, RenderedCard, SendResult
-from bot.ports import CheckResult, Checks, CheckStatus, Messenger
+from bot.ports import Check, CheckResult, Checks, CheckStatus, Messenger
 from bot.runtime import utc_now
 from cards.card_template import CardTemplate
 
@@ -48,7 +48,7 @@ class SendChecks:
         """Return the checks by name, for each app and each custom robot that is configured."""
         return dict(self._checks())
 
-    def _checks(self) -> Iterator[tuple[str, Callable[[], Awaitable[CheckResult]]]]:
+    def _checks(self) -> Iterator[tuple[str, Check]]:
         person = self.request.person if self.request else ""
         for kind, app in self.channels.messengers:
             if kind is DestinationKind.USER:
@@ -69,7 +69,7 @@ class SendChecks:
                         self._check(Destination(kind=kind, id=robot), _send_message),
                     )
 
-    def _check(self, to: Destination, send: Send) -> Callable[[], Awaitable[CheckResult]]:
+    def _check(self, to: Destination, send: Send) -> Check:
         async def check() -> CheckResult:
             if self.request is None:
                 return CheckResult(status=CheckStatus.SKIPPED, cause="needs_send")

@@ -1,6 +1,6 @@
 """Checks of what the settings name: store, reports, exporter, card template, schedules, routes, engine."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from bot.config.validation import own_schedules_of
 from bot.errors import ConfigError
 from bot.files import folder_problem
 from bot.messengers.dingtalk.checks.diagnosis import LINKS
-from bot.ports import CheckResult, Checks, CheckStatus, Engine
+from bot.ports import Check, CheckResult, Checks, CheckStatus, Engine
 from bot.runs.scheduler import next_due
 from bot.runtime import utc_now
 from bot.telemetry.redaction import redact_url
@@ -93,27 +93,28 @@ async def check_schedules(settings: Settings) -> str:
     return f"{len(schedules)}, 下次 / next {min(times).astimezone(settings.zone):%Y-%m-%d %H:%M %Z}"
 
 
-async def check_routes(settings: Settings, engine: Engine) -> str:
-    """Compare the routes with the engine's schedules.
-
-    Raises `ConfigError` for a route without a schedule, and for a schedule that notifies nobody.
-    """
+async def check_routes(settings: Settings, engine: Engine) -> str | CheckResult:
+    """Find a route without a schedule of the engine, and schedules that notify nobody."""
     schedules = [each for part in _with_own_schedules(settings, engine) for each in await part.schedules()]
     names = [*(each.name for each in settings.schedules)]
     names += [name for schedule in schedules for name in (schedule.name, schedule.id)]
     for route in settings.notify.routes:
         if route not in names and not _is_reported(settings, route):
-            raise ConfigError(
+            return _wrong_routes(
                 f"notify.routes.{route}: {own_schedules_of(settings)} has no schedule of this name or id"
                 f"{did_you_mean(route, names)}"
             )
     unreachable = [each.name for each in schedules if each.notify_enable and not each.send_to]
     if unreachable and settings.configured:
-        raise ConfigError(
+        return _wrong_routes(
             f"notify.routes: nobody is notified of {', '.join(unreachable[:MAX_NAMES])}; name a destination"
             " there, or set DINGDING.DEFAULT_CHAT_ID"
         )
     return f"{len(settings.notify.routes)} 条路由 / routes"
+
+
+def _wrong_routes(detail: str) -> CheckResult:
+    return CheckResult(status=CheckStatus.FAIL, detail=detail, cause="routes_wrong")
 
 
 def _is_reported(settings: Settings, route: str) -> bool:
@@ -125,7 +126,7 @@ def _is_reported(settings: Settings, route: str) -> bool:
 
 def engine_checks(settings: Settings, engine: Engine) -> Checks:
     """Return the checks of the schedules, and those of the engine itself."""
-    checks: dict[str, Callable[[], Awaitable[str]]] = {}
+    checks: dict[str, Check] = {}
     if settings.schedules or not own_schedules_of(settings):
         checks["计划 / schedules"] = partial(check_schedules, settings)
     if own_schedules_of(settings):
@@ -135,4 +136,6 @@ def engine_checks(settings: Settings, engine: Engine) -> Checks:
 
 def _with_own_schedules(settings: Settings, engine: Engine) -> Sequence[Engine]:
     sections = settings.engine_sections
-    return [part for name, part in engine.parts.items() if name in sections and sections[name].label]
+    return [
+        part for name, part in engine.parts.items() if name in sections and sections[name].has_own_schedules
+    ]

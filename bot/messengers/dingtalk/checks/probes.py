@@ -19,7 +19,7 @@ from bot.messengers.dingtalk.checks.diagnosis import APPS, diagnose
 from bot.messengers.dingtalk.gateway import open_ticket
 from bot.messengers.dingtalk.http import TIMEOUT
 from bot.models import Clock
-from bot.ports import CheckResult, Checks, CheckStatus
+from bot.ports import Check, CheckResult, Checks, CheckStatus
 
 MAX_GROUPS = 20  # each costs an API call
 CLOCK_WARNING, CLOCK_FAILURE = timedelta(seconds=30), timedelta(minutes=5)
@@ -55,9 +55,7 @@ class AppProbes:
             },
         }
 
-    def _guarded(
-        self, check: Callable[[], Awaitable[str | CheckResult]]
-    ) -> Callable[[], Awaitable[str | CheckResult]]:
+    def _guarded(self, check: Check) -> Check:
         async def guarded() -> str | CheckResult:
             try:
                 return await check()
