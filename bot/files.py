@@ -50,12 +50,18 @@ def close_to_others(path: Path) -> None:
         log.warning("%s can be read by everybody and belongs to another user: change its mode", path)
 
 
+def nearest_existing(path: Path) -> Path:
+    """Return the path, or the nearest folder above it that is there and that this user may see."""
+    absolute = path.absolute()
+    return next(each for each in (absolute, *absolute.parents) if os.path.exists(each))
+
+
 def folder_problem(folder: Path) -> str:
     """Return why nothing can be created in this folder, or "". Nothing is created to find out.
 
     The folder itself may be missing yet.
     """
-    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    existing = nearest_existing(folder)
     if not existing.is_dir():
         return f"{existing} is not a folder"
     return "" if os.access(existing, os.W_OK | os.X_OK) else f"{existing} cannot be written"

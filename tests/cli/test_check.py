@@ -97,6 +97,16 @@ async def test_a_store_that_is_there_is_read_and_left_as_it_is(tmp_path: Path) -
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"d.db": before}  # noqa: ASYNC240
 
 
+async def test_a_folder_that_cannot_even_be_looked_at_ends_no_check(tmp_path: Path) -> None:
+    """Such as one below a folder of root, or with a name that is too long."""
+    hidden = str(tmp_path / ("a" * 300) / "b")
+    _, lines = await examined(
+        {"store": {"url": f"sqlite:///{hidden}/d.db"}, "reports": {"dir": hidden}}, tmp_path
+    )
+    assert line_of(lines, "disk").startswith(f"✓ 磁盘 / disk: {hidden}"[:20])
+    assert line_of(lines, "store").startswith("✓")
+
+
 async def test_a_store_in_use_is_sound_too(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "d.db")
     await store.open()

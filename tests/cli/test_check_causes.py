@@ -360,6 +360,20 @@ def test_a_clock_is_judged_by_how_far_it_is_off(seconds: int, status: str) -> No
     assert (found.status.value if isinstance(found, CheckResult) else "ok") == status
 
 
+async def test_a_check_that_breaks_is_one_result_among_others() -> None:
+    async def break_down() -> str:
+        raise OSError(36, "File name too long")
+
+    async def sound() -> str:
+        return "sound"
+
+    broken, other = await run_checks(with_cause({"a": break_down, "b": sound}, "disk_low"))
+    assert broken.result == CheckResult(
+        status=CheckStatus.FAIL, detail="OSError: [Errno 36] File name too long", cause="disk_low"
+    )
+    assert other.result.detail == "sound"
+
+
 async def test_a_check_that_hangs_is_ended_and_stops_no_other() -> None:
     async def hang() -> str:
         await asyncio.Event().wait()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot.cli.check.runner import in_thread
 from bot.config.loader import Settings
+from bot.files import nearest_existing
 from bot.ports import CheckResult, CheckStatus
 from bot.runtime import utc_now
 from bot.stores.sqlite.store import sqlite_path
@@ -28,8 +29,7 @@ async def check_disk(settings: Settings) -> CheckResult:
 
 def _free(folder: Path) -> int:
     """Return the free bytes of the disk of a folder, which may be missing yet."""
-    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    return shutil.disk_usage(existing).free
+    return shutil.disk_usage(nearest_existing(folder)).free
 
 
 def judge_disk(free: Sequence[tuple[Path, int]]) -> CheckResult:

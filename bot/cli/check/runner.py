@@ -51,6 +51,8 @@ async def _run(check: NamedCheck, seconds: float) -> NamedResult:
         found = _failure(f"no result within {seconds:g} s", "timed_out")
     except DingRunError as error:
         found = _failure(str(error), check.cause)
+    except Exception as error:  # noqa: BLE001 - edge of a check: the others are told all the same
+        found = _failure(f"{type(error).__name__}: {error}", check.cause)
     if isinstance(found, str):
         found = CheckResult(detail=found)
     elif found.status is CheckStatus.FAIL and not found.cause:

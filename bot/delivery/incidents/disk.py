@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from bot.files import nearest_existing
+
 MIN_FREE_BYTES = 1024**3
 MIN_FREE_SHARE = 0.05  # of a small disk, and of the files that a disk can have
 CLOSED_FACTOR = 1.5  # as much more must be free until the disk is no longer nearly full
@@ -26,9 +28,8 @@ class DiskProbe:
 
     def _find_full(self, factor: float) -> Mapping[str, object] | None:
         for folder in self._folders:
-            there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
             try:
-                disk = self._stat(there)
+                disk = self._stat(nearest_existing(folder))
             except OSError as error:
                 return {"folder": str(folder), "free_mb": 0, "percent": 0, "why": error.strerror or "no disk"}
             free, total = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize

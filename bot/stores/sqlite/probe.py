@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.errors import ConfigError, TemporaryError
-from bot.files import folder_problem
+from bot.files import folder_problem, nearest_existing
 from bot.stores.sqlite.store import BUSY_SECONDS, SCHEMA_VERSION
 
 LOCK_ERRORS = ("locked", "busy")
@@ -17,7 +17,7 @@ def probe_sqlite(path: Path) -> bool:
     Raises `ConfigError` if the file is not a store, has a newer schema or cannot be written, and
     `TemporaryError` while another program holds its lock.
     """
-    if not path.exists():
+    if nearest_existing(path) != path.absolute():
         if problem := folder_problem(path.parent):
             raise ConfigError(f"store.url: {path} cannot be used: {problem}")
         return False
