@@ -12,7 +12,7 @@ from bot.config.resolve import resolve_operators, resolve_schedules
 from bot.config.types import did_you_mean
 from bot.config.validation import own_schedules_of
 from bot.errors import ConfigError
-from bot.files import folder_problem
+from bot.files import folder_problem, nearest_existing
 from bot.messengers.dingtalk.checks.diagnosis import LINKS
 from bot.ports import Check, CheckResult, Checks, CheckStatus, Engine
 from bot.runs.scheduler import next_due
@@ -41,7 +41,7 @@ async def check_reports(settings: Settings) -> str:
     folder, store = Path(settings.reports.dir), settings.reports.store
     if problem := await in_thread(lambda: folder_problem(folder)):
         raise ConfigError(f"reports.dir: {folder} cannot be written: {problem}")
-    there = await in_thread(folder.exists)
+    there = await in_thread(lambda: nearest_existing(folder) == folder.absolute())
     return f"{folder}{f', {store}' if store != 'folder' else ''}{'' if there else NOT_CREATED_YET}"
 
 
@@ -51,7 +51,8 @@ async def check_exporter(settings: Settings) -> CheckResult:
         return CheckResult(detail="local")
     broker = build_broker(settings)
     await in_thread(broker.check)
-    workers = len(await living_workers(settings))
+    there = await probe_store(settings.store.url)  # a store that is missing would be created
+    workers = len(await living_workers(settings)) if there else 0
     if not workers:
         detail = f"{broker.display_url}: no worker is alive; start one: dingrun worker"
         return CheckResult(status=CheckStatus.FAIL, detail=detail, cause="no_worker")
