@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from bot.cli.check import SendRequest, collect_results
+from bot.cli.check import SendRequest, collect_results, examine
 from bot.cli.check.report import all_passed, as_json, as_lines
 from bot.cli.check.runner import NamedResult
-from bot.config.loader import Settings, collect_secrets, describe_source, load
+from bot.config.loader import collect_secrets, describe_source, load
 from bot.config.types import parse_destination
 from bot.errors import ConfigError
 from bot.ports import CheckResult, CheckStatus
@@ -37,16 +37,9 @@ def run_check(config: Path | None, request: SendRequest | None, say: Say, *, jso
         results = [read, *asyncio.run(collect_results(settings, request))]
         say(as_json(results, settings.lang))
         return PASSED if all_passed(results) else FAILED
-    return _print(settings, read, request, say)
-
-
-def _print(settings: Settings, read: NamedResult, request: SendRequest | None, say: Say) -> int:
     for line in as_lines(read, settings.lang):
         say(line)
-    results = asyncio.run(collect_results(settings, request))
-    for line in (line for each in results for line in as_lines(each, settings.lang)):
-        say(line)
-    return PASSED if all_passed(results) else FAILED
+    return PASSED if asyncio.run(examine(settings, say, request)) else FAILED
 
 
 def _result(status: CheckStatus, detail: str) -> NamedResult:

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from bot.cli.check.runner import NamedResult
 from bot.ports import CheckStatus
@@ -14,22 +13,6 @@ SYMBOLS = {CheckStatus.OK: "✓", CheckStatus.WARN: "!", CheckStatus.FAIL: "✗"
 SOURCE = "en"
 LABELS = {"zh-CN": ("原因", "办法", "打开"), "en": ("cause", "fix", "open")}
 CHINESE_HALF = re.compile(r" ?[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef][^/]* / ")
-JSON_FIELDS = ("name", "status", "code", "cause", "cure", "link", "detail")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Texts:
-    """Cause and cure of a result in one language, "" if it has none."""
-
-    cause: str = ""
-    cure: str = ""
-
-    @classmethod
-    def of(cls, code: str, lang: str) -> "Texts":
-        """Return the texts of a cause."""
-        if not code:
-            return cls()
-        return cls(cause=load_words("causes", lang)[code], cure=load_words("cures", lang)[code])
 
 
 def as_lines(found: NamedResult, lang: str) -> list[str]:
@@ -39,17 +22,21 @@ def as_lines(found: NamedResult, lang: str) -> list[str]:
     """
     result, languages = found.result, tuple(dict.fromkeys((lang, SOURCE)))
     name = found.name if lang != SOURCE else english_name(found.name)
-    texts = {each: Texts.of(result.cause, each) for each in languages} if result.cause else {}
+    texts = {each: _cause_and_cure(result.cause, each) for each in languages} if result.cause else {}
     if result.status is CheckStatus.SKIPPED and texts:
-        return [f"{SYMBOLS[result.status]} {name}: {' / '.join(text.cause for text in texts.values())}"]
+        return [f"{SYMBOLS[result.status]} {name}: {' / '.join(cause for cause, _ in texts.values())}"]
     detail = _detail(result.detail, lang)
     lines = [f"{SYMBOLS[result.status]} {name}{': ' if detail else ''}{detail}"]
-    for each, text in texts.items():
-        cause, cure, _ = LABELS[each]
-        lines += [f"    {cause}: {text.cause}", f"    {cure}: {text.cure}"]
+    for each, both in texts.items():
+        lines += [f"    {label}: {text}" for label, text in zip(LABELS[each], both, strict=False)]
     if result.link:
         lines.append(f"    {LABELS[lang][2]}: {result.link}")
     return lines
+
+
+def _cause_and_cure(code: str, lang: str) -> tuple[str, str]:
+    """Return the texts of a cause, "" if there is none."""
+    return (load_words("causes", lang)[code], load_words("cures", lang)[code]) if code else ("", "")
 
 
 def _detail(detail: str, lang: str) -> str:
@@ -64,23 +51,23 @@ def english_name(name: str) -> str:
 
 
 def as_json(results: Sequence[NamedResult], lang: str) -> str:
-    """Return an object with `ok` and `checks`, each with `JSON_FIELDS`. `cause` and `cure` are texts."""
+    """Return an object with `ok` and `checks`. The fields of a check are the same, whatever was found."""
     checks = [_as_object(each, lang) for each in results]
     return json.dumps({"ok": all_passed(results), "checks": checks}, ensure_ascii=False, indent=2)
 
 
 def _as_object(found: NamedResult, lang: str) -> dict[str, str]:
-    result, texts = found.result, Texts.of(found.result.cause, lang)
-    values = (
-        english_name(found.name),
-        result.status.value,
-        result.cause,
-        texts.cause,
-        texts.cure,
-        result.link,
-        _detail(result.detail, lang),
-    )
-    return dict(zip(JSON_FIELDS, values, strict=True))
+    result = found.result
+    cause, cure = _cause_and_cure(result.cause, lang)
+    return {
+        "name": english_name(found.name),
+        "status": result.status.value,
+        "code": result.cause,
+        "cause": cause,
+        "cure": cure,
+        "link": result.link,
+        "detail": _detail(result.detail, lang),
+    }
 
 
 def all_passed(results: Sequence[NamedResult]) -> bool:
