@@ -18,8 +18,19 @@ from bot.cli.check.machine import judge_descriptors, judge_disk, judge_timezone
 from bot.cli.check.report import all_passed, as_json, as_lines
 from bot.cli.check.runner import NamedResult, in_thread, run_checks, with_cause
 from bot.config.settings import Settings
-from bot.messengers.dingtalk.checks.diagnosis import APPS, CARDS, CAUSES, LINKS, PRICES, ROBOT_SECURITY, STAFF
+from bot.errors import DingRunError, RateLimited
+from bot.messengers.dingtalk.checks.diagnosis import (
+    APPS,
+    CARDS,
+    CAUSES,
+    LINKS,
+    PRICES,
+    ROBOT_SECURITY,
+    STAFF,
+    diagnose,
+)
 from bot.messengers.dingtalk.checks.probes import describe_clock
+from bot.messengers.dingtalk.errors import BanInForce, NotBilled, QuotaExhausted, Throttled
 from bot.models import QuotaKind as BookedKind
 from bot.ports import CheckResult, Checks, CheckStatus
 from bot.quota.budget import month_of
@@ -256,6 +267,20 @@ def test_no_cause_is_forgotten() -> None:
     tried = {case.cause for case in CASES} | ELSEWHERE
     assert load_topic("causes").keys() == load_topic("cures").keys() == tried
     assert set(CAUSES.values()) | set(LINKS) <= tried
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (BanInForce(), "address_banned"),
+        (QuotaExhausted("the month's 5000 api calls are used up"), "quota_used_up"),
+        (RateLimited("the limit of 20 calls per 1 s is reached"), "dingtalk_fails"),
+        (NotBilled("DingTalk cannot be reached: TimeoutError"), "dingtalk_unreachable"),
+        (Throttled("too many"), "dingtalk_fails"),
+    ],
+)
+def test_calls_that_were_not_made_have_the_cause_of_that(error: DingRunError, cause: str) -> None:
+    assert diagnose(error).cause == cause
 
 
 async def test_a_person_whom_dingtalk_does_not_know_gets_nothing(tmp_path: Path) -> None:

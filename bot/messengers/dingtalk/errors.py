@@ -176,6 +176,13 @@ class Banned(NotBilled):
     """DingTalk bans the IP address of this machine for some minutes."""
 
 
+class BanInForce(RateLimited):
+    """DingTalk bans this machine's address.
+
+    No request was sent, because it would prolong the ban.
+    """
+
+
 class QuotaExhausted(RateLimited):
     """DingTalk rejects calls until the month ends or more calls are bought."""
 

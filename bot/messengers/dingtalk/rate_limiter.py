@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.errors import DingRunError, RateLimited
-from bot.messengers.dingtalk.errors import BAN_SECONDS, Banned, NotBilled, QuotaExhausted, Throttled
+from bot.messengers.dingtalk.errors import (
+    BAN_SECONDS,
+    BanInForce,
+    Banned,
+    NotBilled,
+    QuotaExhausted,
+    Throttled,
+)
 from bot.models import MAX_CLOCK_SKEW, Clock, QuotaKind
 from bot.ports import QuotaStore
 from bot.quota.budget import Budget, month_end, month_limiter, month_of
@@ -115,7 +122,7 @@ class RateLimiter(NullRateLimiter):
         """Raise `RateLimited` during a ban: a request would be rejected and could prolong it."""
         remaining = self._banned_until - self._clock() if self._banned_until else timedelta()
         if timedelta() < remaining <= timedelta(seconds=BAN_SECONDS):  # longer: the clock was set back
-            raise RateLimited("DingTalk bans this machine's address", retry_after=_seconds(remaining))
+            raise BanInForce(retry_after=_seconds(remaining))
 
     async def count_inbound(self) -> None:
         """Add an inbound message or tap to the usage: it costs one Webhook & Stream call.
@@ -133,7 +140,7 @@ class RateLimiter(NullRateLimiter):
         latest = now + QUOTA_RETRY_INTERVAL + MAX_CLOCK_SKEW  # later: set by a clock that was ahead
         if until and now < until <= latest:
             reason = f"DingTalk reports that the month's {kind} calls are used up"
-            raise RateLimited(reason, retry_after=_seconds(until - now))
+            raise QuotaExhausted(reason, retry_after=_seconds(until - now))
 
     async def _acquire_slot(self, limit: RateLimit) -> None:
         waited = timedelta()
@@ -151,7 +158,7 @@ class RateLimiter(NullRateLimiter):
         if await self._count(kind, 1) > limit > 0:
             await self._count(kind, -1)
             wait = min(month_end(self._clock()) - self._clock(), QUOTA_RETRY_INTERVAL)
-            raise RateLimited(f"the month's {limit} {kind} calls are used up", retry_after=_seconds(wait))
+            raise QuotaExhausted(f"the month's {limit} {kind} calls are used up", retry_after=_seconds(wait))
 
     async def _count(self, kind: QuotaKind, calls: int) -> int:
         return await self._store.add_usage(month_of(self._clock()), kind, calls)

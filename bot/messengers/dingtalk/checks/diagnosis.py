@@ -7,12 +7,14 @@ own error messages.
 
 import re
 
-from bot.errors import DingRunError, PermanentError, RateLimited
+from bot.errors import DingRunError, PermanentError
 from bot.messengers.dingtalk.errors import (
     MONTH_CODES,
     SETUP_FAULTS,
+    BanInForce,
     Banned,
     NotBilled,
+    QuotaExhausted,
     SecurityFault,
     Throttled,
     TokenRefused,
@@ -71,6 +73,12 @@ SECURITY_CAUSES = {
     SecurityFault.TIMESTAMP: "webhook_clock",
     SecurityFault.ADDRESS: "webhook_address",
 }
+KINDS = (  # causes of errors without a code that is known; the first that fits counts
+    (Banned | BanInForce, "address_banned"),
+    (QuotaExhausted, "quota_used_up"),
+    (TokenRefused | Throttled, "dingtalk_fails"),
+    (NotBilled, "dingtalk_unreachable"),
+)
 _SCOPE = re.compile(r"(?<![\w.])(?:qyapi_\w{1,40}|(?:Card|Robot)\.[\w.]{1,60})")
 
 
@@ -87,10 +95,9 @@ def _cause(error: DingRunError) -> str:
     origin = error.__cause__
     fault = security_fault(str(origin)) if isinstance(origin, DingRunError) else None
     by_setup = error.setup_fault if isinstance(error, PermanentError) else ""
-    if known := (SECURITY_CAUSES[fault] if fault else "") or CAUSES.get(error.code) or by_setup:
-        return known
-    kinds = ((Banned, "address_banned"), (RateLimited, "quota_used_up"), (TokenRefused | Throttled, ""))
-    by_kind = next((cause for kind, cause in kinds if isinstance(error, kind)), None)
-    if by_kind is None and isinstance(error, NotBilled):
-        return "dingtalk_unreachable"
-    return by_kind or "dingtalk_fails"
+    return (
+        (SECURITY_CAUSES[fault] if fault else "")
+        or CAUSES.get(error.code, "")
+        or by_setup
+        or next((cause for kind, cause in KINDS if isinstance(error, kind)), "dingtalk_fails")
+    )
