@@ -23,7 +23,7 @@ FILE_NAME = "dingrun-check.zip"
 
 @dataclass(frozen=True, kw_only=True)
 class SendRequest:
-    """Who gets the messages of a check.
+    """Recipients of the messages of a check.
 
     - `person`: staffId.
     - `groups`: post by the custom robots as well, which reach groups only.

@@ -1,4 +1,4 @@
-"""Checks of the web server: is the port free, and does `web.public_url` lead here."""
+"""Checks of the web server: a free port, and a `web.public_url` that leads here."""
 
 import asyncio
 import os

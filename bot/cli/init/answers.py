@@ -23,4 +23,4 @@ class Answers:
     secrets: str | None = None  # file or env
     sandbox: str | None = None  # base of both APIs
     card: bool = True
-    wait_seconds: float = 600.0  # for the word in the group
+    wait_seconds: float = 600.0  # for the number in the group

@@ -23,7 +23,10 @@ OF_ANOTHER_APP = ("ROBOT_CODE", "AGENT_ID")  # what belongs to the app of before
 
 
 class KeysStep:
-    """Finds an app whose keys DingTalk accepts. `registered` is the Client ID of one that it created."""
+    """The step that finds an app whose keys DingTalk accepts.
+
+    `registered`: Client ID of the app that it created, or "".
+    """
 
     def __init__(self, dialogue: Dialogue, draft: Draft, answers: Answers) -> None:
         self._dialogue = dialogue

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Dialogue:
-    """Asks the questions. Without a terminal nothing is asked: each answer comes as an option.
+    """Questions to a person. Without a terminal nothing is asked: each answer comes as an option.
 
     Args:
         lang: `zh-CN` or `en`.

@@ -31,7 +31,7 @@ KeyPath = tuple[str, ...]
 
 @dataclass(kw_only=True)
 class Draft:
-    """What the file has, with the answers so far. Nothing is written before `save`."""
+    """Settings of the file, with the answers so far. Nothing is written before `save`."""
 
     path: Path
     values: dict[str, Any]

@@ -23,7 +23,7 @@ FILE, ENV = "file", "env"
 
 
 class Guide:
-    """Asks, writes the settings, checks them, and sends the first card.
+    """The steps in their order: ask, write the settings, check them, send the first card.
 
     Args:
         path: Settings file. None is ./config.yaml.

@@ -1,4 +1,4 @@
-"""Reads the settings that are given as environment variables, `DINGRUN_<SECTION>__<KEY>`."""
+"""Settings that are given as environment variables, `DINGRUN_<SECTION>__<KEY>`."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from bot.config.types import did_you_mean, sections_in
 
 
 class _Names(Settings, BaseSettings):
-    """Tells pydantic-settings which variables there are."""
+    """The variables that there are, as pydantic-settings takes them."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True)
 

@@ -1,4 +1,4 @@
-"""Where a setting is written: the file and its line, or the environment variable."""
+"""The place where a setting is written: the file and its line, or the environment variable."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """What the settings were read from.
+    """File and environment that the settings were read from.
 
     - `file`: name of the file.
     - `line_of`: returns the line of a place in the file, 0 if there is no file.

@@ -1,4 +1,4 @@
-"""Reads the YAML file of the settings, and names the cure for what people get wrong in YAML."""
+"""The YAML file of the settings, and the cures for what people get wrong in YAML."""
 
 import codecs
 import re
@@ -31,7 +31,7 @@ QUOTED_STARTS = "@`%"
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses or reads otherwise what YAML 1.1 would take for something else without a word.
+    """Loader that refuses, or reads as it was meant, what YAML 1.1 would silently take for something else.
 
     - A key that is given twice: of a block pasted above an empty one nothing would be left.
     - A value such as `&abc`: a name for nothing.
@@ -74,7 +74,7 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _number)
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsFile:
-    """What the file has: its values, and the lines where they stand."""
+    """Content of the file: its values, and the lines where they stand."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     problems: Sequence[Problem] = ()

@@ -1,1 +1,1 @@
-"""What `dingrun check` tries of an app, and what the errors of DingTalk mean."""
+"""Checks of an app for `dingrun check`, and the causes of DingTalk's errors."""

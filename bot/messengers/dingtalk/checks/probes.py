@@ -33,7 +33,7 @@ NO_SUCH_MESSAGE = frozenset({  # 0722: app, robot and group are accepted, only t
 
 @dataclass(frozen=True, kw_only=True)
 class AppProbes:
-    """What an app can try without sending anything."""
+    """Checks of an app that send nothing."""
 
     session: aiohttp.ClientSession
     app: DingTalkApp
