@@ -9,8 +9,10 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from pydantic import ValidationError
+
 from bot.cli.init.answers import Answers
-from bot.cli.init.dialogue import Dialogue, required
+from bot.cli.init.dialogue import Dialogue, first_problem, required
 from bot.cli.init.draft import Draft
 from bot.cli.init.targets import ARL_NAME, EMBEDDED, LOCAL_NAME
 from bot.config.engine import ArlSettings
@@ -100,8 +102,9 @@ async def list_schedules(section: dict[str, Any], key: str) -> Sequence[Schedule
     """Ask an ARL for its schedules. Raises `DingRunError`."""
     try:
         settings = Settings.model_validate({"engine": {**section, "api_key": key}})
-    except ValueError as error:
-        raise ConfigError(_first_problem(error)) from None
+    except ValidationError as error:
+        name = error.errors()[0]["loc"][-1]
+        raise ConfigError(f"engine.{name} {first_problem(error)}") from None
     engine = settings.engine
     if not isinstance(engine, ArlSettings):
         raise ConfigError("engine.kind must be arl")
@@ -110,11 +113,6 @@ async def list_schedules(section: dict[str, Any], key: str) -> Sequence[Schedule
         for check in arl.checks().values():
             await check()
         return await arl.schedules()
-
-
-def _first_problem(error: Any) -> str:
-    problem = error.errors()[0]
-    return f"engine.{problem['loc'][-1]} {problem.get('ctx', {}).get('error', problem['msg'])}"
 
 
 def _existing(draft: Draft) -> dict[str, Any]:

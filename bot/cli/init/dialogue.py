@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from getpass import getpass
 from typing import TypeVar
 
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.text import Text
 
@@ -141,6 +142,20 @@ def required(answer: str) -> str:
     if not answer:
         raise ValueError("needs an answer")
     return answer
+
+
+def validated(kind: TypeAdapter[T], answer: str) -> T:
+    """Return the answer as the settings take it. Raises `ValueError` with what is accepted."""
+    try:
+        return kind.validate_python(required(answer))
+    except ValidationError as error:
+        raise ValueError(first_problem(error)) from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return what is wrong by the first error, to be appended to the key."""
+    problem = error.errors()[0]
+    return str(problem.get("ctx", {}).get("error", problem["msg"]))
 
 
 def is_terminal() -> bool:

@@ -1,10 +1,10 @@
 """Watch jobs of any host: a key of the API, and the line that wraps a job."""
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from bot.api.keys import KeyKind, digest_key, new_key
 from bot.cli.init.answers import Answers
-from bot.cli.init.dialogue import Dialogue, required
+from bot.cli.init.dialogue import Dialogue, validated
 from bot.cli.init.draft import Draft
 from bot.config.api.settings import HASH_PREFIX, Slug
 
@@ -43,7 +43,4 @@ def add_job(dialogue: Dialogue, draft: Draft, answers: Answers) -> None:
 
 def parse_slug(text: str) -> str:
     """Parse the name of a job. Raises `ValueError`."""
-    try:
-        return _slug.validate_python(required(text))
-    except ValidationError as error:
-        raise ValueError(str(error.errors()[0]["ctx"]["error"])) from None
+    return validated(_slug, text)

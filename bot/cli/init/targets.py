@@ -2,10 +2,10 @@
 
 import re
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from bot.cli.init.answers import Answers
-from bot.cli.init.dialogue import Dialogue, required
+from bot.cli.init.dialogue import Dialogue, required, validated
 from bot.cli.init.draft import Draft
 from bot.config.types import CronLine
 from bot.targets import parse_target
@@ -51,11 +51,10 @@ def add_targets(dialogue: Dialogue, draft: Draft, answers: Answers) -> None:
 
 def parse_targets(text: str) -> list[str]:
     """Parse targets with blanks or commas between them. Raises `ValueError` for the first bad one."""
-    targets = [each for each in SEPARATORS.split(required(text)) if each]
+    targets = [each for each in SEPARATORS.split(text) if each]
+    required(" ".join(targets))
     for target in targets:
         parse_target(target)
-    if not targets:
-        raise ValueError("needs an answer")
     return targets
 
 
@@ -68,7 +67,4 @@ def parse_name(text: str) -> str:
 
 def parse_cron(text: str) -> str:
     """Parse five cron fields. Raises `ValueError`."""
-    try:
-        return _cron_line.validate_python(required(text))
-    except ValidationError as error:
-        raise ValueError(str(error.errors()[0]["ctx"]["error"])) from None
+    return validated(_cron_line, text)
