@@ -14,7 +14,6 @@ from bot.messengers.dingtalk.gateway import open_ticket
 from bot.messengers.dingtalk.http import dingtalk_session
 from bot.messengers.dingtalk.registration.device_flow import AppKeys, begin_registration, wait_for_keys
 from bot.runtime import utc_now
-from bot.telemetry.logging import configure
 from bot.wiring.messengers import app_from
 
 NEW, TYPED, KEPT = "new", "typed", "kept"
@@ -105,7 +104,6 @@ class KeysStep:
             return await wait_for_keys(session, base, registration)
 
     def _keep(self, keys: AppKeys) -> DingTalkApp:
-        configure("WARNING", secrets=[keys.app_secret])
         if keys.app_key != self._draft.known.dingding.app_key:
             for name in OF_ANOTHER_APP:
                 self._draft.set("DINGDING", name, value=None)

@@ -20,7 +20,6 @@ from bot.config.settings import Settings
 from bot.errors import ConfigError, DingRunError, PermanentError
 from bot.models import Schedule
 from bot.runtime import utc_now
-from bot.telemetry.logging import configure
 from bot.wiring.engines import EngineServices, open_arl
 from bot.wiring.stores import open_stores
 
@@ -34,7 +33,6 @@ def add_arl(dialogue: Dialogue, draft: Draft, answers: Answers) -> None:
     """Ask for an ARL until it answers, and add it with routes for its schedules."""
     section, key = _answered(dialogue, draft, answers)
     keys = _place(draft, section)
-    configure("WARNING", secrets=[key])
     draft.set_secret(*keys, "api_key", value=key)
 
 
@@ -51,6 +49,7 @@ def _answered(dialogue: Dialogue, draft: Draft, answers: Answers) -> tuple[dict[
         )
         known = _known_key(draft.known, url)
         key = dialogue.ask_secret("arl_key", option="--arl-key-file", given=answers.arl_key, known=known)
+        draft.mask(key)
         pin = answers.arl_fingerprint or (section.get("fingerprint") if url == section.get("url") else "")
         section = {**section, "kind": "arl", "url": url, "fingerprint": pin or ""}
         try:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from bot.cli.init.config_text import normalized, render_settings, without_defaults
-from bot.config.loader import DEFAULT_FILE, validate
+from bot.config.loader import DEFAULT_FILE, collect_secrets, validate
 from bot.config.loader.sources import PREFIX
 from bot.config.loader.yaml_file import SettingsFile, read_settings_file
 from bot.config.settings import Settings
 from bot.errors import ConfigError
 from bot.files import PRIVATE_FILE
+from bot.telemetry.logging import configure
 
 SECRETS_FILE = "dingrun.env"
 MAX_BACKUPS = 100
@@ -75,8 +76,13 @@ class Draft:
             section[keys[-1]] = value
 
     def set_secret(self, *keys: str, value: str) -> None:
-        """Set a secret, of which `save` decides in which file it goes."""
+        """Set a secret, of which `save` decides in which file it goes. It is masked from now on."""
         self.secrets[keys] = value
+        self.mask()
+
+    def mask(self, *more: str) -> None:
+        """Mask all secrets of the draft, and more of them, in what is shown and logged."""
+        configure("WARNING", secrets=[*collect_secrets(self.known), *self.secrets.values(), *more])
 
     def settings(self) -> Settings:
         """Validate the draft, with the environment over it. Raises `ConfigError`."""

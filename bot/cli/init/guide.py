@@ -59,6 +59,7 @@ class Guide:
     def _collect(self, draft: Draft) -> bool:
         """Ask everything and write the files. Returns False if the person does not want them written."""
         draft.known = self._known(draft)
+        draft.mask()
         self._dialogue = Dialogue(self._choose_language(draft), interactive=self._interactive)
         self._dialogue.say("welcome")
         if draft.overriding:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import segno
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from rich.console import Console
 
 from arl_sandbox import API_KEY, FakeArl
@@ -49,7 +51,11 @@ def test_only_a_member_who_says_the_number_in_a_group_counts(message: Message, o
 @pytest.fixture
 def draft(tmp_path: Path) -> Draft:
     values = {"DINGDING": {"APP_KEY": "dingx", "DEFAULT_CHAT_ID": "cid1"}}
-    return Draft(path=tmp_path / "config.yaml", values=values, secrets={("DINGDING", "APP_SECRET"): "s" * 8})
+    return Draft(
+        path=tmp_path / "config.yaml",
+        values=values,
+        secrets={("DINGDING", "APP_SECRET"): "s3cret-of-the-app"},
+    )
 
 
 def test_a_certificate_that_nobody_knows_is_pinned_if_the_person_agrees(
@@ -84,6 +90,25 @@ def test_an_address_of_the_command_line_that_fails_is_typed_anew(
     dialogue = TypedDialogue(monkeypatch, arl.url, API_KEY)
     add_arl(dialogue, draft, Answers(arl_url="arl.example.com", arl_key=API_KEY))
     assert draft.get("engine", "url") == arl.url
+
+
+async def repeat_the_key(request: web.Request) -> web.Response:
+    return web.json_response({"code": 500, "message": f"unknown token {request.headers['Token']}"})
+
+
+def test_a_server_that_repeats_the_key_does_not_show_it(
+    background: Background, draft: Draft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = web.Application()
+    app.router.add_get("/{path:.*}", repeat_the_key)
+    server = background.open(lambda: TestServer(app))
+    dialogue = TypedDialogue(monkeypatch, str(server.make_url("")), API_KEY)
+    with pytest.raises(EOFError):  # nothing else is typed
+        add_arl(dialogue, draft, Answers())
+    dialogue.show(draft.secrets["DINGDING", "APP_SECRET"])
+    assert "unknown token ***" in dialogue.shown
+    assert API_KEY not in dialogue.shown
+    assert draft.secrets["DINGDING", "APP_SECRET"] not in dialogue.shown
 
 
 @pytest.mark.parametrize(("answer", "changed"), [("y", True), ("n", False)])
