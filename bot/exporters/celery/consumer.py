@@ -64,12 +64,21 @@ class NotificationConsumer(Consumer):  # type: ignore[misc]
 
         return handle_notification
 
+    def call_soon_ack(self, p: Any, *args: Any, **options: Any) -> Any:
+        """Acknowledge or reject a message. A failure ends the connection, so that the worker reconnects.
+
+        Celery only logs the errors that `args` names. On Redis the message would count as taken until the
+        connection ends. A worker takes one at a time, so it would never receive another one.
+        """
+        logger, _, *rest = args
+        return super().call_soon_ack(p, logger, (), *rest, **options)
+
     def _reject(self, message: Any) -> None:
         headers = message.headers if isinstance(message.headers, dict) else {}
         kind = str(message.content_type)[:MAX_LOGGED_CHARACTERS]
         name = str(headers.get("task"))[:MAX_LOGGED_CHARACTERS]
         log.warning("rejected a message that is no notification of DingRun: %s, task %s", kind, name)
-        message.reject_log_error(log, self.connection_errors)
+        message.reject()
 
 
 class HeartbeatStep(bootsteps.StartStopStep):  # type: ignore[misc]

@@ -68,17 +68,20 @@ def test_what_the_environment_has_for_celery_changes_nothing(monkeypatch: pytest
 
 
 PROGRAM = """
-import sys
+import logging, sys, time
 from pathlib import Path
 from bot.exporters.celery.broker import Broker
 
 def say(word):
     with Path(sys.argv[2]).open("a") as said:
         said.write(word)
+    while Path(sys.argv[2] + ".busy").exists():
+        time.sleep(0.02)
 
 def beat():
     Path(sys.argv[2] + ".beat").touch()
 
+logging.basicConfig()
 Broker(sys.argv[1], time_limit=60).serve(lambda: say("rung "), heartbeat=beat, concurrency=1)
 """
 
@@ -87,7 +90,8 @@ Broker(sys.argv[1], time_limit=60).serve(lambda: say("rung "), heartbeat=beat, c
 async def serving(broker: BrokerServer, rung: Path) -> AsyncIterator[None]:
     """A worker that takes rings; the same one must still be there at the end."""
     words = [sys.executable, "-c", PROGRAM, broker.url, str(rung)]
-    worker = subprocess.Popen(words, cwd=ROOT)  # noqa: S603, ASYNC220 - our own program
+    with rung.with_suffix(".log").open("wb") as told:
+        worker = subprocess.Popen(words, cwd=ROOT, stderr=told)  # noqa: S603, ASYNC220 - our own program
     try:
         yield
         assert worker.poll() is None
@@ -111,6 +115,23 @@ async def test_notifications_wake_a_worker_after_an_outage_of_the_broker(
         await asyncio.to_thread(wake)
         await said(rung, "rung rung ")
         assert rung.with_suffix(".beat").exists()
+
+
+async def test_a_notification_that_ends_during_an_outage_does_not_make_its_worker_deaf(
+    redis: BrokerServer, tmp_path: Path
+) -> None:
+    rung, busy = tmp_path / "rung", tmp_path / "rung.busy"
+    wake = Broker(redis.url, time_limit=60).notify
+    busy.touch()
+    async with serving(redis, rung):
+        await asyncio.to_thread(wake)
+        await said(rung, "rung ")
+        await redis.end()
+        busy.unlink()
+        await tells(rung.with_suffix(".log"), "Connection refused")  # the worker wanted to acknowledge it
+        await redis.start()
+        await asyncio.to_thread(wake)
+        await said(rung, "rung rung ")
 
 
 HEADERS = {"lang": "py", "task": "dingrun.export", "id": "1", "timelimit": [None, None]}
@@ -220,6 +241,13 @@ async def test_remote_control_does_not_reach_a_worker(redis: BrokerServer, tmp_p
             )
         await asyncio.to_thread(broker.notify)
         await said(rung, "rung rung ")
+
+
+async def tells(path: Path, words: str) -> None:
+    """Wait until a log has these words."""
+    async with asyncio.timeout(90):
+        while words not in path.read_text():  # noqa: ASYNC110, ASYNC240 - another process
+            await asyncio.sleep(0.05)
 
 
 async def said(path: Path, words: str) -> None:
