@@ -10,11 +10,15 @@ from dataclasses import replace
 
 from bot.audit.request import audited
 from bot.config.loader import Settings
+from bot.delivery.channels import Channels
 from bot.errors import ConfigError, PermanentError, TemporaryError
+from bot.messengers.dingtalk.rate_limiter import RateLimiter
 from bot.models import AuditChannel, AuditEntry, AuditOutcome, Person
 from bot.runtime import utc_now
 from bot.wiring.audit import build_audit_log
-from bot.wiring.stores import StoreSet
+from bot.wiring.messengers import open_channels
+from bot.wiring.policies import build_budget
+from bot.wiring.stores import StoreSet, open_stores
 
 RULE = "command line"  # who can start it with these settings may do everything
 
@@ -32,6 +36,22 @@ async def audited_command(settings: Settings, stores: StoreSet, *words: str) -> 
         with suppress(TemporaryError):
             await record(replace(entry, outcome=AuditOutcome.FAILED, detail=str(error)))
         raise
+
+
+@asynccontextmanager
+async def counted_channels(settings: Settings, *words: str) -> AsyncIterator[Channels]:
+    """Open the channels for a command that sends: its calls are limited and counted, and it is audited."""
+    stores = open_stores(settings.store.url)
+    await stores.store.open()
+    try:
+        limiter = RateLimiter(stores.quota, build_budget(settings), clock=utc_now)
+        async with (
+            audited_command(settings, stores, *words),
+            open_channels(settings, utc_now, limiter) as channels,
+        ):
+            yield channels
+    finally:
+        await stores.store.close()
 
 
 def command_entry(*words: str) -> AuditEntry:

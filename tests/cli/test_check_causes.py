@@ -314,6 +314,8 @@ async def test_one_of_each_kind_reaches_the_person_is_counted_and_no_group_sees_
         assert place(GROUP.id) == []
         used = sandbox.state.monthly_usage[sandbox.state.clock.month()]
         booked = await booked_calls(settings)
+        said = await audited_words(settings)
+    assert said == ["dingrun check --send user01"]
     assert results["群机器人 / webhook default"] == CheckResult(
         status=CheckStatus.SKIPPED, cause="needs_groups"
     )
@@ -340,6 +342,14 @@ async def booked_calls(settings: Settings) -> dict[str, int]:
     used = await stores.quota.usage(month_of(utc_now()))
     await stores.store.close()
     return {"api": used.get(BookedKind.API, 0), "stream": used.get(BookedKind.STREAM, 0)}
+
+
+async def audited_words(settings: Settings) -> Sequence[str]:
+    stores = open_stores(settings.store.url)
+    await stores.store.open()
+    entries = await stores.audit.find_entries()
+    await stores.store.close()
+    return [each.said for each in entries]
 
 
 async def test_a_public_address_is_proved_while_no_service_runs(tmp_path: Path, unused_tcp_port: int) -> None:

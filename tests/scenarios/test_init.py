@@ -53,7 +53,7 @@ async def test_the_whole_way_ends_with_a_card_in_the_group(
     assert settings.schedules[0].targets == ("example.com", "192.0.2.0/28")
     cards = [each for each in sandbox.state.conversations.messages(GROUP) if each.kind == "card"]
     assert [each.content["headline"] for each in cards] == [TITLES[lang]]
-    assert names_in(tmp_path) == ["config.yaml"]
+    assert names_in(tmp_path) == ["config.yaml", "data"]  # the store has the call and the audit
     assert mode_of(tmp_path / "config.yaml") == 0o600
     assert not [secret for secret in secrets_of(sandbox) if secret in walk.terminal.output]
     assert_is_picture(lang, picture_of(walk, str(tmp_path)))

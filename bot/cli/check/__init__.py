@@ -4,10 +4,11 @@ Nothing is sent and nothing is created, unless `--send` names a person. Engines 
 checks (`checks()` of their ports). Causes and cures are in `cards/words/causes.yaml` and `cures.yaml`.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
+from bot.cli.audited import counted_channels
 from bot.cli.check.machine import check_descriptors, check_disk, check_timezone
 from bot.cli.check.report import all_passed, as_lines
 from bot.cli.check.runner import NamedCheck, NamedResult, run_checks, with_cause
@@ -23,13 +24,12 @@ from bot.cli.check.services import (
 from bot.cli.check.web import WebChecks
 from bot.config.loader import Settings
 from bot.config.validation import settings_warnings
+from bot.delivery.channels import Channels
 from bot.errors import DingRunError
-from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, RateLimiter
 from bot.ports import Check, CheckResult, CheckStatus
 from bot.runtime import utc_now
 from bot.wiring.engines import open_engine
 from bot.wiring.messengers import channel_checks, open_channels
-from bot.wiring.policies import build_budget
 from bot.wiring.stores import open_stores
 
 __all__ = ["SendRequest", "collect_results", "examine"]
@@ -48,10 +48,7 @@ async def examine(
 
 async def collect_results(settings: Settings, request: SendRequest | None = None) -> Sequence[NamedResult]:
     """Run every check and return the results in order, the warnings about the settings last."""
-    async with (
-        _rate_limiter(settings, request) as limiter,
-        open_channels(settings, utc_now, limiter) as channels,
-    ):
+    async with _open_channels(settings, request) as channels:
         sending = SendChecks(settings=settings, channels=channels, request=request)
         of_dingtalk = {**channel_checks(channels, settings), **sending.checks()}
         checks = [*_local_checks(settings), *with_cause(of_dingtalk, "dingtalk_fails")]
@@ -92,18 +89,11 @@ async def _with_engine(settings: Settings, checks: Sequence[NamedCheck]) -> Sequ
         await stores.store.close()
 
 
-@asynccontextmanager
-async def _rate_limiter(settings: Settings, request: SendRequest | None) -> AsyncIterator[NullRateLimiter]:
-    """Open the store for the calls of a check that sends: they are limited and counted like any other."""
+def _open_channels(settings: Settings, request: SendRequest | None) -> AbstractAsyncContextManager[Channels]:
+    """Open the channels. Without a request nothing is sent, so that the store is left alone."""
     if request is None:
-        yield NullRateLimiter()
-        return
-    stores = open_stores(settings.store.url)
-    await stores.store.open()
-    try:
-        yield RateLimiter(stores.quota, build_budget(settings), clock=utc_now)
-    finally:
-        await stores.store.close()
+        return open_channels(settings, utc_now)
+    return counted_channels(settings, "check", "--send", request.person)
 
 
 def _warning(text: str) -> NamedResult:

@@ -3,13 +3,12 @@
 import asyncio
 import uuid
 
+from bot.cli.audited import counted_channels
 from bot.cli.init.dialogue import Dialogue
 from bot.cli.init.watch import describe_watched
 from bot.config.settings import Settings
 from bot.errors import DingRunError
 from bot.models import Destination, RenderedCard
-from bot.runtime import utc_now
-from bot.wiring.messengers import open_channels
 from cards.card_template import CardTemplate
 from cards.render import Cards
 
@@ -40,5 +39,5 @@ def render_first_card(settings: Settings, watched: str) -> RenderedCard:
 
 async def _send(settings: Settings, card: RenderedCard) -> None:
     destination = Destination.parse(f"group:{settings.dingding.default_chat_id}")
-    async with open_channels(settings, utc_now) as channels:
+    async with counted_channels(settings, "init") as channels:
         await channels.to(destination).send_card(destination, card, f"setup-{uuid.uuid4().hex}")

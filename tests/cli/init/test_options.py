@@ -1,5 +1,6 @@
 """`dingrun init` without a terminal: every answer is an option."""
 
+import asyncio
 import re
 import shlex
 import stat
@@ -18,6 +19,10 @@ from bot.api.keys import digest_key
 from bot.cli.init.answers import Answers
 from bot.cli.init.guide import Guide
 from bot.config.loader import load
+from bot.models import AuditEntry, AuditOutcome, QuotaKind
+from bot.quota.budget import month_of
+from bot.runtime import utc_now
+from bot.wiring.stores import open_stores
 from dingtalk_sandbox import Sandbox
 from tests import ROOT
 from tests.arl_sandbox.database import FakeClockDatabase
@@ -199,6 +204,23 @@ def test_a_robot_that_is_not_in_the_group_is_told(sandbox: Sandbox) -> None:
     assert done.exit_code == 1
     assert "the robot is not in the group" in done.output
     assert Path("config.yaml").exists()
+
+
+async def booked_and_audited() -> tuple[int, Sequence[AuditEntry]]:
+    stores = open_stores(load(Path("config.yaml")).store.url)
+    await stores.store.open()
+    try:
+        used = await stores.quota.usage(month_of(utc_now()))
+        return used.get(QuotaKind.API, 0), await stores.audit.find_entries()
+    finally:
+        await stores.store.close()
+
+
+def test_the_first_card_is_booked_and_in_the_audit(sandbox: Sandbox) -> None:
+    assert init(sandbox, *APP, *TARGETS, card=True).exit_code == 0
+    calls, (entry,) = asyncio.run(booked_and_audited())
+    assert calls == 1
+    assert (entry.said, entry.outcome) == ("dingrun init", AuditOutcome.ACCEPTED)
 
 
 def test_a_card_that_is_refused_is_told(sandbox: Sandbox) -> None:
