@@ -47,7 +47,7 @@ class _Loader(yaml.SafeLoader):
         node: yaml.ScalarNode = super().compose_scalar_node(anchor)
         if anchor and not node.value:
             line = node.start_mark.line + 1
-            raise ConfigError(f"{self.name}: put a value that begins with & in quotes, at line {line}")
+            raise ConfigError(f"{self.name}:{line}: put a value that begins with & in quotes")
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -119,9 +119,10 @@ def read_settings_file(path: Path) -> SettingsFile:
         root = loader.get_single_node()
         values = loader.construct_document(root) if root else {}
     except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path.name}: this is not valid YAML{_explain(error, text)}") from None
-    if not isinstance(values, dict | None):
-        raise ConfigError(f"{path.name}: must be a mapping of sections, got {type(values).__name__}")
+        raise ConfigError(f"{path.name}{_explain(error, text)}") from None
+    if root and not isinstance(values, dict | None):
+        line = root.start_mark.line + 1
+        raise ConfigError(f"{path.name}:{line}: must be a mapping of sections, got {type(values).__name__}")
     return SettingsFile(values=values or {}, problems=loader.problems, root=root)
 
 
@@ -135,7 +136,7 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError(
-            f"{path.name}: line {line} is not UTF-8{_encoding(content)}: save the file as UTF-8"
+            f"{path.name}:{line}: the line is not UTF-8{_encoding(content)}: save the file as UTF-8"
         ) from None
 
 
@@ -151,11 +152,11 @@ def _encoding(content: bytes) -> str:
 
 
 def _explain(error: Exception, text: str) -> str:
-    """Say where the fault is, and its cure where it is one of those that people make."""
+    """Say in which line the fault is, and its cure where it is one of those that people make."""
     mark = getattr(error, "problem_mark", None)
-    where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    line, column = (f":{mark.line + 1}", f" at column {mark.column + 1}") if mark else ("", "")
     cure = _cure(error, text, mark)
-    return f"{where}: {cure}" if cure else where
+    return f"{line}: this is not valid YAML{column}{cure and f': {cure}'}"
 
 
 def _cure(error: Exception, text: str, mark: yaml.Mark | None) -> str:
