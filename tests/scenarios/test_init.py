@@ -73,8 +73,11 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-async def test_a_refusal_leads_to_the_console_and_to_typed_keys(sandbox: Sandbox, tmp_path: Path) -> None:
-    async with walking(sandbox, tmp_path, TERM="dumb", NO_COLOR="1") as walk:
+async def test_a_refusal_leads_to_the_console_and_to_typed_keys(
+    sandbox: Sandbox, tmp_path: Path, unused_tcp_port: int
+) -> None:
+    environment = {"TERM": "dumb", "NO_COLOR": "1", "DINGRUN_WEB__PORT": str(unused_tcp_port)}
+    async with walking(sandbox, tmp_path, **environment) as walk:
         await walk.answer("app_way")
         await walk.scan(action="refuse", reason="不想要")
         await walk.terminal.expect("不想要")
