@@ -1,7 +1,7 @@
 """Test the command `重跑` and its button."""
 
 from bot.delivery.plan import card_id
-from bot.models import Person, Trigger
+from bot.models import Expectation, Overlap, Person, RunStatus, Trigger
 from tests.chat.test_dispatcher import tap_on
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_schedule
@@ -60,6 +60,19 @@ async def test_a_run_that_is_under_way_is_not_started_again(core: CoreHarness) -
     await core.trigger()
     assert "0/1" in await core.say("重跑")
     assert len(await core.store.find_runs()) == 1
+
+
+async def test_a_run_that_is_superseded_is_stopped_and_the_new_one_starts(core: CoreHarness) -> None:
+    core.engine.known[:] = [make_schedule(expect=Expectation(overlap=Overlap.SUPERSEDE))]
+    await core.trigger()
+    await core.do_jobs()
+    core.clock.turn(seconds=120)
+    assert "每日巡检" in await core.say("重跑")
+    await core.do_jobs()
+    await core.watcher.tick()
+    old, new = (await core.store.find_runs())[::-1]
+    assert (old.status, old.well) == (RunStatus.FINISHED, None)  # stopped
+    assert (new.status, new.trigger) == (RunStatus.RUNNING, Trigger.CHAT)
 
 
 async def test_who_comes_right_after_a_short_run_is_told_when_it_can_run_again(core: CoreHarness) -> None:
