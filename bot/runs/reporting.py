@@ -152,6 +152,8 @@ class RunReports:
         run = known or await self._record(external)
         if run.status is RunStatus.RUNNING:
             run = await self._update(run, external)
+        if not known:
+            await self._runs.enqueue_start_notices(run)
         if external.status.ended:
             await self._finish(run, external)
         await self._external.settle(external)
@@ -198,7 +200,7 @@ class RunReports:
 
     async def _record(self, external: ExternalRun) -> Run:
         """Store the run of the first report."""
-        schedule = await self._apply_overlap(external, await self._schedules.find_schedule(external.slug))
+        schedule = await self._schedules.find_schedule(external.slug)
         run = Run(
             id=external.id,
             idempotency_key=idempotency_key(external.slug, external.client_id),
@@ -211,17 +213,16 @@ class RunReports:
         await self._runs.record_start(schedule.id, run.start_time)
         if await self._store.add_run(run):
             log.info("run %s of %s is reported", run.id, schedule.name)
-        await self._runs.enqueue_start_notices(run)
         return await self._store.find_run(run.id) or run
 
     async def _apply_overlap(self, external: ExternalRun, schedule: Schedule) -> Schedule:
-        """Apply the overlap policy to a run that another system has started. Returns its schedule.
+        """Apply the overlap policy, repeatably, to a run that has begun elsewhere. Returns its schedule.
 
         - `skip`: it cannot be prevented, so people are told only if it fails.
         - `supersede`: earlier runs that are open end as lost, until their systems report another end.
         """
-        overlap = schedule.expect.overlap
-        if overlap is Overlap.ALLOW or external.status is ReportedStatus.QUEUED:
+        overlap, has_begun = schedule.expect.overlap, external.status is not ReportedStatus.QUEUED
+        if overlap is Overlap.ALLOW or not has_begun or external.presumed:
             return schedule
         earlier = earlier_open(external, await self._external.find_open(external.slug))
         if overlap is Overlap.SKIP:
@@ -233,8 +234,9 @@ class RunReports:
 
     async def _update(self, run: Run, external: ExternalRun) -> Run:
         """Store the tasks, the start and the need of a report that the last reports tell."""
-        has_results = bool(external.assets or external.files)
-        schedule = replace(run.schedule, export=True) if has_results else run.schedule
+        schedule = await self._apply_overlap(external, run.schedule)
+        if external.assets or external.files:
+            schedule = replace(schedule, export=True)
         changes: dict[str, object] = {
             "task_ids": tuple(_tasks(external, run.schedule)),
             "start_time": external.started_at or run.start_time,

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from bot.external.models import CommandKind, ReportedStatus
-from bot.models import EXTERNAL, Expectation, Overlap, RunStatus, Trigger
+from bot.models import EXTERNAL, Expectation, NotifyOn, Overlap, RunStatus, Trigger
 from bot.runs.lifecycle import TriggerRequest
 from bot.stores.sqlite.store import SqliteStore
 from bot.wiring.stores import StoreSet
@@ -52,6 +52,23 @@ async def test_both_are_runs_unless_one_takes_the_place_of_the_other(
     api = reported(core, stores, overlap)
     await started_twice(api)
     assert await states(api) == [first, RUNNING]
+
+
+@pytest.mark.parametrize(
+    ("overlap", "first"), [(Overlap.SKIP, RUNNING), (Overlap.SUPERSEDE, ReportedStatus.LOST)]
+)
+async def test_a_run_that_waited_in_a_queue_takes_no_place_before_it_starts(
+    core: CoreHarness, stores: StoreSet, overlap: Overlap, first: ReportedStatus
+) -> None:
+    api = reported(core, stores, overlap)
+    await api.report(RUNNING, rid="1")
+    core.clock.turn(seconds=60)
+    await api.report(ReportedStatus.QUEUED, rid="2")
+    assert await states(api) == [RUNNING, ReportedStatus.QUEUED]
+    await api.report(RUNNING, rid="2")
+    assert await states(api) == [first, RUNNING]
+    notified = (await api.runs())[1].schedule.notify_on
+    assert notified is (NotifyOn.FAILED if overlap is Overlap.SKIP else NotifyOn.FINISHED)
 
 
 async def test_a_superseded_run_is_told_of_and_its_real_end_corrects_that(
