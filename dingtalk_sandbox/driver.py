@@ -53,15 +53,18 @@ class Ding:
         """Wait for a file with this in its name, as `expect_message` does."""
         return self.expect_message(name, kind="file", **wanted)
 
-    def tap(self, card: Mapping[str, Any], button: str, *, user: str = "", **params: Any) -> Json:
+    def tap(
+        self, card: Mapping[str, Any], button: str, *, user: str = "", params: Mapping[str, Any] | None = None
+    ) -> Json:
         """Press a button, named by its text or its id. Returns what the user saw.
 
-        The user defaults to the first of the scene. `params` are the values of a form. Raises
-        `AssertionError` for a card or a user that does not exist.
+        Of several with the same text, the first is pressed. The user defaults to the first of the scene.
+        `params` are the values of a form. Raises `AssertionError` for a card or a user that does not exist.
         """
-        ids = {each.get("text"): each["id"] for each in card["buttons"]}
+        named = {each.get("text"): each.get("control", each["id"]) for each in reversed(card["buttons"])}
         person = self.user(user or next(iter(self._people())))
-        body = {"card": card["id"], "user": person.id, "action": ids.get(button, button), "params": params}
+        action = named.get(button, button)
+        body = {"card": card["id"], "user": person.id, "action": action, "params": dict(params or {})}
         seen: Json = self.call("POST", "tap", body)
         return seen
 

@@ -1,9 +1,7 @@
 """Scripting: expect, scene files, the pytest fixture, and the documentation of all calls."""
 
 import asyncio
-import json
 import re
-import urllib.request
 from typing import Any
 
 import pytest
@@ -12,12 +10,11 @@ from aiohttp import web
 
 from dingtalk_sandbox import Sandbox
 from dingtalk_sandbox.control.routes import Control
-from dingtalk_sandbox.driver import Ding
-from dingtalk_sandbox.pytest_plugin import DingTalk, ding, dingtalk
+from dingtalk_sandbox.pytest_plugin import DingTalk, dingtalk
 from tests import ROOT
-from tests.dingtalk_sandbox.harness import BOTH, GROUP, KEY, SAY_HI, SECRET, Client, card
+from tests.dingtalk_sandbox.harness import BOTH, GROUP, SAY_HI, Client, card
 
-__all__ = ["ding", "dingtalk"]
+__all__ = ["dingtalk"]
 
 
 async def expect(client: Client, **wanted: Any) -> Any:
@@ -123,47 +120,6 @@ async def test_the_fixture_drives_a_sandbox(dingtalk: DingTalk) -> None:
     assert (await dingtalk.counters())["calls"] == {}
     with pytest.raises(AssertionError, match="no such card"):
         await dingtalk.tap("none", "rerun")
-
-
-def create_card(ding: Ding) -> None:
-    asked = {"appKey": KEY, "appSecret": SECRET}
-    token = post(ding, "/v1.0/oauth2/accessToken", asked)["accessToken"]
-    post(ding, BOTH, card(), {"x-acs-dingtalk-access-token": token})
-
-
-def post(ding: Ding, path: str, body: Any, headers: dict[str, str] | None = None) -> Any:
-    given = {"Content-Type": "application/json", **(headers or {})}
-    request = urllib.request.Request(ding.url + path, json.dumps(body).encode(), given)  # noqa: S310 - the sandbox
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-        return json.load(answer)
-
-
-def test_people_write_tap_and_see_without_asyncio(ding: Ding) -> None:
-    assert ding.user("李雷").says("@DingRun Nightly")["why"] == "no connection"
-    create_card(ding)
-    card = ding.expect_card(title="Nightly")
-    assert (card["sender"]["robot"], card["kind"]) == (True, "card")
-    assert ding.tap(card, "Rerun", user="韩梅梅") == {"ok": False, "reason": "no connection"}
-    assert ding.tap(card, "none")["reason"] != "no connection"
-
-
-def test_what_a_person_wrote_is_no_answer(ding: Ding) -> None:
-    ding.user("user01").says("@DingRun hi")
-    with pytest.raises(AssertionError, match="not in time"):
-        ding.expect_message("hi", within=0)
-    with pytest.raises(AssertionError, match="not in time"):
-        ding.expect_file("hi", within=0)
-
-
-def test_an_unknown_person_is_told_with_those_there_are(ding: Ding) -> None:
-    with pytest.raises(AssertionError, match="韩梅梅"):
-        ding.user("张三")
-
-
-def test_the_clock_of_the_sandbox_is_moved(ding: Ding) -> None:
-    before = ding.call("GET", "clock")["now"]
-    ding.clock.advance(86_400)
-    assert ding.call("GET", "clock")["now"][:10] > before[:10]
 
 
 def routes() -> list[tuple[str, str]]:
