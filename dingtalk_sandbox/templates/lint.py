@@ -9,7 +9,7 @@ from dingtalk_sandbox.templates.document import CardTemplate, Variable
 from dingtalk_sandbox.templates.drawing.view import PAINTERS
 from dingtalk_sandbox.templates.expressions import ExpressionError, compile_expression
 from dingtalk_sandbox.templates.references import referenced_roots
-from dingtalk_sandbox.templates.values import LIST_TYPES, OBJECT_TYPES, TEXT_TYPES, type_error
+from dingtalk_sandbox.templates.values import LIST_TYPES, OBJECT_TYPES, TEXT_TYPES, decode_json, type_error
 
 MAX_PROBLEMS = 50
 MAX_CHECKED_ITEMS = 200
@@ -80,7 +80,7 @@ def _type_problems(variable: Variable, text: str) -> Iterator[str]:
     if variable.type in TEXT_TYPES or not text:
         return
     try:
-        value = json.loads(text)
+        value = decode_json(text)
     except (ValueError, RecursionError):
         if variable.type in LIST_TYPES | OBJECT_TYPES | {"number", "boolean"}:
             yield f"the variable {variable.name!r} ({variable.type}) is not JSON: {text[:40]!r}"

@@ -5,12 +5,14 @@ All values of a cardParamMap are strings. Those of other types are JSON ("0789")
 
 import json
 import math
+import re
 from typing import Any
 
 from dingtalk_sandbox.redaction import is_too_deep
 from dingtalk_sandbox.templates.document import Variable
 
 MAX_VALUE_DEPTH = 20
+INDEX = re.compile(r"\d{1,6}", re.ASCII)
 TEXT_TYPES = {"string", "markdown", "image", "link", "icon", "color", "richText"}
 LIST_TYPES = {
     "loopArray", "stringArray", "numberArray", "booleanArray", "array", "objectArray", "selectOptions",
@@ -24,12 +26,24 @@ ITEM_TYPES: dict[str, Any] = {
 }
 
 
+def decode_json(text: str) -> Any:
+    """Decode a JSON text. Raises `ValueError` for any other, and for NaN and infinite numbers."""
+    return json.loads(text, parse_constant=_finite, parse_float=_finite)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a number of JSON")
+    return number
+
+
 def parse_value(variable: Variable | None, text: str) -> Any:
     """Return the typed value of a variable, or None if the text does not fit its type."""
     if variable is None or variable.type in TEXT_TYPES:
         return text
     try:
-        value = json.loads(text)
+        value = decode_json(text)
     except (ValueError, RecursionError):
         return text if variable.type not in LIST_TYPES | OBJECT_TYPES | {"number", "boolean"} else None
     return None if is_too_deep(value, MAX_VALUE_DEPTH) or type_error(variable, value) else value
@@ -87,7 +101,7 @@ def find_path(value: Any, path: str) -> Any:
     for part in path.replace("[", ".").replace("]", "").lstrip(".").split("."):
         if isinstance(value, dict):
             value = value.get(part)
-        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+        elif isinstance(value, list) and INDEX.fullmatch(part) and int(part) < len(value):
             value = value[int(part)]
         else:
             return None

@@ -62,6 +62,20 @@ def test_an_expression_is_computed(source: str, data: dict[str, Any], value: str
     assert "".join(shown(say("${e}"), data=data, variables=NUMBER, expressions={"e": source})) == value
 
 
+@pytest.mark.parametrize("path", ["rows[0].name", "rows[1]", "rows[" + "9" * 5000 + "]", "rows[²]"])
+def test_a_path_that_leads_nowhere_is_empty(path: str) -> None:
+    nowhere = component("BaseText", text=bound(path))
+    assert shown(nowhere, data={"rows": ["a"]}, variables=(variable("rows", "stringArray"),)) == []
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_value_with_a_number_that_is_no_json_is_empty(number: str) -> None:
+    """A browser could not read the messages of the conversation otherwise."""
+    table = json.dumps(TABLE).replace('"again"', number, 1)
+    declared = (variable("t", "table"),)
+    assert draw(component("Table", data=bound("t")), data={"t": table}, variables=declared).nodes == []
+
+
 def test_hostile_expressions_take_no_time() -> None:
     for source in ("!" * 1900 + "n", "n" + "||n" * 600, "(" * 1900, "[" * 1900, "'" * 1999, "x" * 5000):
         assert shown(say("|${e}"), data={"n": 0}, variables=NUMBER, expressions={"e": source})[0][0] == "|"
