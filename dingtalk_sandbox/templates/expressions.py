@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Protocol
 
-from dingtalk_sandbox.templates.values import as_number, as_text, find_path, is_true
+from dingtalk_sandbox.templates.values import as_number, as_text, difference, find_path, is_equal, is_true
 
 MAX_LENGTH = 2000
 MAX_DEPTH = 40
@@ -121,7 +121,10 @@ class _Parser:
 
     def __init__(self, tokens: list[tuple[str, Any]]) -> None:
         self._tokens, self._at, self._depth = tokens, 0, 0
-        if sum(value in OPERATORS for kind, value in tokens if kind == "sign") > MAX_OPERATIONS:
+        if (
+            sum(value in OPERATORS or value in LOGICAL for kind, value in tokens if kind == "sign")
+            > MAX_OPERATIONS
+        ):
             raise ExpressionError(f"more than {MAX_OPERATIONS} operations")
 
     def _peek(self) -> Any:
@@ -205,33 +208,24 @@ class _Parser:
         return items
 
 
-def _is_equal(left: Any, right: Any) -> bool:
-    return as_text(left) == as_text(right)
-
-
 def _plus(left: Any, right: Any) -> Any:
     if isinstance(left, str) or isinstance(right, str):
         return (as_text(left) + as_text(right))[:MAX_RESULT_LENGTH]
     return (as_number(left) or 0) + (as_number(right) or 0)
 
 
-def _compare(left: Any, right: Any) -> float:
-    return (as_number(left) or 0) - (as_number(right) or 0)
-
-
+LOGICAL = {"&&", "||"}
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "&&": lambda a, b: b if is_true(a) else a,
-    "||": lambda a, b: a if is_true(a) else b,
-    "==": _is_equal,
-    "===": _is_equal,
-    "!=": lambda a, b: not _is_equal(a, b),
-    "!==": lambda a, b: not _is_equal(a, b),
-    "<": lambda a, b: _compare(a, b) < 0,
-    "<=": lambda a, b: _compare(a, b) <= 0,
-    ">": lambda a, b: _compare(a, b) > 0,
-    ">=": lambda a, b: _compare(a, b) >= 0,
+    "==": is_equal,
+    "===": is_equal,
+    "!=": lambda a, b: not is_equal(a, b),
+    "!==": lambda a, b: not is_equal(a, b),
+    "<": lambda a, b: difference(a, b) < 0,
+    "<=": lambda a, b: difference(a, b) <= 0,
+    ">": lambda a, b: difference(a, b) > 0,
+    ">=": lambda a, b: difference(a, b) >= 0,
     "+": _plus,
-    "-": _compare,
+    "-": difference,
     "*": lambda a, b: (as_number(a) or 0) * (as_number(b) or 0),
     "/": lambda a, b: (as_number(a) or 0) / (as_number(b) or 0),
     "%": lambda a, b: (as_number(a) or 0) % (as_number(b) or 0),
@@ -240,5 +234,17 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def _operation(sign: str, left: Compiled, right: Compiled) -> Compiled:
+    if sign in LOGICAL:
+        return _logical(sign, left, right)
     operate = OPERATORS[sign]
     return lambda names: operate(left(names), right(names))
+
+
+def _logical(sign: str, left: Compiled, right: Compiled) -> Compiled:
+    """Return `&&` or `||`. The right side is computed only if the left one does not decide."""
+
+    def choose(names: Names) -> Any:
+        value = left(names)
+        return right(names) if is_true(value) == (sign == "&&") else value
+
+    return choose

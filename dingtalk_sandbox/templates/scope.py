@@ -8,7 +8,15 @@ from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.templates.document import CardTemplate
 from dingtalk_sandbox.templates.expressions import evaluate
 from dingtalk_sandbox.templates.references import PLACEHOLDER, is_bound, plain_path
-from dingtalk_sandbox.templates.values import as_number, as_text, find_path, is_true, parse_value
+from dingtalk_sandbox.templates.values import (
+    as_number,
+    as_text,
+    difference,
+    find_path,
+    is_equal,
+    is_true,
+    parse_value,
+)
 
 MAX_TEXT_LENGTH = 50_000
 MAX_EXPRESSION_DEPTH = 8
@@ -192,14 +200,6 @@ class Scope:
         return given.get("value")
 
 
-def _is_equal(left: Any, right: Any) -> bool:
-    return as_text(left) == as_text(right)
-
-
-def _difference(left: Any, right: Any) -> float:
-    return (as_number(left) or 0) - (as_number(right) or 0)
-
-
 def _length(value: Any) -> int:
     return len(value) if isinstance(value, str | list | dict) else 0
 
@@ -209,21 +209,21 @@ def _is_empty(value: Any) -> bool:
 
 
 TESTS: dict[str, Callable[[Any, Any], bool]] = {
-    "equal": _is_equal,
-    "notEqual": lambda a, b: not _is_equal(a, b),
+    "equal": is_equal,
+    "notEqual": lambda a, b: not is_equal(a, b),
     "isTrue": lambda a, _: is_true(a),
     "isFalse": lambda a, _: not is_true(a),
     "isEmpty": lambda a, _: _is_empty(a),
     "isNotEmpty": lambda a, _: not _is_empty(a),
-    "greater": lambda a, b: _difference(a, b) > 0,
-    "greaterEqual": lambda a, b: _difference(a, b) >= 0,
-    "less": lambda a, b: _difference(a, b) < 0,
-    "lessEqual": lambda a, b: _difference(a, b) <= 0,
+    "greater": lambda a, b: difference(a, b) > 0,
+    "greaterEqual": lambda a, b: difference(a, b) >= 0,
+    "less": lambda a, b: difference(a, b) < 0,
+    "lessEqual": lambda a, b: difference(a, b) <= 0,
     "contain": lambda a, b: as_text(b) in a if isinstance(a, str) else b in (a or []),
     "notContain": lambda a, b: as_text(b) not in a if isinstance(a, str) else b not in (a or []),
-    "lengthEqual": lambda a, b: _length(a) == _difference(b, 0),
-    "lengthNotEqual": lambda a, b: _length(a) != _difference(b, 0),
-    "lengthGreater": lambda a, b: _length(a) > _difference(b, 0),
-    "lengthLess": lambda a, b: _length(a) < _difference(b, 0),
+    "lengthEqual": lambda a, b: _length(a) == difference(b, 0),
+    "lengthNotEqual": lambda a, b: _length(a) != difference(b, 0),
+    "lengthGreater": lambda a, b: _length(a) > difference(b, 0),
+    "lengthLess": lambda a, b: _length(a) < difference(b, 0),
 }
 """Tests of a condition. Public examples have the first six and `lengthNotEqual`; the others are assumed."""

@@ -96,6 +96,16 @@ def is_true(value: Any) -> bool:
     return bool(value) and value not in {"false", "0"} if isinstance(value, str) else bool(value)
 
 
+def is_equal(left: Any, right: Any) -> bool:
+    """Return whether two values are shown alike: a number equals its text."""
+    return as_text(left) == as_text(right)
+
+
+def difference(left: Any, right: Any) -> float:
+    """Subtract numbers. What is no number counts as 0."""
+    return (as_number(left) or 0) - (as_number(right) or 0)
+
+
 def find_path(value: Any, path: str) -> Any:
     """Follow a path of keys and indices, such as `rows[0].name`. Returns None if it leads nowhere."""
     for part in path.replace("[", ".").replace("]", "").lstrip(".").split("."):

@@ -53,6 +53,8 @@ NUMBER = (variable("n", "number"), variable("s"), variable("flag", "boolean"))
         ("arrayGet([1, 2, 3], n % 2)", {"n": 3}, "2"),
         ("-n + 7 / 2", {"n": 1}, "2.5"),
         ("n / 0", {"n": 1}, ""),
+        ("n == 0 || 7 / n > 1", {"n": 0}, "true"),
+        ("n != 0 && 7 / n > 1", {"n": 0}, "false"),
         ("nothing.at[0].all", {}, ""),
         ("nothing + 1", {}, "1"),
         ("s ? s : 'empty'", {"s": ""}, "empty"),
