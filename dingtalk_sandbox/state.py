@@ -49,7 +49,7 @@ class AuthCode:
     expires: datetime
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class InterceptedAddresses:
     """What clients are told that reached the sandbox under DingTalk's host names."""
 

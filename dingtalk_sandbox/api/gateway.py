@@ -27,7 +27,7 @@ def open_connection(state: SandboxState, call: Call) -> Json | str:
     value = secrets.token_hex(16)
     expires = state.clock.now() + timedelta(seconds=state.settings.ticket_life)
     state.tickets = {k: t for k, t in state.tickets.items() if t.expires > state.clock.now()}
-    intercepted = call.host == API_HOST
+    intercepted = call.host == API_HOST and bool(state.intercepted.stream)
     state.tickets[value] = Ticket(app=app, topics=topics, expires=expires, intercepted=intercepted)
     endpoint = state.intercepted.stream if intercepted else state.url.replace("http", "ws", 1) + "/connect"
     if _wants_xml(call.headers.get("Accept", "")):

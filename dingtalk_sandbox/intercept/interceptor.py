@@ -16,6 +16,7 @@ from dingtalk_sandbox.intercept.authority import TRUSTSTORE_PASSWORD, Authority
 from dingtalk_sandbox.intercept.hosts import HOSTS, HTTPS_PORT
 from dingtalk_sandbox.intercept.proxy import Proxy
 from dingtalk_sandbox.server import Sandbox
+from dingtalk_sandbox.state import InterceptedAddresses
 
 LOOPBACK = "127.0.0.1"
 
@@ -80,9 +81,10 @@ class Interceptor:
         self._port = await proxy.start(self._host, self._port)
         stack.push_async_callback(proxy.stop)
         targets |= {(name, self._port) for name in names}
-        addresses = self._sandbox.state.intercepted
-        addresses.stream = f"wss://{self._name}:{self._port}{STREAM_PATH}"
-        addresses.oapi = f"https://{OAPI_HOST}"
+        state = self._sandbox.state
+        stream = f"wss://{self._name}:{self._port}{STREAM_PATH}"
+        state.intercepted = InterceptedAddresses(stream=stream, oapi=f"https://{OAPI_HOST}")
+        stack.callback(setattr, state, "intercepted", InterceptedAddresses())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -142,6 +142,18 @@ async def test_a_client_beside_it_keeps_the_plain_addresses(client: Client, inte
     assert (await client.open()).body["endpoint"].startswith("ws://127.0.0.1:")
 
 
+async def test_without_an_interceptor_dingtalks_name_gets_the_plain_addresses(
+    client: Client, sandbox: Sandbox
+) -> None:
+    async with Interceptor(sandbox):
+        pass
+    topics = [{"type": "CALLBACK", "topic": "/v1.0/im/bot/messages/get"}]
+    body = {"clientId": KEY, "clientSecret": SECRET, "subscriptions": topics}
+    headers = {"Host": "api.dingtalk.com", "Accept": "application/json"}
+    door = (await client.post("/v1.0/gateway/connections/open", body, headers=headers)).body
+    assert door["endpoint"] == f"{sandbox.url.replace('http', 'ws')}/connect"
+
+
 async def test_only_the_certificate_is_on_disk_and_goes_at_the_end(sandbox: Sandbox) -> None:
     async with Interceptor(sandbox) as interceptor:
         folder = interceptor.certificate.parent
