@@ -162,12 +162,10 @@ async def _healthz(_: web.Request) -> web.Response:
 
 
 def _page(name: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the handler of a page: the head that all pages have, and what is its own."""
+    text = "".join((PAGE_DIR / part).read_text(encoding="utf-8") for part in ("head.html", name))
+
     async def serve(_: web.Request) -> web.StreamResponse:
-        page = PAGE_DIR / name
-        if not page.exists():
-            return web.Response(
-                text="The page is not installed. The control API is available under /_sandbox/.", status=404
-            )
-        return web.FileResponse(page, headers={"Cache-Control": "no-cache"})
+        return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-cache"})
 
     return serve
