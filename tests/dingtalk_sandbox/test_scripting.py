@@ -1,6 +1,7 @@
 """Scripting: expect, scene files, the pytest fixture, and the documentation of all calls."""
 
 import asyncio
+import json
 import re
 from typing import Any
 
@@ -12,7 +13,8 @@ from dingtalk_sandbox import Sandbox
 from dingtalk_sandbox.control.routes import Control
 from dingtalk_sandbox.pytest_plugin import DingTalk, dingtalk
 from tests import ROOT
-from tests.dingtalk_sandbox.harness import BOTH, GROUP, SAY_HI, Client, card
+from tests.dingtalk_sandbox.harness import BOTH, GROUP, SAY_HI, Client, card, variables
+from tests.dingtalk_sandbox.template_builder import bound, component, export, text, variable
 
 __all__ = ["dingtalk"]
 
@@ -33,6 +35,23 @@ async def test_what_comes_later_is_waited_for(client: Client) -> None:
     await client.api(BOTH, card(cardData={"cardParamMap": {"title": "Nightly", "markdown": "x"}}))
     answer = await waiting
     assert [m["outTrackId"] for m in answer.body["messages"]] == ["run-1"]
+
+
+async def test_what_components_of_a_template_show_is_found(client: Client) -> None:
+    table = {"meta": [{"alias": "a", "aliasName": "任务"}], "data": [{"a": {"value": "主机"}}]}
+    form = {"fields": [{"name": "w", "label": "原因", "type": "SELECT", "options": [{"text": "超时"}]}]}
+    chart = {"type": "pieChart", "data": [{"x": "周一", "y": 1}]}
+    drawn = export(
+        component("Table", data=bound("table")),
+        component("Form", formSchema=bound("form"), submitText=text("提交")),
+        component("Chart", data=bound("chart")),
+        variables=tuple(variable(kind, kind) for kind in ("table", "form", "chart")),
+    )
+    await client.control("templates", {"mine.schema": drawn})
+    values = variables(table=json.dumps(table), form=json.dumps(form), chart=json.dumps(chart))
+    await client.api(BOTH, card(cardTemplateId="mine.schema", cardData=values))
+    for seen in ("任务", "主机", "原因", "超时", "提交", "周一"):
+        assert (await expect(client, contains=seen, within=0)).status == 200, seen
 
 
 async def test_what_does_not_come_is_told_with_what_is_there(client: Client) -> None:

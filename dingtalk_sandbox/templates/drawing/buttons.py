@@ -8,6 +8,9 @@ from dingtalk_sandbox.templates.document import Component
 from dingtalk_sandbox.templates.drawing.canvas import Canvas, Control, key_of
 from dingtalk_sandbox.templates.scope import Scope
 
+TEXT_KEYS = ("title", "tag", "text", "label", "placeholder", "submit", "x", "series")
+NAMED = {"avatar", "unknown"}
+INNER_KEYS = ("children", "columns", "rows", "fields", "options", "points")
 BUTTON_COLOURS = {"blue", "gray", "red", "gold", "green"}
 
 
@@ -97,12 +100,15 @@ def add_area(canvas: Canvas, component: Component, scope: Scope, nodes: list[Jso
     )
 
 
-def texts_of(nodes: list[Json]) -> list[str]:
-    """Return the texts inside nodes, in their order."""
+def texts_of(nodes: list[Any]) -> list[str]:
+    """Return the texts that nodes show, in their order, those of tables, forms and charts included."""
     found: list[str] = []
     for node in nodes:
-        found += [
-            str(node[key]) for key in ("text", "title", "name") if node.get(key) and node["type"] != "icon"
-        ]
-        found += texts_of(node.get("children", []))
+        if isinstance(node, list):  # a row of a table
+            found += texts_of(node)
+            continue
+        keys = (*TEXT_KEYS, "name") if node.get("type") in NAMED else TEXT_KEYS
+        found += [str(node[key]) for key in keys if node.get(key)]
+        inner = [*([node["field"]] if "field" in node else []), *(node.get(key, []) for key in INNER_KEYS)]
+        found += texts_of(inner)
     return found
