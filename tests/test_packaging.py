@@ -22,6 +22,12 @@ BUILD = "import sys; from setuptools.build_meta import build_wheel; build_wheel(
 DINGRUN = "import sys; from bot.__main__ import main; main(sys.argv[1:], prog_name='dingrun')"
 
 
+def build_wheel(source: Path, folder: Path) -> zipfile.ZipFile:
+    """Build the wheel of a source tree, and open it."""
+    subprocess.run([sys.executable, "-c", BUILD, str(folder)], cwd=source, check=True, capture_output=True)  # noqa: S603 - our own program
+    return zipfile.ZipFile(next(folder.glob("*.whl")))
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """Build the wheel from a copy, as setuptools leaves its own files beside the sources."""
@@ -34,8 +40,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
             shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, source / name)
-    subprocess.run([sys.executable, "-c", BUILD, str(folder)], cwd=source, check=True, capture_output=True)  # noqa: S603 - our own program
-    return zipfile.ZipFile(next(folder.glob("*.whl")))
+    return build_wheel(source, folder)
 
 
 @pytest.fixture(scope="module")

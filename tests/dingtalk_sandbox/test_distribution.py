@@ -18,7 +18,9 @@ import yaml
 import dingtalk_sandbox
 from dingtalk_sandbox.__main__ import main
 from tests import ROOT
-from tests.test_packaging import BUILD, SANDBOX_BUILD
+from tests.test_packaging import SANDBOX_BUILD, build_wheel, installed
+
+__all__ = ["installed"]  # of the wheel below
 
 FOLDER = ROOT / "dingtalk_sandbox"
 PROJECT: dict[str, Any] = tomllib.loads((FOLDER / "pyproject.toml").read_text(encoding="utf-8"))
@@ -36,15 +38,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     folder = tmp_path_factory.mktemp("sandbox-wheel")
     source = folder / "dingtalk_sandbox"
     shutil.copytree(FOLDER, source, ignore=shutil.ignore_patterns("__pycache__"))
-    subprocess.run([sys.executable, "-c", BUILD, str(folder)], cwd=source, check=True, capture_output=True)  # noqa: S603 - our own program
-    return zipfile.ZipFile(next(folder.glob("*.whl")))
-
-
-@pytest.fixture(scope="module")
-def installed(wheel: zipfile.ZipFile, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sandbox-installed")
-    wheel.extractall(folder)
-    return folder
+    return build_wheel(source, folder)
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: zipfile.ZipFile) -> None:
