@@ -3,10 +3,8 @@
 import re
 from typing import Any
 
-import aiohttp
 import pytest
 
-from dingtalk_sandbox import Sandbox
 from tests.dingtalk_sandbox.harness import GROUP, SAY_HI, Client
 
 
@@ -163,11 +161,12 @@ async def test_a_wrong_control_call_says_what_is_accepted(client: Client, call_n
     assert answer.body["error"]
 
 
-async def test_the_page_is_not_for_other_websites() -> None:
-    async with Sandbox() as sandbox, aiohttp.ClientSession() as http:
-        headers = {"Origin": "https://evil.example"}
-        async with http.post(f"{sandbox.url}/_sandbox/registration", json={}, headers=headers) as answer:
-            assert answer.status == 403
+@pytest.mark.parametrize(("method", "path"), [("POST", "/_sandbox/registration"), ("GET", "/registration")])
+async def test_neither_page_nor_decision_is_for_other_websites(
+    client: Client, method: str, path: str
+) -> None:
+    answer = await client.call(method, path, headers={"Origin": "https://evil.example"})
+    assert answer.status == 403
 
 
 async def test_of_two_robots_with_one_name_the_connected_one_hears(client: Client) -> None:
