@@ -127,11 +127,14 @@ class Cards:
             self._dialects.card_env.page("digest.md", digest_values(runs, detail, unconfirmed, quiet=quiet))
             for detail in LINE_DETAILS
         )
-        markdown = first_fitting(pages, MAX_DIGEST_BYTES)
+        return self.text_card(title, first_fitting(pages, MAX_DIGEST_BYTES))
+
+    def text_card(self, title: str, markdown: str) -> RenderedCard:
+        """Return a card with a title and a text, and no buttons."""
 
         def params(template: CardTemplate) -> Mapping[str, str]:
             if template.rich:
-                return self._rich.digest(title, markdown)
+                return self._rich.text(title, markdown)
             return template.params(title=title, markdown=markdown, tips="", buttons=[])
 
         own = self._template

@@ -60,8 +60,8 @@ class RichCard:
             **self._form(view),
         }
 
-    def digest(self, title: str, markdown: str) -> Mapping[str, str]:
-        """Return all variables for a card of several runs."""
+    def text(self, title: str, markdown: str) -> Mapping[str, str]:
+        """Return all variables for a card with a text alone, such as the lines of several runs."""
         return self._blank(title) | {"verdict": markdown}
 
     def _blank(self, title: str) -> dict[str, str]:

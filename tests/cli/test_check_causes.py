@@ -323,6 +323,20 @@ async def test_one_of_each_kind_reaches_the_person_is_counted_and_no_group_sees_
     assert booked["api"] == 8  # two probes, card, upload, file, message, work notification and its outcome
 
 
+async def test_the_imported_template_lacks_nothing_and_shows_the_text(tmp_path: Path) -> None:
+    async with Sandbox(scenario={"templates": [vars_of(replace(OWN, published=True))]}) as sandbox:
+        values = service_settings(sandbox, ["example.com"])
+        values["DINGDING"] |= {"CARD_TEMPLATE_ID": OWN.id}
+        values |= {"store": {"url": f"sqlite:///{tmp_path}/d.db"}, "reports": {"dir": str(tmp_path / "r")}}
+        results = await collect_results(Settings.model_validate(values), SendRequest(person="user01"))
+        (card,) = sandbox.state.cards.values()
+    found = {each.name: each.result for each in results}
+    assert found["卡片模板 / card template"] == CheckResult(detail=OWN.id)
+    assert found["卡片 / card"].status is CheckStatus.OK
+    assert card.public["title"] == "DingRun 检查 / check"
+    assert "UTC" in card.public["verdict"]
+
+
 async def test_custom_robots_post_to_their_groups_if_asked(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
         values = service_settings(sandbox, ["example.com"])

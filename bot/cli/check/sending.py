@@ -12,10 +12,10 @@ from bot.config.loader import Settings
 from bot.config.resolve import resolve_webhooks
 from bot.delivery.channels import Channels
 from bot.errors import DingRunError
-from bot.models import Destination, DestinationKind, MarkdownMessage, RenderedCard, SendResult
+from bot.models import Destination, DestinationKind, MarkdownMessage, SendResult
 from bot.ports import Check, CheckResult, Checks, CheckStatus, Messenger
 from bot.runtime import utc_now
-from cards.card_template import CardTemplate
+from bot.wiring.policies import build_cards
 
 TITLE = "DingRun 检查 / check"
 FILE_NAME = "dingrun-check.zip"
@@ -91,10 +91,7 @@ class SendChecks:
         return (other.agent_id if other else self.settings.dingding.agent_id) is not None
 
     async def _send_card(self, messenger: Messenger, to: Destination) -> SendResult:
-        ding = self.settings.dingding
-        template = CardTemplate.chosen(ding.card_template_id, ding.card_variables)
-        params = template.params(title=TITLE, markdown=_text(), tips="", buttons=())
-        card = RenderedCard(template_id=template.id, params=params, headline=TITLE)
+        card = build_cards(self.settings).text_card(TITLE, _text())
         return await messenger.send_card(to, card, f"check-{secrets.token_hex(8)}")
 
 

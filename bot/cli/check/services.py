@@ -75,7 +75,8 @@ async def check_card(settings: Settings) -> CheckResult:
         return CheckResult(status=CheckStatus.SKIPPED, detail=NOT_CONFIGURED)
     ding = settings.dingding
     template = CardTemplate.chosen(ding.card_template_id, ding.card_variables)
-    if lacking := [name for name in NEEDED_VARIABLES if name not in template.mapping]:
+    lacking = [name for name in NEEDED_VARIABLES if name not in template.mapping]
+    if lacking and not template.rich:
         return CheckResult(
             status=CheckStatus.WARN,
             detail=f"{template.id}: DINGDING.CARD_VARIABLES has no {', '.join(lacking)}",

@@ -9,8 +9,7 @@ from bot.cli.init.watch import describe_watched
 from bot.config.settings import Settings
 from bot.errors import DingRunError
 from bot.models import Destination, RenderedCard
-from cards.card_template import CardTemplate
-from cards.render import Cards
+from bot.wiring.policies import build_cards
 
 CARD = "setup_card"
 
@@ -28,13 +27,9 @@ def send_first_card(dialogue: Dialogue, settings: Settings) -> bool:
 
 def render_first_card(settings: Settings, watched: str) -> RenderedCard:
     """Render the card in the language of the settings."""
-    ding = settings.dingding
-    template = CardTemplate.chosen(ding.card_template_id, ding.card_variables)
-    message = Cards(lang=settings.lang, zone=settings.timezone).reply(CARD, watched=watched)
-    title, _, body = message.text.partition("\n")
-    headline = title.strip("*# ")
-    params = template.params(title=headline, markdown=body.strip(), tips="", buttons=[])
-    return RenderedCard(template_id=template.id, params=params, headline=headline)
+    cards = build_cards(settings)
+    title, _, body = cards.reply(CARD, watched=watched).text.partition("\n")
+    return cards.text_card(title.strip("*# "), body.strip())
 
 
 async def _send(settings: Settings, card: RenderedCard) -> None:
