@@ -673,6 +673,14 @@ class CardSearch:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CardFallback:
+    """The content of a card for a public template, which DingTalk does not refuse."""
+
+    template_id: str
+    params: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RenderedCard:
     """Card (卡片), rendered for one template."""
 
@@ -683,11 +691,20 @@ class RenderedCard:
     alert: str = ""  # shown on the lock screen; "" = the headline
     silent: bool = False  # appears without a notification
     search: CardSearch | None = None  # None = the search of DingTalk does not find it
-    fallback: "RenderedCard | None" = None  # the same by a public template, if this one may be refused
+    fallback: CardFallback | None = None  # if this template may be refused
+
+    def by_fallback(self) -> "RenderedCard":
+        """Return this card by the template of its fallback, if it has one."""
+        if self.fallback is None:
+            return self
+        return replace(
+            self, template_id=self.fallback.template_id, params=self.fallback.params, fallback=None
+        )
 
     def made_with(self, template_id: str) -> "RenderedCard":
-        """Return this card, or its fallback if it was sent by that one's template."""
-        return self.fallback if self.fallback and self.fallback.template_id == template_id else self
+        """Return this card by its fallback if it was sent by that one's template, else as it is."""
+        sent_by_fallback = self.fallback is not None and self.fallback.template_id == template_id
+        return self.by_fallback() if sent_by_fallback else self
 
 
 @dataclass(frozen=True, kw_only=True)

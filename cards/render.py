@@ -5,7 +5,7 @@ from copy import copy
 from dataclasses import replace
 
 from bot.downloads import IssuedLink
-from bot.models import CardSearch, Clock, MarkdownMessage, RenderedCard, Report, Run
+from bot.models import CardFallback, CardSearch, Clock, MarkdownMessage, RenderedCard, Report, Run
 from bot.runtime import utc_now
 from cards.buttons import ButtonDesign, draw_buttons
 from cards.card_template import BUTTONS, CardTemplate
@@ -94,10 +94,10 @@ class Cards:
         )
 
     def _with_fallback(self, card: RenderedCard, params: Callable[[], Mapping[str, str]]) -> RenderedCard:
-        """Add the same card by the public template, unless it is by a public template already."""
+        """Add the content for the public template, unless the card is by a public template already."""
         if self._template.is_public:
             return card
-        return replace(card, fallback=replace(card, template_id=BUTTONS.id, params=params()))
+        return replace(card, fallback=CardFallback(template_id=BUTTONS.id, params=params()))
 
     def summary_message(
         self,

@@ -45,7 +45,7 @@ async def send_card(
         if content.fallback is None or not error.template:
             raise
         log.warning("card %s goes by the public template: %s", card.card_id, error)
-        content = content.fallback
+        content = content.by_fallback()
         await update_payload(claim, template=content.template_id, template_error=str(error))
         sent = await _send(claim, messenger, replace(card, content=content))
     refused = DeliveryPayload.of(claim.job).template_error

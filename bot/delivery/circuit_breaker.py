@@ -39,7 +39,7 @@ class CardTemplates:
         """Return the card as it is sent now: by its fallback within an hour after a refusal."""
         refusal = await self._find_refusal(card) if card.fallback else {}
         recent = refusal and self._clock() - datetime.fromisoformat(refusal["last"]) < PROBE_INTERVAL
-        return card.fallback if card.fallback and recent else card
+        return card.by_fallback() if recent else card
 
     async def record_refusal(self, template_id: str, why: str) -> None:
         """Record that a template was refused, and that its fallback was accepted."""
