@@ -71,7 +71,7 @@ async def _send(claim: Claim, messenger: Messenger, card: OutgoingCard) -> SendR
     except TemporaryError as error:
         await update_payload(
             claim,
-            template=payload.template or (card.content.template_id if card.content.fallback else ""),
+            template=payload.template or card.content.template_id,
             card_created=payload.card_created or isinstance(error, CardUndeliveredError),
             card_content=payload.card_content or content,  # the content of the first attempt counts
         )

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -24,6 +25,14 @@ class DeliveryMode(StrEnum):
     MESSAGE = "message"  #: a markdown message of the app's robot, or a work notification
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Refusals:
+    """The refusals of a template so far. Bots that meet one at once agree on its number."""
+
+    ended: int = 0  # how often it was accepted again
+    last: datetime | None = None  # None = it is accepted
+
+
 class CardTemplates:
     """Remembers, in the store, which card templates are refused, and sends by the public one meanwhile.
 
@@ -37,36 +46,35 @@ class CardTemplates:
 
     async def choose(self, card: RenderedCard) -> RenderedCard:
         """Return the card as it is sent now: by its fallback within an hour after a refusal."""
-        refusal = await self._find_refusal(card) if card.fallback else {}
-        recent = refusal and self._clock() - datetime.fromisoformat(refusal["last"]) < PROBE_INTERVAL
-        return card.by_fallback() if recent else card
+        last = (await self._find(card.template_id)).last if card.fallback else None
+        return card.by_fallback() if last and self._clock() - last < PROBE_INTERVAL else card
 
     async def record_refusal(self, template_id: str, why: str) -> None:
         """Record that a template was refused, and that its fallback was accepted."""
-        now = self._clock().isoformat()
-        refusal = json.loads(await self._store.find_value(_template_key(template_id)) or "{}") or {
-            "since": now
-        }
-        await self._store.set_value(_template_key(template_id), json.dumps(refusal | {"last": now}))
-        cause = f"template:{template_id}:{refusal['since']}"
+        refusals = await self._find(template_id)
+        cause = f"template:{template_id}:{refusals.ended}"
         await self._alerts.alert(cause, "template_refused", template=template_id, why=why)
+        await self._store_refusals(template_id, replace(refusals, last=self._clock()))
 
     async def record_success(self, card: RenderedCard) -> None:
         """Record that a card was accepted. A store error is only logged, so that nothing is sent twice."""
         try:
-            refusal = await self._find_refusal(card) if card.fallback else {}
-            if refusal:
-                await self._store.set_value(_template_key(card.template_id), "")
-                cause = f"template_accepted:{card.template_id}:{refusal['since']}"
+            refusals = await self._find(card.template_id) if card.fallback else _Refusals()
+            if refusals.last:
+                cause = f"template_accepted:{card.template_id}:{refusals.ended}"
                 await self._alerts.alert(cause, "template_accepted", template=card.template_id)
+                await self._store_refusals(card.template_id, _Refusals(ended=refusals.ended + 1))
         except TemporaryError as error:
             log.warning("card template %s stays refused: %s", card.template_id, error)
 
-    async def _find_refusal(self, card: RenderedCard) -> dict[str, str]:
-        found: dict[str, str] = json.loads(
-            await self._store.find_value(_template_key(card.template_id)) or "{}"
-        )
-        return found
+    async def _find(self, template_id: str) -> _Refusals:
+        kept = json.loads(await self._store.find_value(_template_key(template_id)) or "{}")
+        last = kept.get("last")
+        return _Refusals(ended=kept.get("ended", 0), last=datetime.fromisoformat(last) if last else None)
+
+    async def _store_refusals(self, template_id: str, refusals: _Refusals) -> None:
+        kept = {"ended": refusals.ended, "last": refusals.last.isoformat() if refusals.last else ""}
+        await self._store.set_value(_template_key(template_id), json.dumps(kept))
 
 
 class CircuitBreaker:

@@ -1,15 +1,19 @@
 """DingTalk refuses our own card template: the card is sent all the same, by the public one, once."""
 
+import asyncio
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
+from bot.delivery.circuit_breaker import CardTemplates
 from bot.errors import CardUndeliveredError, PermanentError, TemporaryError
 from bot.models import Destination, DestinationKind, JobState, Run
 from cards.card_template import BUTTONS
 from tests.chat.test_dispatcher import tap_on
 from tests.conftest import CoreHarness
+from tests.fakes import FakeClock
 
 OPERATOR = Destination(kind=DestinationKind.USER, id="boss")
 OWN = "0c5f0d9e-0000-4000-8000-000000000000.schema"
@@ -118,3 +122,37 @@ async def test_a_public_template_has_no_other_one(core: CoreHarness) -> None:
     core.messenger.trouble_with["card"] = [refused()]
     await finished(core)
     assert core.messenger.cards == {}
+
+
+async def test_a_card_begun_by_the_public_template_is_finished_by_it(core: CoreHarness) -> None:
+    """The answer is lost, and before the next attempt our own template may be tried again."""
+    core.messenger.trouble_with["card"] = [refused()]
+    await finished(core)
+    core.clock.turn(seconds=3_590)
+    core.messenger.trouble_with["card"] = [TemporaryError("answer lost", uncertain=True)]
+    run = await finished(core, "cron:s1:later")
+    core.clock.turn(seconds=60)
+    await core.do_jobs()
+    (job,) = await core.store.find_jobs(run_id=run.id, kind="card")
+    assert job.result["template"] == BUTTONS.id
+
+
+async def test_two_bots_that_meet_the_refusal_at_once_tell_operators_once(core: CoreHarness) -> None:
+    later = FakeClock(core.clock() + timedelta(seconds=1))
+    first, second = (CardTemplates(core.store, core.notices, clock=clock) for clock in (core.clock, later))
+    await asyncio.gather(first.record_refusal(OWN, "unpublished"), second.record_refusal(OWN, "unpublished"))
+    await core.do_jobs()
+    assert len(alerts(core)) == 1
+
+
+async def test_a_template_that_is_refused_again_later_is_told_again(core: CoreHarness) -> None:
+    for cause in ("one", "two"):
+        core.messenger.trouble_with["card"] = [refused()]
+        await finished(core, f"cron:{cause}")
+        core.clock.turn(seconds=3_700)
+        await finished(core, f"cron:{cause}:again")
+        core.clock.turn(seconds=3_700)
+    assert [("不接受" in told, "又能用" in told) for told in alerts(core)] == [
+        (True, False),
+        (False, True),
+    ] * 2
