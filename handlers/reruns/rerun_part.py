@@ -24,13 +24,16 @@ def _can_be_repeated(view: SummaryView) -> bool:
 
 
 def _task_trigger(request: TapRequest) -> TriggerRequest:
-    """Return the request for a run of one task. Raises `UserError` if it is no failed task of the run."""
-    (number,) = request.tap.chosen or ("",)
-    numbers = {str(place): id_ for place, id_ in enumerate(request.run.task_ids, 1)}
+    """Return the request for a run of one task.
+
+    Raises:
+        UserError: It is no failed task of the run that can be run again.
+    """
     failed = {each.task_id for each in request.run.failures if is_repeatable(each)}
-    if numbers.get(number) not in failed:
+    rows = {(str(number),): number for number, id_ in enumerate(request.run.task_ids, 1) if id_ in failed}
+    if request.tap.chosen not in rows:
         raise UserError("tap_no_such_task")
-    repetition = Repetition(run_id=request.run.id, tasks=(int(number),))
+    repetition = Repetition(run_id=request.run.id, tasks=(rows[request.tap.chosen],))
     return tapped_trigger(request, repetition.key(f"submit:{request.key}"))
 
 

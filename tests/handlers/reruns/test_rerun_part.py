@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bot.chat.permissions import AccessPolicy
 from bot.models import CardTap, Person, Run, RunStatus, TaskStatus, Trend, Trigger
 from bot.runs.approvals import Protection
@@ -62,9 +64,13 @@ async def test_a_row_that_did_not_fail_is_not_run(core: CoreHarness) -> None:
     assert await scanned(core, run) == []
 
 
-async def test_a_row_without_a_number_is_not_run(core: CoreHarness) -> None:
+@pytest.mark.parametrize("chosen", [(), ("2", "3")])
+async def test_a_tap_that_names_no_row_or_several_is_not_run(
+    core: CoreHarness, chosen: tuple[str, ...]
+) -> None:
     run = await failed_twice(core)
-    assert "不能单独重跑" in await press(core, tap(run, "rerun_task"))
+    assert "不能单独重跑" in await press(core, tap(run, "rerun_task", *chosen))
+    assert await scanned(core, run) == []
 
 
 async def test_two_taps_on_a_row_are_one_run(core: CoreHarness) -> None:
