@@ -47,12 +47,14 @@ MAX_LINE_BYTES = 65_536  # searched by --count
 MAX_QUIET_BYTES = 1_000_000  # of output that --quiet-ok keeps in memory, the rest is in a file
 MAX_SPOOLED_SENT = 20  # reports of earlier calls that one call sends
 MAX_SPOOL_SECONDS = 7 * 86_400
+MAX_MARK_SECONDS = 14 * 86_400  # longer than DingRun gives a command out
 MAX_SLUG = 60
 MAX_NAME = 40  # characters of the name of a count
 MAX_COUNTS = 20
 MAX_REASON = 300  # characters of the reason of a failure
 LAST_BYTES = 2_000  # of each stream, to find the reason in
 IDLE_SECONDS = 1.0  # between two questions of a runner when the server does not let it wait
+COMMAND_MARK, RUN_MARK = "command-", "running-"  # begin the names of files in the spool folder
 SLUG_PATTERN = r"[a-z0-9_-]{1,60}"
 NOT_EXECUTABLE, NOT_FOUND = 126, 127  # exit status, as of a shell
 START_FIELDS = frozenset({"schedule", "started_at", "labels"})
@@ -790,7 +792,7 @@ def run_command(options: argparse.Namespace) -> int:
 
 def running_path(rid: str) -> str:
     """Return the file that says which process executes a run, for the runner of this host."""
-    return os.path.join(spool_folder(), "running-" + re.sub(r"[^A-Za-z0-9_-]", "_", rid))
+    return os.path.join(spool_folder(), RUN_MARK + re.sub(r"[^A-Za-z0-9_-]", "_", rid))
 
 
 def mark_running(rid: str) -> Optional[Any]:
@@ -826,6 +828,18 @@ def process_of(rid: str) -> int:
             return int(file.read())
         os.unlink(path)
     return 0
+
+
+def sweep(folder: str) -> None:
+    """Remove the marks of commands that are given out no more, and of runs whose process was killed."""
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if not name.startswith((COMMAND_MARK, RUN_MARK)) or time.time() - _modified(path) < MAX_MARK_SECONDS:
+            continue
+        if name.startswith(RUN_MARK):
+            process_of(name[len(RUN_MARK) :])
+        else:
+            os.unlink(path)
 
 
 def could_not_start(reporter: Optional[Reporter], options: argparse.Namespace, error: OSError) -> int:
@@ -896,16 +910,26 @@ class Runner:
     def _take(self, command: Json) -> None:
         """Carry out a command once, whatever happens: the mark on disk comes before the act."""
         refused = ""
-        known = os.path.join(self._folder, "command-" + re.sub(r"[^A-Za-z0-9_-]", "", str(command["id"])))
-        if not os.path.exists(known):
-            with open(known, "w", encoding="utf-8"):
-                pass
-            acts: Dict[str, Callable[[Json], str]] = {"run.rerun": self._start, "run.stop": self._stop}
-            refused = acts.get(str(command.get("type")), self._unknown)(command)
-            if refused:
-                complain("{}: {}".format(command["schedule"], refused))
+        acts: Dict[str, Callable[[Json], str]] = {"run.rerun": self._start, "run.stop": self._stop}
+        try:
+            if self._mark(str(command["id"])):
+                refused = acts.get(str(command.get("type")), self._unknown)(command)
+        except OSError as error:  # such as a full disk, or a process that has ended just now
+            refused = f"{self._host}: {error.strerror}"
+        if refused:
+            complain("{}: {}".format(command["schedule"], refused))
         outcome = {"outcome": "refused", "reason": refused} if refused else {"outcome": "accepted"}
         self._server.send("POST", "/v1/commands/{}/done".format(command["id"]), outcome)
+
+    def _mark(self, id_: str) -> bool:
+        """Write down that a command is carried out. False if it was before."""
+        sweep(self._folder)
+        try:
+            path = os.path.join(self._folder, COMMAND_MARK + re.sub(r"[^A-Za-z0-9_-]", "", id_))
+            with open(path, "x", encoding="utf-8"):
+                return True
+        except FileExistsError:
+            return False
 
     def _start(self, command: Json) -> str:
         words = self._allowed.get(command["schedule"])
@@ -924,8 +948,6 @@ class Runner:
         signal.pthread_sigmask(signal.SIG_BLOCK, RUNNER_SIGNALS)  # the child unblocks them when it is ready
         try:
             self._children[rid] = subprocess.Popen(argv, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
-        except OSError as error:
-            return str(error)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, RUNNER_SIGNALS)
         return ""

@@ -1,5 +1,6 @@
 """A runner executes what its own command line allows, once, and stops it when asked."""
 
+import os
 import subprocess
 
 from tests.exec.conftest import LIMIT_SECONDS, Recorder, Wrapper
@@ -97,6 +98,33 @@ def test_a_process_that_has_died_is_not_stopped(wrapper: Wrapper, recorder: Reco
     wait_until(recorder, done=1, ends=0)
     runner.stop()
     assert outcomes(recorder) == [("c2", "refused")]
+
+
+def test_a_command_that_cannot_be_marked_is_refused_and_ends_no_runner(
+    wrapper: Wrapper, recorder: Recorder
+) -> None:
+    """As on a full disk: what is not marked might be executed twice."""
+    offer(recorder, RERUN | {"id": "c" * 300}, RERUN)
+    runner = Running(wrapper, "exit 4")
+    wait_until(recorder, done=2, ends=1)
+    runner.stop()
+    assert [outcome for _, outcome in outcomes(recorder)] == ["refused", "accepted"]
+
+
+def test_old_marks_are_removed(wrapper: Wrapper, recorder: Recorder) -> None:
+    wrapper.spool.mkdir()
+    old, new = ("command-old", "running-dead"), ("command-new", "running-new")
+    for name in (*old, *new):
+        (wrapper.spool / name).touch()
+    for name in old:
+        os.utime(wrapper.spool / name, (0, 0))
+    offer(recorder, RERUN)
+    runner = Running(wrapper, "true")
+    wait_until(recorder, done=1, ends=1)
+    runner.stop()
+    left = {path.name for path in wrapper.spool.iterdir()}
+    assert left >= {*new, "command-c1"}
+    assert left.isdisjoint(old)
 
 
 def test_an_allowed_command_may_have_options_of_its_own(wrapper: Wrapper, recorder: Recorder) -> None:
