@@ -21,7 +21,8 @@ MAX_TEXT_BYTES = 1_500  # of a markdown variable
 MAX_TIPS_BYTES = 900
 MAX_JSON_BYTES = 3_000  # of a table or a form; all variables together may have 100 KB (0004)
 MAX_ROWS = 10
-MAX_OPTIONS = 30  # of a form; more targets are written, one on each line
+MIN_OPTIONS = 2  # of a form
+MAX_OPTIONS = 30  # more targets are written, one on each line
 MAX_TARGET_CHARACTERS = 60
 MAX_REASON_CHARACTERS = 80
 MAX_SHOWN_RUNS = 10
@@ -172,7 +173,7 @@ class RichCard:
     def _form(self, view: SummaryView) -> dict[str, str]:
         """Return the form that runs chosen targets of the schedule again. Those that failed are chosen."""
         targets = view.run.schedule.targets
-        if len(targets) < MIN_SHOWN_RUNS or self._design(view, ButtonPlace.FORM) is None:
+        if len(targets) < MIN_OPTIONS or self._design(view, ButtonPlace.FORM) is None:
             return {}
         failed = {word for failure in view.run.failures for word in failure.target.split()}
         chosen = [index for index, target in enumerate(targets) if target in failed]
