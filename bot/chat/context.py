@@ -70,7 +70,7 @@ class ChatQuota:
 
 @dataclass(frozen=True, kw_only=True)
 class Guards:
-    """What keeps an act from happening twice, by accident, or by one person alone."""
+    """Checks that keep an act from happening twice, by accident, or by one person alone."""
 
     starts: RunStarts
     approvals: Approvals
@@ -79,7 +79,7 @@ class Guards:
 
 @dataclass(frozen=True, kw_only=True)
 class People:
-    """Who is who, what each was asked last, and their logins to the web pages."""
+    """Names of people and groups, what each person was asked last, and their logins to the web pages."""
 
     users: UserDirectory
     groups: GroupDirectory

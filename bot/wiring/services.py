@@ -152,13 +152,7 @@ class _Builder:
         self._audit_log = build_audit_log(
             settings, adapters.stores, adapters.clock, on_entry=count_commands(adapters.metrics)
         )
-        ways = AlertChannels(
-            operators=resolve_operators(settings),
-            channels=adapters.channels,
-            direct=adapters.direct_channels,
-            last_resort=adapters.last_resort,
-        )
-        self._alerts = OperatorAlerts(self._jobs, channels=ways, cards=self._cards)
+        self._alerts = OperatorAlerts(self._jobs, channels=self._alert_channels(), cards=self._cards)
         self._delivery_services = self._build_delivery_services()
         self._lapse_alerts = LapseAlerts(
             self._delivery_services, adapters.stores.lapses, self._overrides, enabled=settings.notify.lapses
@@ -205,6 +199,14 @@ class _Builder:
             audit_log=self._audit_log,
             dispatcher=self._dispatcher(context),
             context=context,
+        )
+
+    def _alert_channels(self) -> AlertChannels:
+        return AlertChannels(
+            operators=resolve_operators(self._settings),
+            channels=self._adapters.channels,
+            direct=self._adapters.direct_channels,
+            last_resort=self._adapters.last_resort,
         )
 
     def _build_delivery_services(self) -> DeliveryServices:
