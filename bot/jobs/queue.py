@@ -7,24 +7,28 @@ when its lease expires. Jobs run in pools, so that slow exports do not delay rep
 import asyncio
 import logging
 import math
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.errors import DingRunError, RateLimited, TemporaryError
+from bot.errors import DingRunError, TemporaryError
+from bot.jobs.outcomes import (
+    UNKNOWN_SENDING,
+    Outcome,
+    log_outcome,
+    outcome_of_bug,
+    outcome_of_failure,
+    outcome_of_success,
+)
 from bot.jobs.pool import Pool, WorkerPool
-from bot.jobs.retry import wait_before_retry
 from bot.models import Clock, Job, JobState
 from bot.ports import Capabilities, Sending, Store, TextRepeat, unmarked
-from bot.telemetry.logging import fields, log_context, redacted
+from bot.telemetry.logging import log_context
 from bot.telemetry.loops import loop_step, report_error
 
 log = logging.getLogger(__name__)
 
-MAX_ATTEMPTS_KEPT = 12  # the last ones of a job
-RATE_LIMIT_SECONDS = 1.0  # until the next attempt, if the limit does not say when it ends
 NO_SKEW = timedelta()
 
 Result = Mapping[str, object]
@@ -102,13 +106,6 @@ class Claim:
         async with self._writing:  # the heartbeat and the job write the same row
             self.job = replace(self.job, **changes)  # type: ignore[arg-type]
             return await self._store.save_job(self.job)
-
-
-def _log_level(outcome: Mapping[str, object]) -> int:
-    """Return the log level: debug for a postponement, warning for a retry, error for a job given up."""
-    if outcome["state"] is JobState.TODO:
-        return logging.WARNING if "failures" in outcome else logging.DEBUG
-    return logging.INFO if outcome["state"] is JobState.DONE else logging.ERROR
 
 
 async def _do_nothing(job: Job) -> None:
@@ -233,36 +230,21 @@ class Jobs:
             raise
         await self._store_outcome(claim, kind, outcome, started)
 
-    async def _outcome(self, claim: Claim, kind: JobKind) -> dict[str, object]:
+    async def _outcome(self, claim: Claim, kind: JobKind) -> Outcome:
         if claim.job.send_attempted:
-            return {"state": JobState.UNCONFIRMED, "error": "may have been sent before the process died"}
+            return UNKNOWN_SENDING
         try:
             result = await self._act(claim, kind)
         except Postpone as wait:
             return {"state": JobState.TODO, "due_at": wait.due}
-        except TemporaryError as error:
-            claim.error = error
-            return self._after_failure(claim.job, error) | self._tried(claim.job, error)
         except DingRunError as error:
             claim.error = error
-            return {"state": JobState.DEAD, "error": redacted(str(error))} | self._tried(claim.job, error)
+            return outcome_of_failure(claim.job, error, self.clock())
         except Exception as error:  # the edge of the job loop: one bug must not stop other jobs
             claim.error = error
             log.exception("job %s failed with an unexpected error", claim.job.id)
-            return self._after_failure(claim.job, TemporaryError(type(error).__name__, uncertain=True))
-        tries = {"tries": claim.job.result["tries"]} if "tries" in claim.job.result else {}
-        return {"state": JobState.DONE, "result": {**result, **tries}, "error": ""}
-
-    def _tried(self, job: Job, error: DingRunError) -> dict[str, object]:
-        """Return the result of the job with this failed attempt added, for the audit trail."""
-        if isinstance(error, RateLimited):  # nothing was sent
-            return {}
-        before = job.result.get("tries")
-        tries = [
-            *(before if isinstance(before, list) else []),
-            [self.clock().isoformat(), redacted(str(error))],
-        ]
-        return {"result": {**job.result, "tries": tries[-MAX_ATTEMPTS_KEPT:]}}
+            return outcome_of_bug(claim.job, error, self.clock())
+        return outcome_of_success(claim.job, result)
 
     async def _act(self, claim: Claim, kind: JobKind) -> Result:
         act = asyncio.ensure_future(kind.run(claim))
@@ -286,33 +268,7 @@ class Jobs:
                     act.cancel()
                     return
 
-    def _after_failure(self, job: Job, error: TemporaryError) -> dict[str, object]:
-        if isinstance(error, RateLimited):
-            due = self.clock() + timedelta(seconds=error.retry_after or RATE_LIMIT_SECONDS)
-            return {
-                "state": JobState.TODO,
-                "due_at": due,
-                "send_attempted": False,
-                "error": redacted(str(error)),
-            }
-        if error.uncertain and job.send_attempted:
-            return {"state": JobState.UNCONFIRMED, "error": redacted(str(error))}
-        failures = job.failures + 1
-        wait = wait_before_retry(failures, error, spread=random.random())  # noqa: S311 - no secret in it
-        if wait is None:
-            return {"state": JobState.DEAD, "error": redacted(str(error)), "failures": failures}
-        due = self.clock() + wait
-        changes = {
-            "failures": failures,
-            "due_at": due,
-            "send_attempted": False,
-            "error": redacted(str(error)),
-        }
-        return {"state": JobState.TODO, **changes}
-
-    async def _store_outcome(
-        self, claim: Claim, kind: JobKind, outcome: dict[str, object], started: datetime
-    ) -> None:
+    async def _store_outcome(self, claim: Claim, kind: JobKind, outcome: Outcome, started: datetime) -> None:
         now = self.clock()
         ended = JobState(str(outcome["state"])).ended
         changes = {
@@ -331,22 +287,10 @@ class Jobs:
                 self._pools.reschedule()
         except DingRunError as error:  # the job runs again when its lease expires
             log.warning("the outcome of job %s could not be stored: %s", claim.job.id, error)
-            return
         except Exception as error:  # noqa: BLE001 - the edge of the job loop: the reconciler repairs it
             report_error("outcome of a job", error)
-            return
-        ms = (now - started).total_seconds() * 1000
-        job = claim.job
-        known = fields(job=job.id, kind=job.kind, outcome=job.state.value, ms=round(ms), attempt=job.attempts)
-        log.log(
-            _log_level(outcome),
-            "job %s %s in %d ms %s",
-            job.id,
-            outcome["state"],
-            ms,
-            job.error,
-            extra=known,
-        )
+        else:
+            log_outcome(claim.job, outcome, now - started)
 
     async def give_back(self, claim: Claim) -> None:
         """Release a job when the process stops, unless its request may have been sent."""
