@@ -24,7 +24,7 @@ from bot.stores.dump import KINDS, Dumpable
 from bot.stores.mongo.staging import PREFIX
 from bot.stores.mongo.store import COLLECTIONS
 from bot.stores.sqlite.dump import TABLES
-from bot.stores.sqlite.store import SCHEMA_VERSION
+from bot.stores.sqlite.migrations import SCHEMA_VERSION
 from bot.wiring.stores import StoreSet, open_stores
 from tests.factories import (
     NOW,

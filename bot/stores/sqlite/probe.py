@@ -6,7 +6,8 @@ from pathlib import Path
 
 from bot.errors import ConfigError, TemporaryError
 from bot.files import folder_problem, nearest_existing
-from bot.stores.sqlite.store import BUSY_SECONDS, SCHEMA_VERSION
+from bot.stores.sqlite.migrations import SCHEMA_VERSION
+from bot.stores.sqlite.store import BUSY_SECONDS
 
 LOCK_ERRORS = ("locked", "busy")
 

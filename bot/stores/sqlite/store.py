@@ -18,33 +18,10 @@ from bot.files import close_to_others, make_private_file, make_private_folder
 from bot.models import UNDELIVERED_STATES, Job, JobState, Report, Run, RunStatus
 from bot.stores.encoding import storable_values
 from bot.stores.sqlite.batches import StatementBatches
+from bot.stores.sqlite.migrations import migrate
 from bot.stores.sqlite.rows import JOBS, REPORTS, RUNS, models, stamp
 from bot.stores.sqlite.sql import array, filters, insert
 
-MIGRATIONS_FOLDER = Path(__file__).parent / "migrations"
-MIGRATIONS = (
-    "0001_initial.sql",
-    "0002_ledger.sql",
-    "0003_links.sql",
-    "0004_indexes.sql",
-    "0005_download_resumes.sql",
-    "0006_payload_retention.sql",
-    "0007_findings.sql",
-    "0008_undelivered.sql",
-    "0009_field_names.sql",
-    "0010_export_requests.sql",
-    "0011_audit.sql",
-    "0012_overrides.sql",
-    "0013_trend.sql",
-    "0014_reservations.sql",
-    "0015_lapses.sql",
-    "0016_documents.sql",
-    "0017_people_of_runs.sql",
-    "0018_stop_approval.sql",
-    "0019_muted_before.sql",
-    "0020_assets_deleted.sql",
-)  # the first one creates schema version 1, the second one migrates it to 2, and so on
-SCHEMA_VERSION = len(MIGRATIONS)
 BUSY_SECONDS = 5.0
 MAX_BUSY_RETRIES = 50
 NO_LIMIT = -1  # as SQLite writes it
@@ -133,7 +110,8 @@ class SqliteStore:
             self._connection.row_factory = sqlite3.Row
             for pragma in PRAGMAS:
                 await self._set_pragma(self._connection, f"pragma {pragma}")
-            await self._migrate()
+            async with self.transaction():  # several processes may try at once, and one does it
+                await migrate(self._connection, self._path)
         except (OSError, sqlite3.OperationalError) as error:
             await self.close()
             raise ConfigError(f"store.url: {self._path} cannot be used: {error}") from error
@@ -167,20 +145,6 @@ class SqliteStore:
             else:
                 return
         await connection.execute(sql)
-
-    async def _migrate(self) -> None:
-        """Migrate the file to the current schema. Several processes may try at once, and one does it."""
-        async with self.transaction():
-            ((version,),) = await self._db.execute_fetchall("pragma user_version")
-            if version > SCHEMA_VERSION:
-                raise ConfigError(
-                    f"store.url: {self._path} was written by a newer DingRun (schema {version}, this one"
-                    f" knows {SCHEMA_VERSION}): start that version, or name another file"
-                )
-            for name in MIGRATIONS[version:]:
-                for statement in (MIGRATIONS_FOLDER / name).read_text(encoding="utf-8").split(";"):
-                    await self._db.execute(statement)
-            await self._db.execute(f"pragma user_version = {SCHEMA_VERSION}")
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

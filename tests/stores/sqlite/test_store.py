@@ -13,8 +13,9 @@ import pytest
 from bot.errors import ConfigError, PermanentError, TemporaryError
 from bot.models import Findings, PushStatus, TaskCounts
 from bot.stores.sqlite.links import SqliteLinks
+from bot.stores.sqlite.migrations import MIGRATIONS, MIGRATIONS_FOLDER
 from bot.stores.sqlite.rows import DOWNLOADS, JOBS, RUNS
-from bot.stores.sqlite.store import MIGRATIONS, MIGRATIONS_FOLDER, SqliteStore, sqlite_path
+from bot.stores.sqlite.store import SqliteStore, sqlite_path
 from tests import ROOT
 from tests.factories import NOW, make_download, make_job, make_link, make_run, make_schedule
 

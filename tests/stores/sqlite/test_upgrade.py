@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from bot.models import JobState, PushStatus, RunStatus, new_job
+from bot.stores.sqlite.migrations import MIGRATIONS, MIGRATIONS_FOLDER
 from bot.stores.sqlite.rows import JOBS, RUNS, TASKS
-from bot.stores.sqlite.store import MIGRATIONS, MIGRATIONS_FOLDER, SqliteStore
+from bot.stores.sqlite.store import SqliteStore
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import NOW, make_run, make_schedule, make_task
 from tests.fakes import FakeClock
