@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,12 +25,13 @@ DATABASE = "dingrun.db"
 REPORTS = "reports"  # folder of the report files
 MANIFEST = "manifest.json"  # written last
 FAST = 1  # compression level
+DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)  # of a file that is read
 CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """What a backup file holds."""
+    """Contents of a backup file."""
 
     made_at: datetime
     version: str  # of the DingRun that wrote it
@@ -102,7 +104,7 @@ def extract_backup(path: Path, folder: Path) -> Contents:
             found = {name: _extract(archive, name, folder / name) for name in contents.digests}
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
-    except zipfile.BadZipFile as error:
+    except DAMAGES as error:
         raise PermanentError(f"{path} is damaged or no backup: {error}") from None
     if changed := [name for name, digest in contents.digests.items() if found[name] != digest]:
         raise PermanentError(f"{path} is damaged: {changed[0]} changed after it was made")

@@ -5,6 +5,7 @@ Until the last step, the old store is as it was: everything is verified, migrate
 
 import asyncio
 import os
+import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from bot.cli.backup_file import DATABASE, REPORTS, Contents, extract_backup
 from bot.config.settings import Settings
 from bot.errors import ConfigError, PermanentError, TemporaryError
-from bot.files import make_private_folder
+from bot.files import UNFINISHED_SUFFIX, make_private_file, make_private_folder
 from bot.models import JobState
 from bot.ports import Store
 from bot.stores.dump import HISTORY_KINDS, copy_records
@@ -74,10 +75,11 @@ def _bring_reports(source: Path, reports: Path, paths: list[str]) -> None:
 
 def _move(source: Path, target: Path) -> None:
     """Move a file, also to another disk, so that it appears at once."""
-    part = target.with_name(f"{target.name}.part")
-    part.unlink(missing_ok=True)
-    with source.open("rb") as read, part.open("xb") as written:
-        os.sendfile(written.fileno(), read.fileno(), 0, source.stat().st_size)
+    part = target.with_name(target.name + UNFINISHED_SUFFIX)
+    make_private_file(part)
+    with source.open("rb") as read, part.open("wb") as written:
+        shutil.copyfileobj(read, written)
+        written.flush()
         os.fsync(written.fileno())
     part.replace(target)
 

@@ -290,9 +290,25 @@ def rewritten(file: Path, name: str, data: bytes) -> None:
             archive.writestr(each, held)
 
 
+def changed(file: Path, at: int, data: bytes) -> None:
+    """Change bytes of a file, as a bad disk does."""
+    held = file.read_bytes()
+    file.write_bytes(held[:at] + data + held[at + len(data) :])
+
+
+def content_start(file: Path, name: str) -> int:
+    """Where the content of a member starts: after its header, 30 bytes and its name."""
+    with zipfile.ZipFile(file) as archive:
+        return archive.getinfo(name).header_offset + 30 + len(name)
+
+
 @pytest.mark.parametrize(
     ("damage", "error"),
     [
+        (lambda file: changed(file, content_start(file, DATABASE) + 20, b"\xff" * 8), "is damaged"),
+        (lambda file: changed(file, content_start(file, f"reports/{FILES[0]}") + 20, b"x"), "is damaged"),
+        (lambda file: changed(file, file.read_bytes().index(b"PK\x01\x02") + 8, b"\x01"), "is damaged"),
+        (lambda file: changed(file, file.read_bytes().index(b"PK\x01\x02") + 10, b"\x63"), "is damaged"),
         (lambda file: file.write_bytes(file.read_bytes()[:-40]), "no backup"),
         (lambda file: file.write_bytes(b"text"), "no backup"),
         (lambda file: rewritten(file, f"reports/{FILES[0]}", b"other"), f"{FILES[0]} changed"),
