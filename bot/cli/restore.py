@@ -10,6 +10,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bot.cli.audited import record_done
 from bot.cli.backup_file import DATABASE, REPORTS, Contents, extract_backup
 from bot.config.settings import Settings
 from bot.errors import ConfigError, PermanentError, TemporaryError
@@ -40,6 +41,7 @@ async def restore(settings: Settings, source: Path, *, force: bool) -> Contents:
             folder = Path(name)
             contents = await asyncio.to_thread(extract_backup, source, folder)
             await _migrate(folder / DATABASE, source)
+            await _record(settings, folder / DATABASE, source)
             await asyncio.to_thread(_bring_reports, folder / REPORTS, reports, contents.reports)
             if in_mongodb:
                 await _replace_mongo(settings, folder / DATABASE, contents.reports, force=force)
@@ -62,6 +64,16 @@ async def _migrate(database: Path, source: Path) -> None:
         await store.close()
     if found != "ok":
         raise PermanentError(f"{source} is damaged: {found}")
+
+
+async def _record(settings: Settings, database: Path, source: Path) -> None:
+    """Record the restore in the audit of the restored store, which is in place only if it succeeds."""
+    stores = sqlite_stores(SqliteStore(database))
+    try:
+        await stores.store.open()
+        await record_done(settings, stores, "restore", source.name)
+    finally:
+        await stores.store.close()
     await asyncio.to_thread(seal, database)
 
 

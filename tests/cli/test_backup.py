@@ -3,7 +3,7 @@
 import sqlite3
 import zipfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from bot.__main__ import main
+from bot.cli.audited import user_name
 from bot.cli.backup import back_up
 from bot.cli.backup_file import DATABASE, MANIFEST
 from bot.cli.restore import restore
 from bot.config.settings import Settings
 from bot.errors import ConfigError, DingRunError, PermanentError, TemporaryError
-from bot.models import Mute, Person, RunStatus
+from bot.models import AuditChannel, AuditEntry, AuditOutcome, Mute, Person, RunStatus
 from bot.mongo import Mongo
 from bot.ports import StoredDocument
 from bot.runtime import utc_now
@@ -24,6 +25,7 @@ from bot.stores.dump import KINDS, Dumpable
 from bot.stores.mongo.staging import PREFIX
 from bot.stores.mongo.store import COLLECTIONS
 from bot.stores.sqlite.dump import TABLES
+from bot.stores.sqlite.files import schema_version
 from bot.stores.sqlite.migrations import SCHEMA_VERSION
 from bot.wiring.stores import StoreSet, open_stores
 from tests.factories import (
@@ -43,6 +45,7 @@ from tests.mongo_server import Database, database_for
 LATER = NOW + timedelta(seconds=30)
 ODD = timedelta(microseconds=123_457)
 DIGEST = "0" * 64
+ACCEPTED = AuditOutcome.ACCEPTED
 FILES = "2026-11-24/r1.xlsx", "2026-11-24/upload.zip"
 
 
@@ -128,8 +131,21 @@ async def records(moving: Dumpable) -> dict[str, list[object]]:
 
 
 async def everything(url: str) -> dict[str, list[object]]:
+    """Everything but the entries that the backup and the restore themselves make."""
     async with opened(url) as stores:
-        return await records(stores.moving)
+        held = await records(stores.moving)
+    return held | {"audit": [each for each in held["audit"] if not is_command(each)]}
+
+
+def is_command(record: object) -> bool:
+    return isinstance(record, AuditEntry) and record.channel is AuditChannel.CLI
+
+
+async def commands(url: str) -> list[tuple[str, AuditOutcome, str]]:
+    """What the audit says of the command line: what, its outcome, who."""
+    async with opened(url) as stores:
+        found = [each for each in await stores.audit.find_entries() if is_command(each)]
+    return [(each.said, each.outcome, each.actor.name) for each in found]
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -178,6 +194,43 @@ async def test_reports_in_gridfs_are_part_of_it(
         (tmp_path / "cache" / path).unlink()
     contents = await back_up(there, tmp_path / "second.zip")
     assert contents.reports == list(FILES)
+
+
+async def test_the_audit_says_who_made_a_backup_and_who_restored_it(
+    here: Settings, address: str, file: Path, tmp_path: Path
+) -> None:
+    there = settings_for(address, tmp_path / "there" / "reports")
+    await fill(here.store.url)
+    await back_up(here, file)
+    await restore(there, file, force=False)
+    assert await commands(here.store.url) == [("dingrun backup backup.zip", ACCEPTED, user_name())]
+    assert await commands(address) == [("dingrun restore backup.zip", ACCEPTED, user_name())]
+    await back_up(there, tmp_path / "second.zip")
+    assert [said for said, *_ in await commands(address)] == [
+        "dingrun backup second.zip",
+        "dingrun restore backup.zip",
+    ]
+
+
+async def test_a_backup_does_not_migrate_an_older_store(here: Settings, file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "here" / "dingrun.db"
+    await fill(here.store.url)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"pragma user_version = {SCHEMA_VERSION - 1}")
+    await back_up(here, file)
+    assert schema_version(path) == SCHEMA_VERSION - 1
+
+
+async def test_a_store_that_cannot_be_written_can_be_backed_up(
+    here: Settings, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> None:
+        raise TemporaryError("database or disk is full")
+
+    await fill(here.store.url)
+    monkeypatch.setattr("bot.cli.backup.record_done", full)
+    await back_up(here, file)
+    assert list(backups(file)) == ["backup.zip"]
 
 
 async def test_a_restored_store_goes_on_where_the_old_one_was(

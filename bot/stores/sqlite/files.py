@@ -35,6 +35,12 @@ def seal(path: Path) -> None:
         raise TemporaryError(f"{path} is open: stop all bots and commands on it first") from None
 
 
+def schema_version(path: Path) -> int:
+    """Return the version of the schema of a store."""
+    with closing(sqlite3.connect(path)) as db:
+        return int(db.execute("pragma user_version").fetchone()[0])
+
+
 def has_history(path: Path) -> bool:
     """Return whether a file of any schema, or another database, has more than a first start stores."""
     try:
