@@ -326,7 +326,10 @@ class RetentionStore(Protocol):
     """Deletes what has become too old, at most `limit` records at once. Each method is repeatable."""
 
     async def find_old_runs(self, since: datetime, before: datetime, *, limit: int) -> Sequence[Run]:
-        """Return ended runs that started after `since` and before `before`, the oldest first."""
+        """Return ended runs that started after `since` and before `before`, the oldest first.
+
+        There are more than `limit` if others started at the same time as the last of them.
+        """
 
     async def delete_runs(self, run_ids: Collection[str]) -> None:
         """Delete runs with their jobs, reports, links, downloads and tasks. The runs are deleted last.
@@ -342,6 +345,9 @@ class RetentionStore(Protocol):
 
     async def delete_documents(self, collection: str, ids: Collection[str]) -> None:
         """Delete documents by id. Unknown ids are ignored."""
+
+    async def delete_values(self, keys: Collection[str]) -> None:
+        """Delete what `Store.set_value` has stored. Unknown keys are ignored."""
 
 
 class TaskStore(Protocol):

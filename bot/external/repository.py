@@ -144,6 +144,11 @@ def document_ids(runs: Sequence[ExternalRun]) -> Mapping[str, Sequence[str]]:
     return {RUNS: [run.id for run in runs], KEYS: [_key(run.slug, run.client_id) for run in runs]}
 
 
+def uploads_key(run_id: str) -> str:
+    """Return the key of the value that says which uploads of a run are part of its report."""
+    return f"uploads:{run_id}"
+
+
 class ExternalSchedules:
     """The schedules that other systems execute: those of the settings, and those that came by the API."""
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from bot.external.repository import ExternalRuns, document_ids
+from bot.external.repository import ExternalRuns, document_ids, uploads_key
 from bot.models import Clock, Run
 from bot.ports import RetentionStore, Store, TaskStore
 
@@ -112,6 +112,7 @@ class RunRetention:
         external = await self._records.external.find_all(run_ids)
         for collection, ids in document_ids(external).items():
             await self._records.retention.delete_documents(collection, ids)
+        await self._records.retention.delete_values([uploads_key(run_id) for run_id in run_ids])
 
     async def _without_newest(self, runs: Sequence[Run]) -> Sequence[Run]:
         """Leave out the newest runs of each schedule."""

@@ -22,7 +22,7 @@ from bot.external.merge import (
     tasks_of,
 )
 from bot.external.models import ExternalRun, ReportedStatus, schedule_id
-from bot.external.repository import MAX_ATTEMPTS, ExternalRecords, Leftover
+from bot.external.repository import MAX_ATTEMPTS, ExternalRecords, Leftover, uploads_key
 from bot.jobs.queue import Jobs
 from bot.models import (
     ExportStatus,
@@ -163,7 +163,7 @@ class RunReports:
         if run.status is RunStatus.RUNNING:
             uploads = _uploads(external)
             if uploads:  # they will be part of the report
-                await self._store.set_value(_reported_key(run.id), uploads)
+                await self._store.set_value(uploads_key(run.id), uploads)
             await self._runs.finish(run, _tasks(external, run.schedule), ended_at=external.ended_at)
         elif has_real_end(external):
             await self._correct(run, external)
@@ -178,7 +178,7 @@ class RunReports:
 
         The card shows the new counts, and the file follows where none has been sent.
         """
-        known, current = await self._store.find_value(_reported_key(run.id)), _uploads(external)
+        known, current = await self._store.find_value(uploads_key(run.id)), _uploads(external)
         if known == current or run.status is not RunStatus.FINISHED:
             return
         now = self._clock()
@@ -191,7 +191,7 @@ class RunReports:
         for job in jobs_for_finished_run(reported, now + LATE_EXPORT_DELAY):
             if job.kind == "file":
                 await self._jobs.add(job)
-        await self._store.set_value(_reported_key(run.id), current)
+        await self._store.set_value(uploads_key(run.id), current)
 
     async def _correct(self, run: Run, external: ExternalRun) -> None:
         """Replace the presumed outcome of a run by the reported one."""
@@ -277,11 +277,6 @@ def _tasks(external: ExternalRun, schedule: Schedule) -> Mapping[str, Task]:
     """Return the tasks of a run under the ids by which the engine router knows them."""
     prefix = f"{schedule.engine}/" if schedule.engine else ""
     return {f"{prefix}{id_}": replace(task, id=f"{prefix}{id_}") for id_, task in tasks_of(external).items()}
-
-
-def _reported_key(run_id: str) -> str:
-    """Return the key under which the uploads are stored that are part of the report."""
-    return f"uploads:{run_id}"
 
 
 def _uploads(external: ExternalRun) -> str:

@@ -38,6 +38,18 @@ async def test_old_runs_are_the_ended_ones_of_a_span_oldest_first(stores: StoreS
     assert [run.id for run in await stores.retention.find_old_runs(NOW - DAY, NOW + DAY, limit=1)] == ["r0"]
 
 
+async def test_old_runs_of_the_same_instant_come_together(stores: StoreSet) -> None:
+    """As of a cron time, or of a system whose times have whole seconds: the next batch begins after it."""
+    for number in range(5):
+        start = NOW if number else NOW - DAY
+        await stores.store.add_run(make_run(id=f"r{number}", start_time=start, status=RunStatus.FINISHED))
+    await stores.store.add_run(make_run(id="open", start_time=NOW))
+    await stores.store.add_run(make_run(id="next", start_time=NOW + DAY, status=RunStatus.FINISHED))
+    found = await stores.retention.find_old_runs(NOW - 2 * DAY, NOW + 2 * DAY, limit=2)
+    assert [run.id for run in found] == ["r0", "r1", "r2", "r3", "r4"]
+    assert await stores.retention.find_old_runs(NOW + 2 * DAY, NOW + 3 * DAY, limit=2) == []
+
+
 async def test_runs_are_deleted_with_all_that_belongs_to_them_and_others_stay(stores: StoreSet) -> None:
     for id_ in ("old", "new"):
         await stores.store.add_run(make_run(id=id_, status=RunStatus.FINISHED))
@@ -85,3 +97,10 @@ async def test_documents_are_deleted_by_id(stores: StoreSet) -> None:
     assert await stores.documents.find_document("runs", "1") is None
     assert await stores.documents.find_document("runs", "2")
     assert await stores.documents.find_document("keys", "1")
+
+
+async def test_values_are_deleted_by_key(stores: StoreSet) -> None:
+    for key in ("a", "b"):
+        await stores.store.set_value(key, "1")
+    await stores.retention.delete_values(["a", "unknown"])
+    assert [await stores.store.find_value(key) for key in ("a", "b")] == [None, "1"]

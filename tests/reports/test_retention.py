@@ -6,7 +6,7 @@ import pytest
 
 from bot.errors import UserError
 from bot.external.models import AssetUpload, ExternalRun
-from bot.external.repository import ExternalRuns
+from bot.external.repository import ExternalRuns, uploads_key
 from bot.models import Run, RunStatus
 from bot.reports.comparison import load_report_input
 from bot.reports.retention import BATCH_SIZE, MIN_RUNS_KEPT, RetentionPolicy, RunRecords, RunRetention
@@ -92,6 +92,14 @@ async def test_assets_are_deleted_before_their_run(aging: Aging) -> None:
     assert [(await aging.run(f"s1 {age}")).assets_deleted for age in ("11", "9.5")] == [True, False]
 
 
+async def test_no_run_is_left_out_where_a_batch_ends_within_an_instant(aging: Aging) -> None:
+    schedules = [f"s{number}" for number in range(BATCH_SIZE + 2)]
+    for schedule in schedules:
+        await aging.ran(50, *reversed(RECENT), schedule=schedule)
+    await aging.retention.sweep()
+    assert not [schedule for schedule in schedules if await aging.has_assets(f"{schedule} 50")]
+
+
 async def test_the_assets_of_a_seldom_run_are_deleted_when_newer_ones_have_taken_its_place(
     aging: Aging,
 ) -> None:
@@ -120,7 +128,9 @@ async def test_uploads_of_other_systems_are_deleted_with_their_run(aging: Aging)
     reported = ExternalRun(id="s1 101", slug="s1", client_id="1", created_at=NOW, assets=(upload,))
     await aging.external.add(reported)
     await aging.stores.tasks.save_assets("upload-001", "site", {"k": {}})
+    await aging.core.store.set_value(uploads_key("s1 101"), "upload-001")
     await aging.retention.sweep()
+    assert await aging.core.store.find_value(uploads_key("s1 101")) is None
     assert await aging.external.find("s1 101") is None
     assert not await aging.external.find_by_client_id("1", "s1")
     assert not await aging.has_assets("upload")

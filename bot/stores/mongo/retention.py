@@ -23,7 +23,12 @@ class MongoRetention:
     async def find_old_runs(self, since: datetime, before: datetime, *, limit: int) -> Sequence[Run]:
         started = {"$gt": moment(since), "$lt": moment(before)}
         where = {"start_time": started, "status": {"$ne": RunStatus.RUNNING.value}}
-        found = await self._mongo.collection("runs").find(where, sort=OLDEST_RUN, limit=limit)
+        runs = self._mongo.collection("runs")
+        found = await runs.find(where, sort=OLDEST_RUN, limit=limit)
+        if len(found) == limit:
+            last = found[-1]["start_time"]
+            same = await runs.find({**where, "start_time": last}, sort=OLDEST_RUN)
+            found = [each for each in found if each["start_time"] < last] + same
         return [RUNS.model(each) for each in found]
 
     async def delete_runs(self, run_ids: Collection[str]) -> None:
@@ -44,6 +49,9 @@ class MongoRetention:
     async def delete_documents(self, collection: str, ids: Collection[str]) -> None:
         wanted = [document_id(collection, id_) for id_ in ids]
         await self._mongo.collection("documents").delete({"_id": {"$in": wanted}})
+
+    async def delete_values(self, keys: Collection[str]) -> None:
+        await self._mongo.collection("facts").delete({"_id": {"$in": list(keys)}})
 
 
 async def _purge(collection: MongoCollection, where: Document, sort: Keys, limit: int) -> int:

@@ -9,8 +9,12 @@ from bot.stores.sqlite.sql import array
 from bot.stores.sqlite.store import SqliteStore
 
 OLD_RUNS = """
-select * from runs where start_time > :since and start_time < :before and status <> 'running'
-order by start_time limit :limit
+select * from runs where start_time > :since and status <> 'running' and start_time <= (
+    select max(start_time) from (
+        select start_time from runs where start_time > :since and start_time < :before
+        and status <> 'running' order by start_time limit :limit
+    )
+) order by start_time, rowid
 """
 OF_RUNS = ("downloads", "links", "reports", "tasks", "jobs")
 PURGE_JOBS = """
@@ -54,3 +58,7 @@ class SqliteRetention:
 
     async def delete_documents(self, collection: str, ids: Collection[str]) -> None:
         await self._store.rows(DELETE_DOCUMENTS, {"collection": collection, "ids": array(ids)})
+
+    async def delete_values(self, keys: Collection[str]) -> None:
+        sql = "delete from facts where key in (select value from json_each(:keys))"
+        await self._store.rows(sql, {"keys": array(keys)})
