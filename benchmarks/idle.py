@@ -1,4 +1,4 @@
-"""What a bot costs that has nothing to do, and how soon it starts when somebody asks.
+"""Cost of a bot that has nothing to do, and its time to a reply.
 
 `python -m benchmarks.idle [--mongo mongodb://127.0.0.1:27017/] [--seconds 60]` runs `python -m bot` as a
 process, connected to the sandbox, with a schedule that is not due, the web server and an API key. It prints
@@ -35,7 +35,7 @@ OWN_AND_CHILDREN = slice(11, 15)  # utime, stime, cutime, cstime in /proc/PID/st
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU seconds of a process and of its ended children."""
+    """Return the CPU seconds of a process and of its ended children."""
     stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return sum(map(int, stat[OWN_AND_CHILDREN])) / TICKS
 
@@ -91,7 +91,7 @@ async def seconds_to_reply(sandbox: Sandbox) -> float:
 
 
 async def measure(store: str, seconds: float) -> tuple[float, float]:
-    """CPU seconds a minute, and the slowest of some replies, in seconds."""
+    """Return CPU seconds a minute, and the slowest of some replies, in seconds."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with (

@@ -1,4 +1,4 @@
-"""How soon the end of a run is seen in the group: `python -m benchmarks.visible [--runs 10]`.
+"""Time from the end of a run to its card in the group: `python -m benchmarks.visible [--runs 10]`.
 
 Runs `python -m bot` as a process, connected to the sandbox, and starts a run of another schedule each second
 from the chat. Each probes one site, so the runs end a second apart. The time is from the end of the last
@@ -40,13 +40,13 @@ def schedules(runs: int, sandbox: Sandbox) -> list[dict[str, Any]]:
 
 
 def ends(database: Path) -> Mapping[str, datetime]:
-    """When the last task of each run ended, by the name of its schedule."""
+    """Return when the last task of each run ended, by the name of its schedule."""
     with closing(sqlite3.connect(database)) as db:
         return {name: datetime.fromisoformat(ended) for name, ended in db.execute(ENDS) if ended}
 
 
 def seen(sandbox: Sandbox, kind: str) -> list[datetime]:
-    """When each message of a kind came to the group."""
+    """Return when each message of a kind came to the group."""
     return [each.at for each in sandbox.state.conversations.messages(GROUP) if each.kind == kind]
 
 
@@ -64,7 +64,7 @@ async def start_runs(sandbox: Sandbox, runs: int) -> None:
 
 
 async def measure(runs: int) -> Mapping[str, Sequence[float]]:
-    """Seconds from the end of each run to its card, and to its file."""
+    """Return the seconds from the end of each run to its card, and to its file."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         async with Sandbox() as sandbox:

@@ -142,7 +142,7 @@ class Year:
 
 
 def used_bytes(path: Path) -> int:
-    """Bytes of a database without its free pages."""
+    """Return the bytes of a database without its free pages."""
     with closing(sqlite3.connect(path)) as db:
         ((pages,), (free,), (size,)) = (
             db.execute(f"pragma {name}").fetchone() for name in ("page_count", "freelist_count", "page_size")

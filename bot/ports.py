@@ -453,7 +453,7 @@ class CheckStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckResult:
-    """What a check found.
+    """Finding of a check.
 
     - `detail`: what was tried, or what the other system answered. Never a secret.
     - `cause`: key of the texts in `cards/words/causes.yaml` and `cures.yaml`, or "".

@@ -38,9 +38,9 @@ from bot.wiring.stores import StoreSet, sqlite_stores
 from tests.brokers import rabbitmq, redis
 from tests.factories import make_message, make_schedule
 from tests.fakes import FakeClock, FakeEngine, FakeExporter, FakeMessenger, fake_channel, fake_split
-from tests.mongo_server import add_option, database, mongo, own_variable
+from tests.mongo_server import add_option, address, database, mongo, own_variable
 
-__all__ = ["database", "mongo", "own_variable", "rabbitmq", "redis"]
+__all__ = ["address", "database", "mongo", "own_variable", "rabbitmq", "redis"]
 
 GROUP = Destination.parse("group:cidA")
 METRICS = Metrics()

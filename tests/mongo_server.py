@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -41,6 +42,16 @@ async def database(request: pytest.FixtureRequest) -> AsyncIterator[Database]:
     """A database of a test's own."""
     async with database_for(request.config) as database:
         yield database
+
+
+@pytest.fixture(params=["sqlite", "mongo"])
+async def address(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+    """The address of an empty store, of each kind that `store.url` takes."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/store/dingrun.db"
+        return
+    async with database_for(request.config) as database:
+        yield database.address
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What an attempt at a job changes in it: done, tried again later, unconfirmed or given up."""
+"""Outcomes of an attempt at a job: done, tried again later, unconfirmed or given up."""
 
 import logging
 import random

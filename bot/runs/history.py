@@ -20,7 +20,7 @@ _KEY = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Repetition:
-    """What a run repeats of an earlier one. Without numbers, the tasks that failed.
+    """Part of an earlier run that a run repeats. Without numbers, the tasks that failed.
 
     It is part of the idempotency key, so that the same request again is the same run, also when a second
     person has agreed in between.

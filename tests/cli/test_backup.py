@@ -40,7 +40,7 @@ from tests.factories import (
     make_run,
     make_task,
 )
-from tests.mongo_server import Database, database_for
+from tests.mongo_server import Database
 
 LATER = NOW + timedelta(seconds=30)
 ODD = timedelta(microseconds=123_457)
@@ -55,16 +55,6 @@ async def opened(url: str) -> AsyncIterator[StoreSet]:
     await stores.store.open()
     yield stores
     await stores.store.close()
-
-
-@pytest.fixture(params=["sqlite", "mongo"])
-async def address(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
-    """Where a store can be."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/there/dingrun.db"
-        return
-    async with database_for(request.config) as database:
-        yield database.address
 
 
 def settings_for(url: str, reports: Path, kind: str = "folder") -> Settings:
@@ -142,7 +132,7 @@ def is_command(record: object) -> bool:
 
 
 async def commands(url: str) -> list[tuple[str, AuditOutcome, str]]:
-    """What the audit says of the command line: what, its outcome, who."""
+    """Return what the audit says of the command line: what, its outcome, who."""
     async with opened(url) as stores:
         found = [each for each in await stores.audit.find_entries() if is_command(each)]
     return [(each.said, each.outcome, each.actor.name) for each in found]
@@ -153,7 +143,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def backups(file: Path) -> dict[str, bytes]:
-    """What lies where a backup is written."""
+    """Return what lies where a backup is written."""
     return {path.name: path.read_bytes() for path in file.parent.iterdir() if path.is_file()}
 
 
@@ -350,7 +340,7 @@ def changed(file: Path, at: int, data: bytes) -> None:
 
 
 def content_start(file: Path, name: str) -> int:
-    """Where the content of a member starts: after its header, 30 bytes and its name."""
+    """Find where the content of a member starts: after its header, 30 bytes and its name."""
     with zipfile.ZipFile(file) as archive:
         return archive.getinfo(name).header_offset + 30 + len(name)
 

@@ -1,4 +1,4 @@
-"""What every AuditStore promises."""
+"""Promises of every AuditStore."""
 
 import asyncio
 from dataclasses import replace

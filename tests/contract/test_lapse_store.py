@@ -1,4 +1,4 @@
-"""What every LapseStore promises."""
+"""Promises of every LapseStore."""
 
 import asyncio
 from dataclasses import replace

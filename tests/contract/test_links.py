@@ -1,4 +1,4 @@
-"""What every Links promises."""
+"""Promises of every Links."""
 
 import asyncio
 from dataclasses import replace

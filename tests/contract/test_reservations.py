@@ -1,4 +1,4 @@
-"""What every ReservationStore promises."""
+"""Promises of every ReservationStore."""
 
 import asyncio
 from dataclasses import replace

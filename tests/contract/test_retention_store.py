@@ -1,4 +1,4 @@
-"""What every RetentionStore promises."""
+"""Promises of every RetentionStore."""
 
 from datetime import timedelta
 

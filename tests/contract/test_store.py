@@ -1,4 +1,4 @@
-"""What every Store promises."""
+"""Promises of every Store."""
 
 import asyncio
 from dataclasses import replace
@@ -378,7 +378,7 @@ def ended_job(id_: str, **changes: Any) -> Job:
 
 
 async def payloads(store: Store) -> dict[str, bool]:
-    """Which jobs still have theirs."""
+    """Tell which jobs still have theirs."""
     return {job.id: bool(job.payload) for job in await store.find_jobs()}
 
 

@@ -1,4 +1,4 @@
-"""What every TaskStore promises."""
+"""Promises of every TaskStore."""
 
 import asyncio
 from dataclasses import replace

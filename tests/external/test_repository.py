@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,26 +13,18 @@ from bot.wiring.stores import StoreSet, open_stores
 from tests.external.harness import records_in
 from tests.external.test_merge import run
 from tests.factories import NOW
-from tests.mongo_server import database_for
 
 LEASE = timedelta(seconds=30)
 LATER = NOW + timedelta(seconds=30)
 Two = tuple[ExternalRecords, ExternalRecords]
 
 
-@pytest.fixture(params=["sqlite", "mongo"])
-async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StoreSet]:
-    if request.param == "sqlite":
-        opened = open_stores(f"sqlite:///{tmp_path}/x.db")
-        await opened.store.open()
-        yield opened
-        await opened.store.close()
-        return
-    async with database_for(request.config) as database:
-        opened = open_stores(database.address)
-        await opened.store.open()
-        yield opened
-        await opened.store.close()
+@pytest.fixture
+async def stores(address: str) -> AsyncIterator[StoreSet]:
+    opened = open_stores(address)
+    await opened.store.open()
+    yield opened
+    await opened.store.close()
 
 
 @pytest.fixture

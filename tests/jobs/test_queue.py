@@ -161,7 +161,7 @@ async def test_a_clear_refusal_after_the_marker_is_tried_again(work: Work, clock
 
 
 async def marked_after(work: Work, end: BaseException | None) -> bool:
-    """Whether the marker is left by a request that ended so."""
+    """Tell whether the marker is left by a request that ended so."""
     job = await work.store.claim_job(["work"], "somebody", NOW, NOW)
     assert job
     with suppress(DingRunError, asyncio.CancelledError):

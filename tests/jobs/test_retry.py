@@ -1,4 +1,4 @@
-"""When to try again."""
+"""The wait before the next attempt."""
 
 import pytest
 

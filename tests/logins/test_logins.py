@@ -8,10 +8,10 @@ import pytest
 from bot.logins.logins import LINK_TTL, LOGIN_PATH, Logins
 from bot.models import Person
 from bot.wiring.stores import StoreSet
-from tests.contract.conftest import address, both
+from tests.contract.conftest import both
 from tests.fakes import FakeClock
 
-__all__ = ["address", "both"]
+__all__ = ["both"]
 
 COLLECTIONS = ("web_logins", "web_sessions")
 WHO = Person(id="user01", name="李雷")

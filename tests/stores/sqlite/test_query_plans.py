@@ -52,7 +52,7 @@ QUESTIONS: Mapping[str, tuple[Callable[[SqliteStore], Awaitable[object]], set[st
 
 
 async def plan(store: SqliteStore, ask: Callable[[SqliteStore], Awaitable[object]]) -> list[str]:
-    """What SQLite does for the first statement of a question."""
+    """Return what SQLite does for the first statement of a question."""
     asked: list[tuple[str, Mapping[str, Any]]] = []
     rows = store.rows
 
