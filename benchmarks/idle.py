@@ -28,6 +28,8 @@ from bot.mongo import Mongo
 from dingtalk_sandbox import Sandbox
 
 GROUP, PERSON = "cidSandboxGroupOps==", "user01"
+START_SECONDS = 60.0  # at most, until a bot is connected
+REPLY_SECONDS = 30.0  # at most
 WARM_UP_SECONDS = 15.0
 QUESTIONS = 10
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -71,11 +73,13 @@ async def running_bot(
         sys.executable, "-m", "bot", "--config", str(config), stderr=asyncio.subprocess.DEVNULL
     )
     try:
-        while not sandbox.hub.connections:  # noqa: ASYNC110 - another process connects
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(START_SECONDS):
+            while not sandbox.hub.connections:  # noqa: ASYNC110 - another process connects
+                await asyncio.sleep(0.05)
         yield bot.pid
     finally:
-        bot.terminate()
+        if bot.returncode is None:
+            bot.terminate()
         await bot.wait()
 
 
@@ -85,8 +89,9 @@ async def seconds_to_reply(sandbox: Sandbox) -> float:
     before = len(conversations.messages(GROUP))
     started = time.perf_counter()
     await sandbox.actions.say(GROUP, PERSON, "@DingRun 帮助")
-    while len(conversations.messages(GROUP)) < before + 2:  # noqa: ASYNC110 - another process answers
-        await asyncio.sleep(0.002)
+    async with asyncio.timeout(REPLY_SECONDS):
+        while len(conversations.messages(GROUP)) < before + 2:  # noqa: ASYNC110 - another process answers
+            await asyncio.sleep(0.002)
     return time.perf_counter() - started
 
 

@@ -174,8 +174,14 @@ async def live(folder: Path, days: int, sample: int) -> Table:
 
 
 @click.command()
-@click.option("--days", default=365, show_default=True)
-@click.option("--sample", default=10, show_default=True, help="Simulate one run of so many.")
+@click.option("--days", default=365, show_default=True, type=click.IntRange(min=PARTS))
+@click.option(
+    "--sample",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1, RUNS_PER_DAY),
+    help="Simulate one run of so many.",
+)
 def main(days: int, sample: int) -> None:
     """Live through a year."""
     logging.disable(logging.CRITICAL)
