@@ -101,6 +101,20 @@ async def test_a_refusal_leads_to_the_console_and_to_typed_keys(
     assert SECRET not in (tmp_path / "config.yaml").read_text(encoding="utf-8")
 
 
+async def test_a_new_app_is_named_if_its_keys_are_not_written(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("lang: zh-CN\n", encoding="utf-8")
+    watched = ("--targets", "example.com", "--name", "巡检", "--cron", "0 3 * * *")
+    async with walking(sandbox, tmp_path, "--group", GROUP, *watched, "--secrets", "file") as walk:
+        await walk.answer("app_way")
+        await walk.scan()
+        await walk.terminal.expect("里面的设置会保留")
+        await walk.terminal.expect_prompt()
+        walk.terminal.type("n")
+        await walk.terminal.expect("还在钉钉里")
+        assert await walk.terminal.end() == 1
+    assert (tmp_path / "config.yaml").read_text(encoding="utf-8") == "lang: zh-CN\n"
+
+
 @pytest.mark.parametrize("question", ["qr_wait", "group_wait", "watch_way"])
 async def test_ctrl_c_leaves_nothing_half(sandbox: Sandbox, tmp_path: Path, question: str) -> None:
     async with walking(sandbox, tmp_path) as walk:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 from bot.cli.check import examine
@@ -15,7 +15,7 @@ from bot.cli.init.group import GroupStep
 from bot.cli.init.watch import choose_watch
 from bot.config.loader import collect_secrets, load
 from bot.config.settings import Settings
-from bot.errors import ConfigError
+from bot.errors import ConfigError, DingRunError
 from bot.telemetry.logging import configure
 
 LANGUAGES = {"zh-CN": "中文", "en": "English"}
@@ -40,7 +40,7 @@ class Guide:
         self._interactive = interactive
         self._may_replace = may_replace
         self._dialogue = Dialogue("zh-CN", interactive=interactive)
-        self._new_app: Callable[[], str] = str
+        self._keys: KeysStep | None = None
 
     def run(self) -> bool:
         """Take all steps. Returns True if the settings work. Raises `ConfigError`.
@@ -50,14 +50,20 @@ class Guide:
         configure("WARNING")
         draft = Draft.read(self._path)
         try:
-            written = self._collect(draft)
-        except (KeyboardInterrupt, EOFError, ConfigError):
+            place = self._collect(draft)
+            backups = draft.save(separate_secrets=place == ENV) if place else []
+        except (KeyboardInterrupt, EOFError, DingRunError):
+            self._dialogue.show("")
             self._tell_unwritten()
             raise
-        return written and self._prove()
+        if not place:
+            self._tell_unwritten()
+            return False
+        self._tell_written(draft, place, backups)
+        return self._prove()
 
-    def _collect(self, draft: Draft) -> bool:
-        """Ask everything and write the files. Returns False if the person does not want them written."""
+    def _collect(self, draft: Draft) -> str:
+        """Ask everything. Returns where secrets go, or "" if the person does not want the files written."""
         draft.known = self._known(draft)
         draft.mask()
         self._dialogue = Dialogue(self._choose_language(draft), interactive=self._interactive)
@@ -68,12 +74,11 @@ class Guide:
             for name in ("OPENAPI_BASE", "OAPI_BASE"):
                 draft.set("DINGDING", name, value=self._answers.sandbox)
             draft.known = draft.settings()
-        keys = KeysStep(self._dialogue, draft, self._answers)
-        self._new_app = lambda: keys.registered
-        app = keys.run()
+        self._keys = KeysStep(self._dialogue, draft, self._answers)
+        app = self._keys.run()
         GroupStep(self._dialogue, draft, self._answers).run(app)
         choose_watch(self._dialogue, draft, self._answers)
-        return self._write(draft)
+        return self._ask_to_write(draft)
 
     def _known(self, draft: Draft) -> Settings:
         """Return what the file and the environment have. A file with an error may be left behind."""
@@ -94,27 +99,27 @@ class Guide:
         draft.set("lang", value=lang)
         return lang
 
-    def _write(self, draft: Draft) -> bool:
+    def _ask_to_write(self, draft: Draft) -> str:
+        """Ask where secrets go, and if a file may be replaced. Returns "" if not."""
         dialogue = self._dialogue
         dialogue.heading("write_heading")
         draft.settings()  # an error now, rather than one in a file
         default = ENV if draft.secrets_path.exists() else FILE
         choices = {FILE: dialogue.text("secrets_file"), ENV: dialogue.text("secrets_env")}
         place = dialogue.choose("secrets_way", choices, default=default, given=self._answers.secrets)
-        if draft.path.exists() and not self._may_replace:
-            if not self._interactive:
-                raise ConfigError(f"{draft.path} exists: --yes replaces it, and keeps a backup")
-            if not dialogue.confirm("write_confirm", path=draft.path):
-                dialogue.say("nothing_written")
-                return False
-        backups = draft.save(separate_secrets=place == ENV)
-        self._new_app = str
+        if not draft.path.exists() or self._may_replace:
+            return place
+        if not self._interactive:
+            raise ConfigError(f"{draft.path} exists: --yes replaces it, and keeps a backup")
+        return place if dialogue.confirm("write_confirm", path=draft.path) else ""
+
+    def _tell_written(self, draft: Draft, place: str, backups: Sequence[Path]) -> None:
+        dialogue = self._dialogue
         dialogue.say("written", style="green", path=draft.path.absolute())
         if place == ENV:
             dialogue.say("written_secrets", path=draft.secrets_path.absolute())
         for backup in backups:
             dialogue.say("backed_up", path=backup)
-        return True
 
     def _prove(self) -> bool:
         """Check what was written, and send the first card."""
@@ -135,11 +140,10 @@ class Guide:
         return True
 
     def _tell_unwritten(self) -> None:
-        """Say what an interruption leaves behind: nothing here, but perhaps an app at DingTalk."""
-        self._dialogue.show("")
+        """Say what is left behind: nothing here, but perhaps an app at DingTalk."""
         self._dialogue.say("nothing_written", style="yellow")
-        if key := self._new_app():
-            self._dialogue.say("app_exists", key=key, url=CONSOLE_URL)
+        if self._keys and self._keys.registered:
+            self._dialogue.say("app_exists", key=self._keys.registered, url=CONSOLE_URL)
 
 
 def command_name() -> str:
