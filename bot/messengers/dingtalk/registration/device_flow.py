@@ -60,12 +60,13 @@ async def begin_registration(session: aiohttp.ClientSession, base: str) -> Regis
     url, user_code = _text(begun, "verification_uri_complete"), _text(begun, "user_code")
     if len(url) > MAX_URL_LENGTH or not is_dingtalk_address(url, [base]):
         raise PermanentError("the page of the registration does not belong to DingTalk")
+    interval = _seconds(begun, "interval", MIN_INTERVAL_SECONDS)
     return Registration(
         device_code=_text(begun, "device_code"),
         user_code=user_code[:MAX_CODE_LENGTH],
         url=url,
-        wait_seconds=min(_seconds(begun, "expires_in"), MAX_WAIT_SECONDS),
-        interval_seconds=min(max(_seconds(begun, "interval"), MIN_INTERVAL_SECONDS), MAX_INTERVAL_SECONDS),
+        wait_seconds=min(_seconds(begun, "expires_in", MAX_WAIT_SECONDS), MAX_WAIT_SECONDS),
+        interval_seconds=min(max(interval, MIN_INTERVAL_SECONDS), MAX_INTERVAL_SECONDS),
     )
 
 
@@ -122,7 +123,8 @@ def _text(answer: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _seconds(answer: Mapping[str, Any], key: str) -> float:
+def _seconds(answer: Mapping[str, Any], key: str, default: float) -> float:
     value = answer.get(key)
-    valid = isinstance(value, int | float) and math.isfinite(value) and value > 0
-    return float(value) if valid and value is not None else MIN_INTERVAL_SECONDS
+    if not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        return default
+    return float(value)

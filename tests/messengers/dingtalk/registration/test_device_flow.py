@@ -166,3 +166,11 @@ async def test_the_interval_stays_within_bounds(
 ) -> None:
     async with answering(BEGUN | {"interval": interval}) as base:
         assert (await begin_registration(session, base)).interval_seconds == kept
+
+
+@pytest.mark.parametrize(("expires_in", "kept"), [(600, 600.0), (1e9, 7200.0), (None, 7200.0), (0, 7200.0)])
+async def test_without_a_life_of_the_code_dingtalk_says_when_it_ends(
+    session: aiohttp.ClientSession, expires_in: object, kept: float
+) -> None:
+    async with answering(BEGUN | {"expires_in": expires_in}) as base:
+        assert (await begin_registration(session, base)).wait_seconds == kept
