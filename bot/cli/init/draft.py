@@ -5,7 +5,7 @@ import shlex
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.cli.init.config_text import normalized, render_settings, without_defaults
 from bot.config.loader import DEFAULT_FILE, collect_secrets, validate
-from bot.config.loader.sources import PREFIX
+from bot.config.loader.sources import PREFIX, variable_name, variables_in_use
 from bot.config.loader.yaml_file import SettingsFile, read_settings_file
 from bot.config.settings import Settings
 from bot.errors import ConfigError
@@ -27,8 +27,6 @@ SECRETS_HEADER = """\
 #   set -a; . ./dingrun.env; set +a
 """
 
-KeyPath = tuple[str, ...]
-
 
 @dataclass(kw_only=True)
 class Draft:
@@ -36,16 +34,15 @@ class Draft:
 
     path: Path
     values: dict[str, Any]
-    secrets: dict[KeyPath, str] = field(default_factory=dict, repr=False)
-    overriding: tuple[str, ...] = ()  # variables of the environment, which win over the files
+    secrets: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
+    overriding: Sequence[str] = ()  # variables of the environment, which win over the files
     known: Settings = field(default_factory=Settings)  # what the file and the environment had before
 
     @classmethod
     def read(cls, path: Path | None) -> "Draft":
         """Read the settings file and the file of secrets beside it, if they exist. Raises `ConfigError`."""
         chosen = path or Path(DEFAULT_FILE)
-        given = tuple(sorted(name for name in os.environ if name.upper().startswith(PREFIX)))
-        draft = cls(path=chosen, values={}, overriding=given)
+        draft = cls(path=chosen, values={}, overriding=variables_in_use())
         for name, value in read_variables(draft.secrets_path).items():
             if name.startswith(PREFIX):
                 os.environ.setdefault(name, value)
@@ -86,7 +83,7 @@ class Draft:
 
     def settings(self) -> Settings:
         """Validate the draft, with the environment over it. Raises `ConfigError`."""
-        with _environment({variable(keys): value for keys, value in self.secrets.items()}):
+        with _environment({variable_name(keys): value for keys, value in self.secrets.items()}):
             return validate(SettingsFile(values=without_defaults(self.values)), self.path)
 
     def save(self, *, separate_secrets: bool) -> list[Path]:
@@ -99,9 +96,9 @@ class Draft:
             values.set(*keys, value=None if separate_secrets else value)
         variables = read_variables(self.secrets_path)
         for keys, value in self.secrets.items():
-            variables.pop(variable(keys), None)
+            variables.pop(variable_name(keys), None)
             if separate_secrets:
-                variables[variable(keys)] = value
+                variables[variable_name(keys)] = value
         texts = {self.path: render_settings(without_defaults(values.values))}
         if variables or self.secrets_path.exists():
             texts[self.secrets_path] = SECRETS_HEADER + "".join(
@@ -109,14 +106,9 @@ class Draft:
             )
         backups = write_files(texts)
         for keys in self.secrets:
-            os.environ.pop(variable(keys), None)
+            os.environ.pop(variable_name(keys), None)
         os.environ.update({name: value for name, value in variables.items() if name.startswith(PREFIX)})
         return backups
-
-
-def variable(keys: KeyPath) -> str:
-    """Return the environment variable of a setting."""
-    return PREFIX + "__".join(keys).upper()
 
 
 def read_variables(path: Path) -> dict[str, str]:

@@ -60,5 +60,10 @@ def variable_of(place: KeyPath) -> str:
     """Return the variable that gives the setting at this place, or the one that would."""
     names = {name.upper(): name for name in variables_in_use()}
     depths = range(len(place), 0, -1)
-    wanted = [PREFIX + "__".join(str(part).upper() for part in place[:depth]) for depth in depths]
+    wanted = [variable_name(place[:depth]) for depth in depths]
     return next((names[name] for name in wanted if name in names), wanted[0])
+
+
+def variable_name(place: KeyPath) -> str:
+    """Return the name of the variable of a setting."""
+    return PREFIX + "__".join(str(part).upper() for part in place)
