@@ -197,6 +197,10 @@ CASES = [
     ),
     Case(cause="needs_send", check="card"),
     Case(cause="store_unusable", check="store", values={"store": {"url": "sqlite:////dev/null/x.db"}}),
+    Case(
+        cause="store_unusable", check="store", values={"store": {"url": "sqlite:////dev/null/x.db"}},
+        sends=True,
+    ),
     Case(cause="reports_unwritable", check="reports", values={"reports": {"dir": "/dev/null/reports"}}),
     Case(
         cause="operators_invalid", check="operators",

@@ -30,7 +30,7 @@ from bot.ports import Check, CheckResult, CheckStatus
 from bot.runtime import utc_now
 from bot.wiring.engines import open_engine
 from bot.wiring.messengers import channel_checks, open_channels
-from bot.wiring.stores import open_stores
+from bot.wiring.stores import open_stores, probe_store
 
 __all__ = ["SendRequest", "collect_results", "examine"]
 
@@ -47,7 +47,12 @@ async def examine(
 
 
 async def collect_results(settings: Settings, request: SendRequest | None = None) -> Sequence[NamedResult]:
-    """Run every check and return the results in order, the warnings about the settings last."""
+    """Run every check and return the results in order, the warnings about the settings last.
+
+    Nothing is sent while the store cannot be used, because no call could be counted.
+    """
+    if request and not await _store_works(settings):
+        request = None
     async with _open_channels(settings, request) as channels:
         sending = SendChecks(settings=settings, channels=channels, request=request)
         of_dingtalk = {**channel_checks(channels, settings), **sending.checks()}
@@ -87,6 +92,14 @@ async def _with_engine(settings: Settings, checks: Sequence[NamedCheck]) -> Sequ
         return [*await run_checks(checks), NamedResult(name="引擎 / engine", result=broken)]
     finally:
         await stores.store.close()
+
+
+async def _store_works(settings: Settings) -> bool:
+    try:
+        await probe_store(settings.store.url)
+    except DingRunError:
+        return False
+    return True
 
 
 def _open_channels(settings: Settings, request: SendRequest | None) -> AbstractAsyncContextManager[Channels]:
