@@ -13,8 +13,10 @@ from typing import Any
 
 from bot.cli.init.config_text import normalized, render_settings, without_defaults
 from bot.config.loader import DEFAULT_FILE, collect_secrets, validate
+from bot.config.loader.problems import holds_secret
 from bot.config.loader.sources import PREFIX, variable_name, variables_in_use
 from bot.config.loader.yaml_file import SettingsFile, read_settings_file
+from bot.config.reference import settings_below
 from bot.config.settings import Settings
 from bot.errors import ConfigError
 from bot.files import PRIVATE_FILE
@@ -89,13 +91,15 @@ class Draft:
     def save(self, *, separate_secrets: bool) -> list[Path]:
         """Write the files, readable by their owner only, all or none. Returns backups of those that existed.
 
-        With `separate_secrets`, new secrets go to `dingrun.env`; else to the settings file.
+        With `separate_secrets`, secrets go to `dingrun.env`, also those that the settings file had; else new
+        ones go to the settings file.
         """
+        secrets = {**(self._secrets_in_file() if separate_secrets else {}), **self.secrets}
         values = Draft(path=self.path, values=normalized(self.values))
-        for keys, value in self.secrets.items():
+        for keys, value in secrets.items():
             values.set(*keys, value=None if separate_secrets else value)
         variables = read_variables(self.secrets_path)
-        for keys, value in self.secrets.items():
+        for keys, value in secrets.items():
             variables.pop(variable_name(keys), None)
             if separate_secrets:
                 variables[variable_name(keys)] = value
@@ -105,10 +109,17 @@ class Draft:
                 f"{name}={shlex.quote(value)}\n" for name, value in variables.items()
             )
         backups = write_files(texts)
-        for keys in self.secrets:
+        for keys in secrets:
             os.environ.pop(variable_name(keys), None)
         os.environ.update({name: value for name, value in variables.items() if name.startswith(PREFIX)})
         return backups
+
+    def _secrets_in_file(self) -> dict[tuple[str, ...], str]:
+        """Return the secrets that the file has. Those of sections with names of their own stay there."""
+        places = (
+            tuple(each.key.split(".")) for each in settings_below() if holds_secret(each.field.annotation)
+        )
+        return {keys: value for keys in places if isinstance(value := self.get(*keys), str) and value}
 
 
 def read_variables(path: Path) -> dict[str, str]:

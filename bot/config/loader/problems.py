@@ -138,17 +138,18 @@ def _type_at(place: KeyPath) -> Any:
     return kind
 
 
-def _holds_secret(kind: Any) -> bool:
+def holds_secret(kind: Any) -> bool:
+    """Tell if a setting of this type is a secret, or has one in it."""
     if hasattr(kind, "model_fields"):
-        return any(_holds_secret(field.annotation) for field in kind.model_fields.values())
+        return any(holds_secret(field.annotation) for field in kind.model_fields.values())
     is_secret = isinstance(kind, type) and issubclass(kind, SecretStr)
-    return is_secret or any(_holds_secret(each) for each in get_args(kind))
+    return is_secret or any(holds_secret(each) for each in get_args(kind))
 
 
 def _shown(place: KeyPath, got: object) -> str:
     """Shorten a rejected value. One that may hold a secret is shown as stars."""
     kind = _type_at(place)
-    hidden = kind is None or _holds_secret(kind) or place == ("store", "url")
+    hidden = kind is None or holds_secret(kind) or place == ("store", "url")
     return "***" if hidden else reprlib.repr(got)
 
 

@@ -195,6 +195,14 @@ def test_secrets_go_to_a_file_of_their_own_and_are_found_there(
     assert "HTTPS_PROXY=http://127.0.0.1:3128\n" in kept
 
 
+def test_secrets_that_the_file_has_can_be_moved(sandbox: Sandbox) -> None:
+    assert init(sandbox, *APP, *TARGETS).exit_code == 0
+    done = init(sandbox, "--yes", "--secrets", "env")
+    assert done.exit_code == 0, done.output
+    assert SECRET not in Path("config.yaml").read_text(encoding="utf-8")
+    assert f"DINGRUN_DINGDING__APP_SECRET={SECRET}\n" in Path("dingrun.env").read_text(encoding="utf-8")
+
+
 def test_a_robot_that_is_not_in_the_group_is_told(sandbox: Sandbox) -> None:
     scenario = sandbox.state.scenario
     sandbox.state.scenario = replace(
