@@ -26,10 +26,9 @@ MAX_ANSWERED = 20  # messages of others that are answered; more are not
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A group, and the person who spoke in it. Without a name it was typed."""
+    """A group, and the person who spoke in it, or None if its id was typed."""
 
     group: str
-    title: str = ""
     person: Person | None = None
 
 
@@ -41,14 +40,13 @@ class GroupStep:
         self._draft = draft
         self._answers = answers
 
-    def run(self, app: DingTalkApp) -> str:
-        """Return the group. Draft and access have it, and the admin."""
+    def run(self, app: DingTalkApp) -> None:
+        """Put the group and the admin into the draft."""
         self._dialogue.heading("group_heading")
         found = self._find(app)
         self._draft.set("DINGDING", "DEFAULT_CHAT_ID", value=found.group)
         self._move_routes(self._draft.known.dingding.default_chat_id, found.group)
         self._allow(found.person)
-        return found.group
 
     def _find(self, app: DingTalkApp) -> Found:
         old = self._draft.known.dingding.default_chat_id
@@ -81,7 +79,7 @@ class GroupStep:
             self._dialogue.say(
                 "group_found", style="green", title=message.title, group=message.conversation_id
             )
-            return Found(group=message.conversation_id, title=message.title, person=message.sender)
+            return Found(group=message.conversation_id, person=message.sender)
 
     async def _hear(self, app: DingTalkApp, code: str) -> Message:
         """Receive messages until a member says the code in a group. Raises `TimeoutError`."""
