@@ -11,6 +11,7 @@ from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import Destination, Job, JobState, MarkdownMessage, QuotaKind, SendResult, new_job
 from bot.ports import LastResort, Sending, unmarked
 from bot.quota.budget import Balance
+from bot.telemetry.logging import redacted
 from cards.render import Cards
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class OperatorAlerts:
     async def alert(self, cause: str, phrase: str, /, **values: object) -> None:
         """Send a phrase to every operator. Idempotent by cause. `values` are JSON values."""
         now, known = self._jobs.clock(), self._channels
-        payload = {"cause": cause, "phrase": phrase, "values": values}
+        payload = {"cause": cause, "phrase": phrase, "values": _masked(values)}
         for operator in known.operators:
             own = {**payload, "destination": str(operator)}
             await self._jobs.add(new_job("notice", f"{cause}:{operator}", now, payload=own))
@@ -74,7 +75,7 @@ class OperatorAlerts:
 
     async def alert_directly(self, cause: str, phrase: str, /, **values: object) -> bool:
         """Send a phrase without the store. Returns whether anybody may have been told; else try again."""
-        message, known = self._cards.reply(phrase, **values), self._channels
+        message, known = self._cards.reply(phrase, **_masked(values)), self._channels
         told = [await self._try_directly(each, message, f"{cause}:{each}") for each in known.operators]
         if any(told):
             return True
@@ -140,3 +141,8 @@ class OperatorAlerts:
         values = claim.job.payload["values"]
         phrase = str(claim.job.payload["phrase"])
         return self._cards.reply(phrase, **(values if isinstance(values, dict) else {}))
+
+
+def _masked(values: Mapping[str, object]) -> dict[str, object]:
+    """Mask secrets in the errors of other systems, which may echo them."""
+    return {name: redacted(value) if isinstance(value, str) else value for name, value in values.items()}

@@ -180,3 +180,12 @@ async def test_a_direct_alert_reaches_the_last_resort_when_dingtalk_takes_none(
 async def test_a_direct_alert_that_may_have_been_read_is_not_repeated(watched: CoreHarness) -> None:
     watched.messenger.trouble = [TemporaryError("no answer", uncertain=True)]
     assert await watched.notices.alert_directly("opened:store:1", "store_out", why="disk full")
+
+
+async def test_an_alert_has_no_secret_that_another_system_echoed(watched: CoreHarness) -> None:
+    await watched.notices.alert("engine_out", "engine_out", why="redis://:HIDDEN@h/0 is away", name="arl")
+    (job,) = await watched.store.find_jobs(kind="notice")
+    await watched.do_jobs()
+    assert await watched.notices.alert_directly("opened:store:1", "store_out", why="ticket=HIDDEN is old")
+    assert len(alerts(watched)) == 2
+    assert "HIDDEN" not in f"{job.payload} {alerts(watched)}"
