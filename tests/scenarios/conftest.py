@@ -24,13 +24,15 @@ Json = dict[str, Any]
 class Service:
     """`python -m bot` on a settings file, as a person would start it; `words` name another command."""
 
+    program: tuple[str, ...] = ("-m", "bot")
+
     def __init__(self, config: Path, log: Path, *words: str) -> None:
         self._config, self.log, self._words = config, log, words
         self.process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "bot", "--config", str(self._config), *self._words]
+            command = [sys.executable, *self.program, "--config", str(self._config), *self._words]
             self.process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stderr=log, stdout=log)
 
     async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
