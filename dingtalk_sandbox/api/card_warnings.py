@@ -5,22 +5,22 @@ the call for the inspector.
 """
 
 import logging
-from collections.abc import Mapping
 
 from dingtalk_sandbox.api.pipeline import Call
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.templates.lint import data_problems, missing_variables
+from dingtalk_sandbox.validation import cards as rules
 
 log = logging.getLogger(__name__)
 
 
 def warn_of_data(state: SandboxState, call: Call, template: str, *, creates: bool) -> None:
-    """Check the variables of a request against the template. Call it before private data is filtered."""
+    """Check the variables of a valid request against the template, before private data is filtered."""
     design = state.scenario.designs.get(template)
     if design is None:
         return
-    public, private = _param_map(call.body.get("cardData")), call.body.get("privateData")
-    maps = [_param_map(part) for part in private.values()] if isinstance(private, dict) else []
+    public = rules.parse_param_map(call.body.get("cardData"))
+    maps = list(rules.parse_private_data(call.body.get("privateData")).values())
     problems = data_problems(design, public, private=False)
     for values in maps:
         problems += data_problems(design, values, private=True)
@@ -31,9 +31,3 @@ def warn_of_data(state: SandboxState, call: Call, template: str, *, creates: boo
         call.exchange["warnings"] = problems
     for problem in problems:
         log.warning("card %s: %s", call.body.get("outTrackId"), problem)
-
-
-def _param_map(given: object) -> dict[str, str]:
-    """Return `cardParamMap`. The request has been validated."""
-    values = given.get("cardParamMap") if isinstance(given, Mapping) else None
-    return dict(values) if isinstance(values, Mapping) else {}

@@ -15,6 +15,7 @@ from dingtalk_sandbox.templates.drawing.fields import field_value, form_values, 
 from dingtalk_sandbox.templates.scope import Scope
 from dingtalk_sandbox.templates.steps import Step
 from dingtalk_sandbox.templates.values import as_number
+from dingtalk_sandbox.validation import cards as card_rules
 
 log = logging.getLogger(__name__)
 MAX_STEPS = 20
@@ -124,8 +125,8 @@ class TemplateTaps:
         done = press.answer["ok"] is True
         answer = press.answer.get("answer") or {}
         event = {
-            "cardData": _param_map(answer, "cardData"),
-            "cardPrivateData": _param_map(answer, "userPrivateData"),
+            "cardData": card_rules.parse_param_map(answer.get("cardData")),
+            "cardPrivateData": card_rules.parse_param_map(answer.get("userPrivateData")),
         }
         data = card_data(press.card, press.person.id)
         press.scope = replace(press.scope, data=data).after(event)
@@ -275,9 +276,3 @@ def _as_numbers(value: Any) -> Any:
         return [_as_numbers(one) for one in value]
     number = as_number(value)
     return int(number) if number is not None and number.is_integer() else number
-
-
-def _param_map(answer: Json, name: str) -> Json:
-    part = answer.get(name)
-    values = part.get("cardParamMap") if isinstance(part, dict) else None
-    return values if isinstance(values, dict) else {}
