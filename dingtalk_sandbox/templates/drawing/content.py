@@ -1,7 +1,6 @@
 """Texts, pictures, tags, progress bars, tables and charts (card "03/0012", "03/0013", "03/0016")."""
 
 import re
-from dataclasses import replace
 from itertools import takewhile
 from typing import Any
 
@@ -205,14 +204,14 @@ class _TablePainter:
     def _control(self, column: Json, row: Json, at: int) -> Control:
         alias = as_text(column["alias"])
         value = row[alias]
-        base = Control(
+        return Control(
             key=key_of(self._component, self._scope, f"{at}.{alias}"),
             kind="cell",
             text=as_text(value.get("text", value.get("value"))),
             scope=self._scope,
             action=Action(props={"actionType": "request"}),
             component=self._component,
+            action_id=as_text(value.get("id")) or alias,
+            params={"row": row, "column": column},
+            disabled=value.get("status") == "disabled",
         )
-        own = as_text(value.get("id")) or alias
-        disabled = value.get("status") == "disabled"
-        return replace(base, action_id=own, params={"row": row, "column": column}, disabled=disabled)

@@ -127,7 +127,4 @@ def draw_feedback(canvas: Canvas, component: Component, scope: Scope) -> list[Js
     """Draw the line below an AI text. DingTalk's own thumbs call nobody back."""
     children = canvas.children(component, scope)
     thumbs = component.props.get("enableLikeDislike") is True
-    copied = (
-        scope.text(component.props.get("copyVariable")) if component.props.get("enableCopy") is True else ""
-    )
-    return [{"type": "feedback", "thumbs": thumbs, "copy": copied, "children": children}]
+    return [{"type": "feedback", "thumbs": thumbs, "children": children}]
