@@ -10,7 +10,9 @@ import yaml
 from aiohttp import web
 
 from dingtalk_sandbox import Sandbox
+from dingtalk_sandbox.control.events import Events
 from dingtalk_sandbox.control.routes import Control
+from dingtalk_sandbox.control.templates import Templates
 from dingtalk_sandbox.pytest_plugin import DingTalk, dingtalk
 from tests import ROOT
 from tests.dingtalk_sandbox.harness import BOTH, GROUP, SAY_HI, Client, card, variables
@@ -144,8 +146,8 @@ async def test_the_fixture_drives_a_sandbox(dingtalk: DingTalk) -> None:
 def routes() -> list[tuple[str, str]]:
     sandbox = Sandbox()
     control = Control(sandbox.state, sandbox.hub, sandbox.actions)
-    found = [route for route in control.routes() if isinstance(route, web.RouteDef)]
-    return [(route.method, route.path) for route in found]
+    defined = [*control.routes(), *Templates(sandbox.state).routes(), *Events(sandbox.state).routes()]
+    return [(route.method, route.path) for route in defined if isinstance(route, web.RouteDef)]
 
 
 @pytest.mark.parametrize(("method", "path"), routes())
