@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 NO_TRUSTME = "--intercept needs another package: pip install trustme"
 PROXY_PORT = 8791
+PORT = click.IntRange(0, 65535)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,13 @@ def _check_url(_: click.Context, parameter: click.Parameter, url: str) -> str:
 @click.command()
 @click.version_option(__version__, prog_name="dingtalk-sandbox")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at.")
-@click.option("--port", default=8790, show_default=True, help="Port of the page and of all APIs.")
+@click.option(
+    "--port",
+    type=PORT,
+    default=8790,
+    show_default=True,
+    help="Port of the page and of all APIs. 0: a free one.",
+)
 @click.option(
     "--scene",
     type=click.Path(path_type=Path),
@@ -68,7 +75,7 @@ def _check_url(_: click.Context, parameter: click.Parameter, url: str) -> str:
     help="How others reach the sandbox, such as http://sandbox:8790 from another container.",
 )
 @click.option("--intercept", is_flag=True, help="Answer api.dingtalk.com and oapi.dingtalk.com by a proxy.")
-@click.option("--intercept-port", default=PROXY_PORT, show_default=True, help="Port of the proxy.")
+@click.option("--intercept-port", type=PORT, default=PROXY_PORT, show_default=True, help="Port of the proxy.")
 @click.option(
     "--ca-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -95,7 +102,8 @@ async def run(options: Options) -> None:
         try:
             await stack.enter_async_context(sandbox)
         except OSError as error:
-            raise click.UsageError(f"--port {options.port}: {error.strerror}; choose another port") from None
+            told = f"--host {options.host}, --port {options.port}: {error.strerror}; choose another"
+            raise click.UsageError(told) from None
         click.echo(f"  钉钉沙箱 / chat page   {sandbox.url}\n  停止 / stop            Ctrl-C")
         if options.intercept is not None:
             click.echo(instructions(await _intercept(sandbox, options, stack)))

@@ -12,7 +12,9 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
-PAGES = {"/", "/registration"}
+from dingtalk_sandbox.api import registration
+
+PAGES = {"/", registration.PAGE}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -80,6 +80,9 @@ def test_it_tells_its_version() -> None:
         (["--scene", "nowhere.yaml"], "nowhere.yaml"),
         (["--public-url", "ftp://x"], "http://sandbox:8790"),
         (["--public-url", "http://[x"], "http://sandbox:8790"),
+        (["--port", "70000"], "0<=x<=65535"),
+        (["--intercept", "--intercept-port", "-1"], "0<=x<=65535"),
+        (["--port", "0", "--host", "192.0.2.1"], "--host 192.0.2.1"),
     ],
 )
 def test_a_wrong_option_says_what_is_accepted(options: list[str], told: str) -> None:
