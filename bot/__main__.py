@@ -77,7 +77,9 @@ def _settings(config: Path | None, *, quiet: bool = False) -> "Settings":
 
 
 @main.command()
-@click.option("--port", default=8790, show_default=True, help="Port of the chat page.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8790, show_default=True, help="Port of the chat page."
+)
 @click.option("--no-browser", is_flag=True, help="Do not open the chat page.")
 @click.option(
     "--data", type=click.Path(path_type=Path), help="Folder for the data. Default: a temporary one."
