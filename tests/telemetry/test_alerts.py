@@ -158,3 +158,15 @@ def test_every_alert_fires_when_it_should_and_none_does_when_all_is_well(tmp_pat
     (tmp_path / "tests.yaml").write_text(yaml.safe_dump(tests), encoding="utf-8")
     checked = promtool("test", "rules", str(tmp_path / "tests.yaml"))
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@needs_promtool
+@pytest.mark.parametrize("alert", ["DingRunDeliveriesGivenUp", "DingRunFramesNotStored"])
+def test_the_very_first_event_fires_its_alert(tmp_path: Path, alert: str) -> None:
+    """Its counter appears with the value 1, so that Prometheus sees no increase."""
+    first = group([(FIRING[alert][0], "_x474 1x6")], {alert: 1})
+    long_ago = group([(FIRING[alert][0], "1x480")], {alert: 0})
+    tests = {"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": [first, long_ago]}
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(tests), encoding="utf-8")
+    checked = promtool("test", "rules", str(tmp_path / "tests.yaml"))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
