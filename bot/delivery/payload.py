@@ -129,7 +129,6 @@ class DeliveryPayload:
             card_created=self.card_created,
             card_content=self.card_content,
             template=self.template,
-            template_error=self.template_error,
             resend_of=job_id,
             by=by,
             cause=cause,

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.delivery.circuit_breaker import CardTemplates
+from bot.delivery.payload import DeliveryPayload
 from bot.errors import CardUndeliveredError, PermanentError, TemporaryError
 from bot.models import Destination, DestinationKind, JobState, Run
 from cards.card_template import BUTTONS
@@ -156,3 +157,10 @@ async def test_a_template_that_is_refused_again_later_is_told_again(core: CoreHa
         (True, False),
         (False, True),
     ] * 2
+
+
+def test_a_resend_repeats_the_template_and_not_its_refusal() -> None:
+    """The template may have been accepted since."""
+    sent = DeliveryPayload(destination=OPERATOR, template=BUTTONS.id, template_error="unpublished")
+    again = sent.for_resend("card:r1", "boss")
+    assert (again.template, again.template_error) == (BUTTONS.id, "")
