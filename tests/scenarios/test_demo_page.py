@@ -3,13 +3,16 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 from python_calamine import CalamineWorkbook
 
 from bot.cli.demo.sample_sites import PAGES
+from cards.card_template import BUTTONS
 from tests.browser import IN_BROWSER, beside_page, browser, page
+from tests.scenarios.conftest import Chat
 from tests.scenarios.demos import Demo, running
 
 __all__ = ["browser", "page"]  # fixtures
@@ -94,7 +97,12 @@ async def test_the_web_pages_are_open_beside_the_chat(chat: Page, demo: Demo) ->
 
 
 async def test_sigterm_ends_it_well_while_someone_looks_on(page: Page, tmp_path: Path) -> None:
-    async with running(tmp_path) as demo:
+    """It shows the public template, as people see it who have not imported ours."""
+    async with running(tmp_path, "--card-template", "buttons") as demo:
         await page.goto(demo.url)
         await expect(messages(page, "card").first).to_be_visible(timeout=SOON)
+        await expect(messages(page, "card").first.get_by_role("button", name="重跑")).to_be_enabled()
+        async with aiohttp.ClientSession() as session:
+            (card, *_) = await Chat(demo, session).messages("card")
+        assert (card["template"], "markdown" in card["variables"]) == (BUTTONS.id, True)
         assert await demo.terminated() == 0
