@@ -71,7 +71,7 @@ class Cards:
             headline=self._title(view),
             mention=tuple(mention),
             alert=self._line("alert.md", view.values(DETAIL_LEVELS[-1])),
-            search=self._search(view),
+            search=self._search("search.md", view.values(DETAIL_LEVELS[0])),
         )
         return self._with_fallback(card, lambda: self._params(BUTTONS, view))
 
@@ -127,7 +127,8 @@ class Cards:
             self._dialects.card_env.page("digest.md", digest_values(runs, detail, unconfirmed, quiet=quiet))
             for detail in LINE_DETAILS
         )
-        return self.text_card(title, first_fitting(pages, MAX_DIGEST_BYTES))
+        card = self.text_card(title, first_fitting(pages, MAX_DIGEST_BYTES))
+        return replace(card, search=self._search("digest_search.md", digest_values(runs, LINE_DETAILS[-1])))
 
     def text_card(self, title: str, markdown: str) -> RenderedCard:
         """Return a card with a title and a text, and no buttons."""
@@ -185,6 +186,6 @@ class Cards:
     def _line(self, template: str, values: Mapping[str, object]) -> str:
         return cut_bytes(one_line(self._dialects.message_env.page(template, values)), MAX_TITLE_BYTES)
 
-    def _search(self, view: SummaryView) -> CardSearch:
-        found = self._dialects.message_env.page("search.md", view.values(DETAIL_LEVELS[0]))
+    def _search(self, template: str, values: Mapping[str, object]) -> CardSearch:
+        found = self._dialects.message_env.page(template, values)
         return CardSearch(description=cut(one_line(found), MAX_SEARCH_CHARACTERS), kind=SEARCH_KIND)

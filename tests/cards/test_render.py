@@ -384,3 +384,13 @@ def test_a_digest_after_quiet_hours_says_so(lang: str, words: str) -> None:
 def test_in_a_digest_what_was_stopped_did_not_fail() -> None:
     run = ended(task_counts=TaskCounts(total=3, done=1, error=1, stop=1))
     assert "失败 1/3" in "".join(CARDS["zh-CN"].digest([run]).params.values())
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_a_digest_is_found_by_schedule_or_run(lang: str) -> None:
+    names = ["每日巡检", "@所有人", *("内网" * 30 for _ in range(20))]
+    runs = [ended(id=f"r{n}", schedule=make_schedule(name=name)) for n, name in enumerate(names)]
+    search = CARDS[lang].digest(runs).search
+    assert search is not None
+    assert search.description.startswith("每日巡检 r0 · ＠所有人 r1 · 内网")
+    assert len(search.description) <= MAX_SEARCH_CHARACTERS
