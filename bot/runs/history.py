@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from bot.audit.request import note_run
 from bot.delivery.recipients import all_recipients
+from bot.errors import PermanentError
 from bot.models import RETRY, Destination, Run, RunStatus, deterministic_id
 from bot.ports import Store
+from bot.reasons import reason
 
 RECENT_RUNS_LIMIT = 100  # runs that are searched for one that the store has no index for
 MIN_ID_PREFIX = 4  # characters of an id that people may give for the whole
@@ -49,10 +51,17 @@ class Repetition:
         return [earlier.task_ids[number - 1] for number in self.tasks if 0 < number <= len(earlier.task_ids)]
 
     def chosen_targets(self, earlier: Run, run: Run) -> tuple[str, ...]:
-        """Return the chosen targets that the schedule still has. Nothing else may be scanned."""
+        """Return the chosen targets that the schedule still has. Nothing else may be scanned.
+
+        Raises:
+            PermanentError: It has none of them any more.
+        """
         had, has = earlier.schedule.targets, set(run.schedule.targets)
         chosen = (had[number - 1] for number in self.targets if 0 < number <= len(had))
-        return tuple(target for target in chosen if target in has)
+        found = tuple(target for target in chosen if target in has)
+        if not found:
+            raise PermanentError(reason("chosen_targets_gone"))
+        return found
 
 
 def _numbers(text: str | None) -> tuple[int, ...]:

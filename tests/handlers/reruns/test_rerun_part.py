@@ -111,6 +111,15 @@ async def test_a_target_that_was_taken_off_the_schedule_since_is_not_scanned(cor
     assert await scanned(core, run) == ["a.example"]
 
 
+async def test_a_run_whose_chosen_targets_are_all_gone_says_so(core: CoreHarness) -> None:
+    run = await failed_twice(core)
+    core.engine.known[:] = [make_schedule(targets=("z.example",), notify_enable=True, send_to=(GROUP,))]
+    await press(core, tap(run, "rerun_targets", "a.example"))
+    again = await started(core, run)
+    assert again
+    assert (again.status, again.error_msg) == (RunStatus.ERROR, "chosen_targets_gone")
+
+
 async def test_after_a_later_run_the_tap_must_be_confirmed(core: CoreHarness) -> None:
     run = await failed_twice(core)
     await core.trigger(core.engine.known[0], cause="cron:s1:later")
