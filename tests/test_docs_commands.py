@@ -170,6 +170,9 @@ def test_what_the_page_on_backups_says_can_be_done(home: Path) -> None:
     assert said("resend").exit_code == 0, "which makes the store"
     made = said("backup dingrun-2026-11-30.zip")
     assert (made.exit_code, (home / "dingrun-2026-11-30.zip").exists()) == (0, True), made.output
+    refused = said("restore dingrun-2026-11-30.zip")
+    assert (refused.exit_code, "--force" in refused.output) == (1, True), refused.output
+    (home / "dingrun.db").unlink()  # the machine is lost
     restored = said("restore dingrun-2026-11-30.zip")
     assert restored.exit_code == 0, restored.output
 
