@@ -51,7 +51,7 @@ class AuthCode:
 
 @dataclass(frozen=True, kw_only=True)
 class InterceptedAddresses:
-    """What clients are told that reached the sandbox under DingTalk's host names."""
+    """Addresses for clients that reached the sandbox under DingTalk's host names."""
 
     stream: str = ""  # wss://…, "" = nothing is intercepted
     oapi: str = ""  # https://…, of session webhooks

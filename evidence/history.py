@@ -13,14 +13,14 @@ from typing import Any
 
 
 class Act(StrEnum):
-    """What people see of a run at a destination."""
+    """Something of a run that people see at a destination."""
 
     SUMMARY = "summary"  # a card or a message
     FILE = "file"
 
 
 class ClaimState(StrEnum):
-    """What the service says of a delivery."""
+    """State of a delivery, as the service says."""
 
     SENT = "sent"
     UNCONFIRMED = "unconfirmed"

@@ -21,7 +21,7 @@ LATE_SECONDS = 120.0
 
 
 class Verdict(StrEnum):
-    """What became of one act of one run at one destination."""
+    """The outcome of one act of one run at one destination."""
 
     EXACTLY_ONCE = "exactly once"
     UNCONFIRMED = "unconfirmed"  # seen once or never, and the service says that it does not know

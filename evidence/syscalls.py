@@ -55,7 +55,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseResult:
-    """What came of a case."""
+    """The outcome of a case."""
 
     point: Point | None
     hit: bool  # the fault happened

@@ -35,7 +35,7 @@ class RetentionPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecords:
-    """Where runs are, and what belongs to them."""
+    """The stores of runs and of what belongs to them."""
 
     runs: Store
     retention: RetentionStore

@@ -27,7 +27,7 @@ def _nothing() -> Mapping[str, float]:
 
 @dataclass(frozen=True, kw_only=True)
 class Vitals:
-    """What the loops of the service know of it.
+    """State that the loops of the service report.
 
     - `connected`: by app, whether its Stream is connected. Empty without an app.
     - `frame_ages`: by app, the seconds since the last frame of its Stream.
@@ -41,7 +41,7 @@ class Vitals:
 
 @dataclass(frozen=True, kw_only=True)
 class HealthServices:
-    """What is asked when its state is requested."""
+    """Questions that are asked when the state is requested."""
 
     store: Store
     deliveries: Resender

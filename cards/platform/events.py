@@ -90,4 +90,4 @@ _UNUSED: Props = {
     **{"apiName": text(), "apiParams": [parameter()], "apiRetLocalVar": variable()},
     **{"jsapiName": text(), "jsapiParams": [parameter()], "jsapiRetLocalVar": variable()},
 }
-"""What a click could do besides. The builder keeps it empty."""
+"""Further actions of a click. The builder keeps the list empty."""

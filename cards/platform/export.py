@@ -183,7 +183,7 @@ WIDGET = """<LinearLayout width="@data{width}" height="match_content" orientatio
  </FastTextView>
 </LinearLayout>
 """
-"""What clients draw until the template is saved in the builder: the title alone."""
+"""Layout that clients draw until the template is saved in the builder: the title alone."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What one viewer sees of a card whose template was exported from the card builder."""
+"""A card whose template was exported from the card builder, as one viewer sees it."""
 
 from dingtalk_sandbox.state import Card, SandboxState
 from dingtalk_sandbox.templates.drawing.view import CardView, build_view

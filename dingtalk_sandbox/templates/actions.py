@@ -1,4 +1,4 @@
-"""What a press of a component does: the actions of the builder (card "03/0009", "03/0011").
+"""Actions of a pressed component, as the builder names them (card "03/0009", "03/0011").
 
 An action is a mapping with `actionType`. A component has it among its properties; so has a button of a list
 and an event of an event chain. Its action id, if empty, is the one that compiled exports show.

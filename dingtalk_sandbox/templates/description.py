@@ -1,4 +1,4 @@
-"""What a template consists of, for the control API and the command line."""
+"""Description of a template, for the control API and the command line."""
 
 from collections import Counter
 

@@ -31,7 +31,7 @@ class ExpressionError(Exception):
 
 
 class Names(Protocol):
-    """What an expression can refer to."""
+    """The names that an expression can refer to."""
 
     def value(self, path: str) -> Any:
         """Return the value of a variable."""

@@ -1,4 +1,4 @@
-"""Where a template refers to variables: `${name}` in texts, and bindings to a variable."""
+"""References of a template to variables: `${name}` in texts, and bindings to a variable."""
 
 import re
 from collections.abc import Iterator

@@ -49,14 +49,14 @@ class LoopItem:
 
 @dataclass(kw_only=True)
 class Budget:
-    """What one view of a card may still compute."""
+    """The computation that is left to one view of a card."""
 
     evaluations: int = MAX_EVALUATIONS
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """What a component can refer to. It implements `expressions.Names`."""
+    """The names that a component can refer to. It implements `expressions.Names`."""
 
     template: CardTemplate
     data: CardData

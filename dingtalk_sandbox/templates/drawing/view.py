@@ -35,7 +35,7 @@ PAINTERS: Mapping[str, Painter] = MappingProxyType({
 
 @dataclass(frozen=True, kw_only=True)
 class CardView:
-    """What one viewer sees of a card."""
+    """A card as one viewer sees it."""
 
     nodes: list[Json]
     controls: Mapping[str, Control]
