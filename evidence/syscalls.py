@@ -1,56 +1,51 @@
 """Kill the real service at every system call from a due run to the file in the group.
 
-    python -m evidence.syscalls [--calls pwrite64,…] [--every N] [--fault KILL] [--worlds 4] [--keep DIR]
+    python -m evidence.syscalls [--calls pwrite64,…] [--every N] [--fault KILL] [--results FILE] [--minutes M]
 
 One calm case under strace counts the calls. Then there is a case for each: at the k-th call of that name
 (strace counts those of each thread by itself), the service, or the child that writes the report, is killed.
 It is started again as a supervisor would, and goes on until nothing is left to do. Then the judge reads
 what people saw and what the service claims.
 
-`--fault` also takes an error that the call fails with once (EIO, ENOSPC), or `delay`, half a second.
+`--fault` also takes an error that the call fails with once (EIO, ENOSPC), or `delay`, half a second. With
+`--results`, a campaign goes on where an earlier one ended. Its cases come in an order of which any part is
+an even sample.
 """
 
 import argparse
-import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Self
 
 from evidence.history import Record, write_history
-from evidence.judge import PROMISED, Judgement, Verdict, judge
+from evidence.judge import PROMISED, Judgement, judge
 from evidence.recorder import is_settled, record
-from evidence.world import World, copied, prepared
+from evidence.results import Result, append_result, read_results, summary
+from evidence.tracer import (
+    CALLS,
+    DISK_CALLS,
+    FAULTS,
+    Point,
+    Tracer,
+    counter,
+    injector,
+    most_by_thread,
+    points,
+    spread,
+)
+from evidence.world import Stage, World, copied, prepared
 
-CALLS = (
-    "pwrite64", "fdatasync", "fsync", "rename", "unlink", "ftruncate", "write", "sendto", "connect",
-)  # fmt: skip
-DISK_CALLS = CALLS[:-2]  # a socket pair, by which threads wake the loop, gives no such errors
-FAULTS = {"KILL": "signal=KILL", "EIO": "error=EIO", "ENOSPC": "error=ENOSPC", "delay": "delay_enter=500000"}
 SETTLED_SECONDS = 180.0
 MAX_RESTARTS = 3
-
-_CALL = re.compile(r"(\d+)\s+(\w+)\(")
-_HIT = re.compile(rb"\(INJECTED\)|\(DELAYED\)|killed by SIGKILL")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """The k-th call of a name in any thread of the service."""
-
-    call: str
-    number: int
-
-    def __str__(self) -> str:
-        return f"{self.call}-{self.number}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,11 +58,12 @@ class CaseResult:
     judgements: Sequence[Judgement]
     history: Sequence[Record]
     error: str = ""
+    seconds: float = 0.0
 
     @property
     def kept(self) -> bool:
         """Return whether every promise was kept."""
-        return not self.error and all(found.verdict in PROMISED for found in self.judgements)
+        return not self.wrong
 
     @property
     def wrong(self) -> str:
@@ -75,69 +71,68 @@ class CaseResult:
         broken = [found for found in self.judgements if found.verdict not in PROMISED]
         return self.error or "; ".join(f"{found.key.act} {found.verdict}: {found.why}" for found in broken)
 
-
-@dataclass(frozen=True, kw_only=True)
-class Tracer:
-    """strace beside the service. A fault happens once: the tracer leaves the service alone after it."""
-
-    trace: Path
-    options: Sequence[str]
-
-    @property
-    def prefix(self) -> Sequence[str]:
-        """The command under which the service is started. It stays our child, and strace is its own."""
-        return ["strace", "-D", "-f", "-qq", "-o", str(self.trace), *self.options]
-
-    def has_hit(self) -> bool:
-        """Return whether the fault has happened, in the service or in a child of it."""
-        try:
-            return bool(_HIT.search(self.trace.read_bytes()))
-        except FileNotFoundError:
-            return False
-
-    def detach(self, pid: int) -> None:
-        """Let the service run on without strace. Otherwise each new child would meet the fault again."""
-        try:
-            status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
-            if tracer := int(status.partition("TracerPid:")[2].split()[0]):
-                os.kill(tracer, signal.SIGKILL)  # after SIGTERM it can wait forever for what has just died
-        except (FileNotFoundError, IndexError, ProcessLookupError):
-            pass  # the service is dead, and its tracer with it
+    def as_result(self, fault: str) -> Result:
+        """Return what is kept of it in a file."""
+        return Result(
+            fault=fault,
+            point=str(self.point),
+            hit=self.hit,
+            died=self.died,
+            verdicts=[found.verdict.value for found in self.judgements],
+            wrong=self.wrong,
+            seconds=round(self.seconds, 1),
+        )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Campaign:
-    """Cases that begin from one prepared database."""
+    """Cases that begin from one prepared database, as many at a time as there are stages."""
 
-    prepared: Path
     folder: Path
     fault: str = "KILL"
+    worlds: int = 1
+    prepared: Path = field(init=False)
+    _stages: SimpleQueue[Stage] = field(default_factory=SimpleQueue, init=False)
+    _stack: ExitStack = field(default_factory=ExitStack, init=False)
+
+    def __enter__(self) -> Self:
+        with self._stack:
+            for number in range(self.worlds):
+                self._stages.put(self._stack.enter_context(Stage(folder=self.folder / f"stage-{number}")))
+            stage = self._stages.get()
+            self.prepared = prepared(self.folder / "prepared", stage)
+            self._stages.put(stage)
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._stack.close()
 
     def count_calls(self, calls: Sequence[str]) -> Mapping[str, int]:
         """Return how often each call is made at most by one thread, in a calm case."""
         trace = self.folder / "trace.txt"
-        options = ["--seccomp-bpf", "-e", f"trace={','.join(calls)}"]
-        calm = self._case(None, Tracer(trace=trace, options=options))
+        calm = self._case(None, counter(trace, calls))
         if not calm.kept:
             raise RuntimeError(f"the calm case fails: {calm.wrong}")
         return most_by_thread(trace.read_text(encoding="utf-8", errors="replace"), calls)
 
     def run(self, point: Point) -> CaseResult:
         """Go through one case. A case that breaks down is a result too."""
-        inject = f"inject={point.call}:{FAULTS[self.fault]}:when={point.number}"
-        options = ["-e", f"trace={point.call}", "-e", inject]  # --seccomp-bpf loses injected signals
-        return self._case(point, Tracer(trace=self.folder / f"{point}.trace", options=options))
+        return self._case(point, injector(self.folder / f"{point}.trace", point, self.fault))
 
     def _case(self, point: Point | None, tracer: Tracer) -> CaseResult:
-        folder = self.folder / str(point or "calm")
+        folder, began = self.folder / str(point or "calm"), time.monotonic()
         died, error, history = 0, "", list[Record]()
+        stage = self._stages.get()
         try:
-            with copied(self.prepared, folder) as world:
+            with copied(self.prepared, folder, stage) as world:
                 world.start(tracer.prefix)
                 died = settle(world, tracer)
                 history = record(world)
         except (OSError, RuntimeError, LookupError, subprocess.TimeoutExpired) as failure:
             error = f"{type(failure).__name__}: {failure}"
+        finally:
+            self._stages.put(stage)
         return CaseResult(
             point=point,
             hit=tracer.has_hit(),
@@ -145,7 +140,13 @@ class Campaign:
             judgements=judge(history),
             history=history,
             error=error,
+            seconds=time.monotonic() - began,
         )
+
+    def clean(self, point: Point) -> None:
+        """Remove what a case left."""
+        shutil.rmtree(self.folder / str(point), ignore_errors=True)
+        (self.folder / f"{point}.trace").unlink(missing_ok=True)
 
 
 def settle(world: World, tracer: Tracer) -> int:
@@ -169,67 +170,63 @@ def settle(world: World, tracer: Tracer) -> int:
     raise TimeoutError(f"not settled within {SETTLED_SECONDS:g} s; see {world.folder}/log.txt")
 
 
-def most_by_thread(trace: str, calls: Sequence[str]) -> Mapping[str, int]:
-    """Return the largest number of each call by one thread of a trace of strace."""
-    by_thread = defaultdict[str, Counter[str]](Counter)
-    for line in trace.splitlines():
-        if match := _CALL.match(line):
-            by_thread[match[2]][match[1]] += 1
-    return {call: max(by_thread[call].values(), default=0) for call in calls}
-
-
-def points(counts: Mapping[str, int], every: int = 1) -> Iterator[Point]:
-    """Yield each N-th call of each name, and the first one of each."""
-    for call, count in counts.items():
-        for number in range(1, count + 1, every):
-            yield Point(call=call, number=number)
-
-
 def go_through(
-    campaign: Campaign, chosen: Sequence[Point], *, worlds: int, keep: Path | None
+    campaign: Campaign, chosen: Sequence[Point], *, keep: Path | None = None, minutes: float = 0.0
 ) -> Iterator[CaseResult]:
-    """Yield the result of each case, `worlds` at a time. What kept the promises is removed."""
-    with ThreadPoolExecutor(worlds) as pool:
-        for result in pool.map(campaign.run, chosen):
+    """Yield the result of each case. What kept the promises is removed. `minutes` is when no more begins."""
+    until = time.monotonic() + minutes * 60 if minutes else float("inf")
+
+    def run(point: Point) -> CaseResult | None:
+        return campaign.run(point) if time.monotonic() < until else None
+
+    with ThreadPoolExecutor(campaign.worlds) as pool:
+        for result in pool.map(run, chosen):
+            if result is None:
+                continue
             if keep:
                 keep.mkdir(parents=True, exist_ok=True)
                 write_history(keep / f"{campaign.fault}-{result.point}.jsonl", result.history)
-            if result.kept:
-                shutil.rmtree(campaign.folder / str(result.point), ignore_errors=True)
+            if result.kept and result.point:
+                campaign.clean(result.point)
             yield result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Go through the cases, and print the counts and what broke a promise. Return 1 if anything did."""
+    options = parse_options(argv)
+    folder = Path(tempfile.mkdtemp(prefix="evidence-"))
+    results = options.results or folder / "results.jsonl"
+    done = {result.point for result in read_results(results) if result.fault == options.fault and result.kept}
+    default = CALLS if options.fault in {"KILL", "delay"} else DISK_CALLS
+    with Campaign(folder=folder, fault=options.fault, worlds=options.worlds) as campaign:
+        counts = campaign.count_calls(options.calls.split(",") if options.calls else default)
+        chosen = [each for each in spread(list(points(counts, options.every))) if str(each) not in done]
+        numbers = ", ".join(f"{number} {call}" for call, number in counts.items())
+        say(f"{sum(counts.values())} points ({numbers}), {len(chosen)} cases, {len(done)} done before")
+        for result in go_through(campaign, chosen, keep=options.keep, minutes=options.minutes):
+            append_result(results, result.as_result(options.fault))
+            if not result.kept:
+                say(f"{result.point}: {result.wrong} (see {folder}/{result.point})")
+    found = [result for result in read_results(results) if result.fault == options.fault]
+    for line in summary(found):
+        say(line)
+    broken = any(not result.kept for result in found)
+    if not broken:
+        shutil.rmtree(folder)
+    return 1 if broken else 0
+
+
+def parse_options(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options of the command line."""
     parser = argparse.ArgumentParser(prog="python -m evidence.syscalls", description=__doc__)
     parser.add_argument("--calls", help="default: all for KILL and delay, those of the disk for errors")
     parser.add_argument("--every", type=int, default=1, help="each N-th call only")
     parser.add_argument("--fault", choices=FAULTS, default="KILL")
     parser.add_argument("--worlds", type=int, default=4, help="cases at a time")
     parser.add_argument("--keep", type=Path, help="folder for the histories")
-    options = parser.parse_args(argv)
-    folder = Path(tempfile.mkdtemp(prefix="evidence-"))
-    campaign = Campaign(prepared=prepared(folder / "prepared"), folder=folder, fault=options.fault)
-    default = CALLS if options.fault in {"KILL", "delay"} else DISK_CALLS
-    counts = campaign.count_calls(options.calls.split(",") if options.calls else default)
-    chosen = list(points(counts, options.every))
-    numbers = ", ".join(f"{number} {call}" for call, number in counts.items())
-    say(f"{sum(counts.values())} points ({numbers}), {len(chosen)} cases")
-    verdicts, hits, died, broken = Counter[Verdict](), 0, 0, 0
-    for result in go_through(campaign, chosen, worlds=options.worlds, keep=options.keep):
-        verdicts.update(found.verdict for found in result.judgements)
-        hits += result.hit
-        died += result.died
-        if not result.kept:
-            broken += 1
-            say(f"{result.point}: {result.wrong} (see {folder}/{result.point})")
-    say(
-        f"{options.fault}: {len(chosen)} cases, {hits} hit, {died} deaths of the service, {broken} broken; "
-        + ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict)
-    )
-    if not broken:
-        shutil.rmtree(folder)
-    return 1 if broken else 0
+    parser.add_argument("--results", type=Path, help="file of results: what it has is not repeated")
+    parser.add_argument("--minutes", type=float, default=0.0, help="begin no case after so long")
+    return parser.parse_args(argv)
 
 
 def say(line: str) -> None:

@@ -1,6 +1,6 @@
-"""A world for one case: a sandbox, a web server to scan, and the real service, each a process of its own.
+"""A world for one case: the real service on a stage, which is a sandbox and a web server to scan.
 
-Only command lines, files and HTTP connect them to this module.
+Each is a process of its own. Only command lines, files and HTTP connect them to this module.
 """
 
 import json
@@ -71,21 +71,62 @@ def until(condition: Callable[[], bool], seconds: float, *, every: float = 0.1) 
     return False
 
 
+def spawn(command: Sequence[str], log: Path, *, cwd: Path = ROOT) -> subprocess.Popen[bytes]:
+    """Start a process that appends what it says to a file."""
+    with log.open("ab") as said:
+        return subprocess.Popen(command, cwd=cwd, stdout=said, stderr=said)  # noqa: S603 - our own
+
+
 @dataclass(kw_only=True)
-class World:
-    """The processes of one case. Everything that lasts is in `folder`."""
+class Stage:
+    """What a service talks to: a sandbox and a web server to scan. Cases use it one after the other."""
 
     folder: Path
     sandbox_port: int = field(default_factory=free_port)
-    web_port: int = field(default_factory=free_port)
     target_port: int = field(default_factory=free_port)
-    service: subprocess.Popen[bytes] | None = field(default=None, init=False)
-    restarts: list[datetime] = field(default_factory=list, init=False)
-    _helpers: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False)
+    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list, init=False)
 
     @property
     def sandbox(self) -> str:
         return f"http://127.0.0.1:{self.sandbox_port}"
+
+    @property
+    def target(self) -> str:
+        return f"http://127.0.0.1:{self.target_port}"
+
+    def __enter__(self) -> Self:
+        site, log = self.folder / "site", self.folder / "log.txt"
+        site.mkdir(parents=True, exist_ok=True)
+        sandbox = [sys.executable, "-m", "bot", "sandbox", "--port", str(self.sandbox_port)]
+        server = [sys.executable, "-m", "http.server", str(self.target_port), "--bind", "127.0.0.1"]
+        self._processes = [spawn(sandbox, log), spawn(server, log, cwd=site)]
+        if not until(lambda: bool(fetch(f"{self.sandbox}/_sandbox/scene")), START_SECONDS):
+            raise TimeoutError(f"the sandbox does not start; see {log}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait(END_SECONDS)
+
+    def clear(self) -> None:
+        """Forget every message, token and connection."""
+        fetch(f"{self.sandbox}/_sandbox/reset", {"hard": True})
+
+
+@dataclass(kw_only=True)
+class World:
+    """The service of one case, on a stage that nobody else uses meanwhile. What lasts is in `folder`."""
+
+    folder: Path
+    stage: Stage
+    web_port: int = field(default_factory=free_port)
+    service: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    restarts: list[datetime] = field(default_factory=list, init=False)
+
+    @property
+    def sandbox(self) -> str:
+        return self.stage.sandbox
 
     @property
     def database(self) -> Path:
@@ -93,24 +134,11 @@ class World:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
-        sandbox = [sys.executable, "-m", "bot", "sandbox", "--port", str(self.sandbox_port)]
-        site = [sys.executable, "-m", "http.server", str(self.target_port), "--bind", "127.0.0.1"]
-        empty = self.folder / "site"
-        empty.mkdir(exist_ok=True)
-        self._helpers = [self._spawn(sandbox, ROOT), self._spawn(site, empty)]
-        if not until(lambda: bool(fetch(f"{self.sandbox}/_sandbox/scene")), START_SECONDS):
-            raise TimeoutError(f"the sandbox does not start; see {self.folder}/log.txt")
+        self.stage.clear()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.end(signal.SIGKILL)
-        for process in self._helpers:
-            process.kill()
-            process.wait(END_SECONDS)
-
-    def _spawn(self, command: Sequence[str], cwd: Path) -> subprocess.Popen[bytes]:
-        with (self.folder / "log.txt").open("ab") as log:
-            return subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log)  # noqa: S603 - our own
 
     def configure(self) -> None:
         """Write the settings."""
@@ -121,7 +149,7 @@ class World:
             web_port=self.web_port,
             folder=self.folder,
             schedule=SCHEDULE,
-            target=f"http://127.0.0.1:{self.target_port}",
+            target=self.stage.target,
         )
         config = self.folder / "config.yaml"
         config.write_text(text, encoding="utf-8")
@@ -130,7 +158,7 @@ class World:
     def start(self, prefix: Sequence[str] = ()) -> None:
         """Start the service, under another command if `prefix` names one."""
         command = [sys.executable, "-m", "bot", "--config", str(self.folder / "config.yaml")]
-        self.service = self._spawn([*prefix, *command], ROOT)
+        self.service = spawn([*prefix, *command], self.folder / "log.txt")
 
     def restart(self) -> None:
         """Start the service again after it died, and wait until it is connected."""
@@ -170,9 +198,9 @@ class World:
             return data
 
 
-def prepared(folder: Path) -> Path:
+def prepared(folder: Path, stage: Stage) -> Path:
     """Make a database that knows the schedule, and whose service was away when it was due."""
-    with World(folder=folder) as world:
+    with World(folder=folder, stage=stage) as world:
         world.configure()
         world.start()
         if not world.wait_connected():
@@ -191,9 +219,9 @@ def _knows_schedule(database: sqlite3.Connection) -> bool:
     return bool(number)
 
 
-def copied(prepared_folder: Path, folder: Path) -> World:
+def copied(prepared_folder: Path, folder: Path, stage: Stage) -> World:
     """Return a world that begins where another one ended."""
     shutil.copytree(prepared_folder / "data", folder / "data")
-    world = World(folder=folder)
+    world = World(folder=folder, stage=stage)
     world.configure()
     return world

@@ -1,13 +1,16 @@
 """Kill the real service at a few system calls. `python -m evidence.syscalls` goes through all of them."""
 
 import shutil
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from evidence.judge import Verdict
-from evidence.syscalls import Campaign, Point, go_through, most_by_thread, points
-from evidence.world import prepared
+from evidence.results import Result, append_result, read_results, summary
+from evidence.syscalls import Campaign, go_through
+from evidence.tracer import Point, most_by_thread, points, spread
 
 SAMPLE = (
     Point(call="pwrite64", number=60),  # the run is being stored
@@ -32,10 +35,38 @@ def test_each_call_is_a_point_and_a_sample_begins_with_the_first() -> None:
     ]
 
 
+def test_a_campaign_that_is_interrupted_is_an_even_sample() -> None:
+    begun = spread(list(points({"write": 100})))[:10]
+    numbers = sorted(point.number for point in begun)
+    assert all(later - earlier <= 20 for earlier, later in pairwise([0, *numbers, 101]))
+
+
+def test_a_campaign_goes_on_with_what_its_file_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    first = Result(
+        fault="KILL", point="write-1", hit=True, died=1, verdicts=["lost"], wrong="lost", rescues={"a": 1}
+    )
+    again = Result(
+        fault="KILL", point="write-1", hit=True, died=1, verdicts=["exactly once"], rescues={"a": 2, "b": 0}
+    )
+    assert list(read_results(path)) == []
+    append_result(path, first)
+    append_result(path, again)
+    path.write_text(path.read_text(encoding="utf-8") + '{"fault": "KI', encoding="utf-8")  # killed just there
+    append_result(path, replace(again, point="write-2", rescues={}))
+    assert [result.point for result in read_results(path)] == ["write-1", "write-2"]
+    assert list(summary(read_results(path))) == [
+        "KILL: 2 cases, 2 hit, 2 deaths, 0 broken; 2 exactly once, 0 unconfirmed, 0 lost, 0 doubled, 0 lied, "
+        "0 broken, 0 out of order, 0 late",
+        "rescues: 2 a",
+        "rescues never needed: b",
+    ]
+
+
 @pytest.mark.skipif(not shutil.which("strace"), reason="no strace")
 def test_a_service_killed_at_a_system_call_tells_the_run_exactly_once(tmp_path: Path) -> None:
-    campaign = Campaign(prepared=prepared(tmp_path / "prepared"), folder=tmp_path)
-    results = list(go_through(campaign, SAMPLE, worlds=len(SAMPLE), keep=None))
+    with Campaign(folder=tmp_path, worlds=len(SAMPLE)) as campaign:
+        results = list(go_through(campaign, SAMPLE))
     assert [result.error for result in results] == ["", "", ""]
     assert [(result.hit, result.died) for result in results] == [(True, 1), (True, 0), (True, 1)]
     assert all(result.kept for result in results), results
