@@ -25,6 +25,7 @@ from bot.engines.arl.assets import FINDINGS
 from bot.errors import missing_extra
 from bot.reports.link_tokens import URL_PATH
 from bot.wiring.api import PATHS
+from dingtalk_sandbox.coverage.__main__ import PAGE, current_page
 from handlers import router
 
 ROOT = Path(__file__).parent.parent
@@ -55,6 +56,11 @@ def test_the_pages_of_settings_are_as_their_model_says(lang: str, page: Path) ->
 def test_the_example_is_as_the_model_says() -> None:
     """Else run `python -m bot.config.reference`."""
     assert (ROOT / "config.yaml").read_text(encoding="utf-8") == render_example(CHINESE)
+
+
+def test_the_page_of_coverage_is_as_the_endpoints_and_the_rules_say() -> None:
+    """Else run `python -m dingtalk_sandbox.coverage`."""
+    assert (ROOT / "docs" / PAGE).read_text(encoding="utf-8") == current_page(ROOT / "docs")
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)

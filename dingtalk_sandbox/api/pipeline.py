@@ -89,6 +89,7 @@ class Endpoint:
     size_limit: int = 0  # in bytes, shown by the inspector
     measure_size: Callable[[Call], int] = lambda call: len(call.raw)
     takes_body: bool = True
+    is_closed: bool = False  # rejects every call, as DingTalk does for new apps
 
     @property
     def name(self) -> str:

@@ -8,11 +8,11 @@ from aiohttp import web
 from dingtalk_sandbox import errors
 from dingtalk_sandbox.api.pipeline import Call, Endpoint, Family
 from dingtalk_sandbox.errors import Json, missing_scope, oapi_error
-from dingtalk_sandbox.state import QuotaKind, SandboxState
+from dingtalk_sandbox.state import SandboxState
 
 log = logging.getLogger(__name__)
 
-CLOSED_ENDPOINTS = (  # closed to apps that did not use them before ("1474", "1475", "1476", "1480")
+CLOSED_ENDPOINTS = (  # closed to apps that did not use them before ("1474" to "1477", "1480")
     ("POST", "/v1.0/im/v1.0/robot/interactiveCards/send"),
     ("PUT", "/v1.0/im/robots/interactiveCards"),
     ("POST", "/v1.0/im/interactiveCards/send"),
@@ -31,8 +31,9 @@ def _closed_chat(_: SandboxState, __: Call) -> Json:
 
 
 def closed_endpoints() -> tuple[Endpoint, ...]:
-    new = [Endpoint(method=m, path=p, handler=_closed, quota_kind=QuotaKind.API) for m, p in CLOSED_ENDPOINTS]
-    return (*new, Endpoint(method="POST", path="/chat/send", handler=_closed_chat, family=Family.OLD))
+    new = [Endpoint(method=m, path=p, handler=_closed, is_closed=True) for m, p in CLOSED_ENDPOINTS]
+    old = Endpoint(method="POST", path="/chat/send", handler=_closed_chat, family=Family.OLD, is_closed=True)
+    return (*new, old)
 
 
 def _is_old(request: web.Request) -> bool:

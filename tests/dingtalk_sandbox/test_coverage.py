@@ -1,0 +1,73 @@
+"""The table of documented endpoints: complete, and each emulated one has a rule and a test."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from dingtalk_sandbox.coverage.page import render
+from dingtalk_sandbox.coverage.table import (
+    Client,
+    Documented,
+    Family,
+    Status,
+    clients,
+    families,
+    normalized,
+    parse_rules,
+)
+from dingtalk_sandbox.server import ENDPOINTS
+
+HERE = Path(__file__).parent
+FAMILIES = families(ENDPOINTS, parse_rules((HERE.parents[1] / "docs/fidelity.md").read_text("utf-8")))
+LISTED = [one for family in FAMILIES for one in family.endpoints]
+
+
+def test_every_endpoint_of_the_sandbox_is_in_the_table() -> None:
+    listed = {normalized(one.call) for one in LISTED}
+    assert {normalized(endpoint.name) for endpoint in ENDPOINTS} <= listed
+
+
+def test_no_call_is_listed_twice() -> None:
+    assert len({one.call for one in LISTED}) == len(LISTED)
+
+
+@pytest.mark.parametrize(
+    "one", [one for one in LISTED if one.status is not Status.MISSING], ids=lambda one: one.call
+)
+def test_an_emulated_endpoint_has_a_rule(one: Documented) -> None:
+    """Else add a row to docs/fidelity.md whose source is the page."""
+    assert one.rules
+
+
+@pytest.mark.parametrize("client", [one for one in clients() if one.test], ids=lambda one: one.client)
+def test_the_test_of_a_client_is_there(client: Client) -> None:
+    file, name = client.test.split("::")
+    tree = ast.parse((HERE / file).read_text(encoding="utf-8"))
+    assert name in {n.name for n in tree.body if isinstance(n, ast.AsyncFunctionDef | ast.FunctionDef)}
+
+
+def test_a_client_that_was_not_tried_says_why() -> None:
+    assert all(bool(one.test) != bool(one.reason) for one in clients())
+
+
+def test_a_stub_of_a_scene_shows_as_one() -> None:
+    (found,) = [
+        one
+        for family in families(ENDPOINTS, [], ["POST /v1.0/im/chat/scenegroup/disband", "POST /media/upload"])
+        for one in family.endpoints
+        if one.status is Status.STUB
+    ]
+    assert found.page == "0748"
+
+
+def test_the_page_counts_what_is_emulated() -> None:
+    done, open_ = (
+        Documented(call=call, page="0001", does="x", status=status, rules=())
+        for call, status in (("GET /a", Status.EMULATED), ("GET /b", Status.MISSING))
+    )
+    page = render(
+        [Family(name="F", pages="0001", endpoints=(done, open_))], [Client(client="c", language="x")]
+    )
+    assert "| F | 1 | 2 | 0001 |" in page
+    assert "Clients: 0 of 1" in page
