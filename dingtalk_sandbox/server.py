@@ -12,15 +12,14 @@ from aiohttp import web
 
 from dingtalk_sandbox.api import (
     cards,
+    contacts,
+    conversations,
     gateway,
-    groups,
     media,
     oauth,
     registration,
     robots,
     shortcuts,
-    streaming,
-    users,
     webhooks,
     work_notifications,
 )
@@ -41,10 +40,19 @@ from dingtalk_sandbox.stream.hub import Hub
 PAGE_DIR = Path(__file__).parent / "page"
 MAX_BODY_BYTES = 64 * 1024 * 1024
 ENDPOINTS = (
-    *oauth.ENDPOINTS, *gateway.ENDPOINTS, *robots.ENDPOINTS, *shortcuts.ENDPOINTS,
-    *webhooks.ENDPOINTS, *media.ENDPOINTS, *work_notifications.ENDPOINTS, *cards.ENDPOINTS,
-    *registration.ENDPOINTS, *streaming.ENDPOINTS, *groups.ENDPOINTS, *users.ENDPOINTS, *closed_endpoints(),
-)  # fmt: skip
+    *oauth.ENDPOINTS,
+    *gateway.ENDPOINTS,
+    *registration.ENDPOINTS,
+    *robots.ENDPOINTS,
+    *shortcuts.ENDPOINTS,
+    *webhooks.ENDPOINTS,
+    *media.ENDPOINTS,
+    *work_notifications.ENDPOINTS,
+    *cards.ENDPOINTS,
+    *conversations.ENDPOINTS,
+    *contacts.ENDPOINTS,
+    *closed_endpoints(),
+)
 
 
 class Sandbox:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from aiohttp import web
 
-from dingtalk_sandbox.api.users import issue_auth_code
+from dingtalk_sandbox.api.contacts.logins import issue_auth_code
 from dingtalk_sandbox.control import views
 from dingtalk_sandbox.control.actions import UserActions
 from dingtalk_sandbox.control.card_taps import CardTaps

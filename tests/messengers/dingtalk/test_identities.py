@@ -11,7 +11,7 @@ from bot.messengers.dingtalk.auth import Tokens
 from bot.messengers.dingtalk.identities import GET_USER, DingTalkIdentities
 from bot.models import Person
 from dingtalk_sandbox import Sandbox
-from dingtalk_sandbox.api.users import issue_auth_code
+from dingtalk_sandbox.api.contacts.logins import issue_auth_code
 from tests.factories import make_sandbox_app
 from tests.fakes import FakeClock
 from tests.messengers.dingtalk.conftest import APP, OAPI, TOKEN_URL

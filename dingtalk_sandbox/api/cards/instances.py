@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from dingtalk_sandbox.api.card_warnings import warn_of_data
+from dingtalk_sandbox.api.cards.data_warnings import warn_of_data
 from dingtalk_sandbox.api.pipeline import Call, Endpoint
 from dingtalk_sandbox.conversations import Message, Sender, new_id
 from dingtalk_sandbox.errors import Json, api_error
