@@ -26,6 +26,7 @@ from rich.table import Table
 
 from bot.mongo import Mongo
 from dingtalk_sandbox import Sandbox
+from dingtalk_sandbox.inbound.speech import Speech
 
 GROUP, PERSON = "cidSandboxGroupOps==", "user01"
 START_SECONDS = 60.0  # at most, until a bot is connected
@@ -88,7 +89,7 @@ async def seconds_to_reply(sandbox: Sandbox) -> float:
     conversations = sandbox.state.conversations
     before = len(conversations.messages(GROUP))
     started = time.perf_counter()
-    await sandbox.actions.say(GROUP, PERSON, "@DingRun 帮助")
+    await sandbox.actions.say(Speech(conversation=GROUP, user=PERSON, text="@DingRun 帮助"))
     async with asyncio.timeout(REPLY_SECONDS):
         while len(conversations.messages(GROUP)) < before + 2:  # noqa: ASYNC110 - another process answers
             await asyncio.sleep(0.002)

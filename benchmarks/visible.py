@@ -23,6 +23,7 @@ from rich.table import Table
 
 from benchmarks.idle import GROUP, PERSON, running_bot
 from dingtalk_sandbox import Sandbox
+from dingtalk_sandbox.inbound.speech import Speech
 
 TIMEOUT_SECONDS = 90.0
 NAME = "可见性{:02}号"
@@ -60,7 +61,8 @@ async def start_runs(sandbox: Sandbox, runs: int) -> None:
     started = time.perf_counter()
     for number in range(runs):
         await asyncio.sleep(max(0.0, started + number - time.perf_counter()))
-        await sandbox.actions.say(GROUP, PERSON, f"@DingRun 重跑 {NAME.format(number)}")
+        text = f"@DingRun 重跑 {NAME.format(number)}"
+        await sandbox.actions.say(Speech(conversation=GROUP, user=PERSON, text=text))
 
 
 async def measure(runs: int) -> Mapping[str, Sequence[float]]:

@@ -6,8 +6,9 @@
 It depends on no bot. `docs/fidelity.md` lists the rules it emulates, with their sources.
 """
 
-from dingtalk_sandbox.scenario import Scenario, Settings
+from dingtalk_sandbox.scenario import Scenario
 from dingtalk_sandbox.server import Sandbox
+from dingtalk_sandbox.settings import Settings
 
 __all__ = ["Sandbox", "Scenario", "Settings", "__version__"]
 __version__ = "0.1.0"

@@ -30,8 +30,18 @@ class Rendering:
     file_name: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Emotion:
+    """A robot's reaction to a message."""
+
+    name: str  # shown beneath the message
+    robot: str  # robotCode
+
+
 @dataclass(kw_only=True)
 class Message:
+    """A message in a conversation. Its `kind` is that of its rendering, or the msgtype of a person's."""
+
     id: str
     conversation: str
     kind: str
@@ -46,6 +56,9 @@ class Message:
     task_id: int = 0  # set for work notifications
     recipients: tuple[str, ...] = ()  # userIds who may see it; () = everyone in the conversation
     recalled: bool = False
+    pictures: tuple[str, ...] = ()  # media_ids of the pictures in rich text
+    quote: str = ""  # id of the message it replies to
+    emotions: list[Emotion] = field(default_factory=list)  # of robots, in the order they came
     read_by: dict[str, datetime] = field(default_factory=dict)
     exchange: Json | None = None  # the request and response that created it
     updates: list[Json] = field(default_factory=list)  # exchanges that changed it later

@@ -1,6 +1,7 @@
 """People in front of a running sandbox, for tests without asyncio: they write, tap and see what comes."""
 
 import asyncio
+import base64
 import json
 import threading
 import urllib.error
@@ -12,6 +13,11 @@ from typing import Any
 
 from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.server import Sandbox
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+"""A picture, for tests that need any."""
 
 _START_SECONDS = 10
 _LOCAL = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever HTTPS_PROXY says
@@ -101,10 +107,50 @@ class User:
         self.id = id_
         self._ding = ding
 
-    def says(self, text: str, *, conversation: str = "") -> Json:
-        """Send a message, by default to the first group. Returns which robot got it, or `why` none did."""
-        body = {"conversation": conversation or self._ding.group(), "user": self.id, "text": text}
-        sent: Json = self._ding.call("POST", "say", body)
+    def says(self, text: str, *, conversation: str = "", quote: Mapping[str, Any] | None = None) -> Json:
+        """Send a message, by default to the first group. Returns which robot got it, or `why` none did.
+
+        `quote` is a message that this one replies to.
+        """
+        return self._send(conversation, text=text, quote=quote)
+
+    def quotes(self, message: Mapping[str, Any], text: str) -> Json:
+        """Reply to a message where it is. As DingTalk's client does, mention the robot that sent it."""
+        sender = message["sender"]
+        mention = f"@{sender['name']} " if sender["robot"] and f"@{sender['name']}" not in text else ""
+        return self.says(mention + text, conversation=message["conversation"], quote=message)
+
+    def sends_picture(
+        self, content: bytes = PIXEL, *, text: str = "", name: str = "picture.png", conversation: str = ""
+    ) -> Json:
+        """Send a picture, together with a text as rich text. In a group, the text mentions the robot."""
+        kind = "richText" if text else "picture"
+        return self._send(conversation, msgtype=kind, text=text, content=content, fileName=name)
+
+    def sends_file(self, name: str, content: bytes, *, conversation: str = "") -> Json:
+        """Send a file, by default to the robot alone: in a group, robots get no files."""
+        return self._send(conversation or self.chat(), msgtype="file", content=content, fileName=name)
+
+    def speaks(self, recognized: str, *, content: bytes = b"", conversation: str = "") -> Json:
+        """Send audio with this recognized text, by default to the robot alone."""
+        return self._send(conversation or self.chat(), msgtype="audio", text=recognized, content=content)
+
+    def sends_video(self, content: bytes, *, name: str = "video.mp4", conversation: str = "") -> Json:
+        """Send a video, by default to the robot alone."""
+        return self._send(conversation or self.chat(), msgtype="video", content=content, fileName=name)
+
+    def chat(self) -> str:
+        """Return the id of the one-to-one conversation with the robot."""
+        places = self._ding.call("GET", "scene")["conversations"]
+        found: str = next(each["id"] for each in places if each.get("owner") == self.id)
+        return found
+
+    def _send(
+        self, conversation: str, *, content: bytes = b"", quote: Mapping[str, Any] | None = None, **said: str
+    ) -> Json:
+        body = {"conversation": conversation or self._ding.group(), "user": self.id, **said}
+        body |= {"content": base64.b64encode(content).decode()} if content else {}
+        sent: Json = self._ding.call("POST", "say", body | ({"quote": quote["id"]} if quote else {}))
         return sent
 
 

@@ -34,10 +34,13 @@ class DingTalk:
                 raise AssertionError(f"{method} {path}: {answer.status} {said}")
             return said
 
-    async def say(self, text: str, *, user: str = "user01", conversation: str = "") -> Any:
-        """Send a message as a user. The conversation defaults to the first group."""
+    async def say(self, text: str = "", *, user: str = "user01", conversation: str = "", **more: Any) -> Any:
+        """Send a message as a user. The conversation defaults to the first group.
+
+        `more` are fields of the control call: `msgtype`, `fileName`, `content` in base64, `quote`.
+        """
         place = conversation or self.sandbox.state.scenario.groups[0].id
-        return await self.call("POST", "say", {"conversation": place, "user": user, "text": text})
+        return await self.call("POST", "say", {"conversation": place, "user": user, "text": text, **more})
 
     async def tap(
         self, card: str, action: str, *, user: str = "user01", params: Mapping[str, Any] | None = None

@@ -13,6 +13,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from dingtalk_sandbox.errors import UsageError
+from dingtalk_sandbox.settings import Settings
 from dingtalk_sandbox.templates.document import CardTemplate
 from dingtalk_sandbox.templates.loading import load_exports
 
@@ -115,33 +116,6 @@ PUBLIC_TEMPLATES = (  # ids: card_instance.py and card_replier.py of the officia
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Settings of the sandbox. Times are in seconds. A limit of 0 means no limit."""
-
-    bad_token_status: int = 400  # some clients expect 401
-    token_life: float = 7200
-    ticket_life: float = 90
-    session_life: float = 5400
-    ping_every: float = 20
-    disconnect_grace: float = 10
-    redeliver: bool = True
-    redeliver_after: float = 60
-    redeliver_limit: int = 3
-    card_deadline: float = 2
-    registration_life: float = 7200  # of a device code
-    registration_interval: float = 5  # between polls
-    repeated_card: str = "refuse"  # or "ignore"; DingTalk documents both
-    card_value_limit: int = 0  # bytes per value; documented as 1 KB, not enforced in practice
-    qps: int = 20
-    api_limit: int = 5000
-    stream_limit: int = 3000
-    webhook_per_minute: int = 20
-    webhook_silence: float = 600
-    webhook_throttle_code: int = 410100  # 130101 has been observed as well
-    webhook_wording: str = "today"  # error text of 310000: "today", or "old" as documented
-
-
-@dataclass(frozen=True, kw_only=True)
 class Scenario:
     corp_id: str
     people: tuple[Person, ...]
@@ -150,7 +124,7 @@ class Scenario:
     custom_robots: tuple[CustomRobot, ...] = ()
     templates: tuple[Template, ...] = PUBLIC_TEMPLATES
     designs: Mapping[str, CardTemplate] = field(default_factory=dict)  # exports of the card builder, by id
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     chips: tuple[Any, ...] = ()  # suggested messages: texts, or pairs of Chinese and English
 
     def person(self, id_: str, kind: int = 1) -> Person | None:

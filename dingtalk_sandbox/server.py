@@ -33,6 +33,7 @@ from dingtalk_sandbox.control.origin_check import is_loopback, origin_check
 from dingtalk_sandbox.control.routes import Control
 from dingtalk_sandbox.control.templates import Templates
 from dingtalk_sandbox.http_log import KEEP_ALIVE_SECONDS, server_logger
+from dingtalk_sandbox.inbound import endpoints as inbound
 from dingtalk_sandbox.scenario import Scenario, parse_scenario
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.stream.hub import Hub
@@ -49,6 +50,7 @@ ENDPOINTS = (
     *media.ENDPOINTS,
     *work_notifications.ENDPOINTS,
     *cards.ENDPOINTS,
+    *inbound.ENDPOINTS,
     *conversations.ENDPOINTS,
     *contacts.ENDPOINTS,
     *closed_endpoints(),

@@ -2,6 +2,7 @@
 
 import secrets
 from collections import Counter, defaultdict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,7 +13,8 @@ from dingtalk_sandbox.conversations import Conversations, EventFeed
 from dingtalk_sandbox.errors import Json
 from dingtalk_sandbox.faults import Faults
 from dingtalk_sandbox.registrations import Registrations
-from dingtalk_sandbox.scenario import App, Person, Scenario, Settings
+from dingtalk_sandbox.scenario import App, Person, Scenario
+from dingtalk_sandbox.settings import Settings
 
 MAX_RECORDED_CALLS = 2000
 """Only the latest calls are kept for inspection."""
@@ -74,6 +76,23 @@ class Upload:
     kind: str  # image, voice, video, file
     mime: str
     data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownloadCode:
+    """The right of a robot to download a file that a person sent."""
+
+    media_id: str
+    robot: str  # robotCode
+    expires: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class DownloadLink:
+    """A temporary link to a file."""
+
+    media_id: str
+    expires: datetime
 
 
 @dataclass(kw_only=True)
@@ -149,6 +168,8 @@ class SandboxState:
     def _clear(self) -> None:
         self.sessions: dict[str, Session] = {}
         self.media: dict[str, Upload] = {}
+        self.download_codes: dict[str, DownloadCode] = {}
+        self.download_links: dict[str, DownloadLink] = {}
         self.shortcuts: dict[str, list[Json]] = {}  # by robotCode
         self.cards: dict[str, Card] = {}
         self.work_notifications: dict[int, WorkNotificationTask] = {}
@@ -191,6 +212,20 @@ class SandboxState:
         expires = self.clock.now() + timedelta(seconds=self.settings.session_life)
         self.sessions[key] = Session(conversation=conversation, app=app, expires=expires)
         return f"{self.url}/robot/sendBySession?session={key}", expires
+
+    def add_media(self, file: Upload) -> str:
+        """Keep a file, and return its media_id."""
+        media_id = "@" + secrets.token_urlsafe(16)
+        self.media[media_id] = file
+        return media_id
+
+    def download_codes_for(self, app: App, media_ids: Iterable[str]) -> dict[str, str]:
+        """Issue a downloadCode to the robot of an app for each file. Returns the codes by media_id."""
+        expires = self.clock.now() + timedelta(seconds=self.settings.download_code_life)
+        codes = {media_id: secrets.token_urlsafe(48) for media_id in media_ids}
+        for media_id, code in codes.items():
+            self.download_codes[code] = DownloadCode(media_id=media_id, robot=app.robot, expires=expires)
+        return codes
 
     def count_call(self, bucket: QuotaKind) -> None:
         self.monthly_usage[self.clock.month()][bucket] += 1

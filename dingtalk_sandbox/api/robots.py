@@ -172,15 +172,6 @@ def list_robots(state: SandboxState, call: Call) -> Json:
     return {"chatbotInstanceVOList": found}
 
 
-def download_url(state: SandboxState, call: Call) -> Json:
-    """Return the download URL of a file that a user sent ("0719")."""
-    robot_code(call)
-    code = call.body.get("downloadCode")
-    if not isinstance(code, str) or code not in state.media:
-        raise api_error("invalidParameter.param.invalid", "downloadCode")
-    return {"downloadUrl": f"{state.url}/_sandbox/media/{code}"}
-
-
 def _param_size(call: Call) -> int:
     return rules.param_size(call.body)
 
@@ -205,5 +196,4 @@ ENDPOINTS = (
     _endpoint("groupMessages/query", group_read_status),
     _endpoint("oToMessages/readStatus", direct_read_status, method="GET"),
     _endpoint("groups/robots/query", list_robots, scope="qyapi_chat_manage"),
-    _endpoint("messageFiles/download", download_url),
 )

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from dingtalk_sandbox.conversations import Message, Sender, new_id
 from dingtalk_sandbox.errors import Json, UsageError
+from dingtalk_sandbox.inbound.contents import media_of
+from dingtalk_sandbox.inbound.speech import ONE_TO_ONE_ONLY, MsgType, Speech
 from dingtalk_sandbox.redaction import redact
 from dingtalk_sandbox.scenario import App, Person
 from dingtalk_sandbox.state import QuotaKind, SandboxState
@@ -35,38 +37,59 @@ class UserActions:
     def clear(self) -> None:
         self._pending.clear()
 
-    async def say(self, conversation: str, user: str, text: str) -> Json:
+    async def say(self, speech: Speech) -> Json:
         """Send a message as a user. Returns `{"id": msgId, "delivered": bool, "why": str}`.
 
-        Raises `UsageError` for an unknown conversation or user, and for an empty text.
+        Raises `UsageError` for an unknown conversation, user or quoted message.
         """
-        state, person = self._state, self._member(conversation, user)
-        if not text.strip():
-            raise UsageError("text is empty")
-        if conversation == person.work_conversation:
+        state, person = self._state, self._member(speech.conversation, speech.user)
+        if speech.conversation == person.work_conversation:
             raise UsageError("work notifications cannot be replied to")
-        message = Message(
-            id=new_id("msg"), conversation=conversation, kind="text", content={"text": text},
-            sender=Sender(id=person.id, name=person.name), at=state.clock.now(),
-        )  # fmt: skip
-        robots, group = state.robots_in(conversation), state.scenario.group(conversation)
-        app = self._addressee(robots, "" if group is None else text)
-        state.conversations.add(message)
-        sent, why = False, "the robot was not mentioned" if robots else "there is no robot here"
+        quoted = self._quoted(speech)
+        message = self._add_message(speech, person)
+        app, why = self._addressee(speech)
+        sent = False
         if app:
-            pending = PendingMessage(
-                app=app, message=message, data=self._robot_message_data(app, person, message)
-            )
+            data = self._robot_message_data(app, person, message, quoted)
+            pending = PendingMessage(app=app, message=message, data=data)
             self._pending[message.id] = pending
             sent, why = await self._deliver(pending)
             state.conversations.publish_change(message)
         return {"id": message.id, "delivered": sent, "why": why}
 
-    def _addressee(self, robots: list[App], mention: str) -> App | None:
-        """Return the robot that a text mentions. Of several with the same name, a connected one is chosen."""
-        named = [app for app in robots if not mention or payloads.is_mentioned(app.robot_name, mention)]
-        connected = [app for app in named if self._hub.choose_connection(app, payloads.MESSAGE_TOPIC)]
-        return next(iter([*connected, *named]), None)
+    def _quoted(self, speech: Speech) -> Message | None:
+        if not speech.quote:
+            return None
+        quoted = self._state.conversations.find(speech.quote)
+        if quoted is None or quoted.conversation != speech.conversation or quoted.recalled:
+            raise UsageError(f"no such message to quote in this conversation: {speech.quote!r}")
+        return quoted
+
+    def _add_message(self, speech: Speech, person: Person) -> Message:
+        media = [self._state.add_media(file) for file in speech.files]
+        rich = speech.msgtype == MsgType.RICH_TEXT
+        message = Message(
+            id=new_id("msg"), conversation=speech.conversation, kind=speech.msgtype.value,
+            content=speech.content(), sender=Sender(id=person.id, name=person.name), quote=speech.quote,
+            media_id="" if rich or not media else media[0], pictures=tuple(media) if rich else (),
+            file_name=speech.files[0].name if speech.files and not rich else "", at=self._state.clock.now(),
+        )  # fmt: skip
+        return self._state.conversations.add(message)
+
+    def _addressee(self, speech: Speech) -> tuple[App | None, str]:
+        """Return the robot that gets a message, or why none does.
+
+        Of several that are mentioned, a connected one is chosen.
+        """
+        robots = self._state.robots_in(speech.conversation)
+        if not robots:
+            return None, "there is no robot here"
+        if self._state.scenario.group(speech.conversation):
+            if speech.msgtype in ONE_TO_ONE_ONLY:
+                return None, f"robots in groups get no {speech.msgtype}"
+            robots = [app for app in robots if payloads.is_mentioned(app.robot_name, speech.text)]
+        connected = [app for app in robots if self._hub.choose_connection(app, payloads.MESSAGE_TOPIC)]
+        return next(iter([*connected, *robots]), None), "the robot was not mentioned"
 
     def _member(self, conversation: str, user: str) -> Person:
         members = self._state.members(conversation)
@@ -77,21 +100,19 @@ class UserActions:
             raise UsageError(f"{user!r} is not in this conversation")
         return person
 
-    def _robot_message_data(self, app: App, person: Person, message: Message) -> Json:
+    def _robot_message_data(self, app: App, person: Person, message: Message, quoted: Message | None) -> Json:
         url, ends = self._state.open_session(message.conversation, app)
-        exhausted = self._state.is_exhausted(QuotaKind.STREAM)
         said = payloads.RobotMessage(
             scenario=self._state.scenario,
             app=app,
             person=person,
-            text=message.content["text"],
-            msg_id=message.id,
-            at=message.at,
-            conversation=message.conversation,
+            message=message,
+            quoted=quoted,
+            codes=self._state.download_codes_for(app, [*media_of(message), *media_of(quoted)]),
             group=self._state.scenario.group(message.conversation),
             session_webhook=url,
             session_expires=ends,
-            exhausted=exhausted,
+            exhausted=self._state.is_exhausted(QuotaKind.STREAM),
         )
         return payloads.robot_message_data(said)
 

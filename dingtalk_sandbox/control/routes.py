@@ -18,6 +18,7 @@ from dingtalk_sandbox.control.requests import read_body, read_fields, with_usage
 from dingtalk_sandbox.control.scripting import Scripting, parse_text
 from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import UsageError
+from dingtalk_sandbox.inbound.speech import parse_speech
 from dingtalk_sandbox.scenario import parse_scenario, updated_settings
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.stream.hub import Connection, Hub
@@ -108,9 +109,8 @@ class Control:
         return web.json_response(views.serialize_scenario(self._state, self._hub))
 
     async def say(self, request: web.Request) -> web.Response:
-        return web.json_response(
-            await self._actions.say(*await read_fields(request, "conversation", "user", "text"))
-        )
+        """`{conversation, user, msgtype?, text?, fileName?, content?, duration?, quote?}`: send a message."""
+        return web.json_response(await self._actions.say(parse_speech(await read_body(request))))
 
     async def tap(self, request: web.Request) -> web.Response:
         """`{card, user, action, params?}`: press a button, submit a form or fill in a field."""

@@ -10,6 +10,8 @@ from dingtalk_sandbox.state import Card, QuotaKind, SandboxState
 from dingtalk_sandbox.stream.hub import Hub
 from dingtalk_sandbox.validation import cards as card_rules
 
+MAX_QUOTE_CHARS = 200
+
 
 def serialize_message(
     state: SandboxState, message: Message, *, viewer: str = "", base: str = "", lang: str = "zh"
@@ -25,16 +27,41 @@ def serialize_message(
         "content": message.content,
         "recalled": message.recalled,
         "readers": sorted(message.read_by),
+        "emotions": [{"name": each.name, "robot": each.robot} for each in message.emotions],
         "wire": message.exchange,
         "updates": message.updates,
     }
+    if message.quote:
+        view["quote"] = _quote(state, message.quote)
     if message.recalled:
         view["content"] = {}
     elif message.out_track_id:
         view |= _card(state, state.cards[message.out_track_id], viewer, lang)
     elif message.media_id:
         view |= _file(state, message, base or state.url)
+    elif message.pictures:
+        view["content"] = message.content | {"richText": _rich_text(state, message, base or state.url)}
     return view
+
+
+def _quote(state: SandboxState, id_: str) -> Json:
+    """Serialize the message that another one quotes, as short as a client shows it."""
+    quoted = state.conversations.find(id_)
+    if quoted is None or quoted.recalled:
+        return {"id": id_, "kind": "", "sender": "", "text": ""}
+    card = state.cards.get(quoted.out_track_id)
+    title = card.variables().get("title", "") if card else str(quoted.content.get("title", ""))
+    text = title or quoted.file_name or str(quoted.content.get("text", ""))
+    return {"id": id_, "kind": quoted.kind, "sender": quoted.sender.name, "text": text[:MAX_QUOTE_CHARS]}
+
+
+def _rich_text(state: SandboxState, message: Message, base: str) -> list[Json]:
+    pictures = [
+        {"type": "picture", "fileName": state.media[id_].name, "downloadUrl": f"{base}/_sandbox/media/{id_}"}
+        for id_ in message.pictures
+        if id_ in state.media
+    ]
+    return [{"text": message.content["text"]}, *pictures]
 
 
 def _card(state: SandboxState, card: Card, viewer: str, lang: str) -> Json:

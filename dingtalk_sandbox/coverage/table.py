@@ -13,7 +13,7 @@ from dingtalk_sandbox.api.pipeline import Endpoint
 
 HERE = Path(__file__).parent
 RULE = re.compile(r"^\| (?P<rule>.+) \| (?P<source>[^|]+) \| (?P<test>test_\w+\.py::\w+) \|$", re.MULTILINE)
-PAGE = re.compile(r"(?<![\w/-])(?:\d{4}|CLI/\d{4}|\[proto\])(?!\d)")
+PAGE = re.compile(r"(?<![\w/-])(?:\d{4}|CLI/\d{4}|\[(?:proto|robot_1_0)\])(?!\d)")
 PATH_PARAMETER = re.compile(r"\{\w+\}")
 
 

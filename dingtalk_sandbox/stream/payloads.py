@@ -4,10 +4,13 @@ import base64
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from dingtalk_sandbox.conversations import Message
 from dingtalk_sandbox.errors import Json
+from dingtalk_sandbox.inbound.contents import message_content, quote_content
 from dingtalk_sandbox.scenario import App, Group, Person, Scenario
 
 MESSAGE_TOPIC = "/v1.0/im/bot/messages/get"
@@ -39,14 +42,17 @@ class RobotMessage:
     scenario: Scenario
     app: App
     person: Person
-    text: str
-    msg_id: str
-    at: datetime
-    conversation: str
+    message: Message
+    quoted: Message | None = None  # the message it replies to
+    codes: Mapping[str, str] = field(default_factory=dict)  # downloadCodes by media_id
     group: Group | None  # None = one-to-one
     session_webhook: str  # URL
     session_expires: datetime
     exhausted: bool = False  # the monthly Stream quota is exhausted
+
+    @property
+    def text(self) -> str:
+        return str(self.message.content["text"])
 
 
 def _ms(when: datetime) -> int:
@@ -58,19 +64,19 @@ def robot_message_data(said: RobotMessage) -> Json:
     scenario, person = said.scenario, said.person
     data: Json = {
         "senderPlatform": "Mac",
-        "conversationId": said.conversation,
+        "conversationId": said.message.conversation,
         "chatbotCorpId": scenario.corp_id,
         "chatbotUserId": encrypted_id(said.app.robot),
-        "msgId": said.msg_id,
+        "msgId": said.message.id,
         "senderNick": person.name,
         "isAdmin": person.role == "admin" and said.app.published,
         "senderId": encrypted_id(person.id),
         "sessionWebhookExpiredTime": _ms(said.session_expires),
-        "createAt": _ms(said.at),
+        "createAt": _ms(said.message.at),
         "conversationType": "2" if said.group else "1",
         "sessionWebhook": said.session_webhook,
         "robotCode": said.app.robot,
-        "msgtype": "text",
+        "msgtype": said.message.kind,
     }
     if person.is_internal and said.app.published:
         data |= {
@@ -87,7 +93,26 @@ def _content(said: RobotMessage) -> Json:
     if said.exhausted:
         text = "the monthly quota of Webhook and Stream calls is used up"
         return {"errorCode": 20001, "errCode": 20001, "errorMessage": text, "errMsg": text}
-    return {"text": {"content": strip_mention(said.app.robot_name, said.text) if said.group else said.text}}
+    message = said.message
+    if said.group:
+        spoken = strip_mention(said.app.robot_name, said.text)
+        message = replace(message, content=message.content | {"text": spoken})
+    return message_content(message, said.codes, _quote(said)) | _quoted_ids(said)
+
+
+def _quote(said: RobotMessage) -> Json:
+    if said.quoted is None:
+        return {}
+    sender = encrypted_id(said.quoted.robot or said.quoted.sender.id)
+    return quote_content(said.quoted, sender, said.codes, group=said.group is not None)
+
+
+def _quoted_ids(said: RobotMessage) -> Json:
+    """Return the ids of the quoted message ([seen]). A robot's has the key that its bot got for it."""
+    if said.quoted is None:
+        return {}
+    key = {"originalProcessQueryKey": said.quoted.query_key} if said.quoted.query_key else {}
+    return {"originalMsgId": said.quoted.id} | key
 
 
 def _at_users(said: RobotMessage) -> list[Json]:

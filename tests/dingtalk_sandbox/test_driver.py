@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from functools import partial
 
 import aiohttp
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from dingtalk_sandbox.driver import Ding
 from dingtalk_sandbox.pytest_plugin import ding
 from tests.dingtalk_sandbox.template_builder import bound, component, export, text, variable
-from tests.dingtalk_sandbox.tiny_bot import CARDS, RERUN, TinyBot
+from tests.dingtalk_sandbox.tiny_bot import CARDS, MESSAGES, RERUN, TinyBot
 
 __all__ = ["ding"]
 
@@ -69,6 +70,28 @@ async def test_a_file_is_seen_by_its_name(ding: Ding, bot: TinyBot) -> None:
     await bot.send_file("每日巡检.xlsx", b"PK")
     file = await asyncio.to_thread(ding.expect_file, "巡检")
     assert (file["fileName"], file["size"], file["sender"]["robot"]) == ("每日巡检.xlsx", 2, True)
+
+
+async def test_a_person_sends_more_than_text(ding: Ding, bot: TinyBot) -> None:
+    person = ding.user("李雷")
+    for send in (
+        partial(person.sends_picture, conversation=person.chat()),
+        partial(person.sends_picture, text="@DingRun 看"),
+        partial(person.sends_file, "目标.xlsx", b"PK"),
+        partial(person.speaks, "最近报告"),
+        partial(person.sends_video, b"mp4"),
+    ):
+        assert (await asyncio.to_thread(send))["delivered"]
+    kinds = [said["msgtype"] for said in await bot.wait_for(MESSAGES, 5)]
+    assert kinds == ["picture", "richText", "file", "audio", "video"]
+
+
+async def test_a_quote_mentions_the_robot_that_is_quoted(ding: Ding, bot: TinyBot) -> None:
+    await bot.send_card()
+    card = await asyncio.to_thread(ding.expect_card)
+    assert (await asyncio.to_thread(ding.user("李雷").quotes, card, "重跑"))["delivered"]
+    (said,) = await bot.wait_for(MESSAGES, 1)
+    assert (said["text"]["content"], said["originalMsgId"]) == (" 重跑", card["id"])
 
 
 def test_a_tap_without_a_bot_says_so(ding: Ding) -> None:

@@ -231,15 +231,6 @@ async def test_the_robots_of_a_group_are_listed(client: Client) -> None:
     assert (await client.api("/v1.0/robot/groups/robots/query", {"openConversationId": 1})).status == 400
 
 
-async def test_a_download_code_leads_to_the_file(client: Client) -> None:
-    media = (await client.upload()).body["media_id"]
-    path = "/v1.0/robot/messageFiles/download"
-    url = (await client.api(path, {"robotCode": KEY, "downloadCode": media})).body["downloadUrl"]
-    async with client.http.get(url) as response:
-        assert await response.read() == b"PK"
-    assert (await client.api(path, {"robotCode": KEY, "downloadCode": "x"})).status == 400
-
-
 async def test_the_robot_of_an_unpublished_app_is_unknown(sandbox: Sandbox, client: Client) -> None:
     app = replace(sandbox.state.scenario.apps[0], published=False)
     sandbox.state.scenario = replace(sandbox.state.scenario, apps=(app,))

@@ -103,3 +103,10 @@ class TinyBot:
     def told(self, topic: str) -> list[Any]:
         """Return the data received on a topic, in order."""
         return [json.loads(f["data"]) for f in self.heard if f["headers"].get("topic") == topic]
+
+    async def wait_for(self, topic: str, count: int) -> list[Any]:
+        """Return the data received on a topic, as soon as there are `count`."""
+        async with asyncio.timeout(5):
+            while len(self.told(topic)) < count:  # noqa: ASYNC110 - frames come from another thread
+                await asyncio.sleep(0.01)
+        return self.told(topic)

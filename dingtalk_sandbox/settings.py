@@ -1,0 +1,32 @@
+"""Settings of the sandbox, which a scene or a control call changes."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Settings of the sandbox. Times are in seconds. A limit of 0 means no limit."""
+
+    bad_token_status: int = 400  # some clients expect 401
+    token_life: float = 7200
+    ticket_life: float = 90
+    session_life: float = 5400
+    ping_every: float = 20
+    disconnect_grace: float = 10
+    redeliver: bool = True
+    redeliver_after: float = 60
+    redeliver_limit: int = 3
+    card_deadline: float = 2
+    download_code_life: float = 86_400  # not documented
+    download_link_life: float = 3600  # not documented
+    registration_life: float = 7200  # of a device code
+    registration_interval: float = 5  # between polls
+    repeated_card: str = "refuse"  # or "ignore"; DingTalk documents both
+    card_value_limit: int = 0  # bytes per value; documented as 1 KB, not enforced in practice
+    qps: int = 20
+    api_limit: int = 5000
+    stream_limit: int = 3000
+    webhook_per_minute: int = 20
+    webhook_silence: float = 600
+    webhook_throttle_code: int = 410100  # 130101 has been observed as well
+    webhook_wording: str = "today"  # error text of 310000: "today", or "old" as documented
