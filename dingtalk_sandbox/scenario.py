@@ -16,6 +16,7 @@ from dingtalk_sandbox.errors import UsageError
 from dingtalk_sandbox.settings import Settings
 from dingtalk_sandbox.templates.document import CardTemplate
 from dingtalk_sandbox.templates.loading import load_exports
+from dingtalk_sandbox.templates.registered import PUBLIC_TEMPLATES, Template, drawn_template
 
 ALL_SCOPES = frozenset({
     "qyapi_robot_sendmsg", "qyapi_base", "qyapi_chat_read", "qyapi_chat_manage",
@@ -93,26 +94,6 @@ class CustomRobot:
     name: str = "自定义机器人"
     secret: str = field(default="", repr=False)  # "" = unsigned
     keywords: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Template:
-    id: str
-    name: str
-    published: bool = True
-    buttons: bool = True  # renders `msgButtons` of `sys_full_json_obj`
-    private: tuple[str, ...] | None = None  # variables that may be private; None = all
-
-
-PUBLIC_TEMPLATES = (  # ids: card_instance.py and card_replier.py of the official SDK
-    Template(id="1366a1eb-bc54-4859-ac88-517c56a9acb1.schema", name="markdown with buttons"),
-    Template(id="382e4302-551d-4880-bf29-a30acfab2e71.schema", name="AI markdown"),
-    Template(id="589420e2-c1e2-46ef-a5ed-b8728e654da9.schema", name="markdown", buttons=False),
-    Template(id="7f538f6d-ebb7-4533-a9ac-61a32da094cf.schema", name="RPA plugin", buttons=False),
-    Template(id="d28e2ac5-fb34-4d93-94bc-cf5c580c2d4f.schema", name="graph markdown", buttons=False),
-    Template(id="8aebdfb9-28f4-4a98-98f5-396c3dde41a0.schema", name="AI test", buttons=False),
-    Template(id="02fcf2f4-5e02-4a85-b672-46d1f715543e.schema", name="AI", buttons=False),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,12 +213,6 @@ def _parse_templates(value: Any, folder: Path | None) -> dict[str, Any]:
         drawn_template(t, designs[t.id]) if t.id in designs else t for t in _parse_list("templates", entries)
     )
     return {"templates": templates + PUBLIC_TEMPLATES, "designs": designs}
-
-
-def drawn_template(template: Template, design: CardTemplate) -> Template:
-    """Return a template whose buttons and private variables are those of its export."""
-    private = tuple(v.name for v in design.variables.values() if v.private)
-    return replace(template, buttons=False, private=private)
 
 
 def _parse_chips(value: Any) -> tuple[Any, ...]:

@@ -115,6 +115,7 @@ class Card:
     spaces: dict[str, Json] = field(default_factory=dict)  # space models by kind: IM_GROUP, IM_ROBOT
     carriers: dict[str, str] = field(default_factory=dict)  # carrierId by "KIND.id"
     extension: Json = field(default_factory=dict)
+    guids: set[str] = field(default_factory=set)  # of streamed frames
 
     def variables(self, viewer: str = "") -> dict[str, str]:
         """Return the variables that a viewer sees."""

@@ -12,9 +12,10 @@ from aiohttp import web
 from dingtalk_sandbox.control import views
 from dingtalk_sandbox.errors import Json, UsageError
 from dingtalk_sandbox.redaction import MAX_JSON_DEPTH
-from dingtalk_sandbox.scenario import PUBLIC_TEMPLATES, Scenario
+from dingtalk_sandbox.scenario import Scenario
 from dingtalk_sandbox.state import SandboxState
 from dingtalk_sandbox.templates.drawing.buttons import texts_of
+from dingtalk_sandbox.templates.registered import PUBLIC_TEMPLATES
 
 MAX_WAIT_SECONDS = 600.0
 EXPECT_FIELDS = ("conversation", "kind", "contains", "robot", "count", "within")

@@ -50,3 +50,12 @@ def referenced_roots(template: CardTemplate) -> dict[str, str]:
             if root not in SPECIAL_ROOTS:
                 found.setdefault(root, component.name)
     return found
+
+
+def flow_variable(template: CardTemplate) -> str:
+    """Return the variable that holds the state of an AI card, or "" if the template is none."""
+    for component in template.components():
+        bound = component.props.get("flowStatusVar")
+        if isinstance(bound, dict) and is_bound(bound):
+            return plain_path(bound["variable"])
+    return ""

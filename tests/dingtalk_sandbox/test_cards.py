@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dingtalk_sandbox import Sandbox
-from dingtalk_sandbox.scenario import Template
+from dingtalk_sandbox.templates.registered import Template
 from tests.dingtalk_sandbox.harness import (
     BOTH,
     BY_KEY,
@@ -19,8 +19,6 @@ from tests.dingtalk_sandbox.harness import (
     card,
     variables,
 )
-
-STREAMING = "/v1.0/card/streaming"
 
 
 async def test_a_card_appears_with_its_variables_and_buttons(client: Client) -> None:
@@ -236,38 +234,6 @@ async def test_what_is_not_there_is_not_delivered(client: Client) -> None:
     assert (
         await client.api(f"{CREATE}/spaces", {"outTrackId": "run-1"}, "PUT")
     ).code == "param.openSpaceModelInvalid"
-
-
-async def test_text_is_streamed_into_a_variable(client: Client) -> None:
-    await client.api(BOTH, card())
-    body = {"outTrackId": "run-1", "guid": "g", "key": "markdown", "content": "a", "isFull": True}
-    assert (await client.api(STREAMING, body, "PUT")).body == {"success": True, "result": True}
-    await client.api(STREAMING, body | {"content": "b", "isFull": False}, "PUT")
-    assert (await client.last())["variables"]["markdown"] == "ab"
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"key": ""}, "param.stream.keyEmpty"),
-        ({"guid": None}, "param.stream.guidEmpty"),
-        ({"content": 5}, "param.stream.contentEmpty"),
-        ({"isFull": "yes"}, "param.stream.isFull"),
-        ({"outTrackId": "x"}, "param.cardNotExist"),
-        ({"content": "x" * 102_400}, "param.stream.content"),
-    ],
-)
-async def test_wrong_streams_are_refused(client: Client, changes: dict[str, Any], code: str) -> None:
-    await client.api(BOTH, card())
-    body = {"outTrackId": "run-1", "guid": "g", "key": "markdown", "content": "a"} | changes
-    assert (await client.api(STREAMING, body, "PUT")).code == code
-
-
-async def test_an_empty_content_is_streamed(client: Client) -> None:
-    await client.api(BOTH, card())
-    body = {"outTrackId": "run-1", "guid": "g", "key": "markdown", "content": "", "isFull": True}
-    assert (await client.api(STREAMING, body, "PUT")).body == {"success": True, "result": True}
-    assert (await client.last())["variables"]["markdown"] == ""
 
 
 @pytest.mark.parametrize("kind", ["IM", "IM_SINGLE", "ONE_BOX", "one_box", "COOPERATION_FEED", "DOC"])
