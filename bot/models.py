@@ -615,6 +615,18 @@ class Report:
     media_id: str = ""  # set after the upload to DingTalk
 
 
+class MessageKind(StrEnum):
+    """Kind of a message to the robot, as DingTalk names it (0699-robot-message-type)."""
+
+    TEXT = "text"  #: text
+    RICH_TEXT = "richText"  #: text with pictures
+    PICTURE = "picture"  #: one picture
+    AUDIO = "audio"  #: speech, with its recognized text
+    VIDEO = "video"  #: one video
+    FILE = "file"  #: one file
+    UNKNOWN = "unknown"  #: any other
+
+
 @dataclass(frozen=True, kw_only=True)
 class Message:
     """Message sent to the robot (消息)."""
@@ -625,6 +637,8 @@ class Message:
     group: bool
     sender: Person
     text: str  # trimmed, without the mention of the robot
+    kind: MessageKind = MessageKind.TEXT
+    quoted: str = ""  # `SendResult.message_id` of the message it replies to, if the robot sent that one
     title: str = ""  # name of the group
     corp_id: str = ""  # organization of the robot, in which `sender.id` is a staffId
     sender_corp_id: str = ""  # organization of the sender; "" if DingTalk does not tell

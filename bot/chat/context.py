@@ -32,6 +32,7 @@ from bot.runs.starts import RunStarts
 from cards.render import Cards
 
 MAX_RUNS_OFFERED = 10
+MAX_RUNS_QUOTED = 20
 PAGES = "web"
 """`Message.robot_code` of what people do on the web pages."""
 
@@ -171,6 +172,19 @@ class Context:
             raise UserError("no_such_run", run=text)
         await self.ensure_run(request, run)
         return run
+
+    async def quoted_run(self, request: CommandRequest) -> Run | None:
+        """Return the run of the robot's message that a message replies to, if it is a recent one here.
+
+        DingTalk does not document that replies name it, so None is normal.
+        """
+        if not request.message.quoted:
+            return None
+        for run in await self.recent_runs(request, limit=MAX_RUNS_QUOTED):
+            jobs = await self.delivery.resender.jobs(run.id)
+            if any(job.result.get("message_id") == request.message.quoted for job in jobs):
+                return run
+        return None
 
     async def recent_runs(
         self, request: CommandRequest, schedule: Schedule | None = None, *, running: bool = False, limit: int

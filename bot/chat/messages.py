@@ -18,13 +18,14 @@ from bot.chat.refusals import record_refusal
 from bot.chat.requests import CommandRequest
 from bot.chat.router import Command, Router
 from bot.errors import ConfirmationNeeded, DingRunError, PermanentError, Refused, UserError
-from bot.models import AuditOutcome, MarkdownMessage, Message
+from bot.models import AuditOutcome, MarkdownMessage, Message, MessageKind
 
 log = logging.getLogger(__name__)
 
 
 _TALK = {Answer.SMALLTALK: "smalltalk", Answer.FORBIDDEN: "nothing_done"}
 _WITHOUT_ACT = {Answer.SMALLTALK, Answer.FORBIDDEN, Answer.UNKNOWN}
+_WITH_TEXT = {MessageKind.TEXT, MessageKind.RICH_TEXT}
 _THANKS = re.compile(r"谢|thank|\bthx\b|\bty\b")
 PUNCTUATION = " ,:。.!~"
 
@@ -118,6 +119,8 @@ class MessageProcessor:
             )
         if wish.command is None and wish.interpretation.number and not wish.interpretation.claimed:
             raise UserError("no_such_number", number=wish.interpretation.number)
+        if not request.message.text and request.message.kind not in _WITH_TEXT:
+            raise UserError("no_text", kind=request.message.kind.value)
         suggestion = wish.interpretation.suggestion
         raise UserError("unknown", text=request.message.text, nearest=suggestion)
 

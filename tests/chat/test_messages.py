@@ -1,5 +1,7 @@
 """Test that messages are understood as commands, and replies as answers to what was asked."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.chat.context import Context
@@ -8,7 +10,7 @@ from bot.chat.permissions import AccessPolicy, Permission
 from bot.chat.requests import CommandRequest
 from bot.chat.router import Router
 from bot.errors import ConfirmationNeeded
-from bot.models import MarkdownMessage, TaskStatus
+from bot.models import MarkdownMessage, MessageKind, TaskStatus
 from tests.conftest import CoreHarness
 from tests.factories import make_message, make_schedule
 
@@ -257,3 +259,57 @@ async def test_a_question_expires(core: CoreHarness) -> None:
     core.clock.turn(seconds=601)
     await careful.say("1")
     assert careful.done == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        (MessageKind.PICTURE, "我看不了图片"),
+        (MessageKind.FILE, "我不读文件"),
+        (MessageKind.VIDEO, "我看不了视频"),
+        (MessageKind.AUDIO, "没听清这段语音"),
+        (MessageKind.UNKNOWN, "我看不了这类消息"),
+        (MessageKind.TEXT, "我在"),
+    ],
+)
+async def test_a_message_without_words_is_answered_by_its_kind(
+    core: CoreHarness, kind: MessageKind, answer: str
+) -> None:
+    assert (await core.say("", kind=kind)).startswith(answer)
+
+
+async def test_spoken_words_are_a_command(two: CoreHarness) -> None:
+    await two.say("重跑每日巡检。", kind=MessageKind.AUDIO)
+    assert await runs(two) == ["每日巡检"]
+
+
+async def card_of(core: CoreHarness, schedule: str) -> str:
+    """Run a schedule to its end, a minute later. Returns the id that DingTalk gave its card."""
+    core.clock.turn(seconds=60)
+    await core.say(f"重跑 {schedule}")
+    await core.finish()
+    (run, *_) = await core.store.find_runs(limit=1)
+    (job,) = await core.store.find_jobs(run_id=run.id, kind="card")
+    return str(job.result["message_id"])
+
+
+async def test_a_reply_to_a_card_means_its_run(two: CoreHarness) -> None:
+    two.engine.known[1] = replace(two.schedule, id="s2", name="Weekly")  # announced here as well
+    card = await card_of(two, "每日巡检")
+    await card_of(two, "Weekly")
+    two.clock.turn(seconds=60)
+    await two.say("重跑", quoted=card)
+    assert (await runs(two))[0] == "每日巡检"
+    assert "每日巡检" in await two.say("失败", quoted=card)
+
+
+async def test_a_name_counts_more_than_a_quoted_card(two: CoreHarness) -> None:
+    card = await card_of(two, "每日巡检")
+    two.clock.turn(seconds=60)
+    await two.say("重跑 Weekly", quoted=card)
+    assert (await runs(two))[0] == "Weekly"
+
+
+async def test_a_quoted_message_that_is_no_card_means_nothing(two: CoreHarness) -> None:
+    await two.say("重跑", quoted="another")
+    assert await runs(two) == []

@@ -22,6 +22,7 @@ MAX_OPEN_RUNS = 100  # whose schedules may be named, though they are gone
 MAX_RUNS_SEARCHED = 500  # for the run of a day
 
 _RUN_ID = re.compile(r"(?<![a-z0-9_-])r[a-z2-7]{3,20}(?![a-z0-9_-])")
+_TAKES_RUN = {Takes.SCHEDULE, Takes.RUN, Takes.SCHEDULE_OR_RUN}
 _OF_A_DAY = "failures"  # command that shows the run of a day, for commands that show no single run
 
 
@@ -92,7 +93,8 @@ class Interpreter:
             command = self._commands.get(found.command)
         if known.trouble and (found.answer is Answer.NO_SUCH or (command and command.language.acts)):
             raise known.trouble
-        return await self._resolve(Wish(interpretation=found, command=command), request, known)
+        wish = await self._resolve(Wish(interpretation=found, command=command), request, known)
+        return await self._of_quote(wish, request)
 
     def _parse(self, request: CommandRequest, names: Sequence[Named]) -> Interpretation:
         return self._parser.parse(request.message.text, names=names, today=self._today())
@@ -155,6 +157,22 @@ class Interpreter:
             gone = key not in known.schedules and key not in known.runs and command.name != "stop"
             wish = replace(wish, argument=title if gone else key, title=title)
         return await self._of_day(wish, request) if found.day and found.answer is Answer.LOOK else wish
+
+    async def _of_quote(self, wish: Wish, request: CommandRequest) -> Wish:
+        """Let a command that names nothing mean the run whose card the message replies to."""
+        found, command = wish.interpretation, wish.command
+        names_nothing = not (wish.argument or found.keys or found.claimed or found.number or found.day)
+        if command is None or command.takes not in _TAKES_RUN or not names_nothing:
+            return wish
+        run = await self._context.quoted_run(request)
+        if run is None:
+            return wish
+        answer = found.answer
+        if answer is Answer.WHICH:
+            answer = Answer.ACT if command.language.acts else Answer.LOOK
+        argument = run.schedule_id if command.takes is Takes.SCHEDULE else run.id
+        found = replace(found, answer=answer)
+        return replace(wish, interpretation=found, argument=argument, title=run.schedule_name, schedules=())
 
     async def _numbered(self, wish: Wish, request: CommandRequest) -> Wish | None:
         """Return the wish with the item of the last list, or None if a name is meant that is a number.

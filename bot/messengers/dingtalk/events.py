@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.foreign_text import storable
-from bot.models import CardTap, Message, Person
+from bot.models import CardTap, Message, MessageKind, Person
 
 GROUP = "2"
 STAFF_ID = "1"  # `userIdType` of staffIds; others are not
@@ -35,6 +35,8 @@ def parse_message(data: Mapping[str, Any]) -> Message | None:
         group=str(data.get("conversationType")) == GROUP,
         sender=sender,
         text=parse_text(data),
+        kind=_kind(data),
+        quoted=_text(data, "originalProcessQueryKey"),
         title=_text(data, "conversationTitle"),
         corp_id=_text(data, "chatbotCorpId"),
         sender_corp_id=_text(data, "senderCorpId"),
@@ -44,18 +46,25 @@ def parse_message(data: Mapping[str, Any]) -> Message | None:
 
 
 def parse_text(data: Mapping[str, Any]) -> str:
-    """Return the text of a message of any kind.
+    """Return the text of a message of any kind: of audio, what DingTalk recognized.
 
-    It is "" for a picture, and for all messages once the month's quota is used up.
+    It is "" for a picture, a file or a video, and for all messages once the month's quota is used up.
     """
     text = data.get("text")
     if isinstance(text, dict):
         return _trimmed(_text(text, "content"))
-    content = data.get("content")
-    parts = content.get("richText") if isinstance(content, dict) else None
+    content = _object(data.get("content"))
+    parts = content.get("richText")
     if isinstance(parts, list):
         return _trimmed("".join(_text(part, "text") for part in parts if isinstance(part, dict)))
-    return ""
+    return _trimmed(_text(content, "recognition"))
+
+
+def _kind(data: Mapping[str, Any]) -> MessageKind:
+    try:
+        return MessageKind(_text(data, "msgtype") or MessageKind.TEXT)
+    except ValueError:
+        return MessageKind.UNKNOWN
 
 
 def parse_tap(data: Mapping[str, Any]) -> CardTap | None:

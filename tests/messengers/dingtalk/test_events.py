@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.messengers.dingtalk.events import parse_message, parse_tap
+from bot.models import MessageKind
 
 SAID: dict[str, Any] = {
     "msgId": "msg1", "conversationId": "cid1", "conversationType": "2", "conversationTitle": "测试群",
@@ -61,6 +62,32 @@ def test_rich_text_is_joined() -> None:
     message = parse_message(SAID | rich)
     assert message is not None
     assert message.text == "重跑 每日"
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "text"),
+    [
+        (
+            MessageKind.AUDIO,
+            {"recognition": " 重跑 每日 ", "duration": 4000},
+            "重跑 每日",
+        ),
+        (MessageKind.AUDIO, {"recognition": None}, ""),
+        (MessageKind.PICTURE, {"downloadCode": "x"}, ""),
+        (MessageKind.FILE, json.dumps({"downloadCode": "x", "fileName": "重跑.xlsx"}), ""),
+        (MessageKind.VIDEO, [], ""),
+    ],
+)
+def test_the_text_of_audio_is_what_was_recognized(kind: MessageKind, content: object, text: str) -> None:
+    message = parse_message(SAID | {"msgtype": kind.value, "text": None, "content": content})
+    assert message is not None
+    assert (message.kind, message.text) == (kind, text)
+
+
+def test_an_unknown_kind_is_one() -> None:
+    message = parse_message(SAID | {"msgtype": "sticker", "text": None, "originalProcessQueryKey": 5})
+    assert message is not None
+    assert (message.kind, message.quoted) == (MessageKind.UNKNOWN, "")
 
 
 @pytest.mark.parametrize("text", [None, {}, {"content": 5}, "x"])
