@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from bot.__main__ import main
 from bot.cli.check import SendRequest, collect_results
-from bot.cli.check.machine import judge_descriptors, judge_disk, judge_timezone
+from bot.cli.check.machine import check_secret_files, judge_descriptors, judge_disk, judge_timezone
 from bot.cli.check.report import all_passed, as_json, as_lines
 from bot.cli.check.runner import NamedResult, in_thread, run_checks, with_cause
 from bot.config.settings import Settings
@@ -230,7 +230,7 @@ CASES = [
 ]  # fmt: skip
 ELSEWHERE = {  # causes without DingTalk, and those that this file or test_check.py produces otherwise
     "disk_low", "few_descriptors", "time_zone_differs", "timed_out", "no_worker",
-    "routes_wrong", "settings_invalid", "needs_groups", "wrong_person",
+    "routes_wrong", "settings_invalid", "secrets_readable", "needs_groups", "wrong_person",
 }  # fmt: skip
 IDS = [f"{each.cause}-{number}" for number, each in enumerate(CASES)]
 
@@ -398,6 +398,22 @@ def test_a_disk_that_is_nearly_full_is_told_before_it_is(free: int, status: str)
 def test_a_low_limit_of_open_files_is_told(soft: int, status: str) -> None:
     judged = judge_descriptors(soft, 4_096)
     assert (judged.status, judged.cause) == (status, "" if status == "ok" else "few_descriptors")
+
+
+@pytest.mark.parametrize(
+    ("mode", "cause"), [(0o440, ""), (0o444, "secrets_readable"), (0o602, "secrets_readable")]
+)
+async def test_a_secret_file_is_for_the_service_alone(
+    mode: int, cause: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    file = tmp_path / "DINGRUN_DINGDING__APP_SECRET"
+    file.write_text("verysecret")
+    file.chmod(mode)
+    found = await check_secret_files()
+    assert (found.cause, found.status is CheckStatus.WARN) == (cause, bool(cause))
+    assert str(file) in found.detail or not cause
+    assert "verysecret" not in found.detail
 
 
 @pytest.mark.parametrize(("hours", "cause"), [(8, ""), (0, ""), (1, "time_zone_differs")])

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import aiohttp
+import pytest
 import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
+from bot.config.loader.sources import variable_name
 from bot.config.settings import Settings
 from bot.config.types import sections_in
 from dingtalk_sandbox import Sandbox
@@ -72,6 +74,18 @@ def with_canaries(values: dict[str, Any]) -> dict[str, Any]:
         else:
             here[name] = FORMS.get(name, "{}").replace("{}", word)
     return values
+
+
+def move_to_files(values: dict[str, Any], folder: Path) -> None:
+    """Put each secret into a file that is named like its variable."""
+    folder.mkdir()
+    for key in KEYS:
+        here, name = values, key[-1]
+        for part in key[:-1]:
+            here = here["DINGDING" if part == "dingding" else part]
+        secret = here.pop(name if name in here else name.upper())
+        text = secret if isinstance(secret, str) else json.dumps(secret)
+        (folder / variable_name(key)).write_text(f"{text}\n", encoding="utf-8")
 
 
 def settings(url: str, folder: Path, port: int) -> dict[str, Any]:
@@ -195,8 +209,8 @@ async def test_without_masking_the_outputs_have_secrets(tmp_path: Path) -> None:
     assert {name for name, text in outputs.items() if found_in(text)} >= {"log", "store"}
 
 
-async def test_what_is_delivered_has_no_secret(tmp_path: Path) -> None:
-    """DingTalk takes the keys here, so that a card arrives. The log has one JSON object a line."""
+async def test_what_is_delivered_has_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DingTalk takes the keys here, so that a card arrives. They come from files. The log is JSON."""
     app = {
         "key": "dingcanary",
         "secret": canary(("dingding", "app_secret")),
@@ -208,6 +222,8 @@ async def test_what_is_delivered_has_no_secret(tmp_path: Path) -> None:
         port = free_port()
         values = settings(sandbox.url, tmp_path, port)
         values["log"]["format"] = "json"
+        move_to_files(values, tmp_path / "secrets")
+        monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "secrets"))
         service = Service(write(values, tmp_path), tmp_path / "log")
         await service.start()
         try:

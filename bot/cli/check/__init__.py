@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from bot.cli.audited import counted_channels
-from bot.cli.check.machine import check_descriptors, check_disk, check_timezone
+from bot.cli.check.machine import check_descriptors, check_disk, check_secret_files, check_timezone
 from bot.cli.check.report import all_passed, as_lines
 from bot.cli.check.runner import NamedCheck, NamedResult, run_checks, with_cause
 from bot.cli.check.sending import SendChecks, SendRequest
@@ -23,6 +23,7 @@ from bot.cli.check.services import (
 )
 from bot.cli.check.web import WebChecks
 from bot.config.loader import Settings
+from bot.config.loader.secret_files import find_secret_files
 from bot.config.validation import settings_warnings
 from bot.delivery.channels import Channels
 from bot.errors import DingRunError
@@ -77,6 +78,8 @@ def _local_checks(settings: Settings) -> Sequence[NamedCheck]:
         ("文件描述符 / file descriptors", partial(check_descriptors, settings), "few_descriptors"),
         ("时区 / time zone", partial(check_timezone, settings), "time_zone_differs"),
     ]
+    if find_secret_files():
+        checks = [*checks, ("密钥文件 / secret files", check_secret_files, "secrets_readable")]
     return [NamedCheck(name=name, run=run, cause=cause) for name, run, cause in checks]
 
 

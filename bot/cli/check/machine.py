@@ -1,7 +1,8 @@
-"""Checks of this machine: disk, file descriptors, time zone."""
+"""Checks of this machine: disk, file descriptors, time zone, secret files."""
 
 import resource
 import shutil
+import stat
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from bot.cli.check.runner import in_thread
 from bot.config.loader import Settings
+from bot.config.loader.secret_files import find_secret_files
 from bot.files import nearest_existing
 from bot.ports import CheckResult, CheckStatus
 from bot.runtime import utc_now
@@ -71,3 +73,13 @@ def judge_timezone(settings: Settings, local: datetime) -> CheckResult:
         return CheckResult(detail=detail)
     detail += f", 本机 / machine {local:%H:%M %z}"
     return CheckResult(status=CheckStatus.WARN, detail=detail, cause="time_zone_differs")
+
+
+async def check_secret_files() -> CheckResult:
+    """Warn of secret files that every user of this machine may read or change."""
+    files = list(find_secret_files().values())
+    for file in files:
+        if (mode := file.stat().st_mode) & (stat.S_IROTH | stat.S_IWOTH):
+            detail = f"{file}: {stat.filemode(mode)}"
+            return CheckResult(status=CheckStatus.WARN, detail=detail, cause="secrets_readable")
+    return CheckResult(detail=str(len(files)))

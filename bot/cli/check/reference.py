@@ -20,7 +20,8 @@ HEADERS = {"en": "| in `--json` | cause | fix |", "zh-CN": "| `--json` 里的名
 OPEN = {"en": "open", "zh-CN": "打开"}
 
 SYMPTOMS: Mapping[str, str] = {  # the causes of each, the likeliest first
-    "start": "settings_invalid store_unusable reports_unwritable port_taken template_invalid few_descriptors",
+    "start": "settings_invalid store_unusable reports_unwritable port_taken template_invalid few_descriptors"
+    " secrets_readable",
     "unreachable": "wrong_keys dingtalk_unreachable ip_not_allowed quota_used_up address_banned clock_off"
     " timed_out dingtalk_fails",
     "no_answer": "stream_off app_not_published robot_stopped quota_used_up",

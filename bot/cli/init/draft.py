@@ -13,8 +13,9 @@ from typing import Any
 
 from bot.cli.init.config_text import normalized, render_settings, without_defaults
 from bot.config.loader import DEFAULT_FILE, collect_secrets, validate
+from bot.config.loader.environment import find_origins
 from bot.config.loader.problems import holds_secret
-from bot.config.loader.sources import PREFIX, variable_name, variables_in_use
+from bot.config.loader.sources import PREFIX, variable_name
 from bot.config.loader.yaml_file import SettingsFile, read_settings_file
 from bot.config.reference import settings_below
 from bot.config.settings import Settings
@@ -37,14 +38,14 @@ class Draft:
     path: Path
     values: dict[str, Any]
     secrets: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
-    overriding: Sequence[str] = ()  # variables of the environment, which win over the files
+    overriding: Sequence[str] = ()  # variables and secret files, which win over the answers
     known: Settings = field(default_factory=Settings)  # what the file and the environment had before
 
     @classmethod
     def read(cls, path: Path | None) -> "Draft":
         """Read the settings file and the file of secrets beside it, if they exist. Raises `ConfigError`."""
         chosen = path or Path(DEFAULT_FILE)
-        draft = cls(path=chosen, values={}, overriding=variables_in_use())
+        draft = cls(path=chosen, values={}, overriding=[each.name for each in find_origins().values()])
         for name, value in read_variables(draft.secrets_path).items():
             if name.startswith(PREFIX):
                 os.environ.setdefault(name, value)

@@ -14,7 +14,7 @@ from bot.config.settings import Settings
 from bot.config.types import did_you_mean, nearest, sections_in
 from bot.config.validation import Conflict, KeyPath
 from bot.errors import ConfigError
-from bot.telemetry.redaction import mask_addresses
+from bot.telemetry.redaction import STARS, mask_addresses
 
 MAX_LINE_LENGTH = 300
 MAX_PROBLEMS = 100  # lines of one error
@@ -38,7 +38,7 @@ Details = Mapping[str, Any]  # of one error of pydantic
 
 
 def combined(problems: Iterable[Problem]) -> ConfigError:
-    """Return the error with a line for each problem, in the order of the file. Variables come first."""
+    """Return the error with a line for each problem, in the order of the file. What overrides it is first."""
     lines = [_line(each.text) for each in sorted(problems, key=lambda each: each.line)]
     if len(lines) > MAX_PROBLEMS:
         lines = [*lines[:MAX_PROBLEMS], f"… and {len(lines) - MAX_PROBLEMS} more"]
@@ -76,8 +76,10 @@ def _explain(place: KeyPath, details: Details, sources: Sources) -> Problem:
     missing = details["type"] == "missing"
     where, line = sources.locate(place[:-1] if missing else place)
     text = _complaint(place, details)
-    if sources.is_in_environment(place):
+    if origin := sources.overriding(place):
         text = re.sub(r"must be a (list|mapping)\b", r"must be a \1 in JSON", text, count=1)
+        if origin.is_file:  # holds a secret, whatever the setting is
+            text = re.sub(r"\bgot .*", f"got {STARS}", text, flags=re.DOTALL)
     return Problem(text=f"{where}: {_key(place)}{text}", line=line)
 
 
@@ -150,7 +152,7 @@ def _shown(place: KeyPath, got: object) -> str:
     """Shorten a rejected value. One that may hold a secret is shown as stars."""
     kind = _type_at(place)
     hidden = kind is None or holds_secret(kind) or place == ("store", "url")
-    return "***" if hidden else reprlib.repr(got)
+    return STARS if hidden else reprlib.repr(got)
 
 
 def _names_beside(place: KeyPath) -> Sequence[str]:

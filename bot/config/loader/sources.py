@@ -1,4 +1,4 @@
-"""The place where a setting is written: the file and its line, or the environment variable."""
+"""The place where a setting is written: a line of the file, an environment variable, or a secret file."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -12,34 +12,47 @@ PREFIX = "DINGRUN_"
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One line of an error. `line` is that of the file, 0 for a variable."""
+    """One line of an error. `line` is that of the file, 0 for a variable or a secret file."""
 
     text: str
     line: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
+class Origin:
+    """An environment variable by its name, or a secret file by its path."""
+
+    name: str
+    is_file: bool = False
+
+    def __str__(self) -> str:
+        return f"{'file' if self.is_file else 'environment:'} {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sources:
-    """File and environment that the settings were read from.
+    """All that the settings were read from.
 
     - `file`: name of the file.
     - `line_of`: returns the line of a place in the file, 0 if there is no file.
-    - `given`: tree of the settings that the environment gives.
+    - `given`: tree of the settings that variables and secret files give.
+    - `origins`: these variables and files, by the name of the variable in capitals.
     """
 
     file: str
     line_of: Callable[[KeyPath], int]
     given: Mapping[str, Any]
+    origins: Mapping[str, Origin]
 
     def locate(self, place: KeyPath) -> tuple[str, int]:
-        """Return where a setting is written: `config.yaml:3` and 3, or the name of the variable and 0."""
-        if self.is_in_environment(place):
-            return f"environment: {variable_of(place)}", 0
+        """Return where a setting is written: `config.yaml:3` and 3, or its variable or secret file and 0."""
+        if origin := self.overriding(place):
+            return str(origin), 0
         line = self.line_of(place)
         return (f"{self.file}:{line}", line) if line else (self.file, 0)
 
-    def is_in_environment(self, place: KeyPath) -> bool:
-        """Tell if a variable gives the setting at this place."""
+    def overriding(self, place: KeyPath) -> Origin | None:
+        """Return the variable or the secret file that gives the setting at this place, if one does."""
         here: Any = self.given
         for part in place:
             if isinstance(here, list):
@@ -47,21 +60,15 @@ class Sources:
             if isinstance(here, dict):
                 here = {str(key).lower(): value for key, value in here.items()}.get(str(part).lower())
             if here is None:
-                return False
-        return True
+                return None
+        wanted = [variable_name(place[:depth]) for depth in range(len(place), 0, -1)]
+        named = (self.origins[name] for name in wanted if name in self.origins)
+        return next(named, Origin(name=wanted[0]) if wanted else None)
 
 
-def variables_in_use() -> Sequence[str]:
-    """Return the names of our variables that have a value."""
-    return sorted(name for name, value in os.environ.items() if name.upper().startswith(PREFIX) and value)
-
-
-def variable_of(place: KeyPath) -> str:
-    """Return the variable that gives the setting at this place, or the one that would."""
-    names = {name.upper(): name for name in variables_in_use()}
-    depths = range(len(place), 0, -1)
-    wanted = [variable_name(place[:depth]) for depth in depths]
-    return next((names[name] for name in wanted if name in names), wanted[0])
+def all_variables() -> Sequence[str]:
+    """Return the names of our variables, also of empty ones."""
+    return sorted(name for name in os.environ if name.upper().startswith(PREFIX))
 
 
 def variable_name(place: KeyPath) -> str:
