@@ -17,7 +17,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.__main__ import main
-from bot.config.loader import load
+from bot.config.settings import Settings
 from tests.test_architecture import MODULES
 
 ROOT = Path(__file__).parent.parent
@@ -25,10 +25,8 @@ DEPLOY = ROOT / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
-EXAMPLE = (DEPLOY / "env.example").read_text(encoding="utf-8")
 STOPS_WITHIN = 10  # seconds that a bot needs at most
 OURS = ("bot", "worker")
-EVERYWHERE = "0.0.0.0"  # noqa: S104 - inside of a container
 
 
 def instructions(name: str) -> list[str]:
@@ -37,18 +35,6 @@ def instructions(name: str) -> list[str]:
 
 def last_stage() -> str:
     return DOCKERFILE[DOCKERFILE.rindex("\nFROM ") :]
-
-
-def variables(text: str) -> set[str]:
-    """What compose puts in from `.env`, as in `${NAME:-}` and `${NAME:?why}`."""
-    return set(re.findall(r"\$\{(\w+)", text))
-
-
-def given(service: str) -> dict[str, str]:
-    """The environment of a container, with the word `given` for each variable that must be there."""
-    values = SERVICES[service].get("environment", {})
-    needed = {name: re.sub(r"\$\{\w+:\?[^}]*\}", "given", value) for name, value in values.items()}
-    return {name: re.sub(r"\$\{\w+:-\}", "", value) for name, value in needed.items()}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -90,18 +76,6 @@ def test_the_image_has_a_python_that_we_take() -> None:
     assert SERVICES["bot"]["image"] == f"dingrun:{project['version']}"
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_containers_start_with_settings_that_are_ours(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    image = dict(pair.split("=", 1) for pair in instructions("ENV")[0].split())
-    for variable, value in (image | given(name)).items():
-        if variable != "PATH":
-            monkeypatch.setenv(variable, value)
-    settings = load(DEPLOY / "config.yaml")
-    assert settings.store.url == "mongodb://dingrun:given@mongo:27017/dingrun"
-    assert (settings.reports.store, settings.exporter.kind) == ("gridfs", "celery")
-    assert (settings.web.host, settings.web.port) == (EVERYWHERE, 8780)
-
-
 def test_commands_are_commands_of_ours() -> None:
     worker = main.commands["worker"]
     assert [SERVICES[name].get("command") for name in OURS] == [None, ["worker"]]
@@ -111,20 +85,14 @@ def test_commands_are_commands_of_ours() -> None:
     assert word in {option for parameter in worker.params for option in parameter.opts}
 
 
-def test_secrets_come_from_the_environment_and_the_example_names_them_all() -> None:
-    asked = variables((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
-    assert dict(re.findall(r"^(\w+)=(.*)$", EXAMPLE, re.MULTILINE)) == dict.fromkeys(asked, "")
-    assert "/deploy/.env" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
-
-
-@pytest.mark.parametrize("kind", ["volumes", "networks", "configs"])
+@pytest.mark.parametrize("kind", ["volumes", "networks", "configs", "secrets"])
 def test_what_is_declared_is_used_and_what_is_used_is_declared(kind: str) -> None:
     used = set()
     for service in SERVICES.values():
         for each in service.get(kind, ()):
             used.add(each["source"] if isinstance(each, dict) else each.partition(":")[0])
     assert used == COMPOSE[kind].keys()
-    files = [each["file"] for each in COMPOSE[kind].values() if each and "file" in each]
+    files = [each["file"] for each in COMPOSE[kind].values() if each and "file" in each and kind != "secrets"]
     assert all((DEPLOY / file).is_file() for file in files)
 
 
@@ -150,12 +118,21 @@ def test_the_last_stage_builds_nothing_and_is_nobody_special() -> None:
     assert not re.search(r"\b(pip|apt|apt-get|gcc)\b", last_stage())
 
 
+def test_the_folder_of_the_settings_leads_to_the_volume() -> None:
+    assert instructions("WORKDIR")[-1] == "/etc/dingrun"
+    assert "ln -s /data /etc/dingrun/data" in last_stage()
+    settings = Settings()
+    assert settings.store.url == "sqlite:///data/dingrun.db"
+    assert settings.reports.dir == "data/reports"
+
+
 def test_the_image_keeps_the_models_that_are_imported() -> None:
     kept = set(re.findall(r"! -name (\w+)", DOCKERFILE))
     named = {
         str(node.module).split(".")[1]
         for path in MODULES.values()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if "alibabacloud_dingtalk" in (text := path.read_text(encoding="utf-8"))
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.ImportFrom) and str(node.module).startswith("alibabacloud_dingtalk.")
     }
     assert kept == named

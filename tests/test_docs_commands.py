@@ -40,7 +40,7 @@ OUTSIDE = {
     "pre-commit": "installs a hook",
     "systemctl": "needs systemd",
     "journalctl": "needs systemd",
-    "sudo": "needs another user",
+    "sudo": "needs root; tests/test_deploy_secrets.py runs make-secrets",
 }
 """Programs that are not run here, with the reason."""
 
