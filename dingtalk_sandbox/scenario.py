@@ -19,7 +19,7 @@ from dingtalk_sandbox.templates.loading import load_exports
 from dingtalk_sandbox.templates.registered import PUBLIC_TEMPLATES, Template, drawn_template
 
 ALL_SCOPES = frozenset({
-    "qyapi_robot_sendmsg", "qyapi_base", "qyapi_chat_read", "qyapi_chat_manage",
+    "qyapi_robot_sendmsg", "qyapi_base", "qyapi_chat_read", "qyapi_chat_manage", "qyapi_get_microapp_list",
     "Card.Instance.Write", "Card.Streaming.Write", "Robot.SingleChat.ReadWrite",
 })  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from dingtalk_sandbox.api import (
+    apps,
     cards,
     contacts,
     conversations,
@@ -42,6 +43,7 @@ PAGE_DIR = Path(__file__).parent / "page"
 MAX_BODY_BYTES = 64 * 1024 * 1024
 ENDPOINTS = (
     *oauth.ENDPOINTS,
+    *apps.ENDPOINTS,
     *gateway.ENDPOINTS,
     *registration.ENDPOINTS,
     *robots.ENDPOINTS,

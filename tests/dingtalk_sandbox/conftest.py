@@ -15,6 +15,7 @@ ROBOTS = [
     {"token": "plain-token", "group": GROUP, "name": "plain"},
     {"token": "word-token", "group": GROUP, "name": "words", "keywords": ["巡检"]},
     {"token": "sandbox-webhook-token", "group": GROUP, "name": "signed", "secret": "SECsandbox0123456789"},
+    {"token": "0123456789abcdef", "group": GROUP, "name": "alphanumeric, as real ones"},
 ]
 
 

@@ -76,6 +76,11 @@ async def test_wrong_messages_are_refused(client: Client, key: str, param: Any, 
     assert await client.messages() == []
 
 
+async def test_markdown_needs_no_title(client: Client) -> None:
+    assert (await client.group_send("sampleMarkdown", {"text": "**t**"})).status == 200
+    assert (await client.last())["content"]["title"] == ""
+
+
 async def test_15000_bytes_are_taken(client: Client) -> None:
     param = json.dumps({"content": ""})
     text = "x" * (15_000 - len(param))

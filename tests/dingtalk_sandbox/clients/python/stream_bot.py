@@ -1,5 +1,6 @@
 """A bot on the unmodified official SDK, run as a separate process. The environment sets its endpoint."""
 
+import json
 import sys
 
 import dingtalk_stream
@@ -9,7 +10,8 @@ from dingtalk_stream import AckMessage, CallbackMessage, ChatbotMessage
 class Echo(dingtalk_stream.ChatbotHandler):  # type: ignore[misc]  # the SDK is untyped
     async def process(self, message: CallbackMessage) -> tuple[int, str]:
         said = ChatbotMessage.from_dict(message.data)
-        print("message", said.message_id, repr(said.text.content), said.sender_staff_id, flush=True)  # noqa: T201
+        text = json.dumps(said.text.content, ensure_ascii=False)
+        print("message", said.message_id, text, said.sender_staff_id, flush=True)  # noqa: T201
         return AckMessage.STATUS_OK, "OK"
 
 
