@@ -1,8 +1,15 @@
-"""The whole fault campaign with its counts: `python -m benchmarks.campaign [--seeds 40]`."""
+"""The whole fault campaign with its counts: `python -m benchmarks.campaign [--seeds 40]`.
+
+At the end it sums up the rescues, those of the tests that provoke one path each among them.
+"""
 
 import asyncio
+import json
 import logging
+import os
 import random
+import subprocess
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,6 +19,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from bot.telemetry.rescues import Rescue, counting_rescues
+from tests import ROOT
+from tests.conftest import RESCUES_FILE
 from tests.scenarios.fault_injection import (
     deaths,
     go_through,
@@ -62,15 +72,40 @@ async def campaign(folder: Path, seeds: int) -> tuple[Table, Wrong]:
     return table, {**all_wrong, **wrong_by_chance}
 
 
+def targeted(folder: Path) -> Counter[str]:
+    """Run the tests that provoke one rescue each, and return what they took."""
+    marked = [
+        path for path in (ROOT / "tests").rglob("test_*.py") if "mark.rescue(Rescue" in path.read_text()
+    ]
+    counts = folder / "rescues.jsonl"
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-m", "rescue", *map(str, marked)]
+    subprocess.run(  # noqa: S603 - our own tests
+        command, cwd=ROOT, env=os.environ | {RESCUES_FILE: str(counts)}, check=True, stdout=subprocess.DEVNULL
+    )
+    return sum((Counter(json.loads(line)) for line in counts.read_text().splitlines()), Counter[str]())
+
+
+def rescue_table(found: Counter[str], provoked: Counter[str]) -> Table:
+    table = Table(title="rescues")
+    for heading in ("path", "campaign", "targeted", ""):
+        table.add_column(heading)
+    for path in Rescue:
+        counts = found[path.value], provoked[path.value]
+        table.add_row(path.value, *map(str, counts), "" if any(counts) else "never")
+    return table
+
+
 @click.command()
 @click.option("--seeds", default=40, show_default=True)
 def main(seeds: int) -> None:
     """Go through all cases and print what was lost, doubled or stuck."""
     logging.disable(logging.CRITICAL)
-    console = Console()
+    console, rescues = Console(), Counter[str]()
     with tempfile.TemporaryDirectory() as folder:
-        table, wrong = asyncio.run(campaign(Path(folder), seeds))
-    console.print(table)
+        with counting_rescues(lambda path: rescues.update([path.value])):
+            table, wrong = asyncio.run(campaign(Path(folder), seeds))
+        console.print(table)
+        console.print(rescue_table(rescues, targeted(Path(folder))))
     for case, found in wrong.items():
         console.print(f"{case}: {found}")
 

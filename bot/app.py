@@ -21,6 +21,7 @@ from bot.telemetry.logging import redacted
 from bot.telemetry.loops import LoopErrors, counting_errors, keep_alive, loop_step, measure_lag
 from bot.telemetry.metrics import Metrics
 from bot.telemetry.redaction import redact_url
+from bot.telemetry.rescues import counting_rescues
 from bot.web.health import Vitals
 from bot.web.watchdog import Watchdog
 from bot.wiring.api import ApiAdapters
@@ -104,7 +105,10 @@ class App:
         log.info("DingRun %s starts: %s", __version__, self._summary())
         for warning in settings_warnings(self._settings, self._clock()):
             log.warning("%s", warning)
-        with counting_errors(self._metrics.loop_error) as self._loop_errors:
+        with (
+            counting_errors(self._metrics.loop_error) as self._loop_errors,
+            counting_rescues(self._metrics.rescue),
+        ):
             for step in (self._clock_guard.check, self.services.reconciler.run):
                 with loop_step("housekeeping"):
                     await step()

@@ -59,6 +59,7 @@ class CaseResult:
     history: Sequence[Record]
     error: str = ""
     seconds: float = 0.0
+    rescues: Mapping[str, float] = field(default_factory=dict)  # of the service that lived to the end
 
     @property
     def kept(self) -> bool:
@@ -81,6 +82,7 @@ class CaseResult:
             verdicts=[found.verdict.value for found in self.judgements],
             wrong=self.wrong,
             seconds=round(self.seconds, 1),
+            rescues=self.rescues,
         )
 
 
@@ -123,12 +125,13 @@ class Campaign:
     def _case(self, point: Point | None, tracer: Tracer) -> CaseResult:
         folder, began = self.folder / str(point or "calm"), time.monotonic()
         died, error, history = 0, "", list[Record]()
+        rescues: Mapping[str, float] = {}
         stage = self._stages.get()
         try:
             with copied(self.prepared, folder, stage) as world:
                 world.start(tracer.prefix)
                 died = settle(world, tracer)
-                history = record(world)
+                history, rescues = record(world), world.rescues()
         except (OSError, RuntimeError, LookupError, subprocess.TimeoutExpired) as failure:
             error = f"{type(failure).__name__}: {failure}"
         finally:
@@ -141,6 +144,7 @@ class Campaign:
             history=history,
             error=error,
             seconds=time.monotonic() - began,
+            rescues=rescues,
         )
 
     def clean(self, point: Point) -> None:

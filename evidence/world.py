@@ -4,6 +4,7 @@ Each is a process of its own. Only command lines, files and HTTP connect them to
 """
 
 import json
+import re
 import shutil
 import signal
 import socket
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,6 +40,8 @@ schedules:
 """
 
 Json = dict[str, Any]
+
+_RESCUE = re.compile(r'^dingrun_rescues_total\{path="(\w+)"\} (\S+)$', re.MULTILINE)
 
 
 def free_port() -> int:
@@ -185,6 +188,11 @@ class World:
         if self.service.poll() is None:
             self.service.send_signal(number)
         return self.service.wait(END_SECONDS)
+
+    def rescues(self) -> Mapping[str, float]:
+        """Return how often the service that runs now took each rescue path, as its metrics say."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.web_port}/metrics", timeout=30) as answer:
+            return {path: float(number) for path, number in _RESCUE.findall(answer.read().decode())}
 
     def messages(self) -> list[Json]:
         """Return what people see in the group."""

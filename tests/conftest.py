@@ -1,6 +1,9 @@
 """Fixtures that most tests need: a clock that stands still, a store in a file, and the core on fakes."""
 
-from collections.abc import AsyncIterator, Generator, Mapping
+import json
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -32,6 +35,7 @@ from bot.runs.approvals import Protection
 from bot.runs.lifecycle import TriggerRequest
 from bot.stores.sqlite.store import SqliteStore
 from bot.telemetry.metrics import Metrics
+from bot.telemetry.rescues import counting_rescues
 from bot.wiring.pools import POOLS
 from bot.wiring.services import Adapters, build_services
 from bot.wiring.stores import StoreSet, sqlite_stores
@@ -44,6 +48,7 @@ __all__ = ["address", "database", "mongo", "own_variable", "rabbitmq", "redis"]
 
 GROUP = Destination.parse("group:cidA")
 METRICS = Metrics()
+RESCUES_FILE = "DINGRUN_TEST_RESCUES"  # variable: where the counts of the tests marked `rescue` are appended
 ZONE = ZoneInfo("Asia/Shanghai")
 TEST_GROUPS = (GROUP.id, "cidB", "cidSandboxGroupOps==")  # configured, unless a test names others
 TEST_POLICY = AccessPolicy(admins=("user01",), operators=("user02",), conversations=TEST_GROUPS)
@@ -236,6 +241,19 @@ async def core(store: SqliteStore, clock: FakeClock, tmp_path: Path) -> CoreHarn
     for member in ("user01", "user02"):
         await UserDirectory(store).record(Person(id=member))
     return CoreHarness(store=store, clock=clock, folder=tmp_path / "reports")
+
+
+@pytest.fixture(autouse=True)
+def rescues(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
+    """Count the rescues of a test, and hold it to those that it is marked with: `rescue(Rescue.…)`."""
+    counts = Counter[str]()
+    with counting_rescues(lambda path: counts.update([path.value])):
+        yield counts
+    wanted = {mark.args[0].value for mark in request.node.iter_markers("rescue")}
+    if wanted and RESCUES_FILE in os.environ:
+        with Path(os.environ[RESCUES_FILE]).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(counts) + "\n")
+    assert wanted <= counts.keys(), "a rescue path that was not taken"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

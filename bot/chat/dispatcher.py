@@ -21,6 +21,7 @@ from bot.delivery.channels import Channels
 from bot.errors import PermanentError, TemporaryError
 from bot.jobs.queue import Claim, JobKind, Jobs, Result
 from bot.models import CardTap, Job, JobState, MarkdownMessage, Message, new_job
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Dispatcher:
         payload, now = _MESSAGE.dump_python(message, mode="json"), self._context.clock()
         if not await self._add(new_job("message", request_key(message), now, payload=payload)):
             log.info("message %s was delivered again and is ignored", message.id)
+            count_rescue(Rescue.MESSAGE_REDELIVERED)
 
     async def receive_tap(self, tap: CardTap) -> Mapping[str, str]:
         """Store a tap and return the card variables that only this person sees."""

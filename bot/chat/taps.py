@@ -21,6 +21,7 @@ from bot.delivery.plan import run_of_card
 from bot.errors import ConfirmationNeeded, PermanentError, Refused, TemporaryError, UserError
 from bot.jobs.queue import Jobs
 from bot.models import AuditOutcome, CardTap, Job, deterministic_id, new_job
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class TapProcessor:
         request, replies = TapRequest(tap=tap, run=run, access=access), button.replies
         key = await self._key(request, button)
         if await self._jobs.known(f"tap:{key}"):
-            await finish_entry(AuditOutcome.REPEATED)
+            await _note_repeated()
             return self._context.cards.tap_feedback(replies.again)
         await self._ensure_possible(replace(request, key=f"tap:{key}"), button)
         if not replies.free:
@@ -85,7 +86,7 @@ class TapProcessor:
         payload = _TAP.dump_python(tap, mode="json")
         is_new = await add(new_job("tap", key, self._context.clock(), run_id=run.id, payload=payload))
         if not is_new:  # the same tap was stored a moment ago
-            await finish_entry(AuditOutcome.REPEATED)
+            await _note_repeated()
         return self._context.cards.tap_feedback(replies.accepted if is_new else replies.again)
 
     async def _ensure_possible(self, request: TapRequest, button: Button) -> None:
@@ -129,3 +130,8 @@ class TapProcessor:
         await button.handler(
             self._context, TapRequest(tap=tap, run=run, access=access, key=job.id, confirmed=True)
         )
+
+
+async def _note_repeated() -> None:
+    count_rescue(Rescue.TAP_REPEATED)
+    await finish_entry(AuditOutcome.REPEATED)

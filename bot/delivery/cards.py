@@ -14,6 +14,7 @@ from bot.errors import CardUndeliveredError, ConfigError, PermanentError, Tempor
 from bot.jobs.queue import Claim
 from bot.models import Destination, RenderedCard, SendResult, deterministic_id
 from bot.ports import Messenger
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ async def send_card(
         if content.fallback is None or not error.template:
             raise
         log.warning("card %s goes by the public template: %s", card.card_id, error)
+        count_rescue(Rescue.TEMPLATE_REPLACED)
         content = content.by_fallback()
         await update_payload(claim, template=content.template_id, template_error=str(error))
         sent = await _send(claim, messenger, replace(card, content=content))

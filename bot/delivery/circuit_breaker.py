@@ -13,6 +13,7 @@ from bot.delivery.operator_alerts import OperatorAlerts
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Clock, Destination, RenderedCard
 from bot.ports import Store
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +138,10 @@ class CircuitBreaker:
     ) -> None:
         """Open the breaker of a mode after a permanent rejection. `fault` names a set-up fault."""
         now = self._clock().isoformat()
-        failure = await self._find_failure(mode, destination) or {"since": now}
+        failure = await self._find_failure(mode, destination)
+        if not failure:
+            count_rescue(Rescue.BREAKER_OPENED)
+            failure = {"since": now}
         failure |= {"last": now, "why": why, "fault": fault, "probe": ""}
         await self._store_failure(mode, destination, failure)
         cause = f"fell:{mode}:{destination}:{failure['since']}"
@@ -158,6 +162,7 @@ class CircuitBreaker:
         failure = await self._find_failure(mode, destination)
         if failure:
             await self._store.set_value(_key(mode, destination), "")
+            count_rescue(Rescue.BREAKER_CLOSED)
             cause = f"healed:{mode}:{destination}:{failure['since']}"
             await self._alerts.alert(cause, "channel_healed", destination=str(destination), step=mode.value)
 

@@ -25,6 +25,7 @@ from bot.delivery.plan import job_id
 from bot.jobs.queue import Jobs
 from bot.models import Job, JobState, PushStatus, Run, RunStatus
 from bot.ports import Store
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +55,18 @@ class Reconciler:
         now = self._jobs.clock()
         for run in await self._recent_runs():
             if run.status is not RunStatus.RUNNING and run.push_status is PushStatus.PENDING:
-                await self.settle(run.id)
+                await self._repair(run.id)
         since = await self._watermark(now)
         ended = await self._store.find_ended(RUN_KINDS, since)
         for run_id in dict.fromkeys(job.run_id for job in ended):
-            await self.settle(run_id)
+            await self._repair(run_id)
         await self._repeat(REPEATED_KINDS, since)
         await self._repeat(REPLY_KINDS, since, {JobState.DEAD})
         await self._store.set_value(WATERMARK, now.isoformat())
+
+    async def _repair(self, run_id: str) -> None:
+        if await self.settle(run_id):
+            count_rescue(Rescue.CONSEQUENCES_REPAIRED)
 
     async def on_export_finished(self, export: Job) -> None:
         """Release the summaries and files that wait for the report, and update the cards already sent."""
@@ -86,24 +91,26 @@ class Reconciler:
         """Derive what follows from a file or an update."""
         await self.settle(job.run_id)
 
-    async def settle(self, run_id: str) -> None:
-        """Make everything follow from the jobs of one run.
+    async def settle(self, run_id: str) -> bool:
+        """Make everything follow from the jobs of one run. Returns whether anything was missing.
 
         A job that cannot be read, such as one edited in the store, blocks its own run only.
         """
         try:
-            await self._settle(run_id)
+            return await self._settle(run_id)
         except (KeyError, TypeError, ValueError):
             log.exception("deliveries of run %s cannot be read", run_id)
+            return False
 
-    async def _settle(self, run_id: str) -> None:
+    async def _settle(self, run_id: str) -> bool:
         run = await self._store.find_run(run_id)
         if run is None or run.status is RunStatus.RUNNING:
-            return
+            return False
         jobs = await self._store.find_jobs(run_id=run_id, limit=MAX_JOBS_OF_RUN)
         found = derive_consequences(run, jobs, self._jobs.clock())
         for message in found.messages:
             log.error("card for %s given up, sending a plain message instead", destination_of(message))
+            count_rescue(Rescue.MESSAGE_FOR_CARD)
             await self._jobs.add(message)
         for undelivered, replacement in found.replacements.items():
             await self._store.mark_replaced(undelivered, replacement)
@@ -111,6 +118,7 @@ class Reconciler:
             await self._store.update_run(run.id, found.changes)
         for update in found.updates:
             await self._jobs.add(update)
+        return bool(found.messages or found.replacements or found.changes or found.updates)
 
     async def _recent_runs(self) -> Sequence[Run]:
         """Find the newest runs: at least `MIN_RECENT_RUNS`, and all that started in `RECENT_RUNS_WINDOW`."""

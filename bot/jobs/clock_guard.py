@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from bot.models import MAX_CLOCK_SKEW, Clock
 from bot.ports import Store, TaskStore
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class ClockGuard:
         now, stored = self._clock(), await self._store.find_value(KEY)
         set_back = stored is not None and datetime.fromisoformat(stored) > now + MAX_AHEAD
         if set_back:
+            count_rescue(Rescue.CLOCK_SET_BACK)
             beyond = now + MIN_DELAY
             freed = await self._store.free_future(now, beyond) + await self._tasks.free_future(now, beyond)
             log.warning(

@@ -9,11 +9,14 @@ from bot.errors import DingRunError, RateLimited, TemporaryError
 from bot.jobs.retry import wait_before_retry
 from bot.models import Job, JobState
 from bot.telemetry.logging import fields, redacted
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
 MAX_ATTEMPTS_KEPT = 12  # the last ones of a job
 RATE_LIMIT_SECONDS = 1.0  # until the next attempt, if the limit does not say when it ends
+
+RELEASED = "released"  # in the result of an open job: its last attempt that ended in order
 
 Outcome = Mapping[str, object]
 """Changes of the fields of a job, its state among them."""
@@ -46,6 +49,23 @@ def outcome_of_bug(job: Job, error: Exception, now: datetime) -> Outcome:
     return _after_failure(job, TemporaryError(type(error).__name__, uncertain=True), now)
 
 
+def counted_loss(outcome: Outcome) -> Outcome:
+    """Return the outcome of a failure, counted if the answer to a request was lost."""
+    if outcome["state"] is JobState.UNCONFIRMED:
+        count_rescue(Rescue.ANSWER_LOST)
+    return outcome
+
+
+def was_abandoned(job: Job) -> bool:
+    """Return whether the process died that made the attempt before this one."""
+    return job.attempts > 1 and job.result.get(RELEASED) != job.attempts - 1
+
+
+def released(job: Job, result: object = None) -> Mapping[str, object]:
+    """Return the result of a job, or a new one of it, with the note that its attempt has ended in order."""
+    return {**(result if isinstance(result, Mapping) else job.result), RELEASED: job.attempts}
+
+
 def _after_failure(job: Job, error: TemporaryError, now: datetime) -> Outcome:
     if error.uncertain and job.send_attempted:
         return {"state": JobState.UNCONFIRMED, "error": redacted(str(error))}
@@ -69,7 +89,8 @@ def _with_attempt(job: Job, error: DingRunError, now: datetime) -> Mapping[str, 
     """Return the result of a job with this failed attempt added, for the audit trail."""
     before = job.result.get("tries")
     tries = [*(before if isinstance(before, list) else []), [now.isoformat(), redacted(str(error))]]
-    return {**job.result, "tries": tries[-MAX_ATTEMPTS_KEPT:]}
+    kept = {key: value for key, value in job.result.items() if key != RELEASED}
+    return {**kept, "tries": tries[-MAX_ATTEMPTS_KEPT:]}
 
 
 def log_outcome(job: Job, outcome: Outcome, took: timedelta) -> None:

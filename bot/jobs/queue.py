@@ -16,16 +16,20 @@ from bot.errors import DingRunError, TemporaryError
 from bot.jobs.outcomes import (
     UNKNOWN_SENDING,
     Outcome,
+    counted_loss,
     log_outcome,
     outcome_of_bug,
     outcome_of_failure,
     outcome_of_success,
+    released,
+    was_abandoned,
 )
 from bot.jobs.pool import Pool, WorkerPool
 from bot.models import Clock, Job, JobState
 from bot.ports import Capabilities, Sending, Store, TextRepeat, unmarked
 from bot.telemetry.logging import log_context
 from bot.telemetry.loops import loop_step, report_error
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +199,11 @@ class Jobs:
         except TemporaryError as error:
             log.warning("store unavailable, no job claimed: %s", error)
             return None
-        return Claim(self._store, job, self.clock, longest) if job else None
+        if job is None:
+            return None
+        if was_abandoned(job):
+            count_rescue(Rescue.LEASE_EXPIRED)
+        return Claim(self._store, job, self.clock, longest)
 
     async def seconds_until_due(self, kinds: Collection[str]) -> float:
         """Return when the next job of these kinds can be claimed. Infinity if there is none."""
@@ -232,6 +240,7 @@ class Jobs:
 
     async def _outcome(self, claim: Claim, kind: JobKind) -> Outcome:
         if claim.job.send_attempted:
+            count_rescue(Rescue.SENDING_UNKNOWN)
             return UNKNOWN_SENDING
         try:
             result = await self._act(claim, kind)
@@ -239,11 +248,11 @@ class Jobs:
             return {"state": JobState.TODO, "due_at": wait.due}
         except DingRunError as error:
             claim.error = error
-            return outcome_of_failure(claim.job, error, self.clock())
+            return counted_loss(outcome_of_failure(claim.job, error, self.clock()))
         except Exception as error:  # the edge of the job loop: one bug must not stop other jobs
             claim.error = error
             log.exception("job %s failed with an unexpected error", claim.job.id)
-            return outcome_of_bug(claim.job, error, self.clock())
+            return counted_loss(outcome_of_bug(claim.job, error, self.clock()))
         return outcome_of_success(claim.job, result)
 
     async def _act(self, claim: Claim, kind: JobKind) -> Result:
@@ -264,6 +273,7 @@ class Jobs:
             await asyncio.sleep(kind.lease.total_seconds() / 3)
             with loop_step("lease of a job"):
                 if not await claim.extend():
+                    count_rescue(Rescue.CLAIM_LOST)
                     log.warning("job %s was claimed by another process", claim.job.id)
                     act.cancel()
                     return
@@ -271,14 +281,12 @@ class Jobs:
     async def _store_outcome(self, claim: Claim, kind: JobKind, outcome: Outcome, started: datetime) -> None:
         now = self.clock()
         ended = JobState(str(outcome["state"])).ended
-        changes = {
-            **outcome,
-            "owner": claim.job.owner,
-            "lease_until": None,
-            "ended_at": now if ended else None,
-        }
+        ended_at = now if ended else None
+        changes: dict[str, object] = {"owner": claim.job.owner, "lease_until": None, "ended_at": ended_at}
+        if not ended:
+            changes["result"] = released(claim.job, outcome.get("result"))
         try:
-            saved = await claim.save(**changes)
+            saved = await claim.save(**{**outcome, **changes})
             if self._on_outcome:
                 self._on_outcome(claim.job, type(claim.error).__name__ if claim.error else "")
             if saved and ended:
@@ -286,6 +294,7 @@ class Jobs:
             if not ended:
                 self._pools.reschedule()
         except DingRunError as error:  # the job runs again when its lease expires
+            count_rescue(Rescue.OUTCOME_NOT_STORED)
             log.warning("the outcome of job %s could not be stored: %s", claim.job.id, error)
         except Exception as error:  # noqa: BLE001 - the edge of the job loop: the reconciler repairs it
             report_error("outcome of a job", error)
@@ -295,4 +304,4 @@ class Jobs:
     async def give_back(self, claim: Claim) -> None:
         """Release a job when the process stops, unless its request may have been sent."""
         if not claim.job.send_attempted:
-            await claim.save(state=JobState.TODO, lease_until=None)
+            await claim.save(state=JobState.TODO, lease_until=None, result=released(claim.job))

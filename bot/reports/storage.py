@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo
 from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.files import PRIVATE_FILE, UNFINISHED_SUFFIX, close_to_others, make_private_folder
 from bot.ports import ReportArchive
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ class ReportStorage:
         if digest_file(file) != FileDigest(size=report.size, sha256=report.sha256):
             file.close()
             log.error("report %s changed on disk and is not served", report.path)
+            count_rescue(Rescue.REPORT_CHANGED)
             raise PermanentError(f"the report {report.path} changed on disk after it was made")
         file.seek(0)
         return file
@@ -198,6 +200,7 @@ def _purge_unfinished(day: Path, before: datetime) -> None:
     for part in day.glob(f"*{UNFINISHED_SUFFIX}"):
         if datetime.fromtimestamp(part.lstat().st_mtime, UTC) < before:
             part.unlink()
+            count_rescue(Rescue.UNFINISHED_REMOVED)
             log.info("%s removed, its export died", part.name)
 
 

@@ -40,6 +40,7 @@ from bot.runs.outcome import count_tasks, list_failures, task_failed
 from bot.runs.stops import StopResult, Stops
 from bot.runs.trend import compare_with_earlier
 from bot.telemetry.logging import fields
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,8 @@ class Runs(RunHistory):
         if await self._store.add_run(run):
             log.info("run %s of %s triggered by %s", run.id, schedule.name, request.idempotency_key)
             self.opened.set()
+        else:
+            count_rescue(Rescue.RUN_KNOWN)
         await self.enqueue_submit(run.id)
         await self.enqueue_start_notices(run)
         return note_run(await self._store.find_run(run.id) or run)

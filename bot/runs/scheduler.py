@@ -18,6 +18,7 @@ from bot.models import EXTERNAL, MAX_CLOCK_SKEW, Clock, Overlap, Schedule, Trigg
 from bot.ports import Engine, Store
 from bot.runs.lifecycle import Runs, TriggerRequest
 from bot.telemetry.loops import loop_item, loop_step
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +125,7 @@ class Scheduler:
             return False
         if late > self._policy.misfire_grace:
             log.warning("schedule %s missed %s and runs now", schedule.name, due.isoformat())
+            count_rescue(Rescue.MISFIRE_RUN)
         key = await self._idempotency_key(schedule, due)
         if not await self._may_overlap(schedule, key, due):
             return False

@@ -9,6 +9,7 @@ from bot.ports import Engine, Store
 from bot.runs.lifecycle import Runs, by_engine
 from bot.runtime import wait_at_most
 from bot.telemetry.loops import loop_item, loop_step
+from bot.telemetry.rescues import Rescue, count_rescue
 
 OPEN_STATES = {JobState.TODO, JobState.DOING}
 MAX_OTHER_JOBS = 100  # submit jobs of other runs that one query may return besides
@@ -80,6 +81,8 @@ class Watcher:
     async def _repair(self, run: Run) -> None:
         job = await self._store.find_job(f"submit:{run.id}")
         if job is None:
+            count_rescue(Rescue.SUBMIT_REPAIRED)
             await self._runs.enqueue_submit(run.id)
         elif job.state in {JobState.DEAD, JobState.UNCONFIRMED}:
+            count_rescue(Rescue.SUBMIT_REPAIRED)
             await self._runs.fail(run.id, job.error)

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from bot import __version__
 from bot.models import Job, JobState
+from bot.telemetry.rescues import Rescue
 
 SECONDS = (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
 FAST_SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 1.2, 2, 3, 5)
@@ -33,6 +34,11 @@ COUNTERS = {
         "web_faults_total",
         "Requests and connections that the web server rejected or aborted, by kind",
         ("kind",),
+    ),
+    "rescues": (
+        "rescues_total",
+        "Repairs after a crash, a lost answer or a fault outside, by path",
+        ("path",),
     ),
     "api_requests": ("api_requests_total", "Requests to the API by route and status", ("route", "status")),
     "frames": ("stream_frames_total", "Frames of the Stream by topic and outcome", ("topic", "outcome")),
@@ -100,6 +106,8 @@ class Metrics:
             key: Gauge(f"dingrun_{name}", text, labels, registry=registry)
             for key, (name, text, labels) in GAUGES.items()
         }
+        for path in Rescue:  # so that those that were never needed are shown, too
+            self._counters["rescues"].labels(path=path.value)
         self._gauges["build"].labels(version=__version__).set(1)
 
     def outcome(self, job: Job, error: str = "") -> None:
@@ -113,6 +121,10 @@ class Metrics:
         if job.ended_at:
             waited = (job.ended_at - job.created_at).total_seconds()
             self._histograms["job"].labels(kind=job.kind).observe(waited)
+
+    def rescue(self, path: Rescue) -> None:
+        """Count a repair."""
+        self._counters["rescues"].labels(path=path.value).inc()
 
     def frame(self, topic: str, outcome: str, seconds: float) -> None:
         """Count a frame of the Stream, and the time until it was acknowledged."""

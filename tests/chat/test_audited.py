@@ -9,6 +9,7 @@ from bot.chat.permissions import AccessPolicy
 from bot.errors import PermanentError, TemporaryError
 from bot.models import AuditChannel, AuditEntry, AuditOutcome, JobState, Person
 from bot.stores.sqlite.audit import SqliteAudit
+from bot.telemetry.rescues import Rescue
 from tests.chat.test_dispatcher import OUTSIDER, tap_on
 from tests.conftest import CoreHarness
 from tests.factories import make_message, make_schedule
@@ -104,6 +105,7 @@ async def test_an_accepted_tap_is_recorded_by_its_job(core: CoreHarness) -> None
     assert entry.run_id not in {"", run.id}
 
 
+@pytest.mark.rescue(Rescue.TAP_REPEATED)
 async def test_the_same_tap_again_is_recorded_once_a_minute(core: CoreHarness) -> None:
     run = await core.finished_run()
     for _ in range(3):

@@ -8,6 +8,7 @@ from bot.chat.permissions import AccessPolicy
 from bot.delivery.plan import card_id
 from bot.errors import PermanentError, TemporaryError
 from bot.models import CardTap, JobState, Message, Person
+from bot.telemetry.rescues import Rescue
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_message
 from tests.fakes import FakeMessenger
@@ -36,6 +37,7 @@ async def test_a_message_is_stored_before_it_is_answered(core: CoreHarness) -> N
     assert (job.state, core.messenger.sent, await runs(core)) == (JobState.TODO, [], 0)
 
 
+@pytest.mark.rescue(Rescue.MESSAGE_REDELIVERED)
 async def test_the_same_message_twice_reruns_once_and_is_answered_once(core: CoreHarness) -> None:
     message = make_message("重跑")
     await core.hear(message)

@@ -11,6 +11,7 @@ from bot.delivery.circuit_breaker import CardTemplates
 from bot.delivery.payload import DeliveryPayload
 from bot.errors import CardUndeliveredError, PermanentError, TemporaryError
 from bot.models import Destination, DestinationKind, JobState, Run
+from bot.telemetry.rescues import Rescue
 from cards.card_template import BUTTONS
 from tests.chat.test_dispatcher import tap_on
 from tests.conftest import CoreHarness
@@ -56,6 +57,7 @@ async def test_an_accepted_template_is_used_and_known_of_the_card(core: CoreHarn
     assert alerts(core) == []
 
 
+@pytest.mark.rescue(Rescue.TEMPLATE_REPLACED)
 async def test_a_refused_template_is_replaced_and_operators_are_told_once(core: CoreHarness) -> None:
     core.messenger.trouble_with["card"] = [refused()]
     await finished(core)

@@ -7,6 +7,7 @@ import pytest
 from bot.delivery.plan import card_id
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Destination, PushStatus
+from bot.telemetry.rescues import Rescue
 from tests.conftest import GROUP, CoreHarness
 
 OPERATOR = Destination.parse("user:boss")
@@ -24,6 +25,7 @@ async def another_run(core: CoreHarness, hours: float = 0) -> None:
     await core.finished_run()
 
 
+@pytest.mark.rescue(Rescue.BREAKER_OPENED)
 async def test_a_rejected_card_becomes_a_message_and_the_operator_is_alerted_once(core: CoreHarness) -> None:
     core.operators = (OPERATOR,)
     core.build()
@@ -42,6 +44,7 @@ async def test_no_card_is_tried_while_the_breaker_is_open(core: CoreHarness) -> 
     assert core.messenger.cards == {}
 
 
+@pytest.mark.rescue(Rescue.BREAKER_CLOSED)
 async def test_a_card_that_is_accepted_after_an_hour_closes_the_breaker(core: CoreHarness) -> None:
     core.operators = (OPERATOR,)
     core.build()
@@ -121,6 +124,7 @@ async def test_a_message_that_nobody_takes_is_an_error_and_can_be_sent_again(cor
     assert (await core.run(run.id)).push_status is PushStatus.SUCCESS
 
 
+@pytest.mark.rescue(Rescue.MESSAGE_FOR_CARD)
 async def test_a_crash_between_a_dead_card_and_its_message_is_repaired(core: CoreHarness) -> None:
     run = await core.trigger()
     core.messenger.trouble = [TemporaryError("busy")] * 99

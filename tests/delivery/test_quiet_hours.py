@@ -1,7 +1,10 @@
 """Test that summaries wait in quiet hours and come as one digest."""
 
+import pytest
+
 from bot.models import Destination, JobState, Person, PushStatus, Run, TaskStatus, Trigger
 from bot.runs.lifecycle import TriggerRequest
+from bot.telemetry.rescues import Rescue
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_schedule
 
@@ -110,6 +113,7 @@ async def test_a_webhook_robot_gets_one_message(core: CoreHarness) -> None:
     assert core.messenger.verbs() == ["note"]
 
 
+@pytest.mark.rescue(Rescue.DIGEST_MISSED)
 async def test_a_summary_that_comes_too_late_for_the_digest_goes_alone_with_its_file(
     core: CoreHarness,
 ) -> None:

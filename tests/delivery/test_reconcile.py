@@ -10,6 +10,7 @@ from bot.delivery.plan import card_id
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Destination, ExportStatus, Job, JobState, PushStatus, RenderedCard, Run
 from bot.reports.link_tokens import LinkPolicy
+from bot.telemetry.rescues import Rescue
 from tests.conftest import GROUP, CoreHarness
 from tests.factories import make_job, make_message
 from tests.scenarios.faults import Killed
@@ -107,6 +108,7 @@ async def test_a_message_goes_instead_of_a_card_that_was_given_up(core: CoreHarn
     assert "note" in core.messenger.verbs()
 
 
+@pytest.mark.rescue(Rescue.CONSEQUENCES_REPAIRED)
 async def test_the_push_status_of_the_run_is_repaired(core: CoreHarness, kill: Kill) -> None:
     await live(core, kill("card"), lambda: finish(core))
     assert (await only_run(core)).push_status is PushStatus.SUCCESS

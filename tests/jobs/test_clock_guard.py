@@ -7,6 +7,7 @@ import pytest
 from bot.jobs.clock_guard import ClockGuard
 from bot.models import MAX_CLOCK_SKEW, JobState
 from bot.stores.sqlite.tasks import SqliteTaskStore
+from bot.telemetry.rescues import Rescue
 from tests.conftest import CoreHarness
 from tests.factories import make_job
 
@@ -18,6 +19,7 @@ def guard(core: CoreHarness) -> ClockGuard:
     return ClockGuard(core.store, SqliteTaskStore(core.store), clock=core.clock)
 
 
+@pytest.mark.rescue(Rescue.CLOCK_SET_BACK)
 async def test_jobs_that_a_clock_ahead_put_off_are_done_once_it_is_right(
     core: CoreHarness, guard: ClockGuard, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,6 +14,7 @@ from bot.jobs.queue import Claim, JobKind, Jobs, Postpone, Result
 from bot.jobs.retry import MAX_FAILURES
 from bot.models import Job, JobState
 from bot.stores.sqlite.store import SqliteStore
+from bot.telemetry.rescues import Rescue
 from tests.factories import NOW, make_job
 from tests.fakes import FakeClock
 
@@ -128,6 +129,7 @@ async def test_a_mistake_of_ours_stops_no_other_job(work: Work) -> None:
     assert states == [JobState.TODO, JobState.DONE]
 
 
+@pytest.mark.rescue(Rescue.LEASE_EXPIRED)
 async def test_a_job_comes_back_when_its_process_dies(work: Work, clock: FakeClock) -> None:
     assert await work.store.claim_job(["work"], "dead process", NOW, clock())
     clock.turn(seconds=1)
@@ -135,6 +137,7 @@ async def test_a_job_comes_back_when_its_process_dies(work: Work, clock: FakeClo
     assert (work.acts, (await work.job()).state) == (1, JobState.DONE)
 
 
+@pytest.mark.rescue(Rescue.SENDING_UNKNOWN)
 async def test_a_marked_job_that_comes_back_is_not_repeated(work: Work, clock: FakeClock) -> None:
     lost = await work.store.claim_job(["work"], "dead process", NOW, clock())
     assert lost
@@ -144,6 +147,7 @@ async def test_a_marked_job_that_comes_back_is_not_repeated(work: Work, clock: F
     assert (work.acts, (await work.job()).state) == (0, JobState.UNCONFIRMED)
 
 
+@pytest.mark.rescue(Rescue.ANSWER_LOST)
 async def test_a_lost_answer_after_the_marker_is_unconfirmed(work: Work) -> None:
     work.marked = True
     work.todo = [failing(TemporaryError("no answer", uncertain=True))]
@@ -298,6 +302,7 @@ async def test_a_store_that_is_away_ends_nothing(work: Work, monkeypatch: pytest
     assert work.acts == 1
 
 
+@pytest.mark.rescue(Rescue.OUTCOME_NOT_STORED)
 async def test_an_outcome_that_cannot_be_stored_leaves_the_job_to_its_lease(
     work: Work, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -350,6 +355,7 @@ async def test_a_lease_is_extended_while_its_job_lasts(store: SqliteStore, clock
     assert job.state is JobState.DONE
 
 
+@pytest.mark.rescue(Rescue.CLAIM_LOST)
 async def test_a_job_that_loses_its_lease_writes_nothing(store: SqliteStore, clock: FakeClock) -> None:
     slow = Slow(store, clock)
     await slow.jobs.add(make_job(id="slow:1", kind="slow"))

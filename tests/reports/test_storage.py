@@ -11,6 +11,7 @@ import pytest
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Report
 from bot.reports.storage import UNFINISHED_MAX_AGE, ReportStorage
+from bot.telemetry.rescues import Rescue
 from tests.conftest import ZONE
 from tests.factories import NOW, make_report
 
@@ -91,6 +92,7 @@ def test_a_full_disk_is_temporary(
     assert not list(shelf.folder.rglob("*.xlsx"))
 
 
+@pytest.mark.rescue(Rescue.UNFINISHED_REMOVED)
 def test_leftovers_of_dead_exports_are_removed(shelf: ReportStorage) -> None:
     report = placed(shelf)
     alive, dead, child = (shelf.reserve_path(DAY, name) for name in ("alive", "dead", "child"))

@@ -21,6 +21,7 @@ from bot.models import (
 )
 from bot.runs.lifecycle import TriggerRequest
 from bot.runs.outcome import count_tasks, list_failures
+from bot.telemetry.rescues import Rescue
 from tests.conftest import CoreHarness
 from tests.factories import NOW, make_schedule, make_task
 
@@ -35,6 +36,7 @@ async def test_a_run_is_stored_before_its_tasks_are_submitted(core: CoreHarness)
     assert (await core.run(run.id)).task_ids == tuple(core.engine.all_tasks)
 
 
+@pytest.mark.rescue(Rescue.RUN_KNOWN)
 async def test_the_same_request_is_the_same_run(core: CoreHarness) -> None:
     first = await core.trigger()
     again = await core.trigger()
@@ -154,6 +156,7 @@ async def test_unsubmitted_runs_are_checked_with_one_query(core: CoreHarness) ->
     assert queried == []
 
 
+@pytest.mark.rescue(Rescue.SUBMIT_REPAIRED)
 async def test_a_run_whose_submit_job_was_lost_gets_it_again(core: CoreHarness) -> None:
     run = await core.runs.trigger(core.schedule, REQUEST)
     await core.store._db.execute("delete from jobs")

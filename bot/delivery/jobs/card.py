@@ -27,6 +27,7 @@ from bot.errors import ConfigError, PermanentError
 from bot.jobs.queue import Claim, Postpone, Result
 from bot.models import Destination, Job
 from bot.quota.budget import QuotaLevel
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ async def _update_started(services: DeliveryServices, claim: Claim) -> Result:
         await services.channels.to(payload.destination).update_card(card.card_id, content)
     except (PermanentError, ConfigError) as error:
         log.warning("card of run %s cannot be updated, sending a plain message instead: %s", run.id, error)
+        count_rescue(Rescue.MESSAGE_FOR_CARD)
         return await _fall_back(services, claim.job, str(error))
     result = DeliveryResult(card_id=card.card_id, exports=exports, template=content.template_id)
     return result.as_json()
@@ -93,6 +95,7 @@ async def _send(services: DeliveryServices, claim: Claim, summary: Summary) -> R
         if not is_content_error(error) and not is_setup_error(error):
             await breaker.record_failure(DeliveryMode.CARD, destination, str(error))
         log.warning("card for %s rejected, sending a plain message instead: %s", destination, error)
+        count_rescue(Rescue.MESSAGE_FOR_CARD)
         return await _fall_back(services, claim.job, str(error))
     await breaker.record_success(DeliveryMode.CARD, destination)
     result = DeliveryResult(card_id=card.card_id, exports=ended_exports)

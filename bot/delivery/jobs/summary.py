@@ -18,6 +18,7 @@ from bot.errors import DingRunError, PermanentError, TemporaryError
 from bot.jobs.queue import Claim, Postpone, Result
 from bot.models import Destination, ExportStatus, Report, Run
 from bot.quota.budget import QuotaLevel
+from bot.telemetry.rescues import Rescue, count_rescue
 from cards.summary import CardState, Withheld
 
 
@@ -138,6 +139,7 @@ async def join_digest(services: DeliveryServices, claim: Claim, digest: str) -> 
     try:
         return await services.digests.outcome(digest, claim.job.id, quiet=quiet)
     except DigestMissedError:
+        count_rescue(Rescue.DIGEST_MISSED)
         await update_payload(claim, route=None, digest="", quiet=False)
         raise Postpone(services.jobs.clock()) from None
     except DigestUnconfirmedError as error:

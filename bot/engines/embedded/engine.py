@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.engines.embedded.probes import NothingFoundError, Probe, ProbeLimits, ProbeResult
@@ -14,10 +14,12 @@ from bot.ports import Checks, Engine, EngineRun, EngineWarning, ReportedKind, Ta
 from bot.reasons import reason
 from bot.runtime import wait_at_most
 from bot.telemetry.loops import loop_step
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
 LEASE_RENEWAL_SECONDS = 1.0  # a stop is noticed within this time
+CLAIM_PRECISION = timedelta(milliseconds=10)  # of the time of the first claim, as a store keeps it
 POLL_SECONDS = 5.0  # for tasks that other processes added
 
 
@@ -116,9 +118,10 @@ class EmbeddedEngine:
         while True:
             self._added.clear()
             with loop_step("engine"):
-                task = await self._tasks.claim_task(self._owner, self._clock(), self._lease_end())
+                now = self._clock()
+                task = await self._tasks.claim_task(self._owner, now, now + self._limits.lease)
                 if task:
-                    return task
+                    return _counted(task, now)
             await wait_at_most(self._added, POLL_SECONDS)
 
     async def _run_safely(self, probe: Probe, task: Task) -> None:
@@ -192,3 +195,10 @@ class EmbeddedEngine:
         except TimeoutError:
             return result, reason("task_timeout", seconds=f"{self._limits.task_timeout:g}")
         return result, ""
+
+
+def _counted(task: Task, now: datetime) -> Task:
+    """Count a task that was claimed before."""
+    if task.start_time and now - task.start_time > CLAIM_PRECISION:
+        count_rescue(Rescue.TASK_REPEATED)
+    return task

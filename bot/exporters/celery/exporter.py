@@ -28,6 +28,7 @@ from bot.files import UNFINISHED_SUFFIX
 from bot.models import Clock, Findings, Job, JobState, Run
 from bot.ports import ReportInput, Store
 from bot.telemetry.loops import report_error
+from bot.telemetry.rescues import Rescue, count_rescue
 
 POLL_INTERVAL_SECONDS = 0.3  # while a worker is at the request
 MAX_POLL_INTERVAL_SECONDS = 2.0  # while none is: each poll is a query, and many requests may wait
@@ -104,6 +105,8 @@ class CeleryExporter:
         last = next((each for each in reversed(requests) if has_transfer_path(each)), None)
         if last and last.state is JobState.DONE and not await self._transfer.exists(transfer_path(last)):
             return None
+        if last:
+            count_rescue(Rescue.REQUEST_RESUMED)
         return last
 
     async def _add_request(self, run: Run, path: Path) -> Job:
@@ -139,6 +142,8 @@ class CeleryExporter:
         """Notify a worker unless the last notification is recent. Returns the last notification."""
         if last and not should_notify_again(request, last, now):
             return last
+        if request.attempts > (last.attempts if last else 0):
+            count_rescue(Rescue.WORKER_REPLACED)
         try:
             async with asyncio.timeout(NOTIFY_TIMEOUT_SECONDS):
                 await asyncio.get_running_loop().run_in_executor(self._threads, self._notifier.notify)

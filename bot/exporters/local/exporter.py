@@ -22,6 +22,7 @@ from bot.files import UNFINISHED_SUFFIX
 from bot.models import Findings
 from bot.ports import Engine, ReportInput
 from bot.scratch import scratch_folder
+from bot.telemetry.rescues import Rescue, count_rescue
 from bot.workbook.baseline import with_baseline
 from bot.workbook.diff import Side
 
@@ -169,6 +170,8 @@ def _parse_response(response: str, error: str) -> Findings:
     parsed: dict[str, Any] = json.loads(response) if response else {}
     if "findings" in parsed:
         return _FINDINGS.validate_python(parsed["findings"])
+    if not response:
+        count_rescue(Rescue.EXPORT_CHILD_DIED)
     raise TemporaryError(
         f"the report cannot be written: {parsed.get('error') or error or 'its process died'}"
     )
@@ -179,5 +182,6 @@ async def _clean_up(child: asyncio.subprocess.Process, part: Path) -> None:
     if child.returncode is None:
         child.kill()
         await child.wait()
-    if child.returncode != 0:
+    if child.returncode != 0 and await asyncio.to_thread(part.exists):
+        count_rescue(Rescue.UNFINISHED_REMOVED)
         await asyncio.to_thread(part.unlink, missing_ok=True)

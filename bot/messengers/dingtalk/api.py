@@ -13,6 +13,7 @@ from bot.messengers.dingtalk.http import UPLOAD_TIMEOUT, Answer, call
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, app_limit
 from bot.models import QuotaKind
 from bot.ports import Sending, unmarked
+from bot.telemetry.rescues import Rescue, count_rescue
 
 TOKEN_HEADER = "x-acs-dingtalk-access-token"  # noqa: S105 - the name of a header
 
@@ -93,6 +94,7 @@ class ApiClient:
             async with limit():
                 return await attempt(token)
         except TokenRefused:
+            count_rescue(Rescue.TOKEN_RENEWED)
             self._tokens.drop(token)
         token = await self._token()
         async with limit():

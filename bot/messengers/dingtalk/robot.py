@@ -33,6 +33,7 @@ from bot.models import (
     SendResult,
 )
 from bot.ports import Capabilities, CheckResult, Checks, Sending, unmarked
+from bot.telemetry.rescues import Rescue, count_rescue
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,9 @@ class OpenApiMessenger:
                 if error.code != CARD_EXISTS_CODE:
                     raise
                 log.info("card %s exists already", card_id)
+                count_rescue(Rescue.CARD_EXISTED)
+        else:
+            count_rescue(Rescue.CARD_UNDELIVERED)
         return replace(await self._deliver(space, card_id), existed=True)
 
     async def _create_and_deliver(

@@ -21,6 +21,7 @@ from bot.messengers.dingtalk.media import upload
 from bot.messengers.dingtalk.rate_limiter import NullRateLimiter
 from bot.models import Destination, MarkdownMessage, Message, RenderedCard, SendResult
 from bot.ports import Capabilities, CheckResult, Checks, Sending, TextRepeat, unmarked
+from bot.telemetry.rescues import Rescue, count_rescue
 
 MAX_MESSAGE_BYTES = 2_048
 CAPABILITIES = Capabilities(
@@ -139,6 +140,7 @@ def error_from_send_result(result: Mapping[str, Any], person: str) -> DingRunErr
 
 def _error_from_code(code: str) -> DingRunError | None:
     if code == DUPLICATE_CODE:
+        count_rescue(Rescue.TEXT_KNOWN)
         return None
     if code in THROTTLED:
         return TemporaryError(f"work notifications are throttled ({code})", retry_after=60)

@@ -15,6 +15,7 @@ from bot.engines.embedded.probes import Probe, ProbeLimits, ProbeResult
 from bot.errors import PermanentError, TemporaryError
 from bot.models import Task, TaskStatus
 from bot.stores.sqlite.tasks import SqliteTaskStore
+from bot.telemetry.rescues import Rescue
 from bot.wiring.stores import open_stores
 from tests.engines.conftest import LIMITS, Street
 from tests.engines.embedded.test_hostile import answering
@@ -127,6 +128,7 @@ async def test_a_stop_ends_a_task_under_way(working: EmbeddedEngine, monkeypatch
     assert (await working.tasks(ids))[ids[0]].status is TaskStatus.STOP
 
 
+@pytest.mark.rescue(Rescue.TASK_REPEATED)
 async def test_a_task_of_a_dead_process_is_taken_over(
     tasks: SqliteTaskStore, engine: EmbeddedEngine, clock: FakeClock, street: Street
 ) -> None:

@@ -22,6 +22,7 @@ from bot.exporters.celery.requests import KIND, MAX_WORKER_DEATHS, new_request
 from bot.models import MAX_CLOCK_SKEW, JobState
 from bot.runtime import utc_now
 from bot.stores.sqlite.store import SqliteStore
+from bot.telemetry.rescues import Rescue
 from tests.factories import NOW
 from tests.fakes import FakeClock, FakeExporter
 from tests.worker_harness import WorkerHarness
@@ -88,6 +89,7 @@ async def test_the_event_loop_never_waits_for_a_broker(
     answered.set()
 
 
+@pytest.mark.rescue(Rescue.WORKER_REPLACED)
 async def test_another_worker_is_notified_after_a_death_and_writes_the_report_once(
     workers: WorkerHarness,
 ) -> None:
@@ -160,6 +162,7 @@ async def test_a_request_that_no_worker_claims_says_so_and_stays(workers: Worker
     assert [request.state for request in await workers.requests()] == [JobState.TODO]
 
 
+@pytest.mark.rescue(Rescue.REQUEST_RESUMED)
 async def test_a_report_written_while_no_bot_ran_is_received(workers: WorkerHarness) -> None:
     await workers.add_old_request()
     report_input = await workers.report_input()

@@ -19,6 +19,7 @@ from bot.exporters.local.child import PARENT_GONE_EXIT_CODE
 from bot.exporters.local.exporter import LocalExporter
 from bot.models import RunStatus, Task, TaskCounts, TaskStatus
 from bot.ports import ReportInput
+from bot.telemetry.rescues import Rescue
 from tests.factories import NOW, make_run
 from tests.fakes import FakeEngine
 from tests.workbooks import book, cells, run_before
@@ -110,6 +111,7 @@ def children() -> list[int]:
     return [pid for pid in found if b"bot.exporters.local.child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+@pytest.mark.rescue(Rescue.EXPORT_CHILD_DIED)
 async def test_a_killed_child_leaves_nothing_and_is_temporary(tmp_path: Path) -> None:
     async def kill() -> None:
         for pid in children():

@@ -22,6 +22,7 @@ from bot.messengers.dingtalk.rate_limiter import NullRateLimiter, RateLimit
 from bot.messengers.dingtalk.robot import OpenApiMessenger
 from bot.messengers.dingtalk.work_notification import WorkNotificationMessenger
 from bot.models import Destination, MarkdownMessage, QuotaKind
+from bot.telemetry.rescues import Rescue
 from dingtalk_sandbox import Sandbox
 from tests.factories import make_message
 from tests.fakes import FakeClock
@@ -74,6 +75,7 @@ async def test_a_strange_token_answer_is_temporary(session: aiohttp.ClientSessio
             await Tokens(session, APP, clock).get()
 
 
+@pytest.mark.rescue(Rescue.TOKEN_RENEWED)
 async def test_a_refused_token_is_renewed_once_and_the_call_repeated(
     wire: aioresponses, openapi: OpenApiMessenger
 ) -> None:
@@ -248,6 +250,7 @@ async def test_a_message_over_the_limit_never_leaves(openapi: OpenApiMessenger) 
         await openapi.send_message(GROUP, MarkdownMessage(title="t", text="字" * 6_000), "k")
 
 
+@pytest.mark.rescue(Rescue.CARD_EXISTED)
 async def test_a_card_that_exists_already_is_delivered(wire: aioresponses, openapi: OpenApiMessenger) -> None:
     """Whether the attempt that created it came so far is not known, as with a process that died."""
     wire.post(CREATE, status=400, payload={"code": "param.cardAlreadyExist"})
@@ -266,6 +269,7 @@ async def test_a_card_that_was_created_but_not_delivered_is_told_as_that(
         await openapi.send_card(GROUP, CARD, "card1")
 
 
+@pytest.mark.rescue(Rescue.CARD_UNDELIVERED)
 async def test_a_created_card_is_delivered_without_creating_it_again(
     wire: aioresponses, openapi: OpenApiMessenger
 ) -> None:

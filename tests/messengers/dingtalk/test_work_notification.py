@@ -14,6 +14,7 @@ from bot.messengers.dingtalk.work_notification import (
     error_from_send_result,
 )
 from bot.models import Destination, MarkdownMessage
+from bot.telemetry.rescues import Rescue
 from dingtalk_sandbox import Sandbox
 from tests.contract.test_messenger import at_once
 from tests.fakes import FakeClock
@@ -87,6 +88,7 @@ async def test_an_answer_without_a_task_is_not_taken_for_a_success(
         await work.send_message(WORK, NOTE, "k")
 
 
+@pytest.mark.rescue(Rescue.TEXT_KNOWN)
 async def test_a_repeat_is_dropped_by_dingtalk_and_counts_as_there(
     sandbox: Sandbox, sandbox_app: DingTalkApp
 ) -> None:
