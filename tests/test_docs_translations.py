@@ -1,0 +1,105 @@
+"""A Chinese page has all that its English one has: the same skeleton, code and names."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+CHINESE = DOCS / "zh-CN"
+PAIRS = {
+    "README.md": (ROOT / "README.md", ROOT / "README.zh-CN.md"),
+    "dingtalk_sandbox/README.md": tuple((ROOT / "dingtalk_sandbox").glob("README*.md")),
+    **{
+        str(path.relative_to(CHINESE)): (DOCS / path.relative_to(CHINESE), path)
+        for path in sorted(CHINESE.rglob("*.md"))
+    },
+}
+ENGLISH_ONLY = {"mongodb.md": ("Collections", "Tests")}
+"""Sections for those who work on DingRun itself."""
+ENGLISH_PAGES = {
+    "architecture.md": "for those who work on DingRun itself",
+    "evidence.md": "for those who work on DingRun itself",
+    "fidelity.md": "for those who work on the sandbox: rules, sources and tests",
+    "glossary.md": "has both languages on one page",
+    "sandbox.md": "dingtalk_sandbox/README.zh-CN.md has what people need first",
+}
+"""Pages that have no translation, with the reason."""
+
+FENCE = re.compile(r"^ *```(\w*)")
+BLOCK = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
+COMMENT = re.compile(r"(^|\s)#\s?.*$")
+HAN = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
+NAME = re.compile(r"[A-Za-z]\w*(?:[._/-]\w+)+|[A-Z]+(?:_[A-Z]+)+")
+
+
+def without_sections(text: str, headings: tuple[str, ...]) -> str:
+    for heading in headings:
+        assert f"\n## {heading}\n" in text
+        text = re.sub(rf"\n## {heading}\n.*?(?=\n## |\Z)", "", text, flags=re.DOTALL)
+    return text
+
+
+def both(name: str) -> tuple[str, str]:
+    english, chinese = sorted(PAIRS[name], key=lambda path: "zh-CN" in str(path))
+    text = without_sections(english.read_text(encoding="utf-8"), ENGLISH_ONLY.get(name, ()))
+    return text, chinese.read_text(encoding="utf-8")
+
+
+def skeleton(text: str) -> Iterator[str]:
+    """Yield headings by their level, blocks of code by their language, rows of tables and items of lists."""
+    is_code = False
+    for line in text.splitlines():
+        if fence := FENCE.match(line):
+            is_code = not is_code
+            if is_code:
+                yield f"code {fence[1]}"
+        elif is_code:
+            continue
+        elif heading := re.match(r"#+ ", line):
+            yield heading[0]
+        elif re.match(r" *\|", line):
+            yield f"row of {re.sub('`[^`]*`', '', line).count('|') - 1}"
+        elif re.match(r" *(-|\d+\.) ", line):
+            yield "item"
+
+
+def code_of(text: str) -> list[str]:
+    """Return the lines of code without their comments, and without Chinese."""
+    lines = [line for block in BLOCK.findall(text) for line in block.splitlines()]
+    bare = [HAN.sub("", COMMENT.sub("", line)).strip() for line in lines]
+    return [line for line in bare if line]
+
+
+def names_in(text: str) -> set[str]:
+    """Return the settings, files, addresses and options that a page names."""
+    return {
+        name
+        for code in re.findall(r"`([^`]+)`", BLOCK.sub("", text))
+        for name in NAME.findall(HAN.sub(" ", code))
+    }
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_page_and_its_translation_have_the_same_skeleton(name: str) -> None:
+    english, chinese = both(name)
+    assert list(skeleton(chinese)) == list(skeleton(english))
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_page_and_its_translation_have_the_same_code(name: str) -> None:
+    english, chinese = both(name)
+    assert code_of(chinese) == code_of(english)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_page_and_its_translation_name_the_same_settings_and_files(name: str) -> None:
+    english, chinese = both(name)
+    assert names_in(chinese) == names_in(english)
+
+
+def test_every_page_is_there_in_chinese_or_has_a_reason() -> None:
+    pages = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md") if CHINESE not in path.parents}
+    assert pages - PAIRS.keys() == ENGLISH_PAGES.keys()
