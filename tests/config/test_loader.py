@@ -9,7 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from bot.config.engine import EmbeddedSettings
-from bot.config.loader import collect_secrets, load
+from bot.config.loader import collect_secrets, describe_source, load
+from bot.config.loader.sources import OF_EXEC
 from bot.config.resolve import resolve_schedules, resolve_webhooks
 from bot.config.settings import Settings
 from bot.errors import ConfigError
@@ -225,6 +226,16 @@ def test_a_wrong_variable_is_named(
     assert str(refused.value).startswith("environment: ")
     assert complaint in str(refused.value)
     assert "verysecret" not in str(refused.value)
+
+
+def test_variables_of_dingrun_exec_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that it wraps may be a command of ours, such as `dingrun backup`."""
+    program = (ROOT / "bot/exec/dingrun_exec.py").read_text(encoding="utf-8")
+    assert set(re.findall(r"DINGRUN_[A-Z]+", program)) == OF_EXEC
+    for name in OF_EXEC:
+        monkeypatch.setenv(name, "x")
+    load()
+    assert "DINGRUN_" not in describe_source()
 
 
 ALL_AT_ONCE = """\

@@ -8,6 +8,8 @@ from typing import Any
 from bot.config.validation import KeyPath
 
 PREFIX = "DINGRUN_"
+OF_EXEC = frozenset({"DINGRUN_KEY", "DINGRUN_RUN", "DINGRUN_SPOOL", "DINGRUN_TIMEOUT", "DINGRUN_URL"})
+"""Variables of `dingrun-exec`, in whose environment our commands may run, too. They are no settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +69,9 @@ class Sources:
 
 
 def all_variables() -> Sequence[str]:
-    """Return the names of our variables, also of empty ones."""
-    return sorted(name for name in os.environ if name.upper().startswith(PREFIX))
+    """Return the names of the variables that are there for settings, also of empty ones."""
+    ours = (name for name in os.environ if name.upper().startswith(PREFIX))
+    return sorted(name for name in ours if name.upper() not in OF_EXEC)
 
 
 def variable_name(place: KeyPath) -> str:
