@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import dropwhile, groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -24,22 +25,22 @@ BLOCK = re.compile(r"^ *```bash\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 CRON = re.compile(r"^(?:\S*[\d*]\S* +){5}")
 ASSIGNMENT = re.compile(r"^[A-Z_]+=")
 SEPARATORS = frozenset({"&&", "||", "|", ";"})
+TYPED = "typed by tests/scenarios/docs"
 OUTSIDE = {
     "$EDITOR": "opens an editor",
-    "backup.sh": "a script of the reader",
-    "cd": "the shell",
-    "chmod": "the shell",
-    "cp": "the shell",
-    "curl": "asks a server of the reader; tests/scenarios/recipes and tests/api send the same",
+    "backup.sh": TYPED,
+    "cd": TYPED,
+    "chmod": TYPED,
+    "cp": TYPED,
+    "curl": TYPED,
     "docker": "needs Docker; tests/test_deploy.py reads the compose file",
-    "export": "the shell",
-    "jq": "a program of the reader",
-    "nuclei": "a program of the reader",
-    "openssl": "asks a server of the reader",
+    "export": TYPED,
+    "install": TYPED,
+    "jq": TYPED,
+    "nuclei": f"{TYPED}, which have a stand-in of it",
+    "openssl": TYPED,
     "pip": "installs; its files and extras are compared below and in tests/test_docs.py",
     "pre-commit": "installs a hook",
-    "systemctl": "needs systemd",
-    "journalctl": "needs systemd",
     "sudo": "needs root; tests/test_deploy_secrets.py runs make-secrets",
 }
 """Programs that are not run here, with the reason."""
@@ -61,10 +62,22 @@ def without_comment(line: str) -> str:
     return re.sub(r"(^|\s)#\s.*$", "", line)
 
 
+def lines_of(block: str) -> Iterator[str]:
+    """Yield the lines of a block, without comments. A line goes on after a backslash and in a quotation."""
+    line = ""
+    for part in block.replace("\\\n", " ").splitlines():
+        line = f"{line} {part.strip()}" if line else without_comment(part.strip())
+        with suppress(ValueError):
+            words_of(line)
+            if line:
+                yield line
+            line = ""
+
+
 def simple_commands(block: str) -> Iterator[list[str]]:
     """Yield the simple commands of a block as words, without assignments and comments."""
-    for line in block.replace("\\\n", " ").splitlines():
-        words = words_of(without_comment(line.strip()))
+    for line in lines_of(block):
+        words = words_of(line)
         for is_separator, command in groupby(words, SEPARATORS.__contains__):
             if not is_separator and (rest := list(dropwhile(ASSIGNMENT.match, command))):
                 yield rest

@@ -24,6 +24,7 @@ ENGLISH_PAGES = {
     "evidence.md": "for those who work on DingRun itself",
     "fidelity.md": "for those who work on the sandbox: rules, sources and tests",
     "glossary.md": "has both languages on one page",
+    "sandbox-coverage.md": "is generated, for those who work on the sandbox",
     "sandbox.md": "dingtalk_sandbox/README.zh-CN.md has what people need first",
 }
 """Pages that have no translation, with the reason."""
