@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class UserDirectory:
-    """The names of people and the organisations of the robots.
+    """The names of people and the organizations of the robots.
 
     A tap on a card carries nothing but a staffId (0003, tutorial).
     """
@@ -23,7 +23,7 @@ class UserDirectory:
         self._cache: dict[str, str] = {}
 
     async def record_message(self, message: Message) -> None:
-        """Keep the staffId and the name of a sender, and the organisation of the robot."""
+        """Keep the staffId and the name of a sender, and the organization of the robot."""
         if not message.is_foreign:
             await self.record(message.sender)
         if message.corp_id:
@@ -41,7 +41,7 @@ class UserDirectory:
         return bool(staff_id) and await self._find(f"name:{staff_id}") is not None
 
     async def find_corp_id(self, app: str) -> str:
-        """Return the organisation of an app's robot, or "" until somebody has sent it a message."""
+        """Return the organization of an app's robot, or "" until somebody has sent it a message."""
         return await self._find(f"corp:{app}") or ""
 
     async def group_title(self, conversation_id: str) -> str:

@@ -41,7 +41,7 @@ class AccessSettings(Section):
     )
     viewers: tuple[StaffId, ...] = Field(
         (),
-        description="Who may look. Empty: every member of the organisation, at what is routed to the group in"
+        description="Who may look. Empty: every member of the organization, at what is routed to the group in"
         " which they ask.",
         examples=[["user01"]],
     )

@@ -42,7 +42,7 @@ WORDS = {  # one language each
         "text": "text", "secret": "secret", "flag": "true or false", "network": "address or network",
     },
     "zh": {
-        "required": "必填", "list": "{}的列表", "or": "或", "comma": "、",
+        "required": "必填", "list": "{}的列表", "or": " 或 ", "comma": "、",
         "range": "{least} 到 {most} 的{kind}", "from": "不小于 {least} 的{kind}", "mapping": "映射",
         "text": "文本", "secret": "密钥", "flag": "true 或 false", "network": "地址或网段",
     },
@@ -173,7 +173,8 @@ def _unnamed(annotation: Any, lang: str) -> str:
     one = describe_type(inner[0], (), lang)
     if get_origin(annotation) is not tuple:
         return one
-    return words["list"].format(_plural(one) if lang == "en" else one)
+    spaced = f"{one} " if one[-1].isascii() else one  # between Chinese and Latin letters
+    return words["list"].format(_plural(one) if lang == "en" else spaced)
 
 
 def _plural(word: str) -> str:

@@ -127,7 +127,7 @@ class QuotaSettings(Section):
     api: Whole = Field(
         5_000,
         ge=0,
-        description="API calls per month; 0 is no limit. Where other apps of the organisation call too, your"
+        description="API calls per month; 0 is no limit. Where other apps of the organization call too, your"
         " share of them.",
         examples=[10_000],
     )
@@ -208,7 +208,7 @@ class Settings(Section):
     audit: AuditSettings = Field(AuditSettings(), description="Who did what.")
     chat: ChatSettings = Field(ChatSettings(), description="Commands and buttons.")
     quota: QuotaSettings = Field(
-        QuotaSettings(), description="DingTalk's monthly quota, shared by the whole organisation."
+        QuotaSettings(), description="DingTalk's monthly quota, shared by the whole organization."
     )
     log: LogSettings = Field(LogSettings(), description="Log.")
     watch: WatchSettings = Field(WatchSettings(), description="An outer guard, which notices an end.")
