@@ -12,8 +12,9 @@ from python_calamine import CalamineWorkbook
 from bot.cli.demo.sample_sites import PAGES
 from cards.card_template import BUTTONS
 from tests.browser import IN_BROWSER, beside_page, browser, page
+from tests.card_look import look_of, stored_look
 from tests.scenarios.conftest import Chat
-from tests.scenarios.demos import Demo, running
+from tests.scenarios.demos import ROOT, Demo, running
 
 __all__ = ["browser", "page"]  # fixtures
 
@@ -50,6 +51,12 @@ async def test_one_card_with_both_buttons_comes_by_itself_and_then_its_file(chat
     kinds = await chat.get_by_test_id("message").evaluate_all("all => all.map(one => one.dataset.kind)")
     assert kinds.index("card") < kinds.index("file")
     assert await file.get_by_test_id("download").count() == 1
+
+
+async def test_the_picture_in_the_readme_shows_the_card_as_it_looks_today(chat: Page) -> None:
+    """Draw it again with `scripts/card-picture`."""
+    today = await look_of(messages(chat, "card").first.locator(".card"))
+    assert stored_look((ROOT / "docs/card.png").read_bytes()) == today
 
 
 async def test_a_question_is_answered(chat: Page) -> None:

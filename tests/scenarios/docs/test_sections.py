@@ -40,6 +40,8 @@ RUN_ELSEWHERE = {
 }
 """Where the commands of a section are run, or a sample of what takes minutes."""
 NOT_RUN = {
+    ("docs/deploy.md", "Secrets"): "needs root; tests/test_deploy_secrets.py makes the secrets",
+    ("docs/deploy.md", "systemd"): "needs root and systemd; tests/test_deploy.py reads the unit",
     ("docs/operate.md", "When DingTalk cannot be reached"): "installs; tests/test_docs.py compares the extra",
 }
 """Sections whose commands are only parsed."""
