@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from bot.models import Task
+from bot.stores.encoding import storable_values
 from bot.stores.sqlite.rows import TASKS, models, stamp
-from bot.stores.sqlite.sql import array, insert
+from bot.stores.sqlite.sql import array
 from bot.stores.sqlite.store import SqliteStore
 
-BATCH_SIZE = 500  # documents per query
+BATCH_SIZE = 500  # documents per query, tasks per transaction
 DELETE_BATCH_SIZE = 5_000
 
 CLAIM = """
@@ -50,8 +51,9 @@ class SqliteTaskStore:
         self._store = store
 
     async def add_tasks(self, tasks: Sequence[Task]) -> None:
-        for task in tasks:
-            await self._store.rows(insert("tasks", TASKS.columns), TASKS.row(task))
+        for start in range(0, len(tasks), BATCH_SIZE):
+            rows = [storable_values(TASKS.row(task)) for task in tasks[start : start + BATCH_SIZE]]
+            await self._store.insert_many("tasks", TASKS.columns, rows)
 
     async def claim_task(self, owner: str, now: datetime, until: datetime) -> Task | None:
         values = {"owner": owner, "now": stamp(now), "until": stamp(until)}

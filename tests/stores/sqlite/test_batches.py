@@ -11,6 +11,8 @@ import pytest_asyncio
 
 from bot.errors import PermanentError, TemporaryError
 from bot.stores.sqlite.store import SqliteStore
+from bot.stores.sqlite.tasks import SqliteTaskStore
+from tests.factories import make_task
 
 ROLLBACK = """
 create temp trigger disk_full before insert on facts when new.key = 'too much' begin
@@ -43,6 +45,15 @@ async def test_statements_that_wait_share_one_commit(store: SqliteStore) -> None
     await store._db.set_trace_callback(traced.append)
     assert await put(store, *map(str, range(20))) == [list] * 20
     assert (traced[0], traced.count("begin immediate"), traced.count("commit")) == ("begin immediate", 1, 1)
+
+
+async def test_the_tasks_of_a_run_share_one_commit(store: SqliteStore) -> None:
+    traced: list[str] = []
+    await store._db.set_trace_callback(traced.append)
+    tasks = SqliteTaskStore(store)
+    await tasks.add_tasks([make_task(id=f"r1-{number:03}", run_id="r1") for number in range(50)])
+    assert (traced.count("begin immediate"), traced.count("commit")) == (1, 1)
+    assert [each.id for each in await tasks.find_tasks(run_id="r1")][::49] == ["r1-000", "r1-049"]
 
 
 async def test_a_statement_alone_needs_no_transaction(store: SqliteStore) -> None:
